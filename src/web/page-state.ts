@@ -1,5 +1,5 @@
 /** What the page knows and does: the chosen app and filters, the log view, the selected line. */
-import { batch, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
 import { loadPreferences } from './preferences.ts';
 import { ApiError, type AppJson, type DrainJson, type DynoJson, WebApiClient } from './stream/api-client.ts';
@@ -18,6 +18,7 @@ import type { Line } from './stream/line.ts';
 import { LogView } from './stream/log-view.ts';
 import { hasRegex, searchFault } from './stream/search-expression.ts';
 import { visibleText } from './text/visible-text.ts';
+import type { LineListHost } from './view/list/list-host.ts';
 import { formatViewLocation, parseViewLocation, showSameLines, type ViewLocation } from './view-location.ts';
 
 /** How often dynos and drains are requested, and the apps of a server that is unreachable. */
@@ -32,7 +33,7 @@ export interface FieldFault {
   readonly text: string;
 }
 
-export class PageState {
+export class PageState implements LineListHost {
   readonly preferences = loadPreferences();
   readonly key = signal(loadApiKey());
   /** Why the key form is shown again, or ''. */
@@ -46,7 +47,8 @@ export class PageState {
   readonly wantedLocation = signal<ViewLocation>(this.viewLocation.value);
   readonly logView = signal<LogView | undefined>(undefined);
   /** The view that is being read, to be shown instead. */
-  readonly openingView = signal<LogView | undefined>(undefined);
+  private readonly openingView = signal<LogView | undefined>(undefined);
+  readonly isOpening = computed(() => this.openingView.value !== undefined);
   readonly facets = signal(new Facets());
   /** The position of the selected line; 0 for none. */
   readonly selectedPosition = signal(0);
@@ -144,6 +146,27 @@ export class PageState {
   zoomOut(shown: TimeRange): void {
     const range = zoomedOut(shown, Date.now());
     if (range !== undefined) this.selectRange(range === RANGE_DEFAULT ? '' : range);
+  }
+
+  /** Are there lines that the filters don't let through? */
+  get hasHiddenLines(): boolean {
+    return isFiltered(this.viewLocation.value.filters);
+  }
+
+  /** A click beside a panel that covers the lines closes it. */
+  onListClick(): boolean {
+    const { panel } = this.preferences;
+    if (!this.preferences.isPanelOverlay() || !panel.value) return false;
+    panel.value = false;
+    return true;
+  }
+
+  showOnlyOrigin({ source, dyno }: Line): void {
+    void this.changeFilters({ source, dyno });
+  }
+
+  searchFor(q: string): void {
+    void this.changeFilters({ q });
   }
 
   /** From a line that a filter found to everything around it; the browser's way back leads to the filter again. */

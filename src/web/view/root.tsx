@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { ApiKeyForm } from './api-key-form.tsx';
-import { NoAppsState } from './empty-state.tsx';
+import { NoAppsState, NoLinesState } from './empty-state.tsx';
 import { ErrorBanner } from './error-banner.tsx';
 import { Footer } from './footer.tsx';
 import { LogHistogram } from './histogram/log-histogram.tsx';
@@ -26,7 +26,16 @@ export function Root({ page }: { page: PageState }) {
       <main class="content">
         <section class="stream" aria-label="Lines">
           <ErrorBanner page={page} />
-          {logView ? <LineList key={logView} page={page} logView={logView} /> : <NoAppsState page={page} />}
+          {logView ? (
+            <LineList
+              key={logView}
+              page={page}
+              logView={logView}
+              empty={<NoLinesState page={page} logView={logView} />}
+            />
+          ) : (
+            <NoAppsState page={page} />
+          )}
         </section>
         {page.preferences.panel.value && <Panel page={page} />}
       </main>

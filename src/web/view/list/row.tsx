@@ -1,4 +1,3 @@
-import type { PageState } from '../../page-state.ts';
 import type { Line } from '../../stream/line.ts';
 import { dynoColor } from '../../text/dyno-color.ts';
 import {
@@ -12,11 +11,12 @@ import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../text/p
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
 import { LineDetails } from '../line-details.tsx';
+import type { LineListHost } from './list-host.ts';
 import { StyledText } from './styled-text.tsx';
 
 export interface RowProps {
   readonly line: Line;
-  readonly page: PageState;
+  readonly page: LineListHost;
   readonly terms: readonly string[];
   /** The first line of its day: the day is shown above it. */
   readonly isNewDay: boolean;
@@ -38,7 +38,7 @@ export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap,
   return (
     <div
       class={`row level-${line.level} dyno-${dynoColor(line.source, line.dyno)}`}
-      data-at={line.position}
+      data-at={line.at}
       data-selected={isSelected}
       data-expanded={isExpanded}
     >

@@ -6,18 +6,18 @@ import {
   type HistogramCounts,
   rangeOfBuckets,
   summarize,
-} from '../../src/web/stream/counts/histogram-counts.ts';
-import { stepFor } from '../../src/web/stream/counts/time-steps.ts';
+} from '../../../src/web/stream/counts/histogram-counts.ts';
+import { stepFor } from '../../../src/web/stream/counts/time-steps.ts';
 import {
   type BrushEvent,
   type BrushResult,
   type BrushState,
   NO_BRUSH,
   nextBrush,
-} from '../../src/web/view/histogram/brush-state.ts';
-import { barPaths, highestCount, niceMaximum } from '../../src/web/view/histogram/count-scale.ts';
-import { formatBucketTime, timeTicks } from '../../src/web/view/histogram/time-axis.ts';
-import { propertyRuns } from '../support/properties/property-runs.ts';
+} from '../../../src/web/view/histogram/brush-state.ts';
+import { barPaths, highestCount, niceMaximum } from '../../../src/web/view/histogram/count-scale.ts';
+import { formatBucketTime, timeTicks } from '../../../src/web/view/histogram/time-axis.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
