@@ -30,6 +30,8 @@ export interface LineFeed {
 /** The page around a list. Lines are named by {@link Line.at}. */
 export interface LineListHost {
   readonly preferences: { readonly wrap: ReadonlySignal<boolean> };
+  /** Fields that have columns of their own. */
+  readonly columns?: ReadonlySignal<readonly string[]>;
   /** The selected line; 0 for none. */
   readonly selectedPosition: ReadonlySignal<number>;
   readonly expanded: ReadonlySignal<ReadonlySet<number>>;

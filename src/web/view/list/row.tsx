@@ -1,6 +1,7 @@
 import type { Line } from '../../stream/line.ts';
 import { dynoColor } from '../../text/dyno-color.ts';
 import { formatCount, formatDate, formatMilliseconds, formatTimeOfDay } from '../../text/format.ts';
+import { fieldValue } from '../../text/line-fields.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../text/parsed-message.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
@@ -17,10 +18,12 @@ export interface RowProps {
   readonly isSelected: boolean;
   readonly isExpanded: boolean;
   readonly wrap: boolean;
+  /** Fields whose values stand before the message. */
+  readonly columns: readonly string[];
 }
 
 /** One line. Its clicks are handled by the list. */
-export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap }: RowProps) {
+export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap, columns }: RowProps) {
   const { text, fields } = parseMessage(line);
   const spans = messageSpans(line, terms);
   const more = wrap ? 0 : countNewlines(text);
@@ -51,9 +54,17 @@ export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap 
           <i>{formatMilliseconds(line.ms)}</i>
         </time>
         <button type="button" class="origin" tabIndex={-1} title={`Show only ${source}[${dyno}]`}>
+          {line.streamName && <i class="stream-name">{visibleText(line.streamName)} </i>}
           {source !== 'app' && <i>{source}/</i>}
           {dyno}
         </button>
+        {columns.length > 0 && (
+          <span class="columns">
+            {columns.map((name) => (
+              <span key={name}>{visibleText(fieldValue(line, name) ?? '')}</span>
+            ))}
+          </span>
+        )}
         <span class="text">
           <StyledText spans={spans} />
           {more > 0 && <span class="more">{`+${formatCount(more, 'line')}`}</span>}

@@ -1,0 +1,63 @@
+/** What the viewer's server answers with. */
+import type { LineJson } from '../../stream/line.ts';
+
+export interface SessionJson {
+  readonly email: string;
+  readonly role: 'owner' | 'member' | 'reader';
+  /** Of every request that changes something. */
+  readonly csrf: string;
+}
+
+export interface StreamJson {
+  readonly id: string;
+  readonly name: string;
+  readonly lines: number;
+  readonly bytes: number;
+  readonly firstAt: string | null;
+  readonly lastAt: string | null;
+}
+
+export interface GroupJson {
+  readonly id: string;
+  readonly name: string;
+  readonly streams: readonly StreamJson[];
+}
+
+export interface ViewerLineJson extends LineJson {
+  /** The id of the line's stream. */
+  readonly stream: string;
+}
+
+export interface SearchJson {
+  readonly lines: readonly ViewerLineJson[];
+  /** Where to go on; missing when there is nothing more. */
+  readonly before?: string;
+  readonly after?: string;
+  /** Until what time was looked, when the search has ended early. */
+  readonly searchedTo?: string;
+}
+
+export interface CountsJson {
+  /** Seconds. */
+  readonly step: number;
+  readonly buckets: readonly {
+    readonly start: string;
+    readonly error: number;
+    readonly warning: number;
+    readonly other: number;
+  }[];
+}
+
+export interface ValuesJson {
+  readonly values: readonly { readonly value: string; readonly count: number }[];
+  /** Lines with other values than these, and without the field. */
+  readonly other: number;
+  readonly missing: number;
+}
+
+export interface SavedSearchJson {
+  readonly id: string;
+  readonly name: string;
+  readonly group?: string | null;
+  readonly q: string;
+}

@@ -1,0 +1,243 @@
+/**
+ * What a list over history and live lines shows, and what it has to read next: a window of lines, each once, that follows the live end
+ * or stands still in the past and grows to either side. History comes in order of time, live lines in the order in which they arrive,
+ * also when their clock is wrong: a line that is evicted, or wasn't taken in, is found in history again, where its time puts it.
+ */
+import { LineWindow, WINDOW_LINES_MAX } from '../../stream/line-window.ts';
+import { isContinuation, joinEvents } from './events.ts';
+import { lineKey, partsOf, type ViewerLine } from './viewer-line.ts';
+
+/** Lines that are read at a time. */
+export const HISTORY_PAGE_LINES = 1_000;
+/** Evicted at once, so that not every new line moves all others. */
+const EVICTED_AT_ONCE = 10_000;
+/** So many lines at the window's start are looked through for ends of events whose beginning has come. */
+const ORPHANS_MAX = 60;
+const FIRST_AT = 2 ** 40;
+
+/** From where history goes on: a cursor of the server's, or a time in milliseconds since 1970, which is included. */
+export type HistoryEdge = { readonly cursor: string } | { readonly ms: number };
+
+/** Lines that were read, oldest first, and where to go on in the same direction. */
+export interface HistoryPage {
+  readonly lines: readonly ViewerLine[];
+  readonly next: HistoryEdge | undefined;
+}
+
+export class LineHistoryState {
+  readonly window = new LineWindow();
+  /** Grows whenever the window has changed. */
+  version = 0;
+  following = true;
+  unseenCount = 0;
+  /** Is the window's end the live end? */
+  atLiveEnd = true;
+  /** Where what is older goes on; undefined: there is nothing older. */
+  older: HistoryEdge | undefined;
+  /** Where what is newer goes on, while the window doesn't end at the live end. */
+  newer: HistoryEdge | undefined;
+  /** Where each line of the window is, those within events as well. */
+  private readonly places = new Map<string, number>();
+  /** The newest position of each stream that came live. */
+  private readonly newestLive = new Map<string, number>();
+
+  /** How many lines are held. */
+  get lineCount(): number {
+    return this.places.size;
+  }
+
+  /** Where the line with this key stands in the list; undefined when it isn't there. */
+  placeOf(key: string): number | undefined {
+    return this.places.get(key);
+  }
+
+  lineAt(at: number): ViewerLine | undefined {
+    const line = this.window.lines[this.window.indexOf(at)];
+    return line?.at === at ? (line as ViewerLine) : undefined;
+  }
+
+  /** Shows the newest lines, and what came live since they were asked for. */
+  showNewest({ lines, next }: HistoryPage, live: readonly ViewerLine[]): void {
+    this.clear();
+    this.older = next;
+    this.append(lines);
+    this.reachLiveEnd(live);
+  }
+
+  /** Shows lines around a place: those before it, those behind it. `live` is what came since the latter were asked for. */
+  showPlace(before: HistoryPage, after: HistoryPage, live: readonly ViewerLine[]): void {
+    this.clear();
+    this.following = false;
+    this.atLiveEnd = false;
+    this.older = before.next;
+    this.append([...before.lines, ...after.lines]);
+    this.newer = after.next;
+    if (!after.next) this.reachLiveEnd(live);
+  }
+
+  addOlder({ lines, next }: HistoryPage): void {
+    this.prepend(lines);
+    this.older = next;
+    const excess = this.window.lines.length - WINDOW_LINES_MAX;
+    if (excess > 0) this.evictNewest(excess + EVICTED_AT_ONCE);
+    this.version++;
+  }
+
+  addNewer({ lines, next }: HistoryPage, live: readonly ViewerLine[]): void {
+    this.append(lines);
+    this.newer = next;
+    if (!next) this.reachLiveEnd(live);
+    this.trimOldest();
+    this.version++;
+  }
+
+  /** Takes in what the tail brought; gives the lines that came for the first time. */
+  addLive(lines: readonly ViewerLine[]): readonly ViewerLine[] {
+    const fresh = lines.filter((line) => {
+      const position = Number(line.position);
+      if (position <= (this.newestLive.get(line.stream) ?? 0)) return false;
+      this.newestLive.set(line.stream, position);
+      return !this.places.has(lineKey(line));
+    });
+    if (!this.following) this.unseenCount += fresh.length;
+    if (!this.atLiveEnd || fresh.length === 0) return fresh;
+    if (!this.following && this.window.isFull) {
+      // The rest stays on the server until somebody scrolls there.
+      this.atLiveEnd = false;
+      this.newer = this.newerEdge(fresh);
+    } else {
+      this.append(fresh);
+      if (this.following) this.trimOldest();
+    }
+    this.version++;
+    return fresh;
+  }
+
+  evict(oldest: boolean): void {
+    const count = Math.ceil(this.window.lines.length / 4);
+    if (oldest) this.evictOldest(count);
+    else this.evictNewest(count);
+    this.version++;
+  }
+
+  pause(): void {
+    this.following = false;
+  }
+
+  follow(): void {
+    this.unseenCount = 0;
+    this.following = true;
+  }
+
+  private reachLiveEnd(live: readonly ViewerLine[]): void {
+    this.append(live);
+    this.newer = undefined;
+    this.atLiveEnd = true;
+    this.version++;
+  }
+
+  private clear(): void {
+    this.window.clear();
+    this.places.clear();
+    this.older = undefined;
+    this.newer = undefined;
+    this.version++;
+  }
+
+  /** Adds lines behind the window's last; those that are there already are left out. */
+  private append(lines: readonly ViewerLine[]): void {
+    const { window } = this;
+    const { events, changed } = joinEvents(
+      window.lines.slice(-ORPHANS_MAX) as ViewerLine[],
+      this.unknown(lines),
+    );
+    let at = window.last?.at ?? FIRST_AT;
+    const placed = events.map((event) => ({ ...event, at: ++at }));
+    for (const event of changed.values()) this.replace(event);
+    for (const event of placed) this.remember(event);
+    window.append(placed);
+  }
+
+  private prepend(lines: readonly ViewerLine[]): void {
+    const { window } = this;
+    const { events } = joinEvents([], this.unknown(lines));
+    const orphans = (window.lines.slice(0, ORPHANS_MAX) as ViewerLine[]).filter(({ message }) =>
+      isContinuation(message),
+    );
+    // Ends of events at the window's start, whose beginning is there now.
+    const { changed, events: left } = joinEvents(numbered(events), orphans);
+    const joinedParts = orphans.filter(({ at }) => !left.some((one) => one.at === at));
+    if (joinedParts.length > 0) {
+      const gone = new Set(joinedParts.map(({ at }) => at));
+      window.lines = window.lines.filter(({ at }) => !gone.has(at));
+    }
+    const first = window.first?.at ?? FIRST_AT;
+    const placed = events.map((event, i) => ({
+      ...(changed.get(i + 1) ?? event),
+      at: first - events.length + i,
+    }));
+    for (const event of placed) this.remember(event);
+    window.prepend(placed);
+  }
+
+  private replace(event: ViewerLine): void {
+    const index = this.window.indexOf(event.at);
+    if (this.window.lines[index]?.at !== event.at) return;
+    this.window.lines[index] = event;
+    this.remember(event);
+  }
+
+  private remember(event: ViewerLine): void {
+    for (const part of partsOf(event)) this.places.set(lineKey(part), event.at);
+  }
+
+  private unknown(lines: readonly ViewerLine[]): ViewerLine[] {
+    const seen = new Set<string>();
+    return lines.filter((line) => {
+      const key = lineKey(line);
+      if (this.places.has(key) || seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+  }
+
+  private trimOldest(): void {
+    const excess = this.window.lines.length - WINDOW_LINES_MAX;
+    if (excess > 0) this.evictOldest(excess + EVICTED_AT_ONCE);
+  }
+
+  private evictOldest(count: number): void {
+    const gone = this.forget(this.window.lines.slice(0, count) as ViewerLine[]);
+    this.window.dropFirst(count);
+    this.older = this.olderEdge(gone);
+  }
+
+  private evictNewest(count: number): void {
+    const gone = this.forget(this.window.lines.slice(-count) as ViewerLine[]);
+    this.window.dropLast(count);
+    this.atLiveEnd = false;
+    this.newer = this.newerEdge(gone);
+  }
+
+  /** Everything that isn't in the window any more and was at its start is found from here on; a clock that is far ahead doesn't count. */
+  private olderEdge(gone: readonly ViewerLine[]): HistoryEdge {
+    const ms = gone.reduce((latest, line) => (line.ms > latest ? line.ms : latest), 0);
+    return { ms: Math.min(ms, this.window.last?.ms || ms) };
+  }
+
+  /** The same at its end, of a clock that is far behind. */
+  private newerEdge(gone: readonly ViewerLine[]): HistoryEdge {
+    const ms = gone.reduce((earliest, line) => (line.ms < earliest ? line.ms : earliest), Date.now());
+    return { ms: Math.max(ms, this.window.first?.ms || ms) };
+  }
+
+  private forget(events: readonly ViewerLine[]): ViewerLine[] {
+    const gone = events.flatMap(partsOf);
+    for (const part of gone) this.places.delete(lineKey(part));
+    return gone;
+  }
+}
+
+function numbered(events: readonly ViewerLine[]): ViewerLine[] {
+  return events.map((event, i) => ({ ...event, at: i + 1 }));
+}
