@@ -1,11 +1,19 @@
 /** What the viewer's server answers with. */
 import type { LineJson } from '../../stream/line.ts';
 
+export type RoleName = 'owner' | 'member' | 'reader';
+
 export interface SessionJson {
-  readonly email: string;
-  readonly role: 'owner' | 'member' | 'reader';
+  readonly user: {
+    readonly email: string;
+    /** In all groups; without it, in those of `groups` alone. */
+    readonly role?: RoleName;
+    readonly groups?: Readonly<Record<string, RoleName>>;
+  };
   /** Of every request that changes something. */
   readonly csrf: string;
+  /** Another server has signed in: there is no password, and no signing out. */
+  readonly external?: boolean;
 }
 
 export interface StreamJson {
@@ -33,6 +41,8 @@ export interface SearchJson {
   /** Where to go on; missing when there is nothing more. */
   readonly before?: string;
   readonly after?: string;
+  /** For the tail: it goes on behind what this search, and its older pages, find. */
+  readonly tail?: string;
   /** Until what time was looked, when the search has ended early. */
   readonly searchedTo?: string;
 }
@@ -41,7 +51,8 @@ export interface CountsJson {
   /** Seconds. */
   readonly step: number;
   readonly buckets: readonly {
-    readonly start: string;
+    /** Milliseconds since 1970. */
+    readonly start: number;
     readonly error: number;
     readonly warning: number;
     readonly other: number;

@@ -18,9 +18,10 @@ const FIRST_AT = 2 ** 40;
 /** From where history goes on: a cursor of the server's, or a time in milliseconds since 1970, which is included. */
 export type HistoryEdge = { readonly cursor: string } | { readonly ms: number };
 
-/** Lines that were read, oldest first, and where to go on in the same direction. */
+/** Lines that were read, oldest first. */
 export interface HistoryPage {
   readonly lines: readonly ViewerLine[];
+  /** Where to go on in the same direction; undefined: there is nothing more. */
   readonly next: HistoryEdge | undefined;
 }
 
@@ -56,23 +57,24 @@ export class LineHistoryState {
     return line?.at === at ? (line as ViewerLine) : undefined;
   }
 
-  /** Shows the newest lines, and what came live since they were asked for. */
-  showNewest({ lines, next }: HistoryPage, live: readonly ViewerLine[]): void {
+  /** Shows the newest lines. */
+  showNewest({ lines, next }: HistoryPage): void {
     this.clear();
     this.older = next;
     this.append(lines);
-    this.reachLiveEnd(live);
+    this.reachLiveEnd();
   }
 
-  /** Shows lines around a place: those before it, those behind it. `live` is what came since the latter were asked for. */
-  showPlace(before: HistoryPage, after: HistoryPage, live: readonly ViewerLine[]): void {
+  /** Shows lines around a place: those before it, those behind it. True: to the live end. */
+  showPlace(before: HistoryPage, after: HistoryPage): boolean {
     this.clear();
     this.following = false;
     this.atLiveEnd = false;
     this.older = before.next;
     this.append([...before.lines, ...after.lines]);
     this.newer = after.next;
-    if (!after.next) this.reachLiveEnd(live);
+    if (!after.next) this.reachLiveEnd();
+    return this.atLiveEnd;
   }
 
   addOlder({ lines, next }: HistoryPage): void {
@@ -83,16 +85,18 @@ export class LineHistoryState {
     this.version++;
   }
 
-  addNewer({ lines, next }: HistoryPage, live: readonly ViewerLine[]): void {
+  /** True: to the live end. */
+  addNewer({ lines, next }: HistoryPage): boolean {
     this.append(lines);
     this.newer = next;
-    if (!next) this.reachLiveEnd(live);
+    if (!next) this.reachLiveEnd();
     this.trimOldest();
     this.version++;
+    return this.atLiveEnd;
   }
 
-  /** Takes in what the tail brought; gives the lines that came for the first time. */
-  addLive(lines: readonly ViewerLine[]): readonly ViewerLine[] {
+  /** Takes in what the tail brought: one that starts anew brings some again. */
+  addLive(lines: readonly ViewerLine[]): void {
     const fresh = lines.filter((line) => {
       const position = Number(line.position);
       if (position <= (this.newestLive.get(line.stream) ?? 0)) return false;
@@ -100,17 +104,16 @@ export class LineHistoryState {
       return !this.places.has(lineKey(line));
     });
     if (!this.following) this.unseenCount += fresh.length;
-    if (!this.atLiveEnd || fresh.length === 0) return fresh;
+    if (!this.atLiveEnd) return;
     if (!this.following && this.window.isFull) {
       // The rest stays on the server until somebody scrolls there.
       this.atLiveEnd = false;
-      this.newer = this.newerEdge(fresh);
+      this.newer = this.newerEdge(lines);
     } else {
-      this.append(fresh);
+      this.append(lines);
       if (this.following) this.trimOldest();
     }
     this.version++;
-    return fresh;
   }
 
   evict(oldest: boolean): void {
@@ -129,8 +132,7 @@ export class LineHistoryState {
     this.following = true;
   }
 
-  private reachLiveEnd(live: readonly ViewerLine[]): void {
-    this.append(live);
+  private reachLiveEnd(): void {
     this.newer = undefined;
     this.atLiveEnd = true;
     this.version++;
@@ -221,13 +223,13 @@ export class LineHistoryState {
 
   /** Everything that isn't in the window any more and was at its start is found from here on; a clock that is far ahead doesn't count. */
   private olderEdge(gone: readonly ViewerLine[]): HistoryEdge {
-    const ms = gone.reduce((latest, line) => (line.ms > latest ? line.ms : latest), 0);
+    const ms = gone.reduce((latest, line) => Math.max(latest, line.ms || latest), 0);
     return { ms: Math.min(ms, this.window.last?.ms || ms) };
   }
 
   /** The same at its end, of a clock that is far behind. */
   private newerEdge(gone: readonly ViewerLine[]): HistoryEdge {
-    const ms = gone.reduce((earliest, line) => (line.ms < earliest ? line.ms : earliest), Date.now());
+    const ms = gone.reduce((earliest, line) => Math.min(earliest, line.ms || earliest), Date.now());
     return { ms: Math.max(ms, this.window.first?.ms || ms) };
   }
 

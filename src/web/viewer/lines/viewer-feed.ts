@@ -15,7 +15,6 @@ import {
 } from './line-history-state.ts';
 import { selectionParams, type TimeLimits, type ViewerSelection } from './line-selection.ts';
 import { parseLineKey, parseViewerLine, type ViewerLine } from './viewer-line.ts';
-
 import { ViewerTail } from './viewer-tail.ts';
 
 /** Lines before a place that is shown. */
@@ -43,11 +42,11 @@ export class ViewerFeed implements LineFeed {
   private readonly client: ViewerClient;
   private readonly streamName: (id: string) => string | undefined;
   private readonly state = new LineHistoryState();
+  /** Undefined when nothing that is still to come can match. */
   private readonly tail: ViewerTail | undefined;
   private readonly abort = new AbortController();
-  /** What the tail has brought since the last frame, and since history was asked for what is before it. */
+  /** What the tail has brought since the last frame. */
   private pending: ViewerLine[] = [];
-  private meanwhile: ViewerLine[] | undefined;
   private flushScheduled = false;
 
   /** @param streamName what a stream is called, when lines say it */
@@ -96,8 +95,6 @@ export class ViewerFeed implements LineFeed {
 
   /** Starts at the live end, or at the line with this key; gives where that is in the list. */
   async open(key?: string): Promise<number | undefined> {
-    this.meanwhile = [];
-    await this.tail?.open();
     if (key) return this.showLine(key);
     await this.withLoading('all', () => this.readNewest());
     return undefined;
@@ -149,9 +146,8 @@ export class ViewerFeed implements LineFeed {
     const { newer } = this.state;
     if (!newer || this.loading.value !== '') return;
     await this.withLoading('newer', async () => {
-      this.meanwhile = [];
       const page = await this.read('after', newer, HISTORY_PAGE_LINES);
-      if (this.state.newer === newer) this.state.addNewer(page, this.takeMeanwhile());
+      if (this.state.newer === newer && this.state.addNewer(page)) this.startTail(page.tail);
     });
   }
 
@@ -162,8 +158,9 @@ export class ViewerFeed implements LineFeed {
 
   /** The newest lines; when few have been found, further back until the screen is full. */
   private async readNewest(): Promise<void> {
-    this.meanwhile ??= [];
-    this.state.showNewest(await this.read('before', undefined, HISTORY_PAGE_LINES), this.takeMeanwhile());
+    const newest = await this.read('before', undefined, HISTORY_PAGE_LINES);
+    this.state.showNewest(newest);
+    this.startTail(newest.tail);
     this.publish();
     while (this.state.older && this.window.lines.length < LINES_WANTED) {
       const page = await this.read('before', this.state.older, HISTORY_PAGE_LINES);
@@ -193,7 +190,7 @@ export class ViewerFeed implements LineFeed {
       if (this.placeOf(key) === undefined) {
         const lines = await context(CONTEXT_LINES);
         const [first, last] = [lines[0] ?? line, lines.at(-1) ?? line];
-        this.state.showPlace({ lines, next: { ms: first.ms } }, { lines: [], next: { ms: last.ms } }, []);
+        this.state.showPlace({ lines, next: { ms: first.ms } }, { lines: [], next: { ms: last.ms } });
       }
       return this.placeOf(key);
     });
@@ -202,9 +199,10 @@ export class ViewerFeed implements LineFeed {
   /** Shows the lines before and behind a time, both of it among the former. */
   private async readAround(ms: number): Promise<{ readonly behind: ViewerLine | undefined }> {
     const before = await this.read('before', { ms }, LINES_BEFORE);
-    this.meanwhile = [];
     const after = await this.read('after', { ms: ms + 1 }, HISTORY_PAGE_LINES);
-    this.state.showPlace(before, after, this.takeMeanwhile());
+    // Also when there is more in between: how much comes is counted.
+    this.state.showPlace(before, after);
+    this.startTail(after.tail);
     const at = before.lines.length > 0 ? undefined : this.window.first?.at;
     const behind = after.lines[0] && this.lineAtKeyOf(after.lines[0]);
     return { behind: behind ?? (at === undefined ? undefined : this.lineAt(at)) };
@@ -220,7 +218,7 @@ export class ViewerFeed implements LineFeed {
     direction: 'before' | 'after',
     edge: HistoryEdge | undefined,
     limit: number,
-  ): Promise<HistoryPage> {
+  ): Promise<HistoryPage & { readonly tail: string | undefined }> {
     const limits: TimeLimits =
       edge && 'ms' in edge ? (direction === 'before' ? { toMs: edge.ms + 1 } : { fromMs: edge.ms }) : {};
     const params = selectionParams(this.filters, limits);
@@ -230,17 +228,18 @@ export class ViewerFeed implements LineFeed {
     const answer = await this.client.get<SearchJson>(`api/search?${params}`, this.abort.signal);
     const cursor = direction === 'before' ? answer.before : answer.after;
     this.searchedToMs.value = answer.searchedTo && cursor ? Date.parse(answer.searchedTo) : undefined;
-    return { lines: this.parse(oldestFirst(answer.lines)), next: cursor ? { cursor } : undefined };
+    const lines = direction === 'before' ? [...answer.lines].reverse() : answer.lines;
+    return { lines: this.parse(lines), next: cursor ? { cursor } : undefined, tail: answer.tail };
+  }
+
+  /** From now on what comes behind a search's answer is brought. */
+  private startTail(after: string | undefined): void {
+    this.pending = [];
+    this.tail?.connect(after);
   }
 
   private parse(lines: readonly ViewerLineJson[]): ViewerLine[] {
     return lines.map((line) => parseViewerLine(line, this.streamName(line.stream)));
-  }
-
-  private takeMeanwhile(): ViewerLine[] {
-    const lines = this.meanwhile ?? [];
-    this.meanwhile = undefined;
-    return lines;
   }
 
   private publish(): void {
@@ -274,10 +273,7 @@ export class ViewerFeed implements LineFeed {
 
   private bufferLines(lines: readonly ViewerLine[]): void {
     this.notice.value = '';
-    for (const line of lines) {
-      this.pending.push(line);
-      this.meanwhile?.push(line);
-    }
+    for (const line of lines) this.pending.push(line);
     if (this.flushScheduled) return;
     this.flushScheduled = true;
     // A hidden page draws no frames.
@@ -293,10 +289,4 @@ export class ViewerFeed implements LineFeed {
     this.state.addLive(lines);
     this.publish();
   }
-}
-
-function oldestFirst(lines: readonly ViewerLineJson[]): readonly ViewerLineJson[] {
-  const [first, last] = [lines[0], lines.at(-1)];
-  if (!first || !last) return lines;
-  return Date.parse(first.timestamp) > Date.parse(last.timestamp) ? [...lines].reverse() : lines;
 }

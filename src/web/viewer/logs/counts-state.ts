@@ -1,0 +1,106 @@
+/** How many lines there are over time, for the histogram: of the selection's time, or of the last day. */
+import { signal } from '@preact/signals';
+import { parseTime } from '../../../common/time-expression.ts';
+import type { ViewerClient } from '../api/viewer-client.ts';
+import type { CountsJson, StreamJson } from '../api/viewer-json.ts';
+import { selectionParams, type ViewerSelection } from '../lines/line-selection.ts';
+
+const BUCKETS_WANTED = 120;
+const DEFAULT_RANGE_MS = 86_400_000;
+const RANGE_MS_MIN = 60_000;
+/** How often the counts of a range that reaches to now are read again. */
+const REFRESH_MS = 10_000;
+/** Whole lengths of a bucket, seconds. */
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200];
+
+/** One number a bucket, oldest first. */
+export interface ViewerCounts {
+  readonly sinceMs: number;
+  readonly stepMs: number;
+  readonly errors: readonly number[];
+  readonly warnings: readonly number[];
+  readonly others: readonly number[];
+}
+
+export class CountsState {
+  readonly counts = signal<ViewerCounts | undefined>(undefined);
+  readonly loading = signal(false);
+  private readonly client: ViewerClient;
+  private abort = new AbortController();
+  private timer: number | undefined;
+
+  constructor(client: ViewerClient) {
+    this.client = client;
+  }
+
+  /** Reads the counts of a selection, and again as long as new lines may come. */
+  open(selection: ViewerSelection, streams: readonly StreamJson[]): void {
+    this.close();
+    this.abort = new AbortController();
+    void this.load(selection, streams, this.abort.signal);
+    if (selection.to) return;
+    this.timer = setInterval(() => {
+      if (!document.hidden && !this.loading.value) void this.load(selection, streams, this.abort.signal);
+    }, REFRESH_MS);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.abort.abort();
+    this.loading.value = false;
+  }
+
+  private async load(
+    selection: ViewerSelection,
+    streams: readonly StreamJson[],
+    abort: AbortSignal,
+  ): Promise<void> {
+    const { sinceMs, untilMs, stepMs } = countedRange(selection, streams, Date.now());
+    const params = selectionParams(selection, { fromMs: sinceMs, toMs: untilMs });
+    params.set('step', String(stepMs / 1_000));
+    this.loading.value = true;
+    try {
+      const { buckets } = await this.client.get<CountsJson>(`api/counts?${params}`, abort);
+      if (!abort.aborted) this.counts.value = spread(buckets, sinceMs, untilMs, stepMs);
+    } catch {
+      // The list says what is wrong; a histogram that is a little old says nothing wrong.
+    } finally {
+      if (!abort.aborted) this.loading.value = false;
+    }
+  }
+}
+
+/** The whole buckets that are counted. */
+export function countedRange(
+  { from, to }: Pick<ViewerSelection, 'from' | 'to'>,
+  streams: readonly Pick<StreamJson, 'firstAt'>[],
+  nowMs: number,
+): { readonly sinceMs: number; readonly untilMs: number; readonly stepMs: number } {
+  const end = (to ? parseTime(to, nowMs) : undefined) ?? nowMs;
+  const firstMs = Math.min(...streams.map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : nowMs)));
+  const known = Math.max(end - DEFAULT_RANGE_MS, Math.min(firstMs, end - RANGE_MS_MIN));
+  const start = Math.min((from ? parseTime(from, nowMs) : undefined) ?? known, end - 1);
+  const wantedS = (end - start) / 1_000 / BUCKETS_WANTED;
+  const step = STEPS_S.find((seconds) => seconds >= wantedS) ?? Math.ceil(wantedS / 86_400) * 86_400;
+  const stepMs = step * 1_000;
+  const sinceMs = Math.floor(start / stepMs) * stepMs;
+  return { sinceMs, untilMs: Math.max(sinceMs + stepMs, Math.ceil((end + 1) / stepMs) * stepMs), stepMs };
+}
+
+function spread(
+  buckets: CountsJson['buckets'],
+  sinceMs: number,
+  untilMs: number,
+  stepMs: number,
+): ViewerCounts {
+  const zeros = (): number[] => new Array<number>(Math.round((untilMs - sinceMs) / stepMs)).fill(0);
+  const [errors, warnings, others] = [zeros(), zeros(), zeros()];
+  for (const { start, error, warning, other } of buckets) {
+    const i = Math.floor((start - sinceMs) / stepMs);
+    if (!(i in errors)) continue;
+    errors[i] += error;
+    warnings[i] += warning;
+    others[i] += other;
+  }
+  return { sinceMs, stepMs, errors, warnings, others };
+}
