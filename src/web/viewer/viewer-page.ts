@@ -7,7 +7,7 @@ import { searchFault } from '../stream/search-expression.ts';
 import { visibleText } from '../text/visible-text.ts';
 import type { LineListHost } from '../view/list/list-host.ts';
 import { ViewerClient } from './api/viewer-client.ts';
-import type { GroupJson, SavedSearchJson, SessionJson, StreamJson } from './api/viewer-json.ts';
+import type { SavedSearchJson, SessionJson, StreamGroupJson, StreamJson } from './api/viewer-json.ts';
 import { ALL_LINES, selectionParams, type ViewerSelection } from './lines/line-selection.ts';
 import { ViewerFeed } from './lines/viewer-feed.ts';
 import { lineKey, type ViewerLine } from './lines/viewer-line.ts';
@@ -40,7 +40,7 @@ export class ViewerPage implements LineListHost {
   readonly address = signal<ViewerAddress>(parseViewerAddress(location.search));
   /** Of a link that lets somebody in for the first time. */
   readonly admission = signal<Admission | undefined>(undefined);
-  readonly groups = signal<readonly GroupJson[] | undefined>(undefined);
+  readonly groups = signal<readonly StreamGroupJson[] | undefined>(undefined);
   readonly savedSearches = signal<readonly SavedSearchJson[]>([]);
   readonly feed = signal<ViewerFeed | undefined>(undefined);
   /** See {@link LineListHost}. */
@@ -101,7 +101,7 @@ export class ViewerPage implements LineListHost {
 
   async loadGroups(): Promise<void> {
     await this.attempt(async () => {
-      this.groups.value = await this.client.get<GroupJson[]>('api/groups');
+      this.groups.value = await this.client.get<StreamGroupJson[]>('api/groups');
     });
   }
 

@@ -19,11 +19,11 @@ export interface RowProps {
   readonly isExpanded: boolean;
   readonly wrap: boolean;
   /** Fields whose values stand before the message. */
-  readonly columns: readonly string[];
+  readonly columns?: readonly string[];
 }
 
 /** One line. Its clicks are handled by the list. */
-export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap, columns }: RowProps) {
+export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap, columns = [] }: RowProps) {
   const { text, fields } = parseMessage(line);
   const spans = messageSpans(line, terms);
   const more = wrap ? 0 : countNewlines(text);

@@ -25,7 +25,7 @@ export interface StreamJson {
   readonly lastAt: string | null;
 }
 
-export interface GroupJson {
+export interface StreamGroupJson {
   readonly id: string;
   readonly name: string;
   readonly streams: readonly StreamJson[];

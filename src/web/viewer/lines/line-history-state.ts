@@ -104,11 +104,17 @@ export class LineHistoryState {
       return !this.places.has(lineKey(line));
     });
     if (!this.following) this.unseenCount += fresh.length;
-    if (!this.atLiveEnd) return;
+    if (!this.atLiveEnd) {
+      // What is behind the window is read there; a line that comes late has its place before that.
+      const lastMs = this.window.last?.ms || 0;
+      const late = fresh.filter(({ ms }) => ms <= lastMs);
+      if (late.length > 0) this.readNewerThan(late);
+      return;
+    }
     if (!this.following && this.window.isFull) {
       // The rest stays on the server until somebody scrolls there.
       this.atLiveEnd = false;
-      this.newer = this.newerEdge(lines);
+      this.readNewerThan(lines);
     } else {
       this.append(lines);
       if (this.following) this.trimOldest();
@@ -211,26 +217,29 @@ export class LineHistoryState {
   private evictOldest(count: number): void {
     const gone = this.forget(this.window.lines.slice(0, count) as ViewerLine[]);
     this.window.dropFirst(count);
-    this.older = this.olderEdge(gone);
+    const latestMs = gone.reduce((ms, line) => Math.max(ms, line.ms || ms), 0);
+    const lastMs = this.window.last?.ms || latestMs;
+    // Lines of a clock that is ahead are in history behind the window; at the live end only what is older is read.
+    this.older = { ms: this.atLiveEnd ? latestMs : Math.min(latestMs, lastMs) };
+    if (!this.atLiveEnd && latestMs > lastMs) this.newer = { ms: lastMs };
   }
 
   private evictNewest(count: number): void {
     const gone = this.forget(this.window.lines.slice(-count) as ViewerLine[]);
     this.window.dropLast(count);
     this.atLiveEnd = false;
-    this.newer = this.newerEdge(gone);
+    this.readNewerThan(gone);
   }
 
-  /** Everything that isn't in the window any more and was at its start is found from here on; a clock that is far ahead doesn't count. */
-  private olderEdge(gone: readonly ViewerLine[]): HistoryEdge {
-    const ms = gone.reduce((latest, line) => Math.max(latest, line.ms || latest), 0);
-    return { ms: Math.min(ms, this.window.last?.ms || ms) };
-  }
-
-  /** The same at its end, of a clock that is far behind. */
-  private newerEdge(gone: readonly ViewerLine[]): HistoryEdge {
-    const ms = gone.reduce((earliest, line) => Math.min(earliest, line.ms || earliest), Date.now());
-    return { ms: Math.max(ms, this.window.first?.ms || ms) };
+  /** Lines that aren't taken in, or not any more, are found in history; those of a clock that is behind, before the window. */
+  private readNewerThan(lines: readonly ViewerLine[]): void {
+    const earliestMs = lines.reduce((ms, line) => Math.min(ms, line.ms || ms), Date.now());
+    const firstMs = this.window.first?.ms || earliestMs;
+    const newerMs = this.newer && 'ms' in this.newer ? this.newer.ms : Number.POSITIVE_INFINITY;
+    this.newer = { ms: Math.min(newerMs, Math.max(earliestMs, firstMs)) };
+    if (earliestMs >= firstMs) return;
+    const olderMs = this.older && 'ms' in this.older ? this.older.ms : firstMs;
+    this.older = { ms: Math.max(olderMs, firstMs) };
   }
 
   private forget(events: readonly ViewerLine[]): ViewerLine[] {

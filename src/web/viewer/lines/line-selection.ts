@@ -14,6 +14,9 @@ export interface ViewerSelection {
 
 export const ALL_LINES: ViewerSelection = { group: '', stream: '', q: '', from: '', to: '' };
 
+/** What is counted where nothing says since when: a day. */
+export const SUMMARY_MS = 86_400_000;
+
 /** Narrower in time: milliseconds since 1970, `toMs` not included. */
 export interface TimeLimits {
   readonly fromMs?: number;
@@ -35,6 +38,15 @@ export function selectionParams(
   const end = earliest(toMs, limits.toMs);
   if (start !== undefined) params.set('from', new Date(start).toISOString());
   if (end !== undefined) params.set('to', new Date(end).toISOString());
+  return params;
+}
+
+/** Counts of fields go over the selection's time, or over a day when it has no beginning. */
+export function summaryParams(selection: ViewerSelection): URLSearchParams {
+  const params = selectionParams(selection);
+  const to = params.get('to');
+  if (!params.has('from'))
+    params.set('from', new Date((to ? Date.parse(to) : Date.now()) - SUMMARY_MS).toISOString());
   return params;
 }
 

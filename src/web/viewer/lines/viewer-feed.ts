@@ -229,7 +229,12 @@ export class ViewerFeed implements LineFeed {
     const cursor = direction === 'before' ? answer.before : answer.after;
     this.searchedToMs.value = answer.searchedTo && cursor ? Date.parse(answer.searchedTo) : undefined;
     const lines = direction === 'before' ? [...answer.lines].reverse() : answer.lines;
-    return { lines: this.parse(lines), next: cursor ? { cursor } : undefined, tail: answer.tail };
+    const parsed = this.parse(lines);
+    let next: HistoryEdge | undefined = cursor ? { cursor } : undefined;
+    // Only an answer that says where the tail goes on leads to the live end: that is asked for from the last line's time on.
+    if (!next && direction === 'after' && answer.tail === undefined && this.tail)
+      next = { ms: parsed.at(-1)?.ms || this.window.last?.ms || Date.now() };
+    return { lines: parsed, next, tail: answer.tail };
   }
 
   /** From now on what comes behind a search's answer is brought. */

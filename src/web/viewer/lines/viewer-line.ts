@@ -30,7 +30,7 @@ export function parseLineKey(
 ): { readonly stream: string; readonly position: string } | undefined {
   const dot = key.lastIndexOf('.');
   const position = key.slice(dot + 1);
-  return dot > 0 && /^\d{1,16}$/.test(position) ? { stream: key.slice(0, dot), position } : undefined;
+  return dot > 0 && /^-?\d{1,16}$/.test(position) ? { stream: key.slice(0, dot), position } : undefined;
 }
 
 /** @param streamName what the line's stream is called where lines of several stand in one list */

@@ -3,10 +3,9 @@ import { signal } from '@preact/signals';
 import { parseTime } from '../../../common/time-expression.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { CountsJson, StreamJson } from '../api/viewer-json.ts';
-import { selectionParams, type ViewerSelection } from '../lines/line-selection.ts';
+import { SUMMARY_MS, selectionParams, type ViewerSelection } from '../lines/line-selection.ts';
 
 const BUCKETS_WANTED = 120;
-const DEFAULT_RANGE_MS = 86_400_000;
 const RANGE_MS_MIN = 60_000;
 /** How often the counts of a range that reaches to now are read again. */
 const REFRESH_MS = 10_000;
@@ -78,7 +77,7 @@ export function countedRange(
 ): { readonly sinceMs: number; readonly untilMs: number; readonly stepMs: number } {
   const end = (to ? parseTime(to, nowMs) : undefined) ?? nowMs;
   const firstMs = Math.min(...streams.map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : nowMs)));
-  const known = Math.max(end - DEFAULT_RANGE_MS, Math.min(firstMs, end - RANGE_MS_MIN));
+  const known = Math.max(end - SUMMARY_MS, Math.min(firstMs, end - RANGE_MS_MIN));
   const start = Math.min((from ? parseTime(from, nowMs) : undefined) ?? known, end - 1);
   const wantedS = (end - start) / 1_000 / BUCKETS_WANTED;
   const step = STEPS_S.find((seconds) => seconds >= wantedS) ?? Math.ceil(wantedS / 86_400) * 86_400;

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import { ServiceError } from '../../addons/shared/service-client.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { ValuesJson } from '../api/viewer-json.ts';
-import { ALL_LINES, selectionParams, type ViewerSelection } from '../lines/line-selection.ts';
+import { ALL_LINES, summaryParams, type ViewerSelection } from '../lines/line-selection.ts';
 
 /** Values of a facet, and of a table over all of the page. */
 const FACET_VALUES = 8;
@@ -53,7 +53,7 @@ export class FieldsState {
   private async loadNames(abort: AbortSignal): Promise<void> {
     try {
       const { fields } = await this.client.get<{ fields: string[] }>(
-        `api/fields?${selectionParams(this.selection)}`,
+        `api/fields?${summaryParams(this.selection)}`,
         abort,
       );
       this.names.value = [...new Set([...LINE_FIELDS, ...fields])];
@@ -74,7 +74,7 @@ export class FieldsState {
   }
 
   private async load(field: string, limit: number, abort: AbortSignal): Promise<FieldValuesState> {
-    const params = selectionParams(this.selection);
+    const params = summaryParams(this.selection);
     params.set('field', field);
     params.set('limit', String(limit));
     try {
