@@ -28,6 +28,8 @@ import {
 /** A line that was jumped to stands at this part of the visible height. */
 const JUMP_SCROLL_FRACTION = 0.35;
 const NOTICE_MS = 2_500;
+/** So often at the most groups are read again because of lines of an unknown stream. */
+const UNKNOWN_STREAM_MS = 5_000;
 
 export type ViewerOverlay = '' | 'help' | 'time' | 'save' | 'download' | 'grammar';
 
@@ -52,6 +54,7 @@ export class ViewerPage implements LineListHost {
   readonly fault = signal('');
   /** What else went wrong, or ''. */
   readonly error = signal('');
+  private groupsAreLoading = false;
   private noticeTimer: number | undefined;
   private scrollFraction: number | undefined;
   private scrollToStartListener = (): void => {};
@@ -298,19 +301,30 @@ export class ViewerPage implements LineListHost {
     if (!this.client.session.value || address.place !== 'logs') return;
     const { selection } = address;
     const streams = this.selectedStreams();
-    const names = new Map(this.streams().map(({ id, name }) => [id, name]));
     this.fields.open(selection, address.by);
     this.counts.open(selection, streams);
-    if (streams.length === 0 && this.streams().length === 0) return;
-    const feed = new ViewerFeed(this.client, selection, (id) =>
-      streams.length > 1 ? names.get(id) : undefined,
-    );
+    if (this.groups.value?.length === 0) return;
+    const feed = new ViewerFeed(this.client, selection, (id) => this.streamName(id));
     this.feed.value = feed;
     if (address.line) this.scrollFraction = JUMP_SCROLL_FRACTION;
     const at = await feed.open(address.line || undefined);
     if (this.feed.value !== feed || !address.line) return;
     if (at !== undefined) this.selectedPosition.value = at;
     else if (feed.error.value === '') this.showNotice('That line is gone: it isn’t kept any more.');
+  }
+
+  /** A stream's name, where its lines say whose they are; a stream that isn't known yet has just been made by its sender. */
+  private streamName(id: string): string | undefined {
+    const name = this.streams().find((stream) => stream.id === id)?.name;
+    if (name === undefined && !this.groupsAreLoading) {
+      this.groupsAreLoading = true;
+      void this.loadGroups().finally(() => {
+        setTimeout(() => {
+          this.groupsAreLoading = false;
+        }, UNKNOWN_STREAM_MS);
+      });
+    }
+    return this.selection.stream ? undefined : name;
   }
 
   private closeFeed(): void {

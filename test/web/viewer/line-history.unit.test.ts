@@ -46,7 +46,11 @@ const messagesOf = (events: readonly ViewerLine[]): string[] => events.map(({ me
 /** A server with lines, which answers as the viewer's does. */
 class History {
   readonly all: ViewerLine[] = [];
-  constructor(private readonly pageLines: number) {}
+  private readonly pageLines: number;
+
+  constructor(pageLines: number) {
+    this.pageLines = pageLines;
+  }
 
   before(edge: { cursor: string } | { ms: number } | undefined) {
     const sorted = this.sorted();

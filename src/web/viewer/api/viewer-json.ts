@@ -6,8 +6,8 @@ export type RoleName = 'owner' | 'member' | 'reader';
 export interface SessionJson {
   readonly user: {
     readonly email: string;
-    /** In all groups; without it, in those of `groups` alone. */
-    readonly role?: RoleName;
+    /** In all groups; null: in those of `groups` alone. */
+    readonly role: RoleName | null;
     readonly groups?: Readonly<Record<string, RoleName>>;
   };
   /** Of every request that changes something. */
@@ -16,18 +16,29 @@ export interface SessionJson {
   readonly external?: boolean;
 }
 
-export interface StreamJson {
+/** Where senders reach a stream, or a group. Only for its owners. */
+export interface SenderAddresses {
+  readonly token?: string;
+  readonly drain_url?: string;
+  /** `{"tcp": "logs.example:6620"}` */
+  readonly syslog?: Readonly<Record<string, string>>;
+}
+
+export interface StreamJson extends SenderAddresses {
   readonly id: string;
   readonly name: string;
+  readonly group: string;
   readonly lines: number;
   readonly bytes: number;
   readonly firstAt: string | null;
   readonly lastAt: string | null;
 }
 
-export interface StreamGroupJson {
+export interface StreamGroupJson extends SenderAddresses {
   readonly id: string;
   readonly name: string;
+  /** Of whoever asks. */
+  readonly role: RoleName;
   readonly streams: readonly StreamJson[];
 }
 
@@ -71,4 +82,33 @@ export interface SavedSearchJson {
   readonly name: string;
   readonly group?: string | null;
   readonly q: string;
+}
+
+export interface UserJson {
+  readonly id: string;
+  readonly email: string;
+  readonly role: RoleName | null;
+  readonly groups: Readonly<Record<string, RoleName>>;
+  readonly created_at: string;
+}
+
+export interface InviteJson {
+  readonly id: string;
+  readonly email: string | null;
+  readonly role: RoleName | null;
+  readonly groups: Readonly<Record<string, RoleName>>;
+  readonly expires_at: string;
+  /** In the answer that made it alone. */
+  readonly url?: string;
+}
+
+export interface KeyJson {
+  readonly id: string;
+  readonly name: string;
+  readonly scope: string;
+  readonly groups: readonly string[] | null;
+  readonly created_at: string;
+  readonly created_by: string;
+  /** In the answer that made it alone. */
+  readonly key?: string;
 }

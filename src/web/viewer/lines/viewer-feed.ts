@@ -62,7 +62,7 @@ export class ViewerFeed implements LineFeed {
     else
       this.tail = new ViewerTail({
         client,
-        params: selectionParams(selection),
+        params: selectionParams({ ...selection, from: '', to: '' }),
         onLines: (lines) => this.bufferLines(this.parse(lines)),
         onNotice: (notice) => {
           this.notice.value = notice;
