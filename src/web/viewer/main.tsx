@@ -1,4 +1,5 @@
 import '../addons/shared/styles.ts';
+import '../style/histogram.css';
 import '../style/line-list.css';
 import '../style/line-details.css';
 import '../style/panel.css';

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks';
 import type { Line } from '../../stream/line.ts';
-import { formatCount, localDayNumber } from '../../text/format.ts';
+import { formatCount, localDayNumber, type TimeZone } from '../../text/format.ts';
 import { searchTerms } from '../../text/search-terms.ts';
 import { Icon } from '../icon.tsx';
 import type { LineFeed, LineListHost } from './list-host.ts';
@@ -29,6 +29,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const wrap = page.preferences.wrap.value;
   const columns = page.columns?.value ?? NO_COLUMNS;
+  const zone = page.preferences.zone?.value ?? 'local';
   const expanded = page.expanded.value;
   const selected = page.selectedPosition.value;
   void logView.version.value;
@@ -94,18 +95,19 @@ export function LineList({ page, logView, empty }: LineListProps) {
                 line,
                 page,
                 terms,
-                isNewDay: isNewDay(lines, range.from + i),
+                isNewDay: isNewDay(lines, range.from + i, zone),
                 isSelected: line.at === selected,
                 isExpanded: expanded.has(line.at),
                 wrap,
                 columns,
+                zone,
               })),
             )}
           </div>
         </div>
       </div>
       {lines.length === 0 && empty}
-      {logView.loading.value === 'all' && <p class="loading">reading …</p>}
+      {(logView.loading.value === 'all' || page.isOpening?.value) && <p class="loading">reading …</p>}
       <ResumeButton page={page} logView={logView} />
     </>
   );
@@ -134,12 +136,12 @@ function setPointerDown(scroller: VirtualScroller | undefined, isDown: boolean):
   if (scroller) scroller.pointerDown = isDown;
 }
 
-function isNewDay(lines: readonly Line[], index: number): boolean {
-  const day = localDayNumber(lines[index].ms);
+function isNewDay(lines: readonly Line[], index: number, zone: TimeZone): boolean {
+  const day = localDayNumber(lines[index].ms, zone);
   if (Number.isNaN(day)) return false;
   // Lines whose time nobody can read are of the day around them.
   for (let i = index - 1; i >= 0 && i >= index - UNREADABLE_TIMES_MAX; i--) {
-    const before = localDayNumber(lines[i].ms);
+    const before = localDayNumber(lines[i].ms, zone);
     if (!Number.isNaN(before)) return before !== day;
   }
   return true;

@@ -1,8 +1,8 @@
 /** Reads what {@link LineHistoryState} decides, from history and from the live tail, and shows it to the list as signals. */
 import { batch, signal } from '@preact/signals';
 import { ServiceError } from '../../addons/shared/service-client.ts';
+import type { TailState } from '../../stream/line-source.ts';
 import type { LineWindow } from '../../stream/line-window.ts';
-import type { TailState } from '../../stream/live-tail.ts';
 import { endsInThePast } from '../../stream/search-expression.ts';
 import type { LineFeed } from '../../view/list/list-host.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';

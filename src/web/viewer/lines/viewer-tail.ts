@@ -1,7 +1,7 @@
 /** Lines as they come, of all streams of a selection. After a lost connection it resumes where it was. */
 import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
 import { ServiceError } from '../../addons/shared/service-client.ts';
-import type { TailState } from '../../stream/live-tail.ts';
+import type { TailState } from '../../stream/line-source.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { ViewerLineJson } from '../api/viewer-json.ts';
 

@@ -1,28 +1,20 @@
 /** How many lines there are over time, for the histogram: of the selection's time, or of the last day. */
 import { signal } from '@preact/signals';
 import { parseTime } from '../../../common/time-expression.ts';
+import type { HistogramCounts, TimeRange } from '../../stream/counts/histogram-counts.ts';
+import { stepFor } from '../../stream/counts/time-steps.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { CountsJson, StreamJson } from '../api/viewer-json.ts';
 import { SUMMARY_MS, selectionParams, type ViewerSelection } from '../lines/line-selection.ts';
 
-const BUCKETS_WANTED = 120;
+const BUCKETS_WANTED = 150;
 const RANGE_MS_MIN = 60_000;
+/** How much longer the time is that is zoomed out to. */
+const ZOOM_OUT_FACTOR = 4;
 /** How often the counts of a range that reaches to now are read again. */
 const REFRESH_MS = 10_000;
-/** Whole lengths of a bucket, seconds. */
-const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200];
-
-/** One number a bucket, oldest first. */
-export interface ViewerCounts {
-  readonly sinceMs: number;
-  readonly stepMs: number;
-  readonly errors: readonly number[];
-  readonly warnings: readonly number[];
-  readonly others: readonly number[];
-}
-
 export class CountsState {
-  readonly counts = signal<ViewerCounts | undefined>(undefined);
+  readonly counts = signal<HistogramCounts | undefined>(undefined);
   readonly loading = signal(false);
   private readonly client: ViewerClient;
   private abort = new AbortController();
@@ -79,9 +71,7 @@ export function countedRange(
   const firstMs = Math.min(...streams.map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : nowMs)));
   const known = Math.max(end - SUMMARY_MS, Math.min(firstMs, end - RANGE_MS_MIN));
   const start = Math.min((from ? parseTime(from, nowMs) : undefined) ?? known, end - 1);
-  const wantedS = (end - start) / 1_000 / BUCKETS_WANTED;
-  const step = STEPS_S.find((seconds) => seconds >= wantedS) ?? Math.ceil(wantedS / 86_400) * 86_400;
-  const stepMs = step * 1_000;
+  const stepMs = Math.max(1_000, stepFor(end - start, BUCKETS_WANTED));
   const sinceMs = Math.floor(start / stepMs) * stepMs;
   return { sinceMs, untilMs: Math.max(sinceMs + stepMs, Math.ceil((end + 1) / stepMs) * stepMs), stepMs };
 }
@@ -91,7 +81,7 @@ function spread(
   sinceMs: number,
   untilMs: number,
   stepMs: number,
-): ViewerCounts {
+): HistogramCounts {
   const zeros = (): number[] => new Array<number>(Math.round((untilMs - sinceMs) / stepMs)).fill(0);
   const [errors, warnings, others] = [zeros(), zeros(), zeros()];
   for (const { start, error, warning, other } of buckets) {
@@ -101,5 +91,19 @@ function spread(
     warnings[i] += warning;
     others[i] += other;
   }
-  return { sinceMs, stepMs, errors, warnings, others };
+  return { sinceMs, stepMs, errors, warnings, others, countedSinceMs: sinceMs };
+}
+
+/** The next longer time around what is shown; undefined when that reaches back before everything that there is. */
+export function longerRange(
+  { sinceMs, untilMs }: TimeRange,
+  firstMs: number,
+  nowMs: number,
+): { readonly from: string; readonly to: string } | undefined {
+  const length = (untilMs - sinceMs) * ZOOM_OUT_FACTOR;
+  const middle = (sinceMs + untilMs) / 2;
+  const end = middle + length / 2;
+  const start = end >= nowMs ? nowMs - length : middle - length / 2;
+  if (end >= nowMs && start <= firstMs) return undefined;
+  return { from: new Date(start).toISOString(), to: end >= nowMs ? '' : new Date(end).toISOString() };
 }

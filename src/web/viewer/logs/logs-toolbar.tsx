@@ -10,7 +10,7 @@ const SEARCH_DEBOUNCE_MS = 350;
 
 /** Which lines, and what to do with them. */
 export function LogsToolbar({ page }: { page: ViewerPage }) {
-  const { wrap, panel } = page.preferences;
+  const { wrap, zone, panel } = page.preferences;
   return (
     <search class="logs-toolbar">
       <ScopeSelect page={page} />
@@ -47,6 +47,15 @@ export function LogsToolbar({ page }: { page: ViewerPage }) {
           keys="D"
           onClick={() => {
             page.overlay.value = 'download';
+          }}
+        />
+        <ToolButton
+          icon="zone"
+          label="Times in UTC"
+          keys="u"
+          isOn={zone.value === 'utc'}
+          onClick={() => {
+            zone.value = zone.value === 'utc' ? 'local' : 'utc';
           }}
         />
         <ToolButton

@@ -22,6 +22,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['t', 'of what time'],
   ['s', 'save the search'],
   ['D', 'download or copy what is found'],
+  ['u', 'times in UTC, or local'],
   ['w', 'wrap long lines, or cut them off'],
   ['d', 'searches and fields'],
   ['esc', 'close, or clear the search'],

@@ -51,6 +51,10 @@ export function listenToViewerKeys(page: ViewerPage): void {
       d: inLogs(() => {
         page.preferences.panel.value = !page.preferences.panel.value;
       }),
+      u: inLogs(() => {
+        const { zone } = page.preferences;
+        zone.value = zone.value === 'utc' ? 'local' : 'utc';
+      }),
       '?': () => {
         page.overlay.value = 'help';
       },
