@@ -9,6 +9,7 @@ import { RowCache } from './row-cache.tsx';
 import { measureRows } from './row-metrics.ts';
 import { type RowRange, VirtualScroller } from './virtual-scroller.ts';
 
+const NO_COLUMNS: readonly string[] = [];
 /** So many lines are looked back over for one with a time. */
 const UNREADABLE_TIMES_MAX = 100;
 
@@ -27,6 +28,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
   const scroller = useRef<VirtualScroller | undefined>(undefined);
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const wrap = page.preferences.wrap.value;
+  const columns = page.columns?.value ?? NO_COLUMNS;
   const zone = page.preferences.zone?.value ?? 'local';
   const expanded = page.expanded.value;
   const selected = page.selectedPosition.value;
@@ -97,6 +99,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
                 isSelected: line.at === selected,
                 isExpanded: expanded.has(line.at),
                 wrap,
+                columns,
                 zone,
               })),
             )}

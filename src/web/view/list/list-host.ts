@@ -30,6 +30,8 @@ export interface LineFeed {
 
 /** The page around a list. Lines are named by {@link Line.at}. */
 export interface LineListHost {
+  /** Fields that have columns of their own. */
+  readonly columns?: ReadonlySignal<readonly string[]>;
   readonly preferences: {
     readonly wrap: ReadonlySignal<boolean>;
     /** In which times are shown; local time when it is left out. */

@@ -25,6 +25,7 @@ function isSame(a: RowProps, b: RowProps): boolean {
     a.isSelected === b.isSelected &&
     a.isExpanded === b.isExpanded &&
     a.wrap === b.wrap &&
+    a.columns === b.columns &&
     a.zone === b.zone
   );
 }

@@ -7,6 +7,7 @@ import {
   formatTimeOfDay,
   type TimeZone,
 } from '../../text/format.ts';
+import { fieldValue } from '../../text/line-fields.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../text/parsed-message.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
@@ -23,12 +24,15 @@ export interface RowProps {
   readonly isSelected: boolean;
   readonly isExpanded: boolean;
   readonly wrap: boolean;
+  /** Fields whose values stand before the message. */
+  readonly columns?: readonly string[];
   /** In which its time is shown. */
   readonly zone: TimeZone;
 }
 
 /** One line. Its clicks are handled by the list. */
-export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap, zone }: RowProps) {
+export function Row(props: RowProps) {
+  const { line, page, terms, isNewDay, isSelected, isExpanded, wrap, columns = [], zone } = props;
   const { text, fields } = parseMessage(line);
   const spans = messageSpans(line, terms);
   const more = wrap ? 0 : countNewlines(text);
@@ -59,9 +63,17 @@ export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap,
           <i>{formatMilliseconds(line.ms)}</i>
         </time>
         <button type="button" class="origin" tabIndex={-1} title={`Show only ${source}[${dyno}]`}>
+          {line.streamName && <i class="stream-name">{visibleText(line.streamName)} </i>}
           {source !== 'app' && <i>{source}/</i>}
           {dyno}
         </button>
+        {columns.length > 0 && (
+          <span class="columns">
+            {columns.map((name) => (
+              <span key={name}>{visibleText(fieldValue(line, name) ?? '')}</span>
+            ))}
+          </span>
+        )}
         <span class="text">
           <StyledText spans={spans} />
           {more > 0 && <span class="more">{`+${formatCount(more, 'line')}`}</span>}
