@@ -1,6 +1,6 @@
-import { dataParameters } from '../../logs/query/field-scanner.ts';
 import { type Line, SEVERITIES } from '../stream/line.ts';
 import { formatDurationMs } from '../text/format.ts';
+import { lineFields } from '../text/line-fields.ts';
 import type { MessageField } from '../text/message-fields.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../text/parsed-message.ts';
 import { toFieldSearch, toSearchPhrase } from '../text/search-terms.ts';
@@ -11,8 +11,8 @@ import { StyledText } from './list/styled-text.tsx';
 
 /** An expanded line: its fields, its metadata, and actions. */
 export function LineDetails({ line, page }: { line: Line; page: LineListHost }) {
-  const { text, fields: messageFields } = parseMessage(line);
-  const fields = [...messageFields, ...dataFields(line.structured_data)];
+  const { text } = parseMessage(line);
+  const fields = lineFields(line);
   const isTruncated = text.length > PREVIEW_CHARACTERS_MAX || !page.preferences.wrap.value;
   return (
     <div class="details">
@@ -82,15 +82,6 @@ export function LineDetails({ line, page }: { line: Line; page: LineListHost }) 
       </div>
     </div>
   );
-}
-
-/** The fields of structured data, as senders of NDJSON and OTLP name them. */
-function dataFields(data: string | undefined): MessageField[] {
-  return dataParameters(data ?? '').map(({ name, value }) => ({
-    key: name,
-    value,
-    kind: /^[{[]/.test(value) ? 'list' : /^-?\d+(?:\.\d+)?$/.test(value) ? 'number' : 'text',
-  }));
 }
 
 /** With the name of the field; of an object or a list by its text. */

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks';
 import type { Line } from '../../stream/line.ts';
-import { formatCount, localDayNumber } from '../../text/format.ts';
+import { formatCount, localDayNumber, type TimeZone } from '../../text/format.ts';
 import { searchTerms } from '../../text/search-terms.ts';
 import { Icon } from '../icon.tsx';
 import type { LineFeed, LineListHost } from './list-host.ts';
@@ -9,6 +9,7 @@ import { RowCache } from './row-cache.tsx';
 import { measureRows } from './row-metrics.ts';
 import { type RowRange, VirtualScroller } from './virtual-scroller.ts';
 
+const NO_COLUMNS: readonly string[] = [];
 /** So many lines are looked back over for one with a time. */
 const UNREADABLE_TIMES_MAX = 100;
 
@@ -27,6 +28,8 @@ export function LineList({ page, logView, empty }: LineListProps) {
   const scroller = useRef<VirtualScroller | undefined>(undefined);
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const wrap = page.preferences.wrap.value;
+  const columns = page.columns?.value ?? NO_COLUMNS;
+  const zone = page.preferences.zone?.value ?? 'local';
   const expanded = page.expanded.value;
   const selected = page.selectedPosition.value;
   void logView.version.value;
@@ -92,17 +95,19 @@ export function LineList({ page, logView, empty }: LineListProps) {
                 line,
                 page,
                 terms,
-                isNewDay: isNewDay(lines, range.from + i),
+                isNewDay: isNewDay(lines, range.from + i, zone),
                 isSelected: line.at === selected,
                 isExpanded: expanded.has(line.at),
                 wrap,
+                columns,
+                zone,
               })),
             )}
           </div>
         </div>
       </div>
       {lines.length === 0 && empty}
-      {logView.loading.value === 'all' && <p class="loading">reading …</p>}
+      {(logView.loading.value === 'all' || page.isOpening?.value) && <p class="loading">reading …</p>}
       <ResumeButton page={page} logView={logView} />
     </>
   );
@@ -131,12 +136,12 @@ function setPointerDown(scroller: VirtualScroller | undefined, isDown: boolean):
   if (scroller) scroller.pointerDown = isDown;
 }
 
-function isNewDay(lines: readonly Line[], index: number): boolean {
-  const day = localDayNumber(lines[index].ms);
+function isNewDay(lines: readonly Line[], index: number, zone: TimeZone): boolean {
+  const day = localDayNumber(lines[index].ms, zone);
   if (Number.isNaN(day)) return false;
   // Lines whose time nobody can read are of the day around them.
   for (let i = index - 1; i >= 0 && i >= index - UNREADABLE_TIMES_MAX; i--) {
-    const before = localDayNumber(lines[i].ms);
+    const before = localDayNumber(lines[i].ms, zone);
     if (!Number.isNaN(before)) return before !== day;
   }
   return true;

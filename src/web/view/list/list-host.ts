@@ -2,6 +2,7 @@
 import type { ReadonlySignal } from '@preact/signals';
 import type { Line } from '../../stream/line.ts';
 import type { LineWindow } from '../../stream/line-window.ts';
+import type { TimeZone } from '../../text/format.ts';
 
 /** The lines of a list: a part of the past that grows to either side, or the live end. */
 export interface LineFeed {
@@ -29,7 +30,15 @@ export interface LineFeed {
 
 /** The page around a list. Lines are named by {@link Line.at}. */
 export interface LineListHost {
-  readonly preferences: { readonly wrap: ReadonlySignal<boolean> };
+  /** Fields that have columns of their own. */
+  readonly columns?: ReadonlySignal<readonly string[]>;
+  readonly preferences: {
+    readonly wrap: ReadonlySignal<boolean>;
+    /** In which times are shown; local time when it is left out. */
+    readonly zone?: ReadonlySignal<TimeZone>;
+  };
+  /** Are other lines being read, to be shown instead? */
+  readonly isOpening?: ReadonlySignal<boolean>;
   /** The selected line; 0 for none. */
   readonly selectedPosition: ReadonlySignal<number>;
   readonly expanded: ReadonlySignal<ReadonlySet<number>>;

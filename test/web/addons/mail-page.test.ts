@@ -10,11 +10,11 @@ import {
   type MailAddon,
   sendRaw,
   transportTo,
-} from '../support/addons/mail-addon.ts';
-import { missing } from '../support/program.ts';
-import { type App, type Server, startServer } from '../support/server.ts';
-import { until } from '../support/until.ts';
-import { launchBrowser, noBrowser, openAddonPage, PHONE, type Tab } from './browser-tab.ts';
+} from '../../support/addons/mail-addon.ts';
+import { missing } from '../../support/program.ts';
+import { type App, type Server, startServer } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+import { launchBrowser, noBrowser, openAddonPage, PHONE, type Tab } from '../browser-tab.ts';
 
 const PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',

@@ -1,9 +1,9 @@
 /** The page of an add-on for errors in a real browser. */
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Server, startServer } from '../support/server.ts';
-import { until } from '../support/until.ts';
-import { launchBrowser, noBrowser, openAddonPage, PHONE, type Tab } from './browser-tab.ts';
+import { type Server, startServer } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+import { launchBrowser, noBrowser, openAddonPage, PHONE, type Tab } from '../browser-tab.ts';
 
 interface Errors {
   readonly id: string;
