@@ -10,9 +10,10 @@ import { startBanner } from '../banner.ts';
 import { Colorizer, wantsColor } from '../colorizer.ts';
 import { collectValues } from '../repeated-option.ts';
 import { waitForShutdown } from '../signals.ts';
+import { addPortOptions, type PortOptions, withFreePorts, withPortOptions } from './choose-ports.ts';
 import { loadEnvFiles, loadForemanOptions, loadProcfile, selectEntries } from './start-files.ts';
 
-interface StartOptions {
+interface StartOptions extends PortOptions {
   dir?: string;
   procfile?: string;
   env?: string[];
@@ -24,8 +25,7 @@ interface StartOptions {
 
 /** `tailrace start [types…]`: runs the Procfile here, with everything else in the same process. */
 export function startCommand(program: Command): void {
-  program
-    .command('start [types...]')
+  addPortOptions(program.command('start [types...]'))
     .alias('local')
     .description(
       'run the Procfile of this folder, with router, store, API and HTTP router in the same process',
@@ -37,7 +37,11 @@ export function startCommand(program: Command): void {
       collectValues,
     )
     .option('-m, --formation <list>', 'how many dynos of each type: web=2,worker=1')
-    .option('-p, --port <port>', 'first port for web dynos (default: PORT of .env or the environment, else 5000)', parsePort)
+    .option(
+      '-p, --port <port>',
+      'first port for web dynos (default: PORT of .env or the environment, else 5000)',
+      parsePort,
+    )
     .option('-d, --dir <folder>', 'the folder of the app (default: this one)')
     .option('-a, --app <name>', "the app's name (default: the folder's)")
     .option('--no-color', 'no colors')
@@ -55,7 +59,8 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   const counts = formation ? parseFormation(formation, names) : undefined;
   const config = loadEnvFiles(folder, options.env ?? (foreman.env === undefined ? undefined : [foreman.env]));
   const basePort = options.port ?? firstPort(foreman.port ?? config.PORT ?? process.env.PORT);
-  const settings = readSettings(process.env, {
+  const environment = withPortOptions(process.env, options);
+  const wanted = readSettings(environment, {
     data: join(folder, '.tailrace'),
     allowPrivateDrains: 'yes',
     dynoMemory: 'none',
@@ -74,11 +79,10 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     import('../../common/logger.ts'),
   ]);
   requireAppName(name);
-  const runningServer = await startServer(
-    settings,
-    createLogger({ level: settings.logLevel, format: 'text' }),
-    true,
-  );
+  const { settings, runningServer } = await withFreePorts(wanted, environment, async (settings) => {
+    const log = createLogger({ level: settings.logLevel, format: 'text' });
+    return { settings, runningServer: await startServer(settings, log, true) };
+  });
   server = runningServer;
   const color = wantsColor(process.stdout, options.color);
   const colorizer = new Colorizer(color);
