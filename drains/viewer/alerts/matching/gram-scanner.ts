@@ -56,29 +56,37 @@ function grown(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   return larger;
 }
 
-/** Grams, each with the text that it is of and its place in there; several may share a slot. */
+/**
+ * Grams, and where a text may begin and how long it is when one is found: texts that begin alike are told apart by a hash of all their
+ * bytes, not one by one.
+ */
 class GramTable {
   /** Is anything in a slot? A byte each: this is what is read all the time, and stays in the processor's cache. */
   readonly used = new Uint8Array(1 << TABLE_BITS);
   readonly heads = new Int32Array(1 << TABLE_BITS).fill(-1);
   readonly grams: number[] = [];
-  readonly texts: number[] = [];
   readonly offsets: number[] = [];
+  readonly lengths: number[] = [];
   readonly next: number[] = [];
 
-  add(gram: number, text: number, offset: number): void {
+  add(gram: number, length: number, offset: number): void {
     const slot = Math.imul(gram, MULTIPLIER) >>> (32 - TABLE_BITS);
+    for (let entry = this.heads[slot]; entry !== -1; entry = this.next[entry])
+      if (this.grams[entry] === gram && this.offsets[entry] === offset && this.lengths[entry] === length)
+        return;
     this.used[slot] = 1;
     this.next.push(this.heads[slot]);
     this.heads[slot] = this.grams.length;
     this.grams.push(gram);
-    this.texts.push(text);
+    this.lengths.push(length);
     this.offsets.push(offset);
   }
 }
 
 export class GramScanner {
   private readonly texts: readonly Uint8Array[];
+  /** Texts by the hash of their bytes. */
+  private readonly byHash = new Map<number, number[]>();
   private readonly long = new GramTable();
   private readonly short = new GramTable();
   /** Texts of three bytes, which may stand between two places that are looked at. */
@@ -90,19 +98,23 @@ export class GramScanner {
     this.texts = texts.map((text) => Uint8Array.from(Buffer.from(text), (byte) => LOWER[byte]));
     this.texts.forEach((text, index) => {
       if (text.length < TEXT_LENGTH_MIN) throw new Error('The text is too short.');
+      const hash = hashOf(text, 0, text.length);
+      const same = this.byHash.get(hash);
+      if (same) same.push(index);
+      else this.byHash.set(hash, [index]);
       if (text.length >= LONG_MIN)
         for (let place = 0; place < GRAM; place++) {
           const offset = rarestOffset(text, place, GRAM, GRAM);
-          this.long.add(gramAt(text, offset), index, offset);
+          this.long.add(gramAt(text, offset), text.length, offset);
         }
       else if (text.length > SHORT_GRAM)
         for (let place = 0; place < 2; place++) {
           const offset = rarestOffset(text, place, 2, SHORT_GRAM);
-          this.short.add(gramAt(text, offset) & SHORT_MASK, index, offset);
+          this.short.add(gramAt(text, offset) & SHORT_MASK, text.length, offset);
         }
       else {
-        this.short.add(gramAt(text, 0) & SHORT_MASK, index, 0);
-        this.shortest.add(gramAt(text, 0) & SHORT_MASK, index, 0);
+        this.short.add(gramAt(text, 0) & SHORT_MASK, text.length, 0);
+        this.shortest.add(gramAt(text, 0) & SHORT_MASK, text.length, 0);
       }
     });
   }
@@ -160,14 +172,27 @@ export class GramScanner {
     const slot = Math.imul(gram, MULTIPLIER) >>> (32 - TABLE_BITS);
     for (let entry = table.heads[slot]; entry !== -1; entry = table.next[entry]) {
       if (table.grams[entry] !== gram) continue;
-      const text = this.texts[table.texts[entry]];
+      const length = table.lengths[entry];
       const start = at - table.offsets[entry];
-      if (start < 0 || start + text.length > bytes.length) continue;
-      let i = 0;
-      while (i < text.length && LOWER[bytes[start + i]] === text[i]) i++;
-      if (i === text.length) hits.push(start, table.texts[entry]);
+      if (start < 0 || start + length > bytes.length) continue;
+      const texts = this.byHash.get(hashOf(bytes, start, length));
+      if (texts) for (const text of texts) if (isAt(bytes, start, this.texts[text])) hits.push(start, text);
     }
   }
+}
+
+/** FNV-1a of bytes in lower case. */
+function hashOf(bytes: Uint8Array, start: number, length: number): number {
+  let hash = length;
+  for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ LOWER[bytes[i]], 0x01000193);
+  return hash;
+}
+
+function isAt(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
+  if (start + text.length > bytes.length) return false;
+  let i = 0;
+  while (i < text.length && LOWER[bytes[start + i]] === text[i]) i++;
+  return i === text.length;
 }
 
 function lastByte(bytes: Uint8Array): number {
