@@ -11,7 +11,10 @@ export const TEXT_LENGTH_MIN = 3;
 const LONG_MIN = 7;
 const GRAM = 4;
 const SHORT_GRAM = 3;
-const TABLE_BITS = 16;
+/** Slots of a table, for each gram in it, and what they are at the least and at the most, in bits. */
+const SLOTS_A_GRAM = 16;
+const TABLE_BITS_MIN = 8;
+const TABLE_BITS_MAX = 16;
 const FOLD = 0x20202020;
 const SHORT_MASK = 0xffffff;
 /** Fibonacci hashing. */
@@ -61,16 +64,27 @@ function grown(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
  * bytes, not one by one.
  */
 class GramTable {
+  /** A hash's upper bits are its slot. */
+  readonly shift: number;
   /** Is anything in a slot? A byte each: this is what is read all the time, and stays in the processor's cache. */
-  readonly used = new Uint8Array(1 << TABLE_BITS);
-  readonly heads = new Int32Array(1 << TABLE_BITS).fill(-1);
+  readonly used: Uint8Array;
+  readonly heads: Int32Array;
   readonly grams: number[] = [];
   readonly offsets: number[] = [];
   readonly lengths: number[] = [];
   readonly next: number[] = [];
 
+  /** @param grams how many there will be, about */
+  constructor(grams: number) {
+    const bits = Math.ceil(Math.log2(Math.max(1, grams * SLOTS_A_GRAM)));
+    const tableBits = Math.min(TABLE_BITS_MAX, Math.max(TABLE_BITS_MIN, bits));
+    this.shift = 32 - tableBits;
+    this.used = new Uint8Array(1 << tableBits);
+    this.heads = new Int32Array(1 << tableBits).fill(-1);
+  }
+
   add(gram: number, length: number, offset: number): void {
-    const slot = Math.imul(gram, MULTIPLIER) >>> (32 - TABLE_BITS);
+    const slot = Math.imul(gram, MULTIPLIER) >>> this.shift;
     for (let entry = this.heads[slot]; entry !== -1; entry = this.next[entry])
       if (this.grams[entry] === gram && this.offsets[entry] === offset && this.lengths[entry] === length)
         return;
@@ -87,15 +101,18 @@ export class GramScanner {
   private readonly texts: readonly Uint8Array[];
   /** Texts by the hash of their bytes. */
   private readonly byHash = new Map<number, number[]>();
-  private readonly long = new GramTable();
-  private readonly short = new GramTable();
+  private readonly long: GramTable;
+  private readonly short: GramTable;
   /** Texts of three bytes, which may stand between two places that are looked at. */
-  private readonly shortest = new GramTable();
+  private readonly shortest: GramTable;
 
   /** @param texts ASCII of {@link TEXT_LENGTH_MIN} bytes or more */
   constructor(texts: readonly string[]) {
     if (endianness() !== 'LE') throw new Error('Grams are read as little-endian numbers.');
     this.texts = texts.map((text) => Uint8Array.from(Buffer.from(text), (byte) => LOWER[byte]));
+    this.long = new GramTable(GRAM * this.texts.filter(({ length }) => length >= LONG_MIN).length);
+    this.short = new GramTable(2 * this.texts.filter(({ length }) => length < LONG_MIN).length);
+    this.shortest = new GramTable(this.texts.filter(({ length }) => length === SHORT_GRAM).length);
     this.texts.forEach((text, index) => {
       if (text.length < TEXT_LENGTH_MIN) throw new Error('The text is too short.');
       const hash = hashOf(text, 0, text.length);
@@ -132,10 +149,10 @@ export class GramScanner {
     const count = (bytes.length - first) >> 2;
     if (count <= 0) return;
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset + first, count);
-    const { used } = this.long;
+    const { used, shift } = this.long;
     for (let i = 0; i < count; i++) {
       const gram = words[i] | FOLD;
-      if (used[Math.imul(gram, MULTIPLIER) >>> (32 - TABLE_BITS)] !== 0)
+      if (used[Math.imul(gram, MULTIPLIER) >>> shift] !== 0)
         this.verify(this.long, gram, bytes, first + i * 4, hits);
     }
     sortNearly(hits);
@@ -145,19 +162,19 @@ export class GramScanner {
     if (bytes.length < SHORT_GRAM) return;
     const first = bytes.byteOffset & 1;
     const pairs = new Uint16Array(bytes.buffer, bytes.byteOffset + first, (bytes.length - first) >> 1);
-    const { used } = this.short;
-    const usedBetween = this.shortest.used;
+    const { used, shift } = this.short;
+    const { used: usedBetween, shift: shiftBetween } = this.shortest;
     const hasShortest = this.shortest.grams.length > 0;
     // A text of three bytes may be all that there is at the very start, and at the end.
     if (first === 1 && hasShortest) this.verifyAt(bytes, 0, hits);
     for (let i = 0; i < pairs.length; i++) {
       const gram = pairs[i] | (i + 1 < pairs.length ? pairs[i + 1] << 16 : lastByte(bytes) << 16) | FOLD;
       const at = gram & SHORT_MASK;
-      if (used[Math.imul(at, MULTIPLIER) >>> (32 - TABLE_BITS)] !== 0)
+      if (used[Math.imul(at, MULTIPLIER) >>> shift] !== 0)
         this.verify(this.short, at, bytes, first + i * 2, hits);
       if (!hasShortest) continue;
       const between = gram >>> 8;
-      if (usedBetween[Math.imul(between, MULTIPLIER) >>> (32 - TABLE_BITS)] !== 0)
+      if (usedBetween[Math.imul(between, MULTIPLIER) >>> shiftBetween] !== 0)
         this.verify(this.shortest, between, bytes, first + i * 2 + 1, hits);
     }
     sortNearly(hits);
@@ -169,7 +186,7 @@ export class GramScanner {
   }
 
   private verify(table: GramTable, gram: number, bytes: Uint8Array, at: number, hits: Hits): void {
-    const slot = Math.imul(gram, MULTIPLIER) >>> (32 - TABLE_BITS);
+    const slot = Math.imul(gram, MULTIPLIER) >>> table.shift;
     for (let entry = table.heads[slot]; entry !== -1; entry = table.next[entry]) {
       if (table.grams[entry] !== gram) continue;
       const length = table.lengths[entry];
