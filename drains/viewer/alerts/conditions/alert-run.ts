@@ -205,11 +205,13 @@ export class AlertRun {
   }
 
   private settleSilence(value: string, group: Group, watchedMs: number, firings: Firing[]): void {
-    const isSilent = watchedMs - group.lastMs >= this.windowMs;
-    if (isSilent && !group.firing) {
-      if (group.notifiedMs !== undefined && watchedMs - group.notifiedMs < this.cooldownMs) return;
+    if (!group.firing) {
+      const isSilent = watchedMs - group.lastMs >= this.windowMs;
+      const mayNotify = group.notifiedMs === undefined || watchedMs - group.notifiedMs >= this.cooldownMs;
+      if (!isSilent || !mayNotify) return;
       group.firing = true;
       group.notifiedMs = watchedMs;
+      group.pendingFromMs = group.lastMs;
       firings.push({
         kind: 'fired',
         value,
@@ -218,17 +220,17 @@ export class AlertRun {
         toMs: watchedMs,
         samples: group.samples,
       });
-    } else if (!isSilent && group.firing) {
+      group.samples = [];
+    } else if (group.lastMs > group.pendingFromMs) {
       group.firing = false;
       firings.push({
         kind: 'resolved',
         value,
         count: 1,
-        fromMs: group.lastMs,
-        toMs: watchedMs,
+        fromMs: group.pendingFromMs,
+        toMs: group.lastMs,
         samples: group.samples,
       });
-      group.samples = [];
     }
   }
 
