@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { isBehindTls } from '../../common/http/address-for.ts';
 import { parseTime } from '../../common/time-expression.ts';
 import { withTimes } from '../../logs/query/query-times.ts';
 import type { AppId } from '../../logs/store/contract.ts';
@@ -14,7 +15,6 @@ import {
   type TailParameter,
   type TailQuery,
 } from '../../logs/tails/tail-query.ts';
-import { isBehindTls } from '../address-for.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
