@@ -84,10 +84,11 @@ export async function startServer(
     const api = await openApi(settings, logs, apps, log, () => url);
     url = api.url;
     closers.add(api.close);
+    // At once: whoever sees the server answer may look for it there.
+    closers.add(writeServerFile(settings.data, url));
     // The last lines of dynos come over the API's server.
     closers.add(apps.close);
     await apps.dynoManager.open();
-    closers.add(writeServerFile(settings.data, url));
     if (!startsMore) logs.store.onServerStarted();
     log.info({ version: VERSION, pid: process.pid }, 'server started');
     const close = async (): Promise<void> => {

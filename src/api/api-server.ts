@@ -27,7 +27,7 @@ import {
 } from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
-import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
+import { type DomainRouteDependencies, domainRoutes } from './apps/domains.ts';
 import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
 import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts';
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
@@ -39,6 +39,7 @@ import { authorize, authorizedGrant } from './authorize.ts';
 import { addEtags } from './etag.ts';
 import { type AddonDrainRouteDependencies, addonDrainRoutes } from './logs/addon-drains.ts';
 import { type DrainActionRouteDependencies, drainActionRoutes } from './logs/drain-actions.ts';
+import { type LogCountRouteDependencies, logCountRoutes } from './logs/log-counts.ts';
 import { type LogDrainRouteDependencies, logDrainRoutes } from './logs/log-drains.ts';
 import { LogSessionStore } from './logs/log-session-store.ts';
 import { type LogSessionRouteDependencies, logSessionRoutes } from './logs/log-sessions.ts';
@@ -79,6 +80,7 @@ export interface ApiDependencies
     FeatureRouteDependencies,
     FormationRouteDependencies,
     GitRouteDependencies,
+    LogCountRouteDependencies,
     LogDrainRouteDependencies,
     LogSessionRouteDependencies,
     MetricsRouteDependencies,
@@ -146,10 +148,10 @@ export async function registerApiRoutes(
       buildRoutes,
       buildpackRoutes,
       domainRoutes,
-      emptyListRoutes,
       unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
+      logCountRoutes,
       logDrainRoutes,
       addonDrainRoutes,
       drainActionRoutes,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 /** Not known to the compiler here: what it imports needs the browser's types. */
-const MODULE: string = '../../src/web/addons/shared/relative-time.tsx';
+const MODULE: string = '../../../src/web/addons/shared/relative-time.tsx';
 const { relativeTime }: { relativeTime: (ms: number, nowMs: number) => string } = await import(MODULE);
 
 describe('how long ago something was', () => {

@@ -10,11 +10,11 @@ import {
   type MailAddon,
   sendRaw,
   transportTo,
-} from '../support/addons/mail-addon.ts';
-import { missing } from '../support/program.ts';
-import { type App, type Server, startServer } from '../support/server.ts';
-import { until } from '../support/until.ts';
-import { launchBrowser, noBrowser, openAddonPage, PHONE, type Tab } from './browser-tab.ts';
+} from '../../support/addons/mail-addon.ts';
+import { missing } from '../../support/program.ts';
+import { type App, type Server, startServer } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+import { launchBrowser, noBrowser, openAddonPage, PHONE, type Tab } from '../browser-tab.ts';
 
 const PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -234,9 +234,25 @@ describe.skipIf(noBrowser || missing('openssl'))('the inbox', { timeout: 90_000 
   it('deletes one, and all, once that is confirmed', async () => {
     const tab = await open();
     await tab.waitUntilLive();
+    // It is marked as read while it is deleted.
+    const writes: string[] = [];
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await tab.page.route('**/api/messages/*', async (route) => {
+      const method = route.request().method();
+      if (method !== 'GET') writes.push(method);
+      if (method === 'PATCH') await released;
+      await route.continue();
+    });
     await row(tab, 'Report 7').click();
     await tab.page.getByRole('heading', { name: 'Report 7' }).waitFor();
+    await until('it to be marked', () => writes.length === 1);
     await tab.page.keyboard.press('d');
+    await tab.page.evaluate('new Promise(requestAnimationFrame)');
+    expect(writes).toEqual(['PATCH']);
+    release();
     await row(tab, 'Report 7').waitFor({ state: 'detached' });
     await tab.page.getByRole('heading', { name: 'Report 6' }).waitFor();
     const unread = tab.page.locator('li[data-unread="true"]');

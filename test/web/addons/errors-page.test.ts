@@ -1,9 +1,9 @@
 /** The page of an add-on for errors in a real browser. */
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Server, startServer } from '../support/server.ts';
-import { until } from '../support/until.ts';
-import { launchBrowser, noBrowser, openAddonPage, PHONE, type Tab } from './browser-tab.ts';
+import { type Server, startServer } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+import { launchBrowser, noBrowser, openAddonPage, PHONE, type Tab } from '../browser-tab.ts';
 
 interface Errors {
   readonly id: string;
@@ -286,8 +286,27 @@ describe.skipIf(noBrowser)('the page of errors', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'Not ignored' }).click();
     await until('both', async () => (await rows(tab)).length === 2);
 
+    // It is asked for while it is deleted, and no more after that.
+    const asked: string[] = [];
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route('**/api/groups/*', async (route) => {
+      const request = route.request();
+      if (new URL(request.url()).search) return route.continue();
+      asked.push(request.method());
+      if (request.method() === 'GET') await released;
+      await route.continue();
+    });
+    await send(own, { message: 'first' });
+    await until('it to be asked for', () => asked.length > 0);
     await page.keyboard.press('d');
     await page.locator('dialog').getByRole('button', { name: 'Delete' }).click();
+    await page.locator('dialog').waitFor({ state: 'detached' });
+    await page.evaluate('new Promise(requestAnimationFrame)');
+    expect(asked).not.toContain('DELETE');
+    release();
     await until('the other one alone', async () => (await rows(tab)).join() === 'second');
     expect(tab.consoleErrors).toEqual([]);
   });
