@@ -1,46 +1,49 @@
-/** How long a reading of the store's clock is believed, ms. */
-const READING_MS = 60_000;
+import {
+  StoreClock,
+  type StoreClockRecord,
+  type TimeSources,
+} from '../../../../src/logs/store/embedded/store-clock.ts';
+
+/** How long ago the system's clock was set is forgotten: lines that were stored before are evaluated long since. */
+const STEPS_KEPT_MS = 7 * 86_400_000;
 
 /**
- * The clock of alerts: the store's, which is never set and goes on over restarts, so that no jump of the system's clock fires an alert or
- * silences one. Lines have stamps of the system's clock: how long ago a line came, by that clock, is how long ago it came by this one.
+ * The clock of alerts: never set, and going on over restarts, as the store's is, so that no jump of the system's clock fires an alert or
+ * silences one. Lines have stamps of the system's clock: how long ago one was given is known, also when the clock was set since.
  */
 export class AlertClock {
-  private readonly readStore: () => Promise<number>;
+  private readonly clock: StoreClock;
   private readonly wall: () => number;
-  private readonly monotonic: () => number;
-  private baseMs = 0;
-  private baseMonotonicMs = Number.NEGATIVE_INFINITY;
-  /** For each stream the last time that a line was given. */
+  /** For each stream when its last line came. */
   private readonly lastMs = new Map<string, number>();
+  /** When it was kept the last time: nobody looked at lines from then until it was opened. */
+  readonly savedMs: number;
+  readonly openedMs: number;
 
-  constructor(
-    readStore: () => Promise<number>,
-    wall: () => number = Date.now,
-    monotonic: () => number = () => performance.now(),
-  ) {
-    this.readStore = readStore;
-    this.wall = wall;
-    this.monotonic = monotonic;
-  }
-
-  /** Has to be called before it is asked, and now and then. */
-  async adjust(): Promise<void> {
-    if (this.monotonic() - this.baseMonotonicMs < READING_MS) return;
-    const ms = await this.readStore();
-    this.baseMs = Math.max(ms, this.baseMonotonicMs === Number.NEGATIVE_INFINITY ? 0 : this.now());
-    this.baseMonotonicMs = this.monotonic();
+  constructor(saved: StoreClockRecord | undefined, sources?: TimeSources) {
+    this.clock = new StoreClock(saved, sources);
+    this.wall = sources?.wall ?? Date.now;
+    this.openedMs = this.clock.now();
+    this.savedMs = saved?.nowMs ?? this.openedMs;
   }
 
   now(): number {
-    return this.baseMs + this.monotonic() - this.baseMonotonicMs;
+    return this.clock.now();
+  }
+
+  /** What has to be known after a restart. */
+  save(): StoreClockRecord {
+    this.clock.forgetBefore(STEPS_KEPT_MS);
+    return this.clock.save();
   }
 
   /** When a line came that has a stamp of the system's clock; never before the line before it in its stream, and never in the future. */
   arrival(stream: string, stampMs: number): number {
-    const nowMs = this.now();
-    const agoMs = Math.max(0, this.wall() - stampMs);
-    const atMs = Math.min(nowMs, Math.max(this.lastMs.get(stream) ?? 0, nowMs - agoMs));
+    // Notices that it was set.
+    this.clock.stamp();
+    const nowMs = this.clock.now();
+    const cameMs = nowMs - this.clock.ageOf(stampMs);
+    const atMs = Math.min(nowMs, Math.max(this.lastMs.get(stream) ?? 0, cameMs));
     this.lastMs.set(stream, atMs);
     return atMs;
   }

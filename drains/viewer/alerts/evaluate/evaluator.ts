@@ -14,6 +14,7 @@ import type {
   Store,
   StoredBatch,
 } from '../../../../src/logs/store/contract.ts';
+import type { StoreClockRecord, TimeSources } from '../../../../src/logs/store/embedded/store-clock.ts';
 import type { StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
 import type { LineStore } from '../../store/contract.ts';
 import type { Firing } from '../conditions/alert-run.ts';
@@ -46,7 +47,7 @@ const GRACE_MS = 5 * 60_000;
 const STREAMS_AT_ONCE = 16;
 /** How long lines are evaluated before others have their turn. */
 const SLICE_MS = 5;
-const WATCHED_KEY = 'watched';
+const CLOCK_KEY = 'clock';
 
 export interface EvaluatorOptions {
   /** Streams and records. */
@@ -61,7 +62,8 @@ export interface EvaluatorOptions {
   /** Called when it is written down that something fired. */
   readonly onEvents: (events: readonly AlertEvent[]) => void;
   readonly log: Log;
-  readonly clock?: AlertClock;
+  /** Left out: the system's clocks. */
+  readonly time?: TimeSources;
   readonly graceMs?: number;
 }
 
@@ -85,13 +87,10 @@ export class AlertEvaluator {
   private isClosed = false;
   private lastCommitMs = Number.NEGATIVE_INFINITY;
   private lastCursorsMs = Number.NEGATIVE_INFINITY;
-  private startedMs = 0;
-  /** When the viewer didn't run the last time, by the clock of alerts. */
-  private down = { fromMs: 0, toMs: 0 };
 
-  private constructor(options: EvaluatorOptions) {
+  private constructor(options: EvaluatorOptions, clock: AlertClock) {
     this.options = options;
-    this.clock = options.clock ?? new AlertClock(() => options.records.time());
+    this.clock = clock;
     this.timer = setInterval(() => {
       if (this.alerts.length === 0) return;
       this.isTickDue = true;
@@ -102,16 +101,13 @@ export class AlertEvaluator {
 
   /** Starts; resolves when it knows what to look for. */
   static async start(options: EvaluatorOptions): Promise<AlertEvaluator> {
-    const evaluator = new AlertEvaluator(options);
-    await evaluator.clock.adjust();
-    evaluator.startedMs = evaluator.clock.now();
-    const watched = await options.records.get<number>(ALERTS_SCOPE, WATCHED_KEY);
-    evaluator.down = { fromMs: watched?.value ?? evaluator.startedMs, toMs: evaluator.startedMs };
+    const saved = await options.records.get<StoreClockRecord>(ALERTS_SCOPE, CLOCK_KEY);
+    const evaluator = new AlertEvaluator(options, new AlertClock(saved?.value, options.time));
     await evaluator.refresh();
     return evaluator;
   }
 
-  /** Looks at searches, alerts and streams anew: what comes after this has resolved is counted. */
+  /** Looks at searches, alerts, streams and the time anew: what comes after this has resolved is counted. */
   refresh(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.refreshes.push({ resolve, reject });
@@ -150,21 +146,26 @@ export class AlertEvaluator {
     await undefined;
     while (this.isWoken && !this.isClosed) {
       this.isWoken = false;
+      const refreshes = this.refreshes.splice(0);
       try {
-        await this.clock.adjust();
-        await this.reload();
+        if (refreshes.length > 0) {
+          await this.commit(true);
+          await this.load();
+          this.isTickDue = true;
+        }
         await this.readStreams();
         if (this.isTickDue) {
           this.isTickDue = false;
           this.settle(this.alerts);
         }
         await this.commit();
+        for (const { resolve } of refreshes) resolve();
       } catch (error) {
         this.options.log.warn(
           { err: error },
           'alerts can not be evaluated for now; lines wait for it in their streams',
         );
-        for (const { reject } of this.refreshes.splice(0)) reject(error);
+        for (const { reject } of refreshes) reject(error);
         // The next tick, or the next line, wakes it again.
         for (const watch of this.watches.values()) this.behind.add(watch);
         return;
@@ -230,7 +231,7 @@ export class AlertEvaluator {
 
   private settle(alerts: Iterable<WatchedAlert>): void {
     const nowMs = this.clock.now();
-    const isGrace = nowMs < this.startedMs + (this.options.graceMs ?? GRACE_MS);
+    const isGrace = nowMs < this.clock.openedMs + (this.options.graceMs ?? GRACE_MS);
     for (const watched of alerts) {
       let watchedMs = isGrace ? 0 : nowMs;
       if (watched.alert.condition.kind === 'none')
@@ -243,11 +244,11 @@ export class AlertEvaluator {
 
   private eventOf({ alert, search }: WatchedAlert, firing: Firing): AlertEvent {
     const { kind, value, count, samples, patterns, fromMs, toMs } = firing;
-    const { down, clock } = this;
+    const { clock } = this;
     const isMuted = alert.mutedUntil !== undefined && Date.now() < Date.parse(alert.mutedUntil);
     const isSilence = alert.condition.kind === 'none' && kind === 'fired';
     const unwatchedMs = isSilence
-      ? Math.max(0, Math.min(toMs, down.toMs) - Math.max(fromMs, down.fromMs))
+      ? Math.max(0, Math.min(toMs, clock.openedMs) - Math.max(fromMs, clock.savedMs))
       : 0;
     const isTold = !isMuted && (kind === 'fired' || alert.notifyResolved);
     return {
@@ -285,7 +286,7 @@ export class AlertEvaluator {
     const isCursorsDue = this.watches.size > 0 && nowMs - this.lastCursorsMs >= CURSORS_COMMIT_MS;
     if (!isCursorsDue && !(isDue && (dirty.length > 0 || this.unwritten.length > 0))) return;
     const events = this.unwritten;
-    const changes: RecordChange[] = [{ key: WATCHED_KEY, value: this.clock.now() }];
+    const changes: RecordChange[] = [{ key: CLOCK_KEY, value: this.clock.save() }];
     for (const watch of this.watches.values()) {
       if (!watch.isCursorDirty) continue;
       changes.push({ key: CURSOR_PREFIX + watch.stream.id, value: watch.cursor });
@@ -322,19 +323,6 @@ export class AlertEvaluator {
           );
         await new Promise((resolve) => setTimeout(resolve, COMMIT_MS).unref());
       }
-  }
-
-  private async reload(): Promise<void> {
-    const waiting = this.refreshes.splice(0);
-    if (waiting.length === 0) return;
-    try {
-      await this.commit(true);
-      await this.load();
-    } catch (error) {
-      for (const { reject } of waiting) reject(error);
-      throw error;
-    }
-    for (const { resolve } of waiting) resolve();
   }
 
   private async load(): Promise<void> {

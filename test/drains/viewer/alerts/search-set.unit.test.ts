@@ -4,31 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { GramScanner, Hits } from '../../../../drains/viewer/alerts/matching/gram-scanner.ts';
 import { SearchSet } from '../../../../drains/viewer/alerts/matching/search-set.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
-import { HEADROOM, RECORD_HEADER, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
-
-/** A batch of records, at an odd place in memory when it is asked for. */
-function batchOf(lines: readonly { header: string; message: string }[], shift = 0): Buffer {
-  const texts = lines.map(({ header, message }) =>
-    Buffer.from(`<190>1 2026-01-31T12:00:00Z ${header} - - ${message}`),
-  );
-  const size = texts.reduce((sum, text) => sum + RECORD_HEADER + text.length, HEADROOM);
-  const bytes = Buffer.from(new ArrayBuffer(size + shift), shift, size);
-  let at = HEADROOM;
-  texts.forEach((text, i) => {
-    const hostStart = '<190>1 2026-01-31T12:00:00Z '.length;
-    const [host, source, dyno] = lines[i].header.split(' ');
-    const sourceStart = hostStart + Buffer.byteLength(host) + 1;
-    const msgidStart = sourceStart + Buffer.byteLength(source) + 1 + Buffer.byteLength(dyno) + 1;
-    bytes.writeUInt32LE(text.length, at);
-    bytes[at + 4] = hostStart;
-    bytes.writeUInt16LE(sourceStart, at + 6);
-    bytes.writeUInt16LE(msgidStart, at + 8);
-    bytes.writeUInt16LE(msgidStart + 4, at + 10);
-    text.copy(bytes, at + RECORD_HEADER);
-    at += RECORD_HEADER + text.length;
-  });
-  return bytes;
-}
+import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
+import { recordsOf } from './record-batches.ts';
 
 function matchesAtOnce(queries: readonly string[], batch: Buffer): string[] {
   const set = new SearchSet(queries.map((query) => prepareQuery(query).expression));
@@ -116,7 +93,7 @@ describe('many searches at once', () => {
         fc.subarray(QUERIES, { minLength: 1 }),
         fc.integer({ min: 0, max: 7 }),
         (lines, queries, shift) => {
-          const batch = batchOf(lines, shift);
+          const batch = recordsOf(lines, shift);
           expect(matchesAtOnce(queries, batch)).toEqual(matchesOneByOne(queries, batch));
         },
       ),
@@ -135,7 +112,7 @@ describe('many searches at once', () => {
           const queries = words
             .filter((word) => !word.includes('"') && word.trim() !== '')
             .map((word) => `"${word}"`);
-          const batch = batchOf(
+          const batch = recordsOf(
             messages.map((message) => ({ header: 'host app web.1', message })),
             shift,
           );
@@ -148,7 +125,7 @@ describe('many searches at once', () => {
 
   it('says at once that nothing in a batch matches', () => {
     const set = new SearchSet([prepareQuery('timeout').expression, prepareQuery('status:500').expression]);
-    expect(set.startBatch(batchOf([{ header: 'host app web.1', message: 'all is well' }]))).toBe(false);
+    expect(set.startBatch(recordsOf([{ header: 'host app web.1', message: 'all is well' }]))).toBe(false);
   });
 });
 
