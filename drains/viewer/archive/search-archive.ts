@@ -77,8 +77,12 @@ export async function searchArchive(
     // What is left lies beyond all that was found.
     const worst = hits.worst;
     if (worst && sign * (edge(file, -sign) - worst.timeMs) > 0) break;
-    if (searched > 0 && performance.now() > deadlineMs) {
-      searchedToMs = edge(file, -sign);
+    const edgeMs = edge(file, -sign);
+    // The next request has to come further than this one began.
+    const isFurther =
+      Number.isFinite(edgeMs) && (!from || sign * (timeBefore(edgeMs, sign) - from.timeMs) > 0);
+    if (searched > 0 && isFurther && performance.now() > deadlineMs) {
+      searchedToMs = edgeMs;
       break;
     }
     searched++;
@@ -90,20 +94,14 @@ export async function searchArchive(
       else problems.push(error.message);
     }
   }
-  const found = hits.sorted();
-  const isWithin = (hit: ArchiveHit): boolean =>
-    searchedToMs === undefined || sign * (hit.timeMs - searchedToMs) < 0;
-  const lines = found.filter(isWithin).slice(0, limit);
-  const last = lines.at(-1);
-  const cursor =
-    found.length > limit && lines.length === limit && last
-      ? writeCursor(last)
-      : searchedToMs === undefined
-        ? undefined
-        : writeCursor({
-            timeMs: sign === -1 ? searchedToMs : searchedToMs - 1,
-            ...(sign === -1 ? LOWEST : HIGHEST),
-          });
+  const isWithin = ({ timeMs }: ArchiveHit): boolean =>
+    searchedToMs === undefined || (sign === -1 ? timeMs >= searchedToMs : timeMs < searchedToMs);
+  const found = hits.sorted().filter(isWithin);
+  const lines = found.slice(0, limit);
+  let cursor: string | undefined;
+  if (found.length > limit) cursor = writeCursor(lines[limit - 1]);
+  else if (searchedToMs !== undefined)
+    cursor = writeCursor({ timeMs: timeBefore(searchedToMs, sign), ...(sign === -1 ? LOWEST : HIGHEST) });
   return {
     lines,
     cursor,
@@ -115,6 +113,11 @@ export async function searchArchive(
 
 const LOWEST = { stream: '', sequence: 0 };
 const HIGHEST = { stream: '\uffff', sequence: Number.MAX_SAFE_INTEGER };
+
+/** The last time that one meets before an edge. */
+function timeBefore(edgeMs: number, sign: number): number {
+  return sign === -1 ? edgeMs : edgeMs - 1;
+}
 
 /** The end of a file's time that is met last (1) or first (-1) when one goes on in time. */
 function edge({ period }: ArchivedFile, side: number): number {
