@@ -38,6 +38,9 @@ export interface ArchiverOptions {
   readonly now?: () => number;
 }
 
+/** Scope of the records that archives and retention keep. */
+export const ARCHIVE_SCOPE = 'archive';
+
 /** What is about to be stored. */
 interface Intent {
   readonly folder: string;
@@ -63,7 +66,7 @@ export class Archiver {
 
   /** Up to where a stream is archived; 0 when nothing of it is. */
   async cursor(stream: AppId): Promise<Sequence> {
-    return (await this.options.records.get<Sequence>('', cursorKey(stream)))?.value ?? 0;
+    return (await this.options.records.get<Sequence>(ARCHIVE_SCOPE, cursorKey(stream)))?.value ?? 0;
   }
 
   /**
@@ -71,7 +74,7 @@ export class Archiver {
    * @throws TailraceError `unavailable` when it can't be stored now; the next call goes on with it.
    */
   async archiveNext(group: ArchivedGroup, signal?: AbortSignal): Promise<ListedFile | undefined> {
-    const begun = (await this.options.records.get<Intent>('', intentKey(group.id)))?.value;
+    const begun = (await this.options.records.get<Intent>(ARCHIVE_SCOPE, intentKey(group.id)))?.value;
     if (begun) return await this.storeAgain(group, begun, signal);
     const overMs = hourStart(this.now() - SETTLE_MS);
     // Until another hour is over nothing more can be due.
@@ -209,16 +212,16 @@ export class Archiver {
   }
 
   private async change(changes: readonly RecordChange[]): Promise<void> {
-    await this.options.records.transact('', changes, { quiet: true });
+    await this.options.records.transact(ARCHIVE_SCOPE, changes, { quiet: true });
   }
 }
 
 function cursorKey(stream: AppId): string {
-  return `archive/cursor/${stream}`;
+  return `cursor/${stream}`;
 }
 
 function intentKey(group: string): string {
-  return `archive/storing/${group}`;
+  return `storing/${group}`;
 }
 
 function listedFile(

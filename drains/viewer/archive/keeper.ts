@@ -6,7 +6,7 @@ import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
 import type { Log } from '../../../src/common/log.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import type { LineStore } from '../store/contract.ts';
-import type { ArchivedGroup, ArchiveRecords, Archiver } from './archiver.ts';
+import { ARCHIVE_SCOPE, type ArchivedGroup, type ArchiveRecords, type Archiver } from './archiver.ts';
 import {
   applyRetention,
   effectivePolicy,
@@ -55,7 +55,7 @@ interface RemovedRecord extends RemovedLines {
 
 const INTERVAL_MS = 60_000;
 const RETRY = { firstMs: 10_000, maxMs: 600_000 };
-const REMOVED_KEY = 'archive/removed';
+const REMOVED_KEY = 'removed';
 const NOTHING_REMOVED: RemovedRecord = { byAge: 0, byBytes: 0, lastAt: undefined };
 
 export class Keeper {
@@ -86,7 +86,7 @@ export class Keeper {
   }
 
   async status(): Promise<KeepStatus> {
-    const removed = (await this.options.records.get<RemovedRecord>('', REMOVED_KEY))?.value;
+    const removed = (await this.options.records.get<RemovedRecord>(ARCHIVE_SCOPE, REMOVED_KEY))?.value;
     return {
       archive: this.options.archiver ? this.options.archiveDescription : undefined,
       trouble: this.trouble,
@@ -177,12 +177,12 @@ export class Keeper {
     if (byAge + byBytes === 0) return;
     const { records, log } = this.options;
     log.info({ byAge, byBytes }, 'removed lines that are past their retention');
-    const before = (await records.get<RemovedRecord>('', REMOVED_KEY))?.value ?? NOTHING_REMOVED;
+    const before = (await records.get<RemovedRecord>(ARCHIVE_SCOPE, REMOVED_KEY))?.value ?? NOTHING_REMOVED;
     const value: RemovedRecord = {
       byAge: before.byAge + byAge,
       byBytes: before.byBytes + byBytes,
       lastAt: new Date(this.now()).toISOString(),
     };
-    await records.transact('', [{ key: REMOVED_KEY, value }], { quiet: true });
+    await records.transact(ARCHIVE_SCOPE, [{ key: REMOVED_KEY, value }], { quiet: true });
   }
 }

@@ -2,11 +2,10 @@
 
 import type { AppId, Sequence } from '../../../src/logs/store/contract.ts';
 import type { LineStore, StreamSummary } from '../store/contract.ts';
-import { DAY_MS } from './file-names.ts';
 
 /** How long, and how much, is kept; undefined is without a limit. */
 export interface RetentionPolicy {
-  readonly days?: number;
+  readonly ageMs?: number;
   /** On disk, of all streams of a group together. */
   readonly bytes?: number;
 }
@@ -25,7 +24,7 @@ export function effectivePolicy(
   own: RetentionPolicy | undefined,
   defaults: RetentionPolicy,
 ): RetentionPolicy {
-  return { days: own?.days ?? defaults.days, bytes: own?.bytes ?? defaults.bytes };
+  return { ageMs: own?.ageMs ?? defaults.ageMs, bytes: own?.bytes ?? defaults.bytes };
 }
 
 /** Applies a policy to the streams of a group. */
@@ -37,9 +36,9 @@ export async function applyRetention(
   nowMs: number,
 ): Promise<RemovedLines> {
   let byAge = 0;
-  if (policy.days !== undefined)
+  if (policy.ageMs !== undefined)
     for (const stream of streams)
-      byAge += await store.removeBefore(stream, nowMs - policy.days * DAY_MS, await archivedUpTo(stream));
+      byAge += await store.removeBefore(stream, nowMs - policy.ageMs, await archivedUpTo(stream));
   const byBytes = policy.bytes === undefined ? 0 : await shrink(store, streams, policy.bytes, archivedUpTo);
   return { byAge, byBytes };
 }

@@ -224,7 +224,7 @@ describe('killed at any moment', () => {
     },
   );
 
-  it.each(['archive/storing/g1', 'archive/cursor/'])('while %s is recorded', async (key) => {
+  it.each(['storing/g1', 'cursor/'])('while %s is recorded', async (key) => {
     store.add(SHOP, at(7), 'only once');
     nowMs = at(9);
     const transact = records.transact.bind(records);
@@ -268,7 +268,7 @@ describe('what is kept', () => {
       archiver: openArchiver(),
       archiveDescription: 'a folder',
       groups: async () => [GROUP],
-      defaults: { days: 7 },
+      defaults: { ageMs: 7 * 86_400_000 },
       log: SILENT_LOG,
       now: () => nowMs,
       ...options,
@@ -302,9 +302,12 @@ describe('what is kept', () => {
   it('has limits of a group, which take the place of those of all', async () => {
     store.add(SHOP, at(7), 'old');
     nowMs = at(100);
-    await openKeeper({ groups: async () => [{ ...GROUP, keep: { days: 30 } }] }).run();
+    await openKeeper({ groups: async () => [{ ...GROUP, keep: { ageMs: 30 * 86_400_000 } }] }).run();
     expect(store.streams.get(SHOP)).toHaveLength(1);
-    await openKeeper({ groups: async () => [{ ...GROUP, keep: { days: 1 } }], archiver: undefined }).run();
+    await openKeeper({
+      groups: async () => [{ ...GROUP, keep: { ageMs: 86_400_000 } }],
+      archiver: undefined,
+    }).run();
     expect(store.streams.get(SHOP)).toEqual([]);
   });
 
