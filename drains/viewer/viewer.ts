@@ -23,12 +23,13 @@ import { Access } from './access/access.ts';
 import { addSecurityHeaders, registerViewerRoutes } from './api/viewer-server.ts';
 import { logRouterSettings, type ViewerSettings } from './config/settings.ts';
 import { Groups } from './groups/groups.ts';
+import { openArchive } from './open-archive.ts';
 import type { OpenFeature, ViewerFeature, ViewerParts } from './parts.ts';
 import { RecentLines } from './receive/recent-lines.ts';
 import { sourceForSender } from './receive/source-for-sender.ts';
 
 /** What else the viewer does with its lines. */
-const FEATURES: readonly OpenFeature[] = [];
+const FEATURES: readonly OpenFeature[] = [openArchive];
 /** Name of the group that is there from the start. */
 const FIRST_GROUP = 'default';
 
