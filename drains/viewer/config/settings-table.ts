@@ -71,7 +71,9 @@ export const VIEWER_SETTINGS = {
     meaning: 'token (`t.…`) of a first group, which is made when there is none; environment only',
   },
   streamBytes: shared('streamBytes', {
-    meaning: 'bytes of a stream that wait to be packed, or are packed and still at hand',
+    fallback: '64MB',
+    meaning:
+      'bytes of a stream that are kept as they came, though they are packed; four times as many may wait for that',
   }),
   durability: shared('durability'),
   pendingBytes: shared('pendingBytes'),
