@@ -33,6 +33,13 @@ export function formatDurationMs(ms: number): string {
   return `${Math.round(ms / 86_400_000)} d`;
 }
 
+/** `1.2 MB` */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  if (bytes < 1_000_000) return `${(bytes / 1e3).toFixed(bytes < 10_000 ? 1 : 0)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 /** `14:05:09`; dashes for a time that nobody can read (NaN) */
 export function formatTimeOfDay(ms: number, zone: TimeZone = 'local'): string {
   if (Number.isNaN(ms)) return '--:--:--';

@@ -4,6 +4,7 @@ import type { Line } from '../../stream/line.ts';
 import { formatCount, localDayNumber, type TimeZone } from '../../text/format.ts';
 import { searchTerms } from '../../text/search-terms.ts';
 import { Icon } from '../icon.tsx';
+import { copyRows } from './copy-rows.ts';
 import type { LineFeed, LineListHost } from './list-host.ts';
 import { RowCache } from './row-cache.tsx';
 import { measureRows } from './row-metrics.ts';
@@ -29,6 +30,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
   const wrap = page.preferences.wrap.value;
   const zone = page.preferences.zone?.value ?? 'local';
   const expanded = page.expanded.value;
+  const unfolded = page.unfolded?.value;
   const selected = page.selectedPosition.value;
   void logView.version.value;
   void logView.following.value;
@@ -82,6 +84,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
         onTouchEnd={() => setPointerDown(scroller.current, false)}
         onTouchCancel={() => setPointerDown(scroller.current, false)}
         onClick={(event) => onListClick(event, page, lines)}
+        onCopy={(event) => copyRows(event, event.currentTarget, lines)}
         onKeyDown={(event) => {
           if (['PageUp', 'ArrowUp', 'Home'].includes(event.key)) scroller.current?.onScrollIntent(true);
         }}
@@ -96,6 +99,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
                 isNewDay: isNewDay(lines, range.from + i, zone),
                 isSelected: line.at === selected,
                 isExpanded: expanded.has(line.at),
+                isUnfolded: unfolded?.has(line.at) ?? false,
                 wrap,
                 zone,
               })),
@@ -153,6 +157,7 @@ function onListClick(event: MouseEvent, page: LineListHost, lines: readonly Line
   const line = lines.find((one) => one.at === at);
   if (!line) return;
   if (target.closest('.origin')) page.showOnlyOrigin(line);
+  else if (target.closest('.unfold-button')) page.toggleUnfolded?.(at);
   else if (target.closest('.expand-button')) {
     page.selectLine(at);
     page.toggleExpanded(at);

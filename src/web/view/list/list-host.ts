@@ -40,12 +40,15 @@ export interface LineListHost {
   /** The selected line; 0 for none. */
   readonly selectedPosition: ReadonlySignal<number>;
   readonly expanded: ReadonlySignal<ReadonlySet<number>>;
+  /** Lines of many rows that are shown to their end. */
+  readonly unfolded?: ReadonlySignal<ReadonlySet<number>>;
   /** Are there lines that aren't shown? */
   readonly hasHiddenLines: boolean;
   /** Somebody has clicked on the list: true when that did something to the page around it, and isn't for a line. */
   onListClick(): boolean;
   selectLine(at: number): void;
   toggleExpanded(at: number): void;
+  toggleUnfolded?(at: number): void;
   follow(): Promise<void>;
   /** Shows the lines of a line's sender alone. */
   showOnlyOrigin(line: Line): void;

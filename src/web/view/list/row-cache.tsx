@@ -24,6 +24,7 @@ function isSame(a: RowProps, b: RowProps): boolean {
     a.isNewDay === b.isNewDay &&
     a.isSelected === b.isSelected &&
     a.isExpanded === b.isExpanded &&
+    a.isUnfolded === b.isUnfolded &&
     a.wrap === b.wrap &&
     a.zone === b.zone
   );

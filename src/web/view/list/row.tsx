@@ -12,7 +12,11 @@ import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
 import { LineDetails } from '../line-details.tsx';
 import type { LineListHost } from './list-host.ts';
+import { FOLDED_ROWS } from './row-layout.ts';
 import { StyledText } from './styled-text.tsx';
+
+/** Shorter texts have no more rows, however narrow the list. */
+const FOLDED_LENGTH_MIN = 50;
 
 export interface RowProps {
   readonly line: Line;
@@ -22,13 +26,16 @@ export interface RowProps {
   readonly isNewDay: boolean;
   readonly isSelected: boolean;
   readonly isExpanded: boolean;
+  /** Is it shown to its end, however many rows that are? */
+  readonly isUnfolded: boolean;
   readonly wrap: boolean;
   /** In which its time is shown. */
   readonly zone: TimeZone;
 }
 
 /** One line. Its clicks are handled by the list. */
-export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap, zone }: RowProps) {
+export function Row(props: RowProps) {
+  const { line, page, terms, isNewDay, isSelected, isExpanded, isUnfolded, wrap, zone } = props;
   const { text, fields } = parseMessage(line);
   const spans = messageSpans(line, terms);
   const more = wrap ? 0 : countNewlines(text);
@@ -41,6 +48,7 @@ export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap,
       data-at={line.at}
       data-selected={isSelected}
       data-expanded={isExpanded}
+      data-unfolded={isUnfolded}
     >
       {isNewDay && <h3 class="day">{formatDate(line.ms, zone)}</h3>}
       <div class="line">
@@ -67,10 +75,20 @@ export function Row({ line, page, terms, isNewDay, isSelected, isExpanded, wrap,
           {more > 0 && <span class="more">{`+${formatCount(more, 'line')}`}</span>}
           {hidden > 0 && <span class="more">{`+${formatCount(hidden, 'character')}`}</span>}
         </span>
+        {wrap && mayBeFolded(text) && (
+          <button type="button" class="unfold-button" tabIndex={-1} aria-expanded={isUnfolded}>
+            {isUnfolded ? 'less' : 'more'}
+          </button>
+        )}
       </div>
       {isExpanded && <LineDetails line={line} page={page} />}
     </div>
   );
+}
+
+/** Can it have more rows than {@link FOLDED_ROWS}? Where it has, the list finds out. */
+function mayBeFolded(text: string): boolean {
+  return text.length > FOLDED_LENGTH_MIN || countNewlines(text) >= FOLDED_ROWS;
 }
 
 function countNewlines(text: string): number {
