@@ -1,7 +1,7 @@
 /** What the page knows and does: the chosen app and filters, the log view, the selected line. */
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
 import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
-import { loadPreferences } from './preferences.ts';
+import { COLUMNS_MAX, loadPreferences } from './preferences.ts';
 import { SavedSearchList } from './saved-searches.ts';
 import { ApiError, type AppJson, type DrainJson, type DynoJson, WebApiClient } from './stream/api-client.ts';
 import { AppLineSource } from './stream/app-line-source.ts';
@@ -167,6 +167,27 @@ export class PageState implements LineListHost {
 
   showOnlyOrigin({ source, dyno }: Line): void {
     void this.changeFilters({ source, dyno });
+  }
+
+  get columns(): ReadonlySignal<readonly string[]> {
+    return this.preferences.columns;
+  }
+
+  /** Shows a field beside the text, or no longer. */
+  toggleColumn(key: string): void {
+    const { columns } = this.preferences;
+    if (columns.value.includes(key)) columns.value = columns.value.filter((one) => one !== key);
+    else if (columns.value.length < COLUMNS_MAX) columns.value = [...columns.value, key];
+    else this.showNotice(`${COLUMNS_MAX} columns are the most.`);
+  }
+
+  get currentSearch(): string {
+    return this.wantedLocation.value.filters.q;
+  }
+
+  searchAddress(q: string): string {
+    const { app } = this.viewLocation.value;
+    return location.pathname + formatViewLocation({ app, filters: { ...NO_FILTERS, q }, at: '', range: '' });
   }
 
   searchFor(q: string): void {

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/
 import type { Line } from '../../stream/line.ts';
 import { formatCount, localDayNumber, type TimeZone } from '../../text/format.ts';
 import { searchTerms } from '../../text/search-terms.ts';
+import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
 import { copyRows } from './copy-rows.ts';
 import type { LineFeed, LineListHost } from './list-host.ts';
@@ -12,6 +13,7 @@ import { type RowRange, VirtualScroller } from './virtual-scroller.ts';
 
 /** So many lines are looked back over for one with a time. */
 const UNREADABLE_TIMES_MAX = 100;
+const NO_COLUMNS: readonly string[] = [];
 
 export interface LineListProps {
   readonly page: LineListHost;
@@ -29,6 +31,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const wrap = page.preferences.wrap.value;
   const zone = page.preferences.zone?.value ?? 'local';
+  const columns = page.columns?.value ?? NO_COLUMNS;
   const expanded = page.expanded.value;
   const unfolded = page.unfolded?.value;
   const selected = page.selectedPosition.value;
@@ -44,17 +47,20 @@ export function LineList({ page, logView, empty }: LineListProps) {
   useLayoutEffect(() => {
     if (!box.current) return undefined;
     const element = box.current;
-    const virtualScroller = new VirtualScroller(element, logView, measureRows(element, wrap), () =>
-      redraw(undefined),
+    const virtualScroller = new VirtualScroller(
+      element,
+      logView,
+      measureRows(element, wrap, columns.length),
+      () => redraw(undefined),
     );
     scroller.current = virtualScroller;
     const observer = new ResizeObserver(() => {
-      virtualScroller.layout.setMetrics(measureRows(element, wrap), logView.window.lines);
+      virtualScroller.layout.setMetrics(measureRows(element, wrap, columns.length), logView.window.lines);
       redraw(undefined);
     });
     observer.observe(element);
     return () => observer.disconnect();
-  }, [logView, wrap]);
+  }, [logView, wrap, columns]);
 
   useLayoutEffect(() => {
     if (!scroller.current || !canvas.current || !rows.current) return;
@@ -69,10 +75,12 @@ export function LineList({ page, logView, empty }: LineListProps) {
 
   return (
     <>
+      {columns.length > 0 && <ColumnHeads columns={columns} page={page} />}
       <div
         ref={box}
         class="lines"
         data-wrap={wrap}
+        style={{ '--columns': columns.length }}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by the keyboard
         tabIndex={0}
         role="log"
@@ -102,6 +110,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
                 isUnfolded: unfolded?.has(line.at) ?? false,
                 wrap,
                 zone,
+                columns,
               })),
             )}
           </div>
@@ -111,6 +120,26 @@ export function LineList({ page, logView, empty }: LineListProps) {
       {(logView.loading.value === 'all' || page.isOpening?.value) && <p class="loading">reading …</p>}
       <ResumeButton page={page} logView={logView} />
     </>
+  );
+}
+
+/** The names of the columns, each with a button that takes it away. */
+function ColumnHeads({ columns, page }: { columns: readonly string[]; page: LineListHost }) {
+  return (
+    <div class="line column-heads" style={{ '--columns': columns.length }}>
+      {columns.map((key) => (
+        <span key={key} class="column-cell" title={visibleText(key)}>
+          <b>{visibleText(key)}</b>
+          <button
+            type="button"
+            aria-label={`Remove the column ${visibleText(key)}`}
+            onClick={() => page.toggleColumn?.(key)}
+          >
+            <Icon name="close" />
+          </button>
+        </span>
+      ))}
+    </div>
   );
 }
 

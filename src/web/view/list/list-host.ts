@@ -53,6 +53,13 @@ export interface LineListHost {
   /** Shows the lines of a line's sender alone. */
   showOnlyOrigin(line: Line): void;
   searchFor(q: string): void;
+  /** What is searched for; '' when it is left out. */
+  readonly currentSearch?: string;
+  /** The address of a search, for links. */
+  searchAddress?(q: string): string;
+  /** Names of fields that are shown beside the text. */
+  readonly columns?: ReadonlySignal<readonly string[]>;
+  toggleColumn?(key: string): void;
   showInContext(line: Line): Promise<void>;
   linkTo(line: Line): string;
   copyToClipboard(text: string, label: string): Promise<void>;

@@ -26,6 +26,7 @@ function isSame(a: RowProps, b: RowProps): boolean {
     a.isExpanded === b.isExpanded &&
     a.isUnfolded === b.isUnfolded &&
     a.wrap === b.wrap &&
-    a.zone === b.zone
+    a.zone === b.zone &&
+    a.columns === b.columns
   );
 }

@@ -7,6 +7,7 @@ import {
   formatTimeOfDay,
   type TimeZone,
 } from '../../text/format.ts';
+import { fieldValue } from '../../text/line-fields.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../text/parsed-message.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
@@ -31,11 +32,13 @@ export interface RowProps {
   readonly wrap: boolean;
   /** In which its time is shown. */
   readonly zone: TimeZone;
+  /** Names of fields whose values stand before the text. */
+  readonly columns: readonly string[];
 }
 
 /** One line. Its clicks are handled by the list. */
 export function Row(props: RowProps) {
-  const { line, page, terms, isNewDay, isSelected, isExpanded, isUnfolded, wrap, zone } = props;
+  const { line, page, terms, isNewDay, isSelected, isExpanded, isUnfolded, wrap, zone, columns } = props;
   const { text, fields } = parseMessage(line);
   const spans = messageSpans(line, terms);
   const more = wrap ? 0 : countNewlines(text);
@@ -70,6 +73,14 @@ export function Row(props: RowProps) {
           {source !== 'app' && <i>{source}/</i>}
           {dyno}
         </button>
+        {columns.map((key) => {
+          const value = visibleText(fieldValue(line, key) ?? '');
+          return (
+            <span key={key} class="column-cell" data-key={value && visibleText(key)} title={value}>
+              {value}
+            </span>
+          );
+        })}
         <span class="text">
           <StyledText spans={spans} />
           {more > 0 && <span class="more">{`+${formatCount(more, 'line')}`}</span>}
