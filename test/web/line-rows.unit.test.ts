@@ -51,6 +51,8 @@ const row = (changed: Partial<LineJson>, isNewDay = true): string[] =>
       isNewDay,
       isSelected: true,
       isExpanded: true,
+      isUnfolded: false,
+      columns: ['k', '__proto__'],
       wrap: false,
     }),
   );

@@ -11,7 +11,7 @@ import type { SavedSearchJson, SessionJson, StreamGroupJson, StreamJson } from '
 import { ALL_LINES, selectionParams, type ViewerSelection } from './lines/line-selection.ts';
 import { ViewerFeed } from './lines/viewer-feed.ts';
 import { lineKey, type ViewerLine } from './lines/viewer-line.ts';
-import { loadColumns } from './logs/column-preference.ts';
+import { loadColumns, toggleColumn } from './logs/column-preference.ts';
 import { CountsState } from './logs/counts-state.ts';
 import { FieldsState } from './logs/fields-state.ts';
 import { valueTerm, withTerm } from './logs/query-terms.ts';
@@ -223,6 +223,10 @@ export class ViewerPage implements LineListHost {
     return () => {
       this.scrollToStartListener = () => {};
     };
+  }
+
+  toggleColumn(key: string): void {
+    toggleColumn(this.columns, key);
   }
 
   takeScrollFraction(): number | undefined {
