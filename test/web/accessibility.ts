@@ -20,9 +20,14 @@ export async function seriousFindings(page: Page): Promise<string[]> {
     const { violations } = await axe.run(document, { resultTypes: ['violations'] });
     return violations;
   })()`);
-  return violations
+  const findings = violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary = '' }) => `${id}: ${html.slice(0, 160)} (${failureSummary.slice(0, 300)})`),
+      nodes.map(({ html, failureSummary = '' }) => ({
+        html,
+        text: `${id}: ${failureSummary.replace(/\s+/g, ' ')}`,
+      })),
     );
+  // One example of each.
+  return [...new Map(findings.map(({ html, text }) => [text, `${text} ${html.slice(0, 160)}`])).values()];
 }

@@ -10,7 +10,6 @@ import { temporaryFolder } from '../../support/server.ts';
 import { Tab } from '../browser-tab.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', '..', 'dist', 'drains', 'viewer', 'main.js');
-const API_KEY = 'a-key-of-the-tests-of-the-viewer';
 
 export const EMAIL = 'ada@example.com';
 export const PASSWORD = 'correct horse battery';
@@ -33,11 +32,15 @@ export interface SentLine {
 /** A viewer in a process of its own, with an empty data folder; close it. */
 export class TestViewer {
   readonly url: string;
-  readonly firstRunUrl: string | undefined;
+  /** The link of the first start. */
+  readonly firstRunUrl: string;
+  /** Of somebody who is signed in: the owner, for {@link openViewer}. */
+  session: BrowserContextOptions['storageState'];
+  private key = '';
   private readonly program: Program;
   private readonly data: string;
 
-  private constructor(program: Program, data: string, url: string, firstRunUrl: string | undefined) {
+  private constructor(program: Program, data: string, url: string, firstRunUrl: string) {
     this.program = program;
     this.data = data;
     this.url = url;
@@ -47,17 +50,32 @@ export class TestViewer {
   static async start(env: Readonly<Record<string, string>> = {}): Promise<TestViewer> {
     const data = temporaryFolder();
     const program = new Program(process.execPath, [MAIN], {
-      env: {
-        VIEWER_DATA: data,
-        VIEWER_HTTP_PORT: '0',
-        VIEWER_SYSLOG_PORT: '0',
-        VIEWER_API_KEY: API_KEY,
-        ...env,
-      },
+      env: { VIEWER_DATA: data, VIEWER_HTTP_PORT: '0', VIEWER_SYSLOG_PORT: '0', ...env },
     });
     const [, url] = await program.waitForOutput(/listening on (\S+?),/);
-    const firstRunUrl = env.VIEWER_API_KEY === '' ? await program.waitForOutput(/(\S+#first-run=\S+)/) : undefined;
-    return new TestViewer(program, data, url, firstRunUrl?.[1]);
+    const [firstRunUrl] = await program.waitForOutput(/\S+#first-run=\S+/);
+    return new TestViewer(program, data, url, firstRunUrl);
+  }
+
+  /** Makes the owner's account in the browser, as on a first visit; from then on there are a session and a key. */
+  async firstVisit(browser: Browser): Promise<void> {
+    const context = await browser.newContext({ viewport: { width: 1360, height: 820 } });
+    const tab = new Tab(await context.newPage(), this);
+    await tab.page.goto(this.firstRunUrl);
+    await tab.page.getByRole('heading', { name: 'Welcome' }).waitFor();
+    await tab.screenshot('viewer-first-visit');
+    await tab.page.getByLabel('E-mail').fill(EMAIL);
+    await tab.page.getByLabel('Password').fill(PASSWORD);
+    await tab.page.getByRole('button', { name: 'Make my account' }).click();
+    await tab.page.getByRole('button', { name: 'Sign out' }).waitFor();
+    this.session = await context.storageState();
+    this.key = await tab.page.evaluate<string>(`(async () => {
+      const { csrf } = await (await fetch('api/session')).json();
+      const headers = { 'content-type': 'application/json', 'x-csrf-token': csrf };
+      const body = JSON.stringify({ name: 'tests', scope: 'admin' });
+      return (await (await fetch('api/keys', { method: 'POST', headers, body })).json()).key;
+    })()`);
+    await context.close();
   }
 
   async close(): Promise<void> {
@@ -71,7 +89,7 @@ export class TestViewer {
     const answer = await request(`${this.url}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${API_KEY}`,
+        authorization: `Bearer ${this.key}`,
         ...(body && { 'content-type': 'application/json' }),
       },
       body: body && JSON.stringify(body),
@@ -119,22 +137,6 @@ export class TestViewer {
   }
 }
 
-let accounts = 0;
-
-/** A new browser context in which somebody new has signed in: its state, for {@link openViewer}. */
-export async function signedIn(browser: Browser, viewer: TestViewer): Promise<BrowserContextOptions['storageState']> {
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  await page.goto(await viewer.invite());
-  await page.getByLabel('E-mail').fill(`tester-${++accounts}@example.com`);
-  await page.getByLabel('Password').fill(PASSWORD);
-  await page.getByRole('button', { name: 'Join' }).click();
-  await page.locator('.viewer-page').waitFor();
-  const state = await context.storageState();
-  await context.close();
-  return state;
-}
-
 /** Opens the page in a new context (its own storage), for one test. `query`: what is behind the `?`. */
 export async function openViewer(
   browser: Browser,
@@ -146,6 +148,7 @@ export async function openViewer(
     viewport: { width: 1360, height: 820 },
     permissions: ['clipboard-read', 'clipboard-write'],
     timezoneId: 'UTC',
+    storageState: viewer.session,
     ...options,
   });
   onTestFinished(() => context.close());
