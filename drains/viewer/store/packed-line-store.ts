@@ -174,21 +174,22 @@ export class PackedLineStore implements LineStore {
     return indexer ? importLines(indexer.parts, importId, lines, this.runner) : 0;
   }
 
-  async removeBefore(stream: AppId, ms: number): Promise<number> {
+  async removeBefore(stream: AppId, ms: number, upTo = Number.POSITIVE_INFINITY): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
-    return parts
-      ? removeParts(
-          parts,
-          parts.all.filter(({ contents }) => contents.maxMs < ms),
-        )
-      : 0;
+    if (!parts) return 0;
+    return removeParts(
+      parts,
+      parts.all.filter(({ last, contents }) => last <= upTo && contents.maxMs < ms),
+    );
   }
 
-  async shrinkTo(stream: AppId, diskBytes: number): Promise<number> {
+  async shrinkTo(stream: AppId, diskBytes: number, upTo = Number.POSITIVE_INFINITY): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
     if (!parts) return 0;
     let excess = parts.all.reduce((sum, { contents }) => sum + contents.diskBytes, 0) - diskBytes;
-    const oldest = [...parts.all].sort((a, b) => a.contents.maxMs - b.contents.maxMs || a.first - b.first);
+    const oldest = parts.all
+      .filter(({ last }) => last <= upTo)
+      .sort((a, b) => a.contents.maxMs - b.contents.maxMs || a.first - b.first);
     const removed: Part[] = [];
     for (const part of oldest) {
       if (excess <= 0) break;
