@@ -20,6 +20,7 @@ import { registerListenerMetrics } from '../../src/logs/sources/listener-metrics
 import { startSyslogListeners } from '../../src/logs/sources/syslog/syslog-listeners.ts';
 import type { AppId } from '../../src/logs/store/contract.ts';
 import { Access } from './access/access.ts';
+import { alertFeature } from './api/alerts/alert-feature.ts';
 import { addSecurityHeaders, registerViewerRoutes } from './api/viewer-server.ts';
 import { logRouterSettings, type ViewerSettings } from './config/settings.ts';
 import { Groups } from './groups/groups.ts';
@@ -28,7 +29,7 @@ import { RecentLines } from './receive/recent-lines.ts';
 import { sourceForSender } from './receive/source-for-sender.ts';
 
 /** What else the viewer does with its lines. */
-const FEATURES: readonly OpenFeature[] = [];
+const FEATURES: readonly OpenFeature[] = [alertFeature];
 /** Name of the group that is there from the start. */
 const FIRST_GROUP = 'default';
 
