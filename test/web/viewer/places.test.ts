@@ -69,9 +69,7 @@ describe.skipIf(noBrowser)('the viewer’s page', { timeout: 90_000 }, () => {
     });
     await sent.body.dump();
     expect(sent.statusCode).toBeLessThan(300);
-    await until('it is counted', async () =>
-      /\b1\b/.test((await group.getByRole('row', { name: /^web/ }).first().textContent()) ?? ''),
-    );
+    await group.getByRole('row', { name: /^web/ }).getByRole('cell', { name: '1', exact: true }).waitFor();
     await tab.screenshot('viewer-streams');
     expect(await seriousFindings(page)).toEqual([]);
     await group.getByRole('button', { name: 'Rename web' }).click();
@@ -166,7 +164,7 @@ describe.skipIf(noBrowser)('the viewer’s page', { timeout: 90_000 }, () => {
     await page.getByRole('link', { name: 'Alerts' }).click();
     await alerts.getByRole('button', { name: /^Change/ }).click();
     const change = page.getByRole('dialog', { name: /^Alert/ });
-    await change.getByLabel('when').selectOption('none');
+    await change.getByLabel('when', { exact: true }).selectOption('none');
     await change.getByLabel('in minutes').fill('0.001');
     await change.getByLabel('in minutes').evaluate((field) => field.removeAttribute('min'));
     await change.getByRole('button', { name: 'Change it' }).click();
