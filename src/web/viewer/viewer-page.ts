@@ -44,6 +44,8 @@ export class ViewerPage implements LineListHost {
   readonly admission = signal<Admission | undefined>(undefined);
   readonly groups = signal<readonly StreamGroupJson[] | undefined>(undefined);
   readonly savedSearches = signal<readonly SavedSearchJson[]>([]);
+  /** The id of a saved search that somebody wants an alert on, or ''. */
+  readonly newAlertOn = signal('');
   readonly feed = signal<ViewerFeed | undefined>(undefined);
   /** See {@link LineListHost}. */
   readonly selectedPosition = signal(0);
@@ -146,6 +148,12 @@ export class ViewerPage implements LineListHost {
   /** Shows how often each value of a field is there; '' goes back to the lines. */
   async groupBy(by: string): Promise<void> {
     await this.navigate({ ...this.address.value, by, line: '' }, 'push');
+  }
+
+  /** Shows the lines of a saved search. */
+  async openSavedSearch({ q, group, streams }: SavedSearchJson): Promise<void> {
+    const stream = streams?.length === 1 ? streams[0] : '';
+    await this.changeSelection({ ...ALL_LINES, q, group: stream ? '' : (group ?? ''), stream });
   }
 
   /** Searches for what is in the box. One that can't be read leaves the lines that are shown as they are. */
