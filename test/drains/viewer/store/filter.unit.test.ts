@@ -94,7 +94,6 @@ describe('the filter of a part', () => {
     for (const [q, most] of [
       ['TLALOCexiuh', 2],
       ['10.20.17.77', 4],
-      ['"a]b17cdefgh"', 4],
       ['tlatelolco', 0],
       [
         blocks[4]
