@@ -58,7 +58,7 @@ export interface LineTarget {
     host: Uint8Array,
   ): void;
   addRecords(records: Uint8Array, count: number): void;
-  flushInBackground(): void;
+  flushInBackground(lingerMs?: number): void;
   whenStored(): Promise<unknown>;
 }
 
@@ -232,9 +232,13 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.followUp?.moveTo(chunk, bytes, offset);
   }
 
-  /** The lines taken so far are fire-and-forget: kept and retried until they are stored. */
-  flushInBackground(): void {
-    for (const target of this.pendingTargets) target.flushInBackground();
+  /**
+   * The lines taken so far are fire-and-forget: kept and retried until they are stored.
+   *
+   * @param lingerMs they may wait for others until so long after the lines before them were stored
+   */
+  flushInBackground(lingerMs = 0): void {
+    for (const target of this.pendingTargets) target.flushInBackground(lingerMs);
     this.resetTargets();
   }
 
