@@ -1,10 +1,13 @@
 /** Preferences of whoever reads; the browser stores them. */
 import { effect, type Signal, signal } from '@preact/signals';
+import type { TimeZone } from './text/format.ts';
 import { loadTheme, type Theme } from './theme.ts';
 
 export interface Preferences {
   readonly wrap: Signal<boolean>;
   readonly theme: Signal<Theme>;
+  /** In which times are shown. */
+  readonly zone: Signal<TimeZone>;
   /** Is the panel with dynos and drains open? */
   readonly panel: Signal<boolean>;
   /** Does the panel cover the lines, for want of space? */
@@ -18,16 +21,18 @@ export function loadPreferences(): Preferences {
   const isWide = wide.matches;
   const wrap = signal(load('wrap') !== 'no');
   const theme = loadTheme();
+  const zone = signal<TimeZone>(load('zone') === 'utc' ? 'utc' : 'local');
   // On a phone the panel covers the lines: it opens on request.
   const panel = signal(isWide && load('panel') !== 'no');
   const app = signal(load('app'));
   effect(() => store('app', app.value));
+  effect(() => store('zone', zone.value));
   effect(() => store('wrap', wrap.value ? 'yes' : 'no'));
   effect(() => {
     if (isWide) store('panel', panel.value ? 'yes' : 'no');
     else void panel.value;
   });
-  return { wrap, theme, panel, app, isPanelOverlay: () => !wide.matches };
+  return { wrap, theme, zone, panel, app, isPanelOverlay: () => !wide.matches };
 }
 
 function load(name: string): string {

@@ -2,11 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Line, parseLine } from '../../src/web/stream/line.ts';
 import { LineWindow } from '../../src/web/stream/line-window.ts';
-import { HISTORY_SECONDS, RateHistory } from '../../src/web/stream/rate-history.ts';
 import { withoutUrlSecrets } from '../../src/web/text/format.ts';
 import { RowHeights } from '../../src/web/view/list/row-heights.ts';
 import { RowLayout } from '../../src/web/view/list/row-layout.ts';
-import { formatViewLocation, parseViewLocation } from '../../src/web/view-location.ts';
+import { formatViewLocation, parseViewLocation, showSameLines } from '../../src/web/view-location.ts';
 import { propertyRuns } from '../support/properties/property-runs.ts';
 
 function line(at: number, fields: Partial<Line> = {}): Line {
@@ -110,28 +109,22 @@ describe('the window', () => {
   });
 });
 
-describe('rates', () => {
-  it('count each line once, in its second, and forget what is too old', () => {
-    const rates = new RateHistory();
-    const nowMs = 1_000_000_500;
-    rates.add([line(1, { ms: nowMs - 2_000 }), line(2, { ms: nowMs, level: 'error' })], nowMs, true);
-    rates.add([line(2, { ms: nowMs }), line(3, { ms: 0 })], nowMs, true);
-    rates.add([line(4, { ms: 0 })], nowMs, false);
-    const { all, errors } = rates.snapshot(nowMs);
-    expect([all.at(-3), all.at(-2), all.at(-1), errors.at(-1)]).toEqual([1, 0, 2, 1]);
-    expect(rates.snapshot(nowMs + 1_000).all.at(-2)).toBe(2);
-    expect(rates.snapshot(nowMs + HISTORY_SECONDS * 1_000).all.every((count) => count === 0)).toBe(true);
-  });
-});
-
 describe('addresses', () => {
   it('an address leads back to where it was written', () => {
     const place = {
       app: 'counter',
       filters: { source: 'app', dyno: 'web.1', level: 'error' as const, q: '"a b" -c /d+&e/' },
       at: '42',
+      range: '2026-11-21T14:00:00Z/2026-11-21T14:05:00Z',
     };
     expect(parseViewLocation(formatViewLocation(place))).toEqual(place);
+    expect(
+      ['1h', '', '5', 'x/y', '2026-11-21T14:00:00Z/2026-11-21T13:00:00Z'].map(
+        (range) => parseViewLocation(`?range=${range}`).range,
+      ),
+    ).toEqual(['1h', '', '', '', '']);
+    expect(showSameLines(place, { ...place, range: '1h' })).toBe(true);
+    expect(showSameLines(place, { ...place, at: '43' })).toBe(false);
     expect(parseViewLocation('?at=x&level=loud').at).toBe('');
     expect(formatViewLocation(parseViewLocation('?level=loud'))).toBe('');
   });

@@ -6,7 +6,8 @@ import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 /** Listens until the returned function is called. */
 export function listenToShortcuts(page: PageState): () => void {
   const listener = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    // What a control has made use of is no shortcut.
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (page.key.value === '' || page.overlay.value !== '') return;
     const target = event.target instanceof HTMLElement ? event.target : undefined;
     if (target?.closest('input, select, textarea')) {
@@ -60,6 +61,9 @@ const SHORTCUT_ACTIONS: Record<string, (page: PageState) => void> = {
   },
   w: (page) => {
     page.preferences.wrap.value = !page.preferences.wrap.value;
+  },
+  u: ({ preferences: { zone } }) => {
+    zone.value = zone.value === 'utc' ? 'local' : 'utc';
   },
   d: (page) => {
     page.preferences.panel.value = !page.preferences.panel.value;

@@ -1,19 +1,18 @@
-import { dataParameters } from '../../logs/query/field-scanner.ts';
-import type { PageState } from '../page-state.ts';
-import { isFiltered } from '../stream/filters.ts';
 import { type Line, SEVERITIES } from '../stream/line.ts';
 import { formatDurationMs } from '../text/format.ts';
+import { lineFields } from '../text/line-fields.ts';
 import type { MessageField } from '../text/message-fields.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../text/parsed-message.ts';
 import { toFieldSearch, toSearchPhrase } from '../text/search-terms.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { Icon } from './icon.tsx';
+import type { LineListHost } from './list/list-host.ts';
 import { StyledText } from './list/styled-text.tsx';
 
 /** An expanded line: its fields, its metadata, and actions. */
-export function LineDetails({ line, page }: { line: Line; page: PageState }) {
-  const { text, fields: messageFields } = parseMessage(line);
-  const fields = [...messageFields, ...dataFields(line.structured_data)];
+export function LineDetails({ line, page }: { line: Line; page: LineListHost }) {
+  const { text } = parseMessage(line);
+  const fields = lineFields(line);
   const isTruncated = text.length > PREVIEW_CHARACTERS_MAX || !page.preferences.wrap.value;
   return (
     <div class="details">
@@ -35,7 +34,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
                     title="Search for this value"
                     aria-label={`Search for ${visibleText(key)}`}
                     disabled={value === ''}
-                    onClick={() => void page.changeFilters({ q: valueSearch(key, value, kind) })}
+                    onClick={() => page.searchFor(valueSearch(key, value, kind))}
                   >
                     <Icon name="search" />
                   </button>
@@ -66,7 +65,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
         <DetailRow name="position" value={line.position} />
       </dl>
       <div class="actions">
-        {isFiltered(page.viewLocation.value.filters) && (
+        {page.hasHiddenLines && (
           <button type="button" onClick={() => void page.showInContext(line)}>
             <Icon name="context" /> View in context <kbd>x</kbd>
           </button>
@@ -77,24 +76,12 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
         <button type="button" onClick={() => void page.copyToClipboard(line.message, 'Message')}>
           <Icon name="copy" /> Copy message
         </button>
-        <button
-          type="button"
-          onClick={() => void page.changeFilters({ dyno: line.dyno, source: line.source })}
-        >
+        <button type="button" onClick={() => page.showOnlyOrigin(line)}>
           Only {visibleText(line.source)}[{visibleText(line.dyno)}]
         </button>
       </div>
     </div>
   );
-}
-
-/** The fields of structured data, as senders of NDJSON and OTLP name them. */
-function dataFields(data: string | undefined): MessageField[] {
-  return dataParameters(data ?? '').map(({ name, value }) => ({
-    key: name,
-    value,
-    kind: /^[{[]/.test(value) ? 'list' : /^-?\d+(?:\.\d+)?$/.test(value) ? 'number' : 'text',
-  }));
 }
 
 /** With the name of the field; of an object or a list by its text. */

@@ -2,13 +2,13 @@ import { useEffect } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { ApiKeyForm } from './api-key-form.tsx';
-import { NoAppsState } from './empty-state.tsx';
+import { NoAppsState, NoLinesState } from './empty-state.tsx';
 import { ErrorBanner } from './error-banner.tsx';
 import { Footer } from './footer.tsx';
+import { LogHistogram } from './histogram/log-histogram.tsx';
 import { listenToShortcuts } from './keyboard-shortcuts.ts';
 import { LineList } from './list/line-list.tsx';
 import { Panel } from './panel.tsx';
-import { RateChart } from './rate-chart.tsx';
 import { ShortcutsHelp } from './shortcuts-help.tsx';
 import { TimeForm } from './time-form.tsx';
 import { Toolbar } from './toolbar.tsx';
@@ -22,11 +22,20 @@ export function Root({ page }: { page: PageState }) {
   return (
     <div class="page">
       <Toolbar page={page} />
-      {logView && <RateChart page={page} logView={logView} />}
+      {logView && <LogHistogram key={logView} page={page} logView={logView} />}
       <main class="content">
         <section class="stream" aria-label="Lines">
           <ErrorBanner page={page} />
-          {logView ? <LineList key={logView} page={page} logView={logView} /> : <NoAppsState page={page} />}
+          {logView ? (
+            <LineList
+              key={logView}
+              page={page}
+              logView={logView}
+              empty={<NoLinesState page={page} logView={logView} />}
+            />
+          ) : (
+            <NoAppsState page={page} />
+          )}
         </section>
         {page.preferences.panel.value && <Panel page={page} />}
       </main>

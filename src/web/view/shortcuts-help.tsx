@@ -12,6 +12,7 @@ const SHORTCUTS: readonly (readonly [string, string])[] = [
   ['g', 'the oldest lines that are here; again for older ones'],
   ['G', 'the newest line, and follow'],
   ['t', 'jump to a time'],
+  ['u', 'times in UTC, or in local time'],
   ['w', 'wrap long lines, or cut them off'],
   ['d', 'dynos and drains'],
   ['esc', 'close, or clear the filters'],

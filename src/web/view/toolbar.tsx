@@ -5,7 +5,7 @@ import { processTypes } from '../stream/facets.ts';
 import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import { LINE_LEVELS } from '../stream/line.ts';
 import { visibleText } from '../text/visible-text.ts';
-import { SearchField } from './controls/search-field.tsx';
+import { FieldFaultText, SearchField } from './controls/search-field.tsx';
 import { Icon, Logo } from './icon.tsx';
 import { ThemeButton } from './theme-button.tsx';
 
@@ -21,8 +21,9 @@ const LEVEL_OPTIONS = [
 
 /** The bar on top: which app, which lines, and how to look at them. */
 export function Toolbar({ page }: { page: PageState }) {
-  const { wrap, theme, panel } = page.preferences;
-  const { app } = page.viewLocation.value;
+  const { wrap, theme, zone, panel } = page.preferences;
+  const { app } = page.wantedLocation.value;
+  const fault = page.fault.value;
   const open = (overlay: 'time' | 'help'): void => {
     page.overlay.value = overlay;
   };
@@ -33,6 +34,8 @@ export function Toolbar({ page }: { page: PageState }) {
         <select
           class="app"
           aria-label="App"
+          aria-invalid={fault?.field === 'app'}
+          aria-describedby={fault?.field === 'app' ? 'app-fault' : undefined}
           value={app}
           onChange={(event) => void page.selectApp(event.currentTarget.value)}
         >
@@ -45,11 +48,21 @@ export function Toolbar({ page }: { page: PageState }) {
             <option value={app}>{visibleText(app)}</option>
           )}
         </select>
+        {fault?.field === 'app' && <FieldFaultText id="app-fault" text={fault.text} />}
       </div>
       <SearchBox page={page} />
       <FilterControls page={page} />
       <div class="toolbar-buttons">
         <ToolbarButton icon="clock" label="Jump to a time" keys="t" onClick={() => open('time')} />
+        <ToolbarButton
+          icon="zone"
+          label={zone.value === 'utc' ? 'Times in UTC' : 'Times in local time'}
+          keys="u"
+          isPressed={zone.value === 'utc'}
+          onClick={() => {
+            zone.value = zone.value === 'utc' ? 'local' : 'utc';
+          }}
+        />
         <ToolbarButton icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
         <ThemeButton theme={theme} />
         <ToolbarButton icon="help" label="Keys" keys="?" name="help-button" onClick={() => open('help')} />
@@ -73,12 +86,15 @@ interface ToolbarButtonProps {
   name?: string;
   /** What it turns on and off. */
   isOn?: Signal<boolean>;
+  /** Is it on, where there is no such signal? */
+  isPressed?: boolean;
   needsAttention?: boolean;
   onClick?: () => void;
 }
 
 /** A button with an icon. */
-function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick }: ToolbarButtonProps) {
+function ToolbarButton(props: ToolbarButtonProps) {
+  const { icon, label, keys, name, isOn, isPressed, needsAttention, onClick } = props;
   const toggle = (): void => {
     if (isOn) isOn.value = !isOn.value;
   };
@@ -88,7 +104,7 @@ function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick 
       class={name ? `toolbar-button ${name}` : 'toolbar-button'}
       title={keys ? `${label} (${keys})` : label}
       aria-label={label}
-      aria-pressed={isOn?.value}
+      aria-pressed={isOn?.value ?? isPressed}
       onClick={onClick ?? toggle}
     >
       <Icon name={icon} />
@@ -100,22 +116,23 @@ function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick 
 function SearchBox({ page }: { page: PageState }) {
   return (
     <SearchField
-      value={page.viewLocation.value.filters.q}
+      value={page.wantedLocation.value.filters.q}
       label="Search all lines"
       placeholder={'search: words "a phrase" -without status:>=500 a OR b'}
       debounceMs={SEARCH_DEBOUNCE_MS}
-      fault={page.searchFault.value}
+      fault={page.fault.value?.field === 'search' ? page.fault.value.text : ''}
       onSearch={(text) => void page.search(text)}
     />
   );
 }
 
 function FilterControls({ page }: { page: PageState }) {
-  const { filters } = page.viewLocation.value;
+  const { filters } = page.wantedLocation.value;
+  const fault = page.fault.value;
   const { sources, dynos } = page.facets.value;
   const types = processTypes(dynos.value).map((type) => ({ value: type, label: `${type} (all)` }));
   return (
-    <div class="filters">
+    <div class="filters" data-fault={fault?.field === 'filter'}>
       <FilterSelect
         label="source"
         value={filters.source}
@@ -147,6 +164,7 @@ function FilterControls({ page }: { page: PageState }) {
           <span>clear</span>
         </button>
       )}
+      {fault?.field === 'filter' && <FieldFaultText id="filter-fault" text={fault.text} />}
     </div>
   );
 }

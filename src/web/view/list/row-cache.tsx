@@ -24,6 +24,8 @@ function isSame(a: RowProps, b: RowProps): boolean {
     a.isNewDay === b.isNewDay &&
     a.isSelected === b.isSelected &&
     a.isExpanded === b.isExpanded &&
-    a.wrap === b.wrap
+    a.wrap === b.wrap &&
+    a.columns === b.columns &&
+    a.zone === b.zone
   );
 }

@@ -3,7 +3,7 @@
  * else with the same line at the same place. The browser's own scrolling stays in charge: this only sets where it is.
  */
 
-import type { LogView } from '../../stream/log-view.ts';
+import type { LineFeed } from './list-host.ts';
 import { RowLayout, type RowMetrics } from './row-layout.ts';
 
 /** Rows beyond the visible part, in pixels: a fling shouldn't outrun them. */
@@ -26,7 +26,7 @@ interface Anchor {
 
 export class VirtualScroller {
   readonly layout: RowLayout;
-  private readonly logView: LogView;
+  private readonly logView: LineFeed;
   private readonly viewport: HTMLElement;
   private readonly redraw: () => void;
   private anchor: Anchor | undefined;
@@ -34,7 +34,7 @@ export class VirtualScroller {
   private lastScrollTop = 0;
   private isPointerDown = false;
 
-  constructor(viewport: HTMLElement, logView: LogView, metrics: RowMetrics, redraw: () => void) {
+  constructor(viewport: HTMLElement, logView: LineFeed, metrics: RowMetrics, redraw: () => void) {
     this.viewport = viewport;
     this.logView = logView;
     this.layout = new RowLayout(metrics);
