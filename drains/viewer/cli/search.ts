@@ -70,6 +70,11 @@ export function addSearchCommand(program: Command): void {
 }
 
 async function search(q: string, options: SearchOptions): Promise<number> {
+  if (options.follow && options.until !== undefined)
+    throw new TailraceError(
+      'invalid_params',
+      '--until ends before what is still to come: it can’t be used with --follow.',
+    );
   const client = new SearchClient(options);
   const groups = await client.get<readonly ApiGroup[]>('api/groups');
   const { names, parameters } = select(groups, options);
@@ -90,14 +95,7 @@ async function search(q: string, options: SearchOptions): Promise<number> {
   if (options.until !== undefined) range.set('to', options.until);
   const { lines, tail } = await client.lastLines(range, options.lines);
   print(lines);
-  if (options.follow) {
-    if (options.until !== undefined)
-      throw new TailraceError(
-        'invalid_params',
-        '--until ends before what is still to come: it can’t be used with --follow.',
-      );
-    await client.follow(parameters, tail, print);
-  }
+  if (options.follow) await client.follow(parameters, tail, print);
   return found > 0 ? 0 : NOTHING_FOUND;
 }
 
