@@ -65,7 +65,7 @@ it('each of many numbered lines is found once', { timeout: 120_000 + LINES / 10 
   const arrived = async (): Promise<number> => {
     const counts = await viewer.request<{ buckets: { error: number; warning: number; other: number }[] }>(
       'GET',
-      `/api/counts?stream=${id}&from=2d`,
+      `/api/counts?stream=${id}&from=2d&q=dyno:web.1`,
     );
     return counts.buckets.reduce((sum, { error, warning, other }) => sum + error + warning + other, 0);
   };
