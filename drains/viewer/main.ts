@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-/** The viewer's command: `serve` (the default) and `search`. */
+/** The viewer's command: serving is the default; `search`, `import` and `export` talk to one that runs. */
 import { Command, CommanderError } from 'commander';
 import { TailraceError } from '../../src/common/errors.ts';
 import { VERSION } from '../../src/common/package-info.ts';
+import { addExportCommand } from './cli/export.ts';
+import { addImportCommand } from './cli/import.ts';
 import { addSearchCommand, SEARCH_FAILED } from './cli/search.ts';
 import { readViewerSettings } from './config/settings.ts';
 import { flagOf, SECRET_SETTINGS, VIEWER_SETTINGS } from './config/settings-table.ts';
@@ -43,6 +45,8 @@ function program(): Command {
       .join('\n')}`,
   );
   addSearchCommand(command);
+  addImportCommand(command);
+  addExportCommand(command);
   return command;
 }
 

@@ -21,16 +21,18 @@ import { registerListenerMetrics } from '../../src/logs/sources/listener-metrics
 import { startSyslogListeners } from '../../src/logs/sources/syslog/syslog-listeners.ts';
 import type { AppId } from '../../src/logs/store/contract.ts';
 import { Access } from './access/access.ts';
+import { alertFeature } from './api/alerts/alert-feature.ts';
 import { addSecurityHeaders, registerViewerRoutes } from './api/viewer-server.ts';
 import { logRouterSettings, type ViewerSettings } from './config/settings.ts';
 import { Groups } from './groups/groups.ts';
+import { openArchive } from './open-archive.ts';
 import type { OpenFeature, ViewerFeature, ViewerParts } from './parts.ts';
 import { sourceForSender } from './receive/source-for-sender.ts';
 import { openLineStore } from './store/open-line-store.ts';
 import type { PackedLineStore } from './store/packed-line-store.ts';
 
 /** What else the viewer does with its lines. */
-const FEATURES: readonly OpenFeature[] = [];
+const FEATURES: readonly OpenFeature[] = [alertFeature, openArchive];
 /** Within the data folder. */
 const LINES_FOLDER = 'lines';
 /** Name of the group that is there from the start. */

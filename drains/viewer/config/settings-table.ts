@@ -70,6 +70,25 @@ export const VIEWER_SETTINGS = {
     fallback: '',
     meaning: 'token (`t.…`) of a first group, which is made when there is none; environment only',
   },
+  smtpUrl: {
+    variable: 'VIEWER_SMTP_URL',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'server that takes alerts’ mails: `smtps://user:password@host:465`, or `smtp://` with STARTTLS; environment only',
+  },
+  smtpFrom: {
+    variable: 'VIEWER_SMTP_FROM',
+    kind: 'text',
+    fallback: '',
+    meaning: 'sender of alerts’ mails, such as `Logs <logs@example.com>`; unset: `viewer@` the SMTP server',
+  },
+  allowPrivateWebhooks: {
+    variable: 'VIEWER_ALLOW_PRIVATE_WEBHOOKS',
+    kind: 'flag',
+    fallback: 'no',
+    meaning: 'may alerts be posted to this machine and its network?',
+  },
   streamBytes: shared('streamBytes', {
     fallback: '64MB',
     meaning:
@@ -93,6 +112,31 @@ export const VIEWER_SETTINGS = {
     variable: 'VIEWER_STREAM_BYTES_PER_S',
     meaning: 'bytes a second that a stream may get (unset: any number)',
   },
+  archive: {
+    variable: 'VIEWER_ARCHIVE',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'where archives go: a folder, or `s3://bucket/folder` with AWS’ own variables (`AWS_ACCESS_KEY_ID` …); unset: nowhere',
+  },
+  keepMs: {
+    variable: 'VIEWER_KEEP',
+    kind: 'duration',
+    fallback: '90d',
+    meaning: 'how long lines are kept, unless their group says otherwise',
+  },
+  keepBytes: {
+    variable: 'VIEWER_KEEP_BYTES',
+    kind: 'quota',
+    fallback: 'none',
+    meaning: 'bytes that a group may take on disk, unless it says otherwise: the oldest lines go first',
+  },
+  keepTotalBytes: {
+    variable: 'VIEWER_KEEP_TOTAL_BYTES',
+    kind: 'quota',
+    fallback: 'none',
+    meaning: 'bytes that all groups may take on disk together',
+  },
   logLevel: shared('logLevel', {
     fallback: 'info',
     meaning:
@@ -101,7 +145,7 @@ export const VIEWER_SETTINGS = {
 } as const satisfies Record<string, SettingRow>;
 
 /** They have no flags: every user of a machine can read a process's arguments. */
-export const SECRET_SETTINGS: readonly string[] = ['VIEWER_API_KEY', 'VIEWER_TOKEN'];
+export const SECRET_SETTINGS: readonly string[] = ['VIEWER_SMTP_URL', 'VIEWER_API_KEY', 'VIEWER_TOKEN'];
 
 /** The flag of a variable: `--http-port`. */
 export function flagOf(variable: string): string {

@@ -174,21 +174,27 @@ export class PackedLineStore implements LineStore {
     return indexer ? importLines(indexer.parts, importId, lines, this.runner) : 0;
   }
 
-  async removeBefore(stream: AppId, ms: number): Promise<number> {
+  async removeBefore(stream: AppId, ms: number, upTo: Sequence = Number.MAX_SAFE_INTEGER): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
     return parts
       ? removeParts(
           parts,
-          parts.all.filter(({ contents }) => contents.maxMs < ms),
+          parts.all.filter(({ contents, last }) => last <= upTo && contents.maxMs < ms),
         )
       : 0;
   }
 
-  async shrinkTo(stream: AppId, diskBytes: number): Promise<number> {
+  async shrinkTo(
+    stream: AppId,
+    diskBytes: number,
+    upTo: Sequence = Number.MAX_SAFE_INTEGER,
+  ): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
     if (!parts) return 0;
     let excess = parts.all.reduce((sum, { contents }) => sum + contents.diskBytes, 0) - diskBytes;
-    const oldest = [...parts.all].sort((a, b) => a.contents.maxMs - b.contents.maxMs || a.first - b.first);
+    const oldest = parts.all
+      .filter(({ last }) => last <= upTo)
+      .sort((a, b) => a.contents.maxMs - b.contents.maxMs || a.first - b.first);
     const removed: Part[] = [];
     for (const part of oldest) {
       if (excess <= 0) break;

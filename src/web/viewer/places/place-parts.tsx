@@ -141,15 +141,3 @@ export function ActionButton({ icon, label, isOpen, onClick }: ActionButtonProps
     </button>
   );
 }
-
-/** `12 KB`, of 1,024. */
-export function formatBytes(bytes: number): string {
-  const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1_000 && unit < UNITS.length - 1) {
-    value /= 1_024;
-    unit++;
-  }
-  return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
-}

@@ -1,19 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { RelativeTime } from '../../addons/shared/relative-time.tsx';
-import { formatCount, formatGroupedNumber } from '../../text/format.ts';
+import { formatBytes, formatCount, formatGroupedNumber } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import type { SenderAddresses, StreamGroupJson, StreamJson } from '../api/viewer-json.ts';
 import { ALL_LINES } from '../lines/line-selection.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import {
-  ActionButton,
-  CopyField,
-  formatBytes,
-  PlaceFrame,
-  Question,
-  type QuestionProps,
-} from './place-parts.tsx';
+import { ActionButton, CopyField, PlaceFrame, Question, type QuestionProps } from './place-parts.tsx';
 
 const REFRESH_MS = 5_000;
 
