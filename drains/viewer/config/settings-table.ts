@@ -70,6 +70,25 @@ export const VIEWER_SETTINGS = {
     fallback: '',
     meaning: 'token (`t.…`) of a first group, which is made when there is none; environment only',
   },
+  smtpUrl: {
+    variable: 'VIEWER_SMTP_URL',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'server that takes alerts’ mails: `smtps://user:password@host:465`, or `smtp://` with STARTTLS; environment only',
+  },
+  smtpFrom: {
+    variable: 'VIEWER_SMTP_FROM',
+    kind: 'text',
+    fallback: '',
+    meaning: 'sender of alerts’ mails, such as `Logs <logs@example.com>`; unset: `viewer@` the SMTP server',
+  },
+  allowPrivateWebhooks: {
+    variable: 'VIEWER_ALLOW_PRIVATE_WEBHOOKS',
+    kind: 'flag',
+    fallback: 'no',
+    meaning: 'may alerts be posted to this machine and its network?',
+  },
   streamBytes: shared('streamBytes', {
     fallback: '64MB',
     meaning:
@@ -126,7 +145,7 @@ export const VIEWER_SETTINGS = {
 } as const satisfies Record<string, SettingRow>;
 
 /** They have no flags: every user of a machine can read a process's arguments. */
-export const SECRET_SETTINGS: readonly string[] = ['VIEWER_API_KEY', 'VIEWER_TOKEN'];
+export const SECRET_SETTINGS: readonly string[] = ['VIEWER_SMTP_URL', 'VIEWER_API_KEY', 'VIEWER_TOKEN'];
 
 /** The flag of a variable: `--http-port`. */
 export function flagOf(variable: string): string {

@@ -20,6 +20,7 @@ export class QueryLine {
   private utf8Text: string | undefined;
   private originText: string | undefined;
   private values: readonly string[] | undefined;
+  private severityNumber: number | undefined;
 
   /** @param isColored there may be color codes in the message: it is read without them */
   setLine(line: RecordCursor, bytes: Buffer, isColored: boolean): void {
@@ -31,6 +32,7 @@ export class QueryLine {
     this.utf8Text = undefined;
     this.originText = undefined;
     this.values = undefined;
+    this.severityNumber = undefined;
   }
 
   /** From HOST on to the end, a character a byte: enough to see that some ASCII isn't in it. */
@@ -99,6 +101,11 @@ export class QueryLine {
 
   /** 0 to 7; where the sender's says nothing, what the message's level stands for. */
   get severity(): number {
+    this.severityNumber ??= this.readSeverity();
+    return this.severityNumber;
+  }
+
+  private readSeverity(): number {
     const severity = linePriority(this.cursor, this.bytes) & 7;
     if (severity !== NOTICE && severity !== INFORMATIONAL) return severity;
     const level = lineLevel(this.cursor, this.bytes);

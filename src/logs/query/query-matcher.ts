@@ -66,6 +66,11 @@ export class QueryMatcher implements LineMatcher {
     this.line.setLine(line, bytes, isColored);
     return this.predicate(this.line);
   }
+
+  /** Does a line match, whatever batch it is of? For whoever asks many expressions about one line, which is then read once for all. */
+  test(line: QueryLine): boolean {
+    return this.predicate(line);
+  }
 }
 
 /** A query that is ready: what it matches, and the range that it names. */
