@@ -19,6 +19,8 @@ function program(): Command {
     .version(VERSION)
     .exitOverride()
     .allowExcessArguments(false)
+    // What stands behind a command is the command's: `search --archive` isn't the server's `--archive FOLDER`.
+    .enablePositionalOptions()
     .configureHelp({ helpWidth: 110 })
     .action(async (flags: Record<string, string | undefined>) => {
       const given = Object.fromEntries(

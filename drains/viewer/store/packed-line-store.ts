@@ -22,12 +22,12 @@ import type {
   SearchResult,
   StreamSummary,
 } from './contract.ts';
+import { fieldNamesOf } from './fields/field-names.ts';
 import { importLines } from './import-lines.ts';
 import { Indexer } from './indexer/indexer.ts';
 import type { BlockFault, JobRunner } from './jobs/job.ts';
 import type { Part } from './parts/part.ts';
 import { StreamParts } from './parts/stream-parts.ts';
-import { fieldNamesOf } from './scan/field-names.ts';
 import { readLines } from './search/read-lines.ts';
 import { assertLimit, searchLines } from './search/search-lines.ts';
 import { StreamView } from './search/stream-view.ts';

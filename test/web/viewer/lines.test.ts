@@ -1,7 +1,7 @@
 /** The viewer's page of lines, in a real browser on a real viewer. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { numberedMessages } from '../../support/senders/send-lines.ts';
 import { until } from '../../support/until.ts';
@@ -259,18 +259,13 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
       ...TRACE,
       '',
     ]);
-    const file = async (name: string): Promise<Buffer> => {
-      await page.keyboard.press('Shift+D');
-      const link = page.getByRole('link', { name, exact: true });
-      const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
-      const path = await download.path();
-      await page.keyboard.press('Escape');
-      await page.getByRole('dialog').waitFor({ state: 'detached' });
-      return readFileSync(path);
-    };
-    const text = (await file('Text')).toString();
+    await page.keyboard.press('Shift+D');
+    const link = (name: string): Locator => page.getByRole('link', { name, exact: true });
+    const [download] = await Promise.all([page.waitForEvent('download'), link('Text').click()]);
+    const text = readFileSync(await download.path(), 'utf8');
     expect(text.split('\n').filter((one) => one.includes('app[web.1]: ')).length).toBe(6);
-    const ndjson = gunzipSync(await file('NDJSON, gzip'))
+    const packed = await page.request.get(`${viewer.url}/${await link('NDJSON, gzip').getAttribute('href')}`);
+    const ndjson = gunzipSync(await packed.body())
       .toString()
       .trim()
       .split('\n');

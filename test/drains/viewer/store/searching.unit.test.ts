@@ -133,7 +133,7 @@ describe('a search', () => {
 
   it('counts the values of a field, and lines without it', async () => {
     const { ids, all, rig } = filled;
-    for (const field of ['status', 'source', 'level', 'user.ip']) {
+    for (const field of ['status', 'source', 'level', 'method', 'user.ip']) {
       const { values, missingCount, otherCount } = await rig.lines.fieldValues({
         streams: ids,
         field,
@@ -142,6 +142,14 @@ describe('a search', () => {
       for (const { value, count } of values)
         if (field !== 'level')
           expect(count).toBe(expectedLines(all, `${field}:=${value}`.replace('source:=', 'source:')).length);
+      // Packed lines are counted without being read; with a query they are read.
+      const { values: read } = await rig.lines.fieldValues({
+        streams: ids,
+        field,
+        limit: 5,
+        query: parseQuery('level:*').expression!,
+      });
+      expect(values).toEqual(read);
       expect(values.reduce((sum, { count }) => sum + count, missingCount + otherCount)).toBe(all.length);
     }
     expect((await rig.lines.fieldNames({ streams: ids })).slice(0, 3)).toContain('status');
