@@ -135,8 +135,8 @@ export class Indexer {
     const all = followed.sealWanted;
     followed.newBytes = 0;
     try {
-      await indexer.pack(all);
-      if (all) followed.sealWanted = false;
+      if (await indexer.pack(all)) this.enqueue(followed);
+      else if (all) followed.sealWanted = false;
       await this.merge(indexer.parts);
       this.limitOpenParts(followed);
     } catch (error) {

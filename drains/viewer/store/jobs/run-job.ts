@@ -5,6 +5,7 @@ import { PartWriter } from '../parts/part-writer.ts';
 import { fieldReader } from '../scan/field-reader.ts';
 import { HitCollector } from '../scan/hit-collector.ts';
 import { MatchingLines } from '../scan/matching-lines.ts';
+import { filterBlocks } from './filter-blocks.ts';
 import type {
   CountsJob,
   CountsReply,
@@ -45,6 +46,8 @@ export class JobWorker {
         return countValues(job);
       case 'read':
         return readLines(job);
+      case 'filter':
+        return filterBlocks(job);
       case 'pack':
         return this.pack(job);
       case 'seal':

@@ -62,6 +62,13 @@ export class Part implements SequenceRange {
     return this.contents.lines === 0 || !this.isWhole;
   }
 
+  /** Is there something that says which of its blocks may have a text? */
+  get hasFilter(): boolean {
+    return (
+      this.contents.blocks.length > 0 && this.sections.some(({ id }) => id === SECTION.filter) && this.isWhole
+    );
+  }
+
   /** Lines of each level in each minute, block by block; undefined when that is damaged. */
   get counts(): readonly Uint32Array[] | undefined {
     if (!this.counted) {

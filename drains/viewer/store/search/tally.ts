@@ -10,7 +10,9 @@ import type {
   LineSelection,
   SearchLimits,
 } from '../contract.ts';
+import { filterPlan } from '../filter/filter-plan.ts';
 import type { CountsJob, JobReply, JobRunner, ScanJob, ValuesJob } from '../jobs/job.ts';
+import type { Part } from '../parts/part.ts';
 import { asLines, type BlockRun, type ReportFault, type StreamView } from './stream-view.ts';
 
 /** Blocks of a job, and jobs that are under way at the same time. */
@@ -125,7 +127,8 @@ async function scanAll<J extends CountsJob | ValuesJob>(
   { takeBlock, takeReply }: Takers<J>,
 ): Promise<void> {
   const endMs = performance.now() + (limits.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const work = workOf(views, fromMs, toMs, takeBlock);
+  const plan = query && filterPlan(query);
+  const work = workOf(views, fromMs, toMs, takeBlock, (view, part) => view.filtered(runner, part, plan));
   const lane = async (): Promise<void> => {
     for (let next = await work.next(); !next.done; next = await work.next()) {
       limits.signal?.throwIfAborted();
@@ -156,6 +159,7 @@ async function* workOf(
   fromMs: number,
   toMs: number,
   takeBlock: Takers<ScanJob>['takeBlock'],
+  filtered: (view: StreamView, part: Part) => Promise<readonly BlockEntry[]>,
 ): AsyncGenerator<Work> {
   for (const view of views) {
     let after = view.tailAfter;
@@ -165,21 +169,30 @@ async function* workOf(
       yield { view, batches: asLines(batches), after };
       after = batches[batches.length - 1].last;
     }
-    if (view.open) yield* runsOf(view, view.open.path, inRange(view.open.blocks, fromMs, toMs));
+    if (view.open)
+      yield* runsOf(
+        view,
+        view.open.path,
+        view.open.blocks.filter((block) => isBetween(block, fromMs, toMs)),
+      );
     for (const part of view.parts.toReversed()) {
       const { contents } = part;
       if (contents.maxMs < fromMs || contents.minMs >= toMs) continue;
       const { counts } = part;
-      const rest = contents.blocks.filter(
-        (block, i) => block.maxMs >= fromMs && block.minMs < toMs && !takeBlock(block, counts?.[i]),
+      const taken = new Set(
+        contents.blocks.filter((block, i) => isBetween(block, fromMs, toMs) && takeBlock(block, counts?.[i])),
+      );
+      if (taken.size === contents.blocks.length) continue;
+      const rest = (await filtered(view, part)).filter(
+        (block) => isBetween(block, fromMs, toMs) && !taken.has(block),
       );
       yield* runsOf(view, part.path, rest);
     }
   }
 }
 
-function inRange(blocks: readonly BlockEntry[], fromMs: number, toMs: number): BlockEntry[] {
-  return blocks.filter((block) => block.maxMs >= fromMs && block.minMs < toMs);
+function isBetween({ minMs, maxMs }: BlockEntry, fromMs: number, toMs: number): boolean {
+  return maxMs >= fromMs && minMs < toMs;
 }
 
 function* runsOf(view: StreamView, path: string, blocks: readonly BlockEntry[]): Generator<Work> {

@@ -56,6 +56,7 @@ export class VirtualScroller {
   /** After drawing: takes the real heights, and puts everything in its place. True when more has to be drawn. */
   afterRender(canvas: HTMLElement, rows: HTMLElement, range: RowRange): boolean {
     const { heights } = this.layout;
+    markFolded(rows);
     for (let i = 0; i < rows.children.length; i++)
       heights.set(range.from + i, rows.children[i].getBoundingClientRect().height);
     canvas.style.height = `${heights.total}px`;
@@ -150,5 +151,16 @@ export class VirtualScroller {
     const below = this.layout.heights.total - this.lastScrollTop - this.viewport.clientHeight;
     if (!logView.following.value && this.lastScrollTop < LOAD_AHEAD_PX) void logView.loadOlder();
     else if (below < LOAD_AHEAD_PX && !logView.atLiveEnd.value) void logView.loadNewer();
+  }
+}
+
+/** Marks the rows of which not everything is seen: those are unfolded by a button. */
+function markFolded(rows: HTMLElement): void {
+  for (const button of rows.querySelectorAll<HTMLElement>('.unfold-button')) {
+    const row = button.closest<HTMLElement>('.row');
+    const text = row?.querySelector('.text');
+    if (!row || !text) continue;
+    const isFolded = row.dataset.unfolded === 'true' || text.scrollHeight > text.clientHeight + 1;
+    if (row.dataset.folds !== String(isFolded)) row.dataset.folds = String(isFolded);
   }
 }
