@@ -181,16 +181,21 @@ export class PackedLineStore implements LineStore {
     return indexer ? importLines(indexer.parts, importId, lines, this.runner) : 0;
   }
 
-  async removeBefore(stream: AppId, ms: number, upTo = Number.POSITIVE_INFINITY): Promise<number> {
+  async removeBefore(stream: AppId, ms: number, upTo: Sequence = Number.MAX_SAFE_INTEGER): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
-    if (!parts) return 0;
-    return removeParts(
-      parts,
-      parts.all.filter(({ last, contents }) => last <= upTo && contents.maxMs < ms),
-    );
+    return parts
+      ? removeParts(
+          parts,
+          parts.all.filter(({ contents, last }) => last <= upTo && contents.maxMs < ms),
+        )
+      : 0;
   }
 
-  async shrinkTo(stream: AppId, diskBytes: number, upTo = Number.POSITIVE_INFINITY): Promise<number> {
+  async shrinkTo(
+    stream: AppId,
+    diskBytes: number,
+    upTo: Sequence = Number.MAX_SAFE_INTEGER,
+  ): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
     if (!parts) return 0;
     let excess = parts.all.reduce((sum, { contents }) => sum + contents.diskBytes, 0) - diskBytes;

@@ -1,5 +1,6 @@
 /** Numbers and times as people read them. */
 
+const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 const NUMBER_FORMAT = new Intl.NumberFormat('en');
 
 /** Times are shown in the zone of whoever reads, or in UTC. */
@@ -21,6 +22,14 @@ export function formatCount(number: number, noun: string): string {
 
 export function formatGroupedNumber(number: number): string {
   return NUMBER_FORMAT.format(number);
+}
+
+/** `512 B`, `1.2 KB`, `12 MB` */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1_000 && unit < BYTE_UNITS.length - 1; unit++) value /= 1_000;
+  return `${unit > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${BYTE_UNITS[unit]}`;
 }
 
 /** `850 ms`, `12 s`, `3 min`, `2 h`, `5 d` */

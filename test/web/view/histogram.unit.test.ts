@@ -2,6 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  bucketAt,
+  type HistogramCounts,
+  rangeOfBuckets,
+  summarize,
+} from '../../../src/web/stream/counts/histogram-counts.ts';
+import { stepFor } from '../../../src/web/stream/counts/time-steps.ts';
+import {
   type BrushEvent,
   type BrushResult,
   type BrushState,
@@ -9,13 +16,7 @@ import {
   nextBrush,
 } from '../../../src/web/view/histogram/brush-state.ts';
 import { barPaths, highestCount, niceMaximum } from '../../../src/web/view/histogram/count-scale.ts';
-import {
-  bucketAt,
-  type HistogramCounts,
-  rangeOfBuckets,
-  summarize,
-} from '../../../src/web/view/histogram/histogram-counts.ts';
-import { formatBucketTime, stepFor, timeTicks } from '../../../src/web/view/histogram/time-axis.ts';
+import { formatBucketTime, timeTicks } from '../../../src/web/view/histogram/time-axis.ts';
 import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const MINUTE = 60_000;

@@ -1,5 +1,5 @@
 /** The axis of counts, and bars as SVG paths on a grid of one unit a bucket. */
-import { bucketCount, type HistogramCounts, totalOf } from './histogram-counts.ts';
+import { bucketCount, type HistogramCounts, totalOf } from '../../stream/counts/histogram-counts.ts';
 
 /** The height that is drawn in; the browser stretches it. */
 export const CHART_HEIGHT = 100;

@@ -1,8 +1,4 @@
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { formatCount, formatDurationMs, formatGroupedNumber, type TimeZone } from '../../text/format.ts';
-import { Icon } from '../icon.tsx';
-import { type BrushEvent, type BrushResult, NO_BRUSH, nextBrush } from './brush-state.ts';
-import { barPaths, CHART_HEIGHT, highestCount, niceMaximum } from './count-scale.ts';
 import {
   bucketAt,
   bucketCount,
@@ -12,7 +8,11 @@ import {
   summarize,
   type TimeRange,
   totalOf,
-} from './histogram-counts.ts';
+} from '../../stream/counts/histogram-counts.ts';
+import { formatCount, formatDurationMs, formatGroupedNumber, type TimeZone } from '../../text/format.ts';
+import { Icon } from '../icon.tsx';
+import { type BrushEvent, type BrushResult, NO_BRUSH, nextBrush } from './brush-state.ts';
+import { barPaths, CHART_HEIGHT, highestCount, niceMaximum } from './count-scale.ts';
 import { formatBucketTime, timeTicks } from './time-axis.ts';
 
 export interface HistogramProps {
@@ -154,9 +154,14 @@ export function Histogram(props: HistogramProps) {
         ))}
       </div>
       {onZoomOut && (
-        <button type="button" class="histogram-zoom-out" title="A longer range (-)" onClick={onZoomOut}>
+        <button
+          type="button"
+          class="histogram-zoom-out"
+          title="A longer range (-)"
+          aria-label="Zoom out"
+          onClick={onZoomOut}
+        >
           <Icon name="zoom-out" />
-          <span>zoom out</span>
         </button>
       )}
     </div>

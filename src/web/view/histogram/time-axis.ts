@@ -1,30 +1,16 @@
-/** The time axis: how long buckets are, and which times are written below them. */
-import { formatTimeOfDay, shortDate, type TimeZone, zoneOffsetMs } from '../../text/format.ts';
-import type { TimeRange } from './histogram-counts.ts';
+/** The time axis: which times are written below it, and how. */
 
-const [S, M, H, D] = [1_000, 60_000, 3_600_000, 86_400_000];
-/** Lengths that people count in. */
-const STEPS_MS: readonly number[] = [
-  ...[1, 2, 5, 10, 15, 30].map((count) => count * S),
-  ...[1, 2, 5, 10, 15, 30].map((count) => count * M),
-  ...[1, 2, 3, 6, 12].map((count) => count * H),
-  ...[1, 2, 7, 14, 28, 91, 182, 364].map((count) => count * D),
-];
+import type { TimeRange } from '../../stream/counts/histogram-counts.ts';
+import { stepFor } from '../../stream/counts/time-steps.ts';
+import { formatTimeOfDay, shortDate, type TimeZone, zoneOffsetMs } from '../../text/format.ts';
+
+const [M, D] = [60_000, 86_400_000];
 /** So far apart are the beginnings of two labels at the least, in pixels. */
 const LABEL_PX = 84;
 
 export interface TimeTick {
   readonly ms: number;
   readonly label: string;
-}
-
-/** The shortest length of people's with which a range has no more buckets than this. */
-export function stepFor(rangeMs: number, bucketsMax: number): number {
-  const longest = STEPS_MS[STEPS_MS.length - 1];
-  return (
-    STEPS_MS.find((step) => rangeMs / step <= bucketsMax) ??
-    Math.ceil(rangeMs / bucketsMax / longest) * longest
-  );
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { ReadonlySignal } from '@preact/signals';
 import type { Line } from '../../stream/line.ts';
 import type { LineWindow } from '../../stream/line-window.ts';
+import type { TimeZone } from '../../text/format.ts';
 
 /** The lines of a list: a part of the past that grows to either side, or the live end. */
 export interface LineFeed {
@@ -29,20 +30,36 @@ export interface LineFeed {
 
 /** The page around a list. Lines are named by {@link Line.at}. */
 export interface LineListHost {
-  readonly preferences: { readonly wrap: ReadonlySignal<boolean> };
+  readonly preferences: {
+    readonly wrap: ReadonlySignal<boolean>;
+    /** In which times are shown; local time when it is left out. */
+    readonly zone?: ReadonlySignal<TimeZone>;
+  };
+  /** Are other lines being read, to be shown instead? */
+  readonly isOpening?: ReadonlySignal<boolean>;
   /** The selected line; 0 for none. */
   readonly selectedPosition: ReadonlySignal<number>;
   readonly expanded: ReadonlySignal<ReadonlySet<number>>;
+  /** Lines of many rows that are shown to their end. */
+  readonly unfolded?: ReadonlySignal<ReadonlySet<number>>;
   /** Are there lines that aren't shown? */
   readonly hasHiddenLines: boolean;
   /** Somebody has clicked on the list: true when that did something to the page around it, and isn't for a line. */
   onListClick(): boolean;
   selectLine(at: number): void;
   toggleExpanded(at: number): void;
+  toggleUnfolded?(at: number): void;
   follow(): Promise<void>;
   /** Shows the lines of a line's sender alone. */
   showOnlyOrigin(line: Line): void;
   searchFor(q: string): void;
+  /** What is searched for; '' when it is left out. */
+  readonly currentSearch?: string;
+  /** The address of a search, for links. */
+  searchAddress?(q: string): string;
+  /** Names of fields that are shown beside the text. */
+  readonly columns?: ReadonlySignal<readonly string[]>;
+  toggleColumn?(key: string): void;
   showInContext(line: Line): Promise<void>;
   linkTo(line: Line): string;
   copyToClipboard(text: string, label: string): Promise<void>;
