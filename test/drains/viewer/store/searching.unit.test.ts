@@ -40,7 +40,7 @@ async function filledRig() {
   const all: AddedLine[] = [];
   const random = seededRandom(7);
   for (const [i, stream] of ids.entries()) {
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     // Ten minutes, whose times go back and forth by some seconds, or by an hour.
     const source = new LogLines(i + 1, START_MS, 200);
     const texts = Array.from({ length: 3_000 }, () => source.next());
@@ -169,7 +169,7 @@ describe('a search', () => {
   it('goes on at the same place while lines are packed and added', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     const source = new LogLines(3, START_MS, 10);
     const all = await addLines(
       rig,
