@@ -26,6 +26,8 @@ const LOGS: Record<string, readonly string[]> = {
   tails: ['query', 'store', 'syslog'],
   drains: ['store', 'syslog'],
   metrics: ['store', 'syslog'],
+  // Opens them together.
+  composition: ['metrics', 'router', 'sources', 'store', 'syslog'],
 };
 /** They put the rooms together, and so know them all. */
 const COMPOSITION = ['server.ts', 'start-local-app.ts', 'migration.ts'];

@@ -130,10 +130,16 @@ export interface LineStore {
     importId: string,
     lines: AsyncIterable<readonly ImportedLine[]>,
   ): Promise<number>;
-  /** Removes parts all of whose lines are older than a time; returns how many lines that were. */
-  removeBefore(stream: AppId, ms: number): Promise<number>;
-  /** Removes a stream's oldest parts until it takes no more than so many bytes on disk. */
-  shrinkTo(stream: AppId, diskBytes: number): Promise<number>;
+  /**
+   * Removes parts all of whose lines are older than a time; returns how many lines that were.
+   * @param upTo parts with lines after this sequence stay: they aren't archived yet
+   */
+  removeBefore(stream: AppId, ms: number, upTo?: Sequence): Promise<number>;
+  /**
+   * Removes a stream's oldest parts until it takes no more than so many bytes on disk; returns how many lines that were.
+   * @param upTo as for {@link removeBefore}
+   */
+  shrinkTo(stream: AppId, diskBytes: number, upTo?: Sequence): Promise<number>;
   dropStream(stream: AppId): Promise<void>;
   summaries(): Promise<readonly StreamSummary[]>;
   /** What was found damaged since the start, and at it. */

@@ -1,5 +1,6 @@
 /** Numbers and times as people read them. */
 
+const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 const NUMBER_FORMAT = new Intl.NumberFormat('en');
 
 /** Times are shown in the zone of whoever reads, or in UTC. */
@@ -23,6 +24,14 @@ export function formatGroupedNumber(number: number): string {
   return NUMBER_FORMAT.format(number);
 }
 
+/** `512 B`, `1.2 KB`, `12 MB` */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1_000 && unit < BYTE_UNITS.length - 1; unit++) value /= 1_000;
+  return `${unit > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${BYTE_UNITS[unit]}`;
+}
+
 /** `850 ms`, `12 s`, `3 min`, `2 h`, `5 d` */
 export function formatDurationMs(ms: number): string {
   if (Number.isNaN(ms)) return '?';
@@ -31,13 +40,6 @@ export function formatDurationMs(ms: number): string {
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
   if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)} h`;
   return `${Math.round(ms / 86_400_000)} d`;
-}
-
-/** `1.2 MB` */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} B`;
-  if (bytes < 1_000_000) return `${(bytes / 1e3).toFixed(bytes < 10_000 ? 1 : 0)} kB`;
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** `14:05:09`; dashes for a time that nobody can read (NaN) */

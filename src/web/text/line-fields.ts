@@ -16,9 +16,14 @@ export function lineFields(line: Line): readonly MessageField[] {
   return fields;
 }
 
-/** The value of a field; undefined when the line has none of that name. */
-export function fieldValue(line: Line, key: string): string | undefined {
-  return lineFields(line).find((field) => field.key === key)?.value;
+/** The value of a field, by the name that searches have for it: in any case, and what is before a `#` (l2met) may be left out. */
+export function fieldValue(line: Line, name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  const named = lineFields(line).find(({ key }) => {
+    const own = key.toLowerCase();
+    return own === wanted || own.slice(own.indexOf('#') + 1) === wanted;
+  });
+  return named?.value;
 }
 
 /** Does a field name what several lines, also of other apps, have in common: a trace, a request? */
