@@ -5,6 +5,7 @@ import { LineList } from '../../view/list/line-list.tsx';
 import type { ViewerFeed } from '../lines/viewer-feed.ts';
 import type { ViewerPage } from '../viewer-page.ts';
 import { toggleColumn } from './column-preference.ts';
+import { copySelectedLines } from './copy-lines.ts';
 import { CountsChart } from './counts-chart.tsx';
 import { FieldsPanel } from './fields-panel.tsx';
 import { GroupTable } from './group-table.tsx';
@@ -32,7 +33,7 @@ export function LogsPage({ page }: { page: ViewerPage }) {
             <>
               <ColumnHeads page={page} />
               {feed ? (
-                <div class="list-box">
+                <div class="list-box" onCopy={(event) => copySelectedLines(event, feed)}>
                   <LineList
                     key={feed}
                     page={page}
