@@ -32,7 +32,10 @@ export class StreamParts {
     makeDirectory(folder, 0o700);
     this.imports = new Imports(folder);
     const parts: Part[] = [];
-    for (const name of readdirSync(folder)) {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      // What others have put there stays, and is nothing of this stream.
+      if (!entry.isFile()) continue;
+      const { name } = entry;
       if (name.endsWith(UNFINISHED_SUFFIX)) rmSync(join(folder, name), { force: true });
       const range = parsePartName(name);
       if (range) parts.push(this.part(join(folder, name), range));
