@@ -69,6 +69,11 @@ export function addSearchCommand(program: Command): void {
 }
 
 async function search(q: string, options: SearchOptions): Promise<number> {
+  if (options.follow && options.until !== undefined)
+    throw new TailraceError(
+      'invalid_params',
+      '--until ends before what is still to come: it can’t be used with --follow.',
+    );
   if (options.archive && options.follow)
     throw new TailraceError('invalid_params', '--archive searches what was: it can’t be used with --follow.');
   const client = new SearchClient(options, options.archive ? 'api/archives/search' : 'api/search');
@@ -91,14 +96,7 @@ async function search(q: string, options: SearchOptions): Promise<number> {
   if (options.until !== undefined) range.set('to', options.until);
   const { lines, tail } = await client.lastLines(range, options.lines);
   print(lines);
-  if (options.follow) {
-    if (options.until !== undefined)
-      throw new TailraceError(
-        'invalid_params',
-        '--until ends before what is still to come: it can’t be used with --follow.',
-      );
-    await client.follow(parameters, tail, print);
-  }
+  if (options.follow) await client.follow(parameters, tail, print);
   return found > 0 ? 0 : NOTHING_FOUND;
 }
 

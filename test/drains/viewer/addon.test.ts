@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { notedProcess } from '../../../support/addons/addon-server.ts';
-import { pushLines } from '../../../support/senders/send-lines.ts';
-import { type Server, startServerForTest } from '../../../support/server.ts';
-import { until } from '../../../support/until.ts';
-import type { SearchPage, ViewerGroup } from '../../../support/viewer/viewer.ts';
+import { notedProcess } from '../../support/addons/addon-server.ts';
+import { pushLines } from '../../support/senders/send-lines.ts';
+import { type Server, startServerForTest } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+import type { SearchPage, ViewerGroup } from '../../support/viewer/viewer.ts';
 
 interface Addon {
   readonly id: string;
