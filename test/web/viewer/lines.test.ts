@@ -416,12 +416,9 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
         stream,
         Array.from({ length: 90 }, (_, i) => {
           const message = texts[i % texts.length];
-          return {
-            message,
-            ms: now - (90 - i) * 2_000,
-            severity: TRACE.includes(message) ? 3 : 6,
-            dyno: `web.${i % 3}`,
-          };
+          const isTrace = TRACE.includes(message);
+          const ms = now - (90 - i + (isTrace ? i % texts.length : 0)) * 2_000;
+          return { message, ms, severity: isTrace ? 3 : 6, dyno: isTrace ? 'web.2' : `web.${i % 3}` };
         }),
       );
     for (const colorScheme of ['dark', 'light'] as const) {
@@ -432,6 +429,17 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
       await tab.page.keyboard.press('Enter');
       await tab.page.locator('.details').waitFor();
       await tab.screenshot(`viewer-${colorScheme}`);
+      // The time, whose line it is and the text stand beside each other.
+      const tops = await tab.page
+        .locator('.row')
+        .first()
+        .evaluate((row) =>
+          [...row.querySelectorAll('time, .origin, .line > .text')].map(
+            (one) => one.getBoundingClientRect().top,
+          ),
+        );
+      expect(Math.max(...tops) - Math.min(...tops)).toBeLessThan(4);
+      expect(await tab.page.locator('.stream-name', { hasText: 'shop' }).count()).toBeGreaterThan(0);
       expect(await seriousFindings(tab.page)).toEqual([]);
       const moving = await tab.page.evaluate<number>(
         'document.getAnimations().filter((one) => one.effect.getComputedTiming().duration > 1).length',
