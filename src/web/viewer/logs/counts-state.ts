@@ -69,9 +69,7 @@ export function countedRange(
   nowMs: number,
 ): { readonly sinceMs: number; readonly untilMs: number; readonly stepMs: number } {
   const end = (to ? parseTime(to, nowMs) : undefined) ?? nowMs;
-  const firstMs = Math.min(
-    ...streams.map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : end)),
-  );
+  const firstMs = Math.min(...streams.map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : end)));
   const known = Math.max(end - SUMMARY_MS, Math.min(firstMs, end - RANGE_MS_MIN));
   const start = Math.min((from ? parseTime(from, nowMs) : undefined) ?? known, end - 1);
   const stepMs = Math.max(1_000, stepFor(end - start, BUCKETS_WANTED));
