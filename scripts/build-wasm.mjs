@@ -9,29 +9,18 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const OPTIONS = [
-  '--runtime',
-  'stub',
-  '-O3',
-  '--noAssert',
-  '--enable',
-  'simd',
-  '--initialMemory',
-  '32',
-  '--memoryBase',
-  '1024',
-];
+const OPTIONS = ['--runtime', 'stub', '-O3', '--noAssert', '--enable', 'simd', '--memoryBase', '1024'];
 
-/** Source without its ending → the constant that holds the compiled module. */
+/** Source without its ending → the constant that holds the compiled module, and pages of memory (64 KiB). */
 const MODULES = {
-  'src/logs/syslog/wasm/wasm-codec': 'CODEC_WASM',
-  'src/logs/tails/output/wasm-text': 'TEXT_WASM',
-  'src/apps/forwarder/wasm-framer': 'FRAMER_WASM',
+  'src/logs/syslog/wasm/wasm-codec': ['CODEC_WASM', 102],
+  'src/logs/tails/output/wasm-text': ['TEXT_WASM', 32],
+  'src/apps/forwarder/wasm-framer': ['FRAMER_WASM', 32],
 };
 
-for (const [module, constant] of Object.entries(MODULES)) {
+for (const [module, [constant, pages]] of Object.entries(MODULES)) {
   const target = `${module}-binary.ts`;
-  const text = compiled(`${module}.as.ts`, constant);
+  const text = compiled(`${module}.as.ts`, constant, pages);
   if (!process.argv.includes('--check')) writeFileSync(join(root, target), text);
   else if (readFileSync(join(root, target), 'utf8') !== text) {
     process.stderr.write(`${target} is not what ${module}.as.ts gives: run \`npm run build:wasm\`.\n`);
@@ -39,15 +28,19 @@ for (const [module, constant] of Object.entries(MODULES)) {
   }
 }
 
-function compiled(source, constant) {
+function compiled(source, constant, pages) {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-wasm-'));
   try {
     const output = join(folder, 'module.wasm');
     const compiler = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
-    execFileSync(process.execPath, [compiler, source, '--outFile', output, ...OPTIONS], {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
+    execFileSync(
+      process.execPath,
+      [compiler, source, '--outFile', output, '--initialMemory', String(pages), ...OPTIONS],
+      {
+        cwd: root,
+        stdio: ['ignore', 'inherit', 'inherit'],
+      },
+    );
     const lines =
       readFileSync(output)
         .toString('base64')

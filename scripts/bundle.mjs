@@ -22,6 +22,7 @@ export async function bundle(root) {
       'addon-metrics': program('apps', 'addon-services', 'metrics', 'main.js'),
       'addon-mail': program('apps', 'addon-services', 'mail', 'main.js'),
       'addon-mail-parser': program('apps', 'addon-services', 'mail', 'parsing', 'mail-worker.js'),
+      'viewer-store-worker': join(root, 'dist', 'drains', 'viewer', 'store', 'jobs', 'job-worker.js'),
       'remove-ignored': program('apps', 'build', 'remove-ignored.js'),
       viewer,
     },

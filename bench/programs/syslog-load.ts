@@ -4,7 +4,10 @@
  * buffers, in which only the numbers are rewritten, and what comes back is counted in bytes; of every chunk the number of one
  * line is checked.
  */
+import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, connect as openTls } from 'node:tls';
 import { DIGITS, syslogLine, writeNumber } from '../rig/lines.ts';
 
 /** The job: write so many lines to that port. */
@@ -12,6 +15,13 @@ export interface SyslogLoadJob {
   readonly port: number;
   readonly token: string;
   readonly lines: number;
+  /**
+   * What to write instead of octet-counted lines of RFC 5424: whole frames (a character a byte) of one length, each with the zeros of a
+   * number at the same place; they alternate.
+   */
+  readonly frames?: readonly string[];
+  /** Over UDP a frame is a datagram: those that are lost aren't waited for. */
+  readonly transport?: 'tcp' | 'tls' | 'udp';
 }
 
 /** The result. */
@@ -20,12 +30,18 @@ export interface SyslogLoadResult {
   readonly seconds: number;
   readonly lineBytesIn: number;
   readonly lineBytesOut: number;
+  /** Lines that came back. */
+  readonly kept: number;
 }
 
 const LINES_A_BUFFER = 8_192;
 const BUFFERS = 4;
 /** When nothing comes back for this long, lines are lost. */
 const STALL_TIMEOUT_MS = 15_000;
+/** The same over UDP, where that is no failure. */
+const LOSS_TIMEOUT_MS = 1_500;
+/** Datagrams between two waits for the system. */
+const DATAGRAMS = 50;
 
 let received = 0;
 let frameBytes = 0;
@@ -35,10 +51,15 @@ let wanted = Number.POSITIVE_INFINITY;
 let finished = () => {};
 let failed = false;
 
-const sink = createServer((socket) => {
+const takeConnection = (socket: Socket): void => {
   socket.on('data', onBytes);
   socket.on('error', () => socket.destroy());
-});
+};
+/** With a key and a certificate (two files) as arguments, what comes back comes over TLS. */
+const [keyFile, certificateFile] = process.argv.slice(2);
+const sink = keyFile
+  ? createTlsServer({ key: readFileSync(keyFile), cert: readFileSync(certificateFile) }, takeConnection)
+  : createServer(takeConnection);
 sink.listen(0, '127.0.0.1', () => {
   const address = sink.address();
   if (address && typeof address === 'object') process.send?.({ sinkPort: address.port });
@@ -51,15 +72,25 @@ process.on('message', (job: SyslogLoadJob) => {
 });
 process.on('disconnect', () => process.exit());
 
-async function run({ port, token, lines }: SyslogLoadJob): Promise<SyslogLoadResult> {
-  const line = syslogLine(token);
-  const frame = Buffer.concat([Buffer.from(`${line.length} `), line]);
-  const at = frame.indexOf('0'.repeat(DIGITS));
-  const buffers = Array.from({ length: BUFFERS }, () => Buffer.alloc(frame.length * LINES_A_BUFFER, frame));
+async function run(job: SyslogLoadJob): Promise<SyslogLoadResult> {
+  const { port, lines, transport = 'tcp' } = job;
+  const frames = framesOf(job);
+  const [frame] = frames;
   received = 0;
   frameBytes = 0;
   wanted = Number.POSITIVE_INFINITY;
-  const socket = await connectTcp(port);
+  failed = transport === 'udp'; // there, numbers may be missing
+  if (transport === 'udp') return sendDatagrams(port, frames, lines);
+  const at = frame.indexOf('0'.repeat(DIGITS));
+  const buffers = Array.from({ length: BUFFERS }, (_, turn) =>
+    Buffer.concat(
+      Array.from(
+        { length: LINES_A_BUFFER },
+        (_line, k) => frames[(turn * LINES_A_BUFFER + k) % frames.length],
+      ),
+    ),
+  );
+  const socket = transport === 'tls' ? await connectTls(port) : await connectTcp(port);
   const startedMs = performance.now();
   const back = waitForAllLines(lines);
   back.catch(() => {});
@@ -76,7 +107,38 @@ async function run({ port, token, lines }: SyslogLoadJob): Promise<SyslogLoadRes
   await Promise.all([...pending, back]);
   const seconds = (performance.now() - startedMs) / 1_000;
   socket.destroy();
-  return { seconds, lineBytesIn: frame.length, lineBytesOut: frameBytes };
+  return { seconds, lineBytesIn: frame.length, lineBytesOut: frameBytes, kept: lines };
+}
+
+function framesOf({ token, frames }: SyslogLoadJob): Buffer[] {
+  if (frames) return frames.map((frame) => Buffer.from(frame, 'latin1'));
+  const line = syslogLine(token);
+  return [Buffer.concat([Buffer.from(`${line.length} `), line])];
+}
+
+/** As fast as the system takes them, and then waits until no more come back. */
+async function sendDatagrams(
+  port: number,
+  frames: readonly Buffer[],
+  lines: number,
+): Promise<SyslogLoadResult> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const startedMs = performance.now();
+  for (let sent = 0; sent < lines; sent++) {
+    const datagram = frames[sent % frames.length];
+    if (sent % DATAGRAMS !== 0) socket.send(datagram, port, '127.0.0.1');
+    else await new Promise((resolve) => socket.send(datagram, port, '127.0.0.1', resolve));
+  }
+  let seconds = 0;
+  for (let before = -1; before !== received; ) {
+    before = received;
+    seconds = (performance.now() - startedMs) / 1_000;
+    await new Promise((resolve) => setTimeout(resolve, LOSS_TIMEOUT_MS));
+  }
+  socket.close();
+  const kept = frameBytes === 0 ? 0 : received / frameBytes;
+  return { seconds, lineBytesIn: frames[0].length, lineBytesOut: frameBytes, kept };
 }
 
 function write(socket: Socket, bytes: Buffer): Promise<void> {
@@ -90,6 +152,14 @@ function write(socket: Socket, bytes: Buffer): Promise<void> {
 function connectTcp(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => resolve(socket));
+    socket.on('error', reject);
+    socket.resume();
+  });
+}
+
+function connectTls(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = openTls({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => resolve(socket));
     socket.on('error', reject);
     socket.resume();
   });

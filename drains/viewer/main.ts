@@ -1,9 +1,12 @@
 #!/usr/bin/env node
-/** The viewer's command: `serve` (the default) and `search`. */
+/** The viewer's command: serving is the default; `search`, `import` and `export` talk to one that runs. */
 import { Command, CommanderError } from 'commander';
 import { TailraceError } from '../../src/common/errors.ts';
 import { VERSION } from '../../src/common/package-info.ts';
+import { addExportCommand } from './cli/export.ts';
+import { addImportCommand } from './cli/import.ts';
 import { addSearchCommand, SEARCH_FAILED } from './cli/search.ts';
+import { addSqlCommand } from './cli/sql.ts';
 import { readViewerSettings } from './config/settings.ts';
 import { flagOf, SECRET_SETTINGS, VIEWER_SETTINGS } from './config/settings-table.ts';
 
@@ -17,6 +20,8 @@ function program(): Command {
     .version(VERSION)
     .exitOverride()
     .allowExcessArguments(false)
+    // What stands behind a command is the command's: `search --archive` isn't the server's `--archive FOLDER`.
+    .enablePositionalOptions()
     .configureHelp({ helpWidth: 110 })
     .action(async (flags: Record<string, string | undefined>) => {
       const given = Object.fromEntries(
@@ -43,6 +48,9 @@ function program(): Command {
       .join('\n')}`,
   );
   addSearchCommand(command);
+  addImportCommand(command);
+  addExportCommand(command);
+  addSqlCommand(command);
   return command;
 }
 

@@ -6,6 +6,7 @@
  *                             └─► readers ─► tails
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Closers } from '../../src/common/closers.ts';
 import { reasonOf, TailraceError } from '../../src/common/errors.ts';
@@ -24,12 +25,16 @@ import { alertFeature } from './api/alerts/alert-feature.ts';
 import { addSecurityHeaders, registerViewerRoutes } from './api/viewer-server.ts';
 import { logRouterSettings, type ViewerSettings } from './config/settings.ts';
 import { Groups } from './groups/groups.ts';
+import { openArchive } from './open-archive.ts';
 import type { OpenFeature, ViewerFeature, ViewerParts } from './parts.ts';
-import { RecentLines } from './receive/recent-lines.ts';
 import { sourceForSender } from './receive/source-for-sender.ts';
+import { openLineStore } from './store/open-line-store.ts';
+import type { PackedLineStore } from './store/packed-line-store.ts';
 
 /** What else the viewer does with its lines. */
-const FEATURES: readonly OpenFeature[] = [alertFeature];
+const FEATURES: readonly OpenFeature[] = [alertFeature, openArchive];
+/** Within the data folder. */
+const LINES_FOLDER = 'lines';
 /** Name of the group that is there from the start. */
 const FIRST_GROUP = 'default';
 
@@ -52,17 +57,31 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
   try {
     const routerSettings = logRouterSettings(settings);
     // Names are asked for while the store is opened: there are none yet.
-    const opened: { groups?: Groups } = {};
-    const core = await openLogCore(routerSettings, log, () => ({
-      appName: async (stream) => opened.groups?.findStream(stream)?.name,
-    }));
+    const opened: { groups?: Groups; lines?: PackedLineStore } = {};
+    const core = await openLogCore(
+      routerSettings,
+      log,
+      () => ({ appName: async (stream) => opened.groups?.findStream(stream)?.name }),
+      (stream) => opened.lines?.packedThrough(stream) ?? 0,
+    );
     closers.add(core.close);
     const { store: records, readers, router, platformLog, metrics, appName } = core;
     const groups = await Groups.open(records);
     opened.groups = groups;
     if (groups.list().length === 0) await groups.create(FIRST_GROUP, settings.groupToken || undefined);
-    const lines = new RecentLines(records);
+    const storeLog = log.child({ area: 'lines' });
+    const lines = await openLineStore({
+      folder: join(settings.data, LINES_FOLDER),
+      store: records,
+      onProblem: (message) => storeLog.warn({}, message),
+    });
     closers.add(() => lines.close());
+    opened.lines = lines;
+    const followAll = (): void => {
+      for (const { id } of groups.list()) for (const stream of groups.streamsOf(id)) lines.follow(stream.id);
+    };
+    groups.onChange(followAll);
+    followAll();
     const dropLines = async (stream: AppId): Promise<void> => {
       await lines.dropStream(stream);
       await records.dropStream(stream);

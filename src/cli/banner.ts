@@ -20,6 +20,7 @@ export function startBanner(options: {
       `${new URL(server.url).hostname}:${server.syslogPort} (TCP and UDP, a token in APP-NAME: ${program} tokens)`,
     ],
     ['tail', `${program} logs --tail        (in another terminal, from this folder)`],
+    ['history', `${program} addons:add logging  (keeps the lines for months, searched on a page)`],
     [
       'heroku CLI',
       `HEROKU_HOST=${server.url.replace('127.0.0.1', 'localhost')} HEROKU_API_KEY=$(${program} auth:token) heroku logs --tail -a ${name}`,

@@ -1,10 +1,11 @@
 /** What the page knows and does: the chosen app and filters, the log view, the selected line. */
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
 import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
-import { loadPreferences } from './preferences.ts';
+import { COLUMNS_MAX, loadPreferences } from './preferences.ts';
+import { SavedSearchList } from './saved-searches.ts';
 import { ApiError, type AppJson, type DrainJson, type DynoJson, WebApiClient } from './stream/api-client.ts';
 import { AppLineSource } from './stream/app-line-source.ts';
-import type { TimeRange } from './stream/counts/histogram-counts.ts';
+import { endOf, type TimeRange } from './stream/counts/histogram-counts.ts';
 import {
   formatRange,
   parseRange,
@@ -15,6 +16,7 @@ import {
 import { Facets } from './stream/facets.ts';
 import { type Filters, isFiltered, NO_FILTERS } from './stream/filters.ts';
 import type { Line } from './stream/line.ts';
+import { type DownloadOptions, downloadLines, downloadName } from './stream/log-download.ts';
 import { LogView } from './stream/log-view.ts';
 import { hasRegex, searchFault } from './stream/search-expression.ts';
 import { visibleText } from './text/visible-text.ts';
@@ -35,6 +37,7 @@ export interface FieldFault {
 
 export class PageState implements LineListHost {
   readonly preferences = loadPreferences();
+  readonly savedSearches = new SavedSearchList();
   readonly key = signal(loadApiKey());
   /** Why the key form is shown again, or ''. */
   readonly keyError = signal('');
@@ -53,7 +56,8 @@ export class PageState implements LineListHost {
   /** The position of the selected line; 0 for none. */
   readonly selectedPosition = signal(0);
   readonly expanded = signal<ReadonlySet<number>>(new Set());
-  readonly overlay = signal<'' | 'help' | 'time'>('');
+  readonly unfolded = signal<ReadonlySet<number>>(new Set());
+  readonly overlay = signal<'' | 'help' | 'time' | 'download'>('');
   /** What was just done, shown shortly; or ''. */
   readonly notice = signal('');
   readonly fault = signal<FieldFault | undefined>(undefined);
@@ -165,6 +169,27 @@ export class PageState implements LineListHost {
     void this.changeFilters({ source, dyno });
   }
 
+  get columns(): ReadonlySignal<readonly string[]> {
+    return this.preferences.columns;
+  }
+
+  /** Shows a field beside the text, or no longer. */
+  toggleColumn(key: string): void {
+    const { columns } = this.preferences;
+    if (columns.value.includes(key)) columns.value = columns.value.filter((one) => one !== key);
+    else if (columns.value.length < COLUMNS_MAX) columns.value = [...columns.value, key];
+    else this.showNotice(`${COLUMNS_MAX} columns are the most.`);
+  }
+
+  get currentSearch(): string {
+    return this.wantedLocation.value.filters.q;
+  }
+
+  searchAddress(q: string): string {
+    const { app } = this.viewLocation.value;
+    return location.pathname + formatViewLocation({ app, filters: { ...NO_FILTERS, q }, at: '', range: '' });
+  }
+
   searchFor(q: string): void {
     void this.changeFilters({ q });
   }
@@ -224,9 +249,11 @@ export class PageState implements LineListHost {
   }
 
   toggleExpanded(at: number): void {
-    const expanded = new Set(this.expanded.value);
-    if (!expanded.delete(at)) expanded.add(at);
-    this.expanded.value = expanded;
+    this.expanded.value = toggled(this.expanded.value, at);
+  }
+
+  toggleUnfolded(at: number): void {
+    this.unfolded.value = toggled(this.unfolded.value, at);
   }
 
   /** The address of a line, without the key. */
@@ -245,6 +272,31 @@ export class PageState implements LineListHost {
     } catch {
       this.showNotice('The browser doesn’t let this page copy.');
     }
+  }
+
+  /**
+   * Makes a file of the lines that the filters let through.
+   * @param onProgress gets how many bytes were read so far
+   */
+  async download(
+    options: DownloadOptions,
+    onProgress: (bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { app, filters } = this.viewLocation.value;
+    const blob = await downloadLines(this.api, app, filters, options, onProgress, signal);
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(blob);
+    link.download = downloadName(app, options, Date.now());
+    link.click();
+    // Some browsers begin to read it later.
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }
+
+  /** What the histogram shows now; undefined before anything was counted. */
+  get shownRange(): TimeRange | undefined {
+    const counts = this.logView.value?.counts.snapshot(Date.now());
+    return counts && { sinceMs: counts.sinceMs, untilMs: endOf(counts) };
   }
 
   showNotice(notice: string): void {
@@ -328,6 +380,7 @@ export class PageState implements LineListHost {
       this.viewLocation.value = target;
       this.selectedPosition.value = at ? Number(at) : 0;
       this.expanded.value = new Set();
+      this.unfolded.value = new Set();
       this.logView.value?.close();
       if (at) {
         this.scrollFraction = JUMP_SCROLL_FRACTION;
@@ -406,6 +459,12 @@ export class PageState implements LineListHost {
       return undefined;
     }
   }
+}
+
+function toggled(values: ReadonlySet<number>, value: number): ReadonlySet<number> {
+  const changed = new Set(values);
+  if (!changed.delete(value)) changed.add(value);
+  return changed;
 }
 
 function rangeOf(text: string): ViewRange {

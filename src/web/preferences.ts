@@ -12,9 +12,14 @@ export interface Preferences {
   readonly panel: Signal<boolean>;
   /** Does the panel cover the lines, for want of space? */
   isPanelOverlay(): boolean;
+  /** Names of fields that are shown beside the text. */
+  readonly columns: Signal<readonly string[]>;
   /** The app that was shown last. */
   readonly app: Signal<string>;
 }
+
+/** More would leave no room for the text. */
+export const COLUMNS_MAX = 6;
 
 export function loadPreferences(): Preferences {
   const wide = matchMedia('(min-width: 60rem)');
@@ -25,14 +30,18 @@ export function loadPreferences(): Preferences {
   // On a phone the panel covers the lines: it opens on request.
   const panel = signal(isWide && load('panel') !== 'no');
   const app = signal(load('app'));
+  const columns = signal<readonly string[]>(
+    load('columns').split('\n').filter(Boolean).slice(0, COLUMNS_MAX),
+  );
   effect(() => store('app', app.value));
+  effect(() => store('columns', columns.value.join('\n')));
   effect(() => store('zone', zone.value));
   effect(() => store('wrap', wrap.value ? 'yes' : 'no'));
   effect(() => {
     if (isWide) store('panel', panel.value ? 'yes' : 'no');
     else void panel.value;
   });
-  return { wrap, theme, zone, panel, app, isPanelOverlay: () => !wide.matches };
+  return { wrap, theme, zone, panel, columns, app, isPanelOverlay: () => !wide.matches };
 }
 
 function load(name: string): string {

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { sanitize, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
+import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
 
 export const SEARCH_FAILED = 2;
 const NOTHING_FOUND = 1;
@@ -12,9 +13,7 @@ const PAGE_LINES = 1_000;
 const RETRY_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
 
-interface SearchOptions {
-  readonly url?: string;
-  readonly key?: string;
+interface SearchOptions extends ClientOptions {
   readonly group: readonly string[];
   readonly stream: readonly string[];
   readonly since?: string;
@@ -22,10 +21,13 @@ interface SearchOptions {
   readonly lines: number;
   readonly follow?: boolean;
   readonly json?: boolean;
+  readonly archive?: boolean;
 }
 
 interface ApiLine {
   readonly stream: string;
+  /** Of an archive: what the stream was called. */
+  readonly app?: string;
   readonly position: string;
   readonly timestamp: string;
   readonly source: string;
@@ -37,12 +39,8 @@ interface Page {
   readonly lines: readonly ApiLine[];
   readonly before?: string;
   readonly tail?: string;
-}
-
-interface ApiGroup {
-  readonly id: string;
-  readonly name: string;
-  readonly streams: readonly { readonly id: string; readonly name: string }[];
+  /** Of an archive: files that could not be read. */
+  readonly problems?: readonly string[];
 }
 
 export function addSearchCommand(program: Command): void {
@@ -64,13 +62,21 @@ export function addSearchCommand(program: Command): void {
     )
     .option('-f, --follow', 'go on with what comes')
     .option('--json', 'one JSON object a line')
+    .option('--archive', 'in the files of the archive, where they are: what is older than what is kept')
     .action(async (words: readonly string[], options: SearchOptions) => {
       process.exitCode = await search(words.join(' '), options);
     });
 }
 
 async function search(q: string, options: SearchOptions): Promise<number> {
-  const client = new SearchClient(options);
+  if (options.follow && options.until !== undefined)
+    throw new TailraceError(
+      'invalid_params',
+      '--until ends before what is still to come: it can’t be used with --follow.',
+    );
+  if (options.archive && options.follow)
+    throw new TailraceError('invalid_params', '--archive searches what was: it can’t be used with --follow.');
+  const client = new SearchClient(options, options.archive ? 'api/archives/search' : 'api/search');
   const groups = await client.get<readonly ApiGroup[]>('api/groups');
   const { names, parameters } = select(groups, options);
   parameters.set('q', q);
@@ -82,7 +88,7 @@ async function search(q: string, options: SearchOptions): Promise<number> {
       process.stdout.write(
         options.json
           ? `${terminalSafeJson(line)}\n`
-          : `${showsStream ? `${sanitize(names.get(line.stream) ?? line.stream)} ` : ''}${textOf(line)}\n`,
+          : `${showsStream ? `${sanitize(names.get(line.stream) ?? line.app ?? line.stream)} ` : ''}${textOf(line)}\n`,
       );
   };
   const range = new URLSearchParams(parameters);
@@ -90,14 +96,7 @@ async function search(q: string, options: SearchOptions): Promise<number> {
   if (options.until !== undefined) range.set('to', options.until);
   const { lines, tail } = await client.lastLines(range, options.lines);
   print(lines);
-  if (options.follow) {
-    if (options.until !== undefined)
-      throw new TailraceError(
-        'invalid_params',
-        '--until ends before what is still to come: it can’t be used with --follow.',
-      );
-    await client.follow(parameters, tail, print);
-  }
+  if (options.follow) await client.follow(parameters, tail, print);
   return found > 0 ? 0 : NOTHING_FOUND;
 }
 
@@ -107,9 +106,9 @@ function select(
   { group, stream }: SearchOptions,
 ): { names: Map<string, string>; parameters: URLSearchParams } {
   const parameters = new URLSearchParams();
-  const named = group.map((text) => find(groups, text, 'group'));
+  const named = group.map((text) => findByName(groups, text, 'group'));
   const among = (named.length > 0 ? named : groups).flatMap(({ streams }) => streams);
-  const streams = stream.map((text) => find(among, text, 'stream'));
+  const streams = stream.map((text) => findByName(among, text, 'stream'));
   if (streams.length > 0) for (const { id } of streams) parameters.append('stream', id);
   else for (const { id } of named) parameters.append('group', id);
   return {
@@ -118,45 +117,16 @@ function select(
   };
 }
 
-function find<T extends { readonly id: string; readonly name: string }>(
-  all: readonly T[],
-  text: string,
-  what: string,
-): T {
-  const wanted = text.toLowerCase();
-  const found = all.filter(({ id, name }) => id === text || name.toLowerCase() === wanted);
-  if (found.length === 1) return found[0];
-  if (found.length > 1)
-    throw new TailraceError(
-      'multiple_matches',
-      `There are ${found.length} of the name ${text}: name its group too.`,
-    );
-  const names = all.map(({ name }) => name).join(', ');
-  throw new TailraceError('not_found', `There is no ${what} ${text}: there is ${names || 'none'}.`);
-}
-
 function textOf({ timestamp, source, dyno, message }: ApiLine): string {
   return `${sanitize(timestamp)} ${sanitize(source)}[${sanitize(dyno)}]: ${sanitize(message)}`;
 }
 
-class SearchClient {
-  private readonly base: string;
-  private readonly headers: Readonly<Record<string, string>>;
+class SearchClient extends ViewerClient {
+  private readonly path: string;
 
-  constructor({ url = process.env.VIEWER_URL || 'http://127.0.0.1:8620', key }: SearchOptions) {
-    const secret = key ?? process.env.VIEWER_KEY ?? '';
-    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
-      throw new TailraceError('settings', `"${url}" is no address: write it like https://logs.example.com.`);
-    if (secret === '')
-      throw new TailraceError('unauthorized', 'Show an API key: set VIEWER_KEY, or give --key.');
-    this.base = url.endsWith('/') ? url : `${url}/`;
-    this.headers = { authorization: `Bearer ${secret}` };
-  }
-
-  /** @throws TailraceError with what the viewer says */
-  async get<T>(path: string): Promise<T> {
-    const response = await this.request(path, {});
-    return (await response.json()) as T;
+  constructor(options: ClientOptions, path: string) {
+    super(options);
+    this.path = path;
   }
 
   /** The last lines that match, oldest first, and where a tail goes on behind them. */
@@ -167,12 +137,16 @@ class SearchClient {
     const pages: (readonly ApiLine[])[] = [];
     let tail: string | undefined;
     let before: string | undefined;
+    const problems = new Set<string>();
     for (let left = count; ; ) {
       const page = new URLSearchParams(parameters);
       page.set('limit', String(Math.max(1, Math.min(left, PAGE_LINES))));
       if (before !== undefined) page.set('before', before);
-      const result = await this.get<Page>(`api/search?${page}`);
+      const result = await this.get<Page>(`${this.path}?${page}`);
       tail ??= result.tail;
+      for (const problem of result.problems ?? [])
+        if (problems.size < problems.add(problem).size)
+          process.stderr.write(`viewer: ${sanitize(problem)}\n`);
       before = result.before;
       if (count > 0) pages.push(result.lines.toReversed());
       left -= result.lines.length;
@@ -212,34 +186,6 @@ class SearchClient {
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
-
-  private async request(path: string, headers: Readonly<Record<string, string>>): Promise<Response> {
-    let response: Response;
-    try {
-      response = await fetch(new URL(path, this.base), { headers: { ...this.headers, ...headers } });
-    } catch (error) {
-      const reason =
-        error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-      throw new TailraceError(
-        'unavailable',
-        `There is no viewer at ${this.base} (${reason}): name it with --url.`,
-      );
-    }
-    if (response.ok) return response;
-    const text = await response.text();
-    let answer: { id?: string; message?: string } = {};
-    try {
-      answer = JSON.parse(text) as typeof answer;
-    } catch {
-      // It isn't a viewer, or a proxy in front of one.
-    }
-    const message = answer.message ?? `${this.base} answers ${response.status}.`;
-    throw new TailraceError(response.status >= 500 ? 'unavailable' : 'bad_request', sanitize(message));
-  }
-}
-
-function collect(text: string, before: readonly string[]): readonly string[] {
-  return [...before, text];
 }
 
 function parseLines(text: string): number {

@@ -8,15 +8,17 @@ const PARENT_CHECK_MS = 500;
 
 /** @param parent whose end ends it too; left out: nobody's */
 export async function serve(settings: ViewerSettings, parent?: number): Promise<void> {
-  const log = createLogger({ level: settings.logLevel, format: defaultLogFormat(process.stderr) });
+  // What an add-on says is read by people, in its app's stream.
+  const format = parent === undefined ? defaultLogFormat(process.stderr) : 'text';
+  const log = createLogger({ level: settings.logLevel, format });
   const viewer = await startViewer(settings, log);
   const { url, syslogPort, syslogTlsPort, firstRunUrl } = viewer;
   const tls = syslogTlsPort === undefined ? '' : `, over TLS on ${syslogTlsPort}`;
-  process.stdout.write(`viewer: listening on ${url}, for syslog on port ${syslogPort}${tls}\n`);
-  if (firstRunUrl !== undefined)
-    process.stdout.write(
-      `viewer: nobody is known here yet. This link makes you the owner, once: ${firstRunUrl}\n`,
-    );
+  const link =
+    firstRunUrl === undefined
+      ? ''
+      : `viewer: nobody is known here yet. This link makes you the owner, once: ${firstRunUrl}\n`;
+  process.stdout.write(`${link}viewer: listening on ${url}, for syslog on port ${syslogPort}${tls}\n`);
   let isEnding = false;
   const end = (): void => {
     if (isEnding) return;

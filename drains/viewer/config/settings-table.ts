@@ -90,7 +90,9 @@ export const VIEWER_SETTINGS = {
     meaning: 'may alerts be posted to this machine and its network?',
   },
   streamBytes: shared('streamBytes', {
-    meaning: 'bytes of a stream that wait to be packed, or are packed and still at hand',
+    fallback: '64MB',
+    meaning:
+      'bytes of a stream that are kept as they came, though they are packed; four times as many may wait for that',
   }),
   durability: shared('durability'),
   pendingBytes: shared('pendingBytes'),
@@ -109,6 +111,31 @@ export const VIEWER_SETTINGS = {
     ...shared('appBytes'),
     variable: 'VIEWER_STREAM_BYTES_PER_S',
     meaning: 'bytes a second that a stream may get (unset: any number)',
+  },
+  archive: {
+    variable: 'VIEWER_ARCHIVE',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'where archives go: a folder, or `s3://bucket/folder` with AWS’ own variables (`AWS_ACCESS_KEY_ID` …); unset: nowhere',
+  },
+  keepMs: {
+    variable: 'VIEWER_KEEP',
+    kind: 'duration',
+    fallback: '90d',
+    meaning: 'how long lines are kept, unless their group says otherwise',
+  },
+  keepBytes: {
+    variable: 'VIEWER_KEEP_BYTES',
+    kind: 'quota',
+    fallback: 'none',
+    meaning: 'bytes that a group may take on disk, unless it says otherwise: the oldest lines go first',
+  },
+  keepTotalBytes: {
+    variable: 'VIEWER_KEEP_TOTAL_BYTES',
+    kind: 'quota',
+    fallback: 'none',
+    meaning: 'bytes that all groups may take on disk together',
   },
   logLevel: shared('logLevel', {
     fallback: 'info',

@@ -16,9 +16,9 @@ export type ViewerSettings = SettingValues<typeof VIEWER_SETTINGS>;
 
 /** Read by the command `search`, not by the server. */
 const CLIENT_VARIABLES = ['VIEWER_URL', 'VIEWER_KEY'];
-/** The recent part of a stream is bounded by its bytes: what is packed stays in parts, whatever its age. */
+/** A stream as it came is bounded by its bytes and age: what isn't packed yet stays all the same, and what is packed is in parts. */
 const UNBOUNDED_LINES = 1_000_000_000;
-const UNBOUNDED_AGE_MS = 10 * 365 * 86_400_000;
+const STREAM_AGE_MS = 86_400_000;
 
 /**
  * @param flags texts by the names of variables
@@ -61,6 +61,6 @@ export function logRouterSettings(settings: ViewerSettings): Settings {
     syslogTlsCert: tlsCert,
     syslogTlsKey: tlsKey,
     streamLines: UNBOUNDED_LINES,
-    streamAgeMs: UNBOUNDED_AGE_MS,
+    streamAgeMs: STREAM_AGE_MS,
   };
 }

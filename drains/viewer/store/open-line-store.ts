@@ -1,4 +1,4 @@
-import { LocalRunner } from './jobs/local-runner.ts';
+import { ThreadRunner } from './jobs/thread-runner.ts';
 import { type LineStoreOptions, PackedLineStore } from './packed-line-store.ts';
 
 /**
@@ -6,5 +6,7 @@ import { type LineStoreOptions, PackedLineStore } from './packed-line-store.ts';
  * from the start; call `follow` for every other one.
  */
 export async function openLineStore(options: Omit<LineStoreOptions, 'runner'>): Promise<PackedLineStore> {
-  return new PackedLineStore({ ...options, runner: new LocalRunner() });
+  const lines = new PackedLineStore({ ...options, runner: new ThreadRunner() });
+  await lines.ready;
+  return lines;
 }

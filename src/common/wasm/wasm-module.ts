@@ -18,8 +18,9 @@ export interface WasmModule<T extends WasmExports> {
   readonly memory: Uint8Array;
 }
 
-/** `--initialMemory` and `--memoryBase` of scripts/build-wasm.mjs: 32 pages, with static data behind the first KiB. */
+/** The memory of most modules (scripts/build-wasm.mjs): 32 pages. What isn't written to isn't there. */
 const MEMORY_BYTES = 32 * 65_536;
+/** `--memoryBase` of scripts/build-wasm.mjs: static data are behind the first KiB. */
 const FIRST_REGION = 2_048;
 /** Behind each region: reads and writes may run over its end by up to 15 bytes. */
 const SLACK_BYTES = 64;
@@ -30,15 +31,19 @@ export type WasmRegions<Name extends string> = { readonly [name in Name | 'outpu
 /**
  * Lays out the memory of a module.
  * @param sizes bytes of each region, in their order
+ * @param memoryBytes that the module has
  */
-export function layOutRegions<Name extends string>(sizes: Readonly<Record<Name, number>>): WasmRegions<Name> {
+export function layOutRegions<Name extends string>(
+  sizes: Readonly<Record<Name, number>>,
+  memoryBytes = MEMORY_BYTES,
+): WasmRegions<Name> {
   const regions: Record<string, number> = {};
   let at = FIRST_REGION;
   for (const [name, bytes] of Object.entries<number>(sizes)) {
     regions[name] = at;
     at += Math.ceil(bytes / SLACK_BYTES) * SLACK_BYTES + SLACK_BYTES;
   }
-  const outputEnd = MEMORY_BYTES - SLACK_BYTES;
+  const outputEnd = memoryBytes - SLACK_BYTES;
   if (at >= outputEnd) throw new RangeError('the regions leave no memory for the output');
   return { ...regions, output: at, outputEnd } as WasmRegions<Name>;
 }
@@ -46,12 +51,16 @@ export function layOutRegions<Name extends string>(sizes: Readonly<Record<Name, 
 /**
  * Compiles a module and makes the one instance of it.
  * @param base64 the module, as its `wasm-*-binary.ts` has it
+ * @param memoryBytes that it has
  */
-export function loadWasmModule<T extends WasmExports>(base64: string): WasmModule<T> {
+export function loadWasmModule<T extends WasmExports>(
+  base64: string,
+  memoryBytes = MEMORY_BYTES,
+): WasmModule<T> {
   const module = new WebAssembly.Module(Buffer.from(base64, 'base64'));
   const wasm = new WebAssembly.Instance(module).exports as unknown as T;
   const memory = new Uint8Array(wasm.memory.buffer);
-  if (memory.length !== MEMORY_BYTES)
-    throw new RangeError(`the module has ${memory.length} bytes of memory, not ${MEMORY_BYTES}`);
+  if (memory.length !== memoryBytes)
+    throw new RangeError(`the module has ${memory.length} bytes of memory, not ${memoryBytes}`);
   return { wasm, memory };
 }

@@ -10,7 +10,7 @@ import { createRegistry } from '../metrics/registry.ts';
 import { LogRouter } from '../router/log-router.ts';
 import { PlatformLinePriority, PlatformLog } from '../router/platform-log.ts';
 import { registerBatchMetrics } from '../sources/listener-metrics.ts';
-import type { AppId, Store, StreamDamage } from '../store/contract.ts';
+import type { AppId, Sequence, Store, StreamDamage } from '../store/contract.ts';
 import { describeDamage, lostLinesMessage } from '../store/damage-reports.ts';
 import { openStore } from '../store/open.ts';
 import { StreamReaders } from '../store/stream-reader.ts';
@@ -39,18 +39,21 @@ export interface AppNames {
 /**
  * Opens the store and the router on it.
  * @param readNames makes what knows the names of apps
+ * @param releasedThrough up to which line of a stream its lines were copied elsewhere: the embedded store keeps the others; left out: nobody
+ *   copies them
  * @throws TailraceError when the store can't be used, with what to do.
  */
 export async function openLogCore<Names extends AppNames>(
   settings: Settings,
   log: Logger,
   readNames: (store: Store) => Names,
+  releasedThrough?: (app: AppId) => Sequence,
 ): Promise<LogCore & Names> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
     const storeLog = log.child({ area: 'store' });
-    const store = await openStore(settings, storeLog);
+    const store = await openStore(settings, storeLog, undefined, releasedThrough);
     closers.add(() => store.close());
     const readers = new StreamReaders(store, settings.streamAgeMs);
     const names = readNames(store);

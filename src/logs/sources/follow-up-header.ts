@@ -8,6 +8,8 @@ import { SyslogHeader, scanHeader } from '../syslog/header.ts';
 const SPACE = 0x20;
 /** So much of a line is kept: its header is shorter, but for odd ones. */
 const HEADER_BYTES = 256;
+/** Of a line of the fast path: no header is longer. */
+const STORED_HEADER_BYTES = 640;
 const WITHOUT_LINE_BEFORE = defaultHeader('-');
 
 export class FollowUpHeader {
@@ -17,6 +19,10 @@ export class FollowUpHeader {
   private end = 0;
   /** The beginning of it, when its bytes were let go. */
   private kept: Buffer | undefined;
+  /** The beginning of a line whose bytes were gone from the first. */
+  private copied: Buffer | undefined;
+  /** Its host was stamped: what follows has its own stamped. */
+  private isStamped = false;
   private readonly scanned = new SyslogHeader();
 
   /** The line `bytes[start, end)`, with a header of RFC 5424, is the line before. */
@@ -24,6 +30,16 @@ export class FollowUpHeader {
     this.bytes = bytes;
     this.start = start;
     this.end = end;
+    this.isStamped = false;
+  }
+
+  /** The same for bytes that won't be there any more. */
+  noteCopy(bytes: Uint8Array, start: number, end: number, isStamped: boolean): void {
+    this.copied ??= Buffer.allocUnsafeSlow(STORED_HEADER_BYTES);
+    const length = Math.min(end - start, STORED_HEADER_BYTES);
+    this.copied.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length));
+    this.note(this.copied, 0, length);
+    this.isStamped = isStamped;
   }
 
   /** The line before isn't known, or nobody's. */
@@ -41,7 +57,7 @@ export class FollowUpHeader {
   /** The bytes of the line before are about to be given back. */
   letGo(): void {
     const { bytes, start } = this;
-    if (!bytes || bytes === this.kept) return;
+    if (!bytes || bytes === this.kept || bytes === this.copied) return;
     this.kept ??= Buffer.allocUnsafeSlow(HEADER_BYTES);
     const length = Math.min(this.end - start, HEADER_BYTES);
     const { kept } = this;
@@ -57,7 +73,7 @@ export class FollowUpHeader {
     const field = (from: number): string => readField(bytes, from, end);
     const priority = field(start); // with the version
     return Buffer.from(
-      `${priority} - ${field(scanned.hostStart)} token ${field(scanned.dynoStart)} - - `,
+      `${priority} - ${this.isStamped ? '-' : field(scanned.hostStart)} token ${field(scanned.dynoStart)} - - `,
       'latin1',
     );
   }

@@ -13,6 +13,7 @@ import { withDefaultHeader } from '../syslog/default-header.ts';
 import { HOSTNAME_BYTES_MAX, storedHeaderField } from '../syslog/fields/header-field.ts';
 import { maskTokens } from '../syslog/fields/token-text.ts';
 import { hasByteOrderMark, hasPriority, MARK_BYTES } from '../syslog/frame-boundary.ts';
+import { Framing } from '../syslog/framing.ts';
 import {
   DATE_FIELD_BYTES,
   joinDateAndTime,
@@ -21,9 +22,10 @@ import {
   scanHerokuDrainHeader,
 } from '../syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
-import { decodeFrames, type RecordSink } from '../syslog/wasm/wasm-codec.ts';
+import { decodeFrames, type FrameSink, type KnownOwner, type OwnerKey } from '../syslog/wasm/wasm-codec.ts';
 import { type AppCounters, countersForApp } from './app-counters.ts';
 import { FollowUpHeader } from './follow-up-header.ts';
+import { KnownOwners } from './known-owners.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 import { readHeaderField } from './rewrite-header.ts';
 import { SourceMatcher } from './source-matcher.ts';
@@ -56,7 +58,7 @@ export interface LineTarget {
     host: Uint8Array,
   ): void;
   addRecords(records: Uint8Array, count: number): void;
-  flushInBackground(): void;
+  flushInBackground(lingerMs?: number): void;
   whenStored(): Promise<unknown>;
 }
 
@@ -97,10 +99,10 @@ export interface LineReceiverOptions {
   readonly targetFor?: (app: AppId) => LineTarget;
 }
 
-export class LineReceiver implements RecordSink {
+export class LineReceiver implements FrameSink<LogSource> {
   private readonly router: LineRouter;
   private readonly counters: ListenerCounters;
-  private readonly host: Uint8Array;
+  readonly host: Uint8Array;
   private readonly header = new SyslogHeader();
   private readonly scan: typeof scanHeader;
   private readonly matcher: SourceMatcher;
@@ -109,6 +111,8 @@ export class LineReceiver implements RecordSink {
   private readonly targetFor: (app: AppId) => LineTarget;
   /** The lines have structured data, and times as RFC 5424 has them: they are not in the form of Heroku's drains. */
   private readonly fastPathAllowed: boolean;
+  /** For the fast path. */
+  private readonly known: KnownOwners;
   private target: LineTarget | undefined;
   private appCounters: AppCounters | undefined;
   private tokenToLoad = '';
@@ -141,6 +145,7 @@ export class LineReceiver implements RecordSink {
     this.rateLimiter = rateLimiter?.disabled ? undefined : rateLimiter;
     this.scan = fromHerokuDrain ? scanHerokuDrainHeader : scanHeader;
     this.fastPathAllowed = !fromHerokuDrain;
+    this.known = new KnownOwners(router, sourceResolver, authenticatedSource);
     this.followUp = keepsFollowUps ? new FollowUpHeader() : undefined;
     this.targetFor = targetFor ?? ((app) => router.batcher(app));
   }
@@ -162,26 +167,52 @@ export class LineReceiver implements RecordSink {
   }
 
   /**
-   * Takes frames from `bytes[pos, …)` on the WebAssembly fast path, as long as they carry the token of the frame before; returns
+   * Takes frames from `bytes[pos, …)` on the WebAssembly fast path, as long as they are common lines whose source is known; returns
    * where it stopped. What is there is for {@link take}.
    */
-  takeFastPath(bytes: Uint8Array, pos: number): number {
-    const { current } = this.matcher;
-    if (!this.fastPathAllowed || !current) return pos;
-    const appName = this.matcher.fastPathAppName(this.router.tokensVersion);
-    return appName ? decodeFrames(bytes, pos, appName, current.sourceBytes, this) : pos;
+  takeFastPath(bytes: Uint8Array, pos: number, framing: Framing = Framing.counted): number {
+    if (!this.fastPathAllowed || this.matcher.matchesNames) return pos;
+    this.known.refresh();
+    return decodeFrames(bytes, pos, framing, this);
   }
 
-  /** Called by the WebAssembly fast path. */
-  addRecords(records: Uint8Array, count: number, lineBytes: number): void {
-    const { current } = this.matcher;
-    if (!current) return;
-    const lines = this.admit(current, count, lineBytes);
+  // What the fast path asks for, and calls.
+
+  get owner(): LogSource | undefined {
+    return this.matcher.common;
+  }
+
+  get tokens(): number {
+    return this.known.tokens;
+  }
+
+  get names(): number {
+    return this.known.names;
+  }
+
+  get rules(): number {
+    return this.known.rules;
+  }
+
+  /** What may pass is counted by token. */
+  get perSource(): boolean {
+    return this.rateLimiter !== undefined;
+  }
+
+  findOwner(key: OwnerKey, tag: string, host: string, token: string): KnownOwner<LogSource> | undefined {
+    return this.known.find(key, tag, host, token);
+  }
+
+  addRecords(records: Uint8Array, count: number, lineBytes: number, logSource: LogSource): void {
+    const lines = this.admit(logSource, count, lineBytes);
     if (lines === 0) return;
-    if (!this.target) this.selectTarget(current);
-    this.followUp?.clear();
+    if (!this.target || logSource !== this.matcher.current) this.selectTarget(logSource);
     this.target?.addRecords(lines === count ? records : firstRecords(records, lines), lines);
     this.countLines(lines, lines === count ? lineBytes : Math.round((lineBytes * lines) / count));
+  }
+
+  noteLast(bytes: Uint8Array, start: number, end: number, isStamped: boolean): void {
+    this.followUp?.noteCopy(bytes, start, end, isStamped);
   }
 
   /** Looks up the token of the frame whose outcome was `needsTokenLookup`. */
@@ -201,9 +232,13 @@ export class LineReceiver implements RecordSink {
     this.followUp?.moveTo(chunk, bytes, offset);
   }
 
-  /** The lines taken so far are fire-and-forget: kept and retried until they are stored. */
-  flushInBackground(): void {
-    for (const target of this.pendingTargets) target.flushInBackground();
+  /**
+   * The lines taken so far are fire-and-forget: kept and retried until they are stored.
+   *
+   * @param lingerMs they may wait for others until so long after the lines before them were stored
+   */
+  flushInBackground(lingerMs = 0): void {
+    for (const target of this.pendingTargets) target.flushInBackground(lingerMs);
     this.resetTargets();
   }
 

@@ -8,7 +8,6 @@ import { readHeaderField } from './rewrite-header.ts';
 import { sourceForAppName } from './wildcard-token.ts';
 
 const SPACE = 0x20;
-const ANY_APP_NAME = new Uint8Array(0);
 
 export class SourceMatcher {
   /** The source of all lines, when the sender authenticated with a token. */
@@ -17,6 +16,8 @@ export class SourceMatcher {
   current: LogSource | undefined;
   /** The version of the token table when {@link current} was looked up. */
   private tokensVersion = -1;
+  /** {@link current} is of a wildcard token, and recognized by its name. */
+  private isNamed = false;
 
   constructor(authenticated: LogSource | undefined) {
     this.authenticated = authenticated;
@@ -40,18 +41,14 @@ export class SourceMatcher {
     return hasToken(bytes, sourceStart, tokenEnd, current) ? current : undefined;
   }
 
-  /**
-   * The APP-NAME that the next lines must have to be of {@link current}, for the WebAssembly fast path; empty when any will do,
-   * undefined when each line has to be matched by itself.
-   */
-  fastPathAppName(tokensVersion: number): Uint8Array | undefined {
-    const { authenticated, current } = this;
-    if (!current) return undefined;
-    if (authenticated === current) return authenticated.source === WILDCARD_SOURCE ? undefined : ANY_APP_NAME;
-    // Without a token (a rule identified the sender) it would be empty, and match every line.
-    if (current.tokenBytes.length === 0) return undefined;
-    if (!authenticated && this.tokensVersion !== tokensVersion) return undefined;
-    return current.tokenBytes;
+  /** The source of all lines, when it is the same whatever their APP-NAME. */
+  get common(): LogSource | undefined {
+    return this.authenticated?.source === WILDCARD_SOURCE ? undefined : this.authenticated;
+  }
+
+  /** The next line may be of {@link current} for its APP-NAME, though that isn't a token. */
+  get matchesNames(): boolean {
+    return !this.authenticated && this.isNamed;
   }
 
   /** No token was made or revoked since {@link current} was looked up. */
@@ -63,6 +60,8 @@ export class SourceMatcher {
   remember(logSource: LogSource, tokensVersion: number): void {
     this.current = logSource;
     this.tokensVersion = tokensVersion;
+    const { tokenBytes, token } = logSource;
+    this.isNamed = tokenBytes.length > 0 && !Buffer.from(token).equals(tokenBytes);
   }
 }
 

@@ -6,6 +6,7 @@ import type { CandidateRule, SenderInfo, SourceRules } from '../router/source-ru
 import type { LogSource, TokenLookup } from '../router/token-cache.ts';
 import { readTokenElement } from '../syslog/fields/structured-data.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
+import { newScope } from '../syslog/wasm/wasm-codec.ts';
 import { type HeaderChanges, readHeaderField, rewriteHeader } from './rewrite-header.ts';
 import { sourceForAppName } from './wildcard-token.ts';
 
@@ -31,6 +32,7 @@ export class SourceResolver {
   private readonly sender: SenderInfo;
   private candidatesVersion = -1;
   private cachedCandidates: readonly CandidateRule[] = [];
+  private cachedScope = 0;
 
   constructor(
     tokens: TokenLookup,
@@ -47,13 +49,19 @@ export class SourceResolver {
     return this.rules.version;
   }
 
+  /** A number for what the sender's rules say: another one when rules were made or removed. */
+  get scope(): number {
+    this.candidates();
+    return this.cachedScope;
+  }
+
   /** The source of the line `bytes[start, end)`, whose header has been scanned. */
   resolve(bytes: Uint8Array, start: number, end: number, header: SyslogHeader): SourceResolution {
     const tag = readHeaderField(bytes, header.sourceStart, end);
     if (tag.startsWith('t.')) return this.byTag(tag, bytes, start, end, header);
     const hostname = readHeaderField(bytes, header.hostStart, header.sourceStart);
     const token = [readTokenElement(bytes, header.sdStart, header.sdEnd), hostname].find(isToken);
-    const resolution = token ? resolveToken(this.tokens, token) : this.byRule(tag, hostname);
+    const resolution = token ? resolveToken(this.tokens, token) : this.resolveByRule(tag, hostname);
     if (resolution === 'unknown' || 'tokenToLoad' in resolution) return resolution;
     const logSource = sourceForAppName(resolution.logSource, tag);
     const changes: HeaderChanges = { source: logSource.source, dropHost: token === hostname };
@@ -64,6 +72,17 @@ export class SourceResolver {
   resolveHeaderless(): LogSource | undefined {
     return this.candidates().find(({ tag, hostname }) => tag === undefined && hostname === undefined)
       ?.logSource;
+  }
+
+  /** The source that a rule names for lines of this tag and host, as a header has them. */
+  resolveByRule(tag: string, hostname: string): { readonly logSource: LogSource } | 'unknown' {
+    for (const candidate of this.candidates())
+      if (
+        (candidate.tag === undefined || candidate.tag === tag) &&
+        (candidate.hostname === undefined || candidate.hostname === hostname)
+      )
+        return { logSource: candidate.logSource };
+    return 'unknown';
   }
 
   /** A token, or `TOKEN/web.1`: for senders that can set the tag, and nothing else (Docker). */
@@ -78,24 +97,17 @@ export class SourceResolver {
     if (slash === -1) return resolveToken(this.tokens, tag);
     const resolution = resolveToken(this.tokens, tag.slice(0, slash));
     if (resolution === 'unknown' || 'tokenToLoad' in resolution) return resolution;
-    const changes: HeaderChanges = { source: resolution.logSource.source, dyno: tag.slice(slash + 1) };
-    return { logSource: resolution.logSource, line: rewriteHeader(bytes, start, end, header, changes) };
-  }
-
-  private byRule(tag: string, hostname: string): SourceResolution {
-    for (const candidate of this.candidates())
-      if (
-        (candidate.tag === undefined || candidate.tag === tag) &&
-        (candidate.hostname === undefined || candidate.hostname === hostname)
-      )
-        return { logSource: candidate.logSource };
-    return 'unknown';
+    // A wildcard token's line names no source here.
+    const logSource = sourceForAppName(resolution.logSource, '');
+    const changes: HeaderChanges = { source: logSource.source, dyno: tag.slice(slash + 1) };
+    return { logSource, line: rewriteHeader(bytes, start, end, header, changes) };
   }
 
   private candidates(): readonly CandidateRule[] {
     if (this.candidatesVersion !== this.rules.version) {
       this.candidatesVersion = this.rules.version;
       this.cachedCandidates = this.rules.candidatesFor(this.sender);
+      this.cachedScope = newScope();
     }
     return this.cachedCandidates;
   }

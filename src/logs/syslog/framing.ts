@@ -39,6 +39,7 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const SPACE = 0x20;
 const ZERO = 0x30;
+const LESS_THAN = 0x3c;
 /** The first byte of a byte order mark in UTF-8, EF BB BF. */
 const MARK = 0xef;
 /** More digits than this are no count, however wrong. */
@@ -68,6 +69,16 @@ export const FrameStatus = {
   skipped: 2,
 } as const;
 export type FrameStatus = (typeof FrameStatus)[keyof typeof FrameStatus];
+
+/** How frames are told apart, where it is the same for several. */
+export const Framing = {
+  counted: 0,
+  newlines: 1,
+  nuls: 2,
+  /** They are counted, and no count can be wrong. */
+  datagrams: 3,
+} as const;
+export type Framing = (typeof Framing)[keyof typeof Framing];
 
 /** What becomes of the beginning of a frame. */
 export const Patience = {
@@ -117,16 +128,23 @@ export class FrameScanner {
     this.nulAt = -1;
   }
 
-  /** A frame starts at `pos`, as far as is known: nothing is being skipped. */
-  get isAtFrameStart(): boolean {
-    return !this.skipping;
+  /**
+   * How the frame at `pos` seems to be framed, for somebody else who may take some (see wasm-codec.ts): counted, or as a line with this
+   * connection's trailer. Undefined when only {@link next} can tell, or bytes are being skipped.
+   */
+  get framing(): Framing | undefined {
+    const { bytes, pos } = this;
+    if (this.skipping || pos >= bytes.length) return undefined;
+    if (isDigit(bytes[pos])) return Framing.counted;
+    if (bytes[pos] !== LESS_THAN || this.isCounted !== false || this.trailer === undefined) return undefined;
+    return this.trailer === NEWLINE ? Framing.newlines : Framing.nuls;
   }
 
-  /** The counted frames before `pos` were taken by somebody else. */
+  /** The frames before `pos` were taken by somebody else, as {@link framing} said. */
   advanceTo(pos: number): void {
     if (pos === this.pos) return;
+    if (isDigit(this.bytes[this.pos])) this.isCounted = true;
     this.pos = pos;
-    this.isCounted = true;
   }
 
   /** Finds the next frame. */

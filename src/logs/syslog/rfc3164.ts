@@ -5,7 +5,14 @@
  */
 import parse from 'syslog-parse';
 import { maskTokens } from './fields/token-text.ts';
-import { formatOffset, formatTimestamp, isCalendarDay, offsetMinutes, withOffset } from './timestamp.ts';
+import {
+  formatOffset,
+  formatTimestamp,
+  isCalendarDay,
+  isTimestamp,
+  offsetMinutes,
+  withOffset,
+} from './timestamp.ts';
 
 /** The header of a line is searched in so many bytes. */
 const HEAD_BYTES = 512;
@@ -277,6 +284,24 @@ function readToken(text: string): Tag | undefined {
 
 function toTag(match: RegExpExecArray | null): Tag | undefined {
   return match ? { tag: match[1], pid: match[2] ?? '', length: match[0].length } : undefined;
+}
+
+/**
+ * The time that the minute `Oct 11 22:14` begins with, when all of its seconds are of the same minute of RFC 3339, for as long as the minute
+ * `now` is in lasts; undefined when it isn't so, or the time is none that may be stored.
+ */
+export function rfc3164Minute(minute: string, now: number): string | undefined {
+  if (!/^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d$/.test(minute)) return undefined;
+  const texts = ['00', '59'].flatMap((second) =>
+    [now - MINUTE_MS, now + MINUTE_MS].map((at) => readTime(`${minute}:${second}`, at)?.time ?? ''),
+  );
+  const [first] = texts;
+  const bytes = Buffer.from(first, 'latin1');
+  if (!/^.{17}00\.000000\+00:00$/.test(first) || !isTimestamp(bytes, 0, bytes.length)) return undefined;
+  const isOneMinute = texts.every(
+    (text, i) => text === `${first.slice(0, 17)}${i < 2 ? '00' : '59'}${first.slice(19)}`,
+  );
+  return isOneMinute ? first : undefined;
 }
 
 interface Time {

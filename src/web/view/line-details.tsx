@@ -1,9 +1,10 @@
+import type { ComponentProps } from 'preact';
 import { type Line, SEVERITIES } from '../stream/line.ts';
 import { formatDurationMs } from '../text/format.ts';
-import { lineFields } from '../text/line-fields.ts';
+import { lineFields, namesTrace } from '../text/line-fields.ts';
 import type { MessageField } from '../text/message-fields.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../text/parsed-message.ts';
-import { toFieldSearch, toSearchPhrase } from '../text/search-terms.ts';
+import { fieldSearch, narrowedSearch, toSearchPhrase } from '../text/search-terms.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { Icon } from './icon.tsx';
 import type { LineListHost } from './list/list-host.ts';
@@ -24,30 +25,8 @@ export function LineDetails({ line, page }: { line: Line; page: LineListHost }) 
       {fields.length > 0 && (
         <table class="fields">
           <tbody>
-            {fields.map(({ key, value, kind }, i) => (
-              <tr key={`${i} ${key}`}>
-                <th scope="row">{visibleText(key)}</th>
-                <td data-kind={kind}>{value === '' ? '""' : visibleText(value)}</td>
-                <td class="field-actions">
-                  <button
-                    type="button"
-                    title="Search for this value"
-                    aria-label={`Search for ${visibleText(key)}`}
-                    disabled={value === ''}
-                    onClick={() => page.searchFor(valueSearch(key, value, kind))}
-                  >
-                    <Icon name="search" />
-                  </button>
-                  <button
-                    type="button"
-                    title="Copy this value"
-                    aria-label={`Copy ${visibleText(key)}`}
-                    onClick={() => void page.copyToClipboard(value, key)}
-                  >
-                    <Icon name="copy" />
-                  </button>
-                </td>
-              </tr>
+            {fields.map((field, i) => (
+              <FieldRow key={`${i} ${field.key}`} field={field} message={text} page={page} />
             ))}
           </tbody>
         </table>
@@ -84,10 +63,108 @@ export function LineDetails({ line, page }: { line: Line; page: LineListHost }) 
   );
 }
 
-/** With the name of the field; of an object or a list by its text. */
-function valueSearch(key: string, value: string, kind: MessageField['kind']): string {
-  const [line] = value.split('\n', 1);
-  return kind === 'list' || line !== value ? toSearchPhrase(line) : toFieldSearch(key, line);
+/** A field, and what can be done with it. */
+function FieldRow({ field, message, page }: { field: MessageField; message: string; page: LineListHost }) {
+  const { key, value, kind } = field;
+  const name = visibleText(key);
+  const search = fieldSearch(field, message);
+  const narrow = (isExcluded: boolean): void =>
+    page.searchFor(narrowedSearch(page.currentSearch ?? '', search, isExcluded));
+  const isColumn = page.columns?.value.includes(key) ?? false;
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td data-kind={kind}>
+        {namesTrace(field) ? (
+          <TraceLink value={value} page={page} />
+        ) : value === '' ? (
+          '""'
+        ) : (
+          visibleText(value)
+        )}
+      </td>
+      <td class="field-actions">
+        <FieldButton
+          icon="search"
+          title="Search for this value"
+          label={`Search for ${name}`}
+          isDisabled={value === ''}
+          onClick={() => page.searchFor(search)}
+        />
+        <FieldButton
+          icon="only"
+          title="Only this: also search for it"
+          label={`Only this ${name}`}
+          isDisabled={value === ''}
+          onClick={() => narrow(false)}
+        />
+        <FieldButton
+          icon="not"
+          title="Not this: leave out lines with it"
+          label={`Not this ${name}`}
+          isDisabled={value === ''}
+          onClick={() => narrow(true)}
+        />
+        {page.toggleColumn && (
+          <FieldButton
+            icon="column"
+            title={isColumn ? 'No longer as a column' : 'Show as a column'}
+            label={`${name} as column`}
+            isPressed={isColumn}
+            onClick={() => page.toggleColumn?.(key)}
+          />
+        )}
+        <FieldButton
+          icon="copy"
+          title="Copy this value"
+          label={`Copy ${name}`}
+          onClick={() => void page.copyToClipboard(value, key)}
+        />
+      </td>
+    </tr>
+  );
+}
+
+interface FieldButtonProps {
+  readonly icon: ComponentProps<typeof Icon>['name'];
+  readonly title: string;
+  readonly label: string;
+  readonly isDisabled?: boolean;
+  readonly isPressed?: boolean;
+  readonly onClick: () => void;
+}
+
+function FieldButton({ icon, title, label, isDisabled, isPressed, onClick }: FieldButtonProps) {
+  return (
+    <button
+      type="button"
+      title={title}
+      aria-label={label}
+      aria-pressed={isPressed}
+      disabled={isDisabled}
+      onClick={onClick}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+/** Leads to all lines of a trace, whatever they call it. */
+function TraceLink({ value, page }: { value: string; page: LineListHost }) {
+  const search = toSearchPhrase(value);
+  return (
+    <a
+      href={page.searchAddress?.(search) ?? '#'}
+      title="All lines with this"
+      onClick={(event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        page.searchFor(search);
+      }}
+    >
+      {visibleText(value)}
+    </a>
+  );
 }
 
 function DetailRow({ name, value }: { name: string; value: string }) {

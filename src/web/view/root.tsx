@@ -1,7 +1,11 @@
 import { useEffect } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
+import { describeFilters } from '../saved-searches.ts';
+import { formatTimeOfDay, shortDate } from '../text/format.ts';
 import { visibleText } from '../text/visible-text.ts';
+import { Announcer } from './announcer.tsx';
 import { ApiKeyForm } from './api-key-form.tsx';
+import { DownloadForm } from './controls/download-form.tsx';
 import { NoAppsState, NoLinesState } from './empty-state.tsx';
 import { ErrorBanner } from './error-banner.tsx';
 import { Footer } from './footer.tsx';
@@ -12,6 +16,25 @@ import { Panel } from './panel.tsx';
 import { ShortcutsHelp } from './shortcuts-help.tsx';
 import { TimeForm } from './time-form.tsx';
 import { Toolbar } from './toolbar.tsx';
+
+/** Asks how the lines that are looked at are to be downloaded. */
+function Download({ page }: { page: PageState }) {
+  const range = page.shownRange;
+  const zone = page.preferences.zone.value;
+  const time = (ms: number): string => `${shortDate(ms, zone)}, ${formatTimeOfDay(ms, zone)}`;
+  return (
+    <DownloadForm
+      what={describeFilters(page.viewLocation.value.filters)}
+      range={range ? `${time(range.sinceMs)} to ${time(range.untilMs)}` : ''}
+      onClose={() => {
+        page.overlay.value = '';
+      }}
+      onDownload={({ format, gzip, isAll }, onProgress, signal) =>
+        page.download({ format, gzip, range: isAll ? undefined : range }, onProgress, signal)
+      }
+    />
+  );
+}
 
 /** The whole page. */
 export function Root({ page }: { page: PageState }) {
@@ -40,8 +63,10 @@ export function Root({ page }: { page: PageState }) {
         {page.preferences.panel.value && <Panel page={page} />}
       </main>
       <Footer page={page} />
+      {logView && <Announcer key={logView} logView={logView} />}
       {overlay === 'help' && <ShortcutsHelp page={page} />}
       {overlay === 'time' && <TimeForm page={page} />}
+      {overlay === 'download' && <Download page={page} />}
       <output class="notice" data-shown={page.notice.value !== ''}>
         {visibleText(page.notice.value)}
       </output>

@@ -14,6 +14,7 @@ const SHORTCUTS: readonly (readonly [string, string])[] = [
   ['t', 'jump to a time'],
   ['u', 'times in UTC, or in local time'],
   ['w', 'wrap long lines, or cut them off'],
+  ['D', 'download what is looked at'],
   ['d', 'dynos and drains'],
   ['esc', 'close, or clear the filters'],
   ['?', 'this'],

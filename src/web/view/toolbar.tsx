@@ -1,10 +1,13 @@
 import type { Signal } from '@preact/signals';
 import type { ComponentProps } from 'preact';
 import type { PageState } from '../page-state.ts';
+import { describeFilters } from '../saved-searches.ts';
 import { processTypes } from '../stream/facets.ts';
-import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
+import { isFiltered, NO_FILTERS, splitNames } from '../stream/filters.ts';
 import { LINE_LEVELS } from '../stream/line.ts';
 import { visibleText } from '../text/visible-text.ts';
+import { FilterMenu } from './controls/filter-menu.tsx';
+import { SavedSearches } from './controls/saved-searches.tsx';
 import { FieldFaultText, SearchField } from './controls/search-field.tsx';
 import { Icon, Logo } from './icon.tsx';
 import { ThemeButton } from './theme-button.tsx';
@@ -24,12 +27,13 @@ export function Toolbar({ page }: { page: PageState }) {
   const { wrap, theme, zone, panel } = page.preferences;
   const { app } = page.wantedLocation.value;
   const fault = page.fault.value;
-  const open = (overlay: 'time' | 'help'): void => {
+  const open = (overlay: 'time' | 'help' | 'download'): void => {
     page.overlay.value = overlay;
   };
   return (
     <header class="toolbar">
       <div class="brand">
+        <h1 class="visually-hidden">Lines of {visibleText(app) || 'apps'}</h1>
         <Logo />
         <select
           class="app"
@@ -53,6 +57,8 @@ export function Toolbar({ page }: { page: PageState }) {
       <SearchBox page={page} />
       <FilterControls page={page} />
       <div class="toolbar-buttons">
+        <Searches page={page} />
+        <ToolbarButton icon="download" label="Download" keys="D" onClick={() => open('download')} />
         <ToolbarButton icon="clock" label="Jump to a time" keys="t" onClick={() => open('time')} />
         <ToolbarButton
           icon="zone"
@@ -126,6 +132,27 @@ function SearchBox({ page }: { page: PageState }) {
   );
 }
 
+function Searches({ page }: { page: PageState }) {
+  const { savedSearches } = page;
+  const { filters } = page.wantedLocation.value;
+  const searches = savedSearches.searches.value;
+  return (
+    <SavedSearches
+      searches={searches.map((one) => ({ name: one.name, description: describeFilters(one.filters) }))}
+      current={describeFilters(filters)}
+      onSave={(name) => {
+        savedSearches.save(name, filters);
+        page.showNotice('Saved in this browser');
+      }}
+      onOpen={(name) => {
+        const search = searches.find((one) => one.name === name);
+        if (search) void page.changeFilters(search.filters);
+      }}
+      onRemove={(name) => savedSearches.remove(name)}
+    />
+  );
+}
+
 function FilterControls({ page }: { page: PageState }) {
   const { filters } = page.wantedLocation.value;
   const fault = page.fault.value;
@@ -133,17 +160,17 @@ function FilterControls({ page }: { page: PageState }) {
   const types = processTypes(dynos.value).map((type) => ({ value: type, label: `${type} (all)` }));
   return (
     <div class="filters" data-fault={fault?.field === 'filter'}>
-      <FilterSelect
+      <FilterMenu
         label="source"
-        value={filters.source}
+        values={splitNames(filters.source)}
         options={toOptions(sources.value)}
-        onSelect={(source) => void page.changeFilters({ source })}
+        onChange={(chosen) => void page.changeFilters({ source: chosen.join() })}
       />
-      <FilterSelect
+      <FilterMenu
         label="dyno"
-        value={filters.dyno}
+        values={splitNames(filters.dyno)}
         options={[...types, ...toOptions(dynos.value)]}
-        onSelect={(dyno) => void page.changeFilters({ dyno })}
+        onChange={(chosen) => void page.changeFilters({ dyno: chosen.join() })}
       />
       <FilterSelect
         label="level"

@@ -11,7 +11,7 @@ import type { SavedSearchJson, SessionJson, StreamGroupJson, StreamJson } from '
 import { ALL_LINES, selectionParams, type ViewerSelection } from './lines/line-selection.ts';
 import { ViewerFeed } from './lines/viewer-feed.ts';
 import { lineKey, type ViewerLine } from './lines/viewer-line.ts';
-import { loadColumns } from './logs/column-preference.ts';
+import { loadColumns, toggleColumn } from './logs/column-preference.ts';
 import { CountsState } from './logs/counts-state.ts';
 import { FieldsState } from './logs/fields-state.ts';
 import { valueTerm, withTerm } from './logs/query-terms.ts';
@@ -31,7 +31,7 @@ const NOTICE_MS = 2_500;
 /** So often at the most groups are read again because of lines of an unknown stream. */
 const UNKNOWN_STREAM_MS = 5_000;
 
-export type ViewerOverlay = '' | 'help' | 'time' | 'save' | 'download' | 'grammar';
+export type ViewerOverlay = '' | 'help' | 'time' | 'save' | 'download' | 'grammar' | 'password';
 
 export class ViewerPage implements LineListHost {
   readonly client = new ViewerClient();
@@ -44,6 +44,8 @@ export class ViewerPage implements LineListHost {
   readonly admission = signal<Admission | undefined>(undefined);
   readonly groups = signal<readonly StreamGroupJson[] | undefined>(undefined);
   readonly savedSearches = signal<readonly SavedSearchJson[]>([]);
+  /** The id of a saved search that somebody wants an alert on, or ''. */
+  readonly newAlertOn = signal('');
   readonly feed = signal<ViewerFeed | undefined>(undefined);
   /** See {@link LineListHost}. */
   readonly selectedPosition = signal(0);
@@ -148,6 +150,12 @@ export class ViewerPage implements LineListHost {
     await this.navigate({ ...this.address.value, by, line: '' }, 'push');
   }
 
+  /** Shows the lines of a saved search. */
+  async openSavedSearch({ q, group, streams }: SavedSearchJson): Promise<void> {
+    const stream = streams?.length === 1 ? streams[0] : '';
+    await this.changeSelection({ ...ALL_LINES, q, group: stream ? '' : (group ?? ''), stream });
+  }
+
   /** Searches for what is in the box. One that can't be read leaves the lines that are shown as they are. */
   async search(q: string): Promise<void> {
     this.fault.value = searchFault(q);
@@ -223,6 +231,10 @@ export class ViewerPage implements LineListHost {
     return () => {
       this.scrollToStartListener = () => {};
     };
+  }
+
+  toggleColumn(key: string): void {
+    toggleColumn(this.columns, key);
   }
 
   takeScrollFraction(): number | undefined {

@@ -226,7 +226,7 @@ describe('lines without a header behind one that has a token, on one connection'
     const bytes = frames(line('t.a', '1'));
     expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
     expect(take(into, 'no header')).toBe(FrameOutcome.accepted);
-    expect(router.batcher(APP).texts().at(-1)).toBe('10.0.0.1 app - - - no header');
+    expect(router.batcher(APP).texts().at(-1)).toBe('h app web.1 - - no header');
   });
 
   it('behind a line that nobody knows they are nobody’s, whoever’s the one before that was', async () => {
@@ -326,16 +326,43 @@ describe('the fast path', () => {
     expect(router.batcher(APP).texts()).toEqual(['0', '1', '2'].map((text) => `h app web.1 - - ${text}`));
   });
 
-  it('takes nothing before the first line, after tokens have changed, or in the form of Heroku’s drains', async () => {
+  it('takes nothing of a token that isn’t known, or not any more, and nothing in the form of Heroku’s drains', async () => {
     const into = receiver();
     const bytes = frames(line('t.a', '1'));
     expect(into.takeFastPath(bytes, 0)).toBe(0);
     await takeWithLookup(into, line('t.a', '0'));
-    router.tokensVersion++;
+    expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
+    router.forget();
     expect(into.takeFastPath(bytes, 0)).toBe(0);
+    await takeWithLookup(into, line('t.a', '2'));
+    expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
     const source = logSource('t.a', APP, 'app');
     expect(receiver({ authenticatedSource: source, fromHerokuDrain: true }).takeFastPath(bytes, 0)).toBe(0);
     expect(receiver({ authenticatedSource: source }).takeFastPath(bytes, 0)).toBe(bytes.length);
+  });
+
+  it('takes lines of several tokens that alternate, once each is known', async () => {
+    const into = receiver();
+    for (const token of ['t.a', 't.b']) await takeWithLookup(into, line(token, '0'));
+    const bytes = frames(line('t.a', '1'), line('t.b', '2'), line('t.a', '3'));
+    expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
+    expect(router.batcher(APP).texts()).toEqual(['0', '1', '3'].map((text) => `h app web.1 - - ${text}`));
+    expect(router.batcher(OTHER).texts()).toEqual(['0', '2'].map((text) => `h cron web.1 - - ${text}`));
+  });
+
+  it('takes lines that a rule names, until rules change', () => {
+    const rules = {
+      version: 1,
+      candidatesFor: () => [{ tag: 'su', hostname: undefined, logSource: logSource('', OTHER, 'box') }],
+    };
+    const sourceResolver = new SourceResolver(router, rules, { address: '10.0.0.1', port: 514 });
+    const into = receiver({ sourceResolver });
+    const bytes = frames('<34>Oct 11 22:14:15 db su[7]: failed');
+    expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
+    expect(router.batcher(OTHER).texts()).toEqual(['db box su.7 - - failed']);
+    rules.candidatesFor = () => [];
+    rules.version++;
+    expect(into.takeFastPath(bytes, 0)).toBe(0);
   });
 });
 

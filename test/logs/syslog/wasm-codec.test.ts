@@ -3,10 +3,17 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
-import { FrameScanner, FrameStatus, Patience } from '../../../src/logs/syslog/framing.ts';
+import { FrameScanner, FrameStatus, Framing, Patience } from '../../../src/logs/syslog/framing.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { isTimestamp } from '../../../src/logs/syslog/timestamp.ts';
-import { decodeFrames, encodeFrames } from '../../../src/logs/syslog/wasm/wasm-codec.ts';
+import {
+  decodeFrames,
+  encodeFrames,
+  type FrameSink,
+  LineForm,
+  type LineOwner,
+  newScope,
+} from '../../../src/logs/syslog/wasm/wasm-codec.ts';
 import { propertyRuns } from '../../support/properties/property-runs.ts';
 import {
   anyField,
@@ -22,6 +29,27 @@ const TOKEN = Buffer.from('t.feff49f1-0000-4000-8000-000000000000');
 const SOURCE = Buffer.from('app');
 const ANY = new Uint8Array(0);
 const HOST = Buffer.from('sender');
+const OWNER: LineOwner = { app: 'app', sourceBytes: SOURCE };
+
+/** Takes lines with this token, or all lines. */
+function sinkFor(
+  token: Uint8Array,
+  addRecords: (records: Uint8Array, count: number) => void,
+): FrameSink<LineOwner> {
+  const isAny = token.length === 0;
+  return {
+    host: HOST,
+    owner: isAny ? OWNER : undefined,
+    tokens: newScope(),
+    names: 0,
+    rules: 0,
+    perSource: false,
+    findOwner: (_key, tag) =>
+      tag === Buffer.from(token).toString() ? { form: LineForm.asSent, owner: OWNER, dynoAt: 0 } : undefined,
+    addRecords,
+    noteLast: () => {},
+  };
+}
 
 /** The JavaScript path's records of the frames in `bytes[0, end)`: only those that need no stamp, since stamps depend on the time. */
 function slowly(bytes: Buffer, end: number): Buffer {
@@ -43,12 +71,10 @@ function records(builder: BatchBuilder): Buffer {
 
 function decode(bytes: Buffer, token: Uint8Array = TOKEN): { position: number; taken: Buffer } {
   const builder = new BatchBuilder(4_000_000);
-  const sink = {
-    addRecords: (taken: Uint8Array, count: number) => {
-      expect(builder.addRecords(taken, count)).toBe(true);
-    },
-  };
-  const position = decodeFrames(bytes, 0, token, SOURCE, sink);
+  const sink = sinkFor(token, (taken, count) => {
+    expect(builder.addRecords(taken, count)).toBe(true);
+  });
+  const position = decodeFrames(bytes, 0, Framing.counted, sink);
   return { position, taken: records(builder) };
 }
 
@@ -217,7 +243,14 @@ describe('decoding', () => {
     vi.resetModules();
     const fresh = await import('../../../src/logs/syslog/wasm/wasm-codec.ts');
     const bytes = Buffer.from(counted(`<190>1 ${'\0'.repeat(10)}T03:00:48Z host ${TOKEN} web.1 - - m`));
-    expect(fresh.decodeFrames(bytes, 0, TOKEN, SOURCE, { addRecords: () => {} })).toBe(0);
+    expect(
+      fresh.decodeFrames(
+        bytes,
+        0,
+        Framing.counted,
+        sinkFor(TOKEN, () => {}),
+      ),
+    ).toBe(0);
   });
 
   it('any bytes: never throws, never goes back, decodes only what the JavaScript path would', () => {
@@ -264,14 +297,12 @@ function takeAll(bytes: Buffer, withFastPath: boolean): string[] {
     while (cursor.advance())
       found.push(Buffer.from(batch.subarray(cursor.textStart, cursor.textEnd)).toString('latin1'));
   };
+  const sink = sinkFor(TOKEN, (taken) => takeRecords(taken, 0));
   const scan = (): void => {
     for (;;) {
-      if (withFastPath && scanner.isAtFrameStart)
-        scanner.advanceTo(
-          decodeFrames(bytes, scanner.pos, TOKEN, SOURCE, {
-            addRecords: (records) => takeRecords(records, 0),
-          }),
-        );
+      const { framing } = scanner;
+      if (withFastPath && framing !== undefined)
+        scanner.advanceTo(decodeFrames(bytes, scanner.pos, framing, sink));
       const status = scanner.next();
       if (status === FrameStatus.partial) return;
       if (status !== FrameStatus.complete) continue;

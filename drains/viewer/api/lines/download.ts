@@ -7,6 +7,7 @@ import type { FoundLine, LineSelection, SearchLimits } from '../../store/contrac
 import { Parameters } from '../parameters.ts';
 import { grantOf } from '../request-grant.ts';
 import { foundLineJson, foundLineText } from './line-json.ts';
+import { newestPositions, type StreamPositions } from './positions.ts';
 import { limitsFor } from './request-limits.ts';
 import { readSelection, SELECTION_PARAMETERS } from './selection.ts';
 
@@ -16,7 +17,10 @@ const TYPES = {
   ndjson: { type: 'application/x-ndjson; charset=utf-8', ending: 'ndjson' },
 } as const;
 
-export function registerDownloadRoute(server: FastifyInstance, { store, groups, log }: ViewerParts): void {
+export function registerDownloadRoute(
+  server: FastifyInstance,
+  { store, records, groups, log }: ViewerParts,
+): void {
   server.get('/api/download', async (request, reply) => {
     const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'format', 'gzip']);
     const format = parameters.choice('format', ['text', 'ndjson']);
@@ -25,10 +29,13 @@ export function registerDownloadRoute(server: FastifyInstance, { store, groups, 
     const names = new Map(streams.map(({ id, name }) => [id, name]));
     const asText = (line: FoundLine): string =>
       streams.length > 1 ? `${names.get(line.stream) ?? ''} ${foundLineText(line)}` : foundLineText(line);
-    // Nothing in the past changes under it, and it ends.
-    const bounded: LineSelection = { ...selection, toMs: selection.toMs ?? Date.now() + 1 };
+    // What comes while it is read isn't in it, whatever its clock says.
+    const positions = await newestPositions(records, streams);
     const lines = Readable.from(
-      encode(pages(bounded, limitsFor(reply, undefined)), format === 'text' ? asText : foundLineJson),
+      encode(
+        pages(selection, positions, limitsFor(reply, undefined)),
+        format === 'text' ? asText : foundLineJson,
+      ),
       { objectMode: false },
     );
     const { type, ending } = TYPES[format];
@@ -45,6 +52,7 @@ export function registerDownloadRoute(server: FastifyInstance, { store, groups, 
 
   async function* pages(
     selection: LineSelection,
+    positions: StreamPositions,
     limits: SearchLimits,
   ): AsyncGenerator<readonly FoundLine[]> {
     let cursor: string | undefined;
@@ -53,7 +61,8 @@ export function registerDownloadRoute(server: FastifyInstance, { store, groups, 
         { ...selection, direction: 'after', ...(cursor !== undefined && { cursor }), limit: PAGE_LINES },
         limits,
       );
-      if (found.lines.length > 0) yield found.lines;
+      const lines = found.lines.filter(({ stream, sequence }) => sequence <= (positions.get(stream) ?? 0));
+      if (lines.length > 0) yield lines;
       cursor = found.cursor;
     } while (cursor !== undefined && limits.signal?.aborted !== true);
   }

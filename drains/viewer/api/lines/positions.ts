@@ -3,7 +3,7 @@
  * that both together give every line once.
  */
 import { TailraceError } from '../../../../src/common/errors.ts';
-import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
+import type { AppId, Sequence, Store } from '../../../../src/logs/store/contract.ts';
 import type { LogStreamRecord } from '../../groups/group-records.ts';
 
 /** Sequences by stream; one that isn't in it was not read at all. */
@@ -13,6 +13,16 @@ const PAIR = /^([0-9a-z]{1,7})\.([0-9a-z]{1,11})$/;
 const RADIX = 36;
 
 type NumberedStream = Pick<LogStreamRecord, 'id' | 'number'>;
+
+/** How far streams go now. */
+export async function newestPositions(
+  records: Pick<Store, 'bounds'>,
+  streams: readonly NumberedStream[],
+): Promise<Map<AppId, Sequence>> {
+  const positions = new Map<AppId, Sequence>();
+  for (const { id } of streams) positions.set(id, (await records.bounds(id)).last);
+  return positions;
+}
 
 /** `1.2s-4.0`: number of the stream and sequence, both to the base of 36. */
 export function writePositions(positions: StreamPositions, streams: readonly NumberedStream[]): string {

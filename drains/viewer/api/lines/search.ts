@@ -1,14 +1,19 @@
 /** `GET /api/search`: pages of lines, and what is around one of them. */
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../../../src/common/errors.ts';
-import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
 import type { LogStreamRecord } from '../../groups/group-records.ts';
 import type { ViewerParts } from '../../parts.ts';
 import type { SearchResult } from '../../store/contract.ts';
 import { Parameters } from '../parameters.ts';
 import { grantOf } from '../request-grant.ts';
 import { linesJson } from './line-json.ts';
-import { readPageCursor, readPositions, writePageCursor, writePositions } from './positions.ts';
+import {
+  newestPositions,
+  readPageCursor,
+  readPositions,
+  writePageCursor,
+  writePositions,
+} from './positions.ts';
 import { limitsFor } from './request-limits.ts';
 import { readableStream, readSelection, SELECTION_PARAMETERS } from './selection.ts';
 
@@ -32,7 +37,10 @@ export function registerSearchRoutes(server: FastifyInstance, { store, records, 
     const given = parameters.text(goesBack ? 'before' : 'after');
     const page = given === undefined ? undefined : readPageCursor(given, goesBack ? 'before' : 'after');
     const isFirst = page === undefined;
-    const positions = isFirst || goesBack ? (page?.positions ?? (await newestPositions(streams))) : undefined;
+    const positions =
+      isFirst || goesBack
+        ? (page?.positions ?? writePositions(await newestPositions(records, streams), streams))
+        : undefined;
     const result = await store.search(
       {
         ...selection,
@@ -71,13 +79,6 @@ export function registerSearchRoutes(server: FastifyInstance, { store, records, 
       return reply.type('application/json; charset=utf-8').send(`{"lines":${linesJson(lines)}}`);
     },
   );
-
-  /** How far the streams go now. */
-  async function newestPositions(streams: readonly LogStreamRecord[]): Promise<string> {
-    const positions = new Map<AppId, Sequence>();
-    for (const { id } of streams) positions.set(id, (await records.bounds(id)).last);
-    return writePositions(positions, streams);
-  }
 
   /** What came after the first page was asked for is the tail's. */
   function linesUpTo(

@@ -3,18 +3,20 @@
  * again in a file whose end is lost. Little endian:
  *
  *     u32 magic | u32 CRC-32 of the rest of the header | f64 first sequence | u32 lines | u32 bytes of records
- *     u32 runs | u32 bytes of the payload | f64 earliest | f64 latest time, ms | u32 CRC-32 of the payload | u32 0
+ *     u32 runs | u32 bytes of the payload | f64 earliest | f64 latest time, ms | u32 CRC-32 of the payload
+ *     u32 CRC-32 of the records as in a batch | u32 bytes of the payload before it was compressed | u32 0
  *
- * The payload is compressed (raw deflate): the records as in a batch, then runs of lines that were received together, `u32 lines | f64 when`.
+ * The payload is compressed (raw deflate): the records, taken apart, then runs of lines that were received together, `u32 lines | f64 when`.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import { crc32 } from '../../../../src/logs/store/embedded/checksum.ts';
+import { putTogether, takeApart } from './record-columns.ts';
 
 export const BLOCK_HEADER_BYTES = 64;
 export const BLOCK_MAGIC = 0x31_42_56_54;
 const RUN_BYTES = 12;
-const COMPRESSION_LEVEL = 6;
+const COMPRESSION_LEVEL = 4;
 /** More than any block has: a damaged length mustn't take all memory. */
 export const BLOCK_RECORDS_MAX = 64 * 1_048_576;
 
@@ -51,7 +53,7 @@ export interface BlockContent {
   readonly count: number;
   readonly minMs: number;
   readonly maxMs: number;
-  readonly records: Uint8Array;
+  readonly records: Buffer;
   readonly runs: readonly ReceivedRun[];
 }
 
@@ -59,9 +61,10 @@ export class BlockDamage extends Error {}
 
 /** A block as it stands in a file. */
 export function encodeBlock({ first, count, minMs, maxMs, records, runs }: BlockContent): Buffer {
-  const plain = Buffer.allocUnsafe(records.length + runs.length * RUN_BYTES);
-  plain.set(records);
-  let at = records.length;
+  const apart = takeApart(records);
+  const plain = Buffer.allocUnsafe(apart.length + runs.length * RUN_BYTES);
+  plain.set(apart);
+  let at = apart.length;
   for (const run of runs) {
     plain.writeUInt32LE(run.count, at);
     plain.writeDoubleLE(run.receivedAtMs, at + 4);
@@ -78,6 +81,8 @@ export function encodeBlock({ first, count, minMs, maxMs, records, runs }: Block
   block.writeDoubleLE(minMs, 32);
   block.writeDoubleLE(maxMs, 40);
   block.writeUInt32LE(crc32(payload), 48);
+  block.writeUInt32LE(crc32(records), 52);
+  block.writeUInt32LE(plain.length, 56);
   block.writeUInt32LE(crc32(block.subarray(8, BLOCK_HEADER_BYTES)), 4);
   block.set(payload, BLOCK_HEADER_BYTES);
   return block;
@@ -109,11 +114,15 @@ export function decodeBlock(block: Buffer): BlockLines {
   const payload = block.subarray(BLOCK_HEADER_BYTES, entry.length);
   if (crc32(payload) !== block.readUInt32LE(48)) throw new BlockDamage('its checksum is wrong');
   const runCount = block.readUInt32LE(24);
-  const length = entry.recordBytes + runCount * RUN_BYTES;
-  const bytes = inflate(payload, length);
+  const plain = inflate(payload, block.readUInt32LE(56));
+  const runsAt = plain.length - runCount * RUN_BYTES;
   const runs: ReceivedRun[] = [];
-  for (let at = entry.recordBytes; at < length; at += RUN_BYTES)
-    runs.push({ count: bytes.readUInt32LE(at), receivedAtMs: bytes.readDoubleLE(at + 4) });
+  for (let at = runsAt; at < plain.length; at += RUN_BYTES)
+    runs.push({ count: plain.readUInt32LE(at), receivedAtMs: plain.readDoubleLE(at + 4) });
+  const bytes = putTogether(plain.subarray(0, runsAt), entry.count, entry.recordBytes);
+  // It is what was taken apart, or nothing.
+  if (crc32(bytes) !== block.readUInt32LE(52))
+    throw new BlockDamage("its lines aren't those that were stored");
   return { bytes, end: entry.recordBytes, first: entry.first, runs };
 }
 

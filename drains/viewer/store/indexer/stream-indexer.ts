@@ -1,4 +1,4 @@
-import type { AppId, Sequence, Store } from '../../../../src/logs/store/contract.ts';
+import type { AppId, Sequence, Store, StoredBatch } from '../../../../src/logs/store/contract.ts';
 import { BLOCK_TARGET_BYTES } from '../blocks/block-builder.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
 import type { JobRunner } from '../jobs/job.ts';
@@ -6,6 +6,8 @@ import type { StreamParts } from '../parts/stream-parts.ts';
 
 /** Bytes that are read from the stream at a time. */
 const READ_BYTES = 2 * 1_048_576;
+/** Bytes of one stream until it is another one's turn. */
+const TURN_BYTES = 8 * 1_048_576;
 /** A part is closed when it has so many blocks. */
 export const PART_BLOCKS = 128;
 
@@ -64,36 +66,37 @@ export class StreamIndexer {
   }
 
   /**
-   * Packs what the stream has.
+   * Packs what the stream has at this moment, up to {@link TURN_BYTES}.
    * @param all also what doesn't fill a block; then the part is closed
+   * @returns is there more?
    */
-  async pack(all: boolean): Promise<void> {
-    for (;;) {
+  async pack(all: boolean): Promise<boolean> {
+    const { last } = await this.store.bounds(this.stream);
+    for (let packed = 0; this.sentThrough < last; ) {
+      if (packed >= TURN_BYTES) return true;
       const batches = await this.store.read(this.stream, this.sentThrough, READ_BYTES);
       const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
       if (batches.length === 0 || (!all && bytes < BLOCK_TARGET_BYTES)) break;
-      this.path ??= this.parts.unfinishedPath();
-      const lines = batches.map(({ first, storedAtMs, bytes: records }) => ({
-        first,
-        receivedAtMs: storedAtMs,
-        bytes: records,
-      }));
-      try {
-        const { blocks } = await this.runner.run({
-          kind: 'pack',
-          path: this.path,
-          lines,
-          after: this.sentThrough,
-        });
-        this.blocks.push(...blocks);
-      } catch (error) {
-        this.reset();
-        throw error;
-      }
-      this.sentThrough = batches[batches.length - 1].last;
+      await this.send(batches);
+      packed += bytes;
       if (this.blocks.length >= PART_BLOCKS) await this.seal();
     }
     if (all) await this.seal();
+    return false;
+  }
+
+  private async send(batches: readonly StoredBatch[]): Promise<void> {
+    this.path ??= this.parts.unfinishedPath();
+    const lines = batches.map(({ first, storedAtMs, bytes }) => ({ first, receivedAtMs: storedAtMs, bytes }));
+    try {
+      const { path, sentThrough: after } = this;
+      const { blocks } = await this.runner.run({ kind: 'pack', path, lines, after });
+      this.blocks.push(...blocks);
+    } catch (error) {
+      this.reset();
+      throw error;
+    }
+    this.sentThrough = batches[batches.length - 1].last;
   }
 
   /** Gives up the part that is being written: its lines are packed again. */

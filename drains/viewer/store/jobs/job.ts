@@ -2,6 +2,7 @@
 import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';
 import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
+import type { FilterPlan } from '../filter/filter-plan.ts';
 import type { LinesToPack, WrittenPart } from '../parts/part-writer.ts';
 import type { LineRank } from '../scan/line-rank.ts';
 
@@ -51,6 +52,18 @@ export interface ReadJob extends ScanJobBase {
 }
 
 export type ScanJob = HitsJob | CountsJob | ValuesJob | ReadJob;
+
+/** Asks the filter of a part which of its blocks may have lines that match. */
+export interface FilterJob {
+  readonly kind: 'filter';
+  readonly path: string;
+  readonly plan: FilterPlan;
+}
+
+export interface FilterReply {
+  /** A bit for each block; undefined when all of them have to be looked at. */
+  readonly blocks: Uint8Array | undefined;
+}
 
 /** Lines, one after the other. */
 export interface PackedHits {
@@ -137,13 +150,14 @@ export interface JobReplies {
   readonly read: HitsReply;
   readonly counts: CountsReply;
   readonly values: ValuesReply;
+  readonly filter: FilterReply;
   readonly pack: PackReply;
   readonly seal: SealReply;
   readonly abandon: undefined;
   readonly merge: SealReply;
 }
 
-export type Job = ScanJob | PackJob | SealJob | AbandonJob | MergeJob;
+export type Job = ScanJob | FilterJob | PackJob | SealJob | AbandonJob | MergeJob;
 export type JobReply<J extends Job> = JobReplies[J['kind']];
 
 /** Does jobs, somewhere. */

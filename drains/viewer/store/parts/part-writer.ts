@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { stripColors } from '../../../../src/common/text/colors.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import { HEADROOM, RECORD_HEADER, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { lineLevel } from '../../../../src/logs/syslog/record.ts';
@@ -7,9 +8,16 @@ import { BlockBuilder } from '../blocks/block-builder.ts';
 import { type BlockEntry, readBlockHeader } from '../blocks/block-format.ts';
 import { LineTimes } from '../blocks/line-time.ts';
 import { MinuteCounts } from '../blocks/minute-counts.ts';
+import { FacetCounter, type FacetCounts, sumOfFacets } from '../fields/facet-counts.ts';
+import { GramSet } from '../filter/grams.ts';
+import { encodeFilter } from '../filter/part-filter.ts';
 import { encodeCounts } from './part-counts.ts';
-import { encodeBlockTable, encodePartEnd, SECTION } from './part-format.ts';
+import { encodeFacets } from './part-facets.ts';
+import { encodeBlockTable, encodePartEnd, SECTION, type Section } from './part-format.ts';
 import { partName, type SequenceRange } from './part-names.ts';
+
+/** Fewer blocks are looked at faster than a filter, and take less than one. */
+const FILTER_BLOCKS_MIN = 3;
 
 /** Lines as they come from a stream. */
 export interface LinesToPack {
@@ -34,6 +42,10 @@ export class PartWriter {
   private readonly minutes = new MinuteCounts();
   private readonly blocks: BlockEntry[] = [];
   private readonly counts: Uint32Array[] = [];
+  private readonly facetCounter = new FacetCounter();
+  private readonly facets: FacetCounts[] = [];
+  private readonly grams: GramSet[] = [];
+  private current = new GramSet();
   private offset = 0;
   private isClosed = false;
 
@@ -63,7 +75,10 @@ export class PartWriter {
     if (!this.builder.takes(line.textEnd - start, sequence)) this.writeBlock();
     const timeMs = this.times.read(line, bytes) || receivedAtMs;
     this.builder.add(bytes, start, line.textEnd, sequence, timeMs, receivedAtMs);
-    this.minutes.add(timeMs, lineLevel(line, bytes));
+    const level = lineLevel(line, bytes);
+    this.minutes.add(timeMs, level);
+    this.facetCounter.add(line, bytes, level);
+    addGrams(this.current, line, bytes);
   }
 
   /** Bytes of the file. */
@@ -81,10 +96,14 @@ export class PartWriter {
       this.abandon();
       return undefined;
     }
-    const sections = [
+    const sections: Section[] = [
       { id: SECTION.blocks, bytes: encodeBlockTable(this.blocks) },
       { id: SECTION.counts, bytes: encodeCounts(this.counts) },
+      { id: SECTION.facets, bytes: encodeFacets(sumOfFacets(this.facets)) },
+      { id: SECTION.blockFacets, bytes: encodeFacets(this.facets) },
     ];
+    if (this.blocks.length >= FILTER_BLOCKS_MIN)
+      sections.push({ id: SECTION.filter, bytes: encodeFilter(this.grams) });
     writeAll(this.fd, encodePartEnd(sections, this.offset));
     fsyncSync(this.fd);
     this.close();
@@ -115,8 +134,19 @@ export class PartWriter {
     writeAll(this.fd, block);
     this.blocks.push(entry);
     this.counts.push(this.minutes.take());
+    this.facets.push(this.facetCounter.take());
+    this.grams.push(this.current);
+    this.current = new GramSet();
     this.offset += block.length;
   }
+}
+
+/** Adds what a query may find in the line under a cursor. */
+function addGrams(grams: GramSet, line: RecordCursor, bytes: Buffer): void {
+  if (!grams.add(bytes, line.hostStart, line.textEnd)) return;
+  // What is searched for may be on both sides of a color code.
+  const plain = Buffer.from(stripColors(bytes.toString('latin1', line.messageStart, line.textEnd)), 'latin1');
+  grams.add(plain, 0, plain.length);
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

@@ -2,6 +2,7 @@ import { TailraceError } from '../../../../src/common/errors.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
 import type { FoundLine, SearchLimits, SearchRequest, SearchResult } from '../contract.ts';
+import { type FilterPlan, filterPlan } from '../filter/filter-plan.ts';
 import type { HitsJob, HitsReply, JobRunner, PackedHits } from '../jobs/job.ts';
 import type { Part } from '../parts/part.ts';
 import { compareRanks, type LineRank, rankBefore, readCursor, writeCursor } from '../scan/line-rank.ts';
@@ -52,6 +53,7 @@ class LineSearch {
   private readonly toMs: number;
   /** Of times, so that what comes first has the larger number. */
   private readonly sign: 1 | -1;
+  private readonly plan: FilterPlan | undefined;
   private readonly candidates = new MaxHeap<Candidate>();
   private readonly running = new Map<Promise<void>, number>();
   private found: FoundLine[] = [];
@@ -63,6 +65,7 @@ class LineSearch {
     this.limits = limits;
     this.runner = runner;
     this.report = report;
+    this.plan = request.query && filterPlan(request.query);
     this.cursor = request.cursor === undefined ? undefined : readCursor(request.cursor);
     const before = request.direction === 'before';
     this.sign = before ? 1 : -1;
@@ -131,7 +134,7 @@ class LineSearch {
       const bound = this.bound(contents);
       // Its first line may come later than what else there is.
       if (bound < next.bound && bound < this.candidates.top) this.candidates.push({ ...next, bound });
-      else this.addBlocks(next.view, next.part.path, contents.blocks);
+      else this.start(next.bound, this.expand(next.view, next.part));
     } else if (next.kind === 'tail') this.start(next.bound, this.scanTail(next.view, next.after));
     else {
       const blocks = [next.block];
@@ -153,6 +156,10 @@ class LineSearch {
       })
       .finally(() => this.running.delete(tracked));
     this.running.set(tracked, bound);
+  }
+
+  private async expand(view: StreamView, part: Part): Promise<void> {
+    this.addBlocks(view, part.path, await view.filtered(this.runner, part, this.plan));
   }
 
   private job(view: StreamView): Omit<HitsJob, 'source'> {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { AppId, Sequence, Store, StoredBatch } from '../../../../src/logs/store/contract.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
+import type { FilterPlan } from '../filter/filter-plan.ts';
 import type { StreamIndexer } from '../indexer/stream-indexer.ts';
 import type { BlockFault, JobReply, JobRunner, ScanJob } from '../jobs/job.ts';
 import type { Part } from '../parts/part.ts';
@@ -46,6 +47,18 @@ export class StreamView {
   /** Batches of lines that are in no block yet, behind a sequence. */
   readTail(after: Sequence): Promise<readonly StoredBatch[]> {
     return this.store.read(this.stream, after, TAIL_BYTES);
+  }
+
+  /** The blocks of a part in which a line may match. */
+  async filtered(
+    runner: JobRunner,
+    part: Part,
+    plan: FilterPlan | undefined,
+  ): Promise<readonly BlockEntry[]> {
+    const { blocks } = part.contents;
+    if (!plan || !part.hasFilter) return blocks;
+    const { blocks: bits } = await runner.run({ kind: 'filter', path: part.path, plan });
+    return bits ? blocks.filter((_block, i) => (bits[i >> 3] >> (i & 7)) & 1) : blocks;
   }
 
   /** Scans blocks of a part, or of the one that was written when this view was made: it may have got its name since. */

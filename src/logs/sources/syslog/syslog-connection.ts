@@ -90,7 +90,8 @@ export function serveSyslogConnection(
   /** Takes frame after frame, until all are taken, a token has to be looked up first, or it is the others' turn. */
   const takeFrames = (): 'all' | 'lookup' | 'turn' => {
     for (let left = FRAMES_A_TURN; left > 0; left--) {
-      if (scanner.isAtFrameStart) scanner.advanceTo(receiver.takeFastPath(bytes, scanner.pos));
+      const { framing } = scanner;
+      if (framing !== undefined) scanner.advanceTo(receiver.takeFastPath(bytes, scanner.pos, framing));
       const frame = scanner.next();
       if (frame === FrameStatus.partial) return 'all';
       if (

@@ -8,11 +8,14 @@ import { createListenerCounters, type ListenerCounters } from '../listener-count
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import { SourceResolver } from '../source-resolver.ts';
 import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
+import { DatagramBatch } from './datagram-batch.ts';
 
-/** The socket's receive buffer, for bursts: 4 MiB. */
-const RECEIVE_BYTES = 4 * 1_048_576;
+/** The socket's receive buffer, for bursts: as much of 16 MiB as the system allows (net.core.rmem_max). */
+const RECEIVE_BYTES = 16 * 1_048_576;
 /** Datagrams that may wait for the look-up of their tokens. */
 const PENDING_LOOKUPS_MAX = 1_000;
+/** Few datagrams come in one turn of the event loop: under load they are stored with those of later ones, so many milliseconds at the most. */
+const LINGER_MS = 5;
 /** Senders whose receivers are kept. */
 const SENDERS_MAX = 1_000;
 
@@ -37,15 +40,19 @@ export async function listenUdp(options: SyslogListenerOptions): Promise<SyslogL
   });
   socket.removeAllListeners('error');
   socket.on('error', (error) => options.log.warn({ err: error }, 'syslog (UDP) failed to receive'));
-  const datagramReceiver = new DatagramReceiver(options, socket.address().port, counters);
+  const datagramReceiver = new DatagramReceiver(options, socket.address().port, counters, () =>
+    rejectionWarnings.check(),
+  );
   socket.on('message', (datagram: Buffer, sender: RemoteInfo) => {
     datagramReceiver.take(datagram, sender.address);
-    rejectionWarnings.check();
   });
   return {
     port: socket.address().port,
     counters,
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
+    close: async () => {
+      datagramReceiver.flush();
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
+    },
   };
 }
 
@@ -54,13 +61,27 @@ class DatagramReceiver {
   private readonly port: number;
   private readonly counters: ListenerCounters;
   private readonly receivers = new LruCache<string, LineReceiver>(SENDERS_MAX);
+  private readonly batch: DatagramBatch<LineReceiver>;
+  /** The last sender: many datagrams of one come one after the other. */
+  private lastAddress = '';
+  private lastReceiver: LineReceiver | undefined;
   private pendingLookups = 0;
 
-  /** @param port the local port, for rules. */
-  constructor(options: SyslogListenerOptions, port: number, counters: ListenerCounters) {
+  /**
+   * @param port the local port, for rules.
+   * @param taken is called when lines were taken.
+   */
+  constructor(options: SyslogListenerOptions, port: number, counters: ListenerCounters, taken: () => void) {
     this.options = options;
     this.port = port;
     this.counters = counters;
+    this.batch = new DatagramBatch(
+      (receiver, bytes, start, end) => this.takeLine(receiver, bytes, start, end),
+      (receiver) => {
+        receiver.flushInBackground(LINGER_MS);
+        taken();
+      },
+    );
   }
 
   take(datagram: Buffer, address: string): void {
@@ -68,22 +89,32 @@ class DatagramReceiver {
       this.counters.lost++;
       return;
     }
-    const receiver = this.receiverFor(address);
+    if (!this.lastReceiver || address !== this.lastAddress) {
+      this.lastReceiver = this.receiverFor(address);
+      this.lastAddress = address;
+    }
     let end = datagram.length;
     while (end > 0 && datagram[end - 1] === 0) end--; // some senders append C's terminating NUL
-    if (receiver.take(datagram, 0, end) !== FrameOutcome.needsTokenLookup) {
-      receiver.flushInBackground();
-      return;
-    }
+    this.batch.add(datagram, end, this.lastReceiver);
+  }
+
+  /** Takes what has come. */
+  flush(): void {
+    this.batch.flush();
+  }
+
+  private takeLine(receiver: LineReceiver, bytes: Buffer, start: number, end: number): void {
+    if (receiver.take(bytes, start, end) !== FrameOutcome.needsTokenLookup) return;
     if (this.pendingLookups >= PENDING_LOOKUPS_MAX) {
       this.counters.lost++;
       return;
     }
+    const line = Buffer.from(bytes.subarray(start, end));
     this.pendingLookups++;
     void receiver
       .loadToken()
       .then(() => {
-        receiver.take(datagram, 0, end);
+        receiver.take(line, 0, line.length);
         receiver.flushInBackground();
       })
       .catch(() => {

@@ -1,44 +1,111 @@
 /**
  * The WebAssembly fast path: reads and writes common lines. Compiled by `npm run build:wasm` (AssemblyScript) into
- * `wasm-codec-binary.ts`; what it does is defined by `header.ts`, `batch-builder.ts` and `encode.ts`, and all lines that it
- * doesn't support are left to them.
+ * `wasm-codec-binary.ts`; what it does is defined by `framing.ts`, `header.ts`, `rfc3164.ts`, `batch-builder.ts`, `encode.ts`, and for
+ * lines that don't have their token as APP-NAME by `sources/rewrite-header.ts`. All lines that it doesn't support are left to them.
  *
  * Memory is laid out by the caller (`wasm-codec.ts`); there is no allocator. Reads and writes may run over the end of a
  * region by up to 15 bytes, so regions have slack between them.
  */
 import { copy, writeCount } from '../../../common/wasm/wasm-common.as';
+import {
+  findLineEnd,
+  findSpace,
+  isClean,
+  mayHoldToken,
+  setDateMax,
+  skipField,
+  skipPriority,
+  skipStructuredData,
+  skipTime,
+} from './wasm-header.as';
+import {
+  appOf,
+  dynoOf,
+  findOwner,
+  forgetOwners,
+  formOf,
+  isEqual,
+  isKeyTooLong,
+  nameSource,
+  numberOf,
+  remember,
+  rememberToken,
+  sameToken,
+  setUpOwners,
+  sourceLengthOf,
+  sourceOf,
+  tokenLength,
+} from './wasm-owners.as';
+import {
+  forgetMinutes,
+  OLD_FOUND,
+  OLD_UNKNOWN_TIME,
+  oldHost,
+  oldHostLength,
+  oldMessage,
+  oldPid,
+  oldPidLength,
+  oldTag,
+  oldTagLength,
+  oldTime,
+  oldTimeLength,
+  rememberMinute,
+  scanOld,
+  setUpTimes,
+} from './wasm-rfc3164.as';
 
-/** Where `take` stopped in the input, where the records end in the output, and how many there are. */
+export { forgetMinutes, forgetOwners, nameSource, remember, rememberMinute, setDateMax };
+
+/** Where `take` stopped in the input, where the records end in the output, how many there are, and how many runs of one owner. */
 export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
-/** Where the last frame that `take` decoded begins, and its record; and those of the one before it. */
+export let runs: u32 = 0;
+/** Where the last frame that `take` decoded begins, its record, and its bytes; and those of the one before it. */
 export let lastFrame: u32 = 0;
 export let lastRecord: u32 = 0;
+export let lastBytes: u32 = 0;
 export let frameBefore: u32 = 0;
 export let recordBefore: u32 = 0;
-/** The last day that a timestamp may name, as the number 20121210: set by the caller, see `latestDate` in timestamp.ts. */
-export let dateMax: u32 = 0;
-
-/** The date that was checked last: `2012-12-` and `10`. Two bytes are never as much as in the beginning: no date was checked then. */
-let goodDate: u64 = 0;
-let goodDay: u32 = 0x10000;
+export let bytesBefore: u32 = 0;
+/** Whether their host was stamped. */
+export let lastStamped: u32 = 0;
+export let stampedBefore: u32 = 0;
+/** Whose owner isn't known, when `take` stopped at such a line: which kind of key, and the fields that it depends on. */
+export let unknownKey: u32 = 0;
+export let unknownTag: u32 = 0;
+export let unknownTagLength: u32 = 0;
+export let unknownHost: u32 = 0;
+export let unknownHostLength: u32 = 0;
+export let unknownToken: u32 = 0;
+export let unknownTokenLength: u32 = 0;
+/** The minute that isn't known, `Oct 11 22:14`, when `take` stopped at such a line. */
+export let unknownMinute: u32 = 0;
 
 const SPACE: u32 = 0x20;
 const DASH: u32 = 0x2d;
+const NEWLINE: u32 = 0x0a;
+const RETURN: u32 = 0x0d;
+const LESS_THAN: u32 = 0x3c;
 const RECORD_HEADER: u32 = 12;
 const MESSAGE_BYTES_MAX: u32 = 10_000;
 const HEADER_BYTES_MAX: u32 = 8_192;
 const HOSTNAME_BYTES_MAX: u32 = 255;
 const PROCID_BYTES_MAX: u32 = 128;
 const MSGID_BYTES_MAX: u32 = 32;
-/** Of names in structured data. */
-const NAME_BYTES_MAX: u32 = 32;
-/** Bytes of `t.xxxxxxxx-xxxx-`: see `token-text.ts`. */
 const TOKEN_TEXT_BYTES_MIN: u32 = 16;
 /** Of Heroku's form, without the count. */
 const FRAME_BYTES_MAX: u32 = 10_240;
-const DATE_MIN: u32 = 20_000_101;
+/** By more a record isn't longer than its line: a stamped host, a source's name, a time in its long form, what separates them. */
+const GROWTH_BYTES_MAX: u32 = 512;
+/** `[tailrace@32473 token="` */
+const TOKEN_ELEMENT_BYTES: u32 = 23;
+const TOKEN_BYTES_MIN: u32 = 3;
+const TOKEN_BYTES_MAX: u32 = 66;
+
+/** Framings: what is at the beginning of a frame, or at its end. */
+const COUNTED: u32 = 0;
+const NEWLINES: u32 = 1;
 
 /** The input ends in the middle of a frame. */
 const PARTIAL: u32 = 0;
@@ -46,20 +113,80 @@ const PARTIAL: u32 = 0;
 const UNSUPPORTED: u32 = 1;
 /** The record of the frame at `position` doesn't fit into the output. */
 const FULL: u32 = 2;
+/** The owner of the line at `position` isn't known. */
+const UNKNOWN_OWNER: u32 = 3;
+/** The minute of the line at `position` isn't known. */
+const UNKNOWN_TIME: u32 = 4;
+
+/** What a line's owner depends on. */
+const TOKEN_KEY: u32 = 1;
+const NAME_KEY: u32 = 2;
+const DATA_KEY: u32 = 3;
+const RULE_KEY: u32 = 4;
+
+/** How a line is stored, of an owner that is known. */
+/** With the source's name in the place of APP-NAME. */
+const AS_SENT: u32 = 0;
+/** The same, and APP-NAME goes in front of PROCID. */
+const WITH_PROGRAM: u32 = 1;
+/** The same, but APP-NAME is the source's name, or none: PROCID stays as it is, unless it repeats that. */
+const WITHOUT_PROGRAM: u32 = 2;
+/** APP-NAME holds the name of the dyno, behind the token. */
+const WITH_DYNO: u32 = 3;
+/** Lines with this key are left to the JavaScript path. */
+const LEFT_ALONE: u32 = 4;
+
+/** A run of records of one owner: `u32 slot | u32 lines | u32 end in the output | u32 bytes of lines`. */
+const RUN_BYTES: u32 = 16;
+const NO_SLOT: u32 = 0xffffffff;
+
+let fixedSource: u32 = 0;
+let stampedHost: u32 = 0;
+let runsAt: u32 = 0;
+let runsMax: u32 = 0;
+
+/** Where everything is: regions of the caller. */
+export function setUp(
+  source: u32,
+  host: u32,
+  fingerprints: u32,
+  slots: u32,
+  sources: u32,
+  key: u32,
+  times: u32,
+  runsRegion: u32,
+  runsCount: u32,
+): void {
+  fixedSource = source;
+  stampedHost = host;
+  setUpOwners(fingerprints, slots, sources, key);
+  setUpTimes(times);
+  runsAt = runsRegion;
+  runsMax = runsCount;
+}
 
 /**
- * Decodes octet-counted frames `[from, end)` into records from `out` on, with the source's name in place of the token. The frames
- * must carry the token; with a `tokenLength` of 0 any APP-NAME will do.
+ * Decodes frames `[from, end)` into records from `out` on, with the source's name in place of the token.
+ *
+ * @param framing counted, lines that end with newlines, or with NULs
+ * @param sourceLength all lines are of one source, whose name has so many bytes, whatever their APP-NAME; or 0
+ * @param hostLength bytes of the host that is stamped
+ * @param tokens,names,rules numbers of the scopes in which owners are known: of tokens, of the names that lines of a wildcard token
+ *   have, of a sender's rules; 0: there are none of this kind
+ * @param perSource a run has lines of one source, rather than of one app
  */
 export function take(
   from: u32,
   end: u32,
   out: u32,
   outEnd: u32,
-  token: u32,
-  tokenLength: u32,
-  source: u32,
+  framing: u32,
   sourceLength: u32,
+  hostLength: u32,
+  tokens: u32,
+  names: u32,
+  rules: u32,
+  perSource: bool,
 ): u32 {
   let i = from;
   let at = out;
@@ -67,144 +194,369 @@ export function take(
   let why: u32 = PARTIAL;
   let last = from;
   let lastOut = out;
+  let lastLength: u32 = 0;
   let before = from;
   let beforeOut = out;
+  let beforeLength: u32 = 0;
+  let isLastStamped: u32 = 0;
+  let isBeforeStamped: u32 = 0;
+  let run = runsAt - RUN_BYTES;
+  const runsEnd = runsAt + runsMax * RUN_BYTES;
+  let runOwner: u32 = 0;
+  let runLines: u32 = 0;
+  let runBytes: u32 = 0;
+  const trailer: u32 = framing == NEWLINES ? NEWLINE : 0;
   while (i < end) {
     const frame = i;
-    let byte: u32 = load<u8>(i);
-    if (byte < 0x31 || byte > 0x39) {
-      why = UNSUPPORTED;
-      break;
-    }
-    let length = byte - 0x30;
-    let digits: u32 = 1;
-    i++;
-    while (i < end) {
-      byte = load<u8>(i);
-      if (byte < 0x30 || byte > 0x39 || digits > 5) break;
-      length = length * 10 + (byte - 0x30);
-      digits++;
+    let start: u32;
+    let stop: u32;
+    let next: u32;
+    if (framing == COUNTED) {
+      let byte: u32 = load<u8>(i);
+      if (byte < 0x31 || byte > 0x39) {
+        why = UNSUPPORTED;
+        break;
+      }
+      let length = byte - 0x30;
+      let digits: u32 = 1;
       i++;
-    }
-    if (i >= end) {
+      while (i < end) {
+        byte = load<u8>(i);
+        if (byte < 0x30 || byte > 0x39 || digits > 5) break;
+        length = length * 10 + (byte - 0x30);
+        digits++;
+        i++;
+      }
+      const spaceAt = i;
       i = frame;
-      break;
+      if (spaceAt >= end) break;
+      if (byte != SPACE || length > MESSAGE_BYTES_MAX + HEADER_BYTES_MAX) {
+        why = UNSUPPORTED;
+        break;
+      }
+      start = spaceAt + 1;
+      stop = start + length;
+      if (stop > end) {
+        // The header may already show that this is no frame at all; the JavaScript path decides that.
+        if (start < end && load<u8>(start) != LESS_THAN) why = UNSUPPORTED;
+        break;
+      }
+      next = stop;
+    } else {
+      if (load<u8>(i) != LESS_THAN) {
+        why = UNSUPPORTED;
+        break;
+      }
+      start = i;
+      stop = findLineEnd(i, end);
+      if (stop >= end) break;
+      // Whether the other trailer ends this line depends on what is behind it.
+      if (load<u8>(stop) != trailer) {
+        why = UNSUPPORTED;
+        break;
+      }
+      next = stop + 1;
+      if (framing == NEWLINES && load<u8>(stop - 1) == RETURN) stop--;
     }
-    if (byte != SPACE || length > MESSAGE_BYTES_MAX + HEADER_BYTES_MAX) {
-      i = frame;
-      why = UNSUPPORTED;
-      break;
-    }
-    const start = i + 1;
-    let stop = start + length;
-    if (stop > end) {
-      // The header may already show that this is no frame at all; the JavaScript path decides that.
-      if (start < end && load<u8>(start) != 0x3c) why = UNSUPPORTED;
-      i = frame;
-      break;
-    }
-    const next = stop;
-    const limit = length > HEADER_BYTES_MAX ? start + HEADER_BYTES_MAX : stop;
-    const timeStart = skipPriority(start, stop);
-    if (timeStart == 0) {
-      i = frame;
-      why = UNSUPPORTED;
-      break;
-    }
-    const hostStart = skipTime(timeStart, limit);
-    if (hostStart == 0) {
-      i = frame;
-      why = UNSUPPORTED;
-      break;
-    }
-    let p = skipField(hostStart, limit);
-    const hostEnd = p;
-    const sourceStart = p + 1;
-    let nameLength = tokenLength;
-    if (nameLength == 0) while (sourceStart + nameLength < limit && load<u8>(sourceStart + nameLength) != SPACE) nameLength++;
-    const rest = sourceStart + nameLength;
-    // HOSTNAME must be there, and APP-NAME must be the token.
-    if (
-      rest >= limit ||
-      load<u8>(hostEnd) != SPACE ||
-      (hostEnd - hostStart == 1 && load<u8>(hostStart) == DASH) ||
-      !isClean(hostStart, hostEnd, HOSTNAME_BYTES_MAX) ||
-      load<u8>(rest) != SPACE ||
-      !isEqual(sourceStart, token, tokenLength)
-    ) {
-      i = frame;
-      why = UNSUPPORTED;
-      break;
-    }
-    const dynoEnd = skipField(rest + 1, limit);
-    const msgidStart = dynoEnd + 1;
-    let messageStart: u32 = 0;
-    // "- - ": neither MSGID nor structured data, which is most lines.
-    if (load<u32>(msgidStart) == 0x202d202d && msgidStart + 4 <= limit) messageStart = msgidStart + 4;
-    else {
-      const msgidEnd = skipField(msgidStart, limit);
-      if (load<u8>(msgidEnd) == SPACE && isClean(msgidStart, msgidEnd, MSGID_BYTES_MAX))
-        messageStart = skipStructuredData(msgidEnd + 1, stop, limit);
-    }
-    if (
-      messageStart == 0 ||
-      load<u8>(dynoEnd) != SPACE ||
-      !isClean(rest + 1, dynoEnd, PROCID_BYTES_MAX) ||
-      // An element of its own for the token, in front of the message: "[tailrac".
-      load<u64>(messageStart) == 0x6361726c6961745b
-    ) {
-      i = frame;
-      why = UNSUPPORTED;
-      break;
-    }
-    // A byte order mark (RFC 5424 section 6.4) is removed by the JavaScript path.
-    if (load<u8>(messageStart) == 0xef && load<u16>(messageStart, 1) == 0xbfbb && messageStart + 3 <= stop) {
-      i = frame;
-      why = UNSUPPORTED;
-      break;
-    }
-    if (stop > messageStart && load<u8>(stop - 1) == 0x0a) {
-      stop--;
-      if (stop > messageStart && load<u8>(stop - 1) == 0x0d) stop--;
-    }
-    if (stop - messageStart > MESSAGE_BYTES_MAX) {
-      i = frame;
-      why = UNSUPPORTED;
-      break;
-    }
-    const textLength = stop - start - nameLength + sourceLength;
-    if (at + RECORD_HEADER + textLength > outEnd) {
-      i = frame;
+    if (at + RECORD_HEADER + (stop - start) + GROWTH_BYTES_MAX > outEnd || run + RUN_BYTES >= runsEnd) {
       why = FULL;
       break;
     }
+    const end5424 = stop - start > HEADER_BYTES_MAX ? start + HEADER_BYTES_MAX : stop;
+    why = UNSUPPORTED;
+    const priorityEnd = skipPriority(start, stop);
+    if (priorityEnd == 0) break;
+
+    // The fields. Those of structured data and MSGID, `- -` when there are none, are one piece behind PROCID.
+    let time: u32 = 0;
+    let timeLength: u32 = 0;
+    let host: u32;
+    let hostSize: u32;
+    let tag: u32;
+    let tagLength: u32;
+    let pid: u32 = 0;
+    let pidLength: u32 = 0;
+    let msgid: u32 = 0;
+    let msgidLength: u32 = 0;
+    let data: u32 = 0;
+    let dataLength: u32 = 0;
+    let token: u32 = 0;
+    let tokenBytes: u32 = 0;
+    let elementBytes: u32 = 0;
+    let message: u32;
+    let slot: u32 = 0;
+    const isOld = load<u16>(priorityEnd) != 0x2031;
+    if (isOld) {
+      const found = scanOld(start, priorityEnd, stop);
+      if (found != OLD_FOUND) {
+        if (found == OLD_UNKNOWN_TIME) {
+          unknownMinute = oldTime;
+          why = UNKNOWN_TIME;
+        }
+        break;
+      }
+      time = oldTime;
+      timeLength = oldTimeLength;
+      host = oldHost;
+      hostSize = oldHostLength;
+      if (hostSize > 0 && !isClean(host, host + hostSize, HOSTNAME_BYTES_MAX)) break;
+      tag = oldTag;
+      tagLength = oldTagLength;
+      pid = oldPid;
+      pidLength = oldPidLength;
+      message = oldMessage;
+    } else {
+      host = skipTime(priorityEnd + 2, end5424);
+      if (host == 0) break;
+      const hostEnd = skipField(host, end5424);
+      hostSize = hostEnd - host;
+      if (!isClean(host, hostEnd, HOSTNAME_BYTES_MAX) || load<u8>(hostEnd) != SPACE) break;
+      if (hostSize == 1 && load<u8>(host) == DASH) hostSize = 0;
+      tag = hostEnd + 1;
+      if (sourceLength == 0 && names == 0) slot = sameToken(tokens, tag, end5424);
+      tagLength = slot != 0 ? tokenLength(slot) : findSpace(tag, end5424) - tag;
+      pid = tag + tagLength + 1;
+      if (pid > end5424) break;
+      const pidEnd = skipField(pid, end5424);
+      pidLength = pidEnd - pid;
+      msgid = pidEnd + 1;
+      if (load<u8>(pidEnd) != SPACE || !isClean(pid, pidEnd, PROCID_BYTES_MAX)) break;
+      // "- - ": neither MSGID nor structured data, which is most lines.
+      if (load<u32>(msgid) == 0x202d202d && msgid + 4 <= end5424) {
+        msgidLength = 1;
+        data = msgid + 2;
+        dataLength = 1;
+        message = msgid + 4;
+      } else {
+        const msgidEnd = skipField(msgid, end5424);
+        if (load<u8>(msgidEnd) != SPACE || !isClean(msgid, msgidEnd, MSGID_BYTES_MAX)) break;
+        msgidLength = msgidEnd - msgid;
+        data = msgidEnd + 1;
+        token = tokenOf(data, end5424);
+        if (token != 0) {
+          tokenBytes = skipToken(token, end5424);
+          const elementEnd = token + tokenBytes + 2;
+          if (tokenBytes == 0 || elementEnd >= end5424) break;
+          elementBytes = elementEnd - data;
+          data = elementEnd;
+          message = load<u8>(data) == SPACE ? data + 1 : skipStructuredData(data, stop, end5424);
+          // Behind an element with parameters a dash isn't structured data.
+          if (data + 1 < message && load<u8>(data) != 0x5b) break;
+        } else message = skipStructuredData(data, stop, end5424);
+        if (message == 0) break;
+        dataLength = message - 1 - data;
+      }
+    }
+    // A byte order mark (RFC 5424 section 6.4) is removed by the JavaScript path; an element of its own for the token in front of the
+    // message, "[tailrac", is read by it.
+    if (load<u8>(message) == 0xef && load<u16>(message, 1) == 0xbfbb && message + 3 <= stop) break;
+    if (load<u64>(message) == 0x6361726c6961745b) break;
+    let tail: u32 = 0;
+    if (stop > message && load<u8>(stop - 1) == NEWLINE) {
+      tail = stop > message + 1 && load<u8>(stop - 2) == RETURN ? 2 : 1;
+    }
+    const messageLength = stop - tail - message;
+    if (messageLength > MESSAGE_BYTES_MAX) break;
+
+    // Whose line it is.
+    let form = AS_SENT;
+    let source = fixedSource;
+    let sourceSize = sourceLength;
+    let owner = NO_SLOT;
+    if (sourceLength == 0) {
+      if (slot == 0) {
+        let key = RULE_KEY;
+        const isToken = load<u16>(tag) == 0x2e74 && tagLength > 1;
+        if (names != 0) {
+          key = NAME_KEY;
+          slot = findOwner(names, tag, tagLength, 0, 0);
+        } else if (isToken) {
+          key = TOKEN_KEY;
+          slot = findOwner(tokens, tag, tagLength, 0, 0);
+        } else {
+          // A host may be a token, too.
+          if (rules == 0 || (hostSize > 1 && load<u16>(host) == 0x2e74)) break;
+          if (token != 0) {
+            key = DATA_KEY;
+            slot = findOwner(tokens, tag, tagLength, token, tokenBytes);
+          } else slot = findOwner(rules, tag, tagLength, host, hostSize);
+        }
+        if (slot == 0) {
+          if (isKeyTooLong()) break;
+          unknownKey = key;
+          unknownTag = tag;
+          unknownTagLength = tagLength;
+          unknownHost = host;
+          unknownHostLength = hostSize;
+          unknownToken = token;
+          unknownTokenLength = tokenBytes;
+          why = UNKNOWN_OWNER;
+          break;
+        }
+        if (key == TOKEN_KEY && formOf(slot) == AS_SENT) rememberToken(slot);
+      }
+      form = formOf(slot);
+      if (form == LEFT_ALONE) break;
+      source = sourceOf(slot);
+      sourceSize = sourceLengthOf(slot);
+      owner = perSource ? numberOf(slot) : appOf(slot);
+    }
+
+    // The record.
+    const text = at + RECORD_HEADER;
+    let o = text;
+    let hostAt: u32;
+    let sourceAt: u32;
+    let msgidAt: u32;
+    let lineBytes: u32 = stop - start;
+    if (!isOld && form == AS_SENT && hostSize != 0 && elementBytes == 0) {
+      hostAt = host - start;
+      sourceAt = tag - start;
+      copy(o, start, sourceAt);
+      o += sourceAt;
+      copy(o, source, sourceSize);
+      o += sourceSize;
+      const rest = tag + tagLength;
+      const restLength = stop - tail - rest;
+      copy(o, rest, restLength);
+      msgidAt = o + (msgid - rest) - text;
+      o += restLength;
+    } else {
+      if (isOld) {
+        copy(o, start, priorityEnd - start);
+        o += priorityEnd - start;
+        store<u16>(o, 0x2031);
+        copy(o + 2, time, timeLength);
+        o += 2 + timeLength;
+        store<u8>(o++, SPACE);
+      } else {
+        copy(o, start, host - start);
+        o += host - start;
+      }
+      hostAt = o - text;
+      const hostBytes = hostSize == 0 ? hostLength : hostSize;
+      copy(o, hostSize == 0 ? stampedHost : host, hostBytes);
+      o += hostBytes;
+      store<u8>(o++, SPACE);
+      sourceAt = o - text;
+      copy(o, source, sourceSize);
+      o += sourceSize;
+      store<u8>(o++, SPACE);
+      const dyno = o;
+      if (form == WITH_DYNO) {
+        const from = dynoOf(slot);
+        copy(o, tag + from, tagLength - from);
+        o += tagLength - from;
+      } else {
+        let hasPid = pidLength > 0;
+        if (form != AS_SENT) {
+          if (pidLength == 1 && load<u8>(pid) == DASH) hasPid = false;
+          if (pidLength == sourceSize && isEqual(pid, source, sourceSize)) hasPid = false;
+          if (form == WITH_PROGRAM) {
+            copy(o, tag, tagLength);
+            o += tagLength;
+            if (hasPid) store<u8>(o++, 0x2e);
+          }
+        }
+        if (hasPid) {
+          copy(o, pid, pidLength);
+          o += pidLength;
+        } else if (o == dyno) store<u8>(o++, DASH);
+        // Two words may make a token of one.
+        if (form == WITH_PROGRAM && o - dyno >= TOKEN_TEXT_BYTES_MIN && mayHoldToken(dyno, o)) break;
+        if (o - dyno > PROCID_BYTES_MAX) break;
+      }
+      store<u8>(o++, SPACE);
+      msgidAt = o - text;
+      if (msgidLength == 0 || (form == WITH_DYNO && msgidLength == tagLength && isEqual(msgid, tag, tagLength))) store<u8>(o++, DASH);
+      else {
+        copy(o, msgid, msgidLength);
+        o += msgidLength;
+      }
+      store<u8>(o++, SPACE);
+      if (dataLength == 0) store<u8>(o++, DASH);
+      else {
+        copy(o, data, dataLength);
+        o += dataLength;
+      }
+      store<u8>(o++, SPACE);
+      copy(o, message, messageLength);
+      o += messageLength;
+      if (form != AS_SENT) {
+        // The line that the JavaScript path writes has no host when none was sent, and still the element with the token.
+        lineBytes = o - text + tail;
+        if (hostSize == 0) lineBytes -= hostBytes - 1;
+        if (elementBytes != 0) lineBytes += dataLength == 0 ? elementBytes - 1 : elementBytes;
+      } else if (isOld) {
+        lineBytes = priorityEnd - start + 2 + timeLength + 1 + (hostSize == 0 ? 1 : hostSize) + 1;
+        lineBytes += tagLength + 1 + (pidLength == 0 ? 1 : pidLength) + 5 + messageLength + tail;
+      }
+    }
+    store<u32>(at, o - text);
+    store<u16>(at, hostAt, 4);
+    store<u16>(at, sourceAt, 6);
+    store<u16>(at, msgidAt, 8);
+    store<u16>(at, o - messageLength - text, 10);
+    if (count == 0 || owner != runOwner) {
+      run += RUN_BYTES;
+      runOwner = owner;
+      runLines = 0;
+      runBytes = 0;
+      store<u32>(run, slot == 0 ? NO_SLOT : numberOf(slot));
+    }
+    runLines++;
+    runBytes += lineBytes;
+    store<u32>(run, runLines, 4);
+    store<u32>(run, o, 8);
+    store<u32>(run, runBytes, 12);
     before = last;
     beforeOut = lastOut;
+    beforeLength = lastLength;
+    isBeforeStamped = isLastStamped;
+    isLastStamped = hostSize == 0 ? 1 : 0;
     last = frame;
     lastOut = at;
-    store<u32>(at, textLength);
-    store<u16>(at, hostStart - start, 4);
-    store<u16>(at, sourceStart - start, 6);
-    store<u16>(at, msgidStart - start - nameLength + sourceLength, 8);
-    store<u16>(at, messageStart - start - nameLength + sourceLength, 10);
-    at += RECORD_HEADER;
-    copy(at, start, sourceStart - start);
-    at += sourceStart - start;
-    copy(at, source, sourceLength);
-    at += sourceLength;
-    copy(at, rest, stop - rest);
-    at += stop - rest;
+    lastLength = lineBytes;
+    at = o;
     count++;
     i = next;
+    why = PARTIAL;
   }
   position = i;
   produced = at;
   lines = count;
+  runs = (run + RUN_BYTES - runsAt) / RUN_BYTES;
   lastFrame = last;
   lastRecord = lastOut;
+  lastBytes = lastLength;
   frameBefore = before;
   recordBefore = beforeOut;
+  bytesBefore = beforeLength;
+  lastStamped = isLastStamped;
+  stampedBefore = isBeforeStamped;
   return why;
+}
+
+/** Where the token is in the structured data at `start`, when they begin with the element that holds one; or 0. */
+function tokenOf(start: u32, limit: u32): u32 {
+  if (start + TOKEN_ELEMENT_BYTES >= limit) return 0;
+  // "[tailrac", "e@32473 ", and " token=" with a quote.
+  if (load<u64>(start) != 0x6361726c6961745b || load<u64>(start, 8) != 0x2033373432334065) return 0;
+  return load<u64>(start, 15) == 0x223d6e656b6f7420 ? start + TOKEN_ELEMENT_BYTES : 0;
+}
+
+/** Bytes of the token at `start`, which has to end with the element; or 0. */
+function skipToken(start: u32, limit: u32): u32 {
+  if (load<u16>(start) != 0x2e74) return 0;
+  let i = start + 2;
+  while (i < limit) {
+    const byte: u32 = load<u8>(i);
+    if (byte - 0x30 > 9 && (byte | 0x20) - 0x61 > 25 && byte != DASH && byte != 0x5f) break;
+    i++;
+  }
+  const length = i - start;
+  if (length < TOKEN_BYTES_MIN || length > TOKEN_BYTES_MAX || i + 2 > limit) return 0;
+  return load<u16>(i) == 0x5d22 ? length : 0;
 }
 
 /**
@@ -273,187 +625,3 @@ function hasNewline(start: u32, end: u32): bool {
   return false;
 }
 
-/** Where the timestamp starts, after `<PRI>1 `, or 0. */
-function skipPriority(start: u32, end: u32): u32 {
-  let i = start;
-  if (end - start < 8 || load<u8>(i) != 0x3c) return 0;
-  i++;
-  let priority: u32 = 0;
-  let digits = 0;
-  while (digits < 3) {
-    const digit: u32 = <u32>load<u8>(i) - 0x30;
-    if (digit > 9) break;
-    priority = priority * 10 + digit;
-    digits++;
-    i++;
-  }
-  if (digits == 0 || priority > 191 || load<u8>(i) != 0x3e) return 0;
-  if (digits > 1 && load<u8>(start, 1) == 0x30) return 0;
-  // "1 "
-  return load<u16>(i, 1) == 0x2031 ? i + 3 : 0;
-}
-
-/** Where HOSTNAME starts, after an RFC 3339 timestamp of at most 35 bytes, or 0. */
-function skipTime(start: u32, limit: u32): u32 {
-  if (start + 21 > limit) return 0;
-  // Lines of one day come one after the other: its ten bytes are checked once.
-  if (load<u64>(start) != goodDate || load<u16>(start, 8) != goodDay) {
-    if (!isDate(start)) return 0;
-    goodDate = load<u64>(start);
-    goodDay = load<u16>(start, 8);
-  }
-  if (load<u8>(start, 10) != 0x54) return 0;
-  if (load<u8>(start, 13) != 0x3a || load<u8>(start, 16) != 0x3a) return 0;
-  if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 59) return 0;
-  let i = start + 19;
-  if (load<u8>(i) == 0x2e) {
-    i++;
-    const from = i;
-    while (i < limit && isDigit(load<u8>(i))) i++;
-    if (i == from || i - from > 9) return 0;
-  }
-  const zone: u32 = load<u8>(i);
-  if (zone == 0x5a) i += 1;
-  else {
-    if (zone != 0x2b && zone != 0x2d) return 0;
-    if (pair(i + 1) > 23 || load<u8>(i, 3) != 0x3a || pair(i + 4) > 59) return 0;
-    i += 6;
-  }
-  return i < limit && i - start <= 35 && load<u8>(i) == SPACE ? i + 1 : 0;
-}
-
-/** Is it a date, `2012-12-10`, and one that may be right? */
-function isDate(start: u32): bool {
-  if (load<u8>(start, 4) != 0x2d || load<u8>(start, 7) != 0x2d) return false;
-  const century = pair(start);
-  const year = pair(start + 2);
-  const month = pair(start + 5);
-  const day = pair(start + 8);
-  if (century > 99 || year > 99 || month - 1 > 11 || day - 1 >= monthDays(century, year, month)) return false;
-  const date = century * 1_000_000 + year * 10_000 + month * 100 + day;
-  return date >= DATE_MIN && date <= dateMax;
-}
-
-/** Days of a month from 1 to 12. */
-function monthDays(century: u32, year: u32, month: u32): u32 {
-  if (month == 2) {
-    const isLeapYear = year == 0 ? (century & 3) == 0 : (year & 3) == 0;
-    return isLeapYear ? 29 : 28;
-  }
-  return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
-}
-
-/** The two digits at `i` as a number; over 99 when they are none. */
-function pair(i: u32): u32 {
-  const tens: u32 = <u32>load<u8>(i) - 0x30;
-  const ones: u32 = <u32>load<u8>(i, 1) - 0x30;
-  return tens <= 9 && ones <= 9 ? tens * 10 + ones : 1000;
-}
-
-function isDigit(byte: u32): bool {
-  return byte - 0x30 <= 9;
-}
-
-/** Where the field that starts at `start` ends: at a space or another byte that no field has, or at `limit`. */
-function skipField(start: u32, limit: u32): u32 {
-  for (let i = start; i < limit; i += 16) {
-    const bytes = v128.load(i);
-    // Compared as signed numbers, what is beyond ASCII is below `!` as well.
-    const odd = v128.or(i8x16.lt_s(bytes, i8x16.splat(0x21)), i8x16.eq(bytes, i8x16.splat(0x7f)));
-    const found = i8x16.bitmask(odd);
-    if (found != 0) {
-      const end: u32 = i + ctz<i32>(found);
-      return end < limit ? end : limit;
-    }
-  }
-  return limit;
-}
-
-/** Is the field there, of at most `max` bytes, and without a token? It is PRINTUSASCII already. */
-function isClean(start: u32, end: u32, max: u32): bool {
-  const length = end - start;
-  if (length == 0 || length > max) return false;
-  return length < TOKEN_TEXT_BYTES_MIN || !mayHoldToken(start, end);
-}
-
-/** Is there something in `[start, end)` that begins as a token does, `t.xxxxxxxx-`? */
-function mayHoldToken(start: u32, end: u32): bool {
-  for (let i = start; i < end; i += 16) {
-    const letters = i8x16.eq(v128.or(v128.load(i), i8x16.splat(0x20)), i8x16.splat(0x74));
-    let found = i8x16.bitmask(v128.and(letters, i8x16.eq(v128.load(i, 1), i8x16.splat(0x2e))));
-    for (; found != 0; found &= found - 1) {
-      const at: u32 = i + ctz<i32>(found);
-      if (at + TOKEN_TEXT_BYTES_MIN <= end && load<u8>(at, 10) == DASH) return true;
-    }
-  }
-  return false;
-}
-
-/** Where the message starts, after structured data and a space, or 0 when there is none or it can't be stored as it is. */
-function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
-  let i = sdStart;
-  if (i + 1 >= limit) return 0;
-  const byte: u32 = load<u8>(i);
-  if (byte == DASH) return load<u8>(i, 1) == SPACE ? i + 2 : 0;
-  if (byte != 0x5b) return 0;
-  while (i < limit && load<u8>(i) == 0x5b) {
-    i++;
-    const idStart = i;
-    while (i < limit && isNameByte(load<u8>(i))) i++;
-    // Without parameters it may as well be the message's first word.
-    if (i == idStart || i - idStart > NAME_BYTES_MAX || i >= limit || load<u8>(i) == 0x5d) return 0;
-    // "tailrace" at the front: it may be the element that holds the token.
-    if (load<u64>(idStart) == 0x656361726c696174) return 0;
-    while (i < limit && load<u8>(i) == SPACE) {
-      i++;
-      const nameStart = i;
-      while (i < limit && isNameByte(load<u8>(i))) i++;
-      if (i == nameStart || i - nameStart > NAME_BYTES_MAX || i + 1 >= limit || load<u8>(i) != 0x3d || load<u8>(i, 1) != 0x22) return 0;
-      i = skipValue(i + 2, limit) + 1;
-    }
-    if (i >= limit || load<u8>(i) != 0x5d) return 0;
-    i++;
-  }
-  if (i >= limit || i >= end || load<u8>(i) != SPACE || mayHoldToken(sdStart, i)) return 0;
-  return i + 1;
-}
-
-/** Where the value that starts at `start` ends: at a quote without a backslash before it; `limit` when it isn't ASCII up to there. */
-function skipValue(start: u32, limit: u32): u32 {
-  let i = start;
-  while (i < limit) {
-    const bytes = v128.load(i);
-    const marks = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
-    // The sign is the first bit of what is beyond ASCII, which has to be checked.
-    const found = i8x16.bitmask(v128.or(marks, bytes));
-    if (found == 0) {
-      i += 16;
-      continue;
-    }
-    i += ctz<i32>(found);
-    if (i >= limit) break;
-    const byte: u32 = load<u8>(i);
-    if (byte == 0x22) return i;
-    if (byte != 0x5c) break;
-    i += 2;
-  }
-  return limit;
-}
-
-function isNameByte(byte: u32): bool {
-  return byte > SPACE && byte < 0x7f && byte != 0x3d && byte != 0x5d && byte != 0x22;
-}
-
-/** Are `length` bytes the same? Eight at a time. */
-function isEqual(a: u32, b: u32, length: u32): bool {
-  let i: u32 = 0;
-  while (i + 8 <= length) {
-    if (load<u64>(a + i) != load<u64>(b + i)) return false;
-    i += 8;
-  }
-  while (i < length) {
-    if (load<u8>(a + i) != load<u8>(b + i)) return false;
-    i++;
-  }
-  return true;
-}

@@ -1,28 +1,64 @@
 /**
- * The WebAssembly fast path for common lines: the same results as those of `header.ts`, `batch-builder.ts` and `encode.ts`, several
- * times as fast. It leaves alone what it doesn't support; `test/logs/syslog/wasm-codec.test.ts` compares the two.
+ * The WebAssembly fast path for common lines: the same results as those of `framing.ts`, `header.ts`, `rfc3164.ts`, `batch-builder.ts`,
+ * `sources/rewrite-header.ts` and `encode.ts`, several times as fast. It leaves alone what it doesn't support;
+ * `test/logs/syslog/wasm-codec.test.ts` and `test/logs/sources/fast-path.unit.test.ts` compare the two.
  */
 
 import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm/wasm-module.ts';
+import { RECORD_HEADER } from '../batch.ts';
 import { framesInDoubt } from '../frame-boundary.ts';
+import { Framing } from '../framing.ts';
+import { rfc3164Minute } from '../rfc3164.ts';
 import { latestDate } from '../timestamp.ts';
 import { CODEC_WASM } from './wasm-codec-binary.ts';
 
 interface CodecExports extends WasmExports {
-  readonly dateMax: WebAssembly.Global;
+  readonly runs: WebAssembly.Global;
   readonly lastFrame: WebAssembly.Global;
   readonly lastRecord: WebAssembly.Global;
+  readonly lastBytes: WebAssembly.Global;
   readonly frameBefore: WebAssembly.Global;
   readonly recordBefore: WebAssembly.Global;
+  readonly bytesBefore: WebAssembly.Global;
+  readonly lastStamped: WebAssembly.Global;
+  readonly stampedBefore: WebAssembly.Global;
+  readonly unknownKey: WebAssembly.Global;
+  readonly unknownTag: WebAssembly.Global;
+  readonly unknownTagLength: WebAssembly.Global;
+  readonly unknownHost: WebAssembly.Global;
+  readonly unknownHostLength: WebAssembly.Global;
+  readonly unknownToken: WebAssembly.Global;
+  readonly unknownTokenLength: WebAssembly.Global;
+  readonly unknownMinute: WebAssembly.Global;
+  setUp(
+    source: number,
+    host: number,
+    fingerprints: number,
+    slots: number,
+    sources: number,
+    key: number,
+    times: number,
+    runs: number,
+    runsMax: number,
+  ): void;
+  setDateMax(date: number): void;
+  forgetMinutes(): void;
+  forgetOwners(): void;
+  nameSource(number: number, name: number, length: number): void;
+  rememberMinute(minute: number, text: number, isTime: number): void;
+  remember(form: number, app: number, source: number, dyno: number): number;
   take(
     from: number,
     end: number,
     out: number,
     outEnd: number,
-    token: number,
-    tokenLength: number,
-    source: number,
+    framing: number,
     sourceLength: number,
+    hostLength: number,
+    tokens: number,
+    names: number,
+    rules: number,
+    perSource: number,
   ): number;
   write(
     from: number,
@@ -37,33 +73,142 @@ interface CodecExports extends WasmExports {
 }
 
 const NAME_BYTES_MAX = 1_024;
+const SOURCE_BYTES_MAX = 64;
+const HOST_BYTES_MAX = 255;
 const INPUT_BYTES = 524_288;
+const TEXT_BYTES = 64;
+/** Of the cache of owners, of one source's name, of one key, of the times of minutes, of one run: see `wasm-*.as.ts`. */
+const SLOTS = 4_096 * 8;
+const FINGERPRINT_BYTES = 4;
+const SLOT_BYTES = 128;
+const SOURCE_ENTRY_BYTES = 80;
+/** Names of sources that are kept. */
+const SOURCES_MAX = 2_048;
+/** Apps whose numbers are kept. */
+const APPS_MAX = 65_536;
+const KEY_BYTES = 128;
+const TIMES_BYTES = 64 * 64;
+const RUN_BYTES = 16;
+const RUNS_MAX = 4_096;
+/** 102 pages: scripts/build-wasm.mjs. */
+const MEMORY_BYTES = 102 * 65_536;
 const {
-  token: TOKEN,
   source: SOURCE,
+  host: HOST,
+  key: KEY,
+  text: TEXT,
+  times: TIMES,
+  runs: RUNS,
   head: HEAD,
   input: INPUT,
+  fingerprints: FINGERPRINTS,
+  slots: SLOT_TABLE,
+  sources: SOURCE_TABLE,
   output: OUTPUT,
   outputEnd: OUTPUT_END,
-} = layOutRegions({
-  token: NAME_BYTES_MAX,
-  source: NAME_BYTES_MAX,
-  head: NAME_BYTES_MAX,
-  input: INPUT_BYTES,
-});
+} = layOutRegions(
+  {
+    source: SOURCE_BYTES_MAX,
+    host: HOST_BYTES_MAX,
+    key: KEY_BYTES,
+    text: TEXT_BYTES,
+    times: TIMES_BYTES,
+    runs: RUNS_MAX * RUN_BYTES,
+    head: NAME_BYTES_MAX,
+    input: INPUT_BYTES,
+    fingerprints: SLOTS * FINGERPRINT_BYTES,
+    slots: SLOTS * SLOT_BYTES,
+    sources: SOURCES_MAX * SOURCE_ENTRY_BYTES,
+  },
+  MEMORY_BYTES,
+);
 /** Bytes of a connection that are decoded in one call, and of the records made of them: less than a batch. */
 const WINDOW_BYTES = 131_072;
 const RECORDS_BYTES = 200_000;
-/** Results of `take`: the window ends in the middle of a frame; the next frame isn't supported; the output is full. */
+/** Results of `take`: the window ends in the middle of a frame; the output is full. 1: the next frame isn't supported. */
 const PARTIAL = 0;
-const UNSUPPORTED = 1;
 const FULL = 2;
+/** Whose the next line is isn't known, or which minute it is of. */
+const UNKNOWN_OWNER = 3;
+const UNKNOWN_TIME = 4;
+/** Of a run of lines that are all of the sink's owner. */
+const NO_SLOT = 0xffffffff;
+const MINUTE_MS = 60_000;
+/** `Oct 11 22:14` */
+const MINUTE_TEXT_BYTES = 12;
 
-const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM);
+const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM, MEMORY_BYTES);
+wasm.setUp(SOURCE, HOST, FINGERPRINTS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
+const runWords = new Uint32Array(memory.buffer, RUNS, (RUNS_MAX * RUN_BYTES) / 4);
 
-/** Gets the records of decoded lines: copy them before the next call. */
-export interface RecordSink {
-  addRecords(records: Uint8Array, count: number, lineBytes: number): void;
+/** What it depends on whose a line is. */
+export const OwnerKey = {
+  /** On the token in its APP-NAME, or tag. */
+  token: 1,
+  /** On its APP-NAME: the sender showed a wildcard token. */
+  name: 2,
+  /** On the token in its structured data; and what is written, on its APP-NAME. */
+  data: 3,
+  /** On its APP-NAME and HOSTNAME, and the sender's rules. */
+  rule: 4,
+} as const;
+export type OwnerKey = (typeof OwnerKey)[keyof typeof OwnerKey];
+
+/** How a line is stored besides with the source's name as APP-NAME: see `rewrite-header.ts`. */
+export const LineForm = {
+  asSent: 0,
+  /** The sender's APP-NAME goes in front of PROCID. */
+  withProgram: 1,
+  /** It is the source's name, or none. */
+  withoutProgram: 2,
+  /** It holds the name of the dyno. */
+  withDyno: 3,
+  /** Such lines are left alone. */
+  leftAlone: 4,
+} as const;
+export type LineForm = (typeof LineForm)[keyof typeof LineForm];
+
+/** Whose lines are: `LogSource` is one. */
+export interface LineOwner {
+  readonly app: string;
+  readonly sourceBytes: Uint8Array;
+}
+
+export interface KnownOwner<T extends LineOwner> {
+  readonly form: LineForm;
+  /** Undefined when lines are left alone. */
+  readonly owner: T | undefined;
+  /** Where in APP-NAME the dyno's name begins, with {@link LineForm.withDyno}. */
+  readonly dynoAt: number;
+}
+
+/**
+ * Numbers under which it is kept whose lines are, see {@link newScope}: another one is needed as soon as something else may be right.
+ * 0: nothing is known by such a key.
+ */
+export interface OwnerScopes {
+  /** Of tokens. */
+  readonly tokens: number;
+  /** Of names beside a wildcard token: all lines are looked for there. */
+  readonly names: number;
+  /** Of the rules that apply to the sender. Without one its lines need a token in APP-NAME. */
+  readonly rules: number;
+}
+
+/** Says whose lines are, and gets their records. */
+export interface FrameSink<T extends LineOwner> extends OwnerScopes {
+  /** Written as HOSTNAME where a line has none. */
+  readonly host: Uint8Array;
+  /** The owner of all lines; undefined: each is looked up. */
+  readonly owner: T | undefined;
+  /** Records are wanted source by source, rather than app by app. */
+  readonly perSource: boolean;
+  /** Whose lines with this key are; undefined when that can't be said now: the line is left alone. */
+  findOwner(key: OwnerKey, tag: string, host: string, token: string): KnownOwner<T> | undefined;
+  /** Records of an owner, or of several of one app, of which one is named: copy them. `lineBytes` is what the lines had, as they are counted. */
+  addRecords(records: Uint8Array, count: number, lineBytes: number, owner: T): void;
+  /** The last line, `[start, end)`, as it is stored, its host stamped or the sender's own: copy it. */
+  noteLast(bytes: Uint8Array, start: number, end: number, isStamped: boolean): void;
 }
 
 /** How {@link encodeFrames} writes a line. */
@@ -78,27 +223,44 @@ export interface FrameForm {
   readonly singleLine: boolean;
 }
 
+let lastScope = 0;
+
+/** A number that was never used. */
+export function newScope(): number {
+  return ++lastScope;
+}
+
 /** What the regions hold: the same bytes needn't be copied there again. */
 let loaded: Uint8Array | undefined;
 let loadedStart = 0;
 let loadedEnd = 0;
-let loadedToken: Uint8Array | undefined;
 let loadedSource: Uint8Array | undefined;
+let loadedHost: Uint8Array | undefined;
+/** The minute, since 1970, in which times of RFC 3164 were read: their year depends on it. */
+let minute = 0;
+/** By the slots of the cache. All of it from the beginning: with gaps it would be a slow one. */
+const owners = new Array<LineOwner | undefined>(SLOTS).fill(undefined);
+/** Numbers of apps and of sources' names, as they are in the cache. */
+const apps = new Map<string, number>();
+const sources = new Map<string, number>();
 
 /**
- * Decodes octet-counted frames from `bytes[pos, …)` as long as they are common lines with the given token (an empty one: with any
- * APP-NAME); returns where it stopped: at a frame that isn't supported, or isn't there in full.
+ * Decodes frames from `bytes[pos, …)` as long as they are common lines whose owner is known, or can be found; returns where it stopped:
+ * at a frame that isn't supported, or isn't there in full.
  */
-export function decodeFrames(
+export function decodeFrames<T extends LineOwner>(
   bytes: Uint8Array,
   pos: number,
-  token: Uint8Array,
-  source: Uint8Array,
-  sink: RecordSink,
+  framing: Framing,
+  sink: FrameSink<T>,
 ): number {
-  if (token.length > NAME_BYTES_MAX || source.length > NAME_BYTES_MAX) return pos;
-  loadNames(token, source);
-  wasm.dateMax.value = latestDate();
+  const { owner, host, tokens, names, rules } = sink;
+  const sourceLength = owner?.sourceBytes.length ?? 0;
+  if (sourceLength > SOURCE_BYTES_MAX || (owner && sourceLength === 0) || host.length > HOST_BYTES_MAX)
+    return pos;
+  prepare(owner?.sourceBytes, host);
+  const perSource = sink.perSource ? 1 : 0;
+  const frames = framing === Framing.datagrams ? Framing.counted : framing;
   for (;;) {
     if (loaded !== bytes || pos < loadedStart || pos >= loadedEnd) loadInput(bytes, pos);
     const shift = INPUT - loadedStart;
@@ -107,27 +269,31 @@ export function decodeFrames(
       loadedEnd + shift,
       OUTPUT,
       OUTPUT + RECORDS_BYTES,
-      TOKEN,
-      token.length,
-      SOURCE,
-      source.length,
+      frames,
+      sourceLength,
+      host.length,
+      tokens,
+      names,
+      rules,
+      perSource,
     );
+    const found = status === UNKNOWN_OWNER ? askForOwner(sink) : undefined;
+    const isLearned =
+      (found !== undefined && found.form !== LineForm.leftAlone) ||
+      (status === UNKNOWN_TIME && learnMinute());
     let reached = wasm.position.value - shift;
-    let count = wasm.lines.value;
-    if (count > 0) {
-      let end = wasm.produced.value;
-      const doubtful = countDoubtful(bytes, reached, status);
-      if (doubtful > 0) {
-        // The end of a frame may be wrong: see `framing.ts`, which takes it.
-        reached = (doubtful === 1 ? wasm.lastFrame : wasm.frameBefore).value - shift;
-        end = (doubtful === 1 ? wasm.lastRecord : wasm.recordBefore).value;
-        count -= doubtful;
-      }
-      if (count > 0) sink.addRecords(memory.subarray(OUTPUT, end), count, reached - pos);
+    if (wasm.lines.value > 0) {
+      const doubtful = framing === Framing.counted && !isLearned ? countDoubtful(bytes, reached, status) : 0;
+      // The end of a frame may be wrong: see `framing.ts`, which takes it.
+      if (doubtful > 0) reached = (doubtful === 1 ? wasm.lastFrame : wasm.frameBefore).value - shift;
+      deliver(sink, doubtful);
     }
+    if (found) remember(found);
     const moved = reached > pos;
     pos = reached;
-    if (status === UNSUPPORTED || (!moved && loadedStart === pos) || pos >= bytes.length) return pos;
+    if (isLearned) continue;
+    if (status !== PARTIAL && status !== FULL) return pos;
+    if ((!moved && loadedStart === pos) || pos >= bytes.length) return pos;
     if (status === FULL) continue;
     // The window ended within a frame: the next one starts there, unless these were the last bytes.
     if (loadedEnd === bytes.length) return pos;
@@ -141,6 +307,100 @@ function countDoubtful(bytes: Uint8Array, reached: number, status: number): numb
   // The window's end, or the output's, says nothing of the frame behind it: the next call does.
   if (status === FULL || (status === PARTIAL && loadedEnd < bytes.length)) return 1;
   return framesInDoubt(bytes, reached);
+}
+
+/** Gives the sink the records that were made, but for those of the last `doubtful` lines. */
+function deliver<T extends LineOwner>(sink: FrameSink<T>, doubtful: number): void {
+  let runs = wasm.runs.value;
+  let last = doubtful === 0 ? wasm.lastRecord.value : doubtful === 1 ? wasm.recordBefore.value : -1;
+  for (let left = 0; left < doubtful && runs > 0; left++) {
+    const run = (runs - 1) * 4;
+    runWords[run + 2] = (left === 0 ? wasm.lastRecord : wasm.recordBefore).value;
+    runWords[run + 3] -= (left === 0 ? wasm.lastBytes : wasm.bytesBefore).value;
+    if (--runWords[run + 1] === 0) runs--;
+  }
+  if (runs === 0) return;
+  let from = OUTPUT;
+  for (let run = 0; run < runs * 4; run += 4) {
+    const end = runWords[run + 2];
+    if (last === -1 && run === (runs - 1) * 4) last = lastRecordOf(from, runWords[run + 1]);
+    const slot = runWords[run];
+    const owner = slot === NO_SLOT ? sink.owner! : (owners[slot] as T);
+    sink.addRecords(memory.subarray(from, end), runWords[run + 1], runWords[run + 3], owner);
+    from = end;
+  }
+  const text = last + RECORD_HEADER;
+  const isStamped = (doubtful === 0 ? wasm.lastStamped : wasm.stampedBefore).value === 1;
+  sink.noteLast(memory, text, text + lengthAt(last), isStamped && doubtful < 2);
+}
+
+/** Where the last of `count` records from `at` on begins. */
+function lastRecordOf(at: number, count: number): number {
+  let record = at;
+  for (let left = count; left > 1; left--) record += RECORD_HEADER + lengthAt(record);
+  return record;
+}
+
+function lengthAt(record: number): number {
+  return memory[record] | (memory[record + 1] << 8) | (memory[record + 2] << 16);
+}
+
+function askForOwner<T extends LineOwner>(sink: FrameSink<T>): KnownOwner<T> | undefined {
+  return sink.findOwner(
+    wasm.unknownKey.value as OwnerKey,
+    readText(wasm.unknownTag.value, wasm.unknownTagLength.value),
+    readText(wasm.unknownHost.value, wasm.unknownHostLength.value),
+    readText(wasm.unknownToken.value, wasm.unknownTokenLength.value),
+  );
+}
+
+/** Keeps whose the lines are with the key that `take` stopped at. */
+function remember({ form, owner, dynoAt }: KnownOwner<LineOwner>): void {
+  const isKept = owner !== undefined && owner.sourceBytes.length <= SOURCE_BYTES_MAX;
+  // What is under a number would be something else.
+  if (apps.size === APPS_MAX || sources.size === SOURCES_MAX) {
+    apps.clear();
+    sources.clear();
+    wasm.forgetOwners();
+  }
+  const slot = isKept
+    ? wasm.remember(form, numberOfApp(owner.app), numberOfSource(owner.sourceBytes), dynoAt)
+    : wasm.remember(LineForm.leftAlone, 0, 0, 0);
+  owners[slot] = owner;
+}
+
+function numberOfApp(app: string): number {
+  let number = apps.get(app);
+  if (number === undefined) {
+    number = apps.size;
+    apps.set(app, number);
+  }
+  return number;
+}
+
+function numberOfSource(name: Uint8Array): number {
+  const text = Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+  let number = sources.get(text);
+  if (number === undefined) {
+    number = sources.size;
+    sources.set(text, number);
+    memory.set(name, TEXT);
+    wasm.nameSource(number, TEXT, name.length);
+  }
+  return number;
+}
+
+/** Learns the minute that `take` stopped at; false when lines of it are left alone. */
+function learnMinute(): boolean {
+  const at = wasm.unknownMinute.value;
+  const text = rfc3164Minute(readText(at, MINUTE_TEXT_BYTES), Date.now());
+  if (text) memory.set(Buffer.from(text, 'latin1'), TEXT);
+  wasm.rememberMinute(at, TEXT, text ? 1 : 0);
+  return text !== undefined;
+}
+
+function readText(at: number, length: number): string {
+  return Buffer.from(memory.buffer, at, length).toString('latin1');
 }
 
 /**
@@ -177,15 +437,21 @@ export function encodeFrames(
   return at + written - OUTPUT;
 }
 
-function loadNames(token: Uint8Array, source: Uint8Array): void {
-  if (token !== loadedToken) {
-    memory.set(token, TOKEN);
-    loadedToken = token;
-  }
-  if (source !== loadedSource) {
+function prepare(source: Uint8Array | undefined, host: Uint8Array): void {
+  if (source && source !== loadedSource) {
     memory.set(source, SOURCE);
     loadedSource = source;
   }
+  if (host !== loadedHost) {
+    memory.set(host, HOST);
+    loadedHost = host;
+  }
+  const now = Date.now();
+  wasm.setDateMax(latestDate(now));
+  const current = Math.floor(now / MINUTE_MS);
+  if (current === minute) return;
+  minute = current;
+  wasm.forgetMinutes();
 }
 
 function loadInput(bytes: Uint8Array, pos: number): void {

@@ -20,20 +20,21 @@ export interface ServiceRequestOptions {
   readonly signal?: AbortSignal;
 }
 
-/** @param body is sent as JSON. @throws ServiceError, or what `signal` was aborted with */
+/** @param body is sent as JSON, or as it is. @throws ServiceError, or what `signal` was aborted with */
 export async function requestService(
   path: string,
   method = 'GET',
   body?: object,
   { headers, signal }: ServiceRequestOptions = {},
 ): Promise<Response> {
-  const type = body && { 'content-type': 'application/json' };
+  const isBytes = body instanceof Blob;
+  const type = body && { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' };
   let response: Response;
   try {
     response = await fetch(path, {
       method,
       headers: { ...type, ...headers },
-      body: body && JSON.stringify(body),
+      body: isBytes ? body : body && JSON.stringify(body),
       signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch {

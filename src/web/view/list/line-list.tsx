@@ -3,15 +3,17 @@ import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/
 import type { Line } from '../../stream/line.ts';
 import { formatCount, localDayNumber, type TimeZone } from '../../text/format.ts';
 import { searchTerms } from '../../text/search-terms.ts';
+import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
+import { copyRows } from './copy-rows.ts';
 import type { LineFeed, LineListHost } from './list-host.ts';
 import { RowCache } from './row-cache.tsx';
 import { measureRows } from './row-metrics.ts';
 import { type RowRange, VirtualScroller } from './virtual-scroller.ts';
 
-const NO_COLUMNS: readonly string[] = [];
 /** So many lines are looked back over for one with a time. */
 const UNREADABLE_TIMES_MAX = 100;
+const NO_COLUMNS: readonly string[] = [];
 
 export interface LineListProps {
   readonly page: LineListHost;
@@ -28,9 +30,10 @@ export function LineList({ page, logView, empty }: LineListProps) {
   const scroller = useRef<VirtualScroller | undefined>(undefined);
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const wrap = page.preferences.wrap.value;
-  const columns = page.columns?.value ?? NO_COLUMNS;
   const zone = page.preferences.zone?.value ?? 'local';
+  const columns = page.columns?.value ?? NO_COLUMNS;
   const expanded = page.expanded.value;
+  const unfolded = page.unfolded?.value;
   const selected = page.selectedPosition.value;
   void logView.version.value;
   void logView.following.value;
@@ -44,17 +47,20 @@ export function LineList({ page, logView, empty }: LineListProps) {
   useLayoutEffect(() => {
     if (!box.current) return undefined;
     const element = box.current;
-    const virtualScroller = new VirtualScroller(element, logView, measureRows(element, wrap), () =>
-      redraw(undefined),
+    const virtualScroller = new VirtualScroller(
+      element,
+      logView,
+      measureRows(element, wrap, columns.length),
+      () => redraw(undefined),
     );
     scroller.current = virtualScroller;
     const observer = new ResizeObserver(() => {
-      virtualScroller.layout.setMetrics(measureRows(element, wrap), logView.window.lines);
+      virtualScroller.layout.setMetrics(measureRows(element, wrap, columns.length), logView.window.lines);
       redraw(undefined);
     });
     observer.observe(element);
     return () => observer.disconnect();
-  }, [logView, wrap]);
+  }, [logView, wrap, columns]);
 
   useLayoutEffect(() => {
     if (!scroller.current || !canvas.current || !rows.current) return;
@@ -69,10 +75,12 @@ export function LineList({ page, logView, empty }: LineListProps) {
 
   return (
     <>
+      {columns.length > 0 && <ColumnHeads columns={columns} page={page} />}
       <div
         ref={box}
         class="lines"
         data-wrap={wrap}
+        style={{ '--columns': columns.length }}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by the keyboard
         tabIndex={0}
         role="log"
@@ -84,6 +92,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
         onTouchEnd={() => setPointerDown(scroller.current, false)}
         onTouchCancel={() => setPointerDown(scroller.current, false)}
         onClick={(event) => onListClick(event, page, lines)}
+        onCopy={(event) => copyRows(event, event.currentTarget, lines)}
         onKeyDown={(event) => {
           if (['PageUp', 'ArrowUp', 'Home'].includes(event.key)) scroller.current?.onScrollIntent(true);
         }}
@@ -98,9 +107,10 @@ export function LineList({ page, logView, empty }: LineListProps) {
                 isNewDay: isNewDay(lines, range.from + i, zone),
                 isSelected: line.at === selected,
                 isExpanded: expanded.has(line.at),
+                isUnfolded: unfolded?.has(line.at) ?? false,
                 wrap,
-                columns,
                 zone,
+                columns,
               })),
             )}
           </div>
@@ -110,6 +120,26 @@ export function LineList({ page, logView, empty }: LineListProps) {
       {(logView.loading.value === 'all' || page.isOpening?.value) && <p class="loading">reading …</p>}
       <ResumeButton page={page} logView={logView} />
     </>
+  );
+}
+
+/** The names of the columns, each with a button that takes it away. */
+function ColumnHeads({ columns, page }: { columns: readonly string[]; page: LineListHost }) {
+  return (
+    <div class="line column-heads" style={{ '--columns': columns.length }}>
+      {columns.map((key) => (
+        <span key={key} class="column-cell" title={visibleText(key)}>
+          <b>{visibleText(key)}</b>
+          <button
+            type="button"
+            aria-label={`Remove the column ${visibleText(key)}`}
+            onClick={() => page.toggleColumn?.(key)}
+          >
+            <Icon name="close" />
+          </button>
+        </span>
+      ))}
+    </div>
   );
 }
 
@@ -156,6 +186,7 @@ function onListClick(event: MouseEvent, page: LineListHost, lines: readonly Line
   const line = lines.find((one) => one.at === at);
   if (!line) return;
   if (target.closest('.origin')) page.showOnlyOrigin(line);
+  else if (target.closest('.unfold-button')) page.toggleUnfolded?.(at);
   else if (target.closest('.expand-button')) {
     page.selectLine(at);
     page.toggleExpanded(at);

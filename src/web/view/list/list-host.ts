@@ -30,8 +30,6 @@ export interface LineFeed {
 
 /** The page around a list. Lines are named by {@link Line.at}. */
 export interface LineListHost {
-  /** Fields that have columns of their own. */
-  readonly columns?: ReadonlySignal<readonly string[]>;
   readonly preferences: {
     readonly wrap: ReadonlySignal<boolean>;
     /** In which times are shown; local time when it is left out. */
@@ -42,16 +40,26 @@ export interface LineListHost {
   /** The selected line; 0 for none. */
   readonly selectedPosition: ReadonlySignal<number>;
   readonly expanded: ReadonlySignal<ReadonlySet<number>>;
+  /** Lines of many rows that are shown to their end. */
+  readonly unfolded?: ReadonlySignal<ReadonlySet<number>>;
   /** Are there lines that aren't shown? */
   readonly hasHiddenLines: boolean;
   /** Somebody has clicked on the list: true when that did something to the page around it, and isn't for a line. */
   onListClick(): boolean;
   selectLine(at: number): void;
   toggleExpanded(at: number): void;
+  toggleUnfolded?(at: number): void;
   follow(): Promise<void>;
   /** Shows the lines of a line's sender alone. */
   showOnlyOrigin(line: Line): void;
   searchFor(q: string): void;
+  /** What is searched for; '' when it is left out. */
+  readonly currentSearch?: string;
+  /** The address of a search, for links. */
+  searchAddress?(q: string): string;
+  /** Names of fields that are shown beside the text. */
+  readonly columns?: ReadonlySignal<readonly string[]>;
+  toggleColumn?(key: string): void;
   showInContext(line: Line): Promise<void>;
   linkTo(line: Line): string;
   copyToClipboard(text: string, label: string): Promise<void>;

@@ -13,7 +13,11 @@ import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
 import { LineDetails } from '../line-details.tsx';
 import type { LineListHost } from './list-host.ts';
+import { FOLDED_ROWS } from './row-layout.ts';
 import { StyledText } from './styled-text.tsx';
+
+/** Shorter texts have no more rows, however narrow the list. */
+const FOLDED_LENGTH_MIN = 50;
 
 export interface RowProps {
   readonly line: Line;
@@ -23,16 +27,18 @@ export interface RowProps {
   readonly isNewDay: boolean;
   readonly isSelected: boolean;
   readonly isExpanded: boolean;
+  /** Is it shown to its end, however many rows that are? */
+  readonly isUnfolded: boolean;
   readonly wrap: boolean;
-  /** Fields whose values stand before the message. */
-  readonly columns?: readonly string[];
   /** In which its time is shown. */
   readonly zone: TimeZone;
+  /** Names of fields whose values stand before the text. */
+  readonly columns: readonly string[];
 }
 
 /** One line. Its clicks are handled by the list. */
 export function Row(props: RowProps) {
-  const { line, page, terms, isNewDay, isSelected, isExpanded, wrap, columns = [], zone } = props;
+  const { line, page, terms, isNewDay, isSelected, isExpanded, isUnfolded, wrap, zone, columns } = props;
   const { text, fields } = parseMessage(line);
   const spans = messageSpans(line, terms);
   const more = wrap ? 0 : countNewlines(text);
@@ -45,8 +51,9 @@ export function Row(props: RowProps) {
       data-at={line.at}
       data-selected={isSelected}
       data-expanded={isExpanded}
+      data-unfolded={isUnfolded}
     >
-      {isNewDay && <h3 class="day">{formatDate(line.ms, zone)}</h3>}
+      {isNewDay && <h2 class="day">{formatDate(line.ms, zone)}</h2>}
       <div class="line">
         <button
           type="button"
@@ -63,26 +70,36 @@ export function Row(props: RowProps) {
           <i>{formatMilliseconds(line.ms)}</i>
         </time>
         <button type="button" class="origin" tabIndex={-1} title={`Show only ${source}[${dyno}]`}>
-          {line.streamName && <i class="stream-name">{visibleText(line.streamName)} </i>}
           {source !== 'app' && <i>{source}/</i>}
           {dyno}
         </button>
-        {columns.length > 0 && (
-          <span class="columns">
-            {columns.map((name) => (
-              <span key={name}>{visibleText(fieldValue(line, name) ?? '')}</span>
-            ))}
-          </span>
-        )}
+        {columns.map((key) => {
+          const value = visibleText(fieldValue(line, key) ?? '');
+          return (
+            <span key={key} class="column-cell" data-key={value && visibleText(key)} title={value}>
+              {value}
+            </span>
+          );
+        })}
         <span class="text">
           <StyledText spans={spans} />
           {more > 0 && <span class="more">{`+${formatCount(more, 'line')}`}</span>}
           {hidden > 0 && <span class="more">{`+${formatCount(hidden, 'character')}`}</span>}
         </span>
+        {wrap && mayBeFolded(text) && (
+          <button type="button" class="unfold-button" tabIndex={-1} aria-expanded={isUnfolded}>
+            {isUnfolded ? 'less' : 'more'}
+          </button>
+        )}
       </div>
       {isExpanded && <LineDetails line={line} page={page} />}
     </div>
   );
+}
+
+/** Can it have more rows than {@link FOLDED_ROWS}? Where it has, the list finds out. */
+function mayBeFolded(text: string): boolean {
+  return text.length > FOLDED_LENGTH_MIN || countNewlines(text) >= FOLDED_ROWS;
 }
 
 function countNewlines(text: string): number {

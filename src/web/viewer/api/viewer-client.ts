@@ -14,10 +14,15 @@ export class ViewerClient {
   }
 
   /** Changes something; undefined when the answer has no body. @throws ServiceError */
-  async change<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<T> {
+  async change<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<T> {
     const response = await this.request(path, method, body);
     const text = await response.text();
     return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** Sends a piece of a file. @throws ServiceError */
+  async sendBytes(path: string, bytes: Blob): Promise<void> {
+    await this.request(path, 'PUT', bytes);
   }
 
   private async request(path: string, method: string, body?: object, abort?: AbortSignal): Promise<Response> {

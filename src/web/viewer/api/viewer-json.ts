@@ -80,7 +80,9 @@ export interface ValuesJson {
 export interface SavedSearchJson {
   readonly id: string;
   readonly name: string;
-  readonly group?: string | null;
+  readonly group: string | null;
+  /** Instead of all of the group's. */
+  readonly streams: readonly string[] | null;
   readonly q: string;
 }
 
@@ -111,4 +113,93 @@ export interface KeyJson {
   readonly created_by: string;
   /** In the answer that made it alone. */
   readonly key?: string;
+}
+
+export type ConditionJson =
+  | { readonly kind: 'at-least'; readonly count: number; readonly minutes: number; readonly text?: string }
+  | { readonly kind: 'none'; readonly minutes: number; readonly text?: string }
+  | {
+      readonly kind: 'new-pattern';
+      readonly days: number;
+      readonly learn_minutes?: number;
+      readonly text?: string;
+    };
+
+/** Addresses of webhooks are secrets: they are shown shortened, and stay when they are sent back like that. */
+export type DestinationJson =
+  | { readonly id?: string; readonly kind: 'webhook'; readonly form: string; readonly url: string }
+  | { readonly id?: string; readonly kind: 'pagerduty'; readonly routing_key: string }
+  | { readonly id?: string; readonly kind: 'email'; readonly to: readonly string[] };
+
+export interface AlertJson {
+  readonly id: string;
+  readonly name: string;
+  /** The id of the saved search. */
+  readonly search: string;
+  readonly condition: ConditionJson;
+  readonly group_by: string | null;
+  readonly cooldown_minutes: number;
+  readonly notify_resolved: boolean;
+  readonly enabled: boolean;
+  readonly muted_until: string | null;
+  readonly destinations: readonly DestinationJson[];
+}
+
+export interface DeliveryJson {
+  readonly destination: string;
+  readonly state: 'waiting' | 'sent' | 'failed';
+  readonly error?: string;
+}
+
+export interface AlertEventJson {
+  readonly id: string;
+  readonly kind: 'fired' | 'resolved' | 'test';
+  readonly title: string;
+  readonly summary: string;
+  readonly alert: { readonly id: string; readonly name: string };
+  readonly search: {
+    readonly id: string;
+    readonly name: string;
+    readonly q: string;
+    readonly group: string | null;
+  };
+  readonly from: string;
+  readonly to: string;
+  readonly muted: boolean;
+  readonly lines: readonly {
+    readonly stream: string;
+    readonly stream_name: string;
+    readonly position: string;
+    readonly timestamp: string;
+    readonly program: string;
+    readonly message: string;
+  }[];
+  readonly deliveries: readonly DeliveryJson[];
+}
+
+export interface ArchivedFileJson {
+  readonly name: string;
+  readonly format: string;
+  readonly bytes: number;
+  readonly group: { readonly id: string; readonly name: string } | null;
+  readonly lines: number | null;
+  readonly firstAt: string | null;
+  readonly lastAt: string | null;
+  readonly streams: readonly { readonly id: string; readonly name: string }[];
+}
+
+export interface ArchivesJson {
+  /** Where they are; null: nothing is archived. */
+  readonly archive: string | null;
+  readonly trouble?: string;
+  readonly problems?: readonly string[];
+  readonly lastArchivedAt?: string;
+  readonly files: readonly ArchivedFileJson[];
+}
+
+export interface RetentionJson {
+  /** A duration such as `30d`, and bytes on disk; null where it is the viewer's own setting that holds. */
+  readonly keep: string | null;
+  readonly bytes: number | null;
+  readonly effective: { readonly keep: string | null; readonly bytes: number | null };
 }

@@ -171,7 +171,6 @@ export class ViewerFeed implements LineFeed {
 
   private showLine(key: string): Promise<number | undefined> {
     return this.withLoading('all', async () => {
-      this.pause();
       const { stream = '', position = '' } = parseLineKey(key) ?? {};
       const path = `api/streams/${encodeURIComponent(stream)}/lines/${position}/context`;
       const context = (around: number): Promise<ViewerLine[]> =>
@@ -186,6 +185,7 @@ export class ViewerFeed implements LineFeed {
         await this.readNewest();
         return undefined;
       }
+      this.pause();
       await this.readAround(line.ms);
       if (this.placeOf(key) === undefined) {
         const lines = await context(CONTEXT_LINES);

@@ -50,7 +50,7 @@ function SavedSearches({ page }: { page: ViewerPage }) {
                 type="button"
                 class="saved-search-name"
                 title={visibleText(one.q)}
-                onClick={() => void page.changeSelection({ q: one.q, group: one.group ?? '', stream: '' })}
+                onClick={() => void page.openSavedSearch(one)}
               >
                 <b>{visibleText(one.name)}</b>
                 <code>{visibleText(one.q)}</code>

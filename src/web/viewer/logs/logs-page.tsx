@@ -1,10 +1,9 @@
 import { formatCount, formatDate, formatTimeOfDay } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
-import { Icon, Logo } from '../../view/icon.tsx';
+import { Logo } from '../../view/icon.tsx';
 import { LineList } from '../../view/list/line-list.tsx';
 import type { ViewerFeed } from '../lines/viewer-feed.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { toggleColumn } from './column-preference.ts';
 import { CountsChart } from './counts-chart.tsx';
 import { FieldsPanel } from './fields-panel.tsx';
 import { GroupTable } from './group-table.tsx';
@@ -28,22 +27,17 @@ export function LogsPage({ page }: { page: ViewerPage }) {
           <FeedBanner page={page} feed={feed} />
           {by !== '' ? (
             <GroupTable page={page} field={by} />
+          ) : feed ? (
+            <div class="list-box">
+              <LineList
+                key={feed}
+                page={page}
+                logView={feed}
+                empty={<NothingFound page={page} feed={feed} />}
+              />
+            </div>
           ) : (
-            <>
-              <ColumnHeads page={page} />
-              {feed ? (
-                <div class="list-box">
-                  <LineList
-                    key={feed}
-                    page={page}
-                    logView={feed}
-                    empty={<NothingFound page={page} feed={feed} />}
-                  />
-                </div>
-              ) : (
-                <NoStreams page={page} />
-              )}
-            </>
+            <NoStreams page={page} />
           )}
         </section>
         {page.preferences.panel.value && <FieldsPanel page={page} />}
@@ -76,32 +70,6 @@ function FeedBanner({ page, feed }: { page: ViewerPage; feed: ViewerFeed | undef
       >
         Try now
       </button>
-    </div>
-  );
-}
-
-/** What the columns are, when fields have some of their own. */
-function ColumnHeads({ page }: { page: ViewerPage }) {
-  const columns = page.columns.value;
-  if (columns.length === 0) return null;
-  return (
-    <div class="column-heads line">
-      <span />
-      <span>time</span>
-      <span>from</span>
-      <span class="columns">
-        {columns.map((name) => (
-          <button
-            key={name}
-            type="button"
-            title={`Take the column ${visibleText(name)} away`}
-            onClick={() => toggleColumn(page.columns, name)}
-          >
-            {visibleText(name)} <Icon name="close" />
-          </button>
-        ))}
-      </span>
-      <span>message</span>
     </div>
   );
 }

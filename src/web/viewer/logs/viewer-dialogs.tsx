@@ -3,7 +3,9 @@ import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';
+import type { SavedSearchJson } from '../api/viewer-json.ts';
 import type { ViewerLine } from '../lines/viewer-line.ts';
+import { PasswordDialog } from '../session/password-dialog.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
 import { linesAsText } from './line-text.ts';
 import { TimeRangeDialog } from './time-range.tsx';
@@ -65,6 +67,8 @@ export function ViewerDialogs({ page }: { page: ViewerPage }) {
       return <SaveSearchDialog page={page} />;
     case 'download':
       return <DownloadDialog page={page} />;
+    case 'password':
+      return <PasswordDialog page={page} />;
     default:
       return null;
   }
@@ -107,21 +111,27 @@ function GrammarHelp({ page }: { page: ViewerPage }) {
 
 function SaveSearchDialog({ page }: { page: ViewerPage }) {
   const name = useRef<HTMLInputElement>(null);
-  const { q, group } = page.selection;
+  const withAlert = useRef<HTMLInputElement>(null);
+  const { q, group, stream } = page.selection;
   const [error, setError] = useState('');
   const close = (): void => {
     page.overlay.value = '';
   };
   const save = async (): Promise<void> => {
+    const ofStream = page.streams().find(({ id }) => id === stream);
     try {
-      await page.client.change('POST', 'api/searches', {
+      const { id } = await page.client.change<SavedSearchJson>('POST', 'api/searches', {
         name: name.current?.value.trim(),
         q,
-        ...(group && { group }),
+        ...(ofStream ? { group: ofStream.group, streams: [stream] } : group && { group }),
       });
+      const wantsAlert = withAlert.current?.checked;
       close();
       page.showNotice('Search saved');
       await page.loadSavedSearches();
+      if (!wantsAlert) return;
+      page.newAlertOn.value = id;
+      await page.goTo('alerts');
     } catch (failure) {
       setError(failure instanceof Error ? failure.message : String(failure));
     }
@@ -139,6 +149,10 @@ function SaveSearchDialog({ page }: { page: ViewerPage }) {
         <label>
           <span>Name</span>
           <input ref={name} name="name" autocomplete="off" required maxLength={100} />
+        </label>
+        <label class="check">
+          <input ref={withAlert} type="checkbox" name="alert" />
+          <span>Tell me when it finds something</span>
         </label>
         {error && (
           <p class="error-text" role="alert">

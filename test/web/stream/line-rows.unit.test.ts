@@ -2,12 +2,12 @@
 import fc from 'fast-check';
 import type { ComponentChild, VNode } from 'preact';
 import { describe, expect, it } from 'vitest';
-import { type LineJson, parseLine } from '../../src/web/stream/line.ts';
-import { propertyRuns } from '../support/properties/property-runs.ts';
-import { anyTimestamp } from '../support/senders/odd-fields.ts';
+import { type LineJson, parseLine } from '../../../src/web/stream/line.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
+import { anyTimestamp } from '../../support/senders/odd-fields.ts';
 
 /** Not known to the compiler here: what it imports needs the browser's types. */
-const ROW_MODULE: string = '../../src/web/view/list/row.tsx';
+const ROW_MODULE: string = '../../../src/web/view/list/row.tsx';
 const { Row }: { Row: (props: object) => ComponentChild } = await import(ROW_MODULE);
 
 const LINE: LineJson = {
@@ -51,6 +51,8 @@ const row = (changed: Partial<LineJson>, isNewDay = true): string[] =>
       isNewDay,
       isSelected: true,
       isExpanded: true,
+      isUnfolded: false,
+      columns: ['k', '__proto__'],
       wrap: false,
     }),
   );

@@ -1,9 +1,9 @@
 /** Partners on two servers that share a Redis. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PartnerService } from '../../../support/partner-service.ts';
-import { hasRedis, RedisServer } from '../../../support/redis/redis-server.ts';
-import { type Server, startServer } from '../../../support/server.ts';
-import { until } from '../../../support/until.ts';
+import { PartnerService } from '../../../../support/partner-service.ts';
+import { hasRedis, RedisServer } from '../../../../support/redis/redis-server.ts';
+import { type Server, startServer } from '../../../../support/server.ts';
+import { until } from '../../../../support/until.ts';
 
 interface Addon {
   readonly id: string;

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Line, parseLine } from '../../src/web/stream/line.ts';
-import { LineWindow } from '../../src/web/stream/line-window.ts';
-import { withoutUrlSecrets } from '../../src/web/text/format.ts';
-import { RowHeights } from '../../src/web/view/list/row-heights.ts';
-import { RowLayout } from '../../src/web/view/list/row-layout.ts';
-import { formatViewLocation, parseViewLocation, showSameLines } from '../../src/web/view-location.ts';
-import { propertyRuns } from '../support/properties/property-runs.ts';
+import { type Line, parseLine } from '../../../src/web/stream/line.ts';
+import { LineWindow } from '../../../src/web/stream/line-window.ts';
+import { withoutUrlSecrets } from '../../../src/web/text/format.ts';
+import { RowHeights } from '../../../src/web/view/list/row-heights.ts';
+import { RowLayout } from '../../../src/web/view/list/row-layout.ts';
+import { formatViewLocation, parseViewLocation, showSameLines } from '../../../src/web/view-location.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 function line(at: number, fields: Partial<Line> = {}): Line {
   const read = parseLine({

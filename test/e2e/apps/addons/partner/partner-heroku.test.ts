@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HerokuCliApp } from '../../../support/heroku/heroku-cli-app.ts';
-import { PartnerService } from '../../../support/partner-service.ts';
-import { runTailrace } from '../../../support/program.ts';
-import { until } from '../../../support/until.ts';
-import { launchBrowser, noBrowser } from '../../../web/browser-tab.ts';
+import { HerokuCliApp } from '../../../../support/heroku/heroku-cli-app.ts';
+import { PartnerService } from '../../../../support/partner-service.ts';
+import { runTailrace } from '../../../../support/program.ts';
+import { until } from '../../../../support/until.ts';
+import { launchBrowser, noBrowser } from '../../../../web/browser-tab.ts';
 
 const shop = new HerokuCliApp(25_600);
 const { run: h } = shop;

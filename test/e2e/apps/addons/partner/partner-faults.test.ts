@@ -1,15 +1,19 @@
 /** A partner that answers wrongly, late, twice or never, and servers that die meanwhile: no half-made add-on, and what to do is said. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type PartnerRequest, PartnerService, type PlannedAnswer } from '../../../support/partner-service.ts';
-import { runTailrace } from '../../../support/program.ts';
+import {
+  type PartnerRequest,
+  PartnerService,
+  type PlannedAnswer,
+} from '../../../../support/partner-service.ts';
+import { runTailrace } from '../../../../support/program.ts';
 import {
   type App,
   dataFolderForTest,
   type Server,
   startServer,
   startServerForTest,
-} from '../../../support/server.ts';
-import { until } from '../../../support/until.ts';
+} from '../../../../support/server.ts';
+import { until } from '../../../../support/until.ts';
 
 interface Addon {
   readonly id: string;

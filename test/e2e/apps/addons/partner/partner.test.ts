@@ -1,9 +1,9 @@
 /** A partner's service from its registration to the end of its add-ons, with a partner that checks every request. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PartnerService } from '../../../support/partner-service.ts';
-import { HttpReceiver } from '../../../support/receivers/receivers.ts';
-import { type App, type Drain, type Server, startServer } from '../../../support/server.ts';
-import { until } from '../../../support/until.ts';
+import { PartnerService } from '../../../../support/partner-service.ts';
+import { HttpReceiver } from '../../../../support/receivers/receivers.ts';
+import { type App, type Drain, type Server, startServer } from '../../../../support/server.ts';
+import { until } from '../../../../support/until.ts';
 
 interface Addon {
   readonly id: string;
