@@ -135,7 +135,8 @@ describe.skipIf(missingFakeClock() || missing('gzip', 'cut'))('a viewer with an 
     const listing = await api<Listing>('archives');
     expect(listing.problems).toEqual([]);
     expect(listing.trouble).toBeUndefined();
-    expect(listing.archive).toBe(join(folder, 'archive'));
+    const status = await api<{ archive: { archive: string; removed: object; trouble?: string } }>('status');
+    expect(status.archive).toMatchObject({ archive: join(folder, 'archive'), removed: { byBytes: 0 } });
     expect(listing.files.reduce((sum, { lines }) => sum + lines, 0)).toBe(sent);
   });
 
