@@ -16,12 +16,16 @@ const DATED = /(?:^|\/)(\d{4}-\d\d-\d\d)(?:-(\d\d))?(?:_\d+)?\.[\w.]+$/;
 
 /** A group's folder: its name in small letters, digits and dashes. */
 export function groupFolder(name: string): string {
-  const words = name
-    .normalize('NFKD')
-    .replace(/[\u0300-\u036f]/g, '')
-    .toLowerCase()
-    .match(/[a-z0-9]+(?:\.[a-z0-9]+)*/g);
-  return words?.join('-').slice(0, FOLDER_LENGTH_MAX) ?? 'group';
+  return (
+    name
+      .normalize('NFKD')
+      .replace(/[\u0300-\u036f]/g, '')
+      .toLowerCase()
+      .split(/[^a-z0-9]/)
+      .filter(Boolean)
+      .join('-')
+      .slice(0, FOLDER_LENGTH_MAX) || 'group'
+  );
 }
 
 export function dayFolder(group: string, dayMs: number): string {
