@@ -2,6 +2,8 @@
  * Numbered lines through a Tailrace server's drain into the viewer, with `kill -9` of both in between: each is found, and once. With
  * `VIEWER_LINES=10000000` as many as one likes.
  */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
@@ -83,6 +85,12 @@ it('each of many numbered lines is found once', { timeout: 120_000 + LINES / 10 
     seen[Number(/"message":"n (\d+)"/.exec(row)?.[1])]++;
   expect(seen.indexOf(0)).toBe(-1);
   expect(seen.findIndex((times) => times > 1)).toBe(-1);
+  const segments = join(viewerData, 'streams', id);
+  const streamBytes = readdirSync(segments).reduce(
+    (sum, name) => sum + statSync(join(segments, name)).size,
+    0,
+  );
+  expect(streamBytes).toBeLessThan(3_000_000);
   // Most of them aren't in the stream any more: a tail that was away for long gets them all the same, in their order.
   const tail = await new TailReader(viewer, `stream=${id}&q=dyno:web.1`, '0.0').connect();
   await until('the tail', () => tail.lines.length >= LINES, 30_000 + LINES / 50);
