@@ -82,7 +82,7 @@ const streams = new EmbeddedStore({
 });
 let openedMs = performance.now();
 let store = await openLineStore({ folder: join(folder, 'parts'), store: streams, onProblem: console.error });
-store.follow(STREAM);
+await store.follow(STREAM);
 console.log(`opened in ${(performance.now() - openedMs).toFixed(0)} ms`);
 
 if ((await streams.bounds(STREAM)).last === 0) await ingest();

@@ -6,6 +6,7 @@ import { VERSION } from '../../src/common/package-info.ts';
 import { addExportCommand } from './cli/export.ts';
 import { addImportCommand } from './cli/import.ts';
 import { addSearchCommand, SEARCH_FAILED } from './cli/search.ts';
+import { addSqlCommand } from './cli/sql.ts';
 import { readViewerSettings } from './config/settings.ts';
 import { flagOf, SECRET_SETTINGS, VIEWER_SETTINGS } from './config/settings-table.ts';
 
@@ -19,6 +20,8 @@ function program(): Command {
     .version(VERSION)
     .exitOverride()
     .allowExcessArguments(false)
+    // What stands behind a command is the command's: `search --archive` isn't the server's `--archive FOLDER`.
+    .enablePositionalOptions()
     .configureHelp({ helpWidth: 110 })
     .action(async (flags: Record<string, string | undefined>) => {
       const given = Object.fromEntries(
@@ -47,6 +50,7 @@ function program(): Command {
   addSearchCommand(command);
   addImportCommand(command);
   addExportCommand(command);
+  addSqlCommand(command);
   return command;
 }
 

@@ -1,18 +1,51 @@
 /** Temporary files in memory: tests make and remove hundreds of thousands of small ones, and a disk would be made to hold each of them. */
-import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 const SHARED_MEMORY = '/dev/shm';
+const PREFIX = 'tailrace-tests-';
 /** More than tests have at a time. */
 const NEEDED_BYTES = 6 * 1024 ** 3;
 
-/** A new folder for `TMPDIR`, in memory where there is enough. It is gone when this process ends. */
+/** This process's folder for `TMPDIR`, in memory where there is enough. It is gone when the process ends. */
 export function createTemporaryFolder(): string {
-  const parent = process.env.TMPDIR === undefined && hasMemory() ? SHARED_MEMORY : tmpdir();
-  const folder = mkdtempSync(join(parent, 'tailrace-tests-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  const { TMPDIR } = process.env;
+  const own = `${PREFIX}${process.pid}-`;
+  // The configuration is read once for each project.
+  if (TMPDIR !== undefined && basename(TMPDIR).startsWith(own)) return TMPDIR;
+  const parent = TMPDIR === undefined && hasMemory() ? SHARED_MEMORY : tmpdir();
+  removeStale(parent);
+  const folder = mkdtempSync(join(parent, own));
+  process.env.TMPDIR = folder;
+  process.once('exit', () => remove(folder));
   return folder;
+}
+
+/** Those of processes that were killed. */
+function removeStale(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = name.startsWith(PREFIX) ? /^\d+(?=-)/.exec(name.slice(PREFIX.length))?.[0] : undefined;
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    remove(join(parent, name));
+  }
+}
+
+function remove(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  } catch {
+    // Something still writes there: the next run removes it.
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
 
 function hasMemory(): boolean {

@@ -107,7 +107,7 @@ describe.skipIf(noBrowser)('the list', { timeout: 90_000 }, () => {
   it('shows several dynos together', async () => {
     const tab = await openApp(browser, server, app);
     await tab.waitForMessage('last');
-    await tab.page.getByRole('button', { name: 'dyno: all' }).click();
+    await tab.page.getByRole('button', { name: 'dyno all' }).click();
     await tab.page.getByRole('checkbox', { name: 'web.2' }).check();
     await tab.page.getByRole('checkbox', { name: 'worker.1' }).check();
     await tab.screenshot('list-dynos');
@@ -117,7 +117,7 @@ describe.skipIf(noBrowser)('the list', { timeout: 90_000 }, () => {
     await tab.page.keyboard.press('Escape');
     await tab.page.reload();
     await tab.waitForLineCount(2);
-    expect(await tab.page.getByRole('button', { name: 'dyno: web.2, worker.1' }).count()).toBe(1);
+    expect(await tab.page.getByRole('button', { name: 'dyno web.2, worker.1' }).count()).toBe(1);
   });
 
   it('keeps searches in the browser', async () => {

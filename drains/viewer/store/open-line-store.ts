@@ -6,5 +6,7 @@ import { type LineStoreOptions, PackedLineStore } from './packed-line-store.ts';
  * from the start; call `follow` for every other one.
  */
 export async function openLineStore(options: Omit<LineStoreOptions, 'runner'>): Promise<PackedLineStore> {
-  return new PackedLineStore({ ...options, runner: new ThreadRunner() });
+  const lines = new PackedLineStore({ ...options, runner: new ThreadRunner() });
+  await lines.ready;
+  return lines;
 }

@@ -22,12 +22,12 @@ import type {
   SearchResult,
   StreamSummary,
 } from './contract.ts';
+import { fieldNamesOf } from './fields/field-names.ts';
 import { importLines } from './import-lines.ts';
 import { Indexer } from './indexer/indexer.ts';
 import type { BlockFault, JobRunner } from './jobs/job.ts';
 import type { Part } from './parts/part.ts';
 import { StreamParts } from './parts/stream-parts.ts';
-import { fieldNamesOf } from './scan/field-names.ts';
 import { readLines } from './search/read-lines.ts';
 import { assertLimit, searchLines } from './search/search-lines.ts';
 import { StreamView } from './search/stream-view.ts';
@@ -58,6 +58,8 @@ export class PackedLineStore implements LineStore {
   private readonly indexer: Indexer;
   private readonly damages = new Map<string, PartDamage>();
   private readonly onProblem: (message: string) => void;
+  /** Resolves when lines may be added to the streams that it has parts of. */
+  readonly ready: Promise<void>;
 
   constructor(options: LineStoreOptions) {
     this.folder = options.folder;
@@ -72,15 +74,20 @@ export class PackedLineStore implements LineStore {
       onProblem: this.onProblem,
     });
     // What was there before the process began is known at once.
+    const followed: Promise<void>[] = [];
     for (const entry of readdirSync(this.folder, { withFileTypes: true }))
-      if (entry.isDirectory() && STREAM_NAME.test(entry.name)) this.follow(entry.name as AppId);
+      if (entry.isDirectory() && STREAM_NAME.test(entry.name))
+        followed.push(this.follow(entry.name as AppId));
+    this.ready = Promise.all(followed).then(() => {});
+    // Who waits for it is told; nobody else has to be.
+    this.ready.catch(() => {});
   }
 
-  /** Packs a stream from now on; called again, it does nothing. */
-  follow(stream: AppId): void {
+  /** Packs a stream from now on; called again, it does nothing. Lines may be added to the stream when it has resolved. */
+  async follow(stream: AppId): Promise<void> {
     if (this.indexer.get(stream)) return;
     if (!STREAM_NAME.test(stream)) throw new TailraceError('invalid_params', `"${stream}" is no stream.`);
-    this.indexer.follow(
+    await this.indexer.follow(
       new StreamParts(join(this.folder, stream), stream, (part, lines, reason) =>
         this.reportDamage({ file: part.path, stream: part.stream, lines, reason }),
       ),
@@ -169,7 +176,7 @@ export class PackedLineStore implements LineStore {
     importId: string,
     lines: AsyncIterable<readonly ImportedLine[]>,
   ): Promise<number> {
-    this.follow(stream);
+    await this.follow(stream);
     const indexer = this.indexer.get(stream);
     return indexer ? importLines(indexer.parts, importId, lines, this.runner) : 0;
   }

@@ -1,6 +1,7 @@
 /** What a line has to have in it to match an expression: literals to search whole batches for. */
 import type { Literal } from './literal-scanner.ts';
 import { type AttributeValue, isLineAttribute, type QueryNode } from './query-syntax.ts';
+import { regexLiteral } from './regex-literal.ts';
 import { isAscii, literalSource, longestPlain, roughSource } from './text-pattern.ts';
 import { isPlainNumber } from './value-tests.ts';
 
@@ -27,8 +28,9 @@ export function queryLiterals(node: QueryNode): readonly Literal[] | undefined {
       return isLineAttribute(node.name)
         ? lineAttributeLiterals(node.name, node.value)
         : fieldLiterals(node.name, node.value);
-    case 'not':
     case 'regex':
+      return longestOf([regexLiteral(node.source, node.anyCase)]);
+    case 'not':
       return undefined;
   }
 }

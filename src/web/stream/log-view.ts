@@ -13,6 +13,8 @@ const HIDDEN_FLUSH_MS = 500;
 
 export class LogView {
   readonly counts: LogCounts;
+  /** How many lines have come since it was opened, and how many of them are errors. */
+  readonly received = { lines: 0, errors: 0 };
   /** These four are the fields of {@link LogViewState}. */
   readonly version = signal(0);
   readonly following = signal(true);
@@ -254,6 +256,8 @@ export class LogView {
     this.pendingLines = [];
     const fresh = this.state.addLive(lines);
     this.counts.addLive(fresh);
+    this.received.lines += fresh.length;
+    for (const { level } of fresh) if (level === 'error') this.received.errors++;
     this.onLinesRead(fresh);
     this.publish();
   }

@@ -3,6 +3,7 @@ import type { PageState } from '../page-state.ts';
 import { describeFilters } from '../saved-searches.ts';
 import { formatTimeOfDay, shortDate } from '../text/format.ts';
 import { visibleText } from '../text/visible-text.ts';
+import { Announcer } from './announcer.tsx';
 import { ApiKeyForm } from './api-key-form.tsx';
 import { DownloadForm } from './controls/download-form.tsx';
 import { NoAppsState, NoLinesState } from './empty-state.tsx';
@@ -62,6 +63,7 @@ export function Root({ page }: { page: PageState }) {
         {page.preferences.panel.value && <Panel page={page} />}
       </main>
       <Footer page={page} />
+      {logView && <Announcer key={logView} logView={logView} />}
       {overlay === 'help' && <ShortcutsHelp page={page} />}
       {overlay === 'time' && <TimeForm page={page} />}
       {overlay === 'download' && <Download page={page} />}

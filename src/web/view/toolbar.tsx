@@ -33,6 +33,7 @@ export function Toolbar({ page }: { page: PageState }) {
   return (
     <header class="toolbar">
       <div class="brand">
+        <h1 class="visually-hidden">Lines of {visibleText(app) || 'apps'}</h1>
         <Logo />
         <select
           class="app"

@@ -31,7 +31,7 @@ const NOTICE_MS = 2_500;
 /** So often at the most groups are read again because of lines of an unknown stream. */
 const UNKNOWN_STREAM_MS = 5_000;
 
-export type ViewerOverlay = '' | 'help' | 'time' | 'save' | 'download' | 'grammar';
+export type ViewerOverlay = '' | 'help' | 'time' | 'save' | 'download' | 'grammar' | 'password';
 
 export class ViewerPage implements LineListHost {
   readonly client = new ViewerClient();

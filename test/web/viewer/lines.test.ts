@@ -1,7 +1,7 @@
 /** The viewer's page of lines, in a real browser on a real viewer. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { numberedMessages } from '../../support/senders/send-lines.ts';
 import { until } from '../../support/until.ts';
@@ -102,6 +102,48 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     expect(await tab.isAtEnd()).toBe(true);
     expect(tab.consoleErrors).toEqual([]);
     await tab.screenshot('viewer-history');
+  });
+
+  it('are scrolled through to the oldest without a hole, in a page that stays small', async () => {
+    const [stream] = await viewer.createStreams('many', 'app');
+    const count = 12_000;
+    const start = Date.now() - count;
+    for (let i = 0; i < count; i += 6_000)
+      await viewer.send(
+        stream,
+        numberedMessages(6_000, 'at=info status=200 line', i).map((message, n) => ({
+          message,
+          ms: start + i + n,
+        })),
+      );
+    const tab = await openGroup(stream.group);
+    await tab.waitForMessage(`line ${count - 1}`);
+    const { empty, frames, rowsMax } = await tab.page.evaluate<{
+      empty: number;
+      frames: number[];
+      rowsMax: number;
+    }>(`(async () => {
+      const box = document.querySelector('.lines');
+      const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+      const frames = [];
+      let [empty, rowsMax, last] = [0, 0, await frame()];
+      for (;;) {
+        box.scrollTop -= 4000;
+        const now = await frame();
+        frames.push(now - last);
+        last = now;
+        const { left, top } = box.getBoundingClientRect();
+        if (!document.elementFromPoint(left + 300, top + box.clientHeight / 2).closest('.row')) empty++;
+        rowsMax = Math.max(rowsMax, document.querySelectorAll('.row').length);
+        if (box.scrollTop === 0 && document.querySelector('.row .text').textContent.endsWith('line 0')) break;
+      }
+      return { empty, frames: frames.sort((a, b) => a - b), rowsMax };
+    })()`);
+    expect(empty).toBe(0);
+    expect(rowsMax).toBeLessThan(250);
+    const at = (share: number): string => frames[Math.floor((frames.length - 1) * share)].toFixed(0);
+    console.log(`${count} lines, ms a frame: median ${at(0.5)}, 95 % ${at(0.95)}, longest ${at(1)}`);
+    await tab.waitForLineCount(count);
   });
 
   it('are searched with the grammar; what can’t be read is marked, and takes no line away', async () => {
@@ -259,18 +301,23 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
       ...TRACE,
       '',
     ]);
-    const file = async (name: string): Promise<Buffer> => {
-      await page.keyboard.press('Shift+D');
-      const link = page.getByRole('link', { name, exact: true });
-      const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
-      const path = await download.path();
-      await page.keyboard.press('Escape');
-      await page.getByRole('dialog').waitFor({ state: 'detached' });
-      return readFileSync(path);
-    };
-    const text = (await file('Text')).toString();
+    // Several that are selected with the mouse, too: as text, without what is laid out around it.
+    await page.evaluate(`(() => {
+      const texts = document.querySelectorAll('.row .text');
+      document.getSelection().setBaseAndExtent(texts[0].firstChild, 2, texts[2].firstChild, 3);
+    })()`);
+    await page.keyboard.press('ControlOrMeta+c');
+    const selected = await page.evaluate<string>('navigator.clipboard.readText()');
+    expect(selected.match(/app\[web\.1\]: .*/g)).toEqual(
+      ['before', ...TRACE, 'after'].map((message) => `app[web.1]: ${message}`),
+    );
+    await page.keyboard.press('Shift+D');
+    const link = (name: string): Locator => page.getByRole('link', { name, exact: true });
+    const [download] = await Promise.all([page.waitForEvent('download'), link('Text').click()]);
+    const text = readFileSync(await download.path(), 'utf8');
     expect(text.split('\n').filter((one) => one.includes('app[web.1]: ')).length).toBe(6);
-    const ndjson = gunzipSync(await file('NDJSON, gzip'))
+    const packed = await page.request.get(`${viewer.url}/${await link('NDJSON, gzip').getAttribute('href')}`);
+    const ndjson = gunzipSync(await packed.body())
       .toString()
       .trim()
       .split('\n');

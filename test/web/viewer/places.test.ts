@@ -164,7 +164,7 @@ describe.skipIf(noBrowser)('the viewer’s page', { timeout: 90_000 }, () => {
     await page.getByRole('link', { name: 'Alerts' }).click();
     await alerts.getByRole('button', { name: /^Change/ }).click();
     const change = page.getByRole('dialog', { name: /^Alert/ });
-    await change.getByLabel('when', { exact: true }).selectOption('none');
+    await change.locator('select[name=kind]').selectOption('none');
     await change.getByLabel('in minutes').fill('0.001');
     await change.getByLabel('in minutes').evaluate((field) => field.removeAttribute('min'));
     await change.getByRole('button', { name: 'Change it' }).click();

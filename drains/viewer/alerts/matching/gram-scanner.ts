@@ -83,6 +83,10 @@ class GramTable {
     this.heads = new Int32Array(1 << tableBits).fill(-1);
   }
 
+  get size(): number {
+    return this.grams.length;
+  }
+
   add(gram: number, length: number, offset: number): void {
     const slot = Math.imul(gram, MULTIPLIER) >>> this.shift;
     for (let entry = this.heads[slot]; entry !== -1; entry = this.next[entry])
@@ -140,8 +144,8 @@ export class GramScanner {
   scan(bytes: Uint8Array, long: Hits, short: Hits): void {
     long.count = 0;
     short.count = 0;
-    if (this.long.grams.length > 0) this.scanLong(bytes, long);
-    if (this.short.grams.length > 0) this.scanShort(bytes, short);
+    if (this.long.size > 0) this.scanLong(bytes, long);
+    if (this.short.size > 0) this.scanShort(bytes, short);
   }
 
   private scanLong(bytes: Uint8Array, hits: Hits): void {
@@ -158,31 +162,65 @@ export class GramScanner {
     sortNearly(hits);
   }
 
+  /** Looks at every second place, and at those between for texts of three bytes. */
   private scanShort(bytes: Uint8Array, hits: Hits): void {
-    if (bytes.length < SHORT_GRAM) return;
-    const first = bytes.byteOffset & 1;
-    const pairs = new Uint16Array(bytes.buffer, bytes.byteOffset + first, (bytes.length - first) >> 1);
-    const { used, shift } = this.short;
-    const { used: usedBetween, shift: shiftBetween } = this.shortest;
-    const hasShortest = this.shortest.grams.length > 0;
-    // A text of three bytes may be all that there is at the very start, and at the end.
-    if (first === 1 && hasShortest) this.verifyAt(bytes, 0, hits);
-    for (let i = 0; i < pairs.length; i++) {
-      const gram = pairs[i] | (i + 1 < pairs.length ? pairs[i + 1] << 16 : lastByte(bytes) << 16) | FOLD;
-      const at = gram & SHORT_MASK;
-      if (used[Math.imul(at, MULTIPLIER) >>> shift] !== 0)
-        this.verify(this.short, at, bytes, first + i * 2, hits);
-      if (!hasShortest) continue;
-      const between = gram >>> 8;
-      if (usedBetween[Math.imul(between, MULTIPLIER) >>> shiftBetween] !== 0)
-        this.verify(this.shortest, between, bytes, first + i * 2 + 1, hits);
+    const first = -bytes.byteOffset & 3;
+    const count = Math.max(0, (bytes.length - first) >> 2);
+    for (let at = 0; at < first; at++) this.verifyShort(bytes, at, first, hits);
+    if (count > 0) {
+      const words = new Uint32Array(bytes.buffer, bytes.byteOffset + first, count);
+      if (this.shortest.size > 0) this.scanEvery(words, bytes, first, hits);
+      else this.scanEverySecond(words, bytes, first, hits);
     }
+    // Grams of the last word reach behind it.
+    for (let at = first + Math.max(0, count - 1) * 4; at < bytes.length; at++)
+      this.verifyShort(bytes, at, first, hits);
     sortNearly(hits);
   }
 
-  private verifyAt(bytes: Uint8Array, at: number, hits: Hits): void {
-    if (at + SHORT_GRAM <= bytes.length)
-      this.verify(this.shortest, (gramAt(bytes, at) | FOLD) & SHORT_MASK, bytes, at, hits);
+  private scanEverySecond(words: Uint32Array, bytes: Uint8Array, first: number, hits: Hits): void {
+    const { used, shift } = this.short;
+    const last = words.length - 1;
+    let word = words[0] | FOLD;
+    for (let i = 0; i < last; i++) {
+      const next = words[i + 1] | FOLD;
+      const even = word & SHORT_MASK;
+      if (used[Math.imul(even, MULTIPLIER) >>> shift] !== 0)
+        this.verify(this.short, even, bytes, first + i * 4, hits);
+      const odd = ((word >>> 16) | (next << 16)) & SHORT_MASK;
+      if (used[Math.imul(odd, MULTIPLIER) >>> shift] !== 0)
+        this.verify(this.short, odd, bytes, first + i * 4 + 2, hits);
+      word = next;
+    }
+  }
+
+  private scanEvery(words: Uint32Array, bytes: Uint8Array, first: number, hits: Hits): void {
+    const { used, shift } = this.short;
+    const { used: usedBetween, shift: shiftBetween } = this.shortest;
+    const last = words.length - 1;
+    let word = words[0] | FOLD;
+    for (let i = 0; i < last; i++) {
+      const next = words[i + 1] | FOLD;
+      const at = first + i * 4;
+      const gram0 = word & SHORT_MASK;
+      if (used[Math.imul(gram0, MULTIPLIER) >>> shift] !== 0) this.verify(this.short, gram0, bytes, at, hits);
+      const gram1 = word >>> 8;
+      if (usedBetween[Math.imul(gram1, MULTIPLIER) >>> shiftBetween] !== 0)
+        this.verify(this.shortest, gram1, bytes, at + 1, hits);
+      const gram2 = ((word >>> 16) | (next << 16)) & SHORT_MASK;
+      if (used[Math.imul(gram2, MULTIPLIER) >>> shift] !== 0)
+        this.verify(this.short, gram2, bytes, at + 2, hits);
+      const gram3 = ((word >>> 24) | (next << 8)) & SHORT_MASK;
+      if (usedBetween[Math.imul(gram3, MULTIPLIER) >>> shiftBetween] !== 0)
+        this.verify(this.shortest, gram3, bytes, at + 3, hits);
+      word = next;
+    }
+  }
+
+  private verifyShort(bytes: Uint8Array, at: number, first: number, hits: Hits): void {
+    if (at + SHORT_GRAM > bytes.length) return;
+    const table = ((at - first) & 1) === 0 ? this.short : this.shortest;
+    if (table.size > 0) this.verify(table, gramAt(bytes, at) & SHORT_MASK, bytes, at, hits);
   }
 
   private verify(table: GramTable, gram: number, bytes: Uint8Array, at: number, hits: Hits): void {
@@ -210,10 +248,6 @@ function isAt(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
   let i = 0;
   while (i < text.length && LOWER[bytes[start + i]] === text[i]) i++;
   return i === text.length;
-}
-
-function lastByte(bytes: Uint8Array): number {
-  return bytes[bytes.length - 1];
 }
 
 /** Four bytes, or as many as there are, folded. */

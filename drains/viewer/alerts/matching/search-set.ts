@@ -3,7 +3,7 @@ import { hasColors, stripColors } from '../../../../src/common/text/colors.ts';
 import { ColorScanner } from '../../../../src/logs/query/color-scanner.ts';
 import { QueryLine } from '../../../../src/logs/query/query-line.ts';
 import { queryLiterals } from '../../../../src/logs/query/query-literals.ts';
-import { QueryMatcher } from '../../../../src/logs/query/query-matcher.ts';
+import { QueryMatcher, queryCost } from '../../../../src/logs/query/query-matcher.ts';
 import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { GramScanner, Hits, TEXT_LENGTH_MIN } from './gram-scanner.ts';
@@ -13,6 +13,12 @@ export type OnMatch = (search: number) => void;
 
 export class SearchSet {
   private readonly matchers: readonly (QueryMatcher | undefined)[];
+  /** What has to hold in each search, the fastest first; many searches have the same. */
+  private readonly termsOf: readonly (readonly number[])[];
+  private readonly terms: readonly QueryMatcher[];
+  /** In which line a term was asked last, and what it said. */
+  private readonly termIn: Uint32Array;
+  private readonly termHolds: Uint8Array;
   /** Undefined: none can be looked for by a text. */
   private readonly scanner: GramScanner | undefined;
   /** Of each text the searches that need it, or one of its alternatives. */
@@ -22,7 +28,7 @@ export class SearchSet {
   /** Those of them that may match a line of the batch at hand. */
   private asked: number[] = [];
   private readonly colors = new ColorScanner();
-  private readonly line = new QueryLine();
+  private readonly line = new QueryLine(true);
   private readonly long = new Hits();
   private readonly short = new Hits();
   private longAt = 0;
@@ -50,6 +56,11 @@ export class SearchSet {
         }
       return expression && new QueryMatcher(expression, '');
     });
+    const shared = new SharedTerms();
+    this.termsOf = expressions.map((expression) => shared.add(expression));
+    this.terms = shared.terms;
+    this.termIn = new Uint32Array(this.terms.length);
+    this.termHolds = new Uint8Array(this.terms.length);
     this.unfiltered = unfiltered;
     this.searchesOf = [...texts.values()];
     this.scanner = texts.size === 0 ? undefined : new GramScanner([...texts.keys()]);
@@ -113,12 +124,42 @@ export class SearchSet {
   private ask(search: number, line: RecordCursor, bytes: Buffer, isColored: boolean, onMatch: OnMatch): void {
     if (this.askedIn[search] === this.lineNumber) return;
     this.askedIn[search] = this.lineNumber;
-    const matcher = this.matchers[search];
-    if (matcher) {
-      if (!this.isSet) this.line.setLine(line, bytes, isColored);
+    const terms = this.termsOf[search];
+    if (!this.isSet && terms.length > 0) {
+      this.line.setLine(line, bytes, isColored);
       this.isSet = true;
-      if (!matcher.test(this.line)) return;
     }
+    for (let i = 0; i < terms.length; i++) if (!this.holds(terms[i])) return;
     onMatch(search);
+  }
+
+  /** Is what a term asks true of the line at hand? */
+  private holds(term: number): boolean {
+    if (this.termIn[term] !== this.lineNumber) {
+      this.termIn[term] = this.lineNumber;
+      this.termHolds[term] = this.terms[term].test(this.line) ? 1 : 0;
+    }
+    return this.termHolds[term] === 1;
+  }
+}
+
+/** The parts of searches that have to hold all, each once. */
+class SharedTerms {
+  readonly terms: QueryMatcher[] = [];
+  private readonly known = new Map<string, number>();
+
+  /** Returns the numbers of a search's terms. */
+  add(expression: QueryNode | undefined): number[] {
+    if (!expression) return [];
+    const nodes = expression.kind === 'and' ? expression.children : [expression];
+    return [...nodes].sort((a, b) => queryCost(a) - queryCost(b)).map((node) => this.numberOf(node));
+  }
+
+  private numberOf(node: QueryNode): number {
+    const key = JSON.stringify(node);
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    this.known.set(key, this.terms.length);
+    return this.terms.push(new QueryMatcher(node, key)) - 1;
   }
 }

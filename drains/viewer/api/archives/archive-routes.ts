@@ -51,6 +51,14 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
     };
   });
 
+  // What is due, now rather than within a minute.
+  server.post('/api/archives/run', async (request) => {
+    grantOf(request).requireOwner();
+    await keeper.run();
+    const { archive, ...status } = await keeper.status();
+    return { archive: archive ?? null, ...status };
+  });
+
   server.get('/api/archives/search', async (request, reply) => {
     const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'limit', 'before', 'after']);
     const grant = grantOf(request);

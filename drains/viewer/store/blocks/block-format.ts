@@ -16,7 +16,7 @@ import { putTogether, takeApart } from './record-columns.ts';
 export const BLOCK_HEADER_BYTES = 64;
 export const BLOCK_MAGIC = 0x31_42_56_54;
 const RUN_BYTES = 12;
-const COMPRESSION_LEVEL = 3;
+const COMPRESSION_LEVEL = 4;
 /** More than any block has: a damaged length mustn't take all memory. */
 export const BLOCK_RECORDS_MAX = 64 * 1_048_576;
 

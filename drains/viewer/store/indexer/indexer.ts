@@ -1,5 +1,6 @@
 import { reasonOf } from '../../../../src/common/errors.ts';
 import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
+import { placeholderBatch } from '../../../../src/logs/store/placeholder-batch.ts';
 import { BLOCK_TARGET_BYTES } from '../blocks/block-builder.ts';
 import type { JobRunner } from '../jobs/job.ts';
 import type { Part } from '../parts/part.ts';
@@ -48,13 +49,14 @@ export class Indexer {
     this.timer = setInterval(() => this.lookForWaiting(), LOOK_MS).unref();
   }
 
-  /** Packs a stream from now on. */
-  follow(parts: StreamParts): void {
+  /** Packs a stream from now on; resolves when lines may be added to it. */
+  async follow(parts: StreamParts): Promise<void> {
     const { store, runner } = this.options;
+    const { stream } = parts;
     const indexer = new StreamIndexer(parts, store, runner);
     const followed: FollowedStream = {
       indexer,
-      unsubscribe: store.subscribe(parts.stream, (batch) => {
+      unsubscribe: store.subscribe(stream, (batch) => {
         followed.newBytes += batch?.bytes.length ?? BLOCK_TARGET_BYTES;
         indexer.noteLines(performance.now());
         if (followed.newBytes >= BLOCK_TARGET_BYTES) this.enqueue(followed);
@@ -64,15 +66,19 @@ export class Indexer {
       sealWanted: false,
       isDropped: false,
     };
-    this.streams.set(parts.stream, followed);
-    void store.bounds(parts.stream).then(
-      ({ last }) => {
-        if (last <= parts.packedThrough) return;
-        indexer.noteLines(performance.now());
-        this.enqueue(followed);
-      },
-      () => this.enqueue(followed),
-    );
+    this.streams.set(stream, followed);
+    const through = parts.packedThrough;
+    const { last } = await store.bounds(stream);
+    if (last > through) {
+      indexer.noteLines(performance.now());
+      this.enqueue(followed);
+    }
+    // Parts were synced, and a power cut may have taken the end of the stream: its numbers mustn't be given anew.
+    if (last < through)
+      await store.restore(
+        stream,
+        placeholderBatch(through, 'What was before is packed, and left the stream'),
+      );
   }
 
   get(stream: AppId): StreamIndexer | undefined {

@@ -1,8 +1,8 @@
 /** Does jobs, in the thread that it is called in. */
 import { RECORD_HEADER } from '../../../../src/logs/syslog/batch.ts';
 import { lineLevel } from '../../../../src/logs/syslog/record.ts';
+import { fieldReader } from '../fields/field-reader.ts';
 import { PartWriter } from '../parts/part-writer.ts';
-import { fieldReader } from '../scan/field-reader.ts';
 import { HitCollector } from '../scan/hit-collector.ts';
 import { MatchingLines } from '../scan/matching-lines.ts';
 import { filterBlocks } from './filter-blocks.ts';

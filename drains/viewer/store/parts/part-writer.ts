@@ -8,9 +8,11 @@ import { BlockBuilder } from '../blocks/block-builder.ts';
 import { type BlockEntry, readBlockHeader } from '../blocks/block-format.ts';
 import { LineTimes } from '../blocks/line-time.ts';
 import { MinuteCounts } from '../blocks/minute-counts.ts';
+import { FacetCounter, type FacetCounts, sumOfFacets } from '../fields/facet-counts.ts';
 import { GramSet } from '../filter/grams.ts';
 import { encodeFilter } from '../filter/part-filter.ts';
 import { encodeCounts } from './part-counts.ts';
+import { encodeFacets } from './part-facets.ts';
 import { encodeBlockTable, encodePartEnd, SECTION, type Section } from './part-format.ts';
 import { partName, type SequenceRange } from './part-names.ts';
 
@@ -40,6 +42,8 @@ export class PartWriter {
   private readonly minutes = new MinuteCounts();
   private readonly blocks: BlockEntry[] = [];
   private readonly counts: Uint32Array[] = [];
+  private readonly facetCounter = new FacetCounter();
+  private readonly facets: FacetCounts[] = [];
   private readonly grams: GramSet[] = [];
   private current = new GramSet();
   private offset = 0;
@@ -71,7 +75,9 @@ export class PartWriter {
     if (!this.builder.takes(line.textEnd - start, sequence)) this.writeBlock();
     const timeMs = this.times.read(line, bytes) || receivedAtMs;
     this.builder.add(bytes, start, line.textEnd, sequence, timeMs, receivedAtMs);
-    this.minutes.add(timeMs, lineLevel(line, bytes));
+    const level = lineLevel(line, bytes);
+    this.minutes.add(timeMs, level);
+    this.facetCounter.add(line, bytes, level);
     addGrams(this.current, line, bytes);
   }
 
@@ -93,6 +99,8 @@ export class PartWriter {
     const sections: Section[] = [
       { id: SECTION.blocks, bytes: encodeBlockTable(this.blocks) },
       { id: SECTION.counts, bytes: encodeCounts(this.counts) },
+      { id: SECTION.facets, bytes: encodeFacets(sumOfFacets(this.facets)) },
+      { id: SECTION.blockFacets, bytes: encodeFacets(this.facets) },
     ];
     if (this.blocks.length >= FILTER_BLOCKS_MIN)
       sections.push({ id: SECTION.filter, bytes: encodeFilter(this.grams) });
@@ -126,6 +134,7 @@ export class PartWriter {
     writeAll(this.fd, block);
     this.blocks.push(entry);
     this.counts.push(this.minutes.take());
+    this.facets.push(this.facetCounter.take());
     this.grams.push(this.current);
     this.current = new GramSet();
     this.offset += block.length;

@@ -3,7 +3,9 @@ import { systemCode } from '../../../../src/common/errors.ts';
 import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
 import { RECORD_HEADER } from '../../../../src/logs/syslog/batch.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
+import type { FacetCounts } from '../fields/facet-counts.ts';
 import { decodeCounts } from './part-counts.ts';
+import { decodeFacets } from './part-facets.ts';
 import {
   decodeBlockTable,
   PartDamageError,
@@ -39,6 +41,7 @@ export class Part implements SequenceRange {
   private readonly report: ReportLoss;
   private loaded: PartContents | undefined;
   private counted: readonly Uint32Array[] | undefined;
+  private facetsRead: FacetCounts | undefined;
   private sections: readonly SectionPlace[] = [];
   private users = 0;
   private isRemoved = false;
@@ -71,17 +74,25 @@ export class Part implements SequenceRange {
 
   /** Lines of each level in each minute, block by block; undefined when that is damaged. */
   get counts(): readonly Uint32Array[] | undefined {
-    if (!this.counted) {
-      const { blocks } = this.contents;
-      try {
-        const section = this.withFile((readAt) => readSection(this.sections, SECTION.counts, readAt));
-        const counts = section && decodeCounts(section);
-        if (counts?.length === blocks.length) this.counted = counts;
-      } catch (error) {
-        if (!(error instanceof PartDamageError) && systemCode(error) === undefined) throw error;
-      }
-    }
+    this.counted ??= this.section(SECTION.counts, (bytes) => {
+      const counts = decodeCounts(bytes);
+      return counts.length === this.contents.blocks.length ? counts : undefined;
+    });
     return this.counted;
+  }
+
+  /** How often fields have each of their values in the whole part. */
+  get facets(): FacetCounts | undefined {
+    this.facetsRead ??= this.section(SECTION.facets, decodeFacets<FacetCounts>);
+    return this.facetsRead;
+  }
+
+  /** The same of each block. Not kept: it is for the first and the last part of a range. */
+  readBlockFacets(): readonly FacetCounts[] | undefined {
+    return this.section(SECTION.blockFacets, (bytes) => {
+      const facets = decodeFacets<readonly FacetCounts[]>(bytes);
+      return facets.length === this.contents.blocks.length ? facets : undefined;
+    });
   }
 
   /** The file stays until {@link release} was called as often. */
@@ -102,6 +113,18 @@ export class Part implements SequenceRange {
 
   private removeUnused(): void {
     if (this.isRemoved && this.users === 0) rmSync(this.path, { force: true });
+  }
+
+  /** What a section says; undefined when it is damaged, or there is none. */
+  private section<T>(id: number, decode: (bytes: Buffer) => T | undefined): T | undefined {
+    if (this.isDamaged) return undefined;
+    try {
+      const bytes = this.withFile((readAt) => readSection(this.sections, id, readAt));
+      return bytes && decode(bytes);
+    } catch (error) {
+      if (!(error instanceof PartDamageError) && systemCode(error) === undefined) throw error;
+      return undefined;
+    }
   }
 
   private load(): PartContents {

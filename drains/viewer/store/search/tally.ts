@@ -10,6 +10,7 @@ import type {
   LineSelection,
   SearchLimits,
 } from '../contract.ts';
+import { facetName } from '../fields/facet-counts.ts';
 import { filterPlan } from '../filter/filter-plan.ts';
 import type { CountsJob, JobReply, JobRunner, ScanJob, ValuesJob } from '../jobs/job.ts';
 import type { Part } from '../parts/part.ts';
@@ -70,10 +71,13 @@ export async function countLines(
   const byMinutes = query === undefined && stepMs % MINUTE_MS === 0;
   const job = { kind: 'counts', stepMs } as const;
   await scanAll<CountsJob>(views, request, range, job, context, {
-    takeBlock: (block, counts) => {
-      if (!byMinutes || !counts || block.minMs < range.fromMs || block.maxMs >= range.toMs) return false;
-      forEachMinute(counts, add);
-      return true;
+    takePart: (part) => {
+      const counts = byMinutes ? part.counts : undefined;
+      if (!counts) return undefined;
+      return (_block, i) => {
+        forEachMinute(counts[i], add);
+        return true;
+      };
     },
     takeReply: ({ buckets: found }) => {
       for (let i = 0; i + 4 <= found.length; i += 4) add(found[i], found[i + 1], found[i + 2], found[i + 3]);
@@ -94,8 +98,32 @@ export async function countValues(
   const values = new Map<string, number>();
   let missingCount = 0;
   let otherCount = 0;
-  await scanAll<ValuesJob>(views, request, rangeOf(request), { kind: 'values', field }, context, {
-    takeBlock: () => false,
+  const add = (found: Readonly<Record<string, number>>, lines: number): void => {
+    let having = 0;
+    for (const [value, count] of Object.entries(found)) {
+      values.set(value, (values.get(value) ?? 0) + count);
+      having += count;
+    }
+    missingCount += lines - having;
+  };
+  const facet = request.query === undefined ? facetName(field) : undefined;
+  const range = rangeOf(request);
+  await scanAll<ValuesJob>(views, request, range, { kind: 'values', field }, context, {
+    takePart: (part) => {
+      if (facet === undefined) return undefined;
+      const { contents } = part;
+      const ofPart = isWithin(contents, range) ? part.facets?.[facet] : undefined;
+      if (ofPart) {
+        add(ofPart, contents.lines);
+        return () => true;
+      }
+      const facets = part.readBlockFacets();
+      return (block, i) => {
+        const found = facets?.[i][facet];
+        if (found) add(found, block.count);
+        return found !== undefined;
+      };
+    },
     takeReply: (reply) => {
       missingCount += reply.missing;
       otherCount += reply.others;
@@ -112,8 +140,11 @@ export async function countValues(
 }
 
 interface Takers<J extends ScanJob> {
-  /** Takes a block by what is known of it without unpacking it; false when it has to be scanned. */
-  readonly takeBlock: (block: BlockEntry, counts: Uint32Array | undefined) => boolean;
+  /**
+   * Takes what is known of a part without unpacking it: the function does so for one of its blocks, all of whose lines are in the range; false when
+   * it has to be scanned. Undefined when all have to be.
+   */
+  readonly takePart: (part: Part) => ((block: BlockEntry, index: number) => boolean) | undefined;
   readonly takeReply: (reply: JobReply<J>) => void;
 }
 
@@ -124,11 +155,11 @@ async function scanAll<J extends CountsJob | ValuesJob>(
   { fromMs, toMs }: Range,
   job: Omit<J, 'source' | 'selection'>,
   { runner, limits, report }: TallyContext,
-  { takeBlock, takeReply }: Takers<J>,
+  { takePart, takeReply }: Takers<J>,
 ): Promise<void> {
   const endMs = performance.now() + (limits.timeoutMs ?? Number.POSITIVE_INFINITY);
   const plan = query && filterPlan(query);
-  const work = workOf(views, fromMs, toMs, takeBlock, (view, part) => view.filtered(runner, part, plan));
+  const work = workOf(views, { fromMs, toMs }, takePart, (view, part) => view.filtered(runner, part, plan));
   const lane = async (): Promise<void> => {
     for (let next = await work.next(); !next.done; next = await work.next()) {
       limits.signal?.throwIfAborted();
@@ -156,9 +187,8 @@ interface Work {
 /** What has to be scanned, newest first. */
 async function* workOf(
   views: readonly StreamView[],
-  fromMs: number,
-  toMs: number,
-  takeBlock: Takers<ScanJob>['takeBlock'],
+  range: Range,
+  takePart: Takers<ScanJob>['takePart'],
   filtered: (view: StreamView, part: Part) => Promise<readonly BlockEntry[]>,
 ): AsyncGenerator<Work> {
   for (const view of views) {
@@ -173,26 +203,35 @@ async function* workOf(
       yield* runsOf(
         view,
         view.open.path,
-        view.open.blocks.filter((block) => isBetween(block, fromMs, toMs)),
+        view.open.blocks.filter((block) => overlaps(block, range)),
       );
     for (const part of view.parts.toReversed()) {
       const { contents } = part;
-      if (contents.maxMs < fromMs || contents.minMs >= toMs) continue;
-      const { counts } = part;
+      if (!overlaps(contents, range)) continue;
+      const take = takePart(part);
       const taken = new Set(
-        contents.blocks.filter((block, i) => isBetween(block, fromMs, toMs) && takeBlock(block, counts?.[i])),
+        take && contents.blocks.filter((block, i) => isWithin(block, range) && take(block, i)),
       );
       if (taken.size === contents.blocks.length) continue;
       const rest = (await filtered(view, part)).filter(
-        (block) => isBetween(block, fromMs, toMs) && !taken.has(block),
+        (block) => overlaps(block, range) && !taken.has(block),
       );
       yield* runsOf(view, part.path, rest);
     }
   }
 }
 
-function isBetween({ minMs, maxMs }: BlockEntry, fromMs: number, toMs: number): boolean {
+interface Times {
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+function overlaps({ minMs, maxMs }: Times, { fromMs, toMs }: Range): boolean {
   return maxMs >= fromMs && minMs < toMs;
+}
+
+function isWithin({ minMs, maxMs }: Times, { fromMs, toMs }: Range): boolean {
+  return minMs >= fromMs && maxMs < toMs;
 }
 
 function* runsOf(view: StreamView, path: string, blocks: readonly BlockEntry[]): Generator<Work> {

@@ -22,9 +22,11 @@ import {
   appOf,
   dynoOf,
   findOwner,
+  forgetOwners,
   formOf,
   isEqual,
   isKeyTooLong,
+  nameSource,
   numberOf,
   remember,
   rememberToken,
@@ -52,7 +54,7 @@ import {
   setUpTimes,
 } from './wasm-rfc3164.as';
 
-export { forgetMinutes, remember, rememberMinute, setDateMax };
+export { forgetMinutes, forgetOwners, nameSource, remember, rememberMinute, setDateMax };
 
 /** Where `take` stopped in the input, where the records end in the output, how many there are, and how many runs of one owner. */
 export let position: u32 = 0;
@@ -147,7 +149,9 @@ let runsMax: u32 = 0;
 export function setUp(
   source: u32,
   host: u32,
-  cache: u32,
+  fingerprints: u32,
+  slots: u32,
+  sources: u32,
   key: u32,
   times: u32,
   runsRegion: u32,
@@ -155,7 +159,7 @@ export function setUp(
 ): void {
   fixedSource = source;
   stampedHost = host;
-  setUpOwners(cache, key);
+  setUpOwners(fingerprints, slots, sources, key);
   setUpTimes(times);
   runsAt = runsRegion;
   runsMax = runsCount;

@@ -33,7 +33,9 @@ interface CodecExports extends WasmExports {
   setUp(
     source: number,
     host: number,
-    cache: number,
+    fingerprints: number,
+    slots: number,
+    sources: number,
     key: number,
     times: number,
     runs: number,
@@ -41,8 +43,10 @@ interface CodecExports extends WasmExports {
   ): void;
   setDateMax(date: number): void;
   forgetMinutes(): void;
+  forgetOwners(): void;
+  nameSource(number: number, name: number, length: number): void;
   rememberMinute(minute: number, text: number, isTime: number): void;
-  remember(form: number, app: number, source: number, sourceLength: number, dyno: number): number;
+  remember(form: number, app: number, source: number, dyno: number): number;
   take(
     from: number,
     end: number,
@@ -73,14 +77,21 @@ const SOURCE_BYTES_MAX = 64;
 const HOST_BYTES_MAX = 255;
 const INPUT_BYTES = 524_288;
 const TEXT_BYTES = 64;
-/** Of the cache of owners, of one key, of the times of minutes, of one run: see `wasm-*.as.ts`. */
-const CACHE_BYTES = 4_096 * 8 * 192;
+/** Of the cache of owners, of one source's name, of one key, of the times of minutes, of one run: see `wasm-*.as.ts`. */
+const SLOTS = 4_096 * 8;
+const FINGERPRINT_BYTES = 4;
+const SLOT_BYTES = 128;
+const SOURCE_ENTRY_BYTES = 80;
+/** Names of sources that are kept. */
+const SOURCES_MAX = 2_048;
+/** Apps whose numbers are kept. */
+const APPS_MAX = 65_536;
 const KEY_BYTES = 128;
 const TIMES_BYTES = 64 * 64;
 const RUN_BYTES = 16;
 const RUNS_MAX = 4_096;
-/** 132 pages: scripts/build-wasm.mjs. */
-const MEMORY_BYTES = 132 * 65_536;
+/** 102 pages: scripts/build-wasm.mjs. */
+const MEMORY_BYTES = 102 * 65_536;
 const {
   source: SOURCE,
   host: HOST,
@@ -90,7 +101,9 @@ const {
   runs: RUNS,
   head: HEAD,
   input: INPUT,
-  cache: CACHE,
+  fingerprints: FINGERPRINTS,
+  slots: SLOT_TABLE,
+  sources: SOURCE_TABLE,
   output: OUTPUT,
   outputEnd: OUTPUT_END,
 } = layOutRegions(
@@ -103,7 +116,9 @@ const {
     runs: RUNS_MAX * RUN_BYTES,
     head: NAME_BYTES_MAX,
     input: INPUT_BYTES,
-    cache: CACHE_BYTES,
+    fingerprints: SLOTS * FINGERPRINT_BYTES,
+    slots: SLOTS * SLOT_BYTES,
+    sources: SOURCES_MAX * SOURCE_ENTRY_BYTES,
   },
   MEMORY_BYTES,
 );
@@ -123,7 +138,7 @@ const MINUTE_MS = 60_000;
 const MINUTE_TEXT_BYTES = 12;
 
 const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM, MEMORY_BYTES);
-wasm.setUp(SOURCE, HOST, CACHE, KEY, TIMES, RUNS, RUNS_MAX);
+wasm.setUp(SOURCE, HOST, FINGERPRINTS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
 const runWords = new Uint32Array(memory.buffer, RUNS, (RUNS_MAX * RUN_BYTES) / 4);
 
 /** What it depends on whose a line is. */
@@ -223,10 +238,11 @@ let loadedSource: Uint8Array | undefined;
 let loadedHost: Uint8Array | undefined;
 /** The minute, since 1970, in which times of RFC 3164 were read: their year depends on it. */
 let minute = 0;
-/** By the slots of the cache. */
-const owners: (LineOwner | undefined)[] = [];
-/** Numbers of apps, as they are in the cache. */
+/** By the slots of the cache. All of it from the beginning: with gaps it would be a slow one. */
+const owners = new Array<LineOwner | undefined>(SLOTS).fill(undefined);
+/** Numbers of apps and of sources' names, as they are in the cache. */
 const apps = new Map<string, number>();
+const sources = new Map<string, number>();
 
 /**
  * Decodes frames from `bytes[pos, …)` as long as they are common lines whose owner is known, or can be found; returns where it stopped:
@@ -340,16 +356,38 @@ function askForOwner<T extends LineOwner>(sink: FrameSink<T>): KnownOwner<T> | u
 
 /** Keeps whose the lines are with the key that `take` stopped at. */
 function remember({ form, owner, dynoAt }: KnownOwner<LineOwner>): void {
-  const source = owner?.sourceBytes ?? new Uint8Array(0);
-  const kept = source.length > SOURCE_BYTES_MAX || !owner ? LineForm.leftAlone : form;
-  let app = 0;
-  if (owner && kept !== LineForm.leftAlone) {
-    app = apps.get(owner.app) ?? apps.size + 1;
-    apps.set(owner.app, app);
-    memory.set(source, TEXT);
+  const isKept = owner !== undefined && owner.sourceBytes.length <= SOURCE_BYTES_MAX;
+  // What is under a number would be something else.
+  if (apps.size === APPS_MAX || sources.size === SOURCES_MAX) {
+    apps.clear();
+    sources.clear();
+    wasm.forgetOwners();
   }
-  const slot = wasm.remember(kept, app, TEXT, kept === LineForm.leftAlone ? 0 : source.length, dynoAt);
-  owners[slot >>> 0] = owner;
+  const slot = isKept
+    ? wasm.remember(form, numberOfApp(owner.app), numberOfSource(owner.sourceBytes), dynoAt)
+    : wasm.remember(LineForm.leftAlone, 0, 0, 0);
+  owners[slot] = owner;
+}
+
+function numberOfApp(app: string): number {
+  let number = apps.get(app);
+  if (number === undefined) {
+    number = apps.size;
+    apps.set(app, number);
+  }
+  return number;
+}
+
+function numberOfSource(name: Uint8Array): number {
+  const text = Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
+  let number = sources.get(text);
+  if (number === undefined) {
+    number = sources.size;
+    sources.set(text, number);
+    memory.set(name, TEXT);
+    wasm.nameSource(number, TEXT, name.length);
+  }
+  return number;
 }
 
 /** Learns the minute that `take` stopped at; false when lines of it are left alone. */

@@ -2,35 +2,52 @@
  * Whose lines they are, as far as it was found before: a cache from the bytes that the answer depends on (a token; a tag and a host; a
  * tag and the token in structured data) to the source that is written, and how. What is kept under a number of a scope (see
  * `wasm-codec.ts`) is true for as long as that number is used, and numbers are never used again: nothing has to be taken out.
+ *
+ * Many tokens in use are more than a processor's caches hold, so a look-up touches few lines of memory: one of the fingerprints of a set,
+ * and the beginning of one slot. The names of sources, which are few, have a table of their own.
  */
 import { copy } from '../../../common/wasm/wasm-common.as';
 
 /** Of the cache: a power of two. */
 const SETS: u32 = 4_096;
 const WAYS: u32 = 8;
-/** `u64 hash | u32 scope | u16 key length | u8 form | u8 | u32 app | u16 source length | u16 dyno | key | source`. */
-export const SLOT_BYTES: u32 = 192;
-export const KEY_BYTES_MAX: u32 = 96;
+const FINGERPRINT_BYTES: u32 = 4;
+/** `u32 scope | u16 key length | u8 form | u8 | u32 app | u32 source | u16 dyno | … | key` */
+const SLOT_BYTES: u32 = 128;
 const KEY: u32 = 24;
-const SOURCE: u32 = 120;
+const KEY_BYTES_MAX: u32 = 96;
+/** Of the table of sources: `u32 length | … | name`. */
+const SOURCE_BYTES: u32 = 80;
+const SOURCE_NAME: u32 = 16;
 const MULTIPLIER: u64 = 0x9e3779b97f4a7c15;
 
-/** Where the cache is, and the key that is looked up: set by `setUpOwners`. */
-let cache: u32 = 0;
+/** Where everything is, and the key that is looked up: set by `setUpOwners`. */
+let fingerprints: u32 = 0;
+let slots: u32 = 0;
+let sources: u32 = 0;
 let key: u32 = 0;
-/** The slot that is given away next, of a set without a free one. */
+/** The way that is given away next, of a set without a free one. */
 let victim: u32 = 0;
 /** What `findOwner` looked for last. */
-let wantedHash: u64 = 0;
+let wantedSet: u32 = 0;
+let wantedFingerprint: u32 = 0;
 let wantedScope: u32 = 0;
 /** Bytes of the key. */
 let wantedLength: u32 = 0;
 /** The slot of the last token in APP-NAME, or 0: it comes line after line. */
 let lastToken: u32 = 0;
 
-export function setUpOwners(cacheAt: u32, keyAt: u32): void {
-  cache = cacheAt;
+export function setUpOwners(fingerprintsAt: u32, slotsAt: u32, sourcesAt: u32, keyAt: u32): void {
+  fingerprints = fingerprintsAt;
+  slots = slotsAt;
+  sources = sourcesAt;
   key = keyAt;
+}
+
+/** Forgets all of it. */
+export function forgetOwners(): void {
+  memory.fill(fingerprints, 0, SETS * WAYS * FINGERPRINT_BYTES);
+  lastToken = 0;
 }
 
 /**
@@ -50,19 +67,17 @@ export function findOwner(scope: u32, first: u32, firstLength: u32, second: u32,
     hash ^= hash >> 32;
   }
   // Zero is a free slot's.
-  if (hash == 0) hash = 1;
-  wantedHash = hash;
+  const fingerprint: u32 = <u32>(hash >> 32) | 1;
+  const set: u32 = (<u32>hash & (SETS - 1)) * WAYS;
+  wantedSet = set;
+  wantedFingerprint = fingerprint;
   wantedScope = scope;
-  let slot = setOf(hash);
-  for (let way: u32 = 0; way < WAYS; way++) {
-    if (
-      load<u64>(slot) == hash &&
-      load<u32>(slot, 8) == scope &&
-      load<u16>(slot, 12) == length &&
-      isEqual(slot + KEY, key, length)
-    )
-      return slot;
-    slot += SLOT_BYTES;
+  const ways = fingerprints + set * FINGERPRINT_BYTES;
+  const wanted = i32x4.splat(fingerprint);
+  let found = i32x4.bitmask(i32x4.eq(v128.load(ways), wanted)) | (i32x4.bitmask(i32x4.eq(v128.load(ways, 16), wanted)) << 4);
+  for (; found != 0; found &= found - 1) {
+    const slot = slots + (set + ctz<i32>(found)) * SLOT_BYTES;
+    if (load<u32>(slot) == scope && load<u16>(slot, 4) == length && isEqual(slot + KEY, key, length)) return slot;
   }
   return 0;
 }
@@ -75,9 +90,9 @@ export function isKeyTooLong(): bool {
 /** The slot of the token at `tag`, when it is the same as in the line before; or 0. */
 export function sameToken(scope: u32, tag: u32, limit: u32): u32 {
   const slot = lastToken;
-  if (slot == 0 || load<u32>(slot, 8) != scope) return 0;
+  if (slot == 0 || load<u32>(slot) != scope) return 0;
   // The space between the parts of the key is the one behind the token.
-  const length: u32 = load<u16>(slot, 12);
+  const length: u32 = load<u16>(slot, 4);
   return tag + length <= limit && isEqual(slot + KEY, tag, length) ? slot : 0;
 }
 
@@ -88,62 +103,64 @@ export function rememberToken(slot: u32): void {
 
 /** Bytes of the token at `slot`. */
 export function tokenLength(slot: u32): u32 {
-  return load<u16>(slot, 12) - 1;
+  return load<u16>(slot, 4) - 1;
 }
 
 /**
  * Keeps the owner of the key that was looked for last; returns the number of its slot.
  *
- * @param source where the source's name is
+ * @param source number of its source in the table, see {@link nameSource}
  * @param dyno where in the tag the dyno's name begins
  */
-export function remember(form: u32, app: u32, source: u32, sourceLength: u32, dyno: u32): u32 {
-  const set = setOf(wantedHash);
+export function remember(form: u32, app: u32, source: u32, dyno: u32): u32 {
+  const ways = fingerprints + wantedSet * FINGERPRINT_BYTES;
   let way: u32 = 0;
-  while (way < WAYS && load<u64>(set + way * SLOT_BYTES) != 0) way++;
+  while (way < WAYS && load<u32>(ways + way * FINGERPRINT_BYTES) != 0) way++;
   if (way == WAYS) way = victim++ & (WAYS - 1);
-  const slot = set + way * SLOT_BYTES;
+  const slot = slots + (wantedSet + way) * SLOT_BYTES;
   if (slot == lastToken) lastToken = 0;
-  store<u64>(slot, wantedHash);
-  store<u32>(slot, wantedScope, 8);
-  store<u16>(slot, wantedLength, 12);
-  store<u8>(slot, form, 14);
-  store<u32>(slot, app, 16);
-  store<u16>(slot, sourceLength, 20);
-  store<u16>(slot, dyno, 22);
+  store<u32>(ways + way * FINGERPRINT_BYTES, wantedFingerprint);
+  store<u32>(slot, wantedScope);
+  store<u16>(slot, wantedLength, 4);
+  store<u8>(slot, form, 6);
+  store<u32>(slot, app, 8);
+  store<u32>(slot, source, 12);
+  store<u16>(slot, dyno, 16);
   copy(slot + KEY, key, wantedLength);
-  copy(slot + SOURCE, source, sourceLength);
-  return (slot - cache) / SLOT_BYTES;
+  return wantedSet + way;
+}
+
+/** Gives a source's name, at `name`, a number. */
+export function nameSource(number: u32, name: u32, length: u32): void {
+  const at = sources + number * SOURCE_BYTES;
+  store<u32>(at, length);
+  memory.copy(at + SOURCE_NAME, name, length);
 }
 
 // What is kept of the owner in a slot.
 
 export function formOf(slot: u32): u32 {
-  return load<u8>(slot, 14);
+  return load<u8>(slot, 6);
 }
 
 export function appOf(slot: u32): u32 {
-  return load<u32>(slot, 16);
+  return load<u32>(slot, 8);
 }
 
 export function sourceOf(slot: u32): u32 {
-  return slot + SOURCE;
+  return sources + load<u32>(slot, 12) * SOURCE_BYTES + SOURCE_NAME;
 }
 
 export function sourceLengthOf(slot: u32): u32 {
-  return load<u16>(slot, 20);
+  return load<u32>(sources + load<u32>(slot, 12) * SOURCE_BYTES);
 }
 
 export function dynoOf(slot: u32): u32 {
-  return load<u16>(slot, 22);
+  return load<u16>(slot, 16);
 }
 
 export function numberOf(slot: u32): u32 {
-  return (slot - cache) / SLOT_BYTES;
-}
-
-function setOf(hash: u64): u32 {
-  return cache + (<u32>hash & (SETS - 1)) * WAYS * SLOT_BYTES;
+  return (slot - slots) / SLOT_BYTES;
 }
 
 /** Are `length` bytes the same? Eight at a time. */

@@ -109,15 +109,24 @@ export function scanOld(start: u32, at: u32, stop: u32): u32 {
   return OLD_FOUND;
 }
 
-/** Where the word ends that starts at `start`: one of letters, digits, and `_ - . / ( )`. */
+/** Where the word ends that starts at `start`: one of letters, digits, and `_ - . / ( )`. No branch depends on what a token is. */
 function skipWord(start: u32, limit: u32): u32 {
-  let i = start;
-  while (i < limit) {
-    const byte: u32 = load<u8>(i);
-    if (!isAlphanumeric(byte) && byte - 0x2d > 2 && byte != 0x5f && byte != 0x28 && byte != 0x29) break;
-    i++;
+  for (let i = start; i < limit; i += 16) {
+    const bytes = v128.load(i);
+    const letters = i8x16.le_u(i8x16.sub(v128.or(bytes, i8x16.splat(0x20)), i8x16.splat(0x61)), i8x16.splat(25));
+    // "-./0123456789"
+    const digits = i8x16.le_u(i8x16.sub(bytes, i8x16.splat(0x2d)), i8x16.splat(12));
+    const others = v128.or(
+      i8x16.le_u(i8x16.sub(bytes, i8x16.splat(0x28)), i8x16.splat(1)),
+      i8x16.eq(bytes, i8x16.splat(0x5f)),
+    );
+    const found = ~i8x16.bitmask(v128.or(v128.or(letters, digits), others)) & 0xffff;
+    if (found != 0) {
+      const at: u32 = i + ctz<i32>(found);
+      return at < limit ? at : limit;
+    }
   }
-  return i;
+  return limit;
 }
 
 function beginsWord(byte: u32): bool {

@@ -19,11 +19,11 @@ export function FilterMenu({ label, values, options, onChange }: FilterMenuProps
   return (
     <Popover
       buttonClass="filter-select filter-menu"
-      label={`${label}: ${shown}`}
+      label={`${label} ${values.length > 2 ? `${values.length} chosen: ${shown}` : shown}`}
       title={values.length > 1 ? shown : undefined}
       button={
         <>
-          <span>{label}</span>
+          <span>{label}</span>{' '}
           <b data-set={values.length > 0}>{values.length > 2 ? `${values.length} chosen` : shown}</b>
         </>
       }

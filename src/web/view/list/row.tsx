@@ -53,7 +53,7 @@ export function Row(props: RowProps) {
       data-expanded={isExpanded}
       data-unfolded={isUnfolded}
     >
-      {isNewDay && <h3 class="day">{formatDate(line.ms, zone)}</h3>}
+      {isNewDay && <h2 class="day">{formatDate(line.ms, zone)}</h2>}
       <div class="line">
         <button
           type="button"

@@ -156,11 +156,24 @@ export class VirtualScroller {
 
 /** Marks the rows of which not everything is seen: those are unfolded by a button. */
 function markFolded(rows: HTMLElement): void {
+  const found: HTMLElement[] = [];
+  // First all is read, then written: else every row would be laid out by itself.
   for (const button of rows.querySelectorAll<HTMLElement>('.unfold-button')) {
+    const text = button.previousElementSibling;
+    if (!text || button.dataset.width === String(text.clientWidth)) continue;
+    found.push(button);
+  }
+  const folds = found.map((button) => {
+    const text = button.previousElementSibling;
+    return text
+      ? { width: text.clientWidth, isFolded: text.scrollHeight > text.clientHeight + 1 }
+      : undefined;
+  });
+  for (const [i, fold] of folds.entries()) {
+    const button = found[i];
     const row = button.closest<HTMLElement>('.row');
-    const text = row?.querySelector('.text');
-    if (!row || !text) continue;
-    const isFolded = row.dataset.unfolded === 'true' || text.scrollHeight > text.clientHeight + 1;
-    if (row.dataset.folds !== String(isFolded)) row.dataset.folds = String(isFolded);
+    if (!fold || !row || row.dataset.unfolded === 'true' || row.dataset.expanded === 'true') continue;
+    button.dataset.width = String(fold.width);
+    if (fold.isFolded !== (row.dataset.folds === 'true')) row.dataset.folds = String(fold.isFolded);
   }
 }

@@ -1,5 +1,5 @@
 /** What stays and what goes: restarts, imports, retention, damage. */
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { batchOfLines, LogLines, seededRandom } from '../../../../bench/viewer/log-lines.ts';
@@ -43,7 +43,7 @@ describe('the line store', () => {
   it('finds each line once after restarts, wherever it was', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     const all = await addLines(rig, stream, texts(1_500));
     await rig.lines.seal(stream);
     all.push(...(await addLines(rig, stream, texts(2_500, 2))));
@@ -60,7 +60,7 @@ describe('the line store', () => {
   it('finds lines that have left their stream, and says how many there are', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     const all = await addLines(rig, stream, texts(1_500));
     await rig.lines.seal(stream);
     expect(rig.lines.packedThrough(stream)).toBe(1_500);
@@ -76,10 +76,27 @@ describe('the line store', () => {
     });
   });
 
+  it('gives no number twice when the end of the stream was lost in a power cut', async () => {
+    const rig = lineStoreForTest();
+    const stream = newAppId();
+    await rig.lines.follow(stream);
+    const all = await addLines(rig, stream, texts(200));
+    await rig.lines.seal(stream);
+    // Parts are synced; of the stream nothing is left.
+    rmSync(join(rig.folder, 'streams'), { recursive: true });
+    await rig.reopen();
+    await rig.lines.ready;
+    all.push(...(await addLines(rig, stream, texts(100, 2))));
+    expect(all.at(-1)?.sequence).toBe(300);
+    expect(await allLines(rig, stream)).toEqual(all);
+    await rig.lines.seal(stream);
+    expect(await allLines(rig, stream)).toEqual(all);
+  });
+
   it('makes one part of many small ones', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     const all: AddedLine[] = [];
     for (let i = 0; i < 30; i++) {
       all.push(...(await addLines(rig, stream, texts(20, i))));
@@ -94,7 +111,7 @@ describe('the line store', () => {
   it('removes old lines for good, also when they are still in the stream', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     await addLines(rig, stream, texts(100));
     await rig.lines.seal(stream);
     const kept = await addLines(rig, stream, texts(100, 2, START_MS + 3_600_000));
@@ -119,7 +136,7 @@ describe('the line store', () => {
   it('takes lines of the past once, and all of them or none', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     const all = await addLines(rig, stream, texts(50));
     const old = texts(2_000, 9, START_MS - 86_400_000);
     const lines = importable(old);
@@ -149,7 +166,7 @@ describe('the line store', () => {
   it('keeps what is whole of a damaged part, and says exactly which lines are lost', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     const all = await addLines(rig, stream, texts(4_000));
     await rig.lines.seal(stream);
     const [path] = partFiles(rig, stream);

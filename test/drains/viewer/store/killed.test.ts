@@ -25,7 +25,7 @@ function script(folder: string, stream: string): string {
     const streams = new EmbeddedStore({ folder: ${JSON.stringify(join(folder, 'streams'))}, ...${JSON.stringify(STORE)} });
     const lines = await openLineStore({ folder: ${JSON.stringify(join(folder, 'parts'))}, store: streams, onProblem: (message) => console.error(message) });
     const stream = ${JSON.stringify(stream)};
-    lines.follow(stream);
+    await lines.follow(stream);
     let next = (await streams.bounds(stream)).last + 1;
     for (let i = 0; ; i++) {
       const texts = Array.from({ length: 500 }, (_, k) => '<190>1 2026-11-01T12:00:00.000000+00:00 host app web.1 - - line ' + (next + k) + ' of many');

@@ -40,7 +40,7 @@ async function filledRig() {
   const all: AddedLine[] = [];
   const random = seededRandom(7);
   for (const [i, stream] of ids.entries()) {
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     // Ten minutes, whose times go back and forth by some seconds, or by an hour.
     const source = new LogLines(i + 1, START_MS, 200);
     const texts = Array.from({ length: 3_000 }, () => source.next());
@@ -133,7 +133,7 @@ describe('a search', () => {
 
   it('counts the values of a field, and lines without it', async () => {
     const { ids, all, rig } = filled;
-    for (const field of ['status', 'source', 'level', 'user.ip']) {
+    for (const field of ['status', 'source', 'level', 'method', 'user.ip']) {
       const { values, missingCount, otherCount } = await rig.lines.fieldValues({
         streams: ids,
         field,
@@ -142,6 +142,14 @@ describe('a search', () => {
       for (const { value, count } of values)
         if (field !== 'level')
           expect(count).toBe(expectedLines(all, `${field}:=${value}`.replace('source:=', 'source:')).length);
+      // Packed lines are counted without being read; with a query they are read.
+      const { values: read } = await rig.lines.fieldValues({
+        streams: ids,
+        field,
+        limit: 5,
+        query: parseQuery('level:*').expression!,
+      });
+      expect(values).toEqual(read);
       expect(values.reduce((sum, { count }) => sum + count, missingCount + otherCount)).toBe(all.length);
     }
     expect((await rig.lines.fieldNames({ streams: ids })).slice(0, 3)).toContain('status');
@@ -161,7 +169,7 @@ describe('a search', () => {
   it('goes on at the same place while lines are packed and added', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();
-    rig.lines.follow(stream);
+    await rig.lines.follow(stream);
     const source = new LogLines(3, START_MS, 10);
     const all = await addLines(
       rig,

@@ -7,7 +7,7 @@ import { HerokuCliApp } from '../../../../support/heroku/heroku-cli-app.ts';
 import { PartnerService } from '../../../../support/partner-service.ts';
 import { runTailrace } from '../../../../support/program.ts';
 import { until } from '../../../../support/until.ts';
-import { launchBrowser, noBrowser } from '../../../web/browser-tab.ts';
+import { launchBrowser, noBrowser } from '../../../../web/browser-tab.ts';
 
 const shop = new HerokuCliApp(25_600);
 const { run: h } = shop;

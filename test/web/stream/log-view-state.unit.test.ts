@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HistoryQuery } from '../../src/web/stream/history-query.ts';
-import { type Line, parseLine } from '../../src/web/stream/line.ts';
-import { WINDOW_LINES_MAX } from '../../src/web/stream/line-window.ts';
+import type { HistoryQuery } from '../../../src/web/stream/history-query.ts';
+import { type Line, parseLine } from '../../../src/web/stream/line.ts';
+import { WINDOW_LINES_MAX } from '../../../src/web/stream/line-window.ts';
 import {
   CATCH_UP_LINES_MAX,
   CONTEXT_LINES_BEFORE,
   LogViewState,
   PAGE_LINES,
-} from '../../src/web/stream/log-view-state.ts';
-import { propertyRuns } from '../support/properties/property-runs.ts';
+} from '../../../src/web/stream/log-view-state.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const TEMPLATE = parseLine({
   position: '0',
