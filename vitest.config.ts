@@ -1,4 +1,15 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { createTemporaryFolder } from './test/support/memory-folder.ts';
+
+/** Whole stories take longest: begun last, they would go on alone at the end. */
+class StoriesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isStory = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/e2e/');
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isStory), ...sorted.filter((file) => !isStory(file))];
+  }
+}
 
 export default defineConfig({
   test: {
@@ -7,6 +18,8 @@ export default defineConfig({
     // Files of one worker share its process and the modules in it: a third of a second of processor time for each of them. What a file
     // changes for all, such as process.env, it would have to put back.
     isolate: false,
+    sequence: { sequencer: StoriesFirst },
+    env: { TMPDIR: createTemporaryFolder() },
     projects: [
       {
         extends: true,
@@ -14,7 +27,9 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
           setupFiles: ['test/support/no-servers.ts'],
-          maxWorkers: 4,
+          // Not among the others: a worker goes on with files of its own kind alone, and else ends.
+          sequence: { groupOrder: 0 },
+          maxWorkers: 2,
         },
       },
       {
@@ -25,7 +40,8 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, 'test/**/*.unit.test.ts'],
           globalSetup: ['test/support/build.ts'],
           // Two cores, but most tests wait for real servers most of the time.
-          maxWorkers: 4,
+          maxWorkers: 6,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

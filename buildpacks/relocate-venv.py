@@ -35,5 +35,7 @@ for site in venv.glob('lib/python*/site-packages'):
         moved = re.sub("'" + re.escape(app) + "(/[^']*)?'", in_home, text)
         if moved != text:
             file.write_text(moved)
-for file in (venv / 'bin').glob('[aA]ctivate*'):
-    file.unlink()
+# pipenv takes a folder without them for none: they go last.
+if '--last' in sys.argv:
+    for file in (venv / 'bin').glob('[aA]ctivate*'):
+        file.unlink()

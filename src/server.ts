@@ -5,10 +5,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
 import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { randomAppName } from './api/apps/apps.ts';
-import { finishRequestsOnClose } from './api/finish-requests.ts';
 import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
 import { addonLogInput } from './api/logs/addon-log-input.ts';
 import { addonFolder, findServerId } from './apps/host/addons/server-id.ts';
@@ -24,35 +22,29 @@ import { AppRegistry } from './apps/records/app-registry.ts';
 import { LocalKey } from './apps/records/local-key.ts';
 import { OWNER } from './apps/records/owner.ts';
 import { Releases } from './apps/records/release-history.ts';
+import { Closers } from './common/closers.ts';
 import type { Settings } from './common/config/settings.ts';
 import { type CreatedDataFolder, createDataFolder } from './common/data-folder.ts';
+import { finishRequestsOnClose } from './common/http/finish-requests.ts';
 import type { Log } from './common/log.ts';
 import { VERSION } from './common/package-info.ts';
 import { ownStartTicks } from './common/process-identity.ts';
-import { Throttle } from './common/throttle.ts';
+import { type LogCore, openLogCore } from './logs/composition/open-log-core.ts';
 import { DrainSupervisor } from './logs/drains/drain-supervisor.ts';
 import { TargetPolicy } from './logs/drains/options/target-policy.ts';
 import { OutletFactory } from './logs/drains/sinks/outlet-factory.ts';
-import { LogMetrics } from './logs/metrics/log-metrics.ts';
-import { createRegistry } from './logs/metrics/registry.ts';
-import { LogRouter } from './logs/router/log-router.ts';
-import { PlatformLinePriority, PlatformLog } from './logs/router/platform-log.ts';
+import { PlatformLinePriority } from './logs/router/platform-log.ts';
 import { limitHttpConnections } from './logs/sources/http/http-connection-limiter.ts';
 import { registerIngestRoutes } from './logs/sources/http/ingest-routes.ts';
 import { listenError } from './logs/sources/listen.ts';
-import { registerBatchMetrics, registerListenerMetrics } from './logs/sources/listener-metrics.ts';
+import { registerListenerMetrics } from './logs/sources/listener-metrics.ts';
 import { type SyslogListeners, startSyslogListeners } from './logs/sources/syslog/syslog-listeners.ts';
-import type { AppId, Store, StreamDamage } from './logs/store/contract.ts';
-import { describeDamage, lostLinesMessage } from './logs/store/damage-reports.ts';
-import { openStore } from './logs/store/open.ts';
-import { StreamReaders } from './logs/store/stream-reader.ts';
+import type { AppId } from './logs/store/contract.ts';
 
 /** How long drains may finish what is under way when the server stops. */
 const GRACE_MS = 3_000;
 /** The HTTP router's lines linger for so long: of requests that come at an even rate each would store a batch of its own. */
 const ROUTER_LINGER_MS = 10;
-/** One warning about a failing store in this time. */
-const WARN_INTERVAL_MS = 10_000;
 
 /** A running server. */
 export interface RunningServer
@@ -92,10 +84,11 @@ export async function startServer(
     const api = await openApi(settings, logs, apps, log, () => url);
     url = api.url;
     closers.add(api.close);
+    // At once: whoever sees the server answer may look for it there.
+    closers.add(writeServerFile(settings.data, url));
     // The last lines of dynos come over the API's server.
     closers.add(apps.close);
     await apps.dynoManager.open();
-    closers.add(writeServerFile(settings.data, url));
     if (!startsMore) logs.store.onServerStarted();
     log.info({ version: VERSION, pid: process.pid }, 'server started');
     const close = async (): Promise<void> => {
@@ -124,26 +117,8 @@ export async function startServer(
   }
 }
 
-/** What was opened is closed in the reverse order. */
-class Closers {
-  private readonly closers: (() => Promise<void> | void)[] = [];
-
-  add(closer: () => Promise<void> | void): void {
-    this.closers.push(closer);
-  }
-
-  async close(): Promise<void> {
-    for (const closer of this.closers.splice(0).reverse()) await closer();
-  }
-}
-
 /** The log router: store, sources over syslog, drains. */
-interface Logs {
-  readonly store: Store;
-  readonly readers: StreamReaders;
-  readonly router: LogRouter;
-  readonly platformLog: PlatformLog;
-  readonly metrics: Registry;
+interface Logs extends LogCore {
   readonly drains: DrainSupervisor;
   readonly targetPolicy: TargetPolicy;
   readonly outlets: OutletFactory;
@@ -156,29 +131,12 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
-    const storeLog = areaLog(log, 'store');
-    const store = await openStore(settings, storeLog);
-    closers.add(() => store.close());
-    const readers = new StreamReaders(store, settings.streamAgeMs);
-    const appRegistry = new AppRegistry(store);
-    const appName = async (app: AppId): Promise<string | undefined> => (await appRegistry.findApp(app))?.name;
-    const metrics = createRegistry();
-    const { router, close: closeRouter } = openRouter(
-      settings,
-      store,
-      metrics,
-      appName,
-      areaLog(log, 'router'),
-    );
-    closers.add(closeRouter);
-    const platformLog = new PlatformLog(router);
-    closers.add(
-      store.watchDamage((damage) => {
-        void appName(damage.app)
-          .catch(() => undefined)
-          .then((name) => reportDamage(damage, name, storeLog, platformLog));
-      }),
-    );
+    const core = await openLogCore(settings, log, (store) => {
+      const appRegistry = new AppRegistry(store);
+      return { appRegistry, appName: async (app) => (await appRegistry.findApp(app))?.name };
+    });
+    closers.add(core.close);
+    const { store, readers, router, platformLog, metrics, appName, appRegistry } = core;
     const targetPolicy = new TargetPolicy(settings.allowPrivateDrains);
     const outlets = new OutletFactory(targetPolicy, VERSION);
     const drains = new DrainSupervisor({
@@ -220,50 +178,6 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
     await close();
     throw error;
   }
-}
-
-/** Says which lines are lost: in the server's log at every start, in the app's stream once. */
-function reportDamage(
-  damage: StreamDamage,
-  name: string | undefined,
-  log: Log,
-  platformLog: PlatformLog,
-): void {
-  const { app, first, last, isNew } = damage;
-  log.warn({ app, first, last }, describeDamage(damage, name));
-  if (isNew && name !== undefined)
-    platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, lostLinesMessage(first, last));
-}
-
-/** The router with its metrics; closing it stores what was taken, and says what could not be stored. */
-function openRouter(
-  settings: Settings,
-  store: Store,
-  metrics: Registry,
-  appName: (app: AppId) => Promise<string | undefined>,
-  log: Log,
-): { router: LogRouter; close: () => Promise<void> } {
-  const logMetrics = new LogMetrics(metrics, appName);
-  const observeBatch = registerBatchMetrics(metrics);
-  const warnings = new Throttle(WARN_INTERVAL_MS);
-  const router = new LogRouter(store, {
-    pendingBytesMax: settings.pendingBytes,
-    onAppendFailed: (app, error) => {
-      // What is wrong with the store was said when it began.
-      if (store.trouble === undefined && warnings.allow())
-        log.warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
-    },
-    onBatchStored: (app, batch, afterMs) => {
-      observeBatch(batch.count, batch.bytes.length, afterMs);
-      logMetrics.recordBatch(app, batch.bytes);
-    },
-  });
-  const close = async (): Promise<void> => {
-    const lost = await router.close(GRACE_MS);
-    if (lost > 0)
-      log.warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
-  };
-  return { router, close };
 }
 
 /** What runs apps on this machine: their records, their dynos, the HTTP router in front of them. */

@@ -1,10 +1,7 @@
 /** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
 
-import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyInstance } from 'fastify';
-import { TailraceError } from '../common/errors.ts';
-import { discardBody } from '../common/http/discard-body.ts';
-import { assertJsonWithinLimits, type JsonLimits } from '../common/limits/json-scanner.ts';
+import type { FastifyInstance } from 'fastify';
+import { createHttpServer } from '../common/http/create-server.ts';
 import type { Log } from '../common/log.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
@@ -30,7 +27,7 @@ import {
 } from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
-import { type DomainRouteDependencies, domainRoutes, emptyListRoutes } from './apps/domains.ts';
+import { type DomainRouteDependencies, domainRoutes } from './apps/domains.ts';
 import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
 import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts';
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
@@ -39,11 +36,10 @@ import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-o
 import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
 import { unsupportedRoutes } from './apps/unsupported.ts';
 import { authorize, authorizedGrant } from './authorize.ts';
-import { sendClientErrorResponse } from './client-error.ts';
 import { addEtags } from './etag.ts';
-import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { type AddonDrainRouteDependencies, addonDrainRoutes } from './logs/addon-drains.ts';
 import { type DrainActionRouteDependencies, drainActionRoutes } from './logs/drain-actions.ts';
+import { type LogCountRouteDependencies, logCountRoutes } from './logs/log-counts.ts';
 import { type LogDrainRouteDependencies, logDrainRoutes } from './logs/log-drains.ts';
 import { LogSessionStore } from './logs/log-session-store.ts';
 import { type LogSessionRouteDependencies, logSessionRoutes } from './logs/log-sessions.ts';
@@ -56,89 +52,15 @@ import { type TelemetryDrainRouteDependencies, telemetryDrainRoutes } from './lo
 import { type TokenRouteDependencies, tokenRoutes } from './logs/tokens.ts';
 import { openApiRoutes } from './openapi.ts';
 import { webUiRoutes } from './static-web-ui.ts';
-import { isSlowUpload } from './upload-timeout.ts';
-
-/** A valid `Request-Id` of the client is kept. */
-const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
-
-/** What the JSON of a request may have: more than any resource needs. */
-const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
-
-/** A request has to be complete after this time, and its header after that. */
-const REQUEST_TIMEOUT_MS = 60_000;
-const HEADERS_TIMEOUT_MS = 15_000;
 
 /** A link to an add-on's page: from the answer that gave it until it is opened. */
 const ADDON_LINK_MS = 5 * 60_000;
 
 /** A Fastify server that responds with the API's errors; without routes. */
-export function createApiServer(log: Log, requestTimeoutMs = REQUEST_TIMEOUT_MS): FastifyInstance {
-  const server = Fastify({
-    // Of the request alone: a response (a tail) may take any time.
-    requestTimeout: requestTimeoutMs,
-    http: {
-      headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
-      connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
-    },
-    clientErrorHandler: (error, socket) => {
-      if (!isSlowUpload(error, socket)) sendClientErrorResponse(error, socket);
-    },
-    logger: false,
-    trustProxy: false,
-    bodyLimit: 1_048_576,
-    genReqId: (request) => {
-      // Requests that push lines need no id, and there are thousands a second.
-      if (request.url?.startsWith('/logs') || request.url?.startsWith('/v1/logs')) return '';
-      const given = request.headers['request-id'] ?? request.headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
-    },
-    // No coercion: a list as a name is a mistake. Where a number may come as text, the schema allows both.
-    ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
-    schemaController: { compilersFactory: lazySchemaCompilers },
-    // Requests that come while it closes are answered, as the last ones of their connections.
-    return503OnClosing: false,
-    forceCloseConnections: true,
-  });
-  // Clients name JSON as the content type also without a body (DELETE).
-  const parse = server.getDefaultJsonParser('error', 'ignore');
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (body.length === 0) {
-      done(null, null);
-      return;
-    }
-    try {
-      assertJsonWithinLimits(body, REQUEST_LIMITS);
-      parse(request, body.toString(), done);
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
-    }
-  });
-  server.setErrorHandler(
-    (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
-      if (error instanceof TailraceError) {
-        if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
-        if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
-        // Senders of lines expect Logplex's responses, which are plain text.
-        if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
-          return reply.code(error.status).type('text/plain').send(error.message);
-        return reply.code(error.status).send({ id: error.code, message: error.message });
-      }
-      if (error.validation)
-        return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
-      const status = error.statusCode ?? 500;
-      if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
-      log.warn(
-        { err: error, method: request.method, url: request.routeOptions.url },
-        'a request failed unexpectedly',
-      );
-      return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
-    },
-  );
+export function createApiServer(log: Log, requestTimeoutMs?: number): FastifyInstance {
+  const server = createHttpServer(log, { requestTimeoutMs });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
-  server.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
-  );
   return server;
 }
 
@@ -158,6 +80,7 @@ export interface ApiDependencies
     FeatureRouteDependencies,
     FormationRouteDependencies,
     GitRouteDependencies,
+    LogCountRouteDependencies,
     LogDrainRouteDependencies,
     LogSessionRouteDependencies,
     MetricsRouteDependencies,
@@ -225,10 +148,10 @@ export async function registerApiRoutes(
       buildRoutes,
       buildpackRoutes,
       domainRoutes,
-      emptyListRoutes,
       unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
+      logCountRoutes,
       logDrainRoutes,
       addonDrainRoutes,
       drainActionRoutes,
@@ -259,9 +182,4 @@ export async function registerApiRoutes(
   tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, (header) =>
     authorizedGrant(header, 'read', apiKeys),
   );
-}
-
-/** @param message of the schema validator: `body/updates/0 must have …` */
-function validationMessage(message: string): string {
-  return `Invalid request: ${message}.`;
 }

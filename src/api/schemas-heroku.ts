@@ -179,6 +179,7 @@ export const API_SCHEMAS = {
     created_at: dateTime,
     updated_at: dateTime,
   }),
+  Reference: reference,
   Release: objectSchema({
     id: string,
     version: integer,

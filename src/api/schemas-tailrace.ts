@@ -42,6 +42,20 @@ export const TAILRACE_SCHEMAS = {
     info: { type: 'array', items: objectSchema({ name: string, values: { type: 'array', items: string } }) },
   }),
   BackupSchedule: objectSchema({ uuid: string, name: string, hour: integer, timezone: string }),
+  /** Lines over time: a number for each stretch of `step_ms`. */
+  LogCounts: objectSchema({
+    since: dateTime,
+    until: dateTime,
+    step_ms: integer,
+    errors: { type: 'array', items: integer },
+    warnings: { type: 'array', items: integer },
+    others: { type: 'array', items: integer },
+    counted_since: dateTime,
+    before: stringOrNull,
+    position: string,
+    around: dateTimeOrNull,
+    time: dateTime,
+  }),
   DataServiceMessage: objectSchema({ message: string }),
   BackupLink: objectSchema({ url: string, expires_at: dateTime }),
   /** A backup of a database (from pg_dump to an archive), or a restore (from there to pg_restore). */

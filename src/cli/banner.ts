@@ -1,4 +1,5 @@
 import type { RunningServer } from '../server.ts';
+import { programName, withProgramName } from './program-name.ts';
 import { printableWebUiUrl } from './web-ui-url.ts';
 
 /** The first output of `tailrace start`: where things are, and what to type next. */
@@ -9,18 +10,20 @@ export function startBanner(options: {
   private: boolean;
 }): string {
   const { name, server } = options;
+  const program = programName();
   const rows = [
     ['app', server.webUrl(name)],
-    ['page', printableWebUiUrl(server, process.stdout, name)],
+    ['page', withProgramName(printableWebUiUrl(server, process.stdout, name), program)],
     ['API', server.url],
     [
       'syslog',
-      `${new URL(server.url).hostname}:${server.syslogPort} (TCP and UDP, a token in APP-NAME: tailrace tokens)`,
+      `${new URL(server.url).hostname}:${server.syslogPort} (TCP and UDP, a token in APP-NAME: ${program} tokens)`,
     ],
-    ['tail', 'npx tailrace logs --tail        (in another terminal, from this folder)'],
+    ['tail', `${program} logs --tail        (in another terminal, from this folder)`],
+    ['history', `${program} addons:add logging  (keeps the lines for months, searched on a page)`],
     [
       'heroku CLI',
-      `HEROKU_HOST=${server.url.replace('127.0.0.1', 'localhost')} HEROKU_API_KEY=$(npx tailrace auth:token) heroku logs --tail -a ${name}`,
+      `HEROKU_HOST=${server.url.replace('127.0.0.1', 'localhost')} HEROKU_API_KEY=$(${program} auth:token) heroku logs --tail -a ${name}`,
     ],
   ];
   if (options.private)

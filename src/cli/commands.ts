@@ -16,7 +16,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   'Run and look:': [
     ['start local', async () => (await import('./server/start.ts')).startCommand],
     ['serve', async () => (await import('./server/serve.ts')).serveCommand],
-    ['logs log:tail', async () => (await import('./logs/logs.ts')).logsCommand],
+    ['logs log:tail tail', async () => (await import('./logs/logs.ts')).logsCommands],
     [NEEDS_ALL_COMMANDS, async () => (await import('./logs/log.ts')).logCommand],
     ['ship', async () => (await import('./ship/ship.ts')).shipCommand],
     ['open apps:open', async () => (await import('./server/open.ts')).openCommand],
@@ -135,7 +135,8 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['doctor', async () => (await import('./server/doctor.ts')).doctorCommand],
     ['repair', async () => (await import('./server/repair.ts')).repairCommand],
     ['migrate', async () => (await import('./server/migrate.ts')).migrateCommand],
-    [NEEDS_ALL_COMMANDS, async () => (await import('./completion.ts')).completionCommand],
+    [NEEDS_ALL_COMMANDS, async () => (await import('./completion/completion.ts')).completionCommand],
+    ['version', async () => (await import('./help.ts')).versionCommand],
   ],
   'Commands:': [[NEEDS_ALL_COMMANDS, async () => (await import('./help.ts')).helpCommand]],
 };

@@ -29,13 +29,14 @@ export function formatByteCount(bytes: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${name}`;
 }
 
-/** A time in words as short as can be: `0.4 s`, `12 s`, `3 min`, `5 h`. One that another clock takes to be in the future is none. */
+/** A time in words as short as can be: `0.4 s`, `12 s`, `3 min`, `5 h`, `7 d`. One that another clock takes to be in the future is none. */
 export function formatElapsed(elapsedMs: number): string {
   const ms = Math.max(0, elapsedMs);
   if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
   if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
-  return `${Math.round(ms / 3_600_000)} h`;
+  if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)} h`;
+  return `${Math.round(ms / 86_400_000)} d`;
 }
 
 /** Prints one thing: as JSON when asked to, else as text. Whatever others have written in it can't take over a terminal. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { VERSION } from '../common/package-info.ts';
 import { findCommand } from './typed-command.ts';
 
 /** `tailrace help [command]`, a command like the others: commander's own has no help of itself. */
@@ -11,5 +12,15 @@ export function helpCommand(program: Command): void {
     .allowUnknownOption()
     .action((name?: string) => {
       (findCommand(program, name) ?? program).help();
+    });
+}
+
+/** `tailrace version`, which is what many tools have instead of `--version`. */
+export function versionCommand(program: Command): void {
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => {
+      process.stdout.write(`${VERSION}\n`);
     });
 }

@@ -5,12 +5,13 @@ import { TailraceError } from '../common/errors.ts';
 import { VERSION } from '../common/package-info.ts';
 import { addAllCommands, addSingleCommand } from './commands.ts';
 import { printText } from './format.ts';
+import { withProgramName } from './program-name.ts';
 import { handlesShutdown } from './signals.ts';
 import { TypedCommand, unknownCommand } from './typed-command.ts';
 
 const program = new TypedCommand('tailrace')
   .description('A log router: every line of an app in one stream, out to live tails and drains.')
-  .version(VERSION)
+  .version(VERSION, '-v, --version')
   .showSuggestionAfterError(true)
   .enablePositionalOptions()
   .exitOverride();
@@ -31,7 +32,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
-    printText(` ›   Error: ${errorMessage(error)}`, process.stderr);
+    printText(` ›   Error: ${withProgramName(errorMessage(error))}`, process.stderr);
     process.exitCode = 1;
   }
 }

@@ -47,6 +47,10 @@ export const ERROR_CODES = {
     status: 423,
     meaning: 'it would overwrite something: the same request with `confirm`, the name of the app, does it',
   },
+  upgrade_required: {
+    status: 426,
+    meaning: 'a WebSocket that was asked for without an upgrade, or whose upgrade a proxy has removed',
+  },
   release_failed: {
     status: 422,
     meaning: 'the release command failed: what was asked for isn’t released, and what ran goes on',

@@ -1,7 +1,7 @@
 import './style/tokens.css';
 import './style/page.css';
 import './style/toolbar.css';
-import './style/rate-chart.css';
+import './style/histogram.css';
 import './style/line-list.css';
 import './style/line-details.css';
 import './style/panel.css';

@@ -1,40 +1,66 @@
 /** What the page knows and does: the chosen app and filters, the log view, the selected line. */
-import { signal } from '@preact/signals';
+import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
 import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
-import { loadPreferences } from './preferences.ts';
+import { COLUMNS_MAX, loadPreferences } from './preferences.ts';
+import { SavedSearchList } from './saved-searches.ts';
 import { ApiError, type AppJson, type DrainJson, type DynoJson, WebApiClient } from './stream/api-client.ts';
+import { AppLineSource } from './stream/app-line-source.ts';
+import { endOf, type TimeRange } from './stream/counts/histogram-counts.ts';
+import {
+  formatRange,
+  parseRange,
+  RANGE_DEFAULT,
+  type ViewRange,
+  zoomedOut,
+} from './stream/counts/view-range.ts';
 import { Facets } from './stream/facets.ts';
 import { type Filters, isFiltered, NO_FILTERS } from './stream/filters.ts';
 import type { Line } from './stream/line.ts';
+import { type DownloadOptions, downloadLines, downloadName } from './stream/log-download.ts';
 import { LogView } from './stream/log-view.ts';
 import { hasRegex, searchFault } from './stream/search-expression.ts';
 import { visibleText } from './text/visible-text.ts';
-import { formatViewLocation, parseViewLocation, type ViewLocation } from './view-location.ts';
+import type { LineListHost } from './view/list/list-host.ts';
+import { formatViewLocation, parseViewLocation, showSameLines, type ViewLocation } from './view-location.ts';
 
 /** How often dynos and drains are requested, and the apps of a server that is unreachable. */
 const REFRESH_MS = 4_000;
 /** A line that was jumped to stands at this part of the visible height. */
 const JUMP_SCROLL_FRACTION = 0.35;
+const NO_ANSWER = 'The server doesn’t answer: this is shown as soon as it is back.';
 
-export class PageState {
+/** What of the toolbar asks for something that can't be shown, and why. */
+export interface FieldFault {
+  readonly field: 'app' | 'search' | 'filter';
+  readonly text: string;
+}
+
+export class PageState implements LineListHost {
   readonly preferences = loadPreferences();
+  readonly savedSearches = new SavedSearchList();
   readonly key = signal(loadApiKey());
   /** Why the key form is shown again, or ''. */
   readonly keyError = signal('');
   readonly apps = signal<readonly AppJson[] | undefined>(undefined);
   readonly dynos = signal<readonly DynoJson[]>([]);
   readonly drains = signal<readonly DrainJson[]>([]);
+  /** What is shown. */
   readonly viewLocation = signal<ViewLocation>(parseViewLocation(location.search));
+  /** What was asked for last: the fields of the toolbar say it. What is shown stays until that can be. */
+  readonly wantedLocation = signal<ViewLocation>(this.viewLocation.value);
   readonly logView = signal<LogView | undefined>(undefined);
+  /** The view that is being read, to be shown instead. */
+  private readonly openingView = signal<LogView | undefined>(undefined);
+  readonly isOpening = computed(() => this.openingView.value !== undefined);
   readonly facets = signal(new Facets());
   /** The position of the selected line; 0 for none. */
   readonly selectedPosition = signal(0);
   readonly expanded = signal<ReadonlySet<number>>(new Set());
-  readonly overlay = signal<'' | 'help' | 'time'>('');
+  readonly unfolded = signal<ReadonlySet<number>>(new Set());
+  readonly overlay = signal<'' | 'help' | 'time' | 'download'>('');
   /** What was just done, shown shortly; or ''. */
   readonly notice = signal('');
-  /** Why what is in the search box can't be searched for, or ''. */
-  readonly searchFault = signal('');
+  readonly fault = signal<FieldFault | undefined>(undefined);
   /** Does the server not answer? */
   readonly unreachable = signal(false);
   private api = new WebApiClient(this.key.value);
@@ -42,6 +68,8 @@ export class PageState {
   private scrollFraction: number | undefined;
   /** The search that was wanted last: one that the server has checked too late counts no more. */
   private wantedSearch = '';
+  /** Asks again for what couldn't be shown because the server didn't answer. */
+  private askAgain: (() => Promise<void>) | undefined;
   private scrollToStartListener = (): void => {};
 
   /** Does a dyno or a drain need somebody to look at it? */
@@ -53,7 +81,11 @@ export class PageState {
   }
 
   start(): void {
-    addEventListener('popstate', () => void this.navigate(parseViewLocation(location.search)));
+    addEventListener('popstate', () => {
+      const target = parseViewLocation(location.search);
+      if (showSameLines(target, this.viewLocation.value) && !this.fault.value) this.showRange(target.range);
+      else void this.navigate(target);
+    });
     addEventListener('hashchange', () => {
       const before = this.key.value;
       const key = loadApiKey();
@@ -73,30 +105,100 @@ export class PageState {
   }
 
   async selectApp(app: string): Promise<void> {
-    await this.navigate({ app, filters: NO_FILTERS, at: '' }, 'push');
+    const { range } = this.wantedLocation.value;
+    await this.navigate({ app, filters: NO_FILTERS, at: '', range }, 'push');
   }
 
   async changeFilters(change: Partial<Filters>, historyAction: 'push' | 'replace' = 'push'): Promise<void> {
-    const { app, filters } = this.viewLocation.value;
-    await this.navigate({ app, filters: { ...filters, ...change }, at: '' }, historyAction);
+    const { app, filters, range } = this.wantedLocation.value;
+    await this.navigate({ app, filters: { ...filters, ...change }, at: '', range }, historyAction);
   }
 
   /** Searches for what is in the search box. One that can't be read, or isn't finished, leaves the lines that are shown as they are. */
   async search(q: string): Promise<void> {
     this.wantedSearch = q;
-    const fault = searchFault(q) || (hasRegex(q) ? await this.serversFault(q) : '');
+    this.askAgain = undefined;
+    const text = searchFault(q) || (hasRegex(q) ? await this.serversFault(q) : '');
     if (this.wantedSearch !== q) return;
-    this.searchFault.value = fault;
-    if (fault === '' && q !== this.viewLocation.value.filters.q) await this.changeFilters({ q }, 'replace');
+    this.fault.value = text === '' ? undefined : { field: 'search', text };
+    if (text !== '') return;
+    const shown = this.viewLocation.value;
+    const { filters } = this.wantedLocation.value;
+    if (
+      showSameLines(
+        { ...shown, at: '' },
+        { ...this.wantedLocation.value, at: '', filters: { ...filters, q } },
+      )
+    )
+      this.stayHere();
+    else if (q !== filters.q) await this.changeFilters({ q }, 'replace');
+  }
+
+  /** Shows another range of time in the histogram: `1h`, or two times with a slash. */
+  selectRange(range: string): void {
+    this.updateAddressBar({ ...this.viewLocation.value, range }, 'push');
+    this.showRange(range);
+  }
+
+  /** A range was drawn in the histogram: it, and the lines from its beginning on. */
+  async zoomInto({ sinceMs, untilMs }: TimeRange): Promise<void> {
+    this.selectRange(formatRange(sinceMs, untilMs));
+    await this.jumpToTime(sinceMs);
+  }
+
+  /** Shows a longer range around the one that is shown. */
+  zoomOut(shown: TimeRange): void {
+    const range = zoomedOut(shown, Date.now());
+    if (range !== undefined) this.selectRange(range === RANGE_DEFAULT ? '' : range);
+  }
+
+  /** Are there lines that the filters don't let through? */
+  get hasHiddenLines(): boolean {
+    return isFiltered(this.viewLocation.value.filters);
+  }
+
+  /** A click beside a panel that covers the lines closes it. */
+  onListClick(): boolean {
+    const { panel } = this.preferences;
+    if (!this.preferences.isPanelOverlay() || !panel.value) return false;
+    panel.value = false;
+    return true;
+  }
+
+  showOnlyOrigin({ source, dyno }: Line): void {
+    void this.changeFilters({ source, dyno });
+  }
+
+  get columns(): ReadonlySignal<readonly string[]> {
+    return this.preferences.columns;
+  }
+
+  /** Shows a field beside the text, or no longer. */
+  toggleColumn(key: string): void {
+    const { columns } = this.preferences;
+    if (columns.value.includes(key)) columns.value = columns.value.filter((one) => one !== key);
+    else if (columns.value.length < COLUMNS_MAX) columns.value = [...columns.value, key];
+    else this.showNotice(`${COLUMNS_MAX} columns are the most.`);
+  }
+
+  get currentSearch(): string {
+    return this.wantedLocation.value.filters.q;
+  }
+
+  searchAddress(q: string): string {
+    const { app } = this.viewLocation.value;
+    return location.pathname + formatViewLocation({ app, filters: { ...NO_FILTERS, q }, at: '', range: '' });
+  }
+
+  searchFor(q: string): void {
+    void this.changeFilters({ q });
   }
 
   /** From a line that a filter found to everything around it; the browser's way back leads to the filter again. */
   async showInContext(line: Line): Promise<void> {
     this.updateAddressBar({ ...this.viewLocation.value, at: String(line.at) }, 'replace');
-    await this.navigate(
-      { app: this.viewLocation.value.app, filters: NO_FILTERS, at: String(line.at) },
-      'push',
-    );
+    const { app, range } = this.viewLocation.value;
+    await this.navigate({ app, filters: NO_FILTERS, at: String(line.at), range }, 'push');
   }
 
   async jumpToTime(ms: number): Promise<void> {
@@ -117,7 +219,11 @@ export class PageState {
 
   async follow(): Promise<void> {
     this.selectedPosition.value = 0;
-    if (this.viewLocation.value.at) this.updateAddressBar({ ...this.viewLocation.value, at: '' }, 'replace');
+    const { at, range } = this.viewLocation.value;
+    const isPast = !('lastMs' in rangeOf(range));
+    if (at || isPast)
+      this.updateAddressBar({ ...this.viewLocation.value, at: '', range: isPast ? '' : range }, 'replace');
+    if (this.logView.value?.counts.isLive === false) this.showRange(this.viewLocation.value.range);
     await this.logView.value?.follow();
   }
 
@@ -143,9 +249,11 @@ export class PageState {
   }
 
   toggleExpanded(at: number): void {
-    const expanded = new Set(this.expanded.value);
-    if (!expanded.delete(at)) expanded.add(at);
-    this.expanded.value = expanded;
+    this.expanded.value = toggled(this.expanded.value, at);
+  }
+
+  toggleUnfolded(at: number): void {
+    this.unfolded.value = toggled(this.unfolded.value, at);
   }
 
   /** The address of a line, without the key. */
@@ -164,6 +272,31 @@ export class PageState {
     } catch {
       this.showNotice('The browser doesn’t let this page copy.');
     }
+  }
+
+  /**
+   * Makes a file of the lines that the filters let through.
+   * @param onProgress gets how many bytes were read so far
+   */
+  async download(
+    options: DownloadOptions,
+    onProgress: (bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { app, filters } = this.viewLocation.value;
+    const blob = await downloadLines(this.api, app, filters, options, onProgress, signal);
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(blob);
+    link.download = downloadName(app, options, Date.now());
+    link.click();
+    // Some browsers begin to read it later.
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }
+
+  /** What the histogram shows now; undefined before anything was counted. */
+  get shownRange(): TimeRange | undefined {
+    const counts = this.logView.value?.counts.snapshot(Date.now());
+    return counts && { sinceMs: counts.sinceMs, untilMs: endOf(counts) };
   }
 
   showNotice(notice: string): void {
@@ -196,48 +329,96 @@ export class PageState {
       await this.api.checkSearch(this.viewLocation.value.app, q);
       return '';
     } catch (error) {
-      return error instanceof ApiError
-        ? error.message
-        : 'The server doesn’t answer: search again when it is back.';
+      if (error instanceof ApiError) return error.message;
+      this.askAgain = () => this.search(q);
+      return NO_ANSWER;
     }
   }
 
+  /** Shows a place as soon as its lines are there. Until then, and when they can't be read, what is shown stays. */
   private async navigate(target: ViewLocation, historyAction?: 'push' | 'replace'): Promise<void> {
     const previousView = this.logView.value;
-    const app = target.app || this.viewLocation.value.app;
-    if (app !== this.viewLocation.value.app || !previousView) {
-      this.facets.value = new Facets();
-      this.dynos.value = [];
-      this.drains.value = [];
+    const wanted = { ...target, app: target.app || this.viewLocation.value.app };
+    const { app, filters } = wanted;
+    const at = wanted.at ? Number(wanted.at) : undefined;
+    this.wantedSearch = filters.q;
+    this.wantedLocation.value = wanted;
+    this.askAgain = undefined;
+    writeAddress(wanted, historyAction);
+    const isOtherApp = app !== this.viewLocation.value.app || !previousView;
+    const facets = isOtherApp ? new Facets() : this.facets.value;
+    this.openingView.value?.close();
+    const logView = new LogView(new AppLineSource(this.api, app), filters, (lines) => facets.add(lines));
+    this.openingView.value = logView;
+    const stays = previousView?.opened === true;
+    if (!stays) this.show(logView, wanted, facets);
+    const text = searchFault(filters.q);
+    this.fault.value = text === '' ? undefined : { field: 'search', text };
+    void logView.counts.load(rangeOf(wanted.range), at);
+    const error = await logView.open(at);
+    if (this.openingView.value !== logView) return;
+    this.openingView.value = undefined;
+    if (error !== undefined) this.fault.value = this.faultOf(error, wanted);
+    if (error !== undefined && !(error instanceof ApiError)) this.askAgain = () => this.navigate(wanted);
+    if (error !== undefined && stays) {
+      logView.close();
+      return;
     }
-    this.updateAddressBar({ ...target, app }, historyAction);
-    const at = target.at ? Number(target.at) : undefined;
-    this.selectedPosition.value = at ?? 0;
-    this.expanded.value = new Set();
-    this.wantedSearch = target.filters.q;
-    this.searchFault.value = searchFault(target.filters.q);
-    previousView?.close();
-    const logView = new LogView(this.api, app, target.filters, (lines) => this.facets.value.add(lines));
-    if (at !== undefined) {
-      this.scrollFraction = JUMP_SCROLL_FRACTION;
-      logView.pause();
-    }
-    this.logView.value = logView;
-    this.preferences.app.value = app;
-    document.title = `${visibleText(app)}${isFiltered(target.filters) ? ' (filtered)' : ''} · Tailrace`;
-    void this.refresh();
-    await logView.open(at);
-    if (at !== undefined && !isFiltered(target.filters) && logView.isMissing(at))
+    if (stays) this.show(logView, wanted, facets);
+    if (error === undefined && at !== undefined && !isFiltered(filters) && logView.isMissing(at))
       this.showNotice('That line is gone: the stream doesn’t reach back to it any more.');
   }
 
-  private updateAddressBar(viewLocation: ViewLocation, historyAction?: 'push' | 'replace'): void {
+  private show(logView: LogView, target: ViewLocation, facets: Facets): void {
+    const { app, filters, at } = target;
+    batch(() => {
+      if (facets !== this.facets.value) {
+        this.facets.value = facets;
+        this.dynos.value = [];
+        this.drains.value = [];
+      }
+      this.viewLocation.value = target;
+      this.selectedPosition.value = at ? Number(at) : 0;
+      this.expanded.value = new Set();
+      this.unfolded.value = new Set();
+      this.logView.value?.close();
+      if (at) {
+        this.scrollFraction = JUMP_SCROLL_FRACTION;
+        logView.pause();
+      }
+      this.logView.value = logView;
+    });
+    this.preferences.app.value = app;
+    document.title = `${visibleText(app)}${isFiltered(filters) ? ' (filtered)' : ''} · Tailrace`;
+    void this.refresh();
+  }
+
+  /** What was asked for and isn't shown yet isn't wanted any more. */
+  private stayHere(): void {
+    this.openingView.value?.close();
+    this.openingView.value = undefined;
+    this.wantedLocation.value = this.viewLocation.value;
+    writeAddress(this.viewLocation.value, 'replace');
+  }
+
+  /** Which field asks for what can't be shown. */
+  private faultOf(error: unknown, wanted: ViewLocation): FieldFault {
+    const shown = this.viewLocation.value;
+    const text = error instanceof ApiError ? error.message : NO_ANSWER;
+    if (wanted.app !== shown.app || (error instanceof ApiError && error.status === 404))
+      return { field: 'app', text };
+    return { field: wanted.filters.q === shown.filters.q ? 'filter' : 'search', text };
+  }
+
+  private showRange(text: string): void {
+    const { at } = this.viewLocation.value;
+    this.viewLocation.value = { ...this.viewLocation.value, range: text };
+    void this.logView.value?.counts.load(rangeOf(text), at ? Number(at) : undefined);
+  }
+
+  private updateAddressBar(viewLocation: ViewLocation, historyAction: 'push' | 'replace'): void {
     this.viewLocation.value = viewLocation;
-    if (historyAction === undefined) return;
-    const address = location.pathname + formatViewLocation(viewLocation);
-    if (historyAction === 'push' && address !== location.pathname + location.search)
-      history.pushState(null, '', address);
-    else history.replaceState(null, '', address);
+    writeAddress(viewLocation, historyAction);
   }
 
   private async refresh(): Promise<void> {
@@ -253,6 +434,7 @@ export class PageState {
     const responses = await this.request(() =>
       Promise.all([this.api.listDynos(app), this.api.listDrains(app), this.api.listApps()]),
     );
+    if (responses) void this.askAgain?.();
     if (!responses || app !== this.viewLocation.value.app) return;
     [this.dynos.value, this.drains.value, this.apps.value] = responses;
     logView?.dismissNotice(notice);
@@ -277,4 +459,22 @@ export class PageState {
       return undefined;
     }
   }
+}
+
+function toggled(values: ReadonlySet<number>, value: number): ReadonlySet<number> {
+  const changed = new Set(values);
+  if (!changed.delete(value)) changed.add(value);
+  return changed;
+}
+
+function rangeOf(text: string): ViewRange {
+  return parseRange(text) ?? (parseRange(RANGE_DEFAULT) as ViewRange);
+}
+
+function writeAddress(viewLocation: ViewLocation, historyAction: 'push' | 'replace' | undefined): void {
+  if (historyAction === undefined) return;
+  const address = location.pathname + formatViewLocation(viewLocation);
+  if (historyAction === 'push' && address !== location.pathname + location.search)
+    history.pushState(null, '', address);
+  else history.replaceState(null, '', address);
 }

@@ -1,4 +1,5 @@
 /** What is in the address bar: the app, the filters, the line. So that a view can be bookmarked, linked and gone back to. */
+import { parseRange } from './stream/counts/view-range.ts';
 import type { Filters } from './stream/filters.ts';
 import { LINE_LEVELS } from './stream/line.ts';
 
@@ -7,6 +8,8 @@ export interface ViewLocation {
   readonly filters: Filters;
   /** The position of the selected line, or ''. */
   readonly at: string;
+  /** What the histogram shows, as `parseRange` reads it, or ''. */
+  readonly range: string;
 }
 
 /** Reads the query part of an address. */
@@ -23,13 +26,20 @@ export function parseViewLocation(query: string): ViewLocation {
       q: text('q'),
     },
     at: /^\d{1,16}$/.test(at) ? at : '',
+    range: parseRange(text('range')) ? text('range') : '',
   };
 }
 
 /** The query part of an address that leads to a place; what isn't set is left out. */
-export function formatViewLocation({ app, filters, at }: ViewLocation): string {
+export function formatViewLocation({ app, filters, at, range }: ViewLocation): string {
   const values = new URLSearchParams();
-  for (const [name, value] of Object.entries({ app, ...filters, at })) if (value) values.set(name, value);
+  for (const [name, value] of Object.entries({ app, ...filters, at, range }))
+    if (value) values.set(name, value);
   const query = values.toString();
   return query === '' ? '' : `?${query}`;
+}
+
+/** Do they lead to the same lines? */
+export function showSameLines(one: ViewLocation, other: ViewLocation): boolean {
+  return formatViewLocation({ ...one, range: '' }) === formatViewLocation({ ...other, range: '' });
 }

@@ -87,6 +87,7 @@ describe('responses', () => {
       [`${a}/log-drains`, 'LogDrain'],
       [`${a}/collaborators`, 'Collaborator'],
       ['/oauth/authorizations', 'Authorization'],
+      [`${a}/log-counts`, 'LogCounts'],
       [`${a}/tokens`, 'Token'],
       [`${a}/source-rules`, 'SourceRule'],
       [`${a}/features`, 'Feature'],
@@ -102,6 +103,35 @@ describe('responses', () => {
         path,
       ).toEqual([]);
     }
+  });
+
+  it('that aren’t here are empty lists, and making one says what to use', async () => {
+    const { name } = app;
+    for (const list of [
+      'teams',
+      'spaces',
+      'account/keys',
+      'oauth/sessions',
+      'oauth/clients',
+      `apps/${name}/webhooks`,
+    ])
+      expect(await server.request('GET', `/${list}`), list).toEqual([]);
+    await expect(server.request('GET', '/apps/nobody/webhooks')).rejects.toThrow(/find that app/);
+    for (const [method, path, sentence] of [
+      ['POST', `/apps/${name}/webhooks`, /drains:add/],
+      ['POST', '/account/keys', /authorizations:create/],
+      ['PATCH', `/apps/${name}/domains/shop.example`, /nginx/],
+      ['PATCH', `/apps/${name}`, /There is one stack/],
+    ] as const)
+      await expect(server.request(method, path, { build_stack: 'heroku-24' }), path).rejects.toThrow(
+        sentence,
+      );
+    const [stack] = await server.request<{ name: string }[]>('GET', '/stacks');
+    const set = await server.request<{ stack: { name: string } }>('PATCH', `/apps/${name}`, {
+      build_stack: stack.name,
+    });
+    expect(set.stack.name).toBe(stack.name);
+    expect(await server.request('GET', '/regions')).toMatchObject([{ name: 'localhost' }]);
   });
 
   it('are described by OpenAPI, all routes of them', async () => {

@@ -8,7 +8,7 @@ const all = make();
 await addAllCommands(all);
 const names = all.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 /** They need the others. */
-const TOGETHER = ['log', 'completion', 'help'];
+const TOGETHER = ['log', 'completion', 'complete', 'help'];
 
 describe('a command that is loaded alone', () => {
   it('exists for every name but those that need the others', async () => {

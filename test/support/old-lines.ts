@@ -39,11 +39,33 @@ export function batchOfOldLines(lines: readonly OldLine[]): Batch {
 }
 
 /** Stores such lines in the data folder of a server that doesn't run. */
-export async function storeOldLines(data: string, app: string, lines: readonly OldLine[]): Promise<void> {
+export function storeOldLines(data: string, app: string, lines: readonly OldLine[]): Promise<void> {
+  return withStore(data, async (store) => {
+    await store.append(app as AppId, batchOfOldLines(lines));
+  });
+}
+
+/** Stores batches of lines as if it were an earlier time (milliseconds since 1970), in the data folder of a server that doesn't run. */
+export function storeLinesAt(
+  data: string,
+  app: string,
+  batches: readonly { readonly storedAtMs: number; readonly lines: readonly OldLine[] }[],
+): Promise<void> {
+  return withStore(data, async (store) => {
+    let { last } = await store.bounds(app as AppId);
+    for (const { storedAtMs, lines } of batches) {
+      const first = last + 1;
+      last += lines.length;
+      await store.restore(app as AppId, { ...batchOfOldLines(lines), first, last, storedAtMs });
+    }
+  });
+}
+
+async function withStore(data: string, work: (store: EmbeddedStore) => Promise<void>): Promise<void> {
   const retention = { lines: 1_000_000, bytes: 1e9, ageMs: 1e9 };
   const store = new EmbeddedStore({ folder: data, retention, durability: 'process' });
   try {
-    await store.append(app as AppId, batchOfOldLines(lines));
+    await work(store);
   } finally {
     await store.close();
   }

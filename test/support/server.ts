@@ -1,5 +1,5 @@
 /** A real `tailrace serve` in its own process, and requests to it. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -174,9 +174,23 @@ export async function startServerForTest(options: ServeOptions = {}): Promise<Se
       process.stderr.write(
         `${server.program.stderr}\nended: ${server.program.child.exitCode} ${server.program.child.signalCode}\n`,
       );
+    const file = join(server.data, 'host', 'dynos.json');
+    const noted = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
     await server.kill();
+    if (noted !== undefined) endDynos(noted);
   });
   return server;
+}
+
+/** Ends the dynos that a killed server has left behind. */
+function endDynos(noted: string): void {
+  const { dynos } = JSON.parse(noted) as { dynos: { pid: number; id: string }[] };
+  for (const { pid, id } of dynos)
+    try {
+      if (readFileSync(`/proc/${pid}/environ`, 'utf8').includes(id)) process.kill(-pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
 }
 
 /** A data folder that outlives the servers of one test. */

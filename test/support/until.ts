@@ -16,7 +16,7 @@ export async function until<T>(
   probe: () => T | Promise<T>,
   timeoutMs = 25_000,
 ): Promise<Exclude<NonNullable<T>, false>> {
-  const giveUpMs = performance.now() + timeoutMs;
+  const beganMs = performance.now();
   for (;;) {
     const seen = await probe();
     if (seen !== undefined && seen !== null && seen !== false) return seen as Exclude<NonNullable<T>, false>;
@@ -24,7 +24,13 @@ export async function until<T>(
       const error = check();
       if (error) throw new Error(`${what}: ${error.message}`);
     }
-    if (performance.now() > giveUpMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    const waitedMs = performance.now() - beganMs;
+    if (waitedMs > timeoutMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs(waitedMs)));
   }
+}
+
+/** What takes long is asked for less often: an answer costs more than the wait for it. */
+function pauseMs(waitedMs: number): number {
+  return Math.min(50, Math.max(10, waitedMs / 20));
 }

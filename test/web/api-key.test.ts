@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp, openPage } from './browser-tab.ts';
@@ -43,5 +43,33 @@ describe.skipIf(noBrowser)('the API key', { timeout: 90_000 }, () => {
     await server.createApp();
     const tab = await openPage(browser, server, { query: 'app=nowhere' });
     await tab.page.getByText("Couldn't find that app.").waitFor();
+    expect(await tab.page.getByLabel('App', { exact: true }).getAttribute('aria-invalid')).toBe('true');
+    expect(await tab.page.locator('.state').textContent()).toBe('refused');
+  });
+
+  it('and an app that does not exist, behind one that does: the rows stay', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, numberedMessages(3));
+    const tab = await openApp(browser, server, app);
+    await tab.waitForMessage('line 2');
+    await tab.page.evaluate(
+      `history.pushState(null, '', '?app=nowhere'); dispatchEvent(new PopStateEvent('popstate'))`,
+    );
+    await tab.page.locator('#app-fault').waitFor();
+    expect(await tab.lineCount()).toBe(3);
+    await tab.waitUntilLive();
+    await pushLines(server, app.token, ['still live']);
+    await tab.waitForMessage('still live');
+    await tab.page.goBack();
+    await tab.page.locator('#app-fault').waitFor({ state: 'detached' });
+    expect(await tab.lineCount()).toBe(4);
+  });
+
+  it('and no app at all: nothing is being connected', async () => {
+    const empty = await startServer();
+    onTestFinished(() => empty.close());
+    const tab = await openPage(browser, empty);
+    await tab.page.getByText('No app yet').waitFor();
+    expect(await tab.page.locator('.state').textContent()).toBe('no app');
   });
 });

@@ -51,7 +51,7 @@ export class Tab {
   /** Requests to other servers. */
   readonly foreignRequests: string[] = [];
 
-  constructor(page: Page, server: Server) {
+  constructor(page: Page, server: Pick<Server, 'url'>) {
     this.page = page;
     page.setDefaultTimeout(15_000);
     page.on('pageerror', (error) => this.consoleErrors.push(String(error)));

@@ -141,9 +141,11 @@ describe.skipIf(noBrowser)('the log view', { timeout: 90_000 }, () => {
     await pushLines(server, heroku, ['State changed from starting to up']);
     const tab = await openApp(browser, server, app);
     await tab.waitForLineCount(7);
-    await tab.page.getByLabel('source').selectOption('heroku');
+    await tab.page.getByRole('button', { name: 'source all' }).click();
+    await tab.page.getByRole('checkbox', { name: 'heroku' }).check();
     await tab.waitForLineCount(1);
-    await tab.page.getByLabel('source').selectOption('');
+    await tab.page.getByRole('button', { name: 'Show all' }).click();
+    await tab.page.keyboard.press('Escape');
     await tab.page.getByLabel('level').selectOption('error');
     await tab.waitForMessage('something=broke');
     await tab.waitForLineCount(1);

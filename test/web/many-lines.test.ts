@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { numberedMessages, postLogs, pushLines } from '../support/senders/send-lines.ts';
+import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
 
@@ -56,21 +56,5 @@ describe.skipIf(noBrowser)('100,000 lines', { timeout: 90_000 }, () => {
     await tab.page.keyboard.press('Shift+G');
     await tab.waitForMessage(`${words} 99999`);
     expect(tab.consoleErrors).toEqual([]);
-  });
-  it('seconds that weren’t read are shaded in the rate chart', async () => {
-    const app = await server.createApp();
-    const now = async (lines: readonly string[]): Promise<void> => {
-      const { status } = await postLogs(server, app.token, lines.join('\n'), {
-        'content-type': 'text/plain',
-      });
-      expect(status).toBe(204);
-    };
-    await now(numberedMessages(5_000));
-    const tab = await openApp(browser, server, app);
-    await tab.waitForMessage('line 4999');
-    await tab.page.locator('.unread').waitFor({ state: 'attached' });
-    await now(numberedMessages(500, 'level=error line', 5_000));
-    await tab.waitForMessage('level=error line 5499');
-    await tab.screenshot('unread');
   });
 });

@@ -3,7 +3,9 @@ import { endsInThePast, hasRegex, searchFault } from '../../src/web/stream/searc
 import { parseAnsi } from '../../src/web/text/ansi.ts';
 import { parseFields } from '../../src/web/text/message-fields.ts';
 import {
+  fieldSearch,
   highlightTerms,
+  narrowedSearch,
   searchTerms,
   toFieldSearch,
   toSearchPhrase,
@@ -114,6 +116,34 @@ describe('a search', () => {
     expect(toFieldSearch('level', 'warn')).toBe('warn');
     expect(toFieldSearch('since', '1h')).toBe('1h');
     expect(toFieldSearch('x', `it's "y"`)).toBe(`"it's  y "`);
+  });
+
+  it('keeps the key also where a search would take it for something else', () => {
+    const field = (key: string, value: string, message: string, kind: 'text' | 'list' = 'text') =>
+      fieldSearch({ key, value, kind }, message);
+    expect(field('user.id', '7', '{"user":{"id":7}}')).toBe('user.id:7');
+    expect(field('level', 'warn', 'level=warn a=b')).toBe('"level=warn"');
+    expect(field('level', 'warn', '{"level":"warn"}')).toBe(`'"level":"warn"'`);
+    expect(field('level', 'warn', '{"level": "warn"}')).toBe(`'"level": "warn"'`);
+    expect(field('host', 'a b', 'host="a b" x=1')).toBe(`'host="a b"'`);
+    expect(field('my key', '7', '{"my key":7}')).toBe(`'"my key":7'`);
+    expect(field('list', '[1]', 'list=[1]', 'list')).toBe('"[1]"');
+    // Of structured data that isn't in the message.
+    expect(field('level', 'warn', 'x')).toBe('warn');
+    expect(searchFault(field('level', `it's "x"`, `{"level":"it's \\"x\\""}`))).toBe('');
+  });
+
+  it('is narrowed by one term more, or by what it mustn’t have', () => {
+    expect(narrowedSearch('', 'a:1', false)).toBe('a:1');
+    expect(narrowedSearch('', 'a:1', true)).toBe('-a:1');
+    expect(narrowedSearch('x y', 'a:1', false)).toBe('x y a:1');
+    expect(narrowedSearch('x OR y', '"b c"', true)).toBe('(x OR y) -"b c"');
+    expect(narrowedSearch('x since:1h', 'a:1', true)).toBe('since:1h x -a:1');
+    // Twice is once, and the opposite goes.
+    expect(narrowedSearch('x a:1', 'a:1', false)).toBe('x a:1');
+    expect(narrowedSearch('a:1 x', 'a:1', true)).toBe('x -a:1');
+    expect(narrowedSearch('-a:1', 'a:1', false)).toBe('a:1');
+    expect(narrowedSearch('(unfinished', 'a:1', false)).toBe('a:1');
   });
 
   it('highlights what may be there of alternatives and fields', () => {

@@ -99,6 +99,78 @@ describe.skipIf(noBrowser)('the search box', { timeout: 90_000 }, () => {
     expect(tab.consoleErrors).toEqual([]);
   });
 
+  it('narrows by a field, leaves it out, shows it as a column, and follows a trace', async () => {
+    const app = await server.createApp();
+    const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+    await pushLines(server, app.token, [
+      `{"level":"warn","user":"ann","status":500,"trace_id":"${trace}"}`,
+      `level=info user=bob status=200`,
+      `level=info user=ann status=200`,
+      `other service traceId=${trace} done=1`,
+    ]);
+    const tab = await openApp(browser, server, app);
+    await tab.waitForLineCount(4);
+    const box = tab.page.locator('#search');
+    const inDetails = async (row: string, name: string): Promise<void> => {
+      const line = tab.page.locator('.row', { hasText: row });
+      if ((await line.getAttribute('data-expanded')) !== 'true') await line.locator('.expand-button').click();
+      await line.getByRole('button', { name }).click();
+    };
+    await inDetails('500', 'Only this user');
+    await tab.waitForLineCount(2);
+    await inDetails('500', 'Not this status');
+    await tab.waitForLineCount(1);
+    expect(await box.inputValue()).toBe('user:ann -status:500');
+    expect(await tab.messages()).toEqual(['level=info user=ann status=200']);
+    await inDetails('user=ann', 'Only this level');
+    await until(
+      'the key is kept',
+      async () => (await box.inputValue()) === 'user:ann -status:500 "level=info"',
+    );
+    await tab.waitForLineCount(1);
+    await box.fill('');
+    await tab.waitForLineCount(4);
+
+    await inDetails('500', 'user as column');
+    await inDetails('500', 'status as column');
+    const cells = () => tab.page.locator('.row .column-cell').allInnerTexts();
+    await until('columns', async () => (await cells()).join() === 'ann,500,bob,200,ann,200,,');
+    await tab.screenshot('columns');
+    const heads = await tab.page
+      .locator('.column-heads .column-cell')
+      .evaluateAll((all) =>
+        all.map((one) =>
+          Math.round(
+            (one as unknown as { getBoundingClientRect(): { x: number } }).getBoundingClientRect().x,
+          ),
+        ),
+      );
+    const first = await tab.page
+      .locator('.row')
+      .first()
+      .locator('.column-cell')
+      .evaluateAll((all) =>
+        all.map((one) =>
+          Math.round(
+            (one as unknown as { getBoundingClientRect(): { x: number } }).getBoundingClientRect().x,
+          ),
+        ),
+      );
+    expect(heads).toEqual(first);
+    await tab.page.reload();
+    await until('columns again', async () => (await cells()).length === 8);
+    await tab.page.getByRole('button', { name: 'Remove the column user' }).click();
+    await tab.page.getByRole('button', { name: 'Remove the column status' }).click();
+    await tab.page.locator('.column-heads').waitFor({ state: 'detached' });
+
+    await tab.page.locator('.row', { hasText: '500' }).locator('.expand-button').click();
+    const link = tab.page.getByRole('link', { name: trace });
+    expect(await link.getAttribute('href')).toBe(`/?app=${app.name}&q=${trace}`);
+    await link.click();
+    await tab.waitForLineCount(2);
+    expect(tab.consoleErrors).toEqual([]);
+  });
+
   it('searches for a field of structured data with its key', async () => {
     const app = await server.createApp();
     const lines = ['o-77', 'o-771'].map((id) =>

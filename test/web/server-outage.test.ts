@@ -33,6 +33,45 @@ describe.skipIf(noBrowser)('during an outage', { timeout: 90_000 }, () => {
     await tab.page.locator('.error-banner').waitFor({ state: 'detached' });
   });
 
+  it('a search leaves the rows, marks its field, and is shown when the server is back; so do filters', async () => {
+    const data = dataFolderForTest();
+    const first = await startServer({ data });
+    onTestFinished(() => first.kill());
+    const app = await first.createApp();
+    await pushLines(first, app.token, [...numberedMessages(20, 'plain'), 'ERROR: the only one']);
+    const tab = await openApp(browser, first, app);
+    await tab.waitForLineCount(21);
+    await first.kill();
+    const states: (string | null)[] = [];
+    const state = tab.page.locator('.state');
+    await tab.page.locator('.state[data-state=unreachable]').waitFor();
+    const box = tab.page.locator('#search');
+    for (const q of ['only', '/on.y/']) {
+      await box.fill(q);
+      await tab.page.locator('#search-fault').waitFor();
+      expect(await tab.page.locator('#search-fault').textContent()).toMatch(/shown as soon as it is back/);
+      expect(await box.getAttribute('aria-invalid')).toBe('true');
+      expect(await tab.lineCount()).toBe(21);
+      states.push(await state.getAttribute('data-state'));
+    }
+    await box.fill('');
+    await tab.page.locator('#search-fault').waitFor({ state: 'detached' });
+    await tab.page.getByLabel('level').selectOption('errors');
+    await tab.page.locator('#filter-fault').waitFor();
+    expect(await tab.lineCount()).toBe(21);
+    expect(await tab.page.getByLabel('level').inputValue()).toBe('error');
+    states.push(await state.getAttribute('data-state'));
+    expect(states).toEqual(['unreachable', 'unreachable', 'unreachable']);
+    await tab.screenshot('outage-filter');
+
+    const again = await startServer({ data, env: { TAILRACE_HTTP_PORT: new URL(first.url).port } });
+    onTestFinished(() => again.kill());
+    await tab.waitForLineCount(1);
+    expect(await tab.messages()).toEqual(['ERROR: the only one']);
+    await tab.page.locator('#filter-fault').waitFor({ state: 'detached' });
+    await tab.waitUntilLive();
+  });
+
   it.runIf(hasRedis)('of the store the page says that, and the server goes on', async () => {
     const redis = await RedisServer.start();
     onTestFinished(() => redis.remove());

@@ -14,9 +14,9 @@ import type { BackupSchedule } from '../../apps/host/addons/databases/schedule.t
 import { type TransferRecord, transferName } from '../../apps/host/addons/databases/transfer-record.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import { PROTECTED_ROUTE } from '../authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { allowSlowUpload } from '../upload-timeout.ts';
 import { addonScene } from './addon-scene.ts';
 import type { AddonRouteDependencies } from './addons.ts';
 import type { BackupLinks } from './backup-links.ts';

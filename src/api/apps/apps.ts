@@ -20,9 +20,12 @@ interface NewAppRequest {
 interface AppUpdateRequest {
   readonly name?: string;
   readonly maintenance?: boolean;
+  /** A stack's name; there is one. */
+  readonly build_stack?: string;
 }
 
 /** What every app runs on. */
+const REGION = { id: OWNER.id, name: 'localhost' } as const;
 export const STACK = { id: '00000000-0000-4000-8000-000000000002', name: 'local' } as const;
 
 /** What these routes work with. */
@@ -69,12 +72,19 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
     view(await appRegistry.getApp(request.params.app)),
   );
 
-  const change = bodySchema({ name: { type: 'string' }, maintenance: { type: 'boolean' } });
+  const change = bodySchema({
+    name: { type: 'string' },
+    maintenance: { type: 'boolean' },
+    build_stack: { type: 'string' },
+  });
   api.patch<AppParams & { Body: AppUpdateRequest | null }>(
     '/apps/:app',
     routeSchema('Rename an app, or put it under maintenance', 'App', { body: change }),
     async (request) => {
       const before = await appRegistry.getApp(request.params.app);
+      const { build_stack: stack = STACK.name } = request.body ?? {};
+      if (stack !== STACK.name)
+        throw new TailraceError('invalid_params', `There is one stack, this machine: ${STACK.name}.`);
       const app = await appRegistry.updateApp(before, request.body ?? {});
       await dynoRunner.updateRoute(app);
       if ((before.maintenance ?? false) !== (app.maintenance ?? false)) {
@@ -102,6 +112,16 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
     await destroyApp(dependencies, app);
     return shown;
   });
+
+  for (const [url, name, one] of [
+    ['/stacks', 'the stacks: this machine', { ...STACK, default: true, state: 'public' }],
+    [
+      '/regions',
+      'the regions: this machine',
+      { ...REGION, description: 'This machine', private_capable: false },
+    ],
+  ] as const)
+    api.get(url, routeSchema(`List ${name}`, 'Reference', { many: true }), async () => [one]);
 
   api.get<AppParams>(
     '/apps/:app/collaborators',
@@ -159,7 +179,7 @@ async function appView(
     name: app.name,
     generation: { id: STACK.id, name: 'cedar' },
     owner: OWNER,
-    region: { id: OWNER.id, name: 'localhost' },
+    region: REGION,
     stack: STACK,
     build_stack: STACK,
     git_url: gitUrl(app.name),

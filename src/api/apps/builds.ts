@@ -11,11 +11,11 @@ import { type Build, sourceTooLargeError } from '../../apps/records/build-record
 import { OWNER } from '../../apps/records/owner.ts';
 import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import type { Store } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { allowSlowUpload } from '../upload-timeout.ts';
 import { STACK } from './apps.ts';
 
 interface AppParams {

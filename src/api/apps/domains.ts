@@ -59,21 +59,6 @@ export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDepe
   );
 }
 
-/** A list that is always empty here, but that clients request: certificates. */
-export function emptyListRoutes(
-  api: FastifyInstance,
-  { appRegistry }: Pick<DomainRouteDependencies, 'appRegistry'>,
-): void {
-  api.get<AppParams>(
-    '/apps/:app/sni-endpoints',
-    routeSchema('An empty list', 'Nothing', { many: true }),
-    async (request) => {
-      await appRegistry.getApp(request.params.app);
-      return [];
-    },
-  );
-}
-
 function defaultDomain(app: AppRecord) {
   const { id, createdAt } = app;
   const domain = { id, app: id, hostname: `${app.name}.localhost`, createdAt };

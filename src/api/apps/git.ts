@@ -14,10 +14,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import type { Log } from '../../common/log.ts';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import { allowSlowUpload } from '../upload-timeout.ts';
 
 const GIT_SERVICES = ['git-receive-pack', 'git-upload-pack'] as const;
 type GitService = (typeof GIT_SERVICES)[number];

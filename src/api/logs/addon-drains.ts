@@ -87,17 +87,19 @@ export async function setAddonDrain(
   const target = parseDrainUrl(url);
   if (server === undefined) await targetPolicy.assertAllowedHost(target.host);
   const known = (await appRegistry.listDrains(app)).find(({ addon }) => addon?.id === id);
-  if (known?.url === url) return;
-  if (known) await appRegistry.updateDrain(app, known.id, { url });
-  else {
-    const appName = (await appRegistry.findApp(app))?.name;
-    await appRegistry.addDrain(app, url, {
+  const appName = (await appRegistry.findApp(app))?.name;
+  // An app that has another name now goes on under the one that its lines came with so far.
+  const streamName = known && new URL(known.url).searchParams.get('stream');
+  const address = url.replace('{app}', encodeURIComponent(streamName ?? appName ?? name));
+  if (known?.url === address) return;
+  if (known) await appRegistry.updateDrain(app, known.id, { url: address });
+  else
+    await appRegistry.addDrain(app, address, {
       appName,
       addon: { id, name },
       server,
       ...(token ? { token } : {}),
     });
-  }
   await deliveries.reconcile();
 }
 

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { isBehindTls } from '../../common/http/address-for.ts';
 import { parseTime } from '../../common/time-expression.ts';
 import { withTimes } from '../../logs/query/query-times.ts';
 import type { AppId } from '../../logs/store/contract.ts';
@@ -14,7 +15,6 @@ import {
   type TailParameter,
   type TailQuery,
 } from '../../logs/tails/tail-query.ts';
-import { isBehindTls } from '../address-for.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
@@ -85,6 +85,15 @@ export function logSessionRoutes(
     },
   );
 
+  // A WebSocket's request comes here without its upgrade (tail-websockets.ts has the others).
+  server.get('/apps/:app/tail', { onRequest: authorize }, async (_request, reply) => {
+    reply.header('Upgrade', 'websocket').header('Connection', 'Upgrade');
+    throw new TailraceError(
+      'upgrade_required',
+      'This is a WebSocket, and the request came without an upgrade: a proxy on the way may have removed it (nginx needs `proxy_http_version 1.1` and the headers Upgrade and Connection). `GET /apps/<app>/logs` gives the same lines as server-sent events.',
+    );
+  });
+
   function streamTail(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -112,13 +121,13 @@ export function logSessionRoutes(
   }
 }
 
-/** @throws TailraceError `invalid_params` for what is neither text, number nor flag. */
 /** A time that can be read, as one that means the same later. */
 function toIsoTime(text: string): string {
   const ms = parseTime(text, Date.now());
   return ms === undefined ? text : new Date(ms).toISOString();
 }
 
+/** @throws TailraceError `invalid_params` for what is neither text, number nor flag. */
 function parseSessionBody(body: LogSessionRequest): TailQuery {
   const query: { [name in TailParameter]?: string } = {};
   for (const name of TAIL_PARAMETERS) {

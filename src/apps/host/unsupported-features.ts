@@ -4,4 +4,9 @@ export const UNSUPPORTED = {
     'The HTTP router has no certificates: let nginx, Caddy or another load balancer in front of it speak TLS, and name the host with domains:add.',
   pipelines:
     'There are no pipelines here: `tailrace promote -a APP --to OTHER` releases what one app runs to another.',
+  webhooks:
+    'There are no webhooks here: releases, builds and dynos speak in the app’s stream, which a drain brings to any address (drains:add).',
+  teams:
+    'There are no teams or spaces here: whoever has an API key may use it (authorizations:create makes one with a scope).',
+  keys: 'Keys are API keys here, for git too: authorizations:create makes one.',
 } as const;

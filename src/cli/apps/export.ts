@@ -1,11 +1,13 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
 import type { ExportResult, ExportSpec } from '../export/export-spec.ts';
+import { printText } from '../format.ts';
 
 const EXPORT_FORMATS: Readonly<Record<string, () => Promise<(plan: ExportSpec) => ExportResult>>> = {
   systemd: async () => (await import('../export/systemd.ts')).exportSystemd,
@@ -48,6 +50,12 @@ export function exportCommand(program: Command): void {
         );
       const spec = await makeExportSpec(format, options);
       writeExport(resolve(folder ?? `${spec.app}-${format}`), (await load())(spec));
+      const left = variablesLeftOut(spec);
+      if (left.length > 0)
+        printText(
+          ` ›   Not exported: ${left.join(', ')} of the file .env here, which are no config vars of ${spec.app}. Set them with \`tailrace config:set\`, and export again.`,
+          process.stderr,
+        );
     });
 }
 
@@ -86,6 +94,12 @@ async function makeExportSpec(format: string, options: ExportOptions): Promise<E
     shipperImage: options.shipperImage,
     program: options.program ?? (format === 'kubernetes' ? '/app/bin/tailrace' : '/usr/bin/tailrace'),
   };
+}
+
+/** Names in the `.env` of this folder that aren't config vars: `tailrace start` gives them to dynos, and nothing else does. */
+function variablesLeftOut({ config }: ExportSpec): string[] {
+  if (!statSync('.env', { throwIfNoEntry: false })?.isFile()) return [];
+  return Object.keys(parseEnvFile(readFileSync('.env', 'utf8'))).filter((name) => config[name] === undefined);
 }
 
 /** @throws TailraceError `data_folder` when the folder can't be written */

@@ -38,7 +38,7 @@ async function checkPortFree(
 ): Promise<CheckResult> {
   const result = resultsOf(`port ${port}`);
   const what = `${purpose} (${transport.toUpperCase()})`;
-  const error = await (transport === 'tcp' ? tryListenTcp : tryListenUdp)(host, port);
+  const error = await tryListen(transport, host, port);
   if (error === undefined) return result('ok', `free for ${what}`);
   if (error === 'EADDRINUSE')
     return result(
@@ -57,6 +57,10 @@ async function checkPortFree(
 }
 
 /** Tries to listen; gives the system's error code when that fails. */
+export function tryListen(transport: Transport, host: string, port: number): Promise<string | undefined> {
+  return transport === 'tcp' ? tryListenTcp(host, port) : tryListenUdp(host, port);
+}
+
 function tryListenTcp(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();

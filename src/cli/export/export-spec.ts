@@ -45,12 +45,35 @@ export function runnableProcesses({ processes }: ExportSpec): ExportSpec['proces
   return processes.filter(({ type, quantity }) => type !== 'release' && quantity > 0);
 }
 
+/** More than one command, or one whose words a shell has to make first. */
+const COMPOUND = /[;&|\n()`]/;
+/** `NAME=value`, with quotes as a shell has them; what is in front of a command. */
+const ASSIGNMENT = /^\s*[A-Za-z_]\w*=(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\])*/;
+/** They are the shell's own: words of its grammar, and commands that change it. */
+const SHELL_WORDS = new Set(
+  '! { } [ [[ . : alias bg break builtin case cd command continue coproc declare do done elif else esac eval exec exit export fg fi for function getopts hash if jobs let local pushd popd read readonly return select set shift shopt source test then time times trap type typeset ulimit umask unalias unset until wait while'.split(
+    ' ',
+  ),
+);
+
 /**
  * A command as a shell's last words: with `exec`, so that signals reach the program and not the shell, unless it is more
- * than one command.
+ * than one command, or the shell's own. Assignments stay in front of it (POSIX.1-2017, section 2.9.1).
  */
 export function withExec(command: string): string {
-  const isSingleCommand =
-    !/[;&|\n()`]|^\s*(cd|export|source|\.|if|for|while|until|case|exec|\w+=)(\s|$|\S*=)/.test(command);
-  return isSingleCommand ? `exec ${command}` : command;
+  if (COMPOUND.test(command)) return command;
+  let start = 0;
+  for (;;) {
+    const length = ASSIGNMENT.exec(command.slice(start))?.[0].length ?? 0;
+    // One that goes on is none.
+    if (length === 0 || !/^(?:\s|$)/.test(command.slice(start + length))) break;
+    start += length;
+  }
+  const rest = command.slice(start);
+  const program = rest.trimStart();
+  const [word] = program.split(/\s/, 1);
+  // What looks like an assignment here has a quote that doesn't end.
+  const isProgram = word !== '' && !SHELL_WORDS.has(word) && !/^(?:\d*[<>]|\w+=)/.test(word);
+  if (!isProgram) return command;
+  return `${command.slice(0, start)}${rest.slice(0, rest.length - program.length)}exec ${program}`;
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { terminalSafeJson } from '../../logs/tails/output/sanitize.ts';
 import { Colorizer, wantsColor } from '../colorizer.ts';
+import { LineFormatter, type LineStyle, type TailLine } from './line-formatter.ts';
 import type { ReplayProgress } from './replay-progress.ts';
 
 /** Whose lines: shown in front of them when there are several apps. */
@@ -13,12 +14,19 @@ export interface AppPrefix {
 /** Writes lines to stdout, as colored text or as JSON. */
 export class LogOutput {
   private readonly colorizer: Colorizer;
+  /** Undefined: lines that come as JSON are shown as JSON. */
+  private readonly formatter: LineFormatter | undefined;
   private readonly progress: ReplayProgress;
   /** Resolves when stdout, which is full, takes more: one for all who wait. */
   private drained: Promise<void> | undefined;
 
-  constructor(color: boolean | undefined, progress: ReplayProgress) {
+  /**
+   * @param style of lines that come as JSON; left out: they are shown as JSON
+   * @throws TailraceError as {@link LineFormatter}
+   */
+  constructor(color: boolean | undefined, progress: ReplayProgress, style?: LineStyle) {
     this.colorizer = new Colorizer(wantsColor(process.stdout, color));
+    this.formatter = style && new LineFormatter(style, this.colorizer);
     this.progress = progress;
   }
 
@@ -46,10 +54,12 @@ export class LogOutput {
   }
 
   private formatLine(line: unknown, prefix: AppPrefix | undefined): string {
-    if (typeof line === 'object' && line !== null)
+    if (typeof line === 'object' && line !== null && !this.formatter)
       return terminalSafeJson(prefix ? { app: prefix.app, ...line } : line);
-    const text = this.colorizer.colorizeLine(String(line));
-    if (!prefix) return text;
+    const text = this.formatter
+      ? this.formatter.format(line as TailLine, prefix?.app)
+      : this.colorizer.colorizeLine(String(line));
+    if (!prefix || this.formatter?.isTemplate) return text;
     const front = `${this.colorizer.colorizeName(prefix.app, prefix.app.padEnd(prefix.width))} | `;
     return front + text.replaceAll('\n', `\n${front}`);
   }

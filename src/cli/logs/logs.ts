@@ -1,10 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { TailraceError } from '../../common/errors.ts';
 import { TIME_FORMS } from '../../common/time-expression.ts';
 import { withTimes } from '../../logs/query/query-times.ts';
 import { readQuery } from '../../logs/query/read-query.ts';
 import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
+import { wantsColor } from '../colorizer.ts';
 import { printText } from '../format.ts';
 import { parseTimeOption } from '../time-options.ts';
+import { explainNoLines } from './explain-no-lines.ts';
+import { type LineStyle, TIME_STYLES, type TimeStyle } from './line-formatter.ts';
 import { LogOutput } from './log-output.ts';
 import { followAllApps } from './merged-tail.ts';
 import { ReplayProgress } from './replay-progress.ts';
@@ -26,15 +30,33 @@ interface LogsOptions {
   since?: string;
   until?: string;
   tail?: boolean;
+  follow?: boolean;
   color?: boolean;
+  time: TimeStyle;
+  fields?: boolean;
+  template?: string;
 }
 
-/** `tailrace logs [-n 100] [--source app] [--dyno web] [--level error] [-q words] [--since 10m] [--tail]` */
-export function logsCommand(program: Command): void {
-  program
-    .command('logs')
-    .alias('log:tail')
-    .description("show an app's lines; with --tail, go on as they come")
+/** `tailrace logs [web.1] [-n 100] [--source app] [--level error] [-q words] [--since 10m] [--follow]`, and `tailrace tail`, which stays. */
+export function logsCommands(program: Command): void {
+  addLogOptions(
+    program
+      .command('logs [dyno...]')
+      .alias('log:tail')
+      .description("show an app's lines, or those of some dynos; with --tail, go on as they come"),
+  )
+    .option('-t, --tail', 'stay, and show lines as they come')
+    .option('-f, --follow', 'the same as --tail')
+    .action((dynos: string[], options: LogsOptions) =>
+      showLogs(dynos, options, (options.tail ?? false) || (options.follow ?? false)),
+    );
+  addLogOptions(
+    program.command('tail [dyno...]').description("show an app's last lines, and go on as they come"),
+  ).action((dynos: string[], options: LogsOptions) => showLogs(dynos, options, true));
+}
+
+function addLogOptions(command: Command): Command {
+  return command
     .option(...APP_OPTION)
     .option('--all', 'all apps, each line with its app in front')
     .option(
@@ -42,7 +64,6 @@ export function logsCommand(program: Command): void {
       `the last so many lines (default: ${DEFAULT_LINE_COUNT}, or all with --since)`,
       parseCount,
     )
-    .option('-t, --tail', 'stay, and show lines as they come')
     .option('-s, --source <name>', 'only lines of this source (app, heroku, …); several with commas')
     .option('-d, --dyno <name>', 'only lines of this dyno (web.1), or of all of a type (web)')
     .addOption(new Option('-p, --ps <name>', 'the same as --dyno').hideHelp())
@@ -60,27 +81,38 @@ export function logsCommand(program: Command): void {
     )
     .option('--since <time>', `from then on: ${TIME_FORMS}`, parseTimeOption)
     .option('--until <time>', 'up to then', parseTimeOption)
+    .addOption(
+      new Option('--time <style>', 'times as they were sent, in local time, as local time of day, or without')
+        .choices(TIME_STYLES)
+        .default('utc'),
+    )
+    .option('--fields', "with each line's structured data behind it")
+    .option(
+      '--template <text>',
+      "show lines so: '{time} {level} {dyno} {message}'; also {source} {host} {fields} {app} {msgid} {position}",
+    )
     .option('--json', 'one JSON object a line, with every field')
-    .option('--no-color', 'no colors')
-    .action(showLogs);
+    .option('--no-color', 'no colors');
 }
 
-async function showLogs(options: LogsOptions): Promise<void> {
+async function showLogs(dynos: readonly string[], options: LogsOptions, tail: boolean): Promise<void> {
   const client = new ApiClient();
   const search = options.query === undefined ? undefined : readQuery(options.query, '--query');
   const hasStart = options.since !== undefined || search?.since !== undefined;
   const num = options.num ?? (hasStart ? undefined : DEFAULT_LINE_COUNT);
+  const dyno = [...dynos, ...[options.dyno ?? options.ps ?? []].flat()].join(',');
+  const style = lineStyle(options);
   const query = {
     lines: num?.toString(),
-    tail: String(options.tail ?? false),
+    tail: String(tail),
     source: options.source,
-    dyno: options.dyno ?? options.ps,
+    dyno: dyno || undefined,
     level: options.level,
     // Times such as 03:00 are in this machine's zone.
     q: options.query && withTimes(options.query, parseTimeOption),
     since: options.since,
     until: options.until,
-    format: options.json ? 'json' : 'text',
+    format: options.json || style ? 'json' : 'text',
   };
   const aborter = new AbortController();
   const signal = aborter.signal;
@@ -94,7 +126,7 @@ async function showLogs(options: LogsOptions): Promise<void> {
       aborter.abort();
     });
   const progress = new ReplayProgress();
-  const output = new LogOutput(options.color, progress);
+  const output = new LogOutput(options.color, progress, style);
   const printNote = (text: string): void => {
     progress.clear();
     printText(` ›   ${text}`, process.stderr);
@@ -104,12 +136,15 @@ async function showLogs(options: LogsOptions): Promise<void> {
   try {
     if (options.all) {
       const onLive = (): void => progress.finish();
-      const tail = options.tail ?? false;
       const callbacks = { onDisconnected, onReconnected, onNotice: printNote, onLive };
       await followAllApps(client, { query, tail, lineCount: num, output, ...callbacks }, signal);
       return;
     }
     const app = await resolveApp(client, options.app);
+    const explain = async (): Promise<void> => {
+      if (!signal.aborted) printNote(await explainNoLines(client, app, query));
+    };
+    let hasLines = false;
     await followTail(
       client.address,
       {
@@ -117,7 +152,10 @@ async function showLogs(options: LogsOptions): Promise<void> {
         query,
         onMessage: (message) => {
           const held = output.write(message.lines);
+          hasLines ||= message.lines.length > 0;
           progress.update(message);
+          // Whoever waits for what can't come should hear of it.
+          if (message.live && !hasLines && dyno && process.stderr.isTTY) void explain();
           return held;
         },
         onDisconnected,
@@ -126,9 +164,27 @@ async function showLogs(options: LogsOptions): Promise<void> {
       },
       signal,
     );
+    progress.finish();
+    if (!hasLines && !tail) await explain();
   } finally {
     progress.finish();
   }
+}
+
+/** How lines are shown; undefined: as the server writes them, as text or JSON. */
+function lineStyle(options: LogsOptions): LineStyle | undefined {
+  const { time, fields = false, template } = options;
+  if (options.json) {
+    if (fields || template !== undefined || time !== 'utc')
+      throw new TailraceError(
+        'invalid_params',
+        '--json has every field as it is: use it without --time, --fields and --template.',
+      );
+    return undefined;
+  }
+  const isPlain = time === 'utc' && !fields && template === undefined;
+  // The levels, which colors show, come with the fields.
+  return isPlain && !wantsColor(process.stdout, options.color) ? undefined : { time, fields, template };
 }
 
 function parseCount(text: string): number {

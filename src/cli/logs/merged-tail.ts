@@ -3,7 +3,8 @@ import { TailraceError } from '../../common/errors.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { AppPrefix, LogOutput } from './log-output.ts';
 import { mergeInOrder, type StreamLine } from './merge-order.ts';
-import { followTail, type TailClientOptions } from './tail-client.ts';
+import { followTail } from './tail-client.ts';
+import type { TailClientOptions } from './tail-message.ts';
 
 /** How often new apps are polled for. */
 const APP_POLL_MS = 5_000;

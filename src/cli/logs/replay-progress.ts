@@ -1,4 +1,4 @@
-import type { TailMessage } from './tail-client.ts';
+import type { TailMessage } from './tail-message.ts';
 
 /** Nothing is shown before this, nor more often than that. */
 const SHOW_AFTER_MS = 700;

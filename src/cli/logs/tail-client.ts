@@ -2,43 +2,19 @@ import { WebSocket } from 'ws';
 import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { errorFromResponse, type ServerAddress } from '../api-client.ts';
+import { followEvents } from './event-connection.ts';
+import type { ConnectionEnd, TailClientOptions, TailMessage } from './tail-message.ts';
 
 const RECONNECT: BackoffRange = { firstMs: 200, maxMs: 5_000 };
 /** The server pings every 20 s; after twice that and a little nothing will come any more. */
 const SILENCE_TIMEOUT_MS = 45_000;
 /** After a pause of this process (a pager, a stopped terminal) what has arrived meanwhile is read first. */
 const SILENCE_GRACE_MS = 2_000;
-
-/** What the server sends: lines, or where it is. */
-export interface TailMessage {
-  /** Resume after this. */
-  readonly position?: string;
-  /** In the first message: the newest line there is. */
-  readonly newest?: string;
-  /** What comes from here on is new. */
-  readonly live?: boolean;
-  /** A notice of the server about the tail; the message's lines have the same text. */
-  readonly notice?: string;
-  readonly lines: readonly unknown[];
-}
-
-export interface TailClientOptions {
-  readonly app: string;
-  /** Of the query; see docs/tails.md. */
-  readonly query: Readonly<Record<string, string | undefined>>;
-  /** Gets the messages in order, each line once. A promise delays the next ones (backpressure). */
-  readonly onMessage: (message: TailMessage) => void | Promise<void>;
-  /** The connection was lost, and why; nothing is missed. */
-  readonly onDisconnected: (why: string) => void;
-  /** A notice of the server, which is no line of the stream. */
-  readonly onNotice: (text: string) => void;
-  readonly onReconnected: () => void;
-}
-
-type ConnectionEnd = { readonly why: 'done' } | { readonly why: 'lost'; readonly detail: string };
+/** RFC 9110 section 15.5.22. */
+const UPGRADE_REQUIRED = 426;
 
 /**
- * Follows a stream over a WebSocket until it ends or `signal` aborts. After a lost connection it resumes after the last line:
+ * Follows a stream over a WebSocket until it ends or `signal` aborts; by server-sent events where a proxy removes the upgrade. After a lost connection it resumes after the last line:
  * nothing is missed, nothing comes twice.
  * @throws TailraceError when the server rejects the request, or the first connection fails.
  */
@@ -49,6 +25,7 @@ export async function followTail(
 ): Promise<void> {
   let position: string | undefined;
   let attempt = 0;
+  let usesEvents = false;
   const handleMessage = (message: TailMessage): void | Promise<void> => {
     if (attempt > 0) options.onReconnected();
     attempt = 0;
@@ -57,8 +34,15 @@ export async function followTail(
     return options.onMessage(message);
   };
   for (;;) {
-    const ended = await new TailConnection(address, options, position, handleMessage).run(signal);
+    const ended = usesEvents
+      ? await followEvents(address, options, position, handleMessage, signal)
+      : await new TailConnection(address, options, position, handleMessage).run(signal);
     if (ended.why === 'done' || signal.aborted) return;
+    if (ended.why === 'no upgrade') {
+      // Also when it was connected once: what is on the way may have changed.
+      usesEvents = true;
+      continue;
+    }
     if (attempt === 0) options.onDisconnected(ended.detail);
     attempt++;
     await sleep(backoffMs(attempt, RECONNECT), signal);
@@ -113,7 +97,8 @@ class TailConnection {
         response.on('end', () => {
           cleanUp();
           const status = response.statusCode ?? 500;
-          if (status >= 500 && !this.isFirst)
+          if (status === UPGRADE_REQUIRED) resolve({ why: 'no upgrade' });
+          else if (status >= 500 && !this.isFirst)
             resolve({ why: 'lost', detail: `the server answered ${status}` });
           else reject(errorFromResponse(status, body));
           socket.terminate();

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS } from '../../common/time-expression.ts';
 import { ApiClient } from '../api-client.ts';
-import { formatTable, printResult, printText } from '../format.ts';
+import { formatElapsed, formatTable, printResult, printText } from '../format.ts';
 import { parseDurationOption } from '../time-options.ts';
 
 export interface AuthorizationView {
@@ -27,7 +27,7 @@ export function authorizationCommands(program: Command): void {
           keys.map(({ id, description, scope, access_token: { expires_in: left } }) => [
             id,
             scope.join(','),
-            left === null ? 'for ever' : `${left} s left`,
+            left === null ? 'for ever' : `${formatElapsed(left * 1_000)} left`,
             description,
           ]),
         ),

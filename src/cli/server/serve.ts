@@ -3,18 +3,20 @@ import { defaultDataFolder, readSettings } from '../../common/config/settings.ts
 import type { RunningServer } from '../../server.ts';
 import { waitForShutdown } from '../signals.ts';
 import { printableWebUiUrl } from '../web-ui-url.ts';
+import { addPortOptions, choosePorts, type PortOptions, withPortOptions } from './choose-ports.ts';
 
 /** `tailrace serve`: the server, without an app of its own. */
 export function serveCommand(program: Command): void {
-  program
-    .command('serve')
+  addPortOptions(program.command('serve'))
     .description('run the server without an app: lines in, tails and drains out')
-    .action(async () => {
-      const settings = readSettings(process.env, {
+    .action(async (options: PortOptions) => {
+      const environment = withPortOptions(process.env, options);
+      const wanted = readSettings(environment, {
         data: defaultDataFolder(process.env),
         allowPrivateDrains: 'no',
         dynoMemory: '512MB',
       });
+      const settings = await choosePorts(wanted, environment, true);
       // Before the start: a supervisor may stop it at any moment.
       let server: RunningServer | undefined;
       const stopped = waitForShutdown(() => server?.dynoManager.kill());

@@ -1,9 +1,6 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
 import { parseFormation } from '../../apps/processes/config/formation-counts.ts';
-import { type ProcfileEntry, parseProcfile } from '../../apps/processes/config/procfile.ts';
 import { readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { RunningServer } from '../../server.ts';
@@ -11,12 +8,15 @@ import type { LocalApp } from '../../start-local-app.ts';
 import { appNameFromFolder } from '../api-client.ts';
 import { startBanner } from '../banner.ts';
 import { Colorizer, wantsColor } from '../colorizer.ts';
+import { collectValues } from '../repeated-option.ts';
 import { waitForShutdown } from '../signals.ts';
+import { addPortOptions, type PortOptions, withFreePorts, withPortOptions } from './choose-ports.ts';
+import { loadEnvFiles, loadForemanOptions, loadProcfile, selectEntries } from './start-files.ts';
 
-interface StartOptions {
+interface StartOptions extends PortOptions {
   dir?: string;
   procfile?: string;
-  env?: string;
+  env?: string[];
   formation?: string;
   port?: number;
   app?: string;
@@ -25,16 +25,23 @@ interface StartOptions {
 
 /** `tailrace start [types…]`: runs the Procfile here, with everything else in the same process. */
 export function startCommand(program: Command): void {
-  program
-    .command('start [types...]')
+  addPortOptions(program.command('start [types...]'))
     .alias('local')
     .description(
       'run the Procfile of this folder, with router, store, API and HTTP router in the same process',
     )
     .option('-f, --procfile <file>', 'the Procfile (default: Procfile)')
-    .option('-e, --env <file>', 'file with config vars (default: .env, if there is one)')
+    .option(
+      '-e, --env <file>',
+      'file with config vars; several with commas, or by several -e (default: .env, if there is one)',
+      collectValues,
+    )
     .option('-m, --formation <list>', 'how many dynos of each type: web=2,worker=1')
-    .option('-p, --port <port>', 'first port for web dynos (default: 5000)', parsePort)
+    .option(
+      '-p, --port <port>',
+      'first port for web dynos (default: PORT of .env or the environment, else 5000)',
+      parsePort,
+    )
     .option('-d, --dir <folder>', 'the folder of the app (default: this one)')
     .option('-a, --app <name>', "the app's name (default: the folder's)")
     .option('--no-color', 'no colors')
@@ -42,13 +49,18 @@ export function startCommand(program: Command): void {
 }
 
 async function runStart(types: string[], options: StartOptions): Promise<void> {
-  const procfile = resolve(options.dir ?? '.', options.procfile ?? 'Procfile');
-  const folder = options.dir ? resolve(options.dir) : dirname(procfile);
+  const foreman = loadForemanOptions(options.dir ?? '.');
+  const root = options.dir ?? foreman.root;
+  const procfile = resolve(root ?? '.', options.procfile ?? foreman.procfile ?? 'Procfile');
+  const folder = root ? resolve(root) : dirname(procfile);
   const entries = selectEntries(loadProcfile(procfile), types);
   const names = entries.map(({ type }) => type);
-  const counts = options.formation ? parseFormation(options.formation, names) : undefined;
-  const config = loadEnvFile(folder, options.env);
-  const settings = readSettings(process.env, {
+  const formation = options.formation ?? foreman.formation;
+  const counts = formation ? parseFormation(formation, names) : undefined;
+  const config = loadEnvFiles(folder, options.env ?? (foreman.env === undefined ? undefined : [foreman.env]));
+  const basePort = options.port ?? firstPort(foreman.port ?? config.PORT ?? process.env.PORT);
+  const environment = withPortOptions(process.env, options);
+  const wanted = readSettings(environment, {
     data: join(folder, '.tailrace'),
     allowPrivateDrains: 'yes',
     dynoMemory: 'none',
@@ -67,11 +79,10 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     import('../../common/logger.ts'),
   ]);
   requireAppName(name);
-  const runningServer = await startServer(
-    settings,
-    createLogger({ level: settings.logLevel, format: 'text' }),
-    true,
-  );
+  const { settings, runningServer } = await withFreePorts(wanted, environment, async (settings) => {
+    const log = createLogger({ level: settings.logLevel, format: 'text' });
+    return { settings, runningServer: await startServer(settings, log, true) };
+  });
   server = runningServer;
   const color = wantsColor(process.stdout, options.color);
   const colorizer = new Colorizer(color);
@@ -84,7 +95,7 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     entries,
     counts,
     env: { ...process.env, ...config },
-    basePort: options.port,
+    basePort,
     color,
     print: (text) => process.stdout.write(text),
     paint: color ? (line) => colorizer.colorizeLine(line) : undefined,
@@ -99,32 +110,11 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   await server.close();
 }
 
-function loadProcfile(file: string): ProcfileEntry[] {
-  if (!existsSync(file) || !statSync(file).isFile())
-    throw new TailraceError(
-      'not_found',
-      `There is no ${basename(file)} in ${dirname(file)}: write one with a line for each process type, such as "web: node server.js", or name another with -f.`,
-    );
-  return parseProcfile(readFileSync(file, 'utf8'));
-}
-
-function selectEntries(entries: ProcfileEntry[], types: readonly string[]): ProcfileEntry[] {
-  if (types.length === 0) return entries;
-  const known = entries.map(({ type }) => type);
-  for (const type of types)
-    if (!known.includes(type))
-      throw new TailraceError(
-        'not_found',
-        `The Procfile has no process type "${type}"; it has: ${known.join(', ')}.`,
-      );
-  return entries.filter(({ type }) => types.includes(type));
-}
-
-function loadEnvFile(folder: string, given: string | undefined): Record<string, string> {
-  const file = resolve(given ?? join(folder, '.env'));
-  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return parseEnvFile(readFileSync(file, 'utf8'));
-  if (given) throw new TailraceError('not_found', `There is no ${given}: name an existing file with -e.`);
-  return {};
+/** The first port, as foreman finds it; what is no port says so. */
+function firstPort(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_000) return Number(text);
+  throw new TailraceError('invalid_params', `PORT is "${text}": it must be a port from 1 to 65000.`);
 }
 
 function parsePort(text: string): number {

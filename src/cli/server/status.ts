@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ListenerCounters } from '../../logs/sources/listener-counters.ts';
 import { ApiClient } from '../api-client.ts';
-import { formatElapsed, formatNumber, formatTable, printResult } from '../format.ts';
+import { formatByteCount, formatElapsed, formatNumber, formatTable, printResult } from '../format.ts';
 
 interface StatusView {
   readonly version: string;
@@ -40,7 +40,7 @@ export function statusCommand(program: Command): void {
       const client = new ApiClient();
       const status = await client.request<StatusView>('GET', '/status');
       printResult(options.json, status, () => {
-        const memory = `${Math.round(status.memory_bytes / 1_048_576)} MB`;
+        const memory = formatByteCount(status.memory_bytes);
         const head = `tailrace ${status.version} at ${client.address.url}: process ${status.pid}, up ${formatElapsed(status.uptime_s * 1_000)}, ${memory}`;
         const rows = status.sources.map((source) =>
           [
@@ -76,9 +76,7 @@ function formatRouters(routers: readonly RouterView[]): string {
 function formatStore({ kind, trouble, concerns, facts }: StoreView): string {
   const rows = Object.entries(facts).map(([name, value]) => [
     `  ${name.replace(/_/g, ' ')}`,
-    name.endsWith('_bytes') || name === 'bytes'
-      ? `${Math.round(Number(value) / 1_048_576)} MB`
-      : String(value),
+    name.endsWith('_bytes') || name === 'bytes' ? formatByteCount(Number(value)) : String(value),
   ]);
   const notes = [...(trouble ? [trouble] : []), ...concerns].map((text) => `  ! ${text}`);
   return [`store: ${kind}`, formatTable(rows), ...notes].join('\n');

@@ -8,13 +8,12 @@ import { SETTINGS, type SettingRow } from './settings-table.ts';
 /** Variables that clients read. */
 const CLIENT_VARIABLES = ['TAILRACE_URL', 'TAILRACE_API_KEY', 'TAILRACE_APP', 'TAILRACE_TOKEN'];
 
-type SettingName = keyof typeof SETTINGS;
 type SettingValue<Row extends SettingRow> = Row extends { readonly choices: readonly (infer Choice)[] }
   ? Choice
   : ReturnType<(typeof SETTING_READERS)[Row['kind']]>;
 
 /** The value of each row of the table. */
-export type Settings = { readonly [name in SettingName]: SettingValue<(typeof SETTINGS)[name]> };
+export type Settings = SettingValues<typeof SETTINGS>;
 
 /** Texts of what depends on how tailrace is started. */
 export interface SettingDefaults {
@@ -23,34 +22,63 @@ export interface SettingDefaults {
   readonly dynoMemory: string;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** Variables by their names: `process.env`. */
+export type SettingTexts = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads the settings.
  * @throws TailraceError `settings` for a value that can't be read, or a `TAILRACE_…` name that doesn't exist.
  */
-export function readSettings(environment: Environment, defaults: SettingDefaults): Settings {
-  rejectUnknownVariables(environment);
-  const defaultTexts: Readonly<Record<string, string>> = { ...defaults };
-  const rows: [string, SettingRow][] = Object.entries(SETTINGS);
-  const values = rows.map(([name, { variable, kind, choices = [], fallback }]) => {
-    const text = environment[variable] || defaultTexts[name] || fallback;
-    return [name, SETTING_READERS[kind](variable, text, choices)];
-  });
+export function readSettings(environment: SettingTexts, defaults: SettingDefaults): Settings {
+  rejectUnknownVariables(environment, 'TAILRACE_', SETTINGS, CLIENT_VARIABLES);
+  return readSettingRows(SETTINGS, environment, { ...defaults });
+}
+
+/** The values of a table of settings, by its rows' names. */
+export type SettingValues<Table extends Readonly<Record<string, SettingRow>>> = {
+  readonly [name in keyof Table]: SettingValue<Table[name]>;
+};
+
+/**
+ * Reads the rows of a table.
+ * @param defaults texts by the rows' names, of what depends on how a program is started
+ * @throws TailraceError `settings` for a value that can't be read
+ */
+export function readSettingRows<Table extends Readonly<Record<string, SettingRow>>>(
+  table: Table,
+  environment: SettingTexts,
+  defaults: Readonly<Record<string, string>> = {},
+): SettingValues<Table> {
+  const values = Object.entries<SettingRow>(table).map(
+    ([name, { variable, kind, choices = [], fallback }]) => {
+      const text = environment[variable] || defaults[name] || fallback;
+      return [name, SETTING_READERS[kind](variable, text, choices)];
+    },
+  );
   // The types of the values are those of the readers, which the compiler can't follow through a list.
-  return Object.fromEntries(values) as Settings;
+  return Object.fromEntries(values) as SettingValues<Table>;
 }
 
 /** Where `serve` keeps its data, and where clients find it (XDG Base Directory Specification). */
-export function defaultDataFolder(environment: Environment): string {
+export function defaultDataFolder(environment: SettingTexts): string {
   const base = environment.XDG_DATA_HOME || join(homedir(), '.local', 'share');
   return join(base, 'tailrace');
 }
 
-function rejectUnknownVariables(environment: Environment): void {
-  const known = [...Object.values(SETTINGS).map((row) => row.variable), ...CLIENT_VARIABLES];
+/**
+ * A misspelled setting would be left out without a word.
+ * @param others variables with the prefix that are no settings
+ * @throws TailraceError `settings`
+ */
+export function rejectUnknownVariables(
+  environment: SettingTexts,
+  prefix: string,
+  table: Readonly<Record<string, SettingRow>>,
+  others: readonly string[] = [],
+): void {
+  const known = [...Object.values(table).map((row) => row.variable), ...others];
   for (const name of Object.keys(environment)) {
-    if (!name.startsWith('TAILRACE_') || known.includes(name)) continue;
+    if (!name.startsWith(prefix) || known.includes(name)) continue;
     const nearest = known.reduce((best, one) =>
       editDistance(name, one) < editDistance(name, best) ? one : best,
     );

@@ -10,6 +10,8 @@ const PIECE_BYTES = 16_384;
 export interface Literal {
   readonly source: string;
   readonly length: number;
+  /** The longest part of it that is stored as it is written here, in any case: ASCII, for whoever searches for many at once. */
+  readonly plain: string;
 }
 
 export class LiteralScanner {

@@ -1,7 +1,8 @@
 /** What a line has to have in it to match an expression: literals to search whole batches for. */
 import type { Literal } from './literal-scanner.ts';
 import { type AttributeValue, isLineAttribute, type QueryNode } from './query-syntax.ts';
-import { isAscii, literalSource, roughSource } from './text-pattern.ts';
+import { regexLiteral } from './regex-literal.ts';
+import { isAscii, literalSource, longestPlain, roughSource } from './text-pattern.ts';
 import { isPlainNumber } from './value-tests.ts';
 
 /** Alternatives beyond these would be slower than to look at each line. */
@@ -27,8 +28,9 @@ export function queryLiterals(node: QueryNode): readonly Literal[] | undefined {
       return isLineAttribute(node.name)
         ? lineAttributeLiterals(node.name, node.value)
         : fieldLiterals(node.name, node.value);
-    case 'not':
     case 'regex':
+      return longestOf([regexLiteral(node.source, node.anyCase)]);
+    case 'not':
       return undefined;
   }
 }
@@ -61,7 +63,8 @@ function score(literals: readonly Literal[]): number {
 function textLiterals(text: string): readonly Literal[] | undefined {
   if (text === '') return undefined;
   // Escaped characters take two bytes.
-  if (isAscii(text)) return [{ source: roughSource(text), length: text.length * 2 }];
+  if (isAscii(text))
+    return [{ source: roughSource(text), length: text.length * 2, plain: longestPlain(text) }];
   // Small k and i have large forms that aren't ASCII.
   return longestOf(text.split(/[^\x20-\x7e]|["\\\]/[ki]/i));
 }
@@ -103,5 +106,7 @@ function integerDigits(number: string): string {
 
 function longestOf(runs: readonly string[]): readonly Literal[] | undefined {
   const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
-  return longest === '' ? undefined : [{ source: literalSource(longest), length: longest.length }];
+  return longest === ''
+    ? undefined
+    : [{ source: literalSource(longest), length: longest.length, plain: longest }];
 }

@@ -23,3 +23,8 @@ const ROUGH: Readonly<Record<string, string>> = {
 export function roughSource(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/"]/g, (one) => ROUGH[one] ?? `\\${one}`);
 }
+
+/** The longest part of a text that stands in a stored line as it is, wherever {@link roughSource} matches. */
+export function longestPlain(text: string): string {
+  return text.split(/[/[\]"\\]/).reduce((best, run) => (run.length > best.length ? run : best), '');
+}

@@ -1,7 +1,7 @@
 import type { Settings } from '../../common/config/settings.ts';
 import type { Log } from '../../common/log.ts';
 import type { Retention, Store } from './contract.ts';
-import { EmbeddedStore } from './embedded/embedded-store.ts';
+import { EmbeddedStore, type EmbeddedStoreOptions } from './embedded/embedded-store.ts';
 import { readCaCertificate } from './redis/connection/redis-url.ts';
 
 type StoreSettings = Pick<
@@ -21,9 +21,15 @@ type StoreSettings = Pick<
  * Opens the store that the settings name: Redis when there is a `REDIS_URL`, else the one in the data folder. A server calls its
  * `onServerStarted` later.
  * @param openMs how long to wait for a Redis that is unavailable, ms; left out for a server: long enough for one that starts beside it
+ * @param releasedThrough see {@link EmbeddedStoreOptions.releasedThrough}
  * @throws TailraceError when it can't be used, with what to do.
  */
-export async function openStore(settings: StoreSettings, log: Log, openMs?: number): Promise<Store> {
+export async function openStore(
+  settings: StoreSettings,
+  log: Log,
+  openMs?: number,
+  releasedThrough?: EmbeddedStoreOptions['releasedThrough'],
+): Promise<Store> {
   const retention: Retention = {
     lines: settings.streamLines,
     bytes: settings.streamBytes,
@@ -35,6 +41,7 @@ export async function openStore(settings: StoreSettings, log: Log, openMs?: numb
       folder: data,
       retention,
       durability,
+      releasedThrough,
       onProblem: (message) => log.warn({}, message),
     });
     log.info({ store: 'embedded', folder: data, durability }, 'store opened');

@@ -3,7 +3,7 @@ const PRIORITY = 190;
 
 /** An RFC 5424 header for a line that came without one; time and host are stamped by the router. */
 export function defaultHeader(dyno: string): Buffer {
-  return Buffer.from(`<${PRIORITY}>1 - - token ${dyno} - - `);
+  return Buffer.from(`<${PRIORITY}>1 - - app ${dyno} - - `);
 }
 
 const UNKNOWN_DYNO_HEADER = defaultHeader('-');

@@ -44,6 +44,12 @@ export function parseTailQuery(
   defaults: { tail: boolean },
   nowMs: number = Date.now(),
 ): TailRequest {
+  const unknown = Object.keys(query).find((name) => !TAIL_PARAMETERS.some((known) => known === name));
+  if (unknown !== undefined)
+    throw new TailraceError(
+      'invalid_params',
+      `A tail has no parameter ${unknown}: it has ${TAIL_PARAMETERS.join(', ')}.`,
+    );
   for (const name of TAIL_PARAMETERS)
     if (query[name] !== undefined && typeof query[name] !== 'string')
       throw new TailraceError('invalid_params', `${name} must be given once.`);

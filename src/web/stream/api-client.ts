@@ -1,15 +1,9 @@
 /** The server's HTTP API. */
 
-/** The server rejected a request. `message` is its own sentence. */
-export class ApiError extends Error {
-  readonly status: number;
+import { LineSourceError } from './line-source.ts';
 
-  constructor(status: number, message: string) {
-    super(message);
-    this.name = 'ApiError';
-    this.status = status;
-  }
-}
+/** The server rejected a request. `message` is its own sentence. */
+export class ApiError extends LineSourceError {}
 
 export interface AppJson {
   readonly id: string;

@@ -1,10 +1,10 @@
 /** Which lines of a stream are shown. The server applies them, to the past and to live lines. */
 import type { LineLevel } from './line.ts';
 
-/** '' is any. */
+/** '' is any. Of names there may be several, with commas between them. */
 export interface Filters {
   readonly source: string;
-  /** A dyno, or a type of dynos: `web` is `web.1`, `web.2` … */
+  /** Dynos, or types of dynos (`web` is `web.1`, `web.2` …), with commas between them. */
   readonly dyno: string;
   /** This level and those that are more serious. */
   readonly level: LineLevel | '';
@@ -23,4 +23,9 @@ export function filterParams(filters: Filters): URLSearchParams {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(filters)) if (value) params.set(name, value);
   return params;
+}
+
+/** The names of a filter. */
+export function splitNames(names: string): string[] {
+  return names.split(',').filter((name) => name !== '');
 }

@@ -20,11 +20,13 @@ export interface LineJson {
 }
 
 export interface Line extends LineJson {
-  /** The position as a number, to compare and to order. */
+  /** Orders lines: the position as a number, or where the line stands in a list over several streams. */
   readonly at: number;
   /** Milliseconds since 1970; NaN when nobody can read its timestamp. */
   readonly ms: number;
   readonly level: LineLevel;
+  /** Whose line it is, where lines of several streams stand in one list. */
+  readonly streamName?: string;
 }
 
 /** Severities of RFC 5424 section 6.2.1 by number. */

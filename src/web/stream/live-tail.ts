@@ -1,28 +1,14 @@
 /** Lines as they come. After a lost connection it resumes behind the last one: nothing is missed, nothing comes twice. */
 import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
-import { ApiError, type WebApiClient } from './api-client.ts';
 import { type Filters, filterParams } from './filters.ts';
-import { type Line, type LineJson, parseLine } from './line.ts';
+import { type LineJson, parseLine } from './line.ts';
+import { LineSourceError, type LineTail, type TailListener } from './line-source.ts';
 import { endsInThePast } from './search-expression.ts';
 
-export type TailState =
-  | { readonly name: 'connecting' }
-  | { readonly name: 'live' }
-  /** What is searched for ends before what is still to come. */
-  | { readonly name: 'past' }
-  /** The server doesn't answer; the next attempt is at this time. */
-  | { readonly name: 'unreachable'; readonly retryAtMs: number }
-  /** The server rejected the request, and another attempt would not help. */
-  | { readonly name: 'refused'; readonly status: number; readonly message: string };
-
-export interface LiveTailOptions {
-  readonly api: WebApiClient;
-  readonly app: string;
+export interface LiveTailOptions extends TailListener {
+  /** Makes the path of an address that can be read without a key: a WebSocket of a browser can't show one. */
+  readonly createSession: (signal: AbortSignal) => Promise<string>;
   readonly filters: Filters;
-  readonly onLines: (lines: readonly Line[]) => void;
-  readonly onState: (state: TailState) => void;
-  /** What the server reports of the tail itself: the store is unavailable, or is back. */
-  readonly onNotice: (notice: string) => void;
 }
 
 /** One message of the server: some lines, or only how far it has come. */
@@ -35,7 +21,7 @@ interface TailMessage {
 
 const RECONNECT: BackoffRange = { firstMs: 500, maxMs: 10_000 };
 
-export class LiveTail {
+export class LiveTail implements LineTail {
   private readonly options: LiveTailOptions;
   private lastPosition = 0;
   private attempts = 0;
@@ -46,13 +32,11 @@ export class LiveTail {
     this.options = options;
   }
 
-  /** Connects, or connects anew, and reads what is behind this position. */
   connect(after: number): void {
     this.lastPosition = after;
     this.reconnect();
   }
 
-  /** Connects anew, and resumes where it was. */
   reconnect(): void {
     this.attempts = 0;
     if (endsInThePast(this.options.filters.q)) {
@@ -63,7 +47,6 @@ export class LiveTail {
     void this.openConnection();
   }
 
-  /** Connects at once instead of waiting for the next attempt. */
   retryNow(): void {
     if (this.retryTimer !== undefined) void this.openConnection();
   }
@@ -80,13 +63,11 @@ export class LiveTail {
     const connection = new AbortController();
     this.connection = connection;
     try {
-      const { api, app } = this.options;
-      // A WebSocket of a browser can't show a key: it reads a log session, whose address is the secret.
-      const path = await api.createLogSession(app, connection.signal);
+      const path = await this.options.createSession(connection.signal);
       if (this.connection === connection) await this.readUntilClosed(path, connection.signal);
     } catch (error) {
       if (this.connection !== connection) return;
-      if (error instanceof ApiError && error.status < 500 && error.status !== 429) {
+      if (error instanceof LineSourceError && error.status < 500 && error.status !== 429) {
         this.options.onState({ name: 'refused', status: error.status, message: error.message });
         return;
       }

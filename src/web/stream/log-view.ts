@@ -1,20 +1,20 @@
 /** A view of a stream: reads what {@link LogViewState} decides, from the past and from the live tail, and shows it to the components as signals. */
 import { batch, signal } from '@preact/signals';
-import { ApiError, type WebApiClient } from './api-client.ts';
+import { LogCounts } from './counts/log-counts.ts';
 import { type Filters, isFiltered, NO_FILTERS } from './filters.ts';
 import type { HistoryQuery } from './history-query.ts';
 import type { Line } from './line.ts';
+import { type LineSource, LineSourceError, type LineTail, type TailState } from './line-source.ts';
 import type { LineWindow } from './line-window.ts';
-import { LiveTail, type TailState } from './live-tail.ts';
-import { fetchHistory } from './log-history.ts';
 import { LogViewState, type Place } from './log-view-state.ts';
-import { RateHistory } from './rate-history.ts';
 
 /** How often new lines are taken in while nobody looks. */
 const HIDDEN_FLUSH_MS = 500;
 
 export class LogView {
-  readonly rates = new RateHistory();
+  readonly counts: LogCounts;
+  /** How many lines have come since it was opened, and how many of them are errors. */
+  readonly received = { lines: 0, errors: 0 };
   /** These four are the fields of {@link LogViewState}. */
   readonly version = signal(0);
   readonly following = signal(true);
@@ -23,43 +23,42 @@ export class LogView {
   readonly loading = signal<'' | 'all' | 'older' | 'newer'>('');
   /** Why a part of the past couldn't be read, or ''. */
   readonly error = signal('');
+  /** Is that for want of an answer? */
+  readonly unanswered = signal(false);
   /** What the server last reported of the tail, until lines come again; or ''. */
   readonly notice = signal('');
   readonly tailState = signal<TailState>({ name: 'connecting' });
 
-  readonly app: string;
   readonly filters: Filters;
-  private readonly api: WebApiClient;
+  private readonly source: LineSource;
   private readonly state: LogViewState;
   private readonly onLinesRead: (lines: readonly Line[]) => void;
-  private readonly tail: LiveTail;
+  private readonly tail: LineTail;
   private readonly abortController = new AbortController();
   private pendingLines: Line[] = [];
   private flushScheduled = false;
+  /** Has it begun to read what comes? */
+  private isOpen = false;
+  /** Where it was to be opened. */
+  private openedAt: number | undefined;
 
   /** @param onLinesRead gets all lines that come, for the names in them. */
-  constructor(
-    api: WebApiClient,
-    app: string,
-    filters: Filters,
-    onLinesRead: (lines: readonly Line[]) => void,
-  ) {
-    this.api = api;
+  constructor(source: LineSource, filters: Filters, onLinesRead: (lines: readonly Line[]) => void) {
+    this.source = source;
     this.onLinesRead = onLinesRead;
-    this.app = app;
     this.filters = filters;
     this.state = new LogViewState(isFiltered(filters));
-    this.tail = new LiveTail({
-      api,
-      app,
-      filters,
+    this.counts = new LogCounts(source, filters);
+    this.tail = source.openTail(filters, {
       onLines: (lines) => this.bufferLines(lines),
       onNotice: (notice) => {
         this.notice.value = notice;
       },
       onState: (state) => {
+        const before = this.tailState.value.name;
         this.notice.value = '';
         this.tailState.value = state;
+        if (state.name === 'live' && before === 'unreachable') void this.counts.reload();
       },
     });
     document.addEventListener('visibilitychange', () => this.flush(), {
@@ -71,24 +70,26 @@ export class LogView {
     return this.state.window;
   }
 
-  /** Starts at the live end, or at a line. */
-  async open(at: number | undefined): Promise<void> {
+  /**
+   * Starts at the live end, or at a line. Gives the error when it can't be read: a {@link LineSourceError}, or another when there is
+   * no answer.
+   */
+  async open(at: number | undefined): Promise<unknown> {
     const { state } = this;
-    await this.withLoadingState('all', async () => {
+    this.openedAt = at;
+    return this.withLoadingState('all', async () => {
       const [newest] = await this.fetchLines({ lines: 1 }, NO_FILTERS);
       state.newestPosition = newest?.at ?? 0;
-      if (at !== undefined) {
-        this.rates.completeFromMs = Date.now();
-        this.tail.connect(state.newestPosition);
-        await this.showPlace({ at });
-        return;
-      }
-      const lines = await this.fetchLines(state.newestQuery());
-      state.showNewest(lines);
-      this.rates.add(lines, Date.now(), false);
-      this.rates.completeFromMs = state.atStart ? 0 : (lines[0]?.ms ?? 0);
-      this.tail.connect(state.newestPosition);
+      const place = at === undefined ? undefined : await this.readPlace({ at });
+      if (!place) state.showNewest(await this.fetchLines(state.newestQuery()));
+      this.isOpen = true;
+      this.tail.connect(place?.tailFrom ?? state.newestPosition);
     });
+  }
+
+  /** Could it be read? What it shows then stays, whatever comes. */
+  get opened(): boolean {
+    return this.isOpen;
   }
 
   /** Was everything around a position read, and the line isn't there? */
@@ -106,20 +107,26 @@ export class LogView {
   close(): void {
     this.abortController.abort();
     this.tail.close();
+    this.counts.close();
   }
 
   /** Tries again, after a failure. */
   retry(): void {
-    this.tail.retryNow();
-    if (this.window.lines.length === 0) void this.open(undefined);
-    else this.error.value = '';
+    this.error.value = '';
+    if (this.isOpen) this.tail.retryNow();
+    else this.reopen();
   }
 
   /** The server was unreachable: connections from before may be dead without knowing it. */
   reconnect(): void {
     this.error.value = '';
-    if (this.window.lines.length === 0 && this.state.newestPosition === 0) void this.open(undefined);
-    else this.tail.reconnect();
+    if (this.isOpen) this.tail.reconnect();
+    else this.reopen();
+    void this.counts.reload();
+  }
+
+  private reopen(): void {
+    if (this.loading.value === '') void this.open(this.openedAt);
   }
 
   /** The server has answered other requests since it reported this: it needn't be shown any longer. */
@@ -167,14 +174,24 @@ export class LogView {
   }
 
   /** Shows the lines around a place; gives the position of the line that is there, or of the first one behind it. */
-  private showPlace(place: Place): Promise<number | undefined> {
-    return this.withLoadingState('all', async () => {
-      this.pause();
-      const before = await this.fetchLines(this.state.beforeQuery(place));
-      const after = await this.fetchLines(this.state.afterQuery(place, before));
-      this.resumeTail(this.state.showPlace(before, after));
-      return 'at' in place ? place.at : (after[0] ?? before.at(-1))?.at;
+  private async showPlace(place: Place): Promise<number | undefined> {
+    let at: number | undefined;
+    await this.withLoadingState('all', async () => {
+      const { tailFrom, shown } = await this.readPlace(place);
+      this.resumeTail(tailFrom);
+      at = shown;
     });
+    return at;
+  }
+
+  private async readPlace(
+    place: Place,
+  ): Promise<{ readonly tailFrom: number | undefined; readonly shown: number | undefined }> {
+    this.pause();
+    const before = await this.fetchLines(this.state.beforeQuery(place));
+    const after = await this.fetchLines(this.state.afterQuery(place, before));
+    const tailFrom = this.state.showPlace(before, after);
+    return { tailFrom, shown: 'at' in place ? place.at : (after[0] ?? before.at(-1))?.at };
   }
 
   /** @param after where {@link LogViewState} wants it to start; undefined changes nothing */
@@ -196,23 +213,26 @@ export class LogView {
   }
 
   private async fetchLines(query: HistoryQuery, filters = this.filters): Promise<Line[]> {
-    const lines = await fetchHistory(this.api, this.app, filters, query, this.abortController.signal);
+    const lines = await this.source.fetchHistory(filters, query, this.abortController.signal);
     this.onLinesRead(lines);
     return lines;
   }
 
-  /** Does some reading, and publishes what came of it. */
-  private async withLoadingState<T>(
+  /** Does some reading, and publishes what came of it; gives the error when it failed. */
+  private async withLoadingState(
     part: 'all' | 'older' | 'newer',
-    work: () => Promise<T>,
-  ): Promise<T | undefined> {
+    work: () => Promise<void>,
+  ): Promise<unknown> {
     this.loading.value = part;
     this.error.value = '';
     try {
-      return await work();
-    } catch (error) {
-      if (!this.abortController.signal.aborted) this.error.value = errorMessage(error);
+      await work();
       return undefined;
+    } catch (error) {
+      if (this.abortController.signal.aborted) return error;
+      this.unanswered.value = !(error instanceof LineSourceError);
+      this.error.value = errorMessage(error);
+      return error;
     } finally {
       this.publish();
       this.loading.value = '';
@@ -235,12 +255,14 @@ export class LogView {
     if (lines.length === 0 || this.abortController.signal.aborted) return;
     this.pendingLines = [];
     const fresh = this.state.addLive(lines);
-    this.rates.add(fresh, Date.now(), true);
+    this.counts.addLive(fresh);
+    this.received.lines += fresh.length;
+    for (const { level } of fresh) if (level === 'error') this.received.errors++;
     this.onLinesRead(fresh);
     this.publish();
   }
 }
 
 function errorMessage(error: unknown): string {
-  return error instanceof ApiError ? error.message : 'The server doesn’t answer.';
+  return error instanceof LineSourceError ? error.message : 'The server doesn’t answer.';
 }

@@ -1,12 +1,20 @@
 /** Numbers and times as people read them. */
 
+const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 const NUMBER_FORMAT = new Intl.NumberFormat('en');
-const DATE_FORMAT = new Intl.DateTimeFormat('en', {
+
+/** Times are shown in the zone of whoever reads, or in UTC. */
+export type TimeZone = 'local' | 'utc';
+
+const DATE: Intl.DateTimeFormatOptions = {
   weekday: 'long',
   day: 'numeric',
   month: 'long',
   year: 'numeric',
-});
+};
+const SHORT_DATE: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short' };
+const DATE_FORMATS = formatsOf(DATE);
+const SHORT_DATE_FORMATS = formatsOf(SHORT_DATE);
 
 export function formatCount(number: number, noun: string): string {
   return `${NUMBER_FORMAT.format(number)} ${noun}${number === 1 ? '' : 's'}`;
@@ -14,6 +22,14 @@ export function formatCount(number: number, noun: string): string {
 
 export function formatGroupedNumber(number: number): string {
   return NUMBER_FORMAT.format(number);
+}
+
+/** `512 B`, `1.2 KB`, `12 MB` */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1_000 && unit < BYTE_UNITS.length - 1; unit++) value /= 1_000;
+  return `${unit > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${BYTE_UNITS[unit]}`;
 }
 
 /** `850 ms`, `12 s`, `3 min`, `2 h`, `5 d` */
@@ -26,11 +42,15 @@ export function formatDurationMs(ms: number): string {
   return `${Math.round(ms / 86_400_000)} d`;
 }
 
-/** `14:05:09`, local time; dashes for a time that nobody can read (NaN) */
-export function formatTimeOfDay(ms: number): string {
+/** `14:05:09`; dashes for a time that nobody can read (NaN) */
+export function formatTimeOfDay(ms: number, zone: TimeZone = 'local'): string {
   if (Number.isNaN(ms)) return '--:--:--';
   const date = new Date(ms);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => pad(part, 2)).join(':');
+  const parts =
+    zone === 'utc'
+      ? [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()]
+      : [date.getHours(), date.getMinutes(), date.getSeconds()];
+  return parts.map((part) => pad(part, 2)).join(':');
 }
 
 /** `.042` */
@@ -39,13 +59,23 @@ export function formatMilliseconds(ms: number): string {
 }
 
 /** `Saturday, November 21, 2026` */
-export function formatDate(ms: number): string {
-  return Number.isNaN(ms) ? 'a day that nobody can read' : DATE_FORMAT.format(ms);
+export function formatDate(ms: number, zone: TimeZone = 'local'): string {
+  return Number.isNaN(ms) ? 'a day that nobody can read' : DATE_FORMATS[zone].format(ms);
+}
+
+/** `Nov 21` */
+export function shortDate(ms: number, zone: TimeZone): string {
+  return SHORT_DATE_FORMATS[zone].format(ms);
+}
+
+/** How far a zone's clocks are before UTC at a time, in milliseconds. */
+export function zoneOffsetMs(ms: number, zone: TimeZone): number {
+  return zone === 'utc' ? 0 : -new Date(ms).getTimezoneOffset() * 60_000;
 }
 
 /** The number of a day, to see whether two times are on the same one. */
-export function localDayNumber(ms: number): number {
-  return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / 86_400_000);
+export function localDayNumber(ms: number, zone: TimeZone = 'local'): number {
+  return Math.floor((ms + zoneOffsetMs(ms, zone)) / 86_400_000);
 }
 
 /** An address without the secrets that may be in it. */
@@ -60,6 +90,13 @@ export function withoutUrlSecrets(text: string): string {
   } catch {
     return text.replace(/\/\/[^@/]*@/, '//****@');
   }
+}
+
+function formatsOf(options: Intl.DateTimeFormatOptions): Record<TimeZone, Intl.DateTimeFormat> {
+  return {
+    local: new Intl.DateTimeFormat('en', options),
+    utc: new Intl.DateTimeFormat('en', { ...options, timeZone: 'UTC' }),
+  };
 }
 
 function pad(number: number, digits: number): string {

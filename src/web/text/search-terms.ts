@@ -2,6 +2,7 @@
 import { printPhrase, printQuery } from '../../logs/query/query-printer.ts';
 import { isLineAttribute, type QueryNode, QuerySyntaxError } from '../../logs/query/query-syntax.ts';
 import { readSearch } from '../stream/search-expression.ts';
+import type { MessageField } from './message-fields.ts';
 import type { StyledRange } from './text-spans.ts';
 
 /** Longer values are searched for by their beginning. */
@@ -43,6 +44,51 @@ export function toFieldSearch(key: string, value: string): string {
   const query =
     value.length > VALUE_LENGTH_MAX || isLineAttribute(key.toLowerCase()) ? undefined : readSearch(text);
   return JSON.stringify(query) === JSON.stringify({ expression }) ? text : toSearchPhrase(value);
+}
+
+/**
+ * A search for a field of a line: with its name, also where a search would take the name for something else; of an object or a list by
+ * its text.
+ */
+export function fieldSearch({ key, value, kind }: MessageField, message: string): string {
+  const [line] = value.split('\n', 1);
+  if (kind === 'list' || line !== value) return toSearchPhrase(line);
+  const search = toFieldSearch(key, line);
+  const query = readSearch(search);
+  if (!(query instanceof QuerySyntaxError) && query.expression?.kind === 'attribute') return search;
+  const json = JSON.stringify(value);
+  const written = [
+    `${key}=${value}`,
+    `${key}=${json}`,
+    ...[value, json].flatMap((text) => [`"${key}":${text}`, `"${key}": ${text}`]),
+  ];
+  const found = written.find((text) => message.includes(text) && isPhrase(text));
+  return found === undefined ? search : toSearchPhrase(found);
+}
+
+/** A search with one term more, or without what that finds; a term that is there already isn't added again, its opposite goes. */
+export function narrowedSearch(text: string, term: string, isExcluded: boolean): string {
+  const query = readSearch(text);
+  const added = readSearch(term);
+  if (added instanceof QuerySyntaxError || !added.expression) return text;
+  const child = added.expression;
+  const wanted: QueryNode = isExcluded ? { kind: 'not', child } : child;
+  const opposite: QueryNode = isExcluded ? child : { kind: 'not', child };
+  if (query instanceof QuerySyntaxError) return printQuery({ expression: wanted });
+  const { expression } = query;
+  const parts = !expression ? [] : expression.kind === 'and' ? expression.children : [expression];
+  const others = parts.filter((part) => !isSameNode(part, opposite) && !isSameNode(part, wanted));
+  const children = [...others, wanted];
+  return printQuery({ ...query, expression: children.length === 1 ? wanted : { kind: 'and', children } });
+}
+
+function isSameNode(one: QueryNode, other: QueryNode): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Can it be searched for as it is? A phrase has no quotes of both kinds in it. */
+function isPhrase(text: string): boolean {
+  return text.length <= VALUE_LENGTH_MAX && !(text.includes('"') && text.includes("'"));
 }
 
 function collectTerms(node: QueryNode | undefined, terms: string[]): void {

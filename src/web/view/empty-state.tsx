@@ -22,6 +22,7 @@ export function NoAppsState({ page }: { page: PageState }) {
 /** There is nothing in the window. */
 export function NoLinesState({ page, logView }: { page: PageState; logView: LogView }) {
   if (logView.loading.value === 'all' || logView.error.value) return null;
+  const app = visibleText(page.viewLocation.value.app);
   if (isFiltered(logView.filters))
     return (
       <div class="empty-state">
@@ -37,9 +38,9 @@ export function NoLinesState({ page, logView }: { page: PageState; logView: LogV
     <div class="empty-state">
       <Logo />
       <h2>No lines yet</h2>
-      <p>The lines of {visibleText(logView.app)} show up here as they come. Send one:</p>
+      <p>The lines of {app} show up here as they come. Send one:</p>
       <pre>
-        <b>$</b> tailrace log "hello" -a {visibleText(logView.app)}
+        <b>$</b> tailrace log "hello" -a {app}
       </pre>
     </div>
   );

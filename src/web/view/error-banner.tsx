@@ -33,6 +33,7 @@ function bannerText(page: PageState, logView: LogView | undefined): string {
   }
   if (state?.name === 'refused') return state.message;
   if (logView?.notice.value) return logView.notice.value;
-  if (logView?.error.value) return logView.error.value;
+  // What a field says already isn't said twice.
+  if (logView?.error.value && !page.fault.value) return logView.error.value;
   return page.unreachable.value ? 'The server is unreachable.' : '';
 }

@@ -1,4 +1,5 @@
 import type { PageState } from '../page-state.ts';
+import type { LogView } from '../stream/log-view.ts';
 import { formatCount } from '../text/format.ts';
 import { Icon } from './icon.tsx';
 
@@ -8,12 +9,22 @@ const STATE_LABELS = {
   connecting: 'connecting',
   unreachable: 'server unreachable',
   refused: 'refused',
+  none: 'no app',
 } as const;
+
+/** What the connection is doing: `connecting` only while one is being made. */
+function connectionState(page: PageState, logView: LogView | undefined): keyof typeof STATE_LABELS {
+  if (page.unreachable.value) return 'unreachable';
+  if (!logView) return page.apps.value?.length === 0 ? 'none' : 'connecting';
+  if (!logView.opened && logView.error.value !== '')
+    return logView.unanswered.value ? 'unreachable' : 'refused';
+  return logView.tailState.value.name;
+}
 
 /** The status bar: the connection, how many lines are here, and the most needed keys. */
 export function Footer({ page }: { page: PageState }) {
   const logView = page.logView.value;
-  const state = page.unreachable.value ? 'unreachable' : (logView?.tailState.value.name ?? 'connecting');
+  const state = connectionState(page, logView);
   void logView?.version.value;
   return (
     <footer class="footer">

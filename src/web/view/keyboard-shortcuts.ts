@@ -6,8 +6,9 @@ import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 /** Listens until the returned function is called. */
 export function listenToShortcuts(page: PageState): () => void {
   const listener = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (page.key.value === '' || page.overlay.value !== '') return;
+    // What a control has made use of is no shortcut.
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (page.key.value === '' || page.overlay.value !== '' || document.querySelector(':popover-open')) return;
     const target = event.target instanceof HTMLElement ? event.target : undefined;
     if (target?.closest('input, select, textarea')) {
       if (event.key === 'Escape') target.blur();
@@ -60,6 +61,12 @@ const SHORTCUT_ACTIONS: Record<string, (page: PageState) => void> = {
   },
   w: (page) => {
     page.preferences.wrap.value = !page.preferences.wrap.value;
+  },
+  D: (page) => {
+    page.overlay.value = 'download';
+  },
+  u: ({ preferences: { zone } }) => {
+    zone.value = zone.value === 'utc' ? 'local' : 'utc';
   },
   d: (page) => {
     page.preferences.panel.value = !page.preferences.panel.value;

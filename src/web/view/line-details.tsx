@@ -1,19 +1,19 @@
-import { dataParameters } from '../../logs/query/field-scanner.ts';
-import type { PageState } from '../page-state.ts';
-import { isFiltered } from '../stream/filters.ts';
+import type { ComponentProps } from 'preact';
 import { type Line, SEVERITIES } from '../stream/line.ts';
 import { formatDurationMs } from '../text/format.ts';
+import { lineFields, namesTrace } from '../text/line-fields.ts';
 import type { MessageField } from '../text/message-fields.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../text/parsed-message.ts';
-import { toFieldSearch, toSearchPhrase } from '../text/search-terms.ts';
+import { fieldSearch, narrowedSearch, toSearchPhrase } from '../text/search-terms.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { Icon } from './icon.tsx';
+import type { LineListHost } from './list/list-host.ts';
 import { StyledText } from './list/styled-text.tsx';
 
 /** An expanded line: its fields, its metadata, and actions. */
-export function LineDetails({ line, page }: { line: Line; page: PageState }) {
-  const { text, fields: messageFields } = parseMessage(line);
-  const fields = [...messageFields, ...dataFields(line.structured_data)];
+export function LineDetails({ line, page }: { line: Line; page: LineListHost }) {
+  const { text } = parseMessage(line);
+  const fields = lineFields(line);
   const isTruncated = text.length > PREVIEW_CHARACTERS_MAX || !page.preferences.wrap.value;
   return (
     <div class="details">
@@ -25,30 +25,8 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
       {fields.length > 0 && (
         <table class="fields">
           <tbody>
-            {fields.map(({ key, value, kind }, i) => (
-              <tr key={`${i} ${key}`}>
-                <th scope="row">{visibleText(key)}</th>
-                <td data-kind={kind}>{value === '' ? '""' : visibleText(value)}</td>
-                <td class="field-actions">
-                  <button
-                    type="button"
-                    title="Search for this value"
-                    aria-label={`Search for ${visibleText(key)}`}
-                    disabled={value === ''}
-                    onClick={() => void page.changeFilters({ q: valueSearch(key, value, kind) })}
-                  >
-                    <Icon name="search" />
-                  </button>
-                  <button
-                    type="button"
-                    title="Copy this value"
-                    aria-label={`Copy ${visibleText(key)}`}
-                    onClick={() => void page.copyToClipboard(value, key)}
-                  >
-                    <Icon name="copy" />
-                  </button>
-                </td>
-              </tr>
+            {fields.map((field, i) => (
+              <FieldRow key={`${i} ${field.key}`} field={field} message={text} page={page} />
             ))}
           </tbody>
         </table>
@@ -66,7 +44,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
         <DetailRow name="position" value={line.position} />
       </dl>
       <div class="actions">
-        {isFiltered(page.viewLocation.value.filters) && (
+        {page.hasHiddenLines && (
           <button type="button" onClick={() => void page.showInContext(line)}>
             <Icon name="context" /> View in context <kbd>x</kbd>
           </button>
@@ -77,10 +55,7 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
         <button type="button" onClick={() => void page.copyToClipboard(line.message, 'Message')}>
           <Icon name="copy" /> Copy message
         </button>
-        <button
-          type="button"
-          onClick={() => void page.changeFilters({ dyno: line.dyno, source: line.source })}
-        >
+        <button type="button" onClick={() => page.showOnlyOrigin(line)}>
           Only {visibleText(line.source)}[{visibleText(line.dyno)}]
         </button>
       </div>
@@ -88,19 +63,108 @@ export function LineDetails({ line, page }: { line: Line; page: PageState }) {
   );
 }
 
-/** The fields of structured data, as senders of NDJSON and OTLP name them. */
-function dataFields(data: string | undefined): MessageField[] {
-  return dataParameters(data ?? '').map(({ name, value }) => ({
-    key: name,
-    value,
-    kind: /^[{[]/.test(value) ? 'list' : /^-?\d+(?:\.\d+)?$/.test(value) ? 'number' : 'text',
-  }));
+/** A field, and what can be done with it. */
+function FieldRow({ field, message, page }: { field: MessageField; message: string; page: LineListHost }) {
+  const { key, value, kind } = field;
+  const name = visibleText(key);
+  const search = fieldSearch(field, message);
+  const narrow = (isExcluded: boolean): void =>
+    page.searchFor(narrowedSearch(page.currentSearch ?? '', search, isExcluded));
+  const isColumn = page.columns?.value.includes(key) ?? false;
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td data-kind={kind}>
+        {namesTrace(field) ? (
+          <TraceLink value={value} page={page} />
+        ) : value === '' ? (
+          '""'
+        ) : (
+          visibleText(value)
+        )}
+      </td>
+      <td class="field-actions">
+        <FieldButton
+          icon="search"
+          title="Search for this value"
+          label={`Search for ${name}`}
+          isDisabled={value === ''}
+          onClick={() => page.searchFor(search)}
+        />
+        <FieldButton
+          icon="only"
+          title="Only this: also search for it"
+          label={`Only this ${name}`}
+          isDisabled={value === ''}
+          onClick={() => narrow(false)}
+        />
+        <FieldButton
+          icon="not"
+          title="Not this: leave out lines with it"
+          label={`Not this ${name}`}
+          isDisabled={value === ''}
+          onClick={() => narrow(true)}
+        />
+        {page.toggleColumn && (
+          <FieldButton
+            icon="column"
+            title={isColumn ? 'No longer as a column' : 'Show as a column'}
+            label={`${name} as column`}
+            isPressed={isColumn}
+            onClick={() => page.toggleColumn?.(key)}
+          />
+        )}
+        <FieldButton
+          icon="copy"
+          title="Copy this value"
+          label={`Copy ${name}`}
+          onClick={() => void page.copyToClipboard(value, key)}
+        />
+      </td>
+    </tr>
+  );
 }
 
-/** With the name of the field; of an object or a list by its text. */
-function valueSearch(key: string, value: string, kind: MessageField['kind']): string {
-  const [line] = value.split('\n', 1);
-  return kind === 'list' || line !== value ? toSearchPhrase(line) : toFieldSearch(key, line);
+interface FieldButtonProps {
+  readonly icon: ComponentProps<typeof Icon>['name'];
+  readonly title: string;
+  readonly label: string;
+  readonly isDisabled?: boolean;
+  readonly isPressed?: boolean;
+  readonly onClick: () => void;
+}
+
+function FieldButton({ icon, title, label, isDisabled, isPressed, onClick }: FieldButtonProps) {
+  return (
+    <button
+      type="button"
+      title={title}
+      aria-label={label}
+      aria-pressed={isPressed}
+      disabled={isDisabled}
+      onClick={onClick}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+/** Leads to all lines of a trace, whatever they call it. */
+function TraceLink({ value, page }: { value: string; page: LineListHost }) {
+  const search = toSearchPhrase(value);
+  return (
+    <a
+      href={page.searchAddress?.(search) ?? '#'}
+      title="All lines with this"
+      onClick={(event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        page.searchFor(search);
+      }}
+    >
+      {visibleText(value)}
+    </a>
+  );
 }
 
 function DetailRow({ name, value }: { name: string; value: string }) {

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
 import type { DrainJson, DynoJson } from '../stream/api-client.ts';
+import { splitNames } from '../stream/filters.ts';
 import { dynoColor } from '../text/dyno-color.ts';
 import { formatCount, formatDurationMs, formatGroupedNumber, withoutUrlSecrets } from '../text/format.ts';
 import { visibleText } from '../text/visible-text.ts';
@@ -53,7 +54,8 @@ export function Panel({ page }: { page: PageState }) {
 }
 
 function Dyno({ dyno, now, page }: { dyno: DynoJson; now: number; page: PageState }) {
-  const isChosen = page.viewLocation.value.filters.dyno === dyno.name;
+  const chosen = splitNames(page.viewLocation.value.filters.dyno);
+  const isChosen = chosen.includes(dyno.name);
   const [name, command] = [visibleText(dyno.name), visibleText(dyno.command)];
   return (
     <li>
@@ -61,8 +63,13 @@ function Dyno({ dyno, now, page }: { dyno: DynoJson; now: number; page: PageStat
         type="button"
         class={`dyno dyno-${dynoColor('app', dyno.name)}`}
         aria-pressed={isChosen}
-        title={isChosen ? 'Show all dynos' : `Show only ${name}`}
-        onClick={() => void page.changeFilters({ dyno: isChosen ? '' : dyno.name })}
+        title={isChosen ? `Not ${name} alone any more` : `Show only ${name}; with Ctrl or Shift, it too`}
+        onClick={({ ctrlKey, metaKey, shiftKey }) => {
+          const others = chosen.filter((one) => one !== dyno.name);
+          const isAdded = ctrlKey || metaKey || shiftKey;
+          const next = isChosen ? others : [...(isAdded ? others : []), dyno.name];
+          void page.changeFilters({ dyno: next.join() });
+        }}
       >
         <i class="dot" data-state={dyno.state} />
         <b>{name}</b>

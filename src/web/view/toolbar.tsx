@@ -1,11 +1,14 @@
 import type { Signal } from '@preact/signals';
 import type { ComponentProps } from 'preact';
 import type { PageState } from '../page-state.ts';
+import { describeFilters } from '../saved-searches.ts';
 import { processTypes } from '../stream/facets.ts';
-import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
+import { isFiltered, NO_FILTERS, splitNames } from '../stream/filters.ts';
 import { LINE_LEVELS } from '../stream/line.ts';
 import { visibleText } from '../text/visible-text.ts';
-import { SearchField } from './controls/search-field.tsx';
+import { FilterMenu } from './controls/filter-menu.tsx';
+import { SavedSearches } from './controls/saved-searches.tsx';
+import { FieldFaultText, SearchField } from './controls/search-field.tsx';
 import { Icon, Logo } from './icon.tsx';
 import { ThemeButton } from './theme-button.tsx';
 
@@ -21,18 +24,22 @@ const LEVEL_OPTIONS = [
 
 /** The bar on top: which app, which lines, and how to look at them. */
 export function Toolbar({ page }: { page: PageState }) {
-  const { wrap, theme, panel } = page.preferences;
-  const { app } = page.viewLocation.value;
-  const open = (overlay: 'time' | 'help'): void => {
+  const { wrap, theme, zone, panel } = page.preferences;
+  const { app } = page.wantedLocation.value;
+  const fault = page.fault.value;
+  const open = (overlay: 'time' | 'help' | 'download'): void => {
     page.overlay.value = overlay;
   };
   return (
     <header class="toolbar">
       <div class="brand">
+        <h1 class="visually-hidden">Lines of {visibleText(app) || 'apps'}</h1>
         <Logo />
         <select
           class="app"
           aria-label="App"
+          aria-invalid={fault?.field === 'app'}
+          aria-describedby={fault?.field === 'app' ? 'app-fault' : undefined}
           value={app}
           onChange={(event) => void page.selectApp(event.currentTarget.value)}
         >
@@ -45,11 +52,23 @@ export function Toolbar({ page }: { page: PageState }) {
             <option value={app}>{visibleText(app)}</option>
           )}
         </select>
+        {fault?.field === 'app' && <FieldFaultText id="app-fault" text={fault.text} />}
       </div>
       <SearchBox page={page} />
       <FilterControls page={page} />
       <div class="toolbar-buttons">
+        <Searches page={page} />
+        <ToolbarButton icon="download" label="Download" keys="D" onClick={() => open('download')} />
         <ToolbarButton icon="clock" label="Jump to a time" keys="t" onClick={() => open('time')} />
+        <ToolbarButton
+          icon="zone"
+          label={zone.value === 'utc' ? 'Times in UTC' : 'Times in local time'}
+          keys="u"
+          isPressed={zone.value === 'utc'}
+          onClick={() => {
+            zone.value = zone.value === 'utc' ? 'local' : 'utc';
+          }}
+        />
         <ToolbarButton icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
         <ThemeButton theme={theme} />
         <ToolbarButton icon="help" label="Keys" keys="?" name="help-button" onClick={() => open('help')} />
@@ -73,12 +92,15 @@ interface ToolbarButtonProps {
   name?: string;
   /** What it turns on and off. */
   isOn?: Signal<boolean>;
+  /** Is it on, where there is no such signal? */
+  isPressed?: boolean;
   needsAttention?: boolean;
   onClick?: () => void;
 }
 
 /** A button with an icon. */
-function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick }: ToolbarButtonProps) {
+function ToolbarButton(props: ToolbarButtonProps) {
+  const { icon, label, keys, name, isOn, isPressed, needsAttention, onClick } = props;
   const toggle = (): void => {
     if (isOn) isOn.value = !isOn.value;
   };
@@ -88,7 +110,7 @@ function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick 
       class={name ? `toolbar-button ${name}` : 'toolbar-button'}
       title={keys ? `${label} (${keys})` : label}
       aria-label={label}
-      aria-pressed={isOn?.value}
+      aria-pressed={isOn?.value ?? isPressed}
       onClick={onClick ?? toggle}
     >
       <Icon name={icon} />
@@ -100,33 +122,55 @@ function ToolbarButton({ icon, label, keys, name, isOn, needsAttention, onClick 
 function SearchBox({ page }: { page: PageState }) {
   return (
     <SearchField
-      value={page.viewLocation.value.filters.q}
+      value={page.wantedLocation.value.filters.q}
       label="Search all lines"
       placeholder={'search: words "a phrase" -without status:>=500 a OR b'}
       debounceMs={SEARCH_DEBOUNCE_MS}
-      fault={page.searchFault.value}
+      fault={page.fault.value?.field === 'search' ? page.fault.value.text : ''}
       onSearch={(text) => void page.search(text)}
     />
   );
 }
 
+function Searches({ page }: { page: PageState }) {
+  const { savedSearches } = page;
+  const { filters } = page.wantedLocation.value;
+  const searches = savedSearches.searches.value;
+  return (
+    <SavedSearches
+      searches={searches.map((one) => ({ name: one.name, description: describeFilters(one.filters) }))}
+      current={describeFilters(filters)}
+      onSave={(name) => {
+        savedSearches.save(name, filters);
+        page.showNotice('Saved in this browser');
+      }}
+      onOpen={(name) => {
+        const search = searches.find((one) => one.name === name);
+        if (search) void page.changeFilters(search.filters);
+      }}
+      onRemove={(name) => savedSearches.remove(name)}
+    />
+  );
+}
+
 function FilterControls({ page }: { page: PageState }) {
-  const { filters } = page.viewLocation.value;
+  const { filters } = page.wantedLocation.value;
+  const fault = page.fault.value;
   const { sources, dynos } = page.facets.value;
   const types = processTypes(dynos.value).map((type) => ({ value: type, label: `${type} (all)` }));
   return (
-    <div class="filters">
-      <FilterSelect
+    <div class="filters" data-fault={fault?.field === 'filter'}>
+      <FilterMenu
         label="source"
-        value={filters.source}
+        values={splitNames(filters.source)}
         options={toOptions(sources.value)}
-        onSelect={(source) => void page.changeFilters({ source })}
+        onChange={(chosen) => void page.changeFilters({ source: chosen.join() })}
       />
-      <FilterSelect
+      <FilterMenu
         label="dyno"
-        value={filters.dyno}
+        values={splitNames(filters.dyno)}
         options={[...types, ...toOptions(dynos.value)]}
-        onSelect={(dyno) => void page.changeFilters({ dyno })}
+        onChange={(chosen) => void page.changeFilters({ dyno: chosen.join() })}
       />
       <FilterSelect
         label="level"
@@ -147,6 +191,7 @@ function FilterControls({ page }: { page: PageState }) {
           <span>clear</span>
         </button>
       )}
+      {fault?.field === 'filter' && <FieldFaultText id="filter-fault" text={fault.text} />}
     </div>
   );
 }

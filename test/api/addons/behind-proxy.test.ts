@@ -1,10 +1,9 @@
 /** The pages of add-ons as browsers elsewhere see them: through a real nginx that ends TLS, with the Host that it passes on, or its own. */
-import { rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request as sendRequest } from 'node:https';
-import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { freePort } from '../../support/free-port.ts';
+import { startNginxProxy } from '../../support/http/nginx-proxy.ts';
 import { missing, Program, TAILRACE } from '../../support/program.ts';
 import { CertificateAuthority } from '../../support/senders/certificate-authority.ts';
 import { type Server, startServerForTest, temporaryFolder } from '../../support/server.ts';
@@ -12,30 +11,15 @@ import { until } from '../../support/until.ts';
 
 const HEADERS_PASSED_ON = 'proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto https;';
 
-/** @param headers for nginx, within `location` @returns its port */
+/** @param headers for nginx, within `location` */
 async function startNginx(server: Server, port: number, headers: string): Promise<void> {
-  const folder = temporaryFolder();
-  const authority = new CertificateAuthority(folder);
-  const { certFile, keyFile } = authority.issue('DNS:localhost');
-  const config = join(folder, 'nginx.conf');
-  writeFileSync(
-    config,
-    `daemon off; pid ${folder}/pid; error_log stderr; worker_processes 1;
-events { worker_connections 64; }
-http {
-  access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
-  server {
-    listen 127.0.0.1:${port} ssl; ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
-    location / { proxy_pass ${server.url}; proxy_http_version 1.1; ${headers} }
-  }
-}`,
+  const { certFile, keyFile } = new CertificateAuthority(temporaryFolder()).issue('DNS:localhost');
+  startNginxProxy(
+    port,
+    server.url,
+    `ssl; ssl_certificate ${certFile}; ssl_certificate_key ${keyFile}`,
+    headers,
   );
-  const nginx = new Program('nginx', ['-c', config, '-p', folder]);
-  onTestFinished(async () => {
-    await nginx.stop('SIGTERM');
-    rmSync(folder, { recursive: true, force: true });
-  });
   await until('nginx', () =>
     send(`https://localhost:${port}/health`).then(
       ({ statusCode }) => statusCode === 200,

@@ -19,7 +19,8 @@ it('a daemon that holds the pipes isn’t waited for, and is found by its enviro
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const pidFile = join(folder, 'pid');
   const variable = { REQUEST_ID: `test-${process.pid}` };
-  const script = `setsid sh -c 'echo $$ >${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 600' & while ! [ -e ${pidFile} ]; do sleep 0.05; done; echo built; exit 3`;
+  // It has left the group when it is a `sleep`.
+  const script = `setsid sleep 600 & while [ "$(cat /proc/$!/comm)" != sleep ]; do :; done; echo $! >${pidFile}; echo built; exit 3`;
   const { lines, result } = run(script, undefined, variable);
   expect((await result).status).toBe(3);
   expect(lines).toEqual(['built']);

@@ -230,9 +230,10 @@ describe('a file of a stream, while the server runs,', () => {
       const app = await server.createApp();
       await pushLines(server, app.token, numberedMessages(10));
       act(data, app);
-      const { status, text } = await postLogs(server, app.token, logplexBody(['refused']));
-      expect(status).toBe(503);
-      expect(text).toMatch(/was removed meanwhile/);
+      // On a slow machine the server may have looked in between: then the line is in a new file.
+      const { status, text } = await postLogs(server, app.token, logplexBody(['next']));
+      const isStored = status === 204;
+      if (!isStored) expect([status, text]).toEqual([503, expect.stringMatching(/was removed meanwhile/)]);
       await pushLines(server, app.token, numberedMessages(10, 'after'));
       const { status: healthStatus, body } = await health(server);
       expect(healthStatus).toBe(503);
@@ -243,10 +244,10 @@ describe('a file of a stream, while the server runs,', () => {
       await server.kill();
       const next = await startServer({ data });
       const messages = (await next.readMessages(app)).filter((message) =>
-        /^(line|after|refused) ?/.test(message),
+        /^(line|after|next) ?/.test(message),
       );
       expect(messages.slice(-10)).toEqual(numberedMessages(10, 'after'));
-      expect(messages).not.toContain('refused');
+      expect(messages.filter((message) => message === 'next')).toHaveLength(isStored ? 1 : 0);
       const { status: nextHealth } = await health(next);
       expect(nextHealth).toBe(200);
     },

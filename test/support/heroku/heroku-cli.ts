@@ -1,5 +1,5 @@
 /** The official `heroku` command, as npm has it. */
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,10 +9,16 @@ const ROOT = join(import.meta.dirname, '..', '..', '..');
 const FOLDER = join(ROOT, 'node_modules', '.cache', 'heroku');
 const COMMAND = join(FOLDER, 'node_modules', 'heroku', 'bin', 'run.js');
 
+const SESSION = join(import.meta.dirname, 'heroku-session.mjs');
+/** They give their terminal to other programs, so that nobody else can have their output, or end while something goes on. */
+const OWN_PROCESS = /^(run|pg:psql|redis:cli|local|logs|apps:open|pg:push|pg:pull)\b/;
+
 /** The command of a user of one server, with its own home folder. */
 export class HerokuCli {
   readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
   private readonly env: Record<string, string>;
+  private session: ChildProcess | undefined;
+  private lastRun: Promise<unknown> = Promise.resolve();
 
   constructor(server: { url: string; key: string }, env: Readonly<Record<string, string>> = {}) {
     // `npm test` has done it already; installing takes half a minute.
@@ -48,7 +54,31 @@ export class HerokuCli {
 
   /** Runs `heroku …` to its end. */
   run(command: string | readonly string[], input = ''): Promise<ExitResult> {
-    return this.start(command, input).exited;
+    const args = typeof command === 'string' ? command.split(' ') : command;
+    if (input !== '' || OWN_PROCESS.test(args[0])) return this.start(args, input).exited;
+    const result = this.lastRun.then(() => this.runInSession(args));
+    this.lastRun = result.catch(() => undefined);
+    return result;
+  }
+
+  private async runInSession(args: readonly string[]): Promise<ExitResult> {
+    const session = this.session ?? (await this.startSession());
+    const result = answerOf<ExitResult>(session);
+    session.send({ args });
+    return result;
+  }
+
+  private async startSession(): Promise<ChildProcess> {
+    const { PATH } = process.env;
+    const session = fork(SESSION, [COMMAND], {
+      env: { PATH, ...this.env },
+      cwd: this.home,
+      execArgv: ['--no-deprecation'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.session = session;
+    await answerOf(session);
+    return session;
   }
 
   /** Runs `heroku …`, which has to succeed; returns its output without warnings. */
@@ -59,6 +89,19 @@ export class HerokuCli {
   }
 
   close(): void {
+    this.session?.kill('SIGKILL');
     rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** The next message of a process; fails when it ends. */
+function answerOf<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void => reject(new Error(`heroku has ended with ${code}`));
+    child.once('exit', onExit);
+    child.once('message', (message) => {
+      child.off('exit', onExit);
+      resolve(message as T);
+    });
+  });
 }

@@ -33,7 +33,7 @@ export interface HttpResponse {
 
 /** `POST /logs`, as a source with this token unless the headers say otherwise. */
 export async function postLogs(
-  server: Server,
+  server: Pick<Server, 'url'>,
   token: string,
   bytes: Buffer | string,
   headers: Record<string, string> = {},
@@ -51,7 +51,11 @@ export async function postLogs(
 }
 
 /** Posts lines in one request, which has to be accepted. */
-export async function pushLines(server: Server, token: string, messages: readonly string[]): Promise<void> {
+export async function pushLines(
+  server: Pick<Server, 'url'>,
+  token: string,
+  messages: readonly string[],
+): Promise<void> {
   const { status, text } = await postLogs(server, token, logplexBody(messages));
   if (status !== 204) throw new Error(`${status} ${text}`);
 }

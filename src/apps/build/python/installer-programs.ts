@@ -2,14 +2,16 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BuildFolders } from '../buildpacks/buildpack.ts';
 import { BuildError } from '../steps/build-error.ts';
 import type { BuildShell } from '../steps/build-shell.ts';
 import { INSTALLER_VERSIONS, type InstallerName } from './choose-installer.ts';
+import { createVirtualEnvironment } from './virtual-environment.ts';
 
 /** @throws BuildError when the server has none, and none can be fetched */
 export async function findInstaller(
   shell: BuildShell,
-  cache: string,
+  { cache, tools }: BuildFolders,
   name: Exclude<InstallerName, 'pip'>,
   python: string,
   env: Readonly<Record<string, string>>,
@@ -23,21 +25,13 @@ export async function findInstaller(
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(cache, 'installers'), { recursive: true, mode: 0o700 });
   shell.heading(`Fetching ${name} ${version}`);
-  const steps: readonly (readonly [string, readonly string[]])[] = [
-    [python, ['-m', 'venv', folder]],
-    [
-      join(folder, 'bin', 'python'),
-      ['-m', 'pip', 'install', '--progress-bar', 'off', '--quiet', `${name}==${version}`],
-    ],
-  ];
-  for (const [step, args] of steps) {
-    if ((await shell.run(step, args, { env })) === 0) continue;
-    await rm(folder, { recursive: true, force: true });
-    throw new BuildError(
-      `${name} can’t be had: install it on the server so that it is on its PATH (pipx install ${name}), or let the server reach a package index (PIP_INDEX_URL).`,
-    );
-  }
-  return { program, version };
+  await createVirtualEnvironment(shell, tools, python, false, folder);
+  const args = ['-m', 'pip', 'install', '--progress-bar', 'off', '--quiet', `${name}==${version}`];
+  if ((await shell.run(join(folder, 'bin', 'python'), args, { env })) === 0) return { program, version };
+  await rm(folder, { recursive: true, force: true });
+  throw new BuildError(
+    `${name} can’t be had: install it on the server so that it is on its PATH (pipx install ${name}), or let the server reach a package index (PIP_INDEX_URL).`,
+  );
 }
 
 async function versionOfInstaller(

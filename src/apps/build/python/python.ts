@@ -1,6 +1,6 @@
 /** The buildpack of Python apps: a virtual environment with what requirements.txt or a lock file says. */
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildFolders, Buildpack } from '../buildpacks/buildpack.ts';
 import { listTopFolder, readAppText } from '../steps/app-files.ts';
@@ -27,8 +27,9 @@ export const pythonBuildpack: Buildpack = {
     const { program, version } = await findPython(shell);
     const hasSystemPackages = /^(1|yes|true|on)$/.test(shell.config.PYTHON_SYSTEM_PACKAGES ?? 'no');
     shell.heading(`Python ${version}${hasSystemPackages ? ', with the packages of the system' : ''}`);
-    await createVirtualEnvironment(shell, folders.cache, program, hasSystemPackages);
     const venv = join(shell.folder, VENV_FOLDER);
+    await rm(venv, { recursive: true, force: true });
+    await createVirtualEnvironment(shell, folders.tools, program, hasSystemPackages, venv);
     shell.prependPath(join(venv, 'bin'));
     shell.export({ VIRTUAL_ENV: venv, PYTHONUNBUFFERED: '1', LANG: shell.config.LANG ?? 'C.UTF-8' });
     await runHook(shell, 'bin/pre_compile');
@@ -114,7 +115,7 @@ async function installPackages(
   const { program, version } =
     installer.name === 'pip'
       ? { program: venvPython, version: '' }
-      : await findInstaller(shell, folders.cache, installer.name, python, env);
+      : await findInstaller(shell, folders, installer.name, python, env);
   shell.heading(
     `Installing packages (${installer.file}${version === '' ? '' : `, ${installer.name} ${version}`})`,
   );

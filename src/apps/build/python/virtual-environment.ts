@@ -1,48 +1,100 @@
 /** The virtual environment of an app: part of its slug, and usable in whatever folder a dyno runs. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { BuildError } from '../steps/build-error.ts';
-import type { BuildShell } from '../steps/build-shell.ts';
+import { type BuildShell, buildEnvironment } from '../steps/build-shell.ts';
+import { runStep } from '../steps/build-step.ts';
 import { copyTree } from '../steps/copy-tree.ts';
 import { BUILD_SCRIPTS } from '../steps/profile-script.ts';
 
 export const VENV_FOLDER = '.venv';
+/** Empty environments that are kept, the last used ones. */
+const EMPTY_MAX = 8;
 
 /**
- * Puts an empty one into the app's folder. One takes seconds to make, and is the same every time.
+ * Copies an empty environment to a folder that doesn't exist yet. One takes seconds to make, and is the same for all apps.
+ * @param tools the folder of all apps
  * @param python the interpreter
+ * @throws BuildError
  */
 export async function createVirtualEnvironment(
   shell: BuildShell,
-  cache: string,
+  tools: string,
   python: string,
   hasSystemPackages: boolean,
+  folder: string,
 ): Promise<void> {
   const flags = hasSystemPackages ? ['--system-site-packages'] : [];
-  const { stdout } = await shell.capture(python, ['-c', 'import sys; print(sys.executable, sys.version)']);
+  // A program of the app's own is another one in each build: others don't get what it makes.
+  const program = python.includes('/') ? resolve(shell.folder, python) : python;
+  const { stdout } = await shell.capture(program, ['-c', 'import sys; print(sys.executable, sys.version)']);
   const hash = createHash('sha256')
-    .update(JSON.stringify([stdout, flags]))
+    .update(JSON.stringify([program, stdout, flags]))
     .digest('hex')
     .slice(0, 16);
-  const empty = join(cache, `venv-${hash}`);
+  const kept = join(tools, 'python');
+  const empty = join(kept, hash);
   if (!existsSync(empty)) {
-    await mkdir(cache, { recursive: true });
-    for (const name of await readdir(cache))
-      if (name.startsWith('venv-')) await rm(join(cache, name), { recursive: true, force: true });
-    const failure = 'A virtual environment can’t be made: install python3-venv on the server';
-    await shell.runOrFail(failure, python, ['-m', 'venv', ...flags, `${empty}.part`]);
-    await rename(`${empty}.part`, empty);
+    await mkdir(kept, { recursive: true, mode: 0o700 });
+    await makeEmpty(shell, kept, empty, program, flags);
+    await removeOld(kept);
   }
-  const folder = join(shell.folder, VENV_FOLDER);
-  await rm(folder, { recursive: true, force: true });
-  await copyTree(shell, empty, folder);
+  const now = new Date();
+  await utimes(empty, now, now);
+  await copyTree(shell, join(empty, VENV_FOLDER), folder);
 }
 
-/** Makes the environment independent of the folder that it is in. @throws BuildError */
-export async function relocateVirtualEnvironment(shell: BuildShell): Promise<void> {
-  const python = join(shell.folder, VENV_FOLDER, 'bin', 'python');
-  const status = await shell.run(python, ['-I', join(BUILD_SCRIPTS, 'relocate-venv.py'), shell.folder]);
+async function makeEmpty(
+  shell: BuildShell,
+  kept: string,
+  empty: string,
+  program: string,
+  flags: readonly string[],
+): Promise<void> {
+  const unfinished = join(kept, `.${randomUUID()}`);
+  const { status } = await runStep({
+    program,
+    args: ['-m', 'venv', ...flags, join(unfinished, VENV_FOLDER)],
+    cwd: kept,
+    // What an app has set doesn't decide what other apps get.
+    env: buildEnvironment(process.env),
+    onLine: (line) => shell.line(line),
+    signal: shell.signal,
+  });
+  try {
+    shell.throwIfAborted();
+    if (status !== 0)
+      throw new BuildError(
+        `A virtual environment can’t be made: install python3-venv on the server (status ${status})`,
+      );
+    await relocate(shell, unfinished);
+    // Another build may have been first.
+    await rename(unfinished, empty).catch((error: unknown) => {
+      if (!existsSync(empty)) throw error;
+    });
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+}
+
+async function removeOld(kept: string): Promise<void> {
+  const names = (await readdir(kept)).filter((name) => !name.startsWith('.'));
+  const dated = await Promise.all(
+    names.map(async (name) => ({ name, usedMs: (await stat(join(kept, name))).mtimeMs })),
+  );
+  dated.sort((a, b) => b.usedMs - a.usedMs);
+  for (const { name } of dated.slice(EMPTY_MAX)) await rm(join(kept, name), { recursive: true, force: true });
+}
+
+/** Makes the app's environment independent of the folder that it is in. @throws BuildError */
+export function relocateVirtualEnvironment(shell: BuildShell): Promise<void> {
+  return relocate(shell, shell.folder, '--last');
+}
+
+async function relocate(shell: BuildShell, parent: string, ...flags: string[]): Promise<void> {
+  const python = join(parent, VENV_FOLDER, 'bin', 'python');
+  const status = await shell.run(python, ['-I', join(BUILD_SCRIPTS, 'relocate-venv.py'), parent, ...flags]);
   if (status !== 0) throw new BuildError('The virtual environment can’t be moved: what was said is above.');
 }

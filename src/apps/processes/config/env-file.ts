@@ -11,7 +11,7 @@ export class EnvFileError extends Error {
   }
 }
 
-const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*/;
+const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*/;
 /** What a quoted value ends with: the rest of its line holds at most a comment. */
 const AFTER_QUOTE = /^[ \t]*(?:#.*)?$/;
 /** A quoted value, from behind its quote on. */
@@ -20,7 +20,7 @@ const QUOTED = { "'": /([^']*)'/y, '"': /([^"\\]*(?:\\[\s\S][^"\\]*)*)"/y } as c
 /**
  * Reads an `.env` file as foreman does: `KEY=value`, `export KEY=value`, comments; 'single quotes' are literal, "double
  * quotes" know `\n`, `\"` and may, like single ones, span lines; ` # comment` ends an unquoted value. Of a key that
- * comes twice the last value counts. Nothing is expanded: `$HOME` stays as it is.
+ * comes twice the last value counts; there may be dots in it. Nothing is expanded: `$HOME` stays as it is.
  *
  * @throws {EnvFileError} lines that are none of this
  */

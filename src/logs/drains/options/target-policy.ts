@@ -32,8 +32,8 @@ interface ResolvedAddress {
 
 /** Thrown, or passed to a callback, for a target that isn't allowed. */
 class ForbiddenTargetError extends Error {
-  constructor(rule: string, host: string, place: string) {
-    super(`${rule} ${host}, which is ${place}: ${WHAT_TO_DO}`);
+  constructor(rule: string, host: string, place: string, whatToDo: string) {
+    super(`${rule} ${host}, which is ${place}: ${whatToDo}`);
     this.name = 'ForbiddenTarget';
   }
 }
@@ -41,14 +41,17 @@ class ForbiddenTargetError extends Error {
 export class TargetPolicy {
   private readonly allowPrivate: boolean;
   private readonly rule: string;
+  private readonly whatToDo: string;
 
   /**
    * @param allowPrivate every address is allowed (`TAILRACE_ALLOW_PRIVATE_DRAINS`).
    * @param rule for messages, up to the address.
+   * @param whatToDo for messages, when it should be allowed.
    */
-  constructor(allowPrivate: boolean, rule = 'drains may not point at') {
+  constructor(allowPrivate: boolean, rule = 'drains may not point at', whatToDo = WHAT_TO_DO) {
     this.allowPrivate = allowPrivate;
     this.rule = rule;
+    this.whatToDo = whatToDo;
   }
 
   /** The range of an address that isn't allowed, for messages; undefined when it is. */
@@ -67,7 +70,12 @@ export class TargetPolicy {
       if (allowed.length === 0) {
         const { address } = found[0] ?? { address: 'no address' };
         return callback(
-          new ForbiddenTargetError(this.rule, `${hostname} (${address})`, specialRange(address) ?? 'nowhere'),
+          new ForbiddenTargetError(
+            this.rule,
+            `${hostname} (${address})`,
+            specialRange(address) ?? 'nowhere',
+            this.whatToDo,
+          ),
           '',
           0,
         );
@@ -80,7 +88,7 @@ export class TargetPolicy {
   /** @throws ForbiddenTargetError when `host` is an address that isn't allowed. */
   assertAllowedAddress(host: string): void {
     const place = isIP(host) ? this.forbiddenRange(host) : undefined;
-    if (place) throw new ForbiddenTargetError(this.rule, host, place);
+    if (place) throw new ForbiddenTargetError(this.rule, host, place, this.whatToDo);
   }
 
   /**

@@ -35,7 +35,7 @@ export function formatStructuredLine(line: StructuredLine): string {
     `<${FACILITY * 8 + severity}>1`,
     time ?? '-',
     word(hostname),
-    word(source ?? 'token', APP_NAME_BYTES_MAX),
+    word(source ?? 'app', APP_NAME_BYTES_MAX),
     word(dyno),
     word(msgid),
     structured ?? '-',

@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { FastPathConnection, type FastPathOptions } from './fast-path-connection.ts';
 import { overdueAction } from './fast-path-timeouts.ts';
 
@@ -29,9 +30,11 @@ export class FastPathServer {
   /** To be made before the server listens: takes the connections before the server's own listener does. */
   constructor(server: Server, options: FastPathOptions) {
     this.server = server;
-    const [nodeListener] = server.listeners('connection') as ConnectionListener[];
-    server.off('connection', nodeListener);
-    server.prependListener('connection', (socket: Socket) => {
+    // With TLS, requests begin behind the handshake.
+    const event = server instanceof TlsServer ? 'secureConnection' : 'connection';
+    const [nodeListener] = server.listeners(event) as ConnectionListener[];
+    server.off(event, nodeListener);
+    server.prependListener(event, (socket: Socket) => {
       const connection = new FastPathConnection(socket, options, {
         keepAliveMs: server.keepAliveTimeout,
         onDetached: () => this.onDetached(connection),

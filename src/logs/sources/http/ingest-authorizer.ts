@@ -13,11 +13,24 @@ export interface AuthorizedSender {
   readonly logSource: LogSource | undefined;
 }
 
+/** What says besides the token whose lines a request has. */
+export interface SenderHints {
+  /** `Logplex-Drain-Token`: of the drain that sends it. */
+  readonly drainToken: string | undefined;
+  /** `?stream=`: the name that whoever set the sender up has given. */
+  readonly stream: string | undefined;
+}
+
+/** The source of a request with a token, where more than the token says whose lines it has. */
+export type SourceForSender = (logSource: LogSource, hints: SenderHints) => LogSource | Promise<LogSource>;
+
 export interface IngestAuthorizerOptions {
   readonly router: LogRouter;
   readonly rateLimiter: RateLimiter;
   /** May this API key write lines to any app? */
   readonly mayWrite: (key: string) => Promise<boolean>;
+  /** Left out: the token's own. */
+  readonly sourceForSender?: SourceForSender;
   readonly counters: ListenerCounters;
 }
 
@@ -36,13 +49,13 @@ export class IngestAuthorizer {
   async authorize(request: FastifyRequest, reply: FastifyReply): Promise<AuthorizedSender> {
     const credentials = readAuthorization(request.headers.authorization);
     if (credentials.kind === 'token') {
-      const logSource = await this.resolveToken(credentials.token);
+      const logSource = await this.resolveToken(credentials.token, request);
       if (logSource) return { logSource };
       this.options.counters.unknownToken++;
     } else if (credentials.kind === 'key' && (await this.options.mayWrite(credentials.key))) {
       const { token } = request.query as { token?: string };
       if (!token) return { logSource: undefined };
-      const logSource = await this.resolveToken(token);
+      const logSource = await this.resolveToken(token, request);
       if (logSource) return { logSource };
     }
     reply.header('WWW-Authenticate', 'Basic realm="Logplex"');
@@ -58,10 +71,17 @@ export class IngestAuthorizer {
     if (rejection) throw rejection;
   }
 
-  private async resolveToken(token: string): Promise<LogSource | null> {
-    const { router } = this.options;
+  private async resolveToken(token: string, request: FastifyRequest): Promise<LogSource | null> {
+    const { router, sourceForSender } = this.options;
     const known = router.lookupToken(token);
-    return known === undefined ? router.loadToken(token) : known; // null: known to be unknown
+    const logSource = known === undefined ? await router.loadToken(token) : known; // null: known to be unknown
+    if (!logSource || !sourceForSender) return logSource;
+    const { stream } = request.query as { stream?: unknown };
+    const drainToken = request.headers['logplex-drain-token'];
+    return sourceForSender(logSource, {
+      drainToken: typeof drainToken === 'string' ? drainToken : undefined,
+      stream: typeof stream === 'string' ? stream : undefined,
+    });
   }
 }
 

@@ -32,7 +32,7 @@ import { createListenerCounters, type ListenerCounters } from '../listener-count
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import { FastPathServer } from './fast-path-server.ts';
 import { HELD_REQUESTS, HeldRequests, type HoldableRequest } from './held-requests.ts';
-import { type AuthorizedSender, IngestAuthorizer } from './ingest-authorizer.ts';
+import { type AuthorizedSender, IngestAuthorizer, type SourceForSender } from './ingest-authorizer.ts';
 import { RefusedRequests } from './refused-requests.ts';
 import { readFrameId, sharesBatches } from './request-receiver.ts';
 import { RequestStorer } from './request-storer.ts';
@@ -59,6 +59,8 @@ export interface IngestRoutesOptions {
   readonly rateLimiter: RateLimiter;
   /** May this API key write lines to any app? */
   readonly mayWrite: (key: string) => Promise<boolean>;
+  /** Left out: a token says whose lines a request has, and nothing else does. */
+  readonly sourceForSender?: SourceForSender;
   /** How long a request is held that the store can't take for now, milliseconds. */
   readonly holdMs: number;
   readonly log: Log;
@@ -89,12 +91,13 @@ interface PushedLines {
  */
 export async function registerIngestRoutes(
   server: FastifyInstance,
-  { router, rateLimiter, mayWrite, holdMs, log }: IngestRoutesOptions,
+  { router, rateLimiter, mayWrite, sourceForSender, holdMs, log }: IngestRoutesOptions,
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
-  const authorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters });
-  const otlpAuthorizer = new IngestAuthorizer({ router, rateLimiter, mayWrite, counters: otlpCounters });
+  const authorization = { router, rateLimiter, mayWrite, sourceForSender };
+  const authorizer = new IngestAuthorizer({ ...authorization, counters });
+  const otlpAuthorizer = new IngestAuthorizer({ ...authorization, counters: otlpCounters });
   const held = new HeldRequests({ ...HELD_REQUESTS, holdMs });
   const bodyMemory = new BodyMemory();
   const parsingThread = new ParsingThread();

@@ -40,13 +40,15 @@ import { EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
 import { appsWithLines, assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
 import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
-import type { AllocatedBatch } from './segments/app-stream.ts';
+import type { AllocatedBatch, AppStream } from './segments/app-stream.ts';
 import { SegmentGoneError } from './segments/appender.ts';
 import { EmbeddedStreams } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 
 /** How often somebody looks whether the folder and the files are in their places when nothing is appended. */
 const LOOK_MS = 1_000;
+/** Of a stream that nothing may be trimmed from, so many times its retention's bytes are held. */
+const HELD_FACTOR = 4;
 const STREAMS_FOLDER = 'streams';
 const CLOCK_KEY = 'clock';
 /** A power cut costs no more than was written in this time. */
@@ -55,6 +57,11 @@ const SYNC_MS = 5_000;
 export interface EmbeddedStoreOptions {
   readonly folder: string;
   readonly retention: Retention;
+  /**
+   * Up to which line of a stream its lines have been copied elsewhere: those behind it stay, whatever the retention says, and when they are
+   * {@link HELD_FACTOR} times as many bytes, nothing more is taken until some are copied. Left out: nobody copies them.
+   */
+  readonly releasedThrough?: (app: AppId) => Sequence;
   /** `process`: durable once the system has it, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
   /** Left out: the system's. */
@@ -81,6 +88,7 @@ export class EmbeddedStore implements Store {
   /** Sentences about what isn't as it should be, besides lost lines. */
   private readonly problems: string[] = [];
   private readonly onProblem: EmbeddedStoreOptions['onProblem'];
+  private readonly heldBytesMax: number | undefined;
   private isClosed = false;
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly syncTimer: NodeJS.Timeout;
@@ -99,6 +107,7 @@ export class EmbeddedStore implements Store {
     const { folder } = options;
     this.folder = folder;
     this.durability = options.durability;
+    if (options.releasedThrough) this.heldBytesMax = HELD_FACTOR * options.retention.bytes;
     this.diskSpace = new DiskSpaceGuard(folder);
     let unlock = (): void => {};
     try {
@@ -183,6 +192,7 @@ export class EmbeddedStore implements Store {
       return { ...(await stored), duplicate: true, retainedByReaders: false };
     }
     this.diskSpace.requireSpace(batch.bytes.length);
+    this.requireCopied(stream);
     const allocated = stream.allocate(batch, frameId);
     const { first, last } = allocated.stored;
     const written = this.write(app, [allocated]);
@@ -210,6 +220,7 @@ export class EmbeddedStore implements Store {
     // No wait from here on until these are pending themselves.
     const fresh = batches.filter((one) => !ranges.has(one));
     this.diskSpace.requireSpace(fresh.reduce((sum, { batch }) => sum + batch.bytes.length, 0));
+    if (fresh.length > 0) this.requireCopied(stream);
     const allocated = fresh.map(({ batch, frameId }) => stream.allocate(batch, frameId || undefined));
     const written = allocated.length > 0 ? this.write(app, allocated) : undefined;
     for (const [i, { stored, frameId }] of allocated.entries()) {
@@ -347,6 +358,18 @@ export class EmbeddedStore implements Store {
     await this.root.close();
     this.place.close();
     this.unlock();
+  }
+
+  /** @throws TailraceError `unavailable` */
+  private requireCopied(stream: AppStream): void {
+    if (this.heldBytesMax === undefined || stream.heldBytes <= this.heldBytesMax) return;
+    // Some may have been copied since it was trimmed.
+    stream.trim();
+    if (stream.heldBytes <= this.heldBytesMax) return;
+    throw new TailraceError(
+      'unavailable',
+      'Lines come faster than they are packed, and too many wait for that: try again in a moment.',
+    );
   }
 
   private async diskFacts(): Promise<{ bytes: number; free_bytes: number }> {

@@ -54,6 +54,11 @@ export class FolderIdentity {
     return this.trouble;
   }
 
+  /** The same, unless the last look was less than so long ago: thousands of streams ask one after the other. */
+  checkWithin(ms: number): string | undefined {
+    return performance.now() - this.lookedAtMs > ms ? this.check() : this.trouble;
+  }
+
   /** For a hot path: believes the last look. @throws TailraceError `unavailable` when something wasn't in its place, and still isn't. */
   require(): void {
     if (this.trouble === undefined) return;

@@ -75,8 +75,9 @@ export class EventStreamSink extends ResponseSink {
     super.write(event, last);
   }
 
-  reportPosition({ position }: PositionReport): void {
-    this.write(Buffer.from(`id: ${position}\n\n`), position);
+  /** What comes after a comment `live` is new. */
+  reportPosition({ position, live }: PositionReport): void {
+    this.write(Buffer.from(`${live ? ': live\n' : ''}id: ${position}\n\n`), position);
   }
 
   protected override sendHeartbeat(): void {

@@ -39,6 +39,9 @@ export class ErrorsState {
   readonly error = signal('');
   readonly live: Signal<LiveState>;
   private refreshTimer: number | undefined;
+  private lastLoad: Promise<unknown> = Promise.resolve();
+  /** Isn't asked for any more. */
+  private deletedId = '';
 
   constructor() {
     addEventListener('hashchange', () => this.openAddress());
@@ -75,11 +78,12 @@ export class ErrorsState {
   /** Goes to the event before or behind the one that is shown. */
   async showNeighbor(which: 'previous' | 'next'): Promise<void> {
     const number = this.event.value?.[which];
-    if (number !== null && number !== undefined) await this.try(() => this.loadEvent(String(number)));
+    if (number !== null && number !== undefined)
+      await this.try(() => this.load(this.loadEvent(String(number))));
   }
 
   async showEvent(which: 'oldest' | 'latest'): Promise<void> {
-    await this.try(() => this.loadEvent(which));
+    await this.try(() => this.load(this.loadEvent(which)));
   }
 
   /** Resolved, or unresolved if it was; ignored likewise. */
@@ -105,7 +109,15 @@ export class ErrorsState {
     const { value: id } = this.selectedId;
     const index = this.groups.value?.findIndex((group) => group.id === id) ?? -1;
     await this.try(async () => {
-      await requestService(`api/groups/${id}`, 'DELETE');
+      this.deletedId = id;
+      try {
+        // What asks for it doesn't come behind what deletes it.
+        await this.lastLoad;
+        await requestService(`api/groups/${id}`, 'DELETE');
+      } catch (error) {
+        this.deletedId = '';
+        throw error;
+      }
       await this.loadList();
       const left = this.groups.value ?? [];
       const next = index === -1 ? undefined : left[Math.min(index, left.length - 1)];
@@ -120,14 +132,14 @@ export class ErrorsState {
     this.selectedId.value = id;
     this.group.value = this.groups.value?.find((group) => group.id === id);
     this.event.value = undefined;
-    if (id) void this.try(() => this.loadGroup());
+    if (id) void this.try(() => this.load(this.loadGroup()));
   }
 
   private async refresh(): Promise<void> {
     clearTimeout(this.refreshTimer);
     this.refreshTimer = undefined;
     await this.try(async () => {
-      await Promise.all([this.loadList(), this.selectedId.value ? this.loadGroup() : undefined]);
+      await Promise.all([this.loadList(), this.selectedId.value ? this.load(this.loadGroup()) : undefined]);
     });
   }
 
@@ -152,11 +164,23 @@ export class ErrorsState {
     document.title = unresolved > 0 ? `(${unresolved}) Errors` : 'Errors';
   }
 
+  /** What is to be deleted waits for it. */
+  private load(loading: Promise<void>): Promise<void> {
+    const before = this.lastLoad;
+    this.lastLoad = loading.then(
+      () => before,
+      () => before,
+    );
+    return loading;
+  }
+
   private async loadGroup(): Promise<void> {
     const { value: id } = this.selectedId;
+    if (id === this.deletedId) return;
     const group = await getFromService<GroupJson>(`api/groups/${id}`);
     if (id !== this.selectedId.value) return;
     this.group.value = group;
+    if (id === this.deletedId) return;
     const { value: shown } = this.event;
     if (group.kept_events > 0) await this.loadEvent(shown ? String(shown.number) : 'latest');
   }

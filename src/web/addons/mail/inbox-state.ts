@@ -35,6 +35,7 @@ export class InboxState {
   });
   readonly live: Signal<LiveState>;
   private refreshTimer: number | undefined;
+  private lastWrite: Promise<unknown> = Promise.resolve();
 
   constructor() {
     this.live = listenToEvents('api/events', 'api/status', {
@@ -94,8 +95,9 @@ export class InboxState {
     const index = mails.findIndex((mail) => mail.id === id);
     if (!id) return;
     await this.try(async () => {
-      await requestService(`api/messages/${id}`, 'DELETE');
-      const left = mails.filter((mail) => mail.id !== id);
+      await this.write(`api/messages/${id}`, 'DELETE');
+      // It may have been read anew meanwhile.
+      const left = (this.mails.value ?? []).filter((mail) => mail.id !== id);
       this.mails.value = left;
       const next = left[Math.min(index, left.length - 1)];
       if (next) await this.open(next.id);
@@ -106,7 +108,7 @@ export class InboxState {
   async deleteAll(): Promise<void> {
     this.overlay.value = '';
     await this.try(async () => {
-      await requestService('api/messages', 'DELETE');
+      await this.write('api/messages', 'DELETE');
       this.close();
       await this.refresh();
     });
@@ -130,8 +132,16 @@ export class InboxState {
   }
 
   private async change(id: string, read: boolean): Promise<void> {
-    await requestService(`api/messages/${id}`, 'PATCH', { read });
+    await this.write(`api/messages/${id}`, 'PATCH', { read });
     this.mails.value = this.mails.value?.map((mail) => (mail.id === id ? { ...mail, read } : mail));
+  }
+
+  /** One after the other: what marks a mail as read doesn't come behind what deletes it. */
+  private write(path: string, method: string, body?: object): Promise<Response> {
+    const request = (): Promise<Response> => requestService(path, method, body);
+    const written = this.lastWrite.then(request, request);
+    this.lastWrite = written;
+    return written;
   }
 
   private async loadSource(): Promise<void> {

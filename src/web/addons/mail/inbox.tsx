@@ -1,12 +1,11 @@
 import { useEffect } from 'preact/hooks';
-import { formatCount } from '../../text/format.ts';
+import { formatBytes, formatCount } from '../../text/format.ts';
 import { SearchField } from '../../view/controls/search-field.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';
 import { PageFrame } from '../shared/page-frame.tsx';
 import type { InboxState } from './inbox-state.ts';
-import { formatBytes } from './mail-json.ts';
 import { MailList } from './mail-list.tsx';
 import { MailView } from './mail-view.tsx';
 

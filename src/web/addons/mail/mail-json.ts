@@ -44,10 +44,3 @@ export interface MailStatusJson {
   readonly bytes: number;
   readonly dropped: number;
 }
-
-/** `1.2 MB` */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} B`;
-  if (bytes < 1_000_000) return `${(bytes / 1e3).toFixed(bytes < 10_000 ? 1 : 0)} kB`;
-  return `${(bytes / 1e6).toFixed(1)} MB`;
-}

@@ -1,9 +1,9 @@
 import { useRef, useState } from 'preact/hooks';
-import { formatDate, formatTimeOfDay } from '../../text/format.ts';
+import { formatBytes, formatDate, formatTimeOfDay } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import type { InboxState, MailTab } from './inbox-state.ts';
-import { formatBytes, type MailJson, type OpenedMailJson } from './mail-json.ts';
+import type { MailJson, OpenedMailJson } from './mail-json.ts';
 import { recipientsOf } from './mail-list.tsx';
 
 /** The opened mail. */

@@ -14,13 +14,31 @@ export class ServiceError extends Error {
 
 const TIMEOUT_MS = 20_000;
 
-/** @param body is sent as JSON. @throws ServiceError */
-export async function requestService(path: string, method = 'GET', body?: object): Promise<Response> {
-  const json = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+export interface ServiceRequestOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Gives the request up; without one it is given up after a while. */
+  readonly signal?: AbortSignal;
+}
+
+/** @param body is sent as JSON, or as it is. @throws ServiceError, or what `signal` was aborted with */
+export async function requestService(
+  path: string,
+  method = 'GET',
+  body?: object,
+  { headers, signal }: ServiceRequestOptions = {},
+): Promise<Response> {
+  const isBytes = body instanceof Blob;
+  const type = body && { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' };
   let response: Response;
   try {
-    response = await fetch(path, { method, ...json, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    response = await fetch(path, {
+      method,
+      headers: { ...type, ...headers },
+      body: isBytes ? body : body && JSON.stringify(body),
+      signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
+    });
   } catch {
+    signal?.throwIfAborted();
     throw new ServiceError(0, 'The server is unreachable.');
   }
   if (response.ok) return response;

@@ -59,11 +59,16 @@ export function SearchField(props: SearchFieldProps) {
         }}
       />
       <kbd>/</kbd>
-      {fault !== '' && (
-        <p id="search-fault" class="search-fault" role="alert">
-          {visibleText(fault)}
-        </p>
-      )}
+      {fault !== '' && <FieldFaultText id="search-fault" text={fault} />}
     </form>
+  );
+}
+
+/** What is wrong with a field, below it; the field has it as its description. */
+export function FieldFaultText({ id, text }: { id: string; text: string }) {
+  return (
+    <p id={id} class="field-fault" role="alert">
+      {visibleText(text)}
+    </p>
   );
 }

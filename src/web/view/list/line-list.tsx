@@ -1,27 +1,39 @@
+import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks';
-import type { PageState } from '../../page-state.ts';
 import type { Line } from '../../stream/line.ts';
-import type { LogView } from '../../stream/log-view.ts';
-import { formatCount, localDayNumber } from '../../text/format.ts';
+import { formatCount, localDayNumber, type TimeZone } from '../../text/format.ts';
 import { searchTerms } from '../../text/search-terms.ts';
-import { NoLinesState } from '../empty-state.tsx';
+import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
+import { copyRows } from './copy-rows.ts';
+import type { LineFeed, LineListHost } from './list-host.ts';
 import { RowCache } from './row-cache.tsx';
 import { measureRows } from './row-metrics.ts';
 import { type RowRange, VirtualScroller } from './virtual-scroller.ts';
 
 /** So many lines are looked back over for one with a time. */
 const UNREADABLE_TIMES_MAX = 100;
+const NO_COLUMNS: readonly string[] = [];
+
+export interface LineListProps {
+  readonly page: LineListHost;
+  readonly logView: LineFeed;
+  /** Is shown when there is no line. */
+  readonly empty: ComponentChildren;
+}
 
 /** The list of lines. Only the rows around what is visible exist, however many lines there are. */
-export function LineList({ page, logView }: { page: PageState; logView: LogView }) {
+export function LineList({ page, logView, empty }: LineListProps) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLDivElement>(null);
   const rows = useRef<HTMLDivElement>(null);
   const scroller = useRef<VirtualScroller | undefined>(undefined);
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const wrap = page.preferences.wrap.value;
+  const zone = page.preferences.zone?.value ?? 'local';
+  const columns = page.columns?.value ?? NO_COLUMNS;
   const expanded = page.expanded.value;
+  const unfolded = page.unfolded?.value;
   const selected = page.selectedPosition.value;
   void logView.version.value;
   void logView.following.value;
@@ -35,17 +47,20 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
   useLayoutEffect(() => {
     if (!box.current) return undefined;
     const element = box.current;
-    const virtualScroller = new VirtualScroller(element, logView, measureRows(element, wrap), () =>
-      redraw(undefined),
+    const virtualScroller = new VirtualScroller(
+      element,
+      logView,
+      measureRows(element, wrap, columns.length),
+      () => redraw(undefined),
     );
     scroller.current = virtualScroller;
     const observer = new ResizeObserver(() => {
-      virtualScroller.layout.setMetrics(measureRows(element, wrap), logView.window.lines);
+      virtualScroller.layout.setMetrics(measureRows(element, wrap, columns.length), logView.window.lines);
       redraw(undefined);
     });
     observer.observe(element);
     return () => observer.disconnect();
-  }, [logView, wrap]);
+  }, [logView, wrap, columns]);
 
   useLayoutEffect(() => {
     if (!scroller.current || !canvas.current || !rows.current) return;
@@ -60,10 +75,12 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
 
   return (
     <>
+      {columns.length > 0 && <ColumnHeads columns={columns} page={page} />}
       <div
         ref={box}
         class="lines"
         data-wrap={wrap}
+        style={{ '--columns': columns.length }}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by the keyboard
         tabIndex={0}
         role="log"
@@ -75,6 +92,7 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
         onTouchEnd={() => setPointerDown(scroller.current, false)}
         onTouchCancel={() => setPointerDown(scroller.current, false)}
         onClick={(event) => onListClick(event, page, lines)}
+        onCopy={(event) => copyRows(event, event.currentTarget, lines)}
         onKeyDown={(event) => {
           if (['PageUp', 'ArrowUp', 'Home'].includes(event.key)) scroller.current?.onScrollIntent(true);
         }}
@@ -86,24 +104,47 @@ export function LineList({ page, logView }: { page: PageState; logView: LogView 
                 line,
                 page,
                 terms,
-                isNewDay: isNewDay(lines, range.from + i),
+                isNewDay: isNewDay(lines, range.from + i, zone),
                 isSelected: line.at === selected,
                 isExpanded: expanded.has(line.at),
+                isUnfolded: unfolded?.has(line.at) ?? false,
                 wrap,
+                zone,
+                columns,
               })),
             )}
           </div>
         </div>
       </div>
-      {lines.length === 0 && <NoLinesState page={page} logView={logView} />}
-      {logView.loading.value === 'all' && <p class="loading">reading …</p>}
+      {lines.length === 0 && empty}
+      {(logView.loading.value === 'all' || page.isOpening?.value) && <p class="loading">reading …</p>}
       <ResumeButton page={page} logView={logView} />
     </>
   );
 }
 
+/** The names of the columns, each with a button that takes it away. */
+function ColumnHeads({ columns, page }: { columns: readonly string[]; page: LineListHost }) {
+  return (
+    <div class="line column-heads" style={{ '--columns': columns.length }}>
+      {columns.map((key) => (
+        <span key={key} class="column-cell" title={visibleText(key)}>
+          <b>{visibleText(key)}</b>
+          <button
+            type="button"
+            aria-label={`Remove the column ${visibleText(key)}`}
+            onClick={() => page.toggleColumn?.(key)}
+          >
+            <Icon name="close" />
+          </button>
+        </span>
+      ))}
+    </div>
+  );
+}
+
 /** How many lines came since the view was paused, and the way back. */
-function ResumeButton({ page, logView }: { page: PageState; logView: LogView }) {
+function ResumeButton({ page, logView }: { page: LineListHost; logView: LineFeed }) {
   const unseenCount = logView.unseenCount.value;
   if (logView.following.value) return null;
   return (
@@ -125,29 +166,27 @@ function setPointerDown(scroller: VirtualScroller | undefined, isDown: boolean):
   if (scroller) scroller.pointerDown = isDown;
 }
 
-function isNewDay(lines: readonly Line[], index: number): boolean {
-  const day = localDayNumber(lines[index].ms);
+function isNewDay(lines: readonly Line[], index: number, zone: TimeZone): boolean {
+  const day = localDayNumber(lines[index].ms, zone);
   if (Number.isNaN(day)) return false;
   // Lines whose time nobody can read are of the day around them.
   for (let i = index - 1; i >= 0 && i >= index - UNREADABLE_TIMES_MAX; i--) {
-    const before = localDayNumber(lines[i].ms);
+    const before = localDayNumber(lines[i].ms, zone);
     if (!Number.isNaN(before)) return before !== day;
   }
   return true;
 }
 
-function onListClick(event: MouseEvent, page: PageState, lines: readonly Line[]): void {
-  if (page.preferences.isPanelOverlay() && page.preferences.panel.value) {
-    page.preferences.panel.value = false;
-    return;
-  }
+function onListClick(event: MouseEvent, page: LineListHost, lines: readonly Line[]): void {
+  if (page.onListClick()) return;
   const target = event.target instanceof Element ? event.target : undefined;
   const row = target?.closest('.row');
   if (!target || !row || target.closest('.details')) return;
   const at = Number(row.getAttribute('data-at'));
   const line = lines.find((one) => one.at === at);
   if (!line) return;
-  if (target.closest('.origin')) void page.changeFilters({ source: line.source, dyno: line.dyno });
+  if (target.closest('.origin')) page.showOnlyOrigin(line);
+  else if (target.closest('.unfold-button')) page.toggleUnfolded?.(at);
   else if (target.closest('.expand-button')) {
     page.selectLine(at);
     page.toggleExpanded(at);

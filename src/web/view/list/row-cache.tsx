@@ -24,6 +24,9 @@ function isSame(a: RowProps, b: RowProps): boolean {
     a.isNewDay === b.isNewDay &&
     a.isSelected === b.isSelected &&
     a.isExpanded === b.isExpanded &&
-    a.wrap === b.wrap
+    a.isUnfolded === b.isUnfolded &&
+    a.wrap === b.wrap &&
+    a.zone === b.zone &&
+    a.columns === b.columns
   );
 }

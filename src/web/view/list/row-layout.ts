@@ -11,6 +11,8 @@ export interface RowMetrics {
   readonly columns: number;
 }
 
+/** So many rows of a wrapped line are shown as long as it isn't unfolded; the style sheet says the same. */
+export const FOLDED_ROWS = 5;
 /** Browsers can't draw lists that are much higher than this. */
 const LIST_HEIGHT_MAX = 12_000_000;
 
@@ -85,7 +87,7 @@ export class RowLayout {
     if (message.length <= columns && !message.includes('\n')) return row;
     let count = 0;
     for (const part of message.split('\n')) count += Math.max(1, Math.ceil(part.length / columns));
-    return row + (count - 1) * line;
+    return row + (Math.min(count, FOLDED_ROWS) - 1) * line;
   }
 }
 

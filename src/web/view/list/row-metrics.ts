@@ -3,7 +3,8 @@ import type { RowMetrics } from './row-layout.ts';
 
 const SAMPLE = 'm'.repeat(50);
 
-export function measureRows(list: HTMLElement, wrap: boolean): RowMetrics {
+/** @param columnCount how many fields stand before the text */
+export function measureRows(list: HTMLElement, wrap: boolean, columnCount = 0): RowMetrics {
   const row = document.createElement('div');
   row.className = 'row level-info sample';
   const line = document.createElement('div');
@@ -18,7 +19,12 @@ export function measureRows(list: HTMLElement, wrap: boolean): RowMetrics {
   const sample = document.createElement('span');
   sample.textContent = SAMPLE;
   text.append('m');
-  line.append(expandButton, time, origin, text);
+  const cells = Array.from({ length: columnCount }, () => {
+    const cell = document.createElement('span');
+    cell.className = 'column-cell';
+    return cell;
+  });
+  line.append(expandButton, time, origin, ...cells, text);
   row.append(line);
   list.append(row);
   const height = row.getBoundingClientRect().height;

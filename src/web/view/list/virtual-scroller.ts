@@ -3,7 +3,7 @@
  * else with the same line at the same place. The browser's own scrolling stays in charge: this only sets where it is.
  */
 
-import type { LogView } from '../../stream/log-view.ts';
+import type { LineFeed } from './list-host.ts';
 import { RowLayout, type RowMetrics } from './row-layout.ts';
 
 /** Rows beyond the visible part, in pixels: a fling shouldn't outrun them. */
@@ -26,7 +26,7 @@ interface Anchor {
 
 export class VirtualScroller {
   readonly layout: RowLayout;
-  private readonly logView: LogView;
+  private readonly logView: LineFeed;
   private readonly viewport: HTMLElement;
   private readonly redraw: () => void;
   private anchor: Anchor | undefined;
@@ -34,7 +34,7 @@ export class VirtualScroller {
   private lastScrollTop = 0;
   private isPointerDown = false;
 
-  constructor(viewport: HTMLElement, logView: LogView, metrics: RowMetrics, redraw: () => void) {
+  constructor(viewport: HTMLElement, logView: LineFeed, metrics: RowMetrics, redraw: () => void) {
     this.viewport = viewport;
     this.logView = logView;
     this.layout = new RowLayout(metrics);
@@ -56,6 +56,7 @@ export class VirtualScroller {
   /** After drawing: takes the real heights, and puts everything in its place. True when more has to be drawn. */
   afterRender(canvas: HTMLElement, rows: HTMLElement, range: RowRange): boolean {
     const { heights } = this.layout;
+    markFolded(rows);
     for (let i = 0; i < rows.children.length; i++)
       heights.set(range.from + i, rows.children[i].getBoundingClientRect().height);
     canvas.style.height = `${heights.total}px`;
@@ -150,5 +151,29 @@ export class VirtualScroller {
     const below = this.layout.heights.total - this.lastScrollTop - this.viewport.clientHeight;
     if (!logView.following.value && this.lastScrollTop < LOAD_AHEAD_PX) void logView.loadOlder();
     else if (below < LOAD_AHEAD_PX && !logView.atLiveEnd.value) void logView.loadNewer();
+  }
+}
+
+/** Marks the rows of which not everything is seen: those are unfolded by a button. */
+function markFolded(rows: HTMLElement): void {
+  const found: HTMLElement[] = [];
+  // First all is read, then written: else every row would be laid out by itself.
+  for (const button of rows.querySelectorAll<HTMLElement>('.unfold-button')) {
+    const text = button.previousElementSibling;
+    if (!text || button.dataset.width === String(text.clientWidth)) continue;
+    found.push(button);
+  }
+  const folds = found.map((button) => {
+    const text = button.previousElementSibling;
+    return text
+      ? { width: text.clientWidth, isFolded: text.scrollHeight > text.clientHeight + 1 }
+      : undefined;
+  });
+  for (const [i, fold] of folds.entries()) {
+    const button = found[i];
+    const row = button.closest<HTMLElement>('.row');
+    if (!fold || !row || row.dataset.unfolded === 'true' || row.dataset.expanded === 'true') continue;
+    button.dataset.width = String(fold.width);
+    if (fold.isFolded !== (row.dataset.folds === 'true')) row.dataset.folds = String(fold.isFolded);
   }
 }

@@ -7,7 +7,7 @@ import type { AddedEvent } from '../../../../src/apps/addon-services/errors/stor
 
 function added(fields: object, kind: AddedEvent['kind'] = 'new'): AddedEvent {
   const event = readEvent({ ...fields });
-  return { kind, group: withEvent(undefined, 'id', event, titleOf(event), 0) };
+  return { kind, group: withEvent(undefined, 'id', event, titleOf(event), 0, 1) };
 }
 
 const thrown = (type: string, value: string, filename = '/app/views.py', lineno = 42): object => ({

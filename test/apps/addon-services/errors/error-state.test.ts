@@ -5,7 +5,7 @@ import {
   addDistinct,
   countDistinct,
 } from '../../../../src/apps/addon-services/errors/store/distinct-count.ts';
-import { HOUR_MS } from '../../../../src/apps/addon-services/errors/store/error-group.ts';
+import { type ErrorGroup, HOUR_MS } from '../../../../src/apps/addon-services/errors/store/error-group.ts';
 import {
   ErrorState,
   type IncomingEvent,
@@ -137,6 +137,24 @@ describe('what is kept is bounded', () => {
     expect([again.eventCount, again.keptBytes]).toEqual([state.eventCount, state.keptBytes]);
     for (const one of [state, again]) for (let i = 0; i < 5; i++) one.add(incoming(`h${i}`, { id: `h${i}` }));
     expect(new Set(again.groups.keys())).toEqual(new Set(state.groups.keys()));
+  });
+
+  it('and in its order also when no event of a group is kept', () => {
+    const state = newState({ events: 1 });
+    for (const group of ['c', 'a', 'b', 'd']) state.add(incoming(group));
+    const again = new ErrorState(
+      [...state.groups.values()].toSorted((x, y) => x.id.localeCompare(y.id)),
+      state.counters,
+      KEEP_LIMITS,
+    );
+    expect([...again.groups.keys()]).toEqual(['c', 'a', 'b', 'd']);
+    // Records of before had no numbers.
+    const old = [...state.groups.values()].map(
+      ({ firstNumber: _, lastNumber: __, ...group }) => group as ErrorGroup,
+    );
+    const upgraded = new ErrorState(old, state.counters, KEEP_LIMITS);
+    expect([...upgraded.groups.values()].map(({ lastNumber }) => lastNumber)).toEqual([0, 0, 0, 4]);
+    expect(upgraded.add(incoming('e')).group.lastNumber).toBe(5);
   });
 
   it('and what is to be written is what was changed', () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,11 @@ import { open } from 'lmdb';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readEvent } from '../../../../src/apps/addon-services/errors/event/error-event.ts';
 import { titleOf } from '../../../../src/apps/addon-services/errors/event/event-title.ts';
+import {
+  GROUP_SORTS,
+  type GroupSort,
+  selectGroups,
+} from '../../../../src/apps/addon-services/errors/page/group-json.ts';
 import type { AddedEvent } from '../../../../src/apps/addon-services/errors/store/error-state.ts';
 import { ERRORS_FILE, ErrorStore } from '../../../../src/apps/addon-services/errors/store/error-store.ts';
 
@@ -20,8 +26,8 @@ const refuseDamage = (what: string): never => {
   throw new Error(what);
 };
 
-function add(store: ErrorStore, group: string, id: string): Promise<AddedEvent> {
-  const raw = { message: group, event_id: id };
+function add(store: ErrorStore, group: string, id: string, more = ''): Promise<AddedEvent> {
+  const raw = { message: group, event_id: id, ...(more && { extra: { more } }) };
   const event = readEvent(raw);
   return store.add(
     { group, id, event, title: titleOf(event), receivedAt: T0 },
@@ -57,6 +63,30 @@ describe('the store of errors', () => {
     // Numbers go on.
     await add(again, 'g0', 'next');
     expect(again.numberOf('next')).toBeGreaterThan(number);
+    await again.close();
+  });
+
+  it('has events in the order in which they came, also of one millisecond, and when it is opened again', async () => {
+    const folder = folderForTest();
+    const store = new ErrorStore(folder, refuseDamage);
+    // The first ones take longest to be packed.
+    const came = Array.from({ length: 20 }, (_, i) => `g${(i * 7) % 20}`);
+    const sizes = came.map((_, i) => (i % 5 === 0 ? 500_000 : 10));
+    await Promise.all(
+      came.map((group, i) => add(store, group, `e${i}`, randomBytes(sizes[i]).toString('hex'))),
+    );
+    const idsOf = ({ groups }: ErrorStore, sort: GroupSort): string[] =>
+      selectGroups(groups.values(), { status: 'all', query: '', sort }).map(({ id }) => id);
+    expect(came.map((_, i) => store.numberOf(`e${i}`))).toEqual(came.map((_, i) => i + 1));
+    for (const sort of GROUP_SORTS) expect(idsOf(store, sort), sort).toEqual(came.toReversed());
+    await add(store, came[3], 'again');
+    const byLast = [came[3], ...came.toReversed().filter((id) => id !== came[3])];
+    await store.close();
+    const again = new ErrorStore(folder, refuseDamage);
+    for (const one of [store, again]) {
+      expect(idsOf(one, 'last_seen')).toEqual(byLast);
+      expect(idsOf(one, 'first_seen')).toEqual(came.toReversed());
+    }
     await again.close();
   });
 

@@ -18,6 +18,7 @@ test.each([
   ['A="\\d+ \\$x"', { A: '\\d+ $x' }],
   ['A=postgres://u:p@h/db?x=1&y=2', { A: 'postgres://u:p@h/db?x=1&y=2' }],
   ['A=1\r\nB="x"\r\n', { A: '1', B: 'x' }],
+  ['spring.datasource.url=x', { 'spring.datasource.url': 'x' }],
   ['\uFEFFA=1\nA=2', { A: '2' }],
   ['', {}],
 ])('%j is read', (text, values) => {

@@ -13,7 +13,7 @@ import { missing, Program } from '../../../support/program.ts';
 import type { Server } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
-const KILLS = 20;
+const KILLS = 10;
 
 /** Writes a number after the other until each is confirmed, and prints it then. */
 const REDIS_PY = `

@@ -527,7 +527,7 @@ describe('a mail that was accepted', { timeout: 120_000 }, () => {
     let service = start();
     onTestFinished(() => void service.stop('SIGKILL'));
     const sending = [sendAll(), sendAll(), sendAll()];
-    for (let round = 1; round <= 20; round++) {
+    for (let round = 1; round <= 10; round++) {
       const before = accepted.length;
       await until('mails that were accepted', () => accepted.length > before + 3);
       await service.stop('SIGKILL');

@@ -1,6 +1,4 @@
 /** App performance: what the router, the dynos and the app itself say in numbers arrives, is kept, and is seen in a real browser. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { notedProcess } from '../../../support/addons/addon-server.ts';
@@ -94,7 +92,7 @@ describe('app performance', { timeout: 120_000 }, () => {
       const all = await report(server, addon).catch(() => undefined);
       return all ? sumOf(Object.values(all.counts).flat()) : -1;
     };
-    for (let kills = 0; kills < 20; kills++) {
+    for (let kills = 0; kills < 10; kills++) {
       // One that never worked, as far as the server has seen, would be started again after a while only.
       await until('what was sent', async () => (await counted()) >= sent);
       const pid = await pidOfService(server, addon);
@@ -104,7 +102,7 @@ describe('app performance', { timeout: 120_000 }, () => {
       sent += 5;
       await until('another process', async () => (await pidOfService(server, addon)) !== pid);
     }
-    await until('all lines', async () => (await counted()) >= sent);
+    await until('all lines', async () => (await counted()) >= sent, 60_000);
     expect(await counted()).toBe(sent);
   });
 
@@ -132,28 +130,6 @@ describe('app performance', { timeout: 120_000 }, () => {
     const after = await startServerForTest({ data });
     await pushLines(after, app.token, ['count#n=3']);
     await until('both figures', async () => (await counted(after)) === 7);
-  });
-});
-
-describe('logging', { timeout: 60_000 }, () => {
-  it('keeps the app’s lines in files, and goes with its drain', async () => {
-    const server = await startServerForTest({ env: { TAILRACE_ALLOW_PRIVATE_DRAINS: 'no' } });
-    const app = await server.createApp();
-    const addon = await server.request<Addon>('POST', `/apps/${app.name}/addons`, { plan: 'papertrail' });
-    await pushLines(server, app.token, ['a line that is kept']);
-    const folder = join(server.data, 'host', 'addons', addon.id, 'lines');
-    const isKept = (): boolean =>
-      existsSync(folder) &&
-      readdirSync(folder).some((drain) => {
-        const file = join(folder, drain, 'current.log');
-        return existsSync(file) && readFileSync(file, 'utf8').includes(' app[web.1]: a line that is kept\n');
-      });
-    await until('the line in a file', isKept);
-    const details = await server.request('GET', `/addons/${addon.id}/details`);
-    expect(details).toEqual(expect.arrayContaining([{ name: 'Folder', values: [folder] }]));
-    await server.request('DELETE', `/apps/${app.name}/addons/${addon.name}`);
-    expect(await server.request('GET', `/apps/${app.name}/log-drains`)).toEqual([]);
-    expect(existsSync(folder)).toBe(false);
   });
 });
 

@@ -122,7 +122,7 @@ json.dump({'_meta': meta, 'default': packages, 'develop': {}}, open('Pipfile.loc
     const { app, hash } = await createApp({
       'requirements.txt': '',
       '.python-version': '3.99\n',
-      'bin/pre_compile': '#!/bin/sh\necho "before: $A $(command -v python)"\n',
+      'bin/pre_compile': '#!/bin/sh\necho "before: $A $(command -v python) $(pip --version)"\n',
       'bin/post_compile': 'python -c "import hello; print(hello.NAME, \'after\')"\n',
     });
     await app.config({ A: 'from the config' });
@@ -134,7 +134,9 @@ json.dump({'_meta': meta, 'default': packages, 'develop': {}}, open('Pipfile.loc
     expect(pushed.output).toMatch(
       / ! {5}\.python-version asks for Python 3\.99, which this server doesn’t have: .* with Python 3\./,
     );
-    expect(pushed.output).toMatch(/^ +before: from the config \S+\/\.venv\/bin\/python$/m);
+    expect(pushed.output).toMatch(
+      /^ +before: from the config \S+\/\.venv\/bin\/python pip \d\S+ from \S+\/app\/\.venv\//m,
+    );
     expect(pushed.output).toMatch(/^ +hello after$/m);
     expect(pushed.status).toBe(0);
     const bad = await app.push({ 'requirements.txt': requirements.replace(/sha256:\w{4}/, 'sha256:0000') });

@@ -70,9 +70,9 @@ it('lines are packed one behind the other', () => {
     start = end;
   }
   expect(texts).toEqual([
-    '<190>1 - - token web.1 - - ä',
-    '<190>1 - - token web.1 - - b',
-    '<190>1 - - token web.1 - - 3',
+    '<190>1 - - app web.1 - - ä',
+    '<190>1 - - app web.1 - - b',
+    '<190>1 - - app web.1 - - 3',
   ]);
 });
 

@@ -76,11 +76,16 @@ export function selectGroups(
   return found.sort(ORDERS[filter.sort]);
 }
 
-const ORDERS: Readonly<Record<GroupSort, (a: ErrorGroup, b: ErrorGroup) => number>> = {
-  last_seen: (a, b) => b.lastSeen - a.lastSeen,
-  first_seen: (a, b) => b.firstSeen - a.firstSeen,
-  count: (a, b) => b.count - a.count || b.lastSeen - a.lastSeen,
-  users: (a, b) => countDistinct(b.users) - countDistinct(a.users) || b.lastSeen - a.lastSeen,
+type Order = (a: ErrorGroup, b: ErrorGroup) => number;
+
+/** In one millisecond, what came later is first. */
+const BY_LAST_SEEN: Order = (a, b) => b.lastSeen - a.lastSeen || b.lastNumber - a.lastNumber;
+
+const ORDERS: Readonly<Record<GroupSort, Order>> = {
+  last_seen: BY_LAST_SEEN,
+  first_seen: (a, b) => b.firstSeen - a.firstSeen || b.firstNumber - a.firstNumber,
+  count: (a, b) => b.count - a.count || BY_LAST_SEEN(a, b),
+  users: (a, b) => countDistinct(b.users) - countDistinct(a.users) || BY_LAST_SEEN(a, b),
 };
 
 function matches(group: ErrorGroup, words: readonly string[]): boolean {

@@ -30,6 +30,9 @@ export interface ErrorGroup extends EventTitle {
   readonly hours: readonly (readonly [hour: number, count: number])[];
   /** How often it came again after it was resolved. */
   readonly regressions: number;
+  /** Of its first event and its last one, also when they aren't kept any more: the order of those that came in one millisecond. */
+  readonly firstNumber: number;
+  readonly lastNumber: number;
   /** The newest one last. */
   readonly events: readonly KeptEvent[];
 }
@@ -47,6 +50,7 @@ export function withEvent(
   event: ErrorEvent,
   title: EventTitle,
   now: number,
+  number: number,
 ): ErrorGroup {
   const release = event.release?.slice(0, NAME_MAX);
   const userKey = userKeyOf(event);
@@ -67,6 +71,8 @@ export function withEvent(
     users: userKey === undefined ? (group?.users ?? []) : addDistinct(group?.users ?? [], userKey),
     hours: countHour(group?.hours ?? [], Math.floor(now / HOUR_MS)),
     regressions: (group?.regressions ?? 0) + (isBack ? 1 : 0),
+    firstNumber: group?.firstNumber ?? number,
+    lastNumber: number,
     events: group?.events ?? [],
   };
 }

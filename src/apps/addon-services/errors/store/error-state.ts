@@ -73,15 +73,17 @@ export class ErrorState {
   constructor(stored: readonly ErrorGroup[], counters: ErrorCounters, limits: KeepLimits) {
     this.limits = limits;
     this.counters = counters;
-    for (const group of [...stored].sort((a, b) => lastNumber(a) - lastNumber(b) || a.lastSeen - b.lastSeen))
+    const groups = stored.map(withNumbers);
+    for (const group of groups.sort((a, b) => a.lastNumber - b.lastNumber || a.lastSeen - b.lastSeen)) {
       this.groups.set(group.id, group);
+      this.nextNumber = group.lastNumber + 1;
+    }
     const kept = stored.flatMap(({ id, events }) => events.map((event) => ({ group: id, event })));
     for (const { group, event } of kept.sort((a, b) => a.event[0] - b.event[0])) {
       const [number, bytes, id] = event;
       this.events.set(number, { group, bytes });
       this.numbers.set(id, number);
       this.bytes += bytes;
-      this.nextNumber = number + 1;
     }
   }
 
@@ -109,7 +111,7 @@ export class ErrorState {
     const sameGroup = known === undefined ? undefined : this.groups.get(this.events.get(known)?.group ?? '');
     if (sameGroup) return { kind: 'again', group: sameGroup };
     const number = this.nextNumber++;
-    const changed = withEvent(before, id, event, title, receivedAt);
+    const changed = withEvent(before, id, event, title, receivedAt, number);
     const group = {
       ...changed,
       events: [...changed.events, [number, packed.length, incoming.id] as const],
@@ -201,6 +203,8 @@ export class ErrorState {
   }
 }
 
-function lastNumber({ events }: ErrorGroup): number {
-  return events.at(-1)?.[0] ?? 0;
+/** Records of before have no numbers of their own: those of the events that are kept. */
+function withNumbers(group: ErrorGroup): ErrorGroup {
+  const { events, firstNumber = events[0]?.[0] ?? 0, lastNumber = events.at(-1)?.[0] ?? 0 } = group;
+  return { ...group, firstNumber, lastNumber };
 }

@@ -69,6 +69,8 @@ export class ErrorStore {
   private waiting: WaitingChange[] = [];
   private waitingBytes = 0;
   private working: Promise<void> | undefined;
+  /** The event that came last is in the queue. */
+  private queued: Promise<unknown> = Promise.resolve();
   /** Groups whose records are damaged: they are left out. */
   damagedGroups = 0;
   private lastFailure: { readonly error: TailraceError; readonly atMs: number } | undefined;
@@ -136,8 +138,14 @@ export class ErrorStore {
    * @throws TailraceError `unavailable` when too many wait, `store_full` without space
    */
   async add(incoming: Omit<IncomingEvent, 'packed'>, stored: StoredEvent): Promise<AddedEvent> {
-    const packed = await pack(Buffer.from(JSON.stringify(stored)), PACK);
-    return this.change(packed.length, () => this.state.add({ ...incoming, packed }));
+    const packing = pack(Buffer.from(JSON.stringify(stored)), PACK);
+    // They are numbered as they came, whichever of them is packed first.
+    const queued = Promise.allSettled([packing, this.queued]).then(async () => {
+      const packed = await packing;
+      return { added: this.change(packed.length, () => this.state.add({ ...incoming, packed })) };
+    });
+    this.queued = queued.then(ignore, ignore);
+    return (await queued).added;
   }
 
   /** @returns undefined when there is no such group (any more) */
@@ -252,6 +260,8 @@ export class ErrorStore {
     return new ErrorState(groups, counters ?? NO_ERRORS, this.limits);
   }
 }
+
+function ignore(): void {}
 
 /** LMDB ends the process when it meets a damaged file. */
 function setAsideIfDamaged(file: string, onDamage: (what: string, kept: string) => void): void {

@@ -227,7 +227,7 @@ export const CATALOG: readonly CatalogService[] = [
   {
     name: 'papertrail',
     humanName: 'Papertrail',
-    description: "the app's log in files on this machine, by the day",
+    description: "the app's log, kept and searched on this machine",
     provider: 'local',
     spellings: {
       logging: { prefix: 'LOGGING' },
@@ -240,5 +240,6 @@ export const CATALOG: readonly CatalogService[] = [
     process: 'papertrail',
     plans: [{ ...LOCAL_PLAN, aliases: [...(LOCAL_PLAN.aliases ?? []), 'choklad', 'fixa'] }],
     docsUrl: `${DEV_CENTER}papertrail`,
+    hasPage: true,
   },
 ];

@@ -43,7 +43,7 @@ interface LocalServiceBasics {
   checkPlan?(instance: LocalInstance, plan: AddonPlan): Promise<void>;
   /** What its config vars are made of. Hosts are named `localhost`: Heroku's CLI leaves TLS out for that name alone. */
   facts(instance: LocalInstance): AddonFacts;
-  /** Where it takes the app's lines, as an HTTPS drain sends them; left out: it wants none. */
+  /** Where it takes the app's lines, as an HTTPS drain sends them, with the app's name for `{app}`; left out: it wants none. */
   logDrainUrl?(instance: LocalInstance): string;
   /** What is said to the user who created it. */
   message?(instance: LocalInstance): string;
@@ -56,8 +56,8 @@ interface LocalServiceBasics {
   samples?(instance: LocalInstance): Promise<Readonly<Record<string, string | number>>>;
   /** Does its page have a port of its own? Left out: it is on the port that apps talk to, if there is one at all. */
   readonly hasPagePort?: boolean;
-  /** Where this server finds its page: browsers see it below `/addons/ID/page/`, and never the key. */
-  page?(instance: LocalInstance): AddonPage;
+  /** Where this server finds its page, if it has one: browsers see it below `/addons/ID/page/`, and never the key. */
+  page?(instance: LocalInstance): AddonPage | undefined;
 }
 
 /** A program that listens on the instance's port: started, started again when it ends, and stopped with a signal. */

@@ -49,6 +49,8 @@ export interface AppStreamOptions {
   readonly app: AppId;
   readonly folder: string;
   readonly retention: Retention;
+  /** See {@link EmbeddedStoreOptions.releasedThrough}. */
+  readonly releasedThrough?: (app: AppId) => Sequence;
   readonly files: OpenFileCache;
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
@@ -122,8 +124,13 @@ export class AppStream {
   }
 
   get bounds(): StreamBounds {
-    const { next, bytesSoFar } = this.committedEnd;
-    return { first: this.firstSequence, last: next - 1, bytes: bytesSoFar - this.startOffset.bytesSoFar };
+    const { next } = this.committedEnd;
+    return { first: this.firstSequence, last: next - 1, bytes: this.heldBytes };
+  }
+
+  /** Bytes of the batches that are held. */
+  get heldBytes(): number {
+    return this.committedEnd.bytesSoFar - this.startOffset.bytesSoFar;
   }
 
   /** Oldest first. */
@@ -248,7 +255,8 @@ export class AppStream {
   /** Removes the oldest batches until the stream is within its bounds; the newest batch stays until it is too old. */
   trim(): void {
     const { clock } = this.options;
-    const { lines, bytes, ageMs } = this.options.retention;
+    const { app, releasedThrough, retention } = this.options;
+    const { lines, bytes, ageMs } = retention;
     for (;;) {
       const { next, bytesSoFar } = this.committedEnd;
       const tooMuch = next - this.firstSequence > lines || bytesSoFar - this.startOffset.bytesSoFar > bytes;
@@ -257,6 +265,7 @@ export class AppStream {
       const { oldestEntry: oldest } = this;
       if (!oldest) return;
       const isTooOld = clock.ageOf(oldest.storedAtMs) > ageMs;
+      if (releasedThrough && oldest.last > releasedThrough(app)) return;
       if (oldest.last >= next - 1) {
         if (isTooOld && this.isSettled) this.removeAll();
         return;

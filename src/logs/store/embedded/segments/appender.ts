@@ -200,7 +200,8 @@ export class Appender {
     if (isInPlace && nowMs - this.lookedAtMs > LOOK_INTERVAL_MS) {
       this.lookedAtMs = nowMs;
       const found = statSync(segment.path, { throwIfNoEntry: false });
-      isInPlace = found?.ino === ino && found.dev === dev && this.place.check() === undefined;
+      isInPlace =
+        found?.ino === ino && found.dev === dev && this.place.checkWithin(LOOK_INTERVAL_MS) === undefined;
     }
     if (isInPlace) return;
     this.lookedAtMs = 0;

@@ -1,7 +1,12 @@
-import { closeSync, openSync, read } from 'node:fs';
+import { closeSync, openSync, read, readFileSync } from 'node:fs';
 
-/** Segments that stay open, so that thousands of streams don't take all file descriptors that a process may have. */
-const OPEN_MAX = 256;
+/**
+ * Segments that stay open: a part of the descriptors that the process may have, since connections need them too. Opening one again and
+ * again costs more than a small append.
+ */
+const OPEN_MIN = 256;
+const OPEN_MAX = 8_192;
+const DESCRIPTORS_PART = 8;
 
 interface OpenFile {
   readonly fd: number;
@@ -14,6 +19,12 @@ interface OpenFile {
 /** The segments that are open, the most recently used ones last. */
 export class OpenFileCache {
   private readonly files = new Map<string, OpenFile>();
+  private readonly openMax: number;
+
+  /** @param openMax files that stay open; left out: what the process's limit allows */
+  constructor(openMax: number = openMaxOf(descriptorLimit())) {
+    this.openMax = openMax;
+  }
 
   /** A new file. */
   create(path: string): void {
@@ -75,12 +86,27 @@ export class OpenFileCache {
   private add(path: string, fd: number): OpenFile {
     const file = { fd, refCount: 0, closing: false };
     this.files.set(path, file);
-    if (this.files.size > OPEN_MAX)
+    if (this.files.size > this.openMax)
       for (const [oldest, { refCount }] of this.files) {
         if (refCount > 0) continue;
         this.close(oldest);
         break;
       }
     return file;
+  }
+}
+
+/** How many segments stay open in a process that may have so many descriptors. */
+export function openMaxOf(descriptors: number): number {
+  return Math.max(OPEN_MIN, Math.min(OPEN_MAX, Math.floor(descriptors / DESCRIPTORS_PART)));
+}
+
+/** The descriptors that this process may have; 0 where nobody says so. */
+function descriptorLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'latin1');
+    return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? 0);
+  } catch {
+    return 0;
   }
 }

@@ -1,0 +1,173 @@
+/** Who makes a request, and what they may do. */
+
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TailraceError } from '../../../src/common/errors.ts';
+import { readAuthorization } from '../../../src/common/http/authorization.ts';
+import type { Store } from '../../../src/logs/store/contract.ts';
+import { ACCESS_SCOPE, hashOfSecret, ROLE_OF_SCOPE, type UserRecord } from './access-records.ts';
+import { AttemptLimits } from './attempt-limits.ts';
+import { Grant } from './grant.ts';
+import { ViewerKeys } from './keys.ts';
+import { csrfToken, Sessions } from './sessions.ts';
+import { Users } from './users.ts';
+
+const COOKIE = 'viewer_session';
+const CSRF_HEADER = 'x-csrf-token';
+const SAFE_METHODS: readonly string[] = ['GET', 'HEAD'];
+const CLEANING_MS = 6 * 3_600_000;
+
+export interface AccessOptions {
+  readonly records: Store;
+  /** A key that may do everything; '' for none. */
+  readonly apiKey: string;
+  /** Where browsers reach the viewer; '' when that isn't set. */
+  readonly publicUrl: string;
+}
+
+/** Of a request, what says who makes it. */
+export type RequestHead = Pick<FastifyRequest, 'headers' | 'method'>;
+
+export class Access {
+  readonly users: Users;
+  readonly sessions: Sessions;
+  readonly keys: ViewerKeys;
+  readonly attempts = new AttemptLimits();
+  private readonly options: AccessOptions;
+  private readonly cleaning: NodeJS.Timeout;
+
+  constructor(options: AccessOptions) {
+    const { records, apiKey } = options;
+    this.options = options;
+    this.users = new Users(records);
+    this.sessions = new Sessions(records);
+    this.keys = new ViewerKeys(records, apiKey);
+    const clean = (): void => void this.sessions.removeExpired().catch(() => undefined);
+    this.cleaning = setInterval(clean, CLEANING_MS).unref();
+    clean();
+  }
+
+  /**
+   * Who makes a request: an API key (Bearer, or the password of Basic), or a browser's session. What changes something, in a session,
+   * has to come from the viewer's own page.
+   * @throws TailraceError `unauthorized`, `forbidden`
+   */
+  async authenticate(request: RequestHead): Promise<Grant> {
+    const { authorization } = request.headers;
+    if (authorization !== undefined) {
+      const credentials = readAuthorization(authorization);
+      const grant =
+        credentials.kind === 'key' ? await this.grantOfKey(hashOfSecret(credentials.key)) : undefined;
+      if (grant) return grant;
+      throw new TailraceError(
+        'unauthorized',
+        'This API key isn’t valid: show another as `Authorization: Bearer …`.',
+      );
+    }
+    const secret = sessionSecret(request);
+    const grant = secret === undefined ? undefined : await this.grantOfSession(hashOfSecret(secret));
+    if (secret === undefined || !grant)
+      throw new TailraceError('unauthorized', 'Sign in, or show an API key as `Authorization: Bearer …`.');
+    if (!SAFE_METHODS.includes(request.method)) this.requireOwnPage(request, secret);
+    return grant;
+  }
+
+  /** What is granted now to whom something was granted before; undefined: nothing any more. */
+  async renew({ identity }: Grant): Promise<Grant | undefined> {
+    if (identity.kind === 'user') return this.grantOfSession(identity.session);
+    return identity.hash === undefined ? new Grant(identity, 'owner') : this.grantOfKey(identity.hash);
+  }
+
+  /** Calls `listener` after something was changed that grants depend on, until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    return this.options.records.watchRecords((scope) => {
+      if (scope === ACCESS_SCOPE || scope === '') listener();
+    });
+  }
+
+  /** May senders show this key, and write lines to any stream? */
+  async mayIngest(key: string): Promise<boolean> {
+    const grant = await this.grantOfKey(hashOfSecret(key));
+    return grant?.role !== undefined && grant.role !== 'reader';
+  }
+
+  /** Signs a browser in. */
+  async startSession(user: UserRecord, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    const secret = await this.sessions.start(user);
+    reply.header('Set-Cookie', this.cookie(request, secret));
+    return csrfToken(secret);
+  }
+
+  async endSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const secret = sessionSecret(request);
+    if (secret !== undefined) await this.sessions.end(hashOfSecret(secret));
+    reply.header('Set-Cookie', `${this.cookie(request, '')}; Max-Age=0`);
+  }
+
+  /** What the page has to send as `X-CSRF-Token`; '' without a session. */
+  csrfFor(request: RequestHead): string {
+    const secret = sessionSecret(request);
+    return secret === undefined ? '' : csrfToken(secret);
+  }
+
+  /** @throws TailraceError `forbidden` for a request that another site's page makes */
+  requireOwnOrigin({ headers }: RequestHead): void {
+    const site = headers['sec-fetch-site'];
+    const { origin, host = '' } = headers;
+    const isOwn =
+      site !== undefined
+        ? site === 'same-origin' || site === 'none'
+        : origin === undefined || isOriginOf(origin, host, this.options.publicUrl);
+    if (!isOwn) throw new TailraceError('forbidden', 'This request comes from the page of another site.');
+  }
+
+  close(): void {
+    clearInterval(this.cleaning);
+  }
+
+  private requireOwnPage(request: RequestHead, secret: string): void {
+    this.requireOwnOrigin(request);
+    const given = Buffer.from(String(request.headers[CSRF_HEADER] ?? ''));
+    const wanted = Buffer.from(csrfToken(secret));
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
+      throw new TailraceError('forbidden', 'Send X-CSRF-Token with `csrf` of GET /api/session.');
+  }
+
+  private async grantOfSession(hash: string): Promise<Grant | undefined> {
+    const session = await this.sessions.find(hash);
+    const user = session && (await this.users.find(session.user));
+    if (!user || user.passwordVersion !== session.passwordVersion) return undefined;
+    return new Grant({ kind: 'user', id: user.id, email: user.email, session: hash }, user.role, user.groups);
+  }
+
+  private async grantOfKey(hash: string): Promise<Grant | undefined> {
+    if (this.keys.isFixed(hash))
+      return new Grant({ kind: 'key', name: 'VIEWER_API_KEY', hash: undefined }, 'owner');
+    const key = await this.keys.find(hash);
+    if (!key) return undefined;
+    const role = ROLE_OF_SCOPE[key.scope];
+    const identity = { kind: 'key', name: key.name, hash } as const;
+    if (!key.groups) return new Grant(identity, role);
+    return new Grant(identity, undefined, Object.fromEntries(key.groups.map((group) => [group, role])));
+  }
+
+  private cookie(request: FastifyRequest, secret: string): string {
+    const isSecure = request.protocol === 'https' || this.options.publicUrl.startsWith('https:');
+    return `${COOKIE}=${secret}; Path=/; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
+  }
+}
+
+/** RFC 6265 section 4.2.1. */
+function sessionSecret({ headers }: RequestHead): string | undefined {
+  const pair = headers.cookie
+    ?.split(';')
+    .map((one) => one.trim())
+    .find((one) => one.startsWith(`${COOKIE}=`));
+  return pair?.slice(COOKIE.length + 1) || undefined;
+}
+
+function isOriginOf(origin: string, host: string, publicUrl: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const url = new URL(origin);
+  return url.host === host || url.origin === publicUrl;
+}

@@ -1,0 +1,211 @@
+/** People, and how they become known: with the link of the first start, or with an invitation. */
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { TailraceError } from '../../../src/common/errors.ts';
+import type { Store, StoredRecord } from '../../../src/logs/store/contract.ts';
+import {
+  ACCESS_SCOPE,
+  emailKey,
+  hashOfSecret,
+  type InviteRecord,
+  inviteKey,
+  newSecret,
+  type UserRecord,
+  userKey,
+} from './access-records.ts';
+import type { GroupRoles, Role } from './grant.ts';
+import { hashPassword, isPassword } from './passwords.ts';
+
+const INVITE_MS = 7 * 86_400_000;
+const EMAIL = /^[^\s@\p{C}]{1,64}@[^\s@\p{C}]{1,190}$/u;
+
+/** What somebody may do, as it is given to them. */
+export interface Rights {
+  readonly role?: Role;
+  readonly groups: GroupRoles;
+}
+
+export class Users {
+  private readonly records: Store;
+  /** Of the link that is printed while nobody is known; it is another one after every start. */
+  private readonly firstRunSecret = newSecret();
+
+  constructor(records: Store) {
+    this.records = records;
+  }
+
+  async list(): Promise<UserRecord[]> {
+    const found = await this.records.list<UserRecord>(ACCESS_SCOPE, 'user/');
+    return found.map(({ value }) => value).sort((a, b) => (a.email < b.email ? -1 : 1));
+  }
+
+  async find(id: string): Promise<UserRecord | undefined> {
+    return (await this.records.get<UserRecord>(ACCESS_SCOPE, userKey(id)))?.value;
+  }
+
+  /** The secret of the link with which the first owner makes themselves known; undefined when there is somebody. */
+  async firstRun(): Promise<string | undefined> {
+    return (await this.list()).length === 0 ? this.firstRunSecret : undefined;
+  }
+
+  /** @throws TailraceError `unauthorized`, `invalid_params` */
+  async createFirst(secret: string, email: string, password: string): Promise<UserRecord> {
+    const wanted = await this.firstRun();
+    if (wanted === undefined || !isSame(secret, wanted))
+      throw new TailraceError(
+        'unauthorized',
+        'This link was used already, or is of another start: the viewer prints one when it starts and nobody is known.',
+      );
+    return this.create(email, password, { role: 'owner', groups: {} }, { onlyFirst: true });
+  }
+
+  /** The user with this address and password; undefined when there is none. */
+  async withPassword(email: string, password: string): Promise<UserRecord | undefined> {
+    const id = await this.records.get<string>(ACCESS_SCOPE, emailKey(email.trim()));
+    const user = id && (await this.find(id.value));
+    return (await isPassword(password, user?.password)) ? user : undefined;
+  }
+
+  /** Changes a password; all sessions of before are over. @throws TailraceError `unauthorized`, `invalid_params` */
+  async changePassword(id: string, current: string, next: string): Promise<UserRecord> {
+    const found = await this.getRecord(id);
+    if (!(await isPassword(current, found.value.password)))
+      throw new TailraceError('forbidden', 'That isn’t the password that you have now.');
+    const password = await hashPassword(next);
+    return this.replace(found, {
+      ...found.value,
+      password,
+      passwordVersion: found.value.passwordVersion + 1,
+    });
+  }
+
+  /** @throws TailraceError `not_found`, `conflict` for the last owner */
+  async setRights(id: string, rights: Rights): Promise<UserRecord> {
+    const found = await this.getRecord(id);
+    if (rights.role !== 'owner') await this.assertOtherOwner(found.value);
+    return this.replace(found, { ...found.value, role: rights.role, groups: rights.groups });
+  }
+
+  /** @throws TailraceError `not_found`, `conflict` for the last owner */
+  async remove(id: string): Promise<void> {
+    const { value, version } = await this.getRecord(id);
+    await this.assertOtherOwner(value);
+    await this.records.transact(ACCESS_SCOPE, [
+      { key: userKey(id), value: undefined, ifVersion: version },
+      { key: emailKey(value.email), value: undefined },
+    ]);
+  }
+
+  async listInvites(): Promise<InviteRecord[]> {
+    const found = await this.records.list<InviteRecord>(ACCESS_SCOPE, 'invite/');
+    return found.map(({ value }) => value).filter((invite) => Date.parse(invite.expiresAt) > Date.now());
+  }
+
+  /** @returns the invitation, with the secret of its link, which isn't stored */
+  async invite(
+    rights: Rights,
+    createdBy: string,
+    email: string | undefined,
+  ): Promise<{ readonly invite: InviteRecord; readonly secret: string }> {
+    if (email !== undefined) cleanEmail(email);
+    const secret = newSecret();
+    const nowMs = Date.now();
+    const invite: InviteRecord = {
+      id: randomUUID(),
+      ...(email !== undefined && { email: cleanEmail(email) }),
+      ...rights,
+      createdAt: new Date(nowMs).toISOString(),
+      createdBy,
+      expiresAt: new Date(nowMs + INVITE_MS).toISOString(),
+    };
+    await this.records.transact(ACCESS_SCOPE, [{ key: inviteKey(hashOfSecret(secret)), value: invite }]);
+    return { invite, secret };
+  }
+
+  /** @throws TailraceError `not_found` */
+  async removeInvite(id: string): Promise<InviteRecord> {
+    const all = await this.records.list<InviteRecord>(ACCESS_SCOPE, 'invite/');
+    const found = all.find(({ value }) => value.id === id);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that invitation.");
+    await this.records.transact(ACCESS_SCOPE, [{ key: found.key, value: undefined }]);
+    return found.value;
+  }
+
+  /** @throws TailraceError `unauthorized` for a link that was used or is too old, `invalid_params`, `conflict` */
+  async accept(secret: string, email: string, password: string): Promise<UserRecord> {
+    const key = inviteKey(hashOfSecret(secret));
+    const found = await this.records.get<InviteRecord>(ACCESS_SCOPE, key);
+    if (!found || Date.parse(found.value.expiresAt) <= Date.now())
+      throw new TailraceError(
+        'unauthorized',
+        'This invitation was used already, was taken back, or is too old: ask for another one.',
+      );
+    const { role, groups } = found.value;
+    return this.create(email, password, { role, groups }, { invite: found });
+  }
+
+  /** @throws TailraceError `not_found` */
+  private async getRecord(id: string): Promise<StoredRecord<UserRecord>> {
+    const found = await this.records.get<UserRecord>(ACCESS_SCOPE, userKey(id));
+    if (!found) throw new TailraceError('not_found', "Couldn't find that user.");
+    return found;
+  }
+
+  private async create(
+    email: string,
+    password: string,
+    { role, groups }: Rights,
+    { invite, onlyFirst }: { readonly invite?: StoredRecord<InviteRecord>; readonly onlyFirst?: boolean },
+  ): Promise<UserRecord> {
+    const clean = cleanEmail(email);
+    const hashed = await hashPassword(password);
+    const user: UserRecord = {
+      id: randomUUID(),
+      email: clean,
+      password: hashed,
+      passwordVersion: 1,
+      ...(role && { role }),
+      groups,
+      createdAt: new Date().toISOString(),
+    };
+    const isMade = await this.records.transact(ACCESS_SCOPE, [
+      { key: userKey(user.id), value: user, ifVersion: 0 },
+      { key: emailKey(clean), value: user.id, ifVersion: 0 },
+      ...(invite ? [{ key: invite.key, value: undefined, ifVersion: invite.version }] : []),
+      // Of two at once one is the first.
+      ...(onlyFirst ? [{ key: 'first-run', value: user.id, ifVersion: 0 }] : []),
+    ]);
+    if (!isMade)
+      throw new TailraceError('conflict', `There is a user ${clean} already, or the link was used: sign in.`);
+    return user;
+  }
+
+  private async replace(
+    { version }: StoredRecord<UserRecord>,
+    { role, ...rest }: UserRecord,
+  ): Promise<UserRecord> {
+    const user: UserRecord = { ...rest, ...(role && { role }) };
+    const isMade = await this.records.transact(ACCESS_SCOPE, [
+      { key: userKey(user.id), value: user, ifVersion: version },
+    ]);
+    if (!isMade) throw new TailraceError('conflict', 'Somebody else has changed this user: try again.');
+    return user;
+  }
+
+  private async assertOtherOwner(user: UserRecord): Promise<void> {
+    const owners = (await this.list()).filter(({ role }) => role === 'owner');
+    if (owners.length === 1 && owners[0].id === user.id)
+      throw new TailraceError('conflict', 'This is the last owner: make another one first.');
+  }
+}
+
+function isSame(given: string, wanted: string): boolean {
+  return timingSafeEqual(Buffer.from(hashOfSecret(given)), Buffer.from(hashOfSecret(wanted)));
+}
+
+/** @throws TailraceError `invalid_params` */
+function cleanEmail(email: string): string {
+  const clean = email.trim();
+  if (!EMAIL.test(clean))
+    throw new TailraceError('invalid_params', 'That is no e-mail address: write it like ada@example.com.');
+  return clean;
+}

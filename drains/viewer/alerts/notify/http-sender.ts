@@ -1,0 +1,92 @@
+/** Posts notifications, to allowed addresses alone; redirects aren't followed. */
+import type { Socket } from 'node:net';
+import { parseDrainUrl } from '../../../../src/logs/drains/options/drain-record.ts';
+import { classifyDrainResponse } from '../../../../src/logs/drains/sinks/classify-response.ts';
+import type { Dialer } from '../../../../src/logs/drains/sinks/dialer.ts';
+import type { HttpNotification } from './forms.ts';
+
+const RESPONSE_TIMEOUT_MS = 15_000;
+const ERROR_TEXT_MAX = 200;
+
+/** It wasn't accepted. */
+export class NotificationError extends Error {
+  /** It never will be. */
+  readonly isPermanent: boolean;
+
+  constructor(message: string, isPermanent = false, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'NotificationError';
+    this.isPermanent = isPermanent;
+  }
+}
+
+/**
+ * @param idempotencyKey the same for every attempt to send it
+ * @throws NotificationError whose message has nothing of the address but its host
+ */
+export async function postNotification(
+  { url, contentType, body }: HttpNotification,
+  idempotencyKey: string,
+  dialer: Dialer,
+  version: string,
+): Promise<void> {
+  const target = parseDrainUrl(url);
+  const { host, port, secure, insecure } = target;
+  const undici = await import('undici');
+  const closing = new AbortController();
+  const client = new undici.Client(`${target.protocol}//${target.url.host}`, {
+    connect: (_, connected) => {
+      dialer.dial({ host, port, tls: secure ? { insecure } : undefined }, undefined, closing.signal).then(
+        (socket: Socket) => connected(null, socket),
+        (error: Error) => connected(error, null),
+      );
+    },
+    headersTimeout: RESPONSE_TIMEOUT_MS,
+    bodyTimeout: RESPONSE_TIMEOUT_MS,
+  });
+  try {
+    const { username, password, pathname, search } = target.url;
+    const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    const response = await client.request({
+      method: 'POST',
+      path: pathname + search,
+      headers: {
+        'content-type': contentType,
+        'user-agent': `tailrace-viewer/${version}`,
+        'idempotency-key': idempotencyKey,
+        ...((username || password) && { authorization: `Basic ${Buffer.from(user).toString('base64')}` }),
+      },
+      body,
+      signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS * 2),
+    });
+    const text = await readText(response.body);
+    const { statusCode } = response;
+    if (classifyDrainResponse(statusCode) === 'accepted') return;
+    const redirect = statusCode >= 300 && statusCode < 400 ? ': redirects are not followed' : '';
+    throw new NotificationError(
+      `${target.url.host} answered ${statusCode}${redirect}${text && `: ${text}`}`,
+      // Nobody will repair what was sent; a key or an address somebody may.
+      classifyDrainResponse(statusCode) === 'refused' || redirect !== '',
+    );
+  } catch (error) {
+    if (error instanceof NotificationError) throw error;
+    throw new NotificationError(error instanceof Error ? error.message : String(error), false, {
+      cause: error,
+    });
+  } finally {
+    closing.abort();
+    await client.destroy();
+  }
+}
+
+async function readText(body: AsyncIterable<Buffer>): Promise<string> {
+  let text = '';
+  for await (const chunk of body) {
+    text += chunk.toString('latin1').slice(0, ERROR_TEXT_MAX);
+    if (text.length >= ERROR_TEXT_MAX) break;
+  }
+  return text
+    .slice(0, ERROR_TEXT_MAX)
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim();
+}

@@ -1,0 +1,112 @@
+/** Saved searches and alerts, kept as records. */
+import { randomUUID } from 'node:crypto';
+import { TailraceError } from '../../../../src/common/errors.ts';
+import type { RecordChange, Store } from '../../../../src/logs/store/contract.ts';
+import {
+  ALERT_PREFIX,
+  ALERTS_SCOPE,
+  type AlertRecord,
+  PATTERN_PREFIX,
+  type SavedSearch,
+  SEARCH_PREFIX,
+  STATE_PREFIX,
+} from './alert-records.ts';
+
+const SEARCHES_MAX = 5_000;
+const ALERTS_MAX = 5_000;
+
+export class AlertBook {
+  private readonly records: Store;
+  private readonly onChange: () => Promise<void>;
+
+  /** @param onChange resolves when what was changed is in effect */
+  constructor(records: Store, onChange: () => Promise<void>) {
+    this.records = records;
+    this.onChange = onChange;
+  }
+
+  async searches(): Promise<SavedSearch[]> {
+    return (await this.records.list<SavedSearch>(ALERTS_SCOPE, SEARCH_PREFIX)).map(({ value }) => value);
+  }
+
+  async alerts(): Promise<AlertRecord[]> {
+    return (await this.records.list<AlertRecord>(ALERTS_SCOPE, ALERT_PREFIX)).map(({ value }) => value);
+  }
+
+  async findAlert(id: string): Promise<AlertRecord | undefined> {
+    return (await this.records.get<AlertRecord>(ALERTS_SCOPE, ALERT_PREFIX + id))?.value;
+  }
+
+  /** @throws TailraceError `not_found` */
+  async search(id: string): Promise<SavedSearch> {
+    const found = await this.records.get<SavedSearch>(ALERTS_SCOPE, SEARCH_PREFIX + id);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that search.");
+    return found.value;
+  }
+
+  /** @throws TailraceError `not_found` */
+  async alert(id: string): Promise<AlertRecord> {
+    const found = await this.findAlert(id);
+    if (!found) throw new TailraceError('not_found', "Couldn't find that alert.");
+    return found;
+  }
+
+  async addSearch(settings: Omit<SavedSearch, 'id' | 'createdAt' | 'updatedAt'>): Promise<SavedSearch> {
+    if ((await this.searches()).length >= SEARCHES_MAX) throw tooMany(SEARCHES_MAX, 'searches');
+    const now = new Date().toISOString();
+    const search: SavedSearch = { ...settings, id: randomUUID(), createdAt: now, updatedAt: now };
+    await this.write([{ key: SEARCH_PREFIX + search.id, value: search, ifVersion: 0 }]);
+    return search;
+  }
+
+  async addAlert(settings: Omit<AlertRecord, 'id' | 'createdAt' | 'updatedAt'>): Promise<AlertRecord> {
+    if ((await this.alerts()).length >= ALERTS_MAX) throw tooMany(ALERTS_MAX, 'alerts');
+    const now = new Date().toISOString();
+    const alert: AlertRecord = { ...settings, id: randomUUID(), createdAt: now, updatedAt: now };
+    await this.write([{ key: ALERT_PREFIX + alert.id, value: alert, ifVersion: 0 }]);
+    return alert;
+  }
+
+  async changeSearch(search: SavedSearch): Promise<SavedSearch> {
+    const changed = { ...search, updatedAt: new Date().toISOString() };
+    await this.write([{ key: SEARCH_PREFIX + search.id, value: changed }]);
+    return changed;
+  }
+
+  async changeAlert(alert: AlertRecord): Promise<AlertRecord> {
+    const changed = { ...alert, updatedAt: new Date().toISOString() };
+    await this.write([{ key: ALERT_PREFIX + alert.id, value: changed }]);
+    return changed;
+  }
+
+  /** @throws TailraceError `conflict` while there are alerts on it */
+  async removeSearch(id: string): Promise<void> {
+    const alerts = (await this.alerts()).filter(({ search }) => search === id);
+    if (alerts.length > 0)
+      throw new TailraceError(
+        'conflict',
+        `There are alerts on this search (${alerts[0].name}): remove them first.`,
+      );
+    await this.write([{ key: SEARCH_PREFIX + id, value: undefined }]);
+  }
+
+  /** With what it has counted. */
+  async removeAlert(id: string): Promise<void> {
+    await this.write([{ key: ALERT_PREFIX + id, value: undefined }]);
+    // Nobody counts for it any more.
+    const patterns = await this.records.list(ALERTS_SCOPE, `${PATTERN_PREFIX}${id}/`);
+    await this.records.transact(ALERTS_SCOPE, [
+      { key: STATE_PREFIX + id, value: undefined },
+      ...patterns.map(({ key }) => ({ key, value: undefined })),
+    ]);
+  }
+
+  private async write(changes: readonly RecordChange[]): Promise<void> {
+    await this.records.transact(ALERTS_SCOPE, changes);
+    await this.onChange();
+  }
+}
+
+function tooMany(max: number, what: string): TailraceError {
+  return new TailraceError('conflict', `There are ${max} ${what} already: remove some first.`);
+}

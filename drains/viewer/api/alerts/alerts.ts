@@ -1,0 +1,225 @@
+/** `/api/alerts` and `/api/alert-events`: when somebody is told of what a saved search finds, and what was told. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { TailraceError } from '../../../../src/common/errors.ts';
+import type { Grant, Role } from '../../access/grant.ts';
+import { conditionText, searchUrl, summaryOf, titleOf } from '../../alerts/notify/message.ts';
+import type { Alerts } from '../../alerts/open-alerts.ts';
+import type {
+  AlertEvent,
+  AlertRecord,
+  Destination,
+  SavedSearch,
+} from '../../alerts/records/alert-records.ts';
+import { assertAlertQuery, destinationView, hostsOf, readAlert } from '../../alerts/records/read-alert.ts';
+import { readBody } from '../body.ts';
+import { Parameters } from '../parameters.ts';
+import { grantOf } from '../request-grant.ts';
+import { maySearch, readableSearch } from './saved-searches.ts';
+
+const EVENTS_MAX = 1_000;
+/** Tests of one alert: each is sent at once. */
+const TEST_INTERVAL_MS = 2_000;
+
+export interface AlertRouteParts {
+  readonly alerts: Pick<Alerts, 'book' | 'history' | 'notifier' | 'policy' | 'mail'>;
+  readonly publicUrl: () => string;
+}
+
+export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl }: AlertRouteParts): void {
+  const { book, history, notifier, policy, mail } = alerts;
+  const testedMs = new Map<string, number>();
+
+  server.get('/api/alerts', async (request) => {
+    const parameters = new Parameters(request.query, ['search']);
+    const grant = grantOf(request);
+    const wanted = parameters.text('search');
+    const searches = new Map((await book.searches()).map((search) => [search.id, search]));
+    return (await book.alerts())
+      .filter(({ search }) => wanted === undefined || search === wanted)
+      .flatMap((alert) => {
+        const search = searches.get(alert.search);
+        return search && maySearch(grant, search, 'reader') ? [alertView(alert, search)] : [];
+      });
+  });
+
+  server.get<{ Params: { alert: string } }>('/api/alerts/:alert', async (request) => {
+    const { alert, search } = await readableAlert(request.params.alert, grantOf(request), 'reader');
+    return alertView(alert, search);
+  });
+
+  server.post('/api/alerts', async (request, reply) => {
+    const { search: id, ...input } = readAlertBody(request, 'string');
+    const search = await readableSearch(book, id ?? '', grantOf(request), 'member');
+    assertAlertQuery(search.query);
+    const settings = readAlert({ ...input, name: input.name ?? search.name }, undefined);
+    await assertDestinations(settings.destinations);
+    const alert = await book.addAlert({ ...settings, search: search.id });
+    return reply.code(201).send(alertView(alert, search));
+  });
+
+  server.patch<{ Params: { alert: string } }>('/api/alerts/:alert', async (request) => {
+    const { alert, search } = await readableAlert(request.params.alert, grantOf(request), 'member');
+    const { search: _same, ...input } = readAlertBody(request, 'string?');
+    const { id, search: searchId, createdAt, updatedAt } = alert;
+    const settings = readAlert(input, alert);
+    await assertDestinations(settings.destinations);
+    return alertView(
+      await book.changeAlert({ ...settings, id, search: searchId, createdAt, updatedAt }),
+      search,
+    );
+  });
+
+  server.delete<{ Params: { alert: string } }>('/api/alerts/:alert', async (request, reply) => {
+    const { alert } = await readableAlert(request.params.alert, grantOf(request), 'member');
+    await book.removeAlert(alert.id);
+    return reply.code(204).send();
+  });
+
+  server.post<{ Params: { alert: string } }>('/api/alerts/:alert/test', async (request) => {
+    const { alert, search } = await readableAlert(request.params.alert, grantOf(request), 'member');
+    if (alert.destinations.length === 0)
+      throw new TailraceError('invalid_params', 'The alert has no destinations: add one, and test it then.');
+    const nowMs = performance.now();
+    if (nowMs - (testedMs.get(alert.id) ?? Number.NEGATIVE_INFINITY) < TEST_INTERVAL_MS)
+      throw new TailraceError('rate_limited', 'This alert was tested just now: wait some seconds.');
+    testedMs.set(alert.id, nowMs);
+    const event = testEvent(alert, search, history.newId());
+    const deliveries = await notifier.sendOnce(event, alert.destinations);
+    await history.add({ ...event, deliveries });
+    return eventView({ ...event, deliveries }, publicUrl());
+  });
+
+  server.get('/api/alert-events', async (request) => {
+    const parameters = new Parameters(request.query, ['alert', 'limit']);
+    const grant = grantOf(request);
+    const limit = parameters.count('limit', 100, 1, EVENTS_MAX);
+    const alert = parameters.text('alert');
+    return (await history.list())
+      .filter(
+        (event) =>
+          (alert === undefined || event.alert.id === alert) && maySearch(grant, event.search, 'reader'),
+      )
+      .slice(0, limit)
+      .map((event) => eventView(event, publicUrl()));
+  });
+
+  async function readableAlert(
+    id: string,
+    grant: Grant,
+    role: Role,
+  ): Promise<{ alert: AlertRecord; search: SavedSearch }> {
+    const alert = await book.alert(id);
+    const search = await readableSearch(book, alert.search, grant, role).catch((error: unknown) => {
+      if (error instanceof TailraceError && error.code === 'not_found')
+        throw new TailraceError('not_found', "Couldn't find that alert.");
+      throw error;
+    });
+    return { alert, search };
+  }
+
+  /** @throws TailraceError `invalid_params` for what nothing can be sent to */
+  async function assertDestinations(destinations: readonly Destination[]): Promise<void> {
+    for (const host of hostsOf(destinations)) await policy.assertAllowedHost(host);
+    if (!mail.isSet && destinations.some(({ kind }) => kind === 'email'))
+      throw new TailraceError(
+        'invalid_params',
+        'No SMTP server is set: start the viewer with VIEWER_SMTP_URL, then alerts can go out as mails.',
+      );
+  }
+}
+
+/** `destinations` is a list of objects, which only what reads them looks into. */
+function readAlertBody(request: Pick<FastifyRequest, 'body'>, search: 'string' | 'string?') {
+  const { destinations, ...body } = { ...(request.body as Readonly<Record<string, unknown>> | null) };
+  if (destinations !== undefined && !Array.isArray(destinations))
+    throw new TailraceError('invalid_params', 'destinations must be a list.');
+  const read = readBody(
+    { body },
+    {
+      search,
+      name: 'string?',
+      condition: 'object?',
+      group_by: 'string?',
+      cooldown_minutes: 'number?',
+      notify_resolved: 'boolean?',
+      enabled: 'boolean?',
+      muted_until: 'string?',
+    },
+  );
+  return { ...read, ...(destinations && { destinations: destinations as readonly unknown[] }) };
+}
+
+function testEvent(alert: AlertRecord, search: SavedSearch, id: string): AlertEvent {
+  const nowMs = Date.now();
+  const { name, query, group, streams } = search;
+  return {
+    id,
+    kind: 'test',
+    alert: { id: alert.id, name: alert.name },
+    search: {
+      id: search.id,
+      name,
+      query,
+      ...(group !== undefined && { group }),
+      ...(streams && { streams }),
+    },
+    condition: alert.condition,
+    count: 0,
+    fromMs: nowMs - 3_600_000,
+    toMs: nowMs,
+    samples: [],
+    deliveries: [],
+  };
+}
+
+function alertView(alert: AlertRecord, search: SavedSearch): object {
+  const { id, name, condition, groupBy, cooldownMinutes, notifyResolved, enabled, mutedUntil } = alert;
+  const shown =
+    condition.kind === 'new-pattern'
+      ? { kind: condition.kind, days: condition.days, learn_minutes: condition.learnMinutes }
+      : condition;
+  return {
+    id,
+    name,
+    search: search.id,
+    condition: { ...shown, text: conditionText(condition) },
+    group_by: groupBy ?? null,
+    cooldown_minutes: cooldownMinutes,
+    notify_resolved: notifyResolved,
+    enabled,
+    muted_until: mutedUntil ?? null,
+    destinations: alert.destinations.map(destinationView),
+    created_at: alert.createdAt,
+    updated_at: alert.updatedAt,
+  };
+}
+
+function eventView(event: AlertEvent, baseUrl: string): object {
+  const { id, kind, alert, search, value, count, patterns, fromMs, toMs, unwatchedMs, samples, muted } =
+    event;
+  return {
+    id,
+    kind,
+    title: titleOf(event),
+    summary: summaryOf(event),
+    alert,
+    search: { id: search.id, name: search.name, q: search.query, group: search.group ?? null },
+    ...(value && { field: value.field, value: value.value }),
+    count,
+    ...(patterns && { patterns }),
+    from: new Date(fromMs).toISOString(),
+    to: new Date(toMs).toISOString(),
+    ...(unwatchedMs !== undefined && { unwatched_seconds: Math.round(unwatchedMs / 1_000) }),
+    muted: muted === true,
+    url: searchUrl(baseUrl, event),
+    lines: samples.map((line) => ({
+      stream: line.stream,
+      stream_name: line.streamName,
+      position: String(line.position),
+      timestamp: line.timestamp,
+      program: line.program,
+      message: line.message,
+    })),
+    deliveries: event.deliveries,
+  };
+}

@@ -1,0 +1,14 @@
+/** A search ends when whoever asked has gone away, and after a while. */
+import type { FastifyReply } from 'fastify';
+import type { SearchLimits } from '../../store/contract.ts';
+
+const SEARCH_MS = 10_000;
+
+/** For the time until a reply is closed. */
+export function limitsFor({ raw }: FastifyReply, timeoutMs: number | undefined = SEARCH_MS): SearchLimits {
+  const abort = new AbortController();
+  raw.on('close', () => {
+    if (!raw.writableFinished) abort.abort();
+  });
+  return { signal: abort.signal, ...(timeoutMs !== undefined && { timeoutMs }) };
+}

@@ -1,0 +1,82 @@
+/** Which lines a request is about: `group`, `stream`, `q`, `from`, `to`. */
+import { TailraceError } from '../../../../src/common/errors.ts';
+import { type PreparedQuery, prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
+import type { AppId } from '../../../../src/logs/store/contract.ts';
+import type { Grant } from '../../access/grant.ts';
+import type { LogStreamRecord } from '../../groups/group-records.ts';
+import type { Groups } from '../../groups/groups.ts';
+import type { LineSelection } from '../../store/contract.ts';
+import { type Parameters, readTime } from '../parameters.ts';
+
+/** Those that every request about lines has. */
+export const SELECTION_PARAMETERS = ['group', 'stream', 'q', 'from', 'to'] as const;
+
+export interface ReadSelection {
+  readonly selection: LineSelection;
+  readonly streams: readonly LogStreamRecord[];
+  readonly query: PreparedQuery;
+}
+
+/**
+ * Reads a selection; without groups and streams it is all that may be read. Times of the search (`since:`) narrow `from` and `to`.
+ * @param defaultFromMs where it begins when nothing says so; left out: at the beginning
+ * @throws TailraceError `invalid_params`, `not_found` for what may not be known
+ */
+export function readSelection(
+  parameters: Parameters,
+  groups: Groups,
+  grant: Grant,
+  { nowMs = Date.now(), defaultFromMs }: { readonly nowMs?: number; readonly defaultFromMs?: number } = {},
+): ReadSelection {
+  const query = prepareQuery(parameters.text('q') ?? '');
+  const since = query.since === undefined ? undefined : readTime('since', query.since, nowMs);
+  const until = query.until === undefined ? undefined : readTime('until', query.until, nowMs);
+  const fromMs = latest(parameters.time('from', nowMs), since) ?? defaultFromMs;
+  const toMs = earliest(parameters.time('to', nowMs), until);
+  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs)
+    throw new TailraceError('invalid_params', '`from` has to be before `to`.');
+  const streams = selectedStreams(parameters, groups, grant);
+  const selection: LineSelection = {
+    streams: streams.map(({ id }) => id),
+    ...(query.expression && { query: query.expression }),
+    ...(fromMs !== undefined && { fromMs }),
+    ...(toMs !== undefined && { toMs }),
+  };
+  return { selection, streams, query };
+}
+
+/** The streams of what `group` and `stream` name; of all groups that may be read, when nothing is named. */
+export function selectedStreams(
+  parameters: Parameters,
+  groups: Groups,
+  grant: Grant,
+): readonly LogStreamRecord[] {
+  const groupIds = parameters.list('group');
+  const streamIds = parameters.list('stream');
+  const found = new Map<AppId, LogStreamRecord>();
+  for (const id of groupIds) {
+    grant.require(id, 'reader');
+    for (const stream of groups.streamsOf(groups.get(id).id)) found.set(stream.id, stream);
+  }
+  for (const id of streamIds) found.set(id as AppId, readableStream(id, groups, grant));
+  if (groupIds.length === 0 && streamIds.length === 0)
+    for (const { id } of groups.list())
+      if (grant.may(id, 'reader')) for (const stream of groups.streamsOf(id)) found.set(stream.id, stream);
+  return [...found.values()];
+}
+
+/** @throws TailraceError `not_found` */
+export function readableStream(id: string, groups: Groups, grant: Grant): LogStreamRecord {
+  const stream = groups.findStream(id);
+  if (!stream || !grant.may(stream.group, 'reader'))
+    throw new TailraceError('not_found', "Couldn't find that stream.");
+  return stream;
+}
+
+function latest(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
+}
+
+function earliest(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
+}

@@ -1,0 +1,57 @@
+/** How the viewer is: for people and programs that watch it. */
+import type { FastifyInstance } from 'fastify';
+import { VERSION } from '../../../src/common/package-info.ts';
+import type { ListenerCounters } from '../../../src/logs/sources/listener-counters.ts';
+import type { ViewerParts } from '../parts.ts';
+import { grantOf } from './request-grant.ts';
+
+/** `GET /health`: needs no key. */
+export function registerHealthRoute(server: FastifyInstance, { records }: ViewerParts): void {
+  server.get('/health', async (_request, reply) => {
+    const { trouble } = records;
+    return trouble === undefined
+      ? { status: 'ok' }
+      : reply.code(503).send({ status: 'trouble', message: trouble });
+  });
+}
+
+/** `GET /api/status`, `GET /metrics`: for owners of all. */
+export function registerStatusRoutes(
+  server: FastifyInstance,
+  { records, store, groups, metrics }: ViewerParts,
+  counters: readonly ListenerCounters[],
+): void {
+  server.get('/api/status', async (request) => {
+    grantOf(request).requireOwner();
+    const summaries = await store.summaries();
+    const sum = (read: (of: (typeof summaries)[number]) => number): number =>
+      summaries.reduce((total, one) => total + read(one), 0);
+    return {
+      version: VERSION,
+      pid: process.pid,
+      store: await records.status(),
+      groups: groups.list().length,
+      streams: groups.list().flatMap(({ id }) => groups.streamsOf(id)).length,
+      lines: sum(({ lines }) => lines),
+      raw_bytes: sum(({ rawBytes }) => rawBytes),
+      disk_bytes: sum(({ diskBytes }) => diskBytes),
+      damage: store.damage(),
+      sources: counters.map(
+        ({ protocol, lines, bytes, malformed, unknownToken, duplicates, limited, lost }) => ({
+          protocol,
+          lines,
+          bytes,
+          malformed,
+          unknown: unknownToken,
+          duplicates,
+          limited,
+          lost,
+        }),
+      ),
+    };
+  });
+  server.get('/metrics', async (request, reply) => {
+    grantOf(request).requireOwner();
+    return reply.type(metrics.contentType).send(await metrics.metrics());
+  });
+}

@@ -1,0 +1,195 @@
+/** `viewer search`: lines of a running viewer in the terminal. Its exit code is grep's: 0 found, 1 nothing found, 2 an error. */
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { type Command, InvalidArgumentError } from 'commander';
+import { TailraceError } from '../../../src/common/errors.ts';
+import { sanitize, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
+import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
+
+export const SEARCH_FAILED = 2;
+const NOTHING_FOUND = 1;
+const PAGE_LINES = 1_000;
+/** After a connection was lost, `--follow` goes on where it was. */
+const RETRY_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+
+interface SearchOptions extends ClientOptions {
+  readonly group: readonly string[];
+  readonly stream: readonly string[];
+  readonly since?: string;
+  readonly until?: string;
+  readonly lines: number;
+  readonly follow?: boolean;
+  readonly json?: boolean;
+  readonly archive?: boolean;
+}
+
+interface ApiLine {
+  readonly stream: string;
+  /** Of an archive: what the stream was called. */
+  readonly app?: string;
+  readonly position: string;
+  readonly timestamp: string;
+  readonly source: string;
+  readonly dyno: string;
+  readonly message: string;
+}
+
+interface Page {
+  readonly lines: readonly ApiLine[];
+  readonly before?: string;
+  readonly tail?: string;
+  /** Of an archive: files that could not be read. */
+  readonly problems?: readonly string[];
+}
+
+export function addSearchCommand(program: Command): void {
+  program
+    .command('search [query...]')
+    .description('print the lines of a running viewer that match, oldest first')
+    .exitOverride()
+    .option('--url <url>', 'the viewer (VIEWER_URL; http://127.0.0.1:8620)')
+    .option('--key <key>', 'an API key; better in VIEWER_KEY, which others on this machine can’t see')
+    .option('-g, --group <name>', 'only this group, by name or id; may be repeated', collect, [])
+    .option('-s, --stream <name>', 'only this stream, by name or id; may be repeated', collect, [])
+    .option('--since <time>', 'lines from this time on: 2h, yesterday, 2026-01-31T12:00:00Z')
+    .option('--until <time>', 'lines before this time')
+    .option(
+      '-n, --lines <number>',
+      'the last so many lines that match; 0 for none before --follow',
+      parseLines,
+      100,
+    )
+    .option('-f, --follow', 'go on with what comes')
+    .option('--json', 'one JSON object a line')
+    .option('--archive', 'in the files of the archive, where they are: what is older than what is kept')
+    .action(async (words: readonly string[], options: SearchOptions) => {
+      process.exitCode = await search(words.join(' '), options);
+    });
+}
+
+async function search(q: string, options: SearchOptions): Promise<number> {
+  if (options.follow && options.until !== undefined)
+    throw new TailraceError(
+      'invalid_params',
+      '--until ends before what is still to come: it can’t be used with --follow.',
+    );
+  if (options.archive && options.follow)
+    throw new TailraceError('invalid_params', '--archive searches what was: it can’t be used with --follow.');
+  const client = new SearchClient(options, options.archive ? 'api/archives/search' : 'api/search');
+  const groups = await client.get<readonly ApiGroup[]>('api/groups');
+  const { names, parameters } = select(groups, options);
+  parameters.set('q', q);
+  const showsStream = names.size > 1;
+  let found = 0;
+  const print = (lines: readonly ApiLine[]): void => {
+    found += lines.length;
+    for (const line of lines)
+      process.stdout.write(
+        options.json
+          ? `${terminalSafeJson(line)}\n`
+          : `${showsStream ? `${sanitize(names.get(line.stream) ?? line.app ?? line.stream)} ` : ''}${textOf(line)}\n`,
+      );
+  };
+  const range = new URLSearchParams(parameters);
+  if (options.since !== undefined) range.set('from', options.since);
+  if (options.until !== undefined) range.set('to', options.until);
+  const { lines, tail } = await client.lastLines(range, options.lines);
+  print(lines);
+  if (options.follow) await client.follow(parameters, tail, print);
+  return found > 0 ? 0 : NOTHING_FOUND;
+}
+
+/** What is asked for, by name or id. @throws TailraceError `not_found` */
+function select(
+  groups: readonly ApiGroup[],
+  { group, stream }: SearchOptions,
+): { names: Map<string, string>; parameters: URLSearchParams } {
+  const parameters = new URLSearchParams();
+  const named = group.map((text) => findByName(groups, text, 'group'));
+  const among = (named.length > 0 ? named : groups).flatMap(({ streams }) => streams);
+  const streams = stream.map((text) => findByName(among, text, 'stream'));
+  if (streams.length > 0) for (const { id } of streams) parameters.append('stream', id);
+  else for (const { id } of named) parameters.append('group', id);
+  return {
+    names: new Map((streams.length > 0 ? streams : among).map(({ id, name }) => [id, name])),
+    parameters,
+  };
+}
+
+function textOf({ timestamp, source, dyno, message }: ApiLine): string {
+  return `${sanitize(timestamp)} ${sanitize(source)}[${sanitize(dyno)}]: ${sanitize(message)}`;
+}
+
+class SearchClient extends ViewerClient {
+  private readonly path: string;
+
+  constructor(options: ClientOptions, path: string) {
+    super(options);
+    this.path = path;
+  }
+
+  /** The last lines that match, oldest first, and where a tail goes on behind them. */
+  async lastLines(
+    parameters: URLSearchParams,
+    count: number,
+  ): Promise<{ lines: readonly ApiLine[]; tail: string | undefined }> {
+    const pages: (readonly ApiLine[])[] = [];
+    let tail: string | undefined;
+    let before: string | undefined;
+    const problems = new Set<string>();
+    for (let left = count; ; ) {
+      const page = new URLSearchParams(parameters);
+      page.set('limit', String(Math.max(1, Math.min(left, PAGE_LINES))));
+      if (before !== undefined) page.set('before', before);
+      const result = await this.get<Page>(`${this.path}?${page}`);
+      tail ??= result.tail;
+      for (const problem of result.problems ?? [])
+        if (problems.size < problems.add(problem).size)
+          process.stderr.write(`viewer: ${sanitize(problem)}\n`);
+      before = result.before;
+      if (count > 0) pages.push(result.lines.toReversed());
+      left -= result.lines.length;
+      if (left <= 0 || before === undefined) break;
+    }
+    return { lines: pages.reverse().flat(), tail };
+  }
+
+  /** Goes on for ever, also over a viewer's restart; ends when it is refused. */
+  async follow(
+    parameters: URLSearchParams,
+    tail: string | undefined,
+    print: (lines: readonly ApiLine[]) => void,
+  ): Promise<void> {
+    let after = tail;
+    for (let waitMs = RETRY_MS; ; waitMs = Math.min(2 * waitMs, RETRY_MAX_MS)) {
+      try {
+        const query = new URLSearchParams(parameters);
+        if (after !== undefined) query.set('after', after);
+        const response = await this.request(`api/tail?${query}`, { accept: 'text/event-stream' });
+        waitMs = RETRY_MS / 2;
+        const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream);
+        for await (const row of createInterface({ input: body, crlfDelay: Number.POSITIVE_INFINITY })) {
+          if (!row.startsWith('data: ')) continue;
+          const message = JSON.parse(row.slice(6)) as {
+            after: string;
+            lines: readonly ApiLine[];
+            notice?: string;
+          };
+          if (message.notice !== undefined) process.stderr.write(`viewer: ${sanitize(message.notice)}\n`);
+          print(message.lines);
+          after = message.after;
+        }
+      } catch (error) {
+        if (error instanceof TailraceError && error.status < 500) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+}
+
+function parseLines(text: string): number {
+  const number = Number(text);
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a number.');
+  return number;
+}

@@ -1,0 +1,36 @@
+/** The viewer in the foreground, until SIGTERM or SIGINT. */
+import { createLogger, defaultLogFormat } from '../../../src/common/logger.ts';
+import type { ViewerSettings } from '../config/settings.ts';
+import { startViewer } from '../viewer.ts';
+
+/** It is closed when the process that started it as a service is gone. */
+const PARENT_CHECK_MS = 500;
+
+/** @param parent whose end ends it too; left out: nobody's */
+export async function serve(settings: ViewerSettings, parent?: number): Promise<void> {
+  // What an add-on says is read by people, in its app's stream.
+  const format = parent === undefined ? defaultLogFormat(process.stderr) : 'text';
+  const log = createLogger({ level: settings.logLevel, format });
+  const viewer = await startViewer(settings, log);
+  const { url, syslogPort, syslogTlsPort, firstRunUrl } = viewer;
+  const tls = syslogTlsPort === undefined ? '' : `, over TLS on ${syslogTlsPort}`;
+  const link =
+    firstRunUrl === undefined
+      ? ''
+      : `viewer: nobody is known here yet. This link makes you the owner, once: ${firstRunUrl}\n`;
+  process.stdout.write(`${link}viewer: listening on ${url}, for syslog on port ${syslogPort}${tls}\n`);
+  let isEnding = false;
+  const end = (): void => {
+    if (isEnding) return;
+    isEnding = true;
+    viewer.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'the viewer could not be closed');
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
+  if (parent !== undefined) setInterval(() => process.ppid !== parent && end(), PARENT_CHECK_MS).unref();
+}

@@ -1,0 +1,365 @@
+/**
+ * Groups and their streams. All of them are held in memory: there are some hundreds, and every request asks for them.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { CoalescedRun } from '../../../src/common/coalesced-run.ts';
+import { TailraceError } from '../../../src/common/errors.ts';
+import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../../src/logs/router/token-cache.ts';
+import type { AppId, RecordChange, Store } from '../../../src/logs/store/contract.ts';
+import {
+  GROUP_PREFIX,
+  type GroupRecord,
+  groupKey,
+  type LogStreamRecord,
+  NUMBER_KEY,
+  REMOVED_PREFIX,
+  STREAM_PREFIX,
+  streamKey,
+} from './group-records.ts';
+
+const NAME_CHARACTERS_MAX = 100;
+/** Streams that senders may make by themselves in one group: what comes beyond goes to the group's own. */
+const SENDER_STREAMS_MAX = 1_000;
+/** When two change the same at once, the later one reads again. */
+const ATTEMPTS_MAX = 20;
+
+/** What tells apart senders that share a group's token. */
+export interface SenderName {
+  readonly kind: 'drainToken' | 'senderName';
+  readonly text: string;
+}
+
+export class Groups {
+  private readonly records: Store;
+  private byId = new Map<string, GroupRecord>();
+  private streams = new Map<AppId, LogStreamRecord>();
+  private groupByToken = new Map<string, GroupRecord>();
+  private streamBySender = new Map<string, LogStreamRecord>();
+  private readonly listeners = new Set<() => void>();
+  private readonly reload = new CoalescedRun(() => this.read());
+  /** Streams that are being made for a sender, so that two of its requests don't make two. */
+  private readonly beingMade = new Map<string, Promise<LogStreamRecord>>();
+
+  private constructor(records: Store) {
+    this.records = records;
+    records.watchRecords((scope) => {
+      // The store is unavailable: they stay as they were.
+      if (scope === '') this.reload.request().catch(() => {});
+    });
+  }
+
+  static async open(records: Store): Promise<Groups> {
+    const groups = new Groups(records);
+    await groups.read();
+    return groups;
+  }
+
+  /** All groups, by name. */
+  list(): readonly GroupRecord[] {
+    return [...this.byId.values()].sort(byName);
+  }
+
+  /** The streams of a group, by name. */
+  streamsOf(group: string): readonly LogStreamRecord[] {
+    return [...this.streams.values()].filter((stream) => stream.group === group).sort(byName);
+  }
+
+  find(id: string): GroupRecord | undefined {
+    return this.byId.get(id);
+  }
+
+  findStream(id: string): LogStreamRecord | undefined {
+    return this.streams.get(id as AppId);
+  }
+
+  /** @throws TailraceError `not_found` */
+  get(id: string): GroupRecord {
+    const group = this.find(id);
+    if (!group) throw new TailraceError('not_found', "Couldn't find that group.");
+    return group;
+  }
+
+  /** @throws TailraceError `not_found` */
+  getStream(id: string): LogStreamRecord {
+    const stream = this.findStream(id);
+    if (!stream) throw new TailraceError('not_found', "Couldn't find that stream.");
+    return stream;
+  }
+
+  /** The group whose token this is, if it is one's. */
+  withToken(token: string): GroupRecord | undefined {
+    return this.groupByToken.get(token);
+  }
+
+  /** Calls `listener` after groups or streams were made, changed or removed, until the returned function is called. */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** @throws TailraceError `invalid_params`, `conflict` */
+  async create(name: string, token = newToken()): Promise<GroupRecord> {
+    const clean = cleanName(name, 'group');
+    this.assertFree(clean, this.list(), 'group');
+    const id = randomUUID();
+    const stream = randomUUID() as AppId;
+    const createdAt = new Date().toISOString();
+    const group: GroupRecord = { id, name: clean, token, defaultStream: stream, createdAt };
+    const made = await this.addStream({ id: stream, name: clean, group: id, token: newToken(), createdAt }, [
+      { key: groupKey(id), value: group, ifVersion: 0 },
+      { key: tokenKey(token), value: tokenRecord(token, stream), ifVersion: 0 },
+    ]);
+    if (!made) throw new TailraceError('conflict', 'This token is in use already: choose another.');
+    return group;
+  }
+
+  /** @throws TailraceError `invalid_params`, `conflict`, `not_found` */
+  async rename(id: string, name: string): Promise<GroupRecord> {
+    const group = this.get(id);
+    const clean = cleanName(name, 'group');
+    this.assertFree(
+      clean,
+      this.list().filter((other) => other.id !== id),
+      'group',
+    );
+    const renamed = { ...group, name: clean };
+    await this.write([{ key: groupKey(id), value: renamed }]);
+    return renamed;
+  }
+
+  /** A new token for a group: the old one is useless from now on. */
+  async renewToken(id: string): Promise<GroupRecord> {
+    const group = this.get(id);
+    const renewed = { ...group, token: newToken() };
+    await this.write([
+      { key: groupKey(id), value: renewed },
+      { key: tokenKey(group.token), value: undefined },
+      { key: tokenKey(renewed.token), value: tokenRecord(renewed.token, group.defaultStream) },
+    ]);
+    return renewed;
+  }
+
+  /** Removes a group with its streams; their lines are left to {@link dropRemoved}. */
+  async remove(id: string): Promise<void> {
+    const group = this.get(id);
+    const streams = this.streamsOf(id);
+    await this.write([
+      { key: groupKey(id), value: undefined },
+      { key: tokenKey(group.token), value: undefined },
+      ...streams.flatMap((stream) => removalOf(stream)),
+    ]);
+  }
+
+  /** @throws TailraceError `invalid_params`, `conflict`, `not_found` */
+  async createStream(group: string, name: string, token = newToken()): Promise<LogStreamRecord> {
+    const clean = cleanName(name, 'stream');
+    this.get(group);
+    this.assertFree(clean, this.streamsOf(group), 'stream');
+    const createdAt = new Date().toISOString();
+    const stream = await this.addStream({ id: randomUUID() as AppId, name: clean, group, token, createdAt });
+    if (!stream) throw new TailraceError('conflict', 'This token is in use already: choose another.');
+    return stream;
+  }
+
+  /** @throws TailraceError `invalid_params`, `conflict`, `not_found` */
+  async changeStream(
+    id: string,
+    change: { readonly name?: string; readonly group?: string },
+  ): Promise<LogStreamRecord> {
+    const stream = this.getStream(id);
+    const group = change.group === undefined ? stream.group : this.get(change.group).id;
+    if (group !== stream.group && this.isDefault(stream))
+      throw new TailraceError('conflict', 'This stream is its group’s own: it stays there.');
+    const name = change.name === undefined ? stream.name : cleanName(change.name, 'stream');
+    this.assertFree(
+      name,
+      this.streamsOf(group).filter((other) => other.id !== id),
+      'stream',
+    );
+    const changed: LogStreamRecord = { ...stream, name, group };
+    await this.write([{ key: streamKey(id), value: changed }]);
+    return changed;
+  }
+
+  /** A new token for a stream: the old one is useless from now on. */
+  async renewStreamToken(id: string): Promise<LogStreamRecord> {
+    const stream = this.getStream(id);
+    const renewed = { ...stream, token: newToken() };
+    await this.write([
+      { key: streamKey(id), value: renewed },
+      { key: tokenKey(stream.token), value: undefined },
+      { key: tokenKey(renewed.token), value: tokenRecord(renewed.token, stream.id) },
+    ]);
+    return renewed;
+  }
+
+  /** Its lines are left to {@link dropRemoved}. @throws TailraceError `conflict`, `not_found` */
+  async removeStream(id: string): Promise<void> {
+    const stream = this.getStream(id);
+    if (this.isDefault(stream))
+      throw new TailraceError('conflict', 'This stream is its group’s own: it goes with the group.');
+    await this.write(removalOf(stream));
+  }
+
+  /** Drops the lines of streams that were removed, also by a process that ended before it could. */
+  async dropRemoved(drop: (stream: AppId) => Promise<void>): Promise<void> {
+    for (const { key } of await this.records.list('', REMOVED_PREFIX)) {
+      await drop(key.slice(REMOVED_PREFIX.length) as AppId);
+      await this.records.transact('', [{ key, value: undefined }]);
+    }
+  }
+
+  /** Is this the stream of lines that come with the group's token and name no other? */
+  isDefault({ id, group }: LogStreamRecord): boolean {
+    return this.find(group)?.defaultStream === id;
+  }
+
+  /**
+   * The stream of one of several senders that share a group's token: made when it comes for the first time.
+   */
+  async streamForSender(group: GroupRecord, sender: SenderName): Promise<LogStreamRecord> {
+    const key = senderKey(group.id, sender);
+    const known = this.streamBySender.get(key);
+    if (known) return known;
+    let making = this.beingMade.get(key);
+    if (!making) {
+      making = this.makeForSender(group, sender).finally(() => this.beingMade.delete(key));
+      this.beingMade.set(key, making);
+    }
+    return making;
+  }
+
+  private async makeForSender(group: GroupRecord, sender: SenderName): Promise<LogStreamRecord> {
+    const streams = this.streamsOf(group.id);
+    if (streams.length > SENDER_STREAMS_MAX) return this.getStream(group.defaultStream);
+    const wanted =
+      sender.kind === 'drainToken' ? shortDrainName(sender.text) : cleanName(sender.text, 'stream');
+    const taken = streams.find(({ name }) => isSameName(name, wanted));
+    // It was made by hand, under the name that its sender uses.
+    if (taken && sender.kind === 'senderName' && !taken.drainToken && !taken.senderName) {
+      const named = { ...taken, senderName: sender.text };
+      await this.write([{ key: streamKey(taken.id), value: named }]);
+      return named;
+    }
+    const name = taken ? freeName(wanted, streams) : wanted;
+    const createdAt = new Date().toISOString();
+    const stream = await this.addStream({
+      id: randomUUID() as AppId,
+      name,
+      group: group.id,
+      token: newToken(),
+      [sender.kind]: sender.text,
+      createdAt,
+    });
+    return stream ?? this.getStream(group.defaultStream);
+  }
+
+  /** Undefined when what it is stored with holds no more: a token is taken. */
+  private async addStream(
+    stream: Omit<LogStreamRecord, 'number'>,
+    more: readonly RecordChange[] = [],
+  ): Promise<LogStreamRecord | undefined> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const next = await this.records.get<number>('', NUMBER_KEY);
+      const number = next?.value ?? 1;
+      const record: LogStreamRecord = { ...stream, number };
+      const isMade = await this.records.transact('', [
+        { key: NUMBER_KEY, value: number + 1, ifVersion: next?.version ?? 0 },
+        { key: streamKey(record.id), value: record, ifVersion: 0 },
+        { key: tokenKey(record.token), value: tokenRecord(record.token, record.id), ifVersion: 0 },
+        ...more,
+      ]);
+      if (isMade) {
+        await this.reload.request();
+        return record;
+      }
+      for (const { key, ifVersion } of more)
+        if (ifVersion === 0 && (await this.records.get('', key))) return undefined;
+      if (await this.records.get('', tokenKey(record.token))) return undefined;
+    }
+    throw new TailraceError('conflict', 'Too many streams are being made at once: try again.');
+  }
+
+  private async write(changes: readonly RecordChange[]): Promise<void> {
+    await this.records.transact('', changes);
+    await this.reload.request();
+  }
+
+  private async read(): Promise<void> {
+    const [groups, streams] = await Promise.all([
+      this.records.list<GroupRecord>('', GROUP_PREFIX),
+      this.records.list<LogStreamRecord>('', STREAM_PREFIX),
+    ]);
+    this.byId = new Map(groups.map(({ value }) => [value.id, value]));
+    this.streams = new Map(streams.map(({ value }) => [value.id, value]));
+    this.groupByToken = new Map(groups.map(({ value }) => [value.token, value]));
+    this.streamBySender = new Map();
+    for (const stream of this.streams.values())
+      for (const kind of ['drainToken', 'senderName'] as const) {
+        const text = stream[kind];
+        if (text !== undefined) this.streamBySender.set(senderKey(stream.group, { kind, text }), stream);
+      }
+    for (const listener of this.listeners) listener();
+  }
+
+  private assertFree(name: string, among: readonly { readonly name: string }[], what: string): void {
+    if (among.some((other) => isSameName(other.name, name)))
+      throw new TailraceError('conflict', `There is a ${what} ${name} already: choose another name.`);
+  }
+}
+
+/** A token for senders: `t.` and a UUID. */
+export function newToken(): string {
+  return `t.${randomUUID()}`;
+}
+
+function tokenRecord(token: string, app: AppId): TokenRecord {
+  return { token, app, source: WILDCARD_SOURCE, createdAt: new Date().toISOString() };
+}
+
+function removalOf({ id, token }: LogStreamRecord): RecordChange[] {
+  return [
+    { key: `${REMOVED_PREFIX}${id}`, value: true },
+    { key: streamKey(id), value: undefined },
+    { key: tokenKey(token), value: undefined },
+  ];
+}
+
+function senderKey(group: string, { kind, text }: SenderName): string {
+  return `${group} ${kind} ${text}`;
+}
+
+/**
+ * Of `d.1234abcd-…`, which is a secret of the sender's, only its beginning.
+ */
+function shortDrainName(drainToken: string): string {
+  const known = /^d\.([\w-]{8})/.exec(drainToken)?.[1];
+  return `drain ${known ?? randomBytes(4).toString('hex')}`;
+}
+
+function freeName(wanted: string, among: readonly { readonly name: string }[]): string {
+  for (let i = 2; ; i++) {
+    const name = `${wanted} (${i})`;
+    if (!among.some((other) => isSameName(other.name, name))) return name;
+  }
+}
+
+function isSameName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  const [one, other] = [a.name.toLowerCase(), b.name.toLowerCase()];
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+/** @throws TailraceError `invalid_params` */
+function cleanName(name: string, what: string): string {
+  const clean = name.trim();
+  if (clean === '' || clean.length > NAME_CHARACTERS_MAX || /\p{C}/u.test(clean))
+    throw new TailraceError(
+      'invalid_params',
+      `The name of a ${what} must have 1 to ${NAME_CHARACTERS_MAX} characters that can be seen.`,
+    );
+  return clean;
+}

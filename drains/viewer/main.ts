@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+/** The viewer's command: serving is the default; `search`, `import` and `export` talk to one that runs. */
+import { Command, CommanderError } from 'commander';
+import { TailraceError } from '../../src/common/errors.ts';
+import { VERSION } from '../../src/common/package-info.ts';
+import { addExportCommand } from './cli/export.ts';
+import { addImportCommand } from './cli/import.ts';
+import { addSearchCommand, SEARCH_FAILED } from './cli/search.ts';
+import { addSqlCommand } from './cli/sql.ts';
+import { readViewerSettings } from './config/settings.ts';
+import { flagOf, SECRET_SETTINGS, VIEWER_SETTINGS } from './config/settings-table.ts';
+
+// Of another program that has read enough, such as head.
+process.stdout.on('error', () => process.exit(0));
+const isSearch = process.argv[2] === 'search';
+
+function program(): Command {
+  const command = new Command('viewer')
+    .description('Keeps log lines, finds them again, and says when something is wrong.')
+    .version(VERSION)
+    .exitOverride()
+    .allowExcessArguments(false)
+    // What stands behind a command is the command's: `search --archive` isn't the server's `--archive FOLDER`.
+    .enablePositionalOptions()
+    .configureHelp({ helpWidth: 110 })
+    .action(async (flags: Record<string, string | undefined>) => {
+      const given = Object.fromEntries(
+        Object.values(VIEWER_SETTINGS).map(({ variable }) => [variable, flags[variable]]),
+      );
+      const settings = readViewerSettings(process.env, given);
+      const { serve } = await import('./cli/serve.ts');
+      await serve(settings, process.env.TAILRACE_ADDON === undefined ? undefined : process.ppid);
+    });
+  for (const { variable, fallback, meaning } of Object.values(VIEWER_SETTINGS)) {
+    if (SECRET_SETTINGS.includes(variable)) continue;
+    const option = command.createOption(
+      `${flagOf(variable)} <value>`,
+      `${variable}: ${meaning}${fallback && ` (${fallback})`}`,
+    );
+    option.attributeName = () => variable;
+    command.addOption(option);
+  }
+  command.addHelpText(
+    'after',
+    `\nOnly in the environment:\n${Object.values(VIEWER_SETTINGS)
+      .filter(({ variable }) => SECRET_SETTINGS.includes(variable))
+      .map(({ variable, meaning }) => `  ${variable}  ${meaning}`)
+      .join('\n')}`,
+  );
+  addSearchCommand(command);
+  addImportCommand(command);
+  addExportCommand(command);
+  addSqlCommand(command);
+  return command;
+}
+
+program()
+  .parseAsync(process.argv)
+  .catch((error: unknown) => {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : isSearch ? SEARCH_FAILED : 1;
+      return;
+    }
+    // The parts that it has in common with the log router name settings as they are called there.
+    const text =
+      error instanceof TailraceError
+        ? error.message
+            .replaceAll('TAILRACE_SYSLOG_TLS_CERT', 'VIEWER_TLS_CERT')
+            .replaceAll('TAILRACE_', 'VIEWER_')
+        : error instanceof Error
+          ? error.stack
+          : String(error);
+    process.stderr.write(`viewer: ${text}\n`);
+    process.exitCode = isSearch ? SEARCH_FAILED : 1;
+  });

@@ -1,0 +1,57 @@
+/** Whole numbers in as few bytes as they need: seven bits a byte, the lowest first. */
+
+export class VarintWriter {
+  private buffer = Buffer.allocUnsafe(16_384);
+  length = 0;
+
+  /** @param value from 0 to 2^53 */
+  write(value: number): void {
+    if (this.length + 8 > this.buffer.length) {
+      const larger = Buffer.allocUnsafe(this.buffer.length * 2);
+      this.buffer.copy(larger);
+      this.buffer = larger;
+    }
+    const { buffer } = this;
+    let rest = value;
+    while (rest >= 128) {
+      buffer[this.length++] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    buffer[this.length++] = rest;
+  }
+
+  writeSigned(value: number): void {
+    this.write(value < 0 ? -value * 2 - 1 : value * 2);
+  }
+
+  get bytes(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+}
+
+export class VarintReader {
+  private readonly bytes: Uint8Array;
+  private at: number;
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.bytes = bytes;
+    this.at = at;
+  }
+
+  read(): number {
+    const { bytes } = this;
+    let byte = bytes[this.at++];
+    if (byte < 128) return byte;
+    let value = byte & 127;
+    for (let factor = 128; byte >= 128; factor *= 128) {
+      byte = bytes[this.at++];
+      value += (byte & 127) * factor;
+    }
+    return value;
+  }
+
+  readSigned(): number {
+    const value = this.read();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}

@@ -1,0 +1,313 @@
+/** The lines of all streams: what is packed, and what is still in the streams. */
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { TailraceError } from '../../../src/common/errors.ts';
+import { makeDirectory } from '../../../src/common/make-directory.ts';
+import type { AppId, Sequence, Store } from '../../../src/logs/store/contract.ts';
+import { RecordCursor } from '../../../src/logs/syslog/batch.ts';
+import { readRecord } from '../../../src/logs/syslog/record.ts';
+import type {
+  CountBucket,
+  CountRequest,
+  FieldRequest,
+  FieldValues,
+  FoundLine,
+  ImportedLine,
+  LineRef,
+  LineSelection,
+  LineStore,
+  PartDamage,
+  SearchLimits,
+  SearchRequest,
+  SearchResult,
+  StreamSummary,
+} from './contract.ts';
+import { fieldNamesOf } from './fields/field-names.ts';
+import { importLines } from './import-lines.ts';
+import { Indexer } from './indexer/indexer.ts';
+import type { BlockFault, JobRunner } from './jobs/job.ts';
+import type { Part } from './parts/part.ts';
+import { StreamParts } from './parts/stream-parts.ts';
+import { readLines } from './search/read-lines.ts';
+import { assertLimit, searchLines } from './search/search-lines.ts';
+import { StreamView } from './search/stream-view.ts';
+import { countLines, countValues } from './search/tally.ts';
+
+const STREAM_NAME = /^[\w-]{1,64}$/;
+/** Lines whose fields are looked at for their names. */
+const SAMPLE_LINES = 500;
+const DEFAULT_SEAL_AFTER_MS = 6 * 3_600_000;
+
+export interface LineStoreOptions {
+  /** Where parts are kept: a folder for each stream in it. */
+  readonly folder: string;
+  /** Where the streams are. */
+  readonly store: Store;
+  /** Does the work that takes long. */
+  readonly runner: JobRunner;
+  /** Lines of a stream that few come to are packed after this time at the latest: its retention must be longer. */
+  readonly sealAfterMs?: number;
+  /** Called with a sentence about what doesn't work as it should. */
+  readonly onProblem?: (message: string) => void;
+}
+
+export class PackedLineStore implements LineStore {
+  private readonly folder: string;
+  private readonly store: Store;
+  private readonly runner: JobRunner;
+  private readonly indexer: Indexer;
+  private readonly damages = new Map<string, PartDamage>();
+  private readonly onProblem: (message: string) => void;
+  /** Resolves when lines may be added to the streams that it has parts of. */
+  readonly ready: Promise<void>;
+
+  constructor(options: LineStoreOptions) {
+    this.folder = options.folder;
+    this.store = options.store;
+    this.runner = options.runner;
+    this.onProblem = options.onProblem ?? (() => {});
+    makeDirectory(this.folder, 0o700);
+    this.indexer = new Indexer({
+      store: this.store,
+      runner: this.runner,
+      sealAfterMs: options.sealAfterMs ?? DEFAULT_SEAL_AFTER_MS,
+      onProblem: this.onProblem,
+    });
+    // What was there before the process began is known at once.
+    const followed: Promise<void>[] = [];
+    for (const entry of readdirSync(this.folder, { withFileTypes: true }))
+      if (entry.isDirectory() && STREAM_NAME.test(entry.name))
+        followed.push(this.follow(entry.name as AppId));
+    this.ready = Promise.all(followed).then(() => {});
+    // Who waits for it is told; nobody else has to be.
+    this.ready.catch(() => {});
+  }
+
+  /** Packs a stream from now on; called again, it does nothing. Lines may be added to the stream when it has resolved. */
+  async follow(stream: AppId): Promise<void> {
+    if (this.indexer.get(stream)) return;
+    if (!STREAM_NAME.test(stream)) throw new TailraceError('invalid_params', `"${stream}" is no stream.`);
+    await this.indexer.follow(
+      new StreamParts(join(this.folder, stream), stream, (part, lines, reason) =>
+        this.reportDamage({ file: part.path, stream: part.stream, lines, reason }),
+      ),
+    );
+  }
+
+  /** Lines up to here are in parts, synced: the stream may trim them. */
+  packedThrough(stream: AppId): Sequence {
+    return this.indexer.get(stream)?.parts.packedThrough ?? 0;
+  }
+
+  /** Packs what a stream has now; resolves when it is synced. */
+  seal(stream: AppId): Promise<void> {
+    return this.indexer.seal(stream);
+  }
+
+  async search(request: SearchRequest, limits: SearchLimits = {}): Promise<SearchResult> {
+    assertLimit(request.limit);
+    return this.withViews(request.streams, (views) =>
+      searchLines(views, request, limits, this.runner, this.reportFault),
+    );
+  }
+
+  async counts(request: CountRequest, limits: SearchLimits = {}): Promise<readonly CountBucket[]> {
+    return this.withViews(request.streams, (views) => countLines(views, request, this.tallying(limits)));
+  }
+
+  async fieldValues(request: FieldRequest, limits: SearchLimits = {}): Promise<FieldValues> {
+    assertLimit(request.limit);
+    return this.withViews(request.streams, (views) => countValues(views, request, this.tallying(limits)));
+  }
+
+  async fieldNames(selection: LineSelection, limits: SearchLimits = {}): Promise<readonly string[]> {
+    const { lines } = await this.search({ ...selection, direction: 'before', limit: SAMPLE_LINES }, limits);
+    const counts = new Map<string, number>();
+    for (const { record } of lines) {
+      const line = new RecordCursor(record, 0);
+      line.advance();
+      for (const name of fieldNamesOf(readRecord(line, record)))
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    return [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([name]) => name);
+  }
+
+  async context({ stream, sequence }: LineRef, before: number, after: number): Promise<readonly FoundLine[]> {
+    return this.withViews([stream], async (views) => {
+      const lines: FoundLine[] = [];
+      for (const view of views)
+        for await (const some of readLines(
+          view,
+          sequence - before,
+          sequence + after,
+          this.runner,
+          this.reportFault,
+        ))
+          lines.push(...some);
+      return lines.some((line) => line.sequence === sequence) ? lines : [];
+    });
+  }
+
+  async *read(
+    stream: AppId,
+    after: Sequence,
+    limits: SearchLimits = {},
+  ): AsyncGenerator<readonly FoundLine[]> {
+    const [view] = this.viewsOf([stream]);
+    if (!view) return;
+    try {
+      for await (const lines of readLines(
+        view,
+        after + 1,
+        Number.MAX_SAFE_INTEGER,
+        this.runner,
+        this.reportFault,
+      )) {
+        limits.signal?.throwIfAborted();
+        yield lines;
+      }
+    } finally {
+      view.release();
+    }
+  }
+
+  async importLines(
+    stream: AppId,
+    importId: string,
+    lines: AsyncIterable<readonly ImportedLine[]>,
+  ): Promise<number> {
+    await this.follow(stream);
+    const indexer = this.indexer.get(stream);
+    return indexer ? importLines(indexer.parts, importId, lines, this.runner) : 0;
+  }
+
+  async removeBefore(stream: AppId, ms: number, upTo: Sequence = Number.MAX_SAFE_INTEGER): Promise<number> {
+    const parts = this.indexer.get(stream)?.parts;
+    return parts
+      ? removeParts(
+          parts,
+          parts.all.filter(({ contents, last }) => last <= upTo && contents.maxMs < ms),
+        )
+      : 0;
+  }
+
+  async shrinkTo(
+    stream: AppId,
+    diskBytes: number,
+    upTo: Sequence = Number.MAX_SAFE_INTEGER,
+  ): Promise<number> {
+    const parts = this.indexer.get(stream)?.parts;
+    if (!parts) return 0;
+    let excess = parts.all.reduce((sum, { contents }) => sum + contents.diskBytes, 0) - diskBytes;
+    const oldest = parts.all
+      .filter(({ last }) => last <= upTo)
+      .sort((a, b) => a.contents.maxMs - b.contents.maxMs || a.first - b.first);
+    const removed: Part[] = [];
+    for (const part of oldest) {
+      if (excess <= 0) break;
+      excess -= part.contents.diskBytes;
+      removed.push(part);
+    }
+    return removeParts(parts, removed);
+  }
+
+  async dropStream(stream: AppId): Promise<void> {
+    const parts = this.indexer.get(stream)?.parts;
+    await this.indexer.forget(stream);
+    for (const part of parts?.all ?? []) part.remove();
+    if (STREAM_NAME.test(stream)) rmSync(join(this.folder, stream), { recursive: true, force: true });
+  }
+
+  async summaries(): Promise<readonly StreamSummary[]> {
+    const summaries: StreamSummary[] = [];
+    for (const stream of this.indexer.followed()) summaries.push(await this.summary(stream));
+    return summaries;
+  }
+
+  damage(): readonly PartDamage[] {
+    return [...this.damages.values()];
+  }
+
+  async close(): Promise<void> {
+    await this.indexer.close();
+    await this.runner.close();
+  }
+
+  private async summary(stream: AppId): Promise<StreamSummary> {
+    const parts = this.indexer.get(stream)?.parts;
+    let [lines, rawBytes, diskBytes] = [0, 0, 0];
+    let firstMs = Number.POSITIVE_INFINITY;
+    let lastMs = Number.NEGATIVE_INFINITY;
+    for (const { contents } of parts?.all ?? []) {
+      lines += contents.lines;
+      rawBytes += contents.rawBytes;
+      diskBytes += contents.diskBytes;
+      firstMs = Math.min(firstMs, contents.minMs);
+      lastMs = Math.max(lastMs, contents.maxMs);
+    }
+    const { first, last, bytes } = await this.store.bounds(stream);
+    const unpacked = last - Math.max(parts?.packedThrough ?? 0, first - 1);
+    if (unpacked > 0) {
+      const share = Math.round((bytes * unpacked) / (last - first + 1));
+      lines += unpacked;
+      rawBytes += share;
+      diskBytes += share;
+      const [oldest] = await this.store.read(stream, last - unpacked, 1);
+      const [newest] = await this.store.readBefore(stream, last + 1, 1);
+      if (oldest) firstMs = Math.min(firstMs, oldest.storedAtMs);
+      if (newest) lastMs = Math.max(lastMs, newest.storedAtMs);
+    }
+    return {
+      stream,
+      lines,
+      rawBytes,
+      diskBytes,
+      firstMs: Number.isFinite(firstMs) ? firstMs : undefined,
+      lastMs: Number.isFinite(lastMs) ? lastMs : undefined,
+    };
+  }
+
+  private tallying(limits: SearchLimits) {
+    return { runner: this.runner, limits, report: this.reportFault };
+  }
+
+  private viewsOf(streams: readonly AppId[]): StreamView[] {
+    const views: StreamView[] = [];
+    for (const stream of new Set(streams)) {
+      const indexer = this.indexer.get(stream);
+      if (indexer) views.push(new StreamView(stream, indexer, this.store));
+    }
+    return views;
+  }
+
+  private async withViews<T>(
+    streams: readonly AppId[],
+    use: (views: readonly StreamView[]) => Promise<T>,
+  ): Promise<T> {
+    const views = this.viewsOf(streams);
+    try {
+      return await use(views);
+    } finally {
+      for (const view of views) view.release();
+    }
+  }
+
+  private readonly reportFault = (file: string, stream: AppId, { first, last, reason }: BlockFault): void =>
+    this.reportDamage({ file, stream, lines: { first, last }, reason });
+
+  private reportDamage(damage: PartDamage): void {
+    const key = `${damage.file} ${damage.lines?.first}`;
+    if (this.damages.has(key)) return;
+    this.damages.set(key, damage);
+    const which = damage.lines ? `lines ${damage.lines.first} to ${damage.lines.last}` : 'lines';
+    this.onProblem(
+      `${damage.file} is damaged, and ${which} of stream ${damage.stream} are lost: ${damage.reason}.`,
+    );
+  }
+}
+
+function removeParts(parts: StreamParts, removed: readonly Part[]): number {
+  const lines = removed.reduce((sum, { contents }) => sum + contents.lines, 0);
+  parts.remove(removed);
+  return lines;
+}

@@ -1,0 +1,31 @@
+import type { Sequence } from '../../../../src/logs/store/contract.ts';
+
+const PART = /^(-?\d{1,16})_(-?\d{1,16})\.part$/;
+const REMOVED = /^removed-through_(\d{1,16})$/;
+/** A part that is being written: it has no end yet. */
+export const UNFINISHED_SUFFIX = '.unfinished';
+
+export interface SequenceRange {
+  readonly first: Sequence;
+  readonly last: Sequence;
+}
+
+/** The name of a part: the sequences that it holds, so that they are known when the file is damaged. */
+export function partName({ first, last }: SequenceRange): string {
+  return `${first}_${last}.part`;
+}
+
+export function parsePartName(name: string): SequenceRange | undefined {
+  const match = PART.exec(name);
+  return match ? { first: Number(match[1]), last: Number(match[2]) } : undefined;
+}
+
+/** The name of an empty file that says up to which sequence lines were packed, and removed since. */
+export function removedName(through: Sequence): string {
+  return `removed-through_${through}`;
+}
+
+export function parseRemovedName(name: string): Sequence | undefined {
+  const match = REMOVED.exec(name);
+  return match ? Number(match[1]) : undefined;
+}

@@ -1,0 +1,168 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { stripColors } from '../../../../src/common/text/colors.ts';
+import type { Sequence } from '../../../../src/logs/store/contract.ts';
+import { HEADROOM, RECORD_HEADER, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
+import { lineLevel } from '../../../../src/logs/syslog/record.ts';
+import { BlockBuilder } from '../blocks/block-builder.ts';
+import { type BlockEntry, readBlockHeader } from '../blocks/block-format.ts';
+import { LineTimes } from '../blocks/line-time.ts';
+import { MinuteCounts } from '../blocks/minute-counts.ts';
+import { FacetCounter, type FacetCounts, sumOfFacets } from '../fields/facet-counts.ts';
+import { GramSet } from '../filter/grams.ts';
+import { encodeFilter } from '../filter/part-filter.ts';
+import { encodeCounts } from './part-counts.ts';
+import { encodeFacets } from './part-facets.ts';
+import { encodeBlockTable, encodePartEnd, SECTION, type Section } from './part-format.ts';
+import { partName, type SequenceRange } from './part-names.ts';
+
+/** Fewer blocks are looked at faster than a filter, and take less than one. */
+const FILTER_BLOCKS_MIN = 3;
+
+/** Lines as they come from a stream. */
+export interface LinesToPack {
+  readonly first: Sequence;
+  readonly receivedAtMs: number;
+  /** As in a batch, from `start` on. */
+  readonly bytes: Uint8Array;
+  readonly start?: number;
+}
+
+/** A part that was written. */
+export interface WrittenPart extends SequenceRange {
+  readonly path: string;
+}
+
+/** Writes one part: block after block to a file of another name, which gets its own when it is whole and synced. */
+export class PartWriter {
+  private readonly path: string;
+  private readonly fd: number;
+  private readonly times = new LineTimes();
+  private readonly builder = new BlockBuilder();
+  private readonly minutes = new MinuteCounts();
+  private readonly blocks: BlockEntry[] = [];
+  private readonly counts: Uint32Array[] = [];
+  private readonly facetCounter = new FacetCounter();
+  private readonly facets: FacetCounts[] = [];
+  private readonly grams: GramSet[] = [];
+  private current = new GramSet();
+  private offset = 0;
+  private isClosed = false;
+
+  /** @param path of the unfinished file, in the folder where the part will be */
+  constructor(path: string) {
+    this.path = path;
+    this.fd = openSync(path, 'w', 0o600);
+  }
+
+  /**
+   * Adds the lines after a sequence.
+   * @returns blocks that are in the file now and weren't before
+   */
+  add({ first, receivedAtMs, bytes, start = HEADROOM }: LinesToPack, after: Sequence): BlockEntry[] {
+    const before = this.blocks.length;
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const line = new RecordCursor(buffer, start);
+    if (after >= first) line.skip(after - first + 1);
+    for (let sequence = Math.max(first, after + 1); line.advance(); sequence++)
+      this.addLine(line, buffer, sequence, receivedAtMs);
+    return this.blocks.slice(before);
+  }
+
+  /** Adds the line under a cursor, which may be of any bytes. */
+  addLine(line: RecordCursor, bytes: Buffer, sequence: Sequence, receivedAtMs: number): void {
+    const start = line.textStart - RECORD_HEADER;
+    if (!this.builder.takes(line.textEnd - start, sequence)) this.writeBlock();
+    const timeMs = this.times.read(line, bytes) || receivedAtMs;
+    this.builder.add(bytes, start, line.textEnd, sequence, timeMs, receivedAtMs);
+    const level = lineLevel(line, bytes);
+    this.minutes.add(timeMs, level);
+    this.facetCounter.add(line, bytes, level);
+    addGrams(this.current, line, bytes);
+  }
+
+  /** Bytes of the file. */
+  get size(): number {
+    return this.offset;
+  }
+
+  /**
+   * Finishes the part, syncs it and gives it its name; undefined when there are no lines in it.
+   * @param prefix what is before a part's name, and what behind it: until it counts
+   */
+  seal(prefix = '', suffix = ''): WrittenPart | undefined {
+    if (this.builder.count > 0) this.writeBlock();
+    if (this.blocks.length === 0) {
+      this.abandon();
+      return undefined;
+    }
+    const sections: Section[] = [
+      { id: SECTION.blocks, bytes: encodeBlockTable(this.blocks) },
+      { id: SECTION.counts, bytes: encodeCounts(this.counts) },
+      { id: SECTION.facets, bytes: encodeFacets(sumOfFacets(this.facets)) },
+      { id: SECTION.blockFacets, bytes: encodeFacets(this.facets) },
+    ];
+    if (this.blocks.length >= FILTER_BLOCKS_MIN)
+      sections.push({ id: SECTION.filter, bytes: encodeFilter(this.grams) });
+    writeAll(this.fd, encodePartEnd(sections, this.offset));
+    fsyncSync(this.fd);
+    this.close();
+    const { first } = this.blocks[0];
+    const end = this.blocks[this.blocks.length - 1];
+    const range = { first, last: end.first + end.count - 1 };
+    const path = join(dirname(this.path), `${prefix}${partName(range)}${suffix}`);
+    renameSync(this.path, path);
+    syncFolder(dirname(path));
+    return { ...range, path };
+  }
+
+  /** Removes what was written. */
+  abandon(): void {
+    this.close();
+    rmSync(this.path, { force: true });
+  }
+
+  private close(): void {
+    if (!this.isClosed) closeSync(this.fd);
+    this.isClosed = true;
+  }
+
+  private writeBlock(): void {
+    const block = this.builder.finish();
+    const entry = readBlockHeader(block, this.offset);
+    if (!entry) throw new Error('A block was encoded wrongly.');
+    writeAll(this.fd, block);
+    this.blocks.push(entry);
+    this.counts.push(this.minutes.take());
+    this.facets.push(this.facetCounter.take());
+    this.grams.push(this.current);
+    this.current = new GramSet();
+    this.offset += block.length;
+  }
+}
+
+/** Adds what a query may find in the line under a cursor. */
+function addGrams(grams: GramSet, line: RecordCursor, bytes: Buffer): void {
+  if (!grams.add(bytes, line.hostStart, line.textEnd)) return;
+  // What is searched for may be on both sides of a color code.
+  const plain = Buffer.from(stripColors(bytes.toString('latin1', line.messageStart, line.textEnd)), 'latin1');
+  grams.add(plain, 0, plain.length);
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
+}
+
+export function syncFile(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What was renamed in a folder stays so after a power cut. */
+export function syncFolder(folder: string): void {
+  syncFile(folder);
+}

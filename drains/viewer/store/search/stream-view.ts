@@ -1,0 +1,89 @@
+/** What of a stream can be searched at one moment; it stays until it is released. */
+import { existsSync } from 'node:fs';
+import type { AppId, Sequence, Store, StoredBatch } from '../../../../src/logs/store/contract.ts';
+import type { BlockEntry } from '../blocks/block-format.ts';
+import type { FilterPlan } from '../filter/filter-plan.ts';
+import type { StreamIndexer } from '../indexer/stream-indexer.ts';
+import type { BlockFault, JobReply, JobRunner, ScanJob } from '../jobs/job.ts';
+import type { Part } from '../parts/part.ts';
+import type { LinesToPack } from '../parts/part-writer.ts';
+
+/** Bytes of what isn't packed that are looked at at a time. */
+const TAIL_BYTES = 4 * 1_048_576;
+
+export type ReportFault = (path: string, stream: AppId, fault: BlockFault) => void;
+
+/** Blocks of one file. */
+export interface BlockRun {
+  readonly path: string;
+  readonly blocks: readonly BlockEntry[];
+}
+
+export class StreamView {
+  readonly stream: AppId;
+  readonly parts: readonly Part[];
+  /** Blocks of the part that is being written. */
+  readonly open: BlockRun | undefined;
+  /** Lines behind it are read from the stream. */
+  readonly tailAfter: Sequence;
+  private readonly store: Store;
+  private readonly indexer: StreamIndexer;
+
+  constructor(stream: AppId, indexer: StreamIndexer, store: Store) {
+    this.stream = stream;
+    this.indexer = indexer;
+    this.store = store;
+    this.parts = indexer.parts.all;
+    const { open } = indexer;
+    this.open = open && { path: open.path, blocks: [...open.blocks] };
+    this.tailAfter = indexer.searchableThrough;
+    for (const part of this.parts) part.retain();
+  }
+
+  release(): void {
+    for (const part of this.parts) part.release();
+  }
+
+  /** Batches of lines that are in no block yet, behind a sequence. */
+  readTail(after: Sequence): Promise<readonly StoredBatch[]> {
+    return this.store.read(this.stream, after, TAIL_BYTES);
+  }
+
+  /** The blocks of a part in which a line may match. */
+  async filtered(
+    runner: JobRunner,
+    part: Part,
+    plan: FilterPlan | undefined,
+  ): Promise<readonly BlockEntry[]> {
+    const { blocks } = part.contents;
+    if (!plan || !part.hasFilter) return blocks;
+    const { blocks: bits } = await runner.run({ kind: 'filter', path: part.path, plan });
+    return bits ? blocks.filter((_block, i) => (bits[i >> 3] >> (i & 7)) & 1) : blocks;
+  }
+
+  /** Scans blocks of a part, or of the one that was written when this view was made: it may have got its name since. */
+  async scan<J extends ScanJob>(
+    runner: JobRunner,
+    job: Omit<J, 'source'>,
+    { path, blocks }: BlockRun,
+    report: ReportFault,
+  ): Promise<JobReply<J>> {
+    const on = (at: string): Promise<JobReply<J>> =>
+      runner.run({ ...job, source: { kind: 'file', path: at, blocks } } as unknown as J);
+    let reply = await on(path);
+    if (reply && 'isGone' in reply && reply.isGone && path === this.open?.path) {
+      const { first } = this.open.blocks[0];
+      const sealed = this.indexer.parts.all.find((one) => one.first <= first && first <= one.last);
+      if (sealed) reply = await on(sealed.path);
+    }
+    // Nobody has lost what was dropped.
+    if (reply && 'faults' in reply && existsSync(this.indexer.parts.folder))
+      for (const fault of reply.faults) report(path, this.stream, fault);
+    return reply;
+  }
+}
+
+/** Batches of a stream as they are given to threads. */
+export function asLines(batches: readonly StoredBatch[]): LinesToPack[] {
+  return batches.map(({ first, storedAtMs, bytes }) => ({ first, receivedAtMs: storedAtMs, bytes }));
+}

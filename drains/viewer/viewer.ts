@@ -1,0 +1,197 @@
+/**
+ * The viewer: the log router's own ways in and its store, what keeps lines for long, and an API over both. This file opens its parts, and
+ * closes them in the reverse order.
+ *
+ *     sources ─► router ─► streams ─► indexer ─► parts ─► search, counts, values
+ *                             └─► readers ─► tails
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { Closers } from '../../src/common/closers.ts';
+import { reasonOf, TailraceError } from '../../src/common/errors.ts';
+import { createHttpServer } from '../../src/common/http/create-server.ts';
+import { finishRequestsOnClose } from '../../src/common/http/finish-requests.ts';
+import { openLogCore } from '../../src/logs/composition/open-log-core.ts';
+import { PlatformLinePriority } from '../../src/logs/router/platform-log.ts';
+import { limitHttpConnections } from '../../src/logs/sources/http/http-connection-limiter.ts';
+import { registerIngestRoutes } from '../../src/logs/sources/http/ingest-routes.ts';
+import { boundPort, listenError } from '../../src/logs/sources/listen.ts';
+import { registerListenerMetrics } from '../../src/logs/sources/listener-metrics.ts';
+import { startSyslogListeners } from '../../src/logs/sources/syslog/syslog-listeners.ts';
+import type { AppId } from '../../src/logs/store/contract.ts';
+import { Access } from './access/access.ts';
+import { alertFeature } from './api/alerts/alert-feature.ts';
+import { addSecurityHeaders, registerViewerRoutes } from './api/viewer-server.ts';
+import { logRouterSettings, type ViewerSettings } from './config/settings.ts';
+import { Groups } from './groups/groups.ts';
+import { openArchive } from './open-archive.ts';
+import type { OpenFeature, ViewerFeature, ViewerParts } from './parts.ts';
+import { sourceForSender } from './receive/source-for-sender.ts';
+import { openLineStore } from './store/open-line-store.ts';
+import type { PackedLineStore } from './store/packed-line-store.ts';
+
+/** What else the viewer does with its lines. */
+const FEATURES: readonly OpenFeature[] = [alertFeature, openArchive];
+/** Within the data folder. */
+const LINES_FOLDER = 'lines';
+/** Name of the group that is there from the start. */
+const FIRST_GROUP = 'default';
+
+export interface RunningViewer {
+  readonly parts: ViewerParts;
+  readonly url: string;
+  readonly syslogPort: number;
+  /** Undefined without a certificate. */
+  readonly syslogTlsPort: number | undefined;
+  /** The address with which the first owner makes themselves known; undefined when there is somebody. */
+  readonly firstRunUrl: string | undefined;
+  /** Takes no more lines, stores what was taken. */
+  close(): Promise<void>;
+}
+
+/** @throws TailraceError when a port is taken or the data folder can't be used, with what to do */
+export async function startViewer(settings: ViewerSettings, log: Logger): Promise<RunningViewer> {
+  const closers = new Closers();
+  let url = '';
+  try {
+    const routerSettings = logRouterSettings(settings);
+    // Names are asked for while the store is opened: there are none yet.
+    const opened: { groups?: Groups; lines?: PackedLineStore } = {};
+    const core = await openLogCore(
+      routerSettings,
+      log,
+      () => ({ appName: async (stream) => opened.groups?.findStream(stream)?.name }),
+      (stream) => opened.lines?.packedThrough(stream) ?? 0,
+    );
+    closers.add(core.close);
+    const { store: records, readers, router, platformLog, metrics, appName } = core;
+    const groups = await Groups.open(records);
+    opened.groups = groups;
+    if (groups.list().length === 0) await groups.create(FIRST_GROUP, settings.groupToken || undefined);
+    const storeLog = log.child({ area: 'lines' });
+    const lines = await openLineStore({
+      folder: join(settings.data, LINES_FOLDER),
+      store: records,
+      onProblem: (message) => storeLog.warn({}, message),
+    });
+    closers.add(() => lines.close());
+    opened.lines = lines;
+    const followAll = (): void => {
+      for (const { id } of groups.list()) for (const stream of groups.streamsOf(id)) lines.follow(stream.id);
+    };
+    groups.onChange(followAll);
+    followAll();
+    const dropLines = async (stream: AppId): Promise<void> => {
+      await lines.dropStream(stream);
+      await records.dropStream(stream);
+    };
+    await groups.dropRemoved(dropLines);
+    const { apiKey, publicUrl } = settings;
+    const access = new Access({ records, apiKey, publicUrl });
+    closers.add(() => access.close());
+    const parts: ViewerParts = {
+      settings,
+      store: lines,
+      records,
+      readers,
+      groups,
+      access,
+      metrics,
+      log: log.child({ area: 'viewer' }),
+      publicUrl: () => publicUrl || url,
+    };
+    const features: ViewerFeature[] = [];
+    for (const open of FEATURES) {
+      const feature = await open(parts);
+      features.push(feature);
+      closers.add(() => feature.close?.());
+    }
+    const syslog = await startSyslogListeners({
+      settings: routerSettings,
+      store: records,
+      router,
+      appName,
+      logToApp: (stream, message) =>
+        platformLog.write(stream, 'heroku', 'logplex', PlatformLinePriority.loss, message),
+      log: log.child({ area: 'sources' }),
+    });
+    closers.add(() => syslog.close());
+
+    const http = createHttpServer(log.child({ area: 'api' }), {
+      requestTimeoutMs: settings.frameTimeoutMs,
+      https: readCertificate(settings),
+      trustProxy: settings.trustProxy,
+    });
+    addSecurityHeaders(http);
+    const finishRequests = finishRequestsOnClose(http);
+    const httpCounters = await registerIngestRoutes(http, {
+      router,
+      rateLimiter: syslog.rateLimiter,
+      mayWrite: (key) => access.mayIngest(key),
+      sourceForSender: sourceForSender(groups, router),
+      holdMs: settings.holdMs,
+      log: log.child({ area: 'sources' }),
+    });
+    limitHttpConnections(http.server, {
+      connectionsMax: settings.connections,
+      counters: httpCounters[0],
+      log: log.child({ area: 'sources' }),
+    });
+    const counters = [...syslog.counters, ...httpCounters];
+    registerListenerMetrics(metrics, {
+      counters,
+      router,
+      udpPort: syslog.port,
+      appNames: async () =>
+        new Map(groups.list().flatMap(({ id }) => groups.streamsOf(id).map((one) => [one.id, one.name]))),
+    });
+    const { tlsPort, port } = syslog;
+    const syslogAddresses = (): Readonly<Record<string, string>> => {
+      const { hostname } = new URL(parts.publicUrl());
+      return {
+        tcp: `${hostname}:${port}`,
+        udp: `${hostname}:${port}`,
+        ...(tlsPort !== undefined && { tls: `${hostname}:${tlsPort}` }),
+      };
+    };
+    await registerViewerRoutes(http, { ...parts, syslogAddresses, dropLines }, counters, features);
+    http.addHook('preClose', finishRequests);
+    const { host, httpPort } = settings;
+    await http.listen({ host, port: httpPort }).catch((error: unknown) => {
+      throw listenError(error, host, httpPort, 'HTTP', 'VIEWER_HTTP_PORT');
+    });
+    closers.add(() => http.close());
+    url = `${settings.tlsCert ? 'https' : 'http'}://${urlHost(host)}:${boundPort(http.server)}`;
+    records.onServerStarted();
+    const firstRun = apiKey === '' ? await access.users.firstRun() : undefined;
+    return {
+      parts,
+      url,
+      syslogPort: port,
+      syslogTlsPort: tlsPort,
+      firstRunUrl: firstRun === undefined ? undefined : `${parts.publicUrl()}/#first-run=${firstRun}`,
+      close: () => closers.close(),
+    };
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+function readCertificate({ tlsCert, tlsKey }: ViewerSettings): { cert: Buffer; key: Buffer } | undefined {
+  if (tlsCert === '') return undefined;
+  const [cert, key] = [tlsCert, tlsKey].map((file) => {
+    try {
+      return readFileSync(file);
+    } catch (error) {
+      throw new TailraceError('settings', `${file} can't be read (${reasonOf(error)}): name another file.`);
+    }
+  });
+  return { cert, key };
+}
+
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,33 @@
+/** What a tail's client gets, over whatever connection. */
+
+/** What the server sends: lines, or where it is. */
+export interface TailMessage {
+  /** Resume after this. */
+  readonly position?: string;
+  /** In the first message: the newest line there is. */
+  readonly newest?: string;
+  /** What comes from here on is new. */
+  readonly live?: boolean;
+  /** A notice of the server about the tail; the message's lines have the same text. */
+  readonly notice?: string;
+  readonly lines: readonly unknown[];
+}
+
+export interface TailClientOptions {
+  readonly app: string;
+  /** Of the query; see docs/tails.md. */
+  readonly query: Readonly<Record<string, string | undefined>>;
+  /** Gets the messages in order, each line once. A promise delays the next ones (backpressure). */
+  readonly onMessage: (message: TailMessage) => void | Promise<void>;
+  /** The connection was lost, and why; nothing is missed. */
+  readonly onDisconnected: (why: string) => void;
+  /** A notice of the server, which is no line of the stream. */
+  readonly onNotice: (text: string) => void;
+  readonly onReconnected: () => void;
+}
+
+/** How a connection ended. `no upgrade`: something on the way doesn't let WebSockets through. */
+export type ConnectionEnd =
+  | { readonly why: 'done' }
+  | { readonly why: 'no upgrade' }
+  | { readonly why: 'lost'; readonly detail: string };

@@ -1,0 +1,112 @@
+/** The HTTP server of this project's programs: limits, errors, and nothing else. */
+import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import { TailraceError } from '../errors.ts';
+import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
+import type { Log } from '../log.ts';
+import { sendClientErrorResponse } from './client-error.ts';
+import { discardBody } from './discard-body.ts';
+import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
+import { isSlowUpload } from './upload-timeout.ts';
+
+/** A valid `Request-Id` of the client is kept. */
+const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
+
+/** What the JSON of a request may have: more than any resource needs. */
+const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
+
+/** A request has to be complete after this time, and its header after that. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const HEADERS_TIMEOUT_MS = 15_000;
+
+export interface HttpServerOptions {
+  /** A request has to be complete after this time; left out: a minute. */
+  readonly requestTimeoutMs?: number;
+  /** Certificate and key in PEM form; left out: without TLS. */
+  readonly https?: { readonly cert: Buffer; readonly key: Buffer };
+  /** Is there a proxy in front that is believed what it says of the client? Not what others told it. */
+  readonly trustProxy?: boolean;
+}
+
+/** A Fastify server, without routes, that responds with this project's errors: `{id, message}`. */
+export function createHttpServer(
+  log: Log,
+  { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustProxy = false }: HttpServerOptions = {},
+): FastifyInstance {
+  const timeouts = {
+    headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
+    connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+  };
+  const options: FastifyServerOptions<Server> = {
+    // Of the request alone: a response (a tail) may take any time.
+    requestTimeout: requestTimeoutMs,
+    clientErrorHandler: (error, socket) => {
+      if (!isSlowUpload(error, socket)) sendClientErrorResponse(error, socket);
+    },
+    logger: false,
+    // The address that it was reached from, the last one in `X-Forwarded-For`.
+    trustProxy: trustProxy ? (_address, hop) => hop === 0 : false,
+    bodyLimit: 1_048_576,
+    genReqId: (request) => {
+      // Requests that push lines need no id, and there are thousands a second.
+      if (request.url?.startsWith('/logs') || request.url?.startsWith('/v1/logs')) return '';
+      const given = request.headers['request-id'] ?? request.headers['x-request-id'];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    // No coercion: a list as a name is a mistake. Where a number may come as text, the schema allows both.
+    ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
+    schemaController: { compilersFactory: lazySchemaCompilers },
+    // Requests that come while it closes are answered, as the last ones of their connections.
+    return503OnClosing: false,
+    forceCloseConnections: true,
+  };
+  // A server with TLS is one without it, as far as routes go.
+  const server = https
+    ? (Fastify({ ...options, https: { ...https, ...timeouts } } as typeof options) as FastifyInstance)
+    : (Fastify({ ...options, http: timeouts } as typeof options) as FastifyInstance);
+  // Clients name JSON as the content type also without a body (DELETE).
+  const parse = server.getDefaultJsonParser('error', 'ignore');
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (body.length === 0) {
+      done(null, null);
+      return;
+    }
+    try {
+      assertJsonWithinLimits(body, REQUEST_LIMITS);
+      parse(request, body.toString(), done);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+  server.setErrorHandler(
+    (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
+      if (error instanceof TailraceError) {
+        if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
+        if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
+        // Senders of lines expect Logplex's responses, which are plain text.
+        if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
+          return reply.code(error.status).type('text/plain').send(error.message);
+        return reply.code(error.status).send({ id: error.code, message: error.message });
+      }
+      if (error.validation)
+        return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
+      const status = error.statusCode ?? 500;
+      if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
+      log.warn(
+        { err: error, method: request.method, url: request.routeOptions.url },
+        'a request failed unexpectedly',
+      );
+      return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
+    },
+  );
+  server.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
+  );
+  return server;
+}
+
+/** @param message of the schema validator: `body/updates/0 must have …` */
+function validationMessage(message: string): string {
+  return `Invalid request: ${message}.`;
+}

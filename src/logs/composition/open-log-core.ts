@@ -1,0 +1,127 @@
+/** The heart of the log router, opened together: whatever takes lines in and reads them is put around it. */
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { Closers } from '../../common/closers.ts';
+import type { Settings } from '../../common/config/settings.ts';
+import type { Log } from '../../common/log.ts';
+import { Throttle } from '../../common/throttle.ts';
+import { LogMetrics } from '../metrics/log-metrics.ts';
+import { createRegistry } from '../metrics/registry.ts';
+import { LogRouter } from '../router/log-router.ts';
+import { PlatformLinePriority, PlatformLog } from '../router/platform-log.ts';
+import { registerBatchMetrics } from '../sources/listener-metrics.ts';
+import type { AppId, Sequence, Store, StreamDamage } from '../store/contract.ts';
+import { describeDamage, lostLinesMessage } from '../store/damage-reports.ts';
+import { openStore } from '../store/open.ts';
+import { StreamReaders } from '../store/stream-reader.ts';
+
+/** How long lines that were taken may need to be stored when the router is closed. */
+const GRACE_MS = 3_000;
+/** One warning about a failing store in this time. */
+const WARN_INTERVAL_MS = 10_000;
+
+/** The store, what reads its streams, and the router that fills them. */
+export interface LogCore {
+  readonly store: Store;
+  readonly readers: StreamReaders;
+  readonly router: LogRouter;
+  readonly platformLog: PlatformLog;
+  readonly metrics: Registry;
+  /** Stores what was taken, and closes the store. */
+  close(): Promise<void>;
+}
+
+/** What knows the names of apps, and whatever else is made of the store first. */
+export interface AppNames {
+  readonly appName: (app: AppId) => Promise<string | undefined>;
+}
+
+/**
+ * Opens the store and the router on it.
+ * @param readNames makes what knows the names of apps
+ * @param releasedThrough up to which line of a stream its lines were copied elsewhere: the embedded store keeps the others; left out: nobody
+ *   copies them
+ * @throws TailraceError when the store can't be used, with what to do.
+ */
+export async function openLogCore<Names extends AppNames>(
+  settings: Settings,
+  log: Logger,
+  readNames: (store: Store) => Names,
+  releasedThrough?: (app: AppId) => Sequence,
+): Promise<LogCore & Names> {
+  const closers = new Closers();
+  const close = (): Promise<void> => closers.close();
+  try {
+    const storeLog = log.child({ area: 'store' });
+    const store = await openStore(settings, storeLog, undefined, releasedThrough);
+    closers.add(() => store.close());
+    const readers = new StreamReaders(store, settings.streamAgeMs);
+    const names = readNames(store);
+    const metrics = createRegistry();
+    const { router, close: closeRouter } = openRouter(
+      settings,
+      store,
+      metrics,
+      names.appName,
+      log.child({ area: 'router' }),
+    );
+    closers.add(closeRouter);
+    const platformLog = new PlatformLog(router);
+    closers.add(
+      store.watchDamage((damage) => {
+        void names
+          .appName(damage.app)
+          .catch(() => undefined)
+          .then((name) => reportDamage(damage, name, storeLog, platformLog));
+      }),
+    );
+    return { ...names, store, readers, router, platformLog, metrics, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Says which lines are lost: in the server's log at every start, in the app's stream once. */
+function reportDamage(
+  damage: StreamDamage,
+  name: string | undefined,
+  log: Log,
+  platformLog: PlatformLog,
+): void {
+  const { app, first, last, isNew } = damage;
+  log.warn({ app, first, last }, describeDamage(damage, name));
+  if (isNew && name !== undefined)
+    platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, lostLinesMessage(first, last));
+}
+
+/** The router with its metrics; closing it stores what was taken, and says what could not be stored. */
+function openRouter(
+  settings: Settings,
+  store: Store,
+  metrics: Registry,
+  appName: (app: AppId) => Promise<string | undefined>,
+  log: Log,
+): { router: LogRouter; close: () => Promise<void> } {
+  const logMetrics = new LogMetrics(metrics, appName);
+  const observeBatch = registerBatchMetrics(metrics);
+  const warnings = new Throttle(WARN_INTERVAL_MS);
+  const router = new LogRouter(store, {
+    pendingBytesMax: settings.pendingBytes,
+    onAppendFailed: (app, error) => {
+      // What is wrong with the store was said when it began.
+      if (store.trouble === undefined && warnings.allow())
+        log.warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
+    },
+    onBatchStored: (app, batch, afterMs) => {
+      observeBatch(batch.count, batch.bytes.length, afterMs);
+      logMetrics.recordBatch(app, batch.bytes);
+    },
+  });
+  const close = async (): Promise<void> => {
+    const lost = await router.close(GRACE_MS);
+    if (lost > 0)
+      log.warn({ lost }, `${lost} lines could not be stored before the end; they were not acknowledged`);
+  };
+  return { router, close };
+}

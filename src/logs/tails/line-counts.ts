@@ -1,0 +1,80 @@
+import { TimeSlices } from '../../common/limits/turns.ts';
+import type { Sequence } from '../store/contract.ts';
+import type { StreamReader } from '../store/stream-reader.ts';
+import type { LineFilter } from '../syslog/line-filter.ts';
+import { lineLevel } from '../syslog/record.ts';
+import { SEARCH_SLICE_MS } from './last-lines.ts';
+import { forEachMatch } from './line-scan.ts';
+
+/** One count takes so long at the most, in milliseconds; who asked goes on where it ended. */
+const COUNT_MS_MAX = 1_500;
+
+export interface LineCountQuery {
+  /** Only lines after this one, up to that one. */
+  readonly after: Sequence;
+  readonly through: Sequence;
+  /** Where the first bucket begins, milliseconds since 1970. */
+  readonly sinceMs: number;
+  readonly stepMs: number;
+  readonly buckets: number;
+  readonly filter: LineFilter;
+}
+
+export interface LineCounts {
+  /** A number for each bucket. */
+  readonly errors: number[];
+  readonly warnings: number[];
+  readonly others: number[];
+  /** What is before this position wasn't counted, for want of time; undefined when everything was. */
+  readonly before: Sequence | undefined;
+  /** Everything that was stored from this time on is counted, milliseconds since 1970. */
+  readonly countedSinceMs: number;
+}
+
+/**
+ * Counts lines by when they were stored and by how serious they are, newest first, in slices: what isn't done in the time of one
+ * count is left to the next.
+ * @param now milliseconds on a clock that never goes back
+ */
+export async function countLines(
+  reader: Pick<StreamReader, 'readBefore' | 'isTooOld'>,
+  query: LineCountQuery,
+  isCancelled: () => boolean,
+  now: () => number = () => performance.now(),
+): Promise<LineCounts> {
+  const { after, through, sinceMs, stepMs, buckets, filter } = query;
+  const [errors, warnings, others] = [0, 1, 2].map(() => new Array<number>(buckets).fill(0));
+  const endMs = now() + COUNT_MS_MAX;
+  const slice = new TimeSlices(SEARCH_SLICE_MS);
+  let countedSinceMs = sinceMs + buckets * stepMs;
+  let before = through + 1;
+  const result = (rest: Sequence | undefined): LineCounts => ({
+    errors,
+    warnings,
+    others,
+    before: rest,
+    countedSinceMs: rest === undefined ? sinceMs : countedSinceMs,
+  });
+  while (before > after + 1) {
+    const batches = await reader.readBefore(before);
+    if (batches.length === 0) break;
+    for (const batch of batches) {
+      const { storedAtMs } = batch;
+      if (before <= after + 1 || reader.isTooOld(storedAtMs)) return result(undefined);
+      const range = { after, through: Math.min(through, before - 1), count: Number.POSITIVE_INFINITY };
+      // A clock that was set may have stored it at a time before or after its neighbors.
+      const bucket = Math.max(0, Math.min(buckets - 1, Math.floor((storedAtMs - sinceMs) / stepMs)));
+      forEachMatch([batch], range, filter, (line, bytes) => {
+        const level = lineLevel(line, bytes);
+        if (level === 'error') errors[bucket]++;
+        else if (level === 'warn') warnings[bucket]++;
+        else others[bucket]++;
+      });
+      before = batch.first;
+      countedSinceMs = Math.min(countedSinceMs, storedAtMs);
+      if (before > after + 1 && (isCancelled() || now() >= endMs)) return result(before);
+      if (slice.isOver) await slice.next();
+    }
+  }
+  return result(undefined);
+}

@@ -1,0 +1,9 @@
+/** A line as text, as `tailrace logs` prints it: what is copied. */
+import type { Line } from '../stream/line.ts';
+import { parseMessage } from './parsed-message.ts';
+import { visibleText } from './visible-text.ts';
+
+/** `2012-12-10T03:00:48.123456+00:00 app[web.1]: hello`, without colors, hidden characters by their names. */
+export function lineText(line: Line): string {
+  return `${visibleText(line.timestamp)} ${visibleText(line.source)}[${visibleText(line.dyno)}]: ${parseMessage(line).text}`;
+}

@@ -1,0 +1,61 @@
+import { endOf, summarize, type TimeRange } from '../../stream/counts/histogram-counts.ts';
+import { formatDurationMs, formatGroupedNumber } from '../../text/format.ts';
+import { Histogram } from '../../view/histogram/histogram.tsx';
+import type { ViewerPage } from '../viewer-page.ts';
+import { longerRange } from './counts-state.ts';
+import { withTerm } from './query-terms.ts';
+
+/** How many lines there are over time; a range that is drawn is shown alone, and a click goes to its time. */
+export function CountsChart({ page }: { page: ViewerPage }) {
+  const counts = page.counts.counts.value;
+  const feed = page.feed.value;
+  void feed?.version.value;
+  const { q, from, to } = page.selection;
+  const sums = counts && summarize(counts);
+  const shown: TimeRange | undefined = counts && { sinceMs: counts.sinceMs, untilMs: endOf(counts) };
+  const selected = feed?.lineAt(page.selectedPosition.value);
+  return (
+    <section class="log-histogram" aria-label="Lines over time" aria-busy={page.counts.loading.value}>
+      <div class="line-sum">
+        <strong>{sums ? formatGroupedNumber(sums.lines) : '…'}</strong>
+        <span>
+          {sums?.lines === 1 ? 'line' : 'lines'}
+          {shown && ` in ${formatDurationMs(shown.untilMs - shown.sinceMs)}`}
+        </span>
+      </div>
+      {counts && shown ? (
+        <Histogram
+          counts={counts}
+          label="Lines over time"
+          zone={page.preferences.zone.value}
+          highlightMs={selected?.ms}
+          onBrush={({ sinceMs, untilMs }) =>
+            void page.changeSelection({
+              from: new Date(sinceMs).toISOString(),
+              to: new Date(untilMs).toISOString(),
+            })
+          }
+          onPick={({ sinceMs }) => void page.jumpToTime(sinceMs)}
+          onZoomOut={from !== '' || to !== '' ? () => zoomOut(page, shown) : undefined}
+        />
+      ) : (
+        <div class="histogram" />
+      )}
+      <button
+        type="button"
+        class="error-count"
+        data-some={sums !== undefined && sums.errors > 0}
+        title="Errors only"
+        onClick={() => void page.changeSelection({ q: withTerm(q, 'severity:error') })}
+      >
+        <strong>{sums ? formatGroupedNumber(sums.errors) : '…'}</strong>
+        <span>{sums?.errors === 1 ? 'error' : 'errors'}</span>
+      </button>
+    </section>
+  );
+}
+
+function zoomOut(page: ViewerPage, shown: TimeRange): void {
+  const times = page.selectedStreams().map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : Date.now()));
+  void page.changeSelection(longerRange(shown, Math.min(...times), Date.now()) ?? { from: '', to: '' });
+}

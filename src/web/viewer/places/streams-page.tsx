@@ -1,0 +1,302 @@
+import { useEffect, useState } from 'preact/hooks';
+import { RelativeTime } from '../../addons/shared/relative-time.tsx';
+import { formatBytes, formatCount, formatGroupedNumber } from '../../text/format.ts';
+import { visibleText } from '../../text/visible-text.ts';
+import { Icon } from '../../view/icon.tsx';
+import type { SenderAddresses, StreamGroupJson, StreamJson } from '../api/viewer-json.ts';
+import { ALL_LINES } from '../lines/line-selection.ts';
+import type { ViewerPage } from '../viewer-page.ts';
+import { ActionButton, CopyField, PlaceFrame, Question, type QuestionProps } from './place-parts.tsx';
+
+const REFRESH_MS = 5_000;
+
+type Ask = (question: Omit<QuestionProps, 'onClose'>) => void;
+
+/** Groups and their streams: who sends, and where to. */
+export function StreamsPage({ page }: { page: ViewerPage }) {
+  const [question, setQuestion] = useState<Omit<QuestionProps, 'onClose'> | undefined>(undefined);
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden) void page.loadGroups();
+    }, REFRESH_MS);
+    return () => clearInterval(timer);
+  }, []);
+  const groups = page.groups.value;
+  const isOwner = page.client.session.value?.user.role === 'owner';
+  const askForGroup = (): void =>
+    setQuestion({
+      title: 'New group',
+      text: 'Streams that are looked at together: the apps of one product, or of one stage.',
+      name: '',
+      button: 'Make it',
+      onAnswer: async (name) => {
+        await page.client.change('POST', 'api/groups', { name });
+        await page.loadGroups();
+      },
+    });
+  return (
+    <PlaceFrame
+      title="Streams"
+      hint="A stream is what one app or machine sends. It has an address of its own; streams of a group are searched as one."
+      actions={
+        isOwner && (
+          <button type="button" class="main-button" onClick={askForGroup}>
+            <Icon name="plus" /> New group
+          </button>
+        )
+      }
+    >
+      {groups?.length === 0 && (
+        <p class="place-empty">
+          {isOwner
+            ? 'No group yet. Make one: its address takes the drains of all apps, and each gets a stream of its own.'
+            : 'There is no group that you may see: ask an owner of this viewer.'}
+        </p>
+      )}
+      {groups?.map((group) => (
+        <GroupCard key={group.id} group={group} page={page} ask={setQuestion} />
+      ))}
+      {question && <Question {...question} onClose={() => setQuestion(undefined)} />}
+    </PlaceFrame>
+  );
+}
+
+function GroupCard({ group, page, ask }: { group: StreamGroupJson; page: ViewerPage; ask: Ask }) {
+  const [isOpen, setOpen] = useState(group.streams.length === 0);
+  const isOwner = group.role === 'owner';
+  const name = visibleText(group.name);
+  const path = `api/groups/${encodeURIComponent(group.id)}`;
+  const change = async (method: 'POST' | 'PATCH' | 'DELETE', at: string, body?: object): Promise<void> => {
+    await page.client.change(method, at, body);
+    await page.loadGroups();
+  };
+  return (
+    <section class="card" aria-label={`Group ${name}`}>
+      <header>
+        <h3>
+          <button
+            type="button"
+            title="Its lines"
+            onClick={() => void page.changeSelection({ ...ALL_LINES, group: group.id })}
+          >
+            {name}
+          </button>
+        </h3>
+        {isOwner && (
+          <div class="row-actions">
+            <button
+              type="button"
+              class="plain-button"
+              aria-expanded={isOpen}
+              onClick={() => setOpen(!isOpen)}
+            >
+              <Icon name="link" /> Addresses
+            </button>
+            <button
+              type="button"
+              class="plain-button"
+              onClick={() =>
+                ask({
+                  title: `New stream in ${name}`,
+                  name: '',
+                  button: 'Make it',
+                  onAnswer: (text) => change('POST', `${path}/streams`, { name: text }),
+                })
+              }
+            >
+              <Icon name="plus" /> New stream
+            </button>
+            <ActionButton
+              icon="pencil"
+              label={`Rename ${name}`}
+              onClick={() =>
+                ask({
+                  title: `Rename ${name}`,
+                  name: group.name,
+                  button: 'Rename',
+                  onAnswer: (text) => change('PATCH', path, { name: text }),
+                })
+              }
+            />
+            <ActionButton
+              icon="trash"
+              label={`Remove ${name}`}
+              onClick={() =>
+                ask({
+                  title: `Remove ${name}?`,
+                  text: `Its ${formatCount(group.streams.length, 'stream')} and all their lines are gone for good; what was archived stays.`,
+                  button: 'Remove it',
+                  isDangerous: true,
+                  onAnswer: () => change('DELETE', path),
+                })
+              }
+            />
+          </div>
+        )}
+      </header>
+      {isOpen && (
+        <Addresses
+          of={group}
+          page={page}
+          hint="For many apps at once: each drain that sends here gets a stream of its own."
+          onRenew={() =>
+            ask({
+              title: 'A new token?',
+              text: 'What sends with the old one is refused from now on.',
+              button: 'Make a new one',
+              isDangerous: true,
+              onAnswer: () => change('PATCH', path, { renew_token: true }),
+            })
+          }
+        />
+      )}
+      {group.streams.length === 0 ? (
+        <p class="place-empty">No stream yet: it is made when something comes, or by hand.</p>
+      ) : (
+        <table class="place-table">
+          <thead>
+            <tr>
+              <th scope="col">stream</th>
+              <th scope="col" class="number">
+                lines
+              </th>
+              <th scope="col" class="number">
+                size
+              </th>
+              <th scope="col">last line</th>
+              <th scope="col">
+                <span class="visually-hidden">actions</span>
+              </th>
+            </tr>
+          </thead>
+          {group.streams.map((stream) => (
+            <StreamRows
+              key={stream.id}
+              stream={stream}
+              isOwner={isOwner}
+              page={page}
+              ask={ask}
+              change={change}
+            />
+          ))}
+        </table>
+      )}
+    </section>
+  );
+}
+
+interface StreamRowsProps {
+  readonly stream: StreamJson;
+  readonly isOwner: boolean;
+  readonly page: ViewerPage;
+  readonly ask: Ask;
+  readonly change: (method: 'PATCH' | 'DELETE', at: string, body?: object) => Promise<void>;
+}
+
+function StreamRows({ stream, isOwner, page, ask, change }: StreamRowsProps) {
+  const [isOpen, setOpen] = useState(false);
+  const name = visibleText(stream.name);
+  const path = `api/streams/${encodeURIComponent(stream.id)}`;
+  return (
+    <tbody>
+      <tr>
+        <th scope="row">
+          <button
+            type="button"
+            title="Its lines"
+            onClick={() => void page.changeSelection({ ...ALL_LINES, stream: stream.id })}
+          >
+            {name}
+          </button>
+        </th>
+        <td class="number">{formatGroupedNumber(stream.lines)}</td>
+        <td class="number">{formatBytes(stream.bytes)}</td>
+        <td>{stream.lastAt ? <RelativeTime ms={Date.parse(stream.lastAt)} /> : 'none yet'}</td>
+        <td>
+          {isOwner && (
+            <div class="row-actions">
+              <ActionButton
+                icon="link"
+                label={`Addresses of ${name}`}
+                isOpen={isOpen}
+                onClick={() => setOpen(!isOpen)}
+              />
+              <ActionButton
+                icon="pencil"
+                label={`Rename ${name}`}
+                onClick={() =>
+                  ask({
+                    title: `Rename ${name}`,
+                    name: stream.name,
+                    button: 'Rename',
+                    onAnswer: (text) => change('PATCH', path, { name: text }),
+                  })
+                }
+              />
+              <ActionButton
+                icon="trash"
+                label={`Remove ${name}`}
+                onClick={() =>
+                  ask({
+                    title: `Remove ${name}?`,
+                    text: `Its ${formatCount(stream.lines, 'line')} are gone for good; what was archived stays.`,
+                    button: 'Remove it',
+                    isDangerous: true,
+                    onAnswer: () => change('DELETE', path),
+                  })
+                }
+              />
+            </div>
+          )}
+        </td>
+      </tr>
+      {isOpen && (
+        <tr class="detail-row">
+          <td colSpan={5}>
+            <Addresses
+              of={stream}
+              page={page}
+              onRenew={() =>
+                ask({
+                  title: 'A new token?',
+                  text: 'What sends with the old one is refused from now on.',
+                  button: 'Make a new one',
+                  isDangerous: true,
+                  onAnswer: () => change('PATCH', path, { renew_token: true }),
+                })
+              }
+            />
+          </td>
+        </tr>
+      )}
+    </tbody>
+  );
+}
+
+interface AddressesProps {
+  readonly of: SenderAddresses;
+  readonly page: ViewerPage;
+  readonly hint?: string;
+  readonly onRenew: () => void;
+}
+
+function Addresses({ of, page, hint, onRenew }: AddressesProps) {
+  const { drain_url: url, syslog = {}, token } = of;
+  return (
+    <div class="addresses">
+      {hint && <p class="hint">{hint}</p>}
+      {url && <CopyField label="Drain" value={url} page={page} />}
+      {url && <CopyField label="Tailrace" value={`tailrace drains:add ${url}`} page={page} />}
+      {url && <CopyField label="Heroku" value={`heroku drains:add ${url}`} page={page} />}
+      {Object.entries(syslog).map(([protocol, address]) => (
+        <CopyField key={protocol} label={`syslog ${protocol}`} value={address} page={page} />
+      ))}
+      {token && <CopyField label="Token" value={token} page={page} />}
+      {token && (
+        <button type="button" class="link-button" onClick={onRenew}>
+          Make a new token
+        </button>
+      )}
+    </div>
+  );
+}

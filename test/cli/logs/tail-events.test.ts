@@ -1,0 +1,58 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../../support/free-port.ts';
+import { startNginxProxy } from '../../support/http/nginx-proxy.ts';
+import { missing, Program, runTailrace, TAILRACE } from '../../support/program.ts';
+import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
+import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+
+// nginx passes no upgrade on unless it is told to.
+describe.skipIf(missing('nginx'))('behind a proxy that removes the upgrade', () => {
+  it('a tail gets 426 with a sentence, and logs go on by events, also over a restart', async () => {
+    const data = dataFolderForTest();
+    const server = await startServerForTest({ data });
+    const app = await server.createApp('quiet');
+    await pushLines(server, app.token, ['{"level":"error","msg":"early"}', ...numberedMessages(10)]);
+    const port = await freePort();
+    startNginxProxy(port, server.url);
+    const proxy = `http://127.0.0.1:${port}`;
+    const authorization = `Bearer ${server.key}`;
+    const tailOverHttp = (): Promise<Response> =>
+      fetch(`${proxy}/apps/quiet/tail`, { headers: { authorization } });
+    await until('nginx', () =>
+      tailOverHttp().then(
+        () => true,
+        () => false,
+      ),
+    );
+    const refused = await tailOverHttp();
+    expect(refused.status).toBe(426);
+    expect(refused.headers.get('upgrade')).toBe('websocket');
+    expect(await refused.json()).toMatchObject({
+      id: 'upgrade_required',
+      message: expect.stringMatching(/proxy on the way/),
+    });
+
+    const env = { TAILRACE_URL: proxy, TAILRACE_API_KEY: server.key };
+    const once = await runTailrace(['logs', '-a', 'quiet', '-n', '3'], { env });
+    expect(once.stdout.match(/line \d/g)).toEqual(['line 7', 'line 8', 'line 9']);
+    const all = await runTailrace(['logs', '--all', '-n', '2', '--json'], { env });
+    expect(all.stdout.match(/line \d/g)).toEqual(['line 8', 'line 9']);
+    const wrong = await runTailrace(['logs', '-a', 'nobody'], { env });
+    expect([wrong.stderr, wrong.status]).toEqual([expect.stringContaining("Couldn't find that app"), 1]);
+
+    const tail = new Program(process.execPath, [TAILRACE, 'tail', '-a', 'quiet', '-n', '2'], { env });
+    onTestFinished(async () => {
+      await tail.stop('SIGKILL');
+    });
+    await tail.waitForOutput(/line 9\n/);
+    await pushLines(server, app.token, numberedMessages(20, 'line', 10));
+    await tail.waitForOutput(/line 29\n/);
+    await server.kill();
+    await until('the note', () => /connection lost/.test(tail.stderr));
+    const again = await startServerForTest({ data, env: { TAILRACE_HTTP_PORT: new URL(server.url).port } });
+    await pushLines(again, app.token, numberedMessages(5, 'line', 30));
+    await tail.waitForOutput(/line 34\n/);
+    expect(tail.stdout.match(/line \d+/g)).toEqual(numberedMessages(27, 'line', 8));
+  });
+});

@@ -1,0 +1,133 @@
+/** `viewer search` in the terminal: as grep, and as `tail -f`. */
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type ExitResult, Program, runProgram } from '../../support/program.ts';
+import { octetCounted, postLogs } from '../../support/senders/send-lines.ts';
+import { startViewer, VIEWER, VIEWER_KEY, type Viewer } from '../../support/viewer/viewer.ts';
+
+let viewer: Viewer;
+let tokens: Record<string, string>;
+beforeAll(async () => {
+  viewer = await startViewer();
+  const group = await viewer.createGroup('shop');
+  const [web, worker] = [await viewer.createStream(group, 'web'), await viewer.createStream(group, 'worker')];
+  await viewer.createGroup('empty');
+  tokens = { web: web.token, worker: worker.token };
+  await send('web', 'GET /pay status=500', 'GET / status=200');
+  await send('worker', 'job failed');
+});
+afterAll(async () => {
+  await viewer?.kill();
+  rmSync(viewer.data, { recursive: true, force: true });
+});
+
+let minute = 0;
+async function send(stream: string, ...messages: string[]): Promise<void> {
+  const lines = messages.map((text) =>
+    octetCounted(
+      `<190>1 2026-01-01T00:${String(minute++).padStart(2, '0')}:00+00:00 host app web.1 - - ${text}`,
+    ),
+  );
+  await postLogs(viewer, tokens[stream], Buffer.concat(lines));
+}
+
+const env = (): Record<string, string> => ({ VIEWER_URL: viewer.url, VIEWER_KEY });
+const search = (...args: string[]): Promise<ExitResult> =>
+  runProgram(process.execPath, [VIEWER, 'search', ...args], { env: env() });
+
+it('prints what is found, oldest first, and ends as grep does', async () => {
+  expect(await search('status:>=200')).toEqual({
+    status: 0,
+    stdout:
+      'web 2026-01-01T00:00:00+00:00 app[web.1]: GET /pay status=500\nweb 2026-01-01T00:01:00+00:00 app[web.1]: GET / status=200\n',
+    stderr: '',
+  });
+  expect(await search('status:500', '--stream', 'web')).toMatchObject({
+    status: 0,
+    stdout: '2026-01-01T00:00:00+00:00 app[web.1]: GET /pay status=500\n',
+  });
+  expect(await search('-n', '1', '-g', 'SHOP')).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^worker .*job failed\n$/),
+  });
+  expect(await search('--json', 'job', 'failed')).toMatchObject({ status: 0 });
+  expect(JSON.parse((await search('--json', 'job')).stdout)).toMatchObject({
+    message: 'job failed',
+    source: 'app',
+  });
+  expect(await search('nowhere')).toEqual({ status: 1, stdout: '', stderr: '' });
+  expect(await search('-g', 'empty')).toMatchObject({ status: 1 });
+  expect(await search('--since', '2026-01-01T00:02:00Z', '--until', '2026-01-01T00:03:00Z')).toMatchObject({
+    stdout: expect.stringMatching(/^worker .*\n$/),
+  });
+  expect((await search('--', '-status:200')).stdout.split('\n')).toHaveLength(3);
+});
+
+it('says in one sentence what is wrong, with the exit code 2', async () => {
+  const wrong: [string[], RegExp][] = [
+    [['('], /parenthesis at character 1/],
+    [['-g', 'nothing'], /There is no group nothing: there is default, empty, shop\./],
+    [['--url', 'http://127.0.0.1:1'], /There is no viewer at http:\/\/127\.0\.0\.1:1\//],
+    [['--key', 'wrong'], /key isn’t valid/],
+    [['--follow', '--until', '1h'], /--until ends before/],
+    [['--bogus'], /unknown option/],
+  ];
+  for (const [args, sentence] of wrong) {
+    const { status, stdout, stderr } = await search(...args);
+    expect([args, status, stdout, stderr]).toEqual([args, 2, '', expect.stringMatching(sentence)]);
+    expect(stderr).not.toMatch(/\n {4}at /);
+  }
+});
+
+it('--follow goes on with what comes, also over the viewer’s end by kill -9', async () => {
+  const { url } = viewer;
+  const follow = new Program(
+    process.execPath,
+    [VIEWER, 'search', 'numbered', '-n', '1', '-s', 'web', '--follow'],
+    { env: env() },
+  );
+  await send('web', 'numbered 0');
+  await follow.waitForOutput(/numbered 0\n/);
+  await send('web', 'other', 'numbered 1');
+  await follow.waitForOutput(/numbered 1\n/);
+  await viewer.kill();
+  viewer = await startViewer({ data: viewer.data, env: { VIEWER_HTTP_PORT: new URL(url).port } });
+  await send('web', 'numbered 2');
+  await follow.waitForOutput(/numbered 2\n/);
+  await follow.stop('SIGTERM');
+  const numbers = follow.stdout.match(/numbered \d/g);
+  expect(numbers).toEqual(['numbered 0', 'numbered 1', 'numbered 2']);
+});
+
+it('what reads it may stop: no complaint, as with head', async () => {
+  const { status, stdout, stderr } = await runProgram(
+    'bash',
+    ['-c', '"$0" "$1" search -n 100 | head -1', process.execPath, VIEWER],
+    { env: env() },
+  );
+  expect([status, stderr, stdout.split('\n').length]).toEqual([0, '', 2]);
+});
+
+it('`--help` names every setting; one that is none, or can’t be read, is refused', async () => {
+  const help = await runProgram(process.execPath, [VIEWER, '--help']);
+  expect(help).toMatchObject({ status: 0, stderr: '' });
+  for (const name of ['--http-port', 'VIEWER_TLS_CERT', 'VIEWER_API_KEY', 'search [options]'])
+    expect(help.stdout).toContain(name);
+  expect(help.stdout).not.toContain('--api-key');
+  const starts: [Record<string, string>, string[], RegExp][] = [
+    [{ VIEWER_HTPP_PORT: '1' }, [], /There is no setting VIEWER_HTPP_PORT: did you mean VIEWER_HTTP_PORT\?/],
+    [{}, ['--http-port', new URL(viewer.url).port], /Port \d+ is taken.*VIEWER_HTTP_PORT/],
+    [{}, ['--syslog-port', String(viewer.syslogPort)], /Port \d+ is taken.*VIEWER_SYSLOG_PORT/],
+    [{}, ['nonsense'], /too many arguments|unknown command/],
+  ];
+  const folder = `${viewer.data}-refused`;
+  for (const [given, args, sentence] of starts) {
+    const defaults = { VIEWER_DATA: folder, VIEWER_HTTP_PORT: '0', VIEWER_SYSLOG_PORT: '0' };
+    const { status, stderr } = await runProgram(process.execPath, [VIEWER, ...args], {
+      env: { ...defaults, ...given },
+    });
+    expect([given, args, status, stderr]).toEqual([given, args, 1, expect.stringMatching(sentence)]);
+    expect(stderr).not.toMatch(/TAILRACE_|\n {4}at /);
+  }
+  rmSync(folder, { recursive: true, force: true });
+});

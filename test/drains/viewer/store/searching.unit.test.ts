@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LogLines, seededRandom } from '../../../../bench/viewer/log-lines.ts';
+import type { SearchRequest } from '../../../../drains/viewer/store/contract.ts';
+import { parseQuery } from '../../../../src/logs/query/query-parser.ts';
+import type { AppId } from '../../../../src/logs/store/contract.ts';
+import { newAppId } from '../../../support/batches.ts';
+import {
+  type AddedLine,
+  addLines,
+  asAdded,
+  expectedLines,
+  lineStoreForTest,
+  openRig,
+} from './line-store-rig.ts';
+
+const START_MS = Date.UTC(2026, 10, 1, 12);
+const QUERIES = [
+  '',
+  'status=503',
+  'CHECKOUT',
+  '"has no queue"',
+  'router -status=200 -status=201',
+  'status:>=500',
+  'level:error',
+  'program:web.3',
+  'source:heroku fwd="1',
+  'user.id:>190000',
+  '/took \\d\\d\\d ms/',
+  'request_id=ab OR trace_id',
+  '10.1',
+  'nowhere-to-be-found',
+  'queue OR checkout',
+  'host:shop.example.com method:POST',
+];
+
+/** Lines of three streams: most packed, some in the part that is being written, some only in the stream. */
+async function filledRig() {
+  const rig = openRig();
+  const ids: AppId[] = [newAppId(), newAppId(), newAppId()];
+  const all: AddedLine[] = [];
+  const random = seededRandom(7);
+  for (const [i, stream] of ids.entries()) {
+    await rig.lines.follow(stream);
+    // Ten minutes, whose times go back and forth by some seconds, or by an hour.
+    const source = new LogLines(i + 1, START_MS, 200);
+    const texts = Array.from({ length: 3_000 }, () => source.next());
+    for (let k = 0; k < texts.length; k += 50) {
+      const other = Math.floor(random() * texts.length);
+      if (random() < 0.3) [texts[k], texts[other]] = [texts[other], texts[k]];
+    }
+    all.push(...(await addLines(rig, stream, texts.slice(0, 1_200), 100)));
+    await rig.lines.seal(stream);
+    all.push(...(await addLines(rig, stream, texts.slice(1_200, 1_300), 7)));
+    await rig.lines.seal(stream);
+    all.push(...(await addLines(rig, stream, texts.slice(1_300), 150)));
+  }
+  return { rig, ids, all };
+}
+
+describe('a search', () => {
+  let filled: Awaited<ReturnType<typeof filledRig>>;
+  beforeAll(async () => {
+    filled = await filledRig();
+  });
+  afterAll(() => filled.rig.close());
+
+  const searchAll = async (request: Omit<SearchRequest, 'limit'>, limit: number) => {
+    const found: AddedLine[] = [];
+    for (let cursor = request.cursor; ; ) {
+      const result = await filled.rig.lines.search({ ...request, limit, ...(cursor && { cursor }) });
+      expect(result.lines.length).toBeLessThanOrEqual(limit);
+      found.push(...result.lines.map(asAdded));
+      cursor = result.cursor;
+      if (cursor === undefined) return found;
+    }
+  };
+
+  it.each(QUERIES)('finds what a look at every line finds, in both directions: %s', async (q) => {
+    const { ids, all } = filled;
+    const query = parseQuery(q).expression;
+    const expected = expectedLines(all, q);
+    const request = { streams: ids, ...(query && { query }) };
+    expect(await searchAll({ ...request, direction: 'after' }, 997)).toEqual(expected);
+    expect(await searchAll({ ...request, direction: 'before' }, 997)).toEqual(expected.toReversed());
+    // The first page alone, and one within a span of time.
+    const { lines } = await filled.rig.lines.search({ ...request, direction: 'before', limit: 10 });
+    expect(lines.map(asAdded)).toEqual(expected.toReversed().slice(0, 10));
+    const span = { fromMs: START_MS + 123_456, toMs: START_MS + 301_000 };
+    expect(await searchAll({ ...request, ...span, direction: 'after' }, 501)).toEqual(
+      expectedLines(all, q, span),
+    );
+  });
+
+  it('of one stream finds no lines of others', async () => {
+    const { ids, all, rig } = filled;
+    const streams = [ids[1]];
+    const result = await rig.lines.search({ streams, direction: 'after', limit: 100_000 });
+    expect(result.lines.map(asAdded)).toEqual(expectedLines(all, '', { streams }));
+    expect(result.cursor).toBeUndefined();
+    expect(await rig.lines.search({ streams: [newAppId()], direction: 'after', limit: 5 })).toMatchObject({
+      lines: [],
+    });
+  });
+
+  it('counts lines as they are found', async () => {
+    const { ids, all, rig } = filled;
+    for (const [q, stepMs, fromMs] of [
+      ['', 60_000, undefined],
+      ['', 60_000, START_MS + 123_456],
+      ['', 1_000, undefined],
+      ['level:error', 60_000, undefined],
+    ] as const) {
+      const query = parseQuery(q).expression;
+      const buckets = await rig.lines.counts({
+        streams: ids,
+        stepMs,
+        ...(fromMs !== undefined && { fromMs }),
+        ...(query && { query }),
+      });
+      const expected = new Map<number, number>();
+      for (const { timeMs } of expectedLines(all, q, { fromMs }))
+        expected.set(
+          Math.floor(timeMs / stepMs) * stepMs,
+          (expected.get(Math.floor(timeMs / stepMs) * stepMs) ?? 0) + 1,
+        );
+      expect(buckets.map(({ startMs, error, warning, other }) => [startMs, error + warning + other])).toEqual(
+        [...expected].sort(([a], [b]) => a - b),
+      );
+      if (q === 'level:error')
+        expect(buckets.every(({ warning, other }) => warning + other === 0)).toBe(true);
+    }
+  });
+
+  it('counts the values of a field, and lines without it', async () => {
+    const { ids, all, rig } = filled;
+    for (const field of ['status', 'source', 'level', 'method', 'user.ip']) {
+      const { values, missingCount, otherCount } = await rig.lines.fieldValues({
+        streams: ids,
+        field,
+        limit: 5,
+      });
+      for (const { value, count } of values)
+        if (field !== 'level')
+          expect(count).toBe(expectedLines(all, `${field}:=${value}`.replace('source:=', 'source:')).length);
+      // Packed lines are counted without being read; with a query they are read.
+      const { values: read } = await rig.lines.fieldValues({
+        streams: ids,
+        field,
+        limit: 5,
+        query: parseQuery('level:*').expression!,
+      });
+      expect(values).toEqual(read);
+      expect(values.reduce((sum, { count }) => sum + count, missingCount + otherCount)).toBe(all.length);
+    }
+    expect((await rig.lines.fieldNames({ streams: ids })).slice(0, 3)).toContain('status');
+  });
+
+  it('gives what is around a line, and reads a stream from a line on', async () => {
+    const { ids, all, rig } = filled;
+    const own = all.filter(({ stream }) => stream === ids[0]);
+    const around = await rig.lines.context({ stream: ids[0], sequence: 1_205 }, 10, 20);
+    expect(around.map(asAdded)).toEqual(own.slice(1_194, 1_225));
+    expect(await rig.lines.context({ stream: ids[0], sequence: 99_999 }, 10, 20)).toEqual([]);
+    const read: AddedLine[] = [];
+    for await (const lines of rig.lines.read(ids[0], 1_000)) read.push(...lines.map(asAdded));
+    expect(read).toEqual(own.slice(1_000));
+  });
+
+  it('goes on at the same place while lines are packed and added', async () => {
+    const rig = lineStoreForTest();
+    const stream = newAppId();
+    await rig.lines.follow(stream);
+    const source = new LogLines(3, START_MS, 10);
+    const all = await addLines(
+      rig,
+      stream,
+      Array.from({ length: 500 }, () => source.next()),
+    );
+    const first = await rig.lines.search({ streams: [stream], direction: 'before', limit: 100 });
+    await addLines(
+      rig,
+      stream,
+      Array.from({ length: 500 }, () => source.next()),
+    );
+    await rig.lines.seal(stream);
+    const second = await rig.lines.search({
+      streams: [stream],
+      direction: 'before',
+      limit: 100,
+      cursor: first.cursor!,
+    });
+    expect([...first.lines, ...second.lines].map(asAdded)).toEqual(all.slice(300).toReversed());
+  });
+});

@@ -1,0 +1,166 @@
+/** The live page for people who don't see it, see little, or use no mouse. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { octetCounted, postLogs, pushLines, TIME } from '../support/senders/send-lines.ts';
+import { type App, type Server, startServer } from '../support/server.ts';
+import { axeFindings } from './accessibility.ts';
+import { launchBrowser, noBrowser, openApp, openPage, PHONE, type Tab } from './browser-tab.ts';
+
+const LINES = [
+  ...Array.from(
+    { length: 16 },
+    (_, i) => `color \x1b[${(i < 8 ? 30 : 82) + i}mforeground ${i}\x1b[0m \x1b[2mdim\x1b[0m`,
+  ),
+  ...Array.from({ length: 8 }, (_, i) => `color \x1b[${40 + i}mbackground ${i}\x1b[0m`),
+  `${'a long line with many words in it '.repeat(60)}END`,
+  '{"level":"warn","user":"ann","status":500,"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}',
+  'level=error user=bob status=200 path=/a',
+  'level=debug chatter=1 of=2',
+  'Error: gave up\n    at run (worker.mjs:38:9)',
+  'hidden \x07 character',
+];
+
+const COLORED = 24;
+
+describe.skipIf(noBrowser)('the page', { timeout: 120_000 }, () => {
+  let browser: Browser;
+  let server: Server;
+  let app: App;
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([launchBrowser(), startServer()]);
+    app = await server.createApp('shop');
+    await server.createDrain(app, 'http://127.0.0.1:9/lines');
+    await pushLines(server, app.token, LINES.slice(0, COLORED));
+    // A dyno of each color.
+    const frames = Array.from({ length: 14 }, (_, i) =>
+      octetCounted(`<190>1 ${TIME} host token dyno.${i} - - of dyno ${i}`),
+    );
+    expect(
+      (await postLogs(server, app.token, Buffer.concat(frames.map((frame) => Buffer.from(frame))))).status,
+    ).toBe(204);
+    await pushLines(server, app.token, LINES.slice(COLORED));
+  });
+  afterAll(() => Promise.all([browser?.close(), server?.close()]));
+
+  const STATES: readonly (readonly [string, (tab: Tab) => Promise<unknown>])[] = [
+    ['the newest lines', async () => {}],
+    [
+      'the oldest lines',
+      async (tab) => {
+        await tab.page.keyboard.press('g');
+        await tab.waitForMessage('foreground 0');
+      },
+    ],
+    [
+      'a line’s details, and columns',
+      async (tab) => {
+        await tab.page.locator('.row', { hasText: '"ann"' }).locator('.expand-button').click();
+        await tab.page.getByRole('button', { name: 'user as column' }).click();
+      },
+    ],
+    ['keys', (tab) => tab.page.keyboard.press('?')],
+    ['the form for a download', (tab) => tab.page.keyboard.press('Shift+D')],
+    ['the form for a time', (tab) => tab.page.keyboard.press('t')],
+    ['a choice of dynos', (tab) => tab.page.getByRole('button', { name: 'dyno all' }).click()],
+    ['saved searches', (tab) => tab.page.getByRole('button', { name: 'Saved searches' }).click()],
+    [
+      'a search with matches',
+      async (tab) => {
+        await tab.page.locator('#search').fill('user');
+        await tab.waitForLineCount(2);
+      },
+    ],
+    [
+      'a search with a fault',
+      async (tab) => {
+        await tab.page.locator('#search').fill('(user');
+        await tab.page.locator('#search-fault').waitFor();
+      },
+    ],
+    [
+      'a search without a match',
+      async (tab) => {
+        await tab.page.locator('#search').fill('nowhere-to-be-found');
+        await tab.page.getByText('No line matches').waitFor();
+      },
+    ],
+  ];
+
+  it.each([
+    ['light', {}],
+    ['dark', PHONE],
+  ] as const)('has nothing that axe-core finds: %s, %o', async (colorScheme, size) => {
+    const found: string[] = [];
+    const tab = await openApp(browser, server, app, { colorScheme, reducedMotion: 'reduce', ...size });
+    // What a small screen lays out in another way.
+    const states =
+      size === PHONE ? STATES.filter(([name]) => /newest|details|dynos|fault/.test(name)) : STATES;
+    for (const [state, enter] of states) {
+      await tab.page.goto(`${server.url}/?app=shop`);
+      await tab.waitUntilLive();
+      await tab.waitForMessage('hidden');
+      await enter(tab);
+      for (const finding of await axeFindings(tab.page)) found.push(`${state}: ${finding}`);
+      await tab.page.evaluate('localStorage.removeItem("tailrace-columns")');
+    }
+    expect(found).toEqual([]);
+  });
+
+  it('without a key, with a wrong one, or without an app has nothing that axe-core finds', async () => {
+    const tab = await openPage(browser, server, { key: '', query: 'app=shop' });
+    await tab.page.getByLabel('API key').waitFor();
+    expect(await axeFindings(tab.page)).toEqual([]);
+    await tab.page.getByLabel('API key').fill('k.wrong');
+    await tab.page.keyboard.press('Enter');
+    await tab.page.getByText('The server doesn’t know this key.').waitFor();
+    expect(await axeFindings(tab.page)).toEqual([]);
+  });
+
+  it('tells a screen reader how much comes, not each line, and what was done', async () => {
+    const own = await server.createApp();
+    const tab = await openApp(browser, server, own);
+    expect(await tab.page.getByRole('log').getAttribute('aria-live')).toBe('off');
+    await pushLines(server, own.token, ['one', 'two', 'ERROR: three']);
+    await tab.page.getByRole('status').filter({ hasText: '3 lines came, 1 error' }).waitFor();
+    await tab.page.keyboard.press('k');
+    await tab.page.keyboard.press('c');
+    await tab.page.getByRole('status').filter({ hasText: 'Link copied' }).waitFor();
+  });
+
+  it('moves nothing for those who asked for less motion', async () => {
+    const tab = await openApp(browser, server, app, { reducedMotion: 'reduce' });
+    await tab.waitForMessage('hidden');
+    const moving = await tab.page.evaluate<
+      string[]
+    >(`[...document.querySelectorAll('*')].flatMap((element) => {
+      const { animationName, transitionDuration, scrollBehavior } = getComputedStyle(element);
+      return animationName !== 'none' || transitionDuration !== '0s' || scrollBehavior === 'smooth' ? [element.className] : [];
+    })`);
+    expect(moving).toEqual([]);
+  });
+
+  it('is used without a mouse: its controls are reached, and have a name', async () => {
+    const tab = await openApp(browser, server, app);
+    await tab.waitForMessage('hidden');
+    const names: string[] = [];
+    for (let i = 0; i < 25 && !names.includes('Lines'); i++) {
+      await tab.page.keyboard.press('Tab');
+      names.push(
+        await tab.page.evaluate<string>(
+          `document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent`,
+        ),
+      );
+    }
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'App',
+        'Search all lines',
+        'source all',
+        'dyno all',
+        'Download',
+        'Lines over time',
+        'Lines',
+      ]),
+    );
+  });
+});

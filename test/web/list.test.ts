@@ -1,0 +1,190 @@
+/** What people do with the list of lines: copy, unfold, choose dynos, keep searches, download. */
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { octetCounted, postLogs, pushLines, TIME } from '../support/senders/send-lines.ts';
+import { type App, type Server, startServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+import { launchBrowser, noBrowser, openApp, PHONE, type Tab } from './browser-tab.ts';
+
+const LONG = `${'a long line with many words in it '.repeat(40)}END`;
+const TRACE = [
+  'Error: gave up',
+  ...Array.from({ length: 9 }, (_, i) => `    at step${i} (worker.mjs:${i}:9)`),
+].join('\n');
+
+describe.skipIf(noBrowser)('the list', { timeout: 90_000 }, () => {
+  let browser: Browser;
+  let server: Server;
+  let app: App;
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([launchBrowser(), startServer()]);
+    app = await server.createApp('shop');
+    for (const [dyno, message] of [
+      ['web.1', 'first'],
+      ['web.2', '\x1b[32msecond\x1b[0m'],
+      ['worker.1', 'third'],
+      ['clock.1', 'fourth'],
+    ])
+      expect(
+        (await postLogs(server, app.token, octetCounted(`<190>1 ${TIME} host token ${dyno} - - ${message}`)))
+          .status,
+      ).toBe(204);
+    await pushLines(server, app.token, [LONG, TRACE, 'last']);
+  });
+  afterAll(() => Promise.all([browser?.close(), server?.close()]));
+
+  const clipboard = (tab: Tab): Promise<string> => tab.page.evaluate('navigator.clipboard.readText()');
+  const select = (tab: Tab, from: string, to: string): Promise<void> =>
+    tab.page.evaluate(`(() => {
+      const rows = [...document.querySelectorAll('.row')];
+      const at = (text) => rows.find((row) => row.textContent.includes(text));
+      const range = document.createRange();
+      ${from};
+      ${to};
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      document.querySelector('.lines').focus();
+    })()`);
+  const text = (source: string, message: string): string => `${TIME} app[${source}]: ${message}`;
+
+  it('copies each row as one line, as a terminal shows it; a part of a text as it is', async () => {
+    const tab = await openApp(browser, server, app);
+    await tab.waitForMessage('last');
+    await select(tab, `range.setStartBefore(at('first'))`, `range.setEndAfter(at('third'))`);
+    await tab.page.keyboard.press('Control+C');
+    const rows = [text('web.1', 'first'), text('web.2', 'second'), text('worker.1', 'third')];
+    await until('the rows', async () => (await clipboard(tab)) === rows.join('\n'));
+    // From the middle of a row to where another begins: that one isn't among them.
+    await select(
+      tab,
+      `range.setStart(at('first').querySelector('.text').firstChild, 2)`,
+      `range.setEnd(at('third').querySelector('time'), 0)`,
+    );
+    await tab.page.keyboard.press('Control+C');
+    await until('two rows', async () => (await clipboard(tab)) === rows.slice(0, 2).join('\n'));
+    // All of one row is one line, too.
+    await select(tab, `range.selectNodeContents(at('fourth'))`, '');
+    await tab.page.keyboard.press('Control+C');
+    await until('one row', async () => (await clipboard(tab)) === text('clock.1', 'fourth'));
+    await tab.page
+      .locator('.row', { hasText: 'fourth' })
+      .locator('.text')
+      .dblclick({ position: { x: 12, y: 10 } });
+    await tab.page.keyboard.press('Control+C');
+    await until('a word', async () => (await clipboard(tab)) === 'fourth');
+  });
+
+  it.each([
+    ['a desktop', {}],
+    ['a phone', PHONE],
+  ] as const)('shows five rows of a long line on %s, and all of it on request', async (_name, size) => {
+    const tab = await openApp(browser, server, app, size);
+    await tab.waitForMessage('last');
+    const rowOf = (message: string) => tab.page.locator('.row', { hasText: message });
+    const rowCount = (message: string): Promise<number> =>
+      rowOf(message)
+        .locator('.text')
+        .evaluate((element) => {
+          const { lineHeight } = (
+            globalThis as unknown as { getComputedStyle(e: unknown): { lineHeight: string } }
+          ).getComputedStyle(element);
+          return Math.round(
+            (element as unknown as { clientHeight: number }).clientHeight / Number.parseFloat(lineHeight),
+          );
+        });
+    await until('both folded', async () => (await tab.page.locator('.row[data-folds=true]').count()) === 2);
+    expect([await rowCount('END'), await rowCount('gave up'), await rowCount('third')]).toEqual([5, 5, 1]);
+    await tab.screenshot(`list-folded-${_name === 'a phone' ? 'phone' : 'desktop'}`);
+    await rowOf('gave up').getByRole('button', { name: 'more' }).click();
+    await until('the whole trace', async () => (await rowCount('gave up')) === 10);
+    await rowOf('gave up').getByRole('button', { name: 'less' }).click();
+    await until('five rows again', async () => (await rowCount('gave up')) === 5);
+    expect(await tab.page.locator('.row .unfold-button:visible').count()).toBe(2);
+  });
+
+  it('shows several dynos together', async () => {
+    const tab = await openApp(browser, server, app);
+    await tab.waitForMessage('last');
+    await tab.page.getByRole('button', { name: 'dyno all' }).click();
+    await tab.page.getByRole('checkbox', { name: 'web.2' }).check();
+    await tab.page.getByRole('checkbox', { name: 'worker.1' }).check();
+    await tab.screenshot('list-dynos');
+    await tab.waitForLineCount(2);
+    expect(await tab.messages()).toEqual(['second', 'third']);
+    expect(new URL(tab.page.url()).searchParams.get('dyno')).toBe('web.2,worker.1');
+    await tab.page.keyboard.press('Escape');
+    await tab.page.reload();
+    await tab.waitForLineCount(2);
+    expect(await tab.page.getByRole('button', { name: 'dyno web.2, worker.1' }).count()).toBe(1);
+  });
+
+  it('keeps searches in the browser', async () => {
+    const tab = await openApp(browser, server, app, { query: 'q=third&dyno=worker.1' });
+    await tab.waitForLineCount(1);
+    const open = () => tab.page.getByRole('button', { name: 'Saved searches' }).click();
+    await open();
+    await tab.page.getByRole('textbox', { name: /^Save/ }).fill('the <b>third</b>');
+    await tab.page.getByRole('button', { name: 'Save', exact: true }).click();
+    await tab.page.getByText('dyno:worker.1 third').first().waitFor();
+    await tab.screenshot('list-saved');
+    await tab.page.keyboard.press('Escape');
+    await tab.page.getByRole('button', { name: 'Clear all filters' }).click();
+    await tab.waitForLineCount(7);
+    await tab.page.reload();
+    await tab.waitForLineCount(7);
+    await open();
+    await tab.page
+      .getByRole('button', { name: /the <b>third<\/b>/ })
+      .first()
+      .click();
+    await tab.waitForLineCount(1);
+    await tab.page.getByRole('button', { name: 'Remove the' }).click();
+    await tab.page.getByText('No search is saved yet.').waitFor();
+    expect(await tab.page.evaluate('localStorage.getItem("tailrace-searches")')).toBe('[]');
+    expect(tab.consoleErrors).toEqual([]);
+  });
+
+  it('is downloaded as it is looked at: as text or NDJSON, packed or not, the range or all', async () => {
+    const tab = await openApp(browser, server, app, { query: 'dyno=web.1,web.2' });
+    await tab.waitForMessage('last');
+    const download = async (...choices: readonly string[]): Promise<{ name: string; bytes: Buffer }> => {
+      await tab.page.keyboard.press('Shift+D');
+      for (const choice of choices) await tab.page.getByLabel(choice).check();
+      const [file] = await Promise.all([
+        tab.page.waitForEvent('download'),
+        tab.page.getByRole('button', { name: 'Download', exact: true }).last().click(),
+      ]);
+      await tab.page.locator('dialog').waitFor({ state: 'detached' });
+      return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+    };
+    const plain = await download('everything that is kept');
+    expect(plain.name).toMatch(/^shop-\d{4}-\d\d-\d\dT\d{4}\.log$/);
+    const lines = plain.bytes.toString().split('\n');
+    expect(lines.slice(0, 2)).toEqual([text('web.1', 'first'), text('web.2', '\x1b[32msecond\x1b[0m')]);
+    expect(plain.bytes.toString()).not.toContain('third');
+    const packed = await download('NDJSON, with every field', 'packed with gzip');
+    expect(packed.name).toMatch(/\.ndjson\.gz$/);
+    const records = gunzipSync(packed.bytes)
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(records.map(({ message }) => message)).toEqual([
+      'first',
+      '\x1b[32msecond\x1b[0m',
+      LONG,
+      TRACE,
+      'last',
+    ]);
+    // Of another range there is nothing.
+    await tab.page.goto(`${server.url}/?app=shop&range=2012-01-01T00:00:00Z/2012-01-02T00:00:00Z`);
+    await tab.waitForMessage('last');
+    await until('counts', async () => (await tab.page.locator('.line-sum strong').textContent()) === '0');
+    expect((await download()).bytes.length).toBe(0);
+    await tab.page.keyboard.press('Shift+D');
+    await tab.screenshot('list-download');
+    expect(tab.consoleErrors).toEqual([]);
+  });
+});
