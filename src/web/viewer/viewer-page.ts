@@ -71,7 +71,7 @@ export class ViewerPage implements LineListHost {
     return q !== '' || from !== '' || to !== '';
   }
 
-  async start(): Promise<void> {
+  start(): void {
     addEventListener('popstate', () => void this.show(parseViewerAddress(location.search)));
     this.admission.value = parseAdmission(location.hash);
     addEventListener('hashchange', () => {
@@ -80,6 +80,11 @@ export class ViewerPage implements LineListHost {
     this.client.session.subscribe((session) => {
       if (session === null) this.closeFeed();
     });
+    void this.resume();
+  }
+
+  /** Goes on as whoever is signed in in this browser. */
+  async resume(): Promise<void> {
     try {
       await this.enter(await this.client.get<SessionJson>('api/session'));
     } catch (error) {

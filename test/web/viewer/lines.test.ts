@@ -179,6 +179,24 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     expect(tab.consoleErrors).toEqual([]);
   });
 
+  it('go on where they stopped when the viewer was killed, each once', async () => {
+    const [stream] = await viewer.createStreams('crash', 'app');
+    await viewer.send(stream, ['before']);
+    const tab = await openGroup(stream.group);
+    await tab.waitForMessage('before');
+    await tab.waitUntilLive();
+    await viewer.send(stream, numberedMessages(300));
+    await viewer.kill();
+    await tab.page.getByRole('alert').getByText('The server is unreachable').waitFor();
+    await tab.screenshot('viewer-unreachable');
+    await viewer.startAgain();
+    await viewer.send(stream, ['after']);
+    await tab.waitUntilLive();
+    await tab.waitForMessage('after');
+    await tab.page.getByRole('alert').waitFor({ state: 'detached' });
+    expect(await textsOfAll(tab)).toEqual(['before', ...numberedMessages(300), 'after']);
+  });
+
   it('of a stretch of time are those that are drawn on the histogram; a click goes to a time', async () => {
     const [stream] = await viewer.createStreams('times', 'app');
     const start = Date.now() - 7_200_000;
