@@ -43,6 +43,8 @@ export class ViewerPage implements LineListHost {
   readonly address = signal<ViewerAddress>(parseViewerAddress(location.search));
   /** Of a link that lets somebody in for the first time. */
   readonly admission = signal<Admission | undefined>(undefined);
+  /** Is nobody known to the viewer yet? */
+  readonly isNew = signal(false);
   readonly groups = signal<readonly StreamGroupJson[] | undefined>(undefined);
   readonly savedSearches = signal<readonly SavedSearchJson[]>([]);
   /** The id of a saved search that somebody wants an alert on, or ''. */
@@ -88,14 +90,17 @@ export class ViewerPage implements LineListHost {
     try {
       await this.enter(await this.client.get<SessionJson>('api/session'));
     } catch (error) {
-      if (error instanceof ServiceError && error.status === 401) this.client.session.value = null;
-      else this.report(error);
+      if (error instanceof ServiceError && error.status === 401) {
+        this.isNew.value = error.answer.firstRun === true;
+        this.client.session.value = null;
+      } else this.report(error);
     }
   }
 
   /** Somebody has signed in. */
   async enter(session: SessionJson): Promise<void> {
     this.client.session.value = session;
+    this.isNew.value = false;
     this.error.value = '';
     this.admission.value = undefined;
     if (location.hash) history.replaceState(null, '', location.pathname + location.search);

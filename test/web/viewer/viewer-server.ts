@@ -61,6 +61,8 @@ export class TestViewer {
   async firstVisit(browser: Browser): Promise<void> {
     const context = await browser.newContext({ viewport: { width: 1360, height: 820 } });
     const tab = new Tab(await context.newPage(), this);
+    await tab.page.goto(this.url);
+    await tab.page.getByRole('heading', { name: 'Nobody is known here yet' }).waitFor();
     await tab.page.goto(this.firstRunUrl);
     await tab.page.getByRole('heading', { name: 'Welcome' }).waitFor();
     await tab.screenshot('viewer-first-visit');
