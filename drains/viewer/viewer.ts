@@ -166,7 +166,12 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
         ...(tlsPort !== undefined && { tls: `${hostname}:${tlsPort}` }),
       };
     };
-    await registerViewerRoutes(http, { ...parts, syslogAddresses, dropLines }, counters, features);
+    await registerViewerRoutes(
+      http,
+      { ...parts, syslogAddresses, requirePort: (rulePort) => syslog.requirePort(rulePort), dropLines },
+      counters,
+      features,
+    );
     http.addHook('preClose', finishRequests);
     const { host, httpPort } = settings;
     await http.listen({ host, port: httpPort }).catch((error: unknown) => {

@@ -16,6 +16,7 @@ import { registerSearchRoutes } from './lines/search.ts';
 import { registerSummaryRoutes } from './lines/summaries.ts';
 import { registerSessionRoutes } from './people/session.ts';
 import { registerUserRoutes } from './people/users.ts';
+import { registerRuleRoutes } from './rules.ts';
 import { registerHealthRoute, registerStatusRoutes } from './status.ts';
 import { registerTailRoutes } from './tail/tail-routes.ts';
 
@@ -47,6 +48,7 @@ export async function registerViewerRoutes(
     registerDownloadRoute(api, parts);
     registerTailRoutes(api, parts);
     registerGroupRoutes(api, parts);
+    registerRuleRoutes(api, parts, parts.requirePort);
     registerUserRoutes(api, parts);
     registerStatusRoutes(api, parts, counters);
     for (const feature of features) feature.registerRoutes?.(api);
