@@ -88,11 +88,14 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
     });
     closers.add(() => lines.close());
     opened.lines = lines;
-    const followAll = (): void => {
-      for (const { id } of groups.list()) for (const stream of groups.streamsOf(id)) lines.follow(stream.id);
+    const followAll = async (): Promise<void> => {
+      const ids = groups.list().flatMap(({ id }) => groups.streamsOf(id).map((stream) => stream.id));
+      await Promise.all(ids.map((id) => lines.follow(id)));
     };
-    groups.onChange(followAll);
-    followAll();
+    groups.onChange(() => {
+      followAll().catch((error: unknown) => storeLog.warn({ err: error }, 'A stream cannot be packed.'));
+    });
+    await followAll();
     const dropLines = async (stream: AppId): Promise<void> => {
       await lines.dropStream(stream);
       await records.dropStream(stream);

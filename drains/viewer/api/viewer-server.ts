@@ -50,7 +50,7 @@ export async function registerViewerRoutes(
     registerGroupRoutes(api, parts);
     registerRuleRoutes(api, parts, parts.requirePort);
     registerUserRoutes(api, parts);
-    registerStatusRoutes(api, parts, counters);
+    registerStatusRoutes(api, parts, counters, features);
     for (const feature of features) feature.registerRoutes?.(api);
   });
 }
