@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import { Closers } from '../../src/common/closers.ts';
 import { reasonOf, TailraceError } from '../../src/common/errors.ts';
@@ -207,6 +208,14 @@ function readCertificate({ tlsCert, tlsKey }: ViewerSettings): { cert: Buffer; k
       throw new TailraceError('settings', `${file} can't be read (${reasonOf(error)}): name another file.`);
     }
   });
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new TailraceError(
+      'settings',
+      `${tlsCert} and ${tlsKey} are no certificate and key that belong together (${reasonOf(error)}).`,
+    );
+  }
   return { cert, key };
 }
 
