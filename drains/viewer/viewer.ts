@@ -56,13 +56,24 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
   let url = '';
   try {
     const routerSettings = logRouterSettings(settings);
+    const sealing = new Set<AppId>();
     // Names are asked for while the store is opened: there are none yet.
     const opened: { groups?: Groups; lines?: PackedLineStore } = {};
     const core = await openLogCore(
       routerSettings,
       log,
       () => ({ appName: async (stream) => opened.groups?.findStream(stream)?.name }),
-      (stream) => opened.lines?.packedThrough(stream) ?? 0,
+      (stream, through) => {
+        const { lines } = opened;
+        if (!lines || lines.packedThrough(stream) >= through) return lines !== undefined;
+        // Its part is closed earlier than it would be: until then it is read from the stream.
+        if (!sealing.has(stream)) {
+          sealing.add(stream);
+          const end = (): void => void sealing.delete(stream);
+          lines.seal(stream).then(end, end);
+        }
+        return false;
+      },
     );
     closers.add(core.close);
     const { store: records, readers, router, platformLog, metrics, appName } = core;
@@ -77,11 +88,14 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
     });
     closers.add(() => lines.close());
     opened.lines = lines;
-    const followAll = (): void => {
-      for (const { id } of groups.list()) for (const stream of groups.streamsOf(id)) lines.follow(stream.id);
+    const followAll = async (): Promise<void> => {
+      const ids = groups.list().flatMap(({ id }) => groups.streamsOf(id).map((stream) => stream.id));
+      await Promise.all(ids.map((id) => lines.follow(id)));
     };
-    groups.onChange(followAll);
-    followAll();
+    groups.onChange(() => {
+      followAll().catch((error: unknown) => storeLog.warn({ err: error }, 'A stream cannot be packed.'));
+    });
+    await followAll();
     const dropLines = async (stream: AppId): Promise<void> => {
       await lines.dropStream(stream);
       await records.dropStream(stream);
