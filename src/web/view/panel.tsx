@@ -27,7 +27,9 @@ export function Panel({ page }: { page: PageState }) {
         )}
       </header>
       {page.dynos.value.length === 0 ? (
-        <p class="empty">No dynos on this server.</p>
+        <p class="empty">
+          {page.showsAllApps ? 'Choose an app to see its dynos.' : 'No dynos on this server.'}
+        </p>
       ) : (
         <ul>
           {page.dynos.value.map((dyno) => (
