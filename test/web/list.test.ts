@@ -202,6 +202,10 @@ describe.skipIf(noBrowser)('the list', { timeout: 90_000 }, () => {
     await pushLines(server, app.token, ['shop live']);
     await tab.waitForMessage('bill live');
     await tab.waitForMessage('shop live');
+    await until(
+      'live counts',
+      async () => (await tab.page.locator('.line-sum strong').textContent()) === '11',
+    );
     await tab.screenshot('list-all-apps');
     const originOf = (message: string) =>
       tab.page.locator('.row', { hasText: message }).locator('.origin').textContent();

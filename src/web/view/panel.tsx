@@ -40,7 +40,9 @@ export function Panel({ page }: { page: PageState }) {
       <header>
         <h2>Drains</h2>
       </header>
-      {page.drains.value.length === 0 ? (
+      {page.showsAllApps ? (
+        <p class="empty">Choose an app to see its drains.</p>
+      ) : page.drains.value.length === 0 ? (
         <p class="empty">
           No drains. Add one: <code>tailrace drains:add URL</code>
         </p>
