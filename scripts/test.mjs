@@ -49,6 +49,7 @@ const programs = {
   poetry: 'python3-poetry',
   pipenv: 'pipenv',
   faketime: 'faketime',
+  'clickhouse-server': 'clickhouse-server',
   'libnss_wrapper.so': 'libnss-wrapper',
 };
 

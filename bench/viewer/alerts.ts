@@ -110,8 +110,10 @@ async function prepare(viewer: Viewer, one: Case, searches: number): Promise<str
   const count = one === 'groups' ? GROUPS : 1;
   const groups: { id: string; token: string }[] = [];
   for (let i = 0; i < count; i++) groups.push(await call(viewer, '/api/groups', { name: `bench ${i}` }));
-  if (one !== 'none')
-    for (let i = 0; i < searches; i++) {
+  let next = one === 'none' ? searches : 0;
+  const adder = async (): Promise<void> => {
+    while (next < searches) {
+      const i = next++;
       const q = one === 'words' ? wordQuery(i) : mixedQuery(i);
       const group = groups[i % count].id;
       const search = await call<{ id: string }>(viewer, '/api/searches', { name: `search ${i}`, group, q });
@@ -120,6 +122,8 @@ async function prepare(viewer: Viewer, one: Case, searches: number): Promise<str
         condition: { kind: 'at-least', count: 1 + (i % 10), minutes: 5 },
       });
     }
+  };
+  await Promise.all(Array.from({ length: 50 }, adder));
   return groups.map(({ token }) => token);
 }
 
@@ -283,7 +287,7 @@ function wordQuery(i: number): string {
 function mixedQuery(i: number): string {
   switch (i % 100) {
     case 0:
-      return `source:router status:>=${500 + (i % 97)}`;
+      return `source:router status:${['>=500', '>=400', '404', '503'][(i / 100) & 3]}`;
     case 1:
       return `/${word(i)}\\d+x${i}/`;
     case 2:

@@ -6,6 +6,7 @@ import { VERSION } from '../../src/common/package-info.ts';
 import { addExportCommand } from './cli/export.ts';
 import { addImportCommand } from './cli/import.ts';
 import { addSearchCommand, SEARCH_FAILED } from './cli/search.ts';
+import { addSqlCommand } from './cli/sql.ts';
 import { readViewerSettings } from './config/settings.ts';
 import { flagOf, SECRET_SETTINGS, VIEWER_SETTINGS } from './config/settings-table.ts';
 
@@ -49,6 +50,7 @@ function program(): Command {
   addSearchCommand(command);
   addImportCommand(command);
   addExportCommand(command);
+  addSqlCommand(command);
   return command;
 }
 

@@ -56,13 +56,24 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
   let url = '';
   try {
     const routerSettings = logRouterSettings(settings);
+    const sealing = new Set<AppId>();
     // Names are asked for while the store is opened: there are none yet.
     const opened: { groups?: Groups; lines?: PackedLineStore } = {};
     const core = await openLogCore(
       routerSettings,
       log,
       () => ({ appName: async (stream) => opened.groups?.findStream(stream)?.name }),
-      (stream) => opened.lines?.packedThrough(stream) ?? 0,
+      (stream, through) => {
+        const { lines } = opened;
+        if (!lines || lines.packedThrough(stream) >= through) return lines !== undefined;
+        // Its part is closed earlier than it would be: until then it is read from the stream.
+        if (!sealing.has(stream)) {
+          sealing.add(stream);
+          const end = (): void => void sealing.delete(stream);
+          lines.seal(stream).then(end, end);
+        }
+        return false;
+      },
     );
     closers.add(core.close);
     const { store: records, readers, router, platformLog, metrics, appName } = core;

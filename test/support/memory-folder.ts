@@ -18,7 +18,7 @@ export function createTemporaryFolder(): string {
   removeStale(parent);
   const folder = mkdtempSync(join(parent, own));
   process.env.TMPDIR = folder;
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  process.once('exit', () => remove(folder));
   return folder;
 }
 
@@ -27,7 +27,15 @@ function removeStale(parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = name.startsWith(PREFIX) ? /^\d+(?=-)/.exec(name.slice(PREFIX.length))?.[0] : undefined;
     if (pid === undefined || isRunning(Number(pid))) continue;
-    rmSync(join(parent, name), { recursive: true, force: true, maxRetries: 3 });
+    remove(join(parent, name));
+  }
+}
+
+function remove(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  } catch {
+    // Something still writes there: the next run removes it.
   }
 }
 

@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { octetCounted, postLogs, pushLines, TIME } from '../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../support/server.ts';
-import { axeFindings } from './axe.ts';
+import { axeFindings } from './accessibility.ts';
 import { launchBrowser, noBrowser, openApp, openPage, PHONE, type Tab } from './browser-tab.ts';
 
 const LINES = [

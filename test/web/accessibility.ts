@@ -13,21 +13,34 @@ interface AxeFinding {
 
 /** Findings that keep somebody from using the page, a text each: which rule, and where. None is as it should be. */
 export async function seriousFindings(page: Page): Promise<string[]> {
+  return textsOf(
+    (await findingsIn(page)).filter(({ impact }) => impact === 'serious' || impact === 'critical'),
+  );
+}
+
+/** All findings, also of what is only good practice. */
+export async function axeFindings(page: Page): Promise<string[]> {
+  return textsOf(await findingsIn(page));
+}
+
+async function findingsIn(page: Page): Promise<readonly AxeFinding[]> {
   await page.evaluate(AXE);
-  // Colors that are on their way to others would be measured in between.
-  const violations = await page.evaluate<readonly AxeFinding[]>(`(async () => {
+  // Colors that are on their way to others would be measured in between. The size of targets is no rule by default.
+  return page.evaluate<readonly AxeFinding[]>(`(async () => {
     await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => undefined)));
-    const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+    const rules = { 'target-size': { enabled: true } };
+    const { violations } = await axe.run(document, { resultTypes: ['violations'], rules });
     return violations;
   })()`);
-  const findings = violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary = '' }) => ({
-        html,
-        text: `${id}: ${failureSummary.replace(/\s+/g, ' ')}`,
-      })),
-    );
-  // One example of each.
-  return [...new Map(findings.map(({ html, text }) => [text, `${text} ${html.slice(0, 160)}`])).values()];
+}
+
+/** One example of each. */
+function textsOf(findings: readonly AxeFinding[]): string[] {
+  const all = findings.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary = '' }) => ({
+      html,
+      text: `${id}: ${failureSummary.replace(/\s+/g, ' ')}`,
+    })),
+  );
+  return [...new Map(all.map(({ html, text }) => [text, `${text} ${html.slice(0, 160)}`])).values()];
 }

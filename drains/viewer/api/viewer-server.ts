@@ -48,7 +48,7 @@ export async function registerViewerRoutes(
     registerTailRoutes(api, parts);
     registerGroupRoutes(api, parts);
     registerUserRoutes(api, parts);
-    registerStatusRoutes(api, parts, counters);
+    registerStatusRoutes(api, parts, counters, features);
     for (const feature of features) feature.registerRoutes?.(api);
   });
 }

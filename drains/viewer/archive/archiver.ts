@@ -93,11 +93,6 @@ export class Archiver {
     }
   }
 
-  /** Forgets what is known of a stream that is gone. */
-  async forget(stream: AppId): Promise<void> {
-    await this.change([{ key: cursorKey(stream), value: undefined }]);
-  }
-
   /** Writes what is due into a file, from the first line that isn't archived: undefined when nothing is. */
   private async writeDue(
     group: ArchivedGroup,

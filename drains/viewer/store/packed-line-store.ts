@@ -186,7 +186,8 @@ export class PackedLineStore implements LineStore {
     return parts
       ? removeParts(
           parts,
-          parts.all.filter(({ contents, last }) => last <= upTo && contents.maxMs < ms),
+          // Sequences of imports are below 1.
+          parts.all.filter(({ contents, last }) => last > 0 && last <= upTo && contents.maxMs < ms),
         )
       : 0;
   }

@@ -59,14 +59,21 @@ export function ViewerBar({ page }: { page: ViewerPage }) {
           <Icon name="help" />
         </button>
         {session && !session.external && (
-          <button
-            type="button"
-            class="sign-out"
-            title={`Sign out ${visibleText(session.user.email)}`}
-            onClick={() => void page.signOut()}
-          >
-            <span>{visibleText(session.user.email)}</span> Sign out
-          </button>
+          <>
+            <button
+              type="button"
+              class="account"
+              title="Change the password"
+              onClick={() => {
+                page.overlay.value = 'password';
+              }}
+            >
+              {visibleText(session.user.email)}
+            </button>
+            <button type="button" class="sign-out" onClick={() => void page.signOut()}>
+              Sign out
+            </button>
+          </>
         )}
       </div>
     </header>

@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { visibleText } from '../text/visible-text.ts';
 import { LogsPage } from './logs/logs-page.tsx';
+import { ViewerDialogs } from './logs/viewer-dialogs.tsx';
 import { listenToViewerKeys } from './logs/viewer-keys.ts';
 import { AlertsPage } from './places/alerts-page.tsx';
 import { ArchivesPage } from './places/archives-page.tsx';
@@ -37,6 +38,7 @@ export function ViewerRoot({ page }: { page: ViewerPage }) {
         <span />
       )}
       {session ? <Place page={page} /> : <main class="content" />}
+      {session && <ViewerDialogs page={page} />}
       <output class="notice" data-shown={page.notice.value !== ''}>
         {visibleText(page.notice.value)}
       </output>

@@ -27,6 +27,9 @@ const HOSTILE = [
   '{{constructor.constructor("alert(8)")()}} #{alert(9)}',
 ];
 
+/** What must not be in the page. */
+const MADE = 'script:not([src]), iframe, #page img, [onerror], [onload], a[href^="javascript:"]';
+
 let browser: Browser;
 let viewer: TestViewer;
 
@@ -102,6 +105,48 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     expect(await tab.isAtEnd()).toBe(true);
     expect(tab.consoleErrors).toEqual([]);
     await tab.screenshot('viewer-history');
+  });
+
+  it('are scrolled through to the oldest without a hole, in a page that stays small', async () => {
+    const [stream] = await viewer.createStreams('many', 'app');
+    const count = 12_000;
+    const start = Date.now() - count;
+    for (let i = 0; i < count; i += 6_000)
+      await viewer.send(
+        stream,
+        numberedMessages(6_000, 'at=info status=200 line', i).map((message, n) => ({
+          message,
+          ms: start + i + n,
+        })),
+      );
+    const tab = await openGroup(stream.group);
+    await tab.waitForMessage(`line ${count - 1}`);
+    const { empty, frames, rowsMax } = await tab.page.evaluate<{
+      empty: number;
+      frames: number[];
+      rowsMax: number;
+    }>(`(async () => {
+      const box = document.querySelector('.lines');
+      const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+      const frames = [];
+      let [empty, rowsMax, last] = [0, 0, await frame()];
+      for (;;) {
+        box.scrollTop -= 4000;
+        const now = await frame();
+        frames.push(now - last);
+        last = now;
+        const { left, top } = box.getBoundingClientRect();
+        if (!document.elementFromPoint(left + 300, top + box.clientHeight / 2).closest('.row')) empty++;
+        rowsMax = Math.max(rowsMax, document.querySelectorAll('.row').length);
+        if (box.scrollTop === 0 && document.querySelector('.row .text').textContent.endsWith('line 0')) break;
+      }
+      return { empty, frames: frames.sort((a, b) => a - b), rowsMax };
+    })()`);
+    expect(empty).toBe(0);
+    expect(rowsMax).toBeLessThan(250);
+    const at = (share: number): string => frames[Math.floor((frames.length - 1) * share)].toFixed(0);
+    console.log(`${count} lines, ms a frame: median ${at(0.5)}, 95 % ${at(0.95)}, longest ${at(1)}`);
+    await tab.waitForLineCount(count);
   });
 
   it('are searched with the grammar; what can’t be read is marked, and takes no line away', async () => {
@@ -227,7 +272,7 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'status', exact: true }).click();
     await page.locator('.facet-value', { hasText: '500' }).getByText('20').waitFor();
     await page.getByRole('button', { name: 'Column status' }).click();
-    await page.locator('.columns', { hasText: '500' }).first().waitFor();
+    await page.locator('.row .column-cell', { hasText: '500' }).first().waitFor();
     await tab.screenshot('viewer-fields');
     expect(await seriousFindings(page)).toEqual([]);
     await page.getByRole('button', { name: 'Without 500' }).click();
@@ -259,6 +304,19 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
       ...TRACE,
       '',
     ]);
+    // Several that are selected with the mouse, too: as text, without what is laid out around it.
+    await page.evaluate(`(() => {
+      const texts = document.querySelectorAll('.row .text');
+      document.getSelection().setBaseAndExtent(texts[0].firstChild, 2, texts[2].firstChild, 3);
+    })()`);
+    await page.keyboard.press('ControlOrMeta+c');
+    const selected = await page.evaluate<string>('navigator.clipboard.readText()');
+    expect(selected.split(/^\S+ app\[web\.1\]: /m)).toEqual([
+      '',
+      'before\n',
+      `${TRACE.join('\n')}\n`,
+      'after',
+    ]);
     await page.keyboard.press('Shift+D');
     const link = (name: string): Locator => page.getByRole('link', { name, exact: true });
     const [download] = await Promise.all([page.waitForEvent('download'), link('Text').click()]);
@@ -288,11 +346,10 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     for (let i = 0; i < HOSTILE.length; i++) {
       await page.keyboard.press('k');
       await page.keyboard.press('Enter');
+      await page.locator('.row[data-selected=true] .details').waitFor();
+      expect(await page.locator(MADE).count()).toBe(0);
+      await page.keyboard.press('Enter');
     }
-    await page
-      .locator('.details')
-      .nth(HOSTILE.length - 1)
-      .waitFor();
     for (const name of ['source', 'dyno']) await page.getByRole('button', { name, exact: true }).click();
     await page.locator('.facet-value').nth(1).waitFor();
     expect((await tab.messages()).slice(0, 3)).toEqual(HOSTILE.slice(0, 3));
@@ -300,8 +357,7 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     await page.getByRole('table').waitFor();
     await page.goto(`${viewer.url}/?page=streams`);
     await page.getByText('alert(11)').first().waitFor();
-    const made = 'script:not([src]), iframe, #page img, [onerror], [onload], a[href^="javascript:"]';
-    expect(await page.locator(made).count()).toBe(0);
+    expect(await page.locator(MADE).count()).toBe(0);
     expect(await page.content()).not.toMatch(/[\u202e\u2066]/);
     expect(tab.consoleErrors).toEqual([]);
     expect(tab.foreignRequests).toEqual([]);
@@ -360,12 +416,9 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
         stream,
         Array.from({ length: 90 }, (_, i) => {
           const message = texts[i % texts.length];
-          return {
-            message,
-            ms: now - (90 - i) * 2_000,
-            severity: TRACE.includes(message) ? 3 : 6,
-            dyno: `web.${i % 3}`,
-          };
+          const isTrace = TRACE.includes(message);
+          const ms = now - (90 - i + (isTrace ? i % texts.length : 0)) * 2_000;
+          return { message, ms, severity: isTrace ? 3 : 6, dyno: isTrace ? 'web.2' : `web.${i % 3}` };
         }),
       );
     for (const colorScheme of ['dark', 'light'] as const) {
@@ -376,6 +429,17 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
       await tab.page.keyboard.press('Enter');
       await tab.page.locator('.details').waitFor();
       await tab.screenshot(`viewer-${colorScheme}`);
+      // The time, whose line it is and the text stand beside each other.
+      const tops = await tab.page
+        .locator('.row')
+        .first()
+        .evaluate((row) =>
+          [...row.querySelectorAll('time, .origin, .line > .text')].map(
+            (one) => one.getBoundingClientRect().top,
+          ),
+        );
+      expect(Math.max(...tops) - Math.min(...tops)).toBeLessThan(4);
+      expect(await tab.page.locator('.stream-name', { hasText: 'shop' }).count()).toBeGreaterThan(0);
       expect(await seriousFindings(tab.page)).toEqual([]);
       const moving = await tab.page.evaluate<number>(
         'document.getAnimations().filter((one) => one.effect.getComputedTiming().duration > 1).length',

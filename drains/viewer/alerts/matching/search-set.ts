@@ -56,8 +56,8 @@ export class SearchSet {
         }
       return expression && new QueryMatcher(expression, '');
     });
-    const shared = new SharedTerms();
-    this.termsOf = expressions.map((expression) => shared.add(expression));
+    const shared = new SharedTerms(expressions);
+    this.termsOf = shared.termsOf;
     this.terms = shared.terms;
     this.termIn = new Uint32Array(this.terms.length);
     this.termHolds = new Uint8Array(this.terms.length);
@@ -146,20 +146,33 @@ export class SearchSet {
 /** The parts of searches that have to hold all, each once. */
 class SharedTerms {
   readonly terms: QueryMatcher[] = [];
+  /** Of each search the numbers of its terms: first what takes the least time, by search. */
+  readonly termsOf: readonly (readonly number[])[];
   private readonly known = new Map<string, number>();
+  private readonly costs: number[] = [];
+  private readonly searches: number[] = [];
 
-  /** Returns the numbers of a search's terms. */
-  add(expression: QueryNode | undefined): number[] {
-    if (!expression) return [];
-    const nodes = expression.kind === 'and' ? expression.children : [expression];
-    return [...nodes].sort((a, b) => queryCost(a) - queryCost(b)).map((node) => this.numberOf(node));
+  constructor(expressions: readonly (QueryNode | undefined)[]) {
+    const unordered = expressions.map((expression) => {
+      if (!expression) return [];
+      const nodes = expression.kind === 'and' ? expression.children : [expression];
+      return nodes.map((node) => this.numberOf(node));
+    });
+    // What many searches ask is asked once for all of them.
+    const share = (term: number): number => this.costs[term] / this.searches[term];
+    this.termsOf = unordered.map((terms) => terms.sort((a, b) => share(a) - share(b)));
   }
 
   private numberOf(node: QueryNode): number {
     const key = JSON.stringify(node);
-    const known = this.known.get(key);
-    if (known !== undefined) return known;
-    this.known.set(key, this.terms.length);
-    return this.terms.push(new QueryMatcher(node, key)) - 1;
+    let term = this.known.get(key);
+    if (term === undefined) {
+      term = this.terms.push(new QueryMatcher(node, key)) - 1;
+      this.known.set(key, term);
+      this.costs.push(queryCost(node));
+      this.searches.push(0);
+    }
+    this.searches[term]++;
+    return term;
   }
 }

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { S3mini } from 's3mini';
 import { backoffMs } from '../../../../src/common/backoff.ts';
 import { TailraceError } from '../../../../src/common/errors.ts';
+import { trimTrailing } from '../../../../src/common/limits/trim-trailing.ts';
 import type { ArchiveStorage, LocalFile, StoredFile } from './archive-storage.ts';
 
 /** At least 5 MiB, and 10,000 of them at the most: files up to 160 GB. */
@@ -46,7 +47,7 @@ export class S3Storage implements ArchiveStorage {
     this.client = new S3mini({
       accessKeyId,
       secretAccessKey,
-      endpoint: `${endpoint.replace(/\/+$/, '')}/${bucket}`,
+      endpoint: `${trimTrailing(endpoint, '/')}/${bucket}`,
       region,
     });
   }

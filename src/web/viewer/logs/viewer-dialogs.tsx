@@ -5,6 +5,7 @@ import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';
 import type { SavedSearchJson } from '../api/viewer-json.ts';
 import type { ViewerLine } from '../lines/viewer-line.ts';
+import { PasswordDialog } from '../session/password-dialog.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
 import { linesAsText } from './line-text.ts';
 import { TimeRangeDialog } from './time-range.tsx';
@@ -66,6 +67,8 @@ export function ViewerDialogs({ page }: { page: ViewerPage }) {
       return <SaveSearchDialog page={page} />;
     case 'download':
       return <DownloadDialog page={page} />;
+    case 'password':
+      return <PasswordDialog page={page} />;
     default:
       return null;
   }

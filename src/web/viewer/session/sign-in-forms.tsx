@@ -6,7 +6,8 @@ import type { SessionJson } from '../api/viewer-json.ts';
 import type { Admission } from '../viewer-location.ts';
 import type { ViewerPage } from '../viewer-page.ts';
 
-const PASSWORD_LENGTH_MIN = 10;
+/** As the server has it. */
+export const PASSWORD_LENGTH_MIN = 8;
 
 /** Asks who one is. */
 export function SignInForm({ page }: { page: ViewerPage }) {

@@ -1,12 +1,12 @@
 /**
  * The live page while lines come: how long frames take, and what memory they leave. Needs Chromium (chromium-headless-shell, or chromium).
  *
- *   node dist/bench/live-page.js [--lines-per-second 2000] [--seconds 20]
+ *   node dist/bench/pages/live-page.js [--lines-per-second 2000] [--seconds 20]
  */
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Browser, chromium } from 'playwright-core';
-import { type BenchServer, startServer } from './rig/bench-server.ts';
+import { type BenchServer, startServer } from '../rig/bench-server.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -16,7 +16,7 @@ import {
   quantile,
   runIfMain,
   type Table,
-} from './rig/report.ts';
+} from '../rig/report.ts';
 
 const BROWSERS = ['chromium-headless-shell', 'chromium'];
 /** Batches a second: as a busy app's lines arrive. */
