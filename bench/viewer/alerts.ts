@@ -241,7 +241,7 @@ function makeLine(random: (below: number) => number): readonly [string, string] 
     case 4:
       return [
         'router',
-        `at=info method=GET path="/api/v1/orders/${random(1e5)}?page=${random(9)}" host=shop.example.com request_id=${hex(32)} fwd="10.1.${random(255)}.${random(255)}" dyno=web.${random(4)} connect=${random(4)}ms service=${random(900)}ms status=${[200, 200, 200, 201, 304, 404, 500][random(7)]} bytes=${random(9_999)} protocol=https`,
+        `at=info method=GET path="/api/v1/orders/${random(1e5)}?page=${random(9)}" host=shop.example.com request_id=${hex(32)} fwd="10.1.${random(255)}.${random(255)}" dyno=web.${random(4)} connect=${random(4)}ms service=${random(900)}ms status=${statusOf(random(100))} bytes=${random(9_999)} protocol=https`,
       ];
     case 5:
     case 6:
@@ -261,6 +261,13 @@ function makeLine(random: (below: number) => number): readonly [string, string] 
         `    at Object.<anonymous> (/app/src/orders/${hex(4)}.js:${random(400)}:${random(80)})`,
       ];
   }
+}
+
+/** Most requests go well. */
+function statusOf(percent: number): number {
+  if (percent < 90) return 200;
+  if (percent < 95) return 304;
+  return percent < 99 ? 404 : 500;
 }
 
 const WORDS =
