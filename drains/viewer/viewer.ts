@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import { Closers } from '../../src/common/closers.ts';
 import { reasonOf, TailraceError } from '../../src/common/errors.ts';
@@ -169,7 +170,12 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
         ...(tlsPort !== undefined && { tls: `${hostname}:${tlsPort}` }),
       };
     };
-    await registerViewerRoutes(http, { ...parts, syslogAddresses, dropLines }, counters, features);
+    await registerViewerRoutes(
+      http,
+      { ...parts, syslogAddresses, requirePort: (rulePort) => syslog.requirePort(rulePort), dropLines },
+      counters,
+      features,
+    );
     http.addHook('preClose', finishRequests);
     const { host, httpPort } = settings;
     await http.listen({ host, port: httpPort }).catch((error: unknown) => {
@@ -202,6 +208,14 @@ function readCertificate({ tlsCert, tlsKey }: ViewerSettings): { cert: Buffer; k
       throw new TailraceError('settings', `${file} can't be read (${reasonOf(error)}): name another file.`);
     }
   });
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new TailraceError(
+      'settings',
+      `${tlsCert} and ${tlsKey} are no certificate and key that belong together (${reasonOf(error)}).`,
+    );
+  }
   return { cert, key };
 }
 

@@ -1,15 +1,20 @@
 /** Passwords and links that are guessed: only so many attempts from an address, and for an account. */
+import { isIPv6 } from 'node:net';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { TokenBucket } from '../../../src/common/limits/token-bucket.ts';
 import { LruCache } from '../../../src/common/lru-cache.ts';
+import { hashOfSecret } from './access-records.ts';
 
 const TRACKED_MAX = 20_000;
 /** From one address: ten at once, then one every 30 seconds. For one account, from wherever: thirty, then one a minute. */
 const PER_ADDRESS = { burst: 10, perSecond: 1 / 30 };
 const PER_ACCOUNT = { burst: 30, perSecond: 1 / 60 };
+/** Groups of an IPv6 address that are its network's: whoever has one address of it has them all (RFC 6177). */
+const NETWORK_GROUPS = 4;
 
 export class AttemptLimits {
-  private readonly buckets = new LruCache<string, TokenBucket>(TRACKED_MAX);
+  private readonly addresses = new LruCache<string, TokenBucket>(TRACKED_MAX);
+  private readonly accounts = new LruCache<string, TokenBucket>(TRACKED_MAX);
   private readonly now: () => number;
 
   constructor(now: () => number = () => performance.now()) {
@@ -18,26 +23,48 @@ export class AttemptLimits {
 
   /**
    * Counts an attempt; call the returned function when it was right.
+   * @param account of any length: whoever names it isn't known yet
    * @throws TailraceError `rate_limited`
    */
   begin(address: string, account: string | undefined): () => void {
-    const buckets = [this.bucket(`address ${address}`, PER_ADDRESS)];
-    if (account !== undefined) buckets.push(this.bucket(`account ${account.toLowerCase()}`, PER_ACCOUNT));
-    const now = this.now();
-    if (buckets.some((bucket) => bucket.available(now) < 1))
-      throw new TailraceError('rate_limited', 'Too many attempts: wait a minute, then try again.');
+    const buckets = [this.available(this.addresses, networkOf(address), PER_ADDRESS)];
+    // Nothing is kept of accounts that are named in vain: there is no end to them.
+    if (account !== undefined)
+      buckets.push(this.available(this.accounts, hashOfSecret(account.trim().toLowerCase()), PER_ACCOUNT));
     for (const bucket of buckets) bucket.take(1);
     return () => {
       for (const bucket of buckets) bucket.take(-1);
     };
   }
 
-  private bucket(key: string, { burst, perSecond }: typeof PER_ADDRESS): TokenBucket {
-    let bucket = this.buckets.get(key);
+  private available(
+    among: LruCache<string, TokenBucket>,
+    key: string,
+    { burst, perSecond }: typeof PER_ADDRESS,
+  ): TokenBucket {
+    const now = this.now();
+    let bucket = among.get(key);
     if (!bucket) {
-      bucket = new TokenBucket(perSecond, this.now(), burst);
-      this.buckets.set(key, bucket);
+      bucket = new TokenBucket(perSecond, now, burst);
+      among.set(key, bucket);
     }
+    if (bucket.available(now) < 1)
+      throw new TailraceError('rate_limited', 'Too many attempts: wait a minute, then try again.');
     return bucket;
   }
+}
+
+/** An IPv4 address, also as IPv6 has it (`::ffff:192.0.2.1`), or the first 64 bits of an IPv6 one. */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [head, tail] = address.toLowerCase().split('%')[0].split('::');
+  const groups = head === '' ? [] : head.split(':');
+  if (tail !== undefined) {
+    const ending = tail === '' ? [] : tail.split(':');
+    groups.push(...Array.from({ length: 8 - groups.length - ending.length }, () => '0'), ...ending);
+  }
+  return groups
+    .slice(0, NETWORK_GROUPS)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':');
 }

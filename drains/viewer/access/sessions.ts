@@ -37,13 +37,17 @@ export class Sessions {
 
   /** The session of a cookie, by the hash of its secret; undefined when it is over. */
   async find(hash: string): Promise<SessionRecord | undefined> {
-    const session = (await this.records.get<SessionRecord>(ACCESS_SCOPE, sessionKey(hash)))?.value;
+    const key = sessionKey(hash);
+    const found = await this.records.get<SessionRecord>(ACCESS_SCOPE, key);
+    const session = found?.value;
     const nowMs = Date.now();
     const leftMs = session === undefined ? 0 : Date.parse(session.expiresAt) - nowMs;
-    if (!session || leftMs <= 0) return undefined;
+    if (!found || !session || leftMs <= 0) return undefined;
     if (leftMs < LIFETIME_MS - NOTED_AFTER_MS) {
       const used = { ...session, expiresAt: new Date(nowMs + LIFETIME_MS).toISOString() };
-      await this.records.transact(ACCESS_SCOPE, [{ key: sessionKey(hash), value: used }], { quiet: true });
+      // One that is ended meanwhile stays ended.
+      const noted = { key, value: used, ifVersion: found.version };
+      await this.records.transact(ACCESS_SCOPE, [noted], { quiet: true });
     }
     return session;
   }

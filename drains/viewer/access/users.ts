@@ -1,7 +1,7 @@
 /** People, and how they become known: with the link of the first start, or with an invitation. */
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { TailraceError } from '../../../src/common/errors.ts';
-import type { Store, StoredRecord } from '../../../src/logs/store/contract.ts';
+import type { RecordChange, Store, StoredRecord } from '../../../src/logs/store/contract.ts';
 import {
   ACCESS_SCOPE,
   emailKey,
@@ -16,6 +16,8 @@ import type { GroupRoles, Role } from './grant.ts';
 import { hashPassword, isPassword } from './passwords.ts';
 
 const INVITE_MS = 7 * 86_400_000;
+const USER_PREFIX = 'user/';
+const CHANGED = 'Somebody else has changed this user, or another owner, just now: try again.';
 const EMAIL = /^[^\s@\p{C}]{1,64}@[^\s@\p{C}]{1,190}$/u;
 
 /** What somebody may do, as it is given to them. */
@@ -34,7 +36,7 @@ export class Users {
   }
 
   async list(): Promise<UserRecord[]> {
-    const found = await this.records.list<UserRecord>(ACCESS_SCOPE, 'user/');
+    const found = await this.records.list<UserRecord>(ACCESS_SCOPE, USER_PREFIX);
     return found.map(({ value }) => value).sort((a, b) => (a.email < b.email ? -1 : 1));
   }
 
@@ -81,18 +83,19 @@ export class Users {
   /** @throws TailraceError `not_found`, `conflict` for the last owner */
   async setRights(id: string, rights: Rights): Promise<UserRecord> {
     const found = await this.getRecord(id);
-    if (rights.role !== 'owner') await this.assertOtherOwner(found.value);
-    return this.replace(found, { ...found.value, role: rights.role, groups: rights.groups });
+    const held = rights.role === 'owner' ? [] : await this.holdOtherOwner(found.value);
+    return this.replace(found, { ...found.value, role: rights.role, groups: rights.groups }, held);
   }
 
   /** @throws TailraceError `not_found`, `conflict` for the last owner */
   async remove(id: string): Promise<void> {
     const { value, version } = await this.getRecord(id);
-    await this.assertOtherOwner(value);
-    await this.records.transact(ACCESS_SCOPE, [
+    const isRemoved = await this.records.transact(ACCESS_SCOPE, [
       { key: userKey(id), value: undefined, ifVersion: version },
       { key: emailKey(value.email), value: undefined },
+      ...(await this.holdOtherOwner(value)),
     ]);
+    if (!isRemoved) throw new TailraceError('conflict', CHANGED);
   }
 
   async listInvites(): Promise<InviteRecord[]> {
@@ -182,19 +185,28 @@ export class Users {
   private async replace(
     { version }: StoredRecord<UserRecord>,
     { role, ...rest }: UserRecord,
+    more: readonly RecordChange[] = [],
   ): Promise<UserRecord> {
     const user: UserRecord = { ...rest, ...(role && { role }) };
     const isMade = await this.records.transact(ACCESS_SCOPE, [
       { key: userKey(user.id), value: user, ifVersion: version },
+      ...more,
     ]);
-    if (!isMade) throw new TailraceError('conflict', 'Somebody else has changed this user: try again.');
+    if (!isMade) throw new TailraceError('conflict', CHANGED);
     return user;
   }
 
-  private async assertOtherOwner(user: UserRecord): Promise<void> {
-    const owners = (await this.list()).filter(({ role }) => role === 'owner');
-    if (owners.length === 1 && owners[0].id === user.id)
-      throw new TailraceError('conflict', 'This is the last owner: make another one first.');
+  /**
+   * What has to be stored with the change of someone who will be no owner any more: another one, as they are, so that of two
+   * who take each other's rights at once one stays.
+   * @throws TailraceError `conflict` for the last owner
+   */
+  private async holdOtherOwner({ id, role }: UserRecord): Promise<readonly RecordChange[]> {
+    if (role !== 'owner') return [];
+    const users = await this.records.list<UserRecord>(ACCESS_SCOPE, USER_PREFIX);
+    const other = users.find(({ value }) => value.id !== id && value.role === 'owner');
+    if (!other) throw new TailraceError('conflict', 'This is the last owner: make another one first.');
+    return [{ key: other.key, value: other.value, ifVersion: other.version }];
   }
 }
 

@@ -13,6 +13,8 @@ import { grantOf } from './request-grant.ts';
 export interface GroupRouteParts extends ViewerParts {
   /** Where syslog is taken. */
   readonly syslogAddresses: () => Readonly<Record<string, string>>;
+  /** @throws TailraceError `conflict` when no rule can name this port */
+  readonly requirePort: (port: number) => Promise<void>;
   /** Drops all lines of a stream. */
   readonly dropLines: (stream: AppId) => Promise<void>;
 }
@@ -39,6 +41,7 @@ export function registerGroupRoutes(server: FastifyInstance, parts: GroupRoutePa
   });
 
   server.get<{ Params: { group: string } }>('/api/groups/:group', async (request) => {
+    new Parameters(request.query, []);
     const grant = grantOf(request);
     grant.require(request.params.group, 'reader');
     return groupView(groups.get(request.params.group), grant, await summariesByStream());
@@ -71,6 +74,7 @@ export function registerGroupRoutes(server: FastifyInstance, parts: GroupRoutePa
   });
 
   server.get<{ Params: { stream: string } }>('/api/streams/:stream', async (request) => {
+    new Parameters(request.query, []);
     const grant = grantOf(request);
     const stream = requireStream(request.params.stream, grant, 'reader');
     return streamView(stream, grant, (await summariesByStream()).get(stream.id));

@@ -18,7 +18,7 @@ export class Parameters {
     if (unknown !== undefined)
       throw new TailraceError(
         'invalid_params',
-        `There is no parameter ${JSON.stringify(unknown.slice(0, 40))} here: there are ${known.join(', ')}.`,
+        `There is no parameter ${JSON.stringify(unknown.slice(0, 40))} here: there ${known.length === 0 ? 'is none' : `are ${known.join(', ')}`}.`,
       );
   }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { VERSION } from '../../../src/common/package-info.ts';
 import type { ListenerCounters } from '../../../src/logs/sources/listener-counters.ts';
 import type { ViewerFeature, ViewerParts } from '../parts.ts';
+import { Parameters } from './parameters.ts';
 import { grantOf } from './request-grant.ts';
 
 /** `GET /health`: needs no key. */
@@ -23,6 +24,7 @@ export function registerStatusRoutes(
   features: readonly ViewerFeature[],
 ): void {
   server.get('/api/status', async (request) => {
+    new Parameters(request.query, []);
     grantOf(request).requireOwner();
     const summaries = await store.summaries();
     const ofFeatures = await Promise.all(features.map((feature) => feature.status?.()));

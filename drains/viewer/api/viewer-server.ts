@@ -14,10 +14,15 @@ import { type GroupRouteParts, registerGroupRoutes } from './groups.ts';
 import { registerDownloadRoute } from './lines/download.ts';
 import { registerSearchRoutes } from './lines/search.ts';
 import { registerSummaryRoutes } from './lines/summaries.ts';
+import { Parameters } from './parameters.ts';
 import { registerSessionRoutes } from './people/session.ts';
 import { registerUserRoutes } from './people/users.ts';
+import { registerRuleRoutes } from './rules.ts';
 import { registerHealthRoute, registerStatusRoutes } from './status.ts';
 import { registerTailRoutes } from './tail/tail-routes.ts';
+
+/** An address, a password, a token. */
+const SIGN_IN_BYTES_MAX = 16_384;
 
 /** Registers the page and the API. */
 export async function registerViewerRoutes(
@@ -31,6 +36,10 @@ export async function registerViewerRoutes(
   registerPage(server);
   await server.register(async (open) => {
     addApiHeaders(open);
+    // Nobody is known yet: their requests are read for what they can need alone.
+    open.addHook('onRoute', (route) => {
+      route.bodyLimit = SIGN_IN_BYTES_MAX;
+    });
     registerSessionRoutes(open, parts);
   });
   await server.register(async (api) => {
@@ -42,11 +51,17 @@ export async function registerViewerRoutes(
         throw error;
       });
     });
+    // What changes something is said in its body, where nothing else may stand either.
+    api.addHook('preHandler', async ({ method, query, routeOptions }) => {
+      if (method !== 'GET' && method !== 'HEAD' && routeOptions.url?.endsWith('/uploads/:upload') !== true)
+        new Parameters(query, []);
+    });
     registerSearchRoutes(api, parts);
     registerSummaryRoutes(api, parts);
     registerDownloadRoute(api, parts);
     registerTailRoutes(api, parts);
     registerGroupRoutes(api, parts);
+    registerRuleRoutes(api, parts, parts.requirePort);
     registerUserRoutes(api, parts);
     registerStatusRoutes(api, parts, counters, features);
     for (const feature of features) feature.registerRoutes?.(api);

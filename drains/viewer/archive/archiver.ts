@@ -103,7 +103,8 @@ export class Archiver {
     const spans: StreamSpan[] = [];
     for (const { id, name } of group.streams)
       spans.push({ id, name, after: await this.cursor(id), through: Number.MAX_SAFE_INTEGER });
-    const lines = new MergedLines(this.options.store, spans, signal);
+    const clock = { nowMs: this.now(), overMs };
+    const lines = new MergedLines(this.options.store, spans, signal, clock);
     const writer = new ArchiveFileWriter(path);
     try {
       const firstMs = await lines.nextMs();

@@ -1,7 +1,7 @@
 /** The HTTP server of this project's programs: limits, errors, and nothing else. */
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
 import { TailraceError } from '../errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
@@ -56,6 +56,17 @@ export function createHttpServer(
     },
     // No coercion: a list as a name is a mistake. Where a number may come as text, the schema allows both.
     ajv: { customOptions: { allowUnionTypes: true, coerceTypes: false } },
+    // What no route is looked for with: it is refused before there is one.
+    frameworkErrors: ({ statusCode = 400 }, _request, reply: FastifyReply) => {
+      const message =
+        statusCode === 414
+          ? 'A part of this address is too long: nothing here is named like that.'
+          : 'This address can’t be read: encode what is between its slashes as URLs have it.';
+      void reply
+        .code(statusCode)
+        .header('X-Content-Type-Options', 'nosniff')
+        .send({ id: 'bad_request', message });
+    },
     schemaController: { compilersFactory: lazySchemaCompilers },
     // Requests that come while it closes are answered, as the last ones of their connections.
     return503OnClosing: false,

@@ -171,7 +171,7 @@ export class LineReceiver implements FrameSink<LogSource> {
    * where it stopped. What is there is for {@link take}.
    */
   takeFastPath(bytes: Uint8Array, pos: number, framing: Framing = Framing.counted): number {
-    if (!this.fastPathAllowed || this.matcher.matchesNames) return pos;
+    if (!this.fastPathAllowed) return pos;
     this.known.refresh();
     return decodeFrames(bytes, pos, framing, this);
   }

@@ -151,6 +151,31 @@ describe('with the token of a stream', () => {
   });
 });
 
+it('without a token: by a rule of a stream, with the names of programs, until the stream is removed', async () => {
+  const group = await viewer.createGroup('rules');
+  const { id } = await viewer.createStream(group, 'routers');
+  const rule = (body: object) => viewer.fetch('POST', `/api/streams/${id}/rules`, body);
+  const made = await rule({ hostname: 'router-1' });
+  expect([made.status, await made.json()]).toMatchObject([201, { hostname: 'router-1' }]);
+  expect((await rule({ hostname: 'router-1' })).status).toBe(409);
+  for (const body of [{}, { network: 'x' }, { port: 'x' }, { source: 'x' }])
+    expect((await rule(body)).status).toBe(422);
+  const lines = [
+    '<13>Nov 28 12:00:00 router-1 sshd[7]: let in',
+    '<13>Nov 28 12:00:01 router-2 sshd[7]: nobody knows',
+  ];
+  await sendOverTcp(viewer.syslogPort, lines.map((line) => `${line}\n`).join(''));
+  const found = await until('the line', async () => {
+    const page = await viewer.search(`stream=${id}`);
+    return page.lines.length > 0 ? page.lines : undefined;
+  });
+  expect(found).toMatchObject([{ message: 'let in', source: 'sshd', dyno: '7', hostname: 'router-1' }]);
+  await viewer.request('DELETE', `/api/streams/${id}`);
+  const other = await viewer.createStream(group, 'others');
+  const again = await viewer.fetch('POST', `/api/streams/${other.id}/rules`, { hostname: 'router-1' });
+  expect(again.status).toBe(201);
+});
+
 describe('with the token of a group', () => {
   it('drains are told apart by their tokens and named by what is known; one that is named has its name', async () => {
     const group = await viewer.createGroup('shared');

@@ -126,6 +126,33 @@ describe('attempts', () => {
     const limits = new AttemptLimits(() => 0);
     for (let i = 0; i < 30; i++) limits.begin(`10.0.0.${i}`, i % 2 ? 'Ada@example.com' : 'ada@example.com');
     expect(() => limits.begin('10.0.1.1', 'ada@example.com')).toThrow();
+    expect(() => limits.begin('10.0.1.2', ' ADA@example.com ')).toThrow();
+  });
+
+  it.each([
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff:1:2:3', '2001:db8:1:3::1'],
+    ['2001:db8::1', '2001:0DB8:0:0:8000::', '2001:db8:0:1::'],
+    ['::1', '0:0:0:0:1::', '1::1'],
+    ['fe80::1%eth0', 'fe80::2', 'fe81::1'],
+    ['::ffff:192.0.2.1', '::ffff:192.0.2.1', '::ffff:192.0.2.2'],
+  ])('%s and %s are one network, %s is another', (one, same, another) => {
+    const limits = new AttemptLimits(() => 0);
+    for (let i = 0; i < 10; i++) limits.begin(i % 2 ? one : same, undefined);
+    expect(() => limits.begin(one, undefined)).toThrow();
+    expect(() => limits.begin(same, undefined)).toThrow();
+    limits.begin(another, undefined);
+  });
+
+  it('accounts that are named in vain push no other out of what is kept', () => {
+    const limits = new AttemptLimits(() => 0);
+    for (let i = 0; i < 30; i++) limits.begin(`10.0.0.${i}`, 'ada');
+    for (let i = 0; i < 20_010; i++)
+      try {
+        limits.begin('10.0.1.1', `somebody ${i}`);
+      } catch {
+        // The address has had its attempts.
+      }
+    expect(() => limits.begin('10.0.1.2', 'ada')).toThrow();
   });
 });
 

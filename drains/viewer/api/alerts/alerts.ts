@@ -43,6 +43,7 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl
   });
 
   server.get<{ Params: { alert: string } }>('/api/alerts/:alert', async (request) => {
+    new Parameters(request.query, []);
     const { alert, search } = await readableAlert(request.params.alert, grantOf(request), 'reader');
     return alertView(alert, search);
   });

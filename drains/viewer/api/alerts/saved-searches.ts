@@ -29,9 +29,10 @@ export function registerSavedSearchRoutes(server: FastifyInstance, { book, group
       .map(searchView);
   });
 
-  server.get<{ Params: { search: string } }>('/api/searches/:search', async (request) =>
-    searchView(await readableSearch(book, request.params.search, grantOf(request), 'reader')),
-  );
+  server.get<{ Params: { search: string } }>('/api/searches/:search', async (request) => {
+    new Parameters(request.query, []);
+    return searchView(await readableSearch(book, request.params.search, grantOf(request), 'reader'));
+  });
 
   server.post('/api/searches', async (request, reply) => {
     const { name, group, streams, q } = readBody(request, {

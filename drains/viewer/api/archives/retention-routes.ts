@@ -8,6 +8,7 @@ import { effectivePolicy, type RetentionPolicy } from '../../archive/retention.t
 import type { GroupRetention } from '../../archive/retention-records.ts';
 import type { ViewerParts } from '../../parts.ts';
 import { readBody } from '../body.ts';
+import { Parameters } from '../parameters.ts';
 import { grantOf } from '../request-grant.ts';
 
 export interface RetentionRouteParts extends ViewerParts {
@@ -21,6 +22,7 @@ export function registerRetentionRoutes(server: FastifyInstance, parts: Retentio
   const { groups, retention, keeper, settings, log } = parts;
 
   server.get<{ Params: { group: string } }>('/api/groups/:group/retention', async (request) => {
+    new Parameters(request.query, []);
     const { group } = request.params;
     grantOf(request).require(group, 'reader');
     groups.get(group);

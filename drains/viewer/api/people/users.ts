@@ -84,16 +84,17 @@ export function registerUserRoutes(
         'name must have 1 to 100 characters: say what the key is for.',
       );
     if (body.groups === undefined) grant.requireOwner();
-    for (const group of body.groups ?? []) {
+    const ofGroups = body.groups && [...new Set(body.groups)];
+    for (const group of ofGroups ?? []) {
       groups.get(group);
       grant.require(group, 'owner');
     }
-    if (body.groups?.length === 0)
+    if (ofGroups?.length === 0)
       throw new TailraceError('invalid_params', 'groups must name one: leave it out for all groups.');
     const { record, key } = await keys.create({
       name,
       scope,
-      ...(body.groups && { groups: body.groups }),
+      ...(ofGroups && { groups: ofGroups }),
       createdBy: grant.name,
     });
     return reply.code(201).send({ ...keyView(record), key });

@@ -1,0 +1,67 @@
+/** People of the viewer who are changed by two at once: the real records, in a folder of their own. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACCESS_SCOPE, hashOfSecret, type UserRecord } from '../../../drains/viewer/access/access-records.ts';
+import { Sessions } from '../../../drains/viewer/access/sessions.ts';
+import { Users } from '../../../drains/viewer/access/users.ts';
+import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
+
+const PASSWORD = 'correct horse battery';
+
+let folder: string;
+let records: EmbeddedStore;
+let users: Users;
+let ada: UserRecord;
+let eve: UserRecord;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tailrace-people-'));
+  records = new EmbeddedStore({
+    folder,
+    retention: { lines: 1_000, bytes: 1e6, ageMs: 1e9 },
+    durability: 'process',
+  });
+  users = new Users(records);
+  ada = await users.createFirst((await users.firstRun())!, 'ada@example.com', PASSWORD);
+  const { secret } = await users.invite({ role: 'owner', groups: {} }, 'ada', undefined);
+  eve = await users.accept(secret, 'eve@example.com', PASSWORD);
+});
+afterAll(async () => {
+  await records.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const reasons = (results: readonly PromiseSettledResult<unknown>[]): string[] =>
+  results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason.code)] : []));
+
+describe('two at once', () => {
+  it('of two owners who take each other’s rights, one stays', async () => {
+    const taken = [ada, eve].map(({ id }) => users.setRights(id, { role: 'reader', groups: {} }));
+    expect(reasons(await Promise.allSettled(taken))).toEqual(['conflict']);
+    const [owner, reader] = [...(await users.list())].sort((one) => (one.role === 'owner' ? -1 : 1));
+    expect([owner.role, reader.role]).toEqual(['owner', 'reader']);
+    await users.setRights(reader.id, { role: 'owner', groups: {} });
+  });
+
+  it('of two owners who remove each other, one stays, and the other one is told', async () => {
+    const removed = [ada, eve].map(({ id }) => users.remove(id));
+    expect(reasons(await Promise.allSettled(removed))).toEqual(['conflict']);
+    expect((await users.list()).map(({ role }) => role)).toEqual(['owner']);
+  });
+
+  it('a session that is ended while its use is noted stays ended', async () => {
+    const [owner] = await users.list();
+    const sessions = new Sessions(records);
+    const secret = await sessions.start(owner);
+    const hash = hashOfSecret(secret);
+    const key = `session/${hash}`;
+    // Half of its time is over, so that its next use is noted.
+    const { value } = (await records.get<{ expiresAt: string }>(ACCESS_SCOPE, key))!;
+    const expiresAt = new Date(Date.now() + 15 * 86_400_000).toISOString();
+    await records.transact(ACCESS_SCOPE, [{ key, value: { ...value, expiresAt } }]);
+    const used = sessions.find(hash);
+    await Promise.all([used, sessions.end(hash)]);
+    expect(await sessions.find(hash)).toBeUndefined();
+  });
+});
