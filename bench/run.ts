@@ -26,12 +26,14 @@ import {
 } from './rig/report.ts';
 import * as scaleDynos from './scale-dynos.ts';
 import * as startUp from './start-up.ts';
+import * as syslogForms from './syslog-forms.ts';
 import * as syslogThrough from './syslog-through.ts';
 import * as tailLatency from './tail-latency.ts';
 import * as tails from './tails.ts';
 
 const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   syslogThrough,
+  syslogForms,
   httpLogs,
   tailLatency,
   tails,

@@ -280,8 +280,9 @@ function table(
           input === 'udp' ? formatInteger(middle(key, (run) => run.kept)) : '';
         return [
           name,
-          formatInteger(middle(own, byRate)),
-          ratio(byRate),
+          // Over UDP it is the sender's.
+          input === 'udp' ? '' : formatInteger(middle(own, byRate)),
+          input === 'udp' ? '' : ratio(byRate),
           formatInteger(middle(own, byCpu)),
           spread(own),
           ratio(byCpu),

@@ -110,8 +110,10 @@ async function prepare(viewer: Viewer, one: Case, searches: number): Promise<str
   const count = one === 'groups' ? GROUPS : 1;
   const groups: { id: string; token: string }[] = [];
   for (let i = 0; i < count; i++) groups.push(await call(viewer, '/api/groups', { name: `bench ${i}` }));
-  if (one !== 'none')
-    for (let i = 0; i < searches; i++) {
+  let next = one === 'none' ? searches : 0;
+  const adder = async (): Promise<void> => {
+    while (next < searches) {
+      const i = next++;
       const q = one === 'words' ? wordQuery(i) : mixedQuery(i);
       const group = groups[i % count].id;
       const search = await call<{ id: string }>(viewer, '/api/searches', { name: `search ${i}`, group, q });
@@ -120,6 +122,8 @@ async function prepare(viewer: Viewer, one: Case, searches: number): Promise<str
         condition: { kind: 'at-least', count: 1 + (i % 10), minutes: 5 },
       });
     }
+  };
+  await Promise.all(Array.from({ length: 50 }, adder));
   return groups.map(({ token }) => token);
 }
 
@@ -237,7 +241,7 @@ function makeLine(random: (below: number) => number): readonly [string, string] 
     case 4:
       return [
         'router',
-        `at=info method=GET path="/api/v1/orders/${random(1e5)}?page=${random(9)}" host=shop.example.com request_id=${hex(32)} fwd="10.1.${random(255)}.${random(255)}" dyno=web.${random(4)} connect=${random(4)}ms service=${random(900)}ms status=${[200, 200, 200, 201, 304, 404, 500][random(7)]} bytes=${random(9_999)} protocol=https`,
+        `at=info method=GET path="/api/v1/orders/${random(1e5)}?page=${random(9)}" host=shop.example.com request_id=${hex(32)} fwd="10.1.${random(255)}.${random(255)}" dyno=web.${random(4)} connect=${random(4)}ms service=${random(900)}ms status=${statusOf(random(100))} bytes=${random(9_999)} protocol=https`,
       ];
     case 5:
     case 6:
@@ -257,6 +261,13 @@ function makeLine(random: (below: number) => number): readonly [string, string] 
         `    at Object.<anonymous> (/app/src/orders/${hex(4)}.js:${random(400)}:${random(80)})`,
       ];
   }
+}
+
+/** Most requests go well. */
+function statusOf(percent: number): number {
+  if (percent < 90) return 200;
+  if (percent < 95) return 304;
+  return percent < 99 ? 404 : 500;
 }
 
 const WORDS =
@@ -283,7 +294,7 @@ function wordQuery(i: number): string {
 function mixedQuery(i: number): string {
   switch (i % 100) {
     case 0:
-      return `source:router status:>=${500 + (i % 97)}`;
+      return `source:router status:${['>=500', '>=400', '404', '503'][(i / 100) & 3]}`;
     case 1:
       return `/${word(i)}\\d+x${i}/`;
     case 2:

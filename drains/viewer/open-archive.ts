@@ -69,6 +69,7 @@ export const openArchive: OpenFeature = async (parts) => {
       registerImportRoutes(server, { ...parts, catalog, uploads, folder: join(folder, 'imports') });
       registerRetentionRoutes(server, { ...parts, retention, keeper });
     },
+    status: async () => ({ archive: await keeper.status() }),
     close: () => keeper.close(),
   };
 };

@@ -13,6 +13,8 @@ import type { LineStore } from './store/contract.ts';
 export interface ViewerFeature {
   /** Adds routes behind the sign-in: `grantOf(request)` (api/request-grant.ts) says what whoever asks may do. */
   registerRoutes?(server: FastifyInstance): void;
+  /** What `GET /api/status` says of it, under these names. */
+  status?(): Promise<Readonly<Record<string, unknown>>>;
   close?(): Promise<void> | void;
 }
 

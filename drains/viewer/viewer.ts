@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import { Closers } from '../../src/common/closers.ts';
 import { reasonOf, TailraceError } from '../../src/common/errors.ts';
@@ -52,17 +53,29 @@ export interface RunningViewer {
 
 /** @throws TailraceError when a port is taken or the data folder can't be used, with what to do */
 export async function startViewer(settings: ViewerSettings, log: Logger): Promise<RunningViewer> {
+  const https = readCertificate(settings);
   const closers = new Closers();
   let url = '';
   try {
     const routerSettings = logRouterSettings(settings);
+    const sealing = new Set<AppId>();
     // Names are asked for while the store is opened: there are none yet.
     const opened: { groups?: Groups; lines?: PackedLineStore } = {};
     const core = await openLogCore(
       routerSettings,
       log,
       () => ({ appName: async (stream) => opened.groups?.findStream(stream)?.name }),
-      (stream) => opened.lines?.packedThrough(stream) ?? 0,
+      (stream, through) => {
+        const { lines } = opened;
+        if (!lines || lines.packedThrough(stream) >= through) return lines !== undefined;
+        // Its part is closed earlier than it would be: until then it is read from the stream.
+        if (!sealing.has(stream)) {
+          sealing.add(stream);
+          const end = (): void => void sealing.delete(stream);
+          lines.seal(stream).then(end, end);
+        }
+        return false;
+      },
     );
     closers.add(core.close);
     const { store: records, readers, router, platformLog, metrics, appName } = core;
@@ -77,11 +90,14 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
     });
     closers.add(() => lines.close());
     opened.lines = lines;
-    const followAll = (): void => {
-      for (const { id } of groups.list()) for (const stream of groups.streamsOf(id)) lines.follow(stream.id);
+    const followAll = async (): Promise<void> => {
+      const ids = groups.list().flatMap(({ id }) => groups.streamsOf(id).map((stream) => stream.id));
+      await Promise.all(ids.map((id) => lines.follow(id)));
     };
-    groups.onChange(followAll);
-    followAll();
+    groups.onChange(() => {
+      followAll().catch((error: unknown) => storeLog.warn({ err: error }, 'A stream cannot be packed.'));
+    });
+    await followAll();
     const dropLines = async (stream: AppId): Promise<void> => {
       await lines.dropStream(stream);
       await records.dropStream(stream);
@@ -120,7 +136,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
 
     const http = createHttpServer(log.child({ area: 'api' }), {
       requestTimeoutMs: settings.frameTimeoutMs,
-      https: readCertificate(settings),
+      https,
       trustProxy: settings.trustProxy,
     });
     addSecurityHeaders(http);
@@ -155,7 +171,12 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
         ...(tlsPort !== undefined && { tls: `${hostname}:${tlsPort}` }),
       };
     };
-    await registerViewerRoutes(http, { ...parts, syslogAddresses, dropLines }, counters, features);
+    await registerViewerRoutes(
+      http,
+      { ...parts, syslogAddresses, requirePort: (rulePort) => syslog.requirePort(rulePort), dropLines },
+      counters,
+      features,
+    );
     http.addHook('preClose', finishRequests);
     const { host, httpPort } = settings;
     await http.listen({ host, port: httpPort }).catch((error: unknown) => {
@@ -188,6 +209,14 @@ function readCertificate({ tlsCert, tlsKey }: ViewerSettings): { cert: Buffer; k
       throw new TailraceError('settings', `${file} can't be read (${reasonOf(error)}): name another file.`);
     }
   });
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new TailraceError(
+      'settings',
+      `${tlsCert} and ${tlsKey} are no certificate and key that belong together (${reasonOf(error)}).`,
+    );
+  }
   return { cert, key };
 }
 

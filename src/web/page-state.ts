@@ -16,8 +16,10 @@ import {
 import { Facets } from './stream/facets.ts';
 import { type Filters, isFiltered, NO_FILTERS } from './stream/filters.ts';
 import type { Line } from './stream/line.ts';
+import type { LineSource } from './stream/line-source.ts';
 import { type DownloadOptions, downloadLines, downloadName } from './stream/log-download.ts';
 import { LogView } from './stream/log-view.ts';
+import { MergedLineSource } from './stream/merged/merged-line-source.ts';
 import { hasRegex, searchFault } from './stream/search-expression.ts';
 import { visibleText } from './text/visible-text.ts';
 import type { LineListHost } from './view/list/list-host.ts';
@@ -28,6 +30,9 @@ const REFRESH_MS = 4_000;
 /** A line that was jumped to stands at this part of the visible height. */
 const JUMP_SCROLL_FRACTION = 0.35;
 const NO_ANSWER = 'The server doesn’t answer: this is shown as soon as it is back.';
+
+/** Stands for all apps in an address: no app has such a name. */
+export const ALL_APPS = '*';
 
 /** What of the toolbar asks for something that can't be shown, and why. */
 export interface FieldFault {
@@ -102,6 +107,11 @@ export class PageState implements LineListHost {
     this.keyError.value = '';
     this.api = new WebApiClient(key);
     await this.loadApps();
+  }
+
+  /** Are the lines of all apps shown together? */
+  get showsAllApps(): boolean {
+    return this.viewLocation.value.app === ALL_APPS;
   }
 
   async selectApp(app: string): Promise<void> {
@@ -196,12 +206,20 @@ export class PageState implements LineListHost {
 
   /** From a line that a filter found to everything around it; the browser's way back leads to the filter again. */
   async showInContext(line: Line): Promise<void> {
-    this.updateAddressBar({ ...this.viewLocation.value, at: String(line.at) }, 'replace');
+    if (!this.showsAllApps)
+      this.updateAddressBar({ ...this.viewLocation.value, at: line.position }, 'replace');
     const { app, range } = this.viewLocation.value;
-    await this.navigate({ app, filters: NO_FILTERS, at: String(line.at), range }, 'push');
+    await this.navigate(
+      { app: line.streamName ?? app, filters: NO_FILTERS, at: line.position, range },
+      'push',
+    );
   }
 
   async jumpToTime(ms: number): Promise<void> {
+    if (this.showsAllApps) {
+      this.showNotice('Choose an app to go to a time.');
+      return;
+    }
     const logView = this.logView.value;
     const at = await logView?.showTime(ms);
     if (at !== undefined) {
@@ -214,6 +232,8 @@ export class PageState implements LineListHost {
   selectLine(at: number): void {
     this.logView.value?.pause();
     this.selectedPosition.value = at;
+    // Numbers of lines of several apps mean nothing later.
+    if (this.showsAllApps) return;
     this.updateAddressBar({ ...this.viewLocation.value, at: String(at) }, 'replace');
   }
 
@@ -261,7 +281,11 @@ export class PageState implements LineListHost {
     return (
       location.origin +
       location.pathname +
-      formatViewLocation({ ...this.viewLocation.value, at: String(line.at) })
+      formatViewLocation(
+        line.streamName === undefined
+          ? { ...this.viewLocation.value, at: line.position }
+          : { app: line.streamName, filters: NO_FILTERS, at: line.position, range: '' },
+      )
     );
   }
 
@@ -284,6 +308,7 @@ export class PageState implements LineListHost {
     signal: AbortSignal,
   ): Promise<void> {
     const { app, filters } = this.viewLocation.value;
+    if (this.showsAllApps) throw new Error('Choose an app: each is a file of its own.');
     const blob = await downloadLines(this.api, app, filters, options, onProgress, signal);
     const link = document.createElement('a');
     link.href = URL.createObjectURL(blob);
@@ -326,7 +351,8 @@ export class PageState implements LineListHost {
   /** What the server says against a search, or ''. */
   private async serversFault(q: string): Promise<string> {
     try {
-      await this.api.checkSearch(this.viewLocation.value.app, q);
+      const { app } = this.viewLocation.value;
+      await this.api.checkSearch(app === ALL_APPS ? (this.apps.value?.[0]?.name ?? '') : app, q);
       return '';
     } catch (error) {
       if (error instanceof ApiError) return error.message;
@@ -348,7 +374,7 @@ export class PageState implements LineListHost {
     const isOtherApp = app !== this.viewLocation.value.app || !previousView;
     const facets = isOtherApp ? new Facets() : this.facets.value;
     this.openingView.value?.close();
-    const logView = new LogView(new AppLineSource(this.api, app), filters, (lines) => facets.add(lines));
+    const logView = new LogView(this.sourceOf(app), filters, (lines) => facets.add(lines));
     this.openingView.value = logView;
     const stays = previousView?.opened === true;
     if (!stays) this.show(logView, wanted, facets);
@@ -367,6 +393,14 @@ export class PageState implements LineListHost {
     if (stays) this.show(logView, wanted, facets);
     if (error === undefined && at !== undefined && !isFiltered(filters) && logView.isMissing(at))
       this.showNotice('That line is gone: the stream doesn’t reach back to it any more.');
+  }
+
+  private sourceOf(app: string): LineSource {
+    if (app !== ALL_APPS) return new AppLineSource(this.api, app);
+    const names = (this.apps.value ?? []).map(({ name }) => name);
+    return new MergedLineSource(
+      names.map((name) => ({ app: name, source: new AppLineSource(this.api, name) })),
+    );
   }
 
   private show(logView: LogView, target: ViewLocation, facets: Facets): void {
@@ -389,7 +423,7 @@ export class PageState implements LineListHost {
       this.logView.value = logView;
     });
     this.preferences.app.value = app;
-    document.title = `${visibleText(app)}${isFiltered(filters) ? ' (filtered)' : ''} · Tailrace`;
+    document.title = `${app === ALL_APPS ? 'All apps' : visibleText(app)}${isFiltered(filters) ? ' (filtered)' : ''} · Tailrace`;
     void this.refresh();
   }
 
@@ -432,7 +466,11 @@ export class PageState implements LineListHost {
     const logView = this.logView.value;
     const notice = logView?.notice.value ?? '';
     const responses = await this.request(() =>
-      Promise.all([this.api.listDynos(app), this.api.listDrains(app), this.api.listApps()]),
+      Promise.all([
+        app === ALL_APPS ? [] : this.api.listDynos(app),
+        app === ALL_APPS ? [] : this.api.listDrains(app),
+        this.api.listApps(),
+      ]),
     );
     if (responses) void this.askAgain?.();
     if (!responses || app !== this.viewLocation.value.app) return;

@@ -187,4 +187,46 @@ describe.skipIf(noBrowser)('the list', { timeout: 90_000 }, () => {
     await tab.screenshot('list-download');
     expect(tab.consoleErrors).toEqual([]);
   });
+
+  it('shows all apps together: history and what comes, each line with its app', async () => {
+    const other = await server.createApp('billing');
+    await pushLines(server, other.token, ['bill one', 'bill two']);
+    const tab = await openApp(browser, server, app);
+    await tab.waitForMessage('last');
+    await tab.page.getByLabel('App', { exact: true }).selectOption('All apps');
+    await tab.waitForMessage('bill two');
+    await tab.waitForLineCount(9);
+    await tab.waitUntilLive();
+    await until('counts', async () => (await tab.page.locator('.line-sum strong').textContent()) === '9');
+    await pushLines(server, other.token, ['bill live']);
+    await pushLines(server, app.token, ['shop live']);
+    await tab.waitForMessage('bill live');
+    await tab.waitForMessage('shop live');
+    await until(
+      'live counts',
+      async () => (await tab.page.locator('.line-sum strong').textContent()) === '11',
+    );
+    await tab.screenshot('list-all-apps');
+    const originOf = (message: string) =>
+      tab.page.locator('.row', { hasText: message }).locator('.origin').textContent();
+    expect([await originOf('bill two'), await originOf('third')]).toEqual(['billing web.1', 'shop worker.1']);
+    await tab.page.reload();
+    await tab.waitForLineCount(11);
+    // Paused and followed again, nothing is lost and nothing comes twice.
+    await tab.page.keyboard.press('Space');
+    await pushLines(server, other.token, ['while paused']);
+    await tab.page.locator('.resume-button').getByText('1 new line').waitFor();
+    await tab.page.keyboard.press('Space');
+    await tab.waitForLineCount(12);
+    await tab.page.locator('#search').fill('bill');
+    await tab.waitForLineCount(3);
+    await tab.page
+      .locator('.row', { hasText: 'bill one' })
+      .locator('.text')
+      .click({ position: { x: 10, y: 8 } });
+    await tab.page.keyboard.press('x');
+    await tab.waitForLineCount(4);
+    expect(new URL(tab.page.url()).search).toBe('?app=billing&at=1');
+    expect(tab.consoleErrors).toEqual([]);
+  });
 });

@@ -56,10 +56,10 @@ describe.skipIf(noBrowser)('during an outage', { timeout: 90_000 }, () => {
     }
     await box.fill('');
     await tab.page.locator('#search-fault').waitFor({ state: 'detached' });
-    await tab.page.getByLabel('level').selectOption('errors');
+    await tab.page.locator('select[name=level]').selectOption('errors');
     await tab.page.locator('#filter-fault').waitFor();
     expect(await tab.lineCount()).toBe(21);
-    expect(await tab.page.getByLabel('level').inputValue()).toBe('error');
+    expect(await tab.page.locator('select[name=level]').inputValue()).toBe('error');
     states.push(await state.getAttribute('data-state'));
     expect(states).toEqual(['unreachable', 'unreachable', 'unreachable']);
     await tab.screenshot('outage-filter');

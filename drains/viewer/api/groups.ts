@@ -13,6 +13,8 @@ import { grantOf } from './request-grant.ts';
 export interface GroupRouteParts extends ViewerParts {
   /** Where syslog is taken. */
   readonly syslogAddresses: () => Readonly<Record<string, string>>;
+  /** @throws TailraceError `conflict` when no rule can name this port */
+  readonly requirePort: (port: number) => Promise<void>;
   /** Drops all lines of a stream. */
   readonly dropLines: (stream: AppId) => Promise<void>;
 }

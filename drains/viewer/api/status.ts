@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { VERSION } from '../../../src/common/package-info.ts';
 import type { ListenerCounters } from '../../../src/logs/sources/listener-counters.ts';
-import type { ViewerParts } from '../parts.ts';
+import type { ViewerFeature, ViewerParts } from '../parts.ts';
 import { Parameters } from './parameters.ts';
 import { grantOf } from './request-grant.ts';
 
@@ -21,11 +21,13 @@ export function registerStatusRoutes(
   server: FastifyInstance,
   { records, store, groups, metrics }: ViewerParts,
   counters: readonly ListenerCounters[],
+  features: readonly ViewerFeature[],
 ): void {
   server.get('/api/status', async (request) => {
     new Parameters(request.query, []);
     grantOf(request).requireOwner();
     const summaries = await store.summaries();
+    const ofFeatures = await Promise.all(features.map((feature) => feature.status?.()));
     const sum = (read: (of: (typeof summaries)[number]) => number): number =>
       summaries.reduce((total, one) => total + read(one), 0);
     return {
@@ -38,6 +40,7 @@ export function registerStatusRoutes(
       raw_bytes: sum(({ rawBytes }) => rawBytes),
       disk_bytes: sum(({ diskBytes }) => diskBytes),
       damage: store.damage(),
+      ...Object.assign({}, ...ofFeatures),
       sources: counters.map(
         ({ protocol, lines, bytes, malformed, unknownToken, duplicates, limited, lost }) => ({
           protocol,

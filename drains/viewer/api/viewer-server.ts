@@ -17,6 +17,7 @@ import { registerSummaryRoutes } from './lines/summaries.ts';
 import { Parameters } from './parameters.ts';
 import { registerSessionRoutes } from './people/session.ts';
 import { registerUserRoutes } from './people/users.ts';
+import { registerRuleRoutes } from './rules.ts';
 import { registerHealthRoute, registerStatusRoutes } from './status.ts';
 import { registerTailRoutes } from './tail/tail-routes.ts';
 
@@ -60,8 +61,9 @@ export async function registerViewerRoutes(
     registerDownloadRoute(api, parts);
     registerTailRoutes(api, parts);
     registerGroupRoutes(api, parts);
+    registerRuleRoutes(api, parts, parts.requirePort);
     registerUserRoutes(api, parts);
-    registerStatusRoutes(api, parts, counters);
+    registerStatusRoutes(api, parts, counters, features);
     for (const feature of features) feature.registerRoutes?.(api);
   });
 }

@@ -93,11 +93,6 @@ export class Archiver {
     }
   }
 
-  /** Forgets what is known of a stream that is gone. */
-  async forget(stream: AppId): Promise<void> {
-    await this.change([{ key: cursorKey(stream), value: undefined }]);
-  }
-
   /** Writes what is due into a file, from the first line that isn't archived: undefined when nothing is. */
   private async writeDue(
     group: ArchivedGroup,
@@ -108,7 +103,8 @@ export class Archiver {
     const spans: StreamSpan[] = [];
     for (const { id, name } of group.streams)
       spans.push({ id, name, after: await this.cursor(id), through: Number.MAX_SAFE_INTEGER });
-    const lines = new MergedLines(this.options.store, spans, signal);
+    const clock = { nowMs: this.now(), overMs };
+    const lines = new MergedLines(this.options.store, spans, signal, clock);
     const writer = new ArchiveFileWriter(path);
     try {
       const firstMs = await lines.nextMs();

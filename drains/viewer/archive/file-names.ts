@@ -21,8 +21,9 @@ export function groupFolder(name: string): string {
       .normalize('NFKD')
       .replace(/[\u0300-\u036f]/g, '')
       .toLowerCase()
-      .replace(/[^a-z0-9.]+/g, '-')
-      .replace(/^[-.]+|[-.]+$/g, '')
+      .split(/[^a-z0-9]/)
+      .filter(Boolean)
+      .join('-')
       .slice(0, FOLDER_LENGTH_MAX) || 'group'
   );
 }

@@ -14,6 +14,12 @@ export interface StreamSpan {
   readonly through: Sequence;
 }
 
+/** What time it is, milliseconds since 1970, and up to when hours are over. */
+export interface ArchiveClock {
+  readonly nowMs: number;
+  readonly overMs: number;
+}
+
 /** What lines are given to. */
 export interface LineTaker {
   add(line: FoundLine, streamName: string): void;
@@ -24,8 +30,16 @@ export interface LineTaker {
 /** Reads streams on and on: each {@link takeBefore} goes on where the one before ended. */
 export class MergedLines {
   private readonly readers: readonly StreamLines[];
+  private readonly clock: ArchiveClock | undefined;
 
-  constructor(store: LineStore, spans: readonly StreamSpan[], signal: AbortSignal | undefined) {
+  /** @param clock what a clock that was wrong says was received later than now counts as received before the hour that isn't over */
+  constructor(
+    store: LineStore,
+    spans: readonly StreamSpan[],
+    signal: AbortSignal | undefined,
+    clock?: ArchiveClock,
+  ) {
+    this.clock = clock;
     this.readers = spans.map((span) => new StreamLines(store, span, signal));
   }
 
@@ -34,7 +48,8 @@ export class MergedLines {
     let min: number | undefined;
     for (const reader of this.readers) {
       const head = await reader.head();
-      if (head && (min === undefined || head.receivedAtMs < min)) min = head.receivedAtMs;
+      const ms = head && receivedMs(head, this.clock);
+      if (ms !== undefined && (min === undefined || ms < min)) min = ms;
       if (this.isCrowded) await reader.close();
     }
     return min;
@@ -44,7 +59,7 @@ export class MergedLines {
   async takeBefore(ms: number, taker: LineTaker): Promise<void> {
     for (let at = 0; at < this.readers.length; at += STREAMS_MAX) {
       const readers = this.readers.slice(at, at + STREAMS_MAX);
-      await takeMerged(readers, ms, taker);
+      await takeMerged(readers, ms, taker, this.clock);
       if (this.isCrowded) for (const reader of readers) await reader.close();
     }
   }
@@ -62,6 +77,7 @@ async function takeMerged(
   readers: readonly StreamLines[],
   beforeMs: number,
   taker: LineTaker,
+  clock: ArchiveClock | undefined,
 ): Promise<void> {
   for (;;) {
     let next: StreamLines | undefined;
@@ -69,7 +85,8 @@ async function takeMerged(
     // Up to there the next stream has what comes first.
     let limitMs = beforeMs;
     for (const reader of readers) {
-      const ms = (await reader.head())?.receivedAtMs ?? Number.POSITIVE_INFINITY;
+      const head = await reader.head();
+      const ms = head ? receivedMs(head, clock) : Number.POSITIVE_INFINITY;
       if (ms < nextMs) {
         limitMs = nextMs;
         nextMs = ms;
@@ -77,17 +94,18 @@ async function takeMerged(
       } else limitMs = Math.min(limitMs, ms);
     }
     if (!next) return;
-    for (
-      let line = await next.head();
-      line && (line.receivedAtMs < limitMs || line.receivedAtMs === nextMs);
-    ) {
-      if (line.receivedAtMs >= beforeMs) break;
+    for (let line = await next.head(); line; line = next.buffered ?? (await next.head())) {
+      const ms = receivedMs(line, clock);
+      if (ms !== nextMs && ms >= limitMs) break;
       taker.add(line, next.name);
       if (taker.isFull) await taker.drain();
       next.shift();
-      line = next.buffered ?? (await next.head());
     }
   }
+}
+
+function receivedMs({ receivedAtMs }: FoundLine, clock: ArchiveClock | undefined): number {
+  return clock && receivedAtMs > clock.nowMs ? clock.overMs - 1 : receivedAtMs;
 }
 
 class StreamLines {

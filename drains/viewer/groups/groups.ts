@@ -4,6 +4,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { CoalescedRun } from '../../../src/common/coalesced-run.ts';
 import { TailraceError } from '../../../src/common/errors.ts';
+import type { RuleRecord } from '../../../src/logs/router/source-rules.ts';
 import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../../src/logs/router/token-cache.ts';
 import type { AppId, RecordChange, Store } from '../../../src/logs/store/contract.ts';
 import {
@@ -204,7 +205,10 @@ export class Groups {
   /** Drops the lines of streams that were removed, also by a process that ended before it could. */
   async dropRemoved(drop: (stream: AppId) => Promise<void>): Promise<void> {
     for (const { key } of await this.records.list('', REMOVED_PREFIX)) {
-      await drop(key.slice(REMOVED_PREFIX.length) as AppId);
+      const stream = key.slice(REMOVED_PREFIX.length);
+      for (const rule of await this.records.list<RuleRecord>('', 'rule/'))
+        if (rule.value.app === stream) await this.records.transact('', [{ key: rule.key, value: undefined }]);
+      await drop(stream as AppId);
       await this.records.transact('', [{ key, value: undefined }]);
     }
   }

@@ -131,7 +131,8 @@ export interface LineStore {
     lines: AsyncIterable<readonly ImportedLine[]>,
   ): Promise<number>;
   /**
-   * Removes parts all of whose lines are older than a time; returns how many lines that were.
+   * Removes parts all of whose lines are older than a time; returns how many lines that were. What was imported stays: its lines were old
+   * when somebody wanted them.
    * @param upTo parts with lines after this sequence stay: they aren't archived yet
    */
   removeBefore(stream: AppId, ms: number, upTo?: Sequence): Promise<number>;

@@ -30,12 +30,14 @@ import type { Part } from './parts/part.ts';
 import { StreamParts } from './parts/stream-parts.ts';
 import { readLines } from './search/read-lines.ts';
 import { assertLimit, searchLines } from './search/search-lines.ts';
-import { StreamView } from './search/stream-view.ts';
+import { StreamView, ViewOutdated } from './search/stream-view.ts';
 import { countLines, countValues } from './search/tally.ts';
 
 const STREAM_NAME = /^[\w-]{1,64}$/;
 /** Lines whose fields are looked at for their names. */
 const SAMPLE_LINES = 500;
+/** How often something is looked for anew when files have changed under it. */
+const VIEWS_MAX = 3;
 const DEFAULT_SEAL_AFTER_MS = 6 * 3_600_000;
 
 export interface LineStoreOptions {
@@ -153,21 +155,24 @@ export class PackedLineStore implements LineStore {
     after: Sequence,
     limits: SearchLimits = {},
   ): AsyncGenerator<readonly FoundLine[]> {
-    const [view] = this.viewsOf([stream]);
-    if (!view) return;
-    try {
-      for await (const lines of readLines(
-        view,
-        after + 1,
-        Number.MAX_SAFE_INTEGER,
-        this.runner,
-        this.reportFault,
-      )) {
-        limits.signal?.throwIfAborted();
-        yield lines;
+    let next = after + 1;
+    for (let left = VIEWS_MAX; ; left--) {
+      const [view] = this.viewsOf([stream]);
+      if (!view) return;
+      try {
+        const end = Number.MAX_SAFE_INTEGER;
+        for await (const lines of readLines(view, next, end, this.runner, this.reportFault)) {
+          limits.signal?.throwIfAborted();
+          yield lines;
+          next = lines[lines.length - 1].sequence + 1;
+          left = VIEWS_MAX;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof ViewOutdated) || left === 0) throw error;
+      } finally {
+        view.release();
       }
-    } finally {
-      view.release();
     }
   }
 
@@ -186,7 +191,8 @@ export class PackedLineStore implements LineStore {
     return parts
       ? removeParts(
           parts,
-          parts.all.filter(({ contents, last }) => last <= upTo && contents.maxMs < ms),
+          // Sequences of imports are below 1.
+          parts.all.filter(({ contents, last }) => last > 0 && last <= upTo && contents.maxMs < ms),
         )
       : 0;
   }
@@ -284,11 +290,15 @@ export class PackedLineStore implements LineStore {
     streams: readonly AppId[],
     use: (views: readonly StreamView[]) => Promise<T>,
   ): Promise<T> {
-    const views = this.viewsOf(streams);
-    try {
-      return await use(views);
-    } finally {
-      for (const view of views) view.release();
+    for (let left = VIEWS_MAX; ; left--) {
+      const views = this.viewsOf(streams);
+      try {
+        return await use(views);
+      } catch (error) {
+        if (!(error instanceof ViewOutdated) || left === 0) throw error;
+      } finally {
+        for (const view of views) view.release();
+      }
     }
   }
 

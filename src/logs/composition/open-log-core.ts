@@ -39,21 +39,20 @@ export interface AppNames {
 /**
  * Opens the store and the router on it.
  * @param readNames makes what knows the names of apps
- * @param releasedThrough up to which line of a stream its lines were copied elsewhere: the embedded store keeps the others; left out: nobody
- *   copies them
+ * @param mayTrim may the embedded store trim a stream up to this line? Left out: yes
  * @throws TailraceError when the store can't be used, with what to do.
  */
 export async function openLogCore<Names extends AppNames>(
   settings: Settings,
   log: Logger,
   readNames: (store: Store) => Names,
-  releasedThrough?: (app: AppId) => Sequence,
+  mayTrim?: (app: AppId, through: Sequence) => boolean,
 ): Promise<LogCore & Names> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
     const storeLog = log.child({ area: 'store' });
-    const store = await openStore(settings, storeLog, undefined, releasedThrough);
+    const store = await openStore(settings, storeLog, undefined, mayTrim);
     closers.add(() => store.close());
     const readers = new StreamReaders(store, settings.streamAgeMs);
     const names = readNames(store);

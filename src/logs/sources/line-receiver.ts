@@ -123,7 +123,7 @@ export class LineReceiver implements FrameSink<LogSource> {
   /** The version of the rules when the last line's source was found. */
   private rulesVersion = 0;
   /** What got lines since the last {@link flushInBackground} or {@link whenStored}. */
-  private pendingTargets: LineTarget[] = [];
+  private readonly pendingTargets = new Set<LineTarget>();
 
   constructor(options: LineReceiverOptions) {
     const {
@@ -171,7 +171,7 @@ export class LineReceiver implements FrameSink<LogSource> {
    * where it stopped. What is there is for {@link take}.
    */
   takeFastPath(bytes: Uint8Array, pos: number, framing: Framing = Framing.counted): number {
-    if (!this.fastPathAllowed || this.matcher.matchesNames) return pos;
+    if (!this.fastPathAllowed) return pos;
     this.known.refresh();
     return decodeFrames(bytes, pos, framing, this);
   }
@@ -244,7 +244,7 @@ export class LineReceiver implements FrameSink<LogSource> {
 
   /** Resolves when the lines taken so far are stored; rejects when they couldn't be. */
   whenStored(): Promise<unknown> {
-    const { pendingTargets: targets } = this;
+    const targets = [...this.pendingTargets];
     this.resetTargets();
     return targets.length === 1
       ? targets[0].whenStored()
@@ -390,7 +390,7 @@ export class LineReceiver implements FrameSink<LogSource> {
   }
 
   private resetTargets(): void {
-    this.pendingTargets = [];
+    this.pendingTargets.clear();
     this.target = undefined; // the router may discard it before the next line comes
   }
 
@@ -400,7 +400,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.rulesVersion = this.sourceResolver?.rulesVersion ?? 0;
     this.target = this.targetFor(logSource.app);
     this.appCounters = countersForApp(this.counters, logSource.app);
-    if (!this.pendingTargets.includes(this.target)) this.pendingTargets.push(this.target);
+    this.pendingTargets.add(this.target);
   }
 }
 

@@ -36,6 +36,8 @@ export class SourceMatcher {
       return this.current;
     }
     if (!current || this.tokensVersion !== tokensVersion) return undefined;
+    // Its APP-NAME says nothing: the next line with this name may have another token, or be of another rule.
+    if (this.isNamed) return undefined;
     const { sourceStart, dynoStart } = header;
     const tokenEnd = dynoStart === end ? fieldEnd(bytes, sourceStart, end) : dynoStart - 1;
     return hasToken(bytes, sourceStart, tokenEnd, current) ? current : undefined;
@@ -44,11 +46,6 @@ export class SourceMatcher {
   /** The source of all lines, when it is the same whatever their APP-NAME. */
   get common(): LogSource | undefined {
     return this.authenticated?.source === WILDCARD_SOURCE ? undefined : this.authenticated;
-  }
-
-  /** The next line may be of {@link current} for its APP-NAME, though that isn't a token. */
-  get matchesNames(): boolean {
-    return !this.authenticated && this.isNamed;
   }
 
   /** No token was made or revoked since {@link current} was looked up. */

@@ -21,14 +21,14 @@ type StoreSettings = Pick<
  * Opens the store that the settings name: Redis when there is a `REDIS_URL`, else the one in the data folder. A server calls its
  * `onServerStarted` later.
  * @param openMs how long to wait for a Redis that is unavailable, ms; left out for a server: long enough for one that starts beside it
- * @param releasedThrough see {@link EmbeddedStoreOptions.releasedThrough}
+ * @param mayTrim see {@link EmbeddedStoreOptions.mayTrim}
  * @throws TailraceError when it can't be used, with what to do.
  */
 export async function openStore(
   settings: StoreSettings,
   log: Log,
   openMs?: number,
-  releasedThrough?: EmbeddedStoreOptions['releasedThrough'],
+  mayTrim?: EmbeddedStoreOptions['mayTrim'],
 ): Promise<Store> {
   const retention: Retention = {
     lines: settings.streamLines,
@@ -41,7 +41,7 @@ export async function openStore(
       folder: data,
       retention,
       durability,
-      releasedThrough,
+      mayTrim,
       onProblem: (message) => log.warn({}, message),
     });
     log.info({ store: 'embedded', folder: data, durability }, 'store opened');

@@ -285,6 +285,46 @@ export function findFittingCount(bytes: Uint8Array, from: number, space: number,
 }
 
 /**
+ * Where the count begins that the end of a frame may be, when a PRI begins at `priorityAt`, behind the frame: its count is too large then.
+ * -1 when it is the message's end, and what follows a line; `undefined` when more bytes are needed to say.
+ *
+ * @param from where the count may begin
+ * @param digits the frame's own count has
+ * @param mayWait more bytes may come
+ */
+export function findSwallowedCount(
+  bytes: Uint8Array,
+  from: number,
+  priorityAt: number,
+  digits: number,
+  mayWait: boolean,
+): number | undefined {
+  const { length } = bytes;
+  const space = priorityAt - 1;
+  const priorityEnd = bytes.indexOf(GREATER_THAN, priorityAt);
+  for (let start = firstDigit(bytes, from, space); start < space; start++) {
+    if (bytes[start] === ZERO || rankCount(bytes, start, space, digits) !== CountRank.fitting) continue;
+    const end = priorityAt + readCount(bytes, start, space);
+    // A frame has at least its PRI.
+    if (priorityEnd === -1 || priorityEnd >= end) continue;
+    // A line, and maybe frames behind it, have just as many bytes as the number says.
+    if (!isSeparator(bytes[start - 1]) && isLineWithin(bytes, priorityAt, end)) continue;
+    // Maybe only because no more has come.
+    return end === length && mayWait ? undefined : start;
+  }
+  return -1;
+}
+
+/** Does a line end in `bytes[start, end]` so that nothing, or a frame, is behind it? */
+function isLineWithin(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  while (at <= end && at < bytes.length && !isSeparator(bytes[at])) at++;
+  if (at > end || at >= bytes.length) return false;
+  while (at < end && isSeparator(bytes[at])) at++;
+  return at >= end || beginsWithPriority(bytes, at);
+}
+
+/**
  * Where the next count begins behind a frame whose content begins at `content`, when the count at `end`, where the frame should end,
  * can't be right: digits of the message may have been taken for some of the count, or the other way round.
  *

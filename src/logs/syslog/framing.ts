@@ -19,6 +19,7 @@ import {
   findFrame,
   findFramesToEnd,
   findLineWithPriority,
+  findSwallowedCount,
   fitsCount,
   hasByteOrderMark,
   hasPriority,
@@ -219,8 +220,12 @@ export class FrameScanner {
     if (behind === Behind.nothing) return this.takeMiscounted(content, count, digits);
     if (behind === Behind.number) return this.takeBefore(content, count, digits);
     let next = end;
-    if (isBehindCount(bytes, end)) next = findFittingCount(bytes, content + 1, end - 1, digits);
-    else if (isContradicted(bytes, end)) next = realignCount(bytes, content, end, digits);
+    if (isBehindCount(bytes, end)) {
+      const mayWait = this.patience === Patience.wait;
+      const swallowed = findSwallowedCount(bytes, content + 1, end, digits, mayWait);
+      if (swallowed === undefined) return FrameStatus.partial;
+      next = swallowed;
+    } else if (isContradicted(bytes, end)) next = realignCount(bytes, content, end, digits);
     return next === end || next === -1 ? this.counted(content, end) : this.miscounted(content, next);
   }
 

@@ -22,7 +22,9 @@ export function NoAppsState({ page }: { page: PageState }) {
 /** There is nothing in the window. */
 export function NoLinesState({ page, logView }: { page: PageState; logView: LogView }) {
   if (logView.loading.value === 'all' || logView.error.value) return null;
-  const app = visibleText(page.viewLocation.value.app);
+  const app = visibleText(
+    page.showsAllApps ? (page.apps.value?.[0]?.name ?? '') : page.viewLocation.value.app,
+  );
   if (isFiltered(logView.filters))
     return (
       <div class="empty-state">

@@ -27,7 +27,9 @@ export function Panel({ page }: { page: PageState }) {
         )}
       </header>
       {page.dynos.value.length === 0 ? (
-        <p class="empty">No dynos on this server.</p>
+        <p class="empty">
+          {page.showsAllApps ? 'Choose an app to see its dynos.' : 'No dynos on this server.'}
+        </p>
       ) : (
         <ul>
           {page.dynos.value.map((dyno) => (
@@ -38,7 +40,9 @@ export function Panel({ page }: { page: PageState }) {
       <header>
         <h2>Drains</h2>
       </header>
-      {page.drains.value.length === 0 ? (
+      {page.showsAllApps ? (
+        <p class="empty">Choose an app to see its drains.</p>
+      ) : page.drains.value.length === 0 ? (
         <p class="empty">
           No drains. Add one: <code>tailrace drains:add URL</code>
         </p>

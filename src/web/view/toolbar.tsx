@@ -1,6 +1,6 @@
 import type { Signal } from '@preact/signals';
 import type { ComponentProps } from 'preact';
-import type { PageState } from '../page-state.ts';
+import { ALL_APPS, type PageState } from '../page-state.ts';
 import { describeFilters } from '../saved-searches.ts';
 import { processTypes } from '../stream/facets.ts';
 import { isFiltered, NO_FILTERS, splitNames } from '../stream/filters.ts';
@@ -33,7 +33,7 @@ export function Toolbar({ page }: { page: PageState }) {
   return (
     <header class="toolbar">
       <div class="brand">
-        <h1 class="visually-hidden">Lines of {visibleText(app) || 'apps'}</h1>
+        <h1 class="visually-hidden">Lines of {app === ALL_APPS ? 'all apps' : visibleText(app) || 'apps'}</h1>
         <Logo />
         <select
           class="app"
@@ -43,12 +43,15 @@ export function Toolbar({ page }: { page: PageState }) {
           value={app}
           onChange={(event) => void page.selectApp(event.currentTarget.value)}
         >
+          {((page.apps.value?.length ?? 0) > 1 || app === ALL_APPS) && (
+            <option value={ALL_APPS}>All apps</option>
+          )}
           {(page.apps.value ?? []).map(({ id, name }) => (
             <option key={id} value={name}>
               {visibleText(name)}
             </option>
           ))}
-          {app && !page.apps.value?.some(({ name }) => name === app) && (
+          {app && app !== ALL_APPS && !page.apps.value?.some(({ name }) => name === app) && (
             <option value={app}>{visibleText(app)}</option>
           )}
         </select>

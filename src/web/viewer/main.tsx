@@ -11,5 +11,5 @@ import { ViewerPage } from './viewer-page.ts';
 import { ViewerRoot } from './viewer-root.tsx';
 
 const page = new ViewerPage();
-void page.start();
+page.start();
 render(<ViewerRoot page={page} />, document.getElementById('page') ?? document.body);

@@ -28,22 +28,22 @@ export function ViewerBar({ page }: { page: ViewerPage }) {
       </div>
       <nav aria-label="Pages">
         {session &&
-          PLACES.filter(({ ownersOnly }) => !ownersOnly || session.user.role === 'owner').map(
-            ({ place, label }) => (
-              <a
-                key={place}
-                href={formatViewerAddress({ ...START_ADDRESS, place })}
-                aria-current={place === here ? 'page' : undefined}
-                onClick={(event) => {
-                  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-                  event.preventDefault();
-                  void page.goTo(place);
-                }}
-              >
-                {label}
-              </a>
-            ),
-          )}
+          PLACES.filter(
+            ({ ownersOnly }) => !ownersOnly || (session.user.role === 'owner' && !session.external),
+          ).map(({ place, label }) => (
+            <a
+              key={place}
+              href={formatViewerAddress({ ...START_ADDRESS, place })}
+              aria-current={place === here ? 'page' : undefined}
+              onClick={(event) => {
+                if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+                event.preventDefault();
+                void page.goTo(place);
+              }}
+            >
+              {label}
+            </a>
+          ))}
       </nav>
       <div class="toolbar-buttons">
         <ThemeButton theme={page.preferences.theme} />

@@ -1,9 +1,10 @@
 /** What the viewer's page knows and does: who is signed in, what is looked at, the list's feed. */
 import { signal } from '@preact/signals';
 import { ServiceError } from '../addons/shared/service-client.ts';
-import { loadPreferences } from '../preferences.ts';
+import { COLUMNS_MAX, loadPreferences } from '../preferences.ts';
 import type { Line } from '../stream/line.ts';
 import { searchFault } from '../stream/search-expression.ts';
+import { narrowedSearch } from '../text/search-terms.ts';
 import { visibleText } from '../text/visible-text.ts';
 import type { LineListHost } from '../view/list/list-host.ts';
 import { ViewerClient } from './api/viewer-client.ts';
@@ -11,10 +12,9 @@ import type { SavedSearchJson, SessionJson, StreamGroupJson, StreamJson } from '
 import { ALL_LINES, selectionParams, type ViewerSelection } from './lines/line-selection.ts';
 import { ViewerFeed } from './lines/viewer-feed.ts';
 import { lineKey, type ViewerLine } from './lines/viewer-line.ts';
-import { loadColumns, toggleColumn } from './logs/column-preference.ts';
 import { CountsState } from './logs/counts-state.ts';
 import { FieldsState } from './logs/fields-state.ts';
-import { valueTerm, withTerm } from './logs/query-terms.ts';
+import { valueTerm } from './logs/query-terms.ts';
 import {
   type Admission,
   formatViewerAddress,
@@ -36,12 +36,15 @@ export type ViewerOverlay = '' | 'help' | 'time' | 'save' | 'download' | 'gramma
 export class ViewerPage implements LineListHost {
   readonly client = new ViewerClient();
   readonly preferences = loadPreferences();
-  readonly columns = loadColumns();
+  readonly columns = this.preferences.columns;
+  readonly unfolded = signal<ReadonlySet<number>>(new Set());
   readonly counts = new CountsState(this.client);
   readonly fields = new FieldsState(this.client);
   readonly address = signal<ViewerAddress>(parseViewerAddress(location.search));
   /** Of a link that lets somebody in for the first time. */
   readonly admission = signal<Admission | undefined>(undefined);
+  /** Is nobody known to the viewer yet? */
+  readonly isNew = signal(false);
   readonly groups = signal<readonly StreamGroupJson[] | undefined>(undefined);
   readonly savedSearches = signal<readonly SavedSearchJson[]>([]);
   /** The id of a saved search that somebody wants an alert on, or ''. */
@@ -70,7 +73,7 @@ export class ViewerPage implements LineListHost {
     return q !== '' || from !== '' || to !== '';
   }
 
-  async start(): Promise<void> {
+  start(): void {
     addEventListener('popstate', () => void this.show(parseViewerAddress(location.search)));
     this.admission.value = parseAdmission(location.hash);
     addEventListener('hashchange', () => {
@@ -79,17 +82,25 @@ export class ViewerPage implements LineListHost {
     this.client.session.subscribe((session) => {
       if (session === null) this.closeFeed();
     });
+    void this.resume();
+  }
+
+  /** Goes on as whoever is signed in in this browser. */
+  async resume(): Promise<void> {
     try {
       await this.enter(await this.client.get<SessionJson>('api/session'));
     } catch (error) {
-      if (error instanceof ServiceError && error.status === 401) this.client.session.value = null;
-      else this.report(error);
+      if (error instanceof ServiceError && error.status === 401) {
+        this.isNew.value = error.answer.firstRun === true;
+        this.client.session.value = null;
+      } else this.report(error);
     }
   }
 
   /** Somebody has signed in. */
   async enter(session: SessionJson): Promise<void> {
     this.client.session.value = session;
+    this.isNew.value = false;
     this.error.value = '';
     this.admission.value = undefined;
     if (location.hash) history.replaceState(null, '', location.pathname + location.search);
@@ -162,16 +173,33 @@ export class ViewerPage implements LineListHost {
     if (this.fault.value === '' && q !== this.selection.q) await this.changeSelection({ q }, 'replace');
   }
 
+  get currentSearch(): string {
+    return this.selection.q;
+  }
+
+  searchAddress(q: string): string {
+    const { group, stream } = this.selection;
+    return (
+      location.pathname +
+      formatViewerAddress({ ...START_ADDRESS, selection: { ...ALL_LINES, group, stream, q } })
+    );
+  }
+
+  /** Searches for something as well, or leaves out what it finds. */
+  async narrow(term: string, isExcluded = false): Promise<void> {
+    await this.changeSelection({ q: narrowedSearch(this.selection.q, term, isExcluded) });
+  }
+
   searchFor(q: string): void {
-    void this.changeSelection({ q: withTerm(this.selection.q, q) });
+    void this.changeSelection({ q });
   }
 
   showOnlyOrigin(line: Line): void {
-    const program = `${valueTerm('source', line.source)} ${valueTerm('dyno', line.dyno)}`;
+    const ofSource = narrowedSearch(this.selection.q, valueTerm('source', line.source), false);
     void this.changeSelection({
       stream: (line as ViewerLine).stream,
       group: '',
-      q: withTerm(this.selection.q, program),
+      q: narrowedSearch(ofSource, valueTerm('dyno', line.dyno), false),
     });
   }
 
@@ -208,9 +236,11 @@ export class ViewerPage implements LineListHost {
   }
 
   toggleExpanded(at: number): void {
-    const expanded = new Set(this.expanded.value);
-    if (!expanded.delete(at)) expanded.add(at);
-    this.expanded.value = expanded;
+    this.expanded.value = toggled(this.expanded.value, at);
+  }
+
+  toggleUnfolded(at: number): void {
+    this.unfolded.value = toggled(this.unfolded.value, at);
   }
 
   /** A click beside a panel that covers the lines closes it. */
@@ -234,7 +264,10 @@ export class ViewerPage implements LineListHost {
   }
 
   toggleColumn(key: string): void {
-    toggleColumn(this.columns, key);
+    const { columns } = this;
+    if (columns.value.includes(key)) columns.value = columns.value.filter((one) => one !== key);
+    else if (columns.value.length < COLUMNS_MAX) columns.value = [...columns.value, key];
+    else this.showNotice(`${COLUMNS_MAX} columns are the most.`);
   }
 
   takeScrollFraction(): number | undefined {
@@ -307,6 +340,7 @@ export class ViewerPage implements LineListHost {
     this.overlay.value = '';
     this.selectedPosition.value = 0;
     this.expanded.value = new Set();
+    this.unfolded.value = new Set();
     this.fault.value = searchFault(address.selection.q);
     this.closeFeed();
     this.updateTitle();
@@ -363,4 +397,10 @@ export class ViewerPage implements LineListHost {
     const title = place === 'logs' ? q || name : place[0].toUpperCase() + place.slice(1);
     document.title = `${visibleText(title)} · Tailrace viewer`;
   }
+}
+
+function toggled(set: ReadonlySet<number>, at: number): ReadonlySet<number> {
+  const changed = new Set(set);
+  if (!changed.delete(at)) changed.add(at);
+  return changed;
 }

@@ -28,7 +28,7 @@ export function ViewerRoot({ page }: { page: ViewerPage }) {
             type="button"
             onClick={() => {
               page.error.value = '';
-              if (!session) void page.start();
+              if (!session) void page.resume();
             }}
           >
             {session ? 'Close' : 'Try again'}

@@ -1,11 +1,28 @@
 /** Lines come into the viewer by every way that the log router has, once, into the stream of their sender. */
 import { createSocket } from 'node:dgram';
 import { rmSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { basicAuth, octetCounted, pushLines, sendOverTcp, TIME } from '../../support/senders/send-lines.ts';
-import { startServerForTest } from '../../support/server.ts';
+import { connect as connectTls } from 'node:tls';
+import { Agent, request } from 'undici';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { CertificateAuthority } from '../../support/senders/certificate-authority.ts';
+import {
+  basicAuth,
+  logplexBody,
+  octetCounted,
+  pushLines,
+  sendOverTcp,
+  TIME,
+} from '../../support/senders/send-lines.ts';
+import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
-import { startViewer, VIEWER_KEY, type Viewer, type ViewerGroup } from '../../support/viewer/viewer.ts';
+import {
+  type SearchPage,
+  startViewer,
+  startViewerForTest,
+  VIEWER_KEY,
+  type Viewer,
+  type ViewerGroup,
+} from '../../support/viewer/viewer.ts';
 
 let viewer: Viewer;
 beforeAll(async () => {
@@ -134,6 +151,31 @@ describe('with the token of a stream', () => {
   });
 });
 
+it('without a token: by a rule of a stream, with the names of programs, until the stream is removed', async () => {
+  const group = await viewer.createGroup('rules');
+  const { id } = await viewer.createStream(group, 'routers');
+  const rule = (body: object) => viewer.fetch('POST', `/api/streams/${id}/rules`, body);
+  const made = await rule({ hostname: 'router-1' });
+  expect([made.status, await made.json()]).toMatchObject([201, { hostname: 'router-1' }]);
+  expect((await rule({ hostname: 'router-1' })).status).toBe(409);
+  for (const body of [{}, { network: 'x' }, { port: 'x' }, { source: 'x' }])
+    expect((await rule(body)).status).toBe(422);
+  const lines = [
+    '<13>Nov 28 12:00:00 router-1 sshd[7]: let in',
+    '<13>Nov 28 12:00:01 router-2 sshd[7]: nobody knows',
+  ];
+  await sendOverTcp(viewer.syslogPort, lines.map((line) => `${line}\n`).join(''));
+  const found = await until('the line', async () => {
+    const page = await viewer.search(`stream=${id}`);
+    return page.lines.length > 0 ? page.lines : undefined;
+  });
+  expect(found).toMatchObject([{ message: 'let in', source: 'sshd', dyno: '7', hostname: 'router-1' }]);
+  await viewer.request('DELETE', `/api/streams/${id}`);
+  const other = await viewer.createStream(group, 'others');
+  const again = await viewer.fetch('POST', `/api/streams/${other.id}/rules`, { hostname: 'router-1' });
+  expect(again.status).toBe(201);
+});
+
 describe('with the token of a group', () => {
   it('drains are told apart by their tokens and named by what is known; one that is named has its name', async () => {
     const group = await viewer.createGroup('shared');
@@ -192,6 +234,90 @@ it('a Tailrace server’s drain delivers an app’s lines, each once, in order',
     return found[app.name]?.length === 3 ? found : undefined;
   });
   expect(streams).toEqual({ [app.name]: ['one', 'two', 'three'] });
+});
+
+it('speaks TLS itself, also on connections that the fast path begins; its cookie is for TLS alone', async () => {
+  const data = dataFolderForTest();
+  const authority = new CertificateAuthority(data);
+  const { certFile, keyFile } = authority.issue('DNS:localhost,IP:127.0.0.1');
+  const secure = await startViewerForTest({
+    data: `${data}/viewer`,
+    env: {
+      VIEWER_TLS_CERT: certFile,
+      VIEWER_TLS_KEY: keyFile,
+      VIEWER_API_KEY: '',
+      VIEWER_TOKEN: 't.a-token-of-the-first-group',
+    },
+  });
+  expect(secure.url).toMatch(/^https:/);
+  const agent = new Agent({ connect: { ca: authority.cert } });
+  onTestFinished(() => agent.close());
+  const ask = (method: 'POST' | 'GET', path: string, body?: string | Buffer, headers = {}) =>
+    request(secure.url + path, { method, body, headers, dispatcher: agent });
+  const shipment = {
+    authorization: basicAuth('t.a-token-of-the-first-group'),
+    'content-type': 'application/logplex-1',
+  };
+  // The first two are read past Node's server, on one connection; the third is given to it.
+  for (const headers of [{}, {}, { 'logplex-drain-token': 'd.1' }])
+    expect(
+      (await ask('POST', '/logs', logplexBody(['over TLS']), { ...shipment, ...headers })).statusCode,
+    ).toBe(204);
+  const port = Number(/over TLS on (\d+)/.exec(secure.program.stdout)?.[1]);
+  const syslog = connectTls({ port, host: '127.0.0.1', ca: authority.cert });
+  await new Promise((resolve) =>
+    syslog.end(octetCounted(`<11>1 ${TIME} h t.a-token-of-the-first-group a - - over TLS`), () =>
+      resolve(undefined),
+    ),
+  );
+  const person = { token: secure.firstRunToken, email: 'ada@example.com', password: 'correct horse battery' };
+  const signedIn = await ask('POST', '/api/first-run', JSON.stringify(person), {
+    'content-type': 'application/json',
+  });
+  const cookie = String(signedIn.headers['set-cookie']);
+  expect(cookie).toMatch(/; HttpOnly; SameSite=Strict; Secure$/);
+  const lines = await until('four lines', async () => {
+    const found = await ask('GET', '/api/search', undefined, { cookie: cookie.split(';')[0] });
+    const page = (await found.body.json()) as SearchPage;
+    return page.lines.length === 4 ? page.lines : undefined;
+  });
+  expect(lines.every(({ message }) => message.endsWith('over TLS'))).toBe(true);
+});
+
+it('behind a proxy that is believed, the sender’s address and TLS are what it says; else they are what they are', async () => {
+  const open = (trust: string) =>
+    startViewerForTest({
+      env: { VIEWER_API_KEY: '', VIEWER_TOKEN: 't.a-token-of-the-first-group', VIEWER_TRUST_PROXY: trust },
+    });
+  for (const [trust, host, secure] of [
+    ['yes', '198.51.100.7', true],
+    ['no', '127.0.0.1', false],
+  ] as const) {
+    const behind = await open(trust);
+    const forwarded = { 'x-forwarded-for': '203.0.113.1, 198.51.100.7', 'x-forwarded-proto': 'https' };
+    const login = {
+      token: behind.firstRunToken,
+      email: 'ada@example.com',
+      password: 'correct horse battery',
+    };
+    const signedIn = await behind.fetch('POST', '/api/first-run', login, forwarded);
+    const cookie = signedIn.headers.get('set-cookie') ?? '';
+    expect(cookie.includes('Secure')).toBe(secure);
+    const sent = await fetch(`${behind.url}/logs`, {
+      method: 'POST',
+      headers: {
+        ...forwarded,
+        authorization: basicAuth('t.a-token-of-the-first-group'),
+        'content-type': 'text/plain',
+      },
+      body: 'from somewhere',
+    });
+    expect(sent.status).toBe(204);
+    const { lines } = await behind.request<SearchPage>('GET', '/api/search', undefined, {
+      cookie: cookie.split(';')[0],
+    });
+    expect(lines).toMatchObject([{ message: 'from somewhere', hostname: host }]);
+  }
 });
 
 it('its own events are in no stream', async () => {

@@ -118,6 +118,7 @@ it('`--help` names every setting; one that is none, or can’t be read, is refus
     [{ VIEWER_HTPP_PORT: '1' }, [], /There is no setting VIEWER_HTPP_PORT: did you mean VIEWER_HTTP_PORT\?/],
     [{}, ['--http-port', new URL(viewer.url).port], /Port \d+ is taken.*VIEWER_HTTP_PORT/],
     [{}, ['--syslog-port', String(viewer.syslogPort)], /Port \d+ is taken.*VIEWER_SYSLOG_PORT/],
+    [{ VIEWER_TLS_CERT: VIEWER, VIEWER_TLS_KEY: VIEWER }, [], /no certificate and key that belong together/],
     [{}, ['nonsense'], /too many arguments|unknown command/],
   ];
   const folder = `${viewer.data}-refused`;

@@ -27,6 +27,9 @@ const HOSTILE = [
   '{{constructor.constructor("alert(8)")()}} #{alert(9)}',
 ];
 
+/** What must not be in the page. */
+const MADE = 'script:not([src]), iframe, #page img, [onerror], [onload], a[href^="javascript:"]';
+
 let browser: Browser;
 let viewer: TestViewer;
 
@@ -176,6 +179,24 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     expect(tab.consoleErrors).toEqual([]);
   });
 
+  it('go on where they stopped when the viewer was killed, each once', async () => {
+    const [stream] = await viewer.createStreams('crash', 'app');
+    await viewer.send(stream, ['before']);
+    const tab = await openGroup(stream.group);
+    await tab.waitForMessage('before');
+    await tab.waitUntilLive();
+    await viewer.send(stream, numberedMessages(300));
+    await viewer.kill();
+    await tab.page.getByRole('alert').getByText('The server is unreachable').waitFor();
+    await tab.screenshot('viewer-unreachable');
+    await viewer.startAgain();
+    await viewer.send(stream, ['after']);
+    await tab.waitUntilLive();
+    await tab.waitForMessage('after');
+    await tab.page.getByRole('alert').waitFor({ state: 'detached' });
+    expect(await textsOfAll(tab)).toEqual(['before', ...numberedMessages(300), 'after']);
+  });
+
   it('of a stretch of time are those that are drawn on the histogram; a click goes to a time', async () => {
     const [stream] = await viewer.createStreams('times', 'app');
     const start = Date.now() - 7_200_000;
@@ -269,7 +290,7 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'status', exact: true }).click();
     await page.locator('.facet-value', { hasText: '500' }).getByText('20').waitFor();
     await page.getByRole('button', { name: 'Column status' }).click();
-    await page.locator('.columns', { hasText: '500' }).first().waitFor();
+    await page.locator('.row .column-cell', { hasText: '500' }).first().waitFor();
     await tab.screenshot('viewer-fields');
     expect(await seriousFindings(page)).toEqual([]);
     await page.getByRole('button', { name: 'Without 500' }).click();
@@ -308,9 +329,12 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     })()`);
     await page.keyboard.press('ControlOrMeta+c');
     const selected = await page.evaluate<string>('navigator.clipboard.readText()');
-    expect(selected.match(/app\[web\.1\]: .*/g)).toEqual(
-      ['before', ...TRACE, 'after'].map((message) => `app[web.1]: ${message}`),
-    );
+    expect(selected.split(/^\S+ app\[web\.1\]: /m)).toEqual([
+      '',
+      'before\n',
+      `${TRACE.join('\n')}\n`,
+      'after',
+    ]);
     await page.keyboard.press('Shift+D');
     const link = (name: string): Locator => page.getByRole('link', { name, exact: true });
     const [download] = await Promise.all([page.waitForEvent('download'), link('Text').click()]);
@@ -340,11 +364,10 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     for (let i = 0; i < HOSTILE.length; i++) {
       await page.keyboard.press('k');
       await page.keyboard.press('Enter');
+      await page.locator('.row[data-selected=true] .details').waitFor();
+      expect(await page.locator(MADE).count()).toBe(0);
+      await page.keyboard.press('Enter');
     }
-    await page
-      .locator('.details')
-      .nth(HOSTILE.length - 1)
-      .waitFor();
     for (const name of ['source', 'dyno']) await page.getByRole('button', { name, exact: true }).click();
     await page.locator('.facet-value').nth(1).waitFor();
     expect((await tab.messages()).slice(0, 3)).toEqual(HOSTILE.slice(0, 3));
@@ -352,8 +375,7 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     await page.getByRole('table').waitFor();
     await page.goto(`${viewer.url}/?page=streams`);
     await page.getByText('alert(11)').first().waitFor();
-    const made = 'script:not([src]), iframe, #page img, [onerror], [onload], a[href^="javascript:"]';
-    expect(await page.locator(made).count()).toBe(0);
+    expect(await page.locator(MADE).count()).toBe(0);
     expect(await page.content()).not.toMatch(/[\u202e\u2066]/);
     expect(tab.consoleErrors).toEqual([]);
     expect(tab.foreignRequests).toEqual([]);
@@ -412,12 +434,9 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
         stream,
         Array.from({ length: 90 }, (_, i) => {
           const message = texts[i % texts.length];
-          return {
-            message,
-            ms: now - (90 - i) * 2_000,
-            severity: TRACE.includes(message) ? 3 : 6,
-            dyno: `web.${i % 3}`,
-          };
+          const isTrace = TRACE.includes(message);
+          const ms = now - (90 - i + (isTrace ? i % texts.length : 0)) * 2_000;
+          return { message, ms, severity: isTrace ? 3 : 6, dyno: isTrace ? 'web.2' : `web.${i % 3}` };
         }),
       );
     for (const colorScheme of ['dark', 'light'] as const) {
@@ -428,6 +447,17 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
       await tab.page.keyboard.press('Enter');
       await tab.page.locator('.details').waitFor();
       await tab.screenshot(`viewer-${colorScheme}`);
+      // The time, whose line it is and the text stand beside each other.
+      const tops = await tab.page
+        .locator('.row')
+        .first()
+        .evaluate((row) =>
+          [...row.querySelectorAll('time, .origin, .line > .text')].map(
+            (one) => one.getBoundingClientRect().top,
+          ),
+        );
+      expect(Math.max(...tops) - Math.min(...tops)).toBeLessThan(4);
+      expect(await tab.page.locator('.stream-name', { hasText: 'shop' }).count()).toBeGreaterThan(0);
       expect(await seriousFindings(tab.page)).toEqual([]);
       const moving = await tab.page.evaluate<number>(
         'document.getAnimations().filter((one) => one.effect.getComputedTiming().duration > 1).length',

@@ -37,7 +37,7 @@ export class TestViewer {
   /** Of somebody who is signed in: the owner, for {@link openViewer}. */
   session: BrowserContextOptions['storageState'];
   private key = '';
-  private readonly program: Program;
+  private program: Program;
   private readonly data: string;
 
   private constructor(program: Program, data: string, url: string, firstRunUrl: string) {
@@ -61,6 +61,8 @@ export class TestViewer {
   async firstVisit(browser: Browser): Promise<void> {
     const context = await browser.newContext({ viewport: { width: 1360, height: 820 } });
     const tab = new Tab(await context.newPage(), this);
+    await tab.page.goto(this.url);
+    await tab.page.getByRole('heading', { name: 'Nobody is known here yet' }).waitFor();
     await tab.page.goto(this.firstRunUrl);
     await tab.page.getByRole('heading', { name: 'Welcome' }).waitFor();
     await tab.screenshot('viewer-first-visit');
@@ -76,6 +78,21 @@ export class TestViewer {
       return (await (await fetch('api/keys', { method: 'POST', headers, body })).json()).key;
     })()`);
     await context.close();
+  }
+
+  /** As after a crash: gone at once. */
+  async kill(): Promise<void> {
+    this.program.child.kill('SIGKILL');
+    await this.program.exited;
+  }
+
+  /** Again, with what it had, at the same address. */
+  async startAgain(): Promise<void> {
+    const { port } = new URL(this.url);
+    this.program = new Program(process.execPath, [MAIN], {
+      env: { VIEWER_DATA: this.data, VIEWER_HTTP_PORT: port, VIEWER_SYSLOG_PORT: '0' },
+    });
+    await this.program.waitForOutput(/listening on/);
   }
 
   async close(): Promise<void> {

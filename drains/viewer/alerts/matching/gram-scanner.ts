@@ -12,7 +12,7 @@ const LONG_MIN = 7;
 const GRAM = 4;
 const SHORT_GRAM = 3;
 /** Slots of a table, for each gram in it, and what they are at the least and at the most, in bits. */
-const SLOTS_A_GRAM = 16;
+const SLOTS_A_GRAM = 64;
 const TABLE_BITS_MIN = 8;
 const TABLE_BITS_MAX = 16;
 const FOLD = 0x20202020;

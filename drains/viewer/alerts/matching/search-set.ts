@@ -12,7 +12,6 @@ import { GramScanner, Hits, TEXT_LENGTH_MIN } from './gram-scanner.ts';
 export type OnMatch = (search: number) => void;
 
 export class SearchSet {
-  private readonly matchers: readonly (QueryMatcher | undefined)[];
   /** What has to hold in each search, the fastest first; many searches have the same. */
   private readonly termsOf: readonly (readonly number[])[];
   private readonly terms: readonly QueryMatcher[];
@@ -25,8 +24,6 @@ export class SearchSet {
   private readonly searchesOf: readonly (readonly number[])[];
   /** Searches that any line may match. */
   private readonly unfiltered: readonly number[];
-  /** Those of them that may match a line of the batch at hand. */
-  private asked: number[] = [];
   private readonly colors = new ColorScanner();
   private readonly line = new QueryLine(true);
   private readonly long = new Hits();
@@ -45,7 +42,7 @@ export class SearchSet {
   constructor(expressions: readonly (QueryNode | undefined)[]) {
     const texts = new Map<string, number[]>();
     const unfiltered: number[] = [];
-    this.matchers = expressions.map((expression, index) => {
+    expressions.forEach((expression, index) => {
       const literals = expression && queryLiterals(expression);
       if (!literals?.every(({ plain }) => plain.length >= TEXT_LENGTH_MIN)) unfiltered.push(index);
       else
@@ -54,10 +51,9 @@ export class SearchSet {
           if (searches) searches.push(index);
           else texts.set(text, [index]);
         }
-      return expression && new QueryMatcher(expression, '');
     });
-    const shared = new SharedTerms();
-    this.termsOf = expressions.map((expression) => shared.add(expression));
+    const shared = new SharedTerms(expressions);
+    this.termsOf = shared.termsOf;
     this.terms = shared.terms;
     this.termIn = new Uint32Array(this.terms.length);
     this.termHolds = new Uint8Array(this.terms.length);
@@ -72,9 +68,8 @@ export class SearchSet {
     this.longAt = 0;
     this.shortAt = 0;
     this.scanner?.scan(batch, this.long, this.short);
-    this.asked = this.unfiltered.filter((search) => this.matchers[search]?.mayMatch(batch) ?? true);
     this.hasColoredLines = this.colors.startBatch(batch);
-    return this.asked.length > 0 || this.hasColoredLines || this.long.count + this.short.count > 0;
+    return this.unfiltered.length > 0 || this.hasColoredLines || this.long.count + this.short.count > 0;
   }
 
   /** Finds the searches that a line of the batch matches; lines have to come in their order. */
@@ -85,7 +80,7 @@ export class SearchSet {
     this.longAt = this.askHits(this.long, this.longAt, line, bytes, isColored, onMatch);
     this.shortAt = this.askHits(this.short, this.shortAt, line, bytes, isColored, onMatch);
     if (isColored) this.askColored(line, bytes, onMatch);
-    for (const search of this.asked) this.ask(search, line, bytes, isColored, onMatch);
+    for (const search of this.unfiltered) this.ask(search, line, bytes, isColored, onMatch);
   }
 
   private isColored(line: RecordCursor, bytes: Buffer): boolean {
@@ -146,20 +141,33 @@ export class SearchSet {
 /** The parts of searches that have to hold all, each once. */
 class SharedTerms {
   readonly terms: QueryMatcher[] = [];
+  /** Of each search the numbers of its terms: first what takes the least time, by search. */
+  readonly termsOf: readonly (readonly number[])[];
   private readonly known = new Map<string, number>();
+  private readonly costs: number[] = [];
+  private readonly searches: number[] = [];
 
-  /** Returns the numbers of a search's terms. */
-  add(expression: QueryNode | undefined): number[] {
-    if (!expression) return [];
-    const nodes = expression.kind === 'and' ? expression.children : [expression];
-    return [...nodes].sort((a, b) => queryCost(a) - queryCost(b)).map((node) => this.numberOf(node));
+  constructor(expressions: readonly (QueryNode | undefined)[]) {
+    const unordered = expressions.map((expression) => {
+      if (!expression) return [];
+      const nodes = expression.kind === 'and' ? expression.children : [expression];
+      return nodes.map((node) => this.numberOf(node));
+    });
+    // What many searches ask is asked once for all of them.
+    const share = (term: number): number => this.costs[term] / this.searches[term];
+    this.termsOf = unordered.map((terms) => terms.sort((a, b) => share(a) - share(b)));
   }
 
   private numberOf(node: QueryNode): number {
     const key = JSON.stringify(node);
-    const known = this.known.get(key);
-    if (known !== undefined) return known;
-    this.known.set(key, this.terms.length);
-    return this.terms.push(new QueryMatcher(node, key)) - 1;
+    let term = this.known.get(key);
+    if (term === undefined) {
+      term = this.terms.push(new QueryMatcher(node, key)) - 1;
+      this.known.set(key, term);
+      this.costs.push(queryCost(node));
+      this.searches.push(0);
+    }
+    this.searches[term]++;
+    return term;
   }
 }

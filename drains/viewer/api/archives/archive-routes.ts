@@ -120,7 +120,7 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
       return sendFile(
         reply,
         converted(file, format),
-        `${name.replace(/\.[a-z.]+$/, '')}.${format === 'ndjson' ? 'ndjson' : 'tsv'}.gz`,
+        `${name.split('.')[0]}.${format === 'ndjson' ? 'ndjson' : 'tsv'}.gz`,
       );
     reply.header('Content-Disposition', `attachment; filename="${name.replace(/[^\w.-]/g, '_')}"`);
     reply.header('Content-Length', file.bytes);

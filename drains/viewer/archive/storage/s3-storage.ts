@@ -8,8 +8,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { S3mini } from 's3mini';
+import type { RequestInit as UndiciRequest } from 'undici';
 import { backoffMs } from '../../../../src/common/backoff.ts';
 import { TailraceError } from '../../../../src/common/errors.ts';
+import { trimTrailing } from '../../../../src/common/limits/trim-trailing.ts';
 import type { ArchiveStorage, LocalFile, StoredFile } from './archive-storage.ts';
 
 /** At least 5 MiB, and 10,000 of them at the most: files up to 160 GB. */
@@ -46,8 +48,9 @@ export class S3Storage implements ArchiveStorage {
     this.client = new S3mini({
       accessKeyId,
       secretAccessKey,
-      endpoint: `${endpoint.replace(/\/+$/, '')}/${bucket}`,
+      endpoint: `${trimTrailing(endpoint, '/')}/${bucket}`,
       region,
+      fetch: fetchByUndici,
     });
   }
 
@@ -211,3 +214,12 @@ function checksumHeader(bytes: Buffer): { 'x-amz-checksum-sha256': string } {
 function isMd5Of(etag: string, bytes: Buffer): boolean {
   return etag.replaceAll('"', '').toLowerCase() === createHash('md5').update(bytes).digest('hex');
 }
+
+/**
+ * The fetch of the package that sends everything else here. Node.js's own shares its connections with that once it is loaded, and the two
+ * needn't be of one version.
+ */
+const fetchByUndici = (async (input: string, init?: UndiciRequest) => {
+  const { fetch: send } = await import('undici');
+  return send(input, init);
+}) as unknown as typeof fetch;

@@ -26,10 +26,12 @@ export class Imports {
   private readonly done = new Map<string, DoneImport>();
   private newest = 0;
 
-  /** Gives parts of imports that are done their names, and removes those of others. */
-  constructor(folder: string) {
+  /**
+   * Gives parts of imports that are done their names, and removes those of others.
+   * @param names of what is in the folder
+   */
+  constructor(folder: string, names: readonly string[]) {
     this.folder = folder;
-    const names = readdirSync(folder);
     const prefixes: string[] = [];
     for (const name of names) {
       const match = DONE.exec(name);

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectory } from '../../../../src/common/make-directory.ts';
 import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
@@ -29,10 +29,11 @@ export class StreamParts {
     this.folder = folder;
     this.stream = stream;
     this.report = report;
-    makeDirectory(folder, 0o700);
-    this.imports = new Imports(folder);
+    // It is made when there is something to be put into it: most of many streams are small.
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    this.imports = new Imports(folder, names);
     const parts: Part[] = [];
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    for (const entry of names.length > 0 ? readdirSync(folder, { withFileTypes: true }) : []) {
       // What others have put there stays, and is nothing of this stream.
       if (!entry.isFile()) continue;
       const { name } = entry;
@@ -55,6 +56,7 @@ export class StreamParts {
 
   /** Where the next part can be written until it is whole. */
   unfinishedPath(): string {
+    makeDirectory(this.folder, 0o700);
     return join(this.folder, `${++this.unfinished}${UNFINISHED_SUFFIX}`);
   }
 

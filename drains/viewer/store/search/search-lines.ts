@@ -59,6 +59,8 @@ class LineSearch {
   private found: FoundLine[] = [];
   private blocksNext = FIRST_BLOCKS;
   private failure: unknown;
+  /** The first {@link frontier} that was known. */
+  private beganAt: number | undefined;
 
   constructor(request: SearchRequest, limits: SearchLimits, runner: JobRunner, report: ReportFault) {
     this.request = request;
@@ -87,7 +89,7 @@ class LineSearch {
     const endMs = performance.now() + (limits.timeoutMs ?? Number.POSITIVE_INFINITY);
     while (!this.isDone()) {
       limits.signal?.throwIfAborted();
-      if (performance.now() >= endMs && Number.isFinite(this.frontier)) return this.early();
+      if (performance.now() >= endMs && this.hasProgressed()) return this.early();
       while (this.running.size < JOBS_MAX && this.mayHelp(this.candidates.top)) this.startNext();
       if (this.running.size > 0) await Promise.race(this.running.keys());
       if (this.failure !== undefined) throw this.failure;
@@ -119,6 +121,14 @@ class LineSearch {
   /** Where the first line may be of what wasn't looked at. */
   private get frontier(): number {
     return Math.max(this.candidates.top, ...this.running.values());
+  }
+
+  /** Has it come further than it was when it began? Else whoever goes on from its end would never come anywhere. */
+  private hasProgressed(): boolean {
+    const { frontier } = this;
+    if (!Number.isFinite(frontier)) return false;
+    this.beganAt ??= frontier;
+    return frontier < this.beganAt;
   }
 
   private isDone(): boolean {

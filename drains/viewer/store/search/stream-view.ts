@@ -13,6 +13,9 @@ const TAIL_BYTES = 4 * 1_048_576;
 
 export type ReportFault = (path: string, stream: AppId, fault: BlockFault) => void;
 
+/** What a view was made of isn't there any more: it has to be made anew. */
+export class ViewOutdated extends Error {}
+
 /** Blocks of one file. */
 export interface BlockRun {
   readonly path: string;
@@ -44,9 +47,15 @@ export class StreamView {
     for (const part of this.parts) part.release();
   }
 
-  /** Batches of lines that are in no block yet, behind a sequence. */
-  readTail(after: Sequence): Promise<readonly StoredBatch[]> {
-    return this.store.read(this.stream, after, TAIL_BYTES);
+  /**
+   * Batches of lines that were in no block when this view was made, behind a sequence.
+   * @throws ViewOutdated when they are packed by now, and have left the stream.
+   */
+  async readTail(after: Sequence): Promise<readonly StoredBatch[]> {
+    const batches = await this.store.read(this.stream, after, TAIL_BYTES);
+    const isGap = batches.length === 0 || batches[0].first > after + 1;
+    if (isGap && this.indexer.parts.packedThrough > after) throw new ViewOutdated();
+    return batches;
   }
 
   /** The blocks of a part in which a line may match. */
@@ -72,9 +81,16 @@ export class StreamView {
       runner.run({ ...job, source: { kind: 'file', path: at, blocks } } as unknown as J);
     let reply = await on(path);
     if (reply && 'isGone' in reply && reply.isGone && path === this.open?.path) {
-      const { first } = this.open.blocks[0];
-      const sealed = this.indexer.parts.all.find((one) => one.first <= first && first <= one.last);
-      if (sealed) reply = await on(sealed.path);
+      const [block] = blocks;
+      const sealed = this.indexer.parts.all.find(
+        ({ first, last }) => first <= block.first && block.first <= last,
+      );
+      const isSame = sealed?.contents.blocks.some(
+        ({ first, offset }) => first === block.first && offset === block.offset,
+      );
+      // It was put together with others since.
+      if (!sealed || !isSame) throw new ViewOutdated();
+      reply = await on(sealed.path);
     }
     // Nobody has lost what was dropped.
     if (reply && 'faults' in reply && existsSync(this.indexer.parts.folder))

@@ -58,10 +58,10 @@ export interface EmbeddedStoreOptions {
   readonly folder: string;
   readonly retention: Retention;
   /**
-   * Up to which line of a stream its lines have been copied elsewhere: those behind it stay, whatever the retention says, and when they are
-   * {@link HELD_FACTOR} times as many bytes, nothing more is taken until some are copied. Left out: nobody copies them.
+   * May the lines of a stream up to this one be trimmed, whose retention is exceeded? Else they stay, and when there are
+   * {@link HELD_FACTOR} times as many bytes, nothing more is taken. Left out: yes. For whoever copies streams elsewhere; it must be quick.
    */
-  readonly releasedThrough?: (app: AppId) => Sequence;
+  readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   /** `process`: durable once the system has it, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
   /** Left out: the system's. */
@@ -107,7 +107,7 @@ export class EmbeddedStore implements Store {
     const { folder } = options;
     this.folder = folder;
     this.durability = options.durability;
-    if (options.releasedThrough) this.heldBytesMax = HELD_FACTOR * options.retention.bytes;
+    if (options.mayTrim) this.heldBytesMax = HELD_FACTOR * options.retention.bytes;
     this.diskSpace = new DiskSpaceGuard(folder);
     let unlock = (): void => {};
     try {

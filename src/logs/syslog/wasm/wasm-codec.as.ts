@@ -545,14 +545,20 @@ function tokenOf(start: u32, limit: u32): u32 {
   return load<u64>(start, 15) == 0x223d6e656b6f7420 ? start + TOKEN_ELEMENT_BYTES : 0;
 }
 
-/** Bytes of the token at `start`, which has to end with the element; or 0. */
+/** Bytes of the token at `start`, which has to end with the element; or 0. No branch depends on what the token is. */
 function skipToken(start: u32, limit: u32): u32 {
   if (load<u16>(start) != 0x2e74) return 0;
   let i = start + 2;
-  while (i < limit) {
-    const byte: u32 = load<u8>(i);
-    if (byte - 0x30 > 9 && (byte | 0x20) - 0x61 > 25 && byte != DASH && byte != 0x5f) break;
-    i++;
+  for (; i < limit; i += 16) {
+    const bytes = v128.load(i);
+    const letters = i8x16.le_u(i8x16.sub(v128.or(bytes, i8x16.splat(0x20)), i8x16.splat(0x61)), i8x16.splat(25));
+    const digits = i8x16.le_u(i8x16.sub(bytes, i8x16.splat(0x30)), i8x16.splat(9));
+    const others = v128.or(i8x16.eq(bytes, i8x16.splat(0x2d)), i8x16.eq(bytes, i8x16.splat(0x5f)));
+    const found = ~i8x16.bitmask(v128.or(v128.or(letters, digits), others)) & 0xffff;
+    if (found != 0) {
+      i += ctz<i32>(found);
+      break;
+    }
   }
   const length = i - start;
   if (length < TOKEN_BYTES_MIN || length > TOKEN_BYTES_MAX || i + 2 > limit) return 0;

@@ -4,11 +4,14 @@
 export class ServiceError extends Error {
   /** 0: no answer came. */
   readonly status: number;
+  /** What else the service said, when it answered with JSON. */
+  readonly answer: Readonly<Record<string, unknown>>;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, answer: Readonly<Record<string, unknown>> = {}) {
     super(message);
     this.name = 'ServiceError';
     this.status = status;
+    this.answer = answer;
   }
 }
 
@@ -43,9 +46,12 @@ export async function requestService(
   }
   if (response.ok) return response;
   const text = await response.text().catch(() => '');
+  const answer = parseAnswer(text);
+  const { message } = answer;
   throw new ServiceError(
     response.status,
-    messageOf(text) ?? `The server answered with an error (${response.status}).`,
+    typeof message === 'string' ? message : `The server answered with an error (${response.status}).`,
+    answer,
   );
 }
 
@@ -54,11 +60,11 @@ export async function getFromService<T>(path: string): Promise<T> {
   return (await requestService(path)).json() as Promise<T>;
 }
 
-function messageOf(body: string): string | undefined {
+function parseAnswer(body: string): Readonly<Record<string, unknown>> {
   try {
-    const { message } = JSON.parse(body) as { message?: unknown };
-    return typeof message === 'string' ? message : undefined;
+    const answer: unknown = JSON.parse(body);
+    return typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>) : {};
   } catch {
-    return undefined;
+    return {};
   }
 }

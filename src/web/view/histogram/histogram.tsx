@@ -15,6 +15,9 @@ import { type BrushEvent, type BrushResult, NO_BRUSH, nextBrush } from './brush-
 import { barPaths, CHART_HEIGHT, highestCount, niceMaximum } from './count-scale.ts';
 import { formatBucketTime, timeTicks } from './time-axis.ts';
 
+/** A label that begins nearer to the end would be cut off, in pixels. */
+const LABEL_ROOM_PX = 40;
+
 export interface HistogramProps {
   readonly counts: HistogramCounts;
   /** What is counted, for those who don't see it: `Lines over time`. */
@@ -147,11 +150,13 @@ export function Histogram(props: HistogramProps) {
         )}
       </div>
       <div class="histogram-times" aria-hidden="true">
-        {timeTicks(range, width, zone).map(({ ms, label: text }) => (
-          <span key={ms} style={{ left: `${(x(ms) / count) * 100}%` }}>
-            {text}
-          </span>
-        ))}
+        {timeTicks(range, width, zone)
+          .filter(({ ms }) => (x(ms) / count) * width < width - LABEL_ROOM_PX)
+          .map(({ ms, label: text }) => (
+            <span key={ms} style={{ left: `${(x(ms) / count) * 100}%` }}>
+              {text}
+            </span>
+          ))}
       </div>
       {onZoomOut && (
         <button

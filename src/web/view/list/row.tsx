@@ -70,6 +70,7 @@ export function Row(props: RowProps) {
           <i>{formatMilliseconds(line.ms)}</i>
         </time>
         <button type="button" class="origin" tabIndex={-1} title={`Show only ${source}[${dyno}]`}>
+          {line.streamName && <i class="stream-name">{visibleText(line.streamName)} </i>}
           {source !== 'app' && <i>{source}/</i>}
           {dyno}
         </button>

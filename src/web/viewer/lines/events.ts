@@ -12,7 +12,9 @@ const LOOK_BACK = 60;
 const INDENTED = /^(?:\t| {2,})\S/;
 /** What goes on though it isn't indented: Java's causes, Go's goroutines, the error at a Python traceback's end, a closing bracket. */
 const CAUSE = /^(?:Caused by: |Suppressed: |\.\.\. \d+ more)/;
-const GOROUTINE = /^(?:goroutine \d+ \[|[\w./*()]+\(.*\)$|created by )/;
+const GOROUTINE = /^(?:goroutine \d+ \[|created by )/;
+/** Of a call in Go: `main.(*Server).serve(0xc000, …)`. */
+const GO_CALL = /^[\w./*()]+/;
 const PYTHON_ERROR = /^[A-Za-z_][\w.]*(?:: |$)/;
 const PYTHON_HEAD = 'Traceback (most recent call last):';
 const CLOSING = /^[}\])]+[,;]?$/;
@@ -20,6 +22,10 @@ const CLOSING = /^[}\])]+[,;]?$/;
 /** Is this a line that can't begin an event? */
 export function isContinuation(message: string): boolean {
   return INDENTED.test(message) || CAUSE.test(message);
+}
+
+function isGoCall(message: string): boolean {
+  return message.endsWith(')') && message.includes('(') && GO_CALL.test(message);
 }
 
 /** Does a line go on with what the event so far is? */
@@ -32,7 +38,7 @@ export function continuesEvent(event: ViewerLine, line: ViewerLine): boolean {
   const head = parts[0].message;
   if (head.includes(PYTHON_HEAD)) return INDENTED.test(last.message) && PYTHON_ERROR.test(line.message);
   if (/^(?:panic: |goroutine \d+ \[|fatal error: )/.test(head))
-    return line.message === '' || GOROUTINE.test(line.message);
+    return line.message === '' || GOROUTINE.test(line.message) || isGoCall(line.message);
   return parts.length > 1 && CLOSING.test(line.message) && /[{[(]$/.test(head);
 }
 

@@ -3,14 +3,13 @@ import { formatDurationMs, formatGroupedNumber } from '../../text/format.ts';
 import { Histogram } from '../../view/histogram/histogram.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
 import { longerRange } from './counts-state.ts';
-import { withTerm } from './query-terms.ts';
 
 /** How many lines there are over time; a range that is drawn is shown alone, and a click goes to its time. */
 export function CountsChart({ page }: { page: ViewerPage }) {
   const counts = page.counts.counts.value;
   const feed = page.feed.value;
   void feed?.version.value;
-  const { q, from, to } = page.selection;
+  const { from, to } = page.selection;
   const sums = counts && summarize(counts);
   const shown: TimeRange | undefined = counts && { sinceMs: counts.sinceMs, untilMs: endOf(counts) };
   const selected = feed?.lineAt(page.selectedPosition.value);
@@ -46,7 +45,7 @@ export function CountsChart({ page }: { page: ViewerPage }) {
         class="error-count"
         data-some={sums !== undefined && sums.errors > 0}
         title="Errors only"
-        onClick={() => void page.changeSelection({ q: withTerm(q, 'severity:error') })}
+        onClick={() => void page.narrow('severity:error')}
       >
         <strong>{sums ? formatGroupedNumber(sums.errors) : '…'}</strong>
         <span>{sums?.errors === 1 ? 'error' : 'errors'}</span>

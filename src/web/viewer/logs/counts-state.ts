@@ -8,9 +8,8 @@ import type { CountsJson, StreamJson } from '../api/viewer-json.ts';
 import { SUMMARY_MS, selectionParams, type ViewerSelection } from '../lines/line-selection.ts';
 
 const BUCKETS_WANTED = 150;
-const RANGE_MS_MIN = 60_000;
-/** Of a stream that was empty when it was asked after. */
-const UNKNOWN_RANGE_MS = 900_000;
+/** Also of a stream that is new: lines may be older than it. */
+const RANGE_MS_MIN = 900_000;
 /** How much longer the time is that is zoomed out to. */
 const ZOOM_OUT_FACTOR = 4;
 /** How often the counts of a range that reaches to now are read again. */
@@ -70,9 +69,7 @@ export function countedRange(
   nowMs: number,
 ): { readonly sinceMs: number; readonly untilMs: number; readonly stepMs: number } {
   const end = (to ? parseTime(to, nowMs) : undefined) ?? nowMs;
-  const firstMs = Math.min(
-    ...streams.map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : end - UNKNOWN_RANGE_MS)),
-  );
+  const firstMs = Math.min(...streams.map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : end)));
   const known = Math.max(end - SUMMARY_MS, Math.min(firstMs, end - RANGE_MS_MIN));
   const start = Math.min((from ? parseTime(from, nowMs) : undefined) ?? known, end - 1);
   const stepMs = Math.max(1_000, stepFor(end - start, BUCKETS_WANTED));

@@ -3,8 +3,7 @@ import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import type { ValuesJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { toggleColumn } from './column-preference.ts';
-import { valueTerm, withTerm } from './query-terms.ts';
+import { valueTerm } from './query-terms.ts';
 
 /** Beside the lines: saved searches, and the fields of what is looked at with their values. */
 export function FieldsPanel({ page }: { page: ViewerPage }) {
@@ -109,7 +108,7 @@ function Field({ name, page }: { name: string; page: ViewerPage }) {
           title={isColumn ? 'Take the column away' : 'Show as a column'}
           aria-label={`Column ${shown}`}
           aria-pressed={isColumn}
-          onClick={() => toggleColumn(page.columns, name)}
+          onClick={() => page.toggleColumn(name)}
         >
           <Icon name="column" />
         </button>
@@ -123,7 +122,6 @@ function Field({ name, page }: { name: string; page: ViewerPage }) {
 
 function FacetValues({ name, values, page }: { name: string; values: ValuesJson; page: ViewerPage }) {
   const most = Math.max(1, ...values.values.map(({ count }) => count));
-  const { q } = page.selection;
   if (values.values.length === 0) return <p class="empty">No line has it.</p>;
   return (
     <ul class="facet-values">
@@ -133,7 +131,7 @@ function FacetValues({ name, values, page }: { name: string; values: ValuesJson;
             type="button"
             class="facet-value"
             title="Only lines with it"
-            onClick={() => page.searchFor(valueTerm(name, value))}
+            onClick={() => void page.narrow(valueTerm(name, value))}
           >
             <i class="share" style={{ width: `${(count / most) * 100}%` }} />
             <span>{value === '' ? '""' : visibleText(value)}</span>
@@ -144,7 +142,7 @@ function FacetValues({ name, values, page }: { name: string; values: ValuesJson;
             class="icon-button"
             title="Without these lines"
             aria-label={`Without ${visibleText(value)}`}
-            onClick={() => void page.changeSelection({ q: withTerm(q, `-${valueTerm(name, value)}`) })}
+            onClick={() => void page.narrow(valueTerm(name, value), true)}
           >
             <Icon name="minus" />
           </button>

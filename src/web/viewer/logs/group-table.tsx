@@ -2,7 +2,7 @@ import { formatCount, formatGroupedNumber } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
-import { valueTerm, withTerm } from './query-terms.ts';
+import { valueTerm } from './query-terms.ts';
 
 /** How often a field has each of its values, in what is looked at. */
 export function GroupTable({ page, field }: { page: ViewerPage; field: string }) {
@@ -56,7 +56,7 @@ function GroupRows({ page, field, values, other, missing }: GroupRowsProps) {
   const most = Math.max(1, ...values.map(({ count }) => count));
   if (total === 0) return <p class="hint">No line matches.</p>;
   const show = (term: string): void => {
-    void page.groupBy('').then(() => page.changeSelection({ q: withTerm(page.selection.q, term) }));
+    void page.groupBy('').then(() => page.narrow(term));
   };
   return (
     <table>

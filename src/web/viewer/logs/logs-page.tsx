@@ -9,7 +9,6 @@ import { FieldsPanel } from './fields-panel.tsx';
 import { GroupTable } from './group-table.tsx';
 import { LinesStatus } from './lines-status.tsx';
 import { LogsToolbar } from './logs-toolbar.tsx';
-import { ViewerDialogs } from './viewer-dialogs.tsx';
 
 /** Lines: what to search for, how many there are over time, the list, and the fields beside it. */
 export function LogsPage({ page }: { page: ViewerPage }) {
@@ -43,7 +42,6 @@ export function LogsPage({ page }: { page: ViewerPage }) {
         {page.preferences.panel.value && <FieldsPanel page={page} />}
       </main>
       <LinesStatus page={page} feed={feed} />
-      <ViewerDialogs page={page} />
     </>
   );
 }

@@ -11,6 +11,16 @@ export const PASSWORD_LENGTH_MIN = 8;
 
 /** Asks who one is. */
 export function SignInForm({ page }: { page: ViewerPage }) {
+  if (page.isNew.value)
+    return (
+      <main class="key-page">
+        <div class="key-form">
+          <Logo />
+          <h1>Nobody is known here yet</h1>
+          <p>The viewer has printed a link when it started. It makes whoever opens it the owner, once.</p>
+        </div>
+      </main>
+    );
   return (
     <AccountForm
       page={page}

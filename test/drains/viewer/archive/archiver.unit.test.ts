@@ -130,9 +130,9 @@ describe('an archive', () => {
     nowMs = at(24, 1);
     expect(await archiveAll(archiver)).toEqual(['2023-11-28.ndjson.gz']);
     for (let i = 0; i < 30; i++) store.add(SHOP, at(25), 'much '.repeat(100));
-    store.add(SHOP, at(27), 'the rest');
     nowMs = at(26, 1);
     expect(await archiveAll(archiver)).toEqual(['2023-11-29-01.ndjson.gz']);
+    store.add(SHOP, at(27), 'the rest');
     nowMs = at(50);
     expect(await archiveAll(archiver)).toEqual(['2023-11-29.ndjson.gz']);
     expect(
@@ -158,6 +158,30 @@ describe('an archive', () => {
     store.add(WORKER, at(7, 40), 'late as well');
     expect(await archiveAll(openArchiver())).toEqual(['2023-11-28-07_2.ndjson.gz']);
     expect(files().flatMap(messages)).toEqual(['in time', 'late', 'late as well']);
+  });
+
+  it('is not held up by a clock that was years ahead for a while', async () => {
+    store.add(SHOP, at(7), 'before');
+    store.add(SHOP, at(80_000), 'of the year 2032');
+    store.add(SHOP, at(80_001), 'of it, too');
+    store.add(SHOP, at(7, 30), 'after');
+    store.add(WORKER, at(80_000), 'of another stream');
+    nowMs = at(8, 1);
+    await archiveAll(openArchiver());
+    expect(files().flatMap(messages).sort()).toEqual([
+      'after',
+      'before',
+      'of another stream',
+      'of it, too',
+      'of the year 2032',
+    ]);
+    // And of one that was years behind.
+    store.add(SHOP, 60_000, 'of 1970');
+    store.add(SHOP, at(8), 'and on');
+    nowMs = at(9, 1);
+    await archiveAll(openArchiver());
+    expect(files().flatMap(messages)).toHaveLength(7);
+    expect(files()[0]).toBe('shop-production/dt=1970-01-01/1970-01-01-00.ndjson.gz');
   });
 
   it('goes on with a stream that has moved to another group, or a group that has another name', async () => {

@@ -135,7 +135,8 @@ describe.skipIf(missingFakeClock() || missing('gzip', 'cut'))('a viewer with an 
     const listing = await api<Listing>('archives');
     expect(listing.problems).toEqual([]);
     expect(listing.trouble).toBeUndefined();
-    expect(listing.archive).toBe(join(folder, 'archive'));
+    const status = await api<{ archive: { archive: string; removed: object; trouble?: string } }>('status');
+    expect(status.archive).toMatchObject({ archive: join(folder, 'archive'), removed: { byBytes: 0 } });
     expect(listing.files.reduce((sum, { lines }) => sum + lines, 0)).toBe(sent);
   });
 
@@ -244,6 +245,8 @@ describe.skipIf(missingFakeClock() || missing('gzip', 'cut'))('a viewer with an 
     expect(imported.status).toBe(1);
     const again = await run('import', old, '-g', 'default', '-s', 'old');
     expect([again.status, again.stdout]).toEqual([0, `${old}: nothing new imported into default/old\n`]);
+    // However old they are: somebody wanted them.
+    await api('archives/run', { method: 'POST' });
     const found = await run('search', '--json', '-s', 'old', 'severity:error "old 77"', '-n', '1000');
     const lines = found.stdout
       .trimEnd()
@@ -273,6 +276,66 @@ describe.skipIf(missingFakeClock() || missing('gzip', 'cut'))('a viewer with an 
     expect(tenth.stdout.trim()).toBe('8000');
     const columns = gunzipSync(readFileSync(path)).toString().split('\n')[0].split('\t');
     expect(columns.slice(4)).toEqual(['sys', '', 'User', 'Error', 'app/web.1', 'old 0\\n\\tin two']);
+  });
+
+  it('is for those alone who may read its groups, and write into them', async () => {
+    const other = await api<{ id: string }>('groups', { method: 'POST', body: { name: 'other' } });
+    const body = { name: 'of the other group', scope: 'admin', groups: [other.id] };
+    const { key } = await api<{ key: string }>('keys', { method: 'POST', body });
+    const [{ name, streams }] = (await api<Listing>('archives')).files;
+    const as = (path: string, method = 'GET', value?: object): Promise<Response> =>
+      fetch(`${url}/api/${path}`, {
+        method,
+        headers: { authorization: `Bearer ${key}`, ...(value && { 'content-type': 'application/json' }) },
+        ...(value && { body: JSON.stringify(value) }),
+      });
+    expect(await (await as('archives')).json()).toEqual({ archive: 'on', files: [] });
+    expect((await as(`archives/${name}`)).status).toBe(404);
+    expect(await (await as('archives/search?q=line')).json()).toMatchObject({ lines: [] });
+    expect((await as('archives/import', 'POST', { name })).status).toBe(404);
+    expect((await as('archives/run', 'POST')).status).toBe(403);
+    expect((await as(`streams/${streams[0].id}/uploads/an-upload?offset=0`, 'PUT')).status).toBe(404);
+    expect((await as(`archives/export?stream=${streams[0].id}`)).status).toBe(404);
+  });
+
+  it('takes a file in pieces, also one that is sent again', async () => {
+    const [group] = await api<{ id: string }[]>('groups');
+    const { id } = await api<{ id: string }>(`groups/${group.id}/streams`, {
+      method: 'POST',
+      body: { name: 'pieces' },
+    });
+    const put = async (offset: number, piece: Buffer | string): Promise<{ status: number; text: string }> => {
+      const response = await fetch(`${url}/api/streams/${id}/uploads/upload-1?offset=${offset}`, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${KEY}` },
+        body: typeof piece === 'string' ? piece : new Uint8Array(piece),
+      });
+      return { status: response.status, text: await response.text() };
+    };
+    const text = '2023-11-28T20:00:00Z app[web.1]: one\n2023-11-28T20:00:01Z app[web.1]: two\n';
+    expect(await put(0, text.slice(0, 50))).toEqual({ status: 200, text: '{"bytes":50}' });
+    expect(await put(60, text.slice(60))).toMatchObject({
+      status: 409,
+      text: expect.stringContaining('offset=50'),
+    });
+    expect(await put(40, text.slice(40))).toEqual({ status: 200, text: `{"bytes":${text.length}}` });
+    expect((await put(text.length, Buffer.alloc(9 << 20))).status).toBe(413);
+    const imported = await api(`streams/${id}/import`, { method: 'POST', body: { upload: 'upload-1' } });
+    expect(imported).toMatchObject({ lines: 2, unreadable: 0, format: 'text' });
+    await expect(
+      api(`streams/${id}/import`, { method: 'POST', body: { upload: 'upload-1' } }),
+    ).rejects.toThrow('404');
+  });
+
+  it('doesn’t start with an archive that can’t be', async () => {
+    const env = { VIEWER_DATA: join(folder, 'other'), VIEWER_ARCHIVE: 's3://logs', VIEWER_LOG_LEVEL: 'warn' };
+    const refused = await runProgram(process.execPath, [MAIN, '--http-port', '0', '--syslog-port', '0'], {
+      env,
+    });
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      'viewer: VIEWER_ARCHIVE names a bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY as well.\n',
+    ]);
   });
 
   it('has a retention for each group', async () => {

@@ -76,6 +76,29 @@ describe('the line store', () => {
     });
   });
 
+  it('reads on when lines are packed, put together and trimmed under a reader', async () => {
+    const rig = lineStoreForTest();
+    const stream = newAppId();
+    await rig.lines.follow(stream);
+    const all = await addLines(rig, stream, texts(1_500));
+    const found: AddedLine[] = [];
+    let turn = 0;
+    for await (const lines of rig.lines.read(stream, 0)) {
+      found.push(...lines.map(asAdded));
+      if (turn++ > 0) continue;
+      // What is read next was in the stream alone.
+      await rig.lines.seal(stream);
+      for (let i = 0; i < 10; i++) {
+        all.push(...(await addLines(rig, stream, texts(10, i))));
+        await rig.lines.seal(stream);
+      }
+      await until('parts are few', () => partFiles(rig, stream).length < 6);
+      await rig.streams.dropStream(stream);
+    }
+    expect(found).toEqual(all);
+    expect(rig.lines.damage()).toEqual([]);
+  });
+
   it('gives no number twice when the end of the stream was lost in a power cut', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();

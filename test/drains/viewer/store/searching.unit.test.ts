@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LogLines, seededRandom } from '../../../../bench/viewer/log-lines.ts';
-import type { SearchRequest } from '../../../../drains/viewer/store/contract.ts';
+import { batchOfLines, LogLines, seededRandom } from '../../../../bench/viewer/log-lines.ts';
+import type { ImportedLine, SearchRequest } from '../../../../drains/viewer/store/contract.ts';
 import { parseQuery } from '../../../../src/logs/query/query-parser.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
+import { HEADROOM } from '../../../../src/logs/syslog/batch.ts';
 import { newAppId } from '../../../support/batches.ts';
 import {
   type AddedLine,
@@ -11,6 +12,8 @@ import {
   expectedLines,
   lineStoreForTest,
   openRig,
+  textOfLine,
+  timeOf,
 } from './line-store-rig.ts';
 
 const START_MS = Date.UTC(2026, 10, 1, 12);
@@ -41,9 +44,9 @@ async function filledRig() {
   const random = seededRandom(7);
   for (const [i, stream] of ids.entries()) {
     await rig.lines.follow(stream);
-    // Ten minutes, whose times go back and forth by some seconds, or by an hour.
+    // Minutes, whose times go back and forth by some seconds, or by an hour.
     const source = new LogLines(i + 1, START_MS, 200);
-    const texts = Array.from({ length: 3_000 }, () => source.next());
+    const texts = Array.from({ length: 2_000 }, () => source.next());
     for (let k = 0; k < texts.length; k += 50) {
       const other = Math.floor(random() * texts.length);
       if (random() < 0.3) [texts[k], texts[other]] = [texts[other], texts[k]];
@@ -89,6 +92,16 @@ describe('a search', () => {
     expect(await searchAll({ ...request, ...span, direction: 'after' }, 501)).toEqual(
       expectedLines(all, q, span),
     );
+  });
+
+  it('ends with the reason when it is not wanted any more', async () => {
+    const { ids, rig } = filled;
+    const request = { streams: ids, direction: 'before', limit: 5 } as const;
+    const signal = AbortSignal.abort(new Error('the reader has left'));
+    await expect(rig.lines.search(request, { signal })).rejects.toThrow('the reader has left');
+    await expect(rig.lines.search({ ...request, cursor: 'yesterday' })).rejects.toThrow('This is no cursor');
+    await expect(rig.lines.search({ ...request, limit: 0 })).rejects.toThrow('limit is a number of lines');
+    await expect(rig.lines.counts({ streams: ids, stepMs: 0 })).rejects.toThrow('step is a number');
   });
 
   it('of one stream finds no lines of others', async () => {
@@ -191,4 +204,41 @@ describe('a search', () => {
     });
     expect([...first.lines, ...second.lines].map(asAdded)).toEqual(all.slice(300).toReversed());
   });
+
+  it('that has no time goes on where it ended, and finds the same', async () => {
+    const rig = lineStoreForTest();
+    const stream = newAppId();
+    const source = new LogLines(4, START_MS, 1_000);
+    const all: AddedLine[] = [];
+    // A part each.
+    for (let i = 0; i < 40; i++) {
+      const lines = Array.from({ length: 20 }, () => source.next());
+      await rig.lines.importLines(stream, `import ${i}`, importOf(lines));
+      for (const text of lines) all.push({ stream, sequence: 0, timeMs: timeOf(text), text });
+    }
+    const query = parseQuery('status=503').expression!;
+    const expected = expectedLines(all, 'status=503').map(({ text }) => text);
+    for (const direction of ['before', 'after'] as const) {
+      const found: string[] = [];
+      let early = 0;
+      for (let cursor: string | undefined, pages = 0; pages < 1_000; pages++) {
+        const request = { streams: [stream], query, direction, limit: 50, ...(cursor && { cursor }) };
+        const result = await rig.lines.search(request, { timeoutMs: 0 });
+        found.push(...result.lines.map(textOfLine));
+        if (result.searchedToMs !== undefined) early++;
+        cursor = result.cursor;
+        if (cursor === undefined) break;
+      }
+      expect(early).toBeGreaterThan(1);
+      expect(found).toEqual(direction === 'after' ? expected : expected.toReversed());
+    }
+  });
 });
+
+async function* importOf(lines: readonly string[]): AsyncGenerator<ImportedLine[]> {
+  yield lines.map((text) => ({
+    timeMs: timeOf(text),
+    receivedAtMs: timeOf(text),
+    record: batchOfLines([text]).bytes.subarray(HEADROOM),
+  }));
+}

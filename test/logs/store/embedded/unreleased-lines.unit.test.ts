@@ -8,9 +8,14 @@ import { batchOf, newAppId } from '../../../support/batches.ts';
 
 const LINE = 'x'.repeat(10_000);
 
-function openStore(folder: string, releasedThrough: () => number): EmbeddedStore {
+function openStore(folder: string, released: () => number): EmbeddedStore {
   const retention = { lines: 1e9, bytes: 100_000, ageMs: 1e12 };
-  return new EmbeddedStore({ folder, retention, durability: 'process', releasedThrough });
+  return new EmbeddedStore({
+    folder,
+    retention,
+    durability: 'process',
+    mayTrim: (_app, through) => through <= released(),
+  });
 }
 
 it('nothing is trimmed that isn’t released; four times the bytes are held, then nothing more is taken', async () => {

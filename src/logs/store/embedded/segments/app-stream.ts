@@ -49,8 +49,8 @@ export interface AppStreamOptions {
   readonly app: AppId;
   readonly folder: string;
   readonly retention: Retention;
-  /** See {@link EmbeddedStoreOptions.releasedThrough}. */
-  readonly releasedThrough?: (app: AppId) => Sequence;
+  /** See {@link EmbeddedStoreOptions.mayTrim}. */
+  readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   readonly files: OpenFileCache;
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
@@ -255,7 +255,7 @@ export class AppStream {
   /** Removes the oldest batches until the stream is within its bounds; the newest batch stays until it is too old. */
   trim(): void {
     const { clock } = this.options;
-    const { app, releasedThrough, retention } = this.options;
+    const { app, mayTrim, retention } = this.options;
     const { lines, bytes, ageMs } = retention;
     for (;;) {
       const { next, bytesSoFar } = this.committedEnd;
@@ -265,7 +265,7 @@ export class AppStream {
       const { oldestEntry: oldest } = this;
       if (!oldest) return;
       const isTooOld = clock.ageOf(oldest.storedAtMs) > ageMs;
-      if (releasedThrough && oldest.last > releasedThrough(app)) return;
+      if (mayTrim && !mayTrim(app, oldest.last)) return;
       if (oldest.last >= next - 1) {
         if (isTooOld && this.isSettled) this.removeAll();
         return;

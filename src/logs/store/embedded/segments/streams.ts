@@ -29,7 +29,7 @@ export interface EmbeddedStreamsOptions {
   /** Where they are kept, a folder each. */
   readonly folder: string;
   readonly retention: Retention;
-  readonly releasedThrough?: (app: AppId) => Sequence;
+  readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   readonly durability: 'process' | 'disk';
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
@@ -321,8 +321,7 @@ export class EmbeddedStreams {
   private open(app: AppId): OpenStream {
     let open = this.byApp.get(app);
     if (!open) {
-      const { folder, retention, releasedThrough, durability, clock, place, onFrameId, onLost, notes } =
-        this.options;
+      const { folder, retention, mayTrim, durability, clock, place, onFrameId, onLost, notes } = this.options;
       // A stream whose files can't be seen isn't an empty one.
       place.requireNow();
       const note = this.dropped.has(app) ? undefined : notes.get(app);
@@ -330,7 +329,7 @@ export class EmbeddedStreams {
         app,
         folder: join(folder, app),
         retention,
-        releasedThrough,
+        mayTrim,
         files: this.files,
         clock,
         place,
