@@ -106,8 +106,9 @@ export class LineHistoryState {
     if (!this.following) this.unseenCount += fresh.length;
     if (!this.atLiveEnd) {
       // What is behind the window is read there; a line that comes late has its place before that.
-      const lastMs = this.window.last?.ms || 0;
-      const late = fresh.filter(({ ms }) => ms <= lastMs);
+      const readsFromMs = this.newer && 'ms' in this.newer ? this.newer.ms : 0;
+      const beforeMs = Math.max(this.window.last?.ms || 0, readsFromMs);
+      const late = fresh.filter(({ ms }) => ms <= beforeMs);
       if (late.length > 0) this.readNewerThan(late);
       return;
     }
