@@ -169,14 +169,18 @@ function query(q: string): Pick<LineSelection, 'query'> {
 
 async function measured(name: string, run: () => Promise<unknown>): Promise<void> {
   const times: number[] = [];
+  const usedMs: number[] = [];
   let result: unknown;
   for (let i = 0; i < 3; i++) {
     const beganMs = performance.now();
+    const cpu = process.cpuUsage();
     result = await run();
     times.push(performance.now() - beganMs);
+    const { user, system } = process.cpuUsage(cpu);
+    usedMs.push((user + system) / 1_000);
   }
   console.log(
-    `${name.padEnd(44)} first ${times[0].toFixed(0)} ms, then ${Math.min(...times.slice(1)).toFixed(0)} ms: ${result}; ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
+    `${name.padEnd(44)} first ${times[0].toFixed(0)} ms, then ${Math.min(...times.slice(1)).toFixed(0)} ms, of CPU ${Math.min(...usedMs).toFixed(0)} ms: ${result}; ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
   );
 }
 

@@ -53,6 +53,7 @@ export interface RunningViewer {
 
 /** @throws TailraceError when a port is taken or the data folder can't be used, with what to do */
 export async function startViewer(settings: ViewerSettings, log: Logger): Promise<RunningViewer> {
+  const https = readCertificate(settings);
   const closers = new Closers();
   let url = '';
   try {
@@ -135,7 +136,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
 
     const http = createHttpServer(log.child({ area: 'api' }), {
       requestTimeoutMs: settings.frameTimeoutMs,
-      https: readCertificate(settings),
+      https,
       trustProxy: settings.trustProxy,
     });
     addSecurityHeaders(http);

@@ -47,6 +47,8 @@ const GRACE_MS = 5 * 60_000;
 const STREAMS_AT_ONCE = 16;
 /** How long lines are evaluated before others have their turn. */
 const SLICE_MS = 5;
+/** A stream is known so soon after it was made, unless evaluation hangs. */
+const NEW_STREAM_MS = 5 * 60_000;
 const CLOCK_KEY = 'clock';
 
 export interface EvaluatorOptions {
@@ -398,8 +400,7 @@ export class AlertEvaluator {
       const cursor = this.watches.get(id)?.cursor ?? last;
       // A stream that is younger than the alert is counted from its first line on.
       for (const one of own)
-        if (added.includes(one) && cursor < last && stream.createdAt <= one.alert.createdAt)
-          one.startBehind(id, last);
+        if (added.includes(one) && cursor < last && !isNewFor(one, stream)) one.startBehind(id, last);
     }
     for (const [id, watch] of this.watches) {
       if (byStream.has(id)) continue;
@@ -418,7 +419,7 @@ export class AlertEvaluator {
   ): Promise<StreamWatch> {
     const { records, readers } = this.options;
     const saved = await records.get<Sequence>(ALERTS_SCOPE, CURSOR_PREFIX + stream.id);
-    const isYounger = alerts.some(({ alert }) => stream.createdAt > alert.createdAt);
+    const isYounger = alerts.some((alert) => isNewFor(alert, stream));
     const cursor = Math.min(saved?.value ?? (isYounger ? 0 : last), last);
     const watch = new StreamWatch(stream, cursor, searches, readers.open(stream.id), (grown) => {
       this.behind.add(grown);
@@ -430,6 +431,18 @@ export class AlertEvaluator {
     this.isWoken = true;
     return watch;
   }
+}
+
+/**
+ * Is a stream counted from its first line on? It was made while the alert was as it is now, and just now: another one may have come to the
+ * search's group with all its lines.
+ */
+function isNewFor({ alert, search }: WatchedAlert, { createdAt }: SearchedStream): boolean {
+  return (
+    createdAt > alert.updatedAt &&
+    createdAt > search.updatedAt &&
+    Date.now() - Date.parse(createdAt) < NEW_STREAM_MS
+  );
 }
 
 function shareSearches(alerts: readonly WatchedAlert[]): SharedSearches {

@@ -76,6 +76,9 @@ export class AlertBook {
   async changeAlert(alert: AlertRecord): Promise<AlertRecord> {
     const changed = { ...alert, updatedAt: new Date().toISOString() };
     await this.write([{ key: ALERT_PREFIX + alert.id, value: changed }]);
+    // When it is on again, it counts anew: nobody looked meanwhile. What it has learned stays.
+    if (!alert.enabled)
+      await this.records.transact(ALERTS_SCOPE, [{ key: STATE_PREFIX + alert.id, value: undefined }]);
     return changed;
   }
 

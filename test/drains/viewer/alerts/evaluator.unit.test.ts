@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AlertEvaluator } from '../../../../drains/viewer/alerts/evaluate/evaluator.ts';
+import { AlertBook } from '../../../../drains/viewer/alerts/records/alert-book.ts';
 import { AlertHistory } from '../../../../drains/viewer/alerts/records/alert-history.ts';
 import {
   ALERT_PREFIX,
@@ -41,6 +42,8 @@ class Scene {
   readonly store: EmbeddedStore;
   readonly stream: AppId = newAppId();
   readonly events: AlertEvent[] = [];
+  /** Of the stream. */
+  createdAt = '2000-01-01T00:00:00Z';
   private evaluator: AlertEvaluator | undefined;
   private ids = 0;
 
@@ -76,13 +79,17 @@ class Scene {
       readers: new StreamReaders(this.store),
       lines,
       history,
-      streamsOf: () => [{ id: this.stream, name: 'shop', createdAt: '2000-01-01T00:00:00Z' }],
+      streamsOf: () => [{ id: this.stream, name: 'shop', createdAt: this.createdAt }],
       onStreamsChange: () => () => {},
       onEvents: (events) => void this.events.push(...events),
       log: SILENT_LOG,
       time: this.time,
       graceMs,
     });
+  }
+
+  async refresh(): Promise<void> {
+    await this.evaluator?.refresh();
   }
 
   async stop(): Promise<void> {
@@ -251,6 +258,36 @@ describe('after a restart', () => {
 });
 
 describe('an alert that is changed', () => {
+  it('when it is on again counts anew, for silence too', async () => {
+    const scene = new Scene();
+    await scene.start();
+    const alert = await scene.alert({ kind: 'none', minutes: 10 });
+    await scene.append('a match');
+    await scene.told();
+    const book = new AlertBook(scene.store, () => scene.refresh());
+    await book.changeAlert({ ...alert, enabled: false });
+    scene.pass(HOUR);
+    await book.changeAlert(alert);
+    expect(await scene.told()).toEqual([]);
+    scene.pass(11 * MINUTE);
+    expect(await scene.told()).toEqual(['alert-1 fired 0']);
+  });
+
+  it('counts a stream from its first line on when that was made just now, and no other one', async () => {
+    for (const [ageMs, told] of [
+      [HOUR, []],
+      [0, ['alert-1 fired 2']],
+    ] as const) {
+      const scene = new Scene();
+      scene.createdAt = new Date(Date.now() - ageMs).toISOString();
+      await scene.append('a match', 'a match');
+      await scene.start();
+      await scene.alert(atLeast(2));
+      expect(await scene.told()).toEqual(told);
+      await scene.stop();
+    }
+  });
+
   it('goes on with the next line', async () => {
     const scene = new Scene();
     await scene.start();
