@@ -172,6 +172,7 @@ describe('a list over history and live lines', () => {
           expect([...shown].sort()).toEqual(server.all.map(lineKey).sort());
         },
       ),
+      { numRuns: 300 },
     );
   });
 
