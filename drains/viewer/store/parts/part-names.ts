@@ -17,7 +17,9 @@ export function partName({ first, last }: SequenceRange): string {
 
 export function parsePartName(name: string): SequenceRange | undefined {
   const match = PART.exec(name);
-  return match ? { first: Number(match[1]), last: Number(match[2]) } : undefined;
+  if (!match) return undefined;
+  const range = { first: Number(match[1]), last: Number(match[2]) };
+  return range.first <= range.last ? range : undefined;
 }
 
 /** The name of an empty file that says up to which sequence lines were packed, and removed since. */

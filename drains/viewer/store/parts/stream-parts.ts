@@ -33,7 +33,10 @@ export class StreamParts {
     const names = existsSync(folder) ? readdirSync(folder) : [];
     this.imports = new Imports(folder, names);
     const parts: Part[] = [];
-    for (const name of names.length > 0 ? readdirSync(folder) : []) {
+    for (const entry of names.length > 0 ? readdirSync(folder, { withFileTypes: true }) : []) {
+      // What others have put there stays, and is nothing of this stream.
+      if (!entry.isFile()) continue;
+      const { name } = entry;
       if (name.endsWith(UNFINISHED_SUFFIX)) rmSync(join(folder, name), { force: true });
       const range = parsePartName(name);
       if (range) parts.push(this.part(join(folder, name), range));

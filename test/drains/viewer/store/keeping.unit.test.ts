@@ -1,5 +1,5 @@
 /** What stays and what goes: restarts, imports, retention, damage. */
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { batchOfLines, LogLines, seededRandom } from '../../../../bench/viewer/log-lines.ts';
@@ -184,6 +184,23 @@ describe('the line store', () => {
     expect(newest[59].sequence).toBeLessThan(0);
     expect(await rig.lines.context(newest[59], 3, 3)).toHaveLength(7);
     expect(await rig.lines.importLines(stream, 'day 1', pieces(lines, 300))).toBe(0);
+  });
+
+  it('opens beside what others have put into its folders, and leaves it there', async () => {
+    const rig = lineStoreForTest();
+    const stream = newAppId();
+    await rig.lines.follow(stream);
+    const all = await addLines(rig, stream, texts(100));
+    await rig.lines.seal(stream);
+    const folder = join(rig.folder, 'parts', stream);
+    for (const name of ['1_50.part', '1.unfinished', 'lost+found']) mkdirSync(join(folder, name));
+    for (const name of ['90_10.part', 'junk.part']) writeFileSync(join(folder, name), 'junk');
+    await rig.reopen();
+    expect(await allLines(rig, stream)).toEqual(all);
+    expect(rig.lines.damage()).toEqual([]);
+    expect(readdirSync(folder)).toEqual(
+      expect.arrayContaining(['1_50.part', 'lost+found', '90_10.part', 'junk.part']),
+    );
   });
 
   it('keeps what is whole of a damaged part, and says exactly which lines are lost', async () => {
