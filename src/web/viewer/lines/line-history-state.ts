@@ -37,6 +37,8 @@ export class LineHistoryState {
   older: HistoryEdge | undefined;
   /** Where what is newer goes on, while the window doesn't end at the live end. */
   newer: HistoryEdge | undefined;
+  /** Up to which time history was read, where the window doesn't end at the live end: {@link newer} goes on behind it. */
+  private readToMs = 0;
   /** Where each line of the window is, those within events as well. */
   private readonly places = new Map<string, number>();
   /** The newest position of each stream that came live. */
@@ -73,6 +75,7 @@ export class LineHistoryState {
     this.older = before.next;
     this.append([...before.lines, ...after.lines]);
     this.newer = after.next;
+    this.readToMs = after.lines.at(-1)?.ms || before.lines.at(-1)?.ms || 0;
     if (!after.next) this.reachLiveEnd();
     return this.atLiveEnd;
   }
@@ -89,6 +92,7 @@ export class LineHistoryState {
   addNewer({ lines, next }: HistoryPage): boolean {
     this.append(lines);
     this.newer = next;
+    this.readToMs = Math.max(this.readToMs, lines.at(-1)?.ms || 0);
     if (!next) this.reachLiveEnd();
     this.trimOldest();
     this.version++;
@@ -106,8 +110,7 @@ export class LineHistoryState {
     if (!this.following) this.unseenCount += fresh.length;
     if (!this.atLiveEnd) {
       // What is behind the window is read there; a line that comes late has its place before that.
-      const lastMs = this.window.last?.ms || 0;
-      const late = fresh.filter(({ ms }) => ms <= lastMs);
+      const late = fresh.filter(({ ms }) => ms <= this.readToMs);
       if (late.length > 0) this.readNewerThan(late);
       return;
     }
@@ -221,7 +224,9 @@ export class LineHistoryState {
     const lastMs = this.window.last?.ms || latestMs;
     // Lines of a clock that is ahead are in history behind the window; at the live end only what is older is read.
     this.older = { ms: this.atLiveEnd ? latestMs : Math.min(latestMs, lastMs) };
-    if (!this.atLiveEnd && latestMs > lastMs) this.newer = { ms: lastMs };
+    if (this.atLiveEnd || latestMs <= lastMs) return;
+    this.newer = { ms: lastMs };
+    this.readToMs = lastMs - 1;
   }
 
   private evictNewest(count: number): void {
@@ -237,6 +242,7 @@ export class LineHistoryState {
     const firstMs = this.window.first?.ms || earliestMs;
     const newerMs = this.newer && 'ms' in this.newer ? this.newer.ms : Number.POSITIVE_INFINITY;
     this.newer = { ms: Math.min(newerMs, Math.max(earliestMs, firstMs)) };
+    this.readToMs = this.newer.ms - 1;
     if (earliestMs >= firstMs) return;
     const olderMs = this.older && 'ms' in this.older ? this.older.ms : firstMs;
     this.older = { ms: Math.max(olderMs, firstMs) };
