@@ -1,5 +1,5 @@
 /** Temporary files in memory: tests make and remove hundreds of thousands of small ones, and a disk would be made to hold each of them. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -11,7 +11,7 @@ const NEEDED_BYTES = 6 * 1024 ** 3;
 /** This process's folder for `TMPDIR`, in memory where there is enough. It is gone when the process ends. */
 export function createTemporaryFolder(): string {
   const { TMPDIR } = process.env;
-  const own = `${PREFIX}${process.pid}-`;
+  const own = `${PREFIX}${pidNamespace()}-${process.pid}-`;
   // The configuration is read once for each project.
   if (TMPDIR !== undefined && basename(TMPDIR).startsWith(own)) return TMPDIR;
   const parent = TMPDIR === undefined && hasMemory() ? SHARED_MEMORY : tmpdir();
@@ -22,12 +22,22 @@ export function createTemporaryFolder(): string {
   return folder;
 }
 
-/** Those of processes that were killed. */
+/** Those of processes that were killed. Of another namespace nobody can say here what runs in it. */
 function removeStale(parent: string): void {
+  const visible = `${PREFIX}${pidNamespace()}-`;
   for (const name of readdirSync(parent)) {
-    const pid = name.startsWith(PREFIX) ? /^\d+(?=-)/.exec(name.slice(PREFIX.length))?.[0] : undefined;
+    const pid = name.startsWith(visible) ? /^\d+(?=-)/.exec(name.slice(visible.length))?.[0] : undefined;
     if (pid === undefined || isRunning(Number(pid))) continue;
     remove(join(parent, name));
+  }
+}
+
+/** In which process ids mean what they mean here; 0 where there is one for all. */
+function pidNamespace(): string {
+  try {
+    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
+  } catch {
+    return '0';
   }
 }
 

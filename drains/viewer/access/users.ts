@@ -8,6 +8,7 @@ import {
   hashOfSecret,
   type InviteRecord,
   inviteKey,
+  type KeyRecord,
   newSecret,
   type UserRecord,
   userKey,
@@ -80,22 +81,32 @@ export class Users {
     });
   }
 
-  /** @throws TailraceError `not_found`, `conflict` for the last owner */
+  /** With the keys and invitations that the user has made. @throws TailraceError `not_found`, `conflict` for the last owner */
   async setRights(id: string, rights: Rights): Promise<UserRecord> {
     const found = await this.getRecord(id);
     const held = rights.role === 'owner' ? [] : await this.holdOtherOwner(found.value);
     return this.replace(found, { ...found.value, role: rights.role, groups: rights.groups }, held);
   }
 
-  /** @throws TailraceError `not_found`, `conflict` for the last owner */
+  /** With the keys and invitations that the user has made. @throws TailraceError `not_found`, `conflict` for the last owner */
   async remove(id: string): Promise<void> {
     const { value, version } = await this.getRecord(id);
     const isRemoved = await this.records.transact(ACCESS_SCOPE, [
       { key: userKey(id), value: undefined, ifVersion: version },
       { key: emailKey(value.email), value: undefined },
       ...(await this.holdOtherOwner(value)),
+      ...(await this.removalsOfWhatMade(value.email)),
     ]);
     if (!isRemoved) throw new TailraceError('conflict', CHANGED);
+  }
+
+  /** Keys and invitations are as good as the right of who made them. */
+  private async removalsOfWhatMade(email: string): Promise<RecordChange[]> {
+    const made: RecordChange[] = [];
+    for (const prefix of ['key/', 'invite/'])
+      for (const { key, value } of await this.records.list<KeyRecord | InviteRecord>(ACCESS_SCOPE, prefix))
+        if (value.createdBy === email) made.push({ key, value: undefined });
+    return made;
   }
 
   async listInvites(): Promise<InviteRecord[]> {

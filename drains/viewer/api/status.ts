@@ -7,9 +7,9 @@ import { Parameters } from './parameters.ts';
 import { grantOf } from './request-grant.ts';
 
 /** `GET /health`: needs no key. */
-export function registerHealthRoute(server: FastifyInstance, { records }: ViewerParts): void {
+export function registerHealthRoute(server: FastifyInstance, { records, store }: ViewerParts): void {
   server.get('/health', async (_request, reply) => {
-    const { trouble } = records;
+    const trouble = records.trouble ?? store.trouble;
     return trouble === undefined
       ? { status: 'ok' }
       : reply.code(503).send({ status: 'trouble', message: trouble });
@@ -39,6 +39,7 @@ export function registerStatusRoutes(
       lines: sum(({ lines }) => lines),
       raw_bytes: sum(({ rawBytes }) => rawBytes),
       disk_bytes: sum(({ diskBytes }) => diskBytes),
+      trouble: records.trouble ?? store.trouble ?? null,
       damage: store.damage(),
       ...Object.assign({}, ...ofFeatures),
       sources: counters.map(

@@ -143,6 +143,8 @@ export interface LineStore {
   shrinkTo(stream: AppId, diskBytes: number, upTo?: Sequence): Promise<number>;
   dropStream(stream: AppId): Promise<void>;
   summaries(): Promise<readonly StreamSummary[]>;
+  /** Why lines can't be kept for long now, a full disk for example: a sentence; undefined when they can. */
+  readonly trouble?: string | undefined;
   /** What was found damaged since the start, and at it. */
   damage(): readonly PartDamage[];
   close(): Promise<void>;

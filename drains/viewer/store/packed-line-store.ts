@@ -230,6 +230,10 @@ export class PackedLineStore implements LineStore {
     return summaries;
   }
 
+  get trouble(): string | undefined {
+    return this.indexer.trouble;
+  }
+
   damage(): readonly PartDamage[] {
     return [...this.damages.values()];
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACCESS_SCOPE, hashOfSecret, type UserRecord } from '../../../drains/viewer/access/access-records.ts';
+import { ViewerKeys } from '../../../drains/viewer/access/keys.ts';
 import { Sessions } from '../../../drains/viewer/access/sessions.ts';
 import { Users } from '../../../drains/viewer/access/users.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
@@ -34,6 +35,19 @@ afterAll(async () => {
 
 const reasons = (results: readonly PromiseSettledResult<unknown>[]): string[] =>
   results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason.code)] : []));
+
+it('with somebody who is removed go the keys and invitations that they made, and no others', async () => {
+  const keys = new ViewerKeys(records, '');
+  const { secret } = await users.invite({ role: 'owner', groups: {} }, 'ada', undefined);
+  const mallory = await users.accept(secret, 'mallory@example.com', PASSWORD);
+  for (const createdBy of ['mallory@example.com', 'ada@example.com']) {
+    await keys.create({ name: 'a key', scope: 'read', createdBy });
+    await users.invite({ role: 'reader', groups: {} }, createdBy, undefined);
+  }
+  await users.remove(mallory.id);
+  expect((await keys.list()).map(({ createdBy }) => createdBy)).toEqual(['ada@example.com']);
+  expect((await users.listInvites()).map(({ createdBy }) => createdBy)).toEqual(['ada@example.com']);
+});
 
 describe('two at once', () => {
   it('of two owners who take each other’s rights, one stays', async () => {

@@ -40,6 +40,8 @@ export class Indexer {
   private readonly options: IndexerOptions;
   private readonly streams = new Map<AppId, FollowedStream>();
   private readonly queue: FollowedStream[] = [];
+  /** Why lines can't be packed now: a sentence. */
+  trouble: string | undefined;
   private running: Promise<void> | undefined;
   private readonly timer: NodeJS.Timeout;
   private isClosed = false;
@@ -145,12 +147,13 @@ export class Indexer {
       else if (all) followed.sealWanted = false;
       await this.merge(indexer.parts);
       this.limitOpenParts(followed);
+      this.trouble = undefined;
     } catch (error) {
       if (this.isClosed) return;
       followed.sealWanted = false;
-      this.options.onProblem(
-        `Lines can't be packed (${reasonOf(error)}): they stay in their stream, and it is tried again.`,
-      );
+      const trouble = `Lines can't be packed (${reasonOf(error)}): they stay in their stream, and it is tried again.`;
+      if (trouble !== this.trouble) this.options.onProblem(trouble);
+      this.trouble = trouble;
       setTimeout(() => this.enqueue(followed), RETRY_MS).unref();
     }
   }

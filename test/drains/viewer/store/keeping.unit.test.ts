@@ -57,6 +57,26 @@ describe('the line store', () => {
     expect(rig.lines.damage()).toEqual([]);
   });
 
+  it('says that nothing can be packed as long as that is so, once, and goes on by itself', async () => {
+    const rig = lineStoreForTest();
+    const stream = newAppId();
+    await rig.lines.follow(stream);
+    // A file where the stream's folder has to be made.
+    const folder = join(rig.folder, 'parts', stream);
+    writeFileSync(folder, '');
+    const all = await addLines(rig, stream, texts(1_500));
+    await rig.lines.seal(stream);
+    expect(rig.lines.trouble).toMatch(
+      /^Lines can't be packed \(.+\): they stay in their stream, and it is tried again\.$/,
+    );
+    expect(rig.problems).toEqual([rig.lines.trouble]);
+    expect(await allLines(rig, stream)).toEqual(all);
+    rmSync(folder);
+    await rig.lines.seal(stream);
+    expect(rig.lines.trouble).toBeUndefined();
+    expect(rig.lines.packedThrough(stream)).toBe(1_500);
+  });
+
   it('finds lines that have left their stream, and says how many there are', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();
