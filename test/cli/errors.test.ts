@@ -35,7 +35,7 @@ describe('tailrace start', () => {
       'an .env that is a folder',
       { Procfile: 'web: a' },
       ['-e', '/usr'],
-      /There is no \/usr: name an existing file/,
+      /\/usr is no file: name a file with lines such as KEY=value/,
     ],
     [
       'an unknown type',

@@ -1,5 +1,5 @@
 /** Temporary files in memory: tests make and remove hundreds of thousands of small ones, and a disk would be made to hold each of them. */
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -17,6 +17,8 @@ export function createTemporaryFolder(): string {
   const parent = TMPDIR === undefined && hasMemory() ? SHARED_MEMORY : tmpdir();
   removeStale(parent);
   const folder = mkdtempSync(join(parent, own));
+  // Servers that don't run as root have folders in it.
+  chmodSync(folder, 0o711);
   process.env.TMPDIR = folder;
   process.once('exit', () => remove(folder));
   return folder;

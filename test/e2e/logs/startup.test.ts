@@ -30,7 +30,7 @@ describe('serve', () => {
     async (setting) => {
       const port = await takenPort();
       const said = await refusal(dataFolderForTest(), { [setting]: port });
-      expect(said).toContain(`Port ${port} is taken`);
+      expect(said).toContain(`A port is taken: ${port} (by node, process ${process.pid};`);
       expect(said).toContain(setting);
     },
   );

@@ -205,7 +205,7 @@ describe('a connection', () => {
     }
     socket.write(
       [
-        `GET /apps/${app.name}/tail?n=9 HTTP/1.1`,
+        `GET /apps/${app.name}/tail?lines=9 HTTP/1.1`,
         'Host: localhost',
         `Authorization: Bearer ${server.key}`,
         'Connection: Upgrade',
