@@ -1,5 +1,5 @@
 /** LMDB's file as it is read without LMDB: what LMDB wrote, and damaged in many places. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
@@ -97,6 +97,37 @@ describe('a file of LMDB', () => {
       return damage !== undefined;
     });
     expect(damaged.length).toBeGreaterThan(30);
+  });
+
+  it('whose branches lead elsewhere is damaged: what LMDB opens it finds all of', async () => {
+    const { file, expected } = await writeFile(3);
+    let damagedCount = 0;
+    for (let page = 2; (page + 1) * 4_096 <= file.length; page++) {
+      const at = page * 4_096;
+      if (file.readUInt16LE(at + 18) !== 1) continue;
+      for (let i = 1; i < file.readUInt16LE(at + 20) >> 1; i++) {
+        const node = at + 24 + file.readUInt16LE(at + 24 + 2 * i);
+        const keyBytes = file.readUInt16LE(node + 6);
+        for (const byte of [0, keyBytes - 1]) {
+          const flipped = Buffer.from(file);
+          flipped[node + 8 + byte] ^= 1 << (i % 8);
+          if (readLmdb(flipped, bootId).damage !== undefined) {
+            damagedCount++;
+            continue;
+          }
+          const path = join(folder, `flipped-${node}-${byte}.mdb`);
+          writeFileSync(path, flipped);
+          const root = open({ path, maxDbs: 8, noMemInit: true, encoding: 'binary' });
+          for (const [name, entries] of Object.entries(expected)) {
+            const db = root.openDB<Buffer, string>({ name, encoding: 'binary' });
+            const lost = entries.filter(([key]) => db.get(Buffer.from(key, 'hex').toString()) === undefined);
+            expect(lost).toEqual([]);
+          }
+          await root.close();
+        }
+      }
+    }
+    expect(damagedCount).toBeGreaterThan(10);
   });
 
   it('with any flipped bits is read without an exception', async () => {

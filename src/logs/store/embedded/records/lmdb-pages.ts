@@ -65,6 +65,16 @@ interface Tree {
 
 class DamagedFile extends Error {}
 
+/** The order of a tree's keys: negative when `a` is before `b`. */
+type CompareKeys = (a: Buffer, b: Buffer) => number;
+
+/** Free pages are listed by transaction: u64 (mdb_cmp_long). */
+function compareTransactions(a: Buffer, b: Buffer): number {
+  if (a.length !== 8 || b.length !== 8) throw new DamagedFile('its list of free pages is damaged');
+  const difference = a.readBigUInt64LE(0) - b.readBigUInt64LE(0);
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
 /** What a function returns, or what is damaged. */
 function attempt<T>(work: () => T): { readonly damage: string; readonly value: T | undefined } {
   try {
@@ -104,6 +114,8 @@ class LmdbReader {
   private readonly seen = new Set<number>();
   /** Goes on behind what is damaged. */
   private readonly isLenient: boolean;
+  /** Of the tree that is walked. */
+  private compare: CompareKeys = Buffer.compare;
   /** A branch, or a whole leaf, couldn't be read. */
   hasMissedBranch = false;
 
@@ -116,7 +128,7 @@ class LmdbReader {
     const { pageSize, lastPage, freeTree, mainTree } = this.pickMeta(bootId);
     this.pageSize = pageSize;
     this.lastPage = lastPage;
-    const freeLists = this.entriesOf(freeTree, 'the list of free pages');
+    const freeLists = this.entriesOf(freeTree, 'the list of free pages', 0, compareTransactions);
     const databases = new Map<string, LmdbEntry[]>();
     for (const { key, value } of this.entriesOf(mainTree, 'the list of databases', F_SUBDATA)) {
       const name = key.toString('latin1').replace(/\0$/, '');
@@ -196,12 +208,18 @@ class LmdbReader {
     return isPowerOfTwo && pageSize >= PAGE_SIZE_MIN && pageSize <= PAGE_SIZE_MAX ? meta : undefined;
   }
 
-  private entriesOf({ root, depth, entries }: Tree, what: string, flags = 0): LmdbEntry[] {
+  private entriesOf(
+    { root, depth, entries }: Tree,
+    what: string,
+    flags = 0,
+    compare: CompareKeys = Buffer.compare,
+  ): LmdbEntry[] {
     if (root === NO_ROOT) {
       if (entries !== 0 && !this.isLenient) throw new DamagedFile(`${what} is damaged`);
       return [];
     }
     const found: LmdbEntry[] = [];
+    this.compare = compare;
     this.walkOrSkip(root, Math.min(depth, DEPTH_MAX), flags, found);
     if (found.length !== entries && !this.isLenient)
       throw new DamagedFile(`${what} has ${found.length} of ${entries} entries`);
@@ -228,17 +246,35 @@ class LmdbReader {
     for (let i = 0; i < lower >> 1; i++) {
       if (levels > 1) {
         const node = this.nodeAt(at, i);
-        if (node + NODE_HEADER + this.file.readUInt16LE(node + 6) > at + this.pageSize)
-          throw damagedPage(page);
+        const keyEnd = node + NODE_HEADER + this.file.readUInt16LE(node + 6);
+        if (keyEnd > at + this.pageSize) throw damagedPage(page);
+        const before = found.length;
         this.walkOrSkip(BigInt(this.file.readUIntLE(node, 6)), levels - 1, flags, found);
+        // The first one's key counts as lower than all.
+        if (i > 0) this.requireSeparator(page, this.file.subarray(node + NODE_HEADER, keyEnd), before, found);
       } else {
         const { value: node } = this.isLenient
           ? attempt(() => this.leafNode(at, i))
           : { value: this.leafNode(at, i) };
-        if (node && node.flags !== flags && !this.isLenient) throw damagedPage(page);
+        if (node && !this.isLenient) {
+          const last = found.at(-1);
+          if (node.flags !== flags || (last && this.compare(last.key, node.key) >= 0))
+            throw damagedPage(page);
+        }
         if (node) found.push(node);
       }
     }
+  }
+
+  /**
+   * Does a branch's key stand between what is before it and what it leads to? Else LMDB looks for keys where they aren't, and finds none.
+   * @param first of the entries that it leads to
+   */
+  private requireSeparator(page: bigint, key: Buffer, first: number, found: readonly LmdbEntry[]): void {
+    if (this.isLenient) return;
+    const isAfter = first === 0 || this.compare(found[first - 1].key, key) < 0;
+    if (!isAfter || (first < found.length && this.compare(key, found[first].key) > 0))
+      throw damagedPage(page);
   }
 
   private leafNode(at: number, i: number): LmdbEntry & { flags: number } {
