@@ -43,7 +43,7 @@ it.each([
 ])('logs %j', async (args, wanted) => {
   const { status, stdout, stderr } = await logs('-a', 'shop', ...args);
   // What shows nothing says why.
-  expect(stderr).toMatch(wanted.length > 0 ? /^$/ : /^ ›   No lines match -q/);
+  expect(stderr).toMatch(wanted.length > 0 ? /^$/ : /^ › {3}No lines match -q/);
   expect(status).toBe(0);
   expect(shown(stdout)).toEqual(wanted);
 });

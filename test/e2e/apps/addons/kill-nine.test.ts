@@ -1,4 +1,4 @@
-/** Services that are killed twenty times with `kill -9` while real clients write: what was confirmed is there, and clients go on. */
+/** Services that are killed ten times with `kill -9` while real clients write: what was confirmed is there, and clients go on. */
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -68,7 +68,7 @@ async function killRepeatedly(
 }
 
 describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('kill -9', { timeout: 180_000 }, () => {
-  it('twenty times of Redis and of memcached, while clients write', async () => {
+  it('ten times of Redis and of memcached, while clients write', async () => {
     const server = await startAddonServerForTest();
     const { name: app } = await server.createApp();
     const redis = await createAddon(server, app, 'redis');
@@ -106,14 +106,18 @@ describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('kill -9', 
     expect(lost).toEqual([]);
 
     expect(await configOf(server, app)).toEqual(config);
-    for (const name of ['redis.1', 'memcached.1'])
-      await until(`${name} says so`, async () => {
+    for (const name of ['redis.1', 'memcached.1']) {
+      let ends: string[] = [];
+      const says = until(`${name} says so`, async () => {
         const lines = await linesOf(server, app, name);
-        const killed = lines.filter(
-          ({ level, message }) =>
-            level === 'error' && message.startsWith(`${name} was killed (SIGKILL); it is started again`),
-        );
-        return killed.length === KILLS;
+        ends = lines.filter(({ level }) => level === 'error').map(({ message }) => message);
+        return ends.length >= KILLS;
       });
+      // What it said instead says more than how long was waited.
+      await says.catch(() => undefined);
+      expect(ends).toEqual(
+        Array(KILLS).fill(expect.stringMatching(`^${name} was killed \\(SIGKILL\\); it is started again`)),
+      );
+    }
   });
 });
