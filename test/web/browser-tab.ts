@@ -53,7 +53,7 @@ export class Tab {
 
   constructor(page: Page, server: Pick<Server, 'url'>) {
     this.page = page;
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     page.on('pageerror', (error) => this.consoleErrors.push(String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') this.consoleErrors.push(message.text());

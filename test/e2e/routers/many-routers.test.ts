@@ -183,10 +183,11 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
         headers: { authorization: `Bearer ${here.key}`, 'content-type': 'text/plain' },
         body: 'lost?\n',
       });
-      return refused.status === 503 ? refused : undefined;
+      // Of lines that were on their way it isn't known yet whether they are stored.
+      const isRefused = refused.status === 503 && (await refused.text()).includes('Redis');
+      return isRefused ? refused : undefined;
     });
     expect(answer.headers.get('retry-after')).toBe('1');
-    expect(await answer.text()).toContain('Redis');
     await redis.start();
     await until('lines are taken again', async () => {
       const taken = await fetch(`${here.url}/logs?token=${app.token}`, {
@@ -196,8 +197,8 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
       });
       return taken.status === 204;
     });
-    await until('the tail goes on', () => seen.text.includes('after'), 5_000);
-    await until('the drain goes on', () => receiver.acceptedMessages().includes('after'), 10_000);
+    await until('the tail goes on', () => seen.text.includes('after'));
+    await until('the drain goes on', () => receiver.acceptedMessages().includes('after'));
     expect(here.program.hasExited).toBe(false);
     expect(there.program.hasExited).toBe(false);
   });
