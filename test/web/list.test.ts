@@ -154,7 +154,8 @@ describe.skipIf(noBrowser)('the list', { timeout: 90_000 }, () => {
       for (const choice of choices) await tab.page.getByLabel(choice).check();
       const [file] = await Promise.all([
         tab.page.waitForEvent('download'),
-        tab.page.getByRole('button', { name: 'Download', exact: true }).last().click(),
+        // The toolbar has one of that name, too.
+        tab.page.locator('dialog').getByRole('button', { name: 'Download', exact: true }).click(),
       ]);
       await tab.page.locator('dialog').waitFor({ state: 'detached' });
       return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
