@@ -1,7 +1,7 @@
 import type { PageState } from '../page-state.ts';
 import type { LogView } from '../stream/log-view.ts';
 import { formatCount } from '../text/format.ts';
-import { Icon } from './icon.tsx';
+import { FollowButton } from './controls/follow-button.tsx';
 
 const STATE_LABELS = {
   live: 'live',
@@ -33,21 +33,7 @@ export function Footer({ page }: { page: PageState }) {
         {STATE_LABELS[state]}
       </span>
       {logView && <span>{formatCount(logView.window.lines.length, 'line')} here</span>}
-      {logView && (
-        <button
-          type="button"
-          class="follow"
-          aria-pressed={!logView.following.value}
-          title="Pause, and go on (space)"
-          onClick={() => {
-            if (logView.following.value) logView.pause();
-            else void page.follow();
-          }}
-        >
-          <Icon name={logView.following.value ? 'pause' : 'play'} />
-          {logView.following.value ? 'following' : 'paused'}
-        </button>
-      )}
+      {logView && <FollowButton feed={logView} onFollow={() => void page.follow()} />}
       <span class="hints">
         <kbd>/</kbd> search <kbd>space</kbd> pause <kbd>j</kbd>
         <kbd>k</kbd> move <kbd>?</kbd> keys

@@ -1,5 +1,5 @@
 import { formatCount } from '../../text/format.ts';
-import { Icon } from '../../view/icon.tsx';
+import { FollowButton } from '../../view/controls/follow-button.tsx';
 import type { ViewerFeed } from '../lines/viewer-feed.ts';
 import type { ViewerPage } from '../viewer-page.ts';
 
@@ -23,21 +23,7 @@ export function LinesStatus({ page, feed }: { page: ViewerPage; feed: ViewerFeed
         {STATE_LABELS[state]}
       </span>
       {feed && <span>{formatCount(feed.lineCount, 'line')} here</span>}
-      {feed && isLive && (
-        <button
-          type="button"
-          class="follow"
-          aria-pressed={!feed.following.value}
-          title="Pause, and go on (space)"
-          onClick={() => {
-            if (feed.following.value) feed.pause();
-            else void page.follow();
-          }}
-        >
-          <Icon name={feed.following.value ? 'pause' : 'play'} />
-          {feed.following.value ? 'following' : 'paused'}
-        </button>
-      )}
+      {feed && isLive && <FollowButton feed={feed} onFollow={() => void page.follow()} />}
       <span class="hints">
         <kbd>/</kbd> search <kbd>space</kbd> pause <kbd>x</kbd> context <kbd>?</kbd> keys
       </span>

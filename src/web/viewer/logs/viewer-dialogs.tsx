@@ -1,5 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
 import { visibleText } from '../../text/visible-text.ts';
+import { FormError } from '../../view/controls/form-error.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';
@@ -154,11 +155,7 @@ function SaveSearchDialog({ page }: { page: ViewerPage }) {
           <input ref={withAlert} type="checkbox" name="alert" />
           <span>Tell me when it finds something</span>
         </label>
-        {error && (
-          <p class="error-text" role="alert">
-            {visibleText(error)}
-          </p>
-        )}
+        <FormError text={error} />
         <button type="submit">Save</button>
       </form>
     </Modal>

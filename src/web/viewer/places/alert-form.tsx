@@ -1,5 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
 import { visibleText } from '../../text/visible-text.ts';
+import { FormError } from '../../view/controls/form-error.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { AlertJson, ConditionJson, DestinationJson } from '../api/viewer-json.ts';
@@ -200,11 +201,7 @@ export function AlertForm({ page, alert, search, onClose }: AlertFormProps) {
             <Icon name="plus" /> one more
           </button>
         </fieldset>
-        {error && (
-          <p class="error-text" role="alert">
-            {visibleText(error)}
-          </p>
-        )}
+        <FormError text={error} />
         <div class="form-buttons">
           <button type="button" class="plain-button" onClick={onClose}>
             Cancel

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { RelativeTime } from '../../addons/shared/relative-time.tsx';
 import { visibleText } from '../../text/visible-text.ts';
+import { FormError } from '../../view/controls/form-error.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { InviteJson, KeyJson, RoleName, UserJson } from '../api/viewer-json.ts';
@@ -275,11 +276,7 @@ function InviteDialog({ page, onClose }: { page: ViewerPage; onClose: () => void
             </select>
           </label>
           <GroupSelect selectRef={group} page={page} />
-          {error && (
-            <p class="error-text" role="alert">
-              {visibleText(error)}
-            </p>
-          )}
+          <FormError text={error} />
           <button type="submit">Make a link</button>
         </form>
       )}
@@ -336,11 +333,7 @@ function KeyDialog({ page, onClose }: { page: ViewerPage; onClose: () => void })
             </select>
           </label>
           <GroupSelect selectRef={group} page={page} />
-          {error && (
-            <p class="error-text" role="alert">
-              {visibleText(error)}
-            </p>
-          )}
+          <FormError text={error} />
           <button type="submit">Make it</button>
         </form>
       )}

@@ -1,7 +1,9 @@
 /** What pages beside the logs are made of: headings, addresses to copy, questions. */
+
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { visibleText } from '../../text/visible-text.ts';
+import { FormError } from '../../view/controls/form-error.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
@@ -91,11 +93,7 @@ export function Question(props: QuestionProps) {
             <input ref={box} name="name" autocomplete="off" required maxLength={100} defaultValue={name} />
           </label>
         )}
-        {error && (
-          <p class="error-text" role="alert">
-            {visibleText(error)}
-          </p>
-        )}
+        <FormError text={error} />
         <div class="form-buttons">
           <button type="button" class="plain-button" onClick={onClose}>
             Cancel

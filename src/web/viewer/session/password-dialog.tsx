@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
-import { visibleText } from '../../text/visible-text.ts';
+import { FormError } from '../../view/controls/form-error.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { SessionJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
@@ -50,11 +50,7 @@ export function PasswordDialog({ page }: { page: ViewerPage }) {
             minLength={PASSWORD_LENGTH_MIN}
           />
         </label>
-        {error && (
-          <p class="error-text" role="alert">
-            {visibleText(error)}
-          </p>
-        )}
+        <FormError text={error} />
         <button type="submit">Change it</button>
       </form>
     </Modal>

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { visibleText } from '../../text/visible-text.ts';
+import { FormError } from '../../view/controls/form-error.tsx';
 import { Logo } from '../../view/icon.tsx';
 import type { SessionJson } from '../api/viewer-json.ts';
 import type { Admission } from '../viewer-location.ts';
@@ -116,11 +116,7 @@ function AccountForm({ page, title, button, hasAccount = false, send, children }
             required
           />
         </label>
-        {error && (
-          <p class="error-text" role="alert">
-            {visibleText(error)}
-          </p>
-        )}
+        <FormError text={error} />
         <button type="submit" disabled={isSending}>
           {button}
         </button>

@@ -19,12 +19,10 @@ interface OpenFile {
 /** The segments that are open, the most recently used ones last. */
 export class OpenFileCache {
   private readonly files = new Map<string, OpenFile>();
-  private readonly openMax: number;
-
-  /** @param openMax files that stay open; left out: what the process's limit allows */
-  constructor(openMax: number = openMaxOf(descriptorLimit())) {
-    this.openMax = openMax;
-  }
+  private readonly openMax = Math.max(
+    OPEN_MIN,
+    Math.min(OPEN_MAX, Math.floor(descriptorLimit() / DESCRIPTORS_PART)),
+  );
 
   /** A new file. */
   create(path: string): void {
@@ -94,11 +92,6 @@ export class OpenFileCache {
       }
     return file;
   }
-}
-
-/** How many segments stay open in a process that may have so many descriptors. */
-export function openMaxOf(descriptors: number): number {
-  return Math.max(OPEN_MIN, Math.min(OPEN_MAX, Math.floor(descriptors / DESCRIPTORS_PART)));
 }
 
 /** The descriptors that this process may have; 0 where nobody says so. */
