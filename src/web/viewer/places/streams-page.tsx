@@ -106,30 +106,12 @@ function GroupCard({ group, page, ask }: { group: StreamGroupJson; page: ViewerP
             >
               <Icon name="plus" /> New stream
             </button>
-            <ActionButton
-              icon="pencil"
-              label={`Rename ${name}`}
-              onClick={() =>
-                ask({
-                  title: `Rename ${name}`,
-                  name: group.name,
-                  button: 'Rename',
-                  onAnswer: (text) => change('PATCH', path, { name: text }),
-                })
-              }
-            />
-            <ActionButton
-              icon="trash"
-              label={`Remove ${name}`}
-              onClick={() =>
-                ask({
-                  title: `Remove ${name}?`,
-                  text: `Its ${formatCount(group.streams.length, 'stream')} and all their lines are gone for good; what was archived stays.`,
-                  button: 'Remove it',
-                  isDangerous: true,
-                  onAnswer: () => change('DELETE', path),
-                })
-              }
+            <RenameAndRemove
+              name={group.name}
+              loss={`Its ${formatCount(group.streams.length, 'stream')} and all their lines are gone for good; what was archived stays.`}
+              path={path}
+              ask={ask}
+              change={change}
             />
           </div>
         )}
@@ -185,6 +167,49 @@ function GroupCard({ group, page, ask }: { group: StreamGroupJson; page: ViewerP
   );
 }
 
+interface RenameAndRemoveProps {
+  readonly name: string;
+  /** What goes with it: a sentence. */
+  readonly loss: string;
+  readonly path: string;
+  readonly ask: Ask;
+  readonly change: (method: 'PATCH' | 'DELETE', at: string, body?: object) => Promise<void>;
+}
+
+/** What can be done with a group or a stream, once that is confirmed. */
+function RenameAndRemove({ name, loss, path, ask, change }: RenameAndRemoveProps) {
+  const shown = visibleText(name);
+  return (
+    <>
+      <ActionButton
+        icon="pencil"
+        label={`Rename ${shown}`}
+        onClick={() =>
+          ask({
+            title: `Rename ${shown}`,
+            name,
+            button: 'Rename',
+            onAnswer: (text) => change('PATCH', path, { name: text }),
+          })
+        }
+      />
+      <ActionButton
+        icon="trash"
+        label={`Remove ${shown}`}
+        onClick={() =>
+          ask({
+            title: `Remove ${shown}?`,
+            text: loss,
+            button: 'Remove it',
+            isDangerous: true,
+            onAnswer: () => change('DELETE', path),
+          })
+        }
+      />
+    </>
+  );
+}
+
 interface StreamRowsProps {
   readonly stream: StreamJson;
   readonly isOwner: boolean;
@@ -221,30 +246,12 @@ function StreamRows({ stream, isOwner, page, ask, change }: StreamRowsProps) {
                 isOpen={isOpen}
                 onClick={() => setOpen(!isOpen)}
               />
-              <ActionButton
-                icon="pencil"
-                label={`Rename ${name}`}
-                onClick={() =>
-                  ask({
-                    title: `Rename ${name}`,
-                    name: stream.name,
-                    button: 'Rename',
-                    onAnswer: (text) => change('PATCH', path, { name: text }),
-                  })
-                }
-              />
-              <ActionButton
-                icon="trash"
-                label={`Remove ${name}`}
-                onClick={() =>
-                  ask({
-                    title: `Remove ${name}?`,
-                    text: `Its ${formatCount(stream.lines, 'line')} are gone for good; what was archived stays.`,
-                    button: 'Remove it',
-                    isDangerous: true,
-                    onAnswer: () => change('DELETE', path),
-                  })
-                }
+              <RenameAndRemove
+                name={stream.name}
+                loss={`Its ${formatCount(stream.lines, 'line')} are gone for good; what was archived stays.`}
+                path={path}
+                ask={ask}
+                change={change}
               />
             </div>
           )}
