@@ -35,7 +35,8 @@ export interface LineStyle {
 
 /** A line as tails give it in JSON. */
 export type TailLine = LogRecordJson & { readonly position: string };
-type TemplateStep = string | TemplateField;
+/** A field, or a text as it is. */
+type TemplateStep = { readonly field: TemplateField } | { readonly text: string };
 
 /** Writes lines that came as JSON as text, in the style that was asked for. */
 export class LineFormatter {
@@ -60,7 +61,7 @@ export class LineFormatter {
   format(line: TailLine, app = ''): string {
     const { steps } = this;
     if (steps)
-      return steps.map((step) => (isField(step) ? this.field(line, step, app) : step.slice(1))).join('');
+      return steps.map((step) => ('field' in step ? this.field(line, step.field, app) : step.text)).join('');
     const shown = this.colorizer.colorizeFields({
       time: this.time(line.timestamp),
       source: sanitize(line.source),
@@ -121,22 +122,18 @@ function formatFields(line: TailLine): string {
     .join(' ');
 }
 
-function isField(step: TemplateStep): step is TemplateField {
-  return !step.startsWith('=');
-}
-
-/** The template's parts; what is to be printed as it is begins with `=`. */
+/** @throws TailraceError `invalid_params` for a name that no line has */
 function parseTemplate(template: string): readonly TemplateStep[] {
   const steps: TemplateStep[] = [];
   let end = 0;
   for (const found of template.matchAll(TEMPLATE_PART)) {
     const [whole, name, escaped] = found;
-    if (found.index > end) steps.push(`=${template.slice(end, found.index)}`);
+    if (found.index > end) steps.push({ text: template.slice(end, found.index) });
     end = found.index + whole.length;
-    if (escaped !== undefined) steps.push(`=${ESCAPES[escaped]}`);
-    else steps.push(templateField(name));
+    if (escaped !== undefined) steps.push({ text: ESCAPES[escaped] });
+    else steps.push({ field: templateField(name) });
   }
-  if (end < template.length) steps.push(`=${template.slice(end)}`);
+  if (end < template.length) steps.push({ text: template.slice(end) });
   return steps;
 }
 
