@@ -1,6 +1,8 @@
 /** Requests to the API that are small to send and much work to read: refused in one sentence, before they are parsed or compiled. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type App, type Server, startServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 let server: Server;
 let app: App;
@@ -62,6 +64,29 @@ describe('JSON', () => {
     expect((await ask('POST', '/apps/APP/log-sessions', '')).status).toBe(201);
     expect((await ask('POST', '/apps', '{')).status).toBe(400);
   });
+});
+
+it('a sender that sends all of a body that is too large before it reads gets the answer, and its connection goes on', async () => {
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
+  onTestFinished(() => void socket.destroy());
+  let answers = '';
+  socket.on('data', (data) => {
+    answers += data;
+  });
+  socket.on('error', (error) => {
+    answers += error;
+  });
+  const head = `Host: api\r\nAuthorization: Bearer ${server.key}\r\n`;
+  const bytes = 16_000_000;
+  socket.write(
+    `POST /apps HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`,
+  );
+  // In pieces, each after the one before: it is refused while they come.
+  for (let sent = 0; sent < bytes; sent += 1_000_000)
+    await new Promise((resolve) => socket.write(Buffer.alloc(1_000_000, ' '), resolve));
+  socket.write(`GET /apps/${app.name} HTTP/1.1\r\n${head}\r\n`);
+  await until('both answers', () => answers.match(/HTTP\/1\.1/g)?.length === 2);
+  expect(answers.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['413', '200']);
 });
 
 describe('drains', () => {

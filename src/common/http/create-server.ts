@@ -103,6 +103,11 @@ export function createHttpServer(
       if (error.validation)
         return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
       const status = error.statusCode ?? 500;
+      if (status === 413) {
+        // Closing at once, as Fastify does, resets the connection of a sender that is still sending.
+        void discardBody(request.raw);
+        reply.removeHeader('connection');
+      }
       if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
       log.warn(
         { err: error, method: request.method, url: request.routeOptions.url },
