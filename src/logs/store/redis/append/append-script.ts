@@ -25,7 +25,7 @@ const CALL_MS = COMMAND_TIMEOUT_MS - 20;
 /** Calls that are on their way at once: while Redis works on one, the next is made. */
 const CALLS_MAX = 2;
 /** Streams and bytes of a call at the most, unless what comes first is larger: Redis does nothing else meanwhile. */
-const CALL_STREAMS_MAX = 256;
+const CALL_STREAMS_MAX = 128;
 const CALL_BYTES_MAX = 1_048_576;
 /** Arguments that all calls have in common, the number of the call, the deadline. */
 const COMMON_ARGUMENTS = 7;
