@@ -19,7 +19,12 @@ import type { ReplicaWaiter } from '../connection/replica-waiter.ts';
 import { streamKeys } from '../keys.ts';
 import { LUA_SCRIPTS } from '../lua-scripts.ts';
 import { packRecords } from '../packing.ts';
-import { AppendScript, type EncodedStreamKeys, type TimedAppendResult } from './append-script.ts';
+import {
+  AppendScript,
+  type EncodedStreamKeys,
+  type StreamAppend,
+  type TimedAppendResult,
+} from './append-script.ts';
 
 /** Bytes and batches of one call at the most, unless what comes first is larger. */
 const CALL_BYTES_MAX = 1_048_576;
@@ -30,6 +35,8 @@ const RESTORED_TTL_MS = 60_000;
 const IDLE_QUEUE_MS = 60_000;
 /** Pauses before Redis is asked again what became of a call. */
 const SETTLE_RETRY: BackoffRange = { firstMs: 100, maxMs: 1_000 };
+
+const NONE: readonly never[] = [];
 
 /** Batches that are stored together or not at all; what is called first counts. */
 export interface PendingAppend {
@@ -46,18 +53,38 @@ interface UnansweredCall {
   readonly resolve: (stored: boolean) => void;
 }
 
-interface AppendQueue {
+/** What is to be appended to one stream. It is its own call: of a stream only one is on its way. */
+class AppendQueue implements StreamAppend {
   readonly app: AppId;
   readonly keys: EncodedStreamKeys;
-  pending: PendingAppend[];
+  private readonly owner: RedisAppender;
+  pending: PendingAppend[] = [];
   /** The newest sequence that a line got here. */
-  last: Sequence;
-  busy: boolean;
+  last: Sequence = 0;
+  busy = false;
   /** On the clock of `performance.now()`. */
-  usedAtMs: number;
+  usedAtMs = 0;
   unanswered: UnansweredCall | undefined;
   /** How often Redis was asked in vain what became of it. */
-  askedInVain: number;
+  askedInVain = 0;
+  /** What is on its way. */
+  appends: readonly PendingAppend[] = [];
+  batches: readonly NamedBatch[] = [];
+  lowest: Sequence = 0;
+
+  constructor(app: AppId, keys: EncodedStreamKeys, owner: RedisAppender) {
+    this.app = app;
+    this.keys = keys;
+    this.owner = owner;
+  }
+
+  onStored(results: readonly TimedAppendResult[]): void {
+    this.owner.onStored(this, results);
+  }
+
+  onFailed(error: unknown, call: number): void {
+    this.owner.onFailed(this, error, call);
+  }
 }
 
 export interface RedisAppenderOptions {
@@ -95,16 +122,7 @@ export class RedisAppender {
   append(app: AppId, append: PendingAppend): void {
     let queue = this.queues.get(app);
     if (!queue) {
-      queue = {
-        app,
-        keys: this.script.encodeKeys(streamKeys(app)),
-        pending: [],
-        last: 0,
-        busy: false,
-        usedAtMs: 0,
-        unanswered: undefined,
-        askedInVain: 0,
-      };
+      queue = new AppendQueue(app, this.script.encodeKeys(streamKeys(app)), this);
       this.queues.set(app, queue);
     }
     queue.pending.push(append);
@@ -156,22 +174,28 @@ export class RedisAppender {
       this.goOn(queue);
       return;
     }
-    const batches = batchesOf(fresh);
-    this.script.append({
-      keys: queue.keys,
-      batches,
-      lowest: this.lowestOf(queue),
-      onStored: (appended) => {
-        notePosition(queue, appended);
-        resolveAll(fresh, appended);
-        this.goOn(queue);
-      },
-      onFailed: (error, call) => {
-        this.noteUnanswered(queue, fresh, batches, error, call);
-        this.rejectAll(queue, fresh, error);
-        this.goOn(queue);
-      },
-    });
+    queue.appends = fresh;
+    queue.batches = batchesOf(fresh);
+    queue.lowest = this.lowestOf(queue);
+    this.script.append(queue);
+  }
+
+  /** What a queue had on its way is stored. */
+  onStored(queue: AppendQueue, results: readonly TimedAppendResult[]): void {
+    const { appends } = queue;
+    queue.appends = queue.batches = NONE;
+    notePosition(queue, results);
+    resolveAll(appends, results);
+    this.goOn(queue);
+  }
+
+  /** What a queue had on its way isn't stored, or isn't known to be. */
+  onFailed(queue: AppendQueue, error: unknown, call: number): void {
+    const { appends, batches } = queue;
+    queue.appends = queue.batches = NONE;
+    this.noteUnanswered(queue, appends, batches, error, call);
+    this.rejectAll(queue, appends, error);
+    this.goOn(queue);
   }
 
   /** The same, one thing after the other: what became of a call is asked, replicas are waited for. */
@@ -380,6 +404,11 @@ function notePosition(queue: AppendQueue, appended: readonly TimedAppendResult[]
 }
 
 function takeFromQueue(queue: AppendQueue): PendingAppend[] {
+  if (queue.pending.length === 1) {
+    const all = queue.pending;
+    queue.pending = [];
+    return all;
+  }
   let bytes = 0;
   let batchCount = 0;
   let count = 0;
