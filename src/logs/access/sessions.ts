@@ -18,7 +18,7 @@ export class Sessions {
   }
 
   /** @returns the secret for the browser's cookie */
-  async start({ id, passwordVersion }: UserRecord): Promise<string> {
+  async start({ id, passwordVersion }: Pick<UserRecord, 'id' | 'passwordVersion'>): Promise<string> {
     const secret = newSecret();
     const nowMs = Date.now();
     const session: SessionRecord = {
