@@ -21,6 +21,9 @@ const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
   'PUT /apps/:app/buildpack-installations': ({ updates }) => ({
     buildpacks: list(updates, ({ buildpack }) => (typeof buildpack === 'string' ? redactUrl(buildpack) : '')),
   }),
+  'POST /people': ({ email, role, app }) => ({ email: text(email), role: text(role), for: text(app) }),
+  'POST /apps/:app/collaborators': ({ user, role }) => ({ email: text(emailOf(user)), role: text(role) }),
+  'PATCH /apps/:app/collaborators/:person': ({ role }) => ({ role: text(role) }),
   'POST /oauth/authorizations': ({ description, scope, apps }) => ({
     description: text(description),
     scope: list(scope),
@@ -46,6 +49,10 @@ function text(value: unknown): string | undefined {
 
 function nameOf(value: unknown): unknown {
   return isObject(value) ? (value.name ?? value.id) : value;
+}
+
+function emailOf(value: unknown): unknown {
+  return isObject(value) ? (value.email ?? value.id) : value;
 }
 
 function list(values: unknown, show: (one: Body) => string = () => ''): string | undefined {
