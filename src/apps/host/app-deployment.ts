@@ -7,7 +7,7 @@
 import { TailraceError } from '../../common/errors.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { Upstream } from '../http-router/app-lookup.ts';
-import type { DynoInfo } from '../processes/dyno.ts';
+import type { Dyno, DynoInfo } from '../processes/dyno.ts';
 import { Formation, type FormationOptions } from '../processes/formation.ts';
 import type { LineSink } from '../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../processes/pid-file.ts';
@@ -36,7 +36,17 @@ export interface AppDeploymentOptions {
 /** What is asked of the dynos of one release. */
 export type ReleaseFormation = Pick<
   Formation,
-  'start' | 'stop' | 'kill' | 'restart' | 'scale' | 'stopDyno' | 'pause' | 'resume' | 'dynos' | 'counts'
+  | 'start'
+  | 'stop'
+  | 'kill'
+  | 'restart'
+  | 'scale'
+  | 'stopDyno'
+  | 'pause'
+  | 'resume'
+  | 'dynos'
+  | 'counts'
+  | 'findDyno'
 >;
 
 interface RunningRelease {
@@ -90,6 +100,15 @@ export class AppDeployment {
   /** The dynos of the current release. */
   dynos(): DynoInfo[] {
     return this.current?.formation.dynos() ?? [];
+  }
+
+  /** A dyno that runs, by its name, id or type; of the current release if there are several. */
+  findDyno(which: string): Dyno | undefined {
+    for (const formation of this.formations()) {
+      const found = formation.findDyno(which);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   /** The dynos of all releases that still run. */

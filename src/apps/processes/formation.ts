@@ -1,7 +1,7 @@
 import type { Environment } from './config/dyno-env.ts';
 import { defaultCounts, FormationError, parseDynoCount } from './config/formation-counts.ts';
 import type { ProcfileEntry } from './config/procfile.ts';
-import { BOOT_TIMEOUT_MS, type DynoInfo, STOP_GRACE_MS } from './dyno.ts';
+import { BOOT_TIMEOUT_MS, type Dyno, type DynoInfo, STOP_GRACE_MS } from './dyno.ts';
 import type { LineSink } from './output/line-sink.ts';
 import { DynoPidFile } from './pid-file.ts';
 import { defaultPort, PortAllocator } from './ports.ts';
@@ -113,6 +113,14 @@ export class Formation {
     return this.#entries.flatMap((entry) =>
       this.#supervisorsOf(entry.type).map((supervisor) => supervisor.info()),
     );
+  }
+
+  /** The dyno that runs under a name (`web.1`) or id, or the first one of a type. */
+  findDyno(which: string): Dyno | undefined {
+    const supervisors = this.#entries.flatMap(({ type }) => this.#supervisorsOf(type));
+    const info = (name: 'name' | 'id' | 'type') =>
+      supervisors.find((supervisor) => supervisor.dyno && supervisor.info()[name] === which);
+    return (info('name') ?? info('id') ?? info('type'))?.dyno;
   }
 
   /** How many dynos of each type are wanted. */

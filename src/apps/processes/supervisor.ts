@@ -71,6 +71,11 @@ export class DynoSupervisor {
     return { ...this.#info };
   }
 
+  /** What runs now; undefined between two dynos. */
+  get dyno(): Dyno | undefined {
+    return this.#dyno;
+  }
+
   /** @returns a promise that resolves when the dyno was launched; not when it is up */
   start(): Promise<void> {
     const isRunning = this.#shouldRun && this.#dyno !== undefined;
@@ -194,7 +199,7 @@ export class DynoSupervisor {
       id,
       port,
     };
-    const dyno = new Dyno({ ...dynoOptions, bootTimeoutMs, drainConnections, onChange });
+    const dyno = new Dyno({ ...dynoOptions, hasInput: true, bootTimeoutMs, drainConnections, onChange });
     this.#dyno = dyno;
     dyno.start();
     if (dyno.info().state === 'starting') this.#updateInfo(dyno.info());

@@ -72,6 +72,11 @@ export class LineReader {
     });
   }
 
+  /** What was read of a line whose newline hasn't come. Valid until something else is read. */
+  get partialLine(): Buffer {
+    return this.#partialLine.subarray(0, this.#partialBytes);
+  }
+
   /** Lines wait until the handler accepts them. */
   get isWaiting(): boolean {
     return this.#awaitsWritable;
