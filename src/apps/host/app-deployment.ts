@@ -7,7 +7,7 @@
 import { TailraceError } from '../../common/errors.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { Upstream } from '../http-router/app-lookup.ts';
-import type { Dyno, DynoInfo } from '../processes/dyno.ts';
+import type { Dyno, DynoInfo, PartialLineListener } from '../processes/dyno.ts';
 import { Formation, type FormationOptions } from '../processes/formation.ts';
 import type { LineSink } from '../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../processes/pid-file.ts';
@@ -31,6 +31,8 @@ export interface AppDeploymentOptions {
   readonly drainConnections?: (port: number, isAwaited: boolean) => Promise<void>;
   /** A dyno has changed: its state, or its process. */
   readonly onChange: () => void;
+  /** For whoever watches a terminal. */
+  readonly onPartialLine?: PartialLineListener;
 }
 
 /** What is asked of the dynos of one release. */
@@ -295,6 +297,7 @@ export class AppDeployment {
       basePort,
       color,
       onChange: () => this.notifyChanged(),
+      onPartialLine: this.options.onPartialLine,
     });
     if (this.paused) formation.pause();
     return formation;

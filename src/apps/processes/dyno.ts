@@ -69,7 +69,11 @@ export interface DynoOptions {
   onChange?: (info: DynoInfo) => void;
   /** Can a terminal be attached that it reads from? */
   hasInput?: boolean;
+  onPartialLine?: PartialLineListener;
 }
+
+/** Sees lines that a dyno has begun, for somebody who watches; undefined: the line has ended. */
+export type PartialLineListener = (dyno: string, line: Buffer | undefined) => void;
 
 /** Where a command has to run to be in a dyno that runs. */
 export interface DynoPlace {
@@ -127,6 +131,8 @@ export class Dyno {
         ? (chunk, onWritable) => lines.writeChunk('app', name, APP_PRIORITY, chunk, onWritable)
         : undefined,
     };
+    const { onPartialLine } = this.#options;
+    if (onPartialLine) lineHandler.onPartial = (line) => onPartialLine(name, line);
     const script = profileScript === undefined ? command : `${profileScript}\n${command}`;
     const { hasInput } = this.#options;
     this.#process = new DynoProcess({

@@ -37,6 +37,7 @@ export interface FormationOptions {
   restartDelayMs?: (crashCount: number) => number;
   /** Every change of a dyno: its state, and the coming and going of its process. */
   onChange?: (dyno: DynoInfo) => void;
+  onPartialLine?: SupervisorOptions['onPartialLine'];
 }
 
 const BASE_PORT = 5000;
@@ -77,6 +78,7 @@ export class Formation {
       bootTimeoutMs: options.bootTimeoutMs ?? BOOT_TIMEOUT_MS,
       restartDelayMs: options.restartDelayMs,
       onChange: options.onChange ?? (() => {}),
+      onPartialLine: options.onPartialLine,
       onLaunch: (dyno) => {
         const { pid, id, name } = dyno.info();
         if (pid !== undefined) pidFile?.add(pid, id, name);

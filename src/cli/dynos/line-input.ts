@@ -1,3 +1,5 @@
+import { characterWidth } from '../../common/text/character-width.ts';
+
 /** What comes of some typed characters. */
 interface TypedInput {
   /** Shown on the terminal. */
@@ -11,10 +13,6 @@ interface TypedInput {
 const BACKSPACE = '\b \b';
 /** Arrow keys and the like (ECMA-48). */
 const ESCAPE_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?/g;
-/** Characters that take two columns. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
-
 /**
  * Edits a line in a terminal that does nothing by itself: a program with a pipe for its input gets whole lines, and keys that would end it
  * only detach.
@@ -59,6 +57,6 @@ export class LineInput {
   #erase(): string {
     const last = this.#line.pop();
     if (last === undefined) return '';
-    return WIDE.test(last) ? BACKSPACE + BACKSPACE : BACKSPACE;
+    return BACKSPACE.repeat(characterWidth(last));
   }
 }
