@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { APP_OPTION, ApiClient, resolveApp, resolveEndpoint } from '../api-client.ts';
+import { printText } from '../format.ts';
 import { collectValues, parseVariables } from '../repeated-option.ts';
 import { type DynoView, runInTerminal, shellCommandLine } from './attached-terminal.ts';
 import { splitTrailingApp } from './trailing-app.ts';
@@ -42,8 +43,8 @@ export function runCommands(program: Command): void {
       const env = parseVariables(options.env);
       const wanted = { attach: false, command: shellCommandLine(words), env, size, type };
       const dyno = await client.request<DynoView>('POST', `/apps/${encodeURIComponent(app)}/dynos`, wanted);
-      process.stdout.write(
-        `Running ${wanted.command} on ${app}... done, ${dyno.name}\nRun tailrace logs -a ${app} --dyno ${dyno.name} to view the output.\n`,
+      printText(
+        `Running ${wanted.command} on ${app}... done, ${dyno.name}\nRun tailrace logs -a ${app} --dyno ${dyno.name} to view the output.`,
       );
     },
   );
