@@ -105,10 +105,11 @@ export function attachTerminal(
   output?: (chunk: Buffer) => void,
 ): Promise<void> {
   const show = (chunk: Buffer): void => {
-    if (output) return output(chunk);
-    if (process.stdout.write(chunk)) return;
-    socket.pause();
-    process.stdout.once('drain', () => socket.resume());
+    if (output) output(chunk);
+    else if (!process.stdout.write(chunk)) {
+      socket.pause();
+      process.stdout.once('drain', () => socket.resume());
+    }
   };
   return new Promise((resolve, reject) => {
     let isAttached = false;
@@ -122,7 +123,10 @@ export function attachTerminal(
     );
     socket.on('secureConnect', () => socket.write(`${secret};framed\r\n`));
     const read = (chunk: Buffer): void => {
-      if (isAttached) return show(chunk);
+      if (isAttached) {
+        show(chunk);
+        return;
+      }
       greeting += chunk.toString('latin1');
       const end = greeting.indexOf('\n');
       if (end === -1) return;

@@ -77,7 +77,7 @@ it('says in one sentence what is wrong, with the exit code 2', async () => {
   for (const [args, sentence] of wrong) {
     const { status, stdout, stderr } = await search(...args);
     expect([args, status, stdout, stderr]).toEqual([args, 2, '', expect.stringMatching(sentence)]);
-    expect(stderr).toMatch(/^ › {3}Error: [A-Z-]/);
+    expect(stderr).toMatch(/^ › {3}Error: \S/);
     expect(stderr).not.toMatch(/\n {4}at /);
   }
 });
@@ -122,7 +122,7 @@ it('`--help` names every setting; one that is none, or can’t be read, is refus
     [{}, ['--http-port', new URL(viewer.url).port], /Port \d+ is taken.*VIEWER_HTTP_PORT/],
     [{}, ['--syslog-port', String(viewer.syslogPort)], /Port \d+ is taken.*VIEWER_SYSLOG_PORT/],
     [{ VIEWER_TLS_CERT: VIEWER, VIEWER_TLS_KEY: VIEWER }, [], /no certificate and key that belong together/],
-    [{}, ['nonsense'], /too many arguments|unknown command/],
+    [{}, ['nonsense'], /^ › {3}Error: Too many arguments\./],
   ];
   const folder = `${viewer.data}-refused`;
   for (const [given, args, sentence] of starts) {
