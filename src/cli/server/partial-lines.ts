@@ -51,8 +51,9 @@ export class PartialLines {
 
   #format(dyno: string, text: string): string {
     // As a terminal would have it: what comes after a carriage return covers what was before.
-    const shown = text.replace(/\r+$/, '');
-    const last = stripColors(sanitize(shown.slice(shown.lastIndexOf('\r') + 1)));
+    let end = text.length;
+    while (text[end - 1] === '\r') end--;
+    const last = stripColors(sanitize(text.slice(text.lastIndexOf('\r', end - 1) + 1, end)));
     const time = (this.#options.now?.() ?? new Date()).toISOString().replace('Z', '000+00:00');
     const line = fitColumns(`${time} app[${dyno}]: ${last}`, this.#options.columns() - 1);
     return this.#options.paint?.(line) ?? line;
