@@ -61,7 +61,10 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
   // `heroku run:inside`, which says neither that it attaches nor that it wants a terminal.
   api.post<{ Params: { app: string; dyno: string }; Body: NewOneOffRequest }>(
     '/apps/:app/dynos/:dyno',
-    routeSchema('Run a command in a dyno that is there', 'Dyno', { status: 201, body: requestBody }),
+    {
+      ...routeSchema('Run a command in a dyno that is there', 'Dyno', { status: 201, body: requestBody }),
+      ...needsScope('run'),
+    },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const wanted = { ...parseRequest(request.body, 'exec'), attach: true };
@@ -72,7 +75,13 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
   );
   api.post<{ Params: { app: string; dyno: string } }>(
     '/apps/:app/dynos/:dyno/actions/attach',
-    routeSchema('Attach a terminal to a dyno', 'AttachedTerminal', { status: 201, body: bodySchema({}) }),
+    {
+      ...routeSchema('Attach a terminal to a dyno', 'AttachedTerminal', {
+        status: 201,
+        body: bodySchema({}),
+      }),
+      ...needsScope('run'),
+    },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const { name, attachPath } = await dynoRunner.attach(app, request.params.dyno);

@@ -1,3 +1,4 @@
+import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import { characterWidth } from '../../common/text/character-width.ts';
 import { stripColors } from '../../common/text/colors.ts';
 import { sanitize } from '../../logs/tails/output/sanitize.ts';
@@ -51,9 +52,8 @@ export class PartialLines {
 
   #format(dyno: string, text: string): string {
     // As a terminal would have it: what comes after a carriage return covers what was before.
-    let end = text.length;
-    while (text[end - 1] === '\r') end--;
-    const last = stripColors(sanitize(text.slice(text.lastIndexOf('\r', end - 1) + 1, end)));
+    const shown = trimTrailing(text, '\r');
+    const last = stripColors(sanitize(shown.slice(shown.lastIndexOf('\r') + 1)));
     const time = (this.#options.now?.() ?? new Date()).toISOString().replace('Z', '000+00:00');
     const line = fitColumns(`${time} app[${dyno}]: ${last}`, this.#options.columns() - 1);
     return this.#options.paint?.(line) ?? line;

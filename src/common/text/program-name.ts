@@ -4,7 +4,7 @@
 export const PROGRAM_HEADER = 'tailrace-program';
 
 /** A command in a sentence. The first group is what is in front of it, the second the command. */
-const COMMAND = /(^|[\s(`])(?<!npx )tailrace (?=([a-z][a-z:-]{0,40})(?![\w-]))/g;
+const COMMAND = /(^|[\s(`])(?<!npx )tailrace (?=([a-z]+(?:[:-][a-z]+)*)(?![\w-]))/g;
 /** Commands that stand in sentences without backticks, besides those with a colon. */
 const BARE = new Set([
   ...[

@@ -86,11 +86,9 @@ describe('a stack trace', () => {
     onTestFinished(() => receiver.close());
     const drained = await server.createApp();
     const url = `http://127.0.0.1:${receiver.port}/`;
-    await server.request('POST', `/apps/${drained.name}/log-drains`, {
-      url,
-      level: 'error',
-      exclude: ['order 7'],
-    });
+    const flags = ['--level', 'error', '--exclude', 'order 7'];
+    const added = await runTailrace(['drains:add', url, '-a', drained.name, ...flags], { env: server.env });
+    expect(added).toMatchObject({ status: 0, stderr: '' });
     await pushLines(server, drained.token, ['before', ...PYTHON, 'between', ...JAVA, 'ERROR: the last']);
     const arrived = await until('the last line', () => {
       const messages = receiver.acceptedMessages();
