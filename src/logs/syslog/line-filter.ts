@@ -24,6 +24,8 @@ export interface LineFilterOptions {
   /** Lines at least as serious as this. */
   readonly level?: LogLevel;
   readonly matcher?: LineMatcher;
+  /** Lines come with the events that they are of (stack traces), also where only one of them matches by its level or its text. Default: no. */
+  readonly wholeEvents?: boolean;
 }
 
 /** Which lines a tail or a drain gets. Decides line by line, on bytes as far as it can. */
@@ -32,19 +34,23 @@ export class LineFilter {
   readonly key: string;
   /** Everything matches. */
   readonly matchesAll: boolean;
+  /** Do lines that don't match come with others of the same event? */
+  readonly wholeEvents: boolean;
   private readonly sources: readonly Uint8Array[] | undefined;
   private readonly dynos: readonly Uint8Array[] | undefined;
   /** The index in {@link LOG_LEVELS} of the least serious level that matches. */
   private readonly levelIndex: number;
   private readonly matcher: LineMatcher | undefined;
 
-  constructor({ sources, dynos, level, matcher }: LineFilterOptions = {}) {
+  constructor({ sources, dynos, level, matcher, wholeEvents = false }: LineFilterOptions = {}) {
     this.sources = sources?.map((name) => Buffer.from(name));
     // As they are stored, so that a name is found by what its sender calls it.
     this.dynos = dynos?.map((name) => storedHeaderField(name, PROCID_BYTES_MAX));
     this.levelIndex = level === undefined ? LOG_LEVELS.length - 1 : LOG_LEVELS.indexOf(level);
     this.matcher = matcher;
-    this.key = JSON.stringify([sources, dynos, this.levelIndex, matcher?.key]);
+    // By source and dyno alone they are whole anyway.
+    this.wholeEvents = wholeEvents && (matcher !== undefined || this.levelIndex !== LOG_LEVELS.length - 1);
+    this.key = JSON.stringify([sources, dynos, this.levelIndex, matcher?.key, this.wholeEvents]);
     this.matchesAll = !sources && !dynos && this.levelIndex === LOG_LEVELS.length - 1 && !matcher;
   }
 
