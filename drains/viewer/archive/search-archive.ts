@@ -1,7 +1,7 @@
 /** Searches the files of an archive where they are: those of a range of time, one after the other, the newest (or oldest) first. */
 
 import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
-import { queryLiterals } from '../../../src/logs/query/query-literals.ts';
+import { queryLiterals } from '../../../src/logs/query/prefilter/query-literals.ts';
 import { QueryMatcher } from '../../../src/logs/query/query-matcher.ts';
 import type { QueryNode } from '../../../src/logs/query/query-syntax.ts';
 import type { AppId, Sequence } from '../../../src/logs/store/contract.ts';

@@ -5,11 +5,11 @@ import { PATTERN_SIZE_MAX, PATTERNS_SIZE_MAX, patternSize } from '../../common/l
 import type { RecordCursor } from '../syslog/batch.ts';
 import { PROCID_BYTES_MAX, storedHeaderField } from '../syslog/fields/header-field.ts';
 import type { LineMatcher } from '../syslog/line-filter.ts';
-import { ColorScanner } from './color-scanner.ts';
 import { FieldPath, someDataField, someMessageField, type ValueTest } from './field-scanner.ts';
-import { LiteralScanner } from './literal-scanner.ts';
+import { ColorScanner } from './prefilter/color-scanner.ts';
+import { LiteralScanner } from './prefilter/literal-scanner.ts';
+import { exclusionLiterals, queryLiterals } from './prefilter/query-literals.ts';
 import { QueryLine } from './query-line.ts';
-import { exclusionLiterals, queryLiterals } from './query-literals.ts';
 import {
   type AttributeValue,
   facilityName,

@@ -1,9 +1,10 @@
 /** What a line has to have in it to match an expression: literals to search whole batches for. */
+
+import { type AttributeValue, isLineAttribute, type QueryNode } from '../query-syntax.ts';
+import { isAscii, literalSource, longestPlain, roughSource } from '../text-pattern.ts';
+import { isPlainNumber } from '../value-tests.ts';
 import type { Literal } from './literal-scanner.ts';
-import { type AttributeValue, isLineAttribute, type QueryNode } from './query-syntax.ts';
 import { regexLiteral } from './regex-literal.ts';
-import { isAscii, literalSource, longestPlain, roughSource } from './text-pattern.ts';
-import { isPlainNumber } from './value-tests.ts';
 
 /** Alternatives beyond these would be slower than to look at each line. */
 const LITERALS_MAX = 20;
