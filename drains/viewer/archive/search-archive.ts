@@ -151,8 +151,8 @@ function lineTest(search: ArchiveSearch, from: Place | undefined, sign: number):
   const matcher = query && new QueryMatcher(query, 'archive');
   const literals = query && queryLiterals(query);
   const rough =
-    literals?.every(({ source }) => PLAIN_LITERAL.test(source)) === true
-      ? new RegExp(literals.map(({ source }) => source).join('|'), 'i')
+    literals?.every(({ text }) => PLAIN_LITERAL.test(text)) === true
+      ? new RegExp(literals.map(({ text }) => text).join('|'), 'i')
       : undefined;
   return {
     // Between the letters of a word there may be color codes.

@@ -58,6 +58,11 @@ export class QueryMatcher implements LineMatcher {
     return isFound || isColored || this.excludes;
   }
 
+  nextCandidate(from: number): number {
+    if (!this.scanner || this.excludes) return from;
+    return Math.min(this.scanner.nextAt(from), this.colors.nextFrom(from));
+  }
+
   matches(line: RecordCursor, bytes: Buffer): boolean {
     const { scanner, colors } = this;
     const isColored = colors.mayBeIn(bytes, line.messageStart, line.textEnd);

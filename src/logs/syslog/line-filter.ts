@@ -13,6 +13,11 @@ export interface LineMatcher {
   matches(line: RecordCursor, bytes: Buffer): boolean;
   /** False when no line of a batch can match; true says nothing. */
   mayMatch(batch: Buffer): boolean;
+  /**
+   * No line of the batch that {@link mayMatch} was asked for matches that begins at `from` or behind it and ends before the place that is
+   * returned, infinite for none. Places have to be asked for in the order of the lines.
+   */
+  nextCandidate(from: number): number;
 }
 
 /** Which lines somebody wants; what is left out matches everything. */
@@ -51,6 +56,11 @@ export class LineFilter {
   /** False when no line of a batch can match; true says nothing. */
   mayMatch(batch: Buffer): boolean {
     return this.matcher?.mayMatch(batch) ?? true;
+  }
+
+  /** See {@link LineMatcher.nextCandidate}. */
+  nextCandidate(from: number): number {
+    return this.matcher?.nextCandidate(from) ?? from;
   }
 
   /** Does the line under the cursor match? */

@@ -38,8 +38,14 @@ export function forEachMatch(
     const cursor = new RecordCursor(bytes);
     const skipped = Math.max(0, after + 1 - batch.first);
     cursor.skip(skipped);
+    let candidate = 0;
     for (let sequence = batch.first + skipped; sequence <= through && cursor.advance(); sequence++) {
-      if (!filter.matchesAll && !filter.matches(cursor, bytes)) continue;
+      if (!filter.matchesAll) {
+        if (cursor.textEnd <= candidate) continue;
+        candidate = filter.nextCandidate(cursor.textStart);
+        if (candidate === Number.POSITIVE_INFINITY) break;
+        if (cursor.textEnd <= candidate || !filter.matches(cursor, bytes)) continue;
+      }
       onMatch(cursor, bytes, sequence);
       if (++count >= range.count) return { count, last: sequence };
     }

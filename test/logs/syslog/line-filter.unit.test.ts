@@ -81,6 +81,7 @@ it('what is asked for together has to match together', () => {
     matches: (line: RecordCursor, bytes: Buffer) =>
       bytes.toString('latin1', line.messageStart, line.textEnd) === 'hello',
     mayMatch: () => true,
+    nextCandidate: (from: number) => from,
   };
   expect(matching({ sources: ['app'], dynos: ['web'], level: 'info', matcher }, lines)).toEqual([0]);
 });
