@@ -27,7 +27,7 @@ const LOGS: Record<string, readonly string[]> = {
   drains: ['store', 'syslog'],
   metrics: ['store', 'syslog'],
   // Opens them together.
-  composition: ['metrics', 'router', 'sources', 'store', 'syslog'],
+  composition: ['metrics', 'router', 'sources', 'store', 'syslog', 'tails'],
 };
 /** They put the rooms together, and so know them all. */
 const COMPOSITION = ['server.ts', 'start-local-app.ts', 'migration.ts'];

@@ -32,6 +32,7 @@ type LinePredicate = (line: QueryLine) => boolean;
 /** Decides on one line after the other. */
 export class QueryMatcher implements LineMatcher {
   readonly key: string;
+  readonly definition: QueryNode;
   private readonly predicate: LinePredicate;
   private readonly scanner: LiteralScanner | undefined;
   /** Does a line in which the scanner finds nothing match? */
@@ -45,6 +46,7 @@ export class QueryMatcher implements LineMatcher {
    */
   constructor(expression: QueryNode, key: string) {
     this.key = key;
+    this.definition = expression;
     this.predicate = new Compiler().compile(expression);
     const needed = queryLiterals(expression);
     const literals = needed ?? exclusionLiterals(expression);

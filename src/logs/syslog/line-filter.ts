@@ -9,6 +9,8 @@ const DOT = 0x2e;
 export interface LineMatcher {
   /** Equal for matchers that decide alike. */
   readonly key: string;
+  /** Plain data that another thread can make it of again. */
+  readonly definition: unknown;
   /** Does the line under the cursor match? Of a batch that {@link mayMatch} was asked for, lines have to come in their order. */
   matches(line: RecordCursor, bytes: Buffer): boolean;
   /** False when no line of a batch can match; true says nothing. */
@@ -35,6 +37,8 @@ export interface LineFilterOptions {
 export class LineFilter {
   /** Equal for filters that decide alike: results can be shared under it. */
   readonly key: string;
+  /** What it was made of. */
+  readonly options: LineFilterOptions;
   /** Everything matches. */
   readonly matchesAll: boolean;
   private readonly sources: readonly Uint8Array[] | undefined;
@@ -43,7 +47,9 @@ export class LineFilter {
   private readonly levelIndex: number;
   private readonly matcher: LineMatcher | undefined;
 
-  constructor({ sources, dynos, level, matcher }: LineFilterOptions = {}) {
+  constructor(options: LineFilterOptions = {}) {
+    const { sources, dynos, level, matcher } = options;
+    this.options = options;
     this.sources = sources?.map((name) => Buffer.from(name));
     // As they are stored, so that a name is found by what its sender calls it.
     this.dynos = dynos?.map((name) => storedHeaderField(name, PROCID_BYTES_MAX));

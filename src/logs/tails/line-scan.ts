@@ -52,3 +52,25 @@ export function forEachMatch(
   }
   return { count, last };
 }
+
+/** Lines that are written together. */
+const CHUNK_LINES = 512;
+const CHUNK_BYTES = 262_144;
+
+/** Batches put together with their neighbors, as far as they are small, in their order. */
+export function chunksOfBatches(batches: readonly StoredBatch[]): StoredBatch[][] {
+  const chunks: StoredBatch[][] = [];
+  let lines = Number.POSITIVE_INFINITY;
+  let bytes = 0;
+  for (const batch of batches) {
+    lines += batch.count;
+    bytes += batch.bytes.length;
+    if (lines > CHUNK_LINES || bytes > CHUNK_BYTES) {
+      chunks.push([]);
+      lines = batch.count;
+      bytes = batch.bytes.length;
+    }
+    chunks[chunks.length - 1].push(batch);
+  }
+  return chunks;
+}

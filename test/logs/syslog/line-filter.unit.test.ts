@@ -78,6 +78,7 @@ it('what is asked for together has to match together', () => {
   const lines = [{}, { dyno: 'worker.1' }, { source: 'db' }, { message: 'by' }, { priority: 191 }];
   const matcher = {
     key: 'hello',
+    definition: undefined,
     matches: (line: RecordCursor, bytes: Buffer) =>
       bytes.toString('latin1', line.messageStart, line.textEnd) === 'hello',
     mayMatch: () => true,

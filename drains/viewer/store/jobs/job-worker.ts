@@ -1,5 +1,5 @@
 /** What the store's threads run. */
-import { answerJobs } from '../../../../src/common/job-thread.ts';
+import { answerJobs } from '../../../../src/common/limits/job-thread.ts';
 import type { Job } from './job.ts';
 import { JobWorker } from './run-job.ts';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { JobThread } from '../../../../src/common/job-thread.ts';
+import { JobThread } from '../../../../src/common/limits/job-thread.ts';
 import { PACKAGE_ROOT } from '../../../../src/common/package-info.ts';
 import type { Job, JobReply, JobRunner } from './job.ts';
 

@@ -1,6 +1,6 @@
 /** A thread that does one job after the other. */
 import { parentPort, Worker } from 'node:worker_threads';
-import { type ErrorCode, reasonOf, systemCode, TailraceError } from './errors.ts';
+import { type ErrorCode, reasonOf, systemCode, TailraceError } from '../errors.ts';
 
 /** Of its heap: what it reads into buffers is outside of it. */
 const HEAP_MB_MAX = 256;

@@ -1,0 +1,157 @@
+/**
+ * One search of a stream's history, as far as it is in closed files: these are scanned on threads, so that the event loop only gets what was
+ * found. Whatever can't be scanned there, because it isn't in a closed file or the file is damaged or gone, has to be read.
+ */
+import type { Sequence, StoredBatch, StreamFile } from '../../store/contract.ts';
+import type { FilePlace, FileScanResult, FileTake } from '../../store/file-scanner.ts';
+import type { StreamReader } from '../../store/stream-reader.ts';
+import { LineFilter } from '../../syslog/line-filter.ts';
+
+/** What was found matches. */
+export const EVERYTHING = new LineFilter();
+
+/** What a search reads of a stream. */
+export type SearchedStream = Pick<StreamReader, 'app' | 'scanner' | 'closedFileOf'>;
+
+/** Lines that were found at the end of a range. */
+export interface LastFound {
+  /** Nothing from this line on is left to search. */
+  readonly first: Sequence;
+  /** The numbers of the lines that match, the last so many, and the lines; undefined when they are too large. */
+  readonly sequences: readonly Sequence[];
+  readonly batches: readonly StoredBatch[] | undefined;
+}
+
+/** Lines that were found at the start of a range. */
+export interface FirstFound {
+  /** Everything up to this line was looked at. */
+  readonly scanned: Sequence;
+  readonly batches: readonly StoredBatch[];
+}
+
+/** Lines that were counted. */
+export interface FileCounts {
+  readonly first: Sequence;
+  /** Of each unit its start, errors, warnings, others. */
+  readonly counts: Float64Array;
+  readonly oldestMs: number;
+}
+
+let searches = 0;
+
+export class FileSearch {
+  private readonly stream: SearchedStream;
+  private readonly filter: LineFilter;
+  private readonly isCancelled: () => boolean;
+  private readonly owner = `search ${++searches}`;
+  /** Files that have to be read. */
+  private readonly unreadable = new Set<string>();
+  /** Where the search for the first lines goes on. */
+  private next: { readonly path: string; readonly after: Sequence; readonly from: FilePlace } | undefined;
+
+  constructor(stream: SearchedStream, filter: LineFilter, isCancelled: () => boolean) {
+    this.stream = stream;
+    this.filter = filter;
+    this.isCancelled = isCancelled;
+  }
+
+  /**
+   * The last lines that match of the file that holds line `through`, of those after line `after`; undefined when they have to be read.
+   * @param bytes of the lines at the most
+   */
+  async last(
+    after: Sequence,
+    through: Sequence,
+    lines: number,
+    bytes: number,
+  ): Promise<LastFound | undefined> {
+    const file = this.fileOf(through);
+    if (!file) return undefined;
+    const parts = await this.scanAll(file, after, through, { kind: 'last', lines, bytes });
+    if (!parts) return undefined;
+    const isComplete = parts.every(({ batches }) => batches);
+    return {
+      first: Math.max(file.first, after + 1),
+      sequences: parts.flatMap(({ sequences }) => [...sequences]).slice(-lines),
+      batches: isComplete ? parts.flatMap(({ batches }) => batches ?? []) : undefined,
+    };
+  }
+
+  /** The lines that match of the file that holds line `through`, counted; undefined when they have to be read. */
+  async counts(
+    after: Sequence,
+    through: Sequence,
+    unitMs: number,
+    notBeforeMs: number,
+  ): Promise<FileCounts | undefined> {
+    const file = this.fileOf(through);
+    if (!file) return undefined;
+    const parts = await this.scanAll(file, after, through, { kind: 'counts', unitMs, notBeforeMs });
+    return (
+      parts && {
+        first: Math.max(file.first, after + 1),
+        counts: Float64Array.from(parts.flatMap(({ counts }) => [...counts])),
+        oldestMs: Math.min(...parts.map(({ oldestMs }) => oldestMs)),
+      }
+    );
+  }
+
+  /** Lines that match after one line and up to another, about so many or so many bytes of them; undefined when they have to be read. */
+  async first(
+    after: Sequence,
+    through: Sequence,
+    lines: number,
+    bytes: number,
+  ): Promise<FirstFound | undefined> {
+    const file = this.fileOf(after + 1);
+    const { scanner } = this.stream;
+    if (!file || !scanner) return undefined;
+    const { next } = this;
+    const result = await scanner.scan(this.owner, {
+      file,
+      from: next?.path === file.path && next.after === after ? next.from : undefined,
+      after,
+      through: Math.min(through, file.last),
+      filter: this.filter,
+      take: { kind: 'first', lines, bytes },
+    });
+    if (!result) this.unreadable.add(file.path);
+    // Lines are missing: whoever reads them is told what is.
+    if (!result?.batches || result.scanned <= after) return undefined;
+    this.next = result.rest && { path: file.path, after: result.scanned, from: result.rest };
+    return { scanned: result.scanned, batches: result.batches };
+  }
+
+  private fileOf(sequence: Sequence): StreamFile | undefined {
+    if (!this.stream.scanner) return undefined;
+    const file = this.stream.closedFileOf(sequence);
+    return file && !this.unreadable.has(file.path) ? file : undefined;
+  }
+
+  /** Scans a file, part by part, so that others have their turn. */
+  private async scanAll(
+    file: StreamFile,
+    after: Sequence,
+    through: Sequence,
+    take: FileTake,
+  ): Promise<FileScanResult[] | undefined> {
+    const parts: FileScanResult[] = [];
+    for (let from: FilePlace | undefined; ; ) {
+      const part = await this.stream.scanner?.scan(this.owner, {
+        file,
+        from,
+        after: Math.max(after, parts.at(-1)?.scanned ?? 0),
+        through,
+        filter: this.filter,
+        take,
+      });
+      if (!part) {
+        this.unreadable.add(file.path);
+        return undefined;
+      }
+      parts.push(part);
+      from = part.rest;
+      if (!from || this.isCancelled()) return parts;
+    }
+  }
+}
