@@ -8,6 +8,7 @@ import { COLUMNS } from './history/scan-job.ts';
 import { SEARCH_SLICE_MS } from './last-lines.ts';
 import { forEachMatch } from './line-scan.ts';
 
+/** What is counted by the second serves for every step of whole seconds. */
 const SECOND_MS = 1_000;
 /** One count takes so long at the most, in milliseconds; who asked goes on where it ended. */
 const COUNT_MS_MAX = 1_500;
@@ -55,8 +56,7 @@ export async function countLines(
   // A clock that was set may have stored lines at a time before or after their neighbors.
   const bucketOf = (ms: number): number =>
     Math.max(0, Math.min(buckets - 1, Math.floor((ms - sinceMs) / stepMs)));
-  // Of steps of whole seconds the counts of each second serve for other steps, too.
-  const unitMs = stepMs % SECOND_MS === 0 ? SECOND_MS : stepMs;
+  const unitMs = [SECOND_MS, stepMs].find((unit) => stepMs % unit === 0 && sinceMs % unit === 0) ?? 1;
   const files = new FileSearch(reader, filter, isCancelled);
   let countedSinceMs = sinceMs + buckets * stepMs;
   let before = through + 1;
