@@ -31,6 +31,8 @@ export interface LineFilterOptions {
   /** Lines at least as serious as this. */
   readonly level?: LogLevel;
   readonly matcher?: LineMatcher;
+  /** How the level of a line is told; left out: {@link lineLevel}, which any other has to equal. */
+  readonly levelOf?: typeof lineLevel;
 }
 
 /** Which lines a tail or a drain gets. Decides line by line, on bytes as far as it can. */
@@ -46,6 +48,7 @@ export class LineFilter {
   /** The index in {@link LOG_LEVELS} of the least serious level that matches. */
   private readonly levelIndex: number;
   private readonly matcher: LineMatcher | undefined;
+  private readonly levelOf: typeof lineLevel;
 
   constructor(options: LineFilterOptions = {}) {
     const { sources, dynos, level, matcher } = options;
@@ -55,6 +58,7 @@ export class LineFilter {
     this.dynos = dynos?.map((name) => storedHeaderField(name, PROCID_BYTES_MAX));
     this.levelIndex = level === undefined ? LOG_LEVELS.length - 1 : LOG_LEVELS.indexOf(level);
     this.matcher = matcher;
+    this.levelOf = options.levelOf ?? lineLevel;
     this.key = JSON.stringify([sources, dynos, this.levelIndex, matcher?.key]);
     this.matchesAll = !sources && !dynos && this.levelIndex === LOG_LEVELS.length - 1 && !matcher;
   }
@@ -81,7 +85,7 @@ export class LineFilter {
     if (matcher && !matcher.matches(line, bytes)) return false;
     return (
       this.levelIndex === LOG_LEVELS.length - 1 ||
-      LOG_LEVELS.indexOf(lineLevel(line, bytes)) <= this.levelIndex
+      LOG_LEVELS.indexOf(this.levelOf(line, bytes)) <= this.levelIndex
     );
   }
 }

@@ -5,6 +5,8 @@
  * Memory is laid out by the caller (`wasm-search.ts`). Reads may run over the end of a region by up to 63 bytes.
  */
 
+export { level } from './wasm-levels.as';
+
 /** What every module has; this one gives its results back. */
 export let position: u32 = 0;
 export let produced: u32 = 0;

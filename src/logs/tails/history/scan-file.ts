@@ -4,12 +4,11 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { systemCode } from '../../../common/errors.ts';
-import { searchWindow, WINDOW_BYTES } from '../../query/prefilter/wasm-search.ts';
+import { scannedLineLevel, searchWindow, WINDOW_BYTES } from '../../query/prefilter/wasm-search.ts';
 import { isIntact, parseEntry, type SegmentEntry } from '../../store/embedded/segments/entry-format.ts';
 import type { FilePlace } from '../../store/file-scanner.ts';
 import { HEADROOM, RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
 import type { LineFilter } from '../../syslog/line-filter.ts';
-import { lineLevel } from '../../syslog/record.ts';
 import { COLUMNS, type FoundLines, type ScanJob, type ScanReply } from './scan-job.ts';
 
 /** Read at a time: what is checked and searched is still in the processor's cache. */
@@ -143,7 +142,7 @@ class FileScanRun {
         if (!this.reaches(line.textStart, end)) return;
         if (line.textEnd <= this.candidate || !filter.matches(line, window)) continue;
       }
-      if (take.kind === 'counts') counts.add(storedAtMs, lineLevel(line, window));
+      if (take.kind === 'counts') counts.add(storedAtMs, scannedLineLevel(line, window));
       else
         hits.add(
           sequence,

@@ -1,5 +1,6 @@
 /** What a thread that scans files runs. */
 import { answerJobs } from '../../../common/limits/job-thread.ts';
+import { scannedLineLevel } from '../../query/prefilter/wasm-search.ts';
 import { QueryMatcher } from '../../query/query-matcher.ts';
 import { LineFilter } from '../../syslog/line-filter.ts';
 import { scanFile } from './scan-file.ts';
@@ -23,6 +24,7 @@ function filterOf({ sources, dynos, level, query, key }: FilterData): LineFilter
       dynos,
       level,
       matcher: query && new QueryMatcher(query, matcherKey(key)),
+      levelOf: scannedLineLevel,
     });
   return filter;
 }
