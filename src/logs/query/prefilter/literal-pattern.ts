@@ -1,5 +1,7 @@
 /** A literal as bytes that it may be stored as: what the WebAssembly search looks for. */
 
+import type { CompareOperator } from '../query-syntax.ts';
+
 /** Of a longer literal only the beginning is looked for. */
 export const PATTERN_BYTES_MAX = 64;
 
@@ -9,6 +11,12 @@ const ROUGH = '/[';
 /** The most frequent characters of logs: what isn't among them is in few places. */
 const FREQUENT = ' e0t1ai2nosr-3d:"5l.4cp67m89u/=hg,fb_vwy[]<>';
 
+/** What the number is compared with that stands behind the name of a field. */
+export interface NumberTest {
+  readonly operator: CompareOperator;
+  readonly operand: number;
+}
+
 /** A text that a line has to have in it; which bytes may stand for it is decided here, and nowhere else. */
 export interface LiteralPattern {
   /** Of each byte a mask and a value: a byte fits that, with the mask's bits set, is the value. More may fit than are meant. */
@@ -16,10 +24,12 @@ export interface LiteralPattern {
   readonly length: number;
   /** Its bytes that are in the fewest places, by their indexes. */
   readonly probes: readonly [number, number];
+  /** The places don't count where it is followed by a number for which this surely doesn't hold. */
+  readonly number: NumberTest | undefined;
 }
 
 /** @param text ASCII, with at least one character */
-export function literalPattern(text: string): LiteralPattern {
+export function literalPattern(text: string, number?: NumberTest): LiteralPattern {
   const length = Math.min(text.length, PATTERN_BYTES_MAX);
   const bytes = new Uint8Array(2 * length);
   for (let i = 0; i < length; i++) {
@@ -29,7 +39,8 @@ export function literalPattern(text: string): LiteralPattern {
     bytes[2 * i + 1] = code | mask;
   }
   const places = Array.from({ length }, (_, i) => i).sort((a, b) => frequency(text[a]) - frequency(text[b]));
-  return { bytes, length, probes: [places[0], places[1] ?? places[0]] };
+  const probes = [places[0], places[1] ?? places[0]] as const;
+  return { bytes, length, probes, number: length === text.length ? number : undefined };
 }
 
 /** How often a character is found, in no unit. */

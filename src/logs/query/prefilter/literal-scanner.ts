@@ -1,5 +1,5 @@
 /** Finds the lines of a batch that may match, before any of them is read: those with a text in them that every line that matches has. */
-import { literalPattern } from './literal-pattern.ts';
+import { literalPattern, type NumberTest } from './literal-pattern.ts';
 import { BytesSearch } from './wasm-search.ts';
 
 /** A text that a line has to have in it, in any case. */
@@ -8,6 +8,8 @@ export interface Literal {
   readonly text: string;
   /** The longest part of it that is stored as it is written here: for whoever searches for many at once. */
   readonly plain: string;
+  /** It is the end of a field's name, whose value is compared with a number. */
+  readonly number?: NumberTest;
 }
 
 export class LiteralScanner {
@@ -18,7 +20,7 @@ export class LiteralScanner {
 
   /** @param literals alternatives: a line that matches has one of them */
   constructor(literals: readonly Literal[]) {
-    this.search = new BytesSearch(literals.map(({ text }) => literalPattern(text)));
+    this.search = new BytesSearch(literals.map(({ text, number }) => literalPattern(text, number)));
   }
 
   /** Begins with a batch: false when none of its lines can match. */

@@ -92,6 +92,11 @@ function fieldLiterals(name: string, value: AttributeValue): readonly Literal[] 
     .filter((part) => !/^\d*$/.test(part))
     .at(-1);
   const ofName = name.length > STORED_NAME_MAX ? undefined : longestOf(asciiRuns(lastKey ?? ''));
+  if (value.kind === 'compare' && ofName && isPlainNumber(value.operand)) {
+    const [{ text, plain }] = ofName;
+    const number = { operator: value.operator, operand: Number(value.operand) };
+    return [name.endsWith(text) ? { text, plain, number } : { text, plain }];
+  }
   // Where a field is it mostly is in every line.
   return ofValue && ofValue[0].text.length >= VALUE_LENGTH_MIN ? ofValue : better(ofValue, ofName);
 }

@@ -17,6 +17,8 @@ export let lines: u32 = 0;
  *
  * @param pattern of each of its bytes a mask and a value: a byte fits that, with the mask's bits set, is the value
  * @param probeA of its bytes the one that is in the fewest lines, and (`probeB`) the next: both are looked for, 16 places at a time
+ * @param operator what the number behind it is compared with by, see {@link refutes}; 0 for nothing
+ * @param limit where the bytes end that are known
  */
 export function find(
   pattern: u32,
@@ -25,6 +27,9 @@ export function find(
   probeB: u32,
   from: u32,
   end: u32,
+  operator: u32,
+  operand: f64,
+  limit: u32,
 ): u32 {
   if (from + length > end) return end;
   const last = end - length;
@@ -56,7 +61,11 @@ export function find(
       while (hits != 0) {
         const at = i + <u32>ctz<u64>(hits);
         if (at > last) return end;
-        if (standsAt(pattern, length, at)) return at;
+        if (
+          standsAt(pattern, length, at) &&
+          (operator == 0 || !refutes(at + length, limit, operator, operand))
+        )
+          return at;
         hits &= hits - 1;
       }
     }
@@ -71,4 +80,51 @@ function standsAt(pattern: u32, length: u32, at: u32): bool {
     if ((load<u8>(at + k) | fits) != load<u8>(pattern + 2 * k, 1)) return false;
   }
   return true;
+}
+
+/** Digits with which a number is exact. */
+const DIGITS_MAX: u32 = 15;
+
+/**
+ * Is what stands behind the name of a field its value, and surely a number for which a comparison doesn't hold? As it is written in logfmt and
+ * structured data (`=200 `, `="200"`) and in JSON (`":200,`, `": "200"`).
+ */
+function refutes(from: u32, limit: u32, operator: u32, operand: f64): bool {
+  if (from + 3 + 2 * DIGITS_MAX > limit) return false;
+  let i = from;
+  if (load<u8>(i) == 0x3d) i++;
+  else if (load<u16>(i) == 0x3a22) {
+    i += 2;
+    if (load<u8>(i) == 0x20) i++;
+  } else return false;
+  const isQuoted = load<u8>(i) == 0x22;
+  if (isQuoted) i++;
+  let number: f64 = 0;
+  let scale: f64 = 0;
+  let digits: u32 = 0;
+  let behind: u32 = load<u8>(i);
+  const start = i;
+  while (digits <= DIGITS_MAX) {
+    if (behind >= 0x30 && behind <= 0x39) {
+      number = number * 10 + <f64>(behind - 0x30);
+      scale *= 10;
+      digits++;
+    } else if (behind == 0x2e && scale == 0 && i > start) scale = 1;
+    else break;
+    behind = load<u8>(++i);
+  }
+  if (digits == 0 || digits > DIGITS_MAX || load<u8>(i - 1) == 0x2e) return false;
+  if (isQuoted ? behind != 0x22 : !endsValue(behind)) return false;
+  if (scale > 1) number /= scale;
+  if (operator == 1) return !(number >= operand);
+  if (operator == 2) return !(number <= operand);
+  if (operator == 3) return !(number > operand);
+  if (operator == 4) return !(number < operand);
+  return number != operand;
+}
+
+/** A space, or what is cut off behind a value. */
+function endsValue(byte: u32): bool {
+  if (byte == 0x20 || (byte >= 9 && byte <= 13)) return true;
+  return byte == 0x2c || byte == 0x3b || byte == 0x29 || byte == 0x5d || byte == 0x7d;
 }

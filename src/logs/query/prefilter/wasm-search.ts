@@ -15,7 +15,17 @@ import { type LiteralPattern, PATTERN_BYTES_MAX } from './literal-pattern.ts';
 import { SEARCH_WASM } from './wasm-search-binary.ts';
 
 interface SearchWasmExports extends WasmExports {
-  find(pattern: number, length: number, probeA: number, probeB: number, from: number, end: number): number;
+  find(
+    pattern: number,
+    length: number,
+    probeA: number,
+    probeB: number,
+    from: number,
+    end: number,
+    operator: number,
+    operand: number,
+    limit: number,
+  ): number;
   level(start: number, end: number): number;
 }
 
@@ -27,6 +37,8 @@ export const PATTERNS_MAX = 32;
 const COPIED_BYTES = 65_536;
 /** What may be read at a time. */
 export const WINDOW_BYTES = 4_194_304;
+/** As the module counts them; the first is none. */
+const OPERATORS: readonly string[] = ['', '>=', '<=', '>', '<', '='];
 const PATTERN_STRIDE = 2 * PATTERN_BYTES_MAX;
 const {
   patterns: PATTERNS,
@@ -83,6 +95,8 @@ export class BytesSearch {
   /** What of the bytes is in the memory: from one place up to another. */
   private base = 0;
   private baseEnd = 0;
+  /** Where the bytes end that are in the memory: what begins before `baseEnd` is whole. */
+  private knownEnd = 0;
   /** Of each pattern the next place within that, from where it was searched last; infinite when there is none. */
   private readonly next: Float64Array;
 
@@ -129,17 +143,31 @@ export class BytesSearch {
         this.baseEnd = Math.min(bytes.length, from + COPIED_BYTES);
         const end = Math.min(bytes.length, this.baseEnd + this.lengthMax - 1);
         memory.set(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end), COPIED);
-      } else this.baseEnd = bytes.length;
+        this.knownEnd = end;
+      } else {
+        this.baseEnd = bytes.length;
+        this.knownEnd = bytes.length;
+      }
     }
     // Where byte 0 is, or would be.
     const origin = this.windowAt ?? COPIED - this.base;
     let first = Number.POSITIVE_INFINITY;
     for (let i = 0; i < patterns.length; i++) {
       if (next[i] < from) {
-        const { length, probes } = patterns[i];
+        const { length, probes, number } = patterns[i];
         // What begins in this part counts, wherever it ends.
         const end = origin + Math.min(bytes.length, this.baseEnd + length - 1);
-        const at = wasm.find(PATTERNS + i * PATTERN_STRIDE, length, probes[0], probes[1], origin + from, end);
+        const at = wasm.find(
+          PATTERNS + i * PATTERN_STRIDE,
+          length,
+          probes[0],
+          probes[1],
+          origin + from,
+          end,
+          number ? OPERATORS.indexOf(number.operator) : 0,
+          number?.operand ?? 0,
+          origin + this.knownEnd,
+        );
         next[i] = at === end ? Number.POSITIVE_INFINITY : at - origin;
       }
       if (next[i] < first) first = next[i];

@@ -52,7 +52,7 @@ describe('literals', () => {
   it('are found where they stand, in bytes of any length, several at a time', () => {
     fc.assert(
       fc.property(fc.array(text, { minLength: 1, maxLength: 4 }), bytesOf, (texts, [padding, parts]) => {
-        const patterns = texts.map(literalPattern);
+        const patterns = texts.map((one) => literalPattern(one));
         const bytes = Buffer.from('-'.repeat(padding) + [...parts, ...texts, ...parts].join(''), 'latin1');
         const wanted = placesOf(patterns, bytes);
         const search = new BytesSearch(patterns);
