@@ -77,6 +77,8 @@ export interface StreamFile {
   readonly bytesBefore: number;
   /** Of its checksums. */
   readonly seed: number;
+  /** The same object as long as the file is the same. */
+  readonly identity: object;
 }
 
 /** Notified when a stream has grown. `batch` is there when the store has it in memory; notifications may come twice, or late. */

@@ -7,6 +7,8 @@ import type { FilePlace, FileScanResult, FileTake } from '../../store/file-scann
 import type { StreamReader } from '../../store/stream-reader.ts';
 import { LineFilter } from '../../syslog/line-filter.ts';
 
+import { COLUMNS } from './scan-job.ts';
+
 /** What was found matches. */
 export const EVERYTHING = new LineFilter();
 
@@ -36,6 +38,12 @@ export interface FileCounts {
   readonly counts: Float64Array;
   readonly oldestMs: number;
 }
+
+/** Of a file so many counts, of different filters, and so many units of each, are kept for who asks again. */
+const KEPT_COUNTS_MAX = 8;
+const KEPT_UNITS_MAX = 2_000;
+/** Counts of whole files, by the filter: what is in a closed file doesn't change. */
+const keptCounts = new WeakMap<object, Map<string, FileCounts>>();
 
 let searches = 0;
 
@@ -86,14 +94,20 @@ export class FileSearch {
   ): Promise<FileCounts | undefined> {
     const file = this.fileOf(through);
     if (!file) return undefined;
+    const isWhole = after < file.first && through >= file.last;
+    const key = `${file.first} ${unitMs} ${this.filter.key}`;
+    const kept = isWhole ? keptCounts.get(file.identity)?.get(key) : undefined;
+    if (kept && kept.oldestMs >= notBeforeMs) return kept;
     const parts = await this.scanAll(file, after, through, { kind: 'counts', unitMs, notBeforeMs });
-    return (
-      parts && {
-        first: Math.max(file.first, after + 1),
-        counts: Float64Array.from(parts.flatMap(({ counts }) => [...counts])),
-        oldestMs: Math.min(...parts.map(({ oldestMs }) => oldestMs)),
-      }
-    );
+    if (!parts) return undefined;
+    const found = {
+      first: Math.max(file.first, after + 1),
+      counts: Float64Array.from(parts.flatMap(({ counts }) => [...counts])),
+      oldestMs: Math.min(...parts.map(({ oldestMs }) => oldestMs)),
+    };
+    const isKept = isWhole && !this.isCancelled() && found.oldestMs >= notBeforeMs;
+    if (isKept && found.counts.length <= KEPT_UNITS_MAX * COLUMNS) keep(file.identity, key, found);
+    return found;
   }
 
   /** Lines that match after one line and up to another, about so many or so many bytes of them; undefined when they have to be read. */
@@ -154,4 +168,17 @@ export class FileSearch {
       if (!from || this.isCancelled()) return parts;
     }
   }
+}
+
+function keep(identity: object, key: string, counts: FileCounts): void {
+  let variants = keptCounts.get(identity);
+  if (!variants) {
+    variants = new Map();
+    keptCounts.set(identity, variants);
+  }
+  for (const oldest of variants.keys()) {
+    if (variants.size < KEPT_COUNTS_MAX) break;
+    variants.delete(oldest);
+  }
+  variants.set(key, counts);
 }

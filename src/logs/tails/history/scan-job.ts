@@ -15,7 +15,7 @@ export interface FilterData {
 }
 
 export interface ScanJob {
-  readonly file: StreamFile;
+  readonly file: Omit<StreamFile, 'identity'>;
   readonly from: FilePlace;
   readonly after: Sequence;
   readonly through: Sequence;

@@ -86,8 +86,9 @@ export class ScanThreads implements FileScanner {
 
 function jobOf({ file, from, after, through, filter, take }: FileScan): ScanJob {
   const { sources, dynos, level, matcher } = filter.options;
+  const { identity: _here, ...described } = file;
   return {
-    file,
+    file: described,
     from: from ?? { offset: 0, bytesSoFar: file.bytesBefore },
     after,
     through,

@@ -143,10 +143,11 @@ export class AppStream {
     const { segmentList: segments, seed, firstSequence } = this;
     const files: StreamFile[] = [];
     for (let i = 0; i < segments.length - 1; i++) {
-      const { path, first, size, bytesBefore } = segments[i];
+      const identity = segments[i];
+      const { path, size, bytesBefore } = identity;
+      const first = Math.max(identity.first, firstSequence);
       const last = segments[i + 1].first - 1;
-      if (last >= firstSequence)
-        files.push({ path, first: Math.max(first, firstSequence), last, size, bytesBefore, seed });
+      if (last >= first) files.push({ path, first, last, size, bytesBefore, seed, identity });
     }
     return files;
   }
