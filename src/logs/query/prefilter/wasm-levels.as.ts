@@ -15,7 +15,7 @@ const SPACE: u32 = 0x20;
 const QUOTE: u32 = 0x22;
 
 /** The level of the message `[start, end)`, by its index in LOG_LEVELS, or {@link UNSURE}; `end` is no more than LEVEL_SEARCHED_MAX behind. */
-export function level(start: u32, end: u32): u32 {
+export function levelOf(start: u32, end: u32): u32 {
   if (start >= end) return INFO;
   const at = hint(start, end);
   if (at == end) return beginsPlain(start, end) ? INFO : UNSURE;
