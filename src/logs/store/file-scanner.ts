@@ -48,8 +48,8 @@ export interface FileScanResult {
 export interface FileScanner {
   /**
    * Scans a part of a file; undefined when it can't be read as it should: it is gone or damaged.
-   * @param owner who searches: all who do take turns
-   * @throws TailraceError `unavailable` when too many search, or it is closed.
+   * @param owner who searches: all who do take turns, however many they are
+   * @throws TailraceError `unavailable` when it is closed.
    */
   scan(owner: string, scan: FileScan): Promise<FileScanResult | undefined>;
 }

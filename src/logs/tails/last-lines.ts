@@ -2,7 +2,7 @@ import { TimeSlices } from '../../common/limits/turns.ts';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import type { LineFilter } from '../syslog/line-filter.ts';
-import { EVERYTHING, FileSearch } from './history/file-search.ts';
+import { EVERYTHING, type FileSearch } from './history/file-search.ts';
 import { chunksOfBatches, forEachMatch } from './line-scan.ts';
 import type { EncodedLines, TailEncoding } from './output/encodings.ts';
 
@@ -34,9 +34,11 @@ export interface LastLinesResult<T> {
 /**
  * Searches backwards for the last lines that match: the filter applies before the limit, so that all of the stream is searched
  * if need be.
+ * @param files searches what is in closed files
  */
 export async function findLastLines<T>(
   reader: StreamReader,
+  files: FileSearch,
   query: LastLinesQuery<T>,
   isCancelled: () => boolean,
 ): Promise<LastLinesResult<T>> {
@@ -52,7 +54,6 @@ export async function findLastLines<T>(
     bytes > CACHED_BYTES_MAX
       ? readFrom(start)
       : { encoded: encoded.reverse(), start: encoded.length > 0 ? start : through, position: through };
-  const files = new FileSearch(reader, filter, isCancelled);
   for (let before = through + 1; before > after + 1; ) {
     const found = await files.last(after, before - 1, lines - count, CACHED_BYTES_MAX);
     if (isCancelled()) return readFrom(through);

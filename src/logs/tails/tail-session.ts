@@ -89,7 +89,15 @@ export class TailSession<T> {
     this.options = options;
     this.sink = sink;
     this.cursor = new TailCursor(options);
-    this.files = new FileSearch(reader, options.filter, () => this.closed);
+    this.files = new FileSearch(
+      reader,
+      options.filter,
+      () => this.closed,
+      () =>
+        this.writeNotice(
+          'Many searches run at the moment: this one waits for its turn, and goes on by itself.',
+        ),
+    );
   }
 
   /** Everything up to here was scanned. */
@@ -116,7 +124,7 @@ export class TailSession<T> {
     if (lines !== undefined && this.options.after === undefined) {
       const query = { lines, after, through, filter, encoding: this.sink.encoding };
       const { encoded, start, position } = await this.withRetry(() =>
-        findLastLines(this.reader, query, () => this.closed),
+        findLastLines(this.reader, this.files, query, () => this.closed),
       );
       if (this.closed) return;
       this.reportPosition({ position: start, newest });

@@ -3,7 +3,7 @@
  * found. Whatever can't be scanned there, because it isn't in a closed file or the file is damaged or gone, has to be read.
  */
 import type { Sequence, StoredBatch, StreamFile } from '../../store/contract.ts';
-import type { FilePlace, FileScanResult, FileTake } from '../../store/file-scanner.ts';
+import type { FilePlace, FileScan, FileScanResult, FileTake } from '../../store/file-scanner.ts';
 import type { StreamReader } from '../../store/stream-reader.ts';
 import { LineFilter } from '../../syslog/line-filter.ts';
 
@@ -45,19 +45,37 @@ const KEPT_UNITS_MAX = 2_000;
 /** Counts of whole files, by the filter: what is in a closed file doesn't change. */
 const keptCounts = new WeakMap<object, Map<string, FileCounts>>();
 
+/** Who waits for their turn for so long is told so. */
+const WAIT_MS = 3_000;
+
 let searches = 0;
 
 export class FileSearch {
   private readonly stream: SearchedStream;
   private readonly filter: LineFilter;
   private readonly isCancelled: () => boolean;
+  private readonly onWait: (() => void) | undefined;
+  private readonly waitMs: number;
   private readonly owner = `search ${++searches}`;
+  private hasWaited = false;
   /** Files that have to be read. */
   private readonly unreadable = new Set<string>();
   /** Where the search for the first lines goes on. */
   private next: { readonly path: string; readonly after: Sequence; readonly from: FilePlace } | undefined;
 
-  constructor(stream: SearchedStream, filter: LineFilter, isCancelled: () => boolean) {
+  /**
+   * @param onWait called once, when so many search that this one waits for its turn
+   * @param waitMs for so long at the least
+   */
+  constructor(
+    stream: SearchedStream,
+    filter: LineFilter,
+    isCancelled: () => boolean,
+    onWait?: () => void,
+    waitMs = WAIT_MS,
+  ) {
+    this.onWait = onWait;
+    this.waitMs = waitMs;
     this.stream = stream;
     this.filter = filter;
     this.isCancelled = isCancelled;
@@ -118,10 +136,9 @@ export class FileSearch {
     bytes: number,
   ): Promise<FirstFound | undefined> {
     const file = this.fileOf(after + 1);
-    const { scanner } = this.stream;
-    if (!file || !scanner) return undefined;
+    if (!file) return undefined;
     const { next } = this;
-    const result = await scanner.scan(this.owner, {
+    const result = await this.scan({
       file,
       from: next?.path === file.path && next.after === after ? next.from : undefined,
       after,
@@ -134,6 +151,20 @@ export class FileSearch {
     if (!result?.batches || result.scanned <= after) return undefined;
     this.next = result.rest && { path: file.path, after: result.scanned, from: result.rest };
     return { scanned: result.scanned, batches: result.batches };
+  }
+
+  private async scan(scan: FileScan): Promise<FileScanResult | undefined> {
+    const timer = setTimeout(() => this.isWaiting(), this.waitMs).unref();
+    try {
+      return await this.stream.scanner?.scan(this.owner, scan);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private isWaiting(): void {
+    if (!this.hasWaited && !this.isCancelled()) this.onWait?.();
+    this.hasWaited = true;
   }
 
   private fileOf(sequence: Sequence): StreamFile | undefined {
@@ -151,7 +182,7 @@ export class FileSearch {
   ): Promise<FileScanResult[] | undefined> {
     const parts: FileScanResult[] = [];
     for (let from: FilePlace | undefined; ; ) {
-      const part = await this.stream.scanner?.scan(this.owner, {
+      const part = await this.scan({
         file,
         from,
         after: Math.max(after, parts.at(-1)?.scanned ?? 0),

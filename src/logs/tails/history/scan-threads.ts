@@ -15,8 +15,6 @@ const PROGRAM = join(PACKAGE_ROOT, 'dist', 'bundle', 'scan-worker.js');
 const THREADS_MAX = 4;
 /** Scans of one thread: the next one is there when one is done. */
 const JOBS_MAX = 2;
-/** Scans that may wait: each is of somebody who waits for its answer. */
-const WAITING_MAX = 256;
 const IDLE_MS = 60_000;
 const STOPPING = 'The server stops: search again in a moment.';
 
@@ -33,19 +31,12 @@ export class ScanThreads implements FileScanner {
       new JobThread({ name: `searching-${i + 1}`, program: PROGRAM, stopping: STOPPING, idleMs: IDLE_MS }),
   );
   private readonly queue = new FairQueue<WaitingScan>();
-  private waiting = 0;
   private isClosed = false;
 
   async scan(owner: string, scan: FileScan): Promise<FileScanResult | undefined> {
     if (this.isClosed) throw new TailraceError('unavailable', STOPPING);
-    if (this.waiting >= WAITING_MAX)
-      throw new TailraceError(
-        'unavailable',
-        `${WAITING_MAX} searches of stored lines are waiting for their turn: search again in a moment.`,
-      );
     const job = jobOf(scan);
     const reply = await new Promise<ScanReply>((resolve, reject) => {
-      this.waiting++;
       this.queue.add(owner, { job, resolve, reject });
       this.sendNext();
     });
@@ -67,7 +58,6 @@ export class ScanThreads implements FileScanner {
       const thread = this.threads.reduce((least, one) => (one.load < least.load ? one : least));
       const scan = thread.load < JOBS_MAX ? this.queue.take() : undefined;
       if (!scan) return;
-      this.waiting--;
       void this.run(thread, scan);
     }
   }

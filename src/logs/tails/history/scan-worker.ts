@@ -1,13 +1,16 @@
 /** What a thread that scans files runs. */
+
 import { answerJobs } from '../../../common/limits/job-thread.ts';
+import { LruCache } from '../../../common/lru-cache.ts';
 import { scannedLineLevel } from '../../query/prefilter/wasm-search.ts';
 import { QueryMatcher } from '../../query/query-matcher.ts';
 import { LineFilter } from '../../syslog/line-filter.ts';
 import { scanFile } from './scan-file.ts';
 import type { FilterData, ScanJob, ScanReply } from './scan-job.ts';
 
-/** The filter of the job before: a search is many jobs. */
-let filter = new LineFilter();
+/** Searches that take turns: each is many jobs. */
+const FILTERS_MAX = 64;
+const filters = new LruCache<string, LineFilter>(FILTERS_MAX);
 
 answerJobs(
   (job: ScanJob) => scanFile(job, filterOf(job.filter)),
@@ -18,14 +21,12 @@ answerJobs(
 );
 
 function filterOf({ sources, dynos, level, query, key }: FilterData): LineFilter {
-  if (filter.key !== key)
-    filter = new LineFilter({
-      sources,
-      dynos,
-      level,
-      matcher: query && new QueryMatcher(query, matcherKey(key)),
-      levelOf: scannedLineLevel,
-    });
+  let filter = filters.get(key);
+  if (!filter) {
+    const matcher = query && new QueryMatcher(query, matcherKey(key));
+    filter = new LineFilter({ sources, dynos, level, matcher, levelOf: scannedLineLevel });
+    filters.set(key, filter);
+  }
   return filter;
 }
 
