@@ -23,6 +23,7 @@ import type {
   StoredRecord,
   StoreStatus,
   StreamBounds,
+  StreamFile,
   TransactOptions,
 } from '../contract.ts';
 import type { TimedAppendResult } from './append/append-script.ts';
@@ -170,6 +171,10 @@ export class RedisStore implements Store {
 
   readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
     return this.streams.readBefore(app, before, bytes);
+  }
+
+  closedFiles(): readonly StreamFile[] {
+    return [];
   }
 
   bounds(app: AppId): Promise<StreamBounds> {
