@@ -50,6 +50,7 @@ const LOOK_MS = 1_000;
 /** Of a stream that nothing may be trimmed from, so many times its retention's bytes are held. */
 const HELD_FACTOR = 4;
 const STREAMS_FOLDER = 'streams';
+const COMMITS_FOLDER = 'commits';
 const CLOCK_KEY = 'clock';
 /** A power cut costs no more than was written in this time. */
 const SYNC_MS = 5_000;
@@ -135,6 +136,7 @@ export class EmbeddedStore implements Store {
       this.streams = new EmbeddedStreams({
         ...options,
         folder: join(folder, STREAMS_FOLDER),
+        commitFolder: join(folder, COMMITS_FOLDER),
         clock: this.clock,
         place: this.place,
         onFrameId: (app, { frameId = '', first, last }) =>
@@ -157,6 +159,8 @@ export class EmbeddedStore implements Store {
     }
     this.unlock = unlock;
     this.onProblem = options.onProblem;
+    const { damagedCommitBytes: damaged } = this.streams;
+    if (damaged > 0) this.reportProblem(damagedCommits(damaged));
     swallowInternalRejections(this.root);
     this.clock.onStep = () => void this.saveClock();
     void this.saveClock();
@@ -203,7 +207,7 @@ export class EmbeddedStore implements Store {
         written.then(() => ({ first, last })),
       );
     await written;
-    const retainedByReaders = this.subscriptions.hasSubscribers(app);
+    const retainedByReaders = allocated.isKept === true || this.subscriptions.hasSubscribers(app);
     this.subscriptions.notifyAppend(app, allocated.stored);
     return { first, last, duplicate: false, retainedByReaders };
   }
@@ -234,7 +238,8 @@ export class EmbeddedStore implements Store {
       ranges.set(fresh[i], range);
     }
     await written;
-    const retainedByReaders = this.subscriptions.hasSubscribers(app);
+    const retainedByReaders =
+      allocated.some(({ isKept }) => isKept) || this.subscriptions.hasSubscribers(app);
     for (const { stored } of allocated) this.subscriptions.notifyAppend(app, stored);
     return batches.map((one) => {
       const duplicate = !fresh.includes(one);
@@ -464,6 +469,10 @@ export class EmbeddedStore implements Store {
       throw failure;
     }
   }
+}
+
+function damagedCommits(bytes: number): string {
+  return `${bytes} bytes of the commit log (${COMMITS_FOLDER}/) are damaged: the lines that were in them and in no segment yet are lost.`;
 }
 
 function unknownStreams([app, ...more]: readonly string[]): string {

@@ -2,14 +2,22 @@
  * The commit log's format on the disk: files under `commits/`, each named after a running number. An entry is a batch as it will be in
  * its app's segment, with whose it is in front of it:
  *
- *     u8 6 | u24 lines | u32 CRC-32 | u32 bytes of the batch | 16 × u8 app's id | u56 first sequence | 5 × u8 0 | batch
+ *     u8 6 | u24 lines | u32 CRC-32 | u32 bytes behind it | 16 × u8 app's id | u56 first sequence | 5 × u8 0 | entry of a segment
  *
- * all little endian. The CRC is that of these 40 bytes, with zeros in its own place; the batch has its own. An entry with the number 7,
+ * all little endian. The CRC is that of these 40 bytes, with zeros in its own place; what is behind them has its own. An entry with the number 7,
  * and without a batch, says that the app's stream was removed: what is before it is of nobody.
  */
+import { HEADROOM } from '../../../syslog/batch.ts';
 import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
 import { crc32 } from '../checksum.ts';
-import { checksumSeed, isIntact, parseEntry, type SegmentEntry, toStoredBatch } from './entry-format.ts';
+import {
+  checksumSeed,
+  isIntact,
+  leadingFrameIdBytes,
+  parseEntry,
+  type SegmentEntry,
+  toStoredBatch,
+} from './entry-format.ts';
 
 /** Bytes in front of an entry's batch. */
 export const COMMIT_HEADER = 40;
@@ -26,6 +34,7 @@ export interface CommittedBatch {
   readonly stored: StoredBatch;
   /** Bytes of its stream up to and with it. */
   readonly bytesSoFar: number;
+  readonly frameId: string | undefined;
 }
 
 /** Lines of which the commit log says that they were stored, and that can't be read. */
@@ -33,6 +42,7 @@ export interface DamagedCommit {
   readonly app: AppId;
   readonly first: Sequence;
   readonly last: Sequence;
+  readonly bytes: number;
 }
 
 /** What a file of the commit log holds. */
@@ -53,15 +63,21 @@ export function appIdBytes(app: AppId): Buffer {
   return Buffer.from(app.replaceAll('-', ''), 'hex');
 }
 
-/** Writes what is in front of a batch. @param app see {@link appIdBytes} */
-export function writeCommitHeader(out: Buffer, at: number, app: Buffer, { bytes, count, first }: StoredBatch): void {
-  writeHeader(out, at, BATCH, app, { bytes: bytes.length, count, first });
+/** Writes what is in front of an entry of a segment. @param app see {@link appIdBytes} */
+export function writeCommitHeader(
+  out: Buffer,
+  at: number,
+  app: Buffer,
+  bytes: number,
+  { count, first }: StoredBatch,
+): void {
+  writeHeader(out, at, BATCH, app, bytes, count, first);
 }
 
 /** The entry that says that an app's stream was removed. */
 export function encodeDropped(app: AppId): Buffer {
   const entry = Buffer.alloc(COMMIT_HEADER);
-  writeHeader(entry, 0, DROPPED, appIdBytes(app), { bytes: 0, count: 0, first: 0 });
+  writeHeader(entry, 0, DROPPED, appIdBytes(app), 0, 0, 0);
   return entry;
 }
 
@@ -105,9 +121,9 @@ export function readCommitFile(bytes: Buffer): CommitFileContent {
       seed = checksumSeed(app);
       seeds.set(app, seed);
     }
-    const entry = isDropped ? undefined : intactBatch(bytes, start, end, first, seed);
+    const entry = isDropped ? undefined : intactEntry(bytes.subarray(start, end), first, seed);
     if (!isDropped && !entry) {
-      damaged.push({ app, first, last: first + count - 1 });
+      damaged.push({ app, first, last: first + count - 1, bytes: length });
       at = end;
       continue;
     }
@@ -115,10 +131,15 @@ export function readCommitFile(bytes: Buffer): CommitFileContent {
       batches.delete(app);
       dropped.add(app);
     } else if (entry) {
-      const stored = toStoredBatch(bytes.subarray(start, end), entry);
+      const { bytesSoFar, frameId, batchStart } = entry;
+      const batch = {
+        stored: toStoredBatch(bytes.subarray(start + batchStart, end), entry),
+        bytesSoFar,
+        frameId,
+      };
       const known = batches.get(app);
-      if (known) known.push({ stored, bytesSoFar: entry.bytesSoFar });
-      else batches.set(app, [{ stored, bytesSoFar: entry.bytesSoFar }]);
+      if (known) known.push(batch);
+      else batches.set(app, [batch]);
     }
     const run = runs.at(-1);
     if (run && run[1] === at) run[1] = end;
@@ -140,19 +161,15 @@ function isTornCommit(rest: Buffer): boolean {
   return header !== undefined && COMMIT_HEADER + header.length > rest.length;
 }
 
-function intactBatch(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  first: Sequence,
-  seed: number,
-): SegmentEntry | undefined {
-  const batch = bytes.subarray(start, end);
+/** The entry of a segment that these bytes are, if they are one. */
+function intactEntry(bytes: Buffer, first: Sequence, seed: number): SegmentEntry | undefined {
+  const head = leadingFrameIdBytes(bytes, 0);
+  if (head + HEADROOM > bytes.length) return undefined;
   // What was before it in its stream, it says itself; its checksum tells whether that is right.
-  const bytesSoFar = batch.length < APP_AT ? 0 : batch.readUInt32LE(18) + batch.readUIntLE(22, 3) * TWO_TO_32;
-  const entry = parseEntry(batch, 0, 0, bytesSoFar - batch.length);
-  if (!entry || entry.end !== batch.length || entry.first !== first || entry.frameId !== undefined) return undefined;
-  return isIntact(batch, entry, 0, seed) ? entry : undefined;
+  const bytesSoFar = bytes.readUInt32LE(head + 18) + bytes.readUIntLE(head + 22, 3) * TWO_TO_32;
+  const entry = parseEntry(bytes, 0, 0, bytesSoFar - (bytes.length - head));
+  if (!entry || entry.end !== bytes.length || entry.first !== first) return undefined;
+  return isIntact(bytes, entry, 0, seed) ? entry : undefined;
 }
 
 interface CommitHeader {
@@ -186,7 +203,9 @@ function writeHeader(
   at: number,
   type: number,
   app: Buffer,
-  { bytes, count, first }: { bytes: number; count: number; first: Sequence },
+  bytes: number,
+  count: number,
+  first: Sequence,
 ): void {
   out.writeUInt32LE((type | (count << 8)) >>> 0, at);
   out.writeUInt32LE(0, at + CRC_AT);
