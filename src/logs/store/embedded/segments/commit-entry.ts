@@ -11,7 +11,9 @@ import { HEADROOM } from '../../../syslog/batch.ts';
 import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
 import { crc32 } from '../checksum.ts';
 import {
+  bytesBeforeCandidate,
   checksumSeed,
+  encodeFrameIdEntry,
   isIntact,
   leadingFrameIdBytes,
   parseEntry,
@@ -26,6 +28,7 @@ const DROPPED = 7;
 const CRC_AT = 4;
 const APP_AT = 12;
 const FIRST_AT = 28;
+const NO_BYTES = Buffer.alloc(0);
 const TWO_TO_32 = 4_294_967_296;
 const DIGITS = 16;
 
@@ -52,8 +55,6 @@ export interface CommitFileContent {
   /** Apps whose streams were removed, and that had something in a file before. */
   readonly dropped: Set<AppId>;
   readonly damaged: readonly DamagedCommit[];
-  /** Where intact entries are, without gaps between them. */
-  readonly runs: readonly (readonly [from: number, to: number])[];
   /** Bytes that are no intact entries; what a killed process leaves behind the last one doesn't count. */
   readonly damagedBytes: number;
 }
@@ -74,6 +75,19 @@ export function writeCommitHeader(
   writeHeader(out, at, BATCH, app, bytes, count, first);
 }
 
+/** A whole file with the same content, and nothing that is damaged. */
+export function encodeCommitFile({ batches, dropped }: CommitFileContent): Buffer {
+  const parts: Buffer[] = [...dropped].map(encodeDropped);
+  for (const [app, own] of batches)
+    for (const { stored, frameId } of own) {
+      const named = frameId === undefined ? NO_BYTES : encodeFrameIdEntry(frameId, checksumSeed(app));
+      const header = Buffer.alloc(COMMIT_HEADER);
+      writeCommitHeader(header, 0, appIdBytes(app), named.length + stored.bytes.length, stored);
+      parts.push(header, named, Buffer.from(stored.bytes));
+    }
+  return Buffer.concat(parts);
+}
+
 /** The entry that says that an app's stream was removed. */
 export function encodeDropped(app: AppId): Buffer {
   const entry = Buffer.alloc(COMMIT_HEADER);
@@ -92,12 +106,14 @@ export function parseCommitFileName(name: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
-/** Reads a file of the commit log. Where bytes are damaged, it goes on at the next entry whose checksums are right. */
-export function readCommitFile(bytes: Buffer): CommitFileContent {
+/**
+ * Reads a file of the commit log. Where bytes are damaged, it goes on at the next entry whose checksums are right.
+ * @param apps whose batches may be in it: of one of these is a batch whose header is damaged, by the batch's own checksum
+ */
+export function readCommitFile(bytes: Buffer, apps: readonly AppId[]): CommitFileContent {
   const batches = new Map<AppId, CommittedBatch[]>();
   const dropped = new Set<AppId>();
   const damaged: DamagedCommit[] = [];
-  const runs: [number, number][] = [];
   const seeds = new Map<AppId, number>();
   let intact = 0;
   /** Where the newest intact entry ends. */
@@ -105,7 +121,13 @@ export function readCommitFile(bytes: Buffer): CommitFileContent {
   for (let at = 0; at + COMMIT_HEADER <= bytes.length; ) {
     const header = parseHeader(bytes, at);
     if (!header) {
-      at++;
+      const found = identify(bytes, at, apps);
+      if (found) {
+        const { app, entry } = found;
+        add(batches, app, entry, bytes, 0);
+        intact += entry.end - at;
+        at = reached = entry.end;
+      } else at++;
       continue;
     }
     const { app, isDropped, length, first, count } = header;
@@ -131,19 +153,8 @@ export function readCommitFile(bytes: Buffer): CommitFileContent {
       batches.delete(app);
       dropped.add(app);
     } else if (entry) {
-      const { bytesSoFar, frameId, batchStart } = entry;
-      const batch = {
-        stored: toStoredBatch(bytes.subarray(start + batchStart, end), entry),
-        bytesSoFar,
-        frameId,
-      };
-      const known = batches.get(app);
-      if (known) known.push(batch);
-      else batches.set(app, [batch]);
+      add(batches, app, entry, bytes, start);
     }
-    const run = runs.at(-1);
-    if (run && run[1] === at) run[1] = end;
-    else runs.push([at, end]);
     intact += end - at;
     reached = end;
     at = end;
@@ -151,7 +162,34 @@ export function readCommitFile(bytes: Buffer): CommitFileContent {
   const rest = bytes.subarray(reached);
   const isTorn = isTornCommit(rest);
   const damagedBytes = bytes.length - intact - (isTorn ? rest.length : 0);
-  return { batches, dropped, damaged, runs, damagedBytes };
+  return { batches, dropped, damaged, damagedBytes };
+}
+
+function add(
+  batches: Map<AppId, CommittedBatch[]>,
+  app: AppId,
+  entry: SegmentEntry,
+  bytes: Buffer,
+  offset: number,
+): void {
+  const { bytesSoFar, frameId, batchStart, end } = entry;
+  const stored = toStoredBatch(bytes.subarray(offset + batchStart, offset + end), entry);
+  const known = batches.get(app);
+  if (known) known.push({ stored, bytesSoFar, frameId });
+  else batches.set(app, [{ stored, bytesSoFar, frameId }]);
+}
+
+/** The entry of a segment that begins at `at` of damaged bytes, and whose it is, if one does. */
+function identify(
+  bytes: Buffer,
+  at: number,
+  apps: readonly AppId[],
+): { app: AppId; entry: SegmentEntry } | undefined {
+  const bytesBefore = bytesBeforeCandidate(bytes, at, 0, 0);
+  const entry = bytesBefore === undefined ? undefined : parseEntry(bytes, at, 0, bytesBefore);
+  if (!entry || entry.end > bytes.length) return undefined;
+  const app = apps.find((one) => isIntact(bytes, entry, 0, checksumSeed(one)));
+  return app === undefined ? undefined : { app, entry };
 }
 
 /** Are these bytes behind the last entry what a killed process, or a power cut, leaves of one that was never acknowledged? */

@@ -137,14 +137,14 @@ export class CommitLog {
     this.options = options;
   }
 
-  /** Reads what processes before this one left; their files are removed when all of it is in segments. */
-  open(): LeftCommits {
+  /** Reads what processes before this one left, of these apps; their files are removed when all of it is in segments. */
+  open(apps: readonly AppId[]): LeftCommits {
     const { folder } = this.options;
     const batches = new Map<AppId, CommittedBatch[]>();
     const contents: CommitFileContent[] = [];
     for (const number of commitFileNumbers(folder)) {
       const path = join(folder, commitFileName(number));
-      const content = readCommitFile(readFileSync(path));
+      const content = readCommitFile(readFileSync(path), apps);
       contents.push(content);
       for (const app of content.dropped) batches.delete(app);
       for (const [app, own] of content.batches) {
@@ -152,8 +152,8 @@ export class CommitLog {
         if (known) for (const one of own) known.push(one);
         else batches.set(app, own);
       }
-      const apps = new Set(content.batches.keys());
-      this.fullFiles.push({ path, createdMs: 0, size: 0, apps });
+      const held = new Set([...content.batches.keys(), ...content.damaged.map(({ app }) => app)]);
+      this.fullFiles.push({ path, createdMs: 0, size: 0, apps: held });
       this.nextNumber = number + 1;
     }
     return { batches, contents };

@@ -104,7 +104,7 @@ export class EmbeddedStreams {
       onWriteDue: (app) => void this.tryWrite(app),
       onFileFull: () => void this.writingDue.request(),
     });
-    const { batches, contents } = this.commitLog.open();
+    const { batches, contents } = this.commitLog.open(this.apps());
     this.leftCommits = new Map(batches);
     this.leftDamage = contents.flatMap(({ damaged }) => damaged);
     for (const { app } of this.leftDamage) if (!this.leftCommits.has(app)) this.leftCommits.set(app, []);
