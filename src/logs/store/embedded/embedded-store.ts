@@ -42,6 +42,7 @@ import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch, AppStream } from './segments/app-stream.ts';
 import { SegmentGoneError } from './segments/appender.ts';
+import { COMMITS_FOLDER } from './segments/commit-log.ts';
 import { EmbeddedStreams } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 
@@ -50,7 +51,6 @@ const LOOK_MS = 1_000;
 /** Of a stream that nothing may be trimmed from, so many times its retention's bytes are held. */
 const HELD_FACTOR = 4;
 const STREAMS_FOLDER = 'streams';
-const COMMITS_FOLDER = 'commits';
 const CLOCK_KEY = 'clock';
 /** A power cut costs no more than was written in this time. */
 const SYNC_MS = 5_000;

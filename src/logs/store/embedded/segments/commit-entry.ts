@@ -13,7 +13,6 @@ import { crc32 } from '../checksum.ts';
 import {
   bytesBeforeCandidate,
   checksumSeed,
-  encodeFrameIdEntry,
   isIntact,
   leadingFrameIdBytes,
   parseEntry,
@@ -28,7 +27,6 @@ const DROPPED = 7;
 const CRC_AT = 4;
 const APP_AT = 12;
 const FIRST_AT = 28;
-const NO_BYTES = Buffer.alloc(0);
 const TWO_TO_32 = 4_294_967_296;
 const DIGITS = 16;
 
@@ -73,19 +71,6 @@ export function writeCommitHeader(
   { count, first }: StoredBatch,
 ): void {
   writeHeader(out, at, BATCH, app, bytes, count, first);
-}
-
-/** A whole file with the same content, and nothing that is damaged. */
-export function encodeCommitFile({ batches, dropped }: CommitFileContent): Buffer {
-  const parts: Buffer[] = [...dropped].map(encodeDropped);
-  for (const [app, own] of batches)
-    for (const { stored, frameId } of own) {
-      const named = frameId === undefined ? NO_BYTES : encodeFrameIdEntry(frameId, checksumSeed(app));
-      const header = Buffer.alloc(COMMIT_HEADER);
-      writeCommitHeader(header, 0, appIdBytes(app), named.length + stored.bytes.length, stored);
-      parts.push(header, named, Buffer.from(stored.bytes));
-    }
-  return Buffer.concat(parts);
 }
 
 /** The entry that says that an app's stream was removed. */

@@ -39,6 +39,8 @@ import type { OpenFileCache } from './open-file-cache.ts';
 const syncFile = promisify(fdatasync);
 const writeFile = promisify(write);
 
+/** In the data folder. */
+export const COMMITS_FOLDER = 'commits';
 /** A file that is larger, or older, takes no more. */
 const FILE_BYTES_MAX = 33_554_432;
 const FILE_AGE_MAX_MS = 30_000;
