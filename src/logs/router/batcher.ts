@@ -169,7 +169,7 @@ export class Batcher {
   }
 
   private scheduleClose(): void {
-    if (this.schedule.requestClose()) atTurnEnd(this.onTurnEnded);
+    if (this.schedule.requestClose()) atTurnEnd(this.onTurnEnded, this.onFailure === 'kept');
   }
 
   private readonly onTurnEnded = (): void => {

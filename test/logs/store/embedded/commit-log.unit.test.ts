@@ -11,10 +11,17 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { open as openLmdb } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LogRouter } from '../../../../src/logs/router/log-router.ts';
 import type { AppendResult, AppId, Retention } from '../../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
+import { sealValue } from '../../../../src/logs/store/embedded/records/sealed-value.ts';
+import {
+  FORMAT_DATABASE,
+  readStoreFile,
+  STORE_FILE,
+} from '../../../../src/logs/store/embedded/records/store-file.ts';
 import { repairFolder } from '../../../../src/logs/store/embedded/repair/repair.ts';
 import { readCommitFile } from '../../../../src/logs/store/embedded/segments/commit-entry.ts';
 import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
@@ -331,4 +338,25 @@ describe('a file of the commit log', () => {
     expect(await linesIn(cut, last)).toEqual(expected(last, texts.slice(0, -1)));
     expect((await cut.append(last, batchOf('next'))).first).toBe(texts.length);
   });
+});
+
+it('a folder of before there was a commit log is taken over, and then refused by what wrote it', async () => {
+  const store = open();
+  const [app] = apps;
+  await store.transact('scope', [{ key: 'a', value: 1 }]);
+  await store.append(app, batchOf('one'), { frameId: 'a frame' });
+  await close(store);
+  const root = openLmdb({ path: join(folder, STORE_FILE), maxDbs: 8, encoding: 'binary' });
+  const formats = root.openDB<Buffer, string>({ name: FORMAT_DATABASE, encoding: 'binary' });
+  await formats.put(FORMAT_DATABASE, sealValue([FORMAT_DATABASE], 2));
+  await root.close();
+  const marker = join(folder, 'journal-0');
+  writeFileSync(marker, 'tailrace data folder, format 2: earlier versions …\n');
+  const again = open();
+  expect(readFileSync(marker, 'utf8')).toMatch(/^tailrace data folder, format 3: /);
+  expect((await again.get('scope', 'a'))?.value).toBe(1);
+  expect(await again.append(app, batchOf('one'), { frameId: 'a frame' })).toMatchObject({ duplicate: true });
+  expect(await linesIn(again, app)).toEqual(['one']);
+  await close(again);
+  expect(readStoreFile(folder).format).toBe(3);
 });
