@@ -1,6 +1,6 @@
 /** Small batches of many apps that come together: in one file, in memory, and in their segments in the end. */
-import { execFileSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { open as openLmdb } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LogRouter } from '../../../../src/logs/router/log-router.ts';
@@ -60,8 +60,7 @@ async function close(store: EmbeddedStore): Promise<void> {
 function copyAsKilled(from = folder): string {
   const copy = mkdtempSync(join(tmpdir(), 'tailrace-copy-'));
   copies.push(copy);
-  execFileSync('cp', ['-r', `${from}/.`, copy]);
-  rmSync(join(copy, 'lock'), { force: true });
+  cpSync(from, copy, { recursive: true, filter: (path) => basename(path) !== 'lock' });
   return copy;
 }
 
