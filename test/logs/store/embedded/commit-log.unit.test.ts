@@ -26,6 +26,7 @@ import { repairFolder } from '../../../../src/logs/store/embedded/repair/repair.
 import { readCommitFile } from '../../../../src/logs/store/embedded/segments/commit-entry.ts';
 import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { seededRandom } from '../../../support/properties/seeded-random.ts';
 import { readAll } from '../conformance/streams.ts';
 
 const ROOMY: Retention = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
@@ -338,6 +339,62 @@ describe('a file of the commit log', () => {
     expect((await cut.append(last, batchOf('next'))).first).toBe(texts.length);
   });
 });
+
+it.each([1, 2, 3, 4, 5, 6])(
+  'whatever happens, nothing that was acknowledged is lost or changed (seed %i)',
+  async (seed) => {
+    const random = seededRandom(seed);
+    const below = (n: number): number => Math.floor(random() * n);
+    const durability = seed % 2 === 0 ? 'process' : 'disk';
+    const model = new Map<AppId, string[]>(apps.map((app) => [app, []]));
+    let store = open(folder, durability, { ...ROOMY, bytes: 2e6 });
+    let count = 0;
+    const append = async (app: AppId): Promise<void> => {
+      const text = `${count++} ${'x'.repeat(below(20) === 0 ? 70_000 : below(3_000))}`;
+      const lines = model.get(app)!;
+      const options = below(8) === 0 ? { frameId: text.slice(0, 20) } : undefined;
+      const done = store.append(app, batchOf(text), options);
+      // In the order of the calls.
+      const at = lines.push(text);
+      expect(await done).toMatchObject({ first: at, last: at, duplicate: false });
+    };
+    const check = async (of: EmbeddedStore): Promise<void> => {
+      for (const [app, lines] of model) {
+        expect(await of.bounds(app)).toMatchObject({ first: 1, last: lines.length });
+        expect(await linesIn(of, app)).toEqual(lines);
+        const before = 1 + below(lines.length + 2);
+        const backwards = linesOf((await of.readBefore(app, before, 1e9)).reverse());
+        expect(backwards).toEqual(lines.slice(0, before - 1));
+      }
+      expect(damageOf(of)).toEqual([]);
+    };
+    for (let step = 0; step < 40; step++) {
+      const what = below(10);
+      if (what < 7) {
+        const turn = Array.from({ length: 1 + below(12) }, () => append(apps[below(apps.length)]));
+        // Others come while these are on their way.
+        await new Promise((resolve) => setImmediate(resolve));
+        turn.push(...Array.from({ length: below(12) }, () => append(apps[below(apps.length)])));
+        const drops = below(10) === 0 ? apps[below(apps.length)] : undefined;
+        await Promise.all(turn);
+        if (drops) {
+          await store.dropStream(drops);
+          model.set(drops, []);
+        }
+      } else if (what === 7) await check(store);
+      else if (what === 8) {
+        const killed = open(copyAsKilled(), durability, { ...ROOMY, bytes: 2e6 });
+        if (below(2) === 0) await killed.checked;
+        await check(killed);
+        await close(killed);
+      } else {
+        await close(store);
+        store = open(folder, durability, { ...ROOMY, bytes: 2e6 });
+      }
+    }
+    await check(store);
+  },
+);
 
 it('a folder of before there was a commit log is taken over, and then refused by what wrote it', async () => {
   const store = open();
