@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { open as openLmdb } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkStreams } from '../../../../src/cli/doctor/streams.ts';
 import { LogRouter } from '../../../../src/logs/router/log-router.ts';
 import type { AppendResult, AppId, Retention } from '../../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
@@ -309,6 +310,10 @@ describe('a file of the commit log', () => {
       await close(again);
       const repair = (dryRun: boolean) => repairFolder({ folder: repaired, dryRun, newApp: () => [] });
       expect((await repair(true)).steps).toHaveLength(1);
+      for (const isRunning of [true, false])
+        expect((await checkStreams(repaired, isRunning)).map(({ text }) => text)).toContainEqual(
+          expect.stringContaining('commits/'),
+        );
       const { steps, lost } = await repair(false);
       expect(steps).toHaveLength(1);
       expect(lost).toEqual([{ app: hit, first: line, last: line }]);

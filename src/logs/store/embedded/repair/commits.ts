@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemCode } from '../../../../common/errors.ts';
 import type { AppId, Sequence } from '../../contract.ts';
 import {
   type CommitFileContent,
@@ -48,11 +49,21 @@ export interface CommitPlan {
 /** Reads the files of the commit log, in their order. @param apps whose batches may be in them */
 export function examineCommitLog(folder: string, apps: readonly AppId[]): ExaminedCommitFile[] {
   const commits = join(folder, COMMITS_FOLDER);
-  return commitFileNumbers(commits).map((number) => {
+  return commitFileNumbers(commits).flatMap((number) => {
     const name = commitFileName(number);
-    const bytes = readFileSync(join(commits, name));
-    return { name, bytes: bytes.length, content: readCommitFile(bytes, apps) };
+    const bytes = readIfThere(join(commits, name));
+    return bytes ? [{ name, bytes: bytes.length, content: readCommitFile(bytes, apps) }] : [];
   });
+}
+
+/** Undefined when a running server has removed it meanwhile. */
+function readIfThere(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** What has to be done when one of the files is damaged; nothing otherwise. */

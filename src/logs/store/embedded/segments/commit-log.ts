@@ -219,7 +219,12 @@ export class CommitLog {
   closeFile(olderThanMs = 0): void {
     const { file } = this;
     if (!file || performance.now() - file.createdMs < olderThanMs) return;
+    // What was refused must not stay: its numbers are others' in the next file.
     this.tryTruncate();
+    if (!this.mayHaveLeftovers) this.leaveFile(file);
+  }
+
+  private leaveFile(file: CommitFile): void {
     this.file = undefined;
     this.mayHaveLeftovers = false;
     this.fullFiles.push(file);
@@ -394,11 +399,9 @@ export class CommitLog {
       queued.target.stream.rollback();
     }
     this.tryTruncate();
-    if (error instanceof CommitLogGoneError || systemCode(error) === 'ENOENT') {
-      // What was in it is in memory: it goes to the segments.
-      this.mayHaveLeftovers = false;
-      this.closeFile();
-    }
+    // What was in it is in memory: it goes to the segments.
+    const isGone = error instanceof CommitLogGoneError || systemCode(error) === 'ENOENT';
+    if (isGone && this.file) this.leaveFile(this.file);
     for (const { reject } of all) reject(error);
   }
 
