@@ -12,6 +12,8 @@ import * as drainRecovery from './drain-recovery.ts';
 import * as drains from './drains.ts';
 import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
+import * as alternatingApps from './many-apps/alternating.ts';
+import * as steadyApps from './many-apps/steady.ts';
 import * as hostileRequests from './neighbors/hostile-requests.ts';
 import * as noisyNeighborApp from './neighbors/noisy-neighbor-app.ts';
 import * as protocols from './protocols.ts';
@@ -49,6 +51,8 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   redisStore,
   drainRecovery,
   idleApps,
+  alternatingApps,
+  steadyApps,
 ];
 
 const args = process.argv.slice(2);
