@@ -14,6 +14,8 @@ import * as drains from './drains.ts';
 import * as history from './history.ts';
 import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
+import * as alternatingApps from './many-apps/alternating.ts';
+import * as steadyApps from './many-apps/steady.ts';
 import * as hostileRequests from './neighbors/hostile-requests.ts';
 import * as noisyNeighborApp from './neighbors/noisy-neighbor-app.ts';
 import * as protocols from './protocols.ts';
@@ -51,6 +53,8 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   drainRecovery,
   history,
   idleApps,
+  alternatingApps,
+  steadyApps,
 ];
 
 const args = process.argv.slice(2);
