@@ -72,6 +72,13 @@ export class Part implements SequenceRange {
     );
   }
 
+  /** Is there something that tells of lines without reading them? */
+  get hasColumns(): boolean {
+    return (
+      this.contents.blocks.length > 0 && this.sections.some(({ id }) => id === SECTION.columns) && this.isWhole
+    );
+  }
+
   /** Lines of each level in each minute, block by block; undefined when that is damaged. */
   get counts(): readonly Uint32Array[] | undefined {
     this.counted ??= this.section(SECTION.counts, (bytes) => {

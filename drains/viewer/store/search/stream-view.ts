@@ -20,6 +20,8 @@ export class ViewOutdated extends Error {}
 export interface BlockRun {
   readonly path: string;
   readonly blocks: readonly BlockEntry[];
+  /** As in {@link ScanJob}. */
+  readonly lines?: 'in-columns' | 'to-read';
 }
 
 export class StreamView {
@@ -74,11 +76,11 @@ export class StreamView {
   async scan<J extends ScanJob>(
     runner: JobRunner,
     job: Omit<J, 'source'>,
-    { path, blocks }: BlockRun,
+    { path, blocks, lines }: BlockRun,
     report: ReportFault,
   ): Promise<JobReply<J>> {
     const on = (at: string): Promise<JobReply<J>> =>
-      runner.run({ ...job, source: { kind: 'file', path: at, blocks } } as unknown as J);
+      runner.run({ ...job, source: { kind: 'file', path: at, blocks, lines } } as unknown as J);
     let reply = await on(path);
     if (reply && 'isGone' in reply && reply.isGone && path === this.open?.path) {
       const [block] = blocks;
