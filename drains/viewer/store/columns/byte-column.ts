@@ -1,6 +1,6 @@
 /** Bytes that are added one by one. */
 export class ByteColumn {
-  private buffer = Buffer.allocUnsafe(1_024);
+  private buffer = Buffer.allocUnsafe(256);
   length = 0;
 
   push(byte: number): void {

@@ -6,13 +6,14 @@ import {
   isLineAttribute,
   type QueryNode,
 } from '../../../../src/logs/query/query-syntax.ts';
+import { isPlainNumber } from '../../../../src/logs/query/value-tests.ts';
 import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { LOG_LEVELS } from '../../../../src/logs/syslog/level.ts';
 import { UNKNOWN } from './column-builder.ts';
 import { LineBits } from './line-bits.ts';
 import { colonRow, isColumnName } from './line-fields.ts';
-import { levelSample, sampleRecord } from './sample-record.ts';
 import type { FieldColumn, PartColumns } from './part-columns.ts';
+import { levelSample, sampleRecord } from './sample-record.ts';
 
 /** Of all lines of a part. What is certain is possible, too. */
 export interface QueryBits {
@@ -124,7 +125,10 @@ export class ColumnQuery {
 
   /** For what is the same of all lines of an origin. */
   private byOrigin(node: QueryNode): QueryBits {
-    const truth: Truth[] = [MAYBE, ...this.columns.origins.map((origin) => matches(node, sampleRecord(origin)))];
+    const truth: Truth[] = [
+      MAYBE,
+      ...this.columns.origins.map((origin) => matches(node, sampleRecord(origin))),
+    ];
     return this.byTruth(this.columns.column('origin'), truth);
   }
 
@@ -165,12 +169,11 @@ export class ColumnQuery {
   private field(node: QueryNode, name: string, value: AttributeValue): QueryBits {
     const { path } = new FieldPath(name);
     if (!isColumnName(path)) return this.unknown(node);
-    const column = this.columns.field(path);
     const test = fieldValueTest(name, value);
-    const numbers = fieldNumbers(this.columns, column);
-    const truth: Truth[] = new Array(257).fill(MAYBE);
-    truth[NO_FIELD] = NO;
-    for (const [i, one] of (column?.values ?? []).entries()) truth[i + 1] = test(one) ? YES : NO;
+    const { numbers, values } = fieldOfLines(this.columns, path, charactersOf(value));
+    const truth = values.map(
+      (one): Truth => (one === undefined ? MAYBE : one !== null && test(one) ? YES : NO),
+    );
     const bits = this.byTruth(numbers, truth);
     if (value.kind === 'text' || value.kind === 'glob') this.addTexts(bits, name);
     // Of those that have to be read, the filter excludes some.
@@ -180,7 +183,7 @@ export class ColumnQuery {
 
   /** `name:value` is found as a text, too. */
   private addTexts({ possible }: QueryBits, name: string): void {
-    const row = /\d$/.test(name) || !isColumnName(name) ? undefined : colonRow(name);
+    const row = isColumnName(name) ? colonRow(name) : undefined;
     const colons = row === undefined ? undefined : this.columns.colons;
     const bytes = colons ? colons.length / this.blocks.length : 0;
     for (const [i, { from, to }] of this.blocks.entries())
@@ -189,22 +192,48 @@ export class ColumnQuery {
   }
 }
 
-/** The number of a line that hasn't the field. */
-export const NO_FIELD = 256;
+/** A field of all lines of a part: a number each, of a value; `null` when the line hasn't the field, undefined when it has to be read. */
+export interface FieldOfLines {
+  readonly numbers: Uint16Array;
+  readonly values: readonly (string | null | undefined)[];
+}
 
-/** A field's number of each line: {@link UNKNOWN} when it has to be read, {@link NO_FIELD} when there is none. */
-export function fieldNumbers(columns: PartColumns, field: FieldColumn | undefined): Uint16Array {
-  const shape = columns.column('shape');
-  const all = new Uint16Array(columns.lines);
-  const has = Uint8Array.from(field?.isInShape ?? new Array(columns.shapes + 1).fill(false), Number);
-  const numbers = field?.numbers;
-  let next = 0;
-  for (let i = 0; i < all.length; i++) {
-    const one = shape[i];
-    if (has[one] === 1) all[i] = numbers ? numbers[next++] : UNKNOWN;
-    else if (one !== UNKNOWN) all[i] = NO_FIELD;
+/**
+ * @param characters of what is looked for: values without one of them are as none
+ * @throws ColumnDamage
+ */
+export function fieldOfLines(columns: PartColumns, name: string, characters = ''): FieldOfLines {
+  const values: (string | null | undefined)[] = [undefined, null];
+  const numbers = new Uint16Array(columns.lines);
+  const ofShapes = columns.field(name);
+  const places = new Map<FieldColumn, { readonly numbers: Buffer; readonly base: number; next: number }>();
+  for (const column of ofShapes) {
+    if (!column?.numbers || !column.values || places.has(column)) continue;
+    // Their own numbers begin with 1.
+    places.set(column, { numbers: column.numbers, base: values.length - 1, next: 0 });
+    values.push(...column.values);
   }
-  return all;
+  const byShape = ofShapes.map((column) => column && places.get(column));
+  const mayHave = ({ characters: known }: FieldColumn): boolean =>
+    known === undefined || [...characters].every((one) => known.includes(one));
+  const otherwise = Uint16Array.from([0, ...ofShapes.map((column) => (column && mayHave(column) ? 0 : 1))]);
+  const shape = columns.column('shape');
+  for (let i = 0; i < numbers.length; i++) {
+    const place = byShape[shape[i] - 1];
+    if (!place) numbers[i] = otherwise[shape[i]];
+    else {
+      const number = place.numbers[place.next++];
+      numbers[i] = number === UNKNOWN ? 0 : place.base + number;
+    }
+  }
+  return { numbers, values };
+}
+
+/** What a value has to have in it, in small letters. */
+function charactersOf(value: AttributeValue): string {
+  if (value.kind === 'glob') return value.pattern.toLowerCase().replaceAll('*', '');
+  // Equal numbers may be written differently.
+  return value.kind === 'text' && !isPlainNumber(value.text) ? value.text.toLowerCase() : '';
 }
 
 function matches(node: QueryNode, record: Buffer): Truth {

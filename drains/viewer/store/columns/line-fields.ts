@@ -15,6 +15,8 @@ const QUOTE = 0x22;
 const HASH = 0x23;
 const OPEN_PARENTHESIS = 0x28;
 const COMMA = 0x2c;
+const ZERO = 0x30;
+const NINE = 0x39;
 const COLON = 0x3a;
 const EQUALS = 0x3d;
 const OPEN_BRACKET = 0x5b;
@@ -99,14 +101,20 @@ export class LineFields {
 
   /** Notes colons of what isn't read otherwise. */
   private giveUp(from: number): false {
-    for (let i = this.bytes.indexOf(COLON, from); i !== -1 && i < this.end; i = this.bytes.indexOf(COLON, i + 1))
+    for (
+      let i = this.bytes.indexOf(COLON, from);
+      i !== -1 && i < this.end;
+      i = this.bytes.indexOf(COLON, i + 1)
+    )
       this.noteColon(i);
     return false;
   }
 
   private noteColon(at: number): void {
     const { bytes } = this;
-    if (KINDS[bytes[at - 1]] !== NAME_KIND) return;
+    const before = bytes[at - 1];
+    // Times of day have endless ones; who asks for a name with a digit at its end doesn't ask here.
+    if (KINDS[before] !== NAME_KIND || (before >= ZERO && before <= NINE)) return;
     const row = rowOf(bytes[at - 3], bytes[at - 2], bytes[at - 1]);
     this.colons[row >>> 3] |= 1 << (row & 7);
   }
@@ -260,9 +268,9 @@ export class LineFields {
   }
 }
 
-/** The row of a name of three characters or more, by its last three; undefined for one that is shorter. */
+/** The row of a name, by its last three characters; undefined for one that has fewer, or ends with a digit. */
 export function colonRow(name: string): number | undefined {
-  if (name.length < 3) return undefined;
+  if (name.length < 3 || /\d$/.test(name)) return undefined;
   const bytes = Buffer.from(name.slice(-3), 'latin1');
   return rowOf(bytes[0], bytes[1], bytes[2]);
 }

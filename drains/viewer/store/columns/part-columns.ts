@@ -18,13 +18,15 @@ type Piece = readonly [offset: number, length: number, checksum: number, unpacke
 
 interface Front {
   readonly lines: number;
-  readonly shapes: readonly (readonly number[])[];
-  readonly fields: readonly {
-    readonly name: string;
+  readonly fields: BuiltColumns['fields'];
+  readonly shapes: BuiltColumns['shapes'];
+  /** Without values when there are too many. */
+  readonly columns: readonly {
     readonly values?: readonly string[];
+    readonly characters?: string;
     readonly piece?: Piece;
   }[];
-  readonly origins: readonly { readonly priority: number; readonly header: string }[];
+  readonly origins: BuiltColumns['origins'];
   readonly shape: Piece;
   readonly origin: Piece;
   readonly level: Piece;
@@ -46,9 +48,10 @@ export function encodeColumns(built: BuiltColumns): Buffer {
   };
   const front: Front = {
     lines: built.shape.length,
+    fields: built.fields,
     shapes: built.shapes,
-    fields: built.fields.map(({ name, values, column }) =>
-      values ? { name, values, piece: add(column) } : { name },
+    columns: built.columns.map(({ values, characters, numbers }) =>
+      values ? { values, piece: add(numbers) } : { ...(characters !== undefined && { characters }) },
     ),
     origins: built.origins,
     shape: add(built.shape),
@@ -67,15 +70,14 @@ export function encodeColumns(built: BuiltColumns): Buffer {
 /** Reads bytes of the section. */
 export type ReadColumns = (offset: number, length: number) => Buffer;
 
-/** A field of some lines. */
+/** A field of the lines of one shape. */
 export interface FieldColumn {
-  readonly name: string;
   /** Of each number from 1 on; undefined when there are too many, and no numbers. */
   readonly values: readonly string[] | undefined;
-  /** A number for each line whose shape has the field. */
+  /** When there are too many: all characters of them, in small letters, if that is known. */
+  readonly characters: string | undefined;
+  /** A number for each line of the shape, and of others with the same column. */
   readonly numbers: Buffer | undefined;
-  /** Of each shape: has it the field? Of the unknown one it says nothing. */
-  readonly isInShape: readonly boolean[];
 }
 
 /** The columns of one part. */
@@ -92,18 +94,12 @@ export class PartColumns {
     if (head.length < HEAD_BYTES) throw new ColumnDamage('the front of the columns is missing');
     const packed = read(HEAD_BYTES, head.readUInt32LE(4));
     if (crc32(packed) !== head.readUInt32LE(0)) throw new ColumnDamage('the front of the columns is damaged');
-    this.front = JSON.parse(
-      inflateRawSync(packed, { maxOutputLength: FRONT_BYTES_MAX }).toString(),
-    ) as Front;
+    this.front = JSON.parse(inflateRawSync(packed, { maxOutputLength: FRONT_BYTES_MAX }).toString()) as Front;
     this.piecesAt = HEAD_BYTES + packed.length;
   }
 
   get lines(): number {
     return this.front.lines;
-  }
-
-  get shapes(): number {
-    return this.front.shapes.length;
   }
 
   get origins(): Front['origins'] {
@@ -120,18 +116,23 @@ export class PartColumns {
     return this.piece(this.front.colons);
   }
 
-  /** Undefined when no line of a known shape has it. @throws ColumnDamage */
-  field(name: string): FieldColumn | undefined {
+  /** A field's column for each shape from 1 on; undefined for a shape without the field. @throws ColumnDamage */
+  field(name: string): readonly (FieldColumn | undefined)[] {
     const { fields, shapes } = this.front;
-    const index = fields.findIndex((one) => one.name === name);
-    if (index === -1) return undefined;
-    const { values, piece } = fields[index];
-    return {
-      name,
-      values,
-      numbers: piece && this.piece(piece),
-      isInShape: [false, ...shapes.map((shape) => shape.includes(index))],
-    };
+    const field = fields.indexOf(name);
+    const known = new Map<number, FieldColumn>();
+    return shapes.map((shape) => {
+      const at = field === -1 ? -1 : shape.fields.indexOf(field);
+      if (at === -1) return undefined;
+      const index = shape.columns[at];
+      let column = known.get(index);
+      if (!column) {
+        const { values, characters, piece } = this.front.columns[index];
+        column = { values, characters, numbers: piece && this.piece(piece) };
+        known.set(index, column);
+      }
+      return column;
+    });
   }
 
   private piece(piece: Piece): Buffer {

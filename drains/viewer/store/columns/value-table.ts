@@ -38,7 +38,8 @@ export class ValueTable {
     for (;;) {
       const known = this.slots[slot];
       if (known === -1) break;
-      if (this.hashes[known] === hash && this.isSame(known, owner, bytes, start, end, isAnyCase)) return known;
+      if (this.hashes[known] === hash && this.isSame(known, owner, bytes, start, end, isAnyCase))
+        return known;
       slot = (slot + 1) & mask;
     }
     return mayAdd ? this.add(slot, hash, owner, bytes, start, end, isAnyCase) : -1;

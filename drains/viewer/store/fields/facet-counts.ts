@@ -1,8 +1,8 @@
 /** How often fields that people group by have each of their values in a part: what is asked all the time, so that nothing has to be read for it. */
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import type { ColumnBuilder } from '../columns/column-builder.ts';
-import { mayHaveName } from './may-have-name.ts';
 import { fieldReader, originReader, type ReadField } from './field-reader.ts';
+import { mayHaveName } from './may-have-name.ts';
 
 /** Fields of every line, and fields of messages. */
 const LINE_FACETS = ['source', 'dyno', 'program', 'host'];

@@ -4,8 +4,8 @@ import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';
 import { LOG_LEVELS, type LogLevel } from '../../../../src/logs/syslog/level.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
 import { MINUTE_MS } from '../blocks/minute-counts.ts';
-import { SAME_MINUTE, UNKNOWN } from '../columns/column-builder.ts';
-import { type BlockLineRange, ColumnQuery, fieldNumbers, NO_FIELD } from '../columns/column-query.ts';
+import { SAME_MINUTE } from '../columns/column-builder.ts';
+import { type BlockLineRange, ColumnQuery, fieldOfLines } from '../columns/column-query.ts';
 import { LineBits } from '../columns/line-bits.ts';
 import { isColumnName } from '../columns/line-fields.ts';
 import { ColumnDamage, type PartColumns } from '../columns/part-columns.ts';
@@ -33,7 +33,7 @@ export interface ColumnTally {
 /** Adds lines to a bucket. */
 type AddLines = (timeMs: number, level: LogLevel, lines: number) => void;
 
-/** Of a field's numbers, from 0 on: its value; `null` when the line has none; undefined when it has to be read. */
+/** As {@link fieldOfLines}, also of what isn't a field of the message. */
 interface NumberedValues {
   readonly numbers: Uint8Array | Uint16Array;
   readonly values: readonly (string | null | undefined)[];
@@ -200,12 +200,8 @@ function numberedValues(columns: PartColumns, field: string): NumberedValues {
       };
     }
   }
-  const values: (string | null | undefined)[] = new Array(NO_FIELD + 1).fill(undefined);
   if (name === 'message' || name === 'facility' || !isColumnName(name))
-    return { numbers: new Uint8Array(columns.lines), values };
-  const column = columns.field(name);
-  values[NO_FIELD] = null;
-  for (const [i, value] of (column?.values ?? []).entries()) values[i + 1] = value === 'null' ? null : value;
-  values[UNKNOWN] = undefined;
-  return { numbers: fieldNumbers(columns, column), values };
+    return { numbers: new Uint8Array(columns.lines), values: [undefined] };
+  const { numbers, values } = fieldOfLines(columns, name);
+  return { numbers, values: values.map((value) => (value === 'null' ? null : value)) };
 }

@@ -75,7 +75,9 @@ export class Part implements SequenceRange {
   /** Is there something that tells of lines without reading them? */
   get hasColumns(): boolean {
     return (
-      this.contents.blocks.length > 0 && this.sections.some(({ id }) => id === SECTION.columns) && this.isWhole
+      this.contents.blocks.length > 0 &&
+      this.sections.some(({ id }) => id === SECTION.columns) &&
+      this.isWhole
     );
   }
 
