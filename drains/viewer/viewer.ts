@@ -42,7 +42,8 @@ const FIRST_GROUP = 'default';
 export interface RunningViewer {
   readonly parts: ViewerParts;
   readonly url: string;
-  readonly syslogPort: number;
+  /** Undefined when syslog isn't listened for. */
+  readonly syslogPort: number | undefined;
   /** Undefined without a certificate. */
   readonly syslogTlsPort: number | undefined;
   /** The address with which the first owner makes themselves known; undefined when there is somebody. */
@@ -131,6 +132,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       logToApp: (stream, message) =>
         platformLog.write(stream, 'heroku', 'logplex', PlatformLinePriority.loss, message),
       log: log.child({ area: 'sources' }),
+      hasPort: settings.syslog,
     });
     closers.add(() => syslog.close());
 
@@ -164,6 +166,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
     });
     const { tlsPort, port } = syslog;
     const syslogAddresses = (): Readonly<Record<string, string>> => {
+      if (port === undefined) return {};
       const { hostname } = new URL(parts.publicUrl());
       return {
         tcp: `${hostname}:${port}`,
