@@ -91,14 +91,13 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
     });
     closers.add(() => lines.close());
     opened.lines = lines;
-    const followAll = async (): Promise<void> => {
-      const ids = groups.list().flatMap(({ id }) => groups.streamsOf(id).map((stream) => stream.id));
-      await Promise.all(ids.map((id) => lines.follow(id)));
+    const follow = async (ids: readonly AppId[]): Promise<void> => {
+      await Promise.all(ids.filter((id) => groups.findStream(id)).map((id) => lines.follow(id)));
     };
-    groups.onChange(() => {
-      followAll().catch((error: unknown) => storeLog.warn({ err: error }, 'A stream cannot be packed.'));
+    groups.onChange((ids) => {
+      follow(ids).catch((error: unknown) => storeLog.warn({ err: error }, 'A stream cannot be packed.'));
     });
-    await followAll();
+    await follow(groups.list().flatMap(({ id }) => groups.streamsOf(id).map((stream) => stream.id)));
     const dropLines = async (stream: AppId): Promise<void> => {
       await lines.dropStream(stream);
       await records.dropStream(stream);
