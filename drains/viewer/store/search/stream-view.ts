@@ -83,6 +83,7 @@ export class StreamView {
       runner.run({ ...job, source: { kind: 'file', path: at, blocks, lines } } as unknown as J);
     let reply = await on(path);
     if (reply && 'isGone' in reply && reply.isGone && path === this.open?.path) {
+      await this.indexer.sealed;
       const [block] = blocks;
       const sealed = this.indexer.parts.all.find(
         ({ first, last }) => first <= block.first && block.first <= last,

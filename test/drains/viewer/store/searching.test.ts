@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { batchOfLines, LogLines, seededRandom } from '../../../../bench/viewer/log-lines.ts';
 import type { ImportedLine, SearchRequest } from '../../../../drains/viewer/store/contract.ts';
 import { fieldReader } from '../../../../drains/viewer/store/fields/field-reader.ts';
+import type { JobRunner } from '../../../../drains/viewer/store/jobs/job.ts';
+import { LocalRunner } from '../../../../drains/viewer/store/jobs/local-runner.ts';
 import { parseQuery } from '../../../../src/logs/query/query-parser.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { HEADROOM, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
@@ -305,6 +307,15 @@ describe('a search', () => {
   });
 });
 
+/** `Promise.withResolvers` isn't in the oldest Node.js. */
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
 async function* importOf(lines: readonly string[]): AsyncGenerator<ImportedLine[]> {
   yield lines.map((text) => ({
     timeMs: timeOf(text),
@@ -312,3 +323,37 @@ async function* importOf(lines: readonly string[]): AsyncGenerator<ImportedLine[
     record: batchOfLines([text]).bytes.subarray(HEADROOM),
   }));
 }
+
+it('finds what is in a part while it is given its name, however long that takes', async () => {
+  const local = new LocalRunner();
+  const rename = deferred();
+  const renamed = deferred();
+  const runner: JobRunner = {
+    async run(job) {
+      const reply = await local.run(job);
+      if (job.kind === 'seal') {
+        renamed.resolve();
+        await rename.promise;
+      }
+      return reply;
+    },
+    close: () => local.close(),
+  };
+  const rig = lineStoreForTest({ runner });
+  const stream = newAppId();
+  await rig.lines.follow(stream);
+  const source = new LogLines(8, START_MS, 100);
+  const all = await addLines(
+    rig,
+    stream,
+    Array.from({ length: 3_000 }, () => source.next()),
+  );
+  const sealing = rig.lines.seal(stream);
+  // The file has another name now, and nobody has been told.
+  await renamed.promise;
+  const searching = rig.lines.search({ streams: [stream], direction: 'after', limit: 5_000 });
+  for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
+  rename.resolve();
+  expect((await searching).lines.map(asAdded)).toEqual(all);
+  await sealing;
+});
