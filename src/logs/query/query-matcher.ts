@@ -95,6 +95,14 @@ export function prepareQuery(text: string): PreparedQuery {
   return { ...query, matcher: query.expression && new QueryMatcher(query.expression, text) };
 }
 
+/**
+ * Does one value of a field pass what an expression asks of it? For whoever has read values before.
+ * @throws TailraceError `invalid_params` as {@link QueryMatcher} does
+ */
+export function fieldValueTest(name: string, value: AttributeValue): ValueTest {
+  return new Compiler().valueTest(name, value);
+}
+
 class Compiler {
   private patternsSize = 0;
 
@@ -205,7 +213,7 @@ class Compiler {
     };
   }
 
-  private valueTest(name: string, value: AttributeValue): ValueTest {
+  valueTest(name: string, value: AttributeValue): ValueTest {
     switch (value.kind) {
       case 'text':
         return wordsTest(value.text);
