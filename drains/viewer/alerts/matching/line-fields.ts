@@ -7,19 +7,18 @@ import type { QueryLine } from '../../../../src/logs/query/query-line.ts';
 import type { AttributeValue } from '../../../../src/logs/query/query-syntax.ts';
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { headerFieldEnd } from '../../../../src/logs/syslog/record.ts';
+import { grown } from './gram-scanner.ts';
 import { ValueIndex } from './value-index.ts';
 
 /** PARAM-NAME, RFC 5424 section 6: longer names were cut when they were stored. */
 const PARAM_NAME_MAX = 32;
 /** l2met: characters of what is before a `#`. */
 const PREFIX_MAX = 40;
-/** What a gate has behind the name: of a pair, of a key of JSON, of a key of JSON within a quoted value. */
-export const GATE_ENDS = ['=', '"', '\\'] as const;
-
 const DASH = 0x2d;
 const SPACE = 0x20;
 const EQUALS = 0x3d;
 const QUOTE = 0x22;
+const QUOTES = 0x22222222;
 const BACKSLASH = 0x5c;
 const HASH = 0x23;
 const OPEN_BRACE = 0x7b;
@@ -37,8 +36,10 @@ const LOWER = Uint8Array.from({ length: 256 }, (_, byte) =>
 export class WantedField {
   readonly path: FieldPath;
   readonly index = new ValueIndex();
-  /** A text that stands in each line with the field, without what {@link GATE_ENDS} says; undefined: any line may have it. */
-  readonly gate: string | undefined;
+  /** Texts, one of which stands in each line that has it, unless it is written with escapes; none: any line may have it. */
+  readonly gates: readonly string[];
+  /** The one that is in its pairs: its name and `=`. */
+  readonly pairGate: string;
   private readonly name: Uint8Array;
 
   constructor(name: string) {
@@ -46,7 +47,12 @@ export class WantedField {
     const { path } = this.path;
     const last = path.slice(path.lastIndexOf('.') + 1);
     const isPlain = /^[a-z0-9_.@-]+$/.test(path) && path.length <= PARAM_NAME_MAX;
-    this.gate = isPlain && last.length >= 2 && !/^\d+$/.test(last) ? last : undefined;
+    this.pairGate = `${path}=`;
+    // As a parameter behind the name of its element, as a key of JSON, and as one within a quoted value.
+    this.gates =
+      isPlain && last.length >= 2 && !/^\d+$/.test(last)
+        ? [...new Set([this.pairGate, `${last}="`, `${last}"`, `${last}\\`])]
+        : [];
     this.name = Buffer.from(path);
   }
 
@@ -76,11 +82,16 @@ export class LineFields {
   private backslashAt = -1;
   private lineNumber = 0;
   /** Quoted values of the message so far: from quote to quote, by turns. */
-  private readonly quotes: number[] = [];
+  private quotes = new Int32Array(64);
+  private quoteCount = 0;
   private quotesIn = 0;
+  private wordsOf: Buffer | undefined;
+  private wordsStart = 0;
+  private words: Uint32Array = new Uint32Array(0);
   /** Where names of pairs end that were found in the line, and of which gate they are. */
-  private readonly pairEnds: number[] = [];
-  private readonly pairGates: number[] = [];
+  private pairEnds = new Int32Array(64);
+  private pairGates = new Int32Array(64);
+  private pairCount = 0;
 
   startBatch(): void {
     this.braceAt = -1;
@@ -92,14 +103,19 @@ export class LineFields {
     this.bytes = bytes;
     this.isColored = isColored;
     this.lineNumber = lineNumber;
-    this.pairEnds.length = 0;
-    this.pairGates.length = 0;
+    this.pairCount = 0;
   }
 
   /** A gate of a pair was found in the message: `name=`, which ends before `end`. */
   addPair(gate: number, end: number): void {
-    this.pairGates.push(gate);
-    this.pairEnds.push(end);
+    const { pairCount } = this;
+    if (pairCount === this.pairEnds.length) {
+      this.pairEnds = grown(this.pairEnds);
+      this.pairGates = grown(this.pairGates);
+    }
+    this.pairGates[pairCount] = gate;
+    this.pairEnds[pairCount] = end;
+    this.pairCount++;
   }
 
   /** Has the line no fields but those of logfmt, as they are written? */
@@ -139,9 +155,9 @@ export class LineFields {
   readPairs(field: WantedField, gate: number, onHolds: OnHolds): void {
     const { cursor } = this;
     if (!cursor) return;
-    const { bytes, pairEnds, pairGates } = this;
+    const { bytes, pairEnds, pairGates, pairCount } = this;
     const { messageStart, textEnd } = cursor;
-    for (let i = 0; i < pairEnds.length; i++) {
+    for (let i = 0; i < pairCount; i++) {
       if (pairGates[i] !== gate) continue;
       const start = field.nameStart(bytes, pairEnds[i], messageStart);
       if (start === -1 || !isKeyStart(bytes, start, messageStart) || this.isQuoted(start, cursor)) continue;
@@ -166,22 +182,64 @@ export class LineFields {
   }
 
   private isQuoted(at: number, { messageStart, textEnd }: RecordCursor): boolean {
-    const { bytes, quotes } = this;
     if (this.quotesIn !== this.lineNumber) {
       this.quotesIn = this.lineNumber;
-      quotes.length = 0;
-      for (let i = messageStart; i + 1 < textEnd; ) {
-        if (bytes[i] !== EQUALS || bytes[i + 1] !== QUOTE) {
-          i++;
-          continue;
-        }
-        const close = quoteEnd(bytes, i + 2, textEnd);
-        quotes.push(i + 1, close);
-        i = close;
-      }
+      this.findQuotes(messageStart, textEnd);
     }
-    for (let i = 0; i < quotes.length && quotes[i] < at; i += 2) if (at < quotes[i + 1]) return true;
+    const { quotes, quoteCount } = this;
+    for (let i = 0; i < quoteCount && quotes[i] < at; i += 2) if (at < quotes[i + 1]) return true;
     return false;
+  }
+
+  /** Looks at four bytes at a time. */
+  private findQuotes(messageStart: number, textEnd: number): void {
+    const { bytes } = this;
+    this.quoteCount = 0;
+    if (this.wordsOf !== bytes) {
+      this.wordsOf = bytes;
+      this.wordsStart = -bytes.byteOffset & 3;
+      this.words = new Uint32Array(
+        bytes.buffer,
+        bytes.byteOffset + this.wordsStart,
+        Math.max(0, (bytes.length - this.wordsStart) >> 2),
+      );
+    }
+    const { words, wordsStart } = this;
+    let openAt = -1;
+    // Up to the first whole word.
+    const first = Math.min(textEnd, messageStart + ((wordsStart - messageStart) & 3));
+    for (let i = messageStart; i < first; i++)
+      if (bytes[i] === QUOTE) openAt = this.takeQuote(i, openAt, messageStart);
+    const last = Math.min(words.length, (textEnd - wordsStart) >> 2);
+    for (let word = (first - wordsStart) >> 2; word < last; word++) {
+      const same = words[word] ^ QUOTES;
+      // Is one of the four bytes 0?
+      if (((same - 0x01010101) & ~same & 0x80808080) === 0) continue;
+      const at = wordsStart + word * 4;
+      for (let i = at; i < at + 4; i++)
+        if (bytes[i] === QUOTE) openAt = this.takeQuote(i, openAt, messageStart);
+    }
+    for (let i = Math.max(first, wordsStart + last * 4); i < textEnd; i++)
+      if (bytes[i] === QUOTE) openAt = this.takeQuote(i, openAt, messageStart);
+    if (openAt !== -1) this.addQuotes(openAt, textEnd);
+  }
+
+  /** Where a quote is that is open behind this one; -1 for none. */
+  private takeQuote(at: number, openAt: number, messageStart: number): number {
+    const { bytes } = this;
+    if (openAt === -1) return at > messageStart && bytes[at - 1] === EQUALS ? at : -1;
+    let escapes = at - 1;
+    while (escapes > openAt && bytes[escapes] === BACKSLASH) escapes--;
+    if (((at - 1 - escapes) & 1) === 1) return openAt;
+    this.addQuotes(openAt, at);
+    return -1;
+  }
+
+  private addQuotes(open: number, close: number): void {
+    if (this.quoteCount === this.quotes.length) this.quotes = grown(this.quotes);
+    this.quotes[this.quoteCount] = open;
+    this.quotes[this.quoteCount + 1] = close;
+    this.quoteCount += 2;
   }
 }
 

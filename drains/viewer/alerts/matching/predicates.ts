@@ -55,6 +55,19 @@ export class Predicates {
     return number;
   }
 
+  /** What many ask comes first: it decides for all of them, and is mostly decided already. */
+  sortChildren(): void {
+    const askedBy = new Uint32Array(this.all.length);
+    for (const predicate of this.all)
+      if ('children' in predicate) for (const child of predicate.children) askedBy[child]++;
+    for (const [number, predicate] of this.all.entries())
+      if ('children' in predicate)
+        this.all[number] = {
+          ...predicate,
+          children: [...predicate.children].sort((a, b) => askedBy[b] - askedBy[a]),
+        };
+  }
+
   /** Negations are carried down to what they negate. */
   private node(node: QueryNode, isNegated: boolean): number {
     switch (node.kind) {

@@ -29,6 +29,8 @@ export interface SearchPlan {
   readonly always: readonly Candidates[];
   /** By text: does it find a search, or decide one that is asked often? */
   readonly isScanned: readonly boolean[];
+  /** Fields that are read to find a search, or to decide one that is asked often. */
+  readonly fields: ReadonlySet<number>;
 }
 
 /** A search that is asked about more lines than this isn't to read them as text. */
@@ -84,7 +86,7 @@ export function planSearches(
       case 'field': {
         const exact = byPredicate(number, FIELD_RATE);
         const text = predicate.texts && byTexts(predicate.texts);
-        return text && text.rate <= exact.rate * 2 ? text : exact;
+        return text && text.rate < exact.rate ? text : exact;
       }
     }
   }
@@ -102,6 +104,7 @@ export function planSearches(
   const ofPredicate: number[][] = predicates.map(() => []);
   const always: number[] = [];
   const isScanned = texts.map(() => false);
+  const fields = new Set<number>();
   const scanned = new Set<number>();
   function scanAll(number: number): void {
     if (scanned.has(number)) return;
@@ -110,6 +113,7 @@ export function planSearches(
     if (predicate.kind === 'all' || predicate.kind === 'any') predicate.children.forEach(scanAll);
     else if (predicate.kind === 'not') scanAll(predicate.child);
     else if (predicate.kind === 'text') isScanned[predicate.text] = true;
+    else if (predicate.kind === 'field') fields.add(predicate.field);
     else if (predicate.kind === 'other') for (const text of predicate.texts ?? []) isScanned[text] = true;
   }
   for (const root of new Set(roots)) {
@@ -120,7 +124,11 @@ export function planSearches(
       byText[text].push(root);
       isScanned[text] = true;
     }
-    for (const number of access?.predicates ?? []) ofPredicate[number].push(root);
+    for (const number of access?.predicates ?? []) {
+      ofPredicate[number].push(root);
+      const predicate = predicates[number];
+      if (predicate.kind === 'field') fields.add(predicate.field);
+    }
   }
   return {
     byText: byText.map((found) => guarded(found, predicates, -1)),
@@ -129,6 +137,7 @@ export function planSearches(
     ),
     always: guarded(always, predicates, -1),
     isScanned,
+    fields,
   };
 }
 

@@ -12,7 +12,7 @@ import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { linePriority } from '../../../../src/logs/syslog/record.ts';
 import { BytesCache } from './bytes-cache.ts';
 import { GramScanner, Hits } from './gram-scanner.ts';
-import { GATE_ENDS, LineFields, readAllValues } from './line-fields.ts';
+import { LineFields, readAllValues } from './line-fields.ts';
 import { type Predicate, Predicates } from './predicates.ts';
 import { type Candidates, planSearches, type SearchPlan } from './search-plan.ts';
 
@@ -25,7 +25,7 @@ const IN_COLORS = 2;
 const BEFORE_MESSAGE = 1;
 
 /** Headers that are known at a time. */
-const HEADERS_KEPT = 1_024;
+const HEADERS_KEPT = 4_096;
 const NOTHING: readonly Candidates[] = [];
 
 /** What holds of lines with the same header. */
@@ -53,12 +53,12 @@ export class SearchSet {
   /** By text of the scan: its length, and its number among those of predicates; -1 when it is none of them. */
   private readonly textLengths: Uint16Array;
   private readonly textOf: Int32Array;
-  /** By text of the scan: is it a gate of fields? */
-  private readonly gateOf: readonly (Gate | undefined)[];
-  /** By field; -1 for one that any line may have. */
+  /** By text of the scan: of which fields is it a gate? */
+  private readonly gatesOf: readonly (readonly Gate[] | undefined)[];
+  /** By field; -1 for one that any line may have, or that is seldom asked for. */
   private readonly gateOfField: readonly number[];
-  /** By gate, the fields whose values have to be known to find a search. */
-  private readonly eagerOf: readonly (readonly number[])[];
+  /** By gate: the field, when its values have to be known to find a search; else -1. */
+  private readonly eagerOf: readonly number[];
   private readonly ungated: readonly number[];
   private readonly headers: BytesCache<HeaderFacts> | undefined;
   private readonly headerPredicates: readonly number[];
@@ -91,12 +91,15 @@ export class SearchSet {
   private readonly askedIn: Uint32Array;
   private readonly textIn: Uint32Array;
   private readonly textWhere: Uint8Array;
-  private readonly textsFound: number[] = [];
+  private readonly textsFound: Int32Array;
+  private textsFoundCount = 0;
   private readonly gateIn: Uint32Array;
-  private readonly gatesFound: number[] = [];
+  private readonly gatesFound: Int32Array;
+  private gatesFoundCount = 0;
   private readonly fieldIn: Uint32Array;
   /** What holds of fields, and finds searches. */
-  private readonly found: number[] = [];
+  private readonly found: Int32Array;
+  private foundCount = 0;
 
   /** @param expressions undefined: every line matches */
   constructor(expressions: readonly (QueryNode | undefined)[]) {
@@ -118,16 +121,17 @@ export class SearchSet {
     this.fields = graph.fields;
     this.searchesOf = graph.all.map((_, root) => searchesOf.get(root) ?? []);
     const texts = [...graph.texts.keys()];
+    graph.sortChildren();
     this.plan = planSearches(graph.all, texts, [...searchesOf.keys()], { texts: [], predicates: [] });
 
     const gates = new FieldGates(graph, this.plan);
     this.gateOfField = gates.ofField;
-    this.eagerOf = gates.eagerOf;
+    this.eagerOf = gates.eager;
     this.ungated = gates.ungated;
     const scanned = [
       ...new Set([...texts.filter((_, text) => this.plan.isScanned[text]), ...gates.byText.keys()]),
     ];
-    this.gateOf = scanned.map((text) => gates.byText.get(text));
+    this.gatesOf = scanned.map((text) => gates.byText.get(text));
     this.textOf = Int32Array.from(scanned, (text) => {
       const number = graph.texts.get(text) ?? -1;
       return this.plan.isScanned[number] ? number : -1;
@@ -163,6 +167,9 @@ export class SearchSet {
     this.textWhere = new Uint8Array(texts.length);
     this.gateIn = new Uint32Array(gates.count);
     this.fieldIn = new Uint32Array(graph.fields.length);
+    this.textsFound = new Int32Array(texts.length);
+    this.gatesFound = new Int32Array(gates.count);
+    this.found = new Int32Array(graph.all.length);
   }
 
   /** Begins with a batch: false when none of its lines matches any search. */
@@ -188,7 +195,7 @@ export class SearchSet {
     this.shortAt = this.takeHits(short, this.shortAt, line);
     if (this.isColored) this.takeColored(line, bytes);
     const { textsFound, gatesFound, found } = this;
-    for (let i = 0; i < textsFound.length; i++) this.decideAll(this.plan.byText[textsFound[i]], onMatch);
+    for (let i = 0; i < this.textsFoundCount; i++) this.decideAll(this.plan.byText[textsFound[i]], onMatch);
     if (this.isHeaderEager) {
       const { candidates } = this.headerFacts();
       for (let i = 0; i < candidates.length; i++) this.decideAll(candidates[i], onMatch);
@@ -197,10 +204,12 @@ export class SearchSet {
       const candidates = this.bySeverity[this.severity()];
       for (let i = 0; i < candidates.length; i++) this.decideAll(candidates[i], onMatch);
     }
-    for (let i = 0; i < gatesFound.length; i++)
-      for (const field of this.eagerOf[gatesFound[i]]) this.readField(field);
+    for (let i = 0; i < this.gatesFoundCount; i++) {
+      const field = this.eagerOf[gatesFound[i]];
+      if (field !== -1) this.readField(field);
+    }
     for (const field of this.ungated) this.readField(field);
-    for (let i = 0; i < found.length; i++)
+    for (let i = 0; i < this.foundCount; i++)
       this.decideAll(this.plan.byPredicate[found[i]] ?? NOTHING, onMatch);
     this.decideAll(this.plan.always, onMatch);
   }
@@ -212,9 +221,9 @@ export class SearchSet {
     this.isSet = false;
     this.header = undefined;
     this.isColored = this.hasColoredLines && this.colors.mayBeIn(bytes, line.messageStart, line.textEnd);
-    this.textsFound.length = 0;
-    this.gatesFound.length = 0;
-    this.found.length = 0;
+    this.textsFoundCount = 0;
+    this.gatesFoundCount = 0;
+    this.foundCount = 0;
     this.lineFields.setLine(line, bytes, this.isColored, this.lineNumber);
   }
 
@@ -233,21 +242,23 @@ export class SearchSet {
   }
 
   private takeText(scanned: number, where: number, start: number): void {
-    const gate = this.gateOf[scanned];
-    if (gate) this.takeGate(gate, where, start + this.textLengths[scanned] - 1);
+    const gates = this.gatesOf[scanned];
+    if (gates)
+      for (let i = 0; i < gates.length; i++)
+        this.takeGate(gates[i], where, start + this.textLengths[scanned] - 1);
     const text = this.textOf[scanned];
     if (text === -1) return;
     if (this.textIn[text] !== this.lineNumber) {
       this.textIn[text] = this.lineNumber;
       this.textWhere[text] = where;
-      this.textsFound.push(text);
+      this.textsFound[this.textsFoundCount++] = text;
     } else if (where > this.textWhere[text]) this.textWhere[text] = where;
   }
 
   private takeGate({ number, isPair }: Gate, where: number, end: number): void {
     if (this.gateIn[number] !== this.lineNumber) {
       this.gateIn[number] = this.lineNumber;
-      this.gatesFound.push(number);
+      this.gatesFound[this.gatesFoundCount++] = number;
     }
     if (isPair && where === IN_MESSAGE) this.lineFields.addPair(number, end);
   }
@@ -385,42 +396,42 @@ export class SearchSet {
     if (this.knownIn[number] === this.lineNumber && this.known[number] === 1) return;
     this.knownIn[number] = this.lineNumber;
     this.known[number] = 1;
-    if (this.plan.byPredicate[number]) this.found.push(number);
+    if (this.plan.byPredicate[number]) this.found[this.foundCount++] = number;
   };
 }
 
-/** Texts by which it is known that a line may have a field. */
+/** Texts by which it is known that a line may have a field; each field that is read often has a gate, with its number. */
 class FieldGates {
-  readonly byText = new Map<string, Gate>();
+  readonly byText = new Map<string, Gate[]>();
   readonly ofField: number[] = [];
-  readonly eagerOf: number[][] = [];
+  /** By gate: the field, when it has to be read to find a search; else -1. */
+  readonly eager: number[] = [];
   readonly ungated: number[] = [];
 
   constructor(graph: Predicates, plan: SearchPlan) {
-    const numbers = new Map<string, number>();
     const eager = new Set<number>();
     graph.all.forEach((predicate, number) => {
       if (predicate.kind === 'field' && plan.byPredicate[number]) eager.add(predicate.field);
     });
-    graph.fields.forEach(({ gate }, field) => {
-      if (gate === undefined) {
+    graph.fields.forEach(({ gates, pairGate }, field) => {
+      if (gates.length === 0 || !plan.fields.has(field)) {
         this.ofField.push(-1);
         if (eager.has(field)) this.ungated.push(field);
         return;
       }
-      let number = numbers.get(gate);
-      if (number === undefined) {
-        number = this.eagerOf.push([]) - 1;
-        numbers.set(gate, number);
-        for (const end of GATE_ENDS) this.byText.set(gate + end, { number, isPair: end === '=' });
-      }
+      const number = this.eager.push(eager.has(field) ? field : -1) - 1;
       this.ofField.push(number);
-      if (eager.has(field)) this.eagerOf[number].push(field);
+      for (const text of gates) {
+        const gate = { number, isPair: text === pairGate };
+        const same = this.byText.get(text);
+        if (same) same.push(gate);
+        else this.byText.set(text, [gate]);
+      }
     });
   }
 
   get count(): number {
-    return this.eagerOf.length;
+    return this.eager.length;
   }
 }
 

@@ -6,7 +6,7 @@ import type { AttributeValue, CompareOperator } from '../../../../src/logs/query
 import { isPlainNumber } from '../../../../src/logs/query/value-tests.ts';
 import { BytesCache } from './bytes-cache.ts';
 
-const CACHE_SLOTS = 512;
+const CACHE_SLOTS = 4_096;
 /** Lengths of what values begin with, each of which is looked up. */
 const PREFIX_LENGTHS_MAX = 12;
 /** The same words as value-tests.ts knows, of characters of one UTF-16 unit. */
