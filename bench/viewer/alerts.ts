@@ -1,7 +1,8 @@
 /**
- * What alerts cost while lines come in: a real viewer takes lines over HTTP, with no alert and with a thousand, of all kinds of searches.
+ * What alerts cost while lines come in: a real viewer takes lines over HTTP, with no alert and with a thousand, by turns. With --only it is measured without alerts and
+ * with those of one kind.
  *
- *   node dist/bench/viewer/alerts.js [--lines 1000000] [--runs 3] [--searches 1000] [--only none|words|mixed|groups]
+ *   node dist/bench/viewer/alerts.js [--lines 1000000] [--runs 3] [--searches 1000] [--only mixed]
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,7 +20,7 @@ import {
   type Table,
 } from '../rig/report.ts';
 import { makeAlertLine, randomNumbers } from './alert-lines.ts';
-import { mixedQuery, wordQuery } from './alert-searches.ts';
+import { SEARCH_KINDS } from './alert-searches.ts';
 
 const KEY = 'a-key-of-the-measurement';
 const LINES_A_REQUEST = 500;
@@ -28,14 +29,16 @@ const CONNECTIONS = 8;
 const WARM_UP_LINES = 200_000;
 const GROUPS = 50;
 const AFTERMATH_MS = 500;
-const CASES = ['none', 'words', 'mixed', 'groups'] as const;
+const CASES = ['none', 'words', 'groups', 'mixed', 'even', 'compared'] as const;
 type Case = (typeof CASES)[number];
 
 const NAMES: Readonly<Record<Case, string>> = {
   none: 'no alerts',
   words: 'words and phrases, one group',
-  mixed: 'all kinds, one group',
   groups: `all kinds, in ${GROUPS} groups`,
+  mixed: 'all kinds, one group',
+  even: 'as many of each kind, one group',
+  compared: 'comparisons alone, one group',
 };
 
 interface Run {
@@ -52,7 +55,7 @@ interface Viewer {
 
 export async function measure(args: readonly string[]): Promise<Table> {
   const flags = parseFlags(args, { lines: 1_000_000, runs: 3, searches: 1_000 }, ['only']);
-  const cases = CASES.filter((one) => !flags.only || one === flags.only);
+  const cases = CASES.filter((one) => !flags.only || one === 'none' || one === flags.only);
   const results = new Map<Case, Run[]>(cases.map((one) => [one, []]));
   // By turns, since the machine is never the same for long.
   for (let round = 1; round <= flags.runs; round++)
@@ -113,10 +116,11 @@ async function prepare(viewer: Viewer, one: Case, searches: number): Promise<str
   const groups: { id: string; token: string }[] = [];
   for (let i = 0; i < count; i++) groups.push(await call(viewer, '/api/groups', { name: `bench ${i}` }));
   let next = one === 'none' ? searches : 0;
+  const query = SEARCH_KINDS[one === 'none' || one === 'groups' ? 'mixed' : one];
   const adder = async (): Promise<void> => {
     while (next < searches) {
       const i = next++;
-      const q = one === 'words' ? wordQuery(i) : mixedQuery(i);
+      const q = query(i);
       const group = groups[i % count].id;
       const search = await call<{ id: string }>(viewer, '/api/searches', { name: `search ${i}`, group, q });
       await call(viewer, '/api/alerts', {

@@ -3,7 +3,14 @@
  * sender left out: the batch builder has filled it in.
  */
 import type { RecordCursor } from './batch.ts';
-import { LEVEL_SEARCHED_MAX, type LogLevel, leadingLevel, logLevelOf, messageLevel, severityLevel } from './level.ts';
+import {
+  LEVEL_SEARCHED_MAX,
+  type LogLevel,
+  leadingLevel,
+  logLevelOf,
+  messageLevel,
+  severityLevel,
+} from './level.ts';
 
 const SPACE = 0x20;
 const ZERO = 0x30;

@@ -32,7 +32,7 @@ type AttributeNode = Extract<QueryNode, { kind: 'attribute' }>;
 /** About how much more a line is asked when it is looked at as text. */
 const HEADER_ATTRIBUTES: readonly string[] = ['source', 'dyno', 'program', 'sender', 'facility'];
 
-export class Predicates {
+export class PredicateGraph {
   readonly all: Predicate[] = [];
   readonly fields: WantedField[] = [];
   /** What the scan looks for, in lower case. */
@@ -53,19 +53,6 @@ export class Predicates {
       this.texts.set(lower, number);
     }
     return number;
-  }
-
-  /** What many ask comes first: it decides for all of them, and is mostly decided already. */
-  sortChildren(): void {
-    const askedBy = new Uint32Array(this.all.length);
-    for (const predicate of this.all)
-      if ('children' in predicate) for (const child of predicate.children) askedBy[child]++;
-    for (const [number, predicate] of this.all.entries())
-      if ('children' in predicate)
-        this.all[number] = {
-          ...predicate,
-          children: [...predicate.children].sort((a, b) => askedBy[b] - askedBy[a]),
-        };
   }
 
   /** Negations are carried down to what they negate. */

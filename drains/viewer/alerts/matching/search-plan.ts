@@ -100,6 +100,7 @@ export function planSearches(
     return { rate: rates.predicates[number] ?? estimate, texts: [], predicates: [number] };
   }
 
+  const askedBy = countParents(predicates);
   const byText: number[][] = texts.map(() => []);
   const ofPredicate: number[][] = predicates.map(() => []);
   const always: number[] = [];
@@ -131,11 +132,11 @@ export function planSearches(
     }
   }
   return {
-    byText: byText.map((found) => guarded(found, predicates, -1)),
+    byText: byText.map((found) => guarded(found, predicates, askedBy, -1)),
     byPredicate: ofPredicate.map((found, number) =>
-      found.length === 0 ? undefined : guarded(found, predicates, number),
+      found.length === 0 ? undefined : guarded(found, predicates, askedBy, number),
     ),
-    always: guarded(always, predicates, -1),
+    always: guarded(always, predicates, askedBy, -1),
     isScanned,
     fields,
   };
@@ -154,17 +155,27 @@ function union(all: readonly (Access | undefined)[]): Access | undefined {
   return { rate, texts: [...texts], predicates: [...predicates] };
 }
 
-/** Puts together those that have to fulfil the same besides; what most have in common comes first. */
-function guarded(roots: readonly number[], predicates: readonly Predicate[], access: number): Candidates[] {
+/**
+ * Puts together those that have to fulfil the same besides; what most have in common comes first. What others that are found by something
+ * else have to fulfil, too, is probably decided already.
+ * @param askedBy by predicate, how many are made of it
+ */
+function guarded(
+  roots: readonly number[],
+  predicates: readonly Predicate[],
+  askedBy: Uint32Array,
+  access: number,
+): Candidates[] {
   const groups: Candidates[] = [];
   let left = roots;
-  while (left.length > 1) {
+  while (left.length > 0) {
     const counts = new Map<number, number>();
     for (const root of left)
       for (const term of termsOf(root, predicates))
-        if (term !== access && term !== root) counts.set(term, (counts.get(term) ?? 0) + 1);
+        if (term !== access && term !== root && askedBy[term] > 1)
+          counts.set(term, (counts.get(term) ?? 0) + 1);
     let guard = -1;
-    let count = 1;
+    let count = 0;
     for (const [term, times] of counts)
       if (times > count) {
         guard = term;
@@ -177,6 +188,14 @@ function guarded(roots: readonly number[], predicates: readonly Predicate[], acc
   }
   if (left.length > 0) groups.push({ guard: -1, roots: left });
   return groups;
+}
+
+/** By predicate, how many are made of it. */
+export function countParents(predicates: readonly Predicate[]): Uint32Array {
+  const parents = new Uint32Array(predicates.length);
+  for (const predicate of predicates)
+    if ('children' in predicate) for (const child of predicate.children) parents[child]++;
+  return parents;
 }
 
 function termsOf(root: number, predicates: readonly Predicate[]): readonly number[] {

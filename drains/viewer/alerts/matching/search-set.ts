@@ -13,8 +13,8 @@ import { linePriority } from '../../../../src/logs/syslog/record.ts';
 import { BytesCache } from './bytes-cache.ts';
 import { GramScanner, Hits } from './gram-scanner.ts';
 import { LineFields, readAllValues } from './line-fields.ts';
-import { type Predicate, Predicates } from './predicates.ts';
-import { type Candidates, planSearches, type SearchPlan } from './search-plan.ts';
+import { type Predicate, PredicateGraph } from './predicates.ts';
+import { type Candidates, countParents, planSearches, type SearchPlan } from './search-plan.ts';
 
 /** Called with the index of a search that the line under the cursor matches. */
 export type OnMatch = (search: number) => void;
@@ -43,7 +43,7 @@ interface Gate {
 
 export class SearchSet {
   private readonly predicates: readonly Predicate[];
-  private readonly fields: Predicates['fields'];
+  private readonly fields: PredicateGraph['fields'];
   private readonly plan: SearchPlan;
   /** Of each predicate that is a search's the searches. */
   private readonly searchesOf: readonly (readonly number[])[];
@@ -103,7 +103,7 @@ export class SearchSet {
 
   /** @param expressions undefined: every line matches */
   constructor(expressions: readonly (QueryNode | undefined)[]) {
-    const graph = new Predicates();
+    const graph = new PredicateGraph();
     const all: number[] = [];
     const searchesOf = new Map<number, number[]>();
     expressions.forEach((expression, search) => {
@@ -117,11 +117,10 @@ export class SearchSet {
       else searchesOf.set(root, [search]);
     });
     this.all = all;
-    this.predicates = graph.all;
+    this.predicates = inGoodOrder(graph.all);
     this.fields = graph.fields;
     this.searchesOf = graph.all.map((_, root) => searchesOf.get(root) ?? []);
     const texts = [...graph.texts.keys()];
-    graph.sortChildren();
     this.plan = planSearches(graph.all, texts, [...searchesOf.keys()], { texts: [], predicates: [] });
 
     const gates = new FieldGates(graph, this.plan);
@@ -408,7 +407,7 @@ class FieldGates {
   readonly eager: number[] = [];
   readonly ungated: number[] = [];
 
-  constructor(graph: Predicates, plan: SearchPlan) {
+  constructor(graph: PredicateGraph, plan: SearchPlan) {
     const eager = new Set<number>();
     graph.all.forEach((predicate, number) => {
       if (predicate.kind === 'field' && plan.byPredicate[number]) eager.add(predicate.field);
@@ -433,6 +432,16 @@ class FieldGates {
   get count(): number {
     return this.eager.length;
   }
+}
+
+/** What many ask comes first: it decides for all of them, and is mostly decided already. */
+function inGoodOrder(predicates: readonly Predicate[]): Predicate[] {
+  const askedBy = countParents(predicates);
+  return predicates.map((predicate) =>
+    'children' in predicate
+      ? { ...predicate, children: [...predicate.children].sort((a, b) => askedBy[b] - askedBy[a]) }
+      : predicate,
+  );
 }
 
 function maskOf(predicate: Predicate): number {
