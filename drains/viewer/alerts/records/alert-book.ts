@@ -12,12 +12,13 @@ import {
   STATE_PREFIX,
 } from './alert-records.ts';
 
-const SEARCHES_MAX = 5_000;
-const ALERTS_MAX = 5_000;
+export const SEARCHES_MAX = 10_000;
+export const ALERTS_MAX = 5_000;
 
 export class AlertBook {
   private readonly records: Store;
   private readonly onChange: () => Promise<void>;
+  private adding: Promise<void> = Promise.resolve();
 
   /** @param onChange resolves when what was changed is in effect */
   constructor(records: Store, onChange: () => Promise<void>) {
@@ -51,20 +52,33 @@ export class AlertBook {
     return found;
   }
 
+  /** @throws TailraceError `conflict` when there are {@link SEARCHES_MAX} */
   async addSearch(settings: Omit<SavedSearch, 'id' | 'createdAt' | 'updatedAt'>): Promise<SavedSearch> {
-    if ((await this.searches()).length >= SEARCHES_MAX) throw tooMany(SEARCHES_MAX, 'searches');
     const now = new Date().toISOString();
     const search: SavedSearch = { ...settings, id: randomUUID(), createdAt: now, updatedAt: now };
-    await this.write([{ key: SEARCH_PREFIX + search.id, value: search, ifVersion: 0 }]);
+    // No alert is on it yet.
+    await this.add(SEARCH_PREFIX, search, SEARCHES_MAX, 'searches');
     return search;
   }
 
+  /** @throws TailraceError `conflict` when there are {@link ALERTS_MAX} */
   async addAlert(settings: Omit<AlertRecord, 'id' | 'createdAt' | 'updatedAt'>): Promise<AlertRecord> {
-    if ((await this.alerts()).length >= ALERTS_MAX) throw tooMany(ALERTS_MAX, 'alerts');
     const now = new Date().toISOString();
     const alert: AlertRecord = { ...settings, id: randomUUID(), createdAt: now, updatedAt: now };
-    await this.write([{ key: ALERT_PREFIX + alert.id, value: alert, ifVersion: 0 }]);
+    await this.add(ALERT_PREFIX, alert, ALERTS_MAX, 'alerts');
+    await this.onChange();
     return alert;
+  }
+
+  /** One after the other, so that no two take the last place. */
+  private add(prefix: string, record: SavedSearch | AlertRecord, max: number, what: string): Promise<void> {
+    const added = this.adding.then(async () => {
+      const { length } = await this.records.list(ALERTS_SCOPE, prefix);
+      if (length >= max) throw tooMany(max, what);
+      await this.records.transact(ALERTS_SCOPE, [{ key: prefix + record.id, value: record, ifVersion: 0 }]);
+    });
+    this.adding = added.catch(() => undefined);
+    return added;
   }
 
   async changeSearch(search: SavedSearch): Promise<SavedSearch> {
@@ -111,5 +125,8 @@ export class AlertBook {
 }
 
 function tooMany(max: number, what: string): TailraceError {
-  return new TailraceError('conflict', `There are ${max} ${what} already: remove some first.`);
+  return new TailraceError(
+    'conflict',
+    `There are ${max} ${what} already, which is the most a viewer keeps: remove some first.`,
+  );
 }
