@@ -254,7 +254,7 @@ export function fieldValueTest(name: string, value: AttributeValue): ValueTest {
 }
 
 /** How long a part takes, in about tenths of a microsecond. */
-export function queryCost(node: QueryNode): number {
+function queryCost(node: QueryNode): number {
   switch (node.kind) {
     case 'not':
       return queryCost(node.child);

@@ -29,7 +29,7 @@ export type Predicate =
 type LeafNode = Exclude<QueryNode, { kind: 'and' | 'or' | 'not' }>;
 type AttributeNode = Extract<QueryNode, { kind: 'attribute' }>;
 
-/** About how much more a line is asked when it is looked at as text. */
+/** What they ask is in the line's header. */
 const HEADER_ATTRIBUTES: readonly string[] = ['source', 'dyno', 'program', 'sender', 'facility'];
 
 export class PredicateGraph {
@@ -40,7 +40,7 @@ export class PredicateGraph {
   private readonly known = new Map<string, number>();
   private readonly fieldOf = new Map<string, number>();
 
-  /** The number of a search's predicate; undefined for one that every line matches. */
+  /** The number of a search's predicate. */
   add(expression: QueryNode): number {
     return this.node(expression, false);
   }

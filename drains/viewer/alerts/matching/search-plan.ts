@@ -42,21 +42,13 @@ const HEADER_RATE = 0.3;
 const SEVERITY_RATE = 0.08;
 const FIELD_RATE = 0.04;
 
-/**
- * @param roots the searches' predicates
- * @param rates of what was seen how often it holds; others are estimated
- */
+/** @param roots the searches' predicates */
 export function planSearches(
   predicates: readonly Predicate[],
   texts: readonly string[],
   roots: readonly number[],
-  rates: {
-    readonly texts: readonly (number | undefined)[];
-    readonly predicates: readonly (number | undefined)[];
-  },
 ): SearchPlan {
-  const textRate = (text: number): number =>
-    rates.texts[text] ?? SHORT_TEXT_RATE * RATE_A_CHARACTER ** (texts[text].length - 3);
+  const textRate = (text: number): number => SHORT_TEXT_RATE * RATE_A_CHARACTER ** (texts[text].length - 3);
   const known = new Map<number, Access | undefined>();
 
   function accessOf(number: number): Access | undefined {
@@ -96,8 +88,8 @@ export function planSearches(
     return { rate, texts: numbers, predicates: [] };
   }
 
-  function byPredicate(number: number, estimate: number): Access {
-    return { rate: rates.predicates[number] ?? estimate, texts: [], predicates: [number] };
+  function byPredicate(number: number, rate: number): Access {
+    return { rate, texts: [], predicates: [number] };
   }
 
   const askedBy = countParents(predicates);

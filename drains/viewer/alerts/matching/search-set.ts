@@ -121,7 +121,7 @@ export class SearchSet {
     this.fields = graph.fields;
     this.searchesOf = graph.all.map((_, root) => searchesOf.get(root) ?? []);
     const texts = [...graph.texts.keys()];
-    this.plan = planSearches(graph.all, texts, [...searchesOf.keys()], { texts: [], predicates: [] });
+    this.plan = planSearches(graph.all, texts, [...searchesOf.keys()]);
 
     const gates = new FieldGates(graph, this.plan);
     this.gateOfField = gates.ofField;

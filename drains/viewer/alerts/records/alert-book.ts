@@ -18,7 +18,8 @@ export const ALERTS_MAX = 5_000;
 export class AlertBook {
   private readonly records: Store;
   private readonly onChange: () => Promise<void>;
-  private adding: Promise<void> = Promise.resolve();
+  /** How many records there are, by prefix, once that was asked. */
+  private readonly counts = new Map<string, Promise<{ kept: number }>>();
 
   /** @param onChange resolves when what was changed is in effect */
   constructor(records: Store, onChange: () => Promise<void>) {
@@ -70,15 +71,32 @@ export class AlertBook {
     return alert;
   }
 
-  /** One after the other, so that no two take the last place. */
-  private add(prefix: string, record: SavedSearch | AlertRecord, max: number, what: string): Promise<void> {
-    const added = this.adding.then(async () => {
-      const { length } = await this.records.list(ALERTS_SCOPE, prefix);
-      if (length >= max) throw tooMany(max, what);
+  private async add(
+    prefix: string,
+    record: SavedSearch | AlertRecord,
+    max: number,
+    what: string,
+  ): Promise<void> {
+    const count = await this.countOf(prefix);
+    if (count.kept >= max) throw tooMany(max, what);
+    // Counted before it is written: no two take the last place.
+    count.kept++;
+    try {
       await this.records.transact(ALERTS_SCOPE, [{ key: prefix + record.id, value: record, ifVersion: 0 }]);
-    });
-    this.adding = added.catch(() => undefined);
-    return added;
+    } catch (error) {
+      count.kept--;
+      throw error;
+    }
+  }
+
+  private countOf(prefix: string): Promise<{ kept: number }> {
+    let count = this.counts.get(prefix);
+    if (!count) {
+      count = this.records.list(ALERTS_SCOPE, prefix).then(({ length }) => ({ kept: length }));
+      this.counts.set(prefix, count);
+      count.catch(() => this.counts.delete(prefix));
+    }
+    return count;
   }
 
   async changeSearch(search: SavedSearch): Promise<SavedSearch> {
@@ -105,11 +123,13 @@ export class AlertBook {
         `There are alerts on this search (${alerts[0].name}): remove them first.`,
       );
     await this.write([{ key: SEARCH_PREFIX + id, value: undefined }]);
+    this.counts.delete(SEARCH_PREFIX);
   }
 
   /** With what it has counted. */
   async removeAlert(id: string): Promise<void> {
     await this.write([{ key: ALERT_PREFIX + id, value: undefined }]);
+    this.counts.delete(ALERT_PREFIX);
     // Nobody counts for it any more.
     const patterns = await this.records.list(ALERTS_SCOPE, `${PATTERN_PREFIX}${id}/`);
     await this.records.transact(ALERTS_SCOPE, [
