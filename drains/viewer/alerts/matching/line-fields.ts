@@ -20,6 +20,8 @@ const EQUALS = 0x3d;
 const QUOTE = 0x22;
 const QUOTES = 0x22222222;
 const BACKSLASH = 0x5c;
+/** RFC 8259 section 7: a letter that needn't be escaped. */
+export const ASCII_ESCAPE = Buffer.from('\\u00');
 const HASH = 0x23;
 const OPEN_BRACE = 0x7b;
 /** `({[` and `,;)]}`. */
@@ -77,9 +79,9 @@ export class LineFields {
   private cursor: RecordCursor | undefined;
   private bytes: Buffer = Buffer.alloc(0);
   private isColored = false;
-  /** Of the batch: where the next brace and the next backslash are. */
+  /** Of the batch: where the next brace and the next escaped letter are. */
   private braceAt = -1;
-  private backslashAt = -1;
+  private escapeAt = -1;
   private lineNumber = 0;
   /** Quoted values of the message so far: from quote to quote, by turns. */
   private quotes = new Int32Array(64);
@@ -95,7 +97,7 @@ export class LineFields {
 
   startBatch(): void {
     this.braceAt = -1;
-    this.backslashAt = -1;
+    this.escapeAt = -1;
   }
 
   setLine(cursor: RecordCursor, bytes: Buffer, isColored: boolean, lineNumber: number): void {
@@ -128,11 +130,11 @@ export class LineFields {
   mayHaveEscapes(): boolean {
     const { cursor, bytes } = this;
     if (!cursor) return false;
-    if (this.backslashAt < cursor.msgidStart) {
-      const at = bytes.indexOf(BACKSLASH, cursor.msgidStart);
-      this.backslashAt = at === -1 ? Number.POSITIVE_INFINITY : at;
+    if (this.escapeAt < cursor.msgidStart) {
+      const at = bytes.indexOf(ASCII_ESCAPE, cursor.msgidStart);
+      this.escapeAt = at === -1 ? Number.POSITIVE_INFINITY : at;
     }
-    return this.backslashAt < cursor.textEnd;
+    return this.escapeAt < cursor.textEnd;
   }
 
   private hasBrace({ messageStart, textEnd }: RecordCursor): boolean {

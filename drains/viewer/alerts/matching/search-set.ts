@@ -12,7 +12,7 @@ import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { linePriority } from '../../../../src/logs/syslog/record.ts';
 import { BytesCache } from './bytes-cache.ts';
 import { GramScanner, Hits } from './gram-scanner.ts';
-import { LineFields, readAllValues } from './line-fields.ts';
+import { ASCII_ESCAPE, LineFields, readAllValues } from './line-fields.ts';
 import { type Predicate, PredicateGraph } from './predicates.ts';
 import { type Candidates, countParents, planSearches, type SearchPlan } from './search-plan.ts';
 
@@ -25,7 +25,7 @@ const IN_COLORS = 2;
 const BEFORE_MESSAGE = 1;
 
 /** Headers that are known at a time. */
-const HEADERS_KEPT = 4_096;
+const HEADERS_KEPT = 512;
 const NOTHING: readonly Candidates[] = [];
 
 /** What holds of lines with the same header. */
@@ -78,6 +78,7 @@ export class SearchSet {
   private readonly coloredLong = new Hits();
   private readonly coloredShort = new Hits();
   private hasColoredLines = false;
+  private hasEscapes = false;
 
   // Of the line at hand; what has another line's number isn't known.
   private lineNumber = 0;
@@ -178,7 +179,8 @@ export class SearchSet {
     this.scanner?.scan(batch, this.long, this.short);
     this.hasColoredLines = this.colors.startBatch(batch);
     this.lineFields.startBatch();
-    return this.asksAll || this.hasColoredLines || this.long.count + this.short.count > 0;
+    this.hasEscapes = this.eagerOf.length > 0 && batch.includes(ASCII_ESCAPE);
+    return this.asksAll || this.hasColoredLines || this.hasEscapes || this.long.count + this.short.count > 0;
   }
 
   /** Finds the searches that a line of the batch matches; lines have to come in their order. */
@@ -188,7 +190,7 @@ export class SearchSet {
     const isFound =
       (this.longAt < long.count && long.positions[this.longAt] < line.textEnd) ||
       (this.shortAt < short.count && short.positions[this.shortAt] < line.textEnd);
-    if (!isFound && !this.asksAll && !this.hasColoredLines) return;
+    if (!isFound && !this.asksAll && !this.hasColoredLines && !this.hasEscapes) return;
     this.setLine(line, bytes);
     this.longAt = this.takeHits(long, this.longAt, line);
     this.shortAt = this.takeHits(short, this.shortAt, line);
@@ -208,6 +210,8 @@ export class SearchSet {
       if (field !== -1) this.readField(field);
     }
     for (const field of this.ungated) this.readField(field);
+    if (this.hasEscapes && this.lineFields.mayHaveEscapes())
+      for (const field of this.eagerOf) if (field !== -1) this.readField(field);
     for (let i = 0; i < this.foundCount; i++)
       this.decideAll(this.plan.byPredicate[found[i]] ?? NOTHING, onMatch);
     this.decideAll(this.plan.always, onMatch);

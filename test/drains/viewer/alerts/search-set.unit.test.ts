@@ -272,6 +272,13 @@ describe('many searches at once', () => {
     );
   });
 
+  it('finds a field whose name is written with escapes', () => {
+    const message = String.raw`{"st\u0061tus":500,"n":1}`;
+    const batch = recordsOf([{ header: 'host app web.1', message }]);
+    expect(matchesAtOnce(['status:500', 'status:404'], batch)).toEqual(['0 status:500']);
+    expect(matchesOneByOne(['status:500', 'status:404'], batch)).toEqual(['0 status:500']);
+  });
+
   it('says at once that nothing in a batch matches', () => {
     const set = new SearchSet([prepareQuery('timeout').expression, prepareQuery('status:500').expression]);
     expect(set.startBatch(recordsOf([{ header: 'host app web.1', message: 'all is well' }]))).toBe(false);
