@@ -1,3 +1,4 @@
+import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import { TimeSlices } from '../../../common/limits/turns.ts';
 import { RECORD_HEADER } from '../../syslog/batch.ts';
@@ -90,6 +91,12 @@ export class LinePacker {
 /** About what lines take in a batch. */
 export function estimatePackedBatchBytes({ bytes, count }: PackedLines): number {
   return bytes.length + count * LINE_GROWTH_BYTES;
+}
+
+/** Nobody reads the lines any more: gives their memory back. */
+export function releasePackedLines({ bytes }: PackedLines): void {
+  // All of what they were packed into.
+  detachBuffer(new Uint8Array(bytes.buffer));
 }
 
 /** Passes each line to a receiver, which must have an authenticated source. */

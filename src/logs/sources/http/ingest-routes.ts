@@ -24,6 +24,7 @@ import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../f
 import {
   estimatePackedBatchBytes,
   type PackedLines,
+  releasePackedLines,
   takePackedLines,
   takePackedLinesInSlices,
 } from '../formats/packed-lines.ts';
@@ -212,6 +213,7 @@ export async function registerIngestRoutes(
         takeInSlices: (receiver) => text.takeInSlices(receiver),
         digest: (from) => digestRequestInSlices(from, body),
       });
+      detachBuffer(body);
     } else await parseAndStore(pushed, logSource, { format, body, dyno });
   }
 
@@ -267,6 +269,8 @@ export async function registerIngestRoutes(
       takeInSlices: (receiver) => takePackedLinesInSlices(lines.bytes, receiver),
       digest: (from) => digestRequestInSlices(from, body),
     });
+    detachBuffer(body);
+    releasePackedLines(lines);
   }
 
   async function parse(
