@@ -10,7 +10,7 @@ import * as httpRouter from './apps/http-router.ts';
 import * as noisyNeighborDyno from './apps/noisy-neighbor-dyno.ts';
 import * as drainRecovery from './drain-recovery.ts';
 import * as drains from './drains.ts';
-import * as httpForms from './http-forms.ts';
+import * as httpForms from './forms/http-forms.ts';
 import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
 import * as hostileRequests from './neighbors/hostile-requests.ts';

@@ -9,6 +9,9 @@ import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { randomAppName } from './api/apps/apps.ts';
 import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
 import { addonLogInput } from './api/logs/addon-log-input.ts';
+import { ApiKeys } from './apps/access/api-keys.ts';
+import { AuditLog } from './apps/access/audit-log.ts';
+import { LocalKey } from './apps/access/local-key.ts';
 import { addonFolder, findServerId } from './apps/host/addons/server-id.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
@@ -17,9 +20,7 @@ import { Releaser } from './apps/host/release/releaser.ts';
 import { RunningApps } from './apps/host/running-apps.ts';
 import { AppSetup } from './apps/host/setup/app-setup.ts';
 import { type HttpRouter, startHttpRouter } from './apps/http-router/http-router.ts';
-import { ApiKeys } from './apps/records/api-keys.ts';
 import { AppRegistry } from './apps/records/app-registry.ts';
-import { LocalKey } from './apps/records/local-key.ts';
 import { OWNER } from './apps/records/owner.ts';
 import { Releases } from './apps/records/release-history.ts';
 import { Closers } from './common/closers.ts';
@@ -321,7 +322,7 @@ async function openApi(
   const httpCounters = await registerIngestRoutes(http, {
     router,
     rateLimiter: syslog.rateLimiter,
-    mayWrite: (credentials) => apiKeys.allows(credentials, 'ingest'),
+    mayWrite: (credentials) => apiKeys.writableApps(credentials),
     holdMs: settings.holdMs,
     log: areaLog(log, 'sources'),
   });
@@ -337,12 +338,15 @@ async function openApi(
     udpPort: syslog.port,
     appNames: () => appRegistry.appNames(),
   });
+  const { releases } = apps;
+  const auditLog = new AuditLog({ appRegistry, releases, platformLog: logs.platformLog, log: apiLog });
   await registerApiRoutes(http, {
     store: logs.store,
     appRegistry,
     apiKeys,
+    auditLog,
     localKey: apps.localKey,
-    releases: apps.releases,
+    releases,
     releaser: apps.releaser,
     appSetup: apps.appSetup,
     readers: logs.readers,
@@ -375,7 +379,13 @@ async function openApi(
   const address = http.server.address();
   const port = typeof address === 'object' && address ? address.port : httpPort;
   apiLog.info({ host, port }, 'listening for HTTP');
-  return { url: `http://${urlHost(host)}:${port}`, close: () => http.close() };
+  return {
+    url: `http://${urlHost(host)}:${port}`,
+    close: async () => {
+      await http.close();
+      await auditLog.close();
+    },
+  };
 }
 
 /** What happens in one area of the server. */

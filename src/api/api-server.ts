@@ -3,6 +3,10 @@
 import type { FastifyInstance } from 'fastify';
 import { createHttpServer } from '../common/http/create-server.ts';
 import type { Log } from '../common/log.ts';
+import { accountRoutes } from './access/account.ts';
+import { type AuditDependencies, auditRequests } from './access/audit-requests.ts';
+import { type AuthorizationRouteDependencies, authorizationRoutes } from './access/authorizations.ts';
+import { authorize, authorizedGrant, isForApp, requireApp, requireOwnApp } from './access/authorize.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { BackupLinks } from './addons/backup-links.ts';
@@ -16,10 +20,8 @@ import { addonPageRoutes } from './addons/pages.ts';
 import { authorizeKeyOrPartner } from './addons/partner-access.ts';
 import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
 import { SingleUseTickets } from './addons/single-use-tickets.ts';
-import { accountRoutes } from './apps/account.ts';
 import { type AppSetupRouteDependencies, appSetupRoutes } from './apps/app-setups.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
-import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
 import {
   type BuildpackRouteDependencies,
   buildpackRegistryRoutes,
@@ -35,7 +37,6 @@ import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
 import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
 import { unsupportedRoutes } from './apps/unsupported.ts';
-import { authorize, authorizedGrant } from './authorize.ts';
 import { addEtags } from './etag.ts';
 import { type AddonDrainRouteDependencies, addonDrainRoutes } from './logs/addon-drains.ts';
 import { type DrainActionRouteDependencies, drainActionRoutes } from './logs/drain-actions.ts';
@@ -61,6 +62,7 @@ export function createApiServer(log: Log, requestTimeoutMs?: number): FastifyIns
   const server = createHttpServer(log, { requestTimeoutMs });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
+  server.decorateRequest('auditedApp', undefined);
   return server;
 }
 
@@ -70,6 +72,7 @@ export interface ApiDependencies
     Omit<TransferRouteDependencies, 'addonLinks' | 'backupLinks'>,
     AppRouteDependencies,
     AppSetupRouteDependencies,
+    AuditDependencies,
     AuthorizationRouteDependencies,
     BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
@@ -123,11 +126,13 @@ export async function registerApiRoutes(
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
+      await requireOwnApp(request, dependencies);
     });
     api.addHook('onResponse', async ({ method, routeOptions, id }, { statusCode, elapsedTime }) => {
       const ms = Math.round(elapsedTime);
       log.debug({ method, route: routeOptions.url, status: statusCode, request: id, ms }, 'request answered');
     });
+    auditRequests(api, dependencies);
     addEtags(api);
     openApiRoutes(api, version);
     for (const registerRoutes of [
@@ -165,21 +170,23 @@ export async function registerApiRoutes(
   const sessionStore = new LogSessionStore(store, apiKeys);
   const tailRegistry = new TailRegistry(store, appRegistry, log);
   // A log session is made with POST, but gives only the right to read.
-  logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
-    authorize(request, apiKeys, 'read'),
-  );
+  logSessionRoutes(server, dependencies, sessionStore, tailRegistry, async (request) => {
+    await authorize(request, apiKeys, 'logs:read');
+    await requireOwnApp(request, dependencies);
+  });
   buildpackRegistryRoutes(server);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
   backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   releaseOutputRoutes(server, dependencies);
-  gitRoutes(
-    server,
-    dependencies,
-    async (header) => (await authorizedGrant(header, 'write', apiKeys)) !== undefined,
-  );
-  tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, (header) =>
-    authorizedGrant(header, 'read', apiKeys),
-  );
+  gitRoutes(server, dependencies, async (caller, app) => {
+    const grant = await authorizedGrant(caller, 'write', apiKeys);
+    return grant !== undefined && (grant.apps === undefined || (app !== undefined && isForApp(grant, app)));
+  });
+  tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, async (caller, app) => {
+    const grant = await authorizedGrant(caller, 'logs:read', apiKeys);
+    if (grant && app) requireApp(grant, app);
+    return grant;
+  });
 }

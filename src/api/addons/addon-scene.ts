@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
+import { includesScope } from '../../apps/access/key-scopes.ts';
 import type { Addons } from '../../apps/host/addons/addons.ts';
-import { includesScope } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { addressFor } from '../../common/http/address-for.ts';
 import type { SingleUseTickets } from './single-use-tickets.ts';

@@ -3,14 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import replyFrom from '@fastify/reply-from';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiKeys } from '../../apps/access/api-keys.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
-import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';
 import { discardBody } from '../../common/http/discard-body.ts';
 import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
-import { authorizedGrant } from '../authorize.ts';
+import { authorizedGrant, callerOf, isForApp } from '../access/authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
 import { PageSessions } from './page-sessions.ts';
 import { sendSignOnPage } from './sign-on-page.ts';
@@ -156,7 +156,10 @@ export async function addonPageRoutes(
     const { authorization, cookie } = request.headers;
     if (authorization !== undefined) {
       const scope = isSafe ? 'read-protected' : 'write';
-      return (await authorizedGrant(authorization, scope, apiKeys)) !== undefined;
+      const grant = await authorizedGrant(callerOf(request), scope, apiKeys);
+      if (!grant?.apps) return grant !== undefined;
+      const record = await findAddon(addon);
+      return record !== undefined && isForApp(grant, record.app);
     }
     if (!isSafe && !isFromOwnPage(request, publicUrl)) return false;
     const secret = cookieValue(cookie, COOKIE);

@@ -1,10 +1,10 @@
 /** Partners at the API: with the token of one add-on, for that add-on alone. */
 import type { FastifyRequest } from 'fastify';
+import type { ApiKeys } from '../../apps/access/api-keys.ts';
 import { isPartnerToken, type PartnerTokens } from '../../apps/host/addons/partner/partner-tokens.ts';
-import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { readAuthorization } from '../../common/http/authorization.ts';
-import { authorize } from '../authorize.ts';
+import { authorize } from '../access/authorize.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

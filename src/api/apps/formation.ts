@@ -6,6 +6,7 @@ import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { Store } from '../../logs/store/contract.ts';
+import { needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -71,7 +72,10 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
 
   api.get<AppParams>(
     '/apps/:app/formation',
-    routeSchema('How many dynos of each process type are wanted', 'Formation', { many: true }),
+    {
+      ...routeSchema('How many dynos of each process type are wanted', 'Formation', { many: true }),
+      ...needsScope('dynos:read'),
+    },
     async (request, reply) =>
       paginate(request, reply, await formationViews(await appRegistry.getApp(request.params.app)), [
         'type',
@@ -81,7 +85,10 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
 
   api.get<AppParams & { Params: { type: string } }>(
     '/apps/:app/formation/:type',
-    routeSchema('How many dynos of one process type are wanted', 'Formation'),
+    {
+      ...routeSchema('How many dynos of one process type are wanted', 'Formation'),
+      ...needsScope('dynos:read'),
+    },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const found = (await formationViews(app)).find(({ type }) => type === request.params.type);
@@ -111,7 +118,10 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
   );
   api.patch<AppParams & { Body: { updates: readonly FormationUpdate[] } | null }>(
     '/apps/:app/formation',
-    routeSchema('Scale: all of these or none', 'Formation', { many: true, body: updates }),
+    {
+      ...routeSchema('Scale: all of these or none', 'Formation', { many: true, body: updates }),
+      ...needsScope('dynos:write'),
+    },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const types = await scale(app, request.body?.updates ?? []);
@@ -121,7 +131,10 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
 
   api.patch<AppParams & { Params: { type: string }; Body: Omit<FormationUpdate, 'type'> | null }>(
     '/apps/:app/formation/:type',
-    routeSchema('Scale one process type', 'Formation', { body: bodySchema(update) }),
+    {
+      ...routeSchema('Scale one process type', 'Formation', { body: bodySchema(update) }),
+      ...needsScope('dynos:write'),
+    },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const { type } = request.params;

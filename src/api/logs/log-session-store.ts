@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ApiKeys } from '../../apps/records/api-keys.ts';
+import type { ApiKeys } from '../../apps/access/api-keys.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';

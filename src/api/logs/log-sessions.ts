@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiKeys } from '../../apps/records/api-keys.ts';
+import type { ApiKeys } from '../../apps/access/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { LogSessionStore } from '../../../src/api/logs/log-session-store.ts';
-import { ApiKeys } from '../../../src/apps/records/api-keys.ts';
+import { ApiKeys } from '../../../src/apps/access/api-keys.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { EventStreamTail, rejectedUpgrade, WebSocketTail } from '../../support/receivers/tail-protocols.ts';

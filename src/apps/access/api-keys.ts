@@ -2,14 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { LruCache } from '../../common/lru-cache.ts';
-import type { Store } from '../../logs/store/contract.ts';
-
-/**
- * What a key may do: `read` through the API, but no secrets; `read-protected`, these too: config vars, source tokens, headers of drains;
- * `write`, which includes `read-protected`; `ingest` lines.
- */
-export type KeyScope = 'read' | 'read-protected' | 'write' | 'ingest';
-export const KEY_SCOPES: readonly KeyScope[] = ['read', 'read-protected', 'write', 'ingest'];
+import type { AppId, Store } from '../../logs/store/contract.ts';
+import { includesScope, type KeyScope, type NeededScope } from './key-scopes.ts';
 
 /** A key's record, under `key/<hash>` in the scope of no app: the key itself isn't stored. */
 export interface ApiKeyRecord {
@@ -20,6 +14,16 @@ export interface ApiKeyRecord {
   readonly description?: string;
   /** The key of a machine: id of the data folder that has it. */
   readonly local?: string;
+  /** For these apps alone; left out: for all, and for what is of none. */
+  readonly apps?: readonly AppId[];
+  /** Address from which it was made, and the description of the key it was made with. */
+  readonly madeFrom?: { readonly address: string; readonly key: string };
+}
+
+/** A key's last use, under `key-use/<hash>`: exact to {@link USE_NOTED_MS}. */
+export interface KeyUse {
+  readonly at: string;
+  readonly address: string;
 }
 
 /** What a key that was shown may do. */
@@ -29,11 +33,17 @@ export interface KeyGrant {
   readonly hash: string;
   readonly scopes: readonly KeyScope[];
   readonly expiresAt?: string;
+  /** What it was made for; the machine's own key has none. */
+  readonly description?: string;
+  /** For these apps alone; undefined: for all, and for what is of none. */
+  readonly apps?: readonly AppId[];
 }
 
 /** A key is cached this long before the store is read again. */
 const CACHE_TTL_MS = 5_000;
 const CACHE_SIZE_MAX = 10_000;
+/** The use of a key is noted this often at the most. */
+const USE_NOTED_MS = 5 * 60_000;
 /** Keys in use are looked at this often: a change may have been missed, or one has expired. */
 const CHECK_INTERVAL_MS = 500;
 
@@ -46,6 +56,8 @@ export class ApiKeys {
   );
   /** Keys that are valid in this process only, by hash. */
   private readonly processKeys = new Map<string, ApiKeyRecord>();
+  /** When the use of a key was noted last, by hash. */
+  private readonly usesNoted = new LruCache<string, number>(CACHE_SIZE_MAX);
   /** What is to be called when a key isn't valid any more, by hash. */
   private readonly watchers = new Map<string, Set<() => void>>();
   private readonly check = new CoalescedRun(() => this.endInvalid());
@@ -104,6 +116,7 @@ export class ApiKeys {
     const revoked = found.filter((one) => one.record.id === id && isLocal(one.record));
     await this.store.transact('', [
       ...found.map(({ hash }) => ({ key: recordKey(hash), value: undefined })),
+      ...found.map(({ hash }) => ({ key: useKey(hash), value: undefined })),
       ...revoked.map(({ hash }) => ({ key: revokedKey(hash), value: { at: new Date().toISOString() } })),
     ]);
     return record;
@@ -120,9 +133,33 @@ export class ApiKeys {
     const record = { ...old.record, createdAt: new Date().toISOString() };
     await this.store.transact('', [
       { key: recordKey(old.hash), value: undefined },
+      { key: useKey(old.hash), value: undefined },
       { key: recordKey(hashOf(key)), value: record },
     ]);
     return record;
+  }
+
+  /** Notes that a key was used just now. */
+  noteUse({ hash }: Pick<KeyGrant, 'hash'>, address: string): void {
+    const nowMs = performance.now();
+    const notedMs = this.usesNoted.get(hash);
+    if ((notedMs !== undefined && nowMs - notedMs < USE_NOTED_MS) || this.processKeys.has(hash)) return;
+    this.usesNoted.set(hash, nowMs);
+    const use: KeyUse = { at: new Date().toISOString(), address };
+    this.store.transact('', [{ key: useKey(hash), value: use }], { quiet: true }).catch(() => undefined);
+  }
+
+  /** The last use of each key, by the keys' ids. */
+  async lastUses(): Promise<ReadonlyMap<string, KeyUse>> {
+    const uses = await this.store.list<KeyUse>('', USE_PREFIX);
+    const byHash = new Map(uses.map(({ key, value }) => [key.slice(USE_PREFIX.length), value]));
+    const all = await this.listWithHashes();
+    return new Map(
+      all.flatMap(({ hash, record }) => {
+        const use = byHash.get(hash);
+        return use ? [[record.id, use] as const] : [];
+      }),
+    );
   }
 
   /** Was this key of a machine revoked? */
@@ -154,14 +191,21 @@ export class ApiKeys {
   async grantOfHash(hash: string): Promise<KeyGrant | undefined> {
     const record = this.processKeys.get(hash) ?? (await this.lookUp(hash));
     if (!record || hasExpired(record)) return undefined;
-    const { id, scopes, expiresAt } = record;
-    return { id, hash, scopes, expiresAt };
+    const { id, scopes, expiresAt, description, apps } = record;
+    return { id, hash, scopes, expiresAt, description, apps };
   }
 
   /** Does this key have the scope? */
-  async allows(key: string, scope: KeyScope): Promise<boolean> {
+  async allows(key: string, scope: NeededScope): Promise<boolean> {
     const grant = await this.grantOf(key);
     return grant !== undefined && includesScope(grant.scopes, scope);
+  }
+
+  /** Whose lines may be sent with a key: nobody's, those of some apps, anybody's? */
+  async writableApps(key: string): Promise<boolean | readonly AppId[]> {
+    const grant = await this.grantOf(key);
+    if (!grant || !includesScope(grant.scopes, 'ingest')) return false;
+    return grant.apps ?? true;
   }
 
   /** Calls `onEnded` when a key is revoked or expires, until the returned function is called. */
@@ -211,13 +255,6 @@ export class ApiKeys {
   }
 }
 
-/** Do these scopes allow what `scope` names? */
-export function includesScope(scopes: readonly KeyScope[], scope: KeyScope): boolean {
-  if (scopes.includes(scope)) return true;
-  if (scope === 'read') return scopes.includes('read-protected');
-  return scope === 'read-protected' && scopes.includes('read') && scopes.includes('write');
-}
-
 /** A machine's own key; those without a description are older than the folders' ids. */
 export function isLocal({ local, description }: ApiKeyRecord): boolean {
   return local !== undefined || description === undefined;
@@ -233,6 +270,7 @@ export function generateApiKey(): string {
 }
 
 const KEY_PREFIX = 'key/';
+const USE_PREFIX = 'key-use/';
 
 function hashOf(key: string): string {
   return createHash('sha256').update(key).digest('hex');
@@ -240,6 +278,10 @@ function hashOf(key: string): string {
 
 function recordKey(hash: string): string {
   return `${KEY_PREFIX}${hash}`;
+}
+
+function useKey(hash: string): string {
+  return `${USE_PREFIX}${hash}`;
 }
 
 /** Under this key stands that a machine's key was revoked. */

@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { OWNER } from '../../apps/records/owner.ts';
 import { routeSchema } from '../schemas-heroku.ts';
+import { FILTERED_ROUTE } from './authorize.ts';
 
 /** `GET /account`: who the key belongs to. */
 export function accountRoutes(api: FastifyInstance): void {
-  api.get('/account', routeSchema('Who the key belongs to', 'Account'), async () => ({
+  const route = { ...routeSchema('Who the key belongs to', 'Account'), ...FILTERED_ROUTE };
+  api.get('/account', route, async () => ({
     ...OWNER,
     name: 'Owner',
     federated: false,

@@ -2,14 +2,14 @@
  * Lines in every form of HTTP: lines a processor second of the server, which reads, stores and answers, beside what has to be done with the
  * same bytes in any case: `JSON.parse` or protobufjs alone, the logplex-1 form, or a bare Fastify server that reads and discards them.
  *
- *   node dist/bench/http-forms.js [--lines 500000] [--runs 5] [--only OTLP]
+ *   node dist/bench/forms/http-forms.js [--lines 500000] [--runs 5] [--only OTLP]
  */
 import { gzipSync } from 'node:zlib';
 import { Client } from 'undici';
-import { decodeOtlp, encodeOtlpLogs } from '../src/logs/sources/formats/otlp-schema.ts';
-import { type BenchServer, startServer } from './rig/bench-server.ts';
-import { cpuSeconds } from './rig/proc.ts';
-import { startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
+import { decodeOtlp, encodeOtlpLogs } from '../../src/logs/sources/formats/otlp-schema.ts';
+import { type BenchServer, startServer } from '../rig/bench-server.ts';
+import { cpuSeconds } from '../rig/proc.ts';
+import { startBenchProgram, stop, waitForMessage } from '../rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -18,7 +18,7 @@ import {
   parseFlags,
   runIfMain,
   type Table,
-} from './rig/report.ts';
+} from '../rig/report.ts';
 
 const REQUEST_LINES = 500;
 const WARM_UP_LINES = 500_000;
