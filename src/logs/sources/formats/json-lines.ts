@@ -54,7 +54,7 @@ export function readJsonLine(
   const from = scanner.start;
   const to = scanner.end;
   if (scanner.next()) throw noJson(what);
-  return parseJsonValue(body, from, to, what);
+  return parseJsonAt(body, from, to, what);
 }
 
 /**
@@ -69,7 +69,7 @@ export function readJson(body: Buffer): readonly unknown[] {
   if (scanner.next()) return readJsonObjects(body);
   const isArray = body[start] === OPEN_BRACKET;
   if (isArray && elements > LINES_MAX) throw tooManyLines();
-  const value = parseJsonValue(body, start, end, 'the body');
+  const value = parseJsonAt(body, start, end, 'the body');
   const lines = Array.isArray(value) ? value : (listInside(value) ?? [value]);
   if (lines.length > LINES_MAX) throw tooManyLines();
   return lines;
@@ -101,7 +101,7 @@ function readJsonObjects(body: Buffer): unknown[] {
     const isFirst = values.length === 0;
     if (isFirst ? body[scanner.start] !== OPEN_BRACE : !scanner.isOnNewLine) throw noJson('the body');
     if (values.length === LINES_MAX) throw tooManyLines();
-    values.push(parseJsonValue(body, scanner.start, scanner.end, 'the body'));
+    values.push(parseJsonAt(body, scanner.start, scanner.end, 'the body'));
   }
   return values;
 }
@@ -154,7 +154,7 @@ function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undef
 }
 
 /** @throws TailraceError `bad_request` when it isn't JSON; `what` names it. */
-export function parseJsonValue(body: Buffer, start: number, end: number, what: string): unknown {
+export function parseJsonAt(body: Buffer, start: number, end: number, what: string): unknown {
   try {
     return JSON.parse(body.toString('utf8', start, end));
   } catch (error) {

@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
-import { jsonToSyslogLine, parseJsonValue, readJsonLine } from './json-lines.ts';
+import { jsonToSyslogLine, parseJsonAt, readJsonLine } from './json-lines.ts';
 import type { LinePacker } from './packed-lines.ts';
 import { headerWord } from './structured-line.ts';
 import { RecordKind, RecordScanner } from './wasm/wasm-records.ts';
@@ -114,7 +114,7 @@ function packElements(
     others.next();
     at = others.end;
     if (!odd.spend(at - start)) return false;
-    packer.add(jsonToSyslogLine(parseJsonValue(body, start, at, 'the body'), dyno));
+    packer.add(jsonToSyslogLine(parseJsonAt(body, start, at, 'the body'), dyno));
     scanner.isBehind = true;
   }
   return isWithinLimits(scanner, others);

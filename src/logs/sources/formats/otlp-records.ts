@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { isRecord } from './json-fields.ts';
-import { parseJsonValue } from './json-lines.ts';
+import { parseJsonAt } from './json-lines.ts';
 import { type OddRecords, skipJsonSpace } from './json-records.ts';
 import { type OtlpSender, type OtlpSource, otlpSender, otlpToSyslogLine } from './otlp.ts';
 import { assertOtlpWithinLimits } from './otlp-scanner.ts';
@@ -260,7 +260,7 @@ class JsonRequest extends OtlpRequest {
     values.next();
     this.at = values.end;
     this.skipSpace();
-    return parseJsonValue(body, at, values.end, 'the body');
+    return parseJsonAt(body, at, values.end, 'the body');
   }
 
   private take(byte: number): void {
