@@ -16,7 +16,7 @@ import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 import { randomBody } from '../../../support/senders/random-records.ts';
 
-const RUNS = propertyRuns(6_000);
+const RUNS = propertyRuns(4_000);
 const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
 
 beforeEach(() => {
