@@ -12,6 +12,7 @@ import { addonLogInput } from './api/logs/addon-log-input.ts';
 import { ApiKeys } from './apps/access/api-keys.ts';
 import { AuditLog } from './apps/access/audit-log.ts';
 import { LocalKey } from './apps/access/local-key.ts';
+import { People } from './apps/access/people.ts';
 import { addonFolder, findServerId } from './apps/host/addons/server-id.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
@@ -185,6 +186,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
 interface Apps {
   readonly releases: Releases;
   readonly apiKeys: ApiKeys;
+  readonly people: People;
   /** An API key that may do everything, for clients on this machine. */
   readonly localKey: LocalKey;
   /** A key for the lines of this process's own dynos. */
@@ -208,7 +210,8 @@ async function openApps(
   url: () => string,
 ): Promise<Apps> {
   const releases = new Releases(store);
-  const apiKeys = new ApiKeys(store);
+  const people = new People(store);
+  const apiKeys = new ApiKeys(store, people);
   const localKey = await LocalKey.open({
     folder: settings.data,
     apiKeys,
@@ -287,6 +290,7 @@ async function openApps(
   return {
     releases,
     apiKeys,
+    people,
     localKey,
     ingestKey,
     runningApps,
@@ -298,6 +302,7 @@ async function openApps(
     webUrl,
     close: async () => {
       localKey.close();
+      people.close();
       await builder.close();
       await dynoManager.close();
     },
@@ -344,6 +349,7 @@ async function openApi(
     store: logs.store,
     appRegistry,
     apiKeys,
+    people: apps.people,
     auditLog,
     localKey: apps.localKey,
     releases,

@@ -1,12 +1,16 @@
 /** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
 
 import type { FastifyInstance } from 'fastify';
+import { permits, permitsSomewhere } from '../apps/access/grants.ts';
+import { TailraceError } from '../common/errors.ts';
 import { createHttpServer } from '../common/http/create-server.ts';
 import type { Log } from '../common/log.ts';
 import { accountRoutes } from './access/account.ts';
 import { type AuditDependencies, auditRequests } from './access/audit-requests.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './access/authorizations.ts';
-import { authorize, authorizedGrant, isForApp, requireApp, requireOwnApp } from './access/authorize.ts';
+import { authenticate, authorize, authorizedGrant, isVisible, requireOwnApp } from './access/authorize.ts';
+import { type PeopleRouteDependencies, peopleRoutes } from './access/people.ts';
+import { type SessionRouteDependencies, sessionRoutes } from './access/sessions.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { BackupLinks } from './addons/backup-links.ts';
@@ -74,6 +78,8 @@ export interface ApiDependencies
     AppSetupRouteDependencies,
     AuditDependencies,
     AuthorizationRouteDependencies,
+    PeopleRouteDependencies,
+    SessionRouteDependencies,
     BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
@@ -122,7 +128,7 @@ export async function registerApiRoutes(
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
-      await authorizeKeyOrPartner(request, apiKeys, addons.partners.tokens).catch((error) => {
+      await authorizeKeyOrPartner(request, dependencies, addons.partners.tokens).catch((error) => {
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
@@ -156,6 +162,7 @@ export async function registerApiRoutes(
       unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
+      peopleRoutes,
       logCountRoutes,
       logDrainRoutes,
       addonDrainRoutes,
@@ -171,22 +178,27 @@ export async function registerApiRoutes(
   const tailRegistry = new TailRegistry(store, appRegistry, log);
   // A log session is made with POST, but gives only the right to read.
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, async (request) => {
-    await authorize(request, apiKeys, 'logs:read');
-    await requireOwnApp(request, dependencies);
+    await authorize(request, dependencies, 'logs:read');
+    await requireOwnApp(request, dependencies, 'logs:read');
   });
   buildpackRegistryRoutes(server);
+  sessionRoutes(server, dependencies);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
   backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   releaseOutputRoutes(server, dependencies);
-  gitRoutes(server, dependencies, async (caller, app) => {
-    const grant = await authorizedGrant(caller, 'write', apiKeys);
-    return grant !== undefined && (grant.apps === undefined || (app !== undefined && isForApp(grant, app)));
-  });
+  gitRoutes(
+    server,
+    dependencies,
+    async (caller, app) => (await authorizedGrant(caller, 'write', app, dependencies)) !== undefined,
+  );
   tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, async (caller, app) => {
-    const grant = await authorizedGrant(caller, 'logs:read', apiKeys);
-    if (grant && app) requireApp(grant, app);
-    return grant;
+    const grant = await authenticate(caller, dependencies);
+    if (grant && app && !isVisible(grant, app))
+      throw new TailraceError('not_found', "Couldn't find that app.");
+    return grant && permitsSomewhere(grant, 'logs:read') && (!app || permits(grant, 'logs:read', app.id))
+      ? grant
+      : undefined;
   });
 }

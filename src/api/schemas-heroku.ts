@@ -111,6 +111,16 @@ export const API_SCHEMAS = {
     updated_at: dateTime,
   }),
   ConfigVars: { type: 'object', additionalProperties: string },
+  Person: objectSchema({
+    id: string,
+    email: string,
+    state: string,
+    role: stringOrNull,
+    apps: { type: 'array', items: objectSchema({ app: reference, role: string }) },
+    invitation_url: stringOrNull,
+    created_at: dateTime,
+    expires_at: nullable(dateTime),
+  }),
   Domain: objectSchema({
     id: string,
     app: reference,

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AuditLog } from '../../apps/access/audit-log.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { auditedFields } from './audited-fields.ts';
-import { keyName } from './authorizations.ts';
+import { nameOf } from './people.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -38,7 +38,7 @@ export function auditRequests(api: FastifyInstance, { auditLog, appRegistry }: A
     const { summary } = (routeOptions.schema ?? {}) as { summary?: string };
     auditLog.write({
       action: summary ?? `${method} ${routeOptions.url}`,
-      by: keyGrant ? keyName(keyGrant) : `partner of ${partnerAddon}`,
+      by: partnerAddon === undefined ? nameOf(keyGrant) : `partner of ${partnerAddon}`,
       app: auditedApp,
       fields: {
         ...named,

@@ -10,6 +10,7 @@ const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
   'PATCH /apps/:app': ({ name, maintenance }) => ({ name: text(name), maintenance: text(maintenance) }),
   'PATCH /apps/:app/config-vars': (body) => ({ names: Object.keys(body).join(',') }),
   'POST /apps/:app/dynos': ({ command, type }) => ({ command: text(command), type: text(type) }),
+  'POST /apps/:app/dynos/:dyno': ({ command }) => ({ command: text(command) }),
   'PATCH /apps/:app/formation': ({ updates }) => ({ formation: list(updates, formationOf) }),
   'PATCH /apps/:app/formation/:type': (body) => ({ formation: formationOf(body) }),
   'POST /apps/:app/releases': ({ release, slug }) => ({ release: text(release), slug: text(slug) }),
@@ -21,6 +22,9 @@ const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
   'PUT /apps/:app/buildpack-installations': ({ updates }) => ({
     buildpacks: list(updates, ({ buildpack }) => (typeof buildpack === 'string' ? redactUrl(buildpack) : '')),
   }),
+  'POST /people': ({ email, role, app }) => ({ email: text(email), role: text(role), for: text(app) }),
+  'POST /apps/:app/collaborators': ({ user, role }) => ({ email: text(emailOf(user)), role: text(role) }),
+  'PATCH /apps/:app/collaborators/:person': ({ role }) => ({ role: text(role) }),
   'POST /oauth/authorizations': ({ description, scope, apps }) => ({
     description: text(description),
     scope: list(scope),
@@ -46,6 +50,10 @@ function text(value: unknown): string | undefined {
 
 function nameOf(value: unknown): unknown {
   return isObject(value) ? (value.name ?? value.id) : value;
+}
+
+function emailOf(value: unknown): unknown {
+  return isObject(value) ? (value.email ?? value.id) : value;
 }
 
 function list(values: unknown, show: (one: Body) => string = () => ''): string | undefined {

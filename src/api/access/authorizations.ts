@@ -7,6 +7,7 @@ import {
   type KeyGrant,
   type KeyUse,
 } from '../../apps/access/api-keys.ts';
+import { permits } from '../../apps/access/grants.ts';
 import {
   coversScopes,
   GLOBAL_SCOPES,
@@ -21,6 +22,7 @@ import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS, parseDuration } from '../../common/time-expression.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
+import { FILTERED_ROUTE } from './authorize.ts';
 
 interface NewAuthorizationRequest {
   readonly description?: string | null;
@@ -77,15 +79,27 @@ export function authorizationRoutes(
   });
   api.post<{ Body: NewAuthorizationRequest | null }>(
     '/oauth/authorizations',
-    routeSchema('Make an API key; the answer is the only one that has it', 'Authorization', {
-      status: 201,
-      body: requestBody,
-    }),
+    {
+      ...routeSchema('Make an API key; the answer is the only one that has it', 'Authorization', {
+        status: 201,
+        body: requestBody,
+      }),
+      // What a key may make is looked at below; people make keys that are worth what they are.
+      ...FILTERED_ROUTE,
+    },
     async (request, reply) => {
       const { description, expires_in: expiresIn, scope, apps: names } = request.body ?? {};
       const grant = requireGrant(request);
-      const scopes = scope ? parseScopes(scope) : grant.scopes;
-      requireAtLeast(grant, scopes, 'make');
+      const scopes = scope ? parseScopes(scope) : grant.user ? GLOBAL_SCOPES : grant.scopes;
+      // A person's key is never worth more than they are, whatever it was made for.
+      if (!grant.user) {
+        if (!permits(grant, 'write'))
+          throw new TailraceError(
+            'forbidden',
+            'This API key may not make others: use one with the scope write.',
+          );
+        requireAtLeast(grant, scopes, 'make');
+      }
       const now = Date.now();
       const key = generateApiKey();
       const expiresAt =
@@ -99,6 +113,7 @@ export function authorizationRoutes(
         scopes,
         ...(apps && { apps: [...new Set(apps.map(({ id }) => id))] }),
         madeFrom: { address: request.ip, key: keyName(grant) },
+        ...(grant.user && { user: grant.user.id }),
         createdAt: new Date(now).toISOString(),
         expiresAt: earlierTime(expiresAt, grant.expiresAt),
       };

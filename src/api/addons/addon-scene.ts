@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify';
-import { includesScope } from '../../apps/access/key-scopes.ts';
+import { permitsSomewhere } from '../../apps/access/grants.ts';
 import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { addressFor } from '../../common/http/address-for.ts';
+import { programOf } from '../../common/text/program-name.ts';
 import type { SingleUseTickets } from './single-use-tickets.ts';
 import type { AddonScene } from './views.ts';
 
@@ -30,13 +31,14 @@ export async function addonScene(
     appRegistry.appNames(),
     addons.services(),
   ]);
-  const mayOpen = request.keyGrant !== undefined && includesScope(request.keyGrant.scopes, 'read-protected');
+  const mayOpen = request.keyGrant !== undefined && permitsSomewhere(request.keyGrant, 'read-protected');
   // Cookies of 127.0.0.1 aren't those of localhost.
   const address = publicUrl || (addressFor(request) ?? url()).replace('//127.0.0.1', '//localhost');
   return {
     ...snapshot,
     appNames,
     services,
+    program: programOf(request.headers),
     webUrl: (addon) =>
       mayOpen && addon.state === 'provisioned' && addons.hasPage(addon, services)
         ? `${address}/addons/sign-on/${links.issue(addon.id)}`

@@ -3,21 +3,18 @@ import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import replyFrom from '@fastify/reply-from';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiKeys } from '../../apps/access/api-keys.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';
 import { discardBody } from '../../common/http/discard-body.ts';
 import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
-import { authorizedGrant, callerOf, isForApp } from '../access/authorize.ts';
+import { type AuthorizeDependencies, authorizedGrant } from '../access/authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
 import { PageSessions } from './page-sessions.ts';
 import { sendSignOnPage } from './sign-on-page.ts';
 
-export interface AddonPageRouteDependencies extends AddonRouteDependencies {
-  readonly apiKeys: ApiKeys;
-}
+export interface AddonPageRouteDependencies extends AddonRouteDependencies, AuthorizeDependencies {}
 
 interface PageParams {
   Params: { addon: string };
@@ -66,7 +63,7 @@ export async function addonPageRoutes(
   server: FastifyInstance,
   dependencies: AddonPageRouteDependencies,
 ): Promise<void> {
-  const { appRegistry, addons, addonLinks, apiKeys, publicUrl } = dependencies;
+  const { appRegistry, addons, addonLinks, publicUrl } = dependencies;
   const sessions = new PageSessions();
   const findAddon = async (id: string | undefined): Promise<AddonRecord | undefined> =>
     id === undefined ? undefined : (await addons.snapshot()).addons.find((addon) => addon.id === id);
@@ -122,7 +119,7 @@ export async function addonPageRoutes(
           reply,
           new TailraceError(
             'unauthorized',
-            'Open this page with tailrace addons:open: its link signs a browser on.',
+            'Open this page with `tailrace addons:open`: its link signs a browser on.',
           ),
         );
       const addon = await findAddon(id);
@@ -156,10 +153,8 @@ export async function addonPageRoutes(
     const { authorization, cookie } = request.headers;
     if (authorization !== undefined) {
       const scope = isSafe ? 'read-protected' : 'write';
-      const grant = await authorizedGrant(callerOf(request), scope, apiKeys);
-      if (!grant?.apps) return grant !== undefined;
       const record = await findAddon(addon);
-      return record !== undefined && isForApp(grant, record.app);
+      return (await authorizedGrant(request, scope, record?.app, dependencies)) !== undefined;
     }
     if (!isSafe && !isFromOwnPage(request, publicUrl)) return false;
     const secret = cookieValue(cookie, COOKIE);

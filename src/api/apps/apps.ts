@@ -9,7 +9,7 @@ import { TailraceError } from '../../common/errors.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { Store } from '../../logs/store/contract.ts';
-import { FILTERED_ROUTE, isForApp, needsScope } from '../access/authorize.ts';
+import { actorOf, FILTERED_ROUTE, isVisible, needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -57,7 +57,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       async (request, reply) => {
         const { keyGrant: grant } = request;
         const apps = (await appRegistry.listApps()).filter(
-          ({ id, name }) => name !== AUDIT_APP && (!grant || isForApp(grant, id)),
+          (app) => app.name !== AUDIT_APP && (!grant || isVisible(grant, app)),
         );
         return paginate(request, reply, await Promise.all(apps.map(view)), ['name', 'id', 'updated_at']);
       },
@@ -103,7 +103,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
           'app',
           'api',
           PlatformLinePriority.api,
-          `Maintenance mode turned ${word} by user ${OWNER.email}`,
+          `Maintenance mode turned ${word} by user ${actorOf(request)}`,
         );
       }
       return view(app);
@@ -136,25 +136,6 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       { ...routeSchema(`List ${name}`, 'Reference', { many: true }), ...FILTERED_ROUTE },
       async () => [one],
     );
-
-  api.get<AppParams>(
-    '/apps/:app/collaborators',
-    routeSchema('List who may work on an app: its one owner', 'Collaborator', { many: true }),
-    async (request) => {
-      const app = await appRegistry.getApp(request.params.app);
-      return [
-        {
-          id: OWNER.id,
-          app: { id: app.id, name: app.name },
-          user: { ...OWNER, federated: false },
-          role: 'owner',
-          permissions: [],
-          created_at: app.createdAt,
-          updated_at: app.createdAt,
-        },
-      ];
-    },
-  );
 }
 
 /** @throws TailraceError `conflict`: what was done stays known */

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { UNSUPPORTED } from '../../apps/host/unsupported-features.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import {
   FEATURE_NAMES,
@@ -7,10 +8,10 @@ import {
   hasFeature,
   switchFeature,
 } from '../../apps/records/features.ts';
-import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { Store } from '../../logs/store/contract.ts';
+import { actorOf } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface Params {
@@ -56,7 +57,7 @@ export function featureRoutes(
       const name = requireFeatureName(request.params.feature);
       const { enabled } = request.body;
       await switchFeature(store, app.id, name, enabled);
-      const text = `${enabled ? 'Enable' : 'Disable'} ${name} feature by user ${OWNER.email}`;
+      const text = `${enabled ? 'Enable' : 'Disable'} ${name} feature by user ${actorOf(request)}`;
       platformLog.write(app.id, 'app', 'api', PlatformLinePriority.api, text);
       return featureView(app, name);
     },
@@ -81,5 +82,7 @@ export function featureRoutes(
 function requireFeatureName(name: string): FeatureName {
   const found = FEATURE_NAMES.find((one) => one === name);
   if (found) return found;
+  // Asked for by `heroku ps:exec`, `ps:copy` and their like before anything else.
+  if (name === 'runtime-heroku-exec') throw new TailraceError('not_found', UNSUPPORTED.exec);
   throw new TailraceError('not_found', `Couldn't find that feature; there are: ${FEATURE_NAMES.join(', ')}.`);
 }

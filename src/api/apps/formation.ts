@@ -1,12 +1,11 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { DEFAULT_DYNO_SIZE, loadDynoSizes, parseDynoSize } from '../../apps/records/dyno-sizes.ts';
-import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { Store } from '../../logs/store/contract.ts';
-import { needsScope } from '../access/authorize.ts';
+import { actorOf, needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -47,7 +46,11 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
     }));
   };
 
-  async function scale(app: AppRecord, updates: readonly FormationUpdate[]): Promise<string[]> {
+  async function scale(
+    request: FastifyRequest,
+    app: AppRecord,
+    updates: readonly FormationUpdate[],
+  ): Promise<string[]> {
     const current = dynoRunner.formation(app.id);
     const resolved = updates.map((update) => resolveUpdate(update, current));
     if (resolved.length === 0) return [];
@@ -65,7 +68,7 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
       'app',
       'api',
       PlatformLinePriority.api,
-      `Scaled to ${shown} by user ${OWNER.email}`,
+      `Scaled to ${shown} by user ${actorOf(request)}`,
     );
     return resolved.map(({ type }) => type);
   }
@@ -124,7 +127,7 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
     },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      const types = await scale(app, request.body?.updates ?? []);
+      const types = await scale(request, app, request.body?.updates ?? []);
       return (await formationViews(app)).filter(({ type }) => types.includes(type));
     },
   );
@@ -138,7 +141,7 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const { type } = request.params;
-      await scale(app, [{ ...request.body, type }]);
+      await scale(request, app, [{ ...request.body, type }]);
       return (await formationViews(app)).find((view) => view.type === type);
     },
   );

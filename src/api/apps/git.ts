@@ -18,7 +18,7 @@ import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import type { Log } from '../../common/log.ts';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import { type Caller, callerOf } from '../access/authorize.ts';
+import type { Caller } from '../access/authorize.ts';
 
 const GIT_SERVICES = ['git-receive-pack', 'git-upload-pack'] as const;
 type GitService = (typeof GIT_SERVICES)[number];
@@ -55,7 +55,7 @@ export function gitRoutes(
     scope.addHook('onRequest', async (request, reply) => {
       const { repository } = request.params as RepositoryParams['Params'];
       const app = await appRegistry.findApp(appNameOf(repository));
-      if (await isAuthorizedToWrite(callerOf(request), app?.id)) return;
+      if (await isAuthorizedToWrite(request, app?.id)) return;
       reply.header('WWW-Authenticate', 'Basic realm="Tailrace"');
       throw new TailraceError(
         'unauthorized',

@@ -88,7 +88,8 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
       if ((id === undefined) === (slug === undefined))
         throw new TailraceError('invalid_params', 'Name either a release to roll back to, or a slug.');
       // The slugs of others are none of a key's that is for some apps alone.
-      if (slug !== undefined && request.keyGrant?.apps) await requireSlug(app.id, slug);
+      if (slug !== undefined && (request.keyGrant?.apps || request.keyGrant?.scopesByApp))
+        await requireSlug(app.id, slug);
       const release =
         id !== undefined ? await rollBack(app, id) : await releaseSlug(app, slug ?? '', description);
       reply.code(201);

@@ -111,7 +111,7 @@ export function logSessionRoutes(
     const close = openTail(readers, app, options, sink, () => reply.raw.destroy());
     const releaseSession = keepSessionAlive();
     const unregister = tailRegistry.add(app, () => sink.end());
-    const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, () => sink.end());
+    const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, app, () => sink.end());
     reply.raw.on('close', () => {
       close();
       releaseSession();

@@ -92,7 +92,7 @@ export function tailWebSocketRoutes(
       );
       const releaseSession = keepSessionAlive();
       const unregister = tailRegistry.add(app, () => sink.end());
-      const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, () => sink.end());
+      const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, app, () => sink.end());
       connection.on('close', () => {
         close();
         releaseSession();
@@ -122,7 +122,7 @@ export function tailWebSocketRoutes(
     const found = await appRegistry.findApp(decodePathSegment(tail[1]));
     // Whoever has no key doesn't learn which apps there are.
     const address = request.socket.remoteAddress ?? '';
-    const grant = await grantToRead({ authorization: request.headers.authorization, address }, found);
+    const grant = await grantToRead({ headers: request.headers, ip: address, method: 'GET' }, found);
     if (!grant)
       throw new TailraceError(
         'unauthorized',

@@ -21,8 +21,8 @@ export type KeyScope = (typeof KEY_SCOPES)[number];
 /** The scopes of a key that may do everything. */
 export const GLOBAL_SCOPES: readonly KeyScope[] = ['read', 'read-protected', 'write', 'ingest', 'admin'];
 
-/** Those that were all before there was `admin`: such a key goes on doing everything. */
-const FORMERLY_GLOBAL: readonly KeyScope[] = ['read', 'read-protected', 'write', 'ingest'];
+/** Those that were all before there was `admin`. */
+export const FORMERLY_GLOBAL: readonly KeyScope[] = ['read', 'read-protected', 'write', 'ingest'];
 
 /**
  * What a request needs, and the scopes that give it: one of them, or all of a list. What runs in a dyno sees the config vars of its app:
@@ -62,9 +62,9 @@ export function coversScopes(held: readonly KeyScope[], wanted: readonly KeyScop
   return NEEDED_SCOPES.every((needed) => !includesScope(wanted, needed) || includesScope(held, needed));
 }
 
-/** May a key with these scopes do everything? */
+/** May they who have these scopes do everything? */
 export function isGlobal(scopes: readonly KeyScope[]): boolean {
-  return scopes.includes('admin') || FORMERLY_GLOBAL.every((scope) => scopes.includes(scope));
+  return scopes.includes('admin');
 }
 
 /** The scopes of keys that give what a request needs, as a sentence names them. */

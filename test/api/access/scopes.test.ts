@@ -141,13 +141,13 @@ describe('a key of one app', () => {
       'GET /metrics',
       'GET /addons',
       'GET /oauth/authorizations',
-      'POST /oauth/authorizations',
       'POST /apps',
     ])
       expect([request, (await ask(key, request, request.startsWith('POST') ? {} : undefined)).text]).toEqual([
         request,
         expect.stringContaining('is for some apps alone'),
       ]);
+    expect((await ask(key, 'POST /oauth/authorizations', {})).text).toContain('may not make others');
   });
 
   it('sends its lines alone', async () => {
