@@ -1,11 +1,16 @@
 /**
  * One search of a stream's history, as far as it is in closed files: these are scanned on threads, so that the event loop only gets what was
  * found. Whatever can't be scanned there, because it isn't in a closed file or the file is damaged or gone, has to be read.
+ *
+ * Events (stack traces) that cross from one file to another, or to what is read: who searches forward gets all lines of them after the first one
+ * that matches. Who searches backward gets of each part what matches in it, with the other lines of the event in the same part; counts have an
+ * error in each.
  */
 import type { Sequence, StoredBatch, StreamFile } from '../../store/contract.ts';
-import type { FilePlace, FileScan, FileScanResult, FileTake } from '../../store/file-scanner.ts';
+import type { FilePlace, FileScan, FileScanResult, FileTake, OpenEvents } from '../../store/file-scanner.ts';
 import type { StreamReader } from '../../store/stream-reader.ts';
 import { LineFilter } from '../../syslog/line-filter.ts';
+import { goOnAfter, openEventsAfter } from '../event-scan.ts';
 
 import { COLUMNS } from './scan-job.ts';
 
@@ -63,6 +68,9 @@ export class FileSearch {
   /** Where the search for the first lines goes on. */
   private next: { readonly path: string; readonly after: Sequence; readonly from: FilePlace } | undefined;
 
+  /** Events that may go on where it does. */
+  private carried: { readonly after: Sequence; readonly events: OpenEvents } | undefined;
+
   /**
    * @param onWait called once, when so many search that this one waits for its turn
    * @param waitMs for so long at the least
@@ -96,10 +104,14 @@ export class FileSearch {
     const parts = await this.scanAll(file, after, through, { kind: 'last', lines, bytes });
     if (!parts) return undefined;
     const isComplete = parts.every(({ batches }) => batches);
+    const batches = parts.flatMap(({ batches }) => batches ?? []).sort((a, b) => a.first - b.first);
+    // A part may have lines before its start: of events of which it has found another line.
+    const isDisjoint = batches.every((batch, i) => i === 0 || batch.first > batches[i - 1].last);
+    const sequences = [...new Set(parts.flatMap(({ sequences }) => [...sequences]))];
     return {
       first: Math.max(file.first, after + 1),
-      sequences: parts.flatMap(({ sequences }) => [...sequences]).slice(-lines),
-      batches: isComplete ? parts.flatMap(({ batches }) => batches ?? []) : undefined,
+      sequences: sequences.sort((a, b) => a - b).slice(-lines),
+      batches: isComplete && isDisjoint ? batches : undefined,
     };
   }
 
@@ -137,18 +149,22 @@ export class FileSearch {
   ): Promise<FirstFound | undefined> {
     const file = this.fileOf(after + 1);
     if (!file) return undefined;
-    const { next } = this;
+    const { next, filter } = this;
+    const events = this.carried?.after === after ? this.carried.events : openEventsAfter(filter, after);
     const result = await this.scan({
       file,
       from: next?.path === file.path && next.after === after ? next.from : undefined,
       after,
       through: Math.min(through, file.last),
-      filter: this.filter,
+      filter,
       take: { kind: 'first', lines, bytes },
+      events,
     });
     if (!result) this.unreadable.add(file.path);
     // Lines are missing: whoever reads them is told what is.
     if (!result?.batches || result.scanned <= after) return undefined;
+    this.carried = { after: result.scanned, events: result.events };
+    goOnAfter(filter, result.scanned, result.events);
     this.next = result.rest && { path: file.path, after: result.scanned, from: result.rest };
     return { scanned: result.scanned, batches: result.batches };
   }
@@ -168,8 +184,7 @@ export class FileSearch {
   }
 
   private fileOf(sequence: Sequence): StreamFile | undefined {
-    // Whole events are read.
-    if (!this.stream.scanner || this.filter.wholeEvents) return undefined;
+    if (!this.stream.scanner) return undefined;
     const file = this.stream.closedFileOf(sequence);
     return file && !this.unreadable.has(file.path) ? file : undefined;
   }
@@ -190,6 +205,8 @@ export class FileSearch {
         through,
         filter: this.filter,
         take,
+        events: parts.at(-1)?.events,
+        eventsAfter: after,
       });
       if (!part) {
         this.unreadable.add(file.path);
