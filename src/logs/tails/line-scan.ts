@@ -41,14 +41,41 @@ export function forEachMatch(
     const cursor = new RecordCursor(bytes);
     const skipped = Math.max(0, after + 1 - batch.first);
     cursor.skip(skipped);
+    let candidate = 0;
     for (let sequence = batch.first + skipped; sequence <= through && cursor.advance(); sequence++) {
-      if (
-        wanted ? wanted[sequence - batch.first] === 0 : !filter.matchesAll && !filter.matches(cursor, bytes)
-      )
-        continue;
+      if (wanted) {
+        if (wanted[sequence - batch.first] === 0) continue;
+      } else if (!filter.matchesAll) {
+        if (cursor.textEnd <= candidate) continue;
+        candidate = filter.nextCandidate(cursor.textStart);
+        if (candidate === Number.POSITIVE_INFINITY) break;
+        if (cursor.textEnd <= candidate || !filter.matches(cursor, bytes)) continue;
+      }
       onMatch(cursor, bytes, sequence);
       if (++count >= range.count) return { count, last: sequence };
     }
   }
   return { count, last };
+}
+
+/** Lines that are written together. */
+const CHUNK_LINES = 512;
+const CHUNK_BYTES = 262_144;
+
+/** Batches put together with their neighbors, as far as they are small, in their order. */
+export function chunksOfBatches(batches: readonly StoredBatch[]): StoredBatch[][] {
+  const chunks: StoredBatch[][] = [];
+  let lines = Number.POSITIVE_INFINITY;
+  let bytes = 0;
+  for (const batch of batches) {
+    lines += batch.count;
+    bytes += batch.bytes.length;
+    if (lines > CHUNK_LINES || bytes > CHUNK_BYTES) {
+      chunks.push([]);
+      lines = batch.count;
+      bytes = batch.bytes.length;
+    }
+    chunks[chunks.length - 1].push(batch);
+  }
+  return chunks;
 }
