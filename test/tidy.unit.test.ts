@@ -50,6 +50,7 @@ const SHARED_WITH_WEB = [
   'src/logs/query/query-printer.ts',
   'src/logs/query/query-syntax.ts',
   'src/logs/query/text-pattern.ts',
+  'src/logs/syslog/event-lines.ts',
 ];
 const FILES_MAX = 15;
 /** What opens sockets or starts programs: a test that imports one of them, itself or through what it imports of test/, is no unit test. */

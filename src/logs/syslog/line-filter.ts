@@ -31,6 +31,8 @@ export interface LineFilterOptions {
   /** Lines at least as serious as this. */
   readonly level?: LogLevel;
   readonly matcher?: LineMatcher;
+  /** Lines come with the events that they are of (stack traces), also where only one of them matches by its level or its text. Default: no. */
+  readonly wholeEvents?: boolean;
   /** How the level of a line is told; left out: {@link lineLevel}, which any other has to equal. */
   readonly levelOf?: typeof lineLevel;
 }
@@ -43,6 +45,8 @@ export class LineFilter {
   readonly options: LineFilterOptions;
   /** Everything matches. */
   readonly matchesAll: boolean;
+  /** Do lines that don't match come with others of the same event? */
+  readonly wholeEvents: boolean;
   private readonly sources: readonly Uint8Array[] | undefined;
   private readonly dynos: readonly Uint8Array[] | undefined;
   /** The index in {@link LOG_LEVELS} of the least serious level that matches. */
@@ -51,7 +55,7 @@ export class LineFilter {
   private readonly levelOf: typeof lineLevel;
 
   constructor(options: LineFilterOptions = {}) {
-    const { sources, dynos, level, matcher } = options;
+    const { sources, dynos, level, matcher, wholeEvents = false } = options;
     this.options = options;
     this.sources = sources?.map((name) => Buffer.from(name));
     // As they are stored, so that a name is found by what its sender calls it.
@@ -59,7 +63,9 @@ export class LineFilter {
     this.levelIndex = level === undefined ? LOG_LEVELS.length - 1 : LOG_LEVELS.indexOf(level);
     this.matcher = matcher;
     this.levelOf = options.levelOf ?? lineLevel;
-    this.key = JSON.stringify([sources, dynos, this.levelIndex, matcher?.key]);
+    // By source and dyno alone they are whole anyway.
+    this.wholeEvents = wholeEvents && (matcher !== undefined || this.levelIndex !== LOG_LEVELS.length - 1);
+    this.key = JSON.stringify([sources, dynos, this.levelIndex, matcher?.key, this.wholeEvents]);
     this.matchesAll = !sources && !dynos && this.levelIndex === LOG_LEVELS.length - 1 && !matcher;
   }
 

@@ -2,6 +2,7 @@ import { TimeSlices } from '../../common/limits/turns.ts';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import type { LineFilter } from '../syslog/line-filter.ts';
+import { markEvents } from './event-scan.ts';
 import { EVERYTHING, type FileSearch } from './history/file-search.ts';
 import { chunksOfBatches, forEachMatch } from './line-scan.ts';
 import type { EncodedLines, TailEncoding } from './output/encodings.ts';
@@ -77,6 +78,8 @@ export async function findLastLines<T>(
     }
     const batches = await reader.readBefore(before);
     if (batches.length === 0) break;
+    // They come newest first, and events go on in the other direction.
+    if (filter.wholeEvents) markEvents(batches.toReversed(), filter);
     for (const batch of batches) {
       before = batch.first;
       const inside = {

@@ -3,6 +3,7 @@ import type { Sequence } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import type { LineFilter } from '../syslog/line-filter.ts';
 import { lineLevel } from '../syslog/record.ts';
+import { markEvents, repeatedErrors } from './event-scan.ts';
 import { FileSearch, type SearchedStream } from './history/file-search.ts';
 import { COLUMNS } from './history/scan-job.ts';
 import { SEARCH_SLICE_MS } from './last-lines.ts';
@@ -83,17 +84,25 @@ export async function countLines(
     }
     const batches = await reader.readBefore(before);
     if (batches.length === 0) break;
-    for (const batch of batches) {
+    if (filter.wholeEvents) markEvents(batches.toReversed(), filter);
+    for (const [i, batch] of batches.entries()) {
       const { storedAtMs } = batch;
       if (before <= after + 1 || reader.isTooOld(storedAtMs)) return result(undefined);
       const range = { after, through: Math.min(through, before - 1), count: Number.POSITIVE_INFINITY };
       const bucket = bucketOf(storedAtMs);
-      forEachMatch([batch], range, filter, (line, bytes) => {
+      const errorLines = new Set<number>();
+      forEachMatch([batch], range, filter, (line, bytes, sequence) => {
         const level = lineLevel(line, bytes);
-        if (level === 'error') errors[bucket]++;
+        if (level === 'error') errorLines.add(sequence - batch.first);
         else if (level === 'warn') warnings[bucket]++;
         else others[bucket]++;
       });
+      if (errorLines.size > 0) {
+        // A stack trace is one error: its other lines are lines like any.
+        const repeated = repeatedErrors(batch, batches.slice(i + 1), (index) => errorLines.has(index));
+        errors[bucket] += errorLines.size - repeated;
+        others[bucket] += repeated;
+      }
       before = batch.first;
       countedSinceMs = Math.min(countedSinceMs, storedAtMs);
       if (before > after + 1 && (isCancelled() || now() >= endMs)) return result(before);

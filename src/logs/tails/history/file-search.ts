@@ -168,7 +168,8 @@ export class FileSearch {
   }
 
   private fileOf(sequence: Sequence): StreamFile | undefined {
-    if (!this.stream.scanner) return undefined;
+    // Whole events are read.
+    if (!this.stream.scanner || this.filter.wholeEvents) return undefined;
     const file = this.stream.closedFileOf(sequence);
     return file && !this.unreadable.has(file.path) ? file : undefined;
   }
