@@ -11,9 +11,12 @@ import * as noisyNeighborDyno from './apps/noisy-neighbor-dyno.ts';
 import * as scaleDynos from './apps/scale-dynos.ts';
 import * as drainRecovery from './drain-recovery.ts';
 import * as drains from './drains.ts';
+import * as httpForms from './forms/http-forms.ts';
 import * as history from './history.ts';
 import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
+import * as alternatingApps from './many-apps/alternating.ts';
+import * as steadyApps from './many-apps/steady.ts';
 import * as hostileRequests from './neighbors/hostile-requests.ts';
 import * as noisyNeighborApp from './neighbors/noisy-neighbor-app.ts';
 import * as protocols from './protocols.ts';
@@ -35,6 +38,7 @@ import * as tails from './tails.ts';
 const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   syslogThrough,
   syslogForms,
+  httpForms,
   httpLogs,
   tailLatency,
   tails,
@@ -51,6 +55,8 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   drainRecovery,
   history,
   idleApps,
+  alternatingApps,
+  steadyApps,
 ];
 
 const args = process.argv.slice(2);
