@@ -1,6 +1,6 @@
 import { Command, type ErrorOptions } from 'commander';
 
-/** A command that prints errors of its arguments like all errors of the command line, with its usage below. */
+/** A command that prints errors of its arguments like all errors of the command line, with its usage below; so do its subcommands. */
 export class TypedCommand extends Command {
   override createCommand(name?: string): Command {
     return new TypedCommand(name);
