@@ -4,6 +4,8 @@ import { type ErrorCode, reasonOf, systemCode, TailraceError } from '../errors.t
 
 /** Of its heap: what it reads into buffers is outside of it. */
 const HEAP_MB_MAX = 256;
+/** Of that for what has just been made, most of which is of no use a moment later: with more, it is only cleaned later. */
+const YOUNG_MB_MAX = 8;
 /** Jobs that it has at a time: the next one is there when one is done. */
 const JOBS_MAX = 2;
 
@@ -81,7 +83,7 @@ export class JobThread {
       name: this.options.name,
       // Whatever this process was started with.
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX, maxYoungGenerationSizeMb: YOUNG_MB_MAX },
     });
     worker.on('message', (reply: ThreadReply) => this.onReply(reply));
     let failure: unknown;

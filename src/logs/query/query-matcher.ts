@@ -207,7 +207,6 @@ class Compiler {
     const asText = text === undefined || text === '' ? undefined : messagePredicate(`${name}:${text}`);
     return (line) => {
       if (asText?.(line)) return true;
-      if (line.sharesFields) return line.fieldValues(path).some(test);
       const { data } = line;
       return (data !== '' && someDataField(data, path, test)) || someMessageField(line.message, path, test);
     };
@@ -262,7 +261,7 @@ class Compiler {
 }
 
 /** How long a part takes, in about tenths of a microsecond. */
-export function queryCost(node: QueryNode): number {
+function queryCost(node: QueryNode): number {
   switch (node.kind) {
     case 'not':
       return queryCost(node.child);
@@ -334,12 +333,18 @@ function dynoTest(text: string): ValueTest {
 
 /** At least as serious; with an operator, names by how serious they are, numbers as numbers. */
 function severityPredicate(value: AttributeValue): LinePredicate {
+  const test = severityTest(value);
+  return (line) => test(line.severity);
+}
+
+/** What is asked of a severity, 0 to 7. */
+export function severityTest(value: AttributeValue): (severity: number) => boolean {
   if (value.kind === 'exists') return () => true;
   const text = value.kind === 'text' ? value.text : value.kind === 'compare' ? value.operand : '';
   // The parser has refused all others.
   const wanted = severityNumber(text) ?? 7;
-  if (value.kind !== 'compare') return (line) => line.severity <= wanted;
+  if (value.kind !== 'compare') return (severity) => severity <= wanted;
   const { operator } = value;
-  if (/^\d/.test(text)) return (line) => holds(operator, line.severity - wanted);
-  return (line) => holds(operator, wanted - line.severity);
+  if (/^\d/.test(text)) return (severity) => holds(operator, severity - wanted);
+  return (severity) => holds(operator, wanted - severity);
 }

@@ -4,7 +4,7 @@ import { type AttributeValue, isLineAttribute, type QueryNode } from '../query-s
 import { fixedPart, isAscii, longestPlain } from '../text-pattern.ts';
 import { isPlainNumber } from '../value-tests.ts';
 import type { Literal } from './literal-scanner.ts';
-import { regexLiteral } from './regex-literal.ts';
+import { literalScore, regexLiterals } from './regex-literal.ts';
 
 /** Alternatives beyond these would be slower than to look at each line. */
 const LITERALS_MAX = 20;
@@ -30,7 +30,7 @@ export function queryLiterals(node: QueryNode): readonly Literal[] | undefined {
         ? lineAttributeLiterals(node.name, node.value)
         : fieldLiterals(node.name, node.value);
     case 'regex':
-      return longestOf([regexLiteral(node.source, node.anyCase)]);
+      return regexAlternatives(regexLiterals(node.source, node.anyCase));
     case 'not':
       return undefined;
   }
@@ -58,7 +58,12 @@ function better(
 }
 
 function score(literals: readonly Literal[]): number {
-  return Math.min(...literals.map(({ text }) => text.length)) - literals.length / 4;
+  return literalScore(literals.map(({ text }) => text.length));
+}
+
+function regexAlternatives(texts: readonly string[]): readonly Literal[] | undefined {
+  if (texts.length === 0) return undefined;
+  return texts.map((text) => ({ text, plain: text }));
 }
 
 function textLiterals(text: string): readonly Literal[] | undefined {
@@ -80,13 +85,20 @@ function lineAttributeLiterals(name: string, value: AttributeValue): readonly Li
   return value.kind === 'glob' ? longestOf(asciiRuns(value.pattern)) : undefined;
 }
 
+/** What a field's value has to have in it, as it is stored. */
+export function valueLiterals(value: AttributeValue): readonly Literal[] | undefined {
+  switch (value.kind) {
+    case 'text':
+      return longestOf(isPlainNumber(value.text) ? [integerDigits(value.text)] : asciiRuns(value.text));
+    case 'glob':
+      return longestOf(asciiRuns(value.pattern));
+    default:
+      return undefined;
+  }
+}
+
 function fieldLiterals(name: string, value: AttributeValue): readonly Literal[] | undefined {
-  const ofValue =
-    value.kind === 'text'
-      ? longestOf(isPlainNumber(value.text) ? [integerDigits(value.text)] : asciiRuns(value.text))
-      : value.kind === 'glob'
-        ? longestOf(asciiRuns(value.pattern))
-        : undefined;
+  const ofValue = valueLiterals(value);
   const lastKey = name
     .split(/[.[\]]/)
     .filter((part) => !/^\d*$/.test(part))
