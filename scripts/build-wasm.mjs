@@ -15,6 +15,7 @@ const OPTIONS = ['--runtime', 'stub', '-O3', '--noAssert', '--enable', 'simd', '
 const MODULES = {
   'src/logs/syslog/wasm/wasm-codec': ['CODEC_WASM', 102],
   'src/logs/tails/output/wasm-text': ['TEXT_WASM', 32],
+  'src/logs/query/prefilter/wasm-search': ['SEARCH_WASM', 68],
   'src/apps/forwarder/wasm-framer': ['FRAMER_WASM', 32],
 };
 

@@ -1,6 +1,6 @@
 /** What many searches ask of a line, each thing once, and how they are put together of it. */
 import { FieldPath } from '../../../../src/logs/query/field-scanner.ts';
-import { queryLiterals, valueLiterals } from '../../../../src/logs/query/query-literals.ts';
+import { queryLiterals, valueLiterals } from '../../../../src/logs/query/prefilter/query-literals.ts';
 import { QueryMatcher, severityTest } from '../../../../src/logs/query/query-matcher.ts';
 import { isLineAttribute, type QueryNode } from '../../../../src/logs/query/query-syntax.ts';
 import { isAscii, longestPlain } from '../../../../src/logs/query/text-pattern.ts';

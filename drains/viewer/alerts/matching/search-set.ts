@@ -4,7 +4,7 @@
  * do without are decided.
  */
 import { hasColors, stripColors } from '../../../../src/common/text/colors.ts';
-import { ColorScanner } from '../../../../src/logs/query/color-scanner.ts';
+import { ColorScanner } from '../../../../src/logs/query/prefilter/color-scanner.ts';
 import { QueryLine } from '../../../../src/logs/query/query-line.ts';
 import type { QueryMatcher } from '../../../../src/logs/query/query-matcher.ts';
 import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
-import { regexLiterals } from '../../../src/logs/query/regex-literal.ts';
+import { regexLiterals } from '../../../../src/logs/query/prefilter/regex-literal.ts';
 
 describe('the texts, one of which every match of a regular expression has', () => {
   it.each([
