@@ -11,6 +11,7 @@ import * as noisyNeighborDyno from './apps/noisy-neighbor-dyno.ts';
 import * as scaleDynos from './apps/scale-dynos.ts';
 import * as drainRecovery from './drain-recovery.ts';
 import * as drains from './drains.ts';
+import * as httpForms from './forms/http-forms.ts';
 import * as history from './history.ts';
 import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
@@ -37,6 +38,7 @@ import * as tails from './tails.ts';
 const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   syslogThrough,
   syslogForms,
+  httpForms,
   httpLogs,
   tailLatency,
   tails,

@@ -62,7 +62,8 @@ function score(literals: readonly Literal[]): number {
 }
 
 function regexAlternatives(texts: readonly string[]): readonly Literal[] | undefined {
-  return texts.length === 0 ? undefined : texts.map((text) => ({ text, plain: text }));
+  if (texts.length === 0) return undefined;
+  return texts.map((text) => ({ text, plain: text }));
 }
 
 function textLiterals(text: string): readonly Literal[] | undefined {
