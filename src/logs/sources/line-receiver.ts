@@ -109,8 +109,8 @@ export class LineReceiver implements FrameSink<LogSource> {
   private readonly sourceResolver: SourceResolver | undefined;
   private readonly rateLimiter: LineAdmission | undefined;
   private readonly targetFor: (app: AppId) => LineTarget;
-  /** The lines have structured data, and times as RFC 5424 has them: they are not in the form of Heroku's drains. */
-  private readonly fastPathAllowed: boolean;
+  /** The lines are in the form of Heroku's drains: see {@link LineReceiverOptions.fromHerokuDrain}. */
+  readonly dataless: boolean;
   /** For the fast path. */
   private readonly known: KnownOwners;
   private target: LineTarget | undefined;
@@ -144,7 +144,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.sourceResolver = sourceResolver;
     this.rateLimiter = rateLimiter?.disabled ? undefined : rateLimiter;
     this.scan = fromHerokuDrain ? scanHerokuDrainHeader : scanHeader;
-    this.fastPathAllowed = !fromHerokuDrain;
+    this.dataless = fromHerokuDrain === true;
     this.known = new KnownOwners(router, sourceResolver, authenticatedSource);
     this.followUp = keepsFollowUps ? new FollowUpHeader() : undefined;
     this.targetFor = targetFor ?? ((app) => router.batcher(app));
@@ -171,7 +171,8 @@ export class LineReceiver implements FrameSink<LogSource> {
    * where it stopped. What is there is for {@link take}.
    */
   takeFastPath(bytes: Uint8Array, pos: number, framing: Framing = Framing.counted): number {
-    if (!this.fastPathAllowed) return pos;
+    // What is in the place of structured data may be read as the token's element.
+    if (this.dataless && !this.matcher.common) return pos;
     this.known.refresh();
     return decodeFrames(bytes, pos, framing, this);
   }
@@ -332,7 +333,7 @@ export class LineReceiver implements FrameSink<LogSource> {
   /** Takes a line whose header has been scanned. */
   private takeScanned(bytes: Uint8Array, start: number, end: number): FrameOutcome {
     const { header } = this;
-    if (header.hostStart - header.timeStart === DATE_FIELD_BYTES && this.fastPathAllowed) {
+    if (header.hostStart - header.timeStart === DATE_FIELD_BYTES && !this.dataless) {
       const joined = joinDateAndTime(bytes, start, end, header);
       if (joined) return this.takeScanned(joined, 0, joined.length);
     }

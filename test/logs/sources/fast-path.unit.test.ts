@@ -165,6 +165,8 @@ function takeStream(seed: number, withFastPath: boolean): unknown {
       ? { sourceResolver: new SourceResolver(router, rules, { address: '10.0.0.1', port: 514 }) }
       : {}),
     ...(sender > 0.75 ? { authenticatedSource: tokens()[sender > 0.9 ? 2 : 0] } : {}),
+    // As in requests of Heroku's drains; they may be read with tokens, too.
+    ...(random() < (sender > 0.75 ? 0.3 : 0.02) ? { fromHerokuDrain: true } : {}),
   };
   const receiver = new LineReceiver(options);
   const scanner = new FrameScanner();

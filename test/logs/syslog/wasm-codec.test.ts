@@ -44,6 +44,7 @@ function sinkFor(
     names: 0,
     rules: 0,
     perSource: false,
+    dataless: false,
     findOwner: (_key, tag) =>
       tag === Buffer.from(token).toString() ? { form: LineForm.asSent, owner: OWNER, dynoAt: 0 } : undefined,
     addRecords,

@@ -175,7 +175,16 @@ const two = (value: number): string => String(value).padStart(2, '0');
 
 function isoTime(dice: Dice): string {
   if (dice.chance(0.1))
-    return dice.one('-', '2012-13-10T03:00:48Z', '2199-01-01T00:00:00Z', '2012-12-10 03:00:48', 'x');
+    return dice.one(
+      '-',
+      '-',
+      '-',
+      '-',
+      '2012-13-10T03:00:48Z',
+      '2199-01-01T00:00:00Z',
+      '2012-12-10 03:00:48',
+      'x',
+    );
   const fraction = dice.one('', '.1', '.123', '.123456', '.1234567', '.123456789', '.1234567890');
   return `2026-${two(1 + dice.below(11))}-${two(1 + dice.below(28))}T${two(dice.below(24))}:${two(dice.below(60))}:${two(dice.below(60))}${fraction}${dice.one('Z', '+00:00', '-08:00', '+05:30', '', '+0100')}`;
 }

@@ -15,7 +15,7 @@ parentPort?.on('message', (job: ParseJob) => {
 function answer(job: ParseJob): [ParseReply, ArrayBuffer[]] {
   try {
     const lines = parseBody(job);
-    const buffers = [lines.bytes, lines.ends, job.body].map(({ buffer }) => buffer as ArrayBuffer);
+    const buffers = [lines.bytes, job.body].map(({ buffer }) => buffer as ArrayBuffer);
     return [{ lines, body: job.body }, buffers];
   } catch (error) {
     if (error instanceof TailraceError) return [{ code: error.code, message: error.message }, []];

@@ -14,6 +14,13 @@ export type Decompress = (
 
 /** Bytes that are unpacked at a time: each time the main thread takes them over. */
 const UNPACKED_BYTES = 131_072;
+/** A body of gzip is unpacked at once when it is small, before and afterwards. */
+const QUICK_PACKED_BYTES = 65_536;
+const QUICK_UNPACKED_BYTES = 131_072;
+/** Header and trailer (RFC 1952 section 2.3). */
+const GZIP_BYTES_MIN = 18;
+/** Of zlib. */
+const MIN_CHUNK_BYTES = 64;
 /** Zstandard frames in a body: each is unpacked on its own. */
 const ZSTD_FRAMES_MAX = 1_000;
 
@@ -61,6 +68,8 @@ async function unpack(
   decompressor: Decompress,
   encoding: string,
 ): Promise<Buffer> {
+  const quick = decompressor === zlib.gunzip ? gunzipQuickly(body, maxBytes, encoding) : undefined;
+  if (quick) return quick;
   if (encoding !== 'zstd') return decompress(body, maxBytes, decompressor, encoding);
   const frames = zstdFrames(body);
   if (!frames) throw invalidEncoding(encoding);
@@ -75,6 +84,37 @@ async function unpack(
     parts.push(part);
   }
   return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+}
+
+/**
+ * Unpacks a small body at once, which takes less than handing it to a thread; undefined when it isn't small.
+ * @throws TailraceError `bad_request`
+ */
+function gunzipQuickly(body: Buffer, maxBytes: number, encoding: string): Buffer | undefined {
+  if (body.length > QUICK_PACKED_BYTES || body.length < GZIP_BYTES_MIN) return undefined;
+  // What the trailer says that is unpacked (RFC 1952 section 2.3.1): the whole of a body that is one member.
+  const size = body.readUInt32LE(body.length - 4);
+  if (size > QUICK_UNPACKED_BYTES || size > maxBytes) return undefined;
+  try {
+    // With one byte more it is one buffer, and known to be all.
+    const options = { maxOutputLength: size + 1, chunkSize: Math.max(MIN_CHUNK_BYTES, size + 1) };
+    return ownBuffer(zlib.gunzipSync(body, options));
+  } catch (error) {
+    // More than it says: it has several members, or is made to look small.
+    if (error instanceof RangeError) return undefined;
+    throw invalidEncoding(encoding, error);
+  }
+}
+
+/** The same bytes in memory that has nothing else in it, and can be given back. */
+function ownBuffer(bytes: Buffer): Buffer {
+  const { buffer } = bytes;
+  // Smaller ones are from a pool.
+  if (bytes.length <= Buffer.poolSize || buffer.byteLength === bytes.length) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  detachBuffer(new Uint8Array(buffer));
+  return own;
 }
 
 function collect(request: IncomingMessage, maxBytes: number, memory: BodyReservation): Promise<Buffer> {

@@ -29,16 +29,32 @@ export function readNdjson(body: Buffer): readonly unknown[] {
   for (let start = 0, number = 1; start < body.length; number++) {
     const at = body.indexOf(NEWLINE, start);
     const end = at === -1 ? body.length : at;
-    scanner.setRange(start, end);
+    const value = readJsonLine(scanner, body, start, end, `line ${number} of the body`);
     start = end + 1;
-    if (!scanner.next()) continue;
+    if (value === undefined) continue;
     if (values.length === LINES_MAX) throw tooManyLines();
-    const from = scanner.start;
-    const to = scanner.end;
-    if (scanner.next()) throw noJson(`line ${number} of the body`);
-    values.push(parse(body, from, to, `line ${number} of the body`));
+    values.push(value);
   }
   return values;
+}
+
+/**
+ * Reads the line `[start, end)`; undefined when it is blank.
+ * @throws TailraceError as {@link readNdjson}; `what` names the line.
+ */
+export function readJsonLine(
+  scanner: JsonScanner,
+  body: Buffer,
+  start: number,
+  end: number,
+  what: string,
+): unknown {
+  scanner.setRange(start, end);
+  if (!scanner.next()) return undefined;
+  const from = scanner.start;
+  const to = scanner.end;
+  if (scanner.next()) throw noJson(what);
+  return parseJsonAt(body, from, to, what);
 }
 
 /**
@@ -53,7 +69,7 @@ export function readJson(body: Buffer): readonly unknown[] {
   if (scanner.next()) return readJsonObjects(body);
   const isArray = body[start] === OPEN_BRACKET;
   if (isArray && elements > LINES_MAX) throw tooManyLines();
-  const value = parse(body, start, end, 'the body');
+  const value = parseJsonAt(body, start, end, 'the body');
   const lines = Array.isArray(value) ? value : (listInside(value) ?? [value]);
   if (lines.length > LINES_MAX) throw tooManyLines();
   return lines;
@@ -85,7 +101,7 @@ function readJsonObjects(body: Buffer): unknown[] {
     const isFirst = values.length === 0;
     if (isFirst ? body[scanner.start] !== OPEN_BRACE : !scanner.isOnNewLine) throw noJson('the body');
     if (values.length === LINES_MAX) throw tooManyLines();
-    values.push(parse(body, scanner.start, scanner.end, 'the body'));
+    values.push(parseJsonAt(body, scanner.start, scanner.end, 'the body'));
   }
   return values;
 }
@@ -137,7 +153,8 @@ function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undef
   });
 }
 
-function parse(body: Buffer, start: number, end: number, what: string): unknown {
+/** @throws TailraceError `bad_request` when it isn't JSON; `what` names it. */
+export function parseJsonAt(body: Buffer, start: number, end: number, what: string): unknown {
   try {
     return JSON.parse(body.toString('utf8', start, end));
   } catch (error) {

@@ -4,7 +4,7 @@
  */
 import { TailraceError } from '../../../common/errors.ts';
 import { JSON_LIMITS } from '../../../common/limits/json-scanner.ts';
-import { OTLP_MESSAGES } from './otlp-schema.ts';
+import { OTLP_MESSAGES, type OtlpMessage } from './otlp-schema.ts';
 import { LINES_MAX, tooManyLines } from './packed-lines.ts';
 
 /** Wire types (protobuf's encoding, "Message structure"). */
@@ -41,7 +41,7 @@ for (const [name, { fields }] of Object.entries(OTLP_MESSAGES))
     const rule = rules.get(name);
     if (rule) rule.fields[id] = { wireType: WIRE_TYPES[type] ?? LENGTH, message: rules.get(type) };
   }
-const REQUEST = rules.get('ExportLogsServiceRequest');
+const REQUEST = 'ExportLogsServiceRequest';
 
 /**
  * Does a request have so many messages (records, which count twice, attributes, values) at the most? It is looked at only as far as that takes.
@@ -49,17 +49,17 @@ const REQUEST = rules.get('ExportLogsServiceRequest');
  */
 export function hasFewOtlpMessages(body: Uint8Array, max: number): boolean {
   const scanner = new OtlpScanner(body, max);
-  scanner.scan();
+  scanner.scan(REQUEST);
   return !scanner.isStopped;
 }
 
 /**
- * Looks at all of a request.
+ * Looks at all of a request, or of another message that is so deep in it.
  * @throws TailraceError `bad_request` when it can't be one, is nested too deep or has a message with too many parts; `too_large` for too
  * many records or parts.
  */
-export function assertOtlpWithinLimits(body: Uint8Array): void {
-  new OtlpScanner(body, Number.POSITIVE_INFINITY).scan();
+export function assertOtlpWithinLimits(body: Uint8Array, name: OtlpMessage = REQUEST, depth = 1): void {
+  new OtlpScanner(body, Number.POSITIVE_INFINITY).scan(name, depth);
 }
 
 class OtlpScanner {
@@ -77,8 +77,9 @@ class OtlpScanner {
     this.stopAfter = stopAfter;
   }
 
-  scan(): void {
-    if (REQUEST) this.scanMessage(REQUEST, this.bytes.length, 1);
+  scan(name: OtlpMessage, depth = 1): void {
+    const rule = rules.get(name);
+    if (rule) this.scanMessage(rule, this.bytes.length, depth);
   }
 
   /** Scans the message that ends at `end`; calls itself as deep as messages may be. */

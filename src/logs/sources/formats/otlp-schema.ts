@@ -67,28 +67,30 @@ export const OTLP_MESSAGES = {
   KeyValueList: message({ values: [1, 'KeyValue', 'repeated'] }),
 };
 
-let request: protobuf.Type | undefined;
+let root: protobuf.Root | undefined;
 
 /** Loaded with the first such request: most servers never get one. */
-function requestType(): protobuf.Type {
-  if (!request) {
+function typeOf(name: OtlpMessage): protobuf.Type {
+  if (!root) {
     const { Root }: typeof protobuf = createRequire(import.meta.url)('protobufjs');
-    request = Root.fromJSON({ nested: OTLP_MESSAGES }).lookupType('ExportLogsServiceRequest');
+    root = Root.fromJSON({ nested: OTLP_MESSAGES });
   }
-  return request;
+  return root.lookupType(name);
 }
 
+export type OtlpMessage = keyof typeof OTLP_MESSAGES;
+
 /**
- * Decodes a request in protobuf, into the shape that its JSON form has (identifiers as hexadecimal digits).
- * @throws an error when the bytes are no such request, are cut short, or are nested too deep.
+ * Decodes a request in protobuf, or another message of it, into the shape that its JSON form has (identifiers as hexadecimal digits).
+ * @throws an error when the bytes are no such message, are cut short, or are nested too deep.
  */
-export function decodeOtlpLogs(body: Uint8Array): unknown {
-  const type = requestType();
+export function decodeOtlp(body: Uint8Array, name: OtlpMessage = 'ExportLogsServiceRequest'): unknown {
+  const type = typeOf(name);
   return type.toObject(type.decode(body), { longs: String });
 }
 
 /** Encodes a request, for tests and measurements. */
 export function encodeOtlpLogs(value: Record<string, unknown>): Uint8Array {
-  const type = requestType();
+  const type = typeOf('ExportLogsServiceRequest');
   return type.encode(type.fromObject(value)).finish();
 }

@@ -4,7 +4,7 @@ import { TailraceError } from '../../../common/errors.ts';
 import { assertJsonWithinLimits, JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { isRecord, namedSeverity } from './json-fields.ts';
 import { assertOtlpWithinLimits, hasFewOtlpMessages, notOtlp } from './otlp-scanner.ts';
-import { decodeOtlpLogs } from './otlp-schema.ts';
+import { decodeOtlp } from './otlp-schema.ts';
 import type { LinePacker } from './packed-lines.ts';
 import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
 
@@ -49,10 +49,10 @@ export function isSmallOtlpRequest(body: Buffer, isJson: boolean, max: number): 
 export function packOtlpLines(body: Buffer, isJson: boolean, source: OtlpSource, packer: LinePacker): void {
   const request = decode(body, isJson);
   for (const resourceLogs of listOf(request, 'resourceLogs')) {
-    const resource = attributes(field(resourceLogs, 'resource'));
+    const sender = otlpSender(field(resourceLogs, 'resource'), source);
     for (const scopeLogs of listOf(resourceLogs, 'scopeLogs', 'resource', 'schemaUrl'))
       for (const record of listOf(scopeLogs, 'logRecords', 'scope', 'schemaUrl'))
-        packer.add(recordToSyslogLine(record, resource, source));
+        packer.add(otlpToSyslogLine(record, sender));
   }
 }
 
@@ -60,7 +60,7 @@ function decode(body: Buffer, isJson: boolean): Readonly<Record<string, unknown>
   if (isJson) assertJsonWithinLimits(body, JSON_LIMITS);
   else assertOtlpWithinLimits(body);
   try {
-    const request: unknown = isJson ? JSON.parse(body.toString('utf8')) : decodeOtlpLogs(body);
+    const request: unknown = isJson ? JSON.parse(body.toString('utf8')) : decodeOtlp(body);
     if (isRecord(request)) return request;
   } catch (error) {
     throw notOtlp('', error);
@@ -68,14 +68,28 @@ function decode(body: Buffer, isJson: boolean): Readonly<Record<string, unknown>
   throw notOtlp();
 }
 
-function recordToSyslogLine(
-  record: Readonly<Record<string, unknown>>,
-  resource: Readonly<Record<string, unknown>>,
-  { source, keepService }: OtlpSource,
-): string {
-  const service = textOf(resource['service.name']);
-  const instance = INSTANCES.map((name) => textOf(resource[name])).find((text) => text !== undefined);
+/** What a record's resource says of its sender. */
+export interface OtlpSender {
+  readonly hostname: string | undefined;
+  readonly source: string | undefined;
+  readonly dyno: string | undefined;
+}
+
+/** Reads a resource, or what is in its place. */
+export function otlpSender(resource: unknown, { source, keepService }: OtlpSource): OtlpSender {
+  const known = attributes(resource);
+  const service = textOf(known['service.name']);
+  const instance = INSTANCES.map((name) => textOf(known[name])).find((text) => text !== undefined);
   const names = keepService || service === source ? [instance] : [service, instance];
+  return {
+    hostname: textOf(known['host.name']),
+    source: keepService ? service : undefined,
+    dyno: names.filter((name) => name !== undefined).join('.') || undefined,
+  };
+}
+
+/** A record as an RFC 5424 line, without a token. */
+export function otlpToSyslogLine(record: Readonly<Record<string, unknown>>, sender: OtlpSender): string {
   const rawTime = field(record, 'timeUnixNano') ?? undefined;
   const sentTime = rawTime === '0' || rawTime === 0 ? undefined : rawTime;
   const time = parseTimestamp(sentTime);
@@ -93,9 +107,7 @@ function recordToSyslogLine(
   return formatStructuredLine({
     severity: severity ?? INFO,
     time: time ?? parseTimestamp(field(record, 'observedTimeUnixNano')),
-    hostname: textOf(resource['host.name']),
-    source: keepService ? service : undefined,
-    dyno: names.filter((name) => name !== undefined).join('.') || undefined,
+    ...sender,
     msgid: textOf(field(record, 'eventName')),
     element: ELEMENT,
     data,

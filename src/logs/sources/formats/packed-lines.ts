@@ -1,6 +1,8 @@
+import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import { TimeSlices } from '../../../common/limits/turns.ts';
 import { RECORD_HEADER } from '../../syslog/batch.ts';
+import { Framing } from '../../syslog/framing.ts';
 import type { LineReceiver } from '../line-receiver.ts';
 
 /** Lines in one request, whatever its format: a body of digits and commas has millions of them. */
@@ -16,77 +18,127 @@ const LONG_TEXT = 4_096;
 const LINE_GROWTH_BYTES = RECORD_HEADER + 96;
 /** Lines between two looks at the clock. */
 const SLICE_LINES = 16;
+/** The WebAssembly fast path gets so much at once, in slices. */
+const WINDOW_BYTES = 65_536;
+/** Few lines are shorter. */
+const LINE_BYTES = 64;
+const SPACE = 0x20;
 
-/** Syslog lines, one directly behind the other. */
+/** Syslog lines without a token, octet counted. */
 export interface PackedLines {
   readonly bytes: Uint8Array;
-  /** Where each of them ends. */
-  readonly ends: Uint32Array;
+  readonly count: number;
 }
 
 /** Packs lines. */
 export class LinePacker {
-  private bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  private ends = new Uint32Array(FIRST_BYTES / 64);
+  private bytes: Buffer;
   private length = 0;
+  /** Of the lines, without their counts. */
+  private lineBytes = 0;
   count = 0;
 
+  /** @param bytes that the lines take, about */
+  constructor(bytes = FIRST_BYTES) {
+    this.bytes = Buffer.allocUnsafeSlow(bytes);
+  }
+
   /** @throws TailraceError `too_large` when there are too many, or they take too much. */
-  add(line: string): void {
+  add(line: string | Buffer): void {
     if (this.count === LINES_MAX) throw tooManyLines();
-    this.reserve(line.length > LONG_TEXT ? Buffer.byteLength(line) : line.length * UTF8_BYTES_MAX);
-    this.length += this.bytes.write(line, this.length);
-    if (this.count === this.ends.length) {
-      const ends = new Uint32Array(this.count * 2);
-      ends.set(this.ends);
-      this.ends = ends;
-    }
-    this.ends[this.count++] = this.length;
+    const length = Buffer.byteLength(line);
+    const isEstimated = typeof line === 'string' && line.length <= LONG_TEXT;
+    const most = isEstimated ? line.length * UTF8_BYTES_MAX : length;
+    if (this.lineBytes + most > LINES_BYTES_MAX) throw tooManyBytes();
+    const count = `${length} `;
+    this.reserve(count.length + length);
+    this.length += this.bytes.write(count, this.length, 'latin1');
+    if (typeof line === 'string') this.bytes.write(line, this.length);
+    else this.bytes.set(line, this.length);
+    this.length += length;
+    this.lineBytes += length;
+    this.count++;
+  }
+
+  /**
+   * Adds lines that are octet counted.
+   * @throws TailraceError `too_large` when there are too many, or they take about too much.
+   */
+  addFrames(frames: Uint8Array, count: number): void {
+    if (this.count + count > LINES_MAX) throw tooManyLines();
+    this.lineBytes += frames.length;
+    if (this.lineBytes + LONG_TEXT * UTF8_BYTES_MAX > LINES_BYTES_MAX) throw tooManyBytes();
+    this.reserve(frames.length);
+    this.bytes.set(frames, this.length);
+    this.length += frames.length;
+    this.count += count;
   }
 
   /** What was added. */
   pack(): PackedLines {
-    return { bytes: this.bytes.subarray(0, this.length), ends: this.ends.subarray(0, this.count) };
+    return { bytes: this.bytes.subarray(0, this.length), count: this.count };
   }
 
   private reserve(more: number): void {
     const needed = this.length + more;
     if (needed <= this.bytes.length) return;
-    if (needed > LINES_BYTES_MAX)
-      throw new TailraceError(
-        'too_large',
-        `The lines of the body take over ${LINES_BYTES_MAX} bytes: send them in several requests.`,
-      );
-    const bytes = Buffer.allocUnsafeSlow(Math.min(LINES_BYTES_MAX, Math.max(needed, this.bytes.length * 2)));
+    const bytes = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(LINES_BYTES_MAX, this.bytes.length * 2)));
     this.bytes.copy(bytes, 0, 0, this.length);
     this.bytes = bytes;
   }
 }
 
 /** About what lines take in a batch. */
-export function estimatePackedBatchBytes({ bytes, ends }: PackedLines): number {
-  return bytes.length + ends.length * LINE_GROWTH_BYTES;
+export function estimatePackedBatchBytes({ bytes, count }: PackedLines): number {
+  return bytes.length + count * LINE_GROWTH_BYTES;
 }
 
-/** Passes each line to a receiver. */
-export function takePackedLines({ bytes, ends }: PackedLines, receiver: LineReceiver): void {
-  for (let i = 0, start = 0; i < ends.length; i++) {
-    receiver.take(bytes, start, ends[i]);
-    start = ends[i];
+/** Nobody reads the lines any more: gives their memory back. */
+export function releasePackedLines({ bytes }: PackedLines): void {
+  // All of what they were packed into.
+  detachBuffer(new Uint8Array(bytes.buffer));
+}
+
+/** Passes each line to a receiver, which must have an authenticated source. */
+export function takePackedLines(bytes: Uint8Array, receiver: LineReceiver): void {
+  let at = receiver.takeFastPath(bytes, 0, Framing.datagrams);
+  while (at < bytes.length) {
+    at = takeFrame(bytes, at, receiver);
+    at = receiver.takeFastPath(bytes, at, Framing.datagrams);
   }
 }
 
 /** The same in slices, for many. */
 export async function takePackedLinesInSlices(
-  { bytes, ends }: PackedLines,
+  bytes: Uint8Array,
   receiver: LineReceiver,
+  slices = new TimeSlices(),
 ): Promise<void> {
-  const slices = new TimeSlices();
-  for (let i = 0, start = 0; i < ends.length; i++) {
-    receiver.take(bytes, start, ends[i]);
-    start = ends[i];
-    if (i % SLICE_LINES === 0 && slices.isOver) await slices.next();
+  let window = bytes.subarray(0, WINDOW_BYTES);
+  let taken = 0;
+  for (let at = 0; at < bytes.length; ) {
+    if (at >= window.length) window = bytes.subarray(0, at + WINDOW_BYTES);
+    const reached = receiver.takeFastPath(window, at, Framing.datagrams);
+    const isLong = reached - at > SLICE_LINES * LINE_BYTES;
+    at = reached < bytes.length ? takeFrame(bytes, reached, receiver) : reached;
+    if ((isLong || ++taken % SLICE_LINES === 0) && slices.isOver) await slices.next();
   }
+}
+
+/** Takes the frame at `at`; returns where it ends. */
+function takeFrame(bytes: Uint8Array, at: number, receiver: LineReceiver): number {
+  let length = 0;
+  let i = at;
+  for (let byte = bytes[i]; byte !== SPACE; byte = bytes[++i]) length = length * 10 + (byte - 0x30);
+  receiver.take(bytes, i + 1, i + 1 + length);
+  return i + 1 + length;
+}
+
+function tooManyBytes(): TailraceError {
+  return new TailraceError(
+    'too_large',
+    `The lines of the body take over ${LINES_BYTES_MAX} bytes: send them in several requests.`,
+  );
 }
 
 /** The refusal of a body with over {@link LINES_MAX} lines. */

@@ -2,14 +2,21 @@ import { TimeSlices } from '../../../common/limits/turns.ts';
 import { RECORD_HEADER } from '../../syslog/batch.ts';
 import { defaultHeader, withDefaultHeader } from '../../syslog/default-header.ts';
 import type { LineReceiver } from '../line-receiver.ts';
-import { LINES_MAX, tooManyLines } from './packed-lines.ts';
+import {
+  LINES_MAX,
+  LinePacker,
+  takePackedLines,
+  takePackedLinesInSlices,
+  tooManyLines,
+} from './packed-lines.ts';
+import { type FrameTaker, RecordKind, RecordScanner } from './wasm/wasm-records.ts';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** By so much a line grows in a batch. */
 const LINE_GROWTH_BYTES = RECORD_HEADER + 96;
-/** Lines between two looks at the clock. */
-const LINES = 16;
+/** Of a large body so much is taken at a time, and the rest of a line. */
+const SLICE_BYTES = 16_384;
 
 /** Converts plain text to RFC 5424, line by line; empty ones are lines, too. Timestamp and host are stamped later. */
 export class PlainTextBody {
@@ -31,28 +38,39 @@ export class PlainTextBody {
 
   /** Passes each line to a receiver, which must have an authenticated source. */
   take(receiver: LineReceiver): void {
-    for (let at = 0; at < this.text.length; ) at = this.takeLine(at, receiver);
+    this.frame(0, this.text.length, {
+      addFrames: (frames) => takePackedLines(frames, receiver),
+      add: (line) => receiver.take(line, 0, line.length),
+    });
   }
 
   /** The same in slices, for a large body. */
   async takeInSlices(receiver: LineReceiver): Promise<void> {
+    const { text } = this;
     const slices = new TimeSlices();
-    let lines = 0;
-    for (let at = 0; at < this.text.length; ) {
-      at = this.takeLine(at, receiver);
-      if (++lines % LINES === 0 && slices.isOver) await slices.next();
+    for (let at = 0; at < text.length; ) {
+      const found = text.indexOf(NEWLINE, at + SLICE_BYTES);
+      const end = found === -1 ? text.length : found + 1;
+      const packer = new LinePacker(2 * SLICE_BYTES);
+      this.frame(at, end, packer);
+      await takePackedLinesInSlices(packer.pack().bytes, receiver, slices);
+      at = end;
     }
   }
 
-  /** Takes the line at `start`; returns where the next one starts. */
-  private takeLine(start: number, receiver: LineReceiver): number {
-    const { text } = this;
-    const found = text.indexOf(NEWLINE, start);
-    const at = found === -1 ? text.length : found;
-    const end = at > start && text[at - 1] === RETURN ? at - 1 : at;
-    const frame = withDefaultHeader(text.subarray(start, end), this.header);
-    receiver.take(frame, 0, frame.length);
-    return at + 1;
+  /** Gives the lines in `[start, end)` to something that takes frames, and those that are very long. */
+  private frame(start: number, end: number, taker: FrameTaker & { add(line: Buffer): void }): void {
+    const { text, header } = this;
+    const scanner = new RecordScanner(text, taker);
+    scanner.setHead(header.toString('latin1'));
+    for (let at = start; !scanner.scan(RecordKind.text, at, end); ) {
+      const found = text.indexOf(NEWLINE, scanner.position);
+      const lineEnd = found === -1 || found >= end ? end : found;
+      const isReturn = lineEnd > scanner.position && text[lineEnd - 1] === RETURN;
+      taker.add(withDefaultHeader(text.subarray(scanner.position, isReturn ? lineEnd - 1 : lineEnd), header));
+      at = lineEnd + 1;
+      if (at >= end) return;
+    }
   }
 }
 

@@ -31,21 +31,23 @@ export interface StructuredLine {
 export function formatStructuredLine(line: StructuredLine): string {
   const { severity, time, hostname, source, dyno, msgid, element, data, message } = line;
   const structured = writeData(element, data);
-  const head = [
-    `<${FACILITY * 8 + severity}>1`,
-    time ?? '-',
-    word(hostname),
-    word(source ?? 'app', APP_NAME_BYTES_MAX),
-    word(dyno),
-    word(msgid),
-    structured ?? '-',
-  ].join(' ');
+  const sender = headerSender(hostname, source, dyno);
+  const head = `<${FACILITY * 8 + severity}>1 ${time ?? '-'} ${sender} ${headerWord(msgid)} ${structured ?? '-'}`;
   if (structured !== undefined) return `${head} ${message}`;
   return `${head} ${message} ${maskTokensInText(JSON.stringify(data))}`;
 }
 
+/** HOSTNAME, APP-NAME and PROCID. */
+export function headerSender(
+  hostname: string | undefined,
+  source: string | undefined,
+  dyno: string | undefined,
+): string {
+  return `${headerWord(hostname)} ${headerWord(source ?? 'app', APP_NAME_BYTES_MAX)} ${headerWord(dyno)}`;
+}
+
 /** A header field: one word of printable ASCII, `-` for none. What is too long is cut where it is stored. */
-function word(text: string | undefined, max = FIELD_CHARACTERS_MAX): string {
+export function headerWord(text: string | undefined, max = FIELD_CHARACTERS_MAX): string {
   return (text ?? '').slice(0, max).replace(/[^\x21-\x7e]/gu, '_') || '-';
 }
 

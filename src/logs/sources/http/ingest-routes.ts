@@ -17,12 +17,14 @@ import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
 import { declaredDecoder, decodeToUtf8, detectDecoder } from '../bodies/body-charset.ts';
 import { BodyMemory, type BodyReservation } from '../bodies/body-memory.ts';
 import { digestRequestInSlices } from '../bodies/digest.ts';
-import { isQuicklyParsed, type ParseJob, parseBody } from '../bodies/parse-body.ts';
+import { type ParseJob, parseQuickly } from '../bodies/parse-body.ts';
 import { type ParsedBody, ParsingThread } from '../bodies/parsing-thread.ts';
 import { readBody } from '../bodies/read-body.ts';
 import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../formats/logplex-body.ts';
 import {
   estimatePackedBatchBytes,
+  type PackedLines,
+  releasePackedLines,
   takePackedLines,
   takePackedLinesInSlices,
 } from '../formats/packed-lines.ts';
@@ -216,6 +218,7 @@ export async function registerIngestRoutes(
         takeInSlices: (receiver) => text.takeInSlices(receiver),
         digest: (from) => digestRequestInSlices(from, body),
       });
+      detachBuffer(body);
     } else await parseAndStore(pushed, logSource, { format, body, dyno });
   }
 
@@ -267,10 +270,12 @@ export async function registerIngestRoutes(
     });
     await store(pushed, logSource, {
       batchBytes: estimatePackedBatchBytes(lines),
-      take: (receiver) => takePackedLines(lines, receiver),
-      takeInSlices: (receiver) => takePackedLinesInSlices(lines, receiver),
+      take: (receiver) => takePackedLines(lines.bytes, receiver),
+      takeInSlices: (receiver) => takePackedLinesInSlices(lines.bytes, receiver),
       digest: (from) => digestRequestInSlices(from, body),
     });
+    detachBuffer(body);
+    releasePackedLines(lines);
   }
 
   async function parse(
@@ -278,7 +283,8 @@ export async function registerIngestRoutes(
     logSource: LogSource | undefined,
     job: ParseJob,
   ): Promise<ParsedBody> {
-    if (isQuicklyParsed(job)) return parseInTurn(job);
+    const lines = await parseInTurn(job);
+    if (lines) return { lines, body: job.body };
     return held.run(hold, () => parsingThread.parse(logSource?.app ?? '', job));
   }
 
@@ -327,12 +333,12 @@ export async function registerIngestRoutes(
   }
 }
 
-/** Parses a small body, now or, when many have come at once, in a later turn of the event loop. */
-function parseInTurn(job: ParseJob): Promise<ParsedBody> {
+/** Parses a body that takes no time, now or, when many have come at once, in a later turn of the event loop; undefined for others. */
+function parseInTurn(job: ParseJob): Promise<PackedLines | undefined> {
   return new Promise((resolve, reject) => {
     eventLoopBudget.run(() => {
       try {
-        resolve({ lines: parseBody(job), body: job.body });
+        resolve(parseQuickly(job));
       } catch (error) {
         reject(error);
       }

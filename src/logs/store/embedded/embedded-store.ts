@@ -25,6 +25,7 @@ import type {
   StoredRecord,
   StoreStatus,
   StreamBounds,
+  StreamFile,
   TransactOptions,
 } from '../contract.ts';
 import { DamageReports } from '../damage-reports.ts';
@@ -253,6 +254,10 @@ export class EmbeddedStore implements Store {
 
   async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
     return this.streams.readBefore(app, before, bytes);
+  }
+
+  closedFiles(app: AppId): readonly StreamFile[] {
+    return this.place.check() === undefined ? this.streams.closedFiles(app) : [];
   }
 
   async bounds(app: AppId): Promise<StreamBounds> {

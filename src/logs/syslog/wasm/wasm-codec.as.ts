@@ -102,6 +102,8 @@ const GROWTH_BYTES_MAX: u32 = 512;
 const TOKEN_ELEMENT_BYTES: u32 = 23;
 const TOKEN_BYTES_MIN: u32 = 3;
 const TOKEN_BYTES_MAX: u32 = 66;
+/** Of a time that is stamped: `2012-12-10T03:00:48.123000+00:00`. */
+const TIME_BYTES: u32 = 32;
 
 /** Framings: what is at the beginning of a frame, or at its end. */
 const COUNTED: u32 = 0;
@@ -142,6 +144,7 @@ const NO_SLOT: u32 = 0xffffffff;
 
 let fixedSource: u32 = 0;
 let stampedHost: u32 = 0;
+let stampedTime: u32 = 0;
 let runsAt: u32 = 0;
 let runsMax: u32 = 0;
 
@@ -149,6 +152,7 @@ let runsMax: u32 = 0;
 export function setUp(
   source: u32,
   host: u32,
+  time: u32,
   fingerprints: u32,
   slots: u32,
   sources: u32,
@@ -159,6 +163,7 @@ export function setUp(
 ): void {
   fixedSource = source;
   stampedHost = host;
+  stampedTime = time;
   setUpOwners(fingerprints, slots, sources, key);
   setUpTimes(times);
   runsAt = runsRegion;
@@ -174,6 +179,7 @@ export function setUp(
  * @param tokens,names,rules numbers of the scopes in which owners are known: of tokens, of the names that lines of a wildcard token
  *   have, of a sender's rules; 0: there are none of this kind
  * @param perSource a run has lines of one source, rather than of one app
+ * @param dataless behind MSGID comes the message, as in Heroku's drains: all lines are of one source then
  */
 export function take(
   from: u32,
@@ -187,6 +193,7 @@ export function take(
   names: u32,
   rules: u32,
   perSource: bool,
+  dataless: bool,
 ): u32 {
   let i = from;
   let at = out;
@@ -287,6 +294,8 @@ export function take(
     let slot: u32 = 0;
     const isOld = load<u16>(priorityEnd) != 0x2031;
     if (isOld) {
+      // What is read as RFC 3164 isn't in Heroku's form.
+      if (dataless) break;
       const found = scanOld(start, priorityEnd, stop);
       if (found != OLD_FOUND) {
         if (found == OLD_UNKNOWN_TIME) {
@@ -306,8 +315,15 @@ export function take(
       pidLength = oldPidLength;
       message = oldMessage;
     } else {
-      host = skipTime(priorityEnd + 2, end5424);
-      if (host == 0) break;
+      if (load<u16>(priorityEnd, 2) == 0x202d) {
+        time = stampedTime;
+        timeLength = TIME_BYTES;
+        host = priorityEnd + 4;
+        if (host >= end5424) break;
+      } else {
+        host = skipTime(priorityEnd + 2, end5424);
+        if (host == 0) break;
+      }
       const hostEnd = skipField(host, end5424);
       hostSize = hostEnd - host;
       if (!isClean(host, hostEnd, HOSTNAME_BYTES_MAX) || load<u8>(hostEnd) != SPACE) break;
@@ -322,7 +338,12 @@ export function take(
       msgid = pidEnd + 1;
       if (load<u8>(pidEnd) != SPACE || !isClean(pid, pidEnd, PROCID_BYTES_MAX)) break;
       // "- - ": neither MSGID nor structured data, which is most lines.
-      if (load<u32>(msgid) == 0x202d202d && msgid + 4 <= end5424) {
+      if (dataless) {
+        const msgidEnd = skipField(msgid, end5424);
+        if (load<u8>(msgidEnd) != SPACE || msgidEnd >= end5424 || !isClean(msgid, msgidEnd, MSGID_BYTES_MAX)) break;
+        msgidLength = msgidEnd - msgid;
+        message = msgidEnd + 1;
+      } else if (load<u32>(msgid) == 0x202d202d && msgid + 4 <= end5424) {
         msgidLength = 1;
         data = msgid + 2;
         dataLength = 1;
@@ -409,7 +430,7 @@ export function take(
     let sourceAt: u32;
     let msgidAt: u32;
     let lineBytes: u32 = stop - start;
-    if (!isOld && form == AS_SENT && hostSize != 0 && elementBytes == 0) {
+    if (!isOld && form == AS_SENT && hostSize != 0 && elementBytes == 0 && timeLength == 0 && !dataless) {
       hostAt = host - start;
       sourceAt = tag - start;
       copy(o, start, sourceAt);
@@ -422,7 +443,7 @@ export function take(
       msgidAt = o + (msgid - rest) - text;
       o += restLength;
     } else {
-      if (isOld) {
+      if (timeLength != 0) {
         copy(o, start, priorityEnd - start);
         o += priorityEnd - start;
         store<u16>(o, 0x2031);
@@ -486,6 +507,7 @@ export function take(
         // The line that the JavaScript path writes has no host when none was sent, and still the element with the token.
         lineBytes = o - text + tail;
         if (hostSize == 0) lineBytes -= hostBytes - 1;
+        if (!isOld && timeLength != 0) lineBytes -= timeLength - 1;
         if (elementBytes != 0) lineBytes += dataLength == 0 ? elementBytes - 1 : elementBytes;
       } else if (isOld) {
         lineBytes = priorityEnd - start + 2 + timeLength + 1 + (hostSize == 0 ? 1 : hostSize) + 1;

@@ -9,7 +9,7 @@ import { RECORD_HEADER } from '../batch.ts';
 import { framesInDoubt } from '../frame-boundary.ts';
 import { Framing } from '../framing.ts';
 import { rfc3164Minute } from '../rfc3164.ts';
-import { latestDate } from '../timestamp.ts';
+import { latestDate, timestampBytes } from '../timestamp.ts';
 import { CODEC_WASM } from './wasm-codec-binary.ts';
 
 interface CodecExports extends WasmExports {
@@ -33,6 +33,7 @@ interface CodecExports extends WasmExports {
   setUp(
     source: number,
     host: number,
+    time: number,
     fingerprints: number,
     slots: number,
     sources: number,
@@ -59,6 +60,7 @@ interface CodecExports extends WasmExports {
     names: number,
     rules: number,
     perSource: number,
+    dataless: number,
   ): number;
   write(
     from: number,
@@ -95,6 +97,7 @@ const MEMORY_BYTES = 102 * 65_536;
 const {
   source: SOURCE,
   host: HOST,
+  time: TIME,
   key: KEY,
   text: TEXT,
   times: TIMES,
@@ -110,6 +113,7 @@ const {
   {
     source: SOURCE_BYTES_MAX,
     host: HOST_BYTES_MAX,
+    time: TEXT_BYTES,
     key: KEY_BYTES,
     text: TEXT_BYTES,
     times: TIMES_BYTES,
@@ -138,7 +142,7 @@ const MINUTE_MS = 60_000;
 const MINUTE_TEXT_BYTES = 12;
 
 const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM, MEMORY_BYTES);
-wasm.setUp(SOURCE, HOST, FINGERPRINTS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
+wasm.setUp(SOURCE, HOST, TIME, FINGERPRINTS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
 const runWords = new Uint32Array(memory.buffer, RUNS, (RUNS_MAX * RUN_BYTES) / 4);
 
 /** What it depends on whose a line is. */
@@ -203,6 +207,8 @@ export interface FrameSink<T extends LineOwner> extends OwnerScopes {
   readonly owner: T | undefined;
   /** Records are wanted source by source, rather than app by app. */
   readonly perSource: boolean;
+  /** Lines have no structured data, as those of Heroku's drains: the message is behind MSGID. Not without an {@link owner}. */
+  readonly dataless: boolean;
   /** Whose lines with this key are; undefined when that can't be said now: the line is left alone. */
   findOwner(key: OwnerKey, tag: string, host: string, token: string): KnownOwner<T> | undefined;
   /** Records of an owner, or of several of one app, of which one is named: copy them. `lineBytes` is what the lines had, as they are counted. */
@@ -236,6 +242,7 @@ let loadedStart = 0;
 let loadedEnd = 0;
 let loadedSource: Uint8Array | undefined;
 let loadedHost: Uint8Array | undefined;
+let loadedTime: Uint8Array | undefined;
 /** The minute, since 1970, in which times of RFC 3164 were read: their year depends on it. */
 let minute = 0;
 /** By the slots of the cache. All of it from the beginning: with gaps it would be a slow one. */
@@ -260,6 +267,7 @@ export function decodeFrames<T extends LineOwner>(
     return pos;
   prepare(owner?.sourceBytes, host);
   const perSource = sink.perSource ? 1 : 0;
+  const dataless = sink.dataless ? 1 : 0;
   const frames = framing === Framing.datagrams ? Framing.counted : framing;
   for (;;) {
     if (loaded !== bytes || pos < loadedStart || pos >= loadedEnd) loadInput(bytes, pos);
@@ -276,6 +284,7 @@ export function decodeFrames<T extends LineOwner>(
       names,
       rules,
       perSource,
+      dataless,
     );
     const found = status === UNKNOWN_OWNER ? askForOwner(sink) : undefined;
     const isLearned =
@@ -447,6 +456,11 @@ function prepare(source: Uint8Array | undefined, host: Uint8Array): void {
     loadedHost = host;
   }
   const now = Date.now();
+  const time = timestampBytes(now);
+  if (time !== loadedTime) {
+    memory.set(time, TIME);
+    loadedTime = time;
+  }
   wasm.setDateMax(latestDate(now));
   const current = Math.floor(now / MINUTE_MS);
   if (current === minute) return;

@@ -71,7 +71,7 @@ export function skipTime(start: u32, limit: u32): u32 {
 }
 
 /** Is it a date, `2012-12-10`, and one that may be right? */
-function isDate(start: u32): bool {
+export function isDate(start: u32): bool {
   if (load<u8>(start, 4) != 0x2d || load<u8>(start, 7) != 0x2d) return false;
   const century = pair(start);
   const year = pair(start + 2);

@@ -11,7 +11,7 @@ import {
   webhookFormat,
 } from '../../../../src/logs/drains/encoders/text-formats.ts';
 import { buildShipment } from '../../../../src/logs/drains/shipment.ts';
-import { decodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import { decodeOtlp } from '../../../../src/logs/sources/formats/otlp-schema.ts';
 import { LineFilter } from '../../../../src/logs/syslog/line-filter.ts';
 import {
   PLAIN_TEXT_ENCODINGS,
@@ -80,7 +80,7 @@ describe('old lines', () => {
     expect(records.map(({ timeUnixNano }: { timeUnixNano: string }) => timeUnixNano)).toEqual(
       IMPOSSIBLE.map(() => nanos),
     );
-    expect(JSON.stringify(decodeOtlpLogs(bodies.protobuf))).toContain(nanos);
+    expect(JSON.stringify(decodeOtlp(bodies.protobuf))).toContain(nanos);
   });
 
   it('of a strict format have six digits of a second at the most', async () => {
@@ -108,7 +108,7 @@ describe('old lines', () => {
         for (const { timestamp } of JSON.parse(String(bodies.webhook)))
           expect(Date.parse(timestamp)).not.toBeNaN();
         expect(JSON.parse(String(bodies.otlp)).resourceLogs.length).toBeGreaterThan(0);
-        decodeOtlpLogs(bodies.protobuf);
+        decodeOtlp(bodies.protobuf);
         const range = { after: 0, through: Number.MAX_SAFE_INTEGER, count: Number.POSITIVE_INFINITY };
         for (const filter of [new LineFilter(), new LineFilter({ level: 'info' })])
           for (const encodings of [PLAIN_TEXT_ENCODINGS, SSE_ENCODINGS, WEBSOCKET_ENCODINGS]) {

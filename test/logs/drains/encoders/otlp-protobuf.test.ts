@@ -1,6 +1,6 @@
 /** OTLP in protobuf, held against a decoder that isn't ours and against our own intake. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import { decodeOtlp } from '../../../../src/logs/sources/formats/otlp-schema.ts';
 import { startRawReceiver } from '../../../support/receivers/raw-receiver.ts';
 import { octetCounted, postLogs, TIME } from '../../../support/senders/send-lines.ts';
 import { type App, type Drain, type Server, startServer } from '../../../support/server.ts';
@@ -42,7 +42,7 @@ describe('OTLP in protobuf', () => {
     expect(asProtobuf.headers['content-type']).toBe('application/x-protobuf');
     const withoutClock = (value: unknown): unknown =>
       JSON.parse(JSON.stringify(comparable(value)).replaceAll(/"observedTimeUnixNano":"\d{19}"/g, '"now":1'));
-    expect(withoutClock(decodeOtlpLogs(asProtobuf.body))).toEqual(
+    expect(withoutClock(decodeOtlp(asProtobuf.body))).toEqual(
       withoutClock(JSON.parse(asJson.body.toString())),
     );
     const { delivery } = await until('the count', async () =>

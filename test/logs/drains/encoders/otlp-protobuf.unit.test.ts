@@ -5,7 +5,7 @@ import {
   decodeRejectedRecords,
   encodeOtlpProtobuf,
 } from '../../../../src/logs/drains/encoders/otlp-protobuf.ts';
-import { decodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import { decodeOtlp } from '../../../../src/logs/sources/formats/otlp-schema.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { comparable } from './comparable-otlp.ts';
 
@@ -46,7 +46,7 @@ describe('OTLP in protobuf', () => {
   it('encodes what its JSON form has, whatever its content', () => {
     fc.assert(
       fc.property(request, fc.integer({ min: 1, max: 500 }), (wanted, size) => {
-        expect(comparable(decodeOtlpLogs(encodeOtlpProtobuf(wanted, size)))).toEqual(comparable(wanted));
+        expect(comparable(decodeOtlp(encodeOtlpProtobuf(wanted, size)))).toEqual(comparable(wanted));
       }),
       { numRuns: propertyRuns(200) },
     );

@@ -1,7 +1,7 @@
 import { mkdirSync, readSync, statSync } from 'node:fs';
 import { systemCode } from '../../../../common/errors.ts';
 import type { Batch } from '../../../syslog/batch.ts';
-import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import type { AppId, Retention, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
@@ -148,6 +148,20 @@ export class AppStream {
   /** Oldest first. */
   get segments(): readonly Segment[] {
     return this.segmentList;
+  }
+
+  /** The segments before the newest one, as others may read them. */
+  closedFiles(): readonly StreamFile[] {
+    const { segmentList: segments, seed, firstSequence } = this;
+    const files: StreamFile[] = [];
+    for (let i = 0; i < segments.length - 1; i++) {
+      const identity = segments[i];
+      const { path, size, bytesBefore } = identity;
+      const first = Math.max(identity.first, firstSequence);
+      const last = segments[i + 1].first - 1;
+      if (last >= first) files.push({ path, first, last, size, bytesBefore, seed, identity });
+    }
+    return files;
   }
 
   /** Batches that are in the commit log only, oldest first. */

@@ -4,7 +4,7 @@ import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
-import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import type { AppId, Retention, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
@@ -208,6 +208,11 @@ export class EmbeddedStreams {
       if (size >= bytes) break;
     }
     return found;
+  }
+
+  /** The files of an app's stream that aren't written to any more, oldest first. */
+  closedFiles(app: AppId): readonly StreamFile[] {
+    return this.open(app).stream.closedFiles();
   }
 
   bounds(app: AppId): StreamBounds {

@@ -1,0 +1,618 @@
+/** Bodies of records as senders may post them, made of a seed: mostly common ones, in JSON and OTLP, and some that are odd. */
+import { encodeOtlpLogs } from '../../../src/logs/sources/formats/otlp-schema.ts';
+import { seededRandom } from '../properties/seeded-random.ts';
+
+export interface RandomBody {
+  readonly format: 'json' | 'ndjson' | 'otlp-json' | 'otlp-protobuf';
+  readonly body: Buffer;
+  readonly dyno: string | undefined;
+  readonly source: { readonly source: string | undefined; readonly keepService: boolean };
+}
+
+const NOISE = [
+  ...'\0\n\r\t {}[]":,\\-.+0159eEtnfu/ü\x7f=',
+  '\ufeff',
+  '\ud800',
+  '\\u0041',
+  '\\ud83d',
+  'null',
+  ',"msg":"x"',
+  '\xff',
+];
+const KEYS = [
+  'time',
+  'time',
+  'timestamp',
+  'ts',
+  '@timestamp',
+  'level',
+  'level',
+  'severity',
+  'msg',
+  'msg',
+  'msg',
+  'message',
+  'log',
+  'body',
+  'event',
+  'hostname',
+  'host',
+  'dyno',
+  'pid',
+  'name',
+  'v',
+  'status',
+  'req',
+  'err',
+  'trace_id',
+  'a-b',
+  'é',
+  'a b',
+  'x]',
+  'q=',
+  '12',
+  '__proto__',
+  '',
+  '@t',
+  'date',
+  'datetime',
+  'Timestamp',
+  'eventTime',
+  'timeUnixNano',
+  '_SOURCE_REALTIME_TIMESTAMP',
+  '__REALTIME_TIMESTAMP',
+  'log.level',
+  'severityText',
+  'severity_text',
+  'level_name',
+  'levelname',
+  'loglevel',
+  'logLevel',
+  'LogLevel',
+  'Level',
+  'lvl',
+  '@l',
+  'PRIORITY',
+  'severityNumber',
+  'severity_number',
+  'MESSAGE',
+  '@m',
+  'RenderedMessage',
+  'Message',
+  'textPayload',
+  'Body',
+  'short_message',
+  'full_message',
+  'version',
+  '_extra',
+  'jsonPayload',
+  '@mt',
+  'MessageTemplate',
+  '@x',
+  'SYSLOG_IDENTIFIER',
+  'SYSLOG_PID',
+  '_PID',
+  'host.name',
+  '_HOSTNAME',
+  'logs',
+  'events',
+  'records',
+  'k'.repeat(31),
+  'k'.repeat(32),
+  'k'.repeat(33),
+  'constructor',
+  'toString',
+  'a_long_key_name_of_20',
+  'a_long_kex_name_of_20',
+];
+const COMMON_KEYS = ['pid', 'name', 'v', 'status', 'req', 'err', 'a-b', 'user', 'durationMs', 'tags', 'url'];
+
+class Dice {
+  readonly random: () => number;
+
+  constructor(random: () => number) {
+    this.random = random;
+  }
+
+  below(max: number): number {
+    return Math.floor(this.random() * max);
+  }
+
+  chance(part: number): boolean {
+    return this.random() < part;
+  }
+
+  one<T>(...choices: readonly T[]): T {
+    return choices[this.below(choices.length)];
+  }
+}
+
+/** The body of this seed. */
+export function randomBody(seed: number): RandomBody {
+  const dice = new Dice(seededRandom(seed));
+  const format = dice.one('json', 'ndjson', 'otlp-json', 'otlp-protobuf');
+  const oddness = dice.one(0, 0, 0.05, 0.3);
+  const json = new JsonText(dice, oddness);
+  const records = Array.from({ length: dice.one(1, 1, 2, 5, 12) }, () => json.record());
+  let body: Buffer;
+  if (format === 'ndjson')
+    body = Buffer.from(
+      records.map((record) => record + dice.one('\n', '\n', '\n', '\r\n', ' \n\n')).join(''),
+    );
+  else if (format === 'json') body = Buffer.from(json.list(records));
+  else if (format === 'otlp-json') body = Buffer.from(json.otlp());
+  else body = protobuf(dice, oddness);
+  if (dice.chance(0.02)) body = Buffer.concat([Buffer.from('\ufeff'), body]);
+  return {
+    format,
+    body: mutate(dice, body, oddness),
+    dyno: dice.one(undefined, undefined, 'web.1', '', 'ü b'),
+    source: dice.one(
+      { source: 'app', keepService: false },
+      { source: 'checkout', keepService: false },
+      { source: '*', keepService: true },
+    ),
+  };
+}
+
+/** Changes some bytes, or none. */
+function mutate(dice: Dice, body: Buffer, oddness: number): Buffer {
+  if (!dice.chance(oddness)) return body;
+  const at = dice.below(body.length + 1);
+  const noise = dice.chance(0.5) ? Buffer.from(dice.one(...NOISE)) : Buffer.from([dice.below(256)]);
+  return Buffer.concat([body.subarray(0, at), noise, body.subarray(at + dice.one(0, 0, 1, 2, 20))]);
+}
+
+class JsonText {
+  private readonly dice: Dice;
+  private readonly oddness: number;
+
+  constructor(dice: Dice, oddness: number) {
+    this.dice = dice;
+    this.oddness = oddness;
+  }
+
+  /** Of a record, and a list of them. */
+  record(): string {
+    const { dice, oddness } = this;
+    if (dice.chance(oddness / 3))
+      return dice.one(
+        '1',
+        '"text"',
+        'null',
+        '[]',
+        '{}',
+        '[{"msg":"a"}]',
+        'true',
+        '{"a":1}',
+        '{"message":null}',
+      );
+    const keys = [
+      ...new Set([
+        ...this.usualKeys(),
+        ...Array.from({ length: dice.below(5) }, () => dice.one(...COMMON_KEYS)),
+      ]),
+    ];
+    for (let more = dice.chance(oddness) ? 1 + dice.below(3) : 0; more > 0; more--)
+      keys.splice(dice.below(keys.length + 1), 0, dice.one(...KEYS));
+    return this.object(keys.map((key) => [key, this.field(key)]));
+  }
+
+  list(records: readonly string[]): string {
+    const { dice } = this;
+    const listed = `[${this.space()}${records.join(`${this.space()},${this.space()}`)}${this.space()}]`;
+    if (records.length === 1 && dice.chance(0.5)) return records[0];
+    return dice.one(
+      listed,
+      listed,
+      `{${this.space()}"${dice.one('logs', 'events', 'records', 'lines', 'entries', 'messages', 'others')}":${listed}${this.space()}}`,
+      dice.chance(0.3) ? `{"logs":${listed},"host":"shared"}` : listed,
+      records.join('\n'),
+      dice.chance(this.oddness) ? records.join('') : listed,
+      dice.chance(this.oddness) ? `${listed},` : `${listed}\n`,
+    );
+  }
+
+  otlp(): string {
+    const { dice } = this;
+    const lists = Array.from({ length: dice.one(1, 1, 1, 2) }, () => {
+      const resource = `"resource":{"attributes":[${this.attribute('service.name')}${dice.one('', `,${this.attribute('host.name')}`)}${dice.one('', `,${this.attribute('service.instance.id')}`)}]}`;
+      const records = Array.from({ length: dice.one(0, 1, 2, 5) }, () => this.otlpRecord());
+      const scope = `{"scope":{"name":"s"},"logRecords":[${this.space()}${records.join(`${this.space()},`)}${this.space()}]${dice.one('', ',"schemaUrl":"https://x"')}}`;
+      const scopes = `"scopeLogs":[${dice.one(scope, scope, `${scope},${scope}`, '')}]`;
+      return `{${dice.one(`${resource},${scopes}`, `${resource},${scopes}`, scopes, dice.chance(0.3) ? `${scopes},${resource}` : scopes)}}`;
+    });
+    return `{"resourceLogs":[${lists.join(',')}]}`;
+  }
+
+  private otlpRecord(): string {
+    const { dice, oddness } = this;
+    const all: [string, string][] = [
+      [
+        'timeUnixNano',
+        dice.one(
+          '"1544712660300000000"',
+          '"1544712660300000123"',
+          '"0"',
+          dice.chance(oddness)
+            ? dice.one('1544712660300000000', '"12"', '""', 'null', '"99999999999999999999"')
+            : '"1544712660300000000"',
+        ),
+      ],
+      [
+        'observedTimeUnixNano',
+        dice.one('"1544712660300000001"', dice.chance(oddness) ? '0' : '"1544712660300000001"'),
+      ],
+      [
+        'severityNumber',
+        dice.one(
+          '9',
+          '10',
+          '0',
+          '17',
+          '24',
+          dice.chance(oddness) ? dice.one('"SEVERITY_NUMBER_WARN"', '25', '-1', '1.5', '09') : '1',
+        ),
+      ],
+      ['severityText', dice.one('"INFO"', '"warn"', '"Odd"', '""')],
+      ['body', dice.chance(oddness) ? this.anyValue() : `{"stringValue":${this.text()}}`],
+      [
+        'attributes',
+        `[${[...new Set(Array.from({ length: dice.below(4) }, () => dice.one(...COMMON_KEYS)))].map((key) => this.attribute(key)).join(',')}${dice.chance(oddness / 2) ? `,${this.attribute(dice.one(...KEYS))}` : ''}]`,
+      ],
+      [
+        'traceId',
+        dice.one(
+          '"5b8efff798038103d269b633813fc60c"',
+          '""',
+          '"00000000000000000000000000000000"',
+          dice.chance(oddness) ? '"]\\""' : '"a"',
+        ),
+      ],
+      ['spanId', '"eee19b7ec3c1b174"'],
+      ['flags', dice.one('1', '0', '01')],
+      ['droppedAttributesCount', '3'],
+      ['eventName', dice.one('"e.v"', '""', dice.chance(oddness) ? '"a b"' : '"x"')],
+    ];
+    const fields = all.filter(() => dice.chance(0.6));
+    if (dice.chance(oddness / 2))
+      fields.push(dice.one(['time_unix_nano', '"1"'], ['other', '1'], all[0], all[4], ['trace_id', '"x"'])!);
+    if (!fields.some(([name]) => name === 'body') && !dice.chance(oddness)) fields.push(all[4]);
+    return this.object(fields);
+  }
+
+  private attribute(key: string): string {
+    const name = this.dice.chance(this.oddness / 4)
+      ? this.dice.one('1', 'null', '"\\u0041"')
+      : JSON.stringify(key);
+    return this.dice.chance(this.oddness / 4)
+      ? `{"value":${this.anyValue()},"key":${name}}`
+      : `{"key":${name},"value":${this.anyValue()}}`;
+  }
+
+  private anyValue(): string {
+    const { dice, oddness } = this;
+    return dice.one(
+      `{"stringValue":${this.text()}}`,
+      `{"stringValue":${this.text()}}`,
+      `{"intValue":"${dice.one('5', '0', '-12', '123456789012345', '9007199254740993', dice.chance(oddness) ? dice.one('-0', '01', '1.5', '', 'x') : '7')}"}`,
+      `{"intValue":${dice.one('5', '0', '-12')}}`,
+      `{"boolValue":${dice.one('true', 'false')}}`,
+      `{"doubleValue":${dice.one('1.5', '0.1', '3', dice.chance(oddness) ? dice.one('"NaN"', '1e3') : '2')}}`,
+      dice.chance(oddness)
+        ? dice.one(
+            '{}',
+            'null',
+            '"bare"',
+            `{"arrayValue":{"values":[{"stringValue":"a"}]}}`,
+            `{"kvlistValue":{"values":[]}}`,
+            `{"stringValue":"a","intValue":"1"}`,
+          )
+        : `{"stringValue":"x"}`,
+    );
+  }
+
+  private usualKeys(): string[] {
+    return this.dice.one(
+      ['level', 'time', 'pid', 'hostname', 'msg'],
+      ['name', 'hostname', 'pid', 'level', 'msg', 'time', 'v'],
+      ['timestamp', 'level', 'message'],
+      ['log', 'time'],
+      ['msg'],
+      ['@timestamp', 'severity', 'host', 'dyno', 'event'],
+      ['ts', 'level', 'msg', 'body'],
+      ['body', 'severity_text', 'severity'],
+    );
+  }
+
+  private field(key: string): string {
+    const { dice, oddness } = this;
+    if (dice.chance(oddness)) return this.value(2);
+    switch (key) {
+      case 'time':
+      case 'timestamp':
+      case 'ts':
+      case '@timestamp':
+        return this.time();
+      case 'level':
+      case 'severity':
+        return dice.one(
+          '10',
+          '20',
+          '30',
+          '40',
+          '50',
+          '60',
+          '"info"',
+          '"WARN"',
+          '"Error"',
+          '"critical"',
+          '6',
+          '3',
+          '"silly"',
+          '200',
+          '500',
+          '35',
+          dice.chance(0.3) ? dice.one('8', '9', '"30"', '"x"', '-1', '3.5', '1000', '030') : '30',
+        );
+      case 'host':
+      case 'hostname':
+      case 'dyno':
+        return dice.one(
+          '"web-1"',
+          '"h"',
+          '""',
+          dice.chance(0.1)
+            ? dice.one('"a b"', '"ü"', `"${'h'.repeat(300)}"`, 'null', '{"name":"n"}', '"a\\"b"')
+            : '"box"',
+        );
+      case 'msg':
+      case 'message':
+      case 'log':
+      case 'event':
+      case 'body':
+        return dice.chance(0.03) ? dice.one('null', '1', '{"a":1}') : this.text();
+      default:
+        return this.value(2);
+    }
+  }
+
+  private time(): string {
+    const { dice } = this;
+    const date = `20${dice.one('12', '26', '24')}-${dice.one('02-29', '12-10', '11-30', '01-01', '02-30')}`;
+    const clock = `${dice.one('03', '23', '00')}:${dice.one('00', '59')}:${dice.one('48', '00', dice.chance(0.1) ? '60' : '59')}`;
+    return dice.one(
+      '1355108448123',
+      '1700000000123',
+      '1355108448',
+      '1355108448.123456',
+      '1700000000.1',
+      '1700000000123.25',
+      `"${date}T${clock}${dice.one('', '.1', '.123', '.123456', '.123456789', '.1234567890')}${dice.one('Z', '+01:00', '+0100', '-08:00', '', 'z', ' UTC')}"`,
+      `"${date}${dice.one('T', ' ', 't')}${clock}${dice.one('.123', ',123')}Z"`,
+      dice.chance(0.3)
+        ? dice.one(
+            'null',
+            '"1355108448"',
+            '99',
+            '1355108448123456',
+            '1.5e12',
+            '-1',
+            '"x"',
+            '99999999999999',
+            '2147483647999',
+            '100000000',
+            '12345678901.5',
+            '012345678901',
+            '""',
+          )
+        : '1355108448124',
+    );
+  }
+
+  private text(): string {
+    const { dice, oddness } = this;
+    const words = Array.from({ length: dice.below(8) }, () =>
+      dice.one(
+        'GET',
+        '/',
+        'a=b',
+        '"q"',
+        ']',
+        '[x]',
+        '\\',
+        'é',
+        '€',
+        '😀',
+        '\n\tat x',
+        'x'.repeat(dice.below(40)),
+        't.feff49f1-0000-4000-8000-000000000000',
+        '\u001b[31m',
+        '\u0000',
+        '\u007f',
+        '</',
+      ),
+    );
+    const text = JSON.stringify(dice.chance(0.5) ? `plain ${'x'.repeat(dice.below(80))}` : words.join(' '));
+    if (dice.chance(0.01)) return JSON.stringify('long ] '.repeat(dice.one(100, 800, 900, 1_500)));
+    if (!dice.chance(oddness)) return dice.chance(0.1) ? text.replaceAll('/', '\\/') : text;
+    return dice.one(
+      `${text.slice(0, -1)}\\u00e9"`,
+      `${text.slice(0, -1)}\\u00E9\\uD83D\\ude00"`,
+      `${text.slice(0, -1)}\\ud800"`,
+      `${text.slice(0, -1)}\\x"`,
+      `${text.slice(0, -1)}\\u12"`,
+      `${text.slice(0, -1)}\\u0022\\u005d\\u005C\\u20ac"`,
+    );
+  }
+
+  private value(depth: number): string {
+    const { dice, oddness } = this;
+    const more = depth > 0;
+    return dice.one(
+      this.text(),
+      this.text(),
+      String(dice.below(100_000)),
+      dice.one(
+        '0',
+        '-1',
+        '1.5',
+        '0.000001',
+        '123456.789',
+        '9007199254740991',
+        '8999999999999999',
+        '0.1',
+        '-0.5',
+        '100',
+      ),
+      dice.chance(oddness + 0.05)
+        ? dice.one(
+            '-0',
+            '1e5',
+            '1.50',
+            '0.0000001',
+            '1E-7',
+            '12345678901234567',
+            '9999999999999999',
+            '0.12345678901234567',
+            '01',
+            '1.',
+            '-',
+            '.5',
+            '+1',
+            'NaN',
+            '123456789012345.6',
+          )
+        : '7',
+      dice.one('true', 'false', 'null'),
+      more
+        ? this.object(
+            Array.from({ length: dice.below(4) }, (_, i) => [
+              dice.one(`k${i}`, `key${i}`, `k ${i}]`, dice.chance(oddness) ? dice.one(...KEYS) : `o${i}`),
+              this.value(depth - 1),
+            ]),
+          )
+        : '1',
+      more
+        ? `[${this.space()}${Array.from({ length: dice.below(4) }, () => this.value(depth - 1)).join(`${this.space()},`)}${this.space()}]`
+        : '2',
+      dice.chance(oddness / 10) ? `${'['.repeat(120)}${']'.repeat(120)}` : '3',
+      dice.chance(oddness / 4) ? `${'['.repeat(16)}${']'.repeat(16)}` : '4',
+    );
+  }
+
+  private object(fields: readonly (readonly [string, string])[]): string {
+    const key = (name: string): string =>
+      this.dice.chance(this.oddness / 10)
+        ? `"\\u00${name.charCodeAt(0).toString(16).padStart(2, '0')}${JSON.stringify(name.slice(1)).slice(1)}`
+        : JSON.stringify(name);
+    return `{${this.space()}${fields.map(([name, value]) => `${key(name)}${this.space()}:${this.space()}${value}`).join(`${this.space()},${this.space()}`)}${this.space()}}`;
+  }
+
+  private space(): string {
+    return this.dice.chance(0.05) ? this.dice.one(' ', '  ', '\t', this.dice.chance(0.2) ? '\n' : ' ') : '';
+  }
+}
+
+function protobuf(dice: Dice, oddness: number): Buffer {
+  const text = (): string =>
+    dice.one(
+      'plain',
+      '',
+      'a "q" \\ ]',
+      'é€😀',
+      'x'.repeat(dice.below(100)),
+      '\n\0',
+      'long ] '.repeat(dice.chance(0.02) ? 900 : 2),
+    );
+  const value = (): object =>
+    dice.one<object>(
+      { stringValue: text() },
+      { stringValue: text() },
+      {
+        intValue: dice.one(
+          '5',
+          '-12',
+          '0',
+          '9223372036854775807',
+          '-9223372036854775808',
+          '123456789012345678',
+        ),
+      },
+      { boolValue: dice.chance(0.5) },
+      {
+        doubleValue: dice.one(
+          1.5,
+          0,
+          -0,
+          0.1,
+          3,
+          1e21,
+          1 / 3,
+          123.456,
+          -2.25,
+          1e-7,
+          0.000001,
+          999999999.999999,
+          Number.NaN,
+          Number.POSITIVE_INFINITY,
+          dice.random(),
+          dice.below(1e6) / 1000,
+          2 ** 50,
+        ),
+      },
+      dice.chance(oddness)
+        ? dice.one<object>(
+            {},
+            { arrayValue: { values: [{ stringValue: 'a' }] } },
+            { kvlistValue: { values: [{ key: 'k', value: { intValue: 1 } }] } },
+            { bytesValue: Buffer.from('ab') },
+          )
+        : { stringValue: 'b' },
+    );
+  const attribute = (key: string): object => ({ key, value: value() });
+  const record = (): Record<string, unknown> => {
+    const keys = new Set(Array.from({ length: dice.below(5) }, () => dice.one(...COMMON_KEYS)));
+    if (dice.chance(oddness)) keys.add(dice.one(...KEYS, 'trace_id', 'span_id', 'severity_text'));
+    const all: Record<string, unknown> = {
+      timeUnixNano: dice.one(
+        '1544712660300000000',
+        '1544712660300000123',
+        '0',
+        dice.chance(oddness)
+          ? dice.one('12', '18446744073709551615', '154471266030000000')
+          : '1544712660300000000',
+      ),
+      observedTimeUnixNano: '1544712660300000001',
+      severityNumber: dice.one(9, 10, 0, 17, 24, dice.chance(oddness) ? dice.one(25, -1, 1_000_000) : 1),
+      severityText: dice.one('INFO', 'warn', 'Odd', ''),
+      body: dice.chance(oddness) ? value() : { stringValue: text() },
+      attributes: [...keys, ...(dice.chance(oddness / 3) ? keys : [])].map(attribute),
+      traceId: Buffer.from(
+        dice.one('5b8efff798038103d269b633813fc60c', '', '00000000000000000000000000000000'),
+        'hex',
+      ),
+      spanId: Buffer.from('eee19b7ec3c1b174', 'hex'),
+      eventName: dice.one('e.v', '', dice.chance(oddness) ? 'a b' : 'x'),
+    };
+    return Object.fromEntries(
+      Object.entries(all).filter(([name]) => dice.chance(name === 'body' ? 0.95 : 0.6)),
+    );
+  };
+  const resourceLogs = Array.from({ length: dice.one(1, 1, 2) }, () => ({
+    ...(dice.chance(0.8)
+      ? {
+          resource: {
+            attributes: [attribute('service.name'), attribute('host.name'), attribute('k8s.pod.name')].slice(
+              dice.below(3),
+            ),
+          },
+        }
+      : {}),
+    scopeLogs: Array.from({ length: dice.one(1, 1, 2, 0) }, () => ({
+      ...(dice.chance(0.5) ? { scope: { name: 's' } } : {}),
+      logRecords: Array.from({ length: dice.one(0, 1, 2, 6) }, record),
+    })),
+  }));
+  return Buffer.from(encodeOtlpLogs({ resourceLogs }));
+}
