@@ -1,7 +1,8 @@
 import { stripColors } from '../../common/text/colors.ts';
 import type { RecordCursor } from '../syslog/batch.ts';
-import { headerFieldEnd, lineLevel, linePriority } from '../syslog/record.ts';
+import { headerFieldEnd, linePriority } from '../syslog/record.ts';
 import { dataParameters, type FieldPath, someDataField, someMessageField } from './field-scanner.ts';
+import { scannedLineLevel } from './prefilter/wasm-search.ts';
 
 const DASH = 0x2d;
 const SPACE = 0x20;
@@ -131,7 +132,7 @@ export class QueryLine {
   private readSeverity(): number {
     const severity = linePriority(this.cursor, this.bytes) & 7;
     if (severity !== NOTICE && severity !== INFORMATIONAL) return severity;
-    const level = lineLevel(this.cursor, this.bytes);
+    const level = scannedLineLevel(this.cursor, this.bytes);
     return level === 'info' ? severity : LEVEL_SEVERITIES[level];
   }
 

@@ -1,8 +1,8 @@
 /** Which of many searches a line matches: all of them are looked for in one scan of a batch, and those that may match are then asked. */
 import { hasColors, stripColors } from '../../../../src/common/text/colors.ts';
-import { ColorScanner } from '../../../../src/logs/query/color-scanner.ts';
+import { ColorScanner } from '../../../../src/logs/query/prefilter/color-scanner.ts';
+import { queryLiterals } from '../../../../src/logs/query/prefilter/query-literals.ts';
 import { QueryLine } from '../../../../src/logs/query/query-line.ts';
-import { queryLiterals } from '../../../../src/logs/query/query-literals.ts';
 import { QueryMatcher, queryCost } from '../../../../src/logs/query/query-matcher.ts';
 import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';

@@ -2,9 +2,10 @@
 import { TimeSlices } from '../../../common/limits/turns.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
+import { EventTracker, type OpenEvent } from '../../syslog/event-tracker.ts';
 import type { DrainOptions } from '../options/drain-options.ts';
 import type { BatchSlice, Shipment } from '../shipment.ts';
-import { createDrainFilter } from './drain-filter.ts';
+import { createDrainFilter, type DrainFilter } from './drain-filter.ts';
 import { createRedactor } from './redaction.ts';
 
 /** What is sent of a line, with its header; undefined for a line that isn't. */
@@ -14,15 +15,57 @@ type LineEdit = (line: RecordCursor, bytes: Buffer, sequence: Sequence) => Buffe
 export function createShipmentTransform(
   options: DrainOptions = {},
 ): ((shipment: Shipment) => Promise<Shipment>) | undefined {
-  const isWanted = createDrainFilter(options);
+  const filter = createDrainFilter(options);
   const redact = createRedactor(options);
-  if (!isWanted && !redact) return undefined;
-
-  const edit: LineEdit = (line, bytes, sequence) => {
-    if (isWanted && !isWanted(line, bytes, sequence)) return undefined;
-    return redact ? redactRecord(line, bytes, redact) : recordBytes(line, bytes);
+  if (!filter && !redact) return undefined;
+  return async (shipment) => {
+    // By this shipment alone: a retry has to have the same lines.
+    const wanted = filter && (await wantedOf(shipment, filter));
+    const edit: LineEdit = (line, bytes, sequence) => {
+      if (wanted && wanted[sequence - shipment.first] === 0) return undefined;
+      return redact ? redactRecord(line, bytes, redact) : recordBytes(line, bytes);
+    };
+    return transformShipment(shipment, edit, redact !== undefined);
   };
-  return (shipment) => transformShipment(shipment, edit, redact !== undefined);
+}
+
+/** For each line of a shipment 1 when it is sent: those that are selected, with the events that they are of. */
+async function wantedOf(shipment: Shipment, filter: DrainFilter): Promise<Uint8Array> {
+  const time = new TimeSlices();
+  const wanted = new Uint8Array(shipment.count);
+  const tracker = filter.needsEvents ? new EventTracker() : undefined;
+  let index = 0;
+  for (const slice of shipment.slices)
+    for (const { cursor, bytes } of linesOf(slice)) {
+      const sequence = shipment.first + index;
+      if (tracker) markWanted(wanted, index, tracker.next(cursor, bytes), filter, cursor, bytes, sequence);
+      else if (filter.admits(cursor, bytes, sequence)) wanted[index] = 1;
+      index++;
+      if (time.isOver) await time.next();
+    }
+  return wanted;
+}
+
+function markWanted(
+  wanted: Uint8Array,
+  index: number,
+  event: OpenEvent,
+  { selects, admits, excludes }: DrainFilter,
+  line: RecordCursor,
+  bytes: Buffer,
+  sequence: Sequence,
+): void {
+  const isHead = event.state.lines === 1;
+  if (!isHead && !event.isAdmitted) return;
+  const isExcluded = excludes?.(line, bytes, sequence) ?? false;
+  if (isHead) event.isAdmitted = !isExcluded && admits(line, bytes, sequence);
+  if (isExcluded || !event.isAdmitted) return;
+  event.lines.push(index);
+  if (event.isMarked) wanted[index] = 1;
+  else if (selects(line, bytes, sequence)) {
+    event.isMarked = true;
+    for (const one of event.lines) wanted[one] = 1;
+  }
 }
 
 /** The lines of a shipment whose index, counted from 0, is wanted. */

@@ -18,8 +18,13 @@ export class ColorScanner {
   /** May there be codes in `bytes[start, end)`? Lines of the batch that it began with have to be asked for in their order; others may. */
   mayBeIn(bytes: Buffer, start: number, end: number): boolean {
     if (bytes !== this.bytes) return true;
+    return this.nextFrom(start) < end;
+  }
+
+  /** Where in the batch the next code begins at `start` or behind it; infinite when there are no more. Places have to be asked for in their order. */
+  nextFrom(start: number): number {
     if (this.nextAt < start) this.find(start);
-    return this.nextAt < end;
+    return this.nextAt;
   }
 
   private find(from: number): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
-import { regexLiteral } from '../../../src/logs/query/regex-literal.ts';
+import { regexLiteral } from '../../../../src/logs/query/prefilter/regex-literal.ts';
 
 describe('the text that every match of a regular expression has', () => {
   it.each([

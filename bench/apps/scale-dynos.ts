@@ -1,16 +1,16 @@
 /**
  * `scale web=20`: how long until all twenty accept connections, beside starting the same twenty processes by hand.
  *
- *   node dist/bench/scale-dynos.js [--dynos 20] [--runs 3]
+ *   node dist/bench/apps/scale-dynos.js [--dynos 20] [--runs 3]
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BenchServer, startServer } from './rig/bench-server.ts';
-import { makeFolder, removeFolder, start, stop, TAILRACE } from './rig/processes.ts';
-import { formatDecimal, logProgress, median, parseFlags, runIfMain, type Table } from './rig/report.ts';
+import { type BenchServer, startServer } from '../rig/bench-server.ts';
+import { makeFolder, removeFolder, start, stop, TAILRACE } from '../rig/processes.ts';
+import { formatDecimal, logProgress, median, parseFlags, runIfMain, type Table } from '../rig/report.ts';
 
 const APP = 'bench';
 const BASE_PORT = 26_500;

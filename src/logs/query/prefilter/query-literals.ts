@@ -1,9 +1,10 @@
 /** What a line has to have in it to match an expression: literals to search whole batches for. */
+
+import { type AttributeValue, isLineAttribute, type QueryNode } from '../query-syntax.ts';
+import { fixedPart, isAscii, longestPlain } from '../text-pattern.ts';
+import { isPlainNumber } from '../value-tests.ts';
 import type { Literal } from './literal-scanner.ts';
-import { type AttributeValue, isLineAttribute, type QueryNode } from './query-syntax.ts';
 import { regexLiteral } from './regex-literal.ts';
-import { isAscii, literalSource, longestPlain, roughSource } from './text-pattern.ts';
-import { isPlainNumber } from './value-tests.ts';
 
 /** Alternatives beyond these would be slower than to look at each line. */
 const LITERALS_MAX = 20;
@@ -57,14 +58,15 @@ function better(
 }
 
 function score(literals: readonly Literal[]): number {
-  return Math.min(...literals.map(({ length }) => length)) - literals.length / 4;
+  return Math.min(...literals.map(({ text }) => text.length)) - literals.length / 4;
 }
 
 function textLiterals(text: string): readonly Literal[] | undefined {
   if (text === '') return undefined;
-  // Escaped characters take two bytes.
-  if (isAscii(text))
-    return [{ source: roughSource(text), length: text.length * 2, plain: longestPlain(text) }];
+  if (isAscii(text)) {
+    const fixed = fixedPart(text);
+    return fixed === '' ? undefined : [{ text: fixed, plain: longestPlain(text) }];
+  }
   // Small k and i have large forms that aren't ASCII.
   return longestOf(text.split(/[^\x20-\x7e]|["\\\]/[ki]/i));
 }
@@ -90,8 +92,13 @@ function fieldLiterals(name: string, value: AttributeValue): readonly Literal[] 
     .filter((part) => !/^\d*$/.test(part))
     .at(-1);
   const ofName = name.length > STORED_NAME_MAX ? undefined : longestOf(asciiRuns(lastKey ?? ''));
+  if (value.kind === 'compare' && ofName && isPlainNumber(value.operand)) {
+    const [{ text, plain }] = ofName;
+    const number = { operator: value.operator, operand: Number(value.operand) };
+    return [name.endsWith(text) ? { text, plain, number } : { text, plain }];
+  }
   // Where a field is it mostly is in every line.
-  return ofValue && ofValue[0].length >= VALUE_LENGTH_MIN ? ofValue : better(ofValue, ofName);
+  return ofValue && ofValue[0].text.length >= VALUE_LENGTH_MIN ? ofValue : better(ofValue, ofName);
 }
 
 /** Letters and digits are written as they are in every format. */
@@ -106,7 +113,5 @@ function integerDigits(number: string): string {
 
 function longestOf(runs: readonly string[]): readonly Literal[] | undefined {
   const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
-  return longest === ''
-    ? undefined
-    : [{ source: literalSource(longest), length: longest.length, plain: longest }];
+  return longest === '' ? undefined : [{ text: longest, plain: longest }];
 }

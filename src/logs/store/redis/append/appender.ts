@@ -1,25 +1,30 @@
 /**
- * Appends: one call per app in flight at a time, with all batches that were queued meanwhile. So the order holds
- * whatever happens to a call (a redirection in a Cluster, a connection that breaks), and a long round trip costs latency,
- * not throughput.
+ * Appends: one call per app in flight at a time, with all batches that were queued meanwhile, and with those of other apps. So the
+ * order holds whatever happens to a call (a redirection in a Cluster, a connection that breaks), and a long round trip costs
+ * latency, not throughput.
  *
  * Every call has a name, this process and a number. When its answer doesn't come, the next call of the app is the question what
  * became of it; so whatever fails, its batches are stored once or not at all (docs/decisions/0041).
  */
-import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
-import { TailraceError } from '../../../common/errors.ts';
-import type { Batch } from '../../syslog/batch.ts';
-import type { AppId, NamedBatch, Retention, Sequence, StoredBatch } from '../contract.ts';
-import { restoreConflict } from '../restore-conflict.ts';
-import { UnansweredAppend } from '../unanswered-append.ts';
-import { AppendScript, type TimedAppendResult } from './append-script.ts';
-import type { BatchHeader } from './batch-header.ts';
-import type { RedisConnection } from './connection/connection.ts';
-import { UnansweredCommand } from './connection/redis-errors.ts';
-import type { ReplicaWaiter } from './connection/replica-waiter.ts';
-import { type StreamKeys, streamKeys } from './keys.ts';
-import { LUA_SCRIPTS } from './lua-scripts.ts';
-import { packRecords } from './packing.ts';
+import { type BackoffRange, backoffMs } from '../../../../common/backoff.ts';
+import { TailraceError } from '../../../../common/errors.ts';
+import type { Batch } from '../../../syslog/batch.ts';
+import type { AppId, NamedBatch, Retention, Sequence, StoredBatch } from '../../contract.ts';
+import { restoreConflict } from '../../restore-conflict.ts';
+import { UnansweredAppend } from '../../unanswered-append.ts';
+import type { BatchHeader } from '../batch-header.ts';
+import type { RedisConnection } from '../connection/connection.ts';
+import { UnansweredCommand } from '../connection/redis-errors.ts';
+import type { ReplicaWaiter } from '../connection/replica-waiter.ts';
+import { streamKeys } from '../keys.ts';
+import { LUA_SCRIPTS } from '../lua-scripts.ts';
+import { packRecords } from '../packing.ts';
+import {
+  AppendScript,
+  type EncodedStreamKeys,
+  type StreamAppend,
+  type TimedAppendResult,
+} from './append-script.ts';
 
 /** Bytes and batches of one call at the most, unless what comes first is larger. */
 const CALL_BYTES_MAX = 1_048_576;
@@ -31,8 +36,10 @@ const IDLE_QUEUE_MS = 60_000;
 /** Pauses before Redis is asked again what became of a call. */
 const SETTLE_RETRY: BackoffRange = { firstMs: 100, maxMs: 1_000 };
 
-/** Batches that are stored together or not at all. */
-interface PendingAppend {
+const NONE: readonly never[] = [];
+
+/** Batches that are stored together or not at all; what is called first counts. */
+export interface PendingAppend {
   readonly batches: readonly NamedBatch[];
   readonly resolve: (appended: readonly TimedAppendResult[]) => void;
   readonly reject: (error: unknown) => void;
@@ -46,17 +53,38 @@ interface UnansweredCall {
   readonly resolve: (stored: boolean) => void;
 }
 
-interface AppendQueue {
-  readonly keys: StreamKeys;
-  pending: PendingAppend[];
+/** What is to be appended to one stream. It is its own call: of a stream only one is on its way. */
+class AppendQueue implements StreamAppend {
+  readonly app: AppId;
+  readonly keys: EncodedStreamKeys;
+  private readonly owner: RedisAppender;
+  pending: PendingAppend[] = [];
   /** The newest sequence that a line got here. */
-  last: Sequence;
-  busy: boolean;
+  last: Sequence = 0;
+  busy = false;
   /** On the clock of `performance.now()`. */
-  usedAtMs: number;
+  usedAtMs = 0;
   unanswered: UnansweredCall | undefined;
   /** How often Redis was asked in vain what became of it. */
-  askedInVain: number;
+  askedInVain = 0;
+  /** What is on its way. */
+  appends: readonly PendingAppend[] = [];
+  batches: readonly NamedBatch[] = [];
+  lowest: Sequence = 0;
+
+  constructor(app: AppId, keys: EncodedStreamKeys, owner: RedisAppender) {
+    this.app = app;
+    this.keys = keys;
+    this.owner = owner;
+  }
+
+  onStored(results: readonly TimedAppendResult[]): void {
+    this.owner.onStored(this, results);
+  }
+
+  onFailed(error: unknown, call: number): void {
+    this.owner.onFailed(this, error, call);
+  }
 }
 
 export interface RedisAppenderOptions {
@@ -80,8 +108,6 @@ export class RedisAppender {
   private readonly unacknowledged = new WeakMap<Batch, TimedAppendResult>();
   private readonly script: AppendScript;
   private readonly sweepTimer: NodeJS.Timeout;
-  /** The number of the newest call, of any app: each has one of its own. */
-  private lastCall = 0;
   private onIdle: (() => void) | undefined;
   private closed = false;
 
@@ -92,26 +118,15 @@ export class RedisAppender {
     this.sweepTimer.unref();
   }
 
-  /** Appends all of these, in one call, or none of them. */
-  append(app: AppId, batches: readonly NamedBatch[]): Promise<readonly TimedAppendResult[]> {
+  /** Appends all of the batches, in one call, or none of them. */
+  append(app: AppId, append: PendingAppend): void {
     let queue = this.queues.get(app);
     if (!queue) {
-      queue = {
-        keys: streamKeys(app),
-        pending: [],
-        last: 0,
-        busy: false,
-        usedAtMs: 0,
-        unanswered: undefined,
-        askedInVain: 0,
-      };
+      queue = new AppendQueue(app, this.script.encodeKeys(streamKeys(app)), this);
       this.queues.set(app, queue);
     }
-    const mine = queue;
-    return new Promise((resolve, reject) => {
-      mine.pending.push({ batches, resolve, reject });
-      if (!mine.busy) void this.sendQueued(app, mine);
-    });
+    queue.pending.push(append);
+    if (!queue.busy) this.sendQueued(queue);
   }
 
   /** Appends a batch of another store with its own sequences. */
@@ -147,27 +162,84 @@ export class RedisAppender {
   }
 
   /** Sends what is queued, call after call; what became of a call whose answer didn't come is asked first. */
-  private async sendQueued(app: AppId, queue: AppendQueue): Promise<void> {
+  private sendQueued(queue: AppendQueue): void {
     queue.busy = true;
-    do {
-      let taken: PendingAppend[] = [];
-      try {
-        if (queue.unanswered) await this.settle(queue, queue.unanswered);
-        taken = takeFromQueue(queue);
-        if (taken.length > 0) await this.appendTaken(app, queue, taken);
-      } catch (error) {
-        // Those that may be stored were told so before. What is queued behind them fails too, or it would overtake.
-        for (const { reject } of [...taken, ...queue.pending.splice(0)]) reject(error);
-      }
-    } while (queue.pending.length > 0);
+    if (queue.unanswered || this.options.replicas) {
+      void this.sendCarefully(queue);
+      return;
+    }
+    const taken = takeFromQueue(queue);
+    const fresh = this.resolveStored(taken);
+    if (fresh.length === 0) {
+      this.goOn(queue);
+      return;
+    }
+    queue.appends = fresh;
+    queue.batches = batchesOf(fresh);
+    queue.lowest = this.lowestOf(queue);
+    this.script.append(queue);
+  }
+
+  /** What a queue had on its way is stored. */
+  onStored(queue: AppendQueue, results: readonly TimedAppendResult[]): void {
+    const { appends } = queue;
+    queue.appends = queue.batches = NONE;
+    notePosition(queue, results);
+    resolveAll(appends, results);
+    this.goOn(queue);
+  }
+
+  /** What a queue had on its way isn't stored, or isn't known to be. */
+  onFailed(queue: AppendQueue, error: unknown, call: number): void {
+    const { appends, batches } = queue;
+    queue.appends = queue.batches = NONE;
+    this.noteUnanswered(queue, appends, batches, error, call);
+    this.rejectAll(queue, appends, error);
+    this.goOn(queue);
+  }
+
+  /** The same, one thing after the other: what became of a call is asked, replicas are waited for. */
+  private async sendCarefully(queue: AppendQueue): Promise<void> {
+    let taken: readonly PendingAppend[] = [];
+    try {
+      if (queue.unanswered) await this.settle(queue, queue.unanswered);
+      taken = takeFromQueue(queue);
+      if (taken.length > 0) await this.appendTaken(queue, taken);
+    } catch (error) {
+      this.rejectAll(queue, taken, error);
+    }
+    this.goOn(queue);
+  }
+
+  private goOn(queue: AppendQueue): void {
+    if (queue.pending.length > 0) {
+      this.sendQueued(queue);
+      return;
+    }
     queue.busy = false;
     queue.usedAtMs = performance.now();
-    if (queue.unanswered) this.askLater(app, queue);
+    if (queue.unanswered) this.askLater(queue);
     if (this.onIdle && !this.busy) this.onIdle();
   }
 
+  /** Those that may be stored were told so before. What is queued behind them fails too, or it would overtake. */
+  private rejectAll(queue: AppendQueue, taken: readonly PendingAppend[], error: unknown): void {
+    for (const { reject } of [...taken, ...queue.pending.splice(0)]) reject(error);
+  }
+
+  /** Resolves those of which is known that they are stored, when no replicas are waited for; returns the others. */
+  private resolveStored(appends: readonly PendingAppend[]): readonly PendingAppend[] {
+    if (!appends.some(this.isStored)) return appends;
+    return appends.filter((append) => {
+      if (!this.isStored(append)) return true;
+      append.resolve(append.batches.map(({ batch }) => this.unacknowledged.get(batch)!));
+      for (const { batch } of append.batches) this.unacknowledged.delete(batch);
+      return false;
+    });
+  }
+
   /** Stores what isn't stored yet, and resolves it when it is and enough replicas have it; the caller rejects what is left. */
-  private async appendTaken(app: AppId, queue: AppendQueue, taken: readonly PendingAppend[]): Promise<void> {
+  private async appendTaken(queue: AppendQueue, taken: readonly PendingAppend[]): Promise<void> {
     const { replicas } = this.options;
     let fresh = taken;
     if (taken.some(this.isStored)) {
@@ -179,7 +251,7 @@ export class RedisAppender {
       // Before anything is appended that could not be acknowledged.
       await replicas.waitForReplicas(queue.keys, []);
     }
-    const appended = await this.appendCall(app, queue, fresh);
+    const appended = await this.appendCall(queue, fresh);
     if (!replicas) {
       resolveAll(fresh, appended);
       return;
@@ -191,7 +263,7 @@ export class RedisAppender {
 
   /** Resolves appends that are stored, when enough replicas have them. Returns those that a failover has lost. */
   private async acknowledge(
-    keys: StreamKeys,
+    keys: EncodedStreamKeys,
     appends: readonly PendingAppend[],
   ): Promise<readonly PendingAppend[]> {
     const { replicas } = this.options;
@@ -219,7 +291,7 @@ export class RedisAppender {
   /** Whether batches of one call are still there when enough replicas answer again: a failover loses all of them or none. */
   private async whenConfirmed(
     replicas: ReplicaWaiter,
-    keys: StreamKeys,
+    keys: EncodedStreamKeys,
     headers: readonly BatchHeader[],
   ): Promise<boolean> {
     for (let attempt = 1; ; attempt++) {
@@ -252,34 +324,52 @@ export class RedisAppender {
   }
 
   /** Appends in one call; when its answer doesn't come, the appends are rejected here. */
-  private async appendCall(
-    app: AppId,
+  private appendCall(
     queue: AppendQueue,
     appends: readonly PendingAppend[],
   ): Promise<readonly TimedAppendResult[]> {
     const batches = batchesOf(appends);
-    const number = ++this.lastCall;
-    const lowest = Math.max(this.options.newestSeen(app), queue.last) + 1;
-    try {
-      const appended = await this.script.append(queue.keys, number, batches, lowest);
-      notePosition(queue, appended);
-      return appended;
-    } catch (error) {
-      if (error instanceof UnansweredCommand) {
-        let resolve: (stored: boolean) => void = () => {};
-        const stored = new Promise<boolean>((settle) => (resolve = settle));
-        queue.unanswered = { number, batches, resolve };
-        for (const { reject } of appends) reject(unanswered(error, stored));
-      }
-      throw error;
-    }
+    return new Promise((resolve, reject) => {
+      this.script.append({
+        keys: queue.keys,
+        batches,
+        lowest: this.lowestOf(queue),
+        onStored: (appended) => {
+          notePosition(queue, appended);
+          resolve(appended);
+        },
+        onFailed: (error, call) => {
+          this.noteUnanswered(queue, appends, batches, error, call);
+          reject(error);
+        },
+      });
+    });
+  }
+
+  private lowestOf(queue: AppendQueue): Sequence {
+    return Math.max(this.options.newestSeen(queue.app), queue.last) + 1;
+  }
+
+  /** Rejects appends of which isn't known whether they are stored, and has that asked. */
+  private noteUnanswered(
+    queue: AppendQueue,
+    appends: readonly PendingAppend[],
+    batches: readonly NamedBatch[],
+    error: unknown,
+    call: number,
+  ): void {
+    if (!(error instanceof UnansweredCommand)) return;
+    let resolve: (stored: boolean) => void = () => {};
+    const stored = new Promise<boolean>((settle) => (resolve = settle));
+    queue.unanswered = { number: call, batches, resolve };
+    for (const { reject } of appends) reject(unanswered(error, stored));
   }
 
   /** Asks what became of a call; from then on that is so. */
   private async settle(queue: AppendQueue, { number, batches, resolve }: UnansweredCall): Promise<void> {
     const { replicas } = this.options;
     queue.askedInVain++;
-    const stored = await this.script.settle(queue.keys, number, batches);
+    const stored = await this.script.settle(queue.keys, batches, number);
     queue.unanswered = undefined;
     queue.askedInVain = 0;
     if (!stored) {
@@ -293,10 +383,10 @@ export class RedisAppender {
   }
 
   /** Asks again what became of a call, unless somebody appends before. */
-  private askLater(app: AppId, queue: AppendQueue): void {
+  private askLater(queue: AppendQueue): void {
     setTimeout(
       () => {
-        if (queue.unanswered && !queue.busy && !this.closed) void this.sendQueued(app, queue);
+        if (queue.unanswered && !queue.busy && !this.closed) this.sendQueued(queue);
       },
       backoffMs(queue.askedInVain + 1, SETTLE_RETRY),
     ).unref();
@@ -314,6 +404,11 @@ function notePosition(queue: AppendQueue, appended: readonly TimedAppendResult[]
 }
 
 function takeFromQueue(queue: AppendQueue): PendingAppend[] {
+  if (queue.pending.length === 1) {
+    const all = queue.pending;
+    queue.pending = [];
+    return all;
+  }
   let bytes = 0;
   let batchCount = 0;
   let count = 0;
