@@ -8,7 +8,12 @@ import type { LineMatcher } from '../syslog/line-filter.ts';
 import { FieldPath, someDataField, someMessageField, type ValueTest } from './field-scanner.ts';
 import { ColorScanner } from './prefilter/color-scanner.ts';
 import { LiteralScanner } from './prefilter/literal-scanner.ts';
-import { exclusionLiterals, queryLiterals } from './prefilter/query-literals.ts';
+import {
+  exclusionLiterals,
+  isDecidedByExclusions,
+  isDecidedByLiterals,
+  queryLiterals,
+} from './prefilter/query-literals.ts';
 import { QueryLine } from './query-line.ts';
 import {
   type AttributeValue,
@@ -37,6 +42,8 @@ export class QueryMatcher implements LineMatcher {
   private readonly scanner: LiteralScanner | undefined;
   /** Does a line in which the scanner finds nothing match? */
   private readonly excludes: boolean;
+  /** Does one match, or not, by what the scanner finds in its message alone? */
+  private readonly isDecided: boolean;
   private readonly colors = new ColorScanner();
   private readonly line = new QueryLine();
 
@@ -51,6 +58,7 @@ export class QueryMatcher implements LineMatcher {
     const needed = queryLiterals(expression);
     const literals = needed ?? exclusionLiterals(expression);
     this.excludes = needed === undefined;
+    this.isDecided = needed ? isDecidedByLiterals(expression) : isDecidedByExclusions(expression);
     this.scanner = literals && new LiteralScanner(literals);
   }
 
@@ -68,8 +76,10 @@ export class QueryMatcher implements LineMatcher {
   matches(line: RecordCursor, bytes: Buffer): boolean {
     const { scanner, colors } = this;
     const isColored = colors.mayBeIn(bytes, line.messageStart, line.textEnd);
-    if (!isColored && scanner?.isIn(bytes) && !scanner.mayMatch(line.textStart, line.textEnd))
-      return this.excludes;
+    if (!isColored && scanner?.isIn(bytes)) {
+      if (!scanner.mayMatch(line.textStart, line.textEnd)) return this.excludes;
+      if (this.isDecided && scanner.isFoundIn(line.messageStart, line.textEnd)) return !this.excludes;
+    }
     this.line.setLine(line, bytes, isColored);
     return this.predicate(this.line);
   }
@@ -207,7 +217,6 @@ class Compiler {
     const asText = text === undefined || text === '' ? undefined : messagePredicate(`${name}:${text}`);
     return (line) => {
       if (asText?.(line)) return true;
-      if (line.sharesFields) return line.fieldValues(path).some(test);
       const { data } = line;
       return (data !== '' && someDataField(data, path, test)) || someMessageField(line.message, path, test);
     };
@@ -262,7 +271,7 @@ class Compiler {
 }
 
 /** How long a part takes, in about tenths of a microsecond. */
-export function queryCost(node: QueryNode): number {
+function queryCost(node: QueryNode): number {
   switch (node.kind) {
     case 'not':
       return queryCost(node.child);
@@ -334,12 +343,18 @@ function dynoTest(text: string): ValueTest {
 
 /** At least as serious; with an operator, names by how serious they are, numbers as numbers. */
 function severityPredicate(value: AttributeValue): LinePredicate {
+  const test = severityTest(value);
+  return (line) => test(line.severity);
+}
+
+/** What is asked of a severity, 0 to 7. */
+export function severityTest(value: AttributeValue): (severity: number) => boolean {
   if (value.kind === 'exists') return () => true;
   const text = value.kind === 'text' ? value.text : value.kind === 'compare' ? value.operand : '';
   // The parser has refused all others.
   const wanted = severityNumber(text) ?? 7;
-  if (value.kind !== 'compare') return (line) => line.severity <= wanted;
+  if (value.kind !== 'compare') return (severity) => severity <= wanted;
   const { operator } = value;
-  if (/^\d/.test(text)) return (line) => holds(operator, line.severity - wanted);
-  return (line) => holds(operator, wanted - line.severity);
+  if (/^\d/.test(text)) return (severity) => holds(operator, severity - wanted);
+  return (severity) => holds(operator, wanted - severity);
 }

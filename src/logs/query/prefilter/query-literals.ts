@@ -3,8 +3,9 @@
 import { type AttributeValue, isLineAttribute, type QueryNode } from '../query-syntax.ts';
 import { fixedPart, isAscii, longestPlain } from '../text-pattern.ts';
 import { isPlainNumber } from '../value-tests.ts';
+import { PATTERN_BYTES_MAX } from './literal-pattern.ts';
 import type { Literal } from './literal-scanner.ts';
-import { regexLiteral } from './regex-literal.ts';
+import { literalScore, regexLiterals } from './regex-literal.ts';
 
 /** Alternatives beyond these would be slower than to look at each line. */
 const LITERALS_MAX = 20;
@@ -30,7 +31,7 @@ export function queryLiterals(node: QueryNode): readonly Literal[] | undefined {
         ? lineAttributeLiterals(node.name, node.value)
         : fieldLiterals(node.name, node.value);
     case 'regex':
-      return longestOf([regexLiteral(node.source, node.anyCase)]);
+      return regexAlternatives(regexLiterals(node.source, node.anyCase));
     case 'not':
       return undefined;
   }
@@ -48,6 +49,23 @@ export function exclusionLiterals(node: QueryNode): readonly Literal[] | undefin
   return all.includes(undefined) || literals.length > LITERALS_MAX ? undefined : literals;
 }
 
+/** Is nothing to be asked but whether one of {@link queryLiterals} is in the message? Then a line matches. */
+export function isDecidedByLiterals(node: QueryNode): boolean {
+  if (node.kind === 'or') return node.children.every(isDecidedByLiterals);
+  return node.kind === 'text' && isExact(node.text);
+}
+
+/** Is nothing to be asked but whether one of {@link exclusionLiterals} is in the message? Then a line doesn't match. */
+export function isDecidedByExclusions(node: QueryNode): boolean {
+  if (node.kind === 'and') return node.children.every(isDecidedByExclusions);
+  return node.kind === 'not' && isDecidedByLiterals(node.child);
+}
+
+/** Is a text looked for as a whole, and found only where it stands? */
+function isExact(text: string): boolean {
+  return isAscii(text) && fixedPart(text) === text && !/[/[]/.test(text) && text.length <= PATTERN_BYTES_MAX;
+}
+
 /** Of two that are both needed the one that is in fewer lines, probably. */
 function better(
   one: readonly Literal[] | undefined,
@@ -58,7 +76,12 @@ function better(
 }
 
 function score(literals: readonly Literal[]): number {
-  return Math.min(...literals.map(({ text }) => text.length)) - literals.length / 4;
+  return literalScore(literals.map(({ text }) => text.length));
+}
+
+function regexAlternatives(texts: readonly string[]): readonly Literal[] | undefined {
+  if (texts.length === 0) return undefined;
+  return texts.map((text) => ({ text, plain: text }));
 }
 
 function textLiterals(text: string): readonly Literal[] | undefined {
@@ -80,13 +103,20 @@ function lineAttributeLiterals(name: string, value: AttributeValue): readonly Li
   return value.kind === 'glob' ? longestOf(asciiRuns(value.pattern)) : undefined;
 }
 
+/** What a field's value has to have in it, as it is stored. */
+export function valueLiterals(value: AttributeValue): readonly Literal[] | undefined {
+  switch (value.kind) {
+    case 'text':
+      return longestOf(isPlainNumber(value.text) ? [integerDigits(value.text)] : asciiRuns(value.text));
+    case 'glob':
+      return longestOf(asciiRuns(value.pattern));
+    default:
+      return undefined;
+  }
+}
+
 function fieldLiterals(name: string, value: AttributeValue): readonly Literal[] | undefined {
-  const ofValue =
-    value.kind === 'text'
-      ? longestOf(isPlainNumber(value.text) ? [integerDigits(value.text)] : asciiRuns(value.text))
-      : value.kind === 'glob'
-        ? longestOf(asciiRuns(value.pattern))
-        : undefined;
+  const ofValue = valueLiterals(value);
   const lastKey = name
     .split(/[.[\]]/)
     .filter((part) => !/^\d*$/.test(part))

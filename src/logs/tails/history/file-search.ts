@@ -45,6 +45,8 @@ const KEPT_UNITS_MAX = 2_000;
 /** Counts of whole files, by the filter: what is in a closed file doesn't change. */
 const keptCounts = new WeakMap<object, Map<string, FileCounts>>();
 
+/** Lines of an event are no further from each other. */
+const EVENT_LINES = 1_000;
 /** Who waits for their turn for so long is told so. */
 const WAIT_MS = 3_000;
 
@@ -52,6 +54,8 @@ let searches = 0;
 
 export class FileSearch {
   private readonly stream: SearchedStream;
+  /** Lines are wanted with the events that they are of: what matches is found here, and read with what is around it. */
+  readonly readsEvents: boolean;
   private readonly filter: LineFilter;
   private readonly isCancelled: () => boolean;
   private readonly onWait: (() => void) | undefined;
@@ -77,8 +81,32 @@ export class FileSearch {
     this.onWait = onWait;
     this.waitMs = waitMs;
     this.stream = stream;
-    this.filter = filter;
+    this.readsEvents = filter.wholeEvents;
+    this.filter = filter.wholeEvents ? new LineFilter({ ...filter.options, wholeEvents: false }) : filter;
     this.isCancelled = isCancelled;
+  }
+
+  /**
+   * Whole events are read: what is wanted of the file that holds line `through`, and after line `after`, ends before line `before`, and is
+   * nothing if it `isEmpty`. Undefined when that isn't known.
+   */
+  async lastPlace(
+    after: Sequence,
+    through: Sequence,
+  ): Promise<{ readonly before: Sequence; readonly isEmpty: boolean } | undefined> {
+    const found = await this.last(after, through, 1, 0);
+    if (!found) return undefined;
+    const newest = found.sequences.at(-1);
+    if (newest === undefined) return { before: found.first, isEmpty: true };
+    return { before: Math.min(through, newest + EVENT_LINES) + 1, isEmpty: false };
+  }
+
+  /** The same for who reads on: the line up to which nothing is wanted after line `after`. */
+  async firstPlace(after: Sequence, through: Sequence): Promise<Sequence | undefined> {
+    const found = await this.first(after, through, 1, 1);
+    if (!found) return undefined;
+    const [oldest] = found.batches;
+    return oldest ? Math.max(after, oldest.first - 1 - EVENT_LINES) : found.scanned;
   }
 
   /**
@@ -112,6 +140,11 @@ export class FileSearch {
   ): Promise<FileCounts | undefined> {
     const file = this.fileOf(through);
     if (!file) return undefined;
+    if (this.readsEvents) {
+      const place = await this.lastPlace(after, through);
+      if (!place?.isEmpty) return undefined;
+      return { first: place.before, counts: new Float64Array(0), oldestMs: Number.POSITIVE_INFINITY };
+    }
     const isWhole = after < file.first && through >= file.last;
     const key = `${file.first} ${unitMs} ${this.filter.key}`;
     const kept = isWhole ? keptCounts.get(file.identity)?.get(key) : undefined;
@@ -168,8 +201,7 @@ export class FileSearch {
   }
 
   private fileOf(sequence: Sequence): StreamFile | undefined {
-    // Whole events are read.
-    if (!this.stream.scanner || this.filter.wholeEvents) return undefined;
+    if (!this.stream.scanner) return undefined;
     const file = this.stream.closedFileOf(sequence);
     return file && !this.unreadable.has(file.path) ? file : undefined;
   }

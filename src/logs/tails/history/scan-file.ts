@@ -5,14 +5,24 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { systemCode } from '../../../common/errors.ts';
 import { scannedLineLevel, searchWindow, WINDOW_BYTES } from '../../query/prefilter/wasm-search.ts';
-import { isIntact, parseEntry, type SegmentEntry } from '../../store/embedded/segments/entry-format.ts';
+import type { StoredBatch } from '../../store/contract.ts';
+import {
+  isIntact,
+  parseEntry,
+  type SegmentEntry,
+  toStoredBatch,
+} from '../../store/embedded/segments/entry-format.ts';
 import type { FilePlace } from '../../store/file-scanner.ts';
 import { HEADROOM, RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
 import type { LineFilter } from '../../syslog/line-filter.ts';
+import { repeatedErrors } from '../event-scan.ts';
 import { COLUMNS, type FoundLines, type ScanJob, type ScanReply } from './scan-job.ts';
 
 /** Read at a time: what is checked and searched is still in the processor's cache. */
 const READ_BYTES = 1_048_576;
+const NO_LINES = new Set<number>();
+/** Batches in front of one in which the beginning of a stack trace is looked for. */
+const EARLIER_MAX = 20;
 /** Lines more than are wanted, before the first of them are forgotten. */
 const SURPLUS_MAX = 10_000;
 /** A scan takes about so long at the most, in milliseconds: others wait for the thread. */
@@ -50,6 +60,8 @@ class FileScanRun {
   private readonly counts: UnitCounts;
   private scanned: number;
   private oldestMs = Number.POSITIVE_INFINITY;
+  /** Batches of the window whose errors were counted, the latest first. */
+  private earlier: StoredBatch[] = [];
   /** No line of the window before this place matches. */
   private candidate = 0;
 
@@ -95,6 +107,7 @@ class FileScanRun {
     const { job, filter } = this;
     const mayMatch = filter.matchesAll || filter.mayMatch(window);
     this.candidate = 0;
+    this.earlier = [];
     let at = 0;
     let before = bytesSoFar;
     while (at < window.length) {
@@ -136,14 +149,18 @@ class FileScanRun {
     const line = new RecordCursor(window, start, end);
     const skipped = Math.max(0, after + 1 - first);
     line.skip(skipped);
+    const errorLines = take.kind === 'counts' ? new Set<number>() : NO_LINES;
     for (let sequence = first + skipped; sequence <= through && line.advance(); sequence++) {
       if (!filter.matchesAll) {
         if (line.textEnd <= this.candidate) continue;
         if (!this.reaches(line.textStart, end)) return;
         if (line.textEnd <= this.candidate || !filter.matches(line, window)) continue;
       }
-      if (take.kind === 'counts') counts.add(storedAtMs, scannedLineLevel(line, window));
-      else
+      if (take.kind === 'counts') {
+        const level = scannedLineLevel(line, window);
+        if (level === 'error') errorLines.add(sequence - first);
+        else counts.add(storedAtMs, level);
+      } else
         hits.add(
           sequence,
           offset + line.textStart - RECORD_HEADER,
@@ -151,6 +168,20 @@ class FileScanRun {
           storedAtMs,
         );
     }
+    if (take.kind === 'counts')
+      this.countErrors(window.subarray(entry.batchStart - offset, end), entry, errorLines);
+  }
+
+  /** A stack trace is one error: its other lines are lines like any. @param errorLines by their indices in the batch */
+  private countErrors(bytes: Buffer, entry: SegmentEntry, errorLines: ReadonlySet<number>): void {
+    const batch = toStoredBatch(bytes, entry);
+    if (errorLines.size > 0) {
+      const repeated = repeatedErrors(batch, this.earlier, (index) => errorLines.has(index));
+      this.counts.add(entry.storedAtMs, 'error', errorLines.size - repeated);
+      this.counts.add(entry.storedAtMs, 'info', repeated);
+    }
+    this.earlier.unshift(batch);
+    if (this.earlier.length > EARLIER_MAX) this.earlier.pop();
   }
 
   /** May a line match that begins at `from` or behind it and before `end`? */
@@ -246,9 +277,9 @@ class UnitCounts {
     this.unitMs = unitMs;
   }
 
-  add(storedAtMs: number, level: string): void {
+  add(storedAtMs: number, level: string, count = 1): void {
     if (!(storedAtMs >= this.startMs && storedAtMs < this.startMs + this.unitMs)) this.begin(storedAtMs);
-    this.current[level === 'error' ? 1 : level === 'warn' ? 2 : 3]++;
+    this.current[level === 'error' ? 1 : level === 'warn' ? 2 : 3] += count;
   }
 
   take(): Float64Array<ArrayBuffer> {
