@@ -100,10 +100,7 @@ interface Run {
 
 export async function measure(args: readonly string[]): Promise<Table> {
   const { lines, runs, only } = parseFlags(args, { lines: 300_000, runs: 5 }, ['only']);
-  const wanted = only?.toLowerCase().split(',');
-  const forms = FORMS.filter(
-    ({ name }) => !wanted || wanted.some((one) => name.toLowerCase().includes(one) || name === JSON_LINES),
-  );
+  const forms = selectForms(only);
   const folder = makeFolder('certificates');
   const sinks = startBenchProgram('outlet-sinks', makeCertificate(folder));
   const ports = await waitForMessage(
@@ -173,6 +170,16 @@ export async function measure(args: readonly string[]): Promise<Table> {
     removeFolder(folder);
   }
   return table(forms, own, ready, lines, runs);
+}
+
+/** The forms whose names have one of these texts in them, separated by `|`, and what they are compared with. */
+function selectForms(only: string | undefined): readonly Form[] {
+  if (only === undefined) return FORMS;
+  const texts = only.toLowerCase().split('|');
+  const wanted = FORMS.filter(({ name }) => texts.some((text) => name.toLowerCase().includes(text)));
+  return FORMS.filter(
+    (form) => wanted.includes(form) || wanted.some(({ baseline }) => baseline === form.name),
+  );
 }
 
 function url({ protocol, options = {} }: Form, port: number): string {

@@ -14,6 +14,7 @@ const OPTIONS = ['--runtime', 'stub', '-O3', '--noAssert', '--enable', 'simd', '
 /** Source without its ending → the constant that holds the compiled module, and pages of memory (64 KiB). */
 const MODULES = {
   'src/logs/syslog/wasm/wasm-codec': ['CODEC_WASM', 102],
+  'src/logs/drains/encoders/wasm/wasm-lines': ['LINES_WASM', 128],
   'src/logs/tails/output/wasm-text': ['TEXT_WASM', 32],
   'src/apps/forwarder/wasm-framer': ['FRAMER_WASM', 32],
 };
