@@ -251,7 +251,7 @@ export class DrainWorker {
     if (isWithheld) this.acknowledge(shipment.last);
     else {
       // A request that failed has to be repeated with the same lines, also by another process.
-      if (outlet.hasFrameIds && cursor.state.isDirty) await this.save();
+      if (outlet.hasFrameIds && !cursor.state.isNextWritten) await this.save();
       if (!this.options.lease.isHeld && !(await this.waitForLease())) return;
       const isTooLarge = (await this.send(outlet, shipment, notice)) === 'too-large';
       this.state = 'delivering';
@@ -259,7 +259,7 @@ export class DrainWorker {
     }
     delivery.onSent(shipment);
     const isSaveDue = performance.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
-    if (cursor.state.isDirty && isSaveDue && (isWithheld || !outlet.hasFrameIds)) await this.save();
+    if (cursor.state.isDirty && isSaveDue) await this.save();
   }
 
   /** The lease may have expired, since this process or the store stood still: resolves when it is held, or false when it is to stop. */

@@ -287,8 +287,9 @@ function mayBeForm(start: u32, end: u32): bool {
       break;
   }
   // A file and a line number, and Java's own logger.
-  const colon = find(start, end, COLON);
-  if (colon + 1 < end && isDigit(load<u8>(colon, 1)) && find(start, colon, SPACE) == colon) return true;
+  let i = start;
+  while (i < end && load<u8>(i) != COLON && load<u8>(i) != SPACE) i++;
+  if (i + 1 < end && load<u8>(i) == COLON && isDigit(load<u8>(i, 1))) return true;
   return end - start > 3 && load<u8>(start, 3) == SPACE && find(start, end, 0x0a) < end;
 }
 
@@ -397,7 +398,12 @@ function isLetter(byte: u32): bool {
 }
 
 function find(start: u32, end: u32, wanted: u32): u32 {
-  let i = start;
-  while (i < end && load<u8>(i) != wanted) i++;
-  return i;
+  const all = i8x16.splat(<i8>wanted);
+  for (let i = start; i < end; i += 16) {
+    const mask = i8x16.bitmask(i8x16.eq(v128.load(i), all));
+    if (mask == 0) continue;
+    const found = i + <u32>ctz<i32>(mask);
+    return found < end ? found : end;
+  }
+  return end;
 }

@@ -519,13 +519,12 @@ function nanoseconds(): u64 {
 
 /** Whole seconds since 1970 and nine digits. */
 function putNanoseconds(at: u32): u32 {
-  let seconds = load<u64>(minuteAt, 24) + secondsInMinute;
-  let digits: u32 = seconds < 1_000_000_000 ? 9 : 10;
-  for (let i = at + digits; i > at; ) {
-    const tenth = seconds / 10;
-    store<u8>(--i, 0x30 + <u32>(seconds - tenth * 10));
-    seconds = tenth;
-  }
+  const seconds = load<u64>(minuteAt, 24) + secondsInMinute;
+  const high = <u32>(seconds / 100_000);
+  // Of a year before September 2001 it has a digit less.
+  const digits: u32 = high < 10_000 ? 9 : 10;
+  putDigits(at, digits - 5, high);
+  putDigits(at + digits - 5, 5, <u32>(seconds - <u64>high * 100_000));
   const fraction = at + digits;
   v128.store(fraction, i8x16.splat(0x30));
   for (let i: u32 = 0; i < fractionLength; i++) store<u8>(fraction + i, load<u8>(fractionAt + i));
