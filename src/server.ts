@@ -9,6 +9,10 @@ import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { randomAppName } from './api/apps/apps.ts';
 import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
 import { addonLogInput } from './api/logs/addon-log-input.ts';
+import { ApiKeys } from './apps/access/api-keys.ts';
+import { AuditLog } from './apps/access/audit-log.ts';
+import { LocalKey } from './apps/access/local-key.ts';
+import { People } from './apps/access/people.ts';
 import { addonFolder, findServerId } from './apps/host/addons/server-id.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
@@ -17,9 +21,7 @@ import { Releaser } from './apps/host/release/releaser.ts';
 import { RunningApps } from './apps/host/running-apps.ts';
 import { AppSetup } from './apps/host/setup/app-setup.ts';
 import { type HttpRouter, startHttpRouter } from './apps/http-router/http-router.ts';
-import { ApiKeys } from './apps/records/api-keys.ts';
 import { AppRegistry } from './apps/records/app-registry.ts';
-import { LocalKey } from './apps/records/local-key.ts';
 import { OWNER } from './apps/records/owner.ts';
 import { Releases } from './apps/records/release-history.ts';
 import { Closers } from './common/closers.ts';
@@ -184,6 +186,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
 interface Apps {
   readonly releases: Releases;
   readonly apiKeys: ApiKeys;
+  readonly people: People;
   /** An API key that may do everything, for clients on this machine. */
   readonly localKey: LocalKey;
   /** A key for the lines of this process's own dynos. */
@@ -207,7 +210,8 @@ async function openApps(
   url: () => string,
 ): Promise<Apps> {
   const releases = new Releases(store);
-  const apiKeys = new ApiKeys(store);
+  const people = new People(store);
+  const apiKeys = new ApiKeys(store, people);
   const localKey = await LocalKey.open({
     folder: settings.data,
     apiKeys,
@@ -286,6 +290,7 @@ async function openApps(
   return {
     releases,
     apiKeys,
+    people,
     localKey,
     ingestKey,
     runningApps,
@@ -297,6 +302,7 @@ async function openApps(
     webUrl,
     close: async () => {
       localKey.close();
+      people.close();
       await builder.close();
       await dynoManager.close();
     },
@@ -321,7 +327,7 @@ async function openApi(
   const httpCounters = await registerIngestRoutes(http, {
     router,
     rateLimiter: syslog.rateLimiter,
-    mayWrite: (credentials) => apiKeys.allows(credentials, 'ingest'),
+    mayWrite: (credentials) => apiKeys.writableApps(credentials),
     holdMs: settings.holdMs,
     log: areaLog(log, 'sources'),
   });
@@ -337,12 +343,16 @@ async function openApi(
     udpPort: syslog.port,
     appNames: () => appRegistry.appNames(),
   });
+  const { releases } = apps;
+  const auditLog = new AuditLog({ appRegistry, releases, platformLog: logs.platformLog, log: apiLog });
   await registerApiRoutes(http, {
     store: logs.store,
     appRegistry,
     apiKeys,
+    people: apps.people,
+    auditLog,
     localKey: apps.localKey,
-    releases: apps.releases,
+    releases,
     releaser: apps.releaser,
     appSetup: apps.appSetup,
     readers: logs.readers,
@@ -375,7 +385,13 @@ async function openApi(
   const address = http.server.address();
   const port = typeof address === 'object' && address ? address.port : httpPort;
   apiLog.info({ host, port }, 'listening for HTTP');
-  return { url: `http://${urlHost(host)}:${port}`, close: () => http.close() };
+  return {
+    url: `http://${urlHost(host)}:${port}`,
+    close: async () => {
+      await http.close();
+      await auditLog.close();
+    },
+  };
 }
 
 /** What happens in one area of the server. */

@@ -26,6 +26,8 @@ const LOGS: Record<string, readonly string[]> = {
   tails: ['query', 'store', 'syslog'],
   drains: ['store', 'syslog'],
   metrics: ['store', 'syslog'],
+  // People, passwords, browsers: of whoever runs a router or the viewer.
+  access: ['store'],
   // Opens them together.
   composition: ['metrics', 'router', 'sources', 'store', 'syslog'],
 };

@@ -1,8 +1,16 @@
 /** The HTTP API: Heroku Platform API v3 shapes, and what only tailrace has, beside `/logs` and the tails. */
 
 import type { FastifyInstance } from 'fastify';
+import { permits, permitsSomewhere } from '../apps/access/grants.ts';
+import { TailraceError } from '../common/errors.ts';
 import { createHttpServer } from '../common/http/create-server.ts';
 import type { Log } from '../common/log.ts';
+import { accountRoutes } from './access/account.ts';
+import { type AuditDependencies, auditRequests } from './access/audit-requests.ts';
+import { type AuthorizationRouteDependencies, authorizationRoutes } from './access/authorizations.ts';
+import { authenticate, authorize, authorizedGrant, isVisible, requireOwnApp } from './access/authorize.ts';
+import { type PeopleRouteDependencies, peopleRoutes } from './access/people.ts';
+import { type SessionRouteDependencies, sessionRoutes } from './access/sessions.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { BackupLinks } from './addons/backup-links.ts';
@@ -16,10 +24,8 @@ import { addonPageRoutes } from './addons/pages.ts';
 import { authorizeKeyOrPartner } from './addons/partner-access.ts';
 import { partnerRoutes, partnerTokenRoutes } from './addons/partners.ts';
 import { SingleUseTickets } from './addons/single-use-tickets.ts';
-import { accountRoutes } from './apps/account.ts';
 import { type AppSetupRouteDependencies, appSetupRoutes } from './apps/app-setups.ts';
 import { type AppRouteDependencies, appRoutes } from './apps/apps.ts';
-import { type AuthorizationRouteDependencies, authorizationRoutes } from './apps/authorizations.ts';
 import {
   type BuildpackRouteDependencies,
   buildpackRegistryRoutes,
@@ -35,7 +41,6 @@ import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
 import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
 import { unsupportedRoutes } from './apps/unsupported.ts';
-import { authorize, authorizedGrant } from './authorize.ts';
 import { addEtags } from './etag.ts';
 import { type AddonDrainRouteDependencies, addonDrainRoutes } from './logs/addon-drains.ts';
 import { type DrainActionRouteDependencies, drainActionRoutes } from './logs/drain-actions.ts';
@@ -61,6 +66,7 @@ export function createApiServer(log: Log, requestTimeoutMs?: number): FastifyIns
   const server = createHttpServer(log, { requestTimeoutMs });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
+  server.decorateRequest('auditedApp', undefined);
   return server;
 }
 
@@ -70,7 +76,10 @@ export interface ApiDependencies
     Omit<TransferRouteDependencies, 'addonLinks' | 'backupLinks'>,
     AppRouteDependencies,
     AppSetupRouteDependencies,
+    AuditDependencies,
     AuthorizationRouteDependencies,
+    PeopleRouteDependencies,
+    SessionRouteDependencies,
     BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
@@ -119,15 +128,17 @@ export async function registerApiRoutes(
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
       reply.header('Request-Id', request.id);
-      await authorizeKeyOrPartner(request, apiKeys, addons.partners.tokens).catch((error) => {
+      await authorizeKeyOrPartner(request, dependencies, addons.partners.tokens).catch((error) => {
         reply.header('WWW-Authenticate', 'Bearer');
         throw error;
       });
+      await requireOwnApp(request, dependencies);
     });
     api.addHook('onResponse', async ({ method, routeOptions, id }, { statusCode, elapsedTime }) => {
       const ms = Math.round(elapsedTime);
       log.debug({ method, route: routeOptions.url, status: statusCode, request: id, ms }, 'request answered');
     });
+    auditRequests(api, dependencies);
     addEtags(api);
     openApiRoutes(api, version);
     for (const registerRoutes of [
@@ -151,6 +162,7 @@ export async function registerApiRoutes(
       unsupportedRoutes,
       telemetryDrainRoutes,
       authorizationRoutes,
+      peopleRoutes,
       logCountRoutes,
       logDrainRoutes,
       addonDrainRoutes,
@@ -165,10 +177,12 @@ export async function registerApiRoutes(
   const sessionStore = new LogSessionStore(store, apiKeys);
   const tailRegistry = new TailRegistry(store, appRegistry, log);
   // A log session is made with POST, but gives only the right to read.
-  logSessionRoutes(server, dependencies, sessionStore, tailRegistry, (request) =>
-    authorize(request, apiKeys, 'read'),
-  );
+  logSessionRoutes(server, dependencies, sessionStore, tailRegistry, async (request) => {
+    await authorize(request, dependencies, 'logs:read');
+    await requireOwnApp(request, dependencies, 'logs:read');
+  });
   buildpackRegistryRoutes(server);
+  sessionRoutes(server, dependencies);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
   backupFileRoutes(server, dependencies);
@@ -177,9 +191,14 @@ export async function registerApiRoutes(
   gitRoutes(
     server,
     dependencies,
-    async (header) => (await authorizedGrant(header, 'write', apiKeys)) !== undefined,
+    async (caller, app) => (await authorizedGrant(caller, 'write', app, dependencies)) !== undefined,
   );
-  tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, (header) =>
-    authorizedGrant(header, 'read', apiKeys),
-  );
+  tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, async (caller, app) => {
+    const grant = await authenticate(caller, dependencies);
+    if (grant && app && !isVisible(grant, app))
+      throw new TailraceError('not_found', "Couldn't find that app.");
+    return grant && permitsSomewhere(grant, 'logs:read') && (!app || permits(grant, 'logs:read', app.id))
+      ? grant
+      : undefined;
+  });
 }

@@ -1,4 +1,6 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
+import { type NeededScope, scopesGiving } from '../apps/access/key-scopes.ts';
+import { scopeOfRoute } from './access/authorize.ts';
 import { API_SCHEMAS, bodySchema } from './schemas-heroku.ts';
 
 /** Routes outside the API's scope, which validate requests themselves. */
@@ -6,6 +8,7 @@ const UNREGISTERED_ROUTES: readonly RouteDescription[] = [
   {
     method: 'POST',
     path: '/logs',
+    scope: 'ingest',
     schema: {
       summary: 'Send lines: with a source token, or an API key and ?token=',
       body: { type: 'string', description: 'application/logplex-1, text/plain, application/json …' },
@@ -18,6 +21,7 @@ const UNREGISTERED_ROUTES: readonly RouteDescription[] = [
   {
     method: 'POST',
     path: '/apps/:app/log-sessions',
+    scope: 'logs:read',
     schema: {
       summary: 'Make an address that lines can be read from without a key, for a while',
       body: bodySchema({ lines: {}, tail: {}, source: {}, dyno: {}, since: {}, until: {}, after: {} }),
@@ -32,6 +36,7 @@ const UNREGISTERED_ROUTES: readonly RouteDescription[] = [
   {
     method: 'GET',
     path: '/apps/:app/logs',
+    scope: 'logs:read',
     schema: { summary: "Read an app's lines, as text or as events", response: { 200: { type: 'string' } } },
   },
   {
@@ -49,6 +54,8 @@ interface RouteDescription {
   readonly method: string;
   readonly path: string;
   readonly schema: unknown;
+  /** What the key of a request needs; undefined: there needn't be one. */
+  readonly scope?: NeededScope;
 }
 
 /**
@@ -62,7 +69,13 @@ export function openApiRoutes(api: FastifyInstance, version: string): void {
   api.setSerializerCompiler(() => (response) => JSON.stringify(response));
   api.addHook('onRoute', (route: RouteOptions) => {
     for (const method of [route.method].flat())
-      if (method !== 'HEAD') routes.push({ method, path: route.url, schema: route.schema });
+      if (method !== 'HEAD')
+        routes.push({
+          method,
+          path: route.url,
+          schema: route.schema,
+          scope: scopeOfRoute(method, route.config),
+        });
   });
   api.get(
     '/openapi.json',
@@ -73,12 +86,16 @@ export function openApiRoutes(api: FastifyInstance, version: string): void {
 
 function openApiDocument(routes: readonly RouteDescription[], version: string) {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const { method, path, schema } of routes) {
+  for (const { method, path, schema, scope } of routes) {
     const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
     const template = path.replace(/:(\w+)/g, '{$1}').replace('*', '{rest}');
     if (path.endsWith('*')) names.push('rest');
     paths[template] ??= {};
-    paths[template][method.toLowerCase()] = operation(names, readSchema(schema));
+    paths[template][method.toLowerCase()] = {
+      ...operation(names, readSchema(schema)),
+      // Scopes of bearer keys are said in words in OpenAPI 3.1, and as its extension.
+      ...(scope && { description: `Needs a key with ${scopesGiving(scope)}.`, 'x-key-scope': scope }),
+    };
   }
   return {
     openapi: '3.1.0',

@@ -7,6 +7,7 @@ import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
 import { trimTrailing } from '../common/limits/trim-trailing.ts';
 import { isProcessRunning } from '../common/process-identity.ts';
+import { loadLogins } from './access/credentials.ts';
 
 /** The git remote that leads to an app. */
 export const GIT_REMOTE = 'tailrace';
@@ -14,13 +15,15 @@ export const GIT_REMOTE = 'tailrace';
 export interface ServerAddress {
   readonly url: string;
   readonly key: string;
+  /** In place of the key: what is sent as `Authorization`. */
+  readonly authorization?: string;
   /** A server of this machine, found by its data folder. */
   readonly local?: { readonly pid: number; readonly folder: string };
 }
 
 /**
  * Where the server is: `TAILRACE_URL` and `TAILRACE_API_KEY`, or the running server of the nearest `.tailrace/` folder
- * at or above this one, or the one of the default data folder.
+ * at or above this one, or the one of the default data folder, or the one that somebody has logged in to.
  * @throws TailraceError when there is none, with what to do.
  */
 export function findServer(): ServerAddress {
@@ -30,8 +33,10 @@ export function findServer(): ServerAddress {
   const local = dataFolders()
     .map(readLocalServer)
     .find((found) => found !== undefined);
+  const login = local && url === undefined ? undefined : findLogin(url);
   if (url) {
     if (local?.url === url) return local;
+    if (login) return login;
     if (local) return { url, key: local.key };
     throw new TailraceError(
       'unauthorized',
@@ -39,10 +44,16 @@ export function findServer(): ServerAddress {
     );
   }
   if (local) return local;
+  if (login) return login;
   throw new TailraceError(
     'unavailable',
-    'No tailrace server is running here: start one with `tailrace start` or `tailrace serve`, or set TAILRACE_URL and TAILRACE_API_KEY.',
+    'No tailrace server is running here: start one with `tailrace start` or `tailrace serve`, or log in to one elsewhere with `tailrace login --url …`.',
   );
+}
+
+/** The last login, at this server if there is one. */
+function findLogin(url: string | undefined): ServerAddress | undefined {
+  return loadLogins().find((login) => url === undefined || login.url === url);
 }
 
 /**
@@ -159,7 +170,7 @@ export class ApiClient {
   ): Promise<{ statusCode: number; text: string; etag: string }> {
     const headers = {
       ...more,
-      authorization: `Bearer ${this.address.key}`,
+      authorization: this.address.authorization ?? `Bearer ${this.address.key}`,
       accept: 'application/json',
       ...(body === undefined ? {} : { 'content-type': type }),
     };

@@ -118,13 +118,21 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['drains:replay', async () => (await import('./drains/drains-replay.ts')).drainsReplayCommand],
     ['drains:refused', async () => (await import('./drains/drains-refused.ts')).drainsRefusedCommand],
   ],
-  'Senders and keys:': [
+  'Senders, keys and people:': [
     ['tokens tokens:add tokens:remove', async () => (await import('./logs/tokens.ts')).tokensCommands],
     [
       'sources sources:add sources:remove',
       async () => (await import('./logs/source-rules.ts')).sourceRuleCommands,
     ],
     ['auth:token', async () => (await import('./server/auth-token.ts')).authTokenCommand],
+    [
+      'access access:add access:update access:remove',
+      async () => (await import('./access/access.ts')).accessCommands,
+    ],
+    [
+      'login auth:login logout auth:logout whoami auth:whoami',
+      async () => (await import('./access/login.ts')).loginCommands,
+    ],
     [
       'authorizations authorizations:create authorizations:rotate authorizations:revoke',
       async () => (await import('./server/authorizations.ts')).authorizationCommands,

@@ -3,6 +3,7 @@ import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
 import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
 import { COLUMNS_MAX, loadPreferences } from './preferences.ts';
 import { SavedSearchList } from './saved-searches.ts';
+import { BrowserSession, type SignIn } from './session.ts';
 import { ApiError, type AppJson, type DrainJson, type DynoJson, WebApiClient } from './stream/api-client.ts';
 import { AppLineSource } from './stream/app-line-source.ts';
 import { endOf, type TimeRange } from './stream/counts/histogram-counts.ts';
@@ -43,7 +44,14 @@ export interface FieldFault {
 export class PageState implements LineListHost {
   readonly preferences = loadPreferences();
   readonly savedSearches = new SavedSearchList();
+  readonly session = new BrowserSession();
   readonly key = signal(loadApiKey());
+  /** undefined: it isn't known yet. */
+  readonly isSignedIn = computed(() => {
+    if (this.key.value !== '') return true;
+    const session = this.session.current.value;
+    return session === undefined ? undefined : session !== null;
+  });
   /** Why the key form is shown again, or ''. */
   readonly keyError = signal('');
   readonly apps = signal<readonly AppJson[] | undefined>(undefined);
@@ -68,7 +76,7 @@ export class PageState implements LineListHost {
   readonly fault = signal<FieldFault | undefined>(undefined);
   /** Does the server not answer? */
   readonly unreachable = signal(false);
-  private api = new WebApiClient(this.key.value);
+  private api = new WebApiClient({ key: this.key.value });
   private noticeTimer: number | undefined;
   private scrollFraction: number | undefined;
   /** The search that was wanted last: one that the server has checked too late counts no more. */
@@ -92,6 +100,11 @@ export class PageState implements LineListHost {
       else void this.navigate(target);
     });
     addEventListener('hashchange', () => {
+      if (this.session.readInvitation()) {
+        this.session.current.value = null;
+        this.leave('');
+        return;
+      }
       const before = this.key.value;
       const key = loadApiKey();
       if (key !== before) void this.signIn(key);
@@ -99,14 +112,62 @@ export class PageState implements LineListHost {
     setInterval(() => void this.refresh(), REFRESH_MS);
     document.addEventListener('visibilitychange', () => void this.refresh());
     if (this.key.value) void this.loadApps();
+    else void this.resume();
   }
 
-  async signIn(key: string): Promise<void> {
+  /** @param isRemembered in the place of the key comes a session, which stays when the browser is closed */
+  async signIn(key: string, isRemembered = false): Promise<void> {
     storeApiKey(key);
     this.key.value = key;
     this.keyError.value = '';
-    this.api = new WebApiClient(key);
+    this.api = new WebApiClient({ key });
     await this.loadApps();
+    if (isRemembered && this.key.value) await this.rememberBrowser();
+  }
+
+  async signInWithPassword(body: SignIn): Promise<void> {
+    await this.session.signIn(body);
+    await this.enterSession();
+  }
+
+  /** Accepts an invitation. */
+  accept(body: SignIn): Promise<void> {
+    return this.signInWithPassword(body);
+  }
+
+  async rememberBrowser(): Promise<void> {
+    try {
+      await this.session.rememberKey(this.key.value);
+    } catch (error) {
+      this.showNotice(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    this.useSession();
+    this.showNotice('This browser is remembered');
+  }
+
+  async signOut(): Promise<void> {
+    await this.session.signOut();
+    this.leave('');
+  }
+
+  /** Is this browser signed in? Then goes on as whoever that is. */
+  private async resume(): Promise<void> {
+    if (this.session.invitation.value !== '') this.session.current.value = null;
+    else await this.session.load();
+    if (this.session.current.value) await this.enterSession();
+  }
+
+  private async enterSession(): Promise<void> {
+    this.useSession();
+    this.keyError.value = '';
+    await this.loadApps();
+  }
+
+  private useSession(): void {
+    clearApiKey();
+    this.key.value = '';
+    this.api = new WebApiClient({ csrf: this.session.current.value?.csrf ?? '' });
   }
 
   /** Are the lines of all apps shown together? */
@@ -456,7 +517,7 @@ export class PageState implements LineListHost {
   }
 
   private async refresh(): Promise<void> {
-    if (document.hidden || !this.key.value) return;
+    if (document.hidden || !this.isSignedIn.value) return;
     if (!this.apps.value || this.apps.value.length === 0) {
       await this.loadApps();
       return;
@@ -480,6 +541,16 @@ export class PageState implements LineListHost {
     if (wasUnreachable) this.logView.value?.reconnect();
   }
 
+  /** Shows nothing any more, and asks who it is. */
+  private leave(why: string): void {
+    clearApiKey();
+    this.logView.value?.close();
+    this.logView.value = undefined;
+    this.apps.value = undefined;
+    this.key.value = '';
+    this.keyError.value = why;
+  }
+
   private async request<T>(send: () => Promise<T>): Promise<T | undefined> {
     try {
       const response = await send();
@@ -487,12 +558,9 @@ export class PageState implements LineListHost {
       return response;
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {
-        clearApiKey();
-        this.logView.value?.close();
-        this.logView.value = undefined;
-        this.apps.value = undefined;
-        this.key.value = '';
-        this.keyError.value = 'The server doesn’t know this key.';
+        const wasKey = this.key.value !== '';
+        this.session.current.value = null;
+        this.leave(wasKey ? 'The server doesn’t know this key.' : '');
       } else if (!(error instanceof ApiError)) this.unreachable.value = true;
       return undefined;
     }

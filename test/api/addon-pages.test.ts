@@ -78,7 +78,10 @@ beforeAll(async () => {
     },
     addonLinks: links,
     appRegistry: {},
-    apiKeys: { grantOf: async (key: string) => scopes[key] && { scopes: scopes[key] } },
+    apiKeys: {
+      grantOf: async (key: string) => scopes[key] && { scopes: scopes[key] },
+      noteUse: () => undefined,
+    },
     url: () => url,
     publicUrl: '',
   } as unknown as AddonPageRouteDependencies;

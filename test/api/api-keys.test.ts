@@ -149,7 +149,7 @@ describe('a key', () => {
     for (const path of secrets) {
       const { status, text } = await send(server, read, 'GET', path);
       expect(status, path).toBe(401);
-      expect(text).toContain('read-protected is needed');
+      expect(text).toMatch(/scope \S*( or )?read-protected or read with write or admin is needed/);
     }
     expect(await statusOf(server, read, `/apps/${app.name}/logs`)).toBe(200);
     expect(await statusOf(server, read, `/apps/${app.name}`)).toBe(200);

@@ -39,6 +39,64 @@ describe.skipIf(noBrowser)('the API key', { timeout: 90_000 }, () => {
     await tab.waitForMessage('secret 0');
   });
 
+  it('is remembered by this browser when it is asked to: bookmarks just open, until somebody logs out', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, numberedMessages(2, 'remembered'));
+    const tab = await openApp(browser, server, app);
+    await tab.waitForMessage('remembered 1');
+    await tab.page.getByRole('button', { name: 'Remember', exact: true }).click();
+    await tab.page.getByText('This browser is remembered').waitFor();
+    expect(await tab.page.evaluate('sessionStorage.getItem("tailrace-key")')).toBeNull();
+    const bookmark = await tab.page.context().newPage();
+    await bookmark.goto(`${server.url}/?app=${app.name}`);
+    await bookmark.getByText('remembered 1').first().waitFor();
+    await pushLines(server, app.token, ['and live']);
+    await bookmark.getByText('and live').first().waitFor();
+    await bookmark.getByRole('button', { name: 'Log out' }).click();
+    await bookmark.getByText('tailrace auth:token').waitFor();
+    await bookmark.reload();
+    await bookmark.getByText('tailrace auth:token').waitFor();
+    expect(await bookmark.content()).not.toContain('remembered 1');
+    expect(tab.consoleErrors).toEqual([]);
+  });
+
+  it('isn’t needed by people: invited by a link, they choose a password, and sign in with it', async () => {
+    const team = await startServer();
+    onTestFinished(() => team.close());
+    const app = await team.createApp();
+    await pushLines(team, app.token, ['for the team']);
+    const person = { email: 'ada@example.com', role: 'viewer' };
+    const { invitation_url: link } = await team.request<{ invitation_url: string }>(
+      'POST',
+      '/people',
+      person,
+    );
+    const tab = await openPage(browser, team, { key: '' });
+    await tab.page.getByText('tailrace auth:token').waitFor();
+    await tab.page.goto(link);
+    await tab.page.getByText('You are invited').waitFor();
+    expect(tab.page.url()).not.toContain('invite=');
+    await tab.screenshot('invited');
+    await tab.page.getByLabel('E-mail').fill('ada@example.com');
+    await tab.page.getByLabel(/^Password/).fill('correct horse battery');
+    await tab.page.keyboard.press('Enter');
+    await tab.waitForMessage('for the team');
+    await tab.page.getByRole('button', { name: 'Log out' }).click();
+    await tab.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await tab.screenshot('sign-in');
+    await tab.page.getByLabel('E-mail').fill('ada@example.com');
+    await tab.page.getByLabel('Password').fill('wrong wrong');
+    await tab.page.keyboard.press('Enter');
+    await tab.page.getByText('The address or the password isn’t right.').waitFor();
+    await tab.page.getByLabel('Password').fill('correct horse battery');
+    await tab.page.keyboard.press('Enter');
+    await tab.waitForMessage('for the team');
+    // Removed while they look: nothing is shown any more.
+    await team.request('DELETE', '/people/ada@example.com');
+    await tab.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(await tab.page.content()).not.toContain('for the team');
+  });
+
   it('and an app that does not exist: the server’s own sentence is shown', async () => {
     await server.createApp();
     const tab = await openPage(browser, server, { query: 'app=nowhere' });

@@ -1,29 +1,12 @@
-/** What is stored of people, keys and sessions, in a scope of its own. Secrets are stored as their hashes. */
-import { createHash, randomBytes } from 'node:crypto';
-import type { GroupRoles, Role } from './grant.ts';
-import type { PasswordHash } from './passwords.ts';
+/** What is stored of the viewer's people and keys, in a scope of its own. */
+import type { InviteRecord, Rights, UserRecord } from '../../../src/logs/access/people-records.ts';
+import type { Role } from './grant.ts';
 
 export const ACCESS_SCOPE = 'viewer-access';
 
-export interface UserRecord {
-  readonly id: string;
-  readonly email: string;
-  readonly password: PasswordHash;
-  /** Grows with every change of the password: sessions of an older one are over. */
-  readonly passwordVersion: number;
-  /** In all groups; left out: in `groups` alone. */
-  readonly role?: Role;
-  readonly groups: GroupRoles;
-  readonly createdAt: string;
-}
-
-export interface SessionRecord {
-  readonly user: string;
-  readonly passwordVersion: number;
-  readonly createdAt: string;
-  /** Moves on while it is used. */
-  readonly expiresAt: string;
-}
+export type ViewerRights = Rights<Role>;
+export type ViewerUser = UserRecord<Role>;
+export type ViewerInvite = InviteRecord<Role>;
 
 /** What a key may do is named as in APIs; it stands for a role. */
 export const KEY_SCOPES = ['read', 'write', 'admin'] as const;
@@ -44,29 +27,4 @@ export interface KeyRecord {
   readonly createdBy: string;
 }
 
-export interface InviteRecord {
-  readonly id: string;
-  /** Whom it is for, as a note; whoever accepts it may give another address. */
-  readonly email?: string;
-  readonly role?: Role;
-  readonly groups: GroupRoles;
-  readonly createdAt: string;
-  readonly createdBy: string;
-  readonly expiresAt: string;
-}
-
-export const userKey = (id: string): string => `user/${id}`;
-/** Leads to the user who has this address. */
-export const emailKey = (email: string): string => `email/${email.toLowerCase()}`;
-export const sessionKey = (hash: string): string => `session/${hash}`;
 export const keyKey = (hash: string): string => `key/${hash}`;
-export const inviteKey = (hash: string): string => `invite/${hash}`;
-
-/** 32 random bytes. */
-export function newSecret(): string {
-  return randomBytes(32).toString('base64url');
-}
-
-export function hashOfSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
-}

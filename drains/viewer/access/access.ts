@@ -1,19 +1,25 @@
 /** Who makes a request, and what they may do. */
 
-import { timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { readAuthorization } from '../../../src/common/http/authorization.ts';
+import { AttemptLimits } from '../../../src/logs/access/attempt-limits.ts';
+import {
+  cookieValue,
+  csrfToken,
+  requireOwnOrigin,
+  requireOwnPage,
+  sessionCookie,
+} from '../../../src/logs/access/browser-requests.ts';
+import { hashOfSecret } from '../../../src/logs/access/secrets.ts';
+import { Sessions } from '../../../src/logs/access/sessions.ts';
+import { Users } from '../../../src/logs/access/users.ts';
 import type { Store } from '../../../src/logs/store/contract.ts';
-import { ACCESS_SCOPE, hashOfSecret, ROLE_OF_SCOPE, type UserRecord } from './access-records.ts';
-import { AttemptLimits } from './attempt-limits.ts';
-import { Grant } from './grant.ts';
+import { ACCESS_SCOPE, ROLE_OF_SCOPE, type ViewerUser } from './access-records.ts';
+import { Grant, type Role } from './grant.ts';
 import { ViewerKeys } from './keys.ts';
-import { csrfToken, Sessions } from './sessions.ts';
-import { Users } from './users.ts';
 
 const COOKIE = 'viewer_session';
-const CSRF_HEADER = 'x-csrf-token';
 const SAFE_METHODS: readonly string[] = ['GET', 'HEAD'];
 const CLEANING_MS = 6 * 3_600_000;
 
@@ -29,7 +35,7 @@ export interface AccessOptions {
 export type RequestHead = Pick<FastifyRequest, 'headers' | 'method'>;
 
 export class Access {
-  readonly users: Users;
+  readonly users: Users<Role>;
   readonly sessions: Sessions;
   readonly keys: ViewerKeys;
   readonly attempts = new AttemptLimits();
@@ -39,8 +45,8 @@ export class Access {
   constructor(options: AccessOptions) {
     const { records, apiKey } = options;
     this.options = options;
-    this.users = new Users(records);
-    this.sessions = new Sessions(records);
+    this.users = new Users(records, ACCESS_SCOPE);
+    this.sessions = new Sessions(records, ACCESS_SCOPE);
     this.keys = new ViewerKeys(records, apiKey);
     const clean = (): void => void this.sessions.removeExpired().catch(() => undefined);
     this.cleaning = setInterval(clean, CLEANING_MS).unref();
@@ -64,11 +70,12 @@ export class Access {
         'This API key isn’t valid: show another as `Authorization: Bearer …`.',
       );
     }
-    const secret = sessionSecret(request);
+    const secret = cookieValue(request.headers, COOKIE);
     const grant = secret === undefined ? undefined : await this.grantOfSession(hashOfSecret(secret));
     if (secret === undefined || !grant)
       throw new TailraceError('unauthorized', 'Sign in, or show an API key as `Authorization: Bearer …`.');
-    if (!SAFE_METHODS.includes(request.method)) this.requireOwnPage(request, secret);
+    if (!SAFE_METHODS.includes(request.method))
+      requireOwnPage(request.headers, secret, this.options.publicUrl);
     return grant;
   }
 
@@ -92,45 +99,31 @@ export class Access {
   }
 
   /** Signs a browser in. */
-  async startSession(user: UserRecord, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  async startSession(user: ViewerUser, request: FastifyRequest, reply: FastifyReply): Promise<string> {
     const secret = await this.sessions.start(user);
     reply.header('Set-Cookie', this.cookie(request, secret));
     return csrfToken(secret);
   }
 
   async endSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const secret = sessionSecret(request);
+    const secret = cookieValue(request.headers, COOKIE);
     if (secret !== undefined) await this.sessions.end(hashOfSecret(secret));
-    reply.header('Set-Cookie', `${this.cookie(request, '')}; Max-Age=0`);
+    reply.header('Set-Cookie', this.cookie(request, ''));
   }
 
   /** What the page has to send as `X-CSRF-Token`; '' without a session. */
   csrfFor(request: RequestHead): string {
-    const secret = sessionSecret(request);
+    const secret = cookieValue(request.headers, COOKIE);
     return secret === undefined ? '' : csrfToken(secret);
   }
 
   /** @throws TailraceError `forbidden` for a request that another site's page makes */
   requireOwnOrigin({ headers }: RequestHead): void {
-    const site = headers['sec-fetch-site'];
-    const { origin, host = '' } = headers;
-    const isOwn =
-      site !== undefined
-        ? site === 'same-origin' || site === 'none'
-        : origin === undefined || isOriginOf(origin, host, this.options.publicUrl);
-    if (!isOwn) throw new TailraceError('forbidden', 'This request comes from the page of another site.');
+    requireOwnOrigin(headers, this.options.publicUrl);
   }
 
   close(): void {
     clearInterval(this.cleaning);
-  }
-
-  private requireOwnPage(request: RequestHead, secret: string): void {
-    this.requireOwnOrigin(request);
-    const given = Buffer.from(String(request.headers[CSRF_HEADER] ?? ''));
-    const wanted = Buffer.from(csrfToken(secret));
-    if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
-      throw new TailraceError('forbidden', 'Send X-CSRF-Token with `csrf` of GET /api/session.');
   }
 
   private async grantOfSession(hash: string): Promise<Grant | undefined> {
@@ -153,21 +146,6 @@ export class Access {
 
   private cookie(request: FastifyRequest, secret: string): string {
     const isSecure = request.protocol === 'https' || this.options.publicUrl.startsWith('https:');
-    return `${COOKIE}=${secret}; Path=/; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
+    return sessionCookie(COOKIE, secret, isSecure);
   }
-}
-
-/** RFC 6265 section 4.2.1. */
-function sessionSecret({ headers }: RequestHead): string | undefined {
-  const pair = headers.cookie
-    ?.split(';')
-    .map((one) => one.trim())
-    .find((one) => one.startsWith(`${COOKIE}=`));
-  return pair?.slice(COOKIE.length + 1) || undefined;
-}
-
-function isOriginOf(origin: string, host: string, publicUrl: string): boolean {
-  if (!URL.canParse(origin)) return false;
-  const url = new URL(origin);
-  return url.host === host || url.origin === publicUrl;
 }

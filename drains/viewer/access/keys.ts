@@ -1,8 +1,9 @@
 /** API keys, by scope and group. They are looked up by their hash, so that no comparison depends on how much of a key is right. */
 import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../../src/common/errors.ts';
+import { hashOfSecret, newSecret } from '../../../src/logs/access/secrets.ts';
 import type { Store } from '../../../src/logs/store/contract.ts';
-import { ACCESS_SCOPE, hashOfSecret, type KeyRecord, keyKey, newSecret } from './access-records.ts';
+import { ACCESS_SCOPE, type KeyRecord, keyKey } from './access-records.ts';
 
 export class ViewerKeys {
   private readonly records: Store;

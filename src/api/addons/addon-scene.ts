@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
+import { permitsSomewhere } from '../../apps/access/grants.ts';
 import type { Addons } from '../../apps/host/addons/addons.ts';
-import { includesScope } from '../../apps/records/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { addressFor } from '../../common/http/address-for.ts';
 import type { SingleUseTickets } from './single-use-tickets.ts';
@@ -30,7 +30,7 @@ export async function addonScene(
     appRegistry.appNames(),
     addons.services(),
   ]);
-  const mayOpen = request.keyGrant !== undefined && includesScope(request.keyGrant.scopes, 'read-protected');
+  const mayOpen = request.keyGrant !== undefined && permitsSomewhere(request.keyGrant, 'read-protected');
   // Cookies of 127.0.0.1 aren't those of localhost.
   const address = publicUrl || (addressFor(request) ?? url()).replace('//127.0.0.1', '//localhost');
   return {

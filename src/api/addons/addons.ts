@@ -3,7 +3,7 @@ import { planOf, requirePlan, requireService } from '../../apps/host/addons/cata
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PROTECTED_ROUTE } from '../authorize.ts';
+import { PROTECTED_ROUTE } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { type AddonLinks, type AddonSceneDependencies, addonScene } from './addon-scene.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../common/errors.ts';
-import { PROTECTED_ROUTE } from '../authorize.ts';
+import { PROTECTED_ROUTE } from '../access/authorize.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 import { addonScene } from './addon-scene.ts';
 import type { AddonRouteDependencies } from './addons.ts';

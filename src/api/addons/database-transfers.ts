@@ -15,7 +15,7 @@ import { type TransferRecord, transferName } from '../../apps/host/addons/databa
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
-import { PROTECTED_ROUTE } from '../authorize.ts';
+import { PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { addonScene } from './addon-scene.ts';
 import type { AddonRouteDependencies } from './addons.ts';

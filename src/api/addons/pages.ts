@@ -4,20 +4,17 @@ import { PassThrough, type Readable } from 'node:stream';
 import replyFrom from '@fastify/reply-from';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
-import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';
 import { discardBody } from '../../common/http/discard-body.ts';
 import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
-import { authorizedGrant } from '../authorize.ts';
+import { type AuthorizeDependencies, authorizedGrant } from '../access/authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
 import { PageSessions } from './page-sessions.ts';
 import { sendSignOnPage } from './sign-on-page.ts';
 
-export interface AddonPageRouteDependencies extends AddonRouteDependencies {
-  readonly apiKeys: ApiKeys;
-}
+export interface AddonPageRouteDependencies extends AddonRouteDependencies, AuthorizeDependencies {}
 
 interface PageParams {
   Params: { addon: string };
@@ -66,7 +63,7 @@ export async function addonPageRoutes(
   server: FastifyInstance,
   dependencies: AddonPageRouteDependencies,
 ): Promise<void> {
-  const { appRegistry, addons, addonLinks, apiKeys, publicUrl } = dependencies;
+  const { appRegistry, addons, addonLinks, publicUrl } = dependencies;
   const sessions = new PageSessions();
   const findAddon = async (id: string | undefined): Promise<AddonRecord | undefined> =>
     id === undefined ? undefined : (await addons.snapshot()).addons.find((addon) => addon.id === id);
@@ -156,7 +153,8 @@ export async function addonPageRoutes(
     const { authorization, cookie } = request.headers;
     if (authorization !== undefined) {
       const scope = isSafe ? 'read-protected' : 'write';
-      return (await authorizedGrant(authorization, scope, apiKeys)) !== undefined;
+      const record = await findAddon(addon);
+      return (await authorizedGrant(request, scope, record?.app, dependencies)) !== undefined;
     }
     if (!isSafe && !isFromOwnPage(request, publicUrl)) return false;
     const secret = cookieValue(cookie, COOKIE);

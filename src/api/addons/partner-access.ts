@@ -1,10 +1,9 @@
 /** Partners at the API: with the token of one add-on, for that add-on alone. */
 import type { FastifyRequest } from 'fastify';
 import { isPartnerToken, type PartnerTokens } from '../../apps/host/addons/partner/partner-tokens.ts';
-import type { ApiKeys } from '../../apps/records/api-keys.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { readAuthorization } from '../../common/http/authorization.ts';
-import { authorize } from '../authorize.ts';
+import { type AuthorizeDependencies, authorize } from '../access/authorize.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,11 +25,11 @@ export const PARTNER_ROUTE = { config: { partner: true } } as const;
  */
 export async function authorizeKeyOrPartner(
   request: FastifyRequest<{ Params?: unknown }>,
-  apiKeys: ApiKeys,
+  dependencies: AuthorizeDependencies,
   tokens: PartnerTokens,
 ): Promise<void> {
   const credentials = readAuthorization(request.headers.authorization);
-  if (credentials.kind !== 'key' || !isPartnerToken(credentials.key)) return authorize(request, apiKeys);
+  if (credentials.kind !== 'key' || !isPartnerToken(credentials.key)) return authorize(request, dependencies);
   const addon = await tokens.addonOfToken(credentials.key);
   if (addon === undefined)
     throw new TailraceError(

@@ -4,7 +4,7 @@ import { partnerService } from '../../apps/host/addons/partner/manifest.ts';
 import { readPartnerConfig } from '../../apps/host/addons/partner/partner-answer.ts';
 import type { PartnerRecord } from '../../apps/host/addons/partner/partner-manifests.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PROTECTED_ROUTE } from '../authorize.ts';
+import { PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { addonScene } from './addon-scene.ts';
 import type { AddonRouteDependencies } from './addons.ts';

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { AUDIT_APP } from '../../apps/access/audit-log.ts';
 import type { Builds, DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
@@ -8,6 +9,7 @@ import { TailraceError } from '../../common/errors.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { Store } from '../../logs/store/contract.ts';
+import { actorOf, FILTERED_ROUTE, isVisible, needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -49,12 +51,16 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
   const view = (app: AppRecord) => appView(app, dependencies);
 
   for (const path of ['/apps', '/users/:user/apps'])
-    api.get(path, routeSchema('List the apps', 'App', { many: true }), async (request, reply) =>
-      paginate(request, reply, await Promise.all((await appRegistry.listApps()).map(view)), [
-        'name',
-        'id',
-        'updated_at',
-      ]),
+    api.get(
+      path,
+      { ...routeSchema('List the apps', 'App', { many: true }), ...FILTERED_ROUTE },
+      async (request, reply) => {
+        const { keyGrant: grant } = request;
+        const apps = (await appRegistry.listApps()).filter(
+          (app) => app.name !== AUDIT_APP && (!grant || isVisible(grant, app)),
+        );
+        return paginate(request, reply, await Promise.all(apps.map(view)), ['name', 'id', 'updated_at']);
+      },
     );
 
   const newApp = bodySchema({ name: { type: ['string', 'null'] } });
@@ -68,8 +74,10 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
     },
   );
 
-  api.get<AppParams>('/apps/:app', routeSchema('Look at an app', 'App'), async (request) =>
-    view(await appRegistry.getApp(request.params.app)),
+  api.get<AppParams>(
+    '/apps/:app',
+    { ...routeSchema('Look at an app', 'App'), ...needsScope('apps') },
+    async (request) => view(await appRegistry.getApp(request.params.app)),
   );
 
   const change = bodySchema({
@@ -82,6 +90,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
     routeSchema('Rename an app, or put it under maintenance', 'App', { body: change }),
     async (request) => {
       const before = await appRegistry.getApp(request.params.app);
+      refuseAuditApp(before);
       const { build_stack: stack = STACK.name } = request.body ?? {};
       if (stack !== STACK.name)
         throw new TailraceError('invalid_params', `There is one stack, this machine: ${STACK.name}.`);
@@ -94,7 +103,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
           'app',
           'api',
           PlatformLinePriority.api,
-          `Maintenance mode turned ${word} by user ${OWNER.email}`,
+          `Maintenance mode turned ${word} by user ${actorOf(request)}`,
         );
       }
       return view(app);
@@ -103,6 +112,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
 
   api.delete<AppParams>('/apps/:app', routeSchema('Destroy an app', 'App'), async (request) => {
     const app = await appRegistry.getApp(request.params.app);
+    refuseAuditApp(app);
     if (dynoRunner.isLocalApp(app.id))
       throw new TailraceError(
         'conflict',
@@ -121,26 +131,17 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       { ...REGION, description: 'This machine', private_capable: false },
     ],
   ] as const)
-    api.get(url, routeSchema(`List ${name}`, 'Reference', { many: true }), async () => [one]);
+    api.get(
+      url,
+      { ...routeSchema(`List ${name}`, 'Reference', { many: true }), ...FILTERED_ROUTE },
+      async () => [one],
+    );
+}
 
-  api.get<AppParams>(
-    '/apps/:app/collaborators',
-    routeSchema('List who may work on an app: its one owner', 'Collaborator', { many: true }),
-    async (request) => {
-      const app = await appRegistry.getApp(request.params.app);
-      return [
-        {
-          id: OWNER.id,
-          app: { id: app.id, name: app.name },
-          user: { ...OWNER, federated: false },
-          role: 'owner',
-          permissions: [],
-          created_at: app.createdAt,
-          updated_at: app.createdAt,
-        },
-      ];
-    },
-  );
+/** @throws TailraceError `conflict`: what was done stays known */
+function refuseAuditApp({ name }: AppRecord): void {
+  if (name === AUDIT_APP)
+    throw new TailraceError('conflict', 'This is the app of the audit stream: it stays as it is.');
 }
 
 /** Makes an app with its first release. @param name left out: one is made up */
@@ -148,6 +149,8 @@ export async function createNewApp(
   { appRegistry, releases }: Pick<AppRouteDependencies, 'appRegistry' | 'releases'>,
   name: string | null | undefined,
 ): Promise<AppRecord> {
+  if (name === AUDIT_APP)
+    throw new TailraceError('conflict', `${AUDIT_APP} is the app of the audit stream: choose another name.`);
   const app = await appRegistry.createApp(name || randomAppName());
   await releases.createInitial(app.id, app.createdAt);
   return app;

@@ -11,7 +11,7 @@ import type { Releases } from '../../apps/records/release-history.ts';
 import { attachedNames, type ReleaseRecord } from '../../apps/records/release-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { matchesEtag } from '../../common/http/static-files.ts';
-import { PROTECTED_ROUTE } from '../authorize.ts';
+import { needsScope } from '../access/authorize.ts';
 import { entityTag } from '../etag.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 
@@ -33,7 +33,7 @@ export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRou
   const summary = "An app's config vars";
   api.get<AppParams>(
     '/apps/:app/config-vars',
-    { ...routeSchema(summary, 'ConfigVars'), ...PROTECTED_ROUTE },
+    { ...routeSchema(summary, 'ConfigVars'), ...needsScope('config:read') },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       return (await releases.current(app.id)).config;
@@ -43,13 +43,14 @@ export function configVarRoutes(api: FastifyInstance, dependencies: ConfigVarRou
   const requestBody = { type: 'object', additionalProperties: { type: ['string', 'null'] } };
   api.patch<AppParams & { Body: ConfigChange }>(
     '/apps/:app/config-vars',
-    routeSchema(
-      'Change config vars: all of these or none; null takes one away. With If-Match (the ETag of a GET) only if nobody else has',
-      'ConfigVars',
-      {
-        body: requestBody,
-      },
-    ),
+    {
+      ...routeSchema(
+        'Change config vars: all of these or none; null takes one away. With If-Match (the ETag of a GET) only if nobody else has',
+        'ConfigVars',
+        { body: requestBody },
+      ),
+      ...needsScope('config:write'),
+    },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const change = request.body;

@@ -5,6 +5,7 @@ import { DEFAULT_DYNO_SIZE, type DynoSizesRecord, loadDynoSizes } from '../../ap
 import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { Store } from '../../logs/store/contract.ts';
+import { needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -29,7 +30,7 @@ export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependen
 
   api.get<AppParams>(
     '/apps/:app/dynos',
-    routeSchema("List an app's dynos", 'Dyno', { many: true }),
+    { ...routeSchema("List an app's dynos", 'Dyno', { many: true }), ...needsScope('apps') },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const sizes = await loadDynoSizes(store, app.id);
@@ -37,7 +38,8 @@ export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependen
       return paginate(request, reply, views, ['name', 'id']);
     },
   );
-  api.get<DynoParams>('/apps/:app/dynos/:dyno', routeSchema('Look at a dyno', 'Dyno'), async (request) => {
+  const one = { ...routeSchema('Look at a dyno', 'Dyno'), ...needsScope('dynos:read') };
+  api.get<DynoParams>('/apps/:app/dynos/:dyno', one, async (request) => {
     const app = await appRegistry.getApp(request.params.app);
     const { dyno } = request.params;
     const running = dynoRunner.dynos(app.id).find(({ name, id }) => name === dyno || id === dyno);
@@ -98,7 +100,7 @@ export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependen
 }
 
 function acceptedRouteSchema(summary: string, wanted?: ReturnType<typeof bodySchema>) {
-  return routeSchema(summary, 'Empty', { status: 202, body: wanted });
+  return { ...routeSchema(summary, 'Empty', { status: 202, body: wanted }), ...needsScope('dynos:write') };
 }
 
 /** A dyno in the Platform API's shape. */

@@ -7,10 +7,10 @@ import {
   hasFeature,
   switchFeature,
 } from '../../apps/records/features.ts';
-import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { Store } from '../../logs/store/contract.ts';
+import { actorOf } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface Params {
@@ -56,7 +56,7 @@ export function featureRoutes(
       const name = requireFeatureName(request.params.feature);
       const { enabled } = request.body;
       await switchFeature(store, app.id, name, enabled);
-      const text = `${enabled ? 'Enable' : 'Disable'} ${name} feature by user ${OWNER.email}`;
+      const text = `${enabled ? 'Enable' : 'Disable'} ${name} feature by user ${actorOf(request)}`;
       platformLog.write(app.id, 'app', 'api', PlatformLinePriority.api, text);
       return featureView(app, name);
     },

@@ -1,11 +1,11 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { DEFAULT_DYNO_SIZE, loadDynoSizes, parseDynoSize } from '../../apps/records/dyno-sizes.ts';
-import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { Store } from '../../logs/store/contract.ts';
+import { actorOf, needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -46,7 +46,11 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
     }));
   };
 
-  async function scale(app: AppRecord, updates: readonly FormationUpdate[]): Promise<string[]> {
+  async function scale(
+    request: FastifyRequest,
+    app: AppRecord,
+    updates: readonly FormationUpdate[],
+  ): Promise<string[]> {
     const current = dynoRunner.formation(app.id);
     const resolved = updates.map((update) => resolveUpdate(update, current));
     if (resolved.length === 0) return [];
@@ -64,14 +68,17 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
       'app',
       'api',
       PlatformLinePriority.api,
-      `Scaled to ${shown} by user ${OWNER.email}`,
+      `Scaled to ${shown} by user ${actorOf(request)}`,
     );
     return resolved.map(({ type }) => type);
   }
 
   api.get<AppParams>(
     '/apps/:app/formation',
-    routeSchema('How many dynos of each process type are wanted', 'Formation', { many: true }),
+    {
+      ...routeSchema('How many dynos of each process type are wanted', 'Formation', { many: true }),
+      ...needsScope('dynos:read'),
+    },
     async (request, reply) =>
       paginate(request, reply, await formationViews(await appRegistry.getApp(request.params.app)), [
         'type',
@@ -81,7 +88,10 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
 
   api.get<AppParams & { Params: { type: string } }>(
     '/apps/:app/formation/:type',
-    routeSchema('How many dynos of one process type are wanted', 'Formation'),
+    {
+      ...routeSchema('How many dynos of one process type are wanted', 'Formation'),
+      ...needsScope('dynos:read'),
+    },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const found = (await formationViews(app)).find(({ type }) => type === request.params.type);
@@ -111,21 +121,27 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
   );
   api.patch<AppParams & { Body: { updates: readonly FormationUpdate[] } | null }>(
     '/apps/:app/formation',
-    routeSchema('Scale: all of these or none', 'Formation', { many: true, body: updates }),
+    {
+      ...routeSchema('Scale: all of these or none', 'Formation', { many: true, body: updates }),
+      ...needsScope('dynos:write'),
+    },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      const types = await scale(app, request.body?.updates ?? []);
+      const types = await scale(request, app, request.body?.updates ?? []);
       return (await formationViews(app)).filter(({ type }) => types.includes(type));
     },
   );
 
   api.patch<AppParams & { Params: { type: string }; Body: Omit<FormationUpdate, 'type'> | null }>(
     '/apps/:app/formation/:type',
-    routeSchema('Scale one process type', 'Formation', { body: bodySchema(update) }),
+    {
+      ...routeSchema('Scale one process type', 'Formation', { body: bodySchema(update) }),
+      ...needsScope('dynos:write'),
+    },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const { type } = request.params;
-      await scale(app, [{ ...request.body, type }]);
+      await scale(request, app, [{ ...request.body, type }]);
       return (await formationViews(app)).find((view) => view.type === type);
     },
   );

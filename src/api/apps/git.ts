@@ -18,6 +18,7 @@ import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import type { Log } from '../../common/log.ts';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import type { AppId } from '../../logs/store/contract.ts';
+import type { Caller } from '../access/authorize.ts';
 
 const GIT_SERVICES = ['git-receive-pack', 'git-upload-pack'] as const;
 type GitService = (typeof GIT_SERVICES)[number];
@@ -45,14 +46,16 @@ export interface GitRouteDependencies {
 export function gitRoutes(
   server: FastifyInstance,
   dependencies: GitRouteDependencies,
-  isAuthorizedToWrite: (authorization: string | undefined) => Promise<boolean>,
+  isAuthorizedToWrite: (caller: Caller, app: AppId | undefined) => Promise<boolean>,
 ): void {
   const { appRegistry, repositoryFolder, uploadFolder, sourceBytesMax, url, log } = dependencies;
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
     scope.addHook('onRequest', async (request, reply) => {
-      if (await isAuthorizedToWrite(request.headers.authorization)) return;
+      const { repository } = request.params as RepositoryParams['Params'];
+      const app = await appRegistry.findApp(appNameOf(repository));
+      if (await isAuthorizedToWrite(request, app?.id)) return;
       reply.header('WWW-Authenticate', 'Basic realm="Tailrace"');
       throw new TailraceError(
         'unauthorized',
@@ -91,7 +94,7 @@ export function gitRoutes(
   });
 
   async function requireRepository(name: string): Promise<string> {
-    const app = await appRegistry.getApp(name.replace(/\.git$/, ''));
+    const app = await appRegistry.getApp(appNameOf(name));
     return ensureRepository(repositoryFolder, app.id);
   }
 
@@ -219,4 +222,9 @@ async function runGit(args: readonly string[]): Promise<void> {
       'unavailable',
       `git can't be run on the server (${stderrText.trim() || status}): install it.`,
     );
+}
+
+/** `shop.git` → `shop` */
+function appNameOf(repository: string): string {
+  return repository.replace(/\.git$/, '');
 }

@@ -4,6 +4,7 @@ import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { applyConfigChange } from '../../apps/records/config-change.ts';
 import { parseDynoSize } from '../../apps/records/dyno-sizes.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { FILTERED_ROUTE, needsScope } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { dynoView } from './dynos.ts';
 
@@ -46,7 +47,10 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
   );
   api.post<{ Params: { app: string }; Body: NewOneOffRequest }>(
     '/apps/:app/dynos',
-    routeSchema('Run a command in a dyno of its own', 'Dyno', { status: 201, body: requestBody }),
+    {
+      ...routeSchema('Run a command in a dyno of its own', 'Dyno', { status: 201, body: requestBody }),
+      ...needsScope('run'),
+    },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const { command, attach, force_no_tty: noTerminal, env, type, size } = request.body;
@@ -97,7 +101,10 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
   ]);
   api.patch<{ Params: { app: string; dyno: string }; Body: TerminalSizeRequest }>(
     '/apps/:app/dynos/:dyno',
-    routeSchema("Change the size of an attached dyno's window", 'Empty', { body: window }),
+    {
+      ...routeSchema("Change the size of an attached dyno's window", 'Empty', { body: window }),
+      ...needsScope('run'),
+    },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const { columns, lines } = request.body;
@@ -115,10 +122,13 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
   );
   api.get(
     '/certificate-authority',
-    routeSchema(
-      "The certificate of this server's own authority, PEM, for attached dynos",
-      'CertificateAuthority',
-    ),
+    {
+      ...routeSchema(
+        "The certificate of this server's own authority, PEM, for attached dynos",
+        'CertificateAuthority',
+      ),
+      ...FILTERED_ROUTE,
+    },
     async () => ({ certificate: await dynoRunner.caCertificate() }),
   );
 }

@@ -9,7 +9,7 @@ import type { ReleaseRecord } from '../../apps/records/release-record.ts';
 import type { SlugRecord } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import { PROTECTED_ROUTE } from '../authorize.ts';
+import { needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -67,7 +67,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
 
   api.get<ReleaseParams>(
     '/apps/:app/releases/:release/config-vars',
-    { ...routeSchema('The config vars of a release', 'ConfigVars'), ...PROTECTED_ROUTE },
+    { ...routeSchema('The config vars of a release', 'ConfigVars'), ...needsScope('config:read') },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       return (await releases.get(app.id, request.params.release)).config;
@@ -87,6 +87,9 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
       const { release: id, slug, description } = request.body ?? {};
       if ((id === undefined) === (slug === undefined))
         throw new TailraceError('invalid_params', 'Name either a release to roll back to, or a slug.');
+      // The slugs of others are none of a key's that is for some apps alone.
+      if (slug !== undefined && (request.keyGrant?.apps || request.keyGrant?.scopesByApp))
+        await requireSlug(app.id, slug);
       const release =
         id !== undefined ? await rollBack(app, id) : await releaseSlug(app, slug ?? '', description);
       reply.code(201);

@@ -5,6 +5,7 @@ import { explainDuration, parseDuration } from '../../common/time-expression.ts'
 import type { StreamReader, StreamReaders } from '../../logs/store/stream-reader.ts';
 import { countLines } from '../../logs/tails/line-counts.ts';
 import { parseTailQuery } from '../../logs/tails/tail-query.ts';
+import { needsScope } from '../access/authorize.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 
 /** Without a range: as much of the stream's end. */
@@ -42,7 +43,7 @@ export function logCountRoutes(
 ): void {
   api.get<{ Params: { app: string }; Querystring: LogCountQuery }>(
     '/apps/:app/log-counts',
-    routeSchema('Count lines over time, by level', 'LogCounts'),
+    { ...routeSchema('Count lines over time, by level', 'LogCounts'), ...needsScope('logs:read') },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const { reader, close } = readers.open(app.id);

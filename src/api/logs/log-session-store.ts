@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { ApiKeys } from '../../apps/records/api-keys.ts';
+import type { ApiKeys } from '../../apps/access/api-keys.ts';
+import { permits } from '../../apps/access/grants.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
@@ -78,7 +79,8 @@ export class LogSessionStore {
     if (!record || this.hasExpired(record.key, record.value))
       throw new TailraceError('not_found', 'This log session has expired: ask for a new one.');
     const { keyHash } = record.value;
-    if (keyHash !== undefined && !(await this.apiKeys.grantOfHash(keyHash)))
+    const grant = keyHash === undefined ? undefined : await this.apiKeys.grantOfHash(keyHash);
+    if (keyHash !== undefined && !(grant && permits(grant, 'logs:read', app)))
       throw new TailraceError(
         'not_found',
         'This log session has ended: the API key that made it was revoked or has expired.',

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiKeys } from '../../apps/records/api-keys.ts';
+import type { ApiKeys } from '../../apps/access/api-keys.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';
@@ -111,7 +111,7 @@ export function logSessionRoutes(
     const close = openTail(readers, app, options, sink, () => reply.raw.destroy());
     const releaseSession = keepSessionAlive();
     const unregister = tailRegistry.add(app, () => sink.end());
-    const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, () => sink.end());
+    const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, app, () => sink.end());
     reply.raw.on('close', () => {
       close();
       releaseSession();

@@ -3,14 +3,15 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { ApiKeys, KeyGrant } from '../../apps/records/api-keys.ts';
-import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import type { ApiKeys, KeyGrant } from '../../apps/access/api-keys.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
 import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
 import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
+import type { Caller } from '../access/authorize.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
@@ -50,7 +51,7 @@ export function tailWebSocketRoutes(
   dependencies: TailWebSocketDependencies,
   sessionStore: LogSessionStore,
   tailRegistry: TailRegistry,
-  grantToRead: (authorization: string | undefined) => Promise<KeyGrant | undefined>,
+  grantToRead: (caller: Caller, app: AppRecord | undefined) => Promise<KeyGrant | undefined>,
 ): void {
   const { appRegistry, readers, apiKeys } = dependencies;
   const uncompressed = new WebSocketServer({
@@ -91,7 +92,7 @@ export function tailWebSocketRoutes(
       );
       const releaseSession = keepSessionAlive();
       const unregister = tailRegistry.add(app, () => sink.end());
-      const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, () => sink.end());
+      const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, app, () => sink.end());
       connection.on('close', () => {
         close();
         releaseSession();
@@ -118,14 +119,17 @@ export function tailWebSocketRoutes(
         'not_found',
         'There is no WebSocket here: tails are at /apps/<app>/tail and /sessions/….',
       );
-    const grant = await grantToRead(request.headers.authorization);
+    const found = await appRegistry.findApp(decodePathSegment(tail[1]));
+    // Whoever has no key doesn't learn which apps there are.
+    const address = request.socket.remoteAddress ?? '';
+    const grant = await grantToRead({ headers: request.headers, ip: address, method: 'GET' }, found);
     if (!grant)
       throw new TailraceError(
         'unauthorized',
         'Invalid credentials provided: show an API key as `Authorization: Bearer …`.',
       );
-    const { id } = await appRegistry.getApp(decodePathSegment(tail[1]));
-    return { app: id, query, keyHash: grant.hash, keepSessionAlive: () => () => {} };
+    if (!found) throw new TailraceError('not_found', "Couldn't find that app.");
+    return { app: found.id, query, keyHash: grant.hash, keepSessionAlive: () => () => {} };
   }
 }
 

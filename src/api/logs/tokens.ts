@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { TokenRecord } from '../../logs/router/token-cache.ts';
-import { PROTECTED_ROUTE } from '../authorize.ts';
+import { PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface AppParams {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { KEY_SCOPES } from '../../apps/access/key-scopes.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS } from '../../common/time-expression.ts';
 import { ApiClient } from '../api-client.ts';
@@ -11,6 +12,9 @@ export interface AuthorizationView {
   readonly scope: readonly string[];
   /** The key of the request. */
   readonly current?: boolean;
+  /** Names of the apps that it is for; null: all. */
+  readonly apps?: readonly string[] | null;
+  readonly last_used_at?: string | null;
   readonly access_token: { readonly token: string; readonly expires_in: number | null };
 }
 
@@ -24,10 +28,14 @@ export function authorizationCommands(program: Command): void {
       const keys = await new ApiClient().request<AuthorizationView[]>('GET', '/oauth/authorizations');
       printResult(options.json, keys, () =>
         formatTable(
-          keys.map(({ id, description, scope, access_token: { expires_in: left } }) => [
+          keys.map(({ id, description, scope, apps, last_used_at: usedAt, access_token }) => [
             id,
             scope.join(','),
-            left === null ? 'for ever' : `${formatElapsed(left * 1_000)} left`,
+            apps ? apps.join(',') || 'no app' : 'all apps',
+            access_token.expires_in === null
+              ? 'for ever'
+              : `${formatElapsed(access_token.expires_in * 1_000)} left`,
+            usedAt ? `used ${formatElapsed(Date.now() - Date.parse(usedAt))} ago` : 'never used',
             description,
           ]),
         ),
@@ -37,19 +45,27 @@ export function authorizationCommands(program: Command): void {
     .command('authorizations:create')
     .description('make an API key; prints the key and nothing else')
     .option('-d, --description <text>', 'what it is for')
-    .option(
-      '-s, --scope <list>',
-      'read, read-protected, write, ingest (default: those of the key you use)',
-      (text) => text.split(','),
+    .option('-s, --scope <list>', `${KEY_SCOPES.join(', ')} (default: those of the key you use)`, (text) =>
+      text.split(','),
+    )
+    .option('-a, --app <names>', 'for these apps alone, separated by commas (default: all)', (text) =>
+      text.split(','),
     )
     .option('-e, --expires-in <time>', `${DURATION_FORMS} (default: never)`, parseDurationOption)
     .option('--json', 'print JSON')
     .action(
-      async (options: { description?: string; scope?: string[]; expiresIn?: number; json?: boolean }) => {
-        const { description, scope, expiresIn } = options;
+      async (options: {
+        description?: string;
+        scope?: string[];
+        app?: string[];
+        expiresIn?: number;
+        json?: boolean;
+      }) => {
+        const { description, scope, app: apps, expiresIn } = options;
         const wanted = {
           description,
           scope,
+          apps,
           expires_in: expiresIn === undefined ? undefined : Math.ceil(expiresIn / 1_000),
         };
         const key = await new ApiClient().request<AuthorizationView>('POST', '/oauth/authorizations', wanted);

@@ -28,6 +28,17 @@ export function readAuthorization(header: string | undefined): Credentials {
   return credentials;
 }
 
+/** An address and a password, as Basic: how people sign in to get a key. Undefined for everything else, keys too. */
+export function readPassword(header: string | undefined): { email: string; password: string } | undefined {
+  const [, encoded] = /^basic +(\S+)$/i.exec(header ?? '') ?? [];
+  const pair = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = pair.indexOf(':');
+  const [email, password] = [pair.slice(0, Math.max(colon, 0)), pair.slice(colon + 1)];
+  return email.includes('@') && password !== '' && !/^[kt]\./.test(password)
+    ? { email, password }
+    : undefined;
+}
+
 function parse(header: string): Credentials {
   const space = header.indexOf(' ');
   const scheme = header.slice(0, space).toLowerCase();

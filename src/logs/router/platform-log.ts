@@ -16,6 +16,8 @@ export const PlatformLinePriority = {
   certificate: 188,
   /** local7.info, of `app[api]` */
   api: 190,
+  /** log audit (facility 13), info */
+  audit: 110,
 } as const;
 
 /** HOSTNAME of every line. */

@@ -36,10 +36,14 @@ export interface DrainJson {
 }
 
 export class WebApiClient {
-  private readonly key: string;
+  private readonly headers: Readonly<Record<string, string>>;
 
-  constructor(key: string) {
-    this.key = key;
+  /** @param credentials an API key, or the token of the session that the browser's cookie names */
+  constructor(credentials: { readonly key: string } | { readonly csrf: string }) {
+    this.headers =
+      'key' in credentials
+        ? { authorization: `Bearer ${credentials.key}` }
+        : { 'x-csrf-token': credentials.csrf };
   }
 
   listApps(): Promise<AppJson[]> {
@@ -74,14 +78,14 @@ export class WebApiClient {
   }
 
   /**
-   * Sends a request with the key.
+   * Sends a request with the key, or in the browser's session.
    * @throws ApiError when the server rejects it, TypeError when the server doesn't answer.
    */
   async send(path: string, options: RequestInit = {}): Promise<Response> {
     const response = await fetch(path, {
       cache: 'no-store',
       ...options,
-      headers: { ...options.headers, authorization: `Bearer ${this.key}` },
+      headers: { ...options.headers, ...this.headers },
     });
     if (response.ok) return response;
     const text = await response.text();

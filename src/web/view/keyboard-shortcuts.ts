@@ -8,7 +8,8 @@ export function listenToShortcuts(page: PageState): () => void {
   const listener = (event: KeyboardEvent): void => {
     // What a control has made use of is no shortcut.
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (page.key.value === '' || page.overlay.value !== '' || document.querySelector(':popover-open')) return;
+    if (!page.isSignedIn.value || page.overlay.value !== '' || document.querySelector(':popover-open'))
+      return;
     const target = event.target instanceof HTMLElement ? event.target : undefined;
     if (target?.closest('input, select, textarea')) {
       if (event.key === 'Escape') target.blur();

@@ -4,7 +4,6 @@ import { describeFilters } from '../saved-searches.ts';
 import { formatTimeOfDay, shortDate } from '../text/format.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { Announcer } from './announcer.tsx';
-import { ApiKeyForm } from './api-key-form.tsx';
 import { DownloadForm } from './controls/download-form.tsx';
 import { NoAppsState, NoLinesState } from './empty-state.tsx';
 import { ErrorBanner } from './error-banner.tsx';
@@ -13,6 +12,7 @@ import { LogHistogram } from './histogram/log-histogram.tsx';
 import { listenToShortcuts } from './keyboard-shortcuts.ts';
 import { LineList } from './list/line-list.tsx';
 import { Panel } from './panel.tsx';
+import { SignInForm } from './session/sign-in-form.tsx';
 import { ShortcutsHelp } from './shortcuts-help.tsx';
 import { TimeForm } from './time-form.tsx';
 import { Toolbar } from './toolbar.tsx';
@@ -39,7 +39,8 @@ function Download({ page }: { page: PageState }) {
 /** The whole page. */
 export function Root({ page }: { page: PageState }) {
   useEffect(() => listenToShortcuts(page), [page]);
-  if (page.key.value === '') return <ApiKeyForm page={page} />;
+  if (page.isSignedIn.value === undefined) return null;
+  if (!page.isSignedIn.value) return <SignInForm page={page} />;
   const logView = page.logView.value;
   const overlay = page.overlay.value;
   return (

@@ -3,19 +3,21 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACCESS_SCOPE, hashOfSecret, type UserRecord } from '../../../drains/viewer/access/access-records.ts';
+import { ACCESS_SCOPE, type ViewerUser } from '../../../drains/viewer/access/access-records.ts';
+import type { Role } from '../../../drains/viewer/access/grant.ts';
 import { ViewerKeys } from '../../../drains/viewer/access/keys.ts';
-import { Sessions } from '../../../drains/viewer/access/sessions.ts';
-import { Users } from '../../../drains/viewer/access/users.ts';
+import { hashOfSecret } from '../../../src/logs/access/secrets.ts';
+import { Sessions } from '../../../src/logs/access/sessions.ts';
+import { Users } from '../../../src/logs/access/users.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 
 const PASSWORD = 'correct horse battery';
 
 let folder: string;
 let records: EmbeddedStore;
-let users: Users;
-let ada: UserRecord;
-let eve: UserRecord;
+let users: Users<Role>;
+let ada: ViewerUser;
+let eve: ViewerUser;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tailrace-people-'));
   records = new EmbeddedStore({
@@ -23,7 +25,7 @@ beforeAll(async () => {
     retention: { lines: 1_000, bytes: 1e6, ageMs: 1e9 },
     durability: 'process',
   });
-  users = new Users(records);
+  users = new Users(records, ACCESS_SCOPE);
   ada = await users.createFirst((await users.firstRun())!, 'ada@example.com', PASSWORD);
   const { secret } = await users.invite({ role: 'owner', groups: {} }, 'ada', undefined);
   eve = await users.accept(secret, 'eve@example.com', PASSWORD);
@@ -66,7 +68,7 @@ describe('two at once', () => {
 
   it('a session that is ended while its use is noted stays ended', async () => {
     const [owner] = await users.list();
-    const sessions = new Sessions(records);
+    const sessions = new Sessions(records, ACCESS_SCOPE);
     const secret = await sessions.start(owner);
     const hash = hashOfSecret(secret);
     const key = `session/${hash}`;

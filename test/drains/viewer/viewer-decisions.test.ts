@@ -1,8 +1,6 @@
 /** What the viewer decides without a server: settings, positions, roles, attempts, parameters. */
 import { describe, expect, it } from 'vitest';
-import { AttemptLimits } from '../../../drains/viewer/access/attempt-limits.ts';
 import { Grant } from '../../../drains/viewer/access/grant.ts';
-import { hashPassword, isPassword } from '../../../drains/viewer/access/passwords.ts';
 import { readBody } from '../../../drains/viewer/api/body.ts';
 import {
   readPageCursor,
@@ -13,6 +11,8 @@ import {
 import { Parameters } from '../../../drains/viewer/api/parameters.ts';
 import { logRouterSettings, readViewerSettings } from '../../../drains/viewer/config/settings.ts';
 import { flagOf, SECRET_SETTINGS, VIEWER_SETTINGS } from '../../../drains/viewer/config/settings-table.ts';
+import { AttemptLimits } from '../../../src/logs/access/attempt-limits.ts';
+import { hashPassword, isPassword } from '../../../src/logs/access/passwords.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 
 describe('settings', () => {

@@ -2,7 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { LogSessionStore } from '../../../src/api/logs/log-session-store.ts';
-import { ApiKeys } from '../../../src/apps/records/api-keys.ts';
+import { ApiKeys } from '../../../src/apps/access/api-keys.ts';
+import { People } from '../../../src/apps/access/people.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { EventStreamTail, rejectedUpgrade, WebSocketTail } from '../../support/receivers/tail-protocols.ts';
@@ -133,7 +134,12 @@ describe('a session', () => {
       offset += byMs;
     };
     const clocks = { wall: () => now + offset, monotonic: () => now };
-    return { store, sessions: new LogSessionStore(store, new ApiKeys(store), clocks), wait, setClock };
+    return {
+      store,
+      sessions: new LogSessionStore(store, new ApiKeys(store, new People(store)), clocks),
+      wait,
+      setClock,
+    };
   }
 
   it('ends when nobody used it for five minutes', async () => {

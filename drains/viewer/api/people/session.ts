@@ -1,7 +1,7 @@
 /** Signing in and out: these routes need no session. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../../src/common/errors.ts';
-import type { UserRecord } from '../../access/access-records.ts';
+import type { ViewerUser } from '../../access/access-records.ts';
 import type { Grant } from '../../access/grant.ts';
 import type { ViewerParts } from '../../parts.ts';
 import { readBody } from '../body.ts';
@@ -71,7 +71,7 @@ export function registerSessionRoutes(server: FastifyInstance, { access, log }: 
     return signIn(user, request, reply);
   });
 
-  async function signIn(user: UserRecord, request: FastifyRequest, reply: FastifyReply): Promise<object> {
+  async function signIn(user: ViewerUser, request: FastifyRequest, reply: FastifyReply): Promise<object> {
     const csrf = await access.startSession(user, request, reply);
     return {
       user: { id: user.id, email: user.email, role: user.role ?? null, groups: user.groups },

@@ -2,13 +2,13 @@
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import {
-  type InviteRecord,
   KEY_SCOPES,
   type KeyRecord,
-  type UserRecord,
+  type ViewerInvite,
+  type ViewerRights,
+  type ViewerUser,
 } from '../../access/access-records.ts';
 import { type Grant, type GroupRoles, ROLES, type Role } from '../../access/grant.ts';
-import type { Rights } from '../../access/users.ts';
 import type { ViewerParts } from '../../parts.ts';
 import { readBody } from '../body.ts';
 import { Parameters } from '../parameters.ts';
@@ -109,7 +109,7 @@ export function registerUserRoutes(
   });
 
   /** @throws TailraceError `invalid_params`, `not_found`, `forbidden` for what whoever asks can't give */
-  function readRights(body: unknown, grant: Grant): Rights {
+  function readRights(body: unknown, grant: Grant): ViewerRights {
     const { role, groups: given = {} } = readBody({ body }, { role: 'string?', groups: 'object?' });
     const roles: GroupRoles = Object.fromEntries(
       Object.entries(given).map(([group, text]) => {
@@ -134,7 +134,7 @@ function readRole(text: unknown): Role {
   return role;
 }
 
-function mayGive({ role, groups }: Rights, grant: Grant): boolean {
+function mayGive({ role, groups }: ViewerRights, grant: Grant): boolean {
   if (grant.role === 'owner') return true;
   return role === undefined && Object.keys(groups).every((group) => grant.may(group, 'owner'));
 }
@@ -144,11 +144,11 @@ function mayManage({ groups }: KeyRecord, grant: Grant): boolean {
   return groups?.every((group) => grant.may(group, 'owner')) ?? false;
 }
 
-function userView({ id, email, role, groups, createdAt }: UserRecord): object {
+function userView({ id, email, role, groups, createdAt }: ViewerUser): object {
   return { id, email, role: role ?? null, groups, created_at: createdAt };
 }
 
-function inviteView({ id, email, role, groups, createdAt, createdBy, expiresAt }: InviteRecord): object {
+function inviteView({ id, email, role, groups, createdAt, createdBy, expiresAt }: ViewerInvite): object {
   return {
     id,
     email: email ?? null,

@@ -5,6 +5,7 @@ import { parseCount } from '../../../common/http/fields.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import type { LogSource } from '../../router/token-cache.ts';
+import type { AppId } from '../../store/contract.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 
 /** The sender of a request. */
@@ -27,8 +28,8 @@ export type SourceForSender = (logSource: LogSource, hints: SenderHints) => LogS
 export interface IngestAuthorizerOptions {
   readonly router: LogRouter;
   readonly rateLimiter: RateLimiter;
-  /** May this API key write lines to any app? */
-  readonly mayWrite: (key: string) => Promise<boolean>;
+  /** May this API key write lines: to any app, or to these alone? */
+  readonly mayWrite: (key: string) => Promise<boolean | readonly AppId[]>;
   /** Left out: the token's own. */
   readonly sourceForSender?: SourceForSender;
   readonly counters: ListenerCounters;
@@ -52,11 +53,19 @@ export class IngestAuthorizer {
       const logSource = await this.resolveToken(credentials.token, request);
       if (logSource) return { logSource };
       this.options.counters.unknownToken++;
-    } else if (credentials.kind === 'key' && (await this.options.mayWrite(credentials.key))) {
+    } else if (credentials.kind === 'key') {
+      const writable = await this.options.mayWrite(credentials.key);
       const { token } = request.query as { token?: string };
-      if (!token) return { logSource: undefined };
-      const logSource = await this.resolveToken(token, request);
-      if (logSource) return { logSource };
+      if (writable === true && !token) return { logSource: undefined };
+      if (writable !== false) {
+        if (!token)
+          throw new TailraceError(
+            'forbidden',
+            'This API key is for some apps alone: say which one’s lines these are with `?token=t.…`.',
+          );
+        const logSource = await this.resolveToken(token, request);
+        if (logSource && (writable === true || writable.includes(logSource.app))) return { logSource };
+      }
     }
     reply.header('WWW-Authenticate', 'Basic realm="Logplex"');
     throw new TailraceError(

@@ -32,7 +32,12 @@ import { createListenerCounters, type ListenerCounters } from '../listener-count
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import { FastPathServer } from './fast-path-server.ts';
 import { HELD_REQUESTS, HeldRequests, type HoldableRequest } from './held-requests.ts';
-import { type AuthorizedSender, IngestAuthorizer, type SourceForSender } from './ingest-authorizer.ts';
+import {
+  type AuthorizedSender,
+  IngestAuthorizer,
+  type IngestAuthorizerOptions,
+  type SourceForSender,
+} from './ingest-authorizer.ts';
 import { RefusedRequests } from './refused-requests.ts';
 import { readFrameId, sharesBatches } from './request-receiver.ts';
 import { RequestStorer } from './request-storer.ts';
@@ -58,7 +63,7 @@ export interface IngestRoutesOptions {
   readonly router: LogRouter;
   readonly rateLimiter: RateLimiter;
   /** May this API key write lines to any app? */
-  readonly mayWrite: (key: string) => Promise<boolean>;
+  readonly mayWrite: IngestAuthorizerOptions['mayWrite'];
   /** Left out: a token says whose lines a request has, and nothing else does. */
   readonly sourceForSender?: SourceForSender;
   /** How long a request is held that the store can't take for now, milliseconds. */

@@ -1,9 +1,9 @@
 import { useRef, useState } from 'preact/hooks';
 import { FormError } from '../../view/controls/form-error.tsx';
 import { Modal } from '../../view/modal.tsx';
+import { PASSWORD_LENGTH_MIN } from '../../view/session/account-form.tsx';
 import type { SessionJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { PASSWORD_LENGTH_MIN } from './sign-in-forms.tsx';
 
 /** Changes one's own password; other browsers are signed out by that. */
 export function PasswordDialog({ page }: { page: ViewerPage }) {

@@ -1,6 +1,6 @@
 /** Passwords are stored as what scrypt (RFC 7914) makes of them. */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { TailraceError } from '../../../src/common/errors.ts';
+import { TailraceError } from '../../common/errors.ts';
 
 export interface PasswordHash {
   readonly scheme: 'scrypt';

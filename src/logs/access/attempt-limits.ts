@@ -1,9 +1,9 @@
 /** Passwords and links that are guessed: only so many attempts from an address, and for an account. */
 import { isIPv6 } from 'node:net';
-import { TailraceError } from '../../../src/common/errors.ts';
-import { TokenBucket } from '../../../src/common/limits/token-bucket.ts';
-import { LruCache } from '../../../src/common/lru-cache.ts';
-import { hashOfSecret } from './access-records.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { TokenBucket } from '../../common/limits/token-bucket.ts';
+import { LruCache } from '../../common/lru-cache.ts';
+import { hashOfSecret } from './secrets.ts';
 
 const TRACKED_MAX = 20_000;
 /** From one address: ten at once, then one every 30 seconds. For one account, from wherever: thirty, then one a minute. */

@@ -1,15 +1,12 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { LruCache } from '../../common/lru-cache.ts';
-import type { Store } from '../../logs/store/contract.ts';
-
-/**
- * What a key may do: `read` through the API, but no secrets; `read-protected`, these too: config vars, source tokens, headers of drains;
- * `write`, which includes `read-protected`; `ingest` lines.
- */
-export type KeyScope = 'read' | 'read-protected' | 'write' | 'ingest';
-export const KEY_SCOPES: readonly KeyScope[] = ['read', 'read-protected', 'write', 'ingest'];
+import { hashOfSecret } from '../../logs/access/secrets.ts';
+import type { AppId, Store } from '../../logs/store/contract.ts';
+import { narrowed, type Permissions, type PersonRole, permissionsOf, permits } from './grants.ts';
+import { FORMERLY_GLOBAL, GLOBAL_SCOPES, type KeyScope } from './key-scopes.ts';
+import { PEOPLE_SCOPE, type People, type Person } from './people.ts';
 
 /** A key's record, under `key/<hash>` in the scope of no app: the key itself isn't stored. */
 export interface ApiKeyRecord {
@@ -20,41 +17,64 @@ export interface ApiKeyRecord {
   readonly description?: string;
   /** The key of a machine: id of the data folder that has it. */
   readonly local?: string;
+  /** For these apps alone; left out: for all, and for what is of none. */
+  readonly apps?: readonly AppId[];
+  /** Id of the person whose key it is: it may never do more than they. */
+  readonly user?: string;
+  /** Address from which it was made, and the description of the key it was made with. */
+  readonly madeFrom?: { readonly address: string; readonly key: string };
 }
 
-/** What a key that was shown may do. */
-export interface KeyGrant {
+/** A key's last use, under `key-use/<hash>`: exact to {@link USE_NOTED_MS}. */
+export interface KeyUse {
+  readonly at: string;
+  readonly address: string;
+}
+
+/** What whoever has shown a key, or is signed in, may do. */
+export interface KeyGrant extends Permissions {
   readonly id: string;
-  /** Names the key without being one. */
+  /** Names the key, or the secret of the session, without being one. */
   readonly hash: string;
-  readonly scopes: readonly KeyScope[];
   readonly expiresAt?: string;
+  /** What the key was made for; the machine's own key has none. */
+  readonly description?: string;
+  /** Whose it is; undefined: nobody's in particular. */
+  readonly user?: { readonly id: string; readonly email: string };
+  /** Theirs, everywhere. */
+  readonly role?: PersonRole;
 }
 
 /** A key is cached this long before the store is read again. */
 const CACHE_TTL_MS = 5_000;
 const CACHE_SIZE_MAX = 10_000;
+/** The use of a key is noted this often at the most. */
+const USE_NOTED_MS = 5 * 60_000;
 /** Keys in use are looked at this often: a change may have been missed, or one has expired. */
 const CHECK_INTERVAL_MS = 500;
 
 /** API keys. They are looked up by their hash, so that no comparison depends on how much of a key is right. */
 export class ApiKeys {
   private readonly store: Store;
+  private readonly people: Pick<People, 'signedIn' | 'users'>;
   /** By hash. */
   private readonly cache = new LruCache<string, { record: ApiKeyRecord | undefined; untilMs: number }>(
     CACHE_SIZE_MAX,
   );
   /** Keys that are valid in this process only, by hash. */
   private readonly processKeys = new Map<string, ApiKeyRecord>();
+  /** When the use of a key was noted last, by hash. */
+  private readonly usesNoted = new LruCache<string, number>(CACHE_SIZE_MAX);
   /** What is to be called when a key isn't valid any more, by hash. */
-  private readonly watchers = new Map<string, Set<() => void>>();
+  private readonly watchers = new Map<string, Set<{ readonly app: AppId; readonly onEnded: () => void }>>();
   private readonly check = new CoalescedRun(() => this.endInvalid());
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(store: Store) {
+  constructor(store: Store, people: Pick<People, 'signedIn' | 'users'>) {
     this.store = store;
+    this.people = people;
     store.watchRecords((scope) => {
-      if (scope !== '') return;
+      if (scope !== '' && scope !== PEOPLE_SCOPE) return;
       this.cache.clear();
       if (this.watchers.size > 0) void this.check.request();
     });
@@ -62,13 +82,13 @@ export class ApiKeys {
 
   /** Adds a key. */
   async add(key: string, record: ApiKeyRecord): Promise<void> {
-    await this.store.transact('', [{ key: recordKey(hashOf(key)), value: record }]);
+    await this.store.transact('', [{ key: recordKey(hashOfSecret(key)), value: record }]);
   }
 
   /** A new key that is valid in this process, as long as it runs. */
   addProcessKey(scopes: readonly KeyScope[]): string {
     const key = generateApiKey();
-    const hash = hashOf(key);
+    const hash = hashOfSecret(key);
     this.processKeys.set(hash, { id: hash, scopes, createdAt: new Date().toISOString() });
     return key;
   }
@@ -104,6 +124,7 @@ export class ApiKeys {
     const revoked = found.filter((one) => one.record.id === id && isLocal(one.record));
     await this.store.transact('', [
       ...found.map(({ hash }) => ({ key: recordKey(hash), value: undefined })),
+      ...found.map(({ hash }) => ({ key: useKey(hash), value: undefined })),
       ...revoked.map(({ hash }) => ({ key: revokedKey(hash), value: { at: new Date().toISOString() } })),
     ]);
     return record;
@@ -120,14 +141,38 @@ export class ApiKeys {
     const record = { ...old.record, createdAt: new Date().toISOString() };
     await this.store.transact('', [
       { key: recordKey(old.hash), value: undefined },
-      { key: recordKey(hashOf(key)), value: record },
+      { key: useKey(old.hash), value: undefined },
+      { key: recordKey(hashOfSecret(key)), value: record },
     ]);
     return record;
   }
 
+  /** Notes that a key was used just now. */
+  noteUse({ hash }: Pick<KeyGrant, 'hash'>, address: string): void {
+    const nowMs = performance.now();
+    const notedMs = this.usesNoted.get(hash);
+    if ((notedMs !== undefined && nowMs - notedMs < USE_NOTED_MS) || this.processKeys.has(hash)) return;
+    this.usesNoted.set(hash, nowMs);
+    const use: KeyUse = { at: new Date().toISOString(), address };
+    this.store.transact('', [{ key: useKey(hash), value: use }], { quiet: true }).catch(() => undefined);
+  }
+
+  /** The last use of each key, by the keys' ids. */
+  async lastUses(): Promise<ReadonlyMap<string, KeyUse>> {
+    const uses = await this.store.list<KeyUse>('', USE_PREFIX);
+    const byHash = new Map(uses.map(({ key, value }) => [key.slice(USE_PREFIX.length), value]));
+    const all = await this.listWithHashes();
+    return new Map(
+      all.flatMap(({ hash, record }) => {
+        const use = byHash.get(hash);
+        return use ? [[record.id, use] as const] : [];
+      }),
+    );
+  }
+
   /** Was this key of a machine revoked? */
   async wasRevoked(key: string): Promise<boolean> {
-    return (await this.store.get('', revokedKey(hashOf(key)))) !== undefined;
+    return (await this.store.get('', revokedKey(hashOfSecret(key)))) !== undefined;
   }
 
   /** Sets the keys of one machine: `key` with its record, `outdated` are removed, and so is what is known of `forgotten`. */
@@ -137,45 +182,77 @@ export class ApiKeys {
     outdated: readonly string[],
     forgotten?: string,
   ): Promise<void> {
-    const hash = hashOf(key);
+    const hash = hashOfSecret(key);
     await this.store.transact('', [
       { key: recordKey(hash), value: record },
       ...outdated.filter((one) => one !== hash).map((one) => ({ key: recordKey(one), value: undefined })),
-      ...(forgotten === undefined ? [] : [{ key: revokedKey(hashOf(forgotten)), value: undefined }]),
+      ...(forgotten === undefined ? [] : [{ key: revokedKey(hashOfSecret(forgotten)), value: undefined }]),
     ]);
   }
 
   /** What a key may do; undefined for one that isn't valid. */
   async grantOf(key: string): Promise<KeyGrant | undefined> {
-    return this.grantOfHash(hashOf(key));
+    return this.grantOfKeyHash(hashOfSecret(key));
   }
 
-  /** The same for a key that was shown before. */
+  /** What a browser's session may do, by its cookie's secret; undefined for one that is over. */
+  async grantOfSession(secret: string): Promise<KeyGrant | undefined> {
+    return this.grantOfSessionHash(hashOfSecret(secret));
+  }
+
+  /** What is granted now to whom something was granted before, by the grant's hash; undefined: nothing any more. */
   async grantOfHash(hash: string): Promise<KeyGrant | undefined> {
+    return (await this.grantOfKeyHash(hash)) ?? this.grantOfSessionHash(hash);
+  }
+
+  private async grantOfSessionHash(hash: string): Promise<KeyGrant | undefined> {
+    const who = await this.people.signedIn(hash);
+    if (who?.kind === 'person') return personGrant(who.person, hash);
+    const grant = who && (await this.grantOfKeyHash(who.hash));
+    return grant && { ...grant, hash };
+  }
+
+  private async grantOfKeyHash(hash: string): Promise<KeyGrant | undefined> {
     const record = this.processKeys.get(hash) ?? (await this.lookUp(hash));
     if (!record || hasExpired(record)) return undefined;
-    const { id, scopes, expiresAt } = record;
-    return { id, hash, scopes, expiresAt };
+    const { id, expiresAt, description, apps, user } = record;
+    const scopes = scopesOf(record);
+    if (user === undefined) return { id, hash, scopes, expiresAt, description, apps };
+    const person = await this.people.users.find(user);
+    return (
+      person && {
+        ...personGrant(person, hash),
+        id,
+        expiresAt,
+        description,
+        ...narrowed(permissionsOf(person), scopes, apps),
+      }
+    );
   }
 
-  /** Does this key have the scope? */
-  async allows(key: string, scope: KeyScope): Promise<boolean> {
+  /** Whose lines may be sent with a key: nobody's, those of some apps, anybody's? */
+  async writableApps(key: string): Promise<boolean | readonly AppId[]> {
     const grant = await this.grantOf(key);
-    return grant !== undefined && includesScope(grant.scopes, scope);
+    if (!grant) return false;
+    if (permits(grant, 'ingest')) return true;
+    const apps = [...new Set([...(grant.apps ?? []), ...(grant.scopesByApp?.keys() ?? [])])];
+    const writable = apps.filter((app) => permits(grant, 'ingest', app));
+    return writable.length > 0 && writable;
   }
 
-  /** Calls `onEnded` when a key is revoked or expires, until the returned function is called. */
-  watch(hash: string, onEnded: () => void): () => void {
+  /** Calls `onEnded` when somebody may no longer read an app's lines (a key is revoked, expires …), until the returned function is called. */
+  watch(hash: string, app: AppId, onEnded: () => void): () => void {
     let watchers = this.watchers.get(hash);
     if (!watchers) {
       watchers = new Set();
       this.watchers.set(hash, watchers);
     }
-    watchers.add(onEnded);
+    const watcher = { app, onEnded };
+    watchers.add(watcher);
     this.timer ??= setInterval(() => void this.check.request(), CHECK_INTERVAL_MS).unref();
     const ownWatchers = watchers;
     return () => {
-      ownWatchers.delete(onEnded);
+      ownWatchers.delete(watcher);
       if (ownWatchers.size === 0 && this.watchers.get(hash) === ownWatchers) this.watchers.delete(hash);
       if (this.watchers.size > 0) return;
       clearInterval(this.timer);
@@ -186,11 +263,13 @@ export class ApiKeys {
   private async endInvalid(): Promise<void> {
     for (const [hash, watchers] of [...this.watchers]) {
       // While the store is unavailable nobody knows; the next look comes soon.
-      const isValid = await this.grantOfHash(hash).then(
-        (grant) => grant !== undefined,
-        () => true,
+      const look = await this.grantOfHash(hash).then(
+        (grant) => ({ grant }),
+        () => undefined,
       );
-      if (!isValid) for (const onEnded of [...watchers]) onEnded();
+      if (!look) continue;
+      for (const { app, onEnded } of [...watchers])
+        if (!look.grant || !permits(look.grant, 'logs:read', app)) onEnded();
     }
   }
 
@@ -211,16 +290,21 @@ export class ApiKeys {
   }
 }
 
-/** Do these scopes allow what `scope` names? */
-export function includesScope(scopes: readonly KeyScope[], scope: KeyScope): boolean {
-  if (scopes.includes(scope)) return true;
-  if (scope === 'read') return scopes.includes('read-protected');
-  return scope === 'read-protected' && scopes.includes('read') && scopes.includes('write');
+/** What a person may do. @param hash of what they have shown */
+export function personGrant(person: Person, hash: string): KeyGrant {
+  const { id, email, role } = person;
+  return { id, hash, description: email, user: { id, email }, role, ...permissionsOf(person) };
 }
 
 /** A machine's own key; those without a description are older than the folders' ids. */
 export function isLocal({ local, description }: ApiKeyRecord): boolean {
   return local !== undefined || description === undefined;
+}
+
+/** A key that could do everything before there was `admin` goes on doing everything. Where a key comes from is noted since then. */
+function scopesOf({ scopes, madeFrom }: ApiKeyRecord): readonly KeyScope[] {
+  const isFormerlyGlobal = madeFrom === undefined && FORMERLY_GLOBAL.every((scope) => scopes.includes(scope));
+  return isFormerlyGlobal ? GLOBAL_SCOPES : scopes;
 }
 
 function hasExpired({ expiresAt }: Pick<ApiKeyRecord, 'expiresAt'>): boolean {
@@ -233,13 +317,14 @@ export function generateApiKey(): string {
 }
 
 const KEY_PREFIX = 'key/';
-
-function hashOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
-}
+const USE_PREFIX = 'key-use/';
 
 function recordKey(hash: string): string {
   return `${KEY_PREFIX}${hash}`;
+}
+
+function useKey(hash: string): string {
+  return `${USE_PREFIX}${hash}`;
 }
 
 /** Under this key stands that a machine's key was revoked. */

@@ -1,48 +1,45 @@
 /** People, and how they become known: with the link of the first start, or with an invitation. */
 import { randomUUID, timingSafeEqual } from 'node:crypto';
-import { TailraceError } from '../../../src/common/errors.ts';
-import type { RecordChange, Store, StoredRecord } from '../../../src/logs/store/contract.ts';
+import { TailraceError } from '../../common/errors.ts';
+import type { RecordChange, Store, StoredRecord } from '../store/contract.ts';
+import { hashPassword, isPassword } from './passwords.ts';
 import {
-  ACCESS_SCOPE,
   emailKey,
-  hashOfSecret,
   type InviteRecord,
   inviteKey,
-  type KeyRecord,
-  newSecret,
+  type Rights,
   type UserRecord,
   userKey,
-} from './access-records.ts';
-import type { GroupRoles, Role } from './grant.ts';
-import { hashPassword, isPassword } from './passwords.ts';
+} from './people-records.ts';
+import { hashOfSecret, newSecret } from './secrets.ts';
 
 const INVITE_MS = 7 * 86_400_000;
 const USER_PREFIX = 'user/';
 const CHANGED = 'Somebody else has changed this user, or another owner, just now: try again.';
 const EMAIL = /^[^\s@\p{C}]{1,64}@[^\s@\p{C}]{1,190}$/u;
 
-/** What somebody may do, as it is given to them. */
-export interface Rights {
-  readonly role?: Role;
-  readonly groups: GroupRoles;
-}
+/** Whoever has this role everywhere may do everything; there is always one. */
+const OWNER_ROLE = 'owner';
 
-export class Users {
+export class Users<Role extends string> {
   private readonly records: Store;
+  private readonly scope: string;
   /** Of the link that is printed while nobody is known; it is another one after every start. */
   private readonly firstRunSecret = newSecret();
 
-  constructor(records: Store) {
+  /** @param scope of the records: of people, of the keys and invitations that they have made (`key/`, `invite/` with `createdBy`) */
+  constructor(records: Store, scope: string) {
     this.records = records;
+    this.scope = scope;
   }
 
-  async list(): Promise<UserRecord[]> {
-    const found = await this.records.list<UserRecord>(ACCESS_SCOPE, USER_PREFIX);
+  async list(): Promise<UserRecord<Role>[]> {
+    const found = await this.records.list<UserRecord<Role>>(this.scope, USER_PREFIX);
     return found.map(({ value }) => value).sort((a, b) => (a.email < b.email ? -1 : 1));
   }
 
-  async find(id: string): Promise<UserRecord | undefined> {
-    return (await this.records.get<UserRecord>(ACCESS_SCOPE, userKey(id)))?.value;
+  async find(id: string): Promise<UserRecord<Role> | undefined> {
+    return (await this.records.get<UserRecord<Role>>(this.scope, userKey(id)))?.value;
   }
 
   /** The secret of the link with which the first owner makes themselves known; undefined when there is somebody. */
@@ -51,25 +48,25 @@ export class Users {
   }
 
   /** @throws TailraceError `unauthorized`, `invalid_params` */
-  async createFirst(secret: string, email: string, password: string): Promise<UserRecord> {
+  async createFirst(secret: string, email: string, password: string): Promise<UserRecord<Role>> {
     const wanted = await this.firstRun();
     if (wanted === undefined || !isSame(secret, wanted))
       throw new TailraceError(
         'unauthorized',
-        'This link was used already, or is of another start: the viewer prints one when it starts and nobody is known.',
+        'This link was used already, or is of another start: one is printed at a start while nobody is known.',
       );
-    return this.create(email, password, { role: 'owner', groups: {} }, { onlyFirst: true });
+    return this.create(email, password, { role: OWNER_ROLE as Role, groups: {} }, { onlyFirst: true });
   }
 
   /** The user with this address and password; undefined when there is none. */
-  async withPassword(email: string, password: string): Promise<UserRecord | undefined> {
-    const id = await this.records.get<string>(ACCESS_SCOPE, emailKey(email.trim()));
+  async withPassword(email: string, password: string): Promise<UserRecord<Role> | undefined> {
+    const id = await this.records.get<string>(this.scope, emailKey(email.trim()));
     const user = id && (await this.find(id.value));
     return (await isPassword(password, user?.password)) ? user : undefined;
   }
 
   /** Changes a password; all sessions of before are over. @throws TailraceError `unauthorized`, `invalid_params` */
-  async changePassword(id: string, current: string, next: string): Promise<UserRecord> {
+  async changePassword(id: string, current: string, next: string): Promise<UserRecord<Role>> {
     const found = await this.getRecord(id);
     if (!(await isPassword(current, found.value.password)))
       throw new TailraceError('forbidden', 'That isn’t the password that you have now.');
@@ -82,16 +79,16 @@ export class Users {
   }
 
   /** With the keys and invitations that the user has made. @throws TailraceError `not_found`, `conflict` for the last owner */
-  async setRights(id: string, rights: Rights): Promise<UserRecord> {
+  async setRights(id: string, rights: Rights<Role>): Promise<UserRecord<Role>> {
     const found = await this.getRecord(id);
-    const held = rights.role === 'owner' ? [] : await this.holdOtherOwner(found.value);
+    const held = rights.role === OWNER_ROLE ? [] : await this.holdOtherOwner(found.value);
     return this.replace(found, { ...found.value, role: rights.role, groups: rights.groups }, held);
   }
 
   /** With the keys and invitations that the user has made. @throws TailraceError `not_found`, `conflict` for the last owner */
   async remove(id: string): Promise<void> {
     const { value, version } = await this.getRecord(id);
-    const isRemoved = await this.records.transact(ACCESS_SCOPE, [
+    const isRemoved = await this.records.transact(this.scope, [
       { key: userKey(id), value: undefined, ifVersion: version },
       { key: emailKey(value.email), value: undefined },
       ...(await this.holdOtherOwner(value)),
@@ -104,26 +101,29 @@ export class Users {
   private async removalsOfWhatMade(email: string): Promise<RecordChange[]> {
     const made: RecordChange[] = [];
     for (const prefix of ['key/', 'invite/'])
-      for (const { key, value } of await this.records.list<KeyRecord | InviteRecord>(ACCESS_SCOPE, prefix))
+      for (const { key, value } of await this.records.list<{ readonly createdBy: string }>(
+        this.scope,
+        prefix,
+      ))
         if (value.createdBy === email) made.push({ key, value: undefined });
     return made;
   }
 
-  async listInvites(): Promise<InviteRecord[]> {
-    const found = await this.records.list<InviteRecord>(ACCESS_SCOPE, 'invite/');
+  async listInvites(): Promise<InviteRecord<Role>[]> {
+    const found = await this.records.list<InviteRecord<Role>>(this.scope, 'invite/');
     return found.map(({ value }) => value).filter((invite) => Date.parse(invite.expiresAt) > Date.now());
   }
 
   /** @returns the invitation, with the secret of its link, which isn't stored */
   async invite(
-    rights: Rights,
+    rights: Rights<Role>,
     createdBy: string,
     email: string | undefined,
-  ): Promise<{ readonly invite: InviteRecord; readonly secret: string }> {
+  ): Promise<{ readonly invite: InviteRecord<Role>; readonly secret: string }> {
     if (email !== undefined) cleanEmail(email);
     const secret = newSecret();
     const nowMs = Date.now();
-    const invite: InviteRecord = {
+    const invite: InviteRecord<Role> = {
       id: randomUUID(),
       ...(email !== undefined && { email: cleanEmail(email) }),
       ...rights,
@@ -131,23 +131,23 @@ export class Users {
       createdBy,
       expiresAt: new Date(nowMs + INVITE_MS).toISOString(),
     };
-    await this.records.transact(ACCESS_SCOPE, [{ key: inviteKey(hashOfSecret(secret)), value: invite }]);
+    await this.records.transact(this.scope, [{ key: inviteKey(hashOfSecret(secret)), value: invite }]);
     return { invite, secret };
   }
 
   /** @throws TailraceError `not_found` */
-  async removeInvite(id: string): Promise<InviteRecord> {
-    const all = await this.records.list<InviteRecord>(ACCESS_SCOPE, 'invite/');
+  async removeInvite(id: string): Promise<InviteRecord<Role>> {
+    const all = await this.records.list<InviteRecord<Role>>(this.scope, 'invite/');
     const found = all.find(({ value }) => value.id === id);
     if (!found) throw new TailraceError('not_found', "Couldn't find that invitation.");
-    await this.records.transact(ACCESS_SCOPE, [{ key: found.key, value: undefined }]);
+    await this.records.transact(this.scope, [{ key: found.key, value: undefined }]);
     return found.value;
   }
 
   /** @throws TailraceError `unauthorized` for a link that was used or is too old, `invalid_params`, `conflict` */
-  async accept(secret: string, email: string, password: string): Promise<UserRecord> {
+  async accept(secret: string, email: string, password: string): Promise<UserRecord<Role>> {
     const key = inviteKey(hashOfSecret(secret));
-    const found = await this.records.get<InviteRecord>(ACCESS_SCOPE, key);
+    const found = await this.records.get<InviteRecord<Role>>(this.scope, key);
     if (!found || Date.parse(found.value.expiresAt) <= Date.now())
       throw new TailraceError(
         'unauthorized',
@@ -158,8 +158,8 @@ export class Users {
   }
 
   /** @throws TailraceError `not_found` */
-  private async getRecord(id: string): Promise<StoredRecord<UserRecord>> {
-    const found = await this.records.get<UserRecord>(ACCESS_SCOPE, userKey(id));
+  private async getRecord(id: string): Promise<StoredRecord<UserRecord<Role>>> {
+    const found = await this.records.get<UserRecord<Role>>(this.scope, userKey(id));
     if (!found) throw new TailraceError('not_found', "Couldn't find that user.");
     return found;
   }
@@ -167,12 +167,15 @@ export class Users {
   private async create(
     email: string,
     password: string,
-    { role, groups }: Rights,
-    { invite, onlyFirst }: { readonly invite?: StoredRecord<InviteRecord>; readonly onlyFirst?: boolean },
-  ): Promise<UserRecord> {
+    { role, groups }: Rights<Role>,
+    {
+      invite,
+      onlyFirst,
+    }: { readonly invite?: StoredRecord<InviteRecord<Role>>; readonly onlyFirst?: boolean },
+  ): Promise<UserRecord<Role>> {
     const clean = cleanEmail(email);
     const hashed = await hashPassword(password);
-    const user: UserRecord = {
+    const user: UserRecord<Role> = {
       id: randomUUID(),
       email: clean,
       password: hashed,
@@ -181,7 +184,7 @@ export class Users {
       groups,
       createdAt: new Date().toISOString(),
     };
-    const isMade = await this.records.transact(ACCESS_SCOPE, [
+    const isMade = await this.records.transact(this.scope, [
       { key: userKey(user.id), value: user, ifVersion: 0 },
       { key: emailKey(clean), value: user.id, ifVersion: 0 },
       ...(invite ? [{ key: invite.key, value: undefined, ifVersion: invite.version }] : []),
@@ -194,12 +197,12 @@ export class Users {
   }
 
   private async replace(
-    { version }: StoredRecord<UserRecord>,
-    { role, ...rest }: UserRecord,
+    { version }: StoredRecord<UserRecord<Role>>,
+    { role, ...rest }: UserRecord<Role>,
     more: readonly RecordChange[] = [],
-  ): Promise<UserRecord> {
-    const user: UserRecord = { ...rest, ...(role && { role }) };
-    const isMade = await this.records.transact(ACCESS_SCOPE, [
+  ): Promise<UserRecord<Role>> {
+    const user: UserRecord<Role> = { ...rest, ...(role && { role }) };
+    const isMade = await this.records.transact(this.scope, [
       { key: userKey(user.id), value: user, ifVersion: version },
       ...more,
     ]);
@@ -212,10 +215,10 @@ export class Users {
    * who take each other's rights at once one stays.
    * @throws TailraceError `conflict` for the last owner
    */
-  private async holdOtherOwner({ id, role }: UserRecord): Promise<readonly RecordChange[]> {
-    if (role !== 'owner') return [];
-    const users = await this.records.list<UserRecord>(ACCESS_SCOPE, USER_PREFIX);
-    const other = users.find(({ value }) => value.id !== id && value.role === 'owner');
+  private async holdOtherOwner({ id, role }: UserRecord<Role>): Promise<readonly RecordChange[]> {
+    if (role !== OWNER_ROLE) return [];
+    const users = await this.records.list<UserRecord<Role>>(this.scope, USER_PREFIX);
+    const other = users.find(({ value }) => value.id !== id && value.role === OWNER_ROLE);
     if (!other) throw new TailraceError('conflict', 'This is the last owner: make another one first.');
     return [{ key: other.key, value: other.value, ifVersion: other.version }];
   }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { systemCode } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
-import { type ApiKeyRecord, type ApiKeys, generateApiKey, isLocal, KEY_SCOPES } from './api-keys.ts';
+import { type ApiKeyRecord, type ApiKeys, generateApiKey, isLocal } from './api-keys.ts';
+import { GLOBAL_SCOPES } from './key-scopes.ts';
 
 /** In a store that many machines share, the key of one that is gone for so long is useless. */
 const LEASE_MS = 7 * 86_400_000;
@@ -102,7 +103,7 @@ export class LocalKey {
     const now = Date.now();
     const record: ApiKeyRecord = {
       id: existing?.id ?? own.find(({ record }) => record.local === this.folderId)?.record.id ?? randomUUID(),
-      scopes: KEY_SCOPES,
+      scopes: GLOBAL_SCOPES,
       createdAt: existing?.createdAt ?? new Date(now).toISOString(),
       local: this.folderId,
       ...(isShared ? { expiresAt: new Date(now + LEASE_MS).toISOString() } : {}),

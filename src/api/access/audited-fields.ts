@@ -1,0 +1,65 @@
+/** What the audit stream says of a request besides its route: names and numbers, never the values of secrets. */
+import { redactUrl } from '../../logs/drains/options/drain-record.ts';
+
+type Body = Readonly<Record<string, unknown>>;
+type AuditedFields = Readonly<Record<string, string | undefined>>;
+
+/** By the routes whose requests say more in their bodies. */
+const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
+  'POST /apps': ({ name }) => ({ name: text(name) }),
+  'PATCH /apps/:app': ({ name, maintenance }) => ({ name: text(name), maintenance: text(maintenance) }),
+  'PATCH /apps/:app/config-vars': (body) => ({ names: Object.keys(body).join(',') }),
+  'POST /apps/:app/dynos': ({ command, type }) => ({ command: text(command), type: text(type) }),
+  'PATCH /apps/:app/formation': ({ updates }) => ({ formation: list(updates, formationOf) }),
+  'PATCH /apps/:app/formation/:type': (body) => ({ formation: formationOf(body) }),
+  'POST /apps/:app/releases': ({ release, slug }) => ({ release: text(release), slug: text(slug) }),
+  'POST /apps/:app/log-drains': ({ url }) => ({ url: typeof url === 'string' ? redactUrl(url) : undefined }),
+  'POST /apps/:app/tokens': ({ source }) => ({ source: text(source) }),
+  'POST /apps/:app/domains': ({ hostname }) => ({ hostname: text(hostname) }),
+  'POST /apps/:app/addons': ({ plan, name }) => ({ plan: text(nameOf(plan)), name: text(name) }),
+  'POST /addon-attachments': ({ addon, app }) => ({ addon: text(nameOf(addon)), app: text(nameOf(app)) }),
+  'PUT /apps/:app/buildpack-installations': ({ updates }) => ({
+    buildpacks: list(updates, ({ buildpack }) => (typeof buildpack === 'string' ? redactUrl(buildpack) : '')),
+  }),
+  'POST /people': ({ email, role, app }) => ({ email: text(email), role: text(role), for: text(app) }),
+  'POST /apps/:app/collaborators': ({ user, role }) => ({ email: text(emailOf(user)), role: text(role) }),
+  'PATCH /apps/:app/collaborators/:person': ({ role }) => ({ role: text(role) }),
+  'POST /oauth/authorizations': ({ description, scope, apps }) => ({
+    description: text(description),
+    scope: list(scope),
+    apps: list(apps),
+  }),
+};
+
+/** @param route method and pattern: `PATCH /apps/:app/config-vars` */
+export function auditedFields(route: string, body: unknown): AuditedFields {
+  return Object.hasOwn(FIELDS_OF, route) && isObject(body) ? FIELDS_OF[route](body) : {};
+}
+
+function formationOf({ type, quantity, size }: Body): string {
+  const words = [text(type), text(quantity), text(size)];
+  return words.filter((word) => word !== undefined).join(':');
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : undefined;
+}
+
+function nameOf(value: unknown): unknown {
+  return isObject(value) ? (value.name ?? value.id) : value;
+}
+
+function emailOf(value: unknown): unknown {
+  return isObject(value) ? (value.email ?? value.id) : value;
+}
+
+function list(values: unknown, show: (one: Body) => string = () => ''): string | undefined {
+  if (!Array.isArray(values)) return undefined;
+  return values.map((one) => (isObject(one) ? show(one) : (text(one) ?? ''))).join(',');
+}
+
+function isObject(value: unknown): value is Body {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

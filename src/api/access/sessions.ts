@@ -1,0 +1,154 @@
+/** `/session`: signing browsers in and out; `/invitations/accept`: how people become known. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { KeyGrant } from '../../apps/access/api-keys.ts';
+import { isGlobal } from '../../apps/access/key-scopes.ts';
+import type { People, Person } from '../../apps/access/people.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { isBehindTls } from '../../common/http/address-for.ts';
+import type { Log } from '../../common/log.ts';
+import {
+  cookieValue,
+  csrfToken,
+  requireOwnOrigin,
+  sessionCookie,
+} from '../../logs/access/browser-requests.ts';
+import { hashOfSecret } from '../../logs/access/secrets.ts';
+import { SESSION_LIFETIME_MS } from '../../logs/access/sessions.ts';
+import { bodySchema } from '../schemas-heroku.ts';
+import { type AuthorizeDependencies, authenticate, SESSION_COOKIE } from './authorize.ts';
+
+/** What these routes work with. */
+export interface SessionRouteDependencies extends AuthorizeDependencies {
+  readonly people: People;
+  readonly log: Log;
+}
+
+interface SignInBody {
+  readonly email?: string;
+  readonly password?: string;
+  /** Of an invitation. */
+  readonly token?: string;
+  /** Stays signed in when the browser is closed; left out: no. */
+  readonly remember?: boolean;
+}
+
+/** A body with an address and a password isn't large. */
+const BODY_BYTES_MAX = 16_384;
+const text = { type: 'string', maxLength: 2_000 };
+const SIGN_IN_BODY = bodySchema({ email: text, password: text, token: text, remember: { type: 'boolean' } });
+
+export function sessionRoutes(server: FastifyInstance, dependencies: SessionRouteDependencies): void {
+  const { people, publicUrl, log } = dependencies;
+  const { users, sessions, attempts } = people;
+  const options = { bodyLimit: BODY_BYTES_MAX, schema: { body: SIGN_IN_BODY } };
+
+  // Also for those who aren't signed in: pages ask what to ask for.
+  server.get('/session', async (request, reply) => {
+    reply.header('Cache-Control', 'no-store');
+    const grant = await authenticate(request, dependencies);
+    const hasPeople = (await users.list()).length > 0;
+    if (!grant) return { signedIn: false, hasPeople, user: null, admin: false, csrf: null };
+    return { hasPeople, ...sessionView(grant, cookieValue(request.headers, SESSION_COOKIE)) };
+  });
+
+  // With an address and a password, or with an API key.
+  server.post<{ Body: SignInBody | null }>('/session', options, async (request, reply) => {
+    requireOwnOrigin(request.headers, publicUrl);
+    const { email, password, remember = false } = request.body ?? {};
+    if (request.headers.authorization !== undefined) {
+      const wasRight = attempts.begin(request.ip, undefined);
+      const grant = await authenticate(request, dependencies);
+      if (!grant) throw new TailraceError('unauthorized', 'This key isn’t valid.');
+      wasRight();
+      return start(request, reply, await people.startKeySession(grant.hash), remember);
+    }
+    if (!email || !password)
+      throw new TailraceError(
+        'invalid_params',
+        'Send `email` and `password`, or an API key as Authorization.',
+      );
+    const wasRight = attempts.begin(request.ip, email);
+    const person = await users.withPassword(email, password);
+    if (!person) {
+      log.warn({ address: request.ip }, 'somebody tried to sign in, and could not');
+      throw new TailraceError('unauthorized', 'The address or the password isn’t right.');
+    }
+    wasRight();
+    return signIn(request, reply, person, remember);
+  });
+
+  server.delete('/session', async (request, reply) => {
+    const secret = cookieValue(request.headers, SESSION_COOKIE);
+    requireOwnOrigin(request.headers, publicUrl);
+    if (secret !== undefined) await sessions.end(hashOfSecret(secret));
+    reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, '', isSecure(request)));
+    return {};
+  });
+
+  server.post<{ Body: SignInBody | null }>('/invitations/accept', options, async (request, reply) => {
+    requireOwnOrigin(request.headers, publicUrl);
+    const { token, email, password, remember = false } = request.body ?? {};
+    if (!token || !email || !password)
+      throw new TailraceError('invalid_params', 'Send `token` (of the link), `email` and `password`.');
+    const wasRight = attempts.begin(request.ip, undefined);
+    const person = await users.accept(token, email, password);
+    wasRight();
+    return signIn(request, reply.code(201), person, remember);
+  });
+
+  server.post<{ Body: { readonly current?: string; readonly password?: string } | null }>(
+    '/session/password',
+    { bodyLimit: BODY_BYTES_MAX, schema: { body: bodySchema({ current: text, password: text }) } },
+    async (request, reply) => {
+      const grant = await authenticate(request, dependencies);
+      if (!grant?.user) throw new TailraceError('forbidden', 'Sign in first: a key has no password.');
+      const { current, password } = request.body ?? {};
+      if (!current || !password)
+        throw new TailraceError(
+          'invalid_params',
+          'Send `current`, the password that you have, and `password`.',
+        );
+      const wasRight = attempts.begin(request.ip, grant.user.email);
+      const person = await users.changePassword(grant.user.id, current, password);
+      wasRight();
+      return signIn(request, reply, person, true);
+    },
+  );
+
+  async function signIn(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    person: Person,
+    isRemembered: boolean,
+  ): Promise<object> {
+    return start(request, reply, await sessions.start(person), isRemembered);
+  }
+
+  async function start(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    secret: string,
+    isRemembered: boolean,
+  ): Promise<object> {
+    const maxAgeMs = isRemembered ? SESSION_LIFETIME_MS : undefined;
+    reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, secret, isSecure(request), maxAgeMs));
+    reply.header('Cache-Control', 'no-store');
+    const grant = await dependencies.apiKeys.grantOfSession(secret);
+    if (!grant) throw new TailraceError('unauthorized', 'That ended just now: sign in again.');
+    return sessionView(grant, secret);
+  }
+
+  function isSecure(request: FastifyRequest): boolean {
+    return publicUrl.startsWith('https:') || isBehindTls(request);
+  }
+}
+
+/** @param secret of the session's cookie; undefined: a key was shown */
+function sessionView(grant: KeyGrant, secret: string | undefined): object {
+  return {
+    signedIn: true,
+    user: grant.user ?? null,
+    admin: grant.apps === undefined && isGlobal(grant.scopes),
+    csrf: secret === undefined ? null : csrfToken(secret),
+  };
+}

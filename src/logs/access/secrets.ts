@@ -1,0 +1,11 @@
+/** Secrets that clients show: links, cookies, keys. Of each only the hash is stored. */
+import { createHash, randomBytes } from 'node:crypto';
+
+/** 32 random bytes. */
+export function newSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+export function hashOfSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
