@@ -2,7 +2,7 @@
  * The ways out: one app's lines, from the store to one drain of each form; beside a process that posts bodies of the same bytes, which
  * are ready-made, with undici (over TCP: writes them to a socket). Then what filters and redaction cost.
  *
- *   node dist/bench/outlets.js [--lines 300000] [--runs 5] [--only json]
+ *   node dist/bench/outlets.js [--lines 1000000] [--runs 5] [--only "json|loki"]
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
@@ -99,7 +99,7 @@ interface Run {
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { lines, runs, only } = parseFlags(args, { lines: 300_000, runs: 5 }, ['only']);
+  const { lines, runs, only } = parseFlags(args, { lines: 1_000_000, runs: 5 }, ['only']);
   const forms = selectForms(only);
   const folder = makeFolder('certificates');
   const sinks = startBenchProgram('outlet-sinks', makeCertificate(folder));

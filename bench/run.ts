@@ -14,6 +14,7 @@ import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
 import * as hostileRequests from './neighbors/hostile-requests.ts';
 import * as noisyNeighborApp from './neighbors/noisy-neighbor-app.ts';
+import * as outlets from './outlets.ts';
 import * as protocols from './protocols.ts';
 import * as redisStore from './redis-store.ts';
 import { ROOT } from './rig/processes.ts';
@@ -38,6 +39,7 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   tailLatency,
   tails,
   drains,
+  outlets,
   startUp,
   dynoOutput,
   noisyNeighborDyno,
