@@ -2,7 +2,7 @@
 import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
 import { type LineFrame, type LinePieces, type LineTemplate, toUnixNanoseconds } from './line-template.ts';
-import { resourceAttributes, severityNumber } from './otlp-fields.ts';
+import { otlpSeverityNumber, resourceAttributes } from './otlp-fields.ts';
 import type { GroupFrame } from './wasm/wasm-lines.ts';
 
 /** Lines as log records (`scope_logs.log_records`). */
@@ -38,7 +38,7 @@ export function otlpProtobufGroup(app: string, version: string): GroupFrame {
 const DATA_KEY = textField(1, 'syslog.structured_data');
 
 function pieces({ priority, msgid }: LogRecord, level: LogLevel): LinePieces {
-  const severity = Buffer.concat([varintField(2, severityNumber(priority, level)), textField(3, level)]);
+  const severity = Buffer.concat([varintField(2, otlpSeverityNumber(priority, level)), textField(3, level)]);
   const facility = Buffer.concat([
     textField(1, 'syslog.facility'),
     bytesField(2, varintField(3, priority >> 3)),

@@ -4,7 +4,7 @@ import type { LogRecord } from '../../syslog/record.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
 import { type LineFrame, type LinePieces, type LineTemplate, noticeLines } from './line-template.ts';
-import { resourceAttributes, resourceKey, severityNumber } from './otlp-fields.ts';
+import { otlpSeverityNumber, resourceAttributes, resourceKey } from './otlp-fields.ts';
 import {
   decodeRejectedRecords,
   otlpProtobufFrame,
@@ -89,7 +89,7 @@ function jsonPieces({ priority, msgid, structuredData }: LogRecord, level: LogLe
     { key: 'syslog.facility', value: { intValue: String(priority >> 3) } },
     ...(msgid === '-' ? [] : [attribute('syslog.msgid', msgid)]),
   ]).slice(0, -1);
-  const c1 = `${severityNumber(priority, level)},"severityText":"${level}","body":{"stringValue":"`;
+  const c1 = `${otlpSeverityNumber(priority, level)},"severityText":"${level}","body":{"stringValue":"`;
   const c2 = `"},"attributes":${attributes}`;
   return structuredData === '-'
     ? { c1, c2: `${c2}]}` }

@@ -2,17 +2,17 @@
  * The ways out: one app's lines, from the store to one drain of each form; beside a process that posts bodies of the same bytes, which
  * are ready-made, with undici (over TCP: writes them to a socket). Then what filters and redaction cost.
  *
- *   node dist/bench/outlets.js [--lines 1000000] [--runs 5] [--only "json|loki"]
+ *   node dist/bench/drains/outlets.js [--lines 1000000] [--runs 5] [--only "json|loki"]
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
-import type { BaselineOutletJob, BaselineOutletResult } from './programs/baseline-outlet.ts';
-import type { OutletProtocol, OutletSinkJob, OutletSinkResult } from './programs/outlet-sinks.ts';
-import { type BenchServer, startServer } from './rig/bench-server.ts';
-import { cpuSeconds } from './rig/proc.ts';
+import type { BaselineOutletJob, BaselineOutletResult } from '../programs/baseline-outlet.ts';
+import type { OutletProtocol, OutletSinkJob, OutletSinkResult } from '../programs/outlet-sinks.ts';
+import { type BenchServer, startServer } from '../rig/bench-server.ts';
+import { cpuSeconds } from '../rig/proc.ts';
 import {
   makeFolder,
   removeFolder,
@@ -20,7 +20,7 @@ import {
   startBenchProgram,
   stop,
   waitForMessage,
-} from './rig/processes.ts';
+} from '../rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -29,7 +29,7 @@ import {
   parseFlags,
   runIfMain,
   type Table,
-} from './rig/report.ts';
+} from '../rig/report.ts';
 
 const RUN_MS = 120_000;
 /** What is still done for the lines when the last has come out counts too. */
