@@ -61,7 +61,7 @@ function lokiPush(shipment: Shipment, notice: LossNotice | undefined, app: strin
     const { source, dyno, timestamp, message } = line;
     const stream = { job: 'tailrace', app, source, dyno, level: recordLevel(line) };
     const key = JSON.stringify(stream);
-    const entry = streams.get(key) ?? { stream, values: new Array<[string, string]>() };
+    const entry = streams.get(key) ?? { stream, values: [] as [string, string][] };
     streams.set(key, entry);
     entry.values.push([toUnixNanoseconds(timestamp), message]);
   }
