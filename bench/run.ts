@@ -8,11 +8,15 @@ import { join } from 'node:path';
 import * as dynoOutput from './apps/dyno-output.ts';
 import * as httpRouter from './apps/http-router.ts';
 import * as noisyNeighborDyno from './apps/noisy-neighbor-dyno.ts';
+import * as scaleDynos from './apps/scale-dynos.ts';
 import * as drainRecovery from './drains/drain-recovery.ts';
 import * as outlets from './drains/outlets.ts';
 import * as drains from './drains.ts';
+import * as history from './history.ts';
 import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
+import * as alternatingApps from './many-apps/alternating.ts';
+import * as steadyApps from './many-apps/steady.ts';
 import * as hostileRequests from './neighbors/hostile-requests.ts';
 import * as noisyNeighborApp from './neighbors/noisy-neighbor-app.ts';
 import * as protocols from './protocols.ts';
@@ -25,7 +29,6 @@ import {
   type Measurement,
   toMarkdown,
 } from './rig/report.ts';
-import * as scaleDynos from './scale-dynos.ts';
 import * as startUp from './start-up.ts';
 import * as syslogForms from './syslog-forms.ts';
 import * as syslogThrough from './syslog-through.ts';
@@ -50,7 +53,10 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   hostileRequests,
   redisStore,
   drainRecovery,
+  history,
   idleApps,
+  alternatingApps,
+  steadyApps,
 ];
 
 const args = process.argv.slice(2);

@@ -18,6 +18,7 @@ export async function bundle(root) {
       tailrace: program('cli', 'main.js'),
       'pre-receive': program('apps', 'build', 'pre-receive.js'),
       'parsing-worker': program('logs', 'sources', 'bodies', 'parsing-worker.js'),
+      'scan-worker': program('logs', 'tails', 'history', 'scan-worker.js'),
       'addon-errors': program('apps', 'addon-services', 'errors', 'main.js'),
       'addon-metrics': program('apps', 'addon-services', 'metrics', 'main.js'),
       'addon-mail': program('apps', 'addon-services', 'mail', 'main.js'),

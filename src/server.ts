@@ -107,7 +107,7 @@ export async function startServer(
         return apps.localKey.key;
       },
       url,
-      syslogPort,
+      syslogPort: syslogPort ?? settings.syslogPort,
       syslogTlsPort,
       log,
       close,

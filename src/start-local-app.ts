@@ -4,6 +4,7 @@ import { Shipper } from './apps/forwarder/shipper.ts';
 import { AppDeployment } from './apps/host/app-deployment.ts';
 import { defaultCounts } from './apps/processes/config/formation-counts.ts';
 import type { ProcfileEntry } from './apps/processes/config/procfile.ts';
+import type { PartialLineListener } from './apps/processes/dyno.ts';
 import { reapOrphans } from './apps/processes/orphans.ts';
 import { DynoPidFile } from './apps/processes/pid-file.ts';
 import { APP_NAME_PATTERN } from './apps/records/app-registry.ts';
@@ -31,6 +32,8 @@ export interface LocalAppOptions {
   /** Takes the stream for the terminal: as it is, or line by line where colours are wanted. */
   readonly print: (text: Uint8Array | string) => void;
   readonly paint?: (line: string) => string;
+  /** Sees lines that dynos have begun. */
+  readonly onPartialLine?: PartialLineListener;
 }
 
 /** A running app. */
@@ -87,6 +90,7 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
     color: options.color,
     drainConnections: server.dynoManager.drainConnections,
     onChange: () => changed(),
+    onPartialLine: options.onPartialLine,
   });
   const applyLocalRelease = ({ version, config }: { version: number; config: Config }): Promise<void> => {
     const running = Object.fromEntries(dynos.processes().map(({ type, quantity }) => [type, quantity]));

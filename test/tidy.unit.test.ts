@@ -29,7 +29,7 @@ const LOGS: Record<string, readonly string[]> = {
   // People, passwords, browsers: of whoever runs a router or the viewer.
   access: ['store'],
   // Opens them together.
-  composition: ['metrics', 'router', 'sources', 'store', 'syslog'],
+  composition: ['metrics', 'router', 'sources', 'store', 'syslog', 'tails'],
 };
 /** They put the rooms together, and so know them all. */
 const COMPOSITION = ['server.ts', 'start-local-app.ts', 'migration.ts'];
@@ -50,6 +50,7 @@ const SHARED_WITH_WEB = [
   'src/logs/query/query-printer.ts',
   'src/logs/query/query-syntax.ts',
   'src/logs/query/text-pattern.ts',
+  'src/logs/syslog/event-lines.ts',
 ];
 const FILES_MAX = 15;
 /** What opens sockets or starts programs: a test that imports one of them, itself or through what it imports of test/, is no unit test. */
@@ -75,6 +76,7 @@ const STARTS_PROGRAMS = [
   'test/logs/store/embedded/damage.test.ts',
   'test/logs/store/embedded/lmdb-pages.test.ts',
   'test/logs/syslog/wasm-codec.test.ts',
+  'test/logs/tails/history/file-search.test.ts',
 ];
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'misc'];
 

@@ -1,7 +1,8 @@
 /**
- * What alerts cost while lines come in: a real viewer takes lines over HTTP, with no alert and with a thousand, of all kinds of searches.
+ * What alerts cost while lines come in: a real viewer takes lines over HTTP, with no alert and with a thousand, by turns. With --only it is measured without alerts and
+ * with those of one kind.
  *
- *   node dist/bench/viewer/alerts.js [--lines 1000000] [--runs 3] [--searches 1000] [--only none|words|mixed|groups]
+ *   node dist/bench/viewer/alerts.js [--lines 1000000] [--runs 3] [--searches 1000] [--only mixed]
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +19,8 @@ import {
   runIfMain,
   type Table,
 } from '../rig/report.ts';
+import { makeAlertLine, randomNumbers } from './alert-lines.ts';
+import { SEARCH_KINDS } from './alert-searches.ts';
 
 const KEY = 'a-key-of-the-measurement';
 const LINES_A_REQUEST = 500;
@@ -26,14 +29,16 @@ const CONNECTIONS = 8;
 const WARM_UP_LINES = 200_000;
 const GROUPS = 50;
 const AFTERMATH_MS = 500;
-const CASES = ['none', 'words', 'mixed', 'groups'] as const;
+const CASES = ['none', 'words', 'groups', 'mixed', 'even', 'compared'] as const;
 type Case = (typeof CASES)[number];
 
 const NAMES: Readonly<Record<Case, string>> = {
   none: 'no alerts',
   words: 'words and phrases, one group',
-  mixed: 'all kinds, one group',
   groups: `all kinds, in ${GROUPS} groups`,
+  mixed: 'all kinds, one group',
+  even: 'as many of each kind, one group',
+  compared: 'comparisons alone, one group',
 };
 
 interface Run {
@@ -50,7 +55,7 @@ interface Viewer {
 
 export async function measure(args: readonly string[]): Promise<Table> {
   const flags = parseFlags(args, { lines: 1_000_000, runs: 3, searches: 1_000 }, ['only']);
-  const cases = CASES.filter((one) => !flags.only || one === flags.only);
+  const cases = CASES.filter((one) => !flags.only || one === 'none' || one === flags.only);
   const results = new Map<Case, Run[]>(cases.map((one) => [one, []]));
   // By turns, since the machine is never the same for long.
   for (let round = 1; round <= flags.runs; round++)
@@ -111,10 +116,11 @@ async function prepare(viewer: Viewer, one: Case, searches: number): Promise<str
   const groups: { id: string; token: string }[] = [];
   for (let i = 0; i < count; i++) groups.push(await call(viewer, '/api/groups', { name: `bench ${i}` }));
   let next = one === 'none' ? searches : 0;
+  const query = SEARCH_KINDS[one === 'none' || one === 'groups' ? 'mixed' : one];
   const adder = async (): Promise<void> => {
     while (next < searches) {
       const i = next++;
-      const q = one === 'words' ? wordQuery(i) : mixedQuery(i);
+      const q = query(i);
       const group = groups[i % count].id;
       const search = await call<{ id: string }>(viewer, '/api/searches', { name: `search ${i}`, group, q });
       await call(viewer, '/api/alerts', {
@@ -178,18 +184,22 @@ async function call<T>(viewer: Viewer, path: string, body: object): Promise<T> {
 async function startViewer(): Promise<Viewer> {
   const folder = makeFolder('viewer');
   const inherited = Object.entries(process.env).filter(([name]) => !/^(?:VIEWER|TAILRACE)_/.test(name));
-  const child = start(process.execPath, [join(ROOT, 'dist', 'drains', 'viewer', 'main.js')], {
-    cwd: folder,
-    env: {
-      ...Object.fromEntries(inherited),
-      VIEWER_DATA: join(folder, 'data'),
-      VIEWER_HTTP_PORT: '0',
-      VIEWER_SYSLOG_PORT: '0',
-      VIEWER_API_KEY: KEY,
-      VIEWER_LOG_LEVEL: 'warn',
+  const child = start(
+    process.execPath,
+    [...process.execArgv, join(ROOT, 'dist', 'drains', 'viewer', 'main.js')],
+    {
+      cwd: folder,
+      env: {
+        ...Object.fromEntries(inherited),
+        VIEWER_DATA: join(folder, 'data'),
+        VIEWER_HTTP_PORT: '0',
+        VIEWER_SYSLOG_PORT: '0',
+        VIEWER_API_KEY: KEY,
+        VIEWER_LOG_LEVEL: 'warn',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  );
   const url = await new Promise<string>((resolve, reject) => {
     let printed = '';
     child.stdout!.setEncoding('utf8').on('data', (text: string) => {
@@ -209,102 +219,16 @@ async function startViewer(): Promise<Viewer> {
   };
 }
 
-/** Numbers that look random, the same in every run. */
-function randomNumbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 function makeBodies(): Buffer[] {
   const random = randomNumbers(1);
   return Array.from({ length: BODIES }, () =>
     Buffer.concat(
       Array.from({ length: LINES_A_REQUEST }, () => {
-        const [dyno, message] = makeLine(random);
-        const line = Buffer.from(`<190>1 2026-01-31T12:00:00.000000+00:00 host app ${dyno} - - ${message}`);
+        const line = Buffer.from(makeAlertLine(random));
         return Buffer.concat([Buffer.from(`${line.length} `), line]);
       }),
     ),
   );
-}
-
-function makeLine(random: (below: number) => number): readonly [string, string] {
-  const hex = (length: number): string => Array.from({ length }, () => random(16).toString(16)).join('');
-  switch (random(10)) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-    case 4:
-      return [
-        'router',
-        `at=info method=GET path="/api/v1/orders/${random(1e5)}?page=${random(9)}" host=shop.example.com request_id=${hex(32)} fwd="10.1.${random(255)}.${random(255)}" dyno=web.${random(4)} connect=${random(4)}ms service=${random(900)}ms status=${statusOf(random(100))} bytes=${random(9_999)} protocol=https`,
-      ];
-    case 5:
-    case 6:
-    case 7:
-      return [
-        'web.1',
-        `level=info msg="order placed" user.id=${random(1e5)} order=${hex(8)} duration=${random(500)}ms db=${random(40)}ms cache=hit`,
-      ];
-    case 8:
-      return [
-        'worker.1',
-        `{"level":"info","logger":"sidekiq","job":"SendMailJob","jid":"${hex(24)}","duration":${random(900) / 1_000},"queue":"default"}`,
-      ];
-    default:
-      return [
-        'web.2',
-        `    at Object.<anonymous> (/app/src/orders/${hex(4)}.js:${random(400)}:${random(80)})`,
-      ];
-  }
-}
-
-/** Most requests go well. */
-function statusOf(percent: number): number {
-  if (percent < 90) return 200;
-  if (percent < 95) return 304;
-  return percent < 99 ? 404 : 500;
-}
-
-const WORDS =
-  'payment declined refused deadlock timeout exhausted segfault panic overflow unreachable certificate expired denied quota throttled corrupted rollback conflict abort stalled'.split(
-    ' ',
-  );
-const word = (i: number): string => WORDS[i % WORDS.length];
-
-/** Words, phrases, and both with an exclusion. */
-function wordQuery(i: number): string {
-  switch (i % 4) {
-    case 0:
-      return `"${word(i)} ${word(i * 7 + 3)} ${i}"`;
-    case 1:
-      return `${word(i)}${i}`;
-    case 2:
-      return `${word(i)} shop-${i} -healthcheck`;
-    default:
-      return `"error code=H${10 + (i % 90)}" OR "error R${10 + (i % 90)}"`;
-  }
-}
-
-/** As people have them: mostly words, some fields, a few that no text stands for. */
-function mixedQuery(i: number): string {
-  switch (i % 100) {
-    case 0:
-      return `source:router status:${['>=500', '>=400', '404', '503'][(i / 100) & 3]}`;
-    case 1:
-      return `/${word(i)}\\d+x${i}/`;
-    case 2:
-      return `severity:error -healthcheck${i}`;
-    default:
-      if (i % 10 === 3) return `user.id:${200_000 + i}`;
-      if (i % 10 === 4) return `code:H${10 + (i % 90)} dyno:web.${i}`;
-      if (i % 10 === 5) return `source:router path:/checkout/${i}/* status:>=500`;
-      return wordQuery(i);
-  }
 }
 
 await runIfMain(import.meta.url, measure);

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /** The viewer's command: serving is the default; `search`, `import` and `export` talk to one that runs. */
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
+import { TypedCommand } from '../../src/common/command-line/typed-command.ts';
 import { TailraceError } from '../../src/common/errors.ts';
 import { VERSION } from '../../src/common/package-info.ts';
 import { addExportCommand } from './cli/export.ts';
 import { addImportCommand } from './cli/import.ts';
 import { addSearchCommand, SEARCH_FAILED } from './cli/search.ts';
 import { addSqlCommand } from './cli/sql.ts';
+import { writeNotice } from './cli/viewer-notice.ts';
 import { readViewerSettings } from './config/settings.ts';
 import { flagOf, SECRET_SETTINGS, VIEWER_SETTINGS } from './config/settings-table.ts';
 
@@ -15,7 +17,7 @@ process.stdout.on('error', () => process.exit(0));
 const isSearch = process.argv[2] === 'search';
 
 function program(): Command {
-  const command = new Command('viewer')
+  const command = new TypedCommand('viewer')
     .description('Keeps log lines, finds them again, and says when something is wrong.')
     .version(VERSION)
     .exitOverride()
@@ -70,6 +72,6 @@ program()
         : error instanceof Error
           ? error.stack
           : String(error);
-    process.stderr.write(`viewer: ${text}\n`);
+    writeNotice(`Error: ${text}`);
     process.exitCode = isSearch ? SEARCH_FAILED : 1;
   });

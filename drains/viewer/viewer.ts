@@ -42,7 +42,8 @@ const FIRST_GROUP = 'default';
 export interface RunningViewer {
   readonly parts: ViewerParts;
   readonly url: string;
-  readonly syslogPort: number;
+  /** Undefined when syslog isn't listened for. */
+  readonly syslogPort: number | undefined;
   /** Undefined without a certificate. */
   readonly syslogTlsPort: number | undefined;
   /** The address with which the first owner makes themselves known; undefined when there is somebody. */
@@ -90,14 +91,13 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
     });
     closers.add(() => lines.close());
     opened.lines = lines;
-    const followAll = async (): Promise<void> => {
-      const ids = groups.list().flatMap(({ id }) => groups.streamsOf(id).map((stream) => stream.id));
-      await Promise.all(ids.map((id) => lines.follow(id)));
+    const follow = async (ids: readonly AppId[]): Promise<void> => {
+      await Promise.all(ids.filter((id) => groups.findStream(id)).map((id) => lines.follow(id)));
     };
-    groups.onChange(() => {
-      followAll().catch((error: unknown) => storeLog.warn({ err: error }, 'A stream cannot be packed.'));
+    groups.onChange((ids) => {
+      follow(ids).catch((error: unknown) => storeLog.warn({ err: error }, 'A stream cannot be packed.'));
     });
-    await followAll();
+    await follow(groups.list().flatMap(({ id }) => groups.streamsOf(id).map((stream) => stream.id)));
     const dropLines = async (stream: AppId): Promise<void> => {
       await lines.dropStream(stream);
       await records.dropStream(stream);
@@ -131,6 +131,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       logToApp: (stream, message) =>
         platformLog.write(stream, 'heroku', 'logplex', PlatformLinePriority.loss, message),
       log: log.child({ area: 'sources' }),
+      hasPort: settings.syslog,
     });
     closers.add(() => syslog.close());
 
@@ -164,6 +165,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
     });
     const { tlsPort, port } = syslog;
     const syslogAddresses = (): Readonly<Record<string, string>> => {
+      if (port === undefined) return {};
       const { hostname } = new URL(parts.publicUrl());
       return {
         tcp: `${hostname}:${port}`,

@@ -123,6 +123,7 @@ export const TAILRACE_SCHEMAS = {
     ordinal: integer,
     buildpack: objectSchema({ name: string, url: string }),
   }),
+  AttachedTerminal: objectSchema({ name: string, attach_url: string }),
   CertificateAuthority: objectSchema({ certificate: string }),
   Dropped: objectSchema({ batches: integer }),
   /** A list that is always empty here. */

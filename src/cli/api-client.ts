@@ -7,7 +7,9 @@ import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
 import { trimTrailing } from '../common/limits/trim-trailing.ts';
 import { isProcessRunning } from '../common/process-identity.ts';
+import { PROGRAM_HEADER } from '../common/text/program-name.ts';
 import { loadLogins } from './access/credentials.ts';
+import { programName } from './program-name.ts';
 
 /** The git remote that leads to an app. */
 export const GIT_REMOTE = 'tailrace';
@@ -172,6 +174,7 @@ export class ApiClient {
       ...more,
       authorization: this.address.authorization ?? `Bearer ${this.address.key}`,
       accept: 'application/json',
+      [PROGRAM_HEADER]: programName(),
       ...(body === undefined ? {} : { 'content-type': type }),
     };
     const { request } = await import('undici'); // `serve` has no need of it

@@ -102,7 +102,12 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['ps:scale scale', async () => (await import('./dynos/scale.ts')).scaleCommand],
     ['ps:restart restart', async () => (await import('./dynos/restart.ts')).restartCommand],
     ['ps:stop stop ps:kill', async () => (await import('./dynos/stop.ts')).stopCommand],
-    ['run run:detached run:inside', async () => (await import('./dynos/run.ts')).runCommands],
+    ['run run:detached', async () => (await import('./dynos/run.ts')).runCommands],
+    ['attach ps:attach connect', async () => (await import('./dynos/attach.ts')).attachCommand],
+    [
+      'ps:exec exec run:inside ps:ssh ps:copy',
+      async () => (await import('./dynos/ps-exec.ts')).psExecCommands,
+    ],
   ],
   'Drains:': [
     ['drains', async () => (await import('./drains/drains.ts')).drainsCommand],

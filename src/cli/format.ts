@@ -1,4 +1,5 @@
 import { sanitizeCell, sanitizeText, terminalSafeJson } from '../logs/tails/output/sanitize.ts';
+import { withProgramName } from './program-name.ts';
 
 /** Rows as aligned columns. */
 export function formatTable(table: readonly (readonly string[])[]): string {
@@ -47,11 +48,11 @@ export function printResult(json: boolean | undefined, value: unknown, text: () 
 
 /** Prints lines, some of whose words others may have written. */
 export function printText(text: string, out: { write(text: string): unknown } = process.stdout): void {
-  out.write(`${sanitizeText(text)}\n`);
+  out.write(`${sanitizeText(withProgramName(text))}\n`);
 }
 
 /** Prints values for programs to read: as they are, unless a terminal is there instead. */
 export function printValues(json: boolean | undefined, value: unknown, text: () => string): void {
-  if (json || process.stdout.isTTY) printResult(json, value, text);
-  else process.stdout.write(`${text()}\n`);
+  if (json) printResult(json, value, text);
+  else process.stdout.write(`${process.stdout.isTTY ? sanitizeText(text()) : text()}\n`);
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { findCommand } from '../common/command-line/typed-command.ts';
 import { VERSION } from '../common/package-info.ts';
-import { findCommand } from './typed-command.ts';
 
 /** `tailrace help [command]`, a command like the others: commander's own has no help of itself. */
 export function helpCommand(program: Command): void {

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /** The `tailrace` command. One file a command in this folder; they talk HTTP to a server, like any client. */
 import { CommanderError } from 'commander';
+import { TypedCommand, unknownCommand } from '../common/command-line/typed-command.ts';
 import { TailraceError } from '../common/errors.ts';
 import { VERSION } from '../common/package-info.ts';
 import { addAllCommands, addSingleCommand } from './commands.ts';
 import { printText } from './format.ts';
 import { withProgramName } from './program-name.ts';
 import { handlesShutdown } from './signals.ts';
-import { TypedCommand, unknownCommand } from './typed-command.ts';
 
 const program = new TypedCommand('tailrace')
   .description('A log router: every line of an app in one stream, out to live tails and drains.')

@@ -1,7 +1,7 @@
 /** Who this browser is signed in as: by the cookie of a session, which scripts can't read. */
 import { signal } from '@preact/signals';
 
-export interface SessionJson {
+export interface BrowserSessionJson {
   readonly signedIn: boolean;
   /** Are there accounts on this server? Else keys are asked for. */
   readonly hasPeople?: boolean;
@@ -21,7 +21,7 @@ export interface SignIn {
 
 export class BrowserSession {
   /** undefined: it isn't known yet; null: nobody is signed in. */
-  readonly current = signal<SessionJson | null | undefined>(undefined);
+  readonly current = signal<BrowserSessionJson | null | undefined>(undefined);
   /** Are there accounts on this server? */
   readonly hasPeople = signal(false);
   /** The secret of an invitation's link, or ''. */
@@ -38,7 +38,7 @@ export class BrowserSession {
   async load(): Promise<void> {
     try {
       const response = await fetch('/session', { cache: 'no-store' });
-      const session: SessionJson | undefined = response.ok ? await response.json() : undefined;
+      const session: BrowserSessionJson | undefined = response.ok ? await response.json() : undefined;
       this.hasPeople.value = session?.hasPeople ?? false;
       this.current.value = session?.signedIn ? session : null;
     } catch {
@@ -72,7 +72,11 @@ function takeInvitation(): string {
   return secret ?? '';
 }
 
-async function post(path: string, body: object, headers: Record<string, string> = {}): Promise<SessionJson> {
+async function post(
+  path: string,
+  body: object,
+  headers: Record<string, string> = {},
+): Promise<BrowserSessionJson> {
   const response = await fetch(path, {
     method: 'POST',
     headers: { ...headers, 'content-type': 'application/json' },

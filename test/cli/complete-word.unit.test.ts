@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { addAllCommands } from '../../src/cli/commands.ts';
 import { completeWord } from '../../src/cli/completion/complete-word.ts';
-import { TypedCommand } from '../../src/cli/typed-command.ts';
+import { TypedCommand } from '../../src/common/command-line/typed-command.ts';
 
 const program = new TypedCommand('tailrace').enablePositionalOptions();
 await addAllCommands(program);

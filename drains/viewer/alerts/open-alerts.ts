@@ -4,6 +4,7 @@ import { TargetPolicy } from '../../../src/logs/drains/options/target-policy.ts'
 import { Dialer } from '../../../src/logs/drains/sinks/dialer.ts';
 import type { ViewerParts } from '../parts.ts';
 import { AlertEvaluator } from './evaluate/evaluator.ts';
+import type { SearchedStream } from './evaluate/watched-search.ts';
 import { pagerDutyNotification, webhookNotification } from './notify/forms.ts';
 import { postNotification } from './notify/http-sender.ts';
 import { MailSender } from './notify/mail-sender.ts';
@@ -19,6 +20,8 @@ export interface Alerts {
   readonly evaluator: AlertEvaluator;
   readonly policy: TargetPolicy;
   readonly mail: MailSender;
+  /** The streams that a search looks at now. */
+  readonly streamsOf: (search: SavedSearch) => readonly SearchedStream[];
   /** The viewer listens: what is sent from here on has addresses of it. */
   start(): void;
   close(): Promise<void>;
@@ -58,6 +61,11 @@ export async function openAlerts(parts: ViewerParts): Promise<Alerts> {
         return mail.send(destination.to, event, baseUrl, key);
     }
   };
+  const streamsOf = ({ group, streams }: SavedSearch): readonly SearchedStream[] => {
+    const all =
+      group === undefined ? groups.list().flatMap(({ id }) => groups.streamsOf(id)) : groups.streamsOf(group);
+    return streams ? all.filter(({ id }) => streams.includes(id)) : all;
+  };
   const { history, undelivered } = await AlertHistory.open(records);
   let isStarted = false;
   const early = [...undelivered];
@@ -68,13 +76,7 @@ export async function openAlerts(parts: ViewerParts): Promise<Alerts> {
     readers,
     lines: store,
     history,
-    streamsOf: ({ group, streams }: SavedSearch) => {
-      const all =
-        group === undefined
-          ? groups.list().flatMap(({ id }) => groups.streamsOf(id))
-          : groups.streamsOf(group);
-      return streams ? all.filter(({ id }) => streams.includes(id)) : all;
-    },
+    streamsOf,
     onStreamsChange: (listener) => groups.onChange(listener),
     onEvents: (events) => {
       if (isStarted) notifier.add(events);
@@ -89,6 +91,7 @@ export async function openAlerts(parts: ViewerParts): Promise<Alerts> {
     evaluator,
     policy,
     mail,
+    streamsOf,
     start: () => {
       isStarted = true;
       // What was on its way before comes first.

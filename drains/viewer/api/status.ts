@@ -10,8 +10,15 @@ import { grantOf } from './request-grant.ts';
 export function registerHealthRoute(server: FastifyInstance, { records, store }: ViewerParts): void {
   server.get('/health', async (_request, reply) => {
     const trouble = records.trouble ?? store.trouble;
+    const damage = store.damage();
+    // It works; what is lost stays lost.
     return trouble === undefined
-      ? { status: 'ok' }
+      ? {
+          status: 'ok',
+          ...(damage.length > 0 && {
+            damage: `Files are damaged or gone (${damage.length}), and lines lost: GET /api/status names them.`,
+          }),
+        }
       : reply.code(503).send({ status: 'trouble', message: trouble });
   });
 }
@@ -26,6 +33,7 @@ export function registerStatusRoutes(
   server.get('/api/status', async (request) => {
     new Parameters(request.query, []);
     grantOf(request).requireOwner();
+    await store.checkFiles?.();
     const summaries = await store.summaries();
     const ofFeatures = await Promise.all(features.map((feature) => feature.status?.()));
     const sum = (read: (of: (typeof summaries)[number]) => number): number =>

@@ -1,7 +1,7 @@
 /** Searches the files of an archive where they are: those of a range of time, one after the other, the newest (or oldest) first. */
 
 import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
-import { queryLiterals } from '../../../src/logs/query/query-literals.ts';
+import { queryLiterals } from '../../../src/logs/query/prefilter/query-literals.ts';
 import { QueryMatcher } from '../../../src/logs/query/query-matcher.ts';
 import type { QueryNode } from '../../../src/logs/query/query-syntax.ts';
 import type { AppId, Sequence } from '../../../src/logs/store/contract.ts';
@@ -151,8 +151,8 @@ function lineTest(search: ArchiveSearch, from: Place | undefined, sign: number):
   const matcher = query && new QueryMatcher(query, 'archive');
   const literals = query && queryLiterals(query);
   const rough =
-    literals?.every(({ source }) => PLAIN_LITERAL.test(source)) === true
-      ? new RegExp(literals.map(({ source }) => source).join('|'), 'i')
+    literals?.every(({ text }) => PLAIN_LITERAL.test(text)) === true
+      ? new RegExp(literals.map(({ text }) => text).join('|'), 'i')
       : undefined;
   return {
     // Between the letters of a word there may be color codes.

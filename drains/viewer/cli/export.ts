@@ -12,6 +12,7 @@ import { makeDirectory } from '../../../src/common/make-directory.ts';
 import { explainTime, parseTime } from '../../../src/common/time-expression.ts';
 import { DAY_MS, dayStart } from '../archive/file-names.ts';
 import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
+import { writeNotice } from './viewer-notice.ts';
 
 const ENDINGS: Readonly<Record<string, string>> = { papertrail: 'tsv', ndjson: 'ndjson' };
 
@@ -79,7 +80,7 @@ async function exportDays(options: ExportOptions): Promise<void> {
     if (count > 0) process.stdout.write(`${path}: ${count} ${count === 1 ? 'line' : 'lines'}\n`);
     lines += count;
   }
-  if (lines === 0) process.stderr.write('viewer: there are no lines in this range.\n');
+  if (lines === 0) writeNotice('There are no lines in this range.');
 }
 
 class ExportClient extends ViewerClient {

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
 import { sanitize } from '../../../src/logs/tails/output/sanitize.ts';
 import { type ApiGroup, type ClientOptions, findByName, ViewerClient } from './viewer-client.ts';
+import { writeNotice } from './viewer-notice.ts';
 
 const PIECE_BYTES = 4 << 20;
 const ATTEMPTS = 5;
@@ -58,12 +59,12 @@ async function importFiles(files: readonly string[], options: ImportOptions): Pr
       process.stdout.write(
         `${sanitize(file)}: ${what} imported into ${sanitize(`${group.name}/${stream.name}`)}\n`,
       );
-      if (problem !== undefined) process.stderr.write(`viewer: ${sanitize(problem)}\n`);
+      if (problem !== undefined) writeNotice(sanitize(problem));
     } catch (error) {
       failures++;
       const message =
         error instanceof TailraceError ? error.message : `${file} can't be read (${reasonOf(error)}).`;
-      process.stderr.write(`viewer: ${sanitize(message)}\n`);
+      writeNotice(sanitize(message));
     }
   }
   return failures > 0 ? 1 : 0;

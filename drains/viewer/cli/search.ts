@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { sanitize, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
 import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
+import { writeNotice } from './viewer-notice.ts';
 
 export const SEARCH_FAILED = 2;
 const NOTHING_FOUND = 1;
@@ -145,8 +146,7 @@ class SearchClient extends ViewerClient {
       const result = await this.get<Page>(`${this.path}?${page}`);
       tail ??= result.tail;
       for (const problem of result.problems ?? [])
-        if (problems.size < problems.add(problem).size)
-          process.stderr.write(`viewer: ${sanitize(problem)}\n`);
+        if (problems.size < problems.add(problem).size) writeNotice(sanitize(problem));
       before = result.before;
       if (count > 0) pages.push(result.lines.toReversed());
       left -= result.lines.length;
@@ -176,7 +176,7 @@ class SearchClient extends ViewerClient {
             lines: readonly ApiLine[];
             notice?: string;
           };
-          if (message.notice !== undefined) process.stderr.write(`viewer: ${sanitize(message.notice)}\n`);
+          if (message.notice !== undefined) writeNotice(sanitize(message.notice));
           print(message.lines);
           after = message.after;
         }

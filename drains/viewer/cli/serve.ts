@@ -18,7 +18,8 @@ export async function serve(settings: ViewerSettings, parent?: number): Promise<
     firstRunUrl === undefined
       ? ''
       : `viewer: nobody is known here yet. This link makes you the owner, once: ${firstRunUrl}\n`;
-  process.stdout.write(`${link}viewer: listening on ${url}, for syslog on port ${syslogPort}${tls}\n`);
+  const syslog = syslogPort === undefined ? '' : `, for syslog on port ${syslogPort}${tls}`;
+  process.stdout.write(`${link}viewer: listening on ${url}${syslog}\n`);
   let isEnding = false;
   const end = (): void => {
     if (isEnding) return;

@@ -28,6 +28,12 @@ export const VIEWER_SETTINGS = {
     fallback: '8620',
     meaning: 'HTTP: drains (`/logs`, `/v1/logs`), page, API (0: any free one)',
   }),
+  syslog: {
+    variable: 'VIEWER_SYSLOG',
+    kind: 'flag',
+    fallback: 'yes',
+    meaning: 'is syslog listened for? `no`: only on ports that rules of streams name',
+  },
   syslogPort: shared('syslogPort', { fallback: '6620' }),
   syslogTlsPort: shared('syslogTlsPort', { fallback: '6621' }),
   tlsCert: {

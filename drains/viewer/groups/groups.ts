@@ -2,11 +2,11 @@
  * Groups and their streams. All of them are held in memory: there are some hundreds, and every request asks for them.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { CoalescedRun } from '../../../src/common/coalesced-run.ts';
 import { TailraceError } from '../../../src/common/errors.ts';
 import type { RuleRecord } from '../../../src/logs/router/source-rules.ts';
 import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../../src/logs/router/token-cache.ts';
 import type { AppId, RecordChange, Store } from '../../../src/logs/store/contract.ts';
+import { GroupIndex, type SenderName, senderKey } from './group-index.ts';
 import {
   GROUP_PREFIX,
   type GroupRecord,
@@ -24,53 +24,40 @@ const SENDER_STREAMS_MAX = 1_000;
 /** When two change the same at once, the later one reads again. */
 const ATTEMPTS_MAX = 20;
 
-/** What tells apart senders that share a group's token. */
-export interface SenderName {
-  readonly kind: 'drainToken' | 'senderName';
-  readonly text: string;
-}
-
 export class Groups {
   private readonly records: Store;
-  private byId = new Map<string, GroupRecord>();
-  private streams = new Map<AppId, LogStreamRecord>();
-  private groupByToken = new Map<string, GroupRecord>();
-  private streamBySender = new Map<string, LogStreamRecord>();
-  private readonly listeners = new Set<() => void>();
-  private readonly reload = new CoalescedRun(() => this.read());
+  private readonly index = new GroupIndex();
+  private readonly listeners = new Set<(streams: readonly AppId[]) => void>();
   /** Streams that are being made for a sender, so that two of its requests don't make two. */
   private readonly beingMade = new Map<string, Promise<LogStreamRecord>>();
 
   private constructor(records: Store) {
     this.records = records;
-    records.watchRecords((scope) => {
-      // The store is unavailable: they stay as they were.
-      if (scope === '') this.reload.request().catch(() => {});
-    });
   }
 
+  /** Reads them once: nobody else writes these records. */
   static async open(records: Store): Promise<Groups> {
     const groups = new Groups(records);
-    await groups.read();
+    for (const prefix of [GROUP_PREFIX, STREAM_PREFIX]) groups.apply(await records.list('', prefix));
     return groups;
   }
 
   /** All groups, by name. */
   list(): readonly GroupRecord[] {
-    return [...this.byId.values()].sort(byName);
+    return this.index.list;
   }
 
   /** The streams of a group, by name. */
   streamsOf(group: string): readonly LogStreamRecord[] {
-    return [...this.streams.values()].filter((stream) => stream.group === group).sort(byName);
+    return this.index.streamsOf(group);
   }
 
   find(id: string): GroupRecord | undefined {
-    return this.byId.get(id);
+    return this.index.group(id);
   }
 
   findStream(id: string): LogStreamRecord | undefined {
-    return this.streams.get(id as AppId);
+    return this.index.stream(id as AppId);
   }
 
   /** @throws TailraceError `not_found` */
@@ -89,11 +76,14 @@ export class Groups {
 
   /** The group whose token this is, if it is one's. */
   withToken(token: string): GroupRecord | undefined {
-    return this.groupByToken.get(token);
+    return this.index.withToken(token);
   }
 
-  /** Calls `listener` after groups or streams were made, changed or removed, until the returned function is called. */
-  onChange(listener: () => void): () => void {
+  /**
+   * Calls `listener` after groups or streams were made, changed or removed, with the streams among them, until the returned function is
+   * called.
+   */
+  onChange(listener: (streams: readonly AppId[]) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -101,7 +91,7 @@ export class Groups {
   /** @throws TailraceError `invalid_params`, `conflict` */
   async create(name: string, token = newToken()): Promise<GroupRecord> {
     const clean = cleanName(name, 'group');
-    this.assertFree(clean, this.list(), 'group');
+    assertFree(this.index.groupNamed(clean), 'group');
     const id = randomUUID();
     const stream = randomUUID() as AppId;
     const createdAt = new Date().toISOString();
@@ -118,11 +108,7 @@ export class Groups {
   async rename(id: string, name: string): Promise<GroupRecord> {
     const group = this.get(id);
     const clean = cleanName(name, 'group');
-    this.assertFree(
-      clean,
-      this.list().filter((other) => other.id !== id),
-      'group',
-    );
+    assertFree(this.index.groupNamed(clean), 'group', id);
     const renamed = { ...group, name: clean };
     await this.write([{ key: groupKey(id), value: renamed }]);
     return renamed;
@@ -155,7 +141,7 @@ export class Groups {
   async createStream(group: string, name: string, token = newToken()): Promise<LogStreamRecord> {
     const clean = cleanName(name, 'stream');
     this.get(group);
-    this.assertFree(clean, this.streamsOf(group), 'stream');
+    assertFree(this.index.streamNamed(group, clean), 'stream');
     const createdAt = new Date().toISOString();
     const stream = await this.addStream({ id: randomUUID() as AppId, name: clean, group, token, createdAt });
     if (!stream) throw new TailraceError('conflict', 'This token is in use already: choose another.');
@@ -172,11 +158,7 @@ export class Groups {
     if (group !== stream.group && this.isDefault(stream))
       throw new TailraceError('conflict', 'This stream is its group’s own: it stays there.');
     const name = change.name === undefined ? stream.name : cleanName(change.name, 'stream');
-    this.assertFree(
-      name,
-      this.streamsOf(group).filter((other) => other.id !== id),
-      'stream',
-    );
+    assertFree(this.index.streamNamed(group, name), 'stream', id);
     const changed: LogStreamRecord = { ...stream, name, group };
     await this.write([{ key: streamKey(id), value: changed }]);
     return changed;
@@ -223,7 +205,7 @@ export class Groups {
    */
   async streamForSender(group: GroupRecord, sender: SenderName): Promise<LogStreamRecord> {
     const key = senderKey(group.id, sender);
-    const known = this.streamBySender.get(key);
+    const known = this.index.ofSender(group.id, sender);
     if (known) return known;
     let making = this.beingMade.get(key);
     if (!making) {
@@ -234,18 +216,17 @@ export class Groups {
   }
 
   private async makeForSender(group: GroupRecord, sender: SenderName): Promise<LogStreamRecord> {
-    const streams = this.streamsOf(group.id);
-    if (streams.length > SENDER_STREAMS_MAX) return this.getStream(group.defaultStream);
+    if (this.index.countOf(group.id) > SENDER_STREAMS_MAX) return this.getStream(group.defaultStream);
     const wanted =
       sender.kind === 'drainToken' ? shortDrainName(sender.text) : cleanName(sender.text, 'stream');
-    const taken = streams.find(({ name }) => isSameName(name, wanted));
+    const taken = this.index.streamNamed(group.id, wanted);
     // It was made by hand, under the name that its sender uses.
     if (taken && sender.kind === 'senderName' && !taken.drainToken && !taken.senderName) {
       const named = { ...taken, senderName: sender.text };
       await this.write([{ key: streamKey(taken.id), value: named }]);
       return named;
     }
-    const name = taken ? freeName(wanted, streams) : wanted;
+    const name = taken ? this.freeName(wanted, group.id) : wanted;
     const createdAt = new Date().toISOString();
     const stream = await this.addStream({
       id: randomUUID() as AppId,
@@ -267,14 +248,14 @@ export class Groups {
       const next = await this.records.get<number>('', NUMBER_KEY);
       const number = next?.value ?? 1;
       const record: LogStreamRecord = { ...stream, number };
-      const isMade = await this.records.transact('', [
+      const changes = [
         { key: NUMBER_KEY, value: number + 1, ifVersion: next?.version ?? 0 },
         { key: streamKey(record.id), value: record, ifVersion: 0 },
         { key: tokenKey(record.token), value: tokenRecord(record.token, record.id), ifVersion: 0 },
         ...more,
-      ]);
-      if (isMade) {
-        await this.reload.request();
+      ];
+      if (await this.records.transact('', changes)) {
+        this.apply(changes);
         return record;
       }
       for (const { key, ifVersion } of more)
@@ -286,30 +267,40 @@ export class Groups {
 
   private async write(changes: readonly RecordChange[]): Promise<void> {
     await this.records.transact('', changes);
-    await this.reload.request();
+    this.apply(changes);
   }
 
-  private async read(): Promise<void> {
-    const [groups, streams] = await Promise.all([
-      this.records.list<GroupRecord>('', GROUP_PREFIX),
-      this.records.list<LogStreamRecord>('', STREAM_PREFIX),
-    ]);
-    this.byId = new Map(groups.map(({ value }) => [value.id, value]));
-    this.streams = new Map(streams.map(({ value }) => [value.id, value]));
-    this.groupByToken = new Map(groups.map(({ value }) => [value.token, value]));
-    this.streamBySender = new Map();
-    for (const stream of this.streams.values())
-      for (const kind of ['drainToken', 'senderName'] as const) {
-        const text = stream[kind];
-        if (text !== undefined) this.streamBySender.set(senderKey(stream.group, { kind, text }), stream);
+  /** Takes over what is stored now. */
+  private apply(changes: readonly Pick<RecordChange, 'key' | 'value'>[]): void {
+    const streams: AppId[] = [];
+    for (const { key, value } of changes) {
+      if (key.startsWith(GROUP_PREFIX))
+        this.index.setGroup(key.slice(GROUP_PREFIX.length), value as GroupRecord | undefined);
+      else if (key.startsWith(STREAM_PREFIX)) {
+        const id = key.slice(STREAM_PREFIX.length) as AppId;
+        this.index.setStream(id, value as LogStreamRecord | undefined);
+        streams.push(id);
       }
-    for (const listener of this.listeners) listener();
+    }
+    for (const listener of this.listeners) listener(streams);
   }
 
-  private assertFree(name: string, among: readonly { readonly name: string }[], what: string): void {
-    if (among.some((other) => isSameName(other.name, name)))
-      throw new TailraceError('conflict', `There is a ${what} ${name} already: choose another name.`);
+  private freeName(wanted: string, group: string): string {
+    for (let i = 2; ; i++) {
+      const name = `${wanted} (${i})`;
+      if (!this.index.streamNamed(group, name)) return name;
+    }
   }
+}
+
+/** @throws TailraceError `conflict` when the name is that of another than `own` */
+function assertFree(
+  named: { readonly id: string; readonly name: string } | undefined,
+  what: string,
+  own?: string,
+): void {
+  if (named && named.id !== own)
+    throw new TailraceError('conflict', `There is a ${what} ${named.name} already: choose another name.`);
 }
 
 /** A token for senders: `t.` and a UUID. */
@@ -329,32 +320,12 @@ function removalOf({ id, token }: LogStreamRecord): RecordChange[] {
   ];
 }
 
-function senderKey(group: string, { kind, text }: SenderName): string {
-  return `${group} ${kind} ${text}`;
-}
-
 /**
  * Of `d.1234abcd-…`, which is a secret of the sender's, only its beginning.
  */
 function shortDrainName(drainToken: string): string {
   const known = /^d\.([\w-]{8})/.exec(drainToken)?.[1];
   return `drain ${known ?? randomBytes(4).toString('hex')}`;
-}
-
-function freeName(wanted: string, among: readonly { readonly name: string }[]): string {
-  for (let i = 2; ; i++) {
-    const name = `${wanted} (${i})`;
-    if (!among.some((other) => isSameName(other.name, name))) return name;
-  }
-}
-
-function isSameName(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
-}
-
-function byName(a: { readonly name: string }, b: { readonly name: string }): number {
-  const [one, other] = [a.name.toLowerCase(), b.name.toLowerCase()];
-  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** @throws TailraceError `invalid_params` */

@@ -1,7 +1,8 @@
 /** Lines that come with a group's token: of which of its streams they are. */
 import type { LogSource } from '../../../src/logs/router/token-cache.ts';
 import type { SenderHints, SourceForSender } from '../../../src/logs/sources/http/ingest-authorizer.ts';
-import type { Groups, SenderName } from '../groups/groups.ts';
+import type { SenderName } from '../groups/group-index.ts';
+import type { Groups } from '../groups/groups.ts';
 
 const SENDER_CHARACTERS_MAX = 100;
 

@@ -103,6 +103,8 @@ export interface PartDamage {
   readonly stream: AppId | undefined;
   /** Undefined when the file doesn't say any more which they were. */
   readonly lines: { readonly first: Sequence; readonly last: Sequence } | undefined;
+  /** The time that they were in, milliseconds since 1970, when that is known. */
+  readonly times?: { readonly firstMs: number; readonly lastMs: number };
   readonly reason: string;
 }
 
@@ -147,5 +149,7 @@ export interface LineStore {
   readonly trouble?: string | undefined;
   /** What was found damaged since the start, and at it. */
   damage(): readonly PartDamage[];
+  /** Looks whether all files are there, and as long as they were; what isn't is in {@link damage} then. */
+  checkFiles?(): Promise<void>;
   close(): Promise<void>;
 }

@@ -27,7 +27,7 @@ import { importLines } from './import-lines.ts';
 import { Indexer } from './indexer/indexer.ts';
 import type { BlockFault, JobRunner } from './jobs/job.ts';
 import type { Part } from './parts/part.ts';
-import { StreamParts } from './parts/stream-parts.ts';
+import { type MissingPart, StreamParts } from './parts/stream-parts.ts';
 import { readLines } from './search/read-lines.ts';
 import { assertLimit, searchLines } from './search/search-lines.ts';
 import { StreamView, ViewOutdated } from './search/stream-view.ts';
@@ -58,7 +58,10 @@ export class PackedLineStore implements LineStore {
   private readonly store: Store;
   private readonly runner: JobRunner;
   private readonly indexer: Indexer;
-  private readonly damages = new Map<string, PartDamage>();
+  /** By file. */
+  private readonly damages = new Map<string, readonly PartDamage[]>();
+  /** Streams that had a folder when this was opened. */
+  private readonly folders = new Set<string>();
   private readonly onProblem: (message: string) => void;
   /** Resolves when lines may be added to the streams that it has parts of. */
   readonly ready: Promise<void>;
@@ -76,11 +79,11 @@ export class PackedLineStore implements LineStore {
       onProblem: this.onProblem,
     });
     // What was there before the process began is known at once.
-    const followed: Promise<void>[] = [];
     for (const entry of readdirSync(this.folder, { withFileTypes: true }))
-      if (entry.isDirectory() && STREAM_NAME.test(entry.name))
-        followed.push(this.follow(entry.name as AppId));
-    this.ready = Promise.all(followed).then(() => {});
+      if (entry.isDirectory() && STREAM_NAME.test(entry.name)) this.folders.add(entry.name);
+    this.ready = Promise.all([...this.folders].map((name) => this.follow(name as AppId))).then(() => {});
+    // It takes a while when there are many files; nobody has to wait for it.
+    this.ready.then(() => this.checkFiles()).catch(() => {});
     // Who waits for it is told; nobody else has to be.
     this.ready.catch(() => {});
   }
@@ -89,11 +92,54 @@ export class PackedLineStore implements LineStore {
   async follow(stream: AppId): Promise<void> {
     if (this.indexer.get(stream)) return;
     if (!STREAM_NAME.test(stream)) throw new TailraceError('invalid_params', `"${stream}" is no stream.`);
-    await this.indexer.follow(
-      new StreamParts(join(this.folder, stream), stream, (part, lines, reason) =>
-        this.reportDamage({ file: part.path, stream: part.stream, lines, reason }),
-      ),
+    const parts = new StreamParts(
+      join(this.folder, stream),
+      stream,
+      (part, lines, reason) => this.reportDamage({ file: part.path, stream: part.stream, lines, reason }),
+      this.folders.has(stream),
     );
+    const { packedThrough, missing } = parts;
+    const followed = this.indexer.follow(parts);
+    const { first } = await this.store.bounds(stream);
+    for (const part of missing) this.reportMissing(stream, part, packedThrough, first);
+    // The stream has let go what was packed, and no part has it.
+    const isListed = missing.some(({ range }) => range.last >= first - 1);
+    if (first > packedThrough + 1 && !isListed)
+      this.reportDamage({
+        file: parts.folder,
+        stream,
+        lines: { first: packedThrough + 1, last: first - 1 },
+        reason: 'the files that they were in are gone',
+      });
+    await followed;
+  }
+
+  /** Looks whether all files are there, and as long as they were. */
+  async checkFiles(): Promise<void> {
+    for (const stream of this.indexer.followed()) {
+      const parts = this.indexer.get(stream)?.parts;
+      if (!parts || parts.all.length === 0) continue;
+      for (const part of await parts.check()) this.reportMissing(stream, part, Number.MAX_SAFE_INTEGER, 0);
+    }
+  }
+
+  /** @param keptFrom what the stream has from here on is packed anew */
+  private reportMissing(
+    stream: AppId,
+    { path, range, lines, minMs, maxMs }: MissingPart,
+    packedThrough: Sequence,
+    keptFrom: Sequence,
+  ): void {
+    const isKept = range.last > packedThrough && keptFrom <= range.last && keptFrom > 0;
+    const last = isKept ? keptFrom - 1 : range.last;
+    if (last < range.first) return;
+    this.reportDamage({
+      file: path,
+      stream,
+      lines: { first: range.first, last },
+      times: { firstMs: minMs, lastMs: maxMs },
+      reason: `its file is gone, with ${lines} lines`,
+    });
   }
 
   /** Lines up to here are in parts, synced: the stream may trim them. */
@@ -188,6 +234,7 @@ export class PackedLineStore implements LineStore {
 
   async removeBefore(stream: AppId, ms: number, upTo: Sequence = Number.MAX_SAFE_INTEGER): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
+    parts?.forgetMissing(({ maxMs }) => maxMs < ms);
     return parts
       ? removeParts(
           parts,
@@ -221,6 +268,7 @@ export class PackedLineStore implements LineStore {
     const parts = this.indexer.get(stream)?.parts;
     await this.indexer.forget(stream);
     for (const part of parts?.all ?? []) part.remove();
+    this.folders.delete(stream);
     if (STREAM_NAME.test(stream)) rmSync(join(this.folder, stream), { recursive: true, force: true });
   }
 
@@ -235,7 +283,7 @@ export class PackedLineStore implements LineStore {
   }
 
   damage(): readonly PartDamage[] {
-    return [...this.damages.values()];
+    return [...this.damages.values()].flat();
   }
 
   async close(): Promise<void> {
@@ -310,14 +358,26 @@ export class PackedLineStore implements LineStore {
     this.reportDamage({ file, stream, lines: { first, last }, reason });
 
   private reportDamage(damage: PartDamage): void {
-    const key = `${damage.file} ${damage.lines?.first}`;
-    if (this.damages.has(key)) return;
-    this.damages.set(key, damage);
+    const known = this.damages.get(damage.file) ?? [];
+    if (known.some((one) => covers(one, damage))) return;
+    this.damages.set(damage.file, [...known.filter((one) => !covers(damage, one)), damage]);
     const which = damage.lines ? `lines ${damage.lines.first} to ${damage.lines.last}` : 'lines';
+    const { times } = damage;
+    const when = times ? ` of ${isoTime(times.firstMs)} to ${isoTime(times.lastMs)}` : '';
     this.onProblem(
-      `${damage.file} is damaged, and ${which} of stream ${damage.stream} are lost: ${damage.reason}.`,
+      `${damage.file} is damaged, and ${which} of stream ${damage.stream}${when} are lost: ${damage.reason}.`,
     );
   }
+}
+
+/** Is what is lost by one part of what is by another? */
+function covers(one: PartDamage, other: PartDamage): boolean {
+  if (!one.lines || !other.lines) return one.lines === undefined && other.lines === undefined;
+  return one.lines.first <= other.lines.first && other.lines.last <= one.lines.last;
+}
+
+function isoTime(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : 'an unknown time';
 }
 
 function removeParts(parts: StreamParts, removed: readonly Part[]): number {

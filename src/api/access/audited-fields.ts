@@ -10,6 +10,7 @@ const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
   'PATCH /apps/:app': ({ name, maintenance }) => ({ name: text(name), maintenance: text(maintenance) }),
   'PATCH /apps/:app/config-vars': (body) => ({ names: Object.keys(body).join(',') }),
   'POST /apps/:app/dynos': ({ command, type }) => ({ command: text(command), type: text(type) }),
+  'POST /apps/:app/dynos/:dyno': ({ command }) => ({ command: text(command) }),
   'PATCH /apps/:app/formation': ({ updates }) => ({ formation: list(updates, formationOf) }),
   'PATCH /apps/:app/formation/:type': (body) => ({ formation: formationOf(body) }),
   'POST /apps/:app/releases': ({ release, slug }) => ({ release: text(release), slug: text(slug) }),

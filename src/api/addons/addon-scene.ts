@@ -3,6 +3,7 @@ import { permitsSomewhere } from '../../apps/access/grants.ts';
 import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { addressFor } from '../../common/http/address-for.ts';
+import { programOf } from '../../common/text/program-name.ts';
 import type { SingleUseTickets } from './single-use-tickets.ts';
 import type { AddonScene } from './views.ts';
 
@@ -37,6 +38,7 @@ export async function addonScene(
     ...snapshot,
     appNames,
     services,
+    program: programOf(request.headers),
     webUrl: (addon) =>
       mayOpen && addon.state === 'provisioned' && addons.hasPage(addon, services)
         ? `${address}/addons/sign-on/${links.issue(addon.id)}`

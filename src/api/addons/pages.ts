@@ -119,7 +119,7 @@ export async function addonPageRoutes(
           reply,
           new TailraceError(
             'unauthorized',
-            'Open this page with tailrace addons:open: its link signs a browser on.',
+            'Open this page with `tailrace addons:open`: its link signs a browser on.',
           ),
         );
       const addon = await findAddon(id);

@@ -5,6 +5,7 @@ import type { AddonRecord, AttachmentRecord } from '../../apps/host/addons/model
 import { type AddonSnapshot, attachmentsOfAddon } from '../../apps/host/addons/model/addon-records.ts';
 import type { ProvidedService } from '../../apps/host/addons/provider.ts';
 import { OWNER } from '../../apps/records/owner.ts';
+import { nameProgram } from '../../common/text/program-name.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 
 const FREE_PRICE = { cents: 0, contract: false, metered: false, unit: 'month' } as const;
@@ -13,6 +14,8 @@ const FREE_PRICE = { cents: 0, contract: false, metered: false, unit: 'month' } 
 export interface AddonScene extends AddonSnapshot {
   readonly appNames: ReadonlyMap<AppId, string>;
   readonly services: readonly ProvidedService[];
+  /** How whoever asks has called the command line. */
+  readonly program: string;
   /** The page of an add-on, for one use; null: it has none, or may not be opened with this key. */
   readonly webUrl: (addon: AddonRecord) => string | null;
 }
@@ -43,7 +46,7 @@ export function addonView(scene: AddonScene, addon: AddonRecord) {
       .filter((attachment) => attachment.app === addon.app)
       .flatMap((attachment) => Object.keys(attachedConfigVars(attachment.name, addon.config))),
     provider_id: addon.id,
-    provision_message: addon.message ?? null,
+    provision_message: addon.message === undefined ? null : nameProgram(addon.message, scene.program),
     state: stateView(addon),
     web_url: scene.webUrl(addon),
     created_at: addon.createdAt,

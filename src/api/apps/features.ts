@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { UNSUPPORTED } from '../../apps/host/unsupported-features.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import {
   FEATURE_NAMES,
@@ -81,5 +82,7 @@ export function featureRoutes(
 function requireFeatureName(name: string): FeatureName {
   const found = FEATURE_NAMES.find((one) => one === name);
   if (found) return found;
+  // Asked for by `heroku ps:exec`, `ps:copy` and their like before anything else.
+  if (name === 'runtime-heroku-exec') throw new TailraceError('not_found', UNSUPPORTED.exec);
   throw new TailraceError('not_found', `Couldn't find that feature; there are: ${FEATURE_NAMES.join(', ')}.`);
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { DynoRunner, OneOffDynoRequest } from '../../apps/host/contract.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { applyConfigChange } from '../../apps/records/config-change.ts';
 import { parseDynoSize } from '../../apps/records/dyno-sizes.ts';
@@ -30,7 +30,7 @@ export interface OneOffDynoRouteDependencies {
   readonly dynoRunner: DynoRunner;
 }
 
-/** `POST /apps/:app/dynos`: one-off dynos, attached or not; and the size of their windows. */
+/** `POST /apps/:app/dynos`: one-off dynos, attached or not; commands in dynos that are there; terminals, and the size of their windows. */
 export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoRouteDependencies): void {
   const { appRegistry, dynoRunner } = dependencies;
   const nullable = (type: string) => ({ type: [type, 'null'] });
@@ -53,46 +53,40 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
     },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
-      const { command, attach, force_no_tty: noTerminal, env, type, size } = request.body;
-      if (command.includes('\0'))
-        throw new TailraceError('invalid_params', 'There is a NUL byte in the command.');
-      if (type && !PROCESS_TYPE_NAME.test(type))
-        throw new TailraceError('invalid_params', `"${type}" can't be a process type.`);
-      // The rules for config vars: what a shell can export, and how much.
-      const stringEnv = applyConfigChange(
-        {},
-        Object.fromEntries(Object.entries(env ?? {}).map(([name, value]) => [name, String(value)])),
-      );
-      const window = {
-        columns: parseDimension(stringEnv.COLUMNS, 80),
-        rows: parseDimension(stringEnv.LINES, 24),
-      };
-      const dyno = await dynoRunner.run(app, {
-        command,
-        type: type || 'run',
-        attach: attach ?? false,
-        terminalSize: noTerminal ? undefined : window,
-        env: stringEnv,
-        size: size ? parseDynoSize(size) : undefined,
-      });
+      const dyno = await dynoRunner.run(app, parseRequest(request.body, 'run'));
       reply.code(201);
-      const attachUrl = dyno.attachPath && `rendezvous://${request.hostname}${dyno.attachPath}`;
-      return dynoView(dyno, app, {}, attachUrl ?? null);
+      return dynoView(dyno, app, {}, attachUrl(request, dyno.attachPath));
     },
   );
-  // `heroku run:inside`; its dynos of a newer generation have a shell to enter.
-  api.post<{ Params: { app: string; dyno: string } }>(
+  // `heroku run:inside`, which says neither that it attaches nor that it wants a terminal.
+  api.post<{ Params: { app: string; dyno: string }; Body: NewOneOffRequest }>(
     '/apps/:app/dynos/:dyno',
-    routeSchema('Refused: no command runs inside a dyno that is there', 'Dyno', {
-      status: 201,
-      body: bodySchema({}),
-    }),
-    async (request) => {
-      const { name } = await appRegistry.getApp(request.params.app);
-      throw new TailraceError(
-        'invalid_params',
-        `No command runs inside a dyno that is there: \`tailrace run -a ${name} bash\` starts another with the same files and config vars.`,
-      );
+    {
+      ...routeSchema('Run a command in a dyno that is there', 'Dyno', { status: 201, body: requestBody }),
+      ...needsScope('run'),
+    },
+    async (request, reply) => {
+      const app = await appRegistry.getApp(request.params.app);
+      const wanted = { ...parseRequest(request.body, 'exec'), attach: true };
+      const dyno = await dynoRunner.runInside(app, request.params.dyno, wanted);
+      reply.code(201);
+      return dynoView(dyno, app, {}, attachUrl(request, dyno.attachPath));
+    },
+  );
+  api.post<{ Params: { app: string; dyno: string } }>(
+    '/apps/:app/dynos/:dyno/actions/attach',
+    {
+      ...routeSchema('Attach a terminal to a dyno', 'AttachedTerminal', {
+        status: 201,
+        body: bodySchema({}),
+      }),
+      ...needsScope('run'),
+    },
+    async (request, reply) => {
+      const app = await appRegistry.getApp(request.params.app);
+      const { name, attachPath } = await dynoRunner.attach(app, request.params.dyno);
+      reply.code(201);
+      return { name, attach_url: attachUrl(request, attachPath) };
     },
   );
   const window = bodySchema({ columns: { type: 'integer' }, lines: { type: 'integer' } }, [
@@ -131,6 +125,36 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
     },
     async () => ({ certificate: await dynoRunner.caCertificate() }),
   );
+}
+
+/** @throws TailraceError `invalid_params` */
+function parseRequest(body: NewOneOffRequest, defaultType: string): OneOffDynoRequest {
+  const { command, attach, force_no_tty: noTerminal, env, type, size } = body;
+  if (command.includes('\0'))
+    throw new TailraceError('invalid_params', 'There is a NUL byte in the command.');
+  if (type && !PROCESS_TYPE_NAME.test(type))
+    throw new TailraceError('invalid_params', `"${type}" can't be a process type.`);
+  // The rules for config vars: what a shell can export, and how much.
+  const stringEnv = applyConfigChange(
+    {},
+    Object.fromEntries(Object.entries(env ?? {}).map(([name, value]) => [name, String(value)])),
+  );
+  const window = {
+    columns: parseDimension(stringEnv.COLUMNS, 80),
+    rows: parseDimension(stringEnv.LINES, 24),
+  };
+  return {
+    command,
+    type: type || defaultType,
+    attach: attach ?? false,
+    terminalSize: noTerminal ? undefined : window,
+    env: stringEnv,
+    size: size ? parseDynoSize(size) : undefined,
+  };
+}
+
+function attachUrl({ hostname }: { hostname: string }, path: string | undefined): string | null {
+  return path === undefined ? null : `rendezvous://${hostname}${path}`;
 }
 
 function parseDimension(value: string | number | undefined, fallback: number): number {

@@ -7,7 +7,7 @@
 import { TailraceError } from '../../common/errors.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { Upstream } from '../http-router/app-lookup.ts';
-import type { DynoInfo } from '../processes/dyno.ts';
+import type { Dyno, DynoInfo, PartialLineListener } from '../processes/dyno.ts';
 import { Formation, type FormationOptions } from '../processes/formation.ts';
 import type { LineSink } from '../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../processes/pid-file.ts';
@@ -31,12 +31,24 @@ export interface AppDeploymentOptions {
   readonly drainConnections?: (port: number, isAwaited: boolean) => Promise<void>;
   /** A dyno has changed: its state, or its process. */
   readonly onChange: () => void;
+  /** For whoever watches a terminal. */
+  readonly onPartialLine?: PartialLineListener;
 }
 
 /** What is asked of the dynos of one release. */
 export type ReleaseFormation = Pick<
   Formation,
-  'start' | 'stop' | 'kill' | 'restart' | 'scale' | 'stopDyno' | 'pause' | 'resume' | 'dynos' | 'counts'
+  | 'start'
+  | 'stop'
+  | 'kill'
+  | 'restart'
+  | 'scale'
+  | 'stopDyno'
+  | 'pause'
+  | 'resume'
+  | 'dynos'
+  | 'counts'
+  | 'findDyno'
 >;
 
 interface RunningRelease {
@@ -90,6 +102,15 @@ export class AppDeployment {
   /** The dynos of the current release. */
   dynos(): DynoInfo[] {
     return this.current?.formation.dynos() ?? [];
+  }
+
+  /** A dyno that runs, by its name, id or type; of the current release if there are several. */
+  findDyno(which: string): Dyno | undefined {
+    for (const formation of this.formations()) {
+      const found = formation.findDyno(which);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   /** The dynos of all releases that still run. */
@@ -276,6 +297,7 @@ export class AppDeployment {
       basePort,
       color,
       onChange: () => this.notifyChanged(),
+      onPartialLine: this.options.onPartialLine,
     });
     if (this.paused) formation.pause();
     return formation;

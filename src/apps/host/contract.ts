@@ -64,6 +64,16 @@ export interface DynoRunner {
   stop(app: AppId, which: string): Promise<void>;
   /** Starts a one-off dyno. @throws TailraceError `conflict` when the app runs nothing here */
   run(app: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary>;
+  /**
+   * Runs a command in a dyno that is there (its name, id, or type), which a client will attach to.
+   * @throws TailraceError `not_found`, `conflict` when it doesn't run
+   */
+  runInside(app: AppRecord, dyno: string, request: OneOffDynoRequest): Promise<DynoSummary>;
+  /**
+   * Expects a client that sees what a dyno says, and writes to it.
+   * @throws TailraceError, as {@link runInside} does
+   */
+  attach(app: AppRecord, dyno: string): Promise<{ readonly name: string; readonly attachPath: string }>;
   /** A one-off dyno, also one that has just exited. */
   oneOff(app: AppId, name: string): DynoSummary | undefined;
   /** @returns false if there is no such dyno */

@@ -13,7 +13,7 @@ import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.
 import type { Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
-import { type DynoInfo, STOP_GRACE_MS } from '../processes/dyno.ts';
+import { type Dyno, type DynoInfo, STOP_GRACE_MS } from '../processes/dyno.ts';
 import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
 import { reapOrphans } from '../processes/orphans.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
@@ -231,6 +231,38 @@ export class DynoManager implements DynoRunner {
       'one-off dyno started',
     );
     return dyno;
+  }
+
+  async runInside(record: AppRecord, which: string, request: OneOffDynoRequest): Promise<DynoSummary> {
+    const dyno = this.requireDyno(record, which);
+    const { deployment } = this.options.runningApps.requireApp(record.id);
+    const command = substituteProcessType(request.command, deployment.releaseSpec?.entries ?? []);
+    return this.oneOffs.runInside(
+      record.id,
+      deployment.version,
+      dyno,
+      { ...request, command },
+      this.lineSink(record.id),
+    );
+  }
+
+  async attach(record: AppRecord, which: string): Promise<{ name: string; attachPath: string }> {
+    const dyno = this.requireDyno(record, which);
+    const { name } = dyno.info();
+    this.options.log.info({ app: record.name, dyno: name }, 'a terminal is attached');
+    return { name, attachPath: await this.oneOffs.attach(dyno) };
+  }
+
+  private requireDyno({ id, name }: AppRecord, which: string): Dyno {
+    const found =
+      this.options.runningApps.find(id)?.deployment.findDyno(which) ?? this.oneOffs.findDyno(id, which);
+    if (found) return found;
+    const all = this.dynos(id);
+    const known = all.find((dyno) => dyno.name === which || dyno.id === which || dyno.type === which);
+    if (known)
+      throw new TailraceError('conflict', `${known.name} of ${name} doesn't run now: it is ${known.state}.`);
+    const names = all.map((dyno) => dyno.name).join(', ') || 'none';
+    throw new TailraceError('not_found', `${name} has no dyno "${which}"; there are: ${names}.`);
   }
 
   oneOff(app: AppId, name: string): DynoSummary | undefined {

@@ -4,6 +4,7 @@ export const UNSUPPORTED = {
     'The HTTP router has no certificates: let nginx, Caddy or another load balancer in front of it speak TLS, and name the host with domains:add.',
   pipelines:
     'There are no pipelines here: `tailrace promote -a APP --to OTHER` releases what one app runs to another.',
+  exec: 'The official ps:exec and ps:copy go through Heroku’s own servers: here it is `tailrace ps:exec web.1 bash`, `tailrace ps:copy FILE -d web.1`, or `heroku run:inside web.1 bash`.',
   webhooks:
     'There are no webhooks here: releases, builds and dynos speak in the app’s stream, which a drain brings to any address (drains:add).',
   teams:

@@ -4,6 +4,7 @@
  * machine: web dynos have to be reachable.
  */
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -62,6 +63,34 @@ export function bubblewrap({ hiddenFolders, readableFolders }: Isolation, home: 
     // Signals are for the dyno: bwrap itself stays, and exits with the dyno's status.
     return { program: '/bin/sh', args: ['-c', 'trap "" TERM HUP INT QUIT; exec "$0" "$@"', ...bwrapArgs] };
   };
+}
+
+/**
+ * Wraps a program's command so that it runs in the sandbox of a dyno that is there, among its processes and without privileges.
+ * @param pid bubblewrap's own, as the dyno was started
+ * @param cwd where it begins
+ * @returns undefined when the sandbox isn't there, or can't be entered
+ */
+export async function enterSandbox(pid: number, cwd: string): Promise<SandboxCommand | undefined> {
+  // What bubblewrap has started first is in all of the namespaces.
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const inner = /^\d+/.exec(children)?.[0];
+  if (inner === undefined) return undefined;
+  const namespaces = ['--user', '--preserve-credentials', '--mount', '--pid', '--ipc', '--uts'];
+  const unprivileged = ['setpriv', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all'];
+  // The folder of this process is another one, outside.
+  const inFolder = ['/bin/sh', '-c', 'cd "$0" && exec "$@"', cwd];
+  const enter = (program: string, args: readonly string[]): ReturnType<SandboxCommand> => ({
+    program: 'nsenter',
+    args: ['--target', inner, ...namespaces, '--', ...unprivileged, ...inFolder, program, ...args],
+  });
+  const { program, args } = enter('true', []);
+  try {
+    await promisify(execFile)(program, [...args], { timeout: 10_000 });
+    return enter;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Why dynos can't be isolated here; undefined if they can. */

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { Writable } from 'node:stream';
 import { type SandboxCommand, unsandboxed } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
 import { type LineHandler, LineReader } from './output/line-reader.ts';
-import { createPipes, type Pipe } from './output/pipes.ts';
+import { createPipes, type InputPipe, type Pipe } from './output/pipes.ts';
 import { signalGroup, waitForGroupExit } from './process-group.ts';
 import { findShell } from './shell.ts';
 
@@ -24,7 +25,12 @@ export interface DynoProcessOptions {
   user?: ProcessUser;
   /** Takes what it writes. */
   lineHandler: LineHandler;
+  /** Can somebody write to it? Otherwise its input is at its end from the start. */
+  hasInput?: boolean;
 }
+
+/** More than this waits for a terminal that doesn't take it: it misses the rest. */
+const TAP_BYTES_MAX = 1_048_576;
 
 /** A shell's exit status for a command it can't run. */
 const STATUS_NOT_STARTED = 127;
@@ -38,17 +44,21 @@ export class DynoProcess {
   /** Why it couldn't be started. Known when `status` has resolved. */
   startError: Error | undefined;
   #readers: LineReader[] = [];
+  #outputs: readonly Pipe[] = [];
+  #input: InputPipe | undefined;
   #groupExited = false;
   #leaderExited = false;
   #paused = false;
   /** Since the last check of `readToEnd()`. */
   #resumedRecently = false;
 
-  constructor({ command, cwd, env, sandboxCommand = unsandboxed, user, lineHandler }: DynoProcessOptions) {
-    let pipes: Pipe[] = [];
+  constructor(options: DynoProcessOptions) {
+    const { command, cwd, env, sandboxCommand = unsandboxed, user, lineHandler, hasInput } = options;
     try {
-      pipes = createPipes(2);
-      this.#readers = pipes.map((pipe) => new LineReader(pipe.reader, lineHandler));
+      const { outputs, input } = createPipes(2, hasInput);
+      this.#outputs = outputs;
+      this.#input = input;
+      this.#readers = outputs.map((pipe) => new LineReader(pipe.reader, lineHandler));
       const { program, args } = sandboxCommand(findShell(env.PATH), ['-c', command]);
       const child = spawn(program, args, {
         cwd,
@@ -57,7 +67,7 @@ export class DynoProcess {
         ...user,
         // A session, and so a process group, of its own: signals reach all of the dyno, and a terminal's ^C none of it.
         detached: true,
-        stdio: ['ignore', ...pipes.map((pipe) => pipe.writeFd)],
+        stdio: [input?.readFd ?? 'ignore', ...outputs.map((pipe) => pipe.writeFd)],
       });
       this.pid = child.pid;
       this.status = this.#exitStatusOf(child);
@@ -65,7 +75,8 @@ export class DynoProcess {
       this.startError = error instanceof Error ? error : new Error(String(error));
       this.status = Promise.resolve(STATUS_NOT_STARTED);
     } finally {
-      for (const pipe of pipes) closeSync(pipe.writeFd);
+      for (const pipe of this.#outputs) closeSync(pipe.writeFd);
+      if (this.#input) closeSync(this.#input.readFd);
     }
     if (this.pid === undefined) this.#groupExited = true;
   }
@@ -108,8 +119,31 @@ export class DynoProcess {
       else if (this.#resumedRecently) this.#resumedRecently = false;
       else for (const reader of this.#readers) reader.close();
     }, limitMs / 2);
+    this.#input?.writer.destroy();
     await Promise.all(this.#readers.map((reader) => reader.ended));
     clearInterval(timer);
+  }
+
+  /**
+   * Passes on what it writes from now on, beginning with the line that it has begun, besides to the line handler. A terminal that is
+   * too slow misses some of it: the process doesn't wait for it.
+   * @returns how to stop that
+   */
+  tap(terminal: Writable): () => void {
+    const write = (chunk: Buffer): void => {
+      // The chunk's buffer is used again.
+      if (terminal.writableLength < TAP_BYTES_MAX) terminal.write(Buffer.from(chunk));
+    };
+    for (const reader of this.#readers) write(reader.partialLine);
+    for (const { reader } of this.#outputs) reader.on('data', write);
+    return () => {
+      for (const { reader } of this.#outputs) reader.off('data', write);
+    };
+  }
+
+  /** Where it reads from; undefined: from nowhere. */
+  get input(): Writable | undefined {
+    return this.#input?.writer;
   }
 
   /** Stops reading, so that the process has to wait when it writes. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { Writable } from 'node:stream';
 import { platformErrorTitle } from '../../common/platform-errors.ts';
-import type { SandboxCommand } from './bubblewrap.ts';
+import { enterSandbox, type SandboxCommand } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
 import { DynoProcess, type ProcessUser } from './dyno-process.ts';
 import { killDaemonized } from './kill-daemonized.ts';
@@ -66,6 +67,22 @@ export interface DynoOptions {
   /** One-off dynos are complete when they end, whatever their status; those of a formation have crashed. */
   oneOff?: boolean;
   onChange?: (info: DynoInfo) => void;
+  /** Can a terminal be attached that it reads from? */
+  hasInput?: boolean;
+  onPartialLine?: PartialLineListener;
+}
+
+/** Sees lines that a dyno has begun, for somebody who watches; undefined: the line has ended. */
+export type PartialLineListener = (dyno: string, line: Buffer | undefined) => void;
+
+/** Where a command has to run to be in a dyno that runs. */
+export interface DynoPlace {
+  readonly cwd: string;
+  readonly env: Environment;
+  /** Undefined: it isn't sandboxed. */
+  readonly sandboxCommand: SandboxCommand | undefined;
+  /** What its shells begin with. */
+  readonly profileScript: string | undefined;
 }
 
 export const STOP_GRACE_MS = 30_000;
@@ -114,8 +131,19 @@ export class Dyno {
         ? (chunk, onWritable) => lines.writeChunk('app', name, APP_PRIORITY, chunk, onWritable)
         : undefined,
     };
+    const { onPartialLine } = this.#options;
+    if (onPartialLine) lineHandler.onPartial = (line) => onPartialLine(name, line);
     const script = profileScript === undefined ? command : `${profileScript}\n${command}`;
-    this.#process = new DynoProcess({ command: script, cwd, env, sandboxCommand, user, lineHandler });
+    const { hasInput } = this.#options;
+    this.#process = new DynoProcess({
+      command: script,
+      cwd,
+      env,
+      sandboxCommand,
+      user,
+      lineHandler,
+      hasInput,
+    });
     this.#info.pid = this.#process.pid;
     void this.#waitForExit(this.#process);
     if (this.#process.pid === undefined) return;
@@ -168,6 +196,27 @@ export class Dyno {
     clearTimeout(this.#timer);
     this.#sigkill();
     return this.exited;
+  }
+
+  /**
+   * Attaches a terminal, one of several perhaps, which gets what the process writes; it ends with the dyno.
+   * @returns where what is typed goes (undefined: the process reads nothing), and how to detach; undefined when nothing runs
+   */
+  attach(terminal: Writable): { readonly input: Writable | undefined; detach(): void } | undefined {
+    if (this.#ended || !this.#process) return undefined;
+    const detach = this.#process.tap(terminal);
+    void this.exited.then(() => terminal.end());
+    return { input: this.#process.input, detach };
+  }
+
+  /** Where others would run that are to be in it; undefined when nothing runs. */
+  async place(): Promise<DynoPlace | undefined> {
+    const { cwd, env, sandboxCommand: own, profileScript } = this.#options;
+    const { pid } = this.#info;
+    if (pid === undefined || this.#ended) return undefined;
+    // Where it can't be entered, another sandbox around the same files has to do.
+    const sandboxCommand = own && ((await enterSandbox(pid, cwd)) ?? own);
+    return { cwd, env, sandboxCommand, profileScript };
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Environment } from './config/dyno-env.ts';
 import { defaultCounts, FormationError, parseDynoCount } from './config/formation-counts.ts';
 import type { ProcfileEntry } from './config/procfile.ts';
-import { BOOT_TIMEOUT_MS, type DynoInfo, STOP_GRACE_MS } from './dyno.ts';
+import { BOOT_TIMEOUT_MS, type Dyno, type DynoInfo, STOP_GRACE_MS } from './dyno.ts';
 import type { LineSink } from './output/line-sink.ts';
 import { DynoPidFile } from './pid-file.ts';
 import { defaultPort, PortAllocator } from './ports.ts';
@@ -37,6 +37,7 @@ export interface FormationOptions {
   restartDelayMs?: (crashCount: number) => number;
   /** Every change of a dyno: its state, and the coming and going of its process. */
   onChange?: (dyno: DynoInfo) => void;
+  onPartialLine?: SupervisorOptions['onPartialLine'];
 }
 
 const BASE_PORT = 5000;
@@ -77,6 +78,7 @@ export class Formation {
       bootTimeoutMs: options.bootTimeoutMs ?? BOOT_TIMEOUT_MS,
       restartDelayMs: options.restartDelayMs,
       onChange: options.onChange ?? (() => {}),
+      onPartialLine: options.onPartialLine,
       onLaunch: (dyno) => {
         const { pid, id, name } = dyno.info();
         if (pid !== undefined) pidFile?.add(pid, id, name);
@@ -113,6 +115,14 @@ export class Formation {
     return this.#entries.flatMap((entry) =>
       this.#supervisorsOf(entry.type).map((supervisor) => supervisor.info()),
     );
+  }
+
+  /** The dyno that runs under a name (`web.1`) or id, or the first one of a type. */
+  findDyno(which: string): Dyno | undefined {
+    const supervisors = this.#entries.flatMap(({ type }) => this.#supervisorsOf(type));
+    const info = (name: 'name' | 'id' | 'type') =>
+      supervisors.find((supervisor) => supervisor.dyno && supervisor.info()[name] === which);
+    return (info('name') ?? info('id') ?? info('type'))?.dyno;
   }
 
   /** How many dynos of each type are wanted. */

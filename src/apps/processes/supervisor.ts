@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { SandboxCommand } from './bubblewrap.ts';
 import { dynoEnv, type Environment } from './config/dyno-env.ts';
 import { restartDelayMs, STABLE_AFTER_MS } from './config/restart-delay.ts';
-import { Dyno, type DynoInfo, type DynoState } from './dyno.ts';
+import { Dyno, type DynoInfo, type DynoState, type PartialLineListener } from './dyno.ts';
 import { type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
 import type { PortAllocator } from './ports.ts';
 
@@ -23,6 +23,7 @@ export interface SupervisorOptions {
   bootTimeoutMs: number;
   restartDelayMs?: (crashCount: number) => number;
   onChange: (info: DynoInfo) => void;
+  onPartialLine?: PartialLineListener;
   onLaunch: (dyno: Dyno) => void;
   onExit: (dyno: Dyno, pid: number | undefined) => void;
 }
@@ -69,6 +70,11 @@ export class DynoSupervisor {
 
   info(): DynoInfo {
     return { ...this.#info };
+  }
+
+  /** What runs now; undefined between two dynos. */
+  get dyno(): Dyno | undefined {
+    return this.#dyno;
   }
 
   /** @returns a promise that resolves when the dyno was launched; not when it is up */
@@ -177,6 +183,7 @@ export class DynoSupervisor {
 
   #launch(port: number, id: string, { folder: cwd, env: workspaceEnv, sandboxCommand }: Workspace): Dyno {
     const { lines, bootTimeoutMs, env: base, color, profileScript, drainConnections } = this.#options;
+    const { onPartialLine } = this.#options;
     const { name, type, command } = this.#spec;
     const env = dynoEnv({ base: { ...base, ...workspaceEnv }, name, id, port, color });
     const onChange = (info: DynoInfo) => this.#updateInfo(info);
@@ -194,7 +201,14 @@ export class DynoSupervisor {
       id,
       port,
     };
-    const dyno = new Dyno({ ...dynoOptions, bootTimeoutMs, drainConnections, onChange });
+    const dyno = new Dyno({
+      ...dynoOptions,
+      hasInput: true,
+      onPartialLine,
+      bootTimeoutMs,
+      drainConnections,
+      onChange,
+    });
     this.#dyno = dyno;
     dyno.start();
     if (dyno.info().state === 'starting') this.#updateInfo(dyno.info());

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
+import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import { ApiClient, serverUrlFromEnvironment } from '../api-client.ts';
 import { printText } from '../format.ts';
 import type { AuthorizationView } from '../server/authorizations.ts';
@@ -39,7 +40,7 @@ export function loginCommands(program: Command): void {
 }
 
 async function logIn(options: LoginOptions): Promise<void> {
-  const url = (options.url ?? serverUrlFromEnvironment() ?? '').replace(/\/+$/, '');
+  const url = trimTrailing(options.url ?? serverUrlFromEnvironment() ?? '', '/');
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new TailraceError('invalid_params', 'Which server? Name it with --url https://… or TAILRACE_URL.');
   const { email, password } = await askForPassword(url, options.email);

@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
-import { findCommand } from '../typed-command.ts';
+import { findCommand } from '../../common/command-line/typed-command.ts';
 
 /** What the server is asked for. */
 export type ValueKind =

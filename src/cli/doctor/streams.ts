@@ -53,6 +53,13 @@ async function checkWhileRunning(folder: string): Promise<CheckResult[]> {
     await pace(segment.bytes);
   }
   add(before, true);
+  const { examineCommitLog } = await import('../../logs/store/embedded/repair/commits.ts');
+  for (const { name, bytes, content } of examineCommitLog(folder, apps)) {
+    const { damagedBytes } = content;
+    if (damagedBytes > 0) findings.push(`${damagedBytes} of ${bytes} bytes in commits/${name} are damaged.`);
+    intactBytes += bytes - damagedBytes;
+    await pace(bytes);
+  }
   return summarize(findings, intactBytes, `Readers skip what is damaged; ${REPAIR}`);
 }
 

@@ -26,6 +26,7 @@ interface LogsOptions {
   dyno?: string;
   ps?: string;
   level?: string;
+  events: boolean;
   query?: string;
   since?: string;
   until?: string;
@@ -79,6 +80,7 @@ function addLogOptions(command: Command): Command {
       '-q, --query <search>',
       'only lines with these words, "phrases", -without, this OR that, program:web.1, status:>=500, since:1h, /regular expressions/ (docs/search.md)',
     )
+    .option('--no-events', 'only the lines that match themselves, not all of their stack traces')
     .option('--since <time>', `from then on: ${TIME_FORMS}`, parseTimeOption)
     .option('--until <time>', 'up to then', parseTimeOption)
     .addOption(
@@ -108,6 +110,7 @@ async function showLogs(dynos: readonly string[], options: LogsOptions, tail: bo
     source: options.source,
     dyno: dyno || undefined,
     level: options.level,
+    events: options.events ? undefined : 'false',
     // Times such as 03:00 are in this machine's zone.
     q: options.query && withTimes(options.query, parseTimeOption),
     since: options.since,

@@ -11,6 +11,7 @@ import { Colorizer, wantsColor } from '../colorizer.ts';
 import { collectValues } from '../repeated-option.ts';
 import { waitForShutdown } from '../signals.ts';
 import { addPortOptions, type PortOptions, withFreePorts, withPortOptions } from './choose-ports.ts';
+import { PartialLines } from './partial-lines.ts';
 import { loadEnvFiles, loadForemanOptions, loadProcfile, selectEntries } from './start-files.ts';
 
 interface StartOptions extends PortOptions {
@@ -87,6 +88,11 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   const color = wantsColor(process.stdout, options.color);
   const colorizer = new Colorizer(color);
   process.stdout.write(startBanner({ name, server, folder, private: settings.allowPrivateDrains }));
+  const paint = color ? (line: string) => colorizer.colorizeLine(line) : undefined;
+  const { stdout } = process;
+  const partials = stdout.isTTY
+    ? new PartialLines({ write: (text) => stdout.write(text), columns: () => stdout.columns, paint })
+    : undefined;
   app = await startLocalApp({
     server,
     name,
@@ -97,8 +103,9 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
     env: { ...process.env, ...config },
     basePort,
     color,
-    print: (text) => process.stdout.write(text),
-    paint: color ? (line) => colorizer.colorizeLine(line) : undefined,
+    print: partials ? (text) => partials.print(text) : (text) => process.stdout.write(text),
+    onPartialLine: partials && ((dyno, line) => partials.set(dyno, line)),
+    paint,
   }).catch(async (error: unknown) => {
     await runningServer.close();
     runningServer.dataFolder.removeIfNew();
@@ -107,6 +114,7 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   runningServer.store.onServerStarted();
   await stopped;
   await app.stop();
+  partials?.end();
   await server.close();
 }
 

@@ -4,14 +4,16 @@ import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { isFileCheckpoint } from '../../apps/forwarder/files/file-checkpoint.ts';
 import { FileFollower } from '../../apps/forwarder/files/file-follower.ts';
-import type { Shipper } from '../../apps/forwarder/shipper.ts';
 import { APP_PRIORITY } from '../../apps/processes/output/line-sink.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { isPattern } from './file-pattern.ts';
+import { type FollowedFile, PatternFollower } from './pattern-follower.ts';
 import {
   createShipper,
   createSpooledQueue,
   flushShippers,
   openSpool,
+  parseNumberOption,
   printNotice,
   type ShipDestination,
   type ShipOptions,
@@ -28,18 +30,37 @@ export async function shipFiles(
   options: ShipOptions,
   to: ShipDestination,
 ): Promise<number> {
-  for (const file of files) rejectUnfollowable(file);
+  const filesMax = parseNumberOption('--max-files', options.maxFiles, 10_000, 'files');
+  const patterns = files.filter(isPattern).map((pattern) => resolve(pattern));
+  const named = files.filter((file) => !isPattern(file));
+  for (const file of named) rejectUnfollowable(file);
   const base = resolve(options.spool ?? defaultSpoolFolder());
-  const followed = [...new Set(files.map((file) => resolve(file)))].map((path) =>
-    followFile(path, join(base, spoolFolderName(path, to)), options, to),
+  const stop = new AbortController();
+  const follow = (path: string, fromStart: boolean): FollowedFile =>
+    followFile(path, join(base, spoolFolderName(path, to)), { ...options, fromStart }, to);
+  const followed = [...new Set(named.map((file) => resolve(file)))].map((path) =>
+    follow(path, options.fromStart ?? false),
+  );
+  const watchers = [...new Set(patterns)].map(
+    (pattern) =>
+      new PatternFollower({
+        pattern,
+        marker: join(base, `pattern-${digestOf(pattern, to)}.json`),
+        fromStart: options.fromStart ?? false,
+        filesMax,
+        follow,
+        stop: stop.signal,
+      }),
   );
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
+      stop.abort();
       for (const { file } of followed) file.stop();
     });
-  await Promise.all(followed.map(({ file, saveCheckpoint }) => file.follow(saveCheckpoint)));
+  const matched = await Promise.all(watchers.map((watcher) => watcher.follow()));
+  await Promise.all(followed.map(({ ended }) => ended));
   await flushShippers(
-    followed.map(({ shipper }) => shipper),
+    [...followed, ...matched.flat()].map(({ shipper }) => shipper),
     base,
   );
   return 0;
@@ -52,22 +73,25 @@ function rejectUnfollowable(file: string): void {
       'invalid_params',
       '--follow takes files: leave it out to ship what is piped in (… | tailrace ship -).',
     );
-  if (!statSync(file, { throwIfNoEntry: false })?.isDirectory()) return;
-  throw new TailraceError(
-    'invalid_params',
-    `${file} is a folder: name files in it, such as ${join(file, '*.log')}.`,
-  );
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats?.isDirectory())
+    throw new TailraceError(
+      'invalid_params',
+      `${file} is a folder: name files in it, such as ${join(file, '*.log')}.`,
+    );
+  if (stats && !stats.isFile() && !stats.isFIFO())
+    throw new TailraceError('invalid_params', `${file} is a device or a socket: name a file or a FIFO.`);
 }
 
 function followFile(
   path: string,
-  folder: string,
+  spoolFolder: string,
   options: ShipOptions,
   to: ShipDestination,
-): { file: FileFollower; shipper: Shipper; saveCheckpoint: () => void } {
+): FollowedFile {
   const { source, tee, fromStart = false } = options;
   const dyno = toDynoName(options.dyno ?? basename(path));
-  const spool = openSpool(folder);
+  const spool = openSpool(spoolFolder);
   const checkpoint = spool.checkpoint();
   const queue = createSpooledQueue(spool, options, () => file.checkpoint);
   const file = new FileFollower(path, {
@@ -83,7 +107,8 @@ function followFile(
   });
   // Backpressure instead of dropping: what isn't read stays in the file.
   const shipper = createShipper(to, options, queue, (full) => (full ? file.pause() : file.resume()));
-  return { file, shipper, saveCheckpoint: () => queue.saveCheckpoint() };
+  const ended = file.follow(() => queue.saveCheckpoint());
+  return { path, file, shipper, queue, spoolFolder, ended };
 }
 
 function defaultSpoolFolder(): string {
@@ -91,7 +116,10 @@ function defaultSpoolFolder(): string {
 }
 
 /** By token and path: another source has its own spool; a new URL of the server doesn't change it. */
-function spoolFolderName(path: string, { token }: ShipDestination): string {
-  const digest = createHash('sha256').update(`${token}\n${path}`).digest('hex').slice(0, 16);
-  return `${toDynoName(basename(path)).replace(/[^\w.-]/g, '_')}-${digest}`;
+function spoolFolderName(path: string, to: ShipDestination): string {
+  return `${toDynoName(basename(path)).replace(/[^\w.-]/g, '_')}-${digestOf(path, to)}`;
+}
+
+function digestOf(path: string, { token }: ShipDestination): string {
+  return createHash('sha256').update(`${token}\n${path}`).digest('hex').slice(0, 16);
 }

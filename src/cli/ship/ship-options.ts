@@ -21,6 +21,7 @@ export interface ShipOptions {
   readonly wait: string;
   readonly buffer?: string;
   readonly spool?: string;
+  readonly maxFiles: string;
 }
 
 /** Where lines go, and the credentials. */
@@ -42,7 +43,7 @@ const MB = 1_048_576;
 const SHIP_BATCH_BYTES_MAX = 256 * 1_024;
 
 /** A whole number from 1 on. @throws TailraceError that names the option */
-function parseNumberOption(option: string, text: string, max: number, what: string): number {
+export function parseNumberOption(option: string, text: string, max: number, what: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
   throw new TailraceError(

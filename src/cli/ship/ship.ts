@@ -26,8 +26,12 @@ export function shipCommand(program: Command): void {
     )
     .option('-d, --dyno <name>', "who speaks, in brackets (default: the command's or the file's name)")
     .option('-t, --token <token>', 'a source token instead of an API key (or TAILRACE_TOKEN)')
-    .option('-f, --follow', 'follow files through rotation, instead of running a command')
+    .option(
+      '-f, --follow',
+      "follow files through rotation, instead of running a command: names, FIFOs, and quoted patterns ('logs/*.log') with what will match later",
+    )
     .option('--from-start', 'with --follow: ship also what new files hold already')
+    .option('--max-files <n>', 'with --follow: files that one pattern may name', '256')
     .option('--tee', 'print the lines too')
     .option(
       '--block',
@@ -47,9 +51,12 @@ export function shipCommand(program: Command): void {
           'Say what to ship: a command after --, files after --follow, or - for what is piped in.',
         );
       const destination = await findDestination(options);
-      process.exitCode = options.follow
-        ? await shipFiles(what, options, destination)
-        : await shipOutput(what, options, destination);
+      // As `tail -f -` reads it.
+      const isStdin = what.length === 1 && what[0] === '-';
+      process.exitCode =
+        options.follow && !isStdin
+          ? await shipFiles(what, options, destination)
+          : await shipOutput(what, options, destination);
     });
 }
 

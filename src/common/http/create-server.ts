@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOpt
 import { TailraceError } from '../errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
+import { nameProgram, programOf } from '../text/program-name.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
@@ -98,7 +99,8 @@ export function createHttpServer(
         // Senders of lines expect Logplex's responses, which are plain text.
         if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
           return reply.code(error.status).type('text/plain').send(error.message);
-        return reply.code(error.status).send({ id: error.code, message: error.message });
+        const message = nameProgram(error.message, programOf(request.headers));
+        return reply.code(error.status).send({ id: error.code, message });
       }
       if (error.validation)
         return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });

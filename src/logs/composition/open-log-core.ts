@@ -14,6 +14,7 @@ import type { AppId, Sequence, Store, StreamDamage } from '../store/contract.ts'
 import { describeDamage, lostLinesMessage } from '../store/damage-reports.ts';
 import { openStore } from '../store/open.ts';
 import { StreamReaders } from '../store/stream-reader.ts';
+import { ScanThreads } from '../tails/history/scan-threads.ts';
 
 /** How long lines that were taken may need to be stored when the router is closed. */
 const GRACE_MS = 3_000;
@@ -54,7 +55,9 @@ export async function openLogCore<Names extends AppNames>(
     const storeLog = log.child({ area: 'store' });
     const store = await openStore(settings, storeLog, undefined, mayTrim);
     closers.add(() => store.close());
-    const readers = new StreamReaders(store, settings.streamAgeMs);
+    const scanner = new ScanThreads();
+    closers.add(() => scanner.close());
+    const readers = new StreamReaders(store, settings.streamAgeMs, scanner);
     const names = readNames(store);
     const metrics = createRegistry();
     const { router, close: closeRouter } = openRouter(

@@ -54,6 +54,8 @@ const TIME_PART = /([\d.]+)([a-zµμ]+)/giy;
 /** Reads a number with or without a unit; undefined for what is none. */
 export function parseQuantity(text: string): Quantity | undefined {
   if (text.length > LENGTH_MAX) return undefined;
+  // Most are.
+  if (isShortInteger(text)) return { value: +text, plain: +text, unit: 'none' };
   const match = NUMBER.exec(text);
   if (match) {
     const plain = Number(match[1]);
@@ -72,6 +74,15 @@ export function parseQuantity(text: string): Quantity | undefined {
     ms += Number(number) * TIME_UNITS_MS[unit];
   }
   return { value: ms, plain: ms, unit: 'time' };
+}
+
+function isShortInteger(text: string): boolean {
+  if (text.length === 0 || text.length > 15) return false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return true;
 }
 
 /** What the name of a field says of a number without a unit. */

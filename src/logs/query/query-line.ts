@@ -1,7 +1,8 @@
 import { stripColors } from '../../common/text/colors.ts';
 import type { RecordCursor } from '../syslog/batch.ts';
-import { headerFieldEnd, lineLevel, linePriority } from '../syslog/record.ts';
-import { dataParameters, type FieldPath, someDataField, someMessageField } from './field-scanner.ts';
+import { headerFieldEnd, linePriority } from '../syslog/record.ts';
+import { dataParameters } from './field-scanner.ts';
+import { scannedLineLevel } from './prefilter/wasm-search.ts';
 
 const DASH = 0x2d;
 const SPACE = 0x20;
@@ -12,8 +13,6 @@ const LEVEL_SEVERITIES = { error: 3, warn: 4, info: INFORMATIONAL, debug: 7 };
 
 /** What an expression asks of one line, read when it is asked for; one object is reused for line after line. */
 export class QueryLine {
-  /** Many expressions are asked about each line: fields are read once for all of them. */
-  readonly sharesFields: boolean;
   private line: RecordCursor | undefined;
   private bytes: Buffer = Buffer.alloc(0);
   private isColored = false;
@@ -23,11 +22,6 @@ export class QueryLine {
   private originText: string | undefined;
   private values: readonly string[] | undefined;
   private severityNumber: number | undefined;
-  private readonly fields = new Map<string, readonly string[]>();
-
-  constructor(sharesFields = false) {
-    this.sharesFields = sharesFields;
-  }
 
   /** @param isColored there may be color codes in the message: it is read without them */
   setLine(line: RecordCursor, bytes: Buffer, isColored: boolean): void {
@@ -40,7 +34,6 @@ export class QueryLine {
     this.originText = undefined;
     this.values = undefined;
     this.severityNumber = undefined;
-    if (this.sharesFields) this.fields.clear();
   }
 
   /** From HOST on to the end, a character a byte: enough to see that some ASCII isn't in it. */
@@ -103,21 +96,6 @@ export class QueryLine {
     return this.values;
   }
 
-  /** All values of a field, in structured data and in the message; {@link CONTAINER} for an object or an array. */
-  fieldValues(path: FieldPath): readonly string[] {
-    const known = this.fields.get(path.path);
-    if (known) return known;
-    const values: string[] = [];
-    const collect = (value: string): boolean => {
-      values.push(value);
-      return false;
-    };
-    if (this.data !== '') someDataField(this.data, path, collect);
-    someMessageField(this.message, path, collect);
-    this.fields.set(path.path, values);
-    return values;
-  }
-
   get facility(): number {
     return linePriority(this.cursor, this.bytes) >> 3;
   }
@@ -131,7 +109,7 @@ export class QueryLine {
   private readSeverity(): number {
     const severity = linePriority(this.cursor, this.bytes) & 7;
     if (severity !== NOTICE && severity !== INFORMATIONAL) return severity;
-    const level = lineLevel(this.cursor, this.bytes);
+    const level = scannedLineLevel(this.cursor, this.bytes);
     return level === 'info' ? severity : LEVEL_SEVERITIES[level];
   }
 

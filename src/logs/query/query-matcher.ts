@@ -5,11 +5,11 @@ import { PATTERN_SIZE_MAX, PATTERNS_SIZE_MAX, patternSize } from '../../common/l
 import type { RecordCursor } from '../syslog/batch.ts';
 import { PROCID_BYTES_MAX, storedHeaderField } from '../syslog/fields/header-field.ts';
 import type { LineMatcher } from '../syslog/line-filter.ts';
-import { ColorScanner } from './color-scanner.ts';
 import { FieldPath, someDataField, someMessageField, type ValueTest } from './field-scanner.ts';
-import { LiteralScanner } from './literal-scanner.ts';
+import { ColorScanner } from './prefilter/color-scanner.ts';
+import { LiteralScanner } from './prefilter/literal-scanner.ts';
+import { exclusionLiterals, queryLiterals } from './prefilter/query-literals.ts';
 import { QueryLine } from './query-line.ts';
-import { exclusionLiterals, queryLiterals } from './query-literals.ts';
 import {
   type AttributeValue,
   facilityName,
@@ -32,6 +32,7 @@ type LinePredicate = (line: QueryLine) => boolean;
 /** Decides on one line after the other. */
 export class QueryMatcher implements LineMatcher {
   readonly key: string;
+  readonly definition: QueryNode;
   private readonly predicate: LinePredicate;
   private readonly scanner: LiteralScanner | undefined;
   /** Does a line in which the scanner finds nothing match? */
@@ -45,6 +46,7 @@ export class QueryMatcher implements LineMatcher {
    */
   constructor(expression: QueryNode, key: string) {
     this.key = key;
+    this.definition = expression;
     this.predicate = new Compiler().compile(expression);
     const needed = queryLiterals(expression);
     const literals = needed ?? exclusionLiterals(expression);
@@ -56,6 +58,11 @@ export class QueryMatcher implements LineMatcher {
     const isColored = this.colors.startBatch(batch);
     const isFound = this.scanner?.startBatch(batch) ?? true;
     return isFound || isColored || this.excludes;
+  }
+
+  nextCandidate(from: number): number {
+    if (!this.scanner || this.excludes) return from;
+    return Math.min(this.scanner.nextAt(from), this.colors.nextFrom(from));
   }
 
   matches(line: RecordCursor, bytes: Buffer): boolean {
@@ -86,6 +93,14 @@ export interface PreparedQuery extends Query {
 export function prepareQuery(text: string): PreparedQuery {
   const query = readQuery(text);
   return { ...query, matcher: query.expression && new QueryMatcher(query.expression, text) };
+}
+
+/**
+ * Does one value of a field pass what an expression asks of it? For whoever has read values before.
+ * @throws TailraceError `invalid_params` as {@link QueryMatcher} does
+ */
+export function fieldValueTest(name: string, value: AttributeValue): ValueTest {
+  return new Compiler().valueTest(name, value);
 }
 
 class Compiler {
@@ -192,13 +207,12 @@ class Compiler {
     const asText = text === undefined || text === '' ? undefined : messagePredicate(`${name}:${text}`);
     return (line) => {
       if (asText?.(line)) return true;
-      if (line.sharesFields) return line.fieldValues(path).some(test);
       const { data } = line;
       return (data !== '' && someDataField(data, path, test)) || someMessageField(line.message, path, test);
     };
   }
 
-  private valueTest(name: string, value: AttributeValue): ValueTest {
+  valueTest(name: string, value: AttributeValue): ValueTest {
     switch (value.kind) {
       case 'text':
         return wordsTest(value.text);
@@ -247,7 +261,7 @@ class Compiler {
 }
 
 /** How long a part takes, in about tenths of a microsecond. */
-export function queryCost(node: QueryNode): number {
+function queryCost(node: QueryNode): number {
   switch (node.kind) {
     case 'not':
       return queryCost(node.child);
@@ -319,12 +333,18 @@ function dynoTest(text: string): ValueTest {
 
 /** At least as serious; with an operator, names by how serious they are, numbers as numbers. */
 function severityPredicate(value: AttributeValue): LinePredicate {
+  const test = severityTest(value);
+  return (line) => test(line.severity);
+}
+
+/** What is asked of a severity, 0 to 7. */
+export function severityTest(value: AttributeValue): (severity: number) => boolean {
   if (value.kind === 'exists') return () => true;
   const text = value.kind === 'text' ? value.text : value.kind === 'compare' ? value.operand : '';
   // The parser has refused all others.
   const wanted = severityNumber(text) ?? 7;
-  if (value.kind !== 'compare') return (line) => line.severity <= wanted;
+  if (value.kind !== 'compare') return (severity) => severity <= wanted;
   const { operator } = value;
-  if (/^\d/.test(text)) return (line) => holds(operator, line.severity - wanted);
-  return (line) => holds(operator, wanted - line.severity);
+  if (/^\d/.test(text)) return (severity) => holds(operator, severity - wanted);
+  return (severity) => holds(operator, wanted - severity);
 }

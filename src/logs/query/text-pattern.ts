@@ -28,3 +28,8 @@ export function roughSource(text: string): string {
 export function longestPlain(text: string): string {
   return text.split(/[/[\]"\\]/).reduce((best, run) => (run.length > best.length ? run : best), '');
 }
+
+/** The longest part of a text that is as long in a stored line, wherever {@link roughSource} matches: where it has a `/` or a `[`, a space may be. */
+export function fixedPart(text: string): string {
+  return text.split(/[\]"\\]/).reduce((best, run) => (run.length > best.length ? run : best), '');
+}

@@ -4,6 +4,7 @@ import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
 import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from './batch-schedule.ts';
 import type { LogSource } from './token-cache.ts';
+import { atTurnEnd } from './turn-end.ts';
 
 /** What the router counts while batches are on their way to the store. */
 export interface BatcherEvents {
@@ -168,7 +169,7 @@ export class Batcher {
   }
 
   private scheduleClose(): void {
-    if (this.schedule.requestClose()) setImmediate(this.onTurnEnded);
+    if (this.schedule.requestClose()) atTurnEnd(this.onTurnEnded, this.onFailure === 'kept');
   }
 
   private readonly onTurnEnded = (): void => {

@@ -8,8 +8,8 @@ import { countUdpDrops } from './udp-drops.ts';
 export interface ListenerMetricsOptions {
   readonly counters: readonly ListenerCounters[];
   readonly router: LogRouter;
-  /** The port of syslog over UDP. */
-  readonly udpPort: number;
+  /** The port of syslog over UDP, if there is one. */
+  readonly udpPort: number | undefined;
   /** Names of apps by their ids. */
   readonly appNames: () => Promise<ReadonlyMap<string, string>>;
 }
@@ -114,7 +114,7 @@ export function registerListenerMetrics(
     registers,
     collect() {
       this.reset();
-      this.inc(countUdpDrops([udpPort]) ?? 0);
+      this.inc(countUdpDrops(udpPort === undefined ? [] : [udpPort]) ?? 0);
     },
   });
   new Gauge({

@@ -16,8 +16,8 @@ export class SourceMatcher {
   current: LogSource | undefined;
   /** The version of the token table when {@link current} was looked up. */
   private tokensVersion = -1;
-  /** {@link current} is of a wildcard token, and recognized by its name. */
-  private isNamed = false;
+  /** {@link current} is of a wildcard token, and recognized by its name; undefined: not looked at yet. */
+  private isNamed: boolean | undefined;
 
   constructor(authenticated: LogSource | undefined) {
     this.authenticated = authenticated;
@@ -36,11 +36,12 @@ export class SourceMatcher {
       return this.current;
     }
     if (!current || this.tokensVersion !== tokensVersion) return undefined;
-    // Its APP-NAME says nothing: the next line with this name may have another token, or be of another rule.
-    if (this.isNamed) return undefined;
     const { sourceStart, dynoStart } = header;
     const tokenEnd = dynoStart === end ? fieldEnd(bytes, sourceStart, end) : dynoStart - 1;
-    return hasToken(bytes, sourceStart, tokenEnd, current) ? current : undefined;
+    if (!hasToken(bytes, sourceStart, tokenEnd, current)) return undefined;
+    // Its APP-NAME says nothing: the next line with this name may have another token, or be of another rule.
+    this.isNamed ??= !Buffer.from(current.token).equals(current.tokenBytes);
+    return this.isNamed ? undefined : current;
   }
 
   /** The source of all lines, when it is the same whatever their APP-NAME. */
@@ -57,8 +58,7 @@ export class SourceMatcher {
   remember(logSource: LogSource, tokensVersion: number): void {
     this.current = logSource;
     this.tokensVersion = tokensVersion;
-    const { tokenBytes, token } = logSource;
-    this.isNamed = tokenBytes.length > 0 && !Buffer.from(token).equals(tokenBytes);
+    this.isNamed = undefined;
   }
 }
 

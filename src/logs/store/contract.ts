@@ -62,6 +62,25 @@ export interface NamedBatch {
   readonly frameId: string;
 }
 
+/**
+ * A file of a stream to which nothing is added: it can be read by other threads, until it is removed. What is in it is said where its entries
+ * are read (`embedded/segments/entry-scan.ts`).
+ */
+export interface StreamFile {
+  readonly path: string;
+  /** Its lines are these, as far as they aren't trimmed or lost. */
+  readonly first: Sequence;
+  readonly last: Sequence;
+  /** Bytes of it that hold entries. */
+  readonly size: number;
+  /** Bytes of the stream before it. */
+  readonly bytesBefore: number;
+  /** Of its checksums. */
+  readonly seed: number;
+  /** The same object as long as the file is the same. */
+  readonly identity: object;
+}
+
 /** Notified when a stream has grown. `batch` is there when the store has it in memory; notifications may come twice, or late. */
 export type AppendListener = (batch: StoredBatch | undefined) => void;
 
@@ -140,6 +159,9 @@ export interface Store {
 
   /** Batches with lines before a sequence, newest first, otherwise like {@link read}. */
   readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]>;
+
+  /** The files that hold the older part of a stream, oldest first; none where it isn't kept in files. */
+  closedFiles(app: AppId): readonly StreamFile[];
 
   bounds(app: AppId): Promise<StreamBounds>;
 

@@ -3,7 +3,8 @@
  * memory, as the same objects for all of them, so that what is derived from a batch can be shared too.
  */
 import { CoalescedRun } from '../../common/coalesced-run.ts';
-import type { AppId, Sequence, Store, StoredBatch } from './contract.ts';
+import type { AppId, Sequence, Store, StoredBatch, StreamFile } from './contract.ts';
+import type { FileScanner } from './file-scanner.ts';
 
 /** Bytes of recent batches that one reader keeps, and all readers of a process together. */
 const READER_CACHE_BYTES = 8 * 1_048_576;
@@ -21,6 +22,8 @@ export class StreamReader {
   private readonly store: Store;
   private readonly budget: { bytes: number };
   private readonly ageMs: number;
+  /** Scans the stream's files; undefined: whoever searches reads. */
+  readonly scanner: FileScanner | undefined;
   private readonly listeners = new Set<() => void>();
   private readonly unsubscribe: () => void;
   /** The newest batches, without a gap, oldest first. */
@@ -37,8 +40,15 @@ export class StreamReader {
   readonly ready: Promise<void>;
 
   /** @param ageMs older batches aren't shown. */
-  constructor(app: AppId, store: Store, budget: { bytes: number }, ageMs: number) {
+  constructor(
+    app: AppId,
+    store: Store,
+    budget: { bytes: number },
+    ageMs: number,
+    scanner: FileScanner | undefined,
+  ) {
     this.app = app;
+    this.scanner = scanner;
     this.store = store;
     this.ageMs = ageMs;
     this.budget = budget;
@@ -52,9 +62,14 @@ export class StreamReader {
     return () => this.listeners.delete(listener);
   }
 
+  /** Batches that were stored before aren't shown any more, milliseconds since 1970. */
+  get oldestShownMs(): number {
+    return Date.now() - this.ageMs;
+  }
+
   /** Must a batch that was stored then, milliseconds since 1970, not be shown any more? The store has removed it, or will soon. */
   isTooOld(storedAtMs: number): boolean {
-    return storedAtMs < Date.now() - this.ageMs;
+    return storedAtMs < this.oldestShownMs;
   }
 
   /** Batches with lines after a sequence that are in memory; undefined when the store has to be asked. */
@@ -96,6 +111,12 @@ export class StreamReader {
   /** Batches with lines before a sequence, newest first. */
   readBefore(before: Sequence): Promise<StoredBatch[]> {
     return this.store.readBefore(this.app, before, READ_BYTES);
+  }
+
+  /** The file that holds a line, when nothing is added to it any more; undefined when the store has to be asked for the line. */
+  closedFileOf(sequence: Sequence): StreamFile | undefined {
+    const files = this.store.closedFiles(this.app);
+    return files.find(({ first, last }) => first <= sequence && sequence <= last);
   }
 
   /** The last sequence that was stored before a time, milliseconds since 1970. */
@@ -202,10 +223,15 @@ export class StreamReaders {
   private readonly shared = new Map<AppId, { reader: StreamReader; refCount: number }>();
   private readonly ageMs: number;
   private readonly budget = { bytes: 0 };
+  private readonly scanner: FileScanner | undefined;
 
-  /** @param ageMs how old lines may be that streams hold (`Retention`). */
-  constructor(store: Store, ageMs: number = Number.POSITIVE_INFINITY) {
+  /**
+   * @param ageMs how old lines may be that streams hold (`Retention`).
+   * @param scanner searches files on threads; left out: whoever searches reads all of them.
+   */
+  constructor(store: Store, ageMs: number = Number.POSITIVE_INFINITY, scanner?: FileScanner) {
     this.store = store;
+    this.scanner = scanner;
     this.ageMs = ageMs;
   }
 
@@ -213,7 +239,10 @@ export class StreamReaders {
   open(app: AppId): { reader: StreamReader; close: () => void } {
     let entry = this.shared.get(app);
     if (!entry) {
-      entry = { reader: new StreamReader(app, this.store, this.budget, this.ageMs), refCount: 0 };
+      entry = {
+        reader: new StreamReader(app, this.store, this.budget, this.ageMs, this.scanner),
+        refCount: 0,
+      };
       this.shared.set(app, entry);
     }
     const mine = entry;

@@ -21,6 +21,8 @@ const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
+/** Of the first buffer: many apps have a line now and then, and a busy one's buffer grows. */
+const FIRST_BYTES = 4_096;
 /** About as many batches are in flight to the store at once under load. */
 const POOLED_BUFFERS_MAX = 2;
 /** What a stored header takes at the most, without structured data. */
@@ -44,7 +46,7 @@ export class BatchBuilder {
 
   constructor(capacity: number = BATCH_BYTES) {
     this.capacity = capacity;
-    this.bytes = this.buffers.acquire(capacity);
+    this.bytes = Buffer.allocUnsafeSlow(Math.min(capacity, FIRST_BYTES));
   }
 
   /** Bytes collected, the headroom included. */
@@ -88,7 +90,8 @@ export class BatchBuilder {
     const at = this.end;
     const text = at + RECORD_HEADER;
     const bytes = this.bytes;
-    if (text + length > bytes.length) return false;
+    if (text + length > bytes.length)
+      return this.grow(text + length) && this.add(from, start, end, header, source, host);
     this.writeRecordHeader(
       at,
       length,
@@ -111,7 +114,7 @@ export class BatchBuilder {
   /** Adds whole records, made by the WebAssembly fast path; false when they don't fit beside others. */
   addRecords(records: Uint8Array, count: number): boolean {
     const end = this.end + records.length;
-    if (end > this.bytes.length) {
+    if (end > this.bytes.length && !this.grow(end)) {
       if (this.count > 0) return false;
       this.growEmpty(end);
     }
@@ -146,7 +149,7 @@ export class BatchBuilder {
     if (end * 2 < bytes.length) return { bytes: Buffer.from(bytes.subarray(0, end)), count };
     // More than half full: lend the buffer instead of copying it.
     this.lentBuffers.add(bytes.buffer);
-    this.bytes = this.buffers.acquire(this.capacity);
+    this.bytes = this.buffers.acquire(Math.min(bytes.length, this.capacity));
     return { bytes: bytes.subarray(0, end), count };
   }
 
@@ -178,6 +181,15 @@ export class BatchBuilder {
     bytes[at + 9] = msgid >> 8;
     bytes[at + 10] = message;
     bytes[at + 11] = message >> 8;
+  }
+
+  /** Takes a larger buffer, as long as `bytes` are within the capacity: false when they aren't. */
+  private grow(bytes: number): boolean {
+    if (bytes > this.capacity) return false;
+    const before = this.bytes;
+    this.bytes = this.buffers.acquire(Math.min(this.capacity, Math.max(bytes, 4 * before.length)));
+    this.bytes.set(before.subarray(0, this.end));
+    return true;
   }
 
   /** Makes room for what needs more than the capacity alone: nothing is collected yet. */
@@ -218,7 +230,7 @@ export class BatchBuilder {
     const parts = length > MESSAGE_BYTES_MAX ? Math.ceil(length / MESSAGE_BYTES_MAX) + 1 : 1;
     const headerBytes = RECORD_HEADER + HEADER_FIELDS_BYTES_MAX + source.length;
     const need = length + sdEnd - sdStart + parts * headerBytes;
-    if (this.end + need > this.bytes.length) {
+    if (this.end + need > this.bytes.length && !this.grow(this.end + need)) {
       if (this.count > 0) return false;
       this.growEmpty(HEADROOM + need);
     }

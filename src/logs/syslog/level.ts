@@ -142,6 +142,33 @@ export function messageLevel(message: string): LogLevel | undefined {
   return leadingWordLevel(text);
 }
 
+/** How lines of Heroku's router, of logfmt and of JSON begin, by their first byte. */
+const BEGINNINGS = new Map(
+  ['at=', 'level=', '{"level":"'].map((text) => [text.charCodeAt(0), Buffer.from(text)]),
+);
+const LEVEL_BYTES = LOG_LEVELS.map((level) => Buffer.from(level));
+/** What {@link FIELD} takes as the end of a word. */
+const WORD_ENDS = new Set(Buffer.from('"\' \t,;|}])'));
+
+/** The level that a message names at its very beginning, as most do; undefined says nothing. The same as {@link messageLevel}, on bytes. */
+export function leadingLevel(bytes: Uint8Array, start: number, end: number): LogLevel | undefined {
+  const beginning = BEGINNINGS.get(bytes[start]);
+  if (!beginning || !isAt(bytes, start, end, beginning)) return undefined;
+  const at = start + beginning.length;
+  for (let i = 0; i < LEVEL_BYTES.length; i++) {
+    const word = LEVEL_BYTES[i];
+    if (bytes[at] === word[0] && isAt(bytes, at, end, word) && WORD_ENDS.has(bytes[at + word.length]))
+      return at + word.length < end ? LOG_LEVELS[i] : undefined;
+  }
+  return undefined;
+}
+
+function isAt(bytes: Uint8Array, start: number, end: number, text: Uint8Array): boolean {
+  if (start + text.length > end) return false;
+  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text[i]) return false;
+  return true;
+}
+
 /** The level of one of {@link FORMS}, and of others that can't be told by how they begin. */
 function formLevel(text: string): LogLevel | undefined {
   const first = text.charCodeAt(0);

@@ -9,10 +9,17 @@ const DOT = 0x2e;
 export interface LineMatcher {
   /** Equal for matchers that decide alike. */
   readonly key: string;
+  /** Plain data that another thread can make it of again. */
+  readonly definition: unknown;
   /** Does the line under the cursor match? Of a batch that {@link mayMatch} was asked for, lines have to come in their order. */
   matches(line: RecordCursor, bytes: Buffer): boolean;
   /** False when no line of a batch can match; true says nothing. */
   mayMatch(batch: Buffer): boolean;
+  /**
+   * No line of the batch that {@link mayMatch} was asked for matches that begins at `from` or behind it and ends before the place that is
+   * returned, infinite for none. Places have to be asked for in the order of the lines.
+   */
+  nextCandidate(from: number): number;
 }
 
 /** Which lines somebody wants; what is left out matches everything. */
@@ -24,33 +31,52 @@ export interface LineFilterOptions {
   /** Lines at least as serious as this. */
   readonly level?: LogLevel;
   readonly matcher?: LineMatcher;
+  /** Lines come with the events that they are of (stack traces), also where only one of them matches by its level or its text. Default: no. */
+  readonly wholeEvents?: boolean;
+  /** How the level of a line is told; left out: {@link lineLevel}, which any other has to equal. */
+  readonly levelOf?: typeof lineLevel;
 }
 
 /** Which lines a tail or a drain gets. Decides line by line, on bytes as far as it can. */
 export class LineFilter {
   /** Equal for filters that decide alike: results can be shared under it. */
   readonly key: string;
+  /** What it was made of. */
+  readonly options: LineFilterOptions;
   /** Everything matches. */
   readonly matchesAll: boolean;
+  /** Do lines that don't match come with others of the same event? */
+  readonly wholeEvents: boolean;
   private readonly sources: readonly Uint8Array[] | undefined;
   private readonly dynos: readonly Uint8Array[] | undefined;
   /** The index in {@link LOG_LEVELS} of the least serious level that matches. */
   private readonly levelIndex: number;
   private readonly matcher: LineMatcher | undefined;
+  private readonly levelOf: typeof lineLevel;
 
-  constructor({ sources, dynos, level, matcher }: LineFilterOptions = {}) {
+  constructor(options: LineFilterOptions = {}) {
+    const { sources, dynos, level, matcher, wholeEvents = false } = options;
+    this.options = options;
     this.sources = sources?.map((name) => Buffer.from(name));
     // As they are stored, so that a name is found by what its sender calls it.
     this.dynos = dynos?.map((name) => storedHeaderField(name, PROCID_BYTES_MAX));
     this.levelIndex = level === undefined ? LOG_LEVELS.length - 1 : LOG_LEVELS.indexOf(level);
     this.matcher = matcher;
-    this.key = JSON.stringify([sources, dynos, this.levelIndex, matcher?.key]);
+    this.levelOf = options.levelOf ?? lineLevel;
+    // By source and dyno alone they are whole anyway.
+    this.wholeEvents = wholeEvents && (matcher !== undefined || this.levelIndex !== LOG_LEVELS.length - 1);
+    this.key = JSON.stringify([sources, dynos, this.levelIndex, matcher?.key, this.wholeEvents]);
     this.matchesAll = !sources && !dynos && this.levelIndex === LOG_LEVELS.length - 1 && !matcher;
   }
 
   /** False when no line of a batch can match; true says nothing. */
   mayMatch(batch: Buffer): boolean {
     return this.matcher?.mayMatch(batch) ?? true;
+  }
+
+  /** See {@link LineMatcher.nextCandidate}. */
+  nextCandidate(from: number): number {
+    return this.matcher?.nextCandidate(from) ?? from;
   }
 
   /** Does the line under the cursor match? */
@@ -65,7 +91,7 @@ export class LineFilter {
     if (matcher && !matcher.matches(line, bytes)) return false;
     return (
       this.levelIndex === LOG_LEVELS.length - 1 ||
-      LOG_LEVELS.indexOf(lineLevel(line, bytes)) <= this.levelIndex
+      LOG_LEVELS.indexOf(this.levelOf(line, bytes)) <= this.levelIndex
     );
   }
 }

@@ -3,7 +3,14 @@
  * sender left out: the batch builder has filled it in.
  */
 import type { RecordCursor } from './batch.ts';
-import { LEVEL_SEARCHED_MAX, type LogLevel, logLevelOf, messageLevel, severityLevel } from './level.ts';
+import {
+  LEVEL_SEARCHED_MAX,
+  type LogLevel,
+  leadingLevel,
+  logLevelOf,
+  messageLevel,
+  severityLevel,
+} from './level.ts';
 
 const SPACE = 0x20;
 const ZERO = 0x30;
@@ -109,6 +116,8 @@ export function linePriority(line: RecordCursor, bytes: Uint8Array): number {
 export function lineLevel(line: RecordCursor, bytes: Buffer): LogLevel {
   const level = severityLevel(linePriority(line, bytes) & 7);
   if (level) return level;
+  const leading = leadingLevel(bytes, line.messageStart, line.textEnd);
+  if (leading) return leading;
   const end = Math.min(line.textEnd, line.messageStart + LEVEL_SEARCHED_MAX);
   return messageLevel(bytes.toString('latin1', line.messageStart, end)) ?? 'info';
 }

@@ -1,8 +1,10 @@
 import { TimeSlices } from '../../common/limits/turns.ts';
-import type { Sequence } from '../store/contract.ts';
+import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import type { LineFilter } from '../syslog/line-filter.ts';
-import { forEachMatch } from './line-scan.ts';
+import { markEvents } from './event-scan.ts';
+import { EVERYTHING, type FileSearch } from './history/file-search.ts';
+import { chunksOfBatches, forEachMatch } from './line-scan.ts';
 import type { EncodedLines, TailEncoding } from './output/encodings.ts';
 
 /** A search works so long at a time, in milliseconds: lines are taken meanwhile, however many search. */
@@ -33,9 +35,11 @@ export interface LastLinesResult<T> {
 /**
  * Searches backwards for the last lines that match: the filter applies before the limit, so that all of the stream is searched
  * if need be.
+ * @param files searches what is in closed files
  */
 export async function findLastLines<T>(
   reader: StreamReader,
+  files: FileSearch,
   query: LastLinesQuery<T>,
   isCancelled: () => boolean,
 ): Promise<LastLinesResult<T>> {
@@ -52,8 +56,30 @@ export async function findLastLines<T>(
       ? readFrom(start)
       : { encoded: encoded.reverse(), start: encoded.length > 0 ? start : through, position: through };
   for (let before = through + 1; before > after + 1; ) {
+    const found = await files.last(after, before - 1, lines - count, CACHED_BYTES_MAX);
+    if (isCancelled()) return readFrom(through);
+    if (found) {
+      const { sequences, batches = [] } = found;
+      before = found.first;
+      count += sequences.length;
+      bytes += found.batches ? sizeOf(batches) : Number.POSITIVE_INFINITY;
+      const start = count >= lines ? sequences[0] - 1 : before - 1;
+      if (bytes <= CACHED_BYTES_MAX) {
+        const inside = { after: start, through, count: Number.POSITIVE_INFINITY };
+        for (const chunk of chunksOfBatches(batches).reverse()) {
+          const lines = encoding.encode(chunk, inside, EVERYTHING);
+          if (lines.count > 0) encoded.push(lines);
+          if (slice.isOver) await slice.next();
+          if (isCancelled()) return readFrom(through);
+        }
+      }
+      if (count >= lines) return result(start);
+      continue;
+    }
     const batches = await reader.readBefore(before);
     if (batches.length === 0) break;
+    // They come newest first, and events go on in the other direction.
+    if (filter.wholeEvents) markEvents(batches.toReversed(), filter);
     for (const batch of batches) {
       before = batch.first;
       const inside = {
@@ -78,6 +104,10 @@ export async function findLastLines<T>(
     }
   }
   return result(after);
+}
+
+function sizeOf(batches: readonly StoredBatch[]): number {
+  return batches.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
 function readFrom(start: Sequence): { encoded: []; start: Sequence; position: Sequence } {

@@ -112,6 +112,11 @@ export class TailCursor {
     return this.remaining === Number.POSITIVE_INFINITY;
   }
 
+  /** Up to which line the range goes, and how many lines may still be written. */
+  get rest(): { readonly through: Sequence; readonly count: number } {
+    return { through: this.end, count: this.remaining };
+  }
+
   /** All that is stored was sent: true the first time, when that has to be reported to the reader. */
   becomesLive(): boolean {
     if (this.live) return false;

@@ -25,6 +25,7 @@ export const TAIL_PARAMETERS = [
   'dyno',
   'level',
   'q',
+  'events',
   'format',
 ] as const;
 export type TailParameter = (typeof TAIL_PARAMETERS)[number];
@@ -97,12 +98,13 @@ function earliest(one: number | undefined, other: number | undefined): number | 
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
-function parseFilter({ source, dyno, level }: TailQuery, { matcher }: PreparedQuery): LineFilter {
+function parseFilter({ source, dyno, level, events }: TailQuery, { matcher }: PreparedQuery): LineFilter {
   return new LineFilter({
     sources: splitNames(source),
     dynos: splitNames(dyno),
     level: parseLevel(level),
     matcher,
+    wholeEvents: parseBoolean('events', events) ?? true,
   });
 }
 

@@ -9,7 +9,9 @@ import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import type { LineFilter } from '../syslog/line-filter.ts';
 import { hasOtherTails, onGrowth } from './growth-notifier.ts';
+import { EVERYTHING, FileSearch } from './history/file-search.ts';
 import { findLastLines, SEARCH_SLICE_MS } from './last-lines.ts';
+import { chunksOfBatches } from './line-scan.ts';
 import { type EncodedLines, encodeShared, type TailEncoding } from './output/encodings.ts';
 import { cachedRead } from './read-cache.ts';
 import {
@@ -27,6 +29,18 @@ import { type TailOverflow, tailOverflowLine } from './tail-overflow.ts';
 export const TAIL_LINES_MAX = 100_000_000;
 /** A store that is unavailable is asked again after this time. */
 const RETRY_MS = 250;
+/** Of lines that are found in closed files so many, and so many bytes, are taken at a time. */
+const FOUND_LINES = 10_000;
+const FOUND_BYTES = 1_048_576;
+
+/** What was found in closed files and isn't written yet. */
+interface FoundChunks {
+  readonly chunks: readonly StoredBatch[][];
+  /** The first of them that isn't written. */
+  next: number;
+  /** Everything up to this line was looked at. */
+  readonly scanned: Sequence;
+}
 
 /** Where a session's lines go. */
 export interface TailSink<T> {
@@ -61,6 +75,8 @@ export class TailSession<T> {
   private readonly options: TailSessionOptions;
   private readonly sink: TailSink<T>;
   private readonly cursor: TailCursor;
+  private readonly files: FileSearch;
+  private found: FoundChunks | undefined;
   private busy = false;
   private closed = false;
   private stopListening = () => {};
@@ -73,6 +89,15 @@ export class TailSession<T> {
     this.options = options;
     this.sink = sink;
     this.cursor = new TailCursor(options);
+    this.files = new FileSearch(
+      reader,
+      options.filter,
+      () => this.closed,
+      () =>
+        this.writeNotice(
+          'Many searches run at the moment: this one waits for its turn, and goes on by itself.',
+        ),
+    );
   }
 
   /** Everything up to here was scanned. */
@@ -99,7 +124,7 @@ export class TailSession<T> {
     if (lines !== undefined && this.options.after === undefined) {
       const query = { lines, after, through, filter, encoding: this.sink.encoding };
       const { encoded, start, position } = await this.withRetry(() =>
-        findLastLines(this.reader, query, () => this.closed),
+        findLastLines(this.reader, this.files, query, () => this.closed),
       );
       if (this.closed) return;
       this.reportPosition({ position: start, newest });
@@ -193,9 +218,40 @@ export class TailSession<T> {
     const slice = new TimeSlices(SEARCH_SLICE_MS);
     const { newest } = this.reader;
     const { position } = this;
+    this.found ??= await this.findInFiles();
+    if (this.found) {
+      while (this.sendFound(this.found, slice)) await slice.next();
+      return;
+    }
     const batches = await this.withRetry(() => cachedRead(this.reader, this.position));
     if (batches.length === 0 && newest > position) await this.skipMissingEnd(position);
     while (this.sendBatches(batches, slice)) await slice.next();
+  }
+
+  /** Lines that match after the position, when these are in a file that can be searched elsewhere. */
+  private async findInFiles(): Promise<FoundChunks | undefined> {
+    if (this.options.filter.matchesAll) return undefined;
+    const { through, count } = this.cursor.rest;
+    const found = await this.withRetry(() =>
+      this.files.first(this.position, through, Math.min(count, FOUND_LINES), FOUND_BYTES),
+    );
+    return found && { chunks: chunksOfBatches(found.batches), next: 0, scanned: found.scanned };
+  }
+
+  /** Sends of what was found what the sink takes; true when it stopped because the time slice has expired. */
+  private sendFound(found: FoundChunks, slice: TimeSlices): boolean {
+    const { chunks, scanned } = found;
+    while (found.next < chunks.length) {
+      if (this.closed || this.cursor.isDone || !this.sink.canWrite()) return false;
+      if (slice.isOver) return true;
+      const chunk = chunks[found.next++];
+      const range = this.cursor.nextRange(chunk[chunk.length - 1], Number.POSITIVE_INFINITY);
+      this.emit(this.sink.encoding.encode(chunk, range, EVERYTHING));
+    }
+    this.found = undefined;
+    if (!this.cursor.isDone && this.cursor.advance({ count: 0, last: scanned }))
+      this.reportPosition({ position: this.position });
+    return false;
   }
 
   /** The stream had lines after the position, and gives none of them. */

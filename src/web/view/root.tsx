@@ -12,7 +12,7 @@ import { LogHistogram } from './histogram/log-histogram.tsx';
 import { listenToShortcuts } from './keyboard-shortcuts.ts';
 import { LineList } from './list/line-list.tsx';
 import { Panel } from './panel.tsx';
-import { SignInForm } from './session/sign-in-form.tsx';
+import { SignInPage } from './session/sign-in-form.tsx';
 import { ShortcutsHelp } from './shortcuts-help.tsx';
 import { TimeForm } from './time-form.tsx';
 import { Toolbar } from './toolbar.tsx';
@@ -40,7 +40,7 @@ function Download({ page }: { page: PageState }) {
 export function Root({ page }: { page: PageState }) {
   useEffect(() => listenToShortcuts(page), [page]);
   if (page.isSignedIn.value === undefined) return null;
-  if (!page.isSignedIn.value) return <SignInForm page={page} />;
+  if (!page.isSignedIn.value) return <SignInPage page={page} />;
   const logView = page.logView.value;
   const overlay = page.overlay.value;
   return (

@@ -34,6 +34,7 @@ class FakeFormation implements ReleaseFormation {
   kill = (): Promise<void> => this.note('kill');
   restart = (which?: string): Promise<void> => this.note(`restart ${which ?? 'all'} of`);
   stopDyno = (name: string): Promise<void> => this.note(`stop ${name} of`);
+  findDyno = (): undefined => undefined;
   pause = (): void => void this.note('pause');
   resume = (): void => void this.note('resume');
   counts = (): Record<string, number> => ({ ...this.wanted });

@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { spawn } from '@lydell/node-pty';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { isAlive } from '../../apps/forwarder/recording-sink.ts';
 import { CounterApp, copyCounterApp, startCounterApp } from '../../support/counter-app.ts';
+import { Program, TAILRACE } from '../../support/program.ts';
+import { temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const STAMP = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00`;
@@ -36,6 +39,47 @@ describe('tailrace start', () => {
     );
     await program.waitForOutput(/app\[web\.1\]: method=GET path="\/about" status=200/);
     expect(program.stdout).not.toContain('\u001b[');
+  });
+
+  it('shows a prompt on a terminal before its line is whole; who attaches answers, and the line comes in its place', async () => {
+    const folder = temporaryFolder();
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+    writeFileSync(
+      join(folder, 'Procfile'),
+      'ask: printf "name? "; read name; echo "hello $name"; exec sleep 1000\n',
+    );
+    const env = {
+      PATH: process.env.PATH,
+      HOME: folder,
+      TERM: 'xterm',
+      TAILRACE_HTTP_PORT: '0',
+      TAILRACE_SYSLOG_PORT: '0',
+    };
+    const terminal = spawn(process.execPath, [TAILRACE, 'start', '--no-color'], {
+      cols: 200,
+      rows: 50,
+      cwd: folder,
+      env: { ...env, TAILRACE_ROUTER_PORT: '0' },
+    });
+    onTestFinished(() => terminal.kill('SIGKILL'));
+    let seen = '';
+    terminal.onData((text) => {
+      seen += text;
+    });
+    const sees = (pattern: RegExp) =>
+      until(`${pattern}`, () => pattern.test(seen)).catch((error: unknown) => {
+        throw new Error(`${error}, but ${JSON.stringify(seen)}`);
+      });
+    await sees(/app\[ask\.1\]: name\? $/);
+    const answer = new Program(process.execPath, [TAILRACE, 'attach', 'ask.1'], { cwd: folder, env });
+    onTestFinished(async () => void (await answer.stop('SIGKILL')));
+    await answer.waitForOutput(/^name\? $/);
+    answer.child.stdin.write('anna\n');
+    await sees(/name\? \r\x1b\[K(?:[^\n]*heroku\[[^\n]*\n)*\S+ app\[ask\.1\]: name\? hello anna\r\n$/);
+    const status = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+    terminal.write('\u0003');
+    expect(await status).toBe(0);
+    expect(await answer.exited).toMatchObject({ status: 0, stderr: '\nask.1 has ended.\n' });
   });
 
   it('in color when it is forced', async () => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   renameSync,
@@ -14,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { expectSameLines } from '../../support/expect-same-lines.ts';
-import { Program, runTailrace, TAILRACE } from '../../support/program.ts';
+import { Program, runProgram, runTailrace, TAILRACE } from '../../support/program.ts';
 import { HttpReceiver } from '../../support/receivers/receivers.ts';
 import { numberedMessages } from '../../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../../support/server.ts';
@@ -237,6 +238,101 @@ describe('ship --follow', () => {
     expectSameLines(await server.readMessages(app), numberedMessages(written));
   }, 60_000);
 
+  it('reads a FIFO from one writer to the next, another one in its place, and ends with SIGTERM while nobody writes', async () => {
+    const app = await server.createApp();
+    const folder = folderForTest();
+    const fifo = join(folder, 'app.fifo');
+    await runProgram('mkfifo', [fifo]);
+    const args = ['ship', '-a', app.name, '--follow', fifo, join(folder, 'a.log')];
+    writeFileSync(join(folder, 'a.log'), '');
+    const program = new Program(process.execPath, [TAILRACE, ...args], {
+      env: { ...server.env, XDG_STATE_HOME: folder },
+    });
+    onTestFinished(async () => void (await program.stop('SIGKILL')));
+    const sent: string[] = [];
+    const say = async (command: string, ...lines: string[]): Promise<void> => {
+      sent.push(...lines);
+      expect((await runProgram('sh', ['-c', `${command} > app.fifo`], { cwd: folder })).status).toBe(0);
+    };
+    // What has no newline ends with its writer.
+    await say('printf "one\\ntwo"', 'one', 'two');
+    await until('the first writer', async () => (await server.readMessages(app)).length === 2);
+    await say('seq -f "line %g" 20000', ...numberedMessages(20_000, 'line', 1));
+    await say('echo three', 'three');
+    await until('the third writer', async () => (await server.readMessages(app)).at(-1) === 'three');
+    rmSync(fifo);
+    await runProgram('mkfifo', [fifo]);
+    await say('echo four', 'four');
+    await until('the other FIFO', async () => (await server.readMessages(app)).at(-1) === 'four');
+    // A file isn't held up by a FIFO that nobody writes to.
+    appendFileSync(join(folder, 'a.log'), 'file\n');
+    await until('the file', async () => (await server.readMessages(app)).at(-1) === 'file');
+    expect(await server.readMessages(app, 'lines=30000')).toEqual([...sent, 'file']);
+    // Lines that are in the FIFO when it ends are read.
+    await say('echo last', 'last');
+    expect((await program.stop('SIGTERM')).status).toBe(0);
+    expect((await server.readMessages(app)).at(-1)).toBe('last');
+    const piped = await runProgram(
+      'bash',
+      ['-c', `"$0" "$1" ship -a ${app.name} --follow <(echo piped)`, process.execPath, TAILRACE],
+      { env: { ...server.env, XDG_STATE_HOME: folder } },
+    );
+    expect(piped).toMatchObject({ status: 0, stderr: '' });
+    expect((await server.readMessages(app)).at(-1)).toBe('piped');
+  }, 60_000);
+
+  it('follows what a pattern names, also later: new files from their beginning, none twice when they are rotated', async () => {
+    const app = await server.createApp();
+    const folder = folderForTest();
+    const logs = join(folder, 'logs');
+    const env = { ...server.env, XDG_STATE_HOME: folder };
+    const follow = () =>
+      new Program(
+        process.execPath,
+        [TAILRACE, 'ship', '-a', app.name, '--max-files', '3', '--follow', join(logs, '*.log')],
+        { env },
+      );
+    const program = follow();
+    onTestFinished(async () => void (await program.stop('SIGKILL')));
+    await until('the wait', () => program.stderr.includes('yet: waiting for files'));
+    mkdirSync(logs);
+    writeFileSync(join(logs, 'a.log'), 'a one\n');
+    writeFileSync(join(logs, 'other.txt'), 'not asked for\n');
+    await arrived(app, 1);
+    renameSync(join(logs, 'a.log'), join(logs, 'a-2026-01-02.log'));
+    writeFileSync(join(logs, 'a.log'), 'a two\n');
+    writeFileSync(join(logs, 'b.log'), 'b one\n');
+    await arrived(app, 3);
+    await program.stop('SIGTERM');
+    // What came while nobody looked is new as well; a name that is another's doesn't begin anew.
+    appendFileSync(join(logs, 'b.log'), 'b two\n');
+    writeFileSync(join(logs, 'c.log'), 'c one\n');
+    const second = follow();
+    onTestFinished(async () => void (await second.stop('SIGKILL')));
+    await arrived(app, 5);
+    for (const name of ['d.log', 'e.log']) writeFileSync(join(logs, name), '');
+    await until('the limit', () => second.stderr.includes('names more than 3 files'));
+    await second.stop('SIGTERM');
+    expect((await server.readLines(app)).map((line) => line.replace(/^\S+ /, '')).sort()).toEqual([
+      'app[a.log]: a one',
+      'app[a.log]: a two',
+      'app[b.log]: b one',
+      'app[b.log]: b two',
+      'app[c.log]: c one',
+    ]);
+  }, 60_000);
+
+  it.each([
+    [['/dev/null'], '/dev/null is a device or a socket: name a file or a FIFO.'],
+    [['/tmp'], '/tmp is a folder: name files in it'],
+    [['-', 'a.log'], '--follow takes files'],
+    [['--max-files', '0', 'a.log'], '--max-files 0 must be a number of files'],
+  ])('%j: one sentence', async (args, sentence) => {
+    const ended = await runTailrace(['ship', '--token', 't.x', '--follow', ...args], { env: server.env });
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toContain(sentence);
+  });
+
   it('two of the same file: the second names the process of the first', async () => {
     const folder = folderForTest();
     const env = { TAILRACE_URL: server.url, TAILRACE_TOKEN: 't.x', XDG_STATE_HOME: folder };
@@ -294,9 +390,9 @@ describe('ship --spool', () => {
 });
 
 describe('ship -', () => {
-  it('ships stdin', async () => {
+  it.each([[[]], [['--follow']]])('ships stdin: %j', async (flags: string[]) => {
     const app = await server.createApp();
-    const ended = await runTailrace(['ship', '-a', app.name, '--batch', '2', '-'], {
+    const ended = await runTailrace(['ship', '-a', app.name, '--batch', '2', ...flags, '-'], {
       env: server.env,
       input: 'one\r\ntwo\n\nthree',
     });

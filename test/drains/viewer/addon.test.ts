@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { notedProcess } from '../../support/addons/addon-server.ts';
+import { boundPorts } from '../../support/addons/bound-ports.ts';
 import { pushLines } from '../../support/senders/send-lines.ts';
 import { type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
@@ -51,6 +52,10 @@ it('`addons:add logging` keeps the app’s lines, searched on its page or with i
   const session = await fetch(`${pageUrl}api/session`, { headers: { cookie } });
   expect(await session.json()).toMatchObject({ external: true, user: { role: 'owner' } });
   expect((await fetch(`${pageUrl}api/session`)).status).toBe(401);
+
+  // It takes no syslog, since nobody asked for that.
+  const viewerPid = await until('its process', () => notedProcess(server, addon.id));
+  expect(boundPorts(viewerPid)).toEqual([Number(new URL(config.LOGGING_URL).port)]);
 
   const sent = Array.from({ length: 40 }, (_, i) => `numbered ${i}`);
   const pid = await until('its process', () => notedProcess(server, addon.id));

@@ -70,11 +70,14 @@ it('says in one sentence what is wrong, with the exit code 2', async () => {
     [['--url', 'http://127.0.0.1:1'], /There is no viewer at http:\/\/127\.0\.0\.1:1\//],
     [['--key', 'wrong'], /key isn’t valid/],
     [['--follow', '--until', '1h'], /--until ends before/],
-    [['--bogus'], /unknown option/],
+    [['--bogus'], /Unknown option '--bogus'\.\n {5}Usage: viewer search \[options\] \[query\.\.\.\]\n$/],
+    [['--strem', 'a'], /Unknown option '--strem'\. Did you mean --stream\?\n/],
+    [['-n', 'x'], /Option '-n, --lines <number>' argument 'x' is invalid\./],
   ];
   for (const [args, sentence] of wrong) {
     const { status, stdout, stderr } = await search(...args);
     expect([args, status, stdout, stderr]).toEqual([args, 2, '', expect.stringMatching(sentence)]);
+    expect(stderr).toMatch(/^ › {3}Error: \S/);
     expect(stderr).not.toMatch(/\n {4}at /);
   }
 });
@@ -119,7 +122,7 @@ it('`--help` names every setting; one that is none, or can’t be read, is refus
     [{}, ['--http-port', new URL(viewer.url).port], /Port \d+ is taken.*VIEWER_HTTP_PORT/],
     [{}, ['--syslog-port', String(viewer.syslogPort)], /Port \d+ is taken.*VIEWER_SYSLOG_PORT/],
     [{ VIEWER_TLS_CERT: VIEWER, VIEWER_TLS_KEY: VIEWER }, [], /no certificate and key that belong together/],
-    [{}, ['nonsense'], /too many arguments|unknown command/],
+    [{}, ['nonsense'], /^ › {3}Error: Too many arguments\./],
   ];
   const folder = `${viewer.data}-refused`;
   for (const [given, args, sentence] of starts) {

@@ -1,4 +1,5 @@
 /** History and what comes are one list: searches, their older pages and the tail behind them give every line, and each once. */
+import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -225,6 +226,38 @@ it('a download has all lines in their order, packed too; what can’t be read is
   }
   const missing = await viewer.fetch('GET', `/api/streams/${streams[0].id}/lines/99999/context`);
   expect([missing.status, await missing.json()]).toMatchObject([404, { message: /kept/ }]);
+});
+
+it('a download ends when its key does, packed too', async () => {
+  const { group, streams } = await newStreams('long');
+  // More than is under way to a reader that doesn't read.
+  for (let i = 0; i < 20; i++)
+    await pushLines(
+      viewer,
+      streams[0].token,
+      Array.from({ length: 1_000 }, () => randomBytes(700).toString('base64')),
+    );
+  const { id, key } = await viewer.request<{ id: string; key: string }>('POST', '/api/keys', {
+    name: 'for a while',
+    scope: 'read',
+    groups: [group],
+  });
+  const headers = { authorization: `Bearer ${key}` };
+  const readers = await Promise.all(
+    ['', '&gzip=yes'].map(async (packed) => {
+      const { body } = await fetch(`${viewer.url}/api/download?group=${group}${packed}`, { headers });
+      const reader = body!.getReader();
+      await reader.read();
+      return reader;
+    }),
+  );
+  await viewer.request('DELETE', `/api/keys/${id}`);
+  for (const reader of readers) {
+    const rest = async (): Promise<void> => {
+      while (!(await reader.read()).done);
+    };
+    await expect(rest()).rejects.toThrow();
+  }
 });
 
 it('counts, values, fields and what is around a line', async () => {

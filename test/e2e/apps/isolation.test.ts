@@ -67,6 +67,15 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_0
     expect(environments().filter((text) => text.includes(`\0HEROKU_DYNO_ID=${id}\0`)).length).toBeGreaterThan(
       2,
     );
+    // A command inside of it is among its processes, hidden from the others, without privileges.
+    const inside = async (command: string) =>
+      (await t('ps:exec', 'worker.1', '-a', APP, '--', `exec 2>&1; ${command}`)).stdout.trim();
+    expect(await inside('grep -al "sleep.1000" /proc/[0-9]*/cmdline | wc -l')).toMatch(/^[1-9]/);
+    expect(await inside('pwd; cat version.txt')).toMatch(new RegExp(`${id}[\\s\\S]*\\none$`));
+    expect(await inside(`cat '${server.data}/key'; kill -9 ${server.program.pid}; umount /tmp`)).toMatch(
+      /No such file[\s\S]*No such process[\s\S]*(?:superuser|not permitted)/,
+    );
+    expect(await inside('grep ^CapEff /proc/self/status')).toMatch(/0000000000000000$/);
     await t('scale', 'worker=0', '-a', APP);
     const own = await until('its end', async () => {
       const all = (await lines()).filter((line) => /\[worker\.1\]: /.test(line));

@@ -1,6 +1,7 @@
 /** One-off dynos: with a terminal, with pipes, in the background; with our command and the official one. */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -24,12 +25,18 @@ let deployed: Promise<void> | undefined;
 function deploy(): Promise<void> {
   deployed ??= (async () => {
     const repository = new GitRepository(server, {
-      Procfile: `worker: sleep 1000\nclock: printf '<%s>\\n' "$B" tick\n`,
+      Procfile: `worker: sleep 1000\nclock: printf '<%s>\\n' "$B" tick\ntalk: ./talk.sh\n`,
+      'talk.sh': '#!/bin/sh\nwhile printf "name? "; read name; do echo "hello $name"; done\n',
       'file.txt': 'in the slug\n',
     });
     const pushed = await repository.tailrace('push', '-a', APP);
     expect(pushed.stdout).toMatch(/Released v2/);
     await repository.tailrace('config:set', '-a', APP, 'A=one');
+    await repository.tailrace('scale', '-a', APP, 'worker=1', 'talk=1');
+    await until('its dynos', async () => {
+      const dynos = await server.request<{ state: string }[]>('GET', `/apps/${APP}/dynos`);
+      return dynos.filter(({ state }) => state === 'up').length === 2;
+    });
   })();
   return deployed;
 }
@@ -194,13 +201,92 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     expect(refused.status).toBe(1);
   });
 
-  it('run:inside says what to use', async () => {
+  it.each([
+    ['ps:exec', 'worker.1', '-a', APP, '--', 'echo $DYNO; cat file.txt; pwd; exit 5'],
+    ['ps:exec', '-a', APP, '-d', 'worker', '--', 'echo $DYNO; cat file.txt; pwd; exit 5'],
+    ['run:inside', 'worker.1', 'echo $DYNO; cat file.txt; pwd; exit 5', '-a', APP],
+  ])('%s %s %s: a command inside a running dyno', async (...args) => {
     await deploy();
-    const refused = await runTailrace(['run:inside', 'worker.1', 'bash', '-a', APP], { env: server.env });
+    const inside = await runTailrace(args, { env: server.env });
+    expect(inside).toMatchObject({ status: 5, stderr: '' });
+    const [name, file, folder] = inside.stdout.split('\n');
+    expect([name, file]).toEqual(['worker.1', 'in the slug']);
+    // It is the dyno's own folder, not a copy of it.
+    const { id } = await server.request<{ id: string }>('GET', `/apps/${APP}/dynos/worker.1`);
+    expect(folder).toContain(id);
+  });
+
+  it('ps:exec without a command is a shell; it ends with its dyno', async () => {
+    await deploy();
+    const shell = new Program(process.execPath, [TAILRACE, 'ps:exec', 'worker.1', '-a', APP], {
+      env: server.env,
+    });
+    shell.child.stdin.write('echo $((40 + 2)) $A >left-behind; cat left-behind\n');
+    await shell.waitForOutput(/42 one/);
+    const copy = join(server.data, 'copied');
+    const copied = await runTailrace(['ps:copy', 'left-behind', '-a', APP, '-d', 'worker.1', '-o', copy], {
+      env: server.env,
+    });
+    expect(copied.stderr).toContain(`left-behind of worker.1 is in ${copy} (7 bytes)`);
+    expect(readFileSync(copy, 'utf8')).toBe('42 one\n');
+    const again = await runTailrace(['ps:copy', 'left-behind', '-a', APP, '-d', 'worker', '-o', copy], {
+      env: server.env,
+    });
+    expect(again.stderr).toContain(`${copy} is there already: name another file with --output`);
+    await runTailrace(['restart', 'worker.1', '-a', APP], { env: server.env });
+    expect((await shell.exited).status).not.toBe(0);
+  });
+
+  it.each([
+    [['ps:exec', 'web.7', 'true'], 'runner has no dyno "web.7"; there are: worker.1'],
+    [['run:inside', 'web.1', 'true'], 'runner has no dyno "web.1"; there are: '],
+    [['attach', 'web.1'], 'runner has no dyno "web.1"; there are: '],
+    [['ps:copy', 'no-such', '-d', 'worker.1'], 'There is no file no-such in worker.1 of runner.'],
+    [['ps:copy', '/etc', '-d', 'worker.1', '-o', 'x'], 'There is no file /etc in worker.1 of runner.'],
+  ])('%j: one sentence', async (args, sentence) => {
+    await deploy();
+    const cwd = mkdtempSync(join(tmpdir(), 'tailrace-copy-'));
+    onTestFinished(() => rmSync(cwd, { recursive: true }));
+    const refused = await runTailrace(args, { env: { ...server.env, TAILRACE_APP: APP }, cwd });
     expect(refused).toMatchObject({ status: 1, stdout: '' });
-    expect(refused.stderr).toMatch(/`tailrace run -a runner bash` starts another/);
-    const unknown = await runTailrace(['run:inside', 'web.1', 'bash', '-a', 'nowhere'], { env: server.env });
-    expect(unknown.stderr).toMatch(/Couldn't find that app/);
+    expect(refused.stderr).toContain(sentence);
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+
+  it('attach: what a dyno says, its input, two at a time; it goes on when they leave', async () => {
+    await deploy();
+    const { PATH, HOME } = process.env;
+    const terminal = spawn(process.execPath, [TAILRACE, 'attach', 'talk.1', '-a', APP], {
+      cols: 100,
+      rows: 30,
+      env: { PATH, HOME, TERM: 'xterm', ...server.env },
+    });
+    onTestFinished(() => terminal.kill('SIGKILL'));
+    let seen = '';
+    terminal.onData((text) => {
+      seen += text;
+    });
+    const status = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+    const piped = new Program(process.execPath, [TAILRACE, 'connect', 'talk', '-a', APP], {
+      env: server.env,
+    });
+    onTestFinished(async () => void (await piped.stop('SIGKILL')));
+    // The prompt was there before: it comes first.
+    await until('the prompt', () => /Attached to talk\.1[\s\S]*name\? $/.test(seen));
+    await piped.waitForOutput(/^name\? $/);
+    terminal.write('anne\u007fa\r');
+    await until('the answer', () => /name\? anne\u0008 \u0008a\r\nhello anna\r\nname\? $/.test(seen));
+    await piped.waitForOutput(/^name\? hello anna\nname\? $/);
+    piped.child.stdin.end('bob\n');
+    await until('what the other one has typed', () => seen.includes('hello bob'));
+    terminal.write('\u001d');
+    expect(await status).toBe(0);
+    expect(seen).toContain('Detached: talk.1 goes on.');
+    await piped.waitForOutput(/hello bob\nname\? $/);
+    await until('its lines', async () => (await appLines()).includes('name? hello anna'));
+    // It ends for those who are attached when the dyno does.
+    await runTailrace(['restart', 'talk.1', '-a', APP], { env: server.env });
+    expect(await piped.exited).toMatchObject({ status: 0, stderr: '\ntalk.1 has ended.\n' });
   });
 
   it('an app that runs nothing here says what to do', async () => {
@@ -249,9 +335,21 @@ describe.skipIf(missing('openssl'))('heroku run', { timeout: 240_000 }, () => {
     ]);
     expect(clock.stdout).toMatch(/<2>\n<tick>\n<--once>\n/);
     expect(clock.status).toBe(0);
-    expect((await heroku.run(['run:inside', 'worker.1', 'ls', '-a', APP])).stderr).toMatch(
-      /runs inside a dyno that is there: `tailrace run/,
-    );
+    const inside = await heroku.run([
+      'run:inside',
+      'worker.1',
+      '-x',
+      '-a',
+      APP,
+      '--',
+      'sh -c "echo $DYNO; exit 6"',
+    ]);
+    expect(inside.stdout).toMatch(/^worker\.1\r?$/m);
+    expect(inside.status).toBe(6);
+    for (const command of ['ps:exec', 'ps:copy file.txt'])
+      expect((await heroku.run([...command.split(' '), '-a', APP])).stderr).toMatch(
+        /here it is `tailrace[\s\S]*ps:exec web\.1 bash`/,
+      );
     expect(await heroku.runOk(['run:detached', '-a', APP, '--', 'echo from afar'])).toMatch(/run\.\d+/);
     await until('its line', async () => (await appLines()).includes('from afar'));
   });

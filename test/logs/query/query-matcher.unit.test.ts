@@ -380,6 +380,76 @@ it('finds what the plainest reading of the grammar finds', () => {
   }
 });
 
+it('numbers are compared as they are read, whatever stands around them', () => {
+  const names = [
+    'status',
+    'Status',
+    'a.status',
+    'x_status',
+    'statuses',
+    '"status"',
+    '{"status"',
+    '{"a":{"status"',
+    'n',
+  ];
+  const signs = ['=', ':', ': ', '="', ':"', ': "', ' = ', '=\\"', ':[', '\x1b[1m='];
+  const numbers = [
+    '0',
+    '200',
+    '499',
+    '500',
+    '503',
+    '500.0',
+    '499.99',
+    '5',
+    '-500',
+    '+501',
+    '5e2',
+    '500.',
+    '.5',
+    '007',
+    '0.3',
+  ];
+  const behind = [
+    '',
+    ' ',
+    ',',
+    '}',
+    '}}',
+    '"',
+    '"}',
+    'ms',
+    ' ms',
+    'k',
+    '%',
+    ';',
+    ')',
+    ',5',
+    '\t',
+    ']}',
+    '.',
+    '123456789012',
+    '\x1b[0m',
+  ];
+  for (let run = 0; run < propertyRuns(3_000); run++) {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const random = seededRandom(seed);
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)];
+    const pair = (): string => pick(names) + pick(signs) + pick(numbers) + pick(behind);
+    const lines = Array.from({ length: 1 + Math.floor(random() * 20) }, () => ({
+      message: Array.from({ length: Math.floor(random() * 4) }, pair).join(pick([' ', ', ', ''])),
+      data: random() < 0.2 ? `[m status="${pick(numbers)}" n="${pick(numbers)}"]` : '-',
+    }));
+    const compared = `${pick(['status', 'a.status', 'n'])}:${pick(['>=', '<=', '>', '<', '='])}${pick(numbers.slice(0, 9))}`;
+    const query = pick(['', '-', 'n OR ', '503 ']) + compared;
+    try {
+      search(query, lines);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${query}`, { cause: error });
+    }
+  }
+});
+
 describe('what can’t be compiled', () => {
   it.each([
     ['/(/', /q: \/\(\/ is not a regular expression/],

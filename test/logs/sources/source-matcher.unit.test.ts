@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LogSource } from '../../../src/logs/router/token-cache.ts';
 import { SourceMatcher } from '../../../src/logs/sources/source-matcher.ts';
+import { sourceForAppName } from '../../../src/logs/sources/wildcard-token.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 
@@ -43,6 +44,16 @@ describe('a sender that writes its token into each line', () => {
     const matcher = new SourceMatcher(undefined);
     matcher.remember(logSource('', 'app'), 1);
     expect(match(matcher, 'cron', 1)).toBeUndefined();
+  });
+
+  it('is looked up line by line when a wildcard token has: the name says nothing', () => {
+    const matcher = new SourceMatcher(undefined);
+    const named = sourceForAppName(logSource('t.a', '*'), 'cron');
+    for (const source of [named, logSource('t.b', 'app'), named]) {
+      matcher.remember(source, 1);
+      expect(match(matcher, 'cron', 1)).toBeUndefined();
+      expect(match(matcher, 't.b', 1)).toBe(source === named ? undefined : source);
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { type LogLevel, logLevelOf, messageLevel } from '../../../src/logs/syslog/level.ts';
+import { type LogLevel, leadingLevel, logLevelOf, messageLevel } from '../../../src/logs/syslog/level.ts';
 
 const MESSAGES: [string, LogLevel | undefined][] = [
   ['ERROR: it broke', 'error'],
@@ -72,4 +72,19 @@ it('takes no time over a long message', () => {
   for (const message of ['level'.repeat(2_000), '[1'.repeat(5_000), 'a.'.repeat(5_000), ' '.repeat(10_000)])
     for (let i = 0; i < 100; i++) messageLevel(message);
   expect(performance.now() - startedMs).toBeLessThan(1_000);
+});
+
+it('knows the level at the very beginning of a line as what reads all of it does', () => {
+  const beginnings = ['at=', 'level=', '{"level":"', 'AT=', 'lvl=', '{"level": "', ' at=', ''];
+  const words = ['info', 'error', 'warn', 'debug', 'warning', 'INFO', 'information', 'err', '30', ''];
+  const ends = ['', ' ', '"', '",', '}', '-1', 'x', '\n', '\t', ' error', '=', '\x1b[0m x'];
+  for (const beginning of beginnings)
+    for (const word of words)
+      for (const end of ends) {
+        const message = beginning + word + end;
+        const bytes = Buffer.from(`before ${message} at=error`);
+        const found = leadingLevel(bytes, 7, 7 + Buffer.byteLength(message));
+        expect(found ?? messageLevel(message), message).toBe(messageLevel(message));
+      }
+  expect(leadingLevel(Buffer.from('at=info method=GET'), 0, 18)).toBe('info');
 });

@@ -78,9 +78,11 @@ it('what is asked for together has to match together', () => {
   const lines = [{}, { dyno: 'worker.1' }, { source: 'db' }, { message: 'by' }, { priority: 191 }];
   const matcher = {
     key: 'hello',
+    definition: undefined,
     matches: (line: RecordCursor, bytes: Buffer) =>
       bytes.toString('latin1', line.messageStart, line.textEnd) === 'hello',
     mayMatch: () => true,
+    nextCandidate: (from: number) => from,
   };
   expect(matching({ sources: ['app'], dynos: ['web'], level: 'info', matcher }, lines)).toEqual([0]);
 });

@@ -1,6 +1,6 @@
 /** Lines counted over time: each once, in its bucket and level, and no longer at a time than others can wait. */
 import { describe, expect, it } from 'vitest';
-import type { StoredBatch } from '../../../src/logs/store/contract.ts';
+import type { AppId, StoredBatch } from '../../../src/logs/store/contract.ts';
 import { LineFilter } from '../../../src/logs/syslog/line-filter.ts';
 import { countLines, type LineCountQuery } from '../../../src/logs/tails/line-counts.ts';
 import { batchOfOldLines } from '../../support/old-lines.ts';
@@ -22,6 +22,10 @@ function streamOf(count: number, oldestMs = 0) {
         .reverse()
         .slice(0, 2),
     isTooOld: (ms: number) => ms < oldestMs,
+    oldestShownMs: oldestMs,
+    app: 'app' as AppId,
+    scanner: undefined,
+    closedFileOf: () => undefined,
   };
 }
 

@@ -32,6 +32,7 @@ import {
   SEARCH_PREFIX,
   STATE_PREFIX,
 } from '../records/alert-records.ts';
+import { queryFault } from '../records/read-alert.ts';
 import { AlertClock } from './alert-clock.ts';
 import { keptBatches, type SharedSearches, StreamWatch } from './stream-watch.ts';
 import { LineAtHand, type SearchedStream, WatchedAlert, type WatchedAlertState } from './watched-search.ts';
@@ -76,6 +77,8 @@ export class AlertEvaluator {
   private readonly watches = new Map<AppId, StreamWatch>();
   /** Those that may have lines behind their cursors. */
   private readonly behind = new Set<StreamWatch>();
+  /** Alerts of which it was said that their searches can't be read. */
+  private readonly unreadable = new Set<string>();
   /** Fired, and not written down yet. */
   private unwritten: AlertEvent[] = [];
   private readonly line = new LineAtHand();
@@ -342,6 +345,16 @@ export class AlertEvaluator {
       if (!search || !alert.enabled) continue;
       const streams = streamsOf(search);
       const before = known.get(alert.id);
+      const isKnown = before?.search.query === search.query;
+      if (!isKnown && !this.isReadable(alert, search)) continue;
+      if (streams.length === 0) {
+        // Nobody is silent who was removed. When there is something again, it counts anew.
+        if (await records.get(ALERTS_SCOPE, STATE_PREFIX + alert.id))
+          await records.transact(ALERTS_SCOPE, [{ key: STATE_PREFIX + alert.id, value: undefined }], {
+            quiet: true,
+          });
+        continue;
+      }
       const same =
         before &&
         JSON.stringify([before.alert, before.search, before.streams]) ===
@@ -357,6 +370,22 @@ export class AlertEvaluator {
     await this.watchStreams(loaded, added);
     this.alerts = loaded;
     await this.commit(true);
+  }
+
+  /** One search that can't be read any more keeps none of the others from being looked at. */
+  private isReadable(alert: AlertRecord, search: SavedSearch): boolean {
+    const fault = queryFault(search.query);
+    if (fault === undefined) {
+      this.unreadable.delete(alert.id);
+      return true;
+    }
+    if (!this.unreadable.has(alert.id))
+      this.options.log.warn(
+        { alert: alert.id, search: search.id, reason: fault },
+        'an alert is not evaluated, since its search can not be read',
+      );
+    this.unreadable.add(alert.id);
+    return false;
   }
 
   private async openAlert(

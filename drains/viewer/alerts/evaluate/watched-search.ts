@@ -28,6 +28,7 @@ export class LineAtHand {
   private line: RecordCursor | undefined;
   private bytes: Buffer = Buffer.alloc(0);
   private read: GroupedLine | undefined;
+  private shown: SampleLine | undefined;
   stream: SearchedStream = { id: '' as AppId, name: '', createdAt: '' };
   sequence: Sequence = 0;
   receivedAtMs = 0;
@@ -39,6 +40,7 @@ export class LineAtHand {
     this.bytes = bytes;
     this.sequence = sequence;
     this.read = undefined;
+    this.shown = undefined;
   }
 
   get grouped(): GroupedLine {
@@ -48,6 +50,11 @@ export class LineAtHand {
   }
 
   get sample(): SampleLine {
+    this.shown ??= this.readSample();
+    return this.shown;
+  }
+
+  private readSample(): SampleLine {
     const { record } = this.grouped;
     return {
       stream: this.stream.id,

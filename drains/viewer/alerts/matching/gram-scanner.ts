@@ -17,6 +17,7 @@ const TABLE_BITS_MIN = 8;
 const TABLE_BITS_MAX = 16;
 const FOLD = 0x20202020;
 const SHORT_MASK = 0xffffff;
+const PAIR_MASK = 0xffff;
 /** Fibonacci hashing. */
 const MULTIPLIER = 0x9e3779b1;
 
@@ -53,7 +54,8 @@ export class Hits {
   }
 }
 
-function grown(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+/** Twice as long. */
+export function grown(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(numbers.length * 2);
   larger.set(numbers);
   return larger;
@@ -107,8 +109,10 @@ export class GramScanner {
   private readonly byHash = new Map<number, number[]>();
   private readonly long: GramTable;
   private readonly short: GramTable;
-  /** Texts of three bytes, which may stand between two places that are looked at. */
-  private readonly shortest: GramTable;
+  /** The last two bytes of texts of three, for those that begin between two places that are looked at. */
+  private readonly endings: GramTable;
+  /** By two bytes: are they in `endings`? */
+  private readonly isEnding = new Uint8Array(1 << 16);
 
   /** @param texts ASCII of {@link TEXT_LENGTH_MIN} bytes or more */
   constructor(texts: readonly string[]) {
@@ -116,7 +120,7 @@ export class GramScanner {
     this.texts = texts.map((text) => Uint8Array.from(Buffer.from(text), (byte) => LOWER[byte]));
     this.long = new GramTable(GRAM * this.texts.filter(({ length }) => length >= LONG_MIN).length);
     this.short = new GramTable(2 * this.texts.filter(({ length }) => length < LONG_MIN).length);
-    this.shortest = new GramTable(this.texts.filter(({ length }) => length === SHORT_GRAM).length);
+    this.endings = new GramTable(this.texts.filter(({ length }) => length === SHORT_GRAM).length);
     this.texts.forEach((text, index) => {
       if (text.length < TEXT_LENGTH_MIN) throw new Error('The text is too short.');
       const hash = hashOf(text, 0, text.length);
@@ -129,18 +133,21 @@ export class GramScanner {
           this.long.add(gramAt(text, offset), text.length, offset);
         }
       else if (text.length > SHORT_GRAM)
-        for (let place = 0; place < 2; place++) {
-          const offset = rarestOffset(text, place, 2, SHORT_GRAM);
-          this.short.add(gramAt(text, offset) & SHORT_MASK, text.length, offset);
-        }
+        for (let place = 0; place < 2; place++) this.addShort(text, rarestOffset(text, place, 2, SHORT_GRAM));
       else {
-        this.short.add(gramAt(text, 0) & SHORT_MASK, text.length, 0);
-        this.shortest.add(gramAt(text, 0) & SHORT_MASK, text.length, 0);
+        this.addShort(text, 0);
+        const ending = gramAt(text, 1) & PAIR_MASK;
+        this.endings.add(ending, text.length, 1);
+        this.isEnding[ending] = 1;
       }
     });
   }
 
-  /** Finds all texts: the long ones, and those of less than seven bytes. A text may be found where it overlaps with itself. */
+  private addShort(text: Uint8Array, offset: number): void {
+    this.short.add(gramAt(text, offset) & SHORT_MASK, text.length, offset);
+  }
+
+  /** Finds all texts: the long ones, and those of less than seven bytes. A text may be found where it overlaps with itself, and twice in a place. */
   scan(bytes: Uint8Array, long: Hits, short: Hits): void {
     long.count = 0;
     short.count = 0;
@@ -162,65 +169,53 @@ export class GramScanner {
     sortNearly(hits);
   }
 
-  /** Looks at every second place, and at those between for texts of three bytes. */
+  /** Looks at every second place. */
   private scanShort(bytes: Uint8Array, hits: Hits): void {
-    const first = -bytes.byteOffset & 3;
-    const count = Math.max(0, (bytes.length - first) >> 2);
-    for (let at = 0; at < first; at++) this.verifyShort(bytes, at, first, hits);
-    if (count > 0) {
+    const first = Math.min(bytes.length, -bytes.byteOffset & 3);
+    const count = (bytes.length - first) >> 2;
+    for (let at = first & 1; at < first; at += 2) this.verifyShort(bytes, at, hits);
+    // A gram of the last word reaches behind it.
+    const last = Math.max(0, count - 1);
+    if (last > 0) {
       const words = new Uint32Array(bytes.buffer, bytes.byteOffset + first, count);
-      if (this.shortest.size > 0) this.scanEvery(words, bytes, first, hits);
-      else this.scanEverySecond(words, bytes, first, hits);
+      this.scanGrams(words, bytes, first, hits);
+      if (this.endings.size > 0) this.scanEndings(words, bytes, first, hits);
     }
-    // Grams of the last word reach behind it.
-    for (let at = first + Math.max(0, count - 1) * 4; at < bytes.length; at++)
-      this.verifyShort(bytes, at, first, hits);
+    for (let at = first + last * 4; at < bytes.length; at += 2) this.verifyShort(bytes, at, hits);
     sortNearly(hits);
   }
 
-  private scanEverySecond(words: Uint32Array, bytes: Uint8Array, first: number, hits: Hits): void {
+  private scanGrams(words: Uint32Array, bytes: Uint8Array, first: number, hits: Hits): void {
     const { used, shift } = this.short;
     const last = words.length - 1;
     let word = words[0] | FOLD;
     for (let i = 0; i < last; i++) {
       const next = words[i + 1] | FOLD;
-      const even = word & SHORT_MASK;
-      if (used[Math.imul(even, MULTIPLIER) >>> shift] !== 0)
-        this.verify(this.short, even, bytes, first + i * 4, hits);
-      const odd = ((word >>> 16) | (next << 16)) & SHORT_MASK;
-      if (used[Math.imul(odd, MULTIPLIER) >>> shift] !== 0)
-        this.verify(this.short, odd, bytes, first + i * 4 + 2, hits);
+      const gram = word & SHORT_MASK;
+      if (used[Math.imul(gram, MULTIPLIER) >>> shift] !== 0)
+        this.verify(this.short, gram, bytes, first + i * 4, hits);
+      const gramBehind = ((word >>> 16) | (next << 16)) & SHORT_MASK;
+      if (used[Math.imul(gramBehind, MULTIPLIER) >>> shift] !== 0)
+        this.verify(this.short, gramBehind, bytes, first + i * 4 + 2, hits);
       word = next;
     }
   }
 
-  private scanEvery(words: Uint32Array, bytes: Uint8Array, first: number, hits: Hits): void {
-    const { used, shift } = this.short;
-    const { used: usedBetween, shift: shiftBetween } = this.shortest;
+  private scanEndings(words: Uint32Array, bytes: Uint8Array, first: number, hits: Hits): void {
+    const { isEnding } = this;
     const last = words.length - 1;
-    let word = words[0] | FOLD;
     for (let i = 0; i < last; i++) {
-      const next = words[i + 1] | FOLD;
-      const at = first + i * 4;
-      const gram0 = word & SHORT_MASK;
-      if (used[Math.imul(gram0, MULTIPLIER) >>> shift] !== 0) this.verify(this.short, gram0, bytes, at, hits);
-      const gram1 = word >>> 8;
-      if (usedBetween[Math.imul(gram1, MULTIPLIER) >>> shiftBetween] !== 0)
-        this.verify(this.shortest, gram1, bytes, at + 1, hits);
-      const gram2 = ((word >>> 16) | (next << 16)) & SHORT_MASK;
-      if (used[Math.imul(gram2, MULTIPLIER) >>> shift] !== 0)
-        this.verify(this.short, gram2, bytes, at + 2, hits);
-      const gram3 = ((word >>> 24) | (next << 8)) & SHORT_MASK;
-      if (usedBetween[Math.imul(gram3, MULTIPLIER) >>> shiftBetween] !== 0)
-        this.verify(this.shortest, gram3, bytes, at + 3, hits);
-      word = next;
+      const word = words[i] | FOLD;
+      if (isEnding[word & PAIR_MASK] !== 0)
+        this.verify(this.endings, word & PAIR_MASK, bytes, first + i * 4, hits);
+      if (isEnding[word >>> 16] !== 0) this.verify(this.endings, word >>> 16, bytes, first + i * 4 + 2, hits);
     }
   }
 
-  private verifyShort(bytes: Uint8Array, at: number, first: number, hits: Hits): void {
-    if (at + SHORT_GRAM > bytes.length) return;
-    const table = ((at - first) & 1) === 0 ? this.short : this.shortest;
-    if (table.size > 0) this.verify(table, gramAt(bytes, at) & SHORT_MASK, bytes, at, hits);
+  private verifyShort(bytes: Uint8Array, at: number, hits: Hits): void {
+    if (at + 2 <= bytes.length) this.verify(this.endings, gramAt(bytes, at) & PAIR_MASK, bytes, at, hits);
+    if (at + SHORT_GRAM <= bytes.length)
+      this.verify(this.short, gramAt(bytes, at) & SHORT_MASK, bytes, at, hits);
   }
 
   private verify(table: GramTable, gram: number, bytes: Uint8Array, at: number, hits: Hits): void {

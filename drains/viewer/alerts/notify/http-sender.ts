@@ -1,7 +1,10 @@
 /** Posts notifications, to allowed addresses alone; redirects aren't followed. */
 import type { Socket } from 'node:net';
 import { parseDrainUrl } from '../../../../src/logs/drains/options/drain-record.ts';
-import { classifyDrainResponse } from '../../../../src/logs/drains/sinks/classify-response.ts';
+import {
+  classifyDrainResponse,
+  parseRetryAfter,
+} from '../../../../src/logs/drains/sinks/classify-response.ts';
 import type { Dialer } from '../../../../src/logs/drains/sinks/dialer.ts';
 import type { HttpNotification } from './forms.ts';
 
@@ -12,11 +15,18 @@ const ERROR_TEXT_MAX = 200;
 export class NotificationError extends Error {
   /** It never will be. */
   readonly isPermanent: boolean;
+  /** It is to be sent again so much later. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, isPermanent = false, options?: { cause?: unknown }) {
+  constructor(
+    message: string,
+    isPermanent = false,
+    options: { cause?: unknown; retryAfterMs?: number } = {},
+  ) {
     super(message, options);
     this.name = 'NotificationError';
     this.isPermanent = isPermanent;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 
@@ -59,14 +69,16 @@ export async function postNotification(
       body,
       signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS * 2),
     });
-    const text = await readText(response.body);
     const { statusCode } = response;
+    // Whatever comes behind it, and however slowly.
     if (classifyDrainResponse(statusCode) === 'accepted') return;
+    const text = await readText(response.body);
     const redirect = statusCode >= 300 && statusCode < 400 ? ': redirects are not followed' : '';
     throw new NotificationError(
       `${target.url.host} answered ${statusCode}${redirect}${text && `: ${text}`}`,
       // Nobody will repair what was sent; a key or an address somebody may.
       classifyDrainResponse(statusCode) === 'refused' || redirect !== '',
+      { retryAfterMs: parseRetryAfter(response.headers['retry-after']) },
     );
   } catch (error) {
     if (error instanceof NotificationError) throw error;
@@ -79,11 +91,16 @@ export async function postNotification(
   }
 }
 
+/** The beginning of an answer; what of it has come when it breaks off. */
 async function readText(body: AsyncIterable<Buffer>): Promise<string> {
   let text = '';
-  for await (const chunk of body) {
-    text += chunk.toString('latin1').slice(0, ERROR_TEXT_MAX);
-    if (text.length >= ERROR_TEXT_MAX) break;
+  try {
+    for await (const chunk of body) {
+      text += chunk.toString('latin1').slice(0, ERROR_TEXT_MAX);
+      if (text.length >= ERROR_TEXT_MAX) break;
+    }
+  } catch {
+    // The status says enough.
   }
   return text
     .slice(0, ERROR_TEXT_MAX)

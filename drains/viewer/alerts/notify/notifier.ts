@@ -14,7 +14,9 @@ const ATTEMPTS_MAX = 12;
 const BACKOFF: BackoffRange = { firstMs: 2_000, maxMs: 10 * 60_000 };
 /** Notifications that wait for one destination of one alert. */
 const WAITING_MAX = 100;
-const SENDS_AT_ONCE = 20;
+/** Notifications that are on their way at a time, in all and to one host: one that is slow doesn't hold up the others. */
+const SENDS_AT_ONCE = 50;
+const SENDS_A_HOST = 5;
 
 export type SendNotification = (
   destination: Destination,
@@ -41,8 +43,9 @@ export class Notifier {
   /** By alert and destination, oldest first. */
   private readonly queues = new Map<string, Travelling[]>();
   private readonly running = new Map<string, Promise<void>>();
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting: { readonly host: string; readonly go: () => void }[] = [];
   private sending = 0;
+  private readonly sendingTo = new Map<string, number>();
   private readonly stops = new Set<() => void>();
   private isClosed = false;
 
@@ -101,24 +104,28 @@ export class Notifier {
   async close(): Promise<void> {
     this.isClosed = true;
     for (const stop of this.stops) stop();
-    for (const go of this.waiting.splice(0)) go();
+    for (const { go } of this.waiting.splice(0)) go();
     await Promise.all(this.running.values());
   }
 
   private async deliver(queue: Travelling[], destination: string): Promise<void> {
     while (queue.length > 0 && !this.isClosed) {
       const travelling = queue[0];
-      const isDone = await this.attempt(travelling, destination);
-      if (isDone) queue.shift();
+      const outcome = await this.attempt(travelling, destination);
+      if (outcome === 'done') queue.shift();
       else {
         const { attempts } = deliveryOf(travelling.event, destination);
-        await this.pause(backoffMs(attempts, this.options.backoff ?? BACKOFF));
+        const backoff = backoffMs(attempts, this.options.backoff ?? BACKOFF);
+        await this.pause(Math.max(backoff, outcome.retryAfterMs));
       }
     }
   }
 
-  /** True when it is sent, or given up. */
-  private async attempt(travelling: Travelling, destination: string): Promise<boolean> {
+  /** Done when it is sent, or given up; else how long its receiver wants to be left alone. */
+  private async attempt(
+    travelling: Travelling,
+    destination: string,
+  ): Promise<'done' | { readonly retryAfterMs: number }> {
     const { options } = this;
     const { event } = travelling;
     const attempts = deliveryOf(event, destination).attempts + 1;
@@ -126,11 +133,12 @@ export class Notifier {
       const alert = await options.alert(event.alert.id);
       const to = alert?.destinations.find(({ id }) => id === destination);
       if (!to) throw new NotificationError('the destination was removed', true);
-      await this.inTurn(() => options.send(to, event, keyOf(event, destination)));
+      await this.inTurn(hostOf(to), () => options.send(to, event, keyOf(event, destination)));
       await this.note(travelling, destination, { state: 'sent', attempts, error: undefined });
-      return true;
+      return 'done';
     } catch (error) {
-      if (this.isClosed) return false;
+      const retryAfterMs = (error instanceof NotificationError ? error.retryAfterMs : undefined) ?? 0;
+      if (this.isClosed) return { retryAfterMs };
       const isOver = (error instanceof NotificationError && error.isPermanent) || attempts >= ATTEMPTS_MAX;
       const text = reasonOf(error);
       await this.note(travelling, destination, {
@@ -143,7 +151,7 @@ export class Notifier {
           { alert: event.alert.id, event: event.id, destination, attempts, reason: text },
           isOver ? 'a notification was given up' : 'a notification could not be sent; it is tried again',
         );
-      return isOver;
+      return isOver ? 'done' : { retryAfterMs };
     }
   }
 
@@ -165,16 +173,27 @@ export class Notifier {
   }
 
   /** Not too many at once. */
-  private async inTurn(send: () => Promise<void>): Promise<void> {
-    while (this.sending >= SENDS_AT_ONCE && !this.isClosed)
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
+  private async inTurn(host: string, send: () => Promise<void>): Promise<void> {
+    while (!this.mayBeSentTo(host) && !this.isClosed)
+      await new Promise<void>((go) => this.waiting.push({ host, go }));
+    // What is closed meanwhile is sent after the next start.
+    if (this.isClosed) throw new NotificationError('the viewer ends');
     this.sending++;
+    this.sendingTo.set(host, (this.sendingTo.get(host) ?? 0) + 1);
     try {
       await send();
     } finally {
       this.sending--;
-      this.waiting.shift()?.();
+      const left = (this.sendingTo.get(host) ?? 1) - 1;
+      if (left === 0) this.sendingTo.delete(host);
+      else this.sendingTo.set(host, left);
+      const next = this.waiting.findIndex((one) => this.mayBeSentTo(one.host));
+      if (next !== -1) this.waiting.splice(next, 1)[0].go();
     }
+  }
+
+  private mayBeSentTo(host: string): boolean {
+    return this.sending < SENDS_AT_ONCE && (this.sendingTo.get(host) ?? 0) < SENDS_A_HOST;
   }
 
   private pause(ms: number): Promise<void> {
@@ -187,6 +206,18 @@ export class Notifier {
       const timer = setTimeout(stop, ms).unref();
       this.stops.add(stop);
     });
+  }
+}
+
+/** Who is asked to take it. */
+function hostOf(destination: Destination): string {
+  switch (destination.kind) {
+    case 'email':
+      return 'smtp';
+    case 'pagerduty':
+      return destination.url === undefined ? 'pagerduty' : new URL(destination.url).host;
+    case 'webhook':
+      return new URL(destination.url).host;
   }
 }
 

@@ -12,12 +12,14 @@ import {
   STATE_PREFIX,
 } from './alert-records.ts';
 
-const SEARCHES_MAX = 5_000;
-const ALERTS_MAX = 5_000;
+export const SEARCHES_MAX = 10_000;
+export const ALERTS_MAX = 5_000;
 
 export class AlertBook {
   private readonly records: Store;
   private readonly onChange: () => Promise<void>;
+  /** How many records there are, by prefix, once that was asked. */
+  private readonly counts = new Map<string, Promise<{ kept: number }>>();
 
   /** @param onChange resolves when what was changed is in effect */
   constructor(records: Store, onChange: () => Promise<void>) {
@@ -51,20 +53,50 @@ export class AlertBook {
     return found;
   }
 
+  /** @throws TailraceError `conflict` when there are {@link SEARCHES_MAX} */
   async addSearch(settings: Omit<SavedSearch, 'id' | 'createdAt' | 'updatedAt'>): Promise<SavedSearch> {
-    if ((await this.searches()).length >= SEARCHES_MAX) throw tooMany(SEARCHES_MAX, 'searches');
     const now = new Date().toISOString();
     const search: SavedSearch = { ...settings, id: randomUUID(), createdAt: now, updatedAt: now };
-    await this.write([{ key: SEARCH_PREFIX + search.id, value: search, ifVersion: 0 }]);
+    // No alert is on it yet.
+    await this.add(SEARCH_PREFIX, search, SEARCHES_MAX, 'searches');
     return search;
   }
 
+  /** @throws TailraceError `conflict` when there are {@link ALERTS_MAX} */
   async addAlert(settings: Omit<AlertRecord, 'id' | 'createdAt' | 'updatedAt'>): Promise<AlertRecord> {
-    if ((await this.alerts()).length >= ALERTS_MAX) throw tooMany(ALERTS_MAX, 'alerts');
     const now = new Date().toISOString();
     const alert: AlertRecord = { ...settings, id: randomUUID(), createdAt: now, updatedAt: now };
-    await this.write([{ key: ALERT_PREFIX + alert.id, value: alert, ifVersion: 0 }]);
+    await this.add(ALERT_PREFIX, alert, ALERTS_MAX, 'alerts');
+    await this.onChange();
     return alert;
+  }
+
+  private async add(
+    prefix: string,
+    record: SavedSearch | AlertRecord,
+    max: number,
+    what: string,
+  ): Promise<void> {
+    const count = await this.countOf(prefix);
+    if (count.kept >= max) throw tooMany(max, what);
+    // Counted before it is written: no two take the last place.
+    count.kept++;
+    try {
+      await this.records.transact(ALERTS_SCOPE, [{ key: prefix + record.id, value: record, ifVersion: 0 }]);
+    } catch (error) {
+      count.kept--;
+      throw error;
+    }
+  }
+
+  private countOf(prefix: string): Promise<{ kept: number }> {
+    let count = this.counts.get(prefix);
+    if (!count) {
+      count = this.records.list(ALERTS_SCOPE, prefix).then(({ length }) => ({ kept: length }));
+      this.counts.set(prefix, count);
+      count.catch(() => this.counts.delete(prefix));
+    }
+    return count;
   }
 
   async changeSearch(search: SavedSearch): Promise<SavedSearch> {
@@ -91,11 +123,13 @@ export class AlertBook {
         `There are alerts on this search (${alerts[0].name}): remove them first.`,
       );
     await this.write([{ key: SEARCH_PREFIX + id, value: undefined }]);
+    this.counts.delete(SEARCH_PREFIX);
   }
 
   /** With what it has counted. */
   async removeAlert(id: string): Promise<void> {
     await this.write([{ key: ALERT_PREFIX + id, value: undefined }]);
+    this.counts.delete(ALERT_PREFIX);
     // Nobody counts for it any more.
     const patterns = await this.records.list(ALERTS_SCOPE, `${PATTERN_PREFIX}${id}/`);
     await this.records.transact(ALERTS_SCOPE, [
@@ -111,5 +145,8 @@ export class AlertBook {
 }
 
 function tooMany(max: number, what: string): TailraceError {
-  return new TailraceError('conflict', `There are ${max} ${what} already: remove some first.`);
+  return new TailraceError(
+    'conflict',
+    `There are ${max} ${what} already, which is the most a viewer keeps: remove some first.`,
+  );
 }

@@ -4,35 +4,36 @@ import type { RecordChange, Store } from '../../../../src/logs/store/contract.ts
 import { ALERTS_SCOPE, type AlertEvent, EVENT_PREFIX } from './alert-records.ts';
 
 const EVENTS_MAX = 1_000;
+/** With those of which somebody still has to be told, which stay. */
+const EVENTS_WAITING_MAX = 20_000;
 const RANDOM_BYTES = 5;
 
 export class AlertHistory {
   private readonly records: Store;
   /** Oldest first. */
-  private readonly ids: string[];
+  private readonly ids: Set<string>;
+  /** Of which somebody still has to be told. */
+  private readonly waiting = new Set<string>();
+  private lastId: string | undefined;
   private lastMs = 0;
 
-  private constructor(records: Store, ids: string[]) {
+  private constructor(records: Store, kept: readonly AlertEvent[]) {
     this.records = records;
-    this.ids = ids;
+    this.ids = new Set(kept.map(({ id }) => id));
+    this.lastId = kept.at(-1)?.id;
+    for (const event of kept) this.noteWaiting(event);
   }
 
   /** Opens it, with the events that somebody still has to be told of. */
   static async open(records: Store): Promise<{ history: AlertHistory; undelivered: AlertEvent[] }> {
     const kept = await records.list<AlertEvent>(ALERTS_SCOPE, EVENT_PREFIX);
-    const history = new AlertHistory(
-      records,
-      kept.map(({ value }) => value.id),
-    );
-    const undelivered = kept
-      .map(({ value }) => value)
-      .filter(({ deliveries }) => deliveries.some(({ state }) => state === 'waiting'));
-    return { history, undelivered };
+    const events = kept.map(({ value }) => value);
+    return { history: new AlertHistory(records, events), undelivered: events.filter(isWaiting) };
   }
 
   /** An id that comes after those before it, also when the clock goes back. */
   newId(nowMs: number = Date.now()): string {
-    const last = this.ids.at(-1);
+    const last = this.lastId;
     const lastMs = Math.max(this.lastMs, last === undefined ? 0 : Number.parseInt(last.slice(0, 9), 36));
     this.lastMs = Math.max(nowMs, lastMs + 1);
     return `${this.lastMs.toString(36).padStart(9, '0')}${randomBytes(RANDOM_BYTES).toString('hex')}`;
@@ -40,17 +41,43 @@ export class AlertHistory {
 
   /** Changes that add events, and remove what is too old. */
   changesFor(events: readonly AlertEvent[]): RecordChange[] {
-    const excess = Math.max(0, this.ids.length + events.length - EVENTS_MAX);
     return [
       ...events.map((event) => ({ key: EVENT_PREFIX + event.id, value: event })),
-      ...this.ids.slice(0, excess).map((id) => ({ key: EVENT_PREFIX + id, value: undefined })),
+      ...this.excess(events.length).map((id) => ({ key: EVENT_PREFIX + id, value: undefined })),
     ];
   }
 
   /** The changes were made. */
   written(events: readonly AlertEvent[]): void {
-    this.ids.push(...events.map(({ id }) => id));
-    this.ids.splice(0, Math.max(0, this.ids.length - EVENTS_MAX));
+    for (const id of this.excess(events.length)) {
+      this.ids.delete(id);
+      this.waiting.delete(id);
+    }
+    for (const event of events) {
+      this.ids.add(event.id);
+      this.lastId = event.id;
+      this.noteWaiting(event);
+    }
+  }
+
+  /** The oldest ones, when so many more come; those that are on their way to somebody only when there are far too many. */
+  private excess(added: number): string[] {
+    const excess = Math.max(0, this.ids.size + added - EVENTS_MAX);
+    if (excess === 0) return [];
+    const overflow = Math.max(0, this.ids.size + added - EVENTS_WAITING_MAX);
+    const removed: string[] = [];
+    let seen = 0;
+    for (const id of this.ids) {
+      if (removed.length >= excess) break;
+      if (!this.waiting.has(id) || seen < overflow) removed.push(id);
+      seen++;
+    }
+    return removed;
+  }
+
+  private noteWaiting(event: AlertEvent): void {
+    if (isWaiting(event)) this.waiting.add(event.id);
+    else this.waiting.delete(event.id);
   }
 
   async add(event: AlertEvent): Promise<void> {
@@ -60,10 +87,11 @@ export class AlertHistory {
 
   /** Writes down how an event is on its way, unless it is too old to be kept. */
   async update(event: AlertEvent): Promise<void> {
-    if (this.ids.includes(event.id))
-      await this.records.transact(ALERTS_SCOPE, [{ key: EVENT_PREFIX + event.id, value: event }], {
-        quiet: true,
-      });
+    if (!this.ids.has(event.id)) return;
+    await this.records.transact(ALERTS_SCOPE, [{ key: EVENT_PREFIX + event.id, value: event }], {
+      quiet: true,
+    });
+    this.noteWaiting(event);
   }
 
   /** Newest first. */
@@ -71,4 +99,8 @@ export class AlertHistory {
     const kept = await this.records.list<AlertEvent>(ALERTS_SCOPE, EVENT_PREFIX);
     return kept.map(({ value }) => value).reverse();
   }
+}
+
+function isWaiting({ deliveries }: AlertEvent): boolean {
+  return deliveries.some(({ state }) => state === 'waiting');
 }

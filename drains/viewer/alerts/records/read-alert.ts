@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
-import { TailraceError } from '../../../../src/common/errors.ts';
+import { reasonOf, TailraceError } from '../../../../src/common/errors.ts';
 import { parseDrainUrl } from '../../../../src/logs/drains/options/drain-record.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
 import type { AlertCondition, AlertRecord, Destination, WebhookForm } from './alert-records.ts';
@@ -40,6 +40,16 @@ export function assertAlertQuery(text: string): void {
   const { since, until } = prepareQuery(text);
   if (since !== undefined || until !== undefined)
     throw invalid('An alert looks at what comes: take `since:` and `until:` out of its search.');
+}
+
+/** Why an alert can't be on a query that is kept already; undefined when it can. */
+export function queryFault(text: string): string | undefined {
+  try {
+    assertAlertQuery(text);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 /** What may be given of an alert, besides its search. */

@@ -10,7 +10,13 @@ import type {
   Destination,
   SavedSearch,
 } from '../../alerts/records/alert-records.ts';
-import { assertAlertQuery, destinationView, hostsOf, readAlert } from '../../alerts/records/read-alert.ts';
+import {
+  assertAlertQuery,
+  destinationView,
+  hostsOf,
+  queryFault,
+  readAlert,
+} from '../../alerts/records/read-alert.ts';
 import { readBody } from '../body.ts';
 import { Parameters } from '../parameters.ts';
 import { grantOf } from '../request-grant.ts';
@@ -21,12 +27,12 @@ const EVENTS_MAX = 1_000;
 const TEST_INTERVAL_MS = 2_000;
 
 export interface AlertRouteParts {
-  readonly alerts: Pick<Alerts, 'book' | 'history' | 'notifier' | 'policy' | 'mail'>;
+  readonly alerts: Pick<Alerts, 'book' | 'history' | 'notifier' | 'policy' | 'mail' | 'streamsOf'>;
   readonly publicUrl: () => string;
 }
 
 export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl }: AlertRouteParts): void {
-  const { book, history, notifier, policy, mail } = alerts;
+  const { book, history, notifier, policy, mail, streamsOf } = alerts;
   const testedMs = new Map<string, number>();
 
   server.get('/api/alerts', async (request) => {
@@ -34,18 +40,19 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl
     const grant = grantOf(request);
     const wanted = parameters.text('search');
     const searches = new Map((await book.searches()).map((search) => [search.id, search]));
+    const firedAt = await lastFired();
     return (await book.alerts())
       .filter(({ search }) => wanted === undefined || search === wanted)
       .flatMap((alert) => {
         const search = searches.get(alert.search);
-        return search && maySearch(grant, search, 'reader') ? [alertView(alert, search)] : [];
+        return search && maySearch(grant, search, 'reader') ? [view(alert, search, firedAt)] : [];
       });
   });
 
   server.get<{ Params: { alert: string } }>('/api/alerts/:alert', async (request) => {
     new Parameters(request.query, []);
     const { alert, search } = await readableAlert(request.params.alert, grantOf(request), 'reader');
-    return alertView(alert, search);
+    return view(alert, search, await lastFired());
   });
 
   server.post('/api/alerts', async (request, reply) => {
@@ -55,7 +62,7 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl
     const settings = readAlert({ ...input, name: input.name ?? search.name }, undefined);
     await assertDestinations(settings.destinations);
     const alert = await book.addAlert({ ...settings, search: search.id });
-    return reply.code(201).send(alertView(alert, search));
+    return reply.code(201).send(view(alert, search, new Map()));
   });
 
   server.patch<{ Params: { alert: string } }>('/api/alerts/:alert', async (request) => {
@@ -64,10 +71,8 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl
     const { id, search: searchId, createdAt, updatedAt } = alert;
     const settings = readAlert(input, alert);
     await assertDestinations(settings.destinations);
-    return alertView(
-      await book.changeAlert({ ...settings, id, search: searchId, createdAt, updatedAt }),
-      search,
-    );
+    const changed = await book.changeAlert({ ...settings, id, search: searchId, createdAt, updatedAt });
+    return view(changed, search, await lastFired());
   });
 
   server.delete<{ Params: { alert: string } }>('/api/alerts/:alert', async (request, reply) => {
@@ -103,6 +108,32 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl
       .slice(0, limit)
       .map((event) => eventView(event, publicUrl()));
   });
+
+  /** Of each alert when it fired the last time, as far as the history goes. */
+  async function lastFired(): Promise<Map<string, number>> {
+    const firedAt = new Map<string, number>();
+    for (const { kind, alert, toMs } of await history.list())
+      if (kind === 'fired' && !firedAt.has(alert.id)) firedAt.set(alert.id, toMs);
+    return firedAt;
+  }
+
+  function view(alert: AlertRecord, search: SavedSearch, firedAt: ReadonlyMap<string, number>): object {
+    const firedMs = firedAt.get(alert.id);
+    return {
+      ...alertView(alert, search),
+      last_fired_at: firedMs === undefined ? null : new Date(firedMs).toISOString(),
+      problem: problemOf(search) ?? null,
+    };
+  }
+
+  /** Why an alert isn't evaluated though it is on. */
+  function problemOf(search: SavedSearch): string | undefined {
+    const fault = queryFault(search.query);
+    if (fault !== undefined) return `Its search can't be read, so no line is looked at: ${fault}`;
+    return streamsOf(search).length === 0
+      ? 'What its search looks at was removed, so no line is looked at: give the search another group, or remove both.'
+      : undefined;
+  }
 
   async function readableAlert(
     id: string,

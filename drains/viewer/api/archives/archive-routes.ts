@@ -17,9 +17,9 @@ import type { ViewerParts } from '../../parts.ts';
 import type { FoundLine } from '../../store/contract.ts';
 import { foundLineJson } from '../lines/line-json.ts';
 import { limitsFor } from '../lines/request-limits.ts';
-import { readSelection, SELECTION_PARAMETERS } from '../lines/selection.ts';
+import { mayReadAll, readSelection, SELECTION_PARAMETERS } from '../lines/selection.ts';
 import { Parameters } from '../parameters.ts';
-import { grantOf } from '../request-grant.ts';
+import { grantOf, whileGranted } from '../request-grant.ts';
 
 export interface ArchiveRouteParts extends ViewerParts {
   /** Undefined: nothing is archived. */
@@ -34,7 +34,7 @@ const SEARCH_MS = 30_000;
 const NO_ARCHIVE = 'Nothing is archived here: set VIEWER_ARCHIVE to a folder or s3://bucket/folder.';
 
 export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRouteParts): void {
-  const { catalog, keeper, store, groups, log } = parts;
+  const { catalog, keeper, store, groups, access, log } = parts;
 
   server.get('/api/archives', async (request) => {
     new Parameters(request.query, []);
@@ -98,7 +98,8 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
   server.get('/api/archives/export', async (request, reply) => {
     const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'format']);
     const format = parameters.choice('format', EXPORT_FORMATS);
-    const { selection, streams } = readSelection(parameters, groups, grantOf(request));
+    const grant = grantOf(request);
+    const { selection, streams } = readSelection(parameters, groups, grant);
     const names = new Map<string, string>(streams.map(({ id, name }) => [id, name]));
     const bounded = { ...selection, toMs: selection.toMs ?? Date.now() + 1 };
     const lines = exportLines(
@@ -108,7 +109,8 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
       (stream) => names.get(stream) ?? stream,
       limitsFor(reply, undefined),
     );
-    return sendFile(reply, lines, `lines.${format === 'ndjson' ? 'ndjson' : 'tsv'}.gz`);
+    const granted = whileGranted(lines, access, grant, (now) => mayReadAll(streams, groups, now));
+    return sendFile(reply, granted, `lines.${format === 'ndjson' ? 'ndjson' : 'tsv'}.gz`);
   });
 
   server.get<{ Params: { '*': string } }>('/api/archives/*', async (request, reply) => {
@@ -116,17 +118,19 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
     const format = parameters.choice('format', ['stored', ...EXPORT_FORMATS]);
     const file = await findFile(request, request.params['*']);
     const name = file.key.slice(file.key.lastIndexOf('/') + 1);
+    const mayReadFile = (now: Grant): boolean => mayRead(file, now);
     if (format !== 'stored')
       return sendFile(
         reply,
-        converted(file, format),
+        whileGranted(converted(file, format), access, grantOf(request), mayReadFile),
         `${name.split('.')[0]}.${format === 'ndjson' ? 'ndjson' : 'tsv'}.gz`,
       );
     reply.header('Content-Disposition', `attachment; filename="${name.replace(/[^\w.-]/g, '_')}"`);
     reply.header('Content-Length', file.bytes);
     if (file.listed) reply.header('Repr-Digest', digestOf(file.listed.sha256));
     reply.type(file.key.endsWith('.gz') ? 'application/gzip' : 'text/plain; charset=utf-8');
-    return reply.send(await requireCatalog().storage.read(file.key));
+    const bytes = await requireCatalog().storage.read(file.key);
+    return reply.send(Readable.from(whileGranted(bytes, access, grantOf(request), mayReadFile)));
   });
 
   /** @throws TailraceError `not_found`, also for what may not be known */

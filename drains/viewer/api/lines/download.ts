@@ -5,11 +5,11 @@ import type { FastifyInstance } from 'fastify';
 import type { ViewerParts } from '../../parts.ts';
 import type { FoundLine, LineSelection, SearchLimits } from '../../store/contract.ts';
 import { Parameters } from '../parameters.ts';
-import { grantOf } from '../request-grant.ts';
+import { grantOf, whileGranted } from '../request-grant.ts';
 import { foundLineJson, foundLineText } from './line-json.ts';
 import { newestPositions, type StreamPositions } from './positions.ts';
 import { limitsFor } from './request-limits.ts';
-import { readSelection, SELECTION_PARAMETERS } from './selection.ts';
+import { mayReadAll, readSelection, SELECTION_PARAMETERS } from './selection.ts';
 
 const PAGE_LINES = 1_000;
 const TYPES = {
@@ -19,13 +19,14 @@ const TYPES = {
 
 export function registerDownloadRoute(
   server: FastifyInstance,
-  { store, records, groups, log }: ViewerParts,
+  { store, records, groups, access, log }: ViewerParts,
 ): void {
   server.get('/api/download', async (request, reply) => {
     const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'format', 'gzip']);
     const format = parameters.choice('format', ['text', 'ndjson']);
     const gzip = parameters.flag('gzip');
-    const { selection, streams } = readSelection(parameters, groups, grantOf(request));
+    const grant = grantOf(request);
+    const { selection, streams } = readSelection(parameters, groups, grant);
     const names = new Map(streams.map(({ id, name }) => [id, name]));
     const asText = (line: FoundLine): string =>
       streams.length > 1 ? `${names.get(line.stream) ?? ''} ${foundLineText(line)}` : foundLineText(line);
@@ -33,7 +34,9 @@ export function registerDownloadRoute(
     const positions = await newestPositions(records, streams);
     const lines = Readable.from(
       encode(
-        pages(selection, positions, limitsFor(reply, undefined)),
+        whileGranted(pages(selection, positions, limitsFor(reply, undefined)), access, grant, (now) =>
+          mayReadAll(streams, groups, now),
+        ),
         format === 'text' ? asText : foundLineJson,
       ),
       { objectMode: false },

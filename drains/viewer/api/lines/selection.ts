@@ -65,6 +65,14 @@ export function selectedStreams(
   return [...found.values()];
 }
 
+/** May all of these be read that are still there? */
+export function mayReadAll(streams: readonly LogStreamRecord[], groups: Groups, grant: Grant): boolean {
+  return streams.every(({ id }) => {
+    const stream = groups.findStream(id);
+    return !stream || grant.may(stream.group, 'reader');
+  });
+}
+
 /** @throws TailraceError `not_found` */
 export function readableStream(id: string, groups: Groups, grant: Grant): LogStreamRecord {
   const stream = groups.findStream(id);

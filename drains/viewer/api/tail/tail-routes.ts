@@ -125,7 +125,6 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
       log.warn({ err: error }, 'a tail ended early');
       connection.end();
     });
-    const keepAlive = setInterval(() => connection.keepAlive(merged.newPosition()), KEEP_ALIVE_MS);
     /** Somebody may have lost the right to read, or a stream was added. */
     const look = async (): Promise<void> => {
       await started;
@@ -142,6 +141,11 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
         // Nobody knows while the store is unavailable.
         if (!(error instanceof TailraceError) || error.code !== 'unavailable') connection.end();
       });
+    const keepAlive = setInterval(() => {
+      connection.keepAlive(merged.newPosition());
+      // A session may have ended by itself.
+      lookSafely();
+    }, KEEP_ALIVE_MS);
     const unwatch = [access.onChange(lookSafely), groups.onChange(lookSafely)];
     return () => {
       if (!isOpen) return;

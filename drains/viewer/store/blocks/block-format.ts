@@ -4,19 +4,19 @@
  *
  *     u32 magic | u32 CRC-32 of the rest of the header | f64 first sequence | u32 lines | u32 bytes of records
  *     u32 runs | u32 bytes of the payload | f64 earliest | f64 latest time, ms | u32 CRC-32 of the payload
- *     u32 CRC-32 of the records as in a batch | u32 bytes of the payload before it was compressed | u32 0
+ *     u32 CRC-32 of the records as in a batch | u32 bytes of the payload before it was compressed | u32 version of the records
  *
  * The payload is compressed (raw deflate): the records, taken apart, then runs of lines that were received together, `u32 lines | f64 when`.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import { crc32 } from '../../../../src/logs/store/embedded/checksum.ts';
-import { putTogether, takeApart } from './record-columns.ts';
+import { putTogether, RECORDS_VERSION, takeApart } from './record-columns.ts';
 
 export const BLOCK_HEADER_BYTES = 64;
 export const BLOCK_MAGIC = 0x31_42_56_54;
 const RUN_BYTES = 12;
-const COMPRESSION_LEVEL = 4;
+const COMPRESSION_LEVEL = 3;
 /** More than any block has: a damaged length mustn't take all memory. */
 export const BLOCK_RECORDS_MAX = 64 * 1_048_576;
 
@@ -83,6 +83,7 @@ export function encodeBlock({ first, count, minMs, maxMs, records, runs }: Block
   block.writeUInt32LE(crc32(payload), 48);
   block.writeUInt32LE(crc32(records), 52);
   block.writeUInt32LE(plain.length, 56);
+  block.writeUInt32LE(RECORDS_VERSION, 60);
   block.writeUInt32LE(crc32(block.subarray(8, BLOCK_HEADER_BYTES)), 4);
   block.set(payload, BLOCK_HEADER_BYTES);
   return block;
@@ -119,7 +120,9 @@ export function decodeBlock(block: Buffer): BlockLines {
   const runs: ReceivedRun[] = [];
   for (let at = runsAt; at < plain.length; at += RUN_BYTES)
     runs.push({ count: plain.readUInt32LE(at), receivedAtMs: plain.readDoubleLE(at + 4) });
-  const bytes = putTogether(plain.subarray(0, runsAt), entry.count, entry.recordBytes);
+  const version = block.readUInt32LE(60);
+  if (version > RECORDS_VERSION) throw new BlockDamage(`it is of version ${version}, which is unknown here`);
+  const bytes = putTogether(plain.subarray(0, runsAt), entry.count, entry.recordBytes, version);
   // It is what was taken apart, or nothing.
   if (crc32(bytes) !== block.readUInt32LE(52))
     throw new BlockDamage("its lines aren't those that were stored");

@@ -2,16 +2,23 @@
  * Lines taken apart, so that they take less room: what lines have alike before their messages (*heads*) once, then the numbers of each line, then
  * the messages. What is put together again is byte for byte what was taken apart.
  *
- *     u32 heads | u32 bytes of heads, of the lines' numbers | heads | numbers | messages
+ *     u32 heads | u32 bytes of heads, of the lines' numbers | u32 bytes of ids | u32 bytes of messages as they were | u8 mark of a UUID, of a run | u16 0
+ *     | heads | numbers | ids | messages (message-ids.ts)
+ *     of the first version: u32 heads | u32 bytes of heads, of the lines' numbers | heads | numbers | messages as they were
  *     head:    u8 digits of a second's fraction, or NO_TIME | 8 bytes of the record's header (its offsets) | u16 before the time | u16 behind it | both
  *     numbers: of each line the head's, the message's length, and the time's difference from that of the line before, as varints
  */
 import { RECORD_HEADER, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { lineTimeStart } from '../../../../src/logs/syslog/record.ts';
+import { putIds, takeIds } from './message-ids.ts';
 import { TimeText } from './time-text.ts';
 import { VarintReader, VarintWriter } from './varint.ts';
 
-const FRONT_BYTES = 12;
+const FRONT_BYTES = 24;
+const FIRST_FRONT_BYTES = 12;
+/** Without ids that are taken out; what is written now. */
+const FIRST_VERSION = 0;
+export const RECORDS_VERSION = 1;
 const HEAD_FRONT_BYTES = 13;
 const NO_TIME = 0xff;
 /** Of a record's header: where its offsets are. */
@@ -59,6 +66,7 @@ export function takeApart(records: Buffer): Buffer {
     }
     messagesEnd += records.copy(messages, messagesEnd, messageStart, textEnd);
   }
+  const marked = takeIds(messages.subarray(0, messagesEnd));
   const front = Buffer.alloc(FRONT_BYTES);
   front.writeUInt32LE(heads.size, 0);
   front.writeUInt32LE(
@@ -66,7 +74,11 @@ export function takeApart(records: Buffer): Buffer {
     4,
   );
   front.writeUInt32LE(numbers.length, 8);
-  return Buffer.concat([front, ...headBytes, numbers.bytes, messages.subarray(0, messagesEnd)]);
+  front.writeUInt32LE(marked.ids.length, 12);
+  front.writeUInt32LE(messagesEnd, 16);
+  front[20] = marked.uuidMark;
+  front[21] = marked.runMark;
+  return Buffer.concat([front, ...headBytes, numbers.bytes, marked.ids, marked.messages]);
 }
 
 function encodeHead(
@@ -101,17 +113,26 @@ interface Head {
 
 /**
  * Puts `count` records together, which take so many bytes.
+ * @param version of what was taken apart
  * @throws RangeError when what is there can't have been made by {@link takeApart}
  */
-export function putTogether(apart: Buffer, count: number, recordBytes: number): Buffer {
+export function putTogether(
+  apart: Buffer,
+  count: number,
+  recordBytes: number,
+  version = RECORDS_VERSION,
+): Buffer {
   const headCount = apart.readUInt32LE(0);
-  const numbersAt = FRONT_BYTES + apart.readUInt32LE(4);
-  const messagesAt = numbersAt + apart.readUInt32LE(8);
-  const heads = decodeHeads(apart.subarray(0, numbersAt), headCount);
+  const headsAt = version === FIRST_VERSION ? FIRST_FRONT_BYTES : FRONT_BYTES;
+  const numbersAt = headsAt + apart.readUInt32LE(4);
+  const idsAt = numbersAt + apart.readUInt32LE(8);
+  const messages =
+    version === FIRST_VERSION ? apart.subarray(idsAt) : wholeMessages(apart, idsAt, recordBytes);
+  const heads = decodeHeads(apart.subarray(0, numbersAt), headsAt, headCount);
   const numbers = new VarintReader(apart, numbersAt);
   const records = Buffer.allocUnsafe(recordBytes);
   let at = 0;
-  let from = messagesAt;
+  let from = 0;
   let time = 0;
   for (let i = 0; i < count; i++) {
     const head = heads[numbers.read()];
@@ -127,7 +148,7 @@ export function putTogether(apart: Buffer, count: number, recordBytes: number): 
     }
     records.set(bytes, at);
     at += bytes.length;
-    if (apart.copy(records, at, from, from + length) !== length)
+    if (messages.copy(records, at, from, from + length) !== length)
       throw new RangeError('A message is cut off.');
     at += length;
     from += length;
@@ -136,9 +157,20 @@ export function putTogether(apart: Buffer, count: number, recordBytes: number): 
   return records;
 }
 
-function decodeHeads(bytes: Buffer, count: number): Head[] {
+function wholeMessages(apart: Buffer, idsAt: number, lengthMax: number): Buffer {
+  const messagesAt = idsAt + apart.readUInt32LE(12);
+  const length = apart.readUInt32LE(16);
+  if (length > lengthMax) throw new RangeError('Messages are longer than their lines.');
+  const ids = apart.subarray(idsAt, messagesAt);
+  return putIds(
+    { uuidMark: apart[20], runMark: apart[21], messages: apart.subarray(messagesAt), ids },
+    length,
+  );
+}
+
+function decodeHeads(bytes: Buffer, from: number, count: number): Head[] {
   const heads: Head[] = [];
-  let at = FRONT_BYTES;
+  let at = from;
   for (let i = 0; i < count; i++) {
     const digits = bytes[at];
     const first = bytes.readUInt16LE(at + 9);

@@ -1,65 +1,17 @@
-/** How often fields that people group by have each of their values: counted when lines are packed, so that nothing has to be unpacked for it. */
+/** How often fields that people group by have each of their values in a part: what is asked all the time, so that nothing has to be read for it. */
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
-import type { LogLevel } from '../../../../src/logs/syslog/level.ts';
-import { fieldReader, type ReadField } from './field-reader.ts';
-import { QuickField } from './quick-field.ts';
+import type { ColumnBuilder } from '../columns/column-builder.ts';
+import { fieldReader, originReader, type ReadField } from './field-reader.ts';
+import { mayHaveName } from './may-have-name.ts';
 
 /** Fields of every line, and fields of messages. */
 const LINE_FACETS = ['source', 'dyno', 'program', 'host'];
-const MESSAGE_FACETS = ['status', 'method', 'code'];
-/** A field with more values than these in a block isn't counted in it. */
-const VALUES_MAX = 100;
-
-const ORIGINS_MAX = 1_000;
-const DASH = 0x2d;
-const SPACE = 0x20;
+export const MESSAGE_FACETS: readonly string[] = ['status', 'method', 'code'];
+/** A field with more values than these in a part isn't counted in it. */
+const VALUES_MAX = 255;
 
 /** By field, how often each value is there. Lines without the field aren't in it. */
 export type FacetCounts = Readonly<Record<string, Readonly<Record<string, number>>>>;
-
-/** The values of one field. */
-class Facet {
-  readonly name: string;
-  values = new Map<string, number>();
-  isTooMany = false;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  count(value: string | undefined, times = 1): void {
-    if (value === undefined || this.isTooMany) return;
-    const { values } = this;
-    const known = values.get(value);
-    if (known === undefined && values.size >= VALUES_MAX) this.isTooMany = true;
-    else values.set(value, (known ?? 0) + times);
-  }
-}
-
-/** A field that messages have, or not. */
-class MessageFacet extends Facet {
-  private readonly bytes: Buffer;
-  private readonly quick: QuickField;
-  private readonly read: ReadField;
-
-  constructor(name: string) {
-    super(name);
-    this.bytes = Buffer.from(name);
-    this.quick = new QuickField(name);
-    this.read = fieldReader(name);
-  }
-
-  add(line: RecordCursor, bytes: Buffer): void {
-    const { quick } = this;
-    const { messageStart, textEnd } = line;
-    // Without structured data, which come first.
-    const isPlain = bytes[messageStart - 2] === DASH && bytes[messageStart - 3] === SPACE;
-    if (!mayHave(bytes, isPlain ? messageStart : line.msgidStart, textEnd, this.bytes)) return;
-    if (isPlain && quick.find(bytes, messageStart, textEnd))
-      this.count(bytes.toString('latin1', quick.start, quick.end));
-    else this.count(this.read(line, bytes));
-  }
-}
 
 /** The name by which a field is counted; undefined when it isn't. */
 export function facetName(field: string): string | undefined {
@@ -69,77 +21,66 @@ export function facetName(field: string): string | undefined {
   return name === 'level' || LINE_FACETS.includes(name) || MESSAGE_FACETS.includes(name) ? name : undefined;
 }
 
+/** Values of lines that the columns don't know. */
+interface ReadFacet {
+  readonly name: string;
+  readonly bytes: Buffer;
+  readonly read: ReadField;
+  readonly values: Map<string, number>;
+}
+
+/** Counts what columns don't know, and takes the rest from them. */
 export class FacetCounter {
-  private readonly lineFacets = LINE_FACETS.map((name) => ({
-    facet: new Facet(name),
+  private readonly columns: ColumnBuilder;
+  private readonly facets: readonly ReadFacet[] = MESSAGE_FACETS.map((name) => ({
+    name,
+    bytes: Buffer.from(name),
     read: fieldReader(name),
+    values: new Map(),
   }));
-  private readonly messageFacets = MESSAGE_FACETS.map((name) => new MessageFacet(name));
-  private readonly level = new Facet('level');
-  /** Lines with the same host, source and dyno, by these. */
-  private readonly origins = new Map<
-    string,
-    { readonly values: readonly (string | undefined)[]; lines: number }
-  >();
-  private isTooMany = false;
 
-  add(line: RecordCursor, bytes: Buffer, level: LogLevel): void {
-    this.level.count(level);
-    this.addOrigin(line, bytes);
-    for (const one of this.messageFacets) one.add(line, bytes);
+  constructor(columns: ColumnBuilder) {
+    this.columns = columns;
   }
 
-  /** What was counted; the counter is empty then. */
-  take(): FacetCounts {
-    for (const { values, lines } of this.origins.values())
-      for (const [i, { facet }] of this.lineFacets.entries()) facet.count(values[i], lines);
-    const facets = [this.level, ...this.messageFacets, ...this.lineFacets.map(({ facet }) => facet)];
-    for (const { facet } of this.lineFacets) facet.isTooMany ||= this.isTooMany;
-    const counts: Record<string, Record<string, number>> = {};
-    for (const one of facets) {
-      if (!one.isTooMany) counts[one.name] = Object.fromEntries(one.values);
-      one.values = new Map();
-      one.isTooMany = false;
+  /** Adds the line that the columns got last. */
+  add(line: RecordCursor, bytes: Buffer): void {
+    const { columns } = this;
+    if (columns.isLastKnown) return;
+    for (const { name, bytes: wanted, read, values } of this.facets) {
+      if (columns.knows(name) || !mayHaveName(bytes, line.msgidStart, line.textEnd, wanted)) continue;
+      const value = read(line, bytes);
+      if (value !== undefined && values.size <= VALUES_MAX) values.set(value, (values.get(value) ?? 0) + 1);
     }
-    this.origins.clear();
-    this.isTooMany = false;
-    return counts;
   }
 
-  private addOrigin(line: RecordCursor, bytes: Buffer): void {
-    if (this.isTooMany) return;
-    const key = bytes.toString('latin1', line.hostStart, line.msgidStart);
-    const known = this.origins.get(key);
-    if (known) known.lines++;
-    else if (this.origins.size >= ORIGINS_MAX) this.isTooMany = true;
-    else this.origins.set(key, { values: this.lineFacets.map(({ read }) => read(line, bytes)), lines: 1 });
+  counts(): FacetCounts {
+    const { columns } = this;
+    const all: Record<string, Readonly<Record<string, number>>> = {
+      level: asRecord(columns.levelCounts()),
+    };
+    const origins = columns.originCounts();
+    for (const name of origins ? LINE_FACETS : []) {
+      const values = new Map<string, number>();
+      for (const { header, lines } of origins ?? []) {
+        const value = originReader(name)(header);
+        values.set(value, (values.get(value) ?? 0) + lines);
+      }
+      all[name] = asRecord(values);
+    }
+    for (const { name, values } of this.facets) {
+      const known = columns.valueCounts(name);
+      if (!known) continue;
+      const sum = new Map(values);
+      // What stands for no value.
+      for (const [value, lines] of known)
+        if (lines > 0 && value !== 'null') sum.set(value, (sum.get(value) ?? 0) + lines);
+      if (sum.size <= VALUES_MAX) all[name] = asRecord(sum);
+    }
+    return all;
   }
 }
 
-/** Is a name in `bytes[start, end)`, in any case? */
-function mayHave(bytes: Uint8Array, start: number, end: number, name: Uint8Array): boolean {
-  const { length } = name;
-  const first = name[0];
-  const last = end - length;
-  for (let i = start; i <= last; i++) {
-    if ((bytes[i] | 0x20) !== first) continue;
-    let k = 1;
-    while (k < length && (bytes[i + k] | 0x20) === name[k]) k++;
-    if (k === length) return true;
-  }
-  return false;
-}
-
-/** Of several, together; a field that isn't counted in one of them isn't counted. */
-export function sumOfFacets(all: readonly FacetCounts[]): FacetCounts {
-  const sum: Record<string, Record<string, number>> = {};
-  for (const name of Object.keys(all[0] ?? {})) {
-    if (all.some((one) => one[name] === undefined)) continue;
-    const values: Map<string, number> = new Map();
-    for (const one of all)
-      for (const [value, times] of Object.entries(one[name]))
-        values.set(value, (values.get(value) ?? 0) + times);
-    sum[name] = Object.fromEntries(values);
-  }
-  return sum;
+function asRecord(values: ReadonlyMap<string, number>): Readonly<Record<string, number>> {
+  return Object.fromEntries([...values].filter(([, lines]) => lines > 0));
 }

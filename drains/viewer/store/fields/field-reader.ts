@@ -21,14 +21,13 @@ export type ReadField = (line: RecordCursor, bytes: Buffer) => string | undefine
 export function fieldReader(name: string): ReadField {
   switch (name.toLowerCase()) {
     case 'source':
-      return readSource;
     case 'dyno':
-      return readDyno;
     case 'program':
-      return (line, bytes) => `${readSource(line, bytes)}/${readDyno(line, bytes)}`;
     case 'host':
-    case 'sender':
-      return (line, bytes) => bytes.toString('latin1', line.hostStart, line.sourceStart - 1);
+    case 'sender': {
+      const read = originReader(name);
+      return (line, bytes) => read(bytes.toString('latin1', line.hostStart, line.msgidStart));
+    }
     case 'level':
     case 'severity':
       return lineLevel;
@@ -46,13 +45,30 @@ export function fieldReader(name: string): ReadField {
   }
 }
 
-function readSource(line: RecordCursor, bytes: Buffer): string {
-  return bytes.toString('latin1', line.sourceStart, headerFieldEnd(bytes, line.sourceStart, line.msgidStart));
+/**
+ * Reads who wrote a line, of its header from HOST up to MSGID: `host app web.1 `.
+ * @param name `source`, `dyno`, `program`, `host` or `sender`
+ */
+export function originReader(name: string): (header: string) => string {
+  switch (name.toLowerCase()) {
+    case 'source':
+      return (header) => originOf(header).source;
+    case 'dyno':
+      return (header) => originOf(header).dyno;
+    case 'program':
+      return (header) => {
+        const { source, dyno } = originOf(header);
+        return `${source}/${dyno}`;
+      };
+    default:
+      return (header) => header.slice(0, header.indexOf(' '));
+  }
 }
 
-function readDyno(line: RecordCursor, bytes: Buffer): string {
-  const sourceEnd = headerFieldEnd(bytes, line.sourceStart, line.msgidStart);
-  return bytes.toString('latin1', sourceEnd + 1, line.msgidStart - 1);
+function originOf(header: string): { readonly source: string; readonly dyno: string } {
+  const sourceAt = header.indexOf(' ') + 1;
+  const sourceEnd = header.indexOf(' ', sourceAt);
+  return { source: header.slice(sourceAt, sourceEnd), dyno: header.slice(sourceEnd + 1, header.length - 1) };
 }
 
 function messageFieldReader(name: string): ReadField {

@@ -27,6 +27,7 @@ export class StreamIndexer {
   private blocks: BlockEntry[] = [];
   /** Up to here lines were given to the part that is being written. */
   private sentThrough: Sequence;
+  private sealing: Promise<void> = Promise.resolve();
   /** When the oldest line that is in no part was seen here. */
   private waitingSinceMs: number | undefined;
 
@@ -106,12 +107,22 @@ export class StreamIndexer {
     if (path !== undefined) await this.runner.run({ kind: 'abandon', path });
   }
 
+  /** Resolves when no part is being given its name: a file has it before the part is among {@link parts}. */
+  get sealed(): Promise<void> {
+    return this.sealing.catch(() => {});
+  }
+
   private async seal(): Promise<void> {
     const { path } = this;
     if (path === undefined) {
       this.waitingSinceMs = undefined;
       return;
     }
+    this.sealing = this.sealPart(path);
+    await this.sealing;
+  }
+
+  private async sealPart(path: string): Promise<void> {
     try {
       const { part } = await this.runner.run({ kind: 'seal', path });
       if (part) this.parts.add(part);

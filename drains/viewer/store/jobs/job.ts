@@ -16,7 +16,13 @@ export interface ScanSelection {
 
 /** Where the lines are: blocks of a file, or batches that aren't packed yet. */
 export type ScanSource =
-  | { readonly kind: 'file'; readonly path: string; readonly blocks: readonly BlockEntry[] }
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly blocks: readonly BlockEntry[];
+      /** Of lines that are counted: those that the part's columns tell all of, or those that have to be read; else all. */
+      readonly lines?: 'in-columns' | 'to-read';
+    }
   | { readonly kind: 'batches'; readonly batches: readonly LinesToPack[]; readonly after: Sequence };
 
 interface ScanJobBase {
@@ -92,12 +98,18 @@ export interface HitsReply extends ScanReplyBase {
   readonly hits: PackedHits;
 }
 
-export interface CountsReply extends ScanReplyBase {
+/** What is left of a job for {@link ScanSource} `in-columns`. */
+interface TallyReplyBase extends ScanReplyBase {
+  /** Blocks with lines that have to be read. */
+  readonly toRead?: readonly BlockEntry[];
+}
+
+export interface CountsReply extends TallyReplyBase {
   /** `startMs, error, warning, other` each. */
   readonly buckets: Float64Array;
 }
 
-export interface ValuesReply extends ScanReplyBase {
+export interface ValuesReply extends TallyReplyBase {
   readonly values: ReadonlyMap<string, number>;
   /** Lines with values beyond the number of those that are counted by themselves. */
   readonly others: number;

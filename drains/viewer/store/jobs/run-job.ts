@@ -1,10 +1,12 @@
 /** Does jobs, in the thread that it is called in. */
 import { RECORD_HEADER } from '../../../../src/logs/syslog/batch.ts';
+import type { LogLevel } from '../../../../src/logs/syslog/level.ts';
 import { lineLevel } from '../../../../src/logs/syslog/record.ts';
+import type { BlockEntry } from '../blocks/block-format.ts';
 import { fieldReader } from '../fields/field-reader.ts';
 import { PartWriter } from '../parts/part-writer.ts';
 import { HitCollector } from '../scan/hit-collector.ts';
-import { MatchingLines } from '../scan/matching-lines.ts';
+import { MatchingLines, type TakeLine } from '../scan/matching-lines.ts';
 import { filterBlocks } from './filter-blocks.ts';
 import type {
   CountsJob,
@@ -18,12 +20,15 @@ import type {
   PackJob,
   PackReply,
   ReadJob,
+  ScanSelection,
+  ScanSource,
   SealJob,
   SealReply,
   ValuesJob,
   ValuesReply,
 } from './job.ts';
-import { forEachBlock } from './scan-blocks.ts';
+import { forEachBlock, type ScanOutcome } from './scan-blocks.ts';
+import { type ColumnTally, type FileSource, tallyCounts, tallyValues } from './tally-columns.ts';
 
 /** Values of a field that are counted by themselves; what comes beyond is counted together. */
 const VALUES_MAX = 100_000;
@@ -130,20 +135,23 @@ function readLines({ selection, source, from, to }: ReadJob): HitsReply {
   };
 }
 
-function countLines({ selection, source, stepMs }: CountsJob): CountsReply {
-  const matching = new MatchingLines(selection.query, selection.fromMs, selection.toMs);
-  const buckets = new Map<number, [error: number, warning: number, other: number]>();
-  const outcome = forEachBlock(source, (lines) =>
-    matching.forEach(lines, (line, bytes, _sequence, timeMs) => {
-      const start = Math.floor(timeMs / stepMs) * stepMs;
-      let counts = buckets.get(start);
-      if (!counts) {
-        counts = [0, 0, 0];
-        buckets.set(start, counts);
-      }
-      const level = lineLevel(line, bytes);
-      counts[level === 'error' ? 0 : level === 'warn' ? 1 : 2]++;
-    }),
+function countLines(job: CountsJob): CountsReply {
+  const { selection, source, stepMs } = job;
+  const buckets = new Map<number, Float64Array>();
+  const add = (timeMs: number, level: LogLevel, lines: number): void => {
+    const start = Math.floor(timeMs / stepMs) * stepMs;
+    let counts = buckets.get(start);
+    if (!counts) {
+      counts = new Float64Array(3);
+      buckets.set(start, counts);
+    }
+    counts[level === 'error' ? 0 : level === 'warn' ? 1 : 2] += lines;
+  };
+  const outcome = tallyLines(
+    source,
+    (file, count) => tallyCounts(job, file, count ? add : undefined),
+    selection,
+    (line, bytes, _sequence, timeMs) => add(timeMs, lineLevel(line, bytes), 1),
   );
   const flat = new Float64Array(buckets.size * 4);
   let at = 0;
@@ -154,21 +162,53 @@ function countLines({ selection, source, stepMs }: CountsJob): CountsReply {
   return { buckets: flat, ...outcome };
 }
 
-function countValues({ selection, source, field }: ValuesJob): ValuesReply {
-  const matching = new MatchingLines(selection.query, selection.fromMs, selection.toMs);
-  const read = fieldReader(field);
+function countValues(job: ValuesJob): ValuesReply {
+  const { selection, source, field } = job;
+  const readValue = fieldReader(field);
   const values = new Map<string, number>();
   let missing = 0;
   let others = 0;
-  const outcome = forEachBlock(source, (lines) =>
-    matching.forEach(lines, (line, bytes) => {
-      const value = read(line, bytes);
-      if (value === undefined) missing++;
-      else if (values.size < VALUES_MAX || values.has(value)) values.set(value, (values.get(value) ?? 0) + 1);
-      else others++;
-    }),
+  const add = (value: string | undefined, lines: number): void => {
+    if (value === undefined) missing += lines;
+    else if (values.size < VALUES_MAX || values.has(value))
+      values.set(value, (values.get(value) ?? 0) + lines);
+    else others += lines;
+  };
+  const outcome = tallyLines(
+    source,
+    (file, count) => tallyValues(job, file, count ? add : undefined),
+    selection,
+    (line, bytes) => add(readValue(line, bytes), 1),
   );
   return { values, others, missing, ...outcome };
+}
+
+/**
+ * Counts lines: by the columns of a part, or by reading them.
+ * @param byColumns what the columns tell; counts those lines when it is asked to
+ */
+function tallyLines(
+  source: ScanSource,
+  byColumns: (file: FileSource, count: boolean) => ColumnTally | undefined,
+  { query, fromMs, toMs }: ScanSelection,
+  take: TakeLine,
+): ScanOutcome & { readonly toRead?: readonly BlockEntry[] } {
+  const ofColumns = source.kind === 'file' && source.lines !== undefined;
+  const tally = ofColumns ? byColumns(source, source.lines === 'in-columns') : undefined;
+  if (ofColumns && source.lines === 'in-columns')
+    return {
+      faults: [],
+      isGone: false,
+      toRead: tally
+        ? tally.blocks.filter(({ from, to }) => tally.toRead.some(from, to)).map(({ entry }) => entry)
+        : source.blocks,
+    };
+  const ranges = tally && new Map(tally.blocks.map(({ entry, from }) => [entry.offset, from]));
+  const matching = new MatchingLines(query, fromMs, toMs);
+  return forEachBlock(source, (lines, block) => {
+    const from = block && ranges?.get(block.offset);
+    matching.forEach(lines, take, tally && from !== undefined ? { bits: tally.toRead, from } : undefined);
+  });
 }
 
 function mergeParts({ path, sources }: MergeJob): SealReply {

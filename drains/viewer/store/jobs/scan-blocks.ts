@@ -12,8 +12,11 @@ export interface ScanOutcome {
   readonly isGone: boolean;
 }
 
-/** Calls `take` with the lines of each block that is whole. */
-export function forEachBlock(source: ScanSource, take: (lines: BlockLines) => void): ScanOutcome {
+/** Calls `take` with the lines of each block that is whole; with what the block is in a file. */
+export function forEachBlock(
+  source: ScanSource,
+  take: (lines: BlockLines, block?: BlockEntry) => void,
+): ScanOutcome {
   if (source.kind === 'file') return forEachBlockOfFile(source.path, source.blocks, take);
   for (const batch of source.batches) {
     const lines = batchLines(batch, source.after);
@@ -25,7 +28,7 @@ export function forEachBlock(source: ScanSource, take: (lines: BlockLines) => vo
 function forEachBlockOfFile(
   path: string,
   blocks: readonly BlockEntry[],
-  take: (lines: BlockLines) => void,
+  take: (lines: BlockLines, block: BlockEntry) => void,
 ): ScanOutcome {
   const faults: BlockFault[] = [];
   const fault = ({ first, count }: BlockEntry, reason: string): void => {
@@ -51,7 +54,7 @@ function forEachBlockOfFile(
         else throw error;
         continue;
       }
-      take(lines);
+      take(lines, block);
     }
   } finally {
     closeSync(fd);

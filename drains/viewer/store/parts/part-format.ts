@@ -15,7 +15,7 @@ const SECTIONS_MAX = 64;
 const TABLE_COLUMNS = 7;
 
 /** What sections there are, by their ids. */
-export const SECTION = { blocks: 1, counts: 2, filter: 3, facets: 4, blockFacets: 5 } as const;
+export const SECTION = { blocks: 1, counts: 2, filter: 3, facets: 4, blockFacets: 5, columns: 6 } as const;
 
 export interface SectionPlace {
   readonly id: number;

@@ -8,7 +8,9 @@ import { BlockBuilder } from '../blocks/block-builder.ts';
 import { type BlockEntry, readBlockHeader } from '../blocks/block-format.ts';
 import { LineTimes } from '../blocks/line-time.ts';
 import { MinuteCounts } from '../blocks/minute-counts.ts';
-import { FacetCounter, type FacetCounts, sumOfFacets } from '../fields/facet-counts.ts';
+import { ColumnBuilder } from '../columns/column-builder.ts';
+import { encodeColumns } from '../columns/part-columns.ts';
+import { FacetCounter, MESSAGE_FACETS } from '../fields/facet-counts.ts';
 import { GramSet } from '../filter/grams.ts';
 import { encodeFilter } from '../filter/part-filter.ts';
 import { encodeCounts } from './part-counts.ts';
@@ -42,8 +44,8 @@ export class PartWriter {
   private readonly minutes = new MinuteCounts();
   private readonly blocks: BlockEntry[] = [];
   private readonly counts: Uint32Array[] = [];
-  private readonly facetCounter = new FacetCounter();
-  private readonly facets: FacetCounts[] = [];
+  private readonly columns = new ColumnBuilder(MESSAGE_FACETS);
+  private readonly facets = new FacetCounter(this.columns);
   private readonly grams: GramSet[] = [];
   private current = new GramSet();
   private offset = 0;
@@ -77,8 +79,9 @@ export class PartWriter {
     this.builder.add(bytes, start, line.textEnd, sequence, timeMs, receivedAtMs);
     const level = lineLevel(line, bytes);
     this.minutes.add(timeMs, level);
-    this.facetCounter.add(line, bytes, level);
-    addGrams(this.current, line, bytes);
+    const isEscaped = addGrams(this.current, line, bytes);
+    this.columns.add(line, bytes, level, timeMs, isEscaped);
+    this.facets.add(line, bytes);
   }
 
   /** Bytes of the file. */
@@ -99,8 +102,8 @@ export class PartWriter {
     const sections: Section[] = [
       { id: SECTION.blocks, bytes: encodeBlockTable(this.blocks) },
       { id: SECTION.counts, bytes: encodeCounts(this.counts) },
-      { id: SECTION.facets, bytes: encodeFacets(sumOfFacets(this.facets)) },
-      { id: SECTION.blockFacets, bytes: encodeFacets(this.facets) },
+      { id: SECTION.facets, bytes: encodeFacets(this.facets.counts()) },
+      { id: SECTION.columns, bytes: encodeColumns(this.columns.finish()) },
     ];
     if (this.blocks.length >= FILTER_BLOCKS_MIN)
       sections.push({ id: SECTION.filter, bytes: encodeFilter(this.grams) });
@@ -134,19 +137,20 @@ export class PartWriter {
     writeAll(this.fd, block);
     this.blocks.push(entry);
     this.counts.push(this.minutes.take());
-    this.facets.push(this.facetCounter.take());
+    this.columns.endBlock();
     this.grams.push(this.current);
     this.current = new GramSet();
     this.offset += block.length;
   }
 }
 
-/** Adds what a query may find in the line under a cursor. */
-function addGrams(grams: GramSet, line: RecordCursor, bytes: Buffer): void {
-  if (!grams.add(bytes, line.hostStart, line.textEnd)) return;
+/** Adds what a query may find in the line under a cursor; is there an escape character in it? */
+function addGrams(grams: GramSet, line: RecordCursor, bytes: Buffer): boolean {
+  if (!grams.add(bytes, line.hostStart, line.textEnd)) return false;
   // What is searched for may be on both sides of a color code.
   const plain = Buffer.from(stripColors(bytes.toString('latin1', line.messageStart, line.textEnd)), 'latin1');
   grams.add(plain, 0, plain.length);
+  return true;
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

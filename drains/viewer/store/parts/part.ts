@@ -60,6 +60,15 @@ export class Part implements SequenceRange {
     return this.loaded;
   }
 
+  /** Reads anew what is in it: its file has changed. */
+  reload(): void {
+    this.isWhole = true;
+    this.sections = [];
+    this.counted = undefined;
+    this.facetsRead = undefined;
+    this.loaded = this.load();
+  }
+
   /** Is something of it lost, as far as its end says? */
   get isDamaged(): boolean {
     return this.contents.lines === 0 || !this.isWhole;
@@ -69,6 +78,15 @@ export class Part implements SequenceRange {
   get hasFilter(): boolean {
     return (
       this.contents.blocks.length > 0 && this.sections.some(({ id }) => id === SECTION.filter) && this.isWhole
+    );
+  }
+
+  /** Is there something that tells of lines without reading them? */
+  get hasColumns(): boolean {
+    return (
+      this.contents.blocks.length > 0 &&
+      this.sections.some(({ id }) => id === SECTION.columns) &&
+      this.isWhole
     );
   }
 

@@ -1,9 +1,12 @@
-import { closeSync, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, type Dirent, openSync, readdirSync, rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { systemCode } from '../../../../src/common/errors.ts';
 import { makeDirectory } from '../../../../src/common/make-directory.ts';
 import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
 import { Imports } from './imports.ts';
 import { Part, type ReportLoss } from './part.ts';
+import { LIST_NAME, type ListedPart, PartList } from './part-list.ts';
 import {
   parsePartName,
   parseRemovedName,
@@ -12,6 +15,12 @@ import {
   UNFINISHED_SUFFIX,
 } from './part-names.ts';
 import { syncFolder, type WrittenPart } from './part-writer.ts';
+
+/** A part that should be there. */
+export interface MissingPart extends ListedPart {
+  readonly range: SequenceRange;
+  readonly path: string;
+}
 
 /** The parts of one stream: what is in its folder. */
 export class StreamParts {
@@ -23,17 +32,23 @@ export class StreamParts {
   private removedThrough: Sequence = 0;
   private unfinished = 0;
   readonly imports: Imports;
+  private readonly list: PartList;
 
-  /** Finds the parts; removes what wasn't finished, and parts that were made one of. */
-  constructor(folder: string, stream: AppId, report: ReportLoss) {
+  /**
+   * Finds the parts; removes what wasn't finished, and parts that were made one of.
+   * @param exists is there a folder?
+   */
+  constructor(folder: string, stream: AppId, report: ReportLoss, exists = true) {
     this.folder = folder;
     this.stream = stream;
     this.report = report;
     // It is made when there is something to be put into it: most of many streams are small.
-    const names = existsSync(folder) ? readdirSync(folder) : [];
+    const names = exists ? entriesOf(folder).map(({ name }) => name) : [];
     this.imports = new Imports(folder, names);
+    this.list = new PartList(folder, names.includes(LIST_NAME));
     const parts: Part[] = [];
-    for (const entry of names.length > 0 ? readdirSync(folder, { withFileTypes: true }) : []) {
+    // Imports have given files their names.
+    for (const entry of names.length > 0 ? entriesOf(folder) : []) {
       // What others have put there stays, and is nothing of this stream.
       if (!entry.isFile()) continue;
       const { name } = entry;
@@ -43,6 +58,45 @@ export class StreamParts {
       this.removedThrough = Math.max(this.removedThrough, parseRemovedName(name) ?? 0);
     }
     this.parts = withoutMerged(parts);
+    const merged = parts.filter((part) => !this.parts.includes(part));
+    this.list.remove(merged.map(nameOf));
+  }
+
+  /** Parts of which the list says that they should be there, and that aren't. */
+  get missing(): readonly MissingPart[] {
+    const known = new Set(this.parts.map(nameOf));
+    return this.list.all.flatMap((listed) => {
+      const range = known.has(listed.name) ? undefined : parsePartName(listed.name);
+      // One that was made of them is there.
+      if (!range || this.parts.some(({ first, last }) => first <= range.first && range.last <= last))
+        return [];
+      return [{ ...listed, range, path: join(this.folder, listed.name) }];
+    });
+  }
+
+  /** Looks at the files: parts that are shorter than they were are read as what is left of them. Parts that are gone are returned. */
+  async check(): Promise<readonly MissingPart[]> {
+    const gone: MissingPart[] = [];
+    for (const part of this.parts) {
+      const listed = this.list.get(nameOf(part));
+      const size = await stat(part.path).then(
+        (found) => found.size,
+        (error: unknown) => (systemCode(error) === 'ENOENT' ? -1 : undefined),
+      );
+      // It was removed, or put together with others, meanwhile.
+      if (!this.parts.includes(part)) continue;
+      if (size === -1 && listed) gone.push({ ...listed, range: part, path: part.path });
+      else if (size !== undefined && size !== listed?.bytes) {
+        part.reload();
+        if (!listed && !part.isDamaged) this.list.add(listedOf(part));
+      }
+    }
+    return gone;
+  }
+
+  /** Forgets parts that are missing, and would have been removed by now. */
+  forgetMissing(isOver: (part: MissingPart) => boolean): void {
+    this.list.remove(this.missing.filter(isOver).map(({ name }) => name));
   }
 
   get all(): readonly Part[] {
@@ -63,6 +117,7 @@ export class StreamParts {
   add({ path, first, last }: WrittenPart): Part {
     const part = this.part(path, { first, last });
     this.parts = inOrder([...this.parts, part]);
+    this.list.add(listedOf(part));
     return part;
   }
 
@@ -70,6 +125,8 @@ export class StreamParts {
   replace(old: readonly Part[], written: WrittenPart): void {
     const part = this.part(written.path, written);
     this.parts = inOrder([...this.parts.filter((one) => !old.includes(one)), part]);
+    this.list.add(listedOf(part));
+    this.list.remove(old.filter((one) => one.path !== part.path).map(nameOf));
     for (const one of old) if (one.path !== part.path) one.remove();
   }
 
@@ -84,11 +141,30 @@ export class StreamParts {
       this.removedThrough = through;
     }
     this.parts = this.parts.filter((one) => !parts.includes(one));
+    this.list.remove(parts.map(nameOf));
     for (const one of parts) one.remove();
   }
 
   private part(path: string, range: SequenceRange): Part {
     return new Part(this.stream, path, range, this.report);
+  }
+}
+
+function nameOf({ path }: Part): string {
+  return basename(path);
+}
+
+function listedOf(part: Part): ListedPart {
+  const { lines, minMs, maxMs, diskBytes } = part.contents;
+  return { name: nameOf(part), lines, minMs, maxMs, bytes: diskBytes };
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 

@@ -14,6 +14,12 @@ export type TakeLine = (
   receivedAtMs: number,
 ) => void;
 
+/** Lines of a block: a bit each, from `from` on. */
+export interface WantedLines {
+  readonly bits: { get(line: number): boolean };
+  readonly from: number;
+}
+
 /** Finds the lines of a selection, block by block. */
 export class MatchingLines {
   private readonly matcher: QueryMatcher | undefined;
@@ -27,14 +33,18 @@ export class MatchingLines {
     this.toMs = toMs;
   }
 
-  /** Calls `take` with each line of a block that matches, in their order. */
-  forEach({ bytes, end, first, runs }: BlockLines, take: TakeLine): void {
+  /**
+   * Calls `take` with each line of a block that matches, in their order.
+   * @param wanted only these of the block's lines, by their numbers from 0
+   */
+  forEach({ bytes, end, first, runs }: BlockLines, take: TakeLine, wanted?: WantedLines): void {
     const { matcher, fromMs, toMs, times } = this;
     if (matcher && !matcher.mayMatch(bytes)) return;
     const line = new RecordCursor(bytes, 0, end);
     const received = new ReceivedTimes(runs);
     for (let sequence = first; line.advance(); sequence++) {
       const receivedAtMs = received.next();
+      if (wanted && !wanted.bits.get(wanted.from + sequence - first)) continue;
       if (matcher && !matcher.matches(line, bytes)) continue;
       const timeMs = times.read(line, bytes) || receivedAtMs;
       if (timeMs >= fromMs && timeMs < toMs) take(line, bytes, sequence, timeMs, receivedAtMs);

@@ -20,6 +20,8 @@ export class ViewOutdated extends Error {}
 export interface BlockRun {
   readonly path: string;
   readonly blocks: readonly BlockEntry[];
+  /** As in {@link ScanJob}. */
+  readonly lines?: 'in-columns' | 'to-read';
 }
 
 export class StreamView {
@@ -74,13 +76,14 @@ export class StreamView {
   async scan<J extends ScanJob>(
     runner: JobRunner,
     job: Omit<J, 'source'>,
-    { path, blocks }: BlockRun,
+    { path, blocks, lines }: BlockRun,
     report: ReportFault,
   ): Promise<JobReply<J>> {
     const on = (at: string): Promise<JobReply<J>> =>
-      runner.run({ ...job, source: { kind: 'file', path: at, blocks } } as unknown as J);
+      runner.run({ ...job, source: { kind: 'file', path: at, blocks, lines } } as unknown as J);
     let reply = await on(path);
     if (reply && 'isGone' in reply && reply.isGone && path === this.open?.path) {
+      await this.indexer.sealed;
       const [block] = blocks;
       const sealed = this.indexer.parts.all.find(
         ({ first, last }) => first <= block.first && block.first <= last,

@@ -160,15 +160,26 @@ async function scanAll<J extends CountsJob | ValuesJob>(
   const endMs = performance.now() + (limits.timeoutMs ?? Number.POSITIVE_INFINITY);
   const plan = query && filterPlan(query);
   const work = workOf(views, { fromMs, toMs }, takePart, (view, part) => view.filtered(runner, part, plan));
+  // What columns didn't tell.
+  const toRead: Work[] = [];
+  const nextWork = async (): Promise<Work | undefined> => {
+    const left = toRead.shift();
+    if (left) return left;
+    const next = await work.next();
+    return next.done ? undefined : next.value;
+  };
   const lane = async (): Promise<void> => {
-    for (let next = await work.next(); !next.done; next = await work.next()) {
+    for (let next = await nextWork(); next; next = await nextWork()) {
       limits.signal?.throwIfAborted();
       if (performance.now() >= endMs) return;
-      const { view, run, batches, after } = next.value;
+      const { view, run, batches, after } = next;
       const selection = { stream: view.stream, query, fromMs, toMs };
       const whole = { ...job, selection } as unknown as Omit<J, 'source'>;
-      if (run) takeReply(await view.scan<J>(runner, whole, run, report));
-      else
+      if (run) {
+        const reply = await view.scan<J>(runner, whole, run, report);
+        takeReply(reply);
+        if (reply.toRead) toRead.push(...runsOf(view, run.path, reply.toRead, 'to-read'));
+      } else
         takeReply(
           await runner.run({ ...whole, source: { kind: 'batches', batches, after } } as unknown as J),
         );
@@ -213,6 +224,11 @@ async function* workOf(
         take && contents.blocks.filter((block, i) => isWithin(block, range) && take(block, i)),
       );
       if (taken.size === contents.blocks.length) continue;
+      if (part.hasColumns) {
+        const blocks = contents.blocks.filter((block) => overlaps(block, range) && !taken.has(block));
+        if (blocks.length > 0) yield { view, run: { path: part.path, blocks, lines: 'in-columns' } };
+        continue;
+      }
       const rest = (await filtered(view, part)).filter(
         (block) => overlaps(block, range) && !taken.has(block),
       );
@@ -234,7 +250,12 @@ function isWithin({ minMs, maxMs }: Times, { fromMs, toMs }: Range): boolean {
   return minMs >= fromMs && maxMs < toMs;
 }
 
-function* runsOf(view: StreamView, path: string, blocks: readonly BlockEntry[]): Generator<Work> {
+function* runsOf(
+  view: StreamView,
+  path: string,
+  blocks: readonly BlockEntry[],
+  lines?: 'to-read',
+): Generator<Work> {
   for (let i = 0; i < blocks.length; i += JOB_BLOCKS)
-    yield { view, run: { path, blocks: blocks.slice(i, i + JOB_BLOCKS) } };
+    yield { view, run: { path, blocks: blocks.slice(i, i + JOB_BLOCKS), ...(lines && { lines }) } };
 }

@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
@@ -25,6 +25,11 @@ export interface UnreadPart {
 
 /** What log rotation adds to names: access.log.1, access.log-20121210, access-2012-12-10.log; not access-ssl.log, nor .1.gz. */
 const ROTATED_SUFFIX = /^(?:[.-]\d[\dT:._-]*|\.old)$/;
+
+/** Opens a file or a FIFO for reading; that of a FIFO would hold a thread until somebody writes. Undefined when it can't be. */
+export function openForReading(path: string): Promise<FileHandle | undefined> {
+  return open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
+}
 
 export function isFileCheckpoint(value: unknown): value is FileCheckpoint {
   if (typeof value !== 'object' || value === null) return false;
@@ -70,10 +75,12 @@ async function matchesCheckpoint(
   const fingerprint = Buffer.from(checkpoint.head, 'base64');
   if (!isSameInode && fingerprint.length === 0) return false;
   const headStart = checkpoint.headStart ?? 0;
-  const file = await open(path, 'r').catch(() => undefined);
+  const file = await openForReading(path);
   if (!file) return false;
   try {
-    const { size, ino, dev } = await file.stat();
+    const stats = await file.stat();
+    const { size, ino, dev } = stats;
+    if (!stats.isFile()) return false;
     if (size < checkpoint.offset) return false;
     if (isSameInode && (ino !== checkpoint.ino || dev !== checkpoint.dev)) return false;
     return (await readFingerprint(file, headStart, fingerprint.length)).equals(fingerprint);
@@ -109,14 +116,8 @@ export async function readFingerprint(file: FileHandle, start: number, byteCount
 /** Files beside `path` that its rotation has left, oldest first. */
 async function findRotatedFiles(path: string): Promise<{ path: string; stats: Stats }[]> {
   const folder = dirname(path);
-  const name = basename(path);
-  const extension = extname(name);
-  const stem = basename(name, extension);
-  const names = (await readdir(folder).catch(() => [])).filter((one) => {
-    if (one.startsWith(name)) return ROTATED_SUFFIX.test(one.slice(name.length));
-    if (!one.startsWith(stem) || !one.endsWith(extension)) return false;
-    return ROTATED_SUFFIX.test(one.slice(stem.length, one.length - extension.length));
-  });
+  const isRotated = rotatedNames(basename(path));
+  const names = (await readdir(folder).catch(() => [])).filter(isRotated);
   const files = await Promise.all(
     names.map(async (one) => ({
       path: join(folder, one),
@@ -126,6 +127,17 @@ async function findRotatedFiles(path: string): Promise<{ path: string; stats: St
   return files
     .flatMap((file) => (file.stats?.isFile() ? [{ path: file.path, stats: file.stats }] : []))
     .sort((a, b) => rotationNumber(b.path) - rotationNumber(a.path) || a.stats.mtimeMs - b.stats.mtimeMs);
+}
+
+/** Tells the names that rotation gives to a file of this name. */
+export function rotatedNames(name: string): (other: string) => boolean {
+  const extension = extname(name);
+  const stem = basename(name, extension);
+  return (other) => {
+    if (other.startsWith(name)) return ROTATED_SUFFIX.test(other.slice(name.length));
+    if (!other.startsWith(stem) || !other.endsWith(extension)) return false;
+    return ROTATED_SUFFIX.test(other.slice(stem.length, other.length - extension.length));
+  };
 }
 
 /** `access.log.2` is older than `access.log.1`, also when both were written in the same moment; 0 for other names. */

@@ -1,12 +1,14 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { LineReader } from '../../processes/output/line-reader.ts';
+import { Fifo } from './fifo.ts';
 import {
   FINGERPRINT_BYTES,
   type FileCheckpoint,
   findCopy,
   findUnread,
+  openForReading,
   readFingerprint,
   type UnreadPart,
 } from './file-checkpoint.ts';
@@ -41,7 +43,7 @@ export interface FollowOptions {
 /**
  * Follows a file that grows, and its successor when it is rotated, as `tail -F` does: it waits for a file that isn't there
  * yet; after a rename it goes on with the new file when the old one is read to its end, and after a truncation at the
- * beginning. At most a chunk is read ahead: what the handler doesn't take stays in the file.
+ * beginning. At most a chunk is read ahead: what the handler doesn't take stays in the file. A FIFO is read from one writer to the next.
  */
 export class FileFollower {
   readonly #path: string;
@@ -81,7 +83,13 @@ export class FileFollower {
       });
       if (!file) return;
       try {
-        if (!fromStart) start = (await file.stat()).size;
+        const stats = await file.stat();
+        if (stats.isFIFO()) {
+          if (await this.#readFifo(file)) return;
+          fromStart = true;
+          continue;
+        }
+        if (!fromStart) start = stats.size;
         await this.#readFile(file, start, true, isFirst ? onOpened : undefined);
       } finally {
         await file.close();
@@ -90,6 +98,18 @@ export class FileFollower {
       fromStart = true;
       start = 0;
     }
+  }
+
+  /** Emits what is written to a FIFO until it is replaced. @returns true when nothing comes after it */
+  async #readFifo(file: FileHandle): Promise<boolean> {
+    this.#checkpoint = undefined; // it has no places to return to
+    const { signal } = this.#stop;
+    const fifo = new Fifo(file, this.#path, signal);
+    while (!fifo.isOver) {
+      const chunks = Readable.from(fifo.readUntilClosed(), { objectMode: false, highWaterMark: READ_BYTES });
+      await this.#emitLines(chunks, (line) => this.#options.onLine(line));
+    }
+    return signal.aborted || fifo.hasEnded;
   }
 
   /** Pauses the lines; some that are read already still come. */
@@ -125,7 +145,7 @@ export class FileFollower {
   /** Reads a rotated file to its end. */
   async #readRotated(path: string, offset: number): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    const file = await open(path, 'r').catch(() => undefined);
+    const file = await openForReading(path);
     if (!file) return;
     try {
       await this.#readFile(file, offset, false);
@@ -136,7 +156,7 @@ export class FileFollower {
 
   async #openWhenPresent(onWait: () => void): Promise<FileHandle | undefined> {
     for (let waited = false; !this.#stop.signal.aborted; waited = true) {
-      const file = await open(this.#path, 'r').catch(() => undefined);
+      const file = await openForReading(this.#path);
       if (file) return file;
       if (!waited) onWait();
       await this.#waitForNextPoll();
@@ -179,9 +199,13 @@ export class FileFollower {
       this.#options.onLine(bytes);
       updateCheckpoint();
     };
-    this.#lineReader = new LineReader(chunks, { onLine: line });
+    await this.#emitLines(chunks, line);
+  }
+
+  async #emitLines(chunks: Readable, onLine: (line: Buffer, byteCount: number) => void): Promise<void> {
+    this.#lineReader = new LineReader(chunks, { onLine });
     if (this.#paused) this.#lineReader.pause();
-    if (this.#paused && signal.aborted) this.#lineReader.discard();
+    if (this.#paused && this.#stop.signal.aborted) this.#lineReader.discard();
     await this.#lineReader.ended;
     this.#lineReader = undefined;
   }
@@ -260,7 +284,7 @@ export class FileFollower {
   /** What was written between the last look at a file and the copy that was made of it before it was cut off. */
   async *#readCopy(unread: FileCheckpoint, atEndMs: number, holes: HoleFilter): AsyncGenerator<Buffer> {
     const path = await findCopy(this.#path, unread, atEndMs - FILE_TIME_SLACK_MS);
-    const copy = path && (await open(path, 'r').catch(() => undefined));
+    const copy = path && (await openForReading(path));
     if (!copy) return;
     try {
       for (let position = unread.offset; ; ) {

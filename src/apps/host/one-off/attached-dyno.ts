@@ -2,7 +2,7 @@
 
 import { platformErrorTitle } from '../../../common/platform-errors.ts';
 import type { AppId } from '../../../logs/store/contract.ts';
-import type { DynoInfo } from '../../processes/dyno.ts';
+import type { Dyno, DynoInfo } from '../../processes/dyno.ts';
 import { killDaemonized } from '../../processes/kill-daemonized.ts';
 import { type AttachedProcess, spawnAttached } from '../../processes/output/attached-process.ts';
 import { type LineSink, PLATFORM_PRIORITY } from '../../processes/output/line-sink.ts';
@@ -15,7 +15,7 @@ import { FramedInput } from './framed-input.ts';
 import type { AttachedClient } from './rendezvous.ts';
 
 /** How long a client may take to attach (R13). */
-const ATTACH_TIMEOUT_MS = 60_000;
+export const ATTACH_TIMEOUT_MS = 60_000;
 /** From SIGTERM to SIGKILL. */
 export const ONE_OFF_GRACE_MS = 10_000;
 
@@ -26,6 +26,8 @@ export interface OneOffDyno {
   status: number | undefined;
   stop(): Promise<void>;
   resize(columns: number, rows: number): void;
+  /** One that runs by itself, which a terminal can be attached to. */
+  readonly dyno?: Dyno;
 }
 
 /** What a one-off dyno runs, and where. */
@@ -35,7 +37,7 @@ export interface OneOffDynoOptions {
   readonly name: string;
   readonly env: Record<string, string | undefined>;
   readonly workspace: Workspace;
-  readonly releaseSpec: ReleaseSpec;
+  readonly releaseSpec: Pick<ReleaseSpec, 'version' | 'cwd' | 'profileScript' | 'createWorkspace'>;
   readonly request: OneOffDynoRequest;
   readonly lines: LineSink;
 }

@@ -1,5 +1,6 @@
 /** One-off dynos: `run bash`, `run:detached rake db:migrate`. */
 import { randomUUID } from 'node:crypto';
+import { TailraceError } from '../../../common/errors.ts';
 import type { AppId } from '../../../logs/store/contract.ts';
 import { dynoEnv } from '../../processes/config/dyno-env.ts';
 import { Dyno, type DynoInfo } from '../../processes/dyno.ts';
@@ -9,7 +10,14 @@ import type { DynoSummary, OneOffDynoRequest } from '../contract.ts';
 import type { ReleaseSpec } from '../release-spec.ts';
 import { toDynoView } from '../running-apps.ts';
 import { loadOrCreateCertificates } from '../server-certificates.ts';
-import { AttachedDyno, ONE_OFF_GRACE_MS, type OneOffDyno, type OneOffDynoOptions } from './attached-dyno.ts';
+import {
+  ATTACH_TIMEOUT_MS,
+  AttachedDyno,
+  ONE_OFF_GRACE_MS,
+  type OneOffDyno,
+  type OneOffDynoOptions,
+} from './attached-dyno.ts';
+import { FramedInput } from './framed-input.ts';
 import { RendezvousServer } from './rendezvous.ts';
 
 /** How long the exit status is kept. */
@@ -107,6 +115,67 @@ export class OneOffRunner {
     return { ...oneOffView(attached), attachPath: `:${port}/${secret}` };
   }
 
+  /** Starts a command in a dyno that is there: with its files and variables, in its sandbox. It ends with that dyno. */
+  async runInside(
+    app: AppId,
+    version: number,
+    target: Dyno,
+    request: OneOffDynoRequest,
+    lines: LineSink,
+  ): Promise<DynoSummary> {
+    const { server, port } = await this.openRendezvous();
+    const place = await target.place();
+    if (!place) throw new TailraceError('conflict', `${target.info().name} has just ended.`);
+    const { cwd, sandboxCommand, profileScript } = place;
+    const id = randomUUID();
+    const name = `${request.type}.${this.nextNumber++}`;
+    const attached = new AttachedDyno(
+      {
+        app,
+        id,
+        name,
+        env: { ...place.env, ...request.env },
+        workspace: { folder: cwd, env: {}, sandboxCommand, remove: async () => {} },
+        releaseSpec: { version, cwd, profileScript },
+        request,
+        lines,
+      },
+      this.options.pidFile(),
+    );
+    const { secret, cancel } = server.expectClient((client) => attached.attachClient(client));
+    void target.exited.then(() => attached.stop());
+    this.track(attached, attached.ended.finally(cancel));
+    return { ...oneOffView(attached), attachPath: `:${port}/${secret}` };
+  }
+
+  /** Expects a client that is to be attached to a dyno, which goes on when it leaves. @returns `:port/secret` */
+  async attach(target: Dyno): Promise<string> {
+    const { server, port } = await this.openRendezvous();
+    const { secret, cancel } = server.expectClient(({ socket, framed }) => {
+      clearTimeout(timer);
+      const attached = target.attach(socket);
+      if (!attached) return void socket.end();
+      const typed = framed ? socket.pipe(new FramedInput()) : socket;
+      typed.on('data', (data: Buffer) => attached.input?.write(data));
+      typed.resume();
+      socket.on('close', attached.detach);
+    });
+    const timer = setTimeout(cancel, ATTACH_TIMEOUT_MS);
+    timer.unref();
+    return `:${port}/${secret}`;
+  }
+
+  /** A detached one that runs. @throws TailraceError `conflict` for one that somebody is attached to */
+  findDyno(app: AppId, name: string): Dyno | undefined {
+    const one = this.dynos.get(key(app, name));
+    if (!one || one.status !== undefined) return undefined;
+    if (one.dyno) return one.dyno;
+    throw new TailraceError(
+      'conflict',
+      `${name} has a terminal of its own: whoever has started it is there.`,
+    );
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.dynos.values()].map((one) => one.stop()));
     await this.openedRendezvous?.then(({ server }) => server.close()).catch(() => {});
@@ -139,6 +208,7 @@ export class OneOffRunner {
       status: undefined,
       stop: async () => void (await dyno.stop(ONE_OFF_GRACE_MS)),
       resize: () => {},
+      dyno,
     };
     const ended = dyno.exited.then(async ({ status }) => {
       one.status = status;

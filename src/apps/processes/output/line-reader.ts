@@ -18,7 +18,12 @@ export interface LineHandler {
    * @returns how many bytes it took: whole lines
    */
   onChunk?(chunk: Buffer, onWritable: () => void): number;
+  /** Sees what there is of a line that was begun a quarter of a second ago, and again while it grows; undefined: that line has ended. */
+  onPartial?(line: Buffer | undefined): void;
 }
+
+/** A line is shown before its end when it has waited for that so long, milliseconds. */
+const PARTIAL_AFTER_MS = 250;
 
 /**
  * Splits what a process writes into lines, and emits each as soon as its newline is there; those that came together, together.
@@ -44,6 +49,8 @@ export class LineReader {
   #parsing = false;
   #closed = false;
   #discarded = false;
+  #partialTimer: NodeJS.Timeout | undefined;
+  #isPartialShown = false;
 
   /** @param stream its chunks may be reused when its `data` listeners have returned */
   constructor(stream: Readable, handler: LineHandler) {
@@ -60,6 +67,7 @@ export class LineReader {
           : Buffer.concat([this.#unparsed.subarray(this.#position), chunk]);
       this.#position = 0;
       this.#parse();
+      if (handler.onPartial && this.#partialBytes > 0) this.#watchPartial();
       if (this.#position === this.#unparsed.length) return;
       this.#unparsed = Buffer.from(this.#unparsed.subarray(this.#position));
       this.#position = 0;
@@ -70,6 +78,11 @@ export class LineReader {
       this.#closed = true;
       this.#parse();
     });
+  }
+
+  /** What was read of a line whose newline hasn't come. Valid until something else is read. */
+  get partialLine(): Buffer {
+    return this.#partialLine.subarray(0, this.#partialBytes);
   }
 
   /** Lines wait until the handler accepts them. */
@@ -165,6 +178,15 @@ export class LineReader {
     else if (this.#partialBytes >= PARTIAL_LINE_BYTES_MAX) this.#emitPartial(0, false);
   }
 
+  #watchPartial(): void {
+    this.#partialTimer ??= setTimeout(() => {
+      this.#partialTimer = undefined;
+      if (this.#partialBytes === 0) return;
+      this.#isPartialShown = true;
+      this.#handler.onPartial?.(this.partialLine);
+    }, PARTIAL_AFTER_MS).unref();
+  }
+
   /** Adds to a partial line, in a buffer that doubles: it may come byte by byte. */
   #appendPartial(bytes: Buffer, start: number, end: number): void {
     const length = this.#partialBytes + end - start;
@@ -185,6 +207,10 @@ export class LineReader {
     const line = this.#partialLine.subarray(0, this.#partialBytes);
     this.#partialLine = EMPTY;
     this.#partialBytes = 0;
+    if (this.#isPartialShown) {
+      this.#isPartialShown = false;
+      this.#handler.onPartial?.(undefined);
+    }
     const isReturned = isWholeLine && line[line.length - 1] === RETURN;
     this.#handler.onLine(isReturned ? line.subarray(0, -1) : line, line.length + endBytes);
   }

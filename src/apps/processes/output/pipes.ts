@@ -18,29 +18,61 @@ export interface Pipe {
   writeFd: number;
 }
 
+/** What is written to `writer` a process can read from `readFd`. */
+export interface InputPipe {
+  readonly writer: Socket;
+  /** Given to the child, as `writeFd` is. */
+  readonly readFd: number;
+}
+
+interface Pipes {
+  readonly outputs: readonly Pipe[];
+  readonly input: InputPipe | undefined;
+}
+
 /**
  * Makes real pipes. Node gives children socket pairs instead, and those can't be opened by name: `echo x >/dev/stderr`
  * or nginx's `error_log /dev/stderr` would fail with "No such device or address". Node has no pipe(2), so each is a FIFO
  * that is opened at both ends and then removed from its folder.
  *
+ * @param withInput one more for what the process reads, which has no end while its dyno lives
  * @throws if the temporary folder can't be written to, or file descriptors have run out
  */
-export function createPipes(count: number): Pipe[] {
+export function createPipes(count: number, withInput = false): Pipes {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-'));
-  const pipes: Pipe[] = [];
+  const outputs: Pipe[] = [];
   try {
     const files = Array.from({ length: count }, (_, index) => join(folder, String(index)));
-    execFileSync('mkfifo', ['-m', '600', ...files]);
-    for (const file of files) pipes.push(openBothEnds(file));
-    return pipes;
+    const inputFile = join(folder, 'input');
+    execFileSync('mkfifo', ['-m', '600', ...files, ...(withInput ? [inputFile] : [])]);
+    for (const file of files) outputs.push(openBothEnds(file));
+    return { outputs, input: withInput ? openInput(inputFile) : undefined };
   } catch (error) {
-    for (const pipe of pipes) {
+    for (const pipe of outputs) {
       pipe.reader.destroy();
       closeSync(pipe.writeFd);
     }
     throw error;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function openInput(file: string): InputPipe {
+  // A writer needs a reader that is there; the child's end is opened anew, since it has to wait when it reads.
+  const first = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const fd = openSync(file, constants.O_WRONLY | constants.O_NONBLOCK);
+    const writer = new Socket({ fd, readable: false, writable: true });
+    writer.on('error', () => {}); // the process has ended, or doesn't read
+    try {
+      return { writer, readFd: openSync(file, constants.O_RDONLY) };
+    } catch (error) {
+      writer.destroy();
+      throw error;
+    }
+  } finally {
+    closeSync(first);
   }
 }
 

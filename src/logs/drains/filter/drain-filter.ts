@@ -9,22 +9,35 @@ import type { DrainOptions } from '../options/drain-options.ts';
 /** Decides line by line; the line is under the cursor. */
 export type LinePredicate = (line: RecordCursor, bytes: Buffer, sequence: Sequence) => boolean;
 
-/**
- * The filter of a drain's options but for the level, which is decided for many lines at a time; undefined when there is none. Patterns
- * are matched last: they take the longest.
- */
-export function createDrainFilter(options: DrainOptions): LinePredicate | undefined {
-  const { sources, dynos, match, exclude, sample } = options;
-  const predicates: LinePredicate[] = [];
-  const filter = new LineFilter({ sources, dynos });
-  if (!filter.matchesAll) predicates.push((line, bytes) => filter.matches(line, bytes));
-  if (sample !== undefined) predicates.push((_line, _bytes, sequence) => sampleValue(sequence) < sample);
-  if (match) predicates.push(matchesAny(match));
-  if (exclude) {
-    const isExcluded = matchesAny(exclude);
-    predicates.push((line, bytes, sequence) => !isExcluded(line, bytes, sequence));
-  }
-  if (predicates.length < 2) return predicates[0];
+/** Decides for the lines of a shipment, in their order. */
+export interface DrainFilter {
+  /** Is this line wanted by itself? One of an event (a stack trace) takes all of it along. */
+  readonly selects: LinePredicate;
+  /** May the event that this line begins be sent? */
+  readonly admits: LinePredicate;
+  /** Is this line left out, with the event that it begins? */
+  readonly excludes: LinePredicate | undefined;
+  /** False: an event has the same fate as each of its lines. */
+  readonly needsEvents: boolean;
+}
+
+/** The filter of a drain's options; undefined when it gets every line. Patterns are matched last: they take the longest. */
+export function createDrainFilter(options: DrainOptions): DrainFilter | undefined {
+  const { sources, dynos, level, match, exclude, sample } = options;
+  const [selecting, admitting]: LinePredicate[][] = [[], []];
+  const origin = new LineFilter({ sources, dynos });
+  const severity = new LineFilter({ level });
+  if (!origin.matchesAll) admitting.push((line, bytes) => origin.matches(line, bytes));
+  if (sample !== undefined) admitting.push((_line, _bytes, sequence) => sampleValue(sequence) < sample);
+  if (!severity.matchesAll) selecting.push((line, bytes) => severity.matches(line, bytes));
+  if (match) selecting.push(matchesAny(match));
+  const excludes = exclude && matchesAny(exclude);
+  if (selecting.length + admitting.length === 0 && !excludes) return undefined;
+  const needsEvents = selecting.length > 0 || sample !== undefined || excludes !== undefined;
+  return { selects: everyOf(selecting), admits: everyOf(admitting), excludes, needsEvents };
+}
+
+function everyOf(predicates: readonly LinePredicate[]): LinePredicate {
   return (line, bytes, sequence) => predicates.every((matches) => matches(line, bytes, sequence));
 }
 

@@ -1,29 +1,65 @@
 /** Filters and redacts shipments by a drain's options: the same extent, fewer lines, messages without secrets. */
 import { TimeSlices } from '../../../common/limits/turns.ts';
+import type { Sequence } from '../../store/contract.ts';
 import { RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
-import { LOG_LEVELS } from '../../syslog/level.ts';
-import { headerFieldEnd, lineLevel } from '../../syslog/record.ts';
-import { findLineLevels, LEVEL_UNKNOWN } from '../encoders/wasm/wasm-lines.ts';
+import { EventTracker, type OpenEvent } from '../../syslog/event-tracker.ts';
+import { headerFieldEnd } from '../../syslog/record.ts';
 import type { DrainOptions } from '../options/drain-options.ts';
 import type { BatchSlice, Shipment } from '../shipment.ts';
-import { createDrainFilter, type LinePredicate } from './drain-filter.ts';
+import { createDrainFilter, type DrainFilter } from './drain-filter.ts';
 import { createRedactor } from './redaction.ts';
-
-/** Lines that are decided on between two looks at the time, where none of them takes long. */
-const LINES_A_LOOK = 64;
 
 /** Changes a shipment, in slices: patterns may take long for a line. Undefined when the options change nothing: then no copy is made. */
 export function createShipmentTransform(
   options: DrainOptions = {},
 ): ((shipment: Shipment) => Promise<Shipment>) | undefined {
-  const isWanted = createDrainFilter(options);
+  const filter = createDrainFilter(options);
   const redact = createRedactor(options);
-  const levelIndex = options.level === undefined ? LOG_LEVELS.length : LOG_LEVELS.indexOf(options.level);
-  const hasLevel = levelIndex < LOG_LEVELS.length - 1;
-  if (!isWanted && !redact && !hasLevel) return undefined;
-  const hasPatterns = redact !== undefined || options.match !== undefined || options.exclude !== undefined;
-  const step = hasPatterns ? 1 : LINES_A_LOOK;
-  return (shipment) => transformShipment(shipment, hasLevel ? levelIndex : undefined, isWanted, redact, step);
+  if (!filter && !redact) return undefined;
+  return async (shipment) => {
+    // By this shipment alone: a retry has to have the same lines.
+    const wanted = filter && (await wantedOf(shipment, filter));
+    return transformShipment(shipment, wanted, redact);
+  };
+}
+
+/** For each line of a shipment 1 when it is sent: those that are selected, with the events that they are of. */
+async function wantedOf(shipment: Shipment, filter: DrainFilter): Promise<Uint8Array> {
+  const time = new TimeSlices();
+  const wanted = new Uint8Array(shipment.count);
+  const tracker = filter.needsEvents ? new EventTracker() : undefined;
+  let index = 0;
+  for (const slice of shipment.slices)
+    for (const { cursor, bytes } of linesOf(slice)) {
+      const sequence = shipment.first + index;
+      if (tracker) markWanted(wanted, index, tracker.next(cursor, bytes), filter, cursor, bytes, sequence);
+      else if (filter.admits(cursor, bytes, sequence)) wanted[index] = 1;
+      index++;
+      if (time.isOver) await time.next();
+    }
+  return wanted;
+}
+
+function markWanted(
+  wanted: Uint8Array,
+  index: number,
+  event: OpenEvent,
+  { selects, admits, excludes }: DrainFilter,
+  line: RecordCursor,
+  bytes: Buffer,
+  sequence: Sequence,
+): void {
+  const isHead = event.state.lines === 1;
+  if (!isHead && !event.isAdmitted) return;
+  const isExcluded = excludes?.(line, bytes, sequence) ?? false;
+  if (isHead) event.isAdmitted = !isExcluded && admits(line, bytes, sequence);
+  if (isExcluded || !event.isAdmitted) return;
+  event.lines.push(index);
+  if (event.isMarked) wanted[index] = 1;
+  else if (selects(line, bytes, sequence)) {
+    event.isMarked = true;
+    for (const one of event.lines) wanted[one] = 1;
+  }
 }
 
 /** The lines of a shipment whose index, counted from 0, is wanted. */
@@ -39,46 +75,40 @@ export function selectLines(shipment: Shipment, isWanted: (index: number) => boo
   return withSlices(shipment, slices);
 }
 
-/**
- * @param levelIndex in {@link LOG_LEVELS}, of the least serious level that is wanted; left out: all are.
- * @param step lines between two looks at the time
- */
+/** @param wanted of each line 1 when it is sent; left out: all are */
 async function transformShipment(
   shipment: Shipment,
-  levelIndex: number | undefined,
-  isWanted: LinePredicate | undefined,
+  wanted: Uint8Array | undefined,
   redact: ((text: string) => string) | undefined,
-  step: number,
 ): Promise<Shipment> {
   const time = new TimeSlices();
   const slices: (BatchSlice | undefined)[] = [];
-  let sequence = shipment.first;
+  let index = 0;
   for (const slice of shipment.slices) {
     const bytes = bytesOf(slice);
     const line = new RecordCursor(bytes, slice.start, slice.end);
-    const levels =
-      levelIndex === undefined ? undefined : findLineLevels(bytes, slice.start, slice.end, slice.count);
     const kept = new KeptLines(bytes);
-    for (let index = 0; line.advance(); index++, sequence++) {
-      if (index % step === 0 && time.isOver) await time.next();
-      if (levelIndex !== undefined && levelAt(levels, index, line, bytes) > levelIndex) continue;
-      if (isWanted && !isWanted(line, bytes, sequence)) continue;
+    for (; line.advance(); index++) {
+      if (wanted && wanted[index] === 0) continue;
       const changed = redact && redactRecord(line, bytes, redact);
       if (changed) kept.add(changed);
       else kept.keep(line);
+      if (redact && time.isOver) await time.next();
     }
     slices.push(kept.toSlice(slice));
   }
   return withSlices(shipment, slices);
 }
 
-function bytesOf({ batch }: BatchSlice): Buffer {
-  return Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
+/** The lines of a slice, one after the other under the same cursor. */
+function* linesOf(slice: BatchSlice): Generator<{ cursor: RecordCursor; bytes: Buffer }> {
+  const bytes = bytesOf(slice);
+  const line = { cursor: new RecordCursor(bytes, slice.start, slice.end), bytes };
+  while (line.cursor.advance()) yield line;
 }
 
-function levelAt(levels: Uint8Array | undefined, index: number, line: RecordCursor, bytes: Buffer): number {
-  const level = levels?.[index] ?? LEVEL_UNKNOWN;
-  return level === LEVEL_UNKNOWN ? LOG_LEVELS.indexOf(lineLevel(line, bytes)) : level;
+function bytesOf({ batch }: BatchSlice): Buffer {
+  return Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
 }
 
 /** What is kept of a slice: records that are next to each other are copied together. */

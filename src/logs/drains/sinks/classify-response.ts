@@ -12,3 +12,10 @@ export function classifyDrainResponse(status: number): DrainResponseClass {
   if (status >= 400 && status < 500 && !RETRYABLE.has(status)) return 'refused';
   return 'retry';
 }
+
+/** `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), an hour at the most. */
+export function parseRetryAfter(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1_000;
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 3_600) * 1_000 : undefined;
+}

@@ -6,7 +6,7 @@ import type { HttpFormat } from '../http-format.ts';
 import { type DrainRecord, type DrainTarget, redactUrl } from '../options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
-import { classifyDrainResponse } from './classify-response.ts';
+import { classifyDrainResponse, parseRetryAfter } from './classify-response.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
 const RESPONSE_TIMEOUT_MS = 20_000;
@@ -160,11 +160,4 @@ async function readPrefix(body: AsyncIterable<Buffer>, bytesMax: number): Promis
     // The status has arrived; the rest of the response doesn't matter.
   }
   return Buffer.concat(chunks).subarray(0, bytesMax);
-}
-
-/** `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), an hour at the most. */
-function parseRetryAfter(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string') return undefined;
-  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1_000;
-  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 3_600) * 1_000 : undefined;
 }

@@ -13,7 +13,7 @@ import { SourceRules } from '../../router/source-rules.ts';
 import type { AppId, Store } from '../../store/contract.ts';
 import { formatTimestamp } from '../../syslog/timestamp.ts';
 import { ConnectionLimiter } from '../connection-limiter.ts';
-import type { ListenerCounters } from '../listener-counters.ts';
+import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
 import { RulePortListeners } from './rule-port-listeners.ts';
 import { listenTcp } from './tcp.ts';
@@ -29,11 +29,14 @@ export interface SyslogListenersOptions {
   /** Adds a line to an app's stream. */
   readonly logToApp: (app: AppId, message: string) => void;
   readonly log: Log;
+  /** False: only ports that rules name are listened on. */
+  readonly hasPort?: boolean;
 }
 
 /** The running listeners. */
 export interface SyslogListeners {
-  readonly port: number;
+  /** TCP and UDP; undefined when there is none but those of rules. */
+  readonly port: number | undefined;
   readonly tlsPort: number | undefined;
   readonly counters: readonly ListenerCounters[];
   /** Shared with the other sources. */
@@ -45,7 +48,7 @@ export interface SyslogListeners {
 
 /** @throws TailraceError `address_in_use` when a port is taken, `settings` for a certificate that can't be used. */
 export async function startSyslogListeners(syslogOptions: SyslogListenersOptions): Promise<SyslogListeners> {
-  const { settings, store, router, appName, logToApp, log } = syslogOptions;
+  const { settings, store, router, appName, logToApp, log, hasPort = true } = syslogOptions;
   const { tokenLines, tokenBytes, appLines, appBytes } = settings;
   const rules = new SourceRules(store);
   await rules.load();
@@ -86,22 +89,27 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
     await Promise.all(listeners.splice(0).map((listener) => listener.close()));
   };
   try {
-    const [tcp, udp] = await listenBoth(options, settings.syslogPort);
-    listeners.push(tcp, udp);
-    const tls = await startTls(settings, options);
+    const both = hasPort ? await listenBoth(options, settings.syslogPort) : undefined;
+    if (both) listeners.push(...both);
+    const tls = hasPort ? await startTls(settings, options) : undefined;
     if (tls) listeners.push(tls);
+    const [tcp, udp] = both?.map(({ counters }) => counters) ?? [
+      createListenerCounters('tcp'),
+      createListenerCounters('udp'),
+    ];
+    const port = both?.[0].port;
     const rulePorts = new RulePortListeners({
       listenOptions: options,
-      counters: { tcp: tcp.counters, udp: udp.counters },
-      reservedPorts: new Set([tcp.port, tls?.port]),
+      counters: { tcp, udp },
+      reservedPorts: new Set([port, tls?.port]),
       appName,
     });
     await rulePorts.start();
-    log.info({ host, port: tcp.port, tlsPort: tls?.port }, 'listening for syslog');
+    if (both) log.info({ host, port, tlsPort: tls?.port }, 'listening for syslog');
     return {
-      port: tcp.port,
+      port,
       tlsPort: tls?.port,
-      counters: listeners.map(({ counters }) => counters),
+      counters: [tcp, udp, ...(tls ? [tls.counters] : [])],
       rateLimiter,
       requirePort: (port) => rulePorts.requirePort(port),
       close: async () => {

@@ -25,6 +25,7 @@ import type {
   StoredRecord,
   StoreStatus,
   StreamBounds,
+  StreamFile,
   TransactOptions,
 } from '../contract.ts';
 import { DamageReports } from '../damage-reports.ts';
@@ -42,6 +43,7 @@ import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch, AppStream } from './segments/app-stream.ts';
 import { SegmentGoneError } from './segments/appender.ts';
+import { COMMITS_FOLDER } from './segments/commit-log.ts';
 import { EmbeddedStreams } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 
@@ -135,6 +137,7 @@ export class EmbeddedStore implements Store {
       this.streams = new EmbeddedStreams({
         ...options,
         folder: join(folder, STREAMS_FOLDER),
+        commitFolder: join(folder, COMMITS_FOLDER),
         clock: this.clock,
         place: this.place,
         onFrameId: (app, { frameId = '', first, last }) =>
@@ -157,6 +160,8 @@ export class EmbeddedStore implements Store {
     }
     this.unlock = unlock;
     this.onProblem = options.onProblem;
+    const { damagedCommitBytes: damaged } = this.streams;
+    if (damaged > 0) this.reportProblem(damagedCommits(damaged));
     swallowInternalRejections(this.root);
     this.clock.onStep = () => void this.saveClock();
     void this.saveClock();
@@ -203,7 +208,7 @@ export class EmbeddedStore implements Store {
         written.then(() => ({ first, last })),
       );
     await written;
-    const retainedByReaders = this.subscriptions.hasSubscribers(app);
+    const retainedByReaders = allocated.isKept === true || this.subscriptions.hasSubscribers(app);
     this.subscriptions.notifyAppend(app, allocated.stored);
     return { first, last, duplicate: false, retainedByReaders };
   }
@@ -234,7 +239,8 @@ export class EmbeddedStore implements Store {
       ranges.set(fresh[i], range);
     }
     await written;
-    const retainedByReaders = this.subscriptions.hasSubscribers(app);
+    const retainedByReaders =
+      allocated.some(({ isKept }) => isKept) || this.subscriptions.hasSubscribers(app);
     for (const { stored } of allocated) this.subscriptions.notifyAppend(app, stored);
     return batches.map((one) => {
       const duplicate = !fresh.includes(one);
@@ -248,6 +254,10 @@ export class EmbeddedStore implements Store {
 
   async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
     return this.streams.readBefore(app, before, bytes);
+  }
+
+  closedFiles(app: AppId): readonly StreamFile[] {
+    return this.place.check() === undefined ? this.streams.closedFiles(app) : [];
   }
 
   async bounds(app: AppId): Promise<StreamBounds> {
@@ -464,6 +474,10 @@ export class EmbeddedStore implements Store {
       throw failure;
     }
   }
+}
+
+function damagedCommits(bytes: number): string {
+  return `${bytes} bytes of the commit log (${COMMITS_FOLDER}/) are damaged: the lines that were in them and in no segment yet are lost.`;
 }
 
 function unknownStreams([app, ...more]: readonly string[]): string {

@@ -6,7 +6,8 @@
  * idle apps that nobody reads cost nothing. A script answers for hundreds of apps in one call; in a Cluster, where a
  * call can't reach into several slots, it is one pipeline a server.
  */
-import type { AppendListener, AppId, Sequence } from '../contract.ts';
+import type { Batch } from '../../syslog/batch.ts';
+import type { AppendListener, AppId, Sequence, StoredBatch } from '../contract.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import type { RedisConnection } from './connection/connection.ts';
 import { appendChannel, appOfChannel, RECORDS_CHANNEL, streamKeys } from './keys.ts';
@@ -75,12 +76,17 @@ export class ChangeFeed {
     return this.outages.watch(app, listener);
   }
 
-  /** This process appended lines up to `last`. */
-  onAppended(app: AppId, last: Sequence, batch: Parameters<AppendListener>[0]): void {
+  /** This process appended a batch. Tells whether anybody was notified, and so may keep it. */
+  onAppended(
+    app: AppId,
+    { bytes, count }: Batch,
+    { first, last, storedAtMs }: Pick<StoredBatch, 'first' | 'last' | 'storedAtMs'>,
+  ): boolean {
     const notified = this.notifiedUpTo.get(app);
-    if (notified === undefined) return;
+    if (notified === undefined) return false;
     if (last > notified && notified >= 0) this.notifiedUpTo.set(app, last);
-    this.subscriptions.notifyAppend(app, batch);
+    this.subscriptions.notifyAppend(app, { bytes, count, first, last, storedAtMs });
+    return true;
   }
 
   /** This process changed records; `revision` is the scope's number of transactions since. */

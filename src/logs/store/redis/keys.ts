@@ -15,8 +15,6 @@ export interface StreamKeys {
   readonly state: string;
   /** Ids of frames that were stored, two generations. */
   readonly frameIds: readonly [string, string];
-  /** The channel of its append notifications. */
-  readonly channel: string;
 }
 
 export function streamKeys(app: AppId): StreamKeys {
@@ -26,7 +24,6 @@ export function streamKeys(app: AppId): StreamKeys {
     index: `${base}:index`,
     state: `${base}:state`,
     frameIds: [`${base}:frames:0`, `${base}:frames:1`],
-    channel: appendChannel(app),
   };
 }
 
@@ -41,13 +38,16 @@ export function appOfIndexKey(key: string): AppId {
 /** Held by the router that removes what is too old. */
 export const SWEEP_KEY = `${PREFIX}:{platform}:sweep`;
 
+/** What the names of channels of append notifications begin with; the app follows. */
+export const APPEND_CHANNELS = `${PREFIX}:wake:`;
+
 export function appendChannel(app: AppId): string {
-  return `${PREFIX}:wake:${app}`;
+  return APPEND_CHANNELS + app;
 }
 
 /** The app whose appends are notified through a channel. */
 export function appOfChannel(channel: string): AppId {
-  return channel.slice(`${PREFIX}:wake:`.length) as AppId;
+  return channel.slice(APPEND_CHANNELS.length) as AppId;
 }
 
 /** The channel on which changes of records are notified. */

@@ -20,19 +20,22 @@ const OTHER_FIELDS = 128;
  */
 const SLACK = 512;
 
+/** The records of a batch, packed. */
+export function packRecords(batch: Uint8Array): Buffer {
+  const out = Buffer.allocUnsafeSlow(batch.length);
+  return out.subarray(0, packRecordsInto(batch, out, 0));
+}
+
 /**
- * The records of a batch, packed.
- * @param target at least as long as the batch; the result is a part of it.
+ * Packs the records of a batch.
+ * @param out has room for the whole batch from `start` on.
+ * @returns where the packed records end.
  */
-export function packRecords(
-  batch: Uint8Array,
-  target: Buffer = Buffer.allocUnsafeSlow(batch.length),
-): Buffer {
+export function packRecordsInto(batch: Uint8Array, out: Uint8Array, start: number): number {
   const size = batch.length;
   // No line grows: what is written never reaches what is still to be read.
-  const out = target;
-  out.set(batch);
-  let o = 0;
+  out.set(batch, start);
+  let o = start;
   // The line before: where its text starts, and its fields; none at first.
   let before = HEADROOM;
   let beforeLength = 0;
@@ -58,12 +61,12 @@ export function packRecords(
     out[o++] = rest;
     if (same) {
       for (let k = shared; k < host; k++) out[o++] = batch[text + k];
-      out.copyWithin(o, text + message, text + length);
+      out.copyWithin(o, start + text + message, start + text + length);
       o += length - message;
     } else {
       out[o++] = host;
       for (let k = 6; k < RECORD_HEADER; k++) out[o++] = batch[i + k];
-      out.copyWithin(o, text + shared, text + length);
+      out.copyWithin(o, start + text + shared, start + text + length);
       o += length - shared;
     }
     beforeFields = i;
@@ -71,7 +74,7 @@ export function packRecords(
     beforeLength = length;
     i = text + length;
   }
-  return out.subarray(0, o);
+  return o;
 }
 
 /** The batch of `size` bytes, headroom included, from its packed records. */

@@ -23,10 +23,11 @@ import type {
   StoredRecord,
   StoreStatus,
   StreamBounds,
+  StreamFile,
   TransactOptions,
 } from '../contract.ts';
-import type { TimedAppendResult } from './append-script.ts';
-import { RedisAppender } from './appender.ts';
+import type { TimedAppendResult } from './append/append-script.ts';
+import { RedisAppender } from './append/appender.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { RedisConnection } from './connection/connection.ts';
 import { checkPermissions } from './connection/permissions.ts';
@@ -142,14 +143,26 @@ export class RedisStore implements Store {
     }
   }
 
-  async append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
-    const [appended] = await this.appender.append(app, [{ batch, frameId: options?.frameId ?? '' }]);
-    return this.onAppended(app, batch, appended);
+  append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> {
+    const batches = [{ batch, frameId: options?.frameId ?? '' }];
+    return new Promise((resolve, reject) =>
+      this.appender.append(app, {
+        batches,
+        resolve: ([appended]) => resolve(this.onAppended(app, batch, appended)),
+        reject,
+      }),
+    );
   }
 
-  async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
-    const appended = await this.appender.append(app, batches);
-    return batches.map(({ batch }, i) => this.onAppended(app, batch, appended[i]));
+  appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
+    return new Promise((resolve, reject) =>
+      this.appender.append(app, {
+        batches,
+        resolve: (appended) =>
+          resolve(batches.map(({ batch }, i) => this.onAppended(app, batch, appended[i]))),
+        reject,
+      }),
+    );
   }
 
   read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -158,6 +171,10 @@ export class RedisStore implements Store {
 
   readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
     return this.streams.readBefore(app, before, bytes);
+  }
+
+  closedFiles(): readonly StreamFile[] {
+    return [];
   }
 
   bounds(app: AppId): Promise<StreamBounds> {
@@ -250,8 +267,8 @@ export class RedisStore implements Store {
   }
 
   private onAppended(app: AppId, batch: Batch, appended: TimedAppendResult): AppendResult {
-    const { storedAtMs, first, last, duplicate } = appended;
-    if (!duplicate) this.changeFeed.onAppended(app, last, { ...batch, first, last, storedAtMs });
-    return { first, last, duplicate, retainedByReaders: !duplicate };
+    const { first, last, duplicate } = appended;
+    const retainedByReaders = !duplicate && this.changeFeed.onAppended(app, batch, appended);
+    return { first, last, duplicate, retainedByReaders };
   }
 }

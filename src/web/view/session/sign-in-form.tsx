@@ -5,7 +5,7 @@ import { Logo } from '../icon.tsx';
 import { AccountForm, RememberBox } from './account-form.tsx';
 
 /** Asks who one is: an address and a password where there are people, else an API key; with an invitation, for a password of one's own. */
-export function SignInForm({ page }: { page: PageState }) {
+export function SignInPage({ page }: { page: PageState }) {
   const [choice, setChoice] = useState<'key' | 'account' | undefined>(undefined);
   const asksForKey = choice === undefined ? !page.session.hasPeople.value : choice === 'key';
   const invitation = page.session.invitation.value;

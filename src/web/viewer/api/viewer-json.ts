@@ -143,6 +143,9 @@ export interface AlertJson {
   readonly enabled: boolean;
   readonly muted_until: string | null;
   readonly destinations: readonly DestinationJson[];
+  readonly last_fired_at: string | null;
+  /** Why no line is looked at, though it is on. */
+  readonly problem: string | null;
 }
 
 export interface DeliveryJson {

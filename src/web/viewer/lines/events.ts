@@ -1,45 +1,20 @@
 /** Events that a sender has sent line by line, such as stack traces, and that are read as one. */
+import { beginEvent, continueEvent, type EventState, mayContinue } from '../../../logs/syslog/event-lines.ts';
 import { partsOf, type ViewerLine } from './viewer-line.ts';
 
-/** Lines of an event follow each other this closely, milliseconds. */
-const GAP_MS_MAX = 2_000;
-/** An event of more lines, or characters, is several. */
-const PARTS_MAX = 400;
+/** An event of more characters is several. */
 const CHARACTERS_MAX = 64_000;
 /** So many lines of others may stand between two of an event. */
 const LOOK_BACK = 60;
 
-const INDENTED = /^(?:\t| {2,})\S/;
-/** What goes on though it isn't indented: Java's causes, Go's goroutines, the error at a Python traceback's end, a closing bracket. */
-const CAUSE = /^(?:Caused by: |Suppressed: |\.\.\. \d+ more)/;
-const GOROUTINE = /^(?:goroutine \d+ \[|created by )/;
-/** Of a call in Go: `main.(*Server).serve(0xc000, …)`. */
-const GO_CALL = /^[\w./*()]+/;
-const PYTHON_ERROR = /^[A-Za-z_][\w.]*(?:: |$)/;
-const PYTHON_HEAD = 'Traceback (most recent call last):';
-const CLOSING = /^[}\])]+[,;]?$/;
-
-/** Is this a line that can't begin an event? */
-export function isContinuation(message: string): boolean {
-  return INDENTED.test(message) || CAUSE.test(message);
-}
-
-function isGoCall(message: string): boolean {
-  return message.endsWith(')') && message.includes('(') && GO_CALL.test(message);
-}
-
 /** Does a line go on with what the event so far is? */
-export function continuesEvent(event: ViewerLine, line: ViewerLine): boolean {
+function continued(event: ViewerLine, line: ViewerLine): ViewerLine | undefined {
+  if (event.message.length + line.message.length > CHARACTERS_MAX) return undefined;
   const parts = partsOf(event);
-  const last = parts[parts.length - 1];
-  if (parts.length >= PARTS_MAX || event.message.length + line.message.length > CHARACTERS_MAX) return false;
-  if (!(Math.abs(line.ms - last.ms) <= GAP_MS_MAX)) return false;
-  if (isContinuation(line.message)) return true;
-  const head = parts[0].message;
-  if (head.includes(PYTHON_HEAD)) return INDENTED.test(last.message) && PYTHON_ERROR.test(line.message);
-  if (/^(?:panic: |goroutine \d+ \[|fatal error: )/.test(head))
-    return line.message === '' || GOROUTINE.test(line.message) || isGoCall(line.message);
-  return parts.length > 1 && CLOSING.test(line.message) && /[{[(]$/.test(head);
+  const state = event.event ?? beginEvent(event.message);
+  if (!mayContinue(line.message, state)) return undefined;
+  const next = continueEvent(state, line.message, line.ms - parts[parts.length - 1].ms);
+  return next && joined(event, line, next);
 }
 
 /**
@@ -60,12 +35,9 @@ export function joinEvents(
   for (const line of lines) {
     const sender = senderOf(line);
     const open = latest.get(sender);
-    if (
-      open &&
-      continuesEvent(open.event, line) &&
-      (open.index < 0 || events.length - open.index <= LOOK_BACK)
-    ) {
-      const event = joined(open.event, line);
+    const isNear = open && (open.index < 0 || events.length - open.index <= LOOK_BACK);
+    const event = isNear ? continued(open.event, line) : undefined;
+    if (open && event) {
       latest.set(sender, { event, index: open.index });
       if (open.index < 0) changed.set(event.at, event);
       else events[open.index] = event;
@@ -82,8 +54,8 @@ function senderOf({ stream, hostname, source, dyno }: ViewerLine): string {
   return `${stream} ${hostname} ${source} ${dyno}`;
 }
 
-function joined(event: ViewerLine, line: ViewerLine): ViewerLine {
+function joined(event: ViewerLine, line: ViewerLine, state: EventState): ViewerLine {
   const parts = [...partsOf(event), ...partsOf(line)];
   const level = parts.find((part) => part.level === 'error')?.level ?? event.level;
-  return { ...event, level, message: `${event.message}\n${line.message}`, parts };
+  return { ...event, level, message: `${event.message}\n${line.message}`, parts, event: state };
 }

@@ -3,8 +3,10 @@
  * or stands still in the past and grows to either side. History comes in order of time, live lines in the order in which they arrive,
  * also when their clock is wrong: a line that is evicted, or wasn't taken in, is found in history again, where its time puts it.
  */
+
+import { isContinuation } from '../../../logs/syslog/event-lines.ts';
 import { LineWindow, WINDOW_LINES_MAX } from '../../stream/line-window.ts';
-import { isContinuation, joinEvents } from './events.ts';
+import { joinEvents } from './events.ts';
 import { lineKey, partsOf, type ViewerLine } from './viewer-line.ts';
 
 /** Lines that are read at a time. */

@@ -1,4 +1,5 @@
 /** A line of one of many streams, as the page has it. */
+import type { EventState } from '../../../logs/syslog/event-lines.ts';
 import { type Line, parseLine } from '../../stream/line.ts';
 import type { ViewerLineJson } from '../api/viewer-json.ts';
 
@@ -11,6 +12,8 @@ export interface ViewerLine extends Line {
   readonly stream: string;
   /** The lines that it is made of, when a sender has sent an event (a stack trace) line by line; without this, it is one line. */
   readonly parts?: readonly ViewerLine[];
+  /** What decides whether the next line of its sender goes on with it. */
+  readonly event?: EventState;
 }
 
 /** Which line of all it is, in an address too: `STREAM.POSITION`. */

@@ -83,8 +83,17 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
                   <th scope="row">
                     {visibleText(alert.name)}
                     {!alert.enabled && <small> off</small>}
+                    {alert.problem !== null && <p class="alert-problem">{visibleText(alert.problem)}</p>}
                   </th>
-                  <td>{visibleText(alert.condition.text ?? alert.condition.kind)}</td>
+                  <td>
+                    {visibleText(alert.condition.text ?? alert.condition.kind)}
+                    {alert.last_fired_at !== null && (
+                      <small>
+                        {' '}
+                        fired <RelativeTime ms={Date.parse(alert.last_fired_at)} />
+                      </small>
+                    )}
+                  </td>
                   <td class="destinations">
                     {alert.destinations.length === 0
                       ? 'nowhere'

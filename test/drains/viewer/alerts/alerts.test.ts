@@ -1,10 +1,12 @@
 /** Alerts of a real viewer: to a web server and an SMTP server, over kills. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Program } from '../../../support/program.ts';
 import { HttpReceiver } from '../../../support/receivers/receivers.ts';
 import { until } from '../../../support/until.ts';
@@ -208,6 +210,61 @@ describe('an alert', () => {
     expect(receiver.requests.at(-1)?.body).toContain('This is a test of the alert');
     expect((await call('POST', `/api/alerts/${alert.id}/test`)).status).toBe(429);
     expect((await events(alert.id)).map(({ kind }) => kind)).toEqual(['test']);
+  });
+
+  it('is sent once to a receiver that accepts it and answers slowly, and again to one that was busy when that wants it', async () => {
+    const keys: string[] = [];
+    const times: number[] = [];
+    const slow = createServer((request, response) => {
+      keys.push(`${request.url} ${String(request.headers['idempotency-key'])}`);
+      times.push(performance.now());
+      request.resume();
+      if (request.url === '/busy' && keys.filter((key) => key.startsWith('/busy')).length === 1) {
+        response.writeHead(429, { 'retry-after': '3' }).end('later');
+        return;
+      }
+      // The rest never comes.
+      response.writeHead(200, { 'content-type': 'text/plain' }).write('ok');
+    });
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => {
+      slow.closeAllConnections();
+      slow.close();
+    });
+    const { port } = slow.address() as AddressInfo;
+    const to = (path: string): object => ({ kind: 'webhook', url: `http://127.0.0.1:${port}/${path}` });
+    const alert = await addAlert('slow', 'slowword', {
+      condition: { kind: 'at-least', count: 1, minutes: 5 },
+      destinations: [to('open'), to('busy')],
+    });
+    await send(['a slowword']);
+    await until('both deliveries', async () => {
+      const [event] = await events(alert.id);
+      return event?.deliveries.every(({ state }) => state === 'sent');
+    });
+    expect(keys.filter((key) => key.startsWith('/open'))).toHaveLength(1);
+    const busy = keys.flatMap((key, i) => (key.startsWith('/busy') ? [i] : []));
+    expect(new Set(busy.map((i) => keys[i])).size).toBe(1);
+    expect(times[busy[1]] - times[busy[0]]).toBeGreaterThan(2_900);
+  });
+
+  it('of a group that is removed says so, and looks at no line', async () => {
+    const group = (await call<{ id: string }>('POST', '/api/groups', { name: 'leaving' })).body;
+    const search = await call<{ id: string }>('POST', '/api/searches', {
+      name: 'left',
+      group: group.id,
+      q: 'x',
+    });
+    const added = await call<{ id: string; problem: string | null }>('POST', '/api/alerts', {
+      search: search.body.id,
+      condition: { kind: 'none', minutes: 1 },
+    });
+    expect(added.body.problem).toBeNull();
+    expect((await call('DELETE', `/api/groups/${group.id}`)).status).toBe(204);
+    const { body } = await call<{ problem: string }>('GET', `/api/alerts/${added.body.id}`);
+    expect(body.problem).toMatch(/was removed, so no line is looked at/);
+    expect((await call('DELETE', `/api/alerts/${added.body.id}`)).status).toBe(204);
+    expect((await call('DELETE', `/api/searches/${search.body.id}`)).status).toBe(204);
   });
 
   it('groups by a field, is muted, is changed, and is removed with what it counted', async () => {

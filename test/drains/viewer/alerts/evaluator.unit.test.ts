@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AlertEvaluator } from '../../../../drains/viewer/alerts/evaluate/evaluator.ts';
-import { AlertBook } from '../../../../drains/viewer/alerts/records/alert-book.ts';
+import { ALERTS_MAX, AlertBook, SEARCHES_MAX } from '../../../../drains/viewer/alerts/records/alert-book.ts';
 import { AlertHistory } from '../../../../drains/viewer/alerts/records/alert-history.ts';
 import {
   ALERT_PREFIX,
@@ -44,6 +44,7 @@ class Scene {
   readonly events: AlertEvent[] = [];
   /** Of the stream. */
   createdAt = '2000-01-01T00:00:00Z';
+  isGroupRemoved = false;
   private evaluator: AlertEvaluator | undefined;
   private ids = 0;
 
@@ -79,7 +80,8 @@ class Scene {
       readers: new StreamReaders(this.store),
       lines,
       history,
-      streamsOf: () => [{ id: this.stream, name: 'shop', createdAt: this.createdAt }],
+      streamsOf: () =>
+        this.isGroupRemoved ? [] : [{ id: this.stream, name: 'shop', createdAt: this.createdAt }],
       onStreamsChange: () => () => {},
       onEvents: (events) => void this.events.push(...events),
       log: SILENT_LOG,
@@ -97,7 +99,11 @@ class Scene {
     this.evaluator = undefined;
   }
 
-  async alert(condition: AlertCondition, query = 'match'): Promise<AlertRecord> {
+  async alert(
+    condition: AlertCondition,
+    query = 'match',
+    settings: Partial<AlertRecord> = {},
+  ): Promise<AlertRecord> {
     const id = `alert-${++this.ids}`;
     const at = new Date(this.wallMs).toISOString();
     const common = { id, name: id, createdAt: at, updatedAt: at };
@@ -109,6 +115,7 @@ class Scene {
       notifyResolved: false,
       enabled: true,
       destinations: [],
+      ...settings,
     };
     await this.store.transact(ALERTS_SCOPE, [
       { key: SEARCH_PREFIX + id, value: { ...common, query } },
@@ -254,6 +261,130 @@ describe('after a restart', () => {
     expect(await scene.told()).toEqual([]);
     await scene.append('a match');
     expect(await scene.told()).toEqual(['alert-2 fired 1']);
+  });
+});
+
+describe('a cool-down', () => {
+  it('goes on over a restart and whatever the clock is set to, and what matches meanwhile is told after it', async () => {
+    const scene = new Scene();
+    await scene.start();
+    await scene.alert(atLeast(1), 'match', { cooldownMinutes: 30 });
+    await scene.append('a match');
+    expect(await scene.told()).toEqual(['alert-1 fired 1']);
+    for (const byMs of [0, 3 * HOUR, -6 * HOUR]) {
+      await scene.stop();
+      scene.setClock(byMs);
+      scene.pass(5 * MINUTE);
+      await scene.append('a match');
+      await scene.start();
+      expect(await scene.told()).toHaveLength(1);
+    }
+    scene.pass(16 * MINUTE);
+    const fired = (await scene.told()).filter((one) => one.includes('fired'));
+    expect(fired).toEqual(['alert-1 fired 1', 'alert-1 fired 3']);
+  });
+});
+
+describe('an alert that nothing can be found for', () => {
+  it('by a search that can not be read keeps no other one from firing, after a restart too', async () => {
+    const scene = new Scene();
+    await scene.alert(atLeast(1), 'status:>nothing (');
+    await scene.start();
+    await scene.alert(atLeast(1));
+    await scene.alert(atLeast(1), 'match since:1h');
+    await scene.append('a match');
+    expect(await scene.told()).toEqual(['alert-2 fired 1']);
+    await scene.stop();
+    await scene.start();
+    await scene.append('a match');
+    expect(await scene.told()).toEqual(['alert-2 fired 1', 'alert-2 fired 1']);
+  });
+
+  it('since its group was removed does not say that it is silent, and goes on when there is one again', async () => {
+    const scene = new Scene();
+    await scene.start();
+    await scene.alert({ kind: 'none', minutes: 10 });
+    await scene.append('a match');
+    await scene.told();
+    scene.isGroupRemoved = true;
+    scene.pass(HOUR);
+    expect(await scene.told()).toEqual([]);
+    scene.isGroupRemoved = false;
+    await scene.refresh();
+    await scene.append('a match');
+    scene.pass(11 * MINUTE);
+    expect(await scene.told()).toEqual(['alert-1 fired 0']);
+  });
+});
+
+describe('thousands of alerts that fire at once', () => {
+  it('are all told of, and those that somebody was told of make room', async () => {
+    const scene = new Scene();
+    const destinations = [{ id: 'x', kind: 'webhook', form: 'json', url: 'https://x/y' }] as const;
+    const common = { name: 'one', createdAt: '2000', updatedAt: '2000' };
+    const count = 1_050;
+    const ids = Array.from({ length: count }, (_, i) => `alert-${i}`);
+    await scene.store.transact(ALERTS_SCOPE, [
+      { key: `${SEARCH_PREFIX}all`, value: { ...common, id: 'all', query: 'match' } },
+      ...ids.map((id) => ({
+        key: ALERT_PREFIX + id,
+        value: {
+          ...common,
+          id,
+          search: 'all',
+          condition: atLeast(1),
+          cooldownMinutes: 60,
+          notifyResolved: false,
+          enabled: true,
+          destinations,
+        },
+      })),
+    ]);
+    await scene.start();
+    await scene.append('a match');
+    expect(await scene.told()).toHaveLength(count);
+    await scene.stop();
+    const { history, undelivered } = await AlertHistory.open(scene.store);
+    expect(undelivered).toHaveLength(count);
+    await Promise.all(
+      undelivered.map((event) =>
+        history.update({ ...event, deliveries: [{ destination: 'x', state: 'sent', attempts: 1 }] }),
+      ),
+    );
+    await history.add({ ...undelivered[0], id: history.newId(), deliveries: [] });
+    const again = await AlertHistory.open(scene.store);
+    expect(again.undelivered).toEqual([]);
+    expect(await again.history.list()).toHaveLength(1_000);
+  });
+});
+
+describe('the number of searches and alerts', () => {
+  it('is limited, also for those that are made at the same time', async () => {
+    const scene = new Scene();
+    const book = new AlertBook(scene.store, async () => {});
+    for (const [prefix, max, add, sentence] of [
+      [
+        SEARCH_PREFIX,
+        SEARCHES_MAX,
+        () => book.addSearch({ name: 'one', query: '' }),
+        /There are 10000 searches already/,
+      ],
+      [
+        ALERT_PREFIX,
+        ALERTS_MAX,
+        () => book.addAlert({ ...({} as AlertRecord), name: 'one', condition: atLeast(1) }),
+        /There are 5000 alerts already/,
+      ],
+    ] as const) {
+      const records = Array.from({ length: max - 1 }, (_, i) => ({
+        key: prefix + i,
+        value: { id: String(i) },
+      }));
+      await scene.store.transact(ALERTS_SCOPE, records);
+      const [first, second] = await Promise.allSettled([add(), add()]);
+      expect(first.status).toBe('fulfilled');
+      expect(String((second as PromiseRejectedResult).reason)).toMatch(sentence);
+    }
   });
 });
 

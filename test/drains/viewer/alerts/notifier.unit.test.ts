@@ -97,6 +97,53 @@ describe('a notification', () => {
     await one.close();
   });
 
+  it('is sent again when its receiver wants it to be, and not before', async () => {
+    const times: number[] = [];
+    const { one, sent } = notifier((_key, attempt) => {
+      times.push(performance.now());
+      return attempt === 1
+        ? new NotificationError('x answered 429', false, { retryAfterMs: 300 })
+        : undefined;
+    });
+    one.add([event('1', 'a')]);
+    await until('the second attempt', () => sent.includes('1.a'));
+    expect(times[1] - times[0]).toBeGreaterThan(290);
+    await one.close();
+  });
+
+  it('to one host waits for those before it, and none waits for a host that is slow', async () => {
+    const onTheWay: string[] = [];
+    const answers: (() => void)[] = [];
+    const destinations = ['slow', 'fast'].map((id) => ({
+      id,
+      kind: 'webhook' as const,
+      form: 'json' as const,
+      url: `https://${id}/y`,
+    }));
+    const one = new Notifier({
+      history: { update: async () => undefined } as unknown as AlertHistory,
+      alert: async () => ({ ...ALERT, destinations }),
+      send: async ({ id }, _event, key) => {
+        onTheWay.push(key);
+        if (id === 'slow') await new Promise<void>((resolve) => answers.push(resolve));
+      },
+      log: SILENT_LOG,
+    });
+    const events = Array.from({ length: 200 }, (_, i) => ({
+      ...event(String(i), 'slow', 'fast'),
+      alert: { id: `alert-${i}`, name: 'one' },
+    }));
+    one.add(events);
+    await until('the fast one', () => onTheWay.filter((key) => key.endsWith('fast')).length === 200);
+    expect(answers).toHaveLength(5);
+    await until('all', () => {
+      for (const answer of answers.splice(0)) answer();
+      return onTheWay.length === 400;
+    });
+    for (const answer of answers.splice(0)) answer();
+    await one.close();
+  });
+
   it('whose destination was removed is given up', async () => {
     const { one, sent, state } = notifier(() => undefined, { ...ALERT, destinations: [] });
     one.add([event('1', 'a')]);

@@ -239,8 +239,8 @@ describe.skipIf(missingFakeClock() || missing('gzip', 'cut'))('a viewer with an 
       'old',
     );
     expect(imported.stdout).toBe(`${old}: 8000 lines imported into default/old\n`);
-    expect(imported.stderr).toContain('viewer: cut.tsv.gz was cut off: its gzip data end too early.');
-    expect(imported.stderr).toContain("viewer: other.bin can't be read: its first line is no JSON");
+    expect(imported.stderr).toContain(' ›   cut.tsv.gz was cut off: its gzip data end too early.');
+    expect(imported.stderr).toContain(" ›   other.bin can't be read: its first line is no JSON");
     expect(imported.stderr).toMatch(/none can't be read \(ENOENT\)/);
     expect(imported.status).toBe(1);
     const again = await run('import', old, '-g', 'default', '-s', 'old');
@@ -334,7 +334,7 @@ describe.skipIf(missingFakeClock() || missing('gzip', 'cut'))('a viewer with an 
     });
     expect([refused.status, refused.stderr]).toEqual([
       1,
-      'viewer: VIEWER_ARCHIVE names a bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY as well.\n',
+      ' ›   Error: VIEWER_ARCHIVE names a bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY as well.\n',
     ]);
   });
 

@@ -223,6 +223,65 @@ describe('the line store', () => {
     );
   });
 
+  it('says what was in files that somebody has removed, down or running, and goes on', async () => {
+    const rig = lineStoreForTest();
+    const stream = newAppId();
+    await rig.lines.follow(stream);
+    const all: AddedLine[] = [];
+    for (let i = 0; i < 4; i++) {
+      all.push(...(await addLines(rig, stream, texts(500, i, START_MS + i * 60_000))));
+      await rig.lines.seal(stream);
+    }
+    const ranges = (): unknown[] => rig.lines.damage().map(({ stream: whose, lines }) => [whose, lines]);
+    const fileOf = (first: number): string =>
+      partFiles(rig, stream).find((path) => path.includes(`/${first}_`))!;
+    // While it runs: of searches, and of whoever asks.
+    rmSync(fileOf(501));
+    expect(await allLines(rig, stream)).toEqual(
+      all.filter(({ sequence }) => sequence < 501 || sequence > 1_000),
+    );
+    await rig.lines.checkFiles();
+    expect(ranges()).toEqual([[stream, { first: 501, last: 1_000 }]]);
+    rmSync(fileOf(1));
+    await rig.lines.checkFiles();
+    expect(ranges()).toEqual([
+      [stream, { first: 501, last: 1_000 }],
+      [stream, { first: 1, last: 500 }],
+    ]);
+    expect(await rig.lines.counts({ streams: [stream], stepMs: 60_000 })).not.toEqual([]);
+    // While it doesn't; of the last one the stream has the lines yet, and they are packed again.
+    const cut = fileOf(1_001);
+    const last = fileOf(1_501);
+    rmSync(last);
+    truncateSync(cut, 10_000);
+    await rig.reopen();
+    await until('the cut file', () => rig.lines.damage().length === 3);
+    const kept = await allLines(rig, stream);
+    const lost = rig.lines.damage();
+    expect(lost.slice(0, 2)).toMatchObject(
+      [
+        { file: expect.stringMatching(/501_1000/), lines: { first: 501, last: 1_000 } },
+        {
+          lines: { first: 1, last: 500 },
+          reason: 'its file is gone, with 500 lines',
+          times: { firstMs: timeOf(all[0].text) },
+        },
+      ].sort((a, b) => a.lines.first - b.lines.first),
+    );
+    const inCut = lost[2].lines!;
+    expect(kept).toEqual(
+      all.filter(({ sequence: at }) => at > 1_000 && (at < inCut.first || at > inCut.last)),
+    );
+    expect(rig.problems.join('\n')).toMatch(
+      /lines 1 to 500 of stream .+ of 2026-11-01T12:00:00.\d+Z to .+ are lost/,
+    );
+    // What would have been removed by now isn't missed.
+    await rig.lines.seal(stream);
+    await rig.lines.removeBefore(stream, START_MS + 10 * 60_000);
+    await rig.reopen();
+    expect(rig.lines.damage()).toEqual([]);
+  });
+
   it('keeps what is whole of a damaged part, and says exactly which lines are lost', async () => {
     const rig = lineStoreForTest();
     const stream = newAppId();

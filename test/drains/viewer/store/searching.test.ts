@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { batchOfLines, LogLines, seededRandom } from '../../../../bench/viewer/log-lines.ts';
 import type { ImportedLine, SearchRequest } from '../../../../drains/viewer/store/contract.ts';
+import { fieldReader } from '../../../../drains/viewer/store/fields/field-reader.ts';
+import type { JobRunner } from '../../../../drains/viewer/store/jobs/job.ts';
+import { LocalRunner } from '../../../../drains/viewer/store/jobs/local-runner.ts';
 import { parseQuery } from '../../../../src/logs/query/query-parser.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
-import { HEADROOM } from '../../../../src/logs/syslog/batch.ts';
+import { HEADROOM, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { newAppId } from '../../../support/batches.ts';
 import {
   type AddedLine,
@@ -36,6 +39,27 @@ const QUERIES = [
   'host:shop.example.com method:POST',
 ];
 
+/** Of lines that some ask for in other words. */
+const ODD_QUERIES = [
+  'status:odd',
+  'status:*',
+  '-status:*',
+  'status:7 OR method:odd',
+  'odd:x',
+  '-(status:odd OR level:info)',
+  'nested.status:8',
+];
+const ODD_LINES = [
+  'it has status:odd in its text',
+  '{"nested":{"status":8},"status":"odd"}',
+  'words before {"status":7,"method":"odd"}',
+  'status=odd status=7',
+  'sample#status=7 method=odd',
+  '\x1b[31mstatus=odd\x1b[0m and a color',
+  '{"status":[7,8]}',
+  'status="o\\"dd" method=null',
+];
+
 /** Lines of three streams: most packed, some in the part that is being written, some only in the stream. */
 async function filledRig() {
   const rig = openRig();
@@ -47,6 +71,8 @@ async function filledRig() {
     // Minutes, whose times go back and forth by some seconds, or by an hour.
     const source = new LogLines(i + 1, START_MS, 200);
     const texts = Array.from({ length: 2_000 }, () => source.next());
+    for (let k = 0; k < texts.length; k += 40)
+      texts[k] = texts[k].slice(0, texts[k].indexOf(' - - ') + 5) + ODD_LINES[(k / 40) % ODD_LINES.length];
     for (let k = 0; k < texts.length; k += 50) {
       const other = Math.floor(random() * texts.length);
       if (random() < 0.3) [texts[k], texts[other]] = [texts[other], texts[k]];
@@ -122,6 +148,10 @@ describe('a search', () => {
       ['', 60_000, START_MS + 123_456],
       ['', 1_000, undefined],
       ['level:error', 60_000, undefined],
+      ['level:error', 3_600_000, START_MS + 123_456],
+      ['level:error', 1_000, undefined],
+      ...QUERIES.map((q) => [q, 60_000, undefined] as const),
+      ...ODD_QUERIES.map((q) => [q, 60_000, START_MS] as const),
     ] as const) {
       const query = parseQuery(q).expression;
       const buckets = await rig.lines.counts({
@@ -139,14 +169,56 @@ describe('a search', () => {
       expect(buckets.map(({ startMs, error, warning, other }) => [startMs, error + warning + other])).toEqual(
         [...expected].sort(([a], [b]) => a - b),
       );
-      if (q === 'level:error')
+      if (q === 'level:error' && fromMs === undefined)
         expect(buckets.every(({ warning, other }) => warning + other === 0)).toBe(true);
+    }
+  });
+
+  it.each([...QUERIES, ...ODD_QUERIES])('counts the values of a field in lines that match: %s', async (q) => {
+    const { ids, all, rig } = filled;
+    const query = parseQuery(q).expression;
+    for (const [field, span] of [
+      ['status', {}],
+      ['program', { fromMs: START_MS + 123_456 }],
+      ['user.ip', { fromMs: START_MS + 60_000, toMs: START_MS + 301_000 }],
+      ['event', { toMs: START_MS + 301_000 }],
+    ] as const) {
+      const expected = new Map<string, number>();
+      let missing = 0;
+      const read = fieldReader(field);
+      for (const { text } of expectedLines(all, q, span)) {
+        const { bytes } = batchOfLines([text]);
+        const line = new RecordCursor(bytes);
+        line.advance();
+        const value = read(line, bytes);
+        if (value === undefined) missing++;
+        else expected.set(value, (expected.get(value) ?? 0) + 1);
+      }
+      const { values, missingCount, otherCount } = await rig.lines.fieldValues({
+        streams: ids,
+        field,
+        limit: 100_000,
+        ...span,
+        ...(query && { query }),
+      });
+      expect([field, missingCount, otherCount]).toEqual([field, missing, 0]);
+      expect(new Map(values.map(({ value, count }) => [value, count]))).toEqual(expected);
     }
   });
 
   it('counts the values of a field, and lines without it', async () => {
     const { ids, all, rig } = filled;
-    for (const field of ['status', 'source', 'level', 'method', 'user.ip']) {
+    for (const field of [
+      'status',
+      'source',
+      'level',
+      'method',
+      'user.ip',
+      'event',
+      'user',
+      'program',
+      'nothing',
+    ]) {
       const { values, missingCount, otherCount } = await rig.lines.fieldValues({
         streams: ids,
         field,
@@ -235,6 +307,15 @@ describe('a search', () => {
   });
 });
 
+/** `Promise.withResolvers` isn't in the oldest Node.js. */
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
 async function* importOf(lines: readonly string[]): AsyncGenerator<ImportedLine[]> {
   yield lines.map((text) => ({
     timeMs: timeOf(text),
@@ -242,3 +323,37 @@ async function* importOf(lines: readonly string[]): AsyncGenerator<ImportedLine[
     record: batchOfLines([text]).bytes.subarray(HEADROOM),
   }));
 }
+
+it('finds what is in a part while it is given its name, however long that takes', async () => {
+  const local = new LocalRunner();
+  const rename = deferred();
+  const renamed = deferred();
+  const runner: JobRunner = {
+    async run(job) {
+      const reply = await local.run(job);
+      if (job.kind === 'seal') {
+        renamed.resolve();
+        await rename.promise;
+      }
+      return reply;
+    },
+    close: () => local.close(),
+  };
+  const rig = lineStoreForTest({ runner });
+  const stream = newAppId();
+  await rig.lines.follow(stream);
+  const source = new LogLines(8, START_MS, 100);
+  const all = await addLines(
+    rig,
+    stream,
+    Array.from({ length: 3_000 }, () => source.next()),
+  );
+  const sealing = rig.lines.seal(stream);
+  // The file has another name now, and nobody has been told.
+  await renamed.promise;
+  const searching = rig.lines.search({ streams: [stream], direction: 'after', limit: 5_000 });
+  for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
+  rename.resolve();
+  expect((await searching).lines.map(asAdded)).toEqual(all);
+  await sealing;
+});

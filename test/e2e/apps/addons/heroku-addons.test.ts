@@ -45,6 +45,9 @@ describe.skipIf(missing('redis-server', 'pg_ctlcluster'))('heroku addons', { tim
       /Created shop-cache as CACHE_URL/,
     );
     expect(await h('addons:create redis:dev')).toMatch(/Created redis-\S+ as REDIS_URL/);
+    // What the server says of it names the command that was called.
+    expect(await h('addons:create mailgun')).toMatch(/look with heroku addons:open mail-/);
+    await h('addons:destroy mailgun --confirm shop');
     expect(await h('addons')).toMatch(/heroku-redis \(redis-\S+\)\s+local\s+free[\s\S]*as REDIS/);
     expect(await h('addons:info shop-cache')).toMatch(
       /=== shop-cache\s+Plan:\s+heroku-redis:local[\s\S]*Attachments:\s+shop::CACHE\s+Owning app:\s+shop[\s\S]*State:\s+created/,

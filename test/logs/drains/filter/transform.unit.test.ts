@@ -100,7 +100,7 @@ describe('a shipment with filters', () => {
       ),
       { maxLength: 8 },
     )
-    .map((words) => words.join(''));
+    .map((words) => `GET ${words.join('')}`); // an event of its own
   const line = fc.record({
     priority: fc.constantFrom(190, 190, 13, 3, 12, 191, 0, 108),
     source: fc.constantFrom('app', 'status', 'router'),

@@ -60,6 +60,20 @@ function copyAsKilled(): string {
   return copy;
 }
 
+/** Runs a program whose files can't become larger than 100 KiB; returns what it printed. */
+async function runLimited(script: string): Promise<string> {
+  const child = spawn('bash', ['-c', 'ulimit -f 100; exec node --input-type=module'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  child.stdin.end(script);
+  let printed = '';
+  child.stdout.on('data', (chunk) => {
+    printed += chunk;
+  });
+  await new Promise((resolve) => child.on('close', resolve));
+  return printed.trim();
+}
+
 /** The lines that a store says are lost. */
 function damageOf(store: EmbeddedStore): number[][] {
   const found: number[][] = [];
@@ -309,21 +323,111 @@ describe('a store whose process', () => {
       }
       console.log(outcomes.join(' '));
       process.kill(process.pid, 'SIGKILL');`;
-    const child = spawn('bash', ['-c', 'ulimit -f 100; exec node --input-type=module'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    child.stdin.end(script);
-    let printed = '';
-    child.stdout.on('data', (chunk) => {
-      printed += chunk;
-    });
-    await new Promise((resolve) => child.on('close', resolve));
-    expect(printed.trim()).toBe('1 store_full 2 store_full 3');
+    const printed = await runLimited(script);
+    expect(printed).toBe('1 store_full 2 store_full 3');
     expect(sequenceRanges(await readAll(open(), app))).toEqual([
       [1, 1],
       [2, 2],
       [3, 3],
     ]);
+  });
+
+  it('of many apps is killed has everything that was acknowledged, whatever was refused for want of space', async () => {
+    const script = `
+      import { EmbeddedStore } from ${MODULE};
+      process.on('SIGXFSZ', () => {});
+      const store = new EmbeddedStore({ folder: ${JSON.stringify(folder)}, durability: 'process', retention: ${JSON.stringify(ROOMY)} });
+      const apps = Array.from({ length: 5 }, (_, i) => '00000000-0000-4000-8000-00000000000' + i);
+      const append = (app, size) => {
+        const bytes = Buffer.alloc(size, 97 + apps.indexOf(app));
+        bytes.writeUInt32LE(size - 44, 32);
+        return store.append(app, { bytes, count: 1 }).then(({ first }) => first, ({ code }) => code);
+      };
+      const outcomes = [];
+      for (const size of [1000, ...Array(7).fill(3000), 1000, 3000, 500])
+        outcomes.push((await Promise.all(apps.map((app) => append(app, size)))).join(' '));
+      console.log(outcomes.join(', '));
+      process.kill(process.pid, 'SIGKILL');`;
+    const printed = await runLimited(script);
+    const each = (outcome: number | string): string => Array(5).fill(outcome).join(' ');
+    const outcomes = [1, 2, 3, 4, 5, 6, 7, 'store_full', 8, 'store_full', 9];
+    expect(printed).toBe(outcomes.map(each).join(', '));
+    const store = open();
+    await store.checked;
+    expect(damageOf(store)).toEqual([]);
+    for (let i = 0; i < 5; i++) {
+      const batches = await readAll(store, `00000000-0000-4000-8000-00000000000${i}` as AppId);
+      expect(sequenceRanges(batches)).toEqual(Array.from({ length: 9 }, (_, k) => [k + 1, k + 1]));
+      expect(linesOf(batches).join('')).toMatch(new RegExp(`^${'abcde'[i]}+$`));
+    }
+  });
+
+  it('can’t bring to segments what it has acknowledged keeps it in the commit log', async () => {
+    const script = `
+      import { EmbeddedStore } from ${MODULE};
+      process.on('SIGXFSZ', () => {});
+      const store = new EmbeddedStore({ folder: ${JSON.stringify(folder)}, durability: 'process', retention: ${JSON.stringify(ROOMY)} });
+      const apps = Array.from({ length: 5 }, (_, i) => '00000000-0000-4000-8000-00000000000' + i);
+      const append = (app, size) => {
+        const bytes = Buffer.alloc(size, 97 + apps.indexOf(app));
+        bytes.writeUInt32LE(size - 44, 32);
+        return store.append(app, { bytes, count: 1 }).then(({ first }) => first, ({ code }) => code);
+      };
+      const outcomes = [];
+      for (const app of apps) outcomes.push(await append(app, 95000));
+      for (let i = 0; i < 5; i++) outcomes.push(...await Promise.all(apps.map((app) => append(app, 3000))));
+      await store.close();
+      console.log(outcomes.join(' '));`;
+    const printed = await runLimited(script);
+    const each = (outcome: number): string => Array(5).fill(outcome).join(' ');
+    expect(printed).toBe([1, 2, 3, 4, 5, 6].map(each).join(' '));
+    const store = open();
+    await store.checked;
+    expect(damageOf(store)).toEqual([]);
+    for (let i = 0; i < 5; i++) {
+      const batches = await readAll(store, `00000000-0000-4000-8000-00000000000${i}` as AppId);
+      expect(sequenceRanges(batches)).toEqual(Array.from({ length: 6 }, (_, k) => [k + 1, k + 1]));
+    }
+    await close(store);
+    expect(readdirSync(join(folder, 'commits'))).toEqual([]);
+  });
+
+  it('of many apps is killed at any time has everything that was acknowledged', async () => {
+    const script = `
+      import { EmbeddedStore } from ${MODULE};
+      const store = new EmbeddedStore({ folder: ${JSON.stringify(folder)}, durability: 'process', retention: ${JSON.stringify(SMALL)} });
+      const apps = Array.from({ length: 20 }, (_, i) => '00000000-0000-4000-8000-0000000000' + (10 + i));
+      for (let i = 1; ; i++) {
+        const done = await Promise.all(apps.map((app, k) => {
+          const bytes = Buffer.alloc(44 + ((i + k) * 7919) % 2000 + ((i + k) % 50 === 0 ? 100000 : 0), 97);
+          bytes.writeUInt32LE(bytes.length - 44, 32);
+          return store.append(app, { bytes, count: 1 });
+        }));
+        process.stdout.write(Math.min(...done.map(({ last }) => last)) + '\\n');
+      }`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let acknowledged = 0;
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        acknowledged = Number(chunk.toString().trim().split('\n').at(-1)) || acknowledged;
+        if (acknowledged > 500) child.kill('SIGKILL');
+      });
+      child.on('close', () => resolve());
+    });
+    const store = open(SMALL);
+    await store.checked;
+    expect(damageOf(store)).toEqual([]);
+    for (let i = 0; i < 20; i++) {
+      const one = `00000000-0000-4000-8000-0000000000${10 + i}` as AppId;
+      const { last } = await store.bounds(one);
+      expect(last).toBeGreaterThanOrEqual(acknowledged);
+      const held = sequenceRanges(await readAll(store, one));
+      expect(held.at(-1)).toEqual([last, last]);
+      for (const [k, [first]] of held.entries()) expect(first).toBe(held[0][0] + k);
+      expect((await store.append(one, batchOf('next'))).first).toBe(last + 1);
+    }
   });
 
   it('is killed has everything that was acknowledged', async () => {

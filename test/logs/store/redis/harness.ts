@@ -1,7 +1,11 @@
 /** What the tests of the Redis store share. */
+import { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
 import { SILENT_LOG } from '../../../../src/common/log.ts';
 import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
+import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
+import { LUA_SCRIPTS } from '../../../../src/logs/store/redis/lua-scripts.ts';
+import { packRecords } from '../../../../src/logs/store/redis/packing.ts';
 import { RedisStore, type RedisStoreOptions } from '../../../../src/logs/store/redis/redis-store.ts';
 import { batchOf } from '../../../support/batches.ts';
 import { RedisServer, type RedisServerOptions } from '../../../support/redis/redis-server.ts';
@@ -71,5 +75,48 @@ export class RetryingAppender {
         }
       }
     }
+  }
+}
+
+/** What a call of lua/append.lua has besides batches. */
+export interface AppendCall {
+  /** What the names of channels begin with. */
+  readonly channels?: string;
+  readonly origin: string;
+  readonly number: number;
+  /** On the clock of Redis, ms; '-' for the question what became of the call. */
+  readonly deadline: number | '-';
+}
+
+/** Calls lua/append.lua itself, with batches of one line each and bounds that are never reached. */
+export async function callAppendScript(
+  server: RedisServer,
+  streams: readonly (readonly [AppId, readonly string[]])[],
+  { channels = 'nobody:', origin, number, deadline }: AppendCall,
+): Promise<unknown[]> {
+  const keys = streams.flatMap(([app]) => {
+    const { lines, index, state } = streamKeys(app);
+    return [lines, index, state];
+  });
+  const time = Buffer.alloc(8);
+  if (deadline !== '-') time.writeDoubleLE(deadline);
+  const args = [1e6, 1e9, 1e9, 1e6, 1e3, origin, channels, number, deadline === '-' ? '-' : time];
+  const heads = streams.flatMap(([, texts]) => {
+    const batches = texts.map((text) => batchOf(text));
+    const head = Buffer.alloc(11 + 10 * batches.length);
+    head.writeDoubleLE(1, 0);
+    head.writeUInt16LE(batches.length, 8);
+    for (const [i, { bytes }] of batches.entries()) {
+      head.writeUInt32LE(1, 11 + 10 * i);
+      head.writeUInt32LE(bytes.length, 15 + 10 * i);
+    }
+    return [head, ...batches.map(({ bytes }) => packRecords(bytes))];
+  });
+  const client = new Redis(server.port);
+  try {
+    const call = [LUA_SCRIPTS.append.source, keys.length, ...keys, ...args, ...heads];
+    return (await client.call('eval', call)) as unknown[];
+  } finally {
+    client.disconnect();
   }
 }

@@ -2,16 +2,20 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
-import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
-import { LUA_SCRIPTS } from '../../../../src/logs/store/redis/lua-scripts.ts';
-import { packRecords } from '../../../../src/logs/store/redis/packing.ts';
+import { appendChannel, streamKeys } from '../../../../src/logs/store/redis/keys.ts';
 import { StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { RedisSentinels } from '../../../support/redis/redis-deployments.ts';
 import { hasRedis } from '../../../support/redis/redis-server.ts';
 import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
-import { AOF_ALWAYS, openRedisStoreForTest, RetryingAppender, startRedisForTest } from './harness.ts';
+import {
+  AOF_ALWAYS,
+  callAppendScript,
+  openRedisStoreForTest,
+  RetryingAppender,
+  startRedisForTest,
+} from './harness.ts';
 
 /** Everything that was acknowledged is stored, with the sequences that the append gave, and in the order of the appends. */
 async function expectKept(
@@ -130,21 +134,9 @@ describe.runIf(hasRedis)('when Redis', () => {
     const { store } = await openRedisStoreForTest(server.url);
     const app = newAppId();
     const tail = follow(store, app);
-    const { lines, index, state, frameIds: frames } = streamKeys(app);
-    const keys = [lines, index, state, ...frames];
     for (let i = 1; i <= 5; i++) {
-      const { bytes } = batchOf(`${i}`);
-      const named = ['a channel of nobody', 'somebody', i, 0];
-      const args = [1e6, 1e9, 1e9, 1e6, 1e3, 1, ...named, 1, bytes.length, ''];
-      const client = new Redis(server.port);
-      await client.call('eval', [
-        LUA_SCRIPTS.append.source,
-        keys.length,
-        ...keys,
-        ...args,
-        packRecords(bytes),
-      ]);
-      client.disconnect();
+      const call = { origin: 'somebody', number: i, deadline: Number.MAX_SAFE_INTEGER };
+      await callAppendScript(server, [[app, [`${i}`]]], call);
       await until(`line ${i}`, () => tail.newest() === i, 1_000);
     }
     expect(linesOf(await store.read(app, 0, 1e6))).toEqual(['1', '2', '3', '4', '5']);
@@ -205,7 +197,7 @@ describe.runIf(hasRedis)('when Redis', () => {
     const { store } = await openRedisStoreForTest(server.url);
     const app = newAppId();
     const tail = follow(store, app);
-    const { channel } = streamKeys(app);
+    const channel = appendChannel(app);
     const listener = new Redis(server.port);
     onTestFinished(() => listener.disconnect());
     const messages: string[] = [];

@@ -2,8 +2,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
 import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
-import { LUA_SCRIPTS } from '../../../../src/logs/store/redis/lua-scripts.ts';
-import { packRecords } from '../../../../src/logs/store/redis/packing.ts';
 import { UnansweredAppend } from '../../../../src/logs/store/unanswered-append.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { RedisCluster } from '../../../support/redis/redis-deployments.ts';
@@ -11,7 +9,10 @@ import { RedisProxy } from '../../../support/redis/redis-proxy.ts';
 import { hasRedis, type RedisServer } from '../../../support/redis/redis-server.ts';
 import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
-import { openRedisStoreForTest, startRedisForTest } from './harness.ts';
+import { callAppendScript, openRedisStoreForTest, startRedisForTest } from './harness.ts';
+
+/** A deadline that never comes. */
+const NEVER = Number.MAX_SAFE_INTEGER;
 
 async function errorOf(action: Promise<unknown>): Promise<unknown> {
   return action.then(
@@ -194,42 +195,28 @@ describe.runIf(hasRedis)('an append to a Redis that hangs', () => {
 });
 
 describe.runIf(hasRedis)('the name of an append', () => {
-  async function scriptOn(server: RedisServer, app: AppId) {
-    const { lines, index, state, frameIds } = streamKeys(app);
-    const keys = [lines, index, state, ...frameIds];
+  function scriptOn(server: RedisServer, app: AppId) {
     return {
-      state,
-      run: async (origin: string, call: number, deadline: number | string, texts: readonly string[]) => {
-        const args = [1e6, 1e9, 1e9, 1e6, 1e3, 1, 'channel', origin, call, deadline] as (string | number)[];
-        for (const text of texts) {
-          const { bytes } = batchOf(text);
-          args.push(1, bytes.length, '', packRecords(bytes).toString('latin1'));
-        }
-        return (await server.command(
-          'eval',
-          LUA_SCRIPTS.append.source,
-          keys.length,
-          ...keys,
-          ...args,
-        )) as number[];
-      },
+      state: streamKeys(app).state,
+      run: (origin: string, number: number, deadline: number | '-', texts: readonly string[]) =>
+        callAppendScript(server, [[app, texts]], { origin, number, deadline }) as Promise<number[]>,
     };
   }
 
   it('makes the same call the same lines, and one that was given up none', async () => {
     const server = await startRedisForTest();
-    const { run } = await scriptOn(server, newAppId());
-    const [, at, ...answer] = await run('router', 1, 0, ['a', 'b']);
+    const { run } = scriptOn(server, newAppId());
+    const [, at, ...answer] = await run('router', 1, NEVER, ['a', 'b']);
     expect(answer).toEqual([1, 0, 2, 0]);
-    expect((await run('router', 1, 0, ['a', 'b'])).slice(1)).toEqual([at, 1, 0, 2, 0]);
+    expect((await run('router', 1, NEVER, ['a', 'b'])).slice(1)).toEqual([at, 1, 0, 2, 0]);
     expect((await run('router', 1, '-', ['a', 'b'])).slice(1)).toEqual([at, 1, 0, 2, 0]);
     // Of another router it is another call.
-    expect((await run('other', 1, 0, ['a'])).slice(2)).toEqual([3, 0]);
+    expect((await run('other', 1, NEVER, ['a'])).slice(2)).toEqual([3, 0]);
     // Never sent, asked about, and then it comes.
     expect(await run('router', 2, '-', ['late'])).toEqual([expect.any(Number), 0]);
-    expect(await run('router', 2, 0, ['late'])).toEqual([expect.any(Number), 0]);
-    expect(await run('router', 1, 0, ['a', 'b'])).toEqual([expect.any(Number), 0]);
-    expect((await run('router', 3, 0, ['c'])).slice(2)).toEqual([4, 0]);
+    expect(await run('router', 2, NEVER, ['late'])).toEqual([expect.any(Number), 0]);
+    expect(await run('router', 1, NEVER, ['a', 'b'])).toEqual([expect.any(Number), 0]);
+    expect((await run('router', 3, NEVER, ['c'])).slice(2)).toEqual([4, 0]);
     // After its deadline.
     expect(await run('router', 4, at - 1, ['too late'])).toEqual([expect.any(Number)]);
     expect((await run('router', 5, at + 60_000, ['in time'])).slice(2)).toEqual([5, 0]);
@@ -237,14 +224,14 @@ describe.runIf(hasRedis)('the name of an append', () => {
 
   it('takes bounded memory: of routers that have ended only so many are remembered', async () => {
     const server = await startRedisForTest();
-    const { run, state } = await scriptOn(server, newAppId());
-    for (let i = 0; i < 260; i++) await run(`router-${i}`, 1, 0, ['a']);
+    const { run, state } = scriptOn(server, newAppId());
+    for (let i = 0; i < 260; i++) await run(`router-${i}`, 1, NEVER, ['a']);
     const fields = (await server.command('hkeys', state)) as string[];
     expect(fields.filter((name) => name.startsWith('p:')).length).toBeLessThanOrEqual(200);
     expect(fields).toContain('p:router-259');
     // Long ago.
     for (let i = 0; i < 260; i++) await server.command('hset', state, `p:router-${i}`, '1 1 1000');
-    await run('new', 1, 0, ['a']);
+    await run('new', 1, NEVER, ['a']);
     const left = (await server.command('hkeys', state)) as string[];
     expect(left.filter((name) => name.startsWith('p:'))).toEqual(['p:new']);
   });

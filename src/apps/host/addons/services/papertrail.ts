@@ -60,8 +60,8 @@ function viewerSettings(instance: LocalInstance): string {
   return [
     `VIEWER_HTTP_PORT=${instance.port}`,
     'VIEWER_HOST=127.0.0.1',
-    // Any free one: lines come over HTTP.
-    'VIEWER_SYSLOG_PORT=0',
+    // Lines come over HTTP.
+    'VIEWER_SYSLOG=no',
     `VIEWER_DATA=${DATA_FOLDER}`,
     `VIEWER_API_KEY=${instance.password}`,
     `VIEWER_TOKEN=${drainToken(instance)}`,

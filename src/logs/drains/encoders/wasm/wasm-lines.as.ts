@@ -232,24 +232,6 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
   return why;
 }
 
-/** Writes a byte a record to `to`: its level, or 255 when that has to be found elsewhere. */
-export function findLevels(from: u32, count: u32, to: u32): void {
-  let i = from;
-  for (let line: u32 = 0; line < count; line++) {
-    const text = i + RECORD_HEADER;
-    const end = text + (load<u32>(i) & 0xffffff);
-    let digit = text + 1;
-    while (load<u8>(digit, 1) != 0x3e) digit++;
-    const tens: u32 = digit > text + 1 ? load<u8>(digit - 1) - 0x30 : 0;
-    const hundreds: u32 = digit > text + 2 ? load<u8>(digit - 2) - 0x30 : 0;
-    const severity = (<u32>load<u8>(digit) - 0x30 + tens * 10 + hundreds * 100) & 7;
-    let level: u32 = severity <= 3 ? 0 : severity == 4 ? 1 : 3;
-    if (severity == 5 || severity == 6) level = levelOf(text + load<u16>(i, 10), end);
-    store<u8>(to + line, level);
-    i = end;
-  }
-}
-
 function putText(
   start: u32,
   time: u32,

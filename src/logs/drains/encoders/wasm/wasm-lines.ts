@@ -40,7 +40,6 @@ interface LinesExports extends WasmExports {
   place(group: number, at: number, length: number): number;
   bytesOf(group: number): number;
   gather(group: number, to: number): void;
-  findLevels(from: number, count: number, to: number): void;
   headerSlot(): number;
   rememberHeader(group: number, c0: number, c1: number, c2: number, c3: number): void;
   rememberMinute(seconds: number): void;
@@ -107,22 +106,6 @@ function load() {
   linesModule = { wasm, memory, buffer, order: new Uint32Array(memory.buffer, ORDER, GROUPS_MAX) };
   return linesModule;
 }
-
-/** For each line of `bytes[start, end)` the index of its level, or {@link LEVEL_UNKNOWN}; undefined for too many bytes. */
-export function findLineLevels(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  count: number,
-): Uint8Array | undefined {
-  if (end - start > INPUT_BYTES) return undefined;
-  const { wasm, memory } = load();
-  memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), INPUT);
-  wasm.findLevels(INPUT, count, OUTPUT);
-  return memory.slice(OUTPUT, OUTPUT + count);
-}
-
-export const LEVEL_UNKNOWN = 255;
 
 /** Lines of a group: what is in front of and behind them, for so many bytes of lines. */
 export interface GroupFrame {

@@ -9,8 +9,15 @@ export function upgradeStore(root: RootDatabase, format: number | undefined): vo
   if (format === FOLDER_FORMAT) return;
   const records = root.openDB<Buffer, [string, string]>({ name: RECORDS_DATABASE, encoding: 'binary' });
   const frames = root.openDB<Buffer, FrameKey>({ name: FRAMES_DATABASE, encoding: 'binary' });
-  const oldFrames = root.openDB<FrameRange, FrameKey>({ name: FRAMES_DATABASE, encoding: 'msgpack' });
   const formats = root.openDB<Buffer, string>({ name: FORMAT_DATABASE, encoding: 'binary' });
+  if (format !== undefined) {
+    // Since format 2 only the files beside it have changed.
+    root.transactionSync(() => {
+      formats.putSync(FORMAT_DATABASE, sealValue([FORMAT_DATABASE], FOLDER_FORMAT));
+    });
+    return;
+  }
+  const oldFrames = root.openDB<FrameRange, FrameKey>({ name: FRAMES_DATABASE, encoding: 'msgpack' });
   root.transactionSync(() => {
     for (const { key, value } of [...records.getRange()]) {
       const legacy = isLegacyValue(value) ? readLegacyValue(value) : undefined;

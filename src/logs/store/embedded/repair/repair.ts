@@ -21,6 +21,8 @@ import { sealValue } from '../records/sealed-value.ts';
 import { readStoreFile, STORE_FILE, StoreDamage, type StoreFileContent } from '../records/store-file.ts';
 import { NOTES_DATABASE } from '../records/stream-notes.ts';
 import { upgradeStore } from '../records/upgrade.ts';
+import { COMMITS_FOLDER } from '../segments/commit-log.ts';
+import { type CommitPlan, type ExaminedCommitFile, examineCommitLog, planCommits } from './commits.ts';
 import { appFolders, type ExaminedSegment, examineSegments } from './examine.ts';
 import { planStream, type SegmentStep, type StreamPlan } from './plan.ts';
 
@@ -65,7 +67,7 @@ export async function repairFolder(options: RepairOptions): Promise<RepairReport
     const store = readStoreFile(folder);
     assertFormat(folder, store.format);
     const plans = await planStreams(folder, store);
-    const repair = new Repair(options, store, plans);
+    const repair = new Repair(options, store, plans, examineCommitLog(folder, plans.map(appOf)));
     if (!dryRun) await repair.apply();
     return repair.report();
   } catch (error) {
@@ -86,7 +88,9 @@ export async function inspectFolder(
 ): Promise<RepairReport> {
   const store = readStoreFile(folder);
   const plans = await planStreams(folder, store, pace);
-  return new Repair({ folder, dryRun: true, newApp: () => [] }, store, plans).report();
+  const commits = examineCommitLog(folder, plans.map(appOf));
+  for (const { bytes } of commits) await pace(bytes);
+  return new Repair({ folder, dryRun: true, newApp: () => [] }, store, plans, commits).report();
 }
 
 async function planStreams(
@@ -103,10 +107,14 @@ async function planStreams(
   return [...byOwner].map(([app, segments]) => planStream(app, segments, notes.get(app)));
 }
 
+const appOf = ({ app }: StreamPlan): AppId => app;
+
 class Repair {
   private readonly options: RepairOptions;
   private readonly store: StoreFileContent;
   private readonly plans: readonly StreamPlan[];
+  private readonly commits: readonly ExaminedCommitFile[];
+  private readonly commitPlans: readonly CommitPlan[];
   private readonly names = new Map<string, string>();
   /** Streams with lines that no record leads to. */
   private readonly unknownApps: AppId[];
@@ -114,8 +122,15 @@ class Repair {
   private readonly steps: string[] = [];
   private setAside = false;
 
-  constructor(options: RepairOptions, store: StoreFileContent, plans: readonly StreamPlan[]) {
+  constructor(
+    options: RepairOptions,
+    store: StoreFileContent,
+    plans: readonly StreamPlan[],
+    commits: readonly ExaminedCommitFile[],
+  ) {
     this.options = options;
+    this.commits = commits;
+    this.commitPlans = planCommits(commits, plans);
     this.store = store;
     this.plans = plans;
     this.damagedFolder = join(options.folder, 'damaged', new Date().toISOString().replace(/[:.]/g, '-'));
@@ -132,15 +147,18 @@ class Repair {
     for (const app of this.unknownApps) this.names.set(app, newName(app, taken));
     this.describeStore();
     for (const { steps } of plans) for (const step of steps) this.describeStep(step);
+    for (const file of commits) this.describeCommitFile(file);
   }
 
   report(): RepairReport {
     const segments = this.plans.flatMap(({ steps }) => steps.map(({ segment }) => segment));
-    const damagedBytes = segments.reduce((sum, segment) => sum + segment.damagedBytes, 0);
-    const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    const inCommits = this.commits.map(({ bytes, content: { damagedBytes } }) => ({ bytes, damagedBytes }));
+    const files = [...segments, ...inCommits];
+    const damagedBytes = files.reduce((sum, file) => sum + file.damagedBytes, 0);
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     return {
       steps: this.steps,
-      lost: this.plans.flatMap(({ app, lost }) =>
+      lost: [...this.plans, ...this.commitPlans].flatMap(({ app, lost }) =>
         lost.map(([first, last]) => ({ app: this.names.get(app) ?? app, first, last })),
       ),
       damagedFolder: this.setAside ? this.damagedFolder : undefined,
@@ -154,6 +172,7 @@ class Repair {
     if (this.steps.length === 0 && !hasLost) return;
     this.writeRuns();
     this.moveFiles();
+    this.writeCommits();
     await this.writeStore();
   }
 
@@ -200,6 +219,14 @@ class Repair {
     }
   }
 
+  private describeCommitFile({ name, bytes, content: { damagedBytes } }: ExaminedCommitFile): void {
+    if (damagedBytes === 0) return;
+    this.setAside = true;
+    this.steps.push(
+      `${COMMITS_FOLDER}/${name} has ${damagedBytes} damaged bytes of ${bytes}: the lines in it that are intact are written to their streams, and it is set aside.`,
+    );
+  }
+
   /** Intact runs go into files of their own first; under names that nobody reads yet. */
   private writeRuns(): void {
     for (const { app, steps } of this.plans)
@@ -236,6 +263,25 @@ class Repair {
     for (const [from, to] of placed) renameSync(from, to);
   }
 
+  /** The intact batches of a damaged commit log become segments. */
+  private writeCommits(): void {
+    if (this.commits.every(({ content }) => content.damagedBytes === 0)) return;
+    for (const { app, segments } of this.commitPlans)
+      for (const { name, bytes } of segments) {
+        mkdirSync(this.streamFolder(app), { recursive: true, mode: 0o700 });
+        writeSynced(join(this.streamFolder(app), name), bytes);
+      }
+    for (const { name, content } of this.commits) {
+      const path = join(this.options.folder, COMMITS_FOLDER, name);
+      if (content.damagedBytes === 0) rmSync(path);
+      else {
+        const aside = join(this.damagedFolder, COMMITS_FOLDER, name);
+        mkdirSync(dirname(aside), { recursive: true, mode: 0o700 });
+        renameSync(path, aside);
+      }
+    }
+  }
+
   private async writeStore(): Promise<void> {
     const { folder, newApp } = this.options;
     const { state, records, damagedRecords, format } = this.store;
@@ -253,7 +299,7 @@ class Repair {
       if (isNew) for (const { scope, key, version, value } of records) put(scope, key, version, value);
       for (const app of this.unknownApps)
         for (const { key, value } of newApp(app, this.names.get(app) ?? app)) put('', key, 1, value);
-      for (const { app, note } of this.plans)
+      for (const { app, note } of [...this.plans, ...this.commitPlans])
         if (note) notes.putSync(app, sealValue([NOTES_DATABASE, app], note));
     });
     await root.flushed;

@@ -1,10 +1,11 @@
 import { mkdirSync, readSync, statSync } from 'node:fs';
 import { systemCode } from '../../../../common/errors.ts';
 import type { Batch } from '../../../syslog/batch.ts';
-import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import type { AppId, Retention, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
+import type { CommittedBatch, DamagedCommit } from './commit-entry.ts';
 import {
   checksumSeed,
   frameIdEntryBytes,
@@ -28,6 +29,8 @@ import {
 const SEGMENTS = 16;
 const SEGMENT_BYTES_MIN = 65_536;
 const SEGMENT_BYTES_MAX = 16_777_216;
+/** So many bytes that are in the commit log only are written to the segment. */
+const UNWRITTEN_BYTES_MAX = 65_536;
 /** So many ranges of lost lines are remembered as told. */
 const TOLD_MAX = 64;
 
@@ -36,6 +39,8 @@ export interface AllocatedBatch {
   readonly stored: StoredBatch;
   readonly bytesSoFar: number;
   readonly frameId: string | undefined;
+  /** It is, or was, in memory to be written to its segment later: its memory must not be reused. */
+  isKept?: boolean;
 }
 
 /** Lines that are lost because of damage. */
@@ -82,6 +87,12 @@ export class AppStream {
   /** The end of what is allocated, and of what was acknowledged. */
   private allocatedEnd: StreamEnd;
   private committedEnd: StreamEnd;
+  /** The end of what is in its segments. */
+  private writtenEnd: StreamEnd;
+  /** Batches that were acknowledged and are in the commit log, and not in a segment yet: from {@link writtenEnd} on. */
+  private unwrittenBatches: AllocatedBatch[] = [];
+  /** Bytes of {@link unwritten}. */
+  unwrittenBytes = 0;
   /** Noted segments that weren't there, or unreadable, when it was opened. */
   private lostSegments: readonly NotedSegment[];
   /** Where it began when it was noted last. */
@@ -108,6 +119,7 @@ export class AppStream {
     this.segmentList = segments;
     this.allocatedEnd = end;
     this.committedEnd = end;
+    this.writtenEnd = end;
     this.lostSegments = lost;
     this.notedFirst = note?.first ?? 1;
     this.told = note?.told ?? [];
@@ -138,9 +150,33 @@ export class AppStream {
     return this.segmentList;
   }
 
+  /** The segments before the newest one, as others may read them. */
+  closedFiles(): readonly StreamFile[] {
+    const { segmentList: segments, seed, firstSequence } = this;
+    const files: StreamFile[] = [];
+    for (let i = 0; i < segments.length - 1; i++) {
+      const identity = segments[i];
+      const { path, size, bytesBefore } = identity;
+      const first = Math.max(identity.first, firstSequence);
+      const last = segments[i + 1].first - 1;
+      if (last >= first) files.push({ path, first, last, size, bytesBefore, seed, identity });
+    }
+    return files;
+  }
+
+  /** Batches that are in the commit log only, oldest first. */
+  get unwritten(): readonly AllocatedBatch[] {
+    return this.unwrittenBatches;
+  }
+
+  /** The last line that is in a segment. */
+  get lastWritten(): Sequence {
+    return this.writtenEnd.next - 1;
+  }
+
   /** What has to be noted of it. */
   note(): StreamNote {
-    const { next, bytesSoFar } = this.committedEnd;
+    const { next, bytesSoFar } = this.writtenEnd;
     const newest = this.segmentList.at(-1);
     return {
       // While its oldest segment is missing, the stream still should begin there.
@@ -207,7 +243,7 @@ export class AppStream {
   activeSegment(first: Sequence): Segment {
     const newest = this.segmentList.at(-1);
     if (newest && newest.size < this.segmentBytes && !newest.sealed) return newest;
-    const { bytesSoFar } = this.committedEnd;
+    const { bytesSoFar } = this.writtenEnd;
     const segment = new Segment(this.folder, { first, bytesBefore: bytesSoFar }, this.segmentOptions);
     this.createFile(segment.path);
     this.segmentList.push(segment);
@@ -215,14 +251,76 @@ export class AppStream {
     return segment;
   }
 
-  /** Batches are in the file, one after the other from the end of the segment on: from now on they can be read. */
+  /** A batch is in the commit log: from now on it can be read. True when it, and what is before it, should be written now. */
+  commitUnwritten(allocated: AllocatedBatch): boolean {
+    const { stored, bytesSoFar } = allocated;
+    allocated.isKept = true;
+    this.unwrittenBatches.push(allocated);
+    this.unwrittenBytes += stored.bytes.length;
+    this.committedEnd = { next: stored.last + 1, bytesSoFar };
+    if (this.isTooMuch) this.trim();
+    return this.unwrittenBytes >= UNWRITTEN_BYTES_MAX || this.isTooMuch;
+  }
+
+  /**
+   * A batch was found in the commit log when the stream was opened. False when it is in a segment already, or was before what is lost.
+   * What is missing in front of it is lost, and it begins another segment: what is unwritten has to be written before.
+   */
+  adopt(batch: CommittedBatch): boolean {
+    const { stored, bytesSoFar } = batch;
+    const { next, bytesSoFar: reached } = this.committedEnd;
+    const bytesBefore = bytesSoFar - stored.bytes.length;
+    if (stored.first < next || bytesBefore < reached) return false;
+    if (bytesBefore > reached) {
+      if (this.unwrittenBatches.length > 0) throw new Error('what is before a gap has to be written first');
+      this.segmentList.at(-1)?.seal();
+      this.writtenEnd = { next: stored.first, bytesSoFar: bytesBefore };
+      this.committedEnd = this.writtenEnd;
+      if (next < stored.first) this.reportLost([next, stored.first - 1]);
+    }
+    this.commitUnwritten({ ...batch });
+    this.allocatedEnd = this.committedEnd;
+    return true;
+  }
+
+  /**
+   * Lines of the commit log turn out to be damaged, when all others are adopted and written: their numbers aren't given again. False
+   * when they are in a segment, or behind a gap was reported already.
+   */
+  adoptDamage({ first, last, bytes }: DamagedCommit): boolean {
+    const { next, bytesSoFar } = this.committedEnd;
+    if (first < next) return false;
+    this.segmentList.at(-1)?.seal();
+    this.writtenEnd = { next: last + 1, bytesSoFar: bytesSoFar + bytes };
+    this.committedEnd = this.writtenEnd;
+    this.allocatedEnd = this.writtenEnd;
+    this.reportLost([next, last]);
+    return true;
+  }
+
+  /** Is there a gap between what it holds and a batch of the commit log? */
+  isBeforeGap({ stored, bytesSoFar }: CommittedBatch): boolean {
+    const { next, bytesSoFar: reached } = this.committedEnd;
+    return stored.first >= next && bytesSoFar - stored.bytes.length > reached;
+  }
+
+  /** It was removed: nothing of it will be written. */
+  forgetUnwritten(): void {
+    this.unwrittenBatches = [];
+    this.unwrittenBytes = 0;
+  }
+
+  /**
+   * Batches are in the file, one after the other from the end of the segment on: what was unwritten, and then others. From now on they
+   * can be read.
+   */
   commit(segment: Segment, batches: readonly AllocatedBatch[]): void {
     let start = segment.size;
     for (const { stored, bytesSoFar, frameId } of batches) {
       const batchStart = frameId === undefined ? start : start + frameIdEntryBytes(frameId);
       const end = batchStart + stored.bytes.length;
       const { count, first, last, storedAtMs } = stored;
-      const bytesBefore = this.committedEnd.bytesSoFar;
+      const bytesBefore = this.writtenEnd.bytesSoFar;
       segment.addEntry({
         start,
         batchStart,
@@ -235,9 +333,12 @@ export class AppStream {
         bytesSoFar,
         frameId,
       });
-      this.committedEnd = { next: last + 1, bytesSoFar };
+      this.writtenEnd = { next: last + 1, bytesSoFar };
       start = end;
     }
+    // All of it was among them.
+    this.forgetUnwritten();
+    this.committedEnd = this.writtenEnd;
     this.trim();
   }
 
@@ -245,6 +346,12 @@ export class AppStream {
   get oldestStoredAtMs(): number | undefined {
     this.oldestEntry ??= this.findOldest();
     return this.oldestEntry?.storedAtMs;
+  }
+
+  /** It holds more lines or bytes than it may. */
+  private get isTooMuch(): boolean {
+    const { lines, bytes } = this.options.retention;
+    return this.committedEnd.next - this.firstSequence > lines || this.heldBytes > bytes;
   }
 
   /** Nothing is being written. */
@@ -333,7 +440,7 @@ export class AppStream {
   private onUnreadable(segment: Segment, { after, before }: UnreadableLines): void {
     const following = this.segmentList[this.segmentList.indexOf(segment) + 1]?.first;
     const first = Math.max(after === undefined ? segment.first : after + 1, this.firstSequence);
-    const last = (before ?? following ?? this.committedEnd.next) - 1;
+    const last = (before ?? following ?? this.writtenEnd.next) - 1;
     if (first <= last) this.reportLost([first, last]);
   }
 
@@ -372,7 +479,7 @@ export class AppStream {
     writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first }, this.seed);
     const last = first + count - 1;
     this.allocatedEnd = { next: last + 1, bytesSoFar };
-    return { stored: { bytes, count, first, last, storedAtMs }, bytesSoFar, frameId };
+    return { stored: { bytes, count, first, last, storedAtMs }, bytesSoFar, frameId, isKept: false };
   }
 }
 

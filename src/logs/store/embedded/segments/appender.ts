@@ -63,8 +63,9 @@ export class Appender {
   /** On the clock of `performance.now()`. */
   private slowUntilMs = 0;
   private lookedAtMs = 0;
-  /** The newest segment whose directory entry is synced. */
-  private dirSyncedSegment: Segment | undefined;
+  /** Segments whose directory entries are synced. */
+  private readonly dirSynced = new WeakSet<Segment>();
+  private areFoldersSynced = false;
   /** A sync is in progress: until it ends, the system may make writers wait for the disk. */
   private syncing = false;
   /** The segment of a write that has begun, and not succeeded: it may have bytes behind its end. */
@@ -81,6 +82,11 @@ export class Appender {
 
   get idle(): boolean {
     return !this.queueWriter.isRunning;
+  }
+
+  /** Something that was written isn't synced yet. */
+  get hasUnsynced(): boolean {
+    return this.unsynced.size > 0;
   }
 
   /** Resolves when what is queued now is written, or has failed. */
@@ -127,19 +133,33 @@ export class Appender {
 
   private async syncOne(segment: Segment): Promise<void> {
     try {
-      await this.files.withFile(segment.path, fdatasync);
+      await this.files.withFile(segment.path, (fd) =>
+        this.durability === 'disk' ? this.syncToDisk(segment, fd) : fdatasync(fd),
+      );
     } catch (error) {
       this.unsynced.add(segment);
       throw error;
     }
   }
 
-  private writeBlocking(allocated: readonly AllocatedBatch[]): void {
+  /**
+   * Writes what is in the commit log only. False when that can't be done now, since other batches are being written: it is written
+   * with the next of them.
+   */
+  writeUnwritten(): boolean {
+    if (this.stream.unwritten.length === 0) return true;
+    if (!this.idle || !this.stream.isSettled) return false;
+    this.writeBlocking(NONE);
+    return true;
+  }
+
+  private writeBlocking(batches: readonly AllocatedBatch[]): void {
     const startMs = performance.now();
     try {
       this.truncateLeftovers();
+      const allocated = this.withUnwritten(batches);
       const segment = this.stream.activeSegment(allocated[0].stored.first);
-      const buffers = buffersOf(allocated, this.stream.seed);
+      const buffers = this.buffersOf(batches);
       this.writingTo = segment;
       const fd = this.files.descriptor(segment.path);
       const written = writevSync(fd, buffers, segment.size);
@@ -156,11 +176,12 @@ export class Appender {
   private async writeQueued(): Promise<void> {
     while (this.queue.length > 0) {
       const group = this.takeGroup();
-      const allocated = group.flatMap((queued) => queued.allocated);
+      const batches = group.flatMap((queued) => queued.allocated);
       try {
         this.truncateLeftovers();
+        const allocated = this.withUnwritten(batches);
         const segment = this.stream.activeSegment(allocated[0].stored.first);
-        const buffers = buffersOf(allocated, this.stream.seed);
+        const buffers = this.buffersOf(batches);
         this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
@@ -177,16 +198,31 @@ export class Appender {
     }
   }
 
+  /** What is in the commit log only goes in front: a segment has no gaps. */
+  private withUnwritten(batches: readonly AllocatedBatch[]): readonly AllocatedBatch[] {
+    const { unwritten } = this.stream;
+    return unwritten.length === 0 ? batches : [...unwritten, ...batches];
+  }
+
+  /** The same as bytes. Those of the commit log are small, and many: they are copied into one. */
+  private buffersOf(batches: readonly AllocatedBatch[]): Uint8Array[] {
+    const { unwritten, seed } = this.stream;
+    const buffers = buffersOf(batches, seed);
+    if (unwritten.length > 0) buffers.unshift(Buffer.concat(buffersOf(unwritten, seed)));
+    return buffers;
+  }
+
   /** Syncs a segment, and its directory entry, without which nobody would find it after a power cut. */
   private async syncToDisk(segment: Segment, fd: number): Promise<void> {
     await fdatasync(fd);
-    if (segment === this.dirSyncedSegment) return;
+    if (this.dirSynced.has(segment)) return;
     const folder = dirname(segment.path);
     await syncDirectory(folder);
     // The stream's folder may be as new as the segment, and so may the folder of all streams.
-    if (!this.dirSyncedSegment)
+    if (!this.areFoldersSynced)
       for (const above of [dirname(folder), dirname(dirname(folder))]) await syncDirectory(above);
-    this.dirSyncedSegment = segment;
+    this.areFoldersSynced = true;
+    this.dirSynced.add(segment);
   }
 
   /**
@@ -254,8 +290,10 @@ export class Appender {
   }
 }
 
+const NONE: readonly never[] = [];
+
 /** Syncs the directory entries of a folder. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   await directory.sync().finally(() => directory.close());
 }

@@ -4,11 +4,13 @@ import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
-import type { AppId, Retention, Sequence, StoredBatch, StreamBounds } from '../../contract.ts';
+import type { AppId, Retention, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
-import { Appender } from './appender.ts';
+import { Appender, SegmentGoneError } from './appender.ts';
+import { appIdBytes, type CommittedBatch, type DamagedCommit } from './commit-entry.ts';
+import { CommitLog, type CommitTarget } from './commit-log.ts';
 import { checksumSeed, type SegmentEntry } from './entry-format.ts';
 import { OpenFileCache } from './open-file-cache.ts';
 import { isUntouched, oldestStoredAtMs } from './recovery.ts';
@@ -23,18 +25,26 @@ const CHECKED_AT_ONCE = 16;
 const LOOKED_FOR_AT_ONCE = 500;
 /** An app's id is its folder's name. */
 const APP_ID_LENGTH = 36;
+/** Batches that are larger go to their segments at once: to write them twice would cost more than a write. */
+const SMALL_BATCH_BYTES = 4_096;
+/** What is in the commit log only is written to segments for so long in a turn of the event loop. */
+const WRITE_SLICE_MS = 3;
+/** When that fails, it is tried again after this time. */
+const WRITE_RETRY_MS = 1_000;
 const APP_ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface EmbeddedStreamsOptions {
   /** Where they are kept, a folder each. */
   readonly folder: string;
+  /** Where the commit log is. */
+  readonly commitFolder: string;
   readonly retention: Retention;
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   readonly durability: 'process' | 'disk';
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
   /** Called for batches with a frame id that were written last, when a stream is opened. */
-  readonly onFrameId: (app: AppId, entry: SegmentEntry) => void;
+  readonly onFrameId: (app: AppId, entry: Pick<SegmentEntry, 'frameId' | 'first' | 'last'>) => void;
   readonly notes: StreamNotes;
   /** Called when lines turn out to be lost. */
   readonly onLost: (app: AppId, lost: LostLines) => void;
@@ -44,11 +54,12 @@ export interface EmbeddedStreamsOptions {
   readonly onUnusable: (app: AppId, error: unknown) => void;
 }
 
-interface OpenStream {
-  readonly stream: AppStream;
+interface OpenStream extends CommitTarget {
   readonly appender: Appender;
   /** How far it was when it was noted last. */
   notedUpTo: Sequence;
+  /** Its id can be told in 16 bytes. */
+  readonly mayCommit: boolean;
 }
 
 /** The streams of all apps, each opened at its first use. */
@@ -72,9 +83,32 @@ export class EmbeddedStreams {
   /** Streams that were opened only to be trimmed. */
   private readonly openedToTrim = new Set<AppId>();
   private isClosed = false;
+  private readonly commitLog: CommitLog;
+  /** What processes before this one left in the commit log, until the streams are opened. */
+  private readonly leftCommits: Map<AppId, readonly CommittedBatch[]>;
+  private readonly leftDamage: readonly DamagedCommit[];
+  /** Bytes in the commit log of processes before this one that are no intact entries. */
+  readonly damagedCommitBytes: number;
+  private readonly writingDue = new CoalescedRun(() => this.writeDue());
+  private writeRetryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
+    const { durability, place } = options;
+    this.commitLog = new CommitLog({
+      folder: options.commitFolder,
+      files: this.files,
+      durability,
+      place,
+      writeDirectly: (app, allocated) => this.open(app).appender.append(allocated),
+      onWriteDue: (app) => void this.tryWrite(app),
+      onFileFull: () => void this.writingDue.request(),
+    });
+    const { batches, contents } = this.commitLog.open(this.apps());
+    this.leftCommits = new Map(batches);
+    this.leftDamage = contents.flatMap(({ damaged }) => damaged);
+    for (const { app } of this.leftDamage) if (!this.leftCommits.has(app)) this.leftCommits.set(app, []);
+    this.damagedCommitBytes = contents.reduce((sum, { damagedBytes }) => sum + damagedBytes, 0);
     for (const name of readdirSync(options.folder))
       if (name.startsWith(DROPPED_PREFIX)) {
         const app = name.slice(DROPPED_PREFIX.length, DROPPED_PREFIX.length + APP_ID_LENGTH) as AppId;
@@ -92,7 +126,27 @@ export class EmbeddedStreams {
    * allocated after them are rolled back.
    */
   append(app: AppId, allocated: readonly AllocatedBatch[]): Promise<void> {
-    return this.open(app).appender.append(allocated);
+    const open = this.open(app);
+    if (!this.isForCommitLog(open, allocated)) return open.appender.append(allocated);
+    if (allocated.length === 1) return this.commitLog.append(open, allocated[0]);
+    return Promise.all(allocated.map((one) => this.commitLog.append(open, one))).then(() => {});
+  }
+
+  /**
+   * Small batches go into the commit log, since others may come in the same turn; and what comes behind such a one. A stream has a
+   * segment before: one without a folder was removed.
+   */
+  private isForCommitLog(open: OpenStream, allocated: readonly AllocatedBatch[]): boolean {
+    if (open.committing > 0) return true;
+    return (
+      allocated.length === 1 &&
+      allocated[0].stored.bytes.length <= SMALL_BATCH_BYTES &&
+      open.appender.idle &&
+      open.stream.segments.length > 0 &&
+      open.mayCommit &&
+      !this.isClosed &&
+      !this.commitLog.isBehind
+    );
   }
 
   /**
@@ -113,6 +167,8 @@ export class EmbeddedStreams {
     const from = Math.max(after + 1, stream.first);
     const found: StoredBatch[] = [];
     let size = 0;
+    // As they are now: meanwhile they may be written to a segment.
+    const { unwritten } = stream;
     const segments = stream.segments.filter(
       (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
     );
@@ -121,7 +177,13 @@ export class EmbeddedStreams {
         found.push(batch);
         size += batch.bytes.length;
       }
-      if (size >= bytes) break;
+      if (size >= bytes) return found;
+    }
+    const next = (found.at(-1)?.last ?? 0) + 1;
+    for (const { stored } of unwritten) {
+      if (stored.last < from || stored.first < next || size >= bytes) continue;
+      found.push(stored);
+      size += stored.bytes.length;
     }
     return found;
   }
@@ -130,8 +192,15 @@ export class EmbeddedStreams {
     const { stream } = this.open(app);
     const found: StoredBatch[] = [];
     let size = 0;
-    for (const segment of stream.segments.filter(({ first }) => first < before).reverse()) {
-      for (const batch of await this.emptyIfGone(app, segment, segment.batchesBefore(before, bytes - size))) {
+    for (const { stored } of [...stream.unwritten].reverse()) {
+      if (stored.first >= before || size >= bytes) continue;
+      found.push(stored);
+      size += stored.bytes.length;
+    }
+    if (size >= bytes) return found;
+    const end = found.at(-1)?.first ?? before;
+    for (const segment of stream.segments.filter(({ first }) => first < end).reverse()) {
+      for (const batch of await this.emptyIfGone(app, segment, segment.batchesBefore(end, bytes - size))) {
         if (batch.last < stream.first) return found;
         found.push(batch);
         size += batch.bytes.length;
@@ -141,16 +210,21 @@ export class EmbeddedStreams {
     return found;
   }
 
+  /** The files of an app's stream that aren't written to any more, oldest first. */
+  closedFiles(app: AppId): readonly StreamFile[] {
+    return this.open(app).stream.closedFiles();
+  }
+
   bounds(app: AppId): StreamBounds {
     return this.open(app).stream.bounds;
   }
 
   async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
     const { stream } = this.open(app);
-    let found: Sequence | undefined;
+    let found = stream.unwritten.findLast(({ stored }) => stored.storedAtMs < ms)?.stored.last;
     for (const segment of [...stream.segments].reverse()) {
-      found = await segment.sequenceAt(ms);
       if (found !== undefined) break;
+      found = await segment.sequenceAt(ms);
     }
     return Math.max(found ?? 0, stream.first - 1);
   }
@@ -158,8 +232,14 @@ export class EmbeddedStreams {
   /** Removes an app's stream. */
   async dropStream(app: AppId): Promise<void> {
     this.options.place.requireNow();
-    const { stream, appender } = this.open(app);
-    while (!appender.idle) await appender.flush();
+    const open = this.open(app);
+    const { stream, appender } = open;
+    do {
+      await this.commitLog.drop(app);
+      await appender.flush();
+    } while (!appender.idle || open.committing > 0);
+    stream.forgetUnwritten();
+    this.leftCommits.delete(app);
     for (const segment of stream.segments) {
       this.files.close(segment.path);
       this.goneSegments.delete(segment);
@@ -210,7 +290,9 @@ export class EmbeddedStreams {
 
   /** Bytes of all files on the disk. */
   async diskBytes(): Promise<number> {
-    const entries = await readdir(this.options.folder, { recursive: true, withFileTypes: true });
+    const { folder, commitFolder } = this.options;
+    const commits = await readdir(commitFolder, { withFileTypes: true }).catch(() => []);
+    const entries = [...commits, ...(await readdir(folder, { recursive: true, withFileTypes: true }))];
     let bytes = 0;
     for (const entry of entries)
       if (entry.isFile())
@@ -239,30 +321,97 @@ export class EmbeddedStreams {
       }
       if (++checked % CHECKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
     }
+    const there = new Set(this.apps());
+    for (const app of [...this.leftCommits.keys()]) if (!there.has(app)) this.leftCommits.delete(app);
+    void this.writingDue.request();
   }
 
   /** Syncs everything that was written to the disk, and notes how far the streams are. */
   async sync(): Promise<void> {
     if (this.options.place.check() !== undefined) return;
+    const written = this.commitLog.writtenFiles();
+    await this.commitLog.sync();
+    this.commitLog.closeOldFile();
     for (const [app, open] of this.byApp) {
       await open.appender.sync();
-      if (open.stream.bounds.last !== open.notedUpTo) this.changed.add(app);
+      if (open.stream.lastWritten !== open.notedUpTo) this.changed.add(app);
     }
+    this.commitLog.remove(written);
     if (this.changed.size > 0) await this.noting.request();
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
+    clearTimeout(this.writeRetryTimer);
+    await this.commitLog.flush();
     for (const { appender } of this.byApp.values()) while (!appender.idle) await appender.flush();
+    this.commitLog.closeFile();
+    while (this.writingDue.isRunning) await this.writingDue.idle();
+    clearTimeout(this.writeRetryTimer);
     await this.sync();
     while (this.noting.isRunning) await this.noting.idle();
     this.files.closeAll();
   }
 
+  /** Takes what processes before this one left in the commit log and that isn't in its segments. */
+  private adoptLeft(open: OpenStream): void {
+    const { app, stream, appender } = open;
+    const left = this.leftCommits.get(app);
+    if (!left) return;
+    const { folder, notes, onFrameId } = this.options;
+    // Removed, and the process ended before the commit log said so.
+    const isThere = !this.dropped.has(app) && (existsSync(join(folder, app)) || notes.get(app) !== undefined);
+    if (isThere)
+      for (const batch of left) {
+        if (stream.isBeforeGap(batch)) appender.writeUnwritten();
+        const { stored, frameId } = batch;
+        if (stream.adopt(batch) && frameId !== undefined) onFrameId(app, { ...stored, frameId });
+      }
+    const damaged = this.leftDamage.filter((one) => one.app === app).sort((a, b) => a.first - b.first);
+    if (isThere && damaged.some(({ first }) => first > stream.bounds.last)) {
+      appender.writeUnwritten();
+      for (const one of damaged) stream.adoptDamage(one);
+    }
+    this.leftCommits.delete(app);
+    void this.writingDue.request();
+  }
+
+  /** Writes what is in the commit log only to an app's segment; false when that failed. */
+  private tryWrite(app: AppId): boolean {
+    const open = this.byApp.get(app);
+    try {
+      if (open && !open.appender.writeUnwritten()) return true; // with the batches that are being written now
+    } catch (error) {
+      if (open && error instanceof SegmentGoneError && this.options.place.check() === undefined) {
+        this.onSegmentGone(app, error.segment);
+        return false;
+      }
+      return false;
+    }
+    this.commitLog.isWritten(app);
+    return true;
+  }
+
+  /** Writes what is in full files of the commit log to segments, some in each turn of the event loop. */
+  private async writeDue(): Promise<void> {
+    let startMs = performance.now();
+    let hasFailed = false;
+    for (const app of this.commitLog.dueApps()) {
+      if (this.leftCommits.has(app)) continue; // when it is opened
+      if (!this.tryWrite(app)) hasFailed = true;
+      if (performance.now() - startMs < WRITE_SLICE_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      startMs = performance.now();
+    }
+    clearTimeout(this.writeRetryTimer);
+    if (!this.isClosed && (hasFailed || this.commitLog.dueApps().some((app) => !this.leftCommits.has(app))))
+      this.writeRetryTimer = setTimeout(() => void this.writingDue.request(), WRITE_RETRY_MS).unref();
+  }
+
   private check(app: AppId): void {
     const { notes } = this.options;
     const folder = join(this.options.folder, app);
-    if (isUntouched(folder, notes.get(app), checksumSeed(app)))
+    if (!this.leftCommits.has(app) && isUntouched(folder, notes.get(app), checksumSeed(app)))
       this.noteOldest(app, oldestStoredAtMs(folder));
     else this.open(app);
   }
@@ -285,7 +434,8 @@ export class EmbeddedStreams {
     const open = this.byApp.get(app);
     if (open && (this.changed.has(app) || this.noting.isRunning)) return;
     this.openedToTrim.delete(app);
-    if (!open?.appender.idle || !open.stream.isSettled || open.stream.bounds.last !== open.notedUpTo) return;
+    if (!open?.appender.idle || !open.stream.isSettled || open.stream.lastWritten !== open.notedUpTo) return;
+    if (open.stream.unwritten.length > 0 || open.committing > 0 || open.appender.hasUnsynced) return;
     this.byApp.delete(app);
     this.noteOldest(app, open.stream.oldestStoredAtMs);
     for (const { path } of open.stream.segments) this.files.close(path);
@@ -300,7 +450,7 @@ export class EmbeddedStreams {
       const open = this.byApp.get(app);
       if (!open) continue;
       notes.set(app, open.stream.note());
-      open.notedUpTo = open.stream.bounds.last;
+      open.notedUpTo = open.stream.lastWritten;
       if (isInPlace) trimmed.push(...open.stream.takeTrimmed());
     }
     this.changed.clear();
@@ -345,10 +495,15 @@ export class EmbeddedStreams {
         },
       });
       open = {
+        app,
+        idBytes: appIdBytes(app),
+        mayCommit: APP_ID_PATTERN.test(app),
+        committing: 0,
         stream,
         appender: new Appender(stream, { files: this.files, durability, place }),
         notedUpTo: (note?.next ?? 1) - 1,
       };
+      this.adoptLeft(open);
       this.byApp.set(app, open);
     }
     return open;

@@ -10,6 +10,7 @@ import type { LuaScript } from '../lua-scripts.ts';
 import { hashSlot, makeClients, RECONNECT, type RedisClientOptions } from './clients.ts';
 import { isConnectionError, mayHaveRun, redisError, UnansweredCommand } from './redis-errors.ts';
 import type { RedisAddress } from './redis-url.ts';
+import { EncodedCommand, type ScriptCall } from './script-call.ts';
 
 export interface RedisConnectionOptions extends RedisClientOptions {
   readonly log: Log;
@@ -166,6 +167,37 @@ export class RedisConnection {
         return this.commands.call('eval', [script.source, keys.length, ...keys, ...args]);
       }
     }, once);
+  }
+
+  /**
+   * Runs a script whose keys and arguments are written already; otherwise like {@link runScript}.
+   * @param key one of its keys: in a Cluster all of them are in its slot.
+   */
+  async runScriptCall(script: LuaScript, key: string, call: ScriptCall): Promise<unknown> {
+    const run = (name: 'evalsha' | 'eval', text: string): Promise<unknown> =>
+      this.commands.sendCommand(
+        new EncodedCommand(name, [text, '1', key], call.command(name, text)),
+      ) as Promise<unknown>;
+    return this.send(async () => {
+      try {
+        return await run('evalsha', script.sha);
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        return run('eval', script.source);
+      }
+    });
+  }
+
+  /** An error that a script has caught, as one of the whole call would be. */
+  caughtError(text: string): TailraceError {
+    const error = new Error(text);
+    error.name = 'ReplyError';
+    return this.explain(error);
+  }
+
+  /** The slot of a key in a Cluster; of one server alone everything is in the same. */
+  slotOf(key: string): number {
+    return this.isCluster ? hashSlot(key) : 0;
   }
 
   /**

@@ -1,29 +1,35 @@
 --[[
-Appends batches to an app's stream, all of them or none: allocates sequences to their lines, stores them, trims what is
-beyond the stream's retention, notifies readers.
+Appends batches to the streams of apps: allocates sequences to their lines, stores them, trims what is beyond the streams'
+retention, notifies readers. Of each stream all batches or none; a stream that can't be written to doesn't hold up the others. In a
+Cluster all streams of a call are in one slot.
 
-  KEYS[1]  stream of the batches: id `<last sequence>-0`, one field: header → the batch's packed records
-  KEYS[2]  stream of their headers alone, same ids, for whatever must not read the lines themselves
-  KEYS[3]  hash of the stream's state: next, first (sequences), total, before (bytes of the stream in all, and of what is trimmed),
-           newest_at, oldest_at (ms), generation (of KEYS[4] and KEYS[5]: 0 or 1), since (when it began, ms),
-           falls (sequences before which the clock was set back, and to which ms: `<sequence>:<ms>,…`, oldest first); and for each origin
-           `p:<origin>`: the number of its last call, the first sequence of that (0: it was given up), when it was stored (ms)
-  KEYS[4]  hash of the ids of frames that were stored: id → first sequence, one generation
-  KEYS[5]  the other generation
+  KEYS     three or five for each stream:
+    +0  stream of the batches: id `<last sequence>-0`, one field: header → the batch's packed records
+    +1  stream of their headers alone, same ids, for whatever must not read the lines themselves
+    +2  hash of the stream's state: next, first (sequences), total, before (bytes of the stream in all, and of what is trimmed),
+        newest_at, oldest_at (ms), generation (of the next two keys: 0 or 1), since (when it began, ms),
+        falls (sequences before which the clock was set back, and to which ms: `<sequence>:<ms>,…`, oldest first); and for each origin
+        `p:<origin>`: the number of its last call, the first sequence of that (0: it was given up), when it was stored (ms)
+    +3  hash of the ids of frames that were stored: id → first sequence, one generation; only for batches with frame ids
+    +4  the other generation
 
-  ARGV[1]  lines, ARGV[2] bytes, ARGV[3] age in ms that the stream may hold
+  ARGV[1]  lines, ARGV[2] bytes, ARGV[3] age in ms that a stream may hold
   ARGV[4]  how long frame ids are kept at the least, ms; ARGV[5] how many of them at the most (a generation)
-  ARGV[6]  lowest sequence that may be allocated: higher than the stream's own after a failover that lost lines
-           which readers got already; what is skipped is a gap, and so a loss that readers count
-  ARGV[7]  channel, ARGV[8] origin: the notification is `<origin> <last sequence>`
-  ARGV[9]  number of the call, which names it together with the origin: above that of every call of this origin before
-  ARGV[10] when the origin stops waiting for the answer, ms on this clock: after that nothing is stored, since it will have told
-           its senders that nothing is. 0: never. '-': the answer to the call of this number never came; if it wasn't stored by now,
-           it never will be
-  then for each batch:  number of lines | bytes it counts for | frame id or '' | packed records
+  ARGV[6]  origin; ARGV[7] what the names of channels begin with: the notification on that of the app is `<origin> <last sequence>`
+  ARGV[8]  number of the call, which names it together with the origin: above that of every call of this origin before
+  ARGV[9]  when the origin stops waiting for the answer, ms on this clock (a double): after that nothing is stored, since it will have
+           told its senders that nothing is. '-': the answer to the call of this number never came; if it wasn't stored by now, it
+           never will be
+  then for each stream: head | packed records of each batch, '' for the question
 
-Returns { clock in ms, stored at in ms, then for each batch: first sequence, 1 when the frame was stored before (else 0) }; for a
-call that was stored before, the same again. { clock } when it came too late, { clock, 0 } when it was given up: nothing is stored.
+A head is struct '<dI2I1': lowest sequence that may be allocated (higher than the stream's own after a failover that lost lines which
+readers got already; what is skipped is a gap, and so a loss that readers count), number of batches, 1 with five keys; then for each batch
+struct '<I4I4I2': lines, bytes it counts for, length of its frame id (0: it has none); and that id.
+
+Returns { clock in ms, then for each stream: stored at in ms, then for each batch: first sequence, 1 when the frame was stored before
+(else 0) }; for a call that was stored before, the same again. In place of the time 0 when the call was given up, and the error's text when
+the stream couldn't be written to: nothing of it is stored, and no values of batches follow. { clock } when the call came too late. When
+no stream could be written to, the first error is that of the call: it is one of the server, mostly.
 
 A header is struct '<I4I4dd': lines, bytes, stored at in ms, bytes of the stream so far.
 The first write is one that Redis rejects when it is out of memory; after it nothing can fail.
@@ -46,44 +52,30 @@ local PRODUCER_MS = 86400000
 local PRODUCERS_MAX = 200
 
 local max_lines, max_bytes, max_age = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local frame_ttl, frames_max = tonumber(ARGV[4]), tonumber(ARGV[5])
+local origin, channels, call = ARGV[6], ARGV[7], tonumber(ARGV[8])
+local producer = 'p:' .. origin
+local asked = ARGV[9] == '-'
+
+local redis_call, format, unpack_struct, match = redis.call, string.format, struct.unpack, string.match
 
 local function id(sequence)
-  return string.format('%.0f-0', sequence)
+  return format('%.0f-0', sequence)
 end
 
 local function sequence_of(entry)
-  return tonumber(string.match(entry[1], '^%d+'))
+  return tonumber(match(entry[1], '^%d+'))
 end
 
-local time = redis.call('TIME')
+local time = redis_call('TIME')
 local clock = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local deadline = tonumber(ARGV[10])
-if deadline and deadline > 0 and clock > deadline then return { clock } end
-local call, producer = tonumber(ARGV[9]), 'p:' .. ARGV[8]
-local state = redis.call('HMGET', KEYS[3], 'next', 'first', 'total', 'before', 'newest_at', 'oldest_at', 'generation', 'since', producer, 'falls')
-local next = math.max(tonumber(state[1]) or 1, tonumber(ARGV[6]))
-local first = tonumber(state[2]) or next
-local total = tonumber(state[3]) or 0
-local before = tonumber(state[4]) or 0
-local newest_at = tonumber(state[5]) or clock
-local now = clock
-if now < newest_at and newest_at - now <= FALL_MS then now = newest_at end
-local oldest_at = tonumber(state[6]) or now
-local generation = tonumber(state[7]) or 0
-local since = tonumber(state[8]) or now
-local gap = now - newest_at
-if gap < 0 then
-  since = since + gap
-elseif gap > FRAME_GAP_MS then
-  since = since + gap - FRAME_GAP_MS
-end
+if not asked and clock > unpack_struct('<d', ARGV[9]) then return { clock } end
 
-local falls = {}
-for sequence, at in string.gmatch(state[10] or '', '(%d+):(%d+)') do
-  falls[#falls + 1] = { tonumber(sequence), tonumber(at) }
-end
-if gap < 0 then falls[#falls + 1] = { next, now } end
-while #falls > 0 and (falls[1][1] <= first or #falls > FALLS_MAX) do table.remove(falls, 1) end
+local reply = { clock }
+
+-- The stream at hand: where its keys begin, and its state.
+local base, index
+local now, next, first, total, before, oldest_at, generation, since, falls
 
 -- What was stored before the clock was set back is as old as that at least, and may have a later time.
 local function since_when(sequence, at)
@@ -91,137 +83,221 @@ local function since_when(sequence, at)
   if fall and sequence < fall[1] then return math.min(at, fall[2]) end
   return at
 end
-oldest_at = since_when(first, oldest_at)
 
 local function find_frame(frame_id)
-  local found = redis.call('HGET', KEYS[4], frame_id) or redis.call('HGET', KEYS[5], frame_id)
+  local found = redis_call('HGET', KEYS[base + 3], frame_id) or redis_call('HGET', KEYS[base + 4], frame_id)
   return found and tonumber(found)
 end
 
+local function add_frame(frame_id, sequence)
+  if now - since > frame_ttl or redis_call('HLEN', KEYS[base + 3 + generation]) >= frames_max then
+    generation = 1 - generation
+    since = now
+    redis_call('UNLINK', KEYS[base + 3 + generation])
+  end
+  local key = KEYS[base + 3 + generation]
+  if redis_call('HSET', key, frame_id, sequence) == 1 and redis_call('HLEN', key) == 1 then
+    redis_call('PEXPIRE', key, 2 * frame_ttl)
+  end
+end
+
+-- Lines, bytes and frame id of the batch at a position of a head, and the position of the next.
+local function read_batch(head, at)
+  local count, bytes, length, id_at = unpack_struct('<I4I4I2', head, at)
+  if length == 0 then return count, bytes, nil, id_at end
+  return count, bytes, string.sub(head, id_at, id_at + length - 1), id_at + length
+end
+
 -- The answer to the last call of this origin.
-local function same_answer(start, at)
-  local reply = { clock, at }
-  for i = 11, #ARGV, 4 do
-    local named = ARGV[i + 2] ~= '' and find_frame(ARGV[i + 2])
+local function add_same_answer(head, at, batches, start, stored_at)
+  reply[#reply + 1] = stored_at
+  for _ = 1, batches do
+    local count, frame_id
+    count, _, frame_id, at = read_batch(head, at)
+    local named = frame_id and find_frame(frame_id)
     local duplicate = named and named < start
     reply[#reply + 1] = named or start
     reply[#reply + 1] = duplicate and 1 or 0
-    if not duplicate then start = (named or start) + tonumber(ARGV[i]) end
-  end
-  return reply
-end
-
--- `<number of the call> <first sequence, or 0> <stored at in ms>`
-local mine = state[9]
-if mine then
-  local last_call = tonumber(string.match(mine, '^%d+'))
-  if last_call >= call then
-    local start, at = string.match(mine, '(%d+) (%d+)$')
-    if last_call > call or start == '0' then return { clock, 0 } end
-    return same_answer(tonumber(start), tonumber(at))
+    if not duplicate then start = (named or start) + count end
   end
 end
-if not deadline then
-  redis.call('HSET', KEYS[3], producer, call .. ' 0 ' .. clock)
-  if not state[3] then redis.call('PEXPIRE', KEYS[3], HOUR_MS) end
-  return { clock, 0 }
-end
-
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  first, before, oldest_at, falls = next, total, now, {}
-end
-
-local function add_frame(frame_id, sequence)
-  if now - since > tonumber(ARGV[4]) or redis.call('HLEN', KEYS[4 + generation]) >= tonumber(ARGV[5]) then
-    generation = 1 - generation
-    since = now
-    redis.call('UNLINK', KEYS[4 + generation])
-  end
-  local key = KEYS[4 + generation]
-  if redis.call('HSET', key, frame_id, sequence) == 1 and redis.call('HLEN', key) == 1 then
-    redis.call('PEXPIRE', key, 2 * tonumber(ARGV[4]))
-  end
-end
-
-local reply = { clock, now }
-local start = next
-local added = 0
-for i = 11, #ARGV, 4 do
-  local count, bytes, frame_id = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), ARGV[i + 2]
-  local duplicate = frame_id ~= '' and find_frame(frame_id)
-  if duplicate then
-    reply[#reply + 1] = duplicate
-    reply[#reply + 1] = 1
-  else
-    total = total + bytes
-    local header = struct.pack(FORMAT, count, bytes, now, total)
-    local last = next + count - 1
-    redis.call('XADD', KEYS[1], id(last), header, ARGV[i + 3])
-    redis.call('XADD', KEYS[2], id(last), '', header)
-    if frame_id ~= '' then add_frame(frame_id, next) end
-    reply[#reply + 1] = next
-    reply[#reply + 1] = 0
-    next = last + 1
-    added = added + 1
-  end
-end
-if added == 0 then return reply end
 
 local function exceeds_retention()
   return next - first > max_lines or total - before > max_bytes or now - oldest_at > max_age
 end
 
-if exceeds_retention() then
-  local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', added + EXTRA + 1)
+-- Removes up to so many of the oldest batches; the newest always stays.
+local function trim(entries)
+  local oldest = redis_call('XRANGE', index, '-', '+', 'COUNT', entries + 1)
   local cut
-  -- The newest batch always stays.
   for i = 1, #oldest - 1 do
     if not exceeds_retention() then break end
-    local _, _, _, so_far = struct.unpack(FORMAT, oldest[i][2][2])
-    local count, _, at = struct.unpack(FORMAT, oldest[i + 1][2][2])
+    local _, _, _, so_far = unpack_struct(FORMAT, oldest[i][2][2])
+    local count, _, at = unpack_struct(FORMAT, oldest[i + 1][2][2])
     before = so_far
     first = sequence_of(oldest[i + 1]) - count + 1
     oldest_at = since_when(first, at)
     cut = sequence_of(oldest[i]) + 1
   end
   if cut then
-    redis.call('XTRIM', KEYS[1], 'MINID', id(cut))
-    redis.call('XTRIM', KEYS[2], 'MINID', id(cut))
+    redis_call('XTRIM', KEYS[base], 'MINID', id(cut))
+    redis_call('XTRIM', index, 'MINID', id(cut))
   end
 end
 
 -- An origin that is new here: those of processes that have ended are forgotten.
-if not mine then
-  local fields = redis.call('HGETALL', KEYS[3])
+local function forget_producers(state_key)
+  local fields = redis_call('HGETALL', state_key)
   local oldest, oldest_seen, producers = nil, now, 0
   for i = 1, #fields, 2 do
     if string.sub(fields[i], 1, 2) == 'p:' then
-      local at = tonumber(string.match(fields[i + 1], '%d+$')) or 0
+      local at = tonumber(match(fields[i + 1], '%d+$')) or 0
       if now - at > PRODUCER_MS then
-        redis.call('HDEL', KEYS[3], fields[i])
+        redis_call('HDEL', state_key, fields[i])
       else
         producers = producers + 1
         if at < oldest_seen then oldest, oldest_seen = fields[i], at end
       end
     end
   end
-  if producers >= PRODUCERS_MAX and oldest then redis.call('HDEL', KEYS[3], oldest) end
+  if producers >= PRODUCERS_MAX and oldest then redis_call('HDEL', state_key, oldest) end
 end
 
-redis.call('HSET', KEYS[3], 'next', next, 'first', first, 'total', total, 'before', before,
-  'newest_at', now, 'oldest_at', oldest_at, 'generation', generation, 'since', since,
-  producer, call .. ' ' .. start .. ' ' .. now)
--- The state of a stream that was removed may have been about to expire.
-if not state[3] then redis.call('PERSIST', KEYS[3]) end
-if #falls > 0 then
-  for i, fall in ipairs(falls) do falls[i] = string.format('%.0f:%.0f', fall[1], fall[2]) end
-  redis.call('HSET', KEYS[3], 'falls', table.concat(falls, ','))
-elseif state[10] then
-  redis.call('HDEL', KEYS[3], 'falls')
+-- One stream: its head, where its batches are in that, and the argument before its packed records.
+local function append(head, at, lowest, batches, arg)
+  local lines, state_key = KEYS[base], KEYS[base + 2]
+  local state = redis_call('HMGET', state_key, 'next', 'first', 'total', 'before', 'newest_at', 'oldest_at', 'generation', 'since', producer, 'falls')
+  local was_first, was_before, was_oldest_at = tonumber(state[2]), tonumber(state[4]), tonumber(state[6])
+  local was_generation, was_since = tonumber(state[7]), tonumber(state[8])
+  next = math.max(tonumber(state[1]) or 1, lowest)
+  first = was_first or next
+  total = tonumber(state[3]) or 0
+  before = was_before or 0
+  local newest_at = tonumber(state[5]) or clock
+  now = clock
+  if now < newest_at and newest_at - now <= FALL_MS then now = newest_at end
+  oldest_at = was_oldest_at or now
+  generation = was_generation or 0
+  since = was_since or now
+  local gap = now - newest_at
+  if gap < 0 then
+    since = since + gap
+  elseif gap > FRAME_GAP_MS then
+    since = since + gap - FRAME_GAP_MS
+  end
+
+  falls = {}
+  if state[10] then
+    for sequence, fell_to in string.gmatch(state[10], '(%d+):(%d+)') do
+      falls[#falls + 1] = { tonumber(sequence), tonumber(fell_to) }
+    end
+  end
+  if gap < 0 then falls[#falls + 1] = { next, now } end
+  while #falls > 0 and (falls[1][1] <= first or #falls > FALLS_MAX) do table.remove(falls, 1) end
+  oldest_at = since_when(first, oldest_at)
+
+  -- `<number of the call> <first sequence, or 0> <stored at in ms>`
+  local mine = state[9]
+  if mine then
+    local last_call = tonumber(match(mine, '^%d+'))
+    if last_call >= call then
+      local start, stored_at = match(mine, '(%d+) (%d+)$')
+      if last_call > call or start == '0' then
+        reply[#reply + 1] = 0
+      else
+        add_same_answer(head, at, batches, tonumber(start), tonumber(stored_at))
+      end
+      return
+    end
+  end
+  if asked then
+    redis_call('HSET', state_key, producer, call .. ' 0 ' .. clock)
+    if not state[3] then redis_call('PEXPIRE', state_key, HOUR_MS) end
+    reply[#reply + 1] = 0
+    return
+  end
+
+  -- -2: there is no such key.
+  local ttl = redis_call('PTTL', index)
+  if ttl == -2 then
+    first, before, oldest_at, falls = next, total, now, {}
+  end
+
+  reply[#reply + 1] = now
+  local start = next
+  local added = 0
+  for i = 1, batches do
+    local count, bytes, frame_id
+    count, bytes, frame_id, at = read_batch(head, at)
+    local duplicate = frame_id and find_frame(frame_id)
+    if duplicate then
+      reply[#reply + 1] = duplicate
+      reply[#reply + 1] = 1
+    else
+      total = total + bytes
+      local header = struct.pack(FORMAT, count, bytes, now, total)
+      local entry = id(next + count - 1)
+      redis_call('XADD', lines, entry, header, ARGV[arg + i])
+      redis_call('XADD', index, entry, '', header)
+      if frame_id then add_frame(frame_id, next) end
+      reply[#reply + 1] = next
+      reply[#reply + 1] = 0
+      next = next + count
+      added = added + 1
+    end
+  end
+  if added == 0 then return end
+
+  -- Mostly as many go as come.
+  if exceeds_retention() then
+    trim(added + 1)
+    if exceeds_retention() then trim(EXTRA) end
+  end
+  if not mine then forget_producers(state_key) end
+
+  local position = call .. ' ' .. format('%.0f', start) .. ' ' .. format('%.0f', now)
+  if first == was_first and before == was_before and oldest_at == was_oldest_at and generation == was_generation and since == was_since then
+    redis_call('HSET', state_key, 'next', next, 'total', total, 'newest_at', now, producer, position)
+  else
+    redis_call('HSET', state_key, 'next', next, 'first', first, 'total', total, 'before', before,
+      'newest_at', now, 'oldest_at', oldest_at, 'generation', generation, 'since', since, producer, position)
+  end
+  -- The state of a stream that was removed may have been about to expire.
+  if not state[3] then redis_call('PERSIST', state_key) end
+  if #falls > 0 then
+    for i, fall in ipairs(falls) do falls[i] = format('%.0f:%.0f', fall[1], fall[2]) end
+    redis_call('HSET', state_key, 'falls', table.concat(falls, ','))
+  elseif state[10] then
+    redis_call('HDEL', state_key, 'falls')
+  end
+  if ttl < max_age + SLACK_MS / 2 then
+    redis_call('PEXPIRE', lines, max_age + SLACK_MS)
+    redis_call('PEXPIRE', index, max_age + SLACK_MS)
+  end
+  redis_call('PUBLISH', channels .. match(lines, '{(.-)}'), origin .. format(' %.0f', next - 1))
 end
-if redis.call('PTTL', KEYS[2]) < max_age + SLACK_MS / 2 then
-  redis.call('PEXPIRE', KEYS[1], max_age + SLACK_MS)
-  redis.call('PEXPIRE', KEYS[2], max_age + SLACK_MS)
+
+base = 1
+local arg = 10
+local first_failure
+local succeeded = false
+while base <= #KEYS do
+  index = KEYS[base + 1]
+  local head = ARGV[arg]
+  local lowest, batches, named, at = unpack_struct('<dI2I1', head)
+  local replied = #reply
+  local done, failure = pcall(append, head, at, lowest, batches, arg)
+  if done then
+    succeeded = true
+  else
+    -- A table in Redis 7, and a text before.
+    local text = type(failure) == 'table' and failure.err or tostring(failure)
+    first_failure = first_failure or text
+    for i = #reply, replied + 1, -1 do reply[i] = nil end
+    reply[replied + 1] = text
+  end
+  base = base + (named == 1 and 5 or 3)
+  arg = arg + 1 + batches
 end
-redis.call('PUBLISH', ARGV[7], ARGV[8] .. ' ' .. string.format('%.0f', next - 1))
-return reply
+if succeeded then return reply end
+return redis.error_reply(first_failure)

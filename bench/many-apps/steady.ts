@@ -1,0 +1,84 @@
+/**
+ * Many apps with a few lines a second each, some of them drained and some tailed: what that takes of a core, and of memory.
+ *
+ *   node dist/bench/many-apps/steady.js [--apps 10000] [--rate 5] [--drained 1000] [--tailed 200] [--seconds 20]
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ManyAppsJob, ManyAppsResult } from '../programs/many-apps-load.ts';
+import { startServer } from '../rig/bench-server.ts';
+import { cpuSeconds, residentBytes } from '../rig/proc.ts';
+import { runJob, startBenchProgram, stop, waitForMessage } from '../rig/processes.ts';
+import {
+  formatDecimal,
+  formatInteger,
+  formatMegabytes,
+  logProgress,
+  parseFlags,
+  runIfMain,
+  type Table,
+} from '../rig/report.ts';
+import { createApps } from './create-apps.ts';
+
+const CONNECTIONS = 100;
+
+export async function measure(args: readonly string[]): Promise<Table> {
+  const flags = parseFlags(args, { apps: 10_000, rate: 5, drained: 1_000, tailed: 200, seconds: 20 });
+  const { apps: count, rate, drained, tailed, seconds } = flags;
+  let delivered = 0;
+  const sink = createServer((request, response) => {
+    delivered++;
+    request.resume().on('end', () => response.writeHead(204).end());
+  });
+  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
+  const { port } = sink.address() as AddressInfo;
+  const server = await startServer();
+  const load = startBenchProgram('many-apps-load');
+  await waitForMessage(load, (message) => (message as { ready?: boolean }).ready, 10_000);
+  try {
+    const apps = await createApps(server, count, async ({ name }, number) => {
+      if (number < drained) await server.addDrain(name, `http://127.0.0.1:${port}/${number}`);
+    });
+    const linesPerS = count * rate;
+    const job: ManyAppsJob = {
+      url: server.url,
+      key: server.key,
+      syslogPort: server.syslogPort,
+      tokens: apps.map(({ token }) => token),
+      connections: CONNECTIONS,
+      protocol: 'syslog',
+      linesPerS,
+      lines: linesPerS * 3,
+    };
+    // Streams are opened, and the code is warm.
+    await runJob<ManyAppsResult>(load, job, 120_000);
+    const before = cpuSeconds(server.pid);
+    const result = await runJob<ManyAppsResult>(
+      load,
+      { ...job, lines: linesPerS * seconds, tails: apps.slice(0, tailed).map(({ name }) => name) },
+      (seconds + 120) * 1_000,
+    );
+    const cores = (cpuSeconds(server.pid) - before) / result.seconds;
+    const row = [
+      formatInteger(result.lines / result.seconds),
+      `${formatDecimal(100 * cores, 0)} %`,
+      formatMegabytes(residentBytes(server.pid)),
+      formatDecimal(result.p50Ms, 1),
+      formatDecimal(result.p99Ms, 1),
+      formatInteger(delivered),
+    ];
+    logProgress(`steady: ${row.join(', ')}`);
+    return {
+      title: 'Many apps with a few lines a second each',
+      note: `${formatInteger(count)} apps at ${rate} lines/s each over ${CONNECTIONS} connections, ${formatInteger(drained)} of them with a drain, ${formatInteger(tailed)} with a tail, for ${seconds} s.`,
+      columns: ['lines/s', 'CPU of a core', 'memory (RSS)', 'p50 at a tail, ms', 'p99', 'requests to drains'],
+      rows: [row],
+    };
+  } finally {
+    await stop(load);
+    await server.stop();
+    sink.close();
+  }
+}
+
+await runIfMain(import.meta.url, measure);

@@ -1,0 +1,4 @@
+/** Says something to people, in the form of the `tailrace` command. */
+export function writeNotice(text: string): void {
+  process.stderr.write(` ›   ${text}\n`);
+}

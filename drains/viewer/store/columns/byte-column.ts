@@ -1,0 +1,22 @@
+/** Bytes that are added one by one. */
+export class ByteColumn {
+  private buffer = Buffer.allocUnsafe(256);
+  length = 0;
+
+  push(byte: number): void {
+    if (this.length === this.buffer.length) {
+      const larger = Buffer.allocUnsafe(this.buffer.length * 2);
+      this.buffer.copy(larger);
+      this.buffer = larger;
+    }
+    this.buffer[this.length++] = byte;
+  }
+
+  get last(): number {
+    return this.buffer[this.length - 1];
+  }
+
+  get bytes(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+}

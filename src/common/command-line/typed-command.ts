@@ -1,0 +1,36 @@
+import { Command, type ErrorOptions } from 'commander';
+
+/** A command that prints errors of its arguments like all errors of the command line, with its usage below; so do its subcommands. */
+export class TypedCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new TypedCommand(name);
+  }
+
+  override error(message: string, options?: ErrorOptions): never {
+    const usage = this.createHelp().commandUsage(this);
+    super.error(` ›   Error: ${formatErrorMessage(message)}\n     Usage: ${usage}`, options);
+  }
+}
+
+/**
+ * Does the program lack the command that was asked for, by itself or after `help`?
+ * @param typed the program's arguments
+ * @returns its name, or undefined when nothing is wrong
+ */
+export function unknownCommand(program: Command, typed: readonly string[]): string | undefined {
+  const requested = typed[0] === 'help' ? typed[1] : typed[0];
+  if (requested === undefined || requested.startsWith('-')) return undefined;
+  return findCommand(program, requested) ? undefined : requested;
+}
+
+/** The command of this name or alias. */
+export function findCommand(program: Command, name = ''): Command | undefined {
+  return program.commands.find((one) => one.name() === name || one.aliases().includes(name));
+}
+
+/** `error: unknown command 'lgos'\n(Did you mean logs?)` as one line of sentences. */
+function formatErrorMessage(message: string): string {
+  const [what = '', hint] = message.replace(/^error: /, '').split('\n');
+  const firstSentence = `${what.charAt(0).toUpperCase()}${what.slice(1).replace(/\.$/, '')}.`;
+  return hint === undefined ? firstSentence : `${firstSentence} ${hint.replace(/^\((.*)\)$/, '$1')}`;
+}

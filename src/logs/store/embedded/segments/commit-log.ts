@@ -1,0 +1,517 @@
+/**
+ * The commit log: small batches of many apps, one behind the other in one file, so that one write (and one sync) stores all that come in
+ * one turn of the event loop. What is in it stays in memory until it is written to its app's segment, several batches at once; when all
+ * of a file is in segments, and these are synced, the file is removed.
+ */
+import {
+  fdatasync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  write,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { CoalescedRun } from '../../../../common/coalesced-run.ts';
+import { systemCode } from '../../../../common/errors.ts';
+import type { AppId } from '../../contract.ts';
+import type { FolderIdentity } from '../folder-identity.ts';
+import type { AllocatedBatch, AppStream } from './app-stream.ts';
+import { syncDirectory } from './appender.ts';
+import {
+  COMMIT_HEADER,
+  type CommitFileContent,
+  type CommittedBatch,
+  commitFileName,
+  encodeDropped,
+  parseCommitFileName,
+  readCommitFile,
+  writeCommitHeader,
+} from './commit-entry.ts';
+import { encodeFrameIdEntry } from './entry-format.ts';
+import type { OpenFileCache } from './open-file-cache.ts';
+
+const syncFile = promisify(fdatasync);
+const writeFile = promisify(write);
+
+/** In the data folder. */
+export const COMMITS_FOLDER = 'commits';
+/** A file that is larger, or older, takes no more. */
+const FILE_BYTES_MAX = 33_554_432;
+const FILE_AGE_MAX_MS = 30_000;
+/** Fewer batches in a turn go to their segments at once: to write them twice would cost more. */
+const TOGETHER_MIN = 3;
+/** So many files may wait to be written to segments; what is in them is in memory. */
+const BEHIND_FILES = 2;
+/** When a write took this long, the system throttles writers: then another thread writes, for so long. */
+const SLOW_MS = 8;
+const SLOW_FOR_MS = 1_000;
+/** Whether the file is in its place is looked up no more often. */
+const LOOK_INTERVAL_MS = 1;
+/** The buffer in which a turn's batches are put together begins with this size. */
+const GATHER_BYTES = 262_144;
+
+/** The commit log's file was removed, moved or replaced. */
+export class CommitLogGoneError extends Error {
+  constructor(path: string) {
+    super(`${path} is gone`);
+    this.name = 'CommitLogGoneError';
+  }
+}
+
+/** A file of the commit log. */
+interface CommitFile {
+  readonly path: string;
+  readonly createdMs: number;
+  /** Bytes that hold acknowledged entries. */
+  size: number;
+  /** Apps that have something in it which may not be in a segment. */
+  readonly apps: Set<AppId>;
+}
+
+/** A stream whose batches go into the commit log. */
+export interface CommitTarget {
+  readonly app: AppId;
+  readonly idBytes: Buffer;
+  readonly stream: AppStream;
+  /** Batches that are on their way into the commit log: what comes behind them has to go there as well. */
+  committing: number;
+}
+
+interface QueuedBatch {
+  readonly target: CommitTarget;
+  readonly allocated: AllocatedBatch;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface QueuedDrop {
+  /** The whole entry. */
+  readonly dropped: Buffer;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type QueuedCommit = QueuedBatch | QueuedDrop;
+
+export interface CommitLogOptions {
+  readonly folder: string;
+  readonly files: OpenFileCache;
+  readonly durability: 'process' | 'disk';
+  readonly place: FolderIdentity;
+  /** Appends to the segment, after all: the batch is (nearly) alone in its turn. */
+  readonly writeDirectly: (app: AppId, allocated: readonly AllocatedBatch[]) => Promise<void>;
+  /** A stream has so much that is in the commit log only that it should be written to its segment. */
+  readonly onWriteDue: (app: AppId) => void;
+  /** A file takes no more: what is in it has to be written to segments. */
+  readonly onFileFull: () => void;
+}
+
+/** What the files of processes before this one hold, by app. */
+export interface LeftCommits {
+  readonly batches: ReadonlyMap<AppId, readonly CommittedBatch[]>;
+  readonly contents: readonly CommitFileContent[];
+}
+
+export class CommitLog {
+  private readonly options: CommitLogOptions;
+  private file: CommitFile | undefined;
+  /** Files that take no more, oldest first. */
+  private fullFiles: CommitFile[] = [];
+  private nextNumber = 1;
+  private queue: QueuedCommit[] = [];
+  private readonly writer = new CoalescedRun(() => this.writeQueued());
+  private gather = Buffer.allocUnsafeSlow(GATHER_BYTES);
+  /** A write that has begun and not succeeded: there may be bytes behind the end of the file. */
+  private mayHaveLeftovers = false;
+  private unsynced = false;
+  private slowUntilMs = 0;
+  private lookedAtMs = 0;
+  /** The file whose directory entry is synced. */
+  private dirSyncedFile: CommitFile | undefined;
+
+  constructor(options: CommitLogOptions) {
+    this.options = options;
+  }
+
+  /** Reads what processes before this one left, of these apps; their files are removed when all of it is in segments. */
+  open(apps: readonly AppId[]): LeftCommits {
+    const { folder } = this.options;
+    const batches = new Map<AppId, CommittedBatch[]>();
+    const contents: CommitFileContent[] = [];
+    for (const number of commitFileNumbers(folder)) {
+      const path = join(folder, commitFileName(number));
+      const content = readCommitFile(readFileSync(path), apps);
+      contents.push(content);
+      for (const app of content.dropped) batches.delete(app);
+      for (const [app, own] of content.batches) {
+        const known = batches.get(app);
+        if (known) for (const one of own) known.push(one);
+        else batches.set(app, own);
+      }
+      const held = new Set([...content.batches.keys(), ...content.damaged.map(({ app }) => app)]);
+      this.fullFiles.push({ path, createdMs: 0, size: 0, apps: held });
+      this.nextNumber = number + 1;
+    }
+    return { batches, contents };
+  }
+
+  /** Nothing waits to be written to it. */
+  get idle(): boolean {
+    return this.queue.length === 0 && !this.writer.isRunning;
+  }
+
+  /** Resolves when what is queued now is written, or has failed. */
+  async flush(): Promise<void> {
+    while (!this.idle) await this.writer.request().catch(() => {});
+  }
+
+  /** Commits a batch; several that come in one turn of the event loop are written together, all of them or none. */
+  append(target: CommitTarget, allocated: AllocatedBatch): Promise<void> {
+    target.committing++;
+    return new Promise((resolve, reject) => {
+      this.enqueue({ target, allocated, resolve, reject });
+    });
+  }
+
+  private enqueue(queued: QueuedCommit): void {
+    this.queue.push(queued);
+    if (this.writer.isRunning) this.requestWrite();
+    else if (this.queue.length === 1) queueMicrotask(this.onTurn);
+  }
+
+  /**
+   * An app's stream is removed: what is in the files of it is of nobody. Resolves when what was on its way is committed, or has failed,
+   * and that is said in the log.
+   */
+  async drop(app: AppId): Promise<void> {
+    for (const { apps } of this.files()) apps.delete(app);
+    if (this.files().length === 0 && this.idle) return;
+    await new Promise<void>((resolve) => {
+      // When it can't be said: nothing leads to a stream without a folder and a note, either.
+      this.enqueue({ dropped: encodeDropped(app), resolve, reject: () => resolve() });
+    });
+  }
+
+  /** All of an app is in its segment. */
+  isWritten(app: AppId): void {
+    for (const { apps } of this.files()) apps.delete(app);
+  }
+
+  /** So much is in full files that it has to become less before more is added. */
+  get isBehind(): boolean {
+    let behind = 0;
+    for (const { apps } of this.fullFiles) if (apps.size > 0) behind++;
+    return behind >= BEHIND_FILES;
+  }
+
+  /** Apps of which something is in files that take no more. */
+  dueApps(): AppId[] {
+    return [...new Set(this.fullFiles.flatMap(({ apps }) => [...apps]))];
+  }
+
+  /** The file takes no more, if there is something in it (and it is old enough). */
+  closeFile(olderThanMs = 0): void {
+    const { file } = this;
+    if (!file || performance.now() - file.createdMs < olderThanMs) return;
+    // What was refused must not stay: its numbers are others' in the next file.
+    this.tryTruncate();
+    if (!this.mayHaveLeftovers) this.leaveFile(file);
+  }
+
+  private leaveFile(file: CommitFile): void {
+    this.file = undefined;
+    this.mayHaveLeftovers = false;
+    this.fullFiles.push(file);
+    this.options.onFileFull();
+  }
+
+  closeOldFile(): void {
+    if (this.idle) this.closeFile(FILE_AGE_MAX_MS);
+  }
+
+  async sync(): Promise<void> {
+    const { file } = this;
+    if (!file || !this.unsynced) return;
+    this.unsynced = false;
+    try {
+      await this.options.files.withFile(file.path, syncFile);
+    } catch (error) {
+      this.unsynced = true;
+      throw error;
+    }
+  }
+
+  /** Files of which all is in segments: once these are synced, {@link remove} them. */
+  writtenFiles(): readonly CommitFile[] {
+    return this.fullFiles.filter(({ apps }) => apps.size === 0);
+  }
+
+  remove(files: readonly CommitFile[]): void {
+    if (this.options.place.check() !== undefined) return;
+    for (const file of files) {
+      this.options.files.close(file.path);
+      try {
+        unlinkSync(file.path);
+      } catch (error) {
+        if (systemCode(error) !== 'ENOENT') continue; // next time
+      }
+      this.fullFiles = this.fullFiles.filter((other) => other !== file);
+    }
+  }
+
+  private files(): CommitFile[] {
+    return this.file ? [...this.fullFiles, this.file] : this.fullFiles;
+  }
+
+  private readonly onTurn = (): void => {
+    if (this.writer.isRunning) return;
+    if (this.queue.length < TOGETHER_MIN && this.queue.every(isBatch)) {
+      this.writeDirectly(this.queue.splice(0) as QueuedBatch[]);
+      return;
+    }
+    const { slowUntilMs } = this;
+    if (this.options.durability === 'process' && (slowUntilMs === 0 || performance.now() >= slowUntilMs))
+      this.writeBlocking();
+    else this.requestWrite();
+  };
+
+  /** Its batches say what became of it. */
+  private requestWrite(): void {
+    this.writer.request().catch(() => {});
+  }
+
+  /** Fewer batches than are worth it, of one stream or several. */
+  private writeDirectly(queue: readonly QueuedBatch[]): void {
+    for (const { target } of queue) target.committing--;
+    // What is of one stream is written together: behind a batch that failed there can't be another one.
+    const streams = new Set(queue.map(({ target }) => target));
+    for (const one of streams) {
+      const own = queue.filter(({ target }) => target === one);
+      this.options
+        .writeDirectly(
+          one.app,
+          own.map(({ allocated }) => allocated),
+        )
+        .then(
+          () => {
+            for (const { resolve } of own) resolve();
+          },
+          (error: unknown) => {
+            for (const { reject } of own) reject(error);
+          },
+        );
+    }
+  }
+
+  private writeBlocking(): void {
+    const group = this.queue;
+    this.queue = [];
+    const startMs = performance.now();
+    let file: CommitFile;
+    try {
+      const bytes = this.gatherBytes(group);
+      file = this.requireFile();
+      this.writeAt(file, bytes);
+      this.requireInPlace(file, startMs);
+      file.size += bytes.length;
+      this.mayHaveLeftovers = false;
+    } catch (error) {
+      this.fail(group, error);
+      return;
+    }
+    this.commit(file, group);
+    const endMs = performance.now();
+    this.slowUntilMs = endMs - startMs > SLOW_MS ? endMs + SLOW_FOR_MS : 0;
+  }
+
+  private async writeQueued(): Promise<void> {
+    const { files, durability } = this.options;
+    while (this.queue.length > 0) {
+      const group = this.queue;
+      this.queue = [];
+      let file: CommitFile;
+      try {
+        const bytes = this.gatherBytes(group);
+        file = this.requireFile();
+        const { size } = file;
+        this.mayHaveLeftovers = true;
+        await files.withFile(file.path, async (fd) => {
+          const { bytesWritten } = await writeFile(fd, bytes, 0, bytes.length, size);
+          if (bytesWritten < bytes.length) throw new Error('ENOSPC: the write was cut short');
+          if (durability === 'disk') await this.syncToDisk(file, fd);
+        });
+        this.requireInPlace(file, performance.now());
+        file.size += bytes.length;
+        this.mayHaveLeftovers = false;
+      } catch (error) {
+        this.fail(group, error);
+        continue;
+      }
+      this.commit(file, group);
+    }
+  }
+
+  /** Syncs a file, and its directory entry, without which nobody would find it after a power cut. */
+  private async syncToDisk(file: CommitFile, fd: number): Promise<void> {
+    await syncFile(fd);
+    if (file === this.dirSyncedFile) return;
+    const folder = dirname(file.path);
+    await syncDirectory(folder);
+    if (!this.dirSyncedFile) await syncDirectory(dirname(folder));
+    this.dirSyncedFile = file;
+  }
+
+  private writeAt(file: CommitFile, bytes: Buffer): void {
+    this.mayHaveLeftovers = true;
+    const fd = this.options.files.descriptor(file.path);
+    const written = writeSync(fd, bytes, 0, bytes.length, file.size);
+    if (written < bytes.length) throw new Error('ENOSPC: the write was cut short');
+  }
+
+  private commit(file: CommitFile, group: readonly QueuedCommit[]): void {
+    this.unsynced = true;
+    const due: AppId[] = [];
+    for (const queued of group) {
+      if (isBatch(queued)) {
+        const { target, allocated } = queued;
+        target.committing--;
+        file.apps.add(target.app);
+        if (commitTo(target.stream, allocated)) due.push(target.app);
+      }
+      queued.resolve();
+    }
+    for (const app of due) this.options.onWriteDue(app);
+    if (file === this.file && file.size >= FILE_BYTES_MAX) this.closeFile();
+  }
+
+  /** None of them is kept, and nothing that was allocated after them. */
+  private fail(group: readonly QueuedCommit[], error: unknown): void {
+    const all = [...group, ...this.queue.splice(0)];
+    for (const queued of all) {
+      if (!isBatch(queued)) continue;
+      queued.target.committing--;
+      queued.target.stream.rollback();
+    }
+    this.tryTruncate();
+    // What was in it is in memory: it goes to the segments.
+    const isGone = error instanceof CommitLogGoneError || systemCode(error) === 'ENOENT';
+    if (isGone && this.file) this.leaveFile(this.file);
+    for (const { reject } of all) reject(error);
+  }
+
+  /** The bytes of the batches, each with its header. */
+  private gatherBytes(group: readonly QueuedCommit[]): Buffer {
+    let at = 0;
+    for (const queued of group) {
+      if (!isBatch(queued)) {
+        this.reserve(at, COMMIT_HEADER);
+        this.gather.set(queued.dropped, at);
+        at += COMMIT_HEADER;
+        continue;
+      }
+      const { target, allocated } = queued;
+      const { stored, frameId } = allocated;
+      const named = frameId === undefined ? undefined : encodeFrameIdEntry(frameId, target.stream.seed);
+      const bytes = stored.bytes.length + (named?.length ?? 0);
+      this.reserve(at, COMMIT_HEADER + bytes);
+      const { gather } = this;
+      writeCommitHeader(gather, at, target.idBytes, bytes, stored);
+      at += COMMIT_HEADER;
+      if (named) gather.set(named, at);
+      at += bytes;
+      gather.set(stored.bytes, at - stored.bytes.length);
+    }
+    return this.gather.subarray(0, at);
+  }
+
+  /** Makes room for more in the buffer of which `used` bytes hold something. */
+  private reserve(used: number, more: number): void {
+    if (used + more <= this.gather.length) return;
+    const before = this.gather;
+    this.gather = Buffer.allocUnsafeSlow(2 * (used + more));
+    before.copy(this.gather, 0, 0, used);
+  }
+
+  /** The file to write to, without what a write that failed has left. */
+  private requireFile(): CommitFile {
+    if (this.file) {
+      if (this.mayHaveLeftovers) this.truncate(this.file);
+      return this.file;
+    }
+    const { folder, files, place } = this.options;
+    // Not in another folder that has its name now.
+    place.requireNow();
+    const path = join(folder, commitFileName(this.nextNumber));
+    try {
+      files.create(path);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      mkdirSync(folder, { mode: 0o700 });
+      files.create(path);
+    }
+    this.nextNumber++;
+    this.file = { path, createdMs: performance.now(), size: 0, apps: new Set() };
+    return this.file;
+  }
+
+  private truncate(file: CommitFile): void {
+    ftruncateSync(this.options.files.descriptor(file.path), file.size);
+    this.mayHaveLeftovers = false;
+  }
+
+  private tryTruncate(): void {
+    if (!this.file || !this.mayHaveLeftovers) return;
+    try {
+      this.truncate(this.file);
+    } catch {
+      // Before the next write.
+    }
+  }
+
+  /** @throws CommitLogGoneError when the file to which was written isn't the one that the next start will find */
+  private requireInPlace({ path }: CommitFile, nowMs: number): void {
+    const { nlink, ino, dev } = fstatSync(this.options.files.descriptor(path));
+    let isInPlace = nlink > 0;
+    if (isInPlace && nowMs - this.lookedAtMs > LOOK_INTERVAL_MS) {
+      this.lookedAtMs = nowMs;
+      const found = statSync(path, { throwIfNoEntry: false });
+      isInPlace =
+        found?.ino === ino &&
+        found.dev === dev &&
+        this.options.place.checkWithin(LOOK_INTERVAL_MS) === undefined;
+    }
+    if (isInPlace) return;
+    this.lookedAtMs = 0;
+    throw new CommitLogGoneError(path);
+  }
+}
+
+function isBatch(queued: QueuedCommit): queued is QueuedBatch {
+  return 'target' in queued;
+}
+
+/** It is stored whatever becomes of what has to be trimmed: when that fails, the write to the segment will say so. */
+function commitTo(stream: AppStream, allocated: AllocatedBatch): boolean {
+  try {
+    return stream.commitUnwritten(allocated);
+  } catch {
+    return true;
+  }
+}
+
+/** The numbers of the files in a commit log's folder, in their order. */
+export function commitFileNumbers(folder: string): number[] {
+  try {
+    const numbers = readdirSync(folder).map(parseCommitFileName);
+    return numbers.filter((number) => number !== undefined).sort((a, b) => a - b);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest';
+import { batchOfLines, LogLines, seededRandom } from '../../../../bench/viewer/log-lines.ts';
+import { ColumnBuilder } from '../../../../drains/viewer/store/columns/column-builder.ts';
+import { ColumnQuery, fieldOfLines } from '../../../../drains/viewer/store/columns/column-query.ts';
+import { encodeColumns, PartColumns } from '../../../../drains/viewer/store/columns/part-columns.ts';
+import { fieldReader } from '../../../../drains/viewer/store/fields/field-reader.ts';
+import { QueryMatcher } from '../../../../src/logs/query/query-matcher.ts';
+import { parseQuery } from '../../../../src/logs/query/query-parser.ts';
+import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
+import { lineLevel } from '../../../../src/logs/syslog/record.ts';
+
+const BLOCK_LINES = 500;
+
+/** Pieces of messages in which fields are, or seem to be. */
+const PIECES = [
+  'status=500',
+  'Status="5 0 1"',
+  'x="status=7"',
+  '"status":502',
+  '{"status":503,"a":{"status":1}}',
+  '{"a":{"status":1},"status":504}',
+  '{"a":[1,{"status":2}],"b":"x\\"y","status":505}',
+  '{"a" "status":506}',
+  '{"status":[7,8]}',
+  '{"status":null}',
+  '{"status":"null"}',
+  '{"status":{"code":9}}',
+  '{"status":"a\\u0041"}',
+  '{"STATUS":"ok","method":"GET"}',
+  '{}',
+  '{ "a" : [ ] , "status" : true }',
+  '{"msg":"bad status:511","code":"status:x"}',
+  'http_status:512',
+  'status:500',
+  'sample#status=3',
+  '(status=4,',
+  '[status=5]',
+  'xstatus=6',
+  'http.status=7',
+  'status=',
+  'status=é',
+  'status=a\\b',
+  'status=null',
+  'a="b\\" status=9" status=10;',
+  'a="open status=11',
+  'a=b="c status=12" method=PUT',
+  `status=${'9'.repeat(120)}`,
+  '\x1b[31mstatus=13\x1b[0m',
+  'method=get code=H12',
+  'level=error',
+  'ERROR: x',
+  '{',
+  '}',
+  ' ',
+  '=',
+  '"',
+];
+
+const QUERIES = [
+  'status:500',
+  'status:>=500',
+  'status:<10 OR method:get',
+  'status:*',
+  '-status:*',
+  'status:null',
+  'status:5*',
+  'status:/^5/',
+  'status:=ok',
+  'code:status',
+  'a:b',
+  'a.status:1',
+  'http.status:7',
+  'method:GET -status:500',
+  'severity:error',
+  'severity:>=warn',
+  '-level:error status:>1',
+  'program:web.1',
+  'source:heroku',
+  'dyno:web -dyno:web.2',
+  'host:box',
+  'host:*',
+  'sender:box',
+  'facility:local7',
+  'facility:user OR status:500',
+  'heroku',
+  'router OR status:502',
+  '-(heroku OR status:500)',
+  'message:status*',
+  '/status.\\d/',
+  'program:app status:500 word',
+];
+
+const HEADERS = [
+  '<190>1 2026-11-01T12:00:00Z host app web.1 - -',
+  '<190>1 2026-11-01T12:00:01Z box app web.2 - -',
+  '<158>1 2026-11-01T12:00:02Z host heroku router - -',
+  '<11>1 2026-11-01T12:01:00Z box.example.com app web.1 id -',
+  '<14>1 2026-11-01T12:09:00Z host app worker.1 - [x@1 status="500" method="GET"]',
+];
+
+function columnsOf(lines: readonly string[]): PartColumns {
+  const builder = new ColumnBuilder(['status']);
+  const { bytes } = batchOfLines(lines);
+  const line = new RecordCursor(bytes);
+  for (let i = 0; line.advance(); i++) {
+    builder.add(line, bytes, lineLevel(line, bytes), i, false);
+    if ((i + 1) % BLOCK_LINES === 0 || i === lines.length - 1) builder.endBlock();
+  }
+  const section = encodeColumns(builder.finish());
+  return new PartColumns((offset, length) => section.subarray(offset, offset + length));
+}
+
+function rangesOf(lines: readonly string[]): { from: number; to: number }[] {
+  return Array.from({ length: Math.ceil(lines.length / BLOCK_LINES) }, (_, i) => ({
+    from: i * BLOCK_LINES,
+    to: Math.min(lines.length, (i + 1) * BLOCK_LINES),
+  }));
+}
+
+function oddLines(): string[] {
+  const random = seededRandom(4);
+  const one = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)];
+  return Array.from({ length: 4_000 }, () => {
+    const pieces = Array.from({ length: 1 + Math.floor(random() * 3) }, () => one(PIECES));
+    const message = pieces.join(random() < 0.8 ? ' ' : '');
+    const cut = random() < 0.1 ? message.slice(0, Math.floor(random() * message.length)) : message;
+    return `${one(HEADERS)} ${cut}`;
+  });
+}
+
+function realLines(): string[] {
+  const source = new LogLines(2, Date.UTC(2026, 10, 1), 5);
+  return Array.from({ length: 2_000 }, () => source.next());
+}
+
+describe('columns', () => {
+  const sets = [
+    ['odd lines', oddLines()],
+    ['lines as they are', realLines()],
+  ] as const;
+
+  it.each(sets)('tell nothing of a query that the lines don’t: %s', (_name, lines) => {
+    const query = new ColumnQuery(columnsOf(lines), rangesOf(lines), () => undefined);
+    const { bytes } = batchOfLines(lines);
+    for (const q of QUERIES) {
+      const { expression } = parseQuery(q);
+      const { certain, possible } = query.evaluate(expression!);
+      const matcher = new QueryMatcher(expression!, '');
+      const line = new RecordCursor(bytes);
+      const wrong: string[] = [];
+      for (let i = 0; line.advance(); i++) {
+        const has = matcher.matches(line, bytes);
+        if ((certain.get(i) && !has) || (has && !possible.get(i))) wrong.push(`${has} ${lines[i]}`);
+      }
+      expect([q, wrong]).toEqual([q, []]);
+    }
+  });
+
+  it('tell all of common queries of common lines', () => {
+    const lines = realLines();
+    const query = new ColumnQuery(columnsOf(lines), rangesOf(lines), () => undefined);
+    for (const q of [
+      'status:>=500',
+      'status:503 method:GET',
+      'severity:error',
+      'program:web.1',
+      'source:heroku -method:POST',
+      'event:db.query OR service:orders',
+      'dyno:web.3 status:5*',
+      'level:error -status:*',
+    ]) {
+      const { certain, possible } = query.evaluate(parseQuery(q).expression!);
+      expect([q, certain.count() > 0, possible.count()]).toEqual([q, true, certain.count()]);
+    }
+  });
+
+  it.each(sets)('have the values that reading gives: %s', (_name, lines) => {
+    const columns = columnsOf(lines);
+    const { bytes } = batchOfLines(lines);
+    for (const name of ['status', 'method', 'a', 'code', 'event', 'nothing']) {
+      const { numbers, values } = fieldOfLines(columns, name);
+      const read = fieldReader(name);
+      const line = new RecordCursor(bytes);
+      let known = 0;
+      for (let i = 0; line.advance(); i++) {
+        const value = values[numbers[i]];
+        if (value === undefined) continue;
+        known++;
+        expect([lines[i], value === 'null' ? undefined : (value ?? undefined)]).toEqual([
+          lines[i],
+          read(line, bytes),
+        ]);
+      }
+      expect(known).toBeGreaterThan(lines.length / 10);
+    }
+  });
+
+  it('of fields, origins and shapes beyond their number leave lines to be read', () => {
+    const lines = Array.from({ length: 1_500 }, (_, i) =>
+      i % 3 === 0
+        ? `<190>1 2026-11-01T12:00:00Z host${i} app web.1 - - id=${i} status=200`
+        : `<190>1 2026-11-01T12:00:00Z host app web.1 - - f${i}=1 f${i % 40}x=2 status=${i % 2}`,
+    );
+    const columns = columnsOf(lines);
+    const query = new ColumnQuery(columns, rangesOf(lines), () => undefined);
+    const { bytes } = batchOfLines(lines);
+    for (const q of [
+      'id:3',
+      'id:*',
+      'status:1',
+      'f1:1',
+      'f1499:1',
+      'f2x:2',
+      'host:host300',
+      'sender:host1200',
+    ]) {
+      const { expression } = parseQuery(q);
+      const { certain, possible } = query.evaluate(expression!);
+      const matcher = new QueryMatcher(expression!, '');
+      const line = new RecordCursor(bytes);
+      for (let i = 0; line.advance(); i++) {
+        const has = matcher.matches(line, bytes);
+        expect([q, lines[i], has && !possible.get(i), !has && certain.get(i)]).toEqual([
+          q,
+          lines[i],
+          false,
+          false,
+        ]);
+      }
+    }
+  });
+});

@@ -1,0 +1,423 @@
+/** Small batches of many apps that come together: in one file, in memory, and in their segments in the end. */
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { open as openLmdb } from 'lmdb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkStreams } from '../../../../src/cli/doctor/streams.ts';
+import { LogRouter } from '../../../../src/logs/router/log-router.ts';
+import type { AppendResult, AppId, Retention } from '../../../../src/logs/store/contract.ts';
+import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
+import { sealValue } from '../../../../src/logs/store/embedded/records/sealed-value.ts';
+import {
+  FORMAT_DATABASE,
+  readStoreFile,
+  STORE_FILE,
+} from '../../../../src/logs/store/embedded/records/store-file.ts';
+import { repairFolder } from '../../../../src/logs/store/embedded/repair/repair.ts';
+import { readCommitFile } from '../../../../src/logs/store/embedded/segments/commit-entry.ts';
+import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { seededRandom } from '../../../support/properties/seeded-random.ts';
+import { readAll } from '../conformance/streams.ts';
+
+const ROOMY: Retention = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
+
+let folder: string;
+let apps: AppId[];
+let stores: EmbeddedStore[];
+let copies: string[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tailrace-commits-'));
+  apps = Array.from({ length: 5 }, newAppId);
+  stores = [];
+  copies = [];
+});
+afterEach(async () => {
+  for (const store of stores) await store.close();
+  for (const one of [folder, ...copies]) rmSync(one, { recursive: true, force: true });
+});
+
+function open(at = folder, durability: 'process' | 'disk' = 'process', retention = ROOMY): EmbeddedStore {
+  const store = new EmbeddedStore({ folder: at, retention, durability });
+  stores.push(store);
+  return store;
+}
+
+async function close(store: EmbeddedStore): Promise<void> {
+  stores.splice(stores.indexOf(store), 1);
+  await store.close();
+}
+
+/** What a killed process leaves, in a folder of its own. */
+function copyAsKilled(from = folder): string {
+  const copy = mkdtempSync(join(tmpdir(), 'tailrace-copy-'));
+  copies.push(copy);
+  cpSync(from, copy, { recursive: true, filter: (path) => basename(path) !== 'lock' });
+  return copy;
+}
+
+/** A batch of each app, in one turn. */
+function appendTogether(
+  store: EmbeddedStore,
+  text: string,
+  to: readonly AppId[] = apps,
+): Promise<AppendResult[]> {
+  return Promise.all(to.map((app) => store.append(app, batchOf(`${text} of ${app}`))));
+}
+
+/** Each app has a segment, and after that lines in the commit log. */
+async function fill(store: EmbeddedStore, rounds = 3): Promise<string[]> {
+  const texts = ['first', ...Array.from({ length: rounds }, (_, i) => `line ${i}`)];
+  for (const text of texts) await appendTogether(store, text);
+  return texts;
+}
+
+const commitFiles = (at = folder): string[] =>
+  existsSync(join(at, 'commits'))
+    ? readdirSync(join(at, 'commits')).map((name) => join(at, 'commits', name))
+    : [];
+
+const linesIn = async (store: EmbeddedStore, app: AppId): Promise<string[]> =>
+  linesOf(await readAll(store, app));
+
+const expected = (app: AppId, texts: readonly string[]): string[] => texts.map((text) => `${text} of ${app}`);
+
+function damageOf(store: EmbeddedStore): [AppId, number, number][] {
+  const found: [AppId, number, number][] = [];
+  store.watchDamage(({ app, first, last }) => void found.push([app, first, last]))();
+  return found;
+}
+
+describe.each(['process', 'disk'] as const)(
+  'lines that come together, with durability `%s`',
+  (durability) => {
+    it('are read at once, after a kill, and after a close', async () => {
+      const store = open(folder, durability);
+      const texts = await fill(store);
+      expect(commitFiles()).toHaveLength(1);
+      for (const app of apps) expect(await linesIn(store, app)).toEqual(expected(app, texts));
+      const killed = open(copyAsKilled());
+      for (const app of apps) expect(await linesIn(killed, app)).toEqual(expected(app, texts));
+      await close(store);
+      expect(commitFiles()).toEqual([]);
+      const again = open();
+      await again.checked;
+      for (const app of apps) expect(await linesIn(again, app)).toEqual(expected(app, texts));
+      expect(damageOf(again)).toEqual([]);
+      expect((await appendTogether(again, 'next')).map(({ first }) => first)).toEqual(
+        apps.map(() => texts.length + 1),
+      );
+    });
+
+    it('are followed by a large batch, and by what has a frame id', async () => {
+      const store = open(folder, durability);
+      const texts = await fill(store);
+      const [app] = apps;
+      const large = 'x'.repeat(300_000);
+      await Promise.all([
+        ...apps.map((one) => store.append(one, batchOf(`small of ${one}`))),
+        store.append(app, batchOf(large)),
+        store.append(app, batchOf('named'), { frameId: 'a frame' }),
+        store.appendAll(app, [
+          { batch: batchOf('one'), frameId: 'one' },
+          { batch: batchOf('two'), frameId: '' },
+        ]),
+      ]);
+      const all = [...expected(app, [...texts, 'small']), large, 'named', 'one', 'two'];
+      expect(await linesIn(store, app)).toEqual(all);
+      const killed = open(copyAsKilled());
+      expect(await linesIn(killed, app)).toEqual(all);
+      const again = await killed.append(app, batchOf('named'), { frameId: 'a frame' });
+      expect(again).toMatchObject({ duplicate: true, first: texts.length + 3 });
+      await store.append(app, batchOf(large));
+      expect(await linesIn(store, app)).toEqual([...all, large]);
+    });
+  },
+);
+
+describe('what is in the commit log only', () => {
+  it('is read backwards, by time and by its bounds, together with the segment', async () => {
+    const store = open();
+    const texts = await fill(store);
+    const [app] = apps;
+    const all = expected(app, texts);
+    expect(await store.bounds(app)).toMatchObject({ first: 1, last: texts.length });
+    expect(linesOf((await store.readBefore(app, texts.length, 1e6)).reverse())).toEqual(all.slice(0, -1));
+    expect(linesOf(await store.readBefore(app, 1e9, 1))).toEqual(all.slice(-1));
+    expect(linesOf(await store.read(app, 2, 1))).toEqual(all.slice(2, 3));
+    expect(await store.sequenceAt(app, Date.now() + 1_000)).toBe(texts.length);
+    expect(await store.sequenceAt(app, 0)).toBe(0);
+  });
+
+  it('is kept as it was when its sender uses its memory again', async () => {
+    const store = open();
+    const router = new LogRouter(store, { pendingBytesMax: 1e9, onAppendFailed: () => {} });
+    const header = new SyslogHeader();
+    const add = async (i: number): Promise<void> => {
+      const stored = apps.map((app) => {
+        const batcher = router.requestBatcher(app);
+        for (let k = 0; k < 15; k++) {
+          const line = Buffer.from(
+            `<190>1 2026-01-01T00:00:00.000000+00:00 host t web.1 - - ${i} ${k} ${'x'.repeat(100)} ${app}`,
+          );
+          scanHeader(line, 0, line.length, header);
+          batcher.add(
+            line,
+            0,
+            line.length,
+            header,
+            { sourceBytes: Buffer.from('app') } as never,
+            Buffer.from('h'),
+          );
+        }
+        return batcher.whenStored();
+      });
+      await Promise.all(stored);
+    };
+    for (let i = 0; i < 60; i++) await add(i);
+    await router.close(1_000);
+    const wanted = (app: AppId): string[] =>
+      Array.from({ length: 60 * 15 }, (_, n) => `${Math.floor(n / 15)} ${n % 15} ${'x'.repeat(100)} ${app}`);
+    const messages = async (of: EmbeddedStore, app: AppId): Promise<string[]> =>
+      (await linesIn(of, app)).map((line) => line.split(' - - ')[1]);
+    for (const app of apps) expect(await messages(store, app)).toEqual(wanted(app));
+    const killed = open(copyAsKilled());
+    for (const app of apps) expect(await messages(killed, app)).toEqual(wanted(app));
+    await killed.checked;
+    expect(damageOf(killed)).toEqual([]);
+  });
+
+  it('is within what a stream may hold', async () => {
+    const store = open(folder, 'process', { ...ROOMY, lines: 4 });
+    await fill(store, 20);
+    for (const app of apps) expect(await store.bounds(app)).toMatchObject({ first: 18, last: 21 });
+  });
+
+  it('does not come back with an app that was removed', async () => {
+    const store = open();
+    const texts = await fill(store);
+    const [gone, kept] = apps;
+    await store.dropStream(gone);
+    const killed = open(copyAsKilled());
+    await killed.checked;
+    expect(await killed.bounds(gone)).toMatchObject({ first: 1, last: 0 });
+    expect(await linesIn(killed, kept)).toEqual(expected(kept, texts));
+    // Nor behind the lines of another one with its id.
+    await store.append(gone, batchOf('anew'));
+    expect(await linesIn(open(copyAsKilled()), gone)).toEqual(['anew']);
+  });
+
+  it('is stored again when the file of it is removed', async () => {
+    const store = open();
+    const texts = await fill(store);
+    for (const file of commitFiles()) rmSync(file);
+    await expect(appendTogether(store, 'refused')).rejects.toMatchObject({ code: 'unavailable' });
+    await appendTogether(store, 'next');
+    for (const app of apps) expect(await linesIn(store, app)).toEqual(expected(app, [...texts, 'next']));
+    await close(store);
+    const again = open();
+    for (const app of apps) expect(await linesIn(again, app)).toEqual(expected(app, [...texts, 'next']));
+  });
+});
+
+describe('a file of the commit log', () => {
+  it('that was cut off anywhere has all that is in front of that', async () => {
+    const store = open();
+    await fill(store);
+    const [file] = commitFiles();
+    const bytes = readFileSync(file);
+    const whole = readCommitFile(bytes, apps);
+    const ends = [...whole.batches.values()].flat().length;
+    expect(ends).toBe(3 * apps.length);
+    let before = 0;
+    for (let length = 0; length <= bytes.length; length++) {
+      const { batches, damaged, damagedBytes } = readCommitFile(Buffer.from(bytes.subarray(0, length)), apps);
+      const found = [...batches].flatMap(([app, own]) => own.map(({ stored }) => [app, linesOf([stored])]));
+      expect([damaged.length, damagedBytes]).toEqual([0, 0]);
+      expect(found.length).toBeGreaterThanOrEqual(before);
+      before = found.length;
+      for (const [app, own] of batches)
+        expect(own.map(({ stored }) => linesOf([stored]))).toEqual(
+          whole.batches
+            .get(app)!
+            .slice(0, own.length)
+            .map(({ stored }) => linesOf([stored])),
+        );
+    }
+    expect(before).toBe(ends);
+  });
+
+  it('in which a bit was flipped has every other batch, and never a changed line', async () => {
+    const store = open();
+    await fill(store, 1);
+    const bytes = readFileSync(commitFiles()[0]);
+    const lines = (content: ReturnType<typeof readCommitFile>): string[] =>
+      [...content.batches.values()].flatMap((own) => own.flatMap(({ stored }) => linesOf([stored])));
+    const all = lines(readCommitFile(bytes, apps));
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Buffer.from(bytes);
+      flipped[bit >> 3] ^= 1 << (bit & 7);
+      const content = readCommitFile(flipped, apps);
+      const found = lines(content);
+      expect(all).toEqual(expect.arrayContaining(found));
+      // A flip in front of a batch costs nothing; one in it, that batch, and the log says of whom it was.
+      expect(found.length + content.damaged.length).toBe(all.length);
+      expect(content.damaged.length).toBeLessThanOrEqual(1);
+      expect(content.damagedBytes).toBeGreaterThan(0);
+    }
+  });
+
+  it('that is damaged costs the lines that it says, and no number is given again', async () => {
+    const store = open();
+    const records = apps.map((app) => ({ key: `app/${app}`, value: { id: app, name: app } }));
+    await store.transact('', records);
+    const texts = await fill(store, 2);
+    const bytes = readFileSync(commitFiles()[0]);
+    const entry = bytes.length / (2 * apps.length);
+    for (let i = 0; i < 2 * apps.length; i++) {
+      const copy = copyAsKilled();
+      const flipped = Buffer.from(bytes);
+      flipped[Math.floor((i + 0.9) * entry)] ^= 4;
+      writeFileSync(commitFiles(copy)[0], flipped);
+      const repaired = copyAsKilled(copy);
+      const damaged = open(copy);
+      await damaged.checked;
+      const [hit, line] = [apps[i % apps.length], Math.floor(i / apps.length) + 2];
+      expect(damageOf(damaged)).toEqual([[hit, line, line]]);
+      for (const app of apps) {
+        const wanted = expected(app, texts).filter((_, k) => app !== hit || k !== line - 1);
+        expect(await linesIn(damaged, app)).toEqual(wanted);
+      }
+      expect((await appendTogether(damaged, 'next')).map(({ first }) => first)).toEqual(apps.map(() => 4));
+      await close(damaged);
+      const again = open(copy);
+      await again.checked;
+      for (const app of apps) {
+        const wanted = expected(app, [...texts, 'next']).filter((_, k) => app !== hit || k !== line - 1);
+        expect(await linesIn(again, app)).toEqual(wanted);
+      }
+      for (const one of damageOf(again)) expect(one).toEqual([hit, line, line]);
+      await close(again);
+      const repair = (dryRun: boolean) => repairFolder({ folder: repaired, dryRun, newApp: () => [] });
+      expect((await repair(true)).steps).toHaveLength(1);
+      for (const isRunning of [true, false])
+        expect((await checkStreams(repaired, isRunning)).map(({ text }) => text)).toContainEqual(
+          expect.stringContaining('commits/'),
+        );
+      const { steps, lost } = await repair(false);
+      expect(steps).toHaveLength(1);
+      expect(lost).toEqual([{ app: hit, first: line, last: line }]);
+      expect(await repair(true)).toMatchObject({ steps: [], lost: [], damagedBytes: 0 });
+      const mended = open(repaired);
+      await mended.checked;
+      expect(damageOf(mended)).toEqual([]);
+      for (const app of apps) {
+        const wanted = expected(app, texts).filter((_, k) => app !== hit || k !== line - 1);
+        expect(await linesIn(mended, app)).toEqual(wanted);
+      }
+      expect((await appendTogether(mended, 'next')).map(({ first }) => first)).toEqual(apps.map(() => 4));
+      await close(mended);
+    }
+  });
+
+  it('that ends in an entry that was never whole goes on without it', async () => {
+    const store = open();
+    const texts = await fill(store);
+    const copy = copyAsKilled();
+    const [file] = commitFiles(copy);
+    truncateSync(file, readFileSync(file).length - 10);
+    const cut = open(copy);
+    await cut.checked;
+    expect(damageOf(cut)).toEqual([]);
+    const last = apps.at(-1)!;
+    expect(await linesIn(cut, last)).toEqual(expected(last, texts.slice(0, -1)));
+    expect((await cut.append(last, batchOf('next'))).first).toBe(texts.length);
+  });
+});
+
+it.each([1, 2, 3, 4, 5, 6])(
+  'whatever happens, nothing that was acknowledged is lost or changed (seed %i)',
+  async (seed) => {
+    const random = seededRandom(seed);
+    const below = (n: number): number => Math.floor(random() * n);
+    const durability = seed % 2 === 0 ? 'process' : 'disk';
+    const model = new Map<AppId, string[]>(apps.map((app) => [app, []]));
+    let store = open(folder, durability, { ...ROOMY, bytes: 2e6 });
+    let count = 0;
+    const append = async (app: AppId): Promise<void> => {
+      const text = `${count++} ${'x'.repeat(below(20) === 0 ? 70_000 : below(3_000))}`;
+      const lines = model.get(app)!;
+      const options = below(8) === 0 ? { frameId: text.slice(0, 20) } : undefined;
+      const done = store.append(app, batchOf(text), options);
+      // In the order of the calls.
+      const at = lines.push(text);
+      expect(await done).toMatchObject({ first: at, last: at, duplicate: false });
+    };
+    const check = async (of: EmbeddedStore): Promise<void> => {
+      for (const [app, lines] of model) {
+        expect(await of.bounds(app)).toMatchObject({ first: 1, last: lines.length });
+        expect(await linesIn(of, app)).toEqual(lines);
+        const before = 1 + below(lines.length + 2);
+        const backwards = linesOf((await of.readBefore(app, before, 1e9)).reverse());
+        expect(backwards).toEqual(lines.slice(0, before - 1));
+      }
+      expect(damageOf(of)).toEqual([]);
+    };
+    for (let step = 0; step < 40; step++) {
+      const what = below(10);
+      if (what < 7) {
+        const turn = Array.from({ length: 1 + below(12) }, () => append(apps[below(apps.length)]));
+        // Others come while these are on their way.
+        await new Promise((resolve) => setImmediate(resolve));
+        turn.push(...Array.from({ length: below(12) }, () => append(apps[below(apps.length)])));
+        const drops = below(10) === 0 ? apps[below(apps.length)] : undefined;
+        await Promise.all(turn);
+        if (drops) {
+          await store.dropStream(drops);
+          model.set(drops, []);
+        }
+      } else if (what === 7) await check(store);
+      else if (what === 8) {
+        const killed = open(copyAsKilled(), durability, { ...ROOMY, bytes: 2e6 });
+        if (below(2) === 0) await killed.checked;
+        await check(killed);
+        await close(killed);
+      } else {
+        await close(store);
+        store = open(folder, durability, { ...ROOMY, bytes: 2e6 });
+      }
+    }
+    await check(store);
+  },
+);
+
+it('a folder of before there was a commit log is taken over, and then refused by what wrote it', async () => {
+  const store = open();
+  const [app] = apps;
+  await store.transact('scope', [{ key: 'a', value: 1 }]);
+  await store.append(app, batchOf('one'), { frameId: 'a frame' });
+  await close(store);
+  const root = openLmdb({ path: join(folder, STORE_FILE), maxDbs: 8, encoding: 'binary' });
+  const formats = root.openDB<Buffer, string>({ name: FORMAT_DATABASE, encoding: 'binary' });
+  await formats.put(FORMAT_DATABASE, sealValue([FORMAT_DATABASE], 2));
+  await root.close();
+  const marker = join(folder, 'journal-0');
+  writeFileSync(marker, 'tailrace data folder, format 2: earlier versions …\n');
+  const again = open();
+  expect(readFileSync(marker, 'utf8')).toMatch(/^tailrace data folder, format 3: /);
+  expect((await again.get('scope', 'a'))?.value).toBe(1);
+  expect(await again.append(app, batchOf('one'), { frameId: 'a frame' })).toMatchObject({ duplicate: true });
+  expect(await linesIn(again, app)).toEqual(['one']);
+  await close(again);
+  expect(readStoreFile(folder).format).toBe(3);
+});
