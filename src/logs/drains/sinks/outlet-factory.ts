@@ -16,10 +16,10 @@ import { HttpOutlet } from './http-outlet.ts';
 import { ReachabilityProbe } from './reachability.ts';
 import { SyslogOutlet } from './syslog-outlet.ts';
 
-/** Creates the outlet for a drain's URL and options, and wraps its format. */
 /** A destination with little or no traffic keeps no memory, and all of them together what a few shipments need. */
 const SHIPMENT_BUFFERS = { buffersMax: 8, pooledBytesMin: 65_536, stepBytes: 131_072 };
 
+/** Creates the outlet for a drain's URL and options, and wraps its format. */
 export class OutletFactory {
   private readonly version: string;
   private readonly dialer: Dialer;
