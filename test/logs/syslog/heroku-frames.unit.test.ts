@@ -1,6 +1,6 @@
-import { BufferPool } from '../../../src/common/buffers/buffer-pool.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { BufferPool } from '../../../src/common/buffers/buffer-pool.ts';
 import { logplexFormat } from '../../../src/logs/drains/encoders/logplex.ts';
 import { buildShipment, type Shipment } from '../../../src/logs/drains/shipment.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
