@@ -9,7 +9,8 @@ import * as dynoOutput from './apps/dyno-output.ts';
 import * as httpRouter from './apps/http-router.ts';
 import * as noisyNeighborDyno from './apps/noisy-neighbor-dyno.ts';
 import * as scaleDynos from './apps/scale-dynos.ts';
-import * as drainRecovery from './drain-recovery.ts';
+import * as drainRecovery from './drains/drain-recovery.ts';
+import * as outlets from './drains/outlets.ts';
 import * as drains from './drains.ts';
 import * as httpForms from './forms/http-forms.ts';
 import * as history from './history.ts';
@@ -43,6 +44,7 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   tailLatency,
   tails,
   drains,
+  outlets,
   startUp,
   dynoOutput,
   noisyNeighborDyno,

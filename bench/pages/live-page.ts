@@ -2,6 +2,7 @@
  * The live page while lines come: how long frames take, and what memory they leave. Needs Chromium (chromium-headless-shell, or chromium).
  *
  *   node dist/bench/pages/live-page.js [--lines-per-second 2000] [--seconds 20]
+ *   node dist/bench/pages/live-page.js --minutes 12 [--lines-per-second 10000]     does its memory stay flat? As many lines as in an hour at 2,000 a second
  */
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,9 +23,16 @@ const BROWSERS = ['chromium-headless-shell', 'chromium'];
 /** Batches a second: as a busy app's lines arrive. */
 const BATCHES_PER_SECOND = 20;
 const FIRST_LINES = 3_000;
+const SHORT_FLAGS = { 'lines-per-second': 2_000, seconds: 20, minutes: 1 };
+const LONG_FLAGS = { ...SHORT_FLAGS, 'lines-per-second': 10_000 };
+/** How often memory is looked at in a long run. */
+const SAMPLE_MS = 10_000;
+/** The page holds 150,000 lines at the most: until it has, its memory grows as it should, and on a busy machine it lags behind. */
+const WARM_UP_LINES = 500_000;
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = parseFlags(args, { 'lines-per-second': 2_000, seconds: 20 });
+  const minutes = args.includes('--minutes') ? parseFlags(args, LONG_FLAGS).minutes : 0;
+  const flags = parseFlags(args, minutes > 0 ? LONG_FLAGS : SHORT_FLAGS);
   const { seconds } = flags;
   const rate = flags['lines-per-second'];
   const server = await startServer();
@@ -35,6 +43,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
   try {
     const token = await server.createApp('busy');
     await post(server, token, 0, FIRST_LINES);
+    if (minutes > 0) return await watchMemory(browser, server, token, rate, minutes);
     const rows: string[][] = [];
     for (const [name, query] of [
       ['all lines', ''],
@@ -55,6 +64,94 @@ export async function measure(args: readonly string[]): Promise<Table> {
     await browser.close();
     await server.stop();
   }
+}
+
+/** Does the page keep what it doesn't show any more? Its heap, nodes and listeners over time, when it holds as many lines as it ever does. */
+async function watchMemory(
+  browser: Browser,
+  server: BenchServer,
+  token: string,
+  rate: number,
+  minutes: number,
+): Promise<Table> {
+  const page = await browser.newPage({ viewport: { width: 1360, height: 820 } });
+  await page.goto(`${server.url}/?app=busy#key=${server.key}`);
+  await page.locator('.state[data-state=live]').waitFor();
+  const client = await page.context().newCDPSession(page);
+  await client.send('Performance.enable');
+  const samples: MemorySample[] = [];
+  const startMs = performance.now();
+  const endMs = startMs + minutes * 60_000;
+  let sent = 0;
+  let sampleAtMs = startMs;
+  while (performance.now() < endMs) {
+    const perBatch = rate / BATCHES_PER_SECOND;
+    await post(server, token, sent, perBatch);
+    sent += perBatch;
+    if (sent > WARM_UP_LINES && performance.now() >= sampleAtMs) {
+      sampleAtMs = performance.now() + SAMPLE_MS;
+      await client.send('HeapProfiler.collectGarbage');
+      const { metrics } = await client.send('Performance.getMetrics');
+      const metric = (wanted: string): number => metrics.find(({ name }) => name === wanted)?.value ?? 0;
+      samples.push({
+        lines: sent,
+        heapBytes: metric('JSHeapUsedSize'),
+        nodes: metric('Nodes'),
+        listeners: metric('JSEventListeners'),
+      });
+    }
+    const nextMs = startMs + (sent / rate) * 1_000;
+    await sleep(Math.max(0, nextMs - performance.now()));
+  }
+  await page.close();
+  if (samples.length < 3)
+    throw new Error('Too short: --minutes has to leave time for three samples, 10 s apart.');
+  const lines = samples.map((sample) => sample.lines);
+  const row = (name: string, values: readonly number[], show: (value: number) => string): string[] => [
+    name,
+    show(values[0]),
+    show(values[values.length - 1]),
+    show(Math.max(...values)),
+    `${slope(lines, values) < 0 ? '-' : '+'}${show(Math.abs(slope(lines, values)) * 1_000_000)}`,
+  ];
+  return {
+    title: 'Memory of the live page over many lines',
+    note: `${formatInteger(sent)} lines in ${minutes} min (an hour at 2,000 a second has 7,200,000), ${samples.length} samples after a collection, from ${formatInteger(WARM_UP_LINES)} lines on, when the page holds as many as it ever does. The growth is the slope of the line of least squares.`,
+    columns: ['', 'first', 'last', 'most', 'growth per million lines'],
+    rows: [
+      row(
+        'JavaScript heap',
+        samples.map(({ heapBytes }) => heapBytes),
+        formatMegabytes,
+      ),
+      row(
+        'DOM nodes',
+        samples.map(({ nodes }) => nodes),
+        (value) => formatInteger(Math.round(value)),
+      ),
+      row(
+        'listeners',
+        samples.map(({ listeners }) => listeners),
+        (value) => formatInteger(Math.round(value)),
+      ),
+    ],
+  };
+}
+
+interface MemorySample {
+  readonly lines: number;
+  readonly heapBytes: number;
+  readonly nodes: number;
+  readonly listeners: number;
+}
+
+/** Of the line of least squares. */
+function slope(xs: readonly number[], ys: readonly number[]): number {
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, one) => sum + one, 0) / values.length;
+  const [xMean, yMean] = [mean(xs), mean(ys)];
+  const covariance = xs.reduce((sum, x, i) => sum + (x - xMean) * (ys[i] - yMean), 0);
+  return covariance / xs.reduce((sum, x) => sum + (x - xMean) ** 2, 0);
 }
 
 async function watch(

@@ -17,7 +17,7 @@ export interface BenchServer {
   /** Undefined without a certificate. */
   readonly syslogTlsPort?: number;
   /** Sends an API request; `T` is the shape of the response. */
-  request<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T>;
+  request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T>;
   /** Creates an app and returns the token of its source `app`. */
   createApp(name: string): Promise<string>;
   addDrain(app: string, url: string): Promise<void>;
@@ -76,7 +76,7 @@ export function connectToServer(
 ): BenchServer {
   const { url } = JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')) as { url: string };
   const key = readFileSync(join(data, 'key'), 'utf8').trim();
-  const request = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => {
+  const request = async <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T> => {
     const response = await fetch(url + path, {
       method,
       headers: {

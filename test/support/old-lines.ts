@@ -4,29 +4,31 @@ import { EmbeddedStore } from '../../src/logs/store/embedded/embedded-store.ts';
 import { type Batch, HEADROOM, RECORD_HEADER } from '../../src/logs/syslog/batch.ts';
 
 export interface OldLine {
+  readonly priority?: number;
   readonly timestamp?: string;
   readonly hostname?: string;
   readonly source?: string;
   readonly dyno?: string;
   readonly msgid?: string;
   readonly structuredData?: string;
-  readonly message: string;
+  readonly message: string | Buffer;
 }
 
 /** A batch of such lines, whatever is in their fields. */
 export function batchOfOldLines(lines: readonly OldLine[]): Batch {
   const records = lines.map((line) => {
     const {
+      priority = 190,
       timestamp = '2012-12-10T03:00:48.123456+00:00',
       hostname = 'h',
       source = 'app',
       dyno = 'web.1',
     } = line;
-    const head = Buffer.from(`<190>1 ${timestamp} `);
+    const head = Buffer.from(`<${priority}>1 ${timestamp} `);
     const host = Buffer.from(`${hostname} `);
     const origin = Buffer.from(`${source} ${dyno} `);
     const data = Buffer.from(`${line.msgid ?? '-'} ${line.structuredData ?? '-'} `);
-    const message = Buffer.from(line.message);
+    const message = typeof line.message === 'string' ? Buffer.from(line.message) : line.message;
     const record = Buffer.alloc(RECORD_HEADER);
     let end = 0;
     const offsets = [head, host, origin, data].map((part) => (end += part.length));

@@ -27,6 +27,9 @@ export type FailureStep = 'stop' | 'set-aside' | 'retry';
 /** After so many accepted requests of a limited size twice the size is tried: the destination's limit may have been raised. */
 const PROBE_AFTER_REQUESTS = 256;
 
+/** So many requests are planned: what they cover is written down once for all of them. */
+const PLANNED_MAX = 8;
+
 /** What of an outlet decides how lines are sent to it. */
 export interface OutletTraits {
   readonly shipmentBytesMax: number;
@@ -42,6 +45,8 @@ export class DeliveryState {
   private lastSent: Sequence = 0;
   /** Loaded batches; those up to the last sent line are done with. */
   private loaded: readonly StoredBatch[] = [];
+  /** The next shipments, as they were planned. */
+  private planned: Shipment[] = [];
   /** Requests that were accepted since their size was limited. */
   private acceptedSinceLimit = 0;
 
@@ -61,6 +66,7 @@ export class DeliveryState {
   /** The connection is closed: what was sent and isn't settled counts as unsent, and a drain that waits holds no memory. */
   disconnect(): void {
     this.loaded = [];
+    this.planned = [];
     this.inFlight.clear();
   }
 
@@ -68,6 +74,8 @@ export class DeliveryState {
     const unsent = this.loaded.findIndex((batch) => batch.last > this.lastSent);
     if (unsent === -1) return 'load';
     if (unsent > 0) this.loaded = this.loaded.slice(unsent);
+    // A request that was planned has all of its lines.
+    if ((this.cursor.record.upTo ?? 0) > this.loaded[this.loaded.length - 1].last) return 'load';
     return this.stepWith(this.loaded[0]);
   }
 
@@ -106,7 +114,27 @@ export class DeliveryState {
     const { after, upTo, bytesMax = Number.POSITIVE_INFINITY } = this.cursor.record;
     if (after === this.lastSent) this.waitingSinceMs = this.loaded[0].storedAtMs;
     const maxBytes = Math.min(shipmentBytesMax, bytesMax);
-    return buildShipment(this.loaded, this.lastSent, maxBytes, hasFrameIds ? upTo : undefined);
+    if (!hasFrameIds) return buildShipment(this.loaded, this.lastSent, maxBytes);
+    const planned = this.planned.shift();
+    if (planned && planned.first === this.lastSent + 1 && planned.last === upTo) return planned;
+    this.planned = [];
+    if (upTo !== undefined) return buildShipment(this.loaded, this.lastSent, maxBytes, upTo);
+    return this.planShipments(maxBytes);
+  }
+
+  /** The next shipment; those behind it that are full already are planned. */
+  private planShipments(maxBytes: number): Shipment | undefined {
+    const first = buildShipment(this.loaded, this.lastSent, maxBytes);
+    const end = this.loaded[this.loaded.length - 1].last;
+    let last = first;
+    while (last && last.last < end && this.planned.length < PLANNED_MAX) {
+      const next = buildShipment(this.loaded, last.last, maxBytes);
+      // More lines may come to the last one; and before a gap a loss is counted.
+      if (!next || next.last === end || next.first !== last.last + 1) break;
+      this.planned.push(next);
+      last = next;
+    }
+    return first;
   }
 
   /** A notice of a loss can go with the next shipment: none is in flight. */
@@ -127,7 +155,11 @@ export class DeliveryState {
     const isWithheld = shipment.count === 0 && !notice && (hasFrameIds || this.inFlight.isEmpty);
     this.inFlight.add(shipment, notice?.count ?? 0);
     if (isWithheld) return 'withheld';
-    if (hasFrameIds) this.cursor.markInFlight(shipment.last);
+    if (hasFrameIds)
+      this.cursor.markInFlight(
+        shipment.last,
+        this.planned.map(({ last }) => last),
+      );
     return 'send';
   }
 
@@ -152,6 +184,7 @@ export class DeliveryState {
    */
   onTooLarge(loaded: Shipment): void {
     this.inFlight.clear();
+    this.planned = [];
     this.limit(Math.max(1, Math.floor(loaded.byteLength / 2)));
   }
 

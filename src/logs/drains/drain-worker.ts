@@ -28,6 +28,8 @@ import type { StoreTime } from './store-time.ts';
 
 /** A cursor that moves all the time is written this often. */
 const SAVE_INTERVAL_MS = 250;
+/** What was accepted is written when nothing has come for so long: with the next request it is written anyway. */
+const IDLE_SAVE_MS = 1_000;
 /** Pauses before something is tried again that the store couldn't do. */
 const STORE_RETRY: BackoffRange = { firstMs: 50, maxMs: 1_000 };
 /** A stream that has less than was known of it is asked again after this time. */
@@ -251,7 +253,7 @@ export class DrainWorker {
     if (isWithheld) this.acknowledge(shipment.last);
     else {
       // A request that failed has to be repeated with the same lines, also by another process.
-      if (outlet.hasFrameIds && cursor.state.isDirty) await this.save();
+      if (outlet.hasFrameIds && !cursor.state.isNextWritten) await this.save();
       if (!this.options.lease.isHeld && !(await this.waitForLease())) return;
       const isTooLarge = (await this.send(outlet, shipment, notice)) === 'too-large';
       this.state = 'delivering';
@@ -259,7 +261,7 @@ export class DrainWorker {
     }
     delivery.onSent(shipment);
     const isSaveDue = performance.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
-    if (cursor.state.isDirty && isSaveDue && (isWithheld || !outlet.hasFrameIds)) await this.save();
+    if (cursor.state.isDirty && isSaveDue) await this.save();
   }
 
   /** The lease may have expired, since this process or the store stood still: resolves when it is held, or false when it is to stop. */
@@ -298,11 +300,26 @@ export class DrainWorker {
     if (!this.health.isFailing) this.state = 'idle';
     const step = this.isStopping ? 'load' : this.delivery.idleStep(this.options.reader.newest);
     if (step === 'load') return;
-    if (step === 'save') return this.save();
+    if (step === 'save') return this.saveWhenIdle();
     const linesArrived = new Promise<void>((resolve) => {
       this.endWait = resolve;
     });
     await (step === 'flush' ? Promise.race([linesArrived, this.flush(outlet)]) : linesArrived);
+  }
+
+  /** Writes the cursor, unless lines come before. */
+  private async saveWhenIdle(): Promise<void> {
+    let haveLinesCome = false;
+    await this.waitUpTo(IDLE_SAVE_MS, (wake) => {
+      this.endWait = () => {
+        haveLinesCome = true;
+        wake();
+      };
+      return () => {
+        this.endWait = () => {};
+      };
+    });
+    if (!haveLinesCome && !this.isStopping) await this.save();
   }
 
   /** Waits for certainty about what was sent; one wait at a time, however often lines come between. */

@@ -1,7 +1,8 @@
+import type { BufferPool } from '../../common/buffers/buffer-pool.ts';
 import type { LossNotice } from './outlet.ts';
 import type { Shipment } from './shipment.ts';
 
-/** The body of a request, and how many messages are in it (`Logplex-Msg-Count`). */
+/** The body of a request, of a pool's memory, and how many messages are in it (`Logplex-Msg-Count`). */
 export interface EncodedRequest {
   readonly body: Buffer;
   readonly messageCount: number;
@@ -19,7 +20,11 @@ export interface HttpFormat {
   /** Path and query of the requests to a drain's URL. */
   path(url: URL): string;
   /** A request with a shipment's lines, the notice of a loss in front when there was one. */
-  encode(shipment: Shipment, notice: LossNotice | undefined): EncodedRequest | Promise<EncodedRequest>;
+  encode(
+    shipment: Shipment,
+    notice: LossNotice | undefined,
+    pool: BufferPool,
+  ): EncodedRequest | Promise<EncodedRequest>;
   /**
    * Checks the response that accepted the request: some destinations accept a request and refuse lines in it.
    * @throws OutletError

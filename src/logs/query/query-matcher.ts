@@ -8,7 +8,12 @@ import type { LineMatcher } from '../syslog/line-filter.ts';
 import { FieldPath, someDataField, someMessageField, type ValueTest } from './field-scanner.ts';
 import { ColorScanner } from './prefilter/color-scanner.ts';
 import { LiteralScanner } from './prefilter/literal-scanner.ts';
-import { exclusionLiterals, queryLiterals } from './prefilter/query-literals.ts';
+import {
+  exclusionLiterals,
+  isDecidedByExclusions,
+  isDecidedByLiterals,
+  queryLiterals,
+} from './prefilter/query-literals.ts';
 import { QueryLine } from './query-line.ts';
 import {
   type AttributeValue,
@@ -37,6 +42,8 @@ export class QueryMatcher implements LineMatcher {
   private readonly scanner: LiteralScanner | undefined;
   /** Does a line in which the scanner finds nothing match? */
   private readonly excludes: boolean;
+  /** Does one match, or not, by what the scanner finds in its message alone? */
+  private readonly isDecided: boolean;
   private readonly colors = new ColorScanner();
   private readonly line = new QueryLine();
 
@@ -51,6 +58,7 @@ export class QueryMatcher implements LineMatcher {
     const needed = queryLiterals(expression);
     const literals = needed ?? exclusionLiterals(expression);
     this.excludes = needed === undefined;
+    this.isDecided = needed ? isDecidedByLiterals(expression) : isDecidedByExclusions(expression);
     this.scanner = literals && new LiteralScanner(literals);
   }
 
@@ -68,8 +76,10 @@ export class QueryMatcher implements LineMatcher {
   matches(line: RecordCursor, bytes: Buffer): boolean {
     const { scanner, colors } = this;
     const isColored = colors.mayBeIn(bytes, line.messageStart, line.textEnd);
-    if (!isColored && scanner?.isIn(bytes) && !scanner.mayMatch(line.textStart, line.textEnd))
-      return this.excludes;
+    if (!isColored && scanner?.isIn(bytes)) {
+      if (!scanner.mayMatch(line.textStart, line.textEnd)) return this.excludes;
+      if (this.isDecided && scanner.isFoundIn(line.messageStart, line.textEnd)) return !this.excludes;
+    }
     this.line.setLine(line, bytes, isColored);
     return this.predicate(this.line);
   }

@@ -1,5 +1,6 @@
 /** A line's message made ready to be drawn: colors, fields and matches as styled ranges of plain text. */
 
+import { ownFrame } from '../../logs/syslog/event-lines.ts';
 import type { Line } from '../stream/line.ts';
 import { parseAnsi } from './ansi.ts';
 import { type MessageField, parseFields } from './message-fields.ts';
@@ -13,6 +14,8 @@ interface ParsedMessage {
   readonly text: string;
   readonly ranges: readonly StyledRange[];
   readonly fields: readonly MessageField[];
+  /** The first frame of a stack trace that is the app's own; undefined for other messages. */
+  readonly ownFrame: string | undefined;
 }
 
 /** Reading a message costs more than drawing it, and the same lines are drawn again and again. */
@@ -24,7 +27,12 @@ export function parseMessage(line: Line): ParsedMessage {
     const { text, ranges } = parseAnsi(line.message);
     const structured = parseFields(text);
     // A sender's own colors win over ours.
-    parsed = { text, ranges: ranges.length > 0 ? ranges : structured.ranges, fields: structured.fields };
+    parsed = {
+      text,
+      ranges: ranges.length > 0 ? ranges : structured.ranges,
+      fields: structured.fields,
+      ownFrame: text.includes('\n') ? ownFrame(text.split('\n')) : undefined,
+    };
     cache.set(line, parsed);
   }
   return parsed;

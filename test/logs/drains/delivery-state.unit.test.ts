@@ -304,4 +304,98 @@ describe('whatever happens', () => {
       { numRuns: propertyRuns(500) },
     );
   });
+
+  it('over HTTP a router that takes over sends what was sent before in the same requests, whenever the cursor was written', () => {
+    const append = fc.integer({ min: 1, max: 12 });
+    const event = fc.oneof(
+      { weight: 3, arbitrary: append },
+      { weight: 8, arbitrary: fc.constantFrom('send' as const, 'send' as const, 'written' as const) },
+      { weight: 2, arbitrary: fc.constantFrom('crash' as const, 'crash after sending' as const) },
+    );
+    fc.assert(
+      fc.property(fc.array(event, { minLength: 10, maxLength: 80, size: 'max' }), (events) => {
+        const outlet = { shipmentBytesMax: 120, hasFrameIds: true };
+        const stream: StoredBatch[] = [];
+        let newest = 0;
+        let { cursor, delivery } = stateAfter(0);
+        let written = cursor.record;
+        let writes = 0;
+        const accepted: string[] = [];
+        const save = (): void => {
+          cursor.markSaved(cursor.record);
+          written = cursor.record;
+        };
+        const takeOver = (): void => {
+          ({ cursor, delivery } = stateAfter(0));
+          cursor.restore(written, 1, undefined);
+          delivery.connect();
+        };
+        const send = (isAnswered: boolean): boolean => {
+          let step = delivery.nextStep();
+          // As much as is read at a time.
+          const after = stream.filter(({ last }) => last > delivery.sentUpTo).slice(0, 12);
+          if (step === 'load') step = delivery.onLoaded(after);
+          if (step === 'wait') return false;
+          const shipment = delivery.nextShipment(outlet)!;
+          delivery.begin(shipment, undefined, outlet);
+          if (!cursor.isNextWritten) {
+            save();
+            writes++;
+          }
+          accepted.push(`${shipment.first}-${shipment.last}`);
+          if (isAnswered) {
+            delivery.acknowledge(shipment.last);
+            delivery.onSent(shipment);
+          }
+          return true;
+        };
+        for (const one of events)
+          if (typeof one === 'number') {
+            stream.push(stored(newest + 1, newest + one));
+            newest += one;
+          } else if (one === 'written') save();
+          else if (one === 'send') send(true);
+          else {
+            if (one === 'crash after sending') send(false);
+            takeOver();
+          }
+        while (send(true));
+        // Each request is always the same, and together they are all lines, once.
+        const requests = [...new Set(accepted)].map((request) => request.split('-').map(Number));
+        requests.sort(([a], [b]) => a - b);
+        let last = 0;
+        for (const [from, to] of requests) {
+          expect(from).toBe(last + 1);
+          last = to;
+        }
+        expect(last).toBe(newest);
+        expect(writes).toBeLessThanOrEqual(accepted.length);
+      }),
+      { numRuns: propertyRuns(1_000) },
+    );
+  });
+
+  it('writes the cursor once for several requests whose lines are there already', () => {
+    const { cursor, delivery } = stateAfter(0);
+    delivery.onLoaded(Array.from({ length: 16 }, (_, i) => stored(i * 5 + 1, i * 5 + 5)));
+    const outlet = { shipmentBytesMax: 300, hasFrameIds: true };
+    const ends: number[] = [];
+    const writes: number[] = [];
+    while (delivery.nextStep() === 'ship') {
+      const shipment = delivery.nextShipment(outlet)!;
+      delivery.begin(shipment, undefined, outlet);
+      if (!cursor.isNextWritten) {
+        cursor.markSaved(cursor.record);
+        writes.push(shipment.last);
+      }
+      ends.push(shipment.last);
+      delivery.acknowledge(shipment.last);
+      delivery.onSent(shipment);
+    }
+    expect(ends.at(-1)).toBe(80);
+    expect(ends.length).toBeGreaterThan(4);
+    // The last one may have had more lines.
+    expect(writes).toEqual([ends[0], ends.at(-1)]);
+    expect(cursor.record).toMatchObject({ after: 80, upTo: undefined, plan: undefined });
+  });
 });

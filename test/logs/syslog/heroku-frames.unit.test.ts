@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { BufferPool } from '../../../src/common/buffers/buffer-pool.ts';
 import { logplexFormat } from '../../../src/logs/drains/encoders/logplex.ts';
 import { buildShipment, type Shipment } from '../../../src/logs/drains/shipment.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
@@ -34,8 +35,10 @@ function readFrames(body: Buffer): Buffer[] {
   return frames;
 }
 
+const POOL = new BufferPool({ buffersMax: 1 });
+
 async function encode(shipment: Shipment, mode?: MultilineMode, notice?: typeof NOTICE) {
-  const { body, messageCount } = await logplexFormat(mode).encode(shipment, notice);
+  const { body, messageCount } = await logplexFormat(mode).encode(shipment, notice, POOL);
   const frames = readFrames(body);
   expect(messageCount).toBe(frames.length);
   return { body, frames, texts: frames.map(String) };

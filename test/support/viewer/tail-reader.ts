@@ -5,6 +5,8 @@ import { VIEWER_KEY } from './viewer.ts';
 export class TailReader {
   readonly lines: ViewerLine[] = [];
   readonly notices: string[] = [];
+  /** Takes lines as they come, instead of {@link lines}: for more than fit into memory. */
+  onLine: ((line: ViewerLine) => void) | undefined;
   after: string | undefined;
   isLive = false;
   status = 0;
@@ -63,7 +65,8 @@ export class TailReader {
         live?: boolean;
         notice?: string;
       };
-      this.lines.push(...lines);
+      if (this.onLine) lines.forEach(this.onLine);
+      else this.lines.push(...lines);
       if (live) this.isLive = true;
       if (notice !== undefined) this.notices.push(notice);
     }

@@ -5,7 +5,6 @@
  */
 import { hasColors, stripColors } from '../../../../src/common/text/colors.ts';
 import { ColorScanner } from '../../../../src/logs/query/prefilter/color-scanner.ts';
-import { queryLiterals } from '../../../../src/logs/query/prefilter/query-literals.ts';
 import { QueryLine } from '../../../../src/logs/query/query-line.ts';
 import type { QueryMatcher } from '../../../../src/logs/query/query-matcher.ts';
 import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';

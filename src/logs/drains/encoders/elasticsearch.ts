@@ -3,33 +3,32 @@
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
-import { toEcsDocument } from './ecs.ts';
-import { readRecords } from './shipment-records.ts';
+import { ecsTemplate } from './ecs.ts';
+import { noticeLines } from './line-template.ts';
+import { TemplateEncoder } from './wasm/wasm-lines.ts';
 
 /** A data stream for which both have an index template. */
 const DEFAULT_INDEX = 'logs-tailrace-default';
 const CONFLICT = 409;
 
 export function elasticsearchFormat(frameIdSeed: string, app: string, index = DEFAULT_INDEX): HttpFormat {
+  const encoder = new TemplateEncoder(ecsTemplate(app));
+  const action = `{"create":{"_index":${JSON.stringify(index)},"_id":"`;
   return {
     contentType: 'application/x-ndjson',
     shipmentBytesMax: 262_144,
     responseBytesMax: 8_388_608,
     path: (url) => (url.pathname === '/' ? '/_bulk' : url.pathname) + url.search,
-    encode(shipment, notice) {
-      const batchId = frameId(frameIdSeed, shipment.first, shipment.last);
-      const lines = readRecords(shipment, notice);
+    encode(shipment, notice, pool) {
+      const head = `${action}${frameId(frameIdSeed, shipment.first, shipment.last)}-`;
+      const frame = { head, head2: '"}}\n{"@timestamp":"', tail: '\n' };
       // The notice is no line of the shipment: it must not change the ids of those.
-      const from = notice ? -1 : 0;
-      const body = Buffer.from(
-        lines
-          .map((line, i) => {
-            const id = from + i < 0 ? `${batchId}-notice-${notice?.count}` : `${batchId}-${from + i}`;
-            return `${JSON.stringify({ create: { _index: index, _id: id } })}\n${JSON.stringify(toEcsDocument(line, app))}\n`;
-          })
-          .join(''),
-      );
-      return encodedLines(body, shipment, notice);
+      const before = noticeLines(notice, {
+        ...frame,
+        head: `${head}notice-`,
+        index: notice?.count,
+      });
+      return encodedLines(encoder.encode(shipment, frame, {}, pool, before), shipment, notice);
     },
     checkResponse: checkBulkResponse,
   };

@@ -9,9 +9,11 @@ export function gzipFormat(format: HttpFormat): HttpFormat {
   return {
     ...format,
     contentEncoding: 'gzip',
-    encode: async (shipment, notice) => {
-      const { body, messageCount } = await format.encode(shipment, notice);
-      return { body: await gzipAsync(body), messageCount };
+    encode: async (shipment, notice, pool) => {
+      const { body, messageCount } = await format.encode(shipment, notice, pool);
+      const compressed = await gzipAsync(body);
+      pool.release(body);
+      return { body: compressed, messageCount };
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
 import { RecordCursor } from '../../syslog/batch.ts';
 import {
   encodeCommonHerokuFrames,
@@ -18,7 +19,8 @@ export function logplexFormat(multiline: MultilineMode = 'split'): HttpFormat {
     contentType: 'application/logplex-1',
     shipmentBytesMax: SHIPMENT_BYTES_MAX,
     path: (url) => url.pathname + url.search,
-    encode: (shipment, notice) => encodeLogplex(shipment, notice && lossNoticeFrame(notice), multiline),
+    encode: (shipment, notice, pool) =>
+      encodeLogplex(shipment, notice && lossNoticeFrame(notice), multiline, pool),
   };
 }
 
@@ -26,9 +28,10 @@ function encodeLogplex(
   shipment: Shipment,
   notice: Buffer | undefined,
   multiline: MultilineMode,
+  pool: BufferPool,
 ): EncodedRequest {
   const size = shipment.byteLength + shipment.count * HEROKU_OVERHEAD_BYTES + (notice?.length ?? 0);
-  const out = Buffer.allocUnsafeSlow(size);
+  const out = pool.acquire(size);
   let at = notice ? notice.copy(out) : 0;
   let messageCount = notice ? 1 : 0;
   /** What comes before `out[from, at)`; empty as long as all lines are common ones. */

@@ -1,28 +1,39 @@
 /** Grafana Loki's push API: one stream for each set of labels. */
-import { recordLevel } from '../../syslog/record.ts';
+import type { LogLevel } from '../../syslog/level.ts';
+import type { LogRecord } from '../../syslog/record.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
-import { readRecords, toUnixNanoseconds } from './shipment-records.ts';
+import { type LineTemplate, noticeLines } from './line-template.ts';
+import { type GroupFrame, TemplateEncoder } from './wasm/wasm-lines.ts';
+
+/** A value is `["<nanoseconds>","<message>"]`. */
+const FRAME = { head: '["', mid: '","', tail: ',' };
+const BODY = { head: '{"streams":[', separated: true, tail: ']}' };
 
 export function lokiFormat(app: string): HttpFormat {
+  // Labels with few values only: Loki's index is made of them.
+  const labels = ({ source, dyno }: LogRecord, level: LogLevel): string =>
+    JSON.stringify({ job: 'tailrace', app, source, dyno, level });
+  const template: LineTemplate = {
+    time: 'nanoseconds',
+    isJson: true,
+    withoutData: true,
+    pieces: () => ({ c1: '', c2: '"]' }),
+    group: labels,
+  };
+  const stream: GroupFrame = {
+    head: (line, level) => Buffer.from(`{"stream":${labels(line, level)},"values":[`),
+    tail: Buffer.from(']}'),
+  };
+  const encoder = new TemplateEncoder(template);
   return {
     contentType: 'application/json',
     shipmentBytesMax: 262_144,
     path: (url) => (url.pathname === '/' ? '/loki/api/v1/push' : url.pathname) + url.search,
-    encode(shipment, notice) {
-      const streams = new Map<string, { stream: Record<string, string>; values: [string, string][] }>();
-      for (const line of readRecords(shipment, notice)) {
-        const { source, dyno, timestamp, message } = line;
-        // Labels with few values only: Loki's index is made of them.
-        const stream = { job: 'tailrace', app, source, dyno, level: recordLevel(line) };
-        const key = JSON.stringify(stream);
-        let entry = streams.get(key);
-        if (!entry) {
-          entry = { stream, values: [] };
-          streams.set(key, entry);
-        }
-        entry.values.push([toUnixNanoseconds(timestamp), message]);
-      }
-      return encodedLines(Buffer.from(JSON.stringify({ streams: [...streams.values()] })), shipment, notice);
-    },
+    encode: (shipment, notice, pool) =>
+      encodedLines(
+        encoder.encode(shipment, FRAME, BODY, pool, noticeLines(notice), stream),
+        shipment,
+        notice,
+      ),
   };
 }

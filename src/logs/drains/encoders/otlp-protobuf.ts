@@ -1,74 +1,98 @@
 /** OTLP's logs as protobuf: field numbers of OpenTelemetry's public logs.proto, common.proto, resource.proto and logs_service.proto. */
-import { ProtobufWriter } from './protobuf-writer.ts';
+import type { LogLevel } from '../../syslog/level.ts';
+import type { LogRecord } from '../../syslog/record.ts';
+import { type LineFrame, type LinePieces, type LineTemplate, toUnixNanoseconds } from './line-template.ts';
+import { otlpSeverityNumber, resourceAttributes } from './otlp-fields.ts';
+import type { GroupFrame } from './wasm/wasm-lines.ts';
 
-interface Attribute {
-  readonly key: string;
-  readonly value: { readonly stringValue: string } | { readonly intValue: string };
+/** Lines as log records (`scope_logs.log_records`). */
+export function otlpProtobufTemplate(): LineTemplate {
+  return { time: 'nanoseconds', isJson: false, isProtobuf: true, keepsNewlines: true, pieces, encode };
 }
 
-interface OtlpLogRecord {
-  readonly timeUnixNano: string;
-  readonly observedTimeUnixNano: string;
-  readonly severityNumber: number;
-  readonly severityText: string;
-  readonly body: { readonly stringValue: string };
-  readonly attributes: readonly Attribute[];
+/** The key of what holds structured data, and when the lines were observed, milliseconds since 1970. */
+export function otlpProtobufFrame(observedAtMs: number): LineFrame {
+  return { mid: DATA_KEY, tail: fixed64(11, BigInt(observedAtMs) * 1_000_000n) };
 }
 
-/** ExportLogsServiceRequest as its JSON form has it. */
-export interface OtlpRequest {
-  readonly resourceLogs: readonly {
-    readonly resource: { readonly attributes: readonly Attribute[] };
-    readonly scopeLogs: readonly {
-      readonly scope: { readonly name: string; readonly version: string };
-      readonly logRecords: readonly OtlpLogRecord[];
-    }[];
-  }[];
-}
-
-/** @param sizeHint bytes that are mostly enough. */
-export function encodeOtlpProtobuf({ resourceLogs }: OtlpRequest, sizeHint: number): Buffer {
-  const writer = new ProtobufWriter(sizeHint);
-  forEachReversed(resourceLogs, ({ resource, scopeLogs }) =>
-    writer.message(1, () => {
-      forEachReversed(scopeLogs, ({ scope, logRecords }) =>
-        writer.message(2, () => {
-          forEachReversed(logRecords, (record) => writer.message(2, () => writeLogRecord(writer, record)));
-          writer.message(1, () => {
-            writer.string(2, scope.version);
-            writer.string(1, scope.name);
-          });
-        }),
+/** The resource that lines are of, and their scope. */
+export function otlpProtobufGroup(app: string, version: string): GroupFrame {
+  const scope = bytesField(1, Buffer.concat([textField(1, 'tailrace'), textField(2, version)]));
+  return {
+    head: (line, _level, byteLength) => {
+      const attributes = resourceAttributes(line, app).map(([key, value]) =>
+        bytesField(1, textAttribute(key, value)),
       );
-      writer.message(1, () => writeAttributes(writer, 1, resource.attributes));
-    }),
-  );
-  return writer.finish();
+      const resource = bytesField(1, Buffer.concat(attributes));
+      const scopeLogs = Buffer.concat([fieldHead(2, scope.length + byteLength), scope]);
+      return Buffer.concat([
+        fieldHead(1, resource.length + scopeLogs.length + byteLength),
+        resource,
+        scopeLogs,
+      ]);
+    },
+    tail: Buffer.alloc(0),
+  };
 }
 
-function writeLogRecord(writer: ProtobufWriter, record: OtlpLogRecord): void {
-  writer.fixed64(11, BigInt(record.observedTimeUnixNano));
-  writeAttributes(writer, 6, record.attributes);
-  writer.message(5, () => writer.string(1, record.body.stringValue));
-  writer.string(3, record.severityText);
-  writer.uint32(2, record.severityNumber);
-  writer.fixed64(1, BigInt(record.timeUnixNano));
+const DATA_KEY = textField(1, 'syslog.structured_data');
+
+function pieces({ priority, msgid }: LogRecord, level: LogLevel): LinePieces {
+  const severity = Buffer.concat([varintField(2, otlpSeverityNumber(priority, level)), textField(3, level)]);
+  const facility = Buffer.concat([
+    textField(1, 'syslog.facility'),
+    bytesField(2, varintField(3, priority >> 3)),
+  ]);
+  const attributes = [bytesField(6, facility)];
+  if (msgid !== '-') attributes.push(bytesField(6, textAttribute('syslog.msgid', msgid)));
+  return { c1: severity, c2: Buffer.concat(attributes) };
 }
 
-function writeAttributes(writer: ProtobufWriter, field: number, attributes: readonly Attribute[]): void {
-  forEachReversed(attributes, ({ key, value }) =>
-    writer.message(field, () => {
-      writer.message(2, () => {
-        if ('intValue' in value) writer.uint32(3, Number(value.intValue));
-        else writer.string(1, value.stringValue);
-      });
-      writer.string(1, key);
-    }),
-  );
+function encode(line: LogRecord, level: LogLevel, { tail }: LineFrame): Buffer {
+  const { c1, c2 } = pieces(line, level) as { c1: Buffer; c2: Buffer };
+  const { structuredData, message, timestamp } = line;
+  const data =
+    structuredData === '-' ? [] : [bytesField(6, textAttribute('syslog.structured_data', structuredData))];
+  const time = fixed64(1, BigInt(toUnixNanoseconds(timestamp)));
+  const body = bytesField(5, textField(1, message));
+  return bytesField(2, Buffer.concat([time, c1, body, c2, ...data, tail as Buffer]));
 }
 
-function forEachReversed<T>(list: readonly T[], each: (one: T) => void): void {
-  for (let i = list.length - 1; i >= 0; i--) each(list[i]);
+/** A KeyValue with a string. */
+function textAttribute(key: string, value: string): Buffer {
+  return Buffer.concat([textField(1, key), bytesField(2, textField(1, value))]);
+}
+
+function textField(field: number, text: string): Buffer {
+  return bytesField(field, Buffer.from(text));
+}
+
+function bytesField(field: number, bytes: Buffer): Buffer {
+  return Buffer.concat([fieldHead(field, bytes.length), bytes]);
+}
+
+/** What is in front of a field of so many bytes. */
+function fieldHead(field: number, byteLength: number): Buffer {
+  return Buffer.from([(field << 3) | 2, ...varint(byteLength)]);
+}
+
+function varintField(field: number, value: number): Buffer {
+  return Buffer.from([field << 3, ...varint(value)]);
+}
+
+function fixed64(field: number, value: bigint): Buffer {
+  const bytes = Buffer.from([(field << 3) | 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+  bytes.writeBigUInt64LE(value, 1);
+  return bytes;
+}
+
+/** Seven bits a byte, the lowest first; all but the last one have the highest bit. */
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  bytes.push(rest);
+  return bytes;
 }
 
 /**

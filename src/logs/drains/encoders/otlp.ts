@@ -1,29 +1,45 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
-import { type LogRecord, recordLevel } from '../../syslog/record.ts';
+import type { LogLevel } from '../../syslog/level.ts';
+import type { LogRecord } from '../../syslog/record.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
-import { decodeRejectedRecords, encodeOtlpProtobuf, type OtlpRequest } from './otlp-protobuf.ts';
-import { readRecords, toUnixNanoseconds } from './shipment-records.ts';
+import { type LineFrame, type LinePieces, type LineTemplate, noticeLines } from './line-template.ts';
+import { otlpSeverityNumber, resourceAttributes, resourceKey } from './otlp-fields.ts';
+import {
+  decodeRejectedRecords,
+  otlpProtobufFrame,
+  otlpProtobufGroup,
+  otlpProtobufTemplate,
+} from './otlp-protobuf.ts';
+import { type BodyFrame, type GroupFrame, TemplateEncoder } from './wasm/wasm-lines.ts';
 
-/** SeverityNumber for each severity of RFC 5424, from emergency to debug (logs data model, appendix B). */
-const SEVERITY_NUMBERS = [21, 19, 18, 17, 13, 10, 9, 5];
-/** For lines whose level is in the message. */
-const SEVERITY_NUMBER_BY_LEVEL = { error: 17, warn: 13, info: 9, debug: 5 };
+/** How lines are encoded: what is around the lines, around those of a resource, and around all. */
+interface OtlpEncoding {
+  readonly template: LineTemplate;
+  readonly frame: (observedAtMs: number) => LineFrame;
+  readonly group: GroupFrame;
+  readonly body: BodyFrame;
+}
 
 /** @param encoding of requests and responses. */
 export function otlpFormat(app: string, version: string, encoding: 'json' | 'protobuf'): HttpFormat {
+  const { template, frame, group, body } =
+    encoding === 'json' ? jsonEncoding(app, version) : protobufEncoding(app, version);
+  // One resource for each source, dyno and host.
+  const encoder = new TemplateEncoder({ ...template, group: resourceKey });
   return {
     contentType: encoding === 'json' ? 'application/json' : 'application/x-protobuf',
     shipmentBytesMax: 262_144,
     responseBytesMax: 16_384,
     path: (url) => (url.pathname === '/' ? '/v1/logs' : url.pathname) + url.search,
-    encode(shipment, notice) {
-      const exportRequest = toExportRequest(readRecords(shipment, notice), app, version, shipment.storedAtMs);
-      const body =
-        encoding === 'json'
-          ? Buffer.from(JSON.stringify(exportRequest))
-          : encodeOtlpProtobuf(exportRequest, shipment.byteLength * 2);
-      return encodedLines(body, shipment, notice);
+    encode(shipment, notice, pool) {
+      // Not the time of sending: a retry is the same request.
+      const around = frame(shipment.storedAtMs);
+      return encodedLines(
+        encoder.encode(shipment, around, body, pool, noticeLines(notice), group),
+        shipment,
+        notice,
+      );
     },
     checkResponse(body, shipment) {
       const { count, message } =
@@ -35,6 +51,53 @@ export function otlpFormat(app: string, version: string, encoding: 'json' | 'pro
       });
     },
   };
+}
+
+function protobufEncoding(app: string, version: string): OtlpEncoding {
+  return {
+    template: otlpProtobufTemplate(),
+    frame: otlpProtobufFrame,
+    group: otlpProtobufGroup(app, version),
+    body: {},
+  };
+}
+
+function jsonEncoding(app: string, version: string): OtlpEncoding {
+  const scope = JSON.stringify({ name: 'tailrace', version });
+  return {
+    template: { time: 'nanoseconds', isJson: true, messageFirst: true, pieces: jsonPieces },
+    frame: (observedAtMs) => ({
+      head: '{"timeUnixNano":"',
+      mid: `","observedTimeUnixNano":"${observedAtMs}000000","severityNumber":`,
+      tail: ',',
+    }),
+    group: {
+      head: (line) => {
+        const attributes = resourceAttributes(line, app).map(([key, value]) => attribute(key, value));
+        return Buffer.from(
+          `{"resource":${JSON.stringify({ attributes })},"scopeLogs":[{"scope":${scope},"logRecords":[`,
+        );
+      },
+      tail: Buffer.from(']}]}'),
+    },
+    body: { head: '{"resourceLogs":[', separated: true, tail: ']}' },
+  };
+}
+
+function jsonPieces({ priority, msgid, structuredData }: LogRecord, level: LogLevel): LinePieces {
+  const attributes = JSON.stringify([
+    { key: 'syslog.facility', value: { intValue: String(priority >> 3) } },
+    ...(msgid === '-' ? [] : [attribute('syslog.msgid', msgid)]),
+  ]).slice(0, -1);
+  const c1 = `${otlpSeverityNumber(priority, level)},"severityText":"${level}","body":{"stringValue":"`;
+  const c2 = `"},"attributes":${attributes}`;
+  return structuredData === '-'
+    ? { c1, c2: `${c2}]}` }
+    : { c1, c2: `${c2},{"key":"syslog.structured_data","value":{"stringValue":"`, c3: '"}}]}' };
+}
+
+function attribute(key: string, value: string) {
+  return { key, value: { stringValue: value } };
 }
 
 interface OtlpResponse {
@@ -59,62 +122,4 @@ function parseResponse(text: string): OtlpResponse {
   } catch {
     return {}; // an empty body is a full success as well
   }
-}
-
-/** One resource for each source, dyno and host, in the order of their first lines. */
-function toExportRequest(
-  lines: readonly LogRecord[],
-  app: string,
-  version: string,
-  storedAtMs: number,
-): OtlpRequest {
-  const groups = new Map<string, LogRecord[]>();
-  for (const line of lines) {
-    const key = `${line.source} ${line.dyno} ${line.hostname}`;
-    const group = groups.get(key);
-    if (group) group.push(line);
-    else groups.set(key, [line]);
-  }
-  return {
-    resourceLogs: [...groups.values()].map((group) => ({
-      resource: {
-        attributes: [
-          attribute('service.name', app),
-          attribute('service.instance.id', group[0].dyno),
-          attribute('host.name', group[0].hostname),
-          attribute('tailrace.source', group[0].source),
-        ],
-      },
-      scopeLogs: [
-        {
-          scope: { name: 'tailrace', version },
-          logRecords: group.map((line) => toOtlpLogRecord(line, storedAtMs)),
-        },
-      ],
-    })),
-  };
-}
-
-function toOtlpLogRecord(line: LogRecord, storedAtMs: number) {
-  const { priority, timestamp, message, msgid, structuredData } = line;
-  const severity = priority & 7;
-  const level = recordLevel(line);
-  return {
-    timeUnixNano: toUnixNanoseconds(timestamp),
-    // Not the time of sending: a retry is the same request.
-    observedTimeUnixNano: `${storedAtMs}000000`,
-    severityNumber:
-      severity === 5 || severity === 6 ? SEVERITY_NUMBER_BY_LEVEL[level] : SEVERITY_NUMBERS[severity],
-    severityText: level,
-    body: { stringValue: message },
-    attributes: [
-      { key: 'syslog.facility', value: { intValue: String(priority >> 3) } },
-      ...(msgid === '-' ? [] : [attribute('syslog.msgid', msgid)]),
-      ...(structuredData === '-' ? [] : [attribute('syslog.structured_data', structuredData)]),
-    ],
-  };
-}
-
-function attribute(key: string, value: string) {
-  return { key, value: { stringValue: value } };
 }

@@ -41,14 +41,52 @@ function everyOf(predicates: readonly LinePredicate[]): LinePredicate {
   return (line, bytes, sequence) => predicates.every((matches) => matches(line, bytes, sequence));
 }
 
-/** The patterns are alternatives of one: a message is scanned once. */
+/** No character has a meaning in RE2, or isn't one. */
+const PLAIN_TEXT = /^[^\\^$.|?*+()[\]{}\ufffd\ud800-\udfff]+$/u;
+
 function matchesAny(patterns: readonly string[]): LinePredicate {
+  if (patterns.length === 1 && PLAIN_TEXT.test(patterns[0])) return matchesText(patterns[0]);
+  // The patterns are alternatives of one: a message is scanned once.
   const pattern = RE2JS.compile(patterns.map((one) => `(?:${one})`).join('|'));
   // Not with a matcher: that looks for where a match is, step by step.
   return (line, bytes) => {
     const message = bytes.toString('utf8', line.messageStart, line.textEnd);
     return pattern.test(message) || (hasColors(message) && pattern.test(stripColors(message)));
   };
+}
+
+/** A text is looked for in all lines together: once for each place where it is. */
+function matchesText(text: string): LinePredicate {
+  const wanted = new NextPlace(Buffer.from(text));
+  const color = new NextPlace(Buffer.from('\x1b'));
+  return (line, bytes) => {
+    const { messageStart, textEnd } = line;
+    if (wanted.isWithin(bytes, messageStart, textEnd)) return true;
+    if (!color.isWithin(bytes, messageStart, textEnd)) return false;
+    return stripColors(bytes.toString('utf8', messageStart, textEnd)).includes(text);
+  };
+}
+
+/** Where a text is next in some bytes that are asked about from their beginning to their end. */
+class NextPlace {
+  private readonly text: Buffer;
+  private bytes: Buffer | undefined;
+  private from = 0;
+  private at = 0;
+
+  constructor(text: Buffer) {
+    this.text = text;
+  }
+
+  isWithin(bytes: Buffer, start: number, end: number): boolean {
+    if (bytes !== this.bytes || start < this.from || start > this.at) {
+      this.bytes = bytes;
+      this.from = start;
+      const found = bytes.indexOf(this.text, start);
+      this.at = found === -1 ? Number.POSITIVE_INFINITY : found;
+    }
+    return this.at + this.text.length <= end;
+  }
 }
 
 /** A number from 0 to 1 for a line, always the same one: a retry has to have the same lines. */

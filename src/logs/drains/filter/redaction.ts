@@ -20,17 +20,21 @@ const BUILT_IN_RULES: Record<RedactionRule, (text: string) => string> = {
       ),
   // `postgres://user:secret@host/`
   'url-password': (text) =>
-    text.replace(/(:\/\/[^\s/?#@:]{0,256}:)[^\s/?#@]{1,512}@/g, `$1${REDACTION_MARK}@`),
+    text.includes('@')
+      ? text.replace(/(:\/\/[^\s/?#@:]{0,256}:)[^\s/?#@]{1,512}@/g, `$1${REDACTION_MARK}@`)
+      : text,
   // 13 to 19 digits, grouped or not, with the check digit of ISO/IEC 7812-1; no card begins with 1, but timestamps do.
   card: (text) =>
     text.replace(/(?<![\d.-])[2-6](?:[ -]?\d){12,18}(?![\d.]?\d)/g, (found) =>
       passesLuhn(found) ? REDACTION_MARK : found,
     ),
   email: (text) =>
-    text.replace(
-      /(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+/g,
-      REDACTION_MARK,
-    ),
+    text.includes('@')
+      ? text.replace(
+          /(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+/g,
+          REDACTION_MARK,
+        )
+      : text,
 };
 
 /** The redaction of a drain's options; undefined when there is none. */

@@ -3,13 +3,11 @@ import { TimeSlices } from '../../../common/limits/turns.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
 import { EventTracker, type OpenEvent } from '../../syslog/event-tracker.ts';
+import { headerFieldEnd } from '../../syslog/record.ts';
 import type { DrainOptions } from '../options/drain-options.ts';
 import type { BatchSlice, Shipment } from '../shipment.ts';
 import { createDrainFilter, type DrainFilter } from './drain-filter.ts';
 import { createRedactor } from './redaction.ts';
-
-/** What is sent of a line, with its header; undefined for a line that isn't. */
-type LineEdit = (line: RecordCursor, bytes: Buffer, sequence: Sequence) => Buffer | undefined;
 
 /** Changes a shipment, in slices: patterns may take long for a line. Undefined when the options change nothing: then no copy is made. */
 export function createShipmentTransform(
@@ -21,11 +19,7 @@ export function createShipmentTransform(
   return async (shipment) => {
     // By this shipment alone: a retry has to have the same lines.
     const wanted = filter && (await wantedOf(shipment, filter));
-    const edit: LineEdit = (line, bytes, sequence) => {
-      if (wanted && wanted[sequence - shipment.first] === 0) return undefined;
-      return redact ? redactRecord(line, bytes, redact) : recordBytes(line, bytes);
-    };
-    return transformShipment(shipment, edit, redact !== undefined);
+    return transformShipment(shipment, wanted, redact);
   };
 }
 
@@ -72,48 +66,97 @@ function markWanted(
 export function selectLines(shipment: Shipment, isWanted: (index: number) => boolean): Shipment {
   let index = 0;
   const slices = shipment.slices.map((slice) => {
-    const kept: Buffer[] = [];
-    for (const { cursor, bytes } of linesOf(slice))
-      if (isWanted(index++)) kept.push(recordBytes(cursor, bytes));
-    return sliceOf(slice, kept, false);
+    const bytes = bytesOf(slice);
+    const line = new RecordCursor(bytes, slice.start, slice.end);
+    const kept = new KeptLines(bytes);
+    while (line.advance()) if (isWanted(index++)) kept.keep(line);
+    return kept.toSlice(slice);
   });
   return withSlices(shipment, slices);
 }
 
-async function transformShipment(shipment: Shipment, edit: LineEdit, isEdited: boolean): Promise<Shipment> {
+/** @param wanted of each line 1 when it is sent; left out: all are */
+async function transformShipment(
+  shipment: Shipment,
+  wanted: Uint8Array | undefined,
+  redact: ((text: string) => string) | undefined,
+): Promise<Shipment> {
   const time = new TimeSlices();
   const slices: (BatchSlice | undefined)[] = [];
-  let sequence = shipment.first;
+  let index = 0;
   for (const slice of shipment.slices) {
-    const kept: Buffer[] = [];
-    for (const { cursor, bytes } of linesOf(slice)) {
-      const record = edit(cursor, bytes, sequence++);
-      if (record) kept.push(record);
-      if (time.isOver) await time.next();
+    const bytes = bytesOf(slice);
+    const line = new RecordCursor(bytes, slice.start, slice.end);
+    const kept = new KeptLines(bytes);
+    for (; line.advance(); index++) {
+      if (wanted && wanted[index] === 0) continue;
+      const changed = redact && redactRecord(line, bytes, redact);
+      if (changed) kept.add(changed);
+      else kept.keep(line);
+      if (redact && time.isOver) await time.next();
     }
-    slices.push(sliceOf(slice, kept, isEdited));
+    slices.push(kept.toSlice(slice));
   }
   return withSlices(shipment, slices);
 }
 
 /** The lines of a slice, one after the other under the same cursor. */
-function* linesOf({ batch, start, end }: BatchSlice): Generator<{ cursor: RecordCursor; bytes: Buffer }> {
-  const { buffer, byteOffset, length } = batch.bytes;
-  const bytes = Buffer.from(buffer, byteOffset, length);
-  const line = { cursor: new RecordCursor(bytes, start, end), bytes };
+function* linesOf(slice: BatchSlice): Generator<{ cursor: RecordCursor; bytes: Buffer }> {
+  const bytes = bytesOf(slice);
+  const line = { cursor: new RecordCursor(bytes, slice.start, slice.end), bytes };
   while (line.cursor.advance()) yield line;
 }
 
-function recordBytes(line: RecordCursor, bytes: Buffer): Buffer {
-  return bytes.subarray(line.textStart - RECORD_HEADER, line.textEnd);
+function bytesOf({ batch }: BatchSlice): Buffer {
+  return Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
 }
 
-/** A slice with these records; undefined when there are none, the same when they are all that it had. */
-function sliceOf(slice: BatchSlice, kept: readonly Buffer[], isEdited: boolean): BatchSlice | undefined {
-  if (kept.length === 0) return undefined;
-  if (kept.length === slice.count && !isEdited) return slice;
-  const records = Buffer.concat(kept);
-  return { batch: { ...slice.batch, bytes: records }, start: 0, end: records.length, count: kept.length };
+/** What is kept of a slice: records that are next to each other are copied together. */
+class KeptLines {
+  private readonly bytes: Buffer;
+  private readonly parts: Buffer[] = [];
+  private count = 0;
+  private isChanged = false;
+  private start = 0;
+  private end = 0;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  /** Keeps the line under the cursor as it is. */
+  keep({ textStart, textEnd }: RecordCursor): void {
+    const start = textStart - RECORD_HEADER;
+    if (start !== this.end) {
+      this.endPart();
+      this.start = start;
+    }
+    this.end = textEnd;
+    this.count++;
+  }
+
+  /** Adds a record that isn't as it was. */
+  add(record: Buffer): void {
+    this.endPart();
+    this.parts.push(record);
+    this.isChanged = true;
+    this.count++;
+  }
+
+  /** A slice of them; undefined when there are none, the same when they are all that it had. */
+  toSlice(slice: BatchSlice): BatchSlice | undefined {
+    if (this.count === 0) return undefined;
+    if (this.count === slice.count && !this.isChanged) return slice;
+    this.endPart();
+    const records = this.parts.length === 1 ? this.parts[0] : Buffer.concat(this.parts);
+    return { batch: { ...slice.batch, bytes: records }, start: 0, end: records.length, count: this.count };
+  }
+
+  private endPart(): void {
+    if (this.end > this.start) this.parts.push(this.bytes.subarray(this.start, this.end));
+    this.start = 0;
+    this.end = 0;
+  }
 }
 
 function withSlices(shipment: Shipment, changed: readonly (BatchSlice | undefined)[]): Shipment {
@@ -129,12 +172,16 @@ function withSlices(shipment: Shipment, changed: readonly (BatchSlice | undefine
 /** In structured data every value has its end; elsewhere it would go on to the end of the text. */
 const QUOTED_VALUE = /"((?:[^"\\]|\\.)*)"?/gs;
 
-/** A copy of a record with the values of its structured data and its message redacted; the same memory when nothing is. */
-function redactRecord(line: RecordCursor, bytes: Buffer, redact: (text: string) => string): Buffer {
+/** A copy of a record with the values of its structured data and its message redacted; undefined when nothing is. */
+function redactRecord(
+  line: RecordCursor,
+  bytes: Buffer,
+  redact: (text: string) => string,
+): Buffer | undefined {
   const { textStart, textEnd, msgidStart, messageStart } = line;
   const message = bytes.toString('utf8', messageStart, textEnd);
   const redactedMessage = redact(message);
-  const sdStart = bytes.indexOf(0x20, msgidStart) + 1;
+  const sdStart = headerFieldEnd(bytes, msgidStart, messageStart) + 1;
   const structuredData = bytes.toString('utf8', sdStart, messageStart);
   const redactedData =
     structuredData === '- '
@@ -143,7 +190,7 @@ function redactRecord(line: RecordCursor, bytes: Buffer, redact: (text: string) 
           const end = all.length === value.length + 2 ? '"' : '';
           return `"${redact(value)}${end}`;
         });
-  if (redactedMessage === message && redactedData === structuredData) return recordBytes(line, bytes);
+  if (redactedMessage === message && redactedData === structuredData) return undefined;
   const text = Buffer.concat([
     bytes.subarray(textStart, sdStart),
     Buffer.from(redactedData),

@@ -15,6 +15,8 @@ export interface CursorRecord {
   readonly after: Sequence;
   /** The request in flight covers the lines up to here: a retry has exactly these. */
   readonly upTo?: Sequence;
+  /** The requests behind it cover the lines up to these, each: written down before they are sent, as many as are known. */
+  readonly plan?: readonly Sequence[];
   /** Bytes of records that fitted into a request when more were too large (413); left out: nothing was. */
   readonly bytesMax?: number;
   /** Lines that were accepted by the destination, lost, and left out by filters, since the drain was created. */

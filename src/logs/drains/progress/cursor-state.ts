@@ -44,6 +44,7 @@ export class CursorState {
         ...this.current,
         after: replay.after,
         upTo: undefined,
+        plan: undefined,
         storedAtMs: 0,
         replayed: replay.id,
       };
@@ -57,7 +58,7 @@ export class CursorState {
     this.current = {
       ...current,
       after,
-      upTo: undefined,
+      ...planBehind(current, after),
       storedAtMs: Math.max(storedAtMs, current.storedAtMs ?? 0),
       delivered: current.delivered + delivered,
       lost: current.lost + lost,
@@ -70,17 +71,42 @@ export class CursorState {
     this.current = { ...this.current, forDrain, forApp };
   }
 
-  /** The request that comes next covers the lines up to here: it is repeated with exactly these. */
-  markInFlight(upTo: Sequence): void {
-    if (this.current.upTo !== upTo) this.current = { ...this.current, upTo };
+  /**
+   * The request that comes next covers the lines up to here: it is repeated with exactly these. So do those behind it, up to each of
+   * `plan`, when they come.
+   */
+  markInFlight(upTo: Sequence, plan: readonly Sequence[] = []): void {
+    if (this.current.upTo !== upTo)
+      this.current = { ...this.current, upTo, plan: plan.length > 0 ? plan : undefined };
+  }
+
+  /** Would whoever takes over now send the request that comes next with exactly the same lines? Else it has to be written before. */
+  get isNextWritten(): boolean {
+    const { current, savedRecord: saved } = this;
+    if (current === saved) return true;
+    if (
+      saved.upTo === undefined ||
+      current.forDrain !== saved.forDrain ||
+      current.bytesMax !== saved.bytesMax
+    )
+      return false;
+    const ends = [saved.after, saved.upTo, ...(saved.plan ?? [])];
+    const index = ends.indexOf(current.after);
+    return index >= 0 && current.upTo !== undefined && ends[index + 1] === current.upTo;
   }
 
   /** Nothing is in flight, and requests have `bytesMax` bytes of records at the most; undefined: as many as the outlet takes. */
   limitRequests(bytesMax: number | undefined): void {
-    this.current = { ...this.current, upTo: undefined, bytesMax };
+    this.current = { ...this.current, upTo: undefined, plan: undefined, bytesMax };
   }
 
   markSaved(record: CursorRecord): void {
     this.savedRecord = record;
   }
+}
+
+/** What of a plan is left when the lines up to `after` are settled. */
+function planBehind({ plan }: CursorRecord, after: Sequence): Pick<CursorRecord, 'upTo' | 'plan'> {
+  const left = plan?.filter((end) => end > after) ?? [];
+  return { upTo: left[0], plan: left.length > 1 ? left.slice(1) : undefined };
 }

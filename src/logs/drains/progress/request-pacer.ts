@@ -3,8 +3,43 @@
  * as hundreds of lines do.
  */
 const REQUEST_INTERVAL_MS = 20;
+/** Of many destinations that get lines all the time, each has a longer interval: so many requests a second are made for all of them. */
+const REQUESTS_A_SECOND = 1_000;
+const REQUEST_INTERVAL_MAX_MS = 1_000;
+const SECOND_MS = 1_000;
 /** So many lines are sent at once. */
 const FULL_REQUEST_LINES = 500;
+
+/** How many destinations of this process get requests: counted by the second. */
+export class RequestLoad {
+  private second = -1;
+  private busy = 0;
+  private busyBefore = 0;
+
+  /** A destination gets a request. @param lastMs when it got the one before */
+  requestStarted(nowMs: number, lastMs: number): void {
+    this.advance(nowMs);
+    if (Math.floor(lastMs / SECOND_MS) !== this.second) this.busy++;
+  }
+
+  /** Milliseconds from one request to a destination to the next. */
+  intervalMs(nowMs: number): number {
+    this.advance(nowMs);
+    const busy = Math.max(this.busy, this.busyBefore);
+    const shareMs = (busy * SECOND_MS) / REQUESTS_A_SECOND;
+    return Math.min(Math.max(REQUEST_INTERVAL_MS, shareMs), REQUEST_INTERVAL_MAX_MS);
+  }
+
+  private advance(nowMs: number): void {
+    const second = Math.floor(nowMs / SECOND_MS);
+    if (second === this.second) return;
+    this.busyBefore = second === this.second + 1 ? this.busy : 0;
+    this.busy = 0;
+    this.second = second;
+  }
+}
+
+const processLoad = new RequestLoad();
 
 /** Batches lines that come one by one (linger). The first line after a pause isn't delayed. */
 export class RequestPacer {
@@ -12,14 +47,22 @@ export class RequestPacer {
   private lastStartMs = Number.NEGATIVE_INFINITY;
   private proceed = (): void => {};
 
-  /** @param pendingLines how many lines wait to be sent */
-  constructor(pendingLines: () => number) {
+  private readonly load: RequestLoad;
+
+  /**
+   * @param pendingLines how many lines wait to be sent
+   * @param load of all destinations
+   */
+  constructor(pendingLines: () => number, load: RequestLoad = processLoad) {
     this.pendingLines = pendingLines;
+    this.load = load;
   }
 
   /** A request begins. */
   requestStarted(): void {
-    this.lastStartMs = performance.now();
+    const now = performance.now();
+    this.load.requestStarted(now, this.lastStartMs);
+    this.lastStartMs = now;
   }
 
   /** More lines may wait. */
@@ -29,7 +72,8 @@ export class RequestPacer {
 
   /** Resolves when the next request may begin: the interval is over, or enough lines wait. At once when there is nothing to send. */
   async waitForNext(): Promise<void> {
-    const remainingMs = this.lastStartMs + REQUEST_INTERVAL_MS - performance.now();
+    const now = performance.now();
+    const remainingMs = this.lastStartMs + this.load.intervalMs(now) - now;
     const pending = this.pendingLines();
     if (remainingMs <= 0 || pending === 0 || pending >= FULL_REQUEST_LINES) return;
     await new Promise<void>((resolve) => {

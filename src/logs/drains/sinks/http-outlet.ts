@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Client } from 'undici';
+import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
 import type { Sequence } from '../../store/contract.ts';
 import type { HttpFormat } from '../http-format.ts';
 import { type DrainRecord, type DrainTarget, redactUrl } from '../options/drain-record.ts';
@@ -21,6 +22,8 @@ export interface HttpOutletOptions {
   readonly format: HttpFormat;
   readonly dialer: Dialer;
   readonly version: string;
+  /** Memory for bodies. */
+  readonly pool: BufferPool;
   readonly onPhase?: OnPhase;
 }
 
@@ -33,6 +36,7 @@ export class HttpOutlet implements Outlet {
   private readonly path: string;
   private readonly headers: Record<string, string>;
   private readonly closing = new AbortController();
+  private socket: Socket | undefined;
   private acceptedUpTo: Sequence = 0;
   lastAnswer = '';
 
@@ -44,7 +48,10 @@ export class HttpOutlet implements Outlet {
     const settings: Client.Options = {
       connect: (_, connected) => {
         dialer.dial({ host, port, tls: secure ? tls : undefined }, onPhase, this.closing.signal).then(
-          (socket: Socket) => connected(null, socket),
+          (socket: Socket) => {
+            this.socket = socket;
+            connected(null, socket);
+          },
           (error: Error) => connected(error, null),
         );
       },
@@ -74,13 +81,15 @@ export class HttpOutlet implements Outlet {
   }
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
-    const { format, drain } = this.options;
-    const encoded = format.encode(shipment, notice);
+    const { format, drain, pool } = this.options;
+    const encoded = format.encode(shipment, notice, pool);
     const { body, messageCount } = encoded instanceof Promise ? await encoded : encoded;
     const responseBody = await this.post(body, {
       'Logplex-Msg-Count': String(messageCount),
       'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),
     });
+    // An answer may come before all was sent: the rest of it is in the socket.
+    if (this.socket?.writableLength === 0) pool.release(body);
     format.checkResponse?.(responseBody, shipment);
     this.acceptedUpTo = shipment.last;
     return this.acceptedUpTo;

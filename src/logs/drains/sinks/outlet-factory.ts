@@ -1,3 +1,4 @@
+import { BufferPool } from '../../../common/buffers/buffer-pool.ts';
 import { elasticsearchFormat } from '../encoders/elasticsearch.ts';
 import { jsonLinesEncoder, rfc5424Encoder, type ShipmentEncoder } from '../encoders/encode-text.ts';
 import { gzipFormat } from '../encoders/gzip-format.ts';
@@ -15,10 +16,14 @@ import { HttpOutlet } from './http-outlet.ts';
 import { ReachabilityProbe } from './reachability.ts';
 import { SyslogOutlet } from './syslog-outlet.ts';
 
+/** A destination with little or no traffic keeps no memory, and all of them together what a few shipments need. */
+const SHIPMENT_BUFFERS = { buffersMax: 8, pooledBytesMin: 65_536, stepBytes: 131_072 };
+
 /** Creates the outlet for a drain's URL and options, and wraps its format. */
 export class OutletFactory {
   private readonly version: string;
   private readonly dialer: Dialer;
+  private readonly pool = new BufferPool(SHIPMENT_BUFFERS);
   private readonly reachability: ReachabilityProbe;
   /** For this server's own add-ons. */
   private readonly ownDialer = new Dialer(new TargetPolicy(true));
@@ -38,7 +43,7 @@ export class OutletFactory {
 
   /** @param onPhase called after each phase of a delivery. */
   create(drain: DrainRecord, onPhase?: OnPhase): Outlet {
-    const { version } = this;
+    const { version, pool } = this;
     const dialer = drain.server === undefined ? this.dialer : this.ownDialer;
     const { options = {} } = drain;
     const target = targetWithoutOptions(parseDrainUrl(drain.url));
@@ -50,7 +55,15 @@ export class OutletFactory {
       serverName: options.server_name,
     };
     if (target.protocol === 'syslog:' || target.protocol === 'syslog+tls:')
-      return new SyslogOutlet({ drain, target, tls, dialer, onPhase, encode: syslogEncoder(drain, options) });
+      return new SyslogOutlet({
+        drain,
+        target,
+        tls,
+        dialer,
+        pool,
+        onPhase,
+        encode: syslogEncoder(drain, options),
+      });
     const format = this.createFormat(drain, options);
     return new HttpOutlet({
       drain,
@@ -58,6 +71,7 @@ export class OutletFactory {
       tls,
       dialer,
       version,
+      pool,
       onPhase,
       format: options.compression === 'gzip' ? gzipFormat(format) : format,
     });

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { BufferPool, type BufferPoolOptions } from '../../../common/buffers/buffer-pool.ts';
+import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { syslogLineEncoder } from '../../syslog/encode.ts';
 import type { ShipmentEncoder } from '../encoders/encode-text.ts';
@@ -25,14 +25,14 @@ const TIMER_EARLY_MS = 2;
 /** A connection on which nothing can be written for this long is closed. */
 const WRITE_TIMEOUT_MS = 30_000;
 const CLOSED = 'the connection was closed';
-/** More shipments are rarely buffered in the socket; a drain with little or no traffic keeps no memory. */
-const SHIPMENT_BUFFERS: BufferPoolOptions = { buffersMax: 4, pooledBytesMin: 65_536, stepBytes: 131_072 };
 
 export interface SyslogOutletOptions {
   readonly drain: DrainRecord;
   readonly target: DrainTarget;
   readonly tls: TlsOptions;
   readonly dialer: Dialer;
+  /** Memory for shipments. */
+  readonly pool: BufferPool;
   readonly onPhase?: OnPhase;
   /** Writes the lines; left out: as Heroku's syslog drains do. */
   readonly encode?: ShipmentEncoder;
@@ -51,7 +51,6 @@ export class SyslogOutlet implements Outlet {
   /** What was written and isn't confirmed, oldest first; `atMs` is on the clock of `performance.now()`. */
   private readonly unconfirmed: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
   private writtenBytes = 0;
-  private readonly buffers = new BufferPool(SHIPMENT_BUFFERS);
   private readonly closing = new AbortController();
 
   constructor(options: SyslogOutletOptions) {
@@ -62,17 +61,17 @@ export class SyslogOutlet implements Outlet {
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     this.socket ??= await this.connect();
     const { socket } = this;
-    const buffers = this.buffers;
+    const { pool } = this.options;
     const bytes =
-      this.options.encode?.(shipment, notice) ??
+      this.options.encode?.(shipment, notice, pool) ??
       encodeShipment(shipment, this.encoder, notice && this.lossNoticeFrame(notice), (size) =>
-        buffers.acquire(size),
+        pool.acquire(size),
       );
     this.writtenBytes += bytes.length;
     const beganMs = performance.now();
     if (bytes.length > 0)
-      socket.write(bytes, () => {
-        buffers.release(bytes);
+      socket.write(bytes, (error) => {
+        if (!error) pool.release(bytes);
         this.options.onPhase?.('send', performance.now() - beganMs);
       });
     this.unconfirmed.push({ last: shipment.last, writtenUpTo: this.writtenBytes, atMs: performance.now() });

@@ -14,13 +14,16 @@ export interface Literal {
 
 export class LiteralScanner {
   private readonly search: BytesSearch;
+  private readonly lengthMax: number;
   private bytes: Buffer | undefined;
   /** Where the next text begins that was found; infinite when there are no more. */
   private foundAt = 0;
 
   /** @param literals alternatives: a line that matches has one of them */
   constructor(literals: readonly Literal[]) {
-    this.search = new BytesSearch(literals.map(({ text, number }) => literalPattern(text, number)));
+    const patterns = literals.map(({ text, number }) => literalPattern(text, number));
+    this.search = new BytesSearch(patterns);
+    this.lengthMax = Math.max(...patterns.map(({ length }) => length));
   }
 
   /** Begins with a batch: false when none of its lines can match. */
@@ -45,5 +48,10 @@ export class LiteralScanner {
   /** May the line `[start, end)` match? Lines have to be asked for in their order. */
   mayMatch(start: number, end: number): boolean {
     return this.nextAt(start) < end;
+  }
+
+  /** Was what {@link mayMatch} has found in a line found in its part `[start, end)`? False when that isn't sure. */
+  isFoundIn(start: number, end: number): boolean {
+    return this.foundAt >= start && this.foundAt + this.lengthMax <= end;
   }
 }

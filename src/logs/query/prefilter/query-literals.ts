@@ -3,6 +3,7 @@
 import { type AttributeValue, isLineAttribute, type QueryNode } from '../query-syntax.ts';
 import { fixedPart, isAscii, longestPlain } from '../text-pattern.ts';
 import { isPlainNumber } from '../value-tests.ts';
+import { PATTERN_BYTES_MAX } from './literal-pattern.ts';
 import type { Literal } from './literal-scanner.ts';
 import { literalScore, regexLiterals } from './regex-literal.ts';
 
@@ -46,6 +47,23 @@ export function exclusionLiterals(node: QueryNode): readonly Literal[] | undefin
   const all = node.children.map(exclusionLiterals);
   const literals = all.flatMap((one) => one ?? []);
   return all.includes(undefined) || literals.length > LITERALS_MAX ? undefined : literals;
+}
+
+/** Is nothing to be asked but whether one of {@link queryLiterals} is in the message? Then a line matches. */
+export function isDecidedByLiterals(node: QueryNode): boolean {
+  if (node.kind === 'or') return node.children.every(isDecidedByLiterals);
+  return node.kind === 'text' && isExact(node.text);
+}
+
+/** Is nothing to be asked but whether one of {@link exclusionLiterals} is in the message? Then a line doesn't match. */
+export function isDecidedByExclusions(node: QueryNode): boolean {
+  if (node.kind === 'and') return node.children.every(isDecidedByExclusions);
+  return node.kind === 'not' && isDecidedByLiterals(node.child);
+}
+
+/** Is a text looked for as a whole, and found only where it stands? */
+function isExact(text: string): boolean {
+  return isAscii(text) && fixedPart(text) === text && !/[/[]/.test(text) && text.length <= PATTERN_BYTES_MAX;
 }
 
 /** Of two that are both needed the one that is in fewer lines, probably. */

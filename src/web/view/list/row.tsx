@@ -39,10 +39,14 @@ export interface RowProps {
 /** One line. Its clicks are handled by the list. */
 export function Row(props: RowProps) {
   const { line, page, terms, isNewDay, isSelected, isExpanded, isUnfolded, wrap, zone, columns } = props;
-  const { text, fields } = parseMessage(line);
-  const spans = messageSpans(line, terms);
+  const { text, fields, ownFrame } = parseMessage(line);
+  // In one row, a stack trace is what happened and where.
+  const frame = wrap ? undefined : ownFrame;
+  const end =
+    frame === undefined ? PREVIEW_CHARACTERS_MAX : Math.min(text.indexOf('\n'), PREVIEW_CHARACTERS_MAX);
+  const spans = messageSpans(line, terms, end);
   const more = wrap ? 0 : countNewlines(text);
-  const hidden = text.length - PREVIEW_CHARACTERS_MAX;
+  const hidden = frame === undefined ? text.length - PREVIEW_CHARACTERS_MAX : 0;
   const timestamp = visibleText(line.timestamp);
   const [source, dyno] = [visibleText(line.source), visibleText(line.dyno)];
   return (
@@ -84,6 +88,7 @@ export function Row(props: RowProps) {
         })}
         <span class="text">
           <StyledText spans={spans} />
+          {frame !== undefined && <span class="own-frame">{frame}</span>}
           {more > 0 && <span class="more">{`+${formatCount(more, 'line')}`}</span>}
           {hidden > 0 && <span class="more">{`+${formatCount(hidden, 'character')}`}</span>}
         </span>

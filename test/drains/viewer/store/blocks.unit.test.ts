@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { batchOfLines, LogLines } from '../../../../bench/viewer/log-lines.ts';
 import { decodeBlock, encodeBlock } from '../../../../drains/viewer/store/blocks/block-format.ts';
 import { LineTimes } from '../../../../drains/viewer/store/blocks/line-time.ts';
+import { putIds, takeIds } from '../../../../drains/viewer/store/blocks/message-ids.ts';
 import { putTogether, takeApart } from '../../../../drains/viewer/store/blocks/record-columns.ts';
 import { HEADROOM, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { batchOf } from '../../../support/batches.ts';
@@ -72,4 +73,44 @@ it('times of lines are read in every form that is stored', () => {
     line.advance();
     expect([time, new LineTimes().read(line, bytes)]).toEqual([time, Math.floor(Date.parse(time))]);
   }
+});
+
+it('ids come back as they were, wherever they are in messages', () => {
+  const uuid = '01234567-89ab-cdef-0123-456789abcdef';
+  const piece = fc.oneof(
+    fc.constantFrom(
+      uuid,
+      uuid.toUpperCase(),
+      uuid.slice(1),
+      `${uuid}a`,
+      `a${uuid}`,
+      'f'.repeat(16),
+      '-',
+      ' ',
+      '=',
+    ),
+    fc.constantFrom('0'.repeat(15), 'a1'.repeat(127), 'b'.repeat(300), '\x01', '\x02', '\x10', 'x', 'é'),
+    fc.integer({ min: 0, max: 40 }).map((length) => 'c7'.repeat(length)),
+  );
+  const message = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''));
+  fc.assert(
+    fc.property(fc.array(message, { minLength: 1, maxLength: 6 }), (messages) => {
+      const bytes = Buffer.from(messages.join(''));
+      const marked = takeIds(bytes);
+      expect(putIds(marked, bytes.length).equals(bytes)).toBe(true);
+    }),
+    { numRuns: 300 },
+  );
+  expect(takeIds(Buffer.from(`id=${uuid} trace=${'ab'.repeat(16)}`)).ids).toHaveLength(32);
+});
+
+it('records that were taken apart by the first version are put together', () => {
+  const texts = [
+    '<14>1 2026-11-01T12:00:00Z host app web.1 - - one',
+    '<14>1 2026-11-01T12:00:01Z host app web.2 - - two',
+  ];
+  const records = batchOfLines(texts).bytes.subarray(HEADROOM);
+  const apart = takeApart(records);
+  const first = Buffer.concat([apart.subarray(0, 12), apart.subarray(24)]);
+  expect(putTogether(first, texts.length, records.length, 0).equals(records)).toBe(true);
 });

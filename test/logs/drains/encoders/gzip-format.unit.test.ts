@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
+import { BufferPool } from '../../../../src/common/buffers/buffer-pool.ts';
 import { gzipFormat } from '../../../../src/logs/drains/encoders/gzip-format.ts';
 import { logplexFormat } from '../../../../src/logs/drains/encoders/logplex.ts';
 import { buildShipment } from '../../../../src/logs/drains/shipment.ts';
@@ -17,12 +18,13 @@ it('a format with gzip has the same body, compressed, the same to the byte each 
 
   const plain = logplexFormat();
   const compressed = gzipFormat(plain);
-  const { body, messageCount } = await compressed.encode(shipment, undefined);
+  const pool = new BufferPool({ buffersMax: 1 });
+  const { body, messageCount } = await compressed.encode(shipment, undefined, pool);
   expect(messageCount).toBe(1);
   expect(gunzipSync(body).toString()).toBe(
     '63 <190>1 2012-12-10T03:00:48.123456+00:00 host app web.1 - hello\n',
   );
-  expect((await compressed.encode(shipment, undefined)).body.equals(body)).toBe(true);
+  expect((await compressed.encode(shipment, undefined, pool)).body.equals(body)).toBe(true);
   expect(compressed).toMatchObject({ contentType: 'application/logplex-1', contentEncoding: 'gzip' });
   expect(compressed.shipmentBytesMax).toBe(plain.shipmentBytesMax);
 });

@@ -1,6 +1,7 @@
 /** Lines that an older version stored, with times that aren't any and odd fields: every format makes something of them. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { BufferPool } from '../../../../src/common/buffers/buffer-pool.ts';
 import { elasticsearchFormat } from '../../../../src/logs/drains/encoders/elasticsearch.ts';
 import { logplexFormat } from '../../../../src/logs/drains/encoders/logplex.ts';
 import { lokiFormat } from '../../../../src/logs/drains/encoders/loki.ts';
@@ -54,7 +55,7 @@ async function encodeAll(lines: readonly OldLine[]): Promise<Record<string, Buff
   };
   const bodies: Record<string, Buffer> = {};
   for (const [name, format] of Object.entries(formats))
-    bodies[name] = (await format.encode(shipment, undefined)).body;
+    bodies[name] = (await format.encode(shipment, undefined, new BufferPool({ buffersMax: 0 }))).body;
   return bodies;
 }
 

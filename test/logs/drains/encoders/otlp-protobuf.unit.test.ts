@@ -1,13 +1,11 @@
 /** OTLP in protobuf, held against a decoder that isn't ours. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  decodeRejectedRecords,
-  encodeOtlpProtobuf,
-} from '../../../../src/logs/drains/encoders/otlp-protobuf.ts';
+import { decodeRejectedRecords } from '../../../../src/logs/drains/encoders/otlp-protobuf.ts';
 import { decodeOtlp } from '../../../../src/logs/sources/formats/otlp-schema.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { comparable } from './comparable-otlp.ts';
+import { encodeOtlpProtobuf } from './simple-otlp-protobuf.ts';
 
 const attribute = fc.record({
   key: fc.string({ unit: 'grapheme', minLength: 1 }),

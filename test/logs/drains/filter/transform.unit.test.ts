@@ -1,6 +1,15 @@
+import fc from 'fast-check';
+import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
+import { stripColors } from '../../../../src/common/text/colors.ts';
 import { createRedactor } from '../../../../src/logs/drains/filter/redaction.ts';
-import { parseDrainOptions } from '../../../../src/logs/drains/options/drain-options.ts';
+import { createShipmentTransform } from '../../../../src/logs/drains/filter/transform.ts';
+import { type DrainOptions, parseDrainOptions } from '../../../../src/logs/drains/options/drain-options.ts';
+import { buildShipment } from '../../../../src/logs/drains/shipment.ts';
+import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
+import { LineFilter } from '../../../../src/logs/syslog/line-filter.ts';
+import { batchOfOldLines } from '../../../support/old-lines.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 describe('redaction', () => {
   const redact = createRedactor({ redact: ['bearer', 'url-password', 'card', 'email'] });
@@ -63,5 +72,90 @@ describe('options', () => {
       format: 'json',
       sources: ['app', 'db'],
     });
+  });
+});
+
+describe('a shipment with filters', () => {
+  const message = fc
+    .array(
+      fc.constantFrom(
+        ...[
+          'status',
+          'stat',
+          'us',
+          '\x1b[31m',
+          '\x1b[0m',
+          ' ',
+          'level=',
+          'warn',
+          'ERROR',
+          'x',
+          'ü',
+          '\u00a0',
+          'debug',
+          '"level":',
+          '30',
+          '\n',
+        ],
+      ),
+      { maxLength: 8 },
+    )
+    .map((words) => `GET ${words.join('')}`); // an event of its own
+  const line = fc.record({
+    priority: fc.constantFrom(190, 190, 13, 3, 12, 191, 0, 108),
+    source: fc.constantFrom('app', 'status', 'router'),
+    dyno: fc.constantFrom('web.1', 'web.12', 'worker.1'),
+    message,
+  });
+  const options: fc.Arbitrary<DrainOptions> = fc.record(
+    {
+      level: fc.constantFrom('error' as const, 'warn' as const, 'info' as const, 'debug' as const),
+      sources: fc.constantFrom(['app'], ['router', 'status']),
+      dynos: fc.constantFrom(['web'], ['worker.1']),
+      match: fc.constantFrom(['status'], ['stat(us)?'], ['ü'], ['status', 'warn']),
+      exclude: fc.constantFrom(['x'], ['us'], ['ERROR|warn']),
+    },
+    { requiredKeys: [] },
+  );
+
+  it('has the lines that each filter lets through by itself, as they were', async () => {
+    const batches = fc.array(fc.array(line, { minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(batches, options, async (lists, wanted) => {
+        let last = 0;
+        const stored = lists.map((lines) => {
+          const first = last + 1;
+          last += lines.length;
+          return { ...batchOfOldLines(lines), first, last, storedAtMs: 1 };
+        });
+        const shipment = buildShipment(stored, 0, Number.POSITIVE_INFINITY)!;
+        const filtered = (await createShipmentTransform(wanted)?.(shipment)) ?? shipment;
+        const { sources, dynos, level, match = [''], exclude = [] } = wanted;
+        const filter = new LineFilter({ sources, dynos, level });
+        const matchesOne = (patterns: readonly string[], text: string): boolean =>
+          patterns.some(
+            (pattern) => RE2JS.compile(pattern).test(text) || RE2JS.compile(pattern).test(stripColors(text)),
+          );
+        const expected: string[] = [];
+        for (const { bytes } of stored) {
+          const cursor = new RecordCursor(bytes);
+          const buffer = Buffer.from(bytes);
+          while (cursor.advance()) {
+            const text = buffer.toString('utf8', cursor.messageStart, cursor.textEnd);
+            if (filter.matches(cursor, buffer) && matchesOne(match, text) && !matchesOne(exclude, text))
+              expected.push(buffer.toString('utf8', cursor.textStart, cursor.textEnd));
+          }
+        }
+        const found: string[] = [];
+        for (const { batch, start, end } of filtered.slices) {
+          const cursor = new RecordCursor(batch.bytes, start, end);
+          const buffer = Buffer.from(batch.bytes);
+          while (cursor.advance()) found.push(buffer.toString('utf8', cursor.textStart, cursor.textEnd));
+        }
+        expect(found).toEqual(expected);
+        expect(filtered).toMatchObject({ first: 1, last, count: expected.length });
+      }),
+      { numRuns: propertyRuns(300) },
+    );
   });
 });

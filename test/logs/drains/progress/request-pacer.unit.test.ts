@@ -1,6 +1,6 @@
 /** Requests of a drain: at once after a lull, together while lines come all the time. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { RequestPacer } from '../../../../src/logs/drains/progress/request-pacer.ts';
+import { RequestLoad, RequestPacer } from '../../../../src/logs/drains/progress/request-pacer.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -58,4 +58,20 @@ it('many lines are sent at once, however they come', async () => {
   lines = 500;
   pace.linesArrived();
   expect(await isThereAfter(0, next)).toBe(true);
+});
+
+it('of many destinations each waits longer: there are about a thousand requests a second, and each has one a second', () => {
+  /** The interval when so many have got four requests in each of two seconds; long after that it is the shortest. */
+  const intervalOf = (count: number): number => {
+    const load = new RequestLoad();
+    for (let nowMs = 10_000; nowMs < 12_000; nowMs += 250)
+      for (let i = 0; i < count; i++) load.requestStarted(nowMs, nowMs - 250);
+    const interval = load.intervalMs(11_900);
+    expect(load.intervalMs(14_000)).toBe(20);
+    return interval;
+  };
+  expect(intervalOf(1)).toBe(20);
+  expect(intervalOf(20)).toBe(20);
+  expect(intervalOf(200)).toBe(200);
+  expect(intervalOf(5_000)).toBe(1_000);
 });

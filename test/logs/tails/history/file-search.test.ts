@@ -179,8 +179,10 @@ describe('what is found in closed files', () => {
     const { last } = await store.bounds(app);
     const before = scanner.scans;
     const ranges: TailQuery[] = [
+      { lines: '5', events: 'false' },
       { lines: '5' },
       { lines: '100000' },
+      { lines: '100000', events: 'false' },
       { first: '3', after: '0' },
       { after: String(Math.floor(random() * last)) },
       { lines: '20', before: String(Math.floor(random() * last)) },
@@ -259,7 +261,8 @@ it('damage is told as by who reads, and what is whole is found', async () => {
   store.watchDamage((one) => damage.push(one));
   const scanner = new CountingScanner();
   const searching = new StreamReaders(store, undefined, scanner);
-  const found = await read(searching, app, { q: 'needle', lines: '1000', format: 'json' });
+  const asked = { q: 'needle', lines: '1000', events: 'false', format: 'json' };
+  const found = await read(searching, app, asked);
   expect([scanner.failed, damage.length]).toEqual([1, 1]);
   const reading = new StreamReaders(store);
   for (const range of [{ lines: '1000' }, { first: '1000' }, { after: '1' }] as TailQuery[]) {

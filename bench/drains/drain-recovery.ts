@@ -2,14 +2,14 @@
  * A drain is unreachable while lines come in, and comes back: when does the backlog start to flow, and how fast, beside the live rate
  * of the same drain. On either store.
  *
- *   node dist/bench/drain-recovery.js [--lines 1000000] [--only embedded|Redis]
+ *   node dist/bench/drains/drain-recovery.js [--lines 1000000] [--only embedded|Redis]
  */
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SyslogLoadJob } from './programs/syslog-load.ts';
-import { type BenchServer, startServer } from './rig/bench-server.ts';
-import { startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
-import { redisVersion, startRedis } from './rig/redis.ts';
+import type { SyslogLoadJob } from '../programs/syslog-load.ts';
+import { type BenchServer, startServer } from '../rig/bench-server.ts';
+import { startBenchProgram, stop, waitForMessage } from '../rig/processes.ts';
+import { redisVersion, startRedis } from '../rig/redis.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -17,7 +17,7 @@ import {
   parseFlags,
   runIfMain,
   type Table,
-} from './rig/report.ts';
+} from '../rig/report.ts';
 
 /** Lines before anything is measured. */
 const WARM_UP_LINES = 200_000;

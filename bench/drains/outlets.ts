@@ -1,0 +1,292 @@
+/**
+ * The ways out: one app's lines, from the store to one drain of each form; beside a process that posts bodies of the same bytes, which
+ * are ready-made, with undici (over TCP: writes them to a socket). Then what filters and redaction cost.
+ *
+ *   node dist/bench/drains/outlets.js [--lines 1000000] [--runs 5] [--only "json|loki"]
+ */
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import type { BaselineOutletJob, BaselineOutletResult } from '../programs/baseline-outlet.ts';
+import type { OutletProtocol, OutletSinkJob, OutletSinkResult } from '../programs/outlet-sinks.ts';
+import { type BenchServer, startServer } from '../rig/bench-server.ts';
+import { cpuSeconds } from '../rig/proc.ts';
+import {
+  makeFolder,
+  removeFolder,
+  runJob,
+  startBenchProgram,
+  stop,
+  waitForMessage,
+} from '../rig/processes.ts';
+import {
+  formatDecimal,
+  formatInteger,
+  logProgress,
+  median,
+  parseFlags,
+  runIfMain,
+  type Table,
+} from '../rig/report.ts';
+
+const RUN_MS = 120_000;
+/** What is still done for the lines when the last has come out counts too. */
+const AFTERMATH_MS = 300;
+/** Bytes of a shipment (`shipmentBytesMax`); that many go through one write of a syslog drain. */
+const SHIPMENT_BYTES = 262_144;
+const BODIES = 16;
+/** In the last line, which every filter lets through. */
+const MARK = 'the-last-line-of-this-run';
+const LAST_LINE = `WARN ${MARK} status 200`;
+const LINES_A_WRITE = 2_000;
+
+interface Form {
+  readonly name: string;
+  readonly protocol: OutletProtocol;
+  /** Options of the drain, as its URL has them. */
+  readonly options?: Readonly<Record<string, string>>;
+  /** Compared with another form, instead of ready-made bodies. */
+  readonly baseline?: string;
+}
+
+const JSON_LINES = 'HTTPS, JSON lines';
+
+const FILTERS = [
+  'level=debug',
+  'level=warn',
+  'sources=app',
+  'dynos=web',
+  'match=status',
+  'exclude=zebra',
+  'match=stat(us)? [0-9]+',
+  'redact=email',
+  'redact=bearer,url-password,card,email',
+];
+
+const FORMS: readonly Form[] = [
+  { name: "HTTPS, Heroku's form", protocol: 'https' },
+  { name: "HTTPS, Heroku's form, gzip", protocol: 'https', options: { compression: 'gzip' } },
+  { name: "HTTP, Heroku's form", protocol: 'http' },
+  { name: 'syslog', protocol: 'tcp' },
+  { name: 'syslog+tls', protocol: 'tls' },
+  { name: 'syslog, RFC 5424', protocol: 'tcp', options: { format: 'rfc5424' } },
+  { name: 'syslog, newlines', protocol: 'tcp', options: { framing: 'newline' } },
+  { name: 'syslog+tls, JSON', protocol: 'tls', options: { format: 'json' } },
+  { name: 'HTTPS, RFC 5424', protocol: 'https', options: { format: 'rfc5424' } },
+  { name: JSON_LINES, protocol: 'https', options: { format: 'json' } },
+  { name: 'HTTPS, webhook', protocol: 'https', options: { format: 'webhook' } },
+  { name: 'HTTPS, OTLP protobuf', protocol: 'https', options: { format: 'otlp-protobuf' } },
+  { name: 'HTTPS, OTLP JSON', protocol: 'https', options: { format: 'otlp' } },
+  { name: 'HTTPS, Loki', protocol: 'https', options: { format: 'loki' } },
+  { name: 'HTTPS, Elasticsearch', protocol: 'https', options: { format: 'elasticsearch' } },
+  { name: 'HTTP, JSON lines', protocol: 'http', options: { format: 'json' } },
+  ...FILTERS.map((filter) => ({
+    name: `JSON lines, ${filter}`,
+    protocol: 'https' as const,
+    options: {
+      format: 'json',
+      [filter.slice(0, filter.indexOf('='))]: filter.slice(filter.indexOf('=') + 1),
+    },
+    baseline: JSON_LINES,
+  })),
+];
+
+interface Run {
+  readonly linesPerCpuS: number;
+  readonly requests: number;
+}
+
+export async function measure(args: readonly string[]): Promise<Table> {
+  const { lines, runs, only } = parseFlags(args, { lines: 1_000_000, runs: 5 }, ['only']);
+  const forms = selectForms(only);
+  const folder = makeFolder('certificates');
+  const sinks = startBenchProgram('outlet-sinks', makeCertificate(folder));
+  const ports = await waitForMessage(
+    sinks,
+    (message) => (message as { ports?: Record<OutletProtocol, number> }).ports,
+    10_000,
+  );
+  const baseline = startBenchProgram('baseline-outlet');
+  const server = await startServer();
+  const own = new Map<string, Run[]>();
+  const ready = new Map<string, number[]>();
+  try {
+    await fill(server, lines, sinks, ports.tcp);
+    for (let round = 0; round <= runs; round++)
+      for (const form of forms) {
+        const run = async (job: OutletSinkJob, work: () => Promise<unknown>): Promise<OutletSinkResult> => {
+          const done = runJob<OutletSinkResult>(sinks, job, RUN_MS);
+          await work();
+          return done;
+        };
+        const { name, protocol, options = {}, baseline: other } = form;
+        const isHttp = protocol === 'http' || protocol === 'https';
+        // Of filtered lines it isn't known how many there are.
+        const isCounted = isHttp && !other;
+        const job = { lines: isCounted ? lines : Number.MAX_SAFE_INTEGER, mark: MARK, bodies: BODIES };
+        const id = await addDrain(server, url(form, ports[protocol]));
+        const cpuBefore = cpuSeconds(server.pid);
+        const result = await run(job, () =>
+          server.request('POST', `/apps/bench/log-drains/${id}/actions/replay`, { since: '1h' }),
+        );
+        await sleep(AFTERMATH_MS);
+        const linesPerCpuS = lines / (cpuSeconds(server.pid) - cpuBefore);
+        await server.request('DELETE', `/apps/bench/log-drains/${id}`);
+        const requests = result.requests || Math.ceil(result.bytes / SHIPMENT_BYTES);
+        // The first round warms up.
+        if (round > 0) own.set(name, [...(own.get(name) ?? []), { linesPerCpuS, requests }]);
+        logProgress(
+          `${name}, run ${round}: ${formatInteger(linesPerCpuS)} lines a CPU second, ${requests} requests, ${formatInteger(result.bytes)} bytes`,
+        );
+        if (other) continue;
+        const compress = options.compression === 'gzip';
+        const bodies = isHttp
+          ? result.bodies
+          : [Buffer.alloc(Math.ceil(result.bytes / requests), 'x').toString('base64')];
+        const baselineJob: BaselineOutletJob = {
+          protocol,
+          port: ports[protocol],
+          bodies: compress
+            ? bodies.map((body) => gunzipSync(Buffer.from(body, 'base64')).toString('base64'))
+            : bodies,
+          requests,
+          lines,
+          compress,
+          mark: MARK,
+        };
+        let cpu = 0;
+        await run({ ...job, bodies: 0 }, async () => {
+          cpu = (await runJob<BaselineOutletResult>(baseline, baselineJob, RUN_MS)).cpuSeconds;
+        });
+        if (round > 0) ready.set(name, [...(ready.get(name) ?? []), lines / cpu]);
+        logProgress(`${name}, ready-made, run ${round}: ${formatInteger(lines / cpu)} lines a CPU second`);
+      }
+  } finally {
+    await server.stop();
+    await stop(sinks);
+    await stop(baseline);
+    removeFolder(folder);
+  }
+  return table(forms, own, ready, lines, runs);
+}
+
+/** The forms whose names have one of these texts in them, separated by `|`, and what they are compared with. */
+function selectForms(only: string | undefined): readonly Form[] {
+  if (only === undefined) return FORMS;
+  const texts = only.toLowerCase().split('|');
+  const wanted = FORMS.filter(({ name }) => texts.some((text) => name.toLowerCase().includes(text)));
+  return FORMS.filter(
+    (form) => wanted.includes(form) || wanted.some(({ baseline }) => baseline === form.name),
+  );
+}
+
+function url({ protocol, options = {} }: Form, port: number): string {
+  const scheme = { http: 'http', https: 'https', tcp: 'syslog', tls: 'syslog+tls' }[protocol];
+  const secure = protocol === 'https' || protocol === 'tls' ? { insecure: 'yes' } : {};
+  const query = Object.entries({ ...options, ...secure })
+    .map(([name, value]) => `tailrace-${name}=${encodeURIComponent(value)}`)
+    .join('&');
+  return `${scheme}://127.0.0.1:${port}/?${query}`;
+}
+
+async function addDrain(server: BenchServer, drainUrl: string): Promise<string> {
+  const { id } = await server.request<{ id: string }>('POST', '/apps/bench/log-drains', { url: drainUrl });
+  return id;
+}
+
+/** Lines as apps and Heroku's router write them: of four dynos, with quotes and characters beyond ASCII in some. */
+function messages(i: number): string {
+  const id = String(i).padStart(9, '0');
+  switch (i % 8) {
+    case 0:
+      return `at=info method=GET path="/orders/${id}" host=shop.example.com request_id=${id}-4e5f-4a6b fwd="203.0.113.7" dyno=web.1 connect=0ms service=12ms status=200 bytes=1548 protocol=https`;
+    case 1:
+      return `{"level":30,"time":1767225600000,"pid":4,"hostname":"host","req":{"id":"${id}","method":"GET","url":"/orders/42"},"responseTime":12,"msg":"request completed"}`;
+    case 2:
+      return `Completed 200 OK in 12ms (Views: 3.1ms | ActiveRecord: 4.2ms) id ${id}`;
+    case 3:
+      return `203.0.113.7 - - [01/Jan/2026:00:00:00 +0000] "GET /orders/${id} HTTP/1.1" 200 1548 "-" "Mozilla/5.0 (X11; Linux x86_64)"`;
+    case 4:
+      return `order ${id} was paid by card and status 200 was answered to jane@example.com`;
+    case 5:
+      return `WARN ${id} cache miss for Zürich, taking the slow path through the database`;
+    case 6:
+      return `  SELECT "orders".* FROM "orders" WHERE "orders"."id" = ${id} LIMIT 1`;
+    default:
+      return `Processing job ${id} of the queue mailers with status 0 after 12 ms`;
+  }
+}
+
+/** Makes the app, and gives it lines. */
+async function fill(server: BenchServer, lines: number, sinks: ChildProcess, port: number): Promise<void> {
+  const token = await server.createApp('bench');
+  const id = await addDrain(server, `syslog://127.0.0.1:${port}`);
+  const job: OutletSinkJob = { lines: Number.MAX_SAFE_INTEGER, mark: MARK, bodies: 0 };
+  const stored = runJob<OutletSinkResult>(sinks, job, RUN_MS);
+  const socket = connect(server.syslogPort, '127.0.0.1');
+  for (let sent = 0; sent < lines; ) {
+    const frames: string[] = [];
+    for (const end = Math.min(lines, sent + LINES_A_WRITE); sent < end; sent++) {
+      const text = sent === lines - 1 ? LAST_LINE : messages(sent);
+      const micros = String(sent % 1_000_000).padStart(6, '0');
+      const second = String(Math.floor(sent / 10_000) % 60).padStart(2, '0');
+      const line = `<190>1 2026-01-01T00:00:${second}.${micros}+00:00 host ${token} web.${1 + (sent % 4)} - - ${text}`;
+      frames.push(`${Buffer.byteLength(line)} ${line}`);
+    }
+    await new Promise<void>((resolve, reject) => {
+      socket.write(frames.join(''), (error) => (error ? reject(error) : resolve()));
+    });
+  }
+  socket.end();
+  await stored;
+  await server.request('DELETE', `/apps/bench/log-drains/${id}`);
+}
+
+/** A certificate made by openssl: a key and a certificate file. */
+function makeCertificate(folder: string): [key: string, certificate: string] {
+  const [key, certificate] = [join(folder, 'server.key'), join(folder, 'server.pem')];
+  const made = spawnSync(
+    'openssl',
+    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -keyout ${key} -out ${certificate}`.split(
+      ' ',
+    ),
+    { stdio: 'ignore' },
+  );
+  if (made.status !== 0) throw new Error('openssl is missing: it makes the certificate of the receivers');
+  return [key, certificate];
+}
+
+function table(
+  forms: readonly Form[],
+  own: ReadonlyMap<string, readonly Run[]>,
+  ready: ReadonlyMap<string, readonly number[]>,
+  lines: number,
+  runs: number,
+): Table {
+  const rates = (name: string): number[] => (own.get(name) ?? []).map(({ linesPerCpuS }) => linesPerCpuS);
+  return {
+    title: 'The ways out',
+    note: [
+      `${formatInteger(lines)} lines of one app, 70 to 190 bytes, from the embedded store to one drain; medians of ${runs} runs, alternating.`,
+      'The baseline posts the same bodies, ready-made, with undici, one request at a time, to the same receiver; over TCP it writes them to a',
+      'socket; with gzip it compresses them. Of filters and redaction it is the drain without them.',
+    ].join('\n'),
+    columns: ['', 'lines a CPU second', 'of all runs', 'lines a request', 'of the baseline', '× baseline'],
+    rows: forms.map(({ name, baseline }) => {
+      const all = rates(name);
+      const other = baseline ? median(rates(baseline)) : median(ready.get(name) ?? []);
+      return [
+        name,
+        formatInteger(median(all)),
+        `${formatInteger(Math.min(...all))} to ${formatInteger(Math.max(...all))}`,
+        formatInteger(lines / median((own.get(name) ?? []).map(({ requests }) => requests))),
+        formatInteger(other),
+        formatDecimal(median(all) / other),
+      ];
+    }),
+  };
+}
+
+await runIfMain(import.meta.url, measure);

@@ -1,0 +1,409 @@
+/**
+ * The level that a message names, as `syslog/level.ts` says it: the common cases. Whatever may be another form than these is asked for.
+ */
+
+/** Levels, in the order of `LOG_LEVELS`. */
+const ERROR: u32 = 0;
+const WARN: u32 = 1;
+const INFO: u32 = 2;
+const DEBUG: u32 = 3;
+/** It has to be found by `messageLevel`. */
+export const ASK: u32 = 255;
+/** No level. */
+const NONE: u32 = 254;
+
+const SEARCHED_MAX: u32 = 2_000;
+const WORDS_MAX: u32 = 6;
+
+const SPACE: u32 = 0x20;
+const QUOTE: u32 = 0x22;
+const APOSTROPHE: u32 = 0x27;
+const COLON: u32 = 0x3a;
+const EQUALS: u32 = 0x3d;
+
+/** The level of the message `[start, end)` of a line whose severity says nothing. */
+export function levelOf(start: u32, end: u32): u32 {
+  if (start == end) return INFO;
+  if (end - start > SEARCHED_MAX) return ASK;
+  const field = fieldLevel(start, end);
+  if (field != NONE) return field;
+  if (mayBeForm(start, end)) return ASK;
+  const level = leadingWordLevel(start, end);
+  return level == NONE ? INFO : level;
+}
+
+/** The level of the first field of that name; asks for color codes, and for what may be the name of a failure. */
+function fieldLevel(start: u32, end: u32): u32 {
+  for (let i = start; i < end; i += 16) {
+    const bytes = v128.load(i);
+    const next = v128.load(i, 1);
+    // `rr` of an error, `xc` of an exception, and what begins a color.
+    const doubtful = v128.or(
+      v128.or(
+        v128.and(i8x16.eq(bytes, i8x16.splat(0x72)), i8x16.eq(next, i8x16.splat(0x72))),
+        v128.and(i8x16.eq(bytes, i8x16.splat(0x78)), i8x16.eq(next, i8x16.splat(0x63))),
+      ),
+      i8x16.eq(bytes, i8x16.splat(0x1b)),
+    );
+    const separators = v128.or(
+      i8x16.eq(bytes, i8x16.splat(<i8>EQUALS)),
+      i8x16.eq(bytes, i8x16.splat(<i8>COLON)),
+    );
+    const inside: u32 = end - i >= 16 ? 0xffff : (1 << (end - i)) - 1;
+    let doubts: u32 = i8x16.bitmask(doubtful) & inside;
+    while (doubts) {
+      if (isDoubtful(i + <u32>ctz<u32>(doubts))) return ASK;
+      doubts &= doubts - 1;
+    }
+    let mask: u32 = i8x16.bitmask(separators) & inside;
+    while (mask) {
+      const level = fieldAt(start, i + <u32>ctz<u32>(mask), end);
+      // An exception, or a color, may be behind it: it doesn't matter, but that a color may be in it does.
+      if (level != NONE) return hasColor(i, end) ? ASK : level;
+      mask &= mask - 1;
+    }
+  }
+  return NONE;
+}
+
+function hasColor(start: u32, end: u32): bool {
+  for (let i = start; i < end; i += 16)
+    if (v128.any_true(i8x16.eq(v128.load(i), i8x16.splat(0x1b)))) return true;
+  return false;
+}
+
+/** Is there `rror`, `xception` or what begins a color? */
+function isDoubtful(at: u32): bool {
+  const byte: u32 = load<u8>(at);
+  if (byte == 0x72) return load<u32>(at) == 0x726f7272;
+  return byte != 0x78 || load<u64>(at) == 0x6e6f697470656378;
+}
+
+/** The level of a field whose name ends at the separator `at`. */
+function fieldAt(start: u32, at: u32, end: u32): u32 {
+  let nameEnd = at;
+  let spaces: u32 = 0;
+  while (nameEnd > start && isSpace(load<u8>(nameEnd - 1)) && spaces < 2) {
+    nameEnd--;
+    spaces++;
+  }
+  const isQuoted = nameEnd > start && isQuote(load<u8>(nameEnd - 1));
+  if (isQuoted) nameEnd--;
+  if (nameEnd > start && load<u8>(nameEnd - 1) >= 0x80) return ASK;
+  if (nameEnd - start < 2) return NONE;
+  const last: u32 = load<u8>(nameEnd - 1) | 0x20;
+  // The last letters of level, lvl, @l, severity, level_name, severity_text, at.
+  if (last != 0x6c && last != 0x79 && last != 0x65 && last != 0x74) return NONE;
+  const before: u32 = load<u8>(nameEnd - 2) | 0x20;
+  if (last == 0x74) {
+    if (before == 0x61 && nameEnd == at && load<u8>(at) == EQUALS) {
+      if (!isPrefixed(start, nameEnd - 2)) return load<u8>(nameEnd - 3) >= 0x80 ? ASK : NONE;
+      return load<u16>(nameEnd - 2) == 0x7461 ? valueAt(at + 1, end, false) : ASK;
+    }
+    // severity_text, severitytext
+    return before == 0x78 && nameEnd - start >= 12 && endsWith(nameEnd, 0x74786574, 0x79) ? ASK : NONE;
+  }
+  // level_name, levelname
+  if (last == 0x65) return before == 0x6d && nameEnd - start >= 9 && endsWith(nameEnd, 0x656d616e, 0x6c) ? ASK : NONE;
+  if (last == 0x79) {
+    if (before != 0x74 || nameEnd - start < 8) return NONE;
+    if ((load<u64>(nameEnd - 8) | 0x2020202020202020) != 0x7974697265766573) return NONE;
+    if (load<u64>(nameEnd - 8) != 0x7974697265766573) return ASK;
+    return isPrefixed(start, nameEnd - 8) ? namedValue(at, end) : mayHaveLog(start, nameEnd - 8);
+  }
+  // @l, ll and so on
+  if (before == 0x60) return ASK;
+  if (before == 0x76) {
+    if (nameEnd - start < 3 || (load<u8>(nameEnd - 3) | 0x20) != 0x6c) return NONE;
+    if (load<u16>(nameEnd - 3) != 0x766c || load<u8>(nameEnd - 1) != 0x6c) return ASK;
+    return isPrefixed(start, nameEnd - 3) ? namedValue(at, end) : mayHaveLog(start, nameEnd - 3);
+  }
+  if (before != 0x65 || nameEnd - start < 5) return NONE;
+  if ((load<u32>(nameEnd - 5) | 0x20202020) != 0x6576656c) return NONE;
+  if (load<u32>(nameEnd - 5) != 0x6576656c || load<u8>(nameEnd - 1) != 0x6c) return ASK;
+  return isPrefixed(start, nameEnd - 5) ? namedValue(at, end) : mayHaveLog(start, nameEnd - 5);
+}
+
+/** Does a name end with these four letters, and a letter or an underscore in front of them? */
+function endsWith(nameEnd: u32, letters: u32, letter: u32): bool {
+  const before: u32 = load<u8>(nameEnd - 5) | 0x20;
+  return (load<u32>(nameEnd - 4) | 0x20202020) == letters && (before == letter || before == 0x7f);
+}
+
+/** Does the name that continues before `at` have `log`, `log.` or `log_` in front? */
+function mayHaveLog(start: u32, at: u32): u32 {
+  const last: u32 = load<u8>(at - 1) | 0x20;
+  if (last >= 0x80) return ASK;
+  return at - start >= 3 && (last == 0x67 || last == 0x2e || last == 0x7f) ? ASK : NONE;
+}
+
+/** Is what begins at `at` behind something that a field's name may be behind? */
+function isPrefixed(start: u32, at: u32): bool {
+  if (at == start) return true;
+  const byte: u32 = load<u8>(at - 1);
+  return isSpace(byte) || byte == 0x2c || byte == 0x7b || byte == 0x3b || byte == 0x7c || isQuote(byte);
+}
+
+/** The value of a field whose separator is at `at`. */
+function namedValue(at: u32, end: u32): u32 {
+  let i = at + 1;
+  let spaces: u32 = 0;
+  while (i < end && isSpace(load<u8>(i)) && spaces < 2) {
+    i++;
+    spaces++;
+  }
+  if (i < end && isQuote(load<u8>(i))) i++;
+  return valueAt(i, end, true);
+}
+
+function valueAt(at: u32, end: u32, isNumberTaken: bool): u32 {
+  let i = at;
+  while (i < end && isLetter(load<u8>(i))) i++;
+  if (i == at && isNumberTaken) {
+    let number: u32 = 0;
+    while (i < end && <u32>load<u8>(i) - 0x30 <= 9 && i - at < 4) number = number * 10 + load<u8>(i++) - 0x30;
+    if (i == at) return i < end && load<u8>(i) >= 0x80 ? ASK : NONE;
+    if (i - at > 3) return NONE;
+    const isBounded = bounds(i, end);
+    return isBounded == 2 ? ASK : isBounded == 0 ? NONE : numberLevel(number);
+  }
+  const level = wordLevel(at, i - at);
+  if (level == NONE) return NONE;
+  const isBounded = bounds(i, end);
+  return isBounded == 2 ? ASK : isBounded == 0 ? NONE : level;
+}
+
+/** What is behind a value: 1 when it ends there, 2 for what isn't decided here. */
+function bounds(i: u32, end: u32): u32 {
+  if (i == end) return 1;
+  const byte: u32 = load<u8>(i);
+  if (byte == 0x2b || byte == 0x2d || byte >= 0x80) return 2;
+  return isQuote(byte) || isSpace(byte) || byte == 0x2c || byte == 0x3b || byte == 0x7c || byte == 0x7d || byte == 0x5d || byte == 0x29
+    ? 1
+    : 0;
+}
+
+function numberLevel(number: u32): u32 {
+  if (number >= 100) return number >= 400 ? ERROR : number >= 300 ? WARN : number >= 200 ? INFO : DEBUG;
+  if (number < 8) return number <= 3 ? ERROR : number == 4 ? WARN : number == 7 ? DEBUG : INFO;
+  return number >= 50 ? ERROR : number >= 40 ? WARN : number >= 30 ? INFO : DEBUG;
+}
+
+/** The level that `length` letters from `at` on name, in any case; NONE for another word. */
+function wordLevel(at: u32, length: u32): u32 {
+  if (length < 3 || length > 13) return NONE;
+  const low = lower(at, length < 8 ? length : 8);
+  if (length <= 8) {
+    // err, warn, info, crit, emerg, alert, fatal, panic, error, debug, trace
+    if (length == 3) return low == 0x727265 ? ERROR : NONE;
+    if (length == 4)
+      return low == 0x6e726177 ? WARN : low == 0x6f666e69 ? INFO : low == 0x74697263 ? ERROR : NONE;
+    if (length == 5) {
+      if (low == 0x6775626564 || low == 0x6563617274) return DEBUG;
+      return low == 0x726f727265 || low == 0x7472656c61 || low == 0x6c61746166 || low == 0x63696e6170 || low == 0x6772656d65
+        ? ERROR
+        : NONE;
+    }
+    // dpanic, severe, notice
+    if (length == 6)
+      return low == 0x63696e617064 || low == 0x657265766573 ? ERROR : low == 0x656369746f6e ? INFO : NONE;
+    // warning, verbose
+    if (length == 7) return low == 0x676e696e726177 ? WARN : low == 0x65736f62726576 ? DEBUG : NONE;
+    // critical
+    return low == 0x6c61636974697263 ? ERROR : NONE;
+  }
+  // emergency, information, informational
+  if (length == 9) return low == 0x636e656772656d65 && (load<u8>(at, 8) | 0x20) == 0x79 ? ERROR : NONE;
+  if (low != 0x74616d726f666e69) return NONE;
+  if (length == 11) return lower(at + 8, 3) == 0x6e6f69 ? INFO : NONE;
+  return length == 13 && lower(at + 8, 5) == 0x6c616e6f69 ? INFO : NONE;
+}
+
+function lower(at: u32, length: u32): u64 {
+  const word = load<u64>(at) | 0x2020202020202020;
+  return length == 8 ? word : word & ((<u64>1 << (length * 8)) - 1);
+}
+
+/** May the message be one of `FORMS`, or one that is told by a colon in it? By its first bytes. */
+function mayBeForm(start: u32, end: u32): bool {
+  const first: u32 = load<u8>(start);
+  if (first >= 0x80) return true;
+  const second: u32 = start + 1 < end ? load<u8>(start, 1) : 0;
+  const third: u32 = start + 2 < end ? load<u8>(start, 2) : 0;
+  const fifth: u32 = start + 4 < end ? load<u8>(start, 4) : 0;
+  if (isDigit(first)) {
+    // Redis: two behind the first colon is a space.
+    const colon = find(start, end, COLON);
+    return colon + 2 < end && load<u8>(colon, 2) == SPACE;
+  }
+  switch (first) {
+    case 0x2a: // *
+    case 0x28: // (
+    case 0x3c: // <
+    case 0x5b: // [
+    case 0x3d: // =
+      return true;
+    case 0x7b: // {"t"
+      if (second == QUOTE && third == 0x74) return true;
+      break;
+    case 0x54: // Trac, TRAC[
+      if (second == 0x72 || second == 0x52) return true;
+      break;
+    case 0x70: // pani
+      if (second == 0x61 && third == 0x6e) return true;
+      break;
+    case 0x66: // fata, fail
+      if (second == 0x61 && (third == 0x74 || third == 0x69)) return true;
+      break;
+    case 0x74: // thre, trce
+      if ((second == 0x68 && third == 0x72) || (second == 0x72 && third == 0x63)) return true;
+      break;
+    case 0x43: // CONF
+      if (second == 0x4f && third == 0x4e) return true;
+      break;
+    case 0x50: // PHP, PANI[
+      if (second == 0x48 || fifth == 0x5b) return true;
+      break;
+    case 0x4e: // NOTI
+      if (second == 0x4f && third == 0x54) return true;
+      break;
+    case 0x64: // dbug
+      if (second == 0x62) return true;
+      break;
+    case 0x6e: // npm
+      if (second == 0x70) return true;
+      break;
+    case 0x45: // Exce, and those below
+      if (second == 0x78 && third == 0x63) return true;
+      if (second == 0x2c || isDigit(second) || fifth == 0x5b) return true;
+      break;
+    case 0x57: // W,
+    case 0x49: // I,
+    case 0x44: // D,
+      if (second == 0x2c || isDigit(second) || fifth == 0x5b) return true;
+      break;
+    case 0x46: // F, FINE
+      if (second == 0x2c || isDigit(second) || fifth == 0x5b || second == 0x49) return true;
+      break;
+  }
+  // A file and a line number, and Java's own logger.
+  let i = start;
+  while (i < end && load<u8>(i) != COLON && load<u8>(i) != SPACE) i++;
+  if (i + 1 < end && load<u8>(i) == COLON && isDigit(load<u8>(i, 1))) return true;
+  return end - start > 3 && load<u8>(start, 3) == SPACE && find(start, end, 0x0a) < end;
+}
+
+function leadingWordLevel(start: u32, end: u32): u32 {
+  let i = start;
+  while (i < end && <u32>load<u8>(i) - 0x61 <= 25) i++;
+  // A plain start.
+  if (i > start && i < end) {
+    const byte: u32 = load<u8>(i);
+    if (isSpace(byte) || byte == EQUALS) return NONE;
+  }
+  let isTimed = false;
+  let strangers: u32 = 0;
+  i = start;
+  for (let count: u32 = 0; count < WORDS_MAX; count++) {
+    while (i < end && (isSpace(load<u8>(i)) || load<u8>(i) == 0x7c)) i++;
+    if (i == end) return NONE;
+    const raw = i;
+    let colon: u32 = 0;
+    let hasEquals = false;
+    let hasDigit = false;
+    for (; i < end; i++) {
+      const byte: u32 = load<u8>(i);
+      if (isSpace(byte) || byte == 0x7c) break;
+      if (byte >= 0x80) return ASK;
+      if (byte == COLON && colon == 0) colon = i;
+      if (byte == EQUALS) hasEquals = true;
+    }
+    let from = raw;
+    let to = colon > raw ? colon : i;
+    for (let k: u32 = 0; k < 3 && from < to && isOpening(load<u8>(from)); k++) from++;
+    for (let k: u32 = 0; k < 3 && to > from && isClosing(load<u8>(to - 1)); k++) to--;
+    let isWord = true;
+    let isShouted = true;
+    for (let k = from; k < to; k++) {
+      const byte: u32 = load<u8>(k);
+      if (isDigit(byte)) hasDigit = true;
+      if (!isLetter(byte)) isWord = false;
+      if (<u32>byte - 0x61 <= 25) isShouted = false;
+    }
+    const level = isWord ? wordLevel(from, to - from) : NONE;
+    if (level != NONE) {
+      if (!isShouted) {
+        // Behind a time it has to be marked: `isMarked`.
+        if (isTimed) return ASK;
+        if (from == raw && to == i) return NONE;
+      }
+      // Nothing failed?
+      if (load<u8>(i - 1) == COLON) return ASK;
+      return level;
+    }
+    // Short words.
+    if (isTimed && isWord && isShort(from, to - from)) return ASK;
+    if (hasDigit) isTimed = true;
+    else if (from < to && !isBracket(load<u8>(raw)) && !(isTimed && hasEquals) && ++strangers > (isTimed ? 3 : 0))
+      return NONE;
+  }
+  return NONE;
+}
+
+/** ERR, WRN, INF, DBG, TRC, VRB, FTL, PNC, erro, noti, debu. */
+function isShort(at: u32, length: u32): bool {
+  const word = load<u32>(at);
+  if (length == 4) return word == 0x6f727265 || word == 0x69746f6e || word == 0x75626564;
+  if (length != 3) return false;
+  switch (word & 0xffffff) {
+    case 0x525245:
+    case 0x4e5257:
+    case 0x464e49:
+    case 0x474244:
+    case 0x435254:
+    case 0x425256:
+    case 0x4c5446:
+    case 0x434e50:
+      return true;
+  }
+  return false;
+}
+
+function isOpening(byte: u32): bool {
+  return isBracket(byte) || byte == 0x2a || byte == 0x2d;
+}
+
+function isClosing(byte: u32): bool {
+  return byte == 0x5d || byte == 0x29 || byte == 0x3e || byte == 0x2a || byte == 0x2c || byte == 0x2d;
+}
+
+function isBracket(byte: u32): bool {
+  return byte == 0x5b || byte == 0x28 || byte == 0x3c;
+}
+
+function isSpace(byte: u32): bool {
+  return byte == SPACE || byte - 0x09 <= 4;
+}
+
+function isQuote(byte: u32): bool {
+  return byte == QUOTE || byte == APOSTROPHE;
+}
+
+function isDigit(byte: u32): bool {
+  return byte - 0x30 <= 9;
+}
+
+function isLetter(byte: u32): bool {
+  return (byte | 0x20) - 0x61 <= 25;
+}
+
+function find(start: u32, end: u32, wanted: u32): u32 {
+  const all = i8x16.splat(<i8>wanted);
+  for (let i = start; i < end; i += 16) {
+    const mask = i8x16.bitmask(i8x16.eq(v128.load(i), all));
+    if (mask == 0) continue;
+    const found = i + <u32>ctz<i32>(mask);
+    return found < end ? found : end;
+  }
+  return end;
+}

@@ -1,0 +1,668 @@
+/**
+ * The WebAssembly fast path of drains' encoders. Compiled by `npm run build:wasm` (AssemblyScript) into `wasm-lines-binary.ts`; what it
+ * does is defined by `../line-template.ts`, and a line that it doesn't support is left to that.
+ *
+ * Memory is laid out by the caller (`wasm-lines.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
+ */
+import { copy } from '../../../../common/wasm/wasm-common.as';
+import { ASK, levelOf } from './wasm-level.as';
+
+/** Where it stopped in the input, where the output ends, how many lines are in it. */
+export let position: u32 = 0;
+export let produced: u32 = 0;
+export let lines: u32 = 0;
+/** Groups that have lines in the output: their numbers are in the list `order`, in the order of their first lines. */
+export let groups: u32 = 0;
+/** Where the time is, and with `UNKNOWN_HEADER` which level, that `encode` stopped at. */
+export let askedAt: u32 = 0;
+export let askedLevel: u32 = 0;
+
+const RECORD_HEADER: u32 = 12;
+const SPACE: u32 = 0x20;
+const DASH: u32 = 0x2d;
+
+/** All lines were written. */
+const DONE: u32 = 0;
+/** The line at `position` is not supported. */
+const UNUSUAL: u32 = 1;
+/** There is no space for the line at `position`. */
+const FULL: u32 = 2;
+/** What goes around its fields isn't known: `rememberHeader`. */
+const UNKNOWN_HEADER: u32 = 3;
+/** The minute isn't known: `rememberMinute`. */
+const UNKNOWN_MINUTE: u32 = 4;
+/** Its level has to be found, and `encode` be called again with it. */
+const UNKNOWN_LEVEL: u32 = 5;
+
+/** How times are written. */
+const TIME_NANOSECONDS: u32 = 1;
+const TIME_FIXED64: u32 = 2;
+const TIME_SIX_DIGITS: u32 = 3;
+/** How a line begins. */
+const COUNTED: u32 = 1;
+const PROTOBUF: u32 = 2;
+
+/** An entry of the cache of headers: what it is of, the pieces' lengths, the key, the pieces. */
+const SLOT_BYTES: u32 = 1_024;
+const SLOTS: u32 = 2_048;
+const KEY_AT: u32 = 32;
+const KEY_MAX: u32 = 224;
+const PIECES_AT: u32 = 272;
+const PIECES_MAX: u32 = 736;
+/** An entry of the cache of minutes: 16 bytes of the time, its offset, seconds since 1970, 1 for readable and 2 for not. */
+const MINUTE_BYTES: u32 = 48;
+const MINUTES: u32 = 64;
+/** An entry of the table of groups: when it was used, its first and last run, its bytes. */
+const GROUP_BYTES: u32 = 16;
+const RUN_BYTES: u32 = 12;
+/** A line's fields that aren't escaped take this many times their bytes at the most. */
+const ESCAPED_MAX: u32 = 6;
+
+let slotTable: u32 = 0;
+let minuteTable: u32 = 0;
+let groupTable: u32 = 0;
+let runTable: u32 = 0;
+let runsMax: u32 = 0;
+let orderList: u32 = 0;
+
+/** The form of the lines. */
+let scope: u32 = 0;
+let timeMode: u32 = 0;
+let escaped: bool = false;
+let prefix: u32 = 0;
+let numbered: bool = false;
+let messageFirst: bool = false;
+let withoutData: bool = false;
+let breakable: bool = false;
+let grouped: bool = false;
+let leveled: bool = false;
+let head: u32 = 0;
+let headLength: u32 = 0;
+let head2Length: u32 = 0;
+let midLength: u32 = 0;
+let tailLength: u32 = 0;
+const PART_BYTES: u32 = 512;
+
+/** The run that is being written, and which call it is. */
+let runs: u32 = 0;
+let lastGroup: u32 = 0;
+let generation: u32 = 0;
+/** Of the time that was read: seconds since 1970 in minutes, seconds, the fraction. */
+let minuteAt: u32 = 0;
+let fractionAt: u32 = 0;
+let fractionLength: u32 = 0;
+let slotAt: u32 = 0;
+
+export function setUp(slots: u32, minutes: u32, group: u32, run: u32, runMax: u32, order: u32): void {
+  slotTable = slots;
+  minuteTable = minutes;
+  groupTable = group;
+  runTable = run;
+  runsMax = runMax;
+  orderList = order;
+}
+
+/** The form of the lines that are encoded next; its four parts are at `parts`, {@link PART_BYTES} apart. */
+export function begin(
+  scopeNumber: u32,
+  time: u32,
+  escape: bool,
+  front: u32,
+  flags: u32,
+  parts: u32,
+  partHead: u32,
+  partHead2: u32,
+  partMid: u32,
+  partTail: u32,
+): void {
+  scope = scopeNumber;
+  timeMode = time;
+  escaped = escape;
+  prefix = front;
+  numbered = (flags & 1) != 0;
+  messageFirst = (flags & 2) != 0;
+  withoutData = (flags & 4) != 0;
+  breakable = (flags & 8) != 0;
+  grouped = (flags & 16) != 0;
+  leveled = (flags & 32) != 0;
+  head = parts;
+  headLength = partHead;
+  head2Length = partHead2;
+  midLength = partMid;
+  tailLength = partTail;
+}
+
+/** The output is empty: nothing is in any group. */
+export function clear(): void {
+  runs = 0;
+  groups = 0;
+  generation++;
+}
+
+/**
+ * Encodes `count` records from `from` on to `out` and on, the first with the number `index`.
+ * @param level of the first record, when it was asked for; else 255
+ */
+export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32, level: u32): u32 {
+  let i = from;
+  let at = out;
+  let why = DONE;
+  let line: u32 = 0;
+  for (; line < count; line++) {
+    const length = load<u32>(i) & 0xffffff;
+    const text = i + RECORD_HEADER;
+    const host = text + load<u8>(i, 4);
+    const source = text + load<u16>(i, 6);
+    const msgid = text + load<u16>(i, 8);
+    const message = text + load<u16>(i, 10);
+    const end = text + length;
+    if (at + (end - host) * ESCAPED_MAX + 4 * PART_BYTES + SLOT_BYTES > outEnd) {
+      why = FULL;
+      break;
+    }
+    let priority: u32 = <u32>load<u8>(text, 1) - 0x30;
+    let time = text + 2;
+    for (let byte: u32 = load<u8>(time); byte != 0x3e; byte = load<u8>(++time)) priority = priority * 10 + byte - 0x30;
+    while (time < host && load<u8>(time) != SPACE) time++;
+    time++;
+    const found = findMinute(time, host - 1);
+    if (found != DONE) {
+      why = found;
+      break;
+    }
+    // The level.
+    let lineLevel: u32 = 0;
+    if (leveled) {
+      const severity = priority & 7;
+      if (severity <= 3) lineLevel = 0;
+      else if (severity == 4) lineLevel = 1;
+      else if (severity == 7) lineLevel = 3;
+      else {
+        lineLevel = level != ASK ? level : levelOf(message, end);
+        if (lineLevel == ASK) {
+          why = UNKNOWN_LEVEL;
+          break;
+        }
+      }
+    }
+    // Structured data.
+    let data = msgid;
+    while (data < message && load<u8>(data) != SPACE) data++;
+    data++;
+    const dataEnd = message - 1;
+    if (data > dataEnd) {
+      why = UNUSUAL;
+      break;
+    }
+    const hasData: bool = !withoutData && !(dataEnd == data + 1 && load<u8>(data) == DASH);
+    const slot = findSlot(host, data - host, (priority << 8) | (lineLevel << 1) | (hasData ? 1 : 0));
+    if (slot == 0) {
+      why = data - host > KEY_MAX ? UNUSUAL : UNKNOWN_HEADER;
+      askedLevel = lineLevel;
+      break;
+    }
+    const c0 = <u32>load<u16>(slot, 16);
+    const c1 = <u32>load<u16>(slot, 18);
+    const c2 = <u32>load<u16>(slot, 20);
+    const c3 = <u32>load<u16>(slot, 22);
+    if (c0 == 0xffff || (!escaped && prefix != PROTOBUF && message == end)) {
+      why = UNUSUAL;
+      break;
+    }
+    const pieces = slot + PIECES_AT;
+    const next =
+      prefix == PROTOBUF
+        ? putProtobuf(at, data, dataEnd, message, end, hasData, pieces, c1, c2)
+        : putText(at, time, host - 1, data, dataEnd, message, end, hasData, pieces, c0, c1, c2, c3, index + line);
+    if (next == 0) {
+      why = UNUSUAL;
+      break;
+    }
+    if (grouped && !addToGroup(load<u32>(slot, 12), at, next)) {
+      why = FULL;
+      break;
+    }
+    at = next;
+    i = end;
+    level = ASK;
+  }
+  position = i;
+  produced = at;
+  lines = line;
+  return why;
+}
+
+function putText(
+  start: u32,
+  time: u32,
+  timeEnd: u32,
+  data: u32,
+  dataEnd: u32,
+  message: u32,
+  end: u32,
+  hasData: bool,
+  pieces: u32,
+  c0: u32,
+  c1: u32,
+  c2: u32,
+  c3: u32,
+  index: u32,
+): u32 {
+  // A frame's length goes in front of it: its digits are guessed.
+  let guessed: u32 = 0;
+  let o = start;
+  if (prefix == COUNTED) {
+    guessed = digitsOf(c0 + c1 + c2 + c3 + (timeEnd - time) + (end - message) + headLength + 8);
+    o += guessed + 1;
+  }
+  const begin = o;
+  copy(o, head, headLength);
+  o += headLength;
+  if (numbered) {
+    o = putNumber(o, index);
+    copy(o, head + PART_BYTES, head2Length);
+    o += head2Length;
+  }
+  copy(o, pieces, c0);
+  o += c0;
+  if (timeMode == TIME_NANOSECONDS) o = putNanoseconds(o);
+  else if (timeMode == TIME_SIX_DIGITS && fractionLength > 6) {
+    copy(o, time, fractionAt + 6 - time);
+    o += fractionAt + 6 - time;
+    copy(o, fractionAt + fractionLength, timeEnd - fractionAt - fractionLength);
+    o += timeEnd - fractionAt - fractionLength;
+  } else {
+    copy(o, time, timeEnd - time);
+    o += timeEnd - time;
+  }
+  copy(o, head + 2 * PART_BYTES, midLength);
+  o += midLength;
+  copy(o, pieces + c0, c1);
+  o += c1;
+  if (messageFirst || !hasData) o = put(o, message, end);
+  else o = put(o, data, dataEnd);
+  if (o == 0) return 0;
+  copy(o, pieces + c0 + c1, c2);
+  o += c2;
+  if (hasData) {
+    if (messageFirst) o = put(o, data, dataEnd);
+    else o = put(o, message, end);
+    if (o == 0) return 0;
+    copy(o, pieces + c0 + c1 + c2, c3);
+    o += c3;
+  }
+  copy(o, head + 3 * PART_BYTES, tailLength);
+  o += tailLength;
+  if (prefix == COUNTED) {
+    const length = o - begin;
+    const digits = digitsOf(length);
+    if (digits != guessed) {
+      memory.copy(start + digits + 1, begin, length);
+      o = start + digits + 1 + length;
+    }
+    store<u8>(start + digits, SPACE);
+    putDigits(start, digits, length);
+  }
+  return o;
+}
+
+/**
+ * A LogRecord of OpenTelemetry's logs.proto, as one of a ScopeLogs' records (2): `c1` is what comes between its time and its body, `c2`
+ * the attributes but for structured data; the last part is what comes behind.
+ */
+function putProtobuf(
+  start: u32,
+  data: u32,
+  dataEnd: u32,
+  message: u32,
+  end: u32,
+  hasData: bool,
+  pieces: u32,
+  c1: u32,
+  c2: u32,
+): u32 {
+  const textLength = end - message;
+  const bodyLength = 1 + varintSize(textLength) + textLength;
+  let length = 9 + c1 + 1 + varintSize(bodyLength) + bodyLength + c2 + tailLength;
+  const dataLength = dataEnd - data;
+  const valueLength = 1 + varintSize(dataLength) + dataLength;
+  const attributeLength = midLength + 1 + varintSize(valueLength) + valueLength;
+  if (hasData) length += 1 + varintSize(attributeLength) + attributeLength;
+  let o = start;
+  store<u8>(o, 0x12);
+  o = putVarint(o + 1, length);
+  store<u8>(o, 0x09);
+  store<u64>(o + 1, nanoseconds());
+  o += 9;
+  copy(o, pieces, c1);
+  o += c1;
+  store<u8>(o, 0x2a);
+  o = putVarint(o + 1, bodyLength);
+  store<u8>(o, 0x0a);
+  o = put(putVarint(o + 1, textLength), message, end);
+  if (o == 0) return 0;
+  copy(o, pieces + c1, c2);
+  o += c2;
+  if (hasData) {
+    store<u8>(o, 0x32);
+    o = putVarint(o + 1, attributeLength);
+    // The key.
+    copy(o, head + 2 * PART_BYTES, midLength);
+    o += midLength;
+    store<u8>(o, 0x12);
+    o = putVarint(o + 1, valueLength);
+    store<u8>(o, 0x0a);
+    o = put(putVarint(o + 1, dataLength), data, dataEnd);
+    if (o == 0) return 0;
+  }
+  copy(o, head + 3 * PART_BYTES, tailLength);
+  return o + tailLength;
+}
+
+/** A line of `length` bytes was written to `at` by the caller. False when there are too many runs. */
+export function place(group: u32, at: u32, length: u32): bool {
+  return !grouped || addToGroup(group, at, at + length);
+}
+
+function addToGroup(group: u32, start: u32, end: u32): bool {
+  const entry = groupTable + group * GROUP_BYTES;
+  const isNew = load<u32>(entry) != generation;
+  if (!isNew && runs > 0 && lastGroup == group) {
+    const run = runTable + load<u32>(entry, 8) * RUN_BYTES;
+    store<u32>(run, end, 4);
+  } else {
+    if (runs == runsMax) return false;
+    const run = runTable + runs * RUN_BYTES;
+    store<u32>(run, start);
+    store<u32>(run, end, 4);
+    store<u32>(run, 0xffffffff, 8);
+    if (isNew) {
+      store<u32>(entry, generation);
+      store<u32>(entry, runs, 4);
+      store<u32>(entry, 0, 12);
+      store<u32>(orderList + groups * 4, group);
+      groups++;
+    } else store<u32>(runTable + load<u32>(entry, 8) * RUN_BYTES, runs, 8);
+    store<u32>(entry, runs, 8);
+    lastGroup = group;
+    runs++;
+  }
+  store<u32>(entry, load<u32>(entry, 12) + end - start, 12);
+  return true;
+}
+
+export function bytesOf(group: u32): u32 {
+  return load<u32>(groupTable + group * GROUP_BYTES, 12);
+}
+
+/** Copies the lines of a group to `to`, one behind the other. */
+export function gather(group: u32, to: u32): void {
+  let run = load<u32>(groupTable + group * GROUP_BYTES, 4);
+  let o = to;
+  while (run != 0xffffffff) {
+    const entry = runTable + run * RUN_BYTES;
+    const start = load<u32>(entry);
+    const length = load<u32>(entry, 4) - start;
+    copy(o, start, length);
+    o += length;
+    run = load<u32>(entry, 8);
+  }
+}
+
+/** Where the header of the record at `position` is kept from now on: `rememberHeader` fills it in. */
+export function headerSlot(): u32 {
+  return slotAt + PIECES_AT;
+}
+
+/** The pieces are at `headerSlot`; with `c0` 0xffff such lines are left alone. */
+export function rememberHeader(group: u32, c0: u32, c1: u32, c2: u32, c3: u32): void {
+  store<u32>(slotAt, scope);
+  store<u32>(slotAt, group, 12);
+  store<u16>(slotAt, c0, 16);
+  store<u16>(slotAt, c1, 18);
+  store<u16>(slotAt, c2, 20);
+  store<u16>(slotAt, c3, 22);
+}
+
+/** The entry of a header; 0 when there is none: then its place is made ready. */
+function findSlot(key: u32, length: u32, kind: u32): u32 {
+  slotAt = 0;
+  if (length > KEY_MAX) return 0;
+  let hash: u64 = (<u64>scope << 32) ^ kind ^ (<u64>length << 56);
+  let i: u32 = 0;
+  for (; i + 8 <= length; i += 8) {
+    hash = (hash ^ load<u64>(key + i)) * 0x9e3779b97f4a7c15;
+    hash ^= hash >> 29;
+  }
+  const rest = length - i;
+  if (rest > 0) hash ^= load<u64>(key + i) & ((<u64>1 << (rest * 8)) - 1);
+  hash *= 0xbf58476d1ce4e5b9;
+  hash ^= hash >> 32;
+  const slot = slotTable + (<u32>hash & (SLOTS - 1)) * SLOT_BYTES;
+  if (
+    load<u32>(slot) == scope &&
+    load<u32>(slot, 4) == length &&
+    load<u32>(slot, 8) == kind &&
+    isEqual(slot + KEY_AT, key, length)
+  )
+    return slot;
+  slotAt = slot;
+  // Nobody's, until it is filled in.
+  store<u32>(slot, 0);
+  store<u32>(slot, length, 4);
+  store<u32>(slot, kind, 8);
+  copy(slot + KEY_AT, key, length);
+  return 0;
+}
+
+function isEqual(a: u32, b: u32, length: u32): bool {
+  let i: u32 = 0;
+  for (; i + 16 <= length; i += 16)
+    if (i8x16.bitmask(i8x16.eq(v128.load(a + i), v128.load(b + i))) != 0xffff) return false;
+  const rest = length - i;
+  if (rest == 0) return true;
+  const mask: i32 = (1 << rest) - 1;
+  return (i8x16.bitmask(i8x16.eq(v128.load(a + i), v128.load(b + i))) & mask) == mask;
+}
+
+/** Reads the time `[at, end)`, of a minute that is known. */
+function findMinute(at: u32, end: u32): u32 {
+  const length = end - at;
+  if (length < 20 || length > 35 || load<u8>(at, 16) != 0x3a) return UNUSUAL;
+  const tens = <u32>load<u8>(at, 17) - 0x30;
+  const ones = <u32>load<u8>(at, 18) - 0x30;
+  if (tens > 5 || ones > 9) return UNUSUAL;
+  let i = at + 19;
+  fractionAt = i;
+  fractionLength = 0;
+  if (load<u8>(i) == 0x2e) {
+    fractionAt = ++i;
+    while (i < end && <u32>load<u8>(i) - 0x30 <= 9) i++;
+    fractionLength = i - fractionAt;
+    if (fractionLength == 0 || fractionLength > 9) return UNUSUAL;
+  }
+  const rest = end - i;
+  if (rest != 1 && rest != 6) return UNUSUAL;
+  const offset = load<u64>(i) & (rest == 1 ? 0xff : 0xffffffffffff);
+  const low = load<u64>(at);
+  const high = load<u64>(at, 8);
+  const hash = <u32>(((low ^ (high * 0x9e3779b97f4a7c15) ^ (offset * 0xbf58476d1ce4e5b9)) * 0x94d049bb133111eb) >> 40);
+  minuteAt = minuteTable + (hash & (MINUTES - 1)) * MINUTE_BYTES;
+  secondsInMinute = tens * 10 + ones;
+  if (load<u64>(minuteAt) == low && load<u64>(minuteAt, 8) == high && load<u64>(minuteAt, 16) == offset) {
+    const state = load<u32>(minuteAt, 32);
+    if (state == 1) return DONE;
+    if (state == 2) return UNUSUAL;
+  }
+  store<u64>(minuteAt, low);
+  store<u64>(minuteAt, high, 8);
+  store<u64>(minuteAt, offset, 16);
+  store<u32>(minuteAt, 0, 32);
+  askedAt = at;
+  return UNKNOWN_MINUTE;
+}
+
+let secondsInMinute: u32 = 0;
+
+/** @param seconds since 1970 at its beginning; negative when such times aren't readable. */
+export function rememberMinute(seconds: f64): void {
+  store<u64>(minuteAt, seconds < 0 ? 0 : <u64>seconds, 24);
+  store<u32>(minuteAt, seconds < 0 ? 2 : 1, 32);
+}
+
+function nanoseconds(): u64 {
+  let fraction: u64 = 0;
+  for (let i: u32 = 0; i < 9; i++)
+    fraction = fraction * 10 + (i < fractionLength ? <u64>load<u8>(fractionAt + i) - 0x30 : 0);
+  return (load<u64>(minuteAt, 24) + secondsInMinute) * 1_000_000_000 + fraction;
+}
+
+/** Whole seconds since 1970 and nine digits. */
+function putNanoseconds(at: u32): u32 {
+  const seconds = load<u64>(minuteAt, 24) + secondsInMinute;
+  const high = <u32>(seconds / 100_000);
+  // Of a year before September 2001 it has a digit less.
+  const digits: u32 = high < 10_000 ? 9 : 10;
+  putDigits(at, digits - 5, high);
+  putDigits(at + digits - 5, 5, <u32>(seconds - <u64>high * 100_000));
+  const fraction = at + digits;
+  v128.store(fraction, i8x16.splat(0x30));
+  for (let i: u32 = 0; i < fractionLength; i++) store<u8>(fraction + i, load<u8>(fractionAt + i));
+  return fraction + 9;
+}
+
+function digitsOf(value: u32): u32 {
+  if (value < 100) return value < 10 ? 1 : 2;
+  if (value < 1_000) return 3;
+  if (value < 10_000) return 4;
+  if (value < 100_000) return 5;
+  return value < 1_000_000 ? 6 : 7;
+}
+
+function putDigits(at: u32, digits: u32, value: u32): void {
+  for (let i = at + digits; i > at; ) {
+    const tenth = value / 10;
+    store<u8>(--i, 0x30 + value - tenth * 10);
+    value = tenth;
+  }
+}
+
+function putNumber(at: u32, value: u32): u32 {
+  const digits = digitsOf(value);
+  putDigits(at, digits, value);
+  return at + digits;
+}
+
+function varintSize(value: u32): u32 {
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  return value < 0x200000 ? 3 : 4;
+}
+
+function putVarint(at: u32, value: u32): u32 {
+  while (value >= 0x80) {
+    store<u8>(at++, value | 0x80);
+    value >>= 7;
+  }
+  store<u8>(at, value);
+  return at + 1;
+}
+
+/** Writes `[start, end)`, escaped for a JSON string or as it is; returns the new end, or 0 when it can't be written so. */
+function put(to: u32, start: u32, end: u32): u32 {
+  return escaped ? putEscaped(to, start, end) : putPlain(to, start, end);
+}
+
+function putEscaped(to: u32, start: u32, end: u32): u32 {
+  let i = start;
+  let o = to;
+  while (i < end) {
+    const bytes = v128.load(i);
+    v128.store(o, bytes);
+    // Compared as signed numbers, what is beyond ASCII is below a space as well.
+    const odd = v128.or(
+      i8x16.lt_s(bytes, i8x16.splat(0x20)),
+      v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
+    );
+    const mask = i8x16.bitmask(odd);
+    const here: u32 = mask == 0 ? 16 : <u32>ctz<i32>(mask);
+    if (here >= end - i) return o + (end - i);
+    i += here;
+    o += here;
+    if (here == 16) continue;
+    let byte: u32 = load<u8>(i);
+    if (byte >= 0x80) {
+      do {
+        const length = utf8Length(i, end);
+        if (length == 0) return 0;
+        store<u32>(o, load<u32>(i));
+        i += length;
+        o += length;
+      } while (i < end && load<u8>(i) >= 0x80);
+      continue;
+    }
+    i++;
+    if (byte == 0x22 || byte == 0x5c) {
+      store<u16>(o, (byte << 8) | 0x5c);
+      o += 2;
+      continue;
+    }
+    const short: u32 =
+      byte == 0x09 ? 0x74 : byte == 0x0a ? 0x6e : byte == 0x0d ? 0x72 : byte == 0x08 ? 0x62 : byte == 0x0c ? 0x66 : 0;
+    if (short) {
+      store<u16>(o, (short << 8) | 0x5c);
+      o += 2;
+      continue;
+    }
+    // \u00
+    store<u32>(o, 0x3030755c);
+    const low = byte & 15;
+    store<u8>(o, 0x30 + (byte >> 4), 4);
+    store<u8>(o, low < 10 ? 0x30 + low : 0x57 + low, 5);
+    o += 6;
+  }
+  return o;
+}
+
+function putPlain(to: u32, start: u32, end: u32): u32 {
+  let i = start;
+  let o = to;
+  while (i < end) {
+    const bytes = v128.load(i);
+    v128.store(o, bytes);
+    let odd = i8x16.lt_s(bytes, i8x16.splat(0));
+    if (!breakable) odd = v128.or(odd, i8x16.eq(bytes, i8x16.splat(0x0a)));
+    const mask = i8x16.bitmask(odd);
+    const here: u32 = mask == 0 ? 16 : <u32>ctz<i32>(mask);
+    if (here >= end - i) return o + (end - i);
+    i += here;
+    o += here;
+    if (here == 16) continue;
+    if (load<u8>(i) < 0x80) return 0;
+    do {
+      const length = utf8Length(i, end);
+      if (length == 0) return 0;
+      store<u32>(o, load<u32>(i));
+      i += length;
+      o += length;
+    } while (i < end && load<u8>(i) >= 0x80);
+  }
+  return o;
+}
+
+/** Bytes of the character at `i`, which is beyond ASCII; 0 when it isn't UTF-8 (RFC 3629 section 4). */
+function utf8Length(i: u32, end: u32): u32 {
+  const first: u32 = load<u8>(i);
+  const second: u32 = i + 1 < end ? load<u8>(i, 1) : 0;
+  if (first < 0xc2 || (second & 0xc0) != 0x80) return 0;
+  if (first < 0xe0) return 2;
+  const third: u32 = i + 2 < end ? load<u8>(i, 2) : 0;
+  if ((third & 0xc0) != 0x80) return 0;
+  if (first < 0xf0) {
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0)) return 0;
+    return 3;
+  }
+  const fourth: u32 = i + 3 < end ? load<u8>(i, 3) : 0;
+  if (first > 0xf4 || (fourth & 0xc0) != 0x80) return 0;
+  return (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90) ? 0 : 4;
+}

@@ -1,0 +1,247 @@
+/** The encoders of drains' formats write, byte for byte, what the plainest code does: for any lines, however many, in one shipment or several. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BufferPool } from '../../../../src/common/buffers/buffer-pool.ts';
+import { elasticsearchFormat } from '../../../../src/logs/drains/encoders/elasticsearch.ts';
+import {
+  jsonLinesEncoder,
+  rfc5424Encoder,
+  type ShipmentEncoder,
+} from '../../../../src/logs/drains/encoders/encode-text.ts';
+import { lokiFormat } from '../../../../src/logs/drains/encoders/loki.ts';
+import { otlpFormat } from '../../../../src/logs/drains/encoders/otlp.ts';
+import { rfc5424Format, webhookFormat } from '../../../../src/logs/drains/encoders/text-formats.ts';
+import type { HttpFormat } from '../../../../src/logs/drains/http-format.ts';
+import { buildShipment } from '../../../../src/logs/drains/shipment.ts';
+import { batchOfOldLines, type OldLine } from '../../../support/old-lines.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
+import {
+  anyField,
+  anyTimestamp,
+  oddStructuredData,
+  validStructuredData,
+} from '../../../support/senders/odd-fields.ts';
+import { SIMPLE_FORMATS } from './simple-encoders.ts';
+
+const pool = new BufferPool({ buffersMax: 2 });
+const http =
+  (format: HttpFormat): ShipmentEncoder =>
+  (shipment, notice) =>
+    (format.encode(shipment, notice, pool) as { body: Buffer }).body;
+const encodersOf = (app: string): Record<string, ShipmentEncoder> => ({
+  'json lines': jsonLinesEncoder(app),
+  'json in octets': jsonLinesEncoder(app, 'octet'),
+  webhook: http(webhookFormat(app)),
+  'rfc5424 in octets': rfc5424Encoder('octet'),
+  'rfc5424 in newlines': rfc5424Encoder('newline', 'd.1'),
+  'rfc5424 over HTTP': http(rfc5424Format()),
+  loki: http(lokiFormat(app)),
+  elasticsearch: http(elasticsearchFormat('d.1', app, 'logs')),
+  'otlp json': http(otlpFormat(app, '1', 'json')),
+  'otlp protobuf': http(otlpFormat(app, '1', 'protobuf')),
+});
+// They are used all the time: what they remember of one shipment must not be wrong for the next.
+const ENCODERS = encodersOf('shop “1”');
+const NOTICE = {
+  drainToken: 'd.1',
+  count: 7,
+  message: 'Error L10 (output buffer overflow): drain dropped 7 messages',
+  timestamp: '2026-11-28T09:21:00.000000+00:00',
+};
+
+let last = 0;
+
+function compare(batches: readonly (readonly OldLine[])[], withNotice: boolean): void {
+  const stored = batches.map((lines) => {
+    const first = last + 1;
+    last += lines.length;
+    return { ...batchOfOldLines(lines), first, last, storedAtMs: Date.UTC(2026, 10, 28, 9, 21) };
+  });
+  const shipment = buildShipment(stored, stored[0].first - 1, Number.POSITIVE_INFINITY)!;
+  const notice = withNotice ? NOTICE : undefined;
+  for (const [name, encode] of Object.entries(ENCODERS)) {
+    const wanted = SIMPLE_FORMATS[name]('shop “1”')(shipment, notice);
+    const body = encode(shipment, notice, pool);
+    if (!body.equals(wanted))
+      expect(`${name}: ${body.toString('latin1')}`).toBe(`${name}: ${wanted.toString('latin1')}`);
+    pool.release(body);
+  }
+}
+
+const field = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom('web.1', 'web.2', 'app', 'router', 'h', 'ID47', '-') },
+  { weight: 1, arbitrary: anyField.map((text) => text.replaceAll(' ', '')) },
+);
+const WORDS = [
+  ...[
+    'level=',
+    'level',
+    '"level":',
+    "'level': ",
+    'severity=',
+    'lvl=',
+    'at=',
+    'log.level=',
+    'LEVEL=',
+    'Level: ',
+    '"@l":',
+    'level_name=',
+  ],
+  ...[
+    'error',
+    'ERROR',
+    'warn',
+    'WARN',
+    'Warning',
+    'info',
+    'INFO',
+    'debug',
+    'trace',
+    'critical',
+    'emergency',
+    'information',
+  ],
+  ...['ERR', 'WRN', 'erro', 'notice', 'fatal', 'dpanic', '30', '50', '7', '400', '4000', 'errors', 'infos'],
+  ...[
+    '"',
+    "'",
+    '{',
+    '}',
+    '[',
+    ']',
+    '(',
+    ')',
+    '<',
+    '>',
+    ',',
+    ';',
+    '|',
+    ':',
+    '=',
+    ' ',
+    '  ',
+    '\t',
+    '\n',
+    '-',
+    '*',
+    '+',
+  ],
+  ...[
+    '2026-11-21 08:00:00,123',
+    '08:00:00',
+    '[08:00:00',
+    '203.0.113.7',
+    'GET',
+    'model=',
+    'context=',
+    'hostname',
+  ],
+  ...[
+    'TypeError: x',
+    'Error: none',
+    'terror',
+    'exceptional',
+    'java.lang.Exception',
+    'grüße',
+    '\u00a0',
+    '\u2028',
+    '日本語',
+    '😀',
+    '\x1b[31m',
+    '\x00',
+    '\x1f',
+    '\x7f',
+    '\\',
+    '/',
+  ],
+  ...[
+    'Traceback (most recent',
+    'panic: ',
+    'E, [2012',
+    'PHP Warning: x',
+    'npm ERR! x',
+    'main.c:3:5: error: x',
+    '7:M 21 Nov 2026 08:00:00.123 # x',
+    '{"t":{"$date":"2026-01-01T00:00"},"s":"E"',
+    '=ERROR REPORT==',
+    'INFO[0003] x',
+    'CONFIG: x',
+    'fail: x',
+  ],
+];
+const message: fc.Arbitrary<string | Buffer> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .array(
+        fc.oneof(fc.constantFrom(...WORDS), fc.constantFrom(' ', ' ', ' x '), fc.string({ maxLength: 6 })),
+        { maxLength: 9 },
+      )
+      .map((words) => words.join('')),
+  },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 60 }) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom('x', 'ü', '"', '\x01', ' y'), fc.integer({ min: 1, max: 3_000 }))
+      .map(([text, count]) => text.repeat(count)),
+  },
+);
+const time = fc.oneof(
+  fc.constantFrom(
+    '2026-01-01T00:00:00Z',
+    '2026-01-01T23:59:59.123456+00:00',
+    '2001-09-09T01:46:39.9+00:00',
+    '2026-11-21T08:00:00.123456789-05:30',
+  ),
+  anyTimestamp.map((text) => text.replaceAll(' ', '_')),
+);
+const line: fc.Arbitrary<OldLine> = fc.record({
+  priority: fc.constantFrom(190, 190, 190, 13, 134, 0, 3, 172, 191),
+  timestamp: time,
+  hostname: field,
+  source: field,
+  dyno: field,
+  msgid: field,
+  structuredData: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('-') },
+    { weight: 1, arbitrary: validStructuredData },
+    { weight: 1, arbitrary: oddStructuredData },
+  ),
+  message,
+});
+
+describe('every encoder', () => {
+  it('writes what the plainest code does, whatever the lines', () => {
+    const batches = fc.array(fc.array(line, { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 3 });
+    fc.assert(fc.property(batches, fc.boolean(), compare), { numRuns: propertyRuns(300) });
+  });
+
+  it('writes thousands of lines, of thousands of dynos, of which the memory of the fast path holds a part', () => {
+    const many = Array.from({ length: 4_000 }, (_, i) => ({
+      dyno: `worker.${i % 3_000}`,
+      message: i % 9 === 0 ? '\x01'.repeat(2_000) : `job ${i} took 12 ms`,
+    }));
+    compare([many.slice(0, 1_000), many.slice(1_000)], true);
+    compare([many.slice(0, 10)], false);
+    compare(
+      [Array.from({ length: 100 }, (_, i) => ({ dyno: `web.${i % 3}`, message: '\x02'.repeat(10_000) }))],
+      false,
+    );
+  });
+
+  it('writes lines with headers that are too long to be remembered', () => {
+    const long = 'x'.repeat(200);
+    compare(
+      [
+        [
+          { dyno: long, hostname: long, message: 'm' },
+          { dyno: long, message: 'm' },
+          { msgid: long, source: long, message: 'm' },
+        ],
+      ],
+      false,
+    );
+  });
+});
