@@ -127,9 +127,14 @@ const CONTINUATIONS: readonly RegExp[] = [
   NODE_LINE,
 ];
 
+/** What most lines begin with, and none of those does, unless it names a file of Ruby. */
+const BEGINS_ANEW =
+  /^(?:(?!goroutine |created by |exit status |stack backtrace)[a-z][a-z\d]{0,60}[ =]|(?!PHP )[A-Z]{2,20} |\d[\dTZ:.,+-]{0,40} |\{)/;
+
 /** May a line go on with any event at all? False: it begins one, whatever came before, except behind one that {@link takesAnyLine}. */
 export function mayContinueAny(message: string): boolean {
   const text = message.length > LOOKED_AT_MAX ? message.slice(0, LOOKED_AT_MAX) : message;
+  if (BEGINS_ANEW.test(text) && !text.includes('.rb:')) return false;
   return CONTINUATIONS.some((form) => form.test(text));
 }
 

@@ -45,7 +45,17 @@ describe('stack traces', () => {
   });
 
   it('go on with lines only that may go on with any, unless they take any', () => {
-    const all = vectors.flatMap(({ events }) => events.flat());
+    const plain = [
+      'app=a.rb:1:in x (Y)',
+      'a.rb:1:in x (Y)',
+      'GET /',
+      '{"a":1}',
+      '12:01 x',
+      '12 foo(1)',
+      'PHP   1. x',
+      '}',
+    ];
+    const all = [...vectors.flatMap(({ events }) => events.flat()), ...plain];
     const states = new Map<string, EventState>();
     for (const { events } of vectors)
       for (const lines of [...events, ...all.map((line) => [line])]) {

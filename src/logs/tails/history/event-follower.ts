@@ -158,6 +158,10 @@ export class EventFollower {
   /** Where the last event of a sender that was followed has ended. */
   private readonly begun = new Map<string, Sequence>();
   private checked: Sequence = 0;
+  /** The line with which the last event has ended. */
+  private ended:
+    | { readonly sequence: Sequence; readonly sender: string; readonly message: string }
+    | undefined;
 
   constructor(context: LineContext, carried?: FollowedEvents) {
     this.context = context;
@@ -190,8 +194,10 @@ export class EventFollower {
     const event = this.events.get(sender);
     if (!event) return false;
     const message = shownMessage(line, bytes);
+    const mayContinue = mayContinueAny(message);
+    this.ended = undefined;
     const mayTakeAny = event.message.includes(TAKES_ANY_MARK);
-    if (mayContinueAny(message) || (mayTakeAny && takesAnyLine(stateOf(event)))) {
+    if (mayContinue || (mayTakeAny && takesAnyLine(stateOf(event)))) {
       const time = writtenTime(line, bytes);
       const next = continueEvent(stateOf(event), message, gapMs(event.time, time));
       if (next) {
@@ -204,6 +210,7 @@ export class EventFollower {
     this.events.delete(sender);
     if (this.begun.size >= SENDERS_MAX) this.begun.clear();
     this.begun.set(sender, sequence);
+    this.ended = { sequence, sender, message };
     return false;
   }
 
@@ -212,12 +219,13 @@ export class EventFollower {
    * @returns the lines of the event before it, oldest first
    */
   follow(line: RecordCursor, bytes: Buffer, sequence: Sequence): readonly EarlierLine[] {
-    const sender = senderOf(line, bytes);
-    const message = shownMessage(line, bytes);
+    const ended = this.ended?.sequence === sequence ? this.ended : undefined;
+    const sender = ended?.sender ?? senderOf(line, bytes);
+    const message = ended?.message ?? shownMessage(line, bytes);
     let state: EventState | undefined;
     let earlier: EarlierLine[] = [];
-    const { mayTakeAny } = this.context;
-    if (mayTakeAny || mayContinueAny(message)) {
+    // What has ended another event begins one.
+    if (!ended && (mayContinueAny(message) || this.context.mayTakeAny)) {
       let before = '';
       for (const one of this.linesBefore(sender, sequence, mayContinueAny(message))) {
         const text = shownMessage(one.line, one.entry.bytes);
