@@ -167,7 +167,7 @@ describe('a page', () => {
     const person = await send('/addons/one/page/', { headers: { accept: 'text/html,*/*;q=0.8' } });
     expect(person).toMatchObject({
       status: 401,
-      body: 'Open this page with tailrace addons:open: its link signs a browser on.',
+      body: 'Open this page with `tailrace addons:open`: its link signs a browser on.',
     });
     // Whether there is such an add-on isn't told either.
     expect((await send('/addons/none/page/')).status).toBe(401);
