@@ -155,6 +155,11 @@ export async function requireOwnApp(
     if (grant.apps !== undefined) throw new TailraceError('not_found', "Couldn't find that add-on.");
   }
   if (request.routeOptions.config.isFilteredByApp) return;
+  requireEverywhere(grant, scope);
+}
+
+/** @throws TailraceError `forbidden`, `unauthorized` for who may not do that in all apps, and in what is of none */
+export function requireEverywhere(grant: KeyGrant, scope: NeededScope): void {
   if (grant.apps !== undefined)
     throw new TailraceError(
       'forbidden',

@@ -43,6 +43,8 @@ export interface KeyGrant extends Permissions {
   readonly user?: { readonly id: string; readonly email: string };
   /** Theirs, everywhere. */
   readonly role?: PersonRole;
+  /** What a person's key was made for; undefined: nobody's key, or they have signed in themselves. */
+  readonly madeFor?: { readonly scopes: readonly KeyScope[]; readonly apps?: readonly AppId[] };
 }
 
 /** A key is cached this long before the store is read again. */
@@ -225,6 +227,7 @@ export class ApiKeys {
         id,
         expiresAt,
         description,
+        madeFor: { scopes, apps },
         ...narrowed(permissionsOf(person), scopes, apps),
       }
     );
@@ -302,7 +305,7 @@ export function isLocal({ local, description }: ApiKeyRecord): boolean {
 }
 
 /** A key that could do everything before there was `admin` goes on doing everything. Where a key comes from is noted since then. */
-function scopesOf({ scopes, madeFrom }: ApiKeyRecord): readonly KeyScope[] {
+export function scopesOf({ scopes, madeFrom }: ApiKeyRecord): readonly KeyScope[] {
   const isFormerlyGlobal = madeFrom === undefined && FORMERLY_GLOBAL.every((scope) => scopes.includes(scope));
   return isFormerlyGlobal ? GLOBAL_SCOPES : scopes;
 }
