@@ -68,7 +68,10 @@ export class ApiKeys {
   /** When the use of a key was noted last, by hash. */
   private readonly usesNoted = new LruCache<string, number>(CACHE_SIZE_MAX);
   /** What is to be called when a key isn't valid any more, by hash. */
-  private readonly watchers = new Map<string, Set<{ readonly app: AppId; readonly onEnded: () => void }>>();
+  private readonly watchers = new Map<
+    string,
+    Set<{ readonly mayGoOn: (grant: KeyGrant) => boolean; readonly onEnded: () => void }>
+  >();
   private readonly check = new CoalescedRun(() => this.endInvalid());
   private timer: NodeJS.Timeout | undefined;
 
@@ -204,7 +207,14 @@ export class ApiKeys {
 
   /** What is granted now to whom something was granted before, by the grant's hash; undefined: nothing any more. */
   async grantOfHash(hash: string): Promise<KeyGrant | undefined> {
+    if (hash.startsWith(PASSWORD_PREFIX)) return this.grantOfPassword(hash);
     return (await this.grantOfKeyHash(hash)) ?? this.grantOfSessionHash(hash);
+  }
+
+  private async grantOfPassword(hash: string): Promise<KeyGrant | undefined> {
+    const [id, version] = hash.slice(PASSWORD_PREFIX.length).split('/');
+    const person = await this.people.users.find(id);
+    return person && String(person.passwordVersion) === version ? personGrant(person, hash) : undefined;
   }
 
   private async grantOfSessionHash(hash: string): Promise<KeyGrant | undefined> {
@@ -243,14 +253,14 @@ export class ApiKeys {
     return writable.length > 0 && writable;
   }
 
-  /** Calls `onEnded` when somebody may no longer read an app's lines (a key is revoked, expires …), until the returned function is called. */
-  watch(hash: string, app: AppId, onEnded: () => void): () => void {
+  /** Calls `onEnded` when somebody may no longer do what they are doing (a key is revoked, expires …), until the returned function is called. */
+  watch(hash: string, mayGoOn: (grant: KeyGrant) => boolean, onEnded: () => void): () => void {
     let watchers = this.watchers.get(hash);
     if (!watchers) {
       watchers = new Set();
       this.watchers.set(hash, watchers);
     }
-    const watcher = { app, onEnded };
+    const watcher = { mayGoOn, onEnded };
     watchers.add(watcher);
     this.timer ??= setInterval(() => void this.check.request(), CHECK_INTERVAL_MS).unref();
     const ownWatchers = watchers;
@@ -271,8 +281,7 @@ export class ApiKeys {
         () => undefined,
       );
       if (!look) continue;
-      for (const { app, onEnded } of [...watchers])
-        if (!look.grant || !permits(look.grant, 'logs:read', app)) onEnded();
+      for (const { mayGoOn, onEnded } of [...watchers]) if (!look.grant || !mayGoOn(look.grant)) onEnded();
     }
   }
 
@@ -294,9 +303,14 @@ export class ApiKeys {
 }
 
 /** What a person may do. @param hash of what they have shown */
-export function personGrant(person: Person, hash: string): KeyGrant {
+function personGrant(person: Person, hash: string): KeyGrant {
   const { id, email, role } = person;
   return { id, hash, description: email, user: { id, email }, role, ...permissionsOf(person) };
+}
+
+/** What somebody may do who has shown their password: until it is another one. */
+export function passwordGrant(person: Person): KeyGrant {
+  return personGrant(person, `${PASSWORD_PREFIX}${person.id}/${person.passwordVersion}`);
 }
 
 /** A machine's own key; those without a description are older than the folders' ids. */
@@ -320,6 +334,8 @@ export function generateApiKey(): string {
 }
 
 const KEY_PREFIX = 'key/';
+/** In the place of a hash, of whoever has shown a password: the person's id and the version of the password follow. */
+const PASSWORD_PREFIX = 'password/';
 const USE_PREFIX = 'key-use/';
 
 function recordKey(hash: string): string {
