@@ -72,6 +72,8 @@ export class Appender {
   private writingTo: Segment | undefined;
   /** Segments that were written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
+  /** The one that {@link sync} is at. */
+  private syncingSegment: Segment | undefined;
 
   constructor(stream: AppStream, { files, durability, place }: AppenderOptions) {
     this.place = place;
@@ -86,7 +88,7 @@ export class Appender {
 
   /** Something that was written isn't synced yet. */
   get hasUnsynced(): boolean {
-    return this.unsynced.size > 0;
+    return this.unsynced.size > 0 || this.syncingSegment !== undefined;
   }
 
   /** Resolves when what is queued now is written, or has failed. */
@@ -124,10 +126,12 @@ export class Appender {
     try {
       for (const segment of [...this.unsynced]) {
         this.unsynced.delete(segment);
+        this.syncingSegment = segment;
         if (this.stream.segments.includes(segment)) await this.syncOne(segment);
       }
     } finally {
       this.syncing = false;
+      this.syncingSegment = undefined;
     }
   }
 
@@ -185,11 +189,15 @@ export class Appender {
         this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
-          if (this.durability === 'disk') await this.syncToDisk(segment, fd);
+          if (this.durability === 'disk') {
+            await this.syncBefore(segment);
+            await this.syncToDisk(segment, fd);
+          }
           this.requireInPlace(segment, fd, performance.now());
           return count;
         });
         this.commitWritten(segment, allocated, written, totalLength(buffers));
+        if (this.durability === 'disk') this.unsynced.delete(segment);
         for (const { resolve } of group) resolve();
       } catch (error) {
         this.rollback();
@@ -210,6 +218,18 @@ export class Appender {
     const buffers = buffersOf(batches, seed);
     if (unwritten.length > 0) buffers.unshift(Buffer.concat(buffersOf(unwritten, seed)));
     return buffers;
+  }
+
+  /**
+   * Syncs the segments before one that is to be synced. They may hold what is in the commit log, too, and a start reads that up to the
+   * first line that it doesn't have.
+   */
+  private async syncBefore(segment: Segment): Promise<void> {
+    for (const other of new Set([...this.unsynced, this.syncingSegment]))
+      if (other && other !== segment && this.stream.segments.includes(other)) {
+        await this.files.withFile(other.path, (fd) => this.syncToDisk(other, fd));
+        this.unsynced.delete(other);
+      }
   }
 
   /** Syncs a segment, and its directory entry, without which nobody would find it after a power cut. */
