@@ -224,6 +224,25 @@ describe('what is in the commit log only', () => {
     expect(await linesIn(open(copyAsKilled()), gone)).toEqual(['anew']);
   });
 
+  it('gives no numbers to one that is removed while frames wait for others', async () => {
+    const store = open();
+    const [app] = apps;
+    await fill(store);
+    const named = Array.from({ length: 20 }, (_, i) => ({ batch: batchOf('a'), frameId: `frame ${i}` }));
+    const first = named.map(({ batch, frameId }) => store.append(app, batch, { frameId }));
+    const second = store.appendAll(app, [
+      ...named.map(({ frameId }) => ({ batch: batchOf('a'), frameId })),
+      { batch: batchOf('b'), frameId: 'b' },
+    ]);
+    const dropped = store.dropStream(app);
+    await Promise.all([...first, second, dropped]);
+    const { last } = await store.bounds(app);
+    expect([0, 1]).toContain(last);
+    const third = await Promise.all([store.append(app, batchOf('c')), store.append(app, batchOf('d'))]);
+    expect(third.map((one) => one.first)).toEqual([last + 1, last + 2]);
+    expect(await linesIn(store, app)).toEqual(last === 1 ? ['b', 'c', 'd'] : ['c', 'd']);
+  });
+
   it('is stored again when the file of it is removed', async () => {
     const store = open();
     const texts = await fill(store);
