@@ -210,6 +210,25 @@ describe('what is in the commit log only', () => {
     for (const app of apps) expect(await store.bounds(app)).toMatchObject({ first: 18, last: 21 });
   });
 
+  it('goes to segments while more is always on its way', async () => {
+    const store = open(folder, 'disk');
+    await fill(store, 1);
+    const sender = async (app: AppId, count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) await store.append(app, batchOf('x'.repeat(3_000)));
+    };
+    // Two for each app: one's batch waits while the other's is written.
+    const last = apps.map((app) => sender(app, 70));
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all(apps.map((app) => sender(app, 50)));
+    for (const app of apps) {
+      const [segment] = readdirSync(join(folder, 'streams', app));
+      expect(statSync(join(folder, 'streams', app, segment)).size).toBeGreaterThan(200_000);
+    }
+    await Promise.all(last);
+    const killed = open(copyAsKilled(), 'disk');
+    for (const app of apps) expect(await killed.bounds(app)).toMatchObject({ first: 1, last: 122 });
+  });
+
   it('does not come back with an app that was removed', async () => {
     const store = open();
     const texts = await fill(store);

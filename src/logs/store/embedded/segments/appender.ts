@@ -147,12 +147,12 @@ export class Appender {
   }
 
   /**
-   * Writes what is in the commit log only. False when that can't be done now, since other batches are being written: it is written
-   * with the next of them.
+   * Writes what is in the commit log only; others may be on their way there. False when that can't be done now, since batches are being
+   * written to the segment: it is written with them.
    */
   writeUnwritten(): boolean {
     if (this.stream.unwritten.length === 0) return true;
-    if (!this.idle || !this.stream.isSettled) return false;
+    if (!this.idle) return false;
     this.writeBlocking(NONE);
     return true;
   }
@@ -170,7 +170,7 @@ export class Appender {
       this.requireInPlace(segment, fd, startMs);
       this.commitWritten(segment, allocated, written, totalLength(buffers));
     } catch (error) {
-      this.rollback();
+      this.rollback(batches);
       throw error;
     }
     const endMs = performance.now();
@@ -200,7 +200,7 @@ export class Appender {
         if (this.durability === 'disk') this.unsynced.delete(segment);
         for (const { resolve } of group) resolve();
       } catch (error) {
-        this.rollback();
+        this.rollback(batches);
         for (const { reject } of [...group, ...this.queue.splice(0)]) reject(error);
       }
     }
@@ -291,8 +291,9 @@ export class Appender {
   }
 
   /** A write has failed: nothing of it counts, and none of its bytes may be there when the stream is opened again. */
-  private rollback(): void {
-    this.stream.rollback();
+  private rollback(batches: readonly AllocatedBatch[]): void {
+    // What is allocated may be on its way into the commit log.
+    if (batches.length > 0) this.stream.rollback();
     try {
       this.truncateLeftovers();
     } catch {
