@@ -1,10 +1,11 @@
 /**
- * Moves everything from one store to another: apps, tokens, drains with their cursors, config, and the streams with
+ * Moves everything from one store to another: apps, tokens, drains with their cursors, config, people, and the streams with
  * their numbers, so that drains and tails go on where they were. What was moved before is not moved again: an
  * interrupted migration is simply started again.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { PEOPLE_SCOPE } from './apps/access/people.ts';
 import type { AppRecord } from './apps/records/app-registry.ts';
 import type { Settings } from './common/config/settings.ts';
 import { TailraceError } from './common/errors.ts';
@@ -89,6 +90,7 @@ export async function migrate(from: Store, to: Store, onAppMigrated: OnAppMigrat
     await copyRecords(from, to, id);
     onAppMigrated({ name, lines, bytes });
   }
+  await copyRecords(from, to, PEOPLE_SCOPE);
   // The apps themselves come last: before, nobody there knows of them.
   await copyRecords(from, to, '');
 }

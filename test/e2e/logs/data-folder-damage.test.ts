@@ -177,7 +177,7 @@ describe('a server whose store.mdb', () => {
     rmSync(join(data, '..', `${app.id}.mdb`));
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /^ › {3}Error: There is no store\.mdb in .*lines of 1 app: put .* or run `.*tailrace repair`.*\n$/,
+      /^ › {3}Error: There is no store\.mdb in .*lines of 2 apps: put .* or run `.*tailrace repair`.*\n$/,
     );
     const env = { TAILRACE_DATA: data };
     const dry = await runTailrace(['repair', '--dry-run'], { env, cwd: '/' });

@@ -15,6 +15,15 @@ async function push(server: Server, app: App, ...lines: string[]): Promise<void>
   expect(answer.status).toBe(204);
 }
 
+const ADA = { email: 'ada@example.com', role: 'owner' };
+
+/** Whoever was known before is known by the same password. */
+async function signIn(server: Server, path: string, token?: string): Promise<number> {
+  const body = JSON.stringify({ email: ADA.email, password: 'correct horse battery', token });
+  const headers = { 'content-type': 'application/json' };
+  return (await fetch(server.url + path, { method: 'POST', headers, body })).status;
+}
+
 describe.runIf(hasRedis)('tailrace migrate', () => {
   it('moves apps, tokens, drains and streams to Redis and back', { timeout: 60_000 }, async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes'] });
@@ -33,6 +42,8 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
     const app = await before.createApp('moving');
     await before.createApp('silent');
     await before.createDrain(app, receiver.url);
+    const { invitation_url: link } = await before.request<{ invitation_url: string }>('POST', '/people', ADA);
+    expect(await signIn(before, '/invitations/accept', link.split('=')[1])).toBe(201);
     await push(before, app, 'one', 'two');
     await until('the drain has them', () => receiver.acceptedMessages().length === 2);
     // These wait for the drain while everything moves.
@@ -47,10 +58,12 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
     const moved = await runTailrace(['migrate', '--to', redis.url], { env: { TAILRACE_DATA: folder } });
     expect(moved).toMatchObject({ status: 0 });
     expect(moved.stdout).toMatch(/^moving: [3-9] lines$/m);
-    expect(moved.stdout).toContain('Moved 2 apps.');
+    // With the audit stream.
+    expect(moved.stdout).toContain('Moved 3 apps.');
     receiver.plan = () => 200;
     const there = await startServerForTest({ data: other, env: { REDIS_URL: redis.url } });
     expect(await there.readLines(app, own)).toEqual(lines);
+    expect(await signIn(there, '/session')).toBe(200);
     await until('the drain goes on where it was', () => receiver.acceptedMessages().length === 3);
     await push(there, app, 'four');
     await until('the drain goes on', () => receiver.acceptedMessages().length === 4);

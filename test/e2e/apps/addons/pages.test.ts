@@ -194,7 +194,7 @@ describe.skipIf(missing('openssl'))('the page of an add-on', { timeout: 120_000 
     const page = await browse(after, box.id, cookie, '', { headers: { accept: 'text/html' } });
     expect([page.status, await page.text()]).toEqual([
       401,
-      'Open this page with tailrace addons:open: its link signs a browser on.',
+      'Open this page with `tailrace addons:open`: its link signs a browser on.',
     ]);
     expect((await fetch(after.url + link, { redirect: 'manual' })).status).toBe(404);
     const list = await browse(after, box.id, await cookieFor(after, box.id), 'api/messages');
