@@ -450,7 +450,11 @@ describe('a power cut with durability disk', () => {
         writeFileSync(path, bytes.fill(0, known + 8_192, known + 16_384));
       }
     }
+    const repaired = copyAsKilled(copy);
     await expectAll(copy, texts);
+    const { lost } = await repairFolder({ folder: repaired, dryRun: false, newApp: () => [] });
+    expect(lost).toEqual([]);
+    await expectAll(repaired, texts);
   });
 
   it('finds what is in no log behind what is in one', async () => {
