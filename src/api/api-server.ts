@@ -11,6 +11,7 @@ import { type AuthorizationRouteDependencies, authorizationRoutes } from './acce
 import { authenticate, authorize, authorizedGrant, isVisible, requireOwnApp } from './access/authorize.ts';
 import { type PeopleRouteDependencies, peopleRoutes } from './access/people.ts';
 import { type SessionRouteDependencies, sessionRoutes } from './access/sessions.ts';
+import type { AddonTicket } from './addons/addon-scene.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { BackupLinks } from './addons/backup-links.ts';
@@ -110,7 +111,7 @@ export async function registerApiRoutes(
     ...apiDependencies,
     sourceNames: new SourceNames(),
     backupLinks: new BackupLinks(),
-    addonLinks: new SingleUseTickets<string>({ lifetimeMs: ADDON_LINK_MS }),
+    addonLinks: new SingleUseTickets<AddonTicket>({ lifetimeMs: ADDON_LINK_MS }),
   };
   const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async (_request, reply) => {
@@ -188,11 +189,7 @@ export async function registerApiRoutes(
   backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   releaseOutputRoutes(server, dependencies);
-  gitRoutes(
-    server,
-    dependencies,
-    async (caller, app) => (await authorizedGrant(caller, 'write', app, dependencies)) !== undefined,
-  );
+  gitRoutes(server, dependencies, (caller, app) => authorizedGrant(caller, 'write', app, dependencies));
   tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, async (caller, app) => {
     const grant = await authenticate(caller, dependencies);
     if (grant && app && !isVisible(grant, app))
