@@ -215,7 +215,7 @@ export class EmbeddedStore implements Store {
 
   async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
     // Opened first: what the process before this one named is found in it.
-    const stream = this.streams.get(app);
+    this.streams.get(app);
     const ranges = new Map<NamedBatch, FrameRange>();
     for (;;) {
       const pending = this.findFrames(app, batches, ranges);
@@ -223,6 +223,7 @@ export class EmbeddedStore implements Store {
       ranges.set(pending[0], await pending[1]);
     }
     // No wait from here on until these are pending themselves.
+    const stream = this.streams.get(app); // another one when the app's was removed meanwhile
     const fresh = batches.filter((one) => !ranges.has(one));
     this.diskSpace.requireSpace(fresh.reduce((sum, { batch }) => sum + batch.bytes.length, 0));
     if (fresh.length > 0) this.requireCopied(stream);

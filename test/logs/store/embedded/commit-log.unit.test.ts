@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -17,6 +18,7 @@ import { checkStreams } from '../../../../src/cli/doctor/streams.ts';
 import { LogRouter } from '../../../../src/logs/router/log-router.ts';
 import type { AppendResult, AppId, Retention } from '../../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
+import { FolderIdentity } from '../../../../src/logs/store/embedded/folder-identity.ts';
 import { sealValue } from '../../../../src/logs/store/embedded/records/sealed-value.ts';
 import {
   FORMAT_DATABASE,
@@ -24,10 +26,15 @@ import {
   STORE_FILE,
 } from '../../../../src/logs/store/embedded/records/store-file.ts';
 import { repairFolder } from '../../../../src/logs/store/embedded/repair/repair.ts';
+import { AppStream } from '../../../../src/logs/store/embedded/segments/app-stream.ts';
+import { Appender } from '../../../../src/logs/store/embedded/segments/appender.ts';
 import { readCommitFile } from '../../../../src/logs/store/embedded/segments/commit-entry.ts';
+import { OpenFileCache } from '../../../../src/logs/store/embedded/segments/open-file-cache.ts';
+import { StoreClock } from '../../../../src/logs/store/embedded/store-clock.ts';
 import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
+import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
 
 const ROOMY: Retention = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
@@ -203,6 +210,25 @@ describe('what is in the commit log only', () => {
     for (const app of apps) expect(await store.bounds(app)).toMatchObject({ first: 18, last: 21 });
   });
 
+  it('goes to segments while more is always on its way', async () => {
+    const store = open(folder, 'disk');
+    await fill(store, 1);
+    const sender = async (app: AppId, count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) await store.append(app, batchOf('x'.repeat(3_000)));
+    };
+    // Two for each app: one's batch waits while the other's is written.
+    const last = apps.map((app) => sender(app, 70));
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all(apps.map((app) => sender(app, 50)));
+    for (const app of apps) {
+      const [segment] = readdirSync(join(folder, 'streams', app));
+      expect(statSync(join(folder, 'streams', app, segment)).size).toBeGreaterThan(200_000);
+    }
+    await Promise.all(last);
+    const killed = open(copyAsKilled(), 'disk');
+    for (const app of apps) expect(await killed.bounds(app)).toMatchObject({ first: 1, last: 122 });
+  });
+
   it('does not come back with an app that was removed', async () => {
     const store = open();
     const texts = await fill(store);
@@ -215,6 +241,25 @@ describe('what is in the commit log only', () => {
     // Nor behind the lines of another one with its id.
     await store.append(gone, batchOf('anew'));
     expect(await linesIn(open(copyAsKilled()), gone)).toEqual(['anew']);
+  });
+
+  it('gives no numbers to one that is removed while frames wait for others', async () => {
+    const store = open();
+    const [app] = apps;
+    await fill(store);
+    const named = Array.from({ length: 20 }, (_, i) => ({ batch: batchOf('a'), frameId: `frame ${i}` }));
+    const first = named.map(({ batch, frameId }) => store.append(app, batch, { frameId }));
+    const second = store.appendAll(app, [
+      ...named.map(({ frameId }) => ({ batch: batchOf('a'), frameId })),
+      { batch: batchOf('b'), frameId: 'b' },
+    ]);
+    const dropped = store.dropStream(app);
+    await Promise.all([...first, second, dropped]);
+    const { last } = await store.bounds(app);
+    expect([0, 1]).toContain(last);
+    const third = await Promise.all([store.append(app, batchOf('c')), store.append(app, batchOf('d'))]);
+    expect(third.map((one) => one.first)).toEqual([last + 1, last + 2]);
+    expect(await linesIn(store, app)).toEqual(last === 1 ? ['b', 'c', 'd'] : ['c', 'd']);
   });
 
   it('is stored again when the file of it is removed', async () => {
@@ -342,6 +387,105 @@ describe('a file of the commit log', () => {
     const last = apps.at(-1)!;
     expect(await linesIn(cut, last)).toEqual(expected(last, texts.slice(0, -1)));
     expect((await cut.append(last, batchOf('next'))).first).toBe(texts.length);
+  });
+});
+
+describe('a power cut with durability disk', () => {
+  /** Each app has written to segments what is in the commit log, too; how large the files were that were synced. */
+  async function fillSegments(
+    store: EmbeddedStore,
+  ): Promise<{ texts: string[]; synced: Map<string, number> }> {
+    const texts = ['first', ...Array.from({ length: 60 }, (_, i) => `${i} ${'x'.repeat(3_000)}`)];
+    await appendTogether(store, texts[0]);
+    const synced = new Map(segmentFiles(folder).map((path) => [basename(path), statSync(path).size]));
+    for (const text of texts.slice(1)) await appendTogether(store, text);
+    return { texts, synced };
+  }
+
+  const segmentFiles = (at: string): string[] =>
+    apps.flatMap((app) =>
+      readdirSync(join(at, 'streams', app))
+        .sort()
+        .map((name) => join(at, 'streams', app, name)),
+    );
+
+  /** The streams that a copy of the folder has, twice: what was taken from the commit log is in segments then. */
+  async function expectAll(copy: string, texts: readonly string[]): Promise<void> {
+    for (let start = 0; start < 2; start++) {
+      const store = open(copy, 'disk', SMALL);
+      await store.checked;
+      expect(damageOf(store)).toEqual([]);
+      for (const app of apps) expect(await linesIn(store, app)).toEqual(expected(app, texts));
+      const killed = open(copyAsKilled(copy), 'disk', SMALL);
+      for (const app of apps) expect(await linesIn(killed, app)).toEqual(expected(app, texts));
+      await close(killed);
+      await close(store);
+    }
+    expect(commitFiles(copy)).toEqual([]);
+  }
+
+  const SMALL: Retention = { ...ROOMY, bytes: 1_000_000 };
+
+  it.each([
+    ['nothing that was not synced', (_path: string, size: number) => size],
+    ['no second segment', (path: string, size: number) => (size > 0 ? statSync(path).size : 0)],
+    ['no end of the first segment', (path: string, size: number) => (size > 0 ? size : statSync(path).size)],
+    ['a hole in each segment', () => undefined],
+  ])('leaves segments with %s, and costs nothing', async (_, sizeOf) => {
+    const store = open(folder, 'disk', SMALL);
+    const { texts, synced } = await fillSegments(store);
+    expect(segmentFiles(folder).length).toBeGreaterThan(apps.length);
+    await until('all segments are noted', () => {
+      const { notes } = readStoreFile(folder);
+      return apps.every((app) => (notes.get(app)?.segments.length ?? 0) > 1);
+    });
+    const copy = copyAsKilled();
+    for (const path of segmentFiles(copy)) {
+      const known = synced.get(basename(path)) ?? 0;
+      const size = sizeOf(path, known);
+      if (size === 0) rmSync(path);
+      else if (size !== undefined) truncateSync(path, size);
+      else {
+        const bytes = readFileSync(path);
+        writeFileSync(path, bytes.fill(0, known + 8_192, known + 16_384));
+      }
+    }
+    const repaired = copyAsKilled(copy);
+    await expectAll(copy, texts);
+    const { lost } = await repairFolder({ folder: repaired, dryRun: false, newApp: () => [] });
+    expect(lost).toEqual([]);
+    await expectAll(repaired, texts);
+  });
+
+  it('finds what is in no log behind what is in one', async () => {
+    const [app] = apps;
+    const files = new OpenFileCache();
+    const place = new FolderIdentity(folder, [], () => {});
+    const stream = new AppStream({
+      app,
+      folder: join(folder, app),
+      retention: SMALL,
+      files,
+      clock: new StoreClock(undefined),
+      place,
+      note: undefined,
+      left: [],
+      onFrameId: () => {},
+      onLost: () => {},
+      onChanged: () => {},
+    });
+    const appender = new Appender(stream, { files, durability: 'disk', place });
+    for (let i = 0; i < 2; i++) {
+      stream.commitUnwritten(stream.allocate(batchOf('x'.repeat(70_000)), undefined));
+      expect(appender.writeUnwritten()).toBe(true);
+    }
+    expect(appender.hasUnsynced).toBe(true);
+    await appender.append([stream.allocate(batchOf('large'), undefined)]);
+    expect(stream.segments).toHaveLength(3);
+    // Else a start would take the log to end before it.
+    expect(appender.hasUnsynced).toBe(false);
+    files.closeAll();
+    place.close();
   });
 });
 

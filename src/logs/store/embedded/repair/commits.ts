@@ -66,6 +66,12 @@ function readIfThere(path: string): Buffer | undefined {
   }
 }
 
+/** Lines of an app that a start takes from the commit log when segments don't have them: none when a file of it is damaged. */
+export function linesInCommits(files: readonly ExaminedCommitFile[], app: AppId): SequenceRange[] {
+  if (files.some(({ content }) => content.damagedBytes > 0)) return [];
+  return mergeRanges(batchesOf(files, app).map(({ stored }): SequenceRange => [stored.first, stored.last]));
+}
+
 /** What has to be done when one of the files is damaged; nothing otherwise. */
 export function planCommits(
   files: readonly ExaminedCommitFile[],
@@ -79,12 +85,17 @@ export function planCommits(
   });
 }
 
-function planApp(app: AppId, files: readonly ExaminedCommitFile[], note: StreamNote): CommitPlan {
+/** The intact batches of an app, in order. */
+function batchesOf(files: readonly ExaminedCommitFile[], app: AppId): CommittedBatch[] {
   let batches: CommittedBatch[] = [];
   for (const { content } of files) {
     if (content.dropped.has(app)) batches = [];
     batches.push(...(content.batches.get(app) ?? []));
   }
+  return batches;
+}
+
+function planApp(app: AppId, files: readonly ExaminedCommitFile[], note: StreamNote): CommitPlan {
   let next: Sequence = note.next;
   let { bytesSoFar } = note;
   const lost: SequenceRange[] = [];
@@ -99,7 +110,7 @@ function planApp(app: AppId, files: readonly ExaminedCommitFile[], note: StreamN
     noted.push({ ...start, size: bytes.length });
     parts = [];
   };
-  for (const { stored, bytesSoFar: reached, frameId } of batches) {
+  for (const { stored, bytesSoFar: reached, frameId } of batchesOf(files, app)) {
     const bytesBefore = reached - stored.bytes.length;
     if (stored.first < next || bytesBefore < bytesSoFar) continue; // in a segment
     if (bytesBefore > bytesSoFar) {

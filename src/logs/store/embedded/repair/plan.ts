@@ -34,11 +34,15 @@ export interface StreamPlan {
   readonly isChanged: boolean;
 }
 
-/** @param segments all that belong to the app, wherever they are, and those in its folder that belong to nobody */
+/**
+ * @param segments all that belong to the app, wherever they are, and those in its folder that belong to nobody
+ * @param inCommits lines in the commit log: the next start takes from it what is behind damage, if it has all up to the end
+ */
 export function planStream(
   app: AppId,
   segments: readonly ExaminedSegment[],
   note: StreamNote | undefined,
+  inCommits: readonly SequenceRange[] = [],
 ): StreamPlan {
   const { kept, steps } = dropCopies(segments.filter(({ owner }) => owner === app));
   for (const segment of segments)
@@ -51,10 +55,11 @@ export function planStream(
     steps.push(stepFor(app, segment, isTorn));
   }
   const files = steps.flatMap(filesAfter).sort((a, b) => a.bytesBefore - b.bytesBefore);
+  const end = Math.max(note?.next ?? 1, (lastRun?.last ?? 0) + 1);
   const lost = findLost(
     kept.flatMap(({ runs }) => runs),
     note,
-  );
+  ).filter(([first]) => !isInsideOf([first, end - 1], inCommits));
   const isChanged = steps.some(({ kind }) => kind !== 'keep') || lost.length > 0;
   return { app, steps, lost, note: noteAfter(files, lastRun, lost, note), isChanged };
 }

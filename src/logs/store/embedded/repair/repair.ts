@@ -22,7 +22,13 @@ import { readStoreFile, STORE_FILE, StoreDamage, type StoreFileContent } from '.
 import { NOTES_DATABASE } from '../records/stream-notes.ts';
 import { upgradeStore } from '../records/upgrade.ts';
 import { COMMITS_FOLDER } from '../segments/commit-log.ts';
-import { type CommitPlan, type ExaminedCommitFile, examineCommitLog, planCommits } from './commits.ts';
+import {
+  type CommitPlan,
+  type ExaminedCommitFile,
+  examineCommitLog,
+  linesInCommits,
+  planCommits,
+} from './commits.ts';
 import { appFolders, type ExaminedSegment, examineSegments } from './examine.ts';
 import { planStream, type SegmentStep, type StreamPlan } from './plan.ts';
 
@@ -66,8 +72,8 @@ export async function repairFolder(options: RepairOptions): Promise<RepairReport
   try {
     const store = readStoreFile(folder);
     assertFormat(folder, store.format);
-    const plans = await planStreams(folder, store);
-    const repair = new Repair(options, store, plans, examineCommitLog(folder, plans.map(appOf)));
+    const commits = examineCommitLog(folder, appsOf(folder, store));
+    const repair = new Repair(options, store, await planStreams(folder, store, commits), commits);
     if (!dryRun) await repair.apply();
     return repair.report();
   } catch (error) {
@@ -87,27 +93,34 @@ export async function inspectFolder(
   pace: (bytes: number) => Promise<void>,
 ): Promise<RepairReport> {
   const store = readStoreFile(folder);
-  const plans = await planStreams(folder, store, pace);
-  const commits = examineCommitLog(folder, plans.map(appOf));
+  const commits = examineCommitLog(folder, appsOf(folder, store));
   for (const { bytes } of commits) await pace(bytes);
+  const plans = await planStreams(folder, store, commits, pace);
   return new Repair({ folder, dryRun: true, newApp: () => [] }, store, plans, commits).report();
+}
+
+/** The apps that have a folder, or a note. */
+function appsOf(folder: string, { notes }: StoreFileContent): AppId[] {
+  return [...new Set([...appFolders(folder), ...notes.keys()])];
 }
 
 async function planStreams(
   folder: string,
-  { notes }: StoreFileContent,
+  store: StoreFileContent,
+  commits: readonly ExaminedCommitFile[],
   pace: (bytes: number) => Promise<void> = async () => {},
 ): Promise<StreamPlan[]> {
-  const apps = [...new Set([...appFolders(folder), ...notes.keys()])];
+  const { notes } = store;
+  const apps = appsOf(folder, store);
   const byOwner = new Map<AppId, ExaminedSegment[]>(apps.map((app) => [app, []]));
   for await (const segment of examineSegments(folder, apps)) {
     byOwner.get(segment.owner ?? segment.folder)?.push(segment);
     await pace(segment.bytes);
   }
-  return [...byOwner].map(([app, segments]) => planStream(app, segments, notes.get(app)));
+  return [...byOwner].map(([app, segments]) =>
+    planStream(app, segments, notes.get(app), linesInCommits(commits, app)),
+  );
 }
-
-const appOf = ({ app }: StreamPlan): AppId => app;
 
 class Repair {
   private readonly options: RepairOptions;

@@ -15,13 +15,14 @@ import {
 } from './entry-format.ts';
 import { readEntryAt, scanBytes } from './entry-scan.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
-import { recoverSegments, type StreamEnd } from './recovery.ts';
+import { recoverSegments } from './recovery.ts';
 import { Segment, type SegmentOptions, type UnreadableLines } from './segment.ts';
 import {
   isInsideOf,
   mergeRanges,
   type NotedSegment,
   type SequenceRange,
+  type StreamEnd,
   type StreamNote,
 } from './stream-note.ts';
 
@@ -60,6 +61,8 @@ export interface AppStreamOptions {
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
   readonly note: StreamNote | undefined;
+  /** What processes before this one left in the commit log, in order: {@link AppStream.adopt} it then. */
+  readonly left: readonly CommittedBatch[];
   /** Called with each of the newest entries that has a frame id: the index may not have it. */
   readonly onFrameId: (entry: SegmentEntry) => void;
   /** Called when lines turn out to be lost, also while the stream is opened. */
@@ -104,7 +107,7 @@ export class AppStream {
 
   /** Opens a stream; what a process that died left half written is truncated. */
   constructor(options: AppStreamOptions) {
-    const { app, folder, retention, files, note, onFrameId } = options;
+    const { app, folder, retention, files, note, left, onFrameId, onChanged } = options;
     this.folder = folder;
     this.options = options;
     this.seed = checksumSeed(app);
@@ -114,8 +117,8 @@ export class AppStream {
       onUnreadable: (segment, lines) => this.onUnreadable(segment, lines),
     };
     this.segmentBytes = Math.min(Math.max(retention.bytes / SEGMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
-    const recovered = recoverSegments({ ...this.segmentOptions, folder, note, onFrameId });
-    const { segments, end, lost, lostRanges } = recovered;
+    const recovered = recoverSegments({ ...this.segmentOptions, folder, note, left, onFrameId });
+    const { segments, end, lost, lostRanges, isCutOff } = recovered;
     this.segmentList = segments;
     this.allocatedEnd = end;
     this.committedEnd = end;
@@ -128,6 +131,7 @@ export class AppStream {
     this.oldestEntry = this.findOldest();
     this.firstSequence = this.oldestEntry?.first ?? end.next;
     for (const range of lostRanges) this.reportLost(range);
+    if (isCutOff) onChanged();
     this.trim();
   }
 

@@ -72,6 +72,8 @@ export class Appender {
   private writingTo: Segment | undefined;
   /** Segments that were written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
+  /** The one that {@link sync} is at. */
+  private syncingSegment: Segment | undefined;
 
   constructor(stream: AppStream, { files, durability, place }: AppenderOptions) {
     this.place = place;
@@ -86,7 +88,7 @@ export class Appender {
 
   /** Something that was written isn't synced yet. */
   get hasUnsynced(): boolean {
-    return this.unsynced.size > 0;
+    return this.unsynced.size > 0 || this.syncingSegment !== undefined;
   }
 
   /** Resolves when what is queued now is written, or has failed. */
@@ -124,10 +126,12 @@ export class Appender {
     try {
       for (const segment of [...this.unsynced]) {
         this.unsynced.delete(segment);
+        this.syncingSegment = segment;
         if (this.stream.segments.includes(segment)) await this.syncOne(segment);
       }
     } finally {
       this.syncing = false;
+      this.syncingSegment = undefined;
     }
   }
 
@@ -143,12 +147,12 @@ export class Appender {
   }
 
   /**
-   * Writes what is in the commit log only. False when that can't be done now, since other batches are being written: it is written
-   * with the next of them.
+   * Writes what is in the commit log only; others may be on their way there. False when that can't be done now, since batches are being
+   * written to the segment: it is written with them.
    */
   writeUnwritten(): boolean {
     if (this.stream.unwritten.length === 0) return true;
-    if (!this.idle || !this.stream.isSettled) return false;
+    if (!this.idle) return false;
     this.writeBlocking(NONE);
     return true;
   }
@@ -166,7 +170,7 @@ export class Appender {
       this.requireInPlace(segment, fd, startMs);
       this.commitWritten(segment, allocated, written, totalLength(buffers));
     } catch (error) {
-      this.rollback();
+      this.rollback(batches);
       throw error;
     }
     const endMs = performance.now();
@@ -185,14 +189,18 @@ export class Appender {
         this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
-          if (this.durability === 'disk') await this.syncToDisk(segment, fd);
+          if (this.durability === 'disk') {
+            await this.syncBefore(segment);
+            await this.syncToDisk(segment, fd);
+          }
           this.requireInPlace(segment, fd, performance.now());
           return count;
         });
         this.commitWritten(segment, allocated, written, totalLength(buffers));
+        if (this.durability === 'disk') this.unsynced.delete(segment);
         for (const { resolve } of group) resolve();
       } catch (error) {
-        this.rollback();
+        this.rollback(batches);
         for (const { reject } of [...group, ...this.queue.splice(0)]) reject(error);
       }
     }
@@ -210,6 +218,18 @@ export class Appender {
     const buffers = buffersOf(batches, seed);
     if (unwritten.length > 0) buffers.unshift(Buffer.concat(buffersOf(unwritten, seed)));
     return buffers;
+  }
+
+  /**
+   * Syncs the segments before one that is to be synced. They may hold what is in the commit log, too, and a start reads that up to the
+   * first line that it doesn't have.
+   */
+  private async syncBefore(segment: Segment): Promise<void> {
+    for (const other of new Set([...this.unsynced, this.syncingSegment]))
+      if (other && other !== segment && this.stream.segments.includes(other)) {
+        await this.files.withFile(other.path, (fd) => this.syncToDisk(other, fd));
+        this.unsynced.delete(other);
+      }
   }
 
   /** Syncs a segment, and its directory entry, without which nobody would find it after a power cut. */
@@ -271,8 +291,9 @@ export class Appender {
   }
 
   /** A write has failed: nothing of it counts, and none of its bytes may be there when the stream is opened again. */
-  private rollback(): void {
-    this.stream.rollback();
+  private rollback(batches: readonly AllocatedBatch[]): void {
+    // What is allocated may be on its way into the commit log.
+    if (batches.length > 0) this.stream.rollback();
     try {
       this.truncateLeftovers();
     } catch {

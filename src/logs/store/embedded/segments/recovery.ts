@@ -1,6 +1,7 @@
 /** Finds a stream's segments when it is opened, what is intact in them, and what is missing. */
 import {
   closeSync,
+  fsyncSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -13,6 +14,8 @@ import { join } from 'node:path';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import { HEADROOM } from '../../../syslog/batch.ts';
 import type { Sequence } from '../../contract.ts';
+import type { CommittedBatch } from './commit-entry.ts';
+import { type CutOff, findCut, findIntactEnd, type ScannedSegment } from './cut-off.ts';
 import {
   isIntact,
   isNamedAfter,
@@ -32,7 +35,9 @@ import {
   mergeRanges,
   type NotedSegment,
   type SequenceRange,
+  type StreamEnd,
   type StreamNote,
+  type UsedSegment,
 } from './stream-note.ts';
 
 /** Frame ids of what was stored last before the process ended are looked for in the segments that were written to so shortly before. */
@@ -40,17 +45,11 @@ const RECOVERY_WINDOW_MS = 10_000;
 /** Enough for most first entries of a segment. */
 const FIRST_READ_BYTES = 8_192;
 
-/** The end of a stream. */
-export interface StreamEnd {
-  /** The next sequence: above every one that was ever given to a line. */
-  readonly next: Sequence;
-  /** Bytes of all batches ever appended. */
-  readonly bytesSoFar: number;
-}
-
 export interface RecoveryOptions extends SegmentOptions {
   readonly folder: string;
   readonly note: StreamNote | undefined;
+  /** What the commit log has of the stream, in order. */
+  readonly left: readonly CommittedBatch[];
   /** Called with each of the newest entries that has a frame id: the index may not have it. */
   readonly onFrameId: (entry: SegmentEntry) => void;
 }
@@ -63,12 +62,16 @@ export interface RecoveredStream {
   readonly lost: readonly NotedSegment[];
   /** Lines that are missing, and weren't trimmed. */
   readonly lostRanges: readonly SequenceRange[];
+  /** Segments were cut off, and what was in them is to be taken from the commit log: what was noted isn't so any more. */
+  readonly isCutOff: boolean;
 }
 
 /** What of a segment is intact. */
 interface SegmentContent {
   readonly lastEntry: SegmentEntry | undefined;
   readonly unreadable: readonly UnreadableLines[];
+  /** Where what is intact from the start on ends. */
+  readonly intact: CutOff;
   /** Bytes behind the last intact entry. */
   readonly rest: Buffer;
 }
@@ -116,9 +119,9 @@ export function oldestStoredAtMs(folder: string): number | undefined {
 
 /** Opens a stream's segments. What a process that died left half written is truncated; damaged bytes stay where they are. */
 export function recoverSegments(options: RecoveryOptions): RecoveredStream {
-  const { folder, note, seed } = options;
+  const { folder, note, seed, left } = options;
   const found = findSegments(folder);
-  const { used, missing, strays } = matchSegments(found, note);
+  const { used, missing, strays } = matchSegments(found, note, left[0]?.stored.first);
   // Trimmed, and the process ended before the file was removed.
   for (const one of strays)
     if (note && one.first < note.first && one.size > 0 && hasIntactStart(folder, one, seed))
@@ -126,12 +129,12 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
   const late = (used.at(-1)?.found.mtimeMs ?? 0) - RECOVERY_WINDOW_MS;
   const segments: Segment[] = [];
   const contents = new Map<Segment, SegmentContent>();
-  const lost = [...missing];
+  let lost = [...missing];
   for (const [i, { found: one, isSuspect }] of used.entries()) {
     const segment = new Segment(folder, one, options);
     const isNewest = i === used.length - 1;
     // The one before the newest may have been written to just before whatever the times say: the clock may have been set in between.
-    const isOld = i < used.length - 2 && one.mtimeMs < late;
+    const isOld = i < used.length - 2 && one.mtimeMs < late && !reachesInto(used[i + 1], left);
     if (isOld && !isSuspect && hasIntactStart(folder, one, seed)) segment.openExisting(one.size);
     else {
       const content = readContent(segment, options);
@@ -147,8 +150,71 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
     }
     segments.push(segment);
   }
+  if (left.length > 0) {
+    const scanned = segments.map((segment) => asScanned(segment, contents.get(segment)));
+    const cut = findCut(scanned, noted(note, lost), left);
+    if (cut) {
+      cutOff(folder, cut, used);
+      const before = note && noteAsOf(note, cut);
+      return { ...recoverSegments({ ...options, note: before, left: [] }), isCutOff: true };
+    }
+    // After a cut its lines went to segments with other names.
+    const end = findIntactEnd(scanned);
+    const [{ stored: oldest }] = left;
+    if (end)
+      lost = lost.filter(({ first, bytesBefore }) => first < oldest.first || bytesBefore >= end.bytesSoFar);
+  }
   const end = findEnd(segments.at(-1), contents, note, lost);
-  return { segments, end, lost, lostRanges: findLostRanges(segments, contents, note, lost, end.next) };
+  const lostRanges = findLostRanges(segments, contents, note, lost, end.next);
+  return { segments, end, lost, lostRanges, isCutOff: false };
+}
+
+/** The commit log has lines of the segment before this one. */
+function reachesInto({ found }: UsedSegment, left: readonly CommittedBatch[]): boolean {
+  return left.length > 0 && found.first >= left[0].stored.first;
+}
+
+function asScanned(segment: Segment, content: SegmentContent | undefined): ScannedSegment {
+  const start = { next: segment.first, bytesSoFar: segment.bytesBefore };
+  const last = content?.lastEntry;
+  const end = last ? { next: last.last + 1, bytesSoFar: last.bytesSoFar } : start;
+  const damagedNext = content ? endOfDamage(content.rest, end) : 0;
+  return { segment, intact: content?.intact, end, damagedNext };
+}
+
+/** The end that a stream had, as far as that was noted, or the names of files say that can't be read. */
+function noted(note: StreamNote | undefined, lost: readonly NotedSegment[]): StreamEnd {
+  return {
+    next: Math.max(note?.next ?? 1, ...lost.map(({ first, size }) => first + (size > 0 ? 1 : 0))),
+    bytesSoFar: Math.max(note?.bytesSoFar ?? 0, ...lost.map(({ bytesBefore }) => bytesBefore)),
+  };
+}
+
+/** What is behind a place is in the commit log: the files go as if it had never been written to them. */
+function cutOff(folder: string, cut: CutOff, used: readonly UsedSegment[]): void {
+  for (const { found } of [...used].reverse())
+    if (found.bytesBefore >= cut.bytesSoFar && found.first > cut.segment.first)
+      unlinkSync(join(folder, segmentFileName(found.first, found.bytesBefore)));
+  // Before anything is written that has the same lines.
+  const directory = openSync(folder, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+  truncateSync(cut.segment.path, cut.offset);
+}
+
+/** The note as it was when the stream ended there. */
+function noteAsOf(note: StreamNote, { next, bytesSoFar, segment }: CutOff): StreamNote {
+  const isBefore = ({ first }: NotedSegment): boolean => first <= segment.first;
+  return {
+    ...note,
+    next,
+    bytesSoFar,
+    segments: note.segments.filter(isBefore),
+    lost: note.lost.filter(isBefore),
+  };
 }
 
 function readContent(segment: Segment, { seed, onFrameId }: RecoveryOptions): SegmentContent {
@@ -157,9 +223,13 @@ function readContent(segment: Segment, { seed, onFrameId }: RecoveryOptions): Se
   const damage = new DamageTracker((lines) => unreadable.push(lines));
   let lastEntry: SegmentEntry | undefined;
   let damagedFrom: number | undefined;
+  let isWhole = true;
+  let intact: CutOff = { segment, offset: 0, next: segment.first, bytesSoFar: segment.bytesBefore };
   scanBytes(bytes, segment.start, seed, {
     onEntry: (entry) => {
       damage.onEntry(entry);
+      if (isWhole)
+        intact = { segment, offset: entry.end, next: entry.last + 1, bytesSoFar: entry.bytesSoFar };
       segment.addEntry(entry, damagedFrom);
       if (entry.frameId !== undefined) onFrameId(entry);
       lastEntry = entry;
@@ -168,9 +238,10 @@ function readContent(segment: Segment, { seed, onFrameId }: RecoveryOptions): Se
     onDamage: (from) => {
       damage.onDamage();
       damagedFrom = from;
+      isWhole = false;
     },
   });
-  return { lastEntry, unreadable, rest: bytes.subarray(segment.size) };
+  return { lastEntry, unreadable, intact, rest: bytes.subarray(segment.size) };
 }
 
 /**
@@ -210,13 +281,20 @@ function findEnd(
     return reached;
   }
   newest.seal();
-  if (rest.length > 0 && !isTorn(rest, reached.bytesSoFar)) {
-    const damaged = parseEntry(rest, 0, 0, reached.bytesSoFar);
-    const isPlausible = damaged?.first === reached.next && damaged.end <= rest.length;
-    reached.next = isPlausible ? damaged.last + 1 : reached.next + 1;
+  const damagedNext = endOfDamage(rest, reached);
+  if (damagedNext > reached.next) {
+    reached.next = damagedNext;
     reached.bytesSoFar += rest.length;
   }
   return { next: Math.max(next, reached.next), bytesSoFar: Math.max(bytesSoFar, reached.bytesSoFar) };
+}
+
+/** The line behind those that bytes behind the last entry were, as far as anybody can tell. */
+function endOfDamage(rest: Buffer, { next, bytesSoFar }: StreamEnd): Sequence {
+  if (rest.length === 0 || isTorn(rest, bytesSoFar)) return next;
+  const damaged = parseEntry(rest, 0, 0, bytesSoFar);
+  const isPlausible = damaged?.first === next && damaged.end <= rest.length;
+  return isPlausible ? damaged.last + 1 : next + 1;
 }
 
 function findLostRanges(

@@ -8,6 +8,14 @@ export interface NotedSegment {
   readonly size: number;
 }
 
+/** The end of a stream. */
+export interface StreamEnd {
+  /** The next sequence: above every one that was ever given to a line. */
+  readonly next: Sequence;
+  /** Bytes of all batches ever appended. */
+  readonly bytesSoFar: number;
+}
+
 /** A range of lines, its ends included. */
 export type SequenceRange = readonly [first: Sequence, last: Sequence];
 
@@ -59,8 +67,15 @@ export interface SegmentMatch {
   readonly strays: readonly FoundSegment[];
 }
 
-/** Compares what is found with what was noted. Without a note, all that is found belongs to the stream. */
-export function matchSegments(found: readonly FoundSegment[], note: StreamNote | undefined): SegmentMatch {
+/**
+ * Compares what is found with what was noted. Without a note, all that is found belongs to the stream.
+ * @param commitsFrom the first line of the stream that is in the commit log: from there on, segments may have been written anew since
+ */
+export function matchSegments(
+  found: readonly FoundSegment[],
+  note: StreamNote | undefined,
+  commitsFrom: Sequence = Number.POSITIVE_INFINITY,
+): SegmentMatch {
   const sorted = [...found].sort((a, b) => a.first - b.first || a.bytesBefore - b.bytesBefore);
   if (!note)
     return { used: sorted.map((one, i) => suspectWithoutNote(one, sorted[i + 1])), missing: [], strays: [] };
@@ -71,7 +86,11 @@ export function matchSegments(found: readonly FoundSegment[], note: StreamNote |
     const noted = note.segments.find((other) => isSameName(one, other));
     const wasLost = note.lost.find((other) => isSameName(one, other));
     if (noted) used.push({ found: one, isSuspect: one.size !== noted.size });
-    else if (wasLost || (one.first >= note.next && one.bytesBefore >= note.bytesSoFar))
+    else if (
+      wasLost ||
+      (one.first >= note.next && one.bytesBefore >= note.bytesSoFar) ||
+      one.first >= Math.max(commitsFrom, note.first)
+    )
       used.push({ found: one, isSuspect: true });
     else strays.push(one);
   }

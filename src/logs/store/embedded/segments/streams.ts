@@ -72,6 +72,7 @@ export class EmbeddedStreams {
   /** Streams that have to be noted soon. */
   private readonly changed = new Set<AppId>();
   private readonly noting = new CoalescedRun(() => this.writeNotes());
+  private hasNotingFailed = false;
   /** Segments whose files are gone. */
   private readonly goneSegments = new Map<Segment, AppStream>();
   /** Segments whose files are looked for next. */
@@ -336,8 +337,9 @@ export class EmbeddedStreams {
       await open.appender.sync();
       if (open.stream.lastWritten !== open.notedUpTo) this.changed.add(app);
     }
-    this.commitLog.remove(written);
     if (this.changed.size > 0) await this.noting.request();
+    // What isn't noted may be found by the log alone.
+    if (!this.hasNotingFailed) this.commitLog.remove(written);
   }
 
   async close(): Promise<void> {
@@ -354,21 +356,18 @@ export class EmbeddedStreams {
   }
 
   /** Takes what processes before this one left in the commit log and that isn't in its segments. */
-  private adoptLeft(open: OpenStream): void {
-    const { app, stream, appender } = open;
-    const left = this.leftCommits.get(app);
-    if (!left) return;
-    const { folder, notes, onFrameId } = this.options;
-    // Removed, and the process ended before the commit log said so.
-    const isThere = !this.dropped.has(app) && (existsSync(join(folder, app)) || notes.get(app) !== undefined);
-    if (isThere)
-      for (const batch of left) {
-        if (stream.isBeforeGap(batch)) appender.writeUnwritten();
-        const { stored, frameId } = batch;
-        if (stream.adopt(batch) && frameId !== undefined) onFrameId(app, { ...stored, frameId });
-      }
+  private adoptLeft(
+    { app, stream, appender }: OpenStream,
+    left: readonly CommittedBatch[] | undefined,
+  ): void {
+    if (!this.leftCommits.has(app)) return;
+    for (const batch of left ?? []) {
+      if (stream.isBeforeGap(batch)) appender.writeUnwritten();
+      const { stored, frameId } = batch;
+      if (stream.adopt(batch) && frameId !== undefined) this.options.onFrameId(app, { ...stored, frameId });
+    }
     const damaged = this.leftDamage.filter((one) => one.app === app).sort((a, b) => a.first - b.first);
-    if (isThere && damaged.some(({ first }) => first > stream.bounds.last)) {
+    if (left && damaged.some(({ first }) => first > stream.bounds.last)) {
       appender.writeUnwritten();
       for (const one of damaged) stream.adoptDamage(one);
     }
@@ -456,7 +455,9 @@ export class EmbeddedStreams {
     this.changed.clear();
     try {
       await this.options.notes.put(notes);
+      this.hasNotingFailed = false;
     } catch {
+      this.hasNotingFailed = true;
       // With the next change: until then the files stay, since without them a note would say that lines are lost.
       this.trimmed.push(...trimmed);
       for (const app of notes.keys()) this.changed.add(app);
@@ -475,6 +476,9 @@ export class EmbeddedStreams {
       // A stream whose files can't be seen isn't an empty one.
       place.requireNow();
       const note = this.dropped.has(app) ? undefined : notes.get(app);
+      // Removed, and the process ended before the commit log said so.
+      const isThere = !this.dropped.has(app) && (note !== undefined || existsSync(join(folder, app)));
+      const left = isThere ? this.leftCommits.get(app) : undefined;
       const stream = new AppStream({
         app,
         folder: join(folder, app),
@@ -484,6 +488,7 @@ export class EmbeddedStreams {
         clock,
         place,
         note,
+        left: left ?? [],
         onFrameId: (entry) => onFrameId(app, entry),
         onLost: (lost) => onLost(app, lost),
         onChanged: () => {
@@ -503,7 +508,7 @@ export class EmbeddedStreams {
         appender: new Appender(stream, { files: this.files, durability, place }),
         notedUpTo: (note?.next ?? 1) - 1,
       };
-      this.adoptLeft(open);
+      this.adoptLeft(open, left);
       this.byApp.set(app, open);
     }
     return open;
