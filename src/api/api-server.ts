@@ -11,6 +11,7 @@ import { type AuthorizationRouteDependencies, authorizationRoutes } from './acce
 import { authenticate, authorize, authorizedGrant, isVisible, requireOwnApp } from './access/authorize.ts';
 import { type PeopleRouteDependencies, peopleRoutes } from './access/people.ts';
 import { type SessionRouteDependencies, sessionRoutes } from './access/sessions.ts';
+import type { AddonTicket } from './addons/addon-scene.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { BackupLinks } from './addons/backup-links.ts';
@@ -61,9 +62,12 @@ import { webUiRoutes } from './static-web-ui.ts';
 /** A link to an add-on's page: from the answer that gave it until it is opened. */
 const ADDON_LINK_MS = 5 * 60_000;
 
-/** A Fastify server that responds with the API's errors; without routes. */
-export function createApiServer(log: Log, requestTimeoutMs?: number): FastifyInstance {
-  const server = createHttpServer(log, { requestTimeoutMs });
+/**
+ * A Fastify server that responds with the API's errors; without routes.
+ * @param isProxied do browsers reach it through a proxy? One on this machine says where requests come from
+ */
+export function createApiServer(log: Log, requestTimeoutMs?: number, isProxied = false): FastifyInstance {
+  const server = createHttpServer(log, { requestTimeoutMs, trustProxy: isProxied && 'local' });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
   server.decorateRequest('auditedApp', undefined);
@@ -110,7 +114,7 @@ export async function registerApiRoutes(
     ...apiDependencies,
     sourceNames: new SourceNames(),
     backupLinks: new BackupLinks(),
-    addonLinks: new SingleUseTickets<string>({ lifetimeMs: ADDON_LINK_MS }),
+    addonLinks: new SingleUseTickets<AddonTicket>({ lifetimeMs: ADDON_LINK_MS }),
   };
   const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
   server.get('/health', async (_request, reply) => {
@@ -188,11 +192,7 @@ export async function registerApiRoutes(
   backupFileRoutes(server, dependencies);
   sourceUploadRoutes(server, dependencies);
   releaseOutputRoutes(server, dependencies);
-  gitRoutes(
-    server,
-    dependencies,
-    async (caller, app) => (await authorizedGrant(caller, 'write', app, dependencies)) !== undefined,
-  );
+  gitRoutes(server, dependencies, (caller, app) => authorizedGrant(caller, 'write', app, dependencies));
   tailWebSocketRoutes(server, dependencies, sessionStore, tailRegistry, async (caller, app) => {
     const grant = await authenticate(caller, dependencies);
     if (grant && app && !isVisible(grant, app))

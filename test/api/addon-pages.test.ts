@@ -2,9 +2,11 @@
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AddonTicket } from '../../src/api/addons/addon-scene.ts';
 import { type AddonPageRouteDependencies, addonPageRoutes } from '../../src/api/addons/pages.ts';
 import { SingleUseTickets } from '../../src/api/addons/single-use-tickets.ts';
 import { createApiServer } from '../../src/api/api-server.ts';
+import type { AuditEvent } from '../../src/apps/access/audit-log.ts';
 import { SILENT_LOG } from '../../src/common/log.ts';
 import { until } from '../support/until.ts';
 
@@ -23,7 +25,14 @@ let api: ReturnType<typeof createApiServer>;
 let openStreams = 0;
 let answers = 0;
 let brokenOff = 0;
-const links = new SingleUseTickets<string>();
+const audited: AuditEvent[] = [];
+const scopes: Record<string, string[]> = {
+  everything: ['admin'],
+  looks: ['read-protected'],
+  changes: ['read', 'write'],
+  reads: ['read'],
+};
+const links = new SingleUseTickets<AddonTicket>();
 
 beforeAll(async () => {
   service = createServer((request, response) => {
@@ -66,20 +75,18 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
   const { port } = service.address() as AddressInfo;
   api = createApiServer(SILENT_LOG);
-  const scopes: Record<string, string[]> = {
-    looks: ['read-protected'],
-    changes: ['read', 'write'],
-    reads: ['read'],
-  };
   const dependencies = {
     addons: {
       snapshot: async () => ({ addons: ADDONS, attachments: [] }),
       page: ({ id }: { id: string }) => ({ port: id === 'down' ? 9 : port, key: KEY_OF_SERVICE }),
     },
     addonLinks: links,
-    appRegistry: {},
+    appRegistry: { findApp: async (id: string) => ({ id, name: 'shop' }) },
+    auditLog: { write: (event: AuditEvent) => audited.push(event) },
     apiKeys: {
       grantOf: async (key: string) => scopes[key] && { scopes: scopes[key] },
+      // By the names of what they may do, here: their hashes.
+      grantOfHash: async (hash: string) => scopes[hash] && { scopes: scopes[hash], hash },
       noteUse: () => undefined,
     },
     url: () => url,
@@ -116,14 +123,14 @@ function send(
   });
 }
 
-async function signOn(addon: string): Promise<{ cookie: string; answer: Answer }> {
-  const answer = await send(`/addons/sign-on/${links.issue(addon)}`);
+async function signOn(addon: string, by = 'everything'): Promise<{ cookie: string; answer: Answer }> {
+  const answer = await send(`/addons/sign-on/${links.issue({ addon, by })}`);
   return { cookie: answer.headers['set-cookie']?.[0].split(';')[0] ?? '', answer };
 }
 
 describe('a link', () => {
   it('signs a browser on for one add-on, once, with a cookie that scripts and other sites don’t have', async () => {
-    const secret = links.issue('one');
+    const secret = links.issue({ addon: 'one', by: 'everything' });
     const first = await send(`/addons/sign-on/${secret}`);
     expect(first).toMatchObject({ status: 303, headers: { location: '/addons/one/page/' } });
     expect(first.headers['set-cookie']).toEqual([
@@ -147,7 +154,9 @@ describe('a link', () => {
 
   it('over https makes a cookie that goes nowhere else', async () => {
     const over = (proto: string) =>
-      send(`/addons/sign-on/${links.issue('one')}`, { headers: { 'x-forwarded-proto': proto } });
+      send(`/addons/sign-on/${links.issue({ addon: 'one', by: 'everything' })}`, {
+        headers: { 'x-forwarded-proto': proto },
+      });
     const cookieOf = ({ headers }: Answer): string | undefined => headers['set-cookie']?.[0];
     expect(cookieOf(await over('https'))).toMatch(/; Secure$/);
     expect(cookieOf(await over('http'))).not.toMatch(/Secure/);
@@ -167,7 +176,7 @@ describe('a page', () => {
     const person = await send('/addons/one/page/', { headers: { accept: 'text/html,*/*;q=0.8' } });
     expect(person).toMatchObject({
       status: 401,
-      body: 'Open this page with tailrace addons:open: its link signs a browser on.',
+      body: 'Open this page with `tailrace addons:open`: its link signs a browser on.',
     });
     // Whether there is such an add-on isn't told either.
     expect((await send('/addons/none/page/')).status).toBe(401);
@@ -184,6 +193,21 @@ describe('a page', () => {
     expect((await send('/addons/one/page/x', withBoth)).status).toBe(401);
     const unknown = { headers: { authorization: 'Bearer changes' } };
     expect((await send('/addons/none/page/', unknown)).status).toBe(404);
+  });
+
+  it('is a browser’s for as long as whoever got the link may see it, and changed by who may do that', async () => {
+    scopes.later = ['read-protected', 'write'];
+    const own = { cookie: (await signOn('one', 'later')).cookie, 'sec-fetch-site': 'same-origin' };
+    const status = async (method: string) =>
+      (await send('/addons/one/page/x', { method, headers: own })).status;
+    expect([await status('GET'), await status('POST')]).toEqual([200, 200]);
+    expect(audited.at(-1)).toMatchObject({ app: 'shop', fields: { addon: 'mail-one', method: 'POST' } });
+    scopes.later = ['read-protected'];
+    expect([await status('GET'), await status('POST')]).toEqual([200, 401]);
+    const unused = links.issue({ addon: 'one', by: 'later' });
+    delete scopes.later;
+    expect(await status('GET')).toBe(401);
+    expect((await send(`/addons/sign-on/${unused}`)).status).toBe(404);
   });
 
   it('is changed by itself alone, not by pages of others', async () => {

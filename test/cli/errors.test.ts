@@ -87,7 +87,6 @@ describe('any command', () => {
   it.each<[string[], RegExp]>([
     [['ship', '-t', 't.x'], /Say what to ship: a command after --/],
     [['ship', '-t', 't.x', '--follow'], /Say what to ship/],
-    [['ship', '-t', 't.x', '--follow', '-'], /--follow takes files/],
     [
       ['ship', '-t', 't.x', '--follow', '/usr'],
       /\/usr is a folder: name files in it, such as \/usr\/\*\.log/,

@@ -1,8 +1,9 @@
 /** The audit stream's lines: one for each request that changed something. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { AuditLog } from '../../apps/access/audit-log.ts';
+import type { KeyGrant } from '../../apps/access/api-keys.ts';
+import type { AuditEvent, AuditLog } from '../../apps/access/audit-log.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
-import { auditedFields } from './audited-fields.ts';
+import { auditedFields, auditedParams } from './audited-fields.ts';
 import { nameOf } from './people.ts';
 
 declare module 'fastify' {
@@ -31,24 +32,32 @@ export function auditRequests(api: FastifyInstance, { auditLog, appRegistry }: A
       request.auditedApp = appNameIn(request.routeOptions.url === '/apps' ? { app: payload } : payload);
     return payload;
   });
-  api.addHook('onResponse', async (request, { statusCode }) => {
-    if (!isAudited(request) || statusCode >= 400) return;
-    const { method, routeOptions, params, body, id, ip, keyGrant, auditedApp, partnerAddon } = request;
-    const { app: _app, ...named } = (params ?? {}) as Record<string, string>;
+  // Before it is answered: whoever hangs up in time would have changed it unseen.
+  api.addHook('onSend', async (request, { statusCode }, payload) => {
+    if (!isAudited(request) || statusCode >= 400) return payload;
+    const { method, routeOptions, params, body, keyGrant, auditedApp } = request;
     const { summary } = (routeOptions.schema ?? {}) as { summary?: string };
-    auditLog.write({
+    writeAudit(auditLog, request, keyGrant, {
       action: summary ?? `${method} ${routeOptions.url}`,
-      by: partnerAddon === undefined ? nameOf(keyGrant) : `partner of ${partnerAddon}`,
       app: auditedApp,
       fields: {
-        ...named,
+        ...auditedParams((params ?? {}) as Readonly<Record<string, string>>),
         ...auditedFields(`${method} ${routeOptions.url}`, body),
-        key: keyGrant?.id,
-        from: ip,
-        request: id,
       },
     });
+    return payload;
   });
+}
+
+/** Writes what was done with a request, by whoever has made it. */
+export function writeAudit(
+  auditLog: AuditLog,
+  { id, ip, partnerAddon }: FastifyRequest,
+  grant: KeyGrant | undefined,
+  { action, app, fields }: Omit<AuditEvent, 'by'>,
+): void {
+  const by = partnerAddon === undefined ? nameOf(grant) : `partner of ${partnerAddon}`;
+  auditLog.write({ action, by, app, fields: { ...fields, key: grant?.id, from: ip, request: id } });
 }
 
 function isAudited({ method }: FastifyRequest): boolean {

@@ -4,6 +4,9 @@ import { redactUrl } from '../../logs/drains/options/drain-record.ts';
 type Body = Readonly<Record<string, unknown>>;
 type AuditedFields = Readonly<Record<string, string | undefined>>;
 
+/** Of a source's token: enough to tell it from others. */
+const TOKEN_SHOWN = 6;
+
 /** By the routes whose requests say more in their bodies. */
 const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
   'POST /apps': ({ name }) => ({ name: text(name) }),
@@ -35,6 +38,19 @@ const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
 /** @param route method and pattern: `PATCH /apps/:app/config-vars` */
 export function auditedFields(route: string, body: unknown): AuditedFields {
   return Object.hasOwn(FIELDS_OF, route) && isObject(body) ? FIELDS_OF[route](body) : {};
+}
+
+/** What a path names besides its app: drains may be named by their addresses, which hold credentials; a token is one. */
+export function auditedParams(params: Readonly<Record<string, string>>): AuditedFields {
+  const { app: _app, '*': rest, token, ...named } = params;
+  const all = {
+    ...named,
+    ...(rest !== undefined && { drain: rest }),
+    ...(token !== undefined && { token: `${token.slice(0, TOKEN_SHOWN)}****` }),
+  };
+  return Object.fromEntries(
+    Object.entries(all).map(([name, value]) => [name, value.includes(':') ? redactUrl(value) : value]),
+  );
 }
 
 function formationOf({ type, quantity, size }: Body): string {

@@ -6,23 +6,25 @@ import {
   generateApiKey,
   type KeyGrant,
   type KeyUse,
+  scopesOf,
 } from '../../apps/access/api-keys.ts';
-import { permits } from '../../apps/access/grants.ts';
 import {
   coversScopes,
   GLOBAL_SCOPES,
+  includesScope,
   isGlobal,
   KEY_SCOPES,
   type KeyScope,
 } from '../../apps/access/key-scopes.ts';
 import type { LocalKey } from '../../apps/access/local-key.ts';
-import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import type { People } from '../../apps/access/people.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS, parseDuration } from '../../common/time-expression.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { FILTERED_ROUTE } from './authorize.ts';
+import { FILTERED_ROUTE, isVisible, requireEverywhere } from './authorize.ts';
 
 interface NewAuthorizationRequest {
   readonly description?: string | null;
@@ -36,14 +38,18 @@ interface NewAuthorizationRequest {
 export interface AuthorizationRouteDependencies {
   readonly apiKeys: ApiKeys;
   readonly appRegistry: AppRegistry;
+  readonly people: People;
   /** The key of clients on this machine. */
   readonly localKey: Pick<LocalKey, 'owns' | 'rotate'>;
 }
 
-/** `/oauth/authorizations`: API keys. A key is shown once, when it is made. */
+/**
+ * `/oauth/authorizations`: API keys. A key is shown once, when it is made. People have to do with their own keys, whatever their role; admins
+ * see and revoke all. Who may do what is looked at in the handlers: roles don't say it.
+ */
 export function authorizationRoutes(
   api: FastifyInstance,
-  { apiKeys, appRegistry, localKey }: AuthorizationRouteDependencies,
+  { apiKeys, appRegistry, localKey, people }: AuthorizationRouteDependencies,
 ): void {
   const viewOf = async (record: ApiKeyRecord, grant: KeyGrant | undefined, key?: string) =>
     authorizationView(record, {
@@ -55,21 +61,26 @@ export function authorizationRoutes(
 
   api.get(
     '/oauth/authorizations',
-    routeSchema('List the API keys', 'Authorization', { many: true }),
+    { ...routeSchema('List the API keys', 'Authorization', { many: true }), ...FILTERED_ROUTE },
     async (request, reply) => {
+      const grant = requireGrant(request, 'read');
       const scene = {
-        grant: request.keyGrant,
+        grant,
         appNames: await appRegistry.appNames(),
         lastUses: await apiKeys.lastUses(),
       };
-      const views = (await apiKeys.list()).map((key) => authorizationView(key, scene));
+      const known = (await apiKeys.list()).filter((key) => mayKnow(grant, key));
+      const views = known.map((key) => authorizationView(key, scene));
       return paginate(request, reply, views, ['id', 'created_at']);
     },
   );
   api.get<{ Params: { id: string } }>(
     '/oauth/authorizations/:id',
-    routeSchema('Look at an API key', 'Authorization'),
-    async (request) => viewOf(await apiKeys.get(request.params.id), request.keyGrant),
+    { ...routeSchema('Look at an API key', 'Authorization'), ...FILTERED_ROUTE },
+    async (request) => {
+      const grant = requireGrant(request, 'read');
+      return viewOf(await getKey(grant, request.params.id), grant);
+    },
   );
   const requestBody = bodySchema({
     description: { type: ['string', 'null'], maxLength: 200 },
@@ -84,29 +95,21 @@ export function authorizationRoutes(
         status: 201,
         body: requestBody,
       }),
-      // What a key may make is looked at below; people make keys that are worth what they are.
       ...FILTERED_ROUTE,
     },
     async (request, reply) => {
       const { description, expires_in: expiresIn, scope, apps: names } = request.body ?? {};
-      const grant = requireGrant(request);
-      const scopes = scope ? parseScopes(scope) : grant.user ? GLOBAL_SCOPES : grant.scopes;
-      // A person's key is never worth more than they are, whatever it was made for.
-      if (!grant.user) {
-        if (!permits(grant, 'write'))
-          throw new TailraceError(
-            'forbidden',
-            'This API key may not make others: use one with the scope write.',
-          );
-        requireAtLeast(grant, scopes, 'make');
-      }
+      const grant = requireGrant(request, 'write', 'make others');
+      const most = scopesToGive(grant);
+      const scopes = scope ? parseScopes(scope) : most;
+      requireAtLeast(most, scopes, 'make');
       const now = Date.now();
       const key = generateApiKey();
       const expiresAt =
         expiresIn == null ? undefined : new Date(now + parseExpirySeconds(expiresIn) * 1_000).toISOString();
       if (names?.length === 0)
         throw new TailraceError('invalid_params', 'The list of apps is empty: leave it out for all of them.');
-      const apps = names && (await Promise.all(names.map((name) => appRegistry.getApp(name))));
+      const apps = names && (await Promise.all(names.map((name) => getApp(grant, name))));
       const record: ApiKeyRecord = {
         id: randomUUID(),
         description: description ?? 'API key',
@@ -124,13 +127,21 @@ export function authorizationRoutes(
   );
   api.post<{ Params: { id: string } }>(
     '/oauth/authorizations/:id/actions/regenerate-tokens',
-    routeSchema('Replace an API key by another; the answer is the only one that has it', 'Authorization', {
-      body: bodySchema({}),
-    }),
+    {
+      ...routeSchema(
+        'Replace an API key by another; the answer is the only one that has it',
+        'Authorization',
+        {
+          body: bodySchema({}),
+        },
+      ),
+      ...FILTERED_ROUTE,
+    },
     async (request) => {
-      const grant = requireGrant(request);
-      const record = await apiKeys.get(request.params.id);
-      requireAtLeast(grant, record.scopes, 'replace');
+      const grant = requireGrant(request, 'write');
+      const record = await getKey(grant, request.params.id);
+      requireAtLeast(scopesToGive(grant), scopesOf(record), 'replace');
+      requireOwnKey(grant, record);
       if (localKey.owns(record)) {
         const key = await localKey.rotate();
         return viewOf(await apiKeys.get(record.id), grant, key);
@@ -141,27 +152,99 @@ export function authorizationRoutes(
   );
   api.delete<{ Params: { id: string } }>(
     '/oauth/authorizations/:id',
-    routeSchema('Revoke an API key', 'Authorization'),
+    { ...routeSchema('Revoke an API key', 'Authorization'), ...FILTERED_ROUTE },
     async (request) => {
-      const grant = requireGrant(request);
-      const record = await apiKeys.get(request.params.id);
-      if (record.id !== grant.id) requireAtLeast(grant, record.scopes, 'revoke');
+      const isOwn = request.keyGrant?.id === request.params.id;
+      const grant = requireGrant(request, isOwn ? undefined : 'write');
+      const record = isOwn ? await apiKeys.get(request.params.id) : await getKey(grant, request.params.id);
+      if (!isOwn) await requireMayRevoke(grant, record);
       const shown = await viewOf(record, grant);
       await apiKeys.remove(record.id);
       return shown;
     },
   );
+
+  /** @throws TailraceError `not_found`, also for one of somebody else */
+  async function getKey(grant: KeyGrant, id: string): Promise<ApiKeyRecord> {
+    const record = await apiKeys.get(id);
+    if (!mayKnow(grant, record)) throw new TailraceError('not_found', "Couldn't find that authorization.");
+    return record;
+  }
+
+  /** @throws TailraceError `not_found`, also for one that the grant isn't for */
+  async function getApp(grant: KeyGrant, name: string): Promise<AppRecord> {
+    const app = await appRegistry.getApp(name);
+    if (!isVisible(grant, app)) throw new TailraceError('not_found', "Couldn't find that app.");
+    return app;
+  }
+
+  /** @throws TailraceError `forbidden` */
+  async function requireMayRevoke(grant: KeyGrant, record: ApiKeyRecord): Promise<void> {
+    if (record.user !== undefined && record.user === grant.user?.id) return;
+    requireAtLeast(grant.scopes, scopesOf(record), 'revoke');
+    if (record.user === undefined) return;
+    if (!isGlobal(grant.scopes))
+      throw new TailraceError('forbidden', 'This is the key of a person: they revoke it, or an admin does.');
+    const person = await people.users.find(record.user);
+    if (person?.role === 'owner' && grant.user && grant.role !== 'owner')
+      throw new TailraceError('forbidden', 'This is the key of an owner: only owners revoke it.');
+  }
 }
 
-function requireGrant({ keyGrant }: FastifyRequest): KeyGrant {
+/**
+ * Whoever makes a request about keys: a person about their own (with a key if it was made for that), or somebody who may do that everywhere.
+ * @param scope undefined: whoever it is
+ * @throws TailraceError `unauthorized`, `forbidden`
+ */
+function requireGrant({ keyGrant }: FastifyRequest, scope?: 'read' | 'write', what?: string): KeyGrant {
   if (!keyGrant) throw new TailraceError('unauthorized', 'Invalid credentials provided.');
+  if (scope === undefined) return keyGrant;
+  const { scopes, apps } = keyGrant.madeFor ?? keyGrant;
+  const mayDo = apps === undefined && includesScope(scopes, scope);
+  if (what !== undefined && !mayDo && (!keyGrant.user || keyGrant.madeFor))
+    throw new TailraceError('forbidden', `This API key may not ${what}: use one with the scope ${scope}.`);
+  if (!keyGrant.user) requireEverywhere(keyGrant, scope);
+  else if (keyGrant.madeFor && !mayDo)
+    throw new TailraceError(
+      'forbidden',
+      'This API key wasn’t made for that: log in to look after your keys.',
+    );
   return keyGrant;
 }
 
+/** People know of their own keys, admins of all; so does who has a key that is nobody's. */
+function mayKnow({ user, apps, scopes }: KeyGrant, record: ApiKeyRecord): boolean {
+  return user === undefined || record.user === user.id || (apps === undefined && isGlobal(scopes));
+}
+
+/** What a new key may be made for. A person's is never worth more than they are, but what they made a key for limits those made with it. */
+function scopesToGive(grant: KeyGrant): readonly KeyScope[] {
+  if (grant.madeFor) return grant.madeFor.scopes;
+  return grant.user ? GLOBAL_SCOPES : grant.scopes;
+}
+
+/**
+ * Whoever replaces a key has it afterwards, and acts in the name of whoever it belongs to.
+ * @throws TailraceError `forbidden`
+ */
+function requireOwnKey(grant: KeyGrant, record: ApiKeyRecord): void {
+  if (record.user !== undefined && record.user !== grant.user?.id)
+    throw new TailraceError(
+      'forbidden',
+      'This is the key of a person, and only they replace it: revoke it instead.',
+    );
+  // With a key that is nobody's one is as good as an owner.
+  if (record.user === undefined && isGlobal(scopesOf(record)) && grant.user && grant.role !== 'owner')
+    throw new TailraceError(
+      'forbidden',
+      'Only owners replace a key that may do everything: ask one of them.',
+    );
+}
+
 /** @throws TailraceError `forbidden` for scopes that the key itself doesn't have: with a weaker key nobody gets a stronger one. */
-function requireAtLeast(grant: KeyGrant, scopes: readonly KeyScope[], verb: string): void {
-  if (coversScopes(grant.scopes, scopes)) return;
-  const missing = scopes.filter((scope) => !coversScopes(grant.scopes, [scope]));
+function requireAtLeast(held: readonly KeyScope[], scopes: readonly KeyScope[], verb: string): void {
+  if (coversScopes(held, scopes)) return;
+  const missing = scopes.filter((scope) => !coversScopes(held, [scope]));
   throw new TailraceError(
     'forbidden',
     `This API key may not ${verb} a key with the scope ${(missing.length > 0 ? missing : scopes).join(', ')}, which it doesn't have itself: use one that has it.`,
@@ -183,12 +266,12 @@ const SCOPES_BY_HEROKU_NAME: Readonly<Record<string, readonly KeyScope[]>> = {
 };
 
 function parseScopes(given: readonly string[]): KeyScope[] {
-  const wanted = given.flatMap(
-    (word) => SCOPES_BY_HEROKU_NAME[word] ?? KEY_SCOPES.filter((scope) => scope === word),
-  );
-  const unknown = given.find(
-    (word) => !(word in SCOPES_BY_HEROKU_NAME) && !KEY_SCOPES.some((scope) => scope === word),
-  );
+  const scopesNamed = (word: string): readonly KeyScope[] =>
+    Object.hasOwn(SCOPES_BY_HEROKU_NAME, word)
+      ? SCOPES_BY_HEROKU_NAME[word]
+      : KEY_SCOPES.filter((scope) => scope === word);
+  const wanted = given.flatMap(scopesNamed);
+  const unknown = given.find((word) => scopesNamed(word).length === 0);
   if (unknown !== undefined || wanted.length === 0)
     throw new TailraceError(
       'invalid_params',
@@ -225,7 +308,8 @@ interface AuthorizationScene {
 }
 
 function authorizationView(record: ApiKeyRecord, { grant, key, appNames, lastUses }: AuthorizationScene) {
-  const { id, scopes, createdAt, expiresAt, apps, madeFrom } = record;
+  const { id, createdAt, expiresAt, apps, madeFrom } = record;
+  const scopes = scopesOf(record);
   const expiresIn = expiresAt === undefined ? null : Math.round((Date.parse(expiresAt) - Date.now()) / 1_000);
   const lastUse = lastUses.get(id);
   return {

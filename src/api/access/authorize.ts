@@ -1,6 +1,6 @@
 /** Who may make a request: API keys, their scopes, and the apps that they are for. */
 import type { FastifyRequest } from 'fastify';
-import { type ApiKeys, type KeyGrant, personGrant } from '../../apps/access/api-keys.ts';
+import { type ApiKeys, type KeyGrant, passwordGrant } from '../../apps/access/api-keys.ts';
 import { AUDIT_APP } from '../../apps/access/audit-log.ts';
 import { permits, permitsSomewhere } from '../../apps/access/grants.ts';
 import { isGlobal, type NeededScope, scopesGiving } from '../../apps/access/key-scopes.ts';
@@ -11,7 +11,6 @@ import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { readAuthorization, readPassword } from '../../common/http/authorization.ts';
 import { cookieValue, requireOwnOrigin, requireOwnPage } from '../../logs/access/browser-requests.ts';
-import type { AppId } from '../../logs/store/contract.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -94,7 +93,7 @@ export async function authenticate(
       const wasRight = people.attempts.begin(ip, signIn.email);
       const person = await people.users.withPassword(signIn.email, signIn.password);
       if (person) wasRight();
-      return person && personGrant(person, '');
+      return person && passwordGrant(person);
     }
     const credentials = readAuthorization(headers.authorization);
     if (credentials.kind !== 'key') return undefined;
@@ -114,11 +113,13 @@ export async function authenticate(
 export async function authorizedGrant(
   caller: Caller,
   scope: NeededScope,
-  app: AppId | undefined,
+  app: Pick<AppRecord, 'id' | 'name'> | undefined,
   dependencies: AuthorizeDependencies,
 ): Promise<KeyGrant | undefined> {
   const grant = await authenticate(caller, dependencies);
-  return grant && permits(grant, scope, app ?? ('' as AppId)) ? grant : undefined;
+  const isAllowed = (held: KeyGrant): boolean =>
+    app === undefined ? permits(held, scope) : isVisible(held, app) && permits(held, scope, app.id);
+  return grant && isAllowed(grant) ? grant : undefined;
 }
 
 /** May this be read, of an app that may be seen? Everything that everybody did is for those who may do everything. */
@@ -143,9 +144,7 @@ export async function requireOwnApp(
   if (!grant || (grant.apps === undefined && isGlobal(grant.scopes))) return;
   const { app, addon } = (request.params ?? {}) as { app?: string; addon?: string };
   if (app !== undefined) {
-    const found = await appRegistry.getApp(app);
-    if (!isVisible(grant, found)) throw new TailraceError('not_found', "Couldn't find that app.");
-    if (!permits(grant, scope, found.id)) throw missingScope(scope, grant);
+    await getNamedApp(request, appRegistry, app, scope);
     return;
   }
   if (addon !== undefined) {
@@ -155,12 +154,40 @@ export async function requireOwnApp(
     if (grant.apps !== undefined) throw new TailraceError('not_found', "Couldn't find that add-on.");
   }
   if (request.routeOptions.config.isFilteredByApp) return;
+  requireEverywhere(grant, scope);
+}
+
+/** @throws TailraceError `forbidden`, `unauthorized` for who may not do that in all apps, and in what is of none */
+export function requireEverywhere(grant: KeyGrant, scope: NeededScope): void {
   if (grant.apps !== undefined)
     throw new TailraceError(
       'forbidden',
       `${grant.user ? 'You have rights in some apps alone' : 'This API key is for some apps alone'}, and this concerns all of them: ${grant.user ? 'ask an admin' : 'use a key without --app'}.`,
     );
   if (!permits(grant, scope)) throw missingScope(scope, grant);
+}
+
+/**
+ * The app that a request names, in its path, its query or its body, where its key may do that.
+ * @throws TailraceError `not_found` for what it must not even know of; `unauthorized` for what it may not do there
+ */
+export async function getNamedApp(
+  request: FastifyRequest<{ Params?: unknown }>,
+  appRegistry: AppRegistry,
+  which: string,
+  scope: NeededScope = scopeOfRoute(request.method, request.routeOptions.config),
+): Promise<AppRecord> {
+  const { keyGrant: grant } = request;
+  const found = await appRegistry.getApp(which);
+  if (!grant) return found;
+  if (!isVisible(grant, found)) throw new TailraceError('not_found', "Couldn't find that app.");
+  if (!permits(grant, scope, found.id)) throw missingScope(scope, grant);
+  return found;
+}
+
+/** May these lines be read, by whoever has this grant now? */
+export function mayReadLines(grant: KeyGrant, app: Pick<AppRecord, 'id' | 'name'>): boolean {
+  return isVisible(grant, app) && permits(grant, 'logs:read', app.id);
 }
 
 function missingScope(scope: NeededScope, grant: KeyGrant | undefined): TailraceError {

@@ -15,10 +15,11 @@ import {
 import { hashOfSecret } from '../../logs/access/secrets.ts';
 import { SESSION_LIFETIME_MS } from '../../logs/access/sessions.ts';
 import { bodySchema } from '../schemas-heroku.ts';
+import { type AuditDependencies, writeAudit } from './audit-requests.ts';
 import { type AuthorizeDependencies, authenticate, SESSION_COOKIE } from './authorize.ts';
 
 /** What these routes work with. */
-export interface SessionRouteDependencies extends AuthorizeDependencies {
+export interface SessionRouteDependencies extends AuthorizeDependencies, AuditDependencies {
   readonly people: People;
   readonly log: Log;
 }
@@ -32,13 +33,20 @@ interface SignInBody {
   readonly remember?: boolean;
 }
 
+/** How a browser's session begins. */
+interface NewSession {
+  readonly isRemembered: boolean;
+  /** In the audit stream's words. */
+  readonly action: string;
+}
+
 /** A body with an address and a password isn't large. */
 const BODY_BYTES_MAX = 16_384;
 const text = { type: 'string', maxLength: 2_000 };
 const SIGN_IN_BODY = bodySchema({ email: text, password: text, token: text, remember: { type: 'boolean' } });
 
 export function sessionRoutes(server: FastifyInstance, dependencies: SessionRouteDependencies): void {
-  const { people, publicUrl, log } = dependencies;
+  const { auditLog, people, publicUrl, log } = dependencies;
   const { users, sessions, attempts } = people;
   const options = { bodyLimit: BODY_BYTES_MAX, schema: { body: SIGN_IN_BODY } };
 
@@ -60,7 +68,10 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
       const grant = await authenticate(request, dependencies);
       if (!grant) throw new TailraceError('unauthorized', 'This key isn’t valid.');
       wasRight();
-      return start(request, reply, await people.startKeySession(grant.hash), remember);
+      return start(request, reply, await people.startKeySession(grant.hash), {
+        isRemembered: remember,
+        action: 'Sign in with a key',
+      });
     }
     if (!email || !password)
       throw new TailraceError(
@@ -74,7 +85,7 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
       throw new TailraceError('unauthorized', 'The address or the password isn’t right.');
     }
     wasRight();
-    return signIn(request, reply, person, remember);
+    return signIn(request, reply, person, { isRemembered: remember, action: 'Sign in' });
   });
 
   server.delete('/session', async (request, reply) => {
@@ -93,7 +104,10 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
     const wasRight = attempts.begin(request.ip, undefined);
     const person = await users.accept(token, email, password);
     wasRight();
-    return signIn(request, reply.code(201), person, remember);
+    return signIn(request, reply.code(201), person, {
+      isRemembered: remember,
+      action: 'Accept an invitation',
+    });
   });
 
   server.post<{ Body: { readonly current?: string; readonly password?: string } | null }>(
@@ -111,7 +125,7 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
       const wasRight = attempts.begin(request.ip, grant.user.email);
       const person = await users.changePassword(grant.user.id, current, password);
       wasRight();
-      return signIn(request, reply, person, true);
+      return signIn(request, reply, person, { isRemembered: true, action: 'Change the password' });
     },
   );
 
@@ -119,22 +133,23 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
     request: FastifyRequest,
     reply: FastifyReply,
     person: Person,
-    isRemembered: boolean,
+    how: NewSession,
   ): Promise<object> {
-    return start(request, reply, await sessions.start(person), isRemembered);
+    return start(request, reply, await sessions.start(person), how);
   }
 
   async function start(
     request: FastifyRequest,
     reply: FastifyReply,
     secret: string,
-    isRemembered: boolean,
+    { isRemembered, action }: NewSession,
   ): Promise<object> {
     const maxAgeMs = isRemembered ? SESSION_LIFETIME_MS : undefined;
     reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, secret, isSecure(request), maxAgeMs));
     reply.header('Cache-Control', 'no-store');
     const grant = await dependencies.apiKeys.grantOfSession(secret);
     if (!grant) throw new TailraceError('unauthorized', 'That ended just now: sign in again.');
+    writeAudit(auditLog, request, grant, { action, app: undefined, fields: {} });
     return sessionView(grant, secret);
   }
 

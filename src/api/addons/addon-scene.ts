@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { permitsSomewhere } from '../../apps/access/grants.ts';
+import { permits } from '../../apps/access/grants.ts';
 import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { addressFor } from '../../common/http/address-for.ts';
@@ -17,8 +17,16 @@ export interface AddonSceneDependencies {
   readonly publicUrl: string;
 }
 
-/** Links to pages of add-ons, by the add-on's id. Every list of add-ons gives one for each. */
-export type AddonLinks = SingleUseTickets<string>;
+/** What a link to an add-on's page opens. */
+export interface AddonTicket {
+  /** Its id. */
+  readonly addon: string;
+  /** Hash of the grant that it was given to: the page is theirs for as long as the grant is. */
+  readonly by: string;
+}
+
+/** Links to pages of add-ons. Every list of add-ons gives one for each. */
+export type AddonLinks = SingleUseTickets<AddonTicket>;
 
 /** All add-ons as they are now. Whose key may not read what is protected gets no links to their pages. */
 export async function addonScene(
@@ -31,7 +39,7 @@ export async function addonScene(
     appRegistry.appNames(),
     addons.services(),
   ]);
-  const mayOpen = request.keyGrant !== undefined && permitsSomewhere(request.keyGrant, 'read-protected');
+  const { keyGrant: grant } = request;
   // Cookies of 127.0.0.1 aren't those of localhost.
   const address = publicUrl || (addressFor(request) ?? url()).replace('//127.0.0.1', '//localhost');
   return {
@@ -40,8 +48,11 @@ export async function addonScene(
     services,
     program: programOf(request.headers),
     webUrl: (addon) =>
-      mayOpen && addon.state === 'provisioned' && addons.hasPage(addon, services)
-        ? `${address}/addons/sign-on/${links.issue(addon.id)}`
+      grant &&
+      permits(grant, 'read-protected', addon.app) &&
+      addon.state === 'provisioned' &&
+      addons.hasPage(addon, services)
+        ? `${address}/addons/sign-on/${links.issue({ addon: addon.id, by: grant.hash })}`
         : null,
   };
 }

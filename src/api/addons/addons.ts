@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { permits } from '../../apps/access/grants.ts';
 import { planOf, requirePlan, requireService } from '../../apps/host/addons/catalog/find-service.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { PROTECTED_ROUTE } from '../access/authorize.ts';
+import { getNamedApp, PROTECTED_ROUTE } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { type AddonLinks, type AddonSceneDependencies, addonScene } from './addon-scene.ts';
@@ -147,6 +148,17 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
     const scene = await sceneFor(request);
     return { scene, addon: await addonOf(request.params, scene) };
   };
+  // What an app has attached it uses, but it is the owner's to change.
+  const foundToChange = async (request: FastifyRequest<AddonParams>) => {
+    const result = await found(request);
+    const { keyGrant } = request;
+    if (keyGrant && !permits(keyGrant, 'write', result.addon.app))
+      throw new TailraceError(
+        'forbidden',
+        `${result.addon.name} is attached here, but belongs to another app, where you may not change it: detach it with addons:detach.`,
+      );
+    return result;
+  };
   for (const path of ['/addons/:addon', '/apps/:app/addons/:addon']) {
     api.get<AddonParams>(
       path,
@@ -160,7 +172,7 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
       path,
       routeSchema('Change the plan or the name of an add-on', 'Addon', { body: addonChange }),
       async (request) => {
-        let { addon } = await found(request);
+        let { addon } = await foundToChange(request);
         const { plan, name } = request.body ?? {};
         if (plan === undefined && name === undefined)
           throw new TailraceError('invalid_params', 'Name what is to be changed: the plan or the name.');
@@ -175,7 +187,7 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
         body: bodySchema({ force: { type: 'boolean' } }),
       }),
       async (request) => {
-        const { scene, addon } = await found(request);
+        const { scene, addon } = await foundToChange(request);
         const isGone = await addons.destroy(addon, request.body?.force ?? false);
         const state = isGone ? 'deprovisioned' : 'deprovisioning';
         return { ...addonView(scene, addon), state, web_url: null };
@@ -215,7 +227,7 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
     async (request) => {
       const { addon: which, app, addon_service: service } = request.body;
       const scene = await sceneFor(request);
-      const appId = app ? (await appRegistry.getApp(app)).id : undefined;
+      const appId = app ? (await getNamedApp(request, appRegistry, app)).id : undefined;
       // Refuses when there is none; several are for the client to choose from.
       const matches = matchAddons(scene, which, appId).filter((one) => !service || one.service === service);
       if (matches.length === 0) requireAddon(scene, which, appId);

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { getNamedApp } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { type AddonLinks, type AddonSceneDependencies, addonScene } from './addon-scene.ts';
 import { matchAttachments, requireAddon, requireAttachment } from './find-addon.ts';
@@ -73,7 +74,7 @@ export function attachmentRoutes(api: FastifyInstance, dependencies: AttachmentR
     routeSchema('Attach an add-on to an app', 'Attachment', { status: 201, body: newAttachment }),
     async (request, reply) => {
       const { addon: which, app: appReference, name, confirm } = request.body;
-      const app = await appRegistry.getApp(referenceName(appReference));
+      const app = await getNamedApp(request, appRegistry, referenceName(appReference));
       const addon = requireAddon(await sceneFor(request), referenceName(which));
       const attachment = await addons.attach(app, addon, {
         as: name || undefined,
@@ -128,7 +129,7 @@ export function attachmentRoutes(api: FastifyInstance, dependencies: AttachmentR
     async (request) => {
       const { addon_attachment: which, app, addon_service: service } = request.body;
       const scene = await sceneFor(request);
-      const appId = app ? (await appRegistry.getApp(app)).id : undefined;
+      const appId = app ? (await getNamedApp(request, appRegistry, app)).id : undefined;
       const matches = matchAttachments(scene, which, appId)
         .map((attachment) => attachmentView(scene, attachment))
         .filter((view) => !service || view.addon_service.name === service);

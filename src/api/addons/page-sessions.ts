@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { AddonTicket } from './addon-scene.ts';
 
 /** A browser that looked at the page within this time needs no new link. */
 const LIFETIME_MS = 12 * 60 * 60_000;
@@ -7,7 +8,7 @@ const SESSIONS_MAX = 10_000;
 
 /** Browsers that have opened the page of an add-on with a link: each has a secret of its own for that page, until it goes unused. */
 export class PageSessions {
-  private readonly sessions = new Map<string, { readonly addon: string; readonly expiresAt: number }>();
+  private readonly sessions = new Map<string, AddonTicket & { readonly expiresAt: number }>();
   private readonly now: () => number;
 
   constructor(now: () => number = Date.now) {
@@ -15,22 +16,22 @@ export class PageSessions {
   }
 
   /** @returns the secret for the browser's cookie */
-  start(addon: string): string {
+  start({ addon, by }: AddonTicket): string {
     for (const [secret, { expiresAt }] of this.sessions) {
       if (expiresAt > this.now() && this.sessions.size < SESSIONS_MAX) break;
       this.sessions.delete(secret);
     }
     const secret = randomBytes(24).toString('base64url');
-    this.sessions.set(secret, { addon, expiresAt: this.now() + LIFETIME_MS });
+    this.sessions.set(secret, { addon, by, expiresAt: this.now() + LIFETIME_MS });
     return secret;
   }
 
-  /** Is this the secret of a browser that may see the page of the add-on? It may for another while, then. */
-  isValid(secret: string, addon: string): boolean {
+  /** Hash of the grant of which a browser sees the page of the add-on, by its secret: for another while, then. Undefined: it may not. */
+  grantHash(secret: string, addon: string): string | undefined {
     const session = this.sessions.get(secret);
-    if (session?.addon !== addon || session.expiresAt <= this.now()) return false;
+    if (session?.addon !== addon || session.expiresAt <= this.now()) return undefined;
     this.sessions.delete(secret);
-    this.sessions.set(secret, { addon, expiresAt: this.now() + LIFETIME_MS });
-    return true;
+    this.sessions.set(secret, { ...session, expiresAt: this.now() + LIFETIME_MS });
+    return session.by;
   }
 }

@@ -3,18 +3,24 @@ import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import replyFrom from '@fastify/reply-from';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { KeyGrant } from '../../apps/access/api-keys.ts';
+import { permits } from '../../apps/access/grants.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';
 import { discardBody } from '../../common/http/discard-body.ts';
 import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
+import { type AuditDependencies, writeAudit } from '../access/audit-requests.ts';
 import { type AuthorizeDependencies, authorizedGrant } from '../access/authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
 import { PageSessions } from './page-sessions.ts';
 import { sendSignOnPage } from './sign-on-page.ts';
 
-export interface AddonPageRouteDependencies extends AddonRouteDependencies, AuthorizeDependencies {}
+export interface AddonPageRouteDependencies
+  extends AddonRouteDependencies,
+    AuditDependencies,
+    AuthorizeDependencies {}
 
 interface PageParams {
   Params: { addon: string };
@@ -63,15 +69,16 @@ export async function addonPageRoutes(
   server: FastifyInstance,
   dependencies: AddonPageRouteDependencies,
 ): Promise<void> {
-  const { appRegistry, addons, addonLinks, publicUrl } = dependencies;
+  const { apiKeys, appRegistry, addons, addonLinks, auditLog, publicUrl } = dependencies;
   const sessions = new PageSessions();
   const findAddon = async (id: string | undefined): Promise<AddonRecord | undefined> =>
     id === undefined ? undefined : (await addons.snapshot()).addons.find((addon) => addon.id === id);
 
   // Whoever has the link may open the page; it needs no key.
   server.get<{ Params: { secret: string } }>('/addons/sign-on/:secret', async (request, reply) => {
-    const addon = await findAddon(addonLinks.redeem(request.params.secret));
-    if (!addon)
+    const ticket = addonLinks.redeem(request.params.secret);
+    const addon = await findAddon(ticket?.addon);
+    if (!ticket || !addon || !(await grantOfBrowser(ticket.by, addon, 'read-protected')))
       throw new TailraceError(
         'not_found',
         'This link was used already, or is too old: get another one with addons:open.',
@@ -81,7 +88,7 @@ export async function addonPageRoutes(
       const path = `/addons/${addon.id}/page`;
       // Lax: the browser may come from anywhere; what changes something asks for more.
       const isSecure = publicUrl.startsWith('https:') || isBehindTls(request);
-      const cookie = `${COOKIE}=${sessions.start(addon.id)}; Path=${path}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
+      const cookie = `${COOKIE}=${sessions.start(ticket)}; Path=${path}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
       return reply.header('Set-Cookie', cookie).redirect(`${path}/`, 303);
     }
     const app = await appRegistry.findApp(addon.app);
@@ -113,7 +120,9 @@ export async function addonPageRoutes(
     );
     pages.all<PageParams>('/addons/:addon/page/*', async (request, reply) => {
       const { addon: id } = request.params;
-      if (!(await mayOpen(request, id)))
+      const addon = await findAddon(id);
+      const grant = await grantToOpen(request, id, addon);
+      if (!grant)
         return refuse(
           request,
           reply,
@@ -122,9 +131,14 @@ export async function addonPageRoutes(
             'Open this page with `tailrace addons:open`: its link signs a browser on.',
           ),
         );
-      const addon = await findAddon(id);
       const page = addon && addons.page(addon);
       if (!page) return refuse(request, reply, new TailraceError('not_found', 'There is no such page here.'));
+      if (!SAFE_METHODS.includes(request.method))
+        writeAudit(auditLog, request, grant, {
+          action: 'Change something on the page of an add-on',
+          app: (await appRegistry.findApp(addon.app))?.name,
+          fields: { addon: addon.name, method: request.method },
+        });
       return reply.from(`http://127.0.0.1:${page.port}${pathInPage(request.url)}`, {
         // The client sees that a service is busy, and decides itself.
         retryDelay: () => null,
@@ -148,17 +162,33 @@ export async function addonPageRoutes(
     });
   });
 
-  async function mayOpen(request: FastifyRequest, addon: string): Promise<boolean> {
+  /** Who opens a page, or changes something there: undefined for who may not. */
+  async function grantToOpen(
+    request: FastifyRequest,
+    id: string,
+    addon: AddonRecord | undefined,
+  ): Promise<KeyGrant | undefined> {
     const isSafe = SAFE_METHODS.includes(request.method);
+    const scope = isSafe ? 'read-protected' : 'write';
     const { authorization, cookie } = request.headers;
     if (authorization !== undefined) {
-      const scope = isSafe ? 'read-protected' : 'write';
-      const record = await findAddon(addon);
-      return (await authorizedGrant(request, scope, record?.app, dependencies)) !== undefined;
+      const app = addon && (await appRegistry.findApp(addon.app));
+      return authorizedGrant(request, scope, app, dependencies);
     }
-    if (!isSafe && !isFromOwnPage(request, publicUrl)) return false;
+    if (!addon || (!isSafe && !isFromOwnPage(request, publicUrl))) return undefined;
     const secret = cookieValue(cookie, COOKIE);
-    return secret !== undefined && sessions.isValid(secret, addon);
+    const hash = secret === undefined ? undefined : sessions.grantHash(secret, id);
+    return hash === undefined ? undefined : grantOfBrowser(hash, addon, scope);
+  }
+
+  /** A browser sees a page as long as whoever got the link for it may. */
+  async function grantOfBrowser(
+    hash: string,
+    addon: AddonRecord,
+    scope: 'read-protected' | 'write',
+  ): Promise<KeyGrant | undefined> {
+    const grant = await apiKeys.grantOfHash(hash);
+    return grant && permits(grant, scope, addon.app) ? grant : undefined;
   }
 }
 

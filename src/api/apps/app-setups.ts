@@ -4,6 +4,7 @@ import type { AppSetup } from '../../apps/host/setup/app-setup.ts';
 import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { applyConfigChange } from '../../apps/records/config-change.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { getNamedApp } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { type AppRouteDependencies, createNewApp, destroyApp } from './apps.ts';
 
@@ -67,7 +68,7 @@ export function appSetupRoutes(api: FastifyInstance, dependencies: AppSetupRoute
   api.get<{ Params: { setup: string } }>(
     '/app-setups/:setup',
     routeSchema('What became of the setup of an app, by the app', 'AppSetup'),
-    async (request) => setupView(await appRegistry.getApp(request.params.setup), []),
+    async (request) => setupView(await getNamedApp(request, appRegistry, request.params.setup), []),
   );
 
   async function setupView(app: AppRecord, notes: readonly string[]) {

@@ -61,7 +61,11 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
 
   api.post(
     '/sources',
-    routeSchema('Where to put a source archive', 'Source', { status: 201, body: bodySchema({}) }),
+    {
+      ...routeSchema('Where to put a source archive', 'Source', { status: 201, body: bodySchema({}) }),
+      // It is of no app yet: of which, its build says.
+      config: { keyScope: 'write', isFilteredByApp: true },
+    },
     async (request, reply) => {
       const url = `${request.protocol}://${request.host}/sources/${sourceNames.issue()}`;
       reply.code(201);

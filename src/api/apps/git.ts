@@ -11,13 +11,15 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import type { KeyGrant } from '../../apps/access/api-keys.ts';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import type { Log } from '../../common/log.ts';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
 import type { AppId } from '../../logs/store/contract.ts';
+import { type AuditDependencies, writeAudit } from '../access/audit-requests.ts';
 import type { Caller } from '../access/authorize.ts';
 
 const GIT_SERVICES = ['git-receive-pack', 'git-upload-pack'] as const;
@@ -29,8 +31,7 @@ interface RepositoryParams {
 }
 
 /** What these routes work with. */
-export interface GitRouteDependencies {
-  readonly appRegistry: AppRegistry;
+export interface GitRouteDependencies extends AuditDependencies {
   /** Folder of the apps' git repositories. */
   readonly repositoryFolder: string;
   /** Where pushed commits are packed. */
@@ -46,16 +47,17 @@ export interface GitRouteDependencies {
 export function gitRoutes(
   server: FastifyInstance,
   dependencies: GitRouteDependencies,
-  isAuthorizedToWrite: (caller: Caller, app: AppId | undefined) => Promise<boolean>,
+  grantToWrite: (caller: Caller, app: AppRecord | undefined) => Promise<KeyGrant | undefined>,
 ): void {
-  const { appRegistry, repositoryFolder, uploadFolder, sourceBytesMax, url, log } = dependencies;
+  const { appRegistry, auditLog, repositoryFolder, uploadFolder, sourceBytesMax, url, log } = dependencies;
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
     scope.addHook('onRequest', async (request, reply) => {
       const { repository } = request.params as RepositoryParams['Params'];
       const app = await appRegistry.findApp(appNameOf(repository));
-      if (await isAuthorizedToWrite(request, app?.id)) return;
+      request.keyGrant = await grantToWrite(request, app);
+      if (request.keyGrant) return;
       reply.header('WWW-Authenticate', 'Basic realm="Tailrace"');
       throw new TailraceError(
         'unauthorized',
@@ -81,6 +83,12 @@ export function gitRoutes(
         { bodyLimit: Number.MAX_SAFE_INTEGER },
         async (request, reply) => {
           allowSlowUpload(request);
+          if (service === 'git-receive-pack')
+            writeAudit(auditLog, request, request.keyGrant, {
+              action: 'Push to the repository of an app',
+              app: appNameOf(request.params.repository),
+              fields: {},
+            });
           const folder = await requireRepository(request.params.repository);
           await runGitService(request, reply, {
             service,

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { permits } from '../../apps/access/grants.ts';
 import type { ReleaseMaker } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
@@ -87,8 +88,8 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
       const { release: id, slug, description } = request.body ?? {};
       if ((id === undefined) === (slug === undefined))
         throw new TailraceError('invalid_params', 'Name either a release to roll back to, or a slug.');
-      // The slugs of others are none of a key's that is for some apps alone.
-      if (slug !== undefined && (request.keyGrant?.apps || request.keyGrant?.scopesByApp))
+      // The slugs of others are none of theirs who may do that in some apps alone.
+      if (slug !== undefined && request.keyGrant && !permits(request.keyGrant, 'write'))
         await requireSlug(app.id, slug);
       const release =
         id !== undefined ? await rollBack(app, id) : await releaseSlug(app, slug ?? '', description);

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { ApiKeys } from '../../apps/access/api-keys.ts';
-import { permits } from '../../apps/access/grants.ts';
+import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { TAIL_PARAMETERS, type TailQuery } from '../../logs/tails/tail-query.ts';
+import { mayReadLines } from '../access/authorize.ts';
 
 /** A session without connections expires after this long. */
 const SESSION_TTL_MS = 5 * 60_000;
@@ -74,13 +75,17 @@ export class LogSessionStore {
    * may be requested; the position to resume from is the reader's.
    * @throws TailraceError `not_found` when there is no such session any more, or the key that made it is no longer valid.
    */
-  async resolveQuery(app: AppId, secret: string, requested: TailQuery): Promise<ResolvedSession> {
-    const record = await this.store.get<SessionRecord>(app, sessionKey(secret));
+  async resolveQuery(
+    app: Pick<AppRecord, 'id' | 'name'>,
+    secret: string,
+    requested: TailQuery,
+  ): Promise<ResolvedSession> {
+    const record = await this.store.get<SessionRecord>(app.id, sessionKey(secret));
     if (!record || this.hasExpired(record.key, record.value))
       throw new TailraceError('not_found', 'This log session has expired: ask for a new one.');
     const { keyHash } = record.value;
     const grant = keyHash === undefined ? undefined : await this.apiKeys.grantOfHash(keyHash);
-    if (keyHash !== undefined && !(grant && permits(grant, 'logs:read', app)))
+    if (keyHash !== undefined && !(grant && mayReadLines(grant, app)))
       throw new TailraceError(
         'not_found',
         'This log session has ended: the API key that made it was revoked or has expired.',

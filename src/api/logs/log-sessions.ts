@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiKeys } from '../../apps/access/api-keys.ts';
-import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';
 import { parseTime } from '../../common/time-expression.ts';
@@ -15,6 +15,7 @@ import {
   type TailParameter,
   type TailQuery,
 } from '../../logs/tails/tail-query.ts';
+import { mayReadLines } from '../access/authorize.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
@@ -69,10 +70,11 @@ export function logSessionRoutes(
   server.get<{ Params: { app: AppId; secret: string }; Querystring: TailQuery }>(
     '/sessions/:app/:secret',
     async (request, reply) => {
-      const { app, secret } = request.params;
+      const { secret } = request.params;
+      const app = await appOfSession(appRegistry, request.params.app);
       const requested = queryWithLastEventId(request);
       const { query, keyHash } = await sessionStore.resolveQuery(app, secret, requested);
-      streamTail(request, reply, app, query, keyHash, () => sessionStore.keepAlive(app, secret));
+      streamTail(request, reply, app, query, keyHash, () => sessionStore.keepAlive(app.id, secret));
     },
   );
 
@@ -81,7 +83,7 @@ export function logSessionRoutes(
     { onRequest: authorize },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
-      streamTail(request, reply, app.id, queryWithLastEventId(request), request.keyGrant?.hash);
+      streamTail(request, reply, app, queryWithLastEventId(request), request.keyGrant?.hash);
     },
   );
 
@@ -97,7 +99,7 @@ export function logSessionRoutes(
   function streamTail(
     request: FastifyRequest,
     reply: FastifyReply,
-    app: AppId,
+    app: AppRecord,
     query: TailQuery,
     keyHash: string | undefined,
     keepSessionAlive: () => () => void = () => () => {},
@@ -108,10 +110,17 @@ export function logSessionRoutes(
     const sink = wantsEvents
       ? new EventStreamSink(reply.raw, options.format)
       : new TextStreamSink(reply.raw, options.format);
-    const close = openTail(readers, app, options, sink, () => reply.raw.destroy());
+    const close = openTail(readers, app.id, options, sink, () => reply.raw.destroy());
     const releaseSession = keepSessionAlive();
-    const unregister = tailRegistry.add(app, () => sink.end());
-    const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, app, () => sink.end());
+    const unregister = tailRegistry.add(app.id, () => sink.end());
+    const unwatch =
+      keyHash === undefined
+        ? undefined
+        : apiKeys.watch(
+            keyHash,
+            (grant) => mayReadLines(grant, app),
+            () => sink.end(),
+          );
     reply.raw.on('close', () => {
       close();
       releaseSession();
@@ -119,6 +128,14 @@ export function logSessionRoutes(
       unwatch?.();
     });
   }
+}
+
+/** The app whose id an address of a session has. @throws TailraceError `not_found` */
+export async function appOfSession(appRegistry: AppRegistry, id: string): Promise<AppRecord> {
+  const app = await appRegistry.findApp(id);
+  if (app?.id !== id)
+    throw new TailraceError('not_found', 'This log session has expired: ask for a new one.');
+  return app;
 }
 
 /** A time that can be read, as one that means the same later. */

@@ -6,13 +6,13 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { ApiKeys, KeyGrant } from '../../apps/access/api-keys.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
-import type { AppId } from '../../logs/store/contract.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
 import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
 import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
-import type { Caller } from '../access/authorize.ts';
+import { type Caller, mayReadLines } from '../access/authorize.ts';
 import type { LogSessionStore } from './log-session-store.ts';
+import { appOfSession } from './log-sessions.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
 const TAIL_PATH = /^\/apps\/([^/]+)\/tail$/;
@@ -27,7 +27,7 @@ const FRAMES_WINDOW_MS = 10_000;
 
 /** What a client may read of an app's stream. */
 interface AuthorizedTail {
-  readonly app: AppId;
+  readonly app: AppRecord;
   readonly query: TailQuery;
   /** Of the key without which it ends. */
   readonly keyHash: string | undefined;
@@ -87,12 +87,19 @@ export function tailWebSocketRoutes(
     sockets.handleUpgrade(request, socket, head, (connection) => {
       limitFrames(connection);
       const sink = new WebSocketSink(connection, socket, options.format);
-      const close = openTail(readers, app, options, sink, () =>
+      const close = openTail(readers, app.id, options, sink, () =>
         connection.close(1011, 'the stream can not be read'),
       );
       const releaseSession = keepSessionAlive();
-      const unregister = tailRegistry.add(app, () => sink.end());
-      const unwatch = keyHash === undefined ? undefined : apiKeys.watch(keyHash, app, () => sink.end());
+      const unregister = tailRegistry.add(app.id, () => sink.end());
+      const unwatch =
+        keyHash === undefined
+          ? undefined
+          : apiKeys.watch(
+              keyHash,
+              (grant) => mayReadLines(grant, app),
+              () => sink.end(),
+            );
       connection.on('close', () => {
         close();
         releaseSession();
@@ -109,9 +116,9 @@ export function tailWebSocketRoutes(
     const session = SESSION_PATH.exec(url.pathname);
     if (session) {
       const [, id, secret] = session;
-      const app = id as AppId;
+      const app = await appOfSession(appRegistry, id);
       const resolved = await sessionStore.resolveQuery(app, secret, query);
-      return { app, ...resolved, keepSessionAlive: () => sessionStore.keepAlive(app, secret) };
+      return { app, ...resolved, keepSessionAlive: () => sessionStore.keepAlive(app.id, secret) };
     }
     const tail = TAIL_PATH.exec(url.pathname);
     if (!tail)
@@ -129,7 +136,7 @@ export function tailWebSocketRoutes(
         'Invalid credentials provided: show an API key as `Authorization: Bearer …`.',
       );
     if (!found) throw new TailraceError('not_found', "Couldn't find that app.");
-    return { app: found.id, query, keyHash: grant.hash, keepSessionAlive: () => () => {} };
+    return { app: found, query, keyHash: grant.hash, keepSessionAlive: () => () => {} };
   }
 }
 

@@ -5,7 +5,7 @@ import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import { type DrainRecord, parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
-import { PROTECTED_ROUTE } from '../access/authorize.ts';
+import { getNamedApp, isVisible, PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 interface NewTelemetryDrainRequest {
@@ -60,7 +60,7 @@ export function telemetryDrainRoutes(
     routeSchema('Send logs by OTLP/HTTP', 'TelemetryDrain', { status: 201, body: requestBody }),
     async (request, reply) => {
       const { owner, signals = ['logs'], exporter } = request.body;
-      const app = await appRegistry.getApp(owner.id);
+      const app = await getNamedApp(request, appRegistry, owner.id);
       if (!signals.includes('logs'))
         throw new TailraceError('invalid_params', 'Only logs can be sent: use --signals logs.');
       if (exporter.type === 'otlp')
@@ -92,7 +92,7 @@ export function telemetryDrainRoutes(
           const drain = (await appRegistry.listDrains(app.id))
             .filter(isTelemetryDrain)
             .find(({ id }) => id === request.params.id);
-          if (!drain) continue;
+          if (!drain || (request.keyGrant && !isVisible(request.keyGrant, app))) continue;
           if (method === 'DELETE') {
             await appRegistry.removeDrain(app.id, drain.id);
             await deliveries.reconcile();

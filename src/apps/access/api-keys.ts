@@ -43,6 +43,8 @@ export interface KeyGrant extends Permissions {
   readonly user?: { readonly id: string; readonly email: string };
   /** Theirs, everywhere. */
   readonly role?: PersonRole;
+  /** What a person's key was made for; undefined: nobody's key, or they have signed in themselves. */
+  readonly madeFor?: { readonly scopes: readonly KeyScope[]; readonly apps?: readonly AppId[] };
 }
 
 /** A key is cached this long before the store is read again. */
@@ -66,7 +68,10 @@ export class ApiKeys {
   /** When the use of a key was noted last, by hash. */
   private readonly usesNoted = new LruCache<string, number>(CACHE_SIZE_MAX);
   /** What is to be called when a key isn't valid any more, by hash. */
-  private readonly watchers = new Map<string, Set<{ readonly app: AppId; readonly onEnded: () => void }>>();
+  private readonly watchers = new Map<
+    string,
+    Set<{ readonly mayGoOn: (grant: KeyGrant) => boolean; readonly onEnded: () => void }>
+  >();
   private readonly check = new CoalescedRun(() => this.endInvalid());
   private timer: NodeJS.Timeout | undefined;
 
@@ -202,7 +207,14 @@ export class ApiKeys {
 
   /** What is granted now to whom something was granted before, by the grant's hash; undefined: nothing any more. */
   async grantOfHash(hash: string): Promise<KeyGrant | undefined> {
+    if (hash.startsWith(PASSWORD_PREFIX)) return this.grantOfPassword(hash);
     return (await this.grantOfKeyHash(hash)) ?? this.grantOfSessionHash(hash);
+  }
+
+  private async grantOfPassword(hash: string): Promise<KeyGrant | undefined> {
+    const [id, version] = hash.slice(PASSWORD_PREFIX.length).split('/');
+    const person = await this.people.users.find(id);
+    return person && String(person.passwordVersion) === version ? personGrant(person, hash) : undefined;
   }
 
   private async grantOfSessionHash(hash: string): Promise<KeyGrant | undefined> {
@@ -225,6 +237,7 @@ export class ApiKeys {
         id,
         expiresAt,
         description,
+        madeFor: { scopes, apps },
         ...narrowed(permissionsOf(person), scopes, apps),
       }
     );
@@ -240,14 +253,14 @@ export class ApiKeys {
     return writable.length > 0 && writable;
   }
 
-  /** Calls `onEnded` when somebody may no longer read an app's lines (a key is revoked, expires …), until the returned function is called. */
-  watch(hash: string, app: AppId, onEnded: () => void): () => void {
+  /** Calls `onEnded` when somebody may no longer do what they are doing (a key is revoked, expires …), until the returned function is called. */
+  watch(hash: string, mayGoOn: (grant: KeyGrant) => boolean, onEnded: () => void): () => void {
     let watchers = this.watchers.get(hash);
     if (!watchers) {
       watchers = new Set();
       this.watchers.set(hash, watchers);
     }
-    const watcher = { app, onEnded };
+    const watcher = { mayGoOn, onEnded };
     watchers.add(watcher);
     this.timer ??= setInterval(() => void this.check.request(), CHECK_INTERVAL_MS).unref();
     const ownWatchers = watchers;
@@ -268,8 +281,7 @@ export class ApiKeys {
         () => undefined,
       );
       if (!look) continue;
-      for (const { app, onEnded } of [...watchers])
-        if (!look.grant || !permits(look.grant, 'logs:read', app)) onEnded();
+      for (const { mayGoOn, onEnded } of [...watchers]) if (!look.grant || !mayGoOn(look.grant)) onEnded();
     }
   }
 
@@ -291,9 +303,14 @@ export class ApiKeys {
 }
 
 /** What a person may do. @param hash of what they have shown */
-export function personGrant(person: Person, hash: string): KeyGrant {
+function personGrant(person: Person, hash: string): KeyGrant {
   const { id, email, role } = person;
   return { id, hash, description: email, user: { id, email }, role, ...permissionsOf(person) };
+}
+
+/** What somebody may do who has shown their password: until it is another one. */
+export function passwordGrant(person: Person): KeyGrant {
+  return personGrant(person, `${PASSWORD_PREFIX}${person.id}/${person.passwordVersion}`);
 }
 
 /** A machine's own key; those without a description are older than the folders' ids. */
@@ -302,7 +319,7 @@ export function isLocal({ local, description }: ApiKeyRecord): boolean {
 }
 
 /** A key that could do everything before there was `admin` goes on doing everything. Where a key comes from is noted since then. */
-function scopesOf({ scopes, madeFrom }: ApiKeyRecord): readonly KeyScope[] {
+export function scopesOf({ scopes, madeFrom }: ApiKeyRecord): readonly KeyScope[] {
   const isFormerlyGlobal = madeFrom === undefined && FORMERLY_GLOBAL.every((scope) => scopes.includes(scope));
   return isFormerlyGlobal ? GLOBAL_SCOPES : scopes;
 }
@@ -317,6 +334,8 @@ export function generateApiKey(): string {
 }
 
 const KEY_PREFIX = 'key/';
+/** In the place of a hash, of whoever has shown a password: the person's id and the version of the password follow. */
+const PASSWORD_PREFIX = 'password/';
 const USE_PREFIX = 'key-use/';
 
 function recordKey(hash: string): string {

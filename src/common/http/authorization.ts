@@ -23,7 +23,8 @@ export function readAuthorization(header: string | undefined): Credentials {
   let credentials = cache.get(header);
   if (!credentials) {
     credentials = parse(header);
-    cache.set(header, credentials);
+    // Passwords aren't kept in memory.
+    if (!readPassword(header)) cache.set(header, credentials);
   }
   return credentials;
 }

@@ -78,11 +78,15 @@ export class Users<Role extends string> {
     });
   }
 
-  /** With the keys and invitations that the user has made. @throws TailraceError `not_found`, `conflict` for the last owner */
+  /** When a right is taken or changed, the keys and invitations that the user has made are removed. @throws TailraceError `not_found`, `conflict` for the last owner */
   async setRights(id: string, rights: Rights<Role>): Promise<UserRecord<Role>> {
     const found = await this.getRecord(id);
     const held = rights.role === OWNER_ROLE ? [] : await this.holdOtherOwner(found.value);
-    return this.replace(found, { ...found.value, role: rights.role, groups: rights.groups }, held);
+    const removed = hasLess(found.value, rights) ? await this.removalsOfWhatMade(found.value.email) : [];
+    return this.replace(found, { ...found.value, role: rights.role, groups: rights.groups }, [
+      ...held,
+      ...removed,
+    ]);
   }
 
   /** With the keys and invitations that the user has made. @throws TailraceError `not_found`, `conflict` for the last owner */
@@ -222,6 +226,13 @@ export class Users<Role extends string> {
     if (!other) throw new TailraceError('conflict', 'This is the last owner: make another one first.');
     return [{ key: other.key, value: other.value, ifVersion: other.version }];
   }
+}
+
+/** Are there rights that somebody had, and has no longer as they were? */
+function hasLess<Role extends string>(before: Rights<Role>, now: Rights<Role>): boolean {
+  if (now.role === OWNER_ROLE) return false;
+  const isRoleTaken = before.role !== undefined && before.role !== now.role;
+  return isRoleTaken || Object.entries(before.groups).some(([id, role]) => now.groups[id] !== role);
 }
 
 function isSame(given: string, wanted: string): boolean {

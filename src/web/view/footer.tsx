@@ -2,6 +2,7 @@ import type { PageState } from '../page-state.ts';
 import type { LogView } from '../stream/log-view.ts';
 import { formatCount } from '../text/format.ts';
 import { FollowButton } from './controls/follow-button.tsx';
+import { SessionMenu } from './session/session-menu.tsx';
 
 const STATE_LABELS = {
   live: 'live',
@@ -21,7 +22,7 @@ function connectionState(page: PageState, logView: LogView | undefined): keyof t
   return logView.tailState.value.name;
 }
 
-/** The status bar: the connection, how many lines are here, and the most needed keys. */
+/** The status bar: the connection, how many lines are here, the most needed keys, and who is signed in. */
 export function Footer({ page }: { page: PageState }) {
   const logView = page.logView.value;
   const state = connectionState(page, logView);
@@ -38,6 +39,7 @@ export function Footer({ page }: { page: PageState }) {
         <kbd>/</kbd> search <kbd>space</kbd> pause <kbd>j</kbd>
         <kbd>k</kbd> move <kbd>?</kbd> keys
       </span>
+      <SessionMenu page={page} />
     </footer>
   );
 }

@@ -10,7 +10,6 @@ import { FilterMenu } from './controls/filter-menu.tsx';
 import { SavedSearches } from './controls/saved-searches.tsx';
 import { FieldFaultText, SearchField } from './controls/search-field.tsx';
 import { Icon, Logo } from './icon.tsx';
-import { SessionMenu } from './session/session-menu.tsx';
 import { ThemeButton } from './theme-button.tsx';
 
 /** How long somebody has to stop typing before it is searched. */
@@ -75,7 +74,6 @@ export function Toolbar({ page }: { page: PageState }) {
         />
         <ToolbarButton icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
         <ThemeButton theme={theme} />
-        <SessionMenu page={page} />
         <ToolbarButton icon="help" label="Keys" keys="?" name="help-button" onClick={() => open('help')} />
         <ToolbarButton
           icon="panel"

@@ -34,9 +34,10 @@ async function health(server: Server): Promise<{ status: number; body: Record<st
   return { status: response.status, body: (await response.json()) as Record<string, string> };
 }
 
-/** Lines that the server has logged about the place of its data. */
+/** Lines that the store has logged about the place of its data. */
 function said(server: Server, pattern: RegExp): string[] {
-  return server.program.stderr.split('\n').filter((line) => pattern.test(line));
+  const ofStore = server.program.stderr.split('\n').filter((line) => line.includes('"area":"store"'));
+  return ofStore.filter((line) => pattern.test(line));
 }
 
 /** Expects what everybody is told while nothing can be kept. */
@@ -54,6 +55,7 @@ async function expectRefusal(server: Server, app: App, pattern: RegExp): Promise
   expect(doctor.status).toBe(1);
   expect(doctor.stdout).toMatch(/✗ store/);
   expect(doctor.stdout).toMatch(pattern);
+  await until('the server’s own log', () => said(server, pattern).length > 0);
   expect(said(server, pattern)).toHaveLength(1);
 }
 

@@ -146,11 +146,11 @@ describe('a session', () => {
     const { sessions, wait } = await withClock();
     const secret = await sessions.create(app, { q: 'a' }, undefined);
     wait(5 * MINUTE_MS);
-    expect(await sessions.resolveQuery(app, secret, { lines: '5' })).toMatchObject({
+    expect(await sessions.resolveQuery({ id: app, name: 'shop' }, secret, { lines: '5' })).toMatchObject({
       query: { q: 'a', lines: '5' },
     });
     wait(1);
-    await expect(sessions.resolveQuery(app, secret, {})).rejects.toThrow(/has expired/);
+    await expect(sessions.resolveQuery({ id: app, name: 'shop' }, secret, {})).rejects.toThrow(/has expired/);
   });
 
   it.each([-60 * MINUTE_MS, 1_440 * MINUTE_MS])(
@@ -164,15 +164,17 @@ describe('a session', () => {
       setClock(byMs);
       wait(4 * MINUTE_MS);
       await sessions.create(app, {}, undefined);
-      await sessions.resolveQuery(app, secret, {});
+      await sessions.resolveQuery({ id: app, name: 'shop' }, secret, {});
       sessions.keepAlive(app, secret)();
       await until('the renewal', async () => (await store.get(app, `session/${secret}`))?.version === 2);
       wait(1 * MINUTE_MS + 1);
-      await expect(sessions.resolveQuery(app, left, {})).rejects.toThrow(/has expired/);
-      await sessions.resolveQuery(app, secret, {});
+      await expect(sessions.resolveQuery({ id: app, name: 'shop' }, left, {})).rejects.toThrow(/has expired/);
+      await sessions.resolveQuery({ id: app, name: 'shop' }, secret, {});
       // The renewal may have been made while the clock was two minutes ahead.
       wait(6 * MINUTE_MS);
-      await expect(sessions.resolveQuery(app, secret, {})).rejects.toThrow(/has expired/);
+      await expect(sessions.resolveQuery({ id: app, name: 'shop' }, secret, {})).rejects.toThrow(
+        /has expired/,
+      );
     },
   );
 
@@ -184,11 +186,11 @@ describe('a session', () => {
     letGo();
     await until('the renewal', async () => {
       wait(2 * MINUTE_MS);
-      const alive = await sessions.resolveQuery(app, secret, {}).catch(() => undefined);
+      const alive = await sessions.resolveQuery({ id: app, name: 'shop' }, secret, {}).catch(() => undefined);
       wait(-2 * MINUTE_MS);
       return alive;
     });
     wait(8 * MINUTE_MS);
-    await expect(sessions.resolveQuery(app, secret, {})).rejects.toThrow(/has expired/);
+    await expect(sessions.resolveQuery({ id: app, name: 'shop' }, secret, {})).rejects.toThrow(/has expired/);
   });
 });

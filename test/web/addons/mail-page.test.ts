@@ -287,7 +287,7 @@ describe.skipIf(noBrowser || missing('openssl'))('the inbox', { timeout: 90_000 
     // Signed off, as by a restart of the server.
     await tab.page.context().clearCookies();
     kill();
-    await tab.page.getByRole('alert').getByText('Open this page with tailrace addons:open').waitFor();
+    await tab.page.getByRole('alert').getByText('Open this page with `tailrace addons:open`').waitFor();
     await tab.page.locator('.state[data-state=refused]').waitFor();
     expect(await row(tab, 'after it').count()).toBe(1);
   });

@@ -24,6 +24,8 @@ const CLOSE_BRACE = 0x7d;
 /** Of the objects and arrays around a record, there are fewer than that. */
 const OUTER_DEPTH = 10;
 const OUTER_CONTAINERS = 100_000;
+/** An object takes so many bytes at the least, as senders write them: what is shorter is left to the scanner of the whole request. */
+const OUTER_BYTES = 8;
 
 /** A request isn't what the fast path reads. */
 class NotCommon extends Error {}
@@ -55,6 +57,7 @@ abstract class OtlpRequest {
   protected sender: OtlpSender;
   /** Where it is read. */
   protected at = 0;
+  private outerContainers = 0;
 
   constructor(body: Buffer, source: OtlpSource, packer: LinePacker, odd: OddRecords) {
     this.body = body;
@@ -72,6 +75,12 @@ abstract class OtlpRequest {
     this.sender = otlpSender(resource, this.source);
     const { hostname, source, dyno } = this.sender;
     if (!this.scanner.setHead(headerSender(hostname, source, dyno))) throw new NotCommon();
+  }
+
+  /** A resource or a scope, with so many bytes of its own. */
+  protected countOuter(bytes: number): void {
+    this.outerContainers += 1 + bytes / OUTER_BYTES;
+    if (this.outerContainers > OUTER_CONTAINERS) throw new NotCommon();
   }
 
   /** A record that the fast path doesn't understand. */
@@ -102,6 +111,7 @@ class ProtobufRequest extends OtlpRequest {
   }
 
   private packResource(end: number): void {
+    this.countOuter(0);
     this.setResource(undefined);
     for (let isFirst = true; this.at < end; isFirst = false) {
       const tag = this.body[this.at++];
@@ -114,6 +124,7 @@ class ProtobufRequest extends OtlpRequest {
   }
 
   private packScope(end: number): void {
+    this.countOuter(0);
     while (this.at < end) {
       const tag = this.body[this.at];
       if (tag === SECOND) this.packRecords(end);
@@ -141,6 +152,7 @@ class ProtobufRequest extends OtlpRequest {
 
   /** A message that the fast path doesn't look at. */
   private decodeOuter(name: OtlpMessage, end: number): unknown {
+    this.countOuter(end - this.at);
     assertOtlpWithinLimits(this.body.subarray(this.at, end), name, OUTER_DEPTH);
     return this.decode(name, end);
   }
@@ -187,6 +199,7 @@ class JsonRequest extends OtlpRequest {
   }
 
   private packResource(): void {
+    this.countOuter(0);
     this.setResource(undefined);
     let isBehind = false;
     this.readObject((name) => {
@@ -200,6 +213,7 @@ class JsonRequest extends OtlpRequest {
   }
 
   private packScope(): void {
+    this.countOuter(0);
     this.readObject((name) => {
       if (name === 'logRecords') this.packRecords();
       else if (name === 'scope') this.readValue(OPEN_BRACE);
