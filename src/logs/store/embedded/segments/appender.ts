@@ -198,7 +198,7 @@ export class Appender {
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
           if (this.durability === 'disk') {
-            await this.syncBefore(segment);
+            if (this.hasUnsynced) await this.syncBefore(segment);
             await this.syncToDisk(segment, fd);
           }
           this.requireInPlace(segment, fd, performance.now());
