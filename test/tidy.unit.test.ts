@@ -76,6 +76,7 @@ const STARTS_PROGRAMS = [
   'test/logs/store/embedded/damage.test.ts',
   'test/logs/store/embedded/lmdb-pages.test.ts',
   'test/logs/syslog/wasm-codec.test.ts',
+  'test/logs/tails/history/events-in-files.test.ts',
   'test/logs/tails/history/file-search.test.ts',
 ];
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'misc'];

@@ -106,6 +106,46 @@ export function mayContinue(message: string, state: EventState): boolean {
   return state.kind !== 'plain' || !PLAIN_START.test(message);
 }
 
+/** Lines that go on with an event of some kind. */
+const CONTINUATIONS: readonly RegExp[] = [
+  INDENTED,
+  BLANK,
+  ANYWHERE,
+  CLOSING,
+  /^goroutine \d+ \[/,
+  PYTHON_HEAD,
+  PYTHON_ERROR,
+  PYTHON_CHAIN,
+  PACKAGED_ERROR,
+  RUBY_HEAD,
+  RUBY_FRAME,
+  GO_LINE,
+  GO_CALL,
+  RUST_LINE,
+  PHP_LINE,
+  ERROR_LINE,
+  NODE_LINE,
+];
+
+/** What most lines begin with, and none of those does, unless it names a file of Ruby. */
+const BEGINS_ANEW =
+  /^(?:(?!goroutine |created by |exit status |stack backtrace)[a-z][a-z\d]{0,60}[ =]|(?!PHP )[A-Z]{2,20} |\d[\dTZ:.,+-]{0,40} |\{)/;
+
+/** May a line go on with any event at all? False: it begins one, whatever came before, except behind one that {@link takesAnyLine}. */
+export function mayContinueAny(message: string): boolean {
+  const text = message.length > LOOKED_AT_MAX ? message.slice(0, LOOKED_AT_MAX) : message;
+  if (BEGINS_ANEW.test(text) && !text.includes('.rb:')) return false;
+  return CONTINUATIONS.some((form) => form.test(text));
+}
+
+/** Stands in every line that begins an event that {@link takesAnyLine}. */
+export const TAKES_ANY_MARK = 'panicked at ';
+
+/** Does it go on with the next line, whatever that is? */
+export function takesAnyLine({ kind }: EventState): boolean {
+  return kind === 'rust-message';
+}
+
 /**
  * The event with a line more; undefined when the line begins another one.
  * @param gapMs between the two lines; NaN when that isn't known

@@ -28,15 +28,11 @@ export class EventTracker {
 
   /** The event that the line under the cursor belongs to; its lines are empty when the line begins it. */
   next(line: RecordCursor, bytes: Buffer): OpenEvent {
-    const sender = bytes.toString('latin1', line.hostStart, line.msgidStart);
-    const message = bytes.toString(
-      'latin1',
-      line.messageStart,
-      Math.min(line.textEnd, line.messageStart + MESSAGE_BYTES),
-    );
+    const sender = senderOf(line, bytes);
+    const message = shownMessage(line, bytes);
     const open = this.events.get(sender);
     if (open && mayContinue(message, open.state)) {
-      const time = bytes.toString('latin1', lineTimeStart(line, bytes), line.hostStart - 1);
+      const time = writtenTime(line, bytes);
       const next = continueEvent(open.state, message, gapMs(open.time, time));
       if (next) {
         open.state = next;
@@ -45,7 +41,7 @@ export class EventTracker {
       }
     }
     if (this.events.size >= SENDERS_MAX) this.events.clear();
-    const time = bytes.toString('latin1', lineTimeStart(line, bytes), line.hostStart - 1);
+    const time = writtenTime(line, bytes);
     const begun: OpenEvent = {
       state: beginEvent(message),
       time,
@@ -67,6 +63,17 @@ export class EventTracker {
     this.marked = true;
   }
 
+  /** Goes on with an event that is marked, of which nothing else is at hand. */
+  restore(sender: string, state: EventState, time: string): void {
+    this.events.set(sender, { state, time, isMarked: true, isAdmitted: true, lines: [] });
+    this.marked = true;
+  }
+
+  /** The events that are marked, by their senders. */
+  get markedEvents(): [sender: string, event: OpenEvent][] {
+    return [...this.events].filter(([, { isMarked }]) => isMarked);
+  }
+
   /** Their indices mean nothing any more. */
   forgetLines(): void {
     for (const event of this.events.values()) event.lines.length = 0;
@@ -79,6 +86,26 @@ export class EventTracker {
   }
 }
 
-function gapMs(before: string, time: string): number {
+/** Whose line it is: events are of one sender. */
+export function senderOf(line: RecordCursor, bytes: Buffer): string {
+  return bytes.toString('latin1', line.hostStart, line.msgidStart);
+}
+
+/** What of a line's message says whether it goes on with an event. */
+export function shownMessage(line: RecordCursor, bytes: Buffer): string {
+  return bytes.toString(
+    'latin1',
+    line.messageStart,
+    Math.min(line.textEnd, line.messageStart + MESSAGE_BYTES),
+  );
+}
+
+/** A line's time as it is written. */
+export function writtenTime(line: RecordCursor, bytes: Buffer): string {
+  return bytes.toString('latin1', lineTimeStart(line, bytes), line.hostStart - 1);
+}
+
+/** Milliseconds between two times as they are written; NaN when one of them is none. */
+export function gapMs(before: string, time: string): number {
   return before === time ? 0 : Date.parse(time) - Date.parse(before);
 }

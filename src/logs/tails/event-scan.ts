@@ -1,5 +1,6 @@
 /** Events (syslog/event-lines.ts) in the lines of a stream: which lines go with others that match. */
-import type { StoredBatch } from '../store/contract.ts';
+import type { Sequence, StoredBatch } from '../store/contract.ts';
+import type { OpenEvents } from '../store/file-scanner.ts';
 import { RecordCursor } from '../syslog/batch.ts';
 import { EventTracker } from '../syslog/event-tracker.ts';
 import type { LineFilter } from '../syslog/line-filter.ts';
@@ -21,7 +22,7 @@ const lastBatch = new WeakMap<LineFilter, StoredBatch>();
 /** In a batch of more lines that can't match, no part of an event is looked for that matches in another one. */
 const SMALL_BATCH_LINES = 64;
 /** Lines in front of a batch in which the beginning of an event is looked for. */
-const CONTEXT_LINES = 100;
+export const CONTEXT_LINES = 100;
 
 /**
  * Finds out which lines of some batches are wanted: those that match, and all others of the same events, as far as these are in the batches.
@@ -54,6 +55,25 @@ export function markEvents(batches: readonly StoredBatch[], filter: LineFilter):
     });
     offset += batch.count;
   }
+}
+
+/** What comes next for a filter goes on with events of lines that were found elsewhere, up to line `last`. */
+export function goOnAfter(filter: LineFilter, last: Sequence, { wanted }: OpenEvents): void {
+  if (wanted.events.length === 0) return;
+  const tracker = new EventTracker();
+  for (const { sender, state, time } of wanted.events) tracker.restore(sender, state, time);
+  const nothing = { bytes: new Uint8Array(0), count: 0, first: last + 1, last, storedAtMs: 0 };
+  remember(nothing, filter, { wanted: undefined, tracker });
+  lastBatch.set(filter, nothing);
+}
+
+/** The events of which lines were wanted that may go on behind line `last`; undefined when the lines before it weren't at hand. */
+export function openEventsAfter(filter: LineFilter, last: Sequence): OpenEvents | undefined {
+  const previous = lastBatch.get(filter);
+  const tracker = previous?.last === last ? marksByBatch.get(previous)?.get(filter.key)?.tracker : undefined;
+  if (!tracker) return undefined;
+  const events = tracker.markedEvents.map(([sender, { state, time }]) => ({ sender, state, time, last }));
+  return { wanted: { events, begun: [] }, errors: { events: [], begun: [] } };
 }
 
 function markBatch(

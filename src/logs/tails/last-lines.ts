@@ -55,18 +55,8 @@ export async function findLastLines<T>(
     bytes > CACHED_BYTES_MAX
       ? readFrom(start)
       : { encoded: encoded.reverse(), start: encoded.length > 0 ? start : through, position: through };
-  /** Where something was found, more is probable: what is before it is read. */
-  let hasFound = false;
   for (let before = through + 1; before > after + 1; ) {
-    if (files.readsEvents && !hasFound) {
-      const place = await files.lastPlace(after, before - 1);
-      if (isCancelled()) return readFrom(through);
-      if (place) before = place.before;
-      if (place?.isEmpty) continue;
-    }
-    const found = files.readsEvents
-      ? undefined
-      : await files.last(after, before - 1, lines - count, CACHED_BYTES_MAX);
+    const found = await files.last(after, before - 1, lines - count, CACHED_BYTES_MAX);
     if (isCancelled()) return readFrom(through);
     if (found) {
       const { sequences, batches = [] } = found;
@@ -90,7 +80,6 @@ export async function findLastLines<T>(
     if (batches.length === 0) break;
     // They come newest first, and events go on in the other direction.
     if (filter.wholeEvents) markEvents(batches.toReversed(), filter);
-    const countBefore = count;
     for (const batch of batches) {
       before = batch.first;
       const inside = {
@@ -113,7 +102,6 @@ export async function findLastLines<T>(
       if (slice.isOver) await slice.next();
       if (isCancelled()) return readFrom(through);
     }
-    hasFound = count > countBefore;
   }
   return result(after);
 }

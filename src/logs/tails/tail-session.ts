@@ -232,12 +232,6 @@ export class TailSession<T> {
   private async findInFiles(): Promise<FoundChunks | undefined> {
     if (this.options.filter.matchesAll) return undefined;
     const { through, count } = this.cursor.rest;
-    if (this.files.readsEvents) {
-      const place = await this.withRetry(() => this.files.firstPlace(this.position, through));
-      return place !== undefined && place > this.position
-        ? { chunks: [], next: 0, scanned: place }
-        : undefined;
-    }
     const found = await this.withRetry(() =>
       this.files.first(this.position, through, Math.min(count, FOUND_LINES), FOUND_BYTES),
     );

@@ -7,7 +7,10 @@ import {
   EVENT_LINES_MAX,
   type EventState,
   mayContinue,
+  mayContinueAny,
   ownFrame,
+  TAKES_ANY_MARK,
+  takesAnyLine,
 } from '../../../src/logs/syslog/event-lines.ts';
 
 interface Vector {
@@ -39,6 +42,39 @@ describe('stack traces', () => {
     expect(eventsOf(events.flat())).toEqual(events);
     const longest = [...events].sort((a, b) => b.length - a.length)[0];
     if (own !== undefined) expect(ownFrame(longest)).toBe(own);
+  });
+
+  it('go on with lines only that may go on with any, unless they take any', () => {
+    const plain = [
+      'app=a.rb:1:in x (Y)',
+      'a.rb:1:in x (Y)',
+      'GET /',
+      '{"a":1}',
+      '12:01 x',
+      '12 foo(1)',
+      'PHP   1. x',
+      '}',
+    ];
+    const all = [...vectors.flatMap(({ events }) => events.flat()), ...plain];
+    const states = new Map<string, EventState>();
+    for (const { events } of vectors)
+      for (const lines of [...events, ...all.map((line) => [line])]) {
+        let state: EventState | undefined;
+        for (const line of lines) {
+          state = (state && continueEvent(state, line, 0)) ?? beginEvent(line);
+          states.set(
+            `${state.kind} ${Math.min(1, state.open)} ${Math.min(2, state.lines)} ${state.head}`,
+            state,
+          );
+        }
+      }
+    expect(states.size).toBeGreaterThan(50);
+    for (const state of states.values()) {
+      if (takesAnyLine(state)) expect(state.head).toContain(TAKES_ANY_MARK);
+      else
+        for (const line of all)
+          if (continueEvent(state, line, 0)) expect([line, mayContinueAny(line)]).toEqual([line, true]);
+    }
   });
 
   it('end after a pause, and don’t grow for ever', () => {

@@ -1,11 +1,16 @@
 /**
  * One search of a stream's history, as far as it is in closed files: these are scanned on threads, so that the event loop only gets what was
  * found. Whatever can't be scanned there, because it isn't in a closed file or the file is damaged or gone, has to be read.
+ *
+ * Events (stack traces) that cross from one file to another, or to what is read: who searches forward gets all lines of them after the first one
+ * that matches. Who searches backward gets of each part what matches in it, with the other lines of the event in the same part; counts have an
+ * error in each.
  */
 import type { Sequence, StoredBatch, StreamFile } from '../../store/contract.ts';
-import type { FilePlace, FileScan, FileScanResult, FileTake } from '../../store/file-scanner.ts';
+import type { FilePlace, FileScan, FileScanResult, FileTake, OpenEvents } from '../../store/file-scanner.ts';
 import type { StreamReader } from '../../store/stream-reader.ts';
 import { LineFilter } from '../../syslog/line-filter.ts';
+import { goOnAfter, openEventsAfter } from '../event-scan.ts';
 
 import { COLUMNS } from './scan-job.ts';
 
@@ -45,8 +50,6 @@ const KEPT_UNITS_MAX = 2_000;
 /** Counts of whole files, by the filter: what is in a closed file doesn't change. */
 const keptCounts = new WeakMap<object, Map<string, FileCounts>>();
 
-/** Lines of an event are no further from each other. */
-const EVENT_LINES = 1_000;
 /** Who waits for their turn for so long is told so. */
 const WAIT_MS = 3_000;
 
@@ -54,8 +57,6 @@ let searches = 0;
 
 export class FileSearch {
   private readonly stream: SearchedStream;
-  /** Lines are wanted with the events that they are of: what matches is found here, and read with what is around it. */
-  readonly readsEvents: boolean;
   private readonly filter: LineFilter;
   private readonly isCancelled: () => boolean;
   private readonly onWait: (() => void) | undefined;
@@ -66,6 +67,9 @@ export class FileSearch {
   private readonly unreadable = new Set<string>();
   /** Where the search for the first lines goes on. */
   private next: { readonly path: string; readonly after: Sequence; readonly from: FilePlace } | undefined;
+
+  /** Events that may go on where it does. */
+  private carried: { readonly after: Sequence; readonly events: OpenEvents } | undefined;
 
   /**
    * @param onWait called once, when so many search that this one waits for its turn
@@ -81,32 +85,8 @@ export class FileSearch {
     this.onWait = onWait;
     this.waitMs = waitMs;
     this.stream = stream;
-    this.readsEvents = filter.wholeEvents;
-    this.filter = filter.wholeEvents ? new LineFilter({ ...filter.options, wholeEvents: false }) : filter;
+    this.filter = filter;
     this.isCancelled = isCancelled;
-  }
-
-  /**
-   * Whole events are read: what is wanted of the file that holds line `through`, and after line `after`, ends before line `before`, and is
-   * nothing if it `isEmpty`. Undefined when that isn't known.
-   */
-  async lastPlace(
-    after: Sequence,
-    through: Sequence,
-  ): Promise<{ readonly before: Sequence; readonly isEmpty: boolean } | undefined> {
-    const found = await this.last(after, through, 1, 0);
-    if (!found) return undefined;
-    const newest = found.sequences.at(-1);
-    if (newest === undefined) return { before: found.first, isEmpty: true };
-    return { before: Math.min(through, newest + EVENT_LINES) + 1, isEmpty: false };
-  }
-
-  /** The same for who reads on: the line up to which nothing is wanted after line `after`. */
-  async firstPlace(after: Sequence, through: Sequence): Promise<Sequence | undefined> {
-    const found = await this.first(after, through, 1, 1);
-    if (!found) return undefined;
-    const [oldest] = found.batches;
-    return oldest ? Math.max(after, oldest.first - 1 - EVENT_LINES) : found.scanned;
   }
 
   /**
@@ -124,10 +104,14 @@ export class FileSearch {
     const parts = await this.scanAll(file, after, through, { kind: 'last', lines, bytes });
     if (!parts) return undefined;
     const isComplete = parts.every(({ batches }) => batches);
+    const batches = parts.flatMap(({ batches }) => batches ?? []).sort((a, b) => a.first - b.first);
+    // A part may have lines before its start: of events of which it has found another line.
+    const isDisjoint = batches.every((batch, i) => i === 0 || batch.first > batches[i - 1].last);
+    const sequences = [...new Set(parts.flatMap(({ sequences }) => [...sequences]))];
     return {
       first: Math.max(file.first, after + 1),
-      sequences: parts.flatMap(({ sequences }) => [...sequences]).slice(-lines),
-      batches: isComplete ? parts.flatMap(({ batches }) => batches ?? []) : undefined,
+      sequences: sequences.sort((a, b) => a - b).slice(-lines),
+      batches: isComplete && isDisjoint ? batches : undefined,
     };
   }
 
@@ -140,11 +124,6 @@ export class FileSearch {
   ): Promise<FileCounts | undefined> {
     const file = this.fileOf(through);
     if (!file) return undefined;
-    if (this.readsEvents) {
-      const place = await this.lastPlace(after, through);
-      if (!place?.isEmpty) return undefined;
-      return { first: place.before, counts: new Float64Array(0), oldestMs: Number.POSITIVE_INFINITY };
-    }
     const isWhole = after < file.first && through >= file.last;
     const key = `${file.first} ${unitMs} ${this.filter.key}`;
     const kept = isWhole ? keptCounts.get(file.identity)?.get(key) : undefined;
@@ -170,18 +149,22 @@ export class FileSearch {
   ): Promise<FirstFound | undefined> {
     const file = this.fileOf(after + 1);
     if (!file) return undefined;
-    const { next } = this;
+    const { next, filter } = this;
+    const events = this.carried?.after === after ? this.carried.events : openEventsAfter(filter, after);
     const result = await this.scan({
       file,
       from: next?.path === file.path && next.after === after ? next.from : undefined,
       after,
       through: Math.min(through, file.last),
-      filter: this.filter,
+      filter,
       take: { kind: 'first', lines, bytes },
+      events,
     });
     if (!result) this.unreadable.add(file.path);
     // Lines are missing: whoever reads them is told what is.
     if (!result?.batches || result.scanned <= after) return undefined;
+    this.carried = { after: result.scanned, events: result.events };
+    goOnAfter(filter, result.scanned, result.events);
     this.next = result.rest && { path: file.path, after: result.scanned, from: result.rest };
     return { scanned: result.scanned, batches: result.batches };
   }
@@ -222,6 +205,8 @@ export class FileSearch {
         through,
         filter: this.filter,
         take,
+        events: parts.at(-1)?.events,
+        eventsAfter: after,
       });
       if (!part) {
         this.unreadable.add(file.path);

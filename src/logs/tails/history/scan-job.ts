@@ -1,7 +1,7 @@
 /** What a thread is given to scan: plain data. */
 import type { QueryNode } from '../../query/query-syntax.ts';
 import type { Sequence, StreamFile } from '../../store/contract.ts';
-import type { FilePlace, FileTake } from '../../store/file-scanner.ts';
+import type { FilePlace, FileTake, OpenEvents } from '../../store/file-scanner.ts';
 import type { LogLevel } from '../../syslog/level.ts';
 
 /** A filter of lines (`LineFilterOptions`). */
@@ -10,6 +10,9 @@ export interface FilterData {
   readonly dynos: readonly string[] | undefined;
   readonly level: LogLevel | undefined;
   readonly query: QueryNode | undefined;
+  /** The key of its matcher. */
+  readonly queryKey: string;
+  readonly wholeEvents: boolean;
   /** Equal for filters that decide alike. */
   readonly key: string;
 }
@@ -21,6 +24,8 @@ export interface ScanJob {
   readonly through: Sequence;
   readonly filter: FilterData;
   readonly take: FileTake;
+  readonly events: OpenEvents | undefined;
+  readonly eventsAfter: Sequence;
 }
 
 /** See `FileScanResult`; undefined when the file can't be read as it should. */
@@ -31,6 +36,7 @@ export type ScanReply =
       readonly sequences: Float64Array<ArrayBuffer>;
       readonly found: FoundLines | undefined;
       readonly counts: Float64Array<ArrayBuffer>;
+      readonly events: OpenEvents;
       readonly oldestMs: number;
     }
   | undefined;

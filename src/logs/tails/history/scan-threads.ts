@@ -35,14 +35,12 @@ export class ScanThreads implements FileScanner {
 
   async scan(owner: string, scan: FileScan): Promise<FileScanResult | undefined> {
     if (this.isClosed) throw new TailraceError('unavailable', STOPPING);
-    const job = jobOf(scan);
+    const job = scanJobOf(scan);
     const reply = await new Promise<ScanReply>((resolve, reject) => {
       this.queue.add(owner, { job, resolve, reject });
       this.sendNext();
     });
-    if (!reply) return undefined;
-    const { scanned, rest, sequences, found, counts, oldestMs } = reply;
-    return { scanned, rest, sequences, batches: found && storedBatches(found), counts, oldestMs };
+    return scanResultOf(reply);
   }
 
   /** Ends the threads; who waits for one is refused. */
@@ -74,17 +72,44 @@ export class ScanThreads implements FileScanner {
   }
 }
 
-function jobOf({ file, from, after, through, filter, take }: FileScan): ScanJob {
+/** The scan as a thread is given it. */
+export function scanJobOf({
+  file,
+  from,
+  after,
+  through,
+  filter,
+  take,
+  events,
+  eventsAfter,
+}: FileScan): ScanJob {
   const { sources, dynos, level, matcher } = filter.options;
+  const { key, wholeEvents } = filter;
   const { identity: _here, ...described } = file;
   return {
     file: described,
     from: from ?? { offset: 0, bytesSoFar: file.bytesBefore },
     after,
     through,
-    filter: { sources, dynos, level, query: matcher?.definition as QueryNode | undefined, key: filter.key },
+    filter: {
+      sources,
+      dynos,
+      level,
+      query: matcher?.definition as QueryNode | undefined,
+      queryKey: matcher?.key ?? '',
+      wholeEvents,
+      key,
+    },
     take,
+    events,
+    eventsAfter: eventsAfter ?? after,
   };
+}
+
+export function scanResultOf(reply: ScanReply): FileScanResult | undefined {
+  if (!reply) return undefined;
+  const { found, ...result } = reply;
+  return { ...result, batches: found && storedBatches(found) };
 }
 
 function storedBatches({ bytes, batches }: FoundLines): StoredBatch[] {
