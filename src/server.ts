@@ -322,7 +322,7 @@ async function openApi(
   const { router, syslog, metrics, appRegistry } = logs;
   const { apiKeys, dynoManager } = apps;
   const apiLog = areaLog(log, 'api');
-  const http = createApiServer(apiLog, settings.frameTimeoutMs);
+  const http = createApiServer(apiLog, settings.frameTimeoutMs, settings.publicUrl !== '');
   const finishRequests = finishRequestsOnClose(http);
   const httpCounters = await registerIngestRoutes(http, {
     router,

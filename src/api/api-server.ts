@@ -62,9 +62,12 @@ import { webUiRoutes } from './static-web-ui.ts';
 /** A link to an add-on's page: from the answer that gave it until it is opened. */
 const ADDON_LINK_MS = 5 * 60_000;
 
-/** A Fastify server that responds with the API's errors; without routes. */
-export function createApiServer(log: Log, requestTimeoutMs?: number): FastifyInstance {
-  const server = createHttpServer(log, { requestTimeoutMs });
+/**
+ * A Fastify server that responds with the API's errors; without routes.
+ * @param isProxied do browsers reach it through a proxy? One on this machine says where requests come from
+ */
+export function createApiServer(log: Log, requestTimeoutMs?: number, isProxied = false): FastifyInstance {
+  const server = createHttpServer(log, { requestTimeoutMs, trustProxy: isProxied && 'local' });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
   server.decorateRequest('auditedApp', undefined);

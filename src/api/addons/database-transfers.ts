@@ -9,12 +9,14 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { permits } from '../../apps/access/grants.ts';
 import { fileError } from '../../apps/host/addons/databases/postgres-tools.ts';
 import type { BackupSchedule } from '../../apps/host/addons/databases/schedule.ts';
 import { type TransferRecord, transferName } from '../../apps/host/addons/databases/transfer-record.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
+import type { AppId } from '../../logs/store/contract.ts';
 import { PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { addonScene } from './addon-scene.ts';
@@ -107,7 +109,11 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
     }),
     async (request, reply) => {
       const { backup_url: source, extensions: wanted } = request.body;
-      const restore = await transfers.restore(await addonOf(request), source, wanted);
+      const { keyGrant } = request;
+      // What is in a backup shows once it is restored.
+      const mayRead = (app: AppId): boolean =>
+        keyGrant === undefined || permits(keyGrant, 'read-protected', app);
+      const restore = await transfers.restore(await addonOf(request), source, wanted, mayRead);
       reply.code(201);
       return transferView(restore);
     },

@@ -175,10 +175,12 @@ export async function addonPageRoutes(
       const app = addon && (await appRegistry.findApp(addon.app));
       return authorizedGrant(request, scope, app, dependencies);
     }
-    if (!addon || (!isSafe && !isFromOwnPage(request, publicUrl))) return undefined;
+    if (!isSafe && !isFromOwnPage(request, publicUrl)) return undefined;
     const secret = cookieValue(cookie, COOKIE);
     const hash = secret === undefined ? undefined : sessions.grantHash(secret, id);
-    return hash === undefined ? undefined : grantOfBrowser(hash, addon, scope);
+    if (hash === undefined) return undefined;
+    // Who was signed on learns that it is gone.
+    return addon ? grantOfBrowser(hash, addon, scope) : apiKeys.grantOfHash(hash);
   }
 
   /** A browser sees a page as long as whoever got the link for it may. */

@@ -17,6 +17,8 @@ const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 /** What the JSON of a request may have: more than any resource needs. */
 const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
 
+const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
+
 /** A request has to be complete after this time, and its header after that. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -26,8 +28,8 @@ export interface HttpServerOptions {
   readonly requestTimeoutMs?: number;
   /** Certificate and key in PEM form; left out: without TLS. */
   readonly https?: { readonly cert: Buffer; readonly key: Buffer };
-  /** Is there a proxy in front that is believed what it says of the client? Not what others told it. */
-  readonly trustProxy?: boolean;
+  /** Is there a proxy in front that is believed what it says of the client? Not what others told it. `local`: one on this machine. */
+  readonly trustProxy?: boolean | 'local';
 }
 
 /** A Fastify server, without routes, that responds with this project's errors: `{id, message}`. */
@@ -47,7 +49,8 @@ export function createHttpServer(
     },
     logger: false,
     // The address that it was reached from, the last one in `X-Forwarded-For`.
-    trustProxy: trustProxy ? (_address, hop) => hop === 0 : false,
+    trustProxy:
+      trustProxy && ((address, hop) => hop === 0 && (trustProxy === true || LOOPBACK.test(address))),
     bodyLimit: 1_048_576,
     genReqId: (request) => {
       // Requests that push lines need no id, and there are thousands a second.

@@ -1,7 +1,7 @@
 /** Who may do what at every route: callers that may do little, at an app of theirs and at one of others; and that nobody gets more than they have. */
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type App, type Server, startServer } from '../../support/server.ts';
+import { type App, type Server, startServer, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -467,4 +467,20 @@ it('an add-on that another app has attached is changed, and its page opened, by 
   expect(await statusOf(ofShop, 'GET /addons/shared-mail')).toBe(404);
   expect(await statusOf(ofShop, 'DELETE /apps/shop/addon-attachments/MAIL')).toBe(200);
   expect(await statusOf(`Bearer ${server.key}`, 'GET /addons/shared-mail')).toBe(200);
+});
+
+it('whoever guesses behind a proxy on this machine keeps nobody else there from signing in', async () => {
+  const proxied = await startServerForTest({ env: { TAILRACE_PUBLIC_URL: 'https://logs.example.com' } });
+  const guess = async (from: string): Promise<number> => {
+    const response = await fetch(`${proxied.url}/invitations/accept`, {
+      method: 'POST',
+      // What the client has said itself comes before what the proxy adds.
+      headers: { 'content-type': 'application/json', 'x-forwarded-for': `${Math.random()}, ${from}` },
+      body: JSON.stringify({ token: 'x', email: 'a@example.com', password: PASSWORD }),
+    });
+    return response.status;
+  };
+  for (let i = 0; i < 10; i++) expect(await guess('192.0.2.1')).toBe(401);
+  expect(await guess('192.0.2.1')).toBe(429);
+  expect(await guess('192.0.2.2')).toBe(401);
 });

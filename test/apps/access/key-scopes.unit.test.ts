@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { scopesOf } from '../../../src/apps/access/api-keys.ts';
 import {
   coversScopes,
+  FORMERLY_GLOBAL,
   GLOBAL_SCOPES,
   includesScope,
   isGlobal,
@@ -52,4 +54,12 @@ it('nobody makes a key that may do more than they may, in whatever words', () =>
   expect(coversScopes(['config', 'dynos'], ['config', 'dynos'])).toBe(true);
   expect(coversScopes(GLOBAL_SCOPES, ['admin'])).toBe(true);
   expect(coversScopes(['read', 'read-protected', 'write'], ['admin'])).toBe(false);
+});
+
+it('a key of before there was `admin` counts as everything, and as nothing less for those who want to replace it', () => {
+  const old = { id: 'a', createdAt: '', scopes: FORMERLY_GLOBAL };
+  expect(isGlobal(scopesOf(old))).toBe(true);
+  expect(coversScopes(FORMERLY_GLOBAL, scopesOf(old))).toBe(false);
+  // One that was made since then was meant so.
+  expect(scopesOf({ ...old, madeFrom: { address: '', key: '' } })).toBe(FORMERLY_GLOBAL);
 });

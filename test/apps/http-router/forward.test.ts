@@ -258,3 +258,17 @@ test('an absolute target names the host', async () => {
   const { url, headers } = echoed(await sendAndReadAll(router.port, request));
   expect([url, headers.host]).toEqual(['/a', 'myapp.localhost']);
 });
+
+test('an app gets its cookies, and not those that sign browsers in to this server', async () => {
+  const { router } = await echo();
+  const cookieOf = async (...lines: string[]): Promise<unknown> => {
+    const head = `GET / HTTP/1.1\r\n${HOST}${lines.map((line) => `${line}\r\n`).join('')}Connection: close\r\n\r\n`;
+    return echoed(await sendAndReadAll(router.port, head)).headers.cookie;
+  };
+  expect(await cookieOf('Cookie: a=1;b=2')).toBe('a=1;b=2');
+  expect(await cookieOf('Cookie: a=1; tailrace_session=secret; b=tailrace')).toBe('a=1; b=tailrace');
+  expect(await cookieOf('cookie:tailrace_page=secret;tailrace_session=secret')).toBeUndefined();
+  expect(await cookieOf('Cookie: tailrace_session=secret', 'Cookie: not_tailrace_session=2')).toBe(
+    'not_tailrace_session=2',
+  );
+});

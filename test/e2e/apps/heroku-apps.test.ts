@@ -51,6 +51,23 @@ describe('apps', { timeout: 180_000 }, () => {
     expect(await shop.heroku.runOk('auth:whoami')).toMatch(/^owner@tailrace\.localhost$/m);
     expect(await h('access')).toMatch(/owner@tailrace\.localhost\s+owner/);
   });
+
+  it('and to people who are known: added, listed, removed', async () => {
+    const { server } = shop;
+    const body = { email: 'ada@example.com', role: 'viewer', app: 'shop' };
+    const invited = await server.request<{ invitation_url: string }>('POST', '/people', body);
+    const [, token] = invited.invitation_url.split('=');
+    const accepted = await fetch(`${server.url}/invitations/accept`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ token, email: body.email, password: 'correct horse battery' }),
+    });
+    expect(accepted.status).toBe(201);
+    expect(await h('access:add ada@example.com')).toMatch(/done/);
+    expect(await h('access')).toMatch(/ada@example\.com\s+member/);
+    expect(await h('access:remove ada@example.com')).toMatch(/done/);
+    expect(await h('access')).not.toContain('ada@example.com');
+  });
 });
 
 describe('buildpacks', { timeout: 120_000 }, () => {

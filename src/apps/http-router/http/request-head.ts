@@ -30,6 +30,9 @@ const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE']);
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
+/** Cookies know no ports: those that sign browsers in to this server come here too, where both have one host name. No app may have them. */
+const OWN_COOKIE = /(?:^|[;\s])tailrace_(?:session|page)=/;
+
 /**
  * The head of a request, parsed once. When it is rejected `failure` says why, and the rest holds what could be parsed
  * nevertheless, for the log line about it.
@@ -196,6 +199,14 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): number {
         else if (cursor.value().toLowerCase() !== '100-continue') head.failure ??= failures.expect;
         else cursor.setValue('100-continue');
         break;
+      case 'cookie': {
+        const value = cursor.value();
+        if (!OWN_COOKIE.test(value)) break;
+        const left = withoutOwnCookies(value);
+        if (left === '') cursor.dropLine();
+        else cursor.setValue(left);
+        break;
+      }
       case 'accept':
         head.acceptsHtml = cursor.value().includes('text/html');
         break;
@@ -241,6 +252,11 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): number {
       : withoutHopByHop(cursor.keptLines(), options.hopByHopNames);
   if (head.http11 && options.upgrade) head.upgrade = offeredProtocols(upgrade);
   return hosts;
+}
+
+function withoutOwnCookies(value: string): string {
+  const pairs = value.split(';').map((pair) => pair.trim());
+  return pairs.filter((pair) => !OWN_COOKIE.test(pair)).join('; ');
 }
 
 function readHost(head: RequestHead): void {

@@ -29,6 +29,11 @@ import { repairFolder } from '../../../../src/logs/store/embedded/repair/repair.
 import { AppStream } from '../../../../src/logs/store/embedded/segments/app-stream.ts';
 import { Appender } from '../../../../src/logs/store/embedded/segments/appender.ts';
 import { readCommitFile } from '../../../../src/logs/store/embedded/segments/commit-entry.ts';
+import {
+  checksumSeed,
+  parseSegmentFileName,
+} from '../../../../src/logs/store/embedded/segments/entry-format.ts';
+import { scanBytes } from '../../../../src/logs/store/embedded/segments/entry-scan.ts';
 import { OpenFileCache } from '../../../../src/logs/store/embedded/segments/open-file-cache.ts';
 import { StoreClock } from '../../../../src/logs/store/embedded/store-clock.ts';
 import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
@@ -457,6 +462,20 @@ describe('a power cut with durability disk', () => {
     await expectAll(repaired, texts);
   });
 
+  it('finds what a killed process had in segments, which the next one syncs before it removes the log', async () => {
+    const store = open(folder, 'disk', SMALL);
+    await fillSegments(store);
+    const killed = open(copyAsKilled(), 'disk', SMALL);
+    await killed.checked;
+    const byApp = killed['streams']['byApp'];
+    expect(byApp.size).toBe(apps.length);
+    // Until they are synced, the log stays.
+    for (const { stream, appender } of byApp.values())
+      expect([...appender['unsynced']]).toEqual(expect.arrayContaining([...stream.segments]));
+    await killed['streams'].sync();
+    for (const { appender } of byApp.values()) expect(appender.hasUnsynced).toBe(false);
+  });
+
   it('finds what is in no log behind what is in one', async () => {
     const [app] = apps;
     const files = new OpenFileCache();
@@ -489,7 +508,46 @@ describe('a power cut with durability disk', () => {
   });
 });
 
-it.each([1, 2, 3, 4, 5, 6])(
+/**
+ * What a power cut may leave of a copy of the folder, with durability disk: of what is in the commit log, too, and has nothing behind it that
+ * isn't, segments have anything.
+ */
+function cutPower(copy: string, below: (n: number) => number): void {
+  const inLog = new Map<AppId, Set<number>>();
+  for (const path of commitFiles(copy).sort()) {
+    const { batches, dropped } = readCommitFile(readFileSync(path), apps);
+    for (const app of dropped) inLog.delete(app);
+    for (const [app, own] of batches)
+      inLog.set(app, new Set([...(inLog.get(app) ?? []), ...own.map(({ stored }) => stored.first)]));
+  }
+  for (const [app, own] of inLog) {
+    const streamFolder = join(copy, 'streams', app);
+    if (!existsSync(streamFolder)) continue;
+    const entries: { path: string; start: number; end: number; first: number }[] = [];
+    for (const name of readdirSync(streamFolder).sort()) {
+      const path = join(streamFolder, name);
+      const from = { offset: 0, bytesSoFar: parseSegmentFileName(name)!.bytesBefore };
+      scanBytes(readFileSync(path), from, checksumSeed(app), {
+        onEntry: ({ start, end, first }) => void entries.push({ path, start, end, first }),
+        onDamage: () => {},
+      });
+    }
+    const unsynced = entries.slice(entries.findLastIndex(({ first }) => !own.has(first)) + 1);
+    if (unsynced.length === 0) continue;
+    const { path, start, end } = unsynced[below(unsynced.length)];
+    const at = start + below(end - start);
+    if (below(2) === 0) {
+      truncateSync(path, at);
+      const later = new Set(unsynced.map((one) => one.path).filter((one) => one > path));
+      for (const one of later) if (below(3) > 0) rmSync(one);
+    } else {
+      const bytes = readFileSync(path);
+      writeFileSync(path, bytes.fill(0, at, Math.min(at + 4_096, bytes.length)));
+    }
+  }
+}
+
+it.each([1, 2, 3, 4, 5, 6, 21, 45])(
   'whatever happens, nothing that was acknowledged is lost or changed (seed %i)',
   async (seed) => {
     const random = seededRandom(seed);
@@ -498,11 +556,11 @@ it.each([1, 2, 3, 4, 5, 6])(
     const model = new Map<AppId, string[]>(apps.map((app) => [app, []]));
     let store = open(folder, durability, { ...ROOMY, bytes: 2e6 });
     let count = 0;
-    const append = async (app: AppId): Promise<void> => {
+    const append = async (app: AppId, to = store): Promise<void> => {
       const text = `${count++} ${'x'.repeat(below(20) === 0 ? 70_000 : below(3_000))}`;
       const lines = model.get(app)!;
       const options = below(8) === 0 ? { frameId: text.slice(0, 20) } : undefined;
-      const done = store.append(app, batchOf(text), options);
+      const done = to.append(app, batchOf(text), options);
       // In the order of the calls.
       const at = lines.push(text);
       expect(await done).toMatchObject({ first: at, last: at, duplicate: false });
@@ -532,10 +590,23 @@ it.each([1, 2, 3, 4, 5, 6])(
         }
       } else if (what === 7) await check(store);
       else if (what === 8) {
-        const killed = open(copyAsKilled(), durability, { ...ROOMY, bytes: 2e6 });
-        if (below(2) === 0) await killed.checked;
-        await check(killed);
-        await close(killed);
+        const before = new Map([...model].map(([app, lines]) => [app, [...lines]]));
+        let copy = folder;
+        // Again, with what was stored since.
+        for (let cut = 0; cut < 2; cut++) {
+          copy = copyAsKilled(copy);
+          if (durability === 'disk') cutPower(copy, below);
+          const killed = open(copy, durability, { ...ROOMY, bytes: 2e6 });
+          if (below(2) === 0) await killed.checked;
+          await check(killed);
+          if (below(2) === 0) await Promise.all(apps.map((app) => append(app, killed)));
+          await Promise.all(
+            Array.from({ length: below(30) }, () => append(apps[below(apps.length)], killed)),
+          );
+          copy = copyAsKilled(copy);
+          await close(killed);
+        }
+        for (const [app, lines] of before) model.set(app, lines);
       } else {
         await close(store);
         store = open(folder, durability, { ...ROOMY, bytes: 2e6 });

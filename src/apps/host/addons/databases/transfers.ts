@@ -112,17 +112,19 @@ export class DatabaseTransfers {
   /**
    * Begins a restore: everything in the database is replaced, in one step at its end.
    * @param source `tailrace-backup:<id>`, or an address
+   * @param mayRead may backups of this other app be used? Those of others aren't there
    * @throws TailraceError `invalid_params`, `not_found`, `conflict`
    */
   async restore(
     addon: AddonRecord,
     source: string,
-    extensions?: readonly string[] | null,
+    extensions: readonly string[] | null | undefined,
+    mayRead: (app: AppId) => boolean,
   ): Promise<TransferRecord> {
     const parsed = parseExtensions(extensions);
     const id = BACKUP_URL.exec(source)?.[1];
     if (id !== undefined) {
-      const backup = await this.findBackup(id);
+      const backup = await this.findBackup(id, (app) => app === addon.app || mayRead(app));
       return this.beginRestore(addon, transferName(backup.record), parsed, async () =>
         this.files.dump(backup.app, backup.record.num),
       );
@@ -347,8 +349,11 @@ export class DatabaseTransfers {
     }
   }
 
-  private async findBackup(id: string): Promise<{ app: AppId; record: TransferRecord }> {
-    for (const app of await this.files.apps()) {
+  private async findBackup(
+    id: string,
+    mayRead: (app: AppId) => boolean,
+  ): Promise<{ app: AppId; record: TransferRecord }> {
+    for (const app of (await this.files.apps()).filter(mayRead)) {
       const record = (await this.files.list(app)).find(({ uuid }) => uuid === id);
       if (record && isUsableBackup(record)) return { app, record };
     }

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
+import type { Sequence } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { AllocatedBatch, AppStream } from './app-stream.ts';
 import { encodeFrameIdEntry } from './entry-format.ts';
@@ -89,6 +90,13 @@ export class Appender {
   /** Something that was written isn't synced yet. */
   get hasUnsynced(): boolean {
     return this.unsynced.size > 0 || this.syncingSegment !== undefined;
+  }
+
+  /** Nobody knows whether the process before this one has synced what is in the stream from a line on. */
+  assumeUnsynced(from: Sequence): void {
+    const { segments } = this.stream;
+    for (const [i, segment] of segments.entries())
+      if ((segments[i + 1]?.first ?? Number.POSITIVE_INFINITY) > from) this.unsynced.add(segment);
   }
 
   /** Resolves when what is queued now is written, or has failed. */
@@ -190,7 +198,7 @@ export class Appender {
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
           if (this.durability === 'disk') {
-            await this.syncBefore(segment);
+            if (this.hasUnsynced) await this.syncBefore(segment);
             await this.syncToDisk(segment, fd);
           }
           this.requireInPlace(segment, fd, performance.now());

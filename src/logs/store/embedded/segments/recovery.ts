@@ -155,8 +155,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
     const cut = findCut(scanned, noted(note, lost), left);
     if (cut) {
       cutOff(folder, cut, used);
-      const before = note && noteAsOf(note, cut);
-      return { ...recoverSegments({ ...options, note: before, left: [] }), isCutOff: true };
+      return { ...recoverSegments({ ...options, note: note && noteAsOf(note, cut) }), isCutOff: true };
     }
     // After a cut its lines went to segments with other names.
     const end = findIntactEnd(scanned);

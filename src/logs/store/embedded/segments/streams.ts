@@ -361,6 +361,8 @@ export class EmbeddedStreams {
     left: readonly CommittedBatch[] | undefined,
   ): void {
     if (!this.leftCommits.has(app)) return;
+    // What is in segments already has to stay there when the log is removed.
+    if (left && left.length > 0) appender.assumeUnsynced(left[0].stored.first);
     for (const batch of left ?? []) {
       if (stream.isBeforeGap(batch)) appender.writeUnwritten();
       const { stored, frameId } = batch;

@@ -165,6 +165,19 @@ describe.skipIf(!isThere)('backups', { timeout: 120_000 }, () => {
     const other = await server.request<{ name: string }>('POST', '/apps/other/addons', {
       plan: 'postgresql',
     });
+    // For whoever may do everything in this app alone, there is no backup of that one.
+    const b004 = (await transfers()).find(({ name }) => name === 'b004');
+    const { access_token: ofOther } = await server.request<{ access_token: { token: string } }>(
+      'POST',
+      '/oauth/authorizations',
+      { scope: ['global'], apps: ['other'] },
+    );
+    const foreign = await fetch(`${server.url}/client/v11/databases/${other.name}/restores`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ofOther.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ backup_url: `tailrace-backup:${b004?.uuid}` }),
+    });
+    expect([foreign.status, await foreign.text()]).toEqual([404, expect.stringContaining('no such backup')]);
     const restored = await runTailrace(
       ['pg:backups:restore', `${APP}::b004`, '-a', 'other', '--confirm', 'other'],
       { env: server.env, cwd: folder },
