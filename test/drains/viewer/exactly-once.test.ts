@@ -90,8 +90,9 @@ it('each of many numbered lines is found once', { timeout: 300_000 + LINES / 10 
     (sum, name) => sum + statSync(join(segments, name)).size,
     0,
   );
-  expect(streamBytes).toBeLessThan(3_000_000);
-  // Most of them aren't in the stream any more: a tail that was away for long gets them all the same, in their order.
+  // The first of them aren't in the stream any more (a line takes 78 bytes there; how much is left depends on what was in a part when
+  // it was killed): a tail that was away for long gets them all the same, in their order.
+  expect(streamBytes).toBeLessThan(LINES * 71);
   const tail = new TailReader(viewer, `stream=${id}&q=dyno:web.1`, '0.0');
   let tailed = 0;
   const outOfOrder: string[] = [];
