@@ -106,6 +106,6 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
     await second.close();
     const refused = await runTailrace(['migrate', '--from', stranger, '--to', redis.url]);
     expect(refused).toMatchObject({ status: 1 });
-    expect(refused.stderr).toContain('The target has apps of its own (again');
+    expect(refused.stderr).toMatch(/The target has apps of its own \(.*again/);
   });
 });
