@@ -179,7 +179,7 @@ export async function registerApiRoutes(
       registerRoutes(api, dependencies);
   });
   const sessionStore = new LogSessionStore(store, apiKeys);
-  const tailRegistry = new TailRegistry(store, appRegistry, log);
+  const tailRegistry = new TailRegistry(store, appRegistry, apiKeys, log);
   // A log session is made with POST, but gives only the right to read.
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, async (request) => {
     await authorize(request, dependencies, 'logs:read');

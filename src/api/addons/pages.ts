@@ -11,6 +11,7 @@ import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';
 import { discardBody } from '../../common/http/discard-body.ts';
 import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
+import { cookieValue } from '../../logs/access/browser-requests.ts';
 import { type AuditDependencies, writeAudit } from '../access/audit-requests.ts';
 import { type AuthorizeDependencies, authorizedGrant } from '../access/authorize.ts';
 import type { AddonRouteDependencies } from './addons.ts';
@@ -170,13 +171,13 @@ export async function addonPageRoutes(
   ): Promise<KeyGrant | undefined> {
     const isSafe = SAFE_METHODS.includes(request.method);
     const scope = isSafe ? 'read-protected' : 'write';
-    const { authorization, cookie } = request.headers;
+    const { authorization } = request.headers;
     if (authorization !== undefined) {
       const app = addon && (await appRegistry.findApp(addon.app));
       return authorizedGrant(request, scope, app, dependencies);
     }
     if (!isSafe && !isFromOwnPage(request, publicUrl)) return undefined;
-    const secret = cookieValue(cookie, COOKIE);
+    const secret = cookieValue(request.headers, COOKIE);
     const hash = secret === undefined ? undefined : sessions.grantHash(secret, id);
     if (hash === undefined) return undefined;
     // Who was signed on learns that it is gone.
@@ -257,13 +258,4 @@ function isFromOwnPage({ headers }: FastifyRequest, publicUrl: string): boolean 
   const { origin = '', host } = headers;
   // A proxy may have put its own name for this server in the place of `Host`.
   return URL.canParse(origin) && (new URL(origin).host === host || new URL(origin).origin === publicUrl);
-}
-
-/** RFC 6265 section 4.2.1. */
-function cookieValue(header: string | undefined, name: string): string | undefined {
-  const pair = header
-    ?.split(';')
-    .map((one) => one.trim())
-    .find((one) => one.startsWith(`${name}=`));
-  return pair?.slice(name.length + 1);
 }

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiKeys } from '../../apps/access/api-keys.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';
@@ -15,7 +14,6 @@ import {
   type TailParameter,
   type TailQuery,
 } from '../../logs/tails/tail-query.ts';
-import { mayReadLines } from '../access/authorize.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
@@ -24,7 +22,6 @@ type LogSessionRequest = { readonly [name in keyof TailQuery]?: string | number 
 
 /** What these routes work with. */
 export interface LogSessionRouteDependencies {
-  readonly apiKeys: ApiKeys;
   readonly appRegistry: AppRegistry;
   readonly readers: StreamReaders;
 }
@@ -41,7 +38,7 @@ export function logSessionRoutes(
   tailRegistry: TailRegistry,
   authorize: (request: FastifyRequest) => Promise<void>,
 ): void {
-  const { appRegistry, readers, apiKeys } = dependencies;
+  const { appRegistry, readers } = dependencies;
 
   server.post<{ Params: { app: string }; Body: LogSessionRequest | null }>(
     '/apps/:app/log-sessions',
@@ -112,20 +109,11 @@ export function logSessionRoutes(
       : new TextStreamSink(reply.raw, options.format);
     const close = openTail(readers, app.id, options, sink, () => reply.raw.destroy());
     const releaseSession = keepSessionAlive();
-    const unregister = tailRegistry.add(app.id, () => sink.end());
-    const unwatch =
-      keyHash === undefined
-        ? undefined
-        : apiKeys.watch(
-            keyHash,
-            (grant) => mayReadLines(grant, app),
-            () => sink.end(),
-          );
+    const unregister = tailRegistry.add(app, keyHash, () => sink.end());
     reply.raw.on('close', () => {
       close();
       releaseSession();
       unregister();
-      unwatch?.();
     });
   }
 }

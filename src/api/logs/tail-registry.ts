@@ -1,17 +1,21 @@
-import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import type { ApiKeys } from '../../apps/access/api-keys.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import type { Log } from '../../common/log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
+import { mayReadLines } from '../access/authorize.ts';
 
-/** The tails that are open here, by app: they end when their app is destroyed. */
+/** The tails that are open here, by app: they end when their app is destroyed, or nobody may read it any more. */
 export class TailRegistry {
   private readonly appRegistry: AppRegistry;
   private readonly log: Log;
+  private readonly apiKeys: ApiKeys;
   private readonly closersByApp = new Map<AppId, Set<() => void>>();
   private readonly orphanCheck = new CoalescedRun(() => this.closeOrphans());
 
-  constructor(store: Store, appRegistry: AppRegistry, log: Log) {
+  constructor(store: Store, appRegistry: AppRegistry, apiKeys: ApiKeys, log: Log) {
     this.appRegistry = appRegistry;
+    this.apiKeys = apiKeys;
     this.log = log;
     store.watchRecords((scope) => {
       // Apps are records of no app.
@@ -19,8 +23,21 @@ export class TailRegistry {
     });
   }
 
-  /** Calls `close` when the app is gone, until the returned function is called. */
-  add(app: AppId, close: () => void): () => void {
+  /**
+   * Calls `close` when the app is gone, or whoever opened the tail may not read its lines any more, until the returned function is called.
+   * @param keyHash of what was shown; undefined: nothing
+   */
+  add(app: Pick<AppRecord, 'id' | 'name'>, keyHash: string | undefined, close: () => void): () => void {
+    const unregister = this.addCloser(app.id, close);
+    if (keyHash === undefined) return unregister;
+    const unwatch = this.apiKeys.watch(keyHash, (grant) => mayReadLines(grant, app), close);
+    return () => {
+      unregister();
+      unwatch();
+    };
+  }
+
+  private addCloser(app: AppId, close: () => void): () => void {
     let closers = this.closersByApp.get(app);
     if (!closers) {
       closers = new Set();

@@ -3,14 +3,14 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { ApiKeys, KeyGrant } from '../../apps/access/api-keys.ts';
+import type { KeyGrant } from '../../apps/access/api-keys.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
 import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
 import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
-import { type Caller, mayReadLines } from '../access/authorize.ts';
+import type { Caller } from '../access/authorize.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import { appOfSession } from './log-sessions.ts';
 import type { TailRegistry } from './tail-registry.ts';
@@ -37,7 +37,6 @@ interface AuthorizedTail {
 
 /** What these routes work with. */
 export interface TailWebSocketDependencies {
-  readonly apiKeys: ApiKeys;
   readonly appRegistry: AppRegistry;
   readonly readers: StreamReaders;
 }
@@ -53,7 +52,7 @@ export function tailWebSocketRoutes(
   tailRegistry: TailRegistry,
   grantToRead: (caller: Caller, app: AppRecord | undefined) => Promise<KeyGrant | undefined>,
 ): void {
-  const { appRegistry, readers, apiKeys } = dependencies;
+  const { appRegistry, readers } = dependencies;
   const uncompressed = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -91,20 +90,11 @@ export function tailWebSocketRoutes(
         connection.close(1011, 'the stream can not be read'),
       );
       const releaseSession = keepSessionAlive();
-      const unregister = tailRegistry.add(app.id, () => sink.end());
-      const unwatch =
-        keyHash === undefined
-          ? undefined
-          : apiKeys.watch(
-              keyHash,
-              (grant) => mayReadLines(grant, app),
-              () => sink.end(),
-            );
+      const unregister = tailRegistry.add(app, keyHash, () => sink.end());
       connection.on('close', () => {
         close();
         releaseSession();
         unregister();
-        unwatch?.();
       });
       connection.on('error', () => connection.terminate());
     });

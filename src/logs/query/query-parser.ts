@@ -16,7 +16,6 @@ import {
   type CompareOperator,
   facilityNumber,
   isLineAttribute,
-  LINE_ATTRIBUTES,
   QUERY_DEPTH_MAX,
   QUERY_LENGTH_MAX,
   QUERY_TERMS_MAX,
@@ -349,6 +348,3 @@ function attributeFault(name: string, value: AttributeValue): string | undefined
     ? `${name}:${value.operator} takes a number such as 500, 1.5s or 10kb, not "${value.operand}"`
     : undefined;
 }
-
-/** For help texts. */
-export const ATTRIBUTE_NAMES: readonly string[] = [...LINE_ATTRIBUTES, 'since', 'until'];

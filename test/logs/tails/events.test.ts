@@ -3,27 +3,9 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { runTailrace } from '../../support/program.ts';
 import { HttpReceiver } from '../../support/receivers/receivers.ts';
 import { pushLines } from '../../support/senders/send-lines.ts';
+import { JAVA_TRACE, PYTHON_TRACE } from '../../support/senders/stack-traces.ts';
 import { type App, type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
-
-const PYTHON = [
-  'Traceback (most recent call last):',
-  '  File "/app/a.py", line 2, in get',
-  '    return cache[key]',
-  "KeyError: 'k'",
-  '',
-  'During handling of the above exception, another exception occurred:',
-  '',
-  'Traceback (most recent call last):',
-  '  File "/app/a.py", line 4, in needle',
-  'LookupError: k',
-];
-const JAVA = [
-  'java.lang.IllegalStateException: order 7 failed',
-  '\tat com.shop.Order.pay(Order.java:31)',
-  'Caused by: java.io.IOException: gone',
-  '\t... 12 more',
-];
 
 let server: Server;
 let app: App;
@@ -37,27 +19,27 @@ const read = async (query: string): Promise<string[]> => server.readMessages(app
 
 describe('a stack trace', () => {
   beforeAll(async () => {
-    await pushLines(server, app.token, ['before', ...PYTHON, 'between', ...JAVA, 'after']);
+    await pushLines(server, app.token, ['before', ...PYTHON_TRACE, 'between', ...JAVA_TRACE, 'after']);
   });
 
   it.each([
-    ['level=error', [...PYTHON, ...JAVA]],
-    ['q=Traceback', PYTHON],
-    ['q=needle', PYTHON],
-    ['q=%22order+7%22', JAVA],
-    ['q=Order.java', JAVA],
+    ['level=error', [...PYTHON_TRACE, ...JAVA_TRACE]],
+    ['q=Traceback', PYTHON_TRACE],
+    ['q=needle', PYTHON_TRACE],
+    ['q=%22order+7%22', JAVA_TRACE],
+    ['q=Order.java', JAVA_TRACE],
     ['q=between', ['between']],
-    ['q=needle&events=false', [PYTHON[8]]],
-    ['q=needle&lines=1000&source=app', PYTHON],
+    ['q=needle&events=false', [PYTHON_TRACE[8]]],
+    ['q=needle&lines=1000&source=app', PYTHON_TRACE],
   ])('comes whole: %s', async (query, wanted) => expect(await read(query)).toEqual(wanted));
 
   it('also when each of its lines is a batch of its own', async () => {
     const slow = await server.createApp();
-    const all = ['before', ...PYTHON, 'after'];
+    const all = ['before', ...PYTHON_TRACE, 'after'];
     for (const line of all) await pushLines(server, slow.token, [line]);
     const found = (await server.readMessages(slow, 'level=error')).filter((line) => line !== 'after');
     // Whatever batches were made of them: from the first line that matches on.
-    expect(found).toEqual(PYTHON);
+    expect(found).toEqual(PYTHON_TRACE);
   });
 
   it('is one error in counts', async () => {
@@ -68,8 +50,8 @@ describe('a stack trace', () => {
       );
       return [counts.errors, counts.others].map((numbers) => numbers.reduce((sum, one) => sum + one, 0));
     };
-    expect(await sums('')).toEqual([2, PYTHON.length + JAVA.length + 1]);
-    expect(await sums('&q=needle')).toEqual([1, PYTHON.length - 1]);
+    expect(await sums('')).toEqual([2, PYTHON_TRACE.length + JAVA_TRACE.length + 1]);
+    expect(await sums('&q=needle')).toEqual([1, PYTHON_TRACE.length - 1]);
   });
 
   it('logs --level and -q print it whole, --no-events doesn’t', async () => {
@@ -89,11 +71,17 @@ describe('a stack trace', () => {
     const flags = ['--level', 'error', '--exclude', 'order 7'];
     const added = await runTailrace(['drains:add', url, '-a', drained.name, ...flags], { env: server.env });
     expect(added).toMatchObject({ status: 0, stderr: '' });
-    await pushLines(server, drained.token, ['before', ...PYTHON, 'between', ...JAVA, 'ERROR: the last']);
+    await pushLines(server, drained.token, [
+      'before',
+      ...PYTHON_TRACE,
+      'between',
+      ...JAVA_TRACE,
+      'ERROR: the last',
+    ]);
     const arrived = await until('the last line', () => {
       const messages = receiver.acceptedMessages();
       return messages.at(-1) === 'ERROR: the last' && messages;
     });
-    expect(arrived).toEqual([...PYTHON, 'ERROR: the last']);
+    expect(arrived).toEqual([...PYTHON_TRACE, 'ERROR: the last']);
   });
 });

@@ -1,5 +1,6 @@
 /** Bodies of records as senders may post them, made of a seed: mostly common ones, in JSON and OTLP, and some that are odd. */
 import { encodeOtlpLogs } from '../../../src/logs/sources/formats/otlp-schema.ts';
+import { Dice } from '../properties/dice.ts';
 import { seededRandom } from '../properties/seeded-random.ts';
 
 export interface RandomBody {
@@ -106,26 +107,6 @@ const KEYS = [
   'a_long_kex_name_of_20',
 ];
 const COMMON_KEYS = ['pid', 'name', 'v', 'status', 'req', 'err', 'a-b', 'user', 'durationMs', 'tags', 'url'];
-
-class Dice {
-  readonly random: () => number;
-
-  constructor(random: () => number) {
-    this.random = random;
-  }
-
-  below(max: number): number {
-    return Math.floor(this.random() * max);
-  }
-
-  chance(part: number): boolean {
-    return this.random() < part;
-  }
-
-  one<T>(...choices: readonly T[]): T {
-    return choices[this.below(choices.length)];
-  }
-}
 
 /** The body of this seed. */
 export function randomBody(seed: number): RandomBody {

@@ -1,4 +1,6 @@
 /** What senders may send over one connection, made of a seed: mostly common lines, in every form and framing, and some that are odd. */
+
+import { Dice } from '../properties/dice.ts';
 import { seededRandom } from '../properties/seeded-random.ts';
 
 export const TOKENS = [
@@ -17,26 +19,6 @@ export interface RandomStream {
 }
 
 const NOISE = [...'\0\n\r\t <>[]:"=\\-.+%1059zZtTaü\x7f', '\ufeff', '[tailrace@32473 token="'];
-
-class Dice {
-  readonly random: () => number;
-
-  constructor(random: () => number) {
-    this.random = random;
-  }
-
-  below(max: number): number {
-    return Math.floor(this.random() * max);
-  }
-
-  chance(part: number): boolean {
-    return this.random() < part;
-  }
-
-  one<T>(...choices: readonly T[]): T {
-    return choices[this.below(choices.length)];
-  }
-}
 
 /** The stream of this seed. */
 export function randomStream(seed: number): RandomStream {

@@ -59,11 +59,6 @@ export interface NewAddon {
   readonly options?: Readonly<Record<string, string>>;
 }
 
-/** What is asked for with another attachment. */
-export interface NewAttachment extends Pick<NewAddon, 'as' | 'confirm'> {
-  readonly addon: string;
-}
-
 export interface AddonsOptions {
   readonly store: Store;
   readonly records: AddonRecords;

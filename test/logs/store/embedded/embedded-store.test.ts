@@ -405,17 +405,7 @@ describe('a store whose process', () => {
         }));
         process.stdout.write(Math.min(...done.map(({ last }) => last)) + '\\n');
       }`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let acknowledged = 0;
-    await new Promise<void>((resolve) => {
-      child.stdout.on('data', (chunk: Buffer) => {
-        acknowledged = Number(chunk.toString().trim().split('\n').at(-1)) || acknowledged;
-        if (acknowledged > 500) child.kill('SIGKILL');
-      });
-      child.on('close', () => resolve());
-    });
+    const acknowledged = await acknowledgedWhenKilled(script, 500);
     const store = open(SMALL);
     await store.checked;
     expect(damageOf(store)).toEqual([]);
@@ -440,17 +430,7 @@ describe('a store whose process', () => {
         const { last } = await store.append(${JSON.stringify(app)}, { bytes, count: 1 });
         process.stdout.write(last + '\\n');
       }`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let acknowledged = 0;
-    await new Promise<void>((resolve) => {
-      child.stdout.on('data', (chunk: Buffer) => {
-        acknowledged = Number(chunk.toString().trim().split('\n').at(-1)) || acknowledged;
-        if (acknowledged > 2_000) child.kill('SIGKILL');
-      });
-      child.on('close', () => resolve());
-    });
+    const acknowledged = await acknowledgedWhenKilled(script, 2_000);
     const store = open(SMALL);
     const { last } = await store.bounds(app);
     expect(last).toBeGreaterThanOrEqual(acknowledged);
@@ -471,3 +451,19 @@ describe('a sector of zeros', () => {
     expect(await again.bounds(app)).toMatchObject({ first: 1, last: 1 });
   });
 });
+
+/** Runs a program that prints what is acknowledged, kills it beyond a number, and returns the last one. */
+async function acknowledgedWhenKilled(script: string, beyond: number): Promise<number> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let acknowledged = 0;
+  await new Promise<void>((resolve) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      acknowledged = Number(chunk.toString().trim().split('\n').at(-1)) || acknowledged;
+      if (acknowledged > beyond) child.kill('SIGKILL');
+    });
+    child.on('close', () => resolve());
+  });
+  return acknowledged;
+}

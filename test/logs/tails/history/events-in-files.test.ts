@@ -23,6 +23,7 @@ import { TailSession, type TailSink } from '../../../../src/logs/tails/tail-sess
 import { newAppId } from '../../../support/batches.ts';
 import { batchOfOldLines, type OldLine } from '../../../support/old-lines.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
+import { JAVA_TRACE, PYTHON_TRACE } from '../../../support/senders/stack-traces.ts';
 import { until } from '../../../support/until.ts';
 
 const SEED = Math.floor(Math.random() * 2 ** 32);
@@ -31,24 +32,8 @@ const integer = (max: number): number => Math.floor(random() * max);
 const pick = <T>(list: readonly T[]): T => list[integer(list.length)];
 
 const TRACES: readonly (readonly string[])[] = [
-  [
-    'Traceback (most recent call last):',
-    '  File "/app/a.py", line 2, in get',
-    '    return cache[key]',
-    "KeyError: 'k'",
-    '',
-    'During handling of the above exception, another exception occurred:',
-    '',
-    'Traceback (most recent call last):',
-    '  File "/app/a.py", line 4, in needle',
-    'LookupError: k',
-  ],
-  [
-    'java.lang.IllegalStateException: order 7 failed',
-    '\tat com.shop.Order.pay(Order.java:31)',
-    'Caused by: java.io.IOException: gone',
-    '\t... 12 more',
-  ],
+  PYTHON_TRACE,
+  JAVA_TRACE,
   [
     'panic: needle',
     '',
