@@ -28,7 +28,10 @@ export function accessCommands(program: Command): void {
     .option('-a, --app <name>', 'in this app')
     .option('--json', 'print JSON')
     .action(async ({ app, json }: AppOption & { json?: boolean }) => {
-      const people = (await new ApiClient().request<PersonView[]>('GET', '/people')).filter(
+      const client = new ApiClient();
+      // An app that isn't there is said to be none, rather than to have those who may do something in all.
+      if (app !== undefined) await client.request('GET', `/apps/${encodeURIComponent(app)}`);
+      const people = (await client.request<PersonView[]>('GET', '/people')).filter(
         ({ role, apps }) => app === undefined || role !== null || apps.some((one) => one.app.name === app),
       );
       printResult(json, people, () =>

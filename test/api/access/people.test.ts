@@ -125,6 +125,14 @@ describe('roles', () => {
     expect(removed.stderr).toContain('This is the last owner: make another one first.');
   });
 
+  it('are listed by app, if there is one', async () => {
+    const [shop, none] = await Promise.all(
+      ['shop', 'nothing'].map((app) => runTailrace(['access', '-a', app], { env })),
+    );
+    expect(shop.stdout).toContain('vera@example.com');
+    expect(none).toMatchObject({ status: 1, stderr: expect.stringContaining("Couldn't find that app") });
+  });
+
   it('that aren’t there are refused with those that are', async () => {
     const { stderr } = await runTailrace(['access:add', 'x@example.com', '-r', 'king'], { env });
     expect(stderr).toContain('There is no role "king": choose from viewer, member, admin, owner.');
