@@ -1,10 +1,9 @@
 /** Where a backup is written to: a file that is there only when it is whole, or standard output. */
 import { once } from 'node:events';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { systemCode, TailraceError } from '../../common/errors.ts';
 import { type CheckedBackup, checkBackup } from '../../logs/backup/read-backup.ts';
@@ -26,10 +25,8 @@ export async function writeBackupFile(
   try {
     const handle = await open(temporary, 'wx', 0o600);
     try {
-      const source = Readable.from(counted(bytes, onProgress), { highWaterMark: 1 });
-      const target = handle.createWriteStream({ autoClose: false });
-      if (/\.t?gz$/.test(file)) await pipeline(source, createGzip({ level: 1 }), target);
-      else await pipeline(source, target);
+      const pieces = counted(bytes, onProgress);
+      await writeFile(handle, /\.t?gz$/.test(file) ? gzipped(pieces) : pieces);
       await handle.sync();
     } finally {
       await handle.close();
@@ -67,6 +64,12 @@ async function* counted(
     shownMs = performance.now();
     onProgress(byteCount);
   }
+}
+
+function gzipped(pieces: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  const gzip = createGzip({ level: 1 });
+  const source = Readable.from(pieces, { highWaterMark: 1 });
+  return source.on('error', (error) => gzip.destroy(error)).pipe(gzip);
 }
 
 async function syncFolder(folder: string): Promise<void> {
