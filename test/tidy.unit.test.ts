@@ -76,6 +76,7 @@ const STARTS_PROGRAMS = [
   'test/logs/router/batcher.test.ts',
   'test/logs/store/conformance/embedded-disk.test.ts',
   'test/logs/store/conformance/embedded.test.ts',
+  'test/logs/store/embedded/commit-log.test.ts',
   'test/logs/store/embedded/damage.test.ts',
   'test/logs/store/embedded/lmdb-pages.test.ts',
   'test/logs/syslog/wasm-codec.test.ts',
