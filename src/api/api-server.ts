@@ -59,6 +59,7 @@ import { type TokenRouteDependencies, tokenRoutes } from './logs/tokens.ts';
 import { openApiRoutes } from './openapi.ts';
 import { webUiRoutes } from './static-web-ui.ts';
 import { type BackupRouteDependencies, backupRoutes } from './upkeep/backups.ts';
+import { type LineDeletionRouteDependencies, lineDeletionRoutes } from './upkeep/line-deletions.ts';
 
 /** A link to an add-on's page: from the answer that gave it until it is opened. */
 const ADDON_LINK_MS = 5 * 60_000;
@@ -72,6 +73,7 @@ export function createApiServer(log: Log, requestTimeoutMs?: number, isProxied =
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
   server.decorateRequest('auditedApp', undefined);
+  server.decorateRequest('auditedMore', undefined);
   return server;
 }
 
@@ -94,6 +96,7 @@ export interface ApiDependencies
     DynoRouteDependencies,
     FeatureRouteDependencies,
     FormationRouteDependencies,
+    LineDeletionRouteDependencies,
     GitRouteDependencies,
     LogCountRouteDependencies,
     LogDrainRouteDependencies,
@@ -178,6 +181,7 @@ export async function registerApiRoutes(
       statusRoutes,
       metricsRoutes,
       backupRoutes,
+      lineDeletionRoutes,
     ])
       registerRoutes(api, dependencies);
   });

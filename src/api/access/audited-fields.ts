@@ -25,6 +25,15 @@ const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
   'PUT /apps/:app/buildpack-installations': ({ updates }) => ({
     buildpacks: list(updates, ({ buildpack }) => (typeof buildpack === 'string' ? redactUrl(buildpack) : '')),
   }),
+  'POST /apps/:app/line-deletions': ({ from, to, q, source, dyno, level, dry_run }) => ({
+    since: text(from),
+    until: text(to),
+    q: typeof q === 'string' ? queryWithoutValues(q) : undefined,
+    source: text(source),
+    dyno: text(dyno),
+    level: text(level),
+    dry_run: text(dry_run),
+  }),
   'POST /people': ({ email, role, app }) => ({ email: text(email), role: text(role), for: text(app) }),
   'POST /apps/:app/collaborators': ({ user, role }) => ({ email: text(emailOf(user)), role: text(role) }),
   'PATCH /apps/:app/collaborators/:person': ({ role }) => ({ role: text(role) }),
@@ -56,6 +65,14 @@ export function auditedParams(params: Readonly<Record<string, string>>): Audited
 function formationOf({ type, quantity, size }: Body): string {
   const words = [text(type), text(quantity), text(size)];
   return words.filter((word) => word !== undefined).join(':');
+}
+
+/** Of a search by which lines are deleted, the names of fields: what it looks for must be nowhere afterwards. */
+function queryWithoutValues(query: string): string {
+  return query.replace(/[-\w.]*:?"[^"]*"|[^\s()]+/g, (part) => {
+    if (/^(?:OR|AND|NOT)$/.test(part)) return part;
+    return `${/^-?[\w.]+:/.exec(part)?.[0] ?? ''}…`;
+  });
 }
 
 function text(value: unknown): string | undefined {

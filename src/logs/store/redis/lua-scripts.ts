@@ -31,5 +31,7 @@ export const LUA_SCRIPTS = {
   release: loadScript('release'),
   clock: loadScript('clock'),
   trim: loadScript('trim'),
+  rewrite: loadScript('rewrite'),
+  rewriteEnd: loadScript('rewrite-end'),
   probe: loadScript('probe'),
 } as const;

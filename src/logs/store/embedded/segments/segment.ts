@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Sequence, StoredBatch } from '../../contract.ts';
-import { type SegmentEntry, type SegmentOffset, segmentFileName, toStoredBatch } from './entry-format.ts';
+import { type SegmentEntry, type SegmentOffset, segmentFileName, toStoredBatches } from './entry-format.ts';
 import { scanBytes, scanSegment } from './entry-scan.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 
@@ -170,7 +170,7 @@ export class Segment {
     scanBytes(bytes, start, seed, {
       onEntry: (entry, batch) => {
         damage.onEntry(entry);
-        found.push(toStoredBatch(batch, entry));
+        found.push(...toStoredBatches(batch, entry));
       },
       onDamage: () => damage.onDamage(),
     });

@@ -1,17 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { readdir, rm, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
-import { Appender, SegmentGoneError } from './appender.ts';
+import { Appender, SegmentGoneError, syncDirectory } from './appender.ts';
 import { appIdBytes, type CommittedBatch, type DamagedCommit } from './commit-entry.ts';
 import { CommitLog, type CommitTarget } from './commit-log.ts';
-import { checksumSeed, type SegmentEntry } from './entry-format.ts';
+import { checksumSeed, type SegmentEntry, toStoredBatches } from './entry-format.ts';
+import {
+  type ErasureJournal,
+  eraseFromSegment,
+  type PickLines,
+  removeNewFiles,
+  replaceFiles,
+} from './line-eraser.ts';
 import { OpenFileCache } from './open-file-cache.ts';
 import { isUntouched, oldestStoredAtMs } from './recovery.ts';
 import type { Segment } from './segment.ts';
@@ -46,6 +53,8 @@ export interface EmbeddedStreamsOptions {
   /** Called for batches with a frame id that were written last, when a stream is opened. */
   readonly onFrameId: (app: AppId, entry: Pick<SegmentEntry, 'frameId' | 'first' | 'last'>) => void;
   readonly notes: StreamNotes;
+  /** Where deletions of lines are noted. */
+  readonly journal: ErasureJournal;
   /** Called when lines turn out to be lost. */
   readonly onLost: (app: AppId, lost: LostLines) => void;
   /** Called with the paths of segments that are gone, whenever there are more or fewer of them. */
@@ -117,6 +126,74 @@ export class EmbeddedStreams {
       }
   }
 
+  /**
+   * Deletes lines from an app's segments, and what is left of them in the commit log, all or none.
+   * @returns how many
+   */
+  async deleteLines(
+    app: AppId,
+    range: { readonly first: Sequence; readonly last: Sequence },
+    pick: PickLines,
+  ): Promise<number> {
+    this.options.place.requireNow();
+    const { journal } = this.options;
+    const { stream, appender } = await this.settle(app, (settled) => {
+      if ((settled.segments.at(-1)?.first ?? Infinity) <= range.last) settled.sealNewest();
+    });
+    const concerned = stream.segments.filter(
+      ({ first }, i) => first <= range.last && (stream.segments[i + 1]?.first ?? Infinity) > range.first,
+    );
+    await journal.put(app, {});
+    const replaced: Segment[] = [];
+    let lines = 0;
+    try {
+      for (const segment of concerned) {
+        const erased = await eraseFromSegment(segment, stream.seed, range, pick);
+        if (erased > 0) replaced.push(segment);
+        lines += erased;
+      }
+      if (replaced.length > 0) {
+        await syncDirectory(stream.folder);
+        await journal.put(app, { files: replaced.map(({ path }) => basename(path)) });
+        // The app may have been removed meanwhile.
+        if (this.byApp.get(app)?.stream !== stream) lines = 0;
+        else {
+          replaceFiles(replaced.map(({ path }) => path));
+          for (const segment of replaced) {
+            this.files.close(segment.path);
+            stream.replaceSegment(segment);
+          }
+          await syncDirectory(stream.folder);
+        }
+      }
+    } finally {
+      removeNewFiles(stream.folder);
+      await journal.put(app, undefined);
+    }
+    await appender.sync();
+    return lines;
+  }
+
+  /**
+   * All of an app that is stored is in its segments, and nothing of it in a file of the commit log.
+   * @param onSettled called while that is so, and nothing is being written
+   */
+  private async settle(app: AppId, onSettled: (stream: AppStream) => void): Promise<OpenStream> {
+    for (;;) {
+      // It isn't closed behind our back.
+      this.openedToTrim.delete(app);
+      const open = this.open(app);
+      await this.commitLog.flush();
+      await open.appender.flush();
+      this.commitLog.closeFile();
+      await this.writingDue.request();
+      await this.sync();
+      if (!open.appender.idle || open.committing > 0 || open.stream.unwritten.length > 0) continue;
+      onSettled(open.stream);
+      return open;
+    }
+  }
+
   /** The app's stream, opened. */
   get(app: AppId): AppStream {
     return this.open(app).stream;
@@ -183,7 +260,7 @@ export class EmbeddedStreams {
     const next = (found.at(-1)?.last ?? 0) + 1;
     for (const { stored } of unwritten) {
       if (stored.last < from || stored.first < next || size >= bytes) continue;
-      found.push(stored);
+      found.push(...toStoredBatches(stored.bytes, stored));
       size += stored.bytes.length;
     }
     return found;
@@ -195,7 +272,7 @@ export class EmbeddedStreams {
     let size = 0;
     for (const { stored } of [...stream.unwritten].reverse()) {
       if (stored.first >= before || size >= bytes) continue;
-      found.push(stored);
+      found.push(...toStoredBatches(stored.bytes, stored).reverse());
       size += stored.bytes.length;
     }
     if (size >= bytes) return found;
