@@ -8,6 +8,7 @@ import {
   integerOrNull,
   type JsonSchema,
   nullable,
+  number,
   objectSchema,
   string,
   stringOrNull,
@@ -15,6 +16,13 @@ import {
 } from './schema-builder.ts';
 
 const reference = objectSchema({ id: string, name: string });
+const limitAmounts = {
+  lines: integer,
+  bytes: integer,
+  age_s: number,
+  lines_per_s: integerOrNull,
+  bytes_per_s: integerOrNull,
+};
 
 export const TAILRACE_SCHEMAS = {
   AddonConfig: objectSchema({ name: string, value: string }),
@@ -55,6 +63,19 @@ export const TAILRACE_SCHEMAS = {
     position: string,
     around: dateTimeOrNull,
     time: dateTime,
+  }),
+  /** What an app may hold and send (rates: null for any number), which of it is set for the app alone, and what it holds. */
+  LogLimits: objectSchema({
+    ...limitAmounts,
+    own: objectSchema({
+      lines: boolean,
+      bytes: boolean,
+      age_s: boolean,
+      lines_per_s: boolean,
+      bytes_per_s: boolean,
+    }),
+    defaults: objectSchema(limitAmounts),
+    held: objectSchema({ lines: integer, bytes: integer, stored_bytes: integerOrNull }),
   }),
   DataServiceMessage: objectSchema({ message: string }),
   BackupLink: objectSchema({ url: string, expires_at: dateTime }),
@@ -129,7 +150,7 @@ export const TAILRACE_SCHEMAS = {
   /** A list that is always empty here. */
   Nothing: { not: {} },
   OpenApi: objectSchema({ openapi: string, info: { type: 'object' }, paths: { type: 'object' } }),
-  Probe: objectSchema({ accepted: boolean, answer: string, phases: anyValue, total_ms: { type: 'number' } }),
+  Probe: objectSchema({ accepted: boolean, answer: string, phases: anyValue, total_ms: number }),
   RefusedBatch: objectSchema({
     first: string,
     last: string,

@@ -4,6 +4,7 @@
  * `test/logs/store/conformance` checks that each of them keeps this contract.
  */
 import type { Batch } from '../syslog/batch.ts';
+import type { AppLimitTable } from './app-limits.ts';
 
 /** An app's permanent id (a UUID); its name may change, its stream stays. */
 export type AppId = string & { readonly __brand: 'AppId' };
@@ -31,12 +32,13 @@ export interface StreamBounds {
 }
 
 /**
- * Bounds of every stream; the oldest batches are trimmed when one of them is exceeded, a limited number with each append. The newest
+ * Bounds of a stream; the oldest batches are trimmed when one of them is exceeded, a limited number with each append. The newest
  * batch stays, whatever its size, until it is too old: what is older than `ageMs` goes within a minute more, also from a stream to which
  * nothing is added.
  */
 export interface Retention {
   readonly lines: number;
+  /** Of the batches. */
   readonly bytes: number;
   readonly ageMs: number;
 }
@@ -139,6 +141,9 @@ export interface Store {
   /** May other processes work on the same data at the same time? */
   readonly shared: boolean;
 
+  /** Limits of apps, as their records say: a change of these holds at once, in other processes within a second or so. */
+  readonly limits: AppLimitTable;
+
   /**
    * Appends a batch; resolves when it is durable. The store writes into the batch's headroom.
    * Appends of one app keep the order in which they were called. One that has failed was not stored, and won't be, except as
@@ -164,6 +169,12 @@ export interface Store {
   closedFiles(app: AppId): readonly StreamFile[];
 
   bounds(app: AppId): Promise<StreamBounds>;
+
+  /** Bytes of the batches that streams hold, as {@link StreamBounds} has them, of many at once. */
+  heldBytes(apps: readonly AppId[]): Promise<readonly number[]>;
+
+  /** What a stream takes where it is stored, bytes: of the disk, or of Redis' memory. Undefined when that can't be told. */
+  storedBytes(app: AppId): Promise<number | undefined>;
 
   /** The last sequence that was stored before a time, milliseconds since 1970: reading after it gives what came since. */
   sequenceAt(app: AppId, ms: number): Promise<Sequence>;
