@@ -6,7 +6,6 @@ export type JsonSchema = { readonly [keyword: string]: unknown };
 export const string = { type: 'string' };
 export const stringOrNull = { type: ['string', 'null'] };
 export const integer = { type: 'integer' };
-export const number = { type: 'number' };
 export const integerOrNull = { type: ['integer', 'null'] };
 export const boolean = { type: 'boolean' };
 export const dateTime = { type: 'string', format: 'date-time' };

@@ -8,7 +8,6 @@ import {
   integerOrNull,
   type JsonSchema,
   nullable,
-  number,
   objectSchema,
   string,
   stringOrNull,
@@ -19,7 +18,7 @@ const reference = objectSchema({ id: string, name: string });
 const limitAmounts = {
   lines: integer,
   bytes: integer,
-  age_s: number,
+  age_s: integer,
   lines_per_s: integerOrNull,
   bytes_per_s: integerOrNull,
 };
@@ -150,7 +149,7 @@ export const TAILRACE_SCHEMAS = {
   /** A list that is always empty here. */
   Nothing: { not: {} },
   OpenApi: objectSchema({ openapi: string, info: { type: 'object' }, paths: { type: 'object' } }),
-  Probe: objectSchema({ accepted: boolean, answer: string, phases: anyValue, total_ms: number }),
+  Probe: objectSchema({ accepted: boolean, answer: string, phases: anyValue, total_ms: { type: 'number' } }),
   RefusedBatch: objectSchema({
     first: string,
     last: string,

@@ -74,7 +74,8 @@ function amountsView({ lines, bytes, ageMs }: Retention, rate: RateLimit) {
   return {
     lines,
     bytes,
-    age_s: ageMs / 1_000,
+    // Of a setting in milliseconds, rounded.
+    age_s: Math.ceil(ageMs / 1_000),
     lines_per_s: rate.lines ?? null,
     bytes_per_s: rate.bytes ?? null,
   };
