@@ -74,9 +74,12 @@ export class TokenCache {
 
   /** Looks up in the store a token that {@link lookup} doesn't know. */
   async load(token: string): Promise<LogSource | null> {
+    const { version } = this;
     const record = token.startsWith('t.')
       ? await this.store.get<TokenRecord>('', tokenKey(token))
       : undefined;
+    // It may have been made or revoked since the record was read.
+    if (version !== this.version) return this.load(token);
     if (!record) {
       this.misses.set(token, this.now() + MISS_TTL_MS);
       return null;

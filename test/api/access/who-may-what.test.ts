@@ -209,6 +209,7 @@ const NAMED_SCOPES: Readonly<Record<string, readonly string[]>> = {
     'PATCH /apps/{app}/collaborators/{person}',
     'PATCH /apps/{app}/log-limits',
     'POST /apps/{app}/collaborators',
+    'POST /backups',
     'POST /people',
   ],
 };

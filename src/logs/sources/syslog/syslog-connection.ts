@@ -141,8 +141,9 @@ export function serveSyslogConnection(
     }
   };
   const loadTokenAndGoOn = async (): Promise<void> => {
-    await loadTokenWithRetry(receiver);
-    receiver.take(bytes, scanner.start, scanner.end);
+    // Tokens may have been made or revoked again meanwhile.
+    do await loadTokenWithRetry(receiver);
+    while (receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup);
     goOn();
   };
   const goOnNextTurn = async (): Promise<void> => {

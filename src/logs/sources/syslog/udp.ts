@@ -1,22 +1,26 @@
 /** Source: syslog over UDP (RFC 5426), one line a datagram. Senders get no response, so losses are counted. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { LruCache } from '../../../common/lru-cache.ts';
+import { waitWithTimeout } from '../../../common/wait-with-timeout.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
-import { FrameOutcome, LineReceiver } from '../line-receiver.ts';
+import { LineReceiver } from '../line-receiver.ts';
 import { listenError } from '../listen.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import { SourceResolver } from '../source-resolver.ts';
 import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
 import { DatagramBatch } from './datagram-batch.ts';
+import { DatagramSender, HoldBudget } from './datagram-sender.ts';
 
 /** The socket's receive buffer, for bursts: as much of 16 MiB as the system allows (net.core.rmem_max). */
 const RECEIVE_BYTES = 16 * 1_048_576;
-/** Datagrams that may wait for the look-up of their tokens. */
-const PENDING_LOOKUPS_MAX = 1_000;
+/** Datagrams of all senders that may wait for the look-up of a token. */
+const HELD_BYTES_MAX = 16 * 1_048_576;
+/** How long they may when the listener closes. */
+const CLOSE_TIMEOUT_MS = 1_000;
 /** Few datagrams come in one turn of the event loop: under load they are stored with those of later ones, so many milliseconds at the most. */
 const LINGER_MS = 5;
-/** Senders whose receivers are kept. */
+/** Senders that are kept. */
 const SENDERS_MAX = 1_000;
 
 /**
@@ -40,32 +44,33 @@ export async function listenUdp(options: SyslogListenerOptions): Promise<SyslogL
   });
   socket.removeAllListeners('error');
   socket.on('error', (error) => options.log.warn({ err: error }, 'syslog (UDP) failed to receive'));
-  const datagramReceiver = new DatagramReceiver(options, socket.address().port, counters, () =>
+  const datagramPort = new DatagramPort(options, socket.address().port, counters, () =>
     rejectionWarnings.check(),
   );
   socket.on('message', (datagram: Buffer, sender: RemoteInfo) => {
-    datagramReceiver.take(datagram, sender.address);
+    datagramPort.take(datagram, sender.address);
   });
   return {
     port: socket.address().port,
     counters,
     close: async () => {
-      datagramReceiver.flush();
       await new Promise<void>((resolve) => socket.close(() => resolve()));
+      await waitWithTimeout(CLOSE_TIMEOUT_MS, datagramPort.finish());
     },
   };
 }
 
-class DatagramReceiver {
+/** Takes the datagrams of a port. */
+class DatagramPort {
   private readonly options: SyslogListenerOptions;
   private readonly port: number;
   private readonly counters: ListenerCounters;
-  private readonly receivers = new LruCache<string, LineReceiver>(SENDERS_MAX);
-  private readonly batch: DatagramBatch<LineReceiver>;
+  private readonly senders = new LruCache<string, DatagramSender>(SENDERS_MAX);
+  private readonly holdBudget = new HoldBudget(HELD_BYTES_MAX);
+  private readonly batch: DatagramBatch<DatagramSender>;
   /** The last sender: many datagrams of one come one after the other. */
   private lastAddress = '';
-  private lastReceiver: LineReceiver | undefined;
-  private pendingLookups = 0;
+  private lastSender: DatagramSender | undefined;
 
   /**
    * @param port the local port, for rules.
@@ -76,9 +81,9 @@ class DatagramReceiver {
     this.port = port;
     this.counters = counters;
     this.batch = new DatagramBatch(
-      (receiver, bytes, start, end) => this.takeLine(receiver, bytes, start, end),
-      (receiver) => {
-        receiver.flushInBackground(LINGER_MS);
+      (sender, bytes, start, end) => sender.take(bytes, start, end),
+      (sender) => {
+        sender.flushInBackground(LINGER_MS);
         taken();
       },
     );
@@ -89,51 +94,32 @@ class DatagramReceiver {
       this.counters.lost++;
       return;
     }
-    if (!this.lastReceiver || address !== this.lastAddress) {
-      this.lastReceiver = this.receiverFor(address);
+    if (!this.lastSender || address !== this.lastAddress) {
+      this.lastSender = this.senderOf(address);
       this.lastAddress = address;
     }
     let end = datagram.length;
     while (end > 0 && datagram[end - 1] === 0) end--; // some senders append C's terminating NUL
-    this.batch.add(datagram, end, this.lastReceiver);
+    this.batch.add(datagram, end, this.lastSender);
   }
 
   /** Takes what has come. */
-  flush(): void {
+  async finish(): Promise<void> {
     this.batch.flush();
+    await this.holdBudget.whenNone();
   }
 
-  private takeLine(receiver: LineReceiver, bytes: Buffer, start: number, end: number): void {
-    if (receiver.take(bytes, start, end) !== FrameOutcome.needsTokenLookup) return;
-    if (this.pendingLookups >= PENDING_LOOKUPS_MAX) {
-      this.counters.lost++;
-      return;
-    }
-    const line = Buffer.from(bytes.subarray(start, end));
-    this.pendingLookups++;
-    void receiver
-      .loadToken()
-      .then(() => {
-        receiver.take(line, 0, line.length);
-        receiver.flushInBackground();
-      })
-      .catch(() => {
-        this.counters.lost++;
-      })
-      .finally(() => {
-        this.pendingLookups--;
-      });
-  }
-
-  private receiverFor(address: string): LineReceiver {
-    let receiver = this.receivers.get(address);
-    if (!receiver) {
-      const { router, rules, rateLimiter } = this.options;
+  private senderOf(address: string): DatagramSender {
+    let sender = this.senders.get(address);
+    if (!sender) {
+      const { options, counters, port } = this;
+      const { router, rules, rateLimiter } = options;
       const host = normalizeAddress(address);
-      const sourceResolver = new SourceResolver(router, rules, { address: host, port: this.port });
-      receiver = new LineReceiver({ router, counters: this.counters, host, sourceResolver, rateLimiter });
-      this.receivers.set(address, receiver);
+      const sourceResolver = new SourceResolver(router, rules, { address: host, port });
+      const receiver = new LineReceiver({ router, counters, host, sourceResolver, rateLimiter });
+      sender = new DatagramSender(receiver, this.holdBudget, () => counters.lost++);
+      this.senders.set(address, sender);
     }
-    return receiver;
+    return sender;
   }
 }

@@ -1,0 +1,112 @@
+/**
+ * The datagrams of one sender, in their order: while a token of one has to be looked up, those behind it wait, whatever they are.
+ * A connection does the same by not reading on; a datagram has to be held.
+ */
+import type { Framing } from '../../syslog/framing.ts';
+import { FrameOutcome, type LineReceiver } from '../line-receiver.ts';
+import type { DatagramTaker } from './datagram-batch.ts';
+
+/** What a held datagram takes besides its bytes. */
+const OVERHEAD_BYTES = 128;
+
+/** How much all senders' datagrams may hold; one of them for all senders of a port. */
+export class HoldBudget {
+  private leftBytes: number;
+  private heldCount = 0;
+  private readonly onNone: (() => void)[] = [];
+
+  constructor(bytes: number) {
+    this.leftBytes = bytes;
+  }
+
+  /** Takes a datagram of so many bytes off it; false when there is no room. */
+  take(bytes: number): boolean {
+    if (bytes + OVERHEAD_BYTES > this.leftBytes) return false;
+    this.leftBytes -= bytes + OVERHEAD_BYTES;
+    this.heldCount++;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.leftBytes += bytes + OVERHEAD_BYTES;
+    this.heldCount--;
+    if (this.heldCount === 0) for (const resolve of this.onNone.splice(0)) resolve();
+  }
+
+  /** Resolves when nobody holds a datagram. */
+  async whenNone(): Promise<void> {
+    if (this.heldCount > 0) await new Promise<void>((resolve) => this.onNone.push(resolve));
+  }
+}
+
+/** What of a {@link LineReceiver} takes datagrams. */
+export type DatagramReceiver = Pick<
+  LineReceiver,
+  'take' | 'takeFastPath' | 'loadToken' | 'flushInBackground'
+>;
+
+export class DatagramSender implements DatagramTaker {
+  private readonly receiver: DatagramReceiver;
+  private readonly budget: HoldBudget;
+  private readonly lost: () => void;
+  /** The first waits for its token, the others for the first. */
+  private held: Buffer[] = [];
+  private isWaiting = false;
+
+  /** @param lost is called for each datagram that can't be held, or whose token can't be looked up */
+  constructor(receiver: DatagramReceiver, budget: HoldBudget, lost: () => void) {
+    this.receiver = receiver;
+    this.budget = budget;
+    this.lost = lost;
+  }
+
+  takeFastPath(bytes: Uint8Array, pos: number, framing: Framing): number {
+    return this.held.length > 0 ? pos : this.receiver.takeFastPath(bytes, pos, framing);
+  }
+
+  /** Takes the line `bytes[start, end)`; the bytes may be others afterwards. */
+  take(bytes: Buffer, start: number, end: number): void {
+    if (this.held.length === 0 && this.receiver.take(bytes, start, end) !== FrameOutcome.needsTokenLookup)
+      return;
+    if (!this.budget.take(end - start)) {
+      this.lost();
+      return;
+    }
+    this.held.push(Buffer.from(bytes.subarray(start, end)));
+    if (!this.isWaiting) void this.takeHeld();
+  }
+
+  /** The lines taken so far are fire-and-forget, and may wait for others so long. */
+  flushInBackground(lingerMs: number): void {
+    this.receiver.flushInBackground(lingerMs);
+  }
+
+  private async takeHeld(): Promise<void> {
+    this.isWaiting = true;
+    while (this.held.length > 0) {
+      try {
+        await this.receiver.loadToken();
+        this.takeKnown();
+      } catch {
+        // The store is away: nobody may wait for one look-up after the other.
+        this.takeKnown(true);
+      }
+      this.receiver.flushInBackground();
+    }
+    this.isWaiting = false;
+  }
+
+  /** Takes what is held up to the first datagram whose token has to be looked up; or all, those being lost. */
+  private takeKnown(withoutLookups = false): void {
+    let taken = 0;
+    for (const line of this.held) {
+      if (this.receiver.take(line, 0, line.length) === FrameOutcome.needsTokenLookup) {
+        if (!withoutLookups) break;
+        this.lost();
+      }
+      this.budget.giveBack(line.length);
+      taken++;
+    }
+    this.held.splice(0, taken);
+  }
+}

@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest';
+import { TokenCache, type TokenRecord, tokenKey } from '../../../src/logs/router/token-cache.ts';
+import type { AppId, Store } from '../../../src/logs/store/contract.ts';
+
+const RECORD: TokenRecord = {
+  token: 't.1',
+  app: 'app' as AppId,
+  source: 'web',
+  createdAt: '2026-01-01T00:00:00Z',
+};
+
+/** The cache over a store whose reads end when they are told to. */
+function setUp() {
+  const records = new Map([[tokenKey('t.1'), RECORD]]);
+  const reads: (() => void)[] = [];
+  let changed: (scope: string) => void = () => undefined;
+  const store: Pick<Store, 'get' | 'watchRecords'> = {
+    get: (async (_scope: string, key: string) => {
+      const value = records.get(key);
+      await new Promise<void>((resolve) => reads.push(resolve));
+      return value && { value, version: 1 };
+    }) as Store['get'],
+    watchRecords: ((listener: (scope: string) => void) => {
+      changed = listener;
+      return () => undefined;
+    }) as Store['watchRecords'],
+  };
+  const finishRead = async (): Promise<void> => {
+    reads.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return {
+    cache: new TokenCache(store as Store),
+    records,
+    changed: (scope: string) => changed(scope),
+    finishRead,
+  };
+}
+
+it('a token that is revoked while it is looked up isn’t known afterwards', async () => {
+  const { cache, records, changed, finishRead } = setUp();
+  const found = cache.load('t.1');
+  records.clear();
+  changed('');
+  await finishRead();
+  expect(cache.lookup('t.1')).toBeUndefined();
+  await finishRead();
+  expect(await found).toBeNull();
+  expect(cache.lookup('t.1')).toBeNull();
+});
+
+it('one that is made while it is looked up is known afterwards', async () => {
+  const { cache, records, changed, finishRead } = setUp();
+  records.clear();
+  const found = cache.load('t.1');
+  records.set(tokenKey('t.1'), RECORD);
+  changed('another scope');
+  changed('');
+  await finishRead();
+  await finishRead();
+  expect(await found).toMatchObject({ app: 'app', source: 'web' });
+  expect(cache.lookup('t.1')).toMatchObject({ app: 'app' });
+});
