@@ -1,7 +1,7 @@
 /** Limits of apps are set and cleared here; what they do is the store's (retention) and the rate limiter's. */
 import { TailraceError } from '../../common/errors.ts';
-import { type AppLimits, limitsKey } from '../store/app-limits.ts';
-import type { AppId, Store } from '../store/contract.ts';
+import { limitsKey } from '../store/app-limits.ts';
+import type { AppId, AppLimits, Store } from '../store/contract.ts';
 
 /** Changes of limits: null clears one, which is as the settings say then; `none` of a rate: any number. */
 export type LimitsChange = { readonly [Name in keyof AppLimits]?: number | 'none' | null };

@@ -1,7 +1,6 @@
 /** How much a token and an app may send. What is over is rejected, and logged to the app once a minute. */
 import { TokenBucket } from '../../common/limits/token-bucket.ts';
-import type { AppLimitTable } from '../store/app-limits.ts';
-import type { AppId } from '../store/contract.ts';
+import type { AppId, LimitsByApp } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
 import { AppReports } from './app-reports.ts';
 import type { LogSource } from './token-cache.ts';
@@ -16,7 +15,7 @@ export interface RateLimiterOptions {
   readonly token: RateLimit;
   readonly app: RateLimit;
   /** Where apps have rates of their own, in place of `app`. */
-  readonly limits: AppLimitTable;
+  readonly limits: LimitsByApp;
   /** Adds a line to the app's stream. */
   readonly logToApp: (app: AppId, message: string) => void;
 }

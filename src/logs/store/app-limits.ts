@@ -1,12 +1,13 @@
 /** What apps may hold and send, where that is set for an app alone; for all others the settings say it. */
-import type { AppId, RecordChange, Retention, StoredRecord } from './contract.ts';
-
-/** Limits of one app: its record, under `limits/<app>` in the scope of no app. What is left out is as the settings say. */
-export interface AppLimits extends Partial<Retention> {
-  /** Lines and bytes a second that its sources may send together, to each router; null: any number. */
-  readonly linesPerS?: number | null;
-  readonly bytesPerS?: number | null;
-}
+import type {
+  AppId,
+  AppLimits,
+  LimitsByApp,
+  LimitsListener,
+  RecordChange,
+  Retention,
+  StoredRecord,
+} from './contract.ts';
 
 /** What the keys of limits begin with. */
 export const LIMITS_PREFIX = 'limits/';
@@ -16,12 +17,8 @@ export function limitsKey(app: AppId): string {
   return `${LIMITS_PREFIX}${app}`;
 }
 
-/** Told which apps' limits have changed. */
-export type LimitsListener = (apps: readonly AppId[]) => void;
-
-/** The limits of all apps, in memory: they are asked for with every batch. The store fills it before a stream is opened. */
-export class AppLimitTable {
-  /** Of apps without a retention of their own. */
+/** The limits of all apps, as their records say. A store fills it before it opens a stream. */
+export class AppLimitTable implements LimitsByApp {
   readonly retention: Retention;
   private own = new Map<AppId, AppLimits>();
   /** What is held of the apps in {@link own}. */
@@ -32,12 +29,10 @@ export class AppLimitTable {
     this.retention = retention;
   }
 
-  /** An app's own limits; undefined when it has none. */
   of(app: AppId): AppLimits | undefined {
     return this.own.size === 0 ? undefined : this.own.get(app);
   }
 
-  /** What an app's stream may hold. */
   retentionOf(app: AppId): Retention {
     return this.ownRetentionOf(app) ?? this.retention;
   }
@@ -47,7 +42,6 @@ export class AppLimitTable {
     return this.retentions.size === 0 ? undefined : this.retentions.get(app);
   }
 
-  /** Is there an app whose sources may send so much alone? */
   get hasRates(): boolean {
     return [...this.own.values()].some(
       ({ linesPerS, bytesPerS }) => typeof linesPerS === 'number' || typeof bytesPerS === 'number',
@@ -70,7 +64,6 @@ export class AppLimitTable {
     return [least, most];
   }
 
-  /** Calls `listener` after every change, until the returned function is called. */
   watch(listener: LimitsListener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

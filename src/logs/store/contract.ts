@@ -4,7 +4,6 @@
  * `test/logs/store/conformance` checks that each of them keeps this contract.
  */
 import type { Batch } from '../syslog/batch.ts';
-import type { AppLimitTable } from './app-limits.ts';
 
 /** An app's permanent id (a UUID); its name may change, its stream stays. */
 export type AppId = string & { readonly __brand: 'AppId' };
@@ -41,6 +40,34 @@ export interface Retention {
   /** Of the batches. */
   readonly bytes: number;
   readonly ageMs: number;
+}
+
+/** Limits of one app: its record, under `limits/<app>` in the scope of no app. What is left out is as the settings say. */
+export interface AppLimits extends Partial<Retention> {
+  /** Lines and bytes a second that its sources may send together, to each router; null: any number. */
+  readonly linesPerS?: number | null;
+  readonly bytesPerS?: number | null;
+}
+
+/** Told which apps' limits have changed. */
+export type LimitsListener = (apps: readonly AppId[]) => void;
+
+/** The limits of all apps, in memory: they are asked for with every batch. */
+export interface LimitsByApp {
+  /** What the streams of apps without a retention of their own may hold. */
+  readonly retention: Retention;
+
+  /** An app's own limits; undefined when it has none. */
+  of(app: AppId): AppLimits | undefined;
+
+  /** What an app's stream may hold. */
+  retentionOf(app: AppId): Retention;
+
+  /** Is there an app whose sources may send so much alone? */
+  readonly hasRates: boolean;
+
+  /** Calls `listener` after every change, until the returned function is called. */
+  watch(listener: LimitsListener): () => void;
 }
 
 export interface AppendResult {
@@ -142,7 +169,7 @@ export interface Store {
   readonly shared: boolean;
 
   /** Limits of apps, as their records say: a change of these holds at once, in other processes within a second or so. */
-  readonly limits: AppLimitTable;
+  readonly limits: LimitsByApp;
 
   /**
    * Appends a batch; resolves when it is durable. The store writes into the batch's headroom.

@@ -9,12 +9,13 @@ import { open, type RootDatabase } from 'lmdb';
 import { reasonOf, TailraceError } from '../../../common/errors.ts';
 import { makeDirectory } from '../../../common/make-directory.ts';
 import type { Batch } from '../../syslog/batch.ts';
-import { type AppLimits, AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
+import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
 import type {
   AppendListener,
   AppendOptions,
   AppendResult,
   AppId,
+  AppLimits,
   DamageListener,
   Lease,
   NamedBatch,

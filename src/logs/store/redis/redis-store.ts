@@ -9,12 +9,13 @@ import { randomBytes } from 'node:crypto';
 import { CoalescedRun } from '../../../common/coalesced-run.ts';
 import { type Log, SILENT_LOG } from '../../../common/log.ts';
 import type { Batch } from '../../syslog/batch.ts';
-import { type AppLimits, AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
+import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
 import type {
   AppendListener,
   AppendOptions,
   AppendResult,
   AppId,
+  AppLimits,
   Lease,
   NamedBatch,
   RecordChange,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AppLimits, limitsKey } from '../../../../src/logs/store/app-limits.ts';
-import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
+import { limitsKey } from '../../../../src/logs/store/app-limits.ts';
+import type { AppId, AppLimits, Store } from '../../../../src/logs/store/contract.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { until } from '../../../support/until.ts';
 import type { StoreOpener } from './store-suite.ts';
