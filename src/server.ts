@@ -383,6 +383,7 @@ async function openApi(
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
     adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
     counters,
+    appRate: { lines: settings.appLines, bytes: settings.appBytes },
     requirePort: syslog.requirePort,
     webUrl: apps.webUrl,
     gitUrl: (name) => `${url()}/${name}.git`,

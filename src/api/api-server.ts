@@ -41,6 +41,7 @@ import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
 import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts';
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
+import { type LogLimitRouteDependencies, logLimitRoutes } from './apps/log-limits.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
 import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
 import { unsupportedRoutes } from './apps/unsupported.ts';
@@ -100,6 +101,7 @@ export interface ApiDependencies
     GitRouteDependencies,
     LogCountRouteDependencies,
     LogDrainRouteDependencies,
+    LogLimitRouteDependencies,
     LogSessionRouteDependencies,
     MetricsRouteDependencies,
     OneOffDynoRouteDependencies,
@@ -174,6 +176,7 @@ export async function registerApiRoutes(
       peopleRoutes,
       logCountRoutes,
       logDrainRoutes,
+      logLimitRoutes,
       addonDrainRoutes,
       drainActionRoutes,
       tokenRoutes,
