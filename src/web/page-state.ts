@@ -294,6 +294,20 @@ export class PageState implements LineListHost {
     );
   }
 
+  /** Where the selected row is; 0 for none. An address may name a line within it. */
+  get selectedRow(): number {
+    const at = this.selectedPosition.value;
+    return at && (this.logView.value?.rowOf(at) ?? at);
+  }
+
+  /** The line that is selected, or the event that it is in; undefined when it isn't here. */
+  get selectedLine(): Line | undefined {
+    const window = this.logView.value?.window;
+    const at = this.selectedRow;
+    const line = window?.lines[window.indexOf(at)];
+    return line?.at === at ? line : undefined;
+  }
+
   async jumpToTime(ms: number): Promise<void> {
     if (this.showsAllApps) {
       this.showNotice('Choose an app to go to a time.');
