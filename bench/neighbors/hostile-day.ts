@@ -6,7 +6,6 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TailLatencyJob, TailLatencyResult } from '../programs/tail-latency-load.ts';
-import { ATTACKS, type AttackTarget, sendLoudly } from '../rig/attacks.ts';
 import { startServer } from '../rig/bench-server.ts';
 import { freePort } from '../rig/free-port.ts';
 import { cpuSeconds, residentBytes } from '../rig/proc.ts';
@@ -20,6 +19,7 @@ import {
   runIfMain,
   type Table,
 } from '../rig/report.ts';
+import { ATTACKS, type AttackTarget, sendLoudly } from './attacks.ts';
 
 const LOUD_LINES_PER_S = 2_000;
 /** Connections are opened, caches are filled. */

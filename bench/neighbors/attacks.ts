@@ -6,7 +6,7 @@ import { createSocket } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import type { BenchServer } from './bench-server.ts';
+import type { BenchServer } from '../rig/bench-server.ts';
 
 /** A running attack. */
 export interface RunningAttack {
