@@ -11,6 +11,7 @@ import { cursorKey } from '../../logs/drains/progress/cursor-record.ts';
 import { refusedKeyPrefix } from '../../logs/drains/progress/refused-batches.ts';
 import { type RuleRecord, ruleKey } from '../../logs/router/source-rules.ts';
 import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/token-cache.ts';
+import { limitsKey } from '../../logs/store/app-limits.ts';
 import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
 import { editionKey } from '../../logs/store/stream-edition.ts';
 
@@ -181,6 +182,7 @@ export class AppRegistry {
       { key: `name/${app.name}`, value: undefined },
       { key: `app/${app.id}`, value: undefined },
       { key: editionKey(app.id), value: undefined },
+      { key: limitsKey(app.id), value: undefined },
       ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
       ...drains.map(({ id }) => ({ key: drainKey(id), value: undefined })),
     ]);

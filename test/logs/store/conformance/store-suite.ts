@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import type { Retention, Store } from '../../../../src/logs/store/contract.ts';
 import { deletionSuite } from './deletion.ts';
 import { leaseSuite } from './leases.ts';
+import { limitSuite } from './limits.ts';
 import { recordSuite } from './records.ts';
 import { restoreSuite } from './restore.ts';
 import { retentionSuite } from './retention.ts';
@@ -63,6 +64,7 @@ export function storeSuite(name: string, makeLocation: () => Promise<StoreLocati
     };
     streamSuite(opener);
     retentionSuite(opener);
+    limitSuite(opener);
     restoreSuite(opener);
     deletionSuite(opener);
     subscriptionSuite(opener);
