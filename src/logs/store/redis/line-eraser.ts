@@ -68,8 +68,8 @@ export async function eraseFromStream(
   }
   if (erased === 0) await connection.call('unlink', newLines, newIndex);
   else {
-    const keys = [lines, index, state, newLines, newIndex];
-    if ((await connection.runScript(LUA_SCRIPTS.rewriteEnd, keys, [entryId(next)])) !== 1) return 0;
+    const keys = [newLines, newIndex, lines, index, state];
+    if ((await connection.runScript(LUA_SCRIPTS.rewrite, keys, [entryId(next)])) !== 1) return 0;
   }
   return erased;
 }

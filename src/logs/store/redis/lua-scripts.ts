@@ -33,6 +33,5 @@ export const LUA_SCRIPTS = {
   clock: loadScript('clock'),
   trim: loadScript('trim'),
   rewrite: loadScript('rewrite'),
-  rewriteEnd: loadScript('rewrite-end'),
   probe: loadScript('probe'),
 } as const;
