@@ -147,8 +147,10 @@ describe.runIf(hasRedis)('on Redis', () => {
     const [one, other] = await Promise.all([startServerForTest({ env }), startServerForTest({ env })]);
     const app = await one.createApp('shop');
     // The other one has them in memory, as its tail reads them.
-    const tail = await fetch(`${other.url}/apps/shop/logs?tail=true&lines=0`, {
-      headers: { authorization: `Bearer ${one.key}` },
+    const tail = await until('the other one knows the app', async () => {
+      const headers = { authorization: `Bearer ${one.key}` };
+      const response = await fetch(`${other.url}/apps/shop/logs?tail=true&after=0`, { headers });
+      return response.ok && response;
     });
     let seen = '';
     const reading = (async () => {
