@@ -43,6 +43,7 @@ export interface ListedApp {
   readonly name: string;
   readonly imported_from: string | null;
   readonly created_at: string;
+  readonly git_url: string;
 }
 interface PersonView {
   readonly email: string;
@@ -56,7 +57,7 @@ interface PersonView {
  * @throws TailraceError `conflict` when an app of that name is none that was imported from there
  */
 export function nameOfImport(
-  apps: readonly ListedApp[],
+  apps: readonly Omit<ListedApp, 'git_url'>[],
   {
     from,
     wanted,

@@ -65,6 +65,7 @@ async function runImport(options: ImportCommandOptions): Promise<void> {
     name,
     from,
     configValues: options.configValues ?? false,
+    ownUrls: [client.address.url, ...apps.slice(0, 1).map(({ git_url: gitUrl }) => gitUrl)],
   });
   const say = (text: string): void => {
     if (!options.json) printText(text);

@@ -17,11 +17,16 @@ interface ImportOptions {
   /** Address of the app there, which the one here remembers. */
   readonly from: string;
   readonly configValues: boolean;
+  /** Addresses of this server: a drain that leads here would send an app's lines to itself. */
+  readonly ownUrls: readonly string[];
 }
 
 const MASK = '****';
 /** Heroku's own buildpacks, by the repositories that older apps name. */
 const OWN_REPOSITORY = /^https:\/\/github\.com\/heroku\/heroku-buildpack-(nodejs|ruby|python|go)(?:\.git)?$/;
+/** Of another Tailrace: it is a machine, too. */
+const OWN_REGION = 'localhost';
+const OWN_STACK = 'local';
 const TEAM_ADDRESS = /@herokumanager\.com$/i;
 
 /** The whole plan, in the order in which it is carried out. */
@@ -43,7 +48,7 @@ export function planImport(source: SourceApp, here: Destination, options: Import
     addons,
     planConfig(source, addons, app, options.configValues),
     planDomains(source, here),
-    planDrains(source, here),
+    planDrains(source, here, options.ownUrls),
     planPeople(source, here, name),
     { steps: [], notes: source.unread.map(({ what, reason }) => stays(`${what}: ${reason}`)) },
   ];
@@ -53,15 +58,16 @@ export function planImport(source: SourceApp, here: Destination, options: Import
 function notesOfApp(source: SourceApp): ImportNote[] {
   const { region, stack, release, pipeline, webhooks, isPrivate, maintenance, certificates } = source;
   const notes: ImportNote[] = [];
-  if (release !== '') notes.push(stays(`the code and the releases: push what ${release} is made of`));
-  if (region !== '') notes.push(differs(`region ${region}: here it is this machine`));
+  if (release !== '') notes.push(stays(`the code and the releases (there: ${release}): push its repository`));
+  if (region !== '' && region !== OWN_REGION)
+    notes.push(differs(`region ${region}: here it is this machine`));
   if (stack === 'container' || stack === 'cnb')
     notes.push(
       stays(
         `the stack ${stack}: images aren't built here; the app needs a Procfile, and a buildpack for its language`,
       ),
     );
-  else if (stack !== '')
+  else if (stack !== '' && stack !== OWN_STACK)
     notes.push(differs(`stack ${stack}: here it is the system of this machine, with its packages`));
   if (maintenance)
     notes.push(stays('maintenance mode is on there: `tailrace maintenance:on` is for the one here'));
@@ -146,12 +152,16 @@ function planDomains({ domains }: SourceApp, { app }: Destination): PlanPart {
   return { steps, notes };
 }
 
-function planDrains({ drains }: SourceApp, { app }: Destination): PlanPart {
+function planDrains({ drains }: SourceApp, { app }: Destination, ownUrls: readonly string[]): PlanPart {
   const steps: ImportStep[] = [];
   const notes: ImportNote[] = [];
   for (const { url, isAddons, options } of drains) {
     const shown = redactUrl(url);
     if (isAddons) continue;
+    if (ownUrls.some((own) => isSameHost(own, url))) {
+      notes.push(stays(`drain ${shown}: it leads here, where the app’s lines are anyway`));
+      continue;
+    }
     if (url.includes(MASK) || JSON.stringify(options).includes(MASK)) {
       notes.push(stays(`drain ${shown}: its password isn't told; add it with \`tailrace drains:add\``));
       continue;
@@ -178,6 +188,14 @@ function planDrains({ drains }: SourceApp, { app }: Destination): PlanPart {
       differs('drains have other tokens (d.…) here: tell destinations that know an app by its token'),
     );
   return { steps, notes };
+}
+
+/** The names of this machine are one. */
+function isSameHost(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((url) =>
+    URL.canParse(url) ? new URL(url).host.replace(/^(127\.\d+\.\d+\.\d+|\[::1\])(?=:|$)/, 'localhost') : '',
+  );
+  return one !== '' && one === other;
 }
 
 function planPeople({ people }: SourceApp, here: Destination, app: string): PlanPart {

@@ -38,7 +38,12 @@ const NOTHING: Destination = {
 };
 const NEW = { isDeployed: false, formation: [], config: {}, domains: [], buildpacks: [] };
 const HERE = { ...NEW, drainUrls: [], attachments: [], features: {} };
-const OPTIONS = { name: 'shop', from: 'https://api.heroku.com/apps/id-1', configValues: true };
+const OPTIONS = {
+  name: 'shop',
+  from: 'https://api.heroku.com/apps/id-1',
+  configValues: true,
+  ownUrls: ['http://127.0.0.1:8601'],
+};
 const plan = (source: Partial<SourceApp>, here: Partial<Destination> = {}, configValues = true) => {
   const { steps, notes } = planImport(
     { ...SOURCE, ...source },
@@ -238,6 +243,17 @@ it('what another Tailrace masks can’t come along, and how it sends does', () =
     { url: 'https://b.example.com', options: { format: 'json' } },
   ]);
   expect(notes.filter((note) => note.includes("its password isn't told"))).toHaveLength(2);
+});
+
+it('a drain that leads here stays, since the lines would go round', () => {
+  const drains = ['http://token:t@localhost:8601/logs', 'http://token:t@localhost:8602/logs'].map((url) => ({
+    url,
+    isAddons: false,
+    options: {},
+  }));
+  const { todo, notes } = plan({ drains });
+  expect(todo).toEqual(['drain http://token:****@localhost:8602/logs']);
+  expect(notes).toContainEqual(expect.stringMatching(/localhost:8601\/logs: it leads here/));
 });
 
 it('people get the roles that their permissions are; without the right to invite they are named', () => {

@@ -104,7 +104,7 @@ describe('import', { timeout: 120_000 }, () => {
       "buildpack heroku-community/apt isn't built in here",
       'buildpack http://example.com/pack.git: ',
       'drain ftp://logs.example.com: Drains to ftp://',
-      'the code and the releases: push what v412 (Deploy 1a2b3c4d) is made of',
+      'the code and the releases (there: v412 (Deploy 1a2b3c4d)): push its repository',
       'its pipeline',
       '1 webhooks',
       '1 certificates',
