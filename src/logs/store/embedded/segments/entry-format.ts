@@ -102,13 +102,8 @@ export function isHoled(bytes: Uint8Array, at = 0): boolean {
   return bytes[at] === HOLED;
 }
 
-/**
- * The batches as readers get them: of an entry of which lines were deleted several, and in the place of those lines batches without any
- * (`contract.ts`).
- */
-export function toStoredBatches(bytes: Uint8Array, header: BatchNumbers): StoredBatch[] {
-  if (!isHoled(bytes)) return [toStoredBatch(bytes, header)];
-  const { first, storedAtMs } = header;
+/** Of an entry of which lines were deleted, what readers get: batches of what is left, and without lines in the place of the others (`contract.ts`). */
+export function splitHoled(bytes: Uint8Array, { first, storedAtMs }: BatchNumbers): StoredBatch[] {
   const found: StoredBatch[] = [];
   let at = HEADROOM;
   let index = 0;

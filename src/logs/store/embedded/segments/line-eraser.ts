@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
 import { TimeSlices } from '../../../../common/limits/turns.ts';
 import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
-import { eraseLines, type SegmentEntry, toStoredBatches } from './entry-format.ts';
+import { eraseLines, isHoled, type SegmentEntry, splitHoled, toStoredBatch } from './entry-format.ts';
 import { scanBytes } from './entry-scan.ts';
 import type { Segment } from './segment.ts';
 
@@ -53,7 +53,7 @@ export async function eraseFromSegment(
     if (entry.last < range.first || entry.first > range.last) continue;
     const batch = bytes.subarray(entry.batchStart, entry.end);
     const picked = new Set<Sequence>();
-    for (const one of toStoredBatches(batch, entry))
+    for (const one of isHoled(batch) ? splitHoled(batch, entry) : [toStoredBatch(batch, entry)])
       if (one.count > 0) for (const sequence of pick(one)) picked.add(sequence);
     const { first, last } = range;
     const isDeleted = (sequence: Sequence): boolean =>

@@ -12,7 +12,7 @@ import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts'
 import { Appender, SegmentGoneError, syncDirectory } from './appender.ts';
 import { appIdBytes, type CommittedBatch, type DamagedCommit } from './commit-entry.ts';
 import { CommitLog, type CommitTarget } from './commit-log.ts';
-import { checksumSeed, type SegmentEntry, toStoredBatches } from './entry-format.ts';
+import { checksumSeed, isHoled, type SegmentEntry, splitHoled } from './entry-format.ts';
 import {
   type ErasureJournal,
   eraseFromSegment,
@@ -261,7 +261,8 @@ export class EmbeddedStreams {
     const next = (found.at(-1)?.last ?? 0) + 1;
     for (const { stored } of unwritten) {
       if (stored.last < from || stored.first < next || size >= bytes) continue;
-      found.push(...toStoredBatches(stored.bytes, stored));
+      if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored));
+      else found.push(stored);
       size += stored.bytes.length;
     }
     return found;
@@ -273,7 +274,8 @@ export class EmbeddedStreams {
     let size = 0;
     for (const { stored } of [...stream.unwritten].reverse()) {
       if (stored.first >= before || size >= bytes) continue;
-      found.push(...toStoredBatches(stored.bytes, stored).reverse());
+      if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored).reverse());
+      else found.push(stored);
       size += stored.bytes.length;
     }
     if (size >= bytes) return found;
