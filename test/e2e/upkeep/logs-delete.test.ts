@@ -39,7 +39,7 @@ function filesWith(folder: string): string[] {
 
 describe('lines that match', () => {
   it('are counted, then deleted; tails, drains, searches and the audit stream say so', {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async () => {
     const server = await startServerForTest({ data: dataFolderForTest() });
     const app = await server.createApp('shop');
@@ -106,7 +106,7 @@ describe('lines that match', () => {
     expect(own(await again.readMessages(app))).toEqual([...kept, '{"n":60}']);
   });
 
-  it('are all there or all gone after a kill in the middle', { timeout: 60_000 }, async () => {
+  it('are all there or all gone after a kill in the middle', { timeout: 240_000 }, async () => {
     const data = dataFolderForTest();
     const env = { TAILRACE_STREAM_BYTES: '4mb' };
     let server = await startServerForTest({ data, env });
@@ -118,7 +118,7 @@ describe('lines that match', () => {
         app,
         linesOf(i * 2_000, i * 2_000 + 2_000).map((text) => text + padding),
       );
-    for (const ms of [15, 60, 120]) {
+    for (const ms of [15, 80]) {
       const body = JSON.stringify({ q: `user.email:${ADA} OR ${ADA}`, confirm: 'shop' });
       const headers = { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' };
       const sent = fetch(`${server.url}/apps/shop/line-deletions`, { method: 'POST', headers, body });
@@ -140,7 +140,7 @@ describe('lines that match', () => {
 });
 
 describe.runIf(hasRedis)('on Redis', () => {
-  it('lines that one router deletes are shown by none', { timeout: 60_000 }, async () => {
+  it('lines that one router deletes are shown by none', { timeout: 240_000 }, async () => {
     const redis = await RedisServer.start();
     onTestFinished(() => redis.remove());
     const env = { REDIS_URL: redis.url };

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
-import { systemCode } from '../../../../common/errors.ts';
+import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppId, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
@@ -39,6 +39,9 @@ const SMALL_BATCH_BYTES = 4_096;
 const WRITE_SLICE_MS = 3;
 /** When that fails, it is tried again after this time. */
 const WRITE_RETRY_MS = 1_000;
+/** Who deletes lines waits so long at the most until they are in segments, and looks this often. */
+const SETTLE_MS = 60_000;
+const SETTLE_PAUSE_MS = 5;
 const APP_ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface EmbeddedStreamsOptions {
@@ -138,18 +141,17 @@ export class EmbeddedStreams {
   ): Promise<number> {
     this.options.place.requireNow();
     const { journal } = this.options;
-    const { stream, appender } = await this.settle(app, (settled) => {
-      if ((settled.segments.at(-1)?.first ?? Infinity) <= range.last) settled.sealNewest();
-    });
+    const last = Math.min(range.last, this.open(app).stream.bounds.last);
+    const { stream, appender } = await this.settle(app, last);
     const concerned = stream.segments.filter(
-      ({ first }, i) => first <= range.last && (stream.segments[i + 1]?.first ?? Infinity) > range.first,
+      ({ first }, i) => first <= last && (stream.segments[i + 1]?.first ?? Infinity) > range.first,
     );
     await journal.put(app, {});
     const replaced: Segment[] = [];
     let lines = 0;
     try {
       for (const segment of concerned) {
-        const erased = await eraseFromSegment(segment, stream.seed, range, pick);
+        const erased = await eraseFromSegment(segment, stream.seed, { ...range, last }, pick);
         if (erased > 0) replaced.push(segment);
         lines += erased;
       }
@@ -176,22 +178,40 @@ export class EmbeddedStreams {
   }
 
   /**
-   * All of an app that is stored is in its segments, and nothing of it in a file of the commit log.
-   * @param onSettled called while that is so, and nothing is being written
+   * Waits until the lines of an app up to one are in segments to which nothing is added, and in no file of the commit log.
+   * @throws TailraceError `unavailable` when that takes too long
    */
-  private async settle(app: AppId, onSettled: (stream: AppStream) => void): Promise<OpenStream> {
+  private async settle(app: AppId, last: Sequence): Promise<OpenStream> {
+    // It isn't closed behind our back.
+    this.openedToTrim.delete(app);
+    const open = this.open(app);
+    const { stream, appender } = open;
+    const endMs = performance.now() + SETTLE_MS;
+    const wait = async (): Promise<void> => {
+      if (performance.now() > endMs)
+        throw new TailraceError(
+          'unavailable',
+          'Lines are written too slowly to delete some of them: try again.',
+        );
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
+    };
+    while (stream.lastWritten < last) {
+      this.tryWrite(app);
+      if (stream.lastWritten < last) await wait();
+    }
+    const newest = stream.segments.at(-1);
+    if (newest && newest.first <= last) {
+      stream.sealNewest();
+      while (appender.isWritingTo(newest)) await wait();
+    }
+    this.commitLog.closeFile();
+    const files = this.commitLog.fullFileNames;
     for (;;) {
-      // It isn't closed behind our back.
-      this.openedToTrim.delete(app);
-      const open = this.open(app);
-      await this.commitLog.flush();
-      await open.appender.flush();
-      this.commitLog.closeFile();
       await this.writingDue.request();
       await this.sync();
-      if (!open.appender.idle || open.committing > 0 || open.stream.unwritten.length > 0) continue;
-      onSettled(open.stream);
-      return open;
+      const left = this.commitLog.fullFileNames;
+      if (!files.some((name) => left.includes(name))) return open;
+      await wait();
     }
   }
 
