@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { permits, permitsSomewhere } from '../apps/access/grants.ts';
 import { TailraceError } from '../common/errors.ts';
 import { createHttpServer } from '../common/http/create-server.ts';
+import type { TrustedProxies } from '../common/http/trusted-proxies.ts';
 import type { Log } from '../common/log.ts';
 import { accountRoutes } from './access/account.ts';
 import { type AuditDependencies, auditRequests } from './access/audit-requests.ts';
@@ -64,10 +65,14 @@ const ADDON_LINK_MS = 5 * 60_000;
 
 /**
  * A Fastify server that responds with the API's errors; without routes.
- * @param isProxied do browsers reach it through a proxy? One on this machine says where requests come from
+ * @param trustProxy whose word counts on where requests come from
  */
-export function createApiServer(log: Log, requestTimeoutMs?: number, isProxied = false): FastifyInstance {
-  const server = createHttpServer(log, { requestTimeoutMs, trustProxy: isProxied && 'local' });
+export function createApiServer(
+  log: Log,
+  requestTimeoutMs?: number,
+  trustProxy?: TrustedProxies,
+): FastifyInstance {
+  const server = createHttpServer(log, { requestTimeoutMs, trustProxy });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
   server.decorateRequest('auditedApp', undefined);

@@ -6,6 +6,7 @@
  * It parses HTTP itself, on node:net: node:http on both sides would cost several times the processor time.
  */
 import { createServer } from 'node:net';
+import { TrustedProxies } from '../../common/http/trusted-proxies.ts';
 import { type Log, SILENT_LOG } from '../../common/log.ts';
 import { Throttle } from '../../common/throttle.ts';
 import { normalizeAddress } from '../../logs/router/source-rules.ts';
@@ -34,6 +35,8 @@ export type HttpRouterOptions = {
   timeouts?: Partial<HttpRouterTimeouts>;
   /** How many connections it takes; those above are closed at once. */
   connections?: ConnectionLimits;
+  /** Proxies in front that are believed what they say of clients; left out: none. */
+  trustedProxies?: TrustedProxies;
   log?: Log;
   /** Chooses dynos: a number from 0 (inclusive) to 1 (exclusive). */
   random?: () => number;
@@ -66,6 +69,7 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
     port: options.port,
     closing: false,
   };
+  const proxies = options.trustedProxies ?? new TrustedProxies([]);
   const clients = new Set<ClientConnection>();
   const quota = new ConnectionQuota(options.connections ?? { max: CONNECTIONS_MAX, maxPerPeer: undefined });
   const refused = refusalLog(quota, options.log ?? SILENT_LOG);
@@ -77,7 +81,13 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
       refused(tooMany, address);
       return;
     }
-    const client = new ClientConnection(context, socket, address);
+    const hop = {
+      address,
+      isTrustedProxy: proxies.has(address),
+      isSecure: false,
+      port: context.port,
+    };
+    const client = new ClientConnection(context, socket, hop);
     clients.add(client);
     client.socket.on('close', () => {
       clients.delete(client);

@@ -30,8 +30,8 @@ export function serveCommand(program: Command): void {
       process.stdout.write(
         [
           `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${bracketIpv6(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
-          `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME`,
-          `Live page: ${printableWebUiUrl(server, process.stdout)}\n`,
+          `web dynos on port ${server.routerPort}${settings.appsUrl === '' ? '' : ` (${server.addresses.app('<app>')})`}; data in ${settings.data}. Make an app with: tailrace create NAME`,
+          `Live page: ${printableWebUiUrl({ url: server.addresses.outside, key: server.key }, process.stdout)}\n`,
         ].join('\n'),
       );
       await stopped;

@@ -196,6 +196,20 @@ export const SETTINGS = {
     meaning:
       'where browsers and partners of add-ons reach this server, such as `https://logs.example.com`; unset: where a request was sent to, and for partners where it listens',
   },
+  appsUrl: {
+    variable: 'TAILRACE_APPS_DOMAIN',
+    kind: 'apps-domain',
+    fallback: '',
+    meaning:
+      'domain whose names lead to the HTTP router: app `shop` is at `https://shop.apps.example.com` for `apps.example.com`; with another scheme or port: `http://apps.example.com:8080`; unset: `<app>.localhost`',
+  },
+  trustedProxies: {
+    variable: 'TAILRACE_TRUST_PROXY',
+    kind: 'networks',
+    fallback: '',
+    meaning:
+      'proxies in front that are believed in `X-Forwarded-For`, `-Proto`, `-Port` and `-Host`: addresses and networks with commas between them, `loopback`, `private`, or `none`; unset: `loopback` when one of the two above is set',
+  },
   addonProvisionMs: {
     variable: 'TAILRACE_ADDON_PROVISION_TIMEOUT',
     kind: 'interval',
