@@ -3,6 +3,7 @@
  * reverse order.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createApiServer, registerApiRoutes } from './api/api-server.ts';
@@ -33,10 +34,15 @@ import { parseNetworks, TrustedProxies } from './common/http/trusted-proxies.ts'
 import type { Log } from './common/log.ts';
 import { VERSION } from './common/package-info.ts';
 import { ownStartTicks } from './common/process-identity.ts';
+import { CertificateFiles } from './common/tls/certificate-files.ts';
+import { hostOfPlainHttp, httpPemFiles } from './common/tls/certificate-settings.ts';
+import { TlsIdentity } from './common/tls/tls-identity.ts';
 import { type LogCore, openLogCore } from './logs/composition/open-log-core.ts';
+import { openTlsPorts, type TlsPorts } from './logs/composition/tls-ports.ts';
 import { DrainSupervisor } from './logs/drains/drain-supervisor.ts';
 import { TargetPolicy } from './logs/drains/options/target-policy.ts';
 import { OutletFactory } from './logs/drains/sinks/outlet-factory.ts';
+import { registerCertificateMetrics } from './logs/metrics/certificate-metrics.ts';
 import { PlatformLinePriority } from './logs/router/platform-log.ts';
 import { limitHttpConnections } from './logs/sources/http/http-connection-limiter.ts';
 import { registerIngestRoutes } from './logs/sources/http/ingest-routes.ts';
@@ -65,6 +71,10 @@ export interface RunningServer
   readonly syslogPort: number;
   /** Undefined without a certificate. */
   readonly syslogTlsPort: number | undefined;
+  /** Of the API and the HTTP router; undefined without a certificate. */
+  readonly tlsPorts: Pick<TlsPorts, 'http' | 'router'> | undefined;
+  /** Reads anew what is in files: certificates. */
+  reload(): void;
   readonly log: Logger;
   /** Stops: takes no more lines, stores what was taken, lets drains finish what is under way. */
   close(): Promise<void>;
@@ -87,14 +97,28 @@ export async function startServer(
   const closers = new Closers();
   const folder = createDataFolder(settings.data);
   try {
-    const logs = await openLogs(settings, log);
+    const certificates = new CertificateFiles(areaLog(log, 'tls'));
+    closers.add(() => certificates.close());
+    const pemFiles = httpPemFiles(settings);
+    const identity = pemFiles && new TlsIdentity(certificates, pemFiles);
+    const logs = await openLogs(settings, log, certificates);
     closers.add(logs.close);
     const apps = await openApps(settings, logs, log, addresses);
     routerPort = apps.routerPort;
     closers.add(apps.closeHttpRouter);
-    const api = await openApi(settings, logs, apps, log, addresses);
+    const api = await openApi(settings, logs, apps, log, addresses, certificates);
     url = api.url;
     closers.add(api.close);
+    const tlsPorts =
+      identity &&
+      (await openTlsPorts({
+        settings,
+        identity,
+        acceptForApi: api.accept,
+        acceptForApps: apps.acceptForRouter,
+        log: areaLog(log, 'tls'),
+      }));
+    if (tlsPorts) closers.add(tlsPorts.close);
     // At once: whoever sees the server answer may look for it there.
     closers.add(writeServerFile(settings.data, { url, publicUrl: publicUrl || undefined }));
     // The last lines of dynos come over the API's server.
@@ -119,6 +143,8 @@ export async function startServer(
       addresses,
       syslogPort: syslogPort ?? settings.syslogPort,
       syslogTlsPort,
+      tlsPorts,
+      reload: () => certificates.refresh(),
       log,
       close,
     };
@@ -139,7 +165,7 @@ interface Logs extends LogCore {
   close(): Promise<void>;
 }
 
-async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
+async function openLogs(settings: Settings, log: Logger, certificates: CertificateFiles): Promise<Logs> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
@@ -170,6 +196,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
       appName,
       logToApp: (app, message) =>
         platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, message),
+      certificates,
       log: areaLog(log, 'sources'),
     });
     closers.add(() => syslog.close());
@@ -210,6 +237,7 @@ interface Apps {
   /** Stops builds and dynos. */
   close(): Promise<void>;
   closeHttpRouter(): Promise<void>;
+  acceptForRouter: HttpRouter['accept'];
 }
 
 async function openApps(
@@ -316,6 +344,7 @@ async function openApps(
       await dynoManager.close();
     },
     closeHttpRouter: () => httpRouter.close(GRACE_MS),
+    acceptForRouter: httpRouter.accept,
   };
 }
 
@@ -326,8 +355,10 @@ async function openApi(
   apps: Apps,
   log: Logger,
   addresses: Addresses,
-): Promise<{ url: string; close: () => Promise<void> }> {
-  const { host, httpPort } = settings;
+  certificates: CertificateFiles,
+): Promise<{ url: string; accept: (socket: Socket) => void; close: () => Promise<void> }> {
+  const { httpPort } = settings;
+  const host = hostOfPlainHttp(settings);
   const { router, syslog, metrics, appRegistry } = logs;
   const { apiKeys, dynoManager } = apps;
   const apiLog = areaLog(log, 'api');
@@ -342,7 +373,7 @@ async function openApi(
     trustedProxies,
     log: areaLog(log, 'sources'),
   });
-  limitHttpConnections(http.server, {
+  const accept = limitHttpConnections(http.server, {
     connectionsMax: settings.connections,
     counters: httpCounters[0],
     log: areaLog(log, 'sources'),
@@ -354,6 +385,7 @@ async function openApi(
     udpPort: syslog.port,
     appNames: () => appRegistry.appNames(),
   });
+  registerCertificateMetrics(metrics, certificates);
   const { releases } = apps;
   const auditLog = new AuditLog({ appRegistry, releases, platformLog: logs.platformLog, log: apiLog });
   await registerApiRoutes(http, {
@@ -383,6 +415,7 @@ async function openApi(
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
     adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
     counters,
+    certificates,
     requirePort: syslog.requirePort,
     log: apiLog,
     version: VERSION,
@@ -396,6 +429,7 @@ async function openApi(
   apiLog.info({ host, port }, 'listening for HTTP');
   return {
     url: `http://${urlHost(host)}:${port}`,
+    accept,
     close: async () => {
       await http.close();
       await auditLog.close();
@@ -409,7 +443,8 @@ function areaLog(log: Logger, area: string): Log {
 }
 
 async function listenHttpRouter(apps: RunningApps, settings: Settings, log: Log): Promise<HttpRouter> {
-  const { host, routerPort, routerConnections, routerConnectionsPerPeer } = settings;
+  const { routerPort, routerConnections, routerConnectionsPerPeer } = settings;
+  const host = hostOfPlainHttp(settings);
   const connections = { max: routerConnections, maxPerPeer: routerConnectionsPerPeer };
   const trustedProxies = trustedProxiesOf(settings);
   return startHttpRouter({ host, port: routerPort, apps, connections, trustedProxies, log }).catch(

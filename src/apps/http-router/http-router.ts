@@ -5,7 +5,8 @@
  *
  * It parses HTTP itself, on node:net: node:http on both sides would cost several times the processor time.
  */
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { TrustedProxies } from '../../common/http/trusted-proxies.ts';
 import { type Log, SILENT_LOG } from '../../common/log.ts';
 import { Throttle } from '../../common/throttle.ts';
@@ -45,6 +46,8 @@ export type HttpRouterOptions = {
 export type HttpRouter = {
   /** The port it listens on. */
   readonly port: number;
+  /** Takes a connection that another listener has accepted, on this port. */
+  accept(socket: Socket, port: number): void;
   /**
    * Resolves when no request is in flight with the dyno on this port. To stop a dyno without an error: give it
    * another state than `up`, wait for this (but not for ever: a WebSocket is a request too), then stop it.
@@ -73,7 +76,8 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
   const clients = new Set<ClientConnection>();
   const quota = new ConnectionQuota(options.connections ?? { max: CONNECTIONS_MAX, maxPerPeer: undefined });
   const refused = refusalLog(quota, options.log ?? SILENT_LOG);
-  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+  let onAllClosed = (): void => {};
+  const accept = (socket: Socket, port: number): void => {
     const address = normalizeAddress(socket.remoteAddress ?? '');
     const tooMany = quota.admit(address);
     if (tooMany !== undefined) {
@@ -84,16 +88,20 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
     const hop = {
       address,
       isTrustedProxy: proxies.has(address),
-      isSecure: false,
-      port: context.port,
+      isSecure: socket instanceof TLSSocket,
+      port,
     };
     const client = new ClientConnection(context, socket, hop);
     clients.add(client);
     client.socket.on('close', () => {
       clients.delete(client);
       quota.release(address);
+      if (clients.size === 0) onAllClosed();
     });
-  });
+  };
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
+    accept(socket, context.port),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -109,15 +117,21 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
 
   return {
     port: context.port,
+    accept,
     waitForInFlight: (dynoPort) => pool.waitForInFlight(dynoPort),
     async close(graceMs) {
       context.closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // The server knows nothing of those that it was given.
+      const allClosed = new Promise<void>((resolve) => {
+        onAllClosed = resolve;
+        if (clients.size === 0) resolve();
+      });
       for (const client of clients) client.close();
       const grace = setTimeout(() => {
         for (const client of clients) client.abort();
       }, graceMs);
-      await closed;
+      await Promise.all([closed, allClosed]);
       clearTimeout(grace);
       context.deadlines.close();
       pool.close();
