@@ -34,6 +34,7 @@ import {
   buildpackRoutes,
 } from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
+import { type CertificateNameRouteDependencies, certificateNameRoutes } from './apps/certificate-names.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
 import { type DomainRouteDependencies, domainRoutes } from './apps/domains.ts';
 import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
@@ -90,6 +91,7 @@ export interface ApiDependencies
     PeopleRouteDependencies,
     SessionRouteDependencies,
     BuildpackRouteDependencies,
+    CertificateNameRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
     DomainRouteDependencies,
@@ -133,6 +135,7 @@ export async function registerApiRoutes(
     reply.code(trouble === undefined ? 200 : 503).type('text/plain');
     return reply.send(trouble ?? 'OK');
   });
+  certificateNameRoutes(server, dependencies);
   webUiRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {

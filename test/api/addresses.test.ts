@@ -47,6 +47,29 @@ describe('with TAILRACE_PUBLIC_URL and TAILRACE_APPS_DOMAIN', () => {
       expect(url.startsWith(`${PUBLIC}/`), url).toBe(true);
   });
 
+  it('names that a proxy may get certificates for', async () => {
+    const ask = async (domain: string, headers: Record<string, string> = {}): Promise<number> =>
+      (await fetch(`${server.url}/certificate-names?domain=${domain}`, { headers })).status;
+    for (const name of [
+      'logs.example.com',
+      'shop.apps.example.com',
+      'SHOP.apps.example.com',
+      'www.shop.example',
+    ])
+      expect([name, await ask(name)]).toEqual([name, 200]);
+    const { id } = await get<{ id: string }>('/apps/shop');
+    for (const name of [
+      'nobody.apps.example.com',
+      'apps.example.com',
+      'a.shop.example',
+      `${id}.apps.example.com`,
+      '',
+    ])
+      expect([name, await ask(name)]).toEqual([name, 404]);
+    // Only proxies themselves are told.
+    expect(await ask('shop.apps.example.com', { 'x-forwarded-for': '192.0.2.1' })).toBe(404);
+  });
+
   it('what commands print: create, info, open, and the git remote', async () => {
     const cwd = temporaryFolder();
     execFileSync('git', ['init', '-q'], { cwd });

@@ -25,6 +25,11 @@ export class Addresses {
     this.options = options;
   }
 
+  /** The host name in it; undefined when unset. */
+  get publicHost(): string | undefined {
+    return this.publicUrl === '' ? undefined : new URL(this.publicUrl).hostname;
+  }
+
   /** Where the API listens, for programs on this machine: it need not be reachable from elsewhere. */
   get local(): string {
     return this.options.local();
@@ -58,6 +63,12 @@ export class Addresses {
   /** An app's own host name. */
   appHost(appName: string): string {
     return `${appName}.${this.appsDomain}`;
+  }
+
+  /** The app's name in its own host name; undefined for other hosts. */
+  appNameOf(host: string): string | undefined {
+    const end = `.${this.appsDomain}`;
+    return host.endsWith(end) ? host.slice(0, -end.length) : undefined;
   }
 
   /** An app's page. */
