@@ -185,6 +185,7 @@ const NEEDED = ['nginx', 'haproxy', 'caddy', 'pebble', 'openssl', 'git'] as cons
 describe.skipIf(missing(...NEEDED))('behind a proxy that ends TLS', { timeout: 90_000 }, () => {
   const proxies: TlsProxy[] = [];
   let caddy: Awaited<ReturnType<typeof startCaddy>>;
+  let heroku: HerokuCli;
   beforeAll(async () => {
     repository = new GitRepository(server, { Procfile: 'web: node web.cjs\n', 'web.cjs': ECHO }, afterAll);
     await repository.tailrace('git:remote', '-a', 'shop');
@@ -192,7 +193,14 @@ describe.skipIf(missing(...NEEDED))('behind a proxy that ends TLS', { timeout: 9
     if (deployed.status !== 0) throw new Error(deployed.stderr);
     caddy = await startCaddy(folder(), server);
     proxies.push(await startNginx(folder(), server), await startHaproxy(folder(), server));
-  });
+    const { port, authorities } = proxies[1];
+    heroku = new HerokuCli(
+      { url: `https://localhost:${port}`, key: server.key },
+      { NODE_EXTRA_CA_CERTS: authorities },
+    );
+    folders.push(heroku.home);
+    // The official command may have to be loaded first.
+  }, 180_000);
   afterAll(async () => {
     await caddy?.close();
     await Promise.all(proxies.map(({ program }) => program.stop('SIGTERM')));
@@ -202,14 +210,8 @@ describe.skipIf(missing(...NEEDED))('behind a proxy that ends TLS', { timeout: 9
 
   it('HAProxy, with the official command', async () => {
     await behind(proxies[1]);
-    const { port, authorities } = proxies[1];
-    const heroku = new HerokuCli(
-      { url: `https://localhost:${port}`, key: server.key },
-      { NODE_EXTRA_CA_CERTS: authorities },
-    );
     const logs = await heroku.start(['logs', '-a', 'shop', '--num', '1', '--source', 'app']).exited;
     expect(logs, logs.stderr).toMatchObject({ status: 0, stdout: expect.stringContaining('framed') });
-    rmSync(heroku.home, { recursive: true, force: true });
   });
 
   it('Caddy, with certificates of an ACME server for names that lead to an app', async () => {
