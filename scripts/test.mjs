@@ -27,6 +27,8 @@ const programs = {
   'sasl2/libplain.so': 'libsasl2-modules',
   'pylibmc/__init__.py': 'python3-pylibmc',
   haproxy: 'haproxy',
+  caddy: 'caddy',
+  pebble: 'pebble',
   'systemd-cat': 'systemd',
   pg_ctlcluster: 'postgresql',
   'chromium-headless-shell': 'chromium-headless-shell',

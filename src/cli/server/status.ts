@@ -11,6 +11,14 @@ interface StatusView {
   readonly sources: readonly ListenerCounters[];
   readonly store: StoreView;
   readonly routers: readonly RouterView[];
+  readonly certificates?: readonly CertificateView[];
+}
+
+interface CertificateView {
+  readonly file: string;
+  readonly names: readonly string[];
+  readonly not_after: string;
+  readonly trouble: string | null;
 }
 
 interface StoreView {
@@ -56,7 +64,14 @@ export function statusCommand(program: Command): void {
           ['in by', 'lines', 'malformed', 'unknown token', 'duplicates', 'lost'],
           ...rows,
         ]);
-        return [head, sources, formatRouters(status.routers), formatStore(status.store)].join('\n\n');
+        const certificates = formatCertificates(status.certificates ?? []);
+        return [
+          head,
+          sources,
+          formatRouters(status.routers),
+          ...certificates,
+          formatStore(status.store),
+        ].join('\n\n');
       });
     });
 }
@@ -71,6 +86,18 @@ function formatRouters(routers: readonly RouterView[]): string {
     `${formatNumber(lag_lines)} lines`,
   ]);
   return formatTable([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
+}
+
+/** Nothing where there are none. */
+function formatCertificates(certificates: readonly CertificateView[]): string[] {
+  if (certificates.length === 0) return [];
+  const rows = certificates.map(({ file, names, not_after }) => [
+    file,
+    names.join(', '),
+    not_after.slice(0, 10),
+  ]);
+  const troubles = certificates.flatMap(({ trouble }) => (trouble === null ? [] : [`  ! ${trouble}`]));
+  return [[formatTable([['certificate', 'for', 'until'], ...rows]), ...troubles].join('\n')];
 }
 
 function formatStore({ kind, trouble, concerns, facts }: StoreView): string {
