@@ -36,7 +36,7 @@ const encodersOf = (app: string): Record<string, ShipmentEncoder> => ({
   'rfc5424 in newlines': rfc5424Encoder('newline', 'd.1'),
   'rfc5424 over HTTP': http(rfc5424Format()),
   loki: http(lokiFormat(app)),
-  elasticsearch: http(elasticsearchFormat('d.1', app, 'logs')),
+  elasticsearch: http(elasticsearchFormat(() => 'd.1', app, 'logs')),
   'otlp json': http(otlpFormat(app, '1', 'json')),
   'otlp protobuf': http(otlpFormat(app, '1', 'protobuf')),
 });
