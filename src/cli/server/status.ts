@@ -42,7 +42,7 @@ interface RouterView {
 export function statusCommand(program: Command): void {
   program
     .command('status')
-    .description('show how the server is doing')
+    .description('show how the server is doing; ends with 1 when it can’t store lines')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const client = new ApiClient();
@@ -73,6 +73,8 @@ export function statusCommand(program: Command): void {
           formatStore(status.store),
         ].join('\n\n');
       });
+      // For whoever asks whether it is well: the container's health check.
+      if (status.store.trouble !== undefined) process.exitCode = 1;
     });
 }
 
