@@ -124,6 +124,11 @@ export class RunningApps implements AppLookup {
     for (const entry of this.entries.values()) this.byHost.set(`${entry.routing.name}.localhost`, entry);
   }
 
+  /** The apps that run here. */
+  ids(): readonly AppId[] {
+    return [...this.entries.keys()];
+  }
+
   dynos(id: AppId): readonly DynoSummary[] {
     const entry = this.entries.get(id);
     return entry ? entry.deployment.dynos().map((dyno) => toDynoView(dyno, entry.deployment.version)) : [];
