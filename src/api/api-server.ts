@@ -9,8 +9,10 @@ import { accountRoutes } from './access/account.ts';
 import { type AuditDependencies, auditRequests } from './access/audit-requests.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './access/authorizations.ts';
 import { authenticate, authorize, authorizedGrant, isVisible, requireOwnApp } from './access/authorize.ts';
+import { type CommandLineLoginDependencies, commandLineLoginRoutes } from './access/command-line-logins.ts';
+import { type OpenIdRouteDependencies, openIdRoutes } from './access/openid-connect.ts';
 import { type PeopleRouteDependencies, peopleRoutes } from './access/people.ts';
-import { type SessionRouteDependencies, sessionRoutes } from './access/sessions.ts';
+import { sessionRoutes } from './access/sessions.ts';
 import type { AddonTicket } from './addons/addon-scene.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
@@ -86,7 +88,8 @@ export interface ApiDependencies
     AuthorizationRouteDependencies,
     BackupRouteDependencies,
     PeopleRouteDependencies,
-    SessionRouteDependencies,
+    OpenIdRouteDependencies,
+    CommandLineLoginDependencies,
     BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
@@ -193,6 +196,8 @@ export async function registerApiRoutes(
   });
   buildpackRegistryRoutes(server);
   sessionRoutes(server, dependencies);
+  openIdRoutes(server, dependencies);
+  commandLineLoginRoutes(server, dependencies);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
   backupFileRoutes(server, dependencies);
