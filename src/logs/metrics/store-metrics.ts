@@ -7,7 +7,7 @@ import type { StreamSizes } from './stream-sizes.ts';
 
 /** The sizes of all streams, and a Redis' health, are read again after this time. */
 const SIZES_MS = 60_000;
-const STATUS_MS = 10_000;
+const STATUS_MS = 5_000;
 /** A store that takes longer to say how it is isn't well. */
 const ANSWER_MS = 2_000;
 
