@@ -56,6 +56,7 @@ const programs = {
   faketime: 'faketime',
   'clickhouse-server': 'clickhouse-server',
   'libnss_wrapper.so': 'libnss-wrapper',
+  promtool: 'prometheus',
 };
 
 const libraries = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu`);

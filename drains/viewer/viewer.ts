@@ -171,6 +171,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       counters,
       router,
       udpPort: syslog.port,
+      appsMax: Number.POSITIVE_INFINITY,
       appNames: async () =>
         new Map(groups.list().flatMap(({ id }) => groups.streamsOf(id).map((one) => [one.id, one.name]))),
     });
