@@ -79,9 +79,8 @@ export function offsetMinutes(offset: string): number {
   return offset[0] === '-' ? -minutes : minutes;
 }
 
-/** RFC 3339 as many write it: without an offset, or without its colon or minutes, with a comma, in small letters, with many digits. */
-const ALMOST_RFC3339 =
-  /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:[.,](\d{1,9})\d{0,9})?([Zz]|[+-]\d\d(?::?\d\d)?)?$/;
+/** RFC 3339 as many write it: without an offset, or without its colon or minutes, with a comma, in small letters. */
+const ALMOST_RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?([Zz]|[+-]\d\d(?::?\d\d)?)?$/;
 /** Seconds since 1970. */
 const EPOCH = /^(\d{10})(?:\.(\d{1,9}))?$/;
 
