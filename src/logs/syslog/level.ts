@@ -127,6 +127,12 @@ export function severityLevel(severity: number): LogLevel | undefined {
   return severity >= 7 ? 'debug' : undefined;
 }
 
+/** The level that somebody means by a word, in any case: `warning`, `ERR`, `fatal`, `errors`; undefined for other words. */
+export function levelByName(word: string): LogLevel | undefined {
+  const singular = /^(?:error|warning)s$/i.test(word) ? word.slice(0, -1) : word;
+  return WORD.test(singular) ? levelFromWord(singular) : undefined;
+}
+
 /** The level that a message itself names, if it does. Colors count for nothing. */
 export function messageLevel(message: string): LogLevel | undefined {
   const start = message.length > LEVEL_SEARCHED_MAX ? message.slice(0, LEVEL_SEARCHED_MAX) : message;
