@@ -121,7 +121,7 @@ export class ApiClient {
   }
 
   /**
-   * Sends a request to the API; `T` is the shape of the response.
+   * Sends a request to the API; `T` is the shape of the response. A list comes as a whole, however many pages it has.
    * @throws TailraceError with the server's own sentence.
    */
   async request<T>(method: Method, path: string, body?: unknown, ifMatch?: string): Promise<T> {
@@ -140,7 +140,32 @@ export class ApiClient {
   ): Promise<{ value: T; etag: string }> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const condition = ifMatch === undefined ? undefined : { 'if-match': ifMatch };
-    const { statusCode, text, etag } = await this.send(method, path, json, 'application/json', condition);
+    const { text, etag, nextRange } = await this.sendOk(method, path, json, condition);
+    const value: unknown = text === '' ? undefined : JSON.parse(text);
+    if (nextRange === '' || !Array.isArray(value)) return { value: value as T, etag };
+    return { value: [...value, ...(await this.restOfList(path, nextRange))] as T, etag };
+  }
+
+  /** The pages of a list behind its first one. */
+  private async restOfList(path: string, firstRange: string): Promise<unknown[]> {
+    const rest: unknown[] = [];
+    for (let range = firstRange; range !== ''; ) {
+      const page = await this.sendOk('GET', path, undefined, { range });
+      rest.push(...(JSON.parse(page.text) as unknown[]));
+      range = page.nextRange;
+    }
+    return rest;
+  }
+
+  /** @throws TailraceError with the server's own sentence */
+  private async sendOk(
+    method: Method,
+    path: string,
+    json: string | undefined,
+    headers: Readonly<Record<string, string>> | undefined,
+  ): Promise<{ text: string; etag: string; nextRange: string }> {
+    const answer = await this.send(method, path, json, 'application/json', headers);
+    const { statusCode, text } = answer;
     const { local } = this.address;
     if (statusCode === 401 && local && !process.env.TAILRACE_API_KEY)
       throw new TailraceError(
@@ -148,8 +173,8 @@ export class ApiClient {
         `The key in ${join(local.folder, 'key')} was revoked: restart the server, which makes another, or set TAILRACE_API_KEY.`,
       );
     if (statusCode >= 400)
-      throw errorFromResponse(statusCode, text, askedPath(path, body), this.notFoundHint);
-    return { value: (text === '' ? undefined : JSON.parse(text)) as T, etag };
+      throw errorFromResponse(statusCode, text, askedPath(path, json), this.notFoundHint);
+    return answer;
   }
 
   /** Where the app's name came from, since it may be gone. */
@@ -185,13 +210,18 @@ export class ApiClient {
     body: string | Buffer | undefined,
     type: string,
     more: Readonly<Record<string, string>> = {},
-  ): Promise<{ statusCode: number; text: string; etag: string }> {
+  ): Promise<{ statusCode: number; text: string; etag: string; nextRange: string }> {
     const response = await this.open(method, path, body, type, more);
-    const { etag } = response.headers;
+    const { etag, 'next-range': nextRange } = response.headers;
     const text = await response.body.text().catch((error: unknown) => {
       throw this.noAnswer(error);
     });
-    return { statusCode: response.statusCode, text, etag: typeof etag === 'string' ? etag : '' };
+    return {
+      statusCode: response.statusCode,
+      text,
+      etag: typeof etag === 'string' ? etag : '',
+      nextRange: typeof nextRange === 'string' ? nextRange : '',
+    };
   }
 
   private async open(
@@ -243,9 +273,10 @@ export function errorFromResponse(status: number, body: string, path = '', appOr
 }
 
 /** The path of what is asked for: to find an add-on, its name is sent. */
-function askedPath(path: string, body: unknown): string {
-  if (!path.startsWith('/actions/') || typeof body !== 'object' || body === null) return path;
-  return 'addon' in body ? `/addons/${encodeURIComponent(String(body.addon))}` : '';
+function askedPath(path: string, json: string | undefined): string {
+  if (!path.startsWith('/actions/') || json === undefined) return path;
+  const { addon }: { addon?: unknown } = JSON.parse(json);
+  return addon === undefined ? '' : `/addons/${encodeURIComponent(String(addon))}`;
 }
 
 /** `: nope` for a drain in `/apps/shop/log-drains/nope`; '' when the path names none. */
@@ -263,7 +294,9 @@ function nameInPath(kind: string, path: string): string {
 
 function codeOfStatus(status: number): ErrorCode {
   if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
   if (status === 404) return 'not_found';
+  if (status === 409) return 'conflict';
   if (status === 412) return 'precondition_failed';
   if (status === 423) return 'confirmation_required';
   return status >= 500 ? 'unavailable' : 'bad_request';
