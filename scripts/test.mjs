@@ -51,6 +51,8 @@ const programs = {
   faketime: 'faketime',
   'clickhouse-server': 'clickhouse-server',
   'libnss_wrapper.so': 'libnss-wrapper',
+  cc: 'gcc',
+  'libc.so': 'libc6-dev',
 };
 
 const libraries = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu`);
