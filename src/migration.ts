@@ -11,6 +11,7 @@ import type { Settings } from './common/config/settings.ts';
 import { TailraceError } from './common/errors.ts';
 import { SILENT_LOG } from './common/log.ts';
 import { ROUTERS_SCOPE } from './logs/drains/membership.ts';
+import { LIMITS_PREFIX } from './logs/store/app-limits.ts';
 import type { AppId, RecordChange, Sequence, Store } from './logs/store/contract.ts';
 import { isRedisUrl, openStore } from './logs/store/open.ts';
 import { placeholderBatch } from './logs/store/placeholder-batch.ts';
@@ -40,31 +41,41 @@ export async function migrateStores(
   warn: (message: string) => void,
   onAppMigrated: OnAppMigrated,
 ): Promise<void> {
-  const open = async (where: string): Promise<Store> => {
-    const messages: string[] = [];
-    let report = (message: string): void => void messages.push(message);
-    const store = await openStore(
-      { ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where },
-      { ...SILENT_LOG, warn: (_fields, message) => report(message) },
-      OPEN_TIMEOUT_MS,
-    );
-    // What was said before is in the error when there is one.
-    for (const message of messages) warn(message);
-    report = warn;
-    return store;
-  };
   if (!isRedisUrl(source) && !existsSync(join(source, 'store.mdb')))
     throw new TailraceError(
       'data_folder',
       `There is no store in ${source}: name the data folder of a server with --from, or the URL of its Redis.`,
     );
-  const from = await open(source);
+  const from = await openStoreAt(settings, source, warn);
   try {
-    const to = await open(target);
+    const to = await openStoreAt(settings, target, warn);
     await migrate(from, to, onAppMigrated).finally(() => to.close());
   } finally {
     await from.close();
   }
+}
+
+/**
+ * Opens a store for a command, which no server waits for.
+ * @param where a data folder or the URL of a Redis
+ * @throws TailraceError when it can't be used
+ */
+export async function openStoreAt(
+  settings: Settings,
+  where: string,
+  warn: (message: string) => void,
+): Promise<Store> {
+  const messages: string[] = [];
+  let report = (message: string): void => void messages.push(message);
+  const store = await openStore(
+    { ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where },
+    { ...SILENT_LOG, warn: (_fields, message) => report(message) },
+    OPEN_TIMEOUT_MS,
+  );
+  // What was said before is in the error when there is one.
+  for (const message of messages) warn(message);
+  report = warn;
+  return store;
 }
 
 /**
@@ -85,6 +96,8 @@ export async function migrate(from: Store, to: Store, onAppMigrated: OnAppMigrat
         .map(({ name }) => name)
         .join(', ')}…): migrate into an empty one.`,
     );
+  // Before the lines that they let streams hold.
+  await copyRecords(from, to, '', LIMITS_PREFIX);
   for (const { id, name } of apps) {
     const { lines, bytes } = await copyStream(from, to, id);
     await copyRecords(from, to, id);
@@ -99,8 +112,11 @@ async function listApps(store: Store): Promise<AppRecord[]> {
   return (await store.list<AppRecord>('', 'app/')).map(({ value }) => value);
 }
 
-/** A router that goes on meanwhile would move cursors and append lines behind our back. */
-async function assertNoRoutersRunning(store: Store, which: string): Promise<void> {
+/**
+ * A router that goes on meanwhile would move cursors and append lines behind our back.
+ * @throws TailraceError `conflict`
+ */
+export async function assertNoRoutersRunning(store: Store, which: string): Promise<void> {
   if (!store.shared) return; // it is locked by this process
   for (const { key } of await store.list(ROUTERS_SCOPE, 'router/')) {
     const lease = await store.acquireLease(key, 'migration', 1);
@@ -136,8 +152,9 @@ async function copyStream(from: Store, to: Store, app: AppId): Promise<{ lines: 
   return { lines, bytes };
 }
 
-async function copyRecords(from: Store, to: Store, scope: string): Promise<void> {
-  const records = await from.list(scope, '');
+/** @param prefix of the keys; left out: all */
+async function copyRecords(from: Store, to: Store, scope: string, prefix = ''): Promise<void> {
+  const records = await from.list(scope, prefix);
   for (let i = 0; i < records.length; i += RECORDS_PER_TRANSACTION) {
     const changes: RecordChange[] = records
       .slice(i, i + RECORDS_PER_TRANSACTION)

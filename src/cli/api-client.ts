@@ -89,7 +89,8 @@ function exampleDataFolder(): string[] {
   return existsSync(folder) ? [folder] : [];
 }
 
-function readLocalServer(folder: string): ServerAddress | undefined {
+/** The server that runs with this data folder; undefined: none does. */
+export function readLocalServer(folder: string): ServerAddress | undefined {
   try {
     const { url, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
     if (!isProcessRunning(Number(pid), startTicks)) return undefined;
@@ -120,7 +121,7 @@ export class ApiClient {
   }
 
   /**
-   * Sends a request to the API; `T` is the shape of the response.
+   * Sends a request to the API; `T` is the shape of the response. A list comes as a whole, however many pages it has.
    * @throws TailraceError with the server's own sentence.
    */
   async request<T>(method: Method, path: string, body?: unknown, ifMatch?: string): Promise<T> {
@@ -139,7 +140,32 @@ export class ApiClient {
   ): Promise<{ value: T; etag: string }> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const condition = ifMatch === undefined ? undefined : { 'if-match': ifMatch };
-    const { statusCode, text, etag } = await this.send(method, path, json, 'application/json', condition);
+    const { text, etag, nextRange } = await this.sendOk(method, path, json, condition);
+    const value: unknown = text === '' ? undefined : JSON.parse(text);
+    if (nextRange === '' || !Array.isArray(value)) return { value: value as T, etag };
+    return { value: [...value, ...(await this.restOfList(path, nextRange))] as T, etag };
+  }
+
+  /** The pages of a list behind its first one. */
+  private async restOfList(path: string, firstRange: string): Promise<unknown[]> {
+    const rest: unknown[] = [];
+    for (let range = firstRange; range !== ''; ) {
+      const page = await this.sendOk('GET', path, undefined, { range });
+      rest.push(...(JSON.parse(page.text) as unknown[]));
+      range = page.nextRange;
+    }
+    return rest;
+  }
+
+  /** @throws TailraceError with the server's own sentence */
+  private async sendOk(
+    method: Method,
+    path: string,
+    json: string | undefined,
+    headers: Readonly<Record<string, string>> | undefined,
+  ): Promise<{ text: string; etag: string; nextRange: string }> {
+    const answer = await this.send(method, path, json, 'application/json', headers);
+    const { statusCode, text } = answer;
     const { local } = this.address;
     if (statusCode === 401 && local && !process.env.TAILRACE_API_KEY)
       throw new TailraceError(
@@ -148,12 +174,27 @@ export class ApiClient {
       );
     if (statusCode >= 400)
       throw errorFromResponse(statusCode, text, statusCode === 404 ? this.notFoundHint : '');
-    return { value: (text === '' ? undefined : JSON.parse(text)) as T, etag };
+    return answer;
   }
 
   /** Where the app's name came from, since it may be gone. */
   setImpliedApp(name: string, origin: string): void {
     this.notFoundHint = ` (${name}, which ${origin} names; name another with --app)`;
+  }
+
+  /**
+   * Sends a request whose answer is read as it comes, whatever its status.
+   * @throws TailraceError `unavailable` when nobody answers
+   */
+  async stream(
+    method: Method,
+    path: string,
+    body: unknown,
+  ): Promise<{
+    readonly statusCode: number;
+    readonly body: AsyncIterable<Buffer> & { text(): Promise<string> };
+  }> {
+    return this.open(method, path, JSON.stringify(body), 'application/json');
   }
 
   /** Pushes lines of text to `/logs`. */
@@ -169,7 +210,27 @@ export class ApiClient {
     body: string | Buffer | undefined,
     type: string,
     more: Readonly<Record<string, string>> = {},
-  ): Promise<{ statusCode: number; text: string; etag: string }> {
+  ): Promise<{ statusCode: number; text: string; etag: string; nextRange: string }> {
+    const response = await this.open(method, path, body, type, more);
+    const { etag, 'next-range': nextRange } = response.headers;
+    const text = await response.body.text().catch((error: unknown) => {
+      throw this.noAnswer(error);
+    });
+    return {
+      statusCode: response.statusCode,
+      text,
+      etag: typeof etag === 'string' ? etag : '',
+      nextRange: typeof nextRange === 'string' ? nextRange : '',
+    };
+  }
+
+  private async open(
+    method: Method,
+    path: string,
+    body: string | Buffer | undefined,
+    type: string,
+    more: Readonly<Record<string, string>> = {},
+  ) {
     const headers = {
       ...more,
       authorization: this.address.authorization ?? `Bearer ${this.address.key}`,
@@ -181,21 +242,18 @@ export class ApiClient {
     try {
       const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
       // A release waits for its release command, which may take long.
-      const options = { method, headers, body, signal, headersTimeout: 0 };
-      const response = await request(this.address.url + path, options);
-      const { etag } = response.headers;
-      return {
-        statusCode: response.statusCode,
-        text: await response.body.text(),
-        etag: typeof etag === 'string' ? etag : '',
-      };
+      return await request(this.address.url + path, { method, headers, body, signal, headersTimeout: 0 });
     } catch (error) {
-      throw new TailraceError(
-        'unavailable',
-        `The server at ${this.address.url} doesn't answer (${systemCode(error) || String(error)}): is it running?`,
-        { cause: error },
-      );
+      throw this.noAnswer(error);
     }
+  }
+
+  private noAnswer(cause: unknown): TailraceError {
+    return new TailraceError(
+      'unavailable',
+      `The server at ${this.address.url} doesn't answer (${systemCode(cause) || String(cause)}): is it running?`,
+      { cause },
+    );
   }
 }
 
@@ -213,7 +271,9 @@ export function errorFromResponse(status: number, body: string, hint = ''): Tail
 
 function codeOfStatus(status: number): ErrorCode {
   if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
   if (status === 404) return 'not_found';
+  if (status === 409) return 'conflict';
   if (status === 412) return 'precondition_failed';
   if (status === 423) return 'confirmation_required';
   return status >= 500 ? 'unavailable' : 'bad_request';

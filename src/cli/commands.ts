@@ -27,6 +27,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'info apps:info destroy apps:destroy maintenance maintenance:on maintenance:off',
       async () => (await import('./apps/app-info.ts')).appInfoCommands,
     ],
+    ['import', async () => (await import('./import/import.ts')).importCommand],
     ['apps:rename rename', async () => (await import('./apps/rename.ts')).renameCommand],
     ['push deploy', async () => (await import('./apps/push.ts')).pushCommand],
     ['git:remote git:credentials', async () => (await import('./apps/git-remote.ts')).gitCommands],
@@ -125,6 +126,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   ],
   'Senders, keys and people:': [
     ['tokens tokens:add tokens:remove', async () => (await import('./logs/tokens.ts')).tokensCommands],
+    ['logs:limits logs:retention', async () => (await import('./logs/limits.ts')).limitsCommand],
     [
       'sources sources:add sources:remove',
       async () => (await import('./logs/source-rules.ts')).sourceRuleCommands,
@@ -147,6 +149,8 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['status', async () => (await import('./server/status.ts')).statusCommand],
     ['doctor', async () => (await import('./server/doctor.ts')).doctorCommand],
     ['repair', async () => (await import('./server/repair.ts')).repairCommand],
+    ['backup', async () => (await import('./upkeep/backup.ts')).backupCommand],
+    ['restore', async () => (await import('./upkeep/restore.ts')).restoreCommand],
     ['migrate', async () => (await import('./server/migrate.ts')).migrateCommand],
     [NEEDS_ALL_COMMANDS, async () => (await import('./completion/completion.ts')).completionCommand],
     ['version', async () => (await import('./help.ts')).versionCommand],

@@ -18,6 +18,8 @@ interface AppParams {
 }
 interface NewAppRequest {
   readonly name?: string | null;
+  /** Address of the app that it is made after. */
+  readonly imported_from?: string | null;
 }
 interface AppUpdateRequest {
   readonly name?: string;
@@ -63,12 +65,16 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       },
     );
 
-  const newApp = bodySchema({ name: { type: ['string', 'null'] } });
+  const newApp = bodySchema({
+    name: { type: ['string', 'null'] },
+    imported_from: { type: ['string', 'null'], maxLength: 500 },
+  });
   api.post<{ Body: NewAppRequest | null }>(
     '/apps',
     routeSchema('Create an app', 'App', { status: 201, body: newApp }),
     async (request, reply) => {
-      const app = await createNewApp(dependencies, request.body?.name);
+      const { name, imported_from: importedFrom } = request.body ?? {};
+      const app = await createNewApp(dependencies, name, importedFrom ?? undefined);
       reply.code(201);
       return view(app);
     },
@@ -148,10 +154,11 @@ function refuseAuditApp({ name }: AppRecord): void {
 export async function createNewApp(
   { appRegistry, releases }: Pick<AppRouteDependencies, 'appRegistry' | 'releases'>,
   name: string | null | undefined,
+  importedFrom?: string,
 ): Promise<AppRecord> {
   if (name === AUDIT_APP)
     throw new TailraceError('conflict', `${AUDIT_APP} is the app of the audit stream: choose another name.`);
-  const app = await appRegistry.createApp(name || randomAppName());
+  const app = await appRegistry.createApp(name || randomAppName(), importedFrom);
   await releases.createInitial(app.id, app.createdAt);
   return app;
 }
@@ -198,6 +205,7 @@ async function appView(
     space: null,
     team: null,
     internal_routing: null,
+    imported_from: app.importedFrom ?? null,
     process_tier: 'basic',
   };
 }

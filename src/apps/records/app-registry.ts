@@ -11,6 +11,7 @@ import { cursorKey } from '../../logs/drains/progress/cursor-record.ts';
 import { refusedKeyPrefix } from '../../logs/drains/progress/refused-batches.ts';
 import { type RuleRecord, ruleKey } from '../../logs/router/source-rules.ts';
 import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/token-cache.ts';
+import { limitsKey } from '../../logs/store/app-limits.ts';
 import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
 
 /** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
@@ -21,6 +22,8 @@ export interface AppRecord {
   readonly updatedAt: string;
   /** Unset: no. */
   readonly maintenance?: boolean;
+  /** Address of the app that it was made after, such as `https://api.heroku.com/apps/<id>`: an import that is run again finds it. */
+  readonly importedFrom?: string;
 }
 
 /** A host name of an app, under `domain/<hostname>` in the scope of no app. */
@@ -54,9 +57,9 @@ export class AppRegistry {
    * Creates an app with the tokens of its two default sources, `app` and `heroku`.
    * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
    */
-  async createApp(name: string): Promise<AppRecord> {
+  async createApp(name: string, importedFrom?: string): Promise<AppRecord> {
     rejectInvalidAppName(name);
-    const { app, changes } = newAppChanges(randomUUID() as AppId, name);
+    const { app, changes } = newAppChanges(randomUUID() as AppId, name, importedFrom);
     const committed = await this.store.transact('', changes);
     if (!committed) throw new TailraceError('conflict', `Name ${name} is already taken.`);
     return app;
@@ -179,6 +182,7 @@ export class AppRegistry {
       ...domains.map(({ hostname }) => ({ key: `domain/${hostname}`, value: undefined })),
       { key: `name/${app.name}`, value: undefined },
       { key: `app/${app.id}`, value: undefined },
+      { key: limitsKey(app.id), value: undefined },
       ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
       ...drains.map(({ id }) => ({ key: drainKey(id), value: undefined })),
     ]);
@@ -304,9 +308,13 @@ export class AppRegistry {
 }
 
 /** The records of a new app, with the tokens of its two default sources. */
-export function newAppChanges(id: AppId, name: string): { app: AppRecord; changes: RecordChange[] } {
+export function newAppChanges(
+  id: AppId,
+  name: string,
+  importedFrom?: string,
+): { app: AppRecord; changes: RecordChange[] } {
   const now = new Date().toISOString();
-  const app: AppRecord = { id, name, createdAt: now, updatedAt: now };
+  const app: AppRecord = { id, name, createdAt: now, updatedAt: now, importedFrom };
   const changes = [
     { key: `name/${name}`, value: id, ifVersion: 0 },
     { key: `app/${id}`, value: app },

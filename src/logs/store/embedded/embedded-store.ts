@@ -9,11 +9,13 @@ import { open, type RootDatabase } from 'lmdb';
 import { reasonOf, TailraceError } from '../../../common/errors.ts';
 import { makeDirectory } from '../../../common/make-directory.ts';
 import type { Batch } from '../../syslog/batch.ts';
+import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
 import type {
   AppendListener,
   AppendOptions,
   AppendResult,
   AppId,
+  AppLimits,
   DamageListener,
   Lease,
   NamedBatch,
@@ -80,6 +82,7 @@ export interface EmbeddedStoreOptions {
 
 export class EmbeddedStore implements Store {
   readonly shared = false;
+  readonly limits: AppLimitTable;
   private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
@@ -98,7 +101,8 @@ export class EmbeddedStore implements Store {
   private readonly onProblem: EmbeddedStoreOptions['onProblem'];
   private readonly heldBytesMax: number | undefined;
   private isClosed = false;
-  private readonly sweepTimer: NodeJS.Timeout;
+  private sweepTimer: NodeJS.Timeout | undefined;
+  private sweepMs = 0;
   private readonly syncTimer: NodeJS.Timeout;
   private readonly lookTimer: NodeJS.Timeout;
   private readonly outageListeners = new Set<(unavailable: boolean) => void>();
@@ -115,6 +119,7 @@ export class EmbeddedStore implements Store {
     const { folder } = options;
     this.folder = folder;
     this.durability = options.durability;
+    this.limits = new AppLimitTable(options.retention);
     if (options.mayTrim) this.heldBytesMax = HELD_FACTOR * options.retention.bytes;
     this.diskSpace = new DiskSpaceGuard(folder);
     let unlock = (): void => {};
@@ -134,6 +139,7 @@ export class EmbeddedStore implements Store {
         this.onPlaceChanged(trouble),
       );
       this.records = new EmbeddedRecords(this.root, this.diskSpace);
+      this.limits.load(this.records.list<AppLimits>('', LIMITS_PREFIX));
       this.clock = new StoreClock(
         this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value,
         options.time,
@@ -144,6 +150,7 @@ export class EmbeddedStore implements Store {
         ...options,
         folder: join(folder, STREAMS_FOLDER),
         commitFolder: join(folder, COMMITS_FOLDER),
+        limits: this.limits,
         clock: this.clock,
         place: this.place,
         onFrameId: (app, { frameId = '', first, last }) =>
@@ -174,12 +181,12 @@ export class EmbeddedStore implements Store {
     this.clock.onStep = () => void this.saveClock();
     void this.saveClock();
     this.checked = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.checkStreams());
-    this.sweepTimer = setInterval(() => {
-      this.clock.forgetBefore(2 * options.retention.ageMs);
-      void this.saveClock();
-      this.streams.trimAged();
-      this.frameIds.removeExpired();
-    }, sweepIntervalMs(options.retention.ageMs)).unref();
+    this.startSweeping();
+    this.limits.watch((apps) => {
+      if (this.isClosed) return;
+      this.streams.onLimitsChanged(apps);
+      this.startSweeping();
+    });
     this.lookTimer = setInterval(() => {
       if (this.place.check() === undefined) this.streams.checkFiles();
     }, LOOK_MS).unref();
@@ -273,6 +280,14 @@ export class EmbeddedStore implements Store {
     return this.streams.bounds(app);
   }
 
+  async heldBytes(apps: readonly AppId[]): Promise<readonly number[]> {
+    return apps.map((app) => this.streams.heldBytes(app));
+  }
+
+  async storedBytes(app: AppId): Promise<number> {
+    return this.streams.storedBytes(app);
+  }
+
   async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
     return this.streams.sequenceAt(app, ms);
   }
@@ -320,6 +335,7 @@ export class EmbeddedStore implements Store {
   ): Promise<boolean> {
     this.place.require();
     const made = await this.commitDurably(this.records.transact(scope, changes));
+    if (made && scope === '') this.limits.apply(changes);
     if (made && !options?.quiet) this.subscriptions.notifyRecordChange(scope);
     return made;
   }
@@ -377,6 +393,20 @@ export class EmbeddedStore implements Store {
     await this.root.close();
     this.place.close();
     this.unlock();
+  }
+
+  /** Sweeps as often as the shortest age needs. */
+  private startSweeping(): void {
+    const sweepMs = sweepIntervalMs(this.limits.ageRangeMs[0]);
+    if (sweepMs === this.sweepMs) return;
+    this.sweepMs = sweepMs;
+    clearInterval(this.sweepTimer);
+    this.sweepTimer = setInterval(() => {
+      this.clock.forgetBefore(2 * this.limits.ageRangeMs[1]);
+      void this.saveClock();
+      this.streams.trimAged();
+      this.frameIds.removeExpired();
+    }, sweepMs).unref();
   }
 
   /** @throws TailraceError `unavailable` */
