@@ -57,6 +57,8 @@ const programs = {
   'clickhouse-server': 'clickhouse-server',
   'libnss_wrapper.so': 'libnss-wrapper',
   promtool: 'prometheus',
+  cc: 'gcc',
+  'libc.so': 'libc6-dev',
 };
 
 const libraries = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu`);
