@@ -32,7 +32,7 @@ import { PlainTextBody } from '../formats/plain-text-body.ts';
 import type { LineReceiver } from '../line-receiver.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
-import { FastPathServer } from './fast-path-server.ts';
+import { FastPathServer } from './fast-path/fast-path-server.ts';
 import { HELD_REQUESTS, HeldRequests, type HoldableRequest } from './held-requests.ts';
 import {
   type AuthorizedSender,

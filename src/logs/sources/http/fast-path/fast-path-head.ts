@@ -2,7 +2,7 @@
  * Reads the head of a fast-path request: `POST /logs` of `application/logplex-1`, neither compressed nor chunked, over a
  * persistent connection (RFC 9112). Anything else, and anything doubtful, is left to Node's own parser.
  */
-import { trimOws } from '../../../common/http/fields.ts';
+import { trimOws } from '../../../../common/http/fields.ts';
 
 const REQUEST_LINE = Buffer.from('POST /logs HTTP/1.1\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');

@@ -1,6 +1,6 @@
 /** Responses to senders of lines, as written to a connection (RFC 9112): plain text, as Logplex's are. */
 import { STATUS_CODES } from 'node:http';
-import { TailraceError } from '../../../common/errors.ts';
+import { TailraceError } from '../../../../common/errors.ts';
 
 /** The lines are stored. A connection that isn't kept alive (0 ms) is closed after the response. */
 export function acceptedResponse(keepAliveMs: number): string {

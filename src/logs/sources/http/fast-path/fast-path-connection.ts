@@ -1,29 +1,29 @@
 import type { Socket } from 'node:net';
-import { TailraceError } from '../../../common/errors.ts';
-import { eventLoopBudget } from '../../../common/limits/turns.ts';
-import type { Log } from '../../../common/log.ts';
-import type { LogRouter } from '../../router/log-router.ts';
-import type { RateLimiter } from '../../router/rate-limiter.ts';
-import { normalizeAddress } from '../../router/source-rules.ts';
-import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
-import type { AppId } from '../../store/contract.ts';
-import { BATCH_BYTES } from '../../syslog/batch.ts';
-import { digestRequest } from '../bodies/digest.ts';
-import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../formats/logplex-body.ts';
-import type { LineReceiver } from '../line-receiver.ts';
-import type { ListenerCounters } from '../listener-counters.ts';
-import { FastPathReader, type FastPathState, ReadStep } from './fast-path-reader.ts';
-import { acceptedResponse, rejectedResponse } from './fast-path-response.ts';
-import { type HeldRequests, isForNow } from './held-requests.ts';
-import { rejectionFor } from './ingest-authorizer.ts';
-import { appsStoredInSpite, type RefusedRequests } from './refused-requests.ts';
+import { TailraceError } from '../../../../common/errors.ts';
+import { eventLoopBudget } from '../../../../common/limits/turns.ts';
+import type { Log } from '../../../../common/log.ts';
+import type { LogRouter } from '../../../router/log-router.ts';
+import type { RateLimiter } from '../../../router/rate-limiter.ts';
+import { normalizeAddress } from '../../../router/source-rules.ts';
+import { type LogSource, WILDCARD_SOURCE } from '../../../router/token-cache.ts';
+import type { AppId } from '../../../store/contract.ts';
+import { BATCH_BYTES } from '../../../syslog/batch.ts';
+import { digestRequest } from '../../bodies/digest.ts';
+import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../../formats/logplex-body.ts';
+import type { LineReceiver } from '../../line-receiver.ts';
+import type { ListenerCounters } from '../../listener-counters.ts';
+import { type HeldRequests, isForNow } from '../held-requests.ts';
+import { rejectionFor } from '../ingest-authorizer.ts';
+import { appsStoredInSpite, type RefusedRequests } from '../refused-requests.ts';
 import {
   type RequestReceiverOptions,
   readFrameId,
   receiverForRequest,
   sharesBatches,
-} from './request-receiver.ts';
-import { RequestStorer } from './request-storer.ts';
+} from '../request-receiver.ts';
+import { RequestStorer } from '../request-storer.ts';
+import { FastPathReader, type FastPathState, ReadStep } from './fast-path-reader.ts';
+import { acceptedResponse, rejectedResponse } from './fast-path-response.ts';
 
 /** As Node's path has it, so that either recognizes what the other has refused. */
 const URL_AND_TYPE = '/logs application/logplex-1';

@@ -1,10 +1,10 @@
 /** What the fast path reads out of the bytes of a connection, without one. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FastPathReader, ReadStep } from '../../../../src/logs/sources/http/fast-path-reader.ts';
-import { overdueAction } from '../../../../src/logs/sources/http/fast-path-timeouts.ts';
-import { BATCH_BYTES } from '../../../../src/logs/syslog/batch.ts';
-import { basicAuth } from '../../../support/senders/send-lines.ts';
+import { FastPathReader, ReadStep } from '../../../../../src/logs/sources/http/fast-path/fast-path-reader.ts';
+import { overdueAction } from '../../../../../src/logs/sources/http/fast-path/fast-path-timeouts.ts';
+import { BATCH_BYTES } from '../../../../../src/logs/syslog/batch.ts';
+import { basicAuth } from '../../../../support/senders/send-lines.ts';
 
 function head(contentLength: number, headers = ''): Buffer {
   const fields = [

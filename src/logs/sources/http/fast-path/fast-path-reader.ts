@@ -3,10 +3,10 @@
  * {@link FastPathConnection} executes them. The next request is read when the one before it has been answered.
  */
 
-import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
-import { readAuthorization } from '../../../common/http/authorization.ts';
-import { BATCH_BYTES } from '../../syslog/batch.ts';
-import { estimateLogplexBatchBytes } from '../formats/logplex-body.ts';
+import { detachBuffer } from '../../../../common/buffers/detach-buffer.ts';
+import { readAuthorization } from '../../../../common/http/authorization.ts';
+import { BATCH_BYTES } from '../../../syslog/batch.ts';
+import { estimateLogplexBatchBytes } from '../../formats/logplex-body.ts';
 import { type FastPathHead, readFastPathHead } from './fast-path-head.ts';
 
 /** What the connection has to do now. */
