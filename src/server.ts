@@ -328,6 +328,7 @@ async function openApi(
     router,
     rateLimiter: syslog.rateLimiter,
     mayWrite: (credentials) => apiKeys.writableApps(credentials),
+    trustsProxies: settings.publicUrl !== '',
     holdMs: settings.holdMs,
     log: areaLog(log, 'sources'),
   });

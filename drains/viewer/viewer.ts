@@ -147,6 +147,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       rateLimiter: syslog.rateLimiter,
       mayWrite: (key) => access.mayIngest(key),
       sourceForSender: sourceForSender(groups, router),
+      trustsProxies: settings.trustProxy,
       holdMs: settings.holdMs,
       log: log.child({ area: 'sources' }),
     });

@@ -8,13 +8,15 @@ import { normalizeAddress } from '../../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../../router/token-cache.ts';
 import type { AppId } from '../../../store/contract.ts';
 import { BATCH_BYTES } from '../../../syslog/batch.ts';
+import type { BodyMemory, BodyReservation } from '../../bodies/body-memory.ts';
 import { digestRequest } from '../../bodies/digest.ts';
-import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../../formats/logplex-body.ts';
 import type { LineReceiver } from '../../line-receiver.ts';
 import type { ListenerCounters } from '../../listener-counters.ts';
+import { isHerokuDrainForm } from '../body-formats.ts';
 import { type HeldRequests, isForNow } from '../held-requests.ts';
-import { rejectionFor } from '../ingest-authorizer.ts';
+import { rejectionFor, type SourceForSender } from '../ingest-authorizer.ts';
 import { appsStoredInSpite, type RefusedRequests } from '../refused-requests.ts';
+import { LogplexLines, type RequestLines } from '../request-lines.ts';
 import {
   type RequestReceiverOptions,
   readFrameId,
@@ -22,16 +24,21 @@ import {
   sharesBatches,
 } from '../request-receiver.ts';
 import { RequestStorer } from '../request-storer.ts';
+import { readFastPathLines, unpackFastPathBody } from './fast-path-body.ts';
 import { FastPathReader, type FastPathState, ReadStep } from './fast-path-reader.ts';
-import { acceptedResponse, rejectedResponse } from './fast-path-response.ts';
+import { acceptanceOf, acceptedResponse, rejectedResponse } from './fast-path-response.ts';
 
-/** As Node's path has it, so that either recognizes what the other has refused. */
-const URL_AND_TYPE = '/logs application/logplex-1';
+const NOTHING = Buffer.alloc(0);
 
 export interface FastPathOptions {
   readonly router: LogRouter;
   readonly rateLimiter: RateLimiter;
   readonly counters: ListenerCounters;
+  readonly otlpCounters: ListenerCounters;
+  readonly sourceForSender: SourceForSender | undefined;
+  /** `X-Forwarded-For` is believed: then Node's path says where lines come from. */
+  readonly trustsProxies: boolean;
+  readonly bodyMemory: BodyMemory;
   readonly held: HeldRequests;
   readonly refusedRequests: RefusedRequests;
   /** Called after every request, to check the counters. */
@@ -64,8 +71,15 @@ export class FastPathConnection {
   /** No request comes behind this one. */
   private isLastRequest = false;
   private handedOver = false;
-  /** Reused for the requests without a frame id. */
+  private readonly memory: BodyReservation;
+  /** Of the request that is stored now. */
+  private lines: RequestLines | undefined;
+  /** Its body, decompressed. */
+  private body: Buffer = NOTHING;
+  private isStoring = false;
+  /** Reused for the requests without a frame id, and what it was made with besides the source. */
   private receiver: LineReceiver | undefined;
+  private receiverCounters: ListenerCounters | undefined;
   /** Of the request that is stored now: when that began. */
   private storingSinceMs = 0;
   /** What its lines are taken with, once they are. */
@@ -78,10 +92,11 @@ export class FastPathConnection {
     this.options = options;
     this.hooks = hooks;
     this.host = normalizeAddress(socket.remoteAddress ?? 'unknown');
+    this.memory = options.bodyMemory.reserve();
     socket.on('data', this.onData);
     socket.on('end', this.onEnd);
     socket.on('error', ignore);
-    socket.on('close', hooks.onDetached);
+    socket.on('close', this.onClose);
   }
 
   get waitsFor(): FastPathState {
@@ -106,6 +121,12 @@ export class FastPathConnection {
     if (!this.reader.isBusy) this.socket.end();
   };
 
+  private readonly onClose = (): void => {
+    // What is being stored is in memory until it is answered.
+    if (!this.reader.isBusy) this.memory.release();
+    this.hooks.onDetached();
+  };
+
   private execute(step: ReadStep): void {
     switch (step) {
       case ReadStep.headRead:
@@ -126,19 +147,35 @@ export class FastPathConnection {
 
   /** Goes on with the request whose head was read, once its token is known. */
   private resolveSource(): void {
-    const { reader } = this;
-    const { router } = this.options;
-    const logSource = router.lookupToken(reader.token);
+    const { head } = this.reader;
+    const { router, sourceForSender, trustsProxies } = this.options;
+    if (head.isForwarded && trustsProxies) {
+      this.handOverToNode();
+      return;
+    }
+    const logSource = router.lookupToken(head.token);
     if (logSource === undefined) {
       this.socket.pause();
-      router.loadToken(reader.token).then(this.onTokenLoaded, this.onTokenNotLoaded);
-    } else if (logSource === null || logSource.source === WILDCARD_SOURCE) this.handOverToNode();
-    else {
-      this.logSource = logSource;
-      this.rejection = rejectionFor(logSource, reader.head.msgCount, this.options);
-      this.waitingSinceMs = performance.now();
-      this.execute(reader.acceptHead());
+      router.loadToken(head.token).then(this.onTokenLoaded, this.onNoSource);
+    } else if (logSource === null) this.handOverToNode();
+    else if (sourceForSender && (head.drainToken !== undefined || head.stream !== undefined)) {
+      this.socket.pause();
+      Promise.resolve(sourceForSender(logSource, head)).then(this.onSourceFound, this.onNoSource);
+    } else this.acceptSource(logSource);
+  }
+
+  private acceptSource(logSource: LogSource): void {
+    const { reader, memory } = this;
+    const { head } = reader;
+    const isRead = logSource.source !== WILDCARD_SOURCE && fits(memory, head.length);
+    if (!isRead) {
+      this.handOverToNode();
+      return;
     }
+    this.logSource = logSource;
+    this.rejection = rejectionFor(logSource, head.msgCount, this.limits);
+    this.waitingSinceMs = performance.now();
+    this.execute(reader.acceptHead());
   }
 
   private readonly onTokenLoaded = (): void => {
@@ -147,71 +184,115 @@ export class FastPathConnection {
     this.resumeReading();
   };
 
-  private readonly onTokenNotLoaded = (): void => this.handOverToNode();
+  private readonly onSourceFound = (logSource: LogSource): void => {
+    if (this.socket.destroyed) return;
+    this.acceptSource(logSource);
+    this.resumeReading();
+  };
+
+  private readonly onNoSource = (): void => this.handOverToNode();
+
+  /** Of the kind of the request. */
+  private get counters(): ListenerCounters {
+    return this.reader.head.isOtlp ? this.options.otlpCounters : this.options.counters;
+  }
+
+  private get limits(): Parameters<typeof rejectionFor>[2] {
+    const { rateLimiter, router } = this.options;
+    return { rateLimiter, router, counters: this.counters };
+  }
 
   /** Takes the lines, and responds when they are stored. */
   private storeRequest(): void {
     this.storingSinceMs = performance.now();
-    this.taken = undefined;
+    this.isStoring = false;
     eventLoopBudget.run(this.storeInTurn);
+    // Until then it may have to be given to Node, with what comes behind it, be it the end.
+    if (!this.isStoring && !this.handedOver) this.socket.pause();
   }
 
   private readonly storeInTurn = (): void => {
+    this.isStoring = true;
     try {
-      this.takeLines().then(this.onStored, this.onNotStored);
+      const { rejection } = this;
+      // What is refused whatever it has needn't be read.
+      if (rejection && !isForNow(rejection)) throw rejection;
+      if (this.readLines()) this.takeLines().then(this.onStored, this.onNotStored);
+      else {
+        this.reader.putBack();
+        this.handOverToNode();
+      }
     } catch (error) {
       this.onNotStored(error);
     }
   };
 
+  /** Reads the lines of the body, unless they are in logplex-1; false when Node has to do it. */
+  private readLines(): boolean {
+    const { head, body } = this.reader;
+    const unpacked = unpackFastPathBody(head, body);
+    if (!unpacked || (unpacked !== body && !fits(this.memory, unpacked.length))) return false;
+    this.body = unpacked;
+    if (head.format === 'logplex') return true;
+    this.lines = readFastPathLines(head, unpacked, this.logSource?.source ?? '');
+    return this.lines !== undefined;
+  }
+
   private takeLines(): Promise<unknown> {
-    const { rejection, reader } = this;
+    const { rejection, reader, counters } = this;
     if (rejection) throw rejection;
-    const { refusedRequests, counters } = this.options;
-    const { msgCount } = reader.head;
-    const bytes = checkLogplexBody(reader.body, { msgCount, tokenPerLine: false, counters });
-    const frameId = readFrameId(reader.head.frameId);
-    if (frameId !== undefined || refusedRequests.isEmpty) return this.takeNow(bytes, frameId, undefined);
+    const { refusedRequests } = this.options;
+    const { head } = reader;
+    this.lines ??= new LogplexLines(this.body, { msgCount: head.msgCount, tokenPerLine: false, counters });
+    const frameId = readFrameId(head.frameId);
+    if (frameId !== undefined || refusedRequests.isEmpty) return this.takeNow(this.lines, frameId, undefined);
     this.digest = this.makeDigest();
+    const { lines } = this;
     return refusedRequests
       .storedAppsOf(this.digest)
-      .then((storedBefore) => this.takeNow(bytes, undefined, storedBefore));
+      .then((storedBefore) => this.takeNow(lines, undefined, storedBefore));
   }
 
   /** @param storedBefore of an attempt of this request that was refused. */
   private takeNow(
-    bytes: number,
+    lines: RequestLines,
     frameId: string | undefined,
     storedBefore: ReadonlySet<AppId> | undefined,
   ): Promise<unknown> {
-    const { logSource, host } = this;
-    const { router, rateLimiter, counters } = this.options;
-    const options = { router, rateLimiter, counters, host, logSource, bytes, frameId, storedBefore };
+    const { logSource, host, counters, reader } = this;
+    const { router, rateLimiter } = this.options;
+    const bytes = lines.batchBytes;
+    const fromHerokuDrain = isHerokuDrainForm(reader.head.type, reader.head.drainToken);
+    const options = {
+      router,
+      rateLimiter,
+      counters,
+      host,
+      logSource,
+      bytes,
+      frameId,
+      storedBefore,
+      fromHerokuDrain,
+    };
     this.taken = options;
-    const receiver = receiverForRequest(options, this.receiver);
-    if (sharesBatches(options)) this.receiver = receiver;
-    const taking = this.giveTo(receiver, options);
+    const isSame = this.receiver?.dataless === fromHerokuDrain && this.receiverCounters === counters;
+    const receiver = receiverForRequest(options, isSame ? this.receiver : undefined);
+    if (sharesBatches(options)) {
+      this.receiver = receiver;
+      this.receiverCounters = counters;
+    }
+    const taking = giveTo(receiver, lines);
     return taking ? taking.then(() => receiver.whenStored()) : receiver.whenStored();
   }
 
-  /** Gives the lines to a receiver, at once where they share batches with others. */
-  private giveTo(
-    receiver: LineReceiver,
-    { bytes, counters }: RequestReceiverOptions,
-  ): Promise<void> | undefined {
-    const { body } = this.reader;
-    return bytes > BATCH_BYTES
-      ? takeLogplexBodyInSlices(body, receiver, { msgCount: undefined, tokenPerLine: false, counters })
-      : takeLogplexBody(body, receiver);
-  }
-
   private makeDigest(): string {
-    return digestRequest(`${this.logSource?.token} ${URL_AND_TYPE}`, this.reader.body);
+    const { url, type } = this.reader.head;
+    return digestRequest(`${this.logSource?.token} ${url} ${type}`, this.body);
   }
 
   private readonly onStored = (): void => {
     if (this.digest !== undefined) this.options.refusedRequests.forget(this.digest);
-    this.respond(acceptedResponse(this.keepAliveMs));
+    this.respond(acceptedResponse(acceptanceOf(this.reader.head), this.keepAliveMs), 'latin1');
   };
 
   /** The first attempt failed: it is made again for a while. */
@@ -229,12 +310,12 @@ export class FastPathConnection {
     const { held } = this.options;
     const request = held.begin(() => this.socket.destroyed);
     request.restMs -= performance.now() - this.storingSinceMs;
-    request.bytes = this.reader.body.length;
+    request.bytes = this.lines?.batchBytes ?? this.body.length;
     let storer = this.storerAfter(error);
     const again = async (): Promise<unknown> => {
       if (storer) return storer.store();
       if (this.logSource)
-        this.rejection = rejectionFor(this.logSource, this.reader.head.msgCount, this.options);
+        this.rejection = rejectionFor(this.logSource, this.reader.head.msgCount, this.limits);
       try {
         return await this.takeLines();
       } catch (next) {
@@ -250,8 +331,8 @@ export class FastPathConnection {
 
   /** Stores lines that were taken once, and not stored. */
   private storerAfter(error: unknown): RequestStorer | undefined {
-    const { taken } = this;
-    return taken && new RequestStorer(taken, (receiver) => this.giveTo(receiver, taken), error);
+    const { taken, lines } = this;
+    return taken && lines && new RequestStorer(taken, (receiver) => giveTo(receiver, lines), error);
   }
 
   /** The request is refused, although lines of it are stored or may be. */
@@ -262,22 +343,35 @@ export class FastPathConnection {
 
   private readonly onRejected = (error: unknown): void => {
     this.receiver = undefined;
+    const { isOtlp, refusedInJson } = this.reader.head;
     if (!(error instanceof TailraceError))
-      this.options.log.warn({ err: error, method: 'POST', url: '/logs' }, 'a request failed unexpectedly');
-    this.respond(rejectedResponse(error, this.keepAliveMs));
+      this.options.log.warn(
+        { err: error, method: 'POST', url: isOtlp ? '/v1/logs' : '/logs' },
+        'a request failed unexpectedly',
+      );
+    this.respond(rejectedResponse(error, refusedInJson, this.keepAliveMs), 'utf8');
   };
 
   private get keepAliveMs(): number {
     return this.isLastRequest ? 0 : this.hooks.keepAliveMs;
   }
 
-  private respond(text: string): void {
-    const { socket } = this;
+  /** The request is answered: nothing of it is kept. */
+  private forget(): void {
     this.digest = undefined;
     this.taken = undefined;
+    this.lines?.release();
+    this.lines = undefined;
+    this.body = NOTHING;
     this.reader.releaseBody();
+    this.memory.release();
+  }
+
+  private respond(text: string, encoding: 'latin1' | 'utf8'): void {
+    const { socket } = this;
+    this.forget();
     this.options.onResponse();
-    socket.write(text, 'latin1');
+    socket.write(text, encoding);
     if (this.isLastRequest) {
       // Both directions: nothing is read any more, so the end of the other one would never be seen.
       socket.destroySoon();
@@ -296,17 +390,33 @@ export class FastPathConnection {
   /** Gives the connection to Node's server, with what has come and isn't answered. */
   private handOverToNode(): void {
     const { socket, hooks } = this;
+    this.memory.release();
     if (socket.destroyed) return;
     this.handedOver = true;
     socket.pause();
     socket.off('data', this.onData);
     socket.off('end', this.onEnd);
     socket.off('error', ignore);
-    socket.off('close', hooks.onDetached);
+    socket.off('close', this.onClose);
     hooks.onDetached();
     socket.unshift(this.reader.unread);
     hooks.handOverToNode();
     socket.resume();
+  }
+}
+
+/** Gives lines to a receiver, at once where they share batches with others. */
+function giveTo(receiver: LineReceiver, lines: RequestLines): Promise<void> | undefined {
+  return lines.batchBytes > BATCH_BYTES ? lines.takeInSlices(receiver) : lines.take(receiver);
+}
+
+/** Reserves memory for a body; false when there is none. */
+function fits(memory: BodyReservation, bytes: number): boolean {
+  try {
+    memory.add(bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 
