@@ -40,31 +40,41 @@ export async function migrateStores(
   warn: (message: string) => void,
   onAppMigrated: OnAppMigrated,
 ): Promise<void> {
-  const open = async (where: string): Promise<Store> => {
-    const messages: string[] = [];
-    let report = (message: string): void => void messages.push(message);
-    const store = await openStore(
-      { ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where },
-      { ...SILENT_LOG, warn: (_fields, message) => report(message) },
-      OPEN_TIMEOUT_MS,
-    );
-    // What was said before is in the error when there is one.
-    for (const message of messages) warn(message);
-    report = warn;
-    return store;
-  };
   if (!isRedisUrl(source) && !existsSync(join(source, 'store.mdb')))
     throw new TailraceError(
       'data_folder',
       `There is no store in ${source}: name the data folder of a server with --from, or the URL of its Redis.`,
     );
-  const from = await open(source);
+  const from = await openStoreAt(settings, source, warn);
   try {
-    const to = await open(target);
+    const to = await openStoreAt(settings, target, warn);
     await migrate(from, to, onAppMigrated).finally(() => to.close());
   } finally {
     await from.close();
   }
+}
+
+/**
+ * Opens a store for a command, which no server waits for.
+ * @param where a data folder or the URL of a Redis
+ * @throws TailraceError when it can't be used
+ */
+export async function openStoreAt(
+  settings: Settings,
+  where: string,
+  warn: (message: string) => void,
+): Promise<Store> {
+  const messages: string[] = [];
+  let report = (message: string): void => void messages.push(message);
+  const store = await openStore(
+    { ...settings, redisUrl: isRedisUrl(where) ? where : '', data: where },
+    { ...SILENT_LOG, warn: (_fields, message) => report(message) },
+    OPEN_TIMEOUT_MS,
+  );
+  // What was said before is in the error when there is one.
+  for (const message of messages) warn(message);
+  report = warn;
+  return store;
 }
 
 /**
@@ -99,8 +109,11 @@ async function listApps(store: Store): Promise<AppRecord[]> {
   return (await store.list<AppRecord>('', 'app/')).map(({ value }) => value);
 }
 
-/** A router that goes on meanwhile would move cursors and append lines behind our back. */
-async function assertNoRoutersRunning(store: Store, which: string): Promise<void> {
+/**
+ * A router that goes on meanwhile would move cursors and append lines behind our back.
+ * @throws TailraceError `conflict`
+ */
+export async function assertNoRoutersRunning(store: Store, which: string): Promise<void> {
   if (!store.shared) return; // it is locked by this process
   for (const { key } of await store.list(ROUTERS_SCOPE, 'router/')) {
     const lease = await store.acquireLease(key, 'migration', 1);

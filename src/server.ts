@@ -365,6 +365,7 @@ async function openApi(
     dynoRunner: dynoManager,
     addons: dynoManager.addons,
     builds: apps.builder,
+    dataFolder: settings.data,
     uploadFolder: join(settings.data, 'uploads'),
     sourceBytesMax: settings.sourceBytes,
     repositoryFolder: join(settings.data, 'repositories'),

@@ -40,6 +40,24 @@ describe('the documentation', () => {
     expect(named.length).toBeGreaterThan(30);
     expect([...new Set(named)].filter((code) => !known.includes(code))).toEqual([]);
   });
+
+  it('says of every dependency why it is there, and which run a script when they are installed', () => {
+    const text = readFileSync(join(ROOT, 'docs/dependencies.md'), 'utf8');
+    const rows = [...text.matchAll(/^\| (`.*?`) +\|/gm)].flatMap(([, names]) => [
+      ...names.matchAll(/`([^`]+)`/g),
+    ]);
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    expect(rows.map(([, name]) => name)).toEqual(Object.keys(dependencies));
+    const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
+    const packages: [string, { dev?: boolean; hasInstallScript?: boolean }][] = Object.entries(lock.packages);
+    const scripts = packages.filter(([path, { dev, hasInstallScript }]) => path && !dev && hasInstallScript);
+    const said = text.slice(text.indexOf('install scripts of')).match(/`[\w-]+`/g) ?? [];
+    expect(scripts.map(([path]) => `\`${path.replace('node_modules/', '')}\``)).toEqual(
+      said.slice(0, scripts.length),
+    );
+    expect(text).toContain('scripts of two of all packages');
+    expect(scripts).toHaveLength(2);
+  });
 });
 
 describe('the code', () => {

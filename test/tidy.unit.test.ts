@@ -26,6 +26,7 @@ const LOGS: Record<string, readonly string[]> = {
   tails: ['query', 'store', 'syslog'],
   drains: ['store', 'syslog'],
   metrics: ['store', 'syslog'],
+  backup: ['store', 'syslog'],
   // People, passwords, browsers: of whoever runs a router or the viewer.
   access: ['store'],
   // Opens them together.
@@ -33,11 +34,13 @@ const LOGS: Record<string, readonly string[]> = {
 };
 /** They put the rooms together, and so know them all. */
 const COMPOSITION = ['server.ts', 'start-local-app.ts', 'migration.ts'];
-/** Commands that compose: `start` and `serve` run a server in their own process, `migrate` works on stores that no server may have open. */
+/** Commands that compose: `start` and `serve` run a server in their own process, `migrate`, `backup` and `restore` work on stores that no server has open. */
 const COMPOSING: Record<string, readonly string[]> = {
   'src/cli/server/start.ts': ['src/server.ts', 'src/start-local-app.ts'],
   'src/cli/server/serve.ts': ['src/server.ts'],
   'src/cli/server/migrate.ts': ['src/migration.ts'],
+  'src/cli/upkeep/backup.ts': ['src/migration.ts'],
+  'src/cli/upkeep/restore.ts': ['src/migration.ts'],
 };
 /** The one grammar of times and of searches, the one back-off and what is shown by its name are the page's too: pure, and bundled into it. */
 const SHARED_WITH_WEB = [
@@ -73,6 +76,7 @@ const STARTS_PROGRAMS = [
   'test/logs/router/batcher.test.ts',
   'test/logs/store/conformance/embedded-disk.test.ts',
   'test/logs/store/conformance/embedded.test.ts',
+  'test/logs/store/embedded/commit-log.test.ts',
   'test/logs/store/embedded/damage.test.ts',
   'test/logs/store/embedded/lmdb-pages.test.ts',
   'test/logs/syslog/wasm-codec.test.ts',

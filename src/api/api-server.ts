@@ -58,6 +58,7 @@ import { type TelemetryDrainRouteDependencies, telemetryDrainRoutes } from './lo
 import { type TokenRouteDependencies, tokenRoutes } from './logs/tokens.ts';
 import { openApiRoutes } from './openapi.ts';
 import { webUiRoutes } from './static-web-ui.ts';
+import { type BackupRouteDependencies, backupRoutes } from './upkeep/backups.ts';
 
 /** A link to an add-on's page: from the answer that gave it until it is opened. */
 const ADDON_LINK_MS = 5 * 60_000;
@@ -82,6 +83,7 @@ export interface ApiDependencies
     AppSetupRouteDependencies,
     AuditDependencies,
     AuthorizationRouteDependencies,
+    BackupRouteDependencies,
     PeopleRouteDependencies,
     SessionRouteDependencies,
     BuildpackRouteDependencies,
@@ -175,6 +177,7 @@ export async function registerApiRoutes(
       sourceRuleRoutes,
       statusRoutes,
       metricsRoutes,
+      backupRoutes,
     ])
       registerRoutes(api, dependencies);
   });

@@ -89,7 +89,8 @@ function exampleDataFolder(): string[] {
   return existsSync(folder) ? [folder] : [];
 }
 
-function readLocalServer(folder: string): ServerAddress | undefined {
+/** The server that runs with this data folder; undefined: none does. */
+export function readLocalServer(folder: string): ServerAddress | undefined {
   try {
     const { url, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
     if (!isProcessRunning(Number(pid), startTicks)) return undefined;
@@ -156,6 +157,21 @@ export class ApiClient {
     this.notFoundHint = ` (${name}, which ${origin} names; name another with --app)`;
   }
 
+  /**
+   * Sends a request whose answer is read as it comes, whatever its status.
+   * @throws TailraceError `unavailable` when nobody answers
+   */
+  async stream(
+    method: Method,
+    path: string,
+    body: unknown,
+  ): Promise<{
+    readonly statusCode: number;
+    readonly body: AsyncIterable<Buffer> & { text(): Promise<string> };
+  }> {
+    return this.open(method, path, JSON.stringify(body), 'application/json');
+  }
+
   /** Pushes lines of text to `/logs`. */
   async pushLines(token: string, dyno: string, text: Buffer): Promise<void> {
     const path = `/logs?token=${encodeURIComponent(token)}&dyno=${encodeURIComponent(dyno)}`;
@@ -170,6 +186,21 @@ export class ApiClient {
     type: string,
     more: Readonly<Record<string, string>> = {},
   ): Promise<{ statusCode: number; text: string; etag: string }> {
+    const response = await this.open(method, path, body, type, more);
+    const { etag } = response.headers;
+    const text = await response.body.text().catch((error: unknown) => {
+      throw this.noAnswer(error);
+    });
+    return { statusCode: response.statusCode, text, etag: typeof etag === 'string' ? etag : '' };
+  }
+
+  private async open(
+    method: Method,
+    path: string,
+    body: string | Buffer | undefined,
+    type: string,
+    more: Readonly<Record<string, string>> = {},
+  ) {
     const headers = {
       ...more,
       authorization: this.address.authorization ?? `Bearer ${this.address.key}`,
@@ -181,21 +212,18 @@ export class ApiClient {
     try {
       const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
       // A release waits for its release command, which may take long.
-      const options = { method, headers, body, signal, headersTimeout: 0 };
-      const response = await request(this.address.url + path, options);
-      const { etag } = response.headers;
-      return {
-        statusCode: response.statusCode,
-        text: await response.body.text(),
-        etag: typeof etag === 'string' ? etag : '',
-      };
+      return await request(this.address.url + path, { method, headers, body, signal, headersTimeout: 0 });
     } catch (error) {
-      throw new TailraceError(
-        'unavailable',
-        `The server at ${this.address.url} doesn't answer (${systemCode(error) || String(error)}): is it running?`,
-        { cause: error },
-      );
+      throw this.noAnswer(error);
     }
+  }
+
+  private noAnswer(cause: unknown): TailraceError {
+    return new TailraceError(
+      'unavailable',
+      `The server at ${this.address.url} doesn't answer (${systemCode(cause) || String(cause)}): is it running?`,
+      { cause },
+    );
   }
 }
 

@@ -2,8 +2,8 @@
  * What an archive's members become on the disk: decided before anything is written, without touching it. Files are only ever
  * below real directories. Symbolic links come last and are never followed, so that it doesn't matter where they lead.
  */
-import { TarError } from './tar-header.ts';
-import { readable, type TarMember } from './tar-reader.ts';
+import { TarError } from '../../common/tar/tar-header.ts';
+import { readable, type TarMember } from '../../common/tar/tar-reader.ts';
 
 /** What is to be done for a member. Paths are relative, one character a byte. */
 export interface Placement {

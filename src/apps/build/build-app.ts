@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
+import { TarError } from '../../common/tar/tar-header.ts';
 import { redactUrl } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { ProcfileError, parseProcfile } from '../processes/config/procfile.ts';
@@ -18,7 +19,6 @@ import { BuildError } from './steps/build-error.ts';
 import { BuildShell, buildEnvironment } from './steps/build-shell.ts';
 import { runStep } from './steps/build-step.ts';
 import { extractTar } from './tar-extract.ts';
-import { TarError } from './tar-header.ts';
 
 export interface BuildOptions {
   /** A gzipped tar of the source. */

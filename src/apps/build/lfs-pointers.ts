@@ -1,5 +1,5 @@
 /** Git LFS keeps large files elsewhere; a commit has pointers in their place, which no app can use. */
-import { readable } from './tar-reader.ts';
+import { readable } from '../../common/tar/tar-reader.ts';
 
 /** Named in the warning. */
 const NAMES_MAX = 5;

@@ -3,10 +3,10 @@ import { createReadStream } from 'node:fs';
 import { link, lutimes, mkdir, open, symlink, unlink, utimes } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { systemCode } from '../../common/errors.ts';
+import { TarError } from '../../common/tar/tar-header.ts';
+import { readable, type TarMember, TarReader } from '../../common/tar/tar-reader.ts';
 import { ArchiveTree } from './archive-tree.ts';
 import { locate } from './slugignore.ts';
-import { TarError } from './tar-header.ts';
-import { readable, type TarMember, TarReader } from './tar-reader.ts';
 
 export interface Extracted {
   /** Files that are pointers of Git LFS instead of their content. */

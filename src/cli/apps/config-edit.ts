@@ -3,10 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { EnvFileError, formatEnvFile, parseEnvFile } from '../../apps/processes/config/env-file.ts';
+import { formatEnvFile } from '../../apps/processes/config/env-file.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { APP_OPTION, type ApiClient, resolveEndpoint } from '../api-client.ts';
 import { printText } from '../format.ts';
+import { parseConfigFile } from './config-file.ts';
 
 type Vars = Readonly<Record<string, string>>;
 type Change = Record<string, string | null>;
@@ -97,15 +98,7 @@ function parseAll(text: string): Vars {
       'bad_request',
       'The file is empty, so nothing was changed; config:unset removes.',
     );
-  try {
-    return parseEnvFile(text);
-  } catch (error) {
-    if (!(error instanceof EnvFileError)) throw error;
-    const reason = error.message.slice(error.message.indexOf(': ') + 2);
-    throw new TailraceError('invalid_params', `Line ${error.line}: ${reason} Nothing was changed.`, {
-      cause: error,
-    });
-  }
+  return parseConfigFile(text);
 }
 
 function changeOf(before: Vars, after: Vars): Change {

@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { shellQuote } from '../../common/text/shell-quote.ts';
 import { addClientOptions, resolveEndpoint } from '../api-client.ts';
+import { readFileArgument } from '../file-argument.ts';
 import { printResult, printValues } from '../format.ts';
+import { parseConfigFile } from './config-file.ts';
 
 interface Options {
   readonly app?: string;
@@ -36,11 +38,23 @@ export function configCommands(program: Command): void {
   });
   addClientOptions(
     program
-      .command('config:set <vars...>')
+      .command('config:set [vars...]')
       .alias('config:add')
-      .description('set config vars, several at once: A=1 B=2; the app restarts'),
-  ).action(async (given: string[], options: Options) => {
-    const change = Object.fromEntries(given.map(parseAssignment));
+      .description('set config vars, several at once: A=1 B=2; the app restarts')
+      .option('--file <file>', 'those of a file as .env is written; - for standard input'),
+  ).action(async (given: string[], options: Options & { file?: string }) => {
+    const { file } = options;
+    const change = {
+      ...(file === undefined ? {} : parseConfigFile(await readFileArgument(file, 'a file of config vars'))),
+      ...Object.fromEntries(given.map(parseAssignment)),
+    };
+    if (Object.keys(change).length === 0)
+      throw new TailraceError(
+        'invalid_params',
+        file === undefined
+          ? 'What should be set? Write NAME=value, or --file FILE.'
+          : `${file === '-' ? 'Standard input' : file} has no config var: write a line NAME=value.`,
+      );
     await changeVars(options, change, 'Setting');
   });
   addClientOptions(

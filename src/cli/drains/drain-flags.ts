@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { systemCode, TailraceError } from '../../common/errors.ts';
+import { readFileArgument } from '../file-argument.ts';
 import { collectValues } from '../repeated-option.ts';
 
 export interface DrainFlags {
@@ -36,7 +37,11 @@ export function addDrainFlags(command: Command): Command {
     .option('--framing <name>', 'how syslog frames are told apart: octet (by their length) or newline')
     .option('--multiline <mode>', 'https messages of several lines: split (a message a line) or keep')
     .option('--gzip', 'compress requests')
-    .option('--header <header>', 'send "Name: value" with every request', collectValues)
+    .option(
+      '--header <header>',
+      'send "Name: value" with every request; @FILE: those of a file',
+      collectValues,
+    )
     .option('--index <name>', 'index or data stream of Elasticsearch')
     .option('--ca <file>', 'PEM file of the authority that signed the certificate of the destination')
     .option('--cert <file>', 'PEM file of a certificate to show to the destination')
@@ -71,7 +76,7 @@ export function drainOptionsFromFlags(flags: DrainFlags): Record<string, unknown
     cert: readPem(flags.cert),
     key: readPem(flags.key),
     server_name: flags.serverName,
-    headers: flags.header && Object.fromEntries(flags.header.map(parseHeader)),
+    headers: flags.header && Object.fromEntries(flags.header.flatMap(readHeaders)),
     index: flags.index,
     sources: flags.source,
     dynos: flags.dyno,
@@ -85,19 +90,34 @@ export function drainOptionsFromFlags(flags: DrainFlags): Record<string, unknown
 }
 
 function readPem(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
+  return file === undefined ? undefined : readText(file, 'an existing PEM file');
+}
+
+function readText(file: string, what: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new TailraceError(
-      'not_found',
-      `${file} can't be read (${systemCode(error)}): name an existing PEM file.`,
-    );
+    throw new TailraceError('not_found', `${file} can't be read (${systemCode(error)}): name ${what}.`);
   }
+}
+
+/** `Name: value`, or `@FILE`: a header a line, as curl reads them. */
+function readHeaders(text: string): [string, string][] {
+  if (!text.startsWith('@')) return [parseHeader(text)];
+  const lines = readText(text.slice(1), 'a file with a header a line').split(/\r?\n/);
+  return lines.filter((line) => line.trim() !== '').map(parseHeader);
+}
+
+/** A drain's URL, which may hold a password: `-` for one on standard input. */
+export async function readDrainUrl(argument: string): Promise<string> {
+  return argument === '-' ? (await readFileArgument(argument, 'a URL')).trim() : argument;
 }
 
 function parseHeader(text: string): [string, string] {
   const colon = text.indexOf(':');
   if (colon > 0) return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
-  throw new TailraceError('invalid_params', `"${text}" is no header: write --header "Name: value".`);
+  throw new TailraceError(
+    'invalid_params',
+    `"${text}" is no header: write --header "Name: value", or --header @FILE.`,
+  );
 }

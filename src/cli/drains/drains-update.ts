@@ -3,7 +3,7 @@ import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { printResult } from '../format.ts';
 import { collectValues } from '../repeated-option.ts';
-import { addDrainFlags, type DrainFlags, drainOptionsFromFlags } from './drain-flags.ts';
+import { addDrainFlags, type DrainFlags, drainOptionsFromFlags, readDrainUrl } from './drain-flags.ts';
 import { addDrainCommand, formatLag, resolveDrain } from './drains.ts';
 
 interface Flags extends DrainFlags {
@@ -30,7 +30,7 @@ export function drainsUpdateCommand(program: Command): void {
       'drains:update',
       'change where a drain leads, what it gets or how; it goes on where it is in the stream',
     )
-      .option('--url <url>', 'where it leads from now on')
+      .option('--url <url>', 'where it leads from now on; - reads it from standard input')
       .option('--unset <option>', 'take an option away again, such as level or redact', collectValues),
   ).action(async (which: string | undefined, flags: Flags) => {
     const given = Object.entries(drainOptionsFromFlags(flags)).filter(([, value]) => value !== undefined);
@@ -42,7 +42,10 @@ export function drainsUpdateCommand(program: Command): void {
       );
     const { client, path } = await resolveDrain(which, flags);
     const options = Object.fromEntries([...unset, ...given]);
-    const drain = await client.request<DrainView>('PATCH', path, { url: flags.url, options });
+    const drain = await client.request<DrainView>('PATCH', path, {
+      url: flags.url && (await readDrainUrl(flags.url)),
+      options,
+    });
     printResult(flags.json, drain, () => formatUpdatedDrain(drain));
   });
 }

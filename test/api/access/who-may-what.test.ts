@@ -208,6 +208,7 @@ const NAMED_SCOPES: Readonly<Record<string, readonly string[]>> = {
     'GET /people',
     'PATCH /apps/{app}/collaborators/{person}',
     'POST /apps/{app}/collaborators',
+    'POST /backups',
     'POST /people',
   ],
 };

@@ -20,7 +20,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { extractTar } from '../../../src/apps/build/tar-extract.ts';
-import { TarError } from '../../../src/apps/build/tar-header.ts';
+import { TarError } from '../../../src/common/tar/tar-header.ts';
 import { archive, END_OF_ARCHIVE, paxHeader, sealed, type TestMember, tarMember } from './tar-archive.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'tailrace-tar-'));

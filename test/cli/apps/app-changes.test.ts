@@ -139,6 +139,34 @@ describe('dynos', { timeout: 120_000 }, () => {
   });
 });
 
+describe('config:set --file', () => {
+  const set = (input: string, ...args: string[]) =>
+    runTailrace(['config:set', '-a', 'secretive', ...args], { env: server.env, input });
+
+  it('takes config vars from a file or standard input, as .env has them, beside those of the command line', async () => {
+    await server.createApp('secretive');
+    const multiline = 'KEY="-----BEGIN\\nEND-----"\n# a comment\nURL=redis://:pw@h/ # another\n';
+    expect(await set(multiline, '--file', '-', 'URL=mine', 'B=2')).toMatchObject({ status: 0, stderr: '' });
+    const { stdout } = await tailrace('config', '-a', 'secretive', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ KEY: '-----BEGIN\nEND-----', URL: 'mine', B: '2' });
+  });
+
+  it.each([
+    [[], '', 'What should be set? Write NAME=value, or --file FILE.'],
+    [['--file', '-'], '# nothing\n', 'Standard input has no config var: write a line NAME=value.'],
+    [['--file', '-'], 'A=1\nno name\n', 'Line 2: '],
+    [
+      ['--file', '/nonexistent/x'],
+      '',
+      "/nonexistent/x can't be read (ENOENT): name a file of config vars, or -",
+    ],
+  ])('%j with %j is refused in a sentence', async (args, input, message) => {
+    const refused = await set(input, ...args);
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining(message) });
+    expect(refused.stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+});
+
 describe('host names and what isn’t here', { timeout: 60_000 }, () => {
   it('domains:clear takes all away that were added', async () => {
     await server.createApp('hosts');

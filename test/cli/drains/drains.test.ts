@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTemporaryFolder } from '../../support/memory-folder.ts';
 import { runTailrace } from '../../support/program.ts';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
 import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
@@ -42,6 +45,38 @@ describe('tailrace drains', () => {
     });
     for (const text of [added.stdout, listed.stdout, removed.stdout, server.program.stderr])
       expect(text).not.toContain('secret');
+  });
+
+  it('takes a URL from standard input, and headers from a file: neither is in the list of processes', async () => {
+    await server.createApp('quiet');
+    const receiver = await startHttpReceiver();
+    const folder = createTemporaryFolder();
+    writeFileSync(join(folder, 'headers'), 'X-Key: hidden\n\nX-Other: a: b\n');
+    const run = (input: string, ...args: string[]) =>
+      runTailrace([...args, '-a', 'quiet'], { env: server.env, input });
+    const url = receiver.url.replace('//', '//user:secret@');
+    const added = await run(`${url}\n`, 'drains:add', '-', '--header', `@${folder}/headers`, '--json');
+    expect(added).toMatchObject({ status: 0, stderr: '' });
+    const { id } = JSON.parse(added.stdout);
+    await run('', 'log', 'a line');
+    const headers = await until('the line', async () => receiver.requests.at(-1)?.headers);
+    expect(headers).toMatchObject({ 'x-key': 'hidden', 'x-other': 'a: b' });
+    expect(headers.authorization).toBe(`Basic ${Buffer.from('user:secret').toString('base64')}`);
+    expect(await run(`${receiver.url}/new`, 'drains:update', id, '--url', '-')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('/new'),
+    });
+    const refused = [
+      await run('', 'drains:add', '-'),
+      await run('', 'drains:add', receiver.url, '--header', `@${folder}/none`),
+      await run('', 'drains:add', receiver.url, '--header', `@${folder}`),
+    ];
+    expect(refused.map(({ status, stderr }) => [status, stderr.trimEnd().split('\n').length])).toEqual([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ]);
+    expect(refused[1].stderr).toContain('none can’t be read (ENOENT)'.replace('’', "'"));
   });
 
   it('shows the last error of one that can’t be reached', async () => {

@@ -1,5 +1,6 @@
 /** The bulk API of Elasticsearch and OpenSearch. Documents get ids made of the frame id, so that a retry adds nothing. */
 
+import type { Sequence } from '../../store/contract.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
@@ -11,7 +12,12 @@ import { TemplateEncoder } from './wasm/wasm-lines.ts';
 const DEFAULT_INDEX = 'logs-tailrace-default';
 const CONFLICT = 409;
 
-export function elasticsearchFormat(frameIdSeed: string, app: string, index = DEFAULT_INDEX): HttpFormat {
+/** @param seedOf what names the drain in the ids of lines up to one, see `frameIdSeed` */
+export function elasticsearchFormat(
+  seedOf: (last: Sequence) => string,
+  app: string,
+  index = DEFAULT_INDEX,
+): HttpFormat {
   const encoder = new TemplateEncoder(ecsTemplate(app));
   const action = `{"create":{"_index":${JSON.stringify(index)},"_id":"`;
   return {
@@ -20,7 +26,7 @@ export function elasticsearchFormat(frameIdSeed: string, app: string, index = DE
     responseBytesMax: 8_388_608,
     path: (url) => (url.pathname === '/' ? '/_bulk' : url.pathname) + url.search,
     encode(shipment, notice, pool) {
-      const head = `${action}${frameId(frameIdSeed, shipment.first, shipment.last)}-`;
+      const head = `${action}${frameId(seedOf(shipment.last), shipment.first, shipment.last)}-`;
       const frame = { head, head2: '"}}\n{"@timestamp":"', tail: '\n' };
       // The notice is no line of the shipment: it must not change the ids of those.
       const before = noticeLines(notice, {

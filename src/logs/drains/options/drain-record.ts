@@ -27,6 +27,28 @@ export interface DrainRecord {
   readonly paused?: boolean;
   /** The last replay that was requested: the lines after `after` are sent again. */
   readonly replay?: { readonly id: string; readonly after: Sequence };
+  /**
+   * The stream was restored from backups that ended with these lines, oldest first: those behind may have numbers that others had, which were
+   * delivered before.
+   */
+  readonly renumbered?: readonly { readonly id: string; readonly after: Sequence }[];
+}
+
+/** So many restores are remembered. */
+const RENUMBERED_MAX = 16;
+
+/** The drain when its stream was restored and ends with this line. @param id new with each restore */
+export function renumberedDrain(drain: DrainRecord, after: Sequence, id: string): DrainRecord {
+  return { ...drain, renumbered: [...(drain.renumbered ?? []), { id, after }].slice(-RENUMBERED_MAX) };
+}
+
+/**
+ * What names the drain in ids of what it sends, for lines up to `last`: the same for the same lines, and another one for lines that have
+ * the numbers of others.
+ */
+export function frameIdSeed({ token, replay, renumbered }: DrainRecord, last: Sequence): string {
+  const mark = renumbered?.findLast(({ after }) => after < last)?.id ?? '';
+  return token + (replay?.id ?? '') + mark;
 }
 
 /** Are both the same, so that a worker can go on? */

@@ -3,7 +3,7 @@ import type { Client } from 'undici';
 import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
 import type { Sequence } from '../../store/contract.ts';
 import type { HttpFormat } from '../http-format.ts';
-import { type DrainRecord, type DrainTarget, redactUrl } from '../options/drain-record.ts';
+import { type DrainRecord, type DrainTarget, frameIdSeed, redactUrl } from '../options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
 import { classifyDrainResponse, parseRetryAfter } from './classify-response.ts';
@@ -86,7 +86,7 @@ export class HttpOutlet implements Outlet {
     const { body, messageCount } = encoded instanceof Promise ? await encoded : encoded;
     const responseBody = await this.post(body, {
       'Logplex-Msg-Count': String(messageCount),
-      'Logplex-Frame-Id': frameId(drain.token + (drain.replay?.id ?? ''), shipment.first, shipment.last),
+      'Logplex-Frame-Id': frameId(frameIdSeed(drain, shipment.last), shipment.first, shipment.last),
     });
     // An answer may come before all was sent: the rest of it is in the socket.
     if (this.socket?.writableLength === 0) pool.release(body);

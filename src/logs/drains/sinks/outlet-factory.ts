@@ -8,7 +8,7 @@ import { otlpFormat } from '../encoders/otlp.ts';
 import { jsonLinesFormat, rfc5424Format, webhookFormat } from '../encoders/text-formats.ts';
 import type { HttpFormat } from '../http-format.ts';
 import { type DrainOptions, stripOptionParameters } from '../options/drain-options.ts';
-import { type DrainRecord, type DrainTarget, parseDrainUrl } from '../options/drain-record.ts';
+import { type DrainRecord, type DrainTarget, frameIdSeed, parseDrainUrl } from '../options/drain-record.ts';
 import { TargetPolicy } from '../options/target-policy.ts';
 import type { Outlet } from '../outlet.ts';
 import { Dialer, type OnPhase } from './dialer.ts';
@@ -93,7 +93,7 @@ export class OutletFactory {
       case 'loki':
         return lokiFormat(app);
       case 'elasticsearch':
-        return elasticsearchFormat(drain.token + (drain.replay?.id ?? ''), app, options.index);
+        return elasticsearchFormat((last) => frameIdSeed(drain, last), app, options.index);
       default:
         return logplexFormat(options.multiline);
     }

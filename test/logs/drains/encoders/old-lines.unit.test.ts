@@ -49,7 +49,7 @@ async function encodeAll(lines: readonly OldLine[]): Promise<Record<string, Buff
     json: jsonLinesFormat('shop'),
     webhook: webhookFormat('shop'),
     loki: lokiFormat('shop'),
-    elasticsearch: elasticsearchFormat('d.1', 'shop'),
+    elasticsearch: elasticsearchFormat(() => 'd.1', 'shop'),
     otlp: otlpFormat('shop', '1', 'json'),
     protobuf: otlpFormat('shop', '1', 'protobuf'),
   };

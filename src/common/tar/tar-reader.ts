@@ -1,5 +1,5 @@
 /** Reads a tar archive member by member, strictly: what two programs could read differently is refused. */
-import { systemCode } from '../../common/errors.ts';
+import { systemCode } from '../errors.ts';
 import {
   applyPaxRecords,
   damaged,

@@ -153,3 +153,68 @@ function checksum(block: Buffer, isSigned: boolean): number {
   }
   return sum;
 }
+
+/** A member that is written: a regular file of the owner alone. */
+export interface WrittenMember {
+  /** Without a NUL; in ASCII. */
+  readonly path: string;
+  readonly byteCount: number;
+  readonly mtimeMs: number;
+}
+
+/** What goes in front of a member's bytes: its header, and pax records before it where its name or size doesn't fit into that. */
+export function encodeTarHeader({ path, byteCount, mtimeMs }: WrittenMember): Buffer {
+  const records: string[] = [];
+  if (path.length > NAME_BYTES_MAX) records.push(paxRecord('path', path));
+  if (byteCount > OCTAL_MAX) records.push(paxRecord('size', String(byteCount)));
+  const body = Buffer.from(records.join(''), 'latin1');
+  const header = headerBlock(
+    path.slice(0, NAME_BYTES_MAX),
+    '0',
+    byteCount > OCTAL_MAX ? 0 : byteCount,
+    mtimeMs,
+  );
+  if (body.length === 0) return header;
+  return Buffer.concat([
+    headerBlock('pax', 'x', body.length, mtimeMs),
+    body,
+    Buffer.alloc(paddedByteCount(body.length) - body.length),
+    header,
+  ]);
+}
+
+/** Two blocks of zeros. */
+export function encodeTarEnd(): Buffer {
+  return Buffer.alloc(2 * TAR_BLOCK_BYTES);
+}
+
+const NAME_BYTES_MAX = 100;
+/** Eleven octal digits. */
+const OCTAL_MAX = 0o77777777777;
+
+function headerBlock(path: string, type: string, byteCount: number, mtimeMs: number): Buffer {
+  const block = Buffer.alloc(TAR_BLOCK_BYTES);
+  const octal = (value: number, at: number, digits: number): void => {
+    block.write(value.toString(8).padStart(digits, '0'), at, 'latin1');
+  };
+  block.write(path, 0, 'latin1');
+  octal(0o600, 100, 7);
+  octal(0, 108, 7);
+  octal(0, 116, 7);
+  octal(byteCount, 124, 11);
+  octal(Math.max(0, Math.floor(mtimeMs / 1_000)), 136, 11);
+  block.write(type, 156, 'latin1');
+  block.write('ustar\x0000', 257, 'latin1');
+  octal(checksum(block, false), 148, 6);
+  block[154] = 0;
+  block[155] = 0x20;
+  return block;
+}
+
+/** `27 path=some/long/name\n`: the length counts its own digits. */
+function paxRecord(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`;
+  let length = rest.length + 1;
+  while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
+  return `${length}${rest}`;
+}

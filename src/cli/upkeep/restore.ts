@@ -1,0 +1,170 @@
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { adaptServerRecords, emptyStore, whatIsThere } from '../../apps/backup/server-backup.ts';
+import type { Settings } from '../../common/config/settings.ts';
+import { createDataFolder } from '../../common/data-folder.ts';
+import { TailraceError } from '../../common/errors.ts';
+import type { BackupManifest } from '../../logs/backup/backup-layout.ts';
+import { checkBackupChain } from '../../logs/backup/read-backup.ts';
+import { type RestoreReport, restoreBackup } from '../../logs/backup/restore-backup.ts';
+import type { Store } from '../../logs/store/contract.ts';
+import { isRedisUrl } from '../../logs/store/open.ts';
+import { formatNumber, printResult, printText } from '../format.ts';
+import { collectValues } from '../repeated-option.ts';
+import { offlineSettings } from './backup.ts';
+
+/** Of a data folder, what a restore takes the place of. */
+const REPLACED = [
+  'store.mdb',
+  'store.mdb-lock',
+  'streams',
+  'commits',
+  'journal-0',
+  'host/slugs',
+  'host/backups',
+];
+
+interface RestoreOptions {
+  readonly base?: string[];
+  readonly to?: string;
+  readonly dir?: string;
+  readonly replace?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+/** `tailrace restore`: puts a backup into a store that no server has open. */
+export function restoreCommand(program: Command): void {
+  program
+    .command('restore <file>')
+    .description('restore a backup into an empty data folder or Redis; stop the server first')
+    .option('--base <backup>', 'a backup that it goes on from (default: looked for beside it)', collectValues)
+    .option('-d, --dir <folder>', 'the data folder')
+    .option('--to <store>', 'the URL of a Redis for records and lines (default: what REDIS_URL says)')
+    .option(
+      '--replace',
+      'in place of what is there: a data folder’s is kept in replaced/, a Redis’s is removed',
+    )
+    .option('--dry-run', 'only check it, and say what would be restored')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options: RestoreOptions) => {
+      const chain = await checkBackupChain(file, options.base ?? []);
+      const { manifest } = chain[chain.length - 1];
+      if (manifest.program !== 'tailrace')
+        throw new TailraceError(
+          'invalid_params',
+          `${file} is a backup of the ${manifest.program}, which restores it itself.`,
+        );
+      const settings = offlineSettings(options.dir);
+      const where = options.to ?? (settings.redisUrl || settings.data);
+      if (options.to !== undefined && !isRedisUrl(options.to))
+        throw new TailraceError(
+          'invalid_params',
+          'Name a data folder with --dir, and with --to the URL of a Redis.',
+        );
+      if (options.dryRun) {
+        printResult(options.json, plan(file, where, manifest), () =>
+          [`${file} is whole. It would be restored into ${where}:`, ...contentsOf(manifest)].join('\n'),
+        );
+        return;
+      }
+      createDataFolder(settings.data);
+      const { store, movedTo } = await openEmpty(settings, where, options.replace === true);
+      let report: RestoreReport;
+      try {
+        report = await restoreBackup(chain, { store, folder: settings.data, adapt: adaptServerRecords() });
+      } finally {
+        await store.close();
+      }
+      printResult(
+        options.json,
+        { ...plan(file, where, manifest), ...report, moved_to: movedTo ?? null },
+        () => describe(where, manifest, report, movedTo),
+      );
+    });
+}
+
+/** @throws TailraceError `conflict` when the store holds something that isn't to be replaced */
+async function openEmpty(
+  settings: Settings,
+  where: string,
+  replace: boolean,
+): Promise<{ store: Store; movedTo?: string }> {
+  const { assertNoRoutersRunning, openStoreAt } = await import('../../migration.ts');
+  const warn = (message: string): void => printText(` !   ${message}`, process.stderr);
+  const store = await openStoreAt(settings, where, warn);
+  let isOpen = true;
+  try {
+    await assertNoRoutersRunning(store, 'the target');
+    const there = await whatIsThere(store);
+    if (there === undefined) return { store };
+    if (!replace)
+      throw new TailraceError(
+        'conflict',
+        `${isRedisUrl(where) ? 'That Redis' : where} already holds ${there}: restore into another one, or in place of that with --replace.`,
+      );
+    if (isRedisUrl(where)) {
+      await emptyStore(store);
+      return { store };
+    }
+    await store.close();
+    isOpen = false;
+    const movedTo = moveAside(where);
+    return { store: await openStoreAt(settings, where, warn), movedTo };
+  } catch (error) {
+    if (isOpen) await store.close();
+    throw error;
+  }
+}
+
+/** Moves what a data folder holds into a folder within it. */
+function moveAside(folder: string): string {
+  const aside = join(folder, 'replaced', new Date().toISOString().replace(/[:.]/g, '-'));
+  mkdirSync(join(aside, 'host'), { recursive: true, mode: 0o700 });
+  for (const name of REPLACED)
+    if (existsSync(join(folder, name))) renameSync(join(folder, name), join(aside, name));
+  return aside;
+}
+
+function plan(
+  file: string,
+  where: string,
+  { id, created_at, version, records, files, streams }: BackupManifest,
+) {
+  return {
+    file,
+    target: isRedisUrl(where) ? 'redis' : where,
+    id,
+    created_at,
+    version,
+    records,
+    files: files.length,
+    streams: streams.map(({ name, first, last, lines }) => ({ name, first, last, lines })),
+  };
+}
+
+function contentsOf({ created_at, version, records, files, streams }: BackupManifest): string[] {
+  return [
+    `- of ${created_at}, made by tailrace ${version}`,
+    `- ${formatNumber(records)} records, ${formatNumber(files.length)} files`,
+    ...streams.map(({ name, lines }) => `- ${name}: ${formatNumber(lines)} lines`),
+  ];
+}
+
+function describe(
+  where: string,
+  { created_at: createdAt }: BackupManifest,
+  { streams, records, files }: RestoreReport,
+  movedTo: string | undefined,
+): string {
+  return [
+    `Restored the backup of ${createdAt} into ${isRedisUrl(where) ? 'Redis' : where}:`,
+    ...streams.map(
+      ({ name, lines, tooOld }) =>
+        `- ${name}: ${formatNumber(lines)} lines${tooOld > 0 ? `; of these, ${formatNumber(tooOld)} are older, or more, than TAILRACE_STREAM_AGE, _LINES and _BYTES let it hold` : ''}`,
+    ),
+    `- ${formatNumber(records)} records, ${formatNumber(files)} files`,
+    ...(movedTo === undefined ? [] : [`What was there is in ${movedTo}.`]),
+  ].join('\n');
+}

@@ -1,0 +1,109 @@
+/**
+ * What is in a backup: a tar archive that any `tar` lists and unpacks.
+ *
+ *     backup.json                              what this is, when it was made, which backup it goes on from
+ *     records/<scope>.jsonl                    {"key": …, "value": …} in each line; `-` is the scope of no app
+ *     lines/<stream>/<first>-<last>.batches    batches of lines (batch-chunk.ts)
+ *     files/<path>                             files of the data folder
+ *     manifest.json                            what belongs to the backup, also of what is in those that it goes on from
+ *     SHA256SUMS                               of all members before, as `sha256sum --check` reads them
+ *
+ * The last one is missing in what was cut off, so that half a backup is never taken for one.
+ */
+import type { AppId, Sequence } from '../store/contract.ts';
+
+/** The layout; a program that is older refuses one that is newer. */
+export const BACKUP_FORMAT = 1;
+export const HEAD_MEMBER = 'backup.json';
+export const MANIFEST_MEMBER = 'manifest.json';
+export const SUMS_MEMBER = 'SHA256SUMS';
+export const FILES_FOLDER = 'files/';
+
+/** Which program's data it is. */
+export type BackedUpProgram = 'tailrace' | 'viewer';
+
+/** The first member. */
+export interface BackupHead {
+  readonly format: number;
+  readonly program: BackedUpProgram;
+  /** Its version. */
+  readonly version: string;
+  /** Of this backup. */
+  readonly id: string;
+  readonly created_at: string;
+  /** The backup that it goes on from; null for a whole one. */
+  readonly since: string | null;
+}
+
+/** Some lines of a stream, and the backup that has them. */
+export interface BackupChunk {
+  readonly path: string;
+  readonly backup: string;
+  readonly first: Sequence;
+  readonly last: Sequence;
+}
+
+export interface BackedUpStream {
+  readonly id: AppId;
+  readonly name: string;
+  /** The oldest line that it held, and the newest; `first = last + 1` when it held none. */
+  readonly first: Sequence;
+  readonly last: Sequence;
+  /** Lines and bytes that it held. */
+  readonly lines: number;
+  readonly bytes: number;
+  /** Counts how often lines were deleted from its middle: what was backed up before that isn't gone on from. */
+  readonly edition: number;
+  /** SHA-256 of its last batch: whoever has another one there is another stream. '' when it held none. */
+  readonly end: string;
+  readonly chunks: readonly BackupChunk[];
+}
+
+export interface BackedUpFile {
+  /** Within the data folder. */
+  readonly path: string;
+  readonly backup: string;
+  readonly bytes: number;
+  readonly mtime_ms: number;
+}
+
+export interface BackupManifest extends BackupHead {
+  /** Backups that it consists of, oldest first, itself the last. */
+  readonly backups: readonly { readonly id: string; readonly created_at: string }[];
+  readonly records: number;
+  readonly streams: readonly BackedUpStream[];
+  readonly files: readonly BackedUpFile[];
+  /** Files of which records speak, and that weren't there: they are on other machines, or gone. */
+  readonly missing_files: number;
+}
+
+/** A member with the records of a scope. */
+export function recordsMember(scope: string): string {
+  return `records/${scope === '' ? '-' : scope}.jsonl`;
+}
+
+/** The scope of a member with records; undefined when it has none. */
+export function scopeOfMember(path: string): string | undefined {
+  const scope = /^records\/([^/]+)\.jsonl$/.exec(path)?.[1];
+  return scope === '-' ? '' : scope;
+}
+
+export function chunkMember(stream: AppId, first: Sequence, last: Sequence): string {
+  return `lines/${stream}/${first}-${last}.batches`;
+}
+
+/** A line of `SHA256SUMS`. */
+export function sumLine(path: string, sha256: string): string {
+  return `${sha256}  ${path}\n`;
+}
+
+/** Reads `SHA256SUMS`: digests by path; undefined when a line is none. */
+export function parseSums(text: string): Map<string, string> | undefined {
+  const sums = new Map<string, string>();
+  for (const line of text.split('\n').slice(0, -1)) {
+    const [, sha256, path] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? [];
+    if (sha256 === undefined) return undefined;
+    sums.set(path, sha256);
+  }
+  return text.endsWith('\n') ? sums : undefined;
+}
