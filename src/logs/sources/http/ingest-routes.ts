@@ -33,7 +33,7 @@ import {
 } from './ingest-authorizer.ts';
 import { RefusedRequests } from './refused-requests.ts';
 import { LogplexLines, ParsedLines, type RequestLines, TextLines } from './request-lines.ts';
-import { readFrameId, sharesBatches } from './request-receiver.ts';
+import { readFrameId, recordFormFor, sharesBatches } from './request-receiver.ts';
 import { RequestStorer } from './request-storer.ts';
 
 /** Largest body of a request, decompressed. */
@@ -236,11 +236,12 @@ export async function registerIngestRoutes(
   }
 
   async function parse(
-    { hold }: PushedRequest,
+    { hold, request }: PushedRequest,
     logSource: LogSource | undefined,
     job: ParseJob,
   ): Promise<ParsedBody> {
-    const lines = await parseInTurn(job);
+    const form = recordFormFor(logSource, normalizeAddress(request.ip));
+    const lines = await parseInTurn({ ...job, form });
     if (lines) return { lines, body: job.body };
     return held.run(hold, () => parsingThread.parse(logSource?.app ?? '', job));
   }

@@ -99,11 +99,11 @@ export class ParsedLines implements RequestLines {
   }
 
   take(receiver: LineReceiver): undefined {
-    takePackedLines(this.lines.bytes, receiver);
+    takePackedLines(this.lines, receiver);
   }
 
   takeInSlices(receiver: LineReceiver): Promise<void> {
-    return takePackedLinesInSlices(this.lines.bytes, receiver);
+    return takePackedLinesInSlices(this.lines, receiver);
   }
 
   release(): void {

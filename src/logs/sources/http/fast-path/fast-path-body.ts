@@ -4,7 +4,7 @@ import { TailraceError } from '../../../../common/errors.ts';
 import { detectDecoder } from '../../bodies/body-charset.ts';
 import { type ParseJob, parseQuickly } from '../../bodies/parse-body.ts';
 import { gunzipQuickly } from '../../bodies/read-body.ts';
-import type { OtlpSource } from '../../formats/otlp.ts';
+import type { RecordForm } from '../../formats/wasm/wasm-records.ts';
 import { ParsedLines, type RequestLines, TextLines } from '../request-lines.ts';
 import type { FastPathHead } from './fast-path-head.ts';
 
@@ -16,11 +16,13 @@ export function unpackFastPathBody({ isGzip }: FastPathHead, body: Buffer): Buff
 /**
  * The lines of a body, decompressed, that isn't of logplex-1; undefined when Node's path has to read it.
  * @param source the name of the token's source
+ * @param form that records of its lines have
  */
 export function readFastPathLines(
   { format, dyno }: FastPathHead,
   body: Buffer,
   source: string,
+  form: RecordForm | undefined,
 ): RequestLines | undefined {
   try {
     switch (format) {
@@ -30,9 +32,9 @@ export function readFastPathLines(
         return detectDecoder(body) ? undefined : new TextLines(body, dyno);
       case 'otlp-json':
       case 'otlp-protobuf':
-        return parse({ format, body, source: { source, keepService: false } satisfies OtlpSource });
+        return parse({ format, body, form, source: { source, keepService: false } });
       default:
-        return detectDecoder(body) ? undefined : parse({ format, body, dyno });
+        return detectDecoder(body) ? undefined : parse({ format, body, form, dyno });
     }
   } catch (error) {
     if (error instanceof TailraceError) return undefined;

@@ -21,6 +21,7 @@ import {
   type RequestReceiverOptions,
   readFrameId,
   receiverForRequest,
+  recordFormFor,
   sharesBatches,
 } from '../request-receiver.ts';
 import { RequestStorer } from '../request-storer.ts';
@@ -234,7 +235,8 @@ export class FastPathConnection {
     if (!unpacked || (unpacked !== body && !fits(this.memory, unpacked.length))) return false;
     this.body = unpacked;
     if (head.format === 'logplex') return true;
-    this.lines = readFastPathLines(head, unpacked, this.logSource?.source ?? '');
+    const { logSource, host } = this;
+    this.lines = readFastPathLines(head, unpacked, logSource?.source ?? '', recordFormFor(logSource, host));
     return this.lines !== undefined;
   }
 
