@@ -11,6 +11,7 @@ import type { Settings } from './common/config/settings.ts';
 import { TailraceError } from './common/errors.ts';
 import { SILENT_LOG } from './common/log.ts';
 import { ROUTERS_SCOPE } from './logs/drains/membership.ts';
+import { LIMITS_PREFIX } from './logs/store/app-limits.ts';
 import type { AppId, RecordChange, Sequence, Store } from './logs/store/contract.ts';
 import { isRedisUrl, openStore } from './logs/store/open.ts';
 import { placeholderBatch } from './logs/store/placeholder-batch.ts';
@@ -95,6 +96,8 @@ export async function migrate(from: Store, to: Store, onAppMigrated: OnAppMigrat
         .map(({ name }) => name)
         .join(', ')}…): migrate into an empty one.`,
     );
+  // Before the lines that they let streams hold.
+  await copyRecords(from, to, '', LIMITS_PREFIX);
   for (const { id, name } of apps) {
     const { lines, bytes } = await copyStream(from, to, id);
     await copyRecords(from, to, id);
@@ -149,8 +152,9 @@ async function copyStream(from: Store, to: Store, app: AppId): Promise<{ lines: 
   return { lines, bytes };
 }
 
-async function copyRecords(from: Store, to: Store, scope: string): Promise<void> {
-  const records = await from.list(scope, '');
+/** @param prefix of the keys; left out: all */
+async function copyRecords(from: Store, to: Store, scope: string, prefix = ''): Promise<void> {
+  const records = await from.list(scope, prefix);
   for (let i = 0; i < records.length; i += RECORDS_PER_TRANSACTION) {
     const changes: RecordChange[] = records
       .slice(i, i + RECORDS_PER_TRANSACTION)

@@ -11,8 +11,11 @@ import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
 import { addonLogInput } from './api/logs/addon-log-input.ts';
 import { ApiKeys } from './apps/access/api-keys.ts';
 import { AuditLog } from './apps/access/audit-log.ts';
+import { CommandLineLogins } from './apps/access/command-line-logins.ts';
+import type { PersonRole } from './apps/access/grants.ts';
 import { LocalKey } from './apps/access/local-key.ts';
-import { People } from './apps/access/people.ts';
+import { OpenIdConnect } from './apps/access/openid-connect.ts';
+import { PEOPLE_SCOPE, People } from './apps/access/people.ts';
 import { addonFolder, findServerId } from './apps/host/addons/server-id.ts';
 import { Builder } from './apps/host/builder.ts';
 import { DynoManager } from './apps/host/dyno-manager.ts';
@@ -371,9 +374,17 @@ async function openApi(
     repositoryFolder: join(settings.data, 'repositories'),
     url,
     publicUrl: settings.publicUrl,
+    logins: new CommandLineLogins(logs.store, PEOPLE_SCOPE, apiKeys),
+    openIdConnect: openIdConnectOf(settings),
+    openIdDomains: settings.oidcDomains
+      .split(',')
+      .map((domain) => domain.trim().toLowerCase())
+      .filter(Boolean),
+    openIdRole: settings.oidcRole as PersonRole,
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
     adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
     counters,
+    appRate: { lines: settings.appLines, bytes: settings.appBytes },
     requirePort: syslog.requirePort,
     webUrl: apps.webUrl,
     gitUrl: (name) => `${url()}/${name}.git`,
@@ -394,6 +405,18 @@ async function openApi(
       await auditLog.close();
     },
   };
+}
+
+/** @throws TailraceError `settings` */
+function openIdConnectOf(settings: Settings): OpenIdConnect | undefined {
+  if (settings.oidcIssuer === '') return undefined;
+  return new OpenIdConnect({
+    issuer: settings.oidcIssuer,
+    clientId: settings.oidcClientId,
+    clientSecret: settings.oidcClientSecret,
+    name: settings.oidcName,
+    trustsAddresses: settings.oidcTrustsAddresses,
+  });
 }
 
 /** What happens in one area of the server. */

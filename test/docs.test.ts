@@ -1,5 +1,5 @@
 /** What the documentation says of settings and error codes is what the code has, and the code has nothing else. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Failure, failures } from '../src/apps/http-router/error-codes.ts';
@@ -39,6 +39,26 @@ describe('the documentation', () => {
       .flatMap((name) => readFileSync(join(ROOT, name), 'utf8').match(/\b[HLR]\d\d\b/g) ?? []);
     expect(named.length).toBeGreaterThan(30);
     expect([...new Set(named)].filter((code) => !known.includes(code))).toEqual([]);
+  });
+
+  it('names tests that there are, for every limit', () => {
+    const text = readFileSync(join(ROOT, 'docs/limits.md'), 'utf8');
+    const rows = text.split('\n').filter((line) => /^\| [^-]/.test(line) && !line.startsWith('| what '));
+    expect(rows.length).toBeGreaterThan(25);
+    for (const row of rows) {
+      const named = (
+        row
+          .split('|')
+          .at(-2)
+          ?.match(/`[^`]+`/g) ?? []
+      ).map((name) => name.slice(1, -1));
+      expect(named, row).not.toEqual([]);
+      for (const name of named)
+        expect(
+          [`${name}.test.ts`, `${name}.unit.test.ts`].some((file) => existsSync(join(ROOT, 'test', file))),
+          name,
+        ).toBe(true);
+    }
   });
 
   it('says of every dependency why it is there, and which run a script when they are installed', () => {

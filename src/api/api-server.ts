@@ -9,8 +9,10 @@ import { accountRoutes } from './access/account.ts';
 import { type AuditDependencies, auditRequests } from './access/audit-requests.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './access/authorizations.ts';
 import { authenticate, authorize, authorizedGrant, isVisible, requireOwnApp } from './access/authorize.ts';
+import { type CommandLineLoginDependencies, commandLineLoginRoutes } from './access/command-line-logins.ts';
+import { type OpenIdRouteDependencies, openIdRoutes } from './access/openid-connect.ts';
 import { type PeopleRouteDependencies, peopleRoutes } from './access/people.ts';
-import { type SessionRouteDependencies, sessionRoutes } from './access/sessions.ts';
+import { sessionRoutes } from './access/sessions.ts';
 import type { AddonTicket } from './addons/addon-scene.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
@@ -39,6 +41,7 @@ import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
 import { type FeatureRouteDependencies, featureRoutes } from './apps/features.ts';
 import { type FormationRouteDependencies, formationRoutes } from './apps/formation.ts';
 import { type GitRouteDependencies, gitRoutes } from './apps/git.ts';
+import { type LogLimitRouteDependencies, logLimitRoutes } from './apps/log-limits.ts';
 import { type OneOffDynoRouteDependencies, oneOffDynoRoutes } from './apps/one-off-dynos.ts';
 import { type ReleaseRouteDependencies, releaseOutputRoutes, releaseRoutes } from './apps/releases.ts';
 import { unsupportedRoutes } from './apps/unsupported.ts';
@@ -85,7 +88,8 @@ export interface ApiDependencies
     AuthorizationRouteDependencies,
     BackupRouteDependencies,
     PeopleRouteDependencies,
-    SessionRouteDependencies,
+    OpenIdRouteDependencies,
+    CommandLineLoginDependencies,
     BuildpackRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
@@ -97,6 +101,7 @@ export interface ApiDependencies
     GitRouteDependencies,
     LogCountRouteDependencies,
     LogDrainRouteDependencies,
+    LogLimitRouteDependencies,
     LogSessionRouteDependencies,
     MetricsRouteDependencies,
     OneOffDynoRouteDependencies,
@@ -171,6 +176,7 @@ export async function registerApiRoutes(
       peopleRoutes,
       logCountRoutes,
       logDrainRoutes,
+      logLimitRoutes,
       addonDrainRoutes,
       drainActionRoutes,
       tokenRoutes,
@@ -190,6 +196,8 @@ export async function registerApiRoutes(
   });
   buildpackRegistryRoutes(server);
   sessionRoutes(server, dependencies);
+  openIdRoutes(server, dependencies);
+  commandLineLoginRoutes(server, dependencies);
   await addonPageRoutes(server, dependencies);
   await partnerTokenRoutes(server, dependencies);
   backupFileRoutes(server, dependencies);

@@ -15,6 +15,13 @@ import {
 } from './schema-builder.ts';
 
 const reference = objectSchema({ id: string, name: string });
+const limitAmounts = {
+  lines: integer,
+  bytes: integer,
+  age_s: integer,
+  lines_per_s: integerOrNull,
+  bytes_per_s: integerOrNull,
+};
 
 export const TAILRACE_SCHEMAS = {
   AddonConfig: objectSchema({ name: string, value: string }),
@@ -55,6 +62,19 @@ export const TAILRACE_SCHEMAS = {
     position: string,
     around: dateTimeOrNull,
     time: dateTime,
+  }),
+  /** What an app may hold and send (rates: null for any number), which of it is set for the app alone, and what it holds. */
+  LogLimits: objectSchema({
+    ...limitAmounts,
+    own: objectSchema({
+      lines: boolean,
+      bytes: boolean,
+      age_s: boolean,
+      lines_per_s: boolean,
+      bytes_per_s: boolean,
+    }),
+    defaults: objectSchema(limitAmounts),
+    held: objectSchema({ lines: integer, bytes: integer, stored_bytes: integerOrNull }),
   }),
   DataServiceMessage: objectSchema({ message: string }),
   BackupLink: objectSchema({ url: string, expires_at: dateTime }),

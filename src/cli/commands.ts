@@ -125,6 +125,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   ],
   'Senders, keys and people:': [
     ['tokens tokens:add tokens:remove', async () => (await import('./logs/tokens.ts')).tokensCommands],
+    ['logs:limits logs:retention', async () => (await import('./logs/limits.ts')).limitsCommand],
     [
       'sources sources:add sources:remove',
       async () => (await import('./logs/source-rules.ts')).sourceRuleCommands,

@@ -4,7 +4,14 @@ import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
 import { COLUMNS_MAX, loadPreferences } from './preferences.ts';
 import { SavedSearchList } from './saved-searches.ts';
 import { BrowserSession, type SignIn } from './session.ts';
-import { ApiError, type AppJson, type DrainJson, type DynoJson, WebApiClient } from './stream/api-client.ts';
+import {
+  ApiError,
+  type AppJson,
+  type DrainJson,
+  type DynoJson,
+  type LoginQuestionJson,
+  WebApiClient,
+} from './stream/api-client.ts';
 import { AppLineSource } from './stream/app-line-source.ts';
 import { endOf, type TimeRange } from './stream/counts/histogram-counts.ts';
 import {
@@ -105,6 +112,7 @@ export class PageState implements LineListHost {
         this.leave('');
         return;
       }
+      if (this.session.readCommandLineLogin()) return;
       const before = this.key.value;
       const key = loadApiKey();
       if (key !== before) void this.signIn(key);
@@ -144,6 +152,16 @@ export class PageState implements LineListHost {
     }
     this.useSession();
     this.showNotice('This browser is remembered');
+  }
+
+  /** What the command line asks whose link brought this browser here. */
+  askedLogin(): Promise<LoginQuestionJson> {
+    return this.api.loginQuestion(this.session.commandLineLogin.value);
+  }
+
+  /** Lets that command line act as whoever is signed in here, or doesn't. */
+  answerLogin(isAllowed: boolean): Promise<void> {
+    return this.api.answerLogin(this.session.commandLineLogin.value, isAllowed);
   }
 
   async signOut(): Promise<void> {
@@ -274,6 +292,20 @@ export class PageState implements LineListHost {
       { app: line.streamName ?? app, filters: NO_FILTERS, at: line.position, range },
       'push',
     );
+  }
+
+  /** Where the selected row is; 0 for none. An address may name a line within it. */
+  get selectedRow(): number {
+    const at = this.selectedPosition.value;
+    return at && (this.logView.value?.rowOf(at) ?? at);
+  }
+
+  /** The line that is selected, or the event that it is in; undefined when it isn't here. */
+  get selectedLine(): Line | undefined {
+    const window = this.logView.value?.window;
+    const at = this.selectedRow;
+    const line = window?.lines[window.indexOf(at)];
+    return line?.at === at ? line : undefined;
   }
 
   async jumpToTime(ms: number): Promise<void> {

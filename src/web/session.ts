@@ -1,10 +1,16 @@
 /** Who this browser is signed in as: by the cookie of a session, which scripts can't read. */
 import { signal } from '@preact/signals';
 
+export interface IdentityProvider {
+  readonly name: string;
+}
+
 export interface BrowserSessionJson {
   readonly signedIn: boolean;
   /** Are there accounts on this server? Else keys are asked for. */
   readonly hasPeople?: boolean;
+  /** An identity provider that people may sign in with. */
+  readonly provider?: IdentityProvider | null;
   /** null: a key was shown, which is nobody's in particular. */
   readonly user: { readonly email: string } | null;
   /** What requests that change something have to send; null: without a session. */
@@ -24,14 +30,31 @@ export class BrowserSession {
   readonly current = signal<BrowserSessionJson | null | undefined>(undefined);
   /** Are there accounts on this server? */
   readonly hasPeople = signal(false);
+  readonly provider = signal<IdentityProvider | null>(null);
   /** The secret of an invitation's link, or ''. */
-  readonly invitation = signal(takeInvitation());
+  readonly invitation = signal(takeFromHash('invite'));
+  /** The secret of the link that a command line has shown, or ''. */
+  readonly commandLineLogin = signal(takeFromHash('login'));
 
   /** Takes an invitation out of the address, when there is one now. */
   readInvitation(): boolean {
-    const secret = takeInvitation();
+    const secret = takeFromHash('invite');
     if (secret !== '') this.invitation.value = secret;
     return secret !== '';
+  }
+
+  /** Takes the login of a command line out of the address, when there is one now. */
+  readCommandLineLogin(): boolean {
+    const secret = takeFromHash('login');
+    if (secret !== '') this.commandLineLogin.value = secret;
+    return secret !== '';
+  }
+
+  /** Where to sign in with the identity provider; the login of a command line is gone on with afterwards. */
+  providerUrl(isRemembered: boolean): string {
+    const login = this.commandLineLogin.value;
+    const to = login === '' ? location.search : `#login=${login}`;
+    return `/session/oidc?${new URLSearchParams({ ...(isRemembered && { remember: '1' }), to })}`;
   }
 
   /** Asks whether this browser is signed in. */
@@ -40,6 +63,7 @@ export class BrowserSession {
       const response = await fetch('/session', { cache: 'no-store' });
       const session: BrowserSessionJson | undefined = response.ok ? await response.json() : undefined;
       this.hasPeople.value = session?.hasPeople ?? false;
+      this.provider.value = session?.provider ?? null;
       this.current.value = session?.signedIn ? session : null;
     } catch {
       this.current.value = null;
@@ -65,9 +89,9 @@ export class BrowserSession {
   }
 }
 
-/** Takes the secret out of `#invite=…`, so that it is neither in the address bar nor in the history. */
-function takeInvitation(): string {
-  const secret = new URLSearchParams(location.hash.slice(1)).get('invite');
+/** Takes the secret out of `#name=…`, so that it is neither in the address bar nor in the history. */
+function takeFromHash(name: string): string {
+  const secret = new URLSearchParams(location.hash.slice(1)).get(name);
   if (secret !== null) history.replaceState(history.state, '', location.pathname + location.search);
   return secret ?? '';
 }

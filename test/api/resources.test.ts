@@ -88,6 +88,7 @@ describe('responses', () => {
       [`${a}/collaborators`, 'Collaborator'],
       ['/oauth/authorizations', 'Authorization'],
       [`${a}/log-counts`, 'LogCounts'],
+      [`${a}/log-limits`, 'LogLimits'],
       [`${a}/tokens`, 'Token'],
       [`${a}/source-rules`, 'SourceRule'],
       [`${a}/features`, 'Feature'],

@@ -6,6 +6,7 @@ import { type App, type Server, startServer } from '../support/server.ts';
 import { axeFindings } from './accessibility.ts';
 import { launchBrowser, noBrowser, openApp, openPage, PHONE, type Tab } from './browser-tab.ts';
 
+const TRACE = ['Error: gave up', '    at step (worker.mjs:1:9)', '    at main (worker.mjs:2:9)'];
 const LINES = [
   ...Array.from(
     { length: 16 },
@@ -39,6 +40,7 @@ describe.skipIf(noBrowser)('the page', { timeout: 120_000 }, () => {
       (await postLogs(server, app.token, Buffer.concat(frames.map((frame) => Buffer.from(frame))))).status,
     ).toBe(204);
     await pushLines(server, app.token, LINES.slice(COLORED));
+    await pushLines(server, app.token, [...TRACE, 'between', ...TRACE, ...TRACE]);
   });
   afterAll(() => Promise.all([browser?.close(), server?.close()]));
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { octetCounted, postLogs, pushLines, TIME } from '../support/senders/send-lines.ts';
+import { logplexLine, octetCounted, postLogs, pushLines, TIME } from '../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { launchBrowser, noBrowser, openApp, PHONE, type Tab } from './browser-tab.ts';
@@ -79,30 +79,38 @@ describe.skipIf(noBrowser)('the list', { timeout: 90_000 }, () => {
   it.each([
     ['a desktop', {}],
     ['a phone', PHONE],
-  ] as const)('shows five rows of a long line on %s, and all of it on request', async (_name, size) => {
-    const tab = await openApp(browser, server, app, size);
-    await tab.waitForMessage('last');
-    const rowOf = (message: string) => tab.page.locator('.row', { hasText: message });
-    const rowCount = (message: string): Promise<number> =>
-      rowOf(message)
-        .locator('.text')
-        .evaluate((element) => {
-          const { lineHeight } = (
-            globalThis as unknown as { getComputedStyle(e: unknown): { lineHeight: string } }
-          ).getComputedStyle(element);
-          return Math.round(
-            (element as unknown as { clientHeight: number }).clientHeight / Number.parseFloat(lineHeight),
-          );
-        });
-    await until('both folded', async () => (await tab.page.locator('.row[data-folds=true]').count()) === 2);
-    expect([await rowCount('END'), await rowCount('gave up'), await rowCount('third')]).toEqual([5, 5, 1]);
-    await tab.screenshot(`list-folded-${_name === 'a phone' ? 'phone' : 'desktop'}`);
-    await rowOf('gave up').getByRole('button', { name: 'more' }).click();
-    await until('the whole trace', async () => (await rowCount('gave up')) === 10);
-    await rowOf('gave up').getByRole('button', { name: 'less' }).click();
-    await until('five rows again', async () => (await rowCount('gave up')) === 5);
-    expect(await tab.page.locator('.row .unfold-button:visible').count()).toBe(2);
-  });
+  ] as const)(
+    'shows five rows of a long line and the gist of a trace on %s, and all of it on request',
+    async (_name, size) => {
+      const tab = await openApp(browser, server, app, size);
+      await tab.waitForMessage('last');
+      const rowOf = (message: string) => tab.page.locator('.row', { hasText: message });
+      const rowCount = (message: string): Promise<number> =>
+        rowOf(message)
+          .locator('.text')
+          .evaluate((element) => {
+            const { lineHeight } = (
+              globalThis as unknown as { getComputedStyle(e: unknown): { lineHeight: string } }
+            ).getComputedStyle(element);
+            return Math.round(
+              (element as unknown as { clientHeight: number }).clientHeight / Number.parseFloat(lineHeight),
+            );
+          });
+      await until('it folded', async () => (await tab.page.locator('.row[data-folds=true]').count()) === 1);
+      expect([await rowCount('END'), await rowCount('third')]).toEqual([5, 1]);
+      const folded = await rowCount('gave up');
+      expect(folded).toBeLessThan(4);
+      expect(await rowOf('gave up').locator('.text').textContent()).toBe(
+        'Error: gave upat step0 (worker.mjs:0:9)+9 lines',
+      );
+      await tab.screenshot(`list-folded-${_name === 'a phone' ? 'phone' : 'desktop'}`);
+      await rowOf('gave up').getByRole('button', { name: 'more' }).click();
+      await until('the whole trace', async () => (await rowCount('gave up')) === 10);
+      await rowOf('gave up').getByRole('button', { name: 'less' }).click();
+      await until('folded again', async () => (await rowCount('gave up')) === folded);
+      expect(await tab.page.locator('.row .unfold-button:visible').count()).toBe(2);
+    },
+  );
 
   it('shows several dynos together', async () => {
     const tab = await openApp(browser, server, app);
@@ -229,5 +237,85 @@ describe.skipIf(noBrowser)('the list', { timeout: 90_000 }, () => {
     await tab.waitForLineCount(4);
     expect(new URL(tab.page.url()).search).toBe('?app=billing&at=1');
     expect(tab.consoleErrors).toEqual([]);
+  });
+
+  it('has one row for a stack trace that comes line by line, wherever it is looked at from', async () => {
+    const shop = await server.createApp('traces');
+    const send = async (lines: readonly [dyno: string, message: string][]): Promise<void> => {
+      const bytes = lines.map(([dyno, message]) => octetCounted(logplexLine(message, 'token', dyno)));
+      expect((await postLogs(server, shop.token, Buffer.concat(bytes))).status).toBe(204);
+    };
+    const trace = ['Error: no order', '    at load (/app/orders.js:3:9)', '    at node:internal/x:1:1'];
+    await send([
+      ['web.1', 'before'],
+      ['web.1', trace[0]],
+      ['web.2', 'meanwhile'],
+      ['web.1', trace[1]],
+    ]);
+    const tab = await openApp(browser, server, shop);
+    const { page } = tab;
+    await tab.waitForLineCount(4);
+    // The rest comes live, between lines of another dyno, each of which says that it is an error.
+    await send([['web.2', 'ERROR: another one']]);
+    await send([
+      ['web.1', trace[2]],
+      ['web.2', trace[1]],
+      ['web.1', 'after'],
+    ]);
+    await tab.waitForLineCount(8);
+    const rows = (): Promise<string[]> => tab.messages();
+    const folded = 'Error: no orderat load (/app/orders.js:3:9)+2 lines';
+    const other = 'ERROR: another oneat load (/app/orders.js:3:9)+1 line';
+    await until(
+      'five rows',
+      async () => String(await rows()) === String(['before', folded, 'meanwhile', other, 'after']),
+    );
+    const errors = page.locator('.error-count strong');
+    await until('two errors', async () => (await errors.textContent()) === '2');
+    await page.reload();
+    await tab.waitForLineCount(8);
+    expect(await rows()).toEqual(['before', folded, 'meanwhile', other, 'after']);
+    await until('two errors', async () => (await errors.textContent()) === '2');
+    // By key: the next error, open, copied whole.
+    await page.locator('.row', { hasText: 'before' }).locator('.text').click();
+    await page.keyboard.press('e');
+    await page.keyboard.press('y');
+    await page.getByText('Line copied').waitFor();
+    const whole = trace.map((message) => `${text('web.1', message)}\n`).join('');
+    expect(await clipboard(tab)).toBe(whole);
+    await page.keyboard.press('Enter');
+    await page.locator('.row .text', { hasText: trace[2].trim() }).waitFor();
+    await page.getByRole('button', { name: 'Copy message' }).click();
+    await until('the message', async () => (await clipboard(tab)) === trace.join('\n'));
+    await page.keyboard.press('Enter');
+    await tab.screenshot('list-traces');
+    // With a filter that one line of it matches; what was found is seen.
+    await page.locator('#search').fill('internal');
+    await tab.waitForLineCount(3);
+    expect(await rows()).toEqual([
+      'Error: no orderat load (/app/orders.js:3:9)at node:internal/x:1:1+2 lines',
+    ]);
+    await page.locator('#search').fill('');
+    await tab.waitForLineCount(8);
+    await page.locator('select[name=level]').selectOption('errors');
+    await tab.waitForLineCount(5);
+    expect(await rows()).toEqual([folded, other]);
+    // Its line in the context, and the address of a line within it.
+    await page.locator('.row', { hasText: 'no order' }).locator('.text').click();
+    await page.keyboard.press('x');
+    await tab.waitForLineCount(8);
+    const selected = page.locator('.row[data-selected=true] .text');
+    await until('it is selected', async () => (await selected.textContent()) === folded);
+    const within = await openApp(browser, server, shop, { query: 'at=6' });
+    await until(
+      'the event of that line is selected',
+      async () => (await within.page.locator('.row[data-selected=true] .text').textContent()) === folded,
+    );
+    await within.page.keyboard.press('j');
+    await until(
+      'the row behind it',
+      async () => (await within.page.locator('.row[data-selected=true] .text').textContent()) === 'meanwhile',
+    );
+    expect([...tab.consoleErrors, ...within.consoleErrors]).toEqual([]);
   });
 });

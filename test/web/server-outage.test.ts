@@ -17,19 +17,24 @@ describe.skipIf(noBrowser)('during an outage', { timeout: 90_000 }, () => {
     const first = await startServer({ data });
     onTestFinished(() => first.kill());
     const app = await first.createApp();
-    await pushLines(first, app.token, numberedMessages(20, 'before'));
+    await pushLines(first, app.token, [...numberedMessages(20, 'before'), 'Error: cut in two']);
     const tab = await openApp(browser, first, app);
-    await tab.waitForLineCount(20);
+    await tab.waitForLineCount(21);
     await first.kill();
     await tab.page.getByText('The server is unreachable.').waitFor();
-    await tab.waitForMessage('before 19');
+    await tab.waitForMessage('cut in two');
     await tab.screenshot('outage');
 
     const again = await startServer({ data, env: { TAILRACE_HTTP_PORT: new URL(first.url).port } });
     onTestFinished(() => again.kill());
-    await pushLines(again, app.token, numberedMessages(20, 'after'));
+    await pushLines(again, app.token, ['    at half (a.js:1:1)', ...numberedMessages(20, 'after')]);
     await tab.waitForMessage('after 19');
-    expect(await tab.allPositions()).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+    // The second half of the trace has joined the first.
+    expect(await tab.allPositions()).toEqual([
+      ...Array.from({ length: 21 }, (_, i) => i + 1),
+      ...Array.from({ length: 20 }, (_, i) => i + 23),
+    ]);
+    expect(await tab.lineCount()).toBe(42);
     await tab.page.locator('.error-banner').waitFor({ state: 'detached' });
   });
 

@@ -25,6 +25,11 @@ const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
   'PUT /apps/:app/buildpack-installations': ({ updates }) => ({
     buildpacks: list(updates, ({ buildpack }) => (typeof buildpack === 'string' ? redactUrl(buildpack) : '')),
   }),
+  'PATCH /apps/:app/log-limits': (body) => ({
+    limits: Object.entries(body)
+      .map(([name, value]) => `${name}:${value === null ? 'default' : text(value)}`)
+      .join(','),
+  }),
   'POST /people': ({ email, role, app }) => ({ email: text(email), role: text(role), for: text(app) }),
   'POST /apps/:app/collaborators': ({ user, role }) => ({ email: text(emailOf(user)), role: text(role) }),
   'PATCH /apps/:app/collaborators/:person': ({ role }) => ({ role: text(role) }),

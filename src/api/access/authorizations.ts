@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import {
   type ApiKeyRecord,
   type ApiKeys,
@@ -11,7 +10,6 @@ import {
 import {
   coversScopes,
   GLOBAL_SCOPES,
-  includesScope,
   isGlobal,
   KEY_SCOPES,
   type KeyScope,
@@ -24,7 +22,8 @@ import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS, parseDuration } from '../../common/time-expression.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { FILTERED_ROUTE, isVisible, requireEverywhere } from './authorize.ts';
+import { FILTERED_ROUTE, isVisible } from './authorize.ts';
+import { keyName, newKeyRecord, requireGrant, scopesToGive } from './new-key.ts';
 
 interface NewAuthorizationRequest {
   readonly description?: string | null;
@@ -103,23 +102,21 @@ export function authorizationRoutes(
       const most = scopesToGive(grant);
       const scopes = scope ? parseScopes(scope) : most;
       requireAtLeast(most, scopes, 'make');
-      const now = Date.now();
       const key = generateApiKey();
       const expiresAt =
-        expiresIn == null ? undefined : new Date(now + parseExpirySeconds(expiresIn) * 1_000).toISOString();
+        expiresIn == null
+          ? undefined
+          : new Date(Date.now() + parseExpirySeconds(expiresIn) * 1_000).toISOString();
       if (names?.length === 0)
         throw new TailraceError('invalid_params', 'The list of apps is empty: leave it out for all of them.');
       const apps = names && (await Promise.all(names.map((name) => getApp(grant, name))));
-      const record: ApiKeyRecord = {
-        id: randomUUID(),
+      const record = newKeyRecord(grant, {
         description: description ?? 'API key',
         scopes,
-        ...(apps && { apps: [...new Set(apps.map(({ id }) => id))] }),
-        madeFrom: { address: request.ip, key: keyName(grant) },
-        ...(grant.user && { user: grant.user.id }),
-        createdAt: new Date(now).toISOString(),
-        expiresAt: earlierTime(expiresAt, grant.expiresAt),
-      };
+        apps: apps?.map(({ id }) => id),
+        expiresAt,
+        address: request.ip,
+      });
       await apiKeys.add(key, record);
       reply.code(201);
       return viewOf(record, grant, key);
@@ -191,36 +188,9 @@ export function authorizationRoutes(
   }
 }
 
-/**
- * Whoever makes a request about keys: a person about their own (with a key if it was made for that), or somebody who may do that everywhere.
- * @param scope undefined: whoever it is
- * @throws TailraceError `unauthorized`, `forbidden`
- */
-function requireGrant({ keyGrant }: FastifyRequest, scope?: 'read' | 'write', what?: string): KeyGrant {
-  if (!keyGrant) throw new TailraceError('unauthorized', 'Invalid credentials provided.');
-  if (scope === undefined) return keyGrant;
-  const { scopes, apps } = keyGrant.madeFor ?? keyGrant;
-  const mayDo = apps === undefined && includesScope(scopes, scope);
-  if (what !== undefined && !mayDo && (!keyGrant.user || keyGrant.madeFor))
-    throw new TailraceError('forbidden', `This API key may not ${what}: use one with the scope ${scope}.`);
-  if (!keyGrant.user) requireEverywhere(keyGrant, scope);
-  else if (keyGrant.madeFor && !mayDo)
-    throw new TailraceError(
-      'forbidden',
-      'This API key wasn’t made for that: log in to look after your keys.',
-    );
-  return keyGrant;
-}
-
 /** People know of their own keys, admins of all; so does who has a key that is nobody's. */
 function mayKnow({ user, apps, scopes }: KeyGrant, record: ApiKeyRecord): boolean {
   return user === undefined || record.user === user.id || (apps === undefined && isGlobal(scopes));
-}
-
-/** What a new key may be made for. A person's is never worth more than they are, but what they made a key for limits those made with it. */
-function scopesToGive(grant: KeyGrant): readonly KeyScope[] {
-  if (grant.madeFor) return grant.madeFor.scopes;
-  return grant.user ? GLOBAL_SCOPES : grant.scopes;
 }
 
 /**
@@ -249,12 +219,6 @@ function requireAtLeast(held: readonly KeyScope[], scopes: readonly KeyScope[], 
     'forbidden',
     `This API key may not ${verb} a key with the scope ${(missing.length > 0 ? missing : scopes).join(', ')}, which it doesn't have itself: use one that has it.`,
   );
-}
-
-/** The earlier of two times, of which one or both may be never. */
-function earlierTime(one: string | undefined, other: string | undefined): string | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return Date.parse(one) < Date.parse(other) ? one : other;
 }
 
 /** Heroku's words for scopes are understood too. */
@@ -290,11 +254,6 @@ function parseExpirySeconds(given: string | number): number {
       `"${given}" is no time in seconds: choose 1 to 315360000, or write ${DURATION_FORMS}.`,
     );
   return seconds;
-}
-
-/** What a key is called in lists and lines. */
-export function keyName({ description }: Pick<ApiKeyRecord, 'description'>): string {
-  return description ?? 'the key of this machine';
 }
 
 /** What views of keys are made with. */

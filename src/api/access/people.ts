@@ -10,8 +10,8 @@ import { addressFor } from '../../common/http/address-for.ts';
 import type { InviteRecord } from '../../logs/access/people-records.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { keyName } from './authorizations.ts';
 import { needsScope } from './authorize.ts';
+import { keyName } from './new-key.ts';
 
 /** What these routes work with. */
 export interface PeopleRouteDependencies {

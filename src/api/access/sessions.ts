@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { KeyGrant } from '../../apps/access/api-keys.ts';
 import { isGlobal } from '../../apps/access/key-scopes.ts';
+import type { OpenIdConnect } from '../../apps/access/openid-connect.ts';
 import type { People, Person } from '../../apps/access/people.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isBehindTls } from '../../common/http/address-for.ts';
@@ -21,6 +22,8 @@ import { type AuthorizeDependencies, authenticate, SESSION_COOKIE } from './auth
 /** What these routes work with. */
 export interface SessionRouteDependencies extends AuthorizeDependencies, AuditDependencies {
   readonly people: People;
+  /** With which people may sign in, besides. */
+  readonly openIdConnect: Pick<OpenIdConnect, 'name'> | undefined;
   readonly log: Log;
 }
 
@@ -55,8 +58,9 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
     reply.header('Cache-Control', 'no-store');
     const grant = await authenticate(request, dependencies);
     const hasPeople = (await users.list()).length > 0;
-    if (!grant) return { signedIn: false, hasPeople, user: null, admin: false, csrf: null };
-    return { hasPeople, ...sessionView(grant, cookieValue(request.headers, SESSION_COOKIE)) };
+    const provider = dependencies.openIdConnect ? { name: dependencies.openIdConnect.name } : null;
+    if (!grant) return { signedIn: false, hasPeople, provider, user: null, admin: false, csrf: null };
+    return { hasPeople, provider, ...sessionView(grant, cookieValue(request.headers, SESSION_COOKIE)) };
   });
 
   // With an address and a password, or with an API key.

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import type { SignOnForm } from '../../apps/host/addons/provider.ts';
+import { escapeHtml } from '../../common/text/escape-html.ts';
 
 const SCRIPT = 'document.forms[0].submit()';
 const SCRIPT_HASH = createHash('sha256').update(SCRIPT).digest('base64');
@@ -34,8 +35,4 @@ ${inputs.join('\n')}
 </form>
 <script>${SCRIPT}</script>
 `;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

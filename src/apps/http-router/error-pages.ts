@@ -1,3 +1,4 @@
+import { escapeHtml } from '../../common/text/escape-html.ts';
 import type { ErrorPageUrls } from './app-lookup.ts';
 import type { Failure } from './error-codes.ts';
 
@@ -111,12 +112,4 @@ function asHtml(page: ErrorPage): string {
     return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(page.title)}</title><style>html,body,iframe{margin:0;border:0;height:100%;width:100%;display:block}</style><iframe src="${escapeHtml(page.iframeUrl)}"></iframe></html>\n`;
   const command = page.command === '' ? '' : `<pre>${escapeHtml(page.command)}</pre>`;
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(page.title)}</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:18vh auto;padding:0 1.5rem;color:#1c2b33;background:#f6f8f9}h1{font-size:1.5rem}pre{background:#1c2b33;color:#d8f3ee;padding:.8rem 1rem;border-radius:6px;overflow:auto}footer{color:#60717a;font-size:.85rem;overflow-wrap:anywhere}@media(prefers-color-scheme:dark){body{color:#dfe7ea;background:#11191d}}</style><h1>${escapeHtml(page.title)}</h1><p>${escapeHtml(page.text)}</p>${command}<footer>${escapeHtml(page.footer)}</footer></html>\n`;
-}
-
-function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
 }

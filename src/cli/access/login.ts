@@ -7,22 +7,28 @@ import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import { ApiClient, serverUrlFromEnvironment } from '../api-client.ts';
 import { printText } from '../format.ts';
 import type { AuthorizationView } from '../server/authorizations.ts';
+import { logInWithBrowser } from './browser-login.ts';
 import { forgetLogin, loadLogins, saveLogin } from './credentials.ts';
 
 interface LoginOptions {
   readonly url?: string;
   readonly email?: string;
+  readonly browser?: boolean;
 }
 
-/** `tailrace login`, `logout`, `whoami`: with address and password to a server that is elsewhere. */
+/** `tailrace login`, `logout`, `whoami`: with a server that is elsewhere. */
 export function loginCommands(program: Command): void {
   program
     .command('login')
     .alias('auth:login')
-    .description('log in to a server with your e-mail address and password')
+    .description('log in to a server, with your e-mail address and password or in a browser')
     .option('--url <url>', 'the server: https://logs.example.com (default: TAILRACE_URL)')
     .option('--email <address>', 'yours (default: asked for)')
-    .addHelpText('after', '\nThe password is asked for, or read from standard input.')
+    .option('--browser', 'say who you are in a browser, on this machine or another one')
+    .addHelpText(
+      'after',
+      '\nThe password is asked for, or read from standard input. Where an identity provider is set, it is asked, in a browser.',
+    )
     .action(logIn);
   program
     .command('logout')
@@ -43,6 +49,10 @@ async function logIn(options: LoginOptions): Promise<void> {
   const url = trimTrailing(options.url ?? serverUrlFromEnvironment() ?? '', '/');
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new TailraceError('invalid_params', 'Which server? Name it with --url https://… or TAILRACE_URL.');
+  if (options.browser || (options.email === undefined && (await asksProvider(url)))) {
+    await logInWithBrowser(url);
+    return;
+  }
   const { email, password } = await askForPassword(url, options.email);
   const basic = `Basic ${Buffer.from(`${email}:${password}`).toString('base64')}`;
   const client = new ApiClient({ url, key: '', authorization: basic });
@@ -54,6 +64,15 @@ async function logIn(options: LoginOptions): Promise<void> {
     });
   saveLogin({ url, key: key.access_token.token, id: key.id, email });
   printText(`Logged in to ${url} as ${email}`);
+}
+
+/** Do people sign in with an identity provider there? */
+async function asksProvider(url: string): Promise<boolean> {
+  const { provider } = await new ApiClient({ url, key: '' }).request<{ provider?: object | null }>(
+    'GET',
+    '/session',
+  );
+  return provider != null;
 }
 
 async function logOut(): Promise<void> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { ApiClient, addClientOptions, resolveApp, resolveEndpoint } from '../api-client.ts';
 import { formatNumber, formatTable, printResult } from '../format.ts';
+import { type LimitsView, limitRows, summarizeLimits } from '../logs/limits.ts';
 import { removeGitRemote } from './git-remote.ts';
 
 interface AppView {
@@ -26,6 +27,7 @@ export function appInfoCommands(program: Command): void {
       const app = await client.request<AppView>('GET', path);
       const dynos = await client.request<{ type: string }[]>('GET', `${path}/dynos`);
       const addons = await client.request<{ plan: { name: string } }[]>('GET', `${path}/addons`);
+      const limits = await client.request<LimitsView>('GET', `${path}/log-limits`);
       const types = [...new Set(dynos.map(({ type }) => type))];
       const rows = [
         ['Web URL:', app.web_url],
@@ -39,6 +41,8 @@ export function appInfoCommands(program: Command): void {
         ['Buildpack:', app.buildpack_provided_description ?? 'none'],
         ['Slug size:', app.slug_size === null ? 'none' : `${formatNumber(app.slug_size)} bytes`],
         ['Maintenance:', app.maintenance ? 'on' : 'off'],
+        ['Log held:', limitRows(limits)[0][1]],
+        ['Log limits:', summarizeLimits(limits)],
         ['Created:', app.created_at],
       ];
       printResult(options.json, app, () => `=== ${app.name}\n\n${formatTable(rows)}`);

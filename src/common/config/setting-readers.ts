@@ -41,6 +41,23 @@ export const SETTING_READERS = {
     text.toLowerCase() === 'none' ? undefined : readByteCount(variable, text),
 } as const;
 
+/**
+ * Reads a value that is given on the command line as a setting of its kind is.
+ * @param name how it is called there: `--age`
+ * @throws TailraceError `bad_request` with what it must be
+ */
+export function readOption<Kind extends 'count' | 'bytes' | 'duration'>(
+  kind: Kind,
+  name: string,
+  text: string,
+): number {
+  try {
+    return SETTING_READERS[kind](name, text);
+  } catch (error) {
+    throw error instanceof TailraceError ? new TailraceError('bad_request', error.message) : error;
+  }
+}
+
 /** How a setting's text is read. */
 export type SettingKind = keyof typeof SETTING_READERS;
 

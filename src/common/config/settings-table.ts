@@ -196,6 +196,52 @@ export const SETTINGS = {
     meaning:
       'where browsers and partners of add-ons reach this server, such as `https://logs.example.com`; unset: where a request was sent to, and for partners where it listens',
   },
+  oidcIssuer: {
+    variable: 'TAILRACE_OIDC_ISSUER',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'identity provider (OpenID Connect) that people may sign in with, such as `https://login.example.com/realms/team`',
+  },
+  oidcClientId: {
+    variable: 'TAILRACE_OIDC_CLIENT_ID',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'what this server is called there; its redirect URI is `/session/oidc/callback` of the public URL',
+  },
+  oidcClientSecret: {
+    variable: 'TAILRACE_OIDC_CLIENT_SECRET',
+    kind: 'text',
+    fallback: '',
+    meaning: 'the secret that belongs to it; unset: a public client',
+  },
+  oidcName: {
+    variable: 'TAILRACE_OIDC_NAME',
+    kind: 'text',
+    fallback: '',
+    meaning: 'what the button of the page says: `Sign in with …`; unset: the provider’s host name',
+  },
+  oidcDomains: {
+    variable: 'TAILRACE_OIDC_DOMAINS',
+    kind: 'text',
+    fallback: '',
+    meaning: 'domains of addresses that need no invitation, with commas: `example.com,example.org`',
+  },
+  oidcRole: {
+    variable: 'TAILRACE_OIDC_ROLE',
+    kind: 'choice',
+    choices: ['viewer', 'member', 'admin'],
+    fallback: 'viewer',
+    meaning: 'what those may do at first',
+  },
+  oidcTrustsAddresses: {
+    variable: 'TAILRACE_OIDC_UNVERIFIED_EMAIL',
+    kind: 'flag',
+    fallback: 'no',
+    meaning:
+      'take addresses of which the provider doesn’t say that they are verified (`email_verified`)? Only where its users can’t choose them',
+  },
   addonProvisionMs: {
     variable: 'TAILRACE_ADDON_PROVISION_TIMEOUT',
     kind: 'interval',

@@ -7,10 +7,18 @@ export interface Rights<Role extends string> {
   readonly groups: Readonly<Record<string, Role>>;
 }
 
+/** Who somebody is at an identity provider: its address, and what names them there for good (OpenID Connect Core 1.0 section 2). */
+export interface Identity {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
 export interface UserRecord<Role extends string = string> extends Rights<Role> {
   readonly id: string;
   readonly email: string;
-  readonly password: PasswordHash;
+  /** Left out: they sign in with an identity provider alone. */
+  readonly password?: PasswordHash;
+  readonly identity?: Identity;
   /** Grows with every change of the password: sessions of an older one are over. */
   readonly passwordVersion: number;
   readonly createdAt: string;
@@ -20,8 +28,9 @@ export interface SessionRecord {
   readonly user: string;
   readonly passwordVersion: number;
   readonly createdAt: string;
-  /** Moves on while it is used. */
+  /** Moves on while it is used, unless it is fixed. */
   readonly expiresAt: string;
+  readonly isFixed?: true;
 }
 
 export interface InviteRecord<Role extends string = string> extends Rights<Role> {

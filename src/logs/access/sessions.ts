@@ -17,15 +17,22 @@ export class Sessions {
     this.scope = scope;
   }
 
-  /** @returns the secret for the browser's cookie */
-  async start({ id, passwordVersion }: Pick<UserRecord, 'id' | 'passwordVersion'>): Promise<string> {
+  /**
+   * @param fixedMs it ends after so long, however it is used: then somebody else has to say again who that is
+   * @returns the secret for the browser's cookie
+   */
+  async start(
+    { id, passwordVersion }: Pick<UserRecord, 'id' | 'passwordVersion'>,
+    fixedMs?: number,
+  ): Promise<string> {
     const secret = newSecret();
     const nowMs = Date.now();
     const session: SessionRecord = {
       user: id,
       passwordVersion,
       createdAt: new Date(nowMs).toISOString(),
-      expiresAt: new Date(nowMs + SESSION_LIFETIME_MS).toISOString(),
+      expiresAt: new Date(nowMs + (fixedMs ?? SESSION_LIFETIME_MS)).toISOString(),
+      ...(fixedMs !== undefined && { isFixed: true }),
     };
     await this.records.transact(this.scope, [{ key: sessionKey(hashOfSecret(secret)), value: session }]);
     return secret;
@@ -39,7 +46,7 @@ export class Sessions {
     const nowMs = Date.now();
     const leftMs = session === undefined ? 0 : Date.parse(session.expiresAt) - nowMs;
     if (!found || !session || leftMs <= 0) return undefined;
-    if (leftMs < SESSION_LIFETIME_MS - NOTED_AFTER_MS) {
+    if (!session.isFixed && leftMs < SESSION_LIFETIME_MS - NOTED_AFTER_MS) {
       const used = { ...session, expiresAt: new Date(nowMs + SESSION_LIFETIME_MS).toISOString() };
       // One that is ended meanwhile stays ended.
       const noted = { key, value: used, ifVersion: found.version };

@@ -5,6 +5,7 @@ import type { RecordChange, Store, StoredRecord } from '../store/contract.ts';
 import { hashPassword, isPassword } from './passwords.ts';
 import {
   emailKey,
+  type Identity,
   type InviteRecord,
   inviteKey,
   type Rights,
@@ -55,7 +56,12 @@ export class Users<Role extends string> {
         'unauthorized',
         'This link was used already, or is of another start: one is printed at a start while nobody is known.',
       );
-    return this.create(email, password, { role: OWNER_ROLE as Role, groups: {} }, { onlyFirst: true });
+    return this.create(
+      email,
+      { password: await hashPassword(password) },
+      { role: OWNER_ROLE as Role, groups: {} },
+      { onlyFirst: true },
+    );
   }
 
   /** The user with this address and password; undefined when there is none. */
@@ -65,9 +71,53 @@ export class Users<Role extends string> {
     return (await isPassword(password, user?.password)) ? user : undefined;
   }
 
+  /**
+   * The user whom an identity provider names, by a verified address: somebody who is known, who is invited, or who gets `rights` for coming from
+   * there. With their first sign-in a user is tied to the identity: an address that the provider gives to somebody else later is no way in.
+   *
+   * @param rights of those whom nobody has invited; undefined: they are not let in
+   * @throws TailraceError `unauthorized`, `conflict`
+   */
+  async withIdentity(
+    { issuer, subject }: Identity,
+    email: string,
+    rights: Rights<Role> | undefined,
+  ): Promise<UserRecord<Role>> {
+    const clean = cleanEmail(email);
+    const id = await this.records.get<string>(this.scope, emailKey(clean));
+    const identity: Identity = { issuer, subject };
+    if (id) {
+      const found = await this.getRecord(id.value);
+      const known = found.value.identity;
+      if (!known) return this.replace(found, { ...found.value, identity });
+      if (known.issuer === issuer && known.subject === subject) return found.value;
+      throw new TailraceError(
+        'unauthorized',
+        `${clean} was somebody else at the identity provider before: an owner can remove that person here (\`tailrace access:remove ${clean}\`), and invite you.`,
+      );
+    }
+    const invites = await this.records.list<InviteRecord<Role>>(this.scope, 'invite/');
+    const invite = invites.find(
+      ({ value }) =>
+        value.email?.toLowerCase() === clean.toLowerCase() && Date.parse(value.expiresAt) > Date.now(),
+    );
+    const given = invite?.value ?? rights;
+    if (!given)
+      throw new TailraceError(
+        'unauthorized',
+        `${clean} isn’t known here: ask an admin to invite you (\`tailrace access:add ${clean}\`).`,
+      );
+    return this.create(clean, { identity }, given, { invite });
+  }
+
   /** Changes a password; all sessions of before are over. @throws TailraceError `unauthorized`, `invalid_params` */
   async changePassword(id: string, current: string, next: string): Promise<UserRecord<Role>> {
     const found = await this.getRecord(id);
+    if (!found.value.password)
+      throw new TailraceError(
+        'forbidden',
+        'You have no password here: you sign in with your identity provider.',
+      );
     if (!(await isPassword(current, found.value.password)))
       throw new TailraceError('forbidden', 'That isn’t the password that you have now.');
     const password = await hashPassword(next);
@@ -158,7 +208,9 @@ export class Users<Role extends string> {
         'This invitation was used already, was taken back, or is too old: ask for another one.',
       );
     const { role, groups } = found.value;
-    return this.create(email, password, { role, groups }, { invite: found });
+    cleanEmail(email);
+    const hashed = await hashPassword(password);
+    return this.create(email, { password: hashed }, { role, groups }, { invite: found });
   }
 
   /** @throws TailraceError `not_found` */
@@ -170,7 +222,7 @@ export class Users<Role extends string> {
 
   private async create(
     email: string,
-    password: string,
+    proof: Pick<UserRecord, 'password' | 'identity'>,
     { role, groups }: Rights<Role>,
     {
       invite,
@@ -178,11 +230,10 @@ export class Users<Role extends string> {
     }: { readonly invite?: StoredRecord<InviteRecord<Role>>; readonly onlyFirst?: boolean },
   ): Promise<UserRecord<Role>> {
     const clean = cleanEmail(email);
-    const hashed = await hashPassword(password);
     const user: UserRecord<Role> = {
       id: randomUUID(),
       email: clean,
-      password: hashed,
+      ...proof,
       passwordVersion: 1,
       ...(role && { role }),
       groups,

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { TailraceError } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
+import { LIMITS_PREFIX } from '../store/app-limits.ts';
 import type { RecordChange, Sequence, Store } from '../store/contract.ts';
 import { placeholderBatch } from '../store/placeholder-batch.ts';
 import { type BackedUpStream, FILES_FOLDER, scopeOfMember } from './backup-layout.ts';
@@ -53,6 +54,7 @@ export async function restoreBackup(
   const { manifest } = chain[chain.length - 1];
   const { streams } = manifest;
   for (const { id } of streams) await store.dropStream(id);
+  await restoreLimits(chain[chain.length - 1], store, (change) => adapt('', change, streams));
   const counts = new Map(streams.map(({ id }) => [id as string, 0]));
   const chunks = new Map(
     streams.flatMap((stream) => stream.chunks.map((chunk) => [`${chunk.backup} ${chunk.path}`, stream])),
@@ -88,6 +90,21 @@ export async function restoreBackup(
     restored.push({ name, last, lines: counts.get(id) ?? 0, tooOld });
   }
   return { streams: restored, records: recordCount, files: manifest.files.length };
+}
+
+/** Limits of apps are there before their lines are: else streams would be trimmed to what others may hold. */
+async function restoreLimits(
+  { file }: CheckedBackup,
+  store: Store,
+  adapt: (change: RecordChange) => RecordChange | undefined,
+): Promise<void> {
+  for await (const member of readMembers(file)) {
+    if (scopeOfMember(member.path) !== '') continue;
+    await restoreRecords(store, '', await member.bytes(), (change) =>
+      change.key.startsWith(LIMITS_PREFIX) ? adapt(change) : undefined,
+    );
+    return;
+  }
 }
 
 /** Restores the batches that the stream held when it was backed up. @returns the number of lines */

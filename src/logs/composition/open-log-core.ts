@@ -57,7 +57,7 @@ export async function openLogCore<Names extends AppNames>(
     closers.add(() => store.close());
     const scanner = new ScanThreads();
     closers.add(() => scanner.close());
-    const readers = new StreamReaders(store, settings.streamAgeMs, scanner);
+    const readers = new StreamReaders(store, scanner);
     const names = readNames(store);
     const metrics = createRegistry();
     const { router, close: closeRouter } = openRouter(

@@ -1,6 +1,6 @@
 /** How much a token and an app may send. What is over is rejected, and logged to the app once a minute. */
 import { TokenBucket } from '../../common/limits/token-bucket.ts';
-import type { AppId } from '../store/contract.ts';
+import type { AppId, LimitsByApp } from '../store/contract.ts';
 import { formatTimestamp } from '../syslog/timestamp.ts';
 import { AppReports } from './app-reports.ts';
 import type { LogSource } from './token-cache.ts';
@@ -14,11 +14,14 @@ export interface RateLimit {
 export interface RateLimiterOptions {
   readonly token: RateLimit;
   readonly app: RateLimit;
+  /** Where apps have rates of their own, in place of `app`. */
+  readonly limits: LimitsByApp;
   /** Adds a line to the app's stream. */
   readonly logToApp: (app: AppId, message: string) => void;
 }
 
 interface Buckets {
+  readonly rate: RateLimit;
   readonly lines: TokenBucket | undefined;
   readonly bytes: TokenBucket | undefined;
 }
@@ -28,19 +31,23 @@ export class RateLimiter {
   private readonly now: () => number;
   private readonly buckets = new Map<string, Buckets>();
   private readonly reports: AppReports;
-  /** Nothing is limited: callers needn't ask. */
-  readonly disabled: boolean;
+  /** The settings limit something. */
+  private readonly limitsAll: boolean;
+  /** Nothing is limited: callers needn't ask now. */
+  disabled: boolean;
 
   constructor(options: RateLimiterOptions, now: () => number = () => performance.now()) {
-    const { token, app } = options;
+    const { token, app, limits } = options;
     this.options = options;
     this.now = now;
     this.reports = new AppReports((app, count, sinceMs) => {
       const since = formatTimestamp(sinceMs);
-      const message = `Rate limit: ${count} messages refused since ${since}. Allowed are ${formatLimits(options)}.`;
+      const message = `Rate limit: ${count} messages refused since ${since}. Allowed are ${formatRates(options.token, this.rateOf(app))}.`;
       options.logToApp(app, message);
     });
-    this.disabled = [token.lines, token.bytes, app.lines, app.bytes].every((rate) => rate === undefined);
+    this.limitsAll = [token.lines, token.bytes, app.lines, app.bytes].some((rate) => rate !== undefined);
+    this.disabled = !this.limitsAll && !limits.hasRates;
+    limits.watch((apps) => this.onLimitsChanged(apps));
   }
 
   /**
@@ -91,26 +98,43 @@ export class RateLimiter {
   }
 
   private bucketsFor({ token, app }: LogSource): readonly Buckets[] {
-    const { options } = this;
-    const ofApp = this.bucketsNamed(app, options.app);
-    return token ? [this.bucketsNamed(token, options.token), ofApp] : [ofApp];
+    const ofApp = this.buckets.get(app) ?? this.makeBuckets(app, this.rateOf(app));
+    if (!token) return [ofApp];
+    return [this.buckets.get(token) ?? this.makeBuckets(token, this.options.token), ofApp];
   }
 
-  private bucketsNamed(name: string, rate: RateLimit): Buckets {
-    let buckets = this.buckets.get(name);
-    if (!buckets) {
-      const now = this.now();
-      buckets = {
-        lines: rate.lines === undefined ? undefined : new TokenBucket(rate.lines, now),
-        bytes: rate.bytes === undefined ? undefined : new TokenBucket(rate.bytes, now),
-      };
-      this.buckets.set(name, buckets);
-    }
+  private makeBuckets(name: string, rate: RateLimit): Buckets {
+    const now = this.now();
+    const buckets = {
+      rate,
+      lines: rate.lines === undefined ? undefined : new TokenBucket(rate.lines, now),
+      bytes: rate.bytes === undefined ? undefined : new TokenBucket(rate.bytes, now),
+    };
+    this.buckets.set(name, buckets);
     return buckets;
+  }
+
+  /** What an app's sources may send together. */
+  private rateOf(app: AppId): RateLimit {
+    const { linesPerS, bytesPerS } = this.options.limits.of(app) ?? {};
+    const { lines, bytes } = this.options.app;
+    return {
+      lines: linesPerS === undefined ? lines : (linesPerS ?? undefined),
+      bytes: bytesPerS === undefined ? bytes : (bytesPerS ?? undefined),
+    };
+  }
+
+  private onLimitsChanged(apps: readonly AppId[]): void {
+    this.disabled = !this.limitsAll && !this.options.limits.hasRates;
+    for (const app of apps) {
+      const { lines, bytes } = this.rateOf(app);
+      const had = this.buckets.get(app)?.rate;
+      if (had?.lines !== lines || had?.bytes !== bytes) this.buckets.delete(app);
+    }
   }
 }
 
-function formatLimits({ token, app }: RateLimiterOptions): string {
+function formatRates(token: RateLimit, app: RateLimit): string {
   const rates = (name: string, { lines, bytes }: RateLimit): string[] => [
     ...(lines === undefined ? [] : [`${lines} lines/s ${name}`]),
     ...(bytes === undefined ? [] : [`${bytes} bytes/s ${name}`]),

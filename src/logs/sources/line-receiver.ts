@@ -64,7 +64,7 @@ export interface LineTarget {
 
 /** Decides which lines may pass: see `RateLimiter`. */
 export interface LineAdmission {
-  /** Nothing is limited: nobody needs to ask. */
+  /** Nothing is limited now: nobody needs to ask. */
   readonly disabled: boolean;
   /** How many of some lines may pass. */
   admit(logSource: LogSource, lines: number, bytes: number): number;
@@ -142,7 +142,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.host = storedHeaderField(host, HOSTNAME_BYTES_MAX);
     this.matcher = new SourceMatcher(authenticatedSource);
     this.sourceResolver = sourceResolver;
-    this.rateLimiter = rateLimiter?.disabled ? undefined : rateLimiter;
+    this.rateLimiter = rateLimiter;
     this.scan = fromHerokuDrain ? scanHerokuDrainHeader : scanHeader;
     this.dataless = fromHerokuDrain === true;
     this.known = new KnownOwners(router, sourceResolver, authenticatedSource);
@@ -203,7 +203,7 @@ export class LineReceiver implements FrameSink<LogSource> {
 
   /** What may pass is counted by token. */
   get perSource(): boolean {
-    return this.rateLimiter !== undefined;
+    return this.rateLimiter?.disabled === false;
   }
 
   findOwner(key: OwnerKey, tag: string, host: string, token: string): KnownOwner<LogSource> | undefined {
@@ -388,7 +388,7 @@ export class LineReceiver implements FrameSink<LogSource> {
   /** How many of so many lines may pass; the others are counted. */
   private admit(logSource: LogSource, lines: number, bytes: number): number {
     const { rateLimiter } = this;
-    if (!rateLimiter) return lines;
+    if (!rateLimiter || rateLimiter.disabled) return lines;
     if (this.matcher.authenticated) {
       rateLimiter.charge(logSource, lines, bytes);
       return lines;

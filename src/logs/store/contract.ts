@@ -31,14 +31,43 @@ export interface StreamBounds {
 }
 
 /**
- * Bounds of every stream; the oldest batches are trimmed when one of them is exceeded, a limited number with each append. The newest
+ * Bounds of a stream; the oldest batches are trimmed when one of them is exceeded, a limited number with each append. The newest
  * batch stays, whatever its size, until it is too old: what is older than `ageMs` goes within a minute more, also from a stream to which
  * nothing is added.
  */
 export interface Retention {
   readonly lines: number;
+  /** Of the batches. */
   readonly bytes: number;
   readonly ageMs: number;
+}
+
+/** Limits of one app: its record, under `limits/<app>` in the scope of no app. What is left out is as the settings say. */
+export interface AppLimits extends Partial<Retention> {
+  /** Lines and bytes a second that its sources may send together, to each router; null: any number. */
+  readonly linesPerS?: number | null;
+  readonly bytesPerS?: number | null;
+}
+
+/** Told which apps' limits have changed. */
+export type LimitsListener = (apps: readonly AppId[]) => void;
+
+/** The limits of all apps, in memory: they are asked for with every batch. */
+export interface LimitsByApp {
+  /** What the streams of apps without a retention of their own may hold. */
+  readonly retention: Retention;
+
+  /** An app's own limits; undefined when it has none. */
+  of(app: AppId): AppLimits | undefined;
+
+  /** What an app's stream may hold. */
+  retentionOf(app: AppId): Retention;
+
+  /** Is there an app whose sources may send so much alone? */
+  readonly hasRates: boolean;
+
+  /** Calls `listener` after every change, until the returned function is called. */
+  watch(listener: LimitsListener): () => void;
 }
 
 export interface AppendResult {
@@ -139,6 +168,9 @@ export interface Store {
   /** May other processes work on the same data at the same time? */
   readonly shared: boolean;
 
+  /** Limits of apps, as their records say: a change of these holds at once, in other processes within a second or so. */
+  readonly limits: LimitsByApp;
+
   /**
    * Appends a batch; resolves when it is durable. The store writes into the batch's headroom.
    * Appends of one app keep the order in which they were called. One that has failed was not stored, and won't be, except as
@@ -164,6 +196,12 @@ export interface Store {
   closedFiles(app: AppId): readonly StreamFile[];
 
   bounds(app: AppId): Promise<StreamBounds>;
+
+  /** Bytes of the batches that streams hold, as {@link StreamBounds} has them, of many at once. */
+  heldBytes(apps: readonly AppId[]): Promise<readonly number[]>;
+
+  /** What a stream takes where it is stored, bytes: of the disk, or of Redis' memory. Undefined when that can't be told. */
+  storedBytes(app: AppId): Promise<number | undefined>;
 
   /** The last sequence that was stored before a time, milliseconds since 1970: reading after it gives what came since. */
   sequenceAt(app: AppId, ms: number): Promise<Sequence>;

@@ -21,7 +21,6 @@ export class StreamReader {
   readonly app: AppId;
   private readonly store: Store;
   private readonly budget: { bytes: number };
-  private readonly ageMs: number;
   /** Scans the stream's files; undefined: whoever searches reads. */
   readonly scanner: FileScanner | undefined;
   private readonly listeners = new Set<() => void>();
@@ -39,18 +38,10 @@ export class StreamReader {
   /** Resolves when `newest` is known for the first time. */
   readonly ready: Promise<void>;
 
-  /** @param ageMs older batches aren't shown. */
-  constructor(
-    app: AppId,
-    store: Store,
-    budget: { bytes: number },
-    ageMs: number,
-    scanner: FileScanner | undefined,
-  ) {
+  constructor(app: AppId, store: Store, budget: { bytes: number }, scanner: FileScanner | undefined) {
     this.app = app;
     this.scanner = scanner;
     this.store = store;
-    this.ageMs = ageMs;
     this.budget = budget;
     this.unsubscribe = store.subscribe(app, (batch) => this.onStoreAppend(batch));
     this.ready = this.loadNewest();
@@ -64,7 +55,7 @@ export class StreamReader {
 
   /** Batches that were stored before aren't shown any more, milliseconds since 1970. */
   get oldestShownMs(): number {
-    return Date.now() - this.ageMs;
+    return Date.now() - this.store.limits.retentionOf(this.app).ageMs;
   }
 
   /** Must a batch that was stored then, milliseconds since 1970, not be shown any more? The store has removed it, or will soon. */
@@ -221,18 +212,13 @@ function pause(ms: number): Promise<void> {
 export class StreamReaders {
   private readonly store: Store;
   private readonly shared = new Map<AppId, { reader: StreamReader; refCount: number }>();
-  private readonly ageMs: number;
   private readonly budget = { bytes: 0 };
   private readonly scanner: FileScanner | undefined;
 
-  /**
-   * @param ageMs how old lines may be that streams hold (`Retention`).
-   * @param scanner searches files on threads; left out: whoever searches reads all of them.
-   */
-  constructor(store: Store, ageMs: number = Number.POSITIVE_INFINITY, scanner?: FileScanner) {
+  /** @param scanner searches files on threads; left out: whoever searches reads all of them. */
+  constructor(store: Store, scanner?: FileScanner) {
     this.store = store;
     this.scanner = scanner;
-    this.ageMs = ageMs;
   }
 
   /** The app's reader; close it with the function that comes with it. */
@@ -240,7 +226,7 @@ export class StreamReaders {
     let entry = this.shared.get(app);
     if (!entry) {
       entry = {
-        reader: new StreamReader(app, this.store, this.budget, this.ageMs, this.scanner),
+        reader: new StreamReader(app, this.store, this.budget, this.scanner),
         refCount: 0,
       };
       this.shared.set(app, entry);

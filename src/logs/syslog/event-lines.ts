@@ -208,6 +208,17 @@ const FOREIGN =
 const FRAME =
   /^\s*(?:at \S|File "|from \S|\S{1,300}:\d+:in |#\d+ (?!\{main\})|\S{1,300}\.go:\d+|at \/?\S+\.rs:\d+)/;
 
+/** The line of a trace that says what went wrong, where its first one only says where: of Python, and of what Node.js doesn't catch. */
+export function errorLine(lines: readonly string[]): string | undefined {
+  if (NODE_SOURCE.test(lines[0].slice(0, LOOKED_AT_MAX)))
+    return lines.find((line) => ERROR_LINE.test(line.slice(0, LOOKED_AT_MAX)));
+  if (!PYTHON_HEAD.test(lines[0])) return undefined;
+  return lines.findLast(
+    (line) =>
+      PYTHON_ERROR.test(line.slice(0, LOOKED_AT_MAX)) && !PYTHON_HEAD.test(line) && !PYTHON_CHAIN.test(line),
+  );
+}
+
 /** The first frame of a trace that is the app's own code, trimmed; undefined when there is none. */
 export function ownFrame(lines: readonly string[]): string | undefined {
   // Python's last call is the innermost one.

@@ -35,6 +35,14 @@ export interface DrainJson {
   };
 }
 
+/** A command line that wants to log in. */
+export interface LoginQuestionJson {
+  readonly description: string;
+  readonly address: string;
+  /** As the command line shows it. */
+  readonly code: string;
+}
+
 export class WebApiClient {
   private readonly headers: Readonly<Record<string, string>>;
 
@@ -77,6 +85,19 @@ export class WebApiClient {
     return new URL(url).pathname;
   }
 
+  /** What a command line asks that wants to log in. @param secret of the link that it has shown */
+  loginQuestion(secret: string): Promise<LoginQuestionJson> {
+    return this.getJson(loginPath(secret));
+  }
+
+  async answerLogin(secret: string, allow: boolean): Promise<void> {
+    await this.send(loginPath(secret), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ allow }),
+    });
+  }
+
   /**
    * Sends a request with the key, or in the browser's session.
    * @throws ApiError when the server rejects it, TypeError when the server doesn't answer.
@@ -99,6 +120,10 @@ export class WebApiClient {
     const response = await this.send(path, { signal: AbortSignal.timeout(10_000) });
     return response.json();
   }
+}
+
+function loginPath(secret: string): string {
+  return `/auth/browser/${encodeURIComponent(secret)}`;
 }
 
 export function appPath(app: string): string {

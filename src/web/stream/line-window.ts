@@ -63,6 +63,12 @@ export class LineWindow {
     this.lines = [];
   }
 
+  /** How many lines are before a position. */
+  countBefore(at: number): number {
+    const index = this.indexOf(at);
+    return index >= 0 && this.lines[index].at < at ? index + 1 : Math.max(0, index);
+  }
+
   /** The index of the line at a position, or of the next one; the last one's when it is behind all. -1 when empty. */
   indexOf(at: number): number {
     let low = 0;

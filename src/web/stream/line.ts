@@ -1,4 +1,5 @@
 /** A line as the page has it. */
+import type { EventState } from '../../logs/syslog/event-lines.ts';
 
 /** How serious a line is, from the most serious on; the server decides. */
 export type LineLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -27,6 +28,12 @@ export interface Line extends LineJson {
   readonly level: LineLevel;
   /** Whose line it is, where lines of several streams stand in one list. */
   readonly streamName?: string;
+  /** The id of the line's stream, where names don't say it. */
+  readonly stream?: string;
+  /** The lines that it is made of, when a sender has sent an event (a stack trace) line by line; without this, it is one line. */
+  readonly parts?: readonly Line[];
+  /** What decides whether the next line of its sender goes on with it. */
+  readonly event?: EventState;
 }
 
 /** Severities of RFC 5424 section 6.2.1 by number. */

@@ -7,9 +7,9 @@
  * then on `addLive` adds to the window. It returns undefined when the window ends before.
  */
 
+import { EventWindow } from './events/event-window.ts';
 import type { HistoryQuery } from './history-query.ts';
 import type { Line } from './line.ts';
-import { LineWindow } from './line-window.ts';
 
 /** Lines that are read at a time. */
 export const PAGE_LINES = 1_000;
@@ -22,7 +22,7 @@ export const CATCH_UP_LINES_MAX = 50_000;
 export type Place = { readonly at: number } | { readonly ms: number };
 
 export class LogViewState {
-  readonly window = new LineWindow();
+  readonly window = new EventWindow();
   /** Grows whenever the window has changed. */
   version = 0;
   /** Does the view stay at the newest line? */

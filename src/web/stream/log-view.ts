@@ -1,6 +1,7 @@
 /** A view of a stream: reads what {@link LogViewState} decides, from the past and from the live tail, and shows it to the components as signals. */
 import { batch, signal } from '@preact/signals';
 import { LogCounts } from './counts/log-counts.ts';
+import { ErrorEvents } from './events/error-events.ts';
 import { type Filters, isFiltered, NO_FILTERS } from './filters.ts';
 import type { HistoryQuery } from './history-query.ts';
 import type { Line } from './line.ts';
@@ -13,7 +14,7 @@ const HIDDEN_FLUSH_MS = 500;
 
 export class LogView {
   readonly counts: LogCounts;
-  /** How many lines have come since it was opened, and how many of them are errors. */
+  /** How many lines have come since it was opened, and how many errors: a stack trace is one. */
   readonly received = { lines: 0, errors: 0 };
   /** These four are the fields of {@link LogViewState}. */
   readonly version = signal(0);
@@ -32,6 +33,7 @@ export class LogView {
   readonly filters: Filters;
   private readonly source: LineSource;
   private readonly state: LogViewState;
+  private readonly errorEvents = new ErrorEvents();
   private readonly onLinesRead: (lines: readonly Line[]) => void;
   private readonly tail: LineTail;
   private readonly abortController = new AbortController();
@@ -66,8 +68,19 @@ export class LogView {
     });
   }
 
+  /** What is shown: a stack trace is one row. */
   get window(): LineWindow {
-    return this.state.window;
+    return this.state.window.rows;
+  }
+
+  /** How many lines are held. */
+  get lineCount(): number {
+    return this.state.window.lines.length;
+  }
+
+  /** Where the row stands that has a line. */
+  rowOf(at: number): number {
+    return this.state.window.rowOf(at);
   }
 
   /**
@@ -81,7 +94,11 @@ export class LogView {
       const [newest] = await this.fetchLines({ lines: 1 }, NO_FILTERS);
       state.newestPosition = newest?.at ?? 0;
       const place = at === undefined ? undefined : await this.readPlace({ at });
-      if (!place) state.showNewest(await this.fetchLines(state.newestQuery()));
+      if (!place) {
+        state.showNewest(await this.fetchLines(state.newestQuery()));
+        // What comes may go on with these.
+        for (const line of state.window.lines) this.errorEvents.countedLevel(line);
+      }
       this.isOpen = true;
       this.tail.connect(place?.tailFrom ?? state.newestPosition);
     });
@@ -94,8 +111,8 @@ export class LogView {
 
   /** Was everything around a position read, and the line isn't there? */
   isMissing(at: number): boolean {
-    const { lines } = this.window;
-    return this.error.value === '' && lines[this.window.indexOf(at)]?.at !== at;
+    const { window } = this.state;
+    return this.error.value === '' && window.lines[window.indexOf(at)]?.at !== at;
   }
 
   /** The list can't be as high as the lines are: some go, the oldest or the newest. */
@@ -255,9 +272,10 @@ export class LogView {
     if (lines.length === 0 || this.abortController.signal.aborted) return;
     this.pendingLines = [];
     const fresh = this.state.addLive(lines);
-    this.counts.addLive(fresh);
-    this.received.lines += fresh.length;
-    for (const { level } of fresh) if (level === 'error') this.received.errors++;
+    const counted = fresh.map((line) => ({ at: line.at, level: this.errorEvents.countedLevel(line) }));
+    this.counts.addLive(counted);
+    this.received.lines += counted.length;
+    for (const { level } of counted) if (level === 'error') this.received.errors++;
     this.onLinesRead(fresh);
     this.publish();
   }

@@ -1,6 +1,6 @@
 /** A line's message made ready to be drawn: colors, fields and matches as styled ranges of plain text. */
 
-import { ownFrame } from '../../logs/syslog/event-lines.ts';
+import { errorLine, ownFrame } from '../../logs/syslog/event-lines.ts';
 import type { Line } from '../stream/line.ts';
 import { parseAnsi } from './ansi.ts';
 import { type MessageField, parseFields } from './message-fields.ts';
@@ -14,8 +14,15 @@ interface ParsedMessage {
   readonly text: string;
   readonly ranges: readonly StyledRange[];
   readonly fields: readonly MessageField[];
-  /** The first frame of a stack trace that is the app's own; undefined for other messages. */
-  readonly ownFrame: string | undefined;
+  /** What a stack trace is folded to behind its first line; undefined for other messages. */
+  readonly trace: TraceSummary | undefined;
+}
+
+export interface TraceSummary {
+  /** What went wrong, where the first line doesn't say it. */
+  readonly error: string | undefined;
+  /** The first frame that is the app's own. */
+  readonly frame: string;
 }
 
 /** Reading a message costs more than drawing it, and the same lines are drawn again and again. */
@@ -31,11 +38,29 @@ export function parseMessage(line: Line): ParsedMessage {
       text,
       ranges: ranges.length > 0 ? ranges : structured.ranges,
       fields: structured.fields,
-      ownFrame: text.includes('\n') ? ownFrame(text.split('\n')) : undefined,
+      trace: text.includes('\n') ? summarizeTrace(text.split('\n')) : undefined,
     };
     cache.set(line, parsed);
   }
   return parsed;
+}
+
+function summarizeTrace(lines: readonly string[]): TraceSummary | undefined {
+  const frame = ownFrame(lines);
+  return frame === undefined ? undefined : { error: errorLine(lines), frame };
+}
+
+/** What is searched for in a folded trace, when none of that is in what is shown: the first line with it. */
+export function matchInTrace(
+  text: string,
+  { error = '', frame }: TraceSummary,
+  terms: readonly string[],
+): TextSpan[] | undefined {
+  if (terms.length === 0) return undefined;
+  const lines = text.split('\n');
+  if ([lines[0], error, frame].some((shown) => highlightTerms(shown, terms).length > 0)) return undefined;
+  const line = lines.find((one) => highlightTerms(one, terms).length > 0)?.trim();
+  return line === undefined ? undefined : splitIntoSpans(line, highlightTerms(line, terms));
 }
 
 /** The message as spans, with what was searched for highlighted. */

@@ -33,7 +33,7 @@ export function Footer({ page }: { page: PageState }) {
         <i />
         {STATE_LABELS[state]}
       </span>
-      {logView && <span>{formatCount(logView.window.lines.length, 'line')} here</span>}
+      {logView && <span>{formatCount(logView.lineCount, 'line')} here</span>}
       {logView && <FollowButton feed={logView} onFollow={() => void page.follow()} />}
       <span class="hints">
         <kbd>/</kbd> search <kbd>space</kbd> pause <kbd>j</kbd>

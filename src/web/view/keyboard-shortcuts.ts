@@ -2,6 +2,7 @@
 
 import type { PageState } from '../page-state.ts';
 import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
+import { linesAsText } from '../text/line-text.ts';
 
 /** Listens until the returned function is called. */
 export function listenToShortcuts(page: PageState): () => void {
@@ -44,16 +45,20 @@ const SHORTCUT_ACTIONS: Record<string, (page: PageState) => void> = {
   e: (page) => selectNextError(page, 1),
   E: (page) => selectNextError(page, -1),
   Enter: (page) => {
-    if (page.selectedPosition.value) page.toggleExpanded(page.selectedPosition.value);
+    if (page.selectedRow) page.toggleExpanded(page.selectedRow);
   },
   o: (page) => SHORTCUT_ACTIONS.Enter(page),
   x: (page) => {
-    const line = selectedLine(page);
+    const line = page.selectedLine;
     if (line) void page.showInContext(line);
   },
   c: (page) => {
-    const line = selectedLine(page);
+    const line = page.selectedLine;
     if (line) void page.copyToClipboard(page.linkTo(line), 'Link');
+  },
+  y: (page) => {
+    const line = page.selectedLine;
+    if (line) void page.copyToClipboard(linesAsText([line]), 'Line');
   },
   g: (page) => page.scrollToStart(),
   G: (page) => void page.follow(),
@@ -81,18 +86,11 @@ const SHORTCUT_ACTIONS: Record<string, (page: PageState) => void> = {
   },
 };
 
-function selectedLine(page: PageState) {
-  const lines = page.logView.value?.window.lines ?? [];
-  return lines[page.logView.value?.window.indexOf(page.selectedPosition.value) ?? -1];
-}
-
 /** Selects the line a step further; without a selection, the last one. */
 function moveSelection(page: PageState, by: number): void {
   const window = page.logView.value?.window;
   if (!window?.last) return;
-  const index = page.selectedPosition.value
-    ? window.indexOf(page.selectedPosition.value) + by
-    : window.lines.length - 1;
+  const index = page.selectedRow ? window.indexOf(page.selectedRow) + by : window.lines.length - 1;
   const line = window.lines[Math.max(0, Math.min(window.lines.length - 1, index))];
   page.selectLine(line.at);
 }
@@ -100,9 +98,7 @@ function moveSelection(page: PageState, by: number): void {
 function selectNextError(page: PageState, by: number): void {
   const window = page.logView.value?.window;
   if (!window?.last) return;
-  const start = page.selectedPosition.value
-    ? window.indexOf(page.selectedPosition.value) + by
-    : window.lines.length - 1;
+  const start = page.selectedRow ? window.indexOf(page.selectedRow) + by : window.lines.length - 1;
   for (let i = start; i >= 0 && i < window.lines.length; i += by) {
     if (window.lines[i].level !== 'error') continue;
     page.selectLine(window.lines[i].at);

@@ -12,6 +12,7 @@ import { LogHistogram } from './histogram/log-histogram.tsx';
 import { listenToShortcuts } from './keyboard-shortcuts.ts';
 import { LineList } from './list/line-list.tsx';
 import { Panel } from './panel.tsx';
+import { CommandLineLoginPage } from './session/command-line-login.tsx';
 import { SignInPage } from './session/sign-in-form.tsx';
 import { ShortcutsHelp } from './shortcuts-help.tsx';
 import { TimeForm } from './time-form.tsx';
@@ -41,6 +42,7 @@ export function Root({ page }: { page: PageState }) {
   useEffect(() => listenToShortcuts(page), [page]);
   if (page.isSignedIn.value === undefined) return null;
   if (!page.isSignedIn.value) return <SignInPage page={page} />;
+  if (page.session.commandLineLogin.value !== '') return <CommandLineLoginPage page={page} />;
   const logView = page.logView.value;
   const overlay = page.overlay.value;
   return (

@@ -9,6 +9,7 @@ const SHORTCUTS: readonly (readonly [string, string])[] = [
   ['e  E', 'next error, error before'],
   ['x', 'everything around the line, without filters'],
   ['c', 'copy a link to the line'],
+  ['y', 'copy the line as text, a stack trace as a whole'],
   ['g', 'the oldest lines that are here; again for older ones'],
   ['G', 'the newest line, and follow'],
   ['t', 'jump to a time'],

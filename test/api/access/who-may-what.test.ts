@@ -207,6 +207,7 @@ const NAMED_SCOPES: Readonly<Record<string, readonly string[]>> = {
     'DELETE /people/{person}',
     'GET /people',
     'PATCH /apps/{app}/collaborators/{person}',
+    'PATCH /apps/{app}/log-limits',
     'POST /apps/{app}/collaborators',
     'POST /backups',
     'POST /people',

@@ -1,9 +1,10 @@
 /** Isolated dynos (bubblewrap): what they see of the machine and of each other, and how they stop. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawn as spawnPty } from '@lydell/node-pty';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { fetchFromApp, GitRepository, WEB_SOURCE } from '../../support/git-repository.ts';
-import { missing, runTailrace } from '../../support/program.ts';
+import { missing, runTailrace, TAILRACE } from '../../support/program.ts';
 import { dataFolderForTest, type Server, spawnServer, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
@@ -24,6 +25,8 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_0
       Procfile: [
         'web: echo to stderr >/dev/stderr; exec node web.cjs',
         "worker: trap 'echo goodbye; exit 3' TERM; setsid sleep 1000 & echo ready; wait",
+        // It opens its input anew: the FIFO's own place is hidden from it.
+        `talk: while true; do printf 'name? '; read -r name </dev/stdin || exit 4; echo "hello $name"; done`,
         'release: touch ../../released && echo migrated',
         '',
       ].join('\n'),
@@ -56,6 +59,31 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_0
       /^kept\n\/\S+\/tmp\nwritable$/,
     );
     expect((await t('run', '-a', APP, 'exit 9')).status).toBe(9);
+  });
+
+  it('can be attached to: what it says before its line is whole, what is typed, and its end', async () => {
+    await t('scale', 'talk=1', '-a', APP);
+    const { PATH, HOME } = process.env;
+    const terminal = spawnPty(process.execPath, [TAILRACE, 'attach', 'talk.1', '-a', APP], {
+      env: { PATH, HOME, TERM: 'xterm', ...server.env },
+    });
+    onTestFinished(() => terminal.kill('SIGKILL'));
+    let seen = '';
+    terminal.onData((text) => {
+      seen += text;
+    });
+    const status = new Promise<number>((resolve) => terminal.onExit(({ exitCode }) => resolve(exitCode)));
+    await until('the prompt', () => /Attached to talk\.1[\s\S]*name\? $/.test(seen));
+    for (const name of ['anna', 'bob']) {
+      terminal.write(`${name}\r`);
+      await until('the answer', () => seen.includes(`hello ${name}\r\nname? `));
+    }
+    await until('its line', async () =>
+      (await lines()).some((line) => / app\[talk\.1\]: name\? hello bob$/.test(line)),
+    );
+    await t('scale', 'talk=0', '-a', APP);
+    expect(await status).toBe(0);
+    expect(seen).toContain('talk.1 has ended.');
   });
 
   it('gets SIGTERM, logs its exit status, and leaves no process behind', async () => {

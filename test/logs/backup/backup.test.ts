@@ -9,6 +9,7 @@ import type { BackupManifest } from '../../../src/logs/backup/backup-layout.ts';
 import { checkBackup, checkBackupChain } from '../../../src/logs/backup/read-backup.ts';
 import { restoreBackup } from '../../../src/logs/backup/restore-backup.ts';
 import { type BackupSource, writeBackup } from '../../../src/logs/backup/write-backup.ts';
+import { limitsKey } from '../../../src/logs/store/app-limits.ts';
 import type { AppId, RecordChange, Retention } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { nextEdition } from '../../../src/logs/store/stream-edition.ts';
@@ -84,6 +85,18 @@ const members = (file: string): string[] =>
   execFileSync('tar', ['-tf', file]).toString().trimEnd().split('\n');
 
 describe('a backup', () => {
+  it('of an app that may hold more than others has all of it when it is restored', async () => {
+    const store = open('data');
+    const [long, usual] = [await newStream(store), await newStream(store)];
+    await store.transact('', [{ key: limitsKey(long), value: { lines: 100 } }]);
+    for (let i = 0; i < 10; i++) for (const app of [long, usual]) await store.append(app, batchOf(`${i}`));
+    const file = await backup('one.tar', sourceOf(store));
+    const { store: there } = await restore(file, 'there', { lines: 4 });
+    expect(linesOf(await readAll(there, long))).toHaveLength(10);
+    expect(linesOf(await readAll(there, usual))).toHaveLength(4);
+    expect(there.limits.of(long)).toEqual({ lines: 100 });
+  });
+
   it('has records, lines with their numbers and times, and files; other programs read it', async () => {
     const store = open('data');
     const [amber, empty] = [await newStream(store), await newStream(store)];

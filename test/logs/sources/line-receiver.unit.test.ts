@@ -14,6 +14,7 @@ import {
   type ListenerCounters,
 } from '../../../src/logs/sources/listener-counters.ts';
 import { SourceResolver } from '../../../src/logs/sources/source-resolver.ts';
+import { AppLimitTable, limitsKey } from '../../../src/logs/store/app-limits.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { HEADROOM, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
@@ -370,8 +371,47 @@ describe('the fast path', () => {
 });
 
 describe('a rate limit', () => {
-  const limiter = (token: RateLimit): RateLimiter =>
-    new RateLimiter({ token, app: { lines: undefined, bytes: undefined }, logToApp: () => {} }, () => 1_000);
+  const NO_RATE: RateLimit = { lines: undefined, bytes: undefined };
+  const limiter = (
+    token: RateLimit,
+    limits = new AppLimitTable({ lines: 1, bytes: 1, ageMs: 1 }),
+  ): RateLimiter => new RateLimiter({ token, app: NO_RATE, limits, logToApp: () => {} }, () => 1_000);
+
+  it('of an app holds for connections that are open, on the fast path too, and ends when it is cleared', async () => {
+    const limits = new AppLimitTable({ lines: 1, bytes: 1, ageMs: 1 });
+    const rateLimiter = limiter(NO_RATE, limits);
+    const into = receiver({ rateLimiter });
+    expect(await takeWithLookup(into, line('t.a', '1'))).toBe(FrameOutcome.accepted);
+    expect(into.perSource).toBe(false);
+    limits.apply([{ key: limitsKey(APP), value: { linesPerS: 2 } }]);
+    const bytes = frames(...['2', '3', '4', '5'].map((text) => line('t.a', text)));
+    expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
+    expect(take(into, line('t.a', '6'))).toBe(FrameOutcome.rateLimited);
+    expect(counters).toMatchObject({ lines: 3, limited: 3 });
+    limits.apply([{ key: limitsKey(APP), value: undefined }]);
+    expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
+    expect(counters).toMatchObject({ lines: 7, limited: 3 });
+    rateLimiter.close();
+  });
+
+  it('of an app takes the place of that of all apps, also when it is none', () => {
+    const limits = new AppLimitTable({ lines: 1, bytes: 1, ageMs: 1 });
+    const app = { lines: 1, bytes: undefined };
+    const rateLimiter = new RateLimiter({ token: NO_RATE, app, limits, logToApp: () => {} }, () => 1_000);
+    const source = { app: APP } as LogSource;
+    expect(rateLimiter.admit(source, 5, 50)).toBe(1);
+    limits.load([{ key: limitsKey(APP), value: { linesPerS: null, bytesPerS: 1_000 }, version: 1 }]);
+    expect(rateLimiter.admit(source, 500, 999)).toBe(500);
+    // Of a limit that stays the same, what was used stays used.
+    limits.load([
+      { key: limitsKey(APP), value: { linesPerS: null, bytesPerS: 1_000, lines: 7 }, version: 2 },
+    ]);
+    expect(rateLimiter.admit(source, 2, 1)).toBe(2);
+    expect(rateLimiter.admit(source, 2, 1)).toBe(0);
+    limits.load([]);
+    expect(rateLimiter.admit(source, 5, 50)).toBe(1);
+    rateLimiter.close();
+  });
 
   it('drops and counts what is over, line by line and on the fast path alike', async () => {
     const rateLimiter = limiter({ lines: 3, bytes: undefined });

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ExitResult, Program } from '../program.ts';
+import { Terminal } from './terminal.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const FOLDER = join(ROOT, 'node_modules', '.cache', 'heroku');
@@ -50,6 +51,11 @@ export class HerokuCli {
       cwd: this.home,
       input,
     });
+  }
+
+  /** Starts `heroku …` in a terminal. */
+  startInTerminal(args: readonly string[]): Terminal {
+    return new Terminal(process.execPath, [COMMAND, ...args], { env: this.env, cwd: this.home });
   }
 
   /** Runs `heroku …` to its end. */

@@ -1,13 +1,12 @@
 /** What the list over history and live lines shows and reads next, and which lines it joins into events. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { joinEvents } from '../../../src/web/viewer/lines/events.ts';
+import { joinEvents, partsOf } from '../../../src/web/stream/events/join-events.ts';
 import { LineHistoryState } from '../../../src/web/viewer/lines/line-history-state.ts';
 import {
   lineKey,
   parseLineKey,
   parseViewerLine,
-  partsOf,
   type ViewerLine,
 } from '../../../src/web/viewer/lines/viewer-line.ts';
 

@@ -55,6 +55,7 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
   const rateLimiter = new RateLimiter({
     token: { lines: tokenLines, bytes: tokenBytes },
     app: { lines: appLines, bytes: appBytes },
+    limits: store.limits,
     logToApp,
   });
   const connectionLimiter = new ConnectionLimiter({

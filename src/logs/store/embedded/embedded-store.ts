@@ -9,11 +9,13 @@ import { open, type RootDatabase } from 'lmdb';
 import { reasonOf, TailraceError } from '../../../common/errors.ts';
 import { makeDirectory } from '../../../common/make-directory.ts';
 import type { Batch } from '../../syslog/batch.ts';
+import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
 import type {
   AppendListener,
   AppendOptions,
   AppendResult,
   AppId,
+  AppLimits,
   DamageListener,
   Lease,
   NamedBatch,
@@ -74,6 +76,7 @@ export interface EmbeddedStoreOptions {
 
 export class EmbeddedStore implements Store {
   readonly shared = false;
+  readonly limits: AppLimitTable;
   private readonly folder: string;
   private readonly root: RootDatabase;
   private readonly unlock: () => void;
@@ -92,7 +95,8 @@ export class EmbeddedStore implements Store {
   private readonly onProblem: EmbeddedStoreOptions['onProblem'];
   private readonly heldBytesMax: number | undefined;
   private isClosed = false;
-  private readonly sweepTimer: NodeJS.Timeout;
+  private sweepTimer: NodeJS.Timeout | undefined;
+  private sweepMs = 0;
   private readonly syncTimer: NodeJS.Timeout;
   private readonly lookTimer: NodeJS.Timeout;
   private readonly outageListeners = new Set<(unavailable: boolean) => void>();
@@ -109,6 +113,7 @@ export class EmbeddedStore implements Store {
     const { folder } = options;
     this.folder = folder;
     this.durability = options.durability;
+    this.limits = new AppLimitTable(options.retention);
     if (options.mayTrim) this.heldBytesMax = HELD_FACTOR * options.retention.bytes;
     this.diskSpace = new DiskSpaceGuard(folder);
     let unlock = (): void => {};
@@ -128,6 +133,7 @@ export class EmbeddedStore implements Store {
         this.onPlaceChanged(trouble),
       );
       this.records = new EmbeddedRecords(this.root, this.diskSpace);
+      this.limits.load(this.records.list<AppLimits>('', LIMITS_PREFIX));
       this.clock = new StoreClock(
         this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value,
         options.time,
@@ -138,6 +144,7 @@ export class EmbeddedStore implements Store {
         ...options,
         folder: join(folder, STREAMS_FOLDER),
         commitFolder: join(folder, COMMITS_FOLDER),
+        limits: this.limits,
         clock: this.clock,
         place: this.place,
         onFrameId: (app, { frameId = '', first, last }) =>
@@ -166,12 +173,12 @@ export class EmbeddedStore implements Store {
     this.clock.onStep = () => void this.saveClock();
     void this.saveClock();
     this.checked = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.checkStreams());
-    this.sweepTimer = setInterval(() => {
-      this.clock.forgetBefore(2 * options.retention.ageMs);
-      void this.saveClock();
-      this.streams.trimAged();
-      this.frameIds.removeExpired();
-    }, sweepIntervalMs(options.retention.ageMs)).unref();
+    this.startSweeping();
+    this.limits.watch((apps) => {
+      if (this.isClosed) return;
+      this.streams.onLimitsChanged(apps);
+      this.startSweeping();
+    });
     this.lookTimer = setInterval(() => {
       if (this.place.check() === undefined) this.streams.checkFiles();
     }, LOOK_MS).unref();
@@ -265,6 +272,14 @@ export class EmbeddedStore implements Store {
     return this.streams.bounds(app);
   }
 
+  async heldBytes(apps: readonly AppId[]): Promise<readonly number[]> {
+    return apps.map((app) => this.streams.heldBytes(app));
+  }
+
+  async storedBytes(app: AppId): Promise<number> {
+    return this.streams.storedBytes(app);
+  }
+
   async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
     return this.streams.sequenceAt(app, ms);
   }
@@ -312,6 +327,7 @@ export class EmbeddedStore implements Store {
   ): Promise<boolean> {
     this.place.require();
     const made = await this.commitDurably(this.records.transact(scope, changes));
+    if (made && scope === '') this.limits.apply(changes);
     if (made && !options?.quiet) this.subscriptions.notifyRecordChange(scope);
     return made;
   }
@@ -369,6 +385,20 @@ export class EmbeddedStore implements Store {
     await this.root.close();
     this.place.close();
     this.unlock();
+  }
+
+  /** Sweeps as often as the shortest age needs. */
+  private startSweeping(): void {
+    const sweepMs = sweepIntervalMs(this.limits.ageRangeMs[0]);
+    if (sweepMs === this.sweepMs) return;
+    this.sweepMs = sweepMs;
+    clearInterval(this.sweepTimer);
+    this.sweepTimer = setInterval(() => {
+      this.clock.forgetBefore(2 * this.limits.ageRangeMs[1]);
+      void this.saveClock();
+      this.streams.trimAged();
+      this.frameIds.removeExpired();
+    }, sweepMs).unref();
   }
 
   /** @throws TailraceError `unavailable` */

@@ -37,6 +37,8 @@ export function appOfIndexKey(key: string): AppId {
 
 /** Held by the router that removes what is too old. */
 export const SWEEP_KEY = `${PREFIX}:{platform}:sweep`;
+/** The same, of streams whose age is set for them alone. */
+export const OWN_AGES_SWEEP_KEY = `${PREFIX}:{platform}:sweep-own`;
 
 /** What the names of channels of append notifications begin with; the app follows. */
 export const APPEND_CHANNELS = `${PREFIX}:wake:`;

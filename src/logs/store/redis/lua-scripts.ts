@@ -22,6 +22,7 @@ export const LUA_SCRIPTS = {
   append: loadScript('append'),
   restore: loadScript('restore'),
   bounds: loadScript('bounds'),
+  held: loadScript('held'),
   newest: loadScript('newest'),
   raise: loadScript('raise'),
   sequenceAt: loadScript('sequence-at'),

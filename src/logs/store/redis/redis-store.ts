@@ -6,13 +6,16 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import { CoalescedRun } from '../../../common/coalesced-run.ts';
 import { type Log, SILENT_LOG } from '../../../common/log.ts';
 import type { Batch } from '../../syslog/batch.ts';
+import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
 import type {
   AppendListener,
   AppendOptions,
   AppendResult,
   AppId,
+  AppLimits,
   Lease,
   NamedBatch,
   RecordChange,
@@ -48,6 +51,8 @@ import { RedisStreams } from './streams.ts';
 
 /** How long Redis may be unavailable when the store is opened. */
 const OPEN_TIMEOUT_MS = 10_000;
+/** Limits that couldn't be read are read again after this time. */
+const LIMITS_RETRY_MS = 1_000;
 /** Of the name of a process: every append carries it, and Redis keeps it for every app. */
 const ORIGIN_BYTES = 12;
 
@@ -74,6 +79,7 @@ interface OpenOptions {
 
 export class RedisStore implements Store {
   readonly shared = true;
+  readonly limits: AppLimitTable;
   /** Only Redis itself knows. */
   readonly trouble = undefined;
   private readonly connection: RedisConnection;
@@ -85,6 +91,12 @@ export class RedisStore implements Store {
 
   private readonly ages: StreamAges;
 
+  private readonly limitsRead = new CoalescedRun(async () =>
+    this.limits.load(await this.records.list<AppLimits>('', LIMITS_PREFIX)),
+  );
+  private limitsRetry: NodeJS.Timeout | undefined;
+  private isClosed = false;
+
   private readonly wait: ReplicaWaitOptions | undefined;
   private readonly waitConnection: RedisConnection | undefined;
 
@@ -94,7 +106,8 @@ export class RedisStore implements Store {
     this.streams = new RedisStreams(connection);
     this.records = new RedisRecords(connection, origin);
     this.leases = new RedisLeases(connection);
-    this.ages = new StreamAges(connection, retention.ageMs);
+    this.limits = new AppLimitTable(retention);
+    this.ages = new StreamAges(connection, this.limits);
     this.changeFeed = new ChangeFeed(connection, this.records, origin);
     const newestSeen = (app: AppId): Sequence => this.changeFeed.newestSeen(app);
     this.wait = wait;
@@ -102,7 +115,10 @@ export class RedisStore implements Store {
     this.waitConnection =
       wait && new RedisConnection({ address, ca, log: SILENT_LOG, waitMs: wait.timeoutMs });
     const replicas = wait && this.waitConnection && new ReplicaWaiter(this.waitConnection, wait);
-    this.appender = new RedisAppender({ connection, retention, origin, newestSeen, replicas });
+    this.appender = new RedisAppender({ connection, limits: this.limits, origin, newestSeen, replicas });
+    this.changeFeed.watchRecords((scope) => {
+      if (scope === '') this.followLimits();
+    });
   }
 
   /**
@@ -127,6 +143,7 @@ export class RedisStore implements Store {
       for (const warning of new Set(servers.flatMap(serverWarnings)))
         log.warn({ redis: address.text }, warning);
       await checkStoreFormat(connection);
+      await store.limitsRead.request();
       store.watchEmptied(() => {
         const message =
           'Redis was emptied, or is another one now: apps, tokens, keys, drains and lines are gone';
@@ -181,6 +198,14 @@ export class RedisStore implements Store {
     return this.streams.bounds(app);
   }
 
+  heldBytes(apps: readonly AppId[]): Promise<readonly number[]> {
+    return this.streams.heldBytes(apps);
+  }
+
+  storedBytes(app: AppId): Promise<number | undefined> {
+    return this.streams.storedBytes(app);
+  }
+
   sequenceAt(app: AppId, ms: number): Promise<Sequence> {
     return this.streams.sequenceAt(app, ms);
   }
@@ -221,6 +246,7 @@ export class RedisStore implements Store {
   ): Promise<boolean> {
     const quiet = options?.quiet ?? false;
     const revision = await this.records.transact(scope, changes, quiet);
+    if (revision !== undefined && scope === '') this.limits.apply(changes);
     if (revision !== undefined && !quiet) this.changeFeed.onRecordsChanged(scope, revision);
     return revision !== undefined;
   }
@@ -255,10 +281,22 @@ export class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.limitsRetry);
+    this.isClosed = true;
     this.changeFeed.close();
     this.ages.stop();
     await this.appender.close();
     this.connection.close();
+  }
+
+  /** Limits may have changed. What can't be read now is read later: until then those from before hold. */
+  private followLimits(): void {
+    clearTimeout(this.limitsRetry);
+    this.limitsRead.request().catch(() => {
+      if (this.isClosed) return;
+      clearTimeout(this.limitsRetry);
+      this.limitsRetry = setTimeout(() => this.followLimits(), LIMITS_RETRY_MS).unref();
+    });
   }
 
   private endStart(): void {

@@ -14,6 +14,9 @@ import { LUA_SCRIPTS } from './lua-scripts.ts';
 /** Headers that are looked at for one read, which gives no more batches than this. */
 const HEADERS_PER_READ = 512;
 
+/** Streams that one call is about, when it is about many. */
+const STREAMS_PER_CALL = 500;
+
 export class RedisStreams {
   private readonly connection: RedisConnection;
 
@@ -71,6 +74,35 @@ export class RedisStreams {
       [],
     )) as number[];
     return { first, last, bytes };
+  }
+
+  /** Of streams that expired meanwhile, what they held last. */
+  async heldBytes(apps: readonly AppId[]): Promise<readonly number[]> {
+    const held: number[] = [];
+    for (let i = 0; i < apps.length; i += STREAMS_PER_CALL) {
+      const keys = apps.slice(i, i + STREAMS_PER_CALL).map(streamKeys);
+      if (this.connection.isCluster) {
+        const all = keys.map(({ index, state }) =>
+          this.connection.runScript(LUA_SCRIPTS.bounds, [index, state], []),
+        );
+        for (const bounds of await Promise.all(all)) held.push((bounds as number[])[2]);
+      } else {
+        const states = keys.map(({ state }) => state);
+        held.push(...((await this.connection.runScript(LUA_SCRIPTS.held, states, [])) as number[]));
+      }
+    }
+    return held;
+  }
+
+  /** What its keys take in memory, about; undefined when that may not be asked. */
+  async storedBytes(app: AppId): Promise<number | undefined> {
+    const { lines, index } = streamKeys(app);
+    try {
+      const all = [lines, index].map((key) => this.connection.call('memory', 'USAGE', key));
+      return (await Promise.all(all)).reduce<number>((sum, bytes) => sum + Number(bytes ?? 0), 0);
+    } catch {
+      return undefined;
+    }
   }
 
   async sequenceAt(app: AppId, ms: number): Promise<Sequence> {

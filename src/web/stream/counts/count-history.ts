@@ -7,6 +7,9 @@ import type { HistogramCounts } from './histogram-counts.ts';
 /** So many times its range may gather before what is too old is let go. */
 const KEPT_RANGES = 3;
 
+/** A line, and as what it counts: of an event's errors only the first is one. */
+export type CountedLine = Pick<Line, 'at' | 'level'>;
+
 export class CountHistory {
   /** How long a range is that goes on up to now, in milliseconds; undefined when its end stands. */
   private readonly lastMs: number | undefined;
@@ -42,7 +45,7 @@ export class CountHistory {
   }
 
   /** Counts lines that came just now. */
-  addLive(lines: readonly Line[], nowMs: number): void {
+  addLive(lines: readonly CountedLine[], nowMs: number): void {
     if (lines.length === 0 || lines[lines.length - 1].at <= this.position) return;
     const bucket = Math.floor((nowMs + this.skewMs - this.sinceMs) / this.stepMs);
     if (bucket < 0 || (this.lastMs === undefined && bucket >= this.others.length)) return;

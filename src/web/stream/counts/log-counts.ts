@@ -1,9 +1,8 @@
 /** The counts of a view's lines: reads them, part by part, and counts on with what comes. */
 import { signal } from '@preact/signals';
 import type { Filters } from '../filters.ts';
-import type { Line } from '../line.ts';
 import type { CountRequest, LineSource } from '../line-source.ts';
-import { CountHistory } from './count-history.ts';
+import { type CountedLine, CountHistory } from './count-history.ts';
 import type { HistogramCounts } from './histogram-counts.ts';
 import { bucketStep, lengthOf, type ViewRange } from './view-range.ts';
 
@@ -60,7 +59,7 @@ export class LogCounts {
     if (this.loaded) await this.load(this.loaded.range, this.loaded.around);
   }
 
-  addLive(lines: readonly Line[]): void {
+  addLive(lines: readonly CountedLine[]): void {
     this.history?.addLive(lines, Date.now());
   }
 

@@ -33,7 +33,7 @@ export function LogHistogram({ page, logView }: { page: PageState; logView: LogV
   const sums = counts && summarize(counts);
   const last = counts ? counts.others.length - 2 : 0;
   const hasRate = counts && logView.counts.isLive && counts.stepMs <= RATE_STEP_MS_MAX && last >= 0;
-  const selected = logView.window.lines[logView.window.indexOf(page.selectedPosition.value)];
+  const selected = page.selectedLine;
   return (
     <section class="log-histogram" aria-label="Lines over time">
       <div class="line-sum">
@@ -65,7 +65,7 @@ export function LogHistogram({ page, logView }: { page: PageState; logView: LogV
           counts={counts}
           label="Lines over time"
           zone={page.preferences.zone.value}
-          highlightMs={selected?.at === page.selectedPosition.value ? selected.ms : undefined}
+          highlightMs={selected?.ms}
           onBrush={(drawn) => void page.zoomInto(drawn)}
           onPick={({ sinceMs }) => void page.jumpToTime(sinceMs)}
           onZoomOut={

@@ -34,8 +34,9 @@ export function LineList({ page, logView, empty }: LineListProps) {
   const columns = page.columns?.value ?? NO_COLUMNS;
   const expanded = page.expanded.value;
   const unfolded = page.unfolded?.value;
-  const selected = page.selectedPosition.value;
   void logView.version.value;
+  const position = page.selectedPosition.value;
+  const selected = logView.rowOf?.(position) ?? position;
   void logView.following.value;
   const { terms, rowsFor } = useMemo(() => {
     const cache = new RowCache();

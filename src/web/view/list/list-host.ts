@@ -7,6 +7,8 @@ import type { TimeZone } from '../../text/format.ts';
 /** The lines of a list: a part of the past that grows to either side, or the live end. */
 export interface LineFeed {
   readonly window: LineWindow;
+  /** Where the row stands that has a line, when that is another one. */
+  rowOf?(at: number): number;
   /** Which lines there are: `q` is what is highlighted in them. */
   readonly filters: { readonly q: string };
   /** Grows whenever the window has changed. */

@@ -8,7 +8,12 @@ import {
   type TimeZone,
 } from '../../text/format.ts';
 import { fieldValue } from '../../text/line-fields.ts';
-import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../../text/parsed-message.ts';
+import {
+  matchInTrace,
+  messageSpans,
+  PREVIEW_CHARACTERS_MAX,
+  parseMessage,
+} from '../../text/parsed-message.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
 import { LineDetails } from '../line-details.tsx';
@@ -39,14 +44,14 @@ export interface RowProps {
 /** One line. Its clicks are handled by the list. */
 export function Row(props: RowProps) {
   const { line, page, terms, isNewDay, isSelected, isExpanded, isUnfolded, wrap, zone, columns } = props;
-  const { text, fields, ownFrame } = parseMessage(line);
-  // In one row, a stack trace is what happened and where.
-  const frame = wrap ? undefined : ownFrame;
-  const end =
-    frame === undefined ? PREVIEW_CHARACTERS_MAX : Math.min(text.indexOf('\n'), PREVIEW_CHARACTERS_MAX);
+  const { text, fields, trace } = parseMessage(line);
+  // As long as nobody unfolds it, a stack trace is what happened and where.
+  const summary = wrap && (isUnfolded || isExpanded) ? undefined : trace;
+  const end = summary ? Math.min(text.indexOf('\n'), PREVIEW_CHARACTERS_MAX) : PREVIEW_CHARACTERS_MAX;
   const spans = messageSpans(line, terms, end);
-  const more = wrap ? 0 : countNewlines(text);
-  const hidden = frame === undefined ? text.length - PREVIEW_CHARACTERS_MAX : 0;
+  const more = wrap && !summary ? 0 : countNewlines(text);
+  const match = summary && matchInTrace(text, summary, terms);
+  const hidden = summary ? 0 : text.length - PREVIEW_CHARACTERS_MAX;
   const timestamp = visibleText(line.timestamp);
   const [source, dyno] = [visibleText(line.source), visibleText(line.dyno)];
   return (
@@ -56,6 +61,7 @@ export function Row(props: RowProps) {
       data-selected={isSelected}
       data-expanded={isExpanded}
       data-unfolded={isUnfolded}
+      data-trace={trace !== undefined}
     >
       {isNewDay && <h2 class="day">{formatDate(line.ms, zone)}</h2>}
       <div class="line">
@@ -88,7 +94,13 @@ export function Row(props: RowProps) {
         })}
         <span class="text">
           <StyledText spans={spans} />
-          {frame !== undefined && <span class="own-frame">{frame}</span>}
+          {summary?.error && <span class="trace-error">{summary.error}</span>}
+          {summary && <span class="own-frame">{summary.frame}</span>}
+          {match && (
+            <span class="own-frame">
+              <StyledText spans={match} />
+            </span>
+          )}
           {more > 0 && <span class="more">{`+${formatCount(more, 'line')}`}</span>}
           {hidden > 0 && <span class="more">{`+${formatCount(hidden, 'character')}`}</span>}
         </span>

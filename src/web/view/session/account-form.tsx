@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { visibleText } from '../../text/visible-text.ts';
 import { FormError } from '../controls/form-error.tsx';
 import { Logo } from '../icon.tsx';
 
@@ -15,6 +16,8 @@ export interface AccountFormProps {
   readonly asksToRemember?: boolean;
   /** Rejects with what was wrong, in a sentence. */
   readonly send: (email: string, password: string, isRemembered: boolean) => Promise<void>;
+  /** Another way in, which needs no password here. */
+  readonly other?: { readonly label: string; readonly go: (isRemembered: boolean) => void } | null;
   /** Above the fields. */
   readonly children: ComponentChildren;
   /** Below the button. */
@@ -23,7 +26,7 @@ export interface AccountFormProps {
 
 /** Asks for an address and a password. */
 export function AccountForm(props: AccountFormProps) {
-  const { title, button, hasAccount = false, asksToRemember = false, send, children, footer } = props;
+  const { title, button, hasAccount = false, asksToRemember = false, send, other, children, footer } = props;
   const email = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
   const remember = useRef<HTMLInputElement>(null);
@@ -79,6 +82,11 @@ export function AccountForm(props: AccountFormProps) {
         <button type="submit" disabled={isSending}>
           {button}
         </button>
+        {other && (
+          <button type="button" onClick={() => other.go(remember.current?.checked ?? false)}>
+            {visibleText(other.label)}
+          </button>
+        )}
         {footer}
       </form>
     </main>

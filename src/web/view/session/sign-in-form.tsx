@@ -7,7 +7,9 @@ import { AccountForm, RememberBox } from './account-form.tsx';
 /** Asks who one is: an address and a password where there are people, else an API key; with an invitation, for a password of one's own. */
 export function SignInPage({ page }: { page: PageState }) {
   const [choice, setChoice] = useState<'key' | 'account' | undefined>(undefined);
-  const asksForKey = choice === undefined ? !page.session.hasPeople.value : choice === 'key';
+  const provider = page.session.provider.value;
+  const asksForKey =
+    choice === undefined ? !page.session.hasPeople.value && provider === null : choice === 'key';
   const invitation = page.session.invitation.value;
   if (invitation !== '')
     return (
@@ -28,6 +30,12 @@ export function SignInPage({ page }: { page: PageState }) {
       hasAccount
       asksToRemember
       send={(email, password, remember) => page.signInWithPassword({ email, password, remember })}
+      other={
+        provider && {
+          label: `Sign in with ${provider.name}`,
+          go: (isRemembered) => location.assign(page.session.providerUrl(isRemembered)),
+        }
+      }
       footer={
         <button type="button" class="link-button" onClick={() => setChoice('key')}>
           I have an API key

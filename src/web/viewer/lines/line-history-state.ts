@@ -5,16 +5,14 @@
  */
 
 import { isContinuation } from '../../../logs/syslog/event-lines.ts';
+import { joinEvents, LOOK_BACK, partsOf } from '../../stream/events/join-events.ts';
 import { LineWindow, WINDOW_LINES_MAX } from '../../stream/line-window.ts';
-import { joinEvents } from './events.ts';
-import { lineKey, partsOf, type ViewerLine } from './viewer-line.ts';
+import { lineKey, type ViewerLine } from './viewer-line.ts';
 
 /** Lines that are read at a time. */
 export const HISTORY_PAGE_LINES = 1_000;
 /** Evicted at once, so that not every new line moves all others. */
 const EVICTED_AT_ONCE = 10_000;
-/** So many lines at the window's start are looked through for ends of events whose beginning has come. */
-const ORPHANS_MAX = 60;
 const FIRST_AT = 2 ** 40;
 
 /** From where history goes on: a cursor of the server's, or a time in milliseconds since 1970, which is included. */
@@ -161,7 +159,7 @@ export class LineHistoryState {
   private append(lines: readonly ViewerLine[]): void {
     const { window } = this;
     const { events, changed } = joinEvents(
-      window.lines.slice(-ORPHANS_MAX) as ViewerLine[],
+      window.lines.slice(-LOOK_BACK) as ViewerLine[],
       this.unknown(lines),
     );
     let at = window.last?.at ?? FIRST_AT;
@@ -174,7 +172,7 @@ export class LineHistoryState {
   private prepend(lines: readonly ViewerLine[]): void {
     const { window } = this;
     const { events } = joinEvents([], this.unknown(lines));
-    const orphans = (window.lines.slice(0, ORPHANS_MAX) as ViewerLine[]).filter(({ message }) =>
+    const orphans = (window.lines.slice(0, LOOK_BACK) as ViewerLine[]).filter(({ message }) =>
       isContinuation(message),
     );
     // Ends of events at the window's start, whose beginning is there now.

@@ -1,5 +1,4 @@
 /** A line of one of many streams, as the page has it. */
-import type { EventState } from '../../../logs/syslog/event-lines.ts';
 import { type Line, parseLine } from '../../stream/line.ts';
 import type { ViewerLineJson } from '../api/viewer-json.ts';
 
@@ -10,10 +9,6 @@ import type { ViewerLineJson } from '../api/viewer-json.ts';
 export interface ViewerLine extends Line {
   /** The id of the line's stream. */
   readonly stream: string;
-  /** The lines that it is made of, when a sender has sent an event (a stack trace) line by line; without this, it is one line. */
-  readonly parts?: readonly ViewerLine[];
-  /** What decides whether the next line of its sender goes on with it. */
-  readonly event?: EventState;
 }
 
 /** Which line of all it is, in an address too: `STREAM.POSITION`. */
@@ -39,9 +34,4 @@ export function parseLineKey(
 /** @param streamName what the line's stream is called where lines of several stand in one list */
 export function parseViewerLine(json: ViewerLineJson, streamName: string | undefined): ViewerLine {
   return { ...parseLine(json), stream: json.stream, streamName };
-}
-
-/** The line, or the lines that it is made of. */
-export function partsOf(line: ViewerLine): readonly ViewerLine[] {
-  return line.parts ?? [line];
 }

@@ -48,7 +48,7 @@ export function CountsChart({ page }: { page: ViewerPage }) {
         onClick={() => void page.narrow('severity:error')}
       >
         <strong>{sums ? formatGroupedNumber(sums.errors) : '…'}</strong>
-        <span>{sums?.errors === 1 ? 'error' : 'errors'}</span>
+        <span>{sums?.errors === 1 ? 'error line' : 'error lines'}</span>
       </button>
     </section>
   );

@@ -1,14 +1,13 @@
 import { useRef, useState } from 'preact/hooks';
+import { linesAsText } from '../../text/line-text.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { FormError } from '../../view/controls/form-error.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';
 import type { SavedSearchJson } from '../api/viewer-json.ts';
-import type { ViewerLine } from '../lines/viewer-line.ts';
 import { PasswordDialog } from '../session/password-dialog.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
-import { linesAsText } from './line-text.ts';
 import { TimeRangeDialog } from './time-range.tsx';
 
 const KEYS: readonly (readonly [string, string])[] = [
@@ -190,7 +189,7 @@ function DownloadDialog({ page }: { page: ViewerPage }) {
           disabled={!feed || feed.lineCount === 0}
           onClick={() => {
             close();
-            void page.copyToClipboard(linesAsText((feed?.window.lines ?? []) as ViewerLine[]), 'Lines');
+            void page.copyToClipboard(linesAsText(feed?.window.lines ?? []), 'Lines');
           }}
         >
           <Icon name="copy" /> Copy as text

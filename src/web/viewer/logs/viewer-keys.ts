@@ -1,8 +1,8 @@
 /** The keyboard of the viewer's page of lines. What the keys do is said in viewer-dialogs.tsx. */
 import { listenToKeys } from '../../addons/shared/keyboard.ts';
-import { partsOf, type ViewerLine } from '../lines/viewer-line.ts';
+import { linesAsText } from '../../text/line-text.ts';
+import type { ViewerLine } from '../lines/viewer-line.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { linesAsText } from './line-text.ts';
 
 export function listenToViewerKeys(page: ViewerPage): void {
   const inLogs =
@@ -39,7 +39,7 @@ export function listenToViewerKeys(page: ViewerPage): void {
       o: expand,
       x: withLine((line) => void page.showInContext(line)),
       c: withLine((line) => void page.copyToClipboard(page.linkTo(line), 'Link')),
-      y: withLine((line) => void page.copyToClipboard(linesAsText(partsOf(line)), 'Line')),
+      y: withLine((line) => void page.copyToClipboard(linesAsText([line]), 'Line')),
       g: inLogs(() => page.scrollToStart()),
       G: inLogs(() => void page.follow()),
       t: open('time'),

@@ -55,7 +55,12 @@ async function follow(retryMs: number): Promise<RulePortListeners> {
     warn: (fields: object, message: string): void => void warnings.push({ fields, message }),
   };
   const router = new LogRouter(store, { pendingBytesMax: 1e6, onAppendFailed: () => {} });
-  const rateLimiter = new RateLimiter({ token: NO_RATE, app: NO_RATE, logToApp: () => {} });
+  const rateLimiter = new RateLimiter({
+    token: NO_RATE,
+    app: NO_RATE,
+    limits: store.limits,
+    logToApp: () => {},
+  });
   const connectionLimiter = new ConnectionLimiter({
     connectionsMax: 9,
     idleMs: 1e6,

@@ -4,6 +4,7 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import type { Retention, Store } from '../../../../src/logs/store/contract.ts';
 import { leaseSuite } from './leases.ts';
+import { limitSuite } from './limits.ts';
 import { recordSuite } from './records.ts';
 import { restoreSuite } from './restore.ts';
 import { retentionSuite } from './retention.ts';
@@ -62,6 +63,7 @@ export function storeSuite(name: string, makeLocation: () => Promise<StoreLocati
     };
     streamSuite(opener);
     retentionSuite(opener);
+    limitSuite(opener);
     restoreSuite(opener);
     subscriptionSuite(opener);
     recordSuite(opener);

@@ -36,12 +36,14 @@ describe.runIf(hasRedis)('a user of Redis', () => {
   afterAll(() => server?.remove());
 
   it('with exactly the permissions of the list can be used', async () => {
-    const rules = requiredRules(['always', 'wait', 'database', 'label']);
+    const rules = requiredRules(['always', 'wait', 'database', 'label', 'sizes']);
     const user = await makeUser([server], rules);
     const { store } = await openRedisStoreForTest(`redis://${user}127.0.0.1:${server.port}/3`, {
       wait: { ...WAIT, replicas: 0 },
     });
-    await store.append(newAppId(), batchOf('a'));
+    const app = newAppId();
+    await store.append(app, batchOf('a'));
+    expect(await store.storedBytes(app)).toBeGreaterThan(batchOf('a').bytes.length);
     expect((await store.status()).trouble).toBeUndefined();
     expect(await server.command('acl', 'log')).toEqual([]);
   });
@@ -95,9 +97,12 @@ describe.runIf(hasRedis)('a user of Redis', () => {
     const cluster = await RedisCluster.start();
     onTestFinished(() => cluster.remove());
     const urlFor = (user: string): string => cluster.url.replace('//', `//${user}`);
-    const all = requiredRules(['always', 'cluster', 'label']);
+    const all = requiredRules(['always', 'cluster', 'label', 'sizes']);
     const { store } = await openRedisStoreForTest(urlFor(await makeUser(cluster.servers, all)));
-    await store.append(newAppId(), batchOf('a'));
+    const apps = [newAppId(), newAppId(), newAppId()];
+    for (const app of apps) await store.append(app, batchOf('a'));
+    expect(await store.heldBytes(apps)).toEqual(apps.map(() => batchOf('a').bytes.length));
+    for (const app of apps) expect(await store.storedBytes(app)).toBeGreaterThan(0);
     expect((await store.status()).trouble).toBeUndefined();
     for (const server of cluster.servers) expect(await server.command('acl', 'log')).toEqual([]);
     for (const rule of ['+cluster|slots', '+asking', '+xadd', '~tailrace:*', '&tailrace:*']) {

@@ -269,7 +269,7 @@ describe('events in closed files', () => {
     ]) {
       edges.clear();
       for (const { first } of store.closedFiles(app)) edges.add(first);
-      const readers = new StreamReaders(store, undefined, scanner);
+      const readers = new StreamReaders(store, scanner);
       const all = await read(readers, { ...query, lines: '100000' });
       expectEvents(all, query);
       results.push(all);
@@ -289,7 +289,7 @@ describe('events in closed files', () => {
     const nowMs = Math.floor(Date.now() / 1_000) * 1_000;
     const through = lines.length - 1;
     const count = async (scanner?: FileScanner): Promise<number[]> => {
-      const { reader, close } = new StreamReaders(store, undefined, scanner).open(app);
+      const { reader, close } = new StreamReaders(store, scanner).open(app);
       // What is read goes on with what the same filter has seen.
       const { filter } = parseTailQuery(query, { tail: false });
       const range = { after: 0, through, sinceMs: nowMs - 600_000, stepMs: 600_000, buckets: 2 };
@@ -304,7 +304,7 @@ describe('events in closed files', () => {
     for (const { first } of store.closedFiles(app)) edges.add(first);
     const [errors, warnings, others] = small;
     expect(await count(threads), `seed ${SEED}`).toEqual(small);
-    const found = await read(new StreamReaders(store, undefined, threads), { ...query, lines: '100000' });
+    const found = await read(new StreamReaders(store, threads), { ...query, lines: '100000' });
     expect(errors + warnings + others, `seed ${SEED}`).toBe(found.length);
     const events = new Set(found.filter((at) => lines[at]!.isError).map((at) => lines[at]!.event));
     expect(errors, `seed ${SEED}`).toBeGreaterThanOrEqual(events.size);

@@ -172,7 +172,7 @@ const QUERIES = [
 describe('what is found in closed files', () => {
   const { store, app } = openStore();
   const scanner = new CountingScanner();
-  const [searching, reading] = [new StreamReaders(store, undefined, scanner), new StreamReaders(store)];
+  const [searching, reading] = [new StreamReaders(store, scanner), new StreamReaders(store)];
   beforeAll(() => fill(store, app, 13_000));
 
   it.each(QUERIES)('for %j is what is found by reading', async (q) => {
@@ -260,7 +260,7 @@ it('damage is told as by who reads, and what is whole is found', async () => {
   const damage: StreamDamage[] = [];
   store.watchDamage((one) => damage.push(one));
   const scanner = new CountingScanner();
-  const searching = new StreamReaders(store, undefined, scanner);
+  const searching = new StreamReaders(store, scanner);
   const asked = { q: 'needle', lines: '1000', events: 'false', format: 'json' };
   const found = await read(searching, app, asked);
   expect([scanner.failed, damage.length]).toEqual([1, 1]);
@@ -280,7 +280,7 @@ it('damage is told as by who reads, and what is whole is found', async () => {
 it('a tail goes on behind its history without a gap, and has no line twice', async () => {
   const { store, app } = openStore({ ...RETENTION, bytes: 1e7 });
   await fill(store, app, 12_000);
-  const { reader, close } = new StreamReaders(store, undefined, threads).open(app);
+  const { reader, close } = new StreamReaders(store, threads).open(app);
   const sink = new Sink();
   const query = parseTailQuery({ q: 'needle', since: '1h', format: 'json' }, { tail: true });
   const session = new TailSession(reader, query, sink);
@@ -299,7 +299,7 @@ it('a tail goes on behind its history without a gap, and has no line twice', asy
 it('what is trimmed while it is read is reported as lost, and nothing comes twice', async () => {
   const { store, app } = openStore();
   await fill(store, app, 5_000);
-  const { reader, close } = new StreamReaders(store, undefined, threads).open(app);
+  const { reader, close } = new StreamReaders(store, threads).open(app);
   const sink = new Sink();
   const query = parseTailQuery({ q: 'order OR needle', after: '0', format: 'json' }, { tail: true });
   const session = new TailSession(reader, query, sink);
@@ -344,7 +344,7 @@ it('however many search, all have their turn, and who waits for long is told so'
   );
   expect(new Set(answers.map((answer) => answer?.sequences[0]))).toEqual(new Set([file.last]));
 
-  const { reader, close } = new StreamReaders(store, undefined, {
+  const { reader, close } = new StreamReaders(store, {
     scan: async () => {
       await until('a notice', () => told > 0);
       return undefined;

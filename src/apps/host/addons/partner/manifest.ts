@@ -2,7 +2,9 @@
  * An `addon-manifest.json`, as Heroku publishes its format ("Add-on Manifest"): how a partner's service is reached, and what it gives.
  * What Heroku keeps apart from it may stand in it here: `plans`.
  */
+
 import { TailraceError } from '../../../../common/errors.ts';
+import { isLoopbackHost } from '../../../../common/http/loopback-host.ts';
 import { hasHiddenCharacter } from '../../../../common/text/hidden-characters.ts';
 import type { AddonPlan, CatalogService } from '../catalog/catalog-entry.ts';
 
@@ -254,18 +256,12 @@ function readUrl(
     problems.push(`${where} has a user or a password in it: the id and api.password are used.`);
     return undefined;
   }
-  if (url.protocol === 'http:' && environment === 'production' && !isLoopback(url.hostname)) {
+  if (url.protocol === 'http:' && environment === 'production' && !isLoopbackHost(url.hostname)) {
     problems.push(`${where} begins with http://, where the password could be read on its way: use https://.`);
     return undefined;
   }
   url.hash = '';
   return url;
-}
-
-function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127(\.\d+){3}$/.test(host)
-  );
 }
 
 function isObject(value: unknown): value is Json {

@@ -54,6 +54,7 @@ export interface LostLines {
 export interface AppStreamOptions {
   readonly app: AppId;
   readonly folder: string;
+  /** See {@link AppStream.retention}. */
   readonly retention: Retention;
   /** See {@link EmbeddedStoreOptions.mayTrim}. */
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
@@ -81,7 +82,8 @@ export class AppStream {
   readonly seed: number;
   private readonly options: AppStreamOptions;
   private readonly segmentOptions: SegmentOptions;
-  private readonly segmentBytes: number;
+  /** What it may hold. */
+  retention: Retention;
   private segmentList: Segment[];
   /** Where the oldest batch starts in the first segment. */
   private startOffset: SegmentOffset;
@@ -116,7 +118,7 @@ export class AppStream {
       seed: this.seed,
       onUnreadable: (segment, lines) => this.onUnreadable(segment, lines),
     };
-    this.segmentBytes = Math.min(Math.max(retention.bytes / SEGMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
+    this.retention = retention;
     const recovered = recoverSegments({ ...this.segmentOptions, folder, note, left, onFrameId });
     const { segments, end, lost, lostRanges, isCutOff } = recovered;
     this.segmentList = segments;
@@ -135,6 +137,10 @@ export class AppStream {
     this.trim();
   }
 
+  private get segmentBytes(): number {
+    return Math.min(Math.max(this.retention.bytes / SEGMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
+  }
+
   get first(): Sequence {
     return this.firstSequence;
   }
@@ -147,6 +153,13 @@ export class AppStream {
   /** Bytes of the batches that are held. */
   get heldBytes(): number {
     return this.committedEnd.bytesSoFar - this.startOffset.bytesSoFar;
+  }
+
+  /** Bytes of its files, and of its batches that are in the commit log. */
+  get storedBytes(): number {
+    let bytes = this.unwrittenBytes;
+    for (const { size } of this.segmentList) bytes += size;
+    return bytes;
   }
 
   /** Oldest first. */
@@ -354,7 +367,7 @@ export class AppStream {
 
   /** It holds more lines or bytes than it may. */
   private get isTooMuch(): boolean {
-    const { lines, bytes } = this.options.retention;
+    const { lines, bytes } = this.retention;
     return this.committedEnd.next - this.firstSequence > lines || this.heldBytes > bytes;
   }
 
@@ -366,8 +379,9 @@ export class AppStream {
   /** Removes the oldest batches until the stream is within its bounds; the newest batch stays until it is too old. */
   trim(): void {
     const { clock } = this.options;
-    const { app, mayTrim, retention } = this.options;
-    const { lines, bytes, ageMs } = retention;
+    const { app, mayTrim } = this.options;
+    const { lines, bytes, ageMs } = this.retention;
+    if (this.isTooMuch) this.dropWholeSegments();
     for (;;) {
       const { next, bytesSoFar } = this.committedEnd;
       const tooMuch = next - this.firstSequence > lines || bytesSoFar - this.startOffset.bytesSoFar > bytes;
@@ -385,6 +399,22 @@ export class AppStream {
       this.firstSequence = oldest.last + 1;
       this.startOffset = { offset: oldest.end, bytesSoFar: oldest.bytesSoFar };
       this.oldestEntry = undefined;
+    }
+  }
+
+  /** Removes segments of which nothing may stay without reading them: what the stream may hold may have become much less. */
+  private dropWholeSegments(): void {
+    const { app, mayTrim } = this.options;
+    const { lines, bytes } = this.retention;
+    for (;;) {
+      const [oldest, following] = this.segmentList;
+      const { next, bytesSoFar } = this.committedEnd;
+      if (!following || (next - following.first <= lines && bytesSoFar - following.bytesBefore <= bytes))
+        return;
+      if (mayTrim && !mayTrim(app, following.first - 1)) return;
+      this.firstSequence = following.first;
+      this.startOffset = { offset: oldest.size, bytesSoFar: following.bytesBefore };
+      this.oldestEntry = this.findOldest();
     }
   }
 

@@ -4,7 +4,8 @@ import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
-import type { AppId, Retention, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
+import type { AppLimitTable } from '../../app-limits.ts';
+import type { AppId, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
@@ -38,7 +39,7 @@ export interface EmbeddedStreamsOptions {
   readonly folder: string;
   /** Where the commit log is. */
   readonly commitFolder: string;
-  readonly retention: Retention;
+  readonly limits: AppLimitTable;
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   readonly durability: 'process' | 'disk';
   readonly clock: StoreClock;
@@ -220,6 +221,22 @@ export class EmbeddedStreams {
     return this.open(app).stream.bounds;
   }
 
+  /** Bytes of the batches that a stream holds. One that nobody uses isn't opened for that: of it, its note says so. */
+  heldBytes(app: AppId): number {
+    return this.byApp.get(app)?.stream.heldBytes ?? this.notedBytes(app);
+  }
+
+  /** Bytes of a stream's files, and of what is of it in the commit log. */
+  storedBytes(app: AppId): number {
+    return this.byApp.get(app)?.stream.storedBytes ?? this.notedBytes(app);
+  }
+
+  private notedBytes(app: AppId): number {
+    let bytes = 0;
+    for (const { size } of this.options.notes.get(app)?.segments ?? []) bytes += size;
+    return bytes;
+  }
+
   async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
     const { stream } = this.open(app);
     let found = stream.unwritten.findLast(({ stored }) => stored.storedAtMs < ms)?.stored.last;
@@ -258,14 +275,26 @@ export class EmbeddedStreams {
   /** Removes what is too old. A stream that nobody uses is opened when something in it is, and not for longer. */
   trimAged(): void {
     if (this.options.place.check() !== undefined) return;
-    const { clock, retention } = this.options;
+    const { clock, limits } = this.options;
     for (const app of this.openedToTrim) this.closeUnused(app);
     for (const [app, storedAtMs] of this.oldestAtMs) {
-      if (!this.byApp.has(app) && clock.ageOf(storedAtMs) <= retention.ageMs) continue;
+      if (!this.byApp.has(app) && clock.ageOf(storedAtMs) <= limits.retentionOf(app).ageMs) continue;
       this.oldestAtMs.delete(app);
       if (!this.byApp.has(app)) this.openToTrim(app);
     }
     for (const { stream } of this.byApp.values()) stream.trim();
+  }
+
+  /** What some streams may hold has changed: they are trimmed to that. */
+  onLimitsChanged(apps: readonly AppId[]): void {
+    const isInPlace = this.options.place.check() === undefined;
+    for (const app of apps) {
+      const open = this.byApp.get(app);
+      if (open) open.stream.retention = this.options.limits.retentionOf(app);
+      if (!isInPlace) continue;
+      if (open) open.stream.trim();
+      else if (existsSync(join(this.options.folder, app))) this.openToTrim(app);
+    }
   }
 
   /** The data folder is back in its place: what was opened meanwhile may be another one's. */
@@ -474,7 +503,7 @@ export class EmbeddedStreams {
   private open(app: AppId): OpenStream {
     let open = this.byApp.get(app);
     if (!open) {
-      const { folder, retention, mayTrim, durability, clock, place, onFrameId, onLost, notes } = this.options;
+      const { folder, limits, mayTrim, durability, clock, place, onFrameId, onLost, notes } = this.options;
       // A stream whose files can't be seen isn't an empty one.
       place.requireNow();
       const note = this.dropped.has(app) ? undefined : notes.get(app);
@@ -484,7 +513,7 @@ export class EmbeddedStreams {
       const stream = new AppStream({
         app,
         folder: join(folder, app),
-        retention,
+        retention: limits.retentionOf(app),
         mayTrim,
         files: this.files,
         clock,

@@ -5,6 +5,7 @@
 import { BufferPool, type BufferPoolOptions } from '../../../../common/buffers/buffer-pool.ts';
 import { TailraceError } from '../../../../common/errors.ts';
 import { HEADROOM } from '../../../syslog/batch.ts';
+import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppendResult, NamedBatch, Retention, Sequence } from '../../contract.ts';
 import { COMMAND_TIMEOUT_MS } from '../connection/clients.ts';
 import type { RedisConnection } from '../connection/connection.ts';
@@ -34,6 +35,10 @@ const DEADLINE_BYTES = 8;
 /** Structs of lua/append.lua. */
 const HEAD_BYTES = 11;
 const HEAD_BATCH_BYTES = 10;
+const LIMITS_BYTES = 24;
+/** Flags of a head. */
+const NAMED = 1;
+const OWN_LIMITS = 2;
 /** In place of a deadline: what became of the call? */
 const ASK = Buffer.from('-');
 /** An answer without anything else says that the call came too late. */
@@ -50,6 +55,8 @@ export interface StreamAppend {
   readonly batches: readonly NamedBatch[];
   /** The lowest sequence that a line may get. */
   readonly lowest: Sequence;
+  /** What the stream may hold, where that isn't what all may. */
+  readonly retention: Retention | undefined;
   onStored(results: readonly TimedAppendResult[]): void;
   /**
    * They aren't stored, and won't be. With an UnansweredCommand that isn't known: {@link AppendScript.settle} tells.
@@ -67,7 +74,7 @@ export interface EncodedStreamKeys extends StreamKeys {
 
 export interface AppendScriptOptions {
   readonly connection: RedisConnection;
-  readonly retention: Retention;
+  readonly limits: AppLimitTable;
   /** Names this process. */
   readonly origin: string;
 }
@@ -90,9 +97,9 @@ export class AppendScript {
   /** Each call has a number of its own. */
   private lastCall = 0;
 
-  constructor({ connection, retention, origin }: AppendScriptOptions) {
+  constructor({ connection, limits, origin }: AppendScriptOptions) {
     this.connection = connection;
-    const { lines, bytes, ageMs } = retention;
+    const { lines, bytes, ageMs } = limits.retention;
     const common = [lines, bytes, ageMs, FRAME_ID_TTL_MS, FRAME_IDS_MAX, origin, APPEND_CHANNELS];
     this.commonArguments = encodeBulk(common);
     connection.onConnect(() => this.clocks.forget());
@@ -134,7 +141,7 @@ export class AppendScript {
     batches: readonly NamedBatch[],
     call: number,
   ): Promise<readonly TimedAppendResult[] | undefined> {
-    const asked = [{ keys, batches, lowest: 0 }];
+    const asked = [{ keys, batches, lowest: 0, retention: undefined }];
     const bytes = Buffer.allocUnsafeSlow(callBytes(asked));
     const written = this.write(bytes, asked, call, ASK);
     const answer = await this.run(keys, written);
@@ -241,8 +248,8 @@ export class AppendScript {
     call.deadlineAt = call.beginBulk(deadline.length);
     bytes.set(deadline, call.deadlineAt);
     call.endBulk(call.deadlineAt + deadline.length);
-    for (const { batches, lowest } of appends) {
-      writeHead(call, batches, lowest);
+    for (const { batches, lowest, retention } of appends) {
+      writeHead(call, batches, lowest, retention);
       for (const { batch } of batches) {
         const at = call.beginBulk(deadline === ASK ? 0 : batch.bytes.length - HEADROOM);
         call.endBulk(deadline === ASK ? at : packRecordsInto(batch.bytes, bytes, at));
@@ -252,7 +259,7 @@ export class AppendScript {
   }
 }
 
-type AppendedBatches = Pick<StreamAppend, 'keys' | 'batches' | 'lowest'>;
+type AppendedBatches = Pick<StreamAppend, 'keys' | 'batches' | 'lowest' | 'retention'>;
 
 class WrittenCall extends ScriptCall {
   /** Where the deadline is. */
@@ -277,7 +284,7 @@ function takeWaiting(lane: Lane): readonly StreamAppend[] {
 function callBytes(appends: readonly AppendedBatches[]): number {
   let bytes = CALL_BYTES;
   for (const { keys, batches } of appends) {
-    bytes += keys.encoded.length + keys.encodedFrameIds.length + bulkBytes(HEAD_BYTES);
+    bytes += keys.encoded.length + keys.encodedFrameIds.length + bulkBytes(HEAD_BYTES + LIMITS_BYTES);
     for (const { batch, frameId } of batches)
       bytes += bulkBytes(batch.bytes.length) + HEAD_BATCH_BYTES + Buffer.byteLength(frameId);
   }
@@ -289,15 +296,25 @@ function isNamed(batches: readonly NamedBatch[]): boolean {
   return false;
 }
 
-/** Structs `<dI2I1`, and `<I4I4I2` and the frame id for each batch. */
-function writeHead(call: ScriptCall, batches: readonly NamedBatch[], lowest: Sequence): void {
+/** Structs `<dI2I1`, `<ddd` for limits of its own, and `<I4I4I2` and the frame id for each batch. */
+function writeHead(
+  call: ScriptCall,
+  batches: readonly NamedBatch[],
+  lowest: Sequence,
+  retention: Retention | undefined,
+): void {
   const { bytes } = call;
-  let length = HEAD_BYTES + batches.length * HEAD_BATCH_BYTES;
+  let length = HEAD_BYTES + (retention ? LIMITS_BYTES : 0) + batches.length * HEAD_BATCH_BYTES;
   for (const { frameId } of batches) if (frameId !== '') length += Buffer.byteLength(frameId);
   let at = call.beginBulk(length);
   at = bytes.writeDoubleLE(lowest, at);
   at = bytes.writeUInt16LE(batches.length, at);
-  bytes[at++] = isNamed(batches) ? 1 : 0;
+  bytes[at++] = (isNamed(batches) ? NAMED : 0) + (retention ? OWN_LIMITS : 0);
+  if (retention) {
+    at = bytes.writeDoubleLE(retention.lines, at);
+    at = bytes.writeDoubleLE(retention.bytes, at);
+    at = bytes.writeDoubleLE(retention.ageMs, at);
+  }
   for (const { batch, frameId } of batches) {
     at = bytes.writeUInt32LE(batch.count, at);
     at = bytes.writeUInt32LE(batch.bytes.length, at);

@@ -9,6 +9,7 @@
 import { type BackoffRange, backoffMs } from '../../../../common/backoff.ts';
 import { TailraceError } from '../../../../common/errors.ts';
 import type { Batch } from '../../../syslog/batch.ts';
+import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppId, NamedBatch, Retention, Sequence, StoredBatch } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
 import { UnansweredAppend } from '../../unanswered-append.ts';
@@ -71,6 +72,7 @@ class AppendQueue implements StreamAppend {
   appends: readonly PendingAppend[] = [];
   batches: readonly NamedBatch[] = [];
   lowest: Sequence = 0;
+  retention: Retention | undefined;
 
   constructor(app: AppId, keys: EncodedStreamKeys, owner: RedisAppender) {
     this.app = app;
@@ -89,7 +91,7 @@ class AppendQueue implements StreamAppend {
 
 export interface RedisAppenderOptions {
   readonly connection: RedisConnection;
-  readonly retention: Retention;
+  readonly limits: AppLimitTable;
   /** Identifies this process in notifications, and in the names of its calls. */
   readonly origin: string;
   /** The newest sequence that this process has seen of an app: no line may get a lower one. */
@@ -132,7 +134,7 @@ export class RedisAppender {
   /** Appends a batch of another store with its own sequences. */
   async restore(app: AppId, { first, count, bytes, storedAtMs }: StoredBatch): Promise<void> {
     const { lines, index, state } = streamKeys(app);
-    const keepMs = this.options.retention.ageMs + RESTORED_TTL_MS;
+    const keepMs = this.options.limits.retentionOf(app).ageMs + RESTORED_TTL_MS;
     const args = [first, count, bytes.length, storedAtMs, packRecords(bytes), keepMs];
     const done = await this.options.connection.runScript(
       LUA_SCRIPTS.restore,
@@ -177,6 +179,7 @@ export class RedisAppender {
     queue.appends = fresh;
     queue.batches = batchesOf(fresh);
     queue.lowest = this.lowestOf(queue);
+    queue.retention = this.options.limits.ownRetentionOf(queue.app);
     this.script.append(queue);
   }
 
@@ -334,6 +337,7 @@ export class RedisAppender {
         keys: queue.keys,
         batches,
         lowest: this.lowestOf(queue),
+        retention: this.options.limits.ownRetentionOf(queue.app),
         onStored: (appended) => {
           notePosition(queue, appended);
           resolve(appended);

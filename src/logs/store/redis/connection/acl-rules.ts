@@ -2,9 +2,9 @@
 
 /**
  * When a command is needed: always, with `REDIS_WAIT`, with a database other than 0, in a Cluster; or only so that people see who a
- * connection is of, and nobody complains when it isn't allowed.
+ * connection is of, or what a stream takes, and nobody complains when it isn't allowed.
  */
-export type CommandNeed = 'always' | 'wait' | 'database' | 'cluster' | 'label';
+export type CommandNeed = 'always' | 'wait' | 'database' | 'cluster' | 'label' | 'sizes';
 
 /** Names as ACL rules have them. What is atomic is a script; a command that runs in one needs the same permission. */
 const REQUIRED_COMMANDS: Readonly<Record<CommandNeed, readonly string[]>> = {
@@ -18,6 +18,7 @@ const REQUIRED_COMMANDS: Readonly<Record<CommandNeed, readonly string[]>> = {
   database: ['select'],
   cluster: ['cluster|slots', 'asking'],
   label: ['client|setname'],
+  sizes: ['memory|usage'],
 };
 
 /** The keys and channels that are used. */

@@ -23,8 +23,9 @@ Cluster all streams of a call are in one slot.
   then for each stream: head | packed records of each batch, '' for the question
 
 A head is struct '<dI2I1': lowest sequence that may be allocated (higher than the stream's own after a failover that lost lines which
-readers got already; what is skipped is a gap, and so a loss that readers count), number of batches, 1 with five keys; then for each batch
-struct '<I4I4I2': lines, bytes it counts for, length of its frame id (0: it has none); and that id.
+readers got already; what is skipped is a gap, and so a loss that readers count), number of batches, flags (1: five keys; 2: limits of its
+own); with such limits struct '<ddd', in place of ARGV[1] to ARGV[3]; then for each batch struct '<I4I4I2': lines, bytes it counts for,
+length of its frame id (0: it has none); and that id.
 
 Returns { clock in ms, then for each stream: stored at in ms, then for each batch: first sequence, 1 when the frame was stored before
 (else 0) }; for a call that was stored before, the same again. In place of the time 0 when the call was given up, and the error's text when
@@ -50,8 +51,12 @@ local HOUR_MS = 3600000
 -- How long the last call of an origin is remembered, and of how many origins.
 local PRODUCER_MS = 86400000
 local PRODUCERS_MAX = 200
+-- A flag of a head.
+local OWN_LIMITS = 2
 
-local max_lines, max_bytes, max_age = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local all_lines, all_bytes, all_age = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+-- Of the stream at hand.
+local max_lines, max_bytes, max_age = all_lines, all_bytes, all_age
 local frame_ttl, frames_max = tonumber(ARGV[4]), tonumber(ARGV[5])
 local origin, channels, call = ARGV[6], ARGV[7], tonumber(ARGV[8])
 local producer = 'p:' .. origin
@@ -284,7 +289,13 @@ local succeeded = false
 while base <= #KEYS do
   index = KEYS[base + 1]
   local head = ARGV[arg]
-  local lowest, batches, named, at = unpack_struct('<dI2I1', head)
+  local lowest, batches, flags, at = unpack_struct('<dI2I1', head)
+  if flags >= OWN_LIMITS then
+    max_lines, max_bytes, max_age, at = unpack_struct('<ddd', head, at)
+    flags = flags - OWN_LIMITS
+  else
+    max_lines, max_bytes, max_age = all_lines, all_bytes, all_age
+  end
   local replied = #reply
   local done, failure = pcall(append, head, at, lowest, batches, arg)
   if done then
@@ -296,7 +307,7 @@ while base <= #KEYS do
     for i = #reply, replied + 1, -1 do reply[i] = nil end
     reply[replied + 1] = text
   end
-  base = base + (named == 1 and 5 or 3)
+  base = base + (flags == 1 and 5 or 3)
   arg = arg + 1 + batches
 end
 if succeeded then return reply end
