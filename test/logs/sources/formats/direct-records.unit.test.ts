@@ -38,7 +38,7 @@ function logSource(source: string): LogSource {
 class Target {
   readonly counters = createListenerCounters('http');
   readonly receiver: LineReceiver;
-  private readonly builder = new BatchBuilder(64_000_000);
+  private readonly builder = new BatchBuilder(2_000_000);
 
   /** @param isScalar the fast path takes nothing */
   constructor(source: LogSource, host: string, isScalar = false) {
