@@ -1,0 +1,246 @@
+/** What the fast path reads out of the bytes of a connection, without one. */
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FastPathReader, ReadStep } from '../../../../../src/logs/sources/http/fast-path/fast-path-reader.ts';
+import { overdueAction } from '../../../../../src/logs/sources/http/fast-path/fast-path-timeouts.ts';
+import { BATCH_BYTES } from '../../../../../src/logs/syslog/batch.ts';
+import { basicAuth } from '../../../../support/senders/send-lines.ts';
+
+function head(contentLength: number, headers = ''): Buffer {
+  const fields = [
+    'POST /logs HTTP/1.1',
+    'Host: localhost',
+    `Authorization: ${basicAuth('t.a')}`,
+    'Content-Type: application/logplex-1',
+    `Content-Length: ${contentLength}`,
+  ];
+  return Buffer.from(`${fields.join('\r\n')}\r\n${headers}\r\n`);
+}
+
+/** A head with another content type. */
+const typed = (type: string, path = '/logs'): Buffer =>
+  Buffer.from(head(5).toString().replace('application/logplex-1', type).replace('/logs', path));
+
+const request = (body: string): Buffer => Buffer.concat([head(Buffer.byteLength(body)), Buffer.from(body)]);
+
+let reader: FastPathReader;
+beforeEach(() => {
+  reader = new FastPathReader();
+});
+
+describe('a request', () => {
+  it('stops behind its head, for its token to be looked up, and goes on with its body', () => {
+    expect(reader.waitsFor).toBe('first request');
+    expect(reader.receive(request('hello'))).toBe(ReadStep.headRead);
+    expect(reader).toMatchObject({ waitsFor: 'look-up', isBusy: true });
+    expect(reader.head).toMatchObject({ token: 't.a', format: 'logplex', length: 5 });
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    expect(reader).toMatchObject({ waitsFor: 'response', isBusy: true, hasPipelined: false });
+    expect(reader.body.toString()).toBe('hello');
+    expect(reader.next()).toBe(ReadStep.needsBytes);
+    expect(reader).toMatchObject({ waitsFor: 'next request', isBusy: false });
+  });
+
+  it('has its body collected from many chunks', () => {
+    reader.receive(head(10));
+    expect(reader.acceptHead()).toBe(ReadStep.needsBytes);
+    expect(reader.waitsFor).toBe('body');
+    expect(reader.receive(Buffer.from('01234'))).toBe(ReadStep.needsBytes);
+    expect(reader.receive(Buffer.from('567'))).toBe(ReadStep.needsBytes);
+    expect(reader.receive(Buffer.from('89'))).toBe(ReadStep.requestRead);
+    expect(reader.body.toString()).toBe('0123456789');
+  });
+
+  it('without a body is whole with its head', () => {
+    reader.receive(head(0));
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    expect(reader.body.length).toBe(0);
+  });
+
+  it('keeps bytes that come while its token is looked up', () => {
+    const bytes = request('hello');
+    expect(reader.receive(bytes.subarray(0, -3))).toBe(ReadStep.headRead);
+    expect(reader.receive(bytes.subarray(-3))).toBe(ReadStep.pipelined);
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    expect(reader.body.toString()).toBe('hello');
+  });
+
+  it('gives the memory of its body back, but none that holds a request behind it', () => {
+    const long = 'x'.repeat(10_000);
+    const alone = Buffer.from(new Uint8Array(request(long)).buffer);
+    reader.receive(alone);
+    reader.acceptHead();
+    reader.releaseBody();
+    expect(alone.length).toBe(0);
+    reader.next();
+    const two = Buffer.from(new Uint8Array(Buffer.concat([request(long), request('second')])).buffer);
+    reader.receive(two);
+    reader.acceptHead();
+    reader.releaseBody();
+    expect(reader.next()).toBe(ReadStep.headRead);
+    reader.acceptHead();
+    expect(reader.body.toString()).toBe('second');
+  });
+});
+
+describe('what the fast path takes', () => {
+  it.each([
+    ['text', typed('text/plain'), { format: 'text', type: 'text/plain' }],
+    [
+      'a type in capitals, in UTF-8',
+      typed('Text/Plain; Charset=UTF-8'),
+      { format: 'text', type: 'text/plain' },
+    ],
+    ['NDJSON', typed('application/x-ndjson'), { format: 'ndjson' }],
+    ['JSON', typed('application/json;charset="utf-8"'), { format: 'json', type: 'application/json' }],
+    ['OTLP', typed('application/x-protobuf', '/v1/logs'), { format: 'otlp-protobuf', refusedInJson: true }],
+    ['OTLP in JSON', typed('application/json', '/v1/logs'), { format: 'otlp-json', isOtlp: true }],
+    ['gzip', head(5, 'Content-Encoding: GZIP\r\n'), { isGzip: true, format: 'logplex' }],
+    ['a drain', head(5, 'Logplex-Drain-Token: d.1\r\n'), { drainToken: 'd.1', refusedInJson: false }],
+    ['a dyno', typed('text/plain', '/logs?dyno=web.1'), { dyno: 'web.1', url: '/logs?dyno=web.1' }],
+    ['a sender that reads JSON', head(5, 'Accept: application/json, */*\r\n'), { refusedInJson: true }],
+  ])('%s', (_name, bytes, expected) => {
+    expect(reader.receive(Buffer.concat([bytes, Buffer.from('hello')]))).toBe(ReadStep.headRead);
+    expect(reader.head).toMatchObject(expected);
+  });
+
+  it('may be given to Node after all, with what has come behind it', () => {
+    const two = Buffer.concat([request('first'), request('second')]);
+    reader.receive(two.subarray(0, -20));
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    reader.receive(two.subarray(-20));
+    reader.putBack();
+    expect(reader.unread).toEqual(two);
+  });
+});
+
+describe('requests behind one that is being answered', () => {
+  it('are read after it, one by one', () => {
+    const steps: ReadStep[] = [];
+    const bodies: string[] = [];
+    steps.push(reader.receive(Buffer.concat([request('first'), request('second'), request('third')])));
+    for (let i = 0; i < 3; i++) {
+      steps.push(reader.acceptHead());
+      bodies.push(reader.body.toString());
+      steps.push(reader.next());
+    }
+    expect(bodies).toEqual(['first', 'second', 'third']);
+    const { headRead, requestRead, needsBytes } = ReadStep;
+    expect(steps).toEqual([headRead, requestRead, headRead, requestRead, headRead, requestRead, needsBytes]);
+  });
+
+  it('are kept when they come later, however they are cut', () => {
+    reader.receive(request('first'));
+    reader.acceptHead();
+    for (const byte of request('second'))
+      expect(reader.receive(Buffer.from([byte]))).toBe(ReadStep.pipelined);
+    expect(reader.hasPipelined).toBe(true);
+    expect(reader.next()).toBe(ReadStep.headRead);
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    expect(reader.body.toString()).toBe('second');
+  });
+});
+
+describe('what goes to Node’s server, as it came', () => {
+  const cases: Record<string, Buffer> = {
+    'another method': Buffer.from('GET /logs HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    'a head that isn’t there in full': head(5).subarray(0, -1),
+    'a body compressed otherwise': head(5, 'Content-Encoding: br\r\n'),
+    'a compressed body that isn’t small': head(65_537, 'Content-Encoding: gzip\r\n'),
+    'two encodings': head(5, 'Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n'),
+    'a body that is waited with': head(5, 'Expect: 100-continue\r\n'),
+    'a charset': typed('text/plain; charset=iso-8859-1'),
+    'a type with another parameter': typed('application/json; profile=x'),
+    'a type of the other path': typed('application/x-protobuf'),
+    'no type': Buffer.from(
+      head(5)
+        .toString()
+        .replace(/Content-Type: .*\r\n/, ''),
+    ),
+    'a query with something else': Buffer.from(head(5).toString().replace('/logs', '/logs?token=t.b')),
+    'a query with an escape': Buffer.from(head(5).toString().replace('/logs', '/logs?dyno=a%20b')),
+    'a query that says a thing twice': Buffer.from(
+      head(5).toString().replace('/logs', '/logs?dyno=a&dyno=b'),
+    ),
+    'two drain tokens': head(5, 'Logplex-Drain-Token: a\r\nLogplex-Drain-Token: b\r\n'),
+    'a chunked body': head(5, 'Transfer-Encoding: chunked\r\n'),
+    'an API key': Buffer.from(head(5).toString().replace(basicAuth('t.a'), 'Bearer key')),
+    'more than a batch': head(BATCH_BYTES),
+    'more lines than fit into a batch': head(5, `Logplex-Msg-Count: ${BATCH_BYTES}\r\n`),
+    'a large body with a count below zero': head(999_999_999, 'Logplex-Msg-Count: -99999999\r\n'),
+    'a large body with a count of zero': head(999_999_999, 'Logplex-Msg-Count: 0\r\n'),
+    'a length with byte 0xA0 behind it': Buffer.from(head(5).toString().replace(': 5', ': 5\xa0'), 'latin1'),
+    'a type with byte 0xA0 before it': Buffer.from(
+      head(5).toString().replace(': application', ': \xa0application'),
+      'latin1',
+    ),
+  };
+  it.each(Object.entries(cases))('%s', (_name, bytes) => {
+    expect(reader.receive(bytes)).toBe(ReadStep.notFastPath);
+    expect(reader.unread).toEqual(bytes);
+  });
+
+  it('the request behind some that were answered, and all that has come of it', () => {
+    const other = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    reader.receive(Buffer.concat([request('first'), other.subarray(0, 5)]));
+    reader.acceptHead();
+    reader.receive(other.subarray(5));
+    expect(reader.next()).toBe(ReadStep.notFastPath);
+    expect(reader.unread).toEqual(other);
+  });
+
+  it('a request whose token is none of this path: its head and its body', () => {
+    reader.receive(request('hello'));
+    expect(reader.unread).toEqual(request('hello'));
+  });
+});
+
+it('however requests are cut behind their heads, their bodies are read in order', () => {
+  const body = fc.string({ maxLength: 40 });
+  fc.assert(
+    fc.property(
+      fc.array(body, { minLength: 1, maxLength: 6 }),
+      fc.infiniteStream(fc.nat(30)),
+      (bodies, cuts) => {
+        reader = new FastPathReader();
+        const read: string[] = [];
+        const execute = (step: ReadStep): void => {
+          if (step === ReadStep.headRead) execute(reader.acceptHead());
+          else if (step === ReadStep.requestRead) {
+            read.push(reader.body.toString());
+            execute(reader.next());
+          } else expect(step).toBe(ReadStep.needsBytes);
+        };
+        for (const text of bodies) {
+          const bytes = request(text);
+          const headEnd = bytes.indexOf('\r\n\r\n') + 4;
+          for (let at = 0; at < bytes.length; ) {
+            const end = Math.min(bytes.length, at === 0 ? headEnd : at + 1 + Number(cuts.next().value));
+            execute(reader.receive(bytes.subarray(at, end)));
+            at = end;
+          }
+        }
+        expect(read).toEqual(bodies);
+      },
+    ),
+  );
+});
+
+describe('a connection that waits too long', () => {
+  const timeouts = { headersTimeout: 10, requestTimeout: 20, keepAliveTimeout: 30 };
+  it.each([
+    ['first request', 10, 'timeout'],
+    ['body', 20, 'timeout'],
+    ['next request', 30, 'close'],
+  ] as const)('for its %s: over %i ms, %s', (waitsFor, limitMs, action) => {
+    expect(overdueAction(waitsFor, limitMs, timeouts)).toBeUndefined();
+    expect(overdueAction(waitsFor, limitMs + 1, timeouts)).toBe(action);
+    const none = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 };
+    expect(overdueAction(waitsFor, 1e9, none)).toBeUndefined();
+  });
+
+  it('for us is never closed', () => {
+    for (const waitsFor of ['look-up', 'response'] as const)
+      expect(overdueAction(waitsFor, 1e9, timeouts)).toBeUndefined();
+  });
+});
