@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { CertificateFiles } from '../../common/tls/certificate-files.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import type { StreamSizes } from '../../logs/metrics/stream-sizes.ts';
 import type { ListenerCounters } from '../../logs/sources/listener-counters.ts';
@@ -16,6 +17,7 @@ export interface StatusRouteDependencies {
   readonly streamSizes: StreamSizes;
   readonly tailRegistry: Pick<TailRegistry, 'size'>;
   readonly dynoRunner: DynoRunner;
+  readonly certificates: CertificateFiles;
 }
 
 /** Sizes that were read so long ago will do. */
@@ -26,7 +28,16 @@ const LARGEST_MAX = 10;
 /** `GET /status`: how this router is doing, and those that share its store, for `tailrace status`. */
 export function statusRoutes(
   api: FastifyInstance,
-  { version, counters, store, deliveries, streamSizes, tailRegistry, dynoRunner }: StatusRouteDependencies,
+  {
+    version,
+    counters,
+    store,
+    deliveries,
+    streamSizes,
+    tailRegistry,
+    dynoRunner,
+    certificates,
+  }: StatusRouteDependencies,
 ): void {
   api.get('/status', routeSchema('How this router is doing', 'Status'), async () => ({
     version,
@@ -41,6 +52,13 @@ export function statusRoutes(
     logs: await logSizes(streamSizes),
     store: await store.status(),
     routers: await listRouters(deliveries, store),
+    certificates: certificates.states.map(({ file, names, notAfter, loadedAt, trouble }) => ({
+      file,
+      names,
+      not_after: notAfter.toISOString(),
+      loaded_at: loadedAt.toISOString(),
+      trouble: trouble ?? null,
+    })),
   }));
 }
 

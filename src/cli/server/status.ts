@@ -16,6 +16,14 @@ interface StatusView {
   readonly logs: LogsView | null;
   readonly store: StoreView;
   readonly routers: readonly RouterView[];
+  readonly certificates?: readonly CertificateView[];
+}
+
+interface CertificateView {
+  readonly file: string;
+  readonly names: readonly string[];
+  readonly not_after: string;
+  readonly trouble: string | null;
 }
 
 interface DrainsView {
@@ -57,7 +65,7 @@ interface RouterView {
 export function statusCommand(program: Command): void {
   program
     .command('status')
-    .description('show how the server is doing')
+    .description('show how the server is doing; ends with 1 when it can’t store lines')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const client = new ApiClient();
@@ -84,11 +92,14 @@ export function statusCommand(program: Command): void {
           sources,
           formatWork(status),
           formatRouters(status.routers),
+          ...formatCertificates(status.certificates ?? []),
           ...(status.logs ? [formatLogs(status.logs)] : []),
           formatStore(status.store),
         ];
         return parts.join('\n\n');
       });
+      // For whoever asks whether it is well: the container's health check.
+      if (status.store.trouble !== undefined) process.exitCode = 1;
     });
 }
 
@@ -129,6 +140,18 @@ function formatRouters(routers: readonly RouterView[]): string {
     `${formatNumber(lag_lines)} lines`,
   ]);
   return formatTable([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
+}
+
+/** Nothing where there are none. */
+function formatCertificates(certificates: readonly CertificateView[]): string[] {
+  if (certificates.length === 0) return [];
+  const rows = certificates.map(({ file, names, not_after }) => [
+    file,
+    names.join(', '),
+    not_after.slice(0, 10),
+  ]);
+  const troubles = certificates.flatMap(({ trouble }) => (trouble === null ? [] : [`  ! ${trouble}`]));
+  return [[formatTable([['certificate', 'for', 'until'], ...rows]), ...troubles].join('\n')];
 }
 
 function formatStore({ kind, trouble, concerns, facts }: StoreView): string {
