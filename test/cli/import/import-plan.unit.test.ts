@@ -4,7 +4,7 @@ import { type Destination, nameOfImport } from '../../../src/cli/import/destinat
 import { planImport } from '../../../src/cli/import/plan-import.ts';
 import { retryAfterMs } from '../../../src/cli/import/source-api.ts';
 import type { SourceAddon, SourceApp } from '../../../src/cli/import/source-app.ts';
-import { passwordInNetrc } from '../../../src/cli/import/source-key.ts';
+import { isKeyFor, passwordInNetrc } from '../../../src/cli/import/source-key.ts';
 
 const SOURCE: SourceApp = {
   id: 'id-1',
@@ -109,6 +109,28 @@ describe('the key in a .netrc', () => {
   ])('%j', (text, key) => {
     expect(passwordInNetrc(text, 'api.heroku.com')).toBe(key);
   });
+});
+
+it('HEROKU_API_KEY is for the host that HEROKU_HOST names', () => {
+  const hosts = [
+    undefined,
+    '',
+    'heroku.com',
+    'https://api.heroku.com',
+    'http://localhost:8601',
+    'other.com',
+    'https://',
+  ];
+  expect(hosts.map((host) => isKeyFor('api.heroku.com', host))).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+  expect(isKeyFor('localhost', 'http://localhost:8601')).toBe(true);
 });
 
 it('Retry-After is seconds or a date', () => {
