@@ -225,6 +225,13 @@ describe('config vars', () => {
     ]);
   });
 
+  it('stay when it isn’t known which are those of add-ons', () => {
+    const unread = [{ what: 'add-ons', reason: 'No.' }];
+    const { todo, notes } = plan({ config: { DATABASE_URL: 'postgres://there' }, unread });
+    expect(todo).toEqual([]);
+    expect(notes[0]).toMatch(/^stays config vars: without the add-ons/);
+  });
+
   it('that are here keep their values', () => {
     const app = { ...HERE, config: { A: 'here', B: 'same' } };
     const { steps, notes } = plan({ config: { A: 'there', B: 'same', C: 'new' } }, { app });
