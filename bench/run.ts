@@ -18,6 +18,7 @@ import * as httpLogs from './http-logs.ts';
 import * as idleApps from './idle-apps.ts';
 import * as alternatingApps from './many-apps/alternating.ts';
 import * as steadyApps from './many-apps/steady.ts';
+import * as hostileDay from './neighbors/hostile-day.ts';
 import * as hostileRequests from './neighbors/hostile-requests.ts';
 import * as noisyNeighborApp from './neighbors/noisy-neighbor-app.ts';
 import * as protocols from './protocols.ts';
@@ -52,6 +53,7 @@ const MEASUREMENTS: readonly { readonly measure: Measurement }[] = [
   scaleDynos,
   protocols,
   noisyNeighborApp,
+  hostileDay,
   hostileRequests,
   redisStore,
   drainRecovery,

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { permits, permitsSomewhere } from '../apps/access/grants.ts';
 import { TailraceError } from '../common/errors.ts';
 import { createHttpServer } from '../common/http/create-server.ts';
+import type { TrustedProxies } from '../common/http/trusted-proxies.ts';
 import type { Log } from '../common/log.ts';
 import { accountRoutes } from './access/account.ts';
 import { type AuditDependencies, auditRequests } from './access/audit-requests.ts';
@@ -35,6 +36,7 @@ import {
   buildpackRoutes,
 } from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
+import { type CertificateNameRouteDependencies, certificateNameRoutes } from './apps/certificate-names.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
 import { type DomainRouteDependencies, domainRoutes } from './apps/domains.ts';
 import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
@@ -68,10 +70,14 @@ const ADDON_LINK_MS = 5 * 60_000;
 
 /**
  * A Fastify server that responds with the API's errors; without routes.
- * @param isProxied do browsers reach it through a proxy? One on this machine says where requests come from
+ * @param trustProxy whose word counts on where requests come from
  */
-export function createApiServer(log: Log, requestTimeoutMs?: number, isProxied = false): FastifyInstance {
-  const server = createHttpServer(log, { requestTimeoutMs, trustProxy: isProxied && 'local' });
+export function createApiServer(
+  log: Log,
+  requestTimeoutMs?: number,
+  trustProxy?: TrustedProxies,
+): FastifyInstance {
+  const server = createHttpServer(log, { requestTimeoutMs, trustProxy });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
   server.decorateRequest('auditedApp', undefined);
@@ -91,6 +97,7 @@ export interface ApiDependencies
     OpenIdRouteDependencies,
     CommandLineLoginDependencies,
     BuildpackRouteDependencies,
+    CertificateNameRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
     DomainRouteDependencies,
@@ -135,6 +142,7 @@ export async function registerApiRoutes(
     reply.code(trouble === undefined ? 200 : 503).type('text/plain');
     return reply.send(trouble ?? 'OK');
   });
+  certificateNameRoutes(server, dependencies);
   webUiRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {

@@ -197,6 +197,16 @@ export const TAILRACE_SCHEMAS = {
         lag_lines: integer,
       }),
     },
+    certificates: {
+      type: 'array',
+      items: objectSchema({
+        file: string,
+        names: { type: 'array', items: string },
+        not_after: dateTime,
+        loaded_at: dateTime,
+        trouble: stringOrNull,
+      }),
+    },
   }),
   Token: objectSchema({ token: string, source: string, created_at: dateTime }),
 } as const satisfies Record<string, JsonSchema>;

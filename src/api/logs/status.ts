@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { CertificateFiles } from '../../common/tls/certificate-files.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import type { ListenerCounters } from '../../logs/sources/listener-counters.ts';
 import type { Store } from '../../logs/store/contract.ts';
@@ -10,12 +11,13 @@ export interface StatusRouteDependencies {
   readonly counters: readonly ListenerCounters[];
   readonly store: Store;
   readonly deliveries: DrainSupervisor;
+  readonly certificates: CertificateFiles;
 }
 
 /** `GET /status`: how this router is doing, and those that share its store, for `tailrace status`. */
 export function statusRoutes(
   api: FastifyInstance,
-  { version, counters, store, deliveries }: StatusRouteDependencies,
+  { version, counters, store, deliveries, certificates }: StatusRouteDependencies,
 ): void {
   api.get('/status', routeSchema('How this router is doing', 'Status'), async () => ({
     version,
@@ -26,6 +28,13 @@ export function statusRoutes(
     sources: counters,
     store: await store.status(),
     routers: await listRouters(deliveries, store),
+    certificates: certificates.states.map(({ file, names, notAfter, loadedAt, trouble }) => ({
+      file,
+      names,
+      not_after: notAfter.toISOString(),
+      loaded_at: loadedAt.toISOString(),
+      trouble: trouble ?? null,
+    })),
   }));
 }
 

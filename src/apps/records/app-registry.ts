@@ -154,6 +154,11 @@ export class AppRegistry {
     return domain;
   }
 
+  /** Has an app added this host name, as it is? */
+  async hasDomain(hostname: string): Promise<boolean> {
+    return HOSTNAME_PATTERN.test(hostname) && (await this.store.get('', `domain/${hostname}`)) !== undefined;
+  }
+
   /** By host name or id. @throws TailraceError `not_found` */
   async getDomain(app: AppId, which: string): Promise<DomainRecord> {
     const domains = await this.listDomains(app);

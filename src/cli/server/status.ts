@@ -11,6 +11,14 @@ interface StatusView {
   readonly sources: readonly ListenerCounters[];
   readonly store: StoreView;
   readonly routers: readonly RouterView[];
+  readonly certificates?: readonly CertificateView[];
+}
+
+interface CertificateView {
+  readonly file: string;
+  readonly names: readonly string[];
+  readonly not_after: string;
+  readonly trouble: string | null;
 }
 
 interface StoreView {
@@ -34,7 +42,7 @@ interface RouterView {
 export function statusCommand(program: Command): void {
   program
     .command('status')
-    .description('show how the server is doing')
+    .description('show how the server is doing; ends with 1 when it can’t store lines')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const client = new ApiClient();
@@ -56,8 +64,17 @@ export function statusCommand(program: Command): void {
           ['in by', 'lines', 'malformed', 'unknown token', 'duplicates', 'lost'],
           ...rows,
         ]);
-        return [head, sources, formatRouters(status.routers), formatStore(status.store)].join('\n\n');
+        const certificates = formatCertificates(status.certificates ?? []);
+        return [
+          head,
+          sources,
+          formatRouters(status.routers),
+          ...certificates,
+          formatStore(status.store),
+        ].join('\n\n');
       });
+      // For whoever asks whether it is well: the container's health check.
+      if (status.store.trouble !== undefined) process.exitCode = 1;
     });
 }
 
@@ -71,6 +88,18 @@ function formatRouters(routers: readonly RouterView[]): string {
     `${formatNumber(lag_lines)} lines`,
   ]);
   return formatTable([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
+}
+
+/** Nothing where there are none. */
+function formatCertificates(certificates: readonly CertificateView[]): string[] {
+  if (certificates.length === 0) return [];
+  const rows = certificates.map(({ file, names, not_after }) => [
+    file,
+    names.join(', '),
+    not_after.slice(0, 10),
+  ]);
+  const troubles = certificates.flatMap(({ trouble }) => (trouble === null ? [] : [`  ! ${trouble}`]));
+  return [[formatTable([['certificate', 'for', 'until'], ...rows]), ...troubles].join('\n')];
 }
 
 function formatStore({ kind, trouble, concerns, facts }: StoreView): string {
