@@ -80,7 +80,7 @@ const IMPORTED = {
   people: ['Ada@example.com admin', 'ben@example.com viewer', 'cleo@example.com member'],
 };
 
-describe.skipIf(missing('pg_ctlcluster', 'psql', 'redis-server'))('import', { timeout: 120_000 }, () => {
+describe.skipIf(missing('pg_ctlcluster', 'psql', 'redis-server'))('import', { timeout: 240_000 }, () => {
   it('says in a dry run what comes along, what differs and what stays, and changes nothing', async () => {
     const { status, stdout, stderr } = await importShop('--dry-run');
     expect(stderr).toBe('');

@@ -103,7 +103,7 @@ status=\${answer%%$'\\n'*}; [ "$answer" != "$status" ] && printf '%s\\n' "\${ans
 
 describe.skipIf(missing('pg_ctlcluster', 'psql', 'pg_dump', 'redis-server', 'redis-cli', 'curl'))(
   'docs/leaving-heroku.md',
-  { timeout: 280_000 },
+  { timeout: 500_000 },
   () => {
     it('leads from there to here, with the data', async () => {
       expect(BLOCKS.length).toBeGreaterThan(10);
