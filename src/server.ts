@@ -10,6 +10,7 @@ import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { randomAppName } from './api/apps/apps.ts';
 import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
 import { addonLogInput } from './api/logs/addon-log-input.ts';
+import { AppNames } from './api/monitoring/app-names.ts';
 import { ApiKeys } from './apps/access/api-keys.ts';
 import { AuditLog } from './apps/access/audit-log.ts';
 import { CommandLineLogins } from './apps/access/command-line-logins.ts';
@@ -46,6 +47,8 @@ import { DrainSupervisor } from './logs/drains/drain-supervisor.ts';
 import { TargetPolicy } from './logs/drains/options/target-policy.ts';
 import { OutletFactory } from './logs/drains/sinks/outlet-factory.ts';
 import { registerCertificateMetrics } from './logs/metrics/certificate-metrics.ts';
+import { registerStoreMetrics } from './logs/metrics/store-metrics.ts';
+import { StreamSizes } from './logs/metrics/stream-sizes.ts';
 import { PlatformLinePriority } from './logs/router/platform-log.ts';
 import { limitHttpConnections } from './logs/sources/http/http-connection-limiter.ts';
 import { registerIngestRoutes } from './logs/sources/http/ingest-routes.ts';
@@ -382,11 +385,19 @@ async function openApi(
     log: areaLog(log, 'sources'),
   });
   const counters = [...syslog.counters, ...httpCounters];
+  const appNames = new AppNames(appRegistry);
+  const streamSizes = new StreamSizes({
+    store: logs.store,
+    listApps: () => appRegistry.listApps(),
+    largestMax: settings.metricsApps,
+  });
+  registerStoreMetrics(metrics, { store: logs.store, folder: settings.data, sizes: streamSizes });
   registerListenerMetrics(metrics, {
     counters,
     router,
     udpPort: syslog.port,
-    appNames: () => appRegistry.appNames(),
+    appNames: (ids) => appNames.of(ids),
+    appsMax: settings.metricsApps,
   });
   registerCertificateMetrics(metrics, certificates);
   const { releases } = apps;
@@ -427,6 +438,9 @@ async function openApi(
     adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
     counters,
     certificates,
+    appNames,
+    streamSizes,
+    metricSeriesMax: settings.metricsApps,
     appRate: { lines: settings.appLines, bytes: settings.appBytes },
     requirePort: syslog.requirePort,
     log: apiLog,

@@ -179,6 +179,7 @@ export async function startViewer(
       counters,
       router,
       udpPort: syslog.port,
+      appsMax: Number.POSITIVE_INFINITY,
       appNames: async () =>
         new Map(groups.list().flatMap(({ id }) => groups.streamsOf(id).map((one) => [one.id, one.name]))),
     });

@@ -54,13 +54,13 @@ import { type LogCountRouteDependencies, logCountRoutes } from './logs/log-count
 import { type LogDrainRouteDependencies, logDrainRoutes } from './logs/log-drains.ts';
 import { LogSessionStore } from './logs/log-session-store.ts';
 import { type LogSessionRouteDependencies, logSessionRoutes } from './logs/log-sessions.ts';
-import { type MetricsRouteDependencies, metricsRoutes } from './logs/metrics.ts';
 import { type SourceRuleRouteDependencies, sourceRuleRoutes } from './logs/source-rules.ts';
-import { type StatusRouteDependencies, statusRoutes } from './logs/status.ts';
 import { TailRegistry } from './logs/tail-registry.ts';
 import { type TailWebSocketDependencies, tailWebSocketRoutes } from './logs/tail-websockets.ts';
 import { type TelemetryDrainRouteDependencies, telemetryDrainRoutes } from './logs/telemetry-drains.ts';
 import { type TokenRouteDependencies, tokenRoutes } from './logs/tokens.ts';
+import { type MetricsRouteDependencies, metricsRoutes } from './monitoring/metrics.ts';
+import { type StatusRouteDependencies, statusRoutes } from './monitoring/status.ts';
 import { openApiRoutes } from './openapi.ts';
 import { webUiRoutes } from './static-web-ui.ts';
 import { type BackupRouteDependencies, backupRoutes } from './upkeep/backups.ts';
@@ -110,11 +110,11 @@ export interface ApiDependencies
     LogDrainRouteDependencies,
     LogLimitRouteDependencies,
     LogSessionRouteDependencies,
-    MetricsRouteDependencies,
+    Omit<MetricsRouteDependencies, 'tailRegistry'>,
     OneOffDynoRouteDependencies,
     ReleaseRouteDependencies,
     SourceRuleRouteDependencies,
-    StatusRouteDependencies,
+    Omit<StatusRouteDependencies, 'tailRegistry'>,
     TailWebSocketDependencies,
     TelemetryDrainRouteDependencies,
     TokenRouteDependencies {}
@@ -127,10 +127,11 @@ export async function registerApiRoutes(
   const dependencies = {
     ...apiDependencies,
     sourceNames: new SourceNames(),
+    tailRegistry: new TailRegistry(apiDependencies),
     backupLinks: new BackupLinks(),
     addonLinks: new SingleUseTickets<AddonTicket>({ lifetimeMs: ADDON_LINK_MS }),
   };
-  const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
+  const { addons, apiKeys, store, version, log, tailRegistry } = dependencies;
   server.get('/health', async (_request, reply) => {
     const { trouble } = store;
     return trouble === undefined
@@ -196,7 +197,6 @@ export async function registerApiRoutes(
       registerRoutes(api, dependencies);
   });
   const sessionStore = new LogSessionStore(store, apiKeys);
-  const tailRegistry = new TailRegistry(store, appRegistry, apiKeys, log);
   // A log session is made with POST, but gives only the right to read.
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, async (request) => {
     await authorize(request, dependencies, 'logs:read');

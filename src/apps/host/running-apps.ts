@@ -134,6 +134,11 @@ export class RunningApps implements AppLookup {
       for (const domain of this.domains) this.byHost.set(`${entry.routing.name}.${domain}`, entry);
   }
 
+  /** The apps that run here. */
+  ids(): readonly AppId[] {
+    return [...this.entries.keys()];
+  }
+
   dynos(id: AppId): readonly DynoSummary[] {
     const entry = this.entries.get(id);
     return entry ? entry.deployment.dynos().map((dyno) => toDynoView(dyno, entry.deployment.version)) : [];

@@ -133,6 +133,12 @@ export class AppRegistry {
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
 
+  /** Names of some apps, by their ids; of those that are there. */
+  async namesOf(apps: readonly AppId[]): Promise<ReadonlyMap<AppId, string>> {
+    const records = await Promise.all(apps.map((app) => this.store.get<AppRecord>('', `app/${app}`)));
+    return new Map(records.flatMap((record) => (record ? [[record.value.id, record.value.name]] : [])));
+  }
+
   async listDomains(app: AppId): Promise<DomainRecord[]> {
     const records = await this.store.list<DomainRecord>('', 'domain/');
     return records.map(({ value }) => value).filter((domain) => domain.app === app);

@@ -92,7 +92,7 @@ async function makeExportSpec(format: string, options: ExportOptions): Promise<E
     user: options.user ?? app,
     image: options.image ?? `${app}:latest`,
     shipperImage: options.shipperImage,
-    program: options.program ?? (format === 'kubernetes' ? '/app/bin/tailrace' : '/usr/bin/tailrace'),
+    program: options.program ?? (format === 'kubernetes' ? '/usr/local/bin/tailrace' : '/usr/bin/tailrace'),
   };
 }
 

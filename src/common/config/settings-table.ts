@@ -354,6 +354,13 @@ export const SETTINGS = {
     fallback: '1s',
     meaning: 'how long they may take; then senders are asked to wait',
   },
+  metricsApps: {
+    variable: 'TAILRACE_METRICS_APPS',
+    kind: 'count-or-zero',
+    fallback: '100',
+    meaning:
+      'apps, and drains, with series of their own in `/metrics` at the most; the others are together as `_other`',
+  },
   logLevel: {
     variable: 'TAILRACE_LOG_LEVEL',
     kind: 'choice',
