@@ -46,6 +46,7 @@ export const API_SCHEMAS = {
     space: anyValue,
     team: anyValue,
     process_tier: string,
+    imported_from: stringOrNull,
   }),
   AppSetup: objectSchema({
     id: string,

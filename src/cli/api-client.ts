@@ -21,6 +21,8 @@ export interface ServerAddress {
   readonly authorization?: string;
   /** A server of this machine, found by its data folder. */
   readonly local?: { readonly pid: number; readonly folder: string };
+  /** Where others reach a server of this machine, if it knows. */
+  readonly publicUrl?: string;
 }
 
 /**
@@ -92,10 +94,10 @@ function exampleDataFolder(): string[] {
 /** The server that runs with this data folder; undefined: none does. */
 export function readLocalServer(folder: string): ServerAddress | undefined {
   try {
-    const { url, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
+    const { url, publicUrl, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
     if (!isProcessRunning(Number(pid), startTicks)) return undefined;
     const key = readFileSync(join(folder, 'key'), 'utf8').trim();
-    return { url: String(url), key, local: { pid: Number(pid), folder } };
+    return { url: String(url), key, local: { pid: Number(pid), folder }, publicUrl };
   } catch (error) {
     if (systemCode(error) !== 'EACCES') return undefined;
     throw new TailraceError(
@@ -121,7 +123,7 @@ export class ApiClient {
   }
 
   /**
-   * Sends a request to the API; `T` is the shape of the response.
+   * Sends a request to the API; `T` is the shape of the response. A list comes as a whole, however many pages it has.
    * @throws TailraceError with the server's own sentence.
    */
   async request<T>(method: Method, path: string, body?: unknown, ifMatch?: string): Promise<T> {
@@ -140,7 +142,32 @@ export class ApiClient {
   ): Promise<{ value: T; etag: string }> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const condition = ifMatch === undefined ? undefined : { 'if-match': ifMatch };
-    const { statusCode, text, etag } = await this.send(method, path, json, 'application/json', condition);
+    const { text, etag, nextRange } = await this.sendOk(method, path, json, condition);
+    const value: unknown = text === '' ? undefined : JSON.parse(text);
+    if (nextRange === '' || !Array.isArray(value)) return { value: value as T, etag };
+    return { value: [...value, ...(await this.restOfList(path, nextRange))] as T, etag };
+  }
+
+  /** The pages of a list behind its first one. */
+  private async restOfList(path: string, firstRange: string): Promise<unknown[]> {
+    const rest: unknown[] = [];
+    for (let range = firstRange; range !== ''; ) {
+      const page = await this.sendOk('GET', path, undefined, { range });
+      rest.push(...(JSON.parse(page.text) as unknown[]));
+      range = page.nextRange;
+    }
+    return rest;
+  }
+
+  /** @throws TailraceError with the server's own sentence */
+  private async sendOk(
+    method: Method,
+    path: string,
+    json: string | undefined,
+    headers: Readonly<Record<string, string>> | undefined,
+  ): Promise<{ text: string; etag: string; nextRange: string }> {
+    const answer = await this.send(method, path, json, 'application/json', headers);
+    const { statusCode, text } = answer;
     const { local } = this.address;
     if (statusCode === 401 && local && !process.env.TAILRACE_API_KEY)
       throw new TailraceError(
@@ -148,8 +175,8 @@ export class ApiClient {
         `The key in ${join(local.folder, 'key')} was revoked: restart the server, which makes another, or set TAILRACE_API_KEY.`,
       );
     if (statusCode >= 400)
-      throw errorFromResponse(statusCode, text, statusCode === 404 ? this.notFoundHint : '');
-    return { value: (text === '' ? undefined : JSON.parse(text)) as T, etag };
+      throw errorFromResponse(statusCode, text, askedPath(path, json), this.notFoundHint);
+    return answer;
   }
 
   /** Where the app's name came from, since it may be gone. */
@@ -185,13 +212,18 @@ export class ApiClient {
     body: string | Buffer | undefined,
     type: string,
     more: Readonly<Record<string, string>> = {},
-  ): Promise<{ statusCode: number; text: string; etag: string }> {
+  ): Promise<{ statusCode: number; text: string; etag: string; nextRange: string }> {
     const response = await this.open(method, path, body, type, more);
-    const { etag } = response.headers;
+    const { etag, 'next-range': nextRange } = response.headers;
     const text = await response.body.text().catch((error: unknown) => {
       throw this.noAnswer(error);
     });
-    return { statusCode: response.statusCode, text, etag: typeof etag === 'string' ? etag : '' };
+    return {
+      statusCode: response.statusCode,
+      text,
+      etag: typeof etag === 'string' ? etag : '',
+      nextRange: typeof nextRange === 'string' ? nextRange : '',
+    };
   }
 
   private async open(
@@ -230,18 +262,43 @@ export class ApiClient {
 /**
  * What a response with an error status means.
  * @param body in the API's form; a proxy in between may have written something else
+ * @param path what was requested: what isn't there is named in it
+ * @param appOrigin where the app's name came from, when nobody has typed it
  */
-export function errorFromResponse(status: number, body: string, hint = ''): TailraceError {
+export function errorFromResponse(status: number, body: string, path = '', appOrigin = ''): TailraceError {
   const message = messageOf(body) ?? `The server answered ${status}.`;
-  return new TailraceError(
-    codeOfStatus(status),
-    message.replace(/^(Couldn't find that app)\.$/, `$1${hint}.`),
-  );
+  const missing = status === 404 ? /^(Couldn't find that ([^.:(]+))\.$/.exec(message) : null;
+  if (!missing) return new TailraceError(codeOfStatus(status), message);
+  const [, sentence, kind] = missing;
+  const name = kind === 'app' && appOrigin !== '' ? appOrigin : nameInPath(kind, path);
+  return new TailraceError(codeOfStatus(status), `${sentence}${name}.`);
+}
+
+/** The path of what is asked for: to find an add-on, its name is sent. */
+function askedPath(path: string, json: string | undefined): string {
+  if (!path.startsWith('/actions/') || json === undefined) return path;
+  const { addon }: { addon?: unknown } = JSON.parse(json);
+  return addon === undefined ? '' : `/addons/${encodeURIComponent(String(addon))}`;
+}
+
+/** `: nope` for a drain in `/apps/shop/log-drains/nope`; '' when the path names none. */
+function nameInPath(kind: string, path: string): string {
+  const plurals = [kind, kind.split(' ', 1)[0]].map((name) => `${name.replace(/\W/g, '')}s`);
+  const segments = path.split('?', 1)[0].split('/');
+  const at = segments.findIndex((segment) => {
+    const word = segment.replace(/\W/g, '');
+    return plurals.some((plural) => word.endsWith(plural));
+  });
+  const name = decodeURIComponent(segments[at + 1] ?? '');
+  // A drain's address may have a password in it.
+  return at === -1 || name === '' || name.includes('://') ? '' : `: ${name}`;
 }
 
 function codeOfStatus(status: number): ErrorCode {
   if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
   if (status === 404) return 'not_found';
+  if (status === 409) return 'conflict';
   if (status === 412) return 'precondition_failed';
   if (status === 423) return 'confirmation_required';
   return status >= 500 ? 'unavailable' : 'bad_request';

@@ -27,6 +27,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'info apps:info destroy apps:destroy maintenance maintenance:on maintenance:off',
       async () => (await import('./apps/app-info.ts')).appInfoCommands,
     ],
+    ['import', async () => (await import('./import/import.ts')).importCommand],
     ['apps:rename rename', async () => (await import('./apps/rename.ts')).renameCommand],
     ['push deploy', async () => (await import('./apps/push.ts')).pushCommand],
     ['git:remote git:credentials', async () => (await import('./apps/git-remote.ts')).gitCommands],

@@ -9,11 +9,12 @@ const TOKEN_SHOWN = 6;
 
 /** By the routes whose requests say more in their bodies. */
 const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
-  'POST /apps': ({ name }) => ({ name: text(name) }),
+  'POST /apps': ({ name, imported_from: from }) => ({ name: text(name), imported_from: text(from) }),
   'PATCH /apps/:app': ({ name, maintenance }) => ({ name: text(name), maintenance: text(maintenance) }),
   'PATCH /apps/:app/config-vars': (body) => ({ names: Object.keys(body).join(',') }),
   'POST /apps/:app/dynos': ({ command, type }) => ({ command: text(command), type: text(type) }),
   'POST /apps/:app/dynos/:dyno': ({ command }) => ({ command: text(command) }),
+  'PUT /apps/:app/formation': ({ updates }) => ({ formation: list(updates, formationOf) }),
   'PATCH /apps/:app/formation': ({ updates }) => ({ formation: list(updates, formationOf) }),
   'PATCH /apps/:app/formation/:type': (body) => ({ formation: formationOf(body) }),
   'POST /apps/:app/releases': ({ release, slug }) => ({ release: text(release), slug: text(slug) }),

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { DEFAULT_DYNO_SIZE, loadDynoSizes, parseDynoSize } from '../../apps/records/dyno-sizes.ts';
+import { loadFormation, saveFormation } from '../../apps/records/formation-record.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { Store } from '../../logs/store/contract.ts';
@@ -25,12 +27,15 @@ export interface FormationRouteDependencies {
   readonly appRegistry: AppRegistry;
   readonly dynoRunner: DynoRunner;
   readonly platformLog: PlatformLog;
+  readonly releases: Releases;
   readonly store: Store;
 }
 
+const PROCESS_TYPE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
 /** `/apps/:app/formation`: the desired number of dynos of each process type. */
 export function formationRoutes(api: FastifyInstance, dependencies: FormationRouteDependencies): void {
-  const { appRegistry, dynoRunner, platformLog, store } = dependencies;
+  const { appRegistry, dynoRunner, platformLog, releases, store } = dependencies;
   const formationViews = async (app: AppRecord) => {
     const sizes = await loadDynoSizes(store, app.id);
     return dynoRunner.formation(app.id).map((process) => ({
@@ -129,6 +134,39 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
       const app = await appRegistry.getApp(request.params.app);
       const types = await scale(request, app, request.body?.updates ?? []);
       return (await formationViews(app)).filter(({ type }) => types.includes(type));
+    },
+  );
+
+  // Before there is a Procfile nobody knows which types there will be: what isn't in it is left alone then.
+  api.put<AppParams & { Body: { updates: readonly FormationUpdate[] } | null }>(
+    '/apps/:app/formation',
+    {
+      ...routeSchema('Say what an app starts with when it is deployed for the first time', 'Empty', {
+        body: updates,
+      }),
+      ...needsScope('dynos:write'),
+    },
+    async (request) => {
+      const app = await appRegistry.getApp(request.params.app);
+      if ((await releases.current(app.id)).slug !== null || dynoRunner.formation(app.id).length > 0)
+        throw new TailraceError(
+          'conflict',
+          `${app.name} is deployed already: change its formation with ps:scale and ps:type.`,
+        );
+      const counts = await loadFormation(store, app.id);
+      const resolved = (request.body?.updates ?? []).map((one) => {
+        if (!PROCESS_TYPE_NAME.test(one.type))
+          throw new TailraceError('invalid_params', `"${one.type.slice(0, 64)}" can't be a process type.`);
+        return resolveUpdate(one, [{ type: one.type, quantity: counts[one.type] ?? 0 }]);
+      });
+      const sizes = resolved.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]]));
+      await saveFormation(
+        store,
+        app.id,
+        Object.fromEntries(resolved.map(({ type, quantity }) => [type, quantity])),
+        Object.fromEntries(sizes),
+      );
+      return {};
     },
   );
 

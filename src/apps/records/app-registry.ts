@@ -22,6 +22,8 @@ export interface AppRecord {
   readonly updatedAt: string;
   /** Unset: no. */
   readonly maintenance?: boolean;
+  /** Address of the app that it was made after, such as `https://api.heroku.com/apps/<id>`: an import that is run again finds it. */
+  readonly importedFrom?: string;
 }
 
 /** A host name of an app, under `domain/<hostname>` in the scope of no app. */
@@ -55,9 +57,9 @@ export class AppRegistry {
    * Creates an app with the tokens of its two default sources, `app` and `heroku`.
    * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
    */
-  async createApp(name: string): Promise<AppRecord> {
+  async createApp(name: string, importedFrom?: string): Promise<AppRecord> {
     rejectInvalidAppName(name);
-    const { app, changes } = newAppChanges(randomUUID() as AppId, name);
+    const { app, changes } = newAppChanges(randomUUID() as AppId, name, importedFrom);
     const committed = await this.store.transact('', changes);
     if (!committed) throw new TailraceError('conflict', `Name ${name} is already taken.`);
     return app;
@@ -131,6 +133,12 @@ export class AppRegistry {
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
 
+  /** Names of some apps, by their ids; of those that are there. */
+  async namesOf(apps: readonly AppId[]): Promise<ReadonlyMap<AppId, string>> {
+    const records = await Promise.all(apps.map((app) => this.store.get<AppRecord>('', `app/${app}`)));
+    return new Map(records.flatMap((record) => (record ? [[record.value.id, record.value.name]] : [])));
+  }
+
   async listDomains(app: AppId): Promise<DomainRecord[]> {
     const records = await this.store.list<DomainRecord>('', 'domain/');
     return records.map(({ value }) => value).filter((domain) => domain.app === app);
@@ -150,6 +158,11 @@ export class AppRegistry {
     ]);
     if (!committed) throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
     return domain;
+  }
+
+  /** Has an app added this host name, as it is? */
+  async hasDomain(hostname: string): Promise<boolean> {
+    return HOSTNAME_PATTERN.test(hostname) && (await this.store.get('', `domain/${hostname}`)) !== undefined;
   }
 
   /** By host name or id. @throws TailraceError `not_found` */
@@ -306,9 +319,13 @@ export class AppRegistry {
 }
 
 /** The records of a new app, with the tokens of its two default sources. */
-export function newAppChanges(id: AppId, name: string): { app: AppRecord; changes: RecordChange[] } {
+export function newAppChanges(
+  id: AppId,
+  name: string,
+  importedFrom?: string,
+): { app: AppRecord; changes: RecordChange[] } {
   const now = new Date().toISOString();
-  const app: AppRecord = { id, name, createdAt: now, updatedAt: now };
+  const app: AppRecord = { id, name, createdAt: now, updatedAt: now, importedFrom };
   const changes = [
     { key: `name/${name}`, value: id, ifVersion: 0 },
     { key: `app/${id}`, value: app },

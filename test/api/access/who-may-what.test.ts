@@ -183,6 +183,7 @@ const NAMED_SCOPES: Readonly<Record<string, readonly string[]>> = {
     'PATCH /apps/{app}/formation/{type}',
     'POST /apps/{app}/dynos/{dyno}/actions/stop',
     'POST /apps/{app}/formations/{dyno}/actions/stop',
+    'PUT /apps/{app}/formation',
   ],
   run: [
     'PATCH /apps/{app}/dynos/{dyno}',

@@ -7,6 +7,7 @@ import type { TextDecoder } from 'node:util';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
 import { trimOws } from '../../../common/http/fields.ts';
+import type { TrustedProxies } from '../../../common/http/trusted-proxies.ts';
 import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
@@ -46,10 +47,10 @@ export interface IngestRoutesOptions {
   readonly mayWrite: IngestAuthorizerOptions['mayWrite'];
   /** Left out: a token says whose lines a request has, and nothing else does. */
   readonly sourceForSender?: SourceForSender;
-  /** Is a proxy believed where requests come from? As the server is. */
-  readonly trustsProxies: boolean;
   /** How long a request is held that the store can't take for now, milliseconds. */
   readonly holdMs: number;
+  /** Proxies that are believed who sends; left out: none. */
+  readonly trustedProxies?: TrustedProxies;
   readonly log: Log;
 }
 
@@ -68,7 +69,7 @@ interface PushedRequest {
  */
 export async function registerIngestRoutes(
   server: FastifyInstance,
-  { router, rateLimiter, mayWrite, sourceForSender, trustsProxies, holdMs, log }: IngestRoutesOptions,
+  { router, rateLimiter, mayWrite, sourceForSender, holdMs, trustedProxies, log }: IngestRoutesOptions,
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
@@ -86,10 +87,10 @@ export async function registerIngestRoutes(
     counters,
     otlpCounters,
     sourceForSender,
-    trustsProxies,
     bodyMemory,
     held,
     refusedRequests,
+    trustedProxies,
     onResponse: () => {
       for (const of of rejectionWarnings) of.check();
     },

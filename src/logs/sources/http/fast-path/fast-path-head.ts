@@ -45,8 +45,8 @@ export interface FastPathHead {
   readonly dyno: string | undefined;
   /** `?stream=` */
   readonly stream: string | undefined;
-  /** The sender has said who it acts for (`X-Forwarded-For`). */
-  readonly isForwarded: boolean;
+  /** `X-Forwarded-For`, which is a proxy's word, or a client's. */
+  readonly forwardedFor: string | undefined;
   /** Refusals are JSON rather than text. */
   readonly refusedInJson: boolean;
 }
@@ -85,7 +85,7 @@ function readHeaders(text: string, isOtlp: boolean): HeaderFields | undefined {
   let msgCount: string | undefined;
   let frameId: string | undefined;
   let drainToken: string | undefined;
-  let isForwarded = false;
+  let forwardedFor: string | undefined;
   let refusedInJson = isOtlp;
   for (let at = 0; at < text.length; ) {
     const colon = text.indexOf(':', at);
@@ -132,7 +132,7 @@ function readHeaders(text: string, isOtlp: boolean): HeaderFields | undefined {
         refusedInJson ||= value.includes('json');
         break;
       case 'x-forwarded-for':
-        isForwarded = true;
+        forwardedFor = forwardedFor === undefined ? value : `${forwardedFor}, ${value}`;
         break;
       case 'user-agent':
         // Sentences are in other words for it.
@@ -164,7 +164,7 @@ function readHeaders(text: string, isOtlp: boolean): HeaderFields | undefined {
     msgCount,
     frameId,
     drainToken,
-    isForwarded,
+    forwardedFor,
     refusedInJson,
   };
 }
