@@ -51,7 +51,7 @@ async function readNetrc(): Promise<string> {
 
 /** The password of a machine in the text of a `.netrc` (the form of ftp(1): words, with `macdef` up to an empty line). */
 export function passwordInNetrc(text: string, machine: string): string | undefined {
-  const withoutMacros = text.replace(/^macdef[^\n]*\n(?:[^\n]+\n)*/gm, '').replace(/^\s*#.*$/gm, '');
+  const withoutMacros = text.replace(/^macdef[^\n]*\n(?:[^\n]+\n)*/gm, '').replace(/^[ \t]*#.*$/gm, '');
   const words = withoutMacros.match(/"[^"]*"|\S+/g)?.map((word) => word.replace(/^"|"$/g, '')) ?? [];
   let isWanted = false;
   for (let i = 0; i < words.length; i++) {

@@ -15,8 +15,9 @@ import { maskTokens } from '../syslog/fields/token-text.ts';
 import { hasByteOrderMark, hasPriority, MARK_BYTES } from '../syslog/frame-boundary.ts';
 import { Framing } from '../syslog/framing.ts';
 import {
-  DATE_FIELD_BYTES,
-  joinDateAndTime,
+  mendHeader,
+  ODD_TIME_BYTES_MAX,
+  ODD_TIME_BYTES_MIN,
   SyslogHeader,
   scanHeader,
   scanHerokuDrainHeader,
@@ -333,9 +334,10 @@ export class LineReceiver implements FrameSink<LogSource> {
   /** Takes a line whose header has been scanned. */
   private takeScanned(bytes: Uint8Array, start: number, end: number): FrameOutcome {
     const { header } = this;
-    if (header.hostStart - header.timeStart === DATE_FIELD_BYTES && !this.dataless) {
-      const joined = joinDateAndTime(bytes, start, end, header);
-      if (joined) return this.takeScanned(joined, 0, joined.length);
+    const timeBytes = header.hostStart - header.timeStart;
+    if (timeBytes >= ODD_TIME_BYTES_MIN && timeBytes <= ODD_TIME_BYTES_MAX && !this.dataless) {
+      const mended = mendHeader(bytes, start, end, header);
+      if (mended) return this.takeScanned(mended, 0, mended.length);
     }
     const logSource = this.matcher.match(bytes, header, end, this.router.tokensVersion);
     if (logSource) return this.add(bytes, start, end, logSource);

@@ -386,7 +386,7 @@ function readObject(start: u32): u32 {
               textAt = i + 1;
               textLength = end - i - 2;
               isTextEscaped = hasEscape;
-            } else if (keyLength == 3) others |= 1 << OTHER_LEVEL; // of `log`, as an object
+            } else others |= 1 << (keyLength == 3 ? OTHER_LEVEL : OTHER_MESSAGE); // of `log`, or `event`, as an object
           } else others |= 1 << what;
           i = end;
         }
@@ -417,6 +417,9 @@ function classOf(start: u32, length: u32): u32 {
   const first = firstBytes(start, length);
   const last = lastBytes(start, length);
   switch (length) {
+    case 1:
+      // t, s
+      return first == 0x74 ? OTHER_TIME : first == 0x73 ? OTHER_LEVEL : DATA;
     case 2:
       if (first == 0x7374) return TIME; // ts
       if (first == 0x7440) return OTHER_TIME; // @t
@@ -433,18 +436,23 @@ function classOf(start: u32, length: u32): u32 {
       if (first == 0x6f6e7964) return DYNO; // dyno
       if (first == 0x79646f62) return TEXT; // body
       if (first == 0x65746164) return OTHER_TIME; // date
-      return first == 0x73676f6c || first == 0x79646f42 ? OTHER_MESSAGE : DATA; // logs, Body
+      return first == 0x73676f6c || first == 0x79646f42 || first == 0x74786574 ? OTHER_MESSAGE : DATA; // logs, Body, text
     case 5:
       if (first == 0x6c6576656c) return LEVEL; // level
       if (first == 0x746e657665) return TEXT; // event
       return first == 0x6c6576654c ? OTHER_LEVEL : DATA; // Level
+    case 6:
+      if (first == 0x6c6576656c40) return OTHER_LEVEL; // @level
+      return first == 0x73646c656966 ? OTHER_MESSAGE : DATA; // fields
     case 7:
       if (first == 0x6567617373656d) return MESSAGE; // message
+      if (first == 0x656d6974637361 || first == 0x746e6174736e69) return OTHER_TIME; // asctime, instant
       return first == 0x6567617373654d || first == 0x4547415353454d ? OTHER_MESSAGE : DATA; // Message, MESSAGE
     case 8:
       if (first == 0x656d616e74736f68) return HOST; // hostname
       if (first == 0x7974697265766573) return SEVERITY; // severity
       if (first == 0x656d697465746164) return OTHER_TIME; // datetime
+      if (first == 0x6567617373656d40) return OTHER_MESSAGE; // @message
       if (first == 0x6c6576656c676f6c || first == 0x6c6576654c676f6c || first == 0x6c6576654c676f4c) return OTHER_LEVEL; // loglevel, logLevel, LogLevel
       return first == 0x595449524f495250 ? OTHER_LEVEL : DATA; // PRIORITY
     case 9:
@@ -468,6 +476,8 @@ function classOf(start: u32, length: u32): u32 {
     case 15:
       if (first == 0x7974697265766573) return OTHER_LEVEL; // severity_number
       return first == 0x64657265646e6552 || first == 0x546567617373654d ? OTHER_MESSAGE : DATA; // RenderedMessage, MessageTemplate
+    case 16:
+      return first == 0x6d617473656d6974 ? OTHER_TIME : DATA; // timestampSeconds
     case 17:
       return first == 0x495f474f4c535953 ? UNSUPPORTED : DATA; // SYSLOG_IDENTIFIER
     case 26:
