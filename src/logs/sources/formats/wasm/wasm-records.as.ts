@@ -633,6 +633,7 @@ function classOf(start: u32, length: u32): u32 {
       return first == 0x6576656c2e676f6c || first == 0x6d616e6c6576656c ? OTHER_LEVEL : DATA; // log.level, levelname
     case 10:
       if (first == 0x617473656d697440 && last == 0x706d617473656d69) return TIME; // @timestamp
+      if (first == 0x74656e726562756b && last == 0x736574656e726562) return UNSUPPORTED; // kubernetes
       return first == 0x616e5f6c6576656c ? OTHER_LEVEL : DATA; // level_name
     case 11:
       return first == 0x6c79615074786574 || first == 0x6c7961506e6f736a ? OTHER_MESSAGE : DATA; // textPayload, jsonPayload
@@ -643,6 +644,7 @@ function classOf(start: u32, length: u32): u32 {
       if (first == 0x7974697265766573) return OTHER_LEVEL; // severity_text
       return first == 0x656d5f74726f6873 ? OTHER_MESSAGE : DATA; // short_message
     case 14:
+      if (first == 0x656e6961746e6f63 && last == 0x656d616e5f72656e) return UNSUPPORTED; // container_name
       return first == 0x7974697265766573 ? OTHER_LEVEL : DATA; // severityNumber
     case 15:
       if (first == 0x7974697265766573) return OTHER_LEVEL; // severity_number
