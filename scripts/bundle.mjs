@@ -60,7 +60,7 @@ export async function bundle(root) {
     entryFileNames: '[name].js',
   });
   await single.close();
-  mkdirSync(join(folder, 'lmdb'));
+  mkdirSync(join(folder, 'lmdb'), { recursive: true });
   // By its name the binary is found: `@lmdb/lmdb-<platform>-<processor>`.
   writeFileSync(join(folder, 'lmdb', 'package.json'), `${JSON.stringify({ name: 'lmdb' })}\n`);
   writeLicenses(root, [...written.output, ...output]);

@@ -9,7 +9,7 @@
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { installPackage, nodePackage } from './install-package.mjs';
 
 /** Every line of releases that is supported upstream, and 20, with which Debian 13 comes. */
 const VERSIONS = ['20', '22', '24', '26'];
@@ -30,9 +31,9 @@ const { values, positionals } = parseArgs({
 const folder = mkdtempSync(join(tmpdir(), 'tailrace-nodes-'));
 let failed = 0;
 try {
-  const installed = values.package ?? installPackage(folder);
+  const installed = values.package ?? installPackage(root, join(folder, 'npm'));
   for (const version of positionals.length > 0 ? positionals : VERSIONS) {
-    const node = await nodeBinary(version);
+    const node = nodeBinary(version);
     const name = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
     try {
       await runCore(node, installed);
@@ -48,29 +49,10 @@ try {
 }
 process.exitCode = failed > 0 ? 1 : 0;
 
-/** Packs what was built, and installs it; gives the folder of the installed package. */
-function installPackage(prefix) {
-  execFileSync(process.execPath, [join(root, 'scripts', 'setup.mjs')], { stdio: ['ignore', 2, 2] });
-  const pack = ['pack', '--silent', '--pack-destination', prefix];
-  const file = execFileSync('npm', pack, { cwd: root, encoding: 'utf8' }).trim();
-  execFileSync('npm', ['install', '--global', '--prefix', prefix, join(prefix, file)], {
-    stdio: ['ignore', 2, 2],
-  });
-  return join(prefix, 'lib', 'node_modules', 'tailrace');
-}
-
 /** The program `node` of a version, this one if it is of that. */
-async function nodeBinary(major) {
+function nodeBinary(major) {
   if (process.versions.node.split('.')[0] === major) return process.execPath;
-  const cache = join(root, 'node_modules', '.cache', `node-${major}`);
-  const node = join(cache, 'package', 'bin', 'node');
-  if (existsSync(node)) return node;
-  mkdirSync(cache, { recursive: true });
-  const name = `node-${process.platform}-${process.arch}@${major}`;
-  const file = execFileSync('npm', ['pack', '--silent', name], { cwd: cache, encoding: 'utf8' }).trim();
-  execFileSync('tar', ['-xzf', file, 'package/bin/node'], { cwd: cache });
-  rmSync(join(cache, file));
-  return node;
+  return join(nodePackage(root, major), 'bin', 'node');
 }
 
 /** @throws an error when something isn't as it should be, or a warning is printed. */

@@ -22,7 +22,10 @@ if (!existsSync(installed) || mtime(lock) > mtime(installed)) {
 if (process.argv.includes('--packages')) process.exit();
 
 const stamp = join(root, 'dist', '.built');
-const sources = ['src', 'drains', 'bench', 'scripts'].flatMap((folder) => files(join(root, folder)));
+const sources = [
+  ...['src', 'drains', 'bench'].flatMap((folder) => files(join(root, folder))),
+  ...['bundle', 'build-pages', 'man'].map((name) => join(root, 'scripts', `${name}.mjs`)),
+];
 const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(mtime));
 if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < newest) {
   say('building …');

@@ -45,6 +45,7 @@ const programs = {
   'systemd-analyze': 'systemd',
   'docker-compose': 'docker-compose',
   man: 'man-db',
+  ps: 'procps',
   tini: 'tini',
   bwrap: 'bubblewrap',
   go: 'golang-go',

@@ -2,7 +2,18 @@
  * From the sources to a server that runs, as whoever installs it goes: the image's steps are played in a folder, what they pack is installed with
  * npm, and run, on each version of Node.js, and as process 1.
  */
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { validate } from 'dockerfile-utils';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -18,10 +29,10 @@ const DOCKERFILE = readFileSync(join(ROOT, 'deploy', 'Dockerfile'), 'utf8');
 const [build, image] = readStages(DOCKERFILE);
 /** With this machine's way to the registry. */
 const NPM_ENV = { ...process.env, HOME: '/tmp', TMPDIR: '/tmp', npm_config_update_notifier: 'false' };
-/** It compiles everything, beside other tests. */
+/** Everything is compiled, or started four times, beside other tests. */
 const BUILD_TIMEOUT_MS = 180_000;
 const isRoot = process.getuid?.() === 0;
-const cannot = !isRoot || missing('bwrap', 'tini', 'man', 'setpriv', 'nsenter');
+const cannot = !isRoot || missing('bwrap', 'tini', 'man', 'setpriv', 'nsenter', 'dpkg', 'systemd-sysusers');
 if (cannot && process.env.CI) throw new Error('the image’s steps need root');
 
 describe.skipIf(cannot)('what is installed', () => {
@@ -124,17 +135,75 @@ describe.skipIf(cannot)('what is installed', () => {
     expect(await app.stop('SIGINT')).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it('works on every version of Node.js that is supported', async () => {
-    const script = join(ROOT, 'scripts', 'node-versions.mjs');
-    const { status, stdout, stderr } = await runProgram(process.execPath, [script, '--package', installed], {
-      env: process.env,
-    });
-    expect({ status, stderr, versions: stdout.match(/^v\d+\S+ passed$/gm)?.length, stdout }).toEqual({
-      status: 0,
-      stderr: '',
-      versions: 4,
-      stdout,
-    });
+  it(
+    'works on every version of Node.js that is supported',
+    async () => {
+      const script = join(ROOT, 'scripts', 'node-versions.mjs');
+      const { status, stdout, stderr } = await runProgram(
+        process.execPath,
+        [script, '--package', installed],
+        {
+          env: process.env,
+        },
+      );
+      expect({ status, stderr, versions: stdout.match(/^v\d+\S+ passed$/gm)?.length, stdout }).toEqual({
+        status: 0,
+        stderr: '',
+        versions: 4,
+        stdout,
+      });
+    },
+    BUILD_TIMEOUT_MS,
+  );
+
+  it('is a Debian package with a Node.js, a unit and a user of its own, which is removed without its data', async () => {
+    const script = join(ROOT, 'scripts', 'deb.mjs');
+    const args = [script, '--package', installed, '--out', folder, '--compression', 'none'];
+    const made = await runProgram(process.execPath, args, { env: process.env });
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    const root = join(folder, 'debian');
+    for (const path of ['info', 'updates']) mkdirSync(join(root, 'var/lib/dpkg', path), { recursive: true });
+    writeFileSync(join(root, 'var/lib/dpkg/status'), '');
+    // What it depends on isn't in this root; its scripts know that they work on another one.
+    const how = [`--root=${root}`, '--force-script-chrootless', '--force-depends', '--log=/dev/null'];
+    const dpkg = async (...command: string[]): Promise<string> => {
+      const { status, stdout, stderr } = await runProgram('dpkg', [...how, ...command]);
+      expect(status, `${stdout}${stderr}`).toBe(0);
+      return stdout;
+    };
+    await dpkg('--install', made.stdout.trim());
+    expect(await dpkg('--verify', 'tailrace')).toBe('');
+    const [, uid] = /^tailrace:x:(\d+):/m.exec(readFileSync(join(root, 'etc/passwd'), 'utf8')) ?? [];
+    const data = statSync(join(root, 'var/lib/tailrace'));
+    expect([data.uid, data.mode & 0o777]).toEqual([Number(uid), 0o700]);
+    expect(statSync(join(root, 'etc/tailrace.env')).mode & 0o777).toBe(0o600);
+    for (const file of ['lib/systemd/system/tailrace.service', 'share/man/man1/tailrace.1.gz'])
+      expect(existsSync(join(root, 'usr', file))).toBe(true);
+
+    // As its unit starts it: as that user, with that folder.
+    const unit = readFileSync(join(root, 'usr/lib/systemd/system/tailrace.service'), 'utf8');
+    const [, command] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
+    chmodSync(folder, 0o755);
+    const ids = [`--reuid=${uid}`, `--regid=${data.gid}`, '--clear-groups', '--'];
+    const env = {
+      TAILRACE_DATA: join(root, 'var/lib/tailrace'),
+      TAILRACE_HTTP_PORT: '0',
+      TAILRACE_SYSLOG_PORT: '0',
+      TAILRACE_ROUTER_PORT: '0',
+    };
+    const server = new Program('setpriv', [...ids, ...join(root, command).split(' ')], { env });
+    onTestFinished(async () => void (await server.stop('SIGKILL')));
+    await server.waitForOutput(/tailrace serves on/);
+    expect(readlinkSync(`/proc/${server.pid}/exe`)).toBe(join(root, 'usr/lib/tailrace/node/bin/node'));
+    expect(await server.stop('SIGTERM')).toMatchObject({ status: 0, stderr: '' });
+
+    // Settings outlive an upgrade, and lines the package.
+    writeFileSync(join(root, 'etc/tailrace.env'), 'TAILRACE_HOST=0.0.0.0\n');
+    await dpkg('--install', made.stdout.trim());
+    expect(readFileSync(join(root, 'etc/tailrace.env'), 'utf8')).toBe('TAILRACE_HOST=0.0.0.0\n');
+    expect(await dpkg('--purge', 'tailrace')).toContain('left in /var/lib/tailrace');
+    expect(existsSync(join(root, 'usr/lib/tailrace'))).toBe(false);
+    expect(existsSync(join(root, 'var/lib/tailrace/key'))).toBe(true);
   });
 
   it(
