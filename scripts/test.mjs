@@ -27,6 +27,8 @@ const programs = {
   'sasl2/libplain.so': 'libsasl2-modules',
   'pylibmc/__init__.py': 'python3-pylibmc',
   haproxy: 'haproxy',
+  caddy: 'caddy',
+  pebble: 'pebble',
   'systemd-cat': 'systemd',
   pg_ctlcluster: 'postgresql',
   'chromium-headless-shell': 'chromium-headless-shell',
@@ -41,6 +43,9 @@ const programs = {
   'whitenoise/__init__.py': 'python3-whitenoise',
   gunicorn: 'gunicorn',
   'systemd-analyze': 'systemd',
+  'docker-compose': 'docker-compose',
+  man: 'man-db',
+  tini: 'tini',
   bwrap: 'bubblewrap',
   go: 'golang-go',
   ruby: 'ruby',
@@ -51,6 +56,9 @@ const programs = {
   faketime: 'faketime',
   'clickhouse-server': 'clickhouse-server',
   'libnss_wrapper.so': 'libnss-wrapper',
+  promtool: 'prometheus',
+  cc: 'gcc',
+  'libc.so': 'libc6-dev',
 };
 
 const libraries = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu`);

@@ -183,6 +183,25 @@ export const TAILRACE_SCHEMAS = {
     uptime_s: integer,
     memory_bytes: integer,
     sources: { type: 'array', items: { type: 'object' } },
+    drains: objectSchema({
+      count: integer,
+      retrying: integer,
+      lost: integer,
+      lag_lines: integer,
+      lag_s: integer,
+    }),
+    tails: integer,
+    dynos: { type: 'object', additionalProperties: integer },
+    logs: nullable(
+      objectSchema({
+        apps: integer,
+        held_bytes: integer,
+        largest: {
+          type: 'array',
+          items: objectSchema({ app: string, held_bytes: integer, stored_bytes: integerOrNull }),
+        },
+      }),
+    ),
     store: { type: 'object' },
     routers: {
       type: 'array',
@@ -195,6 +214,16 @@ export const TAILRACE_SCHEMAS = {
         uptime_s: integer,
         drains: integer,
         lag_lines: integer,
+      }),
+    },
+    certificates: {
+      type: 'array',
+      items: objectSchema({
+        file: string,
+        names: { type: 'array', items: string },
+        not_after: dateTime,
+        loaded_at: dateTime,
+        trouble: stringOrNull,
       }),
     },
   }),

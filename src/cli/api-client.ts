@@ -21,6 +21,8 @@ export interface ServerAddress {
   readonly authorization?: string;
   /** A server of this machine, found by its data folder. */
   readonly local?: { readonly pid: number; readonly folder: string };
+  /** Where others reach a server of this machine, if it knows. */
+  readonly publicUrl?: string;
 }
 
 /**
@@ -92,10 +94,10 @@ function exampleDataFolder(): string[] {
 /** The server that runs with this data folder; undefined: none does. */
 export function readLocalServer(folder: string): ServerAddress | undefined {
   try {
-    const { url, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
+    const { url, publicUrl, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
     if (!isProcessRunning(Number(pid), startTicks)) return undefined;
     const key = readFileSync(join(folder, 'key'), 'utf8').trim();
-    return { url: String(url), key, local: { pid: Number(pid), folder } };
+    return { url: String(url), key, local: { pid: Number(pid), folder }, publicUrl };
   } catch (error) {
     if (systemCode(error) !== 'EACCES') return undefined;
     throw new TailraceError(

@@ -4,7 +4,8 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { until } from './until.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
+/** npm, and what is compiled into dist/, start in the project's folder. */
+const ROOT = process.cwd();
 const LIBRARIES = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu`);
 /** The built command. */
 export const TAILRACE = join(ROOT, 'dist', 'bundle', 'tailrace.js');

@@ -1,33 +1,55 @@
-/** `npm run torture -- [--seconds 600] [--seed 1] [--routers 3] [--producers 6] [--stream-lines 2000]` */
+/** `npm run torture -- [--minutes 10] [--seed 1] [--store embedded] [--durability disk] [--routers 3] [--pause 400] [--damage] [--only kill,…]` */
 import { parseArgs } from 'node:util';
+import { STORES, type StoreName } from './deployments/deployment.ts';
 import { torture } from './torture.ts';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '600' },
+    minutes: { type: 'string', default: '10' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    store: { type: 'string', default: 'embedded' },
+    durability: { type: 'string', default: 'disk' },
     routers: { type: 'string', default: '3' },
-    producers: { type: 'string', default: '6' },
+    pause: { type: 'string', default: '400' },
     'stream-lines': { type: 'string' },
+    damage: { type: 'boolean', default: false },
+    only: { type: 'string' },
   },
 });
-const seed = Number(values.seed);
-process.stdout.write(`seed ${seed}\n`);
+const isStore = (name: string): name is StoreName => (STORES as readonly string[]).includes(name);
+const { store, seed, durability } = values;
+if (!isStore(store)) throw new Error(`There is no store "${store}": use ${STORES.join(', ')}.`);
+process.stdout.write(`store ${store}, seed ${seed}, durability ${durability}\n`);
 const startMs = Date.now();
-const { violations, faults, ...figures } = await torture({
-  seconds: Number(values.seconds),
-  seed,
+const { violations, faults, readers, schedule, ...figures } = await torture({
+  store,
+  seconds: Number(values.minutes) * 60,
+  seed: Number(seed),
   routers: Number(values.routers),
-  producers: Number(values.producers),
-  streamLines: values['stream-lines'] ? Number(values['stream-lines']) : undefined,
+  pauseMaxMs: Number(values.pause),
+  durability: durability === 'process' ? 'process' : 'disk',
+  damages: values.damage,
+  streamLines: values['stream-lines'] === undefined ? undefined : Number(values['stream-lines']),
+  only: values.only?.split(','),
   log: (text) => {
     process.stdout.write(`${((Date.now() - startMs) / 1_000).toFixed(1).padStart(7)} s  ${text}\n`);
   },
 });
 const rows = [...Object.entries(figures), ...Object.entries(faults)];
 process.stdout.write(
-  `\n${rows.map(([name, count]) => `${String(count).padStart(9)}  ${name}`).join('\n')}\n`,
+  `\n${rows.map(([name, count]) => `${String(count).padStart(9)}  ${name}`).join('\n')}\n\n`,
 );
+for (const { name, delivered, duplicates, missing, lost } of readers)
+  process.stdout.write(
+    `${name}: ${delivered} lines, ${duplicates} came again, ${missing} are missing, ${lost} counted as lost\n`,
+  );
+if (violations.length > 0) {
+  process.stdout.write(`\nThe schedule of seed ${seed}:\n`);
+  for (const { atMs, name, forMs, dice } of schedule)
+    process.stdout.write(`${String(atMs).padStart(9)} ms  ${name}, ${forMs} ms, dice ${dice}\n`);
+}
 for (const promise of violations) process.stdout.write(`BROKEN: ${promise}\n`);
-process.stdout.write(violations.length === 0 ? 'Every promise held.\n' : `Broken promises; seed ${seed}.\n`);
+process.stdout.write(
+  violations.length === 0 ? '\nEvery promise held.\n' : `\nBroken promises; seed ${seed}.\n`,
+);
 process.exitCode = violations.length === 0 ? 0 : 1;

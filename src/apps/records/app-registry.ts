@@ -133,6 +133,12 @@ export class AppRegistry {
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
 
+  /** Names of some apps, by their ids; of those that are there. */
+  async namesOf(apps: readonly AppId[]): Promise<ReadonlyMap<AppId, string>> {
+    const records = await Promise.all(apps.map((app) => this.store.get<AppRecord>('', `app/${app}`)));
+    return new Map(records.flatMap((record) => (record ? [[record.value.id, record.value.name]] : [])));
+  }
+
   async listDomains(app: AppId): Promise<DomainRecord[]> {
     const records = await this.store.list<DomainRecord>('', 'domain/');
     return records.map(({ value }) => value).filter((domain) => domain.app === app);
@@ -152,6 +158,11 @@ export class AppRegistry {
     ]);
     if (!committed) throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
     return domain;
+  }
+
+  /** Has an app added this host name, as it is? */
+  async hasDomain(hostname: string): Promise<boolean> {
+    return HOSTNAME_PATTERN.test(hostname) && (await this.store.get('', `domain/${hostname}`)) !== undefined;
   }
 
   /** By host name or id. @throws TailraceError `not_found` */

@@ -92,11 +92,15 @@ function followFile(
   const { source, tee, fromStart = false } = options;
   const dyno = toDynoName(options.dyno ?? basename(path));
   const spool = openSpool(spoolFolder);
-  const checkpoint = spool.checkpoint();
+  const { value: checkpoint, isDamaged } = spool.checkpoint();
+  if (isDamaged)
+    printNotice(
+      `How far ${path} was read can't be told any more, since ${spoolFolder} is damaged: it is read from its beginning, and lines may come twice.`,
+    );
   const queue = createSpooledQueue(spool, options, () => file.checkpoint);
   const file = new FileFollower(path, {
     checkpoint: isFileCheckpoint(checkpoint) ? checkpoint : undefined,
-    fromStart,
+    fromStart: fromStart || isDamaged,
     onLine: (line) => {
       shipper.writeLine(source, dyno, APP_PRIORITY, line);
       if (!tee) return;

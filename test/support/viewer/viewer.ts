@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 import { Program } from '../program.ts';
 import { temporaryFolder } from '../server.ts';
 
-export const VIEWER = join(import.meta.dirname, '..', '..', '..', 'dist', 'drains', 'viewer', 'main.js');
+export const VIEWER = join(process.cwd(), 'dist', 'drains', 'viewer', 'main.js');
 /** May do everything. */
 export const VIEWER_KEY = 'a-key-of-tests-that-may-do-everything';
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, wr
 import { join } from 'node:path';
 import { makeDirectory } from '../../../common/make-directory.ts';
 import { isProcessRunning, ownStartTicks } from '../../../common/process-identity.ts';
+import { crc32 } from '../../../logs/store/embedded/checksum.ts';
 import { LineBatch, type ReportedLosses } from '../line-batch.ts';
 
 /** Another process, alive, works with the same spool. */
@@ -24,6 +25,14 @@ export interface SpooledBatch {
   readonly byteCount: number;
 }
 
+/** How far a source was read. */
+export interface SavedCheckpoint {
+  /** Undefined: there is none. */
+  readonly value: unknown;
+  /** There was one, and it can't be read any more. */
+  readonly isDamaged: boolean;
+}
+
 /** In front of a batch's frames, as one line of JSON. */
 interface BatchFileHeader {
   readonly frameId: string;
@@ -35,10 +44,15 @@ const NAME = /^(\d{12})-(\d+)\.batch$/;
 /** A file takes a block at least. */
 const BLOCK_BYTES = 4_096;
 const NEWLINE = 0x0a;
+/** The checksum in front of what is in a file, in hexadecimal, and a space. */
+const SEAL = /^[0-9a-f]{8} $/;
+const SEAL_BYTES = 9;
+/** Files of version 0.1 have no checksum, and begin with JSON. */
+const OPENING_BRACE = 0x7b;
 
 /**
  * A folder of batches, one file each. A file is there as a whole or not at all, whenever the process is killed; the disk
- * is not synced, so a power cut may take the last ones. With each batch is a *checkpoint*: how far its source was read; that of
+ * is not synced, so a power cut may take the last ones. Each has a checksum in front: what was changed on the disk is lost, and never sent. With each batch is a *checkpoint*: how far its source was read; that of
  * the last one is saved when no batch is left (`note.json`).
  */
 export class Spool {
@@ -61,23 +75,24 @@ export class Spool {
     return this.#batches;
   }
 
-  /** The checkpoint of the newest batch, or the one that was saved. */
-  checkpoint(): unknown {
+  /** The checkpoint of the newest batch that can be read, or the one that was saved. */
+  checkpoint(): SavedCheckpoint {
+    let isDamaged = false;
     for (const { number, lineCount } of this.#batches.toReversed()) {
-      const header = parseHeader(this.#readIfPresent(this.#batchPath(number, lineCount)));
-      if (header) return header.note;
+      const header = parseBatch(this.#readIfPresent(this.#batchPath(number, lineCount)))?.header;
+      if (header) return { value: header.note, isDamaged: false };
+      isDamaged = true;
     }
-    try {
-      return JSON.parse(readFileSync(this.#checkpointPath, 'utf8'));
-    } catch {
-      return undefined; // there is none, or a power cut has taken it
-    }
+    const saved = this.#readIfPresent(this.#checkpointPath);
+    if (!saved) return { value: undefined, isDamaged };
+    const value = parseJson(unseal(saved));
+    return { value, isDamaged: value === undefined };
   }
 
   /** @throws the system's error when it can't be written */
   write(batch: LineBatch, checkpoint: unknown): SpooledBatch {
     const header: BatchFileHeader = { frameId: batch.frameId, reported: batch.reported, note: checkpoint };
-    const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), batch.body()]);
+    const bytes = seal(Buffer.from(`${JSON.stringify(header)}\n`), batch.body());
     const { lineCount } = batch;
     const number = this.#next;
     this.#writeAtomically(this.#batchPath(number, lineCount), bytes);
@@ -87,14 +102,10 @@ export class Spool {
 
   /** The batch and its checkpoint. Undefined when it can't be read any more: then it is lost. */
   read({ number, lineCount }: SpooledBatch): { batch: LineBatch; checkpoint: unknown } | undefined {
-    const bytes = this.#readIfPresent(this.#batchPath(number, lineCount));
-    const header = parseHeader(bytes);
-    if (!bytes || !header) return undefined;
-    const body = bytes.subarray(bytes.indexOf(NEWLINE) + 1);
-    return {
-      batch: LineBatch.restore(header.frameId, body, lineCount, header.reported),
-      checkpoint: header.note,
-    };
+    const found = parseBatch(this.#readIfPresent(this.#batchPath(number, lineCount)));
+    if (!found) return undefined;
+    const { frameId, reported, note } = found.header;
+    return { batch: LineBatch.restore(frameId, found.body, lineCount, reported), checkpoint: note };
   }
 
   remove({ number, lineCount }: SpooledBatch): void {
@@ -103,7 +114,7 @@ export class Spool {
 
   /** Saves a checkpoint for when no batch is left. */
   saveCheckpoint(checkpoint: unknown): void {
-    this.#writeAtomically(this.#checkpointPath, Buffer.from(JSON.stringify(checkpoint)));
+    this.#writeAtomically(this.#checkpointPath, seal(Buffer.from(JSON.stringify(checkpoint))));
   }
 
   /** Releases the folder's lock. */
@@ -146,14 +157,44 @@ export class Spool {
   }
 }
 
-function parseHeader(bytes: Buffer | undefined): BatchFileHeader | undefined {
+/** What is written to a file: its pieces, and a checksum of them in front. */
+function seal(...pieces: readonly Uint8Array[]): Buffer {
+  const checksum = pieces.reduce((sum, piece) => crc32(piece, sum), 0);
+  return Buffer.concat([Buffer.from(`${checksum.toString(16).padStart(8, '0')} `, 'latin1'), ...pieces]);
+}
+
+/** What was sealed; undefined when it isn't as it was written. */
+function unseal(bytes: Buffer): Buffer | undefined {
+  if (bytes[0] === OPENING_BRACE) return bytes;
+  const checksum = bytes.toString('latin1', 0, SEAL_BYTES);
+  const content = bytes.subarray(SEAL_BYTES);
+  return SEAL.test(checksum) && Number.parseInt(checksum, 16) === crc32(content) ? content : undefined;
+}
+
+function parseJson(bytes: Buffer | undefined): unknown {
   try {
-    const header: BatchFileHeader | undefined =
-      bytes && JSON.parse(bytes.toString('utf8', 0, bytes.indexOf(NEWLINE)));
-    return typeof header?.frameId === 'string' && typeof header.reported === 'object' ? header : undefined;
+    return bytes && JSON.parse(bytes.toString('utf8'));
   } catch {
     return undefined;
   }
+}
+
+function parseBatch(file: Buffer | undefined): { header: BatchFileHeader; body: Buffer } | undefined {
+  const content = file && unseal(file);
+  if (!content) return undefined;
+  const end = content.indexOf(NEWLINE);
+  const header = parseJson(content.subarray(0, end));
+  return isBatchFileHeader(header) ? { header, body: content.subarray(end + 1) } : undefined;
+}
+
+function isBatchFileHeader(value: unknown): value is BatchFileHeader {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    'frameId' in value &&
+    typeof value.frameId === 'string' &&
+    'reported' in value &&
+    typeof value.reported === 'object'
+  );
 }
 
 /** Creates a lock file that names this process. A process that was killed leaves a stale one, which is replaced. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { TailraceError } from '../../../common/errors.ts';
+import type { TrustedProxies } from '../../../common/http/trusted-proxies.ts';
 import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
@@ -34,6 +35,8 @@ export interface FastPathOptions {
   readonly counters: ListenerCounters;
   readonly held: HeldRequests;
   readonly refusedRequests: RefusedRequests;
+  /** Left out: none. */
+  readonly trustedProxies?: TrustedProxies;
   /** Called after every request, to check the counters. */
   readonly onResponse: () => void;
   readonly log: Log;
@@ -57,7 +60,10 @@ export class FastPathConnection {
   private readonly reader = new FastPathReader();
   private readonly options: FastPathOptions;
   private readonly hooks: FastPathHooks;
-  private readonly host: string;
+  /** The connection's, and whether it is a proxy's, which says itself who sends. */
+  private readonly peer: string;
+  private readonly isProxied: boolean;
+  private host: string;
   private logSource: LogSource | undefined;
   /** Why the lines of the request won't be taken. */
   private rejection: TailraceError | undefined;
@@ -77,7 +83,9 @@ export class FastPathConnection {
     this.socket = socket;
     this.options = options;
     this.hooks = hooks;
-    this.host = normalizeAddress(socket.remoteAddress ?? 'unknown');
+    this.peer = normalizeAddress(socket.remoteAddress ?? 'unknown');
+    this.host = this.peer;
+    this.isProxied = options.trustedProxies?.has(this.peer) ?? false;
     socket.on('data', this.onData);
     socket.on('end', this.onEnd);
     socket.on('error', ignore);
@@ -109,6 +117,7 @@ export class FastPathConnection {
   private execute(step: ReadStep): void {
     switch (step) {
       case ReadStep.headRead:
+        if (this.isProxied) this.findSender();
         this.resolveSource();
         return;
       case ReadStep.requestRead:
@@ -122,6 +131,17 @@ export class FastPathConnection {
         this.socket.pause();
         return;
     }
+  }
+
+  /** The requests of a proxy's connection come from different senders. */
+  private findSender(): void {
+    const { forwardedFor = '' } = this.reader.head;
+    const host = normalizeAddress(
+      this.options.trustedProxies?.clientOf(forwardedFor, this.peer) ?? this.peer,
+    );
+    if (host === this.host) return;
+    this.host = host;
+    this.receiver = undefined;
   }
 
   /** Goes on with the request whose head was read, once its token is known. */

@@ -22,6 +22,8 @@ export interface FastPathHead {
   readonly msgCount: string | undefined;
   /** `Logplex-Frame-Id`. */
   readonly frameId: string | undefined;
+  /** `X-Forwarded-For`, which is a proxy's word, or a client's. */
+  readonly forwardedFor: string | undefined;
 }
 
 /** The head at the start of `bytes`; undefined when it isn't for the fast path, or isn't there in full. */
@@ -40,6 +42,7 @@ function readHeaders(text: string, end: number): FastPathHead | undefined {
   let authorization: string | undefined;
   let msgCount: string | undefined;
   let frameId: string | undefined;
+  let forwardedFor: string | undefined;
   for (let at = 0; at < text.length; ) {
     const colon = text.indexOf(':', at);
     const lineEnd = text.indexOf('\r\n', colon);
@@ -70,6 +73,9 @@ function readHeaders(text: string, end: number): FastPathHead | undefined {
         if (frameId !== undefined) return undefined;
         frameId = value;
         break;
+      case 'x-forwarded-for':
+        forwardedFor = forwardedFor === undefined ? value : `${forwardedFor}, ${value}`;
+        break;
       case 'connection':
         if (value.toLowerCase() !== 'keep-alive') return undefined;
         break;
@@ -87,5 +93,5 @@ function readHeaders(text: string, end: number): FastPathHead | undefined {
   }
   if (hosts !== 1 || type !== 'application/logplex-1' || authorization === undefined) return undefined;
   if (length === undefined || !LENGTH.test(length)) return undefined;
-  return { end, length: Number(length), authorization, msgCount, frameId };
+  return { end, length: Number(length), authorization, msgCount, frameId, forwardedFor };
 }

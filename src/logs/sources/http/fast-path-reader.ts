@@ -34,6 +34,7 @@ const NO_HEAD: FastPathHead = {
   authorization: '',
   msgCount: undefined,
   frameId: undefined,
+  forwardedFor: undefined,
 };
 
 export class FastPathReader {

@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import { trimOws } from '../../../common/http/fields.ts';
+import type { TrustedProxies } from '../../../common/http/trusted-proxies.ts';
 import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
@@ -70,6 +71,8 @@ export interface IngestRoutesOptions {
   readonly sourceForSender?: SourceForSender;
   /** How long a request is held that the store can't take for now, milliseconds. */
   readonly holdMs: number;
+  /** Proxies that are believed who sends; left out: none. */
+  readonly trustedProxies?: TrustedProxies;
   readonly log: Log;
 }
 
@@ -98,7 +101,7 @@ interface PushedLines {
  */
 export async function registerIngestRoutes(
   server: FastifyInstance,
-  { router, rateLimiter, mayWrite, sourceForSender, holdMs, log }: IngestRoutesOptions,
+  { router, rateLimiter, mayWrite, sourceForSender, holdMs, trustedProxies, log }: IngestRoutesOptions,
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
@@ -116,6 +119,7 @@ export async function registerIngestRoutes(
     counters,
     held,
     refusedRequests,
+    trustedProxies,
     onResponse: () => rejectionWarnings[0].check(),
     log,
   });

@@ -40,7 +40,13 @@ import { assertFormat, writeMarker } from './records/format-marker.ts';
 import { FrameIdIndex, type FrameRange } from './records/frame-ids.ts';
 import { commitError, DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
 import { EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
-import { appsWithLines, assertStoreUsable, STORE_FILE, StoreDamage } from './records/store-file.ts';
+import {
+  appsWithLines,
+  assertStoreUsable,
+  damagedStoreFile,
+  STORE_FILE,
+  StoreDamage,
+} from './records/store-file.ts';
 import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch, AppStream } from './segments/app-stream.ts';
@@ -68,6 +74,8 @@ export interface EmbeddedStoreOptions {
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   /** `process`: durable once the system has it, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
+  /** Told how long each sync of a file of lines took, ms. */
+  readonly onSynced?: (ms: number) => void;
   /** Left out: the system's. */
   readonly time?: TimeSources;
   /** Called with a sentence about what doesn't work as it should. */
@@ -159,6 +167,8 @@ export class EmbeddedStore implements Store {
       unlock();
       if (error instanceof TailraceError) throw error;
       if (error instanceof StoreDamage) throw new TailraceError('data_folder', error.message);
+      if (/^MDB_/.test(reasonOf(error)))
+        throw new TailraceError('data_folder', damagedStoreFile(folder, reasonOf(error)), { cause: error });
       throw new TailraceError(
         'data_folder',
         `The data folder ${folder} can't be used (${reasonOf(error)}): make it readable and writable, or choose another one with TAILRACE_DATA.`,

@@ -46,7 +46,7 @@ test('what one process could not deliver, the next one does, with the same frame
 
   await using server = await startIngestServer(['reset', 401, 503, 204]);
   const second = open(server.url, folder);
-  expect(second.spool.checkpoint()).toEqual({ at: 25 });
+  expect(second.spool.checkpoint()).toEqual({ value: { at: 25 }, isDamaged: false });
   second.shipper.writeLine('app', 'web.1', 190, 'line 26');
   await second.shipper.flush();
   const ids = server.requests.map(({ headers }) => headers['logplex-frame-id']);
@@ -55,7 +55,7 @@ test('what one process could not deliver, the next one does, with the same frame
   expect(server.messages().slice(30)).toEqual(numbered(26));
   await second.shipper.close();
   expect(readdirSync(folder)).toEqual(['note.json']);
-  expect(new Spool(folder).checkpoint()).toEqual({ at: 25 });
+  expect(new Spool(folder).checkpoint()).toEqual({ value: { at: 25 }, isDamaged: false });
 });
 
 test('a batch whose response was lost is sent again as it was', async () => {
@@ -110,7 +110,7 @@ test('unknown and truncated files are ignored', async () => {
   writeFileSync(join(folder, 'lock'), '999999999 1');
   await using server = await startIngestServer();
   const { shipper, trouble, spool } = open(server.url, folder);
-  expect(spool.checkpoint()).toBeUndefined();
+  expect(spool.checkpoint()).toEqual({ value: undefined, isDamaged: true });
   shipper.writeLine('app', 'web.1', 190, 'line 1');
   await shipper.close();
   expect(server.messages()).toEqual(['line 1']);

@@ -143,6 +143,42 @@ describe('a file of LMDB', () => {
     expect(damaged).toBeGreaterThan(15);
   });
 
+  it('whose numbers LMDB uses before it chooses a snapshot are wrong is damaged: it would end the process', async () => {
+    const { file } = await writeFile(9);
+    const metas = [0, 4_096];
+    // The one that was synced, if there is any.
+    if (file.readBigUInt64LE(2_048 + 152) !== 0n) metas.push(2_048);
+    expect(metas).toHaveLength(3);
+    for (const meta of metas)
+      for (const [what, at, bit] of [
+        ['the size of the map', 40 + 6, 1],
+        ['the size of a page', 48 + 1, 1],
+        ['the order of keys in the list of free pages', 48 + 4, 2],
+        ['the order of keys in the list of databases', 96 + 4, 4],
+        ['the last page', 144 + 4, 1],
+      ] as const) {
+        const copy = Buffer.from(file);
+        copy[meta + at] ^= bit;
+        expect([what, meta, readLmdb(copy, bootId).damage]).toEqual([
+          what,
+          meta,
+          expect.stringMatching(/damaged/),
+        ]);
+      }
+  });
+
+  it('with a page of a transaction that is still to come is damaged', async () => {
+    const { file } = await writeFile(9);
+    let damaged = 0;
+    for (let page = 2; page < file.length / 4_096; page++) {
+      const copy = Buffer.from(file);
+      copy.writeBigUInt64LE(copy.readBigUInt64LE(page * 4_096 + 8) + 1_000_000n, page * 4_096 + 8);
+      if (readLmdb(copy, bootId).damage?.includes(`page ${page} is damaged`)) damaged++;
+    }
+    // All that can be reached: not those that are free.
+    expect(damaged).toBeGreaterThan(3);
+  });
+
   it('of random bytes, or none, is damaged', () => {
     const random = seededRandom(3);
     for (const bytes of [0, 10, 4_096, 50_000]) {

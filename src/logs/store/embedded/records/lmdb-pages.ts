@@ -26,6 +26,13 @@ const NO_ROOT = 0xffff_ffff_ffff_ffffn;
 const DEPTH_MAX = 32;
 /** Set while a transaction isn't synced: `MDB_OVERLAPPINGSYNC`. */
 const UNSYNCED = 0x1000;
+/** The list of free pages has numbers as keys, and flags of the environment beside that. */
+const F_INTEGER_KEY = 8;
+const F_ENVIRONMENT = 0x4000;
+/** LMDB reserves so much of the address space at the most; a number beyond is none that it wrote. */
+const MAP_BYTES_MAX = 2 ** 44;
+/** Pages at the end that were taken and given back in one transaction, and so never written. */
+const UNWRITTEN_PAGES_MAX = 4_096;
 const PAGE_SIZE_MIN = 256;
 const PAGE_SIZE_MAX = 65_536;
 const META_BYTES = PAGE_HEADER + 24 + 2 * TREE_BYTES + 24;
@@ -48,6 +55,7 @@ export interface LmdbContent {
 }
 
 interface Meta {
+  readonly mapSize: number;
   readonly pageSize: number;
   readonly flags: number;
   readonly freeTree: Tree;
@@ -58,6 +66,7 @@ interface Meta {
 }
 
 interface Tree {
+  readonly flags: number;
   readonly depth: number;
   readonly entries: number;
   readonly root: bigint;
@@ -111,6 +120,8 @@ class LmdbReader {
   private readonly file: Buffer;
   private pageSize = 4_096;
   private lastPage = 0;
+  /** Of the snapshot that is read; undefined when none is. */
+  private transaction: bigint | undefined;
   private readonly seen = new Set<number>();
   /** Goes on behind what is damaged. */
   private readonly isLenient: boolean;
@@ -125,9 +136,10 @@ class LmdbReader {
   }
 
   read(bootId: bigint): Map<string, LmdbEntry[]> {
-    const { pageSize, lastPage, freeTree, mainTree } = this.pickMeta(bootId);
+    const { pageSize, lastPage, transaction, freeTree, mainTree } = this.pickMeta(bootId);
     this.pageSize = pageSize;
     this.lastPage = lastPage;
+    this.transaction = transaction;
     const freeLists = this.entriesOf(freeTree, 'the list of free pages', 0, compareTransactions);
     const databases = new Map<string, LmdbEntry[]>();
     for (const { key, value } of this.entriesOf(mainTree, 'the list of databases', F_SUBDATA)) {
@@ -137,7 +149,10 @@ class LmdbReader {
         this.hasMissedBranch = true;
         continue;
       }
-      databases.set(name, this.entriesOf(parseTree(value, 0), `its database ${name}`));
+      const tree = parseTree(value, 0);
+      // They say how its keys are ordered.
+      if (tree.flags !== 0 && !this.isLenient) throw new DamagedFile(`its database ${name} is damaged`);
+      databases.set(name, this.entriesOf(tree, `its database ${name}`));
     }
     // LMDB would write over a page in use.
     if (!this.isLenient && !freeLists.every(({ value }) => this.isFreeList(value)))
@@ -186,15 +201,26 @@ class LmdbReader {
     if (!second || second.pageSize !== first.pageSize) throw new DamagedFile('its second page is damaged');
     // It has no magic number of its own, and is empty until something was synced.
     const synced = parseMetaFields(this.file, first.pageSize / 2);
+    // LMDB has used numbers of each of them before it chooses.
+    for (const [i, meta] of [first, second, synced].entries())
+      if (meta.transaction !== 0n && !(meta.pageSize === first.pageSize && this.isSane(meta)))
+        throw new DamagedFile(`its ${i === 1 ? 'second' : 'first'} page is damaged`);
     const pick = (a: Meta, b: Meta): Meta => {
       if (b.transaction === 0n) return a;
       const latest = a.transaction >= b.transaction ? a : b;
       if ((latest.boot !== 0n && latest.boot === bootId) || (latest.flags & UNSYNCED) === 0) return latest;
       return a.transaction > b.transaction ? b : a;
     };
-    const picked = pick(pick(first, second), synced);
-    if (picked.pageSize !== first.pageSize) throw new DamagedFile('its first page is damaged');
-    return picked;
+    return pick(pick(first, second), synced);
+  }
+
+  private isSane({ pageSize, mapSize, lastPage, flags, mainTree }: Meta): boolean {
+    return (
+      (flags & ~(UNSYNCED | F_ENVIRONMENT)) === F_INTEGER_KEY &&
+      mainTree.flags === 0 &&
+      mapSize <= MAP_BYTES_MAX &&
+      lastPage <= this.file.length / pageSize + UNWRITTEN_PAGES_MAX
+    );
   }
 
   private parseMeta(at: number): Meta | undefined {
@@ -320,6 +346,9 @@ class LmdbReader {
       throw new DamagedFile(`page ${page} is behind its end: it was cut off`);
     if (this.file.readBigUInt64LE(at) !== page || this.file.readUInt16LE(at + 18) !== kind)
       throw damagedPage(page);
+    // A page of a transaction to come would be written to where it is, in memory that can't be.
+    if (this.transaction !== undefined && this.file.readBigUInt64LE(at + 8) > this.transaction)
+      throw damagedPage(page);
     for (let one = number; one < number + pages; one++) {
       if (this.lastPage > 0 && this.seen.has(one)) throw damagedPage(one);
       this.seen.add(one);
@@ -336,6 +365,7 @@ function parseMetaFields(file: Buffer, at: number): Meta {
   const trees = at + PAGE_HEADER + 24;
   const rest = trees + 2 * TREE_BYTES;
   return {
+    mapSize: Number(file.readBigUInt64LE(at + PAGE_HEADER + 16)),
     pageSize: file.readUInt32LE(trees),
     flags: file.readUInt16LE(trees + 4),
     freeTree: parseTree(file, trees),
@@ -348,6 +378,7 @@ function parseMetaFields(file: Buffer, at: number): Meta {
 
 function parseTree(bytes: Buffer, at: number): Tree {
   return {
+    flags: bytes.readUInt16LE(at + 4),
     depth: bytes.readUInt16LE(at + 6),
     entries: Number(bytes.readBigUInt64LE(at + 32)),
     root: bytes.readBigUInt64LE(at + 40),

@@ -82,7 +82,7 @@ export function readStoreFile(folder: string): StoreFileContent {
 export function assertStoreUsable(folder: string): StoreFileContent {
   const content = readStoreFile(folder);
   const { state, damage, damagedRecords } = content;
-  const repair = `\`TAILRACE_DATA=${folder} tailrace repair\``;
+  const repair = repairCommand(folder);
   if (state === 'missing' || state === 'empty') {
     const apps = appsWithLines(folder).length;
     const which =
@@ -92,10 +92,7 @@ export function assertStoreUsable(folder: string): StoreFileContent {
         `${which}, and its streams hold lines of ${apps} ${apps === 1 ? 'app' : 'apps'}: put ${STORE_FILE} back from a copy, or run ${repair}, which makes a new one with new names and tokens.`,
       );
   }
-  if (state === 'damaged')
-    throw new StoreDamage(
-      `${STORE_FILE} in ${folder} is damaged (${damage}): put it back from a copy, or run ${repair}, which keeps what can still be read.`,
-    );
+  if (state === 'damaged') throw new StoreDamage(damagedStoreFile(folder, damage));
   const [name, ...more] = damagedRecords;
   if (name !== undefined) {
     const others = more.length > 0 ? ` and ${more.length} more` : '';
@@ -106,6 +103,15 @@ export function assertStoreUsable(folder: string): StoreFileContent {
   if (content.format !== undefined && content.format > FOLDER_FORMAT)
     throw new StoreDamage(newerFormat(folder));
   return content;
+}
+
+/** The sentence for a file that can't be read. */
+export function damagedStoreFile(folder: string, damage: string): string {
+  return `${STORE_FILE} in ${folder} is damaged (${damage}): put it back from a copy, or run ${repairCommand(folder)}, which keeps what can still be read.`;
+}
+
+function repairCommand(folder: string): string {
+  return `\`TAILRACE_DATA=${folder} tailrace repair\``;
 }
 
 /** Why a folder can't be used as it is: a whole sentence, with what to do. */

@@ -42,6 +42,8 @@ export interface EmbeddedStreamsOptions {
   readonly limits: AppLimitTable;
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   readonly durability: 'process' | 'disk';
+  /** See {@link EmbeddedStoreOptions.onSynced}. */
+  readonly onSynced?: (ms: number) => void;
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
   /** Called for batches with a frame id that were written last, when a stream is opened. */
@@ -66,7 +68,7 @@ interface OpenStream extends CommitTarget {
 /** The streams of all apps, each opened at its first use. */
 export class EmbeddedStreams {
   private readonly options: EmbeddedStreamsOptions;
-  private readonly files = new OpenFileCache();
+  private readonly files: OpenFileCache;
   private readonly byApp = new Map<AppId, OpenStream>();
   /** Streams that were removed, and are still noted. */
   private readonly dropped = new Set<AppId>();
@@ -96,6 +98,7 @@ export class EmbeddedStreams {
 
   constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
+    this.files = new OpenFileCache(options.onSynced);
     const { durability, place } = options;
     this.commitLog = new CommitLog({
       folder: options.commitFolder,

@@ -1,0 +1,133 @@
+/** What has to be true after everything that happened: a pure function of what senders know and what readers got. */
+
+export interface SenderRecord {
+  readonly name: string;
+  /** Numbers that were acknowledged, and when. */
+  readonly acknowledged: ReadonlyMap<number, number>;
+  /** Numbers that were refused in so many words, and never sent again. */
+  readonly refused: ReadonlySet<number>;
+  /** Numbers that were sent again, in requests without a name: they may be stored twice. */
+  readonly repeated: ReadonlySet<number>;
+}
+
+export interface Delivery {
+  readonly sender: string;
+  readonly number: number;
+  readonly atMs: number;
+}
+
+export interface ReaderRecord {
+  readonly name: string;
+  readonly deliveries: readonly Delivery[];
+  /** How many lines it was told that it lost. */
+  readonly lost: number;
+  /** It knows a request that it had before: nothing comes twice, whatever happens. */
+  readonly isExactlyOnce: boolean;
+}
+
+/** Something that was broken for a while. */
+export interface FaultRecord {
+  readonly name: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface Evidence {
+  readonly senders: readonly SenderRecord[];
+  readonly readers: readonly ReaderRecord[];
+  readonly faults: readonly FaultRecord[];
+  /** From here on all was well, and every backlog delivered: nothing may come twice. */
+  readonly calmFromMs: number;
+  /** May a line that was acknowledged then be lost? */
+  readonly mayBeLost?: (acknowledgedAtMs: number) => boolean;
+  /** Any line may be lost, when it is counted. */
+  readonly mayLoseCounted?: boolean;
+}
+
+export interface ReaderResult {
+  readonly name: string;
+  readonly delivered: number;
+  /** Deliveries of a line beyond the first that the senders didn't cause. */
+  readonly duplicates: number;
+  readonly missing: number;
+  readonly lost: number;
+}
+
+export interface CheckResult {
+  readonly acknowledged: number;
+  readonly refused: number;
+  readonly readers: readonly ReaderResult[];
+  readonly violations: readonly string[];
+}
+
+/** What comes twice may do so for so long after a fault: retries back off up to thirty seconds, leases are free after ten. */
+const EXPLAINED_FOR_MS = 45_000;
+/** At most so many of a reader's broken promises of one kind are listed. */
+const LISTED_MAX = 3;
+
+export function check(evidence: Evidence): CheckResult {
+  const { senders, readers, faults, calmFromMs, mayBeLost = () => false, mayLoseCounted = false } = evidence;
+  const violations: string[] = [];
+  const bySender = new Map(senders.map((sender) => [sender.name, sender]));
+  const results = readers.map((reader) => {
+    const problems = new Map<string, string[]>();
+    const complain = (kind: string, text: string): void => {
+      const some = problems.get(kind) ?? [];
+      problems.set(kind, some);
+      some.push(text);
+    };
+    const seen = new Map<string, Map<number, number>>();
+    const newest = new Map<string, number>();
+    let delivered = 0;
+    let duplicates = 0;
+    for (const { sender, number, atMs } of reader.deliveries) {
+      const record = bySender.get(sender);
+      if (!record) {
+        complain('unknown', `${sender} ${number} was never sent`);
+        continue;
+      }
+      const own = seen.get(sender) ?? new Map<number, number>();
+      seen.set(sender, own);
+      const before = own.get(number);
+      if (before === undefined) {
+        delivered++;
+        own.set(number, atMs);
+        const last = newest.get(sender) ?? 0;
+        if (number < last) complain('order', `${sender} ${number} came after ${last}`);
+        newest.set(sender, Math.max(last, number));
+        if (record.refused.has(number)) complain('refused', `${sender} ${number} was refused, and came`);
+        continue;
+      }
+      if (record.repeated.has(number)) continue;
+      duplicates++;
+      const text = `${sender} ${number} came again`;
+      if (reader.isExactlyOnce) complain('twice', text);
+      else if (atMs >= calmFromMs) complain('calm', `${text} when all was well`);
+      else if (!faults.some((one) => one.fromMs <= atMs && one.toMs + EXPLAINED_FOR_MS >= before))
+        complain('unexplained', `${text}, and no fault explains it`);
+    }
+    let missing = 0;
+    for (const { name, acknowledged } of senders) {
+      const own = seen.get(name);
+      for (const [number, atMs] of acknowledged) {
+        if (own?.has(number)) continue;
+        missing++;
+        if (!mayBeLost(atMs)) complain('missing', `${name} ${number} was acknowledged, and never came`);
+      }
+    }
+    if (mayLoseCounted && missing <= reader.lost) problems.delete('missing');
+    for (const [kind, texts] of problems)
+      violations.push(
+        `${reader.name}: ${kind}, ${texts.length} times: ${texts.slice(0, LISTED_MAX).join('; ')}`,
+      );
+    return { name: reader.name, delivered, duplicates, missing, lost: reader.lost };
+  });
+  const count = (of: (sender: SenderRecord) => number): number =>
+    senders.reduce((sum, one) => sum + of(one), 0);
+  return {
+    acknowledged: count(({ acknowledged }) => acknowledged.size),
+    refused: count(({ refused }) => refused.size),
+    readers: results,
+    violations,
+  };
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { check, type Delivery, type Evidence, type ReaderRecord } from './check.ts';
+
+const sent = (...acknowledged: number[]) => ({
+  name: 'p',
+  acknowledged: new Map(acknowledged.map((number) => [number, 1_000])),
+  refused: new Set<number>(),
+  repeated: new Set<number>(),
+});
+const got = (...numbers: number[]): Delivery[] =>
+  numbers.map((number) => ({ sender: 'p', number, atMs: 2_000 }));
+const reader = (deliveries: Delivery[], own: Partial<ReaderRecord> = {}): ReaderRecord => ({
+  name: 'drain',
+  deliveries,
+  lost: 0,
+  isExactlyOnce: false,
+  ...own,
+});
+const violations = (evidence: Partial<Evidence>): readonly string[] =>
+  check({ senders: [sent(1, 2, 3)], readers: [], faults: [], calmFromMs: 10_000, ...evidence }).violations;
+
+describe('the check of what was delivered', () => {
+  it('finds nothing when everything came in order', () => {
+    const readers = [reader(got(1, 2, 3))];
+    expect(check({ senders: [sent(1, 2, 3)], readers, faults: [], calmFromMs: 10_000 })).toEqual({
+      acknowledged: 3,
+      refused: 0,
+      readers: [{ name: 'drain', delivered: 3, duplicates: 0, missing: 0, lost: 0 }],
+      violations: [],
+    });
+  });
+
+  it('finds a line that is missing, unless it may be', () => {
+    const readers = [reader(got(1, 3))];
+    expect(violations({ readers })).toEqual([
+      'drain: missing, 1 times: p 2 was acknowledged, and never came',
+    ]);
+    expect(violations({ readers, mayBeLost: (atMs) => atMs === 1_000 })).toEqual([]);
+    expect(violations({ readers, mayLoseCounted: true })).toHaveLength(1);
+    expect(violations({ readers: [reader(got(1, 3), { lost: 1 })], mayLoseCounted: true })).toEqual([]);
+  });
+
+  it('finds lines out of order, never sent, or refused', () => {
+    expect(violations({ readers: [reader(got(2, 1, 3))] })).toEqual([
+      'drain: order, 1 times: p 1 came after 2',
+    ]);
+    expect(violations({ readers: [reader([...got(1, 2, 3), { sender: 'q', number: 1, atMs: 0 }])] })).toEqual(
+      ['drain: unknown, 1 times: q 1 was never sent'],
+    );
+    const senders = [{ ...sent(1), refused: new Set([2]) }];
+    expect(violations({ senders, readers: [reader(got(1, 2))] })).toEqual([
+      'drain: refused, 1 times: p 2 was refused, and came',
+    ]);
+  });
+
+  it('wants a fault for what comes twice, and none of it when all is well', () => {
+    const again = [...got(1, 2, 3), { sender: 'p', number: 3, atMs: 3_000 }];
+    const faults = [{ name: 'router killed', fromMs: 2_500, toMs: 2_600 }];
+    expect(violations({ readers: [reader(again)], faults })).toEqual([]);
+    expect(violations({ readers: [reader(again)] })[0]).toMatch(/unexplained/);
+    const later = [{ name: 'router killed', fromMs: 3_500, toMs: 3_600 }];
+    expect(violations({ readers: [reader(again)], faults: later })[0]).toMatch(/unexplained/);
+    expect(violations({ readers: [reader(again)], faults, calmFromMs: 3_000 })[0]).toMatch(/calm/);
+    expect(violations({ readers: [reader(again, { isExactlyOnce: true })], faults })[0]).toMatch(/twice/);
+    // A sender that has sent it twice, under no name, is the reason.
+    const senders = [{ ...sent(1, 2, 3), repeated: new Set([3]) }];
+    expect(violations({ senders, readers: [reader(again, { isExactlyOnce: true })] })).toEqual([]);
+  });
+});

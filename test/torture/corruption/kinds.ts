@@ -1,0 +1,13 @@
+import { embeddedSpecimen } from './embedded-specimens.ts';
+import { partsSpecimen } from './parts-specimen.ts';
+import type { Specimen } from './specimen.ts';
+import { spoolSpecimen } from './spool-specimen.ts';
+
+/** A small store of each kind. */
+export const KINDS: Readonly<Record<string, () => Promise<Specimen>>> = {
+  spool: spoolSpecimen,
+  segments: () => embeddedSpecimen('segments'),
+  commits: () => embeddedSpecimen('commits'),
+  records: () => embeddedSpecimen('records'),
+  parts: partsSpecimen,
+};

@@ -1,0 +1,49 @@
+/** Which fault comes when: a pure function of the seed, so that a failure can be repeated. */
+import { seededRandom } from '../../support/properties/seeded-random.ts';
+
+/** A kind of fault that a deployment can have. */
+export interface FaultKind {
+  readonly name: string;
+  /** How long it lasts, milliseconds; for what happens at once, how long what was killed stays down. */
+  readonly forMs: readonly [least: number, most: number];
+  /** How often it comes, beside the others; default 1. */
+  readonly weight?: number;
+}
+
+export interface ScheduledFault {
+  /** Since the beginning, milliseconds. */
+  readonly atMs: number;
+  readonly name: string;
+  readonly forMs: number;
+  /** For all that the fault itself leaves open: which victim, which way. */
+  readonly dice: number;
+}
+
+const PAUSE_MS = [300, 2_500] as const;
+/** So many of a hundred faults come while another one lasts. */
+const TOGETHER_PERCENT = 30;
+
+export function planFaults(seed: number, forMs: number, kinds: readonly FaultKind[]): ScheduledFault[] {
+  const random = seededRandom(seed);
+  const between = ([least, most]: readonly [number, number]): number =>
+    Math.round(least + random() * (most - least));
+  const weights = kinds.map(({ weight = 1 }) => weight);
+  const sum = weights.reduce((a, b) => a + b, 0);
+  const pick = (): FaultKind => {
+    let at = random() * sum;
+    for (const [i, kind] of kinds.entries()) {
+      at -= weights[i];
+      if (at < 0) return kind;
+    }
+    return kinds[kinds.length - 1];
+  };
+  const plan: ScheduledFault[] = [];
+  for (let atMs = 0; ; ) {
+    atMs += between(PAUSE_MS);
+    if (atMs >= forMs) return plan;
+    const kind = pick();
+    const fault = { atMs, name: kind.name, forMs: between(kind.forMs), dice: Math.floor(random() * 2 ** 31) };
+    plan.push(fault);
+    if (random() * 100 >= TOGETHER_PERCENT) atMs += fault.forMs;
+  }
+}
