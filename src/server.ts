@@ -10,7 +10,7 @@ import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { randomAppName } from './api/apps/apps.ts';
 import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
 import { addonLogInput } from './api/logs/addon-log-input.ts';
-import { AppNames } from './api/monitoring/app-names.ts';
+import { MetricAppNames } from './api/monitoring/app-names.ts';
 import { ApiKeys } from './apps/access/api-keys.ts';
 import { AuditLog } from './apps/access/audit-log.ts';
 import { CommandLineLogins } from './apps/access/command-line-logins.ts';
@@ -385,7 +385,7 @@ async function openApi(
     log: areaLog(log, 'sources'),
   });
   const counters = [...syslog.counters, ...httpCounters];
-  const appNames = new AppNames(appRegistry);
+  const appNames = new MetricAppNames(appRegistry);
   const streamSizes = new StreamSizes({
     store: logs.store,
     listApps: () => appRegistry.listApps(),

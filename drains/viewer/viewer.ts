@@ -5,6 +5,7 @@
  *     sources ─► router ─► streams ─► indexer ─► parts ─► search, counts, values
  *                             └─► readers ─► tails
  */
+
 import { readFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { Closers } from '../../src/common/closers.ts';
 import { reasonOf, TailraceError } from '../../src/common/errors.ts';
 import { createHttpServer } from '../../src/common/http/create-server.ts';
 import { finishRequestsOnClose } from '../../src/common/http/finish-requests.ts';
+import { TrustedProxies } from '../../src/common/http/trusted-proxies.ts';
 import { CertificateFiles } from '../../src/common/tls/certificate-files.ts';
 import { TlsIdentity } from '../../src/common/tls/tls-identity.ts';
 import { openLogCore } from '../../src/logs/composition/open-log-core.ts';
@@ -40,6 +42,8 @@ import type { PackedLineStore } from './store/packed-line-store.ts';
 const FEATURES: readonly OpenFeature[] = [alertFeature, openArchive];
 /** Within the data folder. */
 const LINES_FOLDER = 'lines';
+/** Whoever connects is the proxy. */
+const EVERYBODY = new TrustedProxies(['0.0.0.0/0', '::/0']);
 /** Name of the group that is there from the start. */
 const FIRST_GROUP = 'default';
 
@@ -157,6 +161,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       rateLimiter: syslog.rateLimiter,
       mayWrite: (key) => access.mayIngest(key),
       sourceForSender: sourceForSender(groups, router),
+      trustedProxies: settings.trustProxy ? EVERYBODY : undefined,
       holdMs: settings.holdMs,
       log: log.child({ area: 'sources' }),
     });

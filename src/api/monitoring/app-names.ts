@@ -2,7 +2,7 @@ import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 
 /** Names of apps for metrics: while the store is unavailable they are those that were known before. */
-export class AppNames {
+export class MetricAppNames {
   private readonly appRegistry: AppRegistry;
   private known: ReadonlyMap<string, string> = new Map();
 

@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { OTHERS, OthersTotal, SeriesBudget } from '../../common/limits/series-budget.ts';
 import type { DrainState } from '../../logs/drains/drain-state.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
-import { OTHERS, OthersTotal, SeriesBudget } from '../../logs/metrics/series-budget.ts';
-import type { AppNames } from './app-names.ts';
+import type { MetricAppNames } from './app-names.ts';
 
 type LocalDrain = ReturnType<DrainSupervisor['list']>[number];
 
@@ -56,7 +56,7 @@ export function registerDrainMetrics(
     deliveries,
     appNames,
     seriesMax,
-  }: { readonly deliveries: DrainSupervisor; readonly appNames: AppNames; readonly seriesMax: number },
+  }: { readonly deliveries: DrainSupervisor; readonly appNames: MetricAppNames; readonly seriesMax: number },
 ): void {
   const registers = [registry];
   const budget = new SeriesBudget(seriesMax);
@@ -112,7 +112,7 @@ export function registerDrainMetrics(
 
 async function readScene(
   deliveries: DrainSupervisor,
-  appNames: AppNames,
+  appNames: MetricAppNames,
   budget: SeriesBudget,
 ): Promise<Scene> {
   const drains = deliveries.list();

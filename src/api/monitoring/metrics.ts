@@ -4,7 +4,7 @@ import type { DynoRunner } from '../../apps/host/contract.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import type { TailRegistry } from '../logs/tail-registry.ts';
 import { routeSchema } from '../schemas-heroku.ts';
-import type { AppNames } from './app-names.ts';
+import type { MetricAppNames } from './app-names.ts';
 import { registerDrainMetrics } from './drain-metrics.ts';
 
 /** What these routes work with. */
@@ -12,7 +12,7 @@ export interface MetricsRouteDependencies {
   /** What other parts have registered. */
   readonly metrics: Registry;
   readonly deliveries: DrainSupervisor;
-  readonly appNames: AppNames;
+  readonly appNames: MetricAppNames;
   readonly dynoRunner: DynoRunner;
   readonly tailRegistry: Pick<TailRegistry, 'size'>;
   /** Apps, and drains, that have series of their own at the most. */

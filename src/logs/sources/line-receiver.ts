@@ -156,6 +156,12 @@ export class LineReceiver implements FrameSink<LogSource> {
     return this.matcher.authenticated;
   }
 
+  /** What records of its lines have, when all are of one source: see {@link takeRecords}. */
+  get recordForm(): { readonly source: Uint8Array; readonly host: Uint8Array } | undefined {
+    const { common } = this.matcher;
+    return common && { source: common.sourceBytes, host: this.host };
+  }
+
   /** The app of the last line, when that was taken. */
   get lastApp(): AppId | undefined {
     return this.isKnown ? this.matcher.current?.app : undefined;
@@ -203,6 +209,16 @@ export class LineReceiver implements FrameSink<LogSource> {
 
   findOwner(key: OwnerKey, tag: string, host: string, token: string): KnownOwner<LogSource> | undefined {
     return this.known.find(key, tag, host, token);
+  }
+
+  /**
+   * Takes lines of the authenticated source that are records already, with its name and {@link host} in them.
+   * @param lineBytes that they had as lines
+   */
+  takeRecords(records: Uint8Array, count: number, lineBytes: number): void {
+    const { authenticated } = this.matcher;
+    if (!authenticated) throw new Error('records need a source');
+    this.addRecords(records, count, lineBytes, authenticated);
   }
 
   addRecords(records: Uint8Array, count: number, lineBytes: number, logSource: LogSource): void {

@@ -1,6 +1,6 @@
 /** Metrics of the sources. The hot path counts in plain numbers; they are collected on demand. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { OTHERS, SeriesBudget } from '../metrics/series-budget.ts';
+import { OTHERS, SeriesBudget } from '../../common/limits/series-budget.ts';
 import type { LogRouter } from '../router/log-router.ts';
 import type { AppId } from '../store/contract.ts';
 import { countersByApp } from './app-counters.ts';
