@@ -1,6 +1,7 @@
 /**
  * Lines in every form of HTTP: lines a processor second of the server, which reads, stores and answers, beside what has to be done with the
- * same bytes in any case: `JSON.parse` or protobufjs alone, the logplex-1 form, or a bare Fastify server that reads and discards them.
+ * same bytes in any case: `JSON.parse` or protobufjs alone, the logplex-1 form, or a bare Fastify server that reads and discards them (for gzip also one
+ * that unpacks them before).
  *
  *   node dist/bench/forms/http-forms.js [--lines 500000] [--runs 5] [--only OTLP]
  */
@@ -8,7 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { Client } from 'undici';
 import { decodeOtlp, encodeOtlpLogs } from '../../src/logs/sources/formats/otlp-schema.ts';
 import { type BenchServer, startServer } from '../rig/bench-server.ts';
-import { cpuSeconds } from '../rig/proc.ts';
+import { threadSeconds } from '../rig/proc.ts';
 import { startBenchProgram, stop, waitForMessage } from '../rig/processes.ts';
 import {
   formatDecimal,
@@ -21,7 +22,7 @@ import {
 } from '../rig/report.ts';
 
 const REQUEST_LINES = 500;
-const WARM_UP_LINES = 500_000;
+const WARM_UP_LINES = 1_500_000;
 /** Lines of one run are fewer where a request has few. */
 const REQUESTS_MAX = 20_000;
 const CONNECTIONS = 10;
@@ -31,7 +32,8 @@ const MESSAGE = 'at=info method=GET path="/" host=example.com fwd="10.0.0.1" dyn
 /** A request, and what is done with the same lines for comparison. */
 interface Form {
   readonly name: string;
-  readonly goal: number;
+  /** Undefined where the baseline is only there for comparison. */
+  readonly goal: number | undefined;
   readonly baseline: string;
   readonly lines: number;
   readonly connections?: number;
@@ -39,7 +41,7 @@ interface Form {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
   /** Works on the lines of one request, in this process; or posts another request. */
-  readonly compare: (() => unknown) | 'bare' | Post;
+  readonly compare: (() => unknown) | 'bare' | 'unpacking' | Post;
 }
 
 type Post = Pick<Form, 'headers' | 'body' | 'path'>;
@@ -156,6 +158,12 @@ function logplex(lines: number, isGzip: boolean, connections: number): Form {
   };
 }
 
+/** Beside a server that unpacks the same bodies: the other one reads a hundredth of the bytes. */
+function unpacking(form: Form): Form {
+  const baseline = 'Fastify that unpacks';
+  return { ...form, name: `${form.name}, unpacked`, goal: undefined, baseline, compare: 'unpacking' };
+}
+
 function forms(): Form[] {
   const otlp = otlpRequest();
   const otlpText = JSON.stringify(otlp);
@@ -202,9 +210,11 @@ function forms(): Form[] {
     ),
     text('text/plain', { 'content-type': 'text/plain' }, each((i) => `${MESSAGE} ${i}\n`).join('')),
     ...[10, 100].flatMap((connections) =>
-      [1, 10, 100, 500].flatMap((lines) =>
-        [false, true].map((isGzip) => logplex(lines, isGzip, connections)),
-      ),
+      [1, 10, 100, 500].flatMap((lines) => [
+        logplex(lines, false, connections),
+        logplex(lines, true, connections),
+        unpacking(logplex(lines, true, connections)),
+      ]),
     ),
   ];
 }
@@ -223,8 +233,13 @@ export async function measure(args: readonly string[]): Promise<Table> {
       const theirs: number[] = [];
       const requests = Math.min(REQUESTS_MAX, Math.ceil(lines / form.lines));
       const compare = (count: number): Promise<number> =>
-        form.compare === 'bare'
-          ? post({ url: bareUrl, pid: bare.pid! }, form, token, count)
+        form.compare === 'bare' || form.compare === 'unpacking'
+          ? post(
+              { url: bareUrl, pid: bare.pid! },
+              { ...form, path: form.compare === 'bare' ? '/logs' : '/unpacked' },
+              token,
+              count,
+            )
           : typeof form.compare === 'function'
             ? Promise.resolve(repeat(form.compare, count))
             : post(server, { ...form, path: '/logs', ...form.compare }, token, count);
@@ -246,7 +261,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
         form.baseline,
         formatInteger(median(theirs)),
         formatDecimal(ratio),
-        formatDecimal(form.goal),
+        form.goal === undefined ? '–' : formatDecimal(form.goal),
       ]);
     }
   } finally {
@@ -270,7 +285,7 @@ async function post(
 ): Promise<number> {
   const clients = Array.from({ length: form.connections ?? CONNECTIONS }, () => new Client(url));
   const headers = { authorization: `Bearer ${token}`, ...form.headers };
-  const before = cpuSeconds(pid);
+  const before = threadSeconds(pid);
   let left = requests;
   await Promise.all(
     clients.map(async (client) => {
@@ -286,7 +301,7 @@ async function post(
       }
     }),
   );
-  const spent = cpuSeconds(pid) - before;
+  const spent = threadSeconds(pid) - before;
   await Promise.all(clients.map((client) => client.close()));
   return spent;
 }

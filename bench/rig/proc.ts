@@ -1,6 +1,6 @@
 /** Processor time and memory of a process, from Linux. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 const TICKS_PER_S = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
@@ -10,6 +10,14 @@ export function cpuSeconds(pid: number): number {
   // The name, the second field, may have spaces and parentheses in it: the fields are counted from behind it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
+}
+
+/** The same of the threads that it has now, to the nanosecond rather than to a hundredth of a second (proc(5), schedstat). */
+export function threadSeconds(pid: number): number {
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`))
+    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ', 1)[0]);
+  return nanoseconds / 1e9;
 }
 
 /** Steal time in seconds, over all processors: the host of the virtual machine ran others (proc(5), stat). */

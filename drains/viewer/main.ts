@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-/** The viewer's command: serving is the default; `search`, `import` and `export` talk to one that runs. */
+/** The viewer's command: serving is the default; `search`, `import`, `export` and `delete` talk to one that runs. */
 import { type Command, CommanderError } from 'commander';
 import { TypedCommand } from '../../src/common/command-line/typed-command.ts';
 import { TailraceError } from '../../src/common/errors.ts';
 import { VERSION } from '../../src/common/package-info.ts';
+import { addDeleteCommand } from './cli/delete.ts';
 import { addExportCommand } from './cli/export.ts';
 import { addImportCommand } from './cli/import.ts';
 import { addSearchCommand, SEARCH_FAILED } from './cli/search.ts';
@@ -31,7 +32,9 @@ function program(): Command {
       );
       const settings = readViewerSettings(process.env, given);
       const { serve } = await import('./cli/serve.ts');
-      await serve(settings, process.env.TAILRACE_ADDON === undefined ? undefined : process.ppid);
+      // As an add-on it ends with the server that started it, and its page is at that server.
+      const { TAILRACE_ADDON: pageUrl } = process.env;
+      await serve(settings, pageUrl === undefined ? undefined : { parent: process.ppid, pageUrl });
     });
   for (const { variable, fallback, meaning } of Object.values(VIEWER_SETTINGS)) {
     if (SECRET_SETTINGS.includes(variable)) continue;
@@ -53,6 +56,7 @@ function program(): Command {
   addImportCommand(command);
   addExportCommand(command);
   addSqlCommand(command);
+  addDeleteCommand(command);
   return command;
 }
 

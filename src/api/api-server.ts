@@ -64,6 +64,7 @@ import { type StatusRouteDependencies, statusRoutes } from './monitoring/status.
 import { openApiRoutes } from './openapi.ts';
 import { webUiRoutes } from './static-web-ui.ts';
 import { type BackupRouteDependencies, backupRoutes } from './upkeep/backups.ts';
+import { type LineDeletionRouteDependencies, lineDeletionRoutes } from './upkeep/line-deletions.ts';
 
 /** A link to an add-on's page: from the answer that gave it until it is opened. */
 const ADDON_LINK_MS = 5 * 60_000;
@@ -81,6 +82,7 @@ export function createApiServer(
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
   server.decorateRequest('auditedApp', undefined);
+  server.decorateRequest('auditedMore', undefined);
   return server;
 }
 
@@ -105,6 +107,7 @@ export interface ApiDependencies
     DynoRouteDependencies,
     FeatureRouteDependencies,
     FormationRouteDependencies,
+    LineDeletionRouteDependencies,
     GitRouteDependencies,
     LogCountRouteDependencies,
     LogDrainRouteDependencies,
@@ -193,6 +196,7 @@ export async function registerApiRoutes(
       statusRoutes,
       metricsRoutes,
       backupRoutes,
+      lineDeletionRoutes,
     ])
       registerRoutes(api, dependencies);
   });

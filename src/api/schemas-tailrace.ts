@@ -50,6 +50,12 @@ export const TAILRACE_SCHEMAS = {
   }),
   BackupSchedule: objectSchema({ uuid: string, name: string, hour: integer, timezone: string }),
   /** Lines over time: a number for each stretch of `step_ms`. */
+  LineDeletion: objectSchema({
+    lines: integer,
+    first: stringOrNull,
+    last: stringOrNull,
+    dry_run: boolean,
+  }),
   LogCounts: objectSchema({
     since: dateTime,
     until: dateTime,

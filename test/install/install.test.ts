@@ -11,6 +11,7 @@ import { Container, execForm, isIgnored, readIgnoreFile, readStages } from '../s
 import { missing, Program, runProgram } from '../support/program.ts';
 import { temporaryFolder } from '../support/server.ts';
 import { until } from '../support/until.ts';
+import { firstDay } from './first-day.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const DOCKERFILE = readFileSync(join(ROOT, 'deploy', 'Dockerfile'), 'utf8');
@@ -34,6 +35,8 @@ describe.skipIf(cannot)('what is installed', () => {
   const container = new Container(join(folder, 'image'));
   /** The package where `npm install --global` has put it. */
   const installed = builder.path('/out/lib/node_modules/tailrace');
+  /** The same where no folder above has packages: what is missing would be found there. */
+  const prefix = join(folder, 'prefix');
   const said: string[] = [];
 
   beforeAll(async () => {
@@ -48,6 +51,8 @@ describe.skipIf(cannot)('what is installed', () => {
       said.push(result.stdout + result.stderr);
       expect(result.status, `${args}\n${said.at(-1)}`).toBe(0);
     }
+    cpSync(builder.path('/out'), prefix, { recursive: true, verbatimSymlinks: true });
+    chmodSync(prefix, 0o777);
   }, BUILD_TIMEOUT_MS);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -95,12 +100,9 @@ describe.skipIf(cannot)('what is installed', () => {
   });
 
   it('runs an app for an ordinary user, beside nothing else', async () => {
-    // Not through node_modules of this folder: what is missing there would be found here.
-    const prefix = join(folder, 'prefix');
-    cpSync(join(builder.path('/out')), prefix, { recursive: true, verbatimSymlinks: true });
     const home = join(folder, 'home');
     mkdirSync(join(home, 'app'), { recursive: true });
-    for (const path of [folder, prefix, home, join(home, 'app')]) chmodSync(path, 0o777);
+    for (const path of [folder, home, join(home, 'app')]) chmodSync(path, 0o777);
     const env = {
       PATH: `${join(prefix, 'bin')}:/usr/bin:/bin`,
       HOME: home,
@@ -134,6 +136,14 @@ describe.skipIf(cannot)('what is installed', () => {
       stdout,
     });
   });
+
+  it(
+    'takes a team through its first day: people, TLS, a push, a drain, a backup, and a machine that is lost',
+    {
+      timeout: 240_000,
+    },
+    () => firstDay(join(prefix, 'bin'), join(folder, 'first-day')),
+  );
 
   describe('as an image', () => {
     const run = image.filter(({ name }) => name === 'RUN').map(({ args }) => args);

@@ -19,12 +19,12 @@ export const APP_FILES = {
 
 export class GitRepository {
   readonly folder = temporaryFolder();
-  private readonly server: Server;
+  private readonly server: Pick<Server, 'env'>;
   private readonly home = temporaryFolder();
 
   /** @param atEnd when it is removed: with its test, or with all of a file (`afterAll`) */
   constructor(
-    server: Server,
+    server: Pick<Server, 'env'>,
     files: Readonly<Record<string, string>> = APP_FILES,
     atEnd: (remove: () => void) => void = onTestFinished,
   ) {

@@ -13,6 +13,7 @@ import { type RuleRecord, ruleKey } from '../../logs/router/source-rules.ts';
 import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/token-cache.ts';
 import { limitsKey } from '../../logs/store/app-limits.ts';
 import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
+import { editionKey } from '../../logs/store/stream-edition.ts';
 
 /** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
 export interface AppRecord {
@@ -193,6 +194,7 @@ export class AppRegistry {
       ...domains.map(({ hostname }) => ({ key: `domain/${hostname}`, value: undefined })),
       { key: `name/${app.name}`, value: undefined },
       { key: `app/${app.id}`, value: undefined },
+      { key: editionKey(app.id), value: undefined },
       { key: limitsKey(app.id), value: undefined },
       ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
       ...drains.map(({ id }) => ({ key: drainKey(id), value: undefined })),

@@ -11,6 +11,9 @@ import { until } from '../until.ts';
 const CONFIGS = join(import.meta.dirname, '..', '..', '..', 'deploy', 'proxy');
 export const APPS_DOMAIN = 'apps.example.com';
 
+/** What is behind a proxy. */
+export type Backend = Pick<Server, 'url' | 'routerPort'>;
+
 export interface TlsProxy {
   readonly port: number;
   /** PEM file of the authorities that clients have to trust. */
@@ -19,7 +22,7 @@ export interface TlsProxy {
 }
 
 /** A configuration of deploy/proxy with the API at localhost, which every program can resolve. */
-function configFor(name: string, server: Server, changes: Readonly<Record<string, string>>): string {
+function configFor(name: string, server: Backend, changes: Readonly<Record<string, string>>): string {
   let text = readFileSync(join(CONFIGS, name), 'utf8');
   const all = {
     'logs.example.com': 'localhost',
@@ -42,7 +45,7 @@ function issueCertificate(folder: string) {
 /** @param edit of the configuration, for one that somebody has got wrong */
 export async function startNginx(
   folder: string,
-  server: Server,
+  server: Backend,
   edit = (config: string): string => config,
 ): Promise<TlsProxy> {
   const { authority, certFile, keyFile } = issueCertificate(folder);
@@ -67,7 +70,7 @@ ${config} }`,
   return ready({ port, authorities: authority.certFile, program });
 }
 
-export async function startHaproxy(folder: string, server: Server): Promise<TlsProxy> {
+export async function startHaproxy(folder: string, server: Backend): Promise<TlsProxy> {
   const { authority, cert, key } = issueCertificate(folder);
   mkdirSync(join(folder, 'certs'));
   writeFileSync(join(folder, 'certs', 'all.pem'), cert + key);
@@ -88,7 +91,7 @@ export async function startHaproxy(folder: string, server: Server): Promise<TlsP
 /** An ACME server (RFC 8555) that finds every name on this machine, and Caddy, which gets its certificates there. */
 export async function startCaddy(
   folder: string,
-  server: Server,
+  server: Backend,
 ): Promise<TlsProxy & { readonly close: () => Promise<unknown> }> {
   const { authority, certFile, keyFile } = issueCertificate(folder);
   const ports: number[] = [];

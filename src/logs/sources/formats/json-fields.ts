@@ -1,6 +1,6 @@
 /**
  * Which fields of a JSON object are a line's message, time, level, host and dyno: the names of pino, bunyan, Winston, zap, fluent-bit, GELF,
- * structlog, journald, OpenTelemetry, Google Cloud, Serilog, .NET, Monolog, ECS, Rust's tracing, HashiCorp's programs, MongoDB, Log4j and Splunk. What is taken is taken out; the rest stays data.
+ * structlog, journald, agents of containers, OpenTelemetry, Google Cloud, Serilog, .NET, Monolog, ECS, Rust's tracing, HashiCorp's programs, MongoDB, Log4j and Splunk. What is taken is taken out; the rest stays data.
  */
 import { parseTimestamp, type StructuredLine, textOrJson } from './structured-line.ts';
 
@@ -127,7 +127,7 @@ export function readFields(value: Fields): JsonFields {
     severity,
     time,
     hostname,
-    dyno: typeof dyno === 'string' ? dyno : journaldUnit(rest, pick),
+    dyno: typeof dyno === 'string' ? dyno : (journaldUnit(rest, pick) ?? containerName(rest, pick)),
     data: rest,
     message,
   };
@@ -189,6 +189,14 @@ function journaldUnit(rest: Fields, pick: (...names: string[]) => unknown): stri
   const identifier = pick('SYSLOG_IDENTIFIER');
   const pid = pick('SYSLOG_PID', '_PID');
   return pid === undefined ? String(identifier) : `${identifier}.${textOrJson(pid)}`;
+}
+
+/** Of a container, where its agent (fluent-bit, Vector, Docker's GELF) says nothing else: the pod's name, or its own, which Docker begins with a slash. */
+function containerName(rest: Fields, pick: (...names: string[]) => unknown): string | undefined {
+  const pod = nestedText(rest.kubernetes, 'pod_name');
+  if (pod !== undefined) return pod;
+  if (typeof rest.container_name !== 'string') return undefined;
+  return String(pick('container_name')).replace(/^\//, '');
 }
 
 /** Serilog's `@mt` or `MessageTemplate`, with the values that it names; it stays among the data, too. */

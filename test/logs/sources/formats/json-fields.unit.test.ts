@@ -140,6 +140,26 @@ const CASES: [string, Record<string, unknown>, Partial<JsonFields>][] = [
     },
   ],
   [
+    'Docker through fluent-bit, Vector',
+    { log: 'm', container_name: '/web-1', stream: 'stderr' },
+    { message: 'm', dyno: 'web-1', data: { stream: 'stderr' } },
+  ],
+  [
+    'a dyno beside a container',
+    { log: 'm', container_name: 'web-1', dyno: 'web.1' },
+    { dyno: 'web.1', data: { container_name: 'web-1' } },
+  ],
+  [
+    'a container without a name',
+    { log: 'm', container_name: 7 },
+    { dyno: undefined, data: { container_name: 7 } },
+  ],
+  [
+    'a pod',
+    { log: 'm', kubernetes: { pod_name: 'web-x2x1z', container_name: 'web' } },
+    { dyno: 'web-x2x1z', data: { kubernetes: { pod_name: 'web-x2x1z', container_name: 'web' } } },
+  ],
+  [
     'journald, bytes',
     { MESSAGE: [...Buffer.from('grüße')], PRIORITY: '6' },
     { message: 'grüße', severity: 6 },

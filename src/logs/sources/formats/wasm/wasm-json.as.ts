@@ -37,6 +37,8 @@ let toEnd: u32 = 0;
 /** Hashes of the keys of the objects that are open, the outer ones first. */
 let keysAt: u32 = 0;
 let keys: u32 = 0;
+/** Of the key that was noted last. */
+export let keyHash: u64 = 0;
 
 export function setUpJson(keysRegion: u32): void {
   keysAt = keysRegion;
@@ -152,11 +154,18 @@ export function addKey(start: u32, length: u32, from: u32): bool {
   // Those of which only the middle differs.
   if (length > 16) for (let i: u32 = 8; i + 8 < length; i += 8) hash = (hash ^ load<u64>(start + i)) * 0x9e3779b97f4a7c15;
   if (keys == KEYS_MAX) return false;
+  keyHash = hash;
   const end = keysAt + keys * 8;
   for (let at = keysAt + from * 8; at < end; at += 8) if (load<u64>(at) == hash) return false;
   store<u64>(end, hash);
   keys++;
   return true;
+}
+
+/** Notes a key that isn't there already, by its hash. */
+export function addKnownKey(hash: u64): void {
+  store<u64>(keysAt + keys * 8, hash);
+  keys++;
 }
 
 /** Writes the text of a string, `[start, end)`, as the value of a parameter (RFC 5424 section 6.3.3); false when it can't. */

@@ -11,6 +11,7 @@ import { copy } from '../../../../common/wasm/wasm-common.as';
 import { mayHoldToken, setDateMax as setHeaderDateMax, skipField } from '../../../syslog/wasm/wasm-header.as';
 import {
   addKey,
+  addKnownKey,
   beginJson,
   beginRecord,
   containers as jsonContainers,
@@ -21,6 +22,7 @@ import {
   hasNewline,
   hasRoom,
   isName,
+  keyHash,
   lastBytes,
   moveTo,
   setUpJson,
@@ -471,6 +473,43 @@ function closeParameter(): bool {
   return true;
 }
 
+/**
+ * The keys of the record that was read last, as they stood there: most senders' records have the same ones in the same order, and what was
+ * found out of a key needn't be found out again. An entry: `u8 bytes | u8 bytes of the key | u8 what it is | u64 hash, at 8 | "key": at 16`.
+ */
+let shapeAt: u32 = 0;
+let shapeKeys: u32 = 0;
+const SHAPE_KEYS_MAX: u32 = 32;
+const SHAPE_ENTRY_BYTES: u32 = 48;
+const SHAPE_TEXT: u32 = 16;
+const SHAPE_TEXT_BYTES_MAX: u32 = 32;
+
+export function setShapeRegion(at: u32): void {
+  shapeAt = at;
+}
+
+/** Does the entry's key stand at `start`? */
+function isShapeKey(entry: u32, start: u32): bool {
+  const length: u32 = load<u8>(entry);
+  const first = i8x16.bitmask(i8x16.ne(v128.load(start), v128.load(entry, SHAPE_TEXT)));
+  if (length <= 16) return (first & ((1 << length) - 1)) == 0;
+  const second = i8x16.bitmask(i8x16.ne(v128.load(start, 16), v128.load(entry, SHAPE_TEXT + 16)));
+  return first == 0 && (second & ((1 << (length - 16)) - 1)) == 0;
+}
+
+/** Keeps the key at `start`, the next of its record, with its quotes and a colon at `colon`. */
+function keepShapeKey(start: u32, keyLength: u32, colon: u32, what: u32): void {
+  const length = colon + 1 - start;
+  if (shapeKeys == SHAPE_KEYS_MAX || length > SHAPE_TEXT_BYTES_MAX || length != keyLength + 3) return;
+  const entry = shapeAt + shapeKeys * SHAPE_ENTRY_BYTES;
+  store<u8>(entry, length);
+  store<u8>(entry, keyLength, 1);
+  store<u8>(entry, what, 2);
+  store<u64>(entry, keyHash, 8);
+  copy(entry + SHAPE_TEXT, start, length);
+  shapeKeys++;
+}
+
 /** Reads the object at `start`; returns where it ends, or 0. */
 function readObject(start: u32): u32 {
   clear();
@@ -485,22 +524,36 @@ function readObject(start: u32): u32 {
   let textLength: u32 = 0;
   let isTextEscaped = false;
   let i = skipSpace(start + 1);
-  while (true) {
+  for (let number: u32 = 0; ; number++) {
     if (load<u8>(i) != QUOTE) return stop(i);
     const key = i + 1;
-    const keyEnd = skipString(key);
-    if (keyEnd == 0 || hasEscape) return 0;
-    const keyLength = keyEnd - key;
-    if (!isName(key, keyLength) || !addKey(key, keyLength, 0)) return 0;
-    i = skipMark(keyEnd + 1, COLON);
-    if (i == 0) return 0;
+    const entry = shapeAt + number * SHAPE_ENTRY_BYTES;
+    let keyLength: u32;
+    let what: u32;
+    if (number < shapeKeys && isShapeKey(entry, i)) {
+      keyLength = load<u8>(entry, 1);
+      what = load<u8>(entry, 2);
+      addKnownKey(load<u64>(entry, 8));
+      i = skipSpace(i + <u32>load<u8>(entry));
+    } else {
+      // The keys before it are those of the shape.
+      if (number < shapeKeys) shapeKeys = number;
+      const keyEnd = skipString(key);
+      if (keyEnd == 0 || hasEscape) return 0;
+      keyLength = keyEnd - key;
+      if (!isName(key, keyLength) || !addKey(key, keyLength, 0)) return 0;
+      const colon = skipSpace(keyEnd + 1);
+      if (load<u8>(colon) != COLON) return stop(colon);
+      what = classOf(key, keyLength);
+      if (number == shapeKeys) keepShapeKey(key - 1, keyLength, colon, what);
+      i = skipSpace(colon + 1);
+    }
     const byte: u32 = load<u8>(i);
     if (byte == 0x6e) {
       // No value is as if it weren't there.
       if (load<u32>(i) != 0x6c6c756e) return stop(i);
       i += 4;
     } else {
-      let what = classOf(key, keyLength);
       switch (what) {
         case MESSAGE:
         case HOST:
@@ -633,6 +686,7 @@ function classOf(start: u32, length: u32): u32 {
       return first == 0x6576656c2e676f6c || first == 0x6d616e6c6576656c ? OTHER_LEVEL : DATA; // log.level, levelname
     case 10:
       if (first == 0x617473656d697440 && last == 0x706d617473656d69) return TIME; // @timestamp
+      if (first == 0x74656e726562756b && last == 0x736574656e726562) return UNSUPPORTED; // kubernetes
       return first == 0x616e5f6c6576656c ? OTHER_LEVEL : DATA; // level_name
     case 11:
       return first == 0x6c79615074786574 || first == 0x6c7961506e6f736a ? OTHER_MESSAGE : DATA; // textPayload, jsonPayload
@@ -643,6 +697,7 @@ function classOf(start: u32, length: u32): u32 {
       if (first == 0x7974697265766573) return OTHER_LEVEL; // severity_text
       return first == 0x656d5f74726f6873 ? OTHER_MESSAGE : DATA; // short_message
     case 14:
+      if (first == 0x656e6961746e6f63 && last == 0x656d616e5f72656e) return UNSUPPORTED; // container_name
       return first == 0x7974697265766573 ? OTHER_LEVEL : DATA; // severityNumber
     case 15:
       if (first == 0x7974697265766573) return OTHER_LEVEL; // severity_number

@@ -12,6 +12,7 @@ interface RecordsExports extends WasmExports {
   readonly lineBytes: WebAssembly.Global;
   setUp(data: number, keys: number, time: number, head: number): void;
   setNameRegion(at: number): void;
+  setShapeRegion(at: number): void;
   setDateMax(date: number): void;
   setHead(length: number): void;
   setRecordHead(length: number, host: number, source: number, msgid: number): void;
@@ -68,6 +69,7 @@ const HEAD_BYTES_MAX = 2_048;
 const DATA_BYTES = 8_192;
 const KEYS_BYTES = 64 * 8;
 const TEXT_BYTES = 64;
+const SHAPE_BYTES = 32 * 48;
 /** Bytes of a body that are read in one call, and behind them as many zeros as may be looked at. */
 const WINDOW_BYTES = 262_144;
 const ZEROS = new Uint8Array(64);
@@ -91,6 +93,7 @@ const {
   keys: KEYS,
   time: TIME,
   name: NAME,
+  shape: SHAPE,
   head: HEAD,
   recordHead: RECORD_HEAD,
   source: SOURCE,
@@ -104,6 +107,7 @@ const {
   keys: KEYS_BYTES,
   time: TEXT_BYTES,
   name: TEXT_BYTES,
+  shape: SHAPE_BYTES,
   head: HEAD_BYTES_MAX,
   recordHead: RECORD_HEAD_BYTES_MAX,
   source: SOURCE_BYTES_MAX,
@@ -115,6 +119,7 @@ const {
 const { wasm, memory } = loadWasmModule<RecordsExports>(RECORDS_WASM);
 wasm.setUp(DATA, KEYS, TIME, HEAD);
 wasm.setNameRegion(NAME);
+wasm.setShapeRegion(SHAPE);
 wasm.setUpRecords(RECORD_HEAD, SOURCE, HOST, STAMP);
 const jsonElement = Buffer.from('[json@32473');
 const otlpElement = Buffer.from('[otlp@32473');

@@ -84,6 +84,11 @@ export class Appender {
     return !this.queueWriter.isRunning;
   }
 
+  /** Is something on its way into this segment? */
+  isWritingTo(segment: Segment): boolean {
+    return this.writingTo === segment;
+  }
+
   /** Something that was written isn't synced yet. */
   get hasUnsynced(): boolean {
     return this.unsynced.size > 0 || this.syncingSegment !== undefined;

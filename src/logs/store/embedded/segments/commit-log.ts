@@ -245,6 +245,11 @@ export class CommitLog {
     }
   }
 
+  /** Files that take no more, as long as they are there. */
+  get fullFileNames(): readonly string[] {
+    return this.fullFiles.map(({ path }) => path);
+  }
+
   /** Files of which all is in segments: once these are synced, {@link remove} them. */
   writtenFiles(): readonly CommitFile[] {
     return this.fullFiles.filter(({ apps }) => apps.size === 0);
