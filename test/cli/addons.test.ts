@@ -145,6 +145,8 @@ describe('addons', { timeout: 60_000 }, () => {
     expect(failed.stderr.replace(/\s*\n\s*/g, ' ')).toMatch(
       /has no folder on the server \((ENOTDIR|EEXIST)\).* The app half-made was not made\./,
     );
+    const odd = await run('create', 'half-made', '--no-remote', '-b', 'heroku/nodejs', '-b', 'no such');
+    expect(odd.stderr.replace(/\s*\n\s*/g, ' ')).toMatch(/no such.* The app half-made was not made\./);
     expect((await run('apps')).stdout).toBe('shop\nshop-two\n');
     expect(await server.request('GET', '/addons')).toEqual([]);
   });

@@ -207,23 +207,17 @@ describe.skipIf(noBrowser)('the histogram', { timeout: 90_000 }, () => {
     const tab = await openApp(browser, server, app, { query: all, timezoneId: 'Asia/Kolkata' });
     await waitForSum(tab, total(minutes(0, MINUTES)));
     const labels = () => tab.page.locator('.histogram-times span').allInnerTexts();
-    const clock = (zone: string): string[] =>
-      [START, START + 60 * MINUTE].map((ms) =>
-        new Intl.DateTimeFormat('en', {
-          timeZone: zone,
-          hour: '2-digit',
-          minute: '2-digit',
-          hourCycle: 'h23',
-        }).format(ms),
-      );
+    // The beginning of the second hour; at midnight that is the day.
+    const hour = new Date(START + 60 * MINUTE).toISOString().slice(11, 16);
+    const isUtc = (text: string): boolean => (hour === '00:00' ? /^[A-Z]/.test(text) : text === hour);
     // Half an hour apart: their labels are at whole hours of the zone.
     expect((await labels()).some((text) => text.endsWith(':00'))).toBe(true);
     const time = () => tab.page.locator('.row time').first().textContent();
     const local = await time();
     await tab.page.keyboard.press('u');
-    await until('times in UTC', async () => (await labels()).some((text) => text === clock('UTC')[1]));
+    await until('times in UTC', async () => (await labels()).some(isUtc));
     await until('other times in the rows', async () => (await time()) !== local);
     await tab.page.reload();
-    await until('still UTC', async () => (await labels()).some((text) => text === clock('UTC')[1]));
+    await until('still UTC', async () => (await labels()).some(isUtc));
   });
 });

@@ -12,6 +12,13 @@ interface AppView {
   readonly git_url: string;
 }
 
+interface CreateOptions extends Partial<ManifestOptions> {
+  readonly addons?: string;
+  readonly buildpack?: readonly string[];
+  readonly json?: boolean;
+  readonly remote: boolean;
+}
+
 /** `tailrace apps`, `tailrace create [name]` */
 export function appsCommands(program: Command): void {
   program
@@ -32,39 +39,39 @@ export function appsCommands(program: Command): void {
     .description('make an app')
     .option('--no-remote', 'leave the git repository of this folder alone')
     .option('--addons <list>', 'add-ons to create with it, with commas between them: redis,postgresql')
+    .option(
+      '-b, --buildpack <name>',
+      'what builds it: a name, a URL or a folder; may be repeated',
+      collectValues,
+    )
     .option('--from <file>', 'make it as an app.json says: config vars, add-ons, formation, postdeploy')
     .option('-e, --env <vars>', 'with --from: config vars that app.json asks for: "A=1;B=2"', collectValues)
     .option('--environment <name>', 'with --from: what app.json says for this environment, such as review')
     .option('--json', 'print JSON')
-    .action(
-      async (
-        name: string | undefined,
-        options: Partial<ManifestOptions> & { addons?: string; json?: boolean; remote: boolean },
-      ) => {
-        const client = new ApiClient();
-        const plans = (options.addons ?? '').split(',').flatMap((plan) => plan.trim() || []);
-        // An app without what it needs would have to be made up for: what can't be added is said before.
-        for (const plan of plans) await client.request('GET', `/plans/${encodeURIComponent(plan)}`);
-        const { from } = options;
-        if (from === undefined && (options.env || options.environment))
-          throw new TailraceError('invalid_params', '--env and --environment are for --from: an app.json.');
-        const { app, said } =
-          from === undefined
-            ? { app: await client.request<AppView>('POST', '/apps', { name }), said: [] }
-            : await makeFromManifest(client, name, { ...options, from });
-        const created = await addAddons(client, app.name, plans);
-        const added = options.remote && addGitRemote(app.git_url);
-        printResult(options.json, app, () =>
-          [
-            `Creating ${app.name}... done`,
-            ...said,
-            ...created,
-            `${app.web_url} | ${app.git_url}`,
-            ...(added ? ['Git remote tailrace added; deploy with: git push tailrace main'] : []),
-          ].join('\n'),
-        );
-      },
-    );
+    .action(async (name: string | undefined, options: CreateOptions) => {
+      const client = new ApiClient();
+      const plans = (options.addons ?? '').split(',').flatMap((plan) => plan.trim() || []);
+      // An app without what it needs would have to be made up for: what can't be added is said before.
+      for (const plan of plans) await client.request('GET', `/plans/${encodeURIComponent(plan)}`);
+      const { from } = options;
+      if (from === undefined && (options.env || options.environment))
+        throw new TailraceError('invalid_params', '--env and --environment are for --from: an app.json.');
+      const { app, said } =
+        from === undefined
+          ? { app: await client.request<AppView>('POST', '/apps', { name }), said: [] }
+          : await makeFromManifest(client, name, { ...options, from });
+      const created = await furnishApp(client, app.name, options.buildpack ?? [], plans);
+      const added = options.remote && addGitRemote(app.git_url);
+      printResult(options.json, app, () =>
+        [
+          `Creating ${app.name}... done`,
+          ...said,
+          ...created,
+          `${app.web_url} | ${app.git_url}`,
+          ...(added ? ['Git remote tailrace added; deploy with: git push tailrace main'] : []),
+        ].join('\n'),
+      );
+    });
 }
 
 async function makeFromManifest(client: ApiClient, wanted: string | undefined, options: ManifestOptions) {
@@ -72,11 +79,21 @@ async function makeFromManifest(client: ApiClient, wanted: string | undefined, o
   return { app: await client.request<AppView>('GET', `/apps/${encodeURIComponent(name)}`), said };
 }
 
-/** All of them, or no app. @returns what to say */
-async function addAddons(client: ApiClient, app: string, plans: readonly string[]): Promise<string[]> {
+/** All of it, or no app. @returns what to say */
+async function furnishApp(
+  client: ApiClient,
+  app: string,
+  buildpacks: readonly string[],
+  plans: readonly string[],
+): Promise<string[]> {
   const said: string[] = [];
   const path = `/apps/${encodeURIComponent(app)}`;
   try {
+    if (buildpacks.length > 0) {
+      const updates = buildpacks.map((buildpack) => ({ buildpack }));
+      await client.request('PUT', `${path}/buildpack-installations`, { updates });
+      said.push(`Setting ${buildpacks.join(', ')}... done`);
+    }
     for (const plan of plans) {
       const { name, config_vars: vars } = await client.request<{ name: string; config_vars: string[] }>(
         'POST',
