@@ -79,9 +79,7 @@ export function faultsOf(victims: Victims): Fault[] {
     weight,
     run: async ({ dice, forMs }) => {
       const program = programs[dice % programs.length];
-      await program.end('SIGKILL');
-      await pause(forMs);
-      await program.start();
+      await program.whileDown('SIGKILL', () => pause(forMs));
       return program.name;
     },
   });
@@ -120,9 +118,7 @@ export function faultsOf(victims: Victims): Fault[] {
       forMs: [0, 500],
       run: async ({ dice, forMs }) => {
         const program = routerPrograms[dice % routerPrograms.length];
-        await program.end('SIGTERM');
-        await pause(forMs);
-        await program.start();
+        await program.whileDown('SIGTERM', () => pause(forMs));
         return program.name;
       },
     },
@@ -275,10 +271,10 @@ function diskFaults(
       run: async ({ dice, forMs }) => {
         const { disk, program } = pick(dice);
         const kind = (dice >> 8) % 2 === 0 ? 'exact' : 'torn';
-        await program.end('SIGKILL');
-        disk.cutPower(kind, seededRandom(dice));
-        await pause(forMs);
-        await program.start();
+        await program.whileDown('SIGKILL', async () => {
+          disk.cutPower(kind, seededRandom(dice));
+          await pause(forMs);
+        });
         return `${program.name}, ${kind}`;
       },
     },
@@ -321,7 +317,15 @@ async function damage(
   dice: number,
   isCut: boolean,
 ): Promise<string> {
-  await program.end('SIGKILL');
+  let what = '';
+  await program.whileDown('SIGKILL', async () => {
+    what = damageFile(data, dice, isCut);
+    disk?.startOver();
+  });
+  return what;
+}
+
+function damageFile(data: string, dice: number, isCut: boolean): string {
   const files = readdirSync(join(data, 'streams'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.log'))
     .map((entry) => join(entry.parentPath, entry.name))
@@ -338,7 +342,5 @@ async function damage(
     writeSync(fd, byte, 0, 1, at);
     closeSync(fd);
   }
-  disk?.startOver();
-  await program.start();
   return `${path.slice(data.length)} at ${at} of ${size}`;
 }
