@@ -233,7 +233,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
         // A server that doesn't fail over, say, is no fault of ours; what follows from it is looked at.
         const what = await kind.run(fault).catch(String);
         records.push({ name: fault.name, fromMs, toMs: Date.now() });
-        if (fault.name === 'power cut' && what.startsWith('router')) powerCutsMs.push(fromMs);
+        if (fault.name.startsWith('power ') && what.startsWith('router')) powerCutsMs.push(fromMs);
         log(`${fault.name}${what === '' ? '' : ` (${what})`}, ${Date.now() - fromMs} ms`);
       };
       const done = run();

@@ -18,7 +18,7 @@ import type { RestartableProgram } from '../processes/restartable.ts';
 import { type HttpSink, SINK_TROUBLES } from '../readers/http-sink.ts';
 import type { SyslogSink } from '../readers/syslog-sink.ts';
 import { pause } from '../senders/numbered.ts';
-import type { DiskTrouble, FaultyDisk } from './faulty-disk.ts';
+import type { DiskTrouble, FaultyDisk, PowerCut } from './faulty-disk.ts';
 import { NETWORK_TROUBLES, type Network } from './network.ts';
 import type { FaultKind, ScheduledFault } from './schedule.ts';
 
@@ -263,21 +263,22 @@ function diskFaults(
       return program.name;
     },
   });
-  return [
-    {
-      name: 'power cut',
-      forMs: [0, 1_000],
-      weight: 3,
-      run: async ({ dice, forMs }) => {
-        const { disk, program } = pick(dice);
-        const kind = (dice >> 8) % 2 === 0 ? 'exact' : 'torn';
-        await program.whileDown('SIGKILL', async () => {
-          disk.cutPower(kind, seededRandom(dice));
-          await pause(forMs);
-        });
-        return `${program.name}, ${kind}`;
-      },
+  const powerCut = (name: string, kind: PowerCut): Fault => ({
+    name,
+    forMs: [0, 1_000],
+    weight: 2,
+    run: async ({ dice, forMs }) => {
+      const { disk, program } = pick(dice);
+      await program.whileDown('SIGKILL', async () => {
+        disk.cutPower(kind, seededRandom(dice));
+        await pause(forMs);
+      });
+      return program.name;
     },
+  });
+  return [
+    powerCut('power cut', 'exact'),
+    powerCut('power lost, pages torn', 'torn'),
     {
       name: 'disk full',
       forMs: [500, 6_000],
