@@ -1,18 +1,21 @@
 /**
  * Puts the programs that are started again and again into a few files each, with the packages they use: a server that
- * loads nearly 600 modules one by one needs twice the processor time until it is ready.
+ * loads nearly 600 modules one by one needs twice the processor time until it is ready. It is also all that the npm package holds
+ * of them: what is installed with it is LEFT_OUT and the binaries of `lmdb`
+ * (docs/decisions/0073-what-is-installed-is-one-bundle.md).
  */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
-/** They find binaries or files of their own beside them. */
-const LEFT_OUT = ['lmdb', '@lydell/node-pty', 'protobufjs'];
+/** They have binaries of their own beside them. */
+const LEFT_OUT = ['@lydell/node-pty', '@node-rs/crc32'];
 
 /** Bundles what the compiler has left in `dist/src` and `dist/drains`, into `dist/bundle`. */
 export async function bundle(root) {
   const program = (...path) => join(root, 'dist', 'src', ...path);
-  const viewer = join(root, 'dist', 'drains', 'viewer', 'main.js');
+  const drain = (name) => join(root, 'dist', 'drains', name, 'main.js');
   const built = await rolldown({
     input: {
       tailrace: program('cli', 'main.js'),
@@ -25,32 +28,102 @@ export async function bundle(root) {
       'addon-mail-parser': program('apps', 'addon-services', 'mail', 'parsing', 'mail-worker.js'),
       'viewer-store-worker': join(root, 'dist', 'drains', 'viewer', 'store', 'jobs', 'job-worker.js'),
       'remove-ignored': program('apps', 'build', 'remove-ignored.js'),
-      viewer,
+      viewer: drain('viewer'),
+      archive: drain('archive'),
     },
     platform: 'node',
     external: LEFT_OUT,
+    plugins: [bundlesRequired(root), findsLmdbBinary(root)],
     // Optional packages that aren't there, and `eval` in packages: both are as they should be.
     checks: { eval: false },
   });
-  await built.write({
-    dir: join(root, 'dist', 'bundle'),
+  const folder = join(root, 'dist', 'bundle');
+  const written = await built.write({
+    dir: folder,
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'parts/[name]-[hash].js',
     cleanDir: true,
   });
   await built.close();
-  // Where it is documented to be; the bundle starts faster.
-  writeFileSync(viewer, "#!/usr/bin/env node\nimport '../../bundle/viewer.js';\n");
+  // Where they are documented to be; the bundle starts faster.
+  for (const name of ['viewer', 'archive'])
+    writeFileSync(drain(name), `#!/usr/bin/env node\nimport '../../bundle/${name}.js';\n`);
   // It goes into slugs, alone.
   const single = await rolldown({
     input: { 'static-server': program('apps', 'build', 'static', 'static-server.js') },
     platform: 'node',
   });
-  await single.write({
-    dir: join(root, 'dist', 'bundle', 'static-server'),
+  const { output } = await single.write({
+    dir: join(folder, 'static-server'),
     format: 'esm',
     entryFileNames: '[name].js',
   });
   await single.close();
+  mkdirSync(join(folder, 'lmdb'));
+  // By its name the binary is found: `@lmdb/lmdb-<platform>-<processor>`.
+  writeFileSync(join(folder, 'lmdb', 'package.json'), `${JSON.stringify({ name: 'lmdb' })}\n`);
+  writeLicenses(root, [...written.output, ...output]);
+}
+
+/** What our own modules load only when it is needed, with a `require` that they make, is bundled as well. */
+function bundlesRequired(root) {
+  const own = [join(root, 'dist', 'src'), join(root, 'dist', 'drains')];
+  return {
+    name: 'bundles-required',
+    transform(code, id) {
+      if (!own.some((folder) => id.startsWith(folder)) || !code.includes('createRequire(import.meta.url)'))
+        return null;
+      return code
+        .replaceAll(/^\s*const require = createRequire\(import\.meta\.url\);$/gm, '')
+        .replaceAll('createRequire(import.meta.url)(', 'require(');
+    },
+  };
+}
+
+/**
+ * `lmdb` looks for its binary from its own folder, which an installed Tailrace hasn't: npm would ask there whether its install
+ * script may run. In a checkout the one that is installed, or was compiled, there is taken.
+ */
+function findsLmdbBinary(root) {
+  const loader = 'node-gyp-build-optional-packages';
+  const ours = '\0lmdb-binary';
+  return {
+    name: 'finds-lmdb-binary',
+    resolveId(source, importer) {
+      return source === loader && importer?.includes(join('node_modules', 'lmdb')) ? ours : null;
+    },
+    load(id) {
+      if (id !== ours) return null;
+      const real = createRequire(join(root, 'node_modules', 'lmdb', 'native.js')).resolve(loader);
+      return `
+        import { existsSync } from 'node:fs';
+        import { join } from 'node:path';
+        import load from ${JSON.stringify(real)};
+        import { PACKAGE_ROOT } from ${JSON.stringify(join(root, 'dist', 'src', 'common', 'package-info.js'))};
+        const checkout = join(PACKAGE_ROOT, 'node_modules', 'lmdb');
+        export default () => load(existsSync(checkout) ? checkout : join(PACKAGE_ROOT, 'dist', 'bundle', 'lmdb'));
+      `;
+    },
+  };
+}
+
+/** The packages in the bundle, as `{ name: version }` in packages.json, and their licenses in one text. */
+function writeLicenses(root, output) {
+  const inNodeModules = /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/;
+  const folders = new Set(
+    output.flatMap(({ moduleIds = [] }) => moduleIds.flatMap((id) => inNodeModules.exec(id)?.[1] ?? [])),
+  );
+  const packages = {};
+  const texts = [];
+  for (const folder of [...folders].sort()) {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    packages[name] = version;
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file ? readFileSync(join(folder, file), 'utf8') : `License: ${license}`;
+    texts.push(`${name} ${version}\n\n${text.trim()}\n`);
+  }
+  const folder = join(root, 'dist', 'bundle');
+  writeFileSync(join(folder, 'packages.json'), `${JSON.stringify(packages, null, 2)}\n`);
+  writeFileSync(join(folder, 'LICENSES.txt'), texts.join(`\n${'-'.repeat(80)}\n\n`));
 }

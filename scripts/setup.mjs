@@ -22,7 +22,7 @@ if (!existsSync(installed) || mtime(lock) > mtime(installed)) {
 if (process.argv.includes('--packages')) process.exit();
 
 const stamp = join(root, 'dist', '.built');
-const sources = ['src', 'drains', 'bench'].flatMap((folder) => files(join(root, folder)));
+const sources = ['src', 'drains', 'bench', 'scripts'].flatMap((folder) => files(join(root, folder)));
 const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(mtime));
 if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < newest) {
   say('building …');
@@ -36,6 +36,8 @@ if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < new
   cpSync(join(root, scripts), join(root, 'dist', scripts), { recursive: true });
   const { bundle } = await import('./bundle.mjs');
   await bundle(root);
+  const { writeManPage } = await import('./man.mjs');
+  await writeManPage(root);
   writeFileSync(stamp, `${newest}\n`);
 }
 

@@ -3,12 +3,14 @@
  * reverse order.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createApiServer, registerApiRoutes } from './api/api-server.ts';
 import { randomAppName } from './api/apps/apps.ts';
 import { removeAddonDrains, setAddonDrain } from './api/logs/addon-drains.ts';
 import { addonLogInput } from './api/logs/addon-log-input.ts';
+import { MetricAppNames } from './api/monitoring/app-names.ts';
 import { ApiKeys } from './apps/access/api-keys.ts';
 import { AuditLog } from './apps/access/audit-log.ts';
 import { CommandLineLogins } from './apps/access/command-line-logins.ts';
@@ -30,14 +32,23 @@ import { Releases } from './apps/records/release-history.ts';
 import { Closers } from './common/closers.ts';
 import type { Settings } from './common/config/settings.ts';
 import { type CreatedDataFolder, createDataFolder } from './common/data-folder.ts';
+import { Addresses, LOCAL_DOMAIN } from './common/http/addresses.ts';
 import { finishRequestsOnClose } from './common/http/finish-requests.ts';
+import { parseNetworks, TrustedProxies } from './common/http/trusted-proxies.ts';
 import type { Log } from './common/log.ts';
 import { VERSION } from './common/package-info.ts';
 import { ownStartTicks } from './common/process-identity.ts';
+import { CertificateFiles } from './common/tls/certificate-files.ts';
+import { hostOfPlainHttp, httpPemFiles } from './common/tls/certificate-settings.ts';
+import { TlsIdentity } from './common/tls/tls-identity.ts';
 import { type LogCore, openLogCore } from './logs/composition/open-log-core.ts';
+import { openTlsPorts, type TlsPorts } from './logs/composition/tls-ports.ts';
 import { DrainSupervisor } from './logs/drains/drain-supervisor.ts';
 import { TargetPolicy } from './logs/drains/options/target-policy.ts';
 import { OutletFactory } from './logs/drains/sinks/outlet-factory.ts';
+import { registerCertificateMetrics } from './logs/metrics/certificate-metrics.ts';
+import { registerStoreMetrics } from './logs/metrics/store-metrics.ts';
+import { StreamSizes } from './logs/metrics/stream-sizes.ts';
 import { PlatformLinePriority } from './logs/router/platform-log.ts';
 import { limitHttpConnections } from './logs/sources/http/http-connection-limiter.ts';
 import { registerIngestRoutes } from './logs/sources/http/ingest-routes.ts';
@@ -54,15 +65,22 @@ const ROUTER_LINGER_MS = 10;
 /** A running server. */
 export interface RunningServer
   extends Pick<Logs, 'store' | 'readers' | 'appRegistry' | 'platformLog'>,
-    Pick<Apps, 'ingestKey' | 'releases' | 'runningApps' | 'dynoManager' | 'routerPort' | 'webUrl'> {
+    Pick<Apps, 'ingestKey' | 'releases' | 'runningApps' | 'dynoManager' | 'routerPort'> {
   /** An API key that may do everything, for clients on this machine; it may change. */
   readonly key: string;
   /** What this start has made of it: for a start that fails after all. */
   readonly dataFolder: CreatedDataFolder;
+  /** Where it listens. */
   readonly url: string;
+  /** Where others find it, and its apps. */
+  readonly addresses: Addresses;
   readonly syslogPort: number;
   /** Undefined without a certificate. */
   readonly syslogTlsPort: number | undefined;
+  /** Of the API and the HTTP router; undefined without a certificate. */
+  readonly tlsPorts: Pick<TlsPorts, 'http' | 'router'> | undefined;
+  /** Reads anew what is in files: certificates. */
+  reload(): void;
   readonly log: Logger;
   /** Stops: takes no more lines, stores what was taken, lets drains finish what is under way. */
   close(): Promise<void>;
@@ -79,18 +97,36 @@ export async function startServer(
   startsMore = false,
 ): Promise<RunningServer> {
   let url = '';
+  let routerPort = settings.routerPort;
+  const { publicUrl, appsUrl } = settings;
+  const addresses = new Addresses({ publicUrl, appsUrl, local: () => url, routerPort: () => routerPort });
   const closers = new Closers();
   const folder = createDataFolder(settings.data);
   try {
-    const logs = await openLogs(settings, log);
+    const certificates = new CertificateFiles(areaLog(log, 'tls'));
+    closers.add(() => certificates.close());
+    const pemFiles = httpPemFiles(settings);
+    const identity = pemFiles && new TlsIdentity(certificates, pemFiles);
+    const logs = await openLogs(settings, log, certificates);
     closers.add(logs.close);
-    const apps = await openApps(settings, logs, log, () => url);
+    const apps = await openApps(settings, logs, log, addresses);
+    routerPort = apps.routerPort;
     closers.add(apps.closeHttpRouter);
-    const api = await openApi(settings, logs, apps, log, () => url);
+    const api = await openApi(settings, logs, apps, log, addresses, certificates);
     url = api.url;
     closers.add(api.close);
+    const tlsPorts =
+      identity &&
+      (await openTlsPorts({
+        settings,
+        identity,
+        acceptForApi: api.accept,
+        acceptForApps: apps.acceptForRouter,
+        log: areaLog(log, 'tls'),
+      }));
+    if (tlsPorts) closers.add(tlsPorts.close);
     // At once: whoever sees the server answer may look for it there.
-    closers.add(writeServerFile(settings.data, url));
+    closers.add(writeServerFile(settings.data, { url, publicUrl: publicUrl || undefined }));
     // The last lines of dynos come over the API's server.
     closers.add(apps.close);
     await apps.dynoManager.open();
@@ -110,8 +146,11 @@ export async function startServer(
         return apps.localKey.key;
       },
       url,
+      addresses,
       syslogPort: syslogPort ?? settings.syslogPort,
       syslogTlsPort,
+      tlsPorts,
+      reload: () => certificates.refresh(),
       log,
       close,
     };
@@ -132,7 +171,7 @@ interface Logs extends LogCore {
   close(): Promise<void>;
 }
 
-async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
+async function openLogs(settings: Settings, log: Logger, certificates: CertificateFiles): Promise<Logs> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
@@ -163,6 +202,7 @@ async function openLogs(settings: Settings, log: Logger): Promise<Logs> {
       appName,
       logToApp: (app, message) =>
         platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, message),
+      certificates,
       log: areaLog(log, 'sources'),
     });
     closers.add(() => syslog.close());
@@ -200,17 +240,17 @@ interface Apps {
   readonly releaser: Releaser;
   readonly appSetup: AppSetup;
   readonly routerPort: number;
-  webUrl(appName: string): string;
   /** Stops builds and dynos. */
   close(): Promise<void>;
   closeHttpRouter(): Promise<void>;
+  acceptForRouter: HttpRouter['accept'];
 }
 
 async function openApps(
   settings: Settings,
   { store, appRegistry, platformLog, targetPolicy, drains: deliveries }: Logs,
   log: Logger,
-  url: () => string,
+  addresses: Addresses,
 ): Promise<Apps> {
   const releases = new Releases(store);
   const people = new People(store);
@@ -224,12 +264,13 @@ async function openApps(
   store.watchEmptied(() => void localKey.renew());
   // Not the machine's: that one may be revoked while dynos write.
   const ingestKey = apiKeys.addProcessKey(['ingest']);
-  const runningApps = new RunningApps((app, message) =>
-    platformLog.write(app, 'heroku', 'router', PlatformLinePriority.router, message, ROUTER_LINGER_MS),
+  const runningApps = new RunningApps(
+    (app, message) =>
+      platformLog.write(app, 'heroku', 'router', PlatformLinePriority.router, message, ROUTER_LINGER_MS),
+    [LOCAL_DOMAIN, addresses.appsDomain],
   );
   const isolation = await isolationFromSettings(settings);
   const httpRouter = await listenHttpRouter(runningApps, settings, areaLog(log, 'http-router'));
-  const webUrl = (name: string): string => `http://${name}.localhost:${httpRouter.port}/`;
   const logToApp = (app: AppId, message: string): void =>
     platformLog.write(app, 'app', 'api', PlatformLinePriority.api, message);
   const dynoManager: DynoManager = new DynoManager({
@@ -238,7 +279,7 @@ async function openApps(
     releases,
     runningApps,
     folder: settings.data,
-    url,
+    url: () => addresses.local,
     key: ingestKey,
     waitForInFlight: httpRouter.waitForInFlight,
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
@@ -254,7 +295,7 @@ async function openApps(
         }),
       onRemoved: ({ app, id }) => removeAddonDrains({ appRegistry, deliveries }, app, id),
       logInput: addonLogInput(appRegistry),
-      publicUrl: () => settings.publicUrl || url(),
+      publicUrl: () => addresses.outside,
       policy: new TargetPolicy(settings.allowPrivateDrains, 'partners of add-ons may not be at'),
       provisionMs: settings.addonProvisionMs,
       version: VERSION,
@@ -285,7 +326,7 @@ async function openApps(
     cacheFolder: join(settings.data, 'caches'),
     outputFolder: join(settings.data, 'builds'),
     targetPolicy,
-    webUrl,
+    webUrl: (name) => addresses.app(name),
     logToApp: (app, priority, message) => platformLog.write(app, 'app', 'api', priority, message),
     owner: OWNER.email,
     log: areaLog(log, 'builds'),
@@ -302,7 +343,6 @@ async function openApps(
     appSetup,
     releaser,
     routerPort: httpRouter.port,
-    webUrl,
     close: async () => {
       localKey.close();
       people.close();
@@ -310,6 +350,7 @@ async function openApps(
       await dynoManager.close();
     },
     closeHttpRouter: () => httpRouter.close(GRACE_MS),
+    acceptForRouter: httpRouter.accept,
   };
 }
 
@@ -319,33 +360,46 @@ async function openApi(
   logs: Logs,
   apps: Apps,
   log: Logger,
-  url: () => string,
-): Promise<{ url: string; close: () => Promise<void> }> {
-  const { host, httpPort } = settings;
+  addresses: Addresses,
+  certificates: CertificateFiles,
+): Promise<{ url: string; accept: (socket: Socket) => void; close: () => Promise<void> }> {
+  const { httpPort } = settings;
+  const host = hostOfPlainHttp(settings);
   const { router, syslog, metrics, appRegistry } = logs;
   const { apiKeys, dynoManager } = apps;
   const apiLog = areaLog(log, 'api');
-  const http = createApiServer(apiLog, settings.frameTimeoutMs, settings.publicUrl !== '');
+  const trustedProxies = trustedProxiesOf(settings);
+  const http = createApiServer(apiLog, settings.frameTimeoutMs, trustedProxies);
   const finishRequests = finishRequestsOnClose(http);
   const httpCounters = await registerIngestRoutes(http, {
     router,
     rateLimiter: syslog.rateLimiter,
     mayWrite: (credentials) => apiKeys.writableApps(credentials),
     holdMs: settings.holdMs,
+    trustedProxies,
     log: areaLog(log, 'sources'),
   });
-  limitHttpConnections(http.server, {
+  const accept = limitHttpConnections(http.server, {
     connectionsMax: settings.connections,
     counters: httpCounters[0],
     log: areaLog(log, 'sources'),
   });
   const counters = [...syslog.counters, ...httpCounters];
+  const appNames = new MetricAppNames(appRegistry);
+  const streamSizes = new StreamSizes({
+    store: logs.store,
+    listApps: () => appRegistry.listApps(),
+    largestMax: settings.metricsApps,
+  });
+  registerStoreMetrics(metrics, { store: logs.store, folder: settings.data, sizes: streamSizes });
   registerListenerMetrics(metrics, {
     counters,
     router,
     udpPort: syslog.port,
-    appNames: () => appRegistry.appNames(),
+    appNames: (ids) => appNames.of(ids),
+    appsMax: settings.metricsApps,
   });
+  registerCertificateMetrics(metrics, certificates);
   const { releases } = apps;
   const auditLog = new AuditLog({ appRegistry, releases, platformLog: logs.platformLog, log: apiLog });
   await registerApiRoutes(http, {
@@ -371,8 +425,8 @@ async function openApi(
     uploadFolder: join(settings.data, 'uploads'),
     sourceBytesMax: settings.sourceBytes,
     repositoryFolder: join(settings.data, 'repositories'),
-    url,
-    publicUrl: settings.publicUrl,
+    addresses,
+    trustedProxies,
     logins: new CommandLineLogins(logs.store, PEOPLE_SCOPE, apiKeys),
     openIdConnect: openIdConnectOf(settings),
     openIdDomains: settings.oidcDomains
@@ -383,10 +437,12 @@ async function openApi(
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
     adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
     counters,
+    certificates,
+    appNames,
+    streamSizes,
+    metricSeriesMax: settings.metricsApps,
     appRate: { lines: settings.appLines, bytes: settings.appBytes },
     requirePort: syslog.requirePort,
-    webUrl: apps.webUrl,
-    gitUrl: (name) => `${url()}/${name}.git`,
     log: apiLog,
     version: VERSION,
   });
@@ -399,6 +455,7 @@ async function openApi(
   apiLog.info({ host, port }, 'listening for HTTP');
   return {
     url: `http://${urlHost(host)}:${port}`,
+    accept,
     close: async () => {
       await http.close();
       await auditLog.close();
@@ -424,22 +481,32 @@ function areaLog(log: Logger, area: string): Log {
 }
 
 async function listenHttpRouter(apps: RunningApps, settings: Settings, log: Log): Promise<HttpRouter> {
-  const { host, routerPort, routerConnections, routerConnectionsPerPeer } = settings;
+  const { routerPort, routerConnections, routerConnectionsPerPeer } = settings;
+  const host = hostOfPlainHttp(settings);
   const connections = { max: routerConnections, maxPerPeer: routerConnectionsPerPeer };
-  return startHttpRouter({ host, port: routerPort, apps, connections, log }).catch((error: unknown) => {
-    throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
-  });
+  const trustedProxies = trustedProxiesOf(settings);
+  return startHttpRouter({ host, port: routerPort, apps, connections, trustedProxies, log }).catch(
+    (error: unknown) => {
+      throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
+    },
+  );
 }
 
 /** Leaves a note in the data folder where clients on this machine find the server; returns how to take it away. */
-function writeServerFile(folder: string, url: string): () => void {
+function writeServerFile(folder: string, urls: { url: string; publicUrl?: string }): () => void {
   const file = join(folder, 'server.json');
-  const note = `${JSON.stringify({ url, pid: process.pid, startTicks: ownStartTicks() })}\n`;
+  const note = `${JSON.stringify({ ...urls, pid: process.pid, startTicks: ownStartTicks() })}\n`;
   writeFileSync(file, note, { mode: 0o600 });
   return () => {
     // Another folder may be in this one's place by now, with the note of another server.
     if (existsSync(file) && readFileSync(file, 'utf8') === note) rmSync(file, { force: true });
   };
+}
+
+/** A server that has an address of its own has a proxy in front, which is on this machine unless it is said where. */
+function trustedProxiesOf({ trustedProxies, publicUrl, appsUrl }: Settings): TrustedProxies {
+  const local = publicUrl || appsUrl ? parseNetworks('loopback') : [];
+  return new TrustedProxies(trustedProxies ?? local ?? []);
 }
 
 function urlHost(host: string): string {

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-/** The viewer's command: serving is the default; `search`, `import` and `export` talk to one that runs. */
+/** The viewer's command: serving is the default; `search`, `import`, `export` and `delete` talk to one that runs. */
 import { type Command, CommanderError } from 'commander';
 import { TypedCommand } from '../../src/common/command-line/typed-command.ts';
 import { TailraceError } from '../../src/common/errors.ts';
 import { VERSION } from '../../src/common/package-info.ts';
+import { addDeleteCommand } from './cli/delete.ts';
 import { addExportCommand } from './cli/export.ts';
 import { addImportCommand } from './cli/import.ts';
 import { addSearchCommand, SEARCH_FAILED } from './cli/search.ts';
@@ -53,6 +54,7 @@ function program(): Command {
   addImportCommand(command);
   addExportCommand(command);
   addSqlCommand(command);
+  addDeleteCommand(command);
   return command;
 }
 

@@ -5,15 +5,21 @@
  *     sources ─► router ─► streams ─► indexer ─► parts ─► search, counts, values
  *                             └─► readers ─► tails
  */
+
 import { readFileSync } from 'node:fs';
+import type { Server as HttpServer } from 'node:http';
 import { join } from 'node:path';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { Closers } from '../../src/common/closers.ts';
 import { reasonOf, TailraceError } from '../../src/common/errors.ts';
 import { createHttpServer } from '../../src/common/http/create-server.ts';
 import { finishRequestsOnClose } from '../../src/common/http/finish-requests.ts';
+import { TrustedProxies } from '../../src/common/http/trusted-proxies.ts';
+import { CertificateFiles } from '../../src/common/tls/certificate-files.ts';
+import { TlsIdentity } from '../../src/common/tls/tls-identity.ts';
 import { openLogCore } from '../../src/logs/composition/open-log-core.ts';
+import { registerCertificateMetrics } from '../../src/logs/metrics/certificate-metrics.ts';
 import { PlatformLinePriority } from '../../src/logs/router/platform-log.ts';
 import { limitHttpConnections } from '../../src/logs/sources/http/http-connection-limiter.ts';
 import { registerIngestRoutes } from '../../src/logs/sources/http/ingest-routes.ts';
@@ -36,6 +42,8 @@ import type { PackedLineStore } from './store/packed-line-store.ts';
 const FEATURES: readonly OpenFeature[] = [alertFeature, openArchive];
 /** Within the data folder. */
 const LINES_FOLDER = 'lines';
+/** Whoever connects is the proxy. */
+const EVERYBODY = new TrustedProxies(['0.0.0.0/0', '::/0']);
 /** Name of the group that is there from the start. */
 const FIRST_GROUP = 'default';
 
@@ -46,6 +54,8 @@ export interface RunningViewer {
   readonly syslogPort: number | undefined;
   /** Undefined without a certificate. */
   readonly syslogTlsPort: number | undefined;
+  /** Reads certificates anew. */
+  reload(): void;
   /** The address with which the first owner makes themselves known; undefined when there is somebody. */
   readonly firstRunUrl: string | undefined;
   /** Takes no more lines, stores what was taken. */
@@ -56,6 +66,8 @@ export interface RunningViewer {
 export async function startViewer(settings: ViewerSettings, log: Logger): Promise<RunningViewer> {
   const https = readCertificate(settings);
   const closers = new Closers();
+  const certificates = new CertificateFiles(log.child({ area: 'tls' }));
+  closers.add(() => certificates.close());
   let url = '';
   try {
     const routerSettings = logRouterSettings(settings);
@@ -132,6 +144,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
         platformLog.write(stream, 'heroku', 'logplex', PlatformLinePriority.loss, message),
       log: log.child({ area: 'sources' }),
       hasPort: settings.syslog,
+      certificates,
     });
     closers.add(() => syslog.close());
 
@@ -140,6 +153,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       https,
       trustProxy: settings.trustProxy,
     });
+    if (https) followCertificate(http.server, certificates, settings);
     addSecurityHeaders(http);
     const finishRequests = finishRequestsOnClose(http);
     const httpCounters = await registerIngestRoutes(http, {
@@ -147,6 +161,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       rateLimiter: syslog.rateLimiter,
       mayWrite: (key) => access.mayIngest(key),
       sourceForSender: sourceForSender(groups, router),
+      trustedProxies: settings.trustProxy ? EVERYBODY : undefined,
       holdMs: settings.holdMs,
       log: log.child({ area: 'sources' }),
     });
@@ -155,11 +170,13 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       counters: httpCounters[0],
       log: log.child({ area: 'sources' }),
     });
+    registerCertificateMetrics(metrics, certificates);
     const counters = [...syslog.counters, ...httpCounters];
     registerListenerMetrics(metrics, {
       counters,
       router,
       udpPort: syslog.port,
+      appsMax: Number.POSITIVE_INFINITY,
       appNames: async () =>
         new Map(groups.list().flatMap(({ id }) => groups.streamsOf(id).map((one) => [one.id, one.name]))),
     });
@@ -193,6 +210,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       url,
       syslogPort: port,
       syslogTlsPort: tlsPort,
+      reload: () => certificates.refresh(),
       firstRunUrl: firstRun === undefined ? undefined : `${parts.publicUrl()}/#first-run=${firstRun}`,
       close: () => closers.close(),
     };
@@ -220,6 +238,17 @@ function readCertificate({ tlsCert, tlsKey }: ViewerSettings): { cert: Buffer; k
     );
   }
   return { cert, key };
+}
+
+/** A certificate that is renewed is shown to the browsers that come next. */
+function followCertificate(
+  server: HttpServer,
+  certificates: CertificateFiles,
+  { tlsCert: certificate, tlsKey: key }: ViewerSettings,
+): void {
+  const settings = { certificate: 'VIEWER_TLS_CERT', key: 'VIEWER_TLS_KEY' };
+  if (server instanceof TlsServer)
+    new TlsIdentity(certificates, [{ certificate, key, settings }]).follow(server);
 }
 
 function urlHost(host: string): string {

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { permits, permitsSomewhere } from '../apps/access/grants.ts';
 import { TailraceError } from '../common/errors.ts';
 import { createHttpServer } from '../common/http/create-server.ts';
+import type { TrustedProxies } from '../common/http/trusted-proxies.ts';
 import type { Log } from '../common/log.ts';
 import { accountRoutes } from './access/account.ts';
 import { type AuditDependencies, auditRequests } from './access/audit-requests.ts';
@@ -35,6 +36,7 @@ import {
   buildpackRoutes,
 } from './apps/buildpack-installations.ts';
 import { type BuildRouteDependencies, buildRoutes, SourceNames, sourceUploadRoutes } from './apps/builds.ts';
+import { type CertificateNameRouteDependencies, certificateNameRoutes } from './apps/certificate-names.ts';
 import { type ConfigVarRouteDependencies, configVarRoutes } from './apps/config-vars.ts';
 import { type DomainRouteDependencies, domainRoutes } from './apps/domains.ts';
 import { type DynoRouteDependencies, dynoRoutes } from './apps/dynos.ts';
@@ -52,29 +54,35 @@ import { type LogCountRouteDependencies, logCountRoutes } from './logs/log-count
 import { type LogDrainRouteDependencies, logDrainRoutes } from './logs/log-drains.ts';
 import { LogSessionStore } from './logs/log-session-store.ts';
 import { type LogSessionRouteDependencies, logSessionRoutes } from './logs/log-sessions.ts';
-import { type MetricsRouteDependencies, metricsRoutes } from './logs/metrics.ts';
 import { type SourceRuleRouteDependencies, sourceRuleRoutes } from './logs/source-rules.ts';
-import { type StatusRouteDependencies, statusRoutes } from './logs/status.ts';
 import { TailRegistry } from './logs/tail-registry.ts';
 import { type TailWebSocketDependencies, tailWebSocketRoutes } from './logs/tail-websockets.ts';
 import { type TelemetryDrainRouteDependencies, telemetryDrainRoutes } from './logs/telemetry-drains.ts';
 import { type TokenRouteDependencies, tokenRoutes } from './logs/tokens.ts';
+import { type MetricsRouteDependencies, metricsRoutes } from './monitoring/metrics.ts';
+import { type StatusRouteDependencies, statusRoutes } from './monitoring/status.ts';
 import { openApiRoutes } from './openapi.ts';
 import { webUiRoutes } from './static-web-ui.ts';
 import { type BackupRouteDependencies, backupRoutes } from './upkeep/backups.ts';
+import { type LineDeletionRouteDependencies, lineDeletionRoutes } from './upkeep/line-deletions.ts';
 
 /** A link to an add-on's page: from the answer that gave it until it is opened. */
 const ADDON_LINK_MS = 5 * 60_000;
 
 /**
  * A Fastify server that responds with the API's errors; without routes.
- * @param isProxied do browsers reach it through a proxy? One on this machine says where requests come from
+ * @param trustProxy whose word counts on where requests come from
  */
-export function createApiServer(log: Log, requestTimeoutMs?: number, isProxied = false): FastifyInstance {
-  const server = createHttpServer(log, { requestTimeoutMs, trustProxy: isProxied && 'local' });
+export function createApiServer(
+  log: Log,
+  requestTimeoutMs?: number,
+  trustProxy?: TrustedProxies,
+): FastifyInstance {
+  const server = createHttpServer(log, { requestTimeoutMs, trustProxy });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
   server.decorateRequest('auditedApp', undefined);
+  server.decorateRequest('auditedMore', undefined);
   return server;
 }
 
@@ -91,6 +99,7 @@ export interface ApiDependencies
     OpenIdRouteDependencies,
     CommandLineLoginDependencies,
     BuildpackRouteDependencies,
+    CertificateNameRouteDependencies,
     Omit<BuildRouteDependencies, 'sourceNames'>,
     ConfigVarRouteDependencies,
     DomainRouteDependencies,
@@ -98,16 +107,17 @@ export interface ApiDependencies
     DynoRouteDependencies,
     FeatureRouteDependencies,
     FormationRouteDependencies,
+    LineDeletionRouteDependencies,
     GitRouteDependencies,
     LogCountRouteDependencies,
     LogDrainRouteDependencies,
     LogLimitRouteDependencies,
     LogSessionRouteDependencies,
-    MetricsRouteDependencies,
+    Omit<MetricsRouteDependencies, 'tailRegistry'>,
     OneOffDynoRouteDependencies,
     ReleaseRouteDependencies,
     SourceRuleRouteDependencies,
-    StatusRouteDependencies,
+    Omit<StatusRouteDependencies, 'tailRegistry'>,
     TailWebSocketDependencies,
     TelemetryDrainRouteDependencies,
     TokenRouteDependencies {}
@@ -120,10 +130,11 @@ export async function registerApiRoutes(
   const dependencies = {
     ...apiDependencies,
     sourceNames: new SourceNames(),
+    tailRegistry: new TailRegistry(apiDependencies),
     backupLinks: new BackupLinks(),
     addonLinks: new SingleUseTickets<AddonTicket>({ lifetimeMs: ADDON_LINK_MS }),
   };
-  const { addons, apiKeys, appRegistry, store, version, log } = dependencies;
+  const { addons, apiKeys, store, version, log, tailRegistry } = dependencies;
   server.get('/health', async (_request, reply) => {
     const { trouble } = store;
     return trouble === undefined
@@ -135,6 +146,7 @@ export async function registerApiRoutes(
     reply.code(trouble === undefined ? 200 : 503).type('text/plain');
     return reply.send(trouble ?? 'OK');
   });
+  certificateNameRoutes(server, dependencies);
   webUiRoutes(server);
   await server.register(async (api) => {
     api.addHook('onRequest', async (request, reply) => {
@@ -184,11 +196,11 @@ export async function registerApiRoutes(
       statusRoutes,
       metricsRoutes,
       backupRoutes,
+      lineDeletionRoutes,
     ])
       registerRoutes(api, dependencies);
   });
   const sessionStore = new LogSessionStore(store, apiKeys);
-  const tailRegistry = new TailRegistry(store, appRegistry, apiKeys, log);
   // A log session is made with POST, but gives only the right to read.
   logSessionRoutes(server, dependencies, sessionStore, tailRegistry, async (request) => {
     await authorize(request, dependencies, 'logs:read');

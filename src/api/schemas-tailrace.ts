@@ -50,6 +50,12 @@ export const TAILRACE_SCHEMAS = {
   }),
   BackupSchedule: objectSchema({ uuid: string, name: string, hour: integer, timezone: string }),
   /** Lines over time: a number for each stretch of `step_ms`. */
+  LineDeletion: objectSchema({
+    lines: integer,
+    first: stringOrNull,
+    last: stringOrNull,
+    dry_run: boolean,
+  }),
   LogCounts: objectSchema({
     since: dateTime,
     until: dateTime,
@@ -183,6 +189,25 @@ export const TAILRACE_SCHEMAS = {
     uptime_s: integer,
     memory_bytes: integer,
     sources: { type: 'array', items: { type: 'object' } },
+    drains: objectSchema({
+      count: integer,
+      retrying: integer,
+      lost: integer,
+      lag_lines: integer,
+      lag_s: integer,
+    }),
+    tails: integer,
+    dynos: { type: 'object', additionalProperties: integer },
+    logs: nullable(
+      objectSchema({
+        apps: integer,
+        held_bytes: integer,
+        largest: {
+          type: 'array',
+          items: objectSchema({ app: string, held_bytes: integer, stored_bytes: integerOrNull }),
+        },
+      }),
+    ),
     store: { type: 'object' },
     routers: {
       type: 'array',
@@ -195,6 +220,16 @@ export const TAILRACE_SCHEMAS = {
         uptime_s: integer,
         drains: integer,
         lag_lines: integer,
+      }),
+    },
+    certificates: {
+      type: 'array',
+      items: objectSchema({
+        file: string,
+        names: { type: 'array', items: string },
+        not_after: dateTime,
+        loaded_at: dateTime,
+        trouble: stringOrNull,
       }),
     },
   }),

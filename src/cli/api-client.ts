@@ -21,6 +21,8 @@ export interface ServerAddress {
   readonly authorization?: string;
   /** A server of this machine, found by its data folder. */
   readonly local?: { readonly pid: number; readonly folder: string };
+  /** Where others reach a server of this machine, if it knows. */
+  readonly publicUrl?: string;
 }
 
 /**
@@ -92,10 +94,10 @@ function exampleDataFolder(): string[] {
 /** The server that runs with this data folder; undefined: none does. */
 export function readLocalServer(folder: string): ServerAddress | undefined {
   try {
-    const { url, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
+    const { url, publicUrl, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
     if (!isProcessRunning(Number(pid), startTicks)) return undefined;
     const key = readFileSync(join(folder, 'key'), 'utf8').trim();
-    return { url: String(url), key, local: { pid: Number(pid), folder } };
+    return { url: String(url), key, local: { pid: Number(pid), folder }, publicUrl };
   } catch (error) {
     if (systemCode(error) !== 'EACCES') return undefined;
     throw new TailraceError(
@@ -173,7 +175,7 @@ export class ApiClient {
         `The key in ${join(local.folder, 'key')} was revoked: restart the server, which makes another, or set TAILRACE_API_KEY.`,
       );
     if (statusCode >= 400)
-      throw errorFromResponse(statusCode, text, statusCode === 404 ? this.notFoundHint : '');
+      throw errorFromResponse(statusCode, text, askedPath(path, json), this.notFoundHint);
     return answer;
   }
 
@@ -260,13 +262,36 @@ export class ApiClient {
 /**
  * What a response with an error status means.
  * @param body in the API's form; a proxy in between may have written something else
+ * @param path what was requested: what isn't there is named in it
+ * @param appOrigin where the app's name came from, when nobody has typed it
  */
-export function errorFromResponse(status: number, body: string, hint = ''): TailraceError {
+export function errorFromResponse(status: number, body: string, path = '', appOrigin = ''): TailraceError {
   const message = messageOf(body) ?? `The server answered ${status}.`;
-  return new TailraceError(
-    codeOfStatus(status),
-    message.replace(/^(Couldn't find that app)\.$/, `$1${hint}.`),
-  );
+  const missing = status === 404 ? /^(Couldn't find that ([^.:(]+))\.$/.exec(message) : null;
+  if (!missing) return new TailraceError(codeOfStatus(status), message);
+  const [, sentence, kind] = missing;
+  const name = kind === 'app' && appOrigin !== '' ? appOrigin : nameInPath(kind, path);
+  return new TailraceError(codeOfStatus(status), `${sentence}${name}.`);
+}
+
+/** The path of what is asked for: to find an add-on, its name is sent. */
+function askedPath(path: string, json: string | undefined): string {
+  if (!path.startsWith('/actions/') || json === undefined) return path;
+  const { addon }: { addon?: unknown } = JSON.parse(json);
+  return addon === undefined ? '' : `/addons/${encodeURIComponent(String(addon))}`;
+}
+
+/** `: nope` for a drain in `/apps/shop/log-drains/nope`; '' when the path names none. */
+function nameInPath(kind: string, path: string): string {
+  const plurals = [kind, kind.split(' ', 1)[0]].map((name) => `${name.replace(/\W/g, '')}s`);
+  const segments = path.split('?', 1)[0].split('/');
+  const at = segments.findIndex((segment) => {
+    const word = segment.replace(/\W/g, '');
+    return plurals.some((plural) => word.endsWith(plural));
+  });
+  const name = decodeURIComponent(segments[at + 1] ?? '');
+  // A drain's address may have a password in it.
+  return at === -1 || name === '' || name.includes('://') ? '' : `: ${name}`;
 }
 
 function codeOfStatus(status: number): ErrorCode {

@@ -12,18 +12,24 @@ export function startBanner(options: {
   const { name, server } = options;
   const program = programName();
   const rows = [
-    ['app', server.webUrl(name)],
-    ['page', withProgramName(printableWebUiUrl(server, process.stdout, name), program)],
-    ['API', server.url],
+    ['app', server.addresses.app(name)],
+    [
+      'page',
+      withProgramName(
+        printableWebUiUrl({ url: server.addresses.outside, key: server.key }, process.stdout, name),
+        program,
+      ),
+    ],
+    ['API', server.addresses.outside],
     [
       'syslog',
-      `${new URL(server.url).hostname}:${server.syslogPort} (TCP and UDP, a token in APP-NAME: ${program} tokens)`,
+      `${new URL(server.addresses.outside).hostname}:${server.syslogPort} (TCP and UDP, a token in APP-NAME: ${program} tokens)`,
     ],
     ['tail', `${program} logs --tail        (in another terminal, from this folder)`],
     ['history', `${program} addons:add logging  (keeps the lines for months, searched on a page)`],
     [
       'heroku CLI',
-      `HEROKU_HOST=${server.url.replace('127.0.0.1', 'localhost')} HEROKU_API_KEY=$(${program} auth:token) heroku logs --tail -a ${name}`,
+      `HEROKU_HOST=${server.addresses.outside.replace('127.0.0.1', 'localhost')} HEROKU_API_KEY=$(${program} auth:token) heroku logs --tail -a ${name}`,
     ],
   ];
   if (options.private)

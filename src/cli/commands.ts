@@ -149,6 +149,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['status', async () => (await import('./server/status.ts')).statusCommand],
     ['doctor', async () => (await import('./server/doctor.ts')).doctorCommand],
     ['repair', async () => (await import('./server/repair.ts')).repairCommand],
+    ['logs:delete', async () => (await import('./upkeep/logs-delete.ts')).logsDeleteCommand],
     ['backup', async () => (await import('./upkeep/backup.ts')).backupCommand],
     ['restore', async () => (await import('./upkeep/restore.ts')).restoreCommand],
     ['migrate', async () => (await import('./server/migrate.ts')).migrateCommand],

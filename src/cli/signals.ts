@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { handleHangup } from '../common/command-line/hangup.ts';
 
 let hasShutdownHandler = false;
 
@@ -9,10 +10,13 @@ export function handlesShutdown(): boolean {
 
 /**
  * Resolves at the first Ctrl-C or SIGTERM, when the terminal is closed (SIGHUP), or when stdout is closed. At the second signal, or at the
- * first SIGQUIT (Ctrl-\\), `forceStop` is called, and the process ends with the signal's status. Without a terminal SIGHUP is ignored:
- * `nohup` wants that, and Node.js doesn't inherit it.
+ * first SIGQUIT (Ctrl-\\), `forceStop` is called, and the process ends with the signal's status. SIGHUP otherwise, from `kill` or
+ * `systemctl reload`, calls `reload`.
  */
-export function waitForShutdown(forceStop: () => Promise<void> | void): Promise<void> {
+export function waitForShutdown(
+  forceStop: () => Promise<void> | void,
+  reload: () => void = () => {},
+): Promise<void> {
   hasShutdownHandler = true;
   return new Promise((resolve) => {
     let isStopping = false;
@@ -29,14 +33,9 @@ export function waitForShutdown(forceStop: () => Promise<void> | void): Promise<
     };
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal));
     process.on('SIGQUIT', () => force('SIGQUIT'));
-    process.on('SIGHUP', () => {
-      if (hasTerminal()) stop('SIGHUP');
-    });
+    handleHangup(() => {
+      if (!isStopping) stop('SIGHUP');
+    }, reload);
     process.stdout.on('error', () => resolve()); // `| head`
   });
-}
-
-/** Was the process started in a terminal, whose end SIGHUP reports? */
-function hasTerminal(): boolean {
-  return [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
 }

@@ -10,6 +10,7 @@ import {
   type DrainJson,
   type DynoJson,
   type LoginQuestionJson,
+  type LogLimitsJson,
   WebApiClient,
 } from './stream/api-client.ts';
 import { AppLineSource } from './stream/app-line-source.ts';
@@ -64,6 +65,8 @@ export class PageState implements LineListHost {
   readonly apps = signal<readonly AppJson[] | undefined>(undefined);
   readonly dynos = signal<readonly DynoJson[]>([]);
   readonly drains = signal<readonly DrainJson[]>([]);
+  /** undefined: not known yet, or all apps are shown. */
+  readonly logLimits = signal<LogLimitsJson | undefined>(undefined);
   /** What is shown. */
   readonly viewLocation = signal<ViewLocation>(parseViewLocation(location.search));
   /** What was asked for last: the fields of the toolbar say it. What is shown stays until that can be. */
@@ -503,6 +506,7 @@ export class PageState implements LineListHost {
         this.facets.value = facets;
         this.dynos.value = [];
         this.drains.value = [];
+        this.logLimits.value = undefined;
       }
       this.viewLocation.value = target;
       this.selectedPosition.value = at ? Number(at) : 0;
@@ -563,11 +567,12 @@ export class PageState implements LineListHost {
         app === ALL_APPS ? [] : this.api.listDynos(app),
         app === ALL_APPS ? [] : this.api.listDrains(app),
         this.api.listApps(),
+        app === ALL_APPS ? undefined : this.api.logLimits(app),
       ]),
     );
     if (responses) void this.askAgain?.();
     if (!responses || app !== this.viewLocation.value.app) return;
-    [this.dynos.value, this.drains.value, this.apps.value] = responses;
+    [this.dynos.value, this.drains.value, this.apps.value, this.logLimits.value] = responses;
     logView?.dismissNotice(notice);
     this.facets.value.add(responses[0].map(({ name }) => ({ source: '', dyno: name })));
     if (wasUnreachable) this.logView.value?.reconnect();

@@ -7,6 +7,7 @@ import { type AddonPageRouteDependencies, addonPageRoutes } from '../../src/api/
 import { SingleUseTickets } from '../../src/api/addons/single-use-tickets.ts';
 import { createApiServer } from '../../src/api/api-server.ts';
 import type { AuditEvent } from '../../src/apps/access/audit-log.ts';
+import { Addresses } from '../../src/common/http/addresses.ts';
 import { SILENT_LOG } from '../../src/common/log.ts';
 import { until } from '../support/until.ts';
 
@@ -89,8 +90,7 @@ beforeAll(async () => {
       grantOfHash: async (hash: string) => scopes[hash] && { scopes: scopes[hash], hash },
       noteUse: () => undefined,
     },
-    url: () => url,
-    publicUrl: '',
+    addresses: new Addresses({ publicUrl: '', appsUrl: '', local: () => url, routerPort: () => 0 }),
   } as unknown as AddonPageRouteDependencies;
   await addonPageRoutes(api, dependencies);
   url = await api.listen({ port: 0, host: '127.0.0.1' });

@@ -79,7 +79,9 @@ describe('addons', { timeout: 60_000 }, () => {
     expect(await anyApp(['addons:info', 'REDIS'], inShop)).toMatch(/^=== one-cache\n/);
     expect(await anyApp(['addons:info', 'two-cache'], inShop)).toMatch(/^=== two-cache\n/);
     expect(await anyApp(['addons:info', 'REDIS'])).toMatch(/Several add-ons match REDIS/);
-    expect(await anyApp(['addons:info', 'two-cache', '-a', 'shop'])).toMatch(/Couldn't find that add-on/);
+    expect(await anyApp(['addons:info', 'two-cache', '-a', 'shop'])).toMatch(
+      /Couldn't find that add-on: two-cache\./,
+    );
     expect(await anyApp(['addons:info', 'CACHE'], inShop)).toMatch(/Couldn't find that add-on/);
     expect(await anyApp(['addons:docs', 'two-cache', '--show-url'])).toMatch(/^https:/);
     expect(await anyApp(['addons:rename', 'two-cache', 'second-cache'], inShop)).toBe(

@@ -22,9 +22,14 @@ export class GitRepository {
   private readonly server: Server;
   private readonly home = temporaryFolder();
 
-  constructor(server: Server, files: Readonly<Record<string, string>> = APP_FILES) {
+  /** @param atEnd when it is removed: with its test, or with all of a file (`afterAll`) */
+  constructor(
+    server: Server,
+    files: Readonly<Record<string, string>> = APP_FILES,
+    atEnd: (remove: () => void) => void = onTestFinished,
+  ) {
     this.server = server;
-    onTestFinished(() => {
+    atEnd(() => {
       rmSync(this.folder, { recursive: true, force: true });
       rmSync(this.home, { recursive: true, force: true });
     });

@@ -135,6 +135,8 @@ export function spawnServer(data: string, options: ServeOptions = {}): Program {
     TAILRACE_HTTP_PORT: '0',
     TAILRACE_SYSLOG_PORT: '0',
     TAILRACE_SYSLOG_TLS_PORT: '0',
+    TAILRACE_HTTP_TLS_PORT: '0',
+    TAILRACE_ROUTER_TLS_PORT: '0',
     TAILRACE_ROUTER_PORT: '0',
     TAILRACE_ALLOW_PRIVATE_DRAINS: 'yes',
     ...options.env,

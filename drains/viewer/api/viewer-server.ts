@@ -11,6 +11,7 @@ import { PACKAGE_ROOT } from '../../../src/common/package-info.ts';
 import type { ListenerCounters } from '../../../src/logs/sources/listener-counters.ts';
 import type { ViewerFeature } from '../parts.ts';
 import { type GroupRouteParts, registerGroupRoutes } from './groups.ts';
+import { registerDeletionRoute } from './lines/deletions.ts';
 import { registerDownloadRoute } from './lines/download.ts';
 import { registerSearchRoutes } from './lines/search.ts';
 import { registerSummaryRoutes } from './lines/summaries.ts';
@@ -59,6 +60,7 @@ export async function registerViewerRoutes(
     registerSearchRoutes(api, parts);
     registerSummaryRoutes(api, parts);
     registerDownloadRoute(api, parts);
+    registerDeletionRoute(api, parts);
     registerTailRoutes(api, parts);
     registerGroupRoutes(api, parts);
     registerRuleRoutes(api, parts, parts.requirePort);

@@ -1,4 +1,5 @@
-/** The viewer in the foreground, until SIGTERM or SIGINT. */
+/** The viewer in the foreground, until SIGTERM, SIGINT or the end of its terminal. */
+import { handleHangup } from '../../../src/common/command-line/hangup.ts';
 import { createLogger, defaultLogFormat } from '../../../src/common/logger.ts';
 import type { ViewerSettings } from '../config/settings.ts';
 import { startViewer } from '../viewer.ts';
@@ -33,5 +34,6 @@ export async function serve(settings: ViewerSettings, parent?: number): Promise<
     );
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
+  handleHangup(end, () => viewer.reload());
   if (parent !== undefined) setInterval(() => process.ppid !== parent && end(), PARENT_CHECK_MS).unref();
 }

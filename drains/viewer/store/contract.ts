@@ -143,6 +143,13 @@ export interface LineStore {
    * @param upTo as for {@link removeBefore}
    */
   shrinkTo(stream: AppId, diskBytes: number, upTo?: Sequence): Promise<number>;
+  /**
+   * Deletes the lines of a stream that are selected: file by file, each of them as it was or without them.
+   * @param isDryRun only counts them
+   * @returns how many they are
+   * @throws TailraceError `unavailable` when some are in a damaged file
+   */
+  deleteLines(stream: AppId, selection: Omit<LineSelection, 'streams'>, isDryRun?: boolean): Promise<number>;
   dropStream(stream: AppId): Promise<void>;
   summaries(): Promise<readonly StreamSummary[]>;
   /** Why lines can't be kept for long now, a full disk for example: a sentence; undefined when they can. */

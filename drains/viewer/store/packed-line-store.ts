@@ -264,6 +264,56 @@ export class PackedLineStore implements LineStore {
     return removeParts(parts, removed);
   }
 
+  async deleteLines(
+    stream: AppId,
+    { query, fromMs, toMs }: Omit<LineSelection, 'streams'>,
+    isDryRun = false,
+  ): Promise<number> {
+    const parts = this.indexer.get(stream)?.parts;
+    if (!parts) return 0;
+    // All that there is now is in parts then.
+    await this.indexer.seal(stream);
+    const selection = {
+      stream,
+      query,
+      fromMs: fromMs ?? Number.NEGATIVE_INFINITY,
+      toMs: toMs ?? Number.POSITIVE_INFINITY,
+    };
+    return this.indexer.whileIdle(async () => {
+      const erased = new Set<Sequence>();
+      const damaged: string[] = [];
+      for (const part of parts.all) {
+        const { blocks, minMs, maxMs } = part.contents;
+        if (maxMs < selection.fromMs || minMs >= selection.toMs) continue;
+        const path = parts.unfinishedPath();
+        const source = { path: part.path, blocks };
+        const reply = await this.runner.run({ kind: 'erase', path, source, selection, isDryRun });
+        if (reply.faults.length > 0) damaged.push(part.path);
+        else {
+          for (const sequence of reply.erased) erased.add(sequence);
+          if (isDryRun || reply.erased.length === 0) continue;
+          if (reply.part) parts.replace([part], reply.part);
+          else parts.remove([part]);
+        }
+      }
+      if (!isDryRun && erased.size > 0) {
+        const { last } = await this.store.bounds(stream);
+        await this.store.deleteLines(stream, { first: 1, last }, (batch) => {
+          const own = new Set<Sequence>();
+          for (let sequence = batch.first; sequence <= batch.last; sequence++)
+            if (erased.has(sequence)) own.add(sequence);
+          return own;
+        });
+      }
+      if (damaged.length > 0)
+        throw new TailraceError(
+          'unavailable',
+          `${damaged.join(', ')} ${damaged.length > 1 ? 'are' : 'is'} damaged, and stays as it is; ${erased.size} lines of other files ${isDryRun ? 'match' : 'were deleted'}.`,
+        );
+      return erased.size;
+    });
+  }
+
   async dropStream(stream: AppId): Promise<void> {
     const parts = this.indexer.get(stream)?.parts;
     await this.indexer.forget(stream);

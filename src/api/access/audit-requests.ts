@@ -10,6 +10,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Name of the app that a changing request concerns. */
     auditedApp?: string;
+    /** What the handler adds to the line. */
+    auditedMore?: Readonly<Record<string, string>>;
   }
 }
 
@@ -43,6 +45,7 @@ export function auditRequests(api: FastifyInstance, { auditLog, appRegistry }: A
       fields: {
         ...auditedParams((params ?? {}) as Readonly<Record<string, string>>),
         ...auditedFields(`${method} ${routeOptions.url}`, body),
+        ...request.auditedMore,
       },
     });
     return payload;

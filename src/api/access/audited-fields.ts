@@ -26,6 +26,15 @@ const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
   'PUT /apps/:app/buildpack-installations': ({ updates }) => ({
     buildpacks: list(updates, ({ buildpack }) => (typeof buildpack === 'string' ? redactUrl(buildpack) : '')),
   }),
+  'POST /apps/:app/line-deletions': ({ from, to, q, source, dyno, level, dry_run }) => ({
+    since: text(from),
+    until: text(to),
+    q: typeof q === 'string' ? queryWithoutValues(q) : undefined,
+    source: text(source),
+    dyno: text(dyno),
+    level: text(level),
+    dry_run: text(dry_run),
+  }),
   'PATCH /apps/:app/log-limits': (body) => ({
     limits: Object.entries(body)
       .map(([name, value]) => `${name}:${value === null ? 'default' : text(value)}`)
@@ -62,6 +71,14 @@ export function auditedParams(params: Readonly<Record<string, string>>): Audited
 function formationOf({ type, quantity, size }: Body): string {
   const words = [text(type), text(quantity), text(size)];
   return words.filter((word) => word !== undefined).join(':');
+}
+
+/** Of a search by which lines are deleted, the names of fields: what it looks for must be nowhere afterwards. */
+function queryWithoutValues(query: string): string {
+  return query.replace(/[-\w.]*:?"[^"]*"|[^\s()]+/g, (part) => {
+    if (/^(?:OR|AND|NOT)$/.test(part)) return part;
+    return `${/^-?[\w.]+:/.exec(part)?.[0] ?? ''}…`;
+  });
 }
 
 function text(value: unknown): string | undefined {

@@ -9,6 +9,7 @@ import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import { readAuthorization, readPassword } from '../../common/http/authorization.ts';
 import { cookieValue, requireOwnOrigin, requireOwnPage } from '../../logs/access/browser-requests.ts';
 
@@ -56,11 +57,11 @@ export const SESSION_COOKIE = 'tailrace_session';
 
 const SAFE_METHODS: readonly string[] = ['GET', 'HEAD'];
 
-/** Who may make requests, and where browsers reach this server: '' when that isn't set. */
+/** Who may make requests, and where browsers reach this server. */
 export interface AuthorizeDependencies {
   readonly apiKeys: ApiKeys;
   readonly people: People;
-  readonly publicUrl: string;
+  readonly addresses: Addresses;
 }
 
 /**
@@ -85,7 +86,7 @@ export async function authorize(
  */
 export async function authenticate(
   { headers, ip, method }: Caller,
-  { apiKeys, people, publicUrl }: AuthorizeDependencies,
+  { addresses: { publicUrl }, apiKeys, people }: AuthorizeDependencies,
 ): Promise<KeyGrant | undefined> {
   if (headers.authorization !== undefined) {
     const signIn = readPassword(headers.authorization);

@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { PersonRole } from '../../apps/access/grants.ts';
 import type { OpenIdChecks, OpenIdConnect } from '../../apps/access/openid-connect.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { addressFor, isBehindTls } from '../../common/http/address-for.ts';
 import { escapeHtml } from '../../common/text/escape-html.ts';
 import { cookieValue, sessionCookie } from '../../logs/access/browser-requests.ts';
 import type { Rights } from '../../logs/access/people-records.ts';
@@ -18,8 +17,6 @@ export interface OpenIdRouteDependencies extends SessionRouteDependencies {
   readonly openIdDomains: readonly string[];
   /** What they may do. */
   readonly openIdRole: PersonRole;
-  /** Where this server listens. */
-  readonly url: () => string;
 }
 
 const PATH = '/session/oidc';
@@ -36,7 +33,7 @@ interface PendingSignIn extends OpenIdChecks {
 }
 
 export function openIdRoutes(server: FastifyInstance, dependencies: OpenIdRouteDependencies): void {
-  const { auditLog, openIdDomains, openIdRole, people, publicUrl, log } = dependencies;
+  const { addresses, auditLog, openIdDomains, openIdRole, people, log } = dependencies;
 
   server.get<{ Querystring: { remember?: string; to?: string } }>(PATH, (request, reply) =>
     orSentence(reply, async () => {
@@ -67,7 +64,10 @@ export function openIdRoutes(server: FastifyInstance, dependencies: OpenIdRouteD
       const action = 'Sign in with the identity provider';
       writeAudit(auditLog, request, grant, { action, app: undefined, fields: {} });
       const maxAgeMs = pending.isRemembered ? fixedMs : undefined;
-      reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, secret, isSecure(request), maxAgeMs));
+      reply.header(
+        'Set-Cookie',
+        sessionCookie(SESSION_COOKIE, secret, addresses.isSecure(request), maxAgeMs),
+      );
       // A page of ours, so that it comes with the cookie: this request was another site's.
       return reply.redirect(`/${pending.to}`, 303);
     }),
@@ -88,16 +88,12 @@ export function openIdRoutes(server: FastifyInstance, dependencies: OpenIdRouteD
   }
 
   function callbackUrl(request: FastifyRequest): string {
-    return `${publicUrl || (addressFor(request) ?? dependencies.url())}${PATH}/callback`;
-  }
-
-  function isSecure(request: FastifyRequest): boolean {
-    return publicUrl.startsWith('https:') || isBehindTls(request);
+    return `${addresses.forClient(request)}${PATH}/callback`;
   }
 
   /** Lax: it has to come back from another site. */
   function checksCookie(request: FastifyRequest, value: string, maxAgeS: number): string {
-    return `${CHECKS_COOKIE}=${value}; Path=${PATH}; HttpOnly; SameSite=Lax; Max-Age=${maxAgeS}${isSecure(request) ? '; Secure' : ''}`;
+    return `${CHECKS_COOKIE}=${value}; Path=${PATH}; HttpOnly; SameSite=Lax; Max-Age=${maxAgeS}${addresses.isSecure(request) ? '; Secure' : ''}`;
   }
 
   /** A browser is here, not a program: what went wrong is shown to whoever sits in front of it. */

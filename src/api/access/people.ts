@@ -6,7 +6,7 @@ import type { People, Person } from '../../apps/access/people.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { addressFor } from '../../common/http/address-for.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import type { InviteRecord } from '../../logs/access/people-records.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
@@ -17,8 +17,7 @@ import { keyName } from './new-key.ts';
 export interface PeopleRouteDependencies {
   readonly people: People;
   readonly appRegistry: AppRegistry;
-  readonly publicUrl: string;
-  readonly url: () => string;
+  readonly addresses: Addresses;
 }
 
 interface RightsBody {
@@ -176,8 +175,10 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
     }
     const rights: PersonRights = app ? { groups: { [app.id]: role } } : { role, groups: {} };
     const { invite, secret } = await users.invite(rights, nameOf(request.keyGrant), email);
-    const address = dependencies.publicUrl || (addressFor(request) ?? dependencies.url());
-    return { ...invitationView(invite, names), invitation_url: `${address}/#invite=${secret}` };
+    return {
+      ...invitationView(invite, names),
+      invitation_url: `${dependencies.addresses.forClient(request)}/#invite=${secret}`,
+    };
   }
 
   async function changeCollaborator(

@@ -5,7 +5,6 @@ import { isGlobal } from '../../apps/access/key-scopes.ts';
 import type { OpenIdConnect } from '../../apps/access/openid-connect.ts';
 import type { People, Person } from '../../apps/access/people.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { isBehindTls } from '../../common/http/address-for.ts';
 import type { Log } from '../../common/log.ts';
 import {
   cookieValue,
@@ -49,7 +48,8 @@ const text = { type: 'string', maxLength: 2_000 };
 const SIGN_IN_BODY = bodySchema({ email: text, password: text, token: text, remember: { type: 'boolean' } });
 
 export function sessionRoutes(server: FastifyInstance, dependencies: SessionRouteDependencies): void {
-  const { auditLog, people, publicUrl, log } = dependencies;
+  const { addresses, auditLog, people, log } = dependencies;
+  const { publicUrl } = addresses;
   const { users, sessions, attempts } = people;
   const options = { bodyLimit: BODY_BYTES_MAX, schema: { body: SIGN_IN_BODY } };
 
@@ -96,7 +96,7 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
     const secret = cookieValue(request.headers, SESSION_COOKIE);
     requireOwnOrigin(request.headers, publicUrl);
     if (secret !== undefined) await sessions.end(hashOfSecret(secret));
-    reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, '', isSecure(request)));
+    reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, '', addresses.isSecure(request)));
     return {};
   });
 
@@ -149,16 +149,12 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
     { isRemembered, action }: NewSession,
   ): Promise<object> {
     const maxAgeMs = isRemembered ? SESSION_LIFETIME_MS : undefined;
-    reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, secret, isSecure(request), maxAgeMs));
+    reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, secret, addresses.isSecure(request), maxAgeMs));
     reply.header('Cache-Control', 'no-store');
     const grant = await dependencies.apiKeys.grantOfSession(secret);
     if (!grant) throw new TailraceError('unauthorized', 'That ended just now: sign in again.');
     writeAudit(auditLog, request, grant, { action, app: undefined, fields: {} });
     return sessionView(grant, secret);
-  }
-
-  function isSecure(request: FastifyRequest): boolean {
-    return publicUrl.startsWith('https:') || isBehindTls(request);
   }
 }
 

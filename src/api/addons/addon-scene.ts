@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { permits } from '../../apps/access/grants.ts';
 import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
-import { addressFor } from '../../common/http/address-for.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import { programOf } from '../../common/text/program-name.ts';
 import type { SingleUseTickets } from './single-use-tickets.ts';
 import type { AddonScene } from './views.ts';
@@ -11,10 +11,7 @@ import type { AddonScene } from './views.ts';
 export interface AddonSceneDependencies {
   readonly appRegistry: AppRegistry;
   readonly addons: Addons;
-  /** Where this server listens. */
-  readonly url: () => string;
-  /** Where browsers reach it, in place of the address that a request was sent to; '' when that isn't known. */
-  readonly publicUrl: string;
+  readonly addresses: Addresses;
 }
 
 /** What a link to an add-on's page opens. */
@@ -30,7 +27,7 @@ export type AddonLinks = SingleUseTickets<AddonTicket>;
 
 /** All add-ons as they are now. Whose key may not read what is protected gets no links to their pages. */
 export async function addonScene(
-  { appRegistry, addons, url, publicUrl }: AddonSceneDependencies,
+  { appRegistry, addons, addresses }: AddonSceneDependencies,
   links: AddonLinks,
   request: FastifyRequest,
 ): Promise<AddonScene> {
@@ -40,8 +37,7 @@ export async function addonScene(
     addons.services(),
   ]);
   const { keyGrant: grant } = request;
-  // Cookies of 127.0.0.1 aren't those of localhost.
-  const address = publicUrl || (addressFor(request) ?? url()).replace('//127.0.0.1', '//localhost');
+  const address = addresses.forBrowser(request);
   return {
     ...snapshot,
     appNames,

@@ -44,7 +44,7 @@ export interface TransferRouteDependencies extends AddonRouteDependencies {
 const extensions = { type: ['array', 'null'], items: { type: 'string' } };
 
 export function databaseTransferRoutes(api: FastifyInstance, dependencies: TransferRouteDependencies): void {
-  const { addons, addonLinks, appRegistry, backupLinks, uploadFolder, url } = dependencies;
+  const { addons, addonLinks, appRegistry, addresses, backupLinks, uploadFolder } = dependencies;
   const { transfers, schedules } = addons;
   const addonOf = async (request: FastifyRequest<AddonParams>): Promise<AddonRecord> => {
     const addon = requireAddon(await addonScene(dependencies, addonLinks, request), request.params.addon);
@@ -81,12 +81,13 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
       }),
       ...PROTECTED_ROUTE,
     },
-    async ({ params }) => {
+    async (request) => {
+      const { params } = request;
       const app = await appOf(params.app);
       const { record } = await transfers.file(app, params.transfer);
       const { secret, expiresAt } = backupLinks.issue(app, record.uuid);
       return {
-        url: `${url().replace('127.0.0.1', 'localhost')}/backups/${secret}`,
+        url: `${addresses.forBrowser(request)}/backups/${secret}`,
         expires_at: expiresAt.toISOString(),
       };
     },

@@ -8,7 +8,6 @@ import { permits } from '../../apps/access/grants.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { isBehindTls } from '../../common/http/address-for.ts';
 import { discardBody } from '../../common/http/discard-body.ts';
 import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
 import { cookieValue } from '../../logs/access/browser-requests.ts';
@@ -70,7 +69,7 @@ export async function addonPageRoutes(
   server: FastifyInstance,
   dependencies: AddonPageRouteDependencies,
 ): Promise<void> {
-  const { apiKeys, appRegistry, addons, addonLinks, auditLog, publicUrl } = dependencies;
+  const { apiKeys, appRegistry, addons, addonLinks, addresses, auditLog } = dependencies;
   const sessions = new PageSessions();
   const findAddon = async (id: string | undefined): Promise<AddonRecord | undefined> =>
     id === undefined ? undefined : (await addons.snapshot()).addons.find((addon) => addon.id === id);
@@ -88,7 +87,7 @@ export async function addonPageRoutes(
     if (addons.page(addon)) {
       const path = `/addons/${addon.id}/page`;
       // Lax: the browser may come from anywhere; what changes something asks for more.
-      const isSecure = publicUrl.startsWith('https:') || isBehindTls(request);
+      const isSecure = addresses.isSecure(request);
       const cookie = `${COOKIE}=${sessions.start(ticket)}; Path=${path}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
       return reply.header('Set-Cookie', cookie).redirect(`${path}/`, 303);
     }
@@ -176,7 +175,7 @@ export async function addonPageRoutes(
       const app = addon && (await appRegistry.findApp(addon.app));
       return authorizedGrant(request, scope, app, dependencies);
     }
-    if (!isSafe && !isFromOwnPage(request, publicUrl)) return undefined;
+    if (!isSafe && !isFromOwnPage(request, addresses.publicUrl)) return undefined;
     const secret = cookieValue(request.headers, COOKIE);
     const hash = secret === undefined ? undefined : sessions.grantHash(secret, id);
     if (hash === undefined) return undefined;

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AUDIT_APP } from '../../apps/access/audit-log.ts';
 import type { Builds, DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
@@ -6,6 +6,7 @@ import { OWNER } from '../../apps/records/owner.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
 import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { Store } from '../../logs/store/contract.ts';
@@ -41,16 +42,13 @@ export interface AppRouteDependencies {
   readonly builds: Builds;
   readonly deliveries: DrainSupervisor;
   readonly platformLog: PlatformLog;
-  /** `http://…/<app>.git` */
-  readonly gitUrl: (appName: string) => string;
-  /** `http://<app>.localhost:8080/` */
-  readonly webUrl: (appName: string) => string;
+  readonly addresses: Addresses;
 }
 
 /** `/apps`: create, list, show, rename, put under maintenance, destroy. */
 export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependencies): void {
   const { appRegistry, dynoRunner, platformLog } = dependencies;
-  const view = (app: AppRecord) => appView(app, dependencies);
+  const view = (app: AppRecord, request: FastifyRequest) => appView(app, request, dependencies);
 
   for (const path of ['/apps', '/users/:user/apps'])
     api.get(
@@ -61,7 +59,11 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
         const apps = (await appRegistry.listApps()).filter(
           (app) => app.name !== AUDIT_APP && (!grant || isVisible(grant, app)),
         );
-        return paginate(request, reply, await Promise.all(apps.map(view)), ['name', 'id', 'updated_at']);
+        return paginate(request, reply, await Promise.all(apps.map((app) => view(app, request))), [
+          'name',
+          'id',
+          'updated_at',
+        ]);
       },
     );
 
@@ -76,14 +78,14 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       const { name, imported_from: importedFrom } = request.body ?? {};
       const app = await createNewApp(dependencies, name, importedFrom ?? undefined);
       reply.code(201);
-      return view(app);
+      return view(app, request);
     },
   );
 
   api.get<AppParams>(
     '/apps/:app',
     { ...routeSchema('Look at an app', 'App'), ...needsScope('apps') },
-    async (request) => view(await appRegistry.getApp(request.params.app)),
+    async (request) => view(await appRegistry.getApp(request.params.app), request),
   );
 
   const change = bodySchema({
@@ -112,7 +114,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
           `Maintenance mode turned ${word} by user ${actorOf(request)}`,
         );
       }
-      return view(app);
+      return view(app, request);
     },
   );
 
@@ -124,7 +126,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
         'conflict',
         `${app.name} is running here: stop it first (Ctrl-C in its \`tailrace start\`).`,
       );
-    const shown = await view(app);
+    const shown = await view(app, request);
     await destroyApp(dependencies, app);
     return shown;
   });
@@ -177,7 +179,8 @@ export async function destroyApp(
 /** An app in the Platform API's shape. */
 async function appView(
   app: AppRecord,
-  { releases, store, gitUrl, webUrl }: Pick<AppRouteDependencies, 'releases' | 'store' | 'gitUrl' | 'webUrl'>,
+  request: FastifyRequest,
+  { addresses, releases, store }: Pick<AppRouteDependencies, 'addresses' | 'releases' | 'store'>,
 ) {
   const release = await releases.current(app.id);
   const slug =
@@ -192,8 +195,8 @@ async function appView(
     region: REGION,
     stack: STACK,
     build_stack: STACK,
-    git_url: gitUrl(app.name),
-    web_url: webUrl(app.name),
+    git_url: addresses.git(app.name, request),
+    web_url: addresses.app(app.name),
     created_at: app.createdAt,
     updated_at: app.updatedAt,
     released_at: release.version > 1 ? release.createdAt : null,

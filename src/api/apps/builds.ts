@@ -11,6 +11,7 @@ import { type Build, sourceTooLargeError } from '../../apps/records/build-record
 import { OWNER } from '../../apps/records/owner.ts';
 import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import type { Store } from '../../logs/store/contract.ts';
@@ -50,6 +51,7 @@ export class SourceNames {
 
 /** What these routes work with. */
 export interface BuildRouteDependencies extends SourceUploadDependencies {
+  readonly addresses: Addresses;
   readonly appRegistry: AppRegistry;
   readonly builds: Builds;
   readonly store: Store;
@@ -57,7 +59,7 @@ export interface BuildRouteDependencies extends SourceUploadDependencies {
 
 /** `/sources`, `/apps/:app/builds`, `/apps/:app/slugs`: from an archive of files to a release. */
 export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDependencies): void {
-  const { appRegistry, builds, store, uploadFolder, sourceBytesMax, sourceNames } = dependencies;
+  const { addresses, appRegistry, builds, store, uploadFolder, sourceBytesMax, sourceNames } = dependencies;
 
   api.post(
     '/sources',
@@ -67,7 +69,7 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
       config: { keyScope: 'write', isFilteredByApp: true },
     },
     async (request, reply) => {
-      const url = `${request.protocol}://${request.host}/sources/${sourceNames.issue()}`;
+      const url = `${addresses.forClient(request)}/sources/${sourceNames.issue()}`;
       reply.code(201);
       return { source_blob: { get_url: url, put_url: url, max_bytes: sourceBytesMax } };
     },
@@ -98,7 +100,7 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
         );
       const build = await builds.begin(app, file, version ?? '');
       reply.code(201);
-      return buildView(build, app, `${request.protocol}://${request.host}`);
+      return buildView(build, app, addresses.forClient(request));
     },
   );
   api.get<AppParams>(
@@ -106,7 +108,7 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
     routeSchema('List the latest builds', 'Build', { many: true }),
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
-      const origin = `${request.protocol}://${request.host}`;
+      const origin = addresses.forClient(request);
       const views = (await builds.list(app.id)).map((build) => buildView(build, app, origin));
       return paginate(request, reply, views, ['created_at', 'id']);
     },
@@ -122,7 +124,7 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
     routeSchema('Look at a build', 'Build'),
     async (request) => {
       const { app, build } = await requireBuild(request.params);
-      return buildView(build, app, `${request.protocol}://${request.host}`);
+      return buildView(build, app, addresses.forClient(request));
     },
   );
   api.delete<AppParams & { Params: { build: string } }>(
@@ -131,7 +133,7 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
     async (request) => {
       const { app, build } = await requireBuild(request.params);
       build.cancel();
-      return buildView(build, app, `${request.protocol}://${request.host}`);
+      return buildView(build, app, addresses.forClient(request));
     },
   );
   api.get<AppParams & { Params: { build: string } }>(

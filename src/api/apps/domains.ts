@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry, DomainRecord } from '../../apps/records/app-registry.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
@@ -10,13 +11,15 @@ interface AppParams {
 
 /** What these routes work with. */
 export interface DomainRouteDependencies {
+  readonly addresses: Addresses;
   readonly appRegistry: AppRegistry;
   readonly dynoRunner: DynoRunner;
 }
 
-/** `/apps/:app/domains`: the host names of an app, beside `<app>.localhost`. */
+/** `/apps/:app/domains`: the host names of an app, beside its own below `TAILRACE_APPS_DOMAIN`. */
 export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDependencies): void {
-  const { appRegistry, dynoRunner } = dependencies;
+  const { addresses, appRegistry, dynoRunner } = dependencies;
+  const domainView = (domain: DomainRecord, app: AppRecord) => customDomain(domain, app, addresses);
 
   api.get<AppParams>(
     '/apps/:app/domains',
@@ -24,7 +27,7 @@ export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDepe
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const customDomains = (await appRegistry.listDomains(app.id)).map((domain) => domainView(domain, app));
-      return paginate(request, reply, [defaultDomain(app), ...customDomains], ['hostname', 'id']);
+      return paginate(request, reply, [defaultDomain(app, addresses), ...customDomains], ['hostname', 'id']);
     },
   );
   api.get<AppParams & { Params: { domain: string } }>(
@@ -59,19 +62,19 @@ export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDepe
   );
 }
 
-function defaultDomain(app: AppRecord) {
+function defaultDomain(app: AppRecord, addresses: Addresses) {
   const { id, createdAt } = app;
-  const domain = { id, app: id, hostname: `${app.name}.localhost`, createdAt };
-  return { ...domainView(domain, app), kind: 'heroku', cname: null };
+  const domain = { id, app: id, hostname: addresses.appHost(app.name), createdAt };
+  return { ...customDomain(domain, app, addresses), kind: 'heroku', cname: null };
 }
 
-function domainView(domain: DomainRecord, app: AppRecord) {
+function customDomain(domain: DomainRecord, app: AppRecord, addresses: Addresses) {
   return {
     id: domain.id,
     app: { id: app.id, name: app.name },
     hostname: domain.hostname,
     kind: 'custom',
-    cname: `${app.name}.localhost`,
+    cname: addresses.appHost(app.name),
     status: 'none',
     acm_status: null,
     acm_status_reason: null,

@@ -15,6 +15,7 @@ import type { KeyGrant } from '../../apps/access/api-keys.ts';
 import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import type { Log } from '../../common/log.ts';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
@@ -38,8 +39,7 @@ export interface GitRouteDependencies extends AuditDependencies {
   readonly uploadFolder: string;
   /** What a source may hold, packed. */
   readonly sourceBytesMax: number;
-  /** This server's own URL. */
-  readonly url: () => string;
+  readonly addresses: Addresses;
   readonly log: Log;
 }
 
@@ -49,7 +49,8 @@ export function gitRoutes(
   dependencies: GitRouteDependencies,
   grantToWrite: (caller: Caller, app: AppRecord | undefined) => Promise<KeyGrant | undefined>,
 ): void {
-  const { appRegistry, auditLog, repositoryFolder, uploadFolder, sourceBytesMax, url, log } = dependencies;
+  const { appRegistry, auditLog, repositoryFolder, uploadFolder, sourceBytesMax, addresses, log } =
+    dependencies;
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -176,7 +177,7 @@ export function gitRoutes(
     return {
       HOOK_PROGRAM: join(PACKAGE_ROOT, 'dist', 'bundle', 'pre-receive.js'),
       HOOK_NODE: process.execPath,
-      HOOK_URL: url(),
+      HOOK_URL: addresses.local,
       HOOK_APP: app ?? '',
       HOOK_FOLDER: uploadFolder,
       // Git of the repository itself has nobody's settings; submodules are fetched with the credentials of whoever runs this.

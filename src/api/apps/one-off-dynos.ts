@@ -4,6 +4,7 @@ import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { applyConfigChange } from '../../apps/records/config-change.ts';
 import { parseDynoSize } from '../../apps/records/dyno-sizes.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import { FILTERED_ROUTE, needsScope } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { dynoView } from './dynos.ts';
@@ -26,13 +27,14 @@ const TERMINAL_SIZE_MAX = 1_000;
 
 /** What these routes work with. */
 export interface OneOffDynoRouteDependencies {
+  readonly addresses: Addresses;
   readonly appRegistry: AppRegistry;
   readonly dynoRunner: DynoRunner;
 }
 
 /** `POST /apps/:app/dynos`: one-off dynos, attached or not; commands in dynos that are there; terminals, and the size of their windows. */
 export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoRouteDependencies): void {
-  const { appRegistry, dynoRunner } = dependencies;
+  const { addresses, appRegistry, dynoRunner } = dependencies;
   const nullable = (type: string) => ({ type: [type, 'null'] });
   const requestBody = bodySchema(
     {
@@ -55,7 +57,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
       const app = await appRegistry.getApp(request.params.app);
       const dyno = await dynoRunner.run(app, parseRequest(request.body, 'run'));
       reply.code(201);
-      return dynoView(dyno, app, {}, attachUrl(request, dyno.attachPath));
+      return dynoView(dyno, app, {}, attachUrl(addresses.forClient(request), dyno.attachPath));
     },
   );
   // `heroku run:inside`, which says neither that it attaches nor that it wants a terminal.
@@ -70,7 +72,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
       const wanted = { ...parseRequest(request.body, 'exec'), attach: true };
       const dyno = await dynoRunner.runInside(app, request.params.dyno, wanted);
       reply.code(201);
-      return dynoView(dyno, app, {}, attachUrl(request, dyno.attachPath));
+      return dynoView(dyno, app, {}, attachUrl(addresses.forClient(request), dyno.attachPath));
     },
   );
   api.post<{ Params: { app: string; dyno: string } }>(
@@ -86,7 +88,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
       const app = await appRegistry.getApp(request.params.app);
       const { name, attachPath } = await dynoRunner.attach(app, request.params.dyno);
       reply.code(201);
-      return { name, attach_url: attachUrl(request, attachPath) };
+      return { name, attach_url: attachUrl(addresses.forClient(request), attachPath) };
     },
   );
   const window = bodySchema({ columns: { type: 'integer' }, lines: { type: 'integer' } }, [
@@ -153,8 +155,8 @@ function parseRequest(body: NewOneOffRequest, defaultType: string): OneOffDynoRe
   };
 }
 
-function attachUrl({ hostname }: { hostname: string }, path: string | undefined): string | null {
-  return path === undefined ? null : `rendezvous://${hostname}${path}`;
+function attachUrl(server: string, path: string | undefined): string | null {
+  return path === undefined ? null : `rendezvous://${new URL(server).hostname}${path}`;
 }
 
 function parseDimension(value: string | number | undefined, fallback: number): number {

@@ -73,5 +73,6 @@ async function remoteDeliveryView(drain: DrainRecord, store: Store): Promise<Omi
     lagLines: Math.max(0, last - after),
     lagMs: waiting ? Math.max(0, (await store.time()) - waiting.storedAtMs) : 0,
     linesPerSecond: 0,
+    failures: 0,
   };
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { isBehindTls } from '../../common/http/address-for.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import { parseTime } from '../../common/time-expression.ts';
 import { withTimes } from '../../logs/query/query-times.ts';
 import type { AppId } from '../../logs/store/contract.ts';
@@ -22,6 +22,7 @@ type LogSessionRequest = { readonly [name in keyof TailQuery]?: string | number 
 
 /** What these routes work with. */
 export interface LogSessionRouteDependencies {
+  readonly addresses: Addresses;
   readonly appRegistry: AppRegistry;
   readonly readers: StreamReaders;
 }
@@ -38,7 +39,7 @@ export function logSessionRoutes(
   tailRegistry: TailRegistry,
   authorize: (request: FastifyRequest) => Promise<void>,
 ): void {
-  const { appRegistry, readers } = dependencies;
+  const { addresses, appRegistry, readers } = dependencies;
 
   server.post<{ Params: { app: string }; Body: LogSessionRequest | null }>(
     '/apps/:app/log-sessions',
@@ -57,7 +58,7 @@ export function logSessionRoutes(
       const createdAt = new Date().toISOString();
       return {
         id: secret,
-        logplex_url: `${isBehindTls(request) ? 'https' : 'http'}://${request.host}/sessions/${app.id}/${secret}`,
+        logplex_url: `${addresses.forClient(request)}/sessions/${app.id}/${secret}`,
         created_at: createdAt,
         updated_at: createdAt,
       };

@@ -5,6 +5,14 @@ import type { Log } from '../../common/log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { mayReadLines } from '../access/authorize.ts';
 
+/** What it works with. */
+export interface TailRegistryDependencies {
+  readonly store: Store;
+  readonly appRegistry: AppRegistry;
+  readonly apiKeys: ApiKeys;
+  readonly log: Log;
+}
+
 /** The tails that are open here, by app: they end when their app is destroyed, or nobody may read it any more. */
 export class TailRegistry {
   private readonly appRegistry: AppRegistry;
@@ -13,7 +21,7 @@ export class TailRegistry {
   private readonly closersByApp = new Map<AppId, Set<() => void>>();
   private readonly orphanCheck = new CoalescedRun(() => this.closeOrphans());
 
-  constructor(store: Store, appRegistry: AppRegistry, apiKeys: ApiKeys, log: Log) {
+  constructor({ store, appRegistry, apiKeys, log }: TailRegistryDependencies) {
     this.appRegistry = appRegistry;
     this.apiKeys = apiKeys;
     this.log = log;
@@ -21,6 +29,13 @@ export class TailRegistry {
       // Apps are records of no app.
       if (scope === '' && this.closersByApp.size > 0) void this.orphanCheck.request();
     });
+  }
+
+  /** Tails that are open. */
+  get size(): number {
+    let size = 0;
+    for (const closers of this.closersByApp.values()) size += closers.size;
+    return size;
   }
 
   /**

@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { KeyGrant } from '../../apps/access/api-keys.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { TrustedProxies } from '../../common/http/trusted-proxies.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
 import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
@@ -39,6 +40,7 @@ interface AuthorizedTail {
 export interface TailWebSocketDependencies {
   readonly appRegistry: AppRegistry;
   readonly readers: StreamReaders;
+  readonly trustedProxies: TrustedProxies;
 }
 
 /**
@@ -52,7 +54,7 @@ export function tailWebSocketRoutes(
   tailRegistry: TailRegistry,
   grantToRead: (caller: Caller, app: AppRecord | undefined) => Promise<KeyGrant | undefined>,
 ): void {
-  const { appRegistry, readers } = dependencies;
+  const { appRegistry, readers, trustedProxies } = dependencies;
   const uncompressed = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -118,8 +120,11 @@ export function tailWebSocketRoutes(
       );
     const found = await appRegistry.findApp(decodePathSegment(tail[1]));
     // Whoever has no key doesn't learn which apps there are.
-    const address = request.socket.remoteAddress ?? '';
-    const grant = await grantToRead({ headers: request.headers, ip: address, method: 'GET' }, found);
+    const { headers, socket } = request;
+    const grant = await grantToRead(
+      { headers, ip: trustedProxies.senderOf(socket, headers), method: 'GET' },
+      found,
+    );
     if (!grant)
       throw new TailraceError(
         'unauthorized',

@@ -50,6 +50,8 @@ export interface FormationEntry {
 export interface DynoRunner {
   dynos(app: AppId): readonly DynoSummary[];
   formation(app: AppId): readonly FormationEntry[];
+  /** How many dynos of all apps are in which state. */
+  countByState(): ReadonlyMap<string, number>;
   /** Is it a local app, which `tailrace start` runs in its own folder? */
   isLocalApp(app: AppId): boolean;
   /** Changes the quantities and sizes of some process types, all of it or nothing. */

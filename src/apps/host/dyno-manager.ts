@@ -194,6 +194,13 @@ export class DynoManager implements DynoRunner {
     return this.options.runningApps.formation(app);
   }
 
+  countByState(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const app of this.options.runningApps.ids())
+      for (const { state } of this.dynos(app)) counts.set(state, (counts.get(state) ?? 0) + 1);
+    return counts;
+  }
+
   isLocalApp(app: AppId): boolean {
     return this.options.runningApps.find(app)?.applyLocalRelease !== undefined;
   }

@@ -4,6 +4,7 @@
  */
 
 import { TailraceError } from '../../common/errors.ts';
+import { LOCAL_DOMAIN } from '../../common/http/addresses.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { AppLookup, ErrorPageUrls, RoutedApp, Upstream } from '../http-router/app-lookup.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
@@ -46,10 +47,18 @@ export class RunningApps implements AppLookup {
   /** By host name and wildcard. */
   private readonly byHost = new Map<string, RoutedEntry>();
   private readonly logRouterLine: (app: AppId, message: string) => void;
+  private readonly domains: readonly string[];
 
-  /** @param logRouterLine takes the HTTP router's lines. */
-  constructor(logRouterLine: (app: AppId, message: string) => void) {
+  /**
+   * @param logRouterLine takes the HTTP router's lines.
+   * @param domains behind the names of apps: each app has a host name below each of them
+   */
+  constructor(
+    logRouterLine: (app: AppId, message: string) => void,
+    domains: readonly string[] = [LOCAL_DOMAIN],
+  ) {
     this.logRouterLine = logRouterLine;
+    this.domains = domains;
   }
 
   /** Adds an app. @returns a function to call whenever its dynos have changed */
@@ -100,7 +109,7 @@ export class RunningApps implements AppLookup {
     return entry;
   }
 
-  /** By `<app>.localhost`, or a domain of the app; a single app gets all other host names, too. */
+  /** By the app's name below one of our domains, or a domain of its own; a single app gets all other host names, too. */
   appForHost(host: string): RoutedApp | undefined {
     const named = this.byHost.get(host) ?? this.findByWildcard(host);
     if (named) return named.routedApp;
@@ -121,7 +130,13 @@ export class RunningApps implements AppLookup {
     for (const entry of this.entries.values())
       for (const host of entry.routing.domains) this.byHost.set(host, entry);
     // Last, so that no domain of another app takes an app's own name.
-    for (const entry of this.entries.values()) this.byHost.set(`${entry.routing.name}.localhost`, entry);
+    for (const entry of this.entries.values())
+      for (const domain of this.domains) this.byHost.set(`${entry.routing.name}.${domain}`, entry);
+  }
+
+  /** The apps that run here. */
+  ids(): readonly AppId[] {
+    return [...this.entries.keys()];
   }
 
   dynos(id: AppId): readonly DynoSummary[] {

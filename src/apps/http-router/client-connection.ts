@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { badRequestPage, type ErrorPage, errorPageResponse, unknownHostPage } from './error-pages.ts';
 import { Exchange, type ExchangeClient } from './exchange.ts';
+import type { ClientHop } from './http/forwarded-client.ts';
 import { findHeadEnd, HEAD_BYTES_MAX, HEADER_LINE_BYTES_MAX } from './http/header-cursor.ts';
 import { isRequestBeginning, parseRequestHead, type RequestHead } from './http/request-head.ts';
 import { adoptSocket, copyIfShared } from './http/shared-read-buffer.ts';
@@ -12,8 +13,7 @@ const LF = 10;
 /** One client's connection: parses its requests, one after the other, and gives each to an exchange. */
 export class ClientConnection implements ExchangeClient {
   readonly socket: Socket;
-  /** The client's address, without the prefix of an IPv4 address in IPv6. */
-  readonly address: string;
+  readonly hop: ClientHop;
   deadlineMs: number;
   readonly #context: HttpRouterContext;
   #exchange: Exchange | undefined;
@@ -25,12 +25,11 @@ export class ClientConnection implements ExchangeClient {
   #lingering = false;
   #dispatching = false;
 
-  /** @param address the client's, without the prefix of an IPv4 address in IPv6 */
-  constructor(context: HttpRouterContext, accepted: Socket, address: string) {
+  constructor(context: HttpRouterContext, accepted: Socket, hop: ClientHop) {
     this.#context = context;
     const socket = adoptSocket(accepted, (bytes) => this.#onBytes(bytes));
     this.socket = socket;
-    this.address = address;
+    this.hop = hop;
     this.deadlineMs = performance.now() + context.timeouts.headMs;
     context.deadlines.add(this);
     socket.on('drain', () => this.#exchange?.clientDrained());

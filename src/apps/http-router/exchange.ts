@@ -5,7 +5,8 @@ import { type Failure, failures } from './error-codes.ts';
 import { type ErrorPage, failurePage } from './error-pages.ts';
 import { ExchangeState, type ExchangeStep } from './exchange-state.ts';
 import { routerLogLine } from './http/access-log.ts';
-import { forwardedFor, headForDyno, type RequestHead } from './http/request-head.ts';
+import { type ClientHop, type ForwardedClient, forwardedClient } from './http/forwarded-client.ts';
+import { headForDyno, type RequestHead } from './http/request-head.ts';
 import { copyIfShared } from './http/shared-read-buffer.ts';
 import { RequestBodyRelay } from './request-body-relay.ts';
 import { ResponseRelay } from './response-relay.ts';
@@ -16,8 +17,7 @@ import { DynoConnection, type DynoConnectionHandler } from './upstream/dyno-conn
 /** What an exchange needs of the connection that the request came on. */
 export interface ExchangeClient {
   readonly socket: Socket;
-  /** The client's address, without the prefix of an IPv4 address in IPv6. */
-  readonly address: string;
+  readonly hop: ClientHop;
   deadlineMs: number;
   /** From now on all bytes go to the exchange, those that came early first. */
   startTunnel(): void;
@@ -35,6 +35,7 @@ export class Exchange implements DynoConnectionHandler, WaitingRequest {
   readonly #context: HttpRouterContext;
   readonly #client: ExchangeClient;
   readonly #head: RequestHead;
+  readonly #origin: ForwardedClient;
   readonly #app: RoutedApp;
   readonly #requestId: string;
   readonly #requestBody: RequestBodyRelay;
@@ -50,6 +51,7 @@ export class Exchange implements DynoConnectionHandler, WaitingRequest {
     this.#context = context;
     this.#client = client;
     this.#head = head;
+    this.#origin = forwardedClient(head, client.hop);
     this.#app = app;
     this.#requestId = head.requestId ?? randomUUID();
     this.#requestBody = new RequestBodyRelay(head.body);
@@ -164,9 +166,8 @@ export class Exchange implements DynoConnectionHandler, WaitingRequest {
     this.#sentAtMs = nowMs;
     this.#state.requestSent();
     this.#extendDeadline(nowMs);
-    const { address, socket } = this.#client;
-    const hop = { address, port: this.#context.port, requestId: this.#requestId, startedMs: Date.now() };
-    this.#requestBody.sendHead(headForDyno(this.#head, hop), socket, connection.socket);
+    const info = { client: this.#origin, requestId: this.#requestId, startedMs: Date.now() };
+    this.#requestBody.sendHead(headForDyno(this.#head, info), this.#client.socket, connection.socket);
   }
 
   dynoData(bytes: Buffer): void {
@@ -262,7 +263,8 @@ export class Exchange implements DynoConnectionHandler, WaitingRequest {
       path: this.#head.target,
       host: this.#head.host,
       requestId: this.#requestId,
-      forwardedFor: forwardedFor(this.#head, this.#client.address),
+      forwardedFor: this.#origin.chain,
+      protocol: this.#origin.protocol,
       dyno: this.#dyno?.name ?? '',
       connectMs: this.#connectMs,
       serviceMs: this.#sentAtMs < 0 ? -1 : nowMs - this.#sentAtMs,

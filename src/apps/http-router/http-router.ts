@@ -5,7 +5,9 @@
  *
  * It parses HTTP itself, on node:net: node:http on both sides would cost several times the processor time.
  */
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { TrustedProxies } from '../../common/http/trusted-proxies.ts';
 import { type Log, SILENT_LOG } from '../../common/log.ts';
 import { Throttle } from '../../common/throttle.ts';
 import { normalizeAddress } from '../../logs/router/source-rules.ts';
@@ -34,6 +36,8 @@ export type HttpRouterOptions = {
   timeouts?: Partial<HttpRouterTimeouts>;
   /** How many connections it takes; those above are closed at once. */
   connections?: ConnectionLimits;
+  /** Proxies in front that are believed what they say of clients; left out: none. */
+  trustedProxies?: TrustedProxies;
   log?: Log;
   /** Chooses dynos: a number from 0 (inclusive) to 1 (exclusive). */
   random?: () => number;
@@ -42,6 +46,8 @@ export type HttpRouterOptions = {
 export type HttpRouter = {
   /** The port it listens on. */
   readonly port: number;
+  /** Takes a connection that another listener has accepted, on this port. */
+  accept(socket: Socket, port: number): void;
   /**
    * Resolves when no request is in flight with the dyno on this port. To stop a dyno without an error: give it
    * another state than `up`, wait for this (but not for ever: a WebSocket is a request too), then stop it.
@@ -66,10 +72,12 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
     port: options.port,
     closing: false,
   };
+  const proxies = options.trustedProxies ?? new TrustedProxies([]);
   const clients = new Set<ClientConnection>();
   const quota = new ConnectionQuota(options.connections ?? { max: CONNECTIONS_MAX, maxPerPeer: undefined });
   const refused = refusalLog(quota, options.log ?? SILENT_LOG);
-  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+  let onAllClosed = (): void => {};
+  const accept = (socket: Socket, port: number): void => {
     const address = normalizeAddress(socket.remoteAddress ?? '');
     const tooMany = quota.admit(address);
     if (tooMany !== undefined) {
@@ -77,13 +85,23 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
       refused(tooMany, address);
       return;
     }
-    const client = new ClientConnection(context, socket, address);
+    const hop = {
+      address,
+      isTrustedProxy: proxies.has(address),
+      isSecure: socket instanceof TLSSocket,
+      port,
+    };
+    const client = new ClientConnection(context, socket, hop);
     clients.add(client);
     client.socket.on('close', () => {
       clients.delete(client);
       quota.release(address);
+      if (clients.size === 0) onAllClosed();
     });
-  });
+  };
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
+    accept(socket, context.port),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -99,15 +117,21 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
 
   return {
     port: context.port,
+    accept,
     waitForInFlight: (dynoPort) => pool.waitForInFlight(dynoPort),
     async close(graceMs) {
       context.closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // The server knows nothing of those that it was given.
+      const allClosed = new Promise<void>((resolve) => {
+        onAllClosed = resolve;
+        if (clients.size === 0) resolve();
+      });
       for (const client of clients) client.close();
       const grace = setTimeout(() => {
         for (const client of clients) client.abort();
       }, graceMs);
-      await closed;
+      await Promise.all([closed, allClosed]);
       clearTimeout(grace);
       context.deadlines.close();
       pool.close();

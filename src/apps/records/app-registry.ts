@@ -13,6 +13,7 @@ import { type RuleRecord, ruleKey } from '../../logs/router/source-rules.ts';
 import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/token-cache.ts';
 import { limitsKey } from '../../logs/store/app-limits.ts';
 import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
+import { editionKey } from '../../logs/store/stream-edition.ts';
 
 /** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
 export interface AppRecord {
@@ -133,6 +134,12 @@ export class AppRegistry {
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
 
+  /** Names of some apps, by their ids; of those that are there. */
+  async namesOf(apps: readonly AppId[]): Promise<ReadonlyMap<AppId, string>> {
+    const records = await Promise.all(apps.map((app) => this.store.get<AppRecord>('', `app/${app}`)));
+    return new Map(records.flatMap((record) => (record ? [[record.value.id, record.value.name]] : [])));
+  }
+
   async listDomains(app: AppId): Promise<DomainRecord[]> {
     const records = await this.store.list<DomainRecord>('', 'domain/');
     return records.map(({ value }) => value).filter((domain) => domain.app === app);
@@ -152,6 +159,11 @@ export class AppRegistry {
     ]);
     if (!committed) throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
     return domain;
+  }
+
+  /** Has an app added this host name, as it is? */
+  async hasDomain(hostname: string): Promise<boolean> {
+    return HOSTNAME_PATTERN.test(hostname) && (await this.store.get('', `domain/${hostname}`)) !== undefined;
   }
 
   /** By host name or id. @throws TailraceError `not_found` */
@@ -182,6 +194,7 @@ export class AppRegistry {
       ...domains.map(({ hostname }) => ({ key: `domain/${hostname}`, value: undefined })),
       { key: `name/${app.name}`, value: undefined },
       { key: `app/${app.id}`, value: undefined },
+      { key: editionKey(app.id), value: undefined },
       { key: limitsKey(app.id), value: undefined },
       ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
       ...drains.map(({ id }) => ({ key: drainKey(id), value: undefined })),

@@ -74,7 +74,7 @@ async function makeExportSpec(format: string, options: ExportOptions): Promise<E
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_000)
     throw new TailraceError('invalid_params', `--port ${options.port} must be a port from 1 to 65000.`);
-  const url = trimTrailing(options.url ?? client.address.url, '/');
+  const url = trimTrailing(options.url ?? client.address.publicUrl ?? client.address.url, '/');
   if (!URL.canParse(url))
     throw new TailraceError(
       'invalid_params',
@@ -92,7 +92,7 @@ async function makeExportSpec(format: string, options: ExportOptions): Promise<E
     user: options.user ?? app,
     image: options.image ?? `${app}:latest`,
     shipperImage: options.shipperImage,
-    program: options.program ?? (format === 'kubernetes' ? '/app/bin/tailrace' : '/usr/bin/tailrace'),
+    program: options.program ?? (format === 'kubernetes' ? '/usr/local/bin/tailrace' : '/usr/bin/tailrace'),
   };
 }
 

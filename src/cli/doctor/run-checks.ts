@@ -2,8 +2,9 @@
 import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { VERSION } from '../../common/package-info.ts';
+import { hostOfPlainHttp } from '../../common/tls/certificate-settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
-import { checkCertificate } from './certificate.ts';
+import { type CertificateInUse, checkCertificateFiles, checkCertificatesInUse } from './certificate.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 import { checkClock } from './clock.ts';
 import { checkDataFolder, lockHolderPid } from './data-folder.ts';
@@ -39,6 +40,7 @@ interface StatusView {
   readonly version: string;
   readonly time?: string;
   readonly store: StoreStatus;
+  readonly certificates?: readonly CertificateInUse[];
 }
 
 /** A server whose data folder is gone can only be found by its port. */
@@ -60,7 +62,7 @@ export async function runChecks({ settings, server }: DoctorTarget): Promise<Che
   if (data !== undefined && settings?.redisUrl === '')
     results.push(...(await checkStreams(data, server?.local !== undefined)));
   if (settings && !server) results.push(...(await checkCanStart(settings)));
-  if (settings) results.push(...checkCertificate(settings.syslogTlsCert, settings.syslogTlsKey));
+  if (settings && !isUp) results.push(...checkCertificateFiles(settings));
   results.push(...checkPrograms(), ...(await checkPostgres()));
   return results;
 }
@@ -69,7 +71,7 @@ export async function runChecks({ settings, server }: DoctorTarget): Promise<Che
 async function checkServer(server: CheckedServer, results: CheckResult[]): Promise<boolean> {
   const askedMs = Date.now();
   try {
-    const { version, time, store } = await server.get<StatusView>('/status');
+    const { version, time, store, certificates = [] } = await server.get<StatusView>('/status');
     const where = `tailrace ${version} at ${server.url}`;
     if (version === VERSION) results.push(serverResult('ok', where));
     else {
@@ -77,7 +79,7 @@ async function checkServer(server: CheckedServer, results: CheckResult[]): Promi
       results.push(serverResult('concern', text));
     }
     results.push(checkClock(time === undefined ? undefined : Date.parse(time), askedMs, Date.now()));
-    results.push(...checkStoreStatus(store));
+    results.push(...checkStoreStatus(store), ...checkCertificatesInUse(certificates));
     // Drains are unknown while the store is unavailable, which is a result of its own.
     if (store.trouble === undefined) results.push(...(await checkAllDrains(server)));
     return true;
@@ -128,7 +130,9 @@ async function checkCanStart(settings: Settings): Promise<CheckResult[]> {
 }
 
 /** What a server on the port of the settings says of its health; undefined when none is there. */
-async function askHealth({ host, httpPort }: Settings): Promise<{ message?: string } | undefined> {
+async function askHealth(settings: Settings): Promise<{ message?: string } | undefined> {
+  const { httpPort } = settings;
+  const host = hostOfPlainHttp(settings);
   if (httpPort === 0) return undefined;
   try {
     const address = host.includes(':') ? `[${host}]` : host;
@@ -145,7 +149,7 @@ async function askHealth({ host, httpPort }: Settings): Promise<{ message?: stri
 }
 
 function requiredPorts(settings: Settings): RequiredPort[] {
-  const { httpPort, syslogPort, routerPort, syslogTlsPort, syslogTlsCert } = settings;
+  const { httpPort, syslogPort, routerPort, syslogTlsPort, syslogTlsCert, tlsCert } = settings;
   const tls: RequiredPort = {
     port: syslogTlsPort,
     transport: 'tcp',
@@ -157,6 +161,20 @@ function requiredPorts(settings: Settings): RequiredPort[] {
     { port: syslogPort, transport: 'tcp', purpose: 'syslog', setting: 'TAILRACE_SYSLOG_PORT' },
     { port: syslogPort, transport: 'udp', purpose: 'syslog', setting: 'TAILRACE_SYSLOG_PORT' },
     { port: routerPort, transport: 'tcp', purpose: 'the HTTP router', setting: 'TAILRACE_ROUTER_PORT' },
-    ...(syslogTlsCert ? [tls] : []),
+    ...(syslogTlsCert || tlsCert.length > 0 ? [tls] : []),
+    ...(tlsCert.length > 0 ? httpsPorts(settings) : []),
   ];
+}
+
+/** The API and the HTTP router may share one. */
+function httpsPorts({ httpTlsPort, routerTlsPort }: Settings): RequiredPort[] {
+  const http: RequiredPort = {
+    port: httpTlsPort,
+    transport: 'tcp',
+    purpose: 'HTTPS',
+    setting: 'TAILRACE_HTTP_TLS_PORT',
+  };
+  if (routerTlsPort === httpTlsPort) return [http];
+  const purpose = 'the HTTP router (TLS)';
+  return [http, { port: routerTlsPort, transport: 'tcp', purpose, setting: 'TAILRACE_ROUTER_TLS_PORT' }];
 }

@@ -1,5 +1,5 @@
 /** Docker Compose: a service for each process type. Docker's own syslog driver sends the lines. */
-import { type ExportResult, type ExportSpec, runnableProcesses, withExec } from './export-spec.ts';
+import { containerCommand, type ExportResult, type ExportSpec, runnableProcesses } from './export-spec.ts';
 import { toYaml } from './yaml.ts';
 
 /** Where web dynos listen, each in its own container. */
@@ -13,7 +13,7 @@ export function exportCompose(spec: ExportSpec): ExportResult {
     {
       image,
       // Compose puts variables in for what begins with a dollar sign.
-      command: ['/bin/sh', '-c', withExec(command).replaceAll('$', '$$$$')],
+      command: containerCommand(command).map((word) => word.replaceAll('$', '$$$$')),
       env_file: [`${app}.env`],
       environment: { ...(type === 'web' ? { PORT: String(CONTAINER_PORT) } : {}), PYTHONUNBUFFERED: '1' },
       ...(type === 'web' ? { ports: [`127.0.0.1:${portRange(basePort, quantity)}:${CONTAINER_PORT}`] } : {}),

@@ -77,3 +77,17 @@ export function withExec(command: string): string {
   if (!isProgram) return command;
   return `${command.slice(0, start)}${rest.slice(0, rest.length - program.length)}exec ${program}`;
 }
+
+/** Runs `$0` as the Procfile's runner does: with bash where there is one. */
+const WITH_BASH = 'if command -v bash >/dev/null 2>&1; then exec bash -c "$0"; else exec sh -c "$0"; fi';
+/** What every shell reads alike: words, with variables in them. */
+const PLAIN_WORDS = /^(?:[^$`{}[\]();&|<>\n]|\$\w|\$\{\w+\}|\$\{\w+:-[\w./:-]*\})*$/;
+
+/**
+ * The command of a container for a Procfile's: a container's `sh` may know no `[[ … ]]` or other words of bash.
+ * @param before what the shell does first, in the words of any shell
+ */
+export function containerCommand(command: string, before = ''): string[] {
+  const script = before + withExec(command);
+  return PLAIN_WORDS.test(command) ? ['/bin/sh', '-c', script] : ['/bin/sh', '-c', WITH_BASH, script];
+}

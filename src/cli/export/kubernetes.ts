@@ -2,7 +2,7 @@
  * Kubernetes (1.29 and later): a Deployment for each process type, a Secret, a Service for web. Each pod has a sidecar that
  * ships what the app writes to a pipe they share.
  */
-import { type ExportResult, type ExportSpec, runnableProcesses, withExec } from './export-spec.ts';
+import { containerCommand, type ExportResult, type ExportSpec, runnableProcesses } from './export-spec.ts';
 import { toYaml, type YamlValue } from './yaml.ts';
 
 const CONTAINER_PORT = 5000;
@@ -95,11 +95,7 @@ function deployment(
             {
               name: process,
               image,
-              command: [
-                '/bin/sh',
-                '-c',
-                `export DYNO=${DYNO_EXPRESSION}; exec >${LOG_PIPE} 2>&1; ${withExec(command)}`,
-              ],
+              command: containerCommand(command, `export DYNO=${DYNO_EXPRESSION}; exec >${LOG_PIPE} 2>&1; `),
               env: [
                 podName,
                 { name: 'PROCESS_TYPE', value: type },

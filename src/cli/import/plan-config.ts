@@ -3,7 +3,7 @@
 import type { AppHere } from './destination.ts';
 import { differs, type ImportNote, type ImportStep, type PlanPart, stays } from './import-plan.ts';
 import type { AddonPlanPart } from './plan-addons.ts';
-import type { SourceApp } from './source-app.ts';
+import { ADDONS, type SourceApp } from './source-app.ts';
 
 /** What Heroku's dyno metadata are: of the release there. */
 const METADATA =
@@ -22,6 +22,12 @@ export function planConfig(
 ): PlanPart {
   const { config } = source;
   if (config === undefined) return { steps: [], notes: [] };
+  // Which of them lead to databases there isn't known then.
+  if (source.unread.some(({ what }) => what === ADDONS))
+    return {
+      steps: [],
+      notes: [stays('config vars: without the add-ons nobody knows which of them are theirs')],
+    };
   const notes: ImportNote[] = [];
   const metadata = Object.keys(config).filter((name) => METADATA.test(name));
   if (metadata.length > 0)

@@ -2,6 +2,9 @@
 import { TailraceError } from '../../common/errors.ts';
 import type { SourceApi } from './source-api.ts';
 
+/** What add-ons are called in `unread`. */
+export const ADDONS = 'add-ons';
+
 /** One process type. */
 export interface SourceProcess {
   readonly type: string;
@@ -109,7 +112,7 @@ export async function readSourceApp(api: SourceApi, which: string): Promise<Sour
   const certificates = await list('certificates', '/sni-endpoints', true);
   const buildpacks = await list('buildpacks', '/buildpack-installations');
   const drains = await list('drains', '/log-drains');
-  const addons = await list('add-ons', '/addons');
+  const addons = await list(ADDONS, '/addons');
   const attachments = await list('attachments of add-ons', '/addon-attachments');
   const people = await list('collaborators', '/collaborators');
   const features = await list('features', '/features', true);

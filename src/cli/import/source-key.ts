@@ -13,7 +13,7 @@ import { readFileArgument } from '../file-argument.ts';
  * @throws TailraceError `unauthorized` when there is none, with the ways to give one
  */
 export async function findSourceKey(host: string, keyFile: string | undefined): Promise<string> {
-  const key = (await givenKey(keyFile)) ?? passwordInNetrc(await readNetrc(), host) ?? '';
+  const key = (await givenKey(host, keyFile)) ?? passwordInNetrc(await readNetrc(), host) ?? '';
   // It becomes a header: what can't be in one is no key.
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   if (key !== '')
@@ -23,17 +23,19 @@ export async function findSourceKey(host: string, keyFile: string | undefined): 
     );
   throw new TailraceError(
     'unauthorized',
-    `There is no key for ${host}: set HEROKU_API_KEY (\`heroku auth:token\` prints one), name a file that holds it with --key-file, or log in with \`heroku login\`, which writes it to ~/.netrc.`,
+    `There is no key for ${host}: set HEROKU_API_KEY (\`heroku auth:token\` prints one; with HEROKU_HOST it counts for that host alone), name a file that holds it with --key-file, or log in with \`heroku login\`, which writes it to ~/.netrc.`,
   );
 }
 
-async function givenKey(keyFile: string | undefined): Promise<string | undefined> {
+async function givenKey(host: string, keyFile: string | undefined): Promise<string | undefined> {
   if (keyFile !== undefined) {
     const key = (await readFileArgument(keyFile, 'a file that holds the key')).trim();
     if (key === '') throw new TailraceError('unauthorized', `There is no key in ${keyFile}: it is empty.`);
     return key;
   }
-  return process.env.HEROKU_API_KEY?.trim() || undefined;
+  const { HEROKU_API_KEY: key, HEROKU_HOST: keyHost } = process.env;
+  // Whose `heroku` speaks to another server has that one's key there: nobody else is to see it.
+  return isKeyFor(host, keyHost) ? key?.trim() || undefined : undefined;
 }
 
 async function readNetrc(): Promise<string> {
@@ -49,9 +51,20 @@ async function readNetrc(): Promise<string> {
   }
 }
 
+/**
+ * Is `HEROKU_API_KEY` for this host?
+ * @param herokuHost `HEROKU_HOST`, as the official command takes it: an address, or a domain that has an `api.`; left out: heroku.com
+ */
+export function isKeyFor(host: string, herokuHost: string | undefined): boolean {
+  if (!herokuHost) return true;
+  if (/^https?:\/\//.test(herokuHost))
+    return URL.canParse(herokuHost) && new URL(herokuHost).hostname === host;
+  return `api.${herokuHost}` === host;
+}
+
 /** The password of a machine in the text of a `.netrc` (the form of ftp(1): words, with `macdef` up to an empty line). */
 export function passwordInNetrc(text: string, machine: string): string | undefined {
-  const withoutMacros = text.replace(/^macdef[^\n]*\n(?:[^\n]+\n)*/gm, '').replace(/^\s*#.*$/gm, '');
+  const withoutMacros = text.replace(/^macdef[^\n]*\n(?:[^\n]+\n)*/gm, '').replace(/^[ \t]*#.*$/gm, '');
   const words = withoutMacros.match(/"[^"]*"|\S+/g)?.map((word) => word.replace(/^"|"$/g, '')) ?? [];
   let isWanted = false;
   for (let i = 0; i < words.length; i++) {

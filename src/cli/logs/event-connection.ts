@@ -33,7 +33,7 @@ export async function followEvents(
       const text = await response.text();
       if (response.status >= 500 && canResume)
         return { why: 'lost', detail: `the server answered ${response.status}` };
-      throw errorFromResponse(response.status, text);
+      throw errorFromResponse(response.status, text, url.pathname);
     }
     canResume = true;
     const parser = new EventParser();

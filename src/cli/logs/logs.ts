@@ -3,6 +3,7 @@ import { TailraceError } from '../../common/errors.ts';
 import { TIME_FORMS } from '../../common/time-expression.ts';
 import { withTimes } from '../../logs/query/query-times.ts';
 import { readQuery } from '../../logs/query/read-query.ts';
+import { LOG_LEVELS, levelByName } from '../../logs/syslog/level.ts';
 import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
 import { wantsColor } from '../colorizer.ts';
 import { printText } from '../format.ts';
@@ -22,6 +23,7 @@ interface LogsOptions {
   all?: boolean;
   json?: boolean;
   num?: number;
+  lines?: number;
   source?: string;
   dyno?: string;
   ps?: string;
@@ -65,16 +67,14 @@ function addLogOptions(command: Command): Command {
       `the last so many lines (default: ${DEFAULT_LINE_COUNT}, or all with --since)`,
       parseCount,
     )
+    .addOption(new Option('--lines <lines>', 'the same as --num').argParser(parseCount).hideHelp())
     .option('-s, --source <name>', 'only lines of this source (app, heroku, …); several with commas')
     .option('-d, --dyno <name>', 'only lines of this dyno (web.1), or of all of a type (web)')
     .addOption(new Option('-p, --ps <name>', 'the same as --dyno').hideHelp())
     .addOption(
-      new Option('-l, --level <level>', 'only lines at least as serious').choices([
-        'error',
-        'warn',
-        'info',
-        'debug',
-      ]),
+      new Option('-l, --level <level>', 'only lines at least as serious')
+        .choices(LOG_LEVELS)
+        .argParser(parseLevelOption),
     )
     .option(
       '-q, --query <search>',
@@ -101,7 +101,7 @@ async function showLogs(dynos: readonly string[], options: LogsOptions, tail: bo
   const client = new ApiClient();
   const search = options.query === undefined ? undefined : readQuery(options.query, '--query');
   const hasStart = options.since !== undefined || search?.since !== undefined;
-  const num = options.num ?? (hasStart ? undefined : DEFAULT_LINE_COUNT);
+  const num = options.num ?? options.lines ?? (hasStart ? undefined : DEFAULT_LINE_COUNT);
   const dyno = [...dynos, ...[options.dyno ?? options.ps ?? []].flat()].join(',');
   const style = lineStyle(options);
   const query = {
@@ -168,7 +168,7 @@ async function showLogs(dynos: readonly string[], options: LogsOptions, tail: bo
       signal,
     );
     progress.finish();
-    if (!hasLines && !tail) await explain();
+    if (!hasLines && !tail && num !== 0) await explain();
   } finally {
     progress.finish();
   }
@@ -188,6 +188,12 @@ function lineStyle(options: LogsOptions): LineStyle | undefined {
   const isPlain = time === 'utc' && !fields && template === undefined;
   // The levels, which colors show, come with the fields.
   return isPlain && !wantsColor(process.stdout, options.color) ? undefined : { time, fields, template };
+}
+
+function parseLevelOption(text: string): string {
+  const level = levelByName(text);
+  if (!level) throw new InvalidArgumentError(`Allowed choices are ${LOG_LEVELS.join(', ')}.`);
+  return level;
 }
 
 function parseCount(text: string): number {

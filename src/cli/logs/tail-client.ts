@@ -53,6 +53,7 @@ export async function followTail(
 /** One connection, from the attempt to its end. */
 class TailConnection {
   private readonly address: ServerAddress;
+  private readonly path: string;
   private readonly socket: WebSocket;
   private readonly isFirst: boolean;
   private readonly onMessage: (message: TailMessage) => void | Promise<void>;
@@ -71,6 +72,7 @@ class TailConnection {
     const url = new URL(`/apps/${encodeURIComponent(app)}/tail`, address.url.replace(/^http/, 'ws'));
     for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
     if (position !== undefined) url.searchParams.set('after', position);
+    this.path = url.pathname;
     this.socket = new WebSocket(url, {
       headers: { authorization: `Bearer ${address.key}` },
       perMessageDeflate: !/^(localhost|127\..*|\[::1\])$/.test(url.hostname),
@@ -100,7 +102,7 @@ class TailConnection {
           if (status === UPGRADE_REQUIRED) resolve({ why: 'no upgrade' });
           else if (status >= 500 && !this.isFirst)
             resolve({ why: 'lost', detail: `the server answered ${status}` });
-          else reject(errorFromResponse(status, body));
+          else reject(errorFromResponse(status, body, this.path));
           socket.terminate();
         });
       });

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { hostOfPlainHttp } from '../../common/tls/certificate-settings.ts';
 import { describePortOwner, type Transport } from '../doctor/listening-sockets.ts';
 import { tryListen } from '../doctor/ports.ts';
 
@@ -82,8 +83,9 @@ export async function choosePorts(
   const used: number[] = [];
   for (const { name, variable, flag, transports } of LISTENERS) {
     const wanted = settings[name];
+    const host = name === 'syslogPort' ? settings.host : hostOfPlainHttp(settings);
     const isFree = async (port: number): Promise<boolean> =>
-      !used.includes(port) && (await findTaken(settings.host, port, transports)) === undefined;
+      !used.includes(port) && (await findTaken(host, port, transports)) === undefined;
     if (wanted === 0 || (await isFree(wanted))) {
       used.push(wanted);
       continue;
@@ -95,7 +97,7 @@ export async function choosePorts(
       used.push(port);
       continue;
     }
-    const transport = (await findTaken(settings.host, wanted, transports)) ?? transports[0];
+    const transport = (await findTaken(host, wanted, transports)) ?? transports[0];
     const owner = describePortOwner(transport, wanted) ?? 'another program';
     taken.push(`${wanted} (by ${owner}; ${flag} or ${variable} names another)`);
   }

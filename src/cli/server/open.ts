@@ -18,7 +18,9 @@ export function openCommand(program: Command): void {
         'GET',
         `/apps/${encodeURIComponent(app)}`,
       );
-      const url = options.logs ? webUiUrl(client.address, app) : webUrl;
+      const url = options.logs
+        ? webUiUrl({ url: client.address.publicUrl ?? client.address.url, key: client.address.key }, app)
+        : webUrl;
       openInBrowser(url);
     });
 }

@@ -19,7 +19,10 @@ export function serveCommand(program: Command): void {
       const settings = await choosePorts(wanted, environment, true);
       // Before the start: a supervisor may stop it at any moment.
       let server: RunningServer | undefined;
-      const stopped = waitForShutdown(() => server?.dynoManager.kill());
+      const stopped = waitForShutdown(
+        () => server?.dynoManager.kill(),
+        () => server?.reload(),
+      );
       // Loaded here, so that every other command starts without a server's weight.
       const [{ startServer }, { createLogger, defaultLogFormat }] = await Promise.all([
         import('../../server.ts'),
@@ -30,8 +33,11 @@ export function serveCommand(program: Command): void {
       process.stdout.write(
         [
           `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${bracketIpv6(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
-          `web dynos on port ${server.routerPort}; data in ${settings.data}. Make an app with: tailrace create NAME`,
-          `Live page: ${printableWebUiUrl(server, process.stdout)}\n`,
+          `web dynos on port ${server.routerPort}${settings.appsUrl === '' ? '' : ` (${server.addresses.app('<app>')})`}; data in ${settings.data}. Make an app with: tailrace create NAME`,
+          ...(server.tlsPorts
+            ? [`Over TLS: API on port ${server.tlsPorts.http}, web dynos on port ${server.tlsPorts.router}`]
+            : []),
+          `Live page: ${printableWebUiUrl({ url: server.addresses.outside, key: server.key }, process.stdout)}\n`,
         ].join('\n'),
       );
       await stopped;

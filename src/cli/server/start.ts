@@ -70,9 +70,12 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   // Before the start: a Ctrl-C while dynos are starting must not leave them behind.
   let app: LocalApp | undefined;
   let server: RunningServer | undefined;
-  const stopped = waitForShutdown(async () => {
-    await Promise.all([app?.kill(), server?.dynoManager.kill()]);
-  });
+  const stopped = waitForShutdown(
+    async () => {
+      await Promise.all([app?.kill(), server?.dynoManager.kill()]);
+    },
+    () => server?.reload(),
+  );
   // Loaded here, so that every other command starts without a server's weight.
   const [{ startServer }, { requireAppName, startLocalApp }, { createLogger }] = await Promise.all([
     import('../../server.ts'),

@@ -9,8 +9,39 @@ interface StatusView {
   readonly uptime_s: number;
   readonly memory_bytes: number;
   readonly sources: readonly ListenerCounters[];
+  readonly drains: DrainsView;
+  readonly tails: number;
+  readonly dynos: Readonly<Record<string, number>>;
+  /** null while the store is unavailable. */
+  readonly logs: LogsView | null;
   readonly store: StoreView;
   readonly routers: readonly RouterView[];
+  readonly certificates?: readonly CertificateView[];
+}
+
+interface CertificateView {
+  readonly file: string;
+  readonly names: readonly string[];
+  readonly not_after: string;
+  readonly trouble: string | null;
+}
+
+interface DrainsView {
+  readonly count: number;
+  readonly retrying: number;
+  readonly lost: number;
+  readonly lag_lines: number;
+  readonly lag_s: number;
+}
+
+interface LogsView {
+  readonly apps: number;
+  readonly held_bytes: number;
+  readonly largest: readonly {
+    readonly app: string;
+    readonly held_bytes: number;
+    readonly stored_bytes: number | null;
+  }[];
 }
 
 interface StoreView {
@@ -34,7 +65,7 @@ interface RouterView {
 export function statusCommand(program: Command): void {
   program
     .command('status')
-    .description('show how the server is doing')
+    .description('show how the server is doing; ends with 1 when it can’t store lines')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const client = new ApiClient();
@@ -56,9 +87,47 @@ export function statusCommand(program: Command): void {
           ['in by', 'lines', 'malformed', 'unknown token', 'duplicates', 'lost'],
           ...rows,
         ]);
-        return [head, sources, formatRouters(status.routers), formatStore(status.store)].join('\n\n');
+        const parts = [
+          head,
+          sources,
+          formatWork(status),
+          formatRouters(status.routers),
+          ...formatCertificates(status.certificates ?? []),
+          ...(status.logs ? [formatLogs(status.logs)] : []),
+          formatStore(status.store),
+        ];
+        return parts.join('\n\n');
       });
+      // For whoever asks whether it is well: the container's health check.
+      if (status.store.trouble !== undefined) process.exitCode = 1;
     });
+}
+
+/** What goes out, and what runs. */
+function formatWork({ drains, tails, dynos }: StatusView): string {
+  const { count, retrying, lost, lag_lines, lag_s } = drains;
+  const waiting =
+    lag_lines === 0
+      ? 'nothing waits'
+      : `${formatNumber(lag_lines)} lines wait, the oldest for ${formatElapsed(lag_s * 1_000)}`;
+  const failing = retrying === 0 ? '' : `, ${formatNumber(retrying)} of them failing`;
+  const running = Object.entries(dynos).map(([state, number]) => `${formatNumber(number)} ${state}`);
+  return formatTable([
+    ['drains here', `${formatNumber(count)}${failing}: ${waiting}, ${formatNumber(lost)} lines lost`],
+    ['tails here', formatNumber(tails)],
+    ['dynos here', running.join(', ') || 'none'],
+  ]);
+}
+
+/** What the logs take: the largest first. */
+function formatLogs({ apps, held_bytes, largest }: LogsView): string {
+  const rows = largest.map(({ app, held_bytes: held, stored_bytes: stored }) => [
+    `  ${app}`,
+    formatByteCount(held),
+    stored === null ? '' : formatByteCount(stored),
+  ]);
+  const head = `logs: ${formatNumber(apps)} apps, ${formatByteCount(held_bytes)}`;
+  return rows.length === 0 ? head : `${head}\n${formatTable([['  largest', 'held', 'stored'], ...rows])}`;
 }
 
 function formatRouters(routers: readonly RouterView[]): string {
@@ -71,6 +140,18 @@ function formatRouters(routers: readonly RouterView[]): string {
     `${formatNumber(lag_lines)} lines`,
   ]);
   return formatTable([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
+}
+
+/** Nothing where there are none. */
+function formatCertificates(certificates: readonly CertificateView[]): string[] {
+  if (certificates.length === 0) return [];
+  const rows = certificates.map(({ file, names, not_after }) => [
+    file,
+    names.join(', '),
+    not_after.slice(0, 10),
+  ]);
+  const troubles = certificates.flatMap(({ trouble }) => (trouble === null ? [] : [`  ! ${trouble}`]));
+  return [[formatTable([['certificate', 'for', 'until'], ...rows]), ...troubles].join('\n')];
 }
 
 function formatStore({ kind, trouble, concerns, facts }: StoreView): string {

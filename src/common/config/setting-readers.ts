@@ -1,6 +1,7 @@
 /** Reads the texts of settings: one function a kind, which throws a TailraceError `settings` with what the text must be. */
 import { resolve } from 'node:path';
 import { TailraceError } from '../errors.ts';
+import { parseNetworks } from '../http/trusted-proxies.ts';
 import { DURATION_FORMS, explainDuration, parseDuration } from '../time-expression.ts';
 
 const BYTE_UNITS: Readonly<Record<string, number>> = {
@@ -29,6 +30,10 @@ export const SETTING_READERS = {
   bytes: readByteCount,
   /** `https://host`, without a slash at its end; '' when unset. */
   url: readUrl,
+  /** `https://domain`, without a slash at its end; '' when unset. */
+  'apps-domain': readAppsDomain,
+  /** Networks; undefined when unset. */
+  networks: readNetworks,
   /** Milliseconds. */
   duration: readDurationMs,
   /** Milliseconds that a timer takes. */
@@ -103,6 +108,35 @@ function readUrl(variable: string, text: string): string {
   if (url?.pathname !== '/' || url.search || url.hash || url.username)
     return rejectSetting(variable, text, 'an address such as https://logs.example.com, without a path');
   return url.origin;
+}
+
+/** What a domain may have, so that an app's name fits in front of it (RFC 1035 section 2.3.4). */
+const DOMAIN_LENGTH_MAX = 220;
+
+/** A name, not an address: apps are told apart by what stands in front of it. */
+function isDomain(host: string): boolean {
+  const labels = host.split('.');
+  const isLabel = (text: string): boolean =>
+    /^[a-z0-9-]{1,63}$/.test(text) && !text.startsWith('-') && !text.endsWith('-');
+  return host.length <= DOMAIN_LENGTH_MAX && labels.every(isLabel) && !/^\d+$/.test(labels.at(-1) ?? '');
+}
+
+function readAppsDomain(variable: string, text: string): string {
+  if (text === '') return '';
+  const expected =
+    'a domain such as apps.example.com (apps are at https://<app>.apps.example.com), or http://apps.example.com:8080 for another scheme or port; without *., and without a path';
+  const address = text.includes('://') ? text : `https://${text}`;
+  const url = URL.canParse(address) && /^https?:/i.test(address) ? new URL(address) : undefined;
+  if (url?.pathname !== '/' || url.search || url.hash || url.username || !isDomain(url.hostname))
+    return rejectSetting(variable, text, expected);
+  return url.origin;
+}
+
+function readNetworks(variable: string, text: string): readonly string[] | undefined {
+  if (text === '') return undefined;
+  const expected =
+    'addresses or networks such as 10.1.2.3, 10.1.0.0/16 or fd00::/8, with commas between them, or one of loopback, private, none';
+  return parseNetworks(text) ?? rejectSetting(variable, text, expected);
 }
 
 function readFlag(variable: string, text: string): boolean {

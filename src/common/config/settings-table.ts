@@ -86,6 +86,39 @@ export const SETTINGS = {
     fallback: '32MB',
     meaning: 'bytes that may wait to be stored before senders are slowed down',
   },
+  tlsCert: {
+    variable: 'TAILRACE_TLS_CERT',
+    kind: 'paths',
+    fallback: '',
+    meaning:
+      'certificate for TLS at the API, the HTTP router and syslog: a file in PEM form, with its chain; several with colons between them, of which the name that a client asks for decides. Read anew when the file changes',
+  },
+  tlsKey: {
+    variable: 'TAILRACE_TLS_KEY',
+    kind: 'paths',
+    fallback: '',
+    meaning: 'the certificates’ private keys, in the same order',
+  },
+  httpTlsPort: {
+    variable: 'TAILRACE_HTTP_TLS_PORT',
+    kind: 'port',
+    fallback: '8643',
+    meaning: 'HTTPS: what is at `TAILRACE_HTTP_PORT`, when a certificate is set (0: any free one)',
+  },
+  routerTlsPort: {
+    variable: 'TAILRACE_ROUTER_TLS_PORT',
+    kind: 'port',
+    fallback: '8443',
+    meaning:
+      'HTTPS: the HTTP router, when a certificate is set (0: any free one). The same port as above: the name in `TAILRACE_PUBLIC_URL` leads to the API, all others to apps',
+  },
+  plainHttpHost: {
+    variable: 'TAILRACE_PLAIN_HTTP_HOST',
+    kind: 'text',
+    fallback: '',
+    meaning:
+      'address to listen on for HTTP without TLS; unset: `TAILRACE_HOST`, and `127.0.0.1` once `TAILRACE_TLS_CERT` is set',
+  },
   syslogTlsPort: {
     variable: 'TAILRACE_SYSLOG_TLS_PORT',
     kind: 'port',
@@ -96,7 +129,8 @@ export const SETTINGS = {
     variable: 'TAILRACE_SYSLOG_TLS_CERT',
     kind: 'text',
     fallback: '',
-    meaning: 'certificate for syslog over TLS: a file in PEM form, with its chain',
+    meaning:
+      'certificate for syslog over TLS, if not `TAILRACE_TLS_CERT`: a file in PEM form, with its chain',
   },
   syslogTlsKey: {
     variable: 'TAILRACE_SYSLOG_TLS_KEY',
@@ -195,6 +229,20 @@ export const SETTINGS = {
     fallback: '',
     meaning:
       'where browsers and partners of add-ons reach this server, such as `https://logs.example.com`; unset: where a request was sent to, and for partners where it listens',
+  },
+  appsUrl: {
+    variable: 'TAILRACE_APPS_DOMAIN',
+    kind: 'apps-domain',
+    fallback: '',
+    meaning:
+      'domain whose names lead to the HTTP router: app `shop` is at `https://shop.apps.example.com` for `apps.example.com`; with another scheme or port: `http://apps.example.com:8080`; unset: `<app>.localhost`',
+  },
+  trustedProxies: {
+    variable: 'TAILRACE_TRUST_PROXY',
+    kind: 'networks',
+    fallback: '',
+    meaning:
+      'proxies in front that are believed in `X-Forwarded-For`, `-Proto`, `-Port` and `-Host`: addresses and networks with commas between them, `loopback`, `private`, or `none`; unset: `loopback` when one of the two above is set',
   },
   oidcIssuer: {
     variable: 'TAILRACE_OIDC_ISSUER',
@@ -305,6 +353,13 @@ export const SETTINGS = {
     kind: 'interval',
     fallback: '1s',
     meaning: 'how long they may take; then senders are asked to wait',
+  },
+  metricsApps: {
+    variable: 'TAILRACE_METRICS_APPS',
+    kind: 'count-or-zero',
+    fallback: '100',
+    meaning:
+      'apps, and drains, with series of their own in `/metrics` at the most; the others are together as `_other`',
   },
   logLevel: {
     variable: 'TAILRACE_LOG_LEVEL',

@@ -18,7 +18,7 @@ function explainClientError({ code, rawPacket }: ClientError): [status: string, 
   if (rawPacket instanceof Uint8Array && rawPacket[0] === TLS_HANDSHAKE_RECORD)
     return [
       '400 Bad Request',
-      'This port speaks HTTP, not HTTPS: use http:// or a proxy that ends TLS in front of it.',
+      'This port speaks HTTP, not HTTPS: use http://, the port for HTTPS if the server has a certificate, or a proxy that ends TLS in front of it.',
     ];
   return ['400 Bad Request', 'That was no HTTP request.'];
 }

@@ -9,6 +9,7 @@ import { nameProgram, programOf } from '../text/program-name.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 import { isSlowUpload } from './upload-timeout.ts';
 
 /** A valid `Request-Id` of the client is kept. */
@@ -16,8 +17,6 @@ const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
 /** What the JSON of a request may have: more than any resource needs. */
 const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
-
-const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 
 /** A request has to be complete after this time, and its header after that. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -28,8 +27,8 @@ export interface HttpServerOptions {
   readonly requestTimeoutMs?: number;
   /** Certificate and key in PEM form; left out: without TLS. */
   readonly https?: { readonly cert: Buffer; readonly key: Buffer };
-  /** Is there a proxy in front that is believed what it says of the client? Not what others told it. `local`: one on this machine. */
-  readonly trustProxy?: boolean | 'local';
+  /** Proxies in front that are believed what they say of the client. `true`: one, wherever it is; not what others told it. */
+  readonly trustProxy?: boolean | TrustedProxies;
 }
 
 /** A Fastify server, without routes, that responds with this project's errors: `{id, message}`. */
@@ -48,9 +47,10 @@ export function createHttpServer(
       if (!isSlowUpload(error, socket)) sendClientErrorResponse(error, socket);
     },
     logger: false,
-    // The address that it was reached from, the last one in `X-Forwarded-For`.
     trustProxy:
-      trustProxy && ((address, hop) => hop === 0 && (trustProxy === true || LOOPBACK.test(address))),
+      typeof trustProxy === 'boolean'
+        ? trustProxy && ((_address, hop) => hop === 0)
+        : (address) => trustProxy.has(address),
     bodyLimit: 1_048_576,
     genReqId: (request) => {
       // Requests that push lines need no id, and there are thousands a second.

@@ -9,15 +9,14 @@ import type { FastifyServerOptions } from 'fastify';
 type Factory = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>;
 type Validate = ReturnType<ReturnType<BuildCompilerFromPool>>;
 
-/** As Fastify loads them. */
-const require = createRequire(createRequire(import.meta.url).resolve('fastify'));
+const require = createRequire(import.meta.url);
 
 const buildValidator: BuildCompilerFromPool = (schemas, options) => {
   let compile: ReturnType<BuildCompilerFromPool> | undefined;
   return (route) => {
     let validate: Validate | undefined;
     const lazyValidate = (data: unknown): unknown => {
-      compile ??= requireModule<() => BuildCompilerFromPool>('@fastify/ajv-compiler')()(schemas, options);
+      compile ??= ajvCompiler()(schemas, options);
       validate ??= compile(route);
       const result = validate(data);
       Object.assign(lazyValidate, { errors: validate.errors });
@@ -31,13 +30,18 @@ const buildValidator: BuildCompilerFromPool = (schemas, options) => {
 /** For Fastify's `schemaController.compilersFactory`. */
 export const lazySchemaCompilers: Factory = {
   buildValidator,
-  buildSerializer: (schemas, options) =>
-    requireModule<() => NonNullable<Factory['buildSerializer']>>('@fastify/fast-json-stringify-compiler')()(
-      schemas,
-      options,
-    ),
+  buildSerializer: (schemas, options) => jsonCompiler()(schemas, options),
 };
 
-function requireModule<T>(name: string): T {
-  return require(name);
+/** Named where they are required, so that the bundle has them. */
+function ajvCompiler(): BuildCompilerFromPool {
+  const build: () => BuildCompilerFromPool = require('@fastify/ajv-compiler');
+  return build();
+}
+
+function jsonCompiler(): NonNullable<Factory['buildSerializer']> {
+  const build: () => NonNullable<
+    Factory['buildSerializer']
+  > = require('@fastify/fast-json-stringify-compiler');
+  return build();
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemCode, TailraceError } from '../../common/errors.ts';
 import { encodeTarEnd, encodeTarHeader, paddedByteCount } from '../../common/tar/tar-header.ts';
 import type { AppId, Sequence, Store, StoredBatch, StoredRecord } from '../store/contract.ts';
-import { readEdition } from '../store/stream-edition.ts';
+import { readEditions } from '../store/stream-edition.ts';
 import { HEADROOM } from '../syslog/batch.ts';
 import {
   BACKUP_FORMAT,
@@ -83,8 +83,9 @@ export async function* writeBackup(
 
   const records = await readRecordsAtOnce(store, (platform) => source.scopesOf(platform));
   const streams: StreamAtStart[] = [];
+  const editions = readEditions(records.get('') ?? []);
   for (const stream of source.streamsOf(records.get('') ?? []))
-    streams.push(await readStart(store, stream, records));
+    streams.push(await readStart(store, stream, editions.get(stream.id) ?? 0));
   let recordCount = 0;
   for (const [scope, own] of records) {
     recordCount += own.length;
@@ -122,10 +123,9 @@ export async function* writeBackup(
 async function readStart(
   store: Store,
   { id, name }: { readonly id: AppId; readonly name: string },
-  records: RecordsByScope,
+  edition: number,
 ): Promise<StreamAtStart> {
   const { first, last, bytes } = await store.bounds(id);
-  const edition = readEdition(records.get(id) ?? []);
   const end = last < first ? '' : endOf(await store.read(id, last - 1, 1), last);
   return { id, name, first, last, bytes, edition, end };
 }

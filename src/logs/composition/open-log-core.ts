@@ -7,6 +7,7 @@ import type { Log } from '../../common/log.ts';
 import { Throttle } from '../../common/throttle.ts';
 import { LogMetrics } from '../metrics/log-metrics.ts';
 import { createRegistry } from '../metrics/registry.ts';
+import { registerStoreCounts, type StoreCounts } from '../metrics/store-metrics.ts';
 import { LogRouter } from '../router/log-router.ts';
 import { PlatformLinePriority, PlatformLog } from '../router/platform-log.ts';
 import { registerBatchMetrics } from '../sources/listener-metrics.ts';
@@ -53,17 +54,20 @@ export async function openLogCore<Names extends AppNames>(
   const close = (): Promise<void> => closers.close();
   try {
     const storeLog = log.child({ area: 'store' });
-    const store = await openStore(settings, storeLog, undefined, mayTrim);
+    const metrics = createRegistry();
+    const counts = registerStoreCounts(metrics);
+    const { onSynced } = counts;
+    const store = await openStore(settings, storeLog, undefined, { mayTrim, onSynced });
     closers.add(() => store.close());
     const scanner = new ScanThreads();
     closers.add(() => scanner.close());
     const readers = new StreamReaders(store, scanner);
     const names = readNames(store);
-    const metrics = createRegistry();
     const { router, close: closeRouter } = openRouter(
       settings,
       store,
       metrics,
+      counts,
       names.appName,
       log.child({ area: 'router' }),
     );
@@ -71,6 +75,7 @@ export async function openLogCore<Names extends AppNames>(
     const platformLog = new PlatformLog(router);
     closers.add(
       store.watchDamage((damage) => {
+        if (damage.isNew) counts.onLinesLost(damage.last - damage.first + 1);
         void names
           .appName(damage.app)
           .catch(() => undefined)
@@ -102,6 +107,7 @@ function openRouter(
   settings: Settings,
   store: Store,
   metrics: Registry,
+  counts: StoreCounts,
   appName: (app: AppId) => Promise<string | undefined>,
   log: Log,
 ): { router: LogRouter; close: () => Promise<void> } {
@@ -111,6 +117,7 @@ function openRouter(
   const router = new LogRouter(store, {
     pendingBytesMax: settings.pendingBytes,
     onAppendFailed: (app, error) => {
+      counts.onAppendFailed();
       // What is wrong with the store was said when it began.
       if (store.trouble === undefined && warnings.allow())
         log.warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');

@@ -12,6 +12,8 @@ export interface DrainState {
   /** Age of the oldest line that isn't accepted yet. */
   readonly lagMs: number;
   readonly linesPerSecond: number;
+  /** Attempts that failed, since its worker was started. */
+  readonly failures: number;
   readonly lastAnswer?: string;
   readonly lastAnswerAt?: string;
   readonly lastAnswerMs?: number;

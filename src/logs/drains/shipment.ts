@@ -40,6 +40,7 @@ export function buildShipment(
   let last = after;
   let first: Sequence | undefined;
   let byteLength = 0;
+  let lines = 0;
   let storedAtMs = 0;
   for (const batch of batches) {
     if (batch.last <= last) continue;
@@ -48,6 +49,12 @@ export function buildShipment(
     if (upTo !== undefined ? last >= upTo : byteLength > 0 && byteLength + batch.bytes.length > maxBytes)
       break;
     const skip = Math.max(0, after + 1 - batch.first);
+    if (batch.count === 0) {
+      first ??= batch.first + skip;
+      last = Math.min(batch.last, upTo ?? batch.last);
+      storedAtMs = batch.storedAtMs;
+      continue;
+    }
     const cursor = new RecordCursor(batch.bytes);
     cursor.skip(skip);
     const start = cursor.nextStart;
@@ -66,10 +73,11 @@ export function buildShipment(
     first ??= batch.first + skip;
     last = batch.first + skip + count - 1;
     byteLength += end - start;
+    lines += count;
     storedAtMs = batch.storedAtMs;
   }
   if (first === undefined) return undefined;
-  return { first, last, storedAtMs, slices, byteLength, count: last - first + 1 };
+  return { first, last, storedAtMs, slices, byteLength, count: lines };
 }
 
 /** Moves over as many lines as end at or before `limit`, one at least and `countMax` at the most; returns how many. */

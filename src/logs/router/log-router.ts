@@ -117,6 +117,11 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     this.options.onBatchStored?.(app, batch, afterMs);
   }
 
+  /** Bytes that may wait to be stored before sources have to pause. */
+  get waitingBytesMax(): number {
+    return this.options.pendingBytesMax;
+  }
+
   /** Bytes that wait to be stored. */
   get waitingBytes(): number {
     return this.pendingBytes;

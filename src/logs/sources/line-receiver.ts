@@ -15,8 +15,9 @@ import { maskTokens } from '../syslog/fields/token-text.ts';
 import { hasByteOrderMark, hasPriority, MARK_BYTES } from '../syslog/frame-boundary.ts';
 import { Framing } from '../syslog/framing.ts';
 import {
-  DATE_FIELD_BYTES,
-  joinDateAndTime,
+  mendHeader,
+  ODD_TIME_BYTES_MAX,
+  ODD_TIME_BYTES_MIN,
   SyslogHeader,
   scanHeader,
   scanHerokuDrainHeader,
@@ -155,6 +156,12 @@ export class LineReceiver implements FrameSink<LogSource> {
     return this.matcher.authenticated;
   }
 
+  /** What records of its lines have, when all are of one source: see {@link takeRecords}. */
+  get recordForm(): { readonly source: Uint8Array; readonly host: Uint8Array } | undefined {
+    const { common } = this.matcher;
+    return common && { source: common.sourceBytes, host: this.host };
+  }
+
   /** The app of the last line, when that was taken. */
   get lastApp(): AppId | undefined {
     return this.isKnown ? this.matcher.current?.app : undefined;
@@ -202,6 +209,16 @@ export class LineReceiver implements FrameSink<LogSource> {
 
   findOwner(key: OwnerKey, tag: string, host: string, token: string): KnownOwner<LogSource> | undefined {
     return this.known.find(key, tag, host, token);
+  }
+
+  /**
+   * Takes lines of the authenticated source that are records already, with its name and {@link host} in them.
+   * @param lineBytes that they had as lines
+   */
+  takeRecords(records: Uint8Array, count: number, lineBytes: number): void {
+    const { authenticated } = this.matcher;
+    if (!authenticated) throw new Error('records need a source');
+    this.addRecords(records, count, lineBytes, authenticated);
   }
 
   addRecords(records: Uint8Array, count: number, lineBytes: number, logSource: LogSource): void {
@@ -333,9 +350,10 @@ export class LineReceiver implements FrameSink<LogSource> {
   /** Takes a line whose header has been scanned. */
   private takeScanned(bytes: Uint8Array, start: number, end: number): FrameOutcome {
     const { header } = this;
-    if (header.hostStart - header.timeStart === DATE_FIELD_BYTES && !this.dataless) {
-      const joined = joinDateAndTime(bytes, start, end, header);
-      if (joined) return this.takeScanned(joined, 0, joined.length);
+    const timeBytes = header.hostStart - header.timeStart;
+    if (timeBytes >= ODD_TIME_BYTES_MIN && timeBytes <= ODD_TIME_BYTES_MAX && !this.dataless) {
+      const mended = mendHeader(bytes, start, end, header);
+      if (mended) return this.takeScanned(mended, 0, mended.length);
     }
     const logSource = this.matcher.match(bytes, header, end, this.router.tokensVersion);
     if (logSource) return this.add(bytes, start, end, logSource);

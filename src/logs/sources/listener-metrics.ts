@@ -1,6 +1,8 @@
 /** Metrics of the sources. The hot path counts in plain numbers; they are collected on demand. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { OTHERS, SeriesBudget } from '../../common/limits/series-budget.ts';
 import type { LogRouter } from '../router/log-router.ts';
+import type { AppId } from '../store/contract.ts';
 import { countersByApp } from './app-counters.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 import { countUdpDrops } from './udp-drops.ts';
@@ -10,8 +12,10 @@ export interface ListenerMetricsOptions {
   readonly router: LogRouter;
   /** The port of syslog over UDP, if there is one. */
   readonly udpPort: number | undefined;
-  /** Names of apps by their ids. */
-  readonly appNames: () => Promise<ReadonlyMap<string, string>>;
+  /** Names of apps by their ids; others may be there. */
+  readonly appNames: (apps: readonly AppId[]) => Promise<ReadonlyMap<string, string>>;
+  /** Apps with series of their own at the most. */
+  readonly appsMax: number;
 }
 
 /** Registers metrics of stored batches. Returns the observer of a batch: its lines, bytes, and ms from its first line until it was stored. */
@@ -44,12 +48,20 @@ export function registerBatchMetrics(
   };
 }
 
+function linesByApp(counters: readonly ListenerCounters[]): ReadonlyMap<string, number> {
+  const lines = new Map<string, number>();
+  for (const of of counters)
+    for (const [app, count] of countersByApp(of)) lines.set(app, (lines.get(app) ?? 0) + count.lines);
+  return lines;
+}
+
 /** Registers the listeners' counters. */
 export function registerListenerMetrics(
   registry: Registry,
-  { counters, router, udpPort, appNames }: ListenerMetricsOptions,
+  { counters, router, udpPort, appNames, appsMax }: ListenerMetricsOptions,
 ): void {
   const registers = [registry];
+  const budget = new SeriesBudget(appsMax);
   const perApp = (name: string, help: string, read: 'lines' | 'bytes'): void => {
     new Counter({
       name,
@@ -57,11 +69,17 @@ export function registerListenerMetrics(
       labelNames: ['protocol', 'app'],
       registers,
       async collect() {
-        const names = await appNames();
+        const own = budget.admit(linesByApp(counters));
+        const names = await appNames([...own] as AppId[]);
         this.reset();
-        for (const of of counters)
+        for (const of of counters) {
+          const { protocol } = of;
+          let others = 0;
           for (const [app, count] of countersByApp(of))
-            this.inc({ protocol: of.protocol, app: names.get(app) ?? app }, count[read]);
+            if (own.has(app)) this.inc({ protocol, app: names.get(app) ?? app }, count[read]);
+            else others += count[read];
+          if (others > 0) this.inc({ protocol, app: OTHERS }, others);
+        }
       },
     });
   };
@@ -125,4 +143,9 @@ export function registerListenerMetrics(
       this.set(router.waitingBytes);
     },
   });
+  new Gauge({
+    name: 'tailrace_waiting_bytes_max',
+    help: 'Bytes that may wait to be stored before senders are slowed down.',
+    registers,
+  }).set(router.waitingBytesMax);
 }

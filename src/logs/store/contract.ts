@@ -14,7 +14,10 @@ export type AppId = string & { readonly __brand: 'AppId' };
  */
 export type Sequence = number;
 
-/** A batch with its sequences in the stream: its lines are `first` to `last`, without a gap. */
+/**
+ * A batch with its sequences in the stream: its lines are `first` to `last`, without a gap. One without any (`count` 0) stands in the place
+ * of lines that were deleted: nobody has lost them, and positions and cursors move over it.
+ */
 export interface StoredBatch extends Batch {
   readonly first: Sequence;
   readonly last: Sequence;
@@ -227,6 +230,18 @@ export interface Store {
    * Reading skips them, as it does what was trimmed.
    */
   watchDamage(listener: DamageListener): () => void;
+
+  /**
+   * Deletes lines of an app's stream for good, all of them or none, also when the process ends meanwhile. Their numbers stay theirs: batches
+   * without lines are read in their place.
+   * @param pick the numbers of lines to delete, of each batch with lines from `first` to `last`
+   * @returns how many were deleted
+   */
+  deleteLines(
+    app: AppId,
+    range: { readonly first: Sequence; readonly last: Sequence },
+    pick: (batch: StoredBatch) => ReadonlySet<Sequence>,
+  ): Promise<number>;
 
   /** Removes an app's whole stream. */
   dropStream(app: AppId): Promise<void>;

@@ -21,14 +21,14 @@ type StoreSettings = Pick<
  * Opens the store that the settings name: Redis when there is a `REDIS_URL`, else the one in the data folder. A server calls its
  * `onServerStarted` later.
  * @param openMs how long to wait for a Redis that is unavailable, ms; left out for a server: long enough for one that starts beside it
- * @param mayTrim see {@link EmbeddedStoreOptions.mayTrim}
+ * @param embedded for a store in the data folder
  * @throws TailraceError when it can't be used, with what to do.
  */
 export async function openStore(
   settings: StoreSettings,
   log: Log,
   openMs?: number,
-  mayTrim?: EmbeddedStoreOptions['mayTrim'],
+  embedded: Pick<EmbeddedStoreOptions, 'mayTrim' | 'onSynced'> = {},
 ): Promise<Store> {
   const retention: Retention = {
     lines: settings.streamLines,
@@ -41,7 +41,7 @@ export async function openStore(
       folder: data,
       retention,
       durability,
-      mayTrim,
+      ...embedded,
       onProblem: (message) => log.warn({}, message),
     });
     log.info({ store: 'embedded', folder: data, durability }, 'store opened');

@@ -1,21 +1,32 @@
-/** Counts how often lines were deleted from the middle of a stream: with each time, what was copied of it before is out of date. */
-import type { RecordChange, StoredRecord } from './contract.ts';
+/** Counts how often lines were deleted from a stream: with each time, what was copied or kept of it before is out of date. */
+import type { AppId, RecordChange, Store, StoredRecord } from './contract.ts';
 
-/** In the scope of the stream's app. */
-export const EDITION_KEY = 'stream-edition';
+/** In the scope of no app: its changes are noticed by all processes. */
+const EDITION_PREFIX = 'edition/';
 
-interface EditionRecord {
-  readonly edition: number;
+export function editionKey(app: AppId): string {
+  return EDITION_PREFIX + app;
 }
 
-/** @param records all of the scope, or the one alone */
-export function readEdition(records: readonly (StoredRecord | undefined)[]): number {
-  const found = records.find((record) => record?.key === EDITION_KEY);
-  return (found?.value as EditionRecord | undefined)?.edition ?? 0;
+/** The editions of streams of which lines were deleted; of all others it is 0. @param records of the scope of no app */
+export function readEditions(records: readonly StoredRecord[]): Map<AppId, number> {
+  const own = records.filter(({ key }) => key.startsWith(EDITION_PREFIX));
+  return new Map(own.map(({ key, value }) => [key.slice(EDITION_PREFIX.length) as AppId, value as number]));
 }
 
-/** The change that counts one more. */
-export function nextEdition(before: StoredRecord | undefined): RecordChange {
-  const value: EditionRecord = { edition: readEdition([before]) + 1 };
-  return { key: EDITION_KEY, value, ifVersion: before?.version ?? 0 };
+export async function loadEditions(store: Store): Promise<Map<AppId, number>> {
+  return readEditions(await store.list('', EDITION_PREFIX));
+}
+
+/** Counts one more. */
+export async function countEdition(store: Store, app: AppId): Promise<void> {
+  for (;;) {
+    const before = await store.get<number>('', editionKey(app));
+    const change: RecordChange = {
+      key: editionKey(app),
+      value: (before?.value ?? 0) + 1,
+      ifVersion: before?.version ?? 0,
+    };
+    if (await store.transact('', [change])) return;
+  }
 }

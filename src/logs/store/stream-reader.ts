@@ -5,6 +5,7 @@
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import type { AppId, Sequence, Store, StoredBatch, StreamFile } from './contract.ts';
 import type { FileScanner } from './file-scanner.ts';
+import { loadEditions } from './stream-edition.ts';
 
 /** Bytes of recent batches that one reader keeps, and all readers of a process together. */
 const READER_CACHE_BYTES = 8 * 1_048_576;
@@ -35,6 +36,8 @@ export class StreamReader {
   private closed = false;
   /** The newest sequence that is known here. */
   newest: Sequence = 0;
+  /** How often lines were deleted from the stream: what was read before the last time isn't what there is. */
+  edition = 0;
   /** Resolves when `newest` is known for the first time. */
   readonly ready: Promise<void>;
 
@@ -118,6 +121,12 @@ export class StreamReader {
   /** Calls `listener` when the store becomes unavailable, and when it is available again, until the returned function is called. */
   onOutage(listener: (unavailable: boolean) => void): () => void {
     return this.store.watchOutage(this.app, listener);
+  }
+
+  /** Lines were deleted from the stream: what is in memory may have them. */
+  onLinesDeleted(edition: number): void {
+    this.edition = edition;
+    this.evict(this.recent.length);
   }
 
   close(): void {
@@ -214,11 +223,32 @@ export class StreamReaders {
   private readonly shared = new Map<AppId, { reader: StreamReader; refCount: number }>();
   private readonly budget = { bytes: 0 };
   private readonly scanner: FileScanner | undefined;
+  /** Of streams of which lines were deleted. */
+  private editions: ReadonlyMap<AppId, number> = new Map();
+  private readonly refresh = new CoalescedRun(() => this.readEditions());
 
   /** @param scanner searches files on threads; left out: whoever searches reads all of them. */
   constructor(store: Store, scanner?: FileScanner) {
     this.store = store;
     this.scanner = scanner;
+    // The store outlives it by nothing.
+    store.watchRecords((scope) => {
+      if (scope === '') void this.linesDeleted();
+    });
+    void this.linesDeleted();
+  }
+
+  /** Lines may have been deleted from streams: forgets what was read of those before. */
+  async linesDeleted(): Promise<void> {
+    await this.refresh.request().catch(() => {}); // with the next change
+  }
+
+  private async readEditions(): Promise<void> {
+    this.editions = await loadEditions(this.store);
+    for (const [app, edition] of this.editions) {
+      const reader = this.shared.get(app)?.reader;
+      if (reader && reader.edition !== edition) reader.onLinesDeleted(edition);
+    }
   }
 
   /** The app's reader; close it with the function that comes with it. */
@@ -229,6 +259,7 @@ export class StreamReaders {
         reader: new StreamReader(app, this.store, this.budget, this.scanner),
         refCount: 0,
       };
+      entry.reader.edition = this.editions.get(app) ?? 0;
       this.shared.set(app, entry);
     }
     const mine = entry;

@@ -137,14 +137,54 @@ export function scanHerokuDrainHeader(
   return true;
 }
 
-/** Bytes of a date and the space behind it: a line whose time is so short has no clock in it, see {@link joinDateAndTime}. */
-export const DATE_FIELD_BYTES = 11;
+/** Bytes of a time and the space behind it that may be none of RFC 5424: a date alone, seconds since 1970. See {@link mendHeader}. */
+export const ODD_TIME_BYTES_MIN = 11;
+export const ODD_TIME_BYTES_MAX = 21;
+
+/**
+ * The line as its sender has meant it, when its time shows that it isn't RFC 5424 in spite of its version; `header` is scanned again
+ * then. Undefined for other lines.
+ */
+export function mendHeader(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  header: SyslogHeader,
+): Buffer | undefined {
+  const { timeStart, hostStart } = header;
+  if (bytes[timeStart + 4] !== DASH) return separateMessage(bytes, start, end, header);
+  return hostStart - timeStart === ODD_TIME_BYTES_MIN
+    ? joinDateAndTime(bytes, start, end, header)
+    : undefined;
+}
+
+/** Meraki's form, `<134>1 1795248000.123456789 mx84 flows src=192.0.2.7 …`: seconds since 1970, and behind the program the message. */
+function separateMessage(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  header: SyslogHeader,
+): Buffer | undefined {
+  const { timeStart, hostStart, sourceStart, dynoStart, sdStart, messageStart } = header;
+  for (let i = timeStart; i < hostStart - 1; i++) {
+    const isDigit = bytes[i] >= 0x30 && bytes[i] <= 0x39;
+    if (i - timeStart === 10 ? bytes[i] !== 0x2e : !isDigit) return undefined;
+  }
+  const hasAllFields = messageStart > sdStart || (sdStart < end && bytes[sdStart] === DASH);
+  if (hasAllFields || sourceStart >= end) return undefined;
+  const messageAt = Math.min(dynoStart, end);
+  const fields = Buffer.from(dynoStart < end ? '- - - ' : ' - - - ');
+  const line = Buffer.concat([bytes.subarray(start, messageAt), fields, bytes.subarray(messageAt, end)]);
+  if (scanHeader(line, 0, line.length, header)) return line;
+  scanHeader(bytes, start, end, header);
+  return undefined;
+}
 
 /**
  * The line with one word as its time, when its date and clock are two, `>1 2012-12-10 03:00:48 host`, so that the clock was taken for the
  * host; `header` is scanned again then. Undefined for other lines.
  */
-export function joinDateAndTime(
+function joinDateAndTime(
   bytes: Uint8Array,
   start: number,
   end: number,

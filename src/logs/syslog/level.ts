@@ -19,10 +19,10 @@ const NAME =
   'emerg(?:ency)?|alert|crit(?:ical)?|fatal|d?panic|severe|err(?:or)?|warn(?:ing)?|notice|info(?:rmation(?:al)?)?|debug|trace|verbose';
 /**
  * `level=warn`, `"level":"error"`, `"level":50` (pino, bunyan), `severity: ERROR`, `"level_name":"ERROR"` (Monolog), `"@l":"Error"`
- * (Serilog), `at=error` (Heroku's router).
+ * (Serilog), `"@level":"error"` (HashiCorp), `at=error` (Heroku's router).
  */
 const FIELD = new RegExp(
-  `(?:^|[\\s,{;|"'])(?:(?:(?:log[._]?)?(?:level|lvl|level_?name|severity|severity_?text)|@l)["']?\\s{0,2}[=:]\\s{0,2}["']?(${NAME}|\\d{1,3})|at=(${NAME}))(?=["'\\s,;|}\\])]|[+-]\\d|$)`,
+  `(?:^|[\\s,{;|"'])(?:(?:(?:@|log[._]?)?(?:level|lvl|level_?name|severity|severity_?text)|@l)["']?\\s{0,2}[=:]\\s{0,2}["']?(${NAME}|\\d{1,3})|at=(${NAME}))(?=["'\\s,;|}\\])]|[+-]\\d|$)`,
   'i',
 );
 const WORD = new RegExp(`^(?:${NAME})$`, 'i');
@@ -127,10 +127,16 @@ export function severityLevel(severity: number): LogLevel | undefined {
   return severity >= 7 ? 'debug' : undefined;
 }
 
+/** The level that somebody means by a word, in any case: `warning`, `ERR`, `fatal`, `errors`; undefined for other words. */
+export function levelByName(word: string): LogLevel | undefined {
+  const singular = /^(?:error|warning)s$/i.test(word) ? word.slice(0, -1) : word;
+  return WORD.test(singular) ? levelFromWord(singular) : undefined;
+}
+
 /** The level that a message itself names, if it does. Colors count for nothing. */
 export function messageLevel(message: string): LogLevel | undefined {
   const start = message.length > LEVEL_SEARCHED_MAX ? message.slice(0, LEVEL_SEARCHED_MAX) : message;
-  const text = stripColors(start);
+  const text = stripSymbol(stripColors(start));
   const field = mayHaveField(text) ? FIELD.exec(text) : null;
   if (field) {
     const level = levelFromWord(field[1] ?? field[2]);
@@ -140,6 +146,14 @@ export function messageLevel(message: string): LogLevel | undefined {
   if (level) return level;
   if (mayNameFailure(text) && FAILURE.test(text)) return NOTHING_FAILED.test(text) ? undefined : 'error';
   return leadingWordLevel(text);
+}
+
+/** What some command line tools begin lines with: `✘ [ERROR] …`, `❌ Error: …`, in UTF-8 or Latin-1. */
+const SYMBOL = /^\s{0,8}[^\x00-\x7f]{1,12}\s{1,8}(?=\S)/;
+
+function stripSymbol(text: string): string {
+  const first = text.charCodeAt(0);
+  return first >= 0x80 || first === SPACE ? text.replace(SYMBOL, '') : text;
 }
 
 /** How lines of Heroku's router, of logfmt and of JSON begin, by their first byte. */

@@ -22,10 +22,10 @@ const PRIORITY_MAX = 191;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
-/** Spaces before and behind it are of no sender that reads its RFC, and of several that are in use. */
-const PRI = /^( {0,8})<(\d{1,3})>( {0,8})/;
+/** Spaces and tabs before and behind it are of no sender that reads its RFC, and of several that are in use. */
+const PRI = /^([ \t]{0,8})<(\d{1,3})>([ \t]{0,8})/;
 /** The same before the version of RFC 5424, whose time says that it is that. */
-const SPACED_RFC5424 = /^ {0,8}<(\d{1,3})> {0,8}1 {1,8}(?=(?:-|\d{4}-\d{2}-\d{2}T\S{8,27}) )/;
+const SPACED_RFC5424 = /^[ \t]{0,8}<(\d{1,3})>[ \t]{0,8}1 {1,8}(?=(?:-|\d{4}-\d{2}-\d{2}T\S{8,27}) )/;
 const MONTH_NAMES = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const MONTHS =
   'Jan|JAN|jan|Feb|FEB|feb|Mar|MAR|mar|Apr|APR|apr|May|MAY|may|Jun|JUN|jun|Jul|JUL|jul|Aug|AUG|aug|Sep|SEP|sep|Oct|OCT|oct|Nov|NOV|nov|Dec|DEC|dec';
@@ -95,7 +95,7 @@ const DATE = new RegExp(
   `^(?:(?:${WEEKDAYS}),?\\s)?(?:(\\d{4})\\s)?(${MONTHS})\\s{1,2}(\\d{1,2})(?:\\s+(\\d{4}))?,?\\s+(\\d{1,2}):(\\d{2}):(\\d{2})(?:[.,](\\d{1,9}))?(?:\\s+(\\d{4})(?=[\\s:]))?${ZONE}(?:\\s(\\d{4})(?=[\\s:]))?(?::(?=\\s)|(?=\\s|$))`,
 );
 const ISO = new RegExp(
-  `^(\\d{4})[-/](\\d{2})[-/](\\d{2})[T ](\\d{2}:\\d{2}:\\d{2})(?:[.,](\\d{1,9}))?(?:(Z|[+-]\\d{2}:?\\d{2})|\\s(${ZONES}))?(?::(?=\\s)|(?=\\s|$))`,
+  `^(\\d{4})[-/](\\d{2})[-/](\\d{2})[Tt ](\\d{2}:\\d{2}:\\d{2})(?:[.,](\\d{1,9}))?(?:([Zz]|[+-]\\d{2}(?::?\\d{2})?)|\\s(${ZONES}))?(?::(?=\\s)|(?=\\s|$))`,
 );
 /** A host's name or address: one word that isn't a tag. */
 const HOST = /^([A-Za-z0-9_.:-]{1,255})\s+(?=\S)/;
@@ -316,7 +316,7 @@ function readTime(text: string, now: number): Time | undefined {
   if (iso) {
     const [all, year, month, day, clock, fraction, offset, zone] = iso;
     const exact = `${year}-${month}-${day}T${clock}${fraction ? `.${fraction.slice(0, 6)}` : ''}`;
-    return { time: withOffset(exact, offset ?? (zone && zoneOffset(zone))), text: all };
+    return { time: withOffset(exact, offset?.toUpperCase() ?? (zone && zoneOffset(zone))), text: all };
   }
   const match = DATE.exec(text);
   if (!match) return undefined;

@@ -55,13 +55,15 @@ const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 /** TIME-SECFRAC has up to six digits; the nanoseconds of many senders are kept. */
 const FRACTION_DIGITS_MAX = 9;
 
-/** `2012-12-10T03:00:48` with an offset, `+0100` or `+01:00` or `Z`; without one it is a time of this machine's zone. */
+/** `2012-12-10T03:00:48` with an offset, `+0100`, `+01:00`, `+01` or `Z`; without one it is a time of this machine's zone. */
 export function withOffset(exact: string, offset: string | undefined): string {
   if (offset === undefined) {
     const ms = Date.parse(exact);
     return exact + formatOffset(-new Date(Number.isNaN(ms) ? 0 : ms).getTimezoneOffset());
   }
-  return exact + offset.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2');
+  return (
+    exact + offset.replace(/^([+-]\d{2})(\d{2})?$/, (_all, hours, minutes = '00') => `${hours}:${minutes}`)
+  );
 }
 
 /** `+05:30` for 330 minutes. */
@@ -77,21 +79,26 @@ export function offsetMinutes(offset: string): number {
   return offset[0] === '-' ? -minutes : minutes;
 }
 
-/** RFC 3339 as many write it: without an offset, or without its colon, with a comma. */
-const ALMOST_RFC3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?$/;
+/** RFC 3339 as many write it: without an offset, or without its colon or minutes, with a comma, in small letters. */
+const ALMOST_RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?([Zz]|[+-]\d\d(?::?\d\d)?)?$/;
+/** Seconds since 1970. */
+const EPOCH = /^(\d{10})(?:\.(\d{1,9}))?$/;
 
 /**
  * What the time `bytes[start, end)` of a header must have been meant to be, as RFC 5424 has it; undefined when that can't be right
  * either. For what {@link isTimestamp} refuses.
  */
 export function mendTimestamp(bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
-  if (end - start < 19 || end - start > 64) return undefined;
+  if (end - start < 10 || end - start > 64) return undefined;
   const written = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
-  const match = ALMOST_RFC3339.exec(written);
+  const epoch = EPOCH.exec(written);
+  const match = epoch
+    ? [undefined, ...new Date(Number(epoch[1]) * 1_000).toISOString().slice(0, 19).split('T'), epoch[2], 'Z']
+    : ALMOST_RFC3339.exec(written);
   if (!match) return undefined;
   const [, date, clock, fraction, offset] = match;
   const exact = `${date}T${clock}${fraction ? `.${fraction}` : ''}`;
-  const mended = encoder.encode(withOffset(exact, offset));
+  const mended = encoder.encode(withOffset(exact, offset?.toUpperCase()));
   return isTimestamp(mended, 0, mended.length) ? mended : undefined;
 }
 

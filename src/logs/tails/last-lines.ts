@@ -45,8 +45,8 @@ export async function findLastLines<T>(
 ): Promise<LastLinesResult<T>> {
   const { lines, after, through, filter, encoding } = query;
   if (lines === 0 || through <= after) return readFrom(Math.max(after, through));
-  // Sequences have no gaps: without a filter there is nothing to search for.
-  if (filter.matchesAll) return readFrom(Math.max(after, through - lines));
+  // Sequences have no gaps, unless lines were deleted: without a filter there is nothing to search for.
+  if (filter.matchesAll && reader.edition === 0) return readFrom(Math.max(after, through - lines));
   const slice = new TimeSlices(SEARCH_SLICE_MS);
   const encoded: EncodedLines<T>[] = [];
   let bytes = 0;

@@ -3,7 +3,7 @@ import type { StreamReader } from '../store/stream-reader.ts';
 
 /** Reads of one stream that are cached; each is about a megabyte. */
 const CACHED_READS_MAX = 4;
-const cache = new WeakMap<StreamReader, Map<Sequence, CachedRead>>();
+const cache = new WeakMap<StreamReader, { edition: number; reads: Map<Sequence, CachedRead> }>();
 
 interface CachedRead {
   readonly batches: Promise<readonly StoredBatch[]>;
@@ -16,11 +16,12 @@ interface CachedRead {
  * same objects; the oldest reads are evicted as tails read on.
  */
 export function cachedRead(reader: StreamReader, after: Sequence): Promise<readonly StoredBatch[]> {
-  let reads = cache.get(reader);
-  if (!reads) {
-    reads = new Map();
-    cache.set(reader, reads);
+  let own = cache.get(reader);
+  if (own?.edition !== reader.edition) {
+    own = { edition: reader.edition, reads: new Map() };
+    cache.set(reader, own);
   }
+  const { reads } = own;
   const cached = reads.get(after);
   if (cached && !reader.isTooOld(cached.storedAtMs)) return cached.batches;
   const batches = reader.readAfter(after);
@@ -30,14 +31,13 @@ export function cachedRead(reader: StreamReader, after: Sequence): Promise<reado
   }
   const read = { batches, storedAtMs: Number.POSITIVE_INFINITY };
   reads.set(after, read);
-  const own = reads;
   // A failure, or a read to the end (which may have grown), must not be what the next one gets.
   batches.then(
     (found) => {
-      if (found.length === 0 || found[found.length - 1].last >= reader.newest) own.delete(after);
+      if (found.length === 0 || found[found.length - 1].last >= reader.newest) reads.delete(after);
       else read.storedAtMs = found[0].storedAtMs;
     },
-    () => own.delete(after),
+    () => reads.delete(after),
   );
   return batches;
 }

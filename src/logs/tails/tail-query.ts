@@ -1,7 +1,7 @@
 import { TailraceError } from '../../common/errors.ts';
 import { explainTime, parseTime } from '../../common/time-expression.ts';
 import { type PreparedQuery, prepareQuery } from '../query/query-matcher.ts';
-import { LOG_LEVELS } from '../syslog/level.ts';
+import { LOG_LEVELS, type LogLevel, levelByName } from '../syslog/level.ts';
 import { LineFilter } from '../syslog/line-filter.ts';
 import type { TailFormat } from './output/line-format.ts';
 import { TAIL_LINES_MAX, type TailSessionOptions } from './tail-session.ts';
@@ -148,9 +148,9 @@ function parseTimeParameter(
   throw new TailraceError('invalid_params', `${name}: ${explainTime(text)}`);
 }
 
-function parseLevel(text: string | undefined): (typeof LOG_LEVELS)[number] | undefined {
+function parseLevel(text: string | undefined): LogLevel | undefined {
   if (text === undefined || text === '') return undefined;
-  const level = LOG_LEVELS.find((name) => name === text.toLowerCase());
+  const level = levelByName(text);
   if (level) return level;
   throw new TailraceError('invalid_params', `level must be one of ${LOG_LEVELS.join(', ')}, not "${text}".`);
 }

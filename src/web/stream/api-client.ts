@@ -35,6 +35,15 @@ export interface DrainJson {
   };
 }
 
+/** What an app's log may hold, and holds. */
+export interface LogLimitsJson {
+  readonly lines: number;
+  readonly bytes: number;
+  readonly age_s: number;
+  readonly own: Readonly<Record<string, boolean>>;
+  readonly held: { readonly lines: number; readonly bytes: number; readonly stored_bytes: number | null };
+}
+
 /** A command line that wants to log in. */
 export interface LoginQuestionJson {
   readonly description: string;
@@ -64,6 +73,10 @@ export class WebApiClient {
 
   listDrains(app: string): Promise<DrainJson[]> {
     return this.getJson(`${appPath(app)}/log-drains`);
+  }
+
+  logLimits(app: string): Promise<LogLimitsJson> {
+    return this.getJson(`${appPath(app)}/log-limits`);
   }
 
   /** @throws ApiError when a search can't be read: its message says why. */

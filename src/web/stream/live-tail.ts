@@ -1,4 +1,4 @@
-/** Lines as they come. After a lost connection it resumes behind the last one: nothing is missed, nothing comes twice. */
+/** Lines as they come, over a WebSocket, or as server-sent events where a proxy lets no WebSocket through. After a lost connection it resumes behind the last one: nothing is missed, nothing comes twice. */
 import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { type Filters, filterParams } from './filters.ts';
 import { type LineJson, parseLine } from './line.ts';
@@ -25,6 +25,8 @@ export class LiveTail implements LineTail {
   private readonly options: LiveTailOptions;
   private lastPosition = 0;
   private attempts = 0;
+  /** The last WebSocket didn't open, although the server had answered. */
+  private usesEvents = false;
   private connection: AbortController | undefined;
   private retryTimer: number | undefined;
 
@@ -64,7 +66,7 @@ export class LiveTail implements LineTail {
     this.connection = connection;
     try {
       const path = await this.options.createSession(connection.signal);
-      if (this.connection === connection) await this.readUntilClosed(path, connection.signal);
+      if (this.connection === connection) await this.read(path, connection.signal);
     } catch (error) {
       if (this.connection !== connection) return;
       if (error instanceof LineSourceError && error.status < 500 && error.status !== 429) {
@@ -76,14 +78,62 @@ export class LiveTail implements LineTail {
   }
 
   /** Reads until the connection is lost or given up. */
-  private readUntilClosed(path: string, signal: AbortSignal): Promise<void> {
+  private async read(path: string, signal: AbortSignal): Promise<void> {
+    const wasOpen = this.usesEvents
+      ? await this.readEvents(path, signal)
+      : await this.readSocket(path, signal);
+    if (wasOpen || signal.aborted) return;
+    // Back again, too: when neither comes through, the server was away.
+    this.usesEvents = !this.usesEvents;
+    if (this.usesEvents) await this.readEvents(path, signal);
+  }
+
+  private address(path: string): URL {
     const params = filterParams(this.options.filters);
     params.set('format', 'json');
     params.set('tail', 'true');
     params.set('after', String(this.lastPosition));
-    const url = new URL(`${path}?${params}`, location.href);
+    return new URL(`${path}?${params}`, location.href);
+  }
+
+  private onOpen(): void {
+    this.attempts = 0;
+    this.options.onState({ name: 'live' });
+  }
+
+  /** @returns was it ever open? */
+  private readEvents(path: string, signal: AbortSignal): Promise<boolean> {
+    const source = new EventSource(this.address(path));
+    let wasOpen = false;
+    return new Promise((resolve) => {
+      const end = (): void => {
+        source.close();
+        resolve(wasOpen);
+      };
+      signal.addEventListener('abort', end);
+      source.onopen = () => {
+        if (signal.aborted) return;
+        wasOpen = true;
+        this.onOpen();
+      };
+      source.onmessage = ({ data, lastEventId }) => {
+        if (signal.aborted) return;
+        const lines = String(data)
+          .split('\n')
+          .map((line): LineJson => JSON.parse(line));
+        this.onMessage({ position: lastEventId, lines });
+      };
+      // It would connect again by itself, with a session that may be over.
+      source.onerror = end;
+    });
+  }
+
+  /** @returns was it ever open? */
+  private readSocket(path: string, signal: AbortSignal): Promise<boolean> {
+    const url = this.address(path);
     url.protocol = url.protocol.replace('http', 'ws');
     const socket = new WebSocket(url);
+    let wasOpen = false;
     return new Promise((resolve) => {
       signal.addEventListener('abort', () => {
         // To close one that isn't open yet would be an error in the browser's console.
@@ -94,13 +144,13 @@ export class LiveTail implements LineTail {
           socket.close();
           return;
         }
-        this.attempts = 0;
-        this.options.onState({ name: 'live' });
+        wasOpen = true;
+        this.onOpen();
       });
       socket.addEventListener('message', ({ data }) => {
         if (!signal.aborted) this.onMessage(JSON.parse(data));
       });
-      socket.addEventListener('close', () => resolve());
+      socket.addEventListener('close', () => resolve(wasOpen));
     });
   }
 

@@ -1,13 +1,19 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { PageState } from '../page-state.ts';
-import type { DrainJson, DynoJson } from '../stream/api-client.ts';
+import type { DrainJson, DynoJson, LogLimitsJson } from '../stream/api-client.ts';
 import { splitNames } from '../stream/filters.ts';
 import { dynoColor } from '../text/dyno-color.ts';
-import { formatCount, formatDurationMs, formatGroupedNumber, withoutUrlSecrets } from '../text/format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatDurationMs,
+  formatGroupedNumber,
+  withoutUrlSecrets,
+} from '../text/format.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { Icon } from './icon.tsx';
 
-/** Beside the lines: the dynos and the drains of the app. */
+/** Beside the lines: the dynos and the drains of the app, and what its log holds. */
 export function Panel({ page }: { page: PageState }) {
   const [now, tick] = useState(Date.now());
   useEffect(() => {
@@ -53,7 +59,30 @@ export function Panel({ page }: { page: PageState }) {
           ))}
         </ul>
       )}
+      {page.logLimits.value && <LogSize limits={page.logLimits.value} />}
     </aside>
+  );
+}
+
+function LogSize({ limits }: { limits: LogLimitsJson }) {
+  const { held, own } = limits;
+  return (
+    <>
+      <header>
+        <h2>Log</h2>
+      </header>
+      <div class="log-size">
+        <p>
+          {formatCount(held.lines, 'line')}, {formatBytes(held.bytes)}
+          {held.stored_bytes !== null && `; takes ${formatBytes(held.stored_bytes)}`}
+        </p>
+        <p>
+          keeps {formatDurationMs(limits.age_s * 1_000)}, {formatBytes(limits.bytes)},{' '}
+          {formatCount(limits.lines, 'line')}
+          {Object.values(own).includes(true) && ' (this app’s own limits)'}
+        </p>
+      </div>
+    </>
   );
 }
 

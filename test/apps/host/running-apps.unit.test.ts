@@ -10,7 +10,7 @@ import { PortAllocator } from '../../../src/apps/processes/ports.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 
 function runningApps(...routes: (Partial<RoutingInfo> & { name: string })[]): RunningApps {
-  const all = new RunningApps(() => {});
+  const all = new RunningApps(() => {}, ['localhost', 'apps.example.org']);
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const pidFile = new DynoPidFile(folder);
@@ -37,6 +37,8 @@ it('an app is found by its name, its domains, and its wildcards, the nearest fir
   );
   const app = (host: string) => all.appForHost(host)?.name;
   expect(app('shop.localhost')).toBe('shop');
+  expect(app('shop.apps.example.org')).toBe('shop');
+  expect(app('nobody.apps.example.org')).toBeUndefined();
   expect(app('www.example.com')).toBe('shop');
   expect(app('anything.example.com')).toBe('shop');
   expect(app('a.b.example.com')).toBe('shop');

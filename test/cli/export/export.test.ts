@@ -25,7 +25,7 @@ const GREETING = `it's "50%" of $HOME \`now\` \\ then`;
 const FILES = {
   Procfile: [
     'web: node web.cjs',
-    `worker: echo "$DYNO says: $GREETING, 100% 'sure'"; exec sleep 1000`,
+    `worker: [[ 1 == 1 ]] && echo "$DYNO says: $GREETING, 100% 'sure'"; exec sleep 1000`,
     'release: true',
     'idle: sleep 1',
     '',
@@ -162,7 +162,7 @@ describe('export compose', { timeout: 120_000 }, () => {
       ports: ['127.0.0.1:5000-5001:5000'],
       deploy: { replicas: 2 },
     });
-    expect(services.worker.command[2]).toContain('echo "$$DYNO says: $$GREETING');
+    expect(services.worker.command.at(-1)).toContain('echo "$$DYNO says: $$GREETING');
     expect(services.worker.logging).toMatchObject({
       driver: 'syslog',
       options: { 'syslog-address': 'tcp://logs.example.com:6001' },
@@ -227,7 +227,8 @@ describe('export kubernetes', { timeout: 120_000 }, () => {
       };
       const script = join(pod, `${containers[0].command === command ? 'app' : 'sidecar'}.sh`);
       const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
-      writeFileSync(script, `${exports.join('')}${command[2].replaceAll('/logs/', `${pod}/`)}\n`);
+      const words = command.map((word) => quoted(word.replaceAll('/logs/', `${pod}/`)));
+      writeFileSync(script, `${exports.join('')}exec ${words.join(' ')}\n`);
       chmodSync(script, 0o700);
       if (command !== containers[0].command) run(`exec sh ${script}`, pod);
       else {

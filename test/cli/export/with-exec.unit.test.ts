@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { withExec } from '../../../src/cli/export/export-spec.ts';
+import { containerCommand, withExec } from '../../../src/cli/export/export-spec.ts';
 
 it.each([
   ['node server.js', 'exec node server.js'],
@@ -36,4 +36,24 @@ it.each([
   '',
 ])('%s stays as it is', (command) => {
   expect(withExec(command)).toBe(command);
+});
+
+it.each(['node server.js', 'A=1 bin/web -p $PORT', `bin/web \${PORT} \${HOST:-0.0.0.0}`])(
+  '%s is the same in every shell of a container',
+  (command) => {
+    expect(containerCommand(command)).toEqual(['/bin/sh', '-c', withExec(command)]);
+  },
+);
+
+it.each([
+  '[[ -n $A ]] && node x',
+  `node \${A//x/y}`,
+  "node $'a\\tb'",
+  'node {a,b}',
+  'source ./env; node x',
+  'cat <(date)',
+])('%s is run by bash where a container has it', (command) => {
+  const [shell, flag, choice, script] = containerCommand(command, 'export A=1; ');
+  expect([shell, flag, script]).toEqual(['/bin/sh', '-c', `export A=1; ${withExec(command)}`]);
+  expect(choice).toContain('exec bash -c "$0"; else exec sh -c "$0"');
 });

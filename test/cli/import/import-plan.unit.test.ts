@@ -4,7 +4,7 @@ import { type Destination, nameOfImport } from '../../../src/cli/import/destinat
 import { planImport } from '../../../src/cli/import/plan-import.ts';
 import { retryAfterMs } from '../../../src/cli/import/source-api.ts';
 import type { SourceAddon, SourceApp } from '../../../src/cli/import/source-app.ts';
-import { passwordInNetrc } from '../../../src/cli/import/source-key.ts';
+import { isKeyFor, passwordInNetrc } from '../../../src/cli/import/source-key.ts';
 
 const SOURCE: SourceApp = {
   id: 'id-1',
@@ -111,6 +111,28 @@ describe('the key in a .netrc', () => {
   });
 });
 
+it('HEROKU_API_KEY is for the host that HEROKU_HOST names', () => {
+  const hosts = [
+    undefined,
+    '',
+    'heroku.com',
+    'https://api.heroku.com',
+    'http://localhost:8601',
+    'other.com',
+    'https://',
+  ];
+  expect(hosts.map((host) => isKeyFor('api.heroku.com', host))).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+  expect(isKeyFor('localhost', 'http://localhost:8601')).toBe(true);
+});
+
 it('Retry-After is seconds or a date', () => {
   const now = Date.parse('2026-11-29T00:00:00Z');
   expect(retryAfterMs('7', now)).toBe(7_000);
@@ -201,6 +223,13 @@ describe('config vars', () => {
     expect(notes).toEqual([
       expect.stringMatching(/^stays values of config vars: A, B\. They are copied with/),
     ]);
+  });
+
+  it('stay when it isn’t known which are those of add-ons', () => {
+    const unread = [{ what: 'add-ons', reason: 'No.' }];
+    const { todo, notes } = plan({ config: { DATABASE_URL: 'postgres://there' }, unread });
+    expect(todo).toEqual([]);
+    expect(notes[0]).toMatch(/^stays config vars: without the add-ons/);
   });
 
   it('that are here keep their values', () => {

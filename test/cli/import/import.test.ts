@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SourceApi } from '../../../src/cli/import/source-api.ts';
 import { HerokuApi, SECRETS } from '../../support/heroku/heroku-api.ts';
-import { type ExitResult, Program, runTailrace, TAILRACE } from '../../support/program.ts';
+import { type ExitResult, missing, Program, runTailrace, TAILRACE } from '../../support/program.ts';
 import { type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
@@ -80,7 +80,7 @@ const IMPORTED = {
   people: ['Ada@example.com admin', 'ben@example.com viewer', 'cleo@example.com member'],
 };
 
-describe('import', { timeout: 120_000 }, () => {
+describe.skipIf(missing('pg_ctlcluster', 'psql', 'redis-server'))('import', { timeout: 240_000 }, () => {
   it('says in a dry run what comes along, what differs and what stays, and changes nothing', async () => {
     const { status, stdout, stderr } = await importShop('--dry-run');
     expect(stderr).toBe('');
@@ -173,6 +173,7 @@ describe('import', { timeout: 120_000 }, () => {
     const refused = await importShop('--as', 'mine');
     expect(refused).toMatchObject({ status: 1, stdout: '' });
     expect(refused.stderr).toMatch(/There is an app mine here, and it wasn't imported from .*--as NAME\./);
+    heroku.refusals = [{ path: /addons$/, status: 403, body: '{"id":"forbidden","message":"No."}' }];
     // The domains are those of the first import.
     const second = await importShop('--as', 'copy');
     expect(second.status).toBe(1);
@@ -180,6 +181,21 @@ describe('import', { timeout: 120_000 }, () => {
     expect(second.stdout).toMatch(/Ada@example\.com as admin: invited/);
     expect(second.stderr).toMatch(/2 of \d+ could not be done: .*run the same again/);
     expect(Object.keys(await get('/apps/copy/config-vars'))).not.toContain('STRIPE_KEY');
+  });
+
+  it('sees what is behind the first page of a list, as every command does', async () => {
+    for (let i = 0; i < 205; i++)
+      await server.request('POST', '/apps/mine/domains', { hostname: `d${i}.example.net` });
+    const { stdout } = await runTailrace(['domains', '--app', 'mine', '--json'], { env: env() });
+    expect(JSON.parse(stdout)).toHaveLength(206);
+  });
+
+  it('sets a formation before the first deploy, all of it or nothing', async () => {
+    const put = (...updates: object[]) => server.request('PUT', '/apps/mine/formation', { updates });
+    expect(await put({ type: 'worker', quantity: 2, size: 'standard-2x' })).toEqual({});
+    await expect(put({ type: 'web', quantity: 1 }, { type: 'x y', quantity: 1 })).rejects.toThrow(/422/);
+    await expect(put({ type: 'web', quantity: 101 })).rejects.toThrow(/from 0 to 100/);
+    await expect(put({ type: 'web', size: 'Huge' })).rejects.toThrow(/No such size/);
   });
 
   it('lets the git remote lead here on request, and keeps the old one', async () => {
@@ -203,9 +219,14 @@ describe('import', { timeout: 120_000 }, () => {
         env: bare,
         input,
       });
-    expect((await run([])).stderr).toMatch(
-      /There is no key for 127\.0\.0\.1: set HEROKU_API_KEY .*--key-file/,
-    );
+    const noKey = /There is no key for 127\.0\.0\.1: set HEROKU_API_KEY .*--key-file/;
+    expect((await run([])).stderr).toMatch(noKey);
+    // Of the server that the heroku command speaks to.
+    const other = { ...env(), HEROKU_HOST: 'http://localhost:8601' };
+    const args = ['import', '--from', heroku.url, '--app', 'shop', '--dry-run'];
+    const before = heroku.requests.length;
+    expect((await runTailrace(args, { env: other })).stderr).toMatch(noKey);
+    expect(heroku.requests).toHaveLength(before);
     expect(await run(['--key-file', '-'], `${key}\n`)).toMatchObject({ status: 0, stderr: '' });
     writeFileSync(join(folder, '.netrc'), `machine 127.0.0.1\n  login me@example.com\n  password ${key}\n`);
     expect(await run([])).toMatchObject({ status: 0, stderr: '' });

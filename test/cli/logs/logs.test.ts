@@ -105,6 +105,13 @@ describe('tailrace logs', () => {
     expect(messages((await logs(['--since', '10m'])).stdout)).toHaveLength(303);
   });
 
+  it('takes levels and counts as people write them', async () => {
+    const errors = (await logs(['--level', 'error', '-n', '3'])).stdout;
+    for (const level of ['ERROR', 'err', 'errors', 'fatal', 'critical'])
+      expect((await logs(['-l', level, '--lines', '3'])).stdout).toBe(errors);
+    expect(await logs(['-n', '0'])).toMatchObject({ status: 0, stdout: '', stderr: '' });
+  });
+
   it('prints JSON with every field, one object a line', async () => {
     const { stdout } = await logs(['--json', '-n', '2']);
     const lines = stdout
@@ -121,7 +128,8 @@ describe('tailrace logs', () => {
     [['--level', 'loud'], /Allowed choices are error, warn, info, debug/],
     [['-n', 'many'], /must be a number of lines/],
     [['--since', 'soon'], /"soon" is no time: write/],
-    [['-a', 'nothing'], /Couldn't find that app/],
+    [['-a', 'nothing'], /Couldn't find that app: nothing\.$/m],
+    [['-a', 'nothing', '--tail'], /Couldn't find that app: nothing\.$/m],
     [['--tail', '--until', '1h'], /can't be used with tail/],
   ])('%j ends with 1 and one sentence', async (args, sentence) => {
     const { status, stdout, stderr } = await logs(args);

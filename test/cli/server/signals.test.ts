@@ -32,7 +32,7 @@ describe.skipIf(!existsSync('/proc/self/stat'))('a signal', () => {
     await until('the end of the dynos', () => !pids.some(isRunning));
   });
 
-  it('SIGHUP is ignored by a server without a terminal', async () => {
+  it('SIGHUP doesn’t end a server without a terminal', async () => {
     const server = await startServerForTest();
     server.program.child.kill('SIGHUP');
     expect(await server.request('GET', '/apps')).toEqual([]);
@@ -41,7 +41,7 @@ describe.skipIf(!existsSync('/proc/self/stat'))('a signal', () => {
   });
 
   it.skipIf(missing('script', 'nohup'))(
-    'SIGHUP of its terminal ends a server, but not with nohup',
+    'SIGHUP of its terminal ends a server, but not with nohup, and not one that comes from elsewhere',
     async () => {
       for (const nohup of [false, true]) {
         const data = dataFolderForTest();
@@ -59,9 +59,11 @@ describe.skipIf(!existsSync('/proc/self/stat'))('a signal', () => {
             return undefined;
           }
         });
+        const { url } = JSON.parse(readFileSync(`${data}/server.json`, 'utf8'));
+        process.kill(pid, 'SIGHUP');
+        expect((await fetch(`${url}/health`)).status).toBe(200);
         await terminal.stop('SIGKILL');
         if (nohup) {
-          const { url } = JSON.parse(readFileSync(`${data}/server.json`, 'utf8'));
           expect((await fetch(`${url}/health`)).status).toBe(200);
           process.kill(pid, 'SIGTERM');
         }

@@ -86,6 +86,11 @@ const TABLE: readonly Row[] = [
   { route: 'GET /api/streams/:stream', need: 'group reader' },
   { route: 'PATCH /api/streams/:stream', need: 'group owner', body: () => ({}) },
   { route: 'DELETE /api/streams/:stream', need: 'group owner', make: makeStream, status: 204 },
+  {
+    route: 'POST /api/deletions',
+    need: 'group owner',
+    body: () => ({ group: group.id, q: 'nothing', dry_run: true }),
+  },
   { route: 'GET /api/streams/:stream/lines/:position/context', need: 'group reader' },
   {
     route: 'PUT /api/streams/:stream/uploads/:upload',

@@ -103,7 +103,7 @@ status=\${answer%%$'\\n'*}; [ "$answer" != "$status" ] && printf '%s\\n' "\${ans
 
 describe.skipIf(missing('pg_ctlcluster', 'psql', 'pg_dump', 'redis-server', 'redis-cli', 'curl'))(
   'docs/leaving-heroku.md',
-  { timeout: 280_000 },
+  { timeout: 500_000 },
   () => {
     it('leads from there to here, with the data', async () => {
       expect(BLOCKS.length).toBeGreaterThan(10);
@@ -156,6 +156,9 @@ describe.skipIf(missing('pg_ctlcluster', 'psql', 'pg_dump', 'redis-server', 'red
         'web=2:Standard-1X',
         'worker=1:Basic',
       ]);
+      await expect(here.request('PUT', '/apps/shop/formation', { updates: [] })).rejects.toThrow(
+        /409.*deployed already/,
+      );
       const config = await here.request<Record<string, string>>('GET', '/apps/shop/config-vars');
       const ask = (...command: string[]): string =>
         execFileSync(command[0], command.slice(1)).toString().trim();

@@ -1,4 +1,4 @@
-/** The recommended deployment of several routers, under a rolling restart: real HAProxy with the configuration of deploy/compose.yaml. */
+/** The recommended deployment of several routers, under a rolling restart: real HAProxy with the configuration of deploy/haproxy.cfg. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -30,21 +30,21 @@ interface RouterPorts {
   readonly syslog: number;
 }
 
-/** `deploy/compose.yaml`'s HAProxy, with these ports of this machine in the place of the containers'. */
+/** `deploy/haproxy.cfg`, with these ports of this machine in the place of the containers'. */
 function haproxyConfig(frontend: RouterPorts, backends: readonly RouterPorts[]): string {
-  const compose = readFileSync(join(ROOT, 'deploy', 'compose.yaml'), 'utf8');
-  const [, content] = /\n {2}haproxy:\n {4}content: \|\n((?: {6}.*\n|\n)+)/.exec(compose) ?? [];
-  if (!content) throw new Error('deploy/compose.yaml has no configuration of HAProxy');
-  return content
-    .replace(/^ {6}/gm, '')
-    .replace(/bind :8601/, `bind 127.0.0.1:${frontend.http}`)
-    .replace(/bind :6001/, `bind 127.0.0.1:${frontend.syslog}`)
-    .replace(/resolvers docker\n.*nameserver.*\n/, '')
-    .replaceAll(/ resolvers docker| init-addr none/g, '')
-    .replaceAll(/router-(\d):(8601|6001)/g, (_, number, port) => {
-      const { http, syslog } = backends[Number(number) - 1];
-      return `127.0.0.1:${port === '8601' ? http : syslog}`;
-    });
+  return (
+    readFileSync(join(ROOT, 'deploy', 'haproxy.cfg'), 'utf8')
+      .replace(/bind :8601/, `bind 127.0.0.1:${frontend.http}`)
+      .replace(/bind :6001/, `bind 127.0.0.1:${frontend.syslog}`)
+      .replace(/resolvers docker\n.*nameserver.*\n/, '')
+      // Apps aren't asked here.
+      .replaceAll(/^listen (?:first|apps)\n(?: .*\n)+/gm, '')
+      .replaceAll(/ resolvers docker| init-addr none/g, '')
+      .replaceAll(/router-(\d):(8601|6001)/g, (_, number, port) => {
+        const { http, syslog } = backends[Number(number) - 1];
+        return `127.0.0.1:${port === '8601' ? http : syslog}`;
+      })
+  );
 }
 
 /** Sends numbered lines over a syslog connection, and opens another one when the other end ends it. */

@@ -45,7 +45,7 @@ const isRunning = (server: Server): Record<string, string> => ({
 
 describe.runIf(hasRedis)('a backup', () => {
   it('is made while the server runs, goes on from one before, and is restored into a folder and into Redis', {
-    timeout: 90_000,
+    timeout: 240_000,
   }, async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes'] });
     onTestFinished(() => redis.remove());
@@ -124,7 +124,9 @@ describe.runIf(hasRedis)('a backup', () => {
     expect((await again.readMessages(app)).at(-1)).toBe('four');
   });
 
-  it('is made of a stopped server, and restored in place of another only when that is said', async () => {
+  it('is made of a stopped server, and restored in place of another only when that is said', {
+    timeout: 240_000,
+  }, async () => {
     const [folder, other, files] = [0, 1, 2].map(() => dataFolderForTest());
     const server = await startServerForTest({ data: folder });
     const app = await server.createApp('shop');

@@ -12,7 +12,7 @@ import { type BackupSource, writeBackup } from '../../../src/logs/backup/write-b
 import { limitsKey } from '../../../src/logs/store/app-limits.ts';
 import type { AppId, RecordChange, Retention } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
-import { nextEdition } from '../../../src/logs/store/stream-edition.ts';
+import { countEdition } from '../../../src/logs/store/stream-edition.ts';
 import { batchOf, linesOf, newAppId } from '../../support/batches.ts';
 import { readAll } from '../store/conformance/streams.ts';
 
@@ -141,7 +141,7 @@ describe('a backup', () => {
 
     await store.append(amber, batchOf('three'));
     // Lines of this one were deleted, and that one was made anew.
-    await store.transact(birch, [nextEdition(undefined)]);
+    await countEdition(store, birch);
     await store.dropStream(cedar);
     await store.append(cedar, batchOf('ein', 'anderer'));
     const second = await backup('2.tar', source, first);

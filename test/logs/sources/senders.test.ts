@@ -1,7 +1,9 @@
 /** Programs that people run, with the configurations that docs/sources.md gives; their lines are checked field by field. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -162,8 +164,8 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
     });
   });
 
-  it.skipIf(missing('systemd-cat', 'unshare') || !mayUnshare())(
-    'systemd-journald through imjournal, the token in structured data',
+  it.skipIf(missing('systemd-cat', 'unshare', 'curl') || !mayUnshare())(
+    'systemd-journald through imjournal, the token in structured data; and through journalctl, as JSON',
     async () => {
       const app = await server.createApp();
       const folder = senderFolder();
@@ -172,14 +174,49 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
         token: app.token,
       });
       const script = writeSenderConfig(folder, 'journal.sh', {});
-      const program = startSender('unshare', [...OWN_NAMESPACES, 'sh', script, config, folder]);
+      const program = startSender('unshare', [
+        ...OWN_NAMESPACES,
+        'sh',
+        script,
+        config,
+        folder,
+        server.url,
+        await server.addToken(app, 'journal'),
+      ]);
       const fields = await line(app, 'from the journal');
       expect(fields).toMatchObject({ severity: 4, source: 'app', hostname: host });
       expect(fields.dyno).toMatch(/^backup\.\d+$/);
+      // Both ways bring this one: the journal as JSON, too.
+      const both = await until('the line from journalctl', async () => {
+        const found = await server.readLines(app, 'source=journal');
+        return found.find((text) => text.endsWith('from journalctl'));
+      });
+      expect(both).toMatch(/ journal\[nightly\.\d+\]: from journalctl$/);
       program.child.stdin.end();
       await program.exited;
     },
   );
+
+  it('imfile with the logs of pods on a node, each line of the pod that its file names', async () => {
+    const app = await server.createApp();
+    const folder = senderFolder();
+    const file = (pod: string, namespace: string): string =>
+      join(folder, `${pod}_${namespace}_web-0123456789ab.log`);
+    const [ours, others] = [file('web-7d4b9c-x2x1z', 'shop'), file('web-1', 'other')];
+    for (const name of [ours, others]) writeFileSync(name, '');
+    const values = { port: server.syslogPort, token: app.token, logs: folder, namespace: 'shop' };
+    startRsyslog(folder, writeSenderConfig(folder, 'rsyslog-kubernetes.conf', values));
+    const now = new Date().toISOString().replace('Z', '');
+    appendFileSync(others, `${now}000000Z stdout F of another namespace\n`);
+    appendFileSync(ours, `${now}123456Z stdout F GET /a  200\n${now}123456Z stderr F oops\n`);
+    expect(await line(app, 'GET /a  200')).toMatchObject({
+      severity: 6,
+      dyno: 'web-7d4b9c-x2x1z',
+      hostname: host,
+    });
+    expect(await line(app, 'oops')).toMatchObject({ severity: 3, dyno: 'web-7d4b9c-x2x1z' });
+    expect(await server.readMessages(app)).toHaveLength(2);
+  });
 
   it.skipIf(!existsSync('/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so'))(
     'omfwd over TLS, known by its certificate',
@@ -202,6 +239,36 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
       });
     },
   );
+});
+
+/** What Docker, Kamal, Dokku, Coolify and Kubernetes send: where no engine runs, the bytes that they write. */
+describe('container platforms', () => {
+  interface PlatformCase {
+    readonly name: string;
+    readonly protocol: 'tcp' | 'udp' | 'http';
+    readonly body: string;
+    readonly lines: readonly Partial<Fields>[];
+  }
+  const cases: PlatformCase[] = JSON.parse(readFileSync(join(FIXTURES, 'container-platforms.json'), 'utf8'));
+
+  it.each(cases)('$name', async ({ protocol, body: template, lines }) => {
+    const app = await server.createApp();
+    const body = template.replaceAll('{{token}}', app.token);
+    if (protocol === 'http') {
+      const type = { 'content-type': 'application/json' };
+      expect((await postLogs(server, app.token, body, type)).status).toBe(200);
+    } else if (protocol === 'tcp') connect(server.syslogPort, '127.0.0.1').end(body);
+    else {
+      const socket = createSocket('udp4');
+      socket.send(body, server.syslogPort, '127.0.0.1', () => socket.close());
+    }
+    const found = await until('the lines', async () => {
+      const all = await server.readLines(app, 'format=json');
+      return all.length >= lines.length && all.map((text): Fields => JSON.parse(text));
+    });
+    expect(found).toMatchObject(lines.map((one) => ({ ...one, source: 'app' })));
+    expect(JSON.stringify(found)).not.toContain(app.token);
+  });
 });
 
 const OWN_NAMESPACES = ['-mp', '--fork', '--kill-child', '--mount-proc'];

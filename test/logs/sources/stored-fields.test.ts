@@ -354,9 +354,7 @@ describe('a time that no calendar has', () => {
   it('is replaced by the time of arrival: over syslog, `application/logplex-1` and JSON', async () => {
     const app = await server.createApp();
     const sinceMs = Date.now();
-    const frames = [...IMPOSSIBLE, '2026-11-28t09:20:00Z', '2026-11-28T09:20:00z'].map((time) =>
-      octetCounted(`<14>1 ${time} h ${app.token} web.1 - - m`),
-    );
+    const frames = IMPOSSIBLE.map((time) => octetCounted(`<14>1 ${time} h ${app.token} web.1 - - m`));
     // A good line first: then the fast path has the token.
     await sendOverTcp(
       server.syslogPort,

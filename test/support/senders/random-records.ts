@@ -91,6 +91,8 @@ const KEYS = [
   'MessageTemplate',
   '@x',
   'SYSLOG_IDENTIFIER',
+  'container_name',
+  'kubernetes',
   'SYSLOG_PID',
   '_PID',
   'host.name',

@@ -100,6 +100,22 @@ export class Indexer {
     while (followed.sealWanted && this.running) await this.running;
   }
 
+  /** Does something while no part is written, and none is put together with others. */
+  async whileIdle<T>(work: () => Promise<T>): Promise<T> {
+    while (this.running) await this.running;
+    const done = work();
+    this.running = done
+      .then(
+        () => {},
+        () => {},
+      )
+      .then(() => {
+        this.running = undefined;
+        if (this.queue.length > 0 && !this.isClosed) this.running ??= this.run();
+      });
+    return done;
+  }
+
   /** Stops packing a stream; resolves when nothing is written to it any more. */
   async forget(stream: AppId): Promise<void> {
     const followed = this.streams.get(stream);

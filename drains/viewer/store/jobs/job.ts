@@ -156,6 +156,26 @@ export interface MergeJob {
   readonly sources: readonly { readonly path: string; readonly blocks: readonly BlockEntry[] }[];
 }
 
+/** Writes a part anew, under the same name, without lines. */
+export interface EraseJob {
+  readonly kind: 'erase';
+  /** Of the file until it is whole. */
+  readonly path: string;
+  readonly source: { readonly path: string; readonly blocks: readonly BlockEntry[] };
+  readonly selection: ScanSelection;
+  /** Only find the lines. */
+  readonly isDryRun: boolean;
+}
+
+export interface EraseReply {
+  /** Undefined when nothing was to be erased, or nothing is left. */
+  readonly part: WrittenPart | undefined;
+  /** The lines that were erased. */
+  readonly erased: Float64Array;
+  /** Blocks that couldn't be read: then the part stays as it is. */
+  readonly faults: readonly BlockFault[];
+}
+
 /** What each job is answered with. */
 export interface JobReplies {
   readonly hits: HitsReply;
@@ -167,9 +187,10 @@ export interface JobReplies {
   readonly seal: SealReply;
   readonly abandon: undefined;
   readonly merge: SealReply;
+  readonly erase: EraseReply;
 }
 
-export type Job = ScanJob | FilterJob | PackJob | SealJob | AbandonJob | MergeJob;
+export type Job = ScanJob | FilterJob | PackJob | SealJob | AbandonJob | MergeJob | EraseJob;
 export type JobReply<J extends Job> = JobReplies[J['kind']];
 
 /** Does jobs, somewhere. */

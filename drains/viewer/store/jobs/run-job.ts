@@ -1,9 +1,11 @@
 /** Does jobs, in the thread that it is called in. */
+import { basename } from 'node:path';
 import { RECORD_HEADER } from '../../../../src/logs/syslog/batch.ts';
 import type { LogLevel } from '../../../../src/logs/syslog/level.ts';
 import { lineLevel } from '../../../../src/logs/syslog/record.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
 import { fieldReader } from '../fields/field-reader.ts';
+import { parsePartName } from '../parts/part-names.ts';
 import { PartWriter } from '../parts/part-writer.ts';
 import { HitCollector } from '../scan/hit-collector.ts';
 import { MatchingLines, type TakeLine } from '../scan/matching-lines.ts';
@@ -11,6 +13,8 @@ import { filterBlocks } from './filter-blocks.ts';
 import type {
   CountsJob,
   CountsReply,
+  EraseJob,
+  EraseReply,
   HitsJob,
   HitsReply,
   Job,
@@ -63,6 +67,8 @@ export class JobWorker {
         return undefined;
       case 'merge':
         return mergeParts(job);
+      case 'erase':
+        return eraseFromPart(job);
     }
   }
 
@@ -209,6 +215,31 @@ function tallyLines(
     const from = block && ranges?.get(block.offset);
     matching.forEach(lines, take, tally && from !== undefined ? { bits: tally.toRead, from } : undefined);
   });
+}
+
+function eraseFromPart({ path, source, selection, isDryRun }: EraseJob): EraseReply {
+  const range = parsePartName(basename(source.path));
+  const wanted = new MatchingLines(selection.query, selection.fromMs, selection.toMs);
+  const all = new MatchingLines(undefined, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+  const erased = new Set<number>();
+  const file = { kind: 'file', ...source } as const;
+  const { faults } = forEachBlock(file, (lines) =>
+    wanted.forEach(lines, (_line, _bytes, sequence) => erased.add(sequence)),
+  );
+  const nothing = { part: undefined, erased: Float64Array.from(erased), faults };
+  if (isDryRun || erased.size === 0 || faults.length > 0) return nothing;
+  const writer = new PartWriter(path);
+  try {
+    forEachBlock(file, (lines) =>
+      all.forEach(lines, (line, bytes, sequence, _timeMs, receivedAtMs) => {
+        if (!erased.has(sequence)) writer.addLine(line, bytes, sequence, receivedAtMs);
+      }),
+    );
+    return { ...nothing, part: writer.seal('', '', range) };
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
 }
 
 function mergeParts({ path, sources }: MergeJob): SealReply {

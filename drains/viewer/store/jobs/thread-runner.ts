@@ -21,6 +21,7 @@ export class ThreadRunner implements JobRunner {
       case 'seal':
       case 'abandon':
       case 'merge':
+      case 'erase':
         return this.packing.run(job) as Promise<JobReply<J>>;
       default:
         return this.searching

@@ -92,8 +92,9 @@ export class PartWriter {
   /**
    * Finishes the part, syncs it and gives it its name; undefined when there are no lines in it.
    * @param prefix what is before a part's name, and what behind it: until it counts
+   * @param named the lines of the part in whose place it comes; left out: those that are in it
    */
-  seal(prefix = '', suffix = ''): WrittenPart | undefined {
+  seal(prefix = '', suffix = '', named?: SequenceRange): WrittenPart | undefined {
     if (this.builder.count > 0) this.writeBlock();
     if (this.blocks.length === 0) {
       this.abandon();
@@ -112,7 +113,7 @@ export class PartWriter {
     this.close();
     const { first } = this.blocks[0];
     const end = this.blocks[this.blocks.length - 1];
-    const range = { first, last: end.first + end.count - 1 };
+    const range = named ?? { first, last: end.first + end.count - 1 };
     const path = join(dirname(this.path), `${prefix}${partName(range)}${suffix}`);
     renameSync(this.path, path);
     syncFolder(dirname(path));

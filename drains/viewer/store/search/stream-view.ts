@@ -60,6 +60,12 @@ export class StreamView {
     return batches;
   }
 
+  private isReplaced(path: string): boolean {
+    const part = this.parts.find((one) => one.path === path);
+    const now = this.indexer.parts.all.find((one) => one.path === path);
+    return part !== undefined && now !== undefined && now !== part;
+  }
+
   /** The blocks of a part in which a line may match. */
   async filtered(
     runner: JobRunner,
@@ -95,6 +101,9 @@ export class StreamView {
       if (!sealed || !isSame) throw new ViewOutdated();
       reply = await on(sealed.path);
     }
+    // Another file has its name since, from which lines were deleted.
+    if (reply && 'faults' in reply && reply.faults.length > 0 && this.isReplaced(path))
+      throw new ViewOutdated();
     // Nobody has lost what was dropped.
     if (reply && 'faults' in reply && existsSync(this.indexer.parts.folder))
       for (const fault of reply.faults) report(path, this.stream, fault);

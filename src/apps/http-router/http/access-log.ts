@@ -8,6 +8,7 @@ type AccessLogEntry = {
   requestId: string;
   /** The chain of addresses, as sent to the dyno in X-Forwarded-For. */
   forwardedFor: string;
+  protocol: 'http' | 'https';
   dyno: string;
   connectMs: number;
   serviceMs: number;
@@ -21,7 +22,7 @@ type AccessLogEntry = {
  * @param failure what went wrong, if something did
  */
 export function routerLogLine(entry: AccessLogEntry, failure?: Failure): string {
-  return `${failure === undefined ? 'at=info' : errorFields(failure)} method=${escapeUnsafe(entry.method)} path="${escapeUnsafe(entry.path)}" host=${escapeUnsafe(entry.host)} request_id=${entry.requestId} fwd="${entry.forwardedFor === '' ? '' : escapeUnsafeExceptSpaces(entry.forwardedFor)}" dyno=${entry.dyno} connect=${formatMs(entry.connectMs)} service=${formatMs(entry.serviceMs)} status=${entry.status} bytes=${entry.byteCount} protocol=http`;
+  return `${failure === undefined ? 'at=info' : errorFields(failure)} method=${escapeUnsafe(entry.method)} path="${escapeUnsafe(entry.path)}" host=${escapeUnsafe(entry.host)} request_id=${entry.requestId} fwd="${entry.forwardedFor === '' ? '' : escapeUnsafeExceptSpaces(entry.forwardedFor)}" dyno=${entry.dyno} connect=${formatMs(entry.connectMs)} service=${formatMs(entry.serviceMs)} status=${entry.status} bytes=${entry.byteCount} protocol=${entry.protocol}`;
 }
 
 function errorFields(failure: Failure): string {

@@ -60,6 +60,9 @@ export type RequestHead = {
   requestId: string | undefined;
   /** The client's own X-Forwarded-For, '' if none. */
   forwardedFor: string;
+  /** `X-Forwarded-Proto` and `-Port`, as they came: a proxy's word counts, a client's does not. */
+  forwardedProto: string;
+  forwardedPort: string;
   /** Does the client accept an HTML page? */
   acceptsHtml: boolean;
   /** Header lines that are forwarded as they are. */
@@ -88,6 +91,8 @@ export function parseRequestHead(text: string, complete: boolean): RequestHead {
     upgrade: undefined,
     requestId: undefined,
     forwardedFor: '',
+    forwardedProto: '',
+    forwardedPort: '',
     acceptsHtml: false,
     keptLines: '',
   };
@@ -222,9 +227,15 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): number {
         cursor.dropLine();
         break;
       }
-      // Set by the router, whatever the client claims.
       case 'x-forwarded-proto':
+        head.forwardedProto = cursor.value();
+        cursor.dropLine();
+        break;
       case 'x-forwarded-port':
+        head.forwardedPort = cursor.value();
+        cursor.dropLine();
+        break;
+      // Set by the router, whatever the client claims.
       case 'x-request-start':
       // Becomes HTTP_PROXY, which programs obey ("httpoxy").
       case 'proxy':
@@ -270,19 +281,15 @@ function readHost(head: RequestHead): void {
   }
 }
 
-/** What the router itself adds to a request. */
-type ForwardingInfo = { address: string; port: number; requestId: string; startedMs: number };
+/** What the router itself adds to a request: what is known of its client, and when it came (Unix time in ms). */
+type ForwardingInfo = {
+  client: { chain: string; protocol: string; port: number };
+  requestId: string;
+  startedMs: number;
+};
 
-/**
- * The head that is sent to the dyno.
- * @param hop the client's address, the port it connected to, and when (Unix time in ms)
- */
-export function headForDyno(head: RequestHead, hop: ForwardingInfo): string {
+/** The head that is sent to the dyno. */
+export function headForDyno(head: RequestHead, { client, requestId, startedMs }: ForwardingInfo): string {
   const upgrade = head.upgrade === undefined ? '' : `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
-  return `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.hostHeader}\r\n${head.keptLines}${upgrade}X-Request-Id: ${hop.requestId}\r\nX-Forwarded-For: ${forwardedFor(head, hop.address)}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${hop.port}\r\nX-Request-Start: ${hop.startedMs}\r\nVia: 1.1 tailrace\r\n\r\n`;
-}
-
-/** The chain of addresses a request came through, the last one being the client of this connection. */
-export function forwardedFor(head: RequestHead, address: string): string {
-  return head.forwardedFor === '' ? address : `${head.forwardedFor}, ${address}`;
+  return `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.hostHeader}\r\n${head.keptLines}${upgrade}X-Request-Id: ${requestId}\r\nX-Forwarded-For: ${client.chain}\r\nX-Forwarded-Proto: ${client.protocol}\r\nX-Forwarded-Port: ${client.port}\r\nX-Request-Start: ${startedMs}\r\nVia: 1.1 tailrace\r\n\r\n`;
 }

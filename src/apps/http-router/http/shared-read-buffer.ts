@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /**
  * Every connection reads into this: what was read is relayed, or copied, before the next read. A buffer for each read, and
@@ -31,6 +32,11 @@ export function copyIfShared(bytes: Buffer): Buffer {
  * of Node.js not allow that, the accepted socket is used, which is slower.
  */
 export function adoptSocket(accepted: Socket, onBytes: OnBytes): Socket {
+  // Decrypted bytes come in buffers of their own.
+  if (accepted instanceof TLSSocket) {
+    accepted.on('data', onBytes);
+    return accepted;
+  }
   const handle: unknown = '_handle' in accepted ? accepted._handle : undefined;
   const options = { handle, onread: readIntoSharedBuffer(onBytes), readable: true, writable: true };
   const socket = handle ? new Socket(options) : accepted;

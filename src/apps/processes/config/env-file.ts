@@ -11,7 +11,7 @@ export class EnvFileError extends Error {
   }
 }
 
-const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*/;
+const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)(?:[ \t]*=[ \t]*|:(?:[ \t]+|$))/;
 /** What a quoted value ends with: the rest of its line holds at most a comment. */
 const AFTER_QUOTE = /^[ \t]*(?:#.*)?$/;
 /** A quoted value, from behind its quote on. */
@@ -20,7 +20,7 @@ const QUOTED = { "'": /([^']*)'/y, '"': /([^"\\]*(?:\\[\s\S][^"\\]*)*)"/y } as c
 /**
  * Reads an `.env` file as foreman does: `KEY=value`, `export KEY=value`, comments; 'single quotes' are literal, "double
  * quotes" know `\n`, `\"` and may, like single ones, span lines; ` # comment` ends an unquoted value. Of a key that
- * comes twice the last value counts; there may be dots in it. Nothing is expanded: `$HOME` stays as it is.
+ * comes twice the last value counts; there may be dots in it. `KEY: value`, as dotenv and Compose read it, is one, too. Nothing is expanded: `$HOME` stays as it is.
  *
  * @throws {EnvFileError} lines that are none of this
  */
@@ -40,7 +40,8 @@ export function parseEnvFile(text: string): Record<string, string> {
     const [start, key] = assignment;
     const quote = entry[start.length];
     if (quote !== '"' && quote !== "'") {
-      values.set(key, parseUnquoted(entry.slice(entry.indexOf('=') + 1)));
+      // The space before a comment is none of the assignment's.
+      values.set(key, parseUnquoted(entry.slice(start.trimEnd().length)));
       continue;
     }
     const quoted = QUOTED[quote];

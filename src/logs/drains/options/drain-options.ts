@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls';
 import { RE2JS } from 're2js';
 import { TailraceError } from '../../../common/errors.ts';
 import { PATTERN_SIZE_MAX, PATTERNS_SIZE_MAX, patternSize } from '../../../common/limits/pattern-size.ts';
-import { LOG_LEVELS, type LogLevel } from '../../syslog/level.ts';
+import { LOG_LEVELS, type LogLevel, levelByName } from '../../syslog/level.ts';
 
 /** Formats of lines. The first of each scheme is the default. */
 const HTTP_FORMATS = [
@@ -19,9 +19,6 @@ const HTTP_FORMATS = [
 ] as const;
 const SYSLOG_FORMATS = ['syslog', 'rfc5424', 'json'] as const;
 export type DrainFormatName = (typeof HTTP_FORMATS)[number] | (typeof SYSLOG_FORMATS)[number];
-
-/** Syslog's names of levels. */
-const LEVEL_ALIASES: Record<string, LogLevel> = { err: 'error', warning: 'warn', notice: 'info' };
 
 /** Built-in redaction rules. */
 const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'] as const;
@@ -90,7 +87,7 @@ const VALIDATORS: Record<keyof DrainOptions, Validator> = {
   ),
   sources: list(text(/^[A-Za-z0-9._-]{1,48}$/, 'the name of a source, such as app')),
   dynos: list(text(/^[^\s]{1,128}$/, 'a dyno or a process type, such as web.1 or web')),
-  level: (name, value) => oneOf(LOG_LEVELS)(name, LEVEL_ALIASES[String(value)] ?? value),
+  level: (name, value) => oneOf(LOG_LEVELS)(name, levelByName(String(value)) ?? value),
   match: list(pattern),
   exclude: list(pattern),
   sample,

@@ -25,6 +25,8 @@ export class DrainHealth {
   private readonly name: string;
   private readonly rateMeter = new RateMeter();
   private failedAttempts = 0;
+  /** Since the worker was started. */
+  private failures = 0;
   /** When the first failure since the last success was, and whether it was reported; all times are on `performance.now`'s clock. */
   private failingSinceMs = 0;
   private isReported = false;
@@ -72,6 +74,7 @@ export class DrainHealth {
   recordFailure(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     const now = performance.now();
+    this.failures++;
     if (this.failedAttempts++ === 0) this.failingSinceMs = now;
     this.setLastError(message);
     const retryAfterMs = error instanceof OutletError ? error.retryAfterMs : undefined;
@@ -88,6 +91,7 @@ export class DrainHealth {
   snapshot() {
     return {
       linesPerSecond: this.rateMeter.perSecond(),
+      failures: this.failures,
       lastError: this.lastError?.message,
       lastErrorAt: this.lastError?.at,
       lastAnswer: this.lastAnswer?.answer,

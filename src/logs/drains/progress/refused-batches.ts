@@ -69,6 +69,19 @@ export class RefusedBatches {
     return records.map(({ value }) => value);
   }
 
+  /** Removes what has lines that were deleted from the stream. */
+  async removeWith(deleted: { has(sequence: Sequence): boolean }): Promise<void> {
+    const records = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));
+    const concerned = records.filter(({ value: { first, last } }) => {
+      for (let sequence = first; sequence <= last; sequence++) if (deleted.has(sequence)) return true;
+      return false;
+    });
+    await this.store.transact(
+      this.app,
+      concerned.map(({ key }) => ({ key, value: undefined })),
+    );
+  }
+
   /** Removes what is kept; returns the number of batches. */
   async clear(): Promise<number> {
     const records = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));

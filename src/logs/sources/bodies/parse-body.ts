@@ -4,6 +4,7 @@ import { OddRecords, packJsonRecords } from '../formats/json-records.ts';
 import { isSmallOtlpRequest, type OtlpSource, packOtlpLines } from '../formats/otlp.ts';
 import { packOtlpRecords } from '../formats/otlp-records.ts';
 import { LinePacker, type PackedLines } from '../formats/packed-lines.ts';
+import type { RecordForm } from '../formats/wasm/wasm-records.ts';
 
 /** A body, and how it is read. */
 export interface ParseJob {
@@ -13,6 +14,8 @@ export interface ParseJob {
   readonly dyno?: string;
   /** For OTLP. */
   readonly source?: OtlpSource;
+  /** Who gets the lines takes records of this form. */
+  readonly form?: RecordForm;
 }
 
 /** A larger body is parsed on another thread; so is one with more lines, since a line can be two bytes. */
@@ -56,13 +59,13 @@ export function parseBody(job: ParseJob): PackedLines {
 
 /** The lines of a body that the fast path reads; undefined for others, and whatever is wrong with them. */
 function packRecords(job: ParseJob, odd: OddRecords): PackedLines | undefined {
-  const { format, body, dyno, source = NO_SOURCE } = job;
+  const { format, body, dyno, source = NO_SOURCE, form } = job;
   const packer = new LinePacker(body.length + body.length / 4);
   try {
     const isPacked =
       format === 'json' || format === 'ndjson'
-        ? packJsonRecords(body, format === 'ndjson', dyno, packer, odd)
-        : packOtlpRecords(body, format === 'otlp-json', source, packer, odd);
+        ? packJsonRecords(body, format === 'ndjson', dyno, packer, odd, form)
+        : packOtlpRecords(body, format === 'otlp-json', source, packer, odd, form);
     return isPacked ? packer.pack() : undefined;
   } catch {
     // What is wrong, `parseValues` says.

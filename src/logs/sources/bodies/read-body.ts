@@ -15,7 +15,7 @@ export type Decompress = (
 /** Bytes that are unpacked at a time: each time the main thread takes them over. */
 const UNPACKED_BYTES = 131_072;
 /** A body of gzip is unpacked at once when it is small, before and afterwards. */
-const QUICK_PACKED_BYTES = 65_536;
+export const QUICK_PACKED_BYTES = 65_536;
 const QUICK_UNPACKED_BYTES = 131_072;
 /** Header and trailer (RFC 1952 section 2.3). */
 const GZIP_BYTES_MIN = 18;
@@ -68,8 +68,8 @@ async function unpack(
   decompressor: Decompress,
   encoding: string,
 ): Promise<Buffer> {
-  const quick = decompressor === zlib.gunzip ? gunzipQuickly(body, maxBytes) : undefined;
-  if (quick) return quick;
+  const quick = decompressor === zlib.gunzip ? gunzipQuickly(body) : undefined;
+  if (quick && quick.length <= maxBytes) return quick;
   if (encoding !== 'zstd') return decompress(body, maxBytes, decompressor, encoding);
   const frames = zstdFrames(body);
   if (!frames) throw invalidEncoding(encoding);
@@ -87,11 +87,11 @@ async function unpack(
 }
 
 /** Unpacks a small body at once, which takes less than handing it to a thread; undefined when it isn't small, or can't be unpacked. */
-function gunzipQuickly(body: Buffer, maxBytes: number): Buffer | undefined {
+export function gunzipQuickly(body: Buffer): Buffer | undefined {
   if (body.length > QUICK_PACKED_BYTES || body.length < GZIP_BYTES_MIN) return undefined;
   // What the trailer says that is unpacked (RFC 1952 section 2.3.1): the whole of a body that is one member.
   const size = body.readUInt32LE(body.length - 4);
-  if (size > QUICK_UNPACKED_BYTES || size > maxBytes) return undefined;
+  if (size > QUICK_UNPACKED_BYTES) return undefined;
   try {
     // With one byte more it is one buffer, and known to be all.
     const options = { maxOutputLength: size + 1, chunkSize: Math.max(MIN_CHUNK_BYTES, size + 1) };

@@ -1,6 +1,6 @@
 /**
  * Which fields of a JSON object are a line's message, time, level, host and dyno: the names of pino, bunyan, Winston, zap, fluent-bit, GELF,
- * structlog, journald, OpenTelemetry, Google Cloud, Serilog, .NET, Monolog and ECS. What is taken is taken out; the rest stays data.
+ * structlog, journald, agents of containers, OpenTelemetry, Google Cloud, Serilog, .NET, Monolog, ECS, Rust's tracing, HashiCorp's programs, MongoDB, Log4j and Splunk. What is taken is taken out; the rest stays data.
  */
 import { parseTimestamp, type StructuredLine, textOrJson } from './structured-line.ts';
 
@@ -48,6 +48,9 @@ const MORE_TIMES = [
   'timeUnixNano',
   '_SOURCE_REALTIME_TIMESTAMP',
   '__REALTIME_TIMESTAMP',
+  'asctime',
+  'instant',
+  'timestampSeconds',
 ];
 /** Beside `level` and `severity`, these are levels when they are known ones. */
 const MORE_LEVELS = [
@@ -62,12 +65,14 @@ const MORE_LEVELS = [
   'Level',
   'lvl',
   '@l',
+  '@level',
   'PRIORITY',
 ];
 /** Messages, when they are texts. */
 const MORE_MESSAGES = [
   'MESSAGE',
   '@m',
+  '@message',
   'RenderedMessage',
   'Message',
   'textPayload',
@@ -75,6 +80,7 @@ const MORE_MESSAGES = [
   'log',
   'body',
   'Body',
+  'text',
 ];
 
 type Fields = Record<string, unknown>;
@@ -105,11 +111,15 @@ export function readFields(value: Fields): JsonFields {
     return undefined;
   };
   const message = pickMessage(rest, pick);
-  const rawTime = pick('time', 'timestamp', 'ts', '@timestamp');
-  let time = parseTimestamp(rawTime);
-  if (rawTime === undefined) time = pickFirst(rest, MORE_TIMES, parseTimestamp);
-  else if (time === undefined) rest.time = rawTime; // no time, or an impossible one: kept as a field
+  // MongoDB's time says that its level is one.
   const severity = pickSeverity(rest, pick);
+  const rawTime = pick('time', 'timestamp', 'ts', '@timestamp');
+  let time = readFieldTime(rawTime);
+  if (rawTime === undefined)
+    time =
+      pickFirst(rest, MORE_TIMES, readFieldTime) ??
+      (isRecord(rest.t) ? pickFirst(rest, ['t'], readFieldTime) : undefined);
+  else if (time === undefined) rest.time = rawTime; // no time, or an impossible one: kept as a field
   const hostname =
     pickText(rest, ['hostname', 'host', 'host.name', '_HOSTNAME']) ?? nestedText(rest.host, 'name');
   const dyno = pick('dyno');
@@ -117,7 +127,7 @@ export function readFields(value: Fields): JsonFields {
     severity,
     time,
     hostname,
-    dyno: typeof dyno === 'string' ? dyno : journaldUnit(rest, pick),
+    dyno: typeof dyno === 'string' ? dyno : (journaldUnit(rest, pick) ?? containerName(rest, pick)),
     data: rest,
     message,
   };
@@ -127,7 +137,7 @@ function pickMessage(rest: Fields, pick: (...names: string[]) => unknown): strin
   const own = pick('message', 'msg');
   if (own !== undefined) return textOrJson(own);
   if (typeof rest.short_message === 'string') return gelfMessage(rest);
-  if (isRecord(rest.jsonPayload)) unwrapPayload(rest, rest.jsonPayload);
+  for (const name of PAYLOADS) unwrapPayload(rest, name);
   const unwrapped = rest.message ?? rest.msg;
   if (unwrapped !== undefined && unwrapped !== null) return textOrJson(pick('message', 'msg'));
   const bytes = journaldText(rest.MESSAGE);
@@ -155,9 +165,14 @@ function gelfMessage(rest: Fields): string {
   return full;
 }
 
-/** Google Cloud's entries: the fields of the payload are the line's own. */
-function unwrapPayload(rest: Fields, payload: Fields): void {
-  delete rest.jsonPayload;
+/** Objects whose fields are the line's own: of Google Cloud, Rust's tracing, and Splunk's collector. */
+const PAYLOADS = ['jsonPayload', 'fields', 'event'];
+
+function unwrapPayload(rest: Fields, payloadName: string): void {
+  const payload = rest[payloadName];
+  if (!isRecord(payload)) return;
+  if (payloadName !== 'jsonPayload' && typeof (payload.message ?? payload.msg) !== 'string') return;
+  delete rest[payloadName];
   for (const name of Object.keys(payload)) if (!Object.hasOwn(rest, name)) rest[name] = payload[name];
 }
 
@@ -174,6 +189,14 @@ function journaldUnit(rest: Fields, pick: (...names: string[]) => unknown): stri
   const identifier = pick('SYSLOG_IDENTIFIER');
   const pid = pick('SYSLOG_PID', '_PID');
   return pid === undefined ? String(identifier) : `${identifier}.${textOrJson(pid)}`;
+}
+
+/** Of a container, where its agent (fluent-bit, Vector, Docker's GELF) says nothing else: the pod's name, or its own, which Docker begins with a slash. */
+function containerName(rest: Fields, pick: (...names: string[]) => unknown): string | undefined {
+  const pod = nestedText(rest.kubernetes, 'pod_name');
+  if (pod !== undefined) return pod;
+  if (typeof rest.container_name !== 'string') return undefined;
+  return String(pick('container_name')).replace(/^\//, '');
 }
 
 /** Serilog's `@mt` or `MessageTemplate`, with the values that it names; it stays among the data, too. */
@@ -194,13 +217,42 @@ function pickSeverity(rest: Fields, pick: (...names: string[]) => unknown): numb
   const level = pick('level');
   const severity = pick('severity');
   const own = severityOf(level, severity);
+  // What nobody knows as a level is kept.
+  if (level !== undefined && severityOf(level, undefined) === undefined) rest.level = level;
+  if (severity !== undefined && severityOf(undefined, severity) === undefined) rest.severity = severity;
   if (own !== undefined) return own;
   const other = pickFirst(rest, MORE_LEVELS, (value) => severityOf(value, undefined));
   if (other !== undefined) return other;
+  const initial = pickFirst(rest, isRecord(rest.t) ? ['level', 's'] : ['level'], initialSeverity);
+  if (initial !== undefined) return initial;
   const nested = nestedText(rest.log, 'level');
   const fromNested = nested === undefined ? undefined : namedSeverity(nested);
   if (fromNested !== undefined) return fromNested;
   return openTelemetrySeverity(rest.severityNumber ?? rest.severity_number) ?? INFO;
+}
+
+/** MongoDB's `s`, and levels that are shortened: `E`, `D2`. */
+function initialSeverity(value: unknown): number | undefined {
+  const initial = typeof value === 'string' ? /^([FCEWID])\d?$/.exec(value) : null;
+  return initial ? { F: 2, C: 2, E: 3, W: 4, I: INFO, D: 7 }[initial[1]] : undefined;
+}
+
+/** A time as {@link parseTimestamp} reads it, or an object with one: of Protocol Buffers, Log4j, MongoDB, PHP. */
+function readFieldTime(value: unknown): string | undefined {
+  if (!isRecord(value)) return parseTimestamp(value);
+  const seconds = value.seconds ?? value.epochSecond;
+  const nanos = value.nanos ?? value.nanoOfSecond ?? 0;
+  if (/^\d{9,10}$/.test(String(seconds)) && /^\d{1,9}$/.test(String(nanos)))
+    return parseTimestamp(`${seconds}${String(nanos).padStart(9, '0')}`);
+  const { timezone } = value;
+  if (
+    typeof value.date === 'string' &&
+    typeof timezone === 'string' &&
+    /^(?:UTC|Z|[+-]\d\d:\d\d)$/.test(timezone)
+  )
+    return parseTimestamp(`${value.date} ${timezone}`);
+  const { $date: date } = value;
+  return parseTimestamp(isRecord(date) ? date.$numberLong : date);
 }
 
 function severityOf(level: unknown, severity: unknown): number | undefined {

@@ -7,7 +7,7 @@ import { JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts
 import { jsonToSyslogLine, parseJsonAt, readJsonLine } from './json-lines.ts';
 import type { LinePacker } from './packed-lines.ts';
 import { headerWord } from './structured-line.ts';
-import { RecordKind, RecordScanner } from './wasm/wasm-records.ts';
+import { type RecordForm, RecordKind, RecordScanner } from './wasm/wasm-records.ts';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -43,6 +43,7 @@ export class OddRecords {
  * Packs the lines of a body; false, or an error, when that isn't possible: then nothing that was packed counts.
  *
  * @param dyno the dyno's name, for records without one
+ * @param form lines are records rather than frames, where that is possible
  */
 export function packJsonRecords(
   body: Buffer,
@@ -50,10 +51,11 @@ export function packJsonRecords(
   dyno: string | undefined,
   packer: LinePacker,
   odd: OddRecords,
+  form?: RecordForm,
 ): boolean {
   if (!isUtf8(body)) return false;
-  const scanner = new RecordScanner(body, packer);
-  if (!scanner.setHead(headerWord(dyno))) return false;
+  const scanner = new RecordScanner(body, packer, form);
+  if (!scanner.setDyno(headerWord(dyno))) return false;
   if (isNdjson) return packLines(body, scanner, dyno, packer, odd);
   const start = skipJsonSpace(body, hasByteOrderMark(body) ? 3 : 0);
   if (body[start] === OPEN_BRACKET)

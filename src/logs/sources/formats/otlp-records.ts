@@ -12,7 +12,7 @@ import { assertOtlpWithinLimits } from './otlp-scanner.ts';
 import { decodeOtlp, type OtlpMessage } from './otlp-schema.ts';
 import type { LinePacker } from './packed-lines.ts';
 import { headerSender } from './structured-line.ts';
-import { RecordKind, RecordScanner } from './wasm/wasm-records.ts';
+import { type RecordForm, RecordKind, RecordScanner } from './wasm/wasm-records.ts';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -31,7 +31,7 @@ const OUTER_BYTES = 8;
 class NotCommon extends Error {}
 
 /**
- * Packs the lines of a request; false, or an error, when that isn't possible: then nothing that was packed counts.
+ * Packs the lines of a request, as records rather than frames where that is wanted and possible; false, or an error, when that isn't possible: then nothing that was packed counts.
  */
 export function packOtlpRecords(
   body: Buffer,
@@ -39,10 +39,11 @@ export function packOtlpRecords(
   source: OtlpSource,
   packer: LinePacker,
   odd: OddRecords,
+  form?: RecordForm,
 ): boolean {
   const request = isJson
-    ? new JsonRequest(body, source, packer, odd)
-    : new ProtobufRequest(body, source, packer, odd);
+    ? new JsonRequest(body, source, packer, odd, form)
+    : new ProtobufRequest(body, source, packer, odd, form);
   request.pack();
   return request.isWithinLimits;
 }
@@ -59,12 +60,12 @@ abstract class OtlpRequest {
   protected at = 0;
   private outerContainers = 0;
 
-  constructor(body: Buffer, source: OtlpSource, packer: LinePacker, odd: OddRecords) {
+  constructor(body: Buffer, source: OtlpSource, packer: LinePacker, odd: OddRecords, form?: RecordForm) {
     this.body = body;
     this.source = source;
     this.packer = packer;
     this.odd = odd;
-    this.scanner = new RecordScanner(body, packer);
+    this.scanner = new RecordScanner(body, packer, form);
     this.sender = otlpSender(undefined, source);
   }
 
@@ -74,7 +75,7 @@ abstract class OtlpRequest {
   protected setResource(resource: unknown): void {
     this.sender = otlpSender(resource, this.source);
     const { hostname, source, dyno } = this.sender;
-    if (!this.scanner.setHead(headerSender(hostname, source, dyno))) throw new NotCommon();
+    if (!this.scanner.setSender(headerSender(hostname, source, dyno))) throw new NotCommon();
   }
 
   /** A resource or a scope, with so many bytes of its own. */
@@ -178,8 +179,8 @@ class ProtobufRequest extends OtlpRequest {
 class JsonRequest extends OtlpRequest {
   private readonly values: JsonScanner;
 
-  constructor(body: Buffer, source: OtlpSource, packer: LinePacker, odd: OddRecords) {
-    super(body, source, packer, odd);
+  constructor(body: Buffer, source: OtlpSource, packer: LinePacker, odd: OddRecords, form?: RecordForm) {
+    super(body, source, packer, odd, form);
     this.values = new JsonScanner(body, { ...JSON_LIMITS, depth: JSON_LIMITS.depth - OUTER_DEPTH });
   }
 

@@ -24,10 +24,22 @@ const WINDOW_BYTES = 65_536;
 const LINE_BYTES = 64;
 const SPACE = 0x20;
 
-/** Syslog lines without a token, octet counted. */
+/** Syslog lines without a token, octet counted; or some that are records of a batch already. */
 export interface PackedLines {
   readonly bytes: Uint8Array;
   readonly count: number;
+  /** What the bytes are, piece by piece; undefined: frames, all of them. */
+  readonly pieces?: readonly PackedPiece[];
+}
+
+/** Frames or records that stand together. */
+export interface PackedPiece {
+  readonly isRecords: boolean;
+  /** Where they end. */
+  end: number;
+  count: number;
+  /** Of records: bytes of their lines, as they are counted. */
+  lineBytes: number;
 }
 
 /** Packs lines. */
@@ -36,6 +48,7 @@ export class LinePacker {
   private length = 0;
   /** Of the lines, without their counts. */
   private lineBytes = 0;
+  private pieces: PackedPiece[] | undefined;
   count = 0;
 
   /** @param bytes that the lines take, about */
@@ -58,6 +71,7 @@ export class LinePacker {
     this.length += length;
     this.lineBytes += length;
     this.count++;
+    if (this.pieces) this.note(this.pieces, false, 1, 0);
   }
 
   /**
@@ -65,18 +79,45 @@ export class LinePacker {
    * @throws TailraceError `too_large` when there are too many, or they take about too much.
    */
   addFrames(frames: Uint8Array, count: number): void {
-    if (this.count + count > LINES_MAX) throw tooManyLines();
-    this.lineBytes += frames.length;
-    if (this.lineBytes + LONG_TEXT * UTF8_BYTES_MAX > LINES_BYTES_MAX) throw tooManyBytes();
-    this.reserve(frames.length);
-    this.bytes.set(frames, this.length);
-    this.length += frames.length;
-    this.count += count;
+    this.put(frames, frames.length, count);
+    if (this.pieces) this.note(this.pieces, false, count, 0);
+  }
+
+  /**
+   * Adds records, which have to be for the receiver that all lines are given to.
+   * @throws TailraceError as {@link addFrames}
+   */
+  addRecords(records: Uint8Array, count: number, lineBytes: number): void {
+    this.pieces ??=
+      this.count === 0 ? [] : [{ isRecords: false, end: this.length, count: this.count, lineBytes: 0 }];
+    this.put(records, lineBytes, count);
+    this.note(this.pieces, true, count, lineBytes);
   }
 
   /** What was added. */
   pack(): PackedLines {
-    return { bytes: this.bytes.subarray(0, this.length), count: this.count };
+    const { count, pieces } = this;
+    return { bytes: this.bytes.subarray(0, this.length), count, pieces };
+  }
+
+  private put(bytes: Uint8Array, lineBytes: number, count: number): void {
+    if (this.count + count > LINES_MAX) throw tooManyLines();
+    this.lineBytes += lineBytes;
+    if (this.lineBytes + LONG_TEXT * UTF8_BYTES_MAX > LINES_BYTES_MAX) throw tooManyBytes();
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+    this.count += count;
+  }
+
+  private note(pieces: PackedPiece[], isRecords: boolean, count: number, lineBytes: number): void {
+    const last = pieces.at(-1);
+    if (last?.isRecords !== isRecords) pieces.push({ isRecords, end: this.length, count, lineBytes });
+    else {
+      last.end = this.length;
+      last.count += count;
+      last.lineBytes += lineBytes;
+    }
   }
 
   private reserve(more: number): void {
@@ -89,8 +130,10 @@ export class LinePacker {
 }
 
 /** About what lines take in a batch. */
-export function estimatePackedBatchBytes({ bytes, count }: PackedLines): number {
-  return bytes.length + count * LINE_GROWTH_BYTES;
+export function estimatePackedBatchBytes({ bytes, count, pieces }: PackedLines): number {
+  let frames = count;
+  for (const piece of pieces ?? []) if (piece.isRecords) frames -= piece.count;
+  return bytes.length + frames * LINE_GROWTH_BYTES;
 }
 
 /** Nobody reads the lines any more: gives their memory back. */
@@ -100,7 +143,22 @@ export function releasePackedLines({ bytes }: PackedLines): void {
 }
 
 /** Passes each line to a receiver, which must have an authenticated source. */
-export function takePackedLines(bytes: Uint8Array, receiver: LineReceiver): void {
+export function takePackedLines({ bytes, pieces }: PackedLines, receiver: LineReceiver): void {
+  if (!pieces) {
+    takeFrames(bytes, receiver);
+    return;
+  }
+  let start = 0;
+  for (const { isRecords, end, count, lineBytes } of pieces) {
+    const piece = bytes.subarray(start, end);
+    if (isRecords) receiver.takeRecords(piece, count, lineBytes);
+    else takeFrames(piece, receiver);
+    start = end;
+  }
+}
+
+/** Passes frames to a receiver. */
+export function takeFrames(bytes: Uint8Array, receiver: LineReceiver): void {
   let at = receiver.takeFastPath(bytes, 0, Framing.datagrams);
   while (at < bytes.length) {
     at = takeFrame(bytes, at, receiver);
@@ -110,9 +168,46 @@ export function takePackedLines(bytes: Uint8Array, receiver: LineReceiver): void
 
 /** The same in slices, for many. */
 export async function takePackedLinesInSlices(
-  bytes: Uint8Array,
+  { bytes, pieces }: PackedLines,
   receiver: LineReceiver,
   slices = new TimeSlices(),
+): Promise<void> {
+  let start = 0;
+  for (const piece of pieces ?? [{ isRecords: false, end: bytes.length, count: 0, lineBytes: 0 }]) {
+    const some = bytes.subarray(start, piece.end);
+    start = piece.end;
+    if (piece.isRecords) await takeRecordsInSlices(some, piece, receiver, slices);
+    else await takeFramesInSlices(some, receiver, slices);
+  }
+}
+
+async function takeRecordsInSlices(
+  bytes: Uint8Array,
+  { lineBytes }: PackedPiece,
+  receiver: LineReceiver,
+  slices: TimeSlices,
+): Promise<void> {
+  const share = lineBytes / bytes.length;
+  let bytesLeft = lineBytes;
+  for (let start = 0; start < bytes.length; ) {
+    let end = start;
+    let count = 0;
+    while (end < bytes.length && end - start < WINDOW_BYTES) {
+      end = recordEnd(bytes, end);
+      count++;
+    }
+    const some = end === bytes.length ? bytesLeft : Math.min(bytesLeft, Math.round((end - start) * share));
+    bytesLeft -= some;
+    receiver.takeRecords(bytes.subarray(start, end), count, some);
+    start = end;
+    if (slices.isOver) await slices.next();
+  }
+}
+
+async function takeFramesInSlices(
+  bytes: Uint8Array,
+  receiver: LineReceiver,
+  slices: TimeSlices,
 ): Promise<void> {
   let window = bytes.subarray(0, WINDOW_BYTES);
   let taken = 0;
@@ -123,6 +218,11 @@ export async function takePackedLinesInSlices(
     at = reached < bytes.length ? takeFrame(bytes, reached, receiver) : reached;
     if ((isLong || ++taken % SLICE_LINES === 0) && slices.isOver) await slices.next();
   }
+}
+
+/** Where the record at `at` ends (`batch.ts`). */
+function recordEnd(bytes: Uint8Array, at: number): number {
+  return at + RECORD_HEADER + (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16));
 }
 
 /** Takes the frame at `at`; returns where it ends. */

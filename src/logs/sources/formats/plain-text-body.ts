@@ -2,14 +2,8 @@ import { TimeSlices } from '../../../common/limits/turns.ts';
 import { RECORD_HEADER } from '../../syslog/batch.ts';
 import { defaultHeader, withDefaultHeader } from '../../syslog/default-header.ts';
 import type { LineReceiver } from '../line-receiver.ts';
-import {
-  LINES_MAX,
-  LinePacker,
-  takePackedLines,
-  takePackedLinesInSlices,
-  tooManyLines,
-} from './packed-lines.ts';
-import { type FrameTaker, RecordKind, RecordScanner } from './wasm/wasm-records.ts';
+import { LINES_MAX, LinePacker, takeFrames, takePackedLinesInSlices, tooManyLines } from './packed-lines.ts';
+import { type FrameTaker, type RecordForm, RecordKind, RecordScanner } from './wasm/wasm-records.ts';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -38,8 +32,9 @@ export class PlainTextBody {
 
   /** Passes each line to a receiver, which must have an authenticated source. */
   take(receiver: LineReceiver): void {
-    this.frame(0, this.text.length, {
-      addFrames: (frames) => takePackedLines(frames, receiver),
+    this.frame(0, this.text.length, receiver.recordForm, {
+      addFrames: (frames) => takeFrames(frames, receiver),
+      addRecords: (records, count, lineBytes) => receiver.takeRecords(records, count, lineBytes),
       add: (line) => receiver.take(line, 0, line.length),
     });
   }
@@ -52,17 +47,22 @@ export class PlainTextBody {
       const found = text.indexOf(NEWLINE, at + SLICE_BYTES);
       const end = found === -1 ? text.length : found + 1;
       const packer = new LinePacker(2 * SLICE_BYTES);
-      this.frame(at, end, packer);
-      await takePackedLinesInSlices(packer.pack().bytes, receiver, slices);
+      this.frame(at, end, receiver.recordForm, packer);
+      await takePackedLinesInSlices(packer.pack(), receiver, slices);
       at = end;
     }
   }
 
   /** Gives the lines in `[start, end)` to something that takes frames, and those that are very long. */
-  private frame(start: number, end: number, taker: FrameTaker & { add(line: Buffer): void }): void {
+  private frame(
+    start: number,
+    end: number,
+    form: RecordForm | undefined,
+    taker: FrameTaker & { add(line: Buffer): void },
+  ): void {
     const { text, header } = this;
-    const scanner = new RecordScanner(text, taker);
-    scanner.setHead(header.toString('latin1'));
+    const scanner = new RecordScanner(text, taker, form);
+    scanner.setHeader(header.toString('latin1'));
     for (let at = start; !scanner.scan(RecordKind.text, at, end); ) {
       const found = text.indexOf(NEWLINE, scanner.position);
       const lineEnd = found === -1 || found >= end ? end : found;

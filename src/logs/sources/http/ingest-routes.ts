@@ -5,9 +5,9 @@
 
 import type { TextDecoder } from 'node:util';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import { trimOws } from '../../../common/http/fields.ts';
+import type { TrustedProxies } from '../../../common/http/trusted-proxies.ts';
 import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
@@ -20,19 +20,11 @@ import { digestRequestInSlices } from '../bodies/digest.ts';
 import { type ParseJob, parseQuickly } from '../bodies/parse-body.ts';
 import { type ParsedBody, ParsingThread } from '../bodies/parsing-thread.ts';
 import { readBody } from '../bodies/read-body.ts';
-import { checkLogplexBody, takeLogplexBody, takeLogplexBodyInSlices } from '../formats/logplex-body.ts';
-import {
-  estimatePackedBatchBytes,
-  type PackedLines,
-  releasePackedLines,
-  takePackedLines,
-  takePackedLinesInSlices,
-} from '../formats/packed-lines.ts';
-import { PlainTextBody } from '../formats/plain-text-body.ts';
-import type { LineReceiver } from '../line-receiver.ts';
+import type { PackedLines } from '../formats/packed-lines.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
-import { FastPathServer } from './fast-path-server.ts';
+import { BODY_FORMATS, isHerokuDrainForm, OTLP_FORMATS } from './body-formats.ts';
+import { FastPathServer } from './fast-path/fast-path-server.ts';
 import { HELD_REQUESTS, HeldRequests, type HoldableRequest } from './held-requests.ts';
 import {
   type AuthorizedSender,
@@ -41,25 +33,12 @@ import {
   type SourceForSender,
 } from './ingest-authorizer.ts';
 import { RefusedRequests } from './refused-requests.ts';
-import { readFrameId, sharesBatches } from './request-receiver.ts';
+import { LogplexLines, ParsedLines, type RequestLines, TextLines } from './request-lines.ts';
+import { readFrameId, recordFormFor, sharesBatches } from './request-receiver.ts';
 import { RequestStorer } from './request-storer.ts';
 
 /** Largest body of a request, decompressed. */
 const BODY_BYTES_MAX = 8_000_000;
-
-/** The format of a body, by its content type. */
-const BODY_FORMATS: Readonly<Record<string, 'logplex' | 'text' | 'ndjson' | 'json'>> = {
-  'application/logplex-1': 'logplex',
-  'application/x-logplex-1': 'logplex',
-  'text/plain': 'text',
-  // What `curl --data-binary @file` sends by default.
-  'application/x-www-form-urlencoded': 'text',
-  'application/x-ndjson': 'ndjson',
-  'application/ndjson': 'ndjson',
-  'application/jsonl': 'ndjson',
-  'application/x-jsonlines': 'ndjson',
-  'application/json': 'json',
-};
 
 export interface IngestRoutesOptions {
   readonly router: LogRouter;
@@ -70,6 +49,8 @@ export interface IngestRoutesOptions {
   readonly sourceForSender?: SourceForSender;
   /** How long a request is held that the store can't take for now, milliseconds. */
   readonly holdMs: number;
+  /** Proxies that are believed who sends; left out: none. */
+  readonly trustedProxies?: TrustedProxies;
   readonly log: Log;
 }
 
@@ -83,22 +64,12 @@ interface PushedRequest {
   readonly memory: BodyReservation;
 }
 
-/** The lines of a request, before they are given to a receiver. */
-interface PushedLines {
-  /** About what they take in a batch. */
-  readonly batchBytes: number;
-  take(receiver: LineReceiver): void | Promise<void>;
-  /** When they don't fit into a batch, or have tokens of their own. */
-  takeInSlices(receiver: LineReceiver): Promise<void>;
-  digest(sender: string): Promise<string>;
-}
-
 /**
  * Adds the routes to a server, in an encapsulation of their own: here bodies are bytes. Returns the counters of `http` and `otlp`.
  */
 export async function registerIngestRoutes(
   server: FastifyInstance,
-  { router, rateLimiter, mayWrite, sourceForSender, holdMs, log }: IngestRoutesOptions,
+  { router, rateLimiter, mayWrite, sourceForSender, holdMs, trustedProxies, log }: IngestRoutesOptions,
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
@@ -114,9 +85,15 @@ export async function registerIngestRoutes(
     router,
     rateLimiter,
     counters,
+    otlpCounters,
+    sourceForSender,
+    bodyMemory,
     held,
     refusedRequests,
-    onResponse: () => rejectionWarnings[0].check(),
+    trustedProxies,
+    onResponse: () => {
+      for (const of of rejectionWarnings) of.check();
+    },
     log,
   });
   server.addHook('preClose', async () => {
@@ -185,7 +162,7 @@ export async function registerIngestRoutes(
     const { request } = pushed;
     const type = contentType(request);
     // Without a type it may be JSON, which shows in the body.
-    const format = type === '' ? 'json' : BODY_FORMATS[type];
+    const format = type === '' ? 'json' : BODY_FORMATS.get(type);
     const sender = await authorize(pushed);
     if (!format) throw unsupportedContentType(request);
     const { logSource } = sender;
@@ -202,41 +179,29 @@ export async function registerIngestRoutes(
     const dyno = queryText(request, 'dyno');
     if (format === 'logplex') {
       const msgCount = request.headers['logplex-msg-count'];
-      const options = { msgCount, tokenPerLine: !logSource, counters };
-      await store(pushed, logSource, {
-        batchBytes: checkLogplexBody(body, options),
-        take: (receiver) => takeLogplexBody(body, receiver),
-        takeInSlices: (receiver) => takeLogplexBodyInSlices(body, receiver, options),
-        digest: (from) => digestRequestInSlices(from, body),
-      });
-      detachBuffer(body);
-    } else if (format === 'text') {
-      const text = new PlainTextBody(body, dyno);
-      await store(pushed, logSource, {
-        batchBytes: text.batchBytes,
-        take: (receiver) => text.take(receiver),
-        takeInSlices: (receiver) => text.takeInSlices(receiver),
-        digest: (from) => digestRequestInSlices(from, body),
-      });
-      detachBuffer(body);
-    } else await parseAndStore(pushed, logSource, { format, body, dyno });
+      await store(
+        pushed,
+        logSource,
+        new LogplexLines(body, { msgCount, tokenPerLine: !logSource, counters }),
+      );
+    } else if (format === 'text') await store(pushed, logSource, new TextLines(body, dyno));
+    else await parseAndStore(pushed, logSource, { format, body, dyno });
   }
 
   async function takeOtlp(pushed: PushedRequest): Promise<void> {
     const { request } = pushed;
     const type = contentType(request);
-    const isJson = type === 'application/json';
+    const format = OTLP_FORMATS.get(type);
     const { logSource } = await authorize(pushed);
     if (!logSource)
       throw new TailraceError(
         'bad_request',
         'OTLP needs a source token: add ?token=t.… or authenticate with it.',
       );
-    if (!isJson && type !== 'application/x-protobuf' && type !== 'application/protobuf')
-      throw unsupportedOtlpContentType(request);
+    if (!format) throw unsupportedOtlpContentType(request);
     const body = await admitAndRead(pushed, { logSource });
     const source = { source: logSource.source, keepService: logSource.source === WILDCARD_SOURCE };
-    await parseAndStore(pushed, logSource, { format: isJson ? 'otlp-json' : 'otlp-protobuf', body, source });
+    await parseAndStore(pushed, logSource, { format, body, source });
   }
 
   function authorize({ request, reply, authorizer: by, hold }: PushedRequest): Promise<AuthorizedSender> {
@@ -268,22 +233,16 @@ export async function registerIngestRoutes(
       if (error instanceof TailraceError && error.code === 'bad_request') pushed.counters.malformed++;
       throw error;
     });
-    await store(pushed, logSource, {
-      batchBytes: estimatePackedBatchBytes(lines),
-      take: (receiver) => takePackedLines(lines.bytes, receiver),
-      takeInSlices: (receiver) => takePackedLinesInSlices(lines.bytes, receiver),
-      digest: (from) => digestRequestInSlices(from, body),
-    });
-    detachBuffer(body);
-    releasePackedLines(lines);
+    await store(pushed, logSource, new ParsedLines(body, lines));
   }
 
   async function parse(
-    { hold }: PushedRequest,
+    { hold, request }: PushedRequest,
     logSource: LogSource | undefined,
     job: ParseJob,
   ): Promise<ParsedBody> {
-    const lines = await parseInTurn(job);
+    const form = recordFormFor(logSource, normalizeAddress(request.ip));
+    const lines = await parseInTurn({ ...job, form });
     if (lines) return { lines, body: job.body };
     return held.run(hold, () => parsingThread.parse(logSource?.app ?? '', job));
   }
@@ -292,15 +251,12 @@ export async function registerIngestRoutes(
   async function store(
     pushed: PushedRequest,
     logSource: LogSource | undefined,
-    lines: PushedLines,
+    lines: RequestLines,
   ): Promise<void> {
     const { request, reply, counters: counted, hold } = pushed;
     const frameId = readFrameId(request.headers['logplex-frame-id']);
-    // Heroku's drains in other formats send this header, too.
-    const fromHerokuDrain =
-      request.headers['logplex-drain-token'] !== undefined &&
-      contentType(request) === 'application/logplex-1';
-    const digest = (): Promise<string> => lines.digest(senderOf(pushed, logSource));
+    const fromHerokuDrain = isHerokuDrainForm(contentType(request), request.headers['logplex-drain-token']);
+    const digest = (): Promise<string> => digestRequestInSlices(senderOf(pushed, logSource), lines.body);
     const known = frameId === undefined && !refusedRequests.isEmpty ? await digest() : undefined;
     const storedBefore = known === undefined ? undefined : await refusedRequests.storedAppsOf(known);
     const bytes = lines.batchBytes;
@@ -330,6 +286,7 @@ export async function registerIngestRoutes(
     }
     // A sender that disconnects before the response doesn't know, and sends it again.
     if (known !== undefined) reply.raw.once('finish', () => refusedRequests.forget(known));
+    lines.release();
   }
 }
 

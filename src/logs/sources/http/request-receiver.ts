@@ -5,9 +5,11 @@
  */
 
 import type { LogRouter } from '../../router/log-router.ts';
-import type { LogSource } from '../../router/token-cache.ts';
+import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
 import type { AppId } from '../../store/contract.ts';
 import { BATCH_BYTES } from '../../syslog/batch.ts';
+import { HOSTNAME_BYTES_MAX, storedHeaderField } from '../../syslog/fields/header-field.ts';
+import type { RecordForm } from '../formats/wasm/wasm-records.ts';
 import { LineReceiver } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 import { RequestBatches } from './request-batches.ts';
@@ -31,6 +33,12 @@ export interface RequestReceiverOptions {
   readonly storedBefore?: ReadonlySet<AppId>;
   /** See {@link LineReceiverOptions.fromHerokuDrain}. */
   readonly fromHerokuDrain?: boolean;
+}
+
+/** What records of the request's lines have, when all are of one source: that of its {@link receiverForRequest}. */
+export function recordFormFor(logSource: LogSource | undefined, host: string): RecordForm | undefined {
+  if (!logSource || logSource.source === WILDCARD_SOURCE) return undefined;
+  return { source: logSource.sourceBytes, host: storedHeaderField(host, HOSTNAME_BYTES_MAX) };
 }
 
 /** The frame id that the sender gave the request, truncated to a reasonable length. */

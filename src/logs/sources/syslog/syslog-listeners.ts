@@ -6,6 +6,9 @@
 import type { Settings } from '../../../common/config/settings.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
+import type { CertificateFiles } from '../../../common/tls/certificate-files.ts';
+import { syslogPemFiles } from '../../../common/tls/certificate-settings.ts';
+import { TlsIdentity } from '../../../common/tls/tls-identity.ts';
 import { AppReports } from '../../router/app-reports.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import { RateLimiter } from '../../router/rate-limiter.ts';
@@ -31,6 +34,8 @@ export interface SyslogListenersOptions {
   readonly log: Log;
   /** False: only ports that rules name are listened on. */
   readonly hasPort?: boolean;
+  /** What its certificate is read with. */
+  readonly certificates: CertificateFiles;
 }
 
 /** The running listeners. */
@@ -48,7 +53,7 @@ export interface SyslogListeners {
 
 /** @throws TailraceError `address_in_use` when a port is taken, `settings` for a certificate that can't be used. */
 export async function startSyslogListeners(syslogOptions: SyslogListenersOptions): Promise<SyslogListeners> {
-  const { settings, store, router, appName, logToApp, log, hasPort = true } = syslogOptions;
+  const { settings, store, router, appName, logToApp, log, hasPort = true, certificates } = syslogOptions;
   const { tokenLines, tokenBytes, appLines, appBytes } = settings;
   const rules = new SourceRules(store);
   await rules.load();
@@ -92,7 +97,7 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
   try {
     const both = hasPort ? await listenBoth(options, settings.syslogPort) : undefined;
     if (both) listeners.push(...both);
-    const tls = hasPort ? await startTls(settings, options) : undefined;
+    const tls = hasPort ? await startTls(settings, options, certificates) : undefined;
     if (tls) listeners.push(tls);
     const [tcp, udp] = both?.map(({ counters }) => counters) ?? [
       createListenerCounters('tcp'),
@@ -145,16 +150,18 @@ async function listenBoth(
   }
 }
 
-async function startTls(settings: Settings, options: ListenOptions): Promise<SyslogListener | undefined> {
-  const { syslogTlsCert: certificate, syslogTlsKey: key, syslogTlsClientCa, syslogTlsPort } = settings;
-  if (!certificate && !key) return undefined;
-  if (!certificate || !key)
-    throw new TailraceError(
-      'settings',
-      'Syslog over TLS needs both TAILRACE_SYSLOG_TLS_CERT and TAILRACE_SYSLOG_TLS_KEY: set the other one too.',
-    );
-  return listenTls(
-    { ...options, port: syslogTlsPort },
-    { certificate, key, clientAuthority: syslogTlsClientCa || undefined },
+async function startTls(
+  settings: Settings,
+  options: ListenOptions,
+  certificates: CertificateFiles,
+): Promise<SyslogListener | undefined> {
+  const files = syslogPemFiles(settings);
+  return (
+    files &&
+    listenTls(
+      { ...options, port: settings.syslogTlsPort },
+      new TlsIdentity(certificates, files),
+      settings.syslogTlsClientCa !== '',
+    )
   );
 }

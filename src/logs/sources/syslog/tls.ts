@@ -1,8 +1,7 @@
 /** Source: syslog over TLS (RFC 5425), with or without a client certificate. */
-import { readFileSync } from 'node:fs';
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
-import { systemCode, TailraceError } from '../../../common/errors.ts';
+import type { TlsIdentity } from '../../../common/tls/tls-identity.ts';
 import type { ClientCertificate } from '../../router/source-rules.ts';
 import type { TrackedConnection } from '../connection-limiter.ts';
 import { boundPort, listen } from '../listen.ts';
@@ -13,21 +12,18 @@ import { OpenConnections } from './open-connections.ts';
 import { serveSyslogConnection, trackConnection } from './syslog-connection.ts';
 import { peerAddress, stripProxyHeader } from './tcp.ts';
 
-/** Files in PEM form. */
-export interface TlsFiles {
-  readonly certificate: string;
-  readonly key: string;
-  /** The authority that signs client certificates; without it they aren't requested. */
-  readonly clientAuthority: string | undefined;
-}
-
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
  * Listens for syslog over TLS.
- * @throws TailraceError `address_in_use` when the port is taken, `settings` when the files can't be used.
+ * @param requestsCertificates are clients asked for theirs?
+ * @throws TailraceError `address_in_use` when the port is taken.
  */
-export async function listenTls(options: SyslogListenerOptions, files: TlsFiles): Promise<SyslogListener> {
+export async function listenTls(
+  options: SyslogListenerOptions,
+  identity: TlsIdentity,
+  requestsCertificates: boolean,
+): Promise<SyslogListener> {
   const counters = options.counters ?? createListenerCounters('tls');
   const rejectionWarnings = new RejectionWarnings(counters, options.log);
   /** Below the TLS connections. */
@@ -36,7 +32,13 @@ export async function listenTls(options: SyslogListenerOptions, files: TlsFiles)
   /** Clients by the connection's remote endpoint; behind a load balancer their addresses differ from it. */
   const clients = new Map<string, { address: string; tracked: TrackedConnection }>();
   let port = options.port;
-  const secure = createTlsServer(files);
+  const secure = createServer({
+    ...identity.serverOptions,
+    requestCert: requestsCertificates,
+    rejectUnauthorized: false, // requested, not required: clients without one use tokens
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  });
+  identity.follow(secure);
   const countMalformed = (): void => {
     counters.malformed++;
     rejectionWarnings.check();
@@ -104,39 +106,6 @@ export async function listenTls(options: SyslogListenerOptions, files: TlsFiles)
 
 function endpointKey(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`;
-}
-
-function createTlsServer({ certificate, key, clientAuthority }: TlsFiles) {
-  try {
-    return createServer({
-      cert: readPemFile(certificate, 'TAILRACE_SYSLOG_TLS_CERT'),
-      key: readPemFile(key, 'TAILRACE_SYSLOG_TLS_KEY'),
-      ca: clientAuthority ? readPemFile(clientAuthority, 'TAILRACE_SYSLOG_TLS_CLIENT_CA') : undefined,
-      requestCert: clientAuthority !== undefined,
-      rejectUnauthorized: false, // requested, not required: clients without one use tokens
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    });
-  } catch (error) {
-    if (error instanceof TailraceError) throw error;
-    throw new TailraceError(
-      'settings',
-      `The certificate for syslog over TLS can't be used (${error instanceof Error ? error.message : error}): set TAILRACE_SYSLOG_TLS_CERT and TAILRACE_SYSLOG_TLS_KEY to a certificate and its key in PEM form.`,
-      { cause: error },
-    );
-  }
-}
-
-function readPemFile(file: string, setting: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new TailraceError(
-      'settings',
-      `${setting} is "${file}", which can't be read (${systemCode(error)}): name a file in PEM form.`,
-      { cause: error },
-    );
-  }
 }
 
 function readCertificate({ subject, fingerprint256 }: PeerCertificate): ClientCertificate {

@@ -52,6 +52,7 @@ import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch, AppStream } from './segments/app-stream.ts';
 import { SegmentGoneError } from './segments/appender.ts';
 import { COMMITS_FOLDER } from './segments/commit-log.ts';
+import { type ErasureRecord, finishErasure } from './segments/line-eraser.ts';
 import { EmbeddedStreams } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 
@@ -61,6 +62,8 @@ const LOOK_MS = 1_000;
 const HELD_FACTOR = 4;
 const STREAMS_FOLDER = 'streams';
 const CLOCK_KEY = 'clock';
+/** Keys of deletions that were begun: the app follows. */
+const ERASURE_PREFIX = 'erasure/';
 /** A power cut costs no more than was written in this time. */
 const SYNC_MS = 5_000;
 
@@ -74,6 +77,8 @@ export interface EmbeddedStoreOptions {
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   /** `process`: durable once the system has it, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
+  /** Told how long each sync of a file of lines took, ms. */
+  readonly onSynced?: (ms: number) => void;
   /** Left out: the system's. */
   readonly time?: TimeSources;
   /** Called with a sentence about what doesn't work as it should. */
@@ -110,6 +115,8 @@ export class EmbeddedStore implements Store {
   /** Resolves when the streams were compared with what was noted of them. */
   readonly checked: Promise<void>;
   private runningSync: Promise<void> | undefined;
+  /** Deletions of lines, up to the last one that was asked for. */
+  private deleting: Promise<unknown> = Promise.resolve();
 
   /**
    * Opens the store, and makes the folder if it isn't there.
@@ -146,6 +153,10 @@ export class EmbeddedStore implements Store {
       );
       this.leases = new EmbeddedLeases(this.records);
       this.frameIds = new FrameIdIndex(this.root, this.clock, this.diskSpace);
+      for (const { key, value } of this.records.list<ErasureRecord>(STORE_SCOPE, ERASURE_PREFIX)) {
+        finishErasure(join(folder, STREAMS_FOLDER, key.slice(ERASURE_PREFIX.length)), value);
+        void this.records.transact(STORE_SCOPE, [{ key, value: undefined }]).catch(() => {}); // at the next start
+      }
       this.streams = new EmbeddedStreams({
         ...options,
         folder: join(folder, STREAMS_FOLDER),
@@ -156,6 +167,12 @@ export class EmbeddedStore implements Store {
         onFrameId: (app, { frameId = '', first, last }) =>
           this.frameIds.recover(app, frameId, { first, last }),
         notes: new EmbeddedStreamNotes(this.root, this.diskSpace),
+        journal: {
+          put: async (app, value) => {
+            await this.records.transact(STORE_SCOPE, [{ key: ERASURE_PREFIX + app, value }]);
+            await this.root.flushed;
+          },
+        },
         onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
         onFilesGone: (paths) => this.onFilesGone(paths),
         onUnusable: (app, error) =>
@@ -316,6 +333,25 @@ export class EmbeddedStore implements Store {
     return () => this.outageListeners.delete(own);
   }
 
+  async deleteLines(
+    app: AppId,
+    range: { readonly first: Sequence; readonly last: Sequence },
+    pick: (batch: StoredBatch) => ReadonlySet<Sequence>,
+  ): Promise<number> {
+    // One after the other: each writes whole segments.
+    const deleted = this.deleting.then(async () => {
+      await this.checked;
+      return this.streams.deleteLines(app, range, pick);
+    });
+    this.deleting = deleted.catch(() => {});
+    try {
+      return await deleted;
+    } catch (error) {
+      if (error instanceof TailraceError) throw error;
+      throw await commitError(error, this.folder);
+    }
+  }
+
   dropStream(app: AppId): Promise<void> {
     return this.streams.dropStream(app);
   }
@@ -387,6 +423,7 @@ export class EmbeddedStore implements Store {
     clearInterval(this.syncTimer);
     clearInterval(this.lookTimer);
     await this.runningSync;
+    await this.deleting;
     await this.streams.close();
     await this.saveClock();
     await this.root.flushed;

@@ -21,6 +21,9 @@ export function readBatchHeader([id, [, header]]: StreamEntry): BatchHeader {
 /** The batch in an entry of the lines. */
 export function readStoredBatch([id, [header, packed]]: StreamEntry): StoredBatch {
   const { last, count, bytes, storedAtMs } = parseHeader(id, header);
+  // Its lines were deleted: it stands in their place.
+  if (packed.length === 0)
+    return { bytes: Buffer.alloc(bytes), count: 0, first: last - count + 1, last, storedAtMs };
   return { bytes: unpackRecords(packed, bytes), count, first: last - count + 1, last, storedAtMs };
 }
 

@@ -68,6 +68,8 @@ export function leaseKey(name: string): string {
 /** Holds the version of the format of everything else. */
 export const STORE_FORMAT_KEY = `${PREFIX}:{platform}:format`;
 export const STORE_FORMAT = '1';
+/** Lines were deleted from streams: there are entries without any, which earlier versions don't know. */
+export const STORE_FORMAT_ERASED = '2';
 
 /** Holds a random id of the data: another one, or none, says that it was removed. */
 export const STORE_ID_KEY = `${PREFIX}:{platform}:id`;

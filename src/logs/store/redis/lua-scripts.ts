@@ -32,5 +32,6 @@ export const LUA_SCRIPTS = {
   release: loadScript('release'),
   clock: loadScript('clock'),
   trim: loadScript('trim'),
+  rewrite: loadScript('rewrite'),
   probe: loadScript('probe'),
 } as const;

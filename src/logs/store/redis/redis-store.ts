@@ -7,6 +7,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { CoalescedRun } from '../../../common/coalesced-run.ts';
+import { TailraceError } from '../../../common/errors.ts';
 import { type Log, SILENT_LOG } from '../../../common/log.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
@@ -44,7 +45,9 @@ import {
   readServerInfo,
   serverWarnings,
 } from './connection/server-check.ts';
+import { STORE_FORMAT_ERASED, STORE_FORMAT_KEY } from './keys.ts';
 import { RedisLeases } from './leases.ts';
+import { eraseFromStream } from './line-eraser.ts';
 import { RedisRecords } from './records.ts';
 import { StreamAges } from './stream-ages.ts';
 import { RedisStreams } from './streams.ts';
@@ -55,6 +58,8 @@ const OPEN_TIMEOUT_MS = 10_000;
 const LIMITS_RETRY_MS = 1_000;
 /** Of the name of a process: every append carries it, and Redis keeps it for every app. */
 const ORIGIN_BYTES = 12;
+/** Who deletes lines renews this with each piece of the stream. */
+const ERASE_LEASE_MS = 60_000;
 
 export interface RedisStoreOptions {
   readonly url: string;
@@ -88,6 +93,7 @@ export class RedisStore implements Store {
   private readonly records: RedisRecords;
   private readonly leases: RedisLeases;
   private readonly changeFeed: ChangeFeed;
+  private readonly origin: string;
 
   private readonly ages: StreamAges;
 
@@ -103,6 +109,7 @@ export class RedisStore implements Store {
   private constructor(connection: RedisConnection, { address, ca, retention, wait }: OpenOptions) {
     const origin = randomBytes(ORIGIN_BYTES).toString('base64url');
     this.connection = connection;
+    this.origin = origin;
     this.streams = new RedisStreams(connection);
     this.records = new RedisRecords(connection, origin);
     this.leases = new RedisLeases(connection);
@@ -224,6 +231,29 @@ export class RedisStore implements Store {
 
   watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void {
     return this.changeFeed.watchOutage(app, listener);
+  }
+
+  async deleteLines(
+    app: AppId,
+    range: { readonly first: Sequence; readonly last: Sequence },
+    pick: (batch: StoredBatch) => ReadonlySet<Sequence>,
+  ): Promise<number> {
+    // Two copies would each lack what the other one has deleted.
+    const acquire = async (): Promise<Lease> => {
+      const lease = await this.leases.acquireLease(`erase/${app}`, this.origin, ERASE_LEASE_MS);
+      if (lease) return lease;
+      throw new TailraceError(
+        'conflict',
+        'Lines of this app are being deleted already: try again when that is done.',
+      );
+    };
+    const lease = await acquire();
+    try {
+      await this.connection.call('set', STORE_FORMAT_KEY, STORE_FORMAT_ERASED);
+      return await eraseFromStream(this.connection, app, range, pick, async () => void (await acquire()));
+    } finally {
+      await this.leases.releaseLease(lease).catch(() => {}); // it expires
+    }
   }
 
   async dropStream(app: AppId): Promise<void> {

@@ -5,7 +5,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { systemCode } from '../../../common/errors.ts';
 import { scannedLineLevel, searchWindow, WINDOW_BYTES } from '../../query/prefilter/wasm-search.ts';
-import { isIntact, parseEntry, type SegmentEntry } from '../../store/embedded/segments/entry-format.ts';
+import {
+  isHoled,
+  isIntact,
+  parseEntry,
+  type SegmentEntry,
+} from '../../store/embedded/segments/entry-format.ts';
 import type { FilePlace, FollowedEvents } from '../../store/file-scanner.ts';
 import { HEADROOM, RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
 import type { LineFilter } from '../../syslog/line-filter.ts';
@@ -147,7 +152,9 @@ class FileScanRun {
       const entry = parseEntry(window, at, offset, before);
       const isCutOff = entry ? entry.end - offset > window.length : at > 0;
       if (isCutOff) return stop(entry && at === 0 ? entry.end - entry.start : readBytes, false);
-      if (!entry || !isIntact(window, entry, offset, job.file.seed)) return undefined;
+      // One of which lines were deleted is read by who knows what is left of it.
+      if (!entry || isHoled(window, entry.batchStart - offset)) return undefined;
+      if (!isIntact(window, entry, offset, job.file.seed)) return undefined;
       // Lines that are missing in between are reported by who reads them one after the other.
       if (job.take.kind === 'first' && entry.first > this.scanned + 1) return stop(readBytes, true);
       context?.add(contextEntry(window, entry, offset, { offset: offset + at, bytesSoFar: before }));

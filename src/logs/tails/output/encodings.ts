@@ -113,7 +113,7 @@ function estimateBytes(
   let size = 0;
   for (const { bytes, first, last, count } of batches) {
     const lines = Math.min(last, through) - Math.max(first - 1, after);
-    if (lines > 0) size += Math.ceil((bytes.length / count + overhead) * lines);
+    if (lines > 0 && count > 0) size += Math.ceil((bytes.length / count + overhead) * lines);
   }
   return size;
 }

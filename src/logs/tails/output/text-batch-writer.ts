@@ -39,6 +39,10 @@ export function writeAllLines(
     const wanted = Math.min(batch.last, range.through) - batch.first + 1 - skipped;
     const lines = Math.min(wanted, range.count - count);
     if (lines <= 0) continue;
+    if (batch.count === 0) {
+      last = batch.first + skipped + wanted - 1;
+      continue;
+    }
     const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
     const cursor = new RecordCursor(bytes);
     cursor.skip(skipped);

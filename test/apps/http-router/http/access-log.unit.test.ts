@@ -9,6 +9,7 @@ test('a log line without a single safe value is still one line', () => {
     host: evil,
     requestId: 'id',
     forwardedFor: evil,
+    protocol: 'http' as const,
     dyno: 'web.1',
     connectMs: -1,
     serviceMs: 1.6,

@@ -19,6 +19,7 @@ test.each([
   ['A=postgres://u:p@h/db?x=1&y=2', { A: 'postgres://u:p@h/db?x=1&y=2' }],
   ['A=1\r\nB="x"\r\n', { A: '1', B: 'x' }],
   ['spring.datasource.url=x', { 'spring.datasource.url': 'x' }],
+  ['A: two words # c\nexport B: "x\ny"\nC:\nD=a: b', { A: 'two words', B: 'x\ny', C: '', D: 'a: b' }],
   ['\uFEFFA=1\nA=2', { A: '2' }],
   ['', {}],
 ])('%j is read', (text, values) => {
@@ -32,6 +33,7 @@ test('a key may have any name, even one that objects are made of', () => {
 test.each([
   ['A=1\nnonsense', 2, 'no assignment'],
   ['1A=1', 1, 'no assignment'],
+  ['A:1', 1, 'no assignment'],
   ['A-B=1', 1, 'no assignment'],
   ['A=1\n\nB="never closed\nC=1', 3, 'never closed'],
   ["A='never closed", 1, 'never closed'],

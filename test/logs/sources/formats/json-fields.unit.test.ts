@@ -17,6 +17,61 @@ const CASES: [string, Record<string, unknown>, Partial<JsonFields>][] = [
     { message: 'hi\n', data: { kubernetes: { pod_name: 'web-1' } } },
   ],
   [
+    'Rust’s tracing',
+    { timestamp: `${T}.5Z`, level: 'ERROR', fields: { message: 'lost', user: 7 }, target: 'shop::pay' },
+    { message: 'lost', severity: 3, time: `${T}.5Z`, data: { user: 7, target: 'shop::pay' } },
+  ],
+  [
+    'fields without a message',
+    { fields: { user: 7 }, text: 'hi' },
+    { message: 'hi', data: { fields: { user: 7 } } },
+  ],
+  [
+    'HashiCorp',
+    { '@level': 'error', '@message': 'no leader', '@module': 'consul', '@timestamp': `${T}Z` },
+    { message: 'no leader', severity: 3, time: `${T}Z`, data: { '@module': 'consul' } },
+  ],
+  [
+    'MongoDB',
+    { t: { $date: `${T}.123+00:00` }, s: 'E', c: 'NETWORK', msg: 'lost' },
+    { message: 'lost', severity: 3, time: `${T}.123+00:00`, data: { c: 'NETWORK' } },
+  ],
+  ['an s of nobody’s', { s: 'E', msg: 'm' }, { severity: 6, data: { s: 'E' } }],
+  ['an initial', { level: 'W', msg: 'm' }, { severity: 4, data: {} }],
+  ['a level that is none', { level: 'tier1', msg: 'm' }, { severity: 6, data: { level: 'tier1' } }],
+  ['a level as an object', { level: { id: 1 }, msg: 'm' }, { severity: 6, data: { level: { id: 1 } } }],
+  [
+    'a severity that is none beside a level',
+    { level: 'error', severity: 'high', msg: 'm' },
+    { severity: 3, data: { severity: 'high' } },
+  ],
+  [
+    'Log4j',
+    { instant: { epochSecond: SECONDS, nanoOfSecond: 123_000_000 }, level: 'WARN', message: 'm' },
+    { severity: 4, time: `${T}.123000+00:00`, data: {} },
+  ],
+  [
+    'Protocol Buffers',
+    { timestamp: { seconds: SECONDS, nanos: 5_000 }, message: 'm' },
+    { time: `${T}.000005+00:00`, data: {} },
+  ],
+  [
+    'PHP’s date',
+    { datetime: { date: '2026-11-21 08:00:00.25', timezone_type: 3, timezone: 'UTC' }, message: 'm' },
+    { time: `${T}.25Z`, data: {} },
+  ],
+  [
+    'a time of an object that is none',
+    { instant: { seconds: 'x' }, message: 'm' },
+    { time: undefined, data: { instant: { seconds: 'x' } } },
+  ],
+  [
+    'Splunk’s collector',
+    { time: SECONDS, host: 'h1', event: { message: 'm', level: 'error' }, sourcetype: 's' },
+    { message: 'm', severity: 3, hostname: 'h1', data: { sourcetype: 's' } },
+  ],
+  ['Python’s asctime', { asctime: '2026-11-21T08:00:00,5Z', message: 'm' }, { time: `${T}.5Z`, data: {} }],
+  [
     'a date that is none',
     { date: 'someday', msg: 'm' },
     { message: 'm', time: undefined, data: { date: 'someday' } },
@@ -83,6 +138,26 @@ const CASES: [string, Record<string, unknown>, Partial<JsonFields>][] = [
       time: `${T}.000000+00:00`,
       data: {},
     },
+  ],
+  [
+    'Docker through fluent-bit, Vector',
+    { log: 'm', container_name: '/web-1', stream: 'stderr' },
+    { message: 'm', dyno: 'web-1', data: { stream: 'stderr' } },
+  ],
+  [
+    'a dyno beside a container',
+    { log: 'm', container_name: 'web-1', dyno: 'web.1' },
+    { dyno: 'web.1', data: { container_name: 'web-1' } },
+  ],
+  [
+    'a container without a name',
+    { log: 'm', container_name: 7 },
+    { dyno: undefined, data: { container_name: 7 } },
+  ],
+  [
+    'a pod',
+    { log: 'm', kubernetes: { pod_name: 'web-x2x1z', container_name: 'web' } },
+    { dyno: 'web-x2x1z', data: { kubernetes: { pod_name: 'web-x2x1z', container_name: 'web' } } },
   ],
   [
     'journald, bytes',

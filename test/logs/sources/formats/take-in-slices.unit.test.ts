@@ -62,7 +62,7 @@ describe('a slice ends soon after a millisecond', () => {
   it('of JSON and OTLP', async () => {
     const packer = new LinePacker();
     for (let i = 0; i < LINES; i++) packer.add(`<190>1 - - token - - - ${i}`);
-    await takePackedLinesInSlices(packer.pack().bytes, receiver);
+    await takePackedLinesInSlices(packer.pack(), receiver);
     expectSlices();
   });
 });

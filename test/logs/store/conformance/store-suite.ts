@@ -3,6 +3,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import type { Retention, Store } from '../../../../src/logs/store/contract.ts';
+import { deletionSuite } from './deletion.ts';
 import { leaseSuite } from './leases.ts';
 import { limitSuite } from './limits.ts';
 import { recordSuite } from './records.ts';
@@ -65,6 +66,7 @@ export function storeSuite(name: string, makeLocation: () => Promise<StoreLocati
     retentionSuite(opener);
     limitSuite(opener);
     restoreSuite(opener);
+    deletionSuite(opener);
     subscriptionSuite(opener);
     recordSuite(opener);
     leaseSuite(opener);

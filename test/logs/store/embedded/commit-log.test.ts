@@ -632,10 +632,10 @@ it('a folder of before there was a commit log is taken over, and then refused by
   const marker = join(folder, 'journal-0');
   writeFileSync(marker, 'tailrace data folder, format 2: earlier versions …\n');
   const again = open();
-  expect(readFileSync(marker, 'utf8')).toMatch(/^tailrace data folder, format 3: /);
+  expect(readFileSync(marker, 'utf8')).toMatch(/^tailrace data folder, format 4: /);
   expect((await again.get('scope', 'a'))?.value).toBe(1);
   expect(await again.append(app, batchOf('one'), { frameId: 'a frame' })).toMatchObject({ duplicate: true });
   expect(await linesIn(again, app)).toEqual(['one']);
   await close(again);
-  expect(readStoreFile(folder).format).toBe(3);
+  expect(readStoreFile(folder).format).toBe(4);
 });

@@ -422,7 +422,7 @@ describe('store.mdb', () => {
 
   it('of a later version is refused', async () => {
     const folder = copyOf(base);
-    writeFileSync(join(folder, 'journal-0'), 'tailrace data folder, format 4: something\n');
+    writeFileSync(join(folder, 'journal-0'), 'tailrace data folder, format 99: something\n');
     expect((await start(folder)).refusal).toMatch(/newer version of tailrace/);
   });
 

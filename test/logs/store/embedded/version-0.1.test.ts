@@ -75,7 +75,7 @@ describe('a data folder of version 0.1', () => {
     await store.close();
     stores.pop();
     const { format, records, damagedRecords, notes } = readStoreFile(folder);
-    expect(format).toBe(3);
+    expect(format).toBe(4);
     expect(damagedRecords).toEqual([]);
     // Besides its own clock.
     expect(records.filter(({ scope }) => scope !== STORE_SCOPE)).toEqual(before);

@@ -130,10 +130,10 @@ function endsWith(nameEnd: u32, letters: u32, letter: u32): bool {
   return (load<u32>(nameEnd - 4) | 0x20202020) == letters && (before == letter || before == 0x7f);
 }
 
-/** Does the name that continues before `at` have `log`, `log.` or `log_` in front? */
+/** Does the name that continues before `at` have `log`, `log.`, `log_` or `@` in front? */
 function mayHaveLog(start: u32, at: u32): u32 {
   const last: u32 = load<u8>(at - 1) | 0x20;
-  if (last >= 0x80) return ASK;
+  if (last >= 0x80 || last == 0x60) return ASK;
   return at - start >= 3 && (last == 0x67 || last == 0x2e || last == 0x7f) ? ASK : NONE;
 }
 

@@ -3,11 +3,12 @@
  * `wasm-records-binary.ts`; what it does is defined by `json-lines.ts`, `json-fields.ts`, `otlp.ts`, `structured-line.ts` and
  * `plain-text-body.ts`. All records that it doesn't understand are left to them.
  *
- * The lines are octet-counted frames, without a token. Memory is laid out by the caller (`wasm-records.ts`); there is no allocator. Reads
+ * The lines are octet-counted frames, without a token; or records of a batch, when the source is known: then a record is as the codec makes it
+ * of the frame (`syslog/wasm`), and what the codec would leave alone isn't written. Memory is laid out by the caller (`wasm-records.ts`); there is no allocator. Reads
  * and writes may run over the end of a region by up to 63 bytes, and behind the input are as many zeros.
  */
 import { copy } from '../../../../common/wasm/wasm-common.as';
-import { setDateMax as setHeaderDateMax, skipField } from '../../../syslog/wasm/wasm-header.as';
+import { mayHoldToken, setDateMax as setHeaderDateMax, skipField } from '../../../syslog/wasm/wasm-header.as';
 import {
   addKey,
   beginJson,
@@ -50,6 +51,8 @@ export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
 export let containers: u32 = 0;
+/** Of records: bytes that their frames would have, without the counts. */
+export let lineBytes: u32 = 0;
 
 const SPACE: u32 = 0x20;
 const QUOTE: u32 = 0x22;
@@ -71,6 +74,8 @@ const ODD: u32 = 1;
 const FULL: u32 = 2;
 /** The input may end in the middle of it. */
 const CUT: u32 = 3;
+/** It is understood, but no record can be made of it: a frame can. */
+const INDIRECT: u32 = 4;
 
 /** What `records` reads: objects with a newline between them, which have none in them, or may; elements of an array; records of OTLP. */
 const LINES: u32 = 0;
@@ -89,6 +94,14 @@ const LINE_HEAD_BYTES: u32 = 64;
 /** Behind what may be the end of the input, so many bytes are looked at. */
 const LOOKAHEAD: u32 = 40;
 const INFO: u32 = 6;
+/** Of a record: see `batch.ts` and `wasm-codec.as.ts`. */
+const RECORD_HEADER: u32 = 12;
+const MESSAGE_BYTES_MAX: u32 = 10_000;
+const PROCID_BYTES_MAX: u32 = 128;
+const MSGID_BYTES_MAX: u32 = 32;
+const TOKEN_TEXT_BYTES_MIN: u32 = 16;
+/** Of a time that is stamped: `2012-12-10T03:00:48.123000+00:00`. */
+const TIME_BYTES: u32 = 32;
 
 /** What a key of a record may be: see `json-fields.ts`. */
 const DATA: u32 = 0;
@@ -112,6 +125,22 @@ let timeAt: u32 = 0;
 /** In the place of PROCID when a record has none; of OTLP, HOSTNAME to PROCID; of text, all of the header. */
 let headAt: u32 = 0;
 let headLength: u32 = 0;
+
+/** Records are written, rather than frames. */
+let isDirect: bool = false;
+/** Lines of a call. */
+let linesMax: u32 = 0;
+let sourceAt: u32 = 0;
+let sourceLength: u32 = 0;
+let stampedHost: u32 = 0;
+let stampedHostLength: u32 = 0;
+let stampedTime: u32 = 0;
+/** What records have in the place of `head`, and where in it HOSTNAME, APP-NAME and MSGID begin. */
+let recordHeadAt: u32 = 0;
+let recordHeadLength: u32 = 0;
+let headHost: u32 = 0;
+let headSource: u32 = 0;
+let headMsgid: u32 = 0;
 
 /** The record that was read last. */
 let severity: u32 = INFO;
@@ -145,6 +174,30 @@ export function setHead(length: u32): void {
   headLength = length;
 }
 
+/** The same for records, and where the fields begin in it. */
+export function setRecordHead(length: u32, host: u32, source: u32, msgid: u32): void {
+  recordHeadLength = length;
+  headHost = host;
+  headSource = source;
+  headMsgid = msgid;
+}
+
+/** For records: where their head is, the name of the source, and what is stamped where one has no host or no time. */
+export function setUpRecords(head: u32, source: u32, host: u32, time: u32): void {
+  recordHeadAt = head;
+  sourceAt = source;
+  stampedHost = host;
+  stampedTime = time;
+}
+
+/** What the next calls write, and how many lines at the most. */
+export function setForm(direct: bool, max: u32, sourceBytes: u32, hostBytes: u32): void {
+  isDirect = direct;
+  linesMax = max;
+  sourceLength = sourceBytes;
+  stampedHostLength = hostBytes;
+}
+
 /**
  * Makes lines of the JSON in `[from, end)`.
  *
@@ -159,8 +212,13 @@ export function records(kind: u32, from: u32, end: u32, out: u32, outEnd: u32, i
   let behind = isBehind;
   beginJson();
   let before: u32 = 0;
+  lineBytes = 0;
   while (true) {
     before = jsonContainers;
+    if (count == linesMax) {
+      why = FULL;
+      break;
+    }
     let start = skipSpace(i);
     if (kind < ELEMENTS) {
       i = start;
@@ -195,12 +253,12 @@ export function records(kind: u32, from: u32, end: u32, out: u32, outEnd: u32, i
         break;
       }
     }
-    const frameEnd = writeLine(at, outEnd, kind == OTLP_ELEMENTS);
-    if (frameEnd <= 1) {
-      why = frameEnd == 0 ? FULL : ODD;
+    const lineEnd = isDirect ? writeRecord(at, outEnd, kind == OTLP_ELEMENTS) : writeLine(at, outEnd, kind == OTLP_ELEMENTS);
+    if (lineEnd <= NOT_DIRECT) {
+      why = reasonOf(lineEnd);
       break;
     }
-    at = frameEnd;
+    at = lineEnd;
     count++;
     i = after;
     behind = true;
@@ -210,6 +268,16 @@ export function records(kind: u32, from: u32, end: u32, out: u32, outEnd: u32, i
   lines = count;
   containers = (why == DONE ? jsonContainers : before);
   return why;
+}
+
+/** What `writeLine` and `writeRecord` return instead of an end: there is no room, it isn't understood after all, a frame is needed. */
+const NO_ROOM: u32 = 0;
+const NOT_UNDERSTOOD: u32 = 1;
+const NOT_DIRECT: u32 = 2;
+
+function reasonOf(returned: u32): u32 {
+  if (returned == NO_ROOM) return FULL;
+  return returned == NOT_UNDERSTOOD ? ODD : INDIRECT;
 }
 
 /**
@@ -258,6 +326,109 @@ function writeLine(at: u32, outEnd: u32, isOtlp: bool): u32 {
     o += messageLength;
   }
   return closeFrame(at, o);
+}
+
+/** Writes the line of the record that was read, as a record; returns the new end, or one of the others. */
+function writeRecord(at: u32, outEnd: u32, isOtlp: bool): u32 {
+  const dataLength = to - dataAt + 1;
+  const hasData = to != dataAt + ELEMENT_BYTES;
+  if (dataLength > DATA_BYTES_MAX || messageLength > FRAME_BYTES_MAX - DATA_BYTES_MAX - 1_024 - headLength) return NOT_UNDERSTOOD;
+  const fields = hostLength + dynoLength + msgidLength + recordHeadLength + timeLength + stampedHostLength + sourceLength + TIME_BYTES;
+  if (at + RECORD_HEADER + LINE_HEAD_BYTES + dataLength + messageLength + fields > outEnd) return NO_ROOM;
+  const text = at + RECORD_HEADER;
+  let o = text;
+  store<u64>(o, 0x203e_3030_313c); // <100> and the space behind the version
+  store<u8>(o, 0x31, 1);
+  const priority: u32 = 184 + severity;
+  store<u8>(o, 0x30 + (priority / 10) % 10, 2);
+  store<u8>(o, 0x30 + priority % 10, 3);
+  store<u8>(o, 0x31, 5);
+  store<u8>(o, SPACE, 6);
+  o += 7;
+  let growth: u32 = 0;
+  if (timeLength == 0) {
+    o = word(o, stampedTime, TIME_BYTES);
+    growth = TIME_BYTES - 1;
+  } else o = word(o, timeAt, timeLength);
+  let host: u32 = o - text;
+  let source: u32;
+  let msgid: u32;
+  if (isOtlp) {
+    source = host + headSource;
+    copy(o, recordHeadAt, recordHeadLength);
+    o += recordHeadLength;
+    store<u8>(o++, SPACE);
+    growth += recordHeadLength - headLength;
+    if (!isShort(msgidAt, msgidLength, MSGID_BYTES_MAX)) return NOT_DIRECT;
+    msgid = o - text;
+    o = word(o, msgidAt, msgidLength);
+  } else {
+    if (hostLength == 0 || (hostLength == 1 && load<u8>(hostAt) == DASH)) {
+      o = word(o, stampedHost, stampedHostLength);
+      growth += stampedHostLength - 1;
+    } else {
+      if (!isShort(hostAt, hostLength, WORD_BYTES_MAX)) return NOT_DIRECT;
+      o = word(o, hostAt, hostLength);
+    }
+    source = o - text;
+    o = word(o, sourceAt, sourceLength);
+    growth += sourceLength - 3;
+    if (dynoAt != 0) {
+      if (!isShort(dynoAt, dynoLength, PROCID_BYTES_MAX)) return NOT_DIRECT;
+      o = word(o, dynoAt, dynoLength);
+    } else o = word(o, recordHeadAt, recordHeadLength);
+    msgid = o - text;
+    store<u16>(o, 0x202d);
+    o += 2;
+  }
+  if (hasData) {
+    const start = o;
+    copy(o, dataAt, dataLength - 1);
+    o += dataLength - 1;
+    store<u8>(o++, CLOSE_BRACKET);
+    if (!isAscii(start, o) || mayHoldToken(start, o)) return NOT_DIRECT;
+  } else store<u8>(o++, DASH);
+  store<u8>(o++, SPACE);
+  const message = o;
+  if (isMessageEscaped) {
+    o = decodeText(messageAt, messageAt + messageLength, o);
+    if (o == 0) return NOT_UNDERSTOOD;
+  } else {
+    copy(o, messageAt, messageLength);
+    o += messageLength;
+  }
+  let tail: u32 = 0;
+  if (o > message && load<u8>(o - 1) == NEWLINE) tail = o > message + 1 && load<u8>(o - 2) == RETURN ? 2 : 1;
+  return closeRecord(at, o - tail, host, source, msgid, message, tail - growth);
+}
+
+/** Is a field as long as it may be, and without a token? */
+function isShort(start: u32, length: u32, max: u32): bool {
+  return length <= max && (length < TOKEN_TEXT_BYTES_MIN || !mayHoldToken(start, start + length));
+}
+
+function isAscii(start: u32, end: u32): bool {
+  let i = start;
+  for (; i + 16 <= end; i += 16) if (i8x16.bitmask(v128.load(i)) != 0) return false;
+  return i == end || (i8x16.bitmask(v128.load(i)) & ((1 << (end - i)) - 1)) == 0;
+}
+
+/**
+ * Writes the header of the record at `at`, whose text ends at `end`; returns that, unless its message isn't one that can stay as it is.
+ * @param more bytes of its frame than of its text; may be below zero
+ */
+function closeRecord(at: u32, end: u32, host: u32, source: u32, msgid: u32, message: u32, more: u32): u32 {
+  const text = at + RECORD_HEADER;
+  if (end - message > MESSAGE_BYTES_MAX) return NOT_DIRECT;
+  if (end - message >= 3 && load<u8>(message) == 0xef && load<u16>(message, 1) == 0xbfbb) return NOT_DIRECT;
+  if (end - message >= 8 && load<u64>(message) == 0x6361726c6961745b) return NOT_DIRECT; // [tailrac
+  store<u32>(at, end - text);
+  store<u16>(at, host, 4);
+  store<u16>(at, source, 6);
+  store<u16>(at, msgid, 8);
+  store<u16>(at, message - text, 10);
+  lineBytes += end - text + more;
+  return end;
 }
 
 /** A header field and a space. */
@@ -386,7 +557,7 @@ function readObject(start: u32): u32 {
               textAt = i + 1;
               textLength = end - i - 2;
               isTextEscaped = hasEscape;
-            } else if (keyLength == 3) others |= 1 << OTHER_LEVEL; // of `log`, as an object
+            } else others |= 1 << (keyLength == 3 ? OTHER_LEVEL : OTHER_MESSAGE); // of `log`, or `event`, as an object
           } else others |= 1 << what;
           i = end;
         }
@@ -417,6 +588,9 @@ function classOf(start: u32, length: u32): u32 {
   const first = firstBytes(start, length);
   const last = lastBytes(start, length);
   switch (length) {
+    case 1:
+      // t, s
+      return first == 0x74 ? OTHER_TIME : first == 0x73 ? OTHER_LEVEL : DATA;
     case 2:
       if (first == 0x7374) return TIME; // ts
       if (first == 0x7440) return OTHER_TIME; // @t
@@ -433,18 +607,23 @@ function classOf(start: u32, length: u32): u32 {
       if (first == 0x6f6e7964) return DYNO; // dyno
       if (first == 0x79646f62) return TEXT; // body
       if (first == 0x65746164) return OTHER_TIME; // date
-      return first == 0x73676f6c || first == 0x79646f42 ? OTHER_MESSAGE : DATA; // logs, Body
+      return first == 0x73676f6c || first == 0x79646f42 || first == 0x74786574 ? OTHER_MESSAGE : DATA; // logs, Body, text
     case 5:
       if (first == 0x6c6576656c) return LEVEL; // level
       if (first == 0x746e657665) return TEXT; // event
       return first == 0x6c6576654c ? OTHER_LEVEL : DATA; // Level
+    case 6:
+      if (first == 0x6c6576656c40) return OTHER_LEVEL; // @level
+      return first == 0x73646c656966 ? OTHER_MESSAGE : DATA; // fields
     case 7:
       if (first == 0x6567617373656d) return MESSAGE; // message
+      if (first == 0x656d6974637361 || first == 0x746e6174736e69) return OTHER_TIME; // asctime, instant
       return first == 0x6567617373654d || first == 0x4547415353454d ? OTHER_MESSAGE : DATA; // Message, MESSAGE
     case 8:
       if (first == 0x656d616e74736f68) return HOST; // hostname
       if (first == 0x7974697265766573) return SEVERITY; // severity
       if (first == 0x656d697465746164) return OTHER_TIME; // datetime
+      if (first == 0x6567617373656d40) return OTHER_MESSAGE; // @message
       if (first == 0x6c6576656c676f6c || first == 0x6c6576654c676f6c || first == 0x6c6576654c676f4c) return OTHER_LEVEL; // loglevel, logLevel, LogLevel
       return first == 0x595449524f495250 ? OTHER_LEVEL : DATA; // PRIORITY
     case 9:
@@ -454,6 +633,7 @@ function classOf(start: u32, length: u32): u32 {
       return first == 0x6576656c2e676f6c || first == 0x6d616e6c6576656c ? OTHER_LEVEL : DATA; // log.level, levelname
     case 10:
       if (first == 0x617473656d697440 && last == 0x706d617473656d69) return TIME; // @timestamp
+      if (first == 0x74656e726562756b && last == 0x736574656e726562) return UNSUPPORTED; // kubernetes
       return first == 0x616e5f6c6576656c ? OTHER_LEVEL : DATA; // level_name
     case 11:
       return first == 0x6c79615074786574 || first == 0x6c7961506e6f736a ? OTHER_MESSAGE : DATA; // textPayload, jsonPayload
@@ -464,10 +644,13 @@ function classOf(start: u32, length: u32): u32 {
       if (first == 0x7974697265766573) return OTHER_LEVEL; // severity_text
       return first == 0x656d5f74726f6873 ? OTHER_MESSAGE : DATA; // short_message
     case 14:
+      if (first == 0x656e6961746e6f63 && last == 0x656d616e5f72656e) return UNSUPPORTED; // container_name
       return first == 0x7974697265766573 ? OTHER_LEVEL : DATA; // severityNumber
     case 15:
       if (first == 0x7974697265766573) return OTHER_LEVEL; // severity_number
       return first == 0x64657265646e6552 || first == 0x546567617373654d ? OTHER_MESSAGE : DATA; // RenderedMessage, MessageTemplate
+    case 16:
+      return first == 0x6d617473656d6974 ? OTHER_TIME : DATA; // timestampSeconds
     case 17:
       return first == 0x495f474f4c535953 ? UNSUPPORTED : DATA; // SYSLOG_IDENTIFIER
     case 26:
@@ -861,8 +1044,13 @@ export function otlpRecords(from: u32, end: u32, out: u32, outEnd: u32): u32 {
   let why = DONE;
   let before: u32 = 0;
   beginJson();
+  lineBytes = 0;
   while (i < end && load<u8>(i) == 0x12) {
     before = jsonContainers;
+    if (count == linesMax) {
+      why = FULL;
+      break;
+    }
     beginRecord(dataAt + ELEMENT_BYTES, dataAt + DATA_REGION_BYTES);
     cursor = i + 1;
     isBroken = false;
@@ -875,12 +1063,12 @@ export function otlpRecords(from: u32, end: u32, out: u32, outEnd: u32): u32 {
       why = ODD;
       break;
     }
-    const frameEnd = writeLine(at, outEnd, true);
-    if (frameEnd <= 1) {
-      why = frameEnd == 0 ? FULL : ODD;
+    const lineEnd = isDirect ? writeRecord(at, outEnd, true) : writeLine(at, outEnd, true);
+    if (lineEnd <= NOT_DIRECT) {
+      why = reasonOf(lineEnd);
       break;
     }
-    at = frameEnd;
+    at = lineEnd;
     count++;
     i = recordEnd;
   }
@@ -1126,7 +1314,12 @@ export function textLines(from: u32, end: u32, out: u32, outEnd: u32, isLast: bo
   let count: u32 = 0;
   let why = DONE;
   const newlines = i8x16.splat(0x0a);
+  lineBytes = 0;
   while (i < end) {
+    if (count == linesMax) {
+      why = FULL;
+      break;
+    }
     let lineEnd = i;
     for (; lineEnd < end; lineEnd += 16) {
       const found = i8x16.bitmask(i8x16.eq(v128.load(lineEnd), newlines));
@@ -1147,14 +1340,23 @@ export function textLines(from: u32, end: u32, out: u32, outEnd: u32, isLast: bo
       why = ODD;
       break;
     }
-    if (at + LINE_HEAD_BYTES + headLength + length > outEnd) {
+    const before = isDirect ? recordHeadLength : headLength;
+    if (at + LINE_HEAD_BYTES + before + length > outEnd) {
       why = FULL;
       break;
     }
-    const o = at + FRAME_HEAD;
-    copy(o, headAt, headLength);
-    copy(o + headLength, i, length);
-    at = closeFrame(at, o + headLength + length);
+    const o = at + (isDirect ? RECORD_HEADER : FRAME_HEAD);
+    const message = o + before;
+    copy(o, isDirect ? recordHeadAt : headAt, before);
+    copy(message, i, length);
+    const next = isDirect
+      ? closeRecord(at, message + length, headHost, headSource, headMsgid, message, headLength - recordHeadLength)
+      : closeFrame(at, message + length);
+    if (next == NOT_DIRECT) {
+      why = INDIRECT;
+      break;
+    }
+    at = next;
     count++;
     i = lineEnd + 1;
   }

@@ -4,15 +4,19 @@
  */
 
 import { layOutRegions, loadWasmModule, type WasmExports } from '../../../../common/wasm/wasm-module.ts';
-import { latestDate } from '../../../syslog/timestamp.ts';
+import { latestDate, timestampBytes } from '../../../syslog/timestamp.ts';
 import { RECORDS_WASM } from './wasm-records-binary.ts';
 
 interface RecordsExports extends WasmExports {
   readonly containers: WebAssembly.Global;
+  readonly lineBytes: WebAssembly.Global;
   setUp(data: number, keys: number, time: number, head: number): void;
   setNameRegion(at: number): void;
   setDateMax(date: number): void;
   setHead(length: number): void;
+  setRecordHead(length: number, host: number, source: number, msgid: number): void;
+  setUpRecords(head: number, source: number, host: number, time: number): void;
+  setForm(direct: number, max: number, sourceBytes: number, hostBytes: number): void;
   records(
     kind: number,
     from: number,
@@ -43,10 +47,21 @@ export const RecordKind = {
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
-/** Gets octet-counted frames, each an RFC 5424 line without a token. */
+/** Gets lines: octet-counted frames, each an RFC 5424 line without a token; and records of a batch, when they are wanted. */
 export interface FrameTaker {
   /** @param frames are overwritten later: copy them. */
   addFrames(frames: Uint8Array, count: number): void;
+  /**
+   * @param records are overwritten later, too.
+   * @param lineBytes that their lines have, as they are counted
+   */
+  addRecords?(records: Uint8Array, count: number, lineBytes: number): void;
+}
+
+/** What records have that frames don't: the name of the source of all lines, and the host that is stamped. */
+export interface RecordForm {
+  readonly source: Uint8Array;
+  readonly host: Uint8Array;
 }
 
 const HEAD_BYTES_MAX = 2_048;
@@ -60,12 +75,27 @@ const ZEROS = new Uint8Array(64);
 const DONE = 0;
 const FULL = 2;
 const CUT = 3;
+const INDIRECT = 4;
+/** A time, three fields, and what is between them. */
+const RECORD_HEAD_BYTES_MAX = 640;
+const ALL_LINES = 0xffffffff;
+const SOURCE_BYTES_MAX = 64;
+const HOST_BYTES_MAX = 255;
+/** Of HOSTNAME and PROCID (RFC 5424 section 6), and what may be the beginning of a token in one. */
+const PROCID_BYTES_MAX = 128;
+const MAY_BE_TOKEN = /t\..{8}-.{5}/is;
+/** A header that ends in front of the message, as `default-header.ts` makes it. */
+const TEXT_HEADER = /^(<\d+>1) - - app ([\x21-\x7e]+) - - $/;
 const {
   data: DATA,
   keys: KEYS,
   time: TIME,
   name: NAME,
   head: HEAD,
+  recordHead: RECORD_HEAD,
+  source: SOURCE,
+  host: HOST,
+  stamp: STAMP,
   input: INPUT,
   output: OUTPUT,
   outputEnd: OUTPUT_END,
@@ -75,12 +105,17 @@ const {
   time: TEXT_BYTES,
   name: TEXT_BYTES,
   head: HEAD_BYTES_MAX,
+  recordHead: RECORD_HEAD_BYTES_MAX,
+  source: SOURCE_BYTES_MAX,
+  host: HOST_BYTES_MAX,
+  stamp: TEXT_BYTES,
   input: WINDOW_BYTES + ZEROS.length,
 });
 
 const { wasm, memory } = loadWasmModule<RecordsExports>(RECORDS_WASM);
 wasm.setUp(DATA, KEYS, TIME, HEAD);
 wasm.setNameRegion(NAME);
+wasm.setUpRecords(RECORD_HEAD, SOURCE, HOST, STAMP);
 const jsonElement = Buffer.from('[json@32473');
 const otlpElement = Buffer.from('[otlp@32473');
 let date = 0;
@@ -93,6 +128,9 @@ let date = 0;
 export class RecordScanner {
   private readonly body: Uint8Array;
   private readonly taker: FrameTaker;
+  private readonly form: RecordForm | undefined;
+  /** Its head is one that records may have. */
+  private isDirect = false;
   private loadedStart = 0;
   private loadedEnd = 0;
   /** Where it stopped. */
@@ -102,21 +140,54 @@ export class RecordScanner {
   /** Objects and arrays, or messages, that were read so far. */
   containers = 0;
 
-  constructor(body: Uint8Array, taker: FrameTaker) {
+  /** @param form makes records, of the lines that can be ones; the others are frames */
+  constructor(body: Uint8Array, taker: FrameTaker, form?: RecordForm) {
     this.body = body;
     this.taker = taker;
     const latest = latestDate();
-    if (latest === date) return;
-    date = latest;
-    wasm.setDateMax(latest);
+    if (latest !== date) {
+      date = latest;
+      wasm.setDateMax(latest);
+    }
+    if (!form || !taker.addRecords) return;
+    const { source, host } = form;
+    if (source.length === 0 || source.length > SOURCE_BYTES_MAX || host.length > HOST_BYTES_MAX) return;
+    this.form = form;
+    memory.set(source, SOURCE);
+    memory.set(host, HOST);
+    memory.set(timestampBytes(Date.now()), STAMP);
   }
 
-  /** The dyno of records without one; of OTLP, HOSTNAME to PROCID; of text, the header. False when it is too long. */
-  setHead(head: string): boolean {
-    if (head.length > HEAD_BYTES_MAX) return false;
-    memory.set(Buffer.from(head, 'latin1'), HEAD);
-    wasm.setHead(head.length);
-    return true;
+  /** The dyno of records without one. False when it is too long. */
+  setDyno(dyno: string): boolean {
+    if (this.form && isShort(dyno, PROCID_BYTES_MAX)) this.putRecordHead(dyno, 0, 0, 0);
+    return putHead(dyno);
+  }
+
+  /** Of OTLP: HOSTNAME, APP-NAME and PROCID. False when they are too long. */
+  setSender(sender: string): boolean {
+    const { form } = this;
+    this.isDirect = false;
+    const [host, app, dyno] = sender.split(' ', 3);
+    if (form && app === 'app' && isShort(host, HOST_BYTES_MAX) && isShort(dyno, PROCID_BYTES_MAX)) {
+      const stored = host === '-' ? latin1(form.host) : host;
+      this.putRecordHead(`${stored} ${latin1(form.source)} ${dyno}`, 0, stored.length + 1, 0);
+    }
+    return putHead(sender);
+  }
+
+  /** Of text: all of a line in front of the message. False when it is too long. */
+  setHeader(header: string): boolean {
+    const { form } = this;
+    const [, priority, dyno] = TEXT_HEADER.exec(header) ?? [];
+    if (form && dyno !== undefined && isShort(dyno, PROCID_BYTES_MAX)) {
+      const time = `${priority} ${latin1(timestampBytes(Date.now()))} `;
+      const host = `${latin1(form.host)} `;
+      const source = `${latin1(form.source)} ${dyno} `;
+      const sourceAt = time.length + host.length;
+      this.putRecordHead(`${time}${host}${source}- - `, time.length, sourceAt, sourceAt + source.length);
+    }
+    return putHead(header);
   }
 
   /**
@@ -128,6 +199,11 @@ export class RecordScanner {
       kind === RecordKind.otlp || kind === RecordKind.otlpElements ? otlpElement : jsonElement,
       DATA,
     );
+    const { form, taker } = this;
+    const isDirect = form !== undefined && this.isDirect;
+    wasm.setForm(isDirect ? 1 : 0, ALL_LINES, form?.source.length ?? 0, form?.host.length ?? 0);
+    /** One line that is no record. */
+    let isFrame = !isDirect;
     let at = from;
     if (at < this.loadedStart || at >= this.loadedEnd) this.load(at);
     for (;;) {
@@ -138,7 +214,14 @@ export class RecordScanner {
       this.containers += wasm.containers.value;
       if (lines > 0) {
         this.isBehind = true;
-        this.taker.addFrames(memory.subarray(OUTPUT, wasm.produced.value), lines);
+        const made = memory.subarray(OUTPUT, wasm.produced.value);
+        if (isFrame) taker.addFrames(made, lines);
+        else taker.addRecords?.(made, lines, wasm.lineBytes.value);
+      }
+      if (isDirect && (status === INDIRECT || isFrame)) {
+        isFrame = status === INDIRECT;
+        wasm.setForm(isFrame ? 0 : 1, isFrame ? 1 : ALL_LINES, form.source.length, form.host.length);
+        if (isFrame) continue;
       }
       const isWhole = this.loadedEnd >= end;
       if (status === DONE) {
@@ -163,6 +246,13 @@ export class RecordScanner {
     return wasm.records(kind, from, to, OUTPUT, outEnd, isLast, this.isBehind ? 1 : 0);
   }
 
+  /** Records may have this head. */
+  private putRecordHead(head: string, host: number, source: number, msgid: number): void {
+    this.isDirect = true;
+    memory.set(Buffer.from(head, 'latin1'), RECORD_HEAD);
+    wasm.setRecordHead(head.length, host, source, msgid);
+  }
+
   private load(at: number): void {
     const { body } = this;
     this.loadedStart = at;
@@ -170,4 +260,20 @@ export class RecordScanner {
     memory.set(body.subarray(at, this.loadedEnd), INPUT);
     memory.set(ZEROS, INPUT + this.loadedEnd - at);
   }
+}
+
+function putHead(head: string): boolean {
+  if (head.length > HEAD_BYTES_MAX) return false;
+  memory.set(Buffer.from(head, 'latin1'), HEAD);
+  wasm.setHead(head.length);
+  return true;
+}
+
+/** Is a field as long as it may be, and without a token? */
+function isShort(field: string, max: number): boolean {
+  return field.length <= max && !MAY_BE_TOKEN.test(field);
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }

@@ -13,8 +13,8 @@ import { NOTES_DATABASE } from './stream-notes.ts';
 export const STORE_FILE = 'store.mdb';
 /** The database with the format of all others. */
 export const FORMAT_DATABASE = 'format';
-/** Since when there is a commit log; since format 2 each value has a checksum. */
-export const FOLDER_FORMAT = 3;
+/** Since when lines may be deleted from segments; since format 3 there is a commit log, since format 2 each value has a checksum. */
+export const FOLDER_FORMAT = 4;
 
 /** In lmdb-js's keys: what comes before a control character, and before one at the start of a string. */
 const ESCAPE = 4;

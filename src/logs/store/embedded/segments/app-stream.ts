@@ -8,6 +8,7 @@ import type { StoreClock } from '../store-clock.ts';
 import type { CommittedBatch, DamagedCommit } from './commit-entry.ts';
 import {
   checksumSeed,
+  erasedRecords,
   frameIdEntryBytes,
   type SegmentEntry,
   type SegmentOffset,
@@ -225,6 +226,20 @@ export class AppStream {
       this.onUnreadable(segment, { after: undefined, before: undefined });
   }
 
+  /** Nothing more is written to its newest segment; the next batch begins another one. */
+  sealNewest(): void {
+    const newest = this.segmentList.at(-1);
+    if (newest && newest.size > 0) newest.seal();
+  }
+
+  /** A segment's file was replaced by one that is as long, with the same entries. */
+  replaceSegment(segment: Segment): void {
+    const again = new Segment(this.folder, segment, this.segmentOptions);
+    again.openExisting(segment.size);
+    if (segment.sealed) again.seal();
+    this.segmentList = this.segmentList.map((other) => (other === segment ? again : other));
+  }
+
   /** The file of the newest segment is gone: the next batch begins another one. */
   abandon(segment: Segment): void {
     this.segmentIsGone(segment);
@@ -248,7 +263,10 @@ export class AppStream {
   restore(batch: StoredBatch): AllocatedBatch {
     if (this.allocatedEnd.next > batch.first) throw restoreConflict(batch.first);
     if (this.firstSequence === this.allocatedEnd.next) this.firstSequence = batch.first;
-    return this.allocateAt(batch, batch.first, batch.storedAtMs, undefined);
+    const { first, last, count, storedAtMs } = batch;
+    if (count > 0) return this.allocateAt(batch, first, storedAtMs, undefined);
+    const erased = { bytes: erasedRecords(last - first + 1), count: last - first + 1 };
+    return this.allocateAt(erased, first, storedAtMs, undefined, true);
   }
 
   /** What is allocated and isn't acknowledged yet won't be: its sequences are allocated again. */
@@ -507,10 +525,11 @@ export class AppStream {
     first: Sequence,
     storedAtMs: number,
     frameId: string | undefined,
+    isHoled = false,
   ): AllocatedBatch {
     const { bytes, count } = batch;
     const bytesSoFar = this.allocatedEnd.bytesSoFar + bytes.length;
-    writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first }, this.seed);
+    writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first }, this.seed, isHoled);
     const last = first + count - 1;
     this.allocatedEnd = { next: last + 1, bytesSoFar };
     return { stored: { bytes, count, first, last, storedAtMs }, bytesSoFar, frameId, isKept: false };

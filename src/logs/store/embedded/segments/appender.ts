@@ -1,7 +1,6 @@
-import { fstatSync, ftruncateSync, statSync, fdatasync as sync, writev, writevSync } from 'node:fs';
+import { fstatSync, ftruncateSync, statSync, writev, writevSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import type { Sequence } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
@@ -9,8 +8,6 @@ import type { AllocatedBatch, AppStream } from './app-stream.ts';
 import { encodeFrameIdEntry } from './entry-format.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 import type { Segment } from './segment.ts';
-
-const fdatasync = promisify(sync);
 
 /** Up to this size a batch is written synchronously: that takes less time than having it written by another thread. */
 const BLOCKING_WRITE_BYTES_MAX = 65_536;
@@ -87,6 +84,11 @@ export class Appender {
     return !this.queueWriter.isRunning;
   }
 
+  /** Is something on its way into this segment? */
+  isWritingTo(segment: Segment): boolean {
+    return this.writingTo === segment;
+  }
+
   /** Something that was written isn't synced yet. */
   get hasUnsynced(): boolean {
     return this.unsynced.size > 0 || this.syncingSegment !== undefined;
@@ -146,7 +148,7 @@ export class Appender {
   private async syncOne(segment: Segment): Promise<void> {
     try {
       await this.files.withFile(segment.path, (fd) =>
-        this.durability === 'disk' ? this.syncToDisk(segment, fd) : fdatasync(fd),
+        this.durability === 'disk' ? this.syncToDisk(segment, fd) : this.files.sync(fd),
       );
     } catch (error) {
       this.unsynced.add(segment);
@@ -242,7 +244,7 @@ export class Appender {
 
   /** Syncs a segment, and its directory entry, without which nobody would find it after a power cut. */
   private async syncToDisk(segment: Segment, fd: number): Promise<void> {
-    await fdatasync(fd);
+    await this.files.sync(fd);
     if (this.dirSynced.has(segment)) return;
     const folder = dirname(segment.path);
     await syncDirectory(folder);

@@ -4,7 +4,6 @@
  * of a file is in segments, and these are synced, the file is removed.
  */
 import {
-  fdatasync,
   fstatSync,
   ftruncateSync,
   mkdirSync,
@@ -36,7 +35,6 @@ import {
 import { encodeFrameIdEntry } from './entry-format.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 
-const syncFile = promisify(fdatasync);
 const writeFile = promisify(write);
 
 /** In the data folder. */
@@ -240,11 +238,16 @@ export class CommitLog {
     if (!file || !this.unsynced) return;
     this.unsynced = false;
     try {
-      await this.options.files.withFile(file.path, syncFile);
+      await this.options.files.withFile(file.path, (fd) => this.options.files.sync(fd));
     } catch (error) {
       this.unsynced = true;
       throw error;
     }
+  }
+
+  /** Files that take no more, as long as they are there. */
+  get fullFileNames(): readonly string[] {
+    return this.fullFiles.map(({ path }) => path);
   }
 
   /** Files of which all is in segments: once these are synced, {@link remove} them. */
@@ -359,7 +362,7 @@ export class CommitLog {
 
   /** Syncs a file, and its directory entry, without which nobody would find it after a power cut. */
   private async syncToDisk(file: CommitFile, fd: number): Promise<void> {
-    await syncFile(fd);
+    await this.options.files.sync(fd);
     if (file === this.dirSyncedFile) return;
     const folder = dirname(file.path);
     await syncDirectory(folder);

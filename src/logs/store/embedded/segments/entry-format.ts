@@ -4,13 +4,13 @@
  *
  *     u8 4 | u24 lines | u32 CRC-32 | u32 bytes of the batch | u48 stored at, ms | u56 bytes of the stream so far | u56 first sequence
  *
- * all little endian. A batch that was appended with a frame id has one more entry before it:
+ * all little endian; with 8 in place of the 4, lines of the batch were deleted: of their records all but the length is zeros. A batch that was appended with a frame id has one more entry before it:
  *
  *     u8 5 | 3 × u8 0 | u32 CRC-32 | u32 bytes of the id | 20 × u8 0 | id
  *
  * A CRC is that of the app's id and the whole entry, with zeros in its own place: every flipped bit is noticed, and a file of another app.
  */
-import { HEADROOM } from '../../../syslog/batch.ts';
+import { HEADROOM, RECORD_HEADER } from '../../../syslog/batch.ts';
 import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
 import { crc32 } from '../checksum.ts';
 import {
@@ -23,7 +23,11 @@ import {
 
 const BATCH = 4;
 const FRAME_ID = 5;
+/** A batch of which lines were deleted: their records are as long as they were, and their texts are zeros. 6 and 7 are the commit log's. */
+const HOLED = 8;
 const CRC_AT = 4;
+/** Of a record, what says how long it is. */
+const LENGTH_BYTES = 3;
 /** Digits that hold every safe integer. */
 const DIGITS = 16;
 const TWO_TO_32 = 4_294_967_296;
@@ -41,6 +45,9 @@ export interface EntryHeader {
   readonly bytesSoFar: number;
   readonly first: Sequence;
 }
+
+/** Of a header, what readers get. */
+type BatchNumbers = Pick<EntryHeader, 'count' | 'first' | 'storedAtMs'>;
 
 /** Where reading starts: an offset in a segment, and the bytes of the stream before it. */
 export interface SegmentOffset {
@@ -67,10 +74,15 @@ export function checksumSeed(app: AppId): number {
 }
 
 /** @param seed of the app, {@link checksumSeed} */
-export function writeEntryHeader(bytes: Uint8Array, header: EntryHeader, seed: number): void {
+export function writeEntryHeader(
+  bytes: Uint8Array,
+  header: EntryHeader,
+  seed: number,
+  isHoled = false,
+): void {
   const { count, storedAtMs, bytesSoFar, first } = header;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  view.setUint32(0, BATCH | (count << 8), true);
+  view.setUint32(0, (isHoled ? HOLED : BATCH) | (count << 8), true);
   view.setUint32(CRC_AT, 0, true);
   view.setUint32(8, bytes.length, true);
   view.setUint32(12, storedAtMs % TWO_TO_32, true);
@@ -81,8 +93,68 @@ export function writeEntryHeader(bytes: Uint8Array, header: EntryHeader, seed: n
 }
 
 /** The batch as readers get it. */
-export function toStoredBatch(bytes: Uint8Array, { count, first, storedAtMs }: EntryHeader): StoredBatch {
+export function toStoredBatch(bytes: Uint8Array, { count, first, storedAtMs }: BatchNumbers): StoredBatch {
   return { bytes, count, first, last: first + count - 1, storedAtMs };
+}
+
+/** Is the entry at `at` a batch of which lines were deleted? */
+export function isHoled(bytes: Uint8Array, at = 0): boolean {
+  return bytes[at] === HOLED;
+}
+
+/** Of an entry of which lines were deleted, what readers get: batches of what is left, and without lines in the place of the others (`contract.ts`). */
+export function splitHoled(bytes: Uint8Array, { first, storedAtMs }: BatchNumbers): StoredBatch[] {
+  const found: StoredBatch[] = [];
+  let at = HEADROOM;
+  let index = 0;
+  while (at < bytes.length) {
+    const isGap = isErased(bytes, at);
+    const [start, from] = [at, index];
+    for (; at < bytes.length && isErased(bytes, at) === isGap; index++) at = recordEnd(bytes, at);
+    const last = first + index - 1;
+    const records = isGap ? bytes.subarray(0, 0) : bytes.subarray(start, at);
+    const own = Buffer.concat([Buffer.alloc(HEADROOM), records]);
+    found.push({ bytes: own, count: isGap ? 0 : index - from, first: first + from, last, storedAtMs });
+  }
+  return found;
+}
+
+/**
+ * Erases lines from an intact entry of a batch, in place: it stays as long as it is.
+ * @param isDeleted by the sequence of a line
+ * @returns how many lines were erased that weren't before
+ */
+export function eraseLines(
+  batch: Buffer,
+  header: EntryHeader,
+  seed: number,
+  isDeleted: (sequence: Sequence) => boolean,
+): number {
+  let erased = 0;
+  for (let at = HEADROOM, sequence = header.first; at < batch.length; sequence++) {
+    const end = recordEnd(batch, at);
+    if (!isErased(batch, at) && isDeleted(sequence)) {
+      batch.fill(0, at + LENGTH_BYTES, end);
+      erased++;
+    }
+    at = end;
+  }
+  if (erased > 0) writeEntryHeader(batch, header, seed, true);
+  return erased;
+}
+
+/** Bytes of an entry in the place of so many lines that were deleted in another store. */
+export function erasedRecords(count: number): Buffer {
+  return Buffer.alloc(HEADROOM + count * RECORD_HEADER);
+}
+
+/** Every line begins with `<`. */
+function isErased(bytes: Uint8Array, at: number): boolean {
+  return recordEnd(bytes, at) === at + RECORD_HEADER || bytes[at + RECORD_HEADER] === 0;
+}
+
+function recordEnd(bytes: Uint8Array, at: number): number {
+  return at + RECORD_HEADER + (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16));
 }
 
 /** Bytes of the entry that holds a frame id. */
@@ -168,7 +240,7 @@ export function bytesBeforeCandidate(
   bytesBeforeMin: number,
 ): number | undefined {
   const type = bytes[at];
-  if (type < LEGACY_BATCH || type > FRAME_ID) return undefined;
+  if (type !== HOLED && (type < LEGACY_BATCH || type > FRAME_ID)) return undefined;
   const idBytes = leadingFrameIdBytes(bytes, at);
   const head = at + idBytes;
   if (idBytes > FRAME_ID_BYTES_MAX || head + HEADROOM > bytes.length) return undefined;
@@ -205,7 +277,7 @@ export function parseSegmentFileName(name: string): { first: Sequence; bytesBefo
 
 function parseHeader(bytes: Buffer, head: number, bytesBefore: number): SizedHeader | undefined {
   if (bytes[head] === LEGACY_BATCH) return parseLegacyBatch(bytes, head, bytesBefore);
-  if (bytes[head] !== BATCH) return undefined;
+  if (bytes[head] !== BATCH && bytes[head] !== HOLED) return undefined;
   const length = bytes.readUInt32LE(head + 8);
   const bytesSoFar = readUint56(bytes, head + 18);
   const first = readUint56(bytes, head + 25);

@@ -1,4 +1,7 @@
-import { closeSync, openSync, read, readFileSync } from 'node:fs';
+import { closeSync, fdatasync, openSync, read, readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+const syncFile = promisify(fdatasync);
 
 /**
  * Segments that stay open: a part of the descriptors that the process may have, since connections need them too. Opening one again and
@@ -23,6 +26,20 @@ export class OpenFileCache {
     OPEN_MIN,
     Math.min(OPEN_MAX, Math.floor(descriptorLimit() / DESCRIPTORS_PART)),
   );
+
+  /** Told how long each sync took, ms. */
+  private readonly onSynced: (ms: number) => void;
+
+  constructor(onSynced: (ms: number) => void = () => {}) {
+    this.onSynced = onSynced;
+  }
+
+  /** Syncs what was written to a file that is kept open. */
+  async sync(fd: number): Promise<void> {
+    const startMs = performance.now();
+    await syncFile(fd);
+    this.onSynced(performance.now() - startMs);
+  }
 
   /** A new file. */
   create(path: string): void {

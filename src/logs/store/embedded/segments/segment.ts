@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import type { Sequence, StoredBatch } from '../../contract.ts';
-import { type SegmentEntry, type SegmentOffset, segmentFileName, toStoredBatch } from './entry-format.ts';
+import {
+  isHoled,
+  type SegmentEntry,
+  type SegmentOffset,
+  segmentFileName,
+  splitHoled,
+  toStoredBatch,
+} from './entry-format.ts';
 import { scanBytes, scanSegment } from './entry-scan.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 
@@ -170,7 +177,8 @@ export class Segment {
     scanBytes(bytes, start, seed, {
       onEntry: (entry, batch) => {
         damage.onEntry(entry);
-        found.push(toStoredBatch(batch, entry));
+        if (isHoled(batch)) found.push(...splitHoled(batch, entry));
+        else found.push(toStoredBatch(batch, entry));
       },
       onDamage: () => damage.onDamage(),
     });

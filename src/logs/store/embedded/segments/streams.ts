@@ -1,18 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { readdir, rm, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
-import { systemCode } from '../../../../common/errors.ts';
+import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppId, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
-import { Appender, SegmentGoneError } from './appender.ts';
+import { Appender, SegmentGoneError, syncDirectory } from './appender.ts';
 import { appIdBytes, type CommittedBatch, type DamagedCommit } from './commit-entry.ts';
 import { CommitLog, type CommitTarget } from './commit-log.ts';
-import { checksumSeed, type SegmentEntry } from './entry-format.ts';
+import { checksumSeed, isHoled, type SegmentEntry, splitHoled } from './entry-format.ts';
+import {
+  type ErasureJournal,
+  eraseFromSegment,
+  type PickLines,
+  removeNewFiles,
+  replaceFiles,
+} from './line-eraser.ts';
 import { OpenFileCache } from './open-file-cache.ts';
 import { isUntouched, oldestStoredAtMs } from './recovery.ts';
 import type { Segment } from './segment.ts';
@@ -32,6 +39,9 @@ const SMALL_BATCH_BYTES = 4_096;
 const WRITE_SLICE_MS = 3;
 /** When that fails, it is tried again after this time. */
 const WRITE_RETRY_MS = 1_000;
+/** Who deletes lines waits so long at the most until they are in segments, and looks this often. */
+const SETTLE_MS = 60_000;
+const SETTLE_PAUSE_MS = 5;
 const APP_ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface EmbeddedStreamsOptions {
@@ -42,11 +52,15 @@ export interface EmbeddedStreamsOptions {
   readonly limits: AppLimitTable;
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   readonly durability: 'process' | 'disk';
+  /** See {@link EmbeddedStoreOptions.onSynced}. */
+  readonly onSynced?: (ms: number) => void;
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
   /** Called for batches with a frame id that were written last, when a stream is opened. */
   readonly onFrameId: (app: AppId, entry: Pick<SegmentEntry, 'frameId' | 'first' | 'last'>) => void;
   readonly notes: StreamNotes;
+  /** Where deletions of lines are noted. */
+  readonly journal: ErasureJournal;
   /** Called when lines turn out to be lost. */
   readonly onLost: (app: AppId, lost: LostLines) => void;
   /** Called with the paths of segments that are gone, whenever there are more or fewer of them. */
@@ -66,7 +80,7 @@ interface OpenStream extends CommitTarget {
 /** The streams of all apps, each opened at its first use. */
 export class EmbeddedStreams {
   private readonly options: EmbeddedStreamsOptions;
-  private readonly files = new OpenFileCache();
+  private readonly files: OpenFileCache;
   private readonly byApp = new Map<AppId, OpenStream>();
   /** Streams that were removed, and are still noted. */
   private readonly dropped = new Set<AppId>();
@@ -96,6 +110,7 @@ export class EmbeddedStreams {
 
   constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
+    this.files = new OpenFileCache(options.onSynced);
     const { durability, place } = options;
     this.commitLog = new CommitLog({
       folder: options.commitFolder,
@@ -116,6 +131,91 @@ export class EmbeddedStreams {
         const app = name.slice(DROPPED_PREFIX.length, DROPPED_PREFIX.length + APP_ID_LENGTH) as AppId;
         void this.removeDropped(app, join(options.folder, name));
       }
+  }
+
+  /**
+   * Deletes lines from an app's segments, and what is left of them in the commit log, all or none.
+   * @returns how many
+   */
+  async deleteLines(
+    app: AppId,
+    range: { readonly first: Sequence; readonly last: Sequence },
+    pick: PickLines,
+  ): Promise<number> {
+    this.options.place.requireNow();
+    const { journal } = this.options;
+    const last = Math.min(range.last, this.open(app).stream.bounds.last);
+    const { stream, appender } = await this.settle(app, last);
+    const concerned = stream.segments.filter(
+      ({ first }, i) => first <= last && (stream.segments[i + 1]?.first ?? Infinity) > range.first,
+    );
+    await journal.put(app, {});
+    const replaced: Segment[] = [];
+    let lines = 0;
+    try {
+      for (const segment of concerned) {
+        const erased = await eraseFromSegment(segment, stream.seed, { ...range, last }, pick);
+        if (erased > 0) replaced.push(segment);
+        lines += erased;
+      }
+      if (replaced.length > 0) {
+        await syncDirectory(stream.folder);
+        await journal.put(app, { files: replaced.map(({ path }) => basename(path)) });
+        // The app may have been removed meanwhile.
+        if (this.byApp.get(app)?.stream !== stream) lines = 0;
+        else {
+          replaceFiles(replaced.map(({ path }) => path));
+          for (const segment of replaced) {
+            this.files.close(segment.path);
+            stream.replaceSegment(segment);
+          }
+          await syncDirectory(stream.folder);
+        }
+      }
+    } finally {
+      removeNewFiles(stream.folder);
+      await journal.put(app, undefined);
+    }
+    await appender.sync();
+    return lines;
+  }
+
+  /**
+   * Waits until the lines of an app up to one are in segments to which nothing is added, and in no file of the commit log.
+   * @throws TailraceError `unavailable` when that takes too long
+   */
+  private async settle(app: AppId, last: Sequence): Promise<OpenStream> {
+    // It isn't closed behind our back.
+    this.openedToTrim.delete(app);
+    const open = this.open(app);
+    const { stream, appender } = open;
+    const endMs = performance.now() + SETTLE_MS;
+    const wait = async (): Promise<void> => {
+      if (performance.now() > endMs)
+        throw new TailraceError(
+          'unavailable',
+          'Lines are written too slowly to delete some of them: try again.',
+        );
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
+    };
+    while (stream.lastWritten < last) {
+      this.tryWrite(app);
+      if (stream.lastWritten < last) await wait();
+    }
+    const newest = stream.segments.at(-1);
+    if (newest && newest.first <= last) {
+      stream.sealNewest();
+      while (appender.isWritingTo(newest)) await wait();
+    }
+    this.commitLog.closeFile();
+    const files = this.commitLog.fullFileNames;
+    for (;;) {
+      await this.writingDue.request();
+      await this.sync();
+      const left = this.commitLog.fullFileNames;
+      if (!files.some((name) => left.includes(name))) return open;
+      await wait();
+    }
   }
 
   /** The app's stream, opened. */
@@ -184,7 +284,8 @@ export class EmbeddedStreams {
     const next = (found.at(-1)?.last ?? 0) + 1;
     for (const { stored } of unwritten) {
       if (stored.last < from || stored.first < next || size >= bytes) continue;
-      found.push(stored);
+      if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored));
+      else found.push(stored);
       size += stored.bytes.length;
     }
     return found;
@@ -196,7 +297,8 @@ export class EmbeddedStreams {
     let size = 0;
     for (const { stored } of [...stream.unwritten].reverse()) {
       if (stored.first >= before || size >= bytes) continue;
-      found.push(stored);
+      if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored).reverse());
+      else found.push(stored);
       size += stored.bytes.length;
     }
     if (size >= bytes) return found;

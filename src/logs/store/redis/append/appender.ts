@@ -132,10 +132,10 @@ export class RedisAppender {
   }
 
   /** Appends a batch of another store with its own sequences. */
-  async restore(app: AppId, { first, count, bytes, storedAtMs }: StoredBatch): Promise<void> {
+  async restore(app: AppId, { first, last, bytes, storedAtMs }: StoredBatch): Promise<void> {
     const { lines, index, state } = streamKeys(app);
     const keepMs = this.options.limits.retentionOf(app).ageMs + RESTORED_TTL_MS;
-    const args = [first, count, bytes.length, storedAtMs, packRecords(bytes), keepMs];
+    const args = [first, last - first + 1, bytes.length, storedAtMs, packRecords(bytes), keepMs];
     const done = await this.options.connection.runScript(
       LUA_SCRIPTS.restore,
       [lines, index, state],

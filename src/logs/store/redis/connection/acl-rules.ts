@@ -1,10 +1,10 @@
 /** What the user in `REDIS_URL` must be allowed to do (`ACL SETUSER`): the one list of it, which docs/redis.md repeats. */
 
 /**
- * When a command is needed: always, with `REDIS_WAIT`, with a database other than 0, in a Cluster; or only so that people see who a
+ * When a command is needed: always, with `REDIS_WAIT`, with a database other than 0, in a Cluster, to delete lines; or only so that people see who a
  * connection is of, or what a stream takes, and nobody complains when it isn't allowed.
  */
-export type CommandNeed = 'always' | 'wait' | 'database' | 'cluster' | 'label' | 'sizes';
+export type CommandNeed = 'always' | 'wait' | 'database' | 'cluster' | 'deletion' | 'label' | 'sizes';
 
 /** Names as ACL rules have them. What is atomic is a script; a command that runs in one needs the same permission. */
 const REQUIRED_COMMANDS: Readonly<Record<CommandNeed, readonly string[]>> = {
@@ -17,6 +17,7 @@ const REQUIRED_COMMANDS: Readonly<Record<CommandNeed, readonly string[]>> = {
   wait: ['wait'],
   database: ['select'],
   cluster: ['cluster|slots', 'asking'],
+  deletion: ['rename'],
   label: ['client|setname'],
   sizes: ['memory|usage'],
 };

@@ -1,6 +1,6 @@
 /** Checks that a Redis can be used, and that its configuration loses nothing. */
 import { TailraceError } from '../../../../common/errors.ts';
-import { STORE_FORMAT, STORE_FORMAT_KEY } from '../keys.ts';
+import { STORE_FORMAT, STORE_FORMAT_ERASED, STORE_FORMAT_KEY } from '../keys.ts';
 import type { RedisConnection } from './connection.ts';
 
 /** The first version with `XTRIM MINID`. */
@@ -112,7 +112,7 @@ export function missingReplicas(masters: readonly RedisServerInfo[], wanted: num
 export async function checkStoreFormat(connection: RedisConnection): Promise<void> {
   await connection.call('set', STORE_FORMAT_KEY, STORE_FORMAT, 'NX');
   const found = await connection.call('get', STORE_FORMAT_KEY);
-  if (found === STORE_FORMAT) return;
+  if (found === STORE_FORMAT || found === STORE_FORMAT_ERASED) return;
   throw new TailraceError(
     'settings',
     `The data in this Redis was laid out by another version of tailrace (format ${String(found)}): use that version, or another database.`,

@@ -1,10 +1,10 @@
 /** What the fast path reads out of the bytes of a connection, without one. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FastPathReader, ReadStep } from '../../../../src/logs/sources/http/fast-path-reader.ts';
-import { overdueAction } from '../../../../src/logs/sources/http/fast-path-timeouts.ts';
-import { BATCH_BYTES } from '../../../../src/logs/syslog/batch.ts';
-import { basicAuth } from '../../../support/senders/send-lines.ts';
+import { FastPathReader, ReadStep } from '../../../../../src/logs/sources/http/fast-path/fast-path-reader.ts';
+import { overdueAction } from '../../../../../src/logs/sources/http/fast-path/fast-path-timeouts.ts';
+import { BATCH_BYTES } from '../../../../../src/logs/syslog/batch.ts';
+import { basicAuth } from '../../../../support/senders/send-lines.ts';
 
 function head(contentLength: number, headers = ''): Buffer {
   const fields = [
@@ -17,6 +17,10 @@ function head(contentLength: number, headers = ''): Buffer {
   return Buffer.from(`${fields.join('\r\n')}\r\n${headers}\r\n`);
 }
 
+/** A head with another content type. */
+const typed = (type: string, path = '/logs'): Buffer =>
+  Buffer.from(head(5).toString().replace('application/logplex-1', type).replace('/logs', path));
+
 const request = (body: string): Buffer => Buffer.concat([head(Buffer.byteLength(body)), Buffer.from(body)]);
 
 let reader: FastPathReader;
@@ -28,7 +32,8 @@ describe('a request', () => {
   it('stops behind its head, for its token to be looked up, and goes on with its body', () => {
     expect(reader.waitsFor).toBe('first request');
     expect(reader.receive(request('hello'))).toBe(ReadStep.headRead);
-    expect(reader).toMatchObject({ waitsFor: 'look-up', token: 't.a', isBusy: true });
+    expect(reader).toMatchObject({ waitsFor: 'look-up', isBusy: true });
+    expect(reader.head).toMatchObject({ token: 't.a', format: 'logplex', length: 5 });
     expect(reader.acceptHead()).toBe(ReadStep.requestRead);
     expect(reader).toMatchObject({ waitsFor: 'response', isBusy: true, hasPipelined: false });
     expect(reader.body.toString()).toBe('hello');
@@ -78,6 +83,37 @@ describe('a request', () => {
   });
 });
 
+describe('what the fast path takes', () => {
+  it.each([
+    ['text', typed('text/plain'), { format: 'text', type: 'text/plain' }],
+    [
+      'a type in capitals, in UTF-8',
+      typed('Text/Plain; Charset=UTF-8'),
+      { format: 'text', type: 'text/plain' },
+    ],
+    ['NDJSON', typed('application/x-ndjson'), { format: 'ndjson' }],
+    ['JSON', typed('application/json;charset="utf-8"'), { format: 'json', type: 'application/json' }],
+    ['OTLP', typed('application/x-protobuf', '/v1/logs'), { format: 'otlp-protobuf', refusedInJson: true }],
+    ['OTLP in JSON', typed('application/json', '/v1/logs'), { format: 'otlp-json', isOtlp: true }],
+    ['gzip', head(5, 'Content-Encoding: GZIP\r\n'), { isGzip: true, format: 'logplex' }],
+    ['a drain', head(5, 'Logplex-Drain-Token: d.1\r\n'), { drainToken: 'd.1', refusedInJson: false }],
+    ['a dyno', typed('text/plain', '/logs?dyno=web.1'), { dyno: 'web.1', url: '/logs?dyno=web.1' }],
+    ['a sender that reads JSON', head(5, 'Accept: application/json, */*\r\n'), { refusedInJson: true }],
+  ])('%s', (_name, bytes, expected) => {
+    expect(reader.receive(Buffer.concat([bytes, Buffer.from('hello')]))).toBe(ReadStep.headRead);
+    expect(reader.head).toMatchObject(expected);
+  });
+
+  it('may be given to Node after all, with what has come behind it', () => {
+    const two = Buffer.concat([request('first'), request('second')]);
+    reader.receive(two.subarray(0, -20));
+    expect(reader.acceptHead()).toBe(ReadStep.requestRead);
+    reader.receive(two.subarray(-20));
+    reader.putBack();
+    expect(reader.unread).toEqual(two);
+  });
+});
+
 describe('requests behind one that is being answered', () => {
   it('are read after it, one by one', () => {
     const steps: ReadStep[] = [];
@@ -109,7 +145,24 @@ describe('what goes to Node’s server, as it came', () => {
   const cases: Record<string, Buffer> = {
     'another method': Buffer.from('GET /logs HTTP/1.1\r\nHost: localhost\r\n\r\n'),
     'a head that isn’t there in full': head(5).subarray(0, -1),
-    'a compressed body': head(5, 'Content-Encoding: gzip\r\n'),
+    'a body compressed otherwise': head(5, 'Content-Encoding: br\r\n'),
+    'a compressed body that isn’t small': head(65_537, 'Content-Encoding: gzip\r\n'),
+    'two encodings': head(5, 'Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n'),
+    'a body that is waited with': head(5, 'Expect: 100-continue\r\n'),
+    'a charset': typed('text/plain; charset=iso-8859-1'),
+    'a type with another parameter': typed('application/json; profile=x'),
+    'a type of the other path': typed('application/x-protobuf'),
+    'no type': Buffer.from(
+      head(5)
+        .toString()
+        .replace(/Content-Type: .*\r\n/, ''),
+    ),
+    'a query with something else': Buffer.from(head(5).toString().replace('/logs', '/logs?token=t.b')),
+    'a query with an escape': Buffer.from(head(5).toString().replace('/logs', '/logs?dyno=a%20b')),
+    'a query that says a thing twice': Buffer.from(
+      head(5).toString().replace('/logs', '/logs?dyno=a&dyno=b'),
+    ),
+    'two drain tokens': head(5, 'Logplex-Drain-Token: a\r\nLogplex-Drain-Token: b\r\n'),
     'a chunked body': head(5, 'Transfer-Encoding: chunked\r\n'),
     'an API key': Buffer.from(head(5).toString().replace(basicAuth('t.a'), 'Bearer key')),
     'more than a batch': head(BATCH_BYTES),

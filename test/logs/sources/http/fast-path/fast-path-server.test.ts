@@ -11,9 +11,9 @@ import {
   logplexBody,
   numberedMessages,
   postLogs,
-} from '../../../support/senders/send-lines.ts';
-import { type App, type Server, startServer, startServerForTest } from '../../../support/server.ts';
-import { until } from '../../../support/until.ts';
+} from '../../../../support/senders/send-lines.ts';
+import { type App, type Server, startServer, startServerForTest } from '../../../../support/server.ts';
+import { until } from '../../../../support/until.ts';
 
 interface Written {
   readonly bytes: Buffer;

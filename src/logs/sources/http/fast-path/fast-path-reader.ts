@@ -3,17 +3,14 @@
  * {@link FastPathConnection} executes them. The next request is read when the one before it has been answered.
  */
 
-import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
-import { readAuthorization } from '../../../common/http/authorization.ts';
-import { BATCH_BYTES } from '../../syslog/batch.ts';
-import { estimateLogplexBatchBytes } from '../formats/logplex-body.ts';
+import { detachBuffer } from '../../../../common/buffers/detach-buffer.ts';
 import { type FastPathHead, readFastPathHead } from './fast-path-head.ts';
 
 /** What the connection has to do now. */
 export const ReadStep = {
   /** Nothing: more bytes have to come. */
   needsBytes: 0,
-  /** Look up {@link FastPathReader.token}; then {@link FastPathReader.acceptHead}, or give the connection to Node. */
+  /** Look up the token of {@link FastPathReader.head}; then {@link FastPathReader.acceptHead}, or give the connection to Node. */
   headRead: 1,
   /** Store {@link FastPathReader.body} and respond; then {@link FastPathReader.next}. */
   requestRead: 2,
@@ -28,31 +25,26 @@ export type ReadStep = (typeof ReadStep)[keyof typeof ReadStep];
 export type FastPathState = 'first request' | 'look-up' | 'body' | 'response' | 'next request';
 
 const NOTHING = Buffer.alloc(0);
-const NO_HEAD: FastPathHead = {
-  end: 0,
-  length: 0,
-  authorization: '',
-  msgCount: undefined,
-  frameId: undefined,
-};
-
 export class FastPathReader {
   waitsFor: FastPathState = 'first request';
-  /** The head of the request that is read or answered, from `headRead` on. */
-  head = NO_HEAD;
-  /** Its sender's token. */
-  token = '';
-  /** About what its lines take in a batch. */
-  batchBytes = 0;
   /** Its body, at `requestRead`; call {@link releaseBody} as soon as it isn't read any more. */
   body: Buffer = NOTHING;
   /** What has come, from the start of a request on whose head isn't accepted. */
   unread: Buffer = NOTHING;
   /** Memory that holds the body, and nothing that is read later. */
   private bodyMemory: Buffer = NOTHING;
+  /** What has come of a body, and what came with it. */
   private bodyChunks: Buffer[] = [];
+  private bodySources: Buffer[] = [];
   private missingBytes = 0;
   private pipelined: Buffer | undefined;
+  private current: FastPathHead | undefined;
+
+  /** The head of the request that is read or answered, from `headRead` on. */
+  get head(): FastPathHead {
+    if (!this.current) throw new Error('there is no request');
+    return this.current;
+  }
 
   /** A request is looked up or answered: the connection must not be closed, and nothing is read. */
   get isBusy(): boolean {
@@ -86,7 +78,15 @@ export class FastPathReader {
     this.waitsFor = 'body';
     this.unread = NOTHING;
     this.missingBytes = head.length;
-    return this.readBody(unread.subarray(head.end), unread);
+    return this.readBody(unread.subarray(head.text.length), unread);
+  }
+
+  /** The request, whose body was read, is for Node after all: it is {@link unread}, and so is what came behind it. */
+  putBack(): void {
+    const { head, body, pipelined } = this;
+    const parts = [Buffer.from(head.text, 'latin1'), body];
+    this.unread = Buffer.concat(pipelined ? [...parts, pipelined] : parts);
+    this.pipelined = undefined;
   }
 
   /** Nobody reads the body any more: gives its memory back. */
@@ -100,7 +100,6 @@ export class FastPathReader {
   next(): ReadStep {
     const { pipelined } = this;
     this.waitsFor = 'next request';
-    this.head = NO_HEAD;
     this.body = NOTHING;
     this.bodyMemory = NOTHING;
     this.pipelined = undefined;
@@ -110,14 +109,9 @@ export class FastPathReader {
   /** `bytes` start with a request. */
   private readHead(bytes: Buffer): ReadStep {
     this.unread = bytes;
-    const head = readFastPathHead(bytes);
+    const head = readFastPathHead(bytes, this.current);
     if (!head) return ReadStep.notFastPath;
-    const credentials = readAuthorization(head.authorization);
-    const batchBytes = estimateLogplexBatchBytes(head.length, head.msgCount);
-    if (credentials.kind !== 'token' || !(batchBytes <= BATCH_BYTES)) return ReadStep.notFastPath;
-    this.head = head;
-    this.token = credentials.token;
-    this.batchBytes = batchBytes;
+    this.current = head;
     this.waitsFor = 'look-up';
     return ReadStep.headRead;
   }
@@ -127,18 +121,25 @@ export class FastPathReader {
     const { missingBytes } = this;
     if (bytes.length < missingBytes) {
       this.bodyChunks.push(bytes);
+      this.bodySources.push(chunk);
       this.missingBytes -= bytes.length;
       return ReadStep.needsBytes;
     }
     const isWhole = bytes.length === missingBytes;
     let body = isWhole ? bytes : bytes.subarray(0, missingBytes);
+    let memory = isWhole ? chunk : body;
     if (this.bodyChunks.length > 0) {
-      body = Buffer.concat([...this.bodyChunks, body]);
+      const chunks = this.bodyChunks;
       this.bodyChunks = [];
+      body = Buffer.concat([...chunks, body]);
+      memory = body;
+      for (const one of this.bodySources) detachBuffer(one);
+      this.bodySources = [];
+      if (isWhole) detachBuffer(chunk);
     }
     this.waitsFor = 'response';
     this.body = body;
-    this.bodyMemory = isWhole ? chunk : body;
+    this.bodyMemory = memory;
     if (!isWhole) this.pipelined = bytes.subarray(missingBytes);
     return ReadStep.requestRead;
   }

@@ -3,11 +3,11 @@
  * the same bodies. It may leave any request to Node.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FastPathReader, ReadStep } from '../../../../src/logs/sources/http/fast-path-reader.ts';
-import { type HttpPeer, seenRequests, startNodePeer } from '../../../support/http/peers.ts';
-import { exchangeBytes } from '../../../support/http/raw-exchange.ts';
-import { mapConcurrently, readHttpVectors } from '../../../support/http/vectors.ts';
-import { basicAuth } from '../../../support/senders/send-lines.ts';
+import { FastPathReader, ReadStep } from '../../../../../src/logs/sources/http/fast-path/fast-path-reader.ts';
+import { type HttpPeer, seenRequests, startNodePeer } from '../../../../support/http/peers.ts';
+import { exchangeBytes } from '../../../../support/http/raw-exchange.ts';
+import { mapConcurrently, readHttpVectors } from '../../../../support/http/vectors.ts';
+import { basicAuth } from '../../../../support/senders/send-lines.ts';
 
 const FILES = ['request-lines.json', 'request-fields.json', 'request-bodies.json'];
 const FIELDS = `Authorization: ${basicAuth('t.a')}\r\nContent-Type: application/logplex-1\r\n`;

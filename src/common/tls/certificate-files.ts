@@ -1,0 +1,238 @@
+/**
+ * Certificates and their keys in files, which are read anew when the files change: certbot and others swap links, Kubernetes a whole folder,
+ * and a renewal must need no restart. Files are looked at by time, as no notification comes from each of these, or over a network.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { systemCode, TailraceError } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+/** How often files are looked at. */
+const CHECK_MS = 5_000;
+
+/** Files in PEM form. */
+export interface PemFiles {
+  /** With its chain. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Who signs client certificates; undefined: they aren't asked for. */
+  readonly clientAuthority?: string;
+  /** Where these are set, for sentences. */
+  readonly settings: {
+    readonly certificate: string;
+    readonly key: string;
+    readonly clientAuthority?: string;
+  };
+}
+
+/** How a certificate is doing. */
+export interface CertificateState {
+  /** Its file. */
+  readonly file: string;
+  /** Host names and addresses that it is for. */
+  readonly names: readonly string[];
+  readonly notAfter: Date;
+  readonly loadedAt: Date;
+  /** Why what is in the files now isn't used, and what is instead. */
+  readonly trouble: string | undefined;
+}
+
+interface Loaded {
+  readonly options: SecureContextOptions;
+  readonly context: SecureContext;
+  readonly certificate: X509Certificate;
+  readonly loadedAt: Date;
+}
+
+/** A certificate with its key, as they were when they last could be used. */
+export class CertificatePair {
+  readonly files: PemFiles;
+  trouble: string | undefined;
+  private loaded: Loaded;
+  /** What the files were when they were looked at last. */
+  private seen: string;
+  /** The same, when they couldn't be used. */
+  private refused = '';
+
+  /** @throws TailraceError `settings` with what is wrong */
+  constructor(files: PemFiles) {
+    this.files = files;
+    this.seen = identityOf(files);
+    this.loaded = load(files);
+  }
+
+  get secureOptions(): SecureContextOptions {
+    return this.loaded.options;
+  }
+
+  get context(): SecureContext {
+    return this.loaded.context;
+  }
+
+  get state(): CertificateState {
+    const { certificate, loadedAt } = this.loaded;
+    return {
+      file: this.files.certificate,
+      names: namesOf(certificate),
+      notAfter: new Date(certificate.validTo),
+      loadedAt,
+      trouble: this.trouble,
+    };
+  }
+
+  /** Is it for this host? */
+  isFor(host: string): boolean {
+    return this.loaded.certificate.checkHost(host) !== undefined;
+  }
+
+  /**
+   * Reads the files if they have changed.
+   * @param isAsked whoever asks wants to know at once. Else a pair that doesn't fit is looked at twice: one file is written before the other
+   */
+  refresh(isAsked: boolean): 'same' | 'loaded' | 'refused' {
+    const now = identityOf(this.files);
+    if (now === this.seen && !(isAsked && this.trouble !== undefined)) return 'same';
+    try {
+      const next = load(this.files);
+      if (isExpired(next) && !isExpired(this.loaded))
+        throw new TailraceError('settings', `${this.files.certificate} has expired.`);
+      this.loaded = next;
+      this.trouble = undefined;
+      this.seen = now;
+      return 'loaded';
+    } catch (error) {
+      if (!isAsked && this.refused !== now) {
+        this.refused = now;
+        return 'same';
+      }
+      this.seen = now;
+      const reason = error instanceof Error ? error.message : String(error);
+      const until = new Date(this.loaded.certificate.validTo).toISOString().slice(0, 10);
+      this.trouble = `${reason} The certificate from before stays in use (valid until ${until}).`;
+      return 'refused';
+    }
+  }
+}
+
+/** All certificates of a process. */
+export class CertificateFiles {
+  private readonly pairs: CertificatePair[] = [];
+  private readonly listeners = new Set<() => void>();
+  private readonly log: Log;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(log: Log) {
+    this.log = log;
+  }
+
+  /**
+   * Reads files, and keeps looking at them.
+   * @throws TailraceError `settings` with what is wrong
+   */
+  open(files: PemFiles): CertificatePair {
+    const pair = new CertificatePair(files);
+    this.pairs.push(pair);
+    this.timer ??= setInterval(() => this.refresh(false), CHECK_MS).unref();
+    return pair;
+  }
+
+  /** Calls back when any has been read anew. */
+  watch(onLoaded: () => void): void {
+    this.listeners.add(onLoaded);
+  }
+
+  /** Reads what has changed; what can't be used is said. */
+  refresh(isAsked = true): void {
+    let isAnyLoaded = false;
+    for (const pair of this.pairs) {
+      const { certificate } = pair.files;
+      const outcome = pair.refresh(isAsked);
+      if (outcome === 'loaded') {
+        isAnyLoaded = true;
+        this.log.info({ file: certificate, notAfter: pair.state.notAfter }, 'a certificate was read anew');
+      } else if (outcome === 'refused')
+        this.log.warn({ file: certificate }, `a changed certificate can't be used: ${pair.trouble}`);
+    }
+    if (isAnyLoaded) for (const listener of this.listeners) listener();
+  }
+
+  /** Of each file once. */
+  get states(): readonly CertificateState[] {
+    const byFile = new Map<string, CertificateState>();
+    for (const { state } of this.pairs) {
+      const known = byFile.get(state.file);
+      if (known?.trouble === undefined) byFile.set(state.file, state);
+    }
+    return [...byFile.values()];
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+}
+
+/** Changes whenever a file, or what a link on the way to it leads to, is another one, or was written to. */
+function identityOf({ certificate, key, clientAuthority }: PemFiles): string {
+  return [certificate, key, clientAuthority]
+    .map((file) => {
+      if (file === undefined) return '';
+      try {
+        const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+        return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+      } catch (error) {
+        return systemCode(error);
+      }
+    })
+    .join(' ');
+}
+
+function load(files: PemFiles): Loaded {
+  const { settings } = files;
+  const cert = readPem(files.certificate, settings.certificate);
+  const key = readPem(files.key, settings.key);
+  const ca =
+    files.clientAuthority === undefined
+      ? undefined
+      : readPem(files.clientAuthority, settings.clientAuthority ?? 'the authority');
+  try {
+    const certificate = new X509Certificate(cert);
+    if (!certificate.checkPrivateKey(createPrivateKey(key)))
+      throw new TailraceError(
+        'settings',
+        `${files.key} is not the key of ${files.certificate}: set ${settings.key} to the one that belongs to it.`,
+      );
+    const options: SecureContextOptions = { cert, key, ca, minVersion: 'TLSv1.2' };
+    return { options, context: createSecureContext(options), certificate, loadedAt: new Date() };
+  } catch (error) {
+    if (error instanceof TailraceError) throw error;
+    throw new TailraceError(
+      'settings',
+      `${files.certificate} and ${files.key} can't be used (${error instanceof Error ? error.message : error}): set ${settings.certificate} and ${settings.key} to a certificate with its chain and its key, without a passphrase, in PEM form.`,
+      { cause: error },
+    );
+  }
+}
+
+function readPem(file: string, setting: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new TailraceError(
+      'settings',
+      `${setting} is "${file}", which can't be read (${systemCode(error)}): name a file in PEM form.`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function isExpired({ certificate }: Loaded): boolean {
+  return Date.parse(certificate.validTo) < Date.now();
+}
+
+/** Its alternative names (RFC 5280 section 4.2.1.6), without their kinds. */
+function namesOf({ subjectAltName }: X509Certificate): readonly string[] {
+  return [...(subjectAltName ?? '').matchAll(/(?:DNS|IP Address):([^,"\s]+)/g)].map(([, name]) => name);
+}

@@ -1,0 +1,440 @@
+import type { Socket } from 'node:net';
+import { TailraceError } from '../../../../common/errors.ts';
+import type { TrustedProxies } from '../../../../common/http/trusted-proxies.ts';
+import { eventLoopBudget } from '../../../../common/limits/turns.ts';
+import type { Log } from '../../../../common/log.ts';
+import type { LogRouter } from '../../../router/log-router.ts';
+import type { RateLimiter } from '../../../router/rate-limiter.ts';
+import { normalizeAddress } from '../../../router/source-rules.ts';
+import { type LogSource, WILDCARD_SOURCE } from '../../../router/token-cache.ts';
+import type { AppId } from '../../../store/contract.ts';
+import { BATCH_BYTES } from '../../../syslog/batch.ts';
+import type { BodyMemory, BodyReservation } from '../../bodies/body-memory.ts';
+import { digestRequest } from '../../bodies/digest.ts';
+import type { LineReceiver } from '../../line-receiver.ts';
+import type { ListenerCounters } from '../../listener-counters.ts';
+import { isHerokuDrainForm } from '../body-formats.ts';
+import { type HeldRequests, isForNow } from '../held-requests.ts';
+import { rejectionFor, type SourceForSender } from '../ingest-authorizer.ts';
+import { appsStoredInSpite, type RefusedRequests } from '../refused-requests.ts';
+import { LogplexLines, type RequestLines } from '../request-lines.ts';
+import {
+  type RequestReceiverOptions,
+  readFrameId,
+  receiverForRequest,
+  recordFormFor,
+  sharesBatches,
+} from '../request-receiver.ts';
+import { RequestStorer } from '../request-storer.ts';
+import { readFastPathLines, unpackFastPathBody } from './fast-path-body.ts';
+import { FastPathReader, type FastPathState, ReadStep } from './fast-path-reader.ts';
+import { acceptanceOf, acceptedResponse, rejectedResponse } from './fast-path-response.ts';
+
+const NOTHING = Buffer.alloc(0);
+
+export interface FastPathOptions {
+  readonly router: LogRouter;
+  readonly rateLimiter: RateLimiter;
+  readonly counters: ListenerCounters;
+  readonly otlpCounters: ListenerCounters;
+  readonly sourceForSender: SourceForSender | undefined;
+  /** Left out: none. */
+  readonly trustedProxies?: TrustedProxies;
+  readonly bodyMemory: BodyMemory;
+  readonly held: HeldRequests;
+  readonly refusedRequests: RefusedRequests;
+  /** Called after every request, to check the counters. */
+  readonly onResponse: () => void;
+  readonly log: Log;
+}
+
+/** What a connection reports to its server. */
+export interface FastPathHooks {
+  /** How long a connection without a request stays open, ms. */
+  readonly keepAliveMs: number;
+  /** It is closed, or was given to Node's server. */
+  readonly onDetached: () => void;
+  /** Gives the socket to Node's server. */
+  readonly handOverToNode: () => void;
+}
+
+/** A connection on which only fast-path requests have come so far: executes what its {@link FastPathReader} decides. */
+export class FastPathConnection {
+  readonly socket: Socket;
+  /** Since when it waits for what the reader waits for, on the clock of `performance.now()`. */
+  waitingSinceMs = performance.now();
+  private readonly reader = new FastPathReader();
+  private readonly options: FastPathOptions;
+  private readonly hooks: FastPathHooks;
+  /** The connection's, and whether it is a proxy's, which says itself who sends. */
+  private readonly peer: string;
+  private readonly isProxied: boolean;
+  private host: string;
+  private logSource: LogSource | undefined;
+  /** Why the lines of the request won't be taken. */
+  private rejection: TailraceError | undefined;
+  /** No request comes behind this one. */
+  private isLastRequest = false;
+  private handedOver = false;
+  private readonly memory: BodyReservation;
+  /** Of the request that is stored now. */
+  private lines: RequestLines | undefined;
+  /** Its body, decompressed. */
+  private body: Buffer = NOTHING;
+  private isStoring = false;
+  /** Reused for the requests without a frame id, and what it was made with besides the source. */
+  private receiver: LineReceiver | undefined;
+  private receiverCounters: ListenerCounters | undefined;
+  /** Of the request that is stored now: when that began. */
+  private storingSinceMs = 0;
+  /** What its lines are taken with, once they are. */
+  private taken: RequestReceiverOptions | undefined;
+  /** When it may have been refused before although it is stored. */
+  private digest: string | undefined;
+
+  constructor(socket: Socket, options: FastPathOptions, hooks: FastPathHooks) {
+    this.socket = socket;
+    this.options = options;
+    this.hooks = hooks;
+    this.peer = normalizeAddress(socket.remoteAddress ?? 'unknown');
+    this.host = this.peer;
+    this.isProxied = options.trustedProxies?.has(this.peer) ?? false;
+    this.memory = options.bodyMemory.reserve();
+    socket.on('data', this.onData);
+    socket.on('end', this.onEnd);
+    socket.on('error', ignore);
+    socket.on('close', this.onClose);
+  }
+
+  get waitsFor(): FastPathState {
+    return this.reader.waitsFor;
+  }
+
+  /** It is closed after the response to the request that is being answered, or that comes next. */
+  expectLastRequest(): void {
+    this.isLastRequest = true;
+  }
+
+  /** Closes it unless a request has begun to come. */
+  closeIfIdle(): void {
+    const { waitsFor } = this.reader;
+    if (waitsFor === 'first request' || waitsFor === 'next request') this.socket.destroy();
+  }
+
+  private readonly onData = (bytes: Buffer): void => this.execute(this.reader.receive(bytes));
+
+  private readonly onEnd = (): void => {
+    this.isLastRequest = true;
+    if (!this.reader.isBusy) this.socket.end();
+  };
+
+  private readonly onClose = (): void => {
+    // What is being stored is in memory until it is answered.
+    if (!this.reader.isBusy) this.memory.release();
+    this.hooks.onDetached();
+  };
+
+  private execute(step: ReadStep): void {
+    switch (step) {
+      case ReadStep.headRead:
+        if (this.isProxied) this.findSender();
+        this.resolveSource();
+        return;
+      case ReadStep.requestRead:
+        if (this.reader.hasPipelined) this.socket.pause();
+        this.storeRequest();
+        return;
+      case ReadStep.notFastPath:
+        this.handOverToNode();
+        return;
+      case ReadStep.pipelined:
+        this.socket.pause();
+        return;
+    }
+  }
+
+  /** The requests of a proxy's connection come from different senders. */
+  private findSender(): void {
+    const { forwardedFor = '' } = this.reader.head;
+    const host = normalizeAddress(
+      this.options.trustedProxies?.clientOf(forwardedFor, this.peer) ?? this.peer,
+    );
+    if (host === this.host) return;
+    this.host = host;
+    this.receiver = undefined;
+  }
+
+  /** Goes on with the request whose head was read, once its token is known. */
+  private resolveSource(): void {
+    const { head } = this.reader;
+    const { router, sourceForSender } = this.options;
+    const logSource = router.lookupToken(head.token);
+    if (logSource === undefined) {
+      this.socket.pause();
+      router.loadToken(head.token).then(this.onTokenLoaded, this.onNoSource);
+    } else if (logSource === null) this.handOverToNode();
+    else if (sourceForSender && (head.drainToken !== undefined || head.stream !== undefined)) {
+      this.socket.pause();
+      Promise.resolve(sourceForSender(logSource, head)).then(this.onSourceFound, this.onNoSource);
+    } else this.acceptSource(logSource);
+  }
+
+  private acceptSource(logSource: LogSource): void {
+    const { reader, memory } = this;
+    const { head } = reader;
+    const isRead = logSource.source !== WILDCARD_SOURCE && fits(memory, head.length);
+    if (!isRead) {
+      this.handOverToNode();
+      return;
+    }
+    this.logSource = logSource;
+    this.rejection = rejectionFor(logSource, head.msgCount, this.limits);
+    this.waitingSinceMs = performance.now();
+    this.execute(reader.acceptHead());
+  }
+
+  private readonly onTokenLoaded = (): void => {
+    if (this.socket.destroyed) return;
+    this.resolveSource();
+    this.resumeReading();
+  };
+
+  private readonly onSourceFound = (logSource: LogSource): void => {
+    if (this.socket.destroyed) return;
+    this.acceptSource(logSource);
+    this.resumeReading();
+  };
+
+  private readonly onNoSource = (): void => this.handOverToNode();
+
+  /** Of the kind of the request. */
+  private get counters(): ListenerCounters {
+    return this.reader.head.isOtlp ? this.options.otlpCounters : this.options.counters;
+  }
+
+  private get limits(): Parameters<typeof rejectionFor>[2] {
+    const { rateLimiter, router } = this.options;
+    return { rateLimiter, router, counters: this.counters };
+  }
+
+  /** Takes the lines, and responds when they are stored. */
+  private storeRequest(): void {
+    this.storingSinceMs = performance.now();
+    this.isStoring = false;
+    eventLoopBudget.run(this.storeInTurn);
+    // Until then it may have to be given to Node, with what comes behind it, be it the end.
+    if (!this.isStoring && !this.handedOver) this.socket.pause();
+  }
+
+  private readonly storeInTurn = (): void => {
+    this.isStoring = true;
+    try {
+      const { rejection } = this;
+      // What is refused whatever it has needn't be read.
+      if (rejection && !isForNow(rejection)) throw rejection;
+      if (this.readLines()) this.takeLines().then(this.onStored, this.onNotStored);
+      else {
+        this.reader.putBack();
+        this.handOverToNode();
+      }
+    } catch (error) {
+      this.onNotStored(error);
+    }
+  };
+
+  /** Reads the lines of the body, unless they are in logplex-1; false when Node has to do it. */
+  private readLines(): boolean {
+    const { head, body } = this.reader;
+    const unpacked = unpackFastPathBody(head, body);
+    if (!unpacked || (unpacked !== body && !fits(this.memory, unpacked.length))) return false;
+    this.body = unpacked;
+    if (head.format === 'logplex') return true;
+    const { logSource, host } = this;
+    this.lines = readFastPathLines(head, unpacked, logSource?.source ?? '', recordFormFor(logSource, host));
+    return this.lines !== undefined;
+  }
+
+  private takeLines(): Promise<unknown> {
+    const { rejection, reader, counters } = this;
+    if (rejection) throw rejection;
+    const { refusedRequests } = this.options;
+    const { head } = reader;
+    this.lines ??= new LogplexLines(this.body, { msgCount: head.msgCount, tokenPerLine: false, counters });
+    const frameId = readFrameId(head.frameId);
+    if (frameId !== undefined || refusedRequests.isEmpty) return this.takeNow(this.lines, frameId, undefined);
+    this.digest = this.makeDigest();
+    const { lines } = this;
+    return refusedRequests
+      .storedAppsOf(this.digest)
+      .then((storedBefore) => this.takeNow(lines, undefined, storedBefore));
+  }
+
+  /** @param storedBefore of an attempt of this request that was refused. */
+  private takeNow(
+    lines: RequestLines,
+    frameId: string | undefined,
+    storedBefore: ReadonlySet<AppId> | undefined,
+  ): Promise<unknown> {
+    const { logSource, host, counters, reader } = this;
+    const { router, rateLimiter } = this.options;
+    const bytes = lines.batchBytes;
+    const fromHerokuDrain = isHerokuDrainForm(reader.head.type, reader.head.drainToken);
+    const options = {
+      router,
+      rateLimiter,
+      counters,
+      host,
+      logSource,
+      bytes,
+      frameId,
+      storedBefore,
+      fromHerokuDrain,
+    };
+    this.taken = options;
+    const isSame = this.receiver?.dataless === fromHerokuDrain && this.receiverCounters === counters;
+    const receiver = receiverForRequest(options, isSame ? this.receiver : undefined);
+    if (sharesBatches(options)) {
+      this.receiver = receiver;
+      this.receiverCounters = counters;
+    }
+    const taking = giveTo(receiver, lines);
+    return taking ? taking.then(() => receiver.whenStored()) : receiver.whenStored();
+  }
+
+  private makeDigest(): string {
+    const { url, type } = this.reader.head;
+    return digestRequest(`${this.logSource?.token} ${url} ${type}`, this.body);
+  }
+
+  private readonly onStored = (): void => {
+    if (this.digest !== undefined) this.options.refusedRequests.forget(this.digest);
+    this.respond(acceptedResponse(acceptanceOf(this.reader.head), this.keepAliveMs), 'latin1');
+  };
+
+  /** The first attempt failed: it is made again for a while. */
+  private readonly onNotStored = (error: unknown): void => {
+    this.receiver = undefined;
+    if (isForNow(error)) {
+      this.hold(error);
+      return;
+    }
+    this.rememberStored(appsStoredInSpite(error, this.logSource?.app));
+    this.onRejected(error);
+  };
+
+  private hold(error: unknown): void {
+    const { held } = this.options;
+    const request = held.begin(() => this.socket.destroyed);
+    request.restMs -= performance.now() - this.storingSinceMs;
+    request.bytes = this.lines?.batchBytes ?? this.body.length;
+    let storer = this.storerAfter(error);
+    const again = async (): Promise<unknown> => {
+      if (storer) return storer.store();
+      if (this.logSource)
+        this.rejection = rejectionFor(this.logSource, this.reader.head.msgCount, this.limits);
+      try {
+        return await this.takeLines();
+      } catch (next) {
+        storer = this.storerAfter(next);
+        throw next;
+      }
+    };
+    held.retry(request, again, error).then(this.onStored, (last: unknown) => {
+      if (storer) this.rememberStored(storer.storedInSpite);
+      this.onRejected(last);
+    });
+  }
+
+  /** Stores lines that were taken once, and not stored. */
+  private storerAfter(error: unknown): RequestStorer | undefined {
+    const { taken, lines } = this;
+    return taken && lines && new RequestStorer(taken, (receiver) => giveTo(receiver, lines), error);
+  }
+
+  /** The request is refused, although lines of it are stored or may be. */
+  private rememberStored(storedApps: Promise<ReadonlySet<AppId>> | undefined): void {
+    if (storedApps && readFrameId(this.reader.head.frameId) === undefined)
+      this.options.refusedRequests.remember(this.digest ?? this.makeDigest(), storedApps);
+  }
+
+  private readonly onRejected = (error: unknown): void => {
+    this.receiver = undefined;
+    const { isOtlp, refusedInJson } = this.reader.head;
+    if (!(error instanceof TailraceError))
+      this.options.log.warn(
+        { err: error, method: 'POST', url: isOtlp ? '/v1/logs' : '/logs' },
+        'a request failed unexpectedly',
+      );
+    this.respond(rejectedResponse(error, refusedInJson, this.keepAliveMs), 'utf8');
+  };
+
+  private get keepAliveMs(): number {
+    return this.isLastRequest ? 0 : this.hooks.keepAliveMs;
+  }
+
+  /** The request is answered: nothing of it is kept. */
+  private forget(): void {
+    this.digest = undefined;
+    this.taken = undefined;
+    this.lines?.release();
+    this.lines = undefined;
+    this.body = NOTHING;
+    this.reader.releaseBody();
+    this.memory.release();
+  }
+
+  private respond(text: string, encoding: 'latin1' | 'utf8'): void {
+    const { socket } = this;
+    this.forget();
+    this.options.onResponse();
+    socket.write(text, encoding);
+    if (this.isLastRequest) {
+      // Both directions: nothing is read any more, so the end of the other one would never be seen.
+      socket.destroySoon();
+      return;
+    }
+    if (socket.destroyed) return;
+    this.waitingSinceMs = performance.now();
+    this.execute(this.reader.next());
+    this.resumeReading();
+  }
+
+  private resumeReading(): void {
+    if (!this.handedOver && !this.reader.isBusy && this.socket.isPaused()) this.socket.resume();
+  }
+
+  /** Gives the connection to Node's server, with what has come and isn't answered. */
+  private handOverToNode(): void {
+    const { socket, hooks } = this;
+    this.memory.release();
+    if (socket.destroyed) return;
+    this.handedOver = true;
+    socket.pause();
+    socket.off('data', this.onData);
+    socket.off('end', this.onEnd);
+    socket.off('error', ignore);
+    socket.off('close', this.onClose);
+    hooks.onDetached();
+    socket.unshift(this.reader.unread);
+    hooks.handOverToNode();
+    socket.resume();
+  }
+}
+
+/** Gives lines to a receiver, at once where they share batches with others. */
+function giveTo(receiver: LineReceiver, lines: RequestLines): Promise<void> | undefined {
+  return lines.batchBytes > BATCH_BYTES ? lines.takeInSlices(receiver) : lines.take(receiver);
+}
+
+/** Reserves memory for a body; false when there is none. */
+function fits(memory: BodyReservation, bytes: number): boolean {
+  try {
+    memory.add(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Of a socket: `close` follows. */
+function ignore(): void {}

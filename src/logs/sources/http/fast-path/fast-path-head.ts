@@ -1,0 +1,188 @@
+/**
+ * Reads the head of a fast-path request: one with lines, whose body has a declared length and is small, of a sender with a token, over a
+ * persistent connection (RFC 9112). Anything else, and anything doubtful, is left to Node's own parser.
+ */
+import { readAuthorization } from '../../../../common/http/authorization.ts';
+import { trimOws } from '../../../../common/http/fields.ts';
+import { PROGRAM_HEADER } from '../../../../common/text/program-name.ts';
+import { BATCH_BYTES } from '../../../syslog/batch.ts';
+import { QUICK_PACKED_BYTES } from '../../bodies/read-body.ts';
+import { estimateLogplexBatchBytes } from '../../formats/logplex-body.ts';
+import { BODY_FORMATS, type BodyFormat, OTLP_FORMATS, type OtlpFormat } from '../body-formats.ts';
+
+const METHOD = Buffer.from('POST /');
+const HEAD_END = Buffer.from('\r\n\r\n');
+/** Longer heads are left to Node. */
+const HEAD_BYTES_MAX = 8_192;
+/** In a query nothing that may mean something else. */
+const REQUEST_LINE = /^POST ((\/logs|\/v1\/logs)(?:\?([\w.~=&-]+))?) HTTP\/1\.1\r\n/;
+/** Whole lines `name: value`; no folding, no control characters, no tabs (Node refuses them around a length), no line end but CRLF. */
+const HEADERS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\x20-\x7e\x80-\xff]*\r\n)+$/;
+const LENGTH = /^\d{1,9}$/;
+const UTF8_TYPE = /^([a-z0-9/-]+)(?:; ?charset="?utf-?8"?)?$/;
+
+export interface FastPathHead {
+  /** As it came. */
+  readonly text: string;
+  /** The path, and the query. */
+  readonly url: string;
+  readonly isOtlp: boolean;
+  /** The content type, without its parameters. */
+  readonly type: string;
+  readonly format: BodyFormat | OtlpFormat;
+  readonly isGzip: boolean;
+  /** Bytes of the body. */
+  readonly length: number;
+  /** The sender's. */
+  readonly token: string;
+  /** `Logplex-Msg-Count`. */
+  readonly msgCount: string | undefined;
+  /** `Logplex-Frame-Id`. */
+  readonly frameId: string | undefined;
+  /** `Logplex-Drain-Token`. */
+  readonly drainToken: string | undefined;
+  /** `?dyno=` */
+  readonly dyno: string | undefined;
+  /** `?stream=` */
+  readonly stream: string | undefined;
+  /** `X-Forwarded-For`, which is a proxy's word, or a client's. */
+  readonly forwardedFor: string | undefined;
+  /** Refusals are JSON rather than text. */
+  readonly refusedInJson: boolean;
+}
+
+/**
+ * The head at the start of `bytes`; undefined when it isn't for the fast path, or isn't there in full.
+ * @param before of the connection's last request: most senders send the same again.
+ */
+export function readFastPathHead(bytes: Buffer, before?: FastPathHead): FastPathHead | undefined {
+  if (!bytes.subarray(0, METHOD.length).equals(METHOD)) return undefined;
+  const end = bytes.indexOf(HEAD_END) + HEAD_END.length;
+  if (end < HEAD_END.length || end > HEAD_BYTES_MAX) return undefined;
+  const text = bytes.toString('latin1', 0, end);
+  return before?.text === text ? before : parseHead(text);
+}
+
+function parseHead(text: string): FastPathHead | undefined {
+  const [line, url, path, query] = REQUEST_LINE.exec(text) ?? [];
+  if (line === undefined) return undefined;
+  const fields = text.slice(line.length, -2);
+  const parameters = readQuery(query);
+  if (!parameters || !HEADERS.test(fields)) return undefined;
+  const isOtlp = path !== '/logs';
+  const read = readHeaders(fields, isOtlp);
+  return read && { ...read, ...parameters, text, url, isOtlp };
+}
+
+type HeaderFields = Omit<FastPathHead, 'text' | 'url' | 'isOtlp' | 'dyno' | 'stream'>;
+
+function readHeaders(text: string, isOtlp: boolean): HeaderFields | undefined {
+  let hosts = 0;
+  let contentType: string | undefined;
+  let length: string | undefined;
+  let encoding: string | undefined;
+  let authorization: string | undefined;
+  let msgCount: string | undefined;
+  let frameId: string | undefined;
+  let drainToken: string | undefined;
+  let forwardedFor: string | undefined;
+  let refusedInJson = isOtlp;
+  for (let at = 0; at < text.length; ) {
+    const colon = text.indexOf(':', at);
+    const lineEnd = text.indexOf('\r\n', colon);
+    const field = text.slice(at, colon).toLowerCase();
+    const value = trimOws(text, colon + 1, lineEnd);
+    at = lineEnd + 2;
+    switch (field) {
+      case 'host':
+        hosts++;
+        break;
+      case 'content-type':
+        if (contentType !== undefined) return undefined;
+        contentType = value;
+        break;
+      case 'content-length':
+        if (length !== undefined) return undefined;
+        length = value;
+        break;
+      case 'content-encoding':
+        if (encoding !== undefined) return undefined;
+        encoding = value.toLowerCase();
+        break;
+      case 'authorization':
+        if (authorization !== undefined) return undefined;
+        authorization = value;
+        break;
+      case 'logplex-msg-count':
+        if (msgCount !== undefined) return undefined;
+        msgCount = value;
+        break;
+      case 'logplex-frame-id':
+        if (frameId !== undefined) return undefined;
+        frameId = value;
+        break;
+      case 'logplex-drain-token':
+        if (drainToken !== undefined) return undefined;
+        drainToken = value;
+        break;
+      case 'connection':
+        if (value.toLowerCase() !== 'keep-alive') return undefined;
+        break;
+      case 'accept':
+        refusedInJson ||= value.includes('json');
+        break;
+      case 'x-forwarded-for':
+        forwardedFor = forwardedFor === undefined ? value : `${forwardedFor}, ${value}`;
+        break;
+      case 'user-agent':
+        // Sentences are in other words for it.
+        if (value.startsWith('heroku-cli/')) return undefined;
+        break;
+      case PROGRAM_HEADER:
+      case 'transfer-encoding':
+      case 'expect':
+      case 'upgrade':
+        return undefined;
+    }
+  }
+  if (hosts !== 1 || contentType === undefined) return undefined;
+  const isGzip = encoding !== undefined;
+  if (isGzip && encoding !== 'gzip' && encoding !== 'x-gzip') return undefined;
+  const type = UTF8_TYPE.exec(contentType.toLowerCase())?.[1] ?? '';
+  const format = (isOtlp ? OTLP_FORMATS : BODY_FORMATS).get(type);
+  if (format === undefined || (format === 'logplex' && type.length !== contentType.length)) return undefined;
+  const credentials = readAuthorization(authorization);
+  if (credentials.kind !== 'token' || length === undefined || !LENGTH.test(length)) return undefined;
+  const bytes = Number(length);
+  if (isGzip ? bytes > QUICK_PACKED_BYTES : !isSmall(bytes, format, msgCount)) return undefined;
+  return {
+    type,
+    format,
+    isGzip,
+    length: bytes,
+    token: credentials.token,
+    msgCount,
+    frameId,
+    drainToken,
+    forwardedFor,
+    refusedInJson,
+  };
+}
+
+function isSmall(bytes: number, format: FastPathHead['format'], msgCount: string | undefined): boolean {
+  return (format === 'logplex' ? estimateLogplexBatchBytes(bytes, msgCount) : bytes) <= BATCH_BYTES;
+}
+
+/** What a query says; undefined when it says something else, or one thing twice. */
+function readQuery(query: string | undefined): Pick<FastPathHead, 'dyno' | 'stream'> | undefined {
+  let dyno: string | undefined;
+  let stream: string | undefined;
+  for (const part of query?.split('&') ?? []) {
+    const [name, value, more] = part.split('=', 3);
+    if (value === undefined || more !== undefined) return undefined;
+    if (name === 'dyno' && dyno === undefined) dyno = value;
+    else if (name === 'stream' && stream === undefined) stream = value;
+    else return undefined;
+  }
+  return { dyno, stream };
+}

@@ -1,0 +1,204 @@
+/**
+ * Records of JSON, OTLP and text that are made where they stand in a body are, byte by byte, those of the lines that are parsed and taken one
+ * by one by the scalar reader; and they count the same. For many more of them: see `records.unit.test.ts`.
+ */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { LogSource } from '../../../../src/logs/router/token-cache.ts';
+import {
+  type ParseJob,
+  parseBody,
+  parseQuickly,
+  parseValues,
+} from '../../../../src/logs/sources/bodies/parse-body.ts';
+import {
+  type PackedLines,
+  takePackedLines,
+  takePackedLinesInSlices,
+} from '../../../../src/logs/sources/formats/packed-lines.ts';
+import { PlainTextBody } from '../../../../src/logs/sources/formats/plain-text-body.ts';
+import { LineReceiver, type LineTarget } from '../../../../src/logs/sources/line-receiver.ts';
+import { createListenerCounters } from '../../../../src/logs/sources/listener-counters.ts';
+import type { AppId } from '../../../../src/logs/store/contract.ts';
+import { HEADROOM } from '../../../../src/logs/syslog/batch.ts';
+import { BatchBuilder } from '../../../../src/logs/syslog/batch-builder.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
+import { seededRandom } from '../../../support/properties/seeded-random.ts';
+import { randomBody } from '../../../support/senders/random-records.ts';
+
+const RUNS = propertyRuns(4_000);
+const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
+const APP = '00000000-0000-4000-8000-000000000001' as AppId;
+const TOKEN = 't.0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d';
+
+function logSource(source: string): LogSource {
+  return { token: TOKEN, tokenBytes: Buffer.from(TOKEN), app: APP, source, sourceBytes: Buffer.from(source) };
+}
+
+/** A receiver whose lines go into one batch. */
+class Target {
+  readonly counters = createListenerCounters('http');
+  readonly receiver: LineReceiver;
+  private readonly builder = new BatchBuilder(2_000_000);
+
+  /** @param isScalar the fast path takes nothing */
+  constructor(source: LogSource, host: string, isScalar = false) {
+    const { builder } = this;
+    const target: LineTarget = {
+      add: (bytes, start, end, header, of, at) =>
+        void builder.add(bytes, start, end, header, of.sourceBytes, at),
+      addRecords: (records, count) => void builder.addRecords(records, count),
+      flushInBackground: () => {},
+      whenStored: async () => {},
+    };
+    this.receiver = new LineReceiver({
+      router: {
+        tokensVersion: 1,
+        lookupToken: () => source,
+        loadToken: async () => source,
+        batcher: () => target,
+      },
+      counters: this.counters,
+      host,
+      authenticatedSource: source,
+    });
+    if (isScalar) this.receiver.takeFastPath = (_bytes, at) => at;
+  }
+
+  /** What it has taken. */
+  get taken(): string {
+    const batch = this.builder.takeBatch();
+    const { lines, bytes, malformed, headerless } = this.counters;
+    const text = Buffer.from(batch?.bytes.subarray(HEADROOM) ?? []).toString('latin1');
+    return JSON.stringify({ count: batch?.count, lines, bytes, malformed, headerless, text });
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.UTC(2026, 10, 28, 12, 30, 15), toFake: ['Date'] });
+});
+afterEach(() => void vi.useRealTimers());
+
+const SOURCES = ['app', 'a', 'heroku', 'a-source-with-quite-a-long-name'];
+const HOSTS = ['127.0.0.1', '2001:db8::1', 'x'.repeat(200)];
+
+/** Gives a body's lines to a receiver, by values and line by line. */
+function takeScalar(job: ParseJob, source: LogSource, host: string): string {
+  const target = new Target(source, host, true);
+  let lines: PackedLines;
+  try {
+    lines = parseValues(job);
+  } catch (error) {
+    return String(error);
+  }
+  takePackedLines(lines, target.receiver);
+  return target.taken;
+}
+
+describe('records that are made where they stand', () => {
+  it(`are those of lines that are taken one by one (first seed ${FIRST_SEED})`, {
+    timeout: 60_000 + RUNS * 10,
+  }, async () => {
+    const random = seededRandom(FIRST_SEED);
+    let made = 0;
+    let framed = 0;
+    let seed = FIRST_SEED;
+    for (let run = 0; run < RUNS; run++) {
+      const body = randomBody(seed);
+      const source = logSource(SOURCES[run % SOURCES.length]);
+      const host = HOSTS[run % HOSTS.length];
+      const job: ParseJob = { ...body, source: { source: source.source, keepService: run % 5 === 0 } };
+      const form = new Target(source, host).receiver.recordForm;
+      const expected = takeScalar(job, source, host);
+      let lines: PackedLines | undefined;
+      let direct: string;
+      try {
+        lines = run % 2 === 0 ? parseBody({ ...job, form }) : parseQuickly({ ...job, form });
+        const target = new Target(source, host);
+        if (lines) {
+          if (run % 3 === 0) await takePackedLinesInSlices(lines, target.receiver);
+          else takePackedLines(lines, target.receiver);
+        }
+        direct = target.taken;
+      } catch (error) {
+        direct = String(error);
+      }
+      // How a refusal is worded depends on how much is looked at first; `records.unit.test.ts` holds it.
+      if (direct.startsWith('TailraceError') && expected.startsWith('TailraceError')) direct = expected;
+      if (lines || direct.startsWith('TailraceError'))
+        if (direct !== expected)
+          expect(direct, `FUZZ_SEED=${seed} ${job.format} ${JSON.stringify(job.body.toString())}`).toBe(
+            expected,
+          );
+      for (const { isRecords, count } of lines?.pieces ?? []) {
+        if (isRecords) made += count;
+        else framed += count;
+      }
+      seed = Math.floor(random() * 0x7fff_ffff);
+    }
+    if (process.env.SHOW_FAST)
+      process.stdout.write(`${made} records, ${framed} frames beside them, of ${RUNS} bodies\n`);
+    expect(made).toBeGreaterThan(RUNS < 500 ? -1 : RUNS / 4);
+  });
+
+  const TRICKY: readonly (readonly [title: string, record: Record<string, unknown>])[] = [
+    ['a host that is a dash', { host: '-', msg: 'x' }],
+    ['an empty host', { host: '', msg: 'x' }],
+    ['a host with a token in it', { host: `box-${TOKEN}`, msg: 'x' }],
+    ['a dyno with a token in it', { dyno: TOKEN, msg: 'x' }],
+    ['a long dyno', { dyno: 'd'.repeat(129), msg: 'x' }],
+    ['data with a token', { auth: TOKEN, msg: 'x' }],
+    ['data that ends as a token does', { auth: 't.0a1b2c3d-4e5f"', msg: 'x' }],
+    ['data beyond ASCII', { user: 'Jürgen', msg: 'x' }],
+    ['data with escapes', { path: 'a\\b"c]', nested: { a: ['"', ']'] }, msg: 'x' }],
+    ['a byte order mark', { msg: '\ufeffx' }],
+    ['nothing but a mark', { msg: '\ufeff' }],
+    ['an element of our own in the message', { msg: '[tailrace@32473 token="x"] y' }],
+    ['a line end', { msg: 'x\n' }],
+    ['two line ends', { msg: 'x\r\n\r\n' }],
+    ['nothing but a line end', { msg: '\r\n' }],
+    ['an empty message', { msg: '' }],
+    ['exactly as much as a message may have', { msg: 'x'.repeat(10_000) }],
+    ['more than a message may have', { msg: 'x'.repeat(10_001) }],
+    ['that much, and a line end', { msg: `${'x'.repeat(10_000)}\r\n` }],
+    ['a message beyond ASCII', { msg: 'größer \ud83d\ude00' }],
+    ['a message in brackets', { msg: '[x y="z"] w', status: 200 }],
+  ];
+
+  it.each(TRICKY)('with %s', (_title, record) => {
+    const source = logSource('app');
+    const records = [{ msg: 'before' }, record, record, { msg: 'behind', time: 1_767_225_600_000 }];
+    for (const format of ['json', 'ndjson'] as const) {
+      const text = records.map((one) => JSON.stringify(one));
+      const body = Buffer.from(format === 'json' ? `[${text.join(',')}]` : text.join('\n'));
+      for (const dyno of [undefined, 'web.1', TOKEN, 'x'.repeat(200)]) {
+        const job: ParseJob = { format, body, dyno };
+        const target = new Target(source, '10.0.0.1');
+        const lines = parseBody({ ...job, form: target.receiver.recordForm });
+        takePackedLines(lines, target.receiver);
+        expect(target.taken).toBe(takeScalar(job, source, '10.0.0.1'));
+      }
+    }
+  });
+
+  it.each(TRICKY.flatMap(([title, { msg }]) => (typeof msg === 'string' ? [[title, msg] as const] : [])))(
+    'of plain text with %s',
+    async (_title, message) => {
+      const source = logSource('web');
+      const body = Buffer.from(`before\n${message}\n\n${message}`);
+      for (const dyno of [undefined, 'web.1', TOKEN]) {
+        const text = new PlainTextBody(body, dyno);
+        const scalar = new Target(source, '10.0.0.1', true);
+        const { receiver } = scalar;
+        Object.defineProperty(receiver, 'recordForm', { value: undefined });
+        text.take(receiver);
+        const direct = new Target(source, '10.0.0.1');
+        text.take(direct.receiver);
+        const expected = scalar.taken;
+        expect(direct.taken).toBe(expected);
+        const sliced = new Target(source, '10.0.0.1');
+        await text.takeInSlices(sliced.receiver);
+        expect(sliced.taken).toBe(expected);
+      }
+    },
+  );
+});
