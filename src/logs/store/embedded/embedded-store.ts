@@ -348,7 +348,7 @@ export class EmbeddedStore implements Store {
       return await deleted;
     } catch (error) {
       if (error instanceof TailraceError) throw error;
-      throw await commitError(error, this.folder);
+      throw await this.diskSpace.noteFailure(error, 'lines');
     }
   }
 
