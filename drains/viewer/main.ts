@@ -32,7 +32,9 @@ function program(): Command {
       );
       const settings = readViewerSettings(process.env, given);
       const { serve } = await import('./cli/serve.ts');
-      await serve(settings, process.env.TAILRACE_ADDON === undefined ? undefined : process.ppid);
+      // As an add-on it ends with the server that started it, and its page is at that server.
+      const { TAILRACE_ADDON: pageUrl } = process.env;
+      await serve(settings, pageUrl === undefined ? undefined : { parent: process.ppid, pageUrl });
     });
   for (const { variable, fallback, meaning } of Object.values(VIEWER_SETTINGS)) {
     if (SECRET_SETTINGS.includes(variable)) continue;

@@ -32,6 +32,8 @@ export interface ViewerParts {
   readonly access: Access;
   readonly metrics: Registry;
   readonly log: Log;
-  /** Where browsers reach it, without a slash at the end: for links in messages. */
+  /** Where senders reach it, without a slash at the end. */
   publicUrl(): string;
+  /** Where browsers find its page, without a slash at the end: for links in messages. */
+  pageUrl(): string;
 }

@@ -62,8 +62,15 @@ export interface RunningViewer {
   close(): Promise<void>;
 }
 
-/** @throws TailraceError when a port is taken or the data folder can't be used, with what to do */
-export async function startViewer(settings: ViewerSettings, log: Logger): Promise<RunningViewer> {
+/**
+ * @param pageUrl where browsers find its page; left out: where it is
+ * @throws TailraceError when a port is taken or the data folder can't be used, with what to do
+ */
+export async function startViewer(
+  settings: ViewerSettings,
+  log: Logger,
+  pageUrl?: string,
+): Promise<RunningViewer> {
   const https = readCertificate(settings);
   const closers = new Closers();
   const certificates = new CertificateFiles(log.child({ area: 'tls' }));
@@ -128,6 +135,7 @@ export async function startViewer(settings: ViewerSettings, log: Logger): Promis
       metrics,
       log: log.child({ area: 'viewer' }),
       publicUrl: () => publicUrl || url,
+      pageUrl: () => pageUrl || publicUrl || url,
     };
     const features: ViewerFeature[] = [];
     for (const open of FEATURES) {

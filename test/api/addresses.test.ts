@@ -1,10 +1,11 @@
 /** A server that has addresses of its own says them wherever it says one. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runTailrace } from '../support/program.ts';
 import { type Server, spawnServer, startServer, temporaryFolder } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 const PUBLIC = 'https://logs.example.com';
 const env = { TAILRACE_PUBLIC_URL: PUBLIC, TAILRACE_APPS_DOMAIN: 'apps.example.com' };
@@ -45,6 +46,16 @@ describe('with TAILRACE_PUBLIC_URL and TAILRACE_APPS_DOMAIN', () => {
     });
     for (const url of [session, source.put_url, source.get_url, invitation])
       expect(url.startsWith(`${PUBLIC}/`), url).toBe(true);
+  });
+
+  it('links in what add-ons send: to their page at this server', async () => {
+    const { id } = await post<{ id: string }>('/apps/shop/addons', { plan: 'papertrail' });
+    const settings = await until('its settings', () => {
+      const file = join(server.data, 'host', 'addons', id, 'viewer.env');
+      return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+    });
+    expect(settings).toContain(`\nTAILRACE_ADDON=${PUBLIC}/addons/${id}/page\n`);
+    await server.request('DELETE', `/apps/shop/addons/${id}`);
   });
 
   it('names that a proxy may get certificates for', async () => {

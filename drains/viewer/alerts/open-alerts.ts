@@ -32,7 +32,7 @@ export interface Alerts {
  * @throws TailraceError `settings`
  */
 export async function openAlerts(parts: ViewerParts): Promise<Alerts> {
-  const { settings, records, readers, groups, store, log, publicUrl } = parts;
+  const { settings, records, readers, groups, store, log, pageUrl } = parts;
   const policy = new TargetPolicy(
     settings.allowPrivateWebhooks,
     'alerts may not be posted to',
@@ -41,7 +41,7 @@ export async function openAlerts(parts: ViewerParts): Promise<Alerts> {
   const dialer = new Dialer(policy);
   const mail = new MailSender({ smtpUrl: settings.smtpUrl, from: settings.smtpFrom });
   const send: SendNotification = async (destination, event, key) => {
-    const baseUrl = publicUrl();
+    const baseUrl = pageUrl();
     switch (destination.kind) {
       case 'webhook':
         return postNotification(

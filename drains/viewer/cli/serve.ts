@@ -7,12 +7,18 @@ import { startViewer } from '../viewer.ts';
 /** It is closed when the process that started it as a service is gone. */
 const PARENT_CHECK_MS = 500;
 
-/** @param parent whose end ends it too; left out: nobody's */
-export async function serve(settings: ViewerSettings, parent?: number): Promise<void> {
+/** What serves it as an add-on: the process whose end ends it too, and where browsers find its page there. */
+export interface AddonHost {
+  readonly parent: number;
+  readonly pageUrl: string;
+}
+
+/** @param addon left out: it is on its own */
+export async function serve(settings: ViewerSettings, addon?: AddonHost): Promise<void> {
   // What an add-on says is read by people, in its app's stream.
-  const format = parent === undefined ? defaultLogFormat(process.stderr) : 'text';
+  const format = addon === undefined ? defaultLogFormat(process.stderr) : 'text';
   const log = createLogger({ level: settings.logLevel, format });
-  const viewer = await startViewer(settings, log);
+  const viewer = await startViewer(settings, log, addon?.pageUrl);
   const { url, syslogPort, syslogTlsPort, firstRunUrl } = viewer;
   const tls = syslogTlsPort === undefined ? '' : `, over TLS on ${syslogTlsPort}`;
   const link =
@@ -35,5 +41,5 @@ export async function serve(settings: ViewerSettings, parent?: number): Promise<
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
   handleHangup(end, () => viewer.reload());
-  if (parent !== undefined) setInterval(() => process.ppid !== parent && end(), PARENT_CHECK_MS).unref();
+  if (addon) setInterval(() => process.ppid !== addon.parent && end(), PARENT_CHECK_MS).unref();
 }

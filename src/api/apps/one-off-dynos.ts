@@ -57,7 +57,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
       const app = await appRegistry.getApp(request.params.app);
       const dyno = await dynoRunner.run(app, parseRequest(request.body, 'run'));
       reply.code(201);
-      return dynoView(dyno, app, {}, attachUrl(addresses.forClient(request), dyno.attachPath));
+      return dynoView(dyno, app, {}, attachUrl(addresses.hostFor(request), dyno.attachPath));
     },
   );
   // `heroku run:inside`, which says neither that it attaches nor that it wants a terminal.
@@ -72,7 +72,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
       const wanted = { ...parseRequest(request.body, 'exec'), attach: true };
       const dyno = await dynoRunner.runInside(app, request.params.dyno, wanted);
       reply.code(201);
-      return dynoView(dyno, app, {}, attachUrl(addresses.forClient(request), dyno.attachPath));
+      return dynoView(dyno, app, {}, attachUrl(addresses.hostFor(request), dyno.attachPath));
     },
   );
   api.post<{ Params: { app: string; dyno: string } }>(
@@ -88,7 +88,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
       const app = await appRegistry.getApp(request.params.app);
       const { name, attachPath } = await dynoRunner.attach(app, request.params.dyno);
       reply.code(201);
-      return { name, attach_url: attachUrl(addresses.forClient(request), attachPath) };
+      return { name, attach_url: attachUrl(addresses.hostFor(request), attachPath) };
     },
   );
   const window = bodySchema({ columns: { type: 'integer' }, lines: { type: 'integer' } }, [
@@ -155,8 +155,8 @@ function parseRequest(body: NewOneOffRequest, defaultType: string): OneOffDynoRe
   };
 }
 
-function attachUrl(server: string, path: string | undefined): string | null {
-  return path === undefined ? null : `rendezvous://${new URL(server).hostname}${path}`;
+function attachUrl(host: string, path: string | undefined): string | null {
+  return path === undefined ? null : `rendezvous://${host}${path}`;
 }
 
 function parseDimension(value: string | number | undefined, fallback: number): number {

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { permits } from '../../apps/access/grants.ts';
 import type { ReleaseMaker } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
@@ -9,6 +9,7 @@ import type { Releases } from '../../apps/records/release-history.ts';
 import type { ReleaseRecord } from '../../apps/records/release-record.ts';
 import type { SlugRecord } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import type { Addresses } from '../../common/http/addresses.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
@@ -30,6 +31,7 @@ interface NewReleaseRequest {
 
 /** What these routes work with. */
 export interface ReleaseRouteDependencies {
+  readonly addresses: Addresses;
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
   readonly releaser: ReleaseMaker;
@@ -41,7 +43,7 @@ export interface ReleaseRouteDependencies {
 
 /** `/apps/:app/releases`: list, show, roll back. */
 export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDependencies): void {
-  const { adoptSlug, appRegistry, releases, releaser, requireSlug } = dependencies;
+  const { addresses, adoptSlug, appRegistry, releases, releaser, requireSlug } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/releases',
@@ -49,7 +51,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const current = await releases.current(app.id);
-      const origin = originOf(request);
+      const origin = addresses.forClient(request);
       const all = (await releases.list(app.id)).map((release) => releaseView(release, app, current, origin));
       return paginate(request, reply, all, ['version', 'id']);
     },
@@ -62,7 +64,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
       const app = await appRegistry.getApp(request.params.app);
       const current = await releases.current(app.id);
       const release = await releases.get(app.id, request.params.release);
-      return releaseView(release, app, current, originOf(request));
+      return releaseView(release, app, current, addresses.forClient(request));
     },
   );
 
@@ -94,7 +96,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
       const release =
         id !== undefined ? await rollBack(app, id) : await releaseSlug(app, slug ?? '', description);
       reply.code(201);
-      return releaseView(release, app, release, originOf(request));
+      return releaseView(release, app, release, addresses.forClient(request));
     },
   );
 
@@ -161,10 +163,6 @@ function outputPath(app: AppRecord, { version, output }: ReleaseRecord): string 
 function isSame(a: string, b: string): boolean {
   const [given, wanted] = [Buffer.from(a), Buffer.from(b)];
   return given.length === wanted.length && timingSafeEqual(given, wanted);
-}
-
-function originOf({ protocol, host }: FastifyRequest): string {
-  return `${protocol}://${host}`;
 }
 
 /** A release in the Platform API's shape. */

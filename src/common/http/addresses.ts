@@ -45,7 +45,13 @@ export class Addresses {
     return this.publicUrl || (addressFor(request) ?? this.local);
   }
 
-  /** The same for addresses that are opened in a browser: cookies of 127.0.0.1 aren't those of localhost. */
+  /** The host name for what is at another port, which no proxy of the API passes on: whoever comes without one stays at the name it has used. */
+  hostFor(request: FastifyRequest): string {
+    const isForwarded = request.headers['x-forwarded-for'] !== undefined;
+    return isForwarded ? new URL(this.forClient(request)).hostname : request.hostname;
+  }
+
+  /** The same as `forClient`, for addresses that are opened in a browser: cookies of 127.0.0.1 aren't those of localhost. */
   forBrowser(request: FastifyRequest): string {
     return this.forClient(request).replace('//127.0.0.1', `//${LOCAL_DOMAIN}`);
   }

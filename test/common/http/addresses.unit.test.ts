@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { FastifyRequest } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { Addresses } from '../../../src/common/http/addresses.ts';
@@ -44,4 +46,26 @@ describe('addresses', () => {
   ])('cookies of %j for TLS alone', (publicUrl, from, expected) =>
     expect(addresses(publicUrl).isSecure(from)).toBe(expected),
   );
+
+  it('of the host, for another port, where a client comes without a proxy', () => {
+    const direct = { ...request('127.0.0.1:8601'), hostname: '127.0.0.1' } as FastifyRequest;
+    expect(addresses('https://logs.example.com').hostFor(direct)).toBe('127.0.0.1');
+    const forwarded = { ...direct, headers: { 'x-forwarded-for': '192.0.2.1' } } as unknown as FastifyRequest;
+    expect(addresses('https://logs.example.com').hostFor(forwarded)).toBe('logs.example.com');
+  });
+
+  it('are put together nowhere else in the API', () => {
+    const folder = join(import.meta.dirname, '..', '..', '..', 'src', 'api');
+    const found = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .flatMap((path) => {
+        const text = readFileSync(join(folder, path), 'utf8');
+        return (
+          text.match(
+            /[\w}]+:\/\/\$\{\w+|request\.(?:host|protocol)\b|\{[^}]*\bprotocol\b[^}]*\}: FastifyRequest/g,
+          ) ?? []
+        ).map((what) => `${path}: ${what}`);
+      });
+    expect(found).toEqual(['apps/one-off-dynos.ts: rendezvous://${host']);
+  });
 });

@@ -18,7 +18,7 @@ export const alertFeature: OpenFeature = async (parts) => {
   return {
     registerRoutes: (server) => {
       registerSavedSearchRoutes(server, { book: alerts.book, groups: parts.groups });
-      registerAlertRoutes(server, { alerts, publicUrl: parts.publicUrl });
+      registerAlertRoutes(server, { alerts, pageUrl: parts.pageUrl });
       server.addHook('onListen', async () => alerts.start());
     },
     close: () => alerts.close(),

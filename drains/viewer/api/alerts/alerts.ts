@@ -28,10 +28,10 @@ const TEST_INTERVAL_MS = 2_000;
 
 export interface AlertRouteParts {
   readonly alerts: Pick<Alerts, 'book' | 'history' | 'notifier' | 'policy' | 'mail' | 'streamsOf'>;
-  readonly publicUrl: () => string;
+  readonly pageUrl: () => string;
 }
 
-export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl }: AlertRouteParts): void {
+export function registerAlertRoutes(server: FastifyInstance, { alerts, pageUrl }: AlertRouteParts): void {
   const { book, history, notifier, policy, mail, streamsOf } = alerts;
   const testedMs = new Map<string, number>();
 
@@ -92,7 +92,7 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl
     const event = testEvent(alert, search, history.newId());
     const deliveries = await notifier.sendOnce(event, alert.destinations);
     await history.add({ ...event, deliveries });
-    return eventView({ ...event, deliveries }, publicUrl());
+    return eventView({ ...event, deliveries }, pageUrl());
   });
 
   server.get('/api/alert-events', async (request) => {
@@ -106,7 +106,7 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, publicUrl
           (alert === undefined || event.alert.id === alert) && maySearch(grant, event.search, 'reader'),
       )
       .slice(0, limit)
-      .map((event) => eventView(event, publicUrl()));
+      .map((event) => eventView(event, pageUrl()));
   });
 
   /** Of each alert when it fired the last time, as far as the history goes. */

@@ -38,6 +38,8 @@ export interface LocalProviderOptions {
   /** Takes the lines of an app's add-ons. */
   readonly lines: (app: AppId) => ChunkSink;
   readonly reports: AddonReports;
+  /** Where this server is for those that didn't ask it. */
+  readonly publicUrl: () => string;
   readonly log: Log;
 }
 
@@ -238,13 +240,7 @@ export class LocalProvider implements AddonProvider {
     plan: AddonPlan,
     resource: LocalResource,
   ): Promise<LocalInstance> {
-    const instance = {
-      ...resource,
-      id: addon.id,
-      name: addon.name,
-      folder: join(this.options.folder, addon.id),
-      plan,
-    };
+    const instance = this.instanceWith(addon, plan, resource);
     await mkdir(instance.folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw new TailraceError(
         systemCode(error) === 'ENOSPC' ? 'store_full' : 'unavailable',
@@ -256,8 +252,12 @@ export class LocalProvider implements AddonProvider {
   }
 
   private instanceOf(addon: AddonRecord): LocalInstance {
-    const folder = join(this.options.folder, addon.id);
-    return { ...resourceOf(addon), id: addon.id, name: addon.name, folder, plan: this.planOf(addon) };
+    return this.instanceWith(addon, this.planOf(addon), resourceOf(addon));
+  }
+
+  private instanceWith({ id, name }: AddonRecord, plan: AddonPlan, resource: LocalResource): LocalInstance {
+    const folder = join(this.options.folder, id);
+    return { ...resource, id, name, folder, plan, pageUrl: `${this.options.publicUrl()}/addons/${id}/page` };
   }
 
   private planOf(addon: AddonRecord): AddonPlan {

@@ -21,6 +21,8 @@ export interface LocalInstance extends LocalResource {
   /** Its own folder, which survives restarts and is deleted with it; mode 0700. */
   readonly folder: string;
   readonly plan: AddonPlan;
+  /** Where browsers find its page, if it has one: for links in what it sends. */
+  readonly pageUrl?: string;
 }
 
 /** Writes what an add-on has to say to its app's stream: as `app[redis.1]`. */

@@ -66,7 +66,7 @@ function viewerSettings(instance: LocalInstance): string {
     `VIEWER_API_KEY=${instance.password}`,
     `VIEWER_TOKEN=${drainToken(instance)}`,
     'VIEWER_LOG_LEVEL=warn',
-    'TAILRACE_ADDON=1',
+    `TAILRACE_ADDON=${instance.pageUrl ?? ''}`,
     '',
   ].join('\n');
 }
