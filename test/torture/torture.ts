@@ -171,7 +171,10 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
 
     // --- senders ---
     const file = new FollowedFile('f', { pauseMaxMs, random: random(100) });
-    closers.push(() => file.remove());
+    closers.push(async () => {
+      await file.stop();
+      file.remove();
+    });
     const ship = await startShip(file, () => endpoints[0], fileToken);
     closers.push(() => ship.end('SIGKILL'));
     const httpSenders = SENDERS.map(
@@ -182,6 +185,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     const stopSenders = async (): Promise<void> => {
       await Promise.all([...httpSenders, syslogSender, file].map((sender) => sender.stop()));
     };
+    closers.push(stopSenders);
     const senders = (): SentLines[] => [
       ...httpSenders.map(({ sent }) => sent),
       ...syslogSender.sent,
@@ -225,13 +229,16 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       if (!kind) continue;
       counts[fault.name] = (counts[fault.name] ?? 0) + 1;
       const fromMs = Date.now();
-      const done = kind.run(fault).then((what) => {
+      const run = async (): Promise<void> => {
+        // A server that doesn't fail over, say, is no fault of ours; what follows from it is looked at.
+        const what = await kind.run(fault).catch(String);
         records.push({ name: fault.name, fromMs, toMs: Date.now() });
-        if (fault.name === 'power cut' && what.startsWith('router')) powerCutsMs.push(fromMs);
+        if (fault.name.startsWith('power ') && what.startsWith('router')) powerCutsMs.push(fromMs);
         log(`${fault.name}${what === '' ? '' : ` (${what})`}, ${Date.now() - fromMs} ms`);
-      });
+      };
+      const done = run();
       running.add(done);
-      void done.finally(() => running.delete(done)).catch(() => {});
+      void done.finally(() => running.delete(done));
       // Not more than three at a time, and one of them soon over.
       while (running.size > 2) await Promise.race(running);
     }

@@ -18,7 +18,7 @@ import type { RestartableProgram } from '../processes/restartable.ts';
 import { type HttpSink, SINK_TROUBLES } from '../readers/http-sink.ts';
 import type { SyslogSink } from '../readers/syslog-sink.ts';
 import { pause } from '../senders/numbered.ts';
-import type { DiskTrouble, FaultyDisk } from './faulty-disk.ts';
+import type { DiskTrouble, FaultyDisk, PowerCut } from './faulty-disk.ts';
 import { NETWORK_TROUBLES, type Network } from './network.ts';
 import type { FaultKind, ScheduledFault } from './schedule.ts';
 
@@ -79,9 +79,7 @@ export function faultsOf(victims: Victims): Fault[] {
     weight,
     run: async ({ dice, forMs }) => {
       const program = programs[dice % programs.length];
-      await program.end('SIGKILL');
-      await pause(forMs);
-      await program.start();
+      await program.whileDown('SIGKILL', () => pause(forMs));
       return program.name;
     },
   });
@@ -120,9 +118,7 @@ export function faultsOf(victims: Victims): Fault[] {
       forMs: [0, 500],
       run: async ({ dice, forMs }) => {
         const program = routerPrograms[dice % routerPrograms.length];
-        await program.end('SIGTERM');
-        await pause(forMs);
-        await program.start();
+        await program.whileDown('SIGTERM', () => pause(forMs));
         return program.name;
       },
     },
@@ -267,21 +263,22 @@ function diskFaults(
       return program.name;
     },
   });
-  return [
-    {
-      name: 'power cut',
-      forMs: [0, 1_000],
-      weight: 3,
-      run: async ({ dice, forMs }) => {
-        const { disk, program } = pick(dice);
-        const kind = (dice >> 8) % 2 === 0 ? 'exact' : 'torn';
-        await program.end('SIGKILL');
+  const powerCut = (name: string, kind: PowerCut): Fault => ({
+    name,
+    forMs: [0, 1_000],
+    weight: 2,
+    run: async ({ dice, forMs }) => {
+      const { disk, program } = pick(dice);
+      await program.whileDown('SIGKILL', async () => {
         disk.cutPower(kind, seededRandom(dice));
         await pause(forMs);
-        await program.start();
-        return `${program.name}, ${kind}`;
-      },
+      });
+      return program.name;
     },
+  });
+  return [
+    powerCut('power cut', 'exact'),
+    powerCut('power lost, pages torn', 'torn'),
     {
       name: 'disk full',
       forMs: [500, 6_000],
@@ -321,7 +318,15 @@ async function damage(
   dice: number,
   isCut: boolean,
 ): Promise<string> {
-  await program.end('SIGKILL');
+  let what = '';
+  await program.whileDown('SIGKILL', async () => {
+    what = damageFile(data, dice, isCut);
+    disk?.startOver();
+  });
+  return what;
+}
+
+function damageFile(data: string, dice: number, isCut: boolean): string {
   const files = readdirSync(join(data, 'streams'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.log'))
     .map((entry) => join(entry.parentPath, entry.name))
@@ -338,7 +343,5 @@ async function damage(
     writeSync(fd, byte, 0, 1, at);
     closeSync(fd);
   }
-  disk?.startOver();
-  await program.start();
   return `${path.slice(data.length)} at ${at} of ${size}`;
 }

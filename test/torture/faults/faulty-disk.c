@@ -15,6 +15,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { NONE, WRITE_FAILS, SYNC_FAILS, FULL, SLOW, READ_FAILS };
@@ -267,3 +269,20 @@ static const char *redirected(const char *path) {
 
 OPEN(open)
 OPEN(open64)
+
+/* LMDB believes only a boot_id of procfs. */
+#define FSTATFS(name, type) \
+  int name(int fd, struct type *found) { \
+    REAL(name); \
+    int result = real(fd, found); \
+    const char *boot = getenv("TORTURE_BOOT"); \
+    char link[64], path[4096]; \
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd); \
+    ssize_t length = boot && result == 0 ? readlink(link, path, sizeof path) : 0; \
+    if (length > 0 && (size_t)length == strlen(boot) && memcmp(path, boot, (size_t)length) == 0) \
+      found->f_type = PROC_SUPER_MAGIC; \
+    return result; \
+  }
+
+FSTATFS(fstatfs, statfs)
+FSTATFS(fstatfs64, statfs64)

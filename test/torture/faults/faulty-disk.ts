@@ -61,7 +61,7 @@ export class FaultyDisk {
     mkdirSync(this.folder, { mode: 0o700 });
     this.isMounted = megabytes > 0 && mount(this.folder, megabytes);
     writeFileSync(this.control, Buffer.alloc(16));
-    writeFileSync(this.boot, randomUUID());
+    writeFileSync(this.boot, newBootId());
     this.startOver();
   }
 
@@ -183,7 +183,7 @@ export class FaultyDisk {
       mkdirSync(dirname(this.folder + path), { recursive: true, mode: 0o700 });
       writeFileSync(this.folder + path, bytes, { mode: 0o600 });
     }
-    writeFileSync(this.boot, randomUUID());
+    writeFileSync(this.boot, newBootId());
     this.startOver();
   }
 
@@ -191,6 +191,11 @@ export class FaultyDisk {
     if (this.isMounted) execFileSync('umount', ['-l', this.folder]);
     rmSync(this.work, { recursive: true, force: true });
   }
+}
+
+/** As the kernel gives it. */
+function newBootId(): string {
+  return `${randomUUID()}\n`;
 }
 
 /** Any of the pages that were written and not synced are on the disk, and the others are as they were, or nothing. */
@@ -201,7 +206,8 @@ function tear(onDisk: Buffer, live: Buffer | undefined, random: () => number): B
   const bytes = Buffer.alloc(length);
   onDisk.copy(bytes);
   for (let at = 0; at < length; at += PAGE)
-    if (random() < 0.5) live.copy(bytes, at, at, Math.min(at + PAGE, live.length, length));
+    if (at < live.length && random() < 0.5)
+      live.copy(bytes, at, at, Math.min(at + PAGE, live.length, length));
   return bytes;
 }
 

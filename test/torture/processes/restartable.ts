@@ -11,8 +11,6 @@ export interface Restartable {
   /** Asked at each start. */
   readonly env: () => Readonly<Record<string, string>>;
   readonly ready: RegExp;
-  /** Called with what an attempt that failed has printed; may mend it. Returns whether to go on. */
-  readonly onFailure?: (output: string) => Promise<void>;
 }
 
 export class RestartableProgram {
@@ -52,33 +50,47 @@ export class RestartableProgram {
 
   private isMeantToEnd = true;
 
-  /** Starts it; tries again as a process supervisor does. */
+  /** Starts it, unless it runs; tries again as a process supervisor does. */
   start(): Promise<void> {
-    return this.inTurn(async () => {
-      for (let attempt = 1; ; attempt++) {
-        const program = new Program(process.execPath, this.options.args, { env: this.options.env() });
-        this.program = program;
-        try {
-          await program.waitForOutput(this.options.ready, START_TIMEOUT_MS);
-          this.isMeantToEnd = false;
-          return;
-        } catch (error) {
-          await program.stop('SIGKILL');
-          this.keepOutput();
-          await this.options.onFailure?.(program.stdout + program.stderr);
-          if (attempt === ATTEMPTS) throw error;
-        }
-      }
-    });
+    return this.inTurn(() => this.launch());
   }
 
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    return this.inTurn(() => this.stop(signal));
+  }
+
+  /** Ends it, does something, and starts it again: nobody else does meanwhile. */
+  whileDown(signal: 'SIGKILL' | 'SIGTERM', work: () => Promise<void>): Promise<void> {
     return this.inTurn(async () => {
-      this.isMeantToEnd = true;
-      if (signal === 'SIGKILL') this.kills++;
-      await this.program?.stop(signal);
-      this.keepOutput();
+      await this.stop(signal);
+      await work();
+      await this.launch();
     });
+  }
+
+  private async launch(): Promise<void> {
+    for (let attempt = 1; !this.isRunning; attempt++) {
+      const program = new Program(process.execPath, this.options.args, { env: this.options.env() });
+      this.program = program;
+      try {
+        await program.waitForOutput(this.options.ready, START_TIMEOUT_MS);
+        this.isMeantToEnd = false;
+        return;
+      } catch (error) {
+        await program.stop('SIGKILL');
+        this.keepOutput();
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  private async stop(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    this.isMeantToEnd = true;
+    if (signal === 'SIGKILL') this.kills++;
+    // One that is frozen doesn't take SIGTERM.
+    this.program?.child.kill('SIGCONT');
+    await this.program?.stop(signal);
+    this.keepOutput();
   }
 
   /** Stops or continues it, without ending it. */

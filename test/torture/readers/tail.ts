@@ -114,7 +114,7 @@ export class Tail {
   }
 
   private moveTo(position: string): void {
-    if (Number(position) <= Number(this.after))
+    if (Number(position) < Number(this.after))
       this.violations.push(`${this.name}: position ${position} came after ${this.after}`);
     this.after = position;
   }

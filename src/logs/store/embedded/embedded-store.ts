@@ -38,7 +38,7 @@ import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
 import { assertFormat, writeMarker } from './records/format-marker.ts';
 import { FrameIdIndex, type FrameRange } from './records/frame-ids.ts';
-import { commitError, DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
+import { DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
 import { EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
 import {
   appsWithLines,
@@ -348,7 +348,7 @@ export class EmbeddedStore implements Store {
       return await deleted;
     } catch (error) {
       if (error instanceof TailraceError) throw error;
-      throw await commitError(error, this.folder);
+      throw await this.diskSpace.noteFailure(error, 'lines');
     }
   }
 
@@ -527,7 +527,7 @@ export class EmbeddedStore implements Store {
       await this.streams.append(app, allocated);
     } catch (error) {
       this.place.requireNow();
-      if (!(error instanceof SegmentGoneError)) throw await commitError(error, this.folder);
+      if (!(error instanceof SegmentGoneError)) throw await this.diskSpace.noteFailure(error, 'lines');
       this.streams.onSegmentGone(app, error.segment);
       throw new TailraceError(
         'unavailable',
@@ -544,10 +544,7 @@ export class EmbeddedStore implements Store {
       this.place.requireNow();
       return result;
     } catch (error) {
-      if (error instanceof TailraceError) throw error;
-      const failure = await commitError(error, this.folder);
-      if (failure.code === 'store_full') this.diskSpace.noteFull();
-      throw failure;
+      throw await this.diskSpace.noteFailure(error);
     }
   }
 }

@@ -409,6 +409,17 @@ describe('store.mdb', () => {
     expect(refusal).toMatch(/^The record note\/17 of .* in .*store\.mdb is damaged: put/);
   });
 
+  it('with a wrong name of a database is refused: LMDB would make an empty one', async () => {
+    const bytes = readFileSync(join(base, 'store.mdb'));
+    for (const name of ['records', 'format', 'streams', 'frames']) {
+      const { refusal } = await tryDamage((folder) => {
+        for (let at = bytes.indexOf(`${name}\0`); at !== -1; at = bytes.indexOf(`${name}\0`, at + 1))
+          flip(join(folder, 'store.mdb'), at + name.length - 1);
+      });
+      expect(refusal).toMatch(/store\.mdb in .* is damaged/);
+    }
+  });
+
   it('of a later version is refused', async () => {
     const folder = copyOf(base);
     writeFileSync(join(folder, 'journal-0'), 'tailrace data folder, format 99: something\n');

@@ -1,9 +1,9 @@
 /** LMDB is asked for no write that would fail: several of them in a row end the process. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { DiskSpaceGuard } from '../../../../src/logs/store/embedded/records/lmdb-safety.ts';
 import { EmbeddedRecords } from '../../../../src/logs/store/embedded/records/records.ts';
 
@@ -14,7 +14,7 @@ it('records are refused after a write that failed on a full disk', async () => {
     const guard = new DiskSpaceGuard(folder);
     const records = new EmbeddedRecords(root, guard);
     expect(await records.transact('app', [{ key: 'a', value: 1 }])).toBe(true);
-    guard.noteFull();
+    await guard.noteFailure(new Error('ENOSPC: no space left on device'));
     await expect(records.transact('app', [{ key: 'b', value: 1 }])).rejects.toMatchObject({
       code: 'store_full',
     });
@@ -23,4 +23,27 @@ it('records are refused after a write that failed on a full disk', async () => {
     await root.close();
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+afterEach(() => vi.useRealTimers());
+
+it('after a write that failed, one of our own has to work before LMDB is asked again', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-failing-'));
+  const guard = new DiskSpaceGuard(folder);
+  expect(guard.hasRoomForRecords()).toBe(true);
+  const failure = await guard.noteFailure(new Error('EIO: i/o error, write'));
+  expect(failure).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/EIO/) });
+  expect(guard.hasRoomForRecords()).toBe(false);
+  // Lines go to other files, which fail by themselves.
+  guard.requireSpace(1);
+  rmSync(folder, { recursive: true });
+  vi.advanceTimersByTime(1_100);
+  expect(() => guard.requireRoomForRecords()).toThrow(/can't write \(ENOENT/);
+  mkdirSync(folder);
+  expect(guard.hasRoomForRecords()).toBe(false);
+  vi.advanceTimersByTime(1_100);
+  expect(guard.hasRoomForRecords()).toBe(true);
+  expect(readdirSync(folder)).toEqual([]);
+  rmSync(folder, { recursive: true });
 });

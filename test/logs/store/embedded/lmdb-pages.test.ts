@@ -179,6 +179,20 @@ describe('a file of LMDB', () => {
     expect(damaged).toBeGreaterThan(3);
   });
 
+  it('that would have LMDB write its next node over another is damaged', async () => {
+    const { file } = await writeFile(9);
+    let damaged = 0;
+    for (let page = 2; page < file.length / 4_096; page++) {
+      const copy = Buffer.from(file);
+      const upper = page * 4_096 + 22;
+      // Without nodes, or of a value that is larger than a page, it says something else.
+      if (copy.readUInt16LE(upper) >= 4_000 || copy.readUInt16LE(upper - 4) === 4) continue;
+      copy.writeUInt16LE(copy.readUInt16LE(upper) + 2, upper);
+      if (readLmdb(copy, bootId).damage?.includes(`page ${page} is damaged`)) damaged++;
+    }
+    expect(damaged).toBeGreaterThan(3);
+  });
+
   it('of random bytes, or none, is damaged', () => {
     const random = seededRandom(3);
     for (const bytes of [0, 10, 4_096, 50_000]) {

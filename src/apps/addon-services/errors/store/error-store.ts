@@ -7,7 +7,6 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import { readBootId, readLmdb } from '../../../../logs/store/embedded/records/lmdb-pages.ts';
 import {
-  commitError,
   DiskSpaceGuard,
   swallowInternalRejections,
 } from '../../../../logs/store/embedded/records/lmdb-safety.ts';
@@ -58,7 +57,6 @@ interface WaitingChange {
 }
 
 export class ErrorStore {
-  private readonly folder: string;
   private readonly limits: KeepLimits;
   private readonly root: RootDatabase;
   private readonly groupRecords: Database<Buffer, string>;
@@ -84,7 +82,6 @@ export class ErrorStore {
     onDamage: (what: string, kept: string) => void,
     limits: KeepLimits = KEEP_LIMITS,
   ) {
-    this.folder = folder;
     this.limits = limits;
     const file = join(folder, ERRORS_FILE);
     setAsideIfDamaged(file, onDamage);
@@ -207,7 +204,7 @@ export class ErrorStore {
     } catch (error) {
       // Memory has what the disk hasn't: it is read anew.
       this.state = this.load();
-      const failure = await commitError(error, this.folder);
+      const failure = await this.diskSpace.noteFailure(error);
       this.lastFailure = { error: failure, atMs: performance.now() };
       throw failure;
     }

@@ -59,7 +59,8 @@ export class FrameIdIndex {
       )
       .then(
         () => this.pending.delete(key),
-        () => {}, // LMDB can't take it: it is kept here as long as this process runs
+        // LMDB can't take it: it is kept here as long as this process runs.
+        (error) => void this.diskSpace.noteFailure(error),
       );
   }
 
@@ -78,7 +79,7 @@ export class FrameIdIndex {
   removeExpired(): void {
     if (!this.diskSpace.hasRoomForRecords()) return; // next time
     for (const key of this.db.getKeys({ end: [this.currentPeriod() - 1, '', ''] }))
-      this.db.remove(key).catch(() => {}); // next time
+      this.db.remove(key).catch((error) => void this.diskSpace.noteFailure(error)); // next time
   }
 
   private currentPeriod(): number {

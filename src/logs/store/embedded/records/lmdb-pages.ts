@@ -20,6 +20,8 @@ const P_OVERFLOW = 4;
 const F_BIGDATA = 1;
 const F_SUBDATA = 2;
 const NODE_HEADER = 8;
+/** Of a value that has pages of its own: the first one, their transaction, their number. */
+const BIG_NODE_BYTES = 24;
 const TREE_BYTES = 48;
 const NO_ROOT = 0xffff_ffff_ffff_ffffn;
 /** A tree is never deeper than LMDB's cursors. */
@@ -269,6 +271,8 @@ class LmdbReader {
     const upper = this.file.readUInt16LE(at + 22);
     if (lower % 2 !== 0 || lower > upper || upper > this.pageSize - PAGE_HEADER || levels < 1 || lower === 0)
       throw damagedPage(page);
+    if (!this.isLenient && this.nodeBytes(at, lower >> 1, levels > 1) !== this.pageSize - PAGE_HEADER - upper)
+      throw damagedPage(page);
     for (let i = 0; i < lower >> 1; i++) {
       if (levels > 1) {
         const node = this.nodeAt(at, i);
@@ -290,6 +294,19 @@ class LmdbReader {
         if (node) found.push(node);
       }
     }
+  }
+
+  /** What a page's nodes take: they fill it from its end, without a gap, or LMDB would write the next one over them. */
+  private nodeBytes(at: number, count: number, isBranch: boolean): number {
+    let bytes = 0;
+    for (let i = 0; i < count; i++) {
+      const node = this.nodeAt(at, i);
+      const isBig = !isBranch && (this.file.readUInt16LE(node + 4) & F_BIGDATA) !== 0;
+      const data = isBranch ? 0 : isBig ? BIG_NODE_BYTES : this.file.readUInt32LE(node);
+      const size = NODE_HEADER + this.file.readUInt16LE(node + 6) + data;
+      bytes += size + (size % 2);
+    }
+    return bytes;
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Guards against what ends the process or corrupts LMDB's file, and explains its errors to the people who run the server or send lines. */
-import { statfsSync } from 'node:fs';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { TailraceError } from '../../../../common/errors.ts';
 
@@ -26,9 +27,14 @@ export function swallowInternalRejections(root: RootDatabase): void {
   root.on('beforecommit', () => queueMicrotask(() => void root.committed.then(ignore, ignoreFailure)));
 }
 
+/** A page, as LMDB writes it. */
+const PROBE = Buffer.alloc(4_096);
+const PROBE_FILE = 'probe';
+
 /**
- * Watches the disk space, so that the disk is never filled to the last byte: LMDB 0.9 as lmdb 3.5 has it corrupts the heap
- * when several writes fail in a row (seen as `malloc(): corrupted top size`, and the end of the process).
+ * Watches the disk, so that LMDB is asked for no write that would fail: liblmdb as lmdb 3.5 has it then writes a sentence of up to 110 bytes
+ * into 100 (`last_error` in mdb_page_flush), and the process ends sooner or later (`malloc(): corrupted top size`). So the disk is never
+ * filled to the last byte, and after any write that failed it is tried with one of ours first.
  */
 export class DiskSpaceGuard {
   private readonly folder: string;
@@ -36,6 +42,9 @@ export class DiskSpaceGuard {
   private checkedAtMs = 0;
   private freeBytes = Number.POSITIVE_INFINITY;
   private fullUntilMs = 0;
+  /** Why the last write failed, until one of ours works. */
+  private failure: TailraceError | undefined;
+  private probeAtMs = 0;
 
   constructor(folder: string) {
     this.folder = folder;
@@ -46,9 +55,10 @@ export class DiskSpaceGuard {
     this.require(bytes, FREE_BYTES_MIN);
   }
 
-  /** Before every other write to LMDB. @throws TailraceError `store_full` */
+  /** Before every other write to LMDB. @throws TailraceError `store_full`, or `unavailable` when the disk can't be written */
   requireRoomForRecords(): void {
     this.require(0, RECORD_FREE_BYTES_MIN);
+    if (this.failure) this.probe(this.failure);
   }
 
   hasRoomForRecords(): boolean {
@@ -60,9 +70,33 @@ export class DiskSpaceGuard {
     }
   }
 
-  /** A write has failed as on a full disk. */
-  noteFull(): void {
-    this.fullUntilMs = performance.now() + FULL_MS;
+  /**
+   * A write to the folder has failed: of records, or of lines, which may be tried again at once. Returns what to say about it; an error that
+   * says so already, as it is.
+   */
+  async noteFailure(error: unknown, of: 'records' | 'lines' = 'records'): Promise<TailraceError> {
+    if (error instanceof TailraceError) return error;
+    const failure = await commitError(error, this.folder);
+    const now = performance.now();
+    if (of === 'records' && failure.code === 'store_full') this.fullUntilMs = now + FULL_MS;
+    this.failure = failure;
+    this.probeAtMs = now + FULL_MS;
+    return failure;
+  }
+
+  private probe(failure: TailraceError): void {
+    const now = performance.now();
+    if (now < this.probeAtMs) throw failure;
+    const path = join(this.folder, PROBE_FILE);
+    try {
+      writeFileSync(path, PROBE, { mode: 0o600 });
+      rmSync(path);
+      this.failure = undefined;
+    } catch (error) {
+      rmSync(path, { force: true });
+      this.probeAtMs = now + FULL_MS;
+      throw cantWrite(error);
+    }
   }
 
   private require(bytes: number, freeBytesMin: number): void {
@@ -86,13 +120,18 @@ function storeFull(cause?: unknown): TailraceError {
 }
 
 /** A failed commit or write as a TailraceError. */
-export async function commitError(error: unknown, folder: string): Promise<TailraceError> {
+async function commitError(error: unknown, folder: string): Promise<TailraceError> {
   const cause =
     error instanceof Error && 'commitError' in error ? await rejectionReason(error.commitError) : error;
   const text = cause instanceof Error ? cause.message : String(cause);
   // LMDB says "input/output error" when a write was cut short.
   if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text) || freeBytes(folder) < FREE_BYTES_MIN)
     return storeFull(cause);
+  return cantWrite(cause);
+}
+
+function cantWrite(cause: unknown): TailraceError {
+  const text = cause instanceof Error ? cause.message : String(cause);
   return new TailraceError(
     'unavailable',
     `The store can't write (${text}): nothing that was accepted is lost.`,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
 import type { AppId, StoredRecord } from '../../contract.ts';
 import type { StreamNote } from '../segments/stream-note.ts';
+import { FRAMES_DATABASE } from './frame-ids.ts';
 import { readBootId, readLmdb } from './lmdb-pages.ts';
 import { RECORDS_DATABASE, type VersionedData } from './records.ts';
 import { isLegacyValue, readLegacyValue, recordName, unsealValue } from './sealed-value.ts';
@@ -18,6 +19,13 @@ export const FOLDER_FORMAT = 4;
 /** In lmdb-js's keys: what comes before a control character, and before one at the start of a string. */
 const ESCAPE = 4;
 const START_ESCAPE = 27;
+
+const DATABASES: ReadonlySet<string> = new Set([
+  FORMAT_DATABASE,
+  RECORDS_DATABASE,
+  NOTES_DATABASE,
+  FRAMES_DATABASE,
+]);
 
 export interface ScopedRecord extends StoredRecord {
   readonly scope: string;
@@ -41,9 +49,17 @@ export interface StoreFileContent {
 export function readStoreFile(folder: string): StoreFileContent {
   const file = readIfThere(join(folder, STORE_FILE));
   if (!file || file.length === 0) return { ...NOTHING, state: file ? 'empty' : 'missing' };
-  const { damage, databases, leftovers } = readLmdb(file, readBootId());
+  const content = readLmdb(file, readBootId());
+  const { databases } = content;
   const marked = databases.get(FORMAT_DATABASE)?.[0];
   const format = marked && (unsealValue<number>([FORMAT_DATABASE], marked.value)?.value ?? FOLDER_FORMAT);
+  // Under another name LMDB finds none, and makes an empty one. A later version may have more.
+  const strangers = [...databases].filter(
+    ([name]) => !DATABASES.has(name) && !((format ?? 0) > FOLDER_FORMAT),
+  );
+  const leftovers = [...content.leftovers, ...strangers.flatMap(([, entries]) => entries)];
+  const damage =
+    content.damage ?? (strangers.length > 0 ? 'the name of one of its databases is wrong' : undefined);
   const records = new Map<string, ScopedRecord>();
   const notes = new Map<AppId, StreamNote>();
   const damagedRecords: string[] = [];

@@ -27,18 +27,26 @@ export class EmbeddedStreamNotes implements StreamNotes {
   async put(notes: ReadonlyMap<AppId, StreamNote>): Promise<void> {
     if (notes.size === 0) return;
     this.diskSpace.requireRoomForRecords();
-    const written = [...notes].map(([app, note]) => this.db.put(app, sealValue([NOTES_DATABASE, app], note)));
-    await Promise.all(written);
-    await this.root.flushed;
+    await this.write(() =>
+      Promise.all([...notes].map(([app, note]) => this.db.put(app, sealValue([NOTES_DATABASE, app], note)))),
+    );
   }
 
   async remove(app: AppId): Promise<void> {
     this.diskSpace.requireRoomForRecords();
-    await this.db.remove(app);
-    await this.root.flushed;
+    await this.write(() => this.db.remove(app));
   }
 
   apps(): AppId[] {
     return [...this.db.getKeys()];
+  }
+
+  private async write(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+      await this.root.flushed;
+    } catch (error) {
+      throw await this.diskSpace.noteFailure(error);
+    }
   }
 }
