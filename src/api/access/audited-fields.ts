@@ -75,10 +75,11 @@ function formationOf({ type, quantity, size }: Body): string {
 
 /** Of a search by which lines are deleted, the names of fields: what it looks for must be nowhere afterwards. */
 function queryWithoutValues(query: string): string {
-  return query.replace(/[-\w.]*:?"[^"]*"|[^\s()]+/g, (part) => {
+  const parts = query.replace(/"[^"]*"?|[^\s()"]+/g, (part) => {
     if (/^(?:OR|AND|NOT)$/.test(part)) return part;
     return `${/^-?[\w.]+:/.exec(part)?.[0] ?? ''}…`;
   });
+  return parts.replaceAll('……', '…');
 }
 
 function text(value: unknown): string | undefined {
