@@ -63,7 +63,6 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
   const routers: Router[] = [];
   for (let i = 0; i < (redis ? options.routers : 1); i++) routers.push(await openRouter(i));
   await Promise.all(routers.map(({ program }) => program.start()));
-  for (const { disk } of routers) disk?.startOver();
   return {
     routers,
     redis: redis?.faults,

@@ -83,7 +83,6 @@ export async function startViewer(library: string | undefined): Promise<ViewerRe
     condition: { kind: 'at-least', count: 1, minutes: 1 },
     destinations: [{ kind: 'webhook', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }],
   });
-  disk.startOver();
   return {
     program,
     disk,
@@ -160,7 +159,6 @@ export async function startArchive(library: string | undefined): Promise<Archive
     ready: /listening on (\S+),/,
   });
   await program.start();
-  disk.startOver();
   return {
     program,
     disk,
