@@ -63,6 +63,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
   const routers: Router[] = [];
   for (let i = 0; i < (redis ? options.routers : 1); i++) routers.push(await openRouter(i));
   await Promise.all(routers.map(({ program }) => program.start()));
+  for (const { disk, program } of routers) disk?.assertSeesSyncs(program.name);
   return {
     routers,
     redis: redis?.faults,

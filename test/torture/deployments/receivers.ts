@@ -60,6 +60,7 @@ export async function startViewer(library: string | undefined): Promise<ViewerRe
     ready: /listening on (\S+), for syslog/,
   });
   await program.start();
+  disk.assertSeesSyncs(program.name);
   const api = async <T>(method: string, path: string, body?: object): Promise<T> => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,

@@ -146,6 +146,12 @@ export class FaultyDisk {
     writeFileSync(join(this.synced, 'log'), `${log.join('\n')}\n`);
   }
 
+  /** @throws Error when nothing that the program has synced was seen: then no power cut would be one. */
+  assertSeesSyncs(program: string): void {
+    if (this.library && !/^S /m.test(readFileSync(join(this.synced, 'log'), 'utf8')))
+      throw new Error(`The disk of ${program} sees nothing of what is synced.`);
+  }
+
   /** The program was killed, and so was the machine: what wasn't synced is gone, or a part of it. */
   cutPower(kind: PowerCut, random: () => number): void {
     this.free();
