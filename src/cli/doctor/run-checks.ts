@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { VERSION } from '../../common/package-info.ts';
-import { lockHolder } from '../../common/process-lock.ts';
+import { lockHolder } from '../../common/processes/process-lock.ts';
 import { hostOfPlainHttp } from '../../common/tls/certificate-settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
 import { type CertificateInUse, checkCertificateFiles, checkCertificatesInUse } from './certificate.ts';

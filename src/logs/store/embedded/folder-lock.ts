@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { TailraceError } from '../../../common/errors.ts';
-import { acquireProcessLock } from '../../../common/process-lock.ts';
+import { acquireProcessLock } from '../../../common/processes/process-lock.ts';
 
 /**
  * Locks the data folder for this process: two processes that allocate sequences from their own

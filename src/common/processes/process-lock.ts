@@ -1,7 +1,7 @@
 /** A file that names the process which works with a folder. */
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemCode, TailraceError } from './errors.ts';
+import { systemCode, TailraceError } from '../errors.ts';
 import { isProcessRunning, ownStartTicks } from './process-identity.ts';
 
 /** Its pid, when it started, and in which boot of the machine. Earlier versions wrote no boot, and `tailrace ship` no end of the line. */

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ownStartTicks } from '../../src/common/process-identity.ts';
-import { acquireProcessLock, lockHolder } from '../../src/common/process-lock.ts';
+import { ownStartTicks } from '../../../src/common/processes/process-identity.ts';
+import { acquireProcessLock, lockHolder } from '../../../src/common/processes/process-lock.ts';
 
 const ticks = ownStartTicks();
 
