@@ -81,7 +81,7 @@ it('in blocks of the documentation, with options that there are', () => {
         }
   }
   expect(problems).toEqual([]);
-  expect(count).toBeGreaterThan(200);
+  expect(count).toBeGreaterThan(150);
 });
 
 /** The commands in a line of a block, as far as a shell or a comment doesn't begin something else; texts in quotes are one word. */
