@@ -39,7 +39,7 @@ describe('commands about a running app', () => {
     for (const [args, said] of [
       [['scale', 'nothing=1'], 'nothing'],
       [['scale', 'web=many'], 'web=many'],
-      [['restart', 'web.9'], "Couldn't find that dyno."],
+      [['restart', 'web.9'], "Couldn't find that dyno: web.9."],
     ] as const) {
       const { status, stderr } = await counter.run(...args);
       expect(status).toBe(1);
@@ -177,7 +177,7 @@ describe('tailrace logs', () => {
     const { app: lines, logs } = await appWithLines();
     expect(await logs('-n', 'many')).toMatchObject({ status: 1 });
     for (const [app, env, said] of [
-      ['nothing-here', server.env, "Couldn't find that app."],
+      ['nothing-here', server.env, "Couldn't find that app: nothing-here."],
       [lines.name, { ...server.env, TAILRACE_API_KEY: 'k.wrong' }, 'Invalid credentials'],
     ] as const) {
       const { status, stderr } = await runProgram(process.execPath, [TAILRACE, 'logs', '-a', app], { env });
@@ -229,7 +229,7 @@ describe.skipIf(missing('git'))('the git remote of an app', () => {
       " ›   Error: Couldn't find that app (second-one, which the git remote tailrace names; name another with --app).\n",
     );
     expect((await repository.tailrace('ps', '-a', 'second-one')).stderr).toBe(
-      " ›   Error: Couldn't find that app.\n",
+      " ›   Error: Couldn't find that app: second-one.\n",
     );
   });
 });

@@ -101,7 +101,7 @@ describe('scaling', { timeout: 60_000 }, () => {
 
 describe('names and config vars', { timeout: 60_000 }, () => {
   it('that can’t be', async () => {
-    expect(await t('ps', '-a', 'nobody-has-this')).toMatch(/Couldn't find that app\./);
+    expect(await t('ps', '-a', 'nobody-has-this')).toMatch(/Couldn't find that app: nobody-has-this\./);
     for (const name of ['ab', 'Abc', '1abc', 'abc-', 'a_b', 'a'.repeat(31), '../../etc'])
       expect(await refused('POST', '/apps', { name })).toEqual([
         422,

@@ -200,7 +200,7 @@ describe('a rule', () => {
     expect((await run('sources:remove', id)).stdout).toContain('Removed the rule for db');
     expect(await run('sources:remove', id)).toMatchObject({
       status: 1,
-      stderr: " ›   Error: Couldn't find that rule.\n",
+      stderr: ` ›   Error: Couldn't find that rule: ${id}.\n`,
     });
   }, 60_000);
 
