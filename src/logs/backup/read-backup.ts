@@ -12,6 +12,7 @@ import {
   type BackupHead,
   type BackupManifest,
   HEAD_MEMBER,
+  isManifest,
   MANIFEST_MEMBER,
   parseSums,
   SUMS_MEMBER,
@@ -52,7 +53,7 @@ export async function checkBackup(file: string): Promise<CheckedBackup> {
     else if (path === HEAD_MEMBER || path === MANIFEST_MEMBER) {
       const bytes = await member.bytes();
       found.set(path, createHash('sha256').update(bytes).digest('hex'));
-      if (path === MANIFEST_MEMBER) manifest = parseJson<BackupManifest>(file, path, bytes);
+      if (path === MANIFEST_MEMBER) manifest = parseManifest(file, bytes);
     } else {
       const hash = createHash('sha256');
       for await (const piece of member.pieces()) hash.update(piece);
@@ -189,6 +190,14 @@ function parseJson<T>(file: string, path: string, bytes: Buffer): T {
   } catch {
     throw damagedBackup(file, `${path} can't be read`);
   }
+}
+
+function parseManifest(file: string, bytes: Buffer): BackupManifest {
+  const manifest = parseJson<unknown>(file, MANIFEST_MEMBER, bytes);
+  // The checksums say what was written, not by whom.
+  if (!isManifest(manifest) || manifest.backups.length === 0)
+    throw damagedBackup(file, `${MANIFEST_MEMBER} is none that a backup has`);
+  return manifest;
 }
 
 function assertKnown(file: string, { format }: Partial<BackupHead>): void {
