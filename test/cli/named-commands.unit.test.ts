@@ -62,3 +62,49 @@ it('between backticks, in what the programs say and in the documentation', () =>
     'src/logs/store/embedded/records/format-marker.ts: data',
   ]);
 });
+
+it('in blocks of the documentation, with options that there are', () => {
+  const root = join(import.meta.dirname, '..', '..');
+  const pages = readdirSync(join(root, 'docs'), { encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name));
+  const problems: string[] = [];
+  let count = 0;
+  for (const page of ['README.md', 'SECURITY.md', ...pages]) {
+    const text = readFileSync(join(root, page), 'utf8');
+    for (const [, block] of text.matchAll(/^ *```(?:sh|console)?\n(.*?)^ *```/gms))
+      for (const line of block.replaceAll(/\\\n\s*/g, '').split('\n'))
+        for (const typed of typedIn(line)) {
+          count++;
+          const problem = problemOf(typed) || problemOfOptions(typed);
+          if (problem !== '') problems.push(`${page}: ${typed}: ${problem}`);
+        }
+  }
+  expect(problems).toEqual([]);
+  expect(count).toBeGreaterThan(200);
+});
+
+/** The commands in a line of a block, as far as a shell or a comment doesn't begin something else; texts in quotes are one word. */
+function typedIn(line: string): string[] {
+  const code = line.replace(/ +#.*/, '').replace(/'[^']*'|"[^"]*"/g, 'text');
+  return code
+    .split(/\s*(?:&&?|[|;>]|\$\(|\)|\s{2,})\s*/)
+    .map((part) =>
+      part
+        .replace(/^\$ /, '')
+        .replace(/^(?:[A-Z_]+=\S* )+/, '')
+        .replace(/^npx /, ''),
+    )
+    .filter((part) => /^tailrace [a-z]/.test(part) && !part.includes('['));
+}
+
+/** Which option isn't one of the command; '' if all are. What follows `--` is another program's. */
+function problemOfOptions(typed: string): string {
+  const [, name, ...words] = typed.split(' -- ')[0].split(/\s+/);
+  const command = program.commands.find((one) => one.name() === name || one.aliases().includes(name));
+  if (!command || ['run', 'run:detached', 'run:inside', 'ps:exec', 'start', 'local', 'ship'].includes(name))
+    return '';
+  const known = command.options.flatMap(({ short, long }) => [short, long]);
+  const unknown = words.find((word) => /^--?[a-z]/.test(word) && !known.includes(word.split('=')[0]));
+  return unknown === undefined ? '' : `it has no option ${unknown}`;
+}

@@ -85,7 +85,12 @@ describe.skipIf(noBrowser)('the appearance', { timeout: 90_000 }, () => {
     await tab.page.getByText('Link copied').waitFor();
     const link = await tab.page.evaluate<string>('navigator.clipboard.readText()');
     expect(link).toBe(`${server.url}/?app=counter&at=31`);
-    expect((await tab.messages()).filter((text) => text.startsWith('Error: gave up'))).toEqual([TRACE]);
+    const traces = async () => (await tab.messages()).filter((text) => text.startsWith('Error: gave up'));
+    expect(await traces()).toEqual(['Error: gave upat run (worker.mjs:38:9)+2 lines']);
+    const trace = tab.page.locator('.row', { hasText: 'Error: gave up' });
+    await trace.getByRole('button', { name: 'more' }).click();
+    expect(await traces()).toEqual([TRACE]);
+    await trace.getByRole('button', { name: 'less' }).click();
     await tab.page.keyboard.press('w');
     await tab.page.getByText('+2 lines').waitFor();
     await tab.page.keyboard.press('e');

@@ -16,7 +16,7 @@ import {
 import { dataFolderForTest, spawnServer, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
-const RULES = requiredRules(['always', 'wait', 'database', 'label']);
+const RULES = requiredRules(['always', 'wait', 'database', 'label', 'sizes']);
 
 async function redisForTest(config: readonly string[] = []): Promise<RedisServer> {
   const redis = await RedisServer.start({ config });
