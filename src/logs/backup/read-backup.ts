@@ -136,8 +136,11 @@ export async function checkBackupChain(file: string, others: readonly string[]):
 
 /** Files of the same folder that may be backups. */
 async function candidates(file: string): Promise<string[]> {
-  const names = await readdir(dirname(file)).catch(() => []);
-  return names.filter((name) => name !== basename(file)).map((name) => join(dirname(file), name));
+  const entries = await readdir(dirname(file), { withFileTypes: true }).catch(() => []);
+  // Whoever opens a named pipe waits for somebody who writes to it.
+  return entries
+    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && entry.name !== basename(file))
+    .map(({ name }) => join(dirname(file), name));
 }
 
 /** The id of a backup, by its first member; undefined for another file. */

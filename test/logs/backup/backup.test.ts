@@ -159,6 +159,7 @@ describe('a backup', () => {
     expect(linesOf(await readAll(there, cedar))).toEqual(['ein', 'anderer']);
     expect(readFileSync(join(folder, 'there-files', 'slug'), 'utf8')).toBe('as it was');
     rmSync(join(folder, '1.tar'));
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
     await expect(checkBackupChain(third, [])).rejects.toThrow(/goes on from the backup of .* put it there/);
   });
 
