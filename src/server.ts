@@ -37,7 +37,7 @@ import { finishRequestsOnClose } from './common/http/finish-requests.ts';
 import { parseNetworks, TrustedProxies } from './common/http/trusted-proxies.ts';
 import type { Log } from './common/log.ts';
 import { VERSION } from './common/package-info.ts';
-import { ownStartTicks } from './common/process-identity.ts';
+import { ownStartTicks } from './common/processes/process-identity.ts';
 import { CertificateFiles } from './common/tls/certificate-files.ts';
 import { hostOfPlainHttp, httpPemFiles } from './common/tls/certificate-settings.ts';
 import { TlsIdentity } from './common/tls/tls-identity.ts';

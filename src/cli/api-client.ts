@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
 import { trimTrailing } from '../common/limits/trim-trailing.ts';
-import { isProcessRunning } from '../common/process-identity.ts';
+import { isProcessRunning } from '../common/processes/process-identity.ts';
 import { PROGRAM_HEADER } from '../common/text/program-name.ts';
 import { loadLogins } from './access/credentials.ts';
 import { programName } from './program-name.ts';

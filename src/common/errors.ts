@@ -69,6 +69,11 @@ export const ERROR_CODES = {
     meaning:
       'the store or something else that is needed is unavailable for now: try again after `Retry-After`',
   },
+  outcome_unknown: {
+    status: 503,
+    meaning:
+      'lines of the request are stored or may be, and nothing confirmed it in time: send it again as it is, to the same server or with the same `Logplex-Frame-Id`, and none is stored twice',
+  },
   store_full: {
     status: 503,
     meaning: 'the disk or Redis is full: lines are taken again when there is space',

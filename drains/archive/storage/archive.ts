@@ -8,7 +8,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Compressor, type Logger } from './compressor.ts';
 import { DrainFolder, type DrainFolderSettings } from './drain-folder.ts';
-import { makeFolder } from './durable-files.ts';
+import { makeFolder, syncFolder } from './durable-files.ts';
 
 const ROTATION_CHECK_MS = 1000;
 
@@ -92,7 +92,7 @@ export class Archive {
 
   async #open(name: string): Promise<DrainFolder> {
     const path = join(this.#settings.dir, name);
-    await makeFolder(path);
+    if ((await makeFolder(path)) && this.#settings.fsync) await syncFolder(this.#settings.dir);
     const folder = new DrainFolder(path, this.#settings, (rotated) => this.#compressor.schedule(rotated));
     await folder.open();
     return folder;

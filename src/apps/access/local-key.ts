@@ -1,7 +1,7 @@
 /** The API key of clients on this machine: in the data folder, readable only by its owner. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { systemCode } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
@@ -138,10 +138,21 @@ function readText(file: string): string | undefined {
   }
 }
 
-/** Writes a file that only its owner may read, at once or not at all; returns its text. */
+/** Writes a file that only its owner may read, at once or not at all, whenever the power is cut; returns its text. */
 function writePrivateFile(file: string, text: string): string {
   const temporary = `${file}.new`;
-  writeFileSync(temporary, `${text}\n`, { mode: 0o600 });
+  writeFileSync(temporary, `${text}\n`, { mode: 0o600, flush: true });
   renameSync(temporary, file);
+  syncFolder(dirname(file));
   return text;
+}
+
+/** A new name survives a power cut only then. */
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isProcessRunning } from '../../common/process-identity.ts';
+import { isProcessRunning } from '../../common/processes/process-identity.ts';
 import { type PidFileEntry, readPidFile, writePidFile } from './pid-file.ts';
 import { groupMembers, signalGroup, waitForGroupExit } from './process-group.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { ownStartTicks, processStat } from '../../common/process-identity.ts';
+import { ownStartTicks, processStat } from '../../common/processes/process-identity.ts';
 
 /** A process, named so that another one with the same number later on is not taken for it. */
 export interface ProcessIdentity {

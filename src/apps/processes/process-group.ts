@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type ProcessStat, processStat } from '../../common/process-identity.ts';
+import { type ProcessStat, processStat } from '../../common/processes/process-identity.ts';
 
 /** The living members of a process group; empty on systems without `/proc`. Zombies don't count. */
 export function groupMembers(groupId: number): ProcessStat[] {

@@ -1,17 +1,7 @@
-/** The data folder: is it writable, is there space, which process holds it. */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  openSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
+/** The data folder: is it writable, is there space. */
+import { accessSync, closeSync, constants, openSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../../common/errors.ts';
-import { isProcessRunning } from '../../common/process-identity.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** With less than this, lines will be rejected soon. */
@@ -38,16 +28,6 @@ export function checkDataFolder(folder: string): CheckResult[] {
       ),
     ];
   return [checkFreeSpace(folder), ...checkKeyPermissions(folder)];
-}
-
-/** The running process that holds the folder's lock, if there is one. */
-export function lockHolderPid(folder: string): number | undefined {
-  try {
-    const [pid, startTicks] = readFileSync(join(folder, 'lock'), 'utf8').trim().split(' ');
-    return isProcessRunning(Number(pid), startTicks) ? Number(pid) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function checkMissingFolder(folder: string): CheckResult {

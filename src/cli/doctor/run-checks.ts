@@ -1,13 +1,15 @@
 /** Runs all checks: of the server, when one runs, and of this machine. */
+import { join } from 'node:path';
 import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { VERSION } from '../../common/package-info.ts';
+import { lockHolder } from '../../common/processes/process-lock.ts';
 import { hostOfPlainHttp } from '../../common/tls/certificate-settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
 import { type CertificateInUse, checkCertificateFiles, checkCertificatesInUse } from './certificate.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 import { checkClock } from './clock.ts';
-import { checkDataFolder, lockHolderPid } from './data-folder.ts';
+import { checkDataFolder } from './data-folder.ts';
 import { type CheckedDrain, checkDrains } from './drains.ts';
 import { checkNodeVersion, checkServerProcess } from './node.ts';
 import { checkListeningPorts, checkPortsFree, type RequiredPort } from './ports.ts';
@@ -115,7 +117,7 @@ function checkProcess(pid: number, settings: Settings | undefined): CheckResult[
 
 /** Could a server be started here? */
 async function checkCanStart(settings: Settings): Promise<CheckResult[]> {
-  const holder = lockHolderPid(settings.data);
+  const holder = lockHolder(join(settings.data, 'lock'));
   const health = await askHealth(settings);
   if (health?.message !== undefined)
     return [serverResult('trouble', `The one on port ${settings.httpPort} says: ${health.message}`)];

@@ -1,5 +1,5 @@
 import type { LineSink } from '../../../src/apps/processes/output/line-sink.ts';
-import { processStat } from '../../../src/common/process-identity.ts';
+import { processStat } from '../../../src/common/processes/process-identity.ts';
 
 export interface RecordedLine {
   source: string;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { RunnerActiveError, reapOrphans } from '../../../src/apps/processes/orphans.ts';
 import { readPidFile, writePidFile } from '../../../src/apps/processes/pid-file.ts';
-import { processStat } from '../../../src/common/process-identity.ts';
+import { processStat } from '../../../src/common/processes/process-identity.ts';
 import { isAlive } from '../forwarder/recording-sink.ts';
 
 const children: ChildProcess[] = [];

@@ -6,11 +6,11 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkCertificate } from '../../../src/cli/doctor/certificate.ts';
-import { checkDataFolder, lockHolderPid } from '../../../src/cli/doctor/data-folder.ts';
+import { checkDataFolder } from '../../../src/cli/doctor/data-folder.ts';
 import { checkServerProcess } from '../../../src/cli/doctor/node.ts';
 import { checkListeningPorts, checkPortsFree, type RequiredPort } from '../../../src/cli/doctor/ports.ts';
 import { checkPrograms } from '../../../src/cli/doctor/programs.ts';
-import { ownStartTicks } from '../../../src/common/process-identity.ts';
+import { ownStartTicks } from '../../../src/common/processes/process-identity.ts';
 import { makeCertificate } from '../../support/redis/redis-server.ts';
 import { dataFolderForTest } from '../../support/server.ts';
 
@@ -51,15 +51,6 @@ describe('the doctor', () => {
       { level: 'ok' },
       { level: 'concern', text: expect.stringContaining('chmod 600') },
     ]);
-  });
-
-  it('finds the process that holds a data folder', () => {
-    const folder = dataFolderForTest();
-    expect(lockHolderPid(folder)).toBeUndefined();
-    writeFileSync(join(folder, 'lock'), '4194304 1\n'); // above the highest process id
-    expect(lockHolderPid(folder)).toBeUndefined();
-    writeFileSync(join(folder, 'lock'), `${process.pid} ${ownStartTicks()}\n`);
-    expect(lockHolderPid(folder)).toBe(process.pid);
   });
 
   it('listens on ports, and names the owner of one that is taken', async () => {

@@ -210,6 +210,48 @@ describe.runIf(hasRedis)('lines that are refused are never stored', () => {
   });
 });
 
+describe.runIf(hasRedis)('lines that no replica has confirmed', () => {
+  it('are refused with another word than those that are surely not stored', { timeout: 60_000 }, async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const replica = await RedisServer.start({ config: [`replicaof 127.0.0.1 ${redis.port}`] });
+    onTestFinished(() => replica.remove());
+    await until('the replica is in sync', async () =>
+      String(await redis.command('info', 'replication')).includes('state=online'),
+    );
+    const server = await startServerForTest({
+      env: { REDIS_URL: redis.url, REDIS_WAIT: '1', TAILRACE_HOLD_TIMEOUT: '100ms' },
+    });
+    const app = await server.createApp();
+    const push = (text: string): Promise<Response> =>
+      fetch(`${server.url}/logs`, {
+        method: 'POST',
+        headers: { authorization: basicAuth(app.token), 'content-type': 'text/plain' },
+        body: text,
+      });
+    const pushInJson = (text: string): Promise<Response> =>
+      fetch(`${server.url}/logs`, {
+        method: 'POST',
+        headers: { authorization: basicAuth(app.token), 'content-type': 'application/json' },
+        body: JSON.stringify([{ message: text }]),
+      });
+    await until('lines are taken', async () => (await push('before')).ok);
+    await replica.signal('SIGSTOP');
+    const first = await push('first');
+    expect([first.status, await first.text()]).toEqual([503, expect.stringContaining('may be stored')]);
+    for (const way of [push, pushInJson]) {
+      const later = await way('later');
+      expect(later.status).toBe(503);
+      expect(await later.text()).not.toContain('may be stored');
+    }
+    await replica.signal('SIGCONT');
+    await until('lines are taken again', async () => (await push('first')).ok);
+    await until('the rest, too', async () => (await push('last')).ok);
+    const stored = await server.readMessages(app);
+    expect(stored.filter((text) => /^(first|later)$/.test(text))).toEqual(['first']);
+  });
+});
+
 describe.runIf(hasRedis)('lines that are refused while a server stops', () => {
   it('are never stored, also when Redis goes on after that', { timeout: 60_000 }, async () => {
     const redis = await RedisServer.start();

@@ -63,7 +63,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
   const routers: Router[] = [];
   for (let i = 0; i < (redis ? options.routers : 1); i++) routers.push(await openRouter(i));
   await Promise.all(routers.map(({ program }) => program.start()));
-  for (const { disk } of routers) disk?.startOver();
+  for (const { disk, program } of routers) disk?.assertSeesSyncs(program.name);
   return {
     routers,
     redis: redis?.faults,
@@ -94,7 +94,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
       TAILRACE_STREAM_BYTES: streamLines ? '1MB' : '10GB',
       TAILRACE_STREAM_LINES: String(streamLines ?? 50_000_000),
       ...(redis ? redis.env : { TAILRACE_DURABILITY: options.durability }),
-      ...preload(options.env, clock.env, disk?.env ?? {}),
+      ...preload(options.env, disk?.env ?? {}, clock.env),
     });
     const program = new RestartableProgram({
       name: `router ${i}`,
@@ -107,7 +107,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
   }
 }
 
-/** Several libraries may want to be loaded first. */
+/** Several libraries may want to be loaded first. The clock's come last: among them is the C library, behind which no call is seen. */
 function preload(...all: readonly Readonly<Record<string, string>>[]): Record<string, string> {
   const libraries = all.flatMap(({ LD_PRELOAD }) => LD_PRELOAD?.split(' ') ?? []);
   return {

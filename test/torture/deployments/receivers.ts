@@ -60,6 +60,7 @@ export async function startViewer(library: string | undefined): Promise<ViewerRe
     ready: /listening on (\S+), for syslog/,
   });
   await program.start();
+  disk.assertSeesSyncs(program.name);
   const api = async <T>(method: string, path: string, body?: object): Promise<T> => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
@@ -83,7 +84,6 @@ export async function startViewer(library: string | undefined): Promise<ViewerRe
     condition: { kind: 'at-least', count: 1, minutes: 1 },
     destinations: [{ kind: 'webhook', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }],
   });
-  disk.startOver();
   return {
     program,
     disk,
@@ -160,7 +160,6 @@ export async function startArchive(library: string | undefined): Promise<Archive
     ready: /listening on (\S+),/,
   });
   await program.start();
-  disk.startOver();
   return {
     program,
     disk,

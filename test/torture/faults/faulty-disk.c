@@ -166,12 +166,16 @@ static void say(const char *format, ...) {
   close(fd);
 }
 
-/* Keeps what a file has now. A log only grows: what is new is copied. */
+/*
+ * Keeps what a file has now. A log only grows: what is new is copied. Of others the copy takes the place of the one before as a whole:
+ * the program may be killed meanwhile, and half a copy is nothing that a disk could have.
+ */
 static void keep_file(int fd, const char *path, const struct stat *stats) {
-  char name[4096], bytes[65536];
+  char name[4096], copy[4096], bytes[65536];
   snprintf(name, sizeof name, "%s/%lu.data", synced, (unsigned long)stats->st_ino);
   size_t length = strlen(path);
   int grows = length > 4 && strcmp(path + length - 4, ".log") == 0;
+  snprintf(copy, sizeof copy, grows ? "%s/%lu.data" : "%s/%lu.new", synced, (unsigned long)stats->st_ino);
   int from = open(path, O_RDONLY | O_CLOEXEC);
   /* The name may be another file's by now. */
   struct stat found;
@@ -180,7 +184,7 @@ static void keep_file(int fd, const char *path, const struct stat *stats) {
     from = -1;
   }
   if (from < 0) return;
-  int to = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  int to = open(copy, O_WRONLY | O_CREAT | O_CLOEXEC | (grows ? 0 : O_TRUNC), 0600);
   if (to < 0) return (void)close(from);
   off_t at = grows ? lseek(to, 0, SEEK_END) : 0;
   if (at > stats->st_size) at = 0;
@@ -192,6 +196,7 @@ static void keep_file(int fd, const char *path, const struct stat *stats) {
   }
   close(from);
   close(to);
+  if (!grows) rename(copy, name);
   say("S %lu %ld %s\n", (unsigned long)stats->st_ino, (long)stats->st_size, path + disk_length);
 }
 

@@ -121,7 +121,7 @@ export class FaultyDisk {
     return join(this.folder, 'somebody-elses');
   }
 
-  /** What is there now counts as synced. While nothing writes to it. */
+  /** What is there now counts as synced. Only while no program runs on it: one that does keeps what it syncs in the folder of before. */
   startOver(): void {
     if (this.synced !== '') rmSync(this.synced, { recursive: true, force: true });
     this.synced = mkdtempSync(join(this.work, 'synced-'));
@@ -144,6 +144,12 @@ export class FaultyDisk {
     };
     visit('');
     writeFileSync(join(this.synced, 'log'), `${log.join('\n')}\n`);
+  }
+
+  /** @throws Error when nothing that the program has synced was seen: then no power cut would be one. */
+  assertSeesSyncs(program: string): void {
+    if (this.library && !/^S /m.test(readFileSync(join(this.synced, 'log'), 'utf8')))
+      throw new Error(`The disk of ${program} sees nothing of what is synced.`);
   }
 
   /** The program was killed, and so was the machine: what wasn't synced is gone, or a part of it. */
@@ -169,10 +175,9 @@ export class FaultyDisk {
     for (const [path, ino] of kept) {
       if (folders.has(path)) continue;
       const data = join(this.synced, `${ino}.data`);
-      const size = sizes.get(ino);
-      // Of a name without a file, the folder was synced and the file wasn't.
-      const onDisk =
-        size !== undefined && existsSync(data) ? readFileSync(data).subarray(0, size) : Buffer.alloc(0);
+      // Of a name without a file, the folder was synced and the file wasn't. Only the copy of a log may be longer than what was synced.
+      const copy = existsSync(data) ? readFileSync(data) : Buffer.alloc(0);
+      const onDisk = path.endsWith('.log') ? copy.subarray(0, sizes.get(ino) ?? 0) : copy;
       contents.set(path, kind === 'torn' ? tear(onDisk, live.get(ino), random) : onDisk);
     }
     for (const name of readdirSync(this.folder))

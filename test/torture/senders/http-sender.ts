@@ -81,7 +81,7 @@ export class HttpSender {
     }
   }
 
-  /** Undefined: no answer. */
+  /** Undefined: no answer, or one that says that nobody knows yet. */
   private async post(
     endpoint: string,
     body: Buffer,
@@ -105,7 +105,7 @@ export class HttpSender {
       const text = await answer.text();
       if (!answer.ok && answer.status !== 503)
         this.violations.push(`${this.sent.name} (${form}) got ${answer.status} for good lines: ${text}`);
-      return answer.status;
+      return isUnknown(text) ? undefined : answer.status;
     } catch {
       return undefined;
     }
@@ -137,6 +137,9 @@ export class HttpSender {
     }
   }
 }
+
+/** 503 with another sentence promises that nothing is stored. */
+const isUnknown = (answer: string): boolean => answer.includes('may be stored all the same');
 
 const TYPES: Readonly<Record<HttpForm, string>> = {
   logplex: 'application/logplex-1',

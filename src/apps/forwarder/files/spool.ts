@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectory } from '../../../common/make-directory.ts';
-import { isProcessRunning, ownStartTicks } from '../../../common/process-identity.ts';
+import { acquireProcessLock } from '../../../common/processes/process-lock.ts';
 import { crc32 } from '../../../logs/store/embedded/checksum.ts';
 import { LineBatch, type ReportedLosses } from '../line-batch.ts';
 
@@ -57,6 +57,7 @@ const OPENING_BRACE = 0x7b;
  */
 export class Spool {
   readonly #folder: string;
+  readonly #unlock: () => void;
   readonly #batches: SpooledBatch[];
   #next: number;
 
@@ -64,7 +65,9 @@ export class Spool {
   constructor(folder: string) {
     this.#folder = folder;
     makeDirectory(folder, 0o700);
-    acquireLock(folder);
+    const lock = acquireProcessLock(join(folder, 'lock'));
+    if (typeof lock !== 'function') throw new SpoolInUseError(folder, lock.holderPid);
+    this.#unlock = lock;
     this.#batches = readdirSync(folder).flatMap((name) => this.#parseFileName(name));
     this.#batches.sort((a, b) => a.number - b.number);
     this.#next = (this.#batches.at(-1)?.number ?? 0) + 1;
@@ -119,7 +122,7 @@ export class Spool {
 
   /** Releases the folder's lock. */
   close(): void {
-    rmSync(join(this.#folder, 'lock'), { force: true });
+    this.#unlock();
   }
 
   get #checkpointPath(): string {
@@ -195,21 +198,4 @@ function isBatchFileHeader(value: unknown): value is BatchFileHeader {
     'reported' in value &&
     typeof value.reported === 'object'
   );
-}
-
-/** Creates a lock file that names this process. A process that was killed leaves a stale one, which is replaced. */
-function acquireLock(folder: string): void {
-  const file = join(folder, 'lock');
-  const owner = `${process.pid} ${ownStartTicks()}`;
-  for (;;) {
-    try {
-      writeFileSync(file, owner, { flag: 'wx', mode: 0o600 });
-      return;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    }
-    const [pid, startTicks] = readFileSync(file, 'utf8').split(' ');
-    if (isProcessRunning(Number(pid), startTicks)) throw new SpoolInUseError(folder, Number(pid));
-    unlinkSync(file);
-  }
 }

@@ -32,7 +32,7 @@ import {
   type IngestAuthorizerOptions,
   type SourceForSender,
 } from './ingest-authorizer.ts';
-import { RefusedRequests } from './refused-requests.ts';
+import { RefusedRequests, refusalOf } from './refused-requests.ts';
 import { LogplexLines, ParsedLines, type RequestLines, TextLines } from './request-lines.ts';
 import { readFrameId, recordFormFor, sharesBatches } from './request-receiver.ts';
 import { RequestStorer } from './request-storer.ts';
@@ -282,7 +282,7 @@ export async function registerIngestRoutes(
       const { storedInSpite } = storer;
       if (storedInSpite && frameId === undefined)
         refusedRequests.remember(known ?? (await digest()), storedInSpite);
-      throw error;
+      throw refusalOf(error, storedInSpite);
     }
     // A sender that disconnects before the response doesn't know, and sends it again.
     if (known !== undefined) reply.raw.once('finish', () => refusedRequests.forget(known));

@@ -24,6 +24,20 @@ export function appsStoredInSpite(
   return error.stored.then((isStored) => new Set(isStored ? [app] : []));
 }
 
+/**
+ * What a refused request is answered: whether its lines are surely not stored is said, since its sender may give them up.
+ *
+ * @param storedInSpite what {@link appsStoredInSpite} has found; undefined: none are stored.
+ */
+export function refusalOf(error: unknown, storedInSpite: Promise<ReadonlySet<AppId>> | undefined): unknown {
+  if (!storedInSpite || !(error instanceof TailraceError)) return error;
+  return new TailraceError(
+    'outcome_unknown',
+    `${error.message} Lines of this request may be stored all the same: send it again as it is, to the same server, and none is stored twice.`,
+    { cause: error },
+  );
+}
+
 interface RefusedRequest {
   readonly storedApps: Promise<ReadonlySet<AppId>>;
   readonly refusedAtMs: number;

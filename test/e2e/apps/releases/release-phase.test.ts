@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { processStat } from '../../../../src/common/process-identity.ts';
+import { processStat } from '../../../../src/common/processes/process-identity.ts';
 import { APP_FILES, fetchFromApp, GitRepository } from '../../../support/git-repository.ts';
 import { HerokuCli } from '../../../support/heroku/heroku-cli.ts';
 import { hasRedis, RedisServer } from '../../../support/redis/redis-server.ts';

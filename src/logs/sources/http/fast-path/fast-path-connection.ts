@@ -16,7 +16,7 @@ import type { ListenerCounters } from '../../listener-counters.ts';
 import { isHerokuDrainForm } from '../body-formats.ts';
 import { type HeldRequests, isForNow } from '../held-requests.ts';
 import { rejectionFor, type SourceForSender } from '../ingest-authorizer.ts';
-import { appsStoredInSpite, type RefusedRequests } from '../refused-requests.ts';
+import { appsStoredInSpite, type RefusedRequests, refusalOf } from '../refused-requests.ts';
 import { LogplexLines, type RequestLines } from '../request-lines.ts';
 import {
   type RequestReceiverOptions,
@@ -318,8 +318,7 @@ export class FastPathConnection {
       this.hold(error);
       return;
     }
-    this.rememberStored(appsStoredInSpite(error, this.logSource?.app));
-    this.onRejected(error);
+    this.refuse(error, appsStoredInSpite(error, this.logSource?.app));
   };
 
   private hold(error: unknown): void {
@@ -340,8 +339,7 @@ export class FastPathConnection {
       }
     };
     held.retry(request, again, error).then(this.onStored, (last: unknown) => {
-      if (storer) this.rememberStored(storer.storedInSpite);
-      this.onRejected(last);
+      this.refuse(last, storer?.storedInSpite);
     });
   }
 
@@ -351,10 +349,11 @@ export class FastPathConnection {
     return taken && lines && new RequestStorer(taken, (receiver) => giveTo(receiver, lines), error);
   }
 
-  /** The request is refused, although lines of it are stored or may be. */
-  private rememberStored(storedApps: Promise<ReadonlySet<AppId>> | undefined): void {
+  /** @param storedApps apps whose lines of it are stored all the same, or may be */
+  private refuse(error: unknown, storedApps: Promise<ReadonlySet<AppId>> | undefined): void {
     if (storedApps && readFrameId(this.reader.head.frameId) === undefined)
       this.options.refusedRequests.remember(this.digest ?? this.makeDigest(), storedApps);
+    this.onRejected(refusalOf(error, storedApps));
   }
 
   private readonly onRejected = (error: unknown): void => {

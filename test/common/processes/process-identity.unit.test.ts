@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isProcessRunning, ownStartTicks } from '../../src/common/process-identity.ts';
+import { isProcessRunning, ownStartTicks } from '../../../src/common/processes/process-identity.ts';
 
 describe('a process named in a file', () => {
   it('runs when it is this one, with the time it started or without', () => {

@@ -1,6 +1,6 @@
 /** Which process a number in a file means: numbers are used again, and a dead process keeps its own until its parent has noticed. */
 import { readFileSync } from 'node:fs';
-import { systemCode } from './errors.ts';
+import { systemCode } from '../errors.ts';
 
 /** What `/proc/<pid>/stat` says of a process. */
 export interface ProcessStat {
