@@ -30,6 +30,29 @@ async function ask(
 const keys = (count: number, value = '"v"'): string =>
   `{${Array.from({ length: count }, (_, i) => `"K${i}":${value}`).join(',')}}`;
 
+describe('what a backup is to go on from', () => {
+  const chunk = { path: 'lines/x/1-1.batches', backup: 'y', first: 1, last: 1 };
+  const manifest = { program: 'tailrace', version: '1', id: 'y', created_at: '2026-01-01T00:00:00Z' };
+  const stream = { id: 'x', name: 'x', first: 1, last: 1, lines: 1, bytes: 1, edition: 0, end: '' };
+
+  it('may be of many lines and apps', async () => {
+    const chunks = Array.from({ length: 25_000 }, () => chunk);
+    const since = { ...manifest, records: 0, backups: [], files: [], streams: [{ ...stream, chunks }] };
+    expect((await ask('POST', '/backups', JSON.stringify({ since }))).status).toBe(200);
+  });
+
+  it.each([
+    ['nothing', {}],
+    ['half of one', manifest],
+    ['one with other things in it', { ...manifest, records: 0, backups: [], files: [null], streams: 'x' }],
+  ])('is no manifest: %s', async (_name, since) => {
+    expect(await ask('POST', '/backups', JSON.stringify({ since }))).toEqual({
+      status: 422,
+      message: 'Send as `since` the manifest.json of a backup, as it is there.',
+    });
+  });
+});
+
 describe('JSON', () => {
   it.each([
     ['brackets', '['.repeat(1_000_000), 400, 'Bad request: the JSON is nested too deep.'],

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { AUDIT_APP } from '../../apps/access/audit-log.ts';
+import { AUDIT_APP, refuseAuditApp } from '../../apps/access/audit-log.ts';
 import type { Builds, DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
@@ -144,12 +144,6 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       { ...routeSchema(`List ${name}`, 'Reference', { many: true }), ...FILTERED_ROUTE },
       async () => [one],
     );
-}
-
-/** @throws TailraceError `conflict`: what was done stays known */
-function refuseAuditApp({ name }: AppRecord): void {
-  if (name === AUDIT_APP)
-    throw new TailraceError('conflict', 'This is the app of the audit stream: it stays as it is.');
 }
 
 /** Makes an app with its first release. @param name left out: one is made up */

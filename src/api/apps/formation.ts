@@ -31,7 +31,8 @@ export interface FormationRouteDependencies {
   readonly store: Store;
 }
 
-const PROCESS_TYPE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const PROCESS_TYPE_NAME = /^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/;
+const TYPES_MAX = 100;
 
 /** `/apps/:app/formation`: the desired number of dynos of each process type. */
 export function formationRoutes(api: FastifyInstance, dependencies: FormationRouteDependencies): void {
@@ -118,7 +119,7 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
     {
       updates: {
         type: 'array',
-        maxItems: 100,
+        maxItems: TYPES_MAX,
         items: { type: 'object', required: ['type'], properties: { type: { type: 'string' }, ...update } },
       },
     },
@@ -157,8 +158,14 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
       const resolved = (request.body?.updates ?? []).map((one) => {
         if (!PROCESS_TYPE_NAME.test(one.type))
           throw new TailraceError('invalid_params', `"${one.type.slice(0, 64)}" can't be a process type.`);
-        return resolveUpdate(one, [{ type: one.type, quantity: counts[one.type] ?? 0 }]);
+        const quantity = Object.hasOwn(counts, one.type) ? counts[one.type] : 0;
+        return resolveUpdate(one, [{ type: one.type, quantity }]);
       });
+      if (new Set([...Object.keys(counts), ...resolved.map(({ type }) => type)]).size > TYPES_MAX)
+        throw new TailraceError(
+          'invalid_params',
+          `An app may start with ${TYPES_MAX} process types at most.`,
+        );
       const sizes = resolved.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]]));
       await saveFormation(
         store,

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import { AUDIT_APP } from '../../apps/access/audit-log.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
-import { LimitRecords, readLimitsChange } from '../../logs/router/limit-records.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { LimitRecords, type LimitsChange, readLimitsChange } from '../../logs/router/limit-records.ts';
 import type { RateLimit } from '../../logs/router/rate-limiter.ts';
 import type { AppId, Retention, Store } from '../../logs/store/contract.ts';
 import { needsScope } from '../access/authorize.ts';
@@ -42,10 +44,25 @@ export function logLimitRoutes(api: FastifyInstance, dependencies: LogLimitRoute
     },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      await records.change(app.id, readLimitsChange(request.body ?? {}));
+      const change = readLimitsChange(request.body ?? {});
+      if (app.name === AUDIT_APP) refuseLess(change, store.limits.retention);
+      await records.change(app.id, change);
       return limitsView(app.id, dependencies);
     },
   );
+}
+
+/** What was done stays known for as long as the settings say, whoever would like it forgotten. @throws TailraceError `conflict` */
+function refuseLess(change: LimitsChange, retention: Retention): void {
+  const isLess = (name: keyof Retention): boolean => {
+    const wanted = change[name];
+    return typeof wanted === 'number' && wanted < retention[name];
+  };
+  if (isLess('lines') || isLess('bytes') || isLess('ageMs'))
+    throw new TailraceError(
+      'conflict',
+      'This is the app of the audit stream: it may hold more than the settings of the server let others hold, but not less.',
+    );
 }
 
 async function limitsView(app: AppId, { store, appRate }: LogLimitRouteDependencies) {

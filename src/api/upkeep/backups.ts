@@ -1,7 +1,10 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { serverBackup } from '../../apps/backup/server-backup.ts';
-import type { BackupManifest } from '../../logs/backup/backup-layout.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { readJsonWithin } from '../../common/http/create-server.ts';
+import type { JsonLimits } from '../../common/limits/json-scanner.ts';
+import { isManifest } from '../../logs/backup/backup-layout.ts';
 import { writeBackup } from '../../logs/backup/write-backup.ts';
 import type { Store } from '../../logs/store/contract.ts';
 import { needsScope } from '../access/authorize.ts';
@@ -9,6 +12,8 @@ import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 
 /** A manifest names what many backups have of many apps. */
 const MANIFEST_BYTES_MAX = 268_435_456;
+/** An object for each megabyte of lines, and for each app of each backup before. */
+const MANIFEST_LIMITS: JsonLimits = { depth: 10, keys: 100, containers: 3_000_000 };
 
 /** What these routes work with. */
 export interface BackupRouteDependencies {
@@ -17,8 +22,15 @@ export interface BackupRouteDependencies {
 }
 
 /** `POST /backups`: everything, as a tar archive. A body with a backup's manifest as `since` leaves out what that one has. */
-export function backupRoutes(api: FastifyInstance, { store, dataFolder }: BackupRouteDependencies): void {
-  api.post<{ Body: { since?: BackupManifest | null } | null }>(
+export function backupRoutes(api: FastifyInstance, dependencies: BackupRouteDependencies): void {
+  void api.register(async (backups) => {
+    readJsonWithin(backups, MANIFEST_LIMITS);
+    backupRoute(backups, dependencies);
+  });
+}
+
+function backupRoute(api: FastifyInstance, { store, dataFolder }: BackupRouteDependencies): void {
+  api.post<{ Body: { since?: object | null } | null }>(
     '/backups',
     {
       ...routeSchema('Back up everything', 'Text', {
@@ -27,8 +39,14 @@ export function backupRoutes(api: FastifyInstance, { store, dataFolder }: Backup
       ...needsScope('admin'),
       bodyLimit: MANIFEST_BYTES_MAX,
     },
-    (request, reply) => {
-      const bytes = writeBackup(serverBackup(store, dataFolder), request.body?.since ?? undefined);
+    async (request, reply) => {
+      const since = request.body?.since ?? undefined;
+      if (since !== undefined && !isManifest(since))
+        throw new TailraceError(
+          'invalid_params',
+          'Send as `since` the manifest.json of a backup, as it is there.',
+        );
+      const bytes = writeBackup(serverBackup(store, dataFolder), since);
       return (
         reply
           .type('application/x-tar')

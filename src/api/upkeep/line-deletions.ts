@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { refuseAuditApp } from '../../apps/access/audit-log.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { RefusedBatches } from '../../logs/drains/progress/refused-batches.ts';
@@ -46,6 +47,7 @@ export function lineDeletionRoutes(
     }),
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
+      refuseAuditApp(app);
       const { from, to, q, source, dyno, level, confirm, dry_run: isDryRun = false } = request.body ?? {};
       if (!NARROWING.some((name) => (request.body?.[name] ?? '') !== ''))
         throw new TailraceError(

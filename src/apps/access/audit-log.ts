@@ -3,7 +3,7 @@ import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import type { AppRegistry } from '../records/app-registry.ts';
+import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
 import type { Releases } from '../records/release-history.ts';
 
 /** The app whose stream it is. It is made with the first line. */
@@ -81,6 +81,12 @@ export class AuditLog {
       return (await appRegistry.getApp(AUDIT_APP)).id;
     }
   }
+}
+
+/** @throws TailraceError `conflict`: what was done stays known */
+export function refuseAuditApp({ name }: Pick<AppRecord, 'name'>): void {
+  if (name === AUDIT_APP)
+    throw new TailraceError('conflict', 'This is the app of the audit stream: it stays as it is.');
 }
 
 /** An event as a line of logfmt. */

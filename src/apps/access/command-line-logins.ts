@@ -56,6 +56,8 @@ export class CommandLineLogins {
   private readonly scope: string;
   private readonly apiKeys: Pick<ApiKeys, 'add'>;
   private readonly changed = new Set<() => void>();
+  /** Ends the wait of each login that is waited for here. */
+  private readonly waiting = new Map<string, () => void>();
 
   /** @param scope of the records */
   constructor(records: Store, scope: string, apiKeys: Pick<ApiKeys, 'add'>) {
@@ -112,16 +114,34 @@ export class CommandLineLogins {
   }
 
   /**
-   * Waits for the answer; the key is made when it is fetched, and is in no record before.
+   * Waits for the answer; the key is made when it is fetched, and is in no record before. Whoever asks again waits in the place of who asked
+   * before: so no more than {@link WAITING_MAX} wait at all.
    * @throws TailraceError `unauthorized` for a wrong token
    */
-  async wait(id: string, token: string, signal: AbortSignal): Promise<LoginOutcome> {
-    while (!signal.aborted) {
-      const change = this.nextChange(signal);
-      const found = await this.records.get<LoginRecord>(this.scope, keyOf(id));
-      if (found && !isSameHash(found.value.tokenHash, hashOfSecret(token)))
-        throw new TailraceError('unauthorized', 'This isn’t the token of this login.');
-      if (!found || Date.parse(found.value.expiresAt) <= Date.now()) return 'too late';
+  async wait(id: string, token: string, closed: AbortSignal): Promise<LoginOutcome> {
+    const tokenHash = hashOfSecret(token);
+    const found = await this.find(id, tokenHash);
+    if (!found) return 'too late';
+    this.waiting.get(id)?.();
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    this.waiting.set(id, end);
+    closed.addEventListener('abort', end);
+    if (closed.aborted) end();
+    try {
+      return await this.waitUntil(over.signal, id, tokenHash);
+    } finally {
+      closed.removeEventListener('abort', end);
+      if (this.waiting.get(id) === end) this.waiting.delete(id);
+    }
+  }
+
+  private async waitUntil(over: AbortSignal, id: string, tokenHash: string): Promise<LoginOutcome> {
+    for (;;) {
+      const change = this.nextChange(over);
+      const found = await this.find(id, tokenHash);
+      // A key that nobody fetches isn't made.
+      if (!found || over.aborted) return 'too late';
       const { answer } = found.value;
       if (answer !== undefined) {
         const taken = [{ key: keyOf(id), value: undefined, ifVersion: found.version }];
@@ -133,7 +153,14 @@ export class CommandLineLogins {
       }
       await change;
     }
-    return 'too late';
+  }
+
+  /** @returns undefined for one that is too old @throws TailraceError `unauthorized` */
+  private async find(id: string, tokenHash: string): Promise<StoredRecord<LoginRecord> | undefined> {
+    const found = await this.records.get<LoginRecord>(this.scope, keyOf(id));
+    if (found && !isSameHash(found.value.tokenHash, tokenHash))
+      throw new TailraceError('unauthorized', 'This isn’t the token of this login.');
+    return found && Date.parse(found.value.expiresAt) > Date.now() ? found : undefined;
   }
 
   private async open(id: string): Promise<StoredRecord<LoginRecord>> {

@@ -13,8 +13,10 @@ interface SourceAnswer {
 
 const ACCEPT = 'application/vnd.heroku+json; version=3';
 const TIMEOUT_MS = 30_000;
-/** A list of more than that many pages never ends. */
+/** A list of more than that many pages or things never ends. */
 const PAGES_MAX = 500;
+const ITEMS_MAX = 100_000;
+const ANSWER_BYTES_MAX = 16 * 1_048_576;
 const ATTEMPTS_MAX = 6;
 const BACKOFF = { firstMs: 500, maxMs: 8_000 } as const;
 /** Who is told to wait longer than that is told so, rather than waited for. */
@@ -71,6 +73,7 @@ export class SourceApi {
       if (!Array.isArray(items)) throw this.unexpected(path, 'no list');
       all.push(...(items as unknown[]));
       if (answer.status !== 206 || answer.nextRange === undefined || answer.nextRange === range) return all;
+      if (all.length > ITEMS_MAX) throw this.unexpected(path, `more than ${ITEMS_MAX} things`);
       range = answer.nextRange;
     }
     throw this.unexpected(path, `more than ${PAGES_MAX} pages`);
@@ -141,13 +144,27 @@ export class SourceApi {
         headersTimeout: TIMEOUT_MS,
         bodyTimeout: TIMEOUT_MS,
       });
-      const text = await body.text();
+      const text = await readText(body);
+      if (text === undefined) throw this.unexpected(path, `more than ${ANSWER_BYTES_MAX / 1_048_576} MB`);
       const nextRange = only(answered['next-range']);
       return { status: statusCode, text, nextRange, retryAfter: only(answered['retry-after']) };
     } catch (error) {
+      if (error instanceof TailraceError) throw error;
       return error instanceof Error ? error : new Error(String(error));
     }
   }
+}
+
+/** @returns undefined for more than any app has */
+async function readText(body: AsyncIterable<Buffer>): Promise<string | undefined> {
+  const parts: Buffer[] = [];
+  let byteCount = 0;
+  for await (const part of body) {
+    byteCount += part.length;
+    if (byteCount > ANSWER_BYTES_MAX) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString();
 }
 
 function only(header: string | string[] | undefined): string | undefined {

@@ -80,20 +80,7 @@ export function createHttpServer(
   const server = https
     ? (Fastify({ ...options, https: { ...https, ...timeouts } } as typeof options) as FastifyInstance)
     : (Fastify({ ...options, http: timeouts } as typeof options) as FastifyInstance);
-  // Clients name JSON as the content type also without a body (DELETE).
-  const parse = server.getDefaultJsonParser('error', 'ignore');
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (body.length === 0) {
-      done(null, null);
-      return;
-    }
-    try {
-      assertJsonWithinLimits(body, REQUEST_LIMITS);
-      parse(request, body.toString(), done);
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
-    }
-  });
+  readJsonWithin(server, REQUEST_LIMITS);
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
       if (error instanceof TailraceError) {
@@ -125,6 +112,25 @@ export function createHttpServer(
     reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
   );
   return server;
+}
+
+/** Reads bodies in JSON, of all routes that are added to this server or to this part of it, unless there is more in them than that. */
+export function readJsonWithin(server: FastifyInstance, limits: JsonLimits): void {
+  const parse = server.getDefaultJsonParser('error', 'ignore');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    // Clients name JSON as the content type also without a body (DELETE).
+    if (body.length === 0) {
+      done(null, null);
+      return;
+    }
+    try {
+      assertJsonWithinLimits(body, limits);
+      parse(request, body.toString(), done);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
 }
 
 /** @param message of the schema validator: `body/updates/0 must have …` */

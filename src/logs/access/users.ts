@@ -198,7 +198,7 @@ export class Users<Role extends string> {
     return found.value;
   }
 
-  /** @throws TailraceError `unauthorized` for a link that was used or is too old, `invalid_params`, `conflict` */
+  /** @throws TailraceError `unauthorized` for a link that was used or is too old, `forbidden` for another address, `invalid_params`, `conflict` */
   async accept(secret: string, email: string, password: string): Promise<UserRecord<Role>> {
     const key = inviteKey(hashOfSecret(secret));
     const found = await this.records.get<InviteRecord<Role>>(this.scope, key);
@@ -207,8 +207,14 @@ export class Users<Role extends string> {
         'unauthorized',
         'This invitation was used already, was taken back, or is too old: ask for another one.',
       );
-    const { role, groups } = found.value;
-    cleanEmail(email);
+    const { role, groups, email: invited } = found.value;
+    const clean = cleanEmail(email);
+    // Whoever took somebody else's address would share an account with them, once an identity provider brings them.
+    if (invited !== undefined && emailKey(invited) !== emailKey(clean))
+      throw new TailraceError(
+        'forbidden',
+        'This invitation is for another address: give the one that was invited, or ask for an invitation of yours.',
+      );
     const hashed = await hashPassword(password);
     return this.create(email, { password: hashed }, { role, groups }, { invite: found });
   }

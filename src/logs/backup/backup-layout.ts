@@ -107,3 +107,66 @@ export function parseSums(text: string): Map<string, string> | undefined {
   }
   return text.endsWith('\n') ? sums : undefined;
 }
+
+/**
+ * Is this a manifest? It comes from outside: whoever has made it chooses what is in it, also where its files would be written.
+ */
+export function isManifest(value: unknown): value is BackupManifest {
+  const manifest = value as Partial<BackupManifest> | null;
+  return (
+    isObject(manifest) &&
+    isText(manifest.program) &&
+    isText(manifest.version) &&
+    isText(manifest.id) &&
+    isText(manifest.created_at) &&
+    isCount(manifest.records) &&
+    isListOf<BackupManifest['backups'][number]>(
+      manifest.backups,
+      (backup) => isText(backup.id) && isText(backup.created_at),
+    ) &&
+    isListOf(manifest.streams, isStream) &&
+    isListOf(manifest.files, isFile)
+  );
+}
+
+type Unknown<T> = { readonly [K in keyof T]?: unknown };
+
+function isStream({ id, name, end, edition, chunks, ...counts }: Unknown<BackedUpStream>): boolean {
+  return (
+    isText(id) &&
+    isText(name) &&
+    typeof end === 'string' &&
+    isCount(edition) &&
+    [counts.first, counts.last, counts.lines, counts.bytes].every(isCount) &&
+    isListOf<BackupChunk>(
+      chunks,
+      ({ path, backup, first, last }) => isText(path) && isText(backup) && isCount(first) && isCount(last),
+    )
+  );
+}
+
+function isFile({ path, backup, bytes, mtime_ms: mtime }: Unknown<BackedUpFile>): boolean {
+  return isWithin(path) && isText(backup) && isCount(bytes) && isCount(mtime);
+}
+
+/** Does this path stay below the folder that it is joined to? */
+function isWithin(path: unknown): boolean {
+  if (typeof path !== 'string' || path.includes('\0') || path.includes('\\')) return false;
+  return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+function isListOf<T>(value: unknown, isOne: (one: Unknown<T>) => boolean): boolean {
+  return Array.isArray(value) && value.every((one: unknown) => isObject(one) && isOne(one as Unknown<T>));
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

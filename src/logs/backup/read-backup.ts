@@ -12,6 +12,7 @@ import {
   type BackupHead,
   type BackupManifest,
   HEAD_MEMBER,
+  isManifest,
   MANIFEST_MEMBER,
   parseSums,
   SUMS_MEMBER,
@@ -52,7 +53,7 @@ export async function checkBackup(file: string): Promise<CheckedBackup> {
     else if (path === HEAD_MEMBER || path === MANIFEST_MEMBER) {
       const bytes = await member.bytes();
       found.set(path, createHash('sha256').update(bytes).digest('hex'));
-      if (path === MANIFEST_MEMBER) manifest = parseJson<BackupManifest>(file, path, bytes);
+      if (path === MANIFEST_MEMBER) manifest = parseManifest(file, bytes);
     } else {
       const hash = createHash('sha256');
       for await (const piece of member.pieces()) hash.update(piece);
@@ -135,8 +136,11 @@ export async function checkBackupChain(file: string, others: readonly string[]):
 
 /** Files of the same folder that may be backups. */
 async function candidates(file: string): Promise<string[]> {
-  const names = await readdir(dirname(file)).catch(() => []);
-  return names.filter((name) => name !== basename(file)).map((name) => join(dirname(file), name));
+  const entries = await readdir(dirname(file), { withFileTypes: true }).catch(() => []);
+  // Whoever opens a named pipe waits for somebody who writes to it.
+  return entries
+    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && entry.name !== basename(file))
+    .map(({ name }) => join(dirname(file), name));
 }
 
 /** The id of a backup, by its first member; undefined for another file. */
@@ -189,6 +193,14 @@ function parseJson<T>(file: string, path: string, bytes: Buffer): T {
   } catch {
     throw damagedBackup(file, `${path} can't be read`);
   }
+}
+
+function parseManifest(file: string, bytes: Buffer): BackupManifest {
+  const manifest = parseJson<unknown>(file, MANIFEST_MEMBER, bytes);
+  // The checksums say what was written, not by whom.
+  if (!isManifest(manifest) || manifest.backups.length === 0)
+    throw damagedBackup(file, `${MANIFEST_MEMBER} is none that a backup has`);
+  return manifest;
 }
 
 function assertKnown(file: string, { format }: Partial<BackupHead>): void {

@@ -246,6 +246,12 @@ describe('a command line that logs in with a browser', () => {
     const allowed = await begin();
     expect((await fetchKey(allowed.cli_url, refused.token)).status).toBe(401);
     expect((await fetch(publicUrl + allowed.cli_url)).status).toBe(401);
+    // However many connections ask for the same login, one waits.
+    const before = [1, 2, 3].map(() => fetchKey(allowed.cli_url, allowed.token));
+    const last = fetchKey(allowed.cli_url, allowed.token);
+    const ended = await Promise.race(before.map(async (one) => (await one).json()));
+    expect(ended).toEqual({ error: expect.any(String) });
+    void last;
     expect(await answer(new FormBrowser(), secretIn(allowed.browser_url), true)).toBe(401);
     const waiting = fetchKey(allowed.cli_url, allowed.token);
     expect(await answer(browser, secretIn(allowed.browser_url), true)).toBe(200);

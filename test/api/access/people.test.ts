@@ -258,9 +258,11 @@ it('an invitation works once, can be taken back, and is listed until then', asyn
   expect((await runTailrace(['access'], { env })).stdout).toMatch(
     /una@example\.com +viewer +invited, .* left/,
   );
+  const accept = (token: string, email = 'una@example.com') =>
+    post('/invitations/accept', { token, email, password: PASSWORD });
+  // Nobody takes the address of somebody else with it.
+  expect((await accept(linkIn(stdout), 'boss@example.com')).status).toBe(403);
   await runTailrace(['access:remove', 'una@example.com'], { env });
-  const accept = (token: string) =>
-    post('/invitations/accept', { token, email: 'una@example.com', password: PASSWORD });
   expect((await accept(linkIn(stdout))).status).toBe(401);
   expect((await runTailrace(['access'], { env })).stdout).not.toContain('una@');
 });

@@ -273,6 +273,13 @@ describe('the audit stream', () => {
     expect((await ask(server.key, 'DELETE /apps/tailrace-audit')).status).toBe(409);
     expect((await ask(server.key, 'PATCH /apps/tailrace-audit', { name: 'other' })).status).toBe(409);
     expect((await ask(server.key, 'POST /apps', { name: 'tailrace-audit' })).status).toBe(409);
+    const deletion = { to: '2099-01-01T00:00:00Z', confirm: 'tailrace-audit' };
+    expect((await ask(server.key, 'POST /apps/tailrace-audit/line-deletions', deletion)).status).toBe(409);
+    // What it may hold can be more than others, and not less.
+    const limit = async (limits: object): Promise<number> =>
+      (await ask(server.key, 'PATCH /apps/tailrace-audit/log-limits', limits)).status;
+    for (const less of [{ lines: 1 }, { bytes: 1 }, { age_s: 1 }]) expect(await limit(less)).toBe(409);
+    expect([await limit({ age_s: 86_400_000 }), await limit({ age_s: null })]).toEqual([200, 200]);
   });
 });
 

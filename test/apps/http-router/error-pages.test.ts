@@ -30,7 +30,7 @@ describe('the page', () => {
     const html = 'Accept: text/html\r\n';
     const failed = await sendAndReadAll(router.port, getRequest('/', html));
     expect(statusOf(failed)).toBe(503);
-    expect(failed).toContain('<iframe src="https://example.com/a&quot;b.html"></iframe>');
+    expect(failed).toContain('<iframe src="https://example.com/a&#34;b.html"></iframe>');
     expect(await sendAndReadAll(router.port, getRequest())).toContain('The app refuses connections');
     // What is wrong with a request is not the app's fault.
     expect(await sendAndReadAll(router.port, getRequest('/', `${html}Bad Header: x\r\n`))).not.toContain(

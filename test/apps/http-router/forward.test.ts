@@ -267,7 +267,9 @@ test('an app gets its cookies, and not those that sign browsers in to this serve
   };
   expect(await cookieOf('Cookie: a=1;b=2')).toBe('a=1;b=2');
   expect(await cookieOf('Cookie: a=1; tailrace_session=secret; b=tailrace')).toBe('a=1; b=tailrace');
-  expect(await cookieOf('cookie:tailrace_page=secret;tailrace_session=secret')).toBeUndefined();
+  expect(
+    await cookieOf('cookie:tailrace_page=secret;tailrace_session=secret; tailrace_oidc=secret'),
+  ).toBeUndefined();
   expect(await cookieOf('Cookie: tailrace_session=secret', 'Cookie: not_tailrace_session=2')).toBe(
     'not_tailrace_session=2',
   );

@@ -10,7 +10,6 @@ import { checkDataFolder } from '../../../src/cli/doctor/data-folder.ts';
 import { checkServerProcess } from '../../../src/cli/doctor/node.ts';
 import { checkListeningPorts, checkPortsFree, type RequiredPort } from '../../../src/cli/doctor/ports.ts';
 import { checkPrograms } from '../../../src/cli/doctor/programs.ts';
-import { ownStartTicks } from '../../../src/common/processes/process-identity.ts';
 import { makeCertificate } from '../../support/redis/redis-server.ts';
 import { dataFolderForTest } from '../../support/server.ts';
 

@@ -254,6 +254,8 @@ describe('what the source refuses', () => {
     await expect(read()).rejects.toThrow(/with no JSON: is --from the address/);
     refuse(302, '', { location: 'https://elsewhere.example.com/' });
     await expect(read()).rejects.toThrow(/answered GET \/apps\/shop with 302/);
+    refuse(200, `"${'x'.repeat(17_000_000)}"`);
+    await expect(read()).rejects.toThrow(/with more than 16 MB: is --from the address/);
     const nobody = new SourceApi({ url: 'http://127.0.0.1:1', key: 'x', onWait: () => {} });
     await expect(nobody.get('/apps/shop')).rejects.toThrow(/can't be reached \(ECONNREFUSED\)/);
   });

@@ -96,6 +96,16 @@ describe('scaling', { timeout: 60_000 }, () => {
     expect((await refused('PATCH', path, mixed))[0]).toBe(404);
     expect((await server.request<{ quantity: number }[]>('GET', path))[0].quantity).toBe(0);
     expect(await t('scale', 'daemon=-1', '-a', APP)).toMatch(/daemon=-1/);
+    // Before the first deploy nobody knows which types there will be.
+    await server.request('POST', '/apps', { name: 'not-deployed' });
+    const start = '/apps/not-deployed/formation';
+    expect((await refused('PUT', start, updates('__proto__', 1)))[0]).toBe(422);
+    await server.request('PUT', start, updates('constructor', '+1'));
+    const many = (letter: string) => ({
+      updates: Array.from({ length: 60 }, (_, i) => ({ type: `${letter}${i}`, quantity: 1 })),
+    });
+    await server.request('PUT', start, many('a'));
+    expect(await refused('PUT', start, many('b'))).toEqual([422, expect.stringMatching(/100 process types/)]);
   });
 });
 

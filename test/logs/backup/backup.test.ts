@@ -159,6 +159,7 @@ describe('a backup', () => {
     expect(linesOf(await readAll(there, cedar))).toEqual(['ein', 'anderer']);
     expect(readFileSync(join(folder, 'there-files', 'slug'), 'utf8')).toBe('as it was');
     rmSync(join(folder, '1.tar'));
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
     await expect(checkBackupChain(third, [])).rejects.toThrow(/goes on from the backup of .* put it there/);
   });
 
@@ -237,5 +238,36 @@ describe('what isn’t whole', () => {
     const later = readFileSync(file).toString('latin1').replace('"format": 1,', '"format": 2,');
     writeFileSync(file, later, 'latin1');
     await expect(checkBackup(file)).rejects.toThrow(/written by a newer version \(format 2/);
+  });
+
+  it('nor is one whose manifest leads out of the data folder, or has no sense, although its checksums are right', async () => {
+    const store = open('data');
+    await newStream(store);
+    const whole = readFileSync(await backup('1.tar', sourceOf(store)));
+    const { manifest } = await checkBackup(join(folder, '1.tar'));
+    const out = join(folder, 'out');
+    mkdirSync(out);
+    writeFileSync(join(folder, 'whole.tar'), whole);
+    execFileSync('tar', ['-xf', join(folder, 'whole.tar'), '-C', out]);
+    const forge = (changes: object, path: string): string => {
+      writeFileSync(join(out, 'manifest.json'), JSON.stringify({ ...manifest, ...changes }));
+      writeFileSync(join(folder, 'evil'), 'evil');
+      const names = ['backup.json', 'manifest.json'];
+      const sums = names.map((name) => execFileSync('sha256sum', [name], { cwd: out }).toString());
+      const evil = execFileSync('sha256sum', ['evil'], { cwd: folder }).toString().slice(0, 64);
+      writeFileSync(join(out, 'SHA256SUMS'), `${sums.join('')}${evil}  files/${path}\n`);
+      const file = join(folder, 'forged.tar');
+      execFileSync('tar', ['-cPf', file, '-C', out, 'backup.json', 'manifest.json']);
+      execFileSync('tar', ['-rPf', file, '-C', folder, `--transform=s,^evil$,files/${path},`, 'evil']);
+      execFileSync('tar', ['-rPf', file, '-C', out, 'SHA256SUMS']);
+      return file;
+    };
+    const withFile = (path: string) =>
+      forge({ files: [{ path, backup: manifest.id, bytes: 4, mtime_ms: 0 }] }, path);
+    expect((await restore(withFile('host/slugs/a.tgz'), 'good')).report.files).toBe(1);
+    for (const path of ['../outside', 'host/../../outside', '/outside', 'host//outside', './outside'])
+      await expect(checkBackup(withFile(path)), path).rejects.toThrow(/is damaged \(manifest/);
+    for (const changes of [{ backups: [] }, { streams: {} }, { streams: [null] }, { files: 3 }, { id: 7 }])
+      await expect(checkBackup(forge(changes, 'x'))).rejects.toThrow(/is damaged \(manifest/);
   });
 });

@@ -31,7 +31,7 @@ const REFUSED_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
 /** Cookies know no ports: those that sign browsers in to this server come here too, where both have one host name. No app may have them. */
-const OWN_COOKIE = /(?:^|[;\s])tailrace_(?:session|page)=/;
+const OWN_COOKIE = /(?:^|[;\s])tailrace_(?:session|page|oidc)=/;
 
 /**
  * The head of a request, parsed once. When it is rejected `failure` says why, and the rest holds what could be parsed

@@ -5,18 +5,26 @@ import { visibleText } from '../../text/visible-text.ts';
 import { FormError } from '../controls/form-error.tsx';
 import { Logo } from '../icon.tsx';
 
+interface AskedLogin {
+  /** Of the link. */
+  readonly secret: string;
+  readonly question: LoginQuestionJson;
+}
+
 /** Asks whoever is signed in whether a command line may act as them. */
 export function CommandLineLoginPage({ page }: { page: PageState }) {
-  const [question, setQuestion] = useState<LoginQuestionJson | undefined>(undefined);
+  const [asked, setAsked] = useState<AskedLogin | undefined>(undefined);
   const [error, setError] = useState('');
   const [end, setEnd] = useState('');
   const secret = page.session.commandLineLogin.value;
+  // Another link may have been opened here since: what is shown is what is allowed.
+  const question = asked?.secret === secret ? asked.question : undefined;
   const fail = (failure: unknown): void =>
     setError(failure instanceof Error ? failure.message : String(failure));
   useEffect(() => {
     setError('');
     setEnd('');
-    page.askedLogin().then(setQuestion, fail);
+    page.askedLogin().then((found) => setAsked({ secret, question: found }), fail);
   }, [page, secret]);
   const answer = (isAllowed: boolean): void => {
     setError('');
