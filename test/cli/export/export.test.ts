@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { signalGroup } from '../../../src/apps/processes/process-group.ts';
+import { freePort } from '../../support/free-port.ts';
 import { GitRepository } from '../../support/git-repository.ts';
 import { missing, runTailrace } from '../../support/program.ts';
 import { octetCounted, sendOverTcp } from '../../support/senders/send-lines.ts';
@@ -95,8 +96,10 @@ describe('export systemd', { timeout: 120_000 }, () => {
     'writes units that systemd takes, and that run and ship',
     async () => {
       const home = join(folder, 'home');
-      mkdirSync(home);
+      mkdirSync(home, { recursive: true });
       for (const [name, text] of Object.entries(FILES)) writeFileSync(join(home, name), text);
+      // Of the dyno that is run, the second one.
+      const port = await freePort();
       const { stdout, folder: to } = await exported(
         'systemd',
         '--program',
@@ -104,7 +107,7 @@ describe('export systemd', { timeout: 120_000 }, () => {
         '-d',
         home,
         '-p',
-        '26100',
+        String(port - 1),
       );
       expect(stdout).toMatch(/systemctl daemon-reload && systemctl enable --now shop\.target/);
       expect(readdirSync(to).sort()).toEqual(
@@ -135,8 +138,8 @@ describe('export systemd', { timeout: 120_000 }, () => {
       // The dyno on the server prints the same.
       expect(new Set(said.map((line) => line.slice(line.indexOf(' ')))).size).toBe(1);
       expect(said.at(-1)).toContain(`says: ${GREETING}, 100% 'sure'`);
-      await linesOf(/ app\[web\.2\]: port 26101$/);
-      expect(await (await fetch('http://127.0.0.1:26101/')).text()).toBe('hello');
+      await linesOf(new RegExp(` app\\[web\\.2\\]: port ${port}$`));
+      expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('hello');
     },
   );
 });
