@@ -10,7 +10,7 @@ const FREE_BYTES_MIN = 8 * 1_048_576;
 const RECORD_FREE_BYTES_MIN = 2 * 1_048_576;
 /** A disk can be full whatever it says, by a quota: after a write that failed so, none is made for this long. */
 const FULL_MS = 1_000;
-/** Disk space is checked when so much was written, or so much time has passed, since the last time. */
+/** The disk is looked at, or tried, when so much was written, or so much time has passed, since the last time. */
 const CHECK_BYTES = 1_048_576;
 const CHECK_INTERVAL_MS = 20;
 
@@ -80,7 +80,8 @@ export class DiskSpaceGuard {
     const now = performance.now();
     if (of === 'records' && failure.code === 'store_full') this.fullUntilMs = now + FULL_MS;
     this.failure = failure;
-    this.probeAtMs = now + FULL_MS;
+    // What lines couldn't be written for may be over: room is made while they are tried again.
+    this.probeAtMs = of === 'records' ? now + CHECK_INTERVAL_MS : now;
     return failure;
   }
 
@@ -94,7 +95,7 @@ export class DiskSpaceGuard {
       this.failure = undefined;
     } catch (error) {
       rmSync(path, { force: true });
-      this.probeAtMs = now + FULL_MS;
+      this.probeAtMs = now + CHECK_INTERVAL_MS;
       throw cantWrite(error);
     }
   }
