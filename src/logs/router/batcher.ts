@@ -61,6 +61,7 @@ export class Batcher {
   private openBatch: PendingBatch | undefined;
   private readonly unstored = new Set<PendingBatch>();
   private retryTimer: NodeJS.Timeout | undefined;
+  private hasGivenUp = false;
   private nextNumber = 0;
   /** Where the lines of the request begin that is taken now: bytes and lines before them in the open batch. */
   private requestStart = 0;
@@ -143,6 +144,12 @@ export class Batcher {
     return left;
   }
 
+  /** Tries nothing again from now on: the store is about to be closed, and the process has to end. */
+  giveUp(): void {
+    this.hasGivenUp = true;
+    clearTimeout(this.retryTimer);
+  }
+
   /** There is no room for another line. Lines of one request stay together, if need be in a batch that is larger than others. */
   private makeRoom(): void {
     if (this.builder.count === 0 || (this.onFailure === 'refused' && this.requestFirst === 0)) {
@@ -208,7 +215,8 @@ export class Batcher {
       (error: unknown) => {
         if (this.onFailure === 'kept') {
           const retryMs = this.schedule.failedAndKept(pendingBatch);
-          if (retryMs !== undefined) this.retryTimer = setTimeout(this.onRetryDue, retryMs);
+          if (retryMs !== undefined && !this.hasGivenUp)
+            this.retryTimer = setTimeout(this.onRetryDue, retryMs);
         } else {
           this.schedule.failedAndDropped();
           this.complete(pendingBatch, batch);

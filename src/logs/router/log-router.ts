@@ -31,6 +31,7 @@ export class LogRouter implements BatcherEvents, TokenLookup {
   private readonly resumeWaiters = new Set<() => void>();
   private readonly sweepTimer: NodeJS.Timeout;
   private pendingBytes = 0;
+  private isClosed = false;
 
   constructor(store: Store, options: LogRouterOptions) {
     this.store = store;
@@ -101,6 +102,9 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     const { kept, refused } = this.batchers;
     const batchers = [...kept.values(), ...refused.values()];
     const left = await Promise.all(batchers.map((batcher) => batcher.flush(graceMs)));
+    // Those that get lines meanwhile are none of these.
+    this.isClosed = true;
+    for (const all of [kept, refused]) for (const batcher of all.values()) batcher.giveUp();
     return left.reduce((sum, lines) => sum + lines, 0);
   }
 
@@ -143,6 +147,7 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     let batcher = batchers.get(app);
     if (!batcher) {
       batcher = new Batcher(app, this.store, this, onFailure);
+      if (this.isClosed) batcher.giveUp();
       batchers.set(app, batcher);
     }
     return batcher;

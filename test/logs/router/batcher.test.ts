@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { Batcher } from '../../../src/logs/router/batcher.ts';
 import type { LogSource } from '../../../src/logs/router/token-cache.ts';
@@ -258,4 +258,26 @@ describe('a batcher', () => {
     expect(batcher.idle).toBe(true);
     expect(await stored()).toEqual(numberedMessages(100));
   });
+});
+
+it('that has given up tries nothing again, also what comes later: nothing holds up the end of the process', async () => {
+  const state = breakable();
+  state.broken = true;
+  const batcher = new Batcher(APP, state.store, events, 'kept');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    for (const [isOver, timers] of [
+      [false, 1],
+      [true, 0],
+    ] as const) {
+      if (isOver) batcher.giveUp();
+      const before = failures;
+      add(batcher, 'a line');
+      batcher.flushInBackground();
+      while (!isOver && failures === before) await new Promise((resolve) => setImmediate(resolve));
+      expect(vi.getTimerCount()).toBe(timers);
+    }
+  } finally {
+    vi.useRealTimers();
+  }
 });
