@@ -15,7 +15,8 @@ export function killDaemonized(dynoId: string): Promise<number> {
  * @returns how many there were
  */
 export async function killByVariable(variable: string): Promise<number> {
-  let killed = 0;
+  // One that is still ending is found again.
+  const killed = new Set<number>();
   // A daemon may fork during a scan; a third scan finds only what forks for ever.
   for (let pass = 0; pass < 3; pass++) {
     const found = await pidsWithVariable(variable);
@@ -23,13 +24,13 @@ export async function killByVariable(variable: string): Promise<number> {
     for (const pid of found) {
       try {
         process.kill(pid, 'SIGKILL');
-        killed += 1;
+        killed.add(pid);
       } catch {
         // ended meanwhile
       }
     }
   }
-  return killed;
+  return killed.size;
 }
 
 async function pidsWithVariable(variable: string): Promise<number[]> {
