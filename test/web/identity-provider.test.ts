@@ -1,11 +1,16 @@
 /** Signing in with an identity provider in Chromium, and letting a command line in. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENT_ID, CLIENT_SECRET, IdentityProvider } from '../support/access/identity-provider.ts';
+import {
+  CLIENT_ID,
+  CLIENT_SECRET,
+  environmentElsewhere,
+  IdentityProvider,
+} from '../support/access/identity-provider.ts';
 import { freePort } from '../support/free-port.ts';
 import { Program, TAILRACE } from '../support/program.ts';
 import { pushLines } from '../support/senders/send-lines.ts';
-import { type Server, startServer, temporaryFolder } from '../support/server.ts';
+import { type Server, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, Tab } from './browser-tab.ts';
 
 describe.skipIf(noBrowser)('with an identity provider', () => {
@@ -56,13 +61,7 @@ describe.skipIf(noBrowser)('with an identity provider', () => {
     expect(new URL(page.url()).search).toBe('?app=shop&q=shop');
     expect(await page.getByRole('button', { name: 'Log out' }).getAttribute('title')).toContain('ada@team');
 
-    const home = temporaryFolder();
-    const env = {
-      HOME: home,
-      XDG_CONFIG_HOME: home,
-      PATH: process.env.PATH ?? '',
-      TAILRACE_DATA: temporaryFolder(),
-    };
+    const env = environmentElsewhere();
     const login = new Program(process.execPath, [TAILRACE, 'login', '--url', url], { env });
     await login.waitForOutput(/#login=[\w-]+/);
     await page.goto(/http\S+#login=[\w-]+/.exec(login.stdout)?.[0] ?? '');

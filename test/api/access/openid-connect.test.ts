@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import {
   CLIENT_ID,
   CLIENT_SECRET,
+  environmentElsewhere,
   FormBrowser,
   IdentityProvider,
 } from '../../support/access/identity-provider.ts';
@@ -191,13 +192,7 @@ describe('a command line that logs in with a browser', () => {
   it('acts as whoever allows it, until it is logged out', async () => {
     person('kim', 'kim@team.example');
     const { browser } = await signIn('kim');
-    const home = temporaryFolder();
-    const env = {
-      HOME: home,
-      XDG_CONFIG_HOME: home,
-      PATH: process.env.PATH ?? '',
-      TAILRACE_DATA: temporaryFolder(),
-    };
+    const env = environmentElsewhere();
     const login = new Program(process.execPath, [TAILRACE, 'login', '--url', publicUrl], { env });
     await login.waitForOutput(/#login=[\w-]+/);
     const secret = secretIn(login.stdout);

@@ -1,6 +1,7 @@
 /** A real OpenID provider, whose users sign in with their name alone, and a browser that does so. */
 import { createServer, type Server } from 'node:http';
 import { Provider } from 'oidc-provider';
+import { temporaryFolder } from '../server.ts';
 
 /** What the provider says of somebody. */
 export interface Claims {
@@ -112,4 +113,15 @@ export class FormBrowser {
     }
     return response;
   }
+}
+
+/** The environment of somebody at another machine, who has logged in nowhere. */
+export function environmentElsewhere(): Record<string, string> {
+  const home = temporaryFolder();
+  return {
+    HOME: home,
+    XDG_CONFIG_HOME: home,
+    PATH: process.env.PATH ?? '',
+    TAILRACE_DATA: temporaryFolder(),
+  };
 }
