@@ -26,6 +26,7 @@ import { fieldNamesOf } from './fields/field-names.ts';
 import { importLines } from './import-lines.ts';
 import { Indexer } from './indexer/indexer.ts';
 import type { BlockFault, JobRunner } from './jobs/job.ts';
+import { linkParts } from './parts/link-parts.ts';
 import type { Part } from './parts/part.ts';
 import { type MissingPart, StreamParts } from './parts/stream-parts.ts';
 import { readLines } from './search/read-lines.ts';
@@ -312,6 +313,22 @@ export class PackedLineStore implements LineStore {
         );
       return erased.size;
     });
+  }
+
+  /**
+   * Links the files of all streams, as they are now, into a folder each of another one on the same disk.
+   * @returns up to where each stream's lines are in them
+   */
+  async linkFiles(folder: string): Promise<ReadonlyMap<AppId, Sequence>> {
+    const through = new Map<AppId, Sequence>();
+    for (const stream of this.indexer.followed()) {
+      const parts = this.indexer.get(stream)?.parts;
+      if (!parts) continue;
+      linkParts(parts.folder, join(folder, stream));
+      through.set(stream, parts.packedThrough);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return through;
   }
 
   async dropStream(stream: AppId): Promise<void> {
