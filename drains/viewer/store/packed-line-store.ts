@@ -61,6 +61,8 @@ export class PackedLineStore implements LineStore {
   private readonly indexer: Indexer;
   /** By file. */
   private readonly damages = new Map<string, readonly PartDamage[]>();
+  /** See {@link receivedMs}. */
+  private readonly received = new WeakMap<Part, number>();
   /** Streams that had a folder when this was opened. */
   private readonly folders = new Set<string>();
   private readonly onProblem: (message: string) => void;
@@ -235,14 +237,33 @@ export class PackedLineStore implements LineStore {
 
   async removeBefore(stream: AppId, ms: number, upTo: Sequence = Number.MAX_SAFE_INTEGER): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
-    parts?.forgetMissing(({ maxMs }) => maxMs < ms);
-    return parts
-      ? removeParts(
-          parts,
-          // Sequences of imports are below 1.
-          parts.all.filter(({ contents, last }) => last > 0 && last <= upTo && contents.maxMs < ms),
-        )
-      : 0;
+    if (!parts) return 0;
+    parts.forgetMissing(({ maxMs }) => maxMs < ms);
+    const old: Part[] = [];
+    // Sequences of imports are below 1.
+    for (const part of parts.all)
+      if (
+        part.last > 0 &&
+        part.last <= upTo &&
+        part.contents.maxMs < ms &&
+        (await this.receivedMs(part)) < ms
+      )
+        old.push(part);
+    return removeParts(
+      parts,
+      old.filter((part) => parts.all.includes(part)),
+    );
+  }
+
+  /** When the last line of a part was received: its sender's clock may be years behind. */
+  private async receivedMs(part: Part): Promise<number> {
+    let ms = this.received.get(part);
+    if (ms === undefined) {
+      const [line] = await this.context({ stream: part.stream, sequence: part.last }, 0, 0);
+      ms = line?.receivedAtMs ?? part.contents.maxMs;
+      this.received.set(part, ms);
+    }
+    return ms;
   }
 
   async shrinkTo(

@@ -103,10 +103,9 @@ it('each of many numbered lines is found once', { timeout: 300_000 + LINES / 2 }
   await until('the tail', () => tailed >= LINES, 120_000 + LINES / 5);
   expect(outOfOrder).toEqual([]);
   await tail.close();
-  for (const number of [0, LINES >> 1, LINES - 1])
-    expect(
-      (await viewer.search(`q="n ${number}"&stream=${id}`)).lines.filter(
-        ({ message }) => message === `n ${number}`,
-      ),
-    ).toHaveLength(1);
+  // Page by page: of many lines on a busy machine a search ends before it has looked at all of them.
+  for (const number of [0, LINES >> 1, LINES - 1]) {
+    const found = await viewer.messages(`q="n ${number}"&stream=${id}`);
+    expect(found.filter((message) => message === `n ${number}`)).toHaveLength(1);
+  }
 });
