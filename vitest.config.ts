@@ -27,7 +27,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    hookTimeout: 100_000,
     // Files of one worker share its process and the modules in it: a third of a second of processor time for each of them. What a file
     // changes for all, such as process.env, it would have to put back.
     isolate: false,

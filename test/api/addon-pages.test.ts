@@ -8,6 +8,7 @@ import { SingleUseTickets } from '../../src/api/addons/single-use-tickets.ts';
 import { createApiServer } from '../../src/api/api-server.ts';
 import type { AuditEvent } from '../../src/apps/access/audit-log.ts';
 import { Addresses } from '../../src/common/http/addresses.ts';
+import { GuessPacer } from '../../src/common/limits/guess-pacer.ts';
 import { SILENT_LOG } from '../../src/common/log.ts';
 import { until } from '../support/until.ts';
 
@@ -82,6 +83,7 @@ beforeAll(async () => {
       page: ({ id }: { id: string }) => ({ port: id === 'down' ? 9 : port, key: KEY_OF_SERVICE }),
     },
     addonLinks: links,
+    people: { guesses: new GuessPacer() },
     appRegistry: { findApp: async (id: string) => ({ id, name: 'shop' }) },
     auditLog: { write: (event: AuditEvent) => audited.push(event) },
     apiKeys: {

@@ -146,6 +146,9 @@ export function spawnServer(data: string, options: ServeOptions = {}): Program {
   return new Program('bash', ['-c', script, process.execPath, TAILRACE, 'serve'], { env });
 }
 
+/** How long a start may take beside much else, within the time of a hook. */
+const START_MS = 80_000;
+
 /** Starts `tailrace serve` on free ports; resolves when it is ready. The caller closes it. */
 export async function startServer(options: ServeOptions = {}): Promise<Server> {
   const data = options.data ?? temporaryFolder();
@@ -155,7 +158,7 @@ export async function startServer(options: ServeOptions = {}): Promise<Server> {
   const ready =
     /serves on (\S+) \(.*syslog on \S+?:(\d+) \(TCP, UDP\)(?: and (\d+))?.*web dynos on port (\d+)/s;
   const [, url, port, tlsPort, routerPort] = await program
-    .waitForOutput(ready)
+    .waitForOutput(ready, START_MS)
     .catch(async (error: unknown) => {
       await program.stop('SIGKILL');
       throw error;
