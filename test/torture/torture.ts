@@ -44,6 +44,8 @@ export interface TortureOptions {
   readonly streamLines?: number;
   /** Only faults whose names have one of these in them. */
   readonly only?: readonly string[];
+  /** How many faults begin in a minute, on average; undefined: as each kind of fault says. */
+  readonly faultsPerMinute?: number;
   readonly log: (text: string) => void;
 }
 
@@ -204,7 +206,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       names,
       damages: options.damages ?? false,
     }).filter(({ name }) => !options.only || options.only.some((part) => name.includes(part)));
-    const schedule = planFaults(seed, seconds * 1_000, faults);
+    const schedule = planFaults(seed, seconds * 1_000, faults, options.faultsPerMinute);
     const records: FaultRecord[] = [];
     const counts: Record<string, number> = {};
     const powerCutsMs: number[] = [];
