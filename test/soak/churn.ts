@@ -12,6 +12,8 @@ import type { SoakServer } from './soak-server.ts';
 const APP = 'soak-dynos';
 /** How long one comer stays, at the most. */
 const STAY_MS = 4_000;
+/** After a change of all dynos the next one comes so much later, at the most. */
+const PACE_MS = 15_000;
 
 const FILES = {
   Procfile: 'web: node web.cjs\nworker: while true; do echo tick; sleep 0.2; done\n',
@@ -98,7 +100,7 @@ export class Churn {
       ['tails that don’t read', 1, () => this.deafTail()],
       ['drains', 1, () => this.drain()],
       ['scalings', 1.5, () => this.scale()],
-      ['restarts', 2, () => this.server.request('DELETE', `/apps/${APP}/dynos`)],
+      ['restarts', 2, () => this.restart()],
       ['config changes', 2, () => this.configure()],
       ['one-off dynos', 2, () => this.runOnce()],
       ['pushes', 8, () => this.push()],
@@ -115,7 +117,9 @@ export class Churn {
         await come();
         this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
       } catch (error) {
-        if (this.failures.length < 20) this.failures.push(`${name}: ${error}`);
+        // The first of each kind say enough.
+        const failed = this.failures.filter((one) => one.startsWith(name)).length;
+        if (failed < 3) this.failures.push(`${name}: ${error}`);
       }
       const untilMs = performance.now() + (0.2 + 0.8 * this.random()) * pauseMaxMs;
       while (this.isRunning && performance.now() < untilMs)
@@ -186,10 +190,28 @@ export class Churn {
     return this.server.request('PATCH', `/apps/${APP}/formation`, { updates });
   }
 
-  private configure(): Promise<unknown> {
-    return this.server.request('PATCH', `/apps/${APP}/config-vars`, {
+  private async restart(): Promise<void> {
+    await this.server.request('DELETE', `/apps/${APP}/dynos`);
+    await this.dynosAreUp();
+  }
+
+  private async configure(): Promise<void> {
+    await this.server.request('PATCH', `/apps/${APP}/config-vars`, {
       TURN: this.random() < 0.3 ? null : String(this.random()),
     });
+    await this.dynosAreUp();
+  }
+
+  /** A pace that a slow machine keeps up with. Somebody else may always be restarting some of them. */
+  private async dynosAreUp(): Promise<void> {
+    await until(
+      'all dynos to be up',
+      async () => {
+        const dynos = await this.server.request<{ state: string }[]>('GET', `/apps/${APP}/dynos`);
+        return dynos.length > 0 && dynos.every(({ state }) => state === 'up');
+      },
+      PACE_MS,
+    ).catch(() => {});
   }
 
   private async runOnce(): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Program, TAILRACE } from '../support/program.ts';
 
 const STOP_MS = 20_000;
+const REQUEST_MS = 60_000;
 
 export class SoakServer {
   readonly program: Program;
@@ -51,6 +52,7 @@ export class SoakServer {
       method,
       headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(REQUEST_MS),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);

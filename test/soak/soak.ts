@@ -133,6 +133,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     const after = await atRest(pid, before);
     await sender.stop();
     const violations = [...problems, ...churn.failures];
+    if (violations.length > 0) log(server.program.stderr.slice(-5_000));
     const everyone = [sink.counter, tail.counter];
     await until(
       'all lines',
