@@ -1,6 +1,6 @@
-import type { Database, RootDatabase } from 'lmdb';
 import { TailraceError } from '../../../../common/errors.ts';
 import type { RecordChange, StoredRecord } from '../../contract.ts';
+import type { LmdbFile, LmdbTable } from './lmdb-file.ts';
 import type { DiskSpaceGuard } from './lmdb-safety.ts';
 import { recordName, sealValue, unsealValue } from './sealed-value.ts';
 
@@ -20,17 +20,19 @@ const KEY_MAX = '\uffff';
 
 /** The small records in LMDB, under `[scope, key]`, each with a checksum. */
 export class EmbeddedRecords {
-  private readonly db: Database<Buffer, [string, string]>;
+  private readonly file: LmdbFile;
+  private readonly table: LmdbTable<Buffer, [string, string]>;
   private readonly diskSpace: DiskSpaceGuard;
 
-  constructor(root: RootDatabase, diskSpace: DiskSpaceGuard) {
+  constructor(file: LmdbFile, diskSpace: DiskSpaceGuard) {
+    this.file = file;
     this.diskSpace = diskSpace;
-    this.db = root.openDB<Buffer, [string, string]>({ name: RECORDS_DATABASE, encoding: 'binary' });
+    this.table = file.table((root) => root.openDB({ name: RECORDS_DATABASE, encoding: 'binary' }));
   }
 
   /** @throws TailraceError `unavailable` when it is damaged */
   get<T>(scope: string, key: string): StoredRecord<T> | undefined {
-    const stored = this.db.get([scope, key]);
+    const stored = this.table.get([scope, key]);
     if (!stored) return undefined;
     const { v, data } = openRecord(scope, key, stored);
     return { key, value: data as T, version: v };
@@ -39,7 +41,7 @@ export class EmbeddedRecords {
   /** @throws TailraceError `unavailable` when one is damaged */
   list<T>(scope: string, prefix: string): StoredRecord<T>[] {
     const found: StoredRecord<T>[] = [];
-    for (const { key, value } of this.db.getRange({
+    for (const { key, value } of this.table.entries({
       start: [scope, prefix],
       end: [scope, prefix + KEY_MAX],
     })) {
@@ -51,18 +53,23 @@ export class EmbeddedRecords {
 
   /** All changes or none; resolves when they are durable. @throws TailraceError `unavailable` when one is damaged, `store_full` */
   async transact(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
+    return this.file.write(() => this.change(scope, changes));
+  }
+
+  private change(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
     this.diskSpace.requireRoomForRecords();
-    return this.db.transaction(() => {
+    const { db } = this.table;
+    return db.transaction(() => {
       const versions = changes.map((change) => this.get(scope, change.key)?.version ?? 0);
       const holds = changes.every(
         (change, i) => change.ifVersion === undefined || change.ifVersion === versions[i],
       );
       if (!holds) return false;
       changes.forEach((change, i) => {
-        if (change.value === undefined) this.db.remove([scope, change.key]);
+        if (change.value === undefined) db.remove([scope, change.key]);
         else {
           const record: VersionedData = { v: versions[i] + 1, data: change.value };
-          this.db.put([scope, change.key], sealValue([RECORDS_DATABASE, scope, change.key], record));
+          db.put([scope, change.key], sealValue([RECORDS_DATABASE, scope, change.key], record));
         }
       });
       return true;
