@@ -8,6 +8,7 @@ import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
 import { classifyDrainResponse, parseRetryAfter } from './classify-response.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
+import { type DrainResponse, ResponseReader } from './response-reader.ts';
 
 const RESPONSE_TIMEOUT_MS = 20_000;
 /** RFC 9110 section 15.5.14. */
@@ -34,7 +35,8 @@ export class HttpOutlet implements Outlet {
   private readonly options: HttpOutletOptions;
   private readonly client: Promise<Client>;
   private readonly path: string;
-  private readonly headers: Record<string, string>;
+  /** Names and values in turns. */
+  private readonly headers: readonly string[];
   private readonly closing = new AbortController();
   private socket: Socket | undefined;
   private acceptedUpTo: Sequence = 0;
@@ -64,30 +66,29 @@ export class HttpOutlet implements Outlet {
       (undici) => new undici.Client(`${url.protocol}//${url.host}`, settings),
     );
     this.path = format.path(url);
-    this.headers = {
+    const headers: Record<string, string> = {
       'Content-Type': format.contentType,
       'Logplex-Drain-Token': drain.token,
       'User-Agent': `Logplex/tailrace-${options.version}`,
     };
     if (url.username || url.password) {
       const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-      this.headers.Authorization = `Basic ${Buffer.from(user).toString('base64')}`;
+      headers.Authorization = `Basic ${Buffer.from(user).toString('base64')}`;
     }
-    if (format.contentEncoding) this.headers['Content-Encoding'] = format.contentEncoding;
+    if (format.contentEncoding) headers['Content-Encoding'] = format.contentEncoding;
     for (const [name, value] of Object.entries(drain.options?.headers ?? {})) {
-      const same = Object.keys(this.headers).find((own) => own.toLowerCase() === name.toLowerCase());
-      this.headers[same ?? name] = value;
+      const same = Object.keys(headers).find((own) => own.toLowerCase() === name.toLowerCase());
+      headers[same ?? name] = value;
     }
+    this.headers = Object.entries(headers).flat();
   }
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     const { format, drain, pool } = this.options;
     const encoded = format.encode(shipment, notice, pool);
     const { body, messageCount } = encoded instanceof Promise ? await encoded : encoded;
-    const responseBody = await this.post(body, {
-      'Logplex-Msg-Count': String(messageCount),
-      'Logplex-Frame-Id': frameId(frameIdSeed(drain, shipment.last), shipment.first, shipment.last),
-    });
+    const id = frameId(frameIdSeed(drain, shipment.last), shipment.first, shipment.last);
+    const responseBody = await this.post(body, String(messageCount), id);
     // An answer may come before all was sent: the rest of it is in the socket.
     if (this.socket?.writableLength === 0) pool.release(body);
     format.checkResponse?.(responseBody, shipment);
@@ -105,31 +106,28 @@ export class HttpOutlet implements Outlet {
   }
 
   /** Resolves with the beginning of an accepting answer. */
-  private async post(body: Buffer, headers: Record<string, string>): Promise<Buffer> {
+  private async post(body: Buffer, messageCount: string, id: string): Promise<Buffer> {
     const { onPhase, format } = this.options;
     const beganMs = performance.now();
-    let response: Awaited<ReturnType<Client['request']>>;
+    const reader = new ResponseReader(format.responseBytesMax ?? ERROR_TEXT_BYTES_MAX);
+    const headers = [...this.headers, 'Logplex-Msg-Count', messageCount, 'Logplex-Frame-Id', id];
+    let response: DrainResponse;
     try {
-      const client = await this.client;
-      response = await client.request({
-        method: 'POST',
-        path: this.path,
-        headers: { ...this.headers, ...headers },
-        body,
-      });
+      (await this.client).dispatch({ method: 'POST', path: this.path, headers, body }, reader);
+      response = await reader.finished;
     } catch (error) {
       throw toOutletError(error);
     }
-    onPhase?.('answer', performance.now() - beganMs);
-    this.lastAnswer = String(response.statusCode);
-    const bodyPrefix = await readPrefix(response.body, format.responseBytesMax ?? ERROR_TEXT_BYTES_MAX);
-    const responseClass = classifyDrainResponse(response.statusCode);
-    if (responseClass === 'accepted') return bodyPrefix;
+    const { status } = response;
+    onPhase?.('answer', response.atMs - beganMs);
+    this.lastAnswer = String(status);
+    const responseClass = classifyDrainResponse(status);
+    if (responseClass === 'accepted') return response.body;
     throw new OutletError(
-      `the destination answered ${response.statusCode}${errorDetail(bodyPrefix.toString(), response.headers.location)}`,
+      `the destination answered ${status}${errorDetail(response.body.toString(), response.headers.location)}`,
       {
         isPermanent: responseClass === 'refused',
-        isTooLarge: response.statusCode === CONTENT_TOO_LARGE,
+        isTooLarge: status === CONTENT_TOO_LARGE,
         retryAfterMs: parseRetryAfter(response.headers['retry-after']),
       },
     );
@@ -145,19 +143,4 @@ function errorDetail(text: string, location: string | string[] | undefined): str
     .replace(/[^\x20-\x7e]+/g, ' ')
     .trim();
   return words && `: ${words}`;
-}
-
-/** Reads a response to its end, so that the connection can be reused, and returns its beginning. */
-async function readPrefix(body: AsyncIterable<Buffer>, bytesMax: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of body) {
-      if (length < bytesMax) chunks.push(chunk);
-      length += chunk.length;
-    }
-  } catch {
-    // The status has arrived; the rest of the response doesn't matter.
-  }
-  return Buffer.concat(chunks).subarray(0, bytesMax);
 }
