@@ -21,7 +21,6 @@ export class HttpConnection {
   private readonly dial: () => Promise<Socket>;
   private socket: Socket | undefined;
   private exchange: Exchange | undefined;
-  private isUsed = false;
   private closed: Error | undefined;
 
   /** @param dial connects to the destination, including TLS */
@@ -40,8 +39,6 @@ export class HttpConnection {
    * @param bytesMax of the response's body that are kept
    */
   async post(parts: readonly Buffer[], bytesMax: number): Promise<ResponseParser> {
-    // What the destination did with the connection since its last answer, it has done to an idle one.
-    if (this.isUsed) await new Promise((resolve) => setImmediate(resolve));
     const socket = this.socket ?? this.open(await this.dial());
     if (this.closed) {
       this.drop();
@@ -50,7 +47,6 @@ export class HttpConnection {
     const response = new Promise<ResponseParser>((resolve, reject) => {
       this.exchange = { parser: new ResponseParser(bytesMax), resolve, reject };
     });
-    this.isUsed = true;
     socket.ref();
     socket.setTimeout(RESPONSE_TIMEOUT_MS);
     if (parts.length > 1) socket.cork();
@@ -67,7 +63,6 @@ export class HttpConnection {
 
   private open(socket: Socket): Socket {
     this.socket = socket;
-    this.isUsed = false;
     const lose = (error: Error): void => {
       socket.destroy();
       if (this.socket === socket) this.lose(error);
@@ -86,7 +81,7 @@ export class HttpConnection {
 
   private onData(chunk: Buffer): void {
     const { exchange } = this;
-    if (!exchange) {
+    if (!exchange || exchange.parser.isComplete) {
       // Nobody asked for it.
       this.drop();
       return;
@@ -98,11 +93,18 @@ export class HttpConnection {
       this.lose(error as Error);
       return;
     }
-    if (!parser.isComplete) return;
-    this.exchange = undefined;
-    // Of a request that was answered before all of it was sent, the rest would be in front of the next.
-    if (parser.isReusable && this.isFlushed) this.idle(parser);
-    else this.drop();
+    // In the next turn it is known that all was sent (TLS says so late), and whether the destination has closed the connection.
+    if (parser.isComplete) setImmediate(() => this.settle(exchange));
+  }
+
+  private settle(exchange: Exchange): void {
+    const { parser } = exchange;
+    if (this.exchange === exchange) {
+      this.exchange = undefined;
+      // Of a request that was answered before all of it was sent, the rest would be in front of the next.
+      if (parser.isReusable && this.isFlushed) this.idle(parser);
+      else this.drop();
+    }
     exchange.resolve(parser);
   }
 
