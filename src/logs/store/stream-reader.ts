@@ -3,7 +3,7 @@
  * memory, as the same objects for all of them, so that what is derived from a batch can be shared too.
  */
 import { CoalescedRun } from '../../common/coalesced-run.ts';
-import type { AppId, Sequence, Store, StoredBatch, StreamFile } from './contract.ts';
+import type { AppId, ReadMemory, Sequence, Store, StoredBatch, StreamFile } from './contract.ts';
 import type { FileScanner } from './file-scanner.ts';
 import { loadEditions } from './stream-edition.ts';
 
@@ -85,6 +85,11 @@ export class StreamReader {
   /** Batches with lines after a sequence, from memory or the store; what was trimmed is skipped. */
   async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
     return this.recentAfter(after) ?? this.store.read(this.app, after, READ_BYTES);
+  }
+
+  /** About so many bytes of them from the store, which may use `memory`. */
+  readStored(after: Sequence, bytes: number, memory: ReadMemory): Promise<readonly StoredBatch[]> {
+    return this.store.read(this.app, after, bytes, memory);
   }
 
   /**

@@ -18,6 +18,7 @@ import type {
   DamageListener,
   Lease,
   NamedBatch,
+  ReadMemory,
   RecordChange,
   Retention,
   Sequence,
@@ -280,8 +281,8 @@ export class EmbeddedStore implements Store {
     });
   }
 
-  async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
-    return this.streams.read(app, after, bytes);
+  async read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {
+    return this.streams.read(app, after, bytes, memory);
   }
 
   async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
