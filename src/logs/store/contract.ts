@@ -252,6 +252,12 @@ export interface Store {
   /** All records of a scope whose keys start with `prefix`, in the order of their keys. */
   list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]>;
 
+  /**
+   * The records in the scope of no app that belong to an app, as their field `app` says, and whose keys start with `prefix`, in the order of
+   * their keys. It takes as long as there are such records, however many others have.
+   */
+  listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]>;
+
   /** Makes all changes within one scope, or none: false when an `ifVersion` didn't hold. Resolves when durable. */
   transact(scope: string, changes: readonly RecordChange[], options?: TransactOptions): Promise<boolean>;
 

@@ -364,6 +364,10 @@ export class EmbeddedStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
+  async listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]> {
+    return this.records.listOfApp<T>(app, prefix);
+  }
+
   async transact(
     scope: string,
     changes: readonly RecordChange[],

@@ -28,6 +28,7 @@ export const LUA_SCRIPTS = {
   sequenceAt: loadScript('sequence-at'),
   transact: loadScript('records/transact'),
   list: loadScript('records/list'),
+  listOfApp: loadScript('records/list-of-app'),
   acquire: loadScript('acquire'),
   release: loadScript('release'),
   clock: loadScript('clock'),

@@ -269,6 +269,10 @@ export class RedisStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
+  listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]> {
+    return this.records.listOfApp<T>(app, prefix);
+  }
+
   async transact(
     scope: string,
     changes: readonly RecordChange[],
