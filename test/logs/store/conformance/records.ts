@@ -104,7 +104,7 @@ export function recordSuite(opener: StoreOpener): void {
       const keys = Array.from({ length: 40 }, (_, i) => `${i % 2 ? 'token' : 'drain'}/${mark}-${i}`);
       const random = seededRandom(86);
       const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)];
-      const valueOf = (): unknown =>
+      const randomValue = (): unknown =>
         pick<unknown>([
           undefined,
           { id: 1 },
@@ -120,7 +120,7 @@ export function recordSuite(opener: StoreOpener): void {
               '',
               [...new Set(Array.from({ length: 3 }, () => pick(keys)))].map((key) => ({
                 key,
-                value: valueOf(),
+                value: randomValue(),
                 ...(random() < 0.2 ? { ifVersion: 1 } : {}),
               })),
               { quiet: random() < 0.3 },
