@@ -143,6 +143,17 @@ export interface RecordChange {
   readonly ifVersion?: number;
 }
 
+/**
+ * Told of a scope whose records were changed.
+ * @param keys of these; undefined when it isn't known which, and all may have
+ */
+export type RecordListener = (scope: string, keys?: readonly string[]) => void;
+
+/** May a record whose key begins with this have been changed? @param keys as a {@link RecordListener} is told them */
+export function mayHaveChanged(keys: readonly string[] | undefined, prefix: string): boolean {
+  return keys === undefined || keys.some((key) => key.startsWith(prefix));
+}
+
 export interface TransactOptions {
   /** Notifies nobody: for what is written all the time, such as cursors. */
   readonly quiet?: boolean;
@@ -262,11 +273,11 @@ export interface Store {
   transact(scope: string, changes: readonly RecordChange[], options?: TransactOptions): Promise<boolean>;
 
   /**
-   * Calls `listener` with the scope after every transaction that isn't quiet, of this process or another, until the returned
+   * Calls `listener` after every transaction that isn't quiet, of this process or another, until the returned
    * function is called. It may be called without a change. Changes of the scope `''` are notified within a second even when
    * messages between routers get lost.
    */
-  watchRecords(listener: (scope: string) => void): () => void;
+  watchRecords(listener: RecordListener): () => void;
 
   /**
    * Calls `listener` when the store turns out to have been emptied, or replaced by another one, while it was in use, until the returned

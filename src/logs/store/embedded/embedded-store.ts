@@ -20,6 +20,7 @@ import type {
   Lease,
   NamedBatch,
   RecordChange,
+  RecordListener,
   Retention,
   Sequence,
   Store,
@@ -376,11 +377,15 @@ export class EmbeddedStore implements Store {
     this.place.require();
     const made = await this.commitDurably(this.records.transact(scope, changes));
     if (made && scope === '') this.limits.apply(changes);
-    if (made && !options?.quiet) this.subscriptions.notifyRecordChange(scope);
+    if (made && !options?.quiet)
+      this.subscriptions.notifyRecordChange(
+        scope,
+        changes.map(({ key }) => key),
+      );
     return made;
   }
 
-  watchRecords(listener: (scope: string) => void): () => void {
+  watchRecords(listener: RecordListener): () => void {
     return this.subscriptions.watchRecords(listener);
   }
 

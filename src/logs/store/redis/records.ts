@@ -5,6 +5,7 @@ import { appOfRecord } from '../record-app.ts';
 import type { RedisArgument, RedisConnection } from './connection/connection.ts';
 import { RECORDS_CHANNEL, recordKeys, STORE_ID_KEY } from './keys.ts';
 import { LUA_SCRIPTS, type LuaScript } from './lua-scripts.ts';
+import { originWithKeys } from './records-message.ts';
 
 /** Records that are listed with one call, which blocks Redis. */
 const PAGE_RECORDS = 1_000;
@@ -70,7 +71,7 @@ export class RedisRecords {
     quiet: boolean,
   ): Promise<number | undefined> {
     const { values, keys, revision, byApp, byAppRevision } = recordKeys(scope);
-    const args: RedisArgument[] = [quiet ? '' : RECORDS_CHANNEL, this.origin, scope];
+    const args: RedisArgument[] = [quiet ? '' : RECORDS_CHANNEL, originWithKeys(this.origin, changes), scope];
     for (const { key, value, ifVersion } of changes)
       args.push(
         key,

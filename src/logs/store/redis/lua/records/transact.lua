@@ -5,7 +5,7 @@ Makes changes to the records of one scope, all of them or none.
   KEYS[2]  sorted set of the keys, all with score 0, for listing them by prefix
   KEYS[3]  revision: number of transactions so far that were not quiet; counted in the scope of no app alone
   KEYS[4]  sorted set of `<app>/<key>`, all with score 0, and KEYS[5] the revision for which it is complete; in the scope of no app alone
-  ARGV[1]  channel, ARGV[2] origin, ARGV[3] the scope; the channel is '' for a quiet transaction: nobody is notified
+  ARGV[1]  channel, ARGV[2] origin with the keys, ARGV[3] the scope; the channel is '' for a quiet transaction: nobody is notified
   then for each change:  key | version that the record has to have, or '' | JSON, or '' to delete the record
                          | the app that it belongs to from now on, or ''
 
