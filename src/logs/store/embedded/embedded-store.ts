@@ -20,6 +20,7 @@ import type {
   NamedBatch,
   ReadMemory,
   RecordChange,
+  RecordListener,
   Retention,
   Sequence,
   Store,
@@ -364,6 +365,10 @@ export class EmbeddedStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
+  async listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]> {
+    return this.records.listOfApp<T>(app, prefix);
+  }
+
   async transact(
     scope: string,
     changes: readonly RecordChange[],
@@ -372,11 +377,15 @@ export class EmbeddedStore implements Store {
     this.place.require();
     const made = await this.commitDurably(this.records.transact(scope, changes));
     if (made && scope === '') this.limits.apply(changes);
-    if (made && !options?.quiet) this.subscriptions.notifyRecordChange(scope);
+    if (made && !options?.quiet)
+      this.subscriptions.notifyRecordChange(
+        scope,
+        changes.map(({ key }) => key),
+      );
     return made;
   }
 
-  watchRecords(listener: (scope: string) => void): () => void {
+  watchRecords(listener: RecordListener): () => void {
     return this.subscriptions.watchRecords(listener);
   }
 
