@@ -104,8 +104,8 @@ export interface LineTemplates {
   readonly texts: readonly string[];
   readonly low: Buffer;
   readonly high: Buffer;
-  /** Of each block the pieces of letters in variables; undefined: there may be any. */
-  readonly pieces: readonly (ReadonlySet<number> | undefined)[];
+  /** Of each block the pieces of letters in variables, ascending; undefined: there may be any. */
+  readonly pieces: readonly (Uint16Array | undefined)[];
 }
 
 /** The columns of one part. */

@@ -35,6 +35,8 @@ const UUID_LENGTH = 36;
 const UUID_FIRST = 8;
 const UUID_DASHES = [8, 13, 18, 23];
 const UUID_RUNS = [8, 4, 4, 4, 12];
+/** Fibonacci hashing. */
+const MULTIPLIER = 0x9e3779b1;
 const DASH = 0x2d;
 const SMALL_A = 0x61;
 
@@ -92,7 +94,10 @@ export class TemplateBuilder {
   private readonly low = new ByteColumn();
   private readonly high = new ByteColumn();
   private unknown = 0;
-  private readonly scratch = Buffer.alloc(TEMPLATE_BYTES_MAX + UUID_LENGTH);
+  private readonly wordsOf: Int32Array[] = [];
+  /** What is written, with room for a run, and for whole words. */
+  private readonly words = new Int32Array((TEMPLATE_BYTES_MAX + 2 * UUID_LENGTH) / 4);
+  private readonly scratch = Buffer.from(this.words.buffer);
   private end = 0;
   /** Of the open block, and of values that came to lines that were there before. */
   private readonly pieceBits = new Uint8Array(PIECES);
@@ -230,25 +235,29 @@ export class TemplateBuilder {
     return true;
   }
 
-  /** The number of the template that was written. */
+  /** The number of the template that was written. It is compared four bytes at a time. */
   private find(): number {
-    const { scratch, end, texts, next } = this;
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < end; i++) hash = Math.imul(hash ^ scratch[i], 0x01000193);
+    const { scratch, words, end, texts, next } = this;
+    scratch.fill(0, end, end + 3);
+    const count = (end + 3) >> 2;
+    let hash = end;
+    for (let i = 0; i < count; i++) hash = Math.imul(((hash << 13) | (hash >>> 19)) ^ words[i], MULTIPLIER);
     const first = this.byHash.get(hash) ?? NO_TEMPLATE;
     for (let template = first; template !== NO_TEMPLATE; template = next[template - 1])
-      if (isSame(texts[template - 1], scratch, end)) return template;
+      if (texts[template - 1].length === end && isSame(this.wordsOf[template - 1], words, count))
+        return template;
     if (texts.length === TEMPLATES_MAX || this.allBytes + end > ALL_BYTES_MAX) return NO_TEMPLATE;
     this.allBytes += end;
-    this.byHash.set(hash, texts.push(Buffer.from(scratch.subarray(0, end))));
+    const known = words.slice(0, count);
+    this.wordsOf.push(known);
+    this.byHash.set(hash, texts.push(Buffer.from(known.buffer, 0, end)));
     next.push(first);
     return texts.length;
   }
 }
 
-function isSame(text: Buffer, scratch: Buffer, end: number): boolean {
-  if (text.length !== end) return false;
-  for (let i = 0; i < end; i++) if (text[i] !== scratch[i]) return false;
+function isSame(known: Int32Array, words: Int32Array, count: number): boolean {
+  for (let i = 0; i < count; i++) if (known[i] !== words[i]) return false;
   return true;
 }
 

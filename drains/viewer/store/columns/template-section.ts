@@ -39,8 +39,8 @@ export function encodePieces(blocks: readonly (Uint16Array | undefined)[]): Buff
   return bytes;
 }
 
-export function decodePieces(bytes: Buffer): (ReadonlySet<number> | undefined)[] {
-  const blocks: (ReadonlySet<number> | undefined)[] = [];
+export function decodePieces(bytes: Buffer): (Uint16Array | undefined)[] {
+  const blocks: (Uint16Array | undefined)[] = [];
   for (let at = 0; at < bytes.length; ) {
     const count = bytes.readUInt16LE(at);
     at += 2;
@@ -48,11 +48,11 @@ export function decodePieces(bytes: Buffer): (ReadonlySet<number> | undefined)[]
       blocks.push(undefined);
       continue;
     }
-    const pieces = new Set<number>();
+    const pieces = new Uint16Array(count);
     let last = 0;
-    for (const end = at + count * 2; at < end; at += 2) {
-      last += bytes.readUInt16LE(at);
-      pieces.add(last);
+    for (let i = 0; i < count; i++, at += 2) {
+      last += bytes[at] | (bytes[at + 1] << 8);
+      pieces[i] = last;
     }
     blocks.push(pieces);
   }

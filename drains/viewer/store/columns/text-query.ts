@@ -296,7 +296,20 @@ function piecesOf(run: string): readonly number[] | undefined {
   return Array.from({ length: run.length - PIECE_LETTERS + 1 }, (_, at) => pieceAt(bytes, at));
 }
 
-function mayBeInVariable({ text, isWhole, pieces }: Run, known: ReadonlySet<number> | undefined): boolean {
+function mayBeInVariable({ text, isWhole, pieces }: Run, known: Uint16Array | undefined): boolean {
   if (isWhole && !/\d/.test(text) && text.length <= WORD_LETTERS_MAX && !UUID_RUN.test(text)) return false;
-  return !pieces || !known || pieces.every((piece) => known.has(piece));
+  return !pieces || !known || pieces.every((piece) => isIn(known, piece));
+}
+
+/** Is a number among numbers that ascend? */
+function isIn(numbers: Uint16Array, wanted: number): boolean {
+  let from = 0;
+  let to = numbers.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (numbers[middle] === wanted) return true;
+    if (numbers[middle] < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return false;
 }
