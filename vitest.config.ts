@@ -66,7 +66,7 @@ export default defineConfig({
     coverage: {
       // Also what no test loads.
       include: ['src/**/*.ts', 'src/**/*.tsx'],
-      exclude: ['src/**/*.as.ts', 'src/**/*-binary.ts'],
+      exclude: ['{src,drains}/**/*.as.ts', '{src,drains}/**/*-binary.ts'],
       reporter: ['text', 'html'],
     },
   },
