@@ -178,6 +178,12 @@ export interface StoreStatus {
   readonly facts: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** Where the bytes of batches are put that are read: whoever gives it uses it again, when nobody reads those batches any more. */
+export interface ReadMemory {
+  /** At least so many bytes, with any content. */
+  acquire(bytes: number): Buffer;
+}
+
 export interface Store {
   /** May other processes work on the same data at the same time? */
   readonly shared: boolean;
@@ -200,8 +206,9 @@ export interface Store {
   /**
    * Batches with lines after a sequence, oldest first: at least one when there is one, then up to `bytes`.
    * The first may start before `after`. What was trimmed is skipped: compare `first` with `after + 1`.
+   * @param memory may be used for the batches; left out: they have memory of their own
    */
-  read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]>;
+  read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]>;
 
   /** Batches with lines before a sequence, newest first, otherwise like {@link read}. */
   readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]>;

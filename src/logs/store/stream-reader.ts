@@ -6,6 +6,7 @@ import { CoalescedRun } from '../../common/coalesced-run.ts';
 import {
   type AppId,
   mayHaveChanged,
+  type ReadMemory,
   type Sequence,
   type Store,
   type StoredBatch,
@@ -92,6 +93,11 @@ export class StreamReader {
   /** Batches with lines after a sequence, from memory or the store; what was trimmed is skipped. */
   async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
     return this.recentAfter(after) ?? this.store.read(this.app, after, READ_BYTES);
+  }
+
+  /** About so many bytes of them from the store, which may use `memory`. */
+  readStored(after: Sequence, bytes: number, memory: ReadMemory): Promise<readonly StoredBatch[]> {
+    return this.store.read(this.app, after, bytes, memory);
   }
 
   /**
