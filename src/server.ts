@@ -84,6 +84,8 @@ export interface RunningServer
   readonly log: Logger;
   /** Stops: takes no more lines, stores what was taken, lets drains finish what is under way. */
   close(): Promise<void>;
+  /** The same, but leaves the dynos to the next server, running. */
+  leave(): Promise<void>;
 }
 
 /**
@@ -127,8 +129,9 @@ export async function startServer(
     if (tlsPorts) closers.add(tlsPorts.close);
     // At once: whoever sees the server answer may look for it there.
     closers.add(writeServerFile(settings.data, { url, publicUrl: publicUrl || undefined }));
+    let leavesDynos = false;
     // The last lines of dynos come over the API's server.
-    closers.add(apps.close);
+    closers.add(() => (leavesDynos ? apps.leave() : apps.close()));
     await apps.dynoManager.open();
     if (!startsMore) logs.store.onServerStarted();
     log.info({ version: VERSION, pid: process.pid }, 'server started');
@@ -136,6 +139,10 @@ export async function startServer(
       log.info({ pid: process.pid }, 'server is stopping');
       await closers.close();
       log.info({ pid: process.pid }, 'server stopped');
+    };
+    const leave = (): Promise<void> => {
+      leavesDynos = true;
+      return close();
     };
     const { port: syslogPort, tlsPort: syslogTlsPort } = logs.syslog;
     return {
@@ -153,6 +160,7 @@ export async function startServer(
       reload: () => certificates.refresh(),
       log,
       close,
+      leave,
     };
   } catch (error) {
     await closers.close();
@@ -242,6 +250,8 @@ interface Apps {
   readonly routerPort: number;
   /** Stops builds and dynos. */
   close(): Promise<void>;
+  /** Stops builds, and leaves dynos to the next server. */
+  leave(): Promise<void>;
   closeHttpRouter(): Promise<void>;
   acceptForRouter: HttpRouter['accept'];
 }
@@ -302,6 +312,7 @@ async function openApps(
     },
     isolation,
     releaser: () => releaser,
+    handoverMs: settings.dynoHandoverMs,
     beforeRemoval: (app) => appSetup.runPredestroy(app),
     memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
     log: areaLog(log, 'apps'),
@@ -331,6 +342,11 @@ async function openApps(
     owner: OWNER.email,
     log: areaLog(log, 'builds'),
   });
+  const stopOthers = async (): Promise<void> => {
+    localKey.close();
+    people.close();
+    await builder.close();
+  };
   return {
     releases,
     apiKeys,
@@ -344,10 +360,12 @@ async function openApps(
     releaser,
     routerPort: httpRouter.port,
     close: async () => {
-      localKey.close();
-      people.close();
-      await builder.close();
+      await stopOthers();
       await dynoManager.close();
+    },
+    leave: async () => {
+      await stopOthers();
+      await dynoManager.leave();
     },
     closeHttpRouter: () => httpRouter.close(GRACE_MS),
     acceptForRouter: httpRouter.accept,

@@ -15,6 +15,7 @@ export function serveCommand(program: Command): void {
         data: defaultDataFolder(process.env),
         allowPrivateDrains: 'no',
         dynoMemory: '512MB',
+        dynoHandoverMs: '60s',
       });
       const settings = await choosePorts(wanted, environment, true);
       // Before the start: a supervisor may stop it at any moment.
@@ -40,8 +41,9 @@ export function serveCommand(program: Command): void {
           `Live page: ${printableWebUiUrl({ url: server.addresses.outside, key: server.key }, process.stdout)}\n`,
         ].join('\n'),
       );
-      await stopped;
-      await server.close();
+      const left = new Promise<'leave'>((resolve) => process.once('SIGUSR2', () => resolve('leave')));
+      if ((await Promise.race([stopped, left])) === 'leave') await server.leave();
+      else await server.close();
     });
 }
 

@@ -1,0 +1,92 @@
+/** Takes over dynos that an earlier server has left, or that went on when it was killed. */
+import type { Log } from '../../../common/log.ts';
+import type { AppId } from '../../../logs/store/contract.ts';
+import { type AdoptedDyno, Dyno, type DynoNote } from '../../processes/dyno.ts';
+import type { KeeperClient } from '../../processes/keeper/keeper-client.ts';
+import type { KeptProcess } from '../../processes/keeper/messages.ts';
+import type { LineSink } from '../../processes/output/line-sink.ts';
+import { signalGroup } from '../../processes/process-group.ts';
+import type { Workspace } from '../../processes/supervisor.ts';
+import { type DynoOwner, type KeptFormation, sortKept } from './kept-dynos.ts';
+
+interface DynoHandoverOptions {
+  readonly keeper: KeeperClient;
+  readonly lines: (app: AppId) => LineSink;
+  readonly adoptWorkspace: (id: string) => Workspace;
+  readonly log: Log;
+}
+
+export class DynoHandover {
+  private readonly options: DynoHandoverOptions;
+  private processes: readonly KeptProcess[] = [];
+  private formations: KeptFormation[] = [];
+  private leaving: readonly AdoptedDyno[] = [];
+  private unknown: readonly KeptProcess[] = [];
+
+  constructor(options: DynoHandoverOptions) {
+    this.options = options;
+  }
+
+  /** Asks for the dynos that are there. To be called before all others. */
+  async open(): Promise<void> {
+    this.processes = await this.options.keeper.takeOver();
+    const { formations, leaving, unknown } = sortKept(this.processes);
+    this.formations = [...formations];
+    this.leaving = leaving;
+    this.unknown = unknown;
+    if (this.processes.length > 0)
+      this.options.log.info(
+        { dynos: this.processes.length },
+        'dynos that went on without a server are taken over',
+      );
+  }
+
+  /** Of those that are there. */
+  pids(): ReadonlySet<number> {
+    return new Set(this.processes.map(({ pid }) => pid));
+  }
+
+  /** Of the dynos: their folders are in use. */
+  dynoIds(): ReadonlySet<string> {
+    return new Set(this.processes.flatMap(({ note }) => (note as DynoNote | undefined)?.info?.id ?? []));
+  }
+
+  /** What runs of an app, the oldest first. It is the caller's from now on. */
+  takeFormations(app: AppId): readonly KeptFormation[] {
+    const taken = this.formations.filter(({ owner }) => owner.app === app);
+    this.formations = this.formations.filter(({ owner }) => owner.app !== app);
+    return taken;
+  }
+
+  /** Ends what nobody has taken, and what was about to end. */
+  close(): void {
+    for (const { dynos } of this.formations) for (const dyno of dynos) this.finish(dyno);
+    for (const dyno of this.leaving) this.finish(dyno);
+    for (const process of this.unknown) this.kill(process);
+    this.formations = [];
+    this.leaving = [];
+    this.unknown = [];
+  }
+
+  private finish(adopted: AdoptedDyno): void {
+    const { keeper, lines, adoptWorkspace } = this.options;
+    const { info, owner, cwd, env } = adopted.note;
+    const { id, name, type, command, size, port } = info;
+    const workspace = adoptWorkspace(id);
+    const dyno = new Dyno({
+      ...{ id, name, type, command, size, port, cwd, env, owner, keeper, adopted },
+      lines: lines((owner as DynoOwner).app),
+      killDaemonized: true,
+    });
+    void dyno
+      .start()
+      .then(() => dyno.stop())
+      .then(() => workspace.remove());
+  }
+
+  private kill(process: KeptProcess): void {
+    const { keeper } = this.options;
+    signalGroup(process.pid, 'SIGKILL');
+    void keeper.exitOf(process).then(() => keeper.forget(process.id));
+  }
+}
