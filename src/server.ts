@@ -50,7 +50,7 @@ import { OutletFactory } from './logs/drains/sinks/outlet-factory.ts';
 import { registerCertificateMetrics } from './logs/metrics/certificate-metrics.ts';
 import { registerStoreMetrics } from './logs/metrics/store-metrics.ts';
 import { StreamSizes } from './logs/metrics/stream-sizes.ts';
-import { type PlatformLog, PlatformLinePriority } from './logs/router/platform-log.ts';
+import { PlatformLinePriority, type PlatformLog } from './logs/router/platform-log.ts';
 import { limitHttpConnections } from './logs/sources/http/http-connection-limiter.ts';
 import { registerIngestRoutes } from './logs/sources/http/ingest-routes.ts';
 import { listenError } from './logs/sources/listen.ts';
@@ -160,12 +160,18 @@ export async function startServer(
       }));
     if (tlsPorts) closers.add(tlsPorts.close);
     // At once: whoever sees the server answer may look for it there.
-    closers.add(writeServerFile(settings.data, { url, publicUrl: publicUrl || undefined }));
+    const serverFile = new ServerFile(settings.data, { url, publicUrl: publicUrl || undefined });
+    serverFile.write({ takesRestart: false });
+    // The next server writes its own over it.
+    closers.add(() => {
+      if (!leaving.routerLine) serverFile.remove();
+    });
     // The last lines of dynos come over the API's server.
     closers.add(() => (leaving.routerLine ? apps.leave() : apps.close()));
     const opensLate = setTimeout(apps.openHttpRouter, ROUTER_OPENS_AFTER_MS);
     await apps.dynoManager.open().finally(() => clearTimeout(opensLate));
     apps.openHttpRouter();
+    if (!startsMore) serverFile.write({ takesRestart: true });
     if (!startsMore) logs.store.onServerStarted();
     log.info({ version: VERSION, pid: process.pid }, 'server started');
     const close = async (): Promise<void> => {
@@ -573,22 +579,41 @@ async function listenHttpRouter(apps: RunningApps, settings: Settings, log: Log)
   const host = hostOfPlainHttp(settings);
   const connections = { max: routerConnections, maxPerPeer: routerConnectionsPerPeer };
   const trustedProxies = trustedProxiesOf(settings);
-  return startHttpRouter({ host, port: routerPort, apps, connections, trustedProxies, log, startsClosed: true }).catch(
-    (error: unknown) => {
-      throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
-    },
-  );
+  return startHttpRouter({
+    host,
+    port: routerPort,
+    apps,
+    connections,
+    trustedProxies,
+    log,
+    startsClosed: true,
+  }).catch((error: unknown) => {
+    throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
+  });
 }
 
-/** Leaves a note in the data folder where clients on this machine find the server; returns how to take it away. */
-function writeServerFile(folder: string, urls: { url: string; publicUrl?: string }): () => void {
-  const file = join(folder, 'server.json');
-  const note = `${JSON.stringify({ ...urls, pid: process.pid, startTicks: ownStartTicks() })}\n`;
-  writeFileSync(file, note, { mode: 0o600 });
-  return () => {
+/** A note in the data folder, where clients on this machine find the server. */
+class ServerFile {
+  private readonly file: string;
+  private readonly urls: { readonly url: string; readonly publicUrl: string | undefined };
+  private note = '';
+
+  constructor(folder: string, urls: ServerFile['urls']) {
+    this.file = join(folder, 'server.json');
+    this.urls = urls;
+  }
+
+  /** @param state `takesRestart`: does it restart at SIGUSR2? */
+  write(state: { readonly takesRestart: boolean }): void {
+    this.note = `${JSON.stringify({ ...this.urls, pid: process.pid, startTicks: ownStartTicks(), ...state })}\n`;
+    writeFileSync(this.file, this.note, { mode: 0o600 });
+  }
+
+  remove(): void {
     // Another folder may be in this one's place by now, with the note of another server.
-    if (existsSync(file) && readFileSync(file, 'utf8') === note) rmSync(file, { force: true });
-  };
+    if (existsSync(this.file) && readFileSync(this.file, 'utf8') === this.note)
+      rmSync(this.file, { force: true });
+  }
 }
 
 /** A server that has an address of its own has a proxy in front, which is on this machine unless it is said where. */

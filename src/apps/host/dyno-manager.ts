@@ -148,6 +148,11 @@ export class DynoManager implements DynoRunner {
       folder: addonFolder(options.folder),
       ports: this.ports,
       pidFile: () => this.pidFile,
+      keeping: this.keeper && {
+        keeper: this.keeper,
+        version: options.addons.version,
+        takeAddon: (id) => this.handover?.takeAddon(id),
+      },
       lines: (app) => this.lineSink(app),
     });
     this.memoryMonitor = new MemoryMonitor({
@@ -200,7 +205,7 @@ export class DynoManager implements DynoRunner {
     if (!this.keeper) return this.close();
     this.closing = true;
     this.memoryMonitor.close();
-    await Promise.all([this.oneOffs.close(), this.releasePhases.close(), this.addons.close()]);
+    await Promise.all([this.oneOffs.close(), this.releasePhases.close(), this.addons.leave()]);
     for (const app of this.deployments.values()) app.leave();
     await this.shippers.closeAll();
     await this.keeper.close();

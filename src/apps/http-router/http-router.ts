@@ -92,7 +92,10 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
   let onAllClosed = (): void => {};
   let held: (() => void)[] | undefined = options.startsClosed ? [] : undefined;
   const accept = (socket: Socket, port: number): void => {
-    if (held === undefined) return admit(socket, port);
+    if (held === undefined) {
+      admit(socket, port);
+      return;
+    }
     socket.on('error', () => {});
     held.push(() => {
       if (!socket.destroyed) admit(socket, port);
@@ -142,7 +145,8 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
   // The server before goes on accepting until this one can serve.
   if (inherited && held)
     held.push(() => {
-      if (!context.closing) listen().catch((error: unknown) => log.error({ err: error }, 'requests to apps are not accepted'));
+      if (!context.closing)
+        listen().catch((error: unknown) => log.error({ err: error }, 'requests to apps are not accepted'));
     });
   else
     await listen().catch((error: unknown) => {

@@ -3,9 +3,9 @@ import { defaultDataFolder, readSettings } from '../../common/config/settings.ts
 import type { LeftServer, RunningServer } from '../../server.ts';
 import { waitForShutdown } from '../signals.ts';
 import { printableWebUiUrl } from '../web-ui-url.ts';
+import { addPortOptions, choosePorts, type PortOptions, withPortOptions } from './choose-ports.ts';
 import { Predecessor } from './restart/predecessor.ts';
 import { Successors } from './restart/successors.ts';
-import { addPortOptions, choosePorts, type PortOptions, withPortOptions } from './choose-ports.ts';
 
 /** `tailrace serve`: the server, without an app of its own. */
 export function serveCommand(program: Command): void {

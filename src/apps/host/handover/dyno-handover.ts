@@ -20,6 +20,7 @@ export class DynoHandover {
   private readonly options: DynoHandoverOptions;
   private processes: readonly KeptProcess[] = [];
   private formations: KeptFormation[] = [];
+  private addons = new Map<string, AdoptedDyno>();
   private leaving: readonly AdoptedDyno[] = [];
   private unknown: readonly KeptProcess[] = [];
 
@@ -30,8 +31,9 @@ export class DynoHandover {
   /** Asks for the dynos that are there. To be called before all others. */
   async open(): Promise<void> {
     this.processes = await this.options.keeper.takeOver();
-    const { formations, leaving, unknown } = sortKept(this.processes);
+    const { formations, addons, leaving, unknown } = sortKept(this.processes);
     this.formations = [...formations];
+    this.addons = new Map(addons);
     this.leaving = leaving;
     this.unknown = unknown;
     if (this.processes.length > 0)
@@ -58,12 +60,21 @@ export class DynoHandover {
     return taken;
   }
 
+  /** The process of an add-on. It is the caller's from now on. */
+  takeAddon(id: string): AdoptedDyno | undefined {
+    const taken = this.addons.get(id);
+    this.addons.delete(id);
+    return taken;
+  }
+
   /** Ends what nobody has taken, and what was about to end. */
   close(): void {
     for (const { dynos } of this.formations) for (const dyno of dynos) this.finish(dyno);
     for (const dyno of this.leaving) this.finish(dyno);
+    for (const { process } of this.addons.values()) this.kill(process);
     for (const process of this.unknown) this.kill(process);
     this.formations = [];
+    this.addons.clear();
     this.leaving = [];
     this.unknown = [];
   }

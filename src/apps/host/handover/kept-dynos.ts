@@ -6,6 +6,14 @@ import type { AdoptedDyno, DynoNote } from '../../processes/dyno.ts';
 import type { KeptProcess } from '../../processes/keeper/messages.ts';
 import type { ReleaseRecord } from '../../records/release-record.ts';
 
+/** Whose a kept process is: of an add-on. */
+export interface AddonOwner {
+  readonly kind: 'addon';
+  readonly id: string;
+  /** Of the server that has started it. */
+  readonly version: string;
+}
+
 /** Whose a kept dyno is: of the dynos of a release that were started together. */
 export interface DynoOwner {
   readonly kind: 'formation';
@@ -26,6 +34,8 @@ export interface KeptFormation {
 interface KeptDynos {
   /** The oldest first. */
   readonly formations: readonly KeptFormation[];
+  /** By the add-on's id. */
+  readonly addons: ReadonlyMap<string, AdoptedDyno>;
   /** They are being stopped. */
   readonly leaving: readonly AdoptedDyno[];
   /** Nobody knows what they are. */
@@ -34,12 +44,14 @@ interface KeptDynos {
 
 export function sortKept(processes: readonly KeptProcess[]): KeptDynos {
   const formations = new Map<string, { owner: DynoOwner; dynos: AdoptedDyno[] }>();
+  const addons = new Map<string, AdoptedDyno>();
   const leaving: AdoptedDyno[] = [];
   const unknown: KeptProcess[] = [];
   for (const process of processes) {
     const note = process.note as DynoNote | undefined;
-    const owner = note?.owner as DynoOwner | undefined;
-    if (!note || owner?.kind !== 'formation') unknown.push(process);
+    const owner = note?.owner as DynoOwner | AddonOwner | undefined;
+    if (note && owner?.kind === 'addon' && note.endsAt === undefined) addons.set(owner.id, { process, note });
+    else if (!note || owner?.kind !== 'formation') unknown.push(process);
     else if (note.endsAt !== undefined) leaving.push({ process, note });
     else {
       const formation = formations.get(owner.formation) ?? { owner, dynos: [] };
@@ -49,6 +61,7 @@ export function sortKept(processes: readonly KeptProcess[]): KeptDynos {
   }
   return {
     formations: [...formations.values()].sort((a, b) => a.owner.since - b.owner.since),
+    addons,
     leaving,
     unknown,
   };

@@ -132,7 +132,8 @@ export class Successors {
 
   /** The same from this process. */
   private async moveTo(next: ChildProcess): Promise<() => void> {
-    for (const { name, port, handle } of listeningSockets()) send(next, { type: 'socket', name, port }, handle);
+    for (const { name, port, handle } of listeningSockets())
+      send(next, { type: 'socket', name, port }, handle);
     this.current = next;
     const { finishRequests } = await this.leave((app, message) => this.sendRouterLine(app, message));
     return () => void finishRequests();

@@ -1,0 +1,190 @@
+/** A server that is restarted or killed leaves its dynos to the next one, with what they write. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GitRepository } from '../../support/git-repository.ts';
+import { runTailrace } from '../../support/program.ts';
+import { type Server, startServer, temporaryFolder } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+
+const APP = 'staying';
+/** Counts in its output, more than a pipe holds in half a minute; ends when it is asked to. */
+const COUNTER = `let n = 0;
+setInterval(() => { for (let i = 0; i < 5; i++) console.log('count ' + ++n); process.stdout.write('half '); }, 10);
+`;
+const WEB = `require('http').createServer((q, r) => {
+  if (q.url === '/end') process.exit(7);
+  setTimeout(() => r.end(JSON.stringify({ pid: process.pid, a: process.env.A })), q.url === '/slow' ? 1500 : 0);
+}).listen(process.env.PORT);
+`;
+
+const folders: string[] = [];
+const servers: Server[] = [];
+afterAll(async () => {
+  for (const server of servers) await server.close();
+});
+
+async function start(data: string, env: Readonly<Record<string, string>> = {}): Promise<Server> {
+  const server = await startServer({ data, env });
+  servers.push(server);
+  return server;
+}
+
+function newFolder(): string {
+  const folder = temporaryFolder();
+  folders.push(folder);
+  return folder;
+}
+
+const t = (server: Server, ...args: string[]) =>
+  runTailrace(args, { env: { ...server.env, TAILRACE_DATA: server.data } });
+
+interface Dyno {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly created_at: string;
+}
+
+const dynosOf = (server: Server) => server.request<Dyno[]>('GET', `/apps/${APP}/dynos`);
+const names = (dynos: readonly Dyno[]) => dynos.map(({ name, state }) => `${name} ${state}`).sort();
+
+async function get(server: Server, path = '/'): Promise<{ pid: number; a?: string }> {
+  const { statusCode, body } = await request(`http://127.0.0.1:${server.routerPort}${path}`, {
+    headers: { host: `${APP}.localhost` },
+  });
+  const text = await body.text();
+  if (statusCode !== 200) throw new Error(`${statusCode} ${text}`);
+  return JSON.parse(text);
+}
+
+/** All messages of a dyno. */
+async function said(server: Server, dyno: string): Promise<string[]> {
+  return server.readMessages({ id: '', name: APP, token: '' }, `lines=1000000&dyno=${dyno}`);
+}
+
+/** The counter's numbers so far: each once, in order. */
+async function expectCounted(server: Server): Promise<number> {
+  const counts = (await said(server, 'worker.1'))
+    .filter((line) => line.includes('count '))
+    .map((line) => Number(line.replace(/^.*count /, '')));
+  expect(counts).toEqual(Array.from({ length: counts.length }, (_, i) => i + 1));
+  return counts.length;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\S+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
+  const data = newFolder();
+  let server: Server;
+  let repository: GitRepository;
+
+  beforeAll(async () => {
+    server = await start(data);
+    repository = new GitRepository(
+      server,
+      {
+        Procfile: 'web: node web.cjs\nworker: exec node counter.cjs\n',
+        'web.cjs': WEB,
+        'counter.cjs': COUNTER,
+      },
+      afterAll,
+    );
+    await repository.tailrace('create', APP);
+    expect((await repository.push()).status).toBe(0);
+    await t(server, 'scale', 'worker=1', '-a', APP);
+    await until('all dynos', async () => (await dynosOf(server)).every(({ state }) => state === 'up'));
+  });
+
+  it('go on, with all that they write, and no request fails', async () => {
+    const before = await dynosOf(server);
+    const { pid } = await get(server);
+    const failures: string[] = [];
+    let isOver = false;
+    const clients = ['', '', ''].map(async () => {
+      while (!isOver)
+        await get(server)
+          .then((answer) => expect(answer.pid).toBe(pid))
+          .catch((error) => failures.push(String(error)));
+    });
+    const slow = get(server, '/slow');
+    for (const restarts of [1, 2]) {
+      const restarted = await t(server, 'server:restart', '--json');
+      expect(restarted.stderr).toBe('');
+      expect(JSON.parse(restarted.stdout).pid, `${restarts}`).not.toBe(server.program.pid);
+      expect(await dynosOf(server)).toEqual(before);
+      const counted = await expectCounted(server);
+      await until('more lines', async () => (await expectCounted(server)) > counted);
+    }
+    isOver = true;
+    await Promise.all(clients);
+    expect((await slow).pid).toBe(pid);
+    expect(failures).toEqual([]);
+    expect(server.program.hasExited).toBe(false);
+    const routed = (await said(server, 'router')).filter((line) => line.includes('path="/slow"'));
+    expect(routed).toHaveLength(1);
+  });
+
+  it('are the new server’s: restarted, scaled, and started again when they end', async () => {
+    const { pid } = await get(server);
+    await get(server, '/end').catch(() => {});
+    const next = await until('another one', () => get(server).catch(() => undefined));
+    expect(next.pid).not.toBe(pid);
+    await until('its status', async () =>
+      (await said(server, 'web.1')).includes('Process exited with status 7'),
+    );
+    await t(server, 'scale', 'web=2', 'worker=0', '-a', APP);
+    await until('the formation', async () => names(await dynosOf(server)).join() === 'web.1 up,web.2 up');
+    await t(server, 'scale', 'web=1', 'worker=1', '-a', APP);
+    await until('a worker', async () => names(await dynosOf(server)).join() === 'web.1 up,worker.1 up');
+  });
+
+  it('go on when the server is killed, and the next one knows which have ended', async () => {
+    const web = await get(server);
+    const before = await dynosOf(server);
+    const { dynos } = JSON.parse(readFileSync(join(data, 'host', 'dynos.json'), 'utf8'));
+    const worker = dynos.find(({ name }: { name: string }) => name === 'worker.1').pid as number;
+    // It follows another one by now, whose process ends with it.
+    process.kill(JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')).pid, 'SIGKILL');
+    expect((await server.program.exited).status).toBe(137);
+    process.kill(worker, 'SIGKILL');
+    await until('the worker to end', () => !isRunning(worker));
+    server = await start(data);
+    expect((await get(server)).pid).toBe(web.pid);
+    await until('another worker', async () => names(await dynosOf(server)).join() === 'web.1 up,worker.1 up');
+    const after = await dynosOf(server);
+    expect(after.find(({ name }) => name === 'web.1')).toEqual(before.find(({ name }) => name === 'web.1'));
+    await until('what happened meanwhile', async () =>
+      (await said(server, 'worker.1')).includes('Process exited with status 137'),
+    );
+    await until('a word about the gap', async () =>
+      (await said(server, 'web.1')).some((line) => line.includes('just before may be missing')),
+    );
+  });
+
+  it('end with a server that is stopped, also one that follows another', async () => {
+    await t(server, 'server:restart');
+    const { pid } = await get(server);
+    await server.close();
+    expect(server.program.exitStatus).toBe(0);
+    expect(isRunning(pid)).toBe(false);
+    await until('nothing to be left', () => !existsSync(join(data, 'host', 'keeper', 'socket')));
+  });
+
+  it('end when no server comes in time', async () => {
+    server = await start(data, { TAILRACE_DYNO_HANDOVER: '1s' });
+    const { pid } = await until('the app', () => get(server).catch(() => undefined));
+    // A server whose first process is killed can't be followed any more: it leaves.
+    await t(server, 'server:restart');
+    expect((await get(server)).pid).toBe(pid);
+    await server.kill();
+    await until('the dyno to end', () => !isRunning(pid));
+  });
+});
