@@ -37,7 +37,7 @@ import { finishRequestsOnClose, REQUEST_GRACE_MS } from './common/http/finish-re
 import { parseNetworks, TrustedProxies } from './common/http/trusted-proxies.ts';
 import type { Log } from './common/log.ts';
 import { VERSION } from './common/package-info.ts';
-import { noteListening, socketName, takeInheritedSocket } from './common/processes/listening-sockets.ts';
+import { noteListening, socketName, takeInheritedSocket } from './common/processes/passed-sockets.ts';
 import { ownStartTicks } from './common/processes/process-identity.ts';
 import { CertificateFiles } from './common/tls/certificate-files.ts';
 import { hostOfPlainHttp, httpPemFiles } from './common/tls/certificate-settings.ts';

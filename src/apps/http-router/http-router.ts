@@ -9,7 +9,7 @@ import { createServer, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { TrustedProxies } from '../../common/http/trusted-proxies.ts';
 import { type Log, SILENT_LOG } from '../../common/log.ts';
-import { noteListening, socketName, takeInheritedSocket } from '../../common/processes/listening-sockets.ts';
+import { noteListening, socketName, takeInheritedSocket } from '../../common/processes/passed-sockets.ts';
 import { Throttle } from '../../common/throttle.ts';
 import { normalizeAddress } from '../../logs/router/source-rules.ts';
 import type { AppLookup } from './app-lookup.ts';

@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 import { systemCode, TailraceError } from '../../common/errors.ts';
-import { noteListening, socketName, takeInheritedSocket } from '../../common/processes/listening-sockets.ts';
+import { noteListening, socketName, takeInheritedSocket } from '../../common/processes/passed-sockets.ts';
 
 /**
  * Resolves when the server listens.

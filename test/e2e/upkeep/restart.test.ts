@@ -1,10 +1,11 @@
 /** A server that is restarted or killed leaves its dynos to the next one, with what they write. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { GitRepository } from '../../support/git-repository.ts';
 import { runTailrace } from '../../support/program.ts';
+import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
 import { type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
@@ -23,6 +24,7 @@ const folders: string[] = [];
 const servers: Server[] = [];
 afterAll(async () => {
   for (const server of servers) await server.close();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 });
 
 async function start(data: string, env: Readonly<Record<string, string>> = {}): Promise<Server> {
@@ -176,6 +178,7 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
     expect(server.program.exitStatus).toBe(0);
     expect(isRunning(pid)).toBe(false);
     await until('nothing to be left', () => !existsSync(join(data, 'host', 'keeper', 'socket')));
+    expect((await t(server, 'server:restart')).stderr).toMatch(/No server runs on this machine/);
   });
 
   it('end when no server comes in time', async () => {
@@ -188,3 +191,34 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
     await until('the dyno to end', () => !isRunning(pid));
   });
 });
+
+describe.skipIf(!hasRedis)(
+  'dynos of a release that is over when their server comes back',
+  { timeout: 120_000 },
+  () => {
+    it('go on until those of the new one have taken over', async () => {
+      const redis = await RedisServer.start();
+      onTestFinished(() => redis.remove());
+      const data = newFolder();
+      const env = { REDIS_URL: redis.url };
+      const first = await start(data, env);
+      const repository = new GitRepository(first, { Procfile: 'web: node web.cjs\n', 'web.cjs': WEB });
+      await repository.tailrace('create', APP);
+      expect((await repository.push()).status).toBe(0);
+      const { pid } = await until('the app', () => get(first).catch(() => undefined));
+      const other = await start(newFolder(), env);
+      await first.kill();
+      await other.request('PATCH', `/apps/${APP}/config-vars`, { A: 'new' });
+      const next = await start(data, env);
+      const pids = new Set<number>();
+      const answer = await until('the new release', async () => {
+        const seen = await get(next);
+        pids.add(seen.pid);
+        return seen.a === 'new' && seen;
+      });
+      expect([...pids].slice(0, -1)).toEqual(pids.size > 1 ? [pid] : []);
+      expect(answer.pid).not.toBe(pid);
+      await until('the old one to end', () => !isRunning(pid));
+    });
+  },
+);

@@ -56,7 +56,7 @@ export class LineReader {
    * @param stream its chunks may be reused when its `data` listeners have returned
    * @param leftover what another reader has read of it and not emitted
    */
-  constructor(stream: Readable, handler: LineHandler, leftover = EMPTY) {
+  constructor(stream: Readable, handler: LineHandler, leftover: Buffer = EMPTY) {
     this.#stream = stream;
     this.#handler = handler;
     this.ended = new Promise((resolve) => {

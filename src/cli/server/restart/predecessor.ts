@@ -1,9 +1,5 @@
 /** A server's side of the process that has started it, when it follows another server. */
-import {
-  inheritSocket,
-  listeningSockets,
-  type SocketHandle,
-} from '../../../common/processes/listening-sockets.ts';
+import { inheritSocket, type SocketHandle, socketsToPass } from '../../../common/processes/passed-sockets.ts';
 import { type HolderMessage, SUCCESSOR_VARIABLE, type SuccessorMessage } from './restart-messages.ts';
 
 interface PredecessorListener {
@@ -77,7 +73,7 @@ export class Predecessor {
   }
 
   private leave(listener: PredecessorListener): void {
-    for (const { name, port, handle } of listeningSockets()) send({ type: 'socket', name, port }, handle);
+    for (const { name, port, handle } of socketsToPass()) send({ type: 'socket', name, port }, handle);
     void listener.leave().then(() => send({ type: 'left' }));
   }
 

@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Log } from '../../../common/log.ts';
-import { listeningSockets, type SocketHandle } from '../../../common/processes/listening-sockets.ts';
+import { type SocketHandle, socketsToPass } from '../../../common/processes/passed-sockets.ts';
 import { waitWithTimeout } from '../../../common/wait-with-timeout.ts';
 import { type HolderMessage, SUCCESSOR_VARIABLE, type SuccessorMessage } from './restart-messages.ts';
 
@@ -132,8 +132,7 @@ export class Successors {
 
   /** The same from this process. */
   private async moveTo(next: ChildProcess): Promise<() => void> {
-    for (const { name, port, handle } of listeningSockets())
-      send(next, { type: 'socket', name, port }, handle);
+    for (const { name, port, handle } of socketsToPass()) send(next, { type: 'socket', name, port }, handle);
     this.current = next;
     const { finishRequests } = await this.leave((app, message) => this.sendRouterLine(app, message));
     return () => void finishRequests();

@@ -8,13 +8,13 @@ import type { Server } from 'node:net';
 export type SocketHandle = object;
 
 /** A socket that listens, with the port that it got. */
-export interface ListeningSocket {
+export interface PassedSocket {
   readonly name: string;
   readonly port: number;
   readonly handle: SocketHandle;
 }
 
-const inherited = new Map<string, ListeningSocket>();
+const inherited = new Map<string, PassedSocket>();
 const listening = new Map<string, Server>();
 
 /** @param setting the variable that names the port */
@@ -23,12 +23,12 @@ export function socketName(setting: string, port: number): string {
 }
 
 /** Takes a socket of the server before, until somebody listens on it. */
-export function inheritSocket(socket: ListeningSocket): void {
+export function inheritSocket(socket: PassedSocket): void {
   inherited.set(socket.name, socket);
 }
 
 /** The socket of that name of the server before: for `Server.listen`, besides host and port. Undefined: there is none. */
-export function takeInheritedSocket(name: string): ListeningSocket | undefined {
+export function takeInheritedSocket(name: string): PassedSocket | undefined {
   const socket = inherited.get(name);
   inherited.delete(name);
   return socket;
@@ -40,7 +40,7 @@ export function noteListening(name: string, server: Server): void {
 }
 
 /** What this process listens on. */
-export function listeningSockets(): readonly ListeningSocket[] {
+export function socketsToPass(): readonly PassedSocket[] {
   return [...listening].flatMap(([name, server]) => {
     const { _handle: handle } = server as Server & { _handle?: SocketHandle | null };
     const address = server.address();
