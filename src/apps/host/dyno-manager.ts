@@ -152,6 +152,7 @@ export class DynoManager implements DynoRunner {
         keeper: this.keeper,
         version: options.addons.version,
         takeAddon: (id) => this.handover?.takeAddon(id),
+        endAddon: async (id) => this.handover?.endAddon(id),
       },
       lines: (app) => this.lineSink(app),
     });

@@ -5,7 +5,7 @@ import { type AdoptedDyno, Dyno, type DynoNote } from '../../processes/dyno.ts';
 import type { KeeperClient } from '../../processes/keeper/keeper-client.ts';
 import type { KeptProcess } from '../../processes/keeper/messages.ts';
 import type { LineSink } from '../../processes/output/line-sink.ts';
-import { signalGroup } from '../../processes/process-group.ts';
+import { signalGroup, waitForGroupExit } from '../../processes/process-group.ts';
 import type { Workspace } from '../../processes/supervisor.ts';
 import { type DynoOwner, type KeptFormation, sortKept } from './kept-dynos.ts';
 
@@ -15,6 +15,8 @@ interface DynoHandoverOptions {
   readonly adoptWorkspace: (id: string) => Workspace;
   readonly log: Log;
 }
+
+const KILL_TIMEOUT_MS = 5_000;
 
 export class DynoHandover {
   private readonly options: DynoHandoverOptions;
@@ -67,12 +69,18 @@ export class DynoHandover {
     return taken;
   }
 
+  /** Ends the process of an add-on that is removed, if there is one. */
+  async endAddon(id: string): Promise<void> {
+    const taken = this.takeAddon(id);
+    if (taken) await this.kill(taken.process);
+  }
+
   /** Ends what nobody has taken, and what was about to end. */
   close(): void {
     for (const { dynos } of this.formations) for (const dyno of dynos) this.finish(dyno);
     for (const dyno of this.leaving) this.finish(dyno);
-    for (const { process } of this.addons.values()) this.kill(process);
-    for (const process of this.unknown) this.kill(process);
+    for (const { process } of this.addons.values()) void this.kill(process);
+    for (const process of this.unknown) void this.kill(process);
     this.formations = [];
     this.addons.clear();
     this.leaving = [];
@@ -95,9 +103,11 @@ export class DynoHandover {
       .then(() => workspace.remove());
   }
 
-  private kill(process: KeptProcess): void {
+  private async kill(process: KeptProcess): Promise<void> {
     const { keeper } = this.options;
     signalGroup(process.pid, 'SIGKILL');
-    void keeper.exitOf(process).then(() => keeper.forget(process.id));
+    await keeper.exitOf(process);
+    await waitForGroupExit(process.pid, KILL_TIMEOUT_MS);
+    keeper.forget(process.id);
   }
 }

@@ -259,6 +259,7 @@ export class LocalProvider implements AddonProvider {
   /** Stops it, and deletes what it holds. */
   private async end(addon: AddonRecord): Promise<void> {
     await this.running.get(addon.id)?.stop();
+    await this.options.keeping?.endAddon(addon.id);
     this.running.delete(addon.id);
     const { port, pagePort, number } = resourceOf(addon);
     this.options.ports.release(port);

@@ -58,6 +58,8 @@ export interface AddonKeeping {
   readonly version: string;
   /** The process of an add-on that runs already. It is the caller's from now on. */
   takeAddon(id: string): AdoptedDyno | undefined;
+  /** Ends that process, if there is one. */
+  endAddon(id: string): Promise<void>;
 }
 
 export class RunningInstance {
