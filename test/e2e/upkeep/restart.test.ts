@@ -75,6 +75,12 @@ async function expectCounted(server: Server): Promise<number> {
   return counts.length;
 }
 
+/** Names and pids of all that a server has started, add-ons too. */
+function noted(data: string): string[] {
+  const { dynos } = JSON.parse(readFileSync(join(data, 'host', 'dynos.json'), 'utf8'));
+  return dynos.map(({ name, pid }: { name: string; pid: number }) => `${name} ${pid}`).sort();
+}
+
 function isRunning(pid: number): boolean {
   try {
     return !/^\S+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
@@ -100,6 +106,7 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
       afterAll,
     );
     await repository.tailrace('create', APP);
+    if (hasRedis) await server.request('POST', `/apps/${APP}/addons`, { plan: 'redis' });
     expect((await repository.push()).status).toBe(0);
     await t(server, 'scale', 'worker=1', '-a', APP);
     await until('all dynos', async () => (await dynosOf(server)).every(({ state }) => state === 'up'));
@@ -107,6 +114,8 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
 
   it('go on, with all that they write, and no request fails', async () => {
     const before = await dynosOf(server);
+    const processes = noted(data);
+    expect(processes).toHaveLength(hasRedis ? 3 : 2);
     const { pid } = await get(server);
     const failures: string[] = [];
     let isOver = false;
@@ -122,6 +131,7 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
       expect(restarted.stderr).toBe('');
       expect(JSON.parse(restarted.stdout).pid, `${restarts}`).not.toBe(server.program.pid);
       expect(await dynosOf(server)).toEqual(before);
+      expect(noted(data)).toEqual(processes);
       const counted = await expectCounted(server);
       await until('more lines', async () => (await expectCounted(server)) > counted);
     }
@@ -151,8 +161,11 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
   it('go on when the server is killed, and the next one knows which have ended', async () => {
     const web = await get(server);
     const before = await dynosOf(server);
-    const { dynos } = JSON.parse(readFileSync(join(data, 'host', 'dynos.json'), 'utf8'));
-    const worker = dynos.find(({ name }: { name: string }) => name === 'worker.1').pid as number;
+    const worker = Number(
+      noted(data)
+        .find((one) => one.startsWith('worker.1 '))
+        ?.split(' ')[1],
+    );
     // It follows another one by now, whose process ends with it.
     process.kill(JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')).pid, 'SIGKILL');
     expect((await server.program.exited).status).toBe(137);
