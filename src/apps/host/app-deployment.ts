@@ -260,10 +260,7 @@ export class AppDeployment {
     return { ...spec, counts: formation.counts() };
   }
 
-  private async begin(
-    spec: ReleaseSpec,
-    adopted: readonly AdoptedDyno[] = [],
-  ): Promise<Rollout | undefined> {
+  private async begin(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<Rollout | undefined> {
     if (this.stopped) return undefined;
     const old = this.abandonRollout() ?? this.current;
     const next: RunningRelease = { spec, formation: this.createFormation(spec, adopted) };
