@@ -160,7 +160,7 @@ describe.skipIf(missingFakeClock() || missing('gzip', 'cut'))('a viewer with an 
   });
 
   it('is downloaded as it is, and as Papertrail’s', async () => {
-    const [{ name, lines, sha256 }] = (await api<Listing>('archives')).files;
+    const [{ name, lines, sha256, streams }] = (await api<Listing>('archives')).files;
     const get = (path: string): Promise<Response> =>
       fetch(`${url}/api/archives/${path}`, { headers: { authorization: `Bearer ${KEY}` } });
     const stored = await get(name);
@@ -174,7 +174,8 @@ describe.skipIf(missingFakeClock() || missing('gzip', 'cut'))('a viewer with an 
     ).toString();
     expect(rows.trimEnd().split('\n')).toHaveLength(lines);
     expect(rows.split('\n')[0].split('\t').slice(4)).toEqual([
-      'host',
+      // The app, where the host is what all drains write.
+      streams[0].name,
       '',
       'Local7',
       'Info',
