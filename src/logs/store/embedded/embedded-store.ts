@@ -18,7 +18,9 @@ import type {
   DamageListener,
   Lease,
   NamedBatch,
+  ReadMemory,
   RecordChange,
+  RecordListener,
   Retention,
   Sequence,
   Store,
@@ -280,8 +282,8 @@ export class EmbeddedStore implements Store {
     });
   }
 
-  async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
-    return this.streams.read(app, after, bytes);
+  async read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {
+    return this.streams.read(app, after, bytes, memory);
   }
 
   async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -363,6 +365,10 @@ export class EmbeddedStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
+  async listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]> {
+    return this.records.listOfApp<T>(app, prefix);
+  }
+
   async transact(
     scope: string,
     changes: readonly RecordChange[],
@@ -371,11 +377,15 @@ export class EmbeddedStore implements Store {
     this.place.require();
     const made = await this.commitDurably(this.records.transact(scope, changes));
     if (made && scope === '') this.limits.apply(changes);
-    if (made && !options?.quiet) this.subscriptions.notifyRecordChange(scope);
+    if (made && !options?.quiet)
+      this.subscriptions.notifyRecordChange(
+        scope,
+        changes.map(({ key }) => key),
+      );
     return made;
   }
 
-  watchRecords(listener: (scope: string) => void): () => void {
+  watchRecords(listener: RecordListener): () => void {
     return this.subscriptions.watchRecords(listener);
   }
 
