@@ -14,6 +14,7 @@ const APP = 'soak-dynos';
 const STAY_MS = 4_000;
 /** After a change of all dynos the next one comes so much later, at the most. */
 const PACE_MS = 15_000;
+const ONE_OFF_MS = 120_000;
 
 const FILES = {
   Procfile: 'web: node web.cjs\nworker: while true; do echo tick; sleep 0.2; done\n',
@@ -219,10 +220,14 @@ export class Churn {
     const { name } = await this.server.request<{ name: string }>('POST', path, {
       command: 'echo once; sleep 1',
     });
-    await until('the one-off dyno to end', async () => {
-      const dynos = await this.server.request<{ name: string }[]>('GET', path);
-      return dynos.every((dyno) => dyno.name !== name);
-    });
+    await until(
+      'the one-off dyno to end',
+      async () => {
+        const dynos = await this.server.request<{ name: string }[]>('GET', path);
+        return dynos.every((dyno) => dyno.name !== name);
+      },
+      ONE_OFF_MS,
+    );
   }
 
   private async push(): Promise<void> {

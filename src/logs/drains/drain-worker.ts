@@ -75,10 +75,8 @@ export class DrainWorker {
   private isAborted = false;
   private outlet: Outlet | undefined;
   private endWait = () => {};
-  private requestStop = () => {};
-  private readonly stopRequested = new Promise<void>((resolve) => {
-    this.requestStop = resolve;
-  });
+  /** Of those who wait for something, or for the stop. */
+  private readonly stopWaiters = new Set<() => void>();
   private finished: Promise<void> = Promise.resolve();
 
   constructor(options: DrainWorkerOptions) {
@@ -144,6 +142,10 @@ export class DrainWorker {
     };
   }
 
+  private requestStop(): void {
+    for (const wake of this.stopWaiters) wake();
+  }
+
   private wake(): void {
     this.endWait();
     this.pacer.linesArrived();
@@ -154,7 +156,7 @@ export class DrainWorker {
   }
 
   private async work(): Promise<void> {
-    await Promise.race([this.options.reader.ready, this.stopRequested]);
+    await this.unlessStopped(this.options.reader.ready);
     await this.untilStoreAnswers(() => this.cursor.load());
     await this.untilStoreAnswers(() => this.moveStreamBehindCursor());
     this.lossReporter.resume();
@@ -278,7 +280,7 @@ export class DrainWorker {
     while (!lease.isHeld) {
       if (lease.isLost) throw new FencedError();
       if (this.isStopping) return false;
-      await Promise.race([lease.changed(), this.stopRequested]);
+      await this.unlessStopped(lease.changed());
     }
     return true;
   }
@@ -373,6 +375,15 @@ export class DrainWorker {
       }
   }
 
+  /** Waits for it, or until the worker is to stop. (A race with one promise for the worker's whole life keeps something of every race.) */
+  private unlessStopped(promise: Promise<unknown>): Promise<void> {
+    if (this.isStopping) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.stopWaiters.add(resolve);
+      promise.then(() => resolve(), reject).finally(() => this.stopWaiters.delete(resolve));
+    });
+  }
+
   /** Waits so long, until `wake` is called, or until the worker is to stop. `subscribe` returns how to end what may call it. */
   private async waitUpTo(ms: number, subscribe: (wake: () => void) => () => void): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
@@ -381,7 +392,7 @@ export class DrainWorker {
       timer = setTimeout(resolve, ms);
       unsubscribe = subscribe(resolve);
     });
-    await Promise.race([pause, this.stopRequested]);
+    await this.unlessStopped(pause);
     clearTimeout(timer);
     unsubscribe();
   }
