@@ -356,6 +356,7 @@ export class EmbeddedStreams {
     const open = this.open(app);
     const { stream, appender } = open;
     do {
+      open.committedTo = undefined;
       await this.commitLog.drop(app);
       await appender.flush();
     } while (!appender.idle || open.committing > 0);
@@ -521,7 +522,7 @@ export class EmbeddedStreams {
       }
       return false;
     }
-    this.commitLog.isWritten(app);
+    this.commitLog.isWritten(app, open);
     return true;
   }
 
@@ -638,6 +639,7 @@ export class EmbeddedStreams {
         idBytes: appIdBytes(app),
         mayCommit: APP_ID_PATTERN.test(app),
         committing: 0,
+        committedTo: undefined,
         stream,
         appender: new Appender(stream, { files: this.files, durability, place }),
         notedUpTo: (note?.next ?? 1) - 1,
