@@ -3,7 +3,7 @@
  * unchanged, with a real destination.
  */
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DrainOptions } from '../../../../src/logs/drains/options/drain-options.ts';
 import type { DrainRecord } from '../../../../src/logs/drains/options/drain-record.ts';
 import { TargetPolicy } from '../../../../src/logs/drains/options/target-policy.ts';
@@ -78,10 +78,6 @@ export function sinkSuite(
     let destination: SinkDestination;
     let drain: DrainRecord;
 
-    beforeAll(async () => {
-      // Clients of HTTP are imported when the first is needed.
-      await import('undici');
-    });
     beforeEach(async () => {
       destination = await createDestination();
       const now = new Date().toISOString();
