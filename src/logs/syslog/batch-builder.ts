@@ -1,6 +1,7 @@
 import { BufferPool } from '../../common/buffers/buffer-pool.ts';
 import { detachBuffer } from '../../common/buffers/detach-buffer.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
+import { BatchMemory } from './batch-memory.ts';
 import {
   HOSTNAME_BYTES_MAX,
   MSGID_BYTES_MAX,
@@ -23,8 +24,10 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** Of the first buffer: many apps have a line now and then, and a busy one's buffer grows. */
 const FIRST_BYTES = 4_096;
-/** About as many batches are in flight to the store at once under load. */
+/** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
+/** Those that are as large as they get, of all builders: readers give back several at once. */
+const fullBuffers = new BufferPool({ buffersMax: 32 });
 /** What a stored header takes at the most, without structured data. */
 const HEADER_FIELDS_BYTES_MAX = 64 + HOSTNAME_BYTES_MAX + PROCID_BYTES_MAX + MSGID_BYTES_MAX;
 
@@ -39,8 +42,6 @@ export class BatchBuilder {
   private bytes: Uint8Array;
   private end = HEADROOM;
   private readonly buffers = new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
-  /** Buffers of this builder that batches hold now. */
-  private readonly lentBuffers = new WeakSet<ArrayBufferLike>();
   /** Lines collected. */
   count = 0;
 
@@ -135,9 +136,9 @@ export class BatchBuilder {
   /** Makes room for as much again as there is, for lines that must stay together. */
   extend(): void {
     const before = this.bytes;
-    this.bytes = this.buffers.acquire(before.length * 2);
+    this.bytes = this.acquire(before.length * 2);
     this.bytes.set(before.subarray(0, this.end));
-    this.buffers.release(before);
+    this.release(before);
   }
 
   /** The collected lines as a batch; the builder is empty then. Returns undefined when there are none. */
@@ -146,19 +147,21 @@ export class BatchBuilder {
     const { bytes, end, count } = this;
     this.end = HEADROOM;
     this.count = 0;
-    if (end * 2 < bytes.length) return { bytes: Buffer.from(bytes.subarray(0, end)), count };
+    if (end * 2 < bytes.length) {
+      const copy = Buffer.from(bytes.subarray(0, end));
+      const isOwn = copy.length === copy.buffer.byteLength;
+      return { bytes: copy, count, memory: isOwn ? new BatchMemory(copy, detachBuffer) : undefined };
+    }
     // More than half full: lend the buffer instead of copying it.
-    this.lentBuffers.add(bytes.buffer);
-    this.bytes = this.buffers.acquire(Math.min(bytes.length, this.capacity));
-    return { bytes: bytes.subarray(0, end), count };
+    this.bytes = this.acquire(Math.min(bytes.length, this.capacity));
+    const lent = bytes.subarray(0, end);
+    return { bytes: lent, count, memory: new BatchMemory(lent, this.takeBackBuffer) };
   }
 
-  /** The batch, which was closed here, isn't read any more: its buffer can be reused. */
-  reclaim({ bytes }: Batch): void {
-    const { buffer } = bytes;
-    if (!this.lentBuffers.delete(buffer)) detachBuffer(bytes);
-    else if (!this.buffers.release(bytes)) detachBuffer(Buffer.from(buffer));
-  }
+  /** A buffer that was lent isn't read any more. */
+  private readonly takeBackBuffer = (bytes: Uint8Array): void => {
+    if (!this.release(bytes)) detachBuffer(Buffer.from(bytes.buffer));
+  };
 
   private writeRecordHeader(
     at: number,
@@ -187,15 +190,23 @@ export class BatchBuilder {
   private grow(bytes: number): boolean {
     if (bytes > this.capacity) return false;
     const before = this.bytes;
-    this.bytes = this.buffers.acquire(Math.min(this.capacity, Math.max(bytes, 4 * before.length)));
+    this.bytes = this.acquire(Math.min(this.capacity, Math.max(bytes, 4 * before.length)));
     this.bytes.set(before.subarray(0, this.end));
     return true;
   }
 
   /** Makes room for what needs more than the capacity alone: nothing is collected yet. */
   private growEmpty(bytes: number): void {
-    this.buffers.release(this.bytes);
-    this.bytes = this.buffers.acquire(bytes);
+    this.release(this.bytes);
+    this.bytes = this.acquire(bytes);
+  }
+
+  private acquire(bytes: number): Buffer {
+    return (bytes === BATCH_BYTES ? fullBuffers : this.buffers).acquire(bytes);
+  }
+
+  private release(bytes: Uint8Array): boolean {
+    return (bytes.buffer.byteLength === BATCH_BYTES ? fullBuffers : this.buffers).release(bytes);
   }
 
   /** The slow path, for a line with something missing, unreadable or too long. */

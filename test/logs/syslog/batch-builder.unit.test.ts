@@ -122,7 +122,7 @@ describe('a batch', () => {
       const batch = builder.takeBatch()!;
       expect(texts(batch)).toEqual([line('postgres', text)]);
       if (length > 100) memories.add(batch.bytes.buffer);
-      if (before) builder.reclaim(before);
+      before?.memory?.release();
       before = batch;
     }
     expect(memories.size).toBeLessThan(4);
@@ -137,7 +137,7 @@ describe('a batch', () => {
       expect(add(builder, `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(i % 2 ? 25_000 : 700)}`)).toBe(true);
       const batch = builder.takeBatch()!;
       buffers.add(batch.bytes.buffer);
-      builder.reclaim(batch);
+      batch.memory?.release();
     }
     expect(buffers.size).toBeLessThan(4);
   });

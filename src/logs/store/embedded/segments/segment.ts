@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { detachBuffer } from '../../../../common/buffers/detach-buffer.ts';
+import { BatchMemory } from '../../../syslog/batch-memory.ts';
 import type { Sequence, StoredBatch } from '../../contract.ts';
 import {
   isHoled,
@@ -102,7 +104,10 @@ export class Segment {
       )
         end++;
       for (const batch of await this.readBetween(start, end)) {
-        if (batch.last < from || size >= bytes) continue;
+        if (batch.last < from || size >= bytes) {
+          batch.memory?.release();
+          continue;
+        }
         found.push(batch);
         size += batch.bytes.length;
       }
@@ -166,23 +171,28 @@ export class Segment {
     return i < this.index.length ? this.index[i].intactBefore : this.size;
   }
 
-  /** The intact batches between two index entries. */
+  /** The intact batches between two index entries; the memory of each is retained. */
   private async readBetween(from: number, to: number): Promise<StoredBatch[]> {
     const start = this.index[from];
     if (!start) return [];
     const { files, seed } = this.options;
     const bytes = await files.read(this.path, start.offset, this.endBefore(to) - start.offset);
+    const memory = new BatchMemory(bytes, detachBuffer);
     const found: StoredBatch[] = [];
     const damage = new DamageTracker((lines) => this.options.onUnreadable(this, lines));
     scanBytes(bytes, start, seed, {
       onEntry: (entry, batch) => {
         damage.onEntry(entry);
         if (isHoled(batch)) found.push(...splitHoled(batch, entry));
-        else found.push(toStoredBatch(batch, entry));
+        else {
+          memory.retain();
+          found.push(toStoredBatch(batch, entry, memory));
+        }
       },
       onDamage: () => damage.onDamage(),
     });
     damage.onEnd(this.index[to]?.first);
+    memory.release();
     return found;
   }
 
