@@ -1,5 +1,5 @@
 /**
- * Runs all measurements, one after the other, and writes `bench/RESULTS.md`.
+ * Runs all measurements, one after the other, and writes `bench/RESULTS.md` and its picture.
  *
  *   npm run bench [-- --runs 5]
  */
@@ -85,4 +85,5 @@ parts.push(
 const text = parts.join('\n');
 writeFileSync(join(ROOT, 'bench', 'RESULTS.md'), text);
 process.stdout.write(text);
+await import('./picture/draw.ts');
 process.exit();

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-/** The viewer's command: serving is the default; `search`, `import`, `export` and `delete` talk to one that runs. */
+/** The viewer's command: serving is the default; `search`, `import`, `export`, `delete` and `backup` talk to one that runs. */
 import { type Command, CommanderError } from 'commander';
 import { TypedCommand } from '../../src/common/command-line/typed-command.ts';
 import { TailraceError } from '../../src/common/errors.ts';
 import { VERSION } from '../../src/common/package-info.ts';
+import { addBackupCommands } from './cli/backup.ts';
 import { addDeleteCommand } from './cli/delete.ts';
 import { addExportCommand } from './cli/export.ts';
 import { addImportCommand } from './cli/import.ts';
@@ -57,6 +58,7 @@ function program(): Command {
   addExportCommand(command);
   addSqlCommand(command);
   addDeleteCommand(command);
+  addBackupCommands(command);
   return command;
 }
 

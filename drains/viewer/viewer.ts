@@ -30,6 +30,8 @@ import type { AppId } from '../../src/logs/store/contract.ts';
 import { Access } from './access/access.ts';
 import { alertFeature } from './api/alerts/alert-feature.ts';
 import { addSecurityHeaders, registerViewerRoutes } from './api/viewer-server.ts';
+import { removeUnfinishedBackups } from './backup/viewer-backup.ts';
+import { LINES_FOLDER } from './config/data-folder.ts';
 import { logRouterSettings, type ViewerSettings } from './config/settings.ts';
 import { Groups } from './groups/groups.ts';
 import { openArchive } from './open-archive.ts';
@@ -40,8 +42,6 @@ import type { PackedLineStore } from './store/packed-line-store.ts';
 
 /** What else the viewer does with its lines. */
 const FEATURES: readonly OpenFeature[] = [alertFeature, openArchive];
-/** Within the data folder. */
-const LINES_FOLDER = 'lines';
 /** Whoever connects is the proxy. */
 const EVERYBODY = new TrustedProxies(['0.0.0.0/0', '::/0']);
 /** Name of the group that is there from the start. */
@@ -102,6 +102,7 @@ export async function startViewer(
     const groups = await Groups.open(records);
     opened.groups = groups;
     if (groups.list().length === 0) await groups.create(FIRST_GROUP, settings.groupToken || undefined);
+    await removeUnfinishedBackups(settings.data);
     const storeLog = log.child({ area: 'lines' });
     const lines = await openLineStore({
       folder: join(settings.data, LINES_FOLDER),
@@ -200,7 +201,13 @@ export async function startViewer(
     };
     await registerViewerRoutes(
       http,
-      { ...parts, syslogAddresses, requirePort: (rulePort) => syslog.requirePort(rulePort), dropLines },
+      {
+        ...parts,
+        syslogAddresses,
+        requirePort: (rulePort) => syslog.requirePort(rulePort),
+        dropLines,
+        linkLines: (folder) => lines.linkFiles(folder),
+      },
       counters,
       features,
     );

@@ -10,6 +10,7 @@ import {
 import { PACKAGE_ROOT } from '../../../src/common/package-info.ts';
 import type { ListenerCounters } from '../../../src/logs/sources/listener-counters.ts';
 import type { ViewerFeature } from '../parts.ts';
+import { type BackupRouteParts, registerBackupRoute } from './backups.ts';
 import { type GroupRouteParts, registerGroupRoutes } from './groups.ts';
 import { registerDeletionRoute } from './lines/deletions.ts';
 import { registerDownloadRoute } from './lines/download.ts';
@@ -28,7 +29,7 @@ const SIGN_IN_BYTES_MAX = 16_384;
 /** Registers the page and the API. */
 export async function registerViewerRoutes(
   server: FastifyInstance,
-  parts: GroupRouteParts,
+  parts: GroupRouteParts & BackupRouteParts,
   counters: readonly ListenerCounters[],
   features: readonly ViewerFeature[],
 ): Promise<void> {
@@ -66,6 +67,7 @@ export async function registerViewerRoutes(
     registerRuleRoutes(api, parts, parts.requirePort);
     registerUserRoutes(api, parts);
     registerStatusRoutes(api, parts, counters, features);
+    await registerBackupRoute(api, parts);
     for (const feature of features) feature.registerRoutes?.(api);
   });
 }

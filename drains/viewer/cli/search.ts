@@ -22,6 +22,7 @@ interface SearchOptions extends ClientOptions {
   readonly lines: number;
   readonly follow?: boolean;
   readonly json?: boolean;
+  readonly events?: boolean;
   readonly archive?: boolean;
 }
 
@@ -34,6 +35,8 @@ interface ApiLine {
   readonly source: string;
   readonly dyno: string;
   readonly message: string;
+  /** False: it is there for the event that it is of. */
+  readonly matches?: false;
 }
 
 interface Page {
@@ -62,6 +65,7 @@ export function addSearchCommand(program: Command): void {
       100,
     )
     .option('-f, --follow', 'go on with what comes')
+    .option('-e, --events', 'whole stack traces, when one of their lines matches')
     .option('--json', 'one JSON object a line')
     .option('--archive', 'in the files of the archive, where they are: what is older than what is kept')
     .action(async (words: readonly string[], options: SearchOptions) => {
@@ -77,10 +81,16 @@ async function search(q: string, options: SearchOptions): Promise<number> {
     );
   if (options.archive && options.follow)
     throw new TailraceError('invalid_params', '--archive searches what was: it can’t be used with --follow.');
+  if (options.archive && options.events)
+    throw new TailraceError(
+      'invalid_params',
+      '--archive finds lines by themselves: it can’t be used with --events.',
+    );
   const client = new SearchClient(options, options.archive ? 'api/archives/search' : 'api/search');
   const groups = await client.get<readonly ApiGroup[]>('api/groups');
   const { names, parameters } = select(groups, options);
   parameters.set('q', q);
+  if (options.events) parameters.set('events', 'yes');
   const showsStream = names.size > 1;
   let found = 0;
   const print = (lines: readonly ApiLine[]): void => {
@@ -139,6 +149,7 @@ class SearchClient extends ViewerClient {
     let tail: string | undefined;
     let before: string | undefined;
     const problems = new Set<string>();
+    const known = new Set<string>();
     for (let left = count; ; ) {
       const page = new URLSearchParams(parameters);
       page.set('limit', String(Math.max(1, Math.min(left, PAGE_LINES))));
@@ -148,8 +159,12 @@ class SearchClient extends ViewerClient {
       for (const problem of result.problems ?? [])
         if (problems.size < problems.add(problem).size) writeNotice(sanitize(problem));
       before = result.before;
-      if (count > 0) pages.push(result.lines.toReversed());
-      left -= result.lines.length;
+      // An event that goes over the end of a page is in both.
+      const lines = parameters.has('events')
+        ? result.lines.filter(({ stream, position }) => known.size < known.add(`${stream} ${position}`).size)
+        : result.lines;
+      if (count > 0) pages.push(lines.toReversed());
+      left -= lines.filter(({ matches }) => matches !== false).length;
       if (left <= 0 || before === undefined) break;
     }
     return { lines: pages.reverse().flat(), tail };

@@ -133,7 +133,7 @@ export interface LineStore {
     lines: AsyncIterable<readonly ImportedLine[]>,
   ): Promise<number>;
   /**
-   * Removes parts all of whose lines are older than a time; returns how many lines that were. What was imported stays: its lines were old
+   * Removes parts all of whose lines are older than a time, and were received before it; returns how many lines that were. What was imported stays: its lines were old
    * when somebody wanted them.
    * @param upTo parts with lines after this sequence stay: they aren't archived yet
    */

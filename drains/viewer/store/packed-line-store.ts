@@ -26,6 +26,7 @@ import { fieldNamesOf } from './fields/field-names.ts';
 import { importLines } from './import-lines.ts';
 import { Indexer } from './indexer/indexer.ts';
 import type { BlockFault, JobRunner } from './jobs/job.ts';
+import { linkParts } from './parts/link-parts.ts';
 import type { Part } from './parts/part.ts';
 import { type MissingPart, StreamParts } from './parts/stream-parts.ts';
 import { readLines } from './search/read-lines.ts';
@@ -60,6 +61,8 @@ export class PackedLineStore implements LineStore {
   private readonly indexer: Indexer;
   /** By file. */
   private readonly damages = new Map<string, readonly PartDamage[]>();
+  /** See {@link receivedMs}. */
+  private readonly received = new WeakMap<Part, number>();
   /** Streams that had a folder when this was opened. */
   private readonly folders = new Set<string>();
   private readonly onProblem: (message: string) => void;
@@ -234,14 +237,33 @@ export class PackedLineStore implements LineStore {
 
   async removeBefore(stream: AppId, ms: number, upTo: Sequence = Number.MAX_SAFE_INTEGER): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
-    parts?.forgetMissing(({ maxMs }) => maxMs < ms);
-    return parts
-      ? removeParts(
-          parts,
-          // Sequences of imports are below 1.
-          parts.all.filter(({ contents, last }) => last > 0 && last <= upTo && contents.maxMs < ms),
-        )
-      : 0;
+    if (!parts) return 0;
+    parts.forgetMissing(({ maxMs }) => maxMs < ms);
+    const old: Part[] = [];
+    // Sequences of imports are below 1.
+    for (const part of parts.all)
+      if (
+        part.last > 0 &&
+        part.last <= upTo &&
+        part.contents.maxMs < ms &&
+        (await this.receivedMs(part)) < ms
+      )
+        old.push(part);
+    return removeParts(
+      parts,
+      old.filter((part) => parts.all.includes(part)),
+    );
+  }
+
+  /** When the last line of a part was received: its sender's clock may be years behind. */
+  private async receivedMs(part: Part): Promise<number> {
+    let ms = this.received.get(part);
+    if (ms === undefined) {
+      const [line] = await this.context({ stream: part.stream, sequence: part.last }, 0, 0);
+      ms = line?.receivedAtMs ?? part.contents.maxMs;
+      this.received.set(part, ms);
+    }
+    return ms;
   }
 
   async shrinkTo(
@@ -312,6 +334,22 @@ export class PackedLineStore implements LineStore {
         );
       return erased.size;
     });
+  }
+
+  /**
+   * Links the files of all streams, as they are now, into a folder each of another one on the same disk.
+   * @returns up to where each stream's lines are in them
+   */
+  async linkFiles(folder: string): Promise<ReadonlyMap<AppId, Sequence>> {
+    const through = new Map<AppId, Sequence>();
+    for (const stream of this.indexer.followed()) {
+      const parts = this.indexer.get(stream)?.parts;
+      if (!parts) continue;
+      linkParts(parts.folder, join(folder, stream));
+      through.set(stream, parts.packedThrough);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return through;
   }
 
   async dropStream(stream: AppId): Promise<void> {

@@ -5,6 +5,7 @@ import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
+import { ownValue } from '../../common/own-value.ts';
 import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
 import type { ExportResult, ExportSpec } from '../export/export-spec.ts';
 import { printText } from '../format.ts';
@@ -42,7 +43,7 @@ export function exportCommand(program: Command): void {
     .option('--shipper-image <name>', 'kubernetes: an image with tailrace in it', 'tailrace:latest')
     .option('--program <file>', 'tailrace on the new machine, or in the shipper image')
     .action(async (format: string, folder: string | undefined, options: ExportOptions) => {
-      const load = EXPORT_FORMATS[format];
+      const load = ownValue(EXPORT_FORMATS, format);
       if (!load)
         throw new TailraceError(
           'invalid_params',

@@ -1,5 +1,6 @@
 import type { Argument, Command, Option } from 'commander';
 import { findCommand } from '../../common/command-line/typed-command.ts';
+import { ownValue } from '../../common/own-value.ts';
 
 /** What the server is asked for. */
 export type ValueKind =
@@ -123,7 +124,7 @@ function completeArgument(command: Command, argument: Argument | undefined): Com
   const name = argument.name();
   if (name === 'name' && [command.name(), ...command.aliases()].some((one) => APP_ARGUMENTS.includes(one)))
     return { kind: 'apps' };
-  const kind = VALUES[name];
+  const kind = ownValue(VALUES, name);
   return kind === undefined ? { kind: 'words', words: [] } : { kind };
 }
 

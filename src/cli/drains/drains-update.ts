@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { ownValue } from '../../common/own-value.ts';
 import { printResult } from '../format.ts';
 import { collectValues } from '../repeated-option.ts';
 import { addDrainFlags, type DrainFlags, drainOptionsFromFlags, readDrainUrl } from './drain-flags.ts';
@@ -53,7 +54,7 @@ export function drainsUpdateCommand(program: Command): void {
 /** `redact-pattern` → `redact_patterns` */
 function optionName(flag: string): string {
   const name = flag.replace(/^--/, '').replaceAll('-', '_');
-  return OPTION_NAME_BY_FLAG[name] ?? name;
+  return ownValue(OPTION_NAME_BY_FLAG, name) ?? name;
 }
 
 function formatUpdatedDrain({ url, token, options, delivery }: DrainView): string {

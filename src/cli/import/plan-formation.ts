@@ -1,6 +1,7 @@
 /** Process types of another platform: how many dynos of which size here. */
 
 import { parseDynoSize } from '../../apps/records/dyno-sizes.ts';
+import { ownValue } from '../../common/own-value.ts';
 import type { AppHere } from './destination.ts';
 import { differs, type ImportNote, type PlanPart } from './import-plan.ts';
 import type { SourceProcess } from './source-app.ts';
@@ -73,7 +74,7 @@ export function planFormation(formation: readonly SourceProcess[], app: AppHere 
 /** A size that there is here; '' for the default one. */
 function sizeHere(type: string, size: string, notes: ImportNote[]): string {
   if (size === '') return '';
-  const like = LIKE_SIZES[size.toLowerCase()];
+  const like = ownValue(LIKE_SIZES, size.toLowerCase());
   try {
     return parseDynoSize(like ?? size);
   } catch {

@@ -1,9 +1,11 @@
 /** The files that `tailrace start` reads: Procfile, `.env`, and foreman's own options. */
+
 import { existsSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
 import { type ProcfileEntry, parseProcfile } from '../../apps/processes/config/procfile.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { ownValue } from '../../common/own-value.ts';
 
 /** What a `.foreman` file may say, as `start` knows it. */
 export interface ForemanOptions {
@@ -94,7 +96,7 @@ export function parseForemanOptions(text: string): ForemanOptions {
     if (line === '' || line.startsWith('#') || line === '---') continue;
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(0, colon)).trim();
-    const known = FOREMAN_NAMES[name];
+    const known = ownValue(FOREMAN_NAMES, name);
     if (known !== undefined) options.set(known, unquote(line.slice(colon + 1).trim()));
     else if (!OTHER_NAMES.includes(name))
       throw new TailraceError(

@@ -7,6 +7,7 @@ import { systemCode, TailraceError } from '../../common/errors.ts';
 import type { BackupManifest } from '../../logs/backup/backup-layout.ts';
 import { type CheckedBackup, checkBackup } from '../../logs/backup/read-backup.ts';
 import { writeBackup } from '../../logs/backup/write-backup.ts';
+import { writeBackupFile, writeBackupTo } from '../../logs/backup/write-backup-file.ts';
 import {
   ApiClient,
   dataFolders,
@@ -16,7 +17,6 @@ import {
   type ServerAddress,
 } from '../api-client.ts';
 import { formatByteCount, formatNumber, printResult, printText } from '../format.ts';
-import { writeBackupFile, writeBackupTo } from './backup-output.ts';
 
 const STDOUT = '-';
 

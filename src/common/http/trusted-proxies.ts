@@ -1,6 +1,8 @@
 /** Which proxies in front are believed what they say of a client (`X-Forwarded-…`). Anybody else's word counts for nothing. */
+
 import type { IncomingHttpHeaders } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
+import { ownValue } from '../own-value.ts';
 
 /** Words for networks. */
 const NAMED_NETWORKS: Readonly<Record<string, readonly string[]>> = {
@@ -21,7 +23,7 @@ export function parseNetworks(text: string): readonly string[] | undefined {
     .split(/[\s,]+/)
     .filter(Boolean);
   if (words.length === 1 && words[0] === 'none') return [];
-  const networks = words.flatMap((word) => NAMED_NETWORKS[word] ?? [word]);
+  const networks = words.flatMap((word) => ownValue(NAMED_NETWORKS, word) ?? [word]);
   return networks.every(isNetwork) ? networks : undefined;
 }
 

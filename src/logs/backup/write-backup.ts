@@ -39,9 +39,16 @@ export interface BackupSource {
   readonly folder: string;
   /** The scopes of records, besides the one of no app, whose records are given. */
   scopesOf(platform: readonly StoredRecord[]): readonly string[];
-  streamsOf(platform: readonly StoredRecord[]): readonly { readonly id: AppId; readonly name: string }[];
+  streamsOf(platform: readonly StoredRecord[]): readonly BackupStream[];
   /** Paths within the data folder, with slashes; of some there may be no file. */
   filesOf(records: RecordsByScope): Promise<readonly string[]>;
+}
+
+export interface BackupStream {
+  readonly id: AppId;
+  readonly name: string;
+  /** Lines up to here are in files of the backup: they aren't in it as lines, too. */
+  readonly inFilesThrough?: Sequence;
 }
 
 /** A stream as it is when the backup begins. */
@@ -122,10 +129,11 @@ export async function* writeBackup(
 
 async function readStart(
   store: Store,
-  { id, name }: { readonly id: AppId; readonly name: string },
+  { id, name, inFilesThrough = 0 }: BackupStream,
   edition: number,
 ): Promise<StreamAtStart> {
-  const { first, last, bytes } = await store.bounds(id);
+  const { first: oldest, last, bytes } = await store.bounds(id);
+  const first = Math.max(oldest, Math.min(inFilesThrough, last) + 1);
   const end = last < first ? '' : endOf(await store.read(id, last - 1, 1), last);
   return { id, name, first, last, bytes, edition, end };
 }

@@ -1,5 +1,7 @@
 /** Writes search expressions: what is read from the text is what was written. */
+
 import type { AttributeValue, Query, QueryNode } from './query-syntax.ts';
+import { literalSource } from './text-pattern.ts';
 
 /** An expression as text; empty when it matches every line. */
 export function printQuery({ expression, since, until }: Query): string {
@@ -32,7 +34,9 @@ function printTerm(node: QueryNode): string {
     case 'not':
       return `-${node.child.kind === 'not' ? `(${printTerm(node.child)})` : printTerm(node.child)}`;
     case 'text':
-      return printPhrase(node.text);
+      return isReadAsQuoted(node.text)
+        ? printRegex({ source: literalSource(node.text), anyCase: true })
+        : printPhrase(node.text);
     case 'regex':
       return printRegex(node);
     case 'attribute':
@@ -61,6 +65,11 @@ function printRegex({ source, anyCase }: { source: string; anyCase: boolean }): 
 
 /** Written as they are: nothing in them has a meaning. */
 const PLAIN = /^[\p{L}\p{N}_.@#%&+,;?!][\p{L}\p{N}_.@#%&+,;?!/-]*$/u;
+
+/** A word with quotes of both kinds that, written as it is, something behind it may close. */
+function isReadAsQuoted(text: string): boolean {
+  return text.includes('"') && text.includes("'") && /^'|[()]/.test(text);
+}
 
 /** A word or a phrase. What has quotes of both kinds can't be in quotes. */
 export function printPhrase(text: string): string {

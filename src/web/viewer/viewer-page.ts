@@ -9,7 +9,7 @@ import { visibleText } from '../text/visible-text.ts';
 import type { LineListHost } from '../view/list/list-host.ts';
 import { ViewerClient } from './api/viewer-client.ts';
 import type { SavedSearchJson, SessionJson, StreamGroupJson, StreamJson } from './api/viewer-json.ts';
-import { ALL_LINES, selectionParams, type ViewerSelection } from './lines/line-selection.ts';
+import { ALL_LINES, lineParams, type ViewerSelection } from './lines/line-selection.ts';
 import { ViewerFeed } from './lines/viewer-feed.ts';
 import { lineKey, type ViewerLine } from './lines/viewer-line.ts';
 import { CountsState } from './logs/counts-state.ts';
@@ -289,7 +289,7 @@ export class ViewerPage implements LineListHost {
 
   /** Of what is looked at, as a file. */
   downloadLink(format: 'text' | 'ndjson', gzip: boolean): string {
-    const params = selectionParams(this.selection);
+    const params = lineParams(this.selection);
     params.set('format', format);
     if (gzip) params.set('gzip', 'true');
     return `api/download?${params}`;

@@ -19,7 +19,7 @@ const LINES_A_REQUEST = 1_000;
 /** Requests until the next one is killed: the viewer, the server, the viewer … */
 const REQUESTS_A_KILL = Math.floor(LINES / LINES_A_REQUEST / 5);
 
-it('each of many numbered lines is found once', { timeout: 300_000 + LINES / 10 }, async () => {
+it('each of many numbered lines is found once', { timeout: 300_000 + LINES / 2 }, async () => {
   const [viewerData, serverData] = [dataFolderForTest(), dataFolderForTest()];
   const port = String(await freePort());
   const openViewer = (): Promise<Viewer> =>
@@ -72,7 +72,7 @@ it('each of many numbered lines is found once', { timeout: 300_000 + LINES / 10 
     );
     return counts.buckets.reduce((sum, { error, warning, other }) => sum + error + warning + other, 0);
   };
-  await until('all lines', async () => (await arrived()) >= LINES, 180_000 + LINES / 50);
+  await until('all lines', async () => (await arrived()) >= LINES, 180_000 + LINES / 5);
   await viewer.kill();
   viewer = await openViewer();
   expect(await arrived()).toBe(LINES);
@@ -100,13 +100,12 @@ it('each of many numbered lines is found once', { timeout: 300_000 + LINES / 10 
     if (message !== `n ${tailed++}` && outOfOrder.length < 10) outOfOrder.push(message);
   };
   await tail.connect();
-  await until('the tail', () => tailed >= LINES, 120_000 + LINES / 50);
+  await until('the tail', () => tailed >= LINES, 120_000 + LINES / 5);
   expect(outOfOrder).toEqual([]);
   await tail.close();
-  for (const number of [0, LINES >> 1, LINES - 1])
-    expect(
-      (await viewer.search(`q="n ${number}"&stream=${id}`)).lines.filter(
-        ({ message }) => message === `n ${number}`,
-      ),
-    ).toHaveLength(1);
+  // Page by page: of many lines on a busy machine a search ends before it has looked at all of them.
+  for (const number of [0, LINES >> 1, LINES - 1]) {
+    const found = await viewer.messages(`q="n ${number}"&stream=${id}`);
+    expect(found.filter((message) => message === `n ${number}`)).toHaveLength(1);
+  }
 });

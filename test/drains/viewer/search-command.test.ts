@@ -61,6 +61,20 @@ it('prints what is found, oldest first, and ends as grep does', async () => {
     stdout: expect.stringMatching(/^worker .*\n$/),
   });
   expect((await search('--', '-status:200')).stdout.split('\n')).toHaveLength(3);
+  await postLogs(
+    viewer,
+    tokens.worker,
+    Buffer.concat(
+      ['TypeError: no order', '    at find (shop.js:7:1)', '    at serve (shop.js:9:1)'].map((text) =>
+        octetCounted(`<190>1 2025-12-31T00:00:00+00:00 host app job.1 - - ${text}`),
+      ),
+    ),
+  );
+  const trace = '2025-12-31T00:00:00+00:00 app[job.1]: TypeError: no order\n';
+  expect(await search('no', 'order', '-s', 'worker')).toMatchObject({ status: 0, stdout: trace });
+  expect((await search('-e', '-n', '1', 'shop.js:9', '-s', 'worker')).stdout).toMatch(
+    new RegExp(`^${trace.replace(/[[\].+]/g, '\\$&')}.*find.*\n.*serve.*\n$`),
+  );
 });
 
 it('says in one sentence what is wrong, with the exit code 2', async () => {

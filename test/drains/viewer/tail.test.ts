@@ -292,3 +292,50 @@ it('counts, values, fields and what is around a line', async () => {
   );
   expect(around.lines.map(({ message }) => message)).toEqual(texts.slice(0, 3));
 });
+
+it('with `events`, a line that matches comes with its whole stack trace: in pages, in a download, live', async () => {
+  const { streams } = await newStreams('java');
+  const [{ id, token }] = streams;
+  const startMs = Date.now() - 3_600_000;
+  const trace = (order: number): string[] => [
+    `java.lang.IllegalStateException: order ${order} was lost`,
+    '\tat shop.Orders.find(Orders.java:41)',
+    `Caused by: java.io.IOException: no connection ${order}`,
+    '\t... 12 more',
+  ];
+  // Two dynos take turns: what belongs together isn't beside each other.
+  const turns = Array.from({ length: 40 }, (_, order) => trace(order)).flatMap((lines, order) =>
+    lines.flatMap((text, i) => [
+      { text, dyno: 'web.1', ms: startMs + order * 5_000 + i },
+      { text: `GET /orders/${order} ${i}`, dyno: 'web.2', ms: startMs + order * 5_000 + i },
+    ]),
+  );
+  const asLine = ({ text, dyno, ms }: (typeof turns)[number]): Buffer =>
+    octetCounted(`<190>1 ${new Date(ms).toISOString()} host app ${dyno} - - ${text}`);
+  await postLogs(viewer, token, Buffer.concat(turns.map(asLine)));
+  const q = `stream=${id}&q=%22no+connection%22`;
+  expect((await viewer.search(`${q}&limit=1`)).lines.map(({ message }) => message)).toEqual([trace(39)[2]]);
+  const page = await viewer.search(`${q}&events=yes&limit=1`);
+  expect(page.lines.map(({ message }) => message)).toEqual(trace(39).reverse());
+  expect(page.lines.map((line) => 'matches' in line)).toEqual([true, false, true, true]);
+  const older = await viewer.search(`${q}&events=yes&limit=2&before=${page.before}`);
+  expect(older.lines.map(({ message }) => message)).toEqual([...trace(37), ...trace(38)].reverse());
+  // An event is whole beyond the end of a page, and of the times that were asked for.
+  const edge = await viewer.search(
+    `stream=${id}&q=java&events=yes&after=&limit=1&to=${startMs / 1_000 + 0.001}`,
+  );
+  expect(edge.lines.map(({ message }) => message)).toEqual(trace(0));
+  expect((await viewer.search(`stream=${id}&q=GET+-java&events=yes`)).lines).toHaveLength(100);
+  const download = await viewer.fetch('GET', `/api/download?${q}&events=yes&format=ndjson`);
+  const rows = (await download.text()).trim().split('\n');
+  expect(rows.map((row) => JSON.parse(row).message)).toEqual(
+    Array.from({ length: 40 }, (_, order) => trace(order)).flat(),
+  );
+
+  const tail = await new TailReader(viewer, `${q}&events=yes`).connect();
+  await until('the live end', () => tail.isLive);
+  await pushLines(viewer, token, ['before', ...trace(41), 'GET /']);
+  await until('the trace', () => tail.lines.length === 4);
+  expect(tail.messages).toEqual(trace(41));
+  await tail.close();
+});

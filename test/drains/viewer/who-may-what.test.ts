@@ -91,6 +91,7 @@ const TABLE: readonly Row[] = [
     need: 'group owner',
     body: () => ({ group: group.id, q: 'nothing', dry_run: true }),
   },
+  { route: 'POST /api/backups', need: 'all owner', body: () => ({}) },
   { route: 'GET /api/streams/:stream/lines/:position/context', need: 'group reader' },
   {
     route: 'PUT /api/streams/:stream/uploads/:upload',

@@ -346,6 +346,18 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
       .trim()
       .split('\n');
     expect(ndjson.map((one) => JSON.parse(one).message)).toEqual(['before', ...TRACE, 'after']);
+    await page.keyboard.press('Escape');
+    // A search that finds one of its lines shows, copies and downloads all of them, those that come live too.
+    await search(tab, '"no connection"');
+    await tab.waitForLineCount(4);
+    expect(await page.locator('.row', { hasText: 'order 7 was lost' }).count()).toBe(1);
+    expect(await page.locator('.row').count()).toBe(1);
+    await tab.waitUntilLive();
+    await viewer.send(stream, ['another', ...TRACE]);
+    await tab.waitForLineCount(8);
+    await page.keyboard.press('Shift+D');
+    const found = await page.request.get(`${viewer.url}/${await link('Text').getAttribute('href')}`);
+    expect((await found.text()).match(/12 more/g)).toHaveLength(2);
     expect(tab.consoleErrors).toEqual([]);
   });
 

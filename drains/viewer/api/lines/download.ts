@@ -2,6 +2,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
+import type { LineMatcher } from '../../../../src/logs/syslog/line-filter.ts';
 import type { ViewerParts } from '../../parts.ts';
 import type { FoundLine, LineSelection, SearchLimits } from '../../store/contract.ts';
 import { Parameters } from '../parameters.ts';
@@ -10,6 +11,7 @@ import { foundLineJson, foundLineText } from './line-json.ts';
 import { newestPositions, type StreamPositions } from './positions.ts';
 import { limitsFor } from './request-limits.ts';
 import { mayReadAll, readSelection, SELECTION_PARAMETERS } from './selection.ts';
+import { type EventSearch, withWholeEvents } from './whole-events.ts';
 
 const PAGE_LINES = 1_000;
 const TYPES = {
@@ -22,11 +24,12 @@ export function registerDownloadRoute(
   { store, records, groups, access, log }: ViewerParts,
 ): void {
   server.get('/api/download', async (request, reply) => {
-    const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'format', 'gzip']);
+    const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'format', 'gzip', 'events']);
     const format = parameters.choice('format', ['text', 'ndjson']);
     const gzip = parameters.flag('gzip');
     const grant = grantOf(request);
-    const { selection, streams } = readSelection(parameters, groups, grant);
+    const wantsEvents = parameters.flag('events');
+    const { selection, streams, query } = readSelection(parameters, groups, grant);
     const names = new Map(streams.map(({ id, name }) => [id, name]));
     const asText = (line: FoundLine): string =>
       streams.length > 1 ? `${names.get(line.stream) ?? ''} ${foundLineText(line)}` : foundLineText(line);
@@ -34,8 +37,11 @@ export function registerDownloadRoute(
     const positions = await newestPositions(records, streams);
     const lines = Readable.from(
       encode(
-        whileGranted(pages(selection, positions, limitsFor(reply, undefined)), access, grant, (now) =>
-          mayReadAll(streams, groups, now),
+        whileGranted(
+          pages(selection, wantsEvents ? query.matcher : undefined, positions, limitsFor(reply, undefined)),
+          access,
+          grant,
+          (now) => mayReadAll(streams, groups, now),
         ),
         format === 'text' ? asText : foundLineJson,
       ),
@@ -55,20 +61,32 @@ export function registerDownloadRoute(
 
   async function* pages(
     selection: LineSelection,
+    eventsOf: LineMatcher | undefined,
     positions: StreamPositions,
     limits: SearchLimits,
   ): AsyncGenerator<readonly FoundLine[]> {
+    const isWanted = ({ stream, sequence }: FoundLine): boolean => sequence <= (positions.get(stream) ?? 0);
+    const events: EventSearch = { store, selection, matcher: eventsOf, direction: 'after', limits, isWanted };
+    /** Lines of events that went over the end of the page before. */
+    let given = new Set<string>();
     let cursor: string | undefined;
     do {
       const found = await store.search(
         { ...selection, direction: 'after', ...(cursor !== undefined && { cursor }), limit: PAGE_LINES },
         limits,
       );
-      const lines = found.lines.filter(({ stream, sequence }) => sequence <= (positions.get(stream) ?? 0));
+      const lines = (await withWholeEvents(events, found.lines.filter(isWanted)))
+        .map(({ line }) => line)
+        .filter((line) => !given.has(keyOf(line)));
+      if (eventsOf) given = new Set(lines.map(keyOf));
       if (lines.length > 0) yield lines;
       cursor = found.cursor;
     } while (cursor !== undefined && limits.signal?.aborted !== true);
   }
+}
+
+function keyOf({ stream, sequence }: FoundLine): string {
+  return `${stream} ${sequence}`;
 }
 
 async function* encode(

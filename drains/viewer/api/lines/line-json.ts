@@ -2,10 +2,17 @@
 import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { formatJsonLine, formatTextLine } from '../../../../src/logs/tails/output/line-format.ts';
 import type { FoundLine } from '../../store/contract.ts';
+import type { EventLine } from './whole-events.ts';
 
 /** JSON, in which nothing stands that a terminal would obey. */
 export function foundLineJson({ stream, sequence, record }: FoundLine): string {
   return withStream(stream, formatJsonLine(cursorOf(record), record, sequence));
+}
+
+/** The same; one that is there for its event alone has `"matches": false`. */
+export function eventLineJson({ line, isMatch }: EventLine): string {
+  const json = foundLineJson(line);
+  return isMatch ? json : `{"matches":false,${json.slice(1)}`;
 }
 
 /** `TIME source[dyno]: message`, on one line or with its further lines indented. */

@@ -3,10 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import type { LogStreamRecord } from '../../groups/group-records.ts';
 import type { ViewerParts } from '../../parts.ts';
-import type { SearchResult } from '../../store/contract.ts';
+import type { FoundLine } from '../../store/contract.ts';
 import { Parameters } from '../parameters.ts';
 import { grantOf } from '../request-grant.ts';
-import { linesJson } from './line-json.ts';
+import { eventLineJson, foundLineJson, linesJson } from './line-json.ts';
 import {
   newestPositions,
   readPageCursor,
@@ -16,6 +16,7 @@ import {
 } from './positions.ts';
 import { limitsFor } from './request-limits.ts';
 import { readableStream, readSelection, SELECTION_PARAMETERS } from './selection.ts';
+import { withWholeEvents } from './whole-events.ts';
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 5_000;
@@ -28,8 +29,15 @@ const CONTEXT_MAX = 1_000;
  */
 export function registerSearchRoutes(server: FastifyInstance, { store, records, groups }: ViewerParts): void {
   server.get('/api/search', async (request, reply) => {
-    const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'limit', 'before', 'after']);
-    const { selection, streams } = readSelection(parameters, groups, grantOf(request));
+    const parameters = new Parameters(request.query, [
+      ...SELECTION_PARAMETERS,
+      'limit',
+      'before',
+      'after',
+      'events',
+    ]);
+    const { selection, streams, query } = readSelection(parameters, groups, grantOf(request));
+    const wantsEvents = parameters.flag('events');
     const limit = parameters.count('limit', LIMIT_DEFAULT, 1, LIMIT_MAX);
     const goesBack = !parameters.has('after');
     if (!goesBack && parameters.has('before'))
@@ -41,17 +49,21 @@ export function registerSearchRoutes(server: FastifyInstance, { store, records, 
       isFirst || goesBack
         ? (page?.positions ?? writePositions(await newestPositions(records, streams), streams))
         : undefined;
+    const direction = goesBack ? 'before' : 'after';
+    const limits = limitsFor(reply);
     const result = await store.search(
-      {
-        ...selection,
-        direction: goesBack ? 'before' : 'after',
-        ...(page && { cursor: page.cursor }),
-        limit,
-      },
-      limitsFor(reply),
+      { ...selection, direction, ...(page && { cursor: page.cursor }), limit },
+      limits,
     );
     const { cursor, searchedToMs } = result;
-    const lines = goesBack && positions !== undefined ? linesUpTo(result, positions, streams) : result.lines;
+    const isWanted = goesBack && positions !== undefined ? upTo(positions, streams) : () => true;
+    const lines = result.lines.filter(isWanted);
+    const { matcher } = query;
+    const json = wantsEvents
+      ? (await withWholeEvents({ store, selection, matcher, direction, limits, isWanted }, lines))
+          .map(eventLineJson)
+          .join(',')
+      : lines.map(foundLineJson).join(',');
     const next = cursor === undefined ? undefined : writePageCursor(cursor, goesBack ? positions : undefined);
     const more = {
       ...(next !== undefined && { [goesBack ? 'before' : 'after']: next }),
@@ -60,7 +72,7 @@ export function registerSearchRoutes(server: FastifyInstance, { store, records, 
     };
     return reply
       .type('application/json; charset=utf-8')
-      .send(`{"lines":${linesJson(lines)},${JSON.stringify(more).slice(1)}`.replace(/,\}$/, '}'));
+      .send(`{"lines":[${json}],${JSON.stringify(more).slice(1)}`.replace(/,\}$/, '}'));
   });
 
   server.get<{ Params: { stream: string; position: string } }>(
@@ -79,14 +91,10 @@ export function registerSearchRoutes(server: FastifyInstance, { store, records, 
       return reply.type('application/json; charset=utf-8').send(`{"lines":${linesJson(lines)}}`);
     },
   );
+}
 
-  /** What came after the first page was asked for is the tail's. */
-  function linesUpTo(
-    { lines }: SearchResult,
-    text: string,
-    streams: readonly LogStreamRecord[],
-  ): SearchResult['lines'] {
-    const positions = readPositions(text, streams, 'before');
-    return lines.filter(({ stream, sequence }) => sequence <= (positions.get(stream) ?? 0));
-  }
+/** What came after the first page was asked for is the tail's. */
+function upTo(text: string, streams: readonly LogStreamRecord[]): (line: FoundLine) => boolean {
+  const positions = readPositions(text, streams, 'before');
+  return ({ stream, sequence }) => sequence <= (positions.get(stream) ?? 0);
 }

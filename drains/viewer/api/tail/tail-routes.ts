@@ -22,7 +22,7 @@ import { EventStreamConnection, WebSocketConnection } from './connections.ts';
 import { MergedTail, type TailConnection } from './merged-tail.ts';
 import { streamEncoding } from './stream-encoding.ts';
 
-const PARAMETERS = ['group', 'stream', 'q', 'after'];
+const PARAMETERS = ['group', 'stream', 'q', 'after', 'events'];
 const PATH = '/api/tail';
 const KEEP_ALIVE_MS = 15_000;
 const TAILS_MAX = 1_000;
@@ -100,7 +100,7 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
   function readTail(parameters: Parameters, lastEventId: string | undefined): TailRequest {
     const { matcher } = prepareQuery(parameters.text('q') ?? '');
     return {
-      filter: new LineFilter({ matcher }),
+      filter: new LineFilter({ matcher, wholeEvents: parameters.flag('events') }),
       streams: (grant) => selectedStreams(parameters, groups, grant),
       after: lastEventId ?? parameters.text('after'),
     };

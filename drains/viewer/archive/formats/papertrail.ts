@@ -4,6 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { ownValue } from '../../../../src/common/own-value.ts';
 import { parseTime } from '../../../../src/common/time-expression.ts';
 import { facilityName, facilityNumber, severityNumber } from '../../../../src/logs/query/query-syntax.ts';
 import type { LogRecord } from '../../../../src/logs/syslog/record.ts';
@@ -40,7 +41,7 @@ export function readPapertrailLine(text: string): FileLine | undefined {
     record: {
       timestamp: generated.trim().replace(' ', 'T'),
       priority:
-        (facilityNumber(facilityKey) ?? FACILITY_NAMES[facilityKey] ?? USER) * 8 +
+        (facilityNumber(facilityKey) ?? ownValue(FACILITY_NAMES, facilityKey) ?? USER) * 8 +
         (severityNumber(severity.trim()) ?? INFO),
       hostname: sourceName || sourceIp || '-',
       source: slash > 0 ? program.slice(0, slash) : program,

@@ -2,8 +2,10 @@
  * `app.json`: what an app wants to have beside its files, in Heroku's schema. Pure: what is in it, and sentences about what isn't
  * done here.
  */
+
 import { randomBytes } from 'node:crypto';
 import { TailraceError } from '../../../common/errors.ts';
+import { ownValue } from '../../../common/own-value.ts';
 
 interface ManifestVariable {
   /** Undefined: whoever makes the app gives it. */
@@ -78,7 +80,7 @@ export function parseAppManifest(text: string, environment?: string): AppManifes
   const manifest = { ...whole, ...overrides };
   const notes = Object.keys(manifest)
     .filter((key) => ![...INFORMATION, ...READ_ELSEWHERE, ...READ_HERE].includes(key))
-    .map((key) => NOTES[key] ?? `"${key}" is left out: app.json of Heroku has no such key.`);
+    .map((key) => ownValue(NOTES, key) ?? `"${key}" is left out: app.json of Heroku has no such key.`);
   const { postdeploy, predestroy } = parseScripts(manifest.scripts, notes);
   return {
     env: parseEnv(manifest.env),
@@ -179,7 +181,7 @@ function parseScripts(json: unknown, notes: string[]) {
     return command;
   };
   for (const name of Object.keys(scripts).filter((one) => !['postdeploy', 'pr-predestroy'].includes(one)))
-    notes.push(NOTES[`scripts.${name}`] ?? `"scripts.${name}" is left out: nothing runs it here.`);
+    notes.push(ownValue(NOTES, `scripts.${name}`) ?? `"scripts.${name}" is left out: nothing runs it here.`);
   return { postdeploy: read('postdeploy'), predestroy: read('pr-predestroy') };
 }
 

@@ -131,8 +131,8 @@ function readParameter(bytes: Uint8Array, start: number, end: number): boolean {
   for (; i < end; i++) {
     const byte = bytes[i];
     if (byte === QUOTE) break;
-    if (byte === BACKSLASH) i++;
-    else if (byte > DELETE) hasHighByte = true;
+    if (byte === BACKSLASH && bytes[++i] > DELETE) hasHighByte = true;
+    if (byte > DELETE) hasHighByte = true;
   }
   parameter.valueEnd = i;
   return i < end;

@@ -182,7 +182,8 @@ function skipValue(start: u32, limit: u32): u32 {
     if (i >= limit) break;
     const byte: u32 = load<u8>(i);
     if (byte == 0x22) return i;
-    if (byte != 0x5c) break;
+    // What is escaped may be beyond ASCII, too.
+    if (byte != 0x5c || load<u8>(i, 1) > 0x7f) break;
     i += 2;
   }
   return limit;

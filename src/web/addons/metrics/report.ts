@@ -85,7 +85,7 @@ export function figuresOf(report: MetricsReport): PlottedFigure[] {
       curves: Object.entries(throughput).map(([label, values]) => ({
         label,
         values,
-        color: STATUS_COLORS[label] ?? 'dyno-5',
+        color: Object.hasOwn(STATUS_COLORS, label) ? STATUS_COLORS[label] : 'dyno-5',
       })),
     },
     { title: 'Latency', unit: 'ms', curves: quantileCurves(latency) },
@@ -93,7 +93,7 @@ export function figuresOf(report: MetricsReport): PlottedFigure[] {
       ? [{ title: 'Errors of the platform', unit: '', curves: numbered(errors) }]
       : []),
     ...[...dynoSamples, ...otherSamples].map((name) => ({
-      title: DYNO_SAMPLES[name] ?? name,
+      title: Object.hasOwn(DYNO_SAMPLES, name) ? DYNO_SAMPLES[name] : name,
       unit: samples[name].unit,
       curves: numbered(samples[name].sources),
     })),

@@ -45,6 +45,8 @@ export interface StreamGroupJson extends SenderAddresses {
 export interface ViewerLineJson extends LineJson {
   /** The id of the line's stream. */
   readonly stream: string;
+  /** False: it doesn't match itself, and is there for the event that it is of. */
+  readonly matches?: false;
 }
 
 export interface SearchJson {

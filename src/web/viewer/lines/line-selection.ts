@@ -41,6 +41,13 @@ export function selectionParams(
   return params;
 }
 
+/** The same for whoever shows lines: a search finds events as a whole. */
+export function lineParams(selection: ViewerSelection, limits?: TimeLimits): URLSearchParams {
+  const params = selectionParams(selection, limits);
+  if (params.has('q')) params.set('events', 'yes');
+  return params;
+}
+
 /** Counts of fields go over the selection's time, or over a day when it has no beginning. */
 export function summaryParams(selection: ViewerSelection): URLSearchParams {
   const params = selectionParams(selection);

@@ -13,7 +13,7 @@ import {
   type HistoryPage,
   LineHistoryState,
 } from './line-history-state.ts';
-import { selectionParams, type TimeLimits, type ViewerSelection } from './line-selection.ts';
+import { lineParams, type TimeLimits, type ViewerSelection } from './line-selection.ts';
 import { parseLineKey, parseViewerLine, type ViewerLine } from './viewer-line.ts';
 import { ViewerTail } from './viewer-tail.ts';
 
@@ -62,7 +62,7 @@ export class ViewerFeed implements LineFeed {
     else
       this.tail = new ViewerTail({
         client,
-        params: selectionParams({ ...selection, from: '', to: '' }),
+        params: lineParams({ ...selection, from: '', to: '' }),
         onLines: (lines) => this.bufferLines(this.parse(lines)),
         onNotice: (notice) => {
           this.notice.value = notice;
@@ -221,7 +221,7 @@ export class ViewerFeed implements LineFeed {
   ): Promise<HistoryPage & { readonly tail: string | undefined }> {
     const limits: TimeLimits =
       edge && 'ms' in edge ? (direction === 'before' ? { toMs: edge.ms + 1 } : { fromMs: edge.ms }) : {};
-    const params = selectionParams(this.filters, limits);
+    const params = lineParams(this.filters, limits);
     params.set('limit', String(limit));
     if (edge && 'cursor' in edge) params.set(direction, edge.cursor);
     else if (direction === 'after') params.set('after', '');
@@ -233,7 +233,12 @@ export class ViewerFeed implements LineFeed {
     let next: HistoryEdge | undefined = cursor ? { cursor } : undefined;
     // Only an answer that says where the tail goes on leads to the live end: that is asked for from the last line's time on.
     if (!next && direction === 'after' && answer.tail === undefined && this.tail)
-      next = { ms: parsed.at(-1)?.ms || this.window.last?.ms || Date.now() };
+      next = {
+        ms:
+          parsed[lines.findLastIndex(({ matches }) => matches !== false)]?.ms ||
+          this.window.last?.ms ||
+          Date.now(),
+      };
     return { lines: parsed, next, tail: answer.tail };
   }
 

@@ -1,7 +1,9 @@
 /** Add-ons of services that speak Heroku's add-on partner protocol, version 3: asked for by HTTP, and by the add-on's id, so that each request may be repeated. */
+
 import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../../../common/errors.ts';
 import type { Log } from '../../../../common/log.ts';
+import { ownValue } from '../../../../common/own-value.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import { OWNER } from '../../../records/owner.ts';
 import type { AddonPlan } from '../catalog/catalog-entry.ts';
@@ -239,7 +241,7 @@ function newResource({ requires }: PartnerManifest, before: PartnerResource = {}
 
 function regionOf({ regions }: PartnerManifest): string {
   const region = ['us', 'eu'].find((one) => regions.includes(one)) ?? regions[0];
-  return REGIONS[region] ?? region;
+  return ownValue(REGIONS, region) ?? region;
 }
 
 /** As Logplex's: the token is the password. */

@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { systemCode, TailraceError } from '../../common/errors.ts';
-import { type CheckedBackup, checkBackup } from '../../logs/backup/read-backup.ts';
+import { type CheckedBackup, checkBackup } from './read-backup.ts';
 
 /** Progress is shown this often. */
 const PROGRESS_MS = 250;

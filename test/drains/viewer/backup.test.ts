@@ -1,0 +1,105 @@
+/** A viewer is backed up while lines come, and restored into another folder: it knows the same, and finds each line once. */
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { type ExitResult, runProgram } from '../../support/program.ts';
+import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
+import { temporaryFolder } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+import {
+  startViewer,
+  startViewerForTest,
+  VIEWER,
+  VIEWER_KEY,
+  type Viewer,
+} from '../../support/viewer/viewer.ts';
+
+/** What is sent here is of 2012. */
+const KEEP = { VIEWER_KEEP: '2000w' };
+
+function folderForTest(): string {
+  const folder = temporaryFolder();
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+it('everything is in a backup, and in one that goes on from it, though lines come meanwhile', {
+  timeout: 90_000,
+}, async () => {
+  const folder = folderForTest();
+  let viewer: Viewer = await startViewerForTest({ env: { ...KEEP, VIEWER_STREAM_BYTES: '256KB' } });
+  const run = (...args: string[]): Promise<ExitResult> =>
+    runProgram(process.execPath, [VIEWER, ...args], { env: { VIEWER_URL: viewer.url, VIEWER_KEY } });
+  const group = await viewer.createGroup('shop');
+  const [web, quiet] = [await viewer.createStream(group, 'web'), await viewer.createStream(group, 'quiet')];
+  await viewer.createStream(group, 'empty');
+  await viewer.request('POST', '/api/searches', { name: 'odd', group: group.id, q: 'odd' });
+  await pushLines(viewer, quiet.token, ['quiet']);
+  const old = join(folder, 'old.ndjson');
+  writeFileSync(old, '{"time":"2020-01-01T00:00:00Z","msg":"from long ago"}\n');
+  expect(await run('import', old, '-g', 'shop', '-s', 'web')).toMatchObject({ status: 0 });
+
+  const sent: string[] = [];
+  const send = async (): Promise<void> => {
+    const messages = numberedMessages(1_000, 'line', sent.length);
+    await pushLines(viewer, web.token, messages);
+    sent.push(...messages);
+  };
+  while (sent.length < 20_000) await send();
+  const [one, two] = [join(folder, 'one.tar'), join(folder, 'two.tar')];
+  let isMade = false;
+  const sending = (async () => {
+    while (!isMade) await send();
+  })();
+  const made = await run('backup', one);
+  isMade = true;
+  await sending;
+  expect(made).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/ has 5 streams \(\d+ packed file/),
+  });
+  await send();
+  const stored = sent.length;
+  expect(await run('backup', two, '--since', one)).toMatchObject({ status: 0 });
+  await until(
+    'nothing is held on to',
+    () =>
+      !readdirSync(viewer.data).includes('backup') || readdirSync(join(viewer.data, 'backup')).length === 0,
+  );
+  expect(readFileSync(two).length).toBeLessThan(readFileSync(one).length);
+  await send();
+
+  const other = join(folder, 'other');
+  expect(await run('restore', one, '--data', viewer.data)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('name an empty folder'),
+  });
+  const cut = join(folder, 'cut.tar');
+  writeFileSync(cut, readFileSync(two).subarray(0, -2_000));
+  expect(await run('restore', cut, '--data', other)).toMatchObject({ status: 1 });
+  expect(await run('restore', two, '--data', other, '--dry-run')).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('is whole'),
+  });
+  expect(await run('restore', two, '--data', other)).toMatchObject({ status: 0 });
+  await viewer.kill();
+
+  viewer = await startViewer({ data: other, env: KEEP });
+  onTestFinished(() => viewer.kill());
+  expect((await viewer.groups()).find(({ name }) => name === 'shop')).toMatchObject({
+    id: group.id,
+    token: group.token,
+  });
+  expect(await viewer.request('GET', '/api/searches')).toMatchObject([{ name: 'odd' }]);
+  const kept = [...sent.slice(0, stored), 'from long ago'];
+  expect(await viewer.messages(`stream=${web.id}`)).toEqual(kept);
+  await pushLines(viewer, web.token, ['after']);
+  await pushLines(viewer, quiet.token, ['loud']);
+  expect(await viewer.messages(`stream=${web.id}`)).toEqual([
+    ...sent.slice(0, stored),
+    'after',
+    'from long ago',
+  ]);
+  expect(await viewer.messages(`stream=${quiet.id}`)).toEqual(['quiet', 'loud']);
+  expect(await viewer.request('GET', '/api/status')).toMatchObject({ damage: [], trouble: null });
+});
