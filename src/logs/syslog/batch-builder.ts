@@ -1,7 +1,7 @@
 import { BufferPool } from '../../common/buffers/buffer-pool.ts';
+import { CountedMemory } from '../../common/buffers/counted-memory.ts';
 import { detachBuffer } from '../../common/buffers/detach-buffer.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
-import { BatchMemory } from './batch-memory.ts';
 import {
   HOSTNAME_BYTES_MAX,
   MSGID_BYTES_MAX,
@@ -150,12 +150,12 @@ export class BatchBuilder {
     if (end * 2 < bytes.length) {
       const copy = Buffer.from(bytes.subarray(0, end));
       const isOwn = copy.length === copy.buffer.byteLength;
-      return { bytes: copy, count, memory: isOwn ? new BatchMemory(copy, detachBuffer) : undefined };
+      return { bytes: copy, count, memory: isOwn ? new CountedMemory(copy, detachBuffer) : undefined };
     }
     // More than half full: lend the buffer instead of copying it.
     this.bytes = this.acquire(Math.min(bytes.length, this.capacity));
     const lent = bytes.subarray(0, end);
-    return { bytes: lent, count, memory: new BatchMemory(lent, this.takeBackBuffer) };
+    return { bytes: lent, count, memory: new CountedMemory(lent, this.takeBackBuffer) };
   }
 
   /** A buffer that was lent isn't read any more. */

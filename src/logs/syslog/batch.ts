@@ -10,7 +10,7 @@
  * MESSAGE) let every encoder write its wire format with two or three copies and no parsing.
  */
 
-import type { BatchMemory } from './batch-memory.ts';
+import type { CountedMemory } from '../../common/buffers/counted-memory.ts';
 
 /** Bytes in front of the records that belong to the store. */
 export const HEADROOM = 32;
@@ -28,7 +28,7 @@ export interface Batch {
   /** Number of lines. */
   readonly count: number;
   /** Whoever reads {@link bytes} later retains it. Undefined: the garbage collector has them, as they are few. */
-  readonly memory?: BatchMemory;
+  readonly memory?: CountedMemory;
 }
 
 /** Where the fields of one line are; see {@link RecordCursor}. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { CountedMemory } from '../../../src/common/buffers/counted-memory.ts';
 import { LoadedBatches } from '../../../src/logs/drains/loaded-batches.ts';
-import { BatchMemory } from '../../../src/logs/syslog/batch-memory.ts';
 import { batchOf } from '../../support/batches.ts';
 
 describe('the memory of a drain’s batches', () => {
   const givenBack: number[] = [];
   const batch = (first: number, last: number) => {
     const { bytes } = batchOf('x');
-    const memory = new BatchMemory(bytes, () => givenBack.push(first));
+    const memory = new CountedMemory(bytes, () => givenBack.push(first));
     return { bytes, memory, count: last - first + 1, first, last, storedAtMs: 1 };
   };
 

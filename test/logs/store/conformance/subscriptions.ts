@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { CountedMemory } from '../../../../src/common/buffers/counted-memory.ts';
 import type { AppId, Store, StoredBatch } from '../../../../src/logs/store/contract.ts';
 import { StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
-import { BatchMemory } from '../../../../src/logs/syslog/batch-memory.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { until } from '../../../support/until.ts';
 import type { StoreOpener } from './store-suite.ts';
@@ -52,7 +52,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       const held: (readonly StoredBatch[])[] = [];
       for (const [i, text] of texts.entries()) {
         const batch = batchOf(text);
-        const memory = new BatchMemory(batch.bytes, giveBack);
+        const memory = new CountedMemory(batch.bytes, giveBack);
         await store.append(app, { ...batch, memory });
         memory.release();
         await until('the reader knows of it', () => reader.newest > i);

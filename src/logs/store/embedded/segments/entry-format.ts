@@ -10,8 +10,9 @@
  *
  * A CRC is that of the app's id and the whole entry, with zeros in its own place: every flipped bit is noticed, and a file of another app.
  */
+
+import type { CountedMemory } from '../../../../common/buffers/counted-memory.ts';
 import { HEADROOM, RECORD_HEADER } from '../../../syslog/batch.ts';
-import type { BatchMemory } from '../../../syslog/batch-memory.ts';
 import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
 import { crc32 } from '../checksum.ts';
 import {
@@ -97,7 +98,7 @@ export function writeEntryHeader(
 export function toStoredBatch(
   bytes: Uint8Array,
   { count, first, storedAtMs }: BatchNumbers,
-  memory?: BatchMemory,
+  memory?: CountedMemory,
 ): StoredBatch {
   return { bytes, count, memory, first, last: first + count - 1, storedAtMs };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { CountedMemory } from '../../../../common/buffers/counted-memory.ts';
 import { detachBuffer } from '../../../../common/buffers/detach-buffer.ts';
-import { BatchMemory } from '../../../syslog/batch-memory.ts';
 import type { Sequence, StoredBatch } from '../../contract.ts';
 import {
   isHoled,
@@ -177,7 +177,7 @@ export class Segment {
     if (!start) return [];
     const { files, seed } = this.options;
     const bytes = await files.read(this.path, start.offset, this.endBefore(to) - start.offset);
-    const memory = new BatchMemory(bytes, detachBuffer);
+    const memory = new CountedMemory(bytes, detachBuffer);
     const found: StoredBatch[] = [];
     const damage = new DamageTracker((lines) => this.options.onUnreadable(this, lines));
     scanBytes(bytes, start, seed, {
