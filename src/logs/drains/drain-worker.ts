@@ -14,6 +14,7 @@ import { DeliveryState, failureStep } from './delivery-state.ts';
 import type { DrainState } from './drain-state.ts';
 import type { LeaseHold } from './lease-hold.ts';
 import { LoadedBatches } from './loaded-batches.ts';
+import { LoadedMemory } from './loaded-memory.ts';
 import type { DrainRecord } from './options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from './outlet.ts';
 import { FencedError } from './progress/cursor-state.ts';
@@ -58,6 +59,7 @@ export class DrainWorker {
   private readonly delivery: DeliveryState;
   private readonly lossReporter: LossReporter;
   private readonly health: DrainHealth;
+  private readonly memory = new LoadedMemory();
   private readonly pacer = new RequestPacer(() =>
     this.isStopping ? Infinity : this.options.reader.newest - this.delivery.sentUpTo,
   );
@@ -171,6 +173,7 @@ export class DrainWorker {
         this.outlet = undefined;
         this.delivery.disconnect();
         this.loaded.replace([]);
+        this.memory.release();
         this.flushing = undefined;
         await outlet.close();
       }
@@ -214,7 +217,12 @@ export class DrainWorker {
 
   private async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
     const { reader } = this.options;
-    return reader.recentAfter(after) ?? this.untilStoreAnswers(() => reader.readAfter(after));
+    // What was loaded before has been sent, or is loaded again.
+    this.memory.release();
+    return (
+      reader.recentAfter(after) ??
+      this.untilStoreAnswers(() => reader.readStored(after, this.memory.reserve(), this.memory))
+    );
   }
 
   /** The stream had more lines, and gives none of them: they are lost, unless the store has lost count of them too. */

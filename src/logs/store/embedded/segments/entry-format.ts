@@ -10,8 +10,6 @@
  *
  * A CRC is that of the app's id and the whole entry, with zeros in its own place: every flipped bit is noticed, and a file of another app.
  */
-
-import type { CountedMemory } from '../../../../common/buffers/counted-memory.ts';
 import { HEADROOM, RECORD_HEADER } from '../../../syslog/batch.ts';
 import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
 import { crc32 } from '../checksum.ts';
@@ -94,13 +92,9 @@ export function writeEntryHeader(
   view.setUint32(CRC_AT, crc32(bytes, seed), true);
 }
 
-/** The batch as readers get it. @param memory that `bytes` are a part of */
-export function toStoredBatch(
-  bytes: Uint8Array,
-  { count, first, storedAtMs }: BatchNumbers,
-  memory?: CountedMemory,
-): StoredBatch {
-  return { bytes, count, memory, first, last: first + count - 1, storedAtMs };
+/** The batch as readers get it. */
+export function toStoredBatch(bytes: Uint8Array, { count, first, storedAtMs }: BatchNumbers): StoredBatch {
+  return { bytes, count, first, last: first + count - 1, storedAtMs };
 }
 
 /** Is the entry at `at` a batch of which lines were deleted? */

@@ -1,7 +1,5 @@
 import { join } from 'node:path';
-import { CountedMemory } from '../../../../common/buffers/counted-memory.ts';
-import { detachBuffer } from '../../../../common/buffers/detach-buffer.ts';
-import type { Sequence, StoredBatch } from '../../contract.ts';
+import type { ReadMemory, Sequence, StoredBatch } from '../../contract.ts';
 import {
   isHoled,
   type SegmentEntry,
@@ -86,7 +84,7 @@ export class Segment {
   }
 
   /** Batches from the one with line `from` on: about `bytes` of them, one at least if there is one. */
-  async batchesFrom(from: Sequence, bytes: number): Promise<StoredBatch[]> {
+  async batchesFrom(from: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {
     await this.loadIndex();
     const found: StoredBatch[] = [];
     let size = 0;
@@ -103,11 +101,8 @@ export class Segment {
         this.index[end].offset - this.index[start].offset < bytes - size
       )
         end++;
-      for (const batch of await this.readBetween(start, end)) {
-        if (batch.last < from || size >= bytes) {
-          batch.memory?.release();
-          continue;
-        }
+      for (const batch of await this.readBetween(start, end, memory)) {
+        if (batch.last < from || size >= bytes) continue;
         found.push(batch);
         size += batch.bytes.length;
       }
@@ -171,28 +166,23 @@ export class Segment {
     return i < this.index.length ? this.index[i].intactBefore : this.size;
   }
 
-  /** The intact batches between two index entries; the memory of each is retained. */
-  private async readBetween(from: number, to: number): Promise<StoredBatch[]> {
+  /** The intact batches between two index entries. */
+  private async readBetween(from: number, to: number, memory?: ReadMemory): Promise<StoredBatch[]> {
     const start = this.index[from];
     if (!start) return [];
     const { files, seed } = this.options;
-    const bytes = await files.read(this.path, start.offset, this.endBefore(to) - start.offset);
-    const memory = new CountedMemory(bytes, detachBuffer);
+    const bytes = await files.read(this.path, start.offset, this.endBefore(to) - start.offset, memory);
     const found: StoredBatch[] = [];
     const damage = new DamageTracker((lines) => this.options.onUnreadable(this, lines));
     scanBytes(bytes, start, seed, {
       onEntry: (entry, batch) => {
         damage.onEntry(entry);
         if (isHoled(batch)) found.push(...splitHoled(batch, entry));
-        else {
-          memory.retain();
-          found.push(toStoredBatch(batch, entry, memory));
-        }
+        else found.push(toStoredBatch(batch, entry));
       },
       onDamage: () => damage.onDamage(),
     });
     damage.onEnd(this.index[to]?.first);
-    memory.release();
     return found;
   }
 
