@@ -22,7 +22,7 @@ import {
 import { rsyslogVersion, startRsyslogRelay } from './rig/rsyslog.ts';
 
 /** Warm-up lines: compilers and allocators have settled. */
-const WARM_UP_LINES = 300_000;
+const WARM_UP_LINES = 3_000_000;
 /** What a relay still does for the lines when the last has come out (cursors, syncs) counts too. */
 const AFTERMATH_MS = 500;
 const RUN_MS = 300_000;

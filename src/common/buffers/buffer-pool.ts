@@ -44,11 +44,18 @@ export class BufferPool {
    */
   release(bytes: Uint8Array): boolean {
     const { buffer, byteOffset } = bytes;
-    if (this.free.length >= this.buffersMax || byteOffset !== 0 || buffer.byteLength < this.pooledBytesMin)
-      return false;
+    if (byteOffset !== 0 || buffer.byteLength < this.pooledBytesMin) return false;
+    if (this.free.length >= this.buffersMax && !this.dropSmaller(buffer.byteLength)) return false;
     const isWhole = Buffer.isBuffer(bytes) && bytes.length === buffer.byteLength;
     this.free.push(isWhole ? bytes : Buffer.from(buffer, 0, buffer.byteLength));
     return true;
+  }
+
+  /** Makes room for a buffer of so many bytes: else small ones stay for good, and large ones are new each time. */
+  private dropSmaller(bytes: number): boolean {
+    const index = this.free.findIndex(({ length }) => length < bytes);
+    if (index !== -1) this.takeFree(index);
+    return index !== -1;
   }
 
   private takeFree(index: number): Buffer {

@@ -13,6 +13,7 @@ import type { StreamReader } from '../store/stream-reader.ts';
 import { DeliveryState, failureStep } from './delivery-state.ts';
 import type { DrainState } from './drain-state.ts';
 import type { LeaseHold } from './lease-hold.ts';
+import { LoadedBatches } from './loaded-batches.ts';
 import { LoadedMemory } from './loaded-memory.ts';
 import type { DrainRecord } from './options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from './outlet.ts';
@@ -62,6 +63,7 @@ export class DrainWorker {
   private readonly pacer = new RequestPacer(() =>
     this.isStopping ? Infinity : this.options.reader.newest - this.delivery.sentUpTo,
   );
+  private readonly loaded = new LoadedBatches();
   private flushing: Promise<void> | undefined;
   private state: DrainState['state'] = 'starting';
   /** On the clock of `performance.now()`. */
@@ -172,6 +174,7 @@ export class DrainWorker {
       } finally {
         this.outlet = undefined;
         this.delivery.disconnect();
+        this.loaded.replace([]);
         this.memory.release();
         this.flushing = undefined;
         await outlet.close();
@@ -197,7 +200,11 @@ export class DrainWorker {
     const { reader } = this.options;
     let step = delivery.nextStep();
     const { newest } = reader;
-    if (step === 'load') step = delivery.onLoaded(await this.readAfter(delivery.sentUpTo));
+    if (step === 'load') {
+      const batches = await this.readAfter(delivery.sentUpTo);
+      this.loaded.replace(batches);
+      step = delivery.onLoaded(batches);
+    }
     if (step === 'wait') {
       if (newest > delivery.sentUpTo) await this.skipMissingEnd(outlet);
       return undefined;
@@ -270,6 +277,7 @@ export class DrainWorker {
       if (isTooLarge) return delivery.onTooLarge(loaded);
     }
     delivery.onSent(shipment);
+    this.loaded.releaseThrough(shipment.last);
     const isSaveDue = performance.now() - this.lastSavedAtMs > SAVE_INTERVAL_MS;
     if (cursor.state.isDirty && isSaveDue) await this.save();
   }

@@ -59,16 +59,17 @@ export function buildShipment(
     cursor.skip(skip);
     const start = cursor.nextStart;
     const available = batch.count - skip;
-    let count: number;
+    let count = available;
+    let end = batch.bytes.length;
     if (upTo !== undefined) {
       count = Math.min(available, upTo - batch.first - skip + 1);
       if (count <= 0) break;
       cursor.skip(count);
-    } else if (batch.bytes.length - start <= maxBytes) {
-      count = available;
-      cursor.skip(count);
-    } else count = skipWithin(cursor, available, start + maxBytes);
-    const end = cursor.nextStart;
+      end = cursor.nextStart;
+    } else if (end - start > maxBytes) {
+      count = skipWithin(cursor, available, start + maxBytes);
+      end = cursor.nextStart;
+    }
     slices.push({ batch, start, count, end });
     first ??= batch.first + skip;
     last = batch.first + skip + count - 1;

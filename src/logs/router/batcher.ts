@@ -218,14 +218,14 @@ export class Batcher {
 
   private append(pendingBatch: PendingBatch, batch: Batch): void {
     this.store.append(this.app, batch).then(
-      ({ retainedByReaders }) => {
+      () => {
         const queued = this.schedule.succeeded();
         clearTimeout(this.retryTimer);
         for (const next of queued) this.appendQueued(next);
         this.complete(pendingBatch, batch);
         this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
         pendingBatch.resolve();
-        if (!retainedByReaders) this.builder.reclaim(batch);
+        batch.memory?.release();
         if (this.schedule.canClose) this.closeBatch();
       },
       (error: unknown) => {

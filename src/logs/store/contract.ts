@@ -78,8 +78,6 @@ export interface AppendResult {
   readonly last: Sequence;
   /** The frame was stored before: these are its sequences from then, and nothing was added. */
   readonly duplicate: boolean;
-  /** Readers may still use the batch: its memory must not be reused. */
-  readonly retainedByReaders: boolean;
 }
 
 export interface AppendOptions {
@@ -113,7 +111,10 @@ export interface StreamFile {
   readonly identity: object;
 }
 
-/** Notified when a stream has grown. `batch` is there when the store has it in memory; notifications may come twice, or late. */
+/**
+ * Notified when a stream has grown. `batch` is there when the store has it in memory; notifications may come twice, or late. Whoever reads
+ * its bytes after the call retains its memory.
+ */
 export type AppendListener = (batch: StoredBatch | undefined) => void;
 
 /** Lines of an app that were stored and are lost, because files were damaged or removed. */
@@ -205,7 +206,8 @@ export interface Store {
 
   /**
    * Batches with lines after a sequence, oldest first: at least one when there is one, then up to `bytes`.
-   * The first may start before `after`. What was trimmed is skipped: compare `first` with `after + 1`.
+   * The first may start before `after`. What was trimmed is skipped: compare `first` with `after + 1`. {@link Batch.memory} is retained:
+   * whoever has done with one may release it.
    * @param memory may be used for the batches; left out: they have memory of their own
    */
   read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]>;

@@ -74,8 +74,17 @@ export class StreamReader {
     return storedAtMs < this.oldestShownMs;
   }
 
-  /** Batches with lines after a sequence that are in memory; undefined when the store has to be asked. */
+  /**
+   * Batches with lines after a sequence that are in memory; undefined when the store has to be asked. Their memory is retained: whoever
+   * has done with one may release it.
+   */
   recentAfter(after: Sequence): readonly StoredBatch[] | undefined {
+    const batches = this.findRecent(after);
+    if (batches) for (const { memory } of batches) memory?.retain();
+    return batches;
+  }
+
+  private findRecent(after: Sequence): readonly StoredBatch[] | undefined {
     if (after >= this.newest) return [];
     this.evictAged();
     const { recent } = this;
@@ -90,7 +99,7 @@ export class StreamReader {
     return recent.slice(low);
   }
 
-  /** Batches with lines after a sequence, from memory or the store; what was trimmed is skipped. */
+  /** Batches with lines after a sequence, from memory or the store, as {@link recentAfter} gives them; what was trimmed is skipped. */
   async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
     return this.recentAfter(after) ?? this.store.read(this.app, after, READ_BYTES);
   }
@@ -146,9 +155,7 @@ export class StreamReader {
     this.closed = true;
     this.unsubscribe();
     this.listeners.clear();
-    this.budget.bytes -= this.recentBytes;
-    this.recent = [];
-    this.recentBytes = 0;
+    this.evict(this.recent.length);
   }
 
   /** Finds out where the stream ends; waits for a store that is unavailable. */
@@ -190,12 +197,14 @@ export class StreamReader {
       if (batch.first > this.newest + 1) this.evict(this.recent.length);
       this.push(batch);
     }
+    for (const { memory } of batches) memory?.release();
     if (batches.length > 0) this.notifyListeners();
     if (size >= READ_BYTES) void this.catchUp.request();
   }
 
   private push(batch: StoredBatch): void {
     if (this.closed) return;
+    batch.memory?.retain();
     this.recent.push(batch);
     this.recentBytes += batch.bytes.length;
     this.budget.bytes += batch.bytes.length;
@@ -211,6 +220,7 @@ export class StreamReader {
     for (const batch of this.recent.splice(0, count)) {
       this.recentBytes -= batch.bytes.length;
       this.budget.bytes -= batch.bytes.length;
+      batch.memory?.release();
     }
   }
 

@@ -1,4 +1,5 @@
 import { BufferPool } from '../../common/buffers/buffer-pool.ts';
+import { CountedMemory } from '../../common/buffers/counted-memory.ts';
 import { detachBuffer } from '../../common/buffers/detach-buffer.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
 import {
@@ -25,8 +26,10 @@ const RETURN = 0x0d;
 const FIRST_BYTES = 4_096;
 /** As many apps may have lines in one turn of the event loop. */
 const FIRST_BUFFERS_MAX = 16_384;
-/** About as many batches are in flight to the store at once under load. */
+/** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
+/** Those that are as large as they get: readers give back several at once. */
+const FULL_BUFFERS_MAX = 32;
 /** What a stored header takes at the most, without structured data. */
 const HEADER_FIELDS_BYTES_MAX = 64 + HOSTNAME_BYTES_MAX + PROCID_BYTES_MAX + MSGID_BYTES_MAX;
 
@@ -37,8 +40,8 @@ const NO_BYTES = Buffer.alloc(0);
  * stay in the processor's cache.
  */
 const firstBuffers = new BufferPool({ buffersMax: FIRST_BUFFERS_MAX });
-/** Buffers that batches hold now. */
-const lentBuffers = new WeakSet<ArrayBufferLike>();
+/** Those of full batches, of all builders. */
+const fullBuffers = new BufferPool({ buffersMax: FULL_BUFFERS_MAX });
 
 /**
  * Collects lines into a batch: writes the source's name in place of the token, stamps what is missing, splits what is too long. The
@@ -162,20 +165,19 @@ export class BatchBuilder {
         this.bytes = NO_BYTES;
         this.release(bytes);
       }
-      return { bytes: copy, count };
+      const isOwn = copy.length === copy.buffer.byteLength;
+      return { bytes: copy, count, memory: isOwn ? new CountedMemory(copy, detachBuffer) : undefined };
     }
     // More than half full: lend the buffer instead of copying it.
-    lentBuffers.add(bytes.buffer);
     this.bytes = isFirst ? NO_BYTES : this.acquire(Math.min(bytes.length, this.capacity));
-    return { bytes: bytes.subarray(0, end), count };
+    const lent = bytes.subarray(0, end);
+    return { bytes: lent, count, memory: new CountedMemory(lent, this.takeBackBuffer) };
   }
 
-  /** The batch, which was closed here, isn't read any more: its buffer can be reused. */
-  reclaim({ bytes }: Batch): void {
-    const { buffer } = bytes;
-    if (!lentBuffers.delete(buffer)) detachBuffer(bytes);
-    else if (!this.release(bytes)) detachBuffer(Buffer.from(buffer));
-  }
+  /** A buffer that was lent isn't read any more. */
+  private readonly takeBackBuffer = (bytes: Uint8Array): void => {
+    if (!this.release(bytes)) detachBuffer(Buffer.from(bytes.buffer));
+  };
 
   private writeRecordHeader(
     at: number,
@@ -220,13 +222,16 @@ export class BatchBuilder {
 
   private acquire(bytes: number): Uint8Array {
     if (bytes === FIRST_BYTES) return firstBuffers.acquire(bytes);
+    if (bytes === BATCH_BYTES) return fullBuffers.acquire(bytes);
     this.largeBuffers ??= new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
     return this.largeBuffers.acquire(bytes);
   }
 
   /** @returns whether it is kept */
   private release(bytes: Uint8Array): boolean {
-    if (bytes.buffer.byteLength === FIRST_BYTES) return firstBuffers.release(bytes);
+    const { byteLength } = bytes.buffer;
+    if (byteLength === FIRST_BYTES) return firstBuffers.release(bytes);
+    if (byteLength === BATCH_BYTES) return fullBuffers.release(bytes);
     return this.largeBuffers?.release(bytes) ?? false;
   }
 

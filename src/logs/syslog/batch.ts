@@ -10,6 +10,8 @@
  * MESSAGE) let every encoder write its wire format with two or three copies and no parsing.
  */
 
+import type { CountedMemory } from '../../common/buffers/counted-memory.ts';
+
 /** Bytes in front of the records that belong to the store. */
 export const HEADROOM = 32;
 /** Bytes in front of a record's text. */
@@ -25,6 +27,8 @@ export interface Batch {
   readonly bytes: Uint8Array;
   /** Number of lines. */
   readonly count: number;
+  /** Whoever reads {@link bytes} later retains it. Undefined: the garbage collector has them, as they are few. */
+  readonly memory?: CountedMemory;
 }
 
 /** Where the fields of one line are; see {@link RecordCursor}. */

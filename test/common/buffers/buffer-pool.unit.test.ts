@@ -37,6 +37,15 @@ describe('a buffer pool', () => {
     expect(all.map((buffer) => pool.release(buffer))).toEqual([true, true, false]);
   });
 
+  it('keeps large buffers rather than small ones', () => {
+    const pool = new BufferPool({ buffersMax: 2 });
+    const [small, large, alsoLarge] = [pool.acquire(100), pool.acquire(1_000), pool.acquire(1_000)];
+    for (const buffer of [small, large, alsoLarge]) expect(pool.release(buffer)).toBe(true);
+    expect(new Set([pool.acquire(900).buffer, pool.acquire(900).buffer])).toEqual(
+      new Set([large.buffer, alsoLarge.buffer]),
+    );
+  });
+
   it('keeps nothing that is too small for it, least of all memory that Node.js shares between many', () => {
     const pool = new BufferPool({ buffersMax: 4, pooledBytesMin: 65_536 });
     for (const bytes of [10, 4_000, 60_000]) expect(pool.release(pool.acquire(bytes))).toBe(false);

@@ -123,7 +123,7 @@ describe('a batch', () => {
       const batch = builder.takeBatch()!;
       expect(texts(batch)).toEqual([line('postgres', text)]);
       if (length > 100) memories.add(batch.bytes.buffer);
-      if (before) builder.reclaim(before);
+      before?.memory?.release();
       before = batch;
     }
     expect(memories.size).toBeLessThan(4);
@@ -138,7 +138,7 @@ describe('a batch', () => {
       expect(add(builder, `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(i % 2 ? 25_000 : 700)}`)).toBe(true);
       const batch = builder.takeBatch()!;
       buffers.add(batch.bytes.buffer);
-      builder.reclaim(batch);
+      batch.memory?.release();
     }
     expect(buffers.size).toBeLessThan(4);
   });
@@ -149,7 +149,7 @@ describe('a batch', () => {
       builder: new BatchBuilder(),
       open: [] as string[],
     }));
-    const held: { builder: BatchBuilder; batch: Batch; lines: string[] }[] = [];
+    const held: { batch: Batch; lines: string[] }[] = [];
     const memories = new Set<ArrayBufferLike>();
     for (let i = 0; i < 2_000; i++) {
       const one = builders[Math.floor(random() * builders.length)];
@@ -160,14 +160,14 @@ describe('a batch', () => {
       }
       if (random() < 0.7) {
         const batch = one.builder.takeBatch()!;
-        held.push({ builder: one.builder, batch, lines: one.open });
+        held.push({ batch, lines: one.open });
         one.open = [];
         if (batch.bytes.buffer.byteLength === 4_096) memories.add(batch.bytes.buffer);
       }
       if (held.length < 5) continue;
-      const [{ builder, batch, lines }] = held.splice(Math.floor(random() * held.length), 1);
+      const [{ batch, lines }] = held.splice(Math.floor(random() * held.length), 1);
       expect(texts(batch)).toEqual(lines);
-      builder.reclaim(batch);
+      batch.memory?.release();
     }
     // In those of twenty, not of hundreds.
     expect(memories.size).toBeGreaterThan(3);

@@ -55,7 +55,7 @@ export class RecordWriter {
       lines.push({ timeMs, receivedAtMs, record: Buffer.from(bytes.subarray(at, end)) });
       at = end;
     }
-    builder.reclaim(batch);
+    batch.memory?.release();
     return lines;
   }
 

@@ -32,7 +32,8 @@ export class DrainHealth {
   private isReported = false;
   private lastReportedAtMs = Number.NEGATIVE_INFINITY;
   private lastError: { message: string; at: string } | undefined;
-  private lastAnswer: { answer: string; at: string; ms: number } | undefined;
+  /** `atMs`: milliseconds since 1970. */
+  private lastAnswer: { answer: string; atMs: number; ms: number } | undefined;
   private nextAttemptAtMs = 0;
 
   constructor(options: DrainHealthOptions) {
@@ -95,7 +96,7 @@ export class DrainHealth {
       lastError: this.lastError?.message,
       lastErrorAt: this.lastError?.at,
       lastAnswer: this.lastAnswer?.answer,
-      lastAnswerAt: this.lastAnswer?.at,
+      lastAnswerAt: this.lastAnswer && new Date(this.lastAnswer.atMs).toISOString(),
       lastAnswerMs: this.lastAnswer?.ms,
     };
   }
@@ -120,6 +121,6 @@ export class DrainHealth {
   }
 
   private setLastAnswer(answer: string, ms: number): void {
-    this.lastAnswer = { answer, at: new Date().toISOString(), ms: Math.round(ms) };
+    this.lastAnswer = { answer, atMs: Date.now(), ms: Math.round(ms) };
   }
 }

@@ -68,12 +68,7 @@ export class SyslogOutlet implements Outlet {
         pool.acquire(size),
       );
     this.writtenBytes += bytes.length;
-    const beganMs = performance.now();
-    if (bytes.length > 0)
-      socket.write(bytes, (error) => {
-        if (!error) pool.release(bytes);
-        this.options.onPhase?.('send', performance.now() - beganMs);
-      });
+    if (bytes.length > 0) this.write(socket, bytes);
     this.unconfirmed.push({ last: shipment.last, writtenUpTo: this.writtenBytes, atMs: performance.now() });
     if (socket.writableLength > WRITE_BUFFER_BYTES_MAX) await this.waitForDrain(socket);
     if (this.failure) throw this.failure;
@@ -95,6 +90,19 @@ export class SyslogOutlet implements Outlet {
     this.failure ??= new OutletError(CLOSED);
     this.closing.abort(this.failure);
     this.socket?.destroy();
+  }
+
+  private write(socket: Socket, bytes: Buffer): void {
+    const { pool, onPhase } = this.options;
+    const beganMs = performance.now();
+    let isTaken = false;
+    socket.write(bytes, (error) => {
+      if (!error && !isTaken) pool.release(bytes);
+      onPhase?.('send', performance.now() - beganMs);
+    });
+    // The system has taken all of it: the callback comes only when the event loop gets its turn, behind the next shipments.
+    isTaken = socket.writableLength === 0;
+    if (isTaken) pool.release(bytes);
   }
 
   /** Advances over what has certainly arrived. */

@@ -227,7 +227,7 @@ export class EmbeddedStore implements Store {
     const stored = frameId === undefined ? undefined : this.frameIds.find(app, frameId);
     if (stored) {
       this.place.requireNow();
-      return { ...(await stored), duplicate: true, retainedByReaders: false };
+      return { ...(await stored), duplicate: true };
     }
     this.diskSpace.requireSpace(batch.bytes.length);
     this.requireCopied(stream);
@@ -241,9 +241,8 @@ export class EmbeddedStore implements Store {
         written.then(() => ({ first, last })),
       );
     await written;
-    const retainedByReaders = allocated.isKept === true || this.subscriptions.hasSubscribers(app);
     this.subscriptions.notifyAppend(app, allocated.stored);
-    return { first, last, duplicate: false, retainedByReaders };
+    return { first, last, duplicate: false };
   }
 
   async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
@@ -273,13 +272,8 @@ export class EmbeddedStore implements Store {
       ranges.set(fresh[i], range);
     }
     await written;
-    const retainedByReaders =
-      allocated.some(({ isKept }) => isKept) || this.subscriptions.hasSubscribers(app);
     for (const { stored } of allocated) this.subscriptions.notifyAppend(app, stored);
-    return batches.map((one) => {
-      const duplicate = !fresh.includes(one);
-      return { ...ranges.get(one)!, duplicate, retainedByReaders: retainedByReaders && !duplicate };
-    });
+    return batches.map((one) => ({ ...ranges.get(one)!, duplicate: !fresh.includes(one) }));
   }
 
   async read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {

@@ -84,17 +84,16 @@ export class ChangeFeed {
     return this.outages.watch(app, listener);
   }
 
-  /** This process appended a batch. Tells whether anybody was notified, and so may keep it. */
+  /** This process appended a batch. */
   onAppended(
     app: AppId,
-    { bytes, count }: Batch,
+    { bytes, count, memory }: Batch,
     { first, last, storedAtMs }: Pick<StoredBatch, 'first' | 'last' | 'storedAtMs'>,
-  ): boolean {
+  ): void {
     const notified = this.notifiedUpTo.get(app);
-    if (notified === undefined) return false;
+    if (notified === undefined) return;
     if (last > notified && notified >= 0) this.notifiedUpTo.set(app, last);
-    this.subscriptions.notifyAppend(app, { bytes, count, first, last, storedAtMs });
-    return true;
+    this.subscriptions.notifyAppend(app, { bytes, count, memory, first, last, storedAtMs });
   }
 
   /** This process changed records; `revision` is the scope's number of transactions since. */

@@ -342,7 +342,7 @@ export class RedisStore implements Store {
 
   private onAppended(app: AppId, batch: Batch, appended: TimedAppendResult): AppendResult {
     const { first, last, duplicate } = appended;
-    const retainedByReaders = !duplicate && this.changeFeed.onAppended(app, batch, appended);
-    return { first, last, duplicate, retainedByReaders };
+    if (!duplicate) this.changeFeed.onAppended(app, batch, appended);
+    return { first, last, duplicate };
   }
 }

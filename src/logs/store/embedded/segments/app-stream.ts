@@ -41,8 +41,6 @@ export interface AllocatedBatch {
   readonly stored: StoredBatch;
   readonly bytesSoFar: number;
   readonly frameId: string | undefined;
-  /** It is, or was, in memory to be written to its segment later: its memory must not be reused. */
-  isKept?: boolean;
 }
 
 /** Lines that are lost because of damage. */
@@ -289,7 +287,7 @@ export class AppStream {
   /** A batch is in the commit log: from now on it can be read. True when it, and what is before it, should be written now. */
   commitUnwritten(allocated: AllocatedBatch): boolean {
     const { stored, bytesSoFar } = allocated;
-    allocated.isKept = true;
+    stored.memory?.retain(); // it is written to its segment later
     this.unwrittenBatches.push(allocated);
     this.unwrittenBytes += stored.bytes.length;
     this.committedEnd = { next: stored.last + 1, bytesSoFar };
@@ -527,12 +525,12 @@ export class AppStream {
     frameId: string | undefined,
     isHoled = false,
   ): AllocatedBatch {
-    const { bytes, count } = batch;
+    const { bytes, count, memory } = batch;
     const bytesSoFar = this.allocatedEnd.bytesSoFar + bytes.length;
     writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first }, this.seed, isHoled);
     const last = first + count - 1;
     this.allocatedEnd = { next: last + 1, bytesSoFar };
-    return { stored: { bytes, count, first, last, storedAtMs }, bytesSoFar, frameId, isKept: false };
+    return { stored: { bytes, count, memory, first, last, storedAtMs }, bytesSoFar, frameId };
   }
 }
 

@@ -286,7 +286,10 @@ export class EmbeddedStreams {
     for (const { stored } of unwritten) {
       if (stored.last < from || stored.first < next || size >= bytes) continue;
       if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored));
-      else found.push(stored);
+      else {
+        stored.memory?.retain();
+        found.push(stored);
+      }
       size += stored.bytes.length;
     }
     return found;

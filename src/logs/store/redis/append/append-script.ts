@@ -45,7 +45,7 @@ const ASK = Buffer.from('-');
 const ANSWER_CLOCK = 1;
 
 /** An append with the time at which it was stored. */
-export interface TimedAppendResult extends Omit<AppendResult, 'retainedByReaders'> {
+export interface TimedAppendResult extends AppendResult {
   readonly storedAtMs: number;
 }
 
