@@ -18,6 +18,7 @@ const MODULES = {
   'src/logs/drains/encoders/wasm/wasm-lines': ['LINES_WASM', 128],
   'src/logs/tails/output/wasm-text': ['TEXT_WASM', 32],
   'src/logs/query/prefilter/wasm-search': ['SEARCH_WASM', 68],
+  'drains/viewer/store/filter/wasm-grams': ['GRAMS_WASM', 6],
   'src/apps/forwarder/wasm-framer': ['FRAMER_WASM', 32],
 };
 

@@ -34,7 +34,7 @@ export async function bundle(root) {
     },
     platform: 'node',
     external: LEFT_OUT,
-    plugins: [bundlesRequired(root), findsLmdbBinary(root)],
+    plugins: [bundlesRequired(root), findsLmdbBinary(root), trimsUndici()],
     // Optional packages that aren't there, and `eval` in packages: both are as they should be.
     checks: { eval: false },
   });
@@ -105,6 +105,50 @@ function findsLmdbBinary(root) {
         const checkout = join(PACKAGE_ROOT, 'node_modules', 'lmdb');
         export default () => load(existsSync(checkout) ? checkout : join(PACKAGE_ROOT, 'dist', 'bundle', 'lmdb'));
       `;
+    },
+  };
+}
+
+/**
+ * `undici` loads all that it has at once, which is a third of the time of a short command: mocks, caches, cookies and WebSockets too, which
+ * nobody asks it for and which are left out, and `fetch`, which is loaded when it is asked for.
+ */
+function trimsUndici() {
+  const unused = String.raw`require\('\./lib/(?:mock|cache|interceptor|web/(?:cache|cookies|eventsource|websocket|fetch(?=/(?:global|data-url))))(?:/[^']*)?'\)`;
+  const fetching = String.raw`require\('\./lib/web/fetch[^']*'\)`;
+  const constant = (part) => new RegExp(`^const (\\w+|\\{[^}]+\\}) = ${part}(?:\\.\\w+)?$`, 'gm');
+  return {
+    name: 'trims-undici',
+    transform(code, id) {
+      if (!/[\\/]node_modules[\\/]undici[\\/]index\.js$/.test(id)) return null;
+      const names = [...code.matchAll(constant(unused))].flatMap(([, of]) => of.match(/\w+/g));
+      const trimmed = code
+        .replaceAll(constant(unused), '')
+        .replaceAll(
+          new RegExp(
+            `^module\\.exports\\.\\w+ = (?:new )?(?:${unused}.*|(?:${names.join('|')})\\b.*)$`,
+            'gm',
+          ),
+          '',
+        )
+        .replaceAll(/^module\.exports\.(?:interceptors|cacheStores) = \{[^}]*\}$/gm, '')
+        .replaceAll(/^module\.exports\.cacheStores\..*$/gm, '')
+        .replace(
+          new RegExp(`^const fetchImpl = (${fetching}\\.fetch)$`, 'm'),
+          (_, value) => `const fetchImpl = (...request) => ${value}(...request)`,
+        )
+        .replaceAll(
+          new RegExp(`^(module\\.exports)\\.(\\w+) = (${fetching}\\.\\w+)$`, 'gm'),
+          (_, of, name, value) =>
+            `Object.defineProperty(${of}, '${name}', { enumerable: true, configurable: true, get: () => ${value} })`,
+        );
+      if (
+        names.length < 10 ||
+        new RegExp(unused).test(trimmed) ||
+        !trimmed.includes('const fetchImpl = (...')
+      )
+        throw new Error('undici/index.js is not what it was: see trimsUndici.');
+      return trimmed;
     },
   };
 }

@@ -3,8 +3,9 @@
  * Ubuntu as root, the real servers that the tests talk to. Elsewhere a test whose program is missing says so and is
  * skipped; with CI=true nothing may be skipped.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -69,19 +70,29 @@ const pythonModules = [
   ...['3.11', '3.12', '3.13'].map((v) => `/usr/lib/python${v}`),
 ];
 
-step(process.execPath, ['scripts/setup.mjs']);
-installPrograms();
-unpackSyslogNg();
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+/** What each part took: `packages and build: 40 s, processors 80 % busy`. */
+const took = [];
+
+await part('packages and build', () => run(process.execPath, ['scripts/setup.mjs']));
+await part('programs', () => {
+  installPrograms();
+  unpackSyslogNg();
+});
 // It is loaded while everything else goes on; its tests wait for it. If it can't be, they try again and say why.
 if (process.argv.length === 2)
   spawn(process.execPath, ['scripts/heroku.mjs'], { cwd: root, stdio: ['ignore', 'ignore', 2] });
-const bin = (name) => join(root, 'node_modules', '.bin', name);
-step(bin('biome'), ['ci', '--colors=off', '.']);
-step(bin('tsc'), ['--noEmit', '-p', 'tsconfig.test.json']);
-step(bin('tsc'), ['--noEmit', '-p', 'src/web']);
+await part('lint and types', () =>
+  together([
+    [bin('biome'), 'ci', '--colors=off', '.'],
+    [bin('tsc'), '--noEmit', '-p', 'tsconfig.test.json'],
+    [bin('tsc'), '--noEmit', '-p', 'src/web'],
+  ]),
+);
 // Every run of every property; `npm run unit` makes a part of them.
 process.env.PROPERTY_RUNS ??= '1';
-step(bin('vitest'), ['run', ...process.argv.slice(2)]);
+await part('tests', () => run(bin('vitest'), ['run', ...process.argv.slice(2)]));
+sayTimes();
 
 function installPrograms() {
   const missing = Object.entries(programs).filter(([program]) => !find(program));
@@ -157,9 +168,50 @@ function find(program) {
   });
 }
 
-function step(program, args) {
+/** Does one part of it all, and notes its time; ends everything when it failed. */
+async function part(name, work) {
+  const before = processorTimes();
+  const status = await work();
+  const { all, idle, ms } = processorTimes(before);
+  took.push(`${name}: ${Math.round(ms / 1000)} s, processors ${Math.round(100 * (1 - idle / all))} % busy`);
+  if (!status) return;
+  sayTimes();
+  process.exit(status);
+}
+
+function sayTimes() {
+  process.stderr.write(took.map((line) => `tailrace: ${line}\n`).join(''));
+}
+
+/** What all processors have done since the machine's start, or since `before`, in milliseconds. */
+function processorTimes(before = { all: 0, idle: 0, ms: 0 }) {
+  const times = cpus().map(({ times: of }) => of);
+  const idle = times.reduce((sum, of) => sum + of.idle, 0);
+  const all = times.reduce((sum, of) => sum + of.idle + of.user + of.nice + of.sys + of.irq, 0);
+  return { all: all - before.all, idle: idle - before.idle, ms: performance.now() - before.ms };
+}
+
+/** Runs a program to its end; gives its exit status. */
+function run(program, args) {
   const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
-  if (status === 0) return;
   if (error) process.stderr.write(`tailrace: ${error.message}\n`);
-  process.exit(status ?? 1);
+  return status ?? 1;
+}
+
+/** Runs several programs at the same time, and shows what each one said when it has ended; gives the first status that isn't 0. */
+async function together(commands) {
+  const statuses = await Promise.all(
+    commands.map(
+      ([program, ...args]) =>
+        new Promise((resolve) => {
+          execFile(program, args, { cwd: root, maxBuffer: 2 ** 28 }, (error, stdout, stderr) => {
+            process.stdout.write(stdout);
+            process.stderr.write(stderr);
+            if (error && typeof error.code !== 'number') process.stderr.write(`tailrace: ${error.message}\n`);
+            resolve(error ? Number(error.code) || 1 : 0);
+          });
+        }),
+    ),
+  );
+  return statuses.find((status) => status !== 0) ?? 0;
 }

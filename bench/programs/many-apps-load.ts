@@ -40,7 +40,7 @@ const LINES_A_REQUEST_MAX = 5;
 /** Lines of the first second don't count. */
 const WARM_UP_MS = 1_000;
 /** What hasn't come this long after the last line is lost. */
-const ARRIVAL_MS = 3_000;
+const ARRIVAL_MS = 30_000;
 const HEAD_OF_SUCCESS = 'HTTP/1.1 2';
 
 process.on('message', (job: ManyAppsJob) => {

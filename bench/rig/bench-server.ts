@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeFolder, removeFolder, start, stop, TAILRACE } from './processes.ts';
+import { makeFolder, removeFolder, start, stop, TAILRACE, TAILRACE_BUNDLE } from './processes.ts';
 import { startRedis } from './redis.ts';
 
 const READY_MS = 20_000;
@@ -54,7 +54,10 @@ export async function startServer(settings: Readonly<Record<string, string>> = {
 async function startServerOn(settings: Readonly<Record<string, string>>): Promise<BenchServer> {
   const folder = makeFolder('tailrace');
   const data = join(folder, 'data');
-  const child = start(TAILRACE, ['serve'], {
+  const options = (process.env.BENCH_NODE_OPTIONS ?? '').split(' ').filter(Boolean);
+  const [program, args] =
+    options.length > 0 ? [process.execPath, [...options, TAILRACE_BUNDLE]] : [TAILRACE, []];
+  const child = start(program, [...args, 'serve'], {
     cwd: folder,
     env: { ...serverEnvironment(data), ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],

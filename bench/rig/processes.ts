@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 /** The program under test. */
 export const TAILRACE = join(ROOT, 'bin', 'tailrace');
+/** What it runs, for options of Node.js. */
+export const TAILRACE_BUNDLE = join(ROOT, 'dist', 'bundle', 'tailrace.js');
 /** A child that doesn't stop at SIGTERM is killed after this long. */
 const STOP_MS = 10_000;
 

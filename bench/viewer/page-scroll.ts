@@ -77,7 +77,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
       await page.getByLabel('E-mail').fill('bench@example.com');
       await page.getByLabel('Password').fill('correct horse battery');
       await page.getByRole('button', { name: 'Make my account' }).click();
-      await page.getByRole('button', { name: 'Sign out' }).waitFor();
+      await page.getByRole('button', { name: 'Sign out' }).waitFor({ timeout: TIMEOUT_MS });
       const [{ token }] = await page.evaluate<{ token: string }[]>(
         `fetch('api/groups').then((answer) => answer.json())`,
       );
@@ -93,7 +93,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
         await page
           .getByText(`order ${lines - 1} `)
           .first()
-          .waitFor();
+          .waitFor({ timeout: TIMEOUT_MS });
         const before = await rendererSeconds(browser);
         const result = await page.evaluate<Scrolled>(scrollScript(px, frames));
         rows.push(rowOf(px, result, (await rendererSeconds(browser)) - before));

@@ -112,6 +112,69 @@ it('a sender that sends all of a body that is too large before it reads gets the
   expect(answers.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['413', '200']);
 });
 
+describe('many requests on a connection, without waiting for answers', () => {
+  /** A connection, and the statuses and ids of the answers on it. */
+  function openConnection() {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
+    onTestFinished(() => void socket.destroy());
+    let answers = '';
+    socket.on('data', (data) => {
+      answers += data;
+    });
+    const all = (pattern: RegExp) => (): string[] => answers.match(pattern) ?? [];
+    return {
+      send: (text: string) => socket.write(text),
+      statuses: all(/(?<=HTTP\/1\.1 )\d+/g),
+      ids: all(/(?<=request-id: )\S+/gi),
+    };
+  }
+  const head = (path: string, authorization: string, more = '') =>
+    `GET ${path} HTTP/1.1\r\nHost: api\r\nAuthorization: ${authorization}\r\n${more}\r\n`;
+  const id = (number: number) => `pipelined-request-${String(number).padStart(6, '0')}`;
+
+  it('are answered one after the other, and what comes in between on others isn’t held up', async () => {
+    const own = `Bearer ${server.key}`;
+    const { send, statuses, ids } = openConnection();
+    const sent = Array.from({ length: 300 }, (_, i) => id(i));
+    send(sent.map((name) => head(`/apps/${app.name}`, own, `Request-Id: ${name}\r\n`)).join(''));
+    expect((await ask('GET', '/apps/APP')).status).toBe(200);
+    await until('all answers', () => statuses().length === sent.length);
+    expect(ids()).toEqual(sent);
+    expect(new Set(statuses())).toEqual(new Set(['200']));
+    // Also behind bodies, and in pieces.
+    const body = JSON.stringify({ A: 'x'.repeat(2_000) });
+    const patch = `PATCH /apps/${app.name}/config-vars HTTP/1.1\r\nHost: api\r\nAuthorization: ${own}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const bytes = (patch + head(`/apps/${app.name}`, own)).repeat(40);
+    for (let at = 0; at < bytes.length; at += 7_001) send(bytes.slice(at, at + 7_001));
+    await until('all answers', () => statuses().length === sent.length + 80);
+    expect(new Set(statuses())).toEqual(new Set(['200']));
+  });
+
+  it.each([
+    ['API keys', (n: number) => head('/apps', `Bearer k.${n}`)],
+    [
+      'tokens',
+      (n: number) =>
+        `POST /logs HTTP/1.1\r\nHost: api\r\nAuthorization: Basic ${btoa(`token:t.${n}`)}\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n`,
+    ],
+  ])('that guess %s are answered later and later, and right ones at once', async (_name, guess) => {
+    const { send, statuses } = openConnection();
+    send(Array.from({ length: 400 }, (_, i) => guess(i)).join(''));
+    await until('answers to the first hundred', () => statuses().length >= 100);
+    expect((await ask('GET', '/apps/APP')).status).toBe(200);
+    const { token } = app;
+    const lines = await fetch(`${server.url}/logs`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`token:${token}`)}`, 'content-type': 'text/plain' },
+      body: 'a line\n',
+    });
+    expect(lines.status).toBe(204);
+    // The other half would take minutes.
+    expect(statuses().length).toBeLessThan(300);
+    expect(new Set(statuses())).toEqual(new Set(['401']));
+  });
+});
+
 describe('drains', () => {
   const drain = (options: object, url = 'https://127.0.0.1:1/'): string => JSON.stringify({ url, options });
 

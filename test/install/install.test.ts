@@ -30,7 +30,7 @@ const [build, image] = readStages(DOCKERFILE);
 /** With this machine's way to the registry. */
 const NPM_ENV = { ...process.env, HOME: '/tmp', TMPDIR: '/tmp', npm_config_update_notifier: 'false' };
 /** Everything is compiled, or started four times, beside other tests. */
-const BUILD_TIMEOUT_MS = 180_000;
+const BUILD_TIMEOUT_MS = 400_000;
 const isRoot = process.getuid?.() === 0;
 const cannot = !isRoot || missing('bwrap', 'tini', 'man', 'setpriv', 'nsenter', 'dpkg', 'systemd-sysusers');
 if (cannot && process.env.CI) throw new Error('the image’s steps need root');

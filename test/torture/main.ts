@@ -1,4 +1,4 @@
-/** `npm run torture -- [--minutes 10] [--seed 1] [--store embedded] [--durability disk] [--routers 3] [--pause 400] [--damage] [--only kill,…]` */
+/** `npm run torture -- [--minutes 10] [--seed 1] [--store embedded] [--durability disk] [--routers 3] [--pause 400] [--damage] [--only kill,…] [--faults-per-minute 30]` */
 import { parseArgs } from 'node:util';
 import { STORES, type StoreName } from './deployments/deployment.ts';
 import { torture } from './torture.ts';
@@ -14,9 +14,14 @@ const { values } = parseArgs({
     'stream-lines': { type: 'string' },
     damage: { type: 'boolean', default: false },
     only: { type: 'string' },
+    'faults-per-minute': { type: 'string' },
   },
 });
 const isStore = (name: string): name is StoreName => (STORES as readonly string[]).includes(name);
+const numberOf = (name: 'stream-lines' | 'faults-per-minute'): number | undefined => {
+  const value = values[name];
+  return value === undefined ? undefined : Number(value);
+};
 const { store, seed, durability } = values;
 if (!isStore(store)) throw new Error(`There is no store "${store}": use ${STORES.join(', ')}.`);
 process.stdout.write(`store ${store}, seed ${seed}, durability ${durability}\n`);
@@ -29,8 +34,9 @@ const { violations, faults, readers, schedule, ...figures } = await torture({
   pauseMaxMs: Number(values.pause),
   durability: durability === 'process' ? 'process' : 'disk',
   damages: values.damage,
-  streamLines: values['stream-lines'] === undefined ? undefined : Number(values['stream-lines']),
+  streamLines: numberOf('stream-lines'),
   only: values.only?.split(','),
+  faultsPerMinute: numberOf('faults-per-minute'),
   log: (text) => {
     process.stdout.write(`${((Date.now() - startMs) / 1_000).toFixed(1).padStart(7)} s  ${text}\n`);
   },
@@ -39,9 +45,9 @@ const rows = [...Object.entries(figures), ...Object.entries(faults)];
 process.stdout.write(
   `\n${rows.map(([name, count]) => `${String(count).padStart(9)}  ${name}`).join('\n')}\n\n`,
 );
-for (const { name, delivered, duplicates, missing, lost } of readers)
+for (const { name, delivered, duplicates, missing, silenced, lost } of readers)
   process.stdout.write(
-    `${name}: ${delivered} lines, ${duplicates} came again, ${missing} are missing, ${lost} counted as lost\n`,
+    `${name}: ${delivered} lines, ${duplicates} came again, ${missing} are missing${silenced > 0 ? ` (${silenced} of them while the network was silent)` : ''}, ${lost} counted as lost\n`,
   );
 if (violations.length > 0) {
   process.stdout.write(`\nThe schedule of seed ${seed}:\n`);

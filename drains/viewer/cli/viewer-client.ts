@@ -17,13 +17,17 @@ export class ViewerClient {
   private readonly base: string;
   private readonly headers: Readonly<Record<string, string>>;
 
+  /** An address may have the key in it, as an add-on's has: `https://key:v.…@logs.example.com`. */
   constructor({ url = process.env.VIEWER_URL || 'http://127.0.0.1:8620', key }: ClientOptions) {
-    const secret = key ?? process.env.VIEWER_KEY ?? '';
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
       throw new TailraceError('settings', `"${url}" is no address: write it like https://logs.example.com.`);
+    const base = new URL(url);
+    const secret = key ?? (process.env.VIEWER_KEY || decodeURIComponent(base.password));
     if (secret === '')
       throw new TailraceError('unauthorized', 'Show an API key: set VIEWER_KEY, or give --key.');
-    this.base = url.endsWith('/') ? url : `${url}/`;
+    base.username = base.password = base.search = base.hash = '';
+    if (!base.pathname.endsWith('/')) base.pathname += '/';
+    this.base = base.href;
     this.headers = { authorization: `Bearer ${secret}` };
   }
 

@@ -2,5 +2,5 @@
 
 /** Packed lines, a folder a stream. */
 export const LINES_FOLDER = 'lines';
-/** What a backup that is under way holds on to. */
-export const BACKUP_FOLDER = 'backup';
+/** What a backup that is under way holds on to: on the disk of the lines. No stream has such a name. */
+export const BACKUP_FOLDER = `${LINES_FOLDER}/.backup`;

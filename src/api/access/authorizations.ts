@@ -54,7 +54,7 @@ export function authorizationRoutes(
     authorizationView(record, {
       grant,
       key,
-      appNames: await appRegistry.appNames(),
+      appNames: await appRegistry.namesOf(record.apps ?? []),
       lastUses: await apiKeys.lastUses(),
     });
 

@@ -85,29 +85,57 @@ export async function authorize(
  * @throws TailraceError `forbidden` for what another site's page makes
  */
 export async function authenticate(
-  { headers, ip, method }: Caller,
-  { addresses: { publicUrl }, apiKeys, people }: AuthorizeDependencies,
+  caller: Caller,
+  dependencies: AuthorizeDependencies,
 ): Promise<KeyGrant | undefined> {
+  const { headers, ip, method } = caller;
+  const { guesses } = dependencies.people;
   if (headers.authorization !== undefined) {
-    const signIn = readPassword(headers.authorization);
-    if (signIn) {
-      const wasRight = people.attempts.begin(ip, signIn.email);
-      const person = await people.users.withPassword(signIn.email, signIn.password);
-      if (person) wasRight();
-      return person && passwordGrant(person);
-    }
-    const credentials = readAuthorization(headers.authorization);
-    if (credentials.kind !== 'key') return undefined;
-    const grant = await apiKeys.grantOf(credentials.key);
-    if (grant) apiKeys.noteUse(grant, ip);
+    const grant = await grantOfHeader(headers.authorization, ip, dependencies);
+    if (!grant) await guesses.pace(ip);
     return grant;
   }
+  const { publicUrl } = dependencies.addresses;
   const secret = cookieValue(headers, SESSION_COOKIE);
-  const grant = secret === undefined ? undefined : await apiKeys.grantOfSession(secret);
-  if (secret === undefined || !grant) return undefined;
+  if (secret === undefined) return undefined;
+  const grant = await dependencies.apiKeys.grantOfSession(secret);
+  if (!grant) {
+    await guesses.pace(ip);
+    return undefined;
+  }
   if (SAFE_METHODS.includes(method)) requireOwnOrigin(headers, publicUrl);
   else requireOwnPage(headers, secret, publicUrl);
   return grant;
+}
+
+/** @throws TailraceError `rate_limited` after many wrong passwords */
+async function grantOfHeader(
+  authorization: string,
+  ip: string,
+  { apiKeys, people }: AuthorizeDependencies,
+): Promise<KeyGrant | undefined> {
+  const signIn = readPassword(authorization);
+  if (signIn) {
+    const wasRight = await beginAttempt(people, ip, signIn.email);
+    const person = await people.users.withPassword(signIn.email, signIn.password);
+    if (person) wasRight();
+    return person && passwordGrant(person);
+  }
+  const credentials = readAuthorization(authorization);
+  if (credentials.kind !== 'key') return undefined;
+  const grant = await apiKeys.grantOf(credentials.key);
+  if (grant) apiKeys.noteUse(grant, ip);
+  return grant;
+}
+
+/** Whoever goes on after too many attempts waits for that answer, too. */
+async function beginAttempt({ attempts, guesses }: People, ip: string, email: string): Promise<() => void> {
+  try {
+    return attempts.begin(ip, email);
+  } catch (error) {
+    await guesses.pace(ip);
+    throw error;
+  }
 }
 
 /** What whoever makes a request may do, if they may do that in this app; undefined: an app that isn't there. */

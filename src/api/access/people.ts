@@ -8,6 +8,7 @@ import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
 import type { InviteRecord } from '../../logs/access/people-records.ts';
+import type { AppId } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { needsScope } from './authorize.ts';
@@ -163,7 +164,6 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
   );
 
   async function give(request: FastifyRequest, email: string, role: PersonRole, app: AppRecord | undefined) {
-    const names = await appRegistry.appNames();
     const person = await findPerson(email);
     requireRank(request, { role: app ? undefined : role, groups: app ? { [app.id]: role } : {} });
     if (person) {
@@ -171,14 +171,18 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
       const rights = app
         ? { role: person.role, groups: { ...person.groups, [app.id]: role } }
         : { role, groups: person.groups };
-      return personView(await users.setRights(person.id, rights), names);
+      return personView(await users.setRights(person.id, rights), await namesOf(rights));
     }
     const rights: PersonRights = app ? { groups: { [app.id]: role } } : { role, groups: {} };
     const { invite, secret } = await users.invite(rights, nameOf(request.keyGrant), email);
     return {
-      ...invitationView(invite, names),
+      ...invitationView(invite, await namesOf(rights)),
       invitation_url: `${dependencies.addresses.forClient(request)}/#invite=${secret}`,
     };
+  }
+
+  function namesOf({ groups }: Pick<PersonRights, 'groups'>): Promise<ReadonlyMap<AppId, string>> {
+    return appRegistry.namesOf(Object.keys(groups) as AppId[]);
   }
 
   async function changeCollaborator(

@@ -31,11 +31,9 @@ export async function addonScene(
   links: AddonLinks,
   request: FastifyRequest,
 ): Promise<AddonScene> {
-  const [snapshot, appNames, services] = await Promise.all([
-    addons.snapshot(),
-    appRegistry.appNames(),
-    addons.services(),
-  ]);
+  const [snapshot, services] = await Promise.all([addons.snapshot(), addons.services()]);
+  const named = [...snapshot.addons, ...snapshot.attachments].map(({ app }) => app);
+  const appNames = await appRegistry.namesOf([...new Set(named)]);
   const { keyGrant: grant } = request;
   const address = addresses.forBrowser(request);
   return {

@@ -2,7 +2,7 @@ import type { ApiKeys } from '../../apps/access/api-keys.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import type { Log } from '../../common/log.ts';
-import type { AppId, Store } from '../../logs/store/contract.ts';
+import { type AppId, mayHaveChanged, type Store } from '../../logs/store/contract.ts';
 import { mayReadLines } from '../access/authorize.ts';
 
 /** What it works with. */
@@ -12,6 +12,8 @@ export interface TailRegistryDependencies {
   readonly apiKeys: ApiKeys;
   readonly log: Log;
 }
+
+const APP_PREFIX = 'app/';
 
 /** The tails that are open here, by app: they end when their app is destroyed, or nobody may read it any more. */
 export class TailRegistry {
@@ -25,9 +27,10 @@ export class TailRegistry {
     this.appRegistry = appRegistry;
     this.apiKeys = apiKeys;
     this.log = log;
-    store.watchRecords((scope) => {
+    store.watchRecords((scope, keys) => {
       // Apps are records of no app.
-      if (scope === '' && this.closersByApp.size > 0) void this.orphanCheck.request();
+      if (scope === '' && mayHaveChanged(keys, APP_PREFIX) && this.closersByApp.size > 0)
+        void this.orphanCheck.request();
     });
   }
 

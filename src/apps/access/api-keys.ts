@@ -3,7 +3,7 @@ import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import { hashOfSecret } from '../../logs/access/secrets.ts';
-import type { AppId, Store } from '../../logs/store/contract.ts';
+import { type AppId, mayHaveChanged, type Store } from '../../logs/store/contract.ts';
 import { narrowed, type Permissions, type PersonRole, permissionsOf, permits } from './grants.ts';
 import { FORMERLY_GLOBAL, GLOBAL_SCOPES, type KeyScope } from './key-scopes.ts';
 import { PEOPLE_SCOPE, type People, type Person } from './people.ts';
@@ -78,8 +78,9 @@ export class ApiKeys {
   constructor(store: Store, people: Pick<People, 'signedIn' | 'users'>) {
     this.store = store;
     this.people = people;
-    store.watchRecords((scope) => {
-      if (scope !== '' && scope !== PEOPLE_SCOPE) return;
+    store.watchRecords((scope, keys) => {
+      const isOfKeys = scope === '' && mayHaveChanged(keys, KEY_PREFIX);
+      if (!isOfKeys && scope !== PEOPLE_SCOPE) return;
       this.cache.clear();
       if (this.watchers.size > 0) void this.check.request();
     });

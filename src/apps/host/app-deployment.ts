@@ -87,6 +87,13 @@ interface Rollout {
   superseded: boolean;
 }
 
+/** All dynos are to be replaced, when those who came before are done. Whoever comes meanwhile comes along: only the last release counts. */
+interface Replacement {
+  /** Undefined: they are only restarted. */
+  spec: ReleaseSpec | undefined;
+  done: Promise<void>;
+}
+
 export class AppDeployment {
   private readonly options: AppDeploymentOptions;
   private readonly makeFormation: (options: FormationOptions) => ReleaseFormation;
@@ -94,6 +101,8 @@ export class AppDeployment {
   /** Formations of earlier releases that still run. */
   private readonly draining = new Set<ReleaseFormation>();
   private rollout: Rollout | undefined;
+  /** One that waits for its turn. */
+  private replacement: Replacement | undefined;
   /** The old dynos stop first, and nothing starts before they have. */
   private isReplacing = false;
   private changeWaiters: (() => void)[] = [];
@@ -165,6 +174,7 @@ export class AppDeployment {
    * @param adopted those of its dynos that run already, since an earlier server
    */
   async apply(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<void> {
+    if (adopted.length === 0) return this.replaceDynos(spec);
     const begun = await this.serialize(async () => ({ rollout: await this.begin(spec, adopted) }));
     if (begun.rollout) await this.finishRollout(begun.rollout);
   }
@@ -182,9 +192,8 @@ export class AppDeployment {
 
   /** Restarts a dyno, all of a type, or all. */
   restart(which: string | undefined): Promise<void> {
-    const { spec } = this.requireCurrent();
-    if (which === undefined && this.options.preboot !== undefined)
-      return this.apply({ ...spec, counts: this.requireCurrent().formation.counts() });
+    this.requireCurrent();
+    if (which === undefined && this.options.preboot !== undefined) return this.replaceDynos(undefined);
     return this.serialize(() => this.requireCurrent().formation.restart(which));
   }
 
@@ -224,7 +233,34 @@ export class AppDeployment {
     }
   }
 
-  private async begin(spec: ReleaseSpec, adopted: readonly AdoptedDyno[]): Promise<Rollout | undefined> {
+  /** @param spec undefined: of the release that is current then */
+  private replaceDynos(spec: ReleaseSpec | undefined): Promise<void> {
+    const { replacement } = this;
+    if (replacement) {
+      replacement.spec = spec ?? replacement.spec;
+      return replacement.done;
+    }
+    const next: Replacement = { spec, done: Promise.resolve() };
+    this.replacement = next;
+    next.done = this.replaceInTurn(next);
+    return next.done;
+  }
+
+  private async replaceInTurn(next: Replacement): Promise<void> {
+    const begun = await this.serialize(async () => {
+      this.replacement = undefined;
+      return { rollout: await this.begin(next.spec ?? this.currentSpec()) };
+    });
+    if (begun.rollout) await this.finishRollout(begun.rollout);
+  }
+
+  /** With as many dynos as are wanted now. */
+  private currentSpec(): ReleaseSpec {
+    const { spec, formation } = this.requireCurrent();
+    return { ...spec, counts: formation.counts() };
+  }
+
+  private async begin(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<Rollout | undefined> {
     if (this.stopped) return undefined;
     const old = this.abandonRollout() ?? this.current;
     const next: RunningRelease = { spec, formation: this.createFormation(spec, adopted) };

@@ -141,8 +141,8 @@ export class AppRegistry {
   }
 
   async listDomains(app: AppId): Promise<DomainRecord[]> {
-    const records = await this.store.list<DomainRecord>('', 'domain/');
-    return records.map(({ value }) => value).filter((domain) => domain.app === app);
+    const records = await this.store.listOfApp<DomainRecord>(app, 'domain/');
+    return records.map(({ value }) => value);
   }
 
   /** @throws TailraceError `invalid_params` for no host name, `conflict` for one that an app has */
@@ -185,9 +185,7 @@ export class AppRegistry {
   async destroyApp(app: AppRecord): Promise<void> {
     const tokens = await this.listTokens(app.id);
     const drains = await this.listDrains(app.id);
-    const rules = (await this.store.list<RuleRecord>('', 'rule/')).filter(
-      ({ value }) => value.app === app.id,
-    );
+    const rules = await this.store.listOfApp<RuleRecord>(app.id, 'rule/');
     const domains = await this.listDomains(app.id);
     await this.store.transact('', [
       ...rules.map(({ value }) => ({ key: ruleKey(value.id), value: undefined })),
@@ -208,8 +206,8 @@ export class AppRegistry {
   }
 
   async listTokens(app: AppId): Promise<TokenRecord[]> {
-    const records = await this.store.list<TokenRecord>('', 'token/');
-    return records.map(({ value }) => value).filter((token) => token.app === app);
+    const records = await this.store.listOfApp<TokenRecord>(app, 'token/');
+    return records.map(({ value }) => value);
   }
 
   /**
@@ -237,11 +235,8 @@ export class AppRegistry {
   }
 
   async listDrains(app: AppId): Promise<DrainRecord[]> {
-    const records = await this.store.list<DrainRecord>('', 'drain/');
-    return records
-      .map(({ value }) => value)
-      .filter((drain) => drain.app === app)
-      .sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+    const records = await this.store.listOfApp<DrainRecord>(app, 'drain/');
+    return records.map(({ value }) => value).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
   }
 
   /**

@@ -9,6 +9,7 @@ import { nameProgram, programOf } from '../text/program-name.ts';
 import { sendClientErrorResponse } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
+import { beginOneAtATime } from './one-at-a-time.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 import { isSlowUpload } from './upload-timeout.ts';
 
@@ -75,11 +76,14 @@ export function createHttpServer(
     // Requests that come while it closes are answered, as the last ones of their connections.
     return503OnClosing: false,
     forceCloseConnections: true,
+    // It holds for the hooks of `close` as well, and these wait for requests.
+    pluginTimeout: 0,
   };
   // A server with TLS is one without it, as far as routes go.
   const server = https
     ? (Fastify({ ...options, https: { ...https, ...timeouts } } as typeof options) as FastifyInstance)
     : (Fastify({ ...options, http: timeouts } as typeof options) as FastifyInstance);
+  beginOneAtATime(server.server);
   readJsonWithin(server, REQUEST_LIMITS);
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {

@@ -1,6 +1,6 @@
 /** Passwords and links that are guessed: only so many attempts from an address, and for an account. */
-import { isIPv6 } from 'node:net';
 import { TailraceError } from '../../common/errors.ts';
+import { networkOf } from '../../common/limits/network-address.ts';
 import { TokenBucket } from '../../common/limits/token-bucket.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import { hashOfSecret } from './secrets.ts';
@@ -9,8 +9,6 @@ const TRACKED_MAX = 20_000;
 /** From one address: ten at once, then one every 30 seconds. For one account, from wherever: thirty, then one a minute. */
 const PER_ADDRESS = { burst: 10, perSecond: 1 / 30 };
 const PER_ACCOUNT = { burst: 30, perSecond: 1 / 60 };
-/** Groups of an IPv6 address that are its network's: whoever has one address of it has them all (RFC 6177). */
-const NETWORK_GROUPS = 4;
 
 export class AttemptLimits {
   private readonly addresses = new LruCache<string, TokenBucket>(TRACKED_MAX);
@@ -52,19 +50,4 @@ export class AttemptLimits {
       throw new TailraceError('rate_limited', 'Too many attempts: wait a minute, then try again.');
     return bucket;
   }
-}
-
-/** An IPv4 address, also as IPv6 has it (`::ffff:192.0.2.1`), or the first 64 bits of an IPv6 one. */
-function networkOf(address: string): string {
-  if (!isIPv6(address) || address.includes('.')) return address;
-  const [head, tail] = address.toLowerCase().split('%')[0].split('::');
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) {
-    const ending = tail === '' ? [] : tail.split(':');
-    groups.push(...Array.from({ length: 8 - groups.length - ending.length }, () => '0'), ...ending);
-  }
-  return groups
-    .slice(0, NETWORK_GROUPS)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':');
 }

@@ -27,8 +27,8 @@ export type FailureStep = 'stop' | 'set-aside' | 'retry';
 /** After so many accepted requests of a limited size twice the size is tried: the destination's limit may have been raised. */
 const PROBE_AFTER_REQUESTS = 256;
 
-/** So many requests are planned: what they cover is written down once for all of them. */
-const PLANNED_MAX = 8;
+/** So many requests are planned, about what is loaded at a time: what they cover is written down once for all of them. */
+const PLANNED_MAX = 16;
 
 /** What of an outlet decides how lines are sent to it. */
 export interface OutletTraits {
@@ -82,6 +82,8 @@ export class DeliveryState {
   /** @param batches what the stream has after {@link sentUpTo}, oldest first. */
   onLoaded(batches: readonly StoredBatch[]): DeliveryStep {
     this.loaded = batches;
+    // They would be of what was loaded before.
+    this.planned = [];
     return batches.length === 0 ? 'wait' : this.stepWith(batches[0]);
   }
 

@@ -5,10 +5,11 @@
 
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
+import { mayHaveChanged } from '../store/contract.ts';
 import { assignDrains } from './assignment.ts';
 import type { DrainState } from './drain-state.ts';
 import { Membership, ROUTERS_SCOPE, type RouterLoad, type RouterRecord } from './membership.ts';
-import { type DrainRecord, isSameDrain } from './options/drain-record.ts';
+import { DRAIN_PREFIX, type DrainRecord, isSameDrain } from './options/drain-record.ts';
 import { DRAIN_LEASE_MS, RunningDrain, type RunningDrainOptions } from './running-drain.ts';
 import { StoreTime } from './store-time.ts';
 
@@ -48,9 +49,10 @@ export class DrainSupervisor {
     this.options = options;
     this.time = new StoreTime(options.store);
     this.membership = new Membership(options.store, this.time, options.version, options.log);
-    this.unwatch = options.store.watchRecords((scope) => {
-      if (scope === '') this.drains = undefined;
-      if (scope === '' || scope === ROUTERS_SCOPE) void this.reconcile();
+    this.unwatch = options.store.watchRecords((scope, keys) => {
+      const isOfDrains = scope === '' && mayHaveChanged(keys, DRAIN_PREFIX);
+      if (isOfDrains) this.drains = undefined;
+      if (isOfDrains || scope === ROUTERS_SCOPE) void this.reconcile();
     });
     this.timer = setInterval(() => void this.reconcile(), DRAIN_LEASE_MS / 3);
   }
@@ -152,7 +154,7 @@ export class DrainSupervisor {
     const empty = new Map<string, DrainRecord>();
     this.drains = empty;
     try {
-      const records = await this.options.store.list<DrainRecord>('', 'drain/');
+      const records = await this.options.store.list<DrainRecord>('', DRAIN_PREFIX);
       const own = this.options.serverId();
       const active = records
         .map(({ value }) => value)

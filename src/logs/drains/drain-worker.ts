@@ -13,6 +13,7 @@ import type { StreamReader } from '../store/stream-reader.ts';
 import { DeliveryState, failureStep } from './delivery-state.ts';
 import type { DrainState } from './drain-state.ts';
 import type { LeaseHold } from './lease-hold.ts';
+import { LoadedMemory } from './loaded-memory.ts';
 import type { DrainRecord } from './options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from './outlet.ts';
 import { FencedError } from './progress/cursor-state.ts';
@@ -57,6 +58,7 @@ export class DrainWorker {
   private readonly delivery: DeliveryState;
   private readonly lossReporter: LossReporter;
   private readonly health: DrainHealth;
+  private readonly memory = new LoadedMemory();
   private readonly pacer = new RequestPacer(() =>
     this.isStopping ? Infinity : this.options.reader.newest - this.delivery.sentUpTo,
   );
@@ -168,6 +170,7 @@ export class DrainWorker {
       } finally {
         this.outlet = undefined;
         this.delivery.disconnect();
+        this.memory.release();
         this.flushing = undefined;
         await outlet.close();
       }
@@ -207,7 +210,12 @@ export class DrainWorker {
 
   private async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
     const { reader } = this.options;
-    return reader.recentAfter(after) ?? this.untilStoreAnswers(() => reader.readAfter(after));
+    // What was loaded before has been sent, or is loaded again.
+    this.memory.release();
+    return (
+      reader.recentAfter(after) ??
+      this.untilStoreAnswers(() => reader.readStored(after, this.memory.reserve(), this.memory))
+    );
   }
 
   /** The stream had more lines, and gives none of them: they are lost, unless the store has lost count of them too. */

@@ -1,8 +1,15 @@
-import type { BufferPool } from '../../common/buffers/buffer-pool.ts';
 import type { LossNotice } from './outlet.ts';
 import type { Shipment } from './shipment.ts';
 
-/** The body of a request, of a pool's memory, and how many messages are in it (`Logplex-Msg-Count`). */
+/** Memory for bodies, as a pool gives it. */
+export interface RequestBodyPool {
+  /** At least `bytes` of memory, with any content. */
+  acquire(bytes: number): Buffer;
+  /** Takes back what {@link acquire} gave, or a part of it from its beginning, if it is that. */
+  release(body: Uint8Array): boolean;
+}
+
+/** The body of a request, of memory that was given for it, and how many messages are in it (`Logplex-Msg-Count`). */
 export interface EncodedRequest {
   readonly body: Buffer;
   readonly messageCount: number;
@@ -23,7 +30,7 @@ export interface HttpFormat {
   encode(
     shipment: Shipment,
     notice: LossNotice | undefined,
-    pool: BufferPool,
+    memory: RequestBodyPool,
   ): EncodedRequest | Promise<EncodedRequest>;
   /**
    * Checks the response that accepted the request: some destinations accept a request and refuse lines in it.

@@ -18,9 +18,9 @@ export interface BatcherEvents {
 
 /** A batch that is open, queued or in flight, and what its senders wait for. */
 class PendingBatch {
-  readonly done: Promise<void>;
-  resolve: () => void = () => {};
-  reject: (error: unknown) => void = () => {};
+  private promise: Promise<void> | undefined;
+  private settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  private failure: { readonly error: unknown } | undefined;
   /** Its position in the stream's order. */
   readonly number: number;
   batch: Batch | undefined;
@@ -29,11 +29,27 @@ class PendingBatch {
 
   constructor(number: number) {
     this.number = number;
-    this.done = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-    this.done.catch(() => {}); // callers of whenStored() have their own handlers
+  }
+
+  /** What senders wait for; of lines that come over syslog mostly nobody does, and then there is no promise. */
+  get done(): Promise<void> {
+    if (this.promise) return this.promise;
+    this.promise = this.failure
+      ? Promise.reject(this.failure.error)
+      : new Promise((resolve, reject) => {
+          this.settle = { resolve, reject };
+        });
+    this.promise.catch(() => {}); // callers of whenStored() have their own handlers
+    return this.promise;
+  }
+
+  resolve(): void {
+    this.settle?.resolve();
+  }
+
+  reject(error: unknown): void {
+    this.failure ??= { error };
+    this.settle?.reject(error);
   }
 }
 

@@ -17,7 +17,7 @@ export class RuleRecords {
   }
 
   async listOf(app: AppId): Promise<RuleRecord[]> {
-    return (await this.list()).filter((rule) => rule.app === app);
+    return (await this.store.listOfApp<RuleRecord>(app, 'rule/')).map(({ value }) => value);
   }
 
   /** @throws TailraceError `invalid_params`, `conflict` */

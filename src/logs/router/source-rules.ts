@@ -4,7 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 import { TailraceError } from '../../common/errors.ts';
-import type { AppId, Store } from '../store/contract.ts';
+import { type AppId, mayHaveChanged, type Store } from '../store/contract.ts';
 import type { LogSource } from './token-cache.ts';
 
 /** What a rule asks for: a line has to meet all conditions that are given. */
@@ -54,9 +54,11 @@ export interface CandidateRule {
   readonly logSource: LogSource;
 }
 
+const RULE_PREFIX = 'rule/';
+
 /** Key of a rule's record. */
 export function ruleKey(id: string): string {
-  return `rule/${id}`;
+  return RULE_PREFIX + id;
 }
 
 export class SourceRules {
@@ -69,8 +71,8 @@ export class SourceRules {
 
   constructor(store: Store) {
     this.store = store;
-    store.watchRecords((scope) => {
-      if (scope === '') void this.load().catch(() => {}); // the store is unavailable: the rules stay as they were
+    store.watchRecords((scope, keys) => {
+      if (scope === '' && mayHaveChanged(keys, RULE_PREFIX)) void this.load().catch(() => {}); // the store is unavailable: the rules stay as they were
     });
   }
 
@@ -98,7 +100,7 @@ export class SourceRules {
   }
 
   private async read(): Promise<void> {
-    const records = (await this.store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);
+    const records = (await this.store.list<RuleRecord>('', RULE_PREFIX)).map(({ value }) => value);
     records.sort(
       (a, b) =>
         conditionCount(b) - conditionCount(a) ||

@@ -1,5 +1,5 @@
 import { LruCache } from '../../common/lru-cache.ts';
-import type { AppId, Store } from '../store/contract.ts';
+import { type AppId, mayHaveChanged, type Store } from '../store/contract.ts';
 
 /** Where a token's lines belong: one app, one source name. */
 export interface LogSource {
@@ -22,9 +22,11 @@ export interface TokenRecord {
 /** The source of a token that is valid for every source of its app: for other routers' drains. */
 export const WILDCARD_SOURCE = '*';
 
+const TOKEN_PREFIX = 'token/';
+
 /** Key of a token's record. */
 export function tokenKey(token: string): string {
-  return `token/${token}`;
+  return TOKEN_PREFIX + token;
 }
 
 /** How long an unknown token stays unknown without another look-up: a flood of them must not become a flood of look-ups. */
@@ -55,9 +57,9 @@ export class TokenCache {
   constructor(store: Store, now: () => number = () => performance.now()) {
     this.store = store;
     this.now = now;
-    store.watchRecords((scope) => {
-      // Tokens are records in the scope of no app. They change seldom: drop all of them.
-      if (scope === '') this.clear();
+    store.watchRecords((scope, keys) => {
+      // Tokens are records in the scope of no app.
+      if (scope === '' && mayHaveChanged(keys, TOKEN_PREFIX)) this.forget(keys);
     });
   }
 
@@ -96,9 +98,19 @@ export class TokenCache {
     return logSource;
   }
 
-  private clear(): void {
+  /** @param keys of records that have changed; undefined: any may have */
+  private forget(keys: readonly string[] | undefined): void {
     this.version++;
-    this.hits.clear();
-    this.misses.clear();
+    if (keys === undefined) {
+      this.hits.clear();
+      this.misses.clear();
+      return;
+    }
+    for (const key of keys) {
+      if (!key.startsWith(TOKEN_PREFIX)) continue;
+      const token = key.slice(TOKEN_PREFIX.length);
+      this.hits.delete(token);
+      this.misses.delete(token);
+    }
   }
 }

@@ -143,6 +143,17 @@ export interface RecordChange {
   readonly ifVersion?: number;
 }
 
+/**
+ * Told of a scope whose records were changed.
+ * @param keys of these; undefined when it isn't known which, and all may have
+ */
+export type RecordListener = (scope: string, keys?: readonly string[]) => void;
+
+/** May a record whose key begins with this have been changed? @param keys as a {@link RecordListener} is told them */
+export function mayHaveChanged(keys: readonly string[] | undefined, prefix: string): boolean {
+  return keys === undefined || keys.some((key) => key.startsWith(prefix));
+}
+
 export interface TransactOptions {
   /** Notifies nobody: for what is written all the time, such as cursors. */
   readonly quiet?: boolean;
@@ -167,6 +178,12 @@ export interface StoreStatus {
   readonly facts: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** Where the bytes of batches are put that are read: whoever gives it uses it again, when nobody reads those batches any more. */
+export interface ReadMemory {
+  /** At least so many bytes, with any content. */
+  acquire(bytes: number): Buffer;
+}
+
 export interface Store {
   /** May other processes work on the same data at the same time? */
   readonly shared: boolean;
@@ -189,8 +206,9 @@ export interface Store {
   /**
    * Batches with lines after a sequence, oldest first: at least one when there is one, then up to `bytes`.
    * The first may start before `after`. What was trimmed is skipped: compare `first` with `after + 1`.
+   * @param memory may be used for the batches; left out: they have memory of their own
    */
-  read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]>;
+  read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]>;
 
   /** Batches with lines before a sequence, newest first, otherwise like {@link read}. */
   readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]>;
@@ -252,15 +270,21 @@ export interface Store {
   /** All records of a scope whose keys start with `prefix`, in the order of their keys. */
   list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]>;
 
+  /**
+   * The records in the scope of no app that belong to an app, as their field `app` says, and whose keys start with `prefix`, in the order of
+   * their keys. It takes as long as there are such records, however many others have.
+   */
+  listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]>;
+
   /** Makes all changes within one scope, or none: false when an `ifVersion` didn't hold. Resolves when durable. */
   transact(scope: string, changes: readonly RecordChange[], options?: TransactOptions): Promise<boolean>;
 
   /**
-   * Calls `listener` with the scope after every transaction that isn't quiet, of this process or another, until the returned
+   * Calls `listener` after every transaction that isn't quiet, of this process or another, until the returned
    * function is called. It may be called without a change. Changes of the scope `''` are notified within a second even when
    * messages between routers get lost.
    */
-  watchRecords(listener: (scope: string) => void): () => void;
+  watchRecords(listener: RecordListener): () => void;
 
   /**
    * Calls `listener` when the store turns out to have been emptied, or replaced by another one, while it was in use, until the returned

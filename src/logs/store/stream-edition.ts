@@ -2,7 +2,7 @@
 import type { AppId, RecordChange, Store, StoredRecord } from './contract.ts';
 
 /** In the scope of no app: its changes are noticed by all processes. */
-const EDITION_PREFIX = 'edition/';
+export const EDITION_PREFIX = 'edition/';
 
 export function editionKey(app: AppId): string {
   return EDITION_PREFIX + app;

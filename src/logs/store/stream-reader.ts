@@ -3,9 +3,17 @@
  * memory, as the same objects for all of them, so that what is derived from a batch can be shared too.
  */
 import { CoalescedRun } from '../../common/coalesced-run.ts';
-import type { AppId, Sequence, Store, StoredBatch, StreamFile } from './contract.ts';
+import {
+  type AppId,
+  mayHaveChanged,
+  type ReadMemory,
+  type Sequence,
+  type Store,
+  type StoredBatch,
+  type StreamFile,
+} from './contract.ts';
 import type { FileScanner } from './file-scanner.ts';
-import { loadEditions } from './stream-edition.ts';
+import { EDITION_PREFIX, loadEditions } from './stream-edition.ts';
 
 /** Bytes of recent batches that one reader keeps, and all readers of a process together. */
 const READER_CACHE_BYTES = 8 * 1_048_576;
@@ -85,6 +93,11 @@ export class StreamReader {
   /** Batches with lines after a sequence, from memory or the store; what was trimmed is skipped. */
   async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
     return this.recentAfter(after) ?? this.store.read(this.app, after, READ_BYTES);
+  }
+
+  /** About so many bytes of them from the store, which may use `memory`. */
+  readStored(after: Sequence, bytes: number, memory: ReadMemory): Promise<readonly StoredBatch[]> {
+    return this.store.read(this.app, after, bytes, memory);
   }
 
   /**
@@ -232,8 +245,8 @@ export class StreamReaders {
     this.store = store;
     this.scanner = scanner;
     // The store outlives it by nothing.
-    store.watchRecords((scope) => {
-      if (scope === '') void this.linesDeleted();
+    store.watchRecords((scope, keys) => {
+      if (scope === '' && mayHaveChanged(keys, EDITION_PREFIX)) void this.linesDeleted();
     });
     void this.linesDeleted();
   }

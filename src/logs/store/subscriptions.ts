@@ -1,9 +1,9 @@
-import type { AppendListener, AppId, StoredBatch } from './contract.ts';
+import type { AppendListener, AppId, RecordListener, StoredBatch } from './contract.ts';
 
 /** Who is notified: of a stream that has grown, and of records that changed. */
 export class Subscriptions {
   private readonly appendListeners = new Map<AppId, Set<AppendListener>>();
-  private readonly recordListeners = new Set<(scope: string) => void>();
+  private readonly recordListeners = new Set<RecordListener>();
   private readonly emptiedListeners = new Set<() => void>();
 
   subscribe(app: AppId, listener: AppendListener): () => void {
@@ -30,7 +30,7 @@ export class Subscriptions {
     if (listeners) for (const listener of listeners) listener(batch);
   }
 
-  watchRecords(listener: (scope: string) => void): () => void {
+  watchRecords(listener: RecordListener): () => void {
     this.recordListeners.add(listener);
     return () => this.recordListeners.delete(listener);
   }
@@ -44,7 +44,7 @@ export class Subscriptions {
     for (const listener of this.emptiedListeners) listener();
   }
 
-  notifyRecordChange(scope: string): void {
-    for (const listener of this.recordListeners) listener(scope);
+  notifyRecordChange(scope: string, keys?: readonly string[]): void {
+    for (const listener of this.recordListeners) listener(scope, keys);
   }
 }

@@ -23,10 +23,22 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** Of the first buffer: many apps have a line now and then, and a busy one's buffer grows. */
 const FIRST_BYTES = 4_096;
+/** As many apps may have lines in one turn of the event loop. */
+const FIRST_BUFFERS_MAX = 16_384;
 /** About as many batches are in flight to the store at once under load. */
 const POOLED_BUFFERS_MAX = 2;
 /** What a stored header takes at the most, without structured data. */
 const HEADER_FIELDS_BYTES_MAX = 64 + HOSTNAME_BYTES_MAX + PROCID_BYTES_MAX + MSGID_BYTES_MAX;
+
+/** Of a builder that is empty. */
+const NO_BYTES = Buffer.alloc(0);
+/**
+ * First buffers, of all builders: an app that has no lines now holds none. What was used last is used first, so that those that are in use
+ * stay in the processor's cache.
+ */
+const firstBuffers = new BufferPool({ buffersMax: FIRST_BUFFERS_MAX });
+/** Buffers that batches hold now. */
+const lentBuffers = new WeakSet<ArrayBufferLike>();
 
 /**
  * Collects lines into a batch: writes the source's name in place of the token, stamps what is missing, splits what is too long. The
@@ -36,17 +48,15 @@ const HEADER_FIELDS_BYTES_MAX = 64 + HOSTNAME_BYTES_MAX + PROCID_BYTES_MAX + MSG
 export class BatchBuilder {
   /** Of the buffer of a batch, unless one line alone needs more. */
   private readonly capacity: number;
-  private bytes: Uint8Array;
+  private bytes: Uint8Array = NO_BYTES;
   private end = HEADROOM;
-  private readonly buffers = new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
-  /** Buffers of this builder that batches hold now. */
-  private readonly lentBuffers = new WeakSet<ArrayBufferLike>();
+  /** Larger than first ones; made when one is needed. */
+  private largeBuffers: BufferPool | undefined;
   /** Lines collected. */
   count = 0;
 
   constructor(capacity: number = BATCH_BYTES) {
     this.capacity = capacity;
-    this.bytes = Buffer.allocUnsafeSlow(Math.min(capacity, FIRST_BYTES));
   }
 
   /** Bytes collected, the headroom included. */
@@ -135,9 +145,8 @@ export class BatchBuilder {
   /** Makes room for as much again as there is, for lines that must stay together. */
   extend(): void {
     const before = this.bytes;
-    this.bytes = this.buffers.acquire(before.length * 2);
-    this.bytes.set(before.subarray(0, this.end));
-    this.buffers.release(before);
+    this.bytes = this.acquire(2 * Math.max(before.length, FIRST_BYTES));
+    this.copyFrom(before);
   }
 
   /** The collected lines as a batch; the builder is empty then. Returns undefined when there are none. */
@@ -146,18 +155,26 @@ export class BatchBuilder {
     const { bytes, end, count } = this;
     this.end = HEADROOM;
     this.count = 0;
-    if (end * 2 < bytes.length) return { bytes: Buffer.from(bytes.subarray(0, end)), count };
+    const isFirst = bytes.length === FIRST_BYTES;
+    if (end * 2 < bytes.length) {
+      const copy = Buffer.from(bytes.subarray(0, end));
+      if (isFirst) {
+        this.bytes = NO_BYTES;
+        this.release(bytes);
+      }
+      return { bytes: copy, count };
+    }
     // More than half full: lend the buffer instead of copying it.
-    this.lentBuffers.add(bytes.buffer);
-    this.bytes = this.buffers.acquire(Math.min(bytes.length, this.capacity));
+    lentBuffers.add(bytes.buffer);
+    this.bytes = isFirst ? NO_BYTES : this.acquire(Math.min(bytes.length, this.capacity));
     return { bytes: bytes.subarray(0, end), count };
   }
 
   /** The batch, which was closed here, isn't read any more: its buffer can be reused. */
   reclaim({ bytes }: Batch): void {
     const { buffer } = bytes;
-    if (!this.lentBuffers.delete(buffer)) detachBuffer(bytes);
-    else if (!this.buffers.release(bytes)) detachBuffer(Buffer.from(buffer));
+    if (!lentBuffers.delete(buffer)) detachBuffer(bytes);
+    else if (!this.release(bytes)) detachBuffer(Buffer.from(buffer));
   }
 
   private writeRecordHeader(
@@ -187,15 +204,36 @@ export class BatchBuilder {
   private grow(bytes: number): boolean {
     if (bytes > this.capacity) return false;
     const before = this.bytes;
-    this.bytes = this.buffers.acquire(Math.min(this.capacity, Math.max(bytes, 4 * before.length)));
-    this.bytes.set(before.subarray(0, this.end));
+    const isFirst = before.length === 0 && bytes <= FIRST_BYTES;
+    const wanted = isFirst ? FIRST_BYTES : Math.max(bytes, 4 * Math.max(before.length, FIRST_BYTES));
+    this.bytes = this.acquire(Math.min(this.capacity, wanted));
+    this.copyFrom(before);
     return true;
+  }
+
+  /** What was collected in another buffer, which isn't needed any more. */
+  private copyFrom(before: Uint8Array): void {
+    if (before.length === 0) return;
+    this.bytes.set(before.subarray(0, this.end));
+    this.release(before);
+  }
+
+  private acquire(bytes: number): Uint8Array {
+    if (bytes === FIRST_BYTES) return firstBuffers.acquire(bytes);
+    this.largeBuffers ??= new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
+    return this.largeBuffers.acquire(bytes);
+  }
+
+  /** @returns whether it is kept */
+  private release(bytes: Uint8Array): boolean {
+    if (bytes.buffer.byteLength === FIRST_BYTES) return firstBuffers.release(bytes);
+    return this.largeBuffers?.release(bytes) ?? false;
   }
 
   /** Makes room for what needs more than the capacity alone: nothing is collected yet. */
   private growEmpty(bytes: number): void {
-    this.buffers.release(this.bytes);
-    this.bytes = this.buffers.acquire(bytes);
+    this.release(this.bytes);
+    this.bytes = this.acquire(bytes);
   }
 
   /** The slow path, for a line with something missing, unreadable or too long. */

@@ -1,25 +1,40 @@
+import { eventLoopTurns, type Turns } from '../../common/limits/turns.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 
 /** Pauses between rounds are no longer than this: a tail should feel live with a thousand others on the same stream. */
 const PAUSE_MAX_MS = 50;
 /** Shorter pauses are not worth a timer. */
 const PAUSE_MIN_MS = 1;
+/** A round with many tails goes on in the next turn of the event loop after so long. */
+const SLICE_MS = 2;
 
 /**
  * Notifies all tails of a stream that it has grown: at once while that takes little time; with many tails on a busy stream, after a
- * pause as long as the last round took. Lines accumulate meanwhile and are sent together, and half of the CPU time is left for
- * ingress.
+ * pause as long as the last round took, and in slices. Lines accumulate meanwhile and are sent together, half of the CPU time is left for
+ * ingress, and nobody else waits for a round.
  */
-class GrowthNotifier {
-  private readonly reader: StreamReader;
+export class GrowthNotifier {
+  private readonly reader: Pick<StreamReader, 'onAppend'>;
   private readonly listeners = new Set<() => void>();
   private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private readonly turns: Turns;
+  private readonly now: () => number;
+  /** Those of the round that aren't notified yet. */
+  private round: Iterator<() => void> | undefined;
+  private hasGrownInRound = false;
+  private roundMs = 0;
   private lastRoundEndMs = 0;
-  private lastRoundMs = 0;
 
-  constructor(reader: StreamReader) {
+  /** @param now milliseconds on a clock that never goes back */
+  constructor(
+    reader: Pick<StreamReader, 'onAppend'>,
+    turns: Turns = eventLoopTurns,
+    now: () => number = () => performance.now(),
+  ) {
     this.reader = reader;
+    this.turns = turns;
+    this.now = now;
   }
 
   get listenerCount(): number {
@@ -40,19 +55,41 @@ class GrowthNotifier {
   }
 
   private onGrow(): void {
-    if (this.timer) return;
-    const pauseMs = this.lastRoundEndMs + Math.min(this.lastRoundMs, PAUSE_MAX_MS) - performance.now();
+    if (this.round) this.hasGrownInRound = true;
+    if (this.round || this.timer) return;
+    const pauseMs = this.lastRoundEndMs + Math.min(this.roundMs, PAUSE_MAX_MS) - this.now();
     if (pauseMs < PAUSE_MIN_MS) this.notifyAll();
     else this.timer = setTimeout(() => this.notifyAll(), pauseMs);
   }
 
   private notifyAll(): void {
     this.timer = undefined;
-    const startedMs = performance.now();
-    for (const listener of this.listeners) listener();
-    this.lastRoundEndMs = performance.now();
-    this.lastRoundMs = this.lastRoundEndMs - startedMs;
+    this.round = this.listeners.values();
+    this.roundMs = 0;
+    this.notifySlice();
   }
+
+  private readonly notifySlice = (): void => {
+    const startedMs = this.now();
+    let takenMs = 0;
+    while (this.round && takenMs < SLICE_MS) {
+      const next = this.round.next();
+      if (next.done) this.round = undefined;
+      else {
+        next.value();
+        takenMs = this.now() - startedMs;
+      }
+    }
+    this.roundMs += takenMs;
+    if (this.round) {
+      void this.turns.next().then(this.notifySlice);
+      return;
+    }
+    this.lastRoundEndMs = startedMs + takenMs;
+    if (!this.hasGrownInRound) return;
+    this.hasGrownInRound = false;
+    this.onGrow();
+  };
 }
 
 const notifiers = new WeakMap<StreamReader, GrowthNotifier>();

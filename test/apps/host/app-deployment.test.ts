@@ -232,6 +232,38 @@ test('without memory for both the old one stops first, and is known to have serv
   await third;
 });
 
+describe('releases that come faster than dynos start', () => {
+  async function whileBusy() {
+    const all = deployment({ overlap: true });
+    await all.app.apply(specOf(1));
+    all.setWeb(1, 'crashed');
+    all.log.length = 0;
+    let goOn = (): void => {};
+    all.formations[0].stopDyno = () => new Promise((resolve) => (goOn = resolve));
+    const busy = all.app.stopDyno('worker.1');
+    await expect.poll(() => all.log.length === 0).toBe(true);
+    return { ...all, goOn: () => goOn(), busy };
+  }
+
+  test('take the place of those that wait: only the last one is started', async () => {
+    const { app, log, goOn, busy } = await whileBusy();
+    const all = [2, 3, 4].map((version) => app.apply(specOf(version)));
+    goOn();
+    await Promise.all([busy, ...all]);
+    expect(log.filter((what) => what.startsWith('start'))).toEqual(['start v4']);
+    expect(app.version).toBe(4);
+  });
+
+  test('aren’t undone by a restart that comes behind one that waits', async () => {
+    const { app, log, goOn, busy } = await whileBusy();
+    const all = [app.apply(specOf(2)), app.restart(undefined), app.restart(undefined)];
+    goOn();
+    await Promise.all([busy, ...all]);
+    expect(log.filter((what) => what.startsWith('start'))).toEqual(['start v2']);
+    expect(app.version).toBe(2);
+  });
+});
+
 describe('a dyno that leaves service', () => {
   test('takes its time while others serve, or nobody is to', async () => {
     const { app, setWeb, isDrainAwaited } = deployment({ overlap: true });

@@ -77,6 +77,22 @@ it('prints what is found, oldest first, and ends as grep does', async () => {
   );
 });
 
+it('takes the address of an add-on, which has the key in it, and shows that to nobody', async () => {
+  const address = new URL(viewer.url);
+  address.username = 'key';
+  address.password = VIEWER_KEY;
+  const ask = (url: string): Promise<ExitResult> =>
+    runProgram(process.execPath, [VIEWER, 'search', 'job failed'], { env: { VIEWER_URL: url } });
+  expect(await ask(address.href)).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/job failed\n$/),
+  });
+  address.port = '1';
+  const { status, stderr } = await ask(address.href);
+  expect([status, stderr]).toEqual([2, expect.stringContaining('There is no viewer at http://127.0.0.1:1/')]);
+  expect(stderr).not.toContain(VIEWER_KEY);
+});
+
 it('says in one sentence what is wrong, with the exit code 2', async () => {
   const wrong: [string[], RegExp][] = [
     [['('], /parenthesis at character 1/],

@@ -315,6 +315,9 @@ it('with `events`, a line that matches comes with its whole stack trace: in page
   await postLogs(viewer, token, Buffer.concat(turns.map(asLine)));
   const q = `stream=${id}&q=%22no+connection%22`;
   expect((await viewer.search(`${q}&limit=1`)).lines.map(({ message }) => message)).toEqual([trace(39)[2]]);
+  await expect(viewer.search(`${q}&events=yes&limit=1001`)).rejects.toThrow(
+    'limit must be a number from 1 to 1000',
+  );
   const page = await viewer.search(`${q}&events=yes&limit=1`);
   expect(page.lines.map(({ message }) => message)).toEqual(trace(39).reverse());
   expect(page.lines.map((line) => 'matches' in line)).toEqual([true, false, true, true]);

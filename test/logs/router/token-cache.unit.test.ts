@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { TokenCache, type TokenRecord, tokenKey } from '../../../src/logs/router/token-cache.ts';
-import type { AppId, Store } from '../../../src/logs/store/contract.ts';
+import type { AppId, RecordListener, Store } from '../../../src/logs/store/contract.ts';
 
 const RECORD: TokenRecord = {
   token: 't.1',
@@ -13,14 +13,14 @@ const RECORD: TokenRecord = {
 function setUp() {
   const records = new Map([[tokenKey('t.1'), RECORD]]);
   const reads: (() => void)[] = [];
-  let changed: (scope: string) => void = () => undefined;
+  let changed: RecordListener = () => undefined;
   const store: Pick<Store, 'get' | 'watchRecords'> = {
     get: (async (_scope: string, key: string) => {
       const value = records.get(key);
       await new Promise<void>((resolve) => reads.push(resolve));
       return value && { value, version: 1 };
     }) as Store['get'],
-    watchRecords: ((listener: (scope: string) => void) => {
+    watchRecords: ((listener: RecordListener) => {
       changed = listener;
       return () => undefined;
     }) as Store['watchRecords'],
@@ -32,7 +32,7 @@ function setUp() {
   return {
     cache: new TokenCache(store as Store),
     records,
-    changed: (scope: string) => changed(scope),
+    changed: (scope: string, keys?: readonly string[]) => changed(scope, keys),
     finishRead,
   };
 }
@@ -60,4 +60,25 @@ it('one that is made while it is looked up is known afterwards', async () => {
   await finishRead();
   expect(await found).toMatchObject({ app: 'app', source: 'web' });
   expect(cache.lookup('t.1')).toMatchObject({ app: 'app' });
+});
+
+it('what others have isn’t looked up again when a token is made or revoked', async () => {
+  const { cache, records, changed, finishRead } = setUp();
+  records.set(tokenKey('t.2'), { ...RECORD, token: 't.2' });
+  for (const token of ['t.1', 't.2', 't.3']) {
+    const found = cache.load(token);
+    await finishRead();
+    await found;
+  }
+  const { version } = cache;
+  changed('', ['app/1', 'name/one']);
+  expect(cache.version).toBe(version);
+  changed('', [tokenKey('t.2'), tokenKey('t.3')]);
+  expect(cache.version).toBeGreaterThan(version);
+  expect(['t.1', 't.2', 't.3'].map((token) => cache.lookup(token)?.token)).toEqual([
+    't.1',
+    undefined,
+    undefined,
+  ]);
+  expect(cache.lookup('t.3')).toBeUndefined();
 });

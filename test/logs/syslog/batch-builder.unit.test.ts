@@ -5,6 +5,7 @@ import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { type LineEncoder, syslogLineEncoder } from '../../../src/logs/syslog/encode.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { propertyRuns } from '../../support/properties/property-runs.ts';
+import { seededRandom } from '../../support/properties/seeded-random.ts';
 import { parseFrames } from '../../support/senders/frames.ts';
 import {
   anyField,
@@ -140,6 +141,37 @@ describe('a batch', () => {
       builder.reclaim(batch);
     }
     expect(buffers.size).toBeLessThan(4);
+  });
+
+  it('is its app’s alone, though empty ones of many apps share their memory', () => {
+    const random = seededRandom(86);
+    const builders = Array.from({ length: 20 }, () => ({
+      builder: new BatchBuilder(),
+      open: [] as string[],
+    }));
+    const held: { builder: BatchBuilder; batch: Batch; lines: string[] }[] = [];
+    const memories = new Set<ArrayBufferLike>();
+    for (let i = 0; i < 2_000; i++) {
+      const one = builders[Math.floor(random() * builders.length)];
+      const text = `${i} ${'m'.repeat(random() < 0.9 ? 3_000 * random() : 30_000 * random())}`;
+      for (const part of text.length > MESSAGE_BYTES_MAX ? [`${i}`] : [text]) {
+        expect(add(one.builder, `<1>1 ${T} h t.x web.1 - - ${part}`)).toBe(true);
+        one.open.push(`<1>1 ${T} h postgres web.1 - - ${part}`);
+      }
+      if (random() < 0.7) {
+        const batch = one.builder.takeBatch()!;
+        held.push({ builder: one.builder, batch, lines: one.open });
+        one.open = [];
+        if (batch.bytes.buffer.byteLength === 4_096) memories.add(batch.bytes.buffer);
+      }
+      if (held.length < 5) continue;
+      const [{ builder, batch, lines }] = held.splice(Math.floor(random() * held.length), 1);
+      expect(texts(batch)).toEqual(lines);
+      builder.reclaim(batch);
+    }
+    // In those of twenty, not of hundreds.
+    expect(memories.size).toBeGreaterThan(3);
+    expect(memories.size).toBeLessThan(60);
   });
 
   it('takes one line that is larger than it', () => {

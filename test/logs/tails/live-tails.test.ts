@@ -1,12 +1,13 @@
 /** Live tails: no line is missing and none comes twice, between stored and new lines, after a lost connection, when they are slow. */
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { TailClient } from '../../support/receivers/tail-client.ts';
 import {
   EventStreamTail,
   openWebSocketTail,
   type WebSocketTail,
 } from '../../support/receivers/tail-protocols.ts';
-import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
+import { connectTcp, numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
 import { type App, type Server, startServer, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
@@ -263,14 +264,23 @@ it('ends when its app is destroyed', async () => {
   await until('the other app', () => stays.messageTexts.includes('still here'));
 });
 
-it('gets a close code when the server stops', async () => {
+it('ends with a close code when the server stops, which waits for no reader that doesn’t answer', async () => {
   const server = await startServerForTest();
   const app = await server.createApp();
   await pushLines(server, app.token, numberedMessages(5));
   const tail = openWebSocketTail(server, app, 'lines=10');
   await tail.untilLive();
-  await server.close();
+  const deaf = await new TailClient(server, app).opened();
+  deaf.socket.pause();
+  const events = await fetch(`${server.url}/apps/${app.name}/logs?tail=true`, {
+    headers: { authorization: `Bearer ${server.key}`, accept: 'text/event-stream' },
+  });
+  const sender = await connectTcp(server.syslogPort);
+  expect((await server.program.stop('SIGTERM')).status).toBe(0);
   expect(await tail.untilClosed()).toBe(1001);
+  await events.text().catch(() => {}); // cut off in the middle: that is an end too
+  sender.destroy();
+  deaf.disconnect();
 });
 
 it('begins after all that was scanned when nothing was found', async () => {

@@ -23,6 +23,8 @@ export interface ReaderRecord {
   readonly lost: number;
   /** It knows a request that it had before: nothing comes twice, whatever happens. */
   readonly isExactlyOnce: boolean;
+  /** While its network took bytes and delivered none, of which a protocol without answers knows nothing: what came then may be lost. */
+  readonly silences?: readonly FaultRecord[];
 }
 
 /** Something that was broken for a while. */
@@ -50,6 +52,8 @@ export interface ReaderResult {
   /** Deliveries of a line beyond the first that the senders didn't cause. */
   readonly duplicates: number;
   readonly missing: number;
+  /** Of the missing, those that a silence explains. */
+  readonly silenced: number;
   readonly lost: number;
 }
 
@@ -62,6 +66,8 @@ export interface CheckResult {
 
 /** What comes twice may do so for so long after a fault: retries back off up to thirty seconds, leases are free after ten. */
 const EXPLAINED_FOR_MS = 45_000;
+/** What was written while a network took bytes and delivered none is found out so much later, at the most. */
+const SILENCE_MS = 10_000;
 /** At most so many of a reader's broken promises of one kind are listed. */
 const LISTED_MAX = 3;
 
@@ -107,20 +113,18 @@ export function check(evidence: Evidence): CheckResult {
         complain('unexplained', `${text}, and no fault explains it`);
     }
     let missing = 0;
-    for (const { name, acknowledged } of senders) {
-      const own = seen.get(name);
-      for (const [number, atMs] of acknowledged) {
-        if (own?.has(number)) continue;
-        missing++;
-        if (!mayBeLost(atMs)) complain('missing', `${name} ${number} was acknowledged, and never came`);
-      }
+    let silenced = 0;
+    for (const { sender, number, atMs, isSilenced } of missingOf(reader, senders)) {
+      missing++;
+      if (isSilenced) silenced++;
+      else if (!mayBeLost(atMs)) complain('missing', `${sender} ${number} was acknowledged, and never came`);
     }
     if (mayLoseCounted && missing <= reader.lost) problems.delete('missing');
     for (const [kind, texts] of problems)
       violations.push(
         `${reader.name}: ${kind}, ${texts.length} times: ${texts.slice(0, LISTED_MAX).join('; ')}`,
       );
-    return { name: reader.name, delivered, duplicates, missing, lost: reader.lost };
+    return { name: reader.name, delivered, duplicates, missing, silenced, lost: reader.lost };
   });
   const count = (of: (sender: SenderRecord) => number): number =>
     senders.reduce((sum, one) => sum + of(one), 0);
@@ -130,4 +134,42 @@ export function check(evidence: Evidence): CheckResult {
     readers: results,
     violations,
   };
+}
+
+export interface MissingLine {
+  readonly sender: string;
+  readonly number: number;
+  /** When it was acknowledged. */
+  readonly atMs: number;
+  readonly isSilenced: boolean;
+}
+
+/** What was acknowledged, and didn't come (yet). */
+export function missingOf(
+  reader: Pick<ReaderRecord, 'deliveries' | 'silences'>,
+  senders: readonly SenderRecord[],
+): MissingLine[] {
+  const { deliveries, silences = [] } = reader;
+  const arrivals = new Map<string, Map<number, number>>();
+  for (const { sender, number, atMs } of deliveries) {
+    const own = arrivals.get(sender) ?? new Map<number, number>();
+    arrivals.set(sender, own);
+    if (!own.has(number)) own.set(number, atMs);
+  }
+  const missing: MissingLine[] = [];
+  for (const { name: sender, acknowledged } of senders) {
+    const own = arrivals.get(sender) ?? new Map<number, number>();
+    const gone = [...acknowledged].filter(([number]) => !own.has(number));
+    if (gone.length === 0) continue;
+    const arrived = silences.length > 0 ? [...own].sort(([a], [b]) => a - b) : [];
+    for (const [number, atMs] of gone) {
+      // Lines come in order: it was on its way between those that came before and behind it.
+      const next = arrived.findIndex(([other]) => other > number);
+      const fromMs = (next < 0 ? arrived.at(-1) : arrived[next - 1])?.[1] ?? 0;
+      const toMs = next < 0 ? Number.POSITIVE_INFINITY : arrived[next][1];
+      const isSilenced = silences.some((one) => one.fromMs <= toMs && one.toMs + SILENCE_MS >= fromMs);
+      missing.push({ sender, number, atMs, isSilenced });
+    }
+  }
+  return missing;
 }

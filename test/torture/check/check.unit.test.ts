@@ -25,7 +25,7 @@ describe('the check of what was delivered', () => {
     expect(check({ senders: [sent(1, 2, 3)], readers, faults: [], calmFromMs: 10_000 })).toEqual({
       acknowledged: 3,
       refused: 0,
-      readers: [{ name: 'drain', delivered: 3, duplicates: 0, missing: 0, lost: 0 }],
+      readers: [{ name: 'drain', delivered: 3, duplicates: 0, missing: 0, silenced: 0, lost: 0 }],
       violations: [],
     });
   });
@@ -38,6 +38,22 @@ describe('the check of what was delivered', () => {
     expect(violations({ readers, mayBeLost: (atMs) => atMs === 1_000 })).toEqual([]);
     expect(violations({ readers, mayLoseCounted: true })).toHaveLength(1);
     expect(violations({ readers: [reader(got(1, 3), { lost: 1 })], mayLoseCounted: true })).toEqual([]);
+  });
+
+  it('excuses what was on its way while the network was silent, and no more', () => {
+    const at = (...times: [number, number][]): Delivery[] =>
+      times.map(([number, atMs]) => ({ sender: 'p', number, atMs }));
+    const deliveries = at([1, 20_000], [3, 60_000]);
+    const of = (fromMs: number, toMs: number): readonly string[] =>
+      violations({ readers: [reader(deliveries, { silences: [{ name: 'stall', fromMs, toMs }] })] });
+    expect(of(30_000, 31_000)).toEqual([]);
+    expect(of(15_000, 16_000)).toEqual([]);
+    expect(of(5_000, 6_000)).toHaveLength(1);
+    expect(of(61_000, 62_000)).toHaveLength(1);
+    const cut = reader(at([1, 20_000]), { silences: [{ name: 'stall', fromMs: 30_000, toMs: 31_000 }] });
+    expect(
+      check({ senders: [sent(1, 2, 3)], readers: [cut], faults: [], calmFromMs: 0 }).readers,
+    ).toMatchObject([{ missing: 2, silenced: 2 }]);
   });
 
   it('finds lines out of order, never sent, or refused', () => {

@@ -16,6 +16,15 @@ export const NETWORK_TROUBLES: readonly NetworkTrouble[] = [
   'mute',
 ];
 
+/** Those of which a sender that waits for no answer hears nothing. */
+const SILENT: readonly NetworkTrouble[] = ['delay', 'stall', 'vanish', 'mute'];
+
+interface Silence {
+  readonly name: NetworkTrouble;
+  readonly fromMs: number;
+  toMs: number;
+}
+
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
@@ -30,6 +39,8 @@ export class Network {
   private readonly links = new Set<Link>();
   private trouble: NetworkTrouble = 'none';
   private delayMs = 0;
+  /** When it took bytes and delivered none. */
+  readonly silences: Silence[] = [];
   /** Of several addresses, the one that leads anywhere; undefined: all do. */
   private address: string | undefined;
 
@@ -61,6 +72,11 @@ export class Network {
 
   set(trouble: NetworkTrouble, delayMs = 0): void {
     const before = this.trouble;
+    const now = Date.now();
+    const current = this.silences.at(-1);
+    if (current?.toMs === Number.POSITIVE_INFINITY) current.toMs = now;
+    if (SILENT.includes(trouble))
+      this.silences.push({ name: trouble, fromMs: now, toMs: Number.POSITIVE_INFINITY });
     this.trouble = trouble;
     this.delayMs = delayMs;
     for (const link of this.links) {

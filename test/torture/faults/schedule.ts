@@ -23,10 +23,21 @@ const PAUSE_MS = [300, 2_500] as const;
 /** So many of a hundred faults come while another one lasts. */
 const TOGETHER_PERCENT = 30;
 
-export function planFaults(seed: number, forMs: number, kinds: readonly FaultKind[]): ScheduledFault[] {
+/**
+ * @param forMs how long the schedule is, milliseconds
+ * @param perMinute so many faults come in a minute on average: pauses and faults are shorter, or longer, in proportion; undefined: as each kind
+ *   says
+ */
+export function planFaults(
+  seed: number,
+  forMs: number,
+  kinds: readonly FaultKind[],
+  perMinute?: number,
+): ScheduledFault[] {
   const random = seededRandom(seed);
+  const scale = perMinute === undefined ? 1 : 60_000 / perMinute / meanMs(kinds);
   const between = ([least, most]: readonly [number, number]): number =>
-    Math.round(least + random() * (most - least));
+    Math.round((least + random() * (most - least)) * scale);
   const weights = kinds.map(({ weight = 1 }) => weight);
   const sum = weights.reduce((a, b) => a + b, 0);
   const pick = (): FaultKind => {
@@ -46,4 +57,12 @@ export function planFaults(seed: number, forMs: number, kinds: readonly FaultKin
     plan.push(fault);
     if (random() * 100 >= TOGETHER_PERCENT) atMs += fault.forMs;
   }
+}
+
+/** From one fault to the next, on average. */
+function meanMs(kinds: readonly FaultKind[]): number {
+  const middle = ([least, most]: readonly [number, number]): number => (least + most) / 2;
+  const sum = kinds.reduce((all, { weight = 1 }) => all + weight, 0);
+  const lasting = kinds.reduce((all, { weight = 1, forMs }) => all + weight * middle(forMs), 0) / sum;
+  return middle(PAUSE_MS) + (lasting * (100 - TOGETHER_PERCENT)) / 100;
 }

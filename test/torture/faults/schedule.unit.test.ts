@@ -17,3 +17,11 @@ it('the same seed brings the same faults, in the order of their times', () => {
   // A longer run begins as a shorter one.
   expect(planFaults(7, 60_000, KINDS)).toEqual(plan.slice(0, planFaults(7, 60_000, KINDS).length));
 });
+
+it('a pace shortens pauses and faults, so that there are as many as wanted', () => {
+  for (const perMinute of [10, 30, 120]) {
+    const plan = planFaults(7, 6_000_000, KINDS, perMinute);
+    expect(plan.length / 100).toBeGreaterThan(0.9 * perMinute);
+    expect(plan.length / 100).toBeLessThan(1.1 * perMinute);
+  }
+});

@@ -7,6 +7,8 @@ import { MatchWindow } from './match-window.ts';
 
 const MINUTE_MS = 60_000;
 export const SAMPLES_MAX = 10;
+/** When there are enough, others take their places no sooner: reading a line takes longer than counting it. */
+const SAMPLES_FRESH_MS = 1_000;
 const PATTERNS_MAX = 20;
 /** Values of a field that are counted each for itself; what others have is counted together. */
 export const GROUPS_MAX = 200;
@@ -25,6 +27,8 @@ interface GroupState {
   /** It has been told that it fires. */
   told: boolean;
   samples: SampleLine[];
+  /** When the newest of them came. */
+  sampledMs?: number;
   patterns?: string[];
 }
 
@@ -86,11 +90,12 @@ export class AlertRun {
   }
 
   /** Is a match worth showing? Asked before its text is read. */
-  wantsSample(value: string, inBatch: number): boolean {
-    return (
-      inBatch < SAMPLES_MAX &&
-      (this.groups.has(value) || this.groups.size < GROUPS_MAX || value === OTHER_VALUES)
-    );
+  wantsSample(value: string, inBatch: number, atMs: number): boolean {
+    if (inBatch >= SAMPLES_MAX) return false;
+    const group = this.groups.get(value);
+    if (!group) return this.groups.size < GROUPS_MAX || value === OTHER_VALUES;
+    const { samples, sampledMs } = group;
+    return samples.length < SAMPLES_MAX || sampledMs === undefined || atMs - sampledMs >= SAMPLES_FRESH_MS;
   }
 
   /** Has it been running for as long as it takes every pattern as known? */
@@ -111,6 +116,7 @@ export class AlertRun {
     group.lastMs = Math.max(group.lastMs, atMs);
     if (sample) {
       group.samples.push(sample);
+      group.sampledMs = atMs;
       if (group.samples.length > SAMPLES_MAX) group.samples.shift();
     }
     switch (this.condition.kind) {

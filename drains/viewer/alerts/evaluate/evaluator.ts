@@ -40,6 +40,10 @@ import { LineAtHand, type SearchedStream, WatchedAlert, type WatchedAlertState }
 const TICK_MS = 1_000;
 /** What was counted is written this often, unless something fires. */
 const COMMIT_MS = 1_000;
+/** What fired is written at once, but no more often than this while there are lines to look at: with it goes all that was counted. */
+const FIRED_COMMIT_MS = 200;
+/** A commit takes no more than this part of the time. */
+const COMMIT_SHARE = 1 / 20;
 /** Cursors alone, when nothing was counted: what is read again then counts nothing either. */
 const CURSORS_COMMIT_MS = 10_000;
 /** Nobody is said to be silent so soon after a start: senders may still have to deliver what they kept meanwhile. */
@@ -91,6 +95,7 @@ export class AlertEvaluator {
   private isWoken = false;
   private isClosed = false;
   private lastCommitMs = Number.NEGATIVE_INFINITY;
+  private lastCommitTookMs = 0;
   private lastCursorsMs = Number.NEGATIVE_INFINITY;
 
   private constructor(options: EvaluatorOptions, clock: AlertClock) {
@@ -286,10 +291,11 @@ export class AlertEvaluator {
   private async commit(isEnd = false): Promise<void> {
     const { records, history, onEvents, log } = this.options;
     const nowMs = performance.now();
-    const dirty = this.alerts.filter(({ isDirty }) => isDirty);
-    const isDue = isEnd || this.unwritten.length > 0 || nowMs - this.lastCommitMs >= COMMIT_MS;
+    const isDue = isEnd || this.isCommitDue(nowMs - this.lastCommitMs);
     const isCursorsDue = this.watches.size > 0 && nowMs - this.lastCursorsMs >= CURSORS_COMMIT_MS;
-    if (!isCursorsDue && !(isDue && (dirty.length > 0 || this.unwritten.length > 0))) return;
+    if (!isDue && !isCursorsDue) return;
+    const dirty = this.alerts.filter(({ isDirty }) => isDirty);
+    if (!isCursorsDue && dirty.length === 0 && this.unwritten.length === 0) return;
     const events = this.unwritten;
     const changes: RecordChange[] = [{ key: CLOCK_KEY, value: this.clock.save() }];
     for (const watch of this.watches.values()) {
@@ -307,10 +313,17 @@ export class AlertEvaluator {
     this.lastCursorsMs = nowMs;
     changes.push(...history.changesFor(events));
     await this.write(changes, records, log);
+    this.lastCommitTookMs = performance.now() - nowMs;
     this.unwritten = [];
     if (events.length === 0) return;
     history.written(events);
     onEvents(events);
+  }
+
+  private isCommitDue(sinceMs: number): boolean {
+    if (this.unwritten.length > 0 && (sinceMs >= FIRED_COMMIT_MS || this.behind.size === 0)) return true;
+    const pauseMs = Math.max(COMMIT_MS, this.lastCommitTookMs / COMMIT_SHARE);
+    return sinceMs >= Math.min(pauseMs, CURSORS_COMMIT_MS);
   }
 
   /** What was counted has to be written before more is: a store that can't is asked again. */

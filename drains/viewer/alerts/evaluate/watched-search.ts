@@ -129,7 +129,7 @@ export class WatchedAlert {
       if (pattern === undefined || run.isLearning(line.atMs)) return;
     }
     const value = this.valueOf ? this.valueOf(line.grouped) : '';
-    const sample = run.wantsSample(value, this.samplesInBatch) ? line.sample : undefined;
+    const sample = run.wantsSample(value, this.samplesInBatch, line.atMs) ? line.sample : undefined;
     if (sample) this.samplesInBatch++;
     run.add(value, line.atMs, sample, pattern);
   }

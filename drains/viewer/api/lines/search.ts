@@ -20,6 +20,8 @@ import { withWholeEvents } from './whole-events.ts';
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 5_000;
+/** What is around each line is read too. */
+const LIMIT_MAX_WITH_EVENTS = 1_000;
 const CONTEXT_DEFAULT = 50;
 const CONTEXT_MAX = 1_000;
 
@@ -38,7 +40,12 @@ export function registerSearchRoutes(server: FastifyInstance, { store, records, 
     ]);
     const { selection, streams, query } = readSelection(parameters, groups, grantOf(request));
     const wantsEvents = parameters.flag('events');
-    const limit = parameters.count('limit', LIMIT_DEFAULT, 1, LIMIT_MAX);
+    const limit = parameters.count(
+      'limit',
+      LIMIT_DEFAULT,
+      1,
+      wantsEvents ? LIMIT_MAX_WITH_EVENTS : LIMIT_MAX,
+    );
     const goesBack = !parameters.has('after');
     if (!goesBack && parameters.has('before'))
       throw new TailraceError('invalid_params', 'before goes to the past, after to the present: use one.');

@@ -11,6 +11,9 @@ import type { LogRecord } from '../../../../src/logs/syslog/record.ts';
 import type { FileLine } from './record-writer.ts';
 
 const COLUMNS = 10;
+/** Nobody's name: what lines of drains have (Heroku's, Tailrace's), whose sender is the app. */
+const NO_HOSTS: readonly string[] = ['-', 'host'];
+
 /** RFC 5424 section 6.2.1, table 2, as Papertrail writes it. */
 const SEVERITIES = ['Emergency', 'Alert', 'Critical', 'Error', 'Warning', 'Notice', 'Info', 'Debug'];
 /** Names of facilities that aren't syslog's own. */
@@ -71,7 +74,7 @@ export function papertrailLine(record: LogRecord, origin: PapertrailOrigin): str
     record.timestamp,
     new Date(origin.receivedAtMs).toISOString(),
     sourceId(origin.stream),
-    column(record.hostname === '-' ? origin.streamName : record.hostname),
+    column(NO_HOSTS.includes(record.hostname) ? origin.streamName : record.hostname),
     '',
     facility[0].toUpperCase() + facility.slice(1),
     SEVERITIES[priority & 7],

@@ -12,6 +12,15 @@ export class ByteColumn {
     this.buffer[this.length++] = byte;
   }
 
+  at(index: number): number {
+    return this.buffer[index];
+  }
+
+  /** Gives one that was added another value. */
+  set(index: number, byte: number): void {
+    this.buffer[index] = byte;
+  }
+
   get last(): number {
     return this.buffer[this.length - 1];
   }

@@ -12,6 +12,7 @@ import { linePriority } from '../../../../src/logs/syslog/record.ts';
 import { MINUTE_MS } from '../blocks/minute-counts.ts';
 import { ByteColumn } from './byte-column.ts';
 import { isColumnName, LineFields, SMALL_LETTERS } from './line-fields.ts';
+import { type BuiltTemplates, TemplateBuilder, type ValueSlots } from './template-builder.ts';
 import { ValueTable } from './value-table.ts';
 
 /** A shape, value or origin that isn't known. */
@@ -52,6 +53,8 @@ export interface BuiltColumns {
   readonly minute: Buffer;
   /** Of each block, `LineFields.colons`. */
   readonly colons: readonly Buffer[];
+  /** Undefined when they tell too little. */
+  readonly templates: BuiltTemplates | undefined;
 }
 
 interface Field {
@@ -101,6 +104,14 @@ export class ColumnBuilder {
   private readonly level = new ByteColumn();
   private readonly minute = new ByteColumn();
   private readonly colons: Buffer[] = [];
+  private readonly templates = new TemplateBuilder();
+  /** Of one line: values that its columns have. */
+  private readonly slots: ValueSlots = {
+    starts: new Int32Array(FIELDS_MAX),
+    ends: new Int32Array(FIELDS_MAX),
+    fields: new Int32Array(FIELDS_MAX),
+    count: 0,
+  };
   /** Of one line: its fields, and where they are among those that were found. */
   private readonly lineFields = new Int32Array(FIELDS_MAX);
   private readonly lineFound = new Int32Array(FIELDS_MAX);
@@ -126,16 +137,20 @@ export class ColumnBuilder {
     const isPlain = bytes[messageStart - 2] === DASH && bytes[messageStart - 3] === SPACE;
     const isKnown = this.found.read(bytes, messageStart, textEnd);
     this.isLastKnown = true;
+    this.slots.count = 0;
     if (!isKnown || !isPlain || isEscaped || !this.addFields(bytes)) {
       this.shape.push(UNKNOWN);
       this.isLastKnown = false;
     }
+    if (!isPlain || isEscaped) this.templates.addUnknown();
+    else this.templates.add(bytes, messageStart, textEnd, this.slots);
   }
 
   /** The lines of a block are complete. */
   endBlock(): void {
     this.colons.push(Buffer.from(this.found.colons));
     this.found.colons.fill(0);
+    this.templates.endBlock();
     this.lastMinute = Number.NaN;
   }
 
@@ -198,6 +213,7 @@ export class ColumnBuilder {
       level: this.level.bytes,
       minute: this.minute.bytes,
       colons: this.colons,
+      templates: this.templates.finish(),
     };
   }
 
@@ -241,7 +257,7 @@ export class ColumnBuilder {
 
   /** False when its fields can't be told; then nothing was added. */
   private addFields(bytes: Buffer): boolean {
-    const { found, lineFields, lineFound, fields } = this;
+    const { found, lineFields, lineFound, fields, slots } = this;
     let count = 0;
     let hash = 0;
     for (let i = 0; i < found.count; i++) {
@@ -261,6 +277,11 @@ export class ColumnBuilder {
     for (let i = 0; i < count; i++) {
       const at = lineFound[i];
       const number = this.numberOf(columns[i], bytes, found.valueStart[at], found.valueEnd[at]);
+      if (number !== UNKNOWN) {
+        slots.starts[slots.count] = found.valueStart[at];
+        slots.ends[slots.count] = found.valueEnd[at];
+        slots.fields[slots.count++] = i;
+      }
       const field = fields[lineFields[i]];
       if (!field.isFacet) continue;
       field.lastNumber = number;
@@ -346,11 +367,38 @@ export class ColumnBuilder {
   /** Most lines have another value: an id, or a number. */
   private takeTooMany(column: ValueColumn): void {
     column.isTooMany = true;
+    this.returnValues(column);
     if (column.numbers.bytes.includes(UNKNOWN)) return;
     column.characters = new Uint8Array(256);
     for (const entry of column.entries)
       for (const code of Buffer.from(this.values.text(entry), 'latin1'))
         column.characters[SMALL_LETTERS[code]] = 1;
+  }
+
+  /** The lines before have their values in their templates, as those behind have. */
+  private returnValues(column: ValueColumn): void {
+    const { templates } = this;
+    const fieldOf = [-1, ...this.shapes.map(({ columns }) => columns.indexOf(column))];
+    const values = column.entries.map((entry) => Buffer.from(this.values.text(entry), 'latin1'));
+    // By template and value.
+    const replaced = new Map<number, number>();
+    const shape = this.shape.bytes;
+    const numbers = column.numbers.bytes;
+    const lines = this.line - 1;
+    for (let line = 0, next = 0; line < lines; line++) {
+      const field = fieldOf[shape[line]];
+      if (field === -1) continue;
+      const number = numbers[next++];
+      if (number === UNKNOWN) continue;
+      const before = templates.at(line);
+      const key = (before * (NUMBERS_MAX + 1) + number) * FIELDS_MAX + field;
+      let template = replaced.get(key);
+      if (template === undefined) {
+        template = templates.withValue(before, field, values[number - 1]);
+        replaced.set(key, template);
+      }
+      if (template !== before) templates.set(line, template);
+    }
   }
 
   private valueNumber(column: ValueColumn, bytes: Buffer, start: number, end: number): number {

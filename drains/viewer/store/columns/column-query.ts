@@ -6,6 +6,7 @@ import {
   isLineAttribute,
   type QueryNode,
 } from '../../../../src/logs/query/query-syntax.ts';
+import { isAscii } from '../../../../src/logs/query/text-pattern.ts';
 import { isPlainNumber } from '../../../../src/logs/query/value-tests.ts';
 import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { LOG_LEVELS } from '../../../../src/logs/syslog/level.ts';
@@ -14,18 +15,7 @@ import { LineBits } from './line-bits.ts';
 import { colonRow, isColumnName } from './line-fields.ts';
 import type { FieldColumn, PartColumns } from './part-columns.ts';
 import { levelSample, sampleRecord } from './sample-record.ts';
-
-/** Of all lines of a part. What is certain is possible, too. */
-export interface QueryBits {
-  readonly certain: LineBits;
-  readonly possible: LineBits;
-}
-
-/** Of one number of a column. */
-const NO = 0;
-const YES = 1;
-const MAYBE = 2;
-type Truth = typeof NO | typeof YES | typeof MAYBE;
+import { linesWithText, MAYBE, NO, type QueryBits, type Truth, YES } from './text-query.ts';
 
 /** Lines of a part by block. */
 export interface BlockLineRange {
@@ -95,17 +85,30 @@ export class ColumnQuery {
     return possible;
   }
 
-  /** It is in the origin, or may be in the message. */
-  private text(node: QueryNode): QueryBits {
-    const { possible } = this.unknown(node);
-    const { certain } = this.byOrigin(node);
-    return { certain, possible: possible.or(certain) };
+  /** It is in the origin, or in the message. */
+  private text(node: QueryNode & { readonly kind: 'text' }): QueryBits {
+    const ofOrigin = this.byOrigin(node);
+    const ofMessage = this.messageText(node, node.text);
+    return {
+      certain: ofMessage.certain.or(ofOrigin.certain),
+      // Of origins that aren't known the filter excludes some.
+      possible: ofMessage.possible.or(ofOrigin.possible.and(this.mayBeIn(node).or(ofOrigin.certain))),
+    };
+  }
+
+  /** Lines with a text in their messages. */
+  private messageText(node: QueryNode, text: string): QueryBits {
+    const bits = this.unknown(node);
+    if (!isAscii(text) || !bits.possible.some(0, this.columns.lines)) return bits;
+    const found = linesWithText(this.columns, this.blocks, text);
+    if (!found) return bits;
+    return { certain: found.certain, possible: found.possible.and(bits.possible.or(found.certain)) };
   }
 
   private lineAttribute(node: QueryNode & { readonly kind: 'attribute' }, name: string): QueryBits {
     switch (name) {
       case 'message':
-        return this.unknown(node);
+        return node.value.kind === 'text' ? this.messageText(node, node.value.text) : this.unknown(node);
       case 'severity':
       case 'level':
         return this.byLevel(node);
@@ -175,20 +178,28 @@ export class ColumnQuery {
       (one): Truth => (one === undefined ? MAYBE : one !== null && test(one) ? YES : NO),
     );
     const bits = this.byTruth(numbers, truth);
-    if (value.kind === 'text' || value.kind === 'glob') this.addTexts(bits, name);
+    const asText = value.kind === 'text' ? value.text : value.kind === 'glob' ? value.pattern : '';
+    if (asText !== '') this.addTexts(bits, name, asText);
     // Of those that have to be read, the filter excludes some.
     if (bits.possible.count() > bits.certain.count()) bits.possible.and(this.mayBeIn(node).or(bits.certain));
     return bits;
   }
 
   /** `name:value` is found as a text, too. */
-  private addTexts({ possible }: QueryBits, name: string): void {
+  private addTexts({ certain, possible }: QueryBits, name: string, value: string): void {
     const row = isColumnName(name) ? colonRow(name) : undefined;
     const colons = row === undefined ? undefined : this.columns.colons;
     const bytes = colons ? colons.length / this.blocks.length : 0;
-    for (const [i, { from, to }] of this.blocks.entries())
-      if (row === undefined || !colons || (colons[i * bytes + (row >>> 3)] >> (row & 7)) & 1)
-        possible.fill(from, to);
+    const blocks = this.blocks.filter(
+      (_, i) => row === undefined || !colons || (colons[i * bytes + (row >>> 3)] >> (row & 7)) & 1,
+    );
+    if (blocks.length === 0) return;
+    const text = `${name}:${value}`;
+    const found = isAscii(text) ? linesWithText(this.columns, this.blocks, text) : undefined;
+    if (found) {
+      certain.or(found.certain);
+      possible.or(found.possible);
+    } else for (const { from, to } of blocks) possible.fill(from, to);
   }
 }
 

@@ -4,14 +4,17 @@
  *
  *     u32 CRC-32 of the front | u32 bytes of the front | front: compressed JSON | pieces
  */
-import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { constants, deflateRawSync, inflateRawSync, type ZlibOptions } from 'node:zlib';
 import { crc32 } from '../../../../src/logs/store/embedded/checksum.ts';
 import type { BuiltColumns } from './column-builder.ts';
+import { decodePieces, decodeTexts, encodePieces, encodeTexts } from './template-section.ts';
 
 const HEAD_BYTES = 8;
 const FRONT_BYTES_MAX = 64 * 1_048_576;
 /** Runs of the same byte, and bytes by how frequent they are: there is little more in columns. */
 const PACKING = { level: 6, strategy: constants.Z_RLE, memLevel: 9 } as const;
+
+const PACKING_TEXTS = { level: 6 } as const;
 
 /** Where a piece is, behind the front. */
 type Piece = readonly [offset: number, length: number, checksum: number, unpacked: number];
@@ -32,6 +35,12 @@ interface Front {
   readonly level: Piece;
   readonly minute: Piece;
   readonly colons: Piece;
+  readonly templates?: {
+    readonly texts: Piece;
+    readonly low: Piece;
+    readonly high: Piece;
+    readonly pieces: Piece;
+  };
 }
 
 export class ColumnDamage extends Error {}
@@ -39,13 +48,14 @@ export class ColumnDamage extends Error {}
 export function encodeColumns(built: BuiltColumns): Buffer {
   const pieces: Buffer[] = [];
   let end = 0;
-  const add = (bytes: Buffer): Piece => {
-    const packed = deflateRawSync(bytes, PACKING);
+  const add = (bytes: Buffer, packing: ZlibOptions = PACKING): Piece => {
+    const packed = deflateRawSync(bytes, packing);
     const piece = [end, packed.length, crc32(packed), bytes.length] as const;
     pieces.push(packed);
     end += packed.length;
     return piece;
   };
+  const { templates } = built;
   const front: Front = {
     lines: built.shape.length,
     fields: built.fields,
@@ -59,6 +69,14 @@ export function encodeColumns(built: BuiltColumns): Buffer {
     level: add(built.level),
     minute: add(built.minute),
     colons: add(Buffer.concat(built.colons)),
+    ...(templates && {
+      templates: {
+        texts: add(encodeTexts(templates.texts), PACKING_TEXTS),
+        low: add(templates.low),
+        high: add(templates.high),
+        pieces: add(encodePieces(templates.pieces), PACKING_TEXTS),
+      },
+    }),
   };
   const packed = deflateRawSync(JSON.stringify(front));
   const head = Buffer.alloc(HEAD_BYTES);
@@ -80,12 +98,24 @@ export interface FieldColumn {
   readonly numbers: Buffer | undefined;
 }
 
+/** What lines have but for their values (template-builder.ts). */
+export interface LineTemplates {
+  /** Of each number from 1 on. */
+  readonly texts: readonly string[];
+  readonly low: Buffer;
+  readonly high: Buffer;
+  /** Of each block the pieces of letters in variables, ascending; undefined: there may be any. */
+  readonly pieces: readonly (Uint16Array | undefined)[];
+}
+
 /** The columns of one part. */
 export class PartColumns {
   private readonly read: ReadColumns;
   private readonly front: Front;
   private readonly piecesAt: number;
   private readonly pieces = new Map<Piece, Buffer>();
+  private readonly columns = new Map<number, FieldColumn>();
+  private lineTemplates: LineTemplates | undefined;
 
   /** @throws ColumnDamage when it isn't what was written. */
   constructor(read: ReadColumns) {
@@ -116,23 +146,52 @@ export class PartColumns {
     return this.piece(this.front.colons);
   }
 
+  /** Undefined when there are none. @throws ColumnDamage */
+  get templates(): LineTemplates | undefined {
+    const { templates } = this.front;
+    if (!templates) return undefined;
+    this.lineTemplates ??= {
+      texts: decodeTexts(this.piece(templates.texts)),
+      low: this.piece(templates.low),
+      high: this.piece(templates.high),
+      pieces: decodePieces(this.piece(templates.pieces)),
+    };
+    return this.lineTemplates;
+  }
+
+  /** The columns of a shape's fields, in their order; of shapes from 1 on. @throws ColumnDamage */
+  ofShape(shape: number): readonly FieldColumn[] {
+    return this.front.shapes[shape - 1].columns.map((index) => this.columnAt(index));
+  }
+
+  get shapes(): number {
+    return this.front.shapes.length;
+  }
+
   /** A field's column for each shape from 1 on; undefined for a shape without the field. @throws ColumnDamage */
   field(name: string): readonly (FieldColumn | undefined)[] {
     const { fields, shapes } = this.front;
     const field = fields.indexOf(name);
-    const known = new Map<number, FieldColumn>();
     return shapes.map((shape) => {
       const at = field === -1 ? -1 : shape.fields.indexOf(field);
-      if (at === -1) return undefined;
-      const index = shape.columns[at];
-      let column = known.get(index);
-      if (!column) {
-        const { values, characters, piece } = this.front.columns[index];
-        column = { values, characters, numbers: piece && this.piece(piece) };
-        known.set(index, column);
-      }
-      return column;
+      return at === -1 ? undefined : this.columnAt(shape.columns[at]);
     });
+  }
+
+  private columnAt(index: number): FieldColumn {
+    const known = this.columns.get(index);
+    if (known) return known;
+    const { values, characters, piece } = this.front.columns[index];
+    const read = (): Buffer | undefined => piece && this.piece(piece);
+    const column: FieldColumn = {
+      values,
+      characters,
+      get numbers() {
+        return read();
+      },
+    };
+    this.columns.set(index, column);
+    return column;
   }
 
   private piece(piece: Piece): Buffer {

@@ -17,28 +17,27 @@ export const GRAM_ROWS = LETTER_ROWS + (1 << MIXED_BITS);
 const LETTERS = 4;
 const MIXED_LENGTH = 5;
 const WINDOW = 4;
-const ESCAPE = 0x1b;
 
 /** Of each byte: 0 for what is in no piece, else its code in small letters. */
-const CODES = new Uint8Array(256);
-const IS_LETTER = new Uint8Array(256);
-const IS_DIGIT = new Uint8Array(256);
+export const GRAM_CODES = new Uint8Array(256);
+/** Of each byte: 0, {@link IS_LETTER} or {@link IS_DIGIT}. */
+export const GRAM_KINDS = new Uint8Array(256);
+const IS_LETTER = 1;
+const IS_DIGIT = 2;
 for (let code = 0x21; code <= 0x7e; code++) {
   const character = String.fromCharCode(code);
   if ('/[]"\\'.includes(character)) continue;
-  CODES[code] = character.toLowerCase().charCodeAt(0);
-  IS_LETTER[code] = /[a-z]/i.test(character) ? 1 : 0;
-  IS_DIGIT[code] = /\d/.test(character) ? 1 : 0;
+  GRAM_CODES[code] = character.toLowerCase().charCodeAt(0);
+  GRAM_KINDS[code] = /[a-z]/i.test(character) ? IS_LETTER : /\d/.test(character) ? IS_DIGIT : 0;
 }
 
 /** The rows that are set for texts. */
 export class GramSet {
   private readonly words = new Uint32Array(GRAM_ROWS / 32);
 
-  /** Adds the pieces of `bytes[start, end)`; is there an escape character in it, as color codes begin with? */
-  add(bytes: Uint8Array, start: number, end: number): boolean {
+  /** Adds the pieces of `bytes[start, end)`. */
+  add(bytes: Uint8Array, start: number, end: number): void {
     const { words } = this;
-    let isEscaped = false;
     let last4 = 0;
     let letters = 0;
     let length = 0;
@@ -49,9 +48,8 @@ export class GramSet {
     let smallest = 0;
     for (let i = start; i < end; i++) {
       const byte = bytes[i];
-      const code = CODES[byte];
+      const code = GRAM_CODES[byte];
       if (code === 0) {
-        if (byte === ESCAPE) isEscaped = true;
         letters = 0;
         length = 0;
         mixed = 0;
@@ -61,7 +59,8 @@ export class GramSet {
       const before = last4;
       last4 = (last4 << 8) | code;
       length++;
-      if (IS_LETTER[byte] === 1) {
+      const kind = GRAM_KINDS[byte];
+      if (kind === IS_LETTER) {
         sinceDigit++;
         if (++letters >= LETTERS) {
           const row = Math.imul(last4, 0x9e3779b1) >>> (32 - LETTER_BITS);
@@ -69,7 +68,7 @@ export class GramSet {
         }
       } else {
         letters = 0;
-        sinceDigit = IS_DIGIT[byte] === 1 ? 0 : sinceDigit + 1;
+        sinceDigit = kind === IS_DIGIT ? 0 : sinceDigit + 1;
       }
       if (sinceDigit >= MIXED_LENGTH || length < MIXED_LENGTH) {
         mixed = 0;
@@ -89,7 +88,12 @@ export class GramSet {
       h2 = h1;
       h1 = hash;
     }
-    return isEscaped;
+  }
+
+  /** Adds rows, a bit each. */
+  addRows(rows: Uint32Array): void {
+    const { words } = this;
+    for (let i = 0; i < words.length; i++) words[i] |= rows[i];
   }
 
   /** Calls `take` with each row that is set. */

@@ -27,12 +27,12 @@ export function linkParts(folder: string, target: string): void {
       linkOrCopy(join(folder, name), join(target, name));
 }
 
-/** Not every file system has links. */
+/** Not every file system has links, and none over its edge. */
 function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch (error) {
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(systemCode(error) ?? ''))
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'].includes(systemCode(error) ?? ''))
       throw error;
     copyFileSync(from, to);
   }

@@ -13,6 +13,7 @@ import { encodeColumns } from '../columns/part-columns.ts';
 import { FacetCounter, MESSAGE_FACETS } from '../fields/facet-counts.ts';
 import { GramSet } from '../filter/grams.ts';
 import { encodeFilter } from '../filter/part-filter.ts';
+import { addRecordGrams } from '../filter/wasm-grams.ts';
 import { encodeCounts } from './part-counts.ts';
 import { encodeFacets } from './part-facets.ts';
 import { encodeBlockTable, encodePartEnd, SECTION, type Section } from './part-format.ts';
@@ -20,6 +21,7 @@ import { partName, type SequenceRange } from './part-names.ts';
 
 /** Fewer blocks are looked at faster than a filter, and take less than one. */
 const FILTER_BLOCKS_MIN = 3;
+const ESCAPE = 0x1b;
 
 /** Lines as they come from a stream. */
 export interface LinesToPack {
@@ -48,6 +50,9 @@ export class PartWriter {
   private readonly facets = new FacetCounter(this.columns);
   private readonly grams: GramSet[] = [];
   private current = new GramSet();
+  /** Where the next escape character is. */
+  private escapeIn: Buffer | undefined;
+  private escapeAt = 0;
   private offset = 0;
   private isClosed = false;
 
@@ -79,7 +84,8 @@ export class PartWriter {
     this.builder.add(bytes, start, line.textEnd, sequence, timeMs, receivedAtMs);
     const level = lineLevel(line, bytes);
     this.minutes.add(timeMs, level);
-    const isEscaped = addGrams(this.current, line, bytes);
+    const isEscaped = this.hasEscape(line, bytes);
+    if (isEscaped) this.addWithoutColors(line, bytes);
     this.columns.add(line, bytes, level, timeMs, isEscaped);
     this.facets.add(line, bytes);
   }
@@ -126,12 +132,30 @@ export class PartWriter {
     rmSync(this.path, { force: true });
   }
 
+  /** Is there an escape character in the line, as color codes begin with? */
+  private hasEscape(line: RecordCursor, bytes: Buffer): boolean {
+    if (this.escapeIn !== bytes || this.escapeAt < line.hostStart) {
+      this.escapeIn = bytes;
+      const at = bytes.indexOf(ESCAPE, line.hostStart);
+      this.escapeAt = at === -1 ? Number.POSITIVE_INFINITY : at;
+    }
+    return this.escapeAt < line.textEnd;
+  }
+
+  /** What is searched for may be on both sides of a color code. */
+  private addWithoutColors(line: RecordCursor, bytes: Buffer): void {
+    const text = stripColors(bytes.toString('latin1', line.messageStart, line.textEnd));
+    const plain = Buffer.from(text, 'latin1');
+    this.current.add(plain, 0, plain.length);
+  }
+
   private close(): void {
     if (!this.isClosed) closeSync(this.fd);
     this.isClosed = true;
   }
 
   private writeBlock(): void {
+    addRecordGrams(this.current, this.builder.content.records);
     const block = this.builder.finish();
     const entry = readBlockHeader(block, this.offset);
     if (!entry) throw new Error('A block was encoded wrongly.');
@@ -143,15 +167,6 @@ export class PartWriter {
     this.current = new GramSet();
     this.offset += block.length;
   }
-}
-
-/** Adds what a query may find in the line under a cursor; is there an escape character in it? */
-function addGrams(grams: GramSet, line: RecordCursor, bytes: Buffer): boolean {
-  if (!grams.add(bytes, line.hostStart, line.textEnd)) return false;
-  // What is searched for may be on both sides of a color code.
-  const plain = Buffer.from(stripColors(bytes.toString('latin1', line.messageStart, line.textEnd)), 'latin1');
-  grams.add(plain, 0, plain.length);
-  return true;
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

@@ -1,5 +1,6 @@
 /** Intervals on disk: by the minute for two days, and by ten minutes for a month. */
-import { open, type RootDatabase } from 'lmdb';
+import type { Database } from 'lmdb';
+import { LmdbFile, type LmdbTable } from '../../../logs/store/embedded/records/lmdb-file.ts';
 import { Interval, type StoredInterval } from './interval.ts';
 
 const MINUTE_MS = 60_000;
@@ -24,15 +25,19 @@ type Key = [stepMs: number, startMs: number] | string;
 export type Change = (interval: Interval) => void;
 
 export class IntervalStore {
-  private readonly database: RootDatabase<StoredInterval | readonly string[], Key>;
+  private readonly file: LmdbFile;
+  private readonly table: LmdbTable<StoredInterval | readonly string[], Key>;
   private readonly open = new Map<string, { readonly key: Key; readonly interval: Interval }>();
   private frameIds: Set<string>;
   private queue: Promise<unknown> = Promise.resolve();
 
   /** @param path of the database's file */
   constructor(path: string) {
-    this.database = open({ path, compression: false, encoding: 'msgpack' });
-    this.frameIds = new Set((this.database.get(FRAME_IDS) ?? []) as readonly string[]);
+    this.file = new LmdbFile({ path, compression: false, encoding: 'msgpack' });
+    this.table = this.file.table(
+      (root) => root as unknown as Database<StoredInterval | readonly string[], Key>,
+    );
+    this.frameIds = new Set((this.table.get(FRAME_IDS) ?? []) as readonly string[]);
   }
 
   /**
@@ -65,12 +70,15 @@ export class IntervalStore {
           change(this.openInterval(key));
         }
       const frameIds = frameId === undefined ? undefined : [...this.frameIds, frameId].slice(-FRAME_IDS_MAX);
-      await this.database.transaction(() => {
-        for (const name of touched) {
-          const opened = this.open.get(name);
-          if (opened) this.database.put(opened.key, opened.interval.toStored());
-        }
-        if (frameIds) this.database.put(FRAME_IDS, frameIds);
+      await this.file.write(() => {
+        const { db } = this.table;
+        return db.transaction(() => {
+          for (const name of touched) {
+            const opened = this.open.get(name);
+            if (opened) db.put(opened.key, opened.interval.toStored());
+          }
+          if (frameIds) db.put(FRAME_IDS, frameIds);
+        });
       });
       if (frameIds) this.frameIds = new Set(frameIds);
     } catch (error) {
@@ -91,11 +99,8 @@ export class IntervalStore {
    */
   read(fromMs: number, toMs: number, nowMs: number): { startMs: number; interval: StoredInterval }[] {
     const { stepMs } = RESOLUTIONS.find(({ keptMs }) => nowMs - fromMs <= keptMs) ?? RESOLUTIONS[1];
-    const range = this.database.getRange({
-      start: [stepMs, fromMs - (fromMs % stepMs)],
-      end: [stepMs, toMs],
-    });
-    return [...range].map(({ key, value }) => ({
+    const range = this.table.entries({ start: [stepMs, fromMs - (fromMs % stepMs)], end: [stepMs, toMs] });
+    return range.map(({ key, value }) => ({
       startMs: Number(key[1]),
       interval: value as StoredInterval,
     }));
@@ -104,14 +109,14 @@ export class IntervalStore {
   /** Deletes what is older than it is kept. */
   async expire(nowMs: number): Promise<void> {
     for (const { stepMs, keptMs } of RESOLUTIONS) {
-      const old = this.database.getKeys({ start: [stepMs, 0], end: [stepMs, nowMs - keptMs] });
-      for (const key of [...old]) await this.database.remove(key);
+      const old = this.table.keys({ start: [stepMs, 0], end: [stepMs, nowMs - keptMs] });
+      for (const key of old) await this.file.write(() => this.table.db.remove(key));
     }
   }
 
   async close(): Promise<void> {
     await this.queue;
-    await this.database.close();
+    await this.file.close();
   }
 
   private openInterval(key: [number, number]): Interval {
@@ -119,7 +124,7 @@ export class IntervalStore {
     const opened = this.open.get(name);
     // The one that was used last is the last that is forgotten.
     this.open.delete(name);
-    const interval = opened?.interval ?? new Interval(this.database.get(key) as StoredInterval | undefined);
+    const interval = opened?.interval ?? new Interval(this.table.get(key) as StoredInterval | undefined);
     this.open.set(name, { key, interval });
     return interval;
   }

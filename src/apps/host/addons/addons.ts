@@ -334,10 +334,9 @@ export class Addons implements AddonReports {
   async destroy(addon: AddonRecord, force = false): Promise<boolean> {
     this.rejectOtherServer(addon, force);
     const snapshot = await this.snapshot();
-    const apps = await this.options.appRegistry.appNames();
-    const others = attachmentsOfAddon(snapshot, addon.id).filter(
-      ({ app }) => app !== addon.app && apps.has(app),
-    );
+    const elsewhere = attachmentsOfAddon(snapshot, addon.id).filter(({ app }) => app !== addon.app);
+    const apps = await this.options.appRegistry.namesOf(elsewhere.map(({ app }) => app));
+    const others = elsewhere.filter(({ app }) => apps.has(app));
     if (others.length > 0 && !force) {
       const names = others.map(({ app, name }) => `${apps.get(app)}::${name}`).join(', ');
       throw new TailraceError(
@@ -378,25 +377,26 @@ export class Addons implements AddonReports {
 
   /** Destroys what an app owns and detaches the others, for an app that is to be destroyed. */
   async removeApp(app: AppRecord): Promise<void> {
-    const snapshot = await this.snapshot();
+    const { records } = this.options;
     await this.rejectAppRemoval(app);
-    for (const addon of snapshot.addons.filter((one) => one.app === app.id)) {
+    for (const addon of await records.ownedBy(app.id)) {
       const removed = await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
       await this.removals.remove(removed, { endingApp: app.id });
     }
     await this.transfers.removeApp(app.id);
-    await this.options.records.detach(attachmentsOfApp(await this.snapshot(), app.id));
+    await records.detach(await records.attachedTo(app.id));
   }
 
   /** @throws TailraceError `conflict` for an app with an add-on that other apps use */
   async rejectAppRemoval(app: AppRecord): Promise<void> {
-    const { addons, attachments } = await this.snapshot();
-    const apps = await this.options.appRegistry.appNames();
-    for (const addon of addons.filter((one) => one.app === app.id)) {
+    const own = await this.options.records.ownedBy(app.id);
+    if (own.length === 0) return;
+    const { attachments } = await this.snapshot();
+    const elsewhere = attachments.filter((one) => one.app !== app.id);
+    const apps = await this.options.appRegistry.namesOf(elsewhere.map((one) => one.app));
+    for (const addon of own) {
       this.rejectOtherServer(addon);
-      const other = attachments.find(
-        (one) => one.addon === addon.id && one.app !== app.id && apps.has(one.app),
-      );
+      const other = elsewhere.find((one) => one.addon === addon.id && apps.has(one.app));
       if (other)
         throw new TailraceError(
           'conflict',

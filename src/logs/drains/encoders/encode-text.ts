@@ -1,5 +1,4 @@
 /** Lines as text for destinations that take neither of Heroku's forms: strict RFC 5424, and JSON lines. */
-import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
 import {
   APP_NAME_BYTES_MAX,
   HOSTNAME_BYTES_MAX,
@@ -8,6 +7,7 @@ import {
 } from '../../syslog/fields/header-field.ts';
 import type { LogLevel } from '../../syslog/level.ts';
 import { type LogRecord, toRecordJson } from '../../syslog/record.ts';
+import type { RequestBodyPool } from '../http-format.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
 import { type LineFrame, type LinePieces, type LineTemplate, noticeLines } from './line-template.ts';
@@ -17,7 +17,7 @@ import { TemplateEncoder } from './wasm/wasm-lines.ts';
 export type ShipmentEncoder = (
   shipment: Shipment,
   notice: LossNotice | undefined,
-  pool: BufferPool,
+  pool: RequestBodyPool,
 ) => Buffer;
 export type SyslogFraming = 'octet' | 'newline';
 

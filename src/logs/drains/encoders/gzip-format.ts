@@ -9,10 +9,10 @@ export function gzipFormat(format: HttpFormat): HttpFormat {
   return {
     ...format,
     contentEncoding: 'gzip',
-    encode: async (shipment, notice, pool) => {
-      const { body, messageCount } = await format.encode(shipment, notice, pool);
+    encode: async (shipment, notice, memory) => {
+      const { body, messageCount } = await format.encode(shipment, notice, memory);
       const compressed = await gzipAsync(body);
-      pool.release(body);
+      memory.release(body);
       return { body: compressed, messageCount };
     },
   };

@@ -56,9 +56,12 @@ export function isSameDrain(a: DrainRecord | undefined, b: DrainRecord): boolean
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
+/** What keys of drains' records begin with. */
+export const DRAIN_PREFIX = 'drain/';
+
 /** Key of a drain's record. */
 export function drainKey(id: string): string {
-  return `drain/${id}`;
+  return DRAIN_PREFIX + id;
 }
 
 /** Schemes of drain URLs, and their default ports. */

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
 import { readAuthorization } from '../../../common/http/authorization.ts';
 import { parseCount } from '../../../common/http/fields.ts';
+import type { GuessPacer } from '../../../common/limits/guess-pacer.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import type { LogSource } from '../../router/token-cache.ts';
@@ -33,6 +34,7 @@ export interface IngestAuthorizerOptions {
   /** Left out: the token's own. */
   readonly sourceForSender?: SourceForSender;
   readonly counters: ListenerCounters;
+  readonly guesses: GuessPacer;
 }
 
 /** Authenticates senders, and admits requests within the limits. */
@@ -67,6 +69,7 @@ export class IngestAuthorizer {
         if (logSource && (writable === true || writable.includes(logSource.app))) return { logSource };
       }
     }
+    if (credentials.kind !== 'none') await this.options.guesses.pace(request.ip);
     reply.header('WWW-Authenticate', 'Basic realm="Logplex"');
     throw new TailraceError(
       'unauthorized',

@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
 import { trimOws } from '../../../common/http/fields.ts';
 import type { TrustedProxies } from '../../../common/http/trusted-proxies.ts';
+import { GuessPacer } from '../../../common/limits/guess-pacer.ts';
 import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
@@ -73,7 +74,7 @@ export async function registerIngestRoutes(
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
-  const authorization = { router, rateLimiter, mayWrite, sourceForSender };
+  const authorization = { router, rateLimiter, mayWrite, sourceForSender, guesses: new GuessPacer() };
   const authorizer = new IngestAuthorizer({ ...authorization, counters });
   const otlpAuthorizer = new IngestAuthorizer({ ...authorization, counters: otlpCounters });
   const held = new HeldRequests({ ...HELD_REQUESTS, holdMs });

@@ -5,7 +5,6 @@
  */
 import { chmodSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
 import { reasonOf, TailraceError } from '../../../common/errors.ts';
 import { makeDirectory } from '../../../common/make-directory.ts';
 import type { Batch } from '../../syslog/batch.ts';
@@ -19,7 +18,9 @@ import type {
   DamageListener,
   Lease,
   NamedBatch,
+  ReadMemory,
   RecordChange,
+  RecordListener,
   Retention,
   Sequence,
   Store,
@@ -38,7 +39,8 @@ import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
 import { assertFormat, writeMarker } from './records/format-marker.ts';
 import { FrameIdIndex, type FrameRange } from './records/frame-ids.ts';
-import { DiskSpaceGuard, swallowInternalRejections } from './records/lmdb-safety.ts';
+import { LmdbFile } from './records/lmdb-file.ts';
+import { DiskSpaceGuard } from './records/lmdb-safety.ts';
 import { EmbeddedRecords, STORE_SCOPE } from './records/records.ts';
 import {
   appsWithLines,
@@ -89,7 +91,7 @@ export class EmbeddedStore implements Store {
   readonly shared = false;
   readonly limits: AppLimitTable;
   private readonly folder: string;
-  private readonly root: RootDatabase;
+  private readonly file: LmdbFile;
   private readonly unlock: () => void;
   private readonly place: FolderIdentity;
   private readonly diskSpace: DiskSpaceGuard;
@@ -135,24 +137,24 @@ export class EmbeddedStore implements Store {
       unlock = lockFolder(folder);
       const { format } = assertStoreUsable(folder);
       assertFormat(folder, format);
-      const file = join(folder, STORE_FILE);
-      this.root = open({ path: file, maxDbs: 8, noMemInit: true, encoding: 'binary' });
-      chmodSync(file, 0o600);
+      const path = join(folder, STORE_FILE);
+      this.file = new LmdbFile({ path, maxDbs: 8, noMemInit: true, encoding: 'binary' });
+      chmodSync(path, 0o600);
       // Before anything is written that an earlier version can't read.
       writeMarker(folder);
-      upgradeStore(this.root, format);
+      upgradeStore(this.file.root, format);
       makeDirectory(join(folder, STREAMS_FOLDER), 0o700);
       this.place = new FolderIdentity(folder, [STREAMS_FOLDER, STORE_FILE], (trouble) =>
         this.onPlaceChanged(trouble),
       );
-      this.records = new EmbeddedRecords(this.root, this.diskSpace);
+      this.records = new EmbeddedRecords(this.file, this.diskSpace);
       this.limits.load(this.records.list<AppLimits>('', LIMITS_PREFIX));
       this.clock = new StoreClock(
         this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value,
         options.time,
       );
       this.leases = new EmbeddedLeases(this.records);
-      this.frameIds = new FrameIdIndex(this.root, this.clock, this.diskSpace);
+      this.frameIds = new FrameIdIndex(this.file, this.clock, this.diskSpace);
       for (const { key, value } of this.records.list<ErasureRecord>(STORE_SCOPE, ERASURE_PREFIX)) {
         finishErasure(join(folder, STREAMS_FOLDER, key.slice(ERASURE_PREFIX.length)), value);
         void this.records.transact(STORE_SCOPE, [{ key, value: undefined }]).catch(() => {}); // at the next start
@@ -166,11 +168,11 @@ export class EmbeddedStore implements Store {
         place: this.place,
         onFrameId: (app, { frameId = '', first, last }) =>
           this.frameIds.recover(app, frameId, { first, last }),
-        notes: new EmbeddedStreamNotes(this.root, this.diskSpace),
+        notes: new EmbeddedStreamNotes(this.file, this.diskSpace),
         journal: {
           put: async (app, value) => {
             await this.records.transact(STORE_SCOPE, [{ key: ERASURE_PREFIX + app, value }]);
-            await this.root.flushed;
+            await this.file.flushed();
           },
         },
         onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
@@ -194,7 +196,6 @@ export class EmbeddedStore implements Store {
     this.onProblem = options.onProblem;
     const { damagedCommitBytes: damaged } = this.streams;
     if (damaged > 0) this.reportProblem(damagedCommits(damaged));
-    swallowInternalRejections(this.root);
     this.clock.onStep = () => void this.saveClock();
     void this.saveClock();
     this.checked = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.checkStreams());
@@ -281,8 +282,8 @@ export class EmbeddedStore implements Store {
     });
   }
 
-  async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
-    return this.streams.read(app, after, bytes);
+  async read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {
+    return this.streams.read(app, after, bytes, memory);
   }
 
   async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -364,6 +365,10 @@ export class EmbeddedStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
+  async listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]> {
+    return this.records.listOfApp<T>(app, prefix);
+  }
+
   async transact(
     scope: string,
     changes: readonly RecordChange[],
@@ -372,11 +377,15 @@ export class EmbeddedStore implements Store {
     this.place.require();
     const made = await this.commitDurably(this.records.transact(scope, changes));
     if (made && scope === '') this.limits.apply(changes);
-    if (made && !options?.quiet) this.subscriptions.notifyRecordChange(scope);
+    if (made && !options?.quiet)
+      this.subscriptions.notifyRecordChange(
+        scope,
+        changes.map(({ key }) => key),
+      );
     return made;
   }
 
-  watchRecords(listener: (scope: string) => void): () => void {
+  watchRecords(listener: RecordListener): () => void {
     return this.subscriptions.watchRecords(listener);
   }
 
@@ -426,8 +435,7 @@ export class EmbeddedStore implements Store {
     await this.deleting;
     await this.streams.close();
     await this.saveClock();
-    await this.root.flushed;
-    await this.root.close();
+    await this.file.close();
     this.place.close();
     this.unlock();
   }
@@ -540,7 +548,7 @@ export class EmbeddedStore implements Store {
   private async commitDurably<T>(committed: Promise<T>): Promise<T> {
     try {
       const result = await committed;
-      if (this.durability === 'disk') await this.root.flushed;
+      if (this.durability === 'disk') await this.file.flushed();
       this.place.requireNow();
       return result;
     } catch (error) {

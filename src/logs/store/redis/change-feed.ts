@@ -7,13 +7,21 @@
  * call can't reach into several slots, it is one pipeline a server.
  */
 import type { Batch } from '../../syslog/batch.ts';
-import type { AppendListener, AppId, Sequence, StoredBatch } from '../contract.ts';
+import type {
+  AppendListener,
+  AppId,
+  RecordChange,
+  RecordListener,
+  Sequence,
+  StoredBatch,
+} from '../contract.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import type { RedisConnection } from './connection/connection.ts';
 import { appendChannel, appOfChannel, RECORDS_CHANNEL, streamKeys } from './keys.ts';
 import { LUA_SCRIPTS } from './lua-scripts.ts';
 import { OUTAGE_AFTER_MS, OutageMonitor } from './outage-monitor.ts';
 import type { RedisRecords } from './records.ts';
+import { parseRecordsMessage } from './records-message.ts';
 
 /** A lost notification is made up for after this time: no line is late by more than a second. */
 const RECONCILE_MS = 600;
@@ -64,7 +72,7 @@ export class ChangeFeed {
     };
   }
 
-  watchRecords(listener: (scope: string) => void): () => void {
+  watchRecords(listener: RecordListener): () => void {
     return this.subscriptions.watchRecords(listener);
   }
 
@@ -90,9 +98,12 @@ export class ChangeFeed {
   }
 
   /** This process changed records; `revision` is the scope's number of transactions since. */
-  onRecordsChanged(scope: string, revision: number): void {
+  onRecordsChanged(scope: string, revision: number, changes: readonly RecordChange[]): void {
     if (scope === '') this.onRevision(revision);
-    this.subscriptions.notifyRecordChange(scope);
+    this.subscriptions.notifyRecordChange(
+      scope,
+      changes.map(({ key }) => key),
+    );
   }
 
   /** The newest sequence that a subscriber was notified of: here, or as far as is known elsewhere. */
@@ -142,10 +153,10 @@ export class ChangeFeed {
 
   private onMessage(channel: string, message: string): void {
     if (channel === RECORDS_CHANNEL) {
-      const [, origin, revision, scope] = /^(\S+) (\d+) (.*)$/s.exec(message) ?? [];
-      if (origin === undefined || origin === this.origin) return;
-      if (scope === '') this.onRevision(Number(revision));
-      this.subscriptions.notifyRecordChange(scope);
+      const change = parseRecordsMessage(message);
+      if (change === undefined || change.origin === this.origin) return;
+      if (change.scope === '') this.onRevision(change.revision);
+      this.subscriptions.notifyRecordChange(change.scope, change.keys);
       return;
     }
     const [origin, last] = message.split(' ');

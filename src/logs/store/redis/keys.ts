@@ -56,9 +56,25 @@ export function appOfChannel(channel: string): AppId {
 export const RECORDS_CHANNEL = `${PREFIX}:records`;
 
 /** The keys of a scope's records. */
-export function recordKeys(scope: string): { values: string; keys: string; revision: string } {
+export interface RecordKeys {
+  readonly values: string;
+  readonly keys: string;
+  readonly revision: string;
+  /** `<app>/<key>` of each record that belongs to an app; in the scope of no app alone. */
+  readonly byApp: string;
+  /** The revision for which `byApp` is right: routers of earlier versions don't keep it. */
+  readonly byAppRevision: string;
+}
+
+export function recordKeys(scope: string): RecordKeys {
   const base = `${PREFIX}:{${scope === '' ? 'platform' : scope}}`;
-  return { values: `${base}:records`, keys: `${base}:record-keys`, revision: `${base}:revision` };
+  return {
+    values: `${base}:records`,
+    keys: `${base}:record-keys`,
+    revision: `${base}:revision`,
+    byApp: `${base}:records-by-app`,
+    byAppRevision: `${base}:records-by-app-revision`,
+  };
 }
 
 export function leaseKey(name: string): string {

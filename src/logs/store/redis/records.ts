@@ -1,9 +1,11 @@
 /** The small records in Redis: a hash per scope, and a sorted set of its keys for listing them. */
 import { randomUUID } from 'node:crypto';
-import type { RecordChange, StoredRecord } from '../contract.ts';
+import type { AppId, RecordChange, StoredRecord } from '../contract.ts';
+import { appOfRecord } from '../record-app.ts';
 import type { RedisArgument, RedisConnection } from './connection/connection.ts';
 import { RECORDS_CHANNEL, recordKeys, STORE_ID_KEY } from './keys.ts';
-import { LUA_SCRIPTS } from './lua-scripts.ts';
+import { LUA_SCRIPTS, type LuaScript } from './lua-scripts.ts';
+import { originWithKeys } from './records-message.ts';
 
 /** Records that are listed with one call, which blocks Redis. */
 const PAGE_RECORDS = 1_000;
@@ -23,21 +25,42 @@ export class RedisRecords {
     return typeof text === 'string' ? parse<T>(key, text) : undefined;
   }
 
-  async list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]> {
+  list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]> {
     const { values, keys } = recordKeys(scope);
+    return this.listPages<T>(prefix, LUA_SCRIPTS.list, [values, keys], '');
+  }
+
+  /** Records of no app that belong to this one. */
+  async listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]> {
+    const { values, keys, revision, byApp, byAppRevision } = recordKeys('');
+    const scriptKeys = [values, keys, revision, byApp, byAppRevision];
+    const found = await this.listPages<T>(prefix, LUA_SCRIPTS.listOfApp, scriptKeys, `${app}/`);
+    return found.filter(({ value }) => appOfRecord(value) === app);
+  }
+
+  /** @param before what the sorted set has before each key */
+  private async listPages<T>(
+    prefix: string,
+    script: LuaScript,
+    keys: readonly string[],
+    before: string,
+  ): Promise<StoredRecord<T>[]> {
     const found: StoredRecord<T>[] = [];
     // No key has the byte 0xff in it, since keys are UTF-8.
-    const end = Buffer.concat([Buffer.from(`(${prefix}`), Buffer.from([0xff])]);
-    let start = `[${prefix}`;
+    const end = Buffer.concat([Buffer.from(`(${before}${prefix}`), Buffer.from([0xff])]);
+    let start = `[${before}${prefix}`;
     for (;;) {
-      const page = (await this.connection.runScript(
-        LUA_SCRIPTS.list,
-        [values, keys],
-        [start, end, PAGE_RECORDS],
-      )) as string[];
-      for (let i = 0; i < page.length; i += 2) found.push(parse<T>(page[i], page[i + 1]));
+      const page = (await this.connection.runScript(script, keys, [
+        start,
+        end,
+        PAGE_RECORDS,
+        before,
+      ])) as string[];
+      // A key that an index still has may have no record any more.
+      for (let i = 0; i < page.length; i += 2)
+        if (page[i + 1] !== '') found.push(parse<T>(page[i], page[i + 1]));
       if (page.length < PAGE_RECORDS * 2) return found;
-      start = `(${page[page.length - 2]}`;
+      start = `(${before}${page[page.length - 2]}`;
     }
   }
 
@@ -47,13 +70,18 @@ export class RedisRecords {
     changes: readonly RecordChange[],
     quiet: boolean,
   ): Promise<number | undefined> {
-    const { values, keys, revision } = recordKeys(scope);
-    const args: RedisArgument[] = [quiet ? '' : RECORDS_CHANNEL, this.origin, scope];
+    const { values, keys, revision, byApp, byAppRevision } = recordKeys(scope);
+    const args: RedisArgument[] = [quiet ? '' : RECORDS_CHANNEL, originWithKeys(this.origin, changes), scope];
     for (const { key, value, ifVersion } of changes)
-      args.push(key, ifVersion ?? '', value === undefined ? '' : JSON.stringify(value));
+      args.push(
+        key,
+        ifVersion ?? '',
+        value === undefined ? '' : JSON.stringify(value),
+        scope === '' ? (appOfRecord(value) ?? '') : '',
+      );
     const [made, number] = (await this.connection.runScript(
       LUA_SCRIPTS.transact,
-      [values, keys, revision],
+      [values, keys, revision, byApp, byAppRevision],
       args,
       changes.some(({ ifVersion }) => ifVersion !== undefined),
     )) as number[];

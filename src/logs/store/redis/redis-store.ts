@@ -11,24 +11,26 @@ import { TailraceError } from '../../../common/errors.ts';
 import { type Log, SILENT_LOG } from '../../../common/log.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
-import type {
-  AppendListener,
-  AppendOptions,
-  AppendResult,
-  AppId,
-  AppLimits,
-  Lease,
-  NamedBatch,
-  RecordChange,
-  Retention,
-  Sequence,
-  Store,
-  StoredBatch,
-  StoredRecord,
-  StoreStatus,
-  StreamBounds,
-  StreamFile,
-  TransactOptions,
+import {
+  type AppendListener,
+  type AppendOptions,
+  type AppendResult,
+  type AppId,
+  type AppLimits,
+  type Lease,
+  mayHaveChanged,
+  type NamedBatch,
+  type RecordChange,
+  type RecordListener,
+  type Retention,
+  type Sequence,
+  type Store,
+  type StoredBatch,
+  type StoredRecord,
+  type StoreStatus,
+  type StreamBounds,
+  type StreamFile,
+  type TransactOptions,
 } from '../contract.ts';
 import type { TimedAppendResult } from './append/append-script.ts';
 import { RedisAppender } from './append/appender.ts';
@@ -123,8 +125,8 @@ export class RedisStore implements Store {
       wait && new RedisConnection({ address, ca, log: SILENT_LOG, waitMs: wait.timeoutMs });
     const replicas = wait && this.waitConnection && new ReplicaWaiter(this.waitConnection, wait);
     this.appender = new RedisAppender({ connection, limits: this.limits, origin, newestSeen, replicas });
-    this.changeFeed.watchRecords((scope) => {
-      if (scope === '') this.followLimits();
+    this.changeFeed.watchRecords((scope, keys) => {
+      if (scope === '' && mayHaveChanged(keys, LIMITS_PREFIX)) this.followLimits();
     });
   }
 
@@ -269,6 +271,10 @@ export class RedisStore implements Store {
     return this.records.list<T>(scope, prefix);
   }
 
+  listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]> {
+    return this.records.listOfApp<T>(app, prefix);
+  }
+
   async transact(
     scope: string,
     changes: readonly RecordChange[],
@@ -277,11 +283,11 @@ export class RedisStore implements Store {
     const quiet = options?.quiet ?? false;
     const revision = await this.records.transact(scope, changes, quiet);
     if (revision !== undefined && scope === '') this.limits.apply(changes);
-    if (revision !== undefined && !quiet) this.changeFeed.onRecordsChanged(scope, revision);
+    if (revision !== undefined && !quiet) this.changeFeed.onRecordsChanged(scope, revision, changes);
     return revision !== undefined;
   }
 
-  watchRecords(listener: (scope: string) => void): () => void {
+  watchRecords(listener: RecordListener): () => void {
     return this.changeFeed.watchRecords(listener);
   }
 

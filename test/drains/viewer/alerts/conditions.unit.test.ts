@@ -7,7 +7,7 @@ import {
   OTHER_VALUES,
 } from '../../../../drains/viewer/alerts/conditions/alert-run.ts';
 import { MatchWindow } from '../../../../drains/viewer/alerts/conditions/match-window.ts';
-import type { AlertCondition } from '../../../../drains/viewer/alerts/records/alert-records.ts';
+import type { AlertCondition, SampleLine } from '../../../../drains/viewer/alerts/records/alert-records.ts';
 
 const MINUTE = 60_000;
 
@@ -35,6 +35,33 @@ function alert(
     groups: () => Object.keys(saved?.groups ?? {}).length,
   };
 }
+
+describe('lines to be shown', () => {
+  it('are the first ten, which others replace a second later', () => {
+    const run = new AlertRun(
+      { condition: { kind: 'at-least', count: 1, minutes: 5 }, cooldownMinutes: 0 },
+      0,
+    );
+    const shown = (atMs: number): void => {
+      for (let i = 0; i < 15; i++) {
+        const sample = run.wantsSample('', 0, atMs) ? ({ position: atMs + i } as SampleLine) : undefined;
+        run.add('', atMs, sample);
+      }
+    };
+    shown(0);
+    shown(999);
+    expect(run.settle(999, 999)[0].samples.map(({ position }) => position)).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+    ]);
+    shown(1_000);
+    shown(2_000);
+    const [{ samples, count }] = run.settle(2_000, 2_000);
+    expect([count, samples.map(({ position }) => position)]).toEqual([
+      30,
+      [1_001, 1_002, 1_003, 1_004, 1_005, 1_006, 1_007, 1_008, 1_009, 2_000],
+    ]);
+  });
+});
 
 describe('at least N matches in M minutes', () => {
   it('fires with the Nth match within the time, and not with one that comes later', () => {

@@ -3,6 +3,7 @@ import { batchOfLines, LogLines, seededRandom } from '../../../../bench/viewer/l
 import { ColumnBuilder } from '../../../../drains/viewer/store/columns/column-builder.ts';
 import { ColumnQuery, fieldOfLines } from '../../../../drains/viewer/store/columns/column-query.ts';
 import { encodeColumns, PartColumns } from '../../../../drains/viewer/store/columns/part-columns.ts';
+import { linesWithText } from '../../../../drains/viewer/store/columns/text-query.ts';
 import { fieldReader } from '../../../../drains/viewer/store/fields/field-reader.ts';
 import { QueryMatcher } from '../../../../src/logs/query/query-matcher.ts';
 import { parseQuery } from '../../../../src/logs/query/query-parser.ts';
@@ -31,6 +32,17 @@ const PIECES = [
   '{ "a" : [ ] , "status" : true }',
   '{"msg":"bad status:511","code":"status:x"}',
   'http_status:512',
+  'name=checkout of=orders',
+  'name=checkin level=error',
+  'name="check out" checkout',
+  'event=checkout.done id=12ab',
+  'order1234checkout56 done',
+  '3f2a9c1e-beef-4a1b-8c2d-0a1b2c3d4e5f checkout',
+  'Checkout of',
+  'checkout #7',
+  `${'checkout'.repeat(5)}`,
+  '\x01checkout',
+  'caf\u00e9 checkout',
   'status:500',
   'sample#status=3',
   '(status=4,',
@@ -87,6 +99,52 @@ const QUERIES = [
   '-(heroku OR status:500)',
   'message:status*',
   '/status.\\d/',
+  'checkout',
+  'heck',
+  'out',
+  'of',
+  '"checkout of"',
+  '"out of"',
+  'out.done',
+  '"name=check"',
+  '"name=checkout of"',
+  '"in level=error"',
+  '"level=error"',
+  'status=500',
+  '"status=500 status"',
+  '"status\\": 50"',
+  '"GET status=500"',
+  '=500',
+  '500',
+  'beef',
+  '-beef-',
+  '"beef"',
+  '"5f checkout"',
+  '"12ab checkout"',
+  '"ab checkout"',
+  '"checkout #7"',
+  '-checkout',
+  'checkout status:500',
+  'message:checkout',
+  'name:checkout',
+  'caf\u00e9',
+  '"checkout caf\u00e9"',
+  'null',
+  'web.1',
+  'took',
+  '"took 5"',
+  '"ms after"',
+  'orders',
+  '/orders/',
+  'page=3',
+  'GET',
+  '"method=GET"',
+  '"level=error event=db.query"',
+  '\'"level":"error"\'',
+  '\'"service":"orders","\'',
+  'shop.example.com',
+  'IllegalState',
+  'FOUND',
   'program:app status:500 word',
 ];
 
@@ -120,12 +178,17 @@ function rangesOf(lines: readonly string[]): { from: number; to: number }[] {
 function oddLines(): string[] {
   const random = seededRandom(4);
   const one = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)];
-  return Array.from({ length: 4_000 }, () => {
+  return Array.from({ length: 2_000 }, () => {
     const pieces = Array.from({ length: 1 + Math.floor(random() * 3) }, () => one(PIECES));
     const message = pieces.join(random() < 0.8 ? ' ' : '');
     const cut = random() < 0.1 ? message.slice(0, Math.floor(random() * message.length)) : message;
     return `${one(HEADERS)} ${cut}`;
   });
+}
+
+/** Those of which templates are made. */
+function plainOddLines(): string[] {
+  return oddLines().filter((line) => !/[\x01\x1b]|\[x@1/.test(line));
 }
 
 function realLines(): string[] {
@@ -136,6 +199,7 @@ function realLines(): string[] {
 describe('columns', () => {
   const sets = [
     ['odd lines', oddLines()],
+    ['odd lines of which more is known', plainOddLines()],
     ['lines as they are', realLines()],
   ] as const;
 
@@ -156,6 +220,28 @@ describe('columns', () => {
     }
   });
 
+  it.each(sets)('tell nothing of a piece of a message that the lines don’t: %s', (_name, lines) => {
+    const columns = columnsOf(lines);
+    const random = seededRandom(7);
+    const { bytes } = batchOfLines(lines);
+    const line = new RecordCursor(bytes);
+    const messages = lines.map(() => {
+      line.advance();
+      return bytes.toString('latin1', line.messageStart, line.textEnd).toLowerCase();
+    });
+    for (let i = 0; i < 60; i++) {
+      const from = messages[Math.floor(random() * messages.length)];
+      const at = Math.floor(random() * from.length);
+      const text = from.slice(at, at + 1 + Math.floor(random() * 20));
+      const found = /^[\x20-\x7e]+$/.test(text) ? linesWithText(columns, rangesOf(lines), text) : undefined;
+      if (!found) continue;
+      const wrong = messages.filter((message, line) =>
+        message.includes(text) ? !found.possible.get(line) : found.certain.get(line),
+      );
+      expect([text, wrong]).toEqual([text, []]);
+    }
+  });
+
   it('tell all of common queries of common lines', () => {
     const lines = realLines();
     const query = new ColumnQuery(columnsOf(lines), rangesOf(lines), () => undefined);
@@ -168,6 +254,16 @@ describe('columns', () => {
       'event:db.query OR service:orders',
       'dyno:web.3 status:5*',
       'level:error -status:*',
+      'checkout',
+      '"checkout of"',
+      'inventory OR GET',
+      '"level=error"',
+      '"status=503"',
+      'orders -"method=GET"',
+      '\'"service":"orders"\'',
+      'IllegalStateException',
+      'message:replica',
+      'checkout status:503',
     ]) {
       const { certain, possible } = query.evaluate(parseQuery(q).expression!);
       expect([q, certain.count() > 0, possible.count()]).toEqual([q, true, certain.count()]);

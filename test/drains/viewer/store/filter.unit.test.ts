@@ -3,10 +3,11 @@ import { batchOfLines, LogLines, seededRandom } from '../../../../bench/viewer/l
 import { filterPlan } from '../../../../drains/viewer/store/filter/filter-plan.ts';
 import { GramSet } from '../../../../drains/viewer/store/filter/grams.ts';
 import { encodeFilter, PartFilter } from '../../../../drains/viewer/store/filter/part-filter.ts';
+import { addRecordGrams } from '../../../../drains/viewer/store/filter/wasm-grams.ts';
 import { QueryMatcher } from '../../../../src/logs/query/query-matcher.ts';
 import { parseQuery } from '../../../../src/logs/query/query-parser.ts';
 import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';
-import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
+import { HEADROOM, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 
 const BLOCKS = 21;
 const BLOCK_LINES = 300;
@@ -108,4 +109,33 @@ describe('the filter of a part', () => {
       expect([q, may.filter((one) => one).length <= most]).toEqual([q, true]);
     }
   });
+
+  it('has the same pieces of a block at once as line by line', () => {
+    const random = seededRandom(9);
+    const odd = Array.from({ length: 400 }, () => {
+      const text = Array.from({ length: Math.floor(random() * 90) }, () =>
+        random() < 0.4
+          ? 'a7bZ'[Math.floor(random() * 4)]
+          : String.fromCharCode(32 + Math.floor(random() * 224)),
+      );
+      return `<14>1 2026-11-01T00:00:00Z box app web.1 - - ${text.join('')}`;
+    });
+    for (const lines of [odd, [odd[0]], [`${odd[1]}${'x1y2 z'.repeat(60_000)}`], ...blocks]) {
+      const records = batchOfLines(lines).bytes.subarray(HEADROOM);
+      const atOnce = new GramSet();
+      addRecordGrams(atOnce, records);
+      const oneByOne = new GramSet();
+      const line = new RecordCursor(records, 0);
+      while (line.advance()) oneByOne.add(records, line.hostStart, line.textEnd);
+      expect(rowsOf(atOnce)).toEqual(rowsOf(oneByOne));
+    }
+  });
 });
+
+function rowsOf(grams: GramSet): number[] {
+  const rows: number[] = [];
+  grams.forEach((row) => {
+    rows.push(row);
+  });
+  return rows;
+}

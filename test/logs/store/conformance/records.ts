@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
+import { seededRandom } from '../../../support/properties/seeded-random.ts';
 import type { StoreOpener } from './store-suite.ts';
 
 export function recordSuite(opener: StoreOpener): void {
@@ -94,6 +96,50 @@ export function recordSuite(opener: StoreOpener): void {
     });
   });
 
+  describe('records of no app', () => {
+    it('are listed by the app that they belong to, whatever was changed, by whom and in which order', async () => {
+      const stores = opener.shared ? [await opener.open(), await opener.open()] : [await opener.open()];
+      const apps = Array.from({ length: 5 }, () => randomUUID() as AppId);
+      const mark = randomUUID();
+      const keys = Array.from({ length: 40 }, (_, i) => `${i % 2 ? 'token' : 'drain'}/${mark}-${i}`);
+      const random = seededRandom(86);
+      const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)];
+      const randomValue = (): unknown =>
+        pick<unknown>([
+          undefined,
+          { id: 1 },
+          'text',
+          { app: 7 },
+          ...apps.map((app) => ({ app, n: random() })),
+        ]);
+      for (let round = 0; round < 40; round++) {
+        // Some of them at once: of these the store decides the order.
+        await Promise.all(
+          Array.from({ length: 4 }, () =>
+            pick(stores).transact(
+              '',
+              [...new Set(Array.from({ length: 3 }, () => pick(keys)))].map((key) => ({
+                key,
+                value: randomValue(),
+                ...(random() < 0.2 ? { ifVersion: 1 } : {}),
+              })),
+              { quiet: random() < 0.3 },
+            ),
+          ),
+        );
+        if (round % 8 === 7) await expectListsByApp(pick(stores), apps, mark);
+      }
+      if (!opener.shared) await stores[0].close();
+      const again = opener.shared ? stores[0] : await opener.open();
+      await expectListsByApp(again, apps, mark);
+      await again.transact(
+        '',
+        keys.map((key) => ({ key, value: undefined })),
+      );
+      for (const app of apps) expect(await again.listOfApp(app, '')).toEqual([]);
+    });
+  });
+
   describe('a transaction', () => {
     it('makes all changes, or none', async () => {
       const store = await opener.open();
@@ -150,4 +196,13 @@ export function recordSuite(opener: StoreOpener): void {
       expect(await store.transact(randomUUID(), [])).toBe(true);
     });
   });
+}
+
+/** What is listed by app is what is listed of all. */
+async function expectListsByApp(store: Store, apps: readonly AppId[], mark: string): Promise<void> {
+  for (const prefix of ['token/', 'drain/']) {
+    const all = await store.list<{ app?: unknown }>('', prefix + mark);
+    for (const app of apps)
+      expect(await store.listOfApp(app, prefix)).toEqual(all.filter(({ value }) => value.app === app));
+  }
 }

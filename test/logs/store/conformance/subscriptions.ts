@@ -86,9 +86,17 @@ export function subscriptionSuite(opener: StoreOpener): void {
       const store = await opener.open();
       const scope = randomUUID();
       const seen: string[] = [];
-      const stop = store.watchRecords((changed) => seen.push(changed));
-      await store.transact(scope, [{ key: 'a', value: 1 }]);
+      const keys = new Map<string, readonly string[] | undefined>();
+      const stop = store.watchRecords((changed, changedKeys) => {
+        seen.push(changed);
+        keys.set(changed, changedKeys);
+      });
+      await store.transact(scope, [
+        { key: 'a', value: 1 },
+        { key: 'b c', value: undefined },
+      ]);
       await until('the scope is told', () => seen.includes(scope), 1_000);
+      expect(keys.get(scope)).toEqual(['a', 'b c']);
       stop();
       const other = randomUUID();
       await store.transact(other, [{ key: 'a', value: 1 }]);
@@ -99,10 +107,15 @@ export function subscriptionSuite(opener: StoreOpener): void {
       if (!opener.shared) return expectExclusive(opener);
       const [here, there] = [await opener.open(), await opener.open()];
       const seen: string[] = [];
-      here.watchRecords((changed) => seen.push(changed));
+      const keys = new Map<string, readonly string[] | undefined>();
+      here.watchRecords((changed, changedKeys) => {
+        seen.push(changed);
+        keys.set(changed, changedKeys);
+      });
       const scope = randomUUID();
-      await there.transact(scope, [{ key: 'a', value: 1 }]);
+      await there.transact(scope, [{ key: 'a/b c', value: 1 }]);
       await until('the scope is told', () => seen.includes(scope), 1_000);
+      expect(keys.get(scope)).toEqual(['a/b c']);
       seen.length = 0;
       await there.transact('', [{ key: `test/${scope}`, value: 1 }]);
       await until('the scope of no app is told', () => seen.includes(''), 1_000);

@@ -2,17 +2,17 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { open } from 'lmdb';
 import { afterEach, expect, it, vi } from 'vitest';
+import { LmdbFile } from '../../../../src/logs/store/embedded/records/lmdb-file.ts';
 import { DiskSpaceGuard } from '../../../../src/logs/store/embedded/records/lmdb-safety.ts';
 import { EmbeddedRecords } from '../../../../src/logs/store/embedded/records/records.ts';
 
 it('records are refused after a write that failed on a full disk', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-full-'));
-  const root = open({ path: join(folder, 'store.mdb'), maxDbs: 8, encoding: 'binary' });
+  const file = new LmdbFile({ path: join(folder, 'store.mdb'), maxDbs: 8, encoding: 'binary' });
   try {
     const guard = new DiskSpaceGuard(folder);
-    const records = new EmbeddedRecords(root, guard);
+    const records = new EmbeddedRecords(file, guard);
     expect(await records.transact('app', [{ key: 'a', value: 1 }])).toBe(true);
     await guard.noteFailure(new Error('ENOSPC: no space left on device'));
     await expect(records.transact('app', [{ key: 'b', value: 1 }])).rejects.toMatchObject({
@@ -20,7 +20,7 @@ it('records are refused after a write that failed on a full disk', async () => {
     });
     expect([records.get('app', 'a')?.value, records.get('app', 'b')]).toEqual([1, undefined]);
   } finally {
-    await root.close();
+    await file.close();
     rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AppId, Store } from '../../../../src/logs/store/contract.ts';
-import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
+import { recordKeys, streamKeys } from '../../../../src/logs/store/redis/keys.ts';
 import { UnansweredAppend } from '../../../../src/logs/store/unanswered-append.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { RedisProxy } from '../../../support/redis/redis-proxy.ts';
@@ -129,5 +129,37 @@ describe.runIf(hasRedis)('many apps at once', () => {
       call,
     );
     expect(answer.slice(1)).toEqual([at, 1, 0, 2, 0, expect.any(Number), 1, 0, 0, expect.any(Number), 1, 0]);
+  });
+
+  it('have records that are found by app, also those that routers of earlier versions made and removed', async () => {
+    const server = await startRedisForTest();
+    const client = new Redis(server.port);
+    onTestFinished(() => client.disconnect());
+    const { values, keys, revision } = recordKeys('');
+    const [one, two] = [newAppId(), newAppId()];
+    // As an earlier version does it: without an index.
+    const write = async (key: string, value: unknown): Promise<void> => {
+      if (value === undefined) await client.multi().hdel(values, key).zrem(keys, key).incr(revision).exec();
+      else
+        await client
+          .multi()
+          .hset(values, key, `1:${JSON.stringify(value)}`)
+          .zadd(keys, 0, key)
+          .incr(revision)
+          .exec();
+    };
+    const textsOf = async (store: Store, app: AppId): Promise<unknown[]> =>
+      (await store.listOfApp(app, 'token/')).map(({ key }) => key.slice('token/'.length));
+    for (let i = 0; i < 1_200; i++) await write(`token/${i}`, { app: i % 400 ? two : one, text: '\ud800' });
+    const { store } = await openRedisStoreForTest(server.url);
+    const { store: other } = await openRedisStoreForTest(server.url);
+    expect(await textsOf(store, one)).toEqual(['0', '400', '800']);
+    await other.transact('', [{ key: 'token/a', value: { app: one } }]);
+    expect(await textsOf(store, one)).toEqual(['0', '400', '800', 'a']);
+    await write('token/b', { app: one });
+    await store.transact('', [{ key: 'token/c', value: { app: one } }]);
+    await write('token/400', undefined);
+    expect(await textsOf(other, one)).toEqual(['0', '800', 'a', 'b', 'c']);
+    expect(await store.listOfApp(two, 'token/')).toHaveLength(1_197);
   });
 });

@@ -3,13 +3,10 @@ import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
-import { type Database, open, type RootDatabase } from 'lmdb';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { LmdbFile, type LmdbTable } from '../../../../logs/store/embedded/records/lmdb-file.ts';
 import { readBootId, readLmdb } from '../../../../logs/store/embedded/records/lmdb-pages.ts';
-import {
-  DiskSpaceGuard,
-  swallowInternalRejections,
-} from '../../../../logs/store/embedded/records/lmdb-safety.ts';
+import { DiskSpaceGuard } from '../../../../logs/store/embedded/records/lmdb-safety.ts';
 import { sealValue, unsealValue } from '../../../../logs/store/embedded/records/sealed-value.ts';
 import type { JsonObject } from '../event/json-access.ts';
 import type { ErrorGroup, GroupStatus } from './error-group.ts';
@@ -58,12 +55,14 @@ interface WaitingChange {
 
 export class ErrorStore {
   private readonly limits: KeepLimits;
-  private readonly root: RootDatabase;
-  private readonly groupRecords: Database<Buffer, string>;
-  private readonly eventRecords: Database<Buffer, number>;
-  private readonly notes: Database<Buffer, string>;
+  private readonly file: LmdbFile;
+  private readonly groupRecords: LmdbTable<Buffer, string>;
+  private readonly eventRecords: LmdbTable<Buffer, number>;
+  private readonly notes: LmdbTable<Buffer, string>;
   private readonly diskSpace: DiskSpaceGuard;
   private state: ErrorState;
+  /** Memory has what the disk hasn't. */
+  private isStale = false;
   private waiting: WaitingChange[] = [];
   private waitingBytes = 0;
   private working: Promise<void> | undefined;
@@ -85,11 +84,10 @@ export class ErrorStore {
     this.limits = limits;
     const file = join(folder, ERRORS_FILE);
     setAsideIfDamaged(file, onDamage);
-    this.root = open({ path: file, maxDbs: 4, encoding: 'binary' });
-    swallowInternalRejections(this.root);
-    this.groupRecords = this.root.openDB({ name: GROUPS, encoding: 'binary' });
-    this.eventRecords = this.root.openDB({ name: EVENTS, encoding: 'binary' });
-    this.notes = this.root.openDB({ name: COUNTERS, encoding: 'binary' });
+    this.file = new LmdbFile({ path: file, maxDbs: 4, encoding: 'binary' });
+    this.groupRecords = this.file.table((root) => root.openDB({ name: GROUPS, encoding: 'binary' }));
+    this.eventRecords = this.file.table((root) => root.openDB({ name: EVENTS, encoding: 'binary' }));
+    this.notes = this.file.table((root) => root.openDB({ name: COUNTERS, encoding: 'binary' }));
     this.diskSpace = new DiskSpaceGuard(folder);
     this.state = this.load();
     this.removeStrays();
@@ -158,7 +156,7 @@ export class ErrorStore {
   /** Finishes what waits. */
   async close(): Promise<void> {
     await this.working;
-    await this.root.close();
+    await this.file.close();
   }
 
   private change<T>(bytes: number, run: () => T): Promise<T> {
@@ -198,16 +196,23 @@ export class ErrorStore {
 
   private async run(batch: readonly WaitingChange[]): Promise<unknown[]> {
     try {
+      if (this.isStale) await this.loadAnew();
       const results = batch.map(({ run }) => run());
       await this.commit();
       return results;
     } catch (error) {
-      // Memory has what the disk hasn't: it is read anew.
-      this.state = this.load();
+      this.isStale = true;
+      await this.loadAnew().catch(ignore); // else before the next change
       const failure = await this.diskSpace.noteFailure(error);
       this.lastFailure = { error: failure, atMs: performance.now() };
       throw failure;
     }
+  }
+
+  private async loadAnew(): Promise<void> {
+    await this.file.settled();
+    this.state = this.load();
+    this.isStale = false;
   }
 
   private requireUsable(bytes: number): void {
@@ -219,35 +224,37 @@ export class ErrorStore {
   private async commit(): Promise<void> {
     const { groups, events } = this.state.takeChanges();
     if (groups.size === 0) return;
-    await this.root.transaction(() => {
-      for (const id of groups) {
-        const group = this.state.groups.get(id);
-        if (group) this.groupRecords.put(id, sealValue([GROUPS, id], group));
-        else this.groupRecords.remove(id);
-      }
-      for (const [number, packed] of events)
-        if (packed) this.eventRecords.put(number, Buffer.from(packed));
-        else this.eventRecords.remove(number);
-      this.notes.put(COUNTERS, sealValue([COUNTERS], this.state.counters));
-    });
-    await this.root.flushed;
+    await this.file.write(() =>
+      this.file.root.transaction(() => {
+        for (const id of groups) {
+          const group = this.state.groups.get(id);
+          if (group) this.groupRecords.db.put(id, sealValue([GROUPS, id], group));
+          else this.groupRecords.db.remove(id);
+        }
+        for (const [number, packed] of events)
+          if (packed) this.eventRecords.db.put(number, Buffer.from(packed));
+          else this.eventRecords.db.remove(number);
+        this.notes.db.put(COUNTERS, sealValue([COUNTERS], this.state.counters));
+      }),
+    );
+    await this.file.flushed();
   }
 
   /** Events that no group knows, as those of a damaged one: nothing else would ever remove them. */
   private removeStrays(): void {
     const strays: number[] = [];
-    for (const number of this.eventRecords.getKeys({}))
+    for (const number of this.eventRecords.keys())
       if (this.state.groupOfEvent(number) === undefined) strays.push(number);
     if (strays.length > 0)
-      this.root.transactionSync(() => {
-        for (const number of strays) this.eventRecords.removeSync(number);
+      this.file.root.transactionSync(() => {
+        for (const number of strays) this.eventRecords.db.removeSync(number);
       });
   }
 
   private load(): ErrorState {
     const groups: ErrorGroup[] = [];
     this.damagedGroups = 0;
-    for (const { key, value } of this.groupRecords.getRange({})) {
+    for (const { key, value } of this.groupRecords.entries({})) {
       const group = unsealValue<ErrorGroup>([GROUPS, key], value)?.value;
       if (group) groups.push(group);
       else this.damagedGroups++;

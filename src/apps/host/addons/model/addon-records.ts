@@ -30,6 +30,16 @@ export class AddonRecords {
     return { addons: oldestFirst(addons), attachments: oldestFirst(attachments) };
   }
 
+  /** The add-ons that an app owns, the oldest first. */
+  async ownedBy(app: AppId): Promise<AddonRecord[]> {
+    return oldestFirst(await this.store.listOfApp<AddonRecord>(app, 'addon/'));
+  }
+
+  /** The attachments of an app, the oldest first. */
+  async attachedTo(app: AppId): Promise<AttachmentRecord[]> {
+    return oldestFirst(await this.store.listOfApp<AttachmentRecord>(app, 'attachment/'));
+  }
+
   async get(id: string): Promise<StoredRecord<AddonRecord> | undefined> {
     return this.store.get<AddonRecord>('', addonKey(id));
   }

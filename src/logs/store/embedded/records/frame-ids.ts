@@ -1,6 +1,6 @@
-import type { Database, RootDatabase } from 'lmdb';
 import type { AppId, Sequence } from '../../contract.ts';
 import type { StoreClock } from '../store-clock.ts';
+import type { LmdbFile, LmdbTable } from './lmdb-file.ts';
 import type { DiskSpaceGuard } from './lmdb-safety.ts';
 import { sealValue, unsealValue } from './sealed-value.ts';
 
@@ -22,16 +22,18 @@ export interface FrameRange {
  * had not written here are found there.
  */
 export class FrameIdIndex {
-  private readonly db: Database<Buffer, FrameKey>;
+  private readonly file: LmdbFile;
+  private readonly table: LmdbTable<Buffer, FrameKey>;
   /** Frames that are being written to the stream, or to LMDB: a duplicate that comes meanwhile waits for the first one. */
   private readonly pending = new Map<string, Promise<FrameRange>>();
   private readonly clock: StoreClock;
   private readonly diskSpace: DiskSpaceGuard;
 
-  constructor(root: RootDatabase, clock: StoreClock, diskSpace: DiskSpaceGuard) {
+  constructor(file: LmdbFile, clock: StoreClock, diskSpace: DiskSpaceGuard) {
+    this.file = file;
     this.diskSpace = diskSpace;
     this.clock = clock;
-    this.db = root.openDB<Buffer, FrameKey>({ name: FRAMES_DATABASE, encoding: 'binary' });
+    this.table = file.table((root) => root.openDB({ name: FRAMES_DATABASE, encoding: 'binary' }));
   }
 
   /** Where the frame's lines are, if it was stored; a promise while it is being written. */
@@ -50,11 +52,12 @@ export class FrameIdIndex {
     this.pending.set(key, stored);
     stored
       .then(
-        (range) => {
-          this.diskSpace.requireRoomForRecords();
-          const stored: FrameKey = [this.currentPeriod(), app, frameId];
-          return this.db.put(stored, sealValue(sealedFrameKey(stored), range));
-        },
+        (range) =>
+          this.file.write(() => {
+            this.diskSpace.requireRoomForRecords();
+            const stored: FrameKey = [this.currentPeriod(), app, frameId];
+            return this.table.db.put(stored, sealValue(sealedFrameKey(stored), range));
+          }),
         () => true,
       )
       .then(
@@ -66,7 +69,7 @@ export class FrameIdIndex {
 
   /** One that is damaged was never stored: it comes again at most. */
   private get(key: FrameKey): FrameRange | undefined {
-    const stored = this.db.get(key);
+    const stored = this.table.get(key);
     return stored && unsealValue<FrameRange>(sealedFrameKey(key), stored)?.value;
   }
 
@@ -77,9 +80,12 @@ export class FrameIdIndex {
 
   /** Removes frames of the periods before the last one. */
   removeExpired(): void {
-    if (!this.diskSpace.hasRoomForRecords()) return; // next time
-    for (const key of this.db.getKeys({ end: [this.currentPeriod() - 1, '', ''] }))
-      this.db.remove(key).catch((error) => void this.diskSpace.noteFailure(error)); // next time
+    const remove = async (): Promise<void> => {
+      if (!this.diskSpace.hasRoomForRecords()) return;
+      const keys = this.table.keys({ end: [this.currentPeriod() - 1, '', ''] });
+      await Promise.all(keys.map((key) => this.table.db.remove(key)));
+    };
+    this.file.write(remove).catch((error) => void this.diskSpace.noteFailure(error)); // next time
   }
 
   private currentPeriod(): number {

@@ -1,7 +1,6 @@
 /** Guards against what ends the process or corrupts LMDB's file, and explains its errors to the people who run the server or send lines. */
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RootDatabase } from 'lmdb';
 import { TailraceError } from '../../../../common/errors.ts';
 
 /** With less than this the disk counts as full, for lines. */
@@ -13,19 +12,6 @@ const FULL_MS = 1_000;
 /** The disk is looked at, or tried, when so much was written, or so much time has passed, since the last time. */
 const CHECK_BYTES = 1_048_576;
 const CHECK_INTERVAL_MS = 20;
-
-/**
- * LMDB makes a promise of its own for the writes of every turn of the event loop, and handles it nowhere: when that commit
- * fails, Node.js would end for an unhandled rejection. Each writer has a promise of its own.
- */
-export function swallowInternalRejections(root: RootDatabase): void {
-  const ignore = (): void => {};
-  // The reason comes as a promise as well, which not every writer asks for.
-  const ignoreFailure = (error: { commitError?: Promise<unknown> }): void =>
-    void error.commitError?.catch(ignore);
-  // Called before that promise is made, in the same task.
-  root.on('beforecommit', () => queueMicrotask(() => void root.committed.then(ignore, ignoreFailure)));
-}
 
 /** A page, as LMDB writes it. */
 const PROBE = Buffer.alloc(4_096);

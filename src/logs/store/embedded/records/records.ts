@@ -1,7 +1,9 @@
-import type { Database, RootDatabase } from 'lmdb';
 import { TailraceError } from '../../../../common/errors.ts';
-import type { RecordChange, StoredRecord } from '../../contract.ts';
+import type { AppId, RecordChange, StoredRecord } from '../../contract.ts';
+import { appOfRecord } from '../../record-app.ts';
+import type { LmdbFile, LmdbTable } from './lmdb-file.ts';
 import type { DiskSpaceGuard } from './lmdb-safety.ts';
+import { RecordsByApp } from './records-by-app.ts';
 import { recordName, sealValue, unsealValue } from './sealed-value.ts';
 
 /** What is stored of a record: its version and its value. */
@@ -20,17 +22,21 @@ const KEY_MAX = '\uffff';
 
 /** The small records in LMDB, under `[scope, key]`, each with a checksum. */
 export class EmbeddedRecords {
-  private readonly db: Database<Buffer, [string, string]>;
+  private readonly file: LmdbFile;
+  private readonly table: LmdbTable<Buffer, [string, string]>;
   private readonly diskSpace: DiskSpaceGuard;
+  /** Undefined until it is asked for, and after a transaction that failed. */
+  private byApp: RecordsByApp | undefined;
 
-  constructor(root: RootDatabase, diskSpace: DiskSpaceGuard) {
+  constructor(file: LmdbFile, diskSpace: DiskSpaceGuard) {
+    this.file = file;
     this.diskSpace = diskSpace;
-    this.db = root.openDB<Buffer, [string, string]>({ name: RECORDS_DATABASE, encoding: 'binary' });
+    this.table = file.table((root) => root.openDB({ name: RECORDS_DATABASE, encoding: 'binary' }));
   }
 
   /** @throws TailraceError `unavailable` when it is damaged */
   get<T>(scope: string, key: string): StoredRecord<T> | undefined {
-    const stored = this.db.get([scope, key]);
+    const stored = this.table.get([scope, key]);
     if (!stored) return undefined;
     const { v, data } = openRecord(scope, key, stored);
     return { key, value: data as T, version: v };
@@ -39,7 +45,7 @@ export class EmbeddedRecords {
   /** @throws TailraceError `unavailable` when one is damaged */
   list<T>(scope: string, prefix: string): StoredRecord<T>[] {
     const found: StoredRecord<T>[] = [];
-    for (const { key, value } of this.db.getRange({
+    for (const { key, value } of this.table.entries({
       start: [scope, prefix],
       end: [scope, prefix + KEY_MAX],
     })) {
@@ -49,24 +55,62 @@ export class EmbeddedRecords {
     return found;
   }
 
+  /** Records of no app that belong to this one. @throws TailraceError `unavailable` when one is damaged */
+  async listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]> {
+    // In a transaction: behind those that are under way.
+    const byApp = this.byApp ?? (await this.indexed());
+    return byApp.keysOf(app, prefix).flatMap((key) => {
+      const record = this.get<T>('', key);
+      return record && appOfRecord(record.value) === app ? [record] : [];
+    });
+  }
+
   /** All changes or none; resolves when they are durable. @throws TailraceError `unavailable` when one is damaged, `store_full` */
   async transact(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
+    try {
+      return await this.file.write(() => this.change(scope, changes));
+    } catch (error) {
+      // It has changes that are in no record.
+      this.byApp = undefined;
+      throw error;
+    }
+  }
+
+  private change(scope: string, changes: readonly RecordChange[]): Promise<boolean> {
     this.diskSpace.requireRoomForRecords();
-    return this.db.transaction(() => {
-      const versions = changes.map((change) => this.get(scope, change.key)?.version ?? 0);
-      const holds = changes.every(
-        (change, i) => change.ifVersion === undefined || change.ifVersion === versions[i],
-      );
-      if (!holds) return false;
-      changes.forEach((change, i) => {
-        if (change.value === undefined) this.db.remove([scope, change.key]);
-        else {
-          const record: VersionedData = { v: versions[i] + 1, data: change.value };
-          this.db.put([scope, change.key], sealValue([RECORDS_DATABASE, scope, change.key], record));
-        }
-      });
-      return true;
+    return this.table.db.transaction(() => this.make(scope, changes));
+  }
+
+  private make(scope: string, changes: readonly RecordChange[]): boolean {
+    const { db } = this.table;
+    const before = changes.map((change) => this.get(scope, change.key));
+    const holds = changes.every(
+      (change, i) => change.ifVersion === undefined || change.ifVersion === (before[i]?.version ?? 0),
+    );
+    if (!holds) return false;
+    changes.forEach(({ key, value }, i) => {
+      if (value === undefined) db.remove([scope, key]);
+      else {
+        const record: VersionedData = { v: (before[i]?.version ?? 0) + 1, data: value };
+        db.put([scope, key], sealValue([RECORDS_DATABASE, scope, key], record));
+      }
+      if (scope === '') this.byApp?.change(key, before[i]?.value, value);
     });
+    return true;
+  }
+
+  private indexed(): Promise<RecordsByApp> {
+    return this.file.write(() => this.table.db.transaction(() => (this.byApp ??= this.indexByApp())));
+  }
+
+  private indexByApp(): RecordsByApp {
+    const index = new RecordsByApp();
+    for (const { key, value } of this.table.entries({ start: ['', ''], end: ['', KEY_MAX] })) {
+      const opened = unsealValue<VersionedData>([RECORDS_DATABASE, '', key[1]], value);
+      if (opened) index.change(key[1], undefined, opened.value.data);
+      else index.addUnreadable(key[1]);
+    }
+    return index;
   }
 }
 

@@ -1,6 +1,6 @@
-import type { Database, RootDatabase } from 'lmdb';
 import type { AppId } from '../../contract.ts';
 import type { StreamNote, StreamNotes } from '../segments/stream-note.ts';
+import type { LmdbFile, LmdbTable } from './lmdb-file.ts';
 import type { DiskSpaceGuard } from './lmdb-safety.ts';
 import { sealValue, unsealValue } from './sealed-value.ts';
 
@@ -9,42 +9,46 @@ export const NOTES_DATABASE = 'streams';
 
 /** The notes of streams in LMDB. */
 export class EmbeddedStreamNotes implements StreamNotes {
-  private readonly root: RootDatabase;
+  private readonly file: LmdbFile;
   private readonly diskSpace: DiskSpaceGuard;
-  private readonly db: Database<Buffer, AppId>;
+  private readonly table: LmdbTable<Buffer, AppId>;
 
-  constructor(root: RootDatabase, diskSpace: DiskSpaceGuard) {
-    this.root = root;
+  constructor(file: LmdbFile, diskSpace: DiskSpaceGuard) {
+    this.file = file;
     this.diskSpace = diskSpace;
-    this.db = root.openDB<Buffer, AppId>({ name: NOTES_DATABASE, encoding: 'binary' });
+    this.table = file.table((root) => root.openDB({ name: NOTES_DATABASE, encoding: 'binary' }));
   }
 
   get(app: AppId): StreamNote | undefined {
-    const stored = this.db.get(app);
+    const stored = this.table.get(app);
     return stored && unsealValue<StreamNote>([NOTES_DATABASE, app], stored)?.value;
   }
 
   async put(notes: ReadonlyMap<AppId, StreamNote>): Promise<void> {
     if (notes.size === 0) return;
-    this.diskSpace.requireRoomForRecords();
-    await this.write(() =>
-      Promise.all([...notes].map(([app, note]) => this.db.put(app, sealValue([NOTES_DATABASE, app], note)))),
-    );
+    await this.write(() => {
+      const { db } = this.table;
+      return Promise.all(
+        [...notes].map(([app, note]) => db.put(app, sealValue([NOTES_DATABASE, app], note))),
+      );
+    });
   }
 
   async remove(app: AppId): Promise<void> {
-    this.diskSpace.requireRoomForRecords();
-    await this.write(() => this.db.remove(app));
+    await this.write(() => this.table.db.remove(app));
   }
 
   apps(): AppId[] {
-    return [...this.db.getKeys()];
+    return this.table.keys();
   }
 
   private async write(work: () => Promise<unknown>): Promise<void> {
     try {
-      await work();
-      await this.root.flushed;
+      await this.file.write(() => {
+        this.diskSpace.requireRoomForRecords();
+        return work();
+      });
+      await this.file.flushed();
     } catch (error) {
       throw await this.diskSpace.noteFailure(error);
     }

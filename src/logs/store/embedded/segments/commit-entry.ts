@@ -221,6 +221,9 @@ function parseHeader(bytes: Buffer, at: number): CommitHeader | undefined {
   };
 }
 
+/** Headers are made here: what they are written to is seldom in the processor's cache. */
+const newHeader = Buffer.alloc(COMMIT_HEADER);
+
 function writeHeader(
   out: Buffer,
   at: number,
@@ -230,12 +233,12 @@ function writeHeader(
   count: number,
   first: Sequence,
 ): void {
-  out.writeUInt32LE((type | (count << 8)) >>> 0, at);
-  out.writeUInt32LE(0, at + CRC_AT);
-  out.writeUInt32LE(bytes, at + 8);
-  out.set(app, at + APP_AT);
-  out.writeUInt32LE(first % TWO_TO_32, at + FIRST_AT);
-  out.writeUIntLE(Math.floor(first / TWO_TO_32), at + FIRST_AT + 4, 3);
-  out.fill(0, at + FIRST_AT + 7, at + COMMIT_HEADER);
-  out.writeUInt32LE(crc32(out.subarray(at, at + COMMIT_HEADER)), at + CRC_AT);
+  newHeader.writeUInt32LE((type | (count << 8)) >>> 0, 0);
+  newHeader.writeUInt32LE(0, CRC_AT);
+  newHeader.writeUInt32LE(bytes, CRC_AT + 4);
+  newHeader.set(app, APP_AT);
+  newHeader.writeUInt32LE(first % TWO_TO_32, FIRST_AT);
+  newHeader.writeUIntLE(Math.floor(first / TWO_TO_32), FIRST_AT + 4, 3);
+  newHeader.writeUInt32LE(crc32(newHeader), CRC_AT);
+  out.set(newHeader, at);
 }

@@ -79,6 +79,8 @@ export interface CommitTarget {
   readonly stream: AppStream;
   /** Batches that are on their way into the commit log: what comes behind them has to go there as well. */
   committing: number;
+  /** The file that has something of it which isn't in a segment, if that is the newest one. */
+  committedTo: object | undefined;
 }
 
 interface QueuedBatch {
@@ -196,8 +198,9 @@ export class CommitLog {
     });
   }
 
-  /** All of an app is in its segment. */
-  isWritten(app: AppId): void {
+  /** All of an app is in its segment. @param target its stream, if that is open */
+  isWritten(app: AppId, target: CommitTarget | undefined): void {
+    if (target) target.committedTo = undefined;
     for (const { apps } of this.files()) apps.delete(app);
   }
 
@@ -384,7 +387,10 @@ export class CommitLog {
       if (isBatch(queued)) {
         const { target, allocated } = queued;
         target.committing--;
-        file.apps.add(target.app);
+        if (target.committedTo !== file) {
+          target.committedTo = file;
+          file.apps.add(target.app);
+        }
         if (commitTo(target.stream, allocated)) due.push(target.app);
       }
       queued.resolve();

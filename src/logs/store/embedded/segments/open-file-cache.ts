@@ -1,5 +1,6 @@
 import { closeSync, fdatasync, openSync, read, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import type { ReadMemory } from '../../contract.ts';
 
 const syncFile = promisify(fdatasync);
 
@@ -63,13 +64,13 @@ export class OpenFileCache {
     }
   }
 
-  /** Reads up to `bytes` from an offset on. */
-  read(path: string, offset: number, bytes: number): Promise<Buffer> {
+  /** Reads up to `bytes` from an offset on, into memory of its own unless some is given. */
+  read(path: string, offset: number, bytes: number, memory?: ReadMemory): Promise<Buffer> {
     return this.withFile(
       path,
       (fd) =>
         new Promise((resolve, reject) => {
-          const buffer = Buffer.allocUnsafeSlow(bytes);
+          const buffer = memory?.acquire(bytes) ?? Buffer.allocUnsafeSlow(bytes);
           read(fd, buffer, 0, bytes, offset, (error, count) =>
             error ? reject(error) : resolve(buffer.subarray(0, count)),
           );

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Sequence, StoredBatch } from '../../contract.ts';
+import type { ReadMemory, Sequence, StoredBatch } from '../../contract.ts';
 import {
   isHoled,
   type SegmentEntry,
@@ -84,7 +84,7 @@ export class Segment {
   }
 
   /** Batches from the one with line `from` on: about `bytes` of them, one at least if there is one. */
-  async batchesFrom(from: Sequence, bytes: number): Promise<StoredBatch[]> {
+  async batchesFrom(from: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {
     await this.loadIndex();
     const found: StoredBatch[] = [];
     let size = 0;
@@ -101,7 +101,7 @@ export class Segment {
         this.index[end].offset - this.index[start].offset < bytes - size
       )
         end++;
-      for (const batch of await this.readBetween(start, end)) {
+      for (const batch of await this.readBetween(start, end, memory)) {
         if (batch.last < from || size >= bytes) continue;
         found.push(batch);
         size += batch.bytes.length;
@@ -167,11 +167,11 @@ export class Segment {
   }
 
   /** The intact batches between two index entries. */
-  private async readBetween(from: number, to: number): Promise<StoredBatch[]> {
+  private async readBetween(from: number, to: number, memory?: ReadMemory): Promise<StoredBatch[]> {
     const start = this.index[from];
     if (!start) return [];
     const { files, seed } = this.options;
-    const bytes = await files.read(this.path, start.offset, this.endBefore(to) - start.offset);
+    const bytes = await files.read(this.path, start.offset, this.endBefore(to) - start.offset, memory);
     const found: StoredBatch[] = [];
     const damage = new DamageTracker((lines) => this.options.onUnreadable(this, lines));
     scanBytes(bytes, start, seed, {

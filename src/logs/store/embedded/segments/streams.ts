@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
-import type { AppId, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
+import type { AppId, ReadMemory, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
@@ -264,7 +264,7 @@ export class EmbeddedStreams {
     this.reportGone();
   }
 
-  async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
+  async read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {
     const { stream } = this.open(app);
     const from = Math.max(after + 1, stream.first);
     const found: StoredBatch[] = [];
@@ -275,7 +275,8 @@ export class EmbeddedStreams {
       (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
     );
     for (const segment of segments) {
-      for (const batch of await this.emptyIfGone(app, segment, segment.batchesFrom(from, bytes - size))) {
+      const batches = segment.batchesFrom(from, bytes - size, memory);
+      for (const batch of await this.emptyIfGone(app, segment, batches)) {
         found.push(batch);
         size += batch.bytes.length;
       }
@@ -355,6 +356,7 @@ export class EmbeddedStreams {
     const open = this.open(app);
     const { stream, appender } = open;
     do {
+      open.committedTo = undefined;
       await this.commitLog.drop(app);
       await appender.flush();
     } while (!appender.idle || open.committing > 0);
@@ -520,7 +522,7 @@ export class EmbeddedStreams {
       }
       return false;
     }
-    this.commitLog.isWritten(app);
+    this.commitLog.isWritten(app, open);
     return true;
   }
 
@@ -637,6 +639,7 @@ export class EmbeddedStreams {
         idBytes: appIdBytes(app),
         mayCommit: APP_ID_PATTERN.test(app),
         committing: 0,
+        committedTo: undefined,
         stream,
         appender: new Appender(stream, { files: this.files, durability, place }),
         notedUpTo: (note?.next ?? 1) - 1,

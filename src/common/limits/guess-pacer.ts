@@ -1,0 +1,45 @@
+/** Keys and tokens that are guessed: whoever guesses many waits for each answer. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { LruCache } from '../lru-cache.ts';
+import { networkOf } from './network-address.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+const TRACKED_MAX = 20_000;
+/** Of one address: so many refusals are answered at once, then so many a second. */
+const BURST = 100;
+const PER_SECOND = 10;
+/** The others wait so long. A connection's requests are answered one after the other. */
+const PAUSE_MS = 1_000;
+
+/**
+ * Paces refusals alone. Right credentials never wait: behind one address (a proxy, a company) others send with them, beside somebody whose
+ * token was revoked.
+ */
+export class GuessPacer {
+  private readonly addresses = new LruCache<string, TokenBucket>(TRACKED_MAX);
+  private readonly now: () => number;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.now = now;
+  }
+
+  /** Counts a refusal, and says how long its answer waits, in milliseconds. */
+  pauseMs(address: string): number {
+    const network = networkOf(address);
+    const now = this.now();
+    let bucket = this.addresses.get(network);
+    if (!bucket) {
+      bucket = new TokenBucket(PER_SECOND, now, BURST);
+      this.addresses.set(network, bucket);
+    }
+    if (bucket.available(now) < 1) return PAUSE_MS;
+    bucket.take(1);
+    return 0;
+  }
+
+  /** Counts a refusal, and resolves when it may be answered. */
+  async pace(address: string): Promise<void> {
+    const ms = this.pauseMs(address);
+    if (ms > 0) await pause(ms, undefined, { ref: false });
+  }
+}

@@ -1,0 +1,46 @@
+/** The memory of lines that drains have read from the store and not sent yet. */
+import { BufferPool } from '../../common/buffers/buffer-pool.ts';
+import type { ReadMemory } from '../store/contract.ts';
+
+/** Bytes that are read at a time. */
+const READ_BYTES = 1_048_576;
+/** With more of them at once fewer cursors are written; so many drains of a process may have that much loaded at a time. */
+const LARGE_READ_BYTES = 4_194_304;
+const LARGE_READS_MAX = 2;
+
+/** Hundreds of megabytes a second of new memory would have the garbage collector look through everything all the time. */
+const pool = new BufferPool({
+  buffersMax: 4,
+  pooledBytesMin: READ_BYTES / 4,
+  stepBytes: READ_BYTES / 4,
+});
+let largeReads = 0;
+
+/** Of one drain. */
+export class LoadedMemory implements ReadMemory {
+  private readonly buffers: Buffer[] = [];
+  private isLarge = false;
+
+  /** How many bytes to read; it is given back with {@link release}. */
+  reserve(): number {
+    if (!this.isLarge && largeReads < LARGE_READS_MAX) {
+      this.isLarge = true;
+      largeReads++;
+    }
+    return this.isLarge ? LARGE_READ_BYTES : READ_BYTES;
+  }
+
+  acquire(bytes: number): Buffer {
+    const buffer = pool.acquire(bytes);
+    this.buffers.push(buffer);
+    return buffer;
+  }
+
+  /** Nobody reads what was loaded any more. */
+  release(): void {
+    for (const buffer of this.buffers) pool.release(buffer);
+    this.buffers.length = 0;
+    if (this.isLarge) largeReads--;
+    this.isLarge = false;
+  }
+}

@@ -1,0 +1,208 @@
+/** Reads one response of HTTP/1.1 (RFC 9112), in whatever pieces it comes. */
+
+const HEAD_BYTES_MAX = 16_384;
+/** Of a line with a chunk's size, and of a trailer. */
+const LINE_BYTES_MAX = 4_096;
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+const EMPTY = Buffer.alloc(0);
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: .*)?$/;
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+
+type ResponsePart = 'head' | 'length' | 'chunk-size' | 'chunk' | 'chunk-end' | 'trailers' | 'rest' | 'done';
+
+/** What comes isn't a response. */
+export class ResponseError extends Error {}
+
+export class ResponseParser {
+  /** 0 until the head has come. */
+  status = 0;
+  /** When it came, on the clock of `performance.now()`. */
+  headAtMs = 0;
+  /** By their names in lower case. */
+  readonly headers = new Map<string, string>();
+  /** The beginning of the body. */
+  body: Buffer = EMPTY;
+  /** The connection can be used for another request. */
+  isReusable = false;
+  private readonly bytesMax: number;
+  private part: ResponsePart = 'head';
+  /** The beginning of a head, or of a line. */
+  private kept: Buffer = EMPTY;
+  /** Bytes of the body, or of the chunk, that are still to come. */
+  private left = 0;
+
+  /** @param bytesMax of the body that are kept */
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
+  }
+
+  get isComplete(): boolean {
+    return this.part === 'done';
+  }
+
+  /**
+   * Takes what came next.
+   * @throws ResponseError
+   */
+  feed(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length || (this.part === 'length' && this.left === 0))
+      switch (this.part) {
+        case 'head':
+          at = this.readHead(chunk, at);
+          break;
+        case 'length':
+          at = this.readData(chunk, at);
+          if (this.left === 0) this.part = 'done';
+          break;
+        case 'chunk':
+          at = this.readData(chunk, at);
+          if (this.left === 0) this.part = 'chunk-end';
+          break;
+        case 'rest':
+          this.keepBody(chunk, at, chunk.length);
+          at = chunk.length;
+          break;
+        case 'done':
+          // Nobody asked for more.
+          this.isReusable = false;
+          return;
+        default:
+          at = this.readLine(chunk, at);
+      }
+  }
+
+  /** The connection was closed. Is the response complete by that, or was before? */
+  finish(): boolean {
+    this.isReusable = false;
+    if (this.part === 'rest') this.part = 'done';
+    return this.isComplete;
+  }
+
+  private readData(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + this.left);
+    this.keepBody(chunk, at, end);
+    this.left -= end - at;
+    return end;
+  }
+
+  private keepBody(chunk: Buffer, start: number, end: number): void {
+    const { body, bytesMax } = this;
+    if (body.length >= bytesMax || start === end) return;
+    this.body = Buffer.concat([body, chunk.subarray(start, Math.min(end, start + bytesMax - body.length))]);
+  }
+
+  private readHead(chunk: Buffer, at: number): number {
+    const start = this.kept.length;
+    const all = start === 0 ? chunk.subarray(at) : Buffer.concat([this.kept, chunk.subarray(at)]);
+    const end = headEnd(all);
+    if ((end === -1 ? all.length : end) > HEAD_BYTES_MAX)
+      throw new ResponseError(`the destination answers with more than ${HEAD_BYTES_MAX} bytes of headers`);
+    if (end === -1) {
+      this.kept = Buffer.from(all);
+      return chunk.length;
+    }
+    this.kept = EMPTY;
+    this.parseHead(all.toString('latin1', 0, end));
+    return at + end - start;
+  }
+
+  private parseHead(text: string): void {
+    // A field may go on in the next line (RFC 9112 section 5.2).
+    const [first, ...lines] = text
+      .trim()
+      .replace(/\r?\n[ \t]+/g, ' ')
+      .split(/\r?\n/);
+    const found = STATUS_LINE.exec(first);
+    if (!found) throw new ResponseError('the destination answers with what isn’t HTTP/1.1');
+    const status = Number(found[2]);
+    if (status === 101) throw new ResponseError('the destination switches to another protocol');
+    // One that only informs (1xx): the response comes behind it.
+    if (status < 200) return;
+    const { headers } = this;
+    for (const line of lines) {
+      const field = FIELD.exec(line);
+      if (!field) throw new ResponseError('the destination answers with a header that isn’t one');
+      const name = field[1].toLowerCase();
+      const before = headers.get(name);
+      headers.set(name, before === undefined ? field[2] : `${before}, ${field[2]}`);
+    }
+    this.status = status;
+    this.headAtMs = performance.now();
+    const connection = tokensOf(headers.get('connection'));
+    this.isReusable = found[1] === '1' ? !connection.includes('close') : connection.includes('keep-alive');
+    this.part = this.bodyPart();
+  }
+
+  /** How the body ends (RFC 9112 section 6.3). */
+  private bodyPart(): ResponsePart {
+    const { headers, status } = this;
+    const length = headers.get('content-length');
+    const coding = tokensOf(headers.get('transfer-encoding'));
+    if (status === 204 || status === 304) return 'done';
+    if (coding.length > 0) {
+      if (length !== undefined) this.isReusable = false;
+      if (coding.at(-1) === 'chunked') return 'chunk-size';
+      this.isReusable = false;
+      return 'rest';
+    }
+    if (length === undefined) {
+      this.isReusable = false;
+      return 'rest';
+    }
+    // The same several times is once.
+    const [first, ...more] = length.split(/[ \t]*,[ \t]*/);
+    if (!/^\d{1,15}$/.test(first) || more.some((other) => other !== first))
+      throw new ResponseError('the destination answers with a Content-Length that isn’t one');
+    this.left = Number(first);
+    return 'length';
+  }
+
+  /** A line of the chunked coding (RFC 9112 section 7.1). */
+  private readLine(chunk: Buffer, at: number): number {
+    const newline = chunk.indexOf(NEWLINE, at);
+    const end = newline === -1 ? chunk.length : newline + 1;
+    if (this.kept.length + end - at > LINE_BYTES_MAX)
+      throw new ResponseError('the destination answers with a chunk that isn’t one');
+    const all = Buffer.concat([this.kept, chunk.subarray(at, end)]);
+    if (newline === -1) this.kept = all;
+    else {
+      this.kept = EMPTY;
+      this.onLine(all.toString('latin1', 0, all.length - 1).replace(/\r$/, ''));
+    }
+    return end;
+  }
+
+  private onLine(line: string): void {
+    if (this.part === 'trailers') {
+      if (line === '') this.part = 'done';
+      return;
+    }
+    const size = this.part === 'chunk-size' ? /^([0-9a-f]{1,12})[ \t]*(?:;.*)?$/i.exec(line) : undefined;
+    if (this.part === 'chunk-end' ? line !== '' : !size)
+      throw new ResponseError('the destination answers with a chunk that isn’t one');
+    if (!size) this.part = 'chunk-size';
+    else {
+      this.left = Number.parseInt(size[1], 16);
+      this.part = this.left === 0 ? 'trailers' : 'chunk';
+    }
+  }
+}
+
+/** Where a head ends, behind its empty line; -1 when it isn't complete. */
+function headEnd(bytes: Buffer): number {
+  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) {
+    const next = bytes[at + 1] === RETURN ? at + 2 : at + 1;
+    if (bytes[next] === NEWLINE) return next + 1;
+  }
+  return -1;
+}
+
+function tokensOf(value: string | undefined): string[] {
+  return (value ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((token) => token.trim())
+    .filter((token) => token !== '');
+}

@@ -1,0 +1,135 @@
+/** What a process holds: by /proc, and by the inspector of Node.js, which also makes it collect its garbage first. */
+import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { WebSocket } from 'ws';
+import { descendants, residentBytes } from '../../bench/rig/proc.ts';
+import type { Program } from '../support/program.ts';
+import { until } from '../support/until.ts';
+
+const MEGABYTE = 1_048_576;
+
+export interface ProcessFigures {
+  readonly residentMb: number;
+  readonly descriptors: number;
+  readonly threads: number;
+  /** Processes that it has started, and those that these have. */
+  readonly processes: number;
+}
+
+export function figuresOf(pid: number): ProcessFigures {
+  return {
+    residentMb: residentBytes(pid) / MEGABYTE,
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    threads: readdirSync(`/proc/${pid}/task`).length,
+    processes: descendants(pid).length,
+  };
+}
+
+/** What its descriptors are: `socket`, `pipe`, `anon_inode`, or the path of a file. */
+export function descriptorsOf(pid: number): ReadonlyMap<string, number> {
+  const kinds = new Map<string, number>();
+  for (const fd of readdirSync(`/proc/${pid}/fd`))
+    try {
+      const kind = readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:.*/, '');
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    } catch {
+      // It was closed meanwhile.
+    }
+  return kinds;
+}
+
+export interface HeapFigures {
+  /** After garbage was collected. */
+  readonly liveMb: number;
+  /** Outside of the heap: buffers, and what libraries hold. */
+  readonly externalMb: number;
+  /** What keeps the event loop going, by its kind: timers, sockets, requests to the system. */
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+const FIGURES = `(() => {
+  const { heapUsed, external } = process.memoryUsage();
+  const resources = {};
+  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
+  return { heapUsed, external, resources };
+})()`;
+
+/** The inspector of a program that was started with `--inspect=127.0.0.1:0`. */
+export class Inspector {
+  private readonly socket: WebSocket;
+  private newest = 0;
+  private readonly waiting = new Map<number, (result: unknown) => void>();
+  private readonly chunks: string[] = [];
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data: Buffer) => {
+      const message = JSON.parse(String(data)) as {
+        id?: number;
+        result?: unknown;
+        method?: string;
+        params?: { chunk?: string };
+      };
+      if (message.method === 'HeapProfiler.addHeapSnapshotChunk')
+        this.chunks.push(message.params?.chunk ?? '');
+      if (message.id === undefined) return;
+      this.waiting.get(message.id)?.(message.result);
+      this.waiting.delete(message.id);
+    });
+  }
+
+  static async open(program: Program): Promise<Inspector> {
+    const [, url] = await until('the inspector', () => /listening on (ws:\S+)/.exec(program.stderr));
+    const socket = new WebSocket(url);
+    await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject));
+    return new Inspector(socket);
+  }
+
+  async figures(): Promise<HeapFigures> {
+    // What only a finalizer frees is gone with the second.
+    for (let i = 0; i < 2; i++) await this.call('HeapProfiler.collectGarbage');
+    const { result } = (await this.call('Runtime.evaluate', {
+      expression: FIGURES,
+      returnByValue: true,
+    })) as { result: { value: { heapUsed: number; external: number; resources: Record<string, number> } } };
+    const { heapUsed, external, resources } = result.value;
+    return { liveMb: heapUsed / MEGABYTE, externalMb: external / MEGABYTE, resources };
+  }
+
+  /** As the developer tools of a browser read it. */
+  async heapSnapshot(): Promise<string> {
+    this.chunks.length = 0;
+    await this.call('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
+    return this.chunks.join('');
+  }
+
+  close(): void {
+    this.socket.terminate();
+  }
+
+  private call(method: string, params: object = {}): Promise<unknown> {
+    const id = ++this.newest;
+    this.socket.send(JSON.stringify({ id, method, params }));
+    return new Promise((resolve) => this.waiting.set(id, resolve));
+  }
+}
+
+/** Values of a page of metrics, by their names; those with labels are left out. */
+export function readMetrics(page: string): ReadonlyMap<string, number> {
+  return new Map([...page.matchAll(/^([a-z_]+) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]));
+}
+
+/** Of a folder and all below it, which may go while it is looked at. */
+export function bytesIn(folder: string): number {
+  let sum = 0;
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) sum += bytesIn(path);
+      else if (entry.isFile()) sum += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    }
+  } catch {
+    // It is gone.
+  }
+  return sum;
+}
