@@ -158,7 +158,7 @@ export async function startServer(
         acceptForApps: apps.acceptForRouter,
         log: areaLog(log, 'tls'),
       }));
-    if (tlsPorts) closers.add(tlsPorts.close);
+    if (tlsPorts) closers.add(() => tlsPorts.close(leaving.routerLine !== undefined));
     // At once: whoever sees the server answer may look for it there.
     const serverFile = new ServerFile(settings.data, { url, publicUrl: publicUrl || undefined });
     serverFile.write({ takesRestart: false });

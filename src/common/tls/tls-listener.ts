@@ -27,8 +27,11 @@ export interface TlsListenerOptions {
 }
 
 export interface TlsListener {
-  /** Takes no more connections; those that are there are for who has taken them to close. */
-  close(): void;
+  /**
+   * Takes no more connections; those that are there are for who has taken them to close.
+   * @param finishesHandshakes those that have begun may end theirs
+   */
+  close(finishesHandshakes?: boolean): void;
   readonly server: ReturnType<typeof createTcpServer>;
 }
 
@@ -88,8 +91,9 @@ export function createTlsListener({
   });
   return {
     server,
-    close: () => {
+    close: (finishesHandshakes = false) => {
       server.close();
+      if (finishesHandshakes) return;
       for (const socket of waiting.values()) socket.destroy();
     },
   };

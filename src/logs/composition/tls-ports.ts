@@ -19,7 +19,7 @@ export interface TlsPorts {
   readonly http: number;
   readonly router: number;
   /** Takes no more connections. */
-  close(): void;
+  close(finishesHandshakes?: boolean): void;
 }
 
 /** Whose a connection is, on a port that both share: by the name that it asks for. */
@@ -62,9 +62,9 @@ export async function openTlsPorts({
     onConnection: (socket) => acceptForApps(socket, boundPort(router.server)),
     log,
   });
-  const close = (): void => {
-    http.close();
-    router.close();
+  const close: TlsPorts['close'] = (finishesHandshakes) => {
+    http.close(finishesHandshakes);
+    router.close(finishesHandshakes);
   };
   try {
     await listen(

@@ -4,7 +4,7 @@
  * its pipes, and then the dyno waits. When no server comes, or the last one has said so, it ends them all, and itself.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { constants as systemConstants } from 'node:os';
 import { join } from 'node:path';
@@ -68,8 +68,10 @@ export class Keeper {
 
   /** Resolves when a server may connect. */
   async open(): Promise<void> {
+    // Of a keeper that was killed.
+    for (const name of readdirSync(this.folder))
+      rmSync(join(this.folder, name), { recursive: true, force: true });
     const { path, close } = listenableSocket(this.folder);
-    rmSync(path, { force: true });
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(path, resolve);

@@ -1,4 +1,5 @@
 /** A server's side of the process that has started it, when it follows another server. */
+import type { SendHandle } from 'node:child_process';
 import { inheritSocket, type SocketHandle, socketsToPass } from '../../../common/processes/passed-sockets.ts';
 import { type HolderMessage, SUCCESSOR_VARIABLE, type SuccessorMessage } from './restart-messages.ts';
 
@@ -31,7 +32,7 @@ export class Predecessor {
           inheritSocket({ ...message, handle: handle as SocketHandle });
         else if (message.type === 'go') resolve();
         else if (message.type === 'reload') this.tell((listener) => listener.reload());
-        else if (message.type === 'leave') this.tell((listener) => this.leave(listener));
+        else if (message.type === 'leave') this.tell((listener) => void this.leave(listener));
         else if (message.type === 'end') this.tell((listener) => listener.end());
         else if (message.type === 'router-line')
           this.tell((listener) => listener.routerLine(message.app, message.message));
@@ -46,24 +47,24 @@ export class Predecessor {
 
   /** Waits until the server before has left. */
   async waitForTurn(): Promise<void> {
-    send({ type: 'ready' });
+    void send({ type: 'ready' });
     await this.mayServe;
   }
 
   /** This server serves: takes what comes from now on, and what has come. */
   listen(listener: PredecessorListener): void {
-    send({ type: 'serving' });
+    void send({ type: 'serving' });
     this.listener = listener;
     for (const call of this.waiting.splice(0)) call(listener);
   }
 
   /** Asks for the restart of this server. */
   requestRestart(): void {
-    send({ type: 'restart' });
+    void send({ type: 'restart' });
   }
 
   sendRouterLine(app: string, message: string): void {
-    send({ type: 'router-line', app, message });
+    void send({ type: 'router-line', app, message });
   }
 
   /** Lets the process end. */
@@ -72,9 +73,13 @@ export class Predecessor {
     if (process.connected) process.disconnect();
   }
 
-  private leave(listener: PredecessorListener): void {
-    for (const { name, port, handle } of socketsToPass()) send({ type: 'socket', name, port }, handle);
-    void listener.leave().then(() => send({ type: 'left' }));
+  private async leave(listener: PredecessorListener): Promise<void> {
+    // Until a handle is on its way, its socket has to be open.
+    await Promise.all(
+      socketsToPass().map(({ handle, ...socket }) => send({ type: 'socket', ...socket }, handle)),
+    );
+    await listener.leave();
+    void send({ type: 'left' });
   }
 
   private tell(call: (listener: PredecessorListener) => void): void {
@@ -83,6 +88,10 @@ export class Predecessor {
   }
 }
 
-function send(message: SuccessorMessage, handle?: SocketHandle): void {
-  if (process.connected) process.send?.(message, handle as Parameters<NonNullable<typeof process.send>>[1]);
+/** Resolves when it is sent, or nobody takes it any more. */
+function send(message: SuccessorMessage, handle?: SocketHandle): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send?.(message, handle as SendHandle, {}, () => resolve());
+    else resolve();
+  });
 }

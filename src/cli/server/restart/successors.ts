@@ -3,7 +3,7 @@
  * gets the sockets that this one listens on; then this one leaves, and goes on as the parent that passes on signals. So the number of the
  * process stays the same, and nobody is refused. A server after that is another child of the same process.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Log } from '../../../common/log.ts';
 import { type SocketHandle, socketsToPass } from '../../../common/processes/passed-sockets.ts';
@@ -51,7 +51,7 @@ export class Successors {
     try {
       await this.waitUntilReady(next);
       const finish = before ? await this.moveFrom(before, next) : await this.moveTo(next);
-      send(next, { type: 'go' });
+      void send(next, { type: 'go' });
       await waitFor(next, 'serving');
       finish();
     } catch (error) {
@@ -74,11 +74,11 @@ export class Successors {
   }
 
   reload(): void {
-    if (this.current) send(this.current, { type: 'reload' });
+    if (this.current) void send(this.current, { type: 'reload' });
   }
 
   sendRouterLine(app: string, message: string): void {
-    if (this.current) send(this.current, { type: 'router-line', app, message });
+    if (this.current) void send(this.current, { type: 'router-line', app, message });
   }
 
   private spawn(): ChildProcess {
@@ -89,6 +89,8 @@ export class Successors {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
+    // What can't be sent to it any more: it has ended, which is noticed.
+    child.on('error', () => {});
     child.on('message', (message: SuccessorMessage) => {
       if (message.type === 'restart') void this.restart();
       else if (message.type === 'router-line') this.sendRouterLine(message.app, message.message);
@@ -122,25 +124,32 @@ export class Successors {
   /** Passes on the sockets of a server. Resolves when it has left, with what ends it. */
   private async moveFrom(before: ChildProcess, next: ChildProcess): Promise<() => void> {
     before.on('message', (message: SuccessorMessage, handle) => {
-      if (message.type === 'socket' && handle) send(next, message, handle as SocketHandle);
+      if (message.type === 'socket' && handle) void send(next, message, handle as SocketHandle);
     });
     this.current = next;
-    send(before, { type: 'leave' });
+    void send(before, { type: 'leave' });
     await waitFor(before, 'left');
-    return () => send(before, { type: 'end' });
+    return () => void send(before, { type: 'end' });
   }
 
   /** The same from this process. */
   private async moveTo(next: ChildProcess): Promise<() => void> {
-    for (const { name, port, handle } of socketsToPass()) send(next, { type: 'socket', name, port }, handle);
+    // Until a handle is on its way, its socket has to be open.
+    await Promise.all(
+      socketsToPass().map(({ handle, ...socket }) => send(next, { type: 'socket', ...socket }, handle)),
+    );
     this.current = next;
     const { finishRequests } = await this.leave((app, message) => this.sendRouterLine(app, message));
     return () => void finishRequests();
   }
 }
 
-function send(child: ChildProcess, message: HolderMessage, handle?: SocketHandle): void {
-  if (child.connected) child.send(message, handle as Parameters<ChildProcess['send']>[1]);
+/** Resolves when it is sent, or nobody takes it any more. */
+function send(child: ChildProcess, message: HolderMessage, handle?: SocketHandle): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.connected) child.send(message, handle as SendHandle, {}, () => resolve());
+    else resolve();
+  });
 }
 
 /** Resolves when a server has said that, or has ended. */
