@@ -20,6 +20,7 @@ export async function bundle(root) {
     input: {
       tailrace: program('cli', 'main.js'),
       'pre-receive': program('apps', 'build', 'pre-receive.js'),
+      keeper: program('apps', 'processes', 'keeper', 'main.js'),
       'parsing-worker': program('logs', 'sources', 'bodies', 'parsing-worker.js'),
       'scan-worker': program('logs', 'tails', 'history', 'scan-worker.js'),
       'addon-errors': program('apps', 'addon-services', 'errors', 'main.js'),

@@ -33,10 +33,11 @@ import { Closers } from './common/closers.ts';
 import type { Settings } from './common/config/settings.ts';
 import { type CreatedDataFolder, createDataFolder } from './common/data-folder.ts';
 import { Addresses, LOCAL_DOMAIN } from './common/http/addresses.ts';
-import { finishRequestsOnClose } from './common/http/finish-requests.ts';
+import { finishRequestsOnClose, REQUEST_GRACE_MS } from './common/http/finish-requests.ts';
 import { parseNetworks, TrustedProxies } from './common/http/trusted-proxies.ts';
 import type { Log } from './common/log.ts';
 import { VERSION } from './common/package-info.ts';
+import { noteListening, socketName, takeInheritedSocket } from './common/processes/passed-sockets.ts';
 import { ownStartTicks } from './common/processes/process-identity.ts';
 import { CertificateFiles } from './common/tls/certificate-files.ts';
 import { hostOfPlainHttp, httpPemFiles } from './common/tls/certificate-settings.ts';
@@ -49,7 +50,7 @@ import { OutletFactory } from './logs/drains/sinks/outlet-factory.ts';
 import { registerCertificateMetrics } from './logs/metrics/certificate-metrics.ts';
 import { registerStoreMetrics } from './logs/metrics/store-metrics.ts';
 import { StreamSizes } from './logs/metrics/stream-sizes.ts';
-import { PlatformLinePriority } from './logs/router/platform-log.ts';
+import { PlatformLinePriority, type PlatformLog } from './logs/router/platform-log.ts';
 import { limitHttpConnections } from './logs/sources/http/http-connection-limiter.ts';
 import { registerIngestRoutes } from './logs/sources/http/ingest-routes.ts';
 import { listenError } from './logs/sources/listen.ts';
@@ -59,6 +60,14 @@ import type { AppId } from './logs/store/contract.ts';
 
 /** How long drains may finish what is under way when the server stops. */
 const GRACE_MS = 3_000;
+/** The same when another server goes on at once: it sends what has failed again. */
+const LEAVE_GRACE_MS = 300;
+/** Requests of apps that are under way then may take so long, beside the other server: WebSockets are among them. */
+const LEFT_REQUESTS_MS = 30_000;
+/** Connections that are kept alive wait so long for a last request. */
+const LEFT_IDLE_MS = 5_000;
+/** Connections to the HTTP router wait no longer than this for the apps to be there. */
+const ROUTER_OPENS_AFTER_MS = 10_000;
 /** The HTTP router's lines linger for so long: of requests that come at an even rate each would store a batch of its own. */
 const ROUTER_LINGER_MS = 10;
 
@@ -84,6 +93,27 @@ export interface RunningServer
   readonly log: Logger;
   /** Stops: takes no more lines, stores what was taken, lets drains finish what is under way. */
   close(): Promise<void>;
+  /**
+   * The same, but leaves the dynos to the next server, running, and is quick. Resolves when that one may start. Requests to apps are still
+   * served.
+   * @param routerLine takes the lines about them from now on
+   */
+  leave(routerLine: RouterLineSink): Promise<LeftServer>;
+  /** Writes such a line of the server before. @param app its id */
+  writeRouterLine: RouterLineSink;
+}
+
+/** A server that only serves requests to apps any more. */
+export interface LeftServer {
+  /** The next one serves: takes no more requests. Resolves when those under way have ended. */
+  finishRequests(): Promise<void>;
+}
+
+type RouterLineSink = (app: string, message: string) => void;
+
+/** Set when another server is about to follow at once. */
+interface Leaving {
+  routerLine: RouterLineSink | undefined;
 }
 
 /**
@@ -100,6 +130,7 @@ export async function startServer(
   let routerPort = settings.routerPort;
   const { publicUrl, appsUrl } = settings;
   const addresses = new Addresses({ publicUrl, appsUrl, local: () => url, routerPort: () => routerPort });
+  const leaving: Leaving = { routerLine: undefined };
   const closers = new Closers();
   const folder = createDataFolder(settings.data);
   try {
@@ -107,12 +138,15 @@ export async function startServer(
     closers.add(() => certificates.close());
     const pemFiles = httpPemFiles(settings);
     const identity = pemFiles && new TlsIdentity(certificates, pemFiles);
-    const logs = await openLogs(settings, log, certificates);
+    const logs = await openLogs(settings, log, certificates, leaving);
     closers.add(logs.close);
     const apps = await openApps(settings, logs, log, addresses);
     routerPort = apps.routerPort;
-    closers.add(apps.closeHttpRouter);
-    const api = await openApi(settings, logs, apps, log, addresses, certificates);
+    closers.add(async () => {
+      if (leaving.routerLine) apps.leaveHttpRouter(leaving.routerLine);
+      else await apps.closeHttpRouter();
+    });
+    const api = await openApi(settings, logs, apps, log, addresses, certificates, leaving);
     url = api.url;
     closers.add(api.close);
     const tlsPorts =
@@ -126,16 +160,29 @@ export async function startServer(
       }));
     if (tlsPorts) closers.add(tlsPorts.close);
     // At once: whoever sees the server answer may look for it there.
-    closers.add(writeServerFile(settings.data, { url, publicUrl: publicUrl || undefined }));
+    const serverFile = new ServerFile(settings.data, { url, publicUrl: publicUrl || undefined });
+    serverFile.write({ takesRestart: false });
+    // The next server writes its own over it.
+    closers.add(() => {
+      if (!leaving.routerLine) serverFile.remove();
+    });
     // The last lines of dynos come over the API's server.
-    closers.add(apps.close);
-    await apps.dynoManager.open();
+    closers.add(() => (leaving.routerLine ? apps.leave() : apps.close()));
+    const opensLate = setTimeout(apps.openHttpRouter, ROUTER_OPENS_AFTER_MS);
+    await apps.dynoManager.open().finally(() => clearTimeout(opensLate));
+    apps.openHttpRouter();
+    if (!startsMore) serverFile.write({ takesRestart: true });
     if (!startsMore) logs.store.onServerStarted();
     log.info({ version: VERSION, pid: process.pid }, 'server started');
     const close = async (): Promise<void> => {
       log.info({ pid: process.pid }, 'server is stopping');
       await closers.close();
       log.info({ pid: process.pid }, 'server stopped');
+    };
+    const leave: RunningServer['leave'] = async (sink) => {
+      leaving.routerLine = sink;
+      await close();
+      return { finishRequests: apps.finishRequests };
     };
     const { port: syslogPort, tlsPort: syslogTlsPort } = logs.syslog;
     return {
@@ -153,6 +200,8 @@ export async function startServer(
       reload: () => certificates.refresh(),
       log,
       close,
+      leave,
+      writeRouterLine: routerLineSink(logs.platformLog),
     };
   } catch (error) {
     await closers.close();
@@ -171,7 +220,12 @@ interface Logs extends LogCore {
   close(): Promise<void>;
 }
 
-async function openLogs(settings: Settings, log: Logger, certificates: CertificateFiles): Promise<Logs> {
+async function openLogs(
+  settings: Settings,
+  log: Logger,
+  certificates: CertificateFiles,
+  leaving: Leaving,
+): Promise<Logs> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
@@ -193,7 +247,7 @@ async function openLogs(settings: Settings, log: Logger, certificates: Certifica
         platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority[kind], message),
       log: areaLog(log, 'drains'),
     });
-    closers.add(() => drains.close(GRACE_MS));
+    closers.add(() => drains.close(leaving.routerLine ? LEAVE_GRACE_MS : GRACE_MS));
     await drains.reconcile();
     const syslog = await startSyslogListeners({
       settings,
@@ -242,7 +296,14 @@ interface Apps {
   readonly routerPort: number;
   /** Stops builds and dynos. */
   close(): Promise<void>;
+  /** Stops builds, and leaves dynos to the next server. */
+  leave(): Promise<void>;
+  /** The apps are there: requests may come. */
+  openHttpRouter(): void;
   closeHttpRouter(): Promise<void>;
+  /** @param sink takes the lines about requests from now on */
+  leaveHttpRouter(sink: RouterLineSink): void;
+  finishRequests: LeftServer['finishRequests'];
   acceptForRouter: HttpRouter['accept'];
 }
 
@@ -264,9 +325,9 @@ async function openApps(
   store.watchEmptied(() => void localKey.renew());
   // Not the machine's: that one may be revoked while dynos write.
   const ingestKey = apiKeys.addProcessKey(['ingest']);
+  let writeRouterLine = routerLineSink(platformLog);
   const runningApps = new RunningApps(
-    (app, message) =>
-      platformLog.write(app, 'heroku', 'router', PlatformLinePriority.router, message, ROUTER_LINGER_MS),
+    (app, message) => writeRouterLine(app, message),
     [LOCAL_DOMAIN, addresses.appsDomain],
   );
   const isolation = await isolationFromSettings(settings);
@@ -302,6 +363,7 @@ async function openApps(
     },
     isolation,
     releaser: () => releaser,
+    handoverMs: settings.dynoHandoverMs,
     beforeRemoval: (app) => appSetup.runPredestroy(app),
     memory: { quota: settings.dynoMemory, everyMs: settings.dynoSampleMs },
     log: areaLog(log, 'apps'),
@@ -331,6 +393,11 @@ async function openApps(
     owner: OWNER.email,
     log: areaLog(log, 'builds'),
   });
+  const stopOthers = async (): Promise<void> => {
+    localKey.close();
+    people.close();
+    await builder.close();
+  };
   return {
     releases,
     apiKeys,
@@ -344,12 +411,19 @@ async function openApps(
     releaser,
     routerPort: httpRouter.port,
     close: async () => {
-      localKey.close();
-      people.close();
-      await builder.close();
+      await stopOthers();
       await dynoManager.close();
     },
+    leave: async () => {
+      await stopOthers();
+      await dynoManager.leave();
+    },
+    openHttpRouter: httpRouter.open,
     closeHttpRouter: () => httpRouter.close(GRACE_MS),
+    leaveHttpRouter: (sink) => {
+      writeRouterLine = sink;
+    },
+    finishRequests: () => httpRouter.close(LEFT_REQUESTS_MS, LEFT_IDLE_MS),
     acceptForRouter: httpRouter.accept,
   };
 }
@@ -362,6 +436,7 @@ async function openApi(
   log: Logger,
   addresses: Addresses,
   certificates: CertificateFiles,
+  leaving: Leaving,
 ): Promise<{ url: string; accept: (socket: Socket) => void; close: () => Promise<void> }> {
   const { httpPort } = settings;
   const host = hostOfPlainHttp(settings);
@@ -370,7 +445,9 @@ async function openApi(
   const apiLog = areaLog(log, 'api');
   const trustedProxies = trustedProxiesOf(settings);
   const http = createApiServer(apiLog, settings.frameTimeoutMs, trustedProxies);
-  const finishRequests = finishRequestsOnClose(http);
+  const finishRequests = finishRequestsOnClose(http, () =>
+    leaving.routerLine ? LEAVE_GRACE_MS : REQUEST_GRACE_MS,
+  );
   const httpCounters = await registerIngestRoutes(http, {
     router,
     rateLimiter: syslog.rateLimiter,
@@ -447,9 +524,13 @@ async function openApi(
     version: VERSION,
   });
   http.addHook('preClose', finishRequests);
-  await http.listen({ host, port: httpPort }).catch((error: unknown) => {
+  const socket = socketName('TAILRACE_HTTP_PORT', httpPort);
+  // Node takes a handle there; the framework passes on what it doesn't know.
+  const options = { host, port: httpPort, handle: takeInheritedSocket(socket)?.handle };
+  await http.listen(options).catch((error: unknown) => {
     throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
   });
+  noteListening(socket, http.server);
   const address = http.server.address();
   const port = typeof address === 'object' && address ? address.port : httpPort;
   apiLog.info({ host, port }, 'listening for HTTP');
@@ -475,6 +556,19 @@ function openIdConnectOf(settings: Settings): OpenIdConnect | undefined {
   });
 }
 
+/** Writes the HTTP router's lines to the streams of their apps. */
+function routerLineSink(platformLog: PlatformLog): RouterLineSink {
+  return (app, message) =>
+    platformLog.write(
+      app as AppId,
+      'heroku',
+      'router',
+      PlatformLinePriority.router,
+      message,
+      ROUTER_LINGER_MS,
+    );
+}
+
 /** What happens in one area of the server. */
 function areaLog(log: Logger, area: string): Log {
   return log.child({ area });
@@ -485,22 +579,41 @@ async function listenHttpRouter(apps: RunningApps, settings: Settings, log: Log)
   const host = hostOfPlainHttp(settings);
   const connections = { max: routerConnections, maxPerPeer: routerConnectionsPerPeer };
   const trustedProxies = trustedProxiesOf(settings);
-  return startHttpRouter({ host, port: routerPort, apps, connections, trustedProxies, log }).catch(
-    (error: unknown) => {
-      throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
-    },
-  );
+  return startHttpRouter({
+    host,
+    port: routerPort,
+    apps,
+    connections,
+    trustedProxies,
+    log,
+    startsClosed: true,
+  }).catch((error: unknown) => {
+    throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
+  });
 }
 
-/** Leaves a note in the data folder where clients on this machine find the server; returns how to take it away. */
-function writeServerFile(folder: string, urls: { url: string; publicUrl?: string }): () => void {
-  const file = join(folder, 'server.json');
-  const note = `${JSON.stringify({ ...urls, pid: process.pid, startTicks: ownStartTicks() })}\n`;
-  writeFileSync(file, note, { mode: 0o600 });
-  return () => {
+/** A note in the data folder, where clients on this machine find the server. */
+class ServerFile {
+  private readonly file: string;
+  private readonly urls: { readonly url: string; readonly publicUrl: string | undefined };
+  private note = '';
+
+  constructor(folder: string, urls: ServerFile['urls']) {
+    this.file = join(folder, 'server.json');
+    this.urls = urls;
+  }
+
+  /** @param state `takesRestart`: does it restart at SIGUSR2? */
+  write(state: { readonly takesRestart: boolean }): void {
+    this.note = `${JSON.stringify({ ...this.urls, pid: process.pid, startTicks: ownStartTicks(), ...state })}\n`;
+    writeFileSync(this.file, this.note, { mode: 0o600 });
+  }
+
+  remove(): void {
     // Another folder may be in this one's place by now, with the note of another server.
-    if (existsSync(file) && readFileSync(file, 'utf8') === note) rmSync(file, { force: true });
-  };
+    if (existsSync(this.file) && readFileSync(this.file, 'utf8') === this.note)
+      rmSync(this.file, { force: true });
+  }
 }
 
 /** A server that has an address of its own has a proxy in front, which is on this machine unless it is said where. */

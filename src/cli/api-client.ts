@@ -20,7 +20,12 @@ export interface ServerAddress {
   /** In place of the key: what is sent as `Authorization`. */
   readonly authorization?: string;
   /** A server of this machine, found by its data folder. */
-  readonly local?: { readonly pid: number; readonly folder: string };
+  readonly local?: {
+    readonly pid: number;
+    readonly folder: string;
+    /** Can `server:restart` restart it? Not before it has started. */
+    readonly takesRestart: boolean;
+  };
   /** Where others reach a server of this machine, if it knows. */
   readonly publicUrl?: string;
 }
@@ -94,10 +99,11 @@ function exampleDataFolder(): string[] {
 /** The server that runs with this data folder; undefined: none does. */
 export function readLocalServer(folder: string): ServerAddress | undefined {
   try {
-    const { url, publicUrl, pid, startTicks } = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
+    const note = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
+    const { url, publicUrl, pid, startTicks, takesRestart = false } = note;
     if (!isProcessRunning(Number(pid), startTicks)) return undefined;
     const key = readFileSync(join(folder, 'key'), 'utf8').trim();
-    return { url: String(url), key, local: { pid: Number(pid), folder }, publicUrl };
+    return { url: String(url), key, local: { pid: Number(pid), folder, takesRestart }, publicUrl };
   } catch (error) {
     if (systemCode(error) !== 'EACCES') return undefined;
     throw new TailraceError(

@@ -148,6 +148,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   'The server:': [
     ['status', async () => (await import('./server/status.ts')).statusCommand],
     ['doctor', async () => (await import('./server/doctor.ts')).doctorCommand],
+    ['server:restart', async () => (await import('./server/server-restart.ts')).serverRestartCommand],
     ['repair', async () => (await import('./server/repair.ts')).repairCommand],
     ['logs:delete', async () => (await import('./upkeep/logs-delete.ts')).logsDeleteCommand],
     ['backup', async () => (await import('./upkeep/backup.ts')).backupCommand],

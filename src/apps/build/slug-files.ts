@@ -1,7 +1,7 @@
 /** The files of slugs, one gzipped tar each, and the folders that dynos run in. */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bubblewrap, type Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
@@ -30,9 +30,14 @@ export class SlugFiles {
     this.work = join(folder, 'work');
   }
 
-  /** Makes the folders, and removes stale files of a process that died. To be called when no dyno runs. */
-  async open(): Promise<void> {
-    for (const folder of [this.dynos, this.work]) await rm(folder, { recursive: true, force: true });
+  /**
+   * Makes the folders, and removes stale files of a process that died.
+   * @param running ids of dynos that run
+   */
+  async open(running: ReadonlySet<string> = new Set()): Promise<void> {
+    for (const id of await readdir(this.dynos).catch(() => []))
+      if (!running.has(id)) await rm(join(this.dynos, id), { recursive: true, force: true });
+    await rm(this.work, { recursive: true, force: true });
     for (const folder of [this.slugs, this.dynos, this.work])
       await mkdir(folder, { recursive: true, mode: 0o700 });
   }
@@ -74,17 +79,24 @@ export class SlugFiles {
 
   /** A fresh copy of a slug in a folder of its own, for one dyno. */
   async createWorkspace(slug: string | null, dynoId: string): Promise<Workspace> {
-    const home = join(this.dynos, dynoId);
-    const folder = join(home, 'app');
+    const workspace = this.workspaceOf(dynoId);
+    const { folder } = workspace;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await mkdir(join(home, 'tmp'), { mode: 0o700 });
-    const remove = () => rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
+    await mkdir(join(folder, '..', 'tmp'), { mode: 0o700 });
     try {
       if (slug !== null) await unpackFolder(this.path(slug), folder);
     } catch (error) {
-      await remove();
+      await workspace.remove();
       throw error;
     }
+    return workspace;
+  }
+
+  /** The folder that a dyno has. */
+  workspaceOf(dynoId: string): Workspace {
+    const home = join(this.dynos, dynoId);
+    const folder = join(home, 'app');
+    const remove = () => rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
     const sandboxCommand = this.isolation && bubblewrap(this.isolation, home);
     return { folder, env: { HOME: folder, TMPDIR: join(home, 'tmp') }, sandboxCommand, remove };
   }

@@ -4,14 +4,19 @@
  * serving until another release takes over. Where both would share a folder and ports (`tailrace start`), or the memory isn't
  * enough for both, the old one stops first.
  */
+import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../common/errors.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
+import type { AppId } from '../../logs/store/contract.ts';
 import type { Upstream } from '../http-router/app-lookup.ts';
-import type { Dyno, DynoInfo, PartialLineListener } from '../processes/dyno.ts';
+import type { AdoptedDyno, Dyno, DynoInfo, PartialLineListener } from '../processes/dyno.ts';
 import { Formation, type FormationOptions } from '../processes/formation.ts';
+import type { KeeperClient } from '../processes/keeper/keeper-client.ts';
 import type { LineSink } from '../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../processes/pid-file.ts';
 import type { PortAllocator } from '../processes/ports.ts';
+import type { Workspace } from '../processes/supervisor.ts';
+import type { DynoOwner } from './handover/kept-dynos.ts';
 import type { ReleaseSpec } from './release-spec.ts';
 import { formationCounts, isServing, rolloutStep, typesStoppedAtOnce } from './rollout.ts';
 
@@ -21,6 +26,12 @@ export interface AppDeploymentOptions {
   readonly pidFile: DynoPidFile;
   readonly basePort?: number;
   readonly color: boolean;
+  /** Keeps the dynos of releases that have a fingerprint while the server is restarted. */
+  readonly keeping?: {
+    readonly app: AppId;
+    readonly keeper: KeeperClient;
+    adoptWorkspace(id: string): Workspace;
+  };
   /**
    * Do the dynos of a new release start beside these? Rejects never. Unset: they can't, since all run in the same folder.
    */
@@ -41,6 +52,7 @@ export type ReleaseFormation = Pick<
   | 'start'
   | 'stop'
   | 'kill'
+  | 'leave'
   | 'restart'
   | 'scale'
   | 'stopDyno'
@@ -159,9 +171,12 @@ export class AppDeployment {
   /**
    * Replaces the dynos by those of another release. Resolves when they have taken over, or another release takes their place.
    * Rejects if they can't be started.
+   * @param adopted those of its dynos that run already, since an earlier server
    */
-  apply(spec: ReleaseSpec): Promise<void> {
-    return this.replaceDynos(spec);
+  async apply(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<void> {
+    if (adopted.length === 0) return this.replaceDynos(spec);
+    const begun = await this.serialize(async () => ({ rollout: await this.begin(spec, adopted) }));
+    if (begun.rollout) await this.finishRollout(begun.rollout);
   }
 
   /** @throws FormationError for an unknown type or an impossible number */
@@ -203,6 +218,12 @@ export class AppDeployment {
     await Promise.all(this.formations().map((formation) => formation.kill()));
   }
 
+  /** Leaves all dynos to the next server, running. */
+  leave(): void {
+    this.stopped = true;
+    for (const formation of this.formations()) formation.leave();
+  }
+
   /** Backpressure of the shipper: all dynos pause, or may go on. */
   setPaused(paused: boolean): void {
     this.paused = paused;
@@ -239,10 +260,10 @@ export class AppDeployment {
     return { ...spec, counts: formation.counts() };
   }
 
-  private async begin(spec: ReleaseSpec): Promise<Rollout | undefined> {
+  private async begin(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<Rollout | undefined> {
     if (this.stopped) return undefined;
     const old = this.abandonRollout() ?? this.current;
-    const next: RunningRelease = { spec, formation: this.createFormation(spec) };
+    const next: RunningRelease = { spec, formation: this.createFormation(spec, adopted) };
     if (!old) {
       this.current = next;
       await next.formation.start();
@@ -250,7 +271,7 @@ export class AppDeployment {
       return undefined;
     }
     const wasServing = isServing(old.formation.dynos());
-    const overlaps = (await this.options.preboot?.(old.formation.dynos())) ?? false;
+    const overlaps = adopted.length > 0 || ((await this.options.preboot?.(old.formation.dynos())) ?? false);
     this.draining.add(old.formation);
     this.current = next;
     if (!overlaps) {
@@ -314,15 +335,31 @@ export class AppDeployment {
     this.draining.delete(formation);
   }
 
-  private createFormation(spec: ReleaseSpec): ReleaseFormation {
-    const { lines, ports, pidFile, basePort, color, drainConnections } = this.options;
-    const { entries, env, cwd, createWorkspace, profileScript } = spec;
+  private createFormation(spec: ReleaseSpec, adopted: readonly AdoptedDyno[]): ReleaseFormation {
+    const { lines, ports, pidFile, basePort, color, drainConnections, keeping } = this.options;
+    const { entries, env, cwd, createWorkspace, profileScript, version, fingerprint } = spec;
+    const owner: DynoOwner | undefined =
+      keeping && fingerprint !== undefined
+        ? // Those that are adopted have it as their owner, also when this server is killed before it changes anything.
+          ((adopted[0]?.note.owner as DynoOwner | undefined) ?? {
+            kind: 'formation',
+            app: keeping.app,
+            version,
+            fingerprint,
+            formation: randomUUID(),
+            since: Date.now(),
+          })
+        : undefined;
     const formation = this.makeFormation({
       entries,
       counts: formationCounts(entries, spec.counts),
       env,
       cwd,
       createWorkspace,
+      adoptWorkspace: keeping?.adoptWorkspace,
+      keeper: owner && keeping?.keeper,
+      owner,
+      adopted,
       profileScript,
       drainConnections: drainConnections && ((port) => drainConnections(port, this.isAwaited(port))),
       lines,

@@ -14,6 +14,7 @@ import type { Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
 import { type Dyno, type DynoInfo, STOP_GRACE_MS } from '../processes/dyno.ts';
+import { KeeperClient } from '../processes/keeper/keeper-client.ts';
 import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
 import { reapOrphans } from '../processes/orphans.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
@@ -24,7 +25,7 @@ import { type DynoSizesRecord, loadDynoSizes, memoryMultiplier } from '../record
 import { hasFeature } from '../records/features.ts';
 import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
-import { isSameRelease } from '../records/release-record.ts';
+import { isSameRelease, type ReleaseRecord } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import type { Addons } from './addons/addons.ts';
 import { type CreateAddonsOptions, createAddons } from './addons/create-addons.ts';
@@ -33,6 +34,8 @@ import { AppDeployment, type StuckRelease } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
 import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
 import { errorPageUrls } from './custom-error-pages.ts';
+import { DynoHandover } from './handover/dyno-handover.ts';
+import { countsOf, entriesOf, type KeptFormation, releaseFingerprint } from './handover/kept-dynos.ts';
 import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
 import { substituteProcessType } from './one-off/process-type-command.ts';
@@ -87,6 +90,8 @@ interface DynoManagerOptions {
   readonly releaser: () => Releaser;
   /** Memory of a dyno of the default size, in bytes (undefined: no quota), and how often it is measured. */
   readonly memory: { readonly quota: number | undefined; readonly everyMs: number };
+  /** How long dynos go on without a server; undefined: they end with it. */
+  readonly handoverMs: number | undefined;
   /** What runs while the app and its add-ons still do. Never rejects. */
   readonly beforeRemoval: (app: AppRecord) => Promise<void>;
   readonly log: Log;
@@ -104,6 +109,8 @@ export class DynoManager implements DynoRunner {
   private readonly deployments = new Map<AppId, AppDeployment>();
   private readonly shippers: AppShippers;
   private readonly memoryMonitor: MemoryMonitor;
+  private readonly keeper: KeeperClient | undefined;
+  private readonly handover: DynoHandover | undefined;
   private closing = false;
 
   constructor(options: DynoManagerOptions) {
@@ -114,6 +121,17 @@ export class DynoManager implements DynoRunner {
       ...options,
       onBackpressure: (app, full) => this.deployments.get(app)?.setPaused(full),
     });
+    const { handoverMs: waitMs, log } = options;
+    this.keeper =
+      waitMs === undefined ? undefined : new KeeperClient({ stateFolder: this.stateFolder, waitMs, log });
+    this.handover =
+      this.keeper &&
+      new DynoHandover({
+        keeper: this.keeper,
+        lines: (app) => this.lineSink(app),
+        adoptWorkspace: (id) => this.slugFiles.workspaceOf(id),
+        log,
+      });
     this.oneOffs = new OneOffRunner({
       certificateFolder: join(options.folder, 'tls'),
       listen: options.rendezvous,
@@ -130,6 +148,12 @@ export class DynoManager implements DynoRunner {
       folder: addonFolder(options.folder),
       ports: this.ports,
       pidFile: () => this.pidFile,
+      keeping: this.keeper && {
+        keeper: this.keeper,
+        version: options.addons.version,
+        takeAddon: (id) => this.handover?.takeAddon(id),
+        endAddon: async (id) => this.handover?.endAddon(id),
+      },
       lines: (app) => this.lineSink(app),
     });
     this.memoryMonitor = new MemoryMonitor({
@@ -141,12 +165,16 @@ export class DynoManager implements DynoRunner {
     });
   }
 
-  /** Kills orphaned dynos of a server that died, and starts the apps. Resolves when all are being started. */
+  /**
+   * Takes over the dynos that a server before has left, kills those that it couldn't leave, and starts the apps. Resolves when all are being
+   * started.
+   */
   async open(): Promise<void> {
     const { appRegistry, log } = this.options;
-    for (const { name, pid } of await reapOrphans(this.stateFolder))
+    await this.handover?.open();
+    for (const { name, pid } of await reapOrphans(this.stateFolder, undefined, this.handover?.pids()))
       log.warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
-    await this.slugFiles.open();
+    await this.slugFiles.open(this.handover?.dynoIds());
     const apps = await appRegistry.listApps();
     await removeStaleFiles(this.options.folder, await this.slugIds(apps));
     await this.options.releaser().open(apps);
@@ -155,11 +183,13 @@ export class DynoManager implements DynoRunner {
       await this.deployRelease(app).catch((error: unknown) =>
         log.warn({ app: app.name, err: error }, 'an app could not be started'),
       );
+    this.handover?.close();
   }
 
   /** Stops all dynos. */
   async close(): Promise<void> {
     this.closing = true;
+    this.keeper?.endWithServer();
     this.memoryMonitor.close();
     await Promise.all([
       this.oneOffs.close(),
@@ -168,11 +198,25 @@ export class DynoManager implements DynoRunner {
     ]);
     await this.addons.close();
     await this.shippers.closeAll();
+    await this.keeper?.close();
+  }
+
+  /** Leaves the dynos of releases to the next server, and stops the others. What they have written so far is stored. */
+  async leave(): Promise<void> {
+    if (!this.keeper) return this.close();
+    this.closing = true;
+    this.memoryMonitor.close();
+    await Promise.all([this.oneOffs.close(), this.releasePhases.close(), this.addons.leave()]);
+    for (const app of this.deployments.values()) app.leave();
+    await this.shippers.closeAll();
+    await this.keeper.close();
+    this.pidFile.leave();
   }
 
   /** Kills all dynos, and lets add-ons end: for a process that ends at once. */
   async kill(): Promise<void> {
     this.closing = true;
+    this.keeper?.endWithServer();
     this.memoryMonitor.close();
     const deployments = [...this.deployments.values()];
     await Promise.all([
@@ -301,7 +345,38 @@ export class DynoManager implements DynoRunner {
     }
     if (release.slug === null || !this.slugFiles.has(release.slug)) return;
     const app = this.deployments.get(record.id) ?? (await this.createDeployment(record));
-    this.runInBackground(record, app.apply(await this.releaseSpec(record.id)));
+    const spec = await this.releaseSpec(record.id);
+    const kept = this.handover?.takeFormations(record.id) ?? [];
+    const isCurrent = kept.at(-1)?.owner.fingerprint === spec.fingerprint;
+    for (const formation of isCurrent ? kept.slice(0, -1) : kept)
+      this.runInBackground(
+        record,
+        app.apply(await this.keptSpec(record.id, spec, formation), formation.dynos),
+      );
+    this.runInBackground(record, app.apply(spec, isCurrent ? kept.at(-1)?.dynos : []));
+  }
+
+  /** Of dynos that run already: of a release before, or of the same one that is started anew. */
+  private async keptSpec(
+    app: AppId,
+    current: ReleaseSpec,
+    { owner, dynos }: KeptFormation,
+  ): Promise<ReleaseSpec> {
+    const { version, fingerprint } = owner;
+    const spec = await this.options.releases
+      .get(app, String(version))
+      .then((release) => this.specOf(app, release))
+      .catch(() => undefined);
+    if (spec?.fingerprint === fingerprint) return { ...spec, counts: countsOf(dynos) };
+    // It was deleted: they run until the others take over, and aren't started again.
+    return {
+      ...current,
+      version,
+      fingerprint,
+      entries: entriesOf(dynos),
+      counts: countsOf(dynos),
+      createWorkspace: () => Promise.reject(new Error(`v${version} isn't there any more`)),
+    };
   }
 
   /** The app's name, domains or maintenance have changed. */
@@ -389,6 +464,11 @@ export class DynoManager implements DynoRunner {
       ports: this.ports,
       pidFile: this.pidFile,
       basePort: firstPortOf(this.stateFolder, BASE_PORT, PORT_RANGES),
+      keeping: this.keeper && {
+        app: record.id,
+        keeper: this.keeper,
+        adoptWorkspace: (id) => this.slugFiles.workspaceOf(id),
+      },
       color: false,
       preboot: (dynos) => this.mayPreboot(record, dynos),
       onStuck: (stuck) => this.runInBackground(record, this.handleStuckRelease(record, stuck)),
@@ -442,8 +522,11 @@ export class DynoManager implements DynoRunner {
   }
 
   private async releaseSpec(app: AppId): Promise<ReleaseSpec> {
-    const { store, releases } = this.options;
-    const release = await releases.current(app);
+    return this.specOf(app, await this.options.releases.current(app));
+  }
+
+  private async specOf(app: AppId, release: ReleaseRecord): Promise<ReleaseSpec> {
+    const { store, isolation, memory } = this.options;
     const { slug } = release;
     const record = slug === null ? undefined : await store.get<SlugRecord>(app, slugRecordKey(slug));
     if (!record) throw new TailraceError('conflict', 'This app has no slug: deploy it first.');
@@ -455,6 +538,7 @@ export class DynoManager implements DynoRunner {
         return { ...workspace, env: { ...workspace.env, ...(await this.memoryVariables(app, type)) } };
       },
       profileScript: PROFILE_SCRIPT,
+      fingerprint: releaseFingerprint(release, [isolation, memory.quota]),
     });
   }
 

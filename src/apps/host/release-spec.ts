@@ -16,10 +16,12 @@ export interface ReleaseSpec {
   readonly cwd: string;
   readonly createWorkspace?: SupervisorOptions['createWorkspace'];
   readonly profileScript?: string;
+  /** Tells it from every other release that dynos may run: another config, slug or way to run them is another one. Unset: they aren't kept. */
+  readonly fingerprint?: string;
 }
 
 /** How this server runs slugs. */
-type SlugRuntime = Pick<ReleaseSpec, 'cwd' | 'createWorkspace' | 'profileScript'> & {
+type SlugRuntime = Pick<ReleaseSpec, 'cwd' | 'createWorkspace' | 'profileScript' | 'fingerprint'> & {
   /** The part of the environment that is the server's own: `PATH`, `TZ`. */
   readonly env: Environment;
 };

@@ -54,7 +54,7 @@ export class ClientConnection implements ExchangeClient {
   /** The exchange is finished. @param keep may the connection be used for another request? */
   exchangeFinished(keep: boolean, nowMs = performance.now()): void {
     this.#exchange = undefined;
-    if (keep && !this.#context.closing) {
+    if (keep && (!this.#context.closing || this.#context.keepsIdle)) {
       this.deadlineMs = nowMs + this.#context.timeouts.keepAliveMs;
       this.#dispatchNext();
     } else this.#linger();

@@ -9,6 +9,7 @@ import { createServer, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { TrustedProxies } from '../../common/http/trusted-proxies.ts';
 import { type Log, SILENT_LOG } from '../../common/log.ts';
+import { noteListening, socketName, takeInheritedSocket } from '../../common/processes/passed-sockets.ts';
 import { Throttle } from '../../common/throttle.ts';
 import { normalizeAddress } from '../../logs/router/source-rules.ts';
 import type { AppLookup } from './app-lookup.ts';
@@ -24,6 +25,8 @@ import { DynoPool } from './upstream/dyno-pool.ts';
 const TICK_MS = 100;
 /** One warning in this time, however many connections are closed. */
 const WARN_INTERVAL_MS = 60_000;
+/** Names its socket, when it is passed on. */
+const PORT_SETTING = 'TAILRACE_ROUTER_PORT';
 /** For a router that isn't told otherwise. */
 const CONNECTIONS_MAX = 10_000;
 
@@ -39,6 +42,8 @@ export type HttpRouterOptions = {
   /** Proxies in front that are believed what they say of clients; left out: none. */
   trustedProxies?: TrustedProxies;
   log?: Log;
+  /** Does it hold what comes until `open()`? Otherwise it is open from the start. */
+  startsClosed?: boolean;
   /** Chooses dynos: a number from 0 (inclusive) to 1 (exclusive). */
   random?: () => number;
 };
@@ -46,6 +51,8 @@ export type HttpRouterOptions = {
 export type HttpRouter = {
   /** The port it listens on. */
   readonly port: number;
+  /** Begins to serve the connections that it has held. */
+  open(): void;
   /** Takes a connection that another listener has accepted, on this port. */
   accept(socket: Socket, port: number): void;
   /**
@@ -53,8 +60,12 @@ export type HttpRouter = {
    * another state than `up`, wait for this (but not for ever: a WebSocket is a request too), then stop it.
    */
   waitForInFlight(port: number): Promise<void>;
-  /** Accepts no more connections, lets requests in flight finish for `graceMs`, then aborts them. */
-  close(graceMs: number): Promise<void>;
+  /**
+   * Accepts no more connections, lets requests in flight finish for `graceMs`, then aborts them.
+   * @param idleMs connections wait so long for one more request, whose response says that it is the last one: a client that sends it while
+   * its connection is closed couldn't know whether it was taken
+   */
+  close(graceMs: number, idleMs?: number): Promise<void>;
 };
 
 /** Starts to listen. Rejects with the system's error if the address isn't available. */
@@ -71,13 +82,31 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
     deadlines: new Deadlines(tickMs, (nowMs) => pool.closeStale(nowMs)),
     port: options.port,
     closing: false,
+    keepsIdle: false,
   };
   const proxies = options.trustedProxies ?? new TrustedProxies([]);
   const clients = new Set<ClientConnection>();
   const quota = new ConnectionQuota(options.connections ?? { max: CONNECTIONS_MAX, maxPerPeer: undefined });
-  const refused = refusalLog(quota, options.log ?? SILENT_LOG);
+  const log = options.log ?? SILENT_LOG;
+  const refused = refusalLog(quota, log);
   let onAllClosed = (): void => {};
+  let held: (() => void)[] | undefined = options.startsClosed ? [] : undefined;
   const accept = (socket: Socket, port: number): void => {
+    if (held === undefined) {
+      admit(socket, port);
+      return;
+    }
+    socket.on('error', () => {});
+    held.push(() => {
+      if (!socket.destroyed) admit(socket, port);
+    });
+  };
+  const open = (): void => {
+    const waiting = held ?? [];
+    held = undefined;
+    for (const take of waiting) take();
+  };
+  const admit = (socket: Socket, port: number): void => {
     const address = normalizeAddress(socket.remoteAddress ?? '');
     const tooMany = quota.admit(address);
     if (tooMany !== undefined) {
@@ -102,37 +131,58 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
     accept(socket, context.port),
   );
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.host, () => {
-      server.off('error', reject);
-      resolve();
+  const name = socketName(PORT_SETTING, options.port);
+  const inherited = takeInheritedSocket(name);
+  const listen = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port: options.port, host: options.host, handle: inherited?.handle }, () => {
+        server.off('error', reject);
+        noteListening(name, server);
+        resolve();
+      });
     });
-  }).catch((error: unknown) => {
-    context.deadlines.close();
-    throw error;
-  });
+  // The server before goes on accepting until this one can serve.
+  if (inherited && held)
+    held.push(() => {
+      if (!context.closing)
+        listen().catch((error: unknown) => log.error({ err: error }, 'requests to apps are not accepted'));
+    });
+  else
+    await listen().catch((error: unknown) => {
+      context.deadlines.close();
+      throw error;
+    });
   const address = server.address();
-  if (address !== null && typeof address === 'object') context.port = address.port;
+  if (inherited) context.port = inherited.port;
+  else if (address !== null && typeof address === 'object') context.port = address.port;
 
   return {
     port: context.port,
+    open,
     accept,
     waitForInFlight: (dynoPort) => pool.waitForInFlight(dynoPort),
-    async close(graceMs) {
+    async close(graceMs, idleMs = 0) {
       context.closing = true;
+      context.keepsIdle = idleMs > 0;
+      open();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // The server knows nothing of those that it was given.
       const allClosed = new Promise<void>((resolve) => {
         onAllClosed = resolve;
         if (clients.size === 0) resolve();
       });
-      for (const client of clients) client.close();
+      const idle = setTimeout(() => {
+        context.keepsIdle = false;
+        for (const client of clients) client.close();
+      }, idleMs);
+      if (idleMs === 0) for (const client of clients) client.close();
       const grace = setTimeout(() => {
         for (const client of clients) client.abort();
       }, graceMs);
       await Promise.all([closed, allClosed]);
       clearTimeout(grace);
+      clearTimeout(idle);
       context.deadlines.close();
       pool.close();
     },

@@ -16,4 +16,6 @@ export type HttpRouterContext = {
   port: number;
   /** True once the router is being closed: no connection is kept for another request. */
   closing: boolean;
+  /** While it is closed: connections whose clients couldn't know it yet are kept for another request. */
+  keepsIdle: boolean;
 };

@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { type SandboxCommand, unsandboxed } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
+import type { KeeperClient } from './keeper/keeper-client.ts';
+import type { KeptProcess } from './keeper/messages.ts';
 import { type LineHandler, LineReader } from './output/line-reader.ts';
-import { createPipes, type InputPipe, type Pipe } from './output/pipes.ts';
+import { createNamedPipes, createPipes, openNamedPipes, type Pipes } from './output/pipes.ts';
 import { signalGroup, waitForGroupExit } from './process-group.ts';
 import { findShell } from './shell.ts';
 
@@ -27,6 +30,14 @@ export interface DynoProcessOptions {
   lineHandler: LineHandler;
   /** Can somebody write to it? Otherwise its input is at its end from the start. */
   hasInput?: boolean;
+  /** Starts it, so that it may outlive this process; unset: it is a child of this process. */
+  keeper?: KeeperClient;
+  /** What the next server has to know of it. */
+  note?: unknown;
+  /** How its first process alone is asked to end when no server comes; unset: SIGTERM to all of them. */
+  leaderStopSignal?: NodeJS.Signals;
+  /** It runs already, or has ended meanwhile: the keeper has it since an earlier server. */
+  adopted?: KeptProcess;
 }
 
 /** More than this waits for a terminal that doesn't take it: it misses the rest. */
@@ -37,15 +48,22 @@ const STATUS_NOT_STARTED = 127;
 
 /** The operating system's side of a dyno: a shell in a process group of its own, and what the group writes. */
 export class DynoProcess {
-  /** Also the id of the group. Undefined if it couldn't be started. */
-  readonly pid: number | undefined;
+  /** Resolves when it runs or couldn't be started. A child of this process does from the first moment on. */
+  readonly started: Promise<void>;
   /** Resolves with the exit status of the group's first process: 0–255, 128 + n for signal n. Never rejects. */
   readonly status: Promise<number>;
   /** Why it couldn't be started. Known when `status` has resolved. */
   startError: Error | undefined;
+  readonly #keeper: KeeperClient | undefined;
+  /** Its name with the keeper. */
+  readonly #key: string;
+  #pid: number | undefined;
+  #isStarting = false;
+  /** Signals that came before it ran. */
+  #pendingSignals: (() => void)[] = [];
   #readers: LineReader[] = [];
-  #outputs: readonly Pipe[] = [];
-  #input: InputPipe | undefined;
+  #outputs: readonly Readable[] = [];
+  #input: Writable | undefined;
   #groupExited = false;
   #leaderExited = false;
   #paused = false;
@@ -53,13 +71,40 @@ export class DynoProcess {
   #resumedRecently = false;
 
   constructor(options: DynoProcessOptions) {
-    const { command, cwd, env, sandboxCommand = unsandboxed, user, lineHandler, hasInput } = options;
+    const { keeper, adopted } = options;
+    this.#keeper = keeper;
+    this.#key = adopted?.id ?? randomUUID();
+    this.started = Promise.resolve();
     try {
-      const { outputs, input } = createPipes(2, hasInput);
-      this.#outputs = outputs;
-      this.#input = input;
-      this.#readers = outputs.map((pipe) => new LineReader(pipe.reader, lineHandler));
-      const { program, args } = sandboxCommand(findShell(env.PATH), ['-c', command]);
+      if (keeper && adopted) this.status = this.#adopt(options, keeper, adopted);
+      else if (keeper) {
+        const pid = this.#startKept(options, keeper);
+        this.started = pid.then(
+          () => {},
+          () => {},
+        );
+        this.status = this.#keptStatus(pid, keeper);
+      } else this.status = this.#startChild(options);
+    } catch (error) {
+      this.startError = error instanceof Error ? error : new Error(String(error));
+      this.status = Promise.resolve(STATUS_NOT_STARTED);
+      // Nobody could read what it writes.
+      if (adopted) signalGroup(adopted.pid, 'SIGKILL');
+    }
+    if (this.#pid === undefined && !this.#isStarting) this.#groupExited = true;
+  }
+
+  /** Also the id of the group. Undefined if it couldn't be started, or before `started`. */
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  #startChild(options: DynoProcessOptions): Promise<number> {
+    const { cwd, env, user, hasInput } = options;
+    const pipes = createPipes(hasInput);
+    try {
+      this.#usePipes(pipes, options);
+      const { program, args } = programOf(options);
       const child = spawn(program, args, {
         cwd,
         env: { ...env },
@@ -67,27 +112,79 @@ export class DynoProcess {
         ...user,
         // A session, and so a process group, of its own: signals reach all of the dyno, and a terminal's ^C none of it.
         detached: true,
-        stdio: [input?.readFd ?? 'ignore', ...outputs.map((pipe) => pipe.writeFd)],
+        stdio: [pipes.input?.readFd ?? 'ignore', ...pipes.outputs.map((pipe) => pipe.writeFd)],
       });
-      this.pid = child.pid;
-      this.status = this.#exitStatusOf(child);
+      this.#pid = child.pid;
+      return this.#exitStatusOf(child);
+    } finally {
+      closeChildEnds(pipes);
+    }
+  }
+
+  /** Has the keeper start it; its pipes have names. */
+  async #startKept(options: DynoProcessOptions, keeper: KeeperClient): Promise<number> {
+    const { cwd, env, user, hasInput = false, leaderStopSignal, note } = options;
+    let pipes: Pipes | undefined;
+    this.#isStarting = true;
+    try {
+      const folder = keeper.folderOf(this.#key);
+      mkdirSync(folder, { mode: 0o700 });
+      pipes = createNamedPipes(folder, hasInput);
+      this.#usePipes(pipes, options);
+      const { program, args } = programOf(options);
+      const request = { program, args, cwd, env, ...user, hasInput, leaderStopSignal, note };
+      this.#pid = await keeper.startProcess({ id: this.#key, ...request });
+      return this.#pid;
     } catch (error) {
       this.startError = error instanceof Error ? error : new Error(String(error));
-      this.status = Promise.resolve(STATUS_NOT_STARTED);
+      this.#groupExited = true;
+      throw error;
     } finally {
-      for (const pipe of this.#outputs) closeSync(pipe.writeFd);
-      if (this.#input) closeSync(this.#input.readFd);
+      this.#isStarting = false;
+      if (pipes) closeChildEnds(pipes);
+      for (const send of this.#pendingSignals.splice(0)) send();
     }
-    if (this.pid === undefined) this.#groupExited = true;
+  }
+
+  async #keptStatus(pid: Promise<number>, keeper: KeeperClient): Promise<number> {
+    try {
+      const status = await keeper.exitOf({ id: this.#key, pid: await pid });
+      this.#leaderExited = true;
+      return status;
+    } catch (error) {
+      this.startError ??= error instanceof Error ? error : new Error(String(error));
+      return STATUS_NOT_STARTED;
+    }
+  }
+
+  #adopt(options: DynoProcessOptions, keeper: KeeperClient, adopted: KeptProcess): Promise<number> {
+    const { readers, writer } = openNamedPipes(keeper.folderOf(this.#key));
+    const leftover = (adopted.leftover ?? []).map((text) => Buffer.from(text, 'base64'));
+    this.#outputs = readers;
+    this.#input = writer;
+    this.#pid = adopted.pid;
+    this.#readers = readers.map((reader, i) => new LineReader(reader, options.lineHandler, leftover[i]));
+    return keeper.exitOf(adopted).then((status) => {
+      this.#leaderExited = true;
+      return status;
+    });
+  }
+
+  #usePipes({ outputs, input }: Pipes, { lineHandler }: DynoProcessOptions): void {
+    this.#outputs = outputs.map(({ reader }) => reader);
+    this.#input = input?.writer;
+    this.#readers = this.#outputs.map((reader) => new LineReader(reader, lineHandler));
   }
 
   /** Signals all of the group. Does nothing once it is gone: its number may belong to others by then. */
   signal(signal: NodeJS.Signals): void {
-    if (this.pid !== undefined && !this.#groupExited) signalGroup(this.pid, signal);
+    if (this.#isStarting) this.#pendingSignals.push(() => this.signal(signal));
+    else if (this.pid !== undefined && !this.#groupExited) signalGroup(this.pid, signal);
   }
 
   /** Signals its first process alone. */
   signalLeader(signal: NodeJS.Signals): void {
+    if (this.#isStarting) this.#pendingSignals.push(() => this.signalLeader(signal));
     if (this.pid === undefined || this.#leaderExited) return;
     try {
       process.kill(this.pid, signal);
@@ -119,9 +216,22 @@ export class DynoProcess {
       else if (this.#resumedRecently) this.#resumedRecently = false;
       else for (const reader of this.#readers) reader.close();
     }, limitMs / 2);
-    this.#input?.writer.destroy();
+    this.#input?.destroy();
     await Promise.all(this.#readers.map((reader) => reader.ended));
     clearInterval(timer);
+    this.#keeper?.forget(this.#key);
+  }
+
+  /** Tells the next server what it has to know of it. */
+  note(note: unknown): void {
+    this.#keeper?.note(this.#key, note);
+  }
+
+  /** Leaves it to the next server: from now on nothing of it is read, and `status` never resolves. */
+  leave(note: unknown): void {
+    const leftover = this.#readers.map((reader) => reader.detach());
+    this.#input?.destroy();
+    this.#keeper?.leave(this.#key, note, leftover);
   }
 
   /**
@@ -135,15 +245,15 @@ export class DynoProcess {
       if (terminal.writableLength < TAP_BYTES_MAX) terminal.write(Buffer.from(chunk));
     };
     for (const reader of this.#readers) write(reader.partialLine);
-    for (const { reader } of this.#outputs) reader.on('data', write);
+    for (const reader of this.#outputs) reader.on('data', write);
     return () => {
-      for (const { reader } of this.#outputs) reader.off('data', write);
+      for (const reader of this.#outputs) reader.off('data', write);
     };
   }
 
   /** Where it reads from; undefined: from nowhere. */
   get input(): Writable | undefined {
-    return this.#input?.writer;
+    return this.#input;
   }
 
   /** Stops reading, so that the process has to wait when it writes. */
@@ -179,4 +289,14 @@ export class DynoProcess {
       });
     });
   }
+}
+
+function programOf({ command, env, sandboxCommand = unsandboxed }: DynoProcessOptions) {
+  return sandboxCommand(findShell(env.PATH), ['-c', command]);
+}
+
+/** The process has its ends by now: ours would keep the pipes open. */
+function closeChildEnds({ outputs, input }: Pipes): void {
+  for (const pipe of outputs) closeSync(pipe.writeFd);
+  if (input) closeSync(input.readFd);
 }

@@ -4,6 +4,8 @@ import { platformErrorTitle } from '../../common/platform-errors.ts';
 import { enterSandbox, type SandboxCommand } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
 import { DynoProcess, type ProcessUser } from './dyno-process.ts';
+import type { KeeperClient } from './keeper/keeper-client.ts';
+import type { KeptProcess } from './keeper/messages.ts';
 import { killDaemonized } from './kill-daemonized.ts';
 import type { LineHandler } from './output/line-reader.ts';
 import { APP_PRIORITY, isChunkSink, type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
@@ -70,6 +72,38 @@ export interface DynoOptions {
   /** Can a terminal be attached that it reads from? */
   hasInput?: boolean;
   onPartialLine?: PartialLineListener;
+  /** Keeps it while the server is restarted; unset: it ends with this process. */
+  keeper?: KeeperClient;
+  /** Whose it is, for the next server. */
+  owner?: unknown;
+  /** It runs already, with all of its other options as they were. */
+  adopted?: AdoptedDyno;
+}
+
+/** What the next server has to know of a dyno. */
+export interface DynoNote {
+  readonly owner: unknown;
+  readonly info: Omit<DynoInfo, 'createdAt' | 'updatedAt'>;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly cwd: string;
+  readonly env: Environment;
+  readonly profileScript: string | undefined;
+  /** It was asked to end, and is ended then: milliseconds since 1970. */
+  readonly endsAt: number | undefined;
+}
+
+/** A dyno that an earlier server has started. */
+export interface AdoptedDyno {
+  readonly process: KeptProcess;
+  readonly note: DynoNote;
+}
+
+/** What it was when its server left it. */
+export function adoptedInfo({ process, note }: AdoptedDyno): DynoInfo {
+  const { info, createdAt, updatedAt } = note;
+  return { ...info, pid: process.pid, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt) };
 }
 
 /** Sees lines that a dyno has begun, for somebody who watches; undefined: the line has ended. */
@@ -103,6 +137,8 @@ export class Dyno {
   #stopping = false;
   #ended = false;
   #killed = false;
+  /** It belongs to the next server. */
+  #isLeft = false;
   #graceUntil = 0;
   #resolveExited: (exit: DynoExit) => void = () => {};
   #timer: NodeJS.Timeout | undefined;
@@ -112,6 +148,7 @@ export class Dyno {
     const now = new Date();
     this.#options = options;
     this.#info = { id, name, type, command, size, state: 'starting', port, createdAt: now, updatedAt: now };
+    if (options.adopted) Object.assign(this.#info, adoptedInfo(options.adopted));
     this.exited = new Promise((resolve) => {
       this.#resolveExited = resolve;
     });
@@ -121,10 +158,13 @@ export class Dyno {
     return { ...this.#info };
   }
 
-  /** Starts the process. To be called once. A command that can't be started crashes with status 127. */
-  start(): void {
-    const { name, type, command, profileScript, cwd, env, sandboxCommand, user, lines, port } = this.#options;
-    this.#log(`Starting process with command \`${command}\``);
+  /**
+   * Starts the process, or goes on with one that runs. To be called once. A command that can't be started crashes with status 127.
+   * @returns a promise that resolves when it runs; with a process that isn't kept it does when this returns
+   */
+  async start(): Promise<void> {
+    const { name, command, profileScript, lines, adopted, keeper } = this.#options;
+    if (!adopted) this.#log(`Starting process with command \`${command}\``);
     const lineHandler: LineHandler = {
       onLine: (line) => lines.writeLine('app', name, APP_PRIORITY, line),
       onChunk: isChunkSink(lines)
@@ -134,7 +174,7 @@ export class Dyno {
     const { onPartialLine } = this.#options;
     if (onPartialLine) lineHandler.onPartial = (line) => onPartialLine(name, line);
     const script = profileScript === undefined ? command : `${profileScript}\n${command}`;
-    const { hasInput } = this.#options;
+    const { cwd, env, sandboxCommand, user, hasInput, leaderStopSignal } = this.#options;
     this.#process = new DynoProcess({
       command: script,
       cwd,
@@ -143,12 +183,58 @@ export class Dyno {
       user,
       lineHandler,
       hasInput,
+      keeper,
+      leaderStopSignal,
+      note: this.#note(),
+      adopted: adopted?.process,
     });
-    this.#info.pid = this.#process.pid;
     void this.#waitForExit(this.#process);
-    if (this.#process.pid === undefined) return;
-    if (port !== undefined && (this.#options.awaitPort ?? type === 'web')) void this.#waitForPort(port);
+    if (keeper) await this.#process.started;
+    this.#info.pid = this.#ended ? undefined : this.#process.pid;
+    if (this.#info.pid === undefined || this.#stopping || this.#isLeft) return;
+    if (adopted) this.#goOn(adopted.note);
+    else this.#begin();
+  }
+
+  #begin(): void {
+    const { port, awaitPort, type } = this.#options;
+    if (port !== undefined && (awaitPort ?? type === 'web')) void this.#waitForPort(port);
     else this.#setState('up');
+  }
+
+  /** With what the server before had begun. */
+  #goOn({ endsAt }: DynoNote): void {
+    if (endsAt !== undefined) {
+      this.#stopping = true;
+      this.#awaitEnd(Math.max(0, endsAt - Date.now()), STOP_GRACE_MS);
+    } else if (this.#info.state === 'starting') this.#begin();
+    if (this.#options.adopted?.process.leftover === undefined)
+      this.#log('The server was killed: what this dyno wrote just before may be missing here');
+  }
+
+  /** Leaves it to the next server, running. */
+  leave(): void {
+    if (this.#ended || this.#isLeft) return;
+    this.#isLeft = true;
+    this.#portWait.abort();
+    clearTimeout(this.#timer);
+    this.#process?.leave(this.#note());
+  }
+
+  #note(): DynoNote {
+    const { owner, cwd, env, profileScript } = this.#options;
+    const { createdAt, updatedAt, ...info } = this.#info;
+    const graceMs = this.#graceUntil - performance.now();
+    return {
+      owner,
+      info,
+      createdAt: createdAt.getTime(),
+      updatedAt: updatedAt.getTime(),
+      cwd,
+      env,
+      profileScript,
+      endsAt: this.#stopping ? Date.now() + Math.max(0, graceMs) : undefined,
+    };
   }
 
   /**
@@ -172,13 +258,19 @@ export class Dyno {
   }
 
   #terminate(graceMs: number): void {
-    if (this.#ended || this.#killed) return;
+    if (this.#ended || this.#killed || this.#isLeft) return;
     const { leaderStopSignal } = this.#options;
     this.#log(`Stopping all processes with ${leaderStopSignal ?? 'SIGTERM'}`);
     if (leaderStopSignal) this.#process?.signalLeader(leaderStopSignal);
     else this.#process?.signal('SIGTERM');
-    this.#graceUntil = performance.now() + graceMs;
-    this.#setTimer(graceMs, () => {
+    this.#awaitEnd(graceMs, graceMs);
+    this.#process?.note(this.#note());
+  }
+
+  /** @param leftMs until it is ended, of `graceMs` that it had */
+  #awaitEnd(leftMs: number, graceMs: number): void {
+    this.#graceUntil = performance.now() + leftMs;
+    this.#setTimer(leftMs, () => {
       const text = `Process failed to exit within ${graceMs / 1000} seconds of SIGTERM`;
       this.#log(`${platformErrorTitle('R12')} -> ${text}`);
       this.#sigkill();
@@ -287,6 +379,7 @@ export class Dyno {
     this.#log(`State changed from ${this.#info.state} to ${state}`);
     this.#info.state = state;
     this.#info.updatedAt = new Date();
+    if (!this.#ended) this.#process?.note(this.#note());
     this.#options.onChange?.(this.info());
   }
 

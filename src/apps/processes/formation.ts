@@ -1,7 +1,7 @@
 import type { Environment } from './config/dyno-env.ts';
 import { defaultCounts, FormationError, parseDynoCount } from './config/formation-counts.ts';
 import type { ProcfileEntry } from './config/procfile.ts';
-import { BOOT_TIMEOUT_MS, type Dyno, type DynoInfo, STOP_GRACE_MS } from './dyno.ts';
+import { type AdoptedDyno, BOOT_TIMEOUT_MS, type Dyno, type DynoInfo, STOP_GRACE_MS } from './dyno.ts';
 import type { LineSink } from './output/line-sink.ts';
 import { DynoPidFile } from './pid-file.ts';
 import { defaultPort, PortAllocator } from './ports.ts';
@@ -17,6 +17,11 @@ export interface FormationOptions {
   cwd: string;
   /** Default: all dynos run in `cwd`. */
   createWorkspace?: SupervisorOptions['createWorkspace'];
+  adoptWorkspace?: SupervisorOptions['adoptWorkspace'];
+  keeper?: SupervisorOptions['keeper'];
+  owner?: unknown;
+  /** Dynos of it that an earlier server has started. */
+  adopted?: readonly AdoptedDyno[];
   profileScript?: string;
   drainConnections?: (port: number) => Promise<void>;
   /** Shared with other formations on this machine. */
@@ -52,6 +57,8 @@ export class Formation {
   /** Scaled down, but not gone yet. */
   readonly #stops = new Set<Promise<void>>();
   readonly #stoppingSupervisors = new Set<DynoSupervisor>();
+  /** By name, until they have a supervisor. */
+  readonly #adopted = new Map<string, AdoptedDyno>();
   #paused = false;
   #running = false;
 
@@ -64,10 +71,14 @@ export class Formation {
       this.#counts[this.#requireEntry(type).type] = parseDynoCount(type, quantity);
     }
     this.#basePort = options.basePort ?? BASE_PORT;
+    for (const dyno of options.adopted ?? []) this.#adopted.set(dyno.note.info.name, dyno);
     const pidFile = options.pidFile ?? (stateFolder === undefined ? undefined : new DynoPidFile(stateFolder));
     this.#supervisorOptions = {
       cwd: options.cwd,
       createWorkspace: options.createWorkspace,
+      adoptWorkspace: options.adoptWorkspace,
+      keeper: options.keeper,
+      owner: options.owner,
       profileScript: options.profileScript,
       drainConnections: options.drainConnections,
       env: options.env,
@@ -93,6 +104,7 @@ export class Formation {
   /** Launches all dynos. Resolves when they run; `onChange` reports when they are up. */
   async start(): Promise<void> {
     this.#running = true;
+    this.#takeOver();
     await Promise.all(this.#entries.map((entry) => this.#reconcile(entry)));
   }
 
@@ -108,6 +120,13 @@ export class Formation {
     this.#running = false;
     const all = [...this.#supervisors.values(), ...this.#stoppingSupervisors];
     await Promise.all(all.map((supervisor) => supervisor.kill()));
+  }
+
+  /** Leaves all dynos to the next server, running. Those that are being stopped it stops. */
+  leave(): void {
+    this.#running = false;
+    for (const supervisor of [...this.#supervisors.values(), ...this.#stoppingSupervisors])
+      supervisor.leave();
   }
 
   /** In the order of the Procfile, `web.2` before `web.10`. */
@@ -180,19 +199,36 @@ export class Formation {
     }
   }
 
-  async #reconcile(entry: ProcfileEntry): Promise<void> {
+  /** Goes on with the dynos that run already; those that aren't wanted any more stop. */
+  #takeOver(): void {
+    for (const [name, adopted] of this.#adopted) {
+      const entry = this.#entries.find(({ type }) => type === adopted.note.info.type);
+      if (entry === undefined) continue;
+      const supervisor = this.#createSupervisor(entry, dynoNumber(adopted.note.info), adopted);
+      this.#supervisors.set(name, supervisor);
+      void supervisor.start();
+    }
+    this.#adopted.clear();
+  }
+
+  #createSupervisor(entry: ProcfileEntry, number: number, adopted: AdoptedDyno | undefined): DynoSupervisor {
     const { type, command } = entry;
+    const preferredPort = defaultPort(this.#basePort, this.#entries.indexOf(entry), number);
+    const spec = { name: `${type}.${number}`, type, command, preferredPort };
+    return new DynoSupervisor(spec, this.#supervisorOptions, adopted);
+  }
+
+  async #reconcile(entry: ProcfileEntry): Promise<void> {
+    const { type } = entry;
     const wanted = this.#counts[type];
     const changes: Promise<void>[] = [];
-    for (const supervisor of this.#supervisorsOf(type).slice(wanted))
-      changes.push(this.#stopSurplus(supervisor));
-    const typeIndex = this.#entries.indexOf(entry);
+    for (const supervisor of this.#supervisorsOf(type))
+      if (dynoNumber(supervisor.info()) > wanted) changes.push(this.#stopSurplus(supervisor));
     for (let number = 1; number <= wanted; number += 1) {
       const name = `${type}.${number}`;
       let supervisor = this.#supervisors.get(name);
       if (supervisor === undefined) {
-        const spec = { name, type, command, preferredPort: defaultPort(this.#basePort, typeIndex, number) };
-        supervisor = new DynoSupervisor(spec, this.#supervisorOptions);
+        supervisor = this.#createSupervisor(entry, number, undefined);
         this.#supervisors.set(name, supervisor);
       }
       changes.push(supervisor.start());
@@ -211,9 +247,11 @@ export class Formation {
     return stopped;
   }
 
-  /** By number, which is the order in which they were added. */
+  /** By number. */
   #supervisorsOf(type: string): DynoSupervisor[] {
-    return [...this.#supervisors.values()].filter((supervisor) => supervisor.info().type === type);
+    return [...this.#supervisors.values()]
+      .filter((supervisor) => supervisor.info().type === type)
+      .sort((a, b) => dynoNumber(a.info()) - dynoNumber(b.info()));
   }
 
   #selectSupervisors(target: string | undefined): DynoSupervisor[] {
@@ -235,4 +273,9 @@ export class Formation {
     const known = [...this.#supervisors.keys()].join(', ') || 'none';
     return new FormationError(`There is no dyno "${target}"; there are: ${known}.`);
   }
+}
+
+/** 2 for `web.2`. */
+function dynoNumber({ name, type }: Pick<DynoInfo, 'name' | 'type'>): number {
+  return Number(name.slice(type.length + 1));
 }

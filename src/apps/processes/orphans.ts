@@ -28,15 +28,20 @@ const KILL_TIMEOUT_MS = 2_000;
  * if it is certainly one of them: the group's leader has the start time of the PID file, or a member has the dyno's id in its
  * environment. A recycled process number is never killed, and without `/proc` nothing is.
  *
+ * @param kept pids of dynos that go on
  * @returns those that were still running
  * @throws {RunnerActiveError} if the server that wrote the PID file is still running
  */
-export async function reapOrphans(stateFolder: string, graceMs = ORPHAN_GRACE_MS): Promise<Orphan[]> {
+export async function reapOrphans(
+  stateFolder: string,
+  graceMs = ORPHAN_GRACE_MS,
+  kept: ReadonlySet<number> = new Set(),
+): Promise<Orphan[]> {
   const pidFile = readPidFile(stateFolder);
   if (pidFile === undefined) return [];
   if (pidFile.runner.pid !== process.pid && isProcessRunning(pidFile.runner.pid, pidFile.runner.startTicks))
     throw new RunnerActiveError(pidFile.runner.pid);
-  const orphans = pidFile.dynos.filter(isOwnDyno);
+  const orphans = pidFile.dynos.filter((dyno) => !kept.has(dyno.pid) && isOwnDyno(dyno));
   await Promise.all(orphans.map((orphan) => terminate(orphan, graceMs)));
   writePidFile(stateFolder, { runner: pidFile.runner, dynos: [] });
   return orphans.map(({ name, pid }) => ({ name, pid }));

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { ownStartTicks, processStat } from '../../common/processes/process-identity.ts';
@@ -46,6 +46,11 @@ export class DynoPidFile {
 
   remove(pid: number): void {
     if (this.#entries.delete(pid)) this.#write();
+  }
+
+  /** Another server works with the folder from now on. */
+  leave(): void {
+    rmSync(join(this.#folder, FILE_NAME), { force: true });
   }
 
   #write(): void {

@@ -53,6 +53,13 @@ export class PortAllocator {
     throw new Error(`There is no free TCP port from ${firstPort} upwards; choose a lower base port.`);
   }
 
+  /** Takes a port that something of this server's uses already. */
+  async claim(port: number): Promise<void> {
+    this.#claims.set(port, undefined);
+    const claim = await claimPort(port);
+    if (claim !== 'taken') this.#claims.set(port, claim);
+  }
+
   release(port: number): void {
     this.#claims.get(port)?.close();
     this.#claims.delete(port);

@@ -3,7 +3,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { SandboxCommand } from './bubblewrap.ts';
 import { dynoEnv, type Environment } from './config/dyno-env.ts';
 import { restartDelayMs, STABLE_AFTER_MS } from './config/restart-delay.ts';
-import { Dyno, type DynoInfo, type DynoState, type PartialLineListener } from './dyno.ts';
+import {
+  type AdoptedDyno,
+  adoptedInfo,
+  Dyno,
+  type DynoInfo,
+  type DynoState,
+  type PartialLineListener,
+} from './dyno.ts';
+import type { KeeperClient } from './keeper/keeper-client.ts';
 import { type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
 import type { PortAllocator } from './ports.ts';
 
@@ -12,6 +20,12 @@ export interface SupervisorOptions {
   cwd: string;
   /** A folder of its own for each dyno; unset: all run in `cwd`. Rejects with a message for the owner. */
   createWorkspace?: (id: string, type: string) => Promise<Workspace>;
+  /** The folder that a dyno of an earlier server has. */
+  adoptWorkspace?: (id: string) => Workspace;
+  /** Keeps dynos while the server is restarted; unset: they end with this process. */
+  keeper?: KeeperClient;
+  /** Whose they are, for the next server. */
+  owner?: unknown;
   profileScript?: string;
   /** See `DynoOptions`. */
   drainConnections?: (port: number) => Promise<void>;
@@ -53,19 +67,25 @@ export class DynoSupervisor {
   readonly #spec: DynoSpec;
   #info: DynoInfo;
   #dyno: Dyno | undefined;
+  /** Runs already, and is the first one. */
+  #adopted: AdoptedDyno | undefined;
   #shouldRun = false;
+  #isLeft = false;
   #loop: Promise<void> | undefined;
   #crashCount = 0;
   /** Cuts the pause after a crash short. */
   #restartDelay = new AbortController();
   #launchWaiters: (() => void)[] = [];
 
-  constructor(spec: DynoSpec, options: SupervisorOptions) {
+  /** @param adopted the dyno of this name that an earlier server has started */
+  constructor(spec: DynoSpec, options: SupervisorOptions, adopted?: AdoptedDyno) {
     this.#options = options;
     this.#spec = spec;
+    this.#adopted = adopted;
     const { name, type, command } = spec;
     const now = new Date();
     this.#info = { id: randomUUID(), name, type, command, state: 'starting', createdAt: now, updatedAt: now };
+    if (adopted) this.#info = adoptedInfo(adopted);
   }
 
   info(): DynoInfo {
@@ -112,6 +132,14 @@ export class DynoSupervisor {
     await this.#shutDown((dyno) => dyno.kill());
   }
 
+  /** Leaves the dyno to the next server, and starts no other. */
+  leave(): void {
+    this.#isLeft = true;
+    this.#shouldRun = false;
+    this.#restartDelay.abort();
+    this.#dyno?.leave();
+  }
+
   /** Applies back-pressure, or releases it. */
   setPaused(paused: boolean): void {
     if (paused) this.#dyno?.pause();
@@ -127,6 +155,9 @@ export class DynoSupervisor {
   }
 
   async #supervise(): Promise<void> {
+    const adopted = this.#adopted;
+    this.#adopted = undefined;
+    if (adopted) await this.#runAdopted(adopted);
     while (this.#shouldRun) {
       this.#setState('starting');
       let port: number;
@@ -160,9 +191,26 @@ export class DynoSupervisor {
     await workspace.remove();
   }
 
+  async #runAdopted(adopted: AdoptedDyno): Promise<void> {
+    const { adoptWorkspace, cwd, ports } = this.#options;
+    const { id, port } = adopted.note.info;
+    const workspace = adoptWorkspace?.(id) ?? { folder: cwd, env: {}, remove: async () => {} };
+    if (port !== undefined) await ports.claim(port);
+    await this.#runOnce(port, id, workspace, adopted);
+    await workspace.remove();
+    if (port !== undefined) ports.release(port);
+  }
+
   /** One dyno from launch to end, and the pause after its crash. */
-  async #runOnce(port: number, id: string, workspace: Workspace): Promise<void> {
-    const dyno = this.#launch(port, id, workspace);
+  async #runOnce(
+    port: number | undefined,
+    id: string,
+    workspace: Workspace,
+    adopted?: AdoptedDyno,
+  ): Promise<void> {
+    const isKept = (await this.#options.keeper?.ready()) ?? false;
+    if (!this.#shouldRun && !adopted) return;
+    const dyno = await this.#launch(port, id, workspace, isKept, adopted);
     const { pid } = dyno.info();
     const launchedAt = performance.now();
     const exit = await dyno.exited;
@@ -181,11 +229,17 @@ export class DynoSupervisor {
     await wait(delayMs, undefined, { signal: this.#restartDelay.signal }).catch(() => undefined);
   }
 
-  #launch(port: number, id: string, { folder: cwd, env: workspaceEnv, sandboxCommand }: Workspace): Dyno {
+  async #launch(
+    port: number | undefined,
+    id: string,
+    { folder: cwd, env: workspaceEnv, sandboxCommand }: Workspace,
+    isKept: boolean,
+    adopted: AdoptedDyno | undefined,
+  ): Promise<Dyno> {
     const { lines, bootTimeoutMs, env: base, color, profileScript, drainConnections } = this.#options;
-    const { onPartialLine } = this.#options;
+    const { onPartialLine, keeper, owner } = this.#options;
     const { name, type, command } = this.#spec;
-    const env = dynoEnv({ base: { ...base, ...workspaceEnv }, name, id, port, color });
+    const env = adopted?.note.env ?? dynoEnv({ base: { ...base, ...workspaceEnv }, name, id, port, color });
     const onChange = (info: DynoInfo) => this.#updateInfo(info);
     const killDaemonized = this.#options.createWorkspace !== undefined;
     const dynoOptions = {
@@ -208,10 +262,16 @@ export class DynoSupervisor {
       bootTimeoutMs,
       drainConnections,
       onChange,
+      keeper: isKept ? keeper : undefined,
+      owner,
+      adopted,
     });
     this.#dyno = dyno;
-    dyno.start();
+    const started = dyno.start();
     if (dyno.info().state === 'starting') this.#updateInfo(dyno.info());
+    if (isKept) await started;
+    if (this.#isLeft) dyno.leave();
+    else if (isKept) this.#updateInfo(dyno.info());
     this.#options.onLaunch(dyno);
     this.#resolveLaunchWaiters();
     return dyno;

@@ -38,6 +38,9 @@ export const SETTING_READERS = {
   duration: readDurationMs,
   /** Milliseconds that a timer takes. */
   interval: readIntervalMs,
+  /** The same; undefined for `none`. */
+  'interval-or-none': (variable: string, text: string): number | undefined =>
+    text.toLowerCase() === 'none' ? undefined : readIntervalMs(variable, text),
   /** A second; undefined when unset: no limit. */
   rate: (variable: string, text: string): number | undefined =>
     text === '' ? undefined : readByteCount(variable, text),

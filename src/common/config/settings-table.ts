@@ -322,6 +322,13 @@ export const SETTINGS = {
     meaning:
       'memory that a dyno of the default size may use (R14; twice as much: R15), or `none`; `serve`: 512MB, `start`: none',
   },
+  dynoHandoverMs: {
+    variable: 'TAILRACE_DYNO_HANDOVER',
+    kind: 'interval-or-none',
+    fallback: 'none',
+    meaning:
+      'how long deployed dynos go on without a server when it is restarted or killed, or `none`; `serve`: 60s, `start`: none',
+  },
   dynoSampleMs: {
     variable: 'TAILRACE_DYNO_SAMPLE',
     kind: 'interval',

@@ -20,6 +20,7 @@ export interface SettingDefaults {
   readonly data: string;
   readonly allowPrivateDrains: 'yes' | 'no';
   readonly dynoMemory: string;
+  readonly dynoHandoverMs?: string;
 }
 
 /** Variables by their names: `process.env`. */

@@ -2,7 +2,7 @@ import type { LossNotice } from './outlet.ts';
 import type { Shipment } from './shipment.ts';
 
 /** Memory for bodies, as a pool gives it. */
-export interface BodyMemory {
+export interface RequestBodyPool {
   /** At least `bytes` of memory, with any content. */
   acquire(bytes: number): Buffer;
   /** Takes back what {@link acquire} gave, or a part of it from its beginning, if it is that. */
@@ -30,7 +30,7 @@ export interface HttpFormat {
   encode(
     shipment: Shipment,
     notice: LossNotice | undefined,
-    memory: BodyMemory,
+    memory: RequestBodyPool,
   ): EncodedRequest | Promise<EncodedRequest>;
   /**
    * Checks the response that accepted the request: some destinations accept a request and refuse lines in it.

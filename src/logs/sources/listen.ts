@@ -1,5 +1,6 @@
 import type { Server } from 'node:net';
 import { systemCode, TailraceError } from '../../common/errors.ts';
+import { noteListening, socketName, takeInheritedSocket } from '../../common/processes/passed-sockets.ts';
 
 /**
  * Resolves when the server listens.
@@ -12,9 +13,13 @@ export function listen(
   purpose: string,
   setting: string,
 ): Promise<void> {
+  const name = socketName(setting, port);
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(listenError(error, host, port, purpose, setting)));
-    server.listen({ host, port }, () => resolve());
+    server.listen({ host, port, handle: takeInheritedSocket(name)?.handle }, () => {
+      noteListening(name, server);
+      resolve();
+    });
   });
 }
 

@@ -35,6 +35,7 @@ class FakeFormation implements ReleaseFormation {
   restart = (which?: string): Promise<void> => this.note(`restart ${which ?? 'all'} of`);
   stopDyno = (name: string): Promise<void> => this.note(`stop ${name} of`);
   findDyno = (): undefined => undefined;
+  leave = (): void => void this.note('leave');
   pause = (): void => void this.note('pause');
   resume = (): void => void this.note('resume');
   counts = (): Record<string, number> => ({ ...this.wanted });

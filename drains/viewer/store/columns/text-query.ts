@@ -25,7 +25,7 @@ export const YES = 1;
 export const MAYBE = 2;
 export type Truth = typeof NO | typeof YES | typeof MAYBE;
 
-const SLOT_PATTERN = new RegExp(`${String.fromCharCode(SLOT)}([\\x80-\\xff])`);
+const SLOT_TEXT = String.fromCharCode(SLOT);
 const VARIABLE_PATTERN = `\\x0${VARIABLE}`;
 /** Of a UUID's runs: they may have no digit. */
 const UUID_RUN = /^(?:[0-9a-f]{4}|[0-9a-f]{8}|[0-9a-f]{12})$/;
@@ -223,22 +223,23 @@ class TextQuery {
 
   private templateTruth(template: string, number: number, pattern: RegExp | undefined): TemplateTruth {
     const { text } = this;
-    // What stands between values, and the places of these in the shape, by turns.
-    const apart = template.toLowerCase().split(SLOT_PATTERN);
+    const slots = template.toLowerCase().split(SLOT_TEXT);
+    // What stands between values; behind the first one each begins with the value's place in the shape.
+    const between = slots.map((part, i) => (i === 0 ? part : part.slice(1)));
     let truth: Truth = NO;
-    for (let i = 0; i < apart.length; i += 2) {
-      if (apart[i].includes(text)) return { truth: YES, byValue: undefined };
-      if (pattern?.test(apart[i])) truth = MAYBE;
+    for (const part of between) {
+      if (part.includes(text)) return { truth: YES, byValue: undefined };
+      if (pattern?.test(part)) truth = MAYBE;
     }
-    if (apart.length === 1) return { truth, byValue: undefined };
+    if (slots.length === 1) return { truth, byValue: undefined };
     const shape = this.shapeOf[number];
     if (shape <= UNKNOWN) return { truth: MAYBE, byValue: undefined };
     const columns = this.columnsOf[shape];
     const byValue: { field: number; truth: Uint8Array }[] = [];
-    for (let i = 1; i < apart.length; i += 2) {
-      const field = apart[i].charCodeAt(0) - SLOT_FIELD;
-      const before = apart[i - 1];
-      const behind = apart[i + 1];
+    for (let i = 1; i < slots.length; i++) {
+      const field = slots[i].charCodeAt(0) - SLOT_FIELD;
+      const before = between[i - 1];
+      const behind = between[i];
       // Beyond what is between two values it may be in all three.
       if (i > 1 && this.goesThrough(before)) truth = MAYBE;
       if (!this.goesInto(before, behind)) continue;

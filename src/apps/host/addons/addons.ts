@@ -159,11 +159,22 @@ export class Addons implements AddonReports {
   }
 
   async close(): Promise<void> {
+    await this.closeOthers();
+    await Promise.all(Object.values(this.options.providers).map((provider) => provider.close()));
+  }
+
+  /** The same, but leaves the programs of add-ons to the next server. */
+  async leave(): Promise<void> {
+    await this.closeOthers();
+    const providers: AddonProvider[] = Object.values(this.options.providers);
+    await Promise.all(providers.map((provider) => provider.leave?.() ?? provider.close()));
+  }
+
+  private async closeOthers(): Promise<void> {
     this.isClosing = true;
     this.removals.close();
     await this.schedules.close();
     await this.transfers.close();
-    await Promise.all(Object.values(this.options.providers).map((provider) => provider.close()));
   }
 
   // --- what there is ---

@@ -22,7 +22,7 @@ export type CreateAddonsOptions = Omit<
   AddonsOptions,
   'partners' | 'providers' | 'records' | 'schedules' | 'server' | 'transfers'
 > &
-  Pick<LocalProviderOptions, 'folder' | 'lines' | 'pidFile' | 'ports'> &
+  Pick<LocalProviderOptions, 'folder' | 'keeping' | 'lines' | 'pidFile' | 'ports'> &
   Pick<PartnerProviderOptions, 'logInput' | 'provisionMs' | 'publicUrl'> &
   Pick<PartnerClientOptions, 'policy' | 'version'> & {
     /** From where the backup of a database may be fetched. */

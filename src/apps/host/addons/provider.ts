@@ -67,6 +67,8 @@ export interface AddonProvider {
   info?(addon: AddonRecord): Promise<readonly AddonInfoRow[]>;
   /** Stops what runs, as the server does. */
   close(): Promise<void>;
+  /** The same, but leaves what runs to the next server. Left out: there is nothing to leave. */
+  leave?(): Promise<void>;
 }
 
 /** A service of a provider; `missing`: the sentence that says what has to be installed first. */

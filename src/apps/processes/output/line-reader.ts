@@ -52,33 +52,39 @@ export class LineReader {
   #partialTimer: NodeJS.Timeout | undefined;
   #isPartialShown = false;
 
-  /** @param stream its chunks may be reused when its `data` listeners have returned */
-  constructor(stream: Readable, handler: LineHandler) {
+  /**
+   * @param stream its chunks may be reused when its `data` listeners have returned
+   * @param leftover what another reader has read of it and not emitted
+   */
+  constructor(stream: Readable, handler: LineHandler, leftover: Buffer = EMPTY) {
     this.#stream = stream;
     this.#handler = handler;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
     // Not pipe(): it would resume a stream that pause() has stopped.
-    stream.on('data', (chunk: Buffer) => {
-      this.#unparsed =
-        this.#position === this.#unparsed.length
-          ? chunk
-          : Buffer.concat([this.#unparsed.subarray(this.#position), chunk]);
-      this.#position = 0;
-      this.#parse();
-      if (handler.onPartial && this.#partialBytes > 0) this.#watchPartial();
-      if (this.#position === this.#unparsed.length) return;
-      this.#unparsed = Buffer.from(this.#unparsed.subarray(this.#position));
-      this.#position = 0;
-    });
+    stream.on('data', this.#take);
     // A read error ends the output like its end does; 'close' follows.
     stream.on('error', () => {});
     stream.once('close', () => {
       this.#closed = true;
       this.#parse();
     });
+    if (leftover.length > 0) this.#take(leftover);
   }
+
+  readonly #take = (chunk: Buffer): void => {
+    this.#unparsed =
+      this.#position === this.#unparsed.length
+        ? chunk
+        : Buffer.concat([this.#unparsed.subarray(this.#position), chunk]);
+    this.#position = 0;
+    this.#parse();
+    if (this.#handler.onPartial && this.#partialBytes > 0) this.#watchPartial();
+    if (this.#position === this.#unparsed.length) return;
+    this.#unparsed = Buffer.from(this.#unparsed.subarray(this.#position));
+    this.#position = 0;
+  };
 
   /** What was read of a line whose newline hasn't come. Valid until something else is read. */
   get partialLine(): Buffer {
@@ -118,6 +124,13 @@ export class LineReader {
     this.#discarded = true;
     this.#stream.destroy();
     this.resume();
+  }
+
+  /** Ends at once, and leaves the rest of the stream to another reader. @returns what was read and not emitted */
+  detach(): Buffer {
+    const leftover = Buffer.concat([this.partialLine, this.#unparsed.subarray(this.#position)]);
+    this.discard();
+    return leftover;
   }
 
   #continue(): void {

@@ -7,7 +7,7 @@ import {
 } from '../../syslog/fields/header-field.ts';
 import type { LogLevel } from '../../syslog/level.ts';
 import { type LogRecord, toRecordJson } from '../../syslog/record.ts';
-import type { BodyMemory } from '../http-format.ts';
+import type { RequestBodyPool } from '../http-format.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
 import { type LineFrame, type LinePieces, type LineTemplate, noticeLines } from './line-template.ts';
@@ -17,7 +17,7 @@ import { TemplateEncoder } from './wasm/wasm-lines.ts';
 export type ShipmentEncoder = (
   shipment: Shipment,
   notice: LossNotice | undefined,
-  pool: BodyMemory,
+  pool: RequestBodyPool,
 ) => Buffer;
 export type SyslogFraming = 'octet' | 'newline';
 

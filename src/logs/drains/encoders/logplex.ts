@@ -5,7 +5,7 @@ import {
   herokuFrames,
   type MultilineMode,
 } from '../../syslog/heroku-frames.ts';
-import type { BodyMemory, EncodedRequest, HttpFormat } from '../http-format.ts';
+import type { EncodedRequest, HttpFormat, RequestBodyPool } from '../http-format.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
 
@@ -27,7 +27,7 @@ function encodeLogplex(
   shipment: Shipment,
   notice: Buffer | undefined,
   multiline: MultilineMode,
-  pool: BodyMemory,
+  pool: RequestBodyPool,
 ): EncodedRequest {
   const size = shipment.byteLength + shipment.count * HEROKU_OVERHEAD_BYTES + (notice?.length ?? 0);
   const out = pool.acquire(size);

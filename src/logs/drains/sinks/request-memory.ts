@@ -1,5 +1,5 @@
 import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
-import type { BodyMemory } from '../http-format.ts';
+import type { RequestBodyPool } from '../http-format.ts';
 
 /** Bytes in front of a body. */
 const ROOM = 2_048;
@@ -7,7 +7,7 @@ const ROOM = 2_048;
 const OWN_BYTES_MIN = 65_536;
 
 /** Memory of a pool with room in front of each body: the request's head goes there, and both to the socket in one piece. */
-export class RequestMemory implements BodyMemory {
+export class RequestMemory implements RequestBodyPool {
   private readonly pool: BufferPool;
 
   constructor(pool: BufferPool) {

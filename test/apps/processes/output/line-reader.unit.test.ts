@@ -97,3 +97,23 @@ test('without waiting, lines are emitted one by one, not as chunks', async () =>
   stream.destroy();
   await output.ended;
 });
+
+test('wherever one reader leaves off, the next one goes on, and each line is emitted once', () => {
+  const text = 'first\nsecond\r\n\nthe third one\nhalf';
+  for (let cut = 0; cut <= text.length; cut++)
+    for (const takes of [true, false]) {
+      const got: string[] = [];
+      const onLine = (line: Buffer): void => void got.push(line.toString());
+      const stream = new Reused();
+      // One that takes no chunk holds whole lines as well.
+      const reader = new LineReader(stream, takes ? { onLine } : { onLine, onChunk: () => 0 });
+      if (cut > 0) stream.give(Buffer.from(text.slice(0, cut)));
+      const leftover = reader.detach();
+      const next = new Reused();
+      const other = new LineReader(next, { onLine }, leftover);
+      next.give(Buffer.from(`${text.slice(cut)}\n`));
+      expect(got, `${cut} ${takes}`).toEqual(['first', 'second', '', 'the third one', 'half']);
+      next.destroy();
+      expect(other.partialLine).toHaveLength(0);
+    }
+});

@@ -177,7 +177,7 @@ describe.skipIf(missing('openssl'))('the page of an add-on', { timeout: 120_000 
 
   it('asks for another link after a restart, and has what it had', async () => {
     const data = dataFolderForTest();
-    const before = await startServerForTest({ data });
+    const before = await startServerForTest({ data, env: { TAILRACE_DYNO_HANDOVER: 'none' } });
     const box = await createMailAddon(before, await before.createApp());
     await sendRaw(box, 'Subject: kept\r\n\r\nx\r\n');
     const cookie = await cookieFor(before, box.id);

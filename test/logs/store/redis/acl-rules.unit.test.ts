@@ -11,7 +11,10 @@ it('the list of permissions is the one in docs/redis.md', () => {
 
 it('every command of a script is in the list', () => {
   const folder = join(PACKAGE_ROOT, 'src', 'logs', 'store', 'redis', 'lua');
-  const names = readdirSync(folder).flatMap((file) =>
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.lua'),
+  );
+  const names = files.flatMap((file) =>
     [...readFileSync(join(folder, file), 'utf8').matchAll(/redis\.call\('(\w+)'/g)].map(([, name]) => name),
   );
   expect(names.length).toBeGreaterThan(40);

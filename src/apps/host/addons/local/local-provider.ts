@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { reasonOf, systemCode, TailraceError } from '../../../../common/errors.ts';
 import type { Log } from '../../../../common/log.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
+import type { AdoptedDyno } from '../../../processes/dyno.ts';
 import type { ChunkSink } from '../../../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../../../processes/pid-file.ts';
 import { firstPortOf, type PortAllocator } from '../../../processes/ports.ts';
+import type { AddonOwner } from '../../handover/kept-dynos.ts';
 import type { AddonPlan, CatalogService } from '../catalog/catalog-entry.ts';
 import { planOf } from '../catalog/find-service.ts';
 import type { AddonRecord } from '../model/addon-record.ts';
@@ -22,7 +24,7 @@ import type {
   ProvisionedAddon,
 } from '../provider.ts';
 import type { LocalInstance, LocalResource, LocalService } from './local-service.ts';
-import { RunningInstance } from './running-instance.ts';
+import { type AddonKeeping, RunningInstance } from './running-instance.ts';
 
 /** First port of add-ons, and how many servers begin apart: all of them below the ports that Linux gives to clients. */
 const BASE_PORT = 28_000;
@@ -35,6 +37,8 @@ export interface LocalProviderOptions {
   readonly folder: string;
   readonly ports: PortAllocator;
   readonly pidFile: () => DynoPidFile;
+  /** Keeps their programs while this server is restarted; unset: they end with it. */
+  readonly keeping?: AddonKeeping;
   /** Takes the lines of an app's add-ons. */
   readonly lines: (app: AppId) => ChunkSink;
   readonly reports: AddonReports;
@@ -151,9 +155,15 @@ export class LocalProvider implements AddonProvider {
     await Promise.all([...this.running.values()].map((running) => running.stop()));
   }
 
+  /** Stops those that are part of this process, and leaves the others to the next server. */
+  async leave(): Promise<void> {
+    await Promise.all([...this.running.values()].map((running) => running.leave()));
+  }
+
   private async resumeOne(addon: AddonRecord): Promise<void> {
     const service = this.requireService(addon);
     const before = resourceOf(addon);
+    if (await this.takeOver(addon, service, before)) return;
     const port = await this.options.ports.allocate(before.port);
     const pagePort = before.pagePort && (await this.options.ports.allocate(before.pagePort));
     const resource = { ...before, port, pagePort };
@@ -163,7 +173,33 @@ export class LocalProvider implements AddonProvider {
     await this.reportPort(addon, service, instance, before.port);
   }
 
-  private start(addon: AddonRecord, service: LocalService, instance: LocalInstance): RunningInstance {
+  /** Goes on with a program that a server before has started. @returns false when there is none */
+  private async takeOver(
+    addon: AddonRecord,
+    service: LocalService,
+    resource: LocalResource,
+  ): Promise<boolean> {
+    const { keeping, ports } = this.options;
+    const adopted = keeping?.takeAddon(addon.id);
+    if (!adopted) return false;
+    for (const port of [resource.port, resource.pagePort]) if (port) await ports.claim(port);
+    const instance = await this.prepare(addon, this.planOf(addon), resource);
+    const running = this.start(addon, service, instance, adopted);
+    const { version } = adopted.note.owner as AddonOwner;
+    const isOutdated =
+      service.kind === 'process' && service.isOwnProgram === true && version !== keeping?.version;
+    if (!isOutdated) return true;
+    await running.stop();
+    for (const port of [resource.port, resource.pagePort]) if (port) ports.release(port);
+    return false;
+  }
+
+  private start(
+    addon: AddonRecord,
+    service: LocalService,
+    instance: LocalInstance,
+    adopted?: AdoptedDyno,
+  ): RunningInstance {
     const running = new RunningInstance({
       ...this.options,
       app: addon.app,
@@ -175,7 +211,7 @@ export class LocalProvider implements AddonProvider {
       lines: this.options.lines(addon.app),
     });
     this.running.set(addon.id, running);
-    running.start();
+    running.start(adopted);
     return running;
   }
 
@@ -223,6 +259,7 @@ export class LocalProvider implements AddonProvider {
   /** Stops it, and deletes what it holds. */
   private async end(addon: AddonRecord): Promise<void> {
     await this.running.get(addon.id)?.stop();
+    await this.options.keeping?.endAddon(addon.id);
     this.running.delete(addon.id);
     const { port, pagePort, number } = resourceOf(addon);
     this.options.ports.release(port);

@@ -84,6 +84,8 @@ export interface ProcessService extends LocalServiceBasics {
   user?(): Promise<ProcessUser | undefined>;
   /** How its first process alone is asked to end, which then ends the others. Left out: SIGTERM to all of them. */
   readonly stopSignal?: NodeJS.Signals;
+  /** Is it part of this package, and so of its version? */
+  readonly isOwnProgram?: boolean;
   /** How long it may take to end. Left out: 10 seconds. */
   readonly stopGraceMs?: number;
   /**

@@ -30,9 +30,10 @@ export interface OwnProgramSettings {
 export function ownProgram(
   program: string,
   more: (instance: LocalInstance) => object = () => ({}),
-): Pick<ProcessService, 'kind' | 'files' | 'command' | 'readLines' | 'page'> {
+): Pick<ProcessService, 'kind' | 'isOwnProgram' | 'files' | 'command' | 'readLines' | 'page'> {
   return {
     kind: 'process',
+    isOwnProgram: true,
     files: (instance) => {
       const { name, port, pagePort = port, password } = instance;
       const settings: OwnProgramSettings = { name, port, pagePort, password };

@@ -3,10 +3,12 @@ import { reasonOf, systemCode, TailraceError } from '../../../../common/errors.t
 import type { Log } from '../../../../common/log.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
-import { Dyno } from '../../../processes/dyno.ts';
+import { type AdoptedDyno, Dyno } from '../../../processes/dyno.ts';
+import type { KeeperClient } from '../../../processes/keeper/keeper-client.ts';
 import { APP_PRIORITY, type ChunkSink, type LineSink } from '../../../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../../../processes/pid-file.ts';
 import { isPortFree, waitForPort } from '../../../processes/ports.ts';
+import type { AddonOwner } from '../../handover/kept-dynos.ts';
 import type { AddonPlan } from '../catalog/catalog-entry.ts';
 import type { SampleNames } from '../provider.ts';
 import type {
@@ -40,11 +42,24 @@ interface RunningInstanceOptions {
   readonly names: () => Promise<SampleNames>;
   readonly lines: ChunkSink;
   readonly pidFile: () => DynoPidFile;
+  /** Keeps it while the server is restarted. */
+  readonly keeping?: AddonKeeping;
   /** Another program has its port: gives it another one, and tells its apps. */
   readonly movePort: (instance: LocalInstance) => Promise<LocalInstance>;
   /** Unset: a minute. */
   readonly sampleIntervalMs?: number;
   readonly log: Log;
+}
+
+/** What keeps add-ons while the server is restarted. */
+export interface AddonKeeping {
+  readonly keeper: KeeperClient;
+  /** Of this server. */
+  readonly version: string;
+  /** The process of an add-on that runs already. It is the caller's from now on. */
+  takeAddon(id: string): AdoptedDyno | undefined;
+  /** Ends that process, if there is one. */
+  endAddon(id: string): Promise<void>;
 }
 
 export class RunningInstance {
@@ -63,6 +78,8 @@ export class RunningInstance {
   private cancelDelay = (): void => {};
   private sampleTimer: NodeJS.Timeout | undefined;
   private isReady = false;
+  private isLeft = false;
+  private reader: { line(text: string): void; end(): void } | undefined;
   /** Was it said that it doesn't answer? */
   private isSilent = false;
 
@@ -75,11 +92,12 @@ export class RunningInstance {
     return this.instance.plan;
   }
 
-  start(): void {
+  /** @param adopted its program runs already */
+  start(adopted?: AdoptedDyno): void {
     const { service, sampleIntervalMs = SAMPLE_INTERVAL_MS } = this.options;
-    this.ended = (service.kind === 'process' ? this.runProcess(service) : this.runEmbedded(service)).catch(
-      (error: unknown) => this.fail(error),
-    );
+    const running =
+      service.kind === 'process' ? this.runProcess(service, adopted) : this.runEmbedded(service);
+    this.ended = running.catch((error: unknown) => this.fail(error));
     if (service.samples) {
       this.sampleTimer = setInterval(() => void this.writeSamples(), sampleIntervalMs);
       this.sampleTimer.unref();
@@ -134,6 +152,17 @@ export class RunningInstance {
     this.embedded = undefined;
   }
 
+  /** Leaves its program to the next server; what is part of this process stops. */
+  async leave(): Promise<void> {
+    if (!this.options.keeping || this.options.service.kind !== 'process') return this.stop();
+    clearInterval(this.sampleTimer);
+    this.isLeft = true;
+    this.abort.abort();
+    this.cancelDelay();
+    this.dyno?.leave();
+    this.reader?.end();
+  }
+
   private fail(error: unknown): void {
     this.noteFailure(error);
     // Whoever waits for it is told why.
@@ -161,8 +190,9 @@ export class RunningInstance {
   }
 
   /** Runs the program, again after every exit, until it is stopped. */
-  private async runProcess(service: ProcessService): Promise<void> {
+  private async runProcess(service: ProcessService, adopted?: AdoptedDyno): Promise<void> {
     const backoff = new RestartBackoff();
+    if (adopted) await this.delay(await this.runOnce(service, backoff, adopted));
     while (!this.abort.signal.aborted) {
       const delayMs = await this.prepareStart(service).then(
         () => this.runOnce(service, backoff),
@@ -174,12 +204,16 @@ export class RunningInstance {
           return backoff.afterFailedStart();
         },
       );
-      if (this.abort.signal.aborted) return;
-      await new Promise<void>((resolve) => {
-        this.cancelDelay = resolve;
-        setTimeout(resolve, delayMs).unref();
-      });
+      await this.delay(delayMs);
     }
+  }
+
+  private async delay(ms: number): Promise<void> {
+    if (this.abort.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.cancelDelay = resolve;
+      setTimeout(resolve, ms).unref();
+    });
   }
 
   private async prepareStart(service: ProcessService): Promise<void> {
@@ -200,11 +234,17 @@ export class RunningInstance {
   }
 
   /** Runs the program until it ends. @returns milliseconds until it should be started again */
-  private async runOnce(service: ProcessService, backoff: RestartBackoff): Promise<number> {
-    const { app, process: name, log } = this.options;
+  private async runOnce(
+    service: ProcessService,
+    backoff: RestartBackoff,
+    adopted?: AdoptedDyno,
+  ): Promise<number> {
+    const { app, process: name, log, keeping } = this.options;
     const instance = this.instance;
     const { folder, id } = instance;
     const reader = service.readLines?.(this.addonLines);
+    this.reader = reader;
+    const owner: AddonOwner | undefined = keeping && { kind: 'addon', id, version: keeping.version };
     const dyno = new Dyno({
       name,
       type: name.split('.')[0],
@@ -215,12 +255,17 @@ export class RunningInstance {
       leaderStopSignal: service.stopSignal,
       lines: reader ? this.readingSink(reader) : this.plainSink(),
       id,
+      keeper: (await keeping?.keeper.ready()) ? keeping?.keeper : undefined,
+      owner,
+      adopted,
     });
-    if (this.abort.signal.aborted) return 0;
+    if (this.abort.signal.aborted && !adopted) return 0;
     this.dyno = dyno;
     this.failure = undefined;
     this.areLinesOld = true;
-    dyno.start();
+    await dyno.start();
+    if (this.isLeft) dyno.leave();
+    else if (this.abort.signal.aborted) void dyno.stop(service.stopGraceMs ?? GRACE_MS);
     const startedAt = performance.now();
     let wasReady = false;
     const ended = new AbortController();
@@ -234,7 +279,10 @@ export class RunningInstance {
       await this.writeSamples();
     });
     const { pid } = dyno.info();
-    log.info({ app, addon: id, service: service.service, pid }, 'add-on started');
+    log.info(
+      { app, addon: id, service: service.service, pid },
+      adopted ? 'add-on taken over' : 'add-on started',
+    );
     if (pid !== undefined) this.options.pidFile().add(pid, id, name, service.stopSignal);
     const { status } = await dyno.exited;
     ended.abort();

@@ -13,7 +13,7 @@ import { RecordCursor } from '../../../syslog/batch.ts';
 import { LOG_LEVELS, type LogLevel } from '../../../syslog/level.ts';
 import { type LogRecord, readRecord, recordLevel } from '../../../syslog/record.ts';
 import { formatTimestamp, isReadableTimestamp } from '../../../syslog/timestamp.ts';
-import type { BodyMemory } from '../../http-format.ts';
+import type { RequestBodyPool } from '../../http-format.ts';
 import type { Shipment } from '../../shipment.ts';
 import { encodeLine, type LineFrame, type LineTemplate, type TemplateLine } from '../line-template.ts';
 import { LINES_WASM } from './wasm-lines-binary.ts';
@@ -144,7 +144,7 @@ export class TemplateEncoder {
     shipment: Shipment,
     frame: LineFrame,
     body: BodyFrame,
-    pool: BodyMemory,
+    pool: RequestBodyPool,
     before: readonly TemplateLine[] = [],
     group?: GroupFrame,
   ): Buffer {
@@ -346,7 +346,7 @@ export class TemplateEncoder {
     else this.groupParts.set(group, [part]);
   }
 
-  private finish({ head = '', separated = false, tail = '' }: BodyFrame, pool: BodyMemory): Buffer {
+  private finish({ head = '', separated = false, tail = '' }: BodyFrame, pool: RequestBodyPool): Buffer {
     const { memory } = load();
     const last = memory.subarray(OUTPUT, this.outputAt);
     const size = this.parts.reduce((sum, { length }) => sum + length, last.length);
@@ -367,7 +367,7 @@ export class TemplateEncoder {
   private finishGroups(
     { head = '', tail = '', separated }: BodyFrame,
     frame: GroupFrame,
-    pool: BodyMemory,
+    pool: RequestBodyPool,
   ): Buffer {
     const { wasm, memory, order } = load();
     if (this.groupParts.size > 0) this.flush();
