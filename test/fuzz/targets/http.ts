@@ -12,6 +12,7 @@ import {
 } from '../../../src/apps/http-router/http/request-head.ts';
 import { parseResponseHead } from '../../../src/apps/http-router/http/response-head.ts';
 import { readAuthorization } from '../../../src/common/http/authorization.ts';
+import { ResponseError, ResponseParser } from '../../../src/logs/drains/sinks/response-parser.ts';
 import { readFastPathHead } from '../../../src/logs/sources/http/fast-path/fast-path-head.ts';
 import type { FuzzTarget } from '../engine/fuzz-target.ts';
 import { LLHTTP_METHODS, type ParsedMessage, parseWithLlhttp } from './llhttp.ts';
@@ -217,6 +218,35 @@ const fastPathHead: FuzzTarget = {
   },
 };
 
+/** All that is known of a response that came in these pieces. */
+function drainResponse(chunks: readonly Buffer[]): unknown {
+  const parser = new ResponseParser(100);
+  try {
+    for (const chunk of chunks) parser.feed(chunk);
+  } catch (error) {
+    if (!(error instanceof ResponseError)) throw error;
+    return 'no response';
+  }
+  const { status, headers, body, isReusable, isComplete } = parser;
+  return { status, headers: [...headers], body: body.toString('latin1'), isReusable, isComplete };
+}
+
+const drainResponses: FuzzTarget = {
+  ...responseHead,
+  name: 'http-drain-response',
+  seeds: [
+    'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nKeep-Alive: timeout=5\r\n\r\nhello',
+    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n',
+    'HTTP/1.0 500 Oops\nConnection: keep-alive\nContent-Length: 0, 0\n\n',
+    'HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\nRetry-After: 5\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n',
+  ],
+  check(input) {
+    const whole = drainResponse([input]);
+    assert.deepEqual(drainResponse([...input].map((byte) => Buffer.from([byte]))), whole);
+    assert.deepEqual(drainResponse([input.subarray(0, 40), input.subarray(40)]), whole);
+  },
+};
+
 const authorization: FuzzTarget = {
   name: 'authorization',
   seeds: ['Basic dG9rZW46dC43YTZkYzJi', 'Bearer HRKU-01234567', 'basic OnBhc3M=', 'Token a'],
@@ -231,5 +261,6 @@ export const HTTP_TARGETS: readonly FuzzTarget[] = [
   responseHead,
   chunkedBody,
   fastPathHead,
+  drainResponses,
   authorization,
 ];

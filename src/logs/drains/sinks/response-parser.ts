@@ -1,5 +1,7 @@
 /** Reads one response of HTTP/1.1 (RFC 9112), in whatever pieces it comes. */
 
+import { trimOws } from '../../../common/http/fields.ts';
+
 const HEAD_BYTES_MAX = 16_384;
 /** Of a line with a chunk's size, and of a trailer. */
 const LINE_BYTES_MAX = 4_096;
@@ -7,7 +9,7 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const EMPTY = Buffer.alloc(0);
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: .*)?$/;
-const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)$/;
 
 type ResponsePart = 'head' | 'length' | 'chunk-size' | 'chunk' | 'chunk-end' | 'trailers' | 'rest' | 'done';
 
@@ -125,8 +127,9 @@ export class ResponseParser {
       const field = FIELD.exec(line);
       if (!field) throw new ResponseError('the destination answers with a header that isn’t one');
       const name = field[1].toLowerCase();
+      const value = trimOws(field[2]);
       const before = headers.get(name);
-      headers.set(name, before === undefined ? field[2] : `${before}, ${field[2]}`);
+      headers.set(name, before === undefined ? value : `${before}, ${value}`);
     }
     this.status = status;
     this.headAtMs = performance.now();
@@ -152,7 +155,7 @@ export class ResponseParser {
       return 'rest';
     }
     // The same several times is once.
-    const [first, ...more] = length.split(/[ \t]*,[ \t]*/);
+    const [first, ...more] = length.split(',').map((text) => trimOws(text));
     if (!/^\d{1,15}$/.test(first) || more.some((other) => other !== first))
       throw new ResponseError('the destination answers with a Content-Length that isn’t one');
     this.left = Number(first);
