@@ -269,6 +269,8 @@ describe.skipIf(!isThere)('backups', { timeout: 120_000 }, () => {
     await first.request('POST', `/client/v11/databases/${name}/backups`, {});
     await first.kill();
     const second = await startServerForTest({ data });
+    // The database has gone on without a server.
+    locker.kill('SIGKILL');
     const path = `/client/v11/apps/${APP}/transfers`;
     expect(await second.request<Transfer[]>('GET', path)).toMatchObject([
       { name: 'b001', succeeded: false, finished_at: expect.any(String) },
