@@ -5,12 +5,12 @@ import { formatTimestamp } from '../syslog/timestamp.ts';
 import type { TailFormat, TailRecordJson } from './output/line-format.ts';
 import { terminalSafeJson } from './output/sanitize.ts';
 
-/** @param position where the reader is. */
-export function platformLine(message: string, position: Sequence, format: TailFormat): string {
+/** @param position where the reader is; undefined while nobody knows */
+export function platformLine(message: string, position: Sequence | undefined, format: TailFormat): string {
   const timestamp = formatTimestamp(Date.now());
   if (format === 'text') return `${timestamp} heroku[logplex]: ${message}`;
-  const fields: TailRecordJson = {
-    position: String(position),
+  const fields: Partial<TailRecordJson> = {
+    ...(position !== undefined && { position: String(position) }),
     ...toRecordJson(platformRecord(timestamp, message), 'warn'),
   };
   return terminalSafeJson(fields);

@@ -49,8 +49,11 @@ export interface TailSink<T> {
   write(lines: T, last: Sequence): void;
   /** Called with the session's position: at its start, and when it has caught up. */
   reportPosition?(report: PositionReport): void;
-  /** Takes a notice, which is stored in no stream, also as a line; left out: the line is written, as any other. */
-  notice?(message: string, line: string, position: Sequence): void;
+  /**
+   * Takes a notice, which is stored in no stream, also as a line; left out: the line is written, as any other.
+   * @param position undefined while nobody knows where the session begins: told 0, a reader that comes again would get everything
+   */
+  notice?(message: string, line: string, position: Sequence | undefined): void;
   /** Can it take more now? When not, `session.resume()` has to be called later. */
   canWrite(): boolean;
   /** The session is over: there are no more lines. */
@@ -77,6 +80,8 @@ export class TailSession<T> {
   private readonly cursor: TailCursor;
   private readonly files: FileSearch;
   private found: FoundChunks | undefined;
+  /** Where the session begins is known. */
+  private isPlaced = false;
   private busy = false;
   private closed = false;
   private stopListening = () => {};
@@ -131,6 +136,7 @@ export class TailSession<T> {
       for (const lines of encoded) this.emit(lines);
       this.cursor.position = position;
     } else this.reportPosition({ position: after, newest });
+    this.isPlaced = true;
     if (this.closed) return;
     this.stopListening = onGrowth(this.reader, () => this.resume());
     this.resume();
@@ -208,9 +214,10 @@ export class TailSession<T> {
   private writeNotice(message: string): void {
     if (this.closed || !this.sink.canWrite()) return;
     const { encoding } = this.sink;
-    const line = platformLine(message, this.position, encoding.format);
-    if (this.sink.notice) this.sink.notice(message, line, this.position);
-    else this.sink.write(encoding.encodeOne(line, this.position), this.position);
+    const position = this.isPlaced ? this.position : this.options.after;
+    const line = platformLine(message, position, encoding.format);
+    if (this.sink.notice) this.sink.notice(message, line, position);
+    else this.sink.write(encoding.encodeOne(line, position), this.position);
   }
 
   /** Reads from the store what isn't in memory. */

@@ -13,7 +13,8 @@ export interface LiveTailOptions extends TailListener {
 
 /** One message of the server: some lines, or only how far it has come. */
 interface TailMessage {
-  readonly position: string;
+  /** Left out as long as the server doesn't know it. */
+  readonly position?: string;
   /** Present when it is about the tail itself: its lines are not in the stream. */
   readonly notice?: string;
   readonly lines: readonly LineJson[];
@@ -155,7 +156,7 @@ export class LiveTail implements LineTail {
   }
 
   private onMessage({ position, notice, lines }: TailMessage): void {
-    this.lastPosition = Math.max(this.lastPosition, Number(position));
+    if (position !== undefined) this.lastPosition = Math.max(this.lastPosition, Number(position));
     if (notice !== undefined) this.options.onNotice(notice);
     else if (lines.length > 0) this.options.onLines(lines.map(parseLine));
   }

@@ -1,6 +1,9 @@
 /** What a tail session decides, without a store, a socket or a clock. */
 import { describe, expect, it } from 'vitest';
 import type { StoredBatch } from '../../../src/logs/store/contract.ts';
+import type { StreamReader } from '../../../src/logs/store/stream-reader.ts';
+import { LineFilter } from '../../../src/logs/syslog/line-filter.ts';
+import { SSE_ENCODINGS, WEBSOCKET_ENCODINGS } from '../../../src/logs/tails/output/encodings.ts';
 import {
   chunkBatchesEnd,
   chunkEndAfter,
@@ -10,6 +13,7 @@ import {
   upperBound,
 } from '../../../src/logs/tails/tail-cursor.ts';
 import { OutageNotices } from '../../../src/logs/tails/tail-notices.ts';
+import { TailSession, type TailSink } from '../../../src/logs/tails/tail-session.ts';
 
 const TAIL: TailRange = { tail: true };
 const HISTORY: TailRange = { tail: false };
@@ -245,5 +249,51 @@ describe('an outage of the store', () => {
     const messages: string[] = [];
     new OutageNotices((message) => messages.push(message)).onChange(false);
     expect(messages).toEqual([]);
+  });
+});
+
+describe('a notice before the session knows where it begins', () => {
+  /** What a reader is told while the store is away from the beginning on. */
+  function told(after: number | undefined): { position: number | undefined; json: string }[] {
+    let onOutage: (unavailable: boolean) => void = () => {};
+    const reader = {
+      ready: new Promise(() => {}),
+      onOutage: (listener: typeof onOutage) => {
+        onOutage = listener;
+        return () => {};
+      },
+    };
+    const notices: { position: number | undefined; json: string }[] = [];
+    const sink: TailSink<Buffer> = {
+      encoding: SSE_ENCODINGS.json,
+      write: () => {},
+      notice: (_message, json, position) => notices.push({ position, json }),
+      canWrite: () => true,
+      end: () => {},
+    };
+    const session = new TailSession(
+      reader as unknown as StreamReader,
+      { tail: true, filter: new LineFilter({}), after },
+      sink,
+    );
+    void session.start();
+    onOutage(true);
+    return notices;
+  }
+
+  it('has the position that the reader came with, and none when it came with none', () => {
+    expect(told(42)).toEqual([{ position: 42, json: expect.stringContaining('"position":"42"') }]);
+    expect(told(undefined)).toEqual([{ position: undefined, json: expect.not.stringContaining('position') }]);
+  });
+
+  it('is sent in no form with a position that isn’t known', () => {
+    const sent = [SSE_ENCODINGS.text, WEBSOCKET_ENCODINGS.text].map(({ encodeOne }) =>
+      [encodeOne('away', 7), encodeOne('away', undefined)].map(String),
+    );
+    expect(sent[0]).toEqual(['id: 7\ndata: away\n\n', 'data: away\n\n']);
+    expect(sent[1].map((frame) => frame.slice(frame.indexOf('{')))).toEqual([
+      '{"position":"7","lines":["away"]}',
+      '{"lines":["away"]}',
+    ]);
   });
 });

@@ -19,8 +19,8 @@ export interface EncodedLines<T> extends ScanResult {
 export interface TailEncoding<T> {
   readonly format: TailFormat;
   encode(batches: readonly StoredBatch[], range: LineRange, filter: LineFilter): EncodedLines<T>;
-  /** One line that is formatted already. */
-  encodeOne(line: string, position: Sequence): T;
+  /** One line that is formatted already. @param position undefined: the reader's place isn't known, and it isn't told one */
+  encodeOne(line: string, position: Sequence | undefined): T;
   /** See {@link encodeShared}. */
   readonly cache: EncodedCache<T>;
 }
@@ -61,7 +61,7 @@ interface BytesEncodingOptions extends TextDelimiters {
   readonly format: TailFormat;
   /** After all lines. */
   readonly end: string;
-  readonly finish: (writer: ByteWriter, position: Sequence) => Buffer;
+  readonly finish: (writer: ByteWriter, position: Sequence | undefined) => Buffer;
 }
 
 function bytesEncoding(options: BytesEncodingOptions): TailEncoding<Buffer> {
@@ -129,7 +129,7 @@ function webSocketEncoding(format: TailFormat, deflates: boolean): TailEncoding<
     lineFeed: '\n',
     end: ']}',
     finish: (writer, position) => {
-      const start = `{"position":"${position}","lines":[`;
+      const start = position === undefined ? '{"lines":[' : `{"position":"${position}","lines":[`;
       if (deflates) return webSocketDeflatedFrame(writer.finish(start));
       return writer.finish(webSocketFrameHeader(start.length + writer.length) + start);
     },
@@ -145,7 +145,7 @@ function sseEncoding(format: TailFormat): TailEncoding<Buffer> {
     quoted: false,
     lineFeed: '\ndata: ',
     end: '\n',
-    finish: (writer, position) => writer.finish(`id: ${position}\n`),
+    finish: (writer, position) => writer.finish(position === undefined ? '' : `id: ${position}\n`),
   });
 }
 

@@ -14,7 +14,8 @@ const PING_MS = 20_000;
 /**
  * A tail over a WebSocket (RFC 6455): one message for some lines, `{"position":"42","lines":["…"]}`: texts, or objects with
  * every field. Messages without lines carry a position (at first also the newest one of the stream), and `live` when what comes from
- * here on is new. A `notice` (the store is unavailable) is stored in no stream, and comes with a line of the same text. A session
+ * here on is new. A `notice` (the store is unavailable) is stored in no stream, and comes with a line of the same text, and
+ * without a position as long as that isn't known. A session
  * without `tail` ends with the close code 1000.
  *
  * Frames are written to the connection's own socket, past `ws`, which would make a header and a copy for each reader.
@@ -60,10 +61,10 @@ export class WebSocketSink implements TailSink<Buffer> {
     this.write(webSocketTextFrame(JSON.stringify(message)), position);
   }
 
-  notice(message: string, line: string, position: Sequence): void {
+  notice(message: string, line: string, position: Sequence | undefined): void {
     const shown: unknown = this.encoding.format === 'text' ? line : JSON.parse(line);
-    const frame = { position: String(position), notice: message, lines: [shown] };
-    this.write(webSocketTextFrame(JSON.stringify(frame)), position);
+    const frame = { position: position?.toString(), notice: message, lines: [shown] };
+    this.write(webSocketTextFrame(JSON.stringify(frame)), position ?? this.sentPosition);
   }
 
   canWrite(): boolean {
