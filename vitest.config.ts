@@ -6,6 +6,10 @@ import { createTemporaryFolder } from './test/support/memory-folder.ts';
 const LONGEST_FIRST = [
   '/test/install/',
   '/test/torture/',
+  '/test/soak/',
+  '/test/e2e/routers/drain-leases',
+  '/test/e2e/apps/twelve-apps',
+  '/test/e2e/upkeep/restart',
   '/test/drains/viewer/exactly-once',
   '/test/e2e/apps/builds/',
   '/test/e2e/',
@@ -55,7 +59,7 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, 'test/**/*.unit.test.ts'],
           globalSetup: ['test/support/build.ts'],
           // Two cores, but most tests wait for real servers most of the time. `npm test` says in the end how busy the processors were.
-          maxWorkers: 7,
+          maxWorkers: 6,
           // Beside so many others a test may have to wait longer than it is willing to: it is tried once more, and the report says so. On a
           // developer's machine it fails.
           retry: process.env.CI ? 1 : 0,

@@ -74,11 +74,9 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 /** What each part took: `packages and build: 40 s, processors 80 % busy`. */
 const took = [];
 
+// What the tests of servers need is installed while everything goes on that doesn't.
+const hasPrograms = installPrograms().then(unpackSyslogNg);
 await part('packages and build', () => run(process.execPath, ['scripts/setup.mjs']));
-await part('programs', () => {
-  installPrograms();
-  unpackSyslogNg();
-});
 // It is loaded while everything else goes on; its tests wait for it. If it can't be, they try again and say why.
 if (process.argv.length === 2)
   spawn(process.execPath, ['scripts/heroku.mjs'], { cwd: root, stdio: ['ignore', 'ignore', 2] });
@@ -91,10 +89,24 @@ await part('lint and types', () =>
 );
 // Every run of every property; `npm run unit` makes a part of them.
 process.env.PROPERTY_RUNS ??= '1';
-await part('tests', () => run(bin('vitest'), ['run', ...process.argv.slice(2)]));
+const vitest = (...args) => run(bin('vitest'), ['run', ...args, ...process.argv.slice(2)]);
+if (process.argv.length > 2) {
+  await hasPrograms;
+  await part('tests', vitest);
+} else {
+  // What fails among them is said at the end: the others are tried all the same.
+  let unitStatus = 0;
+  await part('unit tests', async () => {
+    unitStatus = await vitest('--project', 'unit');
+  });
+  await part('programs', () => hasPrograms);
+  await part('system tests', () => vitest('--project', 'system'));
+  if (unitStatus !== 0) process.stderr.write('tailrace: unit tests have failed, see above.\n');
+  process.exitCode = unitStatus;
+}
 sayTimes();
 
-function installPrograms() {
+async function installPrograms() {
   const missing = Object.entries(programs).filter(([program]) => !find(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map(([, name]) => name))];
@@ -108,13 +120,15 @@ function installPrograms() {
   process.stderr.write(`tailrace: installing ${packages.join(', ')} for the tests …\n`);
   // Nothing of what is installed should start by itself.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const apt = (...args) =>
-    spawnSync('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 'ignore', 2] }).status === 0;
-  apt('update');
+  const apt = async (...args) =>
+    (await run('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 'ignore', 2] })) === 0;
+  await apt('update');
   const install = (...names) => apt('install', '-y', '--no-install-recommends', ...names);
+  if (await install(...packages)) return;
   // One that this system doesn't have keeps the others out.
-  if (!install(...packages) && packages.filter((name) => !install(name)).length > 0)
-    process.stderr.write('tailrace: apt-get failed; what it said is above.\n');
+  let hasFailed = false;
+  for (const name of packages) if (!(await install(name))) hasFailed = true;
+  if (hasFailed) process.stderr.write('tailrace: apt-get failed; what it said is above.\n');
 }
 
 /**
@@ -192,10 +206,15 @@ function processorTimes(before = { all: 0, idle: 0, ms: 0 }) {
 }
 
 /** Runs a program to its end; gives its exit status. */
-function run(program, args) {
-  const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
-  if (error) process.stderr.write(`tailrace: ${error.message}\n`);
-  return status ?? 1;
+function run(program, args, options) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: root, stdio: 'inherit', ...options });
+    child.once('error', (error) => {
+      process.stderr.write(`tailrace: ${error.message}\n`);
+      resolve(1);
+    });
+    child.once('close', (status) => resolve(status ?? 1));
+  });
 }
 
 /** Runs several programs at the same time, and shows what each one said when it has ended; gives the first status that isn't 0. */

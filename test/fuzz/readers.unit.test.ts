@@ -16,10 +16,11 @@ describe.each(FUZZ_TARGETS)('$name', (target) => {
   });
 
   const found = FOUND[target.name] ?? [];
-  it.runIf(found.length > 0)('keeps them for what was found once', async () => {
-    for (const input of found)
-      expect(await errorOf(target, Buffer.from(input, 'latin1')), input).toBeUndefined();
-  });
+  if (found.length > 0)
+    it('keeps them for what was found once', async () => {
+      for (const input of found)
+        expect(await errorOf(target, Buffer.from(input, 'latin1')), input).toBeUndefined();
+    });
 });
 
 describe('the search for inputs', () => {

@@ -241,7 +241,8 @@ async function atRest(pid: number, before?: Rest): Promise<Rest> {
       () => {
         const current = now();
         if (current.descriptors < least.descriptors) [least, since] = [current, performance.now()];
-        return current.processes === 0 && performance.now() - since > REST_MS;
+        // The keeper of the dynos is there, and none of them.
+        return current.processes <= 1 && performance.now() - since > REST_MS;
       },
       QUIET_MS,
     );
