@@ -14,7 +14,7 @@ export function failWhen(check: () => Error | undefined): () => void {
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  timeoutMs = 25_000,
+  timeoutMs = 40_000,
 ): Promise<Exclude<NonNullable<T>, false>> {
   const beganMs = performance.now();
   for (;;) {

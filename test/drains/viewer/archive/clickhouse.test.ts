@@ -145,7 +145,8 @@ describe.skipIf(missing('clickhouse-server'))('ClickHouse', () => {
 <networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default></users></yandex>`,
     );
     server = new Program('clickhouse-server', [`--config-file=${folder}/config.xml`], { cwd: folder });
-    await until('ClickHouse answers', () => ask('SELECT 1').catch(() => undefined));
+    // It loads half a gigabyte of program, beside others.
+    await until('ClickHouse answers', () => ask('SELECT 1').catch(() => undefined), 90_000);
     await ask(sqlOf('', { create: true, table: 'logs', lines: '1' }, 0));
     const writer = new ArchiveLineWriter();
     const lines = new RecordWriter();
