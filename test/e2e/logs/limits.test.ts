@@ -177,7 +177,10 @@ describe.skipIf(missingFakeClock()).each(stores)('an app on the %s store', (stor
   });
 
   it('that is destroyed leaves no limits to one of the same name', async () => {
-    await server.request('DELETE', '/apps/short');
-    expect((await limitsOf(await server.createApp('short'))).own).toMatchObject({ age_s: false });
+    const first = await server.createApp();
+    await limit(first, { age_s: 60 });
+    expect((await limitsOf(first)).own).toMatchObject({ age_s: true });
+    await server.request('DELETE', `/apps/${first.name}`);
+    expect((await limitsOf(await server.createApp(first.name))).own).toMatchObject({ age_s: false });
   });
 });
