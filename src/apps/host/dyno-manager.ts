@@ -13,13 +13,14 @@ import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.
 import type { Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
-import { type Dyno, type DynoInfo, STOP_GRACE_MS } from '../processes/dyno.ts';
+import type { Dyno, DynoInfo } from '../processes/dyno.ts';
 import { KeeperClient } from '../processes/keeper/keeper-client.ts';
 import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
 import { reapOrphans } from '../processes/orphans.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
 import { DynoPidFile } from '../processes/pid-file.ts';
 import { firstPortOf, PortAllocator } from '../processes/ports.ts';
+import { STOP_GRACE_MS } from '../processes/process-group.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
 import { type DynoSizesRecord, loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
 import { hasFeature } from '../records/features.ts';

@@ -9,7 +9,7 @@ import type { KeeperClient } from './keeper/keeper-client.ts';
 import type { KeptProcess } from './keeper/messages.ts';
 import { type LineHandler, LineReader } from './output/line-reader.ts';
 import { createNamedPipes, createPipes, openNamedPipes, type Pipes } from './output/pipes.ts';
-import { signalGroup, waitForGroupExit } from './process-group.ts';
+import { signalGroup, signalLeader, waitForGroupExit } from './process-group.ts';
 import { findShell } from './shell.ts';
 
 /** A user of the system, by numbers. */
@@ -185,12 +185,7 @@ export class DynoProcess {
   /** Signals its first process alone. */
   signalLeader(signal: NodeJS.Signals): void {
     if (this.#isStarting) this.#pendingSignals.push(() => this.signalLeader(signal));
-    if (this.pid === undefined || this.#leaderExited) return;
-    try {
-      process.kill(this.pid, signal);
-    } catch {
-      // It has just ended.
-    }
+    if (this.pid !== undefined && !this.#leaderExited) signalLeader(this.pid, signal);
   }
 
   /** Waits, at most that long, until all of the group has ended. To be called after `status` has resolved. */

@@ -10,6 +10,7 @@ import { killDaemonized } from './kill-daemonized.ts';
 import type { LineHandler } from './output/line-reader.ts';
 import { APP_PRIORITY, isChunkSink, type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
 import { waitForPort } from './ports.ts';
+import { STOP_GRACE_MS } from './process-group.ts';
 
 export type DynoState = 'starting' | 'up' | 'crashed' | 'complete' | 'down';
 
@@ -119,7 +120,6 @@ export interface DynoPlace {
   readonly profileScript: string | undefined;
 }
 
-export const STOP_GRACE_MS = 30_000;
 export const BOOT_TIMEOUT_MS = 60_000;
 /** A process killed with SIGKILL is gone at once, unless it hangs in the kernel. */
 const KILL_TIMEOUT_MS = 5_000;

@@ -1,10 +1,11 @@
 import type { Environment } from './config/dyno-env.ts';
 import { defaultCounts, FormationError, parseDynoCount } from './config/formation-counts.ts';
 import type { ProcfileEntry } from './config/procfile.ts';
-import { type AdoptedDyno, BOOT_TIMEOUT_MS, type Dyno, type DynoInfo, STOP_GRACE_MS } from './dyno.ts';
+import { type AdoptedDyno, BOOT_TIMEOUT_MS, type Dyno, type DynoInfo } from './dyno.ts';
 import type { LineSink } from './output/line-sink.ts';
 import { DynoPidFile } from './pid-file.ts';
 import { defaultPort, PortAllocator } from './ports.ts';
+import { STOP_GRACE_MS } from './process-group.ts';
 import { DynoSupervisor, type SupervisorOptions } from './supervisor.ts';
 
 export interface FormationOptions {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isProcessRunning } from '../../common/processes/process-identity.ts';
 import { type PidFileEntry, readPidFile, writePidFile } from './pid-file.ts';
-import { groupMembers, signalGroup, waitForGroupExit } from './process-group.ts';
+import { groupMembers, signalGroup, signalLeader, waitForGroupExit } from './process-group.ts';
 
 /** Another server, alive, works with the same state folder. */
 export class RunnerActiveError extends Error {
@@ -54,14 +54,6 @@ async function terminate(orphan: PidFileEntry, graceMs: number): Promise<void> {
   // Checked again: in the meantime the group may have ended and its id been reused.
   if (isOwnDyno(orphan)) signalGroup(orphan.pid, 'SIGKILL');
   await waitForGroupExit(orphan.pid, KILL_TIMEOUT_MS);
-}
-
-function signalLeader(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It has just ended, or only others of its group are left.
-  }
 }
 
 function isOwnDyno(entry: PidFileEntry): boolean {

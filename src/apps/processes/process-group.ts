@@ -2,6 +2,9 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ProcessStat, processStat } from '../../common/processes/process-identity.ts';
 
+/** How long a dyno may take to end, from SIGTERM to SIGKILL. */
+export const STOP_GRACE_MS = 30_000;
+
 /** The living members of a process group; empty on systems without `/proc`. Zombies don't count. */
 export function groupMembers(groupId: number): ProcessStat[] {
   let names: string[];
@@ -32,6 +35,15 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   } catch (error) {
     // EPERM: there are members, but all of them have changed their user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** Signals the first process of a group alone; nothing happens when it has ended. */
+export function signalLeader(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has just ended, or only others of its group are left.
   }
 }
 

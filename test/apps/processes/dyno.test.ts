@@ -175,7 +175,8 @@ test('R10: a web dyno that does not listen in time has crashed', async () => {
 });
 
 test('by default the times are those of Heroku, and the messages say so', async () => {
-  const { BOOT_TIMEOUT_MS, STOP_GRACE_MS: GRACE_MS } = await import('../../../src/apps/processes/dyno.ts');
+  const { BOOT_TIMEOUT_MS } = await import('../../../src/apps/processes/dyno.ts');
+  const { STOP_GRACE_MS: GRACE_MS } = await import('../../../src/apps/processes/process-group.ts');
   expect([BOOT_TIMEOUT_MS, GRACE_MS]).toEqual([60_000, 30_000]);
 });
 

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { reasonOf } from '../../../common/errors.ts';
 import { killDaemonized } from '../kill-daemonized.ts';
 import { pipeFiles } from '../output/pipes.ts';
-import { signalGroup, waitForGroupExit } from '../process-group.ts';
+import { STOP_GRACE_MS, signalGroup, signalLeader, waitForGroupExit } from '../process-group.ts';
 import { listenableSocket } from './long-socket-path.ts';
 import {
   KEEPER_VERSION,
@@ -22,9 +22,7 @@ import {
   sendMessage,
 } from './messages.ts';
 
-/** From SIGTERM to SIGKILL. */
-const GRACE_MS = 30_000;
-/** The same when a server was killed that somebody wanted to end. */
+/** From SIGTERM to SIGKILL when a server was killed that somebody wanted to end. */
 const AWAITED_GRACE_MS = 5_000;
 const KILL_TIMEOUT_MS = 5_000;
 /** A data folder that is removed has no server any more. */
@@ -97,7 +95,7 @@ export class Keeper {
   private waitForServer(): void {
     if (this.endsWithServer) return void this.end(AWAITED_GRACE_MS);
     if (this.hadServer && this.processes.size === 0) return void this.end(0);
-    this.waitTimer = setTimeout(() => void this.end(GRACE_MS), this.waitMs);
+    this.waitTimer = setTimeout(() => void this.end(STOP_GRACE_MS), this.waitMs);
     this.folderTimer = setInterval(() => {
       if (!existsSync(this.folder)) void this.end(0);
     }, FOLDER_CHECK_MS);
@@ -230,7 +228,7 @@ export class Keeper {
     // The group lives on without its leader, whose number nobody else gets meanwhile.
     if (graceMs > 0) {
       if (leaderStopSignal === undefined) signalGroup(pid, 'SIGTERM');
-      else if (kept.status === undefined) process.kill(pid, leaderStopSignal);
+      else if (kept.status === undefined) signalLeader(pid, leaderStopSignal);
       await waitForGroupExit(pid, graceMs);
     }
     signalGroup(pid, 'SIGKILL');
