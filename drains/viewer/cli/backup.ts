@@ -4,10 +4,11 @@ import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { createDataFolder } from '../../../src/common/data-folder.ts';
-import { systemCode, TailraceError } from '../../../src/common/errors.ts';
+import { TailraceError } from '../../../src/common/errors.ts';
 import { SILENT_LOG } from '../../../src/common/log.ts';
 import type { BackupManifest } from '../../../src/logs/backup/backup-layout.ts';
 import { checkBackup, checkBackupChain } from '../../../src/logs/backup/read-backup.ts';
+import { receiveBackup } from '../../../src/logs/backup/receive-backup.ts';
 import { restoreBackup } from '../../../src/logs/backup/restore-backup.ts';
 import { writeBackupFile, writeBackupTo } from '../../../src/logs/backup/write-backup-file.ts';
 import { openStore } from '../../../src/logs/store/open.ts';
@@ -71,18 +72,9 @@ class BackupClient extends ViewerClient {
       { 'content-type': 'application/json' },
       { method: 'POST', body: JSON.stringify({ since: since ?? null }) },
     );
-    return untilCutOff(Readable.fromWeb(response.body as import('node:stream/web').ReadableStream));
-  }
-}
-
-async function* untilCutOff(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-  try {
-    for await (const piece of body) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
-  } catch (cause) {
-    throw new TailraceError(
-      'unavailable',
-      `The viewer ended the backup before it was whole (${systemCode(cause) || String(cause)}): its own log has the cause.`,
-      { cause },
+    return receiveBackup(
+      Readable.fromWeb(response.body as import('node:stream/web').ReadableStream),
+      'viewer',
     );
   }
 }

@@ -3,9 +3,10 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { serverBackup } from '../../apps/backup/server-backup.ts';
 import { defaultDataFolder, readSettings, type Settings } from '../../common/config/settings.ts';
-import { systemCode, TailraceError } from '../../common/errors.ts';
+import { TailraceError } from '../../common/errors.ts';
 import type { BackupManifest } from '../../logs/backup/backup-layout.ts';
 import { type CheckedBackup, checkBackup } from '../../logs/backup/read-backup.ts';
+import { receiveBackup } from '../../logs/backup/receive-backup.ts';
 import { writeBackup } from '../../logs/backup/write-backup.ts';
 import { writeBackupFile, writeBackupTo } from '../../logs/backup/write-backup-file.ts';
 import {
@@ -96,19 +97,7 @@ async function requestBackup(
 ): Promise<AsyncIterable<Buffer>> {
   const response = await new ApiClient(server).stream('POST', '/backups', { since: since ?? null });
   if (response.statusCode >= 400) throw errorFromResponse(response.statusCode, await response.body.text());
-  return untilCutOff(response.body);
-}
-
-async function* untilCutOff(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-  try {
-    yield* body;
-  } catch (cause) {
-    throw new TailraceError(
-      'unavailable',
-      `The server ended the backup before it was whole (${systemCode(cause) || String(cause)}): its own log has the cause.`,
-      { cause },
-    );
-  }
+  return receiveBackup(response.body, 'server');
 }
 
 function showProgress(byteCount: number): void {

@@ -5,6 +5,7 @@ import { EVENT_GAP_MS_MAX } from '../../../../src/logs/syslog/event-lines.ts';
 import { EventTracker } from '../../../../src/logs/syslog/event-tracker.ts';
 import type { LineMatcher } from '../../../../src/logs/syslog/line-filter.ts';
 import type { FoundLine, LineSelection, LineStore, SearchLimits } from '../../store/contract.ts';
+import { compareRanks } from '../../store/scan/line-rank.ts';
 
 /** Lines of a stream in front of a line that was found, in which the beginning of its event is looked for. */
 const LINES_BEFORE = 100;
@@ -65,7 +66,7 @@ export async function withWholeEvents(
     }
   }
   const sign = direction === 'after' ? 1 : -1;
-  return all.length === lines.length ? all : all.sort((a, b) => sign * compareLines(a.line, b.line));
+  return all.length === lines.length ? all : all.sort((a, b) => sign * compareRanks(a.line, b.line));
 }
 
 function isInRange({ timeMs }: FoundLine, { fromMs, toMs }: LineSelection): boolean {
@@ -130,11 +131,4 @@ function followEvents(
     ([, event]) => endMs - lines[event.lines[event.lines.length - 1]].timeMs <= EVENT_GAP_MS_MAX,
   );
   return { others, isOpen };
-}
-
-/** By time, then stream, then sequence, as searches order them. */
-function compareLines(a: FoundLine, b: FoundLine): number {
-  if (a.timeMs !== b.timeMs) return a.timeMs - b.timeMs;
-  if (a.stream !== b.stream) return a.stream < b.stream ? -1 : 1;
-  return a.sequence - b.sequence;
 }
