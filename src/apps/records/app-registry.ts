@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../common/errors.ts';
 import {
+  DRAIN_PREFIX,
   type DrainRecord,
   drainKey,
   parseDrainUrl,
@@ -9,8 +10,8 @@ import {
 } from '../../logs/drains/options/drain-record.ts';
 import { cursorKey } from '../../logs/drains/progress/cursor-record.ts';
 import { refusedKeyPrefix } from '../../logs/drains/progress/refused-batches.ts';
-import { type RuleRecord, ruleKey } from '../../logs/router/source-rules.ts';
-import { type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/token-cache.ts';
+import { RULE_PREFIX, type RuleRecord, ruleKey } from '../../logs/router/source-rules.ts';
+import { TOKEN_PREFIX, type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/token-cache.ts';
 import { limitsKey } from '../../logs/store/app-limits.ts';
 import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
 import { editionKey } from '../../logs/store/stream-edition.ts';
@@ -185,7 +186,7 @@ export class AppRegistry {
   async destroyApp(app: AppRecord): Promise<void> {
     const tokens = await this.listTokens(app.id);
     const drains = await this.listDrains(app.id);
-    const rules = await this.store.listOfApp<RuleRecord>(app.id, 'rule/');
+    const rules = await this.store.listOfApp<RuleRecord>(app.id, RULE_PREFIX);
     const domains = await this.listDomains(app.id);
     await this.store.transact('', [
       ...rules.map(({ value }) => ({ key: ruleKey(value.id), value: undefined })),
@@ -206,7 +207,7 @@ export class AppRegistry {
   }
 
   async listTokens(app: AppId): Promise<TokenRecord[]> {
-    const records = await this.store.listOfApp<TokenRecord>(app, 'token/');
+    const records = await this.store.listOfApp<TokenRecord>(app, TOKEN_PREFIX);
     return records.map(({ value }) => value);
   }
 
@@ -235,7 +236,7 @@ export class AppRegistry {
   }
 
   async listDrains(app: AppId): Promise<DrainRecord[]> {
-    const records = await this.store.listOfApp<DrainRecord>(app, 'drain/');
+    const records = await this.store.listOfApp<DrainRecord>(app, DRAIN_PREFIX);
     return records.map(({ value }) => value).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
   }
 

@@ -2,7 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId, Store } from '../store/contract.ts';
-import { type RuleConditions, type RuleRecord, ruleKey, validateRuleConditions } from './source-rules.ts';
+import {
+  RULE_PREFIX,
+  type RuleConditions,
+  type RuleRecord,
+  ruleKey,
+  validateRuleConditions,
+} from './source-rules.ts';
 
 const RULES_MAX = 1_000;
 
@@ -17,7 +23,7 @@ export class RuleRecords {
   }
 
   async listOf(app: AppId): Promise<RuleRecord[]> {
-    return (await this.store.listOfApp<RuleRecord>(app, 'rule/')).map(({ value }) => value);
+    return (await this.store.listOfApp<RuleRecord>(app, RULE_PREFIX)).map(({ value }) => value);
   }
 
   /** @throws TailraceError `invalid_params`, `conflict` */
@@ -55,7 +61,7 @@ export class RuleRecords {
   }
 
   private async list(): Promise<RuleRecord[]> {
-    return (await this.store.list<RuleRecord>('', 'rule/')).map(({ value }) => value);
+    return (await this.store.list<RuleRecord>('', RULE_PREFIX)).map(({ value }) => value);
   }
 }
 

@@ -54,7 +54,8 @@ export interface CandidateRule {
   readonly logSource: LogSource;
 }
 
-const RULE_PREFIX = 'rule/';
+/** Of the keys of rules, in the scope of no app. */
+export const RULE_PREFIX = 'rule/';
 
 /** Key of a rule's record. */
 export function ruleKey(id: string): string {

@@ -22,7 +22,8 @@ export interface TokenRecord {
 /** The source of a token that is valid for every source of its app: for other routers' drains. */
 export const WILDCARD_SOURCE = '*';
 
-const TOKEN_PREFIX = 'token/';
+/** Of the keys of tokens, in the scope of no app. */
+export const TOKEN_PREFIX = 'token/';
 
 /** Key of a token's record. */
 export function tokenKey(token: string): string {
