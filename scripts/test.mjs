@@ -75,8 +75,10 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const took = [];
 
 // What the tests of servers need is installed while everything goes on that doesn't.
-const hasPrograms = installPrograms().then(unpackSyslogNg);
+const installed = installPrograms();
 await part('packages and build', () => run(process.execPath, ['scripts/setup.mjs']));
+// Not before: npm begins with a new node_modules, and what is unpacked there would be gone.
+const hasPrograms = installed.then(unpackSyslogNg);
 // It is loaded while everything else goes on; its tests wait for it. If it can't be, they try again and say why.
 if (process.argv.length === 2)
   spawn(process.execPath, ['scripts/heroku.mjs'], { cwd: root, stdio: ['ignore', 'ignore', 2] });
@@ -135,25 +137,31 @@ async function installPrograms() {
  * Debian's syslog-ng can't be installed beside rsyslog: its package is unpacked where test/support/sender.ts looks for it, with the
  * libraries that it needs and this machine lacks.
  */
-function unpackSyslogNg() {
+async function unpackSyslogNg() {
   const folder = join(root, 'node_modules', '.cache', 'syslog-ng');
   if (existsSync(join(folder, 'usr', 'sbin', 'syslog-ng')) || find('syslog-ng') || !find('apt-get')) return;
   mkdirSync(folder, { recursive: true });
+  /** What a command prints, and whether it succeeded. */
   const sh = (command) =>
-    spawnSync('sh', ['-c', command], { cwd: folder, stdio: ['ignore', 'pipe', 2], encoding: 'utf8' });
+    new Promise((resolve) => {
+      execFile('sh', ['-c', command], { cwd: folder }, (error, stdout, stderr) => {
+        process.stderr.write(stderr);
+        resolve({ stdout, isDone: !error });
+      });
+    });
   // A machine on which nothing had to be installed may have no list of packages yet.
-  const isListed = sh('apt-cache show syslog-ng-core 2>&1 >/dev/null | grep -q .').status !== 0;
-  if (!isListed && process.getuid?.() === 0) sh('apt-get -qq update');
-  const download = (names) =>
-    sh(`apt-get -qq -o APT::Sandbox::User=root download ${names.join(' ')}`).status === 0;
-  const isDownloaded = download(['syslog-ng-core']);
+  const hasNoList = (await sh('apt-cache show syslog-ng-core 2>&1 >/dev/null | grep -q .')).isDone;
+  if (hasNoList && process.getuid?.() === 0) await sh('apt-get -qq update');
+  const download = async (names) =>
+    (await sh(`apt-get -qq -o APT::Sandbox::User=root download ${names.join(' ')}`)).isDone;
+  const isDownloaded = await download(['syslog-ng-core']);
   // `libc6 (>= 2.34), libpcre3, foo | bar`
-  const needs = sh('dpkg-deb -f syslog-ng-core_*.deb Depends')
-    .stdout.split(',')
+  const needs = (await sh('dpkg-deb -f syslog-ng-core_*.deb Depends')).stdout
+    .split(',')
     .map((one) => one.split('|')[0].replace(/\(.*/, '').trim())
     .filter((name) => /^lib[a-z0-9.+-]+$/.test(name) && !isInstalled(name));
-  const isWhole = isDownloaded && (needs.length === 0 || download(needs));
-  if (!isWhole || sh('for file in *.deb; do dpkg-deb -x "$file" . || exit 1; done').status !== 0)
+  const isWhole = isDownloaded && (needs.length === 0 || (await download(needs)));
+  if (!isWhole || !(await sh('for file in *.deb; do dpkg-deb -x "$file" . || exit 1; done')).isDone)
     process.stderr.write('tailrace: syslog-ng could not be unpacked; what was said is above.\n');
 }
 
