@@ -9,58 +9,70 @@ type RequestListener = (request: IncomingMessage, response: ServerResponse) => v
 
 /** The requests of one connection. */
 interface Pipeline {
-  /** One has begun, and isn't answered. */
+  /** One has begun, and isn't answered, or is about to begin. */
   isBusy: boolean;
+  /** Nothing is read of it. */
+  isHeld: boolean;
   readonly waiting: [IncomingMessage, ServerResponse][];
 }
 
 /**
  * Requests that a client sends without waiting for answers (RFC 9112, section 9.3.2) begin one after the other, each in another turn of the
- * event loop: Node.js begins all that are in what was read, some hundred, before anybody else has a turn. To be called when the server has
- * its listener.
+ * event loop: Node.js begins all that are in what was read, some hundred, before anybody else has a turn. First ones of many connections
+ * share the turn's budget. To be called when the server has its listener.
  */
 export function beginOneAtATime(server: Server): void {
   const pipelines = new WeakMap<Socket, Pipeline>();
   const [listener] = server.listeners('request') as RequestListener[];
   server.off('request', listener);
 
-  function begin(pipeline: Pipeline, request: IncomingMessage, response: ServerResponse): void {
-    pipeline.isBusy = true;
-    response.once('close', () => {
-      if (pipeline.waiting.length === 0) pipeline.isBusy = false;
-      else setImmediate(() => eventLoopBudget.run(() => beginNext(pipeline, request.socket)));
-    });
-    listener.call(server, request, response);
-  }
-
   function beginNext(pipeline: Pipeline, socket: Socket): void {
     // The answer before was the connection's last one: it ends, and these with it.
     if (socket.writableEnded) return;
-    const next = pipeline.waiting.shift();
+    const { waiting } = pipeline;
+    const next = waiting.shift();
     if (!next) return;
-    if (pipeline.waiting.length === WAITING_MAX / 2) socket.resume();
-    begin(pipeline, ...next);
+    if (pipeline.isHeld && waiting.length <= WAITING_MAX / 2) {
+      pipeline.isHeld = false;
+      socket.resume();
+    }
+    const [request, response] = next;
+    response.once('close', () => {
+      if (waiting.length === 0) pipeline.isBusy = false;
+      else setImmediate(() => eventLoopBudget.run(() => beginNext(pipeline, socket)));
+    });
+    listener.call(server, request, response);
   }
 
   server.on('request', (request, response) => {
     const { socket } = request;
     let pipeline = pipelines.get(socket);
     if (!pipeline) {
-      pipeline = { isBusy: false, waiting: [] };
+      pipeline = watch(socket);
       pipelines.set(socket, pipeline);
-    }
-    if (!pipeline.isBusy) {
-      begin(pipeline, request, response);
-      return;
     }
     const { waiting } = pipeline;
     waiting.push([request, response]);
-    if (waiting.length === 1) socket.once('close', () => endWaiting(waiting));
-    if (waiting.length >= WAITING_MAX) socket.pause();
+    if (!pipeline.isBusy) {
+      pipeline.isBusy = true;
+      const idle = pipeline;
+      eventLoopBudget.run(() => beginNext(idle, socket));
+    } else if (waiting.length >= WAITING_MAX && !pipeline.isHeld) {
+      pipeline.isHeld = true;
+      socket.pause();
+    }
   });
 }
 
-/** The connection is gone: of answers that had not got it yet Node.js doesn't say so. */
-function endWaiting(waiting: Pipeline['waiting']): void {
-  for (const [, response] of waiting.splice(0)) response.emit('close');
+function watch(socket: Socket): Pipeline {
+  const pipeline: Pipeline = { isBusy: false, isHeld: false, waiting: [] };
+  // Node.js resumes a connection with each request that is read to its end.
+  socket.on('resume', () => {
+    if (pipeline.isHeld) socket.pause();
+  });
+  // Of answers that had not got the connection yet Node.js doesn't say that it is gone.
+  socket.once('close', () => {
+    for (const [, response] of pipeline.waiting.splice(0)) response.emit('close');
+  });
+  return pipeline;
 }
