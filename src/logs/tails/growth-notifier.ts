@@ -5,8 +5,8 @@ import type { StreamReader } from '../store/stream-reader.ts';
 const PAUSE_MAX_MS = 50;
 /** Shorter pauses are not worth a timer. */
 const PAUSE_MIN_MS = 1;
-/** A round with many tails goes on in the next turn of the event loop after so long. */
-const SLICE_MS = 2;
+/** A round with many tails goes on in the next turn of the event loop after so long: a line of somebody else takes several turns. */
+const SLICE_MS = 0.25;
 
 /**
  * Notifies all tails of a stream that it has grown: at once while that takes little time; with many tails on a busy stream, after a

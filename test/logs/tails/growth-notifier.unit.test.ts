@@ -2,8 +2,8 @@ import { expect, it, vi } from 'vitest';
 import { Turns } from '../../../src/common/limits/turns.ts';
 import { GrowthNotifier } from '../../../src/logs/tails/growth-notifier.ts';
 
-/** A stream, tails that take a millisecond each, and turns of the event loop that a test begins. */
-function scene(count: number) {
+/** A stream, tails that take so many milliseconds each, and turns of the event loop that a test begins. */
+function scene(count: number, takesMs: number) {
   let now = 0;
   let grow = (): void => {};
   const due: (() => void)[] = [];
@@ -20,7 +20,7 @@ function scene(count: number) {
   const remove = calls.map((_, i) =>
     notifier.add(() => {
       calls[i]++;
-      now++;
+      now += takesMs;
     }),
   );
   return {
@@ -42,11 +42,11 @@ function scene(count: number) {
 }
 
 it('notifies some tails at once, and of many a few in each turn of the event loop', async () => {
-  const few = scene(2);
+  const few = scene(2, 0.125);
   few.grow();
   expect(few.calls).toEqual([1, 1]);
 
-  const many = scene(7);
+  const many = scene(7, 0.125);
   many.grow();
   const seen = [many.total()];
   while (await many.turn()) seen.push(many.total());
@@ -56,7 +56,7 @@ it('notifies some tails at once, and of many a few in each turn of the event loo
 it('notifies again of what has come during a round, after a pause, each tail once', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
-    const { grow, turn, total, calls } = scene(5);
+    const { grow, turn, total, calls } = scene(5, 1);
     grow();
     grow();
     grow();
@@ -72,7 +72,7 @@ it('notifies again of what has come during a round, after a pause, each tail onc
 });
 
 it('leaves out who has gone in the middle of a round, and ends with the last one', async () => {
-  const { grow, turn, calls, remove } = scene(5);
+  const { grow, turn, calls, remove } = scene(5, 0.125);
   grow();
   remove[3]();
   await turn();

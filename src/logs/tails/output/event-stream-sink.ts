@@ -43,8 +43,14 @@ abstract class ResponseSink implements TailSink<Buffer> {
   }
 
   write(lines: Buffer, _last: Sequence): void {
+    const { response } = this;
     // The response may be ended elsewhere, while lines are being sent.
-    if (!this.response.writableEnded) this.response.write(lines);
+    if (response.writableEnded) return;
+    // At once: Node.js would keep the parts of a chunk together until the end of this piece of work, where nobody sees how long that takes.
+    const { socket } = response;
+    socket?.cork();
+    response.write(lines);
+    socket?.uncork();
   }
 
   canWrite(): boolean {
