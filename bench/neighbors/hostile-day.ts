@@ -1,15 +1,25 @@
 /**
  * An app with a thousand lines a second and somebody who reads them live, beside connections that never end, guesses, and readers who don't read:
- * how old its lines are when they come out, beside an attack and without.
+ * how old its lines are when they come out, without an attack, while the same attack is on another server of the same machine (which shows what the
+ * attacker's and the other server's share of the processors costs), and in it.
  *
  *   node dist/bench/neighbors/hostile-day.js [--seconds 5] [--rate 1000] [--only guessed]
  */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TailLatencyJob, TailLatencyResult } from '../programs/tail-latency-load.ts';
 import { startServer } from '../rig/bench-server.ts';
 import { freePort } from '../rig/free-port.ts';
+import { LOOP_HOLD_HOOK, LoopHolds } from '../rig/loop-holds.ts';
 import { cpuSeconds, residentBytes } from '../rig/proc.ts';
-import { runJob, startBenchProgram, stop, waitForMessage } from '../rig/processes.ts';
+import {
+  makeFolder,
+  removeFolder,
+  runJob,
+  startBenchProgram,
+  stop,
+  waitForMessage,
+} from '../rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -19,22 +29,37 @@ import {
   runIfMain,
   type Table,
 } from '../rig/report.ts';
-import { ATTACKS, type AttackTarget, sendLoudly } from './attacks.ts';
+import { ATTACKS, type Attack, type AttackTarget, sendLoudly } from './attacks.ts';
 
 const LOUD_LINES_PER_S = 2_000;
 /** Connections are opened, caches are filled. */
 const SETTLE_MS = 1_000;
 
+/** A server, and its loud app's sender. */
+async function startTarget(settings: Readonly<Record<string, string>> = {}) {
+  const routerPort = await freePort();
+  const server = await startServer({ TAILRACE_ROUTER_PORT: String(routerPort), ...settings });
+  const stopLoud = sendLoudly(server, await server.createApp('loud'), LOUD_LINES_PER_S);
+  const target: AttackTarget = { ...server, routerPort, loudApp: 'loud' };
+  return {
+    target,
+    end: async () => {
+      await stopLoud();
+      await server.stop();
+    },
+  };
+}
+
 export async function measure(args: readonly string[]): Promise<Table> {
   const { seconds, rate, only } = parseFlags(args, { seconds: 5, rate: 1_000 }, ['only']);
-  const routerPort = await freePort();
-  const server = await startServer({ TAILRACE_ROUTER_PORT: String(routerPort) });
-  const target: AttackTarget = { ...server, routerPort, loudApp: 'loud' };
+  const folder = makeFolder('holds');
+  const holds = new LoopHolds(join(folder, 'holds'));
+  const { target: server, end } = await startTarget(holds.environment(LOOP_HOLD_HOOK));
+  const elsewhere = await startTarget();
   const load = startBenchProgram('tail-latency-load');
   await waitForMessage(load, (message) => (message as { ready?: boolean }).ready, 10_000);
   try {
     const token = await server.createApp('quiet');
-    const stopLoud = sendLoudly(server, await server.createApp('loud'), LOUD_LINES_PER_S);
     const job: TailLatencyJob = {
       out: 'tail',
       protocol: 'syslog',
@@ -51,40 +76,54 @@ export async function measure(args: readonly string[]): Promise<Table> {
       const result = await runJob<TailLatencyResult>(load, job, (seconds + 60) * 1_000);
       return { ...result, cpu: (cpuSeconds(server.pid) - before) / (seconds + 1) };
     };
+    const lookBeside = async (attack: Attack, target: AttackTarget) => {
+      const running = await attack.start(target);
+      await sleep(SETTLE_MS);
+      holds.takeLongestMs();
+      const result = await look();
+      const count = running.count();
+      const holdMs = holds.takeLongestMs();
+      const memory = residentBytes(server.pid);
+      await running.stop();
+      return { ...result, count, holdMs, memory };
+    };
     await look();
     const rows: string[][] = [];
     for (const attack of ATTACKS) {
       if (only !== undefined && !attack.name.includes(only)) continue;
       const alone = await look();
-      const running = await attack.start(target);
+      const beside = await lookBeside(attack, elsewhere.target);
       await sleep(SETTLE_MS);
-      const beside = await look();
-      const count = running.count();
-      const memory = residentBytes(server.pid);
-      await running.stop();
+      const within = await lookBeside(attack, server);
       const row = [
         attack.name,
-        `${formatInteger(count)} ${attack.unit}`,
+        `${formatInteger(within.count)} ${attack.unit}`,
         formatDecimal(alone.p99Ms, 1),
         formatDecimal(beside.p99Ms, 1),
-        formatDecimal(beside.p99Ms / alone.p99Ms, 1),
-        formatInteger(beside.sent - beside.received),
-        `${formatDecimal(100 * alone.cpu, 0)} → ${formatDecimal(100 * beside.cpu, 0)} %`,
-        formatMegabytes(memory),
+        formatDecimal(within.p99Ms, 1),
+        formatDecimal(within.p99Ms / alone.p99Ms, 1),
+        formatDecimal(within.p99Ms / beside.p99Ms, 1),
+        within.holdMs === 0 ? '–' : formatDecimal(within.holdMs, 1),
+        formatInteger(within.sent - within.received),
+        `${formatDecimal(100 * alone.cpu, 0)} → ${formatDecimal(100 * within.cpu, 0)} %`,
+        formatMegabytes(within.memory),
       ];
       logProgress(row.join(', '));
       rows.push(row);
+      await sleep(SETTLE_MS);
     }
-    await stopLoud();
     return {
       title: 'A hostile day',
-      note: `An app with ${formatInteger(rate)} lines/s and a tail, beside a loud app with ${formatInteger(LOUD_LINES_PER_S)} lines/s, for ${seconds} s before each attack and ${seconds} s in it. The attacker runs on the same two cores.`,
+      note: `An app with ${formatInteger(rate)} lines/s and a tail, beside a loud app with ${formatInteger(LOUD_LINES_PER_S)} lines/s, for ${seconds} s before each attack, ${seconds} s while it is on another server of this machine, and ${seconds} s in it. The attacker runs on the same two cores: what it and another server cost shows beside it, what is the attacked server’s own in the ratio to that. The longest hold of the event loop is in processor time, which the system counts in steps of 4 ms.`,
       columns: [
         'attack',
         'done',
         'p99 before, ms',
-        'p99 in it',
-        'ratio',
+        'on another server',
+        'in it',
+        '× before',
+        '× on another',
+        'longest hold, ms',
         'missing',
         'CPU of a core',
         'memory (RSS)',
@@ -93,7 +132,9 @@ export async function measure(args: readonly string[]): Promise<Table> {
     };
   } finally {
     await stop(load);
-    await server.stop();
+    await elsewhere.end();
+    await end();
+    removeFolder(folder);
   }
 }
 
