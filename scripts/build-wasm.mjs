@@ -15,6 +15,7 @@ const OPTIONS = ['--runtime', 'stub', '-O3', '--noAssert', '--enable', 'simd', '
 const MODULES = {
   'src/logs/syslog/wasm/wasm-codec': ['CODEC_WASM', 102],
   'src/logs/sources/formats/wasm/wasm-records': ['RECORDS_WASM', 32],
+  'src/logs/sources/bodies/wasm/wasm-inflate': ['INFLATE_WASM', 8],
   'src/logs/drains/encoders/wasm/wasm-lines': ['LINES_WASM', 128],
   'src/logs/tails/output/wasm-text': ['TEXT_WASM', 32],
   'src/logs/query/prefilter/wasm-search': ['SEARCH_WASM', 68],

@@ -3,6 +3,7 @@ import * as zlib from 'node:zlib';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import type { BodyReservation } from './body-memory.ts';
+import { INFLATE_PACKED_BYTES, INFLATE_UNPACKED_BYTES, inflateGzip } from './wasm/wasm-inflate.ts';
 import { zstdFrames } from './zstd-frame.ts';
 
 /** As Node's zlib has them. */
@@ -15,8 +16,8 @@ export type Decompress = (
 /** Bytes that are unpacked at a time: each time the main thread takes them over. */
 const UNPACKED_BYTES = 131_072;
 /** A body of gzip is unpacked at once when it is small, before and afterwards. */
-export const QUICK_PACKED_BYTES = 65_536;
-const QUICK_UNPACKED_BYTES = 131_072;
+export const QUICK_PACKED_BYTES = INFLATE_PACKED_BYTES;
+const QUICK_UNPACKED_BYTES = INFLATE_UNPACKED_BYTES;
 /** Header and trailer (RFC 1952 section 2.3). */
 const GZIP_BYTES_MIN = 18;
 /** Of zlib. */
@@ -92,6 +93,9 @@ export function gunzipQuickly(body: Buffer): Buffer | undefined {
   // What the trailer says that is unpacked (RFC 1952 section 2.3.1): the whole of a body that is one member.
   const size = body.readUInt32LE(body.length - 4);
   if (size > QUICK_UNPACKED_BYTES) return undefined;
+  const inflated = inflateGzip(body);
+  if (inflated) return inflated;
+  // What the fast path leaves alone.
   try {
     // With one byte more it is one buffer, and known to be all.
     const options = { maxOutputLength: size + 1, chunkSize: Math.max(MIN_CHUNK_BYTES, size + 1) };

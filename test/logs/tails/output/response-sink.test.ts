@@ -1,8 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { TextStreamSink } from '../../../src/logs/tails/output/event-stream-sink.ts';
-import { until } from '../../support/until.ts';
+import { TextStreamSink } from '../../../../src/logs/tails/output/event-stream-sink.ts';
+import { until } from '../../../support/until.ts';
 
 it('lines of a tail are written when they are given to it, not at the end of the turn: so a round of many tails can be cut in slices', async () => {
   let response: ServerResponse | undefined;
