@@ -58,6 +58,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, 'test/**/*.unit.test.ts'],
           globalSetup: ['test/support/build.ts'],
+          setupFiles: process.env.TEST_CPU ? ['test/support/file-cpu.ts'] : [],
           // Two cores, but most tests wait for real servers most of the time. `npm test` says in the end how busy the processors were.
           maxWorkers: 6,
           // Beside so many others a test may have to wait longer than it is willing to: it is tried once more, and the report says so. On a
