@@ -30,7 +30,11 @@ async function tryProgram(program, data) {
   for (const port of PORTS) env[`TAILRACE_${port}_PORT`] = '0';
   /** Two of them: a command that ends before the server would keep less of the parts that they have in common. */
   for (const use of [useApi, useCommands]) {
-    const server = spawn(process.execPath, [program, 'serve'], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+    const server = spawn(process.execPath, [program, 'serve'], {
+      env,
+      cwd: data,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const ended = once(server, 'exit');
     const timer = setTimeout(() => server.kill('SIGKILL'), ENOUGH_MS);
     try {
@@ -43,7 +47,8 @@ async function tryProgram(program, data) {
       const [, url, syslogPort] = /serves on (\S+) .*syslog on \S+?:(\d+)/.exec(said) ?? [];
       const key = readFileSync(join(data, 'key'), 'utf8').trim();
       await use({ url, syslogPort: Number(syslogPort), key }, (typed) =>
-        promisify(execFile)(process.execPath, [program, ...typed.split(' ')], { env }),
+        // Not in a checkout: `create` gives a repository a remote.
+        promisify(execFile)(process.execPath, [program, ...typed.split(' ')], { env, cwd: data }),
       );
     } finally {
       server.kill();
