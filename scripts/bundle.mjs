@@ -12,6 +12,13 @@ import { rolldown } from 'rolldown';
 /** They have binaries of their own beside them. */
 const LEFT_OUT = ['@lydell/node-pty', '@node-rs/crc32'];
 
+const HTTP2_LATER = `const http2 = {
+  get constants() { return require('node:http2').constants },
+  connect: (...args) => require('node:http2').connect(...args),
+  createServer: (...args) => require('node:http2').createServer(...args),
+  createSecureServer: (...args) => require('node:http2').createSecureServer(...args)
+}`;
+
 /** Bundles what the compiler has left in `dist/src` and `dist/drains`, into `dist/bundle`. */
 export async function bundle(root) {
   const program = (...path) => join(root, 'dist', 'src', ...path);
@@ -34,13 +41,7 @@ export async function bundle(root) {
     },
     platform: 'node',
     external: LEFT_OUT,
-    plugins: [
-      bundlesRequired(root),
-      findsLmdbBinary(root),
-      trimsUndici(),
-      compilesRoutesLater(),
-      requiresOnly(),
-    ],
+    plugins: [bundlesRequired(root), findsLmdbBinary(root), trimsUndici(), doesLater(), requiresOnly()],
     // Optional packages that aren't there, and `eval` in packages: both are as they should be.
     checks: { eval: false },
   });
@@ -173,19 +174,21 @@ function trimsUndici() {
 }
 
 /**
- * `find-my-way` writes functions for each of its nodes and routes, and has them compiled: hundreds at each start of the server, and most
- * of them are never called. They are compiled when they are called first; a prefix is compared without any.
+ * What packages do at each start and few need, they do when it is asked for:
+ * - `find-my-way` writes functions for each of its nodes and routes, hundreds of them, and has them compiled. A prefix is compared without any.
+ * - HTTP/2, which nobody asks for, is loaded with all that it needs.
  */
-function compilesRoutesLater() {
+function doesLater() {
+  const own = (file) => join('node_modules', ...file.split('/'));
   const later = {
-    'node.js': [
+    'find-my-way/lib/node.js': [
       [
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is theirs
         "return new Function('path', 'i', `'use strict'\\nreturn ${lines.join(' && ')}`)",
         'return (path, i) => path.startsWith(prefix, i)',
       ],
     ],
-    'handler-storage.js': [
+    'find-my-way/lib/handler-storage.js': [
       [
         '_createParamsObject: this._compileCreateParamsObject(params)',
         '_createParamsObject: (...values) => (handlerObject._createParamsObject = this._compileCreateParamsObject(params))(...values)',
@@ -198,14 +201,26 @@ function compilesRoutesLater() {
         }`,
       ],
     ],
+    'undici/lib/dispatcher/client.js': [
+      [
+        "const connectH2 = require('./client-h2.js')",
+        "const connectH2 = (...args) => require('./client-h2.js')(...args)",
+      ],
+    ],
+    'fastify/lib/server.js': [["const http2 = require('node:http2')", HTTP2_LATER]],
+    '@fastify/reply-from/lib/request.js': [["const http2 = require('node:http2')", HTTP2_LATER]],
+    '@fastify/reply-from/index.js': [
+      ["const http2 = require('node:http2')", ''],
+      // RFC 9113 section 7
+      ['const { NGHTTP2_CANCEL } = http2.constants', 'const NGHTTP2_CANCEL = 8'],
+    ],
   };
   return {
-    name: 'compiles-routes-later',
+    name: 'does-later',
     transform(code, id) {
-      const file = /[\\/]node_modules[\\/]find-my-way[\\/]lib[\\/]([\w-]+\.js)$/.exec(id)?.[1];
+      const file = Object.keys(later).find((name) => id.endsWith(own(name)));
       return (later[file] ?? []).reduce((changed, [now, then]) => {
-        if (!changed.includes(now))
-          throw new Error(`find-my-way/lib/${file} is not what it was: see compilesRoutesLater.`);
+        if (!changed.includes(now)) throw new Error(`${file} is not what it was: see doesLater.`);
         return changed.replace(now, () => then);
       }, code);
     },
