@@ -17,6 +17,7 @@ const MODULES = {
   'src/logs/sources/formats/wasm/wasm-records': ['RECORDS_WASM', 32],
   'src/logs/sources/bodies/wasm/wasm-inflate': ['INFLATE_WASM', 8],
   'src/logs/drains/encoders/wasm/wasm-lines': ['LINES_WASM', 128],
+  'src/logs/drains/filter/wasm-scan': ['SCAN_WASM', 18],
   'src/logs/tails/output/wasm-text': ['TEXT_WASM', 32],
   'src/logs/query/prefilter/wasm-search': ['SEARCH_WASM', 68],
   'drains/viewer/store/filter/wasm-grams': ['GRAMS_WASM', 6],

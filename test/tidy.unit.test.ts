@@ -24,7 +24,7 @@ const LOGS: Record<string, readonly string[]> = {
   sources: ['router', 'store', 'syslog'],
   query: ['syslog'],
   tails: ['query', 'store', 'syslog'],
-  drains: ['store', 'syslog'],
+  drains: ['query', 'store', 'syslog'],
   metrics: ['store', 'syslog'],
   backup: ['store', 'syslog'],
   // People, passwords, browsers: of whoever runs a router or the viewer.

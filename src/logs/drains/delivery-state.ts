@@ -28,7 +28,7 @@ export type FailureStep = 'stop' | 'set-aside' | 'retry';
 const PROBE_AFTER_REQUESTS = 256;
 
 /** So many requests are planned, about what is loaded at a time: what they cover is written down once for all of them. */
-const PLANNED_MAX = 16;
+const PLANNED_MAX = 32;
 
 /** What of an outlet decides how lines are sent to it. */
 export interface OutletTraits {

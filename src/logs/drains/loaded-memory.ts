@@ -5,12 +5,12 @@ import type { ReadMemory } from '../store/contract.ts';
 /** Bytes that are read at a time. */
 const READ_BYTES = 1_048_576;
 /** With more of them at once fewer cursors are written; so many drains of a process may have that much loaded at a time. */
-const LARGE_READ_BYTES = 4_194_304;
+const LARGE_READ_BYTES = 8_388_608;
 const LARGE_READS_MAX = 2;
 
 /** Hundreds of megabytes a second of new memory would have the garbage collector look through everything all the time. */
 const pool = new BufferPool({
-  buffersMax: 4,
+  buffersMax: 3,
   pooledBytesMin: READ_BYTES / 4,
   stepBytes: READ_BYTES / 4,
 });

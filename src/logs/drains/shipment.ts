@@ -26,6 +26,11 @@ export interface Shipment {
   readonly byteLength: number;
 }
 
+/** All bytes of a slice's batch: the same memory. */
+export function bytesOfSlice({ batch: { bytes } }: BatchSlice): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 /**
  * Takes lines after a sequence out of batches: about `maxBytes` of them (one line at least), or, when `upTo` is
  * given, all up to exactly there. Returns undefined when there are none.

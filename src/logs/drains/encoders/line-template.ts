@@ -80,6 +80,21 @@ function timeText({ time }: LineTemplate, { timestamp }: LogRecord): string {
   return time === 'six-digits' ? timestamp.replace(/(\.\d{6})\d+/, '$1') : timestamp;
 }
 
+/** What is in front of a group's lines, made once for each line that stands for a group. */
+export function rememberedByLine(
+  make: (line: LogRecord, level: LogLevel) => Buffer,
+): (line: LogRecord, level: LogLevel) => Buffer {
+  const made = new WeakMap<LogRecord, Buffer>();
+  return (line, level) => {
+    let bytes = made.get(line);
+    if (!bytes) {
+      bytes = make(line, level);
+      made.set(line, bytes);
+    }
+    return bytes;
+  };
+}
+
 /** A line to be encoded. */
 export interface TemplateLine {
   readonly line: LogRecord;

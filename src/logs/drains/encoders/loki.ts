@@ -2,7 +2,7 @@
 import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
-import { type LineTemplate, noticeLines } from './line-template.ts';
+import { type LineTemplate, noticeLines, rememberedByLine } from './line-template.ts';
 import { type GroupFrame, TemplateEncoder } from './wasm/wasm-lines.ts';
 
 /** A value is `["<nanoseconds>","<message>"]`. */
@@ -21,7 +21,7 @@ export function lokiFormat(app: string): HttpFormat {
     group: labels,
   };
   const stream: GroupFrame = {
-    head: (line, level) => Buffer.from(`{"stream":${labels(line, level)},"values":[`),
+    head: rememberedByLine((line, level) => Buffer.from(`{"stream":${labels(line, level)},"values":[`)),
     tail: Buffer.from(']}'),
   };
   const encoder = new TemplateEncoder(template);

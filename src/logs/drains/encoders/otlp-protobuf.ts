@@ -1,7 +1,13 @@
 /** OTLP's logs as protobuf: field numbers of OpenTelemetry's public logs.proto, common.proto, resource.proto and logs_service.proto. */
 import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
-import { type LineFrame, type LinePieces, type LineTemplate, toUnixNanoseconds } from './line-template.ts';
+import {
+  type LineFrame,
+  type LinePieces,
+  type LineTemplate,
+  rememberedByLine,
+  toUnixNanoseconds,
+} from './line-template.ts';
 import { otlpSeverityNumber, resourceAttributes } from './otlp-fields.ts';
 import type { GroupFrame } from './wasm/wasm-lines.ts';
 
@@ -18,18 +24,20 @@ export function otlpProtobufFrame(observedAtMs: number): LineFrame {
 /** The resource that lines are of, and their scope. */
 export function otlpProtobufGroup(app: string, version: string): GroupFrame {
   const scope = bytesField(1, Buffer.concat([textField(1, 'tailrace'), textField(2, version)]));
+  const resourceOf = rememberedByLine((line) =>
+    bytesField(
+      1,
+      Buffer.concat(
+        resourceAttributes(line, app).map(([key, value]) => bytesField(1, textAttribute(key, value))),
+      ),
+    ),
+  );
   return {
-    head: (line, _level, byteLength) => {
-      const attributes = resourceAttributes(line, app).map(([key, value]) =>
-        bytesField(1, textAttribute(key, value)),
-      );
-      const resource = bytesField(1, Buffer.concat(attributes));
-      const scopeLogs = Buffer.concat([fieldHead(2, scope.length + byteLength), scope]);
-      return Buffer.concat([
-        fieldHead(1, resource.length + scopeLogs.length + byteLength),
-        resource,
-        scopeLogs,
-      ]);
+    head: (line, level, byteLength) => {
+      const resource = resourceOf(line, level);
+      const scopeHead = fieldHead(2, scope.length + byteLength);
+      const length = resource.length + scopeHead.length + scope.length;
+      return Buffer.concat([fieldHead(1, length + byteLength), resource, scopeHead, scope]);
     },
     tail: Buffer.alloc(0),
   };

@@ -3,7 +3,13 @@ import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
-import { type LineFrame, type LinePieces, type LineTemplate, noticeLines } from './line-template.ts';
+import {
+  type LineFrame,
+  type LinePieces,
+  type LineTemplate,
+  noticeLines,
+  rememberedByLine,
+} from './line-template.ts';
 import { otlpSeverityNumber, resourceAttributes, resourceKey } from './otlp-fields.ts';
 import {
   decodeRejectedRecords,
@@ -72,12 +78,12 @@ function jsonEncoding(app: string, version: string): OtlpEncoding {
       tail: ',',
     }),
     group: {
-      head: (line) => {
+      head: rememberedByLine((line) => {
         const attributes = resourceAttributes(line, app).map(([key, value]) => attribute(key, value));
         return Buffer.from(
           `{"resource":${JSON.stringify({ attributes })},"scopeLogs":[{"scope":${scope},"logRecords":[`,
         );
-      },
+      }),
       tail: Buffer.from(']}]}'),
     },
     body: { head: '{"resourceLogs":[', separated: true, tail: ']}' },

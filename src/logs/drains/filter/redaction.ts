@@ -1,6 +1,8 @@
 /** Redacts secrets in messages before they are sent. */
 import { RE2JS } from 're2js';
 import type { DrainOptions, RedactionRule } from '../options/drain-options.ts';
+import { candidatesOf, type LinePredicate } from './drain-filter.ts';
+import { HAS_AT, HAS_BEARER, HAS_CARD } from './wasm-scan.ts';
 
 /** Replaces what is redacted. No character of it has a meaning in structured data (RFC 5424 section 6.3.3). */
 const REDACTION_MARK = '<redacted>';
@@ -37,15 +39,49 @@ const BUILT_IN_RULES: Record<RedactionRule, (text: string) => string> = {
       : text,
 };
 
+/** Facts of a line (`wasm-scan.ts`) without any of which a rule leaves it as it is. */
+const RULE_FACTS: Record<RedactionRule, number> = {
+  bearer: HAS_BEARER,
+  'url-password': HAS_AT,
+  card: HAS_CARD,
+  email: HAS_AT,
+};
+
+export interface Redactor {
+  /** @param facts of the line that the text is of */
+  readonly redact: (text: string, facts: number) => string;
+  /** Facts of a line, one of which it has if a rule redacts something. */
+  readonly facts: number;
+  /** May one of the user's own patterns redact something? Asked line by line, in their order; undefined when there are none. */
+  readonly mayMatch: LinePredicate | undefined;
+}
+
 /** The redaction of a drain's options; undefined when there is none. */
-export function createRedactor(options: DrainOptions): ((text: string) => string) | undefined {
-  const steps = (options.redact ?? []).map((rule) => BUILT_IN_RULES[rule]);
-  for (const source of options.redact_patterns ?? []) {
+export function createRedactor(options: DrainOptions): Redactor | undefined {
+  const { redact: rules = [], redact_patterns: patterns = [] } = options;
+  const steps: { readonly facts: number; readonly change: (text: string) => string }[] = rules.map(
+    (rule) => ({
+      facts: RULE_FACTS[rule],
+      change: BUILT_IN_RULES[rule],
+    }),
+  );
+  for (const source of patterns) {
     const pattern = RE2JS.compile(source);
-    steps.push((text) => (pattern.test(text) ? pattern.matcher(text).replaceAll(REDACTION_MARK) : text));
+    steps.push({
+      facts: -1,
+      change: (text) => (pattern.test(text) ? pattern.matcher(text).replaceAll(REDACTION_MARK) : text),
+    });
   }
   if (steps.length === 0) return undefined;
-  return (text) => steps.reduce((rest, step) => step(rest), text);
+  return {
+    redact: (text, facts) => {
+      let rest = text;
+      for (const step of steps) if (step.facts === -1 || (step.facts & facts) !== 0) rest = step.change(rest);
+      return rest;
+    },
+    facts: rules.reduce((facts, rule) => facts | RULE_FACTS[rule], 0),
+    mayMatch: patterns.length === 0 ? undefined : (candidatesOf(patterns, 'line') ?? (() => true)),
+  };
 }
 
 /** Luhn's algorithm (ISO/IEC 7812-1 annex B). */

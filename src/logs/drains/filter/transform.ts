@@ -1,72 +1,38 @@
 /** Filters and redacts shipments by a drain's options: the same extent, fewer lines, messages without secrets. */
 import { TimeSlices } from '../../../common/limits/turns.ts';
-import type { Sequence } from '../../store/contract.ts';
 import { RECORD_HEADER, RecordCursor } from '../../syslog/batch.ts';
-import { EventTracker, type OpenEvent } from '../../syslog/event-tracker.ts';
 import { headerFieldEnd } from '../../syslog/record.ts';
 import type { DrainOptions } from '../options/drain-options.ts';
-import type { BatchSlice, Shipment } from '../shipment.ts';
-import { createDrainFilter, type DrainFilter } from './drain-filter.ts';
-import { createRedactor } from './redaction.ts';
+import { type BatchSlice, bytesOfSlice, type Shipment } from '../shipment.ts';
+import { createDrainFilter } from './drain-filter.ts';
+import { createRedactor, type Redactor } from './redaction.ts';
+import { sentLines } from './sent-lines.ts';
+import { ASK_EVENTS, ASK_LEVELS, ASK_SENDERS, scanShipment } from './wasm-scan.ts';
 
 /** Changes a shipment, in slices: patterns may take long for a line. Undefined when the options change nothing: then no copy is made. */
 export function createShipmentTransform(
   options: DrainOptions = {},
 ): ((shipment: Shipment) => Promise<Shipment>) | undefined {
   const filter = createDrainFilter(options);
-  const redact = createRedactor(options);
-  if (!filter && !redact) return undefined;
+  const redactor = createRedactor(options);
+  if (!filter && !redactor) return undefined;
+  const asked =
+    (filter?.levelIndex === undefined ? 0 : ASK_LEVELS) |
+    (filter?.origin ? ASK_SENDERS : 0) |
+    (filter?.needsEvents ? ASK_SENDERS | ASK_EVENTS : 0) |
+    (redactor?.facts ?? 0);
   return async (shipment) => {
-    // By this shipment alone: a retry has to have the same lines.
-    const wanted = filter && (await wantedOf(shipment, filter));
-    return transformShipment(shipment, wanted, redact);
+    const scan = asked === 0 ? undefined : scanShipment(shipment, asked);
+    const wanted = filter && (await sentLines(shipment, filter, scan));
+    return transformShipment(shipment, wanted, redactor, scan?.facts);
   };
-}
-
-/** For each line of a shipment 1 when it is sent: those that are selected, with the events that they are of. */
-async function wantedOf(shipment: Shipment, filter: DrainFilter): Promise<Uint8Array> {
-  const time = new TimeSlices();
-  const wanted = new Uint8Array(shipment.count);
-  const tracker = filter.needsEvents ? new EventTracker() : undefined;
-  let index = 0;
-  for (const slice of shipment.slices)
-    for (const { cursor, bytes } of linesOf(slice)) {
-      const sequence = shipment.first + index;
-      if (tracker) markWanted(wanted, index, tracker.next(cursor, bytes), filter, cursor, bytes, sequence);
-      else if (filter.admits(cursor, bytes, sequence)) wanted[index] = 1;
-      index++;
-      if (time.isOver) await time.next();
-    }
-  return wanted;
-}
-
-function markWanted(
-  wanted: Uint8Array,
-  index: number,
-  event: OpenEvent,
-  { selects, admits, excludes }: DrainFilter,
-  line: RecordCursor,
-  bytes: Buffer,
-  sequence: Sequence,
-): void {
-  const isHead = event.state.lines === 1;
-  if (!isHead && !event.isAdmitted) return;
-  const isExcluded = excludes?.(line, bytes, sequence) ?? false;
-  if (isHead) event.isAdmitted = !isExcluded && admits(line, bytes, sequence);
-  if (isExcluded || !event.isAdmitted) return;
-  event.lines.push(index);
-  if (event.isMarked) wanted[index] = 1;
-  else if (selects(line, bytes, sequence)) {
-    event.isMarked = true;
-    for (const one of event.lines) wanted[one] = 1;
-  }
 }
 
 /** The lines of a shipment whose index, counted from 0, is wanted. */
 export function selectLines(shipment: Shipment, isWanted: (index: number) => boolean): Shipment {
   let index = 0;
   const slices = shipment.slices.map((slice) => {
-    const bytes = bytesOf(slice);
+    const bytes = bytesOfSlice(slice);
     const line = new RecordCursor(bytes, slice.start, slice.end);
     const kept = new KeptLines(bytes);
     while (line.advance()) if (isWanted(index++)) kept.keep(line);
@@ -75,48 +41,46 @@ export function selectLines(shipment: Shipment, isWanted: (index: number) => boo
   return withSlices(shipment, slices);
 }
 
-/** @param wanted of each line 1 when it is sent; left out: all are */
+/**
+ * @param wanted of each line 1 when it is sent; left out: all are
+ * @param facts of each line; left out: everything may be redacted
+ */
 async function transformShipment(
   shipment: Shipment,
   wanted: Uint8Array | undefined,
-  redact: ((text: string) => string) | undefined,
+  redactor: Redactor | undefined,
+  facts: Uint8Array | undefined,
 ): Promise<Shipment> {
   const time = new TimeSlices();
   const slices: (BatchSlice | undefined)[] = [];
   let index = 0;
   for (const slice of shipment.slices) {
-    const bytes = bytesOf(slice);
+    const bytes = bytesOfSlice(slice);
     const line = new RecordCursor(bytes, slice.start, slice.end);
     const kept = new KeptLines(bytes);
     for (; line.advance(); index++) {
       if (wanted && wanted[index] === 0) continue;
-      const changed = redact && redactRecord(line, bytes, redact);
+      const own = facts?.[index] ?? redactor?.facts ?? 0;
+      const mayChange =
+        redactor !== undefined && ((own & redactor.facts) !== 0 || redactor.mayMatch?.(line, bytes) === true);
+      const changed = mayChange ? redactRecord(line, bytes, redactor, own) : undefined;
       if (changed) kept.add(changed);
       else kept.keep(line);
-      if (redact && time.isOver) await time.next();
+      if (mayChange && time.isOver) await time.next();
     }
     slices.push(kept.toSlice(slice));
   }
   return withSlices(shipment, slices);
 }
 
-/** The lines of a slice, one after the other under the same cursor. */
-function* linesOf(slice: BatchSlice): Generator<{ cursor: RecordCursor; bytes: Buffer }> {
-  const bytes = bytesOf(slice);
-  const line = { cursor: new RecordCursor(bytes, slice.start, slice.end), bytes };
-  while (line.cursor.advance()) yield line;
-}
-
-function bytesOf({ batch }: BatchSlice): Buffer {
-  return Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
-}
-
 /** What is kept of a slice: records that are next to each other are copied together. */
 class KeptLines {
   private readonly bytes: Buffer;
-  private readonly parts: Buffer[] = [];
+  /** Where what is kept starts and ends, in turns; at -1 the next of the changed records comes, which has so many bytes. */
+  private readonly places: number[] = [];
+  private readonly changed: Buffer[] = [];
   private count = 0;
-  private isChanged = false;
+  private byteLength = 0;
   private start = 0;
   private end = 0;
 
@@ -128,7 +92,7 @@ class KeptLines {
   keep({ textStart, textEnd }: RecordCursor): void {
     const start = textStart - RECORD_HEADER;
     if (start !== this.end) {
-      this.endPart();
+      this.endRun();
       this.start = start;
     }
     this.end = textEnd;
@@ -137,23 +101,35 @@ class KeptLines {
 
   /** Adds a record that isn't as it was. */
   add(record: Buffer): void {
-    this.endPart();
-    this.parts.push(record);
-    this.isChanged = true;
+    this.endRun();
+    this.places.push(-1, record.length);
+    this.byteLength += record.length;
+    this.changed.push(record);
     this.count++;
   }
 
   /** A slice of them; undefined when there are none, the same when they are all that it had. */
   toSlice(slice: BatchSlice): BatchSlice | undefined {
     if (this.count === 0) return undefined;
-    if (this.count === slice.count && !this.isChanged) return slice;
-    this.endPart();
-    const records = this.parts.length === 1 ? this.parts[0] : Buffer.concat(this.parts);
-    return { batch: { ...slice.batch, bytes: records }, start: 0, end: records.length, count: this.count };
+    if (this.count === slice.count && this.changed.length === 0) return slice;
+    this.endRun();
+    const { bytes, places, changed, byteLength } = this;
+    const records = Buffer.allocUnsafeSlow(byteLength);
+    let at = 0;
+    let changes = 0;
+    for (let i = 0; i < places.length; i += 2) {
+      if (places[i] === -1) at += changed[changes++].copy(records, at);
+      else at += bytes.copy(records, at, places[i], places[i + 1]);
+    }
+    return { batch: { ...slice.batch, bytes: records }, start: 0, end: byteLength, count: this.count };
   }
 
-  private endPart(): void {
-    if (this.end > this.start) this.parts.push(this.bytes.subarray(this.start, this.end));
+  private endRun(): void {
+    const { start, end } = this;
+    if (end > start) {
+      this.places.push(start, end);
+      this.byteLength += end - start;
+    }
     this.start = 0;
     this.end = 0;
   }
@@ -176,11 +152,12 @@ const QUOTED_VALUE = /"((?:[^"\\]|\\.)*)"?/gs;
 function redactRecord(
   line: RecordCursor,
   bytes: Buffer,
-  redact: (text: string) => string,
+  redactor: Redactor,
+  facts: number,
 ): Buffer | undefined {
   const { textStart, textEnd, msgidStart, messageStart } = line;
   const message = bytes.toString('utf8', messageStart, textEnd);
-  const redactedMessage = redact(message);
+  const redactedMessage = redactor.redact(message, facts);
   const sdStart = headerFieldEnd(bytes, msgidStart, messageStart) + 1;
   const structuredData = bytes.toString('utf8', sdStart, messageStart);
   const redactedData =
@@ -188,16 +165,17 @@ function redactRecord(
       ? structuredData
       : structuredData.replace(QUOTED_VALUE, (all, value: string) => {
           const end = all.length === value.length + 2 ? '"' : '';
-          return `"${redact(value)}${end}`;
+          return `"${redactor.redact(value, facts)}${end}`;
         });
   if (redactedMessage === message && redactedData === structuredData) return undefined;
-  const text = Buffer.concat([
-    bytes.subarray(textStart, sdStart),
-    Buffer.from(redactedData),
-    Buffer.from(redactedMessage),
-  ]);
-  const header = Buffer.from(bytes.subarray(textStart - RECORD_HEADER, textStart));
-  header.writeUIntLE(text.length, 0, 3);
-  header.writeUInt16LE(sdStart - textStart + Buffer.byteLength(redactedData), 10);
-  return Buffer.concat([header, text]);
+  const start = textStart - RECORD_HEADER;
+  const dataAt = sdStart - start;
+  const dataLength = Buffer.byteLength(redactedData);
+  const record = Buffer.allocUnsafe(dataAt + dataLength + Buffer.byteLength(redactedMessage));
+  bytes.copy(record, 0, start, sdStart);
+  record.write(redactedData, dataAt);
+  record.write(redactedMessage, dataAt + dataLength);
+  record.writeUIntLE(record.length - RECORD_HEADER, 0, 3);
+  record.writeUInt16LE(dataAt - RECORD_HEADER + dataLength, 10);
+  return record;
 }

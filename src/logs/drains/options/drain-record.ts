@@ -99,7 +99,8 @@ export function parseDrainUrl(text: string): DrainTarget {
   let url: URL;
   try {
     url = new URL(text);
-    decodeURIComponent(url.username + url.password);
+    decodeURIComponent(url.username);
+    decodeURIComponent(url.password);
   } catch {
     throw new TailraceError(
       'invalid_params',

@@ -5,54 +5,61 @@
 import type { Socket } from 'node:net';
 import { ResponseParser } from './response-parser.ts';
 
-/** So long nothing may come, and nothing of the request be taken. */
-const RESPONSE_TIMEOUT_MS = 20_000;
+export interface HttpLimits {
+  /** So long nothing may come, and nothing of the request be taken; and a response may take so long from its first byte on. */
+  readonly responseMs: number;
+  /** A response that ends with the connection has ended when nothing of it has come for so long. */
+  readonly restMs: number;
+  /** Beyond so much of a body that isn't kept, the rest isn't waited for. */
+  readonly unreadBytes: number;
+}
+
+const LIMITS: HttpLimits = { responseMs: 20_000, restMs: 2_000, unreadBytes: 1_048_576 };
 /** A connection that isn't used is closed before most destinations do; `Keep-Alive: timeout=` may say that it's sooner. */
 const IDLE_MS = 4_000;
 const IDLE_EARLIER_MS = 1_000;
 
 interface Exchange {
   readonly parser: ResponseParser;
-  readonly resolve: (response: ResponseParser) => void;
+  readonly resolve: (response: ResponseParser | undefined) => void;
   readonly reject: (error: Error) => void;
+  /** The connection was used before, and nothing has come yet: when it breaks, the destination had most likely closed it already. */
+  mayBeStale: boolean;
+  /** Runs while a part of the response has come. */
+  timer: NodeJS.Timeout | undefined;
+  /** Responses that only inform, when it was started. */
+  interim: number;
 }
 
 export class HttpConnection {
   private readonly dial: () => Promise<Socket>;
+  private readonly limits: HttpLimits;
   private socket: Socket | undefined;
   private exchange: Exchange | undefined;
   private closed: Error | undefined;
+  /** Nothing of the last request is left in the socket: its memory can be used for something else. */
+  isFlushed = true;
 
   /** @param dial connects to the destination, including TLS */
-  constructor(dial: () => Promise<Socket>) {
+  constructor(dial: () => Promise<Socket>, limits: HttpLimits = LIMITS) {
     this.dial = dial;
-  }
-
-  /** Nothing of a request is left in the socket. */
-  get isFlushed(): boolean {
-    return this.socket?.writableLength === 0;
+    this.limits = limits;
   }
 
   /**
-   * Sends a request; resolves when all of the response has come.
+   * Sends a request; resolves when all of the response has come. Once more, on another connection, when the one that was idle turns out to
+   * be closed.
    * @param parts of the request, one behind the other
    * @param bytesMax of the response's body that are kept
    */
   async post(parts: readonly Buffer[], bytesMax: number): Promise<ResponseParser> {
-    const socket = this.socket ?? this.open(await this.dial());
-    if (this.closed) {
-      this.drop();
-      throw this.closed;
+    const { socket } = this;
+    if (socket) {
+      const response = await this.send(socket, parts, bytesMax, true);
+      if (response) return response;
     }
-    const response = new Promise<ResponseParser>((resolve, reject) => {
-      this.exchange = { parser: new ResponseParser(bytesMax), resolve, reject };
-    });
-    socket.ref();
-    socket.setTimeout(RESPONSE_TIMEOUT_MS);
-    if (parts.length > 1) socket.cork();
-    for (const part of parts) socket.write(part);
-    if (parts.length > 1) socket.uncork();
-    return response;
+    const response = await this.send(this.open(await this.dial()), parts, bytesMax, false);
+    return response as ResponseParser;
   }
 
   /** Closes the connection; a request in progress ends with the error. */
@@ -61,31 +68,58 @@ export class HttpConnection {
     this.lose(error);
   }
 
+  /** Resolves with undefined when a connection that was used before breaks without an answer. */
+  private send(
+    socket: Socket,
+    parts: readonly Buffer[],
+    bytesMax: number,
+    mayBeStale: boolean,
+  ): Promise<ResponseParser | undefined> {
+    if (this.closed) {
+      this.drop();
+      throw this.closed;
+    }
+    this.isFlushed = false;
+    const response = new Promise<ResponseParser | undefined>((resolve, reject) => {
+      const parser = new ResponseParser(bytesMax);
+      this.exchange = { parser, resolve, reject, mayBeStale, timer: undefined, interim: 0 };
+    });
+    socket.ref();
+    socket.setTimeout(this.limits.responseMs);
+    if (parts.length > 1) socket.cork();
+    for (const part of parts) socket.write(part);
+    if (parts.length > 1) socket.uncork();
+    return response;
+  }
+
   private open(socket: Socket): Socket {
     this.socket = socket;
     const lose = (error: Error): void => {
-      socket.destroy();
       if (this.socket === socket) this.lose(error);
+      else socket.destroy();
     };
     socket.on('data', (chunk) => {
-      if (this.socket === socket) this.onData(chunk);
+      if (this.socket === socket) this.onData(socket, chunk);
     });
     socket.on('error', lose);
-    socket.on('timeout', () =>
-      lose(new Error(`the destination didn’t answer for ${RESPONSE_TIMEOUT_MS / 1_000} s`)),
-    );
+    socket.on('timeout', () => {
+      // It is there, and slow.
+      if (this.socket === socket && this.exchange) this.exchange.mayBeStale = false;
+      lose(new Error(`the destination didn’t answer for ${this.limits.responseMs / 1_000} s`));
+    });
     socket.on('end', () => lose(new Error('the destination closed the connection')));
     socket.on('close', () => lose(new Error('the connection was closed')));
     return socket;
   }
 
-  private onData(chunk: Buffer): void {
+  private onData(socket: Socket, chunk: Buffer): void {
     const { exchange } = this;
     if (!exchange || exchange.parser.isComplete) {
       // Nobody asked for it.
       this.drop();
       return;
     }
+    exchange.mayBeStale = false;
     const { parser } = exchange;
     try {
       parser.feed(chunk);
@@ -95,12 +129,33 @@ export class HttpConnection {
     }
     // In the next turn it is known that all was sent (TLS says so late), and whether the destination has closed the connection.
     if (parser.isComplete) setImmediate(() => this.settle(exchange));
+    else this.watch(socket, exchange);
+  }
+
+  /** More of the response has to come: soon, and not without end. */
+  private watch(socket: Socket, exchange: Exchange): void {
+    const { parser } = exchange;
+    const { responseMs, restMs, unreadBytes } = this.limits;
+    if (parser.unreadBytes > unreadBytes) {
+      this.lose(new Error('the destination’s answer has no end'));
+      return;
+    }
+    if (parser.endsWithConnection) socket.setTimeout(restMs);
+    if (exchange.timer && exchange.interim === parser.interim) return;
+    clearTimeout(exchange.timer);
+    exchange.interim = parser.interim;
+    exchange.timer = setTimeout(() => {
+      if (this.exchange === exchange)
+        this.lose(new Error(`the destination’s answer took longer than ${responseMs / 1_000} s`));
+    }, responseMs);
   }
 
   private settle(exchange: Exchange): void {
     const { parser } = exchange;
     if (this.exchange === exchange) {
       this.exchange = undefined;
+      clearTimeout(exchange.timer);
+      this.isFlushed = this.socket?.writableLength === 0;
       // Of a request that was answered before all of it was sent, the rest would be in front of the next.
       if (parser.isReusable && this.isFlushed) this.idle(parser);
       else this.drop();
@@ -123,13 +178,16 @@ export class HttpConnection {
   }
 
   private lose(error: Error): void {
-    const { exchange } = this;
+    const { exchange, closed } = this;
     this.exchange = undefined;
+    this.isFlushed = this.socket?.writableLength === 0;
     this.drop();
     if (!exchange) return;
+    clearTimeout(exchange.timer);
     const { parser } = exchange;
     // Once the status has come, the rest of the response doesn't matter.
     if (parser.finish() || parser.status > 0) exchange.resolve(parser);
+    else if (exchange.mayBeStale && !closed) exchange.resolve(undefined);
     else exchange.reject(error);
   }
 }

@@ -5,6 +5,8 @@ import { trimOws } from '../../../common/http/fields.ts';
 const HEAD_BYTES_MAX = 16_384;
 /** Of a line with a chunk's size, and of a trailer. */
 const LINE_BYTES_MAX = 4_096;
+/** Responses that only inform, in front of the one that counts. */
+const INTERIM_MAX = 100;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const EMPTY = Buffer.alloc(0);
@@ -27,6 +29,10 @@ export class ResponseParser {
   body: Buffer = EMPTY;
   /** The connection can be used for another request. */
   isReusable = false;
+  /** Responses (1xx) in front of this one that only informed. */
+  interim = 0;
+  /** Bytes of the body that came and weren't kept. */
+  unreadBytes = 0;
   private readonly bytesMax: number;
   private part: ResponsePart = 'head';
   /** The beginning of a head, or of a line. */
@@ -41,6 +47,11 @@ export class ResponseParser {
 
   get isComplete(): boolean {
     return this.part === 'done';
+  }
+
+  /** All that comes up to the end of the connection is its body: nothing says where that ends. */
+  get endsWithConnection(): boolean {
+    return this.part === 'rest';
   }
 
   /**
@@ -91,8 +102,9 @@ export class ResponseParser {
 
   private keepBody(chunk: Buffer, start: number, end: number): void {
     const { body, bytesMax } = this;
-    if (body.length >= bytesMax || start === end) return;
-    this.body = Buffer.concat([body, chunk.subarray(start, Math.min(end, start + bytesMax - body.length))]);
+    const kept = Math.min(end - start, bytesMax - body.length);
+    this.unreadBytes += end - start - kept;
+    if (kept > 0) this.body = Buffer.concat([body, chunk.subarray(start, start + kept)]);
   }
 
   private readHead(chunk: Buffer, at: number): number {
@@ -121,7 +133,11 @@ export class ResponseParser {
     const status = Number(found[2]);
     if (status === 101) throw new ResponseError('the destination switches to another protocol');
     // One that only informs (1xx): the response comes behind it.
-    if (status < 200) return;
+    if (status < 200) {
+      if (++this.interim > INTERIM_MAX)
+        throw new ResponseError(`the destination answers ${status} more than ${INTERIM_MAX} times`);
+      return;
+    }
     const { headers } = this;
     for (const line of lines) {
       const field = FIELD.exec(line);

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { stripColors } from '../../../../src/common/text/colors.ts';
 import { createRedactor } from '../../../../src/logs/drains/filter/redaction.ts';
 import { createShipmentTransform } from '../../../../src/logs/drains/filter/transform.ts';
+import { HAS_AT, HAS_BEARER, HAS_CARD } from '../../../../src/logs/drains/filter/wasm-scan.ts';
 import { type DrainOptions, parseDrainOptions } from '../../../../src/logs/drains/options/drain-options.ts';
 import { buildShipment } from '../../../../src/logs/drains/shipment.ts';
 import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
@@ -11,8 +12,12 @@ import { LineFilter } from '../../../../src/logs/syslog/line-filter.ts';
 import { batchOfOldLines } from '../../../support/old-lines.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
+/** Of every rule something may be in the text. */
+const ALL_FACTS = HAS_AT | HAS_BEARER | HAS_CARD;
+
 describe('redaction', () => {
-  const redact = createRedactor({ redact: ['bearer', 'url-password', 'card', 'email'] });
+  const redactor = createRedactor({ redact: ['bearer', 'url-password', 'card', 'email'] });
+  const redact = (text: string) => redactor?.redact(text, ALL_FACTS);
 
   it.each([
     ['Authorization: Bearer abc123.def_456-ghi', 'Authorization: Bearer <redacted>'],
@@ -23,7 +28,7 @@ describe('redaction', () => {
     ['paid with 4111 1111 1111 1111 today', 'paid with <redacted> today'],
     ['card=4111111111111111;', 'card=<redacted>;'],
     ['mail from Jane.Doe+x@mail.example.co.uk.', 'mail from <redacted>.'],
-  ])('%s', (message, left) => expect(redact?.(message)).toBe(left));
+  ])('%s', (message, left) => expect(redact(message)).toBe(left));
 
   it.each([
     'a bearer of bad news',
@@ -34,7 +39,7 @@ describe('redaction', () => {
     '2012-12-10T03:00:48.123456+00:00',
     'request_id=8601b555-6a83-4c12-8269-97c8e32cdb22',
     'user@localhost',
-  ])('leaves alone: %s', (message) => expect(redact?.(message)).toBe(message));
+  ])('leaves alone: %s', (message) => expect(redact(message)).toBe(message));
 
   it('takes linear time, whatever the input', () => {
     const all = createRedactor({
@@ -43,7 +48,7 @@ describe('redaction', () => {
     });
     const beganMs = performance.now();
     for (const unit of ['a', '4 ', '1-', 'a@', '://', 'bearer ', '.', 'x', ':/', 'a.b'])
-      all?.(unit.repeat(10_000 / unit.length));
+      all?.redact(unit.repeat(10_000 / unit.length), ALL_FACTS);
     expect(performance.now() - beganMs).toBeLessThan(2_000);
   });
 });

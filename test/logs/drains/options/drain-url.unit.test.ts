@@ -22,6 +22,8 @@ describe('a drain’s URL', () => {
     ['file:///etc/passwd', "Drains to file:// aren't supported"],
     ['http://us%zzer:secret@host/', 'Invalid drain URL'],
     ['https://user:se%cret@host/', 'Invalid drain URL'],
+    // Both together would be a character.
+    ['https://user%C3:%A9@host/', 'Invalid drain URL'],
   ])('%j: %s', (url, why) => {
     expect(() => parseDrainUrl(url)).toThrow(why);
     expect(() => parseDrainUrl(url)).not.toThrow('secret');

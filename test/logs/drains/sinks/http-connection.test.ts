@@ -4,9 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { HttpConnection } from '../../../../src/logs/drains/sinks/http-connection.ts';
+import { TargetPolicy } from '../../../../src/logs/drains/options/target-policy.ts';
+import { Dialer } from '../../../../src/logs/drains/sinks/dialer.ts';
+import { HttpConnection, type HttpLimits } from '../../../../src/logs/drains/sinks/http-connection.ts';
 import { makeClientCertificates } from '../../../support/senders/client-certificates.ts';
 import { until } from '../../../support/until.ts';
 
@@ -43,17 +45,22 @@ async function listen(server: Server, connections: readonly Socket[]): Promise<n
   return (server.address() as AddressInfo).port;
 }
 
-async function connectionTo(onRequest: OnRequest): Promise<{ own: HttpConnection; connections: Socket[] }> {
+async function connectionTo(
+  onRequest: OnRequest,
+  limits?: HttpLimits,
+): Promise<{ own: HttpConnection; connections: Socket[] }> {
   const { onConnection, connections } = answering(onRequest);
   const port = await listen(createServer(onConnection), connections);
   const own = new HttpConnection(async () => {
     const socket = connect(port, '127.0.0.1');
     await once(socket, 'connect');
     return socket;
-  });
+  }, limits);
   onTestFinished(() => own.close(new Error('the end')));
   return { own, connections };
 }
+
+const IMPATIENT: HttpLimits = { responseMs: 1_000, restMs: 100, unreadBytes: 100_000 };
 
 function request(bytes = 5): Buffer[] {
   return [Buffer.from(`POST / HTTP/1.1\r\nContent-Length: ${bytes}\r\n\r\n`), Buffer.alloc(bytes, 'x')];
@@ -100,6 +107,7 @@ describe('the connection of an HTTP drain', () => {
     const { own, connections } = await connectionTo(onRequest);
     for (let i = 0; i < 3; i++) {
       expect((await own.post(request(), 10)).body.toString()).toBe('ok');
+      expect(own.isFlushed).toBe(true);
       await until('both ends have closed it', () => connections[i].closed);
     }
     expect(connections).toHaveLength(3);
@@ -136,6 +144,116 @@ describe('the connection of an HTTP drain', () => {
     );
     const { status, body } = await late.own.post(request(), 10);
     expect([status, body.toString()]).toEqual([503, 'abc']);
+  });
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['closed', (socket) => socket.destroy()],
+    ['reset', (socket) => socket.resetAndDestroy()],
+  ])(
+    'that was %s while it was idle is a new one for the same request: it doesn’t fail',
+    async (_how, end) => {
+      const answered = new Set<Socket>();
+      const { own, connections } = await connectionTo((socket) => {
+        // Nothing of the next request is read: so it is when both cross each other.
+        if (answered.has(socket)) return end(socket);
+        answered.add(socket);
+        socket.write(OK);
+      });
+      for (let i = 0; i < 4; i++) expect((await own.post(request(200_000), 10)).status).toBe(200);
+      expect(connections).toHaveLength(4);
+    },
+  );
+
+  it('that is new and breaks fails the request, and so does one on which no answer comes: it isn’t sent twice at once', async () => {
+    let requests = 0;
+    const broken = await connectionTo((socket) => {
+      requests++;
+      socket.resetAndDestroy();
+    });
+    await expect(broken.own.post(request(), 10)).rejects.toThrow('ECONNRESET');
+    expect(requests).toBe(1);
+    const silent = await connectionTo((socket) => ++requests === 2 && socket.write(OK), IMPATIENT);
+    await silent.own.post(request(), 10);
+    await expect(silent.own.post(request(), 10)).rejects.toThrow('the destination didn’t answer for 1 s');
+    expect(requests).toBe(3);
+    expect(silent.connections).toHaveLength(1);
+  });
+
+  it.each<[string, string, string]>([
+    ['a head that comes byte by byte', 'HTTP/1.1 200 OK\r\nX: ', 'took longer than 1 s'],
+    [
+      'answers that only inform, without end',
+      'HTTP/1.1 103 Early Hints\r\n\r\n',
+      'answers 103 more than 100 times',
+    ],
+  ])('isn’t held by %s', async (_what, text, why) => {
+    const { own, connections } = await connectionTo((socket) => {
+      const going = setInterval(() => socket.write(text.includes('103') ? text.repeat(50) : 'x'), 5);
+      socket.on('close', () => clearInterval(going));
+      socket.write(text);
+    }, IMPATIENT);
+    await expect(own.post(request(), 10)).rejects.toThrow(why);
+    await until('the connection is closed', () => connections[0].closed);
+  });
+
+  it.each<[string, string, string]>([
+    ['a body without end', 'HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n', 'x'.repeat(70_000)],
+    ['chunks without end', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', '1\r\nx\r\n'],
+    ['an answer that has neither a length nor an end', 'HTTP/1.1 200 OK\r\n\r\nx', ''],
+  ])('isn’t held by %s: the status is known', async (_what, head, more) => {
+    const { own, connections } = await connectionTo((socket) => {
+      const going = setInterval(() => socket.write(more), 5);
+      socket.on('close', () => clearInterval(going));
+      socket.write(head);
+    }, IMPATIENT);
+    const { status } = await own.post(request(), 10);
+    expect(status).toBe(200);
+    await until('the connection is closed', () => connections[0].closed);
+  });
+
+  it('to a destination that closes each is made with the TLS session of the one before, by its options', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'http-connection-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { serverCert, serverKey } = makeClientCertificates(folder);
+    const secure = { cert: readFileSync(serverCert), key: readFileSync(serverKey) };
+    const { onConnection, connections } = answering((socket) => socket.end(OK));
+    const reused: boolean[] = [];
+    const port = await listen(
+      createTlsServer(secure, (socket: TLSSocket) => {
+        reused.push(socket.isSessionReused());
+        onConnection(socket);
+      }),
+      connections,
+    );
+    const dialer = new Dialer(new TargetPolicy(true));
+    const ask = async (tls: { insecure: boolean }) => {
+      const own = new HttpConnection(() => dialer.dial({ host: '127.0.0.1', port, tls }));
+      for (let i = 0; i < 2; i++) {
+        expect((await own.post(request(), 10)).status).toBe(200);
+        await until('it is closed', () => connections.every(({ closed }) => closed));
+      }
+    };
+    await ask({ insecure: true });
+    expect(reused).toEqual([false, true]);
+    // What wasn't verified is no session for those who verify.
+    await expect(ask({ insecure: false })).rejects.toThrow(/certificate/);
+    await ask({ insecure: true });
+    expect(reused.slice(-2)).toEqual([false, true]);
+  });
+
+  it('is to the address that answers, of those that a name has', async () => {
+    const { onConnection, connections } = answering((socket) => socket.write(OK));
+    const port = await listen(createServer(onConnection), connections);
+    const policy = Object.assign(new TargetPolicy(true), {
+      lookup: (_name: string, options: { all?: boolean }, callback: (...found: unknown[]) => void) => {
+        const found = ['127.0.0.3', '127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 }));
+        if (options.all) callback(null, found);
+        else callback(null, found[0].address, 4);
+      },
+    });
+    const own = new HttpConnection(() => new Dialer(policy).dial({ host: 'several.example', port }));
+    onTestFinished(() => own.close(new Error('the end')));
+    expect((await own.post(request(), 10)).status).toBe(200);
   });
 
   it('ends what waits for an answer when it is closed', async () => {

@@ -311,12 +311,37 @@ function leadingWordLevel(start: u32, end: u32): u32 {
     let colon: u32 = 0;
     let hasEquals = false;
     let hasDigit = false;
-    for (; i < end; i++) {
+    // 16 bytes of the word at a time, up to what is behind it.
+    for (;;) {
+      const bytes = v128.load(i);
+      const bounds: u32 =
+        i8x16.bitmask(
+          v128.or(
+            v128.or(
+              // Compared as signed numbers, what is beyond ASCII is below a space as well.
+              i8x16.lt_s(bytes, i8x16.splat(0x21)),
+              i8x16.eq(bytes, i8x16.splat(0x7c)),
+            ),
+            i8x16.eq(bytes, i8x16.splat(0x7f)),
+          ),
+        );
+      const left = end - i;
+      let length: u32 = bounds == 0 ? 16 : <u32>ctz<u32>(bounds);
+      if (length > left) length = left;
+      const within: u32 = (1 << length) - 1;
+      if (colon == 0) {
+        const colons: u32 = i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(<i8>COLON))) & within;
+        if (colons) colon = i + <u32>ctz<u32>(colons);
+      }
+      if (i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(<i8>EQUALS))) & within) hasEquals = true;
+      i += length;
+      if (i == end) break;
+      if (length == 16) continue;
       const byte: u32 = load<u8>(i);
-      if (isSpace(byte) || byte == 0x7c) break;
       if (byte >= 0x80) return ASK;
-      if (byte == COLON && colon == 0) colon = i;
-      if (byte == EQUALS) hasEquals = true;
+      if (isSpace(byte) || byte == 0x7c) break;
+      // Another control character.
+      i++;
     }
     let from = raw;
     let to = colon > raw ? colon : i;
@@ -324,11 +349,18 @@ function leadingWordLevel(start: u32, end: u32): u32 {
     for (let k: u32 = 0; k < 3 && to > from && isClosing(load<u8>(to - 1)); k++) to--;
     let isWord = true;
     let isShouted = true;
-    for (let k = from; k < to; k++) {
-      const byte: u32 = load<u8>(k);
-      if (isDigit(byte)) hasDigit = true;
-      if (!isLetter(byte)) isWord = false;
-      if (<u32>byte - 0x61 <= 25) isShouted = false;
+    for (let k = from; k < to; k += 16) {
+      const bytes = v128.load(k);
+      const within: u32 = to - k >= 16 ? 0xffff : (1 << (to - k)) - 1;
+      const small = v128.or(bytes, i8x16.splat(0x20));
+      const letters = v128.and(
+        i8x16.gt_s(small, i8x16.splat(0x60)),
+        i8x16.lt_s(small, i8x16.splat(0x7b)),
+      );
+      if ((i8x16.bitmask(letters) & within) != within) isWord = false;
+      if (i8x16.bitmask(v128.and(letters, i8x16.gt_s(bytes, i8x16.splat(0x60)))) & within) isShouted = false;
+      const digits = v128.and(i8x16.gt_s(bytes, i8x16.splat(0x2f)), i8x16.lt_s(bytes, i8x16.splat(0x3a)));
+      if (i8x16.bitmask(digits) & within) hasDigit = true;
     }
     const level = isWord ? wordLevel(from, to - from) : NONE;
     if (level != NONE) {

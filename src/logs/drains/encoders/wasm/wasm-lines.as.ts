@@ -2,7 +2,7 @@
  * The WebAssembly fast path of drains' encoders. Compiled by `npm run build:wasm` (AssemblyScript) into `wasm-lines-binary.ts`; what it
  * does is defined by `../line-template.ts`, and a line that it doesn't support is left to that.
  *
- * Memory is laid out by the caller (`wasm-lines.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
+ * Memory is laid out by the caller (`wasm-lines.ts`). Reads and writes may run over the end of a region by up to 31 bytes.
  */
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { ASK, levelOf } from './wasm-level.as';
@@ -579,17 +579,37 @@ function putEscaped(to: u32, start: u32, end: u32): u32 {
   while (i < end) {
     const bytes = v128.load(i);
     v128.store(o, bytes);
+    const escapes = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
     // Compared as signed numbers, what is beyond ASCII is below a space as well.
-    const odd = v128.or(
-      i8x16.lt_s(bytes, i8x16.splat(0x20)),
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
-    );
-    const mask = i8x16.bitmask(odd);
-    const here: u32 = mask == 0 ? 16 : <u32>ctz<i32>(mask);
-    if (here >= end - i) return o + (end - i);
+    const odd = v128.or(i8x16.lt_s(bytes, i8x16.splat(0x20)), escapes);
+    const mask: u32 = i8x16.bitmask(odd);
+    const left = end - i;
+    if (mask == 0) {
+      if (left <= 16) return o + left;
+      i += 16;
+      o += 16;
+      continue;
+    }
+    let here: u32 = ctz<u32>(mask);
+    if (here >= left) return o + left;
+    if (mask == <u32>i8x16.bitmask(escapes)) {
+      // Quotes and backslashes alone: each moves what is behind it.
+      let rest = mask;
+      do {
+        here = ctz<u32>(rest);
+        if (here >= left) return o + left;
+        store<u8>(o + here, 0x5c);
+        o++;
+        v128.store(o + here, v128.load(i + here));
+        rest &= rest - 1;
+      } while (rest);
+      if (left <= 16) return o + left;
+      i += 16;
+      o += 16;
+      continue;
+    }
     i += here;
     o += here;
-    if (here == 16) continue;
     let byte: u32 = load<u8>(i);
     if (byte >= 0x80) {
       do {
