@@ -28,8 +28,8 @@ const FIRST_BYTES = 4_096;
 const FIRST_BUFFERS_MAX = 16_384;
 /** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
-/** Those that are as large as they get: readers give back several at once. */
-const FULL_BUFFERS_MAX = 32;
+/** Those that are as large as they get, 16 MB: as many as are written at a time and as a reader keeps may come back at once. */
+const FULL_BUFFERS_MAX = 64;
 /** What a stored header takes at the most, without structured data. */
 const HEADER_FIELDS_BYTES_MAX = 64 + HOSTNAME_BYTES_MAX + PROCID_BYTES_MAX + MSGID_BYTES_MAX;
 

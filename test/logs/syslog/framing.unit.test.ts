@@ -35,6 +35,25 @@ function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
 
 const counted = (line: string): string => `${Buffer.byteLength(line, 'latin1')} ${line}`;
 
+describe('the rests of several connections', () => {
+  it('use the same memory in turn, and none sees what another one wrote', () => {
+    const chunkOf = (letter: string): Buffer => Buffer.from(letter.repeat(65_536));
+    const connections = ['a', 'b', 'c'].map((letter) => ({ letter, partialFrame: new PartialFrameBuffer() }));
+    const memories = new Set<ArrayBufferLike>();
+    for (let turn = 0; turn < 20; turn++)
+      for (const { letter, partialFrame } of connections) {
+        const before = partialFrame.size;
+        const bytes = partialFrame.join(chunkOf(letter));
+        expect(bytes.toString('latin1')).toBe(letter.repeat(before + 65_536));
+        if (before > 0) memories.add(bytes.buffer);
+        // Something is left of two chunks of three, from some bytes to more than a page.
+        const left = turn % 3 === 2 ? 0 : 1 + turn * 700;
+        partialFrame.keepFrom(bytes, bytes.length - left);
+      }
+    expect(memories.size).toBeLessThanOrEqual(2 * connections.length);
+  });
+});
+
 describe('octet counting and newline framing', () => {
   it.each([
     ['octet counting', '5 <13>a', ['<13>a']],

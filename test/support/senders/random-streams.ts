@@ -27,10 +27,16 @@ export function randomStream(seed: number): RandomStream {
   const framing = dice.one('counted', 'newlines', 'newlines', 'nuls', 'crlf', 'mixed');
   const form = dice.one('5424', '5424', '3164', '3164', 'mixed');
   const oddness = dice.one(0, 0.05, 0.3);
+  const likeBefore = dice.one(0, 0.5, 0.9);
   const frames: Buffer[] = [];
+  let before: string | undefined;
   for (let left = 1 + dice.below(16); left > 0; left--) {
-    const line = mutate(dice, randomLine(dice, form === 'mixed' ? dice.one('5424', '3164') : form), oddness);
-    frames.push(frame(dice, line, framing));
+    const line: string =
+      before !== undefined && dice.chance(likeBefore)
+        ? similarLine(dice, before)
+        : randomLine(dice, form === 'mixed' ? dice.one('5424', '3164') : form);
+    before = line;
+    frames.push(frame(dice, mutate(dice, line, oddness), framing));
   }
   const bytes = Buffer.concat(frames);
   const places = Array.from({ length: dice.one(0, 0, 1, 3) }, () => dice.below(bytes.length)).sort(
@@ -84,6 +90,12 @@ function randomLine(dice: Dice, form: string): string {
     ? `${dice.chance(0.1) ? dice.one('UTC', 'EST', 'DB1', '2024', 'utc', 'LONDON', '-', 'a/b', 't.short') : host} `
     : '';
   return `${pri}${time} ${named}${tag}${id}${behind}${message}`;
+}
+
+/** One with the same header, or nearly: senders repeat theirs. */
+function similarLine(dice: Dice, line: string): string {
+  const other = line.replace(/^<\d+>/, `<${dice.one('13', '190')}>`);
+  return other.slice(0, other.length - dice.below(8)) + 'y'.repeat(dice.one(0, 0, 1, 20, 500));
 }
 
 function ruledHost(dice: Dice): string {

@@ -1,6 +1,7 @@
 /**
- * Datagrams of one turn of the event loop, which are taken together: what is done once a call of the fast path, and once a batch of an
- * app's lines, is done for many of them.
+ * Datagrams that come together, and are taken together: what is done once a call of the fast path, and once a batch of an app's lines, is
+ * done for many of them. Few come in one turn of the event loop: one after a lull is taken at the end of its turn, and those behind it with
+ * others of the next milliseconds.
  */
 import { Framing } from '../../syslog/framing.ts';
 
@@ -20,21 +21,27 @@ export interface DatagramTaker {
 export class DatagramBatch<T extends DatagramTaker> {
   private readonly takeOne: (taker: T, bytes: Buffer, start: number, end: number) => void;
   private readonly finish: (taker: T) => void;
+  private readonly lingerMs: number;
   private readonly bytes = Buffer.allocUnsafeSlow(BATCH_BYTES);
   private length = 0;
   private taker: T | undefined;
   private isScheduled = false;
+  /** When the last ones were taken, on the clock of `performance.now()`. */
+  private takenMs = Number.NEGATIVE_INFINITY;
 
   /**
    * @param takeOne takes the line `bytes[start, end)`, which the fast path left: the bytes will be others afterwards
    * @param finish is called behind the lines of one sender
+   * @param lingerMs they may wait for others until so long after those before them were taken
    */
   constructor(
     takeOne: (taker: T, bytes: Buffer, start: number, end: number) => void,
     finish: (taker: T) => void,
+    lingerMs: number,
   ) {
     this.takeOne = takeOne;
     this.finish = finish;
+    this.lingerMs = lingerMs;
   }
 
   /** Adds a datagram, a line, of which there are `length` bytes. */
@@ -79,7 +86,14 @@ export class DatagramBatch<T extends DatagramTaker> {
   }
 
   private readonly onTurnEnded = (): void => {
+    const restMs = this.takenMs + this.lingerMs - performance.now();
+    if (restMs > 0) setTimeout(this.onLingerEnded, restMs);
+    else this.onLingerEnded();
+  };
+
+  private readonly onLingerEnded = (): void => {
     this.isScheduled = false;
+    this.takenMs = performance.now();
     this.flush();
   };
 }

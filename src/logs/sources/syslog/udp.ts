@@ -18,7 +18,7 @@ const RECEIVE_BYTES = 16 * 1_048_576;
 const HELD_BYTES_MAX = 16 * 1_048_576;
 /** How long they may when the listener closes. */
 const CLOSE_TIMEOUT_MS = 1_000;
-/** Few datagrams come in one turn of the event loop: under load they are stored with those of later ones, so many milliseconds at the most. */
+/** Few datagrams come in one turn of the event loop: under load they are taken and stored with those of later ones, so many milliseconds at the most. */
 const LINGER_MS = 5;
 /** Senders that are kept. */
 const SENDERS_MAX = 1_000;
@@ -86,6 +86,7 @@ class DatagramPort {
         sender.flushInBackground(LINGER_MS);
         taken();
       },
+      LINGER_MS,
     );
   }
 

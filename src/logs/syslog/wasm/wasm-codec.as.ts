@@ -40,8 +40,10 @@ import {
   forgetMinutes,
   OLD_FOUND,
   OLD_UNKNOWN_TIME,
+  oldFields,
   oldHost,
   oldHostLength,
+  oldLimit,
   oldMessage,
   oldPid,
   oldPidLength,
@@ -50,7 +52,8 @@ import {
   oldTime,
   oldTimeLength,
   rememberMinute,
-  scanOld,
+  scanOldFields,
+  scanOldTime,
   setUpTimes,
 } from './wasm-rfc3164.as';
 
@@ -213,6 +216,30 @@ export function take(
   let runLines: u32 = 0;
   let runBytes: u32 = 0;
   const trailer: u32 = framing == NEWLINES ? NEWLINE : 0;
+  // Fields of a line, and whose it is. They are kept for the next one, whose header is mostly the same behind its time.
+  let host: u32 = 0;
+  let hostSize: u32 = 0;
+  let tag: u32 = 0;
+  let tagLength: u32 = 0;
+  let pid: u32 = 0;
+  let pidLength: u32 = 0;
+  let msgid: u32 = 0;
+  let msgidLength: u32 = 0;
+  let data: u32 = 0;
+  let dataLength: u32 = 0;
+  let token: u32 = 0;
+  let tokenBytes: u32 = 0;
+  let elementBytes: u32 = 0;
+  let message: u32 = 0;
+  let slot: u32 = 0;
+  let form = AS_SENT;
+  let source = fixedSource;
+  let sourceSize = sourceLength;
+  let owner = NO_SLOT;
+  /** Where that header was, from HOSTNAME to the message; nothing is known of it while it has no length. */
+  let known: u32 = 0;
+  let knownLength: u32 = 0;
+  let isKnownOld = false;
   while (i < end) {
     const frame = i;
     let start: u32;
@@ -274,29 +301,16 @@ export function take(
     const priorityEnd = skipPriority(start, stop);
     if (priorityEnd == 0) break;
 
-    // The fields. Those of structured data and MSGID, `- -` when there are none, are one piece behind PROCID.
+    // The time, and where the fields behind it begin.
     let time: u32 = 0;
     let timeLength: u32 = 0;
-    let host: u32;
-    let hostSize: u32;
-    let tag: u32;
-    let tagLength: u32;
-    let pid: u32 = 0;
-    let pidLength: u32 = 0;
-    let msgid: u32 = 0;
-    let msgidLength: u32 = 0;
-    let data: u32 = 0;
-    let dataLength: u32 = 0;
-    let token: u32 = 0;
-    let tokenBytes: u32 = 0;
-    let elementBytes: u32 = 0;
-    let message: u32;
-    let slot: u32 = 0;
+    let fields: u32;
+    let limit = end5424;
     const isOld = load<u16>(priorityEnd) != 0x2031;
     if (isOld) {
       // What is read as RFC 3164 isn't in Heroku's form.
       if (dataless) break;
-      const found = scanOld(start, priorityEnd, stop);
+      const found = scanOldTime(start, priorityEnd, stop);
       if (found != OLD_FOUND) {
         if (found == OLD_UNKNOWN_TIME) {
           unknownMinute = oldTime;
@@ -306,66 +320,97 @@ export function take(
       }
       time = oldTime;
       timeLength = oldTimeLength;
-      host = oldHost;
-      hostSize = oldHostLength;
-      if (hostSize > 0 && !isClean(host, host + hostSize, HOSTNAME_BYTES_MAX)) break;
-      tag = oldTag;
-      tagLength = oldTagLength;
-      pid = oldPid;
-      pidLength = oldPidLength;
-      message = oldMessage;
+      fields = oldFields;
+      limit = oldLimit;
+    } else if (load<u16>(priorityEnd, 2) == 0x202d) {
+      time = stampedTime;
+      timeLength = TIME_BYTES;
+      fields = priorityEnd + 4;
+      if (fields >= limit) break;
     } else {
-      if (load<u16>(priorityEnd, 2) == 0x202d) {
-        time = stampedTime;
-        timeLength = TIME_BYTES;
-        host = priorityEnd + 4;
-        if (host >= end5424) break;
+      fields = skipTime(priorityEnd + 2, limit);
+      if (fields == 0) break;
+    }
+
+    // The others. Those of structured data and MSGID, `- -` when there are none, are one piece behind PROCID.
+    const isRepeated =
+      isOld == isKnownOld && fields + knownLength <= limit && isSameHeader(known, fields, knownLength);
+    if (isRepeated) {
+      const by = fields - known;
+      host += by;
+      tag += by;
+      pid += by;
+      msgid += by;
+      data += by;
+      message += by;
+      known = fields;
+    } else {
+      knownLength = 0;
+      pid = 0;
+      pidLength = 0;
+      msgid = 0;
+      msgidLength = 0;
+      data = 0;
+      dataLength = 0;
+      token = 0;
+      tokenBytes = 0;
+      elementBytes = 0;
+      slot = 0;
+      if (isOld) {
+        if (!scanOldFields(fields, limit)) break;
+        host = oldHost;
+        hostSize = oldHostLength;
+        if (hostSize > 0 && !isClean(host, host + hostSize, HOSTNAME_BYTES_MAX)) break;
+        tag = oldTag;
+        tagLength = oldTagLength;
+        pid = oldPid;
+        pidLength = oldPidLength;
+        message = oldMessage;
       } else {
-        host = skipTime(priorityEnd + 2, end5424);
-        if (host == 0) break;
-      }
-      const hostEnd = skipField(host, end5424);
-      hostSize = hostEnd - host;
-      if (!isClean(host, hostEnd, HOSTNAME_BYTES_MAX) || load<u8>(hostEnd) != SPACE) break;
-      if (hostSize == 1 && load<u8>(host) == DASH) hostSize = 0;
-      tag = hostEnd + 1;
-      if (sourceLength == 0 && names == 0) slot = sameToken(tokens, tag, end5424);
-      tagLength = slot != 0 ? tokenLength(slot) : findSpace(tag, end5424) - tag;
-      pid = tag + tagLength + 1;
-      if (pid > end5424) break;
-      const pidEnd = skipField(pid, end5424);
-      pidLength = pidEnd - pid;
-      msgid = pidEnd + 1;
-      if (load<u8>(pidEnd) != SPACE || !isClean(pid, pidEnd, PROCID_BYTES_MAX)) break;
-      // "- - ": neither MSGID nor structured data, which is most lines.
-      if (dataless) {
-        const msgidEnd = skipField(msgid, end5424);
-        if (load<u8>(msgidEnd) != SPACE || msgidEnd >= end5424 || !isClean(msgid, msgidEnd, MSGID_BYTES_MAX)) break;
-        msgidLength = msgidEnd - msgid;
-        message = msgidEnd + 1;
-      } else if (load<u32>(msgid) == 0x202d202d && msgid + 4 <= end5424) {
-        msgidLength = 1;
-        data = msgid + 2;
-        dataLength = 1;
-        message = msgid + 4;
-      } else {
-        const msgidEnd = skipField(msgid, end5424);
-        if (load<u8>(msgidEnd) != SPACE || !isClean(msgid, msgidEnd, MSGID_BYTES_MAX)) break;
-        msgidLength = msgidEnd - msgid;
-        data = msgidEnd + 1;
-        token = tokenOf(data, end5424);
-        if (token != 0) {
-          tokenBytes = skipToken(token, end5424);
-          const elementEnd = token + tokenBytes + 2;
-          if (tokenBytes == 0 || elementEnd >= end5424) break;
-          elementBytes = elementEnd - data;
-          data = elementEnd;
-          message = load<u8>(data) == SPACE ? data + 1 : skipStructuredData(data, stop, end5424);
-          // Behind an element with parameters a dash isn't structured data.
-          if (data + 1 < message && load<u8>(data) != 0x5b) break;
-        } else message = skipStructuredData(data, stop, end5424);
-        if (message == 0) break;
-        dataLength = message - 1 - data;
+        host = fields;
+        const hostEnd = skipField(host, end5424);
+        hostSize = hostEnd - host;
+        if (!isClean(host, hostEnd, HOSTNAME_BYTES_MAX) || load<u8>(hostEnd) != SPACE) break;
+        if (hostSize == 1 && load<u8>(host) == DASH) hostSize = 0;
+        tag = hostEnd + 1;
+        if (sourceLength == 0 && names == 0) slot = sameToken(tokens, tag, end5424);
+        tagLength = slot != 0 ? tokenLength(slot) : findSpace(tag, end5424) - tag;
+        pid = tag + tagLength + 1;
+        if (pid > end5424) break;
+        const pidEnd = skipField(pid, end5424);
+        pidLength = pidEnd - pid;
+        msgid = pidEnd + 1;
+        if (load<u8>(pidEnd) != SPACE || !isClean(pid, pidEnd, PROCID_BYTES_MAX)) break;
+        // "- - ": neither MSGID nor structured data, which is most lines.
+        if (dataless) {
+          const msgidEnd = skipField(msgid, end5424);
+          if (load<u8>(msgidEnd) != SPACE || msgidEnd >= end5424 || !isClean(msgid, msgidEnd, MSGID_BYTES_MAX)) break;
+          msgidLength = msgidEnd - msgid;
+          message = msgidEnd + 1;
+        } else if (load<u32>(msgid) == 0x202d202d && msgid + 4 <= end5424) {
+          msgidLength = 1;
+          data = msgid + 2;
+          dataLength = 1;
+          message = msgid + 4;
+        } else {
+          const msgidEnd = skipField(msgid, end5424);
+          if (load<u8>(msgidEnd) != SPACE || !isClean(msgid, msgidEnd, MSGID_BYTES_MAX)) break;
+          msgidLength = msgidEnd - msgid;
+          data = msgidEnd + 1;
+          token = tokenOf(data, end5424);
+          if (token != 0) {
+            tokenBytes = skipToken(token, end5424);
+            const elementEnd = token + tokenBytes + 2;
+            if (tokenBytes == 0 || elementEnd >= end5424) break;
+            elementBytes = elementEnd - data;
+            data = elementEnd;
+            message = load<u8>(data) == SPACE ? data + 1 : skipStructuredData(data, stop, end5424);
+            // Behind an element with parameters a dash isn't structured data.
+            if (data + 1 < message && load<u8>(data) != 0x5b) break;
+          } else message = skipStructuredData(data, stop, end5424);
+          if (message == 0) break;
+          dataLength = message - 1 - data;
+        }
       }
     }
     // A byte order mark (RFC 5424 section 6.4) is removed by the JavaScript path; an element of its own for the token in front of the
@@ -380,11 +425,7 @@ export function take(
     if (messageLength > MESSAGE_BYTES_MAX) break;
 
     // Whose line it is.
-    let form = AS_SENT;
-    let source = fixedSource;
-    let sourceSize = sourceLength;
-    let owner = NO_SLOT;
-    if (sourceLength == 0) {
+    if (!isRepeated && sourceLength == 0) {
       if (slot == 0) {
         let key = RULE_KEY;
         const isToken = load<u16>(tag) == 0x2e74 && tagLength > 1;
@@ -421,6 +462,11 @@ export function take(
       source = sourceOf(slot);
       sourceSize = sourceLengthOf(slot);
       owner = perSource ? numberOf(slot) : appOf(slot);
+    }
+    if (!isRepeated) {
+      known = fields;
+      knownLength = message - fields;
+      isKnownOld = isOld;
     }
 
     // The record.
@@ -515,11 +561,10 @@ export function take(
       }
     }
     store<u32>(at, o - text);
-    store<u16>(at, hostAt, 4);
-    store<u16>(at, sourceAt, 6);
-    store<u16>(at, msgidAt, 8);
-    store<u16>(at, o - messageLength - text, 10);
+    store<u32>(at, hostAt | (sourceAt << 16), 4);
+    store<u32>(at, msgidAt | ((o - messageLength - text) << 16), 8);
     if (count == 0 || owner != runOwner) {
+      if (count > 0) endRun(run, runLines, at, runBytes);
       run += RUN_BYTES;
       runOwner = owner;
       runLines = 0;
@@ -528,9 +573,6 @@ export function take(
     }
     runLines++;
     runBytes += lineBytes;
-    store<u32>(run, runLines, 4);
-    store<u32>(run, o, 8);
-    store<u32>(run, runBytes, 12);
     before = last;
     beforeOut = lastOut;
     beforeLength = lastLength;
@@ -544,6 +586,7 @@ export function take(
     i = next;
     why = PARTIAL;
   }
+  if (count > 0) endRun(run, runLines, at, runBytes);
   position = i;
   produced = at;
   lines = count;
@@ -642,6 +685,21 @@ export function write(
     at++;
   }
   return at;
+}
+
+function endRun(run: u32, runLines: u32, end: u32, bytes: u32): void {
+  store<u32>(run, runLines, 4);
+  store<u32>(run, end, 8);
+  store<u32>(run, bytes, 12);
+}
+
+/** Are the `length` bytes of two headers the same? Those of short ones aren't compared. */
+function isSameHeader(a: u32, b: u32, length: u32): bool {
+  if (length < 16) return false;
+  const last = length - 16;
+  for (let i: u32 = 0; i < last; i += 16)
+    if (v128.any_true(v128.xor(v128.load(a + i), v128.load(b + i)))) return false;
+  return !v128.any_true(v128.xor(v128.load(a + last), v128.load(b + last)));
 }
 
 /** Is there a newline in `[start, end)`? */

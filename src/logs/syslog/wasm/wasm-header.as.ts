@@ -6,9 +6,10 @@
 /** The last day that a timestamp may name, as the number 20121210: set by the caller, see `latestDate` in timestamp.ts. */
 export let dateMax: u32 = 0;
 
-/** The date that was checked last: `2012-12-` and `10`. Two bytes are never as much as in the beginning: no date was checked then. */
+/** The minute that was checked last, `2012-12-` and `10T03:00`, and the zone with the space behind it, `+00:00 `; 0: none was. */
 let goodDate: u64 = 0;
-let goodDay: u32 = 0x10000;
+let goodMinute: u64 = 0;
+let goodZone: u64 = 0;
 
 const SPACE: u32 = 0x20;
 const DASH: u32 = 0x2d;
@@ -44,30 +45,38 @@ export function skipPriority(start: u32, end: u32): u32 {
 /** Where HOSTNAME starts, after an RFC 3339 timestamp of at most 35 bytes, or 0. */
 export function skipTime(start: u32, limit: u32): u32 {
   if (start + 21 > limit) return 0;
-  // Lines of one day come one after the other: its ten bytes are checked once.
-  if (load<u64>(start) != goodDate || load<u16>(start, 8) != goodDay) {
-    if (!isDate(start)) return 0;
+  // Lines of one minute come one after the other: its sixteen bytes are checked once.
+  if (load<u64>(start) != goodDate || load<u64>(start, 8) != goodMinute) {
+    if (!isDate(start) || load<u8>(start, 10) != 0x54 || load<u8>(start, 13) != 0x3a) return 0;
+    if (pair(start + 11) > 23 || pair(start + 14) > 59) return 0;
     goodDate = load<u64>(start);
-    goodDay = load<u16>(start, 8);
+    goodMinute = load<u64>(start, 8);
   }
-  if (load<u8>(start, 10) != 0x54) return 0;
-  if (load<u8>(start, 13) != 0x3a || load<u8>(start, 16) != 0x3a) return 0;
-  if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 59) return 0;
+  if (load<u8>(start, 16) != 0x3a || pair(start + 17) > 59) return 0;
   let i = start + 19;
   if (load<u8>(i) == 0x2e) {
-    i++;
-    const from = i;
-    while (i < limit && isDigit(load<u8>(i))) i++;
-    if (i == from || i - from > 9) return 0;
+    const from = i + 1;
+    const digits = countDigits(from);
+    if (digits == 0 || digits > 9) return 0;
+    i = from + digits;
   }
-  const zone: u32 = load<u8>(i);
-  if (zone == 0x5a) i += 1;
+  // And so do those of one zone.
+  const zone = load<u64>(i) & 0x00ffffffffffffff;
+  if (zone == goodZone) i += 6;
+  else if ((zone & 0xff) == 0x5a) i++;
   else {
-    if (zone != 0x2b && zone != 0x2d) return 0;
+    if ((zone & 0xff) != 0x2b && (zone & 0xff) != 0x2d) return 0;
     if (pair(i + 1) > 23 || load<u8>(i, 3) != 0x3a || pair(i + 4) > 59) return 0;
+    if (load<u8>(i, 6) == SPACE) goodZone = zone;
     i += 6;
   }
   return i < limit && i - start <= 35 && load<u8>(i) == SPACE ? i + 1 : 0;
+}
+
+/** How many digits there are at `start`: 16 at the most. */
+function countDigits(start: u32): u32 {
+  const isNone = i8x16.gt_u(i8x16.sub(v128.load(start), i8x16.splat(0x30)), i8x16.splat(9));
+  return ctz<u32>(i8x16.bitmask(isNone) | 0x10000);
 }
 
 /** Is it a date, `2012-12-10`, and one that may be right? */

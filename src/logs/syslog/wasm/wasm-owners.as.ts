@@ -170,6 +170,8 @@ export function isEqual(a: u32, b: u32, length: u32): bool {
     if (load<u64>(a + i) != load<u64>(b + i)) return false;
     i += 8;
   }
+  // The last eight, of which some were compared already.
+  if (length >= 8) return load<u64>(a + length - 8) == load<u64>(b + length - 8);
   while (i < length) {
     if (load<u8>(a + i) != load<u8>(b + i)) return false;
     i++;

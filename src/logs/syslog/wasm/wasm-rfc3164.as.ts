@@ -20,9 +20,12 @@ const MINUTE_BYTES: u32 = 12;
 
 let times: u32 = 0;
 
-/** What `scanOld` found: where the time that is stored is, and its length; the other fields in the line; a length of 0: it isn't there. */
+/** What `scanOldTime` found: where the time that is stored is, and its length; where the fields behind it are, and end at the latest. */
 export let oldTime: u32 = 0;
 export let oldTimeLength: u32 = 0;
+export let oldFields: u32 = 0;
+export let oldLimit: u32 = 0;
+/** What `scanOldFields` found; a length of 0: it isn't there. */
 export let oldHost: u32 = 0;
 export let oldHostLength: u32 = 0;
 export let oldTag: u32 = 0;
@@ -31,7 +34,7 @@ export let oldPid: u32 = 0;
 export let oldPidLength: u32 = 0;
 export let oldMessage: u32 = 0;
 
-/** Results of `scanOld`. */
+/** Results of `scanOldTime`. */
 export const OLD_FOUND: u32 = 0;
 export const OLD_UNSUPPORTED: u32 = 1;
 /** What minute `oldTime` is in isn't known: see `rememberMinute`. */
@@ -55,8 +58,8 @@ export function rememberMinute(minute: u32, text: u32, isTime: bool): void {
   memory.copy(slot + TIME_TEXT, text, TIME_TEXT_BYTES);
 }
 
-/** Scans the line `[start, stop)`, whose PRI ends at `at`. */
-export function scanOld(start: u32, at: u32, stop: u32): u32 {
+/** Scans the time of the line `[start, stop)`, whose PRI ends at `at`. */
+export function scanOldTime(start: u32, at: u32, stop: u32): u32 {
   const limit = stop - start > HEAD_BYTES_MAX ? start + HEAD_BYTES_MAX : stop;
   let i = at;
   if (isDigit(load<u8>(i))) {
@@ -80,33 +83,39 @@ export function scanOld(start: u32, at: u32, stop: u32): u32 {
     oldTimeLength = TIME_TEXT_BYTES;
     i += 16;
   }
-  const first = i;
-  i = skipWord(i, limit);
-  if (i >= limit || !beginsWord(load<u8>(first)) || isTimeWord(first, i)) return OLD_UNSUPPORTED;
+  oldFields = i;
+  oldLimit = limit;
+  return OLD_FOUND;
+}
+
+/** Scans the fields between the time and the message; false when they aren't in a form that is supported. */
+export function scanOldFields(first: u32, limit: u32): bool {
+  let i = skipWord(first, limit);
+  if (i >= limit || !beginsWord(load<u8>(first)) || isTimeWord(first, i)) return false;
   oldHostLength = 0;
   oldTag = first;
   if (load<u8>(i) == SPACE) {
-    if (!isHost(first, i)) return OLD_UNSUPPORTED;
+    if (!isHost(first, i)) return false;
     oldHost = first;
     oldHostLength = i - first;
     oldTag = i + 1;
-    if (!beginsWord(load<u8>(oldTag))) return OLD_UNSUPPORTED;
+    if (!beginsWord(load<u8>(oldTag))) return false;
     i = skipWord(oldTag, limit);
   }
   oldTagLength = i - oldTag;
-  if (oldTagLength == 0 || oldTagLength > TAG_BYTES_MAX) return OLD_UNSUPPORTED;
+  if (oldTagLength == 0 || oldTagLength > TAG_BYTES_MAX) return false;
   oldPidLength = 0;
   if (i < limit && load<u8>(i) == 0x5b) {
     oldPid = ++i;
     while (i < limit && isDigit(load<u8>(i))) i++;
     oldPidLength = i - oldPid;
-    if (oldPidLength == 0 || oldPidLength > PID_DIGITS_MAX || i >= limit || load<u8>(i) != 0x5d) return OLD_UNSUPPORTED;
+    if (oldPidLength == 0 || oldPidLength > PID_DIGITS_MAX || i >= limit || load<u8>(i) != 0x5d) return false;
     i++;
   }
   // ": "
-  if (i + 2 > limit || load<u16>(i) != 0x203a) return OLD_UNSUPPORTED;
+  if (i + 2 > limit || load<u16>(i) != 0x203a) return false;
   oldMessage = i + 2;
-  return OLD_FOUND;
+  return true;
 }
 
 /** Where the word ends that starts at `start`: one of letters, digits, and `_ - . / ( )`. No branch depends on what a token is. */

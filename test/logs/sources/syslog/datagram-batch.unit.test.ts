@@ -26,11 +26,12 @@ class Taker implements DatagramTaker {
 }
 
 describe('a batch of datagrams', () => {
-  const setUp = () => {
+  const setUp = (lingerMs = 0) => {
     const taken: string[] = [];
     const batch = new DatagramBatch<Taker>(
       ({ name }, bytes, start, end) => taken.push(`${name} ${bytes.toString('latin1', start, end)}`),
       ({ name }) => taken.push(`${name} done`),
+      lingerMs,
     );
     const add = (text: string, taker: Taker): void => {
       const bytes = Buffer.from(`${text}\0`, 'latin1');
@@ -60,6 +61,29 @@ describe('a batch of datagrams', () => {
     for (const length of lengths) add('x'.repeat(length), a);
     batch.flush();
     expect(taken.filter((text) => text !== 'a done').map((text) => text.length - 2)).toEqual(lengths);
+  });
+
+  it('is taken with what comes in the next milliseconds, when others were taken just before', async () => {
+    const { taken, batch, add, a } = setUp(60_000);
+    add('fast', a);
+    await vi.waitFor(() => expect(taken).toEqual(['a fast', 'a done']));
+    for (const text of ['fast 2', 'fast 3']) {
+      add(text, a);
+      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(taken).toEqual(['a fast', 'a done']);
+    batch.flush();
+    expect(taken).toEqual(['a fast', 'a done', 'a fast 2', 'a fast 3', 'a done']);
+  });
+
+  it('is taken when its time is over, and when it is full', async () => {
+    const { taken, add, a } = setUp(20);
+    for (const text of ['fast 1', 'fast 2', 'fast 3']) {
+      add(text, a);
+      await vi.waitFor(() => expect(taken).toContain(`a ${text}`));
+    }
+    for (let left = 3; left > 0; left--) add(`fast ${'x'.repeat(65_000)}`, a);
+    expect(taken.length).toBe(3 * 2 + 2 + 1);
   });
 
   it('is taken at the end of the turn', async () => {
