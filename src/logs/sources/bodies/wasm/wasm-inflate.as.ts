@@ -22,6 +22,8 @@ const FIXED_LITERALS: u32 = 288;
 const FIXED_DISTANCES: u32 = 32;
 const END_OF_BLOCK: u32 = 256;
 const LENGTH_CODES: u32 = 19;
+/** Each block may have codes of its own, which take longer to make than most blocks to read. */
+const BLOCKS_MAX: u32 = 256;
 
 /** The order of the lengths of length codes (section 3.2.7). */
 const LENGTH_CODE_ORDER = memory.data<u8>([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]);
@@ -51,8 +53,7 @@ const TABLE_BITS: u32 = 608;
 const TABLE: u32 = 640;
 export const CODE_BYTES: u32 = 640 + 4 * 1_024;
 
-/** Kinds of entries, where they are. */
-const KIND_SHIFT: u32 = 8;
+/** Kinds of entries. */
 const LITERAL: u32 = 0;
 const MATCH: u32 = 1 << 8;
 const END: u32 = 2 << 8;
@@ -84,7 +85,7 @@ export function prepare(codes: u32, lengthsAt: u32): void {
 }
 
 /**
- * Unpacks what is in `[from, end)` to `[out, outEnd)`; false when it isn't whole, isn't valid, or doesn't fit. The input ends at
+ * Unpacks what is in `[from, end)` to `[out, outEnd)`; false when it isn't whole, isn't valid, doesn't fit, or has many blocks. The input ends at
  * {@link position} then, the output at {@link produced}.
  */
 export function inflate(from: u32, end: u32, out: u32, outEnd: u32): bool {
@@ -92,9 +93,9 @@ export function inflate(from: u32, end: u32, out: u32, outEnd: u32): bool {
   bitCount = 0;
   next = from;
   produced = out;
-  for (;;) {
+  for (let blocks: u32 = 0; ; blocks++) {
     refill();
-    if (next > end + 8) return false;
+    if (next > end + 8 || blocks == BLOCKS_MAX) return false;
     const isLast = take(1);
     const kind = take(2);
     let isRead = false;
