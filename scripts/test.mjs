@@ -4,7 +4,7 @@
  * skipped; with CI=true nothing may be skipped.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -78,10 +78,15 @@ const took = [];
 const installed = installPrograms();
 await part('packages and build', () => run(process.execPath, ['scripts/setup.mjs']));
 // Not before: npm begins with a new node_modules, and what is unpacked there would be gone.
-const hasPrograms = installed.then(unpackSyslogNg);
+const hasPrograms = installed.then(unpackSyslogNg).catch((error) => {
+  // Its tests say what is missing.
+  process.stderr.write(`tailrace: syslog-ng could not be unpacked: ${error.message}\n`);
+});
 // It is loaded while everything else goes on; its tests wait for it. If it can't be, they try again and say why.
 if (process.argv.length === 2)
-  spawn(process.execPath, ['scripts/heroku.mjs'], { cwd: root, stdio: ['ignore', 'ignore', 2] });
+  spawn(process.execPath, ['scripts/heroku.mjs'], { cwd: root, stdio: ['ignore', 'ignore', 2] })
+    .on('error', (error) => process.stderr.write(`tailrace: ${error.message}\n`))
+    .unref();
 await part('lint and types', () =>
   together([
     [bin('biome'), 'ci', '--colors=off', '.'],
@@ -140,11 +145,13 @@ async function installPrograms() {
 async function unpackSyslogNg() {
   const folder = join(root, 'node_modules', '.cache', 'syslog-ng');
   if (existsSync(join(folder, 'usr', 'sbin', 'syslog-ng')) || find('syslog-ng') || !find('apt-get')) return;
-  mkdirSync(folder, { recursive: true });
+  // Whole or not at all: what an earlier run was stopped in isn't taken for it.
+  const unfinished = `${folder}.${process.pid}`;
+  mkdirSync(unfinished, { recursive: true });
   /** What a command prints, and whether it succeeded. */
   const sh = (command) =>
     new Promise((resolve) => {
-      execFile('sh', ['-c', command], { cwd: folder }, (error, stdout, stderr) => {
+      execFile('sh', ['-c', command], { cwd: unfinished }, (error, stdout, stderr) => {
         process.stderr.write(stderr);
         resolve({ stdout, isDone: !error });
       });
@@ -161,8 +168,13 @@ async function unpackSyslogNg() {
     .map((one) => one.split('|')[0].replace(/\(.*/, '').trim())
     .filter((name) => /^lib[a-z0-9.+-]+$/.test(name) && !isInstalled(name));
   const isWhole = isDownloaded && (needs.length === 0 || (await download(needs)));
-  if (!isWhole || !(await sh('for file in *.deb; do dpkg-deb -x "$file" . || exit 1; done')).isDone)
+  if (isWhole && (await sh('for file in *.deb; do dpkg-deb -x "$file" . || exit 1; done')).isDone) {
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(unfinished, folder);
+  } else {
+    rmSync(unfinished, { recursive: true, force: true });
     process.stderr.write('tailrace: syslog-ng could not be unpacked; what was said is above.\n');
+  }
 }
 
 /** Is a Debian package installed? */

@@ -32,5 +32,5 @@ export async function until<T>(
 
 /** What takes long is asked for less often: an answer costs more than the wait for it. */
 function pauseMs(waitedMs: number): number {
-  return Math.min(100, Math.max(10, waitedMs / 20));
+  return Math.min(250, Math.max(10, waitedMs / 12));
 }

@@ -301,8 +301,12 @@ describe('what a server runs', { timeout: 240_000 }, () => {
     await first.kill();
     const second = await startServer({ data });
     try {
-      const app = await until('the app', () => fetchFromApp(second, name).catch(() => undefined), 30_000);
-      expect([app.version, app.a]).toEqual(['one', 'kept']);
+      // The dynos of before serve until those with the new config are up.
+      const app = await until('the app with its config', async () => {
+        const answer = await fetchFromApp(second, name).catch(() => undefined);
+        return answer?.a === 'kept' && answer;
+      });
+      expect(app.version).toBe('one');
       const formation = await second.request<{ type: string; quantity: number }[]>(
         'GET',
         `/apps/${name}/formation`,
@@ -354,14 +358,14 @@ describe('what a server runs', { timeout: 240_000 }, () => {
     });
     let over = false;
     const counts = { good: 0, bad: [] as string[] };
-    const load = Array.from({ length: 8 }, async () => {
+    const load = Array.from({ length: 4 }, async () => {
       while (!over) {
         await fetchFromApp(server, name).then(
           () => counts.good++,
           (error: unknown) => counts.bad.push(String(error)),
         );
         // Other tests have these processors too.
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, 30));
       }
     });
     const homes = async () => (await fetchFromApp(server, name)).home;
@@ -376,11 +380,11 @@ describe('what a server runs', { timeout: 240_000 }, () => {
       const home = await homes();
       expect((await repository.tailrace(...args)).status).toBe(0);
       if (args[0] !== 'scale') await until('other dynos', async () => (await homes()) !== home);
-      await until('more requests', () => counts.good > before + 200);
+      await until('more requests', () => counts.good > before + 60);
     }
     over = true;
     await Promise.all(load);
     expect(counts.bad).toEqual([]);
-    expect(counts.good).toBeGreaterThan(1_000);
+    expect(counts.good).toBeGreaterThan(300);
   });
 });

@@ -106,10 +106,14 @@ class RetryingSender {
           () => 0,
         );
         if (status === 0) return; // the server has ended
-        if (status >= 200 && status < 300) break;
-        expect(status).toBe(503);
-        this.refusals++;
+        const isTaken = status >= 200 && status < 300;
+        if (!isTaken) {
+          expect(status).toBe(503);
+          this.refusals++;
+        }
+        // All of them at full speed would have the processors to themselves.
         await new Promise((resolve) => setTimeout(resolve, 20));
+        if (isTaken) break;
       }
       this.acknowledged.push(...texts);
     }
@@ -125,7 +129,7 @@ class SyslogSender {
     this.timer = setInterval(() => {
       for (let i = 0; i < 5; i++)
         socket.write(octetCounted(logplexLine(`syslog ${++this.count}`, app.token)));
-    }, 2);
+    }, 10);
   }
 
   stop(): void {
@@ -187,7 +191,7 @@ describe.runIf(hasRedis)('lines that are refused are never stored', () => {
     onTestFinished(() => proxy.close());
     const server = await startServerForTest({ env: { REDIS_URL: proxy.url } });
     await expectOnceInOrder(server, async (senders, app) => {
-      for (let round = 0; round < 15; round++) {
+      for (let round = 0; round < 8; round++) {
         const taken = senders.map(({ acknowledged }) => acknowledged.length);
         await proxy.loseAnswerTo(`{${app.id}}:lines`);
         await until('all are taken again', () =>

@@ -44,8 +44,8 @@ interface Load {
   /** Stops it. @returns what failed */
   stop(): Promise<string[]>;
 }
-/** Requests one after the other on some connections, with pauses where it goes on for long. */
-function load(name: string, clientCount = 4, pauseMs = 0): Load {
+/** Requests one after the other on some connections: with pauses, as all of the processors would be theirs. */
+function load(name: string, clientCount = 4, pauseMs = 25): Load {
   let isOver = false;
   let good = 0;
   const bad: string[] = [];

@@ -72,9 +72,12 @@ export function retentionSuite(opener: StoreOpener): void {
       const { storedAtMs } = (await readAll(store, app))[0];
       await until('half of the age is over', () => Date.now() > storedAtMs + 500);
       await store.append(app, batchOf('young'));
+      const youngUntilMs = Date.now() + 1_000;
       // The young one keeps nothing: the others go at their time.
-      await until('the old ones are gone', async () => (await store.bounds(app)).first === 41);
-      expect(linesOf(await readAll(store, app))).toEqual(['young']);
+      await until('the old ones are gone', async () => (await store.bounds(app)).first >= 41);
+      const left = linesOf(await readAll(store, app));
+      // A busy machine may look when its time has come as well.
+      expect(left).toEqual(left.length === 0 && Date.now() > youngUntilMs ? [] : ['young']);
       await until('all is gone', async () => (await store.bounds(app)).first === 42);
       await until('that of the other is gone', async () => (await store.bounds(other)).first === 2);
       expect(await store.bounds(app)).toEqual({ first: 42, last: 41, bytes: 0 });
