@@ -23,9 +23,12 @@ const GREATER_THAN = 0x3e;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** Of the first buffer: many apps have a line now and then, and a busy one's buffer grows. */
-const FIRST_BYTES = 4_096;
+const FIRST_BYTES = 1_024;
+/** Of the second one: that of an app that has some lines. */
+const SECOND_BYTES = 4_096;
 /** As many apps may have lines in one turn of the event loop. */
 const FIRST_BUFFERS_MAX = 16_384;
+const SECOND_BUFFERS_MAX = 2_048;
 /** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
 /** Those that are as large as they get: readers give back several at once. */
@@ -40,6 +43,8 @@ const NO_BYTES = Buffer.alloc(0);
  * stay in the processor's cache.
  */
 const firstBuffers = new BufferPool({ buffersMax: FIRST_BUFFERS_MAX });
+/** The next larger ones, likewise. */
+const secondBuffers = new BufferPool({ buffersMax: SECOND_BUFFERS_MAX });
 /** Those of full batches, of all builders. */
 const fullBuffers = new BufferPool({ buffersMax: FULL_BUFFERS_MAX });
 
@@ -158,20 +163,16 @@ export class BatchBuilder {
     const { bytes, end, count } = this;
     this.end = HEADROOM;
     this.count = 0;
-    const isFirst = bytes.length === FIRST_BYTES;
-    if (end * 2 < bytes.length) {
+    const isSmall = bytes.length <= SECOND_BYTES;
+    if (!isSmall && end * 2 < bytes.length) {
       const copy = Buffer.from(bytes.subarray(0, end));
-      if (isFirst) {
-        this.bytes = NO_BYTES;
-        this.release(bytes);
-      }
       const isOwn = copy.length === copy.buffer.byteLength;
       return { bytes: copy, count, memory: isOwn ? new CountedMemory(copy, detachBuffer) : undefined };
     }
-    // More than half full: lend the buffer instead of copying it.
-    this.bytes = isFirst ? NO_BYTES : this.acquire(Math.min(bytes.length, this.capacity));
-    const lent = bytes.subarray(0, end);
-    return { bytes: lent, count, memory: new CountedMemory(lent, this.takeBackBuffer) };
+    // Small, or more than half full: lend the buffer instead of copying it.
+    this.bytes = isSmall ? NO_BYTES : this.acquire(Math.min(bytes.length, this.capacity));
+    const lent = new Uint8Array(bytes.buffer, bytes.byteOffset, end);
+    return { bytes: lent, count, memory: new CountedMemory(bytes, this.takeBackBuffer) };
   }
 
   /** A buffer that was lent isn't read any more. */
@@ -222,6 +223,7 @@ export class BatchBuilder {
 
   private acquire(bytes: number): Uint8Array {
     if (bytes === FIRST_BYTES) return firstBuffers.acquire(bytes);
+    if (bytes === SECOND_BYTES) return secondBuffers.acquire(bytes);
     if (bytes === BATCH_BYTES) return fullBuffers.acquire(bytes);
     this.largeBuffers ??= new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
     return this.largeBuffers.acquire(bytes);
@@ -231,6 +233,7 @@ export class BatchBuilder {
   private release(bytes: Uint8Array): boolean {
     const { byteLength } = bytes.buffer;
     if (byteLength === FIRST_BYTES) return firstBuffers.release(bytes);
+    if (byteLength === SECOND_BYTES) return secondBuffers.release(bytes);
     if (byteLength === BATCH_BYTES) return fullBuffers.release(bytes);
     return this.largeBuffers?.release(bytes) ?? false;
   }
