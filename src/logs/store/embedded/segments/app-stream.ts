@@ -6,6 +6,7 @@ import { restoreConflict } from '../../restore-conflict.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import type { CommittedBatch, DamagedCommit } from './commit-entry.ts';
+import { UnwrittenEntries } from './commit-memory.ts';
 import {
   checksumSeed,
   erasedRecords,
@@ -26,7 +27,6 @@ import {
   type StreamEnd,
   type StreamNote,
 } from './stream-note.ts';
-import { UnwrittenEntries } from './unwritten-entries.ts';
 
 /** A stream has about so many segments when it is full. */
 const SEGMENTS = 16;
