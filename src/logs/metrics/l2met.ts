@@ -55,6 +55,12 @@ export function parseL2met(batch: Uint8Array): L2metValue[] {
   return new L2metScanner(batch).next(Number.POSITIVE_INFINITY);
 }
 
+/** Where a batch's first value may be; -1: it has none, as most batches. */
+export function firstCandidate(batch: Uint8Array): number {
+  // Of a Buffer, since that of a Uint8Array looks at one byte after the other.
+  return Buffer.prototype.indexOf.call(batch, HASH, HEADROOM);
+}
+
 /** Finds the values in the lines of a batch, some at a time. A batch without a `#` costs one search for this byte. */
 export class L2metScanner {
   private readonly bytes: Buffer;

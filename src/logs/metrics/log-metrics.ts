@@ -2,7 +2,7 @@
 import { Counter, Gauge, type Registry, Summary } from 'prom-client';
 import { TimeSlices } from '../../common/limits/turns.ts';
 import type { AppId } from '../store/contract.ts';
-import { L2metScanner, type L2metValue } from './l2met.ts';
+import { firstCandidate, L2metScanner, type L2metValue } from './l2met.ts';
 
 /** Series (combinations of name, unit and source) of one app, and in all: bounds the cardinality, and so the memory. */
 const APP_SERIES_MAX = 500;
@@ -66,8 +66,9 @@ export class LogMetrics {
 
   /** Records the values in a batch that was stored; it isn't read any more afterwards. */
   recordBatch(app: AppId, batch: Uint8Array): void {
-    const scanner = new L2metScanner(batch);
-    if (scanner.isDone) return;
+    const first = firstCandidate(batch);
+    if (first === -1) return;
+    const scanner = new L2metScanner(batch, first);
     this.recordValues(app, scanner.next(AT_ONCE));
     if (scanner.isDone) return;
     // How many there are isn't counted.

@@ -1,4 +1,4 @@
-import type { AppId, Store } from '../store/contract.ts';
+import type { AppendWaiter, AppId, Store } from '../store/contract.ts';
 import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
@@ -16,8 +16,15 @@ export interface BatcherEvents {
   onBatchStored?(app: AppId, batch: Batch, afterMs: number): void;
 }
 
+/** What a batch's append is reported to. */
+interface BatchOwner {
+  onStored(pendingBatch: PendingBatch): void;
+  onFailed(pendingBatch: PendingBatch, error: unknown): void;
+}
+
 /** A batch that is open, queued or in flight, and what its senders wait for. */
-class PendingBatch {
+class PendingBatch implements AppendWaiter {
+  private readonly owner: BatchOwner;
   private promise: Promise<void> | undefined;
   private settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   private failure: { readonly error: unknown } | undefined;
@@ -27,8 +34,17 @@ class PendingBatch {
   /** On the clock of `performance.now()`. */
   readonly openedMs = performance.now();
 
-  constructor(number: number) {
+  constructor(owner: BatchOwner, number: number) {
+    this.owner = owner;
     this.number = number;
+  }
+
+  onAppended(): void {
+    this.owner.onStored(this);
+  }
+
+  onAppendFailed(error: unknown): void {
+    this.owner.onFailed(this, error);
   }
 
   /** What senders wait for; of lines that come over syslog mostly nobody does, and then there is no promise. */
@@ -67,7 +83,7 @@ export type FailurePolicy = 'kept' | 'refused';
  * come one a turn, and that nobody waits for, may linger: each of them would be a batch of its own, which costs more than many
  * lines.
  */
-export class Batcher {
+export class Batcher implements BatchOwner {
   readonly app: AppId;
   private readonly store: Store;
   private readonly events: BatcherEvents;
@@ -75,7 +91,8 @@ export class Batcher {
   private readonly builder = new BatchBuilder();
   private readonly schedule = new BatchSchedule<PendingBatch>();
   private openBatch: PendingBatch | undefined;
-  private readonly unstored = new Set<PendingBatch>();
+  /** Mostly one at the most. */
+  private unstored: PendingBatch[] = [];
   private retryTimer: NodeJS.Timeout | undefined;
   private hasGivenUp = false;
   private nextNumber = 0;
@@ -94,7 +111,7 @@ export class Batcher {
 
   /** Nothing is open, queued or in flight. */
   get idle(): boolean {
-    return this.unstored.size === 0 && this.builder.count === 0;
+    return this.unstored.length === 0 && this.builder.count === 0;
   }
 
   /** Adds one line; see {@link BatchBuilder.add}. Call {@link whenStored} or {@link flushInBackground} after the last one. */
@@ -153,7 +170,7 @@ export class Batcher {
     while (!this.idle && performance.now() < giveUpMs) {
       this.closeBatch();
       // A store that fails is given time to recover; what is kept is retried meanwhile.
-      await Promise.all([...this.unstored].map(({ done }) => done)).catch(() => pause(APPEND_RETRY.firstMs));
+      await Promise.all(this.unstored.map(({ done }) => done)).catch(() => pause(APPEND_RETRY.firstMs));
     }
     let left = 0;
     for (const { batch } of this.unstored) left += batch?.count ?? 0;
@@ -185,8 +202,8 @@ export class Batcher {
 
   private ensureOpenBatch(): PendingBatch {
     if (!this.openBatch) {
-      this.openBatch = new PendingBatch(this.nextNumber++);
-      this.unstored.add(this.openBatch);
+      this.openBatch = new PendingBatch(this, this.nextNumber++);
+      this.unstored.push(this.openBatch);
     }
     return this.openBatch;
   }
@@ -213,45 +230,47 @@ export class Batcher {
     this.lastUsedMs = performance.now();
     pendingBatch.batch = batch;
     this.events.addPendingBytes(batch.bytes.length);
-    if (this.schedule.closed(pendingBatch, this.lastUsedMs)) this.append(pendingBatch, batch);
+    if (this.schedule.closed(pendingBatch, this.lastUsedMs))
+      this.store.appendFor(this.app, batch, pendingBatch);
   }
 
-  private append(pendingBatch: PendingBatch, batch: Batch): void {
-    this.store.append(this.app, batch).then(
-      () => {
-        const queued = this.schedule.succeeded();
-        clearTimeout(this.retryTimer);
-        for (const next of queued) this.appendQueued(next);
-        this.complete(pendingBatch, batch);
-        this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
-        pendingBatch.resolve();
-        batch.memory?.release();
-        if (this.schedule.canClose) this.closeBatch();
-      },
-      (error: unknown) => {
-        if (this.onFailure === 'kept') {
-          const retryMs = this.schedule.failedAndKept(pendingBatch);
-          if (retryMs !== undefined && !this.hasGivenUp)
-            this.retryTimer = setTimeout(this.onRetryDue, retryMs);
-        } else {
-          this.schedule.failedAndDropped();
-          this.complete(pendingBatch, batch);
-        }
-        this.events.onAppendFailed(this.app, error);
-        pendingBatch.reject(error);
-        if (this.schedule.canClose) this.closeBatch();
-      },
-    );
+  /** For its batches only. */
+  onStored(pendingBatch: PendingBatch): void {
+    const batch = pendingBatch.batch!;
+    const queued = this.schedule.succeeded();
+    if (this.retryTimer) clearTimeout(this.retryTimer);
+    for (const next of queued) this.appendQueued(next);
+    this.complete(pendingBatch, batch);
+    this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
+    pendingBatch.resolve();
+    batch.memory?.release();
+    if (this.schedule.canClose) this.closeBatch();
+  }
+
+  /** For its batches only. */
+  onFailed(pendingBatch: PendingBatch, error: unknown): void {
+    if (this.onFailure === 'kept') {
+      const retryMs = this.schedule.failedAndKept(pendingBatch);
+      if (retryMs !== undefined && !this.hasGivenUp) this.retryTimer = setTimeout(this.onRetryDue, retryMs);
+    } else {
+      this.schedule.failedAndDropped();
+      this.complete(pendingBatch, pendingBatch.batch!);
+    }
+    this.events.onAppendFailed(this.app, error);
+    pendingBatch.reject(error);
+    if (this.schedule.canClose) this.closeBatch();
   }
 
   private readonly onRetryDue = (): void => this.appendQueued(this.schedule.retry());
 
   private appendQueued(pendingBatch: PendingBatch | undefined): void {
-    if (pendingBatch?.batch) this.append(pendingBatch, pendingBatch.batch);
+    if (pendingBatch?.batch) this.store.appendFor(this.app, pendingBatch.batch, pendingBatch);
   }
 
   private complete(pendingBatch: PendingBatch, batch: Batch): void {
-    this.unstored.delete(pendingBatch);
+    const { unstored } = this;
+    if (unstored.length === 1) unstored.pop();
+    else this.unstored = unstored.filter((other) => other !== pendingBatch);
     this.events.addPendingBytes(-batch.bytes.length);
   }
 }

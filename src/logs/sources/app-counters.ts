@@ -19,9 +19,8 @@ export function countersByApp(counters: ListenerCounters): Map<AppId, AppCounter
   return counts;
 }
 
-/** Where to count the lines of one app. */
-export function countersForApp(counters: ListenerCounters, app: AppId): AppCounters {
-  const counts = countersByApp(counters);
+/** Where to count the lines of one app. @param counts see {@link countersByApp} */
+export function countersForApp(counts: Map<AppId, AppCounters>, app: AppId): AppCounters {
   let count = counts.get(app);
   if (!count) {
     count = { lines: 0, bytes: 0 };

@@ -24,7 +24,7 @@ import {
 } from '../syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
 import { decodeFrames, type FrameSink, type KnownOwner, type OwnerKey } from '../syslog/wasm/wasm-codec.ts';
-import { type AppCounters, countersForApp } from './app-counters.ts';
+import { type AppCounters, countersByApp, countersForApp } from './app-counters.ts';
 import { FollowUpHeader } from './follow-up-header.ts';
 import { KnownOwners } from './known-owners.ts';
 import type { ListenerCounters } from './listener-counters.ts';
@@ -103,6 +103,7 @@ export interface LineReceiverOptions {
 export class LineReceiver implements FrameSink<LogSource> {
   private readonly router: LineRouter;
   private readonly counters: ListenerCounters;
+  private readonly countsByApp: Map<AppId, AppCounters>;
   readonly host: Uint8Array;
   private readonly header = new SyslogHeader();
   private readonly scan: typeof scanHeader;
@@ -140,6 +141,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     } = options;
     this.router = router;
     this.counters = counters;
+    this.countsByApp = countersByApp(counters);
     this.host = storedHeaderField(host, HOSTNAME_BYTES_MAX);
     this.matcher = new SourceMatcher(authenticatedSource);
     this.sourceResolver = sourceResolver;
@@ -418,7 +420,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.isKnown = true;
     this.rulesVersion = this.sourceResolver?.rulesVersion ?? 0;
     this.target = this.targetFor(logSource.app);
-    this.appCounters = countersForApp(this.counters, logSource.app);
+    this.appCounters = countersForApp(this.countsByApp, logSource.app);
     this.pendingTargets.add(this.target);
   }
 }

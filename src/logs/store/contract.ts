@@ -85,6 +85,14 @@ export interface AppendOptions {
   readonly frameId?: string;
 }
 
+/** Told what became of an append. */
+export interface AppendWaiter {
+  /** It is durable. */
+  onAppended(): void;
+  /** It failed, as {@link Store.append} says. */
+  onAppendFailed(error: unknown): void;
+}
+
 /** One of several batches that are appended together. */
 export interface NamedBatch {
   readonly batch: Batch;
@@ -200,6 +208,12 @@ export interface Store {
    * @throws UnansweredAppend when it isn't known whether the batch is stored: the same batch, appended again, is stored once.
    */
   append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
+
+  /**
+   * Appends a batch like {@link append}, and tells the waiter instead of making a promise: for what appends small batches of many apps. The
+   * waiter is told after this call.
+   */
+  appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void;
 
   /** Appends several batches, otherwise like {@link append}: all of them that aren't duplicates, or none. */
   appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]>;

@@ -175,7 +175,7 @@ export class StreamReader {
 
   private onStoreAppend(batch: StoredBatch | undefined): void {
     if (batch && (batch.first === this.newest + 1 || this.newest === 0)) {
-      this.push(batch);
+      this.push(compact(batch));
       this.notifyListeners();
     } else if (!batch || batch.last > this.newest) void this.catchUp.request();
   }
@@ -234,6 +234,13 @@ export class StreamReader {
   private notifyListeners(): void {
     for (const listener of this.listeners) listener();
   }
+}
+
+/** A batch as it is worth keeping: a small one is in a buffer that others wait for, and much larger than itself. */
+function compact(batch: StoredBatch): StoredBatch {
+  const { bytes, memory } = batch;
+  if (!memory || bytes.length * 2 > bytes.buffer.byteLength) return batch;
+  return { ...batch, bytes: Buffer.from(bytes), memory: undefined };
 }
 
 function pause(ms: number): Promise<void> {

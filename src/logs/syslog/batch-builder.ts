@@ -1,6 +1,7 @@
 import { BufferPool } from '../../common/buffers/buffer-pool.ts';
 import { CountedMemory } from '../../common/buffers/counted-memory.ts';
 import { detachBuffer } from '../../common/buffers/detach-buffer.ts';
+import { SameSizePool } from '../../common/buffers/same-size-pool.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
 import {
   HOSTNAME_BYTES_MAX,
@@ -23,9 +24,12 @@ const GREATER_THAN = 0x3e;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** Of the first buffer: many apps have a line now and then, and a busy one's buffer grows. */
-const FIRST_BYTES = 4_096;
+const FIRST_BYTES = 1_024;
+/** Of the second one: that of an app that has some lines. */
+const SECOND_BYTES = 4_096;
 /** As many apps may have lines in one turn of the event loop. */
 const FIRST_BUFFERS_MAX = 16_384;
+const SECOND_BUFFERS_MAX = 2_048;
 /** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
 /** Those that are as large as they get, 16 MB: as many as are written at a time and as a reader keeps may come back at once. */
@@ -39,7 +43,9 @@ const NO_BYTES = Buffer.alloc(0);
  * First buffers, of all builders: an app that has no lines now holds none. What was used last is used first, so that those that are in use
  * stay in the processor's cache.
  */
-const firstBuffers = new BufferPool({ buffersMax: FIRST_BUFFERS_MAX });
+const firstBuffers = new SameSizePool(FIRST_BYTES, FIRST_BUFFERS_MAX);
+/** The next larger ones, likewise. */
+const secondBuffers = new SameSizePool(SECOND_BYTES, SECOND_BUFFERS_MAX);
 /** Those of full batches, of all builders. */
 const fullBuffers = new BufferPool({ buffersMax: FULL_BUFFERS_MAX });
 
@@ -51,7 +57,7 @@ const fullBuffers = new BufferPool({ buffersMax: FULL_BUFFERS_MAX });
 export class BatchBuilder {
   /** Of the buffer of a batch, unless one line alone needs more. */
   private readonly capacity: number;
-  private bytes: Uint8Array = NO_BYTES;
+  private bytes: Buffer = NO_BYTES;
   private end = HEADROOM;
   /** Larger than first ones; made when one is needed. */
   private largeBuffers: BufferPool | undefined;
@@ -158,25 +164,22 @@ export class BatchBuilder {
     const { bytes, end, count } = this;
     this.end = HEADROOM;
     this.count = 0;
-    const isFirst = bytes.length === FIRST_BYTES;
-    if (end * 2 < bytes.length) {
+    const isSmall = bytes.length <= SECOND_BYTES;
+    if (!isSmall && end * 2 < bytes.length) {
       const copy = Buffer.from(bytes.subarray(0, end));
-      if (isFirst) {
-        this.bytes = NO_BYTES;
-        this.release(bytes);
-      }
       const isOwn = copy.length === copy.buffer.byteLength;
       return { bytes: copy, count, memory: isOwn ? new CountedMemory(copy, detachBuffer) : undefined };
     }
-    // More than half full: lend the buffer instead of copying it.
-    this.bytes = isFirst ? NO_BYTES : this.acquire(Math.min(bytes.length, this.capacity));
-    const lent = bytes.subarray(0, end);
-    return { bytes: lent, count, memory: new CountedMemory(lent, this.takeBackBuffer) };
+    // Small, or more than half full: lend the buffer instead of copying it.
+    this.bytes = isSmall ? NO_BYTES : this.acquire(Math.min(bytes.length, this.capacity));
+    const lent = new Uint8Array(bytes.buffer, bytes.byteOffset, end);
+    return { bytes: lent, count, memory: new CountedMemory(bytes, this.takeBackBuffer) };
   }
 
   /** A buffer that was lent isn't read any more. */
   private readonly takeBackBuffer = (bytes: Uint8Array): void => {
-    if (!this.release(bytes)) detachBuffer(Buffer.from(bytes.buffer));
+    const buffer = bytes as Buffer; // it was acquired here
+    if (!this.release(buffer)) detachBuffer(buffer);
   };
 
   private writeRecordHeader(
@@ -214,23 +217,25 @@ export class BatchBuilder {
   }
 
   /** What was collected in another buffer, which isn't needed any more. */
-  private copyFrom(before: Uint8Array): void {
+  private copyFrom(before: Buffer): void {
     if (before.length === 0) return;
     this.bytes.set(before.subarray(0, this.end));
     this.release(before);
   }
 
-  private acquire(bytes: number): Uint8Array {
-    if (bytes === FIRST_BYTES) return firstBuffers.acquire(bytes);
+  private acquire(bytes: number): Buffer {
+    if (bytes === FIRST_BYTES) return firstBuffers.acquire();
+    if (bytes === SECOND_BYTES) return secondBuffers.acquire();
     if (bytes === BATCH_BYTES) return fullBuffers.acquire(bytes);
     this.largeBuffers ??= new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
     return this.largeBuffers.acquire(bytes);
   }
 
   /** @returns whether it is kept */
-  private release(bytes: Uint8Array): boolean {
-    const { byteLength } = bytes.buffer;
+  private release(bytes: Buffer): boolean {
+    const byteLength = bytes.length;
     if (byteLength === FIRST_BYTES) return firstBuffers.release(bytes);
+    if (byteLength === SECOND_BYTES) return secondBuffers.release(bytes);
     if (byteLength === BATCH_BYTES) return fullBuffers.release(bytes);
     return this.largeBuffers?.release(bytes) ?? false;
   }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { Batcher } from '../../../src/logs/router/batcher.ts';
 import type { LogSource } from '../../../src/logs/router/token-cache.ts';
-import type { AppendOptions, AppendResult, AppId, Store } from '../../../src/logs/store/contract.ts';
+import type { AppendWaiter, AppId, Store } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
@@ -49,11 +49,12 @@ function breakable(): { store: Store; broken: boolean; appends: number } {
   const state = { store: store as Store, broken: false, appends: 0 };
   state.store = new Proxy(store as Store, {
     get: (target, name) => {
-      if (name !== 'append') return Reflect.get(target, name).bind(target);
-      return async (app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult> => {
+      if (name !== 'appendFor') return Reflect.get(target, name).bind(target);
+      return (app: AppId, batch: Batch, waiter: AppendWaiter): void => {
         state.appends++;
-        if (state.broken) throw new TailraceError('store_full', 'full');
-        return target.append(app, batch, options);
+        if (state.broken)
+          queueMicrotask(() => waiter.onAppendFailed(new TailraceError('store_full', 'full')));
+        else target.appendFor(app, batch, waiter);
       };
     },
   });

@@ -13,6 +13,7 @@ import type {
   AppendListener,
   AppendOptions,
   AppendResult,
+  AppendWaiter,
   AppId,
   AppLimits,
   DamageListener,
@@ -55,7 +56,7 @@ import type { AllocatedBatch, AppStream } from './segments/app-stream.ts';
 import { SegmentGoneError } from './segments/appender.ts';
 import { COMMITS_FOLDER } from './segments/commit-log.ts';
 import { type ErasureRecord, finishErasure } from './segments/line-eraser.ts';
-import { EmbeddedStreams } from './segments/streams.ts';
+import { EmbeddedStreams, type OpenStream } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 
 /** How often somebody looks whether the folder and the files are in their places when nothing is appended. */
@@ -243,6 +244,31 @@ export class EmbeddedStore implements Store {
     await written;
     this.subscriptions.notifyAppend(app, allocated.stored);
     return { first, last, duplicate: false };
+  }
+
+  appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
+    let open: OpenStream;
+    let allocated: AllocatedBatch;
+    try {
+      this.place.require();
+      open = this.streams.open(app);
+      this.diskSpace.requireSpace(batch.bytes.length);
+      this.requireCopied(open.stream);
+      allocated = open.stream.allocate(batch, undefined);
+    } catch (error) {
+      queueMicrotask(() => waiter.onAppendFailed(error));
+      return;
+    }
+    this.streams.appendOne(open, allocated, {
+      onCommitted: () => {
+        this.subscriptions.notifyAppend(app, allocated.stored);
+        waiter.onAppended();
+      },
+      onRefused: (error) => {
+        const refused = (reason: unknown): void => waiter.onAppendFailed(reason);
+        this.explainFailure(app, error).then(refused, refused);
+      },
+    });
   }
 
   async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
@@ -528,15 +554,20 @@ export class EmbeddedStore implements Store {
     try {
       await this.streams.append(app, allocated);
     } catch (error) {
-      this.place.requireNow();
-      if (!(error instanceof SegmentGoneError)) throw await this.diskSpace.noteFailure(error, 'lines');
-      this.streams.onSegmentGone(app, error.segment);
-      throw new TailraceError(
-        'unavailable',
-        'The file that these lines were written to was removed meanwhile: send them again, and they go to another one.',
-        { cause: error },
-      );
+      throw await this.explainFailure(app, error);
     }
+  }
+
+  /** What to say about a write of lines that failed. */
+  private async explainFailure(app: AppId, error: unknown): Promise<TailraceError> {
+    this.place.requireNow();
+    if (!(error instanceof SegmentGoneError)) return this.diskSpace.noteFailure(error, 'lines');
+    this.streams.onSegmentGone(app, error.segment);
+    return new TailraceError(
+      'unavailable',
+      'The file that these lines were written to was removed meanwhile: send them again, and they go to another one.',
+      { cause: error },
+    );
   }
 
   private async commitDurably<T>(committed: Promise<T>): Promise<T> {

@@ -15,6 +15,7 @@ import {
   type AppendListener,
   type AppendOptions,
   type AppendResult,
+  type AppendWaiter,
   type AppId,
   type AppLimits,
   type Lease,
@@ -178,6 +179,17 @@ export class RedisStore implements Store {
         reject,
       }),
     );
+  }
+
+  appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
+    this.appender.append(app, {
+      batches: [{ batch, frameId: '' }],
+      resolve: ([appended]) => {
+        this.onAppended(app, batch, appended);
+        queueMicrotask(() => waiter.onAppended());
+      },
+      reject: (error) => queueMicrotask(() => waiter.onAppendFailed(error)),
+    });
   }
 
   appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {

@@ -498,7 +498,8 @@ describe('a power cut with durability disk', () => {
     });
     const appender = new Appender(stream, { files, durability: 'disk', place });
     for (let i = 0; i < 2; i++) {
-      stream.commitUnwritten(stream.allocate(batchOf('x'.repeat(70_000)), undefined));
+      const allocated = stream.allocate(batchOf('x'.repeat(70_000)), undefined);
+      stream.commitUnwritten(allocated, Buffer.from(allocated.stored.bytes), 0);
       expect(appender.writeUnwritten()).toBe(true);
     }
     expect(appender.hasUnsynced).toBe(true);

@@ -6,6 +6,7 @@ import { restoreConflict } from '../../restore-conflict.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import type { CommittedBatch, DamagedCommit } from './commit-entry.ts';
+import { UnwrittenEntries } from './commit-memory.ts';
 import {
   checksumSeed,
   erasedRecords,
@@ -94,9 +95,7 @@ export class AppStream {
   /** The end of what is in its segments. */
   private writtenEnd: StreamEnd;
   /** Batches that were acknowledged and are in the commit log, and not in a segment yet: from {@link writtenEnd} on. */
-  private unwrittenBatches: AllocatedBatch[] = [];
-  /** Bytes of {@link unwritten}. */
-  unwrittenBytes = 0;
+  readonly unwritten = new UnwrittenEntries();
   /** Noted segments that weren't there, or unreadable, when it was opened. */
   private lostSegments: readonly NotedSegment[];
   /** Where it began when it was noted last. */
@@ -156,7 +155,7 @@ export class AppStream {
 
   /** Bytes of its files, and of its batches that are in the commit log. */
   get storedBytes(): number {
-    let bytes = this.unwrittenBytes;
+    let { bytes } = this.unwritten;
     for (const { size } of this.segmentList) bytes += size;
     return bytes;
   }
@@ -178,11 +177,6 @@ export class AppStream {
       if (last >= first) files.push({ path, first, last, size, bytesBefore, seed, identity });
     }
     return files;
-  }
-
-  /** Batches that are in the commit log only, oldest first. */
-  get unwritten(): readonly AllocatedBatch[] {
-    return this.unwrittenBatches;
   }
 
   /** The last line that is in a segment. */
@@ -284,15 +278,19 @@ export class AppStream {
     return segment;
   }
 
-  /** A batch is in the commit log: from now on it can be read. True when it, and what is before it, should be written now. */
-  commitUnwritten(allocated: AllocatedBatch): boolean {
-    const { stored, bytesSoFar } = allocated;
-    stored.memory?.retain(); // it is written to its segment later
-    this.unwrittenBatches.push(allocated);
-    this.unwrittenBytes += stored.bytes.length;
-    this.committedEnd = { next: stored.last + 1, bytesSoFar };
+  /**
+   * A batch is in the commit log, and at `at` of its memory: from now on it can be read. True when it, and what is before it, should be
+   * written now.
+   */
+  commitUnwritten({ stored, bytesSoFar }: AllocatedBatch, memory: Buffer, at: number): boolean {
+    this.unwritten.add(memory, at, stored.bytes.length);
+    return this.commitNext(stored, bytesSoFar);
+  }
+
+  private commitNext({ last }: StoredBatch, bytesSoFar: number): boolean {
+    this.committedEnd = { next: last + 1, bytesSoFar };
     if (this.isTooMuch) this.trim();
-    return this.unwrittenBytes >= UNWRITTEN_BYTES_MAX || this.isTooMuch;
+    return this.unwritten.bytes >= UNWRITTEN_BYTES_MAX || this.isTooMuch;
   }
 
   /**
@@ -300,18 +298,19 @@ export class AppStream {
    * What is missing in front of it is lost, and it begins another segment: what is unwritten has to be written before.
    */
   adopt(batch: CommittedBatch): boolean {
-    const { stored, bytesSoFar } = batch;
+    const { stored, bytesSoFar, frameId } = batch;
     const { next, bytesSoFar: reached } = this.committedEnd;
     const bytesBefore = bytesSoFar - stored.bytes.length;
     if (stored.first < next || bytesBefore < reached) return false;
     if (bytesBefore > reached) {
-      if (this.unwrittenBatches.length > 0) throw new Error('what is before a gap has to be written first');
+      if (this.unwritten.count > 0) throw new Error('what is before a gap has to be written first');
       this.segmentList.at(-1)?.seal();
       this.writtenEnd = { next: stored.first, bytesSoFar: bytesBefore };
       this.committedEnd = this.writtenEnd;
       if (next < stored.first) this.reportLost([next, stored.first - 1]);
     }
-    this.commitUnwritten({ ...batch });
+    this.unwritten.addBatch(stored.bytes, frameId, this.seed);
+    this.commitNext(stored, bytesSoFar);
     this.allocatedEnd = this.committedEnd;
     return true;
   }
@@ -339,15 +338,20 @@ export class AppStream {
 
   /** It was removed: nothing of it will be written. */
   forgetUnwritten(): void {
-    this.unwrittenBatches = [];
-    this.unwrittenBytes = 0;
+    this.unwritten.clear();
+  }
+
+  /** The first line that is written next. @param batches what is written behind what is unwritten */
+  firstToWrite(batches: readonly AllocatedBatch[]): Sequence {
+    return this.unwritten.count > 0 ? this.writtenEnd.next : batches[0].stored.first;
   }
 
   /**
-   * Batches are in the file, one after the other from the end of the segment on: what was unwritten, and then others. From now on they
-   * can be read.
+   * What was unwritten is in the file, one after the other from the end of the segment on, and then other batches. From now on they can be
+   * read.
    */
   commit(segment: Segment, batches: readonly AllocatedBatch[]): void {
+    this.commitWritten(segment);
     let start = segment.size;
     for (const { stored, bytesSoFar, frameId } of batches) {
       const batchStart = frameId === undefined ? start : start + frameIdEntryBytes(frameId);
@@ -369,10 +373,24 @@ export class AppStream {
       this.writtenEnd = { next: last + 1, bytesSoFar };
       start = end;
     }
-    // All of it was among them.
-    this.forgetUnwritten();
     this.committedEnd = this.writtenEnd;
     this.trim();
+  }
+
+  private commitWritten(segment: Segment): void {
+    if (this.unwritten.count === 0) return;
+    this.unwritten.forEach((entry) => {
+      const shift = segment.size - entry.start;
+      segment.addEntry({
+        ...entry,
+        start: entry.start + shift,
+        batchStart: entry.batchStart + shift,
+        end: entry.end + shift,
+        bytesBefore: this.writtenEnd.bytesSoFar,
+      });
+      this.writtenEnd = { next: entry.last + 1, bytesSoFar: entry.bytesSoFar };
+    });
+    this.unwritten.clear();
   }
 
   /** When its oldest batch was stored, milliseconds since 1970; undefined when it is empty. */

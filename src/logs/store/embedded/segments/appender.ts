@@ -161,7 +161,7 @@ export class Appender {
    * written to the segment: it is written with them.
    */
   writeUnwritten(): boolean {
-    if (this.stream.unwritten.length === 0) return true;
+    if (this.stream.unwritten.count === 0) return true;
     if (!this.idle) return false;
     this.writeBlocking(NONE);
     return true;
@@ -171,14 +171,13 @@ export class Appender {
     const startMs = performance.now();
     try {
       this.truncateLeftovers();
-      const allocated = this.withUnwritten(batches);
-      const segment = this.stream.activeSegment(allocated[0].stored.first);
+      const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
       const buffers = this.buffersOf(batches);
       this.writingTo = segment;
       const fd = this.files.descriptor(segment.path);
       const written = writevSync(fd, buffers, segment.size);
       this.requireInPlace(segment, fd, startMs);
-      this.commitWritten(segment, allocated, written, totalLength(buffers));
+      this.commitWritten(segment, batches, written, totalLength(buffers));
     } catch (error) {
       this.rollback(batches);
       throw error;
@@ -193,8 +192,7 @@ export class Appender {
       const batches = group.flatMap((queued) => queued.allocated);
       try {
         this.truncateLeftovers();
-        const allocated = this.withUnwritten(batches);
-        const segment = this.stream.activeSegment(allocated[0].stored.first);
+        const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
         const buffers = this.buffersOf(batches);
         this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
@@ -206,7 +204,7 @@ export class Appender {
           this.requireInPlace(segment, fd, performance.now());
           return count;
         });
-        this.commitWritten(segment, allocated, written, totalLength(buffers));
+        this.commitWritten(segment, batches, written, totalLength(buffers));
         if (this.durability === 'disk') this.unsynced.delete(segment);
         for (const { resolve } of group) resolve();
       } catch (error) {
@@ -216,17 +214,11 @@ export class Appender {
     }
   }
 
-  /** What is in the commit log only goes in front: a segment has no gaps. */
-  private withUnwritten(batches: readonly AllocatedBatch[]): readonly AllocatedBatch[] {
-    const { unwritten } = this.stream;
-    return unwritten.length === 0 ? batches : [...unwritten, ...batches];
-  }
-
-  /** The same as bytes. Those of the commit log are small, and many: they are copied into one. */
+  /** Batches as bytes. What is in the commit log only goes in front, since a segment has no gaps: copied into one, since it is small and much. */
   private buffersOf(batches: readonly AllocatedBatch[]): Uint8Array[] {
     const { unwritten, seed } = this.stream;
     const buffers = buffersOf(batches, seed);
-    if (unwritten.length > 0) buffers.unshift(Buffer.concat(buffersOf(unwritten, seed)));
+    if (unwritten.count > 0) buffers.unshift(unwritten.copy());
     return buffers;
   }
 

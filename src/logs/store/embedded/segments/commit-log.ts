@@ -32,7 +32,8 @@ import {
   readCommitFile,
   writeCommitHeader,
 } from './commit-entry.ts';
-import { encodeFrameIdEntry } from './entry-format.ts';
+import { CommitMemory } from './commit-memory.ts';
+import { encodeFrameIdEntry, frameIdEntryBytes } from './entry-format.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 
 const writeFile = promisify(write);
@@ -51,8 +52,6 @@ const SLOW_MS = 8;
 const SLOW_FOR_MS = 1_000;
 /** Whether the file is in its place is looked up no more often. */
 const LOOK_INTERVAL_MS = 1;
-/** The buffer in which a turn's batches are put together begins with this size. */
-const GATHER_BYTES = 262_144;
 
 /** The commit log's file was removed, moved or replaced. */
 export class CommitLogGoneError extends Error {
@@ -70,6 +69,7 @@ interface CommitFile {
   size: number;
   /** Apps that have something in it which may not be in a segment. */
   readonly apps: Set<AppId>;
+  readonly memory: CommitMemory;
 }
 
 /** A stream whose batches go into the commit log. */
@@ -83,18 +83,22 @@ export interface CommitTarget {
   committedTo: object | undefined;
 }
 
+/** Told what became of a batch. */
+export interface CommitWaiter {
+  onCommitted(): void;
+  onRefused(error: unknown): void;
+}
+
 interface QueuedBatch {
   readonly target: CommitTarget;
   readonly allocated: AllocatedBatch;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly waiter: CommitWaiter;
 }
 
 interface QueuedDrop {
   /** The whole entry. */
   readonly dropped: Buffer;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly waiter: CommitWaiter;
 }
 
 type QueuedCommit = QueuedBatch | QueuedDrop;
@@ -126,9 +130,10 @@ export class CommitLog {
   private nextNumber = 1;
   private queue: QueuedCommit[] = [];
   private readonly writer = new CoalescedRun(() => this.writeQueued());
-  private gather = Buffer.allocUnsafeSlow(GATHER_BYTES);
   /** A write that has begun and not succeeded: there may be bytes behind the end of the file. */
   private mayHaveLeftovers = false;
+  /** The file takes no more once what is on its way is in it. */
+  private mustClose = false;
   private unsynced = false;
   private slowUntilMs = 0;
   private lookedAtMs = 0;
@@ -155,7 +160,7 @@ export class CommitLog {
         else batches.set(app, own);
       }
       const held = new Set([...content.batches.keys(), ...content.damaged.map(({ app }) => app)]);
-      this.fullFiles.push({ path, createdMs: 0, size: 0, apps: held });
+      this.fullFiles.push({ path, createdMs: 0, size: 0, apps: held, memory: new CommitMemory() });
       this.nextNumber = number + 1;
     }
     return { batches, contents };
@@ -172,11 +177,9 @@ export class CommitLog {
   }
 
   /** Commits a batch; several that come in one turn of the event loop are written together, all of them or none. */
-  append(target: CommitTarget, allocated: AllocatedBatch): Promise<void> {
+  append(target: CommitTarget, allocated: AllocatedBatch, waiter: CommitWaiter): void {
     target.committing++;
-    return new Promise((resolve, reject) => {
-      this.enqueue({ target, allocated, resolve, reject });
-    });
+    this.enqueue({ target, allocated, waiter });
   }
 
   private enqueue(queued: QueuedCommit): void {
@@ -190,18 +193,27 @@ export class CommitLog {
    * and that is said in the log.
    */
   async drop(app: AppId): Promise<void> {
-    for (const { apps } of this.files()) apps.delete(app);
+    this.forget(app);
     if (this.files().length === 0 && this.idle) return;
     await new Promise<void>((resolve) => {
       // When it can't be said: nothing leads to a stream without a folder and a note, either.
-      this.enqueue({ dropped: encodeDropped(app), resolve, reject: () => resolve() });
+      this.enqueue({
+        dropped: encodeDropped(app),
+        waiter: { onCommitted: resolve, onRefused: () => resolve() },
+      });
     });
   }
 
   /** All of an app is in its segment. @param target its stream, if that is open */
   isWritten(app: AppId, target: CommitTarget | undefined): void {
     if (target) target.committedTo = undefined;
-    for (const { apps } of this.files()) apps.delete(app);
+    this.forget(app);
+  }
+
+  /** Nothing of an app that is in the files now is needed any more. */
+  private forget(app: AppId): void {
+    this.file?.apps.delete(app);
+    for (const { apps, memory } of this.fullFiles) if (apps.delete(app) && apps.size === 0) memory.release();
   }
 
   /** So much is in full files that it has to become less before more is added. */
@@ -220,15 +232,22 @@ export class CommitLog {
   closeFile(olderThanMs = 0): void {
     const { file } = this;
     if (!file || performance.now() - file.createdMs < olderThanMs) return;
-    // What was refused must not stay: its numbers are others' in the next file.
-    this.tryTruncate();
-    if (!this.mayHaveLeftovers) this.leaveFile(file);
+    this.mustClose = this.writer.isRunning;
+    if (this.mustClose) return;
+    this.closeNow(file);
+  }
+
+  /** {@link closeFile} waits for what is on its way. */
+  get isClosingFile(): boolean {
+    return this.mustClose;
   }
 
   private leaveFile(file: CommitFile): void {
     this.file = undefined;
     this.mayHaveLeftovers = false;
+    this.mustClose = false;
     this.fullFiles.push(file);
+    if (file.apps.size === 0) file.memory.release();
     this.options.onFileFull();
   }
 
@@ -305,12 +324,8 @@ export class CommitLog {
           own.map(({ allocated }) => allocated),
         )
         .then(
-          () => {
-            for (const { resolve } of own) resolve();
-          },
-          (error: unknown) => {
-            for (const { reject } of own) reject(error);
-          },
+          () => tellEach(own, (waiter) => waiter.onCommitted()),
+          (error: unknown) => tellEach(own, (waiter) => waiter.onRefused(error)),
         );
     }
   }
@@ -321,8 +336,8 @@ export class CommitLog {
     const startMs = performance.now();
     let file: CommitFile;
     try {
-      const bytes = this.gatherBytes(group);
       file = this.requireFile();
+      const bytes = gatherBytes(file.memory, group);
       this.writeAt(file, bytes);
       this.requireInPlace(file, startMs);
       file.size += bytes.length;
@@ -331,9 +346,9 @@ export class CommitLog {
       this.fail(group, error);
       return;
     }
-    this.commit(file, group);
     const endMs = performance.now();
     this.slowUntilMs = endMs - startMs > SLOW_MS ? endMs + SLOW_FOR_MS : 0;
+    this.commit(file, group);
   }
 
   private async writeQueued(): Promise<void> {
@@ -343,8 +358,8 @@ export class CommitLog {
       this.queue = [];
       let file: CommitFile;
       try {
-        const bytes = this.gatherBytes(group);
         file = this.requireFile();
+        const bytes = gatherBytes(file.memory, group);
         const { size } = file;
         this.mayHaveLeftovers = true;
         await files.withFile(file.path, async (fd) => {
@@ -383,20 +398,32 @@ export class CommitLog {
   private commit(file: CommitFile, group: readonly QueuedCommit[]): void {
     this.unsynced = true;
     const due: AppId[] = [];
+    const { memory } = file;
+    const { piece } = memory;
+    let { at } = memory;
+    // Before anybody is told: then more may come, and a file may be left.
     for (const queued of group) {
-      if (isBatch(queued)) {
-        const { target, allocated } = queued;
-        target.committing--;
-        if (target.committedTo !== file) {
-          target.committedTo = file;
-          file.apps.add(target.app);
-        }
-        if (commitTo(target.stream, allocated)) due.push(target.app);
+      at += COMMIT_HEADER;
+      if (!isBatch(queued)) continue;
+      const { target, allocated } = queued;
+      target.committing--;
+      if (target.committedTo !== file) {
+        target.committedTo = file;
+        file.apps.add(target.app);
       }
-      queued.resolve();
+      if (commitTo(target.stream, allocated, piece, at)) due.push(target.app);
+      at += entryBytes(allocated);
     }
+    memory.keep(at - memory.at);
+    tellEach(group, (waiter) => waiter.onCommitted());
     for (const app of due) this.options.onWriteDue(app);
-    if (file === this.file && file.size >= FILE_BYTES_MAX) this.closeFile();
+    if (file === this.file && (this.mustClose || file.size >= FILE_BYTES_MAX)) this.closeNow(file);
+  }
+
+  private closeNow(file: CommitFile): void {
+    // What was refused must not stay: its numbers are others' in the next file.
+    this.tryTruncate();
+    if (!this.mayHaveLeftovers) this.leaveFile(file);
   }
 
   /** None of them is kept, and nothing that was allocated after them. */
@@ -411,40 +438,8 @@ export class CommitLog {
     // What was in it is in memory: it goes to the segments.
     const isGone = error instanceof CommitLogGoneError || systemCode(error) === 'ENOENT';
     if (isGone && this.file) this.leaveFile(this.file);
-    for (const { reject } of all) reject(error);
-  }
-
-  /** The bytes of the batches, each with its header. */
-  private gatherBytes(group: readonly QueuedCommit[]): Buffer {
-    let at = 0;
-    for (const queued of group) {
-      if (!isBatch(queued)) {
-        this.reserve(at, COMMIT_HEADER);
-        this.gather.set(queued.dropped, at);
-        at += COMMIT_HEADER;
-        continue;
-      }
-      const { target, allocated } = queued;
-      const { stored, frameId } = allocated;
-      const named = frameId === undefined ? undefined : encodeFrameIdEntry(frameId, target.stream.seed);
-      const bytes = stored.bytes.length + (named?.length ?? 0);
-      this.reserve(at, COMMIT_HEADER + bytes);
-      const { gather } = this;
-      writeCommitHeader(gather, at, target.idBytes, bytes, stored);
-      at += COMMIT_HEADER;
-      if (named) gather.set(named, at);
-      at += bytes;
-      gather.set(stored.bytes, at - stored.bytes.length);
-    }
-    return this.gather.subarray(0, at);
-  }
-
-  /** Makes room for more in the buffer of which `used` bytes hold something. */
-  private reserve(used: number, more: number): void {
-    if (used + more <= this.gather.length) return;
-    const before = this.gather;
-    this.gather = Buffer.allocUnsafeSlow(2 * (used + more));
-    before.copy(this.gather, 0, 0, used);
+    if (this.mustClose && this.file) this.closeNow(this.file);
+    tellEach(all, (waiter) => waiter.onRefused(error));
   }
 
   /** The file to write to, without what a write that failed has left. */
@@ -465,7 +460,7 @@ export class CommitLog {
       files.create(path);
     }
     this.nextNumber++;
-    this.file = { path, createdMs: performance.now(), size: 0, apps: new Set() };
+    this.file = { path, createdMs: performance.now(), size: 0, apps: new Set(), memory: new CommitMemory() };
     return this.file;
   }
 
@@ -501,14 +496,62 @@ export class CommitLog {
   }
 }
 
+/** One that throws keeps nobody from being told. */
+function tellEach(
+  queued: readonly { readonly waiter: CommitWaiter }[],
+  tell: (waiter: CommitWaiter) => void,
+): void {
+  for (const { waiter } of queued)
+    try {
+      tell(waiter);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+}
+
+/** Bytes of a batch as an entry of a segment. */
+function entryBytes({ stored, frameId }: AllocatedBatch): number {
+  return stored.bytes.length + (frameId === undefined ? 0 : frameIdEntryBytes(frameId));
+}
+
+/** Puts batches, each with its header, into the memory of a file: it is kept once they are written. */
+function gatherBytes(memory: CommitMemory, group: readonly QueuedCommit[]): Buffer {
+  let size = 0;
+  for (const queued of group) size += COMMIT_HEADER + (isBatch(queued) ? entryBytes(queued.allocated) : 0);
+  memory.reserve(size);
+  const { piece, at: start } = memory;
+  let at = start;
+  for (const queued of group) {
+    if (!isBatch(queued)) {
+      piece.set(queued.dropped, at);
+      at += COMMIT_HEADER;
+      continue;
+    }
+    const { target, allocated } = queued;
+    const { stored, frameId } = allocated;
+    writeCommitHeader(piece, at, target.idBytes, entryBytes(allocated), stored);
+    at += COMMIT_HEADER;
+    if (frameId !== undefined) {
+      const named = encodeFrameIdEntry(frameId, target.stream.seed);
+      piece.set(named, at);
+      at += named.length;
+    }
+    piece.set(stored.bytes, at);
+    at += stored.bytes.length;
+  }
+  return piece.subarray(start, at);
+}
+
 function isBatch(queued: QueuedCommit): queued is QueuedBatch {
   return 'target' in queued;
 }
 
 /** It is stored whatever becomes of what has to be trimmed: when that fails, the write to the segment will say so. */
-function commitTo(stream: AppStream, allocated: AllocatedBatch): boolean {
+function commitTo(stream: AppStream, allocated: AllocatedBatch, memory: Buffer, at: number): boolean {
   try {
-    return stream.commitUnwritten(allocated);
+    return stream.commitUnwritten(allocated, memory, at);
   } catch {
     return true;
   }

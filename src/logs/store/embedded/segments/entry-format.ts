@@ -81,15 +81,16 @@ export function writeEntryHeader(
   isHoled = false,
 ): void {
   const { count, storedAtMs, bytesSoFar, first } = header;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  view.setUint32(0, (isHoled ? HOLED : BATCH) | (count << 8), true);
-  view.setUint32(CRC_AT, 0, true);
-  view.setUint32(8, bytes.length, true);
-  view.setUint32(12, storedAtMs % TWO_TO_32, true);
-  view.setUint16(16, storedAtMs / TWO_TO_32, true);
-  setUint56(view, 18, bytesSoFar);
-  setUint56(view, 25, first);
-  view.setUint32(CRC_AT, crc32(bytes, seed), true);
+  setUint32(bytes, 0, (isHoled ? HOLED : BATCH) | (count << 8));
+  setUint32(bytes, CRC_AT, 0);
+  setUint32(bytes, 8, bytes.length);
+  const storedAtHigh = Math.floor(storedAtMs / TWO_TO_32);
+  setUint32(bytes, 12, storedAtMs % TWO_TO_32);
+  bytes[16] = storedAtHigh;
+  bytes[17] = storedAtHigh >>> 8;
+  setUint56(bytes, 18, bytesSoFar);
+  setUint56(bytes, 25, first);
+  setUint32(bytes, CRC_AT, crc32(bytes, seed));
 }
 
 /** The batch as readers get it. */
@@ -209,6 +210,21 @@ export function parseEntry(
   };
 }
 
+/** The entry at `at` of bytes that are known to be entries; its places are in these bytes. */
+export function readKnownEntry(bytes: Buffer, at: number): SegmentEntry {
+  const head = at + leadingFrameIdBytes(bytes, at);
+  const bytesSoFar = readUint56(bytes, head + 18);
+  const entry = parseEntry(bytes, at, 0, bytesSoFar - bytes.readUInt32LE(head + 8));
+  if (!entry) throw new Error('there is no entry');
+  return entry;
+}
+
+/** Where the entry ends that begins at `at` of such bytes. */
+export function knownEntryEnd(bytes: Buffer, at: number): number {
+  const head = at + leadingFrameIdBytes(bytes, at);
+  return head + bytes.readUInt32LE(head + 8);
+}
+
 /**
  * Is the entry intact? `bytes` hold the segment from `offset` on, and all of the entry. A frame id that isn't takes its batch's entry along:
  * the batch is found behind it.
@@ -305,11 +321,20 @@ function isChecksumValid(entry: Buffer, seed: number): boolean {
   return stored === computed;
 }
 
-function setUint56(view: DataView, at: number, value: number): void {
+/** By hand: a `DataView` would be one more object for each batch. */
+function setUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+function setUint56(bytes: Uint8Array, at: number, value: number): void {
   const high = Math.floor(value / TWO_TO_32);
-  view.setUint32(at, value % TWO_TO_32, true);
-  view.setUint16(at + 4, high & 0xffff, true);
-  view.setUint8(at + 6, high >>> 16);
+  setUint32(bytes, at, value % TWO_TO_32);
+  bytes[at + 4] = high;
+  bytes[at + 5] = high >>> 8;
+  bytes[at + 6] = high >>> 16;
 }
 
 function readUint56(bytes: Buffer, at: number): number {

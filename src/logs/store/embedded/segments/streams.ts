@@ -11,7 +11,7 @@ import type { StoreClock } from '../store-clock.ts';
 import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
 import { Appender, SegmentGoneError, syncDirectory } from './appender.ts';
 import { appIdBytes, type CommittedBatch, type DamagedCommit } from './commit-entry.ts';
-import { CommitLog, type CommitTarget } from './commit-log.ts';
+import { CommitLog, type CommitTarget, type CommitWaiter } from './commit-log.ts';
 import { checksumSeed, isHoled, type SegmentEntry, splitHoled } from './entry-format.ts';
 import {
   type ErasureJournal,
@@ -69,7 +69,7 @@ export interface EmbeddedStreamsOptions {
   readonly onUnusable: (app: AppId, error: unknown) => void;
 }
 
-interface OpenStream extends CommitTarget {
+export interface OpenStream extends CommitTarget {
   readonly appender: Appender;
   /** How far it was when it was noted last. */
   notedUpTo: Sequence;
@@ -208,6 +208,7 @@ export class EmbeddedStreams {
       while (appender.isWritingTo(newest)) await wait();
     }
     this.commitLog.closeFile();
+    while (this.commitLog.isClosingFile) await wait();
     const files = this.commitLog.fullFileNames;
     for (;;) {
       await this.writingDue.request();
@@ -230,8 +231,24 @@ export class EmbeddedStreams {
   append(app: AppId, allocated: readonly AllocatedBatch[]): Promise<void> {
     const open = this.open(app);
     if (!this.isForCommitLog(open, allocated)) return open.appender.append(allocated);
-    if (allocated.length === 1) return this.commitLog.append(open, allocated[0]);
-    return Promise.all(allocated.map((one) => this.commitLog.append(open, one))).then(() => {});
+    const committed = allocated.map(
+      (one) =>
+        new Promise<void>((resolve, reject) => {
+          this.commitLog.append(open, one, { onCommitted: resolve, onRefused: reject });
+        }),
+    );
+    return committed.length === 1 ? committed[0] : Promise.all(committed).then(() => {});
+  }
+
+  /** The same with one batch, without a promise. @param open see {@link open} */
+  appendOne(open: OpenStream, allocated: AllocatedBatch, waiter: CommitWaiter): void {
+    const all = [allocated];
+    if (this.isForCommitLog(open, all)) this.commitLog.append(open, allocated, waiter);
+    else
+      open.appender.append(all).then(
+        () => waiter.onCommitted(),
+        (error: unknown) => waiter.onRefused(error),
+      );
   }
 
   /**
@@ -270,7 +287,7 @@ export class EmbeddedStreams {
     const found: StoredBatch[] = [];
     let size = 0;
     // As they are now: meanwhile they may be written to a segment.
-    const { unwritten } = stream;
+    const unwritten = stream.unwritten.read(from);
     const segments = stream.segments.filter(
       (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
     );
@@ -283,13 +300,10 @@ export class EmbeddedStreams {
       if (size >= bytes) return found;
     }
     const next = (found.at(-1)?.last ?? 0) + 1;
-    for (const { stored } of unwritten) {
-      if (stored.last < from || stored.first < next || size >= bytes) continue;
+    for (const stored of unwritten) {
+      if (stored.first < next || size >= bytes) continue;
       if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored));
-      else {
-        stored.memory?.retain();
-        found.push(stored);
-      }
+      else found.push(stored);
       size += stored.bytes.length;
     }
     return found;
@@ -299,8 +313,8 @@ export class EmbeddedStreams {
     const { stream } = this.open(app);
     const found: StoredBatch[] = [];
     let size = 0;
-    for (const { stored } of [...stream.unwritten].reverse()) {
-      if (stored.first >= before || size >= bytes) continue;
+    for (const stored of stream.unwritten.read(0, before).reverse()) {
+      if (size >= bytes) break;
       if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored).reverse());
       else found.push(stored);
       size += stored.bytes.length;
@@ -345,7 +359,7 @@ export class EmbeddedStreams {
 
   async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
     const { stream } = this.open(app);
-    let found = stream.unwritten.findLast(({ stored }) => stored.storedAtMs < ms)?.stored.last;
+    let found = stream.unwritten.lastBefore(ms);
     for (const segment of [...stream.segments].reverse()) {
       if (found !== undefined) break;
       found = await segment.sequenceAt(ms);
@@ -360,6 +374,8 @@ export class EmbeddedStreams {
     const { stream, appender } = open;
     do {
       open.committedTo = undefined;
+      // Before the log forgets it, and uses its memory again.
+      stream.forgetUnwritten();
       await this.commitLog.drop(app);
       await appender.flush();
     } while (!appender.idle || open.committing > 0);
@@ -572,7 +588,7 @@ export class EmbeddedStreams {
     if (open && (this.changed.has(app) || this.noting.isRunning)) return;
     this.openedToTrim.delete(app);
     if (!open?.appender.idle || !open.stream.isSettled || open.stream.lastWritten !== open.notedUpTo) return;
-    if (open.stream.unwritten.length > 0 || open.committing > 0 || open.appender.hasUnsynced) return;
+    if (open.stream.unwritten.count > 0 || open.committing > 0 || open.appender.hasUnsynced) return;
     this.byApp.delete(app);
     this.noteOldest(app, open.stream.oldestStoredAtMs);
     for (const { path } of open.stream.segments) this.files.close(path);
@@ -607,7 +623,8 @@ export class EmbeddedStreams {
     }
   }
 
-  private open(app: AppId): OpenStream {
+  /** The app's stream and what writes to it, opened. */
+  open(app: AppId): OpenStream {
     let open = this.byApp.get(app);
     if (!open) {
       const { folder, limits, mayTrim, durability, clock, place, onFrameId, onLost, notes } = this.options;
