@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
 /** A server that needs more than its keeper's version can do has its dynos ended, and starts another one. */
-export const KEEPER_VERSION = 1;
+export const KEEPER_VERSION = 2;
 
 /** Of the server. Those with a `number` are answered by a {@link KeeperAnswer}. */
 export type KeeperRequest =
