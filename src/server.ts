@@ -2,6 +2,7 @@
  * The composition root: the log router, what runs apps, and the API, each opened with what it needs of those before it, and closed in the
  * reverse order.
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -101,6 +102,8 @@ export interface RunningServer
   leave(routerLine: RouterLineSink): Promise<LeftServer>;
   /** Writes such a line of the server before. @param app its id */
   writeRouterLine: RouterLineSink;
+  /** Says where clients of this machine look that another server was to follow, and couldn't start. */
+  noteFailedRestart(): void;
 }
 
 /** A server that only serves requests to apps any more. */
@@ -161,7 +164,7 @@ export async function startServer(
     if (tlsPorts) closers.add(() => tlsPorts.close(leaving.routerLine !== undefined));
     // At once: whoever sees the server answer may look for it there.
     const serverFile = new ServerFile(settings.data, { url, publicUrl: publicUrl || undefined });
-    serverFile.write({ takesRestart: false });
+    serverFile.write({ takesRestart: false, isStarting: !startsMore });
     // The next server writes its own over it.
     closers.add(() => {
       if (!leaving.routerLine) serverFile.remove();
@@ -202,6 +205,7 @@ export async function startServer(
       close,
       leave,
       writeRouterLine: routerLineSink(logs.platformLog),
+      noteFailedRestart: () => serverFile.write({ takesRestart: true, restartFailed: randomUUID() }),
     };
   } catch (error) {
     await closers.close();
@@ -526,7 +530,7 @@ async function openApi(
   http.addHook('preClose', finishRequests);
   const socket = socketName('TAILRACE_HTTP_PORT', httpPort);
   // Node takes a handle there; the framework passes on what it doesn't know.
-  const options = { host, port: httpPort, handle: takeInheritedSocket(socket)?.handle };
+  const options = { host, port: httpPort, ...takeInheritedSocket(socket) };
   await http.listen(options).catch((error: unknown) => {
     throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
   });
@@ -603,8 +607,15 @@ class ServerFile {
     this.urls = urls;
   }
 
-  /** @param state `takesRestart`: does it restart at SIGUSR2? */
-  write(state: { readonly takesRestart: boolean }): void {
+  /**
+   * @param state `takesRestart`: does it restart at SIGUSR2? `isStarting`: it will soon. `restartFailed`: another value each time that it
+   * couldn't
+   */
+  write(state: {
+    readonly takesRestart: boolean;
+    readonly isStarting?: boolean;
+    readonly restartFailed?: string;
+  }): void {
     this.note = `${JSON.stringify({ ...this.urls, pid: process.pid, startTicks: ownStartTicks(), ...state })}\n`;
     writeFileSync(this.file, this.note, { mode: 0o600 });
   }

@@ -113,6 +113,7 @@ export class DynoManager implements DynoRunner {
   private readonly keeper: KeeperClient | undefined;
   private readonly handover: DynoHandover | undefined;
   private closing = false;
+  private hasLeft = false;
 
   constructor(options: DynoManagerOptions) {
     this.options = options;
@@ -206,6 +207,7 @@ export class DynoManager implements DynoRunner {
   async leave(): Promise<void> {
     if (!this.keeper) return this.close();
     this.closing = true;
+    this.hasLeft = true;
     this.memoryMonitor.close();
     await Promise.all([this.oneOffs.close(), this.releasePhases.close(), this.addons.leave()]);
     for (const app of this.deployments.values()) app.leave();
@@ -216,6 +218,7 @@ export class DynoManager implements DynoRunner {
 
   /** Kills all dynos, and lets add-ons end: for a process that ends at once. */
   async kill(): Promise<void> {
+    if (this.hasLeft) return this.keeper?.endWhatIsLeft();
     this.closing = true;
     this.keeper?.endWithServer();
     this.memoryMonitor.close();

@@ -157,6 +157,15 @@ export class KeeperClient {
     this.send({ op: 'end' });
   }
 
+  /** Ends what was left to a next server: none will come. */
+  async endWhatIsLeft(): Promise<void> {
+    const socket = await this.connect();
+    if (!socket) return;
+    socket.on('error', () => {});
+    sendMessage(socket, { op: 'end' });
+    await new Promise<void>((resolve) => socket.end(resolve));
+  }
+
   /** Leaves what it has to the next server, or ends with this one. */
   async close(): Promise<void> {
     this.isClosed = true;
