@@ -43,6 +43,7 @@ import { ownStartTicks } from './common/processes/process-identity.ts';
 import { CertificateFiles } from './common/tls/certificate-files.ts';
 import { hostOfPlainHttp, httpPemFiles } from './common/tls/certificate-settings.ts';
 import { TlsIdentity } from './common/tls/tls-identity.ts';
+import { waitWithTimeout } from './common/wait-with-timeout.ts';
 import { type LogCore, openLogCore } from './logs/composition/open-log-core.ts';
 import { openTlsPorts, type TlsPorts } from './logs/composition/tls-ports.ts';
 import { DrainSupervisor } from './logs/drains/drain-supervisor.ts';
@@ -67,6 +68,8 @@ const LEAVE_GRACE_MS = 300;
 const LEFT_REQUESTS_MS = 30_000;
 /** Connections that are kept alive wait so long for a last request. */
 const LEFT_IDLE_MS = 5_000;
+/** Builds and releases that are aborted end within this. */
+const TASKS_GRACE_MS = 5_000;
 /** Connections to the HTTP router wait no longer than this for the apps to be there. */
 const ROUTER_OPENS_AFTER_MS = 10_000;
 /** The HTTP router's lines linger for so long: of requests that come at an even rate each would store a batch of its own. */
@@ -397,10 +400,12 @@ async function openApps(
     owner: OWNER.email,
     log: areaLog(log, 'builds'),
   });
-  const stopOthers = async (): Promise<void> => {
+  /** Builds and releases are aborted: resolves when they have ended. */
+  const stopTasks = (): Promise<void> => {
     localKey.close();
     people.close();
-    await builder.close();
+    builder.close();
+    return waitWithTimeout(TASKS_GRACE_MS, Promise.all([builder.ended(), releaser.ended()]));
   };
   return {
     releases,
@@ -414,14 +419,8 @@ async function openApps(
     appSetup,
     releaser,
     routerPort: httpRouter.port,
-    close: async () => {
-      await stopOthers();
-      await dynoManager.close();
-    },
-    leave: async () => {
-      await stopOthers();
-      await dynoManager.leave();
-    },
+    close: () => dynoManager.close(stopTasks()),
+    leave: () => dynoManager.leave(stopTasks()),
     openHttpRouter: httpRouter.open,
     closeHttpRouter: () => httpRouter.close(GRACE_MS),
     leaveHttpRouter: (sink) => {

@@ -10,7 +10,7 @@ import { SILENT_LOG } from '../../../src/common/log.ts';
 it('a certificate that is broken, and a data folder that can’t be written to, are errors; a good start leaves nothing behind', async () => {
   const data = mkdtempSync(join(tmpdir(), 'tailrace-check-'));
   onTestFinished(() => rmSync(data, { recursive: true }));
-  const defaults = { data, allowPrivateDrains: 'no', dynoMemory: '512MB', dynoHandoverMs: '60s' };
+  const defaults = { data, allowPrivateDrains: 'no' as const, dynoMemory: '512MB', dynoHandoverMs: '60s' };
   const check = (env: Record<string, string>) => checkStart(readSettings(env, defaults), SILENT_LOG);
   await check({});
   expect(readdirSync(data)).toEqual([]);

@@ -186,6 +186,21 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
     await until('a worker', async () => names(await dynosOf(server)).join() === 'web.1 up,worker.1 up');
   });
 
+  it('are started again when their keeper is killed, and lines go on', async () => {
+    const { pid } = await get(server);
+    const ended = async () =>
+      (await said(server, 'worker.1')).filter((line) => line === 'Process exited with status 137').length;
+    const before = await ended();
+    process.kill(JSON.parse(readFileSync(join(data, 'host', 'keeper', 'pid'), 'utf8')).pid, 'SIGKILL');
+    await until('another web dyno', async () => {
+      const now = await get(server).catch(() => undefined);
+      return now !== undefined && now.pid !== pid;
+    });
+    await until('its end to be told', async () => (await ended()) > before);
+    await until('all dynos', async () => names(await dynosOf(server)).join() === 'web.1 up,worker.1 up');
+    expect(isRunning(pid)).toBe(false);
+  });
+
   it('go on when the server is killed, and the next one knows which have ended', async () => {
     const web = await get(server);
     const before = await dynosOf(server);
@@ -215,6 +230,8 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
   it('end with a server that is stopped, also one that follows another', async () => {
     await t(server, 'server:restart');
     const { pid } = await get(server);
+    // In the middle of another restart.
+    process.kill(server.program.pid as number, 'SIGUSR2');
     await server.close();
     expect(server.program.exitStatus).toBe(0);
     expect(isRunning(pid)).toBe(false);
