@@ -72,15 +72,15 @@ export class IngestClient {
         },
         (response) => {
           // One whose end doesn't come keeps the connection, of which there is one.
-          response.on('close', () => clearTimeout(timeout));
-          response.on('error', () => {}); // the status has arrived
+          const isOver = (): void => clearTimeout(timeout);
+          response.on('end', isOver).on('close', isOver).on('error', isOver); // the status has arrived
           resolve(response);
         },
       );
       const timeout = setTimeout(
         () => outgoing.destroy(new Error(`no answer within ${this.#responseTimeoutMs / 1_000} s`)),
         this.#responseTimeoutMs,
-      );
+      ).unref();
       outgoing.on('error', (error) => {
         clearTimeout(timeout);
         reject(error);

@@ -65,7 +65,8 @@ async function waitForNext(
     await wait(POLL_MS);
     const local = readLocalServer(folder)?.local;
     if (local && local.pid !== before && local.takesRestart) return local.pid;
-    if (local?.pid === before && local.restartFailed !== failedBefore)
+    const failed = local?.pid === before ? local.restartFailed : undefined;
+    if (failed !== undefined && failed !== failedBefore)
       throw new TailraceError(
         'unavailable',
         'The next server could not start, and the one before goes on: its log says why.',

@@ -54,7 +54,8 @@ test('an answer whose body does not come holds up the next batch no longer than 
   await shipper.flush();
   shipper.writeLine('app', 'web.1', 190, 'two');
   await shipper.flush();
-  expect(server.messages()).toEqual(['one', 'two']);
+  // On a busy machine its answer may be late, too: it is sent again then.
+  expect([...new Set(server.messages())]).toEqual(['one', 'two']);
 });
 
 test('a batch is retried until it is accepted, with the same frame id, and the order holds', async () => {
