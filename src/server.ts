@@ -2,6 +2,7 @@
  * The composition root: the log router, what runs apps, and the API, each opened with what it needs of those before it, and closed in the
  * reverse order.
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -42,6 +43,7 @@ import { ownStartTicks } from './common/processes/process-identity.ts';
 import { CertificateFiles } from './common/tls/certificate-files.ts';
 import { hostOfPlainHttp, httpPemFiles } from './common/tls/certificate-settings.ts';
 import { TlsIdentity } from './common/tls/tls-identity.ts';
+import { waitWithTimeout } from './common/wait-with-timeout.ts';
 import { type LogCore, openLogCore } from './logs/composition/open-log-core.ts';
 import { openTlsPorts, type TlsPorts } from './logs/composition/tls-ports.ts';
 import { DrainSupervisor } from './logs/drains/drain-supervisor.ts';
@@ -66,6 +68,8 @@ const LEAVE_GRACE_MS = 300;
 const LEFT_REQUESTS_MS = 30_000;
 /** Connections that are kept alive wait so long for a last request. */
 const LEFT_IDLE_MS = 5_000;
+/** Builds and releases that are aborted end within this. */
+const TASKS_GRACE_MS = 5_000;
 /** Connections to the HTTP router wait no longer than this for the apps to be there. */
 const ROUTER_OPENS_AFTER_MS = 10_000;
 /** The HTTP router's lines linger for so long: of requests that come at an even rate each would store a batch of its own. */
@@ -101,6 +105,8 @@ export interface RunningServer
   leave(routerLine: RouterLineSink): Promise<LeftServer>;
   /** Writes such a line of the server before. @param app its id */
   writeRouterLine: RouterLineSink;
+  /** Says where clients of this machine look that another server was to follow, and couldn't start. */
+  noteFailedRestart(): void;
 }
 
 /** A server that only serves requests to apps any more. */
@@ -161,7 +167,7 @@ export async function startServer(
     if (tlsPorts) closers.add(() => tlsPorts.close(leaving.routerLine !== undefined));
     // At once: whoever sees the server answer may look for it there.
     const serverFile = new ServerFile(settings.data, { url, publicUrl: publicUrl || undefined });
-    serverFile.write({ takesRestart: false });
+    serverFile.write({ takesRestart: false, isStarting: !startsMore });
     // The next server writes its own over it.
     closers.add(() => {
       if (!leaving.routerLine) serverFile.remove();
@@ -202,6 +208,7 @@ export async function startServer(
       close,
       leave,
       writeRouterLine: routerLineSink(logs.platformLog),
+      noteFailedRestart: () => serverFile.write({ takesRestart: true, restartFailed: randomUUID() }),
     };
   } catch (error) {
     await closers.close();
@@ -393,10 +400,12 @@ async function openApps(
     owner: OWNER.email,
     log: areaLog(log, 'builds'),
   });
-  const stopOthers = async (): Promise<void> => {
+  /** Builds and releases are aborted: resolves when they have ended. */
+  const stopTasks = (): Promise<void> => {
     localKey.close();
     people.close();
-    await builder.close();
+    builder.close();
+    return waitWithTimeout(TASKS_GRACE_MS, Promise.all([builder.ended(), releaser.ended()]));
   };
   return {
     releases,
@@ -410,14 +419,8 @@ async function openApps(
     appSetup,
     releaser,
     routerPort: httpRouter.port,
-    close: async () => {
-      await stopOthers();
-      await dynoManager.close();
-    },
-    leave: async () => {
-      await stopOthers();
-      await dynoManager.leave();
-    },
+    close: () => dynoManager.close(stopTasks()),
+    leave: () => dynoManager.leave(stopTasks()),
     openHttpRouter: httpRouter.open,
     closeHttpRouter: () => httpRouter.close(GRACE_MS),
     leaveHttpRouter: (sink) => {
@@ -526,7 +529,7 @@ async function openApi(
   http.addHook('preClose', finishRequests);
   const socket = socketName('TAILRACE_HTTP_PORT', httpPort);
   // Node takes a handle there; the framework passes on what it doesn't know.
-  const options = { host, port: httpPort, handle: takeInheritedSocket(socket)?.handle };
+  const options = { host, port: httpPort, ...takeInheritedSocket(socket) };
   await http.listen(options).catch((error: unknown) => {
     throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
   });
@@ -603,8 +606,15 @@ class ServerFile {
     this.urls = urls;
   }
 
-  /** @param state `takesRestart`: does it restart at SIGUSR2? */
-  write(state: { readonly takesRestart: boolean }): void {
+  /**
+   * @param state `takesRestart`: does it restart at SIGUSR2? `isStarting`: it will soon. `restartFailed`: another value each time that it
+   * couldn't
+   */
+  write(state: {
+    readonly takesRestart: boolean;
+    readonly isStarting?: boolean;
+    readonly restartFailed?: string;
+  }): void {
     this.note = `${JSON.stringify({ ...this.urls, pid: process.pid, startTicks: ownStartTicks(), ...state })}\n`;
     writeFileSync(this.file, this.note, { mode: 0o600 });
   }

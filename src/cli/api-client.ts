@@ -25,6 +25,10 @@ export interface ServerAddress {
     readonly folder: string;
     /** Can `server:restart` restart it? Not before it has started. */
     readonly takesRestart: boolean;
+    /** It will soon be able to. */
+    readonly isStarting: boolean;
+    /** Another value each time that it couldn't be restarted. */
+    readonly restartFailed: string | undefined;
   };
   /** Where others reach a server of this machine, if it knows. */
   readonly publicUrl?: string;
@@ -100,10 +104,15 @@ function exampleDataFolder(): string[] {
 export function readLocalServer(folder: string): ServerAddress | undefined {
   try {
     const note = JSON.parse(readFileSync(join(folder, 'server.json'), 'utf8'));
-    const { url, publicUrl, pid, startTicks, takesRestart = false } = note;
+    const { url, publicUrl, pid, startTicks, takesRestart = false, isStarting = false, restartFailed } = note;
     if (!isProcessRunning(Number(pid), startTicks)) return undefined;
     const key = readFileSync(join(folder, 'key'), 'utf8').trim();
-    return { url: String(url), key, local: { pid: Number(pid), folder, takesRestart }, publicUrl };
+    return {
+      url: String(url),
+      key,
+      local: { pid: Number(pid), folder, takesRestart, isStarting, restartFailed },
+      publicUrl,
+    };
   } catch (error) {
     if (systemCode(error) !== 'EACCES') return undefined;
     throw new TailraceError(

@@ -1,5 +1,5 @@
 /** What a process holds: by /proc, and by the inspector of Node.js, which also makes it collect its garbage first. */
-import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { descendants, residentBytes } from '../../bench/rig/proc.ts';
@@ -10,6 +10,8 @@ const MEGABYTE = 1_048_576;
 
 export interface ProcessFigures {
   readonly residentMb: number;
+  /** Of it what is in no file: heaps, buffers, what the C library has taken and not given back. */
+  readonly anonymousMb: number;
   readonly descriptors: number;
   readonly threads: number;
   /** Processes that it has started, and those that these have. */
@@ -19,10 +21,38 @@ export interface ProcessFigures {
 export function figuresOf(pid: number): ProcessFigures {
   return {
     residentMb: residentBytes(pid) / MEGABYTE,
+    anonymousMb:
+      Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) / 1_024,
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
     threads: readdirSync(`/proc/${pid}/task`).length,
     processes: descendants(pid).length,
   };
+}
+
+/** Megabytes of anonymous memory by what they are of: the C library's main heap, its arenas for threads (`rw`, 64 MB each), V8's pages, the rest. */
+export function anonymousMappingsOf(pid: number): ReadonlyMap<string, number> {
+  const kinds = new Map<string, number>();
+  let kind = '';
+  for (const line of readFileSync(`/proc/${pid}/smaps`, 'latin1').split('\n')) {
+    const mapping = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ (\d+) *(.*)/.exec(line);
+    if (mapping) {
+      const [, from, to, rights, inode, name] = mapping;
+      const bytes = Number.parseInt(to, 16) - Number.parseInt(from, 16);
+      if (inode !== '0') kind = 'files';
+      else if (name !== '') kind = name;
+      else kind = `${rights.slice(0, 3)} ${sizeClassOf(bytes)}`;
+    }
+    const found = /^Anonymous: +(\d+) kB/.exec(line);
+    if (found) kinds.set(kind, (kinds.get(kind) ?? 0) + Number(found[1]) / 1_024);
+  }
+  return new Map([...kinds].filter(([, megabytes]) => megabytes >= 1).sort(([, a], [, b]) => b - a));
+}
+
+function sizeClassOf(bytes: number): string {
+  if (bytes <= 262_144) return 'up to 256 KB';
+  if (bytes <= 2 * MEGABYTE) return 'up to 2 MB';
+  if (bytes <= 16 * MEGABYTE) return 'up to 16 MB';
+  return 'over 16 MB';
 }
 
 /** What its descriptors are: `socket`, `pipe`, `anon_inode`, or the path of a file. */
@@ -43,15 +73,19 @@ export interface HeapFigures {
   readonly liveMb: number;
   /** Outside of the heap: buffers, and what libraries hold. */
   readonly externalMb: number;
+  /** Of it buffers of JavaScript. */
+  readonly buffersMb: number;
+  /** What the heap has taken from the system, also for what was collected. */
+  readonly heapTotalMb: number;
   /** What keeps the event loop going, by its kind: timers, sockets, requests to the system. */
   readonly resources: Readonly<Record<string, number>>;
 }
 
 const FIGURES = `(() => {
-  const { heapUsed, external } = process.memoryUsage();
+  const { heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage();
   const resources = {};
   for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
-  return { heapUsed, external, resources };
+  return { heapUsed, heapTotal, external, arrayBuffers, resources };
 })()`;
 
 /** The inspector of a program that was started with `--inspect=127.0.0.1:0`. */
@@ -91,9 +125,21 @@ export class Inspector {
     const { result } = (await this.call('Runtime.evaluate', {
       expression: FIGURES,
       returnByValue: true,
-    })) as { result: { value: { heapUsed: number; external: number; resources: Record<string, number> } } };
-    const { heapUsed, external, resources } = result.value;
-    return { liveMb: heapUsed / MEGABYTE, externalMb: external / MEGABYTE, resources };
+    })) as {
+      result: {
+        value: Record<'heapUsed' | 'heapTotal' | 'external' | 'arrayBuffers', number> & {
+          resources: Record<string, number>;
+        };
+      };
+    };
+    const { heapUsed, heapTotal, external, arrayBuffers, resources } = result.value;
+    return {
+      liveMb: heapUsed / MEGABYTE,
+      heapTotalMb: heapTotal / MEGABYTE,
+      externalMb: external / MEGABYTE,
+      buffersMb: arrayBuffers / MEGABYTE,
+      resources,
+    };
   }
 
   /** As the developer tools of a browser read it. */

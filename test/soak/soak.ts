@@ -6,6 +6,7 @@ import { until } from '../support/until.ts';
 import { pause } from '../torture/senders/numbered.ts';
 import { Churn } from './churn.ts';
 import {
+  anonymousMappingsOf,
   bytesIn,
   descriptorsOf,
   figuresOf,
@@ -75,6 +76,8 @@ const TITLES: readonly (readonly [name: string, title: string, unit: Series['uni
   ['resident', 'memory in RAM', 'MB'],
   ['heap', 'JavaScript heap after collection', 'MB'],
   ['external', 'memory outside of the heap', 'MB'],
+  ['buffers', 'of it buffers of JavaScript', 'MB'],
+  ['native', 'anonymous memory that is neither', 'MB'],
   ['descriptors', 'descriptors', ''],
   ['threads', 'threads', ''],
   ['processes', 'processes below it', ''],
@@ -116,6 +119,17 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     const churn = new Churn({ server, random: seededRandom(seed), pauseMaxMs: options.pauseMaxMs });
     await churn.rehearse();
     const sender = new SteadySender(server.syslogPort, token, rate);
+    const logMappings = (when: string): void => {
+      const all = [...anonymousMappingsOf(pid)].map(
+        ([kind, megabytes]) => `${megabytes.toFixed(0)} MB ${kind}`,
+      );
+      log(
+        `${when}: anonymous memory: ${all.join(', ')}; descriptors: ${[...descriptorsOf(pid)]
+          .filter(([kind]) => !kind.startsWith('/'))
+          .map(([kind, count]) => `${count} ${kind}`)
+          .join(', ')}`,
+      );
+    };
     await until('the first lines', () => sink.counter.received > 0 && tail.counter.received > 0);
     const before = await atRest(pid);
     await churn.start();
@@ -127,6 +141,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     const beganCpu = (await metricsOf(server)).get('process_cpu_seconds_total') ?? 0;
     const [cpu, problems] = await watch();
     const elapsed = (performance.now() - beganMs) / 1_000;
+    if (!server.program.hasExited) logMappings('at the end');
     log('everybody goes');
     await churn.stop();
     // It is as it was before they came.
@@ -182,7 +197,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
         const add = (name: string, value: number | undefined): void => {
           if (value !== undefined && !Number.isNaN(value)) series.get(name)?.push([at, value]);
         };
-        const { residentMb, descriptors, threads, processes } = figuresOf(pid);
+        const { residentMb, anonymousMb, descriptors, threads, processes } = figuresOf(pid);
         add('resident', residentMb);
         add('descriptors', descriptors);
         add('threads', threads);
@@ -202,13 +217,16 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
         const heap = await inspector.figures();
         add('heap', heap.liveMb);
         add('external', heap.externalMb);
+        add('buffers', heap.buffersMb);
+        add('native', anonymousMb - heap.heapTotalMb - heap.externalMb);
         const [timers, handles] = countResources(heap);
         add('timers', timers);
         add('handles', handles);
         if (sample === collectEvery && options.onSnapshot)
           options.onSnapshot('begin', await inspector.heapSnapshot());
+        if ((sample / collectEvery) % 8 === 1) logMappings(`${at.toFixed(0)} s`);
         log(
-          `${at.toFixed(0)} s: ${residentMb.toFixed(0)} MB, heap ${heap.liveMb.toFixed(1)} MB, ${descriptors} descriptors, ${sender.sent} lines sent, ${sink.counter.received} at the drain`,
+          `${at.toFixed(0)} s: ${residentMb.toFixed(0)} MB, heap ${heap.liveMb.toFixed(1)} MB, outside ${heap.externalMb.toFixed(1)} MB, ${descriptors} descriptors, ${sender.sent} lines sent, ${sink.counter.received} at the drain`,
         );
       }
       return [cpuSeconds, problems];

@@ -212,7 +212,12 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     const records: FaultRecord[] = [];
     const counts: Record<string, number> = {};
     const powerCutsMs: number[] = [];
-    const programs = [...deployment.routers.map(({ program }) => program), viewer.program, archive.program];
+    const programs = [
+      ...deployment.routers.map(({ program }) => program),
+      viewer.program,
+      archive.program,
+      ship,
+    ];
     const crashes = new Set<string>();
     const lookForCrashes = async (): Promise<void> => {
       for (const program of programs) {
@@ -371,14 +376,13 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     await until('alerts', () => told() >= matches, BACKLOG_TIMEOUT_MS).catch(() => {});
     if (told() !== matches)
       violations.push(`the alert told of ${told()} matches, and the viewer has ${matches}`);
-    if (violations.length > 0)
-      for (const program of [...programs, ship]) log(`${program.name}:\n${program.output}`);
+    if (violations.length > 0) for (const program of programs) log(`${program.name}:\n${program.output}`);
     return {
       ...result,
       violations,
       faults: counts,
       schedule,
-      kills: [...programs, ship].reduce((sum, { kills }) => sum + kills, 0),
+      kills: programs.reduce((sum, { kills }) => sum + kills, 0),
       backlogMs,
     };
   }

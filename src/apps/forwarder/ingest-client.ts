@@ -20,13 +20,16 @@ export class IngestClient {
   readonly #url: URL;
   readonly #agent: Agent;
   readonly #authorization: string;
+  readonly #responseTimeoutMs: number;
 
   /**
    * @param url where the router is, `http://127.0.0.1:8601`; a path in it is kept
    * @param key an API key that may write to the app
+   * @param responseTimeoutMs how long a response may take, with all of its body
    * @throws if the URL isn't one
    */
-  constructor(url: string, key: string) {
+  constructor(url: string, key: string, responseTimeoutMs = RESPONSE_TIMEOUT_MS) {
+    this.#responseTimeoutMs = responseTimeoutMs;
     this.#url = new URL(url);
     this.#url.pathname = `${trimTrailing(this.#url.pathname, '/')}/logs`;
     this.#authorization = `Bearer ${key}`;
@@ -68,15 +71,16 @@ export class IngestClient {
           },
         },
         (response) => {
-          clearTimeout(timeout);
-          response.on('error', () => {}); // the status has arrived
+          // One whose end doesn't come keeps the connection, of which there is one.
+          const isOver = (): void => clearTimeout(timeout);
+          response.on('end', isOver).on('close', isOver).on('error', isOver); // the status has arrived
           resolve(response);
         },
       );
       const timeout = setTimeout(
-        () => outgoing.destroy(new Error(`no answer within ${RESPONSE_TIMEOUT_MS / 1_000} s`)),
-        RESPONSE_TIMEOUT_MS,
-      );
+        () => outgoing.destroy(new Error(`no answer within ${this.#responseTimeoutMs / 1_000} s`)),
+        this.#responseTimeoutMs,
+      ).unref();
       outgoing.on('error', (error) => {
         clearTimeout(timeout);
         reject(error);

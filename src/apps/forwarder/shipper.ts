@@ -41,6 +41,8 @@ export interface ShipperOptions {
   /** Bytes in one request at most. */
   batchBytesMax?: number;
   retryDelayMs?: (attempt: number) => number;
+  /** How long a response may take. */
+  responseTimeoutMs?: number;
   /** True: whoever writes lines should pause. False: they may go on. */
   onBackpressure?: (full: boolean) => void;
   /** One sentence for people, at the start of an outage and for every refused batch. */
@@ -91,7 +93,7 @@ export class Shipper implements ChunkSink {
   /** @throws if the URL isn't one */
   constructor(options: ShipperOptions) {
     this.#options = options;
-    this.#client = new IngestClient(options.url, options.key);
+    this.#client = new IngestClient(options.url, options.key, options.responseTimeoutMs);
     this.#headers = new HeaderCache(options.tokens);
     this.#schedule = new SendSchedule(options.lingerMs ?? 0);
     this.#retryPolicy = {

@@ -27,6 +27,7 @@ export class AppShippers {
   private readonly pendingCalls = new Map<AppId, ((shipper: Shipper) => void)[]>();
   /** Apps whose tokens will be read again after a failure. */
   private readonly retryScheduled = new Set<AppId>();
+  private isClosed = false;
 
   constructor(options: AppShippersOptions) {
     this.options = options;
@@ -60,12 +61,21 @@ export class AppShippers {
     this.shippers.delete(app);
   }
 
+  /** From now on no lines are sent: the next server, which has its own key, would refuse them. */
   async closeAll(): Promise<void> {
+    this.isClosed = true;
     await Promise.all([...this.shippers.keys()].map((app) => this.close(app)));
   }
 
   /** Makes a call, in the order of the calls, when the app's shipper is created. */
   private whenCreated(app: AppId, call: (shipper: Shipper) => void): void {
+    if (this.isClosed) {
+      this.options.log.warn(
+        { app },
+        'what came for the log of an app when the server had ended is not in it',
+      );
+      return;
+    }
     const calls = this.pendingCalls.get(app) ?? [];
     this.pendingCalls.set(app, calls);
     calls.push(call);

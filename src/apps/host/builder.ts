@@ -52,6 +52,8 @@ export class Builder implements Builds {
   private readonly builds = new Map<AppId, Promise<Build[]>>();
   private readonly history: BuildHistory;
   private readonly abort = new AbortController();
+  /** Those that run, with what is kept of them. */
+  private readonly running = new Set<Promise<void>>();
 
   constructor(options: BuilderOptions) {
     this.options = options;
@@ -97,7 +99,7 @@ export class Builder implements Builds {
     const stale = all.splice(0, all.length - BUILDS_MAX + 1);
     all.push(build);
     log.info({ app: app.name, build: build.id, commit }, 'build started');
-    this.keep(app, build, stale)
+    const work = this.keep(app, build, stale)
       .then(() => this.buildAndRelease(app, source, build))
       .then(() => {
         log.info({ app: app.name, build: build.id, release: build.release?.version }, 'build succeeded');
@@ -113,6 +115,8 @@ export class Builder implements Builds {
         return this.finish(app, build, 'failed');
       })
       .finally(() => rm(source, { force: true }));
+    this.running.add(work);
+    void work.finally(() => this.running.delete(work));
     return build;
   }
 
@@ -155,6 +159,11 @@ export class Builder implements Builds {
     this.builds.set(app, loaded);
     loaded.catch(() => this.builds.delete(app)); // the store may be there at the next attempt
     return loaded;
+  }
+
+  /** Resolves when none runs. */
+  async ended(): Promise<void> {
+    await Promise.all(this.running);
   }
 
   /** Aborts the builds that run. */

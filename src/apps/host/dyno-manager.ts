@@ -113,6 +113,7 @@ export class DynoManager implements DynoRunner {
   private readonly keeper: KeeperClient | undefined;
   private readonly handover: DynoHandover | undefined;
   private closing = false;
+  private hasLeft = false;
 
   constructor(options: DynoManagerOptions) {
     this.options = options;
@@ -187,8 +188,11 @@ export class DynoManager implements DynoRunner {
     this.handover?.close();
   }
 
-  /** Stops all dynos. */
-  async close(): Promise<void> {
+  /**
+   * Stops all dynos.
+   * @param tasks resolves when nobody else writes lines the dynos' way any more. Never rejects
+   */
+  async close(tasks = Promise.resolve()): Promise<void> {
     this.closing = true;
     this.keeper?.endWithServer();
     this.memoryMonitor.close();
@@ -196,18 +200,23 @@ export class DynoManager implements DynoRunner {
       this.oneOffs.close(),
       this.releasePhases.close(),
       ...[...this.deployments.values()].map((app) => app.stop()),
+      tasks,
     ]);
     await this.addons.close();
     await this.shippers.closeAll();
     await this.keeper?.close();
   }
 
-  /** Leaves the dynos of releases to the next server, and stops the others. What they have written so far is stored. */
-  async leave(): Promise<void> {
-    if (!this.keeper) return this.close();
+  /**
+   * Leaves the dynos of releases to the next server, and stops the others. What they have written so far is stored.
+   * @param tasks see {@link close}
+   */
+  async leave(tasks: Promise<void>): Promise<void> {
+    if (!this.keeper) return this.close(tasks);
     this.closing = true;
+    this.hasLeft = true;
     this.memoryMonitor.close();
-    await Promise.all([this.oneOffs.close(), this.releasePhases.close(), this.addons.leave()]);
+    await Promise.all([this.oneOffs.close(), this.releasePhases.close(), this.addons.leave(), tasks]);
     for (const app of this.deployments.values()) app.leave();
     await this.shippers.closeAll();
     await this.keeper.close();
@@ -216,6 +225,7 @@ export class DynoManager implements DynoRunner {
 
   /** Kills all dynos, and lets add-ons end: for a process that ends at once. */
   async kill(): Promise<void> {
+    if (this.hasLeft) return this.keeper?.endWhatIsLeft();
     this.closing = true;
     this.keeper?.endWithServer();
     this.memoryMonitor.close();

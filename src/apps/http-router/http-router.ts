@@ -136,7 +136,7 @@ export async function startHttpRouter(options: HttpRouterOptions): Promise<HttpR
   const listen = (): Promise<void> =>
     new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ port: options.port, host: options.host, handle: inherited?.handle }, () => {
+      server.listen({ port: options.port, host: options.host, ...inherited }, () => {
         server.off('error', reject);
         noteListening(name, server);
         resolve();

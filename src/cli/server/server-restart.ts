@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { isProcessRunning } from '../../common/processes/process-identity.ts';
-import { dataFolders, readLocalServer } from '../api-client.ts';
+import { dataFolders, readLocalServer, type ServerAddress } from '../api-client.ts';
 import { printResult } from '../format.ts';
 
 const TIMEOUT_MS = 90_000;
@@ -17,23 +17,11 @@ export function serverRestartCommand(program: Command): void {
     )
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
-      const server = dataFolders()
-        .map((folder) => readLocalServer(folder))
-        .find((found) => found !== undefined);
-      if (!server?.local)
-        throw new TailraceError(
-          'not_found',
-          'No server runs on this machine with the data folder that TAILRACE_DATA names, or the usual one: start one with `tailrace serve`.',
-        );
-      const { pid, folder, takesRestart } = server.local;
-      if (!takesRestart)
-        throw new TailraceError(
-          'conflict',
-          'Only a server that was started by `tailrace serve`, of this version or later, can be restarted like this: stop it, and start it again.',
-        );
+      const server = await findRestartable();
+      const { pid, folder, restartFailed } = server;
       process.kill(pid, 'SIGUSR2');
       const startMs = performance.now();
-      const next = await waitForNext(folder, pid);
+      const next = await waitForNext(folder, pid, restartFailed);
       const seconds = Number(((performance.now() - startMs) / 1_000).toFixed(1));
       const result = { pid: next, before: pid, seconds };
       printResult(
@@ -44,12 +32,45 @@ export function serverRestartCommand(program: Command): void {
     });
 }
 
-/** Resolves with the pid of another server when it serves. */
-async function waitForNext(folder: string, before: number): Promise<number> {
+type LocalServer = NonNullable<ServerAddress['local']>;
+
+/** The server of this machine, as soon as it can be restarted. @throws TailraceError */
+async function findRestartable(): Promise<LocalServer> {
+  for (let waitedMs = 0; ; waitedMs += POLL_MS) {
+    const local = dataFolders()
+      .map((folder) => readLocalServer(folder))
+      .find((found) => found !== undefined)?.local;
+    if (!local)
+      throw new TailraceError(
+        'not_found',
+        'No server runs on this machine with the data folder that TAILRACE_DATA names, or the usual one: start one with `tailrace serve`.',
+      );
+    if (local.takesRestart) return local;
+    if (!local.isStarting || waitedMs >= TIMEOUT_MS)
+      throw new TailraceError(
+        'conflict',
+        'Only a server that was started by `tailrace serve`, of this version or later, can be restarted like this: stop it, and start it again.',
+      );
+    await wait(POLL_MS);
+  }
+}
+
+/** Resolves with the pid of another server when it serves. @throws TailraceError when there is none */
+async function waitForNext(
+  folder: string,
+  before: number,
+  failedBefore: string | undefined,
+): Promise<number> {
   for (let waitedMs = 0; waitedMs < TIMEOUT_MS; waitedMs += POLL_MS) {
     await wait(POLL_MS);
     const local = readLocalServer(folder)?.local;
     if (local && local.pid !== before && local.takesRestart) return local.pid;
+    const failed = local?.pid === before ? local.restartFailed : undefined;
+    if (failed !== undefined && failed !== failedBefore)
+      throw new TailraceError(
+        'unavailable',
+        'The next server could not start, and the one before goes on: its log says why.',
+      );
     if (!local && !isProcessRunning(before)) break;
   }
   throw new TailraceError(

@@ -5,7 +5,9 @@
 import type { Server } from 'node:net';
 
 /** Node's own, of a socket that listens: what `ChildProcess.send` passes and `Server.listen` takes. */
-export type SocketHandle = object;
+export interface SocketHandle {
+  close(): void;
+}
 
 /** A socket that listens, with the port that it got. */
 export interface PassedSocket {
@@ -14,8 +16,15 @@ export interface PassedSocket {
   readonly handle: SocketHandle;
 }
 
-const inherited = new Map<string, PassedSocket>();
-const listening = new Map<string, Server>();
+/** Where to listen instead of where the settings say. */
+interface InheritedSocket {
+  readonly port: number;
+  /** Undefined: the port alone is known. */
+  readonly handle?: SocketHandle;
+}
+
+const inherited = new Map<string, InheritedSocket>();
+const listening = new Map<string, { readonly server: Server; readonly port: number }>();
 
 /** @param setting the variable that names the port */
 export function socketName(setting: string, port: number): string {
@@ -23,12 +32,17 @@ export function socketName(setting: string, port: number): string {
 }
 
 /** Takes a socket of the server before, until somebody listens on it. */
-export function inheritSocket(socket: PassedSocket): void {
-  inherited.set(socket.name, socket);
+export function inheritSocket({ name, ...socket }: PassedSocket): void {
+  inherited.set(name, socket);
+}
+
+/** This process, which has left its place to another one, listens again: on the ports that it had, where it didn't get its sockets back. */
+export function reclaimPorts(): void {
+  for (const [name, { port }] of listening) if (!inherited.has(name)) inherited.set(name, { port });
 }
 
 /** The socket of that name of the server before: for `Server.listen`, besides host and port. Undefined: there is none. */
-export function takeInheritedSocket(name: string): PassedSocket | undefined {
+export function takeInheritedSocket(name: string): InheritedSocket | undefined {
   const socket = inherited.get(name);
   inherited.delete(name);
   return socket;
@@ -36,14 +50,14 @@ export function takeInheritedSocket(name: string): PassedSocket | undefined {
 
 /** A server that listens is passed on with the others. */
 export function noteListening(name: string, server: Server): void {
-  listening.set(name, server);
+  const address = server.address();
+  if (typeof address === 'object' && address) listening.set(name, { server, port: address.port });
 }
 
 /** What this process listens on. */
 export function socketsToPass(): readonly PassedSocket[] {
-  return [...listening].flatMap(([name, server]) => {
+  return [...listening].flatMap(([name, { server, port }]) => {
     const { _handle: handle } = server as Server & { _handle?: SocketHandle | null };
-    const address = server.address();
-    return handle && typeof address === 'object' && address ? [{ name, port: address.port, handle }] : [];
+    return handle ? [{ name, port, handle }] : [];
   });
 }

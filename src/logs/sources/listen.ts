@@ -16,7 +16,7 @@ export function listen(
   const name = socketName(setting, port);
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(listenError(error, host, port, purpose, setting)));
-    server.listen({ host, port, handle: takeInheritedSocket(name)?.handle }, () => {
+    server.listen({ host, port, ...takeInheritedSocket(name) }, () => {
       noteListening(name, server);
       resolve();
     });

@@ -8,8 +8,8 @@ export interface ReceivedRequest {
   frames: Buffer[];
 }
 
-/** What is done with the next request: a status to answer, or a connection cut before the answer. */
-export type PlannedResponse = number | 'reset' | { status: number; after: Promise<unknown> };
+/** What is done with the next request: a status to answer, a connection cut before the answer, or an answer whose body doesn't come. */
+export type PlannedResponse = number | 'reset' | 'half' | { status: number; after: Promise<unknown> };
 
 /** A router's `POST /logs`, which answers by plan and 204 afterwards. */
 export async function startIngestServer(plan: PlannedResponse[] = [], defaultResponse = 204, port = 0) {
@@ -24,6 +24,7 @@ export async function startIngestServer(plan: PlannedResponse[] = [], defaultRes
     });
     const step = plan.shift() ?? defaultResponse;
     if (step === 'reset') return request.socket.resetAndDestroy();
+    if (step === 'half') return void response.writeHead(200, { 'content-length': '10' }).write('half');
     if (typeof step === 'object') await step.after;
     response.writeHead(typeof step === 'object' ? step.status : step).end();
   });

@@ -47,6 +47,17 @@ test('lines arrive as frames of RFC 5424, with the token of their source', async
   expect(shipper.stats()).toEqual({ accepted: 2, dropped: 0, lost: 0, bufferedBytes: 0 });
 });
 
+test('an answer whose body does not come holds up the next batch no longer than an answer may take', async () => {
+  await using server = await startIngestServer(['half']);
+  const shipper = ship(server.url, { responseTimeoutMs: 200 });
+  shipper.writeLine('app', 'web.1', 190, 'one');
+  await shipper.flush();
+  shipper.writeLine('app', 'web.1', 190, 'two');
+  await shipper.flush();
+  // On a busy machine its answer may be late, too: it is sent again then.
+  expect([...new Set(server.messages())]).toEqual(['one', 'two']);
+});
+
 test('a batch is retried until it is accepted, with the same frame id, and the order holds', async () => {
   await using server = await startIngestServer([503, 503, 'reset', 429, 500]);
   const trouble: string[] = [];

@@ -1,5 +1,5 @@
 /** A server that is restarted or killed leaves its dynos to the next one, with what they write. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -91,11 +91,14 @@ function isRunning(pid: number): boolean {
 
 describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
   const data = newFolder();
+  /** Run by each server before its program: what a broken version does. */
+  const preload = join(newFolder(), 'preload.cjs');
   let server: Server;
   let repository: GitRepository;
 
   beforeAll(async () => {
-    server = await start(data);
+    writeFileSync(preload, '');
+    server = await start(data, { NODE_OPTIONS: `--require ${preload}` });
     repository = new GitRepository(
       server,
       {
@@ -110,6 +113,31 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
     expect((await repository.push()).status).toBe(0);
     await t(server, 'scale', 'worker=1', '-a', APP);
     await until('all dynos', async () => (await dynosOf(server)).every(({ state }) => state === 'up'));
+  });
+
+  it.each([
+    ['a server of the first process', false],
+    ['one that follows another', true],
+  ])('stay with %s when the next one can’t start or serve', async (_which, follows) => {
+    expect(JSON.parse(readFileSync(join(data, 'server.json'), 'utf8')).pid !== server.program.pid).toBe(
+      follows,
+    );
+    const before = await dynosOf(server);
+    const { pid } = await get(server);
+    const versions = [
+      `if (process.env.TAILRACE_SUCCESSOR) process.exit(3);`,
+      `if (process.env.TAILRACE_SUCCESSOR) process.on('message', ({ type }) => type === 'go' && process.exit(3));`,
+    ];
+    for (const version of versions) {
+      writeFileSync(preload, version);
+      expect((await t(server, 'server:restart')).stderr).toMatch(/The next server could not start/);
+    }
+    writeFileSync(preload, '');
+    expect(await dynosOf(server)).toEqual(before);
+    expect((await get(server)).pid).toBe(pid);
+    const counted = await expectCounted(server);
+    await until('more lines', async () => (await expectCounted(server)) > counted);
+    if (!follows) expect((await t(server, 'server:restart')).stderr).toBe('');
   });
 
   it('go on, with all that they write, and no request fails', async () => {
@@ -158,6 +186,21 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
     await until('a worker', async () => names(await dynosOf(server)).join() === 'web.1 up,worker.1 up');
   });
 
+  it('are started again when their keeper is killed, and lines go on', async () => {
+    const { pid } = await get(server);
+    const ended = async () =>
+      (await said(server, 'worker.1')).filter((line) => line === 'Process exited with status 137').length;
+    const before = await ended();
+    process.kill(JSON.parse(readFileSync(join(data, 'host', 'keeper', 'pid'), 'utf8')).pid, 'SIGKILL');
+    await until('another web dyno', async () => {
+      const now = await get(server).catch(() => undefined);
+      return now !== undefined && now.pid !== pid;
+    });
+    await until('its end to be told', async () => (await ended()) > before);
+    await until('all dynos', async () => names(await dynosOf(server)).join() === 'web.1 up,worker.1 up');
+    expect(isRunning(pid)).toBe(false);
+  });
+
   it('go on when the server is killed, and the next one knows which have ended', async () => {
     const web = await get(server);
     const before = await dynosOf(server);
@@ -187,6 +230,8 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
   it('end with a server that is stopped, also one that follows another', async () => {
     await t(server, 'server:restart');
     const { pid } = await get(server);
+    // In the middle of another restart.
+    process.kill(server.program.pid as number, 'SIGUSR2');
     await server.close();
     expect(server.program.exitStatus).toBe(0);
     expect(isRunning(pid)).toBe(false);

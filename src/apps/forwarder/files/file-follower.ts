@@ -52,6 +52,8 @@ export class FileFollower {
   #checkpoint: FileCheckpoint | undefined;
   #lineReader: LineReader | undefined;
   #paused = false;
+  /** The file is called otherwise by now. */
+  #isReplaced = false;
   /** The file was cut off, while it was followed or since: its writer may have left a hole. */
   #isTruncated = false;
 
@@ -95,9 +97,22 @@ export class FileFollower {
         await file.close();
       }
       if (this.#stop.signal.aborted) return;
+      if (this.#isReplaced) await this.#readBetween();
       fromStart = true;
       start = 0;
     }
+  }
+
+  /** Emits what there is between a file that was replaced and the one that has its name now: it may have been rotated several times. */
+  async #readBetween(): Promise<void> {
+    for (let before: FileCheckpoint | undefined; this.#checkpoint !== before; ) {
+      before = this.#checkpoint;
+      const unread = before && (await findUnread(this.#path, before));
+      // Behind what is read already. Names may change meanwhile: it is looked for anew each time.
+      const next = unread?.[1];
+      if (next && next.path !== this.#path) await this.#readRotated(next.path, next.offset);
+    }
+    this.#isReplaced = false;
   }
 
   /** Emits what is written to a FIFO until it is replaced. @returns true when nothing comes after it */
@@ -274,6 +289,7 @@ export class FileFollower {
       if (now && (now.ino !== ino || now.dev !== dev) && --pollsLeft === 0) {
         yield* holes.end();
         this.#isTruncated = false;
+        this.#isReplaced = true;
         this.#options.onNotice(`${this.#path} was replaced: following the new file.`);
         return;
       }

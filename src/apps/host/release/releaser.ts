@@ -100,6 +100,11 @@ export class Releaser implements ReleaseMaker {
     });
   }
 
+  /** Resolves when none is being made. */
+  async ended(): Promise<void> {
+    while (this.queues.size > 0) await Promise.all(this.queues.values());
+  }
+
   output(app: AppId, version: number): AsyncGenerator<string> | undefined {
     return this.running.get(`${app} ${version}`)?.read();
   }

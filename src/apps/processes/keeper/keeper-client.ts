@@ -1,10 +1,12 @@
 /** The server's side of the keeper, which is started with the first process, or is there since an earlier server. */
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../../../common/log.ts';
 import { PACKAGE_ROOT } from '../../../common/package-info.ts';
+import { isProcessRunning } from '../../../common/processes/process-identity.ts';
+import { killDaemonized } from '../kill-daemonized.ts';
 import { signalGroup } from '../process-group.ts';
 import { listenableSocket } from './long-socket-path.ts';
 import {
@@ -14,6 +16,7 @@ import {
   type KeeperRequest,
   type KeptProcess,
   keeperFolder,
+  keeperIdentityFile,
   readMessages,
   type StartRequest,
   sendMessage,
@@ -23,6 +26,10 @@ const PROGRAM = join(PACKAGE_ROOT, 'dist', 'bundle', 'keeper.js');
 /** It holds next to nothing: its memory is Node.js itself. */
 const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=64'];
 const START_TIMEOUT_MS = 20_000;
+/** How often it is looked whether it answers … */
+const PATIENCE_MS = 10_000;
+/** … and after so many times without an answer it is killed: after the first one it is woken, if somebody has stopped it. */
+const STRIKES_MAX = 6;
 /** What is said of a process whose keeper was killed: it is killed as well. */
 const STATUS_KILLED = 137;
 
@@ -32,6 +39,8 @@ export interface KeeperClientOptions {
   /** How long dynos go on without a server. */
   readonly waitMs: number;
   readonly log: Log;
+  /** How long it may take to answer before something is done about it. */
+  readonly patienceMs?: number;
 }
 
 export class KeeperClient {
@@ -45,6 +54,9 @@ export class KeeperClient {
   /** Statuses that nobody has asked for yet. */
   private readonly ended = new Map<string, number>();
   private isClosed = false;
+  private watch: NodeJS.Timeout | undefined;
+  /** How often it was asked since something came last. */
+  private strikes = 0;
 
   constructor(options: KeeperClientOptions) {
     this.options = options;
@@ -55,14 +67,20 @@ export class KeeperClient {
   async takeOver(): Promise<readonly KeptProcess[]> {
     const socket = await this.connect();
     if (!socket) return [];
-    const { version = 0, processes = [] } = await this.greet(socket);
+    const answer = await this.greet(socket);
+    // It ended at that moment, or had to be killed: what it had is found by its numbers.
+    if (answer.version === undefined) return [];
+    const { version, processes = [] } = answer;
     if (version >= KEEPER_VERSION) return processes;
     this.options.log.warn(
       { version },
       'the dynos that were left running are ended: what keeps them is of an older version',
     );
-    const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-    this.socket = undefined;
+    const ended = new Promise<void>((resolve) => {
+      if (socket.closed) resolve();
+      else socket.once('close', () => resolve());
+    });
+    this.disconnected();
     sendMessage(socket, { op: 'end' });
     socket.end();
     await ended;
@@ -94,8 +112,11 @@ export class KeeperClient {
   /** @returns its pid; rejects when it can't be started */
   async startProcess(request: StartRequest): Promise<number> {
     const { pid, error } = await this.ask((number) => ({ op: 'start', number, ...request }));
-    if (pid === undefined) throw new Error(error ?? 'its keeper was killed');
-    return pid;
+    if (pid !== undefined) return pid;
+    // It may have been started before.
+    if (error === undefined && request.env.HEROKU_DYNO_ID !== undefined)
+      await killDaemonized(request.env.HEROKU_DYNO_ID);
+    throw new Error(error ?? 'its keeper was killed');
   }
 
   /** Resolves with a process's exit status. */
@@ -108,7 +129,10 @@ export class KeeperClient {
     if (status !== undefined) return Promise.resolve(status);
     return new Promise((exited) => {
       if (this.socket) this.exits.set(id, { pid, exited });
-      else exited(STATUS_KILLED);
+      else {
+        signalGroup(pid, 'SIGKILL');
+        exited(STATUS_KILLED);
+      }
     });
   }
 
@@ -133,12 +157,21 @@ export class KeeperClient {
     this.send({ op: 'end' });
   }
 
+  /** Ends what was left to a next server: none will come. */
+  async endWhatIsLeft(): Promise<void> {
+    const socket = await this.connect();
+    if (!socket) return;
+    socket.on('error', () => {});
+    sendMessage(socket, { op: 'end' });
+    await new Promise<void>((resolve) => socket.end(resolve));
+  }
+
   /** Leaves what it has to the next server, or ends with this one. */
   async close(): Promise<void> {
     this.isClosed = true;
     await this.opening;
     const { socket } = this;
-    this.socket = undefined;
+    this.disconnected();
     if (socket) await new Promise<void>((resolve) => socket.end(resolve));
     socket?.destroy();
   }
@@ -148,7 +181,8 @@ export class KeeperClient {
     await this.spawnKeeper();
     const socket = await this.connect();
     if (!socket) throw new Error('it accepts no connection');
-    await this.greet(socket);
+    const { version } = await this.greet(socket);
+    if (version === undefined) throw new Error('it does not answer');
     return true;
   }
 
@@ -188,16 +222,42 @@ export class KeeperClient {
     }).finally(path.close);
   }
 
+  /** @returns without a version when it ended instead of an answer */
   private greet(socket: Socket): Promise<KeeperAnswer> {
     this.socket = socket;
     socket.on('error', () => {});
     socket.once('close', () => this.onClosed(socket));
     readMessages(socket, (message) => this.take(message as KeeperAnswer | KeeperEvent));
-    const { waitMs } = this.options;
+    const { waitMs, patienceMs = PATIENCE_MS } = this.options;
+    this.strikes = 1;
+    this.watch = setInterval(() => this.look(), patienceMs).unref();
     return this.ask((number) => ({ op: 'hello', number, version: KEEPER_VERSION, waitMs }));
   }
 
+  /**
+   * Without its keeper nobody knows which dynos have ended, and none can be started: one that was stopped is woken, one that hangs is killed.
+   * It is counted how often it was looked, not for how long: the whole machine may have stood still.
+   */
+  private look(): void {
+    this.strikes++;
+    if (this.strikes > 1) {
+      this.options.log.warn({ looks: this.strikes - 1 }, 'the keeper of the dynos does not answer');
+      this.signal(this.strikes > STRIKES_MAX ? 'SIGKILL' : 'SIGCONT');
+    }
+    void this.ask((number) => ({ op: 'ping', number }));
+  }
+
+  private signal(signal: NodeJS.Signals): void {
+    try {
+      const { pid, startTicks } = JSON.parse(readFileSync(keeperIdentityFile(this.folder), 'utf8'));
+      if (isProcessRunning(pid, startTicks)) process.kill(pid, signal);
+    } catch (error) {
+      this.options.log.warn({ err: error }, 'the keeper of the dynos can not be signaled');
+    }
+  }
+
   private take(message: KeeperAnswer | KeeperEvent): void {
+    this.strikes = 0;
     if ('exited' in message) {
       const waiting = this.exits.get(message.exited);
       this.exits.delete(message.exited);
@@ -223,10 +283,15 @@ export class KeeperClient {
     if (this.socket) sendMessage(this.socket, request);
   }
 
+  private disconnected(): void {
+    this.socket = undefined;
+    clearInterval(this.watch);
+  }
+
   /** Somebody has killed the keeper: nobody knows any more how its processes end, so they are ended. */
   private onClosed(socket: Socket): void {
     if (this.socket !== socket) return;
-    this.socket = undefined;
+    this.disconnected();
     if (!this.isClosed)
       this.options.log.error(
         { dynos: this.exits.size },

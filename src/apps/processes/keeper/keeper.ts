@@ -4,11 +4,12 @@
  * its pipes, and then the dyno waits. When no server comes, or the last one has said so, it ends them all, and itself.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { constants as systemConstants } from 'node:os';
 import { join } from 'node:path';
 import { reasonOf } from '../../../common/errors.ts';
+import { ownStartTicks } from '../../../common/processes/process-identity.ts';
 import { killDaemonized } from '../kill-daemonized.ts';
 import { pipeFiles } from '../output/pipes.ts';
 import { STOP_GRACE_MS, signalGroup, signalLeader, waitForGroupExit } from '../process-group.ts';
@@ -17,6 +18,7 @@ import {
   KEEPER_VERSION,
   type KeeperRequest,
   type KeptProcess,
+  keeperIdentityFile,
   readMessages,
   type StartRequest,
   sendMessage,
@@ -69,6 +71,8 @@ export class Keeper {
     // Of a keeper that was killed.
     for (const name of readdirSync(this.folder))
       rmSync(join(this.folder, name), { recursive: true, force: true });
+    const identity = { pid: process.pid, startTicks: ownStartTicks() };
+    writeFileSync(keeperIdentityFile(this.folder), JSON.stringify(identity), { mode: 0o600 });
     const { path, close } = listenableSocket(this.folder);
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
@@ -78,6 +82,8 @@ export class Keeper {
   }
 
   private accept(socket: Socket): void {
+    // It had been in the queue: what this one has is about to end.
+    if (this.isEnding) return void socket.destroy();
     // There is one server at a time: the last one that came.
     this.connection?.destroy();
     this.connection = socket;
@@ -110,7 +116,8 @@ export class Keeper {
       // It goes on with that itself.
       for (const kept of this.processes.values()) kept.leftover = undefined;
       sendMessage(socket, { number: request.number, version: KEEPER_VERSION, processes });
-    } else if (request.op === 'start') void this.start(socket, request.number, request);
+    } else if (request.op === 'ping') sendMessage(socket, { number: request.number });
+    else if (request.op === 'start') void this.start(socket, request.number, request);
     else if (request.op === 'end') this.endsWithServer = true;
     else this.update(request);
   }
@@ -148,13 +155,14 @@ export class Keeper {
     let outputFds: readonly number[];
     let inputFd: number | undefined;
     try {
+      // None of these waits for the other end: the server that has made the pipes may be gone by now.
       outputFds = outputs.map((file) => open(file, constants.O_RDONLY | constants.O_NONBLOCK));
-      // The server has the other end of each open: none of these waits.
+      inputFd = hasInput ? openWithoutReader(input) : undefined;
+      if (inputFd !== undefined) opened.push(inputFd);
       const childFds = [
         hasInput ? open(input, constants.O_RDONLY) : undefined,
         ...outputs.map((file) => open(file, constants.O_WRONLY)),
       ];
-      inputFd = hasInput ? open(input, constants.O_WRONLY | constants.O_NONBLOCK) : undefined;
       child = spawn(program, args, {
         cwd,
         env: { ...env },
@@ -235,6 +243,16 @@ export class Keeper {
     await waitForGroupExit(pid, KILL_TIMEOUT_MS);
     if (kept.dynoId !== undefined) await killDaemonized(kept.dynoId);
     this.forget(id, kept);
+  }
+}
+
+/** Opens the writer's end of a FIFO that nobody reads yet. */
+function openWithoutReader(file: string): number {
+  const both = openSync(file, constants.O_RDWR | constants.O_NONBLOCK);
+  try {
+    return openSync(file, constants.O_WRONLY | constants.O_NONBLOCK);
+  } finally {
+    closeSync(both);
   }
 }
 

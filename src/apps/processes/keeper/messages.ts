@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
 /** A server that needs more than its keeper's version can do has its dynos ended, and starts another one. */
-export const KEEPER_VERSION = 1;
+export const KEEPER_VERSION = 2;
 
 /** Of the server. Those with a `number` are answered by a {@link KeeperAnswer}. */
 export type KeeperRequest =
@@ -19,6 +19,8 @@ export type KeeperRequest =
   | { readonly op: 'leftover'; readonly id: string; readonly leftover: readonly string[] }
   /** It has ended, and all that it wrote was read. */
   | { readonly op: 'forget'; readonly id: string }
+  /** Is it there? */
+  | { readonly op: 'ping'; readonly number: number }
   /** No server will come: when this one is gone, all end at once. */
   | { readonly op: 'end' };
 
@@ -36,7 +38,7 @@ export interface StartRequest {
   readonly note: unknown;
 }
 
-/** To `hello` the processes and the keeper's version, to `start` the pid or why it couldn't be started. */
+/** Nothing more to `ping`, to `hello` the processes and the keeper's version, to `start` the pid or why it couldn't be started. */
 export interface KeeperAnswer {
   readonly number: number;
   readonly version?: number;
@@ -69,6 +71,11 @@ export function keeperFolder(stateFolder: string): string {
 
 export function keeperSocket(folder: string): string {
   return join(folder, 'socket');
+}
+
+/** Where a keeper says which process it is: `ProcessIdentity`. */
+export function keeperIdentityFile(folder: string): string {
+  return join(folder, 'pid');
 }
 
 export function sendMessage(socket: Socket, message: KeeperRequest | KeeperAnswer | KeeperEvent): void {

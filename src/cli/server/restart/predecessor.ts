@@ -6,6 +6,10 @@ import { type HolderMessage, SUCCESSOR_VARIABLE, type SuccessorMessage } from '.
 interface PredecessorListener {
   /** Another server follows. Resolves when that may start. */
   leave(): Promise<void>;
+  /** It can't: serves again. Rejects when this one can't either. */
+  comeBack(): Promise<void>;
+  /** Another server was to follow, and couldn't be started. */
+  noteFailedRestart(): void;
   /** It serves, or nobody is there any more who could start one. */
   end(): void;
   reload(): void;
@@ -33,6 +37,8 @@ export class Predecessor {
         else if (message.type === 'go') resolve();
         else if (message.type === 'reload') this.tell((listener) => listener.reload());
         else if (message.type === 'leave') this.tell((listener) => void this.leave(listener));
+        else if (message.type === 'come-back') this.tell((listener) => void this.comeBack(listener));
+        else if (message.type === 'restart-failed') this.tell((listener) => listener.noteFailedRestart());
         else if (message.type === 'end') this.tell((listener) => listener.end());
         else if (message.type === 'router-line')
           this.tell((listener) => listener.routerLine(message.app, message.message));
@@ -80,6 +86,14 @@ export class Predecessor {
     );
     await listener.leave();
     void send({ type: 'left' });
+  }
+
+  private async comeBack(listener: PredecessorListener): Promise<void> {
+    // It ends with the error otherwise.
+    await listener.comeBack().then(
+      () => void send({ type: 'serving' }),
+      () => {},
+    );
   }
 
   private tell(call: (listener: PredecessorListener) => void): void {

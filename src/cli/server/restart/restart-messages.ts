@@ -14,6 +14,10 @@ export type HolderMessage =
   /** It serves: take no more requests, and end. */
   | { readonly type: 'end' }
   | { readonly type: 'reload' }
+  /** The next server, for which it has left, can't serve: serve again. */
+  | { readonly type: 'come-back' }
+  /** Another server was to follow, and can't. */
+  | { readonly type: 'restart-failed' }
   /** Of a request that the server before has finished. */
   | RouterLine;
 

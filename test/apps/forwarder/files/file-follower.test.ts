@@ -210,6 +210,36 @@ function followFile(): { lines: string[]; stop: () => Promise<void> } {
   return { lines, stop };
 }
 
+describe('a file that is rotated twice before it is looked at again', () => {
+  it('misses no file in between, nor one line of it', async () => {
+    write('a');
+    const lines: string[] = [];
+    const followed = new FileFollower(file, {
+      fromStart: true,
+      onLine: (line) => lines.push(line.toString()),
+      onNotice: (message) => notices.push(message),
+    });
+    const over = followed.follow();
+    await until('the first line', () => lines.length === 1);
+    // As while the router is away and the spool is full.
+    followed.pause();
+    write('b');
+    renameSync(file, `${file}.1`);
+    write('c', 'd');
+    renameSync(`${file}.1`, `${file}.2`);
+    renameSync(file, `${file}.1`);
+    write('e');
+    followed.resume();
+    await until('all lines', () => lines.length >= 5, 5_000).catch(() => {});
+    followed.stop();
+    await over;
+    expect(lines).toEqual(['a', 'b', 'c', 'd', 'e']);
+    checkpoint = followed.checkpoint;
+    write('f');
+    expect(await read(1)).toEqual(['f']);
+  });
+});
+
 describe('a hole of NULs', () => {
   const LONG = 2_000_000;
   const beginning = Array.from({ length: LONG / 50 }, (_, i) => `line ${i}`.padEnd(49, '.'));

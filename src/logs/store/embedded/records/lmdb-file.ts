@@ -1,4 +1,5 @@
 /** A file of LMDB that is opened again when LMDB has given it up, so that a disk that fails for a while costs nothing but that while. */
+import { setImmediate as immediate } from 'node:timers/promises';
 import { type Database, type Key, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
 import { reasonOf, TailraceError } from '../../../../common/errors.ts';
 import { shortenWriteErrors } from './lmdb-message.ts';
@@ -131,10 +132,21 @@ export class LmdbFile {
     await this.flushing;
   }
 
+  /** Writes that have begun are made; from then on every write is refused: lmdb would end the process for one of a file that is closed. */
   async close(): Promise<void> {
     await this.idle();
+    // Those that have waited for the last commit begin now.
+    await immediate();
+    await this.idle();
+    if (this.isClosed) return;
     this.isClosed = true;
-    if (!this.failure) await this.closeRoot();
+    const { failure } = this;
+    this.failure = { error: stopped(), atMs: Number.POSITIVE_INFINITY };
+    // What has begun in this turn of the event loop.
+    await immediate();
+    await this.idle();
+    this.isReopening = true;
+    if (!failure) await this.closeRoot();
   }
 
   private async idle(): Promise<void> {
@@ -203,6 +215,10 @@ export class LmdbFile {
       };
     }
   }
+}
+
+function stopped(): TailraceError {
+  return new TailraceError('unavailable', 'The server is stopping: try again in a moment.');
 }
 
 function unreadable(cause?: unknown): TailraceError {

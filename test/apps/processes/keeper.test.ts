@@ -1,0 +1,102 @@
+/** The keeper of dynos, a real one, and what a server does when it is stopped, hangs, or is killed. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { KeeperClient } from '../../../src/apps/processes/keeper/keeper-client.ts';
+import {
+  keeperFolder,
+  keeperIdentityFile,
+  keeperSocket,
+} from '../../../src/apps/processes/keeper/messages.ts';
+import { pipeFiles } from '../../../src/apps/processes/output/pipes.ts';
+import { signalGroup } from '../../../src/apps/processes/process-group.ts';
+import { SILENT_LOG } from '../../../src/common/log.ts';
+import { isProcessRunning } from '../../../src/common/processes/process-identity.ts';
+import { until } from '../../support/until.ts';
+
+const ID = 'one';
+
+function newState(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-keeper-'));
+  mkdirSync(keeperFolder(folder));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  return folder;
+}
+
+function client(stateFolder: string, onWarning: () => void = () => {}): KeeperClient {
+  const log = { ...SILENT_LOG, warn: onWarning };
+  const keeper = new KeeperClient({ stateFolder, waitMs: 10_000, log, patienceMs: 50 });
+  onTestFinished(async () => {
+    keeper.endWithServer();
+    await keeper.close();
+  });
+  return keeper;
+}
+
+/** Starts a process whose pipes nobody reads: its server is gone. */
+async function startProcess(keeper: KeeperClient, env: Record<string, string> = {}): Promise<number> {
+  const folder = keeper.folderOf(ID);
+  mkdirSync(folder);
+  const { outputs, input } = pipeFiles(folder);
+  execFileSync('mkfifo', [...outputs, input]);
+  const request = { program: '/bin/sh', args: ['-c', 'exec sleep 60'], cwd: '/', hasInput: true };
+  const pid = await keeper.startProcess({
+    ...request,
+    id: ID,
+    env: { PATH: process.env.PATH, ...env },
+    note: 'note',
+  });
+  onTestFinished(() => void signalGroup(pid, 'SIGKILL'));
+  return pid;
+}
+
+const keeperPid = (state: string): number =>
+  JSON.parse(readFileSync(keeperIdentityFile(keeperFolder(state)), 'utf8')).pid;
+
+it('starts what it was asked to, also when the server that has made the pipes is gone by then', async () => {
+  const state = newState();
+  const keeper = client(state);
+  expect(await keeper.ready()).toBe(true);
+  const pid = await startProcess(keeper);
+  expect(isProcessRunning(pid)).toBe(true);
+  expect(await client(state).takeOver()).toEqual([expect.objectContaining({ id: ID, pid, note: 'note' })]);
+});
+
+it('is woken when somebody has stopped it', async () => {
+  const state = newState();
+  const keeper = client(state);
+  await keeper.ready();
+  const pid = await startProcess(keeper);
+  process.kill(keeperPid(state), 'SIGSTOP');
+  expect(await client(state).takeOver()).toEqual([expect.objectContaining({ id: ID, pid })]);
+});
+
+it('is killed when it hangs, and its processes end and can be started again', async () => {
+  const state = newState();
+  const stop = (): void => {
+    if (isProcessRunning(first)) process.kill(first, 'SIGSTOP');
+  };
+  // It is woken with each warning, but for the last one.
+  const keeper = client(state, () => setImmediate(stop));
+  await keeper.ready();
+  const first = keeperPid(state);
+  const pid = await startProcess(keeper);
+  const exited = keeper.exitOf({ id: ID, pid });
+  stop();
+  expect(await exited).toBe(137);
+  await until('both to end', () => !isProcessRunning(first) && !isProcessRunning(pid));
+  expect(await keeper.ready()).toBe(true);
+  expect(keeperPid(state)).not.toBe(first);
+  expect(await client(state).takeOver()).toEqual([]);
+});
+
+it('that is about to end has nothing for the next server', async () => {
+  const state = newState();
+  const ending = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => ending.listen(keeperSocket(keeperFolder(state)), resolve));
+  onTestFinished(() => void ending.close());
+  expect(await client(state).takeOver()).toEqual([]);
+});
