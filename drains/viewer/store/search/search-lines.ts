@@ -7,7 +7,7 @@ import type { HitsJob, HitsReply, JobRunner, PackedHits } from '../jobs/job.ts';
 import type { Part } from '../parts/part.ts';
 import { compareRanks, type LineRank, rankBefore, readCursor, writeCursor } from '../scan/line-rank.ts';
 import { MaxHeap } from './max-heap.ts';
-import { asLines, type ReportFault, type StreamView } from './stream-view.ts';
+import type { ReportFault, StreamView } from './stream-view.ts';
 
 /** Jobs that are under way at the same time. */
 const JOBS_MAX = 2;
@@ -190,15 +190,13 @@ class LineSearch {
   }
 
   private async scanTail(view: StreamView, after: Sequence): Promise<void> {
-    const batches = await view.readTail(after);
-    const last = batches.at(-1)?.last;
-    if (last === undefined) return;
+    const tail = await view.readTail(after);
+    if (!tail) return;
     // Other threads look at it meanwhile.
-    this.candidates.push({ bound: Number.POSITIVE_INFINITY, kind: 'tail', view, after: last });
-    const reply: HitsReply = await this.runner.run({
-      ...this.job(view),
-      source: { kind: 'batches', batches: asLines(batches), after },
-    } as HitsJob);
+    this.candidates.push({ bound: Number.POSITIVE_INFINITY, kind: 'tail', view, after: tail.last });
+    const source = { kind: 'batches', batches: tail.lines, after };
+    const job = { ...this.job(view), source } as HitsJob;
+    const reply: HitsReply = await this.runner.run(job).finally(tail.release);
     this.addHits(view, reply.hits);
   }
 

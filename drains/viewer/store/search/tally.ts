@@ -14,7 +14,7 @@ import { facetName } from '../fields/facet-counts.ts';
 import { filterPlan } from '../filter/filter-plan.ts';
 import type { CountsJob, JobReply, JobRunner, ScanJob, ValuesJob } from '../jobs/job.ts';
 import type { Part } from '../parts/part.ts';
-import { asLines, type BlockRun, type ReportFault, type StreamView } from './stream-view.ts';
+import type { BlockRun, ReportFault, StreamView, TailLines } from './stream-view.ts';
 
 /** Blocks of a job, and jobs that are under way at the same time. */
 const JOB_BLOCKS = 32;
@@ -172,17 +172,17 @@ async function scanAll<J extends CountsJob | ValuesJob>(
     for (let next = await nextWork(); next; next = await nextWork()) {
       limits.signal?.throwIfAborted();
       if (performance.now() >= endMs) return;
-      const { view, run, batches, after } = next;
+      const { view, run, tail, after } = next;
       const selection = { stream: view.stream, query, fromMs, toMs };
       const whole = { ...job, selection } as unknown as Omit<J, 'source'>;
       if (run) {
         const reply = await view.scan<J>(runner, whole, run, report);
         takeReply(reply);
         if (reply.toRead) toRead.push(...runsOf(view, run.path, reply.toRead, 'to-read'));
-      } else
-        takeReply(
-          await runner.run({ ...whole, source: { kind: 'batches', batches, after } } as unknown as J),
-        );
+      } else if (tail) {
+        const source = { kind: 'batches', batches: tail.lines, after };
+        takeReply(await runner.run({ ...whole, source } as unknown as J).finally(tail.release));
+      }
     }
   };
   await Promise.all(Array.from({ length: JOBS_MAX }, lane));
@@ -191,7 +191,7 @@ async function scanAll<J extends CountsJob | ValuesJob>(
 interface Work {
   readonly view: StreamView;
   readonly run?: BlockRun;
-  readonly batches?: ReturnType<typeof asLines>;
+  readonly tail?: TailLines;
   readonly after?: number;
 }
 
@@ -205,10 +205,10 @@ async function* workOf(
   for (const view of views) {
     let after = view.tailAfter;
     for (;;) {
-      const batches = await view.readTail(after);
-      if (batches.length === 0) break;
-      yield { view, batches: asLines(batches), after };
-      after = batches[batches.length - 1].last;
+      const tail = await view.readTail(after);
+      if (!tail) break;
+      yield { view, tail, after };
+      after = tail.last;
     }
     if (view.open)
       yield* runsOf(
