@@ -2,7 +2,6 @@ import { TailraceError } from '../../../../src/common/errors.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
 import type { FoundLine, SearchLimits, SearchRequest, SearchResult } from '../contract.ts';
-import { type FilterPlan, filterPlan } from '../filter/filter-plan.ts';
 import type { HitsJob, HitsReply, JobRunner, PackedHits } from '../jobs/job.ts';
 import type { Part } from '../parts/part.ts';
 import { compareRanks, type LineRank, rankBefore, readCursor, writeCursor } from '../scan/line-rank.ts';
@@ -53,7 +52,6 @@ class LineSearch {
   private readonly toMs: number;
   /** Of times, so that what comes first has the larger number. */
   private readonly sign: 1 | -1;
-  private readonly plan: FilterPlan | undefined;
   private readonly candidates = new MaxHeap<Candidate>();
   private readonly running = new Map<Promise<void>, number>();
   private found: FoundLine[] = [];
@@ -67,7 +65,6 @@ class LineSearch {
     this.limits = limits;
     this.runner = runner;
     this.report = report;
-    this.plan = request.query && filterPlan(request.query);
     this.cursor = request.cursor === undefined ? undefined : readCursor(request.cursor);
     const before = request.direction === 'before';
     this.sign = before ? 1 : -1;
@@ -169,15 +166,15 @@ class LineSearch {
   }
 
   private async expand(view: StreamView, part: Part): Promise<void> {
-    this.addBlocks(view, part.path, await view.filtered(this.runner, part, this.plan));
+    this.addBlocks(view, part.path, await view.filtered(this.runner, part));
   }
 
   private job(view: StreamView): Omit<HitsJob, 'source'> {
-    const { query, direction, limit } = this.request;
+    const { direction, limit } = this.request;
     const { fromMs, toMs, cursor } = this;
     return {
       kind: 'hits',
-      selection: { stream: view.stream, query, fromMs, toMs },
+      selection: { stream: view.stream, query: view.query, fromMs, toMs },
       direction,
       cursor,
       limit,

@@ -1,8 +1,9 @@
 /** What of a stream can be searched at one moment; it stays until it is released. */
 import { existsSync } from 'node:fs';
+import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';
 import type { AppId, Sequence, Store } from '../../../../src/logs/store/contract.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
-import type { FilterPlan } from '../filter/filter-plan.ts';
+import { type FilterPlan, filterPlan } from '../filter/filter-plan.ts';
 import type { StreamIndexer } from '../indexer/stream-indexer.ts';
 import type { BlockFault, JobReply, JobRunner, ScanJob } from '../jobs/job.ts';
 import { READ_BYTES, SharedReads } from '../jobs/shared-reads.ts';
@@ -33,6 +34,9 @@ export interface TailLines {
 
 export class StreamView {
   readonly stream: AppId;
+  /** What is asked of its lines; undefined: every line. */
+  readonly query: QueryNode | undefined;
+  private readonly plan: FilterPlan | undefined;
   readonly parts: readonly Part[];
   /** Blocks of the part that is being written. */
   readonly open: BlockRun | undefined;
@@ -41,8 +45,10 @@ export class StreamView {
   private readonly store: Store;
   private readonly indexer: StreamIndexer;
 
-  constructor(stream: AppId, indexer: StreamIndexer, store: Store) {
+  constructor(stream: AppId, query: QueryNode | undefined, indexer: StreamIndexer, store: Store) {
     this.stream = stream;
+    this.query = query;
+    this.plan = query && filterPlan(query);
     this.indexer = indexer;
     this.store = store;
     this.parts = indexer.parts.all;
@@ -88,12 +94,9 @@ export class StreamView {
   }
 
   /** The blocks of a part in which a line may match. */
-  async filtered(
-    runner: JobRunner,
-    part: Part,
-    plan: FilterPlan | undefined,
-  ): Promise<readonly BlockEntry[]> {
+  async filtered(runner: JobRunner, part: Part): Promise<readonly BlockEntry[]> {
     const { blocks } = part.contents;
+    const { plan } = this;
     if (!plan || !part.hasFilter) return blocks;
     const { blocks: bits } = await runner.run({ kind: 'filter', path: part.path, plan });
     return bits ? blocks.filter((_block, i) => (bits[i >> 3] >> (i & 7)) & 1) : blocks;
