@@ -4,8 +4,6 @@
  *
  *   node dist/bench/syslog-forms.js [--lines 1000000] [--runs 5] [--only "RFC 3164"]
  */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyslogLoadJob, SyslogLoadResult } from './programs/syslog-load.ts';
 import { type BenchServer, startServer } from './rig/bench-server.ts';
@@ -29,6 +27,7 @@ import {
   type Table,
 } from './rig/report.ts';
 import { type RsyslogForm, rsyslogVersion, startRsyslogRelay } from './rig/rsyslog.ts';
+import { makeCertificate } from './rig/tls/certificate.ts';
 
 /** Of a process that has just started: until here V8 compiles what each line goes through. */
 const FIRST_LINES = 400_000;
@@ -237,19 +236,6 @@ async function createToken(server: BenchServer): Promise<string> {
 async function rsyslog(form: Form, sinkPort: number): Promise<Relay> {
   const { pid, syslogPort, stop } = await startRsyslogRelay(sinkPort, form);
   return { pid, port: syslogPort, tokens: [SOME_TOKEN], stop };
-}
-
-/** A certificate made by openssl; undefined without it. */
-function makeCertificate(folder: string): { key: string; certificate: string } | undefined {
-  const [key, certificate] = [join(folder, 'server.key'), join(folder, 'server.pem')];
-  const made = spawnSync(
-    'openssl',
-    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout ${key} -out ${certificate}`.split(
-      ' ',
-    ),
-    { stdio: 'ignore' },
-  );
-  return made.status === 0 ? { key, certificate } : undefined;
 }
 
 function table(

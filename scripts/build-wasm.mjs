@@ -21,6 +21,7 @@ const MODULES = {
   'src/logs/tails/output/wasm-text': ['TEXT_WASM', 32],
   'src/logs/query/prefilter/wasm-search': ['SEARCH_WASM', 68],
   'drains/viewer/store/filter/wasm-grams': ['GRAMS_WASM', 6],
+  'drains/viewer/alerts/matching/wasm-gram-scan': ['GRAM_SCAN_WASM', 12],
   'src/apps/forwarder/wasm-framer': ['FRAMER_WASM', 32],
 };
 

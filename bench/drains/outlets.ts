@@ -4,9 +4,8 @@
  *
  *   node dist/bench/drains/outlets.js [--lines 1000000] [--runs 5] [--only "json|loki"]
  */
-import { type ChildProcess, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import type { BaselineOutletJob, BaselineOutletResult } from '../programs/baseline-outlet.ts';
@@ -30,6 +29,7 @@ import {
   runIfMain,
   type Table,
 } from '../rig/report.ts';
+import { makeCertificate } from '../rig/tls/certificate.ts';
 
 const RUN_MS = 120_000;
 /** What is still done for the lines when the last has come out counts too. */
@@ -102,7 +102,9 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const { lines, runs, only } = parseFlags(args, { lines: 1_000_000, runs: 5 }, ['only']);
   const forms = selectForms(only);
   const folder = makeFolder('certificates');
-  const sinks = startBenchProgram('outlet-sinks', makeCertificate(folder));
+  const files = makeCertificate(folder);
+  if (!files) throw new Error('openssl is missing: it makes the certificate of the receivers');
+  const sinks = startBenchProgram('outlet-sinks', [files.key, files.certificate]);
   const ports = await waitForMessage(
     sinks,
     (message) => (message as { ports?: Record<OutletProtocol, number> }).ports,
@@ -242,20 +244,6 @@ async function fill(server: BenchServer, lines: number, sinks: ChildProcess, por
   socket.end();
   await stored;
   await server.request('DELETE', `/apps/bench/log-drains/${id}`);
-}
-
-/** A certificate made by openssl: a key and a certificate file. */
-function makeCertificate(folder: string): [key: string, certificate: string] {
-  const [key, certificate] = [join(folder, 'server.key'), join(folder, 'server.pem')];
-  const made = spawnSync(
-    'openssl',
-    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -keyout ${key} -out ${certificate}`.split(
-      ' ',
-    ),
-    { stdio: 'ignore' },
-  );
-  if (made.status !== 0) throw new Error('openssl is missing: it makes the certificate of the receivers');
-  return [key, certificate];
 }
 
 function table(

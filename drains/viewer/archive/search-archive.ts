@@ -1,6 +1,7 @@
 /** Searches the files of an archive where they are: those of a range of time, one after the other, the newest (or oldest) first. */
 
 import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
+import { withKnownSender } from '../../../src/logs/query/known-sender.ts';
 import { queryLiterals } from '../../../src/logs/query/prefilter/query-literals.ts';
 import { QueryMatcher } from '../../../src/logs/query/query-matcher.ts';
 import type { QueryNode } from '../../../src/logs/query/query-syntax.ts';
@@ -148,7 +149,15 @@ interface LineTest {
 
 function lineTest(search: ArchiveSearch, from: Place | undefined, sign: number): LineTest {
   const { query, fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY, streams } = search;
-  const matcher = query && new QueryMatcher(query, 'archive');
+  const matchers = new Map<string | undefined, QueryMatcher | undefined>();
+  const matcherOf = (app: string | undefined): QueryMatcher | undefined => {
+    if (!query) return undefined;
+    if (!matchers.has(app)) {
+      const own = app === undefined ? query : withKnownSender(query, app);
+      matchers.set(app, own && new QueryMatcher(own, 'archive'));
+    }
+    return matchers.get(app);
+  };
   const literals = query && queryLiterals(query);
   const rough =
     literals?.every(({ text }) => PLAIN_LITERAL.test(text)) === true
@@ -161,6 +170,7 @@ function lineTest(search: ArchiveSearch, from: Place | undefined, sign: number):
       if (line.timeMs < fromMs || line.timeMs >= toMs) return false;
       if (from && sign * compare(place, from) <= 0) return false;
       if (streams && (line.stream === undefined || !streams.includes(line.stream))) return false;
+      const matcher = matcherOf(line.app);
       if (!matcher) return true;
       const record = Buffer.from(line.record.buffer, line.record.byteOffset, line.record.length);
       const cursor = new RecordCursor(record, 0);

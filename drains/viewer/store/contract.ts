@@ -30,6 +30,8 @@ export interface LineSelection {
   readonly streams: readonly AppId[];
   /** Undefined: every line. */
   readonly query?: QueryNode;
+  /** Names of streams: the query finds what their senders are called, too. */
+  readonly senders?: ReadonlyMap<AppId, string>;
   /** Lines whose time is at or after this, milliseconds since 1970. */
   readonly fromMs?: number;
   /** Lines whose time is before this, milliseconds since 1970. */

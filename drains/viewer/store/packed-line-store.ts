@@ -3,6 +3,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { makeDirectory } from '../../../src/common/make-directory.ts';
+import { withKnownSender } from '../../../src/logs/query/known-sender.ts';
 import type { AppId, Sequence, Store } from '../../../src/logs/store/contract.ts';
 import { RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { readRecord } from '../../../src/logs/syslog/record.ts';
@@ -157,18 +158,18 @@ export class PackedLineStore implements LineStore {
 
   async search(request: SearchRequest, limits: SearchLimits = {}): Promise<SearchResult> {
     assertLimit(request.limit);
-    return this.withViews(request.streams, (views) =>
+    return this.withViews(request, (views) =>
       searchLines(views, request, limits, this.runner, this.reportFault),
     );
   }
 
   async counts(request: CountRequest, limits: SearchLimits = {}): Promise<readonly CountBucket[]> {
-    return this.withViews(request.streams, (views) => countLines(views, request, this.tallying(limits)));
+    return this.withViews(request, (views) => countLines(views, request, this.tallying(limits)));
   }
 
   async fieldValues(request: FieldRequest, limits: SearchLimits = {}): Promise<FieldValues> {
     assertLimit(request.limit);
-    return this.withViews(request.streams, (views) => countValues(views, request, this.tallying(limits)));
+    return this.withViews(request, (views) => countValues(views, request, this.tallying(limits)));
   }
 
   async fieldNames(selection: LineSelection, limits: SearchLimits = {}): Promise<readonly string[]> {
@@ -184,7 +185,7 @@ export class PackedLineStore implements LineStore {
   }
 
   async context({ stream, sequence }: LineRef, before: number, after: number): Promise<readonly FoundLine[]> {
-    return this.withViews([stream], async (views) => {
+    return this.withViews({ streams: [stream] }, async (views) => {
       const lines: FoundLine[] = [];
       for (const view of views)
         for await (const some of readLines(
@@ -206,7 +207,7 @@ export class PackedLineStore implements LineStore {
   ): AsyncGenerator<readonly FoundLine[]> {
     let next = after + 1;
     for (let left = VIEWS_MAX; ; left--) {
-      const [view] = this.viewsOf([stream]);
+      const [view] = this.viewsOf({ streams: [stream] });
       if (!view) return;
       try {
         const end = Number.MAX_SAFE_INTEGER;
@@ -288,7 +289,7 @@ export class PackedLineStore implements LineStore {
 
   async deleteLines(
     stream: AppId,
-    { query, fromMs, toMs }: Omit<LineSelection, 'streams'>,
+    { query, fromMs, toMs }: Omit<LineSelection, 'streams' | 'senders'>,
     isDryRun = false,
   ): Promise<number> {
     const parts = this.indexer.get(stream)?.parts;
@@ -417,21 +418,24 @@ export class PackedLineStore implements LineStore {
     return { runner: this.runner, limits, report: this.reportFault };
   }
 
-  private viewsOf(streams: readonly AppId[]): StreamView[] {
+  private viewsOf({ streams, query, senders }: LineSelection): StreamView[] {
     const views: StreamView[] = [];
     for (const stream of new Set(streams)) {
       const indexer = this.indexer.get(stream);
-      if (indexer) views.push(new StreamView(stream, indexer, this.store));
+      if (!indexer) continue;
+      const sender = senders?.get(stream);
+      const own = query && sender !== undefined ? withKnownSender(query, sender) : query;
+      views.push(new StreamView(stream, own, indexer, this.store));
     }
     return views;
   }
 
   private async withViews<T>(
-    streams: readonly AppId[],
+    selection: LineSelection,
     use: (views: readonly StreamView[]) => Promise<T>,
   ): Promise<T> {
     for (let left = VIEWS_MAX; ; left--) {
-      const views = this.viewsOf(streams);
+      const views = this.viewsOf(selection);
       try {
         return await use(views);
       } catch (error) {

@@ -8,6 +8,8 @@ export interface BufferPoolOptions {
   readonly pooledBytesMin?: number;
   /** New buffers are a multiple of this, so that the next, somewhat longer content fits too. Left out: exact. */
   readonly stepBytes?: number;
+  /** Threads of the process may read it where it is. Left out: what is given to them is copied. */
+  readonly isShared?: boolean;
 }
 
 /**
@@ -19,12 +21,14 @@ export class BufferPool {
   private readonly buffersMax: number;
   private readonly pooledBytesMin: number;
   private readonly stepBytes: number;
+  private readonly isShared: boolean;
   private readonly free: Buffer[] = [];
 
-  constructor({ buffersMax, pooledBytesMin = 0, stepBytes = 1 }: BufferPoolOptions) {
+  constructor({ buffersMax, pooledBytesMin = 0, stepBytes = 1, isShared = false }: BufferPoolOptions) {
     this.buffersMax = buffersMax;
     this.pooledBytesMin = pooledBytesMin;
     this.stepBytes = stepBytes;
+    this.isShared = isShared;
   }
 
   /** At least `bytes` of memory, with any content. */
@@ -35,7 +39,8 @@ export class BufferPool {
     if (!isSmall || bytes >= SLAB_BYTES)
       for (let i = free.length - 1; i >= 0; i--) if (free[i].length >= bytes) return this.takeFree(i);
     if (isSmall) return Buffer.allocUnsafe(bytes);
-    return Buffer.allocUnsafeSlow(Math.ceil(bytes / stepBytes) * stepBytes);
+    const size = Math.ceil(bytes / stepBytes) * stepBytes;
+    return this.isShared ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
   }
 
   /**

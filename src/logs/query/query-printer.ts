@@ -1,6 +1,6 @@
 /** Writes search expressions: what is read from the text is what was written. */
 
-import type { AttributeValue, Query, QueryNode } from './query-syntax.ts';
+import { type AttributeValue, isLineAttribute, type Query, type QueryNode } from './query-syntax.ts';
 import { literalSource } from './text-pattern.ts';
 
 /** An expression as text; empty when it matches every line. */
@@ -40,8 +40,45 @@ function printTerm(node: QueryNode): string {
     case 'regex':
       return printRegex(node);
     case 'attribute':
-      return `${node.name}:${printValue(node.value)}`;
+      return printAttribute(node.name, node.value);
   }
+}
+
+function printAttribute(name: string, value: AttributeValue): string {
+  const text = quotedText(value);
+  if (text === undefined || isReadAsWord(text)) return `${name}:${printValue(value)}`;
+  // What can be neither in quotes nor a word is the text of an expression.
+  const source =
+    value.kind === 'glob' ? text.split(/\*+/).map(literalSource).join('.*') : literalSource(text);
+  const isWhole = value.kind !== 'text' || name === 'source' || name === 'dyno';
+  if (isWhole) return `${name}:${printRegex({ source: `^${source}$`, anyCase: true })}`;
+  if (isLineAttribute(name)) return `${name}:${printRegex({ source, anyCase: true })}`;
+  const words = `${wordEdge(text[0], '^')}${source}${wordEdge(text[text.length - 1], '$')}`;
+  const written = printRegex({ source: literalSource(`${name}:`) + source, anyCase: true });
+  return `(${name}:${printRegex({ source: words, anyCase: true })} OR message:${written})`;
+}
+
+/** The text of a value that has quotes of both kinds. */
+function quotedText(value: AttributeValue): string | undefined {
+  const text =
+    value.kind === 'text'
+      ? value.text
+      : value.kind === 'glob'
+        ? value.pattern
+        : value.kind === 'compare'
+          ? value.operand
+          : '';
+  return text.includes('"') && text.includes("'") ? text : undefined;
+}
+
+/** Written as it is, and read as that, whatever stands behind it. */
+function isReadAsWord(text: string): boolean {
+  return !/^['"/<>=(]|[\s()*]/.test(text);
+}
+
+/** What is beside a word that begins or ends with this character. */
+function wordEdge(character: string, end: '^' | '$'): string {
+  return WORD_CHARACTER.test(character) ? `(?:${end}|[^\\pL\\pN_])` : '';
 }
 
 function printValue(value: AttributeValue): string {
@@ -63,6 +100,7 @@ function printRegex({ source, anyCase }: { source: string; anyCase: boolean }): 
   return `/${source}/${anyCase ? 'i' : ''}`;
 }
 
+const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
 /** Written as they are: nothing in them has a meaning. */
 const PLAIN = /^[\p{L}\p{N}_.@#%&+,;?!][\p{L}\p{N}_.@#%&+,;?!/-]*$/u;
 

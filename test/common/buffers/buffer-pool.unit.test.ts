@@ -22,6 +22,16 @@ describe('a buffer pool', () => {
     expect(pool.acquire(4_096).buffer).toBe(small.buffer);
   });
 
+  it('gives memory that threads read where it is, when it is asked to', () => {
+    const pool = new BufferPool({ buffersMax: 1, isShared: true });
+    const shared = pool.acquire(10_000);
+    expect(structuredClone(shared).buffer).toBeInstanceOf(SharedArrayBuffer);
+    shared[0] = 7;
+    expect(structuredClone(shared.subarray(0, 1))[0]).toBe(7);
+    expect(pool.release(shared)).toBe(true);
+    expect(pool.acquire(1).buffer).toBe(shared.buffer);
+  });
+
   it('takes a part of a buffer for the whole of it', () => {
     const pool = new BufferPool({ buffersMax: 1 });
     const whole = pool.acquire(10_000);

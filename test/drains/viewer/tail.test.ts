@@ -114,6 +114,50 @@ it('finds by a search, from now on, and takes up streams that are made meanwhile
   await tail.close();
 });
 
+it('a stream’s name is its lines’ sender: in searches, counts, values, downloads, live, and in what is deleted', async () => {
+  const { group, streams } = await newStreams('shop-api', 'billing');
+  await pushLines(viewer, streams[0].token, ['one status=200', 'two status=500']);
+  await pushLines(viewer, streams[1].token, ['three status=200', 'four of the shop-api']);
+  const q = (search: string): string => `group=${group}&q=${encodeURIComponent(search)}`;
+  const tail = await new TailReader(viewer, q('sender:shop'), '0.0').connect();
+  for (const [search, ...wanted] of [
+    ['sender:shop', 'one status=200', 'two status=500'],
+    ['-sender:shop', 'three status=200', 'four of the shop-api'],
+    ['sender:(shop OR billing) status:200', 'one status=200', 'three status=200'],
+    ['shop-api', 'one status=200', 'two status=500', 'four of the shop-api'],
+    ['billing status:500'],
+  ]) {
+    const { lines } = await viewer.search(q(search));
+    expect(lines.map(({ message }) => message).sort(), search).toEqual(wanted.sort());
+    const { buckets } = await viewer.request<{ buckets: { other: number; error: number }[] }>(
+      'GET',
+      `/api/counts?${q(search)}&from=2000-01-01&step=86400000`,
+    );
+    expect(
+      buckets.reduce((sum, { other, error }) => sum + other + error, 0),
+      search,
+    ).toBe(wanted.length);
+    const { values } = await viewer.request<{ values: { count: number }[] }>(
+      'GET',
+      `/api/values?${q(search)}&field=status&from=2000-01-01`,
+    );
+    expect(
+      values.reduce((sum, { count }) => sum + count, 0),
+      search,
+    ).toBe(wanted.filter((text) => text.includes('status=')).length);
+  }
+  const headers = { authorization: `Bearer ${VIEWER_KEY}` };
+  const download = await fetch(`${viewer.url}/api/download?${q('sender:billing')}&format=text`, { headers });
+  expect((await download.text()).trim().split('\n')).toHaveLength(2);
+  await pushLines(viewer, streams[1].token, ['five']);
+  await pushLines(viewer, streams[0].token, ['six']);
+  await until('all of the one', () => tail.messages.includes('six'));
+  expect(tail.messages).toEqual(['one status=200', 'two status=500', 'six']);
+  await tail.close();
+  const deletion = { group, q: 'sender:billing', dry_run: true };
+  expect(await viewer.request('POST', '/api/deletions', deletion)).toMatchObject({ lines: 3 });
+});
+
 it('over a WebSocket the same messages come', async () => {
   const { group, streams } = await newStreams('a');
   await pushLines(viewer, streams[0].token, ['one', 'two']);
@@ -294,7 +338,7 @@ it('counts, values, fields and what is around a line', async () => {
 });
 
 it('with `events`, a line that matches comes with its whole stack trace: in pages, in a download, live', async () => {
-  const { streams } = await newStreams('java');
+  const { streams } = await newStreams('orders-service');
   const [{ id, token }] = streams;
   const startMs = Date.now() - 3_600_000;
   const trace = (order: number): string[] => [

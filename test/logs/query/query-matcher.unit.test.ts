@@ -1,6 +1,7 @@
 /** Which lines a search finds. */
 import { describe, expect, it } from 'vitest';
 import { prepareQuery, QueryMatcher } from '../../../src/logs/query/query-matcher.ts';
+import { printQuery } from '../../../src/logs/query/query-printer.ts';
 import type { QueryNode } from '../../../src/logs/query/query-syntax.ts';
 import { RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
@@ -501,4 +502,41 @@ it('takes linear time for every line', () => {
       ...hostile.map((message) => ({ message, data: `[x a="${'{\\"a\\":'.repeat(600)}"]` })),
     ]);
   expect(performance.now() - startMs).toBeLessThan(5_000);
+});
+
+it('a search with quotes of both kinds in an attribute finds the same when it is printed and read again', () => {
+  for (let run = 0; run < propertyRuns(500); run++) {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const random = seededRandom(seed);
+    const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)];
+    const letters = Array.from({ length: 1 + Math.floor(random() * 5) }, () =>
+      pick(['a', 'B', '"', "'", '(', ')', ' ', '/', '.', '=']),
+    );
+    const text = [...letters, '"', "'"].sort(() => random() - 0.5).join('');
+    const name = pick(['msg', 'message', 'sender', 'program', 'user.id']);
+    const value = pick([
+      { kind: 'text', text },
+      { kind: 'glob', pattern: `${text.replaceAll(' ', '')}*` },
+      { kind: 'compare', operator: '=', operand: text },
+    ] as const);
+    const attribute: QueryNode = { kind: 'attribute', name, value };
+    const others: QueryNode[] = [
+      { kind: 'text', text: pick(['x', "it's", '"y"']) },
+      { kind: 'not', child: { kind: 'attribute', name: 'other', value: { kind: 'text', text: "don't" } } },
+    ];
+    const expression: QueryNode = {
+      kind: pick(['and', 'or']),
+      children: [attribute, ...others].sort(() => random() - 0.5),
+    };
+    const lines = [text, `z ${text} z`, `a${text}a`, text.toUpperCase(), 'x', "it's"].flatMap((one) => [
+      { message: JSON.stringify({ msg: one, user: { id: one }, other: pick(['', "don't"]) }) },
+      { message: `${one} x` },
+      { message: `msg:${one}`, host: one.replaceAll(' ', '') || 'h' },
+    ]);
+    const printed = printQuery({ expression });
+    if (printed.length > 1_000) continue;
+    expect(found(prepareQuery(printed).expression, lines), `seed ${seed}: ${printed}`).toEqual(
+      found(expression, lines),
+    );
+  }
 });

@@ -6,7 +6,6 @@
 import { reasonOf } from '../../../../src/common/errors.ts';
 import { TimeSlices } from '../../../../src/common/limits/turns.ts';
 import type { Log } from '../../../../src/common/log.ts';
-import { readQuery } from '../../../../src/logs/query/read-query.ts';
 import type {
   AppId,
   RecordChange,
@@ -18,7 +17,6 @@ import type { StoreClockRecord, TimeSources } from '../../../../src/logs/store/e
 import type { StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
 import type { LineStore } from '../../store/contract.ts';
 import type { Firing } from '../conditions/alert-run.ts';
-import { SearchSet } from '../matching/search-set.ts';
 import type { PatternChange, PatternRecord } from '../matching/template-miner.ts';
 import type { AlertHistory } from '../records/alert-history.ts';
 import {
@@ -34,6 +32,7 @@ import {
 } from '../records/alert-records.ts';
 import { queryFault } from '../records/read-alert.ts';
 import { AlertClock } from './alert-clock.ts';
+import { SearchesOfAlerts } from './searches-of-alerts.ts';
 import { keptBatches, type SharedSearches, StreamWatch } from './stream-watch.ts';
 import { LineAtHand, type SearchedStream, WatchedAlert, type WatchedAlertState } from './watched-search.ts';
 
@@ -430,11 +429,12 @@ export class AlertEvaluator {
         if (entry) entry.alerts.push(alert);
         else byStream.set(stream.id, { stream, alerts: [alert] });
       }
-    const shared = new Map<string, SharedSearches>();
+    const shared = new Map<string, SearchesOfAlerts>();
     for (const [id, { stream, alerts: own }] of byStream) {
       const key = own.map(({ alert }) => alert.id).join(' ');
-      const searches = shared.get(key) ?? shareSearches(own);
-      shared.set(key, searches);
+      const ofAlerts = shared.get(key) ?? new SearchesOfAlerts(own);
+      shared.set(key, ofAlerts);
+      const searches = ofAlerts.of(stream.name);
       const watch = this.watches.get(id);
       const { last } = await records.bounds(id);
       if (watch) watch.searches = searches;
@@ -485,15 +485,4 @@ function isNewFor({ alert, search }: WatchedAlert, { createdAt }: SearchedStream
     createdAt > search.updatedAt &&
     Date.now() - Date.parse(createdAt) < NEW_STREAM_MS
   );
-}
-
-function shareSearches(alerts: readonly WatchedAlert[]): SharedSearches {
-  const byQuery = new Map<string, WatchedAlert[]>();
-  for (const alert of alerts) {
-    const same = byQuery.get(alert.search.query);
-    if (same) same.push(alert);
-    else byQuery.set(alert.search.query, [alert]);
-  }
-  const set = new SearchSet([...byQuery.keys()].map((query) => readQuery(query).expression));
-  return { set, alerts: [...byQuery.values()] };
 }

@@ -1,9 +1,11 @@
 /**
  * Looks for a thousand texts at once, in any case of ASCII letters, in less time than one regular expression takes: bytes are read four at
  * a time, and of every text there are grams of four bytes in a table, one for each place relative to a multiple of four that it may
- * stand at. So only every fourth place is looked at, where nearly always the table says that no text has these four bytes.
+ * stand at. So only every fourth place is looked at, where nearly always the table says that no text has these four bytes. WebAssembly does
+ * that part (`wasm-gram-scan.ts`); with more grams than it has room for it is done here.
  */
 import { endianness } from 'node:os';
+import { type TakeGram, WasmGramScan } from './wasm-gram-scan.ts';
 
 /** Shorter texts are in too many lines to be looked for. */
 export const TEXT_LENGTH_MIN = 3;
@@ -113,9 +115,17 @@ export class GramScanner {
   private readonly endings: GramTable;
   /** By two bytes: are they in `endings`? */
   private readonly isEnding = new Uint8Array(1 << 16);
+  private readonly wasm: WasmGramScan | undefined;
+  // Of the scan that is under way.
+  private bytes: Uint8Array = new Uint8Array(0);
+  private longHits = new Hits();
+  private shortHits = new Hits();
 
-  /** @param texts ASCII of {@link TEXT_LENGTH_MIN} bytes or more */
-  constructor(texts: readonly string[]) {
+  /**
+   * @param texts ASCII of {@link TEXT_LENGTH_MIN} bytes or more
+   * @param usesWasm false: everything is done here
+   */
+  constructor(texts: readonly string[], usesWasm = true) {
     if (endianness() !== 'LE') throw new Error('Grams are read as little-endian numbers.');
     this.texts = texts.map((text) => Uint8Array.from(Buffer.from(text), (byte) => LOWER[byte]));
     this.long = new GramTable(GRAM * this.texts.filter(({ length }) => length >= LONG_MIN).length);
@@ -141,6 +151,12 @@ export class GramScanner {
         this.isEnding[ending] = 1;
       }
     });
+    if (usesWasm)
+      this.wasm = WasmGramScan.make({
+        long: this.long.grams,
+        short: this.short.grams,
+        pairs: this.endings.grams,
+      });
   }
 
   private addShort(text: Uint8Array, offset: number): void {
@@ -151,9 +167,24 @@ export class GramScanner {
   scan(bytes: Uint8Array, long: Hits, short: Hits): void {
     long.count = 0;
     short.count = 0;
+    if (this.wasm) {
+      this.bytes = bytes;
+      this.longHits = long;
+      this.shortHits = short;
+      this.wasm.scan(bytes, this.takeGram);
+      sortNearly(long);
+      sortNearly(short);
+      return;
+    }
     if (this.long.size > 0) this.scanLong(bytes, long);
     if (this.short.size > 0) this.scanShort(bytes, short);
   }
+
+  private readonly takeGram: TakeGram = (kind, number, at) => {
+    if (kind === 0) this.verifyEntry(this.long, number, this.bytes, at, this.longHits);
+    else if (kind === 1) this.verifyEntry(this.short, number, this.bytes, at, this.shortHits);
+    else this.verify(this.endings, number, this.bytes, at, this.shortHits);
+  };
 
   private scanLong(bytes: Uint8Array, hits: Hits): void {
     const first = -bytes.byteOffset & 3;
@@ -220,14 +251,16 @@ export class GramScanner {
 
   private verify(table: GramTable, gram: number, bytes: Uint8Array, at: number, hits: Hits): void {
     const slot = Math.imul(gram, MULTIPLIER) >>> table.shift;
-    for (let entry = table.heads[slot]; entry !== -1; entry = table.next[entry]) {
-      if (table.grams[entry] !== gram) continue;
-      const length = table.lengths[entry];
-      const start = at - table.offsets[entry];
-      if (start < 0 || start + length > bytes.length) continue;
-      const texts = this.byHash.get(hashOf(bytes, start, length));
-      if (texts) for (const text of texts) if (isAt(bytes, start, this.texts[text])) hits.push(start, text);
-    }
+    for (let entry = table.heads[slot]; entry !== -1; entry = table.next[entry])
+      if (table.grams[entry] === gram) this.verifyEntry(table, entry, bytes, at, hits);
+  }
+
+  private verifyEntry(table: GramTable, entry: number, bytes: Uint8Array, at: number, hits: Hits): void {
+    const length = table.lengths[entry];
+    const start = at - table.offsets[entry];
+    if (start < 0 || start + length > bytes.length) return;
+    const texts = this.byHash.get(hashOf(bytes, start, length));
+    if (texts) for (const text of texts) if (isAt(bytes, start, this.texts[text])) hits.push(start, text);
   }
 }
 

@@ -1,6 +1,7 @@
 /** `POST /api/deletions`: deletes lines of streams for good, by time and search. */
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../../../src/common/errors.ts';
+import { withKnownSender } from '../../../../src/logs/query/known-sender.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { countEdition } from '../../../../src/logs/store/stream-edition.ts';
@@ -46,8 +47,9 @@ export function registerDeletionRoute(
         `These lines of ${group.name} are deleted for good: send confirm with the group's name.`,
       );
     let lines = 0;
-    for (const { id } of streams) {
-      lines += await store.deleteLines(id as AppId, { query, fromMs, toMs }, isDryRun);
+    for (const { id, name } of streams) {
+      const own = query && withKnownSender(query, name);
+      lines += await store.deleteLines(id as AppId, { query: own, fromMs, toMs }, isDryRun);
       if (isDryRun) continue;
       await countEdition(records, id as AppId);
       await readers.linesDeleted();

@@ -2,7 +2,6 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
-import type { LineMatcher } from '../../../../src/logs/syslog/line-filter.ts';
 import type { ViewerParts } from '../../parts.ts';
 import type { FoundLine, LineSelection, SearchLimits } from '../../store/contract.ts';
 import { Parameters } from '../parameters.ts';
@@ -29,7 +28,7 @@ export function registerDownloadRoute(
     const gzip = parameters.flag('gzip');
     const grant = grantOf(request);
     const wantsEvents = parameters.flag('events');
-    const { selection, streams, query } = readSelection(parameters, groups, grant);
+    const { selection, streams, matcherOf } = readSelection(parameters, groups, grant);
     const names = new Map(streams.map(({ id, name }) => [id, name]));
     const asText = (line: FoundLine): string =>
       streams.length > 1 ? `${names.get(line.stream) ?? ''} ${foundLineText(line)}` : foundLineText(line);
@@ -38,7 +37,7 @@ export function registerDownloadRoute(
     const lines = Readable.from(
       encode(
         whileGranted(
-          pages(selection, wantsEvents ? query.matcher : undefined, positions, limitsFor(reply, undefined)),
+          pages(selection, wantsEvents ? matcherOf : undefined, positions, limitsFor(reply, undefined)),
           access,
           grant,
           (now) => mayReadAll(streams, groups, now),
@@ -61,12 +60,13 @@ export function registerDownloadRoute(
 
   async function* pages(
     selection: LineSelection,
-    eventsOf: LineMatcher | undefined,
+    eventsOf: EventSearch['matcherOf'] | undefined,
     positions: StreamPositions,
     limits: SearchLimits,
   ): AsyncGenerator<readonly FoundLine[]> {
     const isWanted = ({ stream, sequence }: FoundLine): boolean => sequence <= (positions.get(stream) ?? 0);
-    const events: EventSearch = { store, selection, matcher: eventsOf, direction: 'after', limits, isWanted };
+    const matcherOf = eventsOf ?? (() => undefined);
+    const events: EventSearch = { store, selection, matcherOf, direction: 'after', limits, isWanted };
     /** Lines of events that went over the end of the page before. */
     let given = new Set<string>();
     let cursor: string | undefined;

@@ -38,7 +38,7 @@ export function registerSearchRoutes(server: FastifyInstance, { store, records, 
       'after',
       'events',
     ]);
-    const { selection, streams, query } = readSelection(parameters, groups, grantOf(request));
+    const { selection, streams, matcherOf } = readSelection(parameters, groups, grantOf(request));
     const wantsEvents = parameters.flag('events');
     const limit = parameters.count(
       'limit',
@@ -65,9 +65,8 @@ export function registerSearchRoutes(server: FastifyInstance, { store, records, 
     const { cursor, searchedToMs } = result;
     const isWanted = goesBack && positions !== undefined ? upTo(positions, streams) : () => true;
     const lines = result.lines.filter(isWanted);
-    const { matcher } = query;
     const json = wantsEvents
-      ? (await withWholeEvents({ store, selection, matcher, direction, limits, isWanted }, lines))
+      ? (await withWholeEvents({ store, selection, matcherOf, direction, limits, isWanted }, lines))
           .map(eventLineJson)
           .join(',')
       : lines.map(foundLineJson).join(',');

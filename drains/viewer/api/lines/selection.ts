@@ -1,12 +1,13 @@
 /** Which lines a request is about: `group`, `stream`, `q`, `from`, `to`. */
 import { TailraceError } from '../../../../src/common/errors.ts';
-import { type PreparedQuery, prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
+import { prepareQuery, type QueryMatcher } from '../../../../src/logs/query/query-matcher.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import type { Grant } from '../../access/grant.ts';
 import type { LogStreamRecord } from '../../groups/group-records.ts';
 import type { Groups } from '../../groups/groups.ts';
 import type { LineSelection } from '../../store/contract.ts';
 import { type Parameters, readTime } from '../parameters.ts';
+import { StreamMatchers } from './stream-matchers.ts';
 
 /** Those that every request about lines has. */
 export const SELECTION_PARAMETERS = ['group', 'stream', 'q', 'from', 'to'] as const;
@@ -14,7 +15,8 @@ export const SELECTION_PARAMETERS = ['group', 'stream', 'q', 'from', 'to'] as co
 export interface ReadSelection {
   readonly selection: LineSelection;
   readonly streams: readonly LogStreamRecord[];
-  readonly query: PreparedQuery;
+  /** What lines of one of the streams are looked at with; undefined: all of them match. */
+  readonly matcherOf: (stream: AppId) => QueryMatcher | undefined;
 }
 
 /**
@@ -38,11 +40,20 @@ export function readSelection(
   const streams = selectedStreams(parameters, groups, grant);
   const selection: LineSelection = {
     streams: streams.map(({ id }) => id),
-    ...(query.expression && { query: query.expression }),
+    ...(query.expression && {
+      query: query.expression,
+      senders: new Map(streams.map(({ id, name }) => [id, name])),
+    }),
     ...(fromMs !== undefined && { fromMs }),
     ...(toMs !== undefined && { toMs }),
   };
-  return { selection, streams, query };
+  const matchers = new StreamMatchers(query);
+  const byId = new Map(streams.map((stream) => [stream.id, stream]));
+  const matcherOf = (id: AppId): QueryMatcher | undefined => {
+    const stream = byId.get(id);
+    return stream ? matchers.of(stream) : query.matcher;
+  };
+  return { selection, streams, matcherOf };
 }
 
 /** The streams of what `group` and `stream` name; of all groups that may be read, when nothing is named. */

@@ -27,8 +27,8 @@ export interface EventLine {
 export interface EventSearch {
   readonly store: Pick<LineStore, 'context'>;
   readonly selection: LineSelection;
-  /** Of the selection's search. */
-  readonly matcher: LineMatcher | undefined;
+  /** Of the selection's search; undefined when all lines of a stream match. */
+  readonly matcherOf: (stream: AppId) => LineMatcher | undefined;
   readonly direction: 'before' | 'after';
   readonly limits: SearchLimits;
   /** Lines that may be added. */
@@ -41,12 +41,10 @@ export interface EventSearch {
  * @returns all of them in the same order; those of an event that goes over the edge of a page come with each of the two
  */
 export async function withWholeEvents(
-  { store, selection, matcher, direction, limits, isWanted = () => true }: EventSearch,
+  { store, selection, matcherOf, direction, limits, isWanted = () => true }: EventSearch,
   lines: readonly FoundLine[],
 ): Promise<EventLine[]> {
   const all: EventLine[] = lines.map((line) => ({ line, isMatch: true }));
-  // Each line is of one that matches.
-  if (!matcher) return all;
   const found = new Map<AppId, Set<Sequence>>();
   for (const { stream, sequence } of lines) {
     const own = found.get(stream);
@@ -54,6 +52,9 @@ export async function withWholeEvents(
     else found.set(stream, new Set([sequence]));
   }
   for (const [stream, sequences] of found) {
+    const matcher = matcherOf(stream);
+    // Each line is one that matches.
+    if (!matcher) continue;
     const added = new Set<Sequence>();
     for (const { first, last } of runsOf(sequences)) {
       limits.signal?.throwIfAborted();

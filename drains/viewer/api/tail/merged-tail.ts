@@ -41,16 +41,20 @@ interface StreamTail {
 
 export class MergedTail {
   private readonly parts: MergedTailParts;
-  private readonly filter: LineFilter;
+  private readonly filterOf: (stream: LogStreamRecord) => LineFilter;
   private readonly connection: TailConnection;
   private readonly tails = new Map<AppId, StreamTail>();
   private readonly abort = new AbortController();
   private saidLive = false;
   private sentPositions = '';
 
-  constructor(parts: MergedTailParts, filter: LineFilter, connection: TailConnection) {
+  constructor(
+    parts: MergedTailParts,
+    filterOf: (stream: LogStreamRecord) => LineFilter,
+    connection: TailConnection,
+  ) {
     this.parts = parts;
-    this.filter = filter;
+    this.filterOf = filterOf;
     this.connection = connection;
     connection.onReady(() => {
       for (const tail of this.tails.values()) tail.resume();
@@ -117,6 +121,7 @@ export class MergedTail {
 
   private async run(tail: StreamTail, after: Sequence): Promise<void> {
     const { id } = tail.stream;
+    const filter = this.filterOf(tail.stream);
     let isClosed = false;
     tail.close = () => {
       isClosed = true;
@@ -129,15 +134,15 @@ export class MergedTail {
         await this.untilReady(tail);
         if (isClosed || this.abort.signal.aborted) return;
         position = lines.at(-1)?.sequence ?? position;
-        const matching = lines.filter((line) => this.matches(line));
+        const matching = lines.filter((line) => matches(line, filter));
         if (matching.length > 0) this.send(matching.map(foundLineJson).join(','), tail, position);
       }
     }
     if (isClosed || this.abort.signal.aborted) return;
-    this.follow(tail, position);
+    this.follow(tail, position, filter);
   }
 
-  private follow(tail: StreamTail, after: Sequence): void {
+  private follow(tail: StreamTail, after: Sequence, filter: LineFilter): void {
     const { reader, close } = this.parts.readers.open(tail.stream.id);
     const sink: TailSink<string> = {
       encoding: this.parts.encodingOf(tail.stream.id),
@@ -151,7 +156,7 @@ export class MergedTail {
       canWrite: () => this.connection.canWrite(),
       end: () => this.connection.end(),
     };
-    const session = new TailSession(reader, { tail: true, after, filter: this.filter }, sink);
+    const session = new TailSession(reader, { tail: true, after, filter }, sink);
     session.onFailure = () => this.connection.end();
     // Until it has started it is at none.
     tail.position = () => Math.max(after, session.position);
@@ -161,13 +166,6 @@ export class MergedTail {
       close();
     };
     session.start().catch(() => this.connection.end());
-  }
-
-  private matches({ record }: FoundLine): boolean {
-    if (this.filter.matchesAll) return true;
-    if (!this.filter.mayMatch(record)) return false;
-    const cursor = new RecordCursor(record, 0);
-    return cursor.advance() && this.filter.matches(cursor, record);
   }
 
   private untilReady(tail: StreamTail): Promise<void> | undefined {
@@ -209,4 +207,11 @@ export class MergedTail {
       tails.map(({ stream }) => stream),
     );
   }
+}
+
+function matches({ record }: FoundLine, filter: LineFilter): boolean {
+  if (filter.matchesAll) return true;
+  if (!filter.mayMatch(record)) return false;
+  const cursor = new RecordCursor(record, 0);
+  return cursor.advance() && filter.matches(cursor, record);
 }

@@ -16,6 +16,7 @@ import type { LogStreamRecord } from '../../groups/group-records.ts';
 import type { ViewerParts } from '../../parts.ts';
 import { readPositions } from '../lines/positions.ts';
 import { selectedStreams } from '../lines/selection.ts';
+import { StreamMatchers } from '../lines/stream-matchers.ts';
 import { Parameters } from '../parameters.ts';
 import { grantOf } from '../request-grant.ts';
 import { EventStreamConnection, WebSocketConnection } from './connections.ts';
@@ -31,7 +32,8 @@ const PAYLOAD_BYTES_MAX = 4_096;
 const CLOSE_TIMEOUT_MS = 500;
 
 interface TailRequest {
-  readonly filter: LineFilter;
+  /** What of a stream's lines it gets. */
+  readonly filterOf: (stream: LogStreamRecord) => LineFilter;
   /** What is selected now; throws when it may not be read any more. */
   readonly streams: (grant: Grant) => readonly LogStreamRecord[];
   readonly after: string | undefined;
@@ -98,9 +100,10 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
   }
 
   function readTail(parameters: Parameters, lastEventId: string | undefined): TailRequest {
-    const { matcher } = prepareQuery(parameters.text('q') ?? '');
+    const matchers = new StreamMatchers(prepareQuery(parameters.text('q') ?? ''));
+    const wholeEvents = parameters.flag('events');
     return {
-      filter: new LineFilter({ matcher, wholeEvents: parameters.flag('events') }),
+      filterOf: (stream) => new LineFilter({ matcher: matchers.of(stream), wholeEvents }),
       streams: (grant) => selectedStreams(parameters, groups, grant),
       after: lastEventId ?? parameters.text('after'),
     };
@@ -119,7 +122,7 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
     connection: KeptConnection,
   ): () => void {
     tails++;
-    const merged = new MergedTail({ store, records, readers, encodingOf }, tail.filter, connection);
+    const merged = new MergedTail({ store, records, readers, encodingOf }, tail.filterOf, connection);
     let isOpen = true;
     const started = merged.start(streams, after).catch((error: unknown) => {
       log.warn({ err: error }, 'a tail ended early');

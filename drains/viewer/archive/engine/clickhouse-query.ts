@@ -52,7 +52,7 @@ export function clickHouseCondition(node: QueryNode): string {
 function textCondition(text: string): string {
   const inData = `arrayExists(v -> ${contains('v', text)}, ${DATA_VALUES})`;
   const inOrigin = text.includes(' ') ? [] : [contains(ORIGIN, text)];
-  return `(${[contains('text', text), ...inOrigin, inData].join(' OR ')})`;
+  return `(${[contains('text', text), ...inOrigin, contains('app', text), inData].join(' OR ')})`;
 }
 
 function lineCondition(name: LineAttribute, value: AttributeValue): string {
@@ -84,7 +84,10 @@ function lineCondition(name: LineAttribute, value: AttributeValue): string {
 }
 
 function hostCondition(value: AttributeValue): string {
-  return value.kind === 'text' ? fragment('hostname', value.text) : knownCondition(value, 'hostname');
+  const hostname =
+    value.kind === 'text' ? fragment('hostname', value.text) : knownCondition(value, 'hostname');
+  const app = value.kind === 'text' ? contains('app', value.text) : knownCondition(value, 'app');
+  return `(${hostname} OR ${app})`;
 }
 
 function dynoCondition(text: string): string {

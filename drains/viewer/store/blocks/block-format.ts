@@ -9,6 +9,7 @@
  * The payload is compressed (raw deflate): the records, taken apart, then runs of lines that were received together, `u32 lines | f64 when`.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { detachBuffer } from '../../../../src/common/buffers/detach-buffer.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import { crc32 } from '../../../../src/logs/store/embedded/checksum.ts';
 import { putTogether, RECORDS_VERSION, takeApart } from './record-columns.ts';
@@ -71,6 +72,8 @@ export function encodeBlock({ first, count, minMs, maxMs, records, runs }: Block
     at += RUN_BYTES;
   }
   const payload = deflateRawSync(plain, { level: COMPRESSION_LEVEL });
+  const plainLength = plain.length;
+  for (const one of [apart, plain]) detachBuffer(one);
   const block = Buffer.alloc(BLOCK_HEADER_BYTES + payload.length);
   block.writeUInt32LE(BLOCK_MAGIC, 0);
   block.writeDoubleLE(first, 8);
@@ -82,7 +85,7 @@ export function encodeBlock({ first, count, minMs, maxMs, records, runs }: Block
   block.writeDoubleLE(maxMs, 40);
   block.writeUInt32LE(crc32(payload), 48);
   block.writeUInt32LE(crc32(records), 52);
-  block.writeUInt32LE(plain.length, 56);
+  block.writeUInt32LE(plainLength, 56);
   block.writeUInt32LE(RECORDS_VERSION, 60);
   block.writeUInt32LE(crc32(block.subarray(8, BLOCK_HEADER_BYTES)), 4);
   block.set(payload, BLOCK_HEADER_BYTES);
@@ -123,10 +126,22 @@ export function decodeBlock(block: Buffer): BlockLines {
   const version = block.readUInt32LE(60);
   if (version > RECORDS_VERSION) throw new BlockDamage(`it is of version ${version}, which is unknown here`);
   const bytes = putTogether(plain.subarray(0, runsAt), entry.count, entry.recordBytes, version);
+  freeUnpacked(plain);
   // It is what was taken apart, or nothing.
   if (crc32(bytes) !== block.readUInt32LE(52))
     throw new BlockDamage("its lines aren't those that were stored");
   return { bytes, end: entry.recordBytes, first: entry.first, runs };
+}
+
+/** With room for more than there is, no further memory is asked for. */
+function unpackedChunk(length: number): number {
+  return Math.max(64, length + 1);
+}
+
+/** Small ones are cut out of memory that others have, too. */
+function freeUnpacked({ buffer, length }: Buffer): void {
+  if (length > Buffer.poolSize && buffer.byteLength === unpackedChunk(length))
+    detachBuffer(new Uint8Array(buffer));
 }
 
 function inflate(payload: Buffer, length: number): Buffer {
@@ -135,7 +150,7 @@ function inflate(payload: Buffer, length: number): Buffer {
   try {
     bytes = inflateRawSync(payload, {
       maxOutputLength: Math.max(1, length),
-      chunkSize: Math.max(64, length),
+      chunkSize: unpackedChunk(length),
     });
   } catch (error) {
     throw new BlockDamage("it can't be unpacked", { cause: error });

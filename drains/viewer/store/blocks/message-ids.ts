@@ -20,7 +20,7 @@ for (let value = 0; value < 256; value++) {
   PAIRS[value] = text.charCodeAt(0) | (text.charCodeAt(1) << 8);
 }
 
-/** Messages with marks in them, and the ids that these stand for. */
+/** Messages with marks in them, and the ids that these stand for: each has memory of its own, or that of the messages as they were. */
 export interface MarkedMessages {
   /** In the place of a UUID; 0 together with the other when nothing is marked. */
   readonly uuidMark: number;
@@ -33,10 +33,10 @@ export interface MarkedMessages {
 /** Takes ids out of the messages of a block. */
 export function takeIds(messages: Buffer): MarkedMessages {
   const [uuidMark, runMark] = unusedBytes(messages);
-  if (runMark === undefined) return { uuidMark: 0, runMark: 0, messages, ids: Buffer.alloc(0) };
+  if (runMark === undefined) return { uuidMark: 0, runMark: 0, messages, ids: Buffer.allocUnsafeSlow(0) };
   const { length } = messages;
-  const marked = Buffer.allocUnsafe(length);
-  const ids = Buffer.allocUnsafe((length >> 1) + 1);
+  const marked = Buffer.allocUnsafeSlow(length);
+  const ids = Buffer.allocUnsafeSlow((length >> 1) + 1);
   let markedEnd = 0;
   let idsEnd = 0;
   let copied = 0;
@@ -73,7 +73,7 @@ export function takeIds(messages: Buffer): MarkedMessages {
  */
 export function putIds({ uuidMark, runMark, messages, ids }: MarkedMessages, length: number): Buffer {
   if (uuidMark === runMark) return messages;
-  const whole = Buffer.allocUnsafe(length);
+  const whole = Buffer.allocUnsafeSlow(length);
   let end = 0;
   let idsEnd = 0;
   let copied = 0;

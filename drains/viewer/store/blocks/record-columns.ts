@@ -8,6 +8,7 @@
  *     head:    u8 digits of a second's fraction, or NO_TIME | 8 bytes of the record's header (its offsets) | u16 before the time | u16 behind it | both
  *     numbers: of each line the head's, the message's length, and the time's difference from that of the line before, as varints
  */
+import { detachBuffer } from '../../../../src/common/buffers/detach-buffer.ts';
 import { RECORD_HEADER, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { lineTimeStart } from '../../../../src/logs/syslog/record.ts';
 import { putIds, takeIds } from './message-ids.ts';
@@ -32,7 +33,7 @@ export function takeApart(records: Buffer): Buffer {
   const headBytes: Buffer[] = [];
   const numbers = new VarintWriter();
   const time = new TimeText();
-  const messages = Buffer.allocUnsafe(records.length);
+  const messages = Buffer.allocUnsafeSlow(records.length);
   let messagesEnd = 0;
   let lastTime = 0;
   const line = new RecordCursor(records, 0);
@@ -78,7 +79,10 @@ export function takeApart(records: Buffer): Buffer {
   front.writeUInt32LE(messagesEnd, 16);
   front[20] = marked.uuidMark;
   front[21] = marked.runMark;
-  return Buffer.concat([front, ...headBytes, numbers.bytes, marked.ids, marked.messages]);
+  const apart = Buffer.concat([front, ...headBytes, numbers.bytes, marked.ids, marked.messages]);
+  for (const buffer of new Set([messages, marked.ids, marked.messages].map((one) => one.buffer)))
+    detachBuffer(new Uint8Array(buffer));
+  return apart;
 }
 
 function encodeHead(
@@ -154,6 +158,7 @@ export function putTogether(
     from += length;
   }
   if (at !== recordBytes) throw new RangeError('There are fewer lines than there were.');
+  if (messages.buffer !== apart.buffer) detachBuffer(messages);
   return records;
 }
 

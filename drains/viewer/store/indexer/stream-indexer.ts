@@ -2,10 +2,9 @@ import type { AppId, Sequence, Store, StoredBatch } from '../../../../src/logs/s
 import { BLOCK_TARGET_BYTES } from '../blocks/block-builder.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
 import type { JobRunner } from '../jobs/job.ts';
+import { READ_BYTES, SharedReads } from '../jobs/shared-reads.ts';
 import type { StreamParts } from '../parts/stream-parts.ts';
 
-/** Bytes that are read from the stream at a time. */
-const READ_BYTES = 2 * 1_048_576;
 /** Bytes of one stream until it is another one's turn. */
 const TURN_BYTES = 8 * 1_048_576;
 /** A part is closed when it has so many blocks. */
@@ -75,11 +74,16 @@ export class StreamIndexer {
     const { last } = await this.store.bounds(this.stream);
     for (let packed = 0; this.sentThrough < last; ) {
       if (packed >= TURN_BYTES) return true;
-      const batches = await this.store.read(this.stream, this.sentThrough, READ_BYTES);
-      const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
-      if (batches.length === 0 || (!all && bytes < BLOCK_TARGET_BYTES)) break;
-      await this.send(batches);
-      packed += bytes;
+      const reads = new SharedReads();
+      try {
+        const batches = await this.store.read(this.stream, this.sentThrough, READ_BYTES, reads);
+        const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
+        if (batches.length === 0 || (!all && bytes < BLOCK_TARGET_BYTES)) break;
+        await this.send(batches);
+        packed += bytes;
+      } finally {
+        reads.release();
+      }
       if (this.blocks.length >= PART_BLOCKS) await this.seal();
     }
     if (all) await this.seal();

@@ -107,11 +107,12 @@ function findHits({ selection, source, direction, cursor, limit }: HitsJob): Hit
   const { stream, query, fromMs, toMs } = selection;
   const matching = new MatchingLines(query, fromMs, toMs);
   const collector = new HitCollector(stream, direction, cursor, limit);
-  const outcome = forEachBlock(source, (lines) =>
+  const outcome = forEachBlock(source, (lines) => {
     matching.forEach(lines, (line, bytes, sequence, timeMs, receivedAtMs) =>
       collector.add(line, bytes, sequence, timeMs, receivedAtMs),
-    ),
-  );
+    );
+    collector.endBlock();
+  });
   return { hits: collector.take(), ...outcome };
 }
 

@@ -1,5 +1,6 @@
 /** Reads the blocks of a job. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { detachBuffer } from '../../../../src/common/buffers/detach-buffer.ts';
 import { systemCode } from '../../../../src/common/errors.ts';
 import { HEADROOM, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { BlockDamage, type BlockEntry, type BlockLines, decodeBlock } from '../blocks/block-format.ts';
@@ -12,7 +13,7 @@ export interface ScanOutcome {
   readonly isGone: boolean;
 }
 
-/** Calls `take` with the lines of each block that is whole; with what the block is in a file. */
+/** Calls `take` with the lines of each block that is whole; with what the block is in a file. The lines are gone when it has returned. */
 export function forEachBlock(
   source: ScanSource,
   take: (lines: BlockLines, block?: BlockEntry) => void,
@@ -55,6 +56,7 @@ function forEachBlockOfFile(
         continue;
       }
       take(lines, block);
+      detachBuffer(lines.bytes);
     }
   } finally {
     closeSync(fd);
@@ -66,6 +68,7 @@ function readBlock(fd: number, block: BlockEntry): BlockLines {
   const bytes = Buffer.allocUnsafe(block.length);
   const read = readSync(fd, bytes, 0, block.length, block.offset);
   const lines = decodeBlock(bytes.subarray(0, read));
+  detachBuffer(bytes);
   if (lines.first !== block.first || lines.end !== block.recordBytes)
     throw new BlockDamage('another block is in its place');
   return lines;

@@ -18,13 +18,26 @@ export interface HitArrays {
   readonly records: Uint8Array;
 }
 
+/** A line of the block at hand: it is copied when it is known to be among the first. */
+interface SeenLine {
+  readonly timeMs: number;
+  readonly sequence: Sequence;
+  readonly receivedAtMs: number;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Collects lines of one stream: those that come first in a direction, `limit` of them at the most. */
 export class HitCollector {
   private readonly stream: AppId;
   private readonly sign: 1 | -1;
   private readonly cursor: LineRank | undefined;
   private readonly limit: number;
+  /** In the direction's order. */
   private hits: Hit[] = [];
+  /** Of the block at hand. */
+  private seen: SeenLine[] = [];
+  private bytes: Buffer = Buffer.alloc(0);
 
   constructor(stream: AppId, direction: 'before' | 'after', cursor: LineRank | undefined, limit: number) {
     this.stream = stream;
@@ -34,17 +47,39 @@ export class HitCollector {
   }
 
   add(line: RecordCursor, bytes: Buffer, sequence: Sequence, timeMs: number, receivedAtMs: number): void {
-    const { cursor, stream, sign, limit } = this;
+    const { cursor, stream, sign, limit, hits } = this;
     if (cursor && compareRanks({ timeMs, stream, sequence }, cursor) * sign <= 0) return;
+    if (hits.length >= limit) {
+      const worst = hits[limit - 1];
+      if ((timeMs - worst.timeMs || sequence - worst.sequence) * sign > 0) return;
+    }
+    this.bytes = bytes;
+    const start = line.textStart - RECORD_HEADER;
+    this.seen.push({ timeMs, sequence, receivedAtMs, start, end: line.textEnd });
+    if (this.seen.length >= limit * 2 + 1_000) this.endBlock();
+  }
+
+  /** The bytes that lines were added from are of no use any more. */
+  endBlock(): void {
+    const { seen, sign, limit, bytes } = this;
+    if (seen.length === 0) return;
+    seen.sort((a, b) => (a.timeMs - b.timeMs || a.sequence - b.sequence) * sign);
+    if (seen.length > limit) seen.length = limit;
     // Bytes of their own: what they were found in is reused, or large.
-    const record = Uint8Array.prototype.slice.call(bytes, line.textStart - RECORD_HEADER, line.textEnd);
-    this.hits.push({ timeMs, sequence, receivedAtMs, record });
-    if (this.hits.length >= limit * 2 + 1_000) this.sortAndCut();
+    for (const { timeMs, sequence, receivedAtMs, start, end } of seen)
+      this.hits.push({
+        timeMs,
+        sequence,
+        receivedAtMs,
+        record: Uint8Array.prototype.slice.call(bytes, start, end),
+      });
+    this.seen = [];
+    this.sortAndCut();
   }
 
   /** What was found, in the direction's order. */
   take(): HitArrays {
-    this.sortAndCut();
+    this.endBlock();
     const { hits } = this;
     const count = hits.length;
     const times = new Float64Array(count);

@@ -3,7 +3,7 @@ import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import type { FoundLine } from '../contract.ts';
 import type { JobRunner, ReadJob } from '../jobs/job.ts';
 import { foundLines } from './search-lines.ts';
-import { asLines, type BlockRun, type ReportFault, type StreamView } from './stream-view.ts';
+import type { BlockRun, ReportFault, StreamView } from './stream-view.ts';
 
 /** Lines `from` to `to`, in pieces of about a block. */
 export async function* readLines(
@@ -26,14 +26,12 @@ export async function* readLines(
     if (hits.times.length > 0) yield foundLines(stream, hits);
   }
   for (let after = Math.max(view.tailAfter, from - 1); after < to; ) {
-    const batches = await view.readTail(after);
-    if (batches.length === 0) return;
-    const { hits } = await runner.run<ReadJob>({
-      ...job,
-      source: { kind: 'batches', batches: asLines(batches), after },
-    });
+    const tail = await view.readTail(after);
+    if (!tail) return;
+    const source = { kind: 'batches', batches: tail.lines, after } as const;
+    const { hits } = await runner.run<ReadJob>({ ...job, source }).finally(tail.release);
     if (hits.times.length > 0) yield foundLines(stream, hits);
-    after = batches[batches.length - 1].last;
+    after = tail.last;
   }
 }
 

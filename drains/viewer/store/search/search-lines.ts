@@ -2,12 +2,11 @@ import { TailraceError } from '../../../../src/common/errors.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
 import type { FoundLine, SearchLimits, SearchRequest, SearchResult } from '../contract.ts';
-import { type FilterPlan, filterPlan } from '../filter/filter-plan.ts';
 import type { HitsJob, HitsReply, JobRunner, PackedHits } from '../jobs/job.ts';
 import type { Part } from '../parts/part.ts';
 import { compareRanks, type LineRank, rankBefore, readCursor, writeCursor } from '../scan/line-rank.ts';
 import { MaxHeap } from './max-heap.ts';
-import { asLines, type ReportFault, type StreamView } from './stream-view.ts';
+import type { ReportFault, StreamView } from './stream-view.ts';
 
 /** Jobs that are under way at the same time. */
 const JOBS_MAX = 2;
@@ -53,7 +52,6 @@ class LineSearch {
   private readonly toMs: number;
   /** Of times, so that what comes first has the larger number. */
   private readonly sign: 1 | -1;
-  private readonly plan: FilterPlan | undefined;
   private readonly candidates = new MaxHeap<Candidate>();
   private readonly running = new Map<Promise<void>, number>();
   private found: FoundLine[] = [];
@@ -67,7 +65,6 @@ class LineSearch {
     this.limits = limits;
     this.runner = runner;
     this.report = report;
-    this.plan = request.query && filterPlan(request.query);
     this.cursor = request.cursor === undefined ? undefined : readCursor(request.cursor);
     const before = request.direction === 'before';
     this.sign = before ? 1 : -1;
@@ -169,15 +166,15 @@ class LineSearch {
   }
 
   private async expand(view: StreamView, part: Part): Promise<void> {
-    this.addBlocks(view, part.path, await view.filtered(this.runner, part, this.plan));
+    this.addBlocks(view, part.path, await view.filtered(this.runner, part));
   }
 
   private job(view: StreamView): Omit<HitsJob, 'source'> {
-    const { query, direction, limit } = this.request;
+    const { direction, limit } = this.request;
     const { fromMs, toMs, cursor } = this;
     return {
       kind: 'hits',
-      selection: { stream: view.stream, query, fromMs, toMs },
+      selection: { stream: view.stream, query: view.query, fromMs, toMs },
       direction,
       cursor,
       limit,
@@ -190,15 +187,13 @@ class LineSearch {
   }
 
   private async scanTail(view: StreamView, after: Sequence): Promise<void> {
-    const batches = await view.readTail(after);
-    const last = batches.at(-1)?.last;
-    if (last === undefined) return;
+    const tail = await view.readTail(after);
+    if (!tail) return;
     // Other threads look at it meanwhile.
-    this.candidates.push({ bound: Number.POSITIVE_INFINITY, kind: 'tail', view, after: last });
-    const reply: HitsReply = await this.runner.run({
-      ...this.job(view),
-      source: { kind: 'batches', batches: asLines(batches), after },
-    } as HitsJob);
+    this.candidates.push({ bound: Number.POSITIVE_INFINITY, kind: 'tail', view, after: tail.last });
+    const source = { kind: 'batches', batches: tail.lines, after };
+    const job = { ...this.job(view), source } as HitsJob;
+    const reply: HitsReply = await this.runner.run(job).finally(tail.release);
     this.addHits(view, reply.hits);
   }
 

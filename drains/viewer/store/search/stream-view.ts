@@ -1,15 +1,14 @@
 /** What of a stream can be searched at one moment; it stays until it is released. */
 import { existsSync } from 'node:fs';
-import type { AppId, Sequence, Store, StoredBatch } from '../../../../src/logs/store/contract.ts';
+import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';
+import type { AppId, Sequence, Store } from '../../../../src/logs/store/contract.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
-import type { FilterPlan } from '../filter/filter-plan.ts';
+import { type FilterPlan, filterPlan } from '../filter/filter-plan.ts';
 import type { StreamIndexer } from '../indexer/stream-indexer.ts';
 import type { BlockFault, JobReply, JobRunner, ScanJob } from '../jobs/job.ts';
+import { READ_BYTES, SharedReads } from '../jobs/shared-reads.ts';
 import type { Part } from '../parts/part.ts';
 import type { LinesToPack } from '../parts/part-writer.ts';
-
-/** Bytes of what isn't packed that are looked at at a time. */
-const TAIL_BYTES = 4 * 1_048_576;
 
 export type ReportFault = (path: string, stream: AppId, fault: BlockFault) => void;
 
@@ -24,8 +23,20 @@ export interface BlockRun {
   readonly lines?: 'in-columns' | 'to-read';
 }
 
+/** Lines that are in no block, for a thread. */
+export interface TailLines {
+  readonly lines: readonly LinesToPack[];
+  /** The last of them. */
+  readonly last: Sequence;
+  /** To be called when they aren't read any more. */
+  release(): void;
+}
+
 export class StreamView {
   readonly stream: AppId;
+  /** What is asked of its lines; undefined: every line. */
+  readonly query: QueryNode | undefined;
+  private readonly plan: FilterPlan | undefined;
   readonly parts: readonly Part[];
   /** Blocks of the part that is being written. */
   readonly open: BlockRun | undefined;
@@ -34,8 +45,10 @@ export class StreamView {
   private readonly store: Store;
   private readonly indexer: StreamIndexer;
 
-  constructor(stream: AppId, indexer: StreamIndexer, store: Store) {
+  constructor(stream: AppId, query: QueryNode | undefined, indexer: StreamIndexer, store: Store) {
     this.stream = stream;
+    this.query = query;
+    this.plan = query && filterPlan(query);
     this.indexer = indexer;
     this.store = store;
     this.parts = indexer.parts.all;
@@ -50,14 +63,28 @@ export class StreamView {
   }
 
   /**
-   * Batches of lines that were in no block when this view was made, behind a sequence.
+   * The next lines that were in no block when this view was made, behind a sequence; undefined when there are no more.
    * @throws ViewOutdated when they are packed by now, and have left the stream.
    */
-  async readTail(after: Sequence): Promise<readonly StoredBatch[]> {
-    const batches = await this.store.read(this.stream, after, TAIL_BYTES);
-    const isGap = batches.length === 0 || batches[0].first > after + 1;
-    if (isGap && this.indexer.parts.packedThrough > after) throw new ViewOutdated();
-    return batches;
+  async readTail(after: Sequence): Promise<TailLines | undefined> {
+    const reads = new SharedReads();
+    let isRead = false;
+    try {
+      const batches = await this.store.read(this.stream, after, READ_BYTES, reads);
+      const last = batches.at(-1)?.last;
+      const isGap = last === undefined || batches[0].first > after + 1;
+      if (isGap && this.indexer.parts.packedThrough > after) throw new ViewOutdated();
+      if (last === undefined) return undefined;
+      isRead = true;
+      const lines = batches.map(({ first, storedAtMs, bytes }) => ({
+        first,
+        receivedAtMs: storedAtMs,
+        bytes,
+      }));
+      return { lines, last, release: () => reads.release() };
+    } finally {
+      if (!isRead) reads.release();
+    }
   }
 
   private isReplaced(path: string): boolean {
@@ -67,12 +94,9 @@ export class StreamView {
   }
 
   /** The blocks of a part in which a line may match. */
-  async filtered(
-    runner: JobRunner,
-    part: Part,
-    plan: FilterPlan | undefined,
-  ): Promise<readonly BlockEntry[]> {
+  async filtered(runner: JobRunner, part: Part): Promise<readonly BlockEntry[]> {
     const { blocks } = part.contents;
+    const { plan } = this;
     if (!plan || !part.hasFilter) return blocks;
     const { blocks: bits } = await runner.run({ kind: 'filter', path: part.path, plan });
     return bits ? blocks.filter((_block, i) => (bits[i >> 3] >> (i & 7)) & 1) : blocks;
@@ -109,9 +133,4 @@ export class StreamView {
       for (const fault of reply.faults) report(path, this.stream, fault);
     return reply;
   }
-}
-
-/** Batches of a stream as they are given to threads. */
-export function asLines(batches: readonly StoredBatch[]): LinesToPack[] {
-  return batches.map(({ first, storedAtMs, bytes }) => ({ first, receivedAtMs: storedAtMs, bytes }));
 }

@@ -11,10 +11,9 @@ import type {
   SearchLimits,
 } from '../contract.ts';
 import { facetName } from '../fields/facet-counts.ts';
-import { filterPlan } from '../filter/filter-plan.ts';
 import type { CountsJob, JobReply, JobRunner, ScanJob, ValuesJob } from '../jobs/job.ts';
 import type { Part } from '../parts/part.ts';
-import { asLines, type BlockRun, type ReportFault, type StreamView } from './stream-view.ts';
+import type { BlockRun, ReportFault, StreamView, TailLines } from './stream-view.ts';
 
 /** Blocks of a job, and jobs that are under way at the same time. */
 const JOB_BLOCKS = 32;
@@ -47,7 +46,7 @@ export async function countLines(
   request: CountRequest,
   context: TallyContext,
 ): Promise<CountBucket[]> {
-  const { stepMs, query } = request;
+  const { stepMs } = request;
   if (!(stepMs >= 1) || !Number.isInteger(stepMs))
     throw new TailraceError('invalid_params', 'step is a number of whole milliseconds, from 1.');
   const range = rangeOf(request);
@@ -68,11 +67,11 @@ export async function countLines(
     bucket[1] += warning;
     bucket[2] += other;
   };
-  const byMinutes = query === undefined && stepMs % MINUTE_MS === 0;
+  const byMinutes = stepMs % MINUTE_MS === 0;
   const job = { kind: 'counts', stepMs } as const;
-  await scanAll<CountsJob>(views, request, range, job, context, {
-    takePart: (part) => {
-      const counts = byMinutes ? part.counts : undefined;
+  await scanAll<CountsJob>(views, range, job, context, {
+    takePart: ({ query }, part) => {
+      const counts = query === undefined && byMinutes ? part.counts : undefined;
       if (!counts) return undefined;
       return (_block, i) => {
         forEachMinute(counts[i], add);
@@ -106,11 +105,11 @@ export async function countValues(
     }
     missingCount += lines - having;
   };
-  const facet = request.query === undefined ? facetName(field) : undefined;
+  const facet = facetName(field);
   const range = rangeOf(request);
-  await scanAll<ValuesJob>(views, request, range, { kind: 'values', field }, context, {
-    takePart: (part) => {
-      if (facet === undefined) return undefined;
+  await scanAll<ValuesJob>(views, range, { kind: 'values', field }, context, {
+    takePart: ({ query }, part) => {
+      if (facet === undefined || query !== undefined) return undefined;
       const { contents } = part;
       const ofPart = isWithin(contents, range) ? part.facets?.[facet] : undefined;
       if (ofPart) {
@@ -144,22 +143,23 @@ interface Takers<J extends ScanJob> {
    * Takes what is known of a part without unpacking it: the function does so for one of its blocks, all of whose lines are in the range; false when
    * it has to be scanned. Undefined when all have to be.
    */
-  readonly takePart: (part: Part) => ((block: BlockEntry, index: number) => boolean) | undefined;
+  readonly takePart: (
+    view: StreamView,
+    part: Part,
+  ) => ((block: BlockEntry, index: number) => boolean) | undefined;
   readonly takeReply: (reply: JobReply<J>) => void;
 }
 
 /** Looks at all lines of a selection, or at as many as there is time for. */
 async function scanAll<J extends CountsJob | ValuesJob>(
   views: readonly StreamView[],
-  { query }: LineSelection,
   { fromMs, toMs }: Range,
   job: Omit<J, 'source' | 'selection'>,
   { runner, limits, report }: TallyContext,
   { takePart, takeReply }: Takers<J>,
 ): Promise<void> {
   const endMs = performance.now() + (limits.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const plan = query && filterPlan(query);
-  const work = workOf(views, { fromMs, toMs }, takePart, (view, part) => view.filtered(runner, part, plan));
+  const work = workOf(views, { fromMs, toMs }, takePart, (view, part) => view.filtered(runner, part));
   // What columns didn't tell.
   const toRead: Work[] = [];
   const nextWork = async (): Promise<Work | undefined> => {
@@ -172,17 +172,17 @@ async function scanAll<J extends CountsJob | ValuesJob>(
     for (let next = await nextWork(); next; next = await nextWork()) {
       limits.signal?.throwIfAborted();
       if (performance.now() >= endMs) return;
-      const { view, run, batches, after } = next;
-      const selection = { stream: view.stream, query, fromMs, toMs };
+      const { view, run, tail, after } = next;
+      const selection = { stream: view.stream, query: view.query, fromMs, toMs };
       const whole = { ...job, selection } as unknown as Omit<J, 'source'>;
       if (run) {
         const reply = await view.scan<J>(runner, whole, run, report);
         takeReply(reply);
         if (reply.toRead) toRead.push(...runsOf(view, run.path, reply.toRead, 'to-read'));
-      } else
-        takeReply(
-          await runner.run({ ...whole, source: { kind: 'batches', batches, after } } as unknown as J),
-        );
+      } else if (tail) {
+        const source = { kind: 'batches', batches: tail.lines, after };
+        takeReply(await runner.run({ ...whole, source } as unknown as J).finally(tail.release));
+      }
     }
   };
   await Promise.all(Array.from({ length: JOBS_MAX }, lane));
@@ -191,7 +191,7 @@ async function scanAll<J extends CountsJob | ValuesJob>(
 interface Work {
   readonly view: StreamView;
   readonly run?: BlockRun;
-  readonly batches?: ReturnType<typeof asLines>;
+  readonly tail?: TailLines;
   readonly after?: number;
 }
 
@@ -205,10 +205,10 @@ async function* workOf(
   for (const view of views) {
     let after = view.tailAfter;
     for (;;) {
-      const batches = await view.readTail(after);
-      if (batches.length === 0) break;
-      yield { view, batches: asLines(batches), after };
-      after = batches[batches.length - 1].last;
+      const tail = await view.readTail(after);
+      if (!tail) break;
+      yield { view, tail, after };
+      after = tail.last;
     }
     if (view.open)
       yield* runsOf(
@@ -219,7 +219,7 @@ async function* workOf(
     for (const part of view.parts.toReversed()) {
       const { contents } = part;
       if (!overlaps(contents, range)) continue;
-      const take = takePart(part);
+      const take = takePart(view, part);
       const taken = new Set(
         take && contents.blocks.filter((block, i) => isWithin(block, range) && take(block, i)),
       );

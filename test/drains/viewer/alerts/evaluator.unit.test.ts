@@ -142,6 +142,16 @@ class Scene {
 
 const atLeast = (count: number, minutes = 5): AlertCondition => ({ kind: 'at-least', count, minutes });
 
+it('an alert finds a stream by its name, and no other', async () => {
+  const scene = new Scene();
+  await scene.start();
+  await scene.alert(atLeast(2), 'sender:SHOP -billing');
+  await scene.alert(atLeast(1), '-sender:shop');
+  await scene.alert(atLeast(1), 'sender:billing OR nothing');
+  await scene.append('one', 'two');
+  expect(await scene.told()).toEqual(['alert-1 fired 2']);
+});
+
 describe('a clock that is set', () => {
   it('neither fires an alert on silence, nor keeps it from firing', async () => {
     const scene = new Scene();

@@ -296,12 +296,13 @@ describe('the scan for many texts', () => {
         ),
         fc.string({ unit: fc.constantFrom(...'abAB1@`'), maxLength: 60 }),
         fc.integer({ min: 0, max: 5 }),
-        (texts, haystack, shift) => {
+        fc.boolean(),
+        (texts, haystack, shift, usesWasm) => {
           const bytes = Buffer.from(new ArrayBuffer(haystack.length + shift), shift);
           bytes.write(haystack);
           const long = new Hits();
           const short = new Hits();
-          new GramScanner(texts).scan(bytes, long, short);
+          new GramScanner(texts, usesWasm).scan(bytes, long, short);
           const found = [long, short].flatMap((hits) =>
             Array.from({ length: hits.count }, (_, i) => `${hits.positions[i]} ${texts[hits.texts[i]]}`),
           );
@@ -320,4 +321,44 @@ describe('the scan for many texts', () => {
       { numRuns: 500 },
     );
   });
+
+  it('finds the same in WebAssembly, over pieces of its memory, with more found than fits, and with two that take turns', () => {
+    const texts = Array.from({ length: 2_000 }, (_, i) => `${i % 3 === 0 ? 'abc' : 'a long text '}${i}`);
+    const [some, others] = [texts.slice(0, 1_500), texts.slice(900)];
+    // Whatever is found stands at the edges of pieces, too.
+    const bytes = Buffer.from(
+      'x'.repeat(131_072 - 7) + texts.join('') + ' Abc0 A LONG TEXT 1'.repeat(30_000),
+    );
+    const found = (scanner: GramScanner): readonly Int32Array[] => {
+      const [long, short] = [new Hits(), new Hits()];
+      scanner.scan(bytes, long, short);
+      return [long, short].flatMap((hits) => [
+        hits.positions.slice(0, hits.count),
+        hits.texts.slice(0, hits.count),
+      ]);
+    };
+    const scanners = [some, others].map(
+      (all) => [new GramScanner(all), new GramScanner(all, false)] as const,
+    );
+    for (let turn = 0; turn < 2; turn++)
+      for (const [wasm, scalar] of scanners) {
+        const [a, b] = [wasm, scalar].map(found);
+        expect(a[0].length + a[2].length).toBeGreaterThan(wasm === scanners[0][0] ? 60_000 : 1_000);
+        expect(occurrences(a)).toEqual(occurrences(b));
+      }
+  });
+
+  it('finds all of more texts than there is room for in WebAssembly', () => {
+    const texts = Array.from({ length: 20_000 }, (_, i) => `${(i * 7_919).toString(36)} of ${i}`);
+    const bytes = Buffer.from(texts.slice(-50).join('\n'));
+    const [long, short] = [new Hits(), new Hits()];
+    new GramScanner(texts).scan(bytes, long, short);
+    expect(new Set([...long.texts.slice(0, long.count), ...short.texts.slice(0, short.count)]).size).toBe(50);
+  });
 });
+
+/** Once each: one may be found by two of its grams. */
+function occurrences(hits: readonly Int32Array[]): readonly number[] {
+  const all = [0, 2].flatMap((i) => [...hits[i]].map((at, k) => at * 10_000 + hits[i + 1][k]));
+  return [...new Set(all)].sort((a, b) => a - b);
+}

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ArchiveLineWriter } from '../../../../drains/viewer/archive/formats/archive-line.ts';
 import { RecordWriter } from '../../../../drains/viewer/archive/formats/record-writer.ts';
 import { sqlOf } from '../../../../drains/viewer/cli/sql.ts';
-import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
+import { withKnownSender } from '../../../../src/logs/query/known-sender.ts';
+import { prepareQuery, QueryMatcher } from '../../../../src/logs/query/query-matcher.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { freePort } from '../../../support/free-port.ts';
@@ -93,6 +94,9 @@ const QUERIES = [
   'program:web*',
   'program:(nginx worker)',
   'sender:db',
+  'sender:shop status:200',
+  '-sender:shop',
+  'host:shop',
   'host:db-1',
   'severity:error',
   'level:warn',
@@ -182,11 +186,13 @@ describe.skipIf(missing('clickhouse-server'))('ClickHouse', () => {
   });
 
   it.each(QUERIES)('finds the same lines: %s', async (q) => {
-    const { matcher } = prepareQuery(q);
+    const { expression } = prepareQuery(q);
+    const own = expression && withKnownSender(expression, 'shop');
+    const matcher = own && new QueryMatcher(own, '');
     const expected = records.flatMap((record, i) => {
       const cursor = new RecordCursor(record, 0);
       cursor.advance();
-      return matcher?.matches(cursor, record) ? [i] : [];
+      return matcher?.matches(cursor, record) === false ? [] : [i];
     });
     const sql = sqlOf(q, { table: 'logs', lines: '1000' }, 0)
       .replace('SELECT *', 'SELECT position')

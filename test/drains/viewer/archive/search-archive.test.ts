@@ -96,6 +96,11 @@ describe('a search in the archive', () => {
     expect(all.cursor).toBeUndefined();
     expect((await search('"line 2:10"')).texts).toEqual(['line 2:10']);
     expect((await search('red status')).texts).toHaveLength(1);
+    expect((await search('sender:g2 status:>=240')).texts).toHaveLength(
+      all.texts.length - (await search('-sender:g2 status:>=240')).texts.length,
+    );
+    expect((await search('sender:g1 5:10')).texts).toEqual([]);
+    expect((await search('g2 5:10')).texts).toEqual(['line 5:10']);
     expect((await search('"5:10" OR "2:20"', { direction: 'after' })).texts).toEqual([
       'line 2:20',
       'line 5:10',
