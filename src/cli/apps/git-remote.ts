@@ -10,8 +10,9 @@ export function addGitRemote(gitUrl: string): boolean {
   if (!runGit(['rev-parse', '--git-dir'])) return false;
   if (runGit(['remote', 'get-url', GIT_REMOTE])) runGit(['remote', 'set-url', GIT_REMOTE, gitUrl]);
   else runGit(['remote', 'add', GIT_REMOTE, gitUrl]);
-  // The key stays where it is: git asks this command for it, for this server only.
-  const helper = `!${JSON.stringify(process.execPath)} ${JSON.stringify(realpathSync(process.argv[1]))} git:credentials`;
+  // The key stays where it is: git asks this command for it, for this server only. What git offers it to keep needs no start of it.
+  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(realpathSync(process.argv[1]))}`;
+  const helper = `!f() { test "$1" != get || ${command} git:credentials get; }; f`;
   runGit(['config', `credential.${new URL(gitUrl).origin}.helper`, helper]);
   return true;
 }
