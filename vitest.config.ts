@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
-import { createTemporaryFolder } from './test/support/memory-folder.ts';
+import { createTemporaryFolder } from './test/support/runner/memory-folder.ts';
 
 /** What takes longest: begun last, it would go on alone at the end. */
 const LONGEST_FIRST = [
@@ -45,7 +45,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
-          setupFiles: ['test/support/no-servers.ts'],
+          setupFiles: ['test/support/runner/no-servers.ts'],
           // Not among the others: a worker goes on with files of its own kind alone, and else ends.
           sequence: { groupOrder: 0 },
           maxWorkers: 2,
@@ -57,7 +57,8 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, 'test/**/*.unit.test.ts'],
-          globalSetup: ['test/support/build.ts'],
+          globalSetup: ['test/support/runner/build.ts'],
+          setupFiles: process.env.TEST_CPU ? ['test/support/runner/file-cpu.ts'] : [],
           // Two cores, but most tests wait for real servers most of the time. `npm test` says in the end how busy the processors were.
           maxWorkers: 6,
           // Beside so many others a test may have to wait longer than it is willing to: it is tried once more, and the report says so. On a

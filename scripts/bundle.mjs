@@ -6,11 +6,18 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { rolldown } from 'rolldown';
 
 /** They have binaries of their own beside them. */
 const LEFT_OUT = ['@lydell/node-pty', '@node-rs/crc32'];
+
+const HTTP2_LATER = `const http2 = {
+  get constants() { return require('node:http2').constants },
+  connect: (...args) => require('node:http2').connect(...args),
+  createServer: (...args) => require('node:http2').createServer(...args),
+  createSecureServer: (...args) => require('node:http2').createSecureServer(...args)
+}`;
 
 /** Bundles what the compiler has left in `dist/src` and `dist/drains`, into `dist/bundle`. */
 export async function bundle(root) {
@@ -34,37 +41,50 @@ export async function bundle(root) {
     },
     platform: 'node',
     external: LEFT_OUT,
-    plugins: [bundlesRequired(root), findsLmdbBinary(root), trimsUndici()],
+    plugins: [bundlesRequired(root), findsLmdbBinary(root), trimsUndici(), doesLater(), requiresOnly()],
     // Optional packages that aren't there, and `eval` in packages: both are as they should be.
     checks: { eval: false },
   });
   const folder = join(root, 'dist', 'bundle');
   const written = await built.write({
     dir: folder,
-    format: 'esm',
-    entryFileNames: '[name].js',
+    // Of modules V8 takes nothing that was compiled before: see src/common/program/load-program.ts.
+    format: 'cjs',
+    entryFileNames: 'parts/[name]-[hash].js',
     chunkFileNames: 'parts/[name]-[hash].js',
     cleanDir: true,
   });
   await built.close();
+  await bundleAlone(program('common', 'program', 'load-program.js'), folder, 'cjs', 'load-program.js');
+  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
+  for (const { isEntry, name, fileName } of written.output)
+    if (isEntry)
+      writeFileSync(
+        join(folder, `${name}.js`),
+        `#!/usr/bin/env node\nrequire('./load-program.js').loadProgram(__dirname, '${basename(fileName)}');\n`,
+      );
   // Where they are documented to be; the bundle starts faster.
   for (const name of ['viewer', 'archive'])
     writeFileSync(drain(name), `#!/usr/bin/env node\nimport '../../bundle/${name}.js';\n`);
   // It goes into slugs, alone.
-  const single = await rolldown({
-    input: { 'static-server': program('apps', 'build', 'static', 'static-server.js') },
-    platform: 'node',
-  });
-  const { output } = await single.write({
-    dir: join(folder, 'static-server'),
-    format: 'esm',
-    entryFileNames: '[name].js',
-  });
-  await single.close();
+  const { output } = await bundleAlone(
+    program('apps', 'build', 'static', 'static-server.js'),
+    join(folder, 'static-server'),
+    'esm',
+    'static-server.mjs',
+  );
   mkdirSync(join(folder, 'lmdb'), { recursive: true });
   // By its name the binary is found: `@lmdb/lmdb-<platform>-<processor>`.
   writeFileSync(join(folder, 'lmdb', 'package.json'), `${JSON.stringify({ name: 'lmdb' })}\n`);
   writeLicenses(root, [...written.output, ...output]);
+}
+
+/** Puts a program, or a module, and all that it needs into one file. */
+async function bundleAlone(input, folder, format, name) {
+  const built = await rolldown({ input, platform: 'node' });
+  const written = await built.write({ dir: folder, format, entryFileNames: name });
+  await built.close();
+  return written;
 }
 
 /** What our own modules load only when it is needed, with a `require` that they make, is bundled as well. */
@@ -99,7 +119,7 @@ function findsLmdbBinary(root) {
       const real = createRequire(join(root, 'node_modules', 'lmdb', 'native.js')).resolve(loader);
       return `
         import { existsSync } from 'node:fs';
-        import { join } from 'node:path';
+        import { basename, join } from 'node:path';
         import load from ${JSON.stringify(real)};
         import { PACKAGE_ROOT } from ${JSON.stringify(join(root, 'dist', 'src', 'common', 'package-info.js'))};
         const checkout = join(PACKAGE_ROOT, 'node_modules', 'lmdb');
@@ -149,6 +169,73 @@ function trimsUndici() {
       )
         throw new Error('undici/index.js is not what it was: see trimsUndici.');
       return trimmed;
+    },
+  };
+}
+
+/**
+ * What packages do at each start and few need, they do when it is asked for:
+ * - `find-my-way` writes functions for each of its nodes and routes, hundreds of them, and has them compiled. A prefix is compared without any.
+ * - HTTP/2, which nobody asks for, is loaded with all that it needs.
+ */
+function doesLater() {
+  const own = (file) => join('node_modules', ...file.split('/'));
+  const later = {
+    'find-my-way/lib/node.js': [
+      [
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is theirs
+        "return new Function('path', 'i', `'use strict'\\nreturn ${lines.join(' && ')}`)",
+        'return (path, i) => path.startsWith(prefix, i)',
+      ],
+    ],
+    'find-my-way/lib/handler-storage.js': [
+      [
+        '_createParamsObject: this._compileCreateParamsObject(params)',
+        '_createParamsObject: (...values) => (handlerObject._createParamsObject = this._compileCreateParamsObject(params))(...values)',
+      ],
+      [
+        "this._getHandlerMatchingConstraints = new Function('derivedConstraints', lines.join('\\n'))",
+        `this._getHandlerMatchingConstraints = (derivedConstraints) => {
+          this._getHandlerMatchingConstraints = new Function('derivedConstraints', lines.join('\\n'))
+          return this._getHandlerMatchingConstraints(derivedConstraints)
+        }`,
+      ],
+    ],
+    'undici/lib/dispatcher/client.js': [
+      [
+        "const connectH2 = require('./client-h2.js')",
+        "const connectH2 = (...args) => require('./client-h2.js')(...args)",
+      ],
+    ],
+    'fastify/lib/server.js': [["const http2 = require('node:http2')", HTTP2_LATER]],
+    '@fastify/reply-from/lib/request.js': [["const http2 = require('node:http2')", HTTP2_LATER]],
+    '@fastify/reply-from/index.js': [
+      ["const http2 = require('node:http2')", ''],
+      // RFC 9113 section 7
+      ['const { NGHTTP2_CANCEL } = http2.constants', 'const NGHTTP2_CANCEL = 8'],
+    ],
+  };
+  return {
+    name: 'does-later',
+    transform(code, id) {
+      const file = Object.keys(later).find((name) => id.endsWith(own(name)));
+      return (later[file] ?? []).reduce((changed, [now, then]) => {
+        if (!changed.includes(now)) throw new Error(`${file} is not what it was: see doesLater.`);
+        return changed.replace(now, () => then);
+      }, code);
+    },
+  };
+}
+
+/** What is compiled before can't import: Node.js warns of it. Modules of Node.js are required as well as others. */
+function requiresOnly() {
+  return {
+    name: 'requires-only',
+    renderChunk(code) {
+      return code.replaceAll(
+        /\bimport\(("(?:node:)?[a-z][a-z/_]*")\)/g,
+        'Promise.resolve().then(() => require($1))',
+      );
     },
   };
 }

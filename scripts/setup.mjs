@@ -24,7 +24,7 @@ if (process.argv.includes('--packages')) process.exit();
 const stamp = join(root, 'dist', '.built');
 const sources = [
   ...['src', 'drains', 'bench'].flatMap((folder) => files(join(root, folder))),
-  ...['bundle', 'build-pages', 'man'].map((name) => join(root, 'scripts', `${name}.mjs`)),
+  ...['bundle', 'build-pages', 'keep-compiled', 'man'].map((name) => join(root, 'scripts', `${name}.mjs`)),
 ];
 const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(mtime));
 if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < newest) {
@@ -41,6 +41,8 @@ if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < new
   await bundle(root);
   const { writeManPage } = await import('./man.mjs');
   await writeManPage(root);
+  const { keepCompiled } = await import('./keep-compiled.mjs');
+  await keepCompiled(root);
   writeFileSync(stamp, `${newest}\n`);
 }
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The archive: a program that receives an HTTPS drain and writes its lines to files. This file composes its parts:
  *

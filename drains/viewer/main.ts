@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The viewer's command: serving is the default; `search`, `import`, `export`, `delete` and `backup` talk to one that runs. */
 import { type Command, CommanderError } from 'commander';
 import { TypedCommand } from '../../src/common/command-line/typed-command.ts';

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The `tailrace` command. One file a command in this folder; they talk HTTP to a server, like any client. */
 import { CommanderError } from 'commander';
 import { TypedCommand, unknownCommand } from '../common/command-line/typed-command.ts';
@@ -9,31 +8,37 @@ import { printText } from './format.ts';
 import { withProgramName } from './program-name.ts';
 import { handlesShutdown } from './signals.ts';
 
-const program = new TypedCommand('tailrace')
-  .description('A log router: every line of an app in one stream, out to live tails and drains.')
-  .version(VERSION, '-v, --version')
-  .showSuggestionAfterError(true)
-  .enablePositionalOptions()
-  .exitOverride();
+void main();
 
-if (!(await addSingleCommand(program, process.argv[2]))) await addAllCommands(program);
+async function main(): Promise<void> {
+  const program = new TypedCommand('tailrace')
+    .description('A log router: every line of an app in one stream, out to live tails and drains.')
+    .version(VERSION, '-v, --version')
+    .showSuggestionAfterError(true)
+    .enablePositionalOptions()
+    .exitOverride();
 
-// A closed pipe (`| head`) is no error. A command with a shutdown handler (dynos to stop) ends by itself.
-process.stdout.on('error', (error: Error & { code?: string }) => {
-  if (error.code !== 'EPIPE') throw error;
-  if (!handlesShutdown()) process.exit(0);
-});
+  const first = process.argv[2];
+  const isVersion = first === '-v' || first === '--version';
+  if (!isVersion && !(await addSingleCommand(program, first))) await addAllCommands(program);
 
-try {
-  const typed = process.argv.slice(2);
-  const unknown = unknownCommand(program, typed);
-  // Alone it is rejected; after `help`, commander would print the help of all commands.
-  await program.parseAsync(unknown === undefined ? typed : [unknown], { from: 'user' });
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode;
-  else {
-    printText(` ›   Error: ${withProgramName(errorMessage(error))}`, process.stderr);
-    process.exitCode = 1;
+  // A closed pipe (`| head`) is no error. A command with a shutdown handler (dynos to stop) ends by itself.
+  process.stdout.on('error', (error: Error & { code?: string }) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!handlesShutdown()) process.exit(0);
+  });
+
+  try {
+    const typed = process.argv.slice(2);
+    const unknown = unknownCommand(program, typed);
+    // Alone it is rejected; after `help`, commander would print the help of all commands.
+    await program.parseAsync(unknown === undefined ? typed : [unknown], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode;
+    else {
+      printText(` ›   Error: ${withProgramName(errorMessage(error))}`, process.stderr);
+      process.exitCode = 1;
+    }
   }
 }
 

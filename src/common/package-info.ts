@@ -3,14 +3,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of the package's package.json: the nearest one above the sources, or what was built of them. */
-export const PACKAGE_ROOT: string = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
+const { folder, version } = findPackage(dirname(fileURLToPath(import.meta.url)));
 
-export const VERSION: string = String(
-  JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')).version,
-);
+/** The folder of the package's package.json: the nearest one with a version above the sources, or what was built of them. */
+export const PACKAGE_ROOT: string = folder;
 
-function findPackageRoot(folder: string): string {
-  const parent = dirname(folder);
-  return parent === folder || existsSync(join(folder, 'package.json')) ? folder : findPackageRoot(parent);
+export const VERSION: string = version;
+
+function findPackage(from: string): { folder: string; version: string } {
+  const file = join(from, 'package.json');
+  const parent = dirname(from);
+  // The bundle's says only what kind of modules it has.
+  const found = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).version : undefined;
+  if (found === undefined && parent !== from) return findPackage(parent);
+  return { folder: from, version: String(found) };
 }

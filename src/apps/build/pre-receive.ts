@@ -24,21 +24,27 @@ const authorization = HOOK_AUTHORIZATION;
 // Its client has gone: the build goes on, and what is here is removed at its end.
 process.stdout.on('error', () => {});
 
-const updates = (await text(process.stdin))
-  .split('\n')
-  .filter((line) => line !== '')
-  .map((line) => line.split(' '));
-const deployed = updates.find(([, commit, ref]) => BRANCHES.includes(ref) && !/^0+$/.test(commit));
-if (updates.some(([, commit, ref]) => BRANCHES.includes(ref) && /^0+$/.test(commit))) {
-  print(' !     The branch that is deployed can’t be deleted.');
-  process.exitCode = 1;
-} else if (!deployed) {
-  print(`-----> Pushed to ${updates.map(([, , ref]) => ref).join(', ')}: only main and master are deployed.`);
-} else {
-  process.exitCode = await deploy(deployed[1]).catch((error: unknown) => {
-    print(` !     ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
-  });
+void receive();
+
+async function receive(): Promise<void> {
+  const updates = (await text(process.stdin))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split(' '));
+  const deployed = updates.find(([, commit, ref]) => BRANCHES.includes(ref) && !/^0+$/.test(commit));
+  if (updates.some(([, commit, ref]) => BRANCHES.includes(ref) && /^0+$/.test(commit))) {
+    print(' !     The branch that is deployed can’t be deleted.');
+    process.exitCode = 1;
+  } else if (!deployed) {
+    print(
+      `-----> Pushed to ${updates.map(([, , ref]) => ref).join(', ')}: only main and master are deployed.`,
+    );
+  } else {
+    process.exitCode = await deploy(deployed[1]).catch((error: unknown) => {
+      print(` !     ${error instanceof Error ? error.message : String(error)}`);
+      return 1;
+    });
+  }
 }
 
 function print(line: string): void {

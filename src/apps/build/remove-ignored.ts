@@ -5,6 +5,9 @@
 import { rm } from 'node:fs/promises';
 import { listTree, locate, readSlugIgnore } from './slugignore.ts';
 
-const [folder] = process.argv.slice(2);
-const { ignored } = await listTree(folder, await readSlugIgnore(folder));
-for (const path of ignored) await rm(locate(folder, path), { recursive: true });
+async function removeIgnored(folder: string): Promise<void> {
+  const { ignored } = await listTree(folder, await readSlugIgnore(folder));
+  for (const path of ignored) await rm(locate(folder, path), { recursive: true });
+}
+
+void removeIgnored(process.argv[2]);

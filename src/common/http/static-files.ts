@@ -48,6 +48,7 @@ const CONTENT_TYPES: Record<string, string> = {
 export interface StaticFile {
   readonly type: string;
   readonly body: Buffer;
+  /** Made when it is asked for first. */
   readonly gzipped: Buffer;
   readonly etag: string;
   readonly cache: string;
@@ -84,7 +85,17 @@ export function loadStaticFiles(folder: string): Map<string, StaticFile> {
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
     // The names of what is under assets/ change with their content.
     const cache = path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache';
-    files.set(path, { type, body, gzipped: gzipSync(body, { level: 9 }), etag, cache });
+    let gzipped: Buffer | undefined;
+    files.set(path, {
+      type,
+      body,
+      get gzipped() {
+        gzipped ??= gzipSync(body, { level: 9 });
+        return gzipped;
+      },
+      etag,
+      cache,
+    });
   }
   return files;
 }

@@ -17,7 +17,7 @@ const SERVER = join(
   'dist',
   'bundle',
   'static-server',
-  'static-server.js',
+  'static-server.mjs',
 );
 
 interface Answer {

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTemporaryFolder } from '../../support/memory-folder.ts';
 import { runTailrace } from '../../support/program.ts';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
+import { createTemporaryFolder } from '../../support/runner/memory-folder.ts';
 import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
 import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';

@@ -1,4 +1,4 @@
 import { runService } from '../runtime/run-service.ts';
 import { startErrorsService } from './errors-service.ts';
 
-await runService(startErrorsService);
+void runService(startErrorsService);

@@ -15,7 +15,7 @@ import { listenForMails } from './smtp-listener.ts';
 const MESSAGE_BYTES_MAX = 25_000_000;
 const LIMITS = { messagesMax: 1_000, bytesMax: 250_000_000 };
 
-await runService<MailSettings>(async (settings) => {
+void runService<MailSettings>(async (settings) => {
   const events = new EventStream<unknown>();
   let hasDropped = false;
   const mailbox: Mailbox = await Mailbox.open({

@@ -19,7 +19,7 @@ import { metricsReport } from './report.ts';
 const BODY_MAX = 16 * 1_048_576;
 const HOUR_MS = 3_600_000;
 
-await runService<OwnProgramSettings>(async ({ name, port, password }) => {
+void runService<OwnProgramSettings>(async ({ name, port, password }) => {
   const store = new IntervalStore(join(process.cwd(), 'metrics.mdb'));
   const exporter = new PrometheusExporter(name);
   const server = createServiceServer(BODY_MAX);

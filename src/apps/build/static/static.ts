@@ -9,7 +9,7 @@ import { BuildError } from '../steps/build-error.ts';
 import { parseStaticConfig, StaticConfigError } from './static-config.ts';
 
 /** Of the package. */
-const SERVER = join(PACKAGE_ROOT, 'dist', 'bundle', 'static-server', 'static-server.js');
+const SERVER = join(PACKAGE_ROOT, 'dist', 'bundle', 'static-server', 'static-server.mjs');
 /** In the slug: a slug runs as it was built, whatever version of the server runs it. */
 const SERVER_IN_SLUG = '.tailrace/static-server.mjs';
 

@@ -6,6 +6,5 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as co
   process.on(signal, () => {});
 
 const keeper = new Keeper(process.argv[2], () => process.exit(0));
-await keeper.open();
 process.stdout.on('error', () => {});
-process.stdout.write('ready\n');
+void keeper.open().then(() => process.stdout.write('ready\n'));

@@ -1,9 +1,10 @@
 /** A process at the other end of somebody's terminal: with a pseudo-terminal of its own, or with plain pipes. */
 import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { spawn as spawnPty } from '@lydell/node-pty';
+import type * as NodePty from '@lydell/node-pty';
 import { type SandboxCommand, unsandboxed } from '../bubblewrap.ts';
 import type { Environment } from '../config/dyno-env.ts';
 import { signalGroup } from '../process-group.ts';
@@ -42,7 +43,9 @@ function spawnInTerminal(
   { columns, rows }: { columns: number; rows: number },
 ): AttachedProcess {
   const { program, args } = sandboxCommand(findShell(env.PATH), ['-c', command]);
-  const pty = spawnPty(program, [...args], {
+  // Loaded here: every start of the server would load a native library for it.
+  const nodePty: typeof NodePty = createRequire(import.meta.url)('@lydell/node-pty');
+  const pty = nodePty.spawn(program, [...args], {
     name: env.TERM || 'xterm',
     cols: columns,
     rows,

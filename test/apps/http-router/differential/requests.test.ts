@@ -117,31 +117,37 @@ function meets(vector: HttpVector, { statuses, seen }: Outcome): boolean {
   }
 }
 
+/** On a busy machine a peer may wait too long for its turn beside the others: what was found is looked for once more, alone. */
+async function withSecondTry(
+  tried: readonly HttpVector[],
+  find: (vector: HttpVector) => Promise<readonly string[]>,
+): Promise<string[]> {
+  const first = await mapConcurrently(tried, AT_A_TIME, find);
+  const again = tried.filter((_, i) => first[i].length > 0);
+  return (await mapConcurrently(again, 1, find)).flat();
+}
+
 it('requests are passed on or refused as the rules say, and never more loosely than by others', async () => {
-  const outcomes = await mapConcurrently(vectors, AT_A_TIME, async (vector) => {
+  const findings = await withSecondTry(vectors, async (vector) => {
     const [ours, ...theirs] = await Promise.all([router, ...peers].map(({ port }) => outcome(port, vector)));
-    return { ours, theirs };
-  });
-  const wrong = vectors.flatMap((vector, i) => {
-    const { ours, theirs } = outcomes[i];
     const tell = (one: Outcome): string => `${one.statuses} ${one.seen.map(shown).join(' + ')}`.slice(0, 200);
     const all = [`router: ${tell(ours)}`, ...peers.map(({ name }, j) => `${name}: ${tell(theirs[j])}`)];
     const says = (what: string): string[] => [`${what} (${vector.rule}): ${vector.name}; ${all.join('; ')}`];
     if (!meets(vector, ours)) return says(`not ${vector.expect}`);
     return theirs.some((peer) => hasSeen(peer, ours)) ? [] : says('looser than all');
   });
-  expect(wrong).toEqual([]);
+  expect(findings).toEqual([]);
   expect(misunderstood).toEqual([]);
 });
 
 it('however a request is cut, the outcome is the same', async () => {
   const whole = vectors.filter(({ expect: expected }) => expected !== 'wait');
-  const different = await mapConcurrently(whole, AT_A_TIME, async (vector) => {
+  const findings = await withSecondTry(whole, async (vector) => {
     const atOnce = await outcome(router.port, vector);
     const received = await exchangePieces(router.port, cutIntoPieces(vector.send + LAST));
     const inPieces = { statuses: statusesOf(received), seen: seenRequests(received) };
     const tell = ({ statuses, seen }: Outcome): string => `${statuses} ${seen.map(shown)}`;
     return tell(inPieces) === tell(atOnce) ? [] : [`${vector.name}: ${tell(atOnce)}; ${tell(inPieces)}`];
   });
-  expect(different.flat()).toEqual([]);
+  expect(findings).toEqual([]);
 });

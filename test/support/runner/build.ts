@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
 export default function setup(): void {
-  execFileSync(process.execPath, [join(import.meta.dirname, '..', '..', 'scripts', 'setup.mjs')], {
+  execFileSync(process.execPath, [join(import.meta.dirname, '..', '..', '..', 'scripts', 'setup.mjs')], {
     stdio: 'inherit',
   });
 }
