@@ -11,7 +11,7 @@ import { gunzipSync } from 'node:zlib';
 import type { BaselineOutletJob, BaselineOutletResult } from '../programs/baseline-outlet.ts';
 import type { OutletProtocol, OutletSinkJob, OutletSinkResult } from '../programs/outlet-sinks.ts';
 import { type BenchServer, startServer } from '../rig/bench-server.ts';
-import { cpuSeconds } from '../rig/proc.ts';
+import { threadSeconds } from '../rig/proc.ts';
 import {
   makeFolder,
   removeFolder,
@@ -129,12 +129,12 @@ export async function measure(args: readonly string[]): Promise<Table> {
         const isCounted = isHttp && !other;
         const job = { lines: isCounted ? lines : Number.MAX_SAFE_INTEGER, mark: MARK, bodies: BODIES };
         const id = await addDrain(server, url(form, ports[protocol]));
-        const cpuBefore = cpuSeconds(server.pid);
+        const cpuBefore = threadSeconds(server.pid);
         const result = await run(job, () =>
           server.request('POST', `/apps/bench/log-drains/${id}/actions/replay`, { since: '1h' }),
         );
         await sleep(AFTERMATH_MS);
-        const linesPerCpuS = lines / (cpuSeconds(server.pid) - cpuBefore);
+        const linesPerCpuS = lines / (threadSeconds(server.pid) - cpuBefore);
         await server.request('DELETE', `/apps/bench/log-drains/${id}`);
         const requests = result.requests || Math.ceil(result.bytes / SHIPMENT_BYTES);
         // The first round warms up.

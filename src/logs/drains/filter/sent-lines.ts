@@ -1,11 +1,12 @@
 /** Which lines of a shipment a filter lets through: first what holds of each line by itself, then the events that the lines are of. */
 import { TimeSlices } from '../../../common/limits/turns.ts';
+import type { Sequence } from '../../store/contract.ts';
 import { RecordCursor } from '../../syslog/batch.ts';
 import { beginEvent, continueEvent, type EventState, mayContinue } from '../../syslog/event-lines.ts';
 import { EventTracker, gapMs, shownMessage, writtenTime } from '../../syslog/event-tracker.ts';
 import { LOG_LEVELS } from '../../syslog/level.ts';
 import { bytesOfSlice, type Shipment } from '../shipment.ts';
-import { type DrainFilter, isAsSerious, isSampled } from './drain-filter.ts';
+import { type DrainFilter, isAsSerious, isSampled, type LinePredicate } from './drain-filter.ts';
 import { BEGINS_EVENT, type LineScan, TAKES_ANY } from './wasm-scan.ts';
 
 /** What holds of a line: its sender is wanted, and so is an event that it begins; it is wanted by itself; it is left out. */
@@ -33,36 +34,25 @@ export async function sentLines(
 
 async function markLines(
   shipment: Shipment,
-  { origin, sample, levelIndex, matches, excludes, needsEvents }: DrainFilter,
+  filter: DrainFilter,
   scan: LineScan | undefined,
 ): Promise<Uint8Array> {
+  const marks = scan ? markByScan(shipment, filter, scan) : markByLines(shipment, filter);
+  const { excludes, matches } = filter;
   const time = new TimeSlices();
-  const marks = new Uint8Array(shipment.count);
   let start = 0;
   for (const slice of shipment.slices) {
     const bytes = bytesOfSlice(slice);
-    let line = new RecordCursor(bytes, slice.start, slice.end);
-    for (let index = start; line.advance(); index++) {
-      if (index % LINES_A_LOOK === 0 && time.isOver) await time.next();
-      if (origin) {
-        // All lines of a sender have the same fate.
-        const first = scan ? scan.firsts[index] : index;
-        if (first < index ? (marks[first] & IS_OWN) === 0 : !origin(line, bytes)) continue;
-      }
-      let mark = IS_OWN;
-      if (needsEvents) {
-        if (sample === undefined || isSampled(shipment.first + index, sample)) mark |= IS_ADMITTED;
-        if (excludes?.(line, bytes)) mark |= IS_EXCLUDED;
-        else if (isSerious(line, bytes, levelIndex, scan?.levels[index])) mark |= IS_SELECTED;
-      }
-      marks[index] = mark;
-    }
-    if (matches) {
-      // For itself: what searches whole batches does so for one at a time.
-      line = new RecordCursor(bytes, slice.start, slice.end);
+    // Each for itself: what searches whole batches does so for one at a time.
+    for (const predicate of [excludes, matches]) {
+      if (!predicate) continue;
+      const line = new RecordCursor(bytes, slice.start, slice.end);
       for (let index = start; line.advance(); index++) {
         if (index % LINES_A_LOOK === 0 && time.isOver) await time.next();
-        if ((marks[index] & IS_SELECTED) !== 0 && !matches(line, bytes)) marks[index] -= IS_SELECTED;
+        const mark = marks[index];
+        if (predicate === excludes) {
+          if (mark & IS_OWN && predicate(line, bytes)) marks[index] = (mark | IS_EXCLUDED) & ~IS_SELECTED;
+        } else if (mark & IS_SELECTED && !predicate(line, bytes)) marks[index] = mark - IS_SELECTED;
       }
     }
     start += slice.count;
@@ -70,14 +60,50 @@ async function markLines(
   return marks;
 }
 
-function isSerious(
-  line: RecordCursor,
-  bytes: Buffer,
-  levelIndex: number | undefined,
-  level: number = LOG_LEVELS.length,
-): boolean {
-  if (levelIndex === undefined) return true;
-  return level < LOG_LEVELS.length ? level <= levelIndex : isAsSerious(line, bytes, levelIndex);
+/** Sender, sample and level of each line. */
+function markByLines(shipment: Shipment, { origin, sample, levelIndex }: DrainFilter): Uint8Array {
+  const marks = new Uint8Array(shipment.count);
+  let index = 0;
+  for (const slice of shipment.slices) {
+    const bytes = bytesOfSlice(slice);
+    const line = new RecordCursor(bytes, slice.start, slice.end);
+    for (; line.advance(); index++)
+      if (!origin || origin(line, bytes))
+        marks[index] =
+          IS_OWN |
+          admittedMark(shipment.first + index, sample) |
+          (levelIndex === undefined || isAsSerious(line, bytes, levelIndex) ? IS_SELECTED : 0);
+  }
+  return marks;
+}
+
+/** The same; no line is looked at of which the scan has told everything. */
+function markByScan(
+  shipment: Shipment,
+  { origin, sample, levelIndex = LOG_LEVELS.length }: DrainFilter,
+  { levels, firsts, starts }: LineScan,
+): Uint8Array {
+  const { count } = shipment;
+  const marks = new Uint8Array(count);
+  const lines = new ShipmentLines(shipment, starts);
+  const isLeveled = levelIndex < LOG_LEVELS.length;
+  for (let index = 0; index < count; index++) {
+    // All lines of a sender have the same fate.
+    if (origin) {
+      const first = firsts[index];
+      if (first < index ? (marks[first] & IS_OWN) === 0 : !lines.holds(index, origin)) continue;
+    }
+    let mark = IS_OWN | admittedMark(shipment.first + index, sample);
+    const level = isLeveled ? levels[index] : 0;
+    if (level <= levelIndex || (level >= LOG_LEVELS.length && lines.isAsSerious(index, levelIndex)))
+      mark |= IS_SELECTED;
+    marks[index] = mark;
+  }
+  return marks;
+}
+
+function admittedMark(sequence: Sequence, sample: number | undefined): number {
+  return sample === undefined || isSampled(sequence, sample) ? IS_ADMITTED : 0;
 }
 
 /** The definition: line by line. */
@@ -103,11 +129,11 @@ function followEvents(shipment: Shipment, marks: Uint8Array): Uint8Array {
 }
 
 /** The same by chains of lines of a sender, of which only the first surely begins an event: most chains have one line. */
-function selectEvents(
+async function selectEvents(
   shipment: Shipment,
   marks: Uint8Array,
   { facts, previous, starts }: LineScan,
-): Uint8Array {
+): Promise<Uint8Array> {
   const { count } = shipment;
   const wanted = new Uint8Array(count);
   /** The next line of a chain; 0 for none. */
@@ -117,6 +143,7 @@ function selectEvents(
     if (before >= 0 && ((facts[i] & BEGINS_EVENT) === 0 || (facts[before] & TAKES_ANY) !== 0))
       next[before] = i;
   }
+  const time = new TimeSlices();
   let lines: ShipmentLines | undefined;
   for (let i = 0; i < count; i++) {
     if (previous[i] >= 0 && next[previous[i]] === i) continue;
@@ -124,6 +151,7 @@ function selectEvents(
     else {
       lines ??= new ShipmentLines(shipment, starts);
       selectChain(i, next, marks, lines, wanted);
+      if (time.isOver) await time.next();
     }
   }
   return wanted;
@@ -196,6 +224,16 @@ class ShipmentLines {
       this.buffers.push(bytesOfSlice(slice));
       index += slice.count;
     }
+  }
+
+  holds(index: number, predicate: LinePredicate): boolean {
+    const { line, bytes } = this.at(index);
+    return predicate(line, bytes);
+  }
+
+  isAsSerious(index: number, levelIndex: number): boolean {
+    const { line, bytes } = this.at(index);
+    return isAsSerious(line, bytes, levelIndex);
   }
 
   at(index: number): { readonly line: RecordCursor; readonly bytes: Buffer } {

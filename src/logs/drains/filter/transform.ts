@@ -24,6 +24,7 @@ export function createShipmentTransform(
   return async (shipment) => {
     const scan = asked === 0 ? undefined : scanShipment(shipment, asked);
     const wanted = filter && (await sentLines(shipment, filter, scan));
+    if (!redactor && wanted && scan) return keepShipment(shipment, wanted, scan.starts);
     return transformShipment(shipment, wanted, redactor, scan?.facts);
   };
 }
@@ -36,6 +37,27 @@ export function selectLines(shipment: Shipment, isWanted: (index: number) => boo
     const line = new RecordCursor(bytes, slice.start, slice.end);
     const kept = new KeptLines(bytes);
     while (line.advance()) if (isWanted(index++)) kept.keep(line);
+    return kept.toSlice(slice);
+  });
+  return withSlices(shipment, slices);
+}
+
+/**
+ * The lines that are wanted, as they are: no other one is looked at.
+ * @param starts where each starts in its slice
+ */
+function keepShipment(shipment: Shipment, wanted: Uint8Array, starts: Int32Array): Shipment {
+  if (!wanted.includes(0)) return shipment;
+  let index = 0;
+  const slices = shipment.slices.map((slice) => {
+    const kept = new KeptLines(bytesOfSlice(slice));
+    const end = index + slice.count;
+    for (; index < end; index++)
+      if (wanted[index] === 1)
+        kept.keepBytes(
+          slice.start + starts[index],
+          index + 1 < end ? slice.start + starts[index + 1] : slice.end,
+        );
     return kept.toSlice(slice);
   });
   return withSlices(shipment, slices);
@@ -90,12 +112,16 @@ class KeptLines {
 
   /** Keeps the line under the cursor as it is. */
   keep({ textStart, textEnd }: RecordCursor): void {
-    const start = textStart - RECORD_HEADER;
+    this.keepBytes(textStart - RECORD_HEADER, textEnd);
+  }
+
+  /** Keeps the record that starts and ends there. */
+  keepBytes(start: number, end: number): void {
     if (start !== this.end) {
       this.endRun();
       this.start = start;
     }
-    this.end = textEnd;
+    this.end = end;
     this.count++;
   }
 

@@ -49,6 +49,7 @@ function fieldLevel(start: u32, end: u32): u32 {
       i8x16.eq(bytes, i8x16.splat(<i8>EQUALS)),
       i8x16.eq(bytes, i8x16.splat(<i8>COLON)),
     );
+    if (!v128.any_true(v128.or(doubtful, separators))) continue;
     const inside: u32 = end - i >= 16 ? 0xffff : (1 << (end - i)) - 1;
     let doubts: u32 = i8x16.bitmask(doubtful) & inside;
     while (doubts) {

@@ -428,15 +428,24 @@ export function rememberHeader(group: u32, c0: u32, c1: u32, c2: u32, c3: u32): 
 function findSlot(key: u32, length: u32, kind: u32): u32 {
   slotAt = 0;
   if (length > KEY_MAX) return 0;
+  // Two products at a time: neither waits for the other.
   let hash: u64 = (<u64>scope << 32) ^ kind ^ (<u64>length << 56);
+  let other: u64 = 0x94d049bb133111eb;
   let i: u32 = 0;
-  for (; i + 8 <= length; i += 8) {
+  for (; i + 16 <= length; i += 16) {
     hash = (hash ^ load<u64>(key + i)) * 0x9e3779b97f4a7c15;
+    other = (other ^ load<u64>(key + i, 8)) * 0xbf58476d1ce4e5b9;
     hash ^= hash >> 29;
+    other ^= other >> 32;
+  }
+  if (i + 8 <= length) {
+    other = (other ^ load<u64>(key + i)) * 0xbf58476d1ce4e5b9;
+    other ^= other >> 32;
+    i += 8;
   }
   const rest = length - i;
   if (rest > 0) hash ^= load<u64>(key + i) & ((<u64>1 << (rest * 8)) - 1);
-  hash *= 0xbf58476d1ce4e5b9;
+  hash = (hash ^ other) * 0xbf58476d1ce4e5b9;
   hash ^= hash >> 32;
   const slot = slotTable + (<u32>hash & (SLOTS - 1)) * SLOT_BYTES;
   if (
