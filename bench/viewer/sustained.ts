@@ -40,6 +40,8 @@ const SAMPLE_MS = 100;
 const KILL_AFTER = 0.9;
 /** A client that is refused, or finds nobody, tries again after this long. */
 const RETRY_MS = 50;
+/** All lines are found within this time. */
+const COUNT_MS = 180_000;
 const RARE = 'kraken';
 
 /** When the lines begin; they end an hour ago. */
@@ -113,7 +115,12 @@ export async function measure(args: readonly string[]): Promise<Table> {
     await Promise.all(sending);
     load.isOver = true;
     await Promise.all([sampling, searching]);
-    const found = await countAll(url, agent);
+    let found = await countAll(url, agent);
+    // A count that takes too long is one of a part of the lines, on a busy machine with many that aren't packed.
+    for (const endMs = performance.now() + COUNT_MS; found < load.sent && performance.now() < endMs; ) {
+      await sleep(1_000);
+      found = await countAll(url, agent);
+    }
     if (found !== load.sent)
       throw new Error(`${load.sent} lines were taken, and ${found} are there: some are lost, or there twice`);
     const times = (name: string): string => {

@@ -86,6 +86,8 @@ export interface SearchLimits {
   readonly signal?: AbortSignal;
   /** It ends early, with what was found, after this time. */
   readonly timeoutMs?: number;
+  /** Called when counts or values are of a part of the lines alone, since the time was up. */
+  readonly onTimeout?: () => void;
 }
 
 /** What the store holds of a stream. */

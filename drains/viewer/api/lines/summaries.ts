@@ -1,7 +1,8 @@
 /** Counts over time, values of a field, names of fields. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import type { ViewerParts } from '../../parts.ts';
+import type { SearchLimits } from '../../store/contract.ts';
 import { Parameters } from '../parameters.ts';
 import { grantOf } from '../request-grant.ts';
 import { limitsFor } from './request-limits.ts';
@@ -33,7 +34,8 @@ export function registerSummaryRoutes(server: FastifyInstance, { store, groups }
         'invalid_params',
         `step must be at least ${Math.ceil((toMs - fromMs) / BUCKETS_MAX / 1_000)}: there may be ${BUCKETS_MAX} buckets.`,
       );
-    const buckets = await store.counts({ ...selection, toMs, stepMs }, limitsFor(reply));
+    const { limits, partial } = countingLimits(reply);
+    const buckets = await store.counts({ ...selection, toMs, stepMs }, limits);
     return {
       step: stepMs / 1_000,
       from: fromMs,
@@ -44,6 +46,7 @@ export function registerSummaryRoutes(server: FastifyInstance, { store, groups }
         warning,
         other,
       })),
+      ...partial(),
     };
   });
 
@@ -58,11 +61,12 @@ export function registerSummaryRoutes(server: FastifyInstance, { store, groups }
       defaultFromMs: nowMs - DAY_MS,
     });
     const limit = parameters.count('limit', VALUES_DEFAULT, 1, VALUES_MAX);
+    const { limits, partial } = countingLimits(reply);
     const { values, otherCount, missingCount } = await store.fieldValues(
       { ...selection, field, limit },
-      limitsFor(reply),
+      limits,
     );
-    return { values, other: otherCount, missing: missingCount };
+    return { values, other: otherCount, missing: missingCount, ...partial() };
   });
 
   server.get('/api/fields', async (request, reply) => {
@@ -74,6 +78,18 @@ export function registerSummaryRoutes(server: FastifyInstance, { store, groups }
     });
     return { fields: await store.fieldNames(selection, limitsFor(reply)) };
   });
+}
+
+/** Who asks is told when the time was up before all lines were counted. */
+function countingLimits(reply: FastifyReply): {
+  readonly limits: SearchLimits;
+  readonly partial: () => { readonly partial?: true };
+} {
+  let isUp = false;
+  const onTimeout = (): void => {
+    isUp = true;
+  };
+  return { limits: { ...limitsFor(reply), onTimeout }, partial: () => (isUp ? { partial: true } : {}) };
 }
 
 /** Seconds. */

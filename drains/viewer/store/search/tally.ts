@@ -171,7 +171,10 @@ async function scanAll<J extends CountsJob | ValuesJob>(
   const lane = async (): Promise<void> => {
     for (let next = await nextWork(); next; next = await nextWork()) {
       limits.signal?.throwIfAborted();
-      if (performance.now() >= endMs) return;
+      if (performance.now() >= endMs) {
+        limits.onTimeout?.();
+        return;
+      }
       const { view, run, tail, after } = next;
       const selection = { stream: view.stream, query: view.query, fromMs, toMs };
       const whole = { ...job, selection } as unknown as Omit<J, 'source'>;

@@ -304,6 +304,21 @@ describe('a search', () => {
       expect(early).toBeGreaterThan(1);
       expect(found).toEqual(direction === 'after' ? expected : expected.toReversed());
     }
+    // Who counts is told that it isn't all.
+    for (const timeoutMs of [0, 600_000]) {
+      let isPartial = false;
+      const onTimeout = (): void => {
+        isPartial = true;
+      };
+      const limits = { timeoutMs, onTimeout };
+      const [bucket] = await rig.lines.counts({ streams: [stream], query, stepMs: 86_400_000_000 }, limits);
+      expect([isPartial, bucket?.error === undefined]).toEqual([timeoutMs === 0, timeoutMs === 0]);
+      const values = await rig.lines.fieldValues(
+        { streams: [stream], query, field: 'status', limit: 5 },
+        limits,
+      );
+      expect(values.values.length > 0).toBe(timeoutMs > 0);
+    }
   });
 });
 
