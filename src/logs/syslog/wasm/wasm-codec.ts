@@ -80,7 +80,7 @@ const HOST_BYTES_MAX = 255;
 const INPUT_BYTES = 524_288;
 const TEXT_BYTES = 64;
 /** Of the cache of owners, of one source's name, of one key, of the times of minutes, of one run: see `wasm-*.as.ts`. */
-const SLOTS = 4_096 * 8;
+const SLOTS = 2_048 * 16;
 const FINGERPRINT_BYTES = 4;
 const SLOT_BYTES = 128;
 const SOURCE_ENTRY_BYTES = 80;

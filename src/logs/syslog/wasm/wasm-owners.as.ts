@@ -8,9 +8,9 @@
  */
 import { copy } from '../../../common/wasm/wasm-common.as';
 
-/** Of the cache: a power of two. */
-const SETS: u32 = 4_096;
-const WAYS: u32 = 8;
+/** Of the cache: a power of two. A set's fingerprints are one line of the processor's cache; with fewer ways ten thousand tokens overflow some sets. */
+const SETS: u32 = 2_048;
+const WAYS: u32 = 16;
 const FINGERPRINT_BYTES: u32 = 4;
 /** `u32 scope | u16 key length | u8 form | u8 | u32 app | u32 source | u16 dyno | … | key` */
 const SLOT_BYTES: u32 = 128;
@@ -81,7 +81,11 @@ export function findOwner(scope: u32, first: u32, firstLength: u32, second: u32,
   wantedScope = scope;
   const ways = fingerprints + set * FINGERPRINT_BYTES;
   const wanted = i32x4.splat(fingerprint);
-  let found = i32x4.bitmask(i32x4.eq(v128.load(ways), wanted)) | (i32x4.bitmask(i32x4.eq(v128.load(ways, 16), wanted)) << 4);
+  let found =
+    i32x4.bitmask(i32x4.eq(v128.load(ways), wanted)) |
+    (i32x4.bitmask(i32x4.eq(v128.load(ways, 16), wanted)) << 4) |
+    (i32x4.bitmask(i32x4.eq(v128.load(ways, 32), wanted)) << 8) |
+    (i32x4.bitmask(i32x4.eq(v128.load(ways, 48), wanted)) << 12);
   for (; found != 0; found &= found - 1) {
     const slot = slots + (set + ctz<i32>(found)) * SLOT_BYTES;
     if (load<u32>(slot) == scope && load<u16>(slot, 4) == length && isEqual(slot + KEY, key, length)) return slot;
