@@ -79,7 +79,7 @@ beforeAll(async () => {
   api = createApiServer(SILENT_LOG);
   const dependencies = {
     addons: {
-      snapshot: async () => ({ addons: ADDONS, attachments: [] }),
+      find: async (which: string) => ADDONS.find(({ id, name }) => id === which || name === which),
       page: ({ id }: { id: string }) => ({ port: id === 'down' ? 9 : port, key: KEY_OF_SERVICE }),
     },
     addonLinks: links,

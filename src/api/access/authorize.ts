@@ -166,7 +166,7 @@ export function isVisible(grant: KeyGrant, { id, name }: Pick<AppRecord, 'id' | 
  */
 export async function requireOwnApp(
   request: FastifyRequest<{ Params?: unknown }>,
-  { appRegistry, addons }: { readonly appRegistry: AppRegistry; readonly addons: Pick<Addons, 'snapshot'> },
+  { appRegistry, addons }: { readonly appRegistry: AppRegistry; readonly addons: Pick<Addons, 'find'> },
   scope: NeededScope = scopeOfRoute(request.method, request.routeOptions.config),
 ): Promise<void> {
   const { keyGrant: grant } = request;
@@ -177,8 +177,7 @@ export async function requireOwnApp(
     return;
   }
   if (addon !== undefined) {
-    const all = (await addons.snapshot()).addons;
-    const found = all.find(({ id, name }) => id === addon || name === addon);
+    const found = await addons.find(addon);
     if (found && permits(grant, scope, found.app)) return;
     if (grant.apps !== undefined) throw new TailraceError('not_found', "Couldn't find that add-on.");
   }

@@ -71,8 +71,10 @@ export async function addonPageRoutes(
 ): Promise<void> {
   const { apiKeys, appRegistry, addons, addonLinks, addresses, auditLog } = dependencies;
   const sessions = new PageSessions();
-  const findAddon = async (id: string | undefined): Promise<AddonRecord | undefined> =>
-    id === undefined ? undefined : (await addons.snapshot()).addons.find((addon) => addon.id === id);
+  const findAddon = async (id: string | undefined): Promise<AddonRecord | undefined> => {
+    const found = id === undefined ? undefined : await addons.find(id);
+    return found?.id === id ? found : undefined;
+  };
 
   // Whoever has the link may open the page; it needs no key.
   server.get<{ Params: { secret: string } }>('/addons/sign-on/:secret', async (request, reply) => {

@@ -23,8 +23,7 @@ export function addonDrainRoutes(api: FastifyInstance, dependencies: AddonDrainR
     '/addons/:addon/log-drains',
     routeSchema("List an add-on's drains", 'LogDrain', { many: true }),
     async ({ params }) => {
-      const all = (await addons.snapshot()).addons;
-      const addon = all.find(({ id, name }) => [id, name].includes(params.addon));
+      const addon = await addons.find(params.addon);
       if (!addon) throw new TailraceError('not_found', "Couldn't find that add-on.");
       const drains = (await appRegistry.listDrains(addon.app)).filter(
         (drain) => drain.addon?.id === addon.id,
@@ -45,7 +44,7 @@ export async function findAddonForDrain(
 ): Promise<DrainRecord['addon']> {
   if (which === undefined || which === null) return undefined;
   const typed = String(which);
-  const own = (await addons.snapshot()).addons.filter((addon) => addon.app === app);
+  const own = await addons.ownedBy(app);
   const service = findService(await addons.services(), typed)?.service.name;
   const found =
     own.find(({ id, name }) => id === typed || name.toLowerCase() === typed.toLowerCase()) ??
@@ -58,7 +57,7 @@ export async function findAddonForDrain(
 /** @throws TailraceError `forbidden` for a drain whose add-on is still there. */
 export async function rejectAddonDrainRemoval(addons: Addons, { addon }: DrainRecord): Promise<void> {
   if (!addon) return;
-  const existing = (await addons.snapshot()).addons.find(({ id }) => id === addon.id);
+  const existing = await addons.find(addon.id);
   if (!existing) return;
   throw new TailraceError(
     'forbidden',

@@ -9,12 +9,14 @@ import { mayHaveChanged } from '../store/contract.ts';
 import { assignDrains } from './assignment.ts';
 import type { DrainState } from './drain-state.ts';
 import { Membership, ROUTERS_SCOPE, type RouterLoad, type RouterRecord } from './membership.ts';
-import { DRAIN_PREFIX, type DrainRecord, isSameDrain } from './options/drain-record.ts';
+import { DRAIN_PREFIX, type DrainRecord, drainKey, isSameDrain } from './options/drain-record.ts';
 import { DRAIN_LEASE_MS, RunningDrain, type RunningDrainOptions } from './running-drain.ts';
 import { StoreTime } from './store-time.ts';
 
 /** Leases that are acquired or renewed at a time. */
 const CONCURRENT_LEASES_MAX = 200;
+/** Records of drains that are loaded one by one; of more, all are. */
+const CHANGES_LOADED_MAX = 20;
 /** While the store is unavailable it is asked again this often: leases run out meanwhile. */
 const RETRY_MS = 250;
 /** Grace for shipments in flight when a drain is changed or moves to another router: syslog confirms them after a second. */
@@ -35,7 +37,11 @@ export class DrainSupervisor {
   private readonly unwatch: () => void;
   private readonly timer: NodeJS.Timeout;
   /** The active drains of all routers; undefined when they have to be loaded again. */
-  private drains: ReadonlyMap<string, DrainRecord> | undefined;
+  private drains: Map<string, DrainRecord> | undefined;
+  /** Ids of those whose records may have changed since. */
+  private changed = new Set<string>();
+  /** Not with every change of a drain: that one alone concerns the others' leases nothing. */
+  private isRenewalDue = false;
   private assignment: { readonly inputs: string; readonly ids: ReadonlySet<string> } = {
     inputs: '',
     ids: new Set(),
@@ -51,10 +57,13 @@ export class DrainSupervisor {
     this.membership = new Membership(options.store, this.time, options.version, options.log);
     this.unwatch = options.store.watchRecords((scope, keys) => {
       const isOfDrains = scope === '' && mayHaveChanged(keys, DRAIN_PREFIX);
-      if (isOfDrains) this.drains = undefined;
+      if (isOfDrains) this.noteChanged(keys);
       if (isOfDrains || scope === ROUTERS_SCOPE) void this.reconcile();
     });
-    this.timer = setInterval(() => void this.reconcile(), DRAIN_LEASE_MS / 3);
+    this.timer = setInterval(() => {
+      this.isRenewalDue = true;
+      void this.reconcile();
+    }, DRAIN_LEASE_MS / 3);
   }
 
   /** Starts and stops workers until they match the drains' records and the assignment. */
@@ -97,6 +106,7 @@ export class DrainSupervisor {
       await this.reconcileOnce();
       this.isFailing = false;
     } catch (error) {
+      this.isRenewalDue = true;
       const message =
         'the drains could not be looked up: they go on under the leases that they have, and pause when these have run out';
       if (!this.isFailing) this.options.log.warn({ err: error }, message);
@@ -108,7 +118,10 @@ export class DrainSupervisor {
 
   private async reconcileOnce(): Promise<void> {
     // First, and whatever becomes of the rest: work under a lease that may have expired pauses.
-    await inChunks([...this.running.values()], (running) => this.renew(running));
+    if (this.isRenewalDue) {
+      this.isRenewalDue = false;
+      await inChunks([...this.running.values()], (running) => this.renew(running));
+    }
     const routers = await this.membership.heartbeat(this.currentLoad());
     const drains = await this.loadDrains();
     const mine = this.ownDrainIds(drains, routers);
@@ -127,6 +140,7 @@ export class DrainSupervisor {
       await running.renew();
     } catch (error) {
       const { app, id } = running.drain;
+      this.isRenewalDue = true;
       this.options.log.debug({ app, drain: id, err: error }, 'the drain’s lease could not be renewed');
     }
   }
@@ -149,17 +163,23 @@ export class DrainSupervisor {
     return { drains: this.running.size, lagLines };
   }
 
+  /** @param keys of records that may have changed; undefined: any may */
+  private noteChanged(keys: readonly string[] | undefined): void {
+    if (keys === undefined) this.drains = undefined;
+    else
+      for (const key of keys)
+        if (key.startsWith(DRAIN_PREFIX)) this.changed.add(key.slice(DRAIN_PREFIX.length));
+  }
+
   private async loadDrains(): Promise<ReadonlyMap<string, DrainRecord>> {
-    if (this.drains) return this.drains;
+    if (this.drains && this.changed.size <= CHANGES_LOADED_MAX) return this.loadChanged(this.drains);
+    this.changed.clear();
     const empty = new Map<string, DrainRecord>();
     this.drains = empty;
     try {
       const records = await this.options.store.list<DrainRecord>('', DRAIN_PREFIX);
-      const own = this.options.serverId();
-      const active = records
-        .map(({ value }) => value)
-        .filter(({ paused, server }) => !paused && (server === undefined || server === own));
-      const drains = new Map(active.map((drain) => [drain.id, drain]));
+      const drains = new Map<string, DrainRecord>();
+      for (const { value } of records) if (this.isActive(value)) drains.set(value.id, value);
       // A change that was reported meanwhile has reset them: they are loaded again next time.
       if (this.drains === empty) this.drains = drains;
       return drains;
@@ -167,6 +187,28 @@ export class DrainSupervisor {
       this.drains = undefined;
       throw error;
     }
+  }
+
+  /** Brings what may have changed up to date; what changes meanwhile is loaded the next time. */
+  private async loadChanged(drains: Map<string, DrainRecord>): Promise<ReadonlyMap<string, DrainRecord>> {
+    const ids = [...this.changed];
+    this.changed.clear();
+    try {
+      for (const id of ids) {
+        const drain = (await this.options.store.get<DrainRecord>('', drainKey(id)))?.value;
+        if (drain && this.isActive(drain)) drains.set(id, drain);
+        else drains.delete(id);
+      }
+    } catch (error) {
+      for (const id of ids) this.changed.add(id);
+      throw error;
+    }
+    return drains;
+  }
+
+  /** Of any server, or of this one's add-ons. */
+  private isActive({ paused, server }: DrainRecord): boolean {
+    return !paused && (server === undefined || server === this.options.serverId());
   }
 
   /** The drains that are assigned to this router: of those that any may deliver its share, and its own. */

@@ -3,7 +3,7 @@ import type { Log } from '../../../common/log.ts';
 import type { AppId } from '../../../logs/store/contract.ts';
 import type { AttachedConfig } from './attached-config.ts';
 import type { AddonRecord } from './model/addon-record.ts';
-import { type AddonRecords, attachmentsOfAddon } from './model/addon-records.ts';
+import type { AddonRecords } from './model/addon-records.ts';
 import type { AddonProvider } from './provider.ts';
 import { RemovalRetries } from './removal-retries.ts';
 
@@ -113,7 +113,7 @@ export class AddonRemovals {
 
   private async detach(addon: AddonRecord, endingApp: AppId | undefined): Promise<void> {
     const { records, config } = this.options;
-    const attachments = attachmentsOfAddon(await records.snapshot(), addon.id);
+    const attachments = await records.attachmentsOf(addon.id);
     if (attachments.length === 0) return;
     await records.detach(attachments);
     for (const app of new Set(attachments.map((one) => one.app).filter((one) => one !== endingApp)))

@@ -20,12 +20,7 @@ import type { BackupSchedules } from './databases/schedules.ts';
 import type { DatabaseTransfers } from './databases/transfers.ts';
 import { migrateReleasedAddons } from './migrate-released-addons.ts';
 import type { AddonRecord, AttachmentRecord } from './model/addon-record.ts';
-import {
-  type AddonRecords,
-  type AddonSnapshot,
-  attachmentsOfAddon,
-  attachmentsOfApp,
-} from './model/addon-records.ts';
+import type { AddonRecords, AddonSnapshot } from './model/addon-records.ts';
 import { chooseAttachmentName, parseAddonName, parseAttachmentName } from './model/attachment-names.ts';
 import type { Partners } from './partner/partners.ts';
 import type {
@@ -190,6 +185,16 @@ export class Addons implements AddonReports {
     return this.options.records.snapshot();
   }
 
+  /** The add-ons that an app owns, the oldest first. */
+  ownedBy(app: AppId): Promise<readonly AddonRecord[]> {
+    return this.options.records.ownedBy(app);
+  }
+
+  /** By its id, or its name as it is written. */
+  find(which: string): Promise<AddonRecord | undefined> {
+    return this.options.records.find(which);
+  }
+
   async info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
     const reason = this.removals.reason(addon.id);
     const rows = (await this.provider(addon).info?.(addon)) ?? [];
@@ -333,8 +338,8 @@ export class Addons implements AddonReports {
    */
   async destroy(addon: AddonRecord, force = false): Promise<boolean> {
     this.rejectOtherServer(addon, force);
-    const snapshot = await this.snapshot();
-    const elsewhere = attachmentsOfAddon(snapshot, addon.id).filter(({ app }) => app !== addon.app);
+    const attachments = await this.options.records.attachmentsOf(addon.id);
+    const elsewhere = attachments.filter(({ app }) => app !== addon.app);
     const apps = await this.options.appRegistry.namesOf(elsewhere.map(({ app }) => app));
     const others = elsewhere.filter(({ app }) => apps.has(app));
     if (others.length > 0 && !force) {
@@ -451,9 +456,9 @@ export class Addons implements AddonReports {
 
   /** @throws TailraceError `invalid_params` for the last attachment to the app that owns the add-on */
   async detach(attachment: AttachmentRecord): Promise<void> {
-    const snapshot = await this.snapshot();
-    const addon = snapshot.addons.find(({ id }) => id === attachment.addon);
-    if (addon) rejectLastAttachment(snapshot, addon, attachment);
+    const addon = (await this.options.records.get(attachment.addon))?.value;
+    const attached = await this.options.records.attachedTo(attachment.app);
+    if (addon) rejectLastAttachment(attached, addon, attachment);
     await this.options.records.detach([attachment]);
     await this.config
       .sync(attachment.app, () => `Detach ${attachment.name} (@ref:${addon?.name ?? attachment.addon})`)
@@ -466,11 +471,11 @@ export class Addons implements AddonReports {
   // --- what providers report ---
 
   async sampleNames(addon: AddonRecord): Promise<SampleNames> {
-    const snapshot = await this.snapshot();
-    const { name } = snapshot.addons.find(({ id }) => id === addon.id) ?? addon;
+    const { records } = this.options;
+    const { name } = (await records.get(addon.id))?.value ?? addon;
     if (Object.keys(addon.configVars).length === 0) return { source: name, addon: name };
-    const attached = attachmentsOfAddon(snapshot, addon.id)
-      .filter(({ app }) => app === addon.app)
+    const attached = (await records.attachedTo(addon.app))
+      .filter((attachment) => attachment.addon === addon.id)
       .map((attachment) => attachment.name);
     const source = attached.includes(addon.prefix) ? addon.prefix : (attached[0] ?? addon.prefix);
     return { source, addon: name };
@@ -564,8 +569,7 @@ export class Addons implements AddonReports {
   ): Promise<AddonRecord> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const addon = make(new Date().toISOString());
-      const snapshot = await this.snapshot();
-      if (snapshot.addons.some(({ name }) => name.toLowerCase() === addon.name.toLowerCase())) {
+      if (await this.options.records.hasName(addon.name)) {
         if (request.name) throw new TailraceError('conflict', `Name ${request.name} is already taken.`);
         continue;
       }
@@ -581,8 +585,8 @@ export class Addons implements AddonReports {
     addon: AddonRecord,
     { as, confirm }: Pick<NewAddon, 'as' | 'confirm'>,
   ): Promise<{ attachment: AttachmentRecord; replaced: AttachmentRecord | undefined }> {
-    const snapshot = await this.snapshot();
-    const taken = attachmentsOfApp(snapshot, app.id);
+    const snapshot = await this.options.records.aroundApp(app.id);
+    const taken = snapshot.attachments;
     const own = await this.config.ownNames(app.id);
     const varsOf = (name: string) => Object.keys(attachedConfigVars(name, addon.configVars));
     const attachedBy = (name: string): string[] =>
@@ -618,7 +622,7 @@ export class Addons implements AddonReports {
           `${addon.name} is attached to ${app.name} as ${name} already.`,
         );
       const previous = snapshot.addons.find(({ id }) => id === replaced.addon);
-      if (previous) rejectLastAttachment(snapshot, previous, replaced);
+      if (previous) rejectLastAttachment(taken, previous, replaced);
     }
     const now = new Date().toISOString();
     return {
@@ -640,15 +644,13 @@ export class Addons implements AddonReports {
     addon: AddonRecord,
     describe = (names: readonly string[]): string => `Update ${names.join(', ')} by ${addon.service}`,
   ): Promise<void> {
-    const apps = attachmentsOfAddon(await this.snapshot(), addon.id).map(({ app }) => app);
+    const apps = (await this.options.records.attachmentsOf(addon.id)).map(({ app }) => app);
     for (const app of new Set(apps)) await this.config.sync(app, describe, { skipsPhase: true });
   }
 
   private async rejectSecond(app: AppRecord, service: CatalogService): Promise<void> {
-    const { addons } = await this.snapshot();
-    const first = addons.find(
-      (one) => one.app === app.id && one.service === service.name && one.state !== 'deprovisioning',
-    );
+    const own = await this.options.records.ownedBy(app.id);
+    const first = own.find((one) => one.service === service.name && one.state !== 'deprovisioning');
     if (first)
       throw new TailraceError(
         'conflict',
@@ -721,16 +723,17 @@ function messageOf(error: unknown): string {
   return error instanceof TailraceError ? error.message : reasonOf(error);
 }
 
-/** @throws TailraceError when an add-on would have no attachment to its owner any more */
+/**
+ * @param attached all attachments of the attachment's app
+ * @throws TailraceError when an add-on would have no attachment to its owner any more
+ */
 function rejectLastAttachment(
-  snapshot: AddonSnapshot,
+  attached: readonly AttachmentRecord[],
   addon: AddonRecord,
   attachment: AttachmentRecord,
 ): void {
   if (attachment.app !== addon.app) return;
-  const others = attachmentsOfAddon(snapshot, addon.id).filter(
-    ({ app, id }) => app === addon.app && id !== attachment.id,
-  );
+  const others = attached.filter((one) => one.addon === addon.id && one.id !== attachment.id);
   if (others.length > 0) return;
   throw new TailraceError(
     'invalid_params',

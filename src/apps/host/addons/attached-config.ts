@@ -62,7 +62,7 @@ export class AttachedConfig {
     const { records, appRegistry, release } = this.options;
     const record = await appRegistry.findApp(app);
     if (!record) return;
-    const snapshot = await records.snapshot();
+    const snapshot = await records.aroundApp(app);
     const attached = attachedTo(snapshot, app);
     const change = (current: ReleaseRecord): ReleaseChange | undefined => {
       const before = attachedNames(current);

@@ -214,8 +214,8 @@ export class AppSetup {
         said.push(`The add-on ${plan} isn't there; tailrace addons:services lists those that are.`);
         continue;
       }
-      const { addons: records } = await all.snapshot();
-      if (records.some((one) => one.app === app.id && one.service === service.name)) continue;
+      const own = await all.ownedBy(app.id);
+      if (own.some((one) => one.service === service.name)) continue;
       try {
         said.push(`Add-on ${plan}: ${(await all.create(app, { plan, as })).name}`);
       } catch (error) {

@@ -7,6 +7,28 @@ import type { StoreOpener } from './store-suite.ts';
 
 export function streamSuite(opener: StoreOpener): void {
   describe('append', () => {
+    it('tells who appends without a promise, after the call and in order', async () => {
+      const store = await opener.open();
+      const many = Array.from({ length: 5 }, newAppId);
+      const told: string[] = [];
+      for (const text of ['one', 'two', 'three'])
+        for (const app of many)
+          store.appendFor(app, batchOf(text), {
+            onAppended: () => void told.push(`${app} ${text}`),
+            onAppendFailed: (error) => void told.push(String(error)),
+          });
+      expect(told).toEqual([]);
+      await until('all are told', () => told.length === 3 * many.length);
+      for (const app of many) {
+        expect(told.filter((one) => one.startsWith(app))).toEqual([
+          `${app} one`,
+          `${app} two`,
+          `${app} three`,
+        ]);
+        expect(linesOf(await store.read(app, 0, 1_000_000))).toEqual(['one', 'two', 'three']);
+      }
+    });
+
     it('numbers lines from 1, without a gap', async () => {
       const store = await opener.open();
       const app = newAppId();

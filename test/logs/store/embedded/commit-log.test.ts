@@ -620,6 +620,22 @@ it.each([1, 2, 3, 4, 5, 6, 21, 45])(
   },
 );
 
+it('a file that takes no more while it is written to has what is acknowledged', async () => {
+  const store = open(folder, 'disk');
+  await fill(store);
+  const [app] = apps;
+  for (let round = 0; round < 20; round++) {
+    const appended = appendTogether(store, `round ${round}`).then(() =>
+      commitFiles().map((path) => readCommitFile(readFileSync(path), apps).damagedBytes),
+    );
+    for (let turn = 0; turn < round % 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+    // Nothing is deleted, but what is to be looked at has to be in segments alone.
+    const deleted = store.deleteLines(app, { first: 1, last: 1 }, () => new Set());
+    for (const damagedBytes of await appended) expect(damagedBytes).toBe(0);
+    await deleted;
+  }
+});
+
 it('a folder of before there was a commit log is taken over, and then refused by what wrote it', async () => {
   const store = open();
   const [app] = apps;

@@ -8,7 +8,7 @@ const attachmentKey = (id: string): string => `attachment/${id}`;
 const attachmentNameKey = ({ app, name }: Pick<AttachmentRecord, 'app' | 'name'>): string =>
   `attachment-name/${app}/${name}`;
 
-/** Add-ons and attachments as they are at one moment. */
+/** Add-ons and attachments as they are at one moment: all, or those around one app. */
 export interface AddonSnapshot {
   readonly addons: readonly AddonRecord[];
   readonly attachments: readonly AttachmentRecord[];
@@ -38,6 +38,37 @@ export class AddonRecords {
   /** The attachments of an app, the oldest first. */
   async attachedTo(app: AppId): Promise<AttachmentRecord[]> {
     return oldestFirst(await this.store.listOfApp<AttachmentRecord>(app, 'attachment/'));
+  }
+
+  /** An app's attachments, and the add-ons that it owns or has attached. It takes as long as there are of these. */
+  async aroundApp(app: AppId): Promise<AddonSnapshot> {
+    const [own, attachments] = await Promise.all([this.ownedBy(app), this.attachedTo(app)]);
+    const addons = new Map(own.map((addon) => [addon.id, addon]));
+    for (const { addon: id } of attachments) {
+      const others = addons.has(id) ? undefined : (await this.get(id))?.value;
+      if (others) addons.set(id, others);
+    }
+    return { addons: [...addons.values()], attachments };
+  }
+
+  /** The attachments of an add-on to any app, the oldest first. */
+  async attachmentsOf(addon: string): Promise<AttachmentRecord[]> {
+    const all = await this.store.list<AttachmentRecord>('', 'attachment/');
+    return oldestFirst(all.filter(({ value }) => value.addon === addon));
+  }
+
+  /** By its id, or its name as it is written. */
+  async find(which: string): Promise<AddonRecord | undefined> {
+    const found = (await this.get(which))?.value;
+    if (found) return found;
+    const id = (await this.store.get<string>('', addonNameKey(which)))?.value;
+    const named = id === undefined ? undefined : (await this.get(id))?.value;
+    return named?.name === which ? named : undefined;
+  }
+
+  /** Has an add-on this name, in whatever case? */
+  async hasName(name: string): Promise<boolean> {
+    return (await this.store.get('', addonNameKey(name))) !== undefined;
   }
 
   async get(id: string): Promise<StoredRecord<AddonRecord> | undefined> {
