@@ -6,6 +6,7 @@ import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../support/free-port.ts';
 import { missing, Program } from '../../support/program.ts';
+import { TailClient } from '../../support/receivers/tail-client.ts';
 import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
 import {
   basicAuth,
@@ -135,8 +136,46 @@ class HttpSender {
   }
 }
 
+/** A tail through the balancer from the first line on: whenever its router goes, it is opened again behind the last line that came. */
+class MovingTail {
+  /** Times that it was opened again. */
+  moves = 0;
+  private readonly before: string[] = [];
+  private client: TailClient | undefined;
+  private isRunning = true;
+  private readonly finished: Promise<void>;
+
+  constructor(open: (after: string) => TailClient) {
+    this.finished = this.run(open);
+  }
+
+  get messages(): readonly string[] {
+    return [...this.before, ...(this.client?.messages() ?? [])];
+  }
+
+  async stop(): Promise<void> {
+    this.isRunning = false;
+    this.client?.disconnect();
+    await this.finished;
+  }
+
+  private async run(open: (after: string) => TailClient): Promise<void> {
+    for (let after = '0'; this.isRunning; this.moves++) {
+      const client = open(after);
+      this.client = client;
+      await new Promise((resolve) => client.socket.once('close', resolve));
+      this.client = undefined;
+      this.before.push(...client.messages());
+      after = client.position ?? after;
+      await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+    }
+  }
+}
+
 describe.skipIf(!hasRedis || missing('haproxy'))('a rolling restart behind HAProxy', () => {
-  it('loses no line, and refuses no request', { timeout: 120_000 }, async () => {
+  it('loses no line, and refuses no request, and tails go on where they were', {
+    timeout: 120_000,
+  }, async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes'] });
     onTestFinished(() => redis.remove());
     const addresses: RouterPorts[] = [];
@@ -152,6 +191,7 @@ describe.skipIf(!hasRedis || missing('haproxy'))('a rolling restart behind HAPro
       });
     const routers = await Promise.all(addresses.map(startRouter));
     const { token, ...app } = await routers[0].createApp();
+    const { key } = routers[0];
     const file = join(dataFolderForTest(), 'haproxy.cfg');
     writeFileSync(file, haproxyConfig(frontend, addresses));
     const haproxy = new Program('haproxy', ['-f', file]);
@@ -167,6 +207,12 @@ describe.skipIf(!hasRedis || missing('haproxy'))('a rolling restart behind HAPro
     const httpSenders = numberedMessages(2, 'http').map((name) => new HttpSender(name, `${url}/logs`, token));
     onTestFinished(async () => {
       for (const sender of [...tcpSenders, ...httpSenders]) await sender.stop();
+    });
+    const tails = [1, 2, 3].map(
+      () => new MovingTail((after) => new TailClient({ url } as Server, { token, ...app }, { after }, key)),
+    );
+    onTestFinished(async () => {
+      for (const tail of tails) await tail.stop();
     });
     const untilLinesFlow = async (): Promise<void> => {
       const before = tcpSenders.map(({ sent }) => sent);
@@ -191,5 +237,12 @@ describe.skipIf(!hasRedis || missing('haproxy'))('a rolling restart behind HAPro
     });
     expect(stored).toHaveLength(new Set(stored).size);
     expect(httpSenders.flatMap(({ failures }) => failures)).toEqual([]);
+    await until('the tails to have them', () =>
+      tails.every(({ messages }) => messages.length >= stored.length),
+    );
+    for (const { messages, moves } of tails) {
+      expect(moves).toBeGreaterThan(0);
+      expect(messages).toEqual(stored);
+    }
   });
 });

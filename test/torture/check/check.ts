@@ -8,6 +8,8 @@ export interface SenderRecord {
   readonly refused: ReadonlySet<number>;
   /** Numbers that were sent again, in requests without a name: they may be stored twice. */
   readonly repeated: ReadonlySet<number>;
+  /** Sent without an answer, and not again: they may have been on their way when the next ones were sent. */
+  readonly givenUp: ReadonlySet<number>;
 }
 
 export interface Delivery {
@@ -99,7 +101,8 @@ export function check(evidence: Evidence): CheckResult {
         delivered++;
         own.set(number, atMs);
         const last = newest.get(sender) ?? 0;
-        if (number < last) complain('order', `${sender} ${number} came after ${last}`);
+        if (number < last && !record.givenUp.has(number))
+          complain('order', `${sender} ${number} came after ${last}`);
         newest.set(sender, Math.max(last, number));
         if (record.refused.has(number)) complain('refused', `${sender} ${number} was refused, and came`);
         continue;

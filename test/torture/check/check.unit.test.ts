@@ -6,6 +6,7 @@ const sent = (...acknowledged: number[]) => ({
   acknowledged: new Map(acknowledged.map((number) => [number, 1_000])),
   refused: new Set<number>(),
   repeated: new Set<number>(),
+  givenUp: new Set<number>(),
 });
 const got = (...numbers: number[]): Delivery[] =>
   numbers.map((number) => ({ sender: 'p', number, atMs: 2_000 }));
@@ -60,6 +61,8 @@ describe('the check of what was delivered', () => {
     expect(violations({ readers: [reader(got(2, 1, 3))] })).toEqual([
       'drain: order, 1 times: p 1 came after 2',
     ]);
+    const impatient = [{ ...sent(2, 3), givenUp: new Set([1]) }];
+    expect(violations({ senders: impatient, readers: [reader(got(2, 1, 3))] })).toEqual([]);
     expect(violations({ readers: [reader([...got(1, 2, 3), { sender: 'q', number: 1, atMs: 0 }])] })).toEqual(
       ['drain: unknown, 1 times: q 1 was never sent'],
     );

@@ -72,7 +72,8 @@ export class HttpSender {
       this.failures++;
       if (givesUp) {
         // Without an answer, nobody knows whether it was stored.
-        if (status === 503) for (const number of numbers) this.sent.refused.add(number);
+        const what = status === 503 ? this.sent.refused : this.sent.givenUp;
+        for (const number of numbers) what.add(number);
         return;
       }
       // What was refused isn't stored; what had no answer may be.

@@ -15,6 +15,7 @@ export class SentLines implements SenderRecord {
   readonly acknowledged = new Map<number, number>();
   readonly refused = new Set<number>();
   readonly repeated = new Set<number>();
+  readonly givenUp = new Set<number>();
   private newest = 0;
 
   constructor(name: string) {
