@@ -208,7 +208,11 @@ export class EmbeddedStreams {
       while (appender.isWritingTo(newest)) await wait();
     }
     this.commitLog.closeFile();
-    while (this.commitLog.isClosingFile) await wait();
+    while (this.commitLog.isClosingFile) {
+      await wait();
+      // What was on its way may have ended before that was asked.
+      if (this.commitLog.isClosingFile) this.commitLog.closeFile();
+    }
     const files = this.commitLog.fullFileNames;
     for (;;) {
       await this.writingDue.request();
