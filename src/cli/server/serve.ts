@@ -109,6 +109,8 @@ async function serveAsSuccessor(
   });
   await Promise.race([stopped, ended]);
   await own.close();
+  // All is closed: a timer that somebody has forgotten would hold up the process that waits for this one.
+  process.exit(0);
 }
 
 /** A host as it is written in front of a port. */
