@@ -68,7 +68,8 @@ async function runCore(node, installed) {
     TAILRACE_ALLOW_PRIVATE_DRAINS: 'yes',
   };
   const command = join(installed, 'bin', 'tailrace');
-  const tailrace = (...args) => execFileSync(command, args, { env, encoding: 'utf8' });
+  // Not in the checkout: `create` gives a repository a remote.
+  const tailrace = (...args) => execFileSync(command, args, { cwd: data, env, encoding: 'utf8' });
   const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   expect('the version', tailrace('--version').trim() === version);
 
