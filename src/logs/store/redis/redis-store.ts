@@ -182,13 +182,20 @@ export class RedisStore implements Store {
   }
 
   appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
+    // What the appender calls first counts: one that may be stored is told so, and then fails with all behind it.
+    let isTold = false;
+    const tell = (outcome: () => void): void => {
+      if (isTold) return;
+      isTold = true;
+      queueMicrotask(outcome);
+    };
     this.appender.append(app, {
       batches: [{ batch, frameId: '' }],
       resolve: ([appended]) => {
         this.onAppended(app, batch, appended);
-        queueMicrotask(() => waiter.onAppended());
+        tell(() => waiter.onAppended());
       },
-      reject: (error) => queueMicrotask(() => waiter.onAppendFailed(error)),
+      reject: (error) => tell(() => waiter.onAppendFailed(error)),
     });
   }
 
