@@ -1,5 +1,5 @@
 /** The keeper of dynos, a real one, and what a server does when it is stopped, hangs, or is killed. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -26,9 +26,8 @@ function newState(): string {
   return folder;
 }
 
-function client(stateFolder: string, onWarning: () => void = () => {}): KeeperClient {
-  const log = { ...SILENT_LOG, warn: onWarning };
-  const keeper = new KeeperClient({ stateFolder, waitMs: 10_000, log, patienceMs: 50 });
+function client(stateFolder: string): KeeperClient {
+  const keeper = new KeeperClient({ stateFolder, waitMs: 10_000, log: SILENT_LOG, patienceMs: 50 });
   onTestFinished(async () => {
     keeper.endWithServer();
     await keeper.close();
@@ -76,16 +75,14 @@ it('is woken when somebody has stopped it', async () => {
 
 it('is killed when it hangs, and its processes end and can be started again', async () => {
   const state = newState();
-  const stop = (): void => {
-    if (isProcessRunning(first)) process.kill(first, 'SIGSTOP');
-  };
-  // It is woken with each warning, but for the last one.
-  const keeper = client(state, () => setImmediate(stop));
+  const keeper = client(state);
   await keeper.ready();
   const first = keeperPid(state);
   const pid = await startProcess(keeper);
   const exited = keeper.exitOf({ id: ID, pid });
-  stop();
+  // However often it is woken, it gets no time to answer.
+  const stopper = spawn('sh', ['-c', `while kill -STOP ${first} 2>/dev/null; do :; done`]);
+  onTestFinished(() => void stopper.kill('SIGKILL'));
   expect(await exited).toBe(137);
   await until('both to end', () => !isProcessRunning(first) && !isProcessRunning(pid));
   expect(await keeper.ready()).toBe(true);
