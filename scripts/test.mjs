@@ -207,7 +207,9 @@ async function part(name, work) {
   const before = processorTimes();
   const status = await work();
   const { all, idle, ms } = processorTimes(before);
-  took.push(`${name}: ${Math.round(ms / 1000)} s, processors ${Math.round(100 * (1 - idle / Math.max(all, 1)))} % busy`);
+  took.push(
+    `${name}: ${Math.round(ms / 1000)} s, processors ${Math.round(100 * (1 - idle / Math.max(all, 1)))} % busy`,
+  );
   if (!status) return;
   sayTimes();
   process.exit(status);
