@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { makeDirectory } from '../../../src/common/make-directory.ts';
 import { withKnownSender } from '../../../src/logs/query/known-sender.ts';
+import type { QueryNode } from '../../../src/logs/query/query-syntax.ts';
 import type { AppId, Sequence, Store } from '../../../src/logs/store/contract.ts';
 import { RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { readRecord } from '../../../src/logs/syslog/record.ts';
@@ -24,6 +25,7 @@ import type {
   StreamSummary,
 } from './contract.ts';
 import { fieldNamesOf } from './fields/field-names.ts';
+import { filterPlan } from './filter/filter-plan.ts';
 import { importLines } from './import-lines.ts';
 import { Indexer } from './indexer/indexer.ts';
 import type { BlockFault, JobRunner } from './jobs/job.ts';
@@ -32,7 +34,7 @@ import type { Part } from './parts/part.ts';
 import { type MissingPart, StreamParts } from './parts/stream-parts.ts';
 import { readLines } from './search/read-lines.ts';
 import { assertLimit, searchLines } from './search/search-lines.ts';
-import { StreamView, ViewOutdated } from './search/stream-view.ts';
+import { type PlannedQuery, StreamView, ViewOutdated } from './search/stream-view.ts';
 import { countLines, countValues } from './search/tally.ts';
 
 const STREAM_NAME = /^[\w-]{1,64}$/;
@@ -420,12 +422,19 @@ export class PackedLineStore implements LineStore {
 
   private viewsOf({ streams, query, senders }: LineSelection): StreamView[] {
     const views: StreamView[] = [];
+    // Of most streams it is the same query.
+    const planned = new Map<QueryNode, PlannedQuery>();
+    const plannedOf = (own: QueryNode): PlannedQuery => {
+      const known = planned.get(own) ?? { query: own, plan: filterPlan(own) };
+      planned.set(own, known);
+      return known;
+    };
     for (const stream of new Set(streams)) {
       const indexer = this.indexer.get(stream);
       if (!indexer) continue;
       const sender = senders?.get(stream);
       const own = query && sender !== undefined ? withKnownSender(query, sender) : query;
-      views.push(new StreamView(stream, own, indexer, this.store));
+      views.push(new StreamView(stream, own && plannedOf(own), indexer, this.store));
     }
     return views;
   }

@@ -25,3 +25,15 @@ export function writeCount(count: u32, at: u32): u32 {
   } while (i > at);
   return end;
 }
+
+export function isDigit(byte: u32): bool {
+  return byte - 0x30 <= 9;
+}
+
+export function isSmallLetter(byte: u32): bool {
+  return byte - 0x61 <= 25;
+}
+
+export function isLargeLetter(byte: u32): bool {
+  return byte - 0x41 <= 25;
+}

@@ -1,5 +1,6 @@
 /** The memory of lines that drains have read from the store and not sent yet. */
 import { BufferPool } from '../../common/buffers/buffer-pool.ts';
+import { PooledBuffers } from '../../common/buffers/pooled-buffers.ts';
 import type { ReadMemory } from '../store/contract.ts';
 
 /** Bytes that are read at a time. */
@@ -17,9 +18,12 @@ const pool = new BufferPool({
 let largeReads = 0;
 
 /** Of one drain. */
-export class LoadedMemory implements ReadMemory {
-  private readonly buffers: Buffer[] = [];
+export class LoadedMemory extends PooledBuffers implements ReadMemory {
   private isLarge = false;
+
+  constructor() {
+    super(pool);
+  }
 
   /** How many bytes to read; it is given back with {@link release}. */
   reserve(): number {
@@ -30,16 +34,9 @@ export class LoadedMemory implements ReadMemory {
     return this.isLarge ? LARGE_READ_BYTES : READ_BYTES;
   }
 
-  acquire(bytes: number): Buffer {
-    const buffer = pool.acquire(bytes);
-    this.buffers.push(buffer);
-    return buffer;
-  }
-
   /** Nobody reads what was loaded any more. */
-  release(): void {
-    for (const buffer of this.buffers) pool.release(buffer);
-    this.buffers.length = 0;
+  override release(): void {
+    super.release();
     if (this.isLarge) largeReads--;
     this.isLarge = false;
   }

@@ -1,5 +1,6 @@
 /** What is read of a stream for the store's threads, in memory that they read too: nothing is copied on its way to them. */
 import { BufferPool } from '../../../../src/common/buffers/buffer-pool.ts';
+import { PooledBuffers } from '../../../../src/common/buffers/pooled-buffers.ts';
 import type { ReadMemory } from '../../../../src/logs/store/contract.ts';
 
 /** Bytes that are read at a time. */
@@ -10,18 +11,8 @@ const BUFFERS_MAX = 4;
 const pool = new BufferPool({ buffersMax: BUFFERS_MAX, stepBytes: READ_BYTES / 4, isShared: true });
 
 /** Of one read. */
-export class SharedReads implements ReadMemory {
-  private readonly buffers: Buffer[] = [];
-
-  acquire(bytes: number): Buffer {
-    const buffer = pool.acquire(bytes);
-    this.buffers.push(buffer);
-    return buffer;
-  }
-
-  /** Nobody reads what was read any more. */
-  release(): void {
-    for (const buffer of this.buffers) pool.release(buffer);
-    this.buffers.length = 0;
+export class SharedReads extends PooledBuffers implements ReadMemory {
+  constructor() {
+    super(pool);
   }
 }

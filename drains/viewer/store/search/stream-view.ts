@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';
 import type { AppId, Sequence, Store } from '../../../../src/logs/store/contract.ts';
 import type { BlockEntry } from '../blocks/block-format.ts';
-import { type FilterPlan, filterPlan } from '../filter/filter-plan.ts';
+import type { FilterPlan } from '../filter/filter-plan.ts';
 import type { StreamIndexer } from '../indexer/stream-indexer.ts';
 import type { BlockFault, JobReply, JobRunner, ScanJob } from '../jobs/job.ts';
 import { READ_BYTES, SharedReads } from '../jobs/shared-reads.ts';
@@ -32,6 +32,12 @@ export interface TailLines {
   release(): void;
 }
 
+/** A query, and by which of a part's blocks it can be passed. */
+export interface PlannedQuery {
+  readonly query: QueryNode;
+  readonly plan: FilterPlan | undefined;
+}
+
 export class StreamView {
   readonly stream: AppId;
   /** What is asked of its lines; undefined: every line. */
@@ -45,10 +51,10 @@ export class StreamView {
   private readonly store: Store;
   private readonly indexer: StreamIndexer;
 
-  constructor(stream: AppId, query: QueryNode | undefined, indexer: StreamIndexer, store: Store) {
+  constructor(stream: AppId, planned: PlannedQuery | undefined, indexer: StreamIndexer, store: Store) {
     this.stream = stream;
-    this.query = query;
-    this.plan = query && filterPlan(query);
+    this.query = planned?.query;
+    this.plan = planned?.plan;
     this.indexer = indexer;
     this.store = store;
     this.parts = indexer.parts.all;

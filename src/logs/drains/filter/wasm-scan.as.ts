@@ -5,6 +5,7 @@
  *
  * Memory is laid out by the caller (`wasm-scan.ts`). Reads may run over the end of the input by up to 31 bytes.
  */
+import { isDigit, isLargeLetter, isSmallLetter } from '../../../common/wasm/wasm-common.as';
 import { levelOf } from '../encoders/wasm/wasm-level.as';
 
 /** What every module has; only `position` is used here: where the records end. */
@@ -144,8 +145,8 @@ function eventFacts(message: u32, end: u32): u32 {
   // {
   if (first == 0x7b) return BEGINS;
   if (isDigit(first)) return isTimeWord(message, end) ? BEGINS : 0;
-  if (isSmall(first)) return beginsSmall(message, end, eight) ? BEGINS : 0;
-  if (isLarge(first)) return beginsLarge(message, end) ? BEGINS : 0;
+  if (isSmallLetter(first)) return beginsSmall(message, end, eight) ? BEGINS : 0;
+  if (isLargeLetter(first)) return beginsLarge(message, end) ? BEGINS : 0;
   // [
   if (first == 0x5b) return beginsBracket(message, end) ? BEGINS : 0;
   return 0;
@@ -171,7 +172,7 @@ function beginsSmall(start: u32, end: u32, eight: u64): bool {
   if (<u32>eight == 0x74697865 || eight == 0x6361622063617473 || (eight & 0xffffffffffff) == 0x206b63617473) return false;
   const limit = min<u32>(end, start + 60);
   let i = start + 1;
-  while (i < limit && (isSmall(load<u8>(i)) || isDigit(load<u8>(i)))) i++;
+  while (i < limit && (isSmallLetter(load<u8>(i)) || isDigit(load<u8>(i)))) i++;
   if (i == limit) return false;
   const behind: u32 = load<u8>(i);
   if (behind == SPACE) return true;
@@ -189,12 +190,12 @@ function beginsSmall(start: u32, end: u32, eight: u64): bool {
 function beginsLarge(start: u32, end: u32): bool {
   const limit = min<u32>(end, start + 20);
   let i = start + 1;
-  if (isLarge(load<u8>(i))) {
-    while (i < limit && isLarge(load<u8>(i))) i++;
+  if (isLargeLetter(load<u8>(i))) {
+    while (i < limit && isLargeLetter(load<u8>(i))) i++;
     // "PHP "
     return i < limit && load<u8>(i) == SPACE && load<u32>(start) != 0x20504850;
   }
-  while (i < limit && isSmall(load<u8>(i))) i++;
+  while (i < limit && isSmallLetter(load<u8>(i))) i++;
   if (i == limit || load<u8>(i) != SPACE) return false;
   switch (load<u32>(start)) {
     case 0x73756143: // Caus(ed by)
@@ -227,7 +228,7 @@ function beginsBracket(start: u32, end: u32): bool {
 }
 
 function isOfBracket(byte: u32): bool {
-  return isSmall(byte) || isDigit(byte) || (byte >= 0x2b && byte <= 0x2f) || byte == 0x3a;
+  return isSmallLetter(byte) || isDigit(byte) || (byte >= 0x2b && byte <= 0x2f) || byte == 0x3a;
 }
 
 /** What of a line's structured data and message may have to be redacted. */
@@ -310,16 +311,4 @@ function hasCard(start: u32, end: u32): bool {
     before = byte;
   }
   return false;
-}
-
-function isDigit(byte: u32): bool {
-  return byte - 0x30 <= 9;
-}
-
-function isSmall(byte: u32): bool {
-  return byte - 0x61 <= 25;
-}
-
-function isLarge(byte: u32): bool {
-  return byte - 0x41 <= 25;
 }

@@ -107,10 +107,6 @@ export function pair(i: u32): u32 {
   return tens <= 9 && ones <= 9 ? tens * 10 + ones : 1000;
 }
 
-export function isDigit(byte: u32): bool {
-  return byte - 0x30 <= 9;
-}
-
 /** Where the field that starts at `start` ends: at a space or another byte that no field has, or at `limit`. */
 export function skipField(start: u32, limit: u32): u32 {
   for (let i = start; i < limit; i += 16) {

@@ -2,7 +2,8 @@
  * The header of RFC 3164 in its common forms, `<34>Oct 11 22:14:15 mymachine su[123]: failed` with or without a host and a process id,
  * and with a time of RFC 3339: what `rfc3164.ts` makes of it.
  */
-import { isDigit, pair, skipTime } from './wasm-header.as';
+import { isDigit } from '../../../common/wasm/wasm-common.as';
+import { pair, skipTime } from './wasm-header.as';
 
 const SPACE: u32 = 0x20;
 const COLON: u32 = 0x3a;

@@ -193,7 +193,7 @@ function placeKeepingWriter(): PlaceKeepingWriter {
 }
 
 /** Follows the file from its start until `stop`; the checkpoint is kept for the next time. */
-function followFile(): { lines: string[]; stop: () => Promise<void> } {
+function followFile(): { followed: FileFollower; lines: string[]; stop: () => Promise<void> } {
   const lines: string[] = [];
   const followed = new FileFollower(file, {
     checkpoint,
@@ -207,19 +207,13 @@ function followFile(): { lines: string[]; stop: () => Promise<void> } {
     await over;
     checkpoint = followed.checkpoint;
   };
-  return { lines, stop };
+  return { followed, lines, stop };
 }
 
 describe('a file that is rotated twice before it is looked at again', () => {
   it('misses no file in between, nor one line of it', async () => {
     write('a');
-    const lines: string[] = [];
-    const followed = new FileFollower(file, {
-      fromStart: true,
-      onLine: (line) => lines.push(line.toString()),
-      onNotice: (message) => notices.push(message),
-    });
-    const over = followed.follow();
+    const { followed, lines, stop } = followFile();
     await until('the first line', () => lines.length === 1);
     // As while the router is away and the spool is full.
     followed.pause();
@@ -231,10 +225,8 @@ describe('a file that is rotated twice before it is looked at again', () => {
     write('e');
     followed.resume();
     await until('all lines', () => lines.length >= 5, 5_000).catch(() => {});
-    followed.stop();
-    await over;
+    await stop();
     expect(lines).toEqual(['a', 'b', 'c', 'd', 'e']);
-    checkpoint = followed.checkpoint;
     write('f');
     expect(await read(1)).toEqual(['f']);
   });

@@ -1,6 +1,7 @@
 /**
  * The level that a message names, as `syslog/level.ts` says it: the common cases. Whatever may be another form than these is asked for.
  */
+import { isDigit } from '../../../../common/wasm/wasm-common.as';
 
 /** Levels, in the order of `LOG_LEVELS`. */
 const ERROR: u32 = 0;
@@ -420,10 +421,6 @@ function isSpace(byte: u32): bool {
 
 function isQuote(byte: u32): bool {
   return byte == QUOTE || byte == APOSTROPHE;
-}
-
-function isDigit(byte: u32): bool {
-  return byte - 0x30 <= 9;
 }
 
 function isLetter(byte: u32): bool {

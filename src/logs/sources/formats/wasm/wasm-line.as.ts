@@ -1,6 +1,6 @@
 /** The parts of a line that are made of a record: its level, its time, and the frame around it. */
-import { writeCount } from '../../../../common/wasm/wasm-common.as';
-import { isDate, isDigit, pair } from '../../../syslog/wasm/wasm-header.as';
+import { isDigit, writeCount } from '../../../../common/wasm/wasm-common.as';
+import { isDate, pair } from '../../../syslog/wasm/wasm-header.as';
 
 const SPACE: u32 = 0x20;
 const DASH: u32 = 0x2d;
