@@ -1,5 +1,6 @@
 /** Add-ons and attachments by what somebody typed. */
-import { attachedConfigVars, findService } from '../../apps/host/addons/catalog/find-service.ts';
+import { attachedConfigVars } from '../../apps/host/addons/catalog/config-vars.ts';
+import { findService } from '../../apps/host/addons/catalog/find-service.ts';
 import type { AddonRecord, AttachmentRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { AppId } from '../../logs/store/contract.ts';

@@ -86,7 +86,9 @@ export function partnerRoutes(api: FastifyInstance, dependencies: AddonRouteDepe
       const change = readPartnerConfig(manifest, request.body?.config);
       if (typeof change === 'string')
         throw new TailraceError('invalid_params', `There is ${change}. Nothing was changed.`);
-      return addonConfigView(await addons.updateConfig(id, change, partnerService(manifest).configVars));
+      return addonConfigView(
+        await addons.reports.updateConfig(id, change, partnerService(manifest).configVars),
+      );
     },
   );
   api.post<AddonParams>(
@@ -94,7 +96,7 @@ export function partnerRoutes(api: FastifyInstance, dependencies: AddonRouteDepe
     { ...routeSchema('Say that an add-on is there, as its partner', 'Addon', EMPTY_BODY), ...PARTNER_ROUTE },
     async (request) => {
       const { id } = await partnersAddon(request);
-      await addons.markProvisioned(id);
+      await addons.reports.markProvisioned(id);
       return viewOf(request);
     },
   );
@@ -107,7 +109,7 @@ export function partnerRoutes(api: FastifyInstance, dependencies: AddonRouteDepe
     async (request) => {
       const addon = await partnersAddon(request);
       const before = await viewOf(request);
-      await addons.markDeprovisioned(addon);
+      await addons.reports.markDeprovisioned(addon);
       return { ...before, state: 'deprovisioned' };
     },
   );

@@ -1,6 +1,6 @@
 /** Add-ons, attachments, services and plans in the Platform API's shape. */
 import type { AddonPlan, CatalogService } from '../../apps/host/addons/catalog/catalog-entry.ts';
-import { attachedConfigVars, configVarName } from '../../apps/host/addons/catalog/find-service.ts';
+import { attachedConfigVars, configVarName } from '../../apps/host/addons/catalog/config-vars.ts';
 import type { AddonRecord, AttachmentRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { type AddonSnapshot, attachmentsOfAddon } from '../../apps/host/addons/model/addon-records.ts';
 import type { ProvidedService } from '../../apps/host/addons/provider.ts';

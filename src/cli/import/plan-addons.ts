@@ -2,11 +2,8 @@
 
 import { CATALOG } from '../../apps/host/addons/catalog/catalog.ts';
 import type { CatalogService } from '../../apps/host/addons/catalog/catalog-entry.ts';
-import {
-  configVarName,
-  type FoundService,
-  findService,
-} from '../../apps/host/addons/catalog/find-service.ts';
+import { configVarName } from '../../apps/host/addons/catalog/config-vars.ts';
+import { type FoundService, findService } from '../../apps/host/addons/catalog/find-service.ts';
 import type { AppHere, Destination, ServiceHere } from './destination.ts';
 import { differs, type ImportNote, type ImportStep, type PlanPart, stays } from './import-plan.ts';
 import type { SourceAddon, SourceApp } from './source-app.ts';

@@ -15,41 +15,35 @@ import { AddonRemovals } from './addon-removals.ts';
 import { AttachedConfig } from './attached-config.ts';
 import { CATALOG } from './catalog/catalog.ts';
 import type { AddonPlan, AddonProviderName, CatalogService } from './catalog/catalog-entry.ts';
-import { attachedConfigVars, configOfFacts, planOf, requirePlan } from './catalog/find-service.ts';
+import { configAfter } from './catalog/config-vars.ts';
+import { planOf, requirePlan } from './catalog/find-service.ts';
 import type { BackupSchedules } from './databases/schedules.ts';
 import type { DatabaseTransfers } from './databases/transfers.ts';
 import { migrateReleasedAddons } from './migrate-released-addons.ts';
 import type { AddonRecord, AttachmentRecord } from './model/addon-record.ts';
 import type { AddonRecords, AddonSnapshot } from './model/addon-records.ts';
-import { chooseAttachmentName, parseAddonName, parseAttachmentName } from './model/attachment-names.ts';
+import { parseAddonName } from './model/attachment-names.ts';
+import { type AttachmentRequest, planAttachment, rejectLastAttachment } from './model/plan-attachment.ts';
 import type { Partners } from './partner/partners.ts';
 import type {
-  AddonConfigChange,
-  AddonFacts,
   AddonInfoRow,
   AddonPage,
   AddonProvider,
-  AddonReports,
   OpenContext,
   ProvidedService,
-  ProvisionedAddon,
-  SampleNames,
   SignOnForm,
 } from './provider.ts';
+import { ProviderReports } from './provider-reports.ts';
 
 /** When two servers choose the same free name at once, the later one chooses again. */
 const ATTEMPTS_MAX = 10;
 
 /** What is asked for with a new add-on. */
-export interface NewAddon {
+export interface NewAddon extends AttachmentRequest {
   /** As typed: `redis`, `heroku-redis:premium-0`. */
   readonly plan: string;
   /** Left out: one is made up. */
   readonly name?: string;
-  /** Left out: the service's own name, or one with a color. */
-  readonly as?: string;
-  /** The app's name: what has the attachment's name, or its config vars, may be replaced. */
-  readonly confirm?: string;
   /** `url` attaches what already runs there. */
   readonly options?: Readonly<Record<string, string>>;
 }
@@ -79,7 +73,9 @@ export interface AddonsOptions {
   readonly log: Log;
 }
 
-export class Addons implements AddonReports {
+export class Addons {
+  /** For the providers. */
+  readonly reports: ProviderReports;
   /** Backups of databases, and restores. */
   readonly transfers: DatabaseTransfers;
   readonly schedules: BackupSchedules;
@@ -104,6 +100,12 @@ export class Addons implements AddonReports {
             `Add-on ${addon.name} is not removed yet, which is tried again: ${messageOf(error)}`,
           );
       },
+    });
+    this.reports = new ProviderReports({
+      ...options,
+      config: this.config,
+      removals: this.removals,
+      tellApp: (addon, message) => this.tellApp(addon, message),
     });
   }
 
@@ -349,7 +351,7 @@ export class Addons implements AddonReports {
         `${addon.name} is attached to other apps (${names}): detach it there first (addons:detach), or add --force`,
       );
     }
-    const removed = await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
+    const removed = await this.options.records.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
     return this.removals.remove(removed, { isForced: force && addon.provider === 'partner' });
   }
 
@@ -361,14 +363,14 @@ export class Addons implements AddonReports {
     const plan = planOf(service, typed.includes(':') ? typed.split(':')[1] : typed, typed);
     if (plan.name === addon.plan) return addon;
     const made = await this.provider(addon).changePlan({ ...addon, plan: plan.name }, plan);
-    const changed = await this.requireUpdate(addon.id, (before) => ({
+    const changed = await this.options.records.requireUpdate(addon.id, (before) => ({
       plan: plan.name,
       resource: made.resource ?? before.resource,
       configVars: made.configVars ?? before.configVars,
       config: configAfter(before, made),
       message: made.message,
     }));
-    await this.syncAll(changed);
+    await this.config.syncAll(changed);
     return changed;
   }
 
@@ -385,7 +387,7 @@ export class Addons implements AddonReports {
     const { records } = this.options;
     await this.rejectAppRemoval(app);
     for (const addon of await records.ownedBy(app.id)) {
-      const removed = await this.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
+      const removed = await this.options.records.requireUpdate(addon.id, () => ({ state: 'deprovisioning' }));
       await this.removals.remove(removed, { endingApp: app.id });
     }
     await this.transfers.removeApp(app.id);
@@ -416,11 +418,7 @@ export class Addons implements AddonReports {
    * Attaches an add-on to an app, once more or under another name. An attachment of the same name is replaced when that is confirmed.
    * @throws TailraceError `confirmation_required`, `invalid_params`
    */
-  async attach(
-    app: AppRecord,
-    addon: AddonRecord,
-    request: Pick<NewAddon, 'as' | 'confirm'>,
-  ): Promise<AttachmentRecord> {
+  async attach(app: AppRecord, addon: AddonRecord, request: AttachmentRequest): Promise<AttachmentRecord> {
     if (addon.state === 'deprovisioning')
       throw new TailraceError('conflict', `${addon.name} is being destroyed.`);
     if (app.id !== addon.app && (await this.serviceOf(addon)).isUnshared)
@@ -468,97 +466,6 @@ export class Addons implements AddonReports {
       });
   }
 
-  // --- what providers report ---
-
-  async sampleNames(addon: AddonRecord): Promise<SampleNames> {
-    const { records } = this.options;
-    const { name } = (await records.get(addon.id))?.value ?? addon;
-    if (Object.keys(addon.configVars).length === 0) return { source: name, addon: name };
-    const attached = (await records.attachedTo(addon.app))
-      .filter((attachment) => attachment.addon === addon.id)
-      .map((attachment) => attachment.name);
-    const source = attached.includes(addon.prefix) ? addon.prefix : (attached[0] ?? addon.prefix);
-    return { source, addon: name };
-  }
-
-  async markProvisioned(id: string, facts?: AddonFacts): Promise<AddonRecord> {
-    const addon = await this.requireUpdate(id, (before) =>
-      before.state === 'provisioning' || before.state === 'creating'
-        ? { state: 'provisioned', config: facts ? configOfFacts(before.configVars, facts) : before.config }
-        : undefined,
-    );
-    if (addon.state === 'deprovisioning')
-      throw new TailraceError('conflict', `${addon.name} is being destroyed.`);
-    await this.syncAll(addon, (names) => `Attach ${names.join(', ')} (@ref:${addon.name})`);
-    return addon;
-  }
-
-  async markFailed(id: string, reason: string): Promise<void> {
-    let isFailed = false;
-    const addon = await this.options.records.update(id, ({ state }) => {
-      isFailed = state === 'provisioning' || state === 'creating';
-      return isFailed ? { state: 'deprovisioning' } : undefined;
-    });
-    if (!addon || !isFailed) return;
-    this.tellApp(addon, `Add-on ${addon.name} could not be created: ${reason}`);
-    await this.removals.remove(addon);
-  }
-
-  /** A provider has ended an add-on that is being removed, or that it can't make. @throws TailraceError `conflict` for one that is there */
-  async markDeprovisioned(addon: AddonRecord): Promise<void> {
-    if (addon.state === 'provisioned')
-      throw new TailraceError('conflict', `${addon.name} is provisioned: whoever owns it destroys it.`);
-    if (addon.state === 'deprovisioning') await this.removals.remove(addon);
-    else await this.markFailed(addon.id, `${addon.service} says that it can't be`);
-  }
-
-  /**
-   * A provider changes an add-on's config vars: the apps that have it are released with them, once it is there.
-   * @throws TailraceError `conflict` for one that is being removed, `invalid_params` for what an app can't have
-   */
-  async updateConfig(
-    id: string,
-    change: AddonConfigChange,
-    configVars: AddonRecord['configVars'],
-  ): Promise<AddonRecord> {
-    let before: AddonRecord | undefined;
-    const addon = await this.requireUpdate(id, (record) => {
-      before = record;
-      if (record.state === 'deprovisioning')
-        throw new TailraceError('conflict', `${record.name} is being destroyed.`);
-      return { configVars, config: configAfter(record, { configChange: change }) };
-    });
-    try {
-      await this.syncAll(addon);
-    } catch (error) {
-      // Nothing of it can be released, and nothing of others while it is there.
-      const { config } = before ?? addon;
-      await this.options.records.update(id, (now) =>
-        JSON.stringify(now.config) === JSON.stringify(addon.config) ? { config } : undefined,
-      );
-      throw error;
-    }
-    return addon;
-  }
-
-  async keepResource(id: string, resource: unknown): Promise<void> {
-    await this.requireUpdate(id, () => ({ resource }));
-  }
-
-  async updateFacts(id: string, facts: AddonFacts, resource?: unknown): Promise<AddonRecord> {
-    const addon = await this.requireUpdate(id, (before) => ({
-      config: { ...before.config, ...configOfFacts(before.configVars, facts) },
-      resource: resource ?? before.resource,
-    }));
-    await this.syncAll(addon);
-    return addon;
-  }
-
-  async updateLogDrain(id: string, url: string, token?: string): Promise<void> {
-    const addon = (await this.options.records.get(id))?.value;
-    if (addon) await this.options.setLogDrain(addon, url, token);
-  }
-
   // --- parts ---
 
   /** Writes down a new add-on with its first attachment, under names that are free. */
@@ -579,56 +486,12 @@ export class Addons implements AddonReports {
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
 
-  /** The attachment to make, and the one that it replaces. */
-  private async planAttachment(
-    app: AppRecord,
-    addon: AddonRecord,
-    { as, confirm }: Pick<NewAddon, 'as' | 'confirm'>,
-  ): Promise<{ attachment: AttachmentRecord; replaced: AttachmentRecord | undefined }> {
-    const snapshot = await this.options.records.aroundApp(app.id);
-    const taken = snapshot.attachments;
-    const own = await this.config.ownNames(app.id);
-    const varsOf = (name: string) => Object.keys(attachedConfigVars(name, addon.configVars));
-    const attachedBy = (name: string): string[] =>
-      taken
-        .filter((one) => one.name !== name)
-        .flatMap((one) => {
-          const other = snapshot.addons.find(({ id }) => id === one.addon);
-          return other ? Object.keys(attachedConfigVars(one.name, other.configVars)) : [];
-        });
-    const overwritten = (name: string) => varsOf(name).filter((one) => own.has(one));
-    const isFree = (name: string) =>
-      !taken.some((one) => one.name === name) &&
-      overwritten(name).length === 0 &&
-      !varsOf(name).some((one) => attachedBy(name).includes(one));
-    const name = as ? parseAttachmentName(as) : chooseAttachmentName(addon.prefix, addon.colorPrefix, isFree);
-    const replaced = taken.find((one) => one.name === name);
-    const vars = replaced ? varsOf(name) : overwritten(name);
-    const clash = varsOf(name).find((one) => attachedBy(name).includes(one));
-    if (clash)
-      throw new TailraceError(
-        'invalid_params',
-        `${clash} is a config var of another attachment: choose another name with --as.`,
-      );
-    if ((replaced || vars.length > 0) && confirm !== app.name)
-      throw new TailraceError(
-        'confirmation_required',
-        `Adding ${name} to app ${app.name} would overwrite existing vars ${joinWords(vars)}.`,
-      );
-    if (replaced) {
-      if (replaced.addon === addon.id)
-        throw new TailraceError(
-          'invalid_params',
-          `${addon.name} is attached to ${app.name} as ${name} already.`,
-        );
-      const previous = snapshot.addons.find(({ id }) => id === replaced.addon);
-      if (previous) rejectLastAttachment(taken, previous, replaced);
-    }
-    const now = new Date().toISOString();
-    return {
-      attachment: { id: randomUUID(), name, app: app.id, addon: addon.id, createdAt: now, updatedAt: now },
-      replaced,
-    };
+  private async planAttachment(app: AppRecord, addon: AddonRecord, request: AttachmentRequest) {
+    const around = await this.options.records.aroundApp(app.id);
+    return planAttachment(app, addon, request, {
+      ...around,
+      ownVars: await this.config.ownNames(app.id),
+    });
   }
 
   /** A line in its app's stream, unless the app is gone: that has no stream any more. */
@@ -639,15 +502,6 @@ export class Addons implements AddonReports {
     );
   }
 
-  /** Releases all apps that have an add-on with its config vars as they are now, which is what has happened already. */
-  private async syncAll(
-    addon: AddonRecord,
-    describe = (names: readonly string[]): string => `Update ${names.join(', ')} by ${addon.service}`,
-  ): Promise<void> {
-    const apps = (await this.options.records.attachmentsOf(addon.id)).map(({ app }) => app);
-    for (const app of new Set(apps)) await this.config.sync(app, describe, { skipsPhase: true });
-  }
-
   private async rejectSecond(app: AppRecord, service: CatalogService): Promise<void> {
     const own = await this.options.records.ownedBy(app.id);
     const first = own.find((one) => one.service === service.name && one.state !== 'deprovisioning');
@@ -656,15 +510,6 @@ export class Addons implements AddonReports {
         'conflict',
         `${app.name} has ${first.name} already, and can have one add-on of ${service.name}.`,
       );
-  }
-
-  private async requireUpdate(
-    id: string,
-    change: (before: AddonRecord) => Partial<AddonRecord> | undefined,
-  ): Promise<AddonRecord> {
-    const updated = await this.options.records.update(id, change);
-    if (!updated) throw new TailraceError('not_found', "Couldn't find that add-on.");
-    return updated;
   }
 
   private async latest(addon: AddonRecord): Promise<AddonRecord> {
@@ -698,20 +543,6 @@ export class Addons implements AddonReports {
   }
 }
 
-/** An add-on's config after what a provider gave. */
-function configAfter(
-  before: Pick<AddonRecord, 'config' | 'configVars'>,
-  { facts, configChange }: Pick<ProvisionedAddon, 'facts' | 'configChange'>,
-): Record<string, string> {
-  const config: Record<string, string | null> = {
-    ...(facts ? configOfFacts(before.configVars, facts) : before.config),
-    ...configChange,
-  };
-  return Object.fromEntries(
-    Object.entries(config).filter((entry): entry is [string, string] => entry[1] !== null),
-  );
-}
-
 function takenBack({ name }: AddonRecord): TailraceError {
   return new TailraceError(
     'conflict',
@@ -721,28 +552,4 @@ function takenBack({ name }: AddonRecord): TailraceError {
 
 function messageOf(error: unknown): string {
   return error instanceof TailraceError ? error.message : reasonOf(error);
-}
-
-/**
- * @param attached all attachments of the attachment's app
- * @throws TailraceError when an add-on would have no attachment to its owner any more
- */
-function rejectLastAttachment(
-  attached: readonly AttachmentRecord[],
-  addon: AddonRecord,
-  attachment: AttachmentRecord,
-): void {
-  if (attachment.app !== addon.app) return;
-  const others = attached.filter((one) => one.addon === addon.id && one.id !== attachment.id);
-  if (others.length > 0) return;
-  throw new TailraceError(
-    'invalid_params',
-    `Cannot destroy last attachment to billing app for resource ${addon.name}: attach it under another name first (addons:attach ${addon.name} --as NAME), or destroy it (addons:destroy ${addon.name}).`,
-  );
-}
-
-function joinWords(words: readonly string[]): string {
-  if (words.length <= 1) return words.join('');
-  if (words.length === 2) return words.join(' and ');
-  return `${words.slice(0, -1).join(', ')}, and ${words[words.length - 1]}`;
 }

@@ -11,7 +11,8 @@ import {
   type ReleaseRecord,
 } from '../../records/release-record.ts';
 import type { ReleaseMaker, ReleaseOptions } from '../contract.ts';
-import { attachedConfigVars } from './catalog/find-service.ts';
+import { attachedConfigVars } from './catalog/config-vars.ts';
+import type { AddonRecord } from './model/addon-record.ts';
 import { type AddonRecords, type AddonSnapshot, attachmentsOfApp } from './model/addon-records.ts';
 
 interface AttachedConfigOptions {
@@ -52,6 +53,15 @@ export class AttachedConfig {
       if (this.queues.get(app) === settled) this.queues.delete(app);
     });
     return work;
+  }
+
+  /** Releases all apps that have an add-on with its config vars as they are now, which is what has happened already. */
+  async syncAll(
+    addon: AddonRecord,
+    describe = (names: readonly string[]): string => `Update ${names.join(', ')} by ${addon.service}`,
+  ): Promise<void> {
+    const apps = (await this.options.records.attachmentsOf(addon.id)).map(({ app }) => app);
+    for (const app of new Set(apps)) await this.sync(app, describe, { skipsPhase: true });
   }
 
   private async syncNow(

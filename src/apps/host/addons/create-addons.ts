@@ -32,12 +32,12 @@ export type CreateAddonsOptions = Omit<
 /** @param options `folder` for the data of local add-ons, `policy` for where partners may be */
 export function createAddons(options: CreateAddonsOptions): Addons {
   const reports: AddonReports = {
-    sampleNames: (addon) => addons.sampleNames(addon),
-    markProvisioned: (id, facts) => addons.markProvisioned(id, facts),
-    markFailed: (id, reason) => addons.markFailed(id, reason),
-    updateFacts: (id, facts, resource) => addons.updateFacts(id, facts, resource),
-    keepResource: (id, resource) => addons.keepResource(id, resource),
-    updateLogDrain: (id, url, token) => addons.updateLogDrain(id, url, token),
+    sampleNames: (addon) => addons.reports.sampleNames(addon),
+    markProvisioned: (id, facts) => addons.reports.markProvisioned(id, facts),
+    markFailed: (id, reason) => addons.reports.markFailed(id, reason),
+    updateFacts: (id, facts, resource) => addons.reports.updateFacts(id, facts, resource),
+    keepResource: (id, resource) => addons.reports.keepResource(id, resource),
+    updateLogDrain: (id, url, token) => addons.reports.updateLogDrain(id, url, token),
   };
   const { store, policy } = options;
   const manifests = new PartnerManifests(store);

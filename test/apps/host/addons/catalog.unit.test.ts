@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CATALOG } from '../../../../src/apps/host/addons/catalog/catalog.ts';
-import {
-  attachedConfigVars,
-  configOfFacts,
-  findService,
-  requirePlan,
-} from '../../../../src/apps/host/addons/catalog/find-service.ts';
+import { attachedConfigVars, configOfFacts } from '../../../../src/apps/host/addons/catalog/config-vars.ts';
+import { findService, requirePlan } from '../../../../src/apps/host/addons/catalog/find-service.ts';
 import { factsOfUrl } from '../../../../src/apps/host/addons/external/external-provider.ts';
 import { parseAttachmentName } from '../../../../src/apps/host/addons/model/attachment-names.ts';
 

@@ -29,17 +29,17 @@ describe('the samples of an add-on', () => {
     const other = await appRegistry.createApp('other');
     const first = await addons.create(app, { plan: 'postgresql', name: 'first-db' });
     const second = await addons.create(app, { plan: 'postgresql', name: 'second-db' });
-    const color = (await addons.sampleNames(second)).source;
+    const color = (await addons.reports.sampleNames(second)).source;
     expect(color).toMatch(/^HEROKU_POSTGRESQL_[A-Z]+$/);
-    expect(await addons.sampleNames(first)).toEqual({ source: 'DATABASE', addon: 'first-db' });
+    expect(await addons.reports.sampleNames(first)).toEqual({ source: 'DATABASE', addon: 'first-db' });
 
     // Promoted, as Heroku's CLI does it; what another app calls it is no name of it here.
     await addons.attach(other, second, { as: 'THEIRS' });
     await addons.attach(app, first, { as: 'OLD' });
     await addons.attach(app, second, { as: 'DATABASE', confirm: 'shop' });
     await addons.rename(second, 'renamed-db');
-    expect(await addons.sampleNames(second)).toEqual({ source: 'DATABASE', addon: 'renamed-db' });
-    expect(await addons.sampleNames(first)).toEqual({ source: 'OLD', addon: 'first-db' });
+    expect(await addons.reports.sampleNames(second)).toEqual({ source: 'DATABASE', addon: 'renamed-db' });
+    expect(await addons.reports.sampleNames(first)).toEqual({ source: 'OLD', addon: 'first-db' });
     await addons.close();
   });
 });

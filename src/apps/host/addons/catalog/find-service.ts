@@ -70,28 +70,3 @@ export function planOf(
     `Couldn't find either the add-on service or the add-on plan of "${whole}". ${service} has the plans ${plans.map((plan) => plan.name).join(', ')}.`,
   );
 }
-
-/** The config vars of an attachment, by their names. */
-export function attachedConfigVars(
-  attachmentName: string,
-  config: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(config).map(([suffix, value]) => [configVarName(attachmentName, suffix), value]),
-  );
-}
-
-/** `REDIS_URL`; the attachment's name alone for a config var without more. */
-export function configVarName(attachmentName: string, suffix: string): string {
-  return suffix === '' ? attachmentName : `${attachmentName}_${suffix}`;
-}
-
-/** What a provider told, as an add-on's config: a fact that it didn't tell is no config var. */
-export function configOfFacts(
-  map: ConfigVarMap,
-  facts: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(map).flatMap(([suffix, fact]) => (fact in facts ? [[suffix, facts[fact]]] : [])),
-  );
-}

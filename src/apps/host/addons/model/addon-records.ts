@@ -1,4 +1,5 @@
 /** The records of add-ons and attachments in the store: each change all or nothing, also with other servers on the same store. */
+import { TailraceError } from '../../../../common/errors.ts';
 import type { AppId, RecordChange, Store, StoredRecord } from '../../../../logs/store/contract.ts';
 import type { AddonRecord, AttachmentRecord } from './addon-record.ts';
 
@@ -121,6 +122,16 @@ export class AddonRecords {
       if (committed) return value;
       if (isRenamed && (await this.store.get('', addonNameKey(value.name)))) return undefined;
     }
+  }
+
+  /** {@link update}, of an add-on that has to be there. @throws TailraceError `not_found` */
+  async requireUpdate(
+    id: string,
+    change: (before: AddonRecord) => Partial<AddonRecord> | undefined,
+  ): Promise<AddonRecord> {
+    const updated = await this.update(id, change);
+    if (!updated) throw new TailraceError('not_found', "Couldn't find that add-on.");
+    return updated;
   }
 
   /** Removes an add-on with all its attachments. */
