@@ -6,7 +6,7 @@
  * Memory is laid out by the caller (`wasm-scan.ts`). Reads may run over the end of the input by up to 31 bytes.
  */
 import { isDigit, isLargeLetter, isSmallLetter } from '../../../common/wasm/wasm-common.as';
-import { levelOf } from '../encoders/wasm/wasm-level.as';
+import { levelOf } from '../../syslog/wasm/wasm-level.as';
 
 /** What every module has; only `position` is used here: where the records end. */
 export let position: u32 = 0;

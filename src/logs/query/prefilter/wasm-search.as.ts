@@ -5,7 +5,7 @@
  * Memory is laid out by the caller (`wasm-search.ts`). Reads may run over the end of a region by up to 63 bytes.
  */
 
-import { levelOf } from './wasm-levels.as';
+import { levelOf } from '../../syslog/wasm/wasm-level.as';
 
 /** What every module has; this one gives its results back. */
 export let position: u32 = 0;

@@ -9,7 +9,7 @@ import {
   type WasmModule,
 } from '../../../common/wasm/wasm-module.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
-import { LEVEL_SEARCHED_MAX, LOG_LEVELS, type LogLevel, severityLevel } from '../../syslog/level.ts';
+import { LOG_LEVELS, type LogLevel, severityLevel } from '../../syslog/level.ts';
 import { lineLevel, linePriority } from '../../syslog/record.ts';
 import { type LiteralPattern, PATTERN_BYTES_MAX } from './literal-pattern.ts';
 import { SEARCH_WASM } from './wasm-search-binary.ts';
@@ -79,9 +79,7 @@ export function scannedLineLevel(line: RecordCursor, bytes: Buffer): LogLevel {
   const level = severityLevel(linePriority(line, bytes) & 7);
   if (level) return level;
   const origin = bytes.byteOffset;
-  const { messageStart } = line;
-  const end = Math.min(line.textEnd, messageStart + LEVEL_SEARCHED_MAX);
-  const index = wasm.level(origin + messageStart, origin + end);
+  const index = wasm.level(origin + line.messageStart, origin + line.textEnd);
   return index < LOG_LEVELS.length ? LOG_LEVELS[index] : lineLevel(line, bytes);
 }
 

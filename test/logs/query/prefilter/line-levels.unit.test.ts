@@ -102,6 +102,7 @@ const pieces = [
     'main.c:3:5: error: ',
     'host=a:3 ',
     'x'.repeat(1_990),
+    'ä'.repeat(1_500),
     'even ',
     'rror',
     'xception',
@@ -137,6 +138,8 @@ it('of messages as there are many', () => {
     '',
     'level=warning',
     'a level=debug',
+    // Behind what is searched.
+    `word ${'ä'.repeat(1_500)} level=error`,
   ];
   expect(levelsOf(messages).map(([level]) => level)).toEqual([
     'info',
@@ -147,6 +150,7 @@ it('of messages as there are many', () => {
     'info',
     'warn',
     'debug',
+    'info',
   ]);
   for (const [scanned, wanted] of levelsOf(messages)) expect(scanned).toBe(wanted);
 });

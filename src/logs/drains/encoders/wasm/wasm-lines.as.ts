@@ -5,7 +5,7 @@
  * Memory is laid out by the caller (`wasm-lines.ts`). Reads and writes may run over the end of a region by up to 31 bytes.
  */
 import { copy } from '../../../../common/wasm/wasm-common.as';
-import { ASK, levelOf } from './wasm-level.as';
+import { ASK, levelOf } from '../../../syslog/wasm/wasm-level.as';
 
 /** Where it stopped in the input, where the output ends, how many lines are in it. */
 export let position: u32 = 0;

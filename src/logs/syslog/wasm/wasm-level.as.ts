@@ -1,7 +1,8 @@
 /**
- * The level that a message names, as `syslog/level.ts` says it: the common cases. Whatever may be another form than these is asked for.
+ * The level that a message names, as `syslog/level.ts` says it: the common cases. Whatever may be another form than these is asked for. For
+ * what fills drains and for what searches.
  */
-import { isDigit } from '../../../../common/wasm/wasm-common.as';
+import { isDigit, isSmallLetter } from '../../../common/wasm/wasm-common.as';
 
 /** Levels, in the order of `LOG_LEVELS`. */
 const ERROR: u32 = 0;
@@ -13,6 +14,7 @@ export const ASK: u32 = 255;
 /** No level. */
 const NONE: u32 = 254;
 
+/** LEVEL_SEARCHED_MAX: of stored lines it counts bytes. */
 const SEARCHED_MAX: u32 = 2_000;
 const WORDS_MAX: u32 = 6;
 
@@ -25,12 +27,119 @@ const EQUALS: u32 = 0x3d;
 /** The level of the message `[start, end)` of a line whose severity says nothing. */
 export function levelOf(start: u32, end: u32): u32 {
   if (start == end) return INFO;
-  if (end - start > SEARCHED_MAX) return ASK;
+  const isLong = end - start > SEARCHED_MAX;
+  const obvious = obviousLevel(start, isLong ? start + SEARCHED_MAX : end);
+  if (obvious != ASK || isLong) return obvious;
   const field = fieldLevel(start, end);
   if (field != NONE) return field;
   if (mayBeForm(start, end)) return ASK;
   const level = leadingWordLevel(start, end);
   return level == NONE ? INFO : level;
+}
+
+/**
+ * The level of most messages, in one pass over them: of those that begin with plain words, a method of HTTP or JSON and name none, and
+ * of those that name it as most do (`"level":"info"`, `level=warn`, `at=error`).
+ */
+function obviousLevel(start: u32, end: u32): u32 {
+  const at = hint(start, end);
+  if (at == end) return beginsPlain(start, end) ? INFO : ASK;
+  let value: u32 = 0;
+  let isNumberTaken = false;
+  // "leve"
+  if (at > start && load<u32>(at - 1) == 0x6576656c && load<u8>(at, 3) == 0x6c) {
+    if (!isPrefixed(start, at - 1)) return ASK;
+    value = at + 4;
+    if (load<u8>(value) == QUOTE) value++;
+    const separator: u32 = load<u8>(value);
+    if (separator != COLON && separator != EQUALS) return ASK;
+    value++;
+    if (load<u8>(value) == SPACE) value++;
+    if (load<u8>(value) == QUOTE) value++;
+    isNumberTaken = true;
+  } else if ((load<u32>(at) & 0xffffff) == 0x3d7461 && isPrefixed(start, at)) value = at + 3;
+  // A value's end is only where it is seen.
+  if (value == 0 || value + 16 > end) return ASK;
+  const level = valueAt(value, end, isNumberTaken);
+  return level == NONE ? ASK : level;
+}
+
+/** The first place from which on there may be a name of a level's field, of an error, or a color code: all that begins with `eve`, `at=` …; else `end`. */
+function hint(start: u32, end: u32): u32 {
+  for (let i = start; i < end; i += 16) {
+    const raw = v128.load(i);
+    const fold = i8x16.splat(0x20);
+    const a = v128.or(raw, fold);
+    const b = v128.or(v128.load(i, 1), fold);
+    const c = v128.or(v128.load(i, 2), fold);
+    const isE = i8x16.eq(a, i8x16.splat(0x65));
+    const isL = i8x16.eq(a, i8x16.splat(0x6c));
+    const endsE = i8x16.eq(c, i8x16.splat(0x65));
+    const endsL = i8x16.eq(c, i8x16.splat(0x6c));
+    const hasV = i8x16.eq(b, i8x16.splat(0x76));
+    let found = v128.and(hasV, v128.or(v128.and(isE, endsE), v128.and(isL, endsL)));
+    // at=
+    found = v128.or(
+      found,
+      v128.and(
+        v128.and(i8x16.eq(a, i8x16.splat(0x61)), i8x16.eq(b, i8x16.splat(0x74))),
+        i8x16.eq(c, i8x16.splat(0x3d)),
+      ),
+    );
+    // rro, and xce: of errors and exceptions
+    found = v128.or(
+      found,
+      v128.and(
+        v128.and(i8x16.eq(a, i8x16.splat(0x72)), i8x16.eq(b, i8x16.splat(0x72))),
+        i8x16.eq(c, i8x16.splat(0x6f)),
+      ),
+    );
+    found = v128.or(
+      found,
+      v128.and(v128.and(i8x16.eq(a, i8x16.splat(0x78)), i8x16.eq(b, i8x16.splat(0x63))), endsE),
+    );
+    // @l
+    found = v128.or(found, v128.and(i8x16.eq(a, i8x16.splat(0x60)), i8x16.eq(b, i8x16.splat(0x6c))));
+    found = v128.or(found, i8x16.eq(raw, i8x16.splat(0x1b)));
+    const hits = i8x16.bitmask(found);
+    if (hits != 0) {
+      const at = i + <u32>ctz<i32>(hits);
+      return at < end ? at : end;
+    }
+  }
+  return end;
+}
+
+/** Does a message without a hint begin as none does that names a level? */
+function beginsPlain(start: u32, end: u32): bool {
+  const first: u32 = load<u8>(start);
+  let i = start;
+  if (isSmallLetter(first)) {
+    const three: u32 = load<u32>(start) & 0xffffff;
+    // "npm", "thr"
+    if (three == 0x6d706e || three == 0x726874) return false;
+    while (i < end && isSmallLetter(load<u8>(i))) i++;
+    if (i == end) return false;
+    const behind: u32 = load<u8>(i);
+    return behind == SPACE || behind == 0x3d || (behind >= 9 && behind <= 13);
+  }
+  // {"key":
+  if (first == 0x7b && end - start > 5 && load<u8>(start, 1) == QUOTE) {
+    i = start + 2;
+    while (i < end && (isSmallLetter(load<u8>(i)) || load<u8>(i) == 0x5f)) i++;
+    // Two letters and more: `{"t":` begins lines of MongoDB's.
+    return i - start > 3 && i + 1 < end && load<u8>(i) == QUOTE && load<u8>(i, 1) == 0x3a;
+  }
+  if (end - start < 8) return false;
+  const four: u32 = load<u32>(start);
+  // "GET ", "PUT "
+  if (four == 0x20544547 || four == 0x20545550) return true;
+  const next: u32 = load<u32>(start, 4);
+  // "POST ", "HEAD "
+  if ((four == 0x54534f50 || four == 0x44414548) && (next & 0xff) == SPACE) return true;
+  // "PATCH ", "DELETE "
+  if (four == 0x43544150) return (next & 0xffff) == 0x2048;
+  return four == 0x454c4544 && (next & 0xffffff) == 0x204554;
 }
 
 /** The level of the first field of that name; asks for color codes, and for what may be the name of a failure. */
