@@ -18,6 +18,7 @@ export interface BatcherEvents {
 
 /** What a batch's append is reported to. */
 interface BatchOwner {
+  readonly isAwaited: boolean;
   onStored(pendingBatch: PendingBatch): void;
   onFailed(pendingBatch: PendingBatch, error: unknown): void;
 }
@@ -45,6 +46,10 @@ class PendingBatch implements AppendWaiter {
 
   onAppendFailed(error: unknown): void {
     this.owner.onFailed(this, error);
+  }
+
+  get isAwaited(): boolean {
+    return this.owner.isAwaited;
   }
 
   /** What senders wait for; of lines that come over syslog mostly nobody does, and then there is no promise. */
@@ -107,6 +112,11 @@ export class Batcher implements BatchOwner {
     this.store = store;
     this.events = events;
     this.onFailure = onFailure;
+  }
+
+  /** Senders wait for its batches. */
+  get isAwaited(): boolean {
+    return this.onFailure === 'refused';
   }
 
   /** Nothing is open, queued or in flight. */

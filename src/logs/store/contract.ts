@@ -87,6 +87,8 @@ export interface AppendOptions {
 
 /** Told what became of an append. */
 export interface AppendWaiter {
+  /** A sender waits for the answer, and sends nothing more until it has it. */
+  readonly isAwaited: boolean;
   /** It is durable. */
   onAppended(): void;
   /** It failed, as {@link Store.append} says. */

@@ -259,7 +259,7 @@ export class EmbeddedStore implements Store {
       queueMicrotask(() => waiter.onAppendFailed(error));
       return;
     }
-    this.streams.appendOne(open, allocated, {
+    this.streams.appendOne(open, allocated, waiter.isAwaited, {
       onCommitted: () => {
         this.subscriptions.notifyAppend(app, allocated.stored);
         waiter.onAppended();

@@ -14,6 +14,7 @@ export function streamSuite(opener: StoreOpener): void {
       for (const text of ['one', 'two', 'three'])
         for (const app of many)
           store.appendFor(app, batchOf(text), {
+            isAwaited: text === 'two',
             onAppended: () => void told.push(`${app} ${text}`),
             onAppendFailed: (error) => void told.push(String(error)),
           });

@@ -503,7 +503,7 @@ describe('a power cut with durability disk', () => {
       expect(appender.writeUnwritten()).toBe(true);
     }
     expect(appender.hasUnsynced).toBe(true);
-    await appender.append([stream.allocate(batchOf('large'), undefined)]);
+    await appender.append([stream.allocate(batchOf('large'), undefined)], false);
     expect(stream.segments).toHaveLength(3);
     // Else a start would take the log to end before it.
     expect(appender.hasUnsynced).toBe(false);

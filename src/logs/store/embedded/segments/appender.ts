@@ -2,6 +2,7 @@ import { fstatSync, ftruncateSync, statSync, writev, writevSync } from 'node:fs'
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
+import { BATCH_BYTES } from '../../../syslog/batch.ts';
 import type { Sequence } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { AllocatedBatch, AppStream } from './app-stream.ts';
@@ -11,6 +12,8 @@ import type { Segment } from './segment.ts';
 
 /** Up to this size a batch is written synchronously: that takes less time than having it written by another thread. */
 const BLOCKING_WRITE_BYTES_MAX = 65_536;
+/** The same of a batch whose senders send nothing more until it is stored: meanwhile there is little else to do. */
+const AWAITED_WRITE_BYTES_MAX = BATCH_BYTES;
 /**
  * A write that took this long means that the system throttles writers (by 10 ms and more; less is another process being scheduled):
  * then another thread writes, for so long.
@@ -109,15 +112,16 @@ export class Appender {
   /**
    * Resolves when the batches can be read. When they can't be written, none of them is kept, and nothing that was allocated after
    * them.
+   * @param isAwaited senders wait for the answer, and send nothing more until they have it
    */
-  async append(allocated: readonly AllocatedBatch[]): Promise<void> {
+  async append(allocated: readonly AllocatedBatch[], isAwaited: boolean): Promise<void> {
     const { bytes } = allocated[0].stored;
     if (
       this.idle &&
       !this.syncing &&
       this.durability === 'process' &&
       allocated.length === 1 &&
-      bytes.length <= BLOCKING_WRITE_BYTES_MAX &&
+      bytes.length <= (isAwaited ? AWAITED_WRITE_BYTES_MAX : BLOCKING_WRITE_BYTES_MAX) &&
       (this.slowUntilMs === 0 || performance.now() >= this.slowUntilMs)
     )
       return this.writeBlocking(allocated);

@@ -117,7 +117,8 @@ export class EmbeddedStreams {
       files: this.files,
       durability,
       place,
-      writeDirectly: (app, allocated) => this.open(app).appender.append(allocated),
+      // They are small.
+      writeDirectly: (app, allocated) => this.open(app).appender.append(allocated, false),
       onWriteDue: (app) => void this.tryWrite(app),
       onFileFull: () => void this.writingDue.request(),
     });
@@ -234,7 +235,7 @@ export class EmbeddedStreams {
    */
   append(app: AppId, allocated: readonly AllocatedBatch[]): Promise<void> {
     const open = this.open(app);
-    if (!this.isForCommitLog(open, allocated)) return open.appender.append(allocated);
+    if (!this.isForCommitLog(open, allocated)) return open.appender.append(allocated, true);
     const committed = allocated.map(
       (one) =>
         new Promise<void>((resolve, reject) => {
@@ -244,12 +245,12 @@ export class EmbeddedStreams {
     return committed.length === 1 ? committed[0] : Promise.all(committed).then(() => {});
   }
 
-  /** The same with one batch, without a promise. @param open see {@link open} */
-  appendOne(open: OpenStream, allocated: AllocatedBatch, waiter: CommitWaiter): void {
+  /** The same with one batch, without a promise. @param open see {@link open} @param isAwaited see {@link Appender.append} */
+  appendOne(open: OpenStream, allocated: AllocatedBatch, isAwaited: boolean, waiter: CommitWaiter): void {
     const all = [allocated];
     if (this.isForCommitLog(open, all)) this.commitLog.append(open, allocated, waiter);
     else
-      open.appender.append(all).then(
+      open.appender.append(all, isAwaited).then(
         () => waiter.onCommitted(),
         (error: unknown) => waiter.onRefused(error),
       );
