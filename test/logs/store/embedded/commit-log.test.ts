@@ -2,6 +2,7 @@
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -632,6 +633,27 @@ it.each([
   },
 );
 
+/** Of the app with the longest segments. */
+const inSegments = (): number =>
+  Math.max(
+    ...apps.map((app) => {
+      const own = join(folder, 'streams', app);
+      return readdirSync(own).reduce((sum, name) => sum + statSync(join(own, name)).size, 0);
+    }),
+  );
+
+it('a full file that can not leave memory goes to segments', async () => {
+  const store = open(folder, 'process', ROOMY, 4_000);
+  const texts = await fill(store, 1);
+  mkdirSync(join(folder, 'commits', 'spilled.tmp')); // what is moved can't be written
+  for (let round = 0; round < 20; round++) {
+    texts.push(`round ${round} ${'x'.repeat(500)}`);
+    await appendTogether(store, texts.at(-1)!);
+  }
+  await until('segments to have what was in the log', () => inSegments() > 5_000);
+  for (const app of apps) expect(await linesIn(store, app)).toEqual(expected(app, texts));
+});
+
 it('full files leave memory, and go to segments when they are many', async () => {
   const store = open(folder, 'process', ROOMY, 4_000);
   const texts: string[] = [];
@@ -639,13 +661,6 @@ it('full files leave memory, and go to segments when they are many', async () =>
     texts.push(`round ${texts.length} ${'x'.repeat(500)}`);
     await appendTogether(store, texts.at(-1)!);
   };
-  const inSegments = (): number =>
-    Math.max(
-      ...apps.map((app) => {
-        const own = join(folder, 'streams', app);
-        return readdirSync(own).reduce((sum, name) => sum + statSync(join(own, name)).size, 0);
-      }),
-    );
   /** Those of this process that have no name any more. */
   const spilledFiles = (): number =>
     readdirSync('/proc/self/fd').filter((fd) => {
