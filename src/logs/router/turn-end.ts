@@ -3,34 +3,41 @@
  * store together, and a thousand of them cost one timer.
  *
  * When many apps have lines in each turn, a line an app, those that nobody waits for gather for some milliseconds: a batch costs more
- * than many lines in it.
+ * than many lines in it. While the event loop has no rest they gather for longer: what has come waits in the sockets anyway.
  */
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 
 /** So many callbacks of one turn are many. */
 const MANY = 100;
 const GATHER_MS = 8;
+/** While the event loop is busy for so large a part of the time. */
+const BUSY_GATHER_MS = 30;
+const BUSY = 0.95;
 
 /** Callbacks of one kind, which are called together. */
 class CallbackGroup {
-  private readonly gatherMs: number;
+  /** Gather while they are many. */
+  private readonly mayGather: boolean;
   private waiting: (() => void)[] = [];
   private areMany = false;
+  private isBusy = false;
+  private lastLoop: EventLoopUtilization | undefined;
 
-  /** @param gatherMs how long they may wait for others while they are many */
-  constructor(gatherMs: number) {
-    this.gatherMs = gatherMs;
+  constructor(mayGather: boolean) {
+    this.mayGather = mayGather;
   }
 
   add(callback: () => void): void {
     if (this.waiting.push(callback) > 1) return;
-    if (this.areMany && this.gatherMs > 0) setTimeout(this.run, this.gatherMs);
+    if (this.areMany) setTimeout(this.run, this.isBusy ? BUSY_GATHER_MS : GATHER_MS);
     else setImmediate(this.run);
   }
 
   private readonly run = (): void => {
     const callbacks = this.waiting;
     this.waiting = [];
-    this.areMany = callbacks.length >= MANY;
+    this.areMany = this.mayGather && callbacks.length >= MANY;
+    if (this.areMany) this.lookAtLoop();
     let done = 0;
     try {
       while (done < callbacks.length) callbacks[done++]();
@@ -39,10 +46,19 @@ class CallbackGroup {
       for (; done < callbacks.length; done++) this.add(callbacks[done]);
     }
   };
+
+  /** How busy was it since the last look? */
+  private lookAtLoop(): void {
+    const now = performance.eventLoopUtilization();
+    const { lastLoop } = this;
+    this.isBusy =
+      lastLoop !== undefined && performance.eventLoopUtilization(now, lastLoop).utilization >= BUSY;
+    this.lastLoop = now;
+  }
 }
 
-const prompt = new CallbackGroup(0);
-const patient = new CallbackGroup(GATHER_MS);
+const prompt = new CallbackGroup(false);
+const patient = new CallbackGroup(true);
 
 /** Calls `callback` when this turn's events have been handled. @param mayWait or some milliseconds later, when there are many */
 export function atTurnEnd(callback: () => void, mayWait: boolean): void {

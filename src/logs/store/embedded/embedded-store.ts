@@ -80,6 +80,8 @@ export interface EmbeddedStoreOptions {
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   /** `process`: durable once the system has it, survives `kill -9`. `disk`: once synced, survives a power cut too. */
   readonly durability: 'process' | 'disk';
+  /** A file of the commit log that is larger takes no more. Left out: 16 MB. */
+  readonly commitFileBytes?: number;
   /** Told how long each sync of a file of lines took, ms. */
   readonly onSynced?: (ms: number) => void;
   /** Left out: the system's. */

@@ -2,9 +2,11 @@
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   truncateSync,
@@ -59,8 +61,13 @@ afterEach(async () => {
   for (const one of [folder, ...copies]) rmSync(one, { recursive: true, force: true });
 });
 
-function open(at = folder, durability: 'process' | 'disk' = 'process', retention = ROOMY): EmbeddedStore {
-  const store = new EmbeddedStore({ folder: at, retention, durability });
+function open(
+  at = folder,
+  durability: 'process' | 'disk' = 'process',
+  retention = ROOMY,
+  commitFileBytes?: number,
+): EmbeddedStore {
+  const store = new EmbeddedStore({ folder: at, retention, durability, commitFileBytes });
   stores.push(store);
   return store;
 }
@@ -551,14 +558,20 @@ function cutPower(copy: string, below: (n: number) => number): void {
   }
 }
 
-it.each([1, 2, 3, 4, 5, 6, 21, 45])(
-  'whatever happens, nothing that was acknowledged is lost or changed (seed %i)',
-  async (seed) => {
+it.each([
+  ...[1, 2, 3, 4, 5, 6, 21, 45].map((seed) => [seed, undefined] as const),
+  // Files of the commit log are full all the time: what is in them is moved out of memory, and written to segments when they are many.
+  ...[7, 8, 9, 10].map((seed) => [seed, 4_000] as const),
+])(
+  'whatever happens, nothing that was acknowledged is lost or changed (seed %i, commit files of %s bytes)',
+  async (seed, commitFileBytes) => {
     const random = seededRandom(seed);
     const below = (n: number): number => Math.floor(random() * n);
     const durability = seed % 2 === 0 ? 'process' : 'disk';
     const model = new Map<AppId, string[]>(apps.map((app) => [app, []]));
-    let store = open(folder, durability, { ...ROOMY, bytes: 2e6 });
+    const reopen = (at = folder): EmbeddedStore =>
+      open(at, durability, { ...ROOMY, bytes: 2e6 }, commitFileBytes);
+    let store = reopen();
     let count = 0;
     const append = async (app: AppId, to = store): Promise<void> => {
       const text = `${count++} ${'x'.repeat(below(20) === 0 ? 70_000 : below(3_000))}`;
@@ -600,7 +613,7 @@ it.each([1, 2, 3, 4, 5, 6, 21, 45])(
         for (let cut = 0; cut < 2; cut++) {
           copy = copyAsKilled(copy);
           if (durability === 'disk') cutPower(copy, below);
-          const killed = open(copy, durability, { ...ROOMY, bytes: 2e6 });
+          const killed = reopen(copy);
           if (below(2) === 0) await killed.checked;
           await check(killed);
           if (below(2) === 0) await Promise.all(apps.map((app) => append(app, killed)));
@@ -613,12 +626,73 @@ it.each([1, 2, 3, 4, 5, 6, 21, 45])(
         for (const [app, lines] of before) model.set(app, lines);
       } else {
         await close(store);
-        store = open(folder, durability, { ...ROOMY, bytes: 2e6 });
+        store = reopen();
       }
     }
     await check(store);
   },
 );
+
+/** Of the app with the longest segments. */
+const inSegments = (): number =>
+  Math.max(
+    ...apps.map((app) => {
+      const own = join(folder, 'streams', app);
+      return readdirSync(own).reduce((sum, name) => sum + statSync(join(own, name)).size, 0);
+    }),
+  );
+
+it('a full file that can not leave memory goes to segments', async () => {
+  const store = open(folder, 'process', ROOMY, 4_000);
+  const texts = await fill(store, 1);
+  mkdirSync(join(folder, 'commits', 'spilled.tmp')); // what is moved can't be written
+  for (let round = 0; round < 20; round++) {
+    texts.push(`round ${round} ${'x'.repeat(500)}`);
+    await appendTogether(store, texts.at(-1)!);
+  }
+  await until('segments to have what was in the log', () => inSegments() > 5_000);
+  for (const app of apps) expect(await linesIn(store, app)).toEqual(expected(app, texts));
+});
+
+it('full files leave memory, and go to segments when they are many', async () => {
+  const store = open(folder, 'process', ROOMY, 4_000);
+  const texts: string[] = [];
+  const round = async (): Promise<void> => {
+    texts.push(`round ${texts.length} ${'x'.repeat(500)}`);
+    await appendTogether(store, texts.at(-1)!);
+  };
+  /** Those of this process that have no name any more. */
+  const spilledFiles = (): number =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(join(folder, 'commits', 'spilled'));
+      } catch {
+        return false; // that of the folder itself
+      }
+    }).length;
+  await round();
+  const first = inSegments();
+  while (commitFiles().length < 8) await round();
+  await until('full files to leave memory', () => process.platform !== 'linux' || spilledFiles() >= 6);
+  expect(inSegments()).toBe(first);
+  for (const app of apps) {
+    expect(await linesIn(store, app)).toEqual(expected(app, texts));
+    const middle = linesOf(await store.readBefore(app, 6, 1));
+    expect(middle).toEqual([`${texts[4]} of ${app}`]);
+  }
+  const killed = open(copyAsKilled());
+  for (const app of apps) expect(await linesIn(killed, app)).toEqual(expected(app, texts));
+
+  while (commitFiles().length < 15) await round();
+  await until('segments to have what was in the log', () => inSegments() > 8 * first);
+  for (const app of apps) expect(await linesIn(store, app)).toEqual(expected(app, texts));
+  await store.dropStream(apps[0]);
+  await close(store);
+  if (process.platform === 'linux') expect(spilledFiles()).toBe(0);
+  const again = open();
+  expect(await linesIn(again, apps[0])).toEqual([]);
+  for (const app of apps.slice(1)) expect(await linesIn(again, app)).toEqual(expected(app, texts));
+});
 
 it('a file that takes no more while it is written to has what is acknowledged', async () => {
   const store = open(folder, 'disk');

@@ -6,7 +6,7 @@ import { restoreConflict } from '../../restore-conflict.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { StoreClock } from '../store-clock.ts';
 import type { CommittedBatch, DamagedCommit } from './commit-entry.ts';
-import { UnwrittenEntries } from './commit-memory.ts';
+import { forEachEntry, UnwrittenEntries } from './commit-memory.ts';
 import {
   checksumSeed,
   erasedRecords,
@@ -349,9 +349,10 @@ export class AppStream {
   /**
    * What was unwritten is in the file, one after the other from the end of the segment on, and then other batches. From now on they can be
    * read.
+   * @param copy of what was unwritten
    */
-  commit(segment: Segment, batches: readonly AllocatedBatch[]): void {
-    this.commitWritten(segment);
+  commit(segment: Segment, batches: readonly AllocatedBatch[], copy: Buffer | undefined): void {
+    if (copy) this.commitCopy(segment, copy);
     let start = segment.size;
     for (const { stored, bytesSoFar, frameId } of batches) {
       const batchStart = frameId === undefined ? start : start + frameIdEntryBytes(frameId);
@@ -377,17 +378,9 @@ export class AppStream {
     this.trim();
   }
 
-  private commitWritten(segment: Segment): void {
-    if (this.unwritten.count === 0) return;
-    this.unwritten.forEach((entry) => {
-      const shift = segment.size - entry.start;
-      segment.addEntry({
-        ...entry,
-        start: entry.start + shift,
-        batchStart: entry.batchStart + shift,
-        end: entry.end + shift,
-        bytesBefore: this.writtenEnd.bytesSoFar,
-      });
+  private commitCopy(segment: Segment, copy: Buffer): void {
+    forEachEntry(copy, segment.size, (entry) => {
+      segment.addEntry({ ...entry, bytesBefore: this.writtenEnd.bytesSoFar });
       this.writtenEnd = { next: entry.last + 1, bytesSoFar: entry.bytesSoFar };
     });
     this.unwritten.clear();

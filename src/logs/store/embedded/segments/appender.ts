@@ -176,12 +176,13 @@ export class Appender {
     try {
       this.truncateLeftovers();
       const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
-      const buffers = this.buffersOf(batches);
+      const copy = this.copyUnwritten();
+      const buffers = buffersOf(copy, batches, this.stream.seed);
       this.writingTo = segment;
       const fd = this.files.descriptor(segment.path);
       const written = writevSync(fd, buffers, segment.size);
       this.requireInPlace(segment, fd, startMs);
-      this.commitWritten(segment, batches, written, totalLength(buffers));
+      this.commitWritten(segment, batches, copy, written, totalLength(buffers));
     } catch (error) {
       this.rollback(batches);
       throw error;
@@ -197,7 +198,8 @@ export class Appender {
       try {
         this.truncateLeftovers();
         const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
-        const buffers = this.buffersOf(batches);
+        const copy = this.copyUnwritten();
+        const buffers = buffersOf(copy, batches, this.stream.seed);
         this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
@@ -208,7 +210,7 @@ export class Appender {
           this.requireInPlace(segment, fd, performance.now());
           return count;
         });
-        this.commitWritten(segment, batches, written, totalLength(buffers));
+        this.commitWritten(segment, batches, copy, written, totalLength(buffers));
         if (this.durability === 'disk') this.unsynced.delete(segment);
         for (const { resolve } of group) resolve();
       } catch (error) {
@@ -218,12 +220,10 @@ export class Appender {
     }
   }
 
-  /** Batches as bytes. What is in the commit log only goes in front, since a segment has no gaps: copied into one, since it is small and much. */
-  private buffersOf(batches: readonly AllocatedBatch[]): Uint8Array[] {
-    const { unwritten, seed } = this.stream;
-    const buffers = buffersOf(batches, seed);
-    if (unwritten.count > 0) buffers.unshift(unwritten.copy());
-    return buffers;
+  /** What is in the commit log only, which goes in front since a segment has no gaps: in one buffer, since it is small and much. */
+  private copyUnwritten(): Buffer | undefined {
+    const { unwritten } = this.stream;
+    return unwritten.count > 0 ? unwritten.copy() : undefined;
   }
 
   /**
@@ -287,13 +287,14 @@ export class Appender {
   private commitWritten(
     segment: Segment,
     allocated: readonly AllocatedBatch[],
+    copy: Buffer | undefined,
     written: number,
     expected: number,
   ): void {
     if (written < expected) throw new Error('ENOSPC: the write was cut short');
     this.writingTo = undefined;
     this.unsynced.add(segment);
-    this.stream.commit(segment, allocated);
+    this.stream.commit(segment, allocated, copy);
   }
 
   /** A write has failed: nothing of it counts, and none of its bytes may be there when the stream is opened again. */
@@ -325,8 +326,8 @@ export async function syncDirectory(path: string): Promise<void> {
   await directory.sync().finally(() => directory.close());
 }
 
-function buffersOf(batches: readonly AllocatedBatch[], seed: number): Uint8Array[] {
-  const buffers: Uint8Array[] = [];
+function buffersOf(copy: Buffer | undefined, batches: readonly AllocatedBatch[], seed: number): Uint8Array[] {
+  const buffers: Uint8Array[] = copy ? [copy] : [];
   for (const { stored, frameId } of batches) {
     if (frameId !== undefined) buffers.push(encodeFrameIdEntry(frameId, seed));
     buffers.push(stored.bytes);

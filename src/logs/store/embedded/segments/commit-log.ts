@@ -1,7 +1,7 @@
 /**
  * The commit log: small batches of many apps, one behind the other in one file, so that one write (and one sync) stores all that come in
- * one turn of the event loop. What is in it stays in memory until it is written to its app's segment, several batches at once; when all
- * of a file is in segments, and these are synced, the file is removed.
+ * one turn of the event loop. What is in it stays in memory, and when a file is full in a file without a name, by stream, until it is
+ * written to its app's segment, many batches at once; when all of a file is in segments, and these are synced, the file is removed.
  */
 import {
   fstatSync,
@@ -32,7 +32,7 @@ import {
   readCommitFile,
   writeCommitHeader,
 } from './commit-entry.ts';
-import { CommitMemory } from './commit-memory.ts';
+import { CommitMemory, SpilledEntries, type UnwrittenEntries } from './commit-memory.ts';
 import { encodeFrameIdEntry, frameIdEntryBytes } from './entry-format.ts';
 import type { OpenFileCache } from './open-file-cache.ts';
 
@@ -41,12 +41,21 @@ const writeFile = promisify(write);
 /** In the data folder. */
 export const COMMITS_FOLDER = 'commits';
 /** A file that is larger, or older, takes no more. */
-const FILE_BYTES_MAX = 33_554_432;
+const FILE_BYTES_MAX = 16_777_216;
 const FILE_AGE_MAX_MS = 30_000;
+/** So many full files, or older ones, have to be written to segments: a start reads all of them. */
+const FULL_FILES_MAX = 12;
+const FULL_AGE_MAX_MS = 120_000;
 /** Fewer batches in a turn go to their segments at once: to write them twice would cost more. */
 const TOGETHER_MIN = 3;
-/** So many files may wait to be written to segments; what is in them is in memory. */
+/** So many full files may be in memory. */
 const BEHIND_FILES = 2;
+/** The name of a file with spilled entries, until it is open. */
+const SPILL_NAME = 'spilled.tmp';
+/** Full files are emptied for so long in a turn of the event loop. */
+const SLICE_MS = 3;
+/** When that fails, it is tried again after this time. */
+const RETRY_MS = 1_000;
 /** When a write took this long, the system throttles writers: then another thread writes, for so long. */
 const SLOW_MS = 8;
 const SLOW_FOR_MS = 1_000;
@@ -70,6 +79,10 @@ interface CommitFile {
   /** Apps that have something in it which may not be in a segment. */
   readonly apps: Set<AppId>;
   readonly memory: CommitMemory;
+  /** What was in {@link memory}. */
+  spilled: SpilledEntries | undefined;
+  /** All of it is spilled, or in segments. */
+  hasLeftMemory: boolean;
 }
 
 /** A stream whose batches go into the commit log. */
@@ -105,15 +118,19 @@ type QueuedCommit = QueuedBatch | QueuedDrop;
 
 export interface CommitLogOptions {
   readonly folder: string;
+  /** A file that is larger takes no more. Left out: 16 MB. */
+  readonly fileBytes: number | undefined;
   readonly files: OpenFileCache;
   readonly durability: 'process' | 'disk';
   readonly place: FolderIdentity;
   /** Appends to the segment, after all: the batch is (nearly) alone in its turn. */
   readonly writeDirectly: (app: AppId, allocated: readonly AllocatedBatch[]) => Promise<void>;
-  /** A stream has so much that is in the commit log only that it should be written to its segment. */
-  readonly onWriteDue: (app: AppId) => void;
-  /** A file takes no more: what is in it has to be written to segments. */
-  readonly onFileFull: () => void;
+  /** Writes what is in the log only of a stream to its segment, now or with what is being written there; false when that failed. */
+  readonly writeToSegment: (app: AppId) => boolean;
+  /** What is in the log only of a stream that is open. */
+  readonly unwrittenOf: (app: AppId) => UnwrittenEntries | undefined;
+  /** Has a stream not taken yet what processes before this one left in the log? */
+  readonly isLeft: (app: AppId) => boolean;
 }
 
 /** What the files of processes before this one hold, by app. */
@@ -124,12 +141,18 @@ export interface LeftCommits {
 
 export class CommitLog {
   private readonly options: CommitLogOptions;
+  private readonly fileBytesMax: number;
   private file: CommitFile | undefined;
   /** Files that take no more, oldest first. */
   private fullFiles: CommitFile[] = [];
   private nextNumber = 1;
   private queue: QueuedCommit[] = [];
   private readonly writer = new CoalescedRun(() => this.writeQueued());
+  private readonly emptying = new CoalescedRun(() => this.emptyFullFiles());
+  private retryTimer: NodeJS.Timeout | undefined;
+  /** Those who wait until all that is in full files is in segments. */
+  private writingAll = 0;
+  private isClosed = false;
   /** A write that has begun and not succeeded: there may be bytes behind the end of the file. */
   private mayHaveLeftovers = false;
   /** The file takes no more once what is on its way is in it. */
@@ -142,6 +165,7 @@ export class CommitLog {
 
   constructor(options: CommitLogOptions) {
     this.options = options;
+    this.fileBytesMax = options.fileBytes ?? FILE_BYTES_MAX;
   }
 
   /** Reads what processes before this one left, of these apps; their files are removed when all of it is in segments. */
@@ -160,7 +184,7 @@ export class CommitLog {
         else batches.set(app, own);
       }
       const held = new Set([...content.batches.keys(), ...content.damaged.map(({ app }) => app)]);
-      this.fullFiles.push({ path, createdMs: 0, size: 0, apps: held, memory: new CommitMemory() });
+      this.fullFiles.push(newFile(path, 0, held));
       this.nextNumber = number + 1;
     }
     return { batches, contents };
@@ -213,19 +237,98 @@ export class CommitLog {
   /** Nothing of an app that is in the files now is needed any more. */
   private forget(app: AppId): void {
     this.file?.apps.delete(app);
-    for (const { apps, memory } of this.fullFiles) if (apps.delete(app) && apps.size === 0) memory.release();
+    for (const file of this.fullFiles) if (file.apps.delete(app)) forgetUnused(file);
   }
 
-  /** So much is in full files that it has to become less before more is added. */
+  /** So much of full files is in memory that it has to become less before more is added. */
   get isBehind(): boolean {
     let behind = 0;
-    for (const { apps } of this.fullFiles) if (apps.size > 0) behind++;
+    for (const { apps, hasLeftMemory } of this.fullFiles) if (apps.size > 0 && !hasLeftMemory) behind++;
     return behind >= BEHIND_FILES;
   }
 
-  /** Apps of which something is in files that take no more. */
-  dueApps(): AppId[] {
-    return [...new Set(this.fullFiles.flatMap(({ apps }) => [...apps]))];
+  /** What is in full files has to leave memory, or to go to segments. Resolves when that was tried. */
+  async writeDue(): Promise<void> {
+    await this.emptying.request().catch(() => {}); // it is tried again
+  }
+
+  /** Writes what is in full files to segments, until `isDone` says so. */
+  async writeAll(isDone: () => Promise<boolean>): Promise<void> {
+    this.writingAll++;
+    try {
+      do await this.writeDue();
+      while (!(await isDone()));
+    } finally {
+      this.writingAll--;
+    }
+  }
+
+  /** Writes all to segments, once, and tries nothing again. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.retryTimer);
+    this.closeFile();
+    await this.writeDue();
+  }
+
+  /** Nobody reads from it any more. */
+  closeSpilled(): void {
+    for (const file of this.fullFiles) {
+      file.spilled?.close();
+      file.spilled = undefined;
+    }
+  }
+
+  /**
+   * Moves what is in the memory of full files out of it, some in each turn of the event loop; and when there are too many of them, or old ones,
+   * writes it to segments: the more there is of an app by then, the less its lines cost.
+   */
+  private async emptyFullFiles(): Promise<void> {
+    clearTimeout(this.retryTimer);
+    let startMs = performance.now();
+    let mustRetry = false;
+    let { mustWrite } = this;
+    for (const file of this.fullFiles.filter(({ apps }) => apps.size > 0)) {
+      let isInMemory = false;
+      for (const app of [...file.apps]) {
+        if (file.hasLeftMemory && !mustWrite) break;
+        if (!file.apps.has(app)) continue; // written meanwhile
+        if (this.options.isLeft(app))
+          isInMemory = true; // until it is opened
+        else if (mustWrite || !this.spill(file, app)) {
+          // It may be written with what is being written there now.
+          if (!this.options.writeToSegment(app) || file.apps.has(app)) isInMemory = mustRetry = true;
+        }
+        if (performance.now() - startMs < SLICE_MS) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        startMs = performance.now();
+        mustWrite = this.mustWrite;
+      }
+      mustWrite = this.mustWrite;
+      if (isInMemory || file.hasLeftMemory) continue;
+      file.hasLeftMemory = true;
+      file.memory.release();
+    }
+    if (mustRetry && !this.isClosed)
+      this.retryTimer = setTimeout(() => void this.writeDue(), RETRY_MS).unref();
+  }
+
+  /** There are so many full files, or such old ones, that what is in them has to be written to segments. */
+  private get mustWrite(): boolean {
+    if (this.isClosed || this.writingAll > 0) return true;
+    const used = this.fullFiles.filter(({ apps }) => apps.size > 0);
+    const isOld = used.length > 0 && performance.now() - used[0].createdMs > FULL_AGE_MAX_MS;
+    return used.length > FULL_FILES_MAX || isOld;
+  }
+
+  /** Moves what an app has in the memory of a full file out of it. False when it has to be written to its segment: there is nothing, or it can't be moved. */
+  private spill(file: CommitFile, app: AppId): boolean {
+    try {
+      file.spilled ??= new SpilledEntries(join(this.options.folder, SPILL_NAME));
+      return this.options.unwrittenOf(app)?.spill(file.memory, file.spilled) ?? false;
+    } catch {
+      return false;
+    }
   }
 
   /** The file takes no more, if there is something in it (and it is old enough). */
@@ -247,12 +350,13 @@ export class CommitLog {
     this.mayHaveLeftovers = false;
     this.mustClose = false;
     this.fullFiles.push(file);
-    if (file.apps.size === 0) file.memory.release();
-    this.options.onFileFull();
+    forgetUnused(file);
+    void this.writeDue();
   }
 
   closeOldFile(): void {
     if (this.idle) this.closeFile(FILE_AGE_MAX_MS);
+    if (this.mustWrite) void this.writeDue();
   }
 
   async sync(): Promise<void> {
@@ -416,8 +520,8 @@ export class CommitLog {
     }
     memory.keep(at - memory.at);
     tellEach(group, (waiter) => waiter.onCommitted());
-    for (const app of due) this.options.onWriteDue(app);
-    if (file === this.file && (this.mustClose || file.size >= FILE_BYTES_MAX)) this.closeNow(file);
+    for (const app of due) this.options.writeToSegment(app);
+    if (file === this.file && (this.mustClose || file.size >= this.fileBytesMax)) this.closeNow(file);
   }
 
   private closeNow(file: CommitFile): void {
@@ -460,7 +564,7 @@ export class CommitLog {
       files.create(path);
     }
     this.nextNumber++;
-    this.file = { path, createdMs: performance.now(), size: 0, apps: new Set(), memory: new CommitMemory() };
+    this.file = newFile(path, performance.now(), new Set());
     return this.file;
   }
 
@@ -542,6 +646,19 @@ function gatherBytes(memory: CommitMemory, group: readonly QueuedCommit[]): Buff
     at += stored.bytes.length;
   }
   return piece.subarray(start, at);
+}
+
+function newFile(path: string, createdMs: number, apps: Set<AppId>): CommitFile {
+  const memory = new CommitMemory();
+  return { path, createdMs, size: 0, apps, memory, spilled: undefined, hasLeftMemory: false };
+}
+
+/** When all of a file is in segments, nobody reads what it keeps for that. */
+function forgetUnused(file: CommitFile): void {
+  if (file.apps.size > 0) return;
+  file.memory.release();
+  file.spilled?.close();
+  file.spilled = undefined;
 }
 
 function isBatch(queued: QueuedCommit): queued is QueuedBatch {

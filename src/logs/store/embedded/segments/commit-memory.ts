@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { BufferPool } from '../../../../common/buffers/buffer-pool.ts';
 import type { Sequence, StoredBatch } from '../../contract.ts';
 import {
@@ -11,7 +12,7 @@ import {
 /** Of the memory's pieces, unless a write is larger. */
 const PIECE_BYTES = 1_048_576;
 /** Pieces that are kept for the next file. */
-const PIECES_KEPT = 40;
+const PIECES_KEPT = 20;
 
 /** Of all files of commit logs: left to the garbage collector, they would look like memory that grows. */
 const pieces = new BufferPool({ buffersMax: PIECES_KEPT, stepBytes: PIECE_BYTES });
@@ -42,6 +43,11 @@ export class CommitMemory {
     this.end += bytes;
   }
 
+  /** Is that a piece of it? */
+  has(piece: Buffer): boolean {
+    return this.held.includes(piece);
+  }
+
   /** Nobody reads it any more. */
   release(): void {
     for (const piece of this.held.splice(0)) pieces.release(piece);
@@ -49,20 +55,87 @@ export class CommitMemory {
 }
 
 /**
- * Batches of a stream that are in the commit log and in no segment yet, oldest first: where they are in the log's memory, as entries of a
- * segment. There are many of many apps: none has an object of its own.
+ * What was in the memory of a full file of the commit log, moved out of it: the entries of each stream one behind the other. The file has no
+ * name, and nothing depends on it: what is in it is in the commit log, too. Mostly it is gone before the system has written it to the disk.
+ */
+export class SpilledEntries {
+  private readonly fd: number;
+  /** What isn't in the file yet: from {@link writtenBytes} on. */
+  private readonly tail: Buffer;
+  private tailBytes = 0;
+  private writtenBytes = 0;
+
+  /** @param path of the file until it is open */
+  constructor(path: string) {
+    this.fd = openSync(path, 'w+', 0o600);
+    unlinkSync(path);
+    this.tail = pieces.acquire(PIECE_BYTES);
+  }
+
+  get bytes(): number {
+    return this.writtenBytes + this.tailBytes;
+  }
+
+  /** Makes room for so many bytes behind {@link bytes}, to be written into the memory that is returned; then {@link keep} them. */
+  reserve(bytes: number): Buffer {
+    if (bytes > this.tail.length) throw new Error('that is too much to be worth it');
+    if (this.tailBytes + bytes > this.tail.length) this.flush();
+    return this.tail.subarray(this.tailBytes, this.tailBytes + bytes);
+  }
+
+  keep(bytes: number): void {
+    this.tailBytes += bytes;
+  }
+
+  /** Reads what was kept into `out`. */
+  read(out: Buffer, at: number, bytes: number, offset: number): void {
+    if (offset >= this.writtenBytes) {
+      const from = offset - this.writtenBytes;
+      this.tail.copy(out, at, from, from + bytes);
+    } else if (readSync(this.fd, out, at, bytes, offset) < bytes)
+      throw new Error('EIO: the file with what the commit log holds is cut off');
+  }
+
+  close(): void {
+    closeSync(this.fd);
+    pieces.release(this.tail);
+  }
+
+  private flush(): void {
+    const { tail, tailBytes } = this;
+    const written = writeSync(this.fd, tail, 0, tailBytes, this.writtenBytes);
+    if (written < tailBytes) throw new Error('ENOSPC: the write was cut short');
+    this.writtenBytes += tailBytes;
+    this.tailBytes = 0;
+  }
+}
+
+/** A stream's part of {@link SpilledEntries}. */
+interface SpilledPart {
+  readonly file: SpilledEntries;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly count: number;
+}
+
+/**
+ * Batches of a stream that are in the commit log and in no segment yet, oldest first: where they are in the log's memory, or where they were
+ * spilled to, as entries of a segment. There are many of many apps: none has an object of its own.
  */
 export class UnwrittenEntries {
+  /** The oldest ones. */
+  private spilled: readonly SpilledPart[] = NONE;
   private memories: Buffer[] = [];
   private starts: number[] = [];
+  private spilledCount = 0;
   /** Of the batches. */
   bytes = 0;
 
   get count(): number {
-    return this.starts.length;
+    return this.spilledCount + this.starts.length;
   }
 
-  /** An entry was written to the log's memory, which stays as it is until the entry is written to a segment. */
+  /** An entry was written to the log's memory, which stays as it is until the entry is written to a segment, or spilled. */
   add(memory: Buffer, at: number, batchBytes: number): void {
     this.memories.push(memory);
     this.starts.push(at);
@@ -78,46 +151,91 @@ export class UnwrittenEntries {
   }
 
   clear(): void {
+    this.spilled = NONE;
+    this.spilledCount = 0;
     this.memories = [];
     this.starts = [];
     this.bytes = 0;
   }
 
-  /** All of them, one behind the other. */
-  copy(): Buffer {
+  /**
+   * Moves the oldest of those in memory to a file, as far as they are in `memory`. False when the oldest one isn't. What can't be written stays
+   * where it is.
+   */
+  spill(memory: CommitMemory, file: SpilledEntries): boolean {
     const { memories, starts } = this;
-    let size = 0;
-    for (let i = 0; i < starts.length; i++) size += knownEntryEnd(memories[i], starts[i]) - starts[i];
-    const all = Buffer.allocUnsafe(size);
-    let to = 0;
-    for (let i = 0; i < starts.length; i++)
-      to += memories[i].copy(all, to, starts[i], knownEntryEnd(memories[i], starts[i]));
-    return all;
+    let count = 0;
+    while (count < starts.length && memory.has(memories[count])) count++;
+    if (count === 0) return false;
+    const bytes = this.sizeInMemory(count);
+    this.copyMemory(file.reserve(bytes), 0, count);
+    this.spilled = [...this.spilled, { file, offset: file.bytes, bytes, count }];
+    file.keep(bytes);
+    this.spilledCount += count;
+    this.memories = memories.slice(count);
+    this.starts = starts.slice(count);
+    return true;
   }
 
-  /** Calls `visit` with each of them. */
-  forEach(visit: (entry: SegmentEntry) => void): void {
-    for (let i = 0; i < this.starts.length; i++) visit(readKnownEntry(this.memories[i], this.starts[i]));
+  /** All of them, one behind the other. */
+  copy(): Buffer {
+    const count = this.starts.length;
+    let spilledBytes = 0;
+    for (const { bytes } of this.spilled) spilledBytes += bytes;
+    const all = Buffer.allocUnsafe(spilledBytes + this.sizeInMemory(count));
+    let to = 0;
+    for (const { file, offset, bytes } of this.spilled) {
+      file.read(all, to, bytes, offset);
+      to += bytes;
+    }
+    this.copyMemory(all, to, count);
+    return all;
   }
 
   /** Those with a line from `from` up to `before`, with bytes of their own. */
   read(from: Sequence, before: Sequence = Number.POSITIVE_INFINITY): StoredBatch[] {
+    if (this.count === 0) return [];
     const found: StoredBatch[] = [];
-    for (let i = 0; i < this.starts.length; i++) {
-      const entry = readKnownEntry(this.memories[i], this.starts[i]);
-      if (entry.last < from || entry.first >= before) continue;
-      const bytes = Buffer.from(this.memories[i].subarray(entry.batchStart, entry.end));
-      found.push(toStoredBatch(bytes, entry));
-    }
+    const all = this.copy();
+    forEachEntry(all, 0, (entry) => {
+      if (entry.last < from || entry.first >= before) return;
+      found.push(toStoredBatch(Buffer.from(all.subarray(entry.batchStart, entry.end)), entry));
+    });
     return found;
   }
 
   /** The last line of those that were stored before a time, milliseconds since 1970. */
   lastBefore(ms: number): Sequence | undefined {
-    for (let i = this.starts.length - 1; i >= 0; i--) {
-      const { storedAtMs, last } = readKnownEntry(this.memories[i], this.starts[i]);
-      if (storedAtMs < ms) return last;
-    }
-    return undefined;
+    if (this.count === 0) return undefined;
+    let found: Sequence | undefined;
+    forEachEntry(this.copy(), 0, ({ storedAtMs, last }) => {
+      if (storedAtMs < ms) found = last;
+    });
+    return found;
+  }
+
+  private sizeInMemory(count: number): number {
+    const { memories, starts } = this;
+    let size = 0;
+    for (let i = 0; i < count; i++) size += knownEntryEnd(memories[i], starts[i]) - starts[i];
+    return size;
+  }
+
+  private copyMemory(out: Buffer, at: number, count: number): void {
+    const { memories, starts } = this;
+    let to = at;
+    for (let i = 0; i < count; i++)
+      to += memories[i].copy(out, to, starts[i], knownEntryEnd(memories[i], starts[i]));
   }
 }
+
+/** Calls `visit` with each entry of what {@link UnwrittenEntries.copy} gave, which is in a segment from `offset` on. */
+export function forEachEntry(bytes: Buffer, offset: number, visit: (entry: SegmentEntry) => void): void {
+  for (let at = 0; at < bytes.length; ) {
+    const entry = readKnownEntry(bytes, at, offset);
+    visit(entry);
+    at = entry.end - offset;
+  }
+}
+
+const NONE: readonly never[] = [];

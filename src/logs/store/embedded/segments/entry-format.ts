@@ -211,10 +211,10 @@ export function parseEntry(
 }
 
 /** The entry at `at` of bytes that are known to be entries; its places are in these bytes. */
-export function readKnownEntry(bytes: Buffer, at: number): SegmentEntry {
+export function readKnownEntry(bytes: Buffer, at: number, offset: number): SegmentEntry {
   const head = at + leadingFrameIdBytes(bytes, at);
   const bytesSoFar = readUint56(bytes, head + 18);
-  const entry = parseEntry(bytes, at, 0, bytesSoFar - bytes.readUInt32LE(head + 8));
+  const entry = parseEntry(bytes, at, offset, bytesSoFar - bytes.readUInt32LE(head + 8));
   if (!entry) throw new Error('there is no entry');
   return entry;
 }

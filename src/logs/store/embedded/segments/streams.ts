@@ -34,11 +34,7 @@ const LOOKED_FOR_AT_ONCE = 500;
 /** An app's id is its folder's name. */
 const APP_ID_LENGTH = 36;
 /** Batches that are larger go to their segments at once: to write them twice would cost more than a write. */
-const SMALL_BATCH_BYTES = 4_096;
-/** What is in the commit log only is written to segments for so long in a turn of the event loop. */
-const WRITE_SLICE_MS = 3;
-/** When that fails, it is tried again after this time. */
-const WRITE_RETRY_MS = 1_000;
+const SMALL_BATCH_BYTES = 16_384;
 /** Who deletes lines waits so long at the most until they are in segments, and looks this often. */
 const SETTLE_MS = 60_000;
 const SETTLE_PAUSE_MS = 5;
@@ -52,6 +48,8 @@ export interface EmbeddedStreamsOptions {
   readonly limits: AppLimitTable;
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   readonly durability: 'process' | 'disk';
+  /** See {@link EmbeddedStoreOptions.commitFileBytes}. */
+  readonly commitFileBytes?: number;
   /** See {@link EmbeddedStoreOptions.onSynced}. */
   readonly onSynced?: (ms: number) => void;
   readonly clock: StoreClock;
@@ -105,8 +103,6 @@ export class EmbeddedStreams {
   private readonly leftDamage: readonly DamagedCommit[];
   /** Bytes in the commit log of processes before this one that are no intact entries. */
   readonly damagedCommitBytes: number;
-  private readonly writingDue = new CoalescedRun(() => this.writeDue());
-  private writeRetryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
@@ -114,13 +110,15 @@ export class EmbeddedStreams {
     const { durability, place } = options;
     this.commitLog = new CommitLog({
       folder: options.commitFolder,
+      fileBytes: options.commitFileBytes,
       files: this.files,
       durability,
       place,
       // They are small.
       writeDirectly: (app, allocated) => this.open(app).appender.append(allocated, false),
-      onWriteDue: (app) => void this.tryWrite(app),
-      onFileFull: () => void this.writingDue.request(),
+      writeToSegment: (app) => this.tryWrite(app),
+      unwrittenOf: (app) => this.byApp.get(app)?.stream.unwritten,
+      isLeft: (app) => this.leftCommits.has(app),
     });
     const { batches, contents } = this.commitLog.open(this.apps());
     this.leftCommits = new Map(batches);
@@ -215,13 +213,14 @@ export class EmbeddedStreams {
       if (this.commitLog.isClosingFile) this.commitLog.closeFile();
     }
     const files = this.commitLog.fullFileNames;
-    for (;;) {
-      await this.writingDue.request();
+    await this.commitLog.writeAll(async () => {
       await this.sync();
       const left = this.commitLog.fullFileNames;
-      if (!files.some((name) => left.includes(name))) return open;
+      if (!files.some((name) => left.includes(name))) return true;
       await wait();
-    }
+      return false;
+    });
+    return open;
   }
 
   /** The app's stream, opened. */
@@ -481,7 +480,7 @@ export class EmbeddedStreams {
     }
     const there = new Set(this.apps());
     for (const app of [...this.leftCommits.keys()]) if (!there.has(app)) this.leftCommits.delete(app);
-    void this.writingDue.request();
+    void this.commitLog.writeDue();
   }
 
   /** Syncs everything that was written to the disk, and notes how far the streams are. */
@@ -501,15 +500,13 @@ export class EmbeddedStreams {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    clearTimeout(this.writeRetryTimer);
     await this.commitLog.flush();
     for (const { appender } of this.byApp.values()) while (!appender.idle) await appender.flush();
-    this.commitLog.closeFile();
-    while (this.writingDue.isRunning) await this.writingDue.idle();
-    clearTimeout(this.writeRetryTimer);
+    await this.commitLog.close();
     await this.sync();
     while (this.noting.isRunning) await this.noting.idle();
     this.files.closeAll();
+    this.commitLog.closeSpilled();
   }
 
   /** Takes what processes before this one left in the commit log and that isn't in its segments. */
@@ -531,7 +528,7 @@ export class EmbeddedStreams {
       for (const one of damaged) stream.adoptDamage(one);
     }
     this.leftCommits.delete(app);
-    void this.writingDue.request();
+    void this.commitLog.writeDue();
   }
 
   /** Writes what is in the commit log only to an app's segment; false when that failed. */
@@ -548,22 +545,6 @@ export class EmbeddedStreams {
     }
     this.commitLog.isWritten(app, open);
     return true;
-  }
-
-  /** Writes what is in full files of the commit log to segments, some in each turn of the event loop. */
-  private async writeDue(): Promise<void> {
-    let startMs = performance.now();
-    let hasFailed = false;
-    for (const app of this.commitLog.dueApps()) {
-      if (this.leftCommits.has(app)) continue; // when it is opened
-      if (!this.tryWrite(app)) hasFailed = true;
-      if (performance.now() - startMs < WRITE_SLICE_MS) continue;
-      await new Promise((resolve) => setImmediate(resolve));
-      startMs = performance.now();
-    }
-    clearTimeout(this.writeRetryTimer);
-    if (!this.isClosed && (hasFailed || this.commitLog.dueApps().some((app) => !this.leftCommits.has(app))))
-      this.writeRetryTimer = setTimeout(() => void this.writingDue.request(), WRITE_RETRY_MS).unref();
   }
 
   private check(app: AppId): void {
