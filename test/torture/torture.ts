@@ -360,9 +360,13 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       },
       ...tails.map(({ name, deliveries, lost }) => ({ name, deliveries, lost, isExactlyOnce: true })),
     ];
+    const failovers = deployment.redis?.failOver
+      ? records.filter(({ name }) => name.startsWith('Redis '))
+      : [];
     const result = check({
       senders: senders(),
-      readers,
+      // What is stored is there once in any case.
+      readers: readers.map((reader) => (reader.name === 'stream' ? reader : { ...reader, failovers })),
       faults: records,
       calmFromMs,
       mayBeLost: mayBeLost(),

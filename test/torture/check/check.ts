@@ -8,6 +8,8 @@ export interface SenderRecord {
   readonly refused: ReadonlySet<number>;
   /** Numbers that were sent again, in requests without a name: they may be stored twice. */
   readonly repeated: ReadonlySet<number>;
+  /** Numbers of which nobody knew for a while whether they were stored; they were sent again so that they aren't stored twice. */
+  readonly unsure: Pick<ReadonlySet<number>, 'has'>;
   /** Sent without an answer, and not again: they may have been on their way when the next ones were sent. */
   readonly givenUp: ReadonlySet<number>;
 }
@@ -27,6 +29,11 @@ export interface ReaderRecord {
   readonly isExactlyOnce: boolean;
   /** While its network took bytes and delivered none, of which a protocol without answers knows nothing: what came then may be lost. */
   readonly silences?: readonly FaultRecord[];
+  /**
+   * Losses of a Redis that has replicas: readers don't wait for these (docs/redis.md), so what wasn't acknowledged then may have come, be gone
+   * from the stream, and come again when it is stored anew.
+   */
+  readonly failovers?: readonly FaultRecord[];
 }
 
 /** Something that was broken for a while. */
@@ -53,6 +60,8 @@ export interface ReaderResult {
   readonly delivered: number;
   /** Deliveries of a line beyond the first that the senders didn't cause. */
   readonly duplicates: number;
+  /** Of these, those that a failover explains where nothing else may. */
+  readonly takenBack: number;
   readonly missing: number;
   /** Of the missing, those that a silence explains. */
   readonly silenced: number;
@@ -88,6 +97,7 @@ export function check(evidence: Evidence): CheckResult {
     const newest = new Map<string, number>();
     let delivered = 0;
     let duplicates = 0;
+    let takenBack = 0;
     for (const { sender, number, atMs } of reader.deliveries) {
       const record = bySender.get(sender);
       if (!record) {
@@ -110,7 +120,8 @@ export function check(evidence: Evidence): CheckResult {
       if (record.repeated.has(number)) continue;
       duplicates++;
       const text = `${sender} ${number} came again`;
-      if (reader.isExactlyOnce) complain('twice', text);
+      if (reader.isExactlyOnce && wasTakenBack(reader, record, number, calmFromMs)) takenBack++;
+      else if (reader.isExactlyOnce) complain('twice', text);
       else if (atMs >= calmFromMs) complain('calm', `${text} when all was well`);
       else if (!faults.some((one) => one.fromMs <= atMs && one.toMs + EXPLAINED_FOR_MS >= before))
         complain('unexplained', `${text}, and no fault explains it`);
@@ -127,7 +138,7 @@ export function check(evidence: Evidence): CheckResult {
       violations.push(
         `${reader.name}: ${kind}, ${texts.length} times: ${texts.slice(0, LISTED_MAX).join('; ')}`,
       );
-    return { name: reader.name, delivered, duplicates, missing, silenced, lost: reader.lost };
+    return { name: reader.name, delivered, duplicates, takenBack, missing, silenced, lost: reader.lost };
   });
   const count = (of: (sender: SenderRecord) => number): number =>
     senders.reduce((sum, one) => sum + of(one), 0);
@@ -137,6 +148,22 @@ export function check(evidence: Evidence): CheckResult {
     readers: results,
     violations,
   };
+}
+
+/** Did a failover take a line back that had come, before anybody was told that it is stored? */
+function wasTakenBack(
+  { failovers = [] }: ReaderRecord,
+  { unsure, acknowledged }: SenderRecord,
+  number: number,
+  calmFromMs: number,
+): boolean {
+  if (!unsure.has(number)) return false;
+  const atMs = acknowledged.get(number);
+  if (atMs === undefined) return failovers.length > 0;
+  return (
+    atMs < calmFromMs &&
+    failovers.some(({ fromMs, toMs }) => fromMs - EXPLAINED_FOR_MS <= atMs && atMs <= toMs + EXPLAINED_FOR_MS)
+  );
 }
 
 export interface MissingLine {
