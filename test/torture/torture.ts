@@ -8,13 +8,12 @@ import { join } from 'node:path';
 import { libraryPath } from '../support/program.ts';
 import { seededRandom } from '../support/properties/seeded-random.ts';
 import { until } from '../support/until.ts';
+import { Arrivals } from './check/arrivals.ts';
 import {
   type CheckResult,
   check,
   type Delivery,
   type FaultRecord,
-  type MissingLine,
-  missingOf,
   type ReaderRecord,
 } from './check/check.ts';
 import { openDeployment, type StoreName } from './deployments/deployment.ts';
@@ -264,16 +263,20 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       { deliveries: syslogSink.deliveries, silences: syslogNetwork.silences },
       ...tails,
     ];
-    const owed = (): number => {
-      const mayLose = mayBeLost();
-      const isOwed = ({ atMs, isSilenced }: MissingLine): boolean =>
-        atMs <= lastMs && !isSilenced && !mayLose(atMs);
-      return readerRecords.reduce((sum, one) => sum + missingOf(one, senders()).filter(isOwed).length, 0);
-    };
     const mayBeLost = (): ((atMs: number) => boolean) => {
       if (options.durability === 'disk' || store !== 'embedded') return () => false;
       return (atMs) => powerCutsMs.some((cutMs) => atMs > cutMs - UNSYNCED_MS && atMs <= cutMs + 1_000);
     };
+    const mayLose = mayBeLost();
+    const arrivals = readerRecords.map(
+      (reader) =>
+        new Arrivals(
+          reader,
+          senders(),
+          ({ atMs, isSilenced }) => atMs <= lastMs && !isSilenced && !mayLose(atMs),
+        ),
+    );
+    const owed = (): number => arrivals.reduce((sum, one) => sum + one.owed(), 0);
     const violations: string[] = [];
     const drains = (): Promise<DrainStatus[]> => api('GET', `/apps/${APP}/log-drains`);
     const arrive = async (what: string): Promise<void> => {

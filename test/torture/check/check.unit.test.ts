@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Arrivals } from './arrivals.ts';
 import { check, type Delivery, type Evidence, type ReaderRecord } from './check.ts';
 
 const sent = (...acknowledged: number[]) => ({
@@ -119,4 +120,14 @@ describe('the check of what was delivered', () => {
     ])
       expect(other.violations).toEqual(['drain: twice, 1 times: p 3 came again']);
   });
+});
+
+it('what a reader lacks grows less with what it reads', () => {
+  const deliveries = got(1);
+  const arrivals = new Arrivals(reader(deliveries), [sent(1, 2, 3, 4)], ({ number }) => number !== 4);
+  expect(arrivals.owed()).toBe(2);
+  deliveries.push(...got(3, 3, 1));
+  expect(arrivals.owed()).toBe(1);
+  deliveries.push({ sender: 'q', number: 2, atMs: 0 }, ...got(2));
+  expect(arrivals.owed()).toBe(0);
 });
