@@ -54,6 +54,8 @@ export interface SoakResult {
 const LISTED_MAX = 16;
 /** The first part of a run fills caches. */
 const WARM_UP_SHARE = 0.15;
+/** What the stream of the steady lines holds: full after some minutes, and longer than any reader stays behind. */
+const STEADY_BYTES = 64 * 1_048_576;
 const QUIET_MS = 60_000;
 /** Nothing more was closed for so long. */
 const REST_MS = 5_000;
@@ -107,6 +109,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     const inspector = await Inspector.open(server.program);
     closers.push(() => inspector.close());
     const token = await server.createApp('soak-steady');
+    await server.request('PATCH', '/apps/soak-steady/log-limits', { bytes: STEADY_BYTES });
     const sink = await CountingSink.open('drain');
     closers.push(() => sink.close());
     await server.request('POST', '/apps/soak-steady/log-drains', { url: `http://127.0.0.1:${sink.port}/` });

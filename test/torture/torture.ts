@@ -368,8 +368,10 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       : [];
     const result = check({
       senders: senders(),
-      // What is stored is there once in any case.
-      readers: readers.map((reader) => (reader.name === 'stream' ? reader : { ...reader, failovers })),
+      // The stream and tails need no cursor.
+      readers: readers.map((reader) =>
+        reader.name === 'viewer' || reader.name === 'archive' ? { ...reader, failovers } : reader,
+      ),
       faults: records,
       calmFromMs,
       mayBeLost: mayBeLost(),

@@ -8,8 +8,6 @@ export interface SenderRecord {
   readonly refused: ReadonlySet<number>;
   /** Numbers that were sent again, in requests without a name: they may be stored twice. */
   readonly repeated: ReadonlySet<number>;
-  /** Numbers of which nobody knew for a while whether they were stored; they were sent again so that they aren't stored twice. */
-  readonly unsure: Pick<ReadonlySet<number>, 'has'>;
   /** Sent without an answer, and not again: they may have been on their way when the next ones were sent. */
   readonly givenUp: ReadonlySet<number>;
 }
@@ -30,8 +28,8 @@ export interface ReaderRecord {
   /** While its network took bytes and delivered none, of which a protocol without answers knows nothing: what came then may be lost. */
   readonly silences?: readonly FaultRecord[];
   /**
-   * Losses of a Redis that has replicas: readers don't wait for these (docs/redis.md), so what wasn't acknowledged then may have come, be gone
-   * from the stream, and come again when it is stored anew.
+   * Losses of a Redis that has replicas: a drain doesn't wait for these, so that a failover may take back its cursor and which lines the request
+   * on its way has. They come again in another request, of which the receiver knows nothing.
    */
   readonly failovers?: readonly FaultRecord[];
 }
@@ -150,14 +148,13 @@ export function check(evidence: Evidence): CheckResult {
   };
 }
 
-/** Did a failover take a line back that had come, before anybody was told that it is stored? */
+/** Did a failover take back that a line had come? */
 function wasTakenBack(
   { failovers = [] }: ReaderRecord,
-  { unsure, acknowledged }: SenderRecord,
+  { acknowledged }: SenderRecord,
   number: number,
   calmFromMs: number,
 ): boolean {
-  if (!unsure.has(number)) return false;
   const atMs = acknowledged.get(number);
   if (atMs === undefined) return failovers.length > 0;
   return (

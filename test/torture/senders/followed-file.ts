@@ -16,7 +16,7 @@ export class FollowedFile {
   private readonly finished: Promise<void>;
 
   constructor(name: string, { pauseMaxMs, random }: { pauseMaxMs: number; random: () => number }) {
-    this.sent = new SentLines(name, false);
+    this.sent = new SentLines(name);
     writeFileSync(this.path, '');
     this.finished = this.run(pauseMaxMs, random);
   }

@@ -77,10 +77,7 @@ export class HttpSender {
         return;
       }
       // What was refused isn't stored; what had no answer may be.
-      if (status === undefined) {
-        if (isNamed) this.sent.askAgain(numbers);
-        else for (const number of numbers) this.sent.repeated.add(number);
-      }
+      if (!isNamed && status === undefined) for (const number of numbers) this.sent.repeated.add(number);
       await pause(RETRY_MS);
     }
   }

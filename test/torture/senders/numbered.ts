@@ -15,20 +15,11 @@ export class SentLines implements SenderRecord {
   readonly acknowledged = new Map<number, number>();
   readonly refused = new Set<number>();
   readonly repeated = new Set<number>();
-  readonly unsure: SenderRecord['unsure'];
   readonly givenUp = new Set<number>();
   private newest = 0;
-  private readonly asked = new Set<number>();
 
-  /** @param isAnswered false: nobody answers what is sent, and who passes it on sends it again */
-  constructor(name: string, isAnswered = true) {
+  constructor(name: string) {
     this.name = name;
-    this.unsure = isAnswered ? this.asked : { has: () => true };
-  }
-
-  /** Nobody knows whether they are stored: they are sent again, under the name that they had. */
-  askAgain(numbers: readonly number[]): void {
-    for (const number of numbers) this.asked.add(number);
   }
 
   take(count: number): number[] {

@@ -48,7 +48,7 @@ export class SyslogSender {
   private async run(): Promise<void> {
     while (this.isRunning) {
       const { isCalm } = this;
-      const lines = new SentLines(`${this.name}.${this.sent.length + 1}`, false);
+      const lines = new SentLines(`${this.name}.${this.sent.length + 1}`);
       this.sent.push(lines);
       const socket = connect({
         port: this.ports[Math.floor(this.random() * this.ports.length)],
