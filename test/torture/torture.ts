@@ -23,6 +23,7 @@ import { buildFaultyDisk } from './faults/faulty-disk.ts';
 import { Network } from './faults/network.ts';
 import { planFaults, type ScheduledFault } from './faults/schedule.ts';
 import { HttpSink } from './readers/http-sink.ts';
+import { Stalls } from './readers/stalls.ts';
 import { SyslogSink } from './readers/syslog-sink.ts';
 import { Tail } from './readers/tail.ts';
 import { FollowedFile } from './senders/followed-file.ts';
@@ -53,6 +54,8 @@ export interface TortureOptions {
 export interface TortureResult extends CheckResult {
   readonly faults: Readonly<Record<string, number>>;
   readonly schedule: readonly ScheduledFault[];
+  /** How often this program had no processor for a while. */
+  readonly stalls: number;
   readonly kills: number;
   /** From the end of the last fault until everything was delivered. */
   readonly backlogMs: number;
@@ -137,6 +140,8 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     });
 
     // --- readers ---
+    const stalls = new Stalls();
+    closers.push(() => stalls.end());
     const drainNetworks: Network[] = [];
     const addDrain = async (
       scheme: string,
@@ -258,9 +263,15 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     // --- all is well ---
     const mayLoseCounted = options.damages === true || options.streamLines !== undefined;
     const syslogNetwork = drainNetworks[sinks.length];
+    const silences = (): FaultRecord[] => [...syslogNetwork.silences, ...stalls.records];
     const readerRecords: Pick<ReaderRecord, 'deliveries' | 'silences'>[] = [
       ...sinks,
-      { deliveries: syslogSink.deliveries, silences: syslogNetwork.silences },
+      {
+        deliveries: syslogSink.deliveries,
+        get silences() {
+          return silences();
+        },
+      },
       ...tails,
     ];
     const mayBeLost = (): ((atMs: number) => boolean) => {
@@ -347,7 +358,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
         deliveries,
         lost: lostOf(drainNetworks[i]),
         isExactlyOnce: false,
-        ...(drainNetworks[i] === syslogNetwork ? { silences: syslogNetwork.silences } : {}),
+        ...(drainNetworks[i] === syslogNetwork ? { silences: silences() } : {}),
       })),
       {
         name: 'viewer',
@@ -391,6 +402,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       violations,
       faults: counts,
       schedule,
+      stalls: stalls.records.length,
       kills: programs.reduce((sum, { kills }) => sum + kills, 0),
       backlogMs,
     };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Stalls } from '../readers/stalls.ts';
 import { Arrivals } from './arrivals.ts';
 import { check, type Delivery, type Evidence, type ReaderRecord } from './check.ts';
 
@@ -124,4 +125,12 @@ it('what a reader lacks grows less with what it reads', () => {
   expect(arrivals.owed()).toBe(1);
   deliveries.push({ sender: 'q', number: 2, atMs: 0 }, ...got(2));
   expect(arrivals.owed()).toBe(0);
+});
+
+it('a program that had no processor for a while says when', () => {
+  const stalls = new Stalls();
+  const nowMs = Date.now() + 100;
+  for (const atMs of [nowMs, nowMs + 300, nowMs + 2_000, nowMs + 2_100]) stalls.look(atMs);
+  stalls.end();
+  expect(stalls.records).toMatchObject([{ fromMs: nowMs + 300, toMs: nowMs + 2_000 }]);
 });
