@@ -25,12 +25,20 @@ export function stolenSeconds(): number {
   return Number(readFileSync('/proc/stat', 'latin1').split('\n', 1)[0].split(/ +/)[8]) / TICKS_PER_S;
 }
 
-/** The processes that a process has started, and those that these have. */
+/** The processes that a process has started, and those that these have; none of one that has ended. */
 export function descendants(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
-  return children === ''
-    ? []
-    : children.split(' ').flatMap((child) => [Number(child), ...descendants(Number(child))]);
+  return childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+    return [...children.matchAll(/\d+/g)].map(Number);
+  } catch (error) {
+    // ESRCH: between open and read.
+    if (/^(?:ENOENT|ESRCH)$/.test((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
 }
 
 /** Bytes of a process that are in memory now. */

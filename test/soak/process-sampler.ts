@@ -29,23 +29,45 @@ export function figuresOf(pid: number): ProcessFigures {
   };
 }
 
-/** Megabytes of anonymous memory by what they are of: the C library's main heap, its arenas for threads (`rw`, 64 MB each), V8's pages, the rest. */
-export function anonymousMappingsOf(pid: number): ReadonlyMap<string, number> {
-  const kinds = new Map<string, number>();
+export interface MappedMemory {
+  /** What is in no file: the C library's main heap, its arenas for threads (`rw`, 64 MB each), V8's pages, the rest. Megabytes. */
+  readonly anonymous: ReadonlyMap<string, number>;
+  /** Pages of files that are in RAM, by their paths. Megabytes. */
+  readonly files: ReadonlyMap<string, number>;
+}
+
+/** Memory of a process by what it is of, most first; what is below a megabyte is left out. */
+export function mappedMemoryOf(pid: number): MappedMemory {
+  const anonymous = new Map<string, number>();
+  const files = new Map<string, number>();
   let kind = '';
+  let file = '';
+  const add = (to: Map<string, number>, name: string, kilobytes: number): void =>
+    void to.set(name, (to.get(name) ?? 0) + kilobytes / 1_024);
+  let resident = 0;
   for (const line of readFileSync(`/proc/${pid}/smaps`, 'latin1').split('\n')) {
     const mapping = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ (\d+) *(.*)/.exec(line);
     if (mapping) {
       const [, from, to, rights, inode, name] = mapping;
       const bytes = Number.parseInt(to, 16) - Number.parseInt(from, 16);
-      if (inode !== '0') kind = 'files';
+      file = inode === '0' ? '' : name;
+      if (file !== '') kind = 'files';
       else if (name !== '') kind = name;
       else kind = `${rights.slice(0, 3)} ${sizeClassOf(bytes)}`;
     }
-    const found = /^Anonymous: +(\d+) kB/.exec(line);
-    if (found) kinds.set(kind, (kinds.get(kind) ?? 0) + Number(found[1]) / 1_024);
+    const found = /^(Rss|Anonymous): +(\d+) kB/.exec(line);
+    if (!found) continue;
+    if (found[1] === 'Rss') resident = Number(found[2]);
+    else {
+      add(anonymous, kind, Number(found[2]));
+      if (file !== '') add(files, file, resident - Number(found[2]));
+    }
   }
-  return new Map([...kinds].filter(([, megabytes]) => megabytes >= 1).sort(([, a], [, b]) => b - a));
+  return { anonymous: largestFirst(anonymous), files: largestFirst(files) };
+}
+
+function largestFirst(sizes: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  return new Map([...sizes].filter(([, megabytes]) => megabytes >= 1).sort(([, a], [, b]) => b - a));
 }
 
 function sizeClassOf(bytes: number): string {
@@ -165,17 +187,26 @@ export function readMetrics(page: string): ReadonlyMap<string, number> {
   return new Map([...page.matchAll(/^([a-z_]+) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]));
 }
 
-/** Of a folder and all below it, which may go while it is looked at. */
-export function bytesIn(folder: string): number {
-  let sum = 0;
-  try {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) sum += bytesIn(path);
-      else if (entry.isFile()) sum += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+/**
+ * Megabytes that files take in a folder and all below it, by their paths in it; numbers of files are `*`, so that what comes and goes is one
+ * kind. Files may go while they are looked at.
+ */
+export function sizesIn(folder: string): Map<string, number> {
+  const sizes = new Map<string, number>();
+  const visit = (path: string): void => {
+    try {
+      for (const entry of readdirSync(join(folder, path), { withFileTypes: true })) {
+        const below = join(path, entry.name);
+        if (entry.isDirectory()) visit(below);
+        if (!entry.isFile()) continue;
+        const bytes = statSync(join(folder, below), { throwIfNoEntry: false })?.size ?? 0;
+        const kind = below.replace(/\d+(?:-\d+)?(?=\.[a-z]+$)/, '*');
+        sizes.set(kind, (sizes.get(kind) ?? 0) + bytes / MEGABYTE);
+      }
+    } catch {
+      // It is gone.
     }
-  } catch {
-    // It is gone.
-  }
-  return sum;
+  };
+  visit('');
+  return sizes;
 }

@@ -6,13 +6,13 @@ import { until } from '../support/until.ts';
 import { pause } from '../torture/senders/numbered.ts';
 import { Churn } from './churn.ts';
 import {
-  anonymousMappingsOf,
-  bytesIn,
   descriptorsOf,
   figuresOf,
   type HeapFigures,
   Inspector,
+  mappedMemoryOf,
   readMetrics,
+  sizesIn,
 } from './process-sampler.ts';
 import type { Finding, Series } from './report.ts';
 import { SoakServer } from './soak-server.ts';
@@ -50,9 +50,12 @@ export interface SoakResult {
   >;
 }
 
-const MEGABYTE = 1_048_576;
+/** Of what memory and the data folder are made of, the largest are logged. */
+const LISTED_MAX = 16;
 /** The first part of a run fills caches. */
 const WARM_UP_SHARE = 0.15;
+/** What the stream of the steady lines holds: full after some minutes, and longer than any reader stays behind. */
+const STEADY_BYTES = 64 * 1_048_576;
 const QUIET_MS = 60_000;
 /** Nothing more was closed for so long. */
 const REST_MS = 5_000;
@@ -106,6 +109,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     const inspector = await Inspector.open(server.program);
     closers.push(() => inspector.close());
     const token = await server.createApp('soak-steady');
+    await server.request('PATCH', '/apps/soak-steady/log-limits', { bytes: STEADY_BYTES });
     const sink = await CountingSink.open('drain');
     closers.push(() => sink.close());
     await server.request('POST', '/apps/soak-steady/log-drains', { url: `http://127.0.0.1:${sink.port}/` });
@@ -120,11 +124,11 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     await churn.rehearse();
     const sender = new SteadySender(server.syslogPort, token, rate);
     const logMappings = (when: string): void => {
-      const all = [...anonymousMappingsOf(pid)].map(
-        ([kind, megabytes]) => `${megabytes.toFixed(0)} MB ${kind}`,
-      );
+      const { anonymous, files } = mappedMemoryOf(pid);
       log(
-        `${when}: anonymous memory: ${all.join(', ')}; descriptors: ${[...descriptorsOf(pid)]
+        `${when}: anonymous memory: ${listOf(anonymous)}; pages of files: ${listOf(files)}; data folder: ${listOf(sizesIn(server.data))}; descriptors: ${[
+          ...descriptorsOf(pid),
+        ]
           .filter(([kind]) => !kind.startsWith('/'))
           .map(([kind, count]) => `${count} ${kind}`)
           .join(', ')}`,
@@ -212,7 +216,10 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
         lastMs = now;
         add('observer', own.percentile(99) / 1e6);
         own.reset();
-        add('disk', bytesIn(server.data) / MEGABYTE);
+        add(
+          'disk',
+          [...sizesIn(server.data).values()].reduce((sum, one) => sum + one, 0),
+        );
         if (sample % collectEvery > 0) continue;
         const heap = await inspector.figures();
         add('heap', heap.liveMb);
@@ -232,6 +239,15 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
       return [cpuSeconds, problems];
     }
   }
+}
+
+function listOf(megabytes: ReadonlyMap<string, number>): string {
+  return [...megabytes]
+    .filter(([, size]) => size >= 0.1)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, LISTED_MAX)
+    .map(([what, size]) => `${size.toFixed(1)} MB ${what}`)
+    .join(', ');
 }
 
 interface Rest {

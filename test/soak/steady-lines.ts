@@ -38,6 +38,8 @@ export class SteadySender {
     this.markAt = head.length;
     this.socket = connect(port, '127.0.0.1');
     this.socket.resume();
+    // A server that ends resets it; who samples the server tells.
+    this.socket.on('error', () => (this.isRunning = false));
     this.finished = this.run();
   }
 
@@ -45,7 +47,7 @@ export class SteadySender {
   async stop(): Promise<void> {
     this.isRunning = false;
     await this.finished;
-    await new Promise<void>((resolve) => this.socket.end(resolve));
+    if (!this.socket.destroyed) await new Promise<void>((resolve) => this.socket.end(resolve));
   }
 
   private async run(): Promise<void> {

@@ -45,9 +45,9 @@ const rows = [...Object.entries(figures), ...Object.entries(faults)];
 process.stdout.write(
   `\n${rows.map(([name, count]) => `${String(count).padStart(9)}  ${name}`).join('\n')}\n\n`,
 );
-for (const { name, delivered, duplicates, missing, silenced, lost } of readers)
+for (const { name, delivered, duplicates, takenBack, missing, silenced, lost } of readers)
   process.stdout.write(
-    `${name}: ${delivered} lines, ${duplicates} came again, ${missing} are missing${silenced > 0 ? ` (${silenced} of them while the network was silent)` : ''}, ${lost} counted as lost\n`,
+    `${name}: ${delivered} lines, ${duplicates} came again${takenBack > 0 ? ` (${takenBack} of them taken back by a failover)` : ''}, ${missing} are missing${silenced > 0 ? ` (${silenced} of them while the network was silent)` : ''}, ${lost} counted as lost\n`,
   );
 if (violations.length > 0) {
   process.stdout.write(`\nThe schedule of seed ${seed}:\n`);

@@ -8,13 +8,12 @@ import { join } from 'node:path';
 import { libraryPath } from '../support/program.ts';
 import { seededRandom } from '../support/properties/seeded-random.ts';
 import { until } from '../support/until.ts';
+import { Arrivals } from './check/arrivals.ts';
 import {
   type CheckResult,
   check,
   type Delivery,
   type FaultRecord,
-  type MissingLine,
-  missingOf,
   type ReaderRecord,
 } from './check/check.ts';
 import { openDeployment, type StoreName } from './deployments/deployment.ts';
@@ -24,6 +23,7 @@ import { buildFaultyDisk } from './faults/faulty-disk.ts';
 import { Network } from './faults/network.ts';
 import { planFaults, type ScheduledFault } from './faults/schedule.ts';
 import { HttpSink } from './readers/http-sink.ts';
+import { Stalls } from './readers/stalls.ts';
 import { SyslogSink } from './readers/syslog-sink.ts';
 import { Tail } from './readers/tail.ts';
 import { FollowedFile } from './senders/followed-file.ts';
@@ -54,6 +54,8 @@ export interface TortureOptions {
 export interface TortureResult extends CheckResult {
   readonly faults: Readonly<Record<string, number>>;
   readonly schedule: readonly ScheduledFault[];
+  /** How often this program had no processor for a while. */
+  readonly stalls: number;
   readonly kills: number;
   /** From the end of the last fault until everything was delivered. */
   readonly backlogMs: number;
@@ -138,6 +140,8 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     });
 
     // --- readers ---
+    const stalls = new Stalls();
+    closers.push(() => stalls.end());
     const drainNetworks: Network[] = [];
     const addDrain = async (
       scheme: string,
@@ -259,21 +263,31 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     // --- all is well ---
     const mayLoseCounted = options.damages === true || options.streamLines !== undefined;
     const syslogNetwork = drainNetworks[sinks.length];
+    const silences = (): FaultRecord[] => [...syslogNetwork.silences, ...stalls.records];
     const readerRecords: Pick<ReaderRecord, 'deliveries' | 'silences'>[] = [
       ...sinks,
-      { deliveries: syslogSink.deliveries, silences: syslogNetwork.silences },
+      {
+        deliveries: syslogSink.deliveries,
+        get silences() {
+          return silences();
+        },
+      },
       ...tails,
     ];
-    const owed = (): number => {
-      const mayLose = mayBeLost();
-      const isOwed = ({ atMs, isSilenced }: MissingLine): boolean =>
-        atMs <= lastMs && !isSilenced && !mayLose(atMs);
-      return readerRecords.reduce((sum, one) => sum + missingOf(one, senders()).filter(isOwed).length, 0);
-    };
     const mayBeLost = (): ((atMs: number) => boolean) => {
       if (options.durability === 'disk' || store !== 'embedded') return () => false;
       return (atMs) => powerCutsMs.some((cutMs) => atMs > cutMs - UNSYNCED_MS && atMs <= cutMs + 1_000);
     };
+    const mayLose = mayBeLost();
+    const arrivals = readerRecords.map(
+      (reader) =>
+        new Arrivals(
+          reader,
+          senders(),
+          ({ atMs, isSilenced }) => atMs <= lastMs && !isSilenced && !mayLose(atMs),
+        ),
+    );
+    const owed = (): number => arrivals.reduce((sum, one) => sum + one.owed(), 0);
     const violations: string[] = [];
     const drains = (): Promise<DrainStatus[]> => api('GET', `/apps/${APP}/log-drains`);
     const arrive = async (what: string): Promise<void> => {
@@ -344,7 +358,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
         deliveries,
         lost: lostOf(drainNetworks[i]),
         isExactlyOnce: false,
-        ...(drainNetworks[i] === syslogNetwork ? { silences: syslogNetwork.silences } : {}),
+        ...(drainNetworks[i] === syslogNetwork ? { silences: silences() } : {}),
       })),
       {
         name: 'viewer',
@@ -360,9 +374,15 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       },
       ...tails.map(({ name, deliveries, lost }) => ({ name, deliveries, lost, isExactlyOnce: true })),
     ];
+    const failovers = deployment.redis?.failOver
+      ? records.filter(({ name }) => name.startsWith('Redis '))
+      : [];
     const result = check({
       senders: senders(),
-      readers,
+      // The stream and tails need no cursor.
+      readers: readers.map((reader) =>
+        reader.name === 'viewer' || reader.name === 'archive' ? { ...reader, failovers } : reader,
+      ),
       faults: records,
       calmFromMs,
       mayBeLost: mayBeLost(),
@@ -382,6 +402,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       violations,
       faults: counts,
       schedule,
+      stalls: stalls.records.length,
       kills: programs.reduce((sum, { kills }) => sum + kills, 0),
       backlogMs,
     };

@@ -61,12 +61,16 @@ export class RedisSentinels {
   async failOver(): Promise<void> {
     const old = await this.master();
     await old.signal('SIGKILL');
-    const next = await until('another master', async () => {
-      const found = await this.master();
-      return found === old ? undefined : found;
-    });
-    old.addConfig(`replicaof 127.0.0.1 ${next.port}`);
-    await old.start();
+    try {
+      const next = await until('another master', async () => {
+        const found = await this.master();
+        return found === old ? undefined : found;
+      });
+      old.addConfig(`replicaof 127.0.0.1 ${next.port}`);
+    } finally {
+      // Also when the other one couldn't take its place: both would be gone.
+      await old.start();
+    }
   }
 
   async remove(): Promise<void> {
@@ -126,8 +130,12 @@ export class RedisCluster {
   async failOver(key: string): Promise<void> {
     const old = await this.masterOf(key);
     await old.signal('SIGKILL');
-    await until('another master', async () => (await this.masterOf(key)) !== old);
-    await old.start();
+    try {
+      await until('another master', async () => (await this.masterOf(key)) !== old);
+    } finally {
+      // Also when no replica could take its place: nobody would have its slots.
+      await old.start();
+    }
   }
 
   async remove(): Promise<void> {

@@ -69,9 +69,10 @@ export class RedisServer {
     this.added.push(...lines);
   }
 
-  /** Starts the process (again); resolves when it listens. */
+  /** Starts the process (again), unless it runs; resolves when it listens. */
   async start(): Promise<void> {
-    this.launch();
+    // Two may want it at once: a second process wouldn't get the port, and nobody would know the first one any more.
+    if (this.hasExited) this.launch();
     await until(`redis-server on port ${this.port} to listen`, () => this.listens());
   }
 

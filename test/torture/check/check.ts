@@ -27,6 +27,11 @@ export interface ReaderRecord {
   readonly isExactlyOnce: boolean;
   /** While its network took bytes and delivered none, of which a protocol without answers knows nothing: what came then may be lost. */
   readonly silences?: readonly FaultRecord[];
+  /**
+   * Losses of a Redis that has replicas: a drain doesn't wait for these, so that a failover may take back its cursor and which lines the request
+   * on its way has. They come again in another request, of which the receiver knows nothing.
+   */
+  readonly failovers?: readonly FaultRecord[];
 }
 
 /** Something that was broken for a while. */
@@ -53,6 +58,8 @@ export interface ReaderResult {
   readonly delivered: number;
   /** Deliveries of a line beyond the first that the senders didn't cause. */
   readonly duplicates: number;
+  /** Of these, those that a failover explains where nothing else may. */
+  readonly takenBack: number;
   readonly missing: number;
   /** Of the missing, those that a silence explains. */
   readonly silenced: number;
@@ -88,6 +95,7 @@ export function check(evidence: Evidence): CheckResult {
     const newest = new Map<string, number>();
     let delivered = 0;
     let duplicates = 0;
+    let takenBack = 0;
     for (const { sender, number, atMs } of reader.deliveries) {
       const record = bySender.get(sender);
       if (!record) {
@@ -110,7 +118,8 @@ export function check(evidence: Evidence): CheckResult {
       if (record.repeated.has(number)) continue;
       duplicates++;
       const text = `${sender} ${number} came again`;
-      if (reader.isExactlyOnce) complain('twice', text);
+      if (reader.isExactlyOnce && wasTakenBack(reader, record, number, calmFromMs)) takenBack++;
+      else if (reader.isExactlyOnce) complain('twice', text);
       else if (atMs >= calmFromMs) complain('calm', `${text} when all was well`);
       else if (!faults.some((one) => one.fromMs <= atMs && one.toMs + EXPLAINED_FOR_MS >= before))
         complain('unexplained', `${text}, and no fault explains it`);
@@ -127,7 +136,7 @@ export function check(evidence: Evidence): CheckResult {
       violations.push(
         `${reader.name}: ${kind}, ${texts.length} times: ${texts.slice(0, LISTED_MAX).join('; ')}`,
       );
-    return { name: reader.name, delivered, duplicates, missing, silenced, lost: reader.lost };
+    return { name: reader.name, delivered, duplicates, takenBack, missing, silenced, lost: reader.lost };
   });
   const count = (of: (sender: SenderRecord) => number): number =>
     senders.reduce((sum, one) => sum + of(one), 0);
@@ -137,6 +146,21 @@ export function check(evidence: Evidence): CheckResult {
     readers: results,
     violations,
   };
+}
+
+/** Did a failover take back that a line had come? */
+function wasTakenBack(
+  { failovers = [] }: ReaderRecord,
+  { acknowledged }: SenderRecord,
+  number: number,
+  calmFromMs: number,
+): boolean {
+  const atMs = acknowledged.get(number);
+  if (atMs === undefined) return failovers.length > 0;
+  return (
+    atMs < calmFromMs &&
+    failovers.some(({ fromMs, toMs }) => fromMs - EXPLAINED_FOR_MS <= atMs && atMs <= toMs + EXPLAINED_FOR_MS)
+  );
 }
 
 export interface MissingLine {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Stalls } from '../readers/stalls.ts';
+import { Arrivals } from './arrivals.ts';
 import { check, type Delivery, type Evidence, type ReaderRecord } from './check.ts';
 
 const sent = (...acknowledged: number[]) => ({
@@ -26,7 +28,9 @@ describe('the check of what was delivered', () => {
     expect(check({ senders: [sent(1, 2, 3)], readers, faults: [], calmFromMs: 10_000 })).toEqual({
       acknowledged: 3,
       refused: 0,
-      readers: [{ name: 'drain', delivered: 3, duplicates: 0, missing: 0, silenced: 0, lost: 0 }],
+      readers: [
+        { name: 'drain', delivered: 3, duplicates: 0, takenBack: 0, missing: 0, silenced: 0, lost: 0 },
+      ],
       violations: [],
     });
   });
@@ -85,4 +89,48 @@ describe('the check of what was delivered', () => {
     const senders = [{ ...sent(1, 2, 3), repeated: new Set([3]) }];
     expect(violations({ senders, readers: [reader(again, { isExactlyOnce: true })] })).toEqual([]);
   });
+
+  it('counts what a failover has taken back, and excuses no more', () => {
+    const again = [...got(1, 2, 3), { sender: 'p', number: 3, atMs: 3_000 }];
+    const sender = { ...sent(1, 2), acknowledged: new Map([1, 2, 3].map((one) => [one, one * 100_000])) };
+    const resultOf = (failovers: readonly [fromMs: number, toMs: number][], calmFromMs: number) =>
+      check({
+        senders: [sender],
+        readers: [
+          reader(again, {
+            isExactlyOnce: true,
+            failovers: failovers.map(([fromMs, toMs]) => ({ name: 'Redis killed', fromMs, toMs })),
+          }),
+        ],
+        faults: [],
+        calmFromMs,
+      });
+    const explained = resultOf([[290_000, 295_000]], 400_000);
+    expect(explained).toMatchObject({ violations: [], readers: [{ duplicates: 1, takenBack: 1 }] });
+    // Nothing failed over then, or all was well again.
+    for (const other of [
+      resultOf([], 400_000),
+      resultOf([[190_000, 195_000]], 400_000),
+      resultOf([[290_000, 295_000]], 299_000),
+    ])
+      expect(other.violations).toEqual(['drain: twice, 1 times: p 3 came again']);
+  });
+});
+
+it('what a reader lacks grows less with what it reads', () => {
+  const deliveries = got(1);
+  const arrivals = new Arrivals(reader(deliveries), [sent(1, 2, 3, 4)], ({ number }) => number !== 4);
+  expect(arrivals.owed()).toBe(2);
+  deliveries.push(...got(3, 3, 1));
+  expect(arrivals.owed()).toBe(1);
+  deliveries.push({ sender: 'q', number: 2, atMs: 0 }, ...got(2));
+  expect(arrivals.owed()).toBe(0);
+});
+
+it('a program that had no processor for a while says when', () => {
+  const stalls = new Stalls();
+  const nowMs = Date.now() + 100;
+  for (const atMs of [nowMs, nowMs + 300, nowMs + 2_000, nowMs + 2_100]) stalls.look(atMs);
+  stalls.end();
+  expect(stalls.records).toMatchObject([{ fromMs: nowMs + 300, toMs: nowMs + 2_000 }]);
 });

@@ -6,6 +6,7 @@
  * idle apps that nobody reads cost nothing. A script answers for hundreds of apps in one call; in a Cluster, where a
  * call can't reach into several slots, it is one pipeline a server.
  */
+import { CoalescedRun } from '../../../common/coalesced-run.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import type {
   AppendListener,
@@ -25,8 +26,17 @@ import { parseRecordsMessage } from './records-message.ts';
 
 /** A lost notification is made up for after this time: no line is late by more than a second. */
 const RECONCILE_MS = 600;
+/** Who begins to follow a stream waits so long for replicas that are missing, and then takes what Redis has. */
+const FIRST_LOOK_MS = 5_000;
 /** Apps whose sequences are read, and channels that are subscribed to, with one call. */
 const APPS_PER_CALL = 500;
+
+export interface ChangeFeedOptions {
+  readonly connection: RedisConnection;
+  readonly records: RedisRecords;
+  readonly origin: string;
+  readonly replicatedEnd?: (app: AppId) => Promise<Sequence>;
+}
 
 export class ChangeFeed {
   private readonly connection: RedisConnection;
@@ -46,11 +56,19 @@ export class ChangeFeed {
   private reconciling = false;
   private reconcileStartedAtMs = 0;
   private closed = false;
+  private readonly replicatedEnd: ((app: AppId) => Promise<Sequence>) | undefined;
+  /** Of apps that have subscribers: finds out how far replicas have the stream. */
+  private readonly looks = new Map<AppId, CoalescedRun>();
 
-  constructor(connection: RedisConnection, records: RedisRecords, origin: string) {
+  /**
+   * @param replicatedEnd how far enough replicas have a stream. When it is given nobody is notified of lines before, as a failover may take them
+   *   back: other lines may get their sequences then, from a router that knows nothing of them, and readers would have passed these.
+   */
+  constructor({ connection, records, origin, replicatedEnd }: ChangeFeedOptions) {
     this.connection = connection;
     this.records = records;
     this.origin = origin;
+    this.replicatedEnd = replicatedEnd;
     connection.onMessage((channel, message) => this.onMessage(channel, message));
     connection.onConnect(() => void this.resubscribe());
     this.timer = setInterval(() => this.onTimer(), RECONCILE_MS);
@@ -68,6 +86,7 @@ export class ChangeFeed {
       if (this.subscriptions.hasSubscribers(app)) return;
       this.notifiedUpTo.delete(app);
       this.announcedUpTo.delete(app);
+      this.looks.delete(app);
       this.queueUnsubscribe(app);
     };
   }
@@ -108,6 +127,24 @@ export class ChangeFeed {
   /** The newest sequence that a subscriber was notified of: here, or as far as is known elsewhere. */
   newestSeen(app: AppId): Sequence {
     return Math.max(0, this.notifiedUpTo.get(app) ?? 0, this.announcedUpTo.get(app) ?? 0);
+  }
+
+  /** What is behind this sequence isn't to be read yet by who follows the stream. */
+  visibleUpTo(app: AppId): Sequence {
+    const notified = this.notifiedUpTo.get(app) ?? -1;
+    return this.replicatedEnd && notified >= 0 ? notified : Number.POSITIVE_INFINITY;
+  }
+
+  /** Resolves when {@link visibleUpTo} says what it should, for a stream that somebody has begun to follow. */
+  async firstLook(app: AppId): Promise<void> {
+    const beganMs = performance.now();
+    while (this.replicatedEnd && this.notifiedUpTo.get(app) === -1 && !this.closed) {
+      const before = performance.now();
+      await this.lookAtReplicas(app);
+      if (before - beganMs > FIRST_LOOK_MS) return;
+      if (this.notifiedUpTo.get(app) === -1)
+        await new Promise((resolve) => setTimeout(resolve, RECONCILE_MS / 4).unref());
+    }
   }
 
   close(): void {
@@ -160,9 +197,26 @@ export class ChangeFeed {
     }
     const [origin, last] = message.split(' ');
     const app = appOfChannel(channel);
-    if (origin !== this.origin) this.notifyGrowth(app, Number(last));
+    if (origin !== this.origin) this.onGrowth(app, Number(last));
     // Of its own appends this process is notified with the batch itself, when the reply comes; if it comes.
     else if (Number(last) > (this.announcedUpTo.get(app) ?? 0)) this.announcedUpTo.set(app, Number(last));
+  }
+
+  private onGrowth(app: AppId, last: Sequence): void {
+    if (!this.replicatedEnd) this.notifyGrowth(app, last);
+    else if (last > (this.notifiedUpTo.get(app) ?? last)) void this.lookAtReplicas(app);
+  }
+
+  /** Notifies of what replicas have. When too few answer, the next reconciliation asks again. */
+  private async lookAtReplicas(app: AppId): Promise<void> {
+    const { replicatedEnd } = this;
+    if (!replicatedEnd) return;
+    let look = this.looks.get(app);
+    if (!look) {
+      look = new CoalescedRun(async () => this.notifyGrowth(app, await replicatedEnd(app)));
+      this.looks.set(app, look);
+    }
+    await look.request().catch(() => {});
   }
 
   private notifyGrowth(app: AppId, last: Sequence): void {
@@ -219,7 +273,7 @@ export class ChangeFeed {
       if (last === undefined) this.outages.unreachable(app);
       else this.outages.reachable(app);
       if (last === undefined || notified === undefined) continue;
-      if (last > notified) this.notifyGrowth(app, last);
+      if (last > notified) this.onGrowth(app, last);
       else if (last < notified) await this.raiseNextSequence(app, notified);
     }
   }

@@ -48,7 +48,7 @@ import {
   readServerInfo,
   serverWarnings,
 } from './connection/server-check.ts';
-import { STORE_FORMAT_ERASED, STORE_FORMAT_KEY } from './keys.ts';
+import { STORE_FORMAT_ERASED, STORE_FORMAT_KEY, streamKeys } from './keys.ts';
 import { RedisLeases } from './leases.ts';
 import { eraseFromStream } from './line-eraser.ts';
 import { RedisRecords } from './records.ts';
@@ -118,13 +118,18 @@ export class RedisStore implements Store {
     this.leases = new RedisLeases(connection);
     this.limits = new AppLimitTable(retention);
     this.ages = new StreamAges(connection, this.limits);
-    this.changeFeed = new ChangeFeed(connection, this.records, origin);
     const newestSeen = (app: AppId): Sequence => this.changeFeed.newestSeen(app);
     this.wait = wait;
     // Without warnings: the other connection has the same ones.
     this.waitConnection =
       wait && new RedisConnection({ address, ca, log: SILENT_LOG, waitMs: wait.timeoutMs });
     const replicas = wait && this.waitConnection && new ReplicaWaiter(this.waitConnection, wait);
+    this.changeFeed = new ChangeFeed({
+      connection,
+      records: this.records,
+      origin,
+      replicatedEnd: replicas && ((app) => replicas.replicatedEnd(streamKeys(app))),
+    });
     this.appender = new RedisAppender({ connection, limits: this.limits, origin, newestSeen, replicas });
     this.changeFeed.watchRecords((scope, keys) => {
       if (scope === '' && mayHaveChanged(keys, LIMITS_PREFIX)) this.followLimits();
@@ -210,8 +215,11 @@ export class RedisStore implements Store {
     );
   }
 
-  read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
-    return this.streams.read(app, after, bytes);
+  async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
+    const batches = await this.streams.read(app, after, bytes);
+    if (!this.wait) return batches;
+    const end = this.changeFeed.visibleUpTo(app);
+    return batches.filter(({ last }) => last <= end);
   }
 
   readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
@@ -222,8 +230,12 @@ export class RedisStore implements Store {
     return [];
   }
 
-  bounds(app: AppId): Promise<StreamBounds> {
-    return this.streams.bounds(app);
+  async bounds(app: AppId): Promise<StreamBounds> {
+    if (!this.wait) return this.streams.bounds(app);
+    await this.changeFeed.firstLook(app);
+    const { first, last, bytes } = await this.streams.bounds(app);
+    const end = Math.min(last, this.changeFeed.visibleUpTo(app));
+    return { first: Math.min(first, end + 1), last: end, bytes };
   }
 
   heldBytes(apps: readonly AppId[]): Promise<readonly number[]> {
@@ -234,8 +246,9 @@ export class RedisStore implements Store {
     return this.streams.storedBytes(app);
   }
 
-  sequenceAt(app: AppId, ms: number): Promise<Sequence> {
-    return this.streams.sequenceAt(app, ms);
+  async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
+    const last = await this.streams.sequenceAt(app, ms);
+    return this.wait ? Math.min(last, this.changeFeed.visibleUpTo(app)) : last;
   }
 
   subscribe(app: AppId, listener: AppendListener): () => void {

@@ -74,6 +74,14 @@ describe.runIf(hasRedis)('a user of Redis', () => {
     ).toContain('give it +eval +evalsha +info +subscribe +unsubscribe +scan with');
   });
 
+  it('may wait for replicas, also where the server has just become one itself', async () => {
+    const replica = await RedisServer.start({ config: [`replicaof 127.0.0.1 ${server.port}`] });
+    onTestFinished(() => replica.remove());
+    const refusal = await refusalOf(openRedisStoreForTest(replica.url, { wait: WAIT, openMs: 2_000 }));
+    expect(refusal).toMatchObject({ code: 'unavailable' });
+    expect(refusal.message).toContain('Redis is a read-only replica');
+  });
+
   it('that loses one while it is used: what is refused is to be sent again, and it is in the status', async () => {
     const user = await makeUser([server], requiredRules(['always']));
     const [name] = user.split(':');

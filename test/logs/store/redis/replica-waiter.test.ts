@@ -1,8 +1,9 @@
 /** `REDIS_WAIT`: lines are acknowledged when so many replicas have them. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { checkRedis } from '../../../../src/logs/store/redis/connection/redis-status.ts';
 import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
+import { StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { hasRedis, type RedisServer } from '../../../support/redis/redis-server.ts';
 import { until } from '../../../support/until.ts';
@@ -62,6 +63,43 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
     expect((await store.append(app, batchOf('next'))).first).toBe(102);
     expect(linesOf(await readAll(store, app)).slice(100)).toEqual(['late', 'next']);
     expect(warnings.filter((text) => text.includes('REDIS_WAIT'))).toEqual([]);
+  });
+
+  it('who follows a stream sees lines when replicas have them, whichever router appended them', async () => {
+    const master = await startRedisForTest();
+    const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
+    await inSync(master);
+    const wait = { replicas: 1, timeoutMs: 300 };
+    const [{ store }, { store: other }] = [
+      await openRedisStoreForTest(master.url, { wait }),
+      await openRedisStoreForTest(master.url, { wait }),
+    ];
+    const app = newAppId();
+    await until('the replica keeps up', () =>
+      other.append(newAppId(), batchOf('first')).catch(() => undefined),
+    );
+    await other.append(app, batchOf('first'));
+    const readers = [store, other].map((one) => new StreamReaders(one).open(app));
+    for (const { close } of readers) onTestFinished(close);
+    const texts = async (): Promise<string[][]> =>
+      Promise.all(readers.map(async ({ reader }) => linesOf(await reader.readAfter(0))));
+    await until('both to follow', async () => (await texts()).every(({ length }) => length === 1));
+
+    await replica.signal('SIGSTOP');
+    const late = batchOf('late');
+    await expect(other.append(app, late)).rejects.toMatchObject({ code: 'unavailable' });
+    // It is in the master, and a router that was told of it, or has looked, knows no more of it than before.
+    expect(Number(await master.command('hget', streamKeys(app).state, 'next'))).toBe(3);
+    await expect(other.append(app, late)).rejects.toMatchObject({ code: 'unavailable' });
+    for (const one of [store, other]) {
+      expect(linesOf(await one.read(app, 0, 1_000))).toEqual(['first']);
+      expect(await one.bounds(app)).toMatchObject({ first: 1, last: 1 });
+    }
+    expect(await texts()).toEqual([['first'], ['first']]);
+
+    await replica.signal('SIGCONT');
+    // Nobody appends it again.
+    await until('both to have it', async () => (await texts()).every((all) => all.join() === 'first,late'));
   });
 
   it('too few replicas are reported in the status', async () => {

@@ -5,6 +5,8 @@ import { LUA_SCRIPTS } from '../lua-scripts.ts';
 import { missingRulesText, requiredRules, ruleFor } from './acl-rules.ts';
 import type { RedisConnection } from './connection.ts';
 
+/** What a user is told who may: there is no such script; a server that has just become a replica waits for none. */
+const ALLOWED = /\bNOSCRIPT\b|WAIT cannot be used with replica/;
 /** Of no script. */
 const NO_SCRIPT = '0'.repeat(40);
 
@@ -21,7 +23,7 @@ export async function checkPermissions(connection: RedisConnection, wait: boolea
     } catch (error) {
       const said = saidOf(error);
       if (/\bNOPERM\b/.test(said)) missing.add(ruleFor(said, name) ?? `+${name}`);
-      else if (!/\bNOSCRIPT\b/.test(said)) throw error;
+      else if (!ALLOWED.test(said)) throw error;
     }
   };
   for (const [name, send] of directCommands(connection, wait)) await attempt(name, send);

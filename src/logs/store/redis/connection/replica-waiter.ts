@@ -7,6 +7,7 @@
  * the entry it isn't there, and has to be appended again.
  */
 import { TailraceError } from '../../../../common/errors.ts';
+import type { Sequence } from '../../contract.ts';
 import { type BatchHeader, entryId, readBatchHeader, type StreamEntry } from '../batch-header.ts';
 import type { StreamKeys } from '../keys.ts';
 import type { RedisConnection } from './connection.ts';
@@ -18,10 +19,18 @@ export interface ReplicaWaitOptions {
   readonly timeoutMs: number;
 }
 
+/** What enough replicas have of a stream. */
+interface Replicated {
+  /** Whether each batch that was asked about is in it. */
+  readonly present: boolean[];
+  /** The last sequence of it. */
+  readonly end: Sequence;
+}
+
 interface WaitRequest {
   readonly keys: StreamKeys;
   readonly headers: readonly BatchHeader[];
-  readonly resolve: (present: boolean[]) => void;
+  readonly resolve: (replicated: Replicated) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -53,7 +62,23 @@ export class ReplicaWaiter {
    * Resolves when enough replicas have everything that is in the app's stream now, with whether each of these batches is in it.
    * @throws TailraceError `unavailable` when there are too few.
    */
-  waitForReplicas(keys: StreamKeys, headers: readonly BatchHeader[]): Promise<boolean[]> {
+  async waitForReplicas(keys: StreamKeys, headers: readonly BatchHeader[]): Promise<boolean[]> {
+    return (await this.request(keys, headers)).present;
+  }
+
+  /**
+   * The last sequence of an app's stream, when enough replicas have all up to it: no failover takes that back.
+   * @throws TailraceError `unavailable` when there are too few.
+   */
+  async replicatedEnd(keys: StreamKeys): Promise<Sequence> {
+    return (await this.request(keys, [])).end;
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+
+  private request(keys: StreamKeys, headers: readonly BatchHeader[]): Promise<Replicated> {
     const server = this.connection.serverOf(keys.state);
     let queue = this.queues.get(server);
     if (!queue) {
@@ -67,17 +92,13 @@ export class ReplicaWaiter {
     });
   }
 
-  close(): void {
-    this.connection.close();
-  }
-
   private async processQueue(queue: ServerQueue): Promise<void> {
     queue.busy = true;
     while (queue.waiting.length > 0) {
       const requests = queue.waiting.splice(0);
       try {
-        const present = await this.sendWait(queue, requests);
-        for (const { headers, resolve } of requests) resolve(present.splice(0, headers.length));
+        const replicated = await this.sendWait(queue, requests);
+        for (const [i, { resolve }] of requests.entries()) resolve(replicated[i]);
       } catch (error) {
         for (const { reject } of requests) reject(error);
       }
@@ -85,15 +106,13 @@ export class ReplicaWaiter {
     queue.busy = false;
   }
 
-  private async sendWait(queue: ServerQueue, requests: readonly WaitRequest[]): Promise<boolean[]> {
+  private async sendWait(queue: ServerQueue, requests: readonly WaitRequest[]): Promise<Replicated[]> {
     const { replicas, timeoutMs } = this.options;
-    const headers = requests.flatMap(({ keys, headers: own }) =>
-      own.map((header) => ({ index: keys.index, header })),
-    );
     const replies = await this.connection.pipeline([
-      ...headers.map(
-        ({ index, header }) => ['xrange', index, entryId(header.last), entryId(header.last)] as const,
-      ),
+      ...requests.flatMap(({ keys: { index, state }, headers }) => [
+        ...headers.map(({ last }) => ['xrange', index, entryId(last), entryId(last)] as const),
+        ['hget', state, 'next'] as const,
+      ]),
       ['hset', requests[0].keys.state, 'waited', Date.now()],
       ['wait', replicas, timeoutMs],
     ]);
@@ -104,11 +123,16 @@ export class ReplicaWaiter {
         'unavailable',
         `${reached} of Redis' replicas had the lines within ${timeoutMs} ms, and REDIS_WAIT asks for ${replicas}: bring replicas back, or lower REDIS_WAIT; nothing that was accepted is lost.`,
       );
-    return headers.map(({ header }, i) => {
-      const [entry] = replies[i] as StreamEntry[];
-      if (!entry) return false;
-      const { count, bytes, storedAtMs } = readBatchHeader(entry);
-      return count === header.count && bytes === header.bytes && storedAtMs === header.storedAtMs;
-    });
+    let at = 0;
+    return requests.map(({ headers }) => ({
+      present: headers.map((header) => isEntryOf(header, replies[at++] as StreamEntry[])),
+      end: Number(replies[at++] ?? 1) - 1,
+    }));
   }
+}
+
+function isEntryOf(header: BatchHeader, [entry]: readonly StreamEntry[]): boolean {
+  if (!entry) return false;
+  const { count, bytes, storedAtMs } = readBatchHeader(entry);
+  return count === header.count && bytes === header.bytes && storedAtMs === header.storedAtMs;
 }
