@@ -176,7 +176,10 @@ export class HttpConnection {
     const hint = parser.headers.get('keep-alive');
     const seconds = hint === undefined ? undefined : /(?:^|[,\s])timeout=(\d{1,6})/i.exec(hint)?.[1];
     const hintMs = seconds === undefined ? IDLE_MS : Number(seconds) * 1_000 - IDLE_EARLIER_MS;
-    if (hintMs <= 0) return this.drop();
+    if (hintMs <= 0) {
+      this.drop();
+      return;
+    }
     this.socket?.unref();
     this.idleUntilMs = performance.now() + Math.min(IDLE_MS, hintMs);
     if (!this.idleTimer || this.idleTimer.atMs > this.idleUntilMs) this.watchIdle();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ResponseParser } from '../../../../src/logs/drains/sinks/response-parser.ts';
+import { LastHead, ResponseParser } from '../../../../src/logs/drains/sinks/response-parser.ts';
 
 interface Wanted {
   readonly status: number;
@@ -94,6 +94,29 @@ describe('a response', () => {
         isReusable: wanted.isReusable,
       });
     }
+  });
+
+  it('means the same when its head, or the beginning of it, came before on the connection', () => {
+    const lastHead = new LastHead();
+    const read = (text: string, remembered: LastHead) => {
+      const parser = new ResponseParser(1_000, remembered);
+      const bytes = Buffer.from(text, 'latin1');
+      parser.feed(bytes);
+      // The memory of what came is used again.
+      bytes.fill(0);
+      const { isReusable } = parser;
+      parser.finish();
+      const { status, body, headers, interim, isComplete, unreadBytes } = parser;
+      return {
+        ...{ status, isReusable, interim, isComplete, unreadBytes },
+        body: body.toString(),
+        headers: [...headers],
+      };
+    };
+    for (const [, text] of RESPONSES)
+      for (const [, other] of RESPONSES)
+        for (const next of [text, text, `${other}${text}`, text.slice(0, -3)])
+          expect(read(next, lastHead)).toEqual(read(next, new LastHead()));
   });
 
   it('has its headers by their names in lower case, the same ones together, none of them special', () => {
