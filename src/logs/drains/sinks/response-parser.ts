@@ -223,6 +223,8 @@ function parseHead(text: string): ResponseHead {
   const status = Number(found[2]);
   if (status === 101) throw new ResponseError('the destination switches to another protocol');
   const headers = new Map<string, string>();
+  // It only informs.
+  if (status < 200) return { status, headers, isReusable: true, bodyPart: 'head', bodyBytes: 0 };
   for (const line of lines) {
     const field = FIELD.exec(line);
     if (!field) throw new ResponseError('the destination answers with a header that isn’t one');

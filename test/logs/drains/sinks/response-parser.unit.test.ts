@@ -42,6 +42,11 @@ const RESPONSES: readonly [name: string, text: string, wanted: Wanted][] = [
     { status: 200, body: '1', isReusable: true },
   ],
   [
+    'behind one that only informs, whatever is in that',
+    'HTTP/1.1 103 Early Hints\r\nno colon\r\nContent-Length: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1',
+    { status: 200, body: '1', isReusable: true },
+  ],
+  [
     'of a destination that closes',
     'HTTP/1.1 503 Busy\r\nConnection: keep-alive, Close\r\nContent-Length: 1\r\n\r\nx',
     { status: 503, body: 'x', isReusable: false },
