@@ -1,6 +1,7 @@
 /**
  * The ways out: one app's lines, from the store to one drain of each form; beside a process that posts bodies of the same bytes, which
- * are ready-made, with undici (over TCP: writes them to a socket). Then what filters and redaction cost.
+ * are ready-made, with undici. Syslog drains are beside bodies of the same size over HTTP or HTTPS, and beside a socket that the same
+ * number of bytes is written to. Then what filters and redaction cost.
  *
  *   node dist/bench/drains/outlets.js [--lines 1000000] [--runs 5] [--only "json|loki"]
  */
@@ -34,7 +35,7 @@ import { makeCertificate } from '../rig/tls/certificate.ts';
 const RUN_MS = 120_000;
 /** What is still done for the lines when the last has come out counts too. */
 const AFTERMATH_MS = 300;
-/** Bytes of a shipment (`shipmentBytesMax`); that many go through one write of a syslog drain. */
+/** Bytes of a shipment (`shipmentBytesMax`); that many go through one write of a syslog drain, and are a body of its baseline. */
 const SHIPMENT_BYTES = 262_144;
 const BODIES = 16;
 /** In the last line, which every filter lets through. */
@@ -114,6 +115,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const server = await startServer();
   const own = new Map<string, Run[]>();
   const ready = new Map<string, number[]>();
+  const sockets = new Map<string, number[]>();
   try {
     await fill(server, lines, sinks, ports.tcp);
     for (let round = 0; round <= runs; round++)
@@ -146,24 +148,41 @@ export async function measure(args: readonly string[]): Promise<Table> {
         const compress = options.compression === 'gzip';
         const bodies = isHttp
           ? result.bodies
-          : [Buffer.alloc(Math.ceil(result.bytes / requests), 'x').toString('base64')];
-        const baselineJob: BaselineOutletJob = {
-          protocol,
-          port: ports[protocol],
-          bodies: compress
-            ? bodies.map((body) => gunzipSync(Buffer.from(body, 'base64')).toString('base64'))
-            : bodies,
-          requests,
-          lines,
-          compress,
-          mark: MARK,
+          : Array<string>(BODIES).fill(
+              Buffer.alloc(Math.ceil(result.bytes / requests), 'x').toString('base64'),
+            );
+        const measureReady = async (sent: OutletProtocol): Promise<number> => {
+          const baselineJob: BaselineOutletJob = {
+            protocol: sent,
+            port: ports[sent],
+            bodies: compress
+              ? bodies.map((body) => gunzipSync(Buffer.from(body, 'base64')).toString('base64'))
+              : bodies,
+            requests,
+            lines,
+            compress,
+            mark: MARK,
+          };
+          const isCountedThere = sent === 'http' || sent === 'https';
+          const ends: OutletSinkJob = {
+            lines: isCountedThere ? lines : Number.MAX_SAFE_INTEGER,
+            mark: MARK,
+            bodies: 0,
+          };
+          let cpu = 0;
+          await run(ends, async () => {
+            cpu = (await runJob<BaselineOutletResult>(baseline, baselineJob, RUN_MS)).cpuSeconds;
+          });
+          logProgress(
+            `${name}, ready-made, ${sent}, run ${round}: ${formatInteger(lines / cpu)} lines a CPU second`,
+          );
+          return lines / cpu;
         };
-        let cpu = 0;
-        await run({ ...job, bodies: 0 }, async () => {
-          cpu = (await runJob<BaselineOutletResult>(baseline, baselineJob, RUN_MS)).cpuSeconds;
-        });
-        if (round > 0) ready.set(name, [...(ready.get(name) ?? []), lines / cpu]);
-        logProgress(`${name}, ready-made, run ${round}: ${formatInteger(lines / cpu)} lines a CPU second`);
+        const posted = await measureReady(isHttp ? protocol : protocol === 'tls' ? 'https' : 'http');
+        if (round > 0) ready.set(name, [...(ready.get(name) ?? []), posted]);
+        if (isHttp) continue;
+        const written = await measureReady(protocol);
+        if (round > 0) sockets.set(name, [...(sockets.get(name) ?? []), written]);
       }
   } finally {
     await server.stop();
@@ -171,7 +190,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
     await stop(baseline);
     removeFolder(folder);
   }
-  return table(forms, own, ready, lines, runs);
+  return table(forms, own, ready, sockets, lines, runs);
 }
 
 /** The forms whose names have one of these texts in them, separated by `|`, and what they are compared with. */
@@ -250,6 +269,7 @@ function table(
   forms: readonly Form[],
   own: ReadonlyMap<string, readonly Run[]>,
   ready: ReadonlyMap<string, readonly number[]>,
+  sockets: ReadonlyMap<string, readonly number[]>,
   lines: number,
   runs: number,
 ): Table {
@@ -258,10 +278,20 @@ function table(
     title: 'The ways out',
     note: [
       `${formatInteger(lines)} lines of one app, 70 to 190 bytes, from the embedded store to one drain; medians of ${runs} runs, alternating.`,
-      'The baseline posts the same bodies, ready-made, with undici, one request at a time, to the same receiver; over TCP it writes them to a',
-      'socket; with gzip it compresses them. Of filters and redaction it is the drain without them.',
+      'The baseline posts the same bodies, ready-made, with undici, one request at a time, to the same receiver; with gzip it compresses',
+      'them. Of syslog it posts bodies of the same size over HTTP or HTTPS, and the last column is beside a socket that a buffer is written',
+      'to again and again: reading the store, its checksums and the cursor are in the drain alone. Of filters and redaction it is the drain',
+      'without them.',
     ].join('\n'),
-    columns: ['', 'lines a CPU second', 'of all runs', 'lines a request', 'of the baseline', '× baseline'],
+    columns: [
+      '',
+      'lines a CPU second',
+      'of all runs',
+      'lines a request',
+      'of the baseline',
+      '× baseline',
+      '× bare socket',
+    ],
     rows: forms.map(({ name, baseline }) => {
       const all = rates(name);
       const other = baseline ? median(rates(baseline)) : median(ready.get(name) ?? []);
@@ -272,6 +302,7 @@ function table(
         formatInteger(lines / median((own.get(name) ?? []).map(({ requests }) => requests))),
         formatInteger(other),
         formatDecimal(median(all) / other),
+        sockets.has(name) ? formatDecimal(median(all) / median(sockets.get(name) ?? [])) : '–',
       ];
     }),
   };

@@ -157,7 +157,8 @@ export class DeliveryState {
     const isWithheld = shipment.count === 0 && !notice && (hasFrameIds || this.inFlight.isEmpty);
     this.inFlight.add(shipment, notice?.count ?? 0);
     if (isWithheld) return 'withheld';
-    if (hasFrameIds)
+    // Of a request that was planned it is known already.
+    if (hasFrameIds && this.cursor.record.upTo !== shipment.last)
       this.cursor.markInFlight(
         shipment.last,
         this.planned.map(({ last }) => last),

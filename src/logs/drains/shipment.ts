@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Sequence, StoredBatch } from '../store/contract.ts';
 import { RecordCursor } from '../syslog/batch.ts';
 import type { LineEncoder } from '../syslog/encode.ts';
@@ -126,5 +126,5 @@ export function encodeShipment(
  * positions, so that it is the same on every retry, also from another router.
  */
 export function frameId(drainToken: string, first: Sequence, last: Sequence): string {
-  return createHash('md5').update(`${drainToken} ${first} ${last}`).digest('hex');
+  return hash('md5', `${drainToken} ${first} ${last}`);
 }

@@ -55,10 +55,12 @@ export class CursorState {
     const { current } = this;
     if (after <= current.after) return;
     const { delivered = 0, lost = 0, withheld = 0 } = counts;
+    const plan = planBehind(current, after);
     this.current = {
       ...current,
       after,
-      ...planBehind(current, after),
+      upTo: plan?.[0],
+      plan: plan && plan.length > 1 ? plan.slice(1) : undefined,
       storedAtMs: Math.max(storedAtMs, current.storedAtMs ?? 0),
       delivered: current.delivered + delivered,
       lost: current.lost + lost,
@@ -90,9 +92,15 @@ export class CursorState {
       current.bytesMax !== saved.bytesMax
     )
       return false;
-    const ends = [saved.after, saved.upTo, ...(saved.plan ?? [])];
-    const index = ends.indexOf(current.after);
-    return index >= 0 && current.upTo !== undefined && ends[index + 1] === current.upTo;
+    // Of what was planned, the one that ends where this one begins.
+    const { plan = [], upTo } = saved;
+    const next =
+      current.after === saved.after
+        ? upTo
+        : current.after === upTo
+          ? plan[0]
+          : plan[plan.indexOf(current.after) + 1 || plan.length];
+    return current.upTo !== undefined && next === current.upTo;
   }
 
   /** Nothing is in flight, and requests have `bytesMax` bytes of records at the most; undefined: as many as the outlet takes. */
@@ -105,8 +113,8 @@ export class CursorState {
   }
 }
 
-/** What of a plan is left when the lines up to `after` are settled. */
-function planBehind({ plan }: CursorRecord, after: Sequence): Pick<CursorRecord, 'upTo' | 'plan'> {
-  const left = plan?.filter((end) => end > after) ?? [];
-  return { upTo: left[0], plan: left.length > 1 ? left.slice(1) : undefined };
+/** What of a plan is left when the lines up to `after` are settled: where the requests end, in their order. */
+function planBehind({ plan }: CursorRecord, after: Sequence): readonly Sequence[] | undefined {
+  const settled = plan?.findIndex((end) => end > after) ?? -1;
+  return settled > 0 ? plan?.slice(settled) : settled === 0 ? plan : undefined;
 }

@@ -3,7 +3,7 @@
  * does the same for any request; here a body goes to the socket as it is, in one piece with what is in front of it.
  */
 import type { Socket } from 'node:net';
-import { ResponseParser } from './response-parser.ts';
+import { LastHead, ResponseParser } from './response-parser.ts';
 
 export interface HttpLimits {
   /** So long nothing may come, and nothing of the request be taken; and a response may take so long from its first byte on. */
@@ -18,6 +18,8 @@ const LIMITS: HttpLimits = { responseMs: 20_000, restMs: 2_000, unreadBytes: 1_0
 /** A connection that isn't used is closed before most destinations do; `Keep-Alive: timeout=` may say that it's sooner. */
 const IDLE_MS = 4_000;
 const IDLE_EARLIER_MS = 1_000;
+/** A timer may fire this much early by another clock. */
+const TIMER_EARLY_MS = 2;
 
 interface Exchange {
   readonly parser: ResponseParser;
@@ -37,6 +39,10 @@ export class HttpConnection {
   private socket: Socket | undefined;
   private exchange: Exchange | undefined;
   private closed: Error | undefined;
+  private lastHead = new LastHead();
+  /** Closes the connection when it isn't used: one timer for the requests of some seconds. On the clock of `performance.now()`. */
+  private idleTimer: { readonly timer: NodeJS.Timeout; readonly atMs: number } | undefined;
+  private idleUntilMs = 0;
   /** Nothing of the last request is left in the socket: its memory can be used for something else. */
   isFlushed = true;
 
@@ -81,11 +87,10 @@ export class HttpConnection {
     }
     this.isFlushed = false;
     const response = new Promise<ResponseParser | undefined>((resolve, reject) => {
-      const parser = new ResponseParser(bytesMax);
+      const parser = new ResponseParser(bytesMax, this.lastHead);
       this.exchange = { parser, resolve, reject, mayBeStale, timer: undefined, interim: 0 };
     });
     socket.ref();
-    socket.setTimeout(this.limits.responseMs);
     if (parts.length > 1) socket.cork();
     for (const part of parts) socket.write(part);
     if (parts.length > 1) socket.uncork();
@@ -94,6 +99,9 @@ export class HttpConnection {
 
   private open(socket: Socket): Socket {
     this.socket = socket;
+    this.lastHead = new LastHead();
+    // What is sent and what comes each begin it anew.
+    socket.setTimeout(this.limits.responseMs);
     const lose = (error: Error): void => {
       if (this.socket === socket) this.lose(error);
       else socket.destroy();
@@ -165,14 +173,34 @@ export class HttpConnection {
 
   /** The connection isn't used for now. */
   private idle(parser: ResponseParser): void {
-    const { socket } = this;
-    const seconds = /(?:^|[,\s])timeout=(\d{1,6})/i.exec(parser.headers.get('keep-alive') ?? '')?.[1];
+    const hint = parser.headers.get('keep-alive');
+    const seconds = hint === undefined ? undefined : /(?:^|[,\s])timeout=(\d{1,6})/i.exec(hint)?.[1];
     const hintMs = seconds === undefined ? IDLE_MS : Number(seconds) * 1_000 - IDLE_EARLIER_MS;
-    if (hintMs <= 0) this.drop();
-    else socket?.setTimeout(Math.min(IDLE_MS, hintMs)).unref();
+    if (hintMs <= 0) {
+      this.drop();
+      return;
+    }
+    this.socket?.unref();
+    this.idleUntilMs = performance.now() + Math.min(IDLE_MS, hintMs);
+    if (!this.idleTimer || this.idleTimer.atMs > this.idleUntilMs) this.watchIdle();
+  }
+
+  private watchIdle(): void {
+    clearTimeout(this.idleTimer?.timer);
+    const atMs = this.idleUntilMs;
+    const timer = setTimeout(() => {
+      this.idleTimer = undefined;
+      // While a request is on its way, the connection is used: what comes behind it begins another timer.
+      if (!this.socket || this.exchange) return;
+      if (performance.now() + TIMER_EARLY_MS < this.idleUntilMs) this.watchIdle();
+      else this.drop();
+    }, atMs - performance.now());
+    this.idleTimer = { timer: timer.unref(), atMs };
   }
 
   private drop(): void {
+    clearTimeout(this.idleTimer?.timer);
+    this.idleTimer = undefined;
     this.socket?.destroy();
     this.socket = undefined;
   }

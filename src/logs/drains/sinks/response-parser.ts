@@ -18,13 +18,44 @@ type ResponsePart = 'head' | 'length' | 'chunk-size' | 'chunk' | 'chunk-end' | '
 /** What comes isn't a response. */
 export class ResponseError extends Error {}
 
+/** What the head of a response says. */
+interface ResponseHead {
+  readonly status: number;
+  /** By their names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** The connection can be used for another request, unless something else says that it can't. */
+  readonly isReusable: boolean;
+  /** How the body ends, and how many bytes it has, if that is known. */
+  readonly bodyPart: ResponsePart;
+  readonly bodyBytes: number;
+}
+
+/** The head that came last on a connection. Within a second (`Date`) most destinations send the same again: it isn't parsed again. */
+export class LastHead {
+  private bytes: Buffer = EMPTY;
+  private head: ResponseHead | undefined;
+
+  keep(bytes: Buffer, head: ResponseHead): void {
+    this.bytes = Buffer.from(bytes);
+    this.head = head;
+  }
+
+  /** The head, and how long it is, if what begins at `at` is the same; else undefined. */
+  find(chunk: Buffer, at: number): { head: ResponseHead; length: number } | undefined {
+    const { head, bytes } = this;
+    const { length } = bytes;
+    if (!head || chunk.length - at < length) return undefined;
+    return chunk.compare(bytes, 0, length, at, at + length) === 0 ? { head, length } : undefined;
+  }
+}
+
 export class ResponseParser {
   /** 0 until the head has come. */
   status = 0;
   /** When it came, on the clock of `performance.now()`. */
   headAtMs = 0;
   /** By their names in lower case. */
-  readonly headers = new Map<string, string>();
+  headers: ReadonlyMap<string, string> = new Map();
   /** The beginning of the body. */
   body: Buffer = EMPTY;
   /** The connection can be used for another request. */
@@ -34,15 +65,20 @@ export class ResponseParser {
   /** Bytes of the body that came and weren't kept. */
   unreadBytes = 0;
   private readonly bytesMax: number;
+  private readonly lastHead: LastHead;
   private part: ResponsePart = 'head';
   /** The beginning of a head, or of a line. */
   private kept: Buffer = EMPTY;
   /** Bytes of the body, or of the chunk, that are still to come. */
   private left = 0;
 
-  /** @param bytesMax of the body that are kept */
-  constructor(bytesMax: number) {
+  /**
+   * @param bytesMax of the body that are kept
+   * @param lastHead of the connection
+   */
+  constructor(bytesMax: number, lastHead: LastHead = new LastHead()) {
     this.bytesMax = bytesMax;
+    this.lastHead = lastHead;
   }
 
   get isComplete(): boolean {
@@ -109,6 +145,11 @@ export class ResponseParser {
 
   private readHead(chunk: Buffer, at: number): number {
     const start = this.kept.length;
+    const known = start === 0 ? this.lastHead.find(chunk, at) : undefined;
+    if (known) {
+      this.onHead(known.head);
+      return at + known.length;
+    }
     const all = start === 0 ? chunk.subarray(at) : Buffer.concat([this.kept, chunk.subarray(at)]);
     const end = headEnd(all);
     if ((end === -1 ? all.length : end) > HEAD_BYTES_MAX)
@@ -118,64 +159,25 @@ export class ResponseParser {
       return chunk.length;
     }
     this.kept = EMPTY;
-    this.parseHead(all.toString('latin1', 0, end));
+    const head = parseHead(all.toString('latin1', 0, end));
+    // One that only informs (1xx): the response comes behind it.
+    if (head.status < 200) {
+      if (++this.interim > INTERIM_MAX)
+        throw new ResponseError(`the destination answers ${head.status} more than ${INTERIM_MAX} times`);
+    } else {
+      this.lastHead.keep(all.subarray(0, end), head);
+      this.onHead(head);
+    }
     return at + end - start;
   }
 
-  private parseHead(text: string): void {
-    // A field may go on in the next line (RFC 9112 section 5.2).
-    const [first, ...lines] = text
-      .trim()
-      .replace(/\r?\n[ \t]+/g, ' ')
-      .split(/\r?\n/);
-    const found = STATUS_LINE.exec(first);
-    if (!found) throw new ResponseError('the destination answers with what isn’t HTTP/1.1');
-    const status = Number(found[2]);
-    if (status === 101) throw new ResponseError('the destination switches to another protocol');
-    // One that only informs (1xx): the response comes behind it.
-    if (status < 200) {
-      if (++this.interim > INTERIM_MAX)
-        throw new ResponseError(`the destination answers ${status} more than ${INTERIM_MAX} times`);
-      return;
-    }
-    const { headers } = this;
-    for (const line of lines) {
-      const field = FIELD.exec(line);
-      if (!field) throw new ResponseError('the destination answers with a header that isn’t one');
-      const name = field[1].toLowerCase();
-      const value = trimOws(field[2]);
-      const before = headers.get(name);
-      headers.set(name, before === undefined ? value : `${before}, ${value}`);
-    }
+  private onHead({ status, headers, isReusable, bodyPart, bodyBytes }: ResponseHead): void {
     this.status = status;
+    this.headers = headers;
     this.headAtMs = performance.now();
-    const connection = tokensOf(headers.get('connection'));
-    this.isReusable = found[1] === '1' ? !connection.includes('close') : connection.includes('keep-alive');
-    this.part = this.bodyPart();
-  }
-
-  /** How the body ends (RFC 9112 section 6.3). */
-  private bodyPart(): ResponsePart {
-    const { headers, status } = this;
-    const length = headers.get('content-length');
-    const coding = tokensOf(headers.get('transfer-encoding'));
-    if (status === 204 || status === 304) return 'done';
-    if (coding.length > 0) {
-      if (length !== undefined) this.isReusable = false;
-      if (coding.at(-1) === 'chunked') return 'chunk-size';
-      this.isReusable = false;
-      return 'rest';
-    }
-    if (length === undefined) {
-      this.isReusable = false;
-      return 'rest';
-    }
-    // The same several times is once.
-    const [first, ...more] = length.split(',').map((text) => trimOws(text));
-    if (!/^\d{1,15}$/.test(first) || more.some((other) => other !== first))
-      throw new ResponseError('the destination answers with a Content-Length that isn’t one');
-    this.left = Number(first);
-    return 'length';
+    this.isReusable = isReusable;
+    this.part = bodyPart;
+    this.left = bodyBytes;
   }
 
   /** A line of the chunked coding (RFC 9112 section 7.1). */
@@ -207,6 +209,54 @@ export class ResponseParser {
       this.part = this.left === 0 ? 'trailers' : 'chunk';
     }
   }
+}
+
+/** @throws ResponseError */
+function parseHead(text: string): ResponseHead {
+  // A field may go on in the next line (RFC 9112 section 5.2).
+  const [first, ...lines] = text
+    .trim()
+    .replace(/\r?\n[ \t]+/g, ' ')
+    .split(/\r?\n/);
+  const found = STATUS_LINE.exec(first);
+  if (!found) throw new ResponseError('the destination answers with what isn’t HTTP/1.1');
+  const status = Number(found[2]);
+  if (status === 101) throw new ResponseError('the destination switches to another protocol');
+  const headers = new Map<string, string>();
+  // It only informs.
+  if (status < 200) return { status, headers, isReusable: true, bodyPart: 'head', bodyBytes: 0 };
+  for (const line of lines) {
+    const field = FIELD.exec(line);
+    if (!field) throw new ResponseError('the destination answers with a header that isn’t one');
+    const name = field[1].toLowerCase();
+    const value = trimOws(field[2]);
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  const connection = tokensOf(headers.get('connection'));
+  const mayBeReused = found[1] === '1' ? !connection.includes('close') : connection.includes('keep-alive');
+  return { status, headers, ...bodyEnd(status, headers, mayBeReused) };
+}
+
+/** How the body ends (RFC 9112 section 6.3). */
+function bodyEnd(
+  status: number,
+  headers: ReadonlyMap<string, string>,
+  isReusable: boolean,
+): Pick<ResponseHead, 'bodyPart' | 'bodyBytes' | 'isReusable'> {
+  const length = headers.get('content-length');
+  const coding = tokensOf(headers.get('transfer-encoding'));
+  if (status === 204 || status === 304) return { bodyPart: 'done', bodyBytes: 0, isReusable };
+  if (coding.length > 0)
+    return coding.at(-1) === 'chunked'
+      ? { bodyPart: 'chunk-size', bodyBytes: 0, isReusable: isReusable && length === undefined }
+      : { bodyPart: 'rest', bodyBytes: 0, isReusable: false };
+  if (length === undefined) return { bodyPart: 'rest', bodyBytes: 0, isReusable: false };
+  // The same several times is once.
+  const [first, ...more] = length.split(',').map((text) => trimOws(text));
+  if (!/^\d{1,15}$/.test(first) || more.some((other) => other !== first))
+    throw new ResponseError('the destination answers with a Content-Length that isn’t one');
+  return { bodyPart: 'length', bodyBytes: Number(first), isReusable };
 }
 
 /** Where a head ends, behind its empty line; -1 when it isn't complete. */

@@ -658,7 +658,7 @@ export function write(
       const msgid: u32 = load<u16>(text - RECORD_HEADER, 8);
       const message: u32 = load<u16>(text - RECORD_HEADER, 10);
       const frame = host + headLength + (msgid - source) + 2 + (length - message) + 1;
-      if (frame > FRAME_BYTES_MAX || (singleLine && hasNewline(text + message, i))) return 0;
+      if (frame > FRAME_BYTES_MAX) return 0;
       at = writeCount(frame, at);
       copy(at, text, host);
       at += host;
@@ -668,7 +668,7 @@ export function write(
       at += msgid - source;
       store<u16>(at, 0x202d);
       at += 2;
-      copy(at, text + message, length - message);
+      if (copyMessage(at, text + message, length - message) && singleLine) return 0;
       at += length - message;
     } else {
       const rest = keepHost ? host : source;
@@ -702,12 +702,22 @@ function isSameHeader(a: u32, b: u32, length: u32): bool {
   return !v128.any_true(v128.xor(v128.load(a + last), v128.load(b + last)));
 }
 
-/** Is there a newline in `[start, end)`? */
-function hasNewline(start: u32, end: u32): bool {
-  let i = start;
-  const newlines = i8x16.splat(0x0a);
-  for (; i + 16 <= end; i += 16) if (v128.any_true(i8x16.eq(v128.load(i), newlines))) return true;
-  for (; i < end; i++) if (load<u8>(i) == 0x0a) return true;
-  return false;
+/** Copies a message as `copy` does. Is there a newline in it? */
+function copyMessage(to: u32, from: u32, length: u32): bool {
+  const newline = i8x16.splat(0x0a);
+  let found = i8x16.splat(0);
+  let i: u32 = 0;
+  for (; i + 16 <= length; i += 16) {
+    const bytes = v128.load(from + i);
+    v128.store(to + i, bytes);
+    found = v128.or(found, i8x16.eq(bytes, newline));
+  }
+  const rest = length - i;
+  if (rest > 0) {
+    const bytes = v128.load(from + i);
+    v128.store(to + i, bytes);
+    if (i8x16.bitmask(i8x16.eq(bytes, newline)) & ((1 << rest) - 1)) return true;
+  }
+  return v128.any_true(found);
 }
 

@@ -167,6 +167,8 @@ function fieldLevel(start: u32, end: u32): u32 {
       doubts &= doubts - 1;
     }
     let mask: u32 = i8x16.bitmask(separators) & inside;
+    // Most names end with another letter than those of levels do.
+    if (mask) mask &= i8x16.bitmask(mayEndName(v128.load(i - 1)));
     while (mask) {
       const level = fieldAt(start, i + <u32>ctz<u32>(mask), end);
       // An exception, or a color, may be behind it: it doesn't matter, but that a color may be in it does.
@@ -175,6 +177,21 @@ function fieldLevel(start: u32, end: u32): u32 {
     }
   }
   return NONE;
+}
+
+/** Which bytes may be in front of a field's separator: the last letters of `fieldAt`, spaces, quotes, and what is beyond ASCII. */
+function mayEndName(bytes: v128): v128 {
+  const small = v128.or(bytes, i8x16.splat(0x20));
+  const letters = v128.or(
+    v128.or(i8x16.eq(small, i8x16.splat(0x6c)), i8x16.eq(small, i8x16.splat(0x79))),
+    v128.or(i8x16.eq(small, i8x16.splat(0x65)), i8x16.eq(small, i8x16.splat(0x74))),
+  );
+  const quotes = v128.or(
+    i8x16.eq(bytes, i8x16.splat(<i8>QUOTE)),
+    i8x16.eq(bytes, i8x16.splat(<i8>APOSTROPHE)),
+  );
+  // Compared as signed numbers, what is beyond ASCII is below a space as well.
+  return v128.or(v128.or(letters, quotes), i8x16.lt_s(bytes, i8x16.splat(0x21)));
 }
 
 function hasColor(start: u32, end: u32): bool {
@@ -406,12 +423,8 @@ function mayBeForm(start: u32, end: u32): bool {
 
 function leadingWordLevel(start: u32, end: u32): u32 {
   let i = start;
-  while (i < end && <u32>load<u8>(i) - 0x61 <= 25) i++;
-  // A plain start.
-  if (i > start && i < end) {
-    const byte: u32 = load<u8>(i);
-    if (isSpace(byte) || byte == EQUALS) return NONE;
-  }
+  while (i < end && (isSpace(load<u8>(i)) || load<u8>(i) == 0x7c)) i++;
+  if (i < end && beginsPlainly(i, end, i == start)) return NONE;
   let isTimed = false;
   let strangers: u32 = 0;
   i = start;
@@ -491,6 +504,25 @@ function leadingWordLevel(start: u32, end: u32): u32 {
       return NONE;
   }
   return NONE;
+}
+
+/** Is the first word one of letters alone that names no level, however it is marked? Most messages begin with one. */
+function beginsPlainly(start: u32, end: u32, mayBeName: bool): bool {
+  const bytes = v128.load(start);
+  const small = v128.or(bytes, i8x16.splat(0x20));
+  const letters: u32 = i8x16.bitmask(
+    v128.and(i8x16.gt_s(small, i8x16.splat(0x60)), i8x16.lt_s(small, i8x16.splat(0x7b))),
+  );
+  const length = ctz<u32>(~letters);
+  if (length == 0 || length >= 16 || start + length >= end) return false;
+  const behind: u32 = load<u8>(start + length);
+  const isName = mayBeName && behind == EQUALS;
+  if (!isSpace(behind) && !isName) return false;
+  const within: u32 = (1 << length) - 1;
+  const smallLetters: u32 = i8x16.bitmask(i8x16.gt_s(bytes, i8x16.splat(0x60))) & within;
+  // A word that isn't shouted has to be marked; a name with digits behind it may be a time.
+  if (isName) return smallLetters == within;
+  return smallLetters != 0 || wordLevel(start, length) == NONE;
 }
 
 /** ERR, WRN, INF, DBG, TRC, VRB, FTL, PNC, erro, noti, debu. */

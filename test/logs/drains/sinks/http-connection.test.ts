@@ -113,6 +113,18 @@ describe('the connection of an HTTP drain', () => {
     expect(connections).toHaveLength(3);
   });
 
+  it('is closed a second before the destination would close it, counted from the last answer', async () => {
+    const { own, connections } = await connectionTo((socket) => {
+      // Slow answers, and the last is more than a second behind the first.
+      setTimeout(() => socket.write(OK.replace('\r\n', '\r\nKeep-Alive: timeout=2\r\n')), 300);
+    });
+    for (let i = 0; i < 5; i++) await own.post(request(), 10);
+    const answeredMs = performance.now();
+    await until('it is closed', () => connections[0].closed);
+    expect(performance.now() - answeredMs).toBeGreaterThan(990);
+    expect(connections).toHaveLength(1);
+  });
+
   it('is a new one when an answer came before all was sent', async () => {
     const connections: Socket[] = [];
     const port = await listen(

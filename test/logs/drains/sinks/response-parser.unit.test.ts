@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ResponseParser } from '../../../../src/logs/drains/sinks/response-parser.ts';
+import { LastHead, ResponseParser } from '../../../../src/logs/drains/sinks/response-parser.ts';
 
 interface Wanted {
   readonly status: number;
@@ -39,6 +39,11 @@ const RESPONSES: readonly [name: string, text: string, wanted: Wanted][] = [
   [
     'behind others that only inform',
     'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1',
+    { status: 200, body: '1', isReusable: true },
+  ],
+  [
+    'behind one that only informs, whatever is in that',
+    'HTTP/1.1 103 Early Hints\r\nno colon\r\nContent-Length: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1',
     { status: 200, body: '1', isReusable: true },
   ],
   [
@@ -94,6 +99,29 @@ describe('a response', () => {
         isReusable: wanted.isReusable,
       });
     }
+  });
+
+  it('means the same when its head, or the beginning of it, came before on the connection', () => {
+    const lastHead = new LastHead();
+    const read = (text: string, remembered: LastHead) => {
+      const parser = new ResponseParser(1_000, remembered);
+      const bytes = Buffer.from(text, 'latin1');
+      parser.feed(bytes);
+      // The memory of what came is used again.
+      bytes.fill(0);
+      const { isReusable } = parser;
+      parser.finish();
+      const { status, body, headers, interim, isComplete, unreadBytes } = parser;
+      return {
+        ...{ status, isReusable, interim, isComplete, unreadBytes },
+        body: body.toString(),
+        headers: [...headers],
+      };
+    };
+    for (const [, text] of RESPONSES)
+      for (const [, other] of RESPONSES)
+        for (const next of [text, text, `${other}${text}`, text.slice(0, -3)])
+          expect(read(next, lastHead)).toEqual(read(next, new LastHead()));
   });
 
   it('has its headers by their names in lower case, the same ones together, none of them special', () => {

@@ -526,17 +526,26 @@ function nanoseconds(): u64 {
   return (load<u64>(minuteAt, 24) + secondsInMinute) * 1_000_000_000 + fraction;
 }
 
+/** The second that was written last, in its digits. */
+let writtenSecond: u64 = 0;
+let writtenDigits: u32 = 0;
+const WRITTEN = memory.data(16);
+
 /** Whole seconds since 1970 and nine digits. */
 function putNanoseconds(at: u32): u32 {
   const seconds = load<u64>(minuteAt, 24) + secondsInMinute;
-  const high = <u32>(seconds / 100_000);
-  // Of a year before September 2001 it has a digit less.
-  const digits: u32 = high < 10_000 ? 9 : 10;
-  putDigits(at, digits - 5, high);
-  putDigits(at + digits - 5, 5, <u32>(seconds - <u64>high * 100_000));
-  const fraction = at + digits;
-  v128.store(fraction, i8x16.splat(0x30));
-  for (let i: u32 = 0; i < fractionLength; i++) store<u8>(fraction + i, load<u8>(fractionAt + i));
+  if (seconds != writtenSecond || writtenDigits == 0) {
+    const high = <u32>(seconds / 100_000);
+    // Of a year before September 2001 it has a digit less.
+    writtenDigits = high < 10_000 ? 9 : 10;
+    putDigits(<u32>WRITTEN, writtenDigits - 5, high);
+    putDigits(<u32>WRITTEN + writtenDigits - 5, 5, <u32>(seconds - <u64>high * 100_000));
+    writtenSecond = seconds;
+  }
+  v128.store(at, v128.load(<u32>WRITTEN));
+  const fraction = at + writtenDigits;
+  v128.store(fraction, v128.load(fractionAt));
+  v128.store(fraction + fractionLength, i8x16.splat(0x30));
   return fraction + 9;
 }
 
