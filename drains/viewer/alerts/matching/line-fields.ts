@@ -4,11 +4,10 @@
  */
 import { FieldPath, someDataField, someMessageField } from '../../../../src/logs/query/field-scanner.ts';
 import type { QueryLine } from '../../../../src/logs/query/query-line.ts';
-import type { AttributeValue } from '../../../../src/logs/query/query-syntax.ts';
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { headerFieldEnd } from '../../../../src/logs/syslog/record.ts';
 import { grown } from './gram-scanner.ts';
-import { ValueIndex } from './value-index.ts';
+import { type ValueClass, ValueIndex } from './value-index.ts';
 
 /** PARAM-NAME, RFC 5424 section 6: longer names were cut when they were stored. */
 const PARAM_NAME_MAX = 32;
@@ -66,14 +65,10 @@ export class WantedField {
     for (let i = 0; i < name.length; i++) if (LOWER[bytes[start + i]] !== name[i]) return -1;
     return start;
   }
-
-  ask(id: number, name: string, value: AttributeValue): void {
-    this.index.add(id, name, value);
-  }
 }
 
-/** Calls with the number of something that holds of the line. */
-export type OnHolds = (id: number) => void;
+/** Takes what holds of a value of the field. */
+export type OnValue = (kind: ValueClass) => void;
 
 export class LineFields {
   private cursor: RecordCursor | undefined;
@@ -154,7 +149,7 @@ export class LineFields {
    * Finds what holds of a field in a line that has nothing but pairs: the same as the reader of queries does (field-scanner.ts).
    * @param gate of the field
    */
-  readPairs(field: WantedField, gate: number, onHolds: OnHolds): void {
+  readPairs(field: WantedField, gate: number, onValue: OnValue): void {
     const { cursor } = this;
     if (!cursor) return;
     const { bytes, pairEnds, pairGates, pairCount } = this;
@@ -170,7 +165,7 @@ export class LineFields {
         from++;
         end = quoteEnd(bytes, from, textEnd);
         if (isEscaped(bytes, from, end)) {
-          for (const id of field.index.find(unescaped(bytes.toString('utf8', from, end)))) onHolds(id);
+          onValue(field.index.find(unescaped(bytes.toString('utf8', from, end))));
           continue;
         }
       } else {
@@ -178,8 +173,7 @@ export class LineFields {
         while (end < textEnd && !isSpace(bytes[end])) end++;
         while (end > valueAt && TRAILING.has(bytes[end - 1])) end--;
       }
-      const held = field.index.findBytes(bytes, from, end);
-      for (let j = 0; j < held.length; j++) onHolds(held[j]);
+      onValue(field.index.findBytes(bytes, from, end));
     }
   }
 
@@ -246,9 +240,9 @@ export class LineFields {
 }
 
 /** Finds what holds of a field in any line. */
-export function readAllValues({ path, index }: WantedField, line: QueryLine, onHolds: OnHolds): void {
+export function readAllValues({ path, index }: WantedField, line: QueryLine, onValue: OnValue): void {
   const take = (value: string): boolean => {
-    for (const id of index.find(value)) onHolds(id);
+    onValue(index.find(value));
     return false;
   };
   const { data } = line;
