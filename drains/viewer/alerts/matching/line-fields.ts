@@ -23,6 +23,14 @@ const BACKSLASH = 0x5c;
 export const ASCII_ESCAPE = Buffer.from('\\u00');
 const HASH = 0x23;
 const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+/** Characters of a number or a word in JSON: `[-+\w.]`. */
+const WORD_BYTES = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 128 && /[-+\w.]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
+const WORD_MAX = 400;
 /** `({[` and `,;)]}`. */
 const OPENING = new Set([0x28, 0x7b, 0x5b]);
 const TRAILING = new Set([0x2c, 0x3b, 0x29, 0x5d, 0x7d]);
@@ -57,8 +65,13 @@ export class WantedField {
     this.name = Buffer.from(path);
   }
 
+  /** Is this its name, in any case? */
+  isName(bytes: Uint8Array, start: number, end: number): boolean {
+    return end - start === this.name.length && this.nameStart(bytes, end, start) === start;
+  }
+
   /** Where its name begins that ends at `end`; -1 when it is the end of another one. */
-  nameStart(bytes: Buffer, end: number, from: number): number {
+  nameStart(bytes: Uint8Array, end: number, from: number): number {
     const { name } = this;
     const start = end - name.length;
     if (start < from) return -1;
@@ -130,6 +143,34 @@ export class LineFields {
       this.escapeAt = at === -1 ? Number.POSITIVE_INFINITY : at;
     }
     return this.escapeAt < cursor.textEnd;
+  }
+
+  /**
+   * Finds what a line says of a field that is one JSON object, without others in it and as it is written; false when it is something else,
+   * which somebody has to read who knows it all. The same as the reader of queries does (field-scanner.ts).
+   */
+  readFlatJson(field: WantedField, onValue: OnValue): boolean {
+    const { cursor, bytes } = this;
+    if (!cursor || this.isColored || bytes[cursor.messageStart] !== OPEN_BRACE || this.hasData(cursor))
+      return false;
+    const { textEnd } = cursor;
+    for (let at = cursor.messageStart + 1; ; at++) {
+      at = spaceEnd(bytes, at, textEnd);
+      const keyEnd = plainTextEnd(bytes, at, textEnd, true);
+      if (keyEnd === -1) return false;
+      const isWanted = field.isName(bytes, at + 1, keyEnd);
+      at = spaceEnd(bytes, keyEnd + 1, textEnd);
+      if (at >= textEnd || bytes[at] !== COLON) return false;
+      at = spaceEnd(bytes, at + 1, textEnd);
+      const isText = bytes[at] === QUOTE;
+      const end = isText ? plainTextEnd(bytes, at, textEnd, false) : wordEnd(bytes, at, textEnd);
+      if (end === -1) return false;
+      if (isWanted) onValue(field.index.findBytes(bytes, isText ? at + 1 : at, end));
+      at = spaceEnd(bytes, isText ? end + 1 : end, textEnd);
+      if (at >= textEnd) return false;
+      if (bytes[at] === CLOSE_BRACE) return at + 1 === textEnd;
+      if (bytes[at] !== COMMA) return false;
+    }
   }
 
   private hasBrace({ messageStart, textEnd }: RecordCursor): boolean {
@@ -276,6 +317,30 @@ function unescaped(raw: string): string {
   return raw.replace(/\\(.)/gs, (_all, escaped: string) =>
     escaped === 'n' ? '\n' : escaped === 't' ? '\t' : escaped,
   );
+}
+
+/** Where the quote is that ends the text that begins at `start`; -1 when there is none, or an escape, or in a name what isn't ASCII. */
+function plainTextEnd(bytes: Uint8Array, start: number, end: number, isName: boolean): number {
+  if (start >= end || bytes[start] !== QUOTE) return -1;
+  for (let i = start + 1; i < end; i++) {
+    const byte = bytes[i];
+    if (byte === QUOTE) return i;
+    if (byte === BACKSLASH || (isName && byte >= 0x80)) return -1;
+  }
+  return -1;
+}
+
+/** Where a number or a word of JSON ends; -1 when there is none. */
+function wordEnd(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  while (i < end && WORD_BYTES[bytes[i]] === 1) i++;
+  return i > start && i - start <= WORD_MAX ? i : -1;
+}
+
+function spaceEnd(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  while (i < end && isSpace(bytes[i])) i++;
+  return i;
 }
 
 function isSpace(byte: number): boolean {

@@ -418,7 +418,8 @@ export class SearchSet {
     const wanted = this.fields[field];
     this.fieldAtHand = field;
     if (gate !== -1 && this.lineFields.hasPairsAlone()) this.lineFields.readPairs(wanted, gate, this.onValue);
-    else readAllValues(wanted, this.wholeLine(), this.onValue);
+    else if (gate === -1 || !this.lineFields.readFlatJson(wanted, this.onValue))
+      readAllValues(wanted, this.wholeLine(), this.onValue);
   }
 
   private readonly onValue = (value: ValueClass): void => {

@@ -9,7 +9,13 @@ import {
   type WasmModule,
 } from '../../../common/wasm/wasm-module.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
-import { LEVEL_SEARCHED_MAX, LOG_LEVELS, type LogLevel, severityLevel } from '../../syslog/level.ts';
+import {
+  LEVEL_SEARCHED_MAX,
+  LOG_LEVELS,
+  type LogLevel,
+  leadingLevel,
+  severityLevel,
+} from '../../syslog/level.ts';
 import { lineLevel, linePriority } from '../../syslog/record.ts';
 import { type LiteralPattern, PATTERN_BYTES_MAX } from './literal-pattern.ts';
 import { SEARCH_WASM } from './wasm-search-binary.ts';
@@ -43,11 +49,13 @@ const PATTERN_STRIDE = 2 * PATTERN_BYTES_MAX;
 const {
   patterns: PATTERNS,
   copied: COPIED,
+  message: MESSAGE,
   window: WINDOW,
 } = layOutRegions(
   {
     patterns: PATTERNS_MAX * PATTERN_STRIDE,
     copied: COPIED_BYTES + PATTERN_BYTES_MAX,
+    message: LEVEL_SEARCHED_MAX,
     window: WINDOW_BYTES,
   },
   MEMORY_BYTES,
@@ -69,19 +77,21 @@ export function searchWindow(): Buffer {
   return Buffer.from(memory.buffer, WINDOW, WINDOW_BYTES);
 }
 
-/**
- * The level of the line under the cursor, as `lineLevel` tells it: of most lines that were read into {@link searchWindow} it is told several
- * times as fast.
- */
+/** The level of the line under the cursor, as `lineLevel` tells it: of most lines it is told several times as fast. */
 export function scannedLineLevel(line: RecordCursor, bytes: Buffer): LogLevel {
-  const { wasm, memory } = searchModule();
-  if (bytes.buffer !== memory.buffer) return lineLevel(line, bytes);
   const level = severityLevel(linePriority(line, bytes) & 7);
   if (level) return level;
-  const origin = bytes.byteOffset;
+  const { wasm, memory } = searchModule();
   const { messageStart } = line;
   const end = Math.min(line.textEnd, messageStart + LEVEL_SEARCHED_MAX);
-  const index = wasm.level(origin + messageStart, origin + end);
+  let start = bytes.byteOffset + messageStart;
+  if (bytes.buffer !== memory.buffer) {
+    const leading = leadingLevel(bytes, messageStart, line.textEnd);
+    if (leading) return leading;
+    start = MESSAGE;
+    memory.set(bytes.subarray(messageStart, end), start);
+  }
+  const index = wasm.level(start, start + end - messageStart);
   return index < LOG_LEVELS.length ? LOG_LEVELS[index] : lineLevel(line, bytes);
 }
 
