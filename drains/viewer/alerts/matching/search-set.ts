@@ -13,7 +13,7 @@ import { linePriority } from '../../../../src/logs/syslog/record.ts';
 import { BytesCache } from './bytes-cache.ts';
 import type { Candidates } from './candidates.ts';
 import { GramScanner, Hits } from './gram-scanner.ts';
-import { ASCII_ESCAPE, LineFields, readAllValues } from './line-fields.ts';
+import { ASCII_ESCAPE, endsName, type FieldGate, LineFields, readAllValues } from './line-fields.ts';
 import { type Predicate, PredicateGraph } from './predicates.ts';
 import { countParents, planSearches, type SearchPlan } from './search-plan.ts';
 import type { ValueClass } from './value-index.ts';
@@ -37,10 +37,10 @@ interface HeaderFacts {
   readonly candidates: readonly (readonly Candidates[])[];
 }
 
-/** A gate of fields: which, and whether it is that of pairs. */
+/** A gate of fields: which, and what of it was found. */
 interface Gate {
   readonly number: number;
-  readonly isPair: boolean;
+  readonly kind: FieldGate['kind'];
 }
 
 export class SearchSet {
@@ -257,7 +257,7 @@ export class SearchSet {
     const gates = this.gatesOf[scanned];
     if (gates)
       for (let i = 0; i < gates.length; i++)
-        this.takeGate(gates[i], where, start + this.textLengths[scanned] - 1);
+        this.takeGate(gates[i], where, start + this.textLengths[scanned]);
     const text = this.textOf[scanned];
     if (text === -1) return;
     if (this.textIn[text] !== this.lineNumber) {
@@ -267,12 +267,14 @@ export class SearchSet {
     } else if (where > this.textWhere[text]) this.textWhere[text] = where;
   }
 
-  private takeGate({ number, isPair }: Gate, where: number, end: number): void {
+  private takeGate({ number, kind }: Gate, where: number, end: number): void {
+    if (kind === 'name' && where !== IN_COLORS && !endsName(this.bytes[end])) return;
     if (this.gateIn[number] !== this.lineNumber) {
       this.gateIn[number] = this.lineNumber;
       this.gatesFound[this.gatesFoundCount++] = number;
     }
-    if (isPair && where === IN_MESSAGE) this.lineFields.addPair(number, end);
+    if (kind !== 'other' && where === IN_MESSAGE)
+      this.lineFields.addPair(number, kind === 'name' ? end : end - 1);
   }
 
   /** What is looked for may be on both sides of a color code. */
@@ -449,7 +451,7 @@ class FieldGates {
     graph.all.forEach((predicate, number) => {
       if (predicate.kind === 'field' && plan.byPredicate[number]) eager.add(predicate.field);
     });
-    graph.fields.forEach(({ gates, pairGate }, field) => {
+    graph.fields.forEach(({ gates }, field) => {
       if (gates.length === 0 || !plan.fields.has(field)) {
         this.ofField.push(-1);
         if (eager.has(field)) this.ungated.push(field);
@@ -457,8 +459,8 @@ class FieldGates {
       }
       const number = this.eager.push(eager.has(field) ? field : -1) - 1;
       this.ofField.push(number);
-      for (const text of gates) {
-        const gate = { number, isPair: text === pairGate };
+      for (const { text, kind } of gates) {
+        const gate = { number, kind };
         const same = this.byText.get(text);
         if (same) same.push(gate);
         else this.byText.set(text, [gate]);
