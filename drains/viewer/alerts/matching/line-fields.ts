@@ -6,7 +6,7 @@ import { FieldPath, someDataField, someMessageField } from '../../../../src/logs
 import type { QueryLine } from '../../../../src/logs/query/query-line.ts';
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { headerFieldEnd } from '../../../../src/logs/syslog/record.ts';
-import { grown, TEXT_LENGTH_MIN } from './gram-scanner.ts';
+import { grown } from './gram-scanner.ts';
 import { type ValueClass, ValueIndex } from './value-index.ts';
 
 /** PARAM-NAME, RFC 5424 section 6: longer names were cut when they were stored. */
@@ -41,24 +41,14 @@ const LOWER = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte,
 );
 
-/** A text without which a line doesn't have a field. */
-export interface FieldGate {
-  readonly text: string;
-  /** `name`: behind it is `=`, a quote or a backslash; `pair`: its last byte is the `=` of a pair. */
-  readonly kind: 'name' | 'pair' | 'other';
-}
-
-/** Does this byte stand behind a field's name: in a pair or parameter, as a key of JSON, or as one within a quoted value? */
-export function endsName(byte: number): boolean {
-  return byte === EQUALS || byte === QUOTE || byte === BACKSLASH;
-}
-
 /** A field that is asked about. */
 export class WantedField {
   readonly path: FieldPath;
   readonly index = new ValueIndex();
   /** Texts, one of which stands in each line that has it, unless it is written with escapes; none: any line may have it. */
-  readonly gates: readonly FieldGate[];
+  readonly gates: readonly string[];
+  /** The one that is in its pairs: its name and `=`. */
+  readonly pairGate: string;
   private readonly name: Uint8Array;
 
   constructor(name: string) {
@@ -66,13 +56,12 @@ export class WantedField {
     const { path } = this.path;
     const last = path.slice(path.lastIndexOf('.') + 1);
     const isPlain = /^[a-z0-9_.@-]+$/.test(path) && path.length <= PARAM_NAME_MAX;
-    if (!isPlain || last.length < 2 || /^\d+$/.test(last)) this.gates = [];
-    else if (last.length >= TEXT_LENGTH_MIN) this.gates = [{ text: last, kind: 'name' }];
-    else
-      this.gates = [
-        { text: `${path}=`, kind: 'pair' },
-        ...[`${last}="`, `${last}"`, `${last}\\`].map((text) => ({ text, kind: 'other' }) as const),
-      ];
+    this.pairGate = `${path}=`;
+    // As a parameter behind the name of its element, as a key of JSON, and as one within a quoted value.
+    this.gates =
+      isPlain && last.length >= 2 && !/^\d+$/.test(last)
+        ? [...new Set([this.pairGate, `${last}="`, `${last}"`, `${last}\\`])]
+        : [];
     this.name = Buffer.from(path);
   }
 
@@ -127,9 +116,8 @@ export class LineFields {
     this.pairCount = 0;
   }
 
-  /** A gate was found in the message, before `end`: it is a pair's when there is `=`. */
+  /** A gate of a pair was found in the message: `name=`, which ends before `end`. */
   addPair(gate: number, end: number): void {
-    if (this.bytes[end] !== EQUALS) return;
     const { pairCount } = this;
     if (pairCount === this.pairEnds.length) {
       this.pairEnds = grown(this.pairEnds);

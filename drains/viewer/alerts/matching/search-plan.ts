@@ -179,7 +179,28 @@ function guarded(
     group.roots.push(root);
     group.guards = group.guards.filter((term) => own.includes(term));
   }
-  return [...groups.values()].sort((a, b) => b.roots.length - a.roots.length);
+  return [...groups.values()]
+    .sort((a, b) => b.roots.length - a.roots.length)
+    .map(({ guards, roots: own }) => {
+      const terms = own.map((root) =>
+        termsOf(root, predicates).filter((term) => !isKnown.has(term) && !guards.includes(term)),
+      );
+      return { guards, field: commonField(terms, predicates), roots: own, terms };
+    });
+}
+
+/** A field of which something is asked in each of them; -1 for none. */
+function commonField(all: readonly (readonly number[])[], predicates: readonly Predicate[]): number {
+  const fieldsOf = (terms: readonly number[]): readonly number[] =>
+    terms.flatMap((term) => {
+      const predicate = predicates[term];
+      return predicate.kind === 'field' ? [predicate.field] : [];
+    });
+  const fields = all.slice(1).reduce((common, terms) => {
+    const own = common.length > 0 ? fieldsOf(terms) : [];
+    return common.filter((field) => own.includes(field));
+  }, fieldsOf(all[0]));
+  return fields[0] ?? -1;
 }
 
 /** By predicate, how many are made of it. */

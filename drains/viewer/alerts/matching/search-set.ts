@@ -13,7 +13,7 @@ import { linePriority } from '../../../../src/logs/syslog/record.ts';
 import { BytesCache } from './bytes-cache.ts';
 import type { Candidates } from './candidates.ts';
 import { GramScanner, Hits } from './gram-scanner.ts';
-import { ASCII_ESCAPE, endsName, type FieldGate, LineFields, readAllValues } from './line-fields.ts';
+import { ASCII_ESCAPE, LineFields, readAllValues } from './line-fields.ts';
 import { type Predicate, PredicateGraph } from './predicates.ts';
 import { countParents, planSearches, type SearchPlan } from './search-plan.ts';
 import type { ValueClass } from './value-index.ts';
@@ -37,10 +37,10 @@ interface HeaderFacts {
   readonly candidates: readonly (readonly Candidates[])[];
 }
 
-/** A gate of fields: which, and what of it was found. */
+/** A gate of fields: which, and whether it is that of pairs. */
 interface Gate {
   readonly number: number;
-  readonly kind: FieldGate['kind'];
+  readonly isPair: boolean;
 }
 
 export class SearchSet {
@@ -257,7 +257,7 @@ export class SearchSet {
     const gates = this.gatesOf[scanned];
     if (gates)
       for (let i = 0; i < gates.length; i++)
-        this.takeGate(gates[i], where, start + this.textLengths[scanned]);
+        this.takeGate(gates[i], where, start + this.textLengths[scanned] - 1);
     const text = this.textOf[scanned];
     if (text === -1) return;
     if (this.textIn[text] !== this.lineNumber) {
@@ -267,14 +267,12 @@ export class SearchSet {
     } else if (where > this.textWhere[text]) this.textWhere[text] = where;
   }
 
-  private takeGate({ number, kind }: Gate, where: number, end: number): void {
-    if (kind === 'name' && where !== IN_COLORS && !endsName(this.bytes[end])) return;
+  private takeGate({ number, isPair }: Gate, where: number, end: number): void {
     if (this.gateIn[number] !== this.lineNumber) {
       this.gateIn[number] = this.lineNumber;
       this.gatesFound[this.gatesFoundCount++] = number;
     }
-    if (kind !== 'other' && where === IN_MESSAGE)
-      this.lineFields.addPair(number, kind === 'name' ? end : end - 1);
+    if (isPair && where === IN_MESSAGE) this.lineFields.addPair(number, end);
   }
 
   /** What is looked for may be on both sides of a color code. */
@@ -300,15 +298,22 @@ export class SearchSet {
   /** Reports those of the searches that match. */
   private decideAll(all: readonly Candidates[], onMatch: OnMatch): void {
     for (let i = 0; i < all.length; i++) {
-      const { guards, roots } = all[i];
+      const { guards, field, roots, terms } = all[i];
       if (guards.length > 0 && !this.holdAll(guards)) continue;
+      if (field !== -1 && !this.hasValues(field)) continue;
       for (let j = 0; j < roots.length; j++) {
         const root = roots[j];
         if (this.askedIn[root] === this.lineNumber) continue;
         this.askedIn[root] = this.lineNumber;
-        if (this.holds(root)) for (const search of this.searchesOf[root]) onMatch(search);
+        if (this.holdAll(terms[j])) for (const search of this.searchesOf[root]) onMatch(search);
       }
     }
+  }
+
+  /** Has a field a value of which something holds? */
+  private hasValues(field: number): boolean {
+    this.readField(field);
+    return this.valueCounts[field] > 0;
   }
 
   private holdAll(numbers: readonly number[]): boolean {
@@ -349,7 +354,7 @@ export class SearchSet {
       case 'severity':
         return ((predicate.mask >> this.severity()) & 1) === 1;
       case 'field': {
-        this.readField(predicate.field);
+        if (!this.hasValues(predicate.field)) return false;
         const values = this.valuesOf[predicate.field];
         const count = this.valueCounts[predicate.field];
         for (let i = 0; i < count; i++) if (values[i].holds[predicate.place] === 1) return true;
@@ -451,7 +456,7 @@ class FieldGates {
     graph.all.forEach((predicate, number) => {
       if (predicate.kind === 'field' && plan.byPredicate[number]) eager.add(predicate.field);
     });
-    graph.fields.forEach(({ gates }, field) => {
+    graph.fields.forEach(({ gates, pairGate }, field) => {
       if (gates.length === 0 || !plan.fields.has(field)) {
         this.ofField.push(-1);
         if (eager.has(field)) this.ungated.push(field);
@@ -459,8 +464,8 @@ class FieldGates {
       }
       const number = this.eager.push(eager.has(field) ? field : -1) - 1;
       this.ofField.push(number);
-      for (const { text, kind } of gates) {
-        const gate = { number, kind };
+      for (const text of gates) {
+        const gate = { number, isPair: text === pairGate };
         const same = this.byText.get(text);
         if (same) same.push(gate);
         else this.byText.set(text, [gate]);

@@ -14,9 +14,10 @@ import {
   LOG_LEVELS,
   type LogLevel,
   leadingLevel,
+  messageLevel,
   severityLevel,
 } from '../../syslog/level.ts';
-import { lineLevel, linePriority } from '../../syslog/record.ts';
+import { linePriority } from '../../syslog/record.ts';
 import { type LiteralPattern, PATTERN_BYTES_MAX } from './literal-pattern.ts';
 import { SEARCH_WASM } from './wasm-search-binary.ts';
 
@@ -89,10 +90,11 @@ export function scannedLineLevel(line: RecordCursor, bytes: Buffer): LogLevel {
     const leading = leadingLevel(bytes, messageStart, line.textEnd);
     if (leading) return leading;
     start = MESSAGE;
-    memory.set(bytes.subarray(messageStart, end), start);
+    bytes.copy(memory, start, messageStart, end);
   }
   const index = wasm.level(start, start + end - messageStart);
-  return index < LOG_LEVELS.length ? LOG_LEVELS[index] : lineLevel(line, bytes);
+  if (index < LOG_LEVELS.length) return LOG_LEVELS[index];
+  return messageLevel(bytes.toString('latin1', messageStart, end)) ?? 'info';
 }
 
 /** Searches bytes for the first of some patterns, from place to place. */
