@@ -36,6 +36,7 @@ interface SearchWasmExports extends WasmExports {
   level(start: number, end: number): number;
 }
 
+const SPACE = 0x20;
 /** Of `scripts/build-wasm.mjs`. */
 const MEMORY_BYTES = 68 * 65_536;
 /** Alternatives that are searched for at a time. */
@@ -80,20 +81,26 @@ export function searchWindow(): Buffer {
 
 /** The level of the line under the cursor, as `lineLevel` tells it: of most lines it is told several times as fast. */
 export function scannedLineLevel(line: RecordCursor, bytes: Buffer): LogLevel {
-  const level = severityLevel(linePriority(line, bytes) & 7);
-  if (level) return level;
+  return severityLevel(linePriority(line, bytes) & 7) ?? scannedMessageLevel(line, bytes);
+}
+
+/** The level that the message under the cursor names, or `info`. */
+export function scannedMessageLevel({ messageStart, textEnd }: RecordCursor, bytes: Buffer): LogLevel {
   const { wasm, memory } = searchModule();
-  const { messageStart } = line;
-  const end = Math.min(line.textEnd, messageStart + LEVEL_SEARCHED_MAX);
+  const end = Math.min(textEnd, messageStart + LEVEL_SEARCHED_MAX);
   let start = bytes.byteOffset + messageStart;
-  if (bytes.buffer !== memory.buffer) {
-    const leading = leadingLevel(bytes, messageStart, line.textEnd);
+  const isInMemory = bytes.buffer === memory.buffer;
+  if (!isInMemory) {
+    const leading = leadingLevel(bytes, messageStart, textEnd);
     if (leading) return leading;
     start = MESSAGE;
-    bytes.copy(memory, start, messageStart, end);
   }
-  const index = wasm.level(start, start + end - messageStart);
-  if (index < LOG_LEVELS.length) return LOG_LEVELS[index];
+  // What is indented isn't told by its beginning: it is not worth a copy.
+  if (isInMemory || bytes[messageStart] !== SPACE) {
+    if (!isInMemory) bytes.copy(memory, start, messageStart, end);
+    const index = wasm.level(start, start + end - messageStart);
+    if (index < LOG_LEVELS.length) return LOG_LEVELS[index];
+  }
   return messageLevel(bytes.toString('latin1', messageStart, end)) ?? 'info';
 }
 
