@@ -7,6 +7,7 @@ interface Kinds {
   boolean: boolean;
   number: number;
   strings: readonly string[];
+  list: readonly unknown[];
   object: Readonly<Record<string, unknown>>;
 }
 type Kind = keyof Kinds | `${keyof Kinds}?`;
@@ -25,6 +26,7 @@ const WORDS: Readonly<Record<keyof Kinds, string>> = {
   boolean: 'true or false',
   number: 'a number',
   strings: 'a list of texts',
+  list: 'a list',
   object: 'an object',
 };
 
@@ -58,6 +60,8 @@ function isOf(kind: keyof Kinds, value: unknown): boolean {
   switch (kind) {
     case 'strings':
       return Array.isArray(value) && value.every((one) => typeof one === 'string');
+    case 'list':
+      return Array.isArray(value);
     case 'object':
       return typeof value === 'object' && value !== null && !Array.isArray(value);
     case 'number':

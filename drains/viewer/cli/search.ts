@@ -10,6 +10,8 @@ import { writeNotice } from './viewer-notice.ts';
 export const SEARCH_FAILED = 2;
 const NOTHING_FOUND = 1;
 const PAGE_LINES = 1_000;
+/** Of counts: a few steps are enough for all of time. */
+const LONG_STEP_S = 100_000_000;
 /** After a connection was lost, `--follow` goes on where it was. */
 const RETRY_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
@@ -21,6 +23,7 @@ interface SearchOptions extends ClientOptions {
   readonly until?: string;
   readonly lines: number;
   readonly follow?: boolean;
+  readonly count?: boolean;
   readonly json?: boolean;
   readonly events?: boolean;
   readonly archive?: boolean;
@@ -47,6 +50,17 @@ interface Page {
   readonly problems?: readonly string[];
 }
 
+interface Counts {
+  readonly buckets: readonly { readonly error: number; readonly warning: number; readonly other: number }[];
+  /** There was no time for all lines. */
+  readonly partial?: true;
+}
+
+interface Count {
+  readonly count: number;
+  readonly partial?: true;
+}
+
 export function addSearchCommand(program: Command): void {
   program
     .command('search [query...]')
@@ -66,6 +80,7 @@ export function addSearchCommand(program: Command): void {
     )
     .option('-f, --follow', 'go on with what comes')
     .option('-e, --events', 'whole stack traces, when one of their lines matches')
+    .option('-c, --count', 'only how many lines match')
     .option('--json', 'one JSON object a line')
     .option('--archive', 'in the files of the archive, where they are: what is older than what is kept')
     .action(async (words: readonly string[], options: SearchOptions) => {
@@ -86,6 +101,11 @@ async function search(q: string, options: SearchOptions): Promise<number> {
       'invalid_params',
       '--archive finds lines by themselves: it can’t be used with --events.',
     );
+  if (options.count && (options.archive || options.follow || options.events))
+    throw new TailraceError(
+      'invalid_params',
+      '--count counts lines that are kept: it can’t be used with --archive, --events or --follow.',
+    );
   const client = new SearchClient(options, options.archive ? 'api/archives/search' : 'api/search');
   const groups = await client.get<readonly ApiGroup[]>('api/groups');
   const { names, parameters } = select(groups, options);
@@ -105,10 +125,22 @@ async function search(q: string, options: SearchOptions): Promise<number> {
   const range = new URLSearchParams(parameters);
   if (options.since !== undefined) range.set('from', options.since);
   if (options.until !== undefined) range.set('to', options.until);
+  if (options.count) return printCount(await client.count(range), options);
   const { lines, tail } = await client.lastLines(range, options.lines);
   print(lines);
   if (options.follow) await client.follow(parameters, tail, print);
   return found > 0 ? 0 : NOTHING_FOUND;
+}
+
+/** Prints how many lines match, and says when there was no time to count all of them. */
+function printCount({ count, partial }: Count, { json }: SearchOptions): number {
+  process.stdout.write(json ? `${JSON.stringify({ count, partial })}\n` : `${count}\n`);
+  if (partial)
+    writeNotice(
+      'not all lines were counted, since that would have taken too long: there are at least so many. Ask for a shorter time with --since.',
+    );
+  if (count > 0) return 0;
+  return partial ? SEARCH_FAILED : NOTHING_FOUND;
 }
 
 /** What is asked for, by name or id. @throws TailraceError `not_found` */
@@ -168,6 +200,18 @@ class SearchClient extends ViewerClient {
       if (left <= 0 || before === undefined) break;
     }
     return { lines: pages.reverse().flat(), tail };
+  }
+
+  /** How many lines match; without a time all that are kept. */
+  async count(parameters: URLSearchParams): Promise<Count> {
+    const range = new URLSearchParams({ from: new Date(0).toISOString(), step: String(LONG_STEP_S) });
+    for (const [name, value] of parameters) {
+      if (name === 'from') range.delete(name);
+      range.append(name, value);
+    }
+    const { buckets, partial } = await this.get<Counts>(`api/counts?${range}`);
+    const count = buckets.reduce((sum, { error, warning, other }) => sum + error + warning + other, 0);
+    return { count, partial };
   }
 
   /** Goes on for ever, also over a viewer's restart; ends when it is refused. */

@@ -118,6 +118,13 @@ export const VIEWER_SETTINGS = {
     variable: 'VIEWER_STREAM_BYTES_PER_S',
     meaning: 'bytes a second that a stream may get (unset: any number)',
   },
+  searchMs: {
+    variable: 'VIEWER_SEARCH_TIME',
+    kind: 'duration',
+    fallback: '10s',
+    meaning:
+      'how long a search or a count may take: a search goes on from there, and of a count it is said that not all lines were counted',
+  },
   archive: {
     variable: 'VIEWER_ARCHIVE',
     kind: 'text',

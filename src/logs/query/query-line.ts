@@ -2,7 +2,7 @@ import { stripColors } from '../../common/text/colors.ts';
 import type { RecordCursor } from '../syslog/batch.ts';
 import { headerFieldEnd, linePriority } from '../syslog/record.ts';
 import { dataParameters } from './field-scanner.ts';
-import { scannedLineLevel } from './prefilter/wasm-search.ts';
+import { scannedMessageLevel } from './prefilter/wasm-search.ts';
 
 const DASH = 0x2d;
 const SPACE = 0x20;
@@ -109,7 +109,7 @@ export class QueryLine {
   private readSeverity(): number {
     const severity = linePriority(this.cursor, this.bytes) & 7;
     if (severity !== NOTICE && severity !== INFORMATIONAL) return severity;
-    const level = scannedLineLevel(this.cursor, this.bytes);
+    const level = scannedMessageLevel(this.cursor, this.bytes);
     return level === 'info' ? severity : LEVEL_SEVERITIES[level];
   }
 

@@ -157,16 +157,15 @@ function stripSymbol(text: string): string {
 }
 
 /** How lines of Heroku's router, of logfmt and of JSON begin, by their first byte. */
-const BEGINNINGS = new Map(
-  ['at=', 'level=', '{"level":"'].map((text) => [text.charCodeAt(0), Buffer.from(text)]),
-);
+const BEGINNINGS: (Buffer | undefined)[] = new Array<Buffer | undefined>(256).fill(undefined);
+for (const text of ['at=', 'level=', '{"level":"']) BEGINNINGS[text.charCodeAt(0)] = Buffer.from(text);
 const LEVEL_BYTES = LOG_LEVELS.map((level) => Buffer.from(level));
 /** What {@link FIELD} takes as the end of a word. */
 const WORD_ENDS = new Set(Buffer.from('"\' \t,;|}])'));
 
 /** The level that a message names at its very beginning, as most do; undefined says nothing. The same as {@link messageLevel}, on bytes. */
 export function leadingLevel(bytes: Uint8Array, start: number, end: number): LogLevel | undefined {
-  const beginning = BEGINNINGS.get(bytes[start]);
+  const beginning = BEGINNINGS[bytes[start]];
   if (!beginning || !isAt(bytes, start, end, beginning)) return undefined;
   const at = start + beginning.length;
   for (let i = 0; i < LEVEL_BYTES.length; i++) {

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ExitResult, Program, runProgram } from '../../support/program.ts';
-import { octetCounted, postLogs } from '../../support/senders/send-lines.ts';
+import { numberedMessages, octetCounted, postLogs } from '../../support/senders/send-lines.ts';
 import { startViewer, VIEWER, VIEWER_KEY, type Viewer } from '../../support/viewer/viewer.ts';
 
 let viewer: Viewer;
@@ -23,12 +23,12 @@ afterAll(async () => {
 
 let minute = 0;
 async function send(stream: string, ...messages: string[]): Promise<void> {
-  const lines = messages.map((text) =>
-    octetCounted(
-      `<190>1 2026-01-01T00:${String(minute++).padStart(2, '0')}:00+00:00 host app web.1 - - ${text}`,
-    ),
-  );
-  await postLogs(viewer, tokens[stream], Buffer.concat(lines));
+  await postLogs(viewer, tokens[stream], Buffer.concat(messages.map(line)));
+}
+
+function line(text: string): Buffer {
+  const time = new Date(Date.UTC(2026, 0, 1, 0, minute++)).toISOString().replace('.000Z', '+00:00');
+  return octetCounted(`<190>1 ${time} host app web.1 - - ${text}`);
 }
 
 const env = (): Record<string, string> => ({ VIEWER_URL: viewer.url, VIEWER_KEY });
@@ -54,6 +54,12 @@ it('prints what is found, oldest first, and ends as grep does', async () => {
   expect(JSON.parse((await search('--json', 'job')).stdout)).toMatchObject({
     message: 'job failed',
     source: 'app',
+  });
+  expect(await search('--count', '-s', 'web')).toEqual({ status: 0, stdout: '2\n', stderr: '' });
+  expect(await search('-c', '--json', 'status:200', '--since', '2h')).toEqual({
+    status: 1,
+    stdout: '{"count":0}\n',
+    stderr: '',
   });
   expect(await search('nowhere')).toEqual({ status: 1, stdout: '', stderr: '' });
   expect(await search('-g', 'empty')).toMatchObject({ status: 1 });
@@ -100,6 +106,7 @@ it('says in one sentence what is wrong, with the exit code 2', async () => {
     [['--url', 'http://127.0.0.1:1'], /There is no viewer at http:\/\/127\.0\.0\.1:1\//],
     [['--key', 'wrong'], /key isn’t valid/],
     [['--follow', '--until', '1h'], /--until ends before/],
+    [['--count', '--follow'], /--count counts lines that are kept/],
     [['--bogus'], /Unknown option '--bogus'\.\n {5}Usage: viewer search \[options\] \[query\.\.\.\]\n$/],
     [['--strem', 'a'], /Unknown option '--strem'\. Did you mean --stream\?\n/],
     [['-n', 'x'], /Option '-n, --lines <number>' argument 'x' is invalid\./],
@@ -124,12 +131,32 @@ it('--follow goes on with what comes, also over the viewer’s end by kill -9', 
   await send('web', 'other', 'numbered 1');
   await follow.waitForOutput(/numbered 1\n/);
   await viewer.kill();
-  viewer = await startViewer({ data: viewer.data, env: { VIEWER_HTTP_PORT: new URL(url).port } });
+  viewer = await startViewer({
+    data: viewer.data,
+    env: { VIEWER_HTTP_PORT: new URL(url).port, VIEWER_SEARCH_TIME: '1ms' },
+  });
   await send('web', 'numbered 2');
   await follow.waitForOutput(/numbered 2\n/);
   await follow.stop('SIGTERM');
   const numbers = follow.stdout.match(/numbered \d/g);
   expect(numbers).toEqual(['numbered 0', 'numbered 1', 'numbered 2']);
+});
+
+it('--count says that not all were counted when there was no time for that', async () => {
+  const many = await viewer.createGroup('many');
+  for (let i = 0; i < 8; i++) {
+    const { token } = await viewer.createStream(many, `stream ${i}`);
+    await postLogs(viewer, token, Buffer.concat(numberedMessages(2_000, 'message').map(line)));
+  }
+  // Each of them is more than a millisecond's work, and they aren't all looked at at the same time.
+  const partial = await search('-c', '-g', 'many', '/m.*e.*s.*s.*a.*g.*e/');
+  expect(partial.stderr).toMatch(/^ › {3}not all lines were counted/);
+  expect(Number(partial.stdout)).toBeLessThan(16_000);
+  expect(partial.status).toBe(Number(partial.stdout) > 0 ? 0 : 2);
+  const json = await search('-c', '--json', '-g', 'many', '/m.*e.*s.*s.*a.*g.*e/');
+  expect(JSON.parse(json.stdout)).toEqual({ count: expect.any(Number), partial: true });
+  // Lines are found all the same: a search goes on where it stopped.
+  expect((await search('-n', '20000', '-g', 'many')).stdout.match(/\n/g)).toHaveLength(16_000);
 });
 
 it('what reads it may stop: no complaint, as with head', async () => {

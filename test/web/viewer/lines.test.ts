@@ -489,6 +489,32 @@ describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
     await phone.screenshot('viewer-phone-fields');
     expect(phone.consoleErrors).toEqual([]);
   });
+
+  it('are counted as far as there is time; it is said when that wasn’t all', async () => {
+    const names = Array.from({ length: 8 }, (_, i) => `app ${i}`);
+    const streams = await viewer.createStreams('counted', ...names);
+    for (const stream of streams)
+      await viewer.send(
+        stream,
+        Array.from({ length: 2_000 }, (_, i) => `message ${i} status=${200 + (i % 3)}`),
+      );
+    await viewer.kill();
+    await viewer.startAgain({ VIEWER_SEARCH_TIME: '1ms' });
+    const tab = await openGroup(streams[0].group, `q=${encodeURIComponent('/m.*e.*s.*s.*a.*g.*e/')}`);
+    const { page } = tab;
+    const chart = page.getByRole('region', { name: 'Lines over time' });
+    await chart.getByText('not all counted').waitFor();
+    expect(await chart.locator('.line-sum strong').textContent()).toMatch(/^[\d,]+\+$/);
+    await page.getByRole('button', { name: 'status', exact: true }).click();
+    await page.locator('.field').getByText('not all counted').waitFor();
+    await tab.screenshot('viewer-partial-counts');
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Group by status' }).click();
+    await page.locator('.group-table').getByText('not all counted').waitFor();
+    await page.getByRole('button', { name: 'Back to the lines' }).click();
+    await tab.waitForMessage('message 1999 status=201');
+    expect(tab.consoleErrors).toEqual([]);
+  });
 });
 
 /** Texts of all rows that the page holds, from the top. */

@@ -87,10 +87,10 @@ export class TestViewer {
   }
 
   /** Again, with what it had, at the same address. */
-  async startAgain(): Promise<void> {
+  async startAgain(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const { port } = new URL(this.url);
     this.program = new Program(process.execPath, [MAIN], {
-      env: { VIEWER_DATA: this.data, VIEWER_HTTP_PORT: port, VIEWER_SYSLOG_PORT: '0' },
+      env: { VIEWER_DATA: this.data, VIEWER_HTTP_PORT: port, VIEWER_SYSLOG_PORT: '0', ...env },
     });
     await this.program.waitForOutput(/listening on/);
   }

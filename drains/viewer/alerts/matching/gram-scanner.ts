@@ -17,6 +17,8 @@ const SHORT_GRAM = 3;
 const SLOTS_A_GRAM = 64;
 const TABLE_BITS_MIN = 8;
 const TABLE_BITS_MAX = 16;
+/** More texts that have a gram at the same place are found by a hash, not tried one by one. */
+const TRIED_MAX = 4;
 const FOLD = 0x20202020;
 const SHORT_MASK = 0xffffff;
 const PAIR_MASK = 0xffff;
@@ -64,8 +66,8 @@ export function grown(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer>
 }
 
 /**
- * Grams, and where a text may begin and how long it is when one is found: texts that begin alike are told apart by a hash of all their
- * bytes, not one by one.
+ * Grams, and where a text may begin and how long it is when one is found, and which texts these are: many that
+ * begin alike are told apart by a hash of all their bytes.
  */
 class GramTable {
   /** A hash's upper bits are its slot. */
@@ -76,6 +78,7 @@ class GramTable {
   readonly grams: number[] = [];
   readonly offsets: number[] = [];
   readonly lengths: number[] = [];
+  readonly texts: number[][] = [];
   readonly next: number[] = [];
 
   /** @param grams how many there will be, about */
@@ -91,16 +94,19 @@ class GramTable {
     return this.grams.length;
   }
 
-  add(gram: number, length: number, offset: number): void {
+  add(gram: number, length: number, offset: number, text: number): void {
     const slot = Math.imul(gram, MULTIPLIER) >>> this.shift;
     for (let entry = this.heads[slot]; entry !== -1; entry = this.next[entry])
-      if (this.grams[entry] === gram && this.offsets[entry] === offset && this.lengths[entry] === length)
+      if (this.grams[entry] === gram && this.offsets[entry] === offset && this.lengths[entry] === length) {
+        this.texts[entry].push(text);
         return;
+      }
     this.used[slot] = 1;
     this.next.push(this.heads[slot]);
     this.heads[slot] = this.grams.length;
     this.grams.push(gram);
     this.lengths.push(length);
+    this.texts.push([text]);
     this.offsets.push(offset);
   }
 }
@@ -140,14 +146,15 @@ export class GramScanner {
       if (text.length >= LONG_MIN)
         for (let place = 0; place < GRAM; place++) {
           const offset = rarestOffset(text, place, GRAM, GRAM);
-          this.long.add(gramAt(text, offset), text.length, offset);
+          this.long.add(gramAt(text, offset), text.length, offset, index);
         }
       else if (text.length > SHORT_GRAM)
-        for (let place = 0; place < 2; place++) this.addShort(text, rarestOffset(text, place, 2, SHORT_GRAM));
+        for (let place = 0; place < 2; place++)
+          this.addShort(text, rarestOffset(text, place, 2, SHORT_GRAM), index);
       else {
-        this.addShort(text, 0);
+        this.addShort(text, 0, index);
         const ending = gramAt(text, 1) & PAIR_MASK;
-        this.endings.add(ending, text.length, 1);
+        this.endings.add(ending, text.length, 1, index);
         this.isEnding[ending] = 1;
       }
     });
@@ -159,8 +166,8 @@ export class GramScanner {
       });
   }
 
-  private addShort(text: Uint8Array, offset: number): void {
-    this.short.add(gramAt(text, offset) & SHORT_MASK, text.length, offset);
+  private addShort(text: Uint8Array, offset: number, index: number): void {
+    this.short.add(gramAt(text, offset) & SHORT_MASK, text.length, offset, index);
   }
 
   /** Finds all texts: the long ones, and those of less than seven bytes. A text may be found where it overlaps with itself, and twice in a place. */
@@ -259,7 +266,8 @@ export class GramScanner {
     const length = table.lengths[entry];
     const start = at - table.offsets[entry];
     if (start < 0 || start + length > bytes.length) return;
-    const texts = this.byHash.get(hashOf(bytes, start, length));
+    const own = table.texts[entry];
+    const texts = own.length <= TRIED_MAX ? own : this.byHash.get(hashOf(bytes, start, length));
     if (texts) for (const text of texts) if (isAt(bytes, start, this.texts[text])) hits.push(start, text);
   }
 }

@@ -4,11 +4,10 @@
  */
 import { FieldPath, someDataField, someMessageField } from '../../../../src/logs/query/field-scanner.ts';
 import type { QueryLine } from '../../../../src/logs/query/query-line.ts';
-import type { AttributeValue } from '../../../../src/logs/query/query-syntax.ts';
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { headerFieldEnd } from '../../../../src/logs/syslog/record.ts';
 import { grown } from './gram-scanner.ts';
-import { ValueIndex } from './value-index.ts';
+import { type ValueClass, ValueIndex } from './value-index.ts';
 
 /** PARAM-NAME, RFC 5424 section 6: longer names were cut when they were stored. */
 const PARAM_NAME_MAX = 32;
@@ -24,6 +23,14 @@ const BACKSLASH = 0x5c;
 export const ASCII_ESCAPE = Buffer.from('\\u00');
 const HASH = 0x23;
 const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+/** Characters of a number or a word in JSON: `[-+\w.]`. */
+const WORD_BYTES = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 128 && /[-+\w.]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
+const WORD_MAX = 400;
 /** `({[` and `,;)]}`. */
 const OPENING = new Set([0x28, 0x7b, 0x5b]);
 const TRAILING = new Set([0x2c, 0x3b, 0x29, 0x5d, 0x7d]);
@@ -58,22 +65,23 @@ export class WantedField {
     this.name = Buffer.from(path);
   }
 
+  /** Is this its name, in any case? */
+  isName(bytes: Uint8Array, start: number, end: number): boolean {
+    return end - start === this.name.length && this.nameStart(bytes, end, start) === start;
+  }
+
   /** Where its name begins that ends at `end`; -1 when it is the end of another one. */
-  nameStart(bytes: Buffer, end: number, from: number): number {
+  nameStart(bytes: Uint8Array, end: number, from: number): number {
     const { name } = this;
     const start = end - name.length;
     if (start < from) return -1;
     for (let i = 0; i < name.length; i++) if (LOWER[bytes[start + i]] !== name[i]) return -1;
     return start;
   }
-
-  ask(id: number, name: string, value: AttributeValue): void {
-    this.index.add(id, name, value);
-  }
 }
 
-/** Calls with the number of something that holds of the line. */
-export type OnHolds = (id: number) => void;
+/** Takes what holds of a value of the field. */
+export type OnValue = (kind: ValueClass) => void;
 
 export class LineFields {
   private cursor: RecordCursor | undefined;
@@ -137,6 +145,34 @@ export class LineFields {
     return this.escapeAt < cursor.textEnd;
   }
 
+  /**
+   * Finds what a line says of a field that is one JSON object, without others in it and as it is written; false when it is something else,
+   * which somebody has to read who knows it all. The same as the reader of queries does (field-scanner.ts).
+   */
+  readFlatJson(field: WantedField, onValue: OnValue): boolean {
+    const { cursor, bytes } = this;
+    if (!cursor || this.isColored || bytes[cursor.messageStart] !== OPEN_BRACE || this.hasData(cursor))
+      return false;
+    const { textEnd } = cursor;
+    for (let at = cursor.messageStart + 1; ; at++) {
+      at = spaceEnd(bytes, at, textEnd);
+      const keyEnd = plainTextEnd(bytes, at, textEnd, true);
+      if (keyEnd === -1) return false;
+      const isWanted = field.isName(bytes, at + 1, keyEnd);
+      at = spaceEnd(bytes, keyEnd + 1, textEnd);
+      if (at >= textEnd || bytes[at] !== COLON) return false;
+      at = spaceEnd(bytes, at + 1, textEnd);
+      const isText = bytes[at] === QUOTE;
+      const end = isText ? plainTextEnd(bytes, at, textEnd, false) : wordEnd(bytes, at, textEnd);
+      if (end === -1) return false;
+      if (isWanted) onValue(field.index.findBytes(bytes, isText ? at + 1 : at, end));
+      at = spaceEnd(bytes, isText ? end + 1 : end, textEnd);
+      if (at >= textEnd) return false;
+      if (bytes[at] === CLOSE_BRACE) return at + 1 === textEnd;
+      if (bytes[at] !== COMMA) return false;
+    }
+  }
+
   private hasBrace({ messageStart, textEnd }: RecordCursor): boolean {
     if (this.braceAt < messageStart) {
       const at = this.bytes.indexOf(OPEN_BRACE, messageStart);
@@ -154,7 +190,7 @@ export class LineFields {
    * Finds what holds of a field in a line that has nothing but pairs: the same as the reader of queries does (field-scanner.ts).
    * @param gate of the field
    */
-  readPairs(field: WantedField, gate: number, onHolds: OnHolds): void {
+  readPairs(field: WantedField, gate: number, onValue: OnValue): void {
     const { cursor } = this;
     if (!cursor) return;
     const { bytes, pairEnds, pairGates, pairCount } = this;
@@ -170,7 +206,7 @@ export class LineFields {
         from++;
         end = quoteEnd(bytes, from, textEnd);
         if (isEscaped(bytes, from, end)) {
-          for (const id of field.index.find(unescaped(bytes.toString('utf8', from, end)))) onHolds(id);
+          onValue(field.index.find(unescaped(bytes.toString('utf8', from, end))));
           continue;
         }
       } else {
@@ -178,8 +214,7 @@ export class LineFields {
         while (end < textEnd && !isSpace(bytes[end])) end++;
         while (end > valueAt && TRAILING.has(bytes[end - 1])) end--;
       }
-      const held = field.index.findBytes(bytes, from, end);
-      for (let j = 0; j < held.length; j++) onHolds(held[j]);
+      onValue(field.index.findBytes(bytes, from, end));
     }
   }
 
@@ -246,9 +281,9 @@ export class LineFields {
 }
 
 /** Finds what holds of a field in any line. */
-export function readAllValues({ path, index }: WantedField, line: QueryLine, onHolds: OnHolds): void {
+export function readAllValues({ path, index }: WantedField, line: QueryLine, onValue: OnValue): void {
   const take = (value: string): boolean => {
-    for (const id of index.find(value)) onHolds(id);
+    onValue(index.find(value));
     return false;
   };
   const { data } = line;
@@ -282,6 +317,30 @@ function unescaped(raw: string): string {
   return raw.replace(/\\(.)/gs, (_all, escaped: string) =>
     escaped === 'n' ? '\n' : escaped === 't' ? '\t' : escaped,
   );
+}
+
+/** Where the quote is that ends the text that begins at `start`; -1 when there is none, or an escape, or in a name what isn't ASCII. */
+function plainTextEnd(bytes: Uint8Array, start: number, end: number, isName: boolean): number {
+  if (start >= end || bytes[start] !== QUOTE) return -1;
+  for (let i = start + 1; i < end; i++) {
+    const byte = bytes[i];
+    if (byte === QUOTE) return i;
+    if (byte === BACKSLASH || (isName && byte >= 0x80)) return -1;
+  }
+  return -1;
+}
+
+/** Where a number or a word of JSON ends; -1 when there is none. */
+function wordEnd(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  while (i < end && WORD_BYTES[bytes[i]] === 1) i++;
+  return i > start && i - start <= WORD_MAX ? i : -1;
+}
+
+function spaceEnd(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  while (i < end && isSpace(bytes[i])) i++;
+  return i;
 }
 
 function isSpace(byte: number): boolean {

@@ -23,7 +23,8 @@ export type Predicate =
   /** Of facility, sender, source and dyno. */
   | { readonly kind: 'header'; readonly matcher: QueryMatcher }
   | { readonly kind: 'severity'; readonly mask: number }
-  | { readonly kind: 'field'; readonly field: number; readonly texts: Texts }
+  /** `place`: where the field's values say whether it holds. */
+  | { readonly kind: 'field'; readonly field: number; readonly place: number; readonly texts: Texts }
   | { readonly kind: 'other'; readonly matcher: QueryMatcher; readonly texts: Texts };
 
 type LeafNode = Exclude<QueryNode, { kind: 'and' | 'or' | 'not' }>;
@@ -134,8 +135,8 @@ export class PredicateGraph {
         field = this.fields.push(new WantedField(name)) - 1;
         this.fieldOf.set(path, field);
       }
-      this.fields[field].ask(number, name, value);
-      return { kind: 'field', field, texts: this.textsOf(valueLiterals(value)) };
+      const place = this.fields[field].index.add(number, name, value);
+      return { kind: 'field', field, place, texts: this.textsOf(valueLiterals(value)) };
     });
     const text = value.kind === 'text' ? value.text : value.kind === 'glob' ? value.pattern : '';
     if (text === '') return asked;

@@ -2,14 +2,8 @@
  * By what each of many searches is found: something that holds in every line that it matches, and in as few others as possible. Searches
  * that are found by the same, and have more in common, are asked that first, once for all of them.
  */
+import type { Candidates } from './candidates.ts';
 import type { Predicate } from './predicates.ts';
-
-/** Of a line that has it: what to ask first, and the searches' predicates that may hold then. */
-export interface Candidates {
-  /** -1: nothing. */
-  readonly guard: number;
-  readonly roots: readonly number[];
-}
 
 /** One of these holds in every line that matches. */
 interface Access {
@@ -25,6 +19,8 @@ export interface SearchPlan {
   readonly byText: readonly (readonly Candidates[])[];
   /** By predicate. */
   readonly byPredicate: readonly (readonly Candidates[] | undefined)[];
+  /** Those that some predicates of the same value find, together. */
+  readonly byPredicates: (numbers: readonly number[]) => readonly Candidates[];
   /** Asked in each line. */
   readonly always: readonly Candidates[];
   /** By text: does it find a search, or decide one that is asked often? */
@@ -124,11 +120,15 @@ export function planSearches(
     }
   }
   return {
-    byText: byText.map((found) => guarded(found, predicates, askedBy, -1)),
+    byText: byText.map((found) => guarded(found, predicates, askedBy, [])),
     byPredicate: ofPredicate.map((found, number) =>
-      found.length === 0 ? undefined : guarded(found, predicates, askedBy, number),
+      found.length === 0 ? undefined : guarded(found, predicates, askedBy, [number]),
     ),
-    always: guarded(always, predicates, askedBy, -1),
+    byPredicates: (numbers) => {
+      const roots = new Set(numbers.flatMap((number) => ofPredicate[number]));
+      return guarded([...roots], predicates, askedBy, numbers);
+    },
+    always: guarded(always, predicates, askedBy, []),
     isScanned,
     fields,
   };
@@ -148,38 +148,59 @@ function union(all: readonly (Access | undefined)[]): Access | undefined {
 }
 
 /**
- * Puts together those that have to fulfil the same besides; what most have in common comes first. What others that are found by something
+ * Puts together those that have to fulfil the same besides, by what most of them have in common. What others that are found by something
  * else have to fulfil, too, is probably decided already.
  * @param askedBy by predicate, how many are made of it
+ * @param known what holds whenever they are asked
  */
 function guarded(
   roots: readonly number[],
   predicates: readonly Predicate[],
   askedBy: Uint32Array,
-  access: number,
+  known: readonly number[],
 ): Candidates[] {
-  const groups: Candidates[] = [];
-  let left = roots;
-  while (left.length > 0) {
-    const counts = new Map<number, number>();
-    for (const root of left)
-      for (const term of termsOf(root, predicates))
-        if (term !== access && term !== root && askedBy[term] > 1)
-          counts.set(term, (counts.get(term) ?? 0) + 1);
-    let guard = -1;
-    let count = 0;
-    for (const [term, times] of counts)
-      if (times > count) {
-        guard = term;
-        count = times;
-      }
-    if (guard === -1) break;
-    const isOf = (root: number): boolean => termsOf(root, predicates).includes(guard);
-    groups.push({ guard, roots: left.filter(isOf) });
-    left = left.filter((root) => !isOf(root));
+  const isKnown = new Set(known);
+  const guardsOf = (root: number): readonly number[] =>
+    termsOf(root, predicates).filter((term) => term !== root && askedBy[term] > 1 && !isKnown.has(term));
+  const counts = new Map<number, number>();
+  for (const root of roots) for (const term of guardsOf(root)) counts.set(term, (counts.get(term) ?? 0) + 1);
+  const groups = new Map<number, { guards: readonly number[]; readonly roots: number[] }>();
+  for (const root of roots) {
+    const own = guardsOf(root);
+    const guard = own.reduce(
+      (best, term) => ((counts.get(term) ?? 0) > (counts.get(best) ?? 0) ? term : best),
+      -1,
+    );
+    const group = groups.get(guard);
+    if (!group) {
+      groups.set(guard, { guards: own, roots: [root] });
+      continue;
+    }
+    group.roots.push(root);
+    group.guards = group.guards.filter((term) => own.includes(term));
   }
-  if (left.length > 0) groups.push({ guard: -1, roots: left });
-  return groups;
+  return [...groups.values()]
+    .sort((a, b) => b.roots.length - a.roots.length)
+    .map(({ guards, roots: own }) => {
+      const terms = own.map((root) =>
+        termsOf(root, predicates).filter((term) => !isKnown.has(term) && !guards.includes(term)),
+      );
+      return { guards, field: commonField(terms, predicates), roots: own, terms };
+    });
+}
+
+/** A field of which something is asked in each of them; -1 for none. */
+function commonField(all: readonly (readonly number[])[], predicates: readonly Predicate[]): number {
+  const fieldsOf = (terms: readonly number[]): readonly number[] =>
+    terms.flatMap((term) => {
+      const predicate = predicates[term];
+      return predicate.kind === 'field' ? [predicate.field] : [];
+    });
+  const fields = all.slice(1).reduce((common, terms) => {
+    const own = common.length > 0 ? fieldsOf(terms) : [];
+    return common.filter((field) => own.includes(field));
+  }, fieldsOf(all[0]));
+  return fields[0] ?? -1;
 }
 
 /** By predicate, how many are made of it. */

@@ -11,10 +11,12 @@ import type { QueryNode } from '../../../../src/logs/query/query-syntax.ts';
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { linePriority } from '../../../../src/logs/syslog/record.ts';
 import { BytesCache } from './bytes-cache.ts';
+import type { Candidates } from './candidates.ts';
 import { GramScanner, Hits } from './gram-scanner.ts';
 import { ASCII_ESCAPE, LineFields, readAllValues } from './line-fields.ts';
 import { type Predicate, PredicateGraph } from './predicates.ts';
-import { type Candidates, countParents, planSearches, type SearchPlan } from './search-plan.ts';
+import { countParents, planSearches, type SearchPlan } from './search-plan.ts';
+import type { ValueClass } from './value-index.ts';
 
 /** Called with the index of a search that the line under the cursor matches. */
 export type OnMatch = (search: number) => void;
@@ -60,6 +62,8 @@ export class SearchSet {
   /** By gate: the field, when its values have to be known to find a search; else -1. */
   private readonly eagerOf: readonly number[];
   private readonly ungated: readonly number[];
+  /** By field: do its values find searches? */
+  private readonly isEager: readonly boolean[];
   private readonly headers: BytesCache<HeaderFacts> | undefined;
   private readonly headerPredicates: readonly number[];
   private readonly isHeaderEager: boolean;
@@ -98,9 +102,13 @@ export class SearchSet {
   private readonly gatesFound: Int32Array;
   private gatesFoundCount = 0;
   private readonly fieldIn: Uint32Array;
-  /** What holds of fields, and finds searches. */
-  private readonly found: Int32Array;
+  /** By field: what its values are, those of the line at hand first. */
+  private readonly valuesOf: readonly ValueClass[][];
+  private readonly valueCounts: Uint32Array;
+  /** Values by which searches are found. */
+  private readonly found: ValueClass[] = [];
   private foundCount = 0;
+  private fieldAtHand = 0;
 
   /** @param expressions undefined: every line matches */
   constructor(expressions: readonly (QueryNode | undefined)[]) {
@@ -128,6 +136,7 @@ export class SearchSet {
     this.gateOfField = gates.ofField;
     this.eagerOf = gates.eager;
     this.ungated = gates.ungated;
+    this.isEager = graph.fields.map((_, field) => gates.eagerFields.has(field));
     const scanned = [
       ...new Set([...texts.filter((_, text) => this.plan.isScanned[text]), ...gates.byText.keys()]),
     ];
@@ -169,7 +178,8 @@ export class SearchSet {
     this.fieldIn = new Uint32Array(graph.fields.length);
     this.textsFound = new Int32Array(texts.length);
     this.gatesFound = new Int32Array(gates.count);
-    this.found = new Int32Array(graph.all.length);
+    this.valuesOf = graph.fields.map(() => []);
+    this.valueCounts = new Uint32Array(graph.fields.length);
   }
 
   /** Begins with a batch: false when none of its lines matches any search. */
@@ -212,8 +222,7 @@ export class SearchSet {
     for (const field of this.ungated) this.readField(field);
     if (this.hasEscapes && this.lineFields.mayHaveEscapes())
       for (const field of this.eagerOf) if (field !== -1) this.readField(field);
-    for (let i = 0; i < this.foundCount; i++)
-      this.decideAll(this.plan.byPredicate[found[i]] ?? NOTHING, onMatch);
+    for (let i = 0; i < this.foundCount; i++) this.decideFound(found[i], onMatch);
     this.decideAll(this.plan.always, onMatch);
   }
 
@@ -276,18 +285,40 @@ export class SearchSet {
       for (let i = 0; i < count; i++) this.takeText(texts[i], IN_COLORS, 0);
   }
 
+  /** Reports those of the searches that match that a value finds. */
+  private decideFound(found: ValueClass, onMatch: OnMatch): void {
+    const { byPredicate, byPredicates } = this.plan;
+    // What comes once isn't worth to be put together.
+    if (found.candidates === undefined && found.isSeen) found.candidates = byPredicates(found.ids);
+    found.isSeen = true;
+    if (found.candidates) this.decideAll(found.candidates, onMatch);
+    else for (const id of found.ids) this.decideAll(byPredicate[id] ?? NOTHING, onMatch);
+  }
+
   /** Reports those of the searches that match. */
   private decideAll(all: readonly Candidates[], onMatch: OnMatch): void {
     for (let i = 0; i < all.length; i++) {
-      const { guard, roots } = all[i];
-      if (guard !== -1 && !this.holds(guard)) continue;
+      const { guards, field, roots, terms } = all[i];
+      if (guards.length > 0 && !this.holdAll(guards)) continue;
+      if (field !== -1 && !this.hasValues(field)) continue;
       for (let j = 0; j < roots.length; j++) {
         const root = roots[j];
         if (this.askedIn[root] === this.lineNumber) continue;
         this.askedIn[root] = this.lineNumber;
-        if (this.holds(root)) for (const search of this.searchesOf[root]) onMatch(search);
+        if (this.holdAll(terms[j])) for (const search of this.searchesOf[root]) onMatch(search);
       }
     }
+  }
+
+  /** Has a field a value of which something holds? */
+  private hasValues(field: number): boolean {
+    this.readField(field);
+    return this.valueCounts[field] > 0;
+  }
+
+  private holdAll(numbers: readonly number[]): boolean {
+    for (let i = 0; i < numbers.length; i++) if (!this.holds(numbers[i])) return false;
+    return true;
   }
 
   /** Is it true of the line at hand? */
@@ -303,9 +334,7 @@ export class SearchSet {
     const predicate = this.predicates[number];
     switch (predicate.kind) {
       case 'all':
-        for (let i = 0; i < predicate.children.length; i++)
-          if (!this.holds(predicate.children[i])) return false;
-        return true;
+        return this.holdAll(predicate.children);
       case 'any':
         for (let i = 0; i < predicate.children.length; i++)
           if (this.holds(predicate.children[i])) return true;
@@ -325,9 +354,11 @@ export class SearchSet {
       case 'severity':
         return ((predicate.mask >> this.severity()) & 1) === 1;
       case 'field': {
-        this.readField(predicate.field);
-        // What holds was noted while it was read.
-        return this.knownIn[number] === this.lineNumber && this.known[number] === 1;
+        if (!this.hasValues(predicate.field)) return false;
+        const values = this.valuesOf[predicate.field];
+        const count = this.valueCounts[predicate.field];
+        for (let i = 0; i < count; i++) if (values[i].holds[predicate.place] === 1) return true;
+        return false;
       }
       case 'other':
         return this.mayHave(predicate.texts) && this.test(predicate.matcher);
@@ -387,19 +418,26 @@ export class SearchSet {
   private readField(field: number): void {
     if (this.fieldIn[field] === this.lineNumber) return;
     this.fieldIn[field] = this.lineNumber;
+    this.valueCounts[field] = 0;
     const gate = this.gateOfField[field];
     const isFound = gate === -1 || this.gateIn[gate] === this.lineNumber;
     if (!isFound && !this.lineFields.mayHaveEscapes()) return;
     const wanted = this.fields[field];
-    if (gate !== -1 && this.lineFields.hasPairsAlone()) this.lineFields.readPairs(wanted, gate, this.onHolds);
-    else readAllValues(wanted, this.wholeLine(), this.onHolds);
+    this.fieldAtHand = field;
+    if (gate !== -1 && this.lineFields.hasPairsAlone()) this.lineFields.readPairs(wanted, gate, this.onValue);
+    else if (gate === -1 || !this.lineFields.readFlatJson(wanted, this.onValue))
+      readAllValues(wanted, this.wholeLine(), this.onValue);
   }
 
-  private readonly onHolds = (number: number): void => {
-    if (this.knownIn[number] === this.lineNumber && this.known[number] === 1) return;
-    this.knownIn[number] = this.lineNumber;
-    this.known[number] = 1;
-    if (this.plan.byPredicate[number]) this.found[this.foundCount++] = number;
+  private readonly onValue = (value: ValueClass): void => {
+    if (value.ids.length === 0) return;
+    const field = this.fieldAtHand;
+    const values = this.valuesOf[field];
+    const count = this.valueCounts[field];
+    for (let i = 0; i < count; i++) if (values[i] === value) return;
+    values[count] = value;
+    this.valueCounts[field] = count + 1;
+    if (this.isEager[field]) this.found[this.foundCount++] = value;
   };
 }
 
@@ -410,9 +448,11 @@ class FieldGates {
   /** By gate: the field, when it has to be read to find a search; else -1. */
   readonly eager: number[] = [];
   readonly ungated: number[] = [];
+  readonly eagerFields: ReadonlySet<number>;
 
   constructor(graph: PredicateGraph, plan: SearchPlan) {
     const eager = new Set<number>();
+    this.eagerFields = eager;
     graph.all.forEach((predicate, number) => {
       if (predicate.kind === 'field' && plan.byPredicate[number]) eager.add(predicate.field);
     });

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import { reasonOf, TailraceError } from '../../../../src/common/errors.ts';
-import { parseDrainUrl } from '../../../../src/logs/drains/options/drain-record.ts';
+import { parseDrainUrl, URL_LENGTH_MAX } from '../../../../src/logs/drains/options/drain-record.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
 import type { AlertCondition, AlertRecord, Destination, WebhookForm } from './alert-records.ts';
 
@@ -213,12 +213,26 @@ function readDestination(given: Given, all: readonly Destination[]): Destination
 
 function readUrl(value: unknown, form: WebhookForm): string {
   if (typeof value !== 'string') throw invalid('url of a destination must be an address: https://host/path.');
-  const { protocol, url } = parseDrainUrl(value);
-  if (protocol !== 'https:' && protocol !== 'http:')
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url && url.protocol !== 'https:' && url.protocol !== 'http:')
     throw invalid('url of a destination must begin with https:// or http://.');
+  if (!url || url.port === '0' || value.length > URL_LENGTH_MAX || !isDecodable(url))
+    throw invalid(
+      `url of a destination must be an address of up to ${URL_LENGTH_MAX} characters: https://host/path.`,
+    );
   if (form === 'ntfy' && url.pathname.split('/').at(-1) === '')
     throw invalid('url of an ntfy destination must end with its topic: https://ntfy.sh/topic.');
   return value;
+}
+
+/** Are a name and a password in it written as they have to be in an address? */
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readRecipients(value: unknown): readonly string[] {

@@ -160,25 +160,19 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, pageUrl }
   }
 }
 
-/** `destinations` is a list of objects, which only what reads them looks into. */
+/** What is in the list of destinations is looked at by what reads it. */
 function readAlertBody(request: Pick<FastifyRequest, 'body'>, search: 'string' | 'string?') {
-  const { destinations, ...body } = { ...(request.body as Readonly<Record<string, unknown>> | null) };
-  if (destinations !== undefined && !Array.isArray(destinations))
-    throw new TailraceError('invalid_params', 'destinations must be a list.');
-  const read = readBody(
-    { body },
-    {
-      search,
-      name: 'string?',
-      condition: 'object?',
-      group_by: 'string?',
-      cooldown_minutes: 'number?',
-      notify_resolved: 'boolean?',
-      enabled: 'boolean?',
-      muted_until: 'string?',
-    },
-  );
-  return { ...read, ...(destinations && { destinations: destinations as readonly unknown[] }) };
+  return readBody(request, {
+    search,
+    name: 'string?',
+    condition: 'object?',
+    group_by: 'string?',
+    cooldown_minutes: 'number?',
+    notify_resolved: 'boolean?',
+    enabled: 'boolean?',
+    muted_until: 'string?',
+    destinations: 'list?',
+  });
 }
 
 function testEvent(alert: AlertRecord, search: SavedSearch, id: string): AlertEvent {

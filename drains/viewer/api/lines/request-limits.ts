@@ -2,10 +2,11 @@
 import type { FastifyReply } from 'fastify';
 import type { SearchLimits } from '../../store/contract.ts';
 
-const SEARCH_MS = 10_000;
-
-/** For the time until a reply is closed. */
-export function limitsFor({ raw }: FastifyReply, timeoutMs: number | undefined = SEARCH_MS): SearchLimits {
+/**
+ * For the time until a reply is closed.
+ * @param timeoutMs undefined: no limit
+ */
+export function limitsFor({ raw }: FastifyReply, timeoutMs: number | undefined): SearchLimits {
   const abort = new AbortController();
   raw.on('close', () => {
     if (!raw.writableFinished) abort.abort();

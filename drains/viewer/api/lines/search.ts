@@ -29,7 +29,10 @@ const CONTEXT_MAX = 1_000;
  * `before=CURSOR` goes to the past, newest first; `after=CURSOR` to the present, oldest first, and `after=` begins at the selection's start.
  * Without either: the newest, with `tail`, from where a tail goes on: this search and its older pages look no further than that.
  */
-export function registerSearchRoutes(server: FastifyInstance, { store, records, groups }: ViewerParts): void {
+export function registerSearchRoutes(
+  server: FastifyInstance,
+  { store, records, groups, settings }: ViewerParts,
+): void {
   server.get('/api/search', async (request, reply) => {
     const parameters = new Parameters(request.query, [
       ...SELECTION_PARAMETERS,
@@ -57,7 +60,7 @@ export function registerSearchRoutes(server: FastifyInstance, { store, records, 
         ? (page?.positions ?? writePositions(await newestPositions(records, streams), streams))
         : undefined;
     const direction = goesBack ? 'before' : 'after';
-    const limits = limitsFor(reply);
+    const limits = limitsFor(reply, settings.searchMs);
     const result = await store.search(
       { ...selection, direction, ...(page && { cursor: page.cursor }), limit },
       limits,

@@ -19,7 +19,10 @@ const VALUES_DEFAULT = 20;
 const VALUES_MAX = 1_000;
 const FIELD = /^[\w.@$#/[\]-]{1,200}$/;
 
-export function registerSummaryRoutes(server: FastifyInstance, { store, groups }: ViewerParts): void {
+export function registerSummaryRoutes(
+  server: FastifyInstance,
+  { store, groups, settings }: ViewerParts,
+): void {
   server.get('/api/counts', async (request, reply) => {
     const nowMs = Date.now();
     const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'step']);
@@ -34,7 +37,7 @@ export function registerSummaryRoutes(server: FastifyInstance, { store, groups }
         'invalid_params',
         `step must be at least ${Math.ceil((toMs - fromMs) / BUCKETS_MAX / 1_000)}: there may be ${BUCKETS_MAX} buckets.`,
       );
-    const { limits, partial } = countingLimits(reply);
+    const { limits, partial } = countingLimits(reply, settings.searchMs);
     const buckets = await store.counts({ ...selection, toMs, stepMs }, limits);
     return {
       step: stepMs / 1_000,
@@ -61,7 +64,7 @@ export function registerSummaryRoutes(server: FastifyInstance, { store, groups }
       defaultFromMs: nowMs - DAY_MS,
     });
     const limit = parameters.count('limit', VALUES_DEFAULT, 1, VALUES_MAX);
-    const { limits, partial } = countingLimits(reply);
+    const { limits, partial } = countingLimits(reply, settings.searchMs);
     const { values, otherCount, missingCount } = await store.fieldValues(
       { ...selection, field, limit },
       limits,
@@ -76,12 +79,15 @@ export function registerSummaryRoutes(server: FastifyInstance, { store, groups }
       nowMs,
       defaultFromMs: nowMs - DAY_MS,
     });
-    return { fields: await store.fieldNames(selection, limitsFor(reply)) };
+    return { fields: await store.fieldNames(selection, limitsFor(reply, settings.searchMs)) };
   });
 }
 
 /** Who asks is told when the time was up before all lines were counted. */
-function countingLimits(reply: FastifyReply): {
+function countingLimits(
+  reply: FastifyReply,
+  timeoutMs: number,
+): {
   readonly limits: SearchLimits;
   readonly partial: () => { readonly partial?: true };
 } {
@@ -89,7 +95,10 @@ function countingLimits(reply: FastifyReply): {
   const onTimeout = (): void => {
     isUp = true;
   };
-  return { limits: { ...limitsFor(reply), onTimeout }, partial: () => (isUp ? { partial: true } : {}) };
+  return {
+    limits: { ...limitsFor(reply, timeoutMs), onTimeout },
+    partial: () => (isUp ? { partial: true } : {}),
+  };
 }
 
 /** Seconds. */

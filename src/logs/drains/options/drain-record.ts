@@ -73,7 +73,7 @@ const DEFAULT_PORTS: Record<string, number> = {
 };
 
 /** As long as servers take them. */
-const URL_LENGTH_MAX = 8_192;
+export const URL_LENGTH_MAX = 8_192;
 
 /** A parsed drain URL. */
 export interface DrainTarget {

@@ -70,6 +70,8 @@ export interface CountsJson {
     readonly warning: number;
     readonly other: number;
   }[];
+  /** There was no time to count all lines. */
+  readonly partial?: true;
 }
 
 export interface ValuesJson {
@@ -77,6 +79,8 @@ export interface ValuesJson {
   /** Lines with other values than these, and without the field. */
   readonly other: number;
   readonly missing: number;
+  /** There was no time to count all lines. */
+  readonly partial?: true;
 }
 
 export interface SavedSearchJson {

@@ -3,10 +3,12 @@ import { formatDurationMs, formatGroupedNumber } from '../../text/format.ts';
 import { Histogram } from '../../view/histogram/histogram.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
 import { longerRange } from './counts-state.ts';
+import { atLeast, PartialNote } from './partial-counts.tsx';
 
 /** How many lines there are over time; a range that is drawn is shown alone, and a click goes to its time. */
 export function CountsChart({ page }: { page: ViewerPage }) {
   const counts = page.counts.counts.value;
+  const isPartial = page.counts.isPartial.value;
   const feed = page.feed.value;
   void feed?.version.value;
   const { from, to } = page.selection;
@@ -16,11 +18,12 @@ export function CountsChart({ page }: { page: ViewerPage }) {
   return (
     <section class="log-histogram" aria-label="Lines over time" aria-busy={page.counts.loading.value}>
       <div class="line-sum">
-        <strong>{sums ? formatGroupedNumber(sums.lines) : '…'}</strong>
+        <strong>{sums ? atLeast(formatGroupedNumber(sums.lines), isPartial) : '…'}</strong>
         <span>
           {sums?.lines === 1 ? 'line' : 'lines'}
           {shown && ` in ${formatDurationMs(shown.untilMs - shown.sinceMs)}`}
         </span>
+        {isPartial && <PartialNote isShort />}
       </div>
       {counts && shown ? (
         <Histogram
@@ -47,7 +50,7 @@ export function CountsChart({ page }: { page: ViewerPage }) {
         title="Errors only"
         onClick={() => void page.narrow('severity:error')}
       >
-        <strong>{sums ? formatGroupedNumber(sums.errors) : '…'}</strong>
+        <strong>{sums ? atLeast(formatGroupedNumber(sums.errors), isPartial) : '…'}</strong>
         <span>{sums?.errors === 1 ? 'error line' : 'error lines'}</span>
       </button>
     </section>

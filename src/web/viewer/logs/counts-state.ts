@@ -16,6 +16,8 @@ const ZOOM_OUT_FACTOR = 4;
 const REFRESH_MS = 10_000;
 export class CountsState {
   readonly counts = signal<HistogramCounts | undefined>(undefined);
+  /** Was there no time to count all lines? */
+  readonly isPartial = signal(false);
   readonly loading = signal(false);
   private readonly client: ViewerClient;
   private abort = new AbortController();
@@ -52,8 +54,10 @@ export class CountsState {
     params.set('step', String(stepMs / 1_000));
     this.loading.value = true;
     try {
-      const { buckets } = await this.client.get<CountsJson>(`api/counts?${params}`, abort);
-      if (!abort.aborted) this.counts.value = spread(buckets, sinceMs, untilMs, stepMs);
+      const { buckets, partial } = await this.client.get<CountsJson>(`api/counts?${params}`, abort);
+      if (abort.aborted) return;
+      this.isPartial.value = partial === true;
+      this.counts.value = spread(buckets, sinceMs, untilMs, stepMs);
     } catch {
       // The list says what is wrong; a histogram that is a little old says nothing wrong.
     } finally {

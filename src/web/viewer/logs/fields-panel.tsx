@@ -3,6 +3,7 @@ import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import type { ValuesJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
+import { PartialNote } from './partial-counts.tsx';
 import { valueTerm } from './query-terms.ts';
 
 /** Beside the lines: saved searches, and the fields of what is looked at with their values. */
@@ -122,7 +123,8 @@ function Field({ name, page }: { name: string; page: ViewerPage }) {
 
 function FacetValues({ name, values, page }: { name: string; values: ValuesJson; page: ViewerPage }) {
   const most = Math.max(1, ...values.values.map(({ count }) => count));
-  if (values.values.length === 0) return <p class="empty">No line has it.</p>;
+  if (values.values.length === 0)
+    return <p class="empty">{values.partial ? <PartialNote /> : 'No line has it.'}</p>;
   return (
     <ul class="facet-values">
       {values.values.map(({ value, count }) => (
@@ -150,6 +152,11 @@ function FacetValues({ name, values, page }: { name: string; values: ValuesJson;
       ))}
       {values.other > 0 && <li class="rest">{formatGroupedNumber(values.other)} with other values</li>}
       {values.missing > 0 && <li class="rest">{formatGroupedNumber(values.missing)} without it</li>}
+      {values.partial && (
+        <li class="rest">
+          <PartialNote isShort />
+        </li>
+      )}
     </ul>
   );
 }

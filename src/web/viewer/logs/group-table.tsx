@@ -1,7 +1,9 @@
 import { formatCount, formatGroupedNumber } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
+import type { ValuesJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
+import { PartialNote } from './partial-counts.tsx';
 import { valueTerm } from './query-terms.ts';
 
 /** How often a field has each of its values, in what is looked at. */
@@ -30,15 +32,7 @@ export function GroupTable({ page, field }: { page: ViewerPage; field: string })
       </header>
       {groups === undefined && <p class="hint">counting …</p>}
       {groups && 'failed' in groups && <p class="error-text">{visibleText(groups.failed)}</p>}
-      {groups && 'values' in groups && (
-        <GroupRows
-          page={page}
-          field={field}
-          values={groups.values}
-          other={groups.other}
-          missing={groups.missing}
-        />
-      )}
+      {groups && 'values' in groups && <GroupRows page={page} field={field} groups={groups} />}
     </div>
   );
 }
@@ -46,21 +40,27 @@ export function GroupTable({ page, field }: { page: ViewerPage; field: string })
 interface GroupRowsProps {
   readonly page: ViewerPage;
   readonly field: string;
-  readonly values: readonly { readonly value: string; readonly count: number }[];
-  readonly other: number;
-  readonly missing: number;
+  readonly groups: ValuesJson;
 }
 
-function GroupRows({ page, field, values, other, missing }: GroupRowsProps) {
+function GroupRows({ page, field, groups }: GroupRowsProps) {
+  const { values, other, missing, partial } = groups;
   const total = values.reduce((sum, { count }) => sum + count, other + missing);
   const most = Math.max(1, ...values.map(({ count }) => count));
-  if (total === 0) return <p class="hint">No line matches.</p>;
+  if (total === 0) return <p class="hint">{partial ? <PartialNote /> : 'No line matches.'}</p>;
   const show = (term: string): void => {
     void page.groupBy('').then(() => page.narrow(term));
   };
   return (
     <table>
-      <caption class="hint">{formatCount(total, 'line')}</caption>
+      <caption class="hint">
+        {formatCount(total, 'line')}
+        {partial && (
+          <>
+            , <PartialNote />
+          </>
+        )}
+      </caption>
       <thead>
         <tr>
           <th scope="col">{visibleText(field)}</th>

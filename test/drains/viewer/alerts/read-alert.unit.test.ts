@@ -24,7 +24,17 @@ describe('an alert that somebody wants', () => {
     [{ condition: CONDITION, muted_until: 'later' }, /muted_until/],
     [{ condition: CONDITION, destinations: [7] }, /must be an object/],
     [{ condition: CONDITION, destinations: [{ kind: 'fax' }] }, /webhook, pagerduty or email/],
-    [{ condition: CONDITION, destinations: [{ kind: 'webhook', url: 'ftp://x/y' }] }, /supported|https:/],
+    [
+      { condition: CONDITION, destinations: [{ kind: 'webhook', url: 'ftp://x/y' }] },
+      /must begin with https/,
+    ],
+    ...['hooks.example/x', 'https://x:0/', 'https://%ff:a@x/', `https://x/${'y'.repeat(9_000)}`].map(
+      (url) =>
+        [
+          { condition: CONDITION, destinations: [{ kind: 'webhook', url }] },
+          /^url of a destination must be an address of up to/,
+        ] as const,
+    ),
     [
       { condition: CONDITION, destinations: [{ kind: 'webhook', url: 'syslog://x:1' }] },
       /must begin with https/,

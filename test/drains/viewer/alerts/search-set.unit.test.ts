@@ -279,6 +279,48 @@ describe('many searches at once', () => {
     expect(matchesOneByOne(['status:500', 'status:404'], batch)).toEqual(['0 status:500']);
   });
 
+  it('compare numbers where they stand as each of them compares alone', () => {
+    const names = ['took', 'size_kb', 'n', 'elapsed_s'];
+    const operands = ['0', '5', '5.5', '100', '100ms', '0.1s', '1s', '2m', '10kb', '0.5mb'];
+    const units = ['', 'ms', 's', 'm', 'MS', 'kb', 'm2s', '.', '.5', '..5', 'e2', ' ', ',', '%'];
+    const number = fc.oneof(
+      fc.constantFrom('0', '5', '5.5', '100', '05', '.5', '-1', '123456789012345', '1234567890123456789'),
+      fc.integer({ min: 0, max: 120_000 }).map(String),
+      fc.double({ min: 0, max: 200, noNaN: true }).map((one) => one.toFixed(3)),
+    );
+    const text = fc.record({
+      name: fc.constantFrom(...names),
+      number,
+      unit: fc.constantFrom(...units),
+      isJson: fc.boolean(),
+    });
+    const comparison = fc
+      .tuple(fc.constantFrom(...names), fc.constantFrom('>', '>=', '<', '<='), fc.constantFrom(...operands))
+      .map((parts) => `${parts[0]}:${parts[1]}${parts[2]}`);
+    // With two of them, and what all of some have in common.
+    const query = fc
+      .tuple(comparison, fc.option(comparison), fc.boolean())
+      .map(([one, other, isRouter]) => [one, other ?? '', isRouter ? 'source:router' : ''].join(' ').trim());
+    fc.assert(
+      fc.property(
+        fc.array(text, { minLength: 1, maxLength: 30 }),
+        fc.uniqueArray(query, { maxLength: 40 }),
+        (texts, queries) => {
+          const batch = recordsOf(
+            texts.map(({ name, number: digits, unit, isJson }, i) => ({
+              header: i % 2 === 0 ? 'host heroku router' : 'host app web.1',
+              message: isJson
+                ? `{"other":1,"${name}":${i % 3 === 0 ? `"${digits}${unit}"` : digits}}`
+                : `a=b ${name}=${digits}${unit} took=${i}`,
+            })),
+          );
+          expect(matchesAtOnce(queries, batch)).toEqual(matchesOneByOne(queries, batch));
+        },
+      ),
+      { numRuns: PROPERTY_RUNS },
+    );
+  });
+
   it('says at once that nothing in a batch matches', () => {
     const set = new SearchSet([prepareQuery('timeout').expression, prepareQuery('status:500').expression]);
     expect(set.startBatch(recordsOf([{ header: 'host app web.1', message: 'all is well' }]))).toBe(false);

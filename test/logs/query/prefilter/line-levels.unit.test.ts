@@ -7,7 +7,7 @@ import { lineLevel } from '../../../../src/logs/syslog/record.ts';
 import { batchOfOldLines } from '../../../support/old-lines.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
-/** Of each line both levels, the one in the memory that is searched first. */
+/** Of each line both levels, the one in the memory that is searched first; it is the same for bytes elsewhere. */
 function levelsOf(messages: readonly string[]): [string, string][] {
   const { bytes } = batchOfOldLines(messages.map((message) => ({ message })));
   const plain = Buffer.from(bytes);
@@ -17,8 +17,11 @@ function levelsOf(messages: readonly string[]): [string, string][] {
   const scanned = window.subarray(5, 5 + plain.length);
   const [one, other] = [new RecordCursor(scanned, HEADROOM), new RecordCursor(plain, HEADROOM)];
   const levels: [string, string][] = [];
-  while (one.advance() && other.advance())
-    levels.push([scannedLineLevel(one, scanned), lineLevel(other, plain)]);
+  while (one.advance() && other.advance()) {
+    const level = scannedLineLevel(one, scanned);
+    expect(scannedLineLevel(other, plain)).toBe(level);
+    levels.push([level, lineLevel(other, plain)]);
+  }
   return levels;
 }
 
