@@ -14,7 +14,10 @@ import { parseResponseHead } from '../../../src/apps/http-router/http/response-h
 import { readAuthorization } from '../../../src/common/http/authorization.ts';
 import { trimOws } from '../../../src/common/http/fields.ts';
 import { ResponseError, ResponseParser } from '../../../src/logs/drains/sinks/response-parser.ts';
-import { readFastPathHead } from '../../../src/logs/sources/http/fast-path/fast-path-head.ts';
+import {
+  type FastPathHead,
+  readFastPathHead,
+} from '../../../src/logs/sources/http/fast-path/fast-path-head.ts';
 import type { FuzzTarget } from '../engine/fuzz-target.ts';
 import { LLHTTP_METHODS, type ParsedMessage, parseWithLlhttp } from './llhttp.ts';
 
@@ -74,11 +77,13 @@ const requestHead: FuzzTarget = {
     if (!LLHTTP_METHODS.includes(head.method)) return;
     // So are bytes beyond ASCII in a target, as nginx has it.
     if (/[\x80-\xff]/.test(head.target)) return;
-    const theirs = readByNode(bytes, 'request');
-    assert.equal(theirs.method, head.method);
-    assert.equal(theirs.isHttp11, head.http11);
-    if (!theirs.url.includes('://')) assert.equal(theirs.url, head.target);
-    assertSameBody(head.body, theirs);
+    if (!hasTabBesideLength(bytes)) {
+      const theirs = readByNode(bytes, 'request');
+      assert.equal(theirs.method, head.method);
+      assert.equal(theirs.isHttp11, head.http11);
+      if (!theirs.url.includes('://')) assert.equal(theirs.url, head.target);
+      assertSameBody(head.body, theirs);
+    }
     // What a dyno gets is one request, the same one.
     const forwarded = Buffer.from(
       headForDyno(head, {
@@ -94,6 +99,11 @@ const requestHead: FuzzTarget = {
     assertSameBody(head.body, again);
   },
 };
+
+/** A tab is white space there (RFC 9110 section 5.6.3), and isn't passed on; llhttp refuses it. */
+function hasTabBesideLength(head: Buffer): boolean {
+  return /\ncontent-length:[^\r]*\t/i.test(head.toString('latin1'));
+}
 
 function assertSameBody(body: number | 'chunked' | 'close', theirs: ParsedMessage): void {
   const encoding = lastValue(theirs, 'transfer-encoding');
@@ -129,8 +139,7 @@ const responseHead: FuzzTarget = {
     if (head.failure) return;
     // The same length twice is one (RFC 9112 section 6.3, rule 5), as HAProxy has it; llhttp refuses it.
     if ((input.toString('latin1', 0, end).match(/\ncontent-length:/gi) ?? []).length > 1) return;
-    // A tab beside it is white space (RFC 9110 section 5.6.3), which isn't passed on; llhttp refuses it.
-    if (/\ncontent-length:[^\r]*\t/i.test(input.toString('latin1', 0, end))) return;
+    if (hasTabBesideLength(input.subarray(0, end))) return;
     const theirs = readByNode(input.subarray(0, end), 'response');
     assert.equal(theirs.status, head.status);
     if (head.status >= 200 && head.status !== 204 && head.status !== 304 && head.body !== 'close')
@@ -186,6 +195,11 @@ const chunkedBody: FuzzTarget = {
 
 const LOGS =
   'POST /logs HTTP/1.1\r\nHost: localhost:8601\r\nContent-Type: application/logplex-1\r\nContent-Length: 5\r\nLogplex-Msg-Count: 1\r\nLogplex-Frame-Id: 0123456789\r\nAuthorization: Basic dG9rZW46dC43YTZkYzJiZS00YjM2LTRkNDUtYmIzZi1kNjJlZjNhOWFlMWI=\r\n\r\n';
+/** What a connection may have had before a head: one that has everything, and the same one with other numbers. */
+const headsBefore = (input: Buffer): (FastPathHead | undefined)[] =>
+  [LOGS, input.toString('latin1').replace(/\d+/g, '7')].map((text) =>
+    readFastPathHead(Buffer.from(text, 'latin1')),
+  );
 const fastPathHead: FuzzTarget = {
   name: 'http-fast-path-head',
   seeds: [
@@ -207,6 +221,7 @@ const fastPathHead: FuzzTarget = {
   ],
   check(input) {
     const head = readFastPathHead(input);
+    for (const before of headsBefore(input)) assert.deepEqual(readFastPathHead(input, before), head);
     if (!head) return;
     const { messages, error } = parseWithLlhttp(input.subarray(0, head.text.length), 'request');
     if (error) throw new Error(`Node refuses it: ${error.message}`, { cause: error });

@@ -490,19 +490,7 @@ describe('a power cut with durability disk', () => {
     const [app] = apps;
     const files = new OpenFileCache();
     const place = new FolderIdentity(folder, [], () => {});
-    const stream = new AppStream({
-      app,
-      folder: join(folder, app),
-      retention: SMALL,
-      files,
-      clock: new StoreClock(undefined),
-      place,
-      note: undefined,
-      left: [],
-      onFrameId: () => {},
-      onLost: () => {},
-      onChanged: () => {},
-    });
+    const stream = streamOf(app, SMALL, files, place);
     const appender = new Appender(stream, { files, durability: 'disk', place });
     for (let i = 0; i < 2; i++) {
       const allocated = stream.allocate(batchOf('x'.repeat(70_000)), undefined);
@@ -518,6 +506,41 @@ describe('a power cut with durability disk', () => {
     place.close();
   });
 });
+
+describe('an appender', () => {
+  it('writes at once what senders wait for', async () => {
+    const files = new OpenFileCache();
+    const place = new FolderIdentity(folder, [], () => {});
+    const stream = streamOf(newAppId(), ROOMY, files, place);
+    const appender = new Appender(stream, { files, durability: 'process', place });
+    const batch = batchOf(...Array.from({ length: 3 }, () => 'x'.repeat(50_000)));
+    const written = appender.append([stream.allocate(batch, undefined)], true);
+    expect(stream.bounds.last).toBe(3);
+    await written;
+    // Meanwhile more lines come of those that nobody waits for.
+    const later = appender.append([stream.allocate(batch, undefined)], false);
+    expect(stream.bounds.last).toBe(3);
+    await later;
+    expect(stream.bounds.last).toBe(6);
+    files.closeAll();
+    place.close();
+  });
+});
+
+const streamOf = (app: AppId, retention: Retention, files: OpenFileCache, place: FolderIdentity): AppStream =>
+  new AppStream({
+    app,
+    folder: join(folder, app),
+    retention,
+    files,
+    clock: new StoreClock(undefined),
+    place,
+    note: undefined,
+    left: [],
+    onFrameId: () => {},
+    onLost: () => {},
+    onChanged: () => {},
+  });
 
 /**
  * What a power cut may leave of a copy of the folder, with durability disk: of what is in the commit log, too, and has nothing behind it that

@@ -19,6 +19,8 @@ const REQUEST_LINE = /^POST ((\/logs|\/v1\/logs)(?:\?([\w.~=&-]+))?) HTTP\/1\.1\
 /** Whole lines `name: value`; no folding, no control characters, no tabs (Node refuses them around a length), no line end but CRLF. */
 const HEADERS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\x20-\x7e\x80-\xff]*\r\n)+$/;
 const LENGTH = /^\d{1,9}$/;
+/** A frame id that is taken over as it stands there. */
+const PLAIN_ID = /^[\x21-\x7e]+$/;
 const UTF8_TYPE = /^([a-z0-9/-]+)(?:; ?charset="?utf-?8"?)?$/;
 
 export interface FastPathHead {
@@ -49,18 +51,68 @@ export interface FastPathHead {
   readonly forwardedFor: string | undefined;
   /** Refusals are JSON rather than text. */
   readonly refusedInJson: boolean;
+  /** Which of its values a sender's next request has others of, in the order of their lines. */
+  readonly varying: readonly VaryingField[];
+  /** What is before, between and behind these. */
+  readonly constant: readonly string[];
 }
+
+type VaryingField = 'length' | 'msgCount' | 'frameId';
 
 /**
  * The head at the start of `bytes`; undefined when it isn't for the fast path, or isn't there in full.
- * @param before of the connection's last request: most senders send the same again.
+ * @param before of the connection's last request: most senders send the same again, with another length, count and frame id.
  */
 export function readFastPathHead(bytes: Buffer, before?: FastPathHead): FastPathHead | undefined {
   if (!bytes.subarray(0, METHOD.length).equals(METHOD)) return undefined;
   const end = bytes.indexOf(HEAD_END) + HEAD_END.length;
   if (end < HEAD_END.length || end > HEAD_BYTES_MAX) return undefined;
   const text = bytes.toString('latin1', 0, end);
-  return before?.text === text ? before : parseHead(text);
+  if (!before) return parseHead(text);
+  return before.text === text ? before : (readAsBefore(text, before) ?? parseHead(text));
+}
+
+/** The head whose text differs from the one before in {@link FastPathHead.varying} alone; undefined when it has to be parsed. */
+function readAsBefore(text: string, before: FastPathHead): FastPathHead | undefined {
+  const { varying, constant, format, isGzip } = before;
+  let { length, msgCount, frameId } = before;
+  let at = 0;
+  for (let i = 0; i < varying.length; i++) {
+    if (!text.startsWith(constant[i], at)) return undefined;
+    at += constant[i].length;
+    const end = text.indexOf('\r\n', at);
+    const value = text.slice(at, end);
+    at = end;
+    if (varying[i] === 'frameId') {
+      if (!PLAIN_ID.test(value)) return undefined;
+      frameId = value;
+    } else if (!LENGTH.test(value)) return undefined;
+    else if (varying[i] === 'length') length = Number(value);
+    else msgCount = value;
+  }
+  const rest = constant[varying.length];
+  if (text.length - at !== rest.length || !text.endsWith(rest)) return undefined;
+  if (!isSmall(length, isGzip, format, msgCount)) return undefined;
+  // Spread, each would be of a shape of its own.
+  return {
+    text,
+    url: before.url,
+    isOtlp: before.isOtlp,
+    type: before.type,
+    format,
+    isGzip,
+    length,
+    token: before.token,
+    msgCount,
+    frameId,
+    drainToken: before.drainToken,
+    dyno: before.dyno,
+    stream: before.stream,
+    forwardedFor: before.forwardedFor,
+    refusedInJson: before.refusedInJson,
+    varying,
+    constant,
+  };
 }
 
 function parseHead(text: string): FastPathHead | undefined {
@@ -70,13 +122,33 @@ function parseHead(text: string): FastPathHead | undefined {
   const parameters = readQuery(query);
   if (!parameters || !HEADERS.test(fields)) return undefined;
   const isOtlp = path !== '/logs';
-  const read = readHeaders(fields, isOtlp);
-  return read && { ...read, ...parameters, text, url, isOtlp };
+  const places: FieldPlace[] = [];
+  const read = readHeaders(fields, isOtlp, places);
+  if (!read) return undefined;
+  const constant: string[] = [];
+  let at = 0;
+  for (const { start, end } of places) {
+    constant.push(text.slice(at, line.length + start));
+    at = line.length + end;
+  }
+  constant.push(text.slice(at));
+  return { ...read, ...parameters, text, url, isOtlp, varying: places.map(({ field }) => field), constant };
 }
 
-type HeaderFields = Omit<FastPathHead, 'text' | 'url' | 'isOtlp' | 'dyno' | 'stream'>;
+type HeaderFields = Omit<
+  FastPathHead,
+  'text' | 'url' | 'isOtlp' | 'dyno' | 'stream' | 'varying' | 'constant'
+>;
 
-function readHeaders(text: string, isOtlp: boolean): HeaderFields | undefined {
+/** Where a value stands. */
+interface FieldPlace {
+  readonly field: VaryingField;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** @param places gets those of values that vary, unless they are empty */
+function readHeaders(text: string, isOtlp: boolean, places: FieldPlace[]): HeaderFields | undefined {
   let hosts = 0;
   let contentType: string | undefined;
   let length: string | undefined;
@@ -104,6 +176,7 @@ function readHeaders(text: string, isOtlp: boolean): HeaderFields | undefined {
       case 'content-length':
         if (length !== undefined) return undefined;
         length = value;
+        notePlace(places, 'length', text, colon, value);
         break;
       case 'content-encoding':
         if (encoding !== undefined) return undefined;
@@ -116,10 +189,12 @@ function readHeaders(text: string, isOtlp: boolean): HeaderFields | undefined {
       case 'logplex-msg-count':
         if (msgCount !== undefined) return undefined;
         msgCount = value;
+        notePlace(places, 'msgCount', text, colon, value);
         break;
       case 'logplex-frame-id':
         if (frameId !== undefined) return undefined;
         frameId = value;
+        notePlace(places, 'frameId', text, colon, value);
         break;
       case 'logplex-drain-token':
         if (drainToken !== undefined) return undefined;
@@ -154,7 +229,7 @@ function readHeaders(text: string, isOtlp: boolean): HeaderFields | undefined {
   const credentials = readAuthorization(authorization);
   if (credentials.kind !== 'token' || length === undefined || !LENGTH.test(length)) return undefined;
   const bytes = Number(length);
-  if (isGzip ? bytes > QUICK_PACKED_BYTES : !isSmall(bytes, format, msgCount)) return undefined;
+  if (!isSmall(bytes, isGzip, format, msgCount)) return undefined;
   return {
     type,
     format,
@@ -169,7 +244,26 @@ function readHeaders(text: string, isOtlp: boolean): HeaderFields | undefined {
   };
 }
 
-function isSmall(bytes: number, format: FastPathHead['format'], msgCount: string | undefined): boolean {
+/** @param colon in front of the value, with white space alone in between */
+function notePlace(
+  places: FieldPlace[],
+  field: VaryingField,
+  text: string,
+  colon: number,
+  value: string,
+): void {
+  if (value === '') return;
+  const start = text.indexOf(value, colon + 1);
+  places.push({ field, start, end: start + value.length });
+}
+
+function isSmall(
+  bytes: number,
+  isGzip: boolean,
+  format: FastPathHead['format'],
+  msgCount: string | undefined,
+): boolean {
+  if (isGzip) return bytes <= QUICK_PACKED_BYTES;
   return (format === 'logplex' ? estimateLogplexBatchBytes(bytes, msgCount) : bytes) <= BATCH_BYTES;
 }
 

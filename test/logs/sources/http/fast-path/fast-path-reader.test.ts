@@ -1,6 +1,7 @@
 /** What the fast path reads out of the bytes of a connection, without one. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { readFastPathHead } from '../../../../../src/logs/sources/http/fast-path/fast-path-head.ts';
 import { FastPathReader, ReadStep } from '../../../../../src/logs/sources/http/fast-path/fast-path-reader.ts';
 import { overdueAction } from '../../../../../src/logs/sources/http/fast-path/fast-path-timeouts.ts';
 import { BATCH_BYTES } from '../../../../../src/logs/syslog/batch.ts';
@@ -22,6 +23,50 @@ const typed = (type: string, path = '/logs'): Buffer =>
   Buffer.from(head(5).toString().replace('application/logplex-1', type).replace('/logs', path));
 
 const request = (body: string): Buffer => Buffer.concat([head(Buffer.byteLength(body)), Buffer.from(body)]);
+
+describe('a head', () => {
+  const FIELDS = [
+    'Host: localhost',
+    `Authorization: ${basicAuth('t.a')}`,
+    'Content-Type: application/logplex-1',
+    'Content-Length: 123',
+    'Logplex-Msg-Count: 2',
+    'Logplex-Frame-Id: a1:b2',
+    'X-Forwarded-For: 192.0.2.1',
+  ];
+  const headOf = (fields: readonly string[]): Buffer =>
+    Buffer.from(`POST /logs HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`, 'latin1');
+  const changed = (name: string, value: string): Buffer =>
+    headOf(FIELDS.map((field) => (field.startsWith(name) ? `${name}:${value}` : field)));
+  const before = readFastPathHead(headOf(FIELDS));
+
+  it('isn’t parsed again when length, count and frame id alone are others', () => {
+    const others = ['Content-Length: 4', 'Logplex-Msg-Count: 31', 'Logplex-Frame-Id: c'];
+    const next = readFastPathHead(headOf([...FIELDS.slice(0, 3), ...others, ...FIELDS.slice(6)]), before);
+    expect(next).toMatchObject({ length: 4, msgCount: '31', frameId: 'c', token: 't.a' });
+    expect(next?.constant).toBe(before?.constant);
+  });
+
+  it.each([
+    ...['0', '99', '123 ', '+5', '12\r\nContent-Length: 5', '1e2', '9999999', '999999999', ''].map(
+      (value) => ['Content-Length', value],
+    ),
+    ...['1', '-1', 'two', '', '2 ', '3000'].map((value) => ['Logplex-Msg-Count', value]),
+    ...['', ' x ', 'a b', '\xe4', 'x\r\nTransfer-Encoding: chunked', '\r\n'].map((value) => [
+      'Logplex-Frame-Id',
+      value,
+    ]),
+    ['Authorization', basicAuth('t.b')],
+    ['Content-Type', 'text/plain'],
+    ['X-Forwarded-For', '192.0.2.12'],
+    ['Host', 'localhost\r\nContent-Encoding: gzip'],
+  ])('with “%s: %s” is after another one what it is alone', (name, value) => {
+    for (const space of ['', ' ']) {
+      const bytes = changed(name, space + value);
+      expect(readFastPathHead(bytes, before)).toEqual(readFastPathHead(bytes));
+    }
+  });
+});
 
 let reader: FastPathReader;
 beforeEach(() => {
