@@ -117,7 +117,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const ready = new Map<string, number[]>();
   const sockets = new Map<string, number[]>();
   try {
-    await fill(server, lines, sinks, ports.tcp);
+    await fillApp(server, lines, sinks, ports.tcp);
     for (let round = 0; round <= runs; round++)
       for (const form of forms) {
         const run = async (job: OutletSinkJob, work: () => Promise<unknown>): Promise<OutletSinkResult> => {
@@ -212,7 +212,8 @@ function url({ protocol, options = {} }: Form, port: number): string {
   return `${scheme}://127.0.0.1:${port}/?${query}`;
 }
 
-async function addDrain(server: BenchServer, drainUrl: string): Promise<string> {
+/** @returns the drain's id */
+export async function addDrain(server: BenchServer, drainUrl: string): Promise<string> {
   const { id } = await server.request<{ id: string }>('POST', '/apps/bench/log-drains', { url: drainUrl });
   return id;
 }
@@ -240,11 +241,21 @@ function messages(i: number): string {
   }
 }
 
+/** A receiver's job until it has so many lines, or the last one that {@link fillApp} sends. */
+export function lastLineJob(lines: number): OutletSinkJob {
+  return { lines, mark: MARK, bodies: 0 };
+}
+
 /** Makes the app, and gives it lines. */
-async function fill(server: BenchServer, lines: number, sinks: ChildProcess, port: number): Promise<void> {
+export async function fillApp(
+  server: BenchServer,
+  lines: number,
+  sinks: ChildProcess,
+  port: number,
+): Promise<void> {
   const token = await server.createApp('bench');
   const id = await addDrain(server, `syslog://127.0.0.1:${port}`);
-  const job: OutletSinkJob = { lines: Number.MAX_SAFE_INTEGER, mark: MARK, bodies: 0 };
+  const job = lastLineJob(Number.MAX_SAFE_INTEGER);
   const stored = runJob<OutletSinkResult>(sinks, job, RUN_MS);
   const socket = connect(server.syslogPort, '127.0.0.1');
   for (let sent = 0; sent < lines; ) {

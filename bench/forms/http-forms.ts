@@ -234,7 +234,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
       const requests = Math.min(REQUESTS_MAX, Math.ceil(lines / form.lines));
       const compare = (count: number): Promise<number> =>
         form.compare === 'bare' || form.compare === 'unpacking'
-          ? post(
+          ? postRequests(
               { url: bareUrl, pid: bare.pid! },
               { ...form, path: form.compare === 'bare' ? '/logs' : '/unpacked' },
               token,
@@ -242,12 +242,12 @@ export async function measure(args: readonly string[]): Promise<Table> {
             )
           : typeof form.compare === 'function'
             ? Promise.resolve(repeat(form.compare, count))
-            : post(server, { ...form, path: '/logs', ...form.compare }, token, count);
+            : postRequests(server, { ...form, path: '/logs', ...form.compare }, token, count);
       const warmUp = Math.min(REQUESTS_MAX, Math.ceil(WARM_UP_LINES / form.lines));
-      await post(server, form, token, warmUp);
+      await postRequests(server, form, token, warmUp);
       await compare(warmUp);
       for (let run = 0; run < runs; run++) {
-        ours.push((requests * form.lines) / (await post(server, form, token, requests)));
+        ours.push((requests * form.lines) / (await postRequests(server, form, token, requests)));
         theirs.push((requests * form.lines) / (await compare(requests)));
       }
       const ratio = median(ours.map((rate, run) => rate / theirs[run]));
@@ -277,9 +277,9 @@ export async function measure(args: readonly string[]): Promise<Table> {
 }
 
 /** Posts so many requests; returns the processor time of the server, in seconds. */
-async function post(
+export async function postRequests(
   { url, pid }: Pick<BenchServer, 'url' | 'pid'>,
-  form: Form,
+  form: Post & Partial<Pick<Form, 'connections'>>,
   token: string,
   requests: number,
 ): Promise<number> {
@@ -297,7 +297,7 @@ async function post(
           body: form.body,
         });
         await body.dump();
-        if (statusCode >= 300) throw new Error(`${form.name}: ${statusCode}`);
+        if (statusCode >= 300) throw new Error(`${form.headers['content-type']}: ${statusCode}`);
       }
     }),
   );
