@@ -124,6 +124,7 @@ describe('many requests on a connection, without waiting for answers', () => {
     const all = (pattern: RegExp) => (): string[] => answers.match(pattern) ?? [];
     return {
       send: (text: string) => socket.write(text),
+      closed: () => socket.closed,
       statuses: all(/(?<=HTTP\/1\.1 )\d+/g),
       ids: all(/(?<=request-id: )\S+/gi),
     };
@@ -172,6 +173,32 @@ describe('many requests on a connection, without waiting for answers', () => {
     // The other half would take minutes.
     expect(statuses().length).toBeLessThan(300);
     expect(new Set(statuses())).toEqual(new Set(['401']));
+  });
+
+  it.each([
+    ['no HTTP', '', 'no request\r\n\r\n', ['204', '204', '400']],
+    [
+      'a body in chunks that are none',
+      '',
+      'POST /logs HTTP/1.1\r\nHost: api\r\nTransfer-Encoding: chunked\r\n\r\nx',
+      ['204', '204', '400'],
+    ],
+    ['more than the last request', 'Connection: close\r\n', 'POST', ['204', '204']],
+  ])('are answered before what is wrong behind them: %s', async (name, more, rest, expected) => {
+    const { send, statuses, closed } = openConnection();
+    // Not for the fast path, which answers one after the other anyway.
+    const post = (fields: string) =>
+      `POST /logs HTTP/1.1\r\nHost: api\r\nAuthorization: Basic ${btoa(`token:${app.token}`)}\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n${fields}\r\n3\r\none\r\n0\r\n\r\n`;
+    send(post('') + post(more) + rest);
+    await until(`${name} is answered`, closed);
+    expect(statuses()).toEqual(expected);
+    // Also when something was answered before.
+    const again = openConnection();
+    again.send(head(`/apps/${app.name}`, `Bearer ${server.key}`));
+    await until('an answer', () => again.statuses().length === 1);
+    again.send(post(more) + rest);
+    await until(`${name} is answered`, again.closed);
+    expect(again.statuses()).toEqual(['200', ...expected.slice(1)]);
   });
 });
 

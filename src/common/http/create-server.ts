@@ -6,7 +6,7 @@ import { TailraceError } from '../errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
 import { nameProgram, programOf } from '../text/program-name.ts';
-import { sendClientErrorResponse } from './client-error.ts';
+import { answerClientError } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { beginOneAtATime } from './one-at-a-time.ts';
@@ -45,7 +45,7 @@ export function createHttpServer(
     // Of the request alone: a response (a tail) may take any time.
     requestTimeout: requestTimeoutMs,
     clientErrorHandler: (error, socket) => {
-      if (!isSlowUpload(error, socket)) sendClientErrorResponse(error, socket);
+      if (!isSlowUpload(error, socket)) answerClientError(error, socket, requests);
     },
     logger: false,
     trustProxy:
@@ -83,7 +83,7 @@ export function createHttpServer(
   const server = https
     ? (Fastify({ ...options, https: { ...https, ...timeouts } } as typeof options) as FastifyInstance)
     : (Fastify({ ...options, http: timeouts } as typeof options) as FastifyInstance);
-  beginOneAtATime(server.server);
+  const requests = beginOneAtATime(server.server);
   readJsonWithin(server, REQUEST_LIMITS);
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
