@@ -1,4 +1,5 @@
 /** Requests to the API that are small to send and much work to read: refused in one sentence, before they are parsed or compiled. */
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type App, type Server, startServer } from '../support/server.ts';
@@ -111,6 +112,36 @@ it('a sender that sends all of a body that is too large before it reads gets the
   await until('both answers', () => answers.match(/HTTP\/1\.1/g)?.length === 2);
   expect(answers.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['413', '200']);
 });
+
+it.each([
+  ['lines', '/logs', 'text/plain', () => `Basic ${btoa(`token:${app.token}`)}`, '204', 1_000_000],
+  // A list isn't what this takes.
+  ['JSON', '/apps', 'application/json', () => `Bearer ${server.key}`, '422', 100_000],
+])(
+  'a body of %s in chunks of a byte takes about as much memory as its bytes',
+  async (_name, path, type, authorization, status, bytes) => {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
+    onTestFinished(() => void socket.destroy());
+    let answers = '';
+    socket.on('data', (data) => {
+      answers += data;
+    });
+    const { pid } = server.program;
+    const residentBytes = () =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1_024;
+    const before = residentBytes();
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: api\r\nAuthorization: ${authorization()}\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n`,
+    );
+    for (let sent = 0; sent < bytes; sent += 20_000)
+      await new Promise((resolve) => socket.write('1\r\n \r\n'.repeat(20_000), resolve));
+    // All but the end of it is there. Each chunk on its own would take 110 bytes; 40 are for what V8 hasn't collected yet.
+    await until('the server has read it', async () => (await ask('GET', '/apps/APP')).status === 200);
+    expect(residentBytes() - before).toBeLessThan(30_000_000 + 40 * bytes);
+    socket.write('1\r\n]\r\n0\r\n\r\n');
+    await until('an answer', () => answers.includes(`HTTP/1.1 ${status} `));
+  },
+);
 
 describe('many requests on a connection, without waiting for answers', () => {
   /** A connection, and the statuses and ids of the answers on it. */

@@ -1,7 +1,13 @@
 /** The HTTP server of this project's programs: limits, errors, and nothing else. */
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
+import type { IncomingMessage, Server } from 'node:http';
+import Fastify, {
+  errorCodes,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyServerOptions,
+} from 'fastify';
+import { ChunkList } from '../buffers/chunk-list.ts';
 import { TailraceError } from '../errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
@@ -122,18 +128,45 @@ export function createHttpServer(
 export function readJsonWithin(server: FastifyInstance, limits: JsonLimits): void {
   const parse = server.getDefaultJsonParser('error', 'ignore');
   server.removeContentTypeParser('application/json');
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    // Clients name JSON as the content type also without a body (DELETE).
-    if (body.length === 0) {
-      done(null, null);
-      return;
-    }
-    try {
-      assertJsonWithinLimits(body, limits);
+  server.addContentTypeParser('application/json', (request, payload, done) => {
+    const onBody = (body: Buffer): void => {
+      // Clients name JSON as the content type also without a body (DELETE).
+      if (body.length === 0) {
+        done(null, null);
+        return;
+      }
+      try {
+        assertJsonWithinLimits(body, limits);
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)));
+        return;
+      }
       parse(request, body.toString(), done);
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
-    }
+    };
+    readWhole(payload, request.headers['content-length'], request.routeOptions.bodyLimit).then(onBody, done);
+  });
+}
+
+/** Fastify's own reader keeps every chunk as it came, however small. */
+function readWhole(
+  payload: IncomingMessage,
+  contentLength: string | undefined,
+  bytesMax: number,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const tooLarge = (): void => reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+    if (Number(contentLength) > bytesMax) return tooLarge();
+    const chunks = new ChunkList();
+    const onData = (chunk: Buffer): void => {
+      if (chunks.length + chunk.length <= bytesMax) chunks.add(chunk);
+      else {
+        payload.off('data', onData); // the rest is for `discardBody`
+        tooLarge();
+      }
+    };
+    payload.on('data', onData);
+    payload.once('end', () => resolve(chunks.take()));
+    payload.once('error', (error) => reject(Object.assign(error, { statusCode: 400 })));
   });
 }
 
