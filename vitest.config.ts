@@ -30,8 +30,9 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 100_000,
+    // For what hangs. Beside much else (4 programs that do nothing but compute, on two cores) the longest ones take some minutes.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Files of one worker share its process and the modules in it: a third of a second of processor time for each of them. What a file
     // changes for all, such as process.env, it would have to put back.
     isolate: false,

@@ -1,4 +1,5 @@
 /** Requests to the API that are small to send and much work to read: refused in one sentence, before they are parsed or compiled. */
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type App, type Server, startServer } from '../support/server.ts';
@@ -112,6 +113,36 @@ it('a sender that sends all of a body that is too large before it reads gets the
   expect(answers.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['413', '200']);
 });
 
+it.each([
+  ['lines', '/logs', 'text/plain', () => `Basic ${btoa(`token:${app.token}`)}`, '204', 1_000_000],
+  // A list isn't what this takes.
+  ['JSON', '/apps', 'application/json', () => `Bearer ${server.key}`, '422', 100_000],
+])(
+  'a body of %s in chunks of a byte takes about as much memory as its bytes',
+  async (_name, path, type, authorization, status, bytes) => {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
+    onTestFinished(() => void socket.destroy());
+    let answers = '';
+    socket.on('data', (data) => {
+      answers += data;
+    });
+    const { pid } = server.program;
+    const residentBytes = () =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1_024;
+    const before = residentBytes();
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: api\r\nAuthorization: ${authorization()}\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n`,
+    );
+    for (let sent = 0; sent < bytes; sent += 20_000)
+      await new Promise((resolve) => socket.write('1\r\n \r\n'.repeat(20_000), resolve));
+    // All but the end of it is there. Each chunk on its own would take 110 bytes; 40 are for what V8 hasn't collected yet.
+    await until('the server has read it', async () => (await ask('GET', '/apps/APP')).status === 200);
+    expect(residentBytes() - before).toBeLessThan(30_000_000 + 40 * bytes);
+    socket.write('1\r\n]\r\n0\r\n\r\n');
+    await until('an answer', () => answers.includes(`HTTP/1.1 ${status} `));
+  },
+);
+
 describe('many requests on a connection, without waiting for answers', () => {
   /** A connection, and the statuses and ids of the answers on it. */
   function openConnection() {
@@ -124,6 +155,7 @@ describe('many requests on a connection, without waiting for answers', () => {
     const all = (pattern: RegExp) => (): string[] => answers.match(pattern) ?? [];
     return {
       send: (text: string) => socket.write(text),
+      closed: () => socket.closed,
       statuses: all(/(?<=HTTP\/1\.1 )\d+/g),
       ids: all(/(?<=request-id: )\S+/gi),
     };
@@ -172,6 +204,32 @@ describe('many requests on a connection, without waiting for answers', () => {
     // The other half would take minutes.
     expect(statuses().length).toBeLessThan(300);
     expect(new Set(statuses())).toEqual(new Set(['401']));
+  });
+
+  it.each([
+    ['no HTTP', '', 'no request\r\n\r\n', ['204', '204', '400']],
+    [
+      'a body in chunks that are none',
+      '',
+      'POST /logs HTTP/1.1\r\nHost: api\r\nTransfer-Encoding: chunked\r\n\r\nx',
+      ['204', '204', '400'],
+    ],
+    ['more than the last request', 'Connection: close\r\n', 'POST', ['204', '204']],
+  ])('are answered before what is wrong behind them: %s', async (name, more, rest, expected) => {
+    const { send, statuses, closed } = openConnection();
+    // Not for the fast path, which answers one after the other anyway.
+    const post = (fields: string) =>
+      `POST /logs HTTP/1.1\r\nHost: api\r\nAuthorization: Basic ${btoa(`token:${app.token}`)}\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n${fields}\r\n3\r\none\r\n0\r\n\r\n`;
+    send(post('') + post(more) + rest);
+    await until(`${name} is answered`, closed);
+    expect(statuses()).toEqual(expected);
+    // Also when something was answered before.
+    const again = openConnection();
+    again.send(head(`/apps/${app.name}`, `Bearer ${server.key}`));
+    await until('an answer', () => again.statuses().length === 1);
+    again.send(post(more) + rest);
+    await until(`${name} is answered`, again.closed);
+    expect(again.statuses()).toEqual(['200', ...expected.slice(1)]);
   });
 });
 

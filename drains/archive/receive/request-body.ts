@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { ChunkList } from '../../../src/common/buffers/chunk-list.ts';
 
 export type BodyError = 'too large' | 'no memory' | 'not gzip' | 'cut off';
 
@@ -36,14 +37,12 @@ export async function readBody(
   budget: MemoryBudget,
 ): Promise<Buffer | BodyError> {
   const source: Readable = isGzip ? request.pipe(createGunzip()) : request;
-  const chunks: Buffer[] = [];
-  let byteCount = 0;
+  const chunks = new ChunkList();
   const error = await new Promise<BodyError | undefined>((resolve) => {
     source.on('data', (chunk: Buffer) => {
-      if (byteCount + chunk.length > bytesMax) return resolve('too large');
+      if (chunks.length + chunk.length > bytesMax) return resolve('too large');
       if (!budget.acquire(chunk.length)) return resolve('no memory');
-      byteCount += chunk.length;
-      chunks.push(chunk);
+      chunks.add(chunk);
     });
     source.on('end', () => resolve(undefined));
     source.on('error', () => resolve(isGzip ? 'not gzip' : 'cut off'));
@@ -52,8 +51,8 @@ export async function readBody(
       if (!request.complete) resolve('cut off');
     });
   });
-  if (error === undefined) return Buffer.concat(chunks, byteCount);
-  budget.release(byteCount);
+  if (error === undefined) return chunks.take();
+  budget.release(chunks.length);
   source.removeAllListeners('data');
   if (isGzip) {
     request.unpipe();

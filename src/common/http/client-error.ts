@@ -1,5 +1,6 @@
 /** Responses to connections that send no HTTP, or send it too slowly: before there is a request. */
 import type { Socket } from 'node:net';
+import type { RequestsBefore } from './one-at-a-time.ts';
 
 const TLS_HANDSHAKE_RECORD = 0x16;
 
@@ -23,13 +24,24 @@ function explainClientError({ code, rawPacket }: ClientError): [status: string, 
   return ['400 Bad Request', 'That was no HTTP request.'];
 }
 
-/** Responds with the reason, and closes the connection. */
-export function sendClientErrorResponse(error: ClientError, socket: Socket): void {
-  // Reset by the peer, or in the middle of a response: nothing can be sent.
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+/** Connections that end: Node.js says so again whenever more comes. */
+const broken = new WeakSet<Socket>();
+
+/** Responds with the reason, behind the answers to the requests that came before, and closes the connection. */
+export function answerClientError(error: ClientError, socket: Socket, before: RequestsBefore): void {
+  // Reset by the peer: nothing can be sent.
+  if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy(error);
     return;
   }
+  if (broken.has(socket)) return;
+  broken.add(socket);
+  before.afterAnswers(socket, () => respond(error, socket));
+}
+
+function respond(error: ClientError, socket: Socket): void {
+  // The answer before was the connection's last one.
+  if (!socket.writable) return;
   const [status, sentence] = explainClientError(error);
   const body = JSON.stringify({ id: 'bad_request', message: sentence });
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;

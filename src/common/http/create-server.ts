@@ -1,12 +1,18 @@
 /** The HTTP server of this project's programs: limits, errors, and nothing else. */
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
+import type { IncomingMessage, Server } from 'node:http';
+import Fastify, {
+  errorCodes,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyServerOptions,
+} from 'fastify';
+import { ChunkList } from '../buffers/chunk-list.ts';
 import { TailraceError } from '../errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
 import { nameProgram, programOf } from '../text/program-name.ts';
-import { sendClientErrorResponse } from './client-error.ts';
+import { answerClientError } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { beginOneAtATime } from './one-at-a-time.ts';
@@ -45,7 +51,7 @@ export function createHttpServer(
     // Of the request alone: a response (a tail) may take any time.
     requestTimeout: requestTimeoutMs,
     clientErrorHandler: (error, socket) => {
-      if (!isSlowUpload(error, socket)) sendClientErrorResponse(error, socket);
+      if (!isSlowUpload(error, socket)) answerClientError(error, socket, requests);
     },
     logger: false,
     trustProxy:
@@ -83,7 +89,7 @@ export function createHttpServer(
   const server = https
     ? (Fastify({ ...options, https: { ...https, ...timeouts } } as typeof options) as FastifyInstance)
     : (Fastify({ ...options, http: timeouts } as typeof options) as FastifyInstance);
-  beginOneAtATime(server.server);
+  const requests = beginOneAtATime(server.server);
   readJsonWithin(server, REQUEST_LIMITS);
   server.setErrorHandler(
     (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
@@ -122,18 +128,45 @@ export function createHttpServer(
 export function readJsonWithin(server: FastifyInstance, limits: JsonLimits): void {
   const parse = server.getDefaultJsonParser('error', 'ignore');
   server.removeContentTypeParser('application/json');
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    // Clients name JSON as the content type also without a body (DELETE).
-    if (body.length === 0) {
-      done(null, null);
-      return;
-    }
-    try {
-      assertJsonWithinLimits(body, limits);
+  server.addContentTypeParser('application/json', (request, payload, done) => {
+    const onBody = (body: Buffer): void => {
+      // Clients name JSON as the content type also without a body (DELETE).
+      if (body.length === 0) {
+        done(null, null);
+        return;
+      }
+      try {
+        assertJsonWithinLimits(body, limits);
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)));
+        return;
+      }
       parse(request, body.toString(), done);
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
-    }
+    };
+    readWhole(payload, request.headers['content-length'], request.routeOptions.bodyLimit).then(onBody, done);
+  });
+}
+
+/** Fastify's own reader keeps every chunk as it came, however small. */
+function readWhole(
+  payload: IncomingMessage,
+  contentLength: string | undefined,
+  bytesMax: number,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const tooLarge = (): void => reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+    if (Number(contentLength) > bytesMax) return tooLarge();
+    const chunks = new ChunkList();
+    const onData = (chunk: Buffer): void => {
+      if (chunks.length + chunk.length <= bytesMax) chunks.add(chunk);
+      else {
+        payload.off('data', onData); // the rest is for `discardBody`
+        tooLarge();
+      }
+    };
+    payload.on('data', onData);
+    payload.once('end', () => resolve(chunks.take()));
+    payload.once('error', (error) => reject(Object.assign(error, { statusCode: 400 })));
   });
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { eventLoopBudget } from '../limits/turns.ts';
 
 /** So many requests of a connection may wait: then nothing more is read of it until half of them have begun. */
@@ -13,7 +14,20 @@ interface Pipeline {
   isBusy: boolean;
   /** Nothing is read of it. */
   isHeld: boolean;
-  readonly waiting: [IncomingMessage, ServerResponse][];
+  /** Has begun, and isn't answered. */
+  current: Exchange | undefined;
+  waiting: Exchange[];
+}
+
+type Exchange = readonly [IncomingMessage, ServerResponse];
+
+/** What came on a connection before bytes that are no request. */
+export interface RequestsBefore {
+  /**
+   * Calls back when nothing more is answered on a connection than `respond` says: the requests that are there in full are answered first, one that
+   * broke off isn't begun any more. A connection in the middle of a response, which nothing can follow, is closed instead.
+   */
+  afterAnswers(socket: Duplex, respond: () => void): void;
 }
 
 /**
@@ -21,8 +35,8 @@ interface Pipeline {
  * event loop: Node.js begins all that are in what was read, some hundred, before anybody else has a turn. First ones of many connections
  * share the turn's budget. To be called when the server has its listener.
  */
-export function beginOneAtATime(server: Server): void {
-  const pipelines = new WeakMap<Socket, Pipeline>();
+export function beginOneAtATime(server: Server): RequestsBefore {
+  const pipelines = new WeakMap<Duplex, Pipeline>();
   const [listener] = server.listeners('request') as RequestListener[];
   server.off('request', listener);
 
@@ -37,7 +51,9 @@ export function beginOneAtATime(server: Server): void {
       socket.resume();
     }
     const [request, response] = next;
+    pipeline.current = next;
     response.once('close', () => {
+      pipeline.current = undefined;
       if (waiting.length === 0) pipeline.isBusy = false;
       else setImmediate(() => eventLoopBudget.run(() => beginNext(pipeline, socket)));
     });
@@ -62,10 +78,26 @@ export function beginOneAtATime(server: Server): void {
       socket.pause();
     }
   });
+
+  return {
+    afterAnswers(socket, respond) {
+      const pipeline = pipelines.get(socket);
+      const { current, waiting = [] } = pipeline ?? {};
+      if (current?.[1].headersSent && !current[1].writableEnded) {
+        socket.destroy();
+        return;
+      }
+      const whole = waiting.filter(([request]) => request.complete);
+      if (pipeline) pipeline.waiting = whole;
+      const last = whole.at(-1) ?? (current?.[0].complete ? current : undefined);
+      if (last) last[1].once('close', respond);
+      else respond();
+    },
+  };
 }
 
 function watch(socket: Socket): Pipeline {
-  const pipeline: Pipeline = { isBusy: false, isHeld: false, waiting: [] };
+  const pipeline: Pipeline = { isBusy: false, isHeld: false, current: undefined, waiting: [] };
   // Node.js resumes a connection with each request that is read to its end.
   socket.on('resume', () => {
     if (pipeline.isHeld) socket.pause();

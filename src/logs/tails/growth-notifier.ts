@@ -1,8 +1,13 @@
 import { eventLoopTurns, type Turns } from '../../common/limits/turns.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 
+/**
+ * A pause is so many times as long as the round before it. Of a server's processor a fifth is for notifying the tails of one loud stream then, however many
+ * they are, and whether anybody reads them: that shows only when the system's buffers are full, after megabytes each.
+ */
+const PAUSE_ROUNDS = 4;
 /** Pauses between rounds are no longer than this: a tail should feel live with a thousand others on the same stream. */
-const PAUSE_MAX_MS = 50;
+const PAUSE_MAX_MS = 100;
 /** Shorter pauses are not worth a timer. */
 const PAUSE_MIN_MS = 1;
 /** A round with many tails goes on in the next turn of the event loop after so long: a line of somebody else takes several turns. */
@@ -10,7 +15,7 @@ const SLICE_MS = 0.25;
 
 /**
  * Notifies all tails of a stream that it has grown: at once while that takes little time; with many tails on a busy stream, after a
- * pause as long as the last round took, and in slices. Lines accumulate meanwhile and are sent together, half of the CPU time is left for
+ * pause some times as long as the last round took, and in slices. Lines accumulate meanwhile and are sent together, most of the CPU time is left for
  * ingress, and nobody else waits for a round.
  */
 export class GrowthNotifier {
@@ -57,7 +62,7 @@ export class GrowthNotifier {
   private onGrow(): void {
     if (this.round) this.hasGrownInRound = true;
     if (this.round || this.timer) return;
-    const pauseMs = this.lastRoundEndMs + Math.min(this.roundMs, PAUSE_MAX_MS) - this.now();
+    const pauseMs = this.lastRoundEndMs + Math.min(PAUSE_ROUNDS * this.roundMs, PAUSE_MAX_MS) - this.now();
     if (pauseMs < PAUSE_MIN_MS) this.notifyAll();
     else this.timer = setTimeout(() => this.notifyAll(), pauseMs);
   }

@@ -80,4 +80,26 @@ describe('two at once', () => {
     await Promise.all([used, sessions.end(hash)]);
     expect(await sessions.find(hash)).toBeUndefined();
   });
+
+  it('a session lasts from its last use, one of an identity provider from its start', async () => {
+    const [owner] = await users.list();
+    const sessions = new Sessions(records, ACCESS_SCOPE);
+    const dayMs = 86_400_000;
+    const expiryAfterUse = async (
+      fixedMs: number | undefined,
+      leftMs: number,
+    ): Promise<number | undefined> => {
+      const hash = hashOfSecret(await sessions.start(owner, fixedMs));
+      const key = `session/${hash}`;
+      const { value } = (await records.get<{ expiresAt: string }>(ACCESS_SCOPE, key))!;
+      const expiresAt = new Date(Date.now() + leftMs).toISOString();
+      await records.transact(ACCESS_SCOPE, [{ key, value: { ...value, expiresAt } }]);
+      if (!(await sessions.find(hash))) return undefined;
+      const found = await sessions.find(hash);
+      return Math.round((Date.parse(found!.expiresAt) - Date.now()) / dayMs);
+    };
+    expect(await expiryAfterUse(undefined, 15 * dayMs)).toBe(30);
+    expect(await expiryAfterUse(7 * dayMs, 3 * dayMs)).toBe(3);
+    expect(await expiryAfterUse(7 * dayMs, 0)).toBeUndefined();
+  });
 });

@@ -100,8 +100,8 @@ const BASES = [
   'POST / HTTP/1.1\r\nHost: myapp.localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n',
 ];
 
-/** So many of them, each of which may lead to anything. The same seed gives the same. */
-export function mutantRequests(count: number, seed: number): HttpVector[] {
+/** So many of them, each of which may lead to anything. The same seed gives the same. @param bases that are changed, good in every way */
+export function mutantRequests(count: number, seed: number, bases: readonly string[] = BASES): HttpVector[] {
   const random = seededRandom(seed);
   const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)];
   const changes: readonly ((text: string) => string)[] = [
@@ -119,7 +119,7 @@ export function mutantRequests(count: number, seed: number): HttpVector[] {
     },
   ];
   return Array.from({ length: count }, (_, i) => {
-    const text = pick(changes)(pick(BASES));
+    const text = pick(changes)(pick(bases));
     return {
       name: `mutant ${i} of seed ${seed}: ${JSON.stringify(text.slice(0, 600))}`,
       rule: 'RFC 9112',

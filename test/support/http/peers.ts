@@ -64,8 +64,9 @@ export function seenRequests(received: string): SeenRequest[] {
   );
 }
 
+/** Of all responses: one may begin right behind the body of the one before. */
 export function statusesOf(received: string): number[] {
-  return [...received.matchAll(/^HTTP\/1\.[01] (\d{3})/gm)].map(([, status]) => Number(status));
+  return [...received.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) => Number(status));
 }
 
 /** Node's HTTP server: alone, or behind a proxy. */

@@ -5,9 +5,9 @@ import { connect } from 'node:net';
 const GIVE_UP_MS = 6_000;
 const PIECES_MAX = 150;
 
-/** Writes `bytes` (latin-1), and gives what came back (latin-1) until the other side closed the connection, or for 6 s. */
-export function exchangeBytes(port: number, bytes: string): Promise<string> {
-  return exchangePieces(port, [bytes]);
+/** Writes `bytes` (latin-1), and gives what came back (latin-1) until the other side closed the connection, or for so long: on a busy machine an answer takes its time. */
+export function exchangeBytes(port: number, bytes: string, giveUpMs = GIVE_UP_MS): Promise<string> {
+  return exchangePieces(port, [bytes], giveUpMs);
 }
 
 /** All bytes of a short text alone, of a long one some together. */
@@ -17,11 +17,15 @@ export function cutIntoPieces(bytes: string): string[] {
 }
 
 /** As `exchangeBytes`, with the bytes in pieces that are read one by one, if nothing delays that. */
-export function exchangePieces(port: number, pieces: readonly string[]): Promise<string> {
+export function exchangePieces(
+  port: number,
+  pieces: readonly string[],
+  giveUpMs = GIVE_UP_MS,
+): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     let received = '';
-    const timer = setTimeout(() => socket.destroy(), GIVE_UP_MS);
+    const timer = setTimeout(() => socket.destroy(), giveUpMs);
     socket.setEncoding('latin1').on('data', (text) => {
       received += text;
     });

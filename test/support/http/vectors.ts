@@ -48,3 +48,17 @@ export async function mapConcurrently<T, R>(
   await Promise.all(workers);
   return results;
 }
+
+/**
+ * Looks for findings in all of them, so many at a time. On a busy machine a peer may wait too long for its turn beside the others: what was found is looked
+ * for once more, alone.
+ */
+export async function withSecondTry<T>(
+  all: readonly T[],
+  atATime: number,
+  find: (one: T) => Promise<readonly string[]>,
+): Promise<string[]> {
+  const first = await mapConcurrently(all, atATime, find);
+  const again = all.filter((_, i) => first[i].length > 0);
+  return (await mapConcurrently(again, 1, find)).flat();
+}

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import * as zlib from 'node:zlib';
+import { ChunkList } from '../../../common/buffers/chunk-list.ts';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import type { BodyReservation } from './body-memory.ts';
@@ -119,37 +120,25 @@ function ownBuffer(bytes: Buffer): Buffer {
 
 function collect(request: IncomingMessage, maxBytes: number, memory: BodyReservation): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    let first: Buffer | undefined;
-    let more: Buffer[] | undefined;
-    let size = 0;
+    const chunks = new ChunkList();
     request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
       try {
-        if (size > maxBytes) throw tooLarge(maxBytes);
+        if (chunks.length + chunk.length > maxBytes) throw tooLarge(maxBytes);
         memory.add(chunk.length);
       } catch (error) {
         request.removeAllListeners('data'); // the rest is for `discardBody`
         reject(error);
         return;
       }
-      if (!first) first = chunk;
-      else if (more) more.push(chunk);
-      else more = [first, chunk];
+      chunks.add(chunk);
     });
-    request.on('end', () => resolve(more ? concatAndDetach(more, size) : (first ?? Buffer.alloc(0))));
+    request.on('end', () => resolve(chunks.take()));
     request.on('error', reject);
     request.on('close', () => {
       if (!request.complete)
         reject(new TailraceError('bad_request', 'The request ended in the middle of its body.'));
     });
   });
-}
-
-/** The parts as one buffer; their memory is given back. */
-function concatAndDetach(parts: readonly Buffer[], size: number): Buffer {
-  const whole = Buffer.concat(parts, size);
-  for (const part of parts) detachBuffer(part);
-  return whole;
 }
 
 function decompress(

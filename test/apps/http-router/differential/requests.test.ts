@@ -16,7 +16,7 @@ import {
   statusesOf,
 } from '../../../support/http/peers.ts';
 import { cutIntoPieces, exchangeBytes, exchangePieces } from '../../../support/http/raw-exchange.ts';
-import { type HttpVector, mapConcurrently, readHttpVectors } from '../../../support/http/vectors.ts';
+import { type HttpVector, readHttpVectors, withSecondTry } from '../../../support/http/vectors.ts';
 import { missing } from '../../../support/program.ts';
 import { TestApp, upstreamUp } from '../harness.ts';
 
@@ -118,18 +118,8 @@ function meets(vector: HttpVector, { statuses, seen }: Outcome): boolean {
   }
 }
 
-/** On a busy machine a peer may wait too long for its turn beside the others: what was found is looked for once more, alone. */
-async function withSecondTry(
-  tried: readonly HttpVector[],
-  find: (vector: HttpVector) => Promise<readonly string[]>,
-): Promise<string[]> {
-  const first = await mapConcurrently(tried, AT_A_TIME, find);
-  const again = tried.filter((_, i) => first[i].length > 0);
-  return (await mapConcurrently(again, 1, find)).flat();
-}
-
 it('requests are passed on or refused as the rules say, and never more loosely than by others', async () => {
-  const findings = await withSecondTry(vectors, async (vector) => {
+  const findings = await withSecondTry(vectors, AT_A_TIME, async (vector) => {
     const [ours, ...theirs] = await Promise.all([router, ...peers].map(({ port }) => outcome(port, vector)));
     const tell = (one: Outcome): string => `${one.statuses} ${one.seen.map(shown).join(' + ')}`.slice(0, 200);
     const all = [`router: ${tell(ours)}`, ...peers.map(({ name }, j) => `${name}: ${tell(theirs[j])}`)];
@@ -148,7 +138,7 @@ const SEED = Number(process.env.FUZZ_SEED ?? 1);
 it('requests that are changed at random are never taken more loosely than by all others', {
   timeout: 60_000 + MUTANTS * 200,
 }, async () => {
-  const findings = await withSecondTry(mutantRequests(MUTANTS, SEED), async (vector) => {
+  const findings = await withSecondTry(mutantRequests(MUTANTS, SEED), AT_A_TIME, async (vector) => {
     const [ours, ...theirs] = await Promise.all([router, ...peers].map(({ port }) => outcome(port, vector)));
     // What was passed on and the dyno, which is Node here, refused: a method that it doesn't know, a byte above ASCII in a target.
     if ((ours.statuses[0] ?? 0) >= 500 || theirs.some((peer) => hasSeen(peer, ours))) return [];
@@ -162,7 +152,7 @@ it('requests that are changed at random are never taken more loosely than by all
 
 it('however a request is cut, the outcome is the same', async () => {
   const whole = vectors.filter(({ expect: expected }) => expected !== 'wait');
-  const findings = await withSecondTry(whole, async (vector) => {
+  const findings = await withSecondTry(whole, AT_A_TIME, async (vector) => {
     const atOnce = await outcome(router.port, vector);
     const received = await exchangePieces(router.port, cutIntoPieces(vector.send + LAST));
     const inPieces = { statuses: statusesOf(received), seen: seenRequests(received) };

@@ -3,6 +3,7 @@
  * {@link FastPathConnection} executes them. The next request is read when the one before it has been answered.
  */
 
+import { ChunkList } from '../../../../common/buffers/chunk-list.ts';
 import { detachBuffer } from '../../../../common/buffers/detach-buffer.ts';
 import { type FastPathHead, readFastPathHead } from './fast-path-head.ts';
 
@@ -33,9 +34,8 @@ export class FastPathReader {
   unread: Buffer = NOTHING;
   /** Memory that holds the body, and nothing that is read later. */
   private bodyMemory: Buffer = NOTHING;
-  /** What has come of a body, and what came with it. */
-  private bodyChunks: Buffer[] = [];
-  private bodySources: Buffer[] = [];
+  /** What has come of a body that isn't there in full. */
+  private readonly bodyChunks = new ChunkList();
   private missingBytes = 0;
   private pipelined: Buffer | undefined;
   private current: FastPathHead | undefined;
@@ -120,22 +120,17 @@ export class FastPathReader {
   private readBody(bytes: Buffer, chunk: Buffer): ReadStep {
     const { missingBytes } = this;
     if (bytes.length < missingBytes) {
-      this.bodyChunks.push(bytes);
-      this.bodySources.push(chunk);
+      this.bodyChunks.add(bytes, chunk);
       this.missingBytes -= bytes.length;
       return ReadStep.needsBytes;
     }
     const isWhole = bytes.length === missingBytes;
     let body = isWhole ? bytes : bytes.subarray(0, missingBytes);
     let memory = isWhole ? chunk : body;
-    if (this.bodyChunks.length > 0) {
-      const chunks = this.bodyChunks;
-      this.bodyChunks = [];
-      body = Buffer.concat([...chunks, body]);
+    if (!this.bodyChunks.isEmpty) {
+      this.bodyChunks.add(body, isWhole ? chunk : NOTHING);
+      body = this.bodyChunks.take();
       memory = body;
-      for (const one of this.bodySources) detachBuffer(one);
-      this.bodySources = [];
-      if (isWhole) detachBuffer(chunk);
     }
     this.waitsFor = 'response';
     this.body = body;

@@ -71,6 +71,8 @@ const GOOD = [
   form('application/x-protobuf', OTLP_BYTES, 'OTLP, protobuf', { path: '/v1/logs' }),
   form('application/protobuf', OTLP_BYTES, 'OTLP, protobuf too', { path: '/v1/logs' }),
 ];
+/** The server closes each connection, in the end. */
+const CLOSED_MS = 40_000;
 const LONG = 'x'.repeat(900);
 const ODD: Case[] = [
   form(TEXT_TYPE, Buffer.from('a\n\nb\n'), 'text for a dyno', { path: '/logs?dyno=web.7' }),
@@ -194,7 +196,7 @@ interface Outcome {
 /** What becomes of a request that comes behind these. */
 async function outcomeOf(app: App, one: Case, before: string, position: number): Promise<Outcome> {
   counted ??= await countersNow();
-  const received = await exchangeBytes(port, before + written(app, one) + get('close'));
+  const received = await exchangeBytes(port, before + written(app, one) + get('close'), CLOSED_MS);
   const after = await countersNow();
   const more = Object.fromEntries(
     Object.entries(after).map(([name, value]) => [name, value - counted![name]]),
@@ -234,7 +236,11 @@ it(`requests in every form are answered, stored and counted as on Node's path (s
 it('requests in all forms, one behind the other over one connection, are all answered and stored in their order', async () => {
   const app = await server.createApp();
   const all = [...GOOD, ...GOOD.map(packed)];
-  const received = await exchangeBytes(port, all.map((one) => written(app, one)).join('') + get('close'));
+  const received = await exchangeBytes(
+    port,
+    all.map((one) => written(app, one)).join('') + get('close'),
+    CLOSED_MS,
+  );
   const statuses = answersIn(received).map((answer) => Number(answer.slice(9, 12)));
   expect(statuses).toEqual([
     ...all.map(({ title, path }) => (/^application\/json\b/.test(title) || path ? 200 : 204)),
