@@ -5,6 +5,7 @@ import { checkRedis } from '../../../../src/logs/store/redis/connection/redis-st
 import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
 import { StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { RedisCluster } from '../../../support/redis/redis-deployments.ts';
 import { hasRedis, type RedisServer } from '../../../support/redis/redis-server.ts';
 import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
@@ -100,6 +101,22 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
     await replica.signal('SIGCONT');
     // Nobody appends it again.
     await until('both to have it', async () => (await texts()).every((all) => all.join() === 'first,late'));
+  });
+
+  it('a master of a Cluster that becomes a replica, and stays, is left', { timeout: 60_000 }, async () => {
+    const cluster = await RedisCluster.start([], 1);
+    onTestFinished(() => cluster.remove());
+    const { store } = await openRedisStoreForTest(cluster.url, { wait: { replicas: 1, timeoutMs: 1_000 } });
+    const app = newAppId();
+    await store.append(app, batchOf('before'));
+    const old = await cluster.masterOf(streamKeys(app).state);
+    for (const server of cluster.servers)
+      if (String(await server.command('info', 'replication')).includes(`master_port:${old.port}`))
+        await server.command('cluster', 'failover');
+    await until('another master', async () => (await cluster.masterOf(streamKeys(app).state)) !== old);
+    const batch = batchOf('behind');
+    await until('an append', () => store.append(app, batch).catch(() => undefined), 15_000);
+    expect(linesOf(await readAll(store, app))).toEqual(['before', 'behind']);
   });
 
   it('too few replicas are reported in the status', async () => {

@@ -135,12 +135,24 @@ export class RedisConnection {
     return this.translateErrors(async () => {
       const pipeline = this.commands.pipeline();
       for (const [command, ...args] of commands) pipeline.callBuffer(command, ...args);
-      const replies = await pipeline.exec();
-      return (replies ?? []).map(([error, reply]) => {
-        if (error) throw error;
-        return reply;
-      });
+      const replies = (await pipeline.exec()) ?? [];
+      const [error] = replies.find(([failure]) => failure !== null) ?? [];
+      if (error) {
+        await this.followFailover(error);
+        throw error;
+      }
+      return replies.map(([, reply]) => reply);
     });
+  }
+
+  /**
+   * A master of a Cluster has become a replica. The client learns of that when a command is redirected, and not in a pipeline with `WAIT`,
+   * which isn't: it would go on asking that server for ever.
+   */
+  private async followFailover({ message }: Error): Promise<void> {
+    const { commands } = this;
+    if (!(commands instanceof Cluster) || !/\bMOVED\b|WAIT cannot be used with replica/.test(message)) return;
+    await new Promise<void>((resolve) => commands.refreshSlotsCache(() => resolve()));
   }
 
   /** Names the server that holds a key: keys of one server have the same. */
