@@ -45,13 +45,15 @@ afterEach(async () => {
 });
 
 /** The real store, whose appends fail while `broken` is true. */
-function breakable(): { store: Store; broken: boolean; appends: number } {
-  const state = { store: store as Store, broken: false, appends: 0 };
+/** @returns `counts`: lines of each append */
+function breakable(): { store: Store; broken: boolean; appends: number; counts: number[] } {
+  const state = { store: store as Store, broken: false, appends: 0, counts: [] as number[] };
   state.store = new Proxy(store as Store, {
     get: (target, name) => {
       if (name !== 'appendFor') return Reflect.get(target, name).bind(target);
       return (app: AppId, batch: Batch, waiter: AppendWaiter): void => {
         state.appends++;
+        state.counts.push(batch.count);
         if (state.broken)
           queueMicrotask(() => waiter.onAppendFailed(new TailraceError('store_full', 'full')));
         else target.appendFor(app, batch, waiter);
@@ -204,9 +206,8 @@ describe('a batcher', () => {
     batcher.beginRequest(1_000);
     add(batcher, ...request);
     const requestStored = batcher.whenStored();
-    await othersStored;
-    expectSameLines(await stored(), others);
-    await requestStored;
+    await Promise.all([othersStored, requestStored]);
+    expect(state.counts).toEqual([500, 400]);
     expectSameLines(await stored(), [...others, ...request]);
     // Larger than a batch by itself.
     const large = numberedMessages(3_000, 'z'.repeat(400));
