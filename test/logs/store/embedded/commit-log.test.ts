@@ -693,11 +693,12 @@ it('full files leave memory, and go to segments when they are many', async () =>
         return false; // that of the folder itself
       }
     }).length;
-  await round();
-  const first = inSegments();
-  while (commitFiles().length < 8) await round();
-  await until('full files to leave memory', () => process.platform !== 'linux' || spilledFiles() >= 6);
-  expect(inSegments()).toBe(first);
+  const isLinux = process.platform === 'linux';
+  // What comes while the system throttles writers goes to segments.
+  await until('full files to leave memory', async () => {
+    await round();
+    return isLinux ? spilledFiles() >= 6 : texts.length > 40;
+  });
   for (const app of apps) {
     expect(await linesIn(store, app)).toEqual(expected(app, texts));
     const middle = linesOf(await store.readBefore(app, 6, 1));
@@ -706,12 +707,16 @@ it('full files leave memory, and go to segments when they are many', async () =>
   const killed = open(copyAsKilled());
   for (const app of apps) expect(await linesIn(killed, app)).toEqual(expected(app, texts));
 
-  while (commitFiles().length < 15) await round();
-  await until('segments to have what was in the log', () => inSegments() > 8 * first);
+  const before = inSegments();
+  await until('segments to have what was in the log', async () => {
+    await round();
+    if (isLinux) expect(spilledFiles()).toBeLessThan(16);
+    return inSegments() > before + 5_000;
+  });
   for (const app of apps) expect(await linesIn(store, app)).toEqual(expected(app, texts));
   await store.dropStream(apps[0]);
   await close(store);
-  if (process.platform === 'linux') expect(spilledFiles()).toBe(0);
+  if (isLinux) expect(spilledFiles()).toBe(0);
   const again = open();
   expect(await linesIn(again, apps[0])).toEqual([]);
   for (const app of apps.slice(1)) expect(await linesIn(again, app)).toEqual(expected(app, texts));
