@@ -11,7 +11,7 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 const MANY = 100;
 const GATHER_MS = 8;
 /** While the event loop is busy for so large a part of the time. */
-const BUSY_GATHER_MS = 30;
+const BUSY_GATHER_MS = 15;
 const BUSY = 0.95;
 
 /** Callbacks of one kind, which are called together. */
