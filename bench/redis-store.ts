@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyslogLoadJob, SyslogLoadResult } from './programs/syslog-load.ts';
 import { type BenchServer, startServer } from './rig/bench-server.ts';
 import { cpuSeconds } from './rig/proc.ts';
-import { runJob, startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
+import { runJob, startSyslogLoad, stop } from './rig/processes.ts';
 import { type BenchRedis, redisVersion, startRedis } from './rig/redis.ts';
 import {
   formatDecimal,
@@ -88,15 +88,10 @@ async function runOnce(setup: Setup, lines: number): Promise<Run> {
   const settings: Record<string, string> = redis ? { REDIS_URL: redis.url } : { REDIS_URL: '' };
   const routers = [await startServer(settings)];
   if (setup === 'Redis, two routers') routers.push(await startServer(settings));
-  const loads = ['a', 'b'].map(() => startBenchProgram('syslog-load'));
+  const loads = [await startSyslogLoad(), await startSyslogLoad()];
   try {
     const orders: SyslogLoadJob[] = [];
-    for (const [i, load] of loads.entries()) {
-      const sinkPort = await waitForMessage(
-        load,
-        (message) => (message as { sinkPort?: number }).sinkPort,
-        10_000,
-      );
+    for (const [i, { sinkPort }] of loads.entries()) {
       const router = routers[i % routers.length];
       const token = await routers[0].createApp(`bench-${i}`);
       await routers[0].addDrain(`bench-${i}`, `syslog://127.0.0.1:${sinkPort}`);
@@ -105,7 +100,7 @@ async function runOnce(setup: Setup, lines: number): Promise<Run> {
     if (routers.length > 1) await waitUntilShared(routers[0], routers.length);
     const all = (count: number): Promise<SyslogLoadResult[]> =>
       Promise.all(
-        loads.map((load, i) => runJob<SyslogLoadResult>(load, { ...orders[i], lines: count }, RUN_MS)),
+        loads.map(({ load }, i) => runJob<SyslogLoadResult>(load, { ...orders[i], lines: count }, RUN_MS)),
       );
     await all(WARM_UP_LINES / 2);
     await sleep(AFTERMATH_MS);
@@ -120,7 +115,7 @@ async function runOnce(setup: Setup, lines: number): Promise<Run> {
       redisCpuS: (((redis ? cpuSeconds(redis.pid) : 0) - redisBefore) / lines) * 1e6,
     };
   } finally {
-    for (const load of loads) await stop(load);
+    for (const { load } of loads) await stop(load);
     for (const router of routers) await router.stop();
     await redis?.stop();
   }

@@ -9,14 +9,7 @@ import type { SyslogLoadJob, SyslogLoadResult } from './programs/syslog-load.ts'
 import { type BenchServer, startServer } from './rig/bench-server.ts';
 import { DIGITS } from './rig/lines.ts';
 import { cpuSeconds } from './rig/proc.ts';
-import {
-  makeFolder,
-  removeFolder,
-  runJob,
-  startBenchProgram,
-  stop,
-  waitForMessage,
-} from './rig/processes.ts';
+import { makeFolder, removeFolder, runJob, startSyslogLoad, stop } from './rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -170,11 +163,8 @@ async function runOnce(
   startRelay: (form: Form, sinkPort: number) => Promise<Relay>,
   lines: number,
 ): Promise<Run> {
-  const load = startBenchProgram('syslog-load', form.output === 'tls' ? [form.key!, form.certificate!] : []);
-  const sinkPort = await waitForMessage(
-    load,
-    (message) => (message as { sinkPort?: number }).sinkPort,
-    10_000,
+  const { load, sinkPort } = await startSyslogLoad(
+    form.output === 'tls' ? [form.key!, form.certificate!] : [],
   );
   const relay = await startRelay(form, sinkPort);
   try {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyslogLoadJob, SyslogLoadResult } from './programs/syslog-load.ts';
 import { startServer } from './rig/bench-server.ts';
 import { cpuSeconds, peakResidentBytes } from './rig/proc.ts';
-import { runJob, startBenchProgram, stop, waitForMessage } from './rig/processes.ts';
+import { runJob, startSyslogLoad, stop } from './rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -61,12 +61,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
 }
 
 async function runOnce(startRelay: (sinkPort: number) => Promise<Relay>, lines: number): Promise<Run> {
-  const load = startBenchProgram('syslog-load');
-  const sinkPort = await waitForMessage(
-    load,
-    (message) => (message as { sinkPort?: number }).sinkPort,
-    10_000,
-  );
+  const { load, sinkPort } = await startSyslogLoad();
   const target = await startRelay(sinkPort);
   try {
     const job: SyslogLoadJob = { port: target.port, token: target.token, lines };

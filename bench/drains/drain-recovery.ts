@@ -8,7 +8,7 @@ import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyslogLoadJob } from '../programs/syslog-load.ts';
 import { type BenchServer, startServer } from '../rig/bench-server.ts';
-import { startBenchProgram, stop, waitForMessage } from '../rig/processes.ts';
+import { startSyslogLoad, stop } from '../rig/processes.ts';
 import { redisVersion, startRedis } from '../rig/redis.ts';
 import {
   formatDecimal,
@@ -103,11 +103,10 @@ export async function measure(args: readonly string[]): Promise<Table> {
 async function runOnce(onRedis: boolean, lines: number): Promise<Result> {
   const redis = onRedis ? await startRedis() : undefined;
   const server = await startServer({ REDIS_URL: redis?.url ?? '' });
-  const load = startBenchProgram('syslog-load');
+  const { load } = await startSyslogLoad();
   const sink = new Sink();
   try {
     await sink.open();
-    await waitForMessage(load, (message) => (message as { sinkPort?: number }).sinkPort, 10_000);
     const token = await server.createApp('bench');
     await server.addDrain('bench', `syslog://127.0.0.1:${sink.port}`);
     const send = (count: number): void => {

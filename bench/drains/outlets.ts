@@ -103,14 +103,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const { lines, runs, only } = parseFlags(args, { lines: 1_000_000, runs: 5 }, ['only']);
   const forms = selectForms(only);
   const folder = makeFolder('certificates');
-  const files = makeCertificate(folder);
-  if (!files) throw new Error('openssl is missing: it makes the certificate of the receivers');
-  const sinks = startBenchProgram('outlet-sinks', [files.key, files.certificate]);
-  const ports = await waitForMessage(
-    sinks,
-    (message) => (message as { ports?: Record<OutletProtocol, number> }).ports,
-    10_000,
-  );
+  const { sinks, ports } = await startOutletSinks(folder);
   const baseline = startBenchProgram('baseline-outlet');
   const server = await startServer();
   const own = new Map<string, Run[]>();
@@ -191,6 +184,21 @@ export async function measure(args: readonly string[]): Promise<Table> {
     removeFolder(folder);
   }
   return table(forms, own, ready, sockets, lines, runs);
+}
+
+/** Starts the receivers of drains. @param folder for their certificate */
+export async function startOutletSinks(
+  folder: string,
+): Promise<{ readonly sinks: ChildProcess; readonly ports: Readonly<Record<OutletProtocol, number>> }> {
+  const files = makeCertificate(folder);
+  if (!files) throw new Error('openssl is missing: it makes the certificate of the receivers');
+  const sinks = startBenchProgram('outlet-sinks', [files.key, files.certificate]);
+  const ports = await waitForMessage(
+    sinks,
+    (message) => (message as { ports?: Record<OutletProtocol, number> }).ports,
+    10_000,
+  );
+  return { sinks, ports };
 }
 
 /** The forms whose names have one of these texts in them, separated by `|`, and what they are compared with. */

@@ -6,21 +6,13 @@
  */
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addDrain, fillApp, lastLineJob } from '../drains/outlets.ts';
-import type { OutletProtocol, OutletSinkResult } from '../programs/outlet-sinks.ts';
+import { addDrain, fillApp, lastLineJob, startOutletSinks } from '../drains/outlets.ts';
+import type { OutletSinkResult } from '../programs/outlet-sinks.ts';
 import type { SyslogLoadJob, SyslogLoadResult } from '../programs/syslog-load.ts';
 import { type BenchServer, startServer } from '../rig/bench-server.ts';
 import { syslogLine } from '../rig/lines.ts';
 import { threadSeconds } from '../rig/proc.ts';
-import {
-  makeFolder,
-  ROOT,
-  removeFolder,
-  runJob,
-  startBenchProgram,
-  stop,
-  waitForMessage,
-} from '../rig/processes.ts';
+import { makeFolder, ROOT, removeFolder, runJob, startSyslogLoad, stop } from '../rig/processes.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -30,7 +22,6 @@ import {
   runIfMain,
   type Table,
 } from '../rig/report.ts';
-import { makeCertificate } from '../rig/tls/certificate.ts';
 import { postRequests } from './http-forms.ts';
 
 const VERSIONS = ['20', '22', '24', '26'];
@@ -55,20 +46,8 @@ interface Subject {
 export async function measure(args: readonly string[]): Promise<Table> {
   const { lines, runs, only } = parseFlags(args, { lines: 1_000_000, runs: 5 }, ['only']);
   const folder = makeFolder('certificates');
-  const files = makeCertificate(folder);
-  if (!files) throw new Error('openssl is missing: it makes the certificate of the receivers');
-  const sinks = startBenchProgram('outlet-sinks', [files.key, files.certificate]);
-  const ports = await waitForMessage(
-    sinks,
-    (message) => (message as { ports?: Record<OutletProtocol, number> }).ports,
-    10_000,
-  );
-  const load = startBenchProgram('syslog-load');
-  const sinkPort = await waitForMessage(
-    load,
-    (message) => (message as { sinkPort?: number }).sinkPort,
-    10_000,
-  );
+  const { sinks, ports } = await startOutletSinks(folder);
+  const { load, sinkPort } = await startSyslogLoad();
   const sendLines = async (job: SyslogLoadJob): Promise<number> =>
     (await runJob<SyslogLoadResult>(load, job, RUN_MS)).kept;
   /** Each returns the number of lines that came out at the other end. */

@@ -89,6 +89,19 @@ export function waitForMessage<T>(
   });
 }
 
+/** Starts the program that sends lines and takes what a syslog drain sends. @param args key and certificate for a drain over TLS */
+export async function startSyslogLoad(
+  args: readonly string[] = [],
+): Promise<{ readonly load: ChildProcess; readonly sinkPort: number }> {
+  const load = startBenchProgram('syslog-load', args);
+  const sinkPort = await waitForMessage(
+    load,
+    (message) => (message as { sinkPort?: number }).sinkPort,
+    10_000,
+  );
+  return { load, sinkPort };
+}
+
 /**
  * Sends a job to a bench program and waits for its result.
  * @throws Error when the program reports a failure.
