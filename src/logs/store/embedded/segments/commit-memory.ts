@@ -194,24 +194,32 @@ export class UnwrittenEntries {
 
   /** Those with a line from `from` up to `before`, with bytes of their own. */
   read(from: Sequence, before: Sequence = Number.POSITIVE_INFINITY): StoredBatch[] {
-    if (this.count === 0) return [];
     const found: StoredBatch[] = [];
-    const all = this.copy();
-    forEachEntry(all, 0, (entry) => {
+    this.forEach((entry, bytes) => {
       if (entry.last < from || entry.first >= before) return;
-      found.push(toStoredBatch(Buffer.from(all.subarray(entry.batchStart, entry.end)), entry));
+      found.push(toStoredBatch(Buffer.from(bytes.subarray(entry.batchStart, entry.end)), entry));
     });
     return found;
   }
 
   /** The last line of those that were stored before a time, milliseconds since 1970. */
   lastBefore(ms: number): Sequence | undefined {
-    if (this.count === 0) return undefined;
     let found: Sequence | undefined;
-    forEachEntry(this.copy(), 0, ({ storedAtMs, last }) => {
+    this.forEach(({ storedAtMs, last }) => {
       if (storedAtMs < ms) found = last;
     });
     return found;
+  }
+
+  /** Calls `visit` with each of them and the bytes that it is in: those in memory aren't copied. */
+  private forEach(visit: (entry: SegmentEntry, bytes: Buffer) => void): void {
+    for (const { file, offset, bytes } of this.spilled) {
+      const part = Buffer.allocUnsafe(bytes);
+      file.read(part, 0, bytes, offset);
+      forEachEntry(part, 0, (entry) => visit(entry, part));
+    }
+    for (const [i, memory] of this.memories.entries())
+      visit(readKnownEntry(memory, this.starts[i], 0), memory);
   }
 
   private sizeInMemory(count: number): number {

@@ -210,7 +210,7 @@ export function parseEntry(
   };
 }
 
-/** The entry at `at` of bytes that are known to be entries; its places are in these bytes. */
+/** The entry at `at` of bytes that are known to be entries. @param offset where these begin in what the entry's places are in */
 export function readKnownEntry(bytes: Buffer, at: number, offset: number): SegmentEntry {
   const head = at + leadingFrameIdBytes(bytes, at);
   const bytesSoFar = readUint56(bytes, head + 18);
