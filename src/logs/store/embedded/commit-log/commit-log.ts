@@ -18,14 +18,14 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
+import { syncFolder } from '../../../../common/files/sync-folder.ts';
 import type { AppId } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
-import type { AllocatedBatch, AppStream } from './app-stream.ts';
-import { syncDirectory } from './appender.ts';
+import { type AllocatedBatch, encodeFrameIdEntry, frameIdEntryBytes } from '../segments/entry-format.ts';
+import type { OpenFileCache } from '../segments/open-file-cache.ts';
 import {
   COMMIT_HEADER,
   type CommitFileContent,
-  type CommittedBatch,
   commitFileName,
   encodeDropped,
   parseCommitFileName,
@@ -33,8 +33,6 @@ import {
   writeCommitHeader,
 } from './commit-entry.ts';
 import { CommitMemory, SpilledEntries, type UnwrittenEntries } from './commit-memory.ts';
-import { encodeFrameIdEntry, frameIdEntryBytes } from './entry-format.ts';
-import type { OpenFileCache } from './open-file-cache.ts';
 
 const writeFile = promisify(write);
 
@@ -85,11 +83,23 @@ interface CommitFile {
   hasLeftMemory: boolean;
 }
 
+/** What the commit log needs of a stream. */
+export interface CommittableStream {
+  /** Of the checksums of its entries. */
+  readonly seed: number;
+  /**
+   * A batch is in the commit log, and at `at` of its memory. True when it, and what is before it, should be written to a segment now.
+   */
+  commitUnwritten(batch: AllocatedBatch, memory: Buffer, at: number): boolean;
+  /** What is allocated and isn't acknowledged yet won't be. */
+  rollback(): void;
+}
+
 /** A stream whose batches go into the commit log. */
 export interface CommitTarget {
   readonly app: AppId;
   readonly idBytes: Buffer;
-  readonly stream: AppStream;
+  readonly stream: CommittableStream;
   /** Batches that are on their way into the commit log: what comes behind them has to go there as well. */
   committing: number;
   /** The file that has something of it which isn't in a segment, if that is the newest one. */
@@ -135,7 +145,7 @@ export interface CommitLogOptions {
 
 /** What the files of processes before this one hold, by app. */
 export interface LeftCommits {
-  readonly batches: ReadonlyMap<AppId, readonly CommittedBatch[]>;
+  readonly batches: ReadonlyMap<AppId, readonly AllocatedBatch[]>;
   readonly contents: readonly CommitFileContent[];
 }
 
@@ -171,7 +181,7 @@ export class CommitLog {
   /** Reads what processes before this one left, of these apps; their files are removed when all of it is in segments. */
   open(apps: readonly AppId[]): LeftCommits {
     const { folder } = this.options;
-    const batches = new Map<AppId, CommittedBatch[]>();
+    const batches = new Map<AppId, AllocatedBatch[]>();
     const contents: CommitFileContent[] = [];
     for (const number of commitFileNumbers(folder)) {
       const path = join(folder, commitFileName(number));
@@ -487,8 +497,8 @@ export class CommitLog {
     await this.options.files.sync(fd);
     if (file === this.dirSyncedFile) return;
     const folder = dirname(file.path);
-    await syncDirectory(folder);
-    if (!this.dirSyncedFile) await syncDirectory(dirname(folder));
+    await syncFolder(folder);
+    if (!this.dirSyncedFile) await syncFolder(dirname(folder));
     this.dirSyncedFile = file;
   }
 
@@ -666,7 +676,7 @@ function isBatch(queued: QueuedCommit): queued is QueuedBatch {
 }
 
 /** It is stored whatever becomes of what has to be trimmed: when that fails, the write to the segment will say so. */
-function commitTo(stream: AppStream, allocated: AllocatedBatch, memory: Buffer, at: number): boolean {
+function commitTo(stream: CommittableStream, allocated: AllocatedBatch, memory: Buffer, at: number): boolean {
   try {
     return stream.commitUnwritten(allocated, memory, at);
   } catch {

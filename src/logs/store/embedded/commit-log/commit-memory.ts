@@ -7,7 +7,7 @@ import {
   readKnownEntry,
   type SegmentEntry,
   toStoredBatch,
-} from './entry-format.ts';
+} from '../segments/entry-format.ts';
 
 /** Of the memory's pieces, unless a write is larger. */
 const PIECE_BYTES = 1_048_576;

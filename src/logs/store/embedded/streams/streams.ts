@@ -4,25 +4,32 @@ import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { syncFolder } from '../../../../common/files/sync-folder.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppId, ReadMemory, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
+import { appIdBytes, type DamagedCommit } from '../commit-log/commit-entry.ts';
+import { CommitLog, type CommitTarget, type CommitWaiter } from '../commit-log/commit-log.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
-import type { StoreClock } from '../store-clock.ts';
-import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
-import { Appender, SegmentGoneError, syncDirectory } from './appender.ts';
-import { appIdBytes, type CommittedBatch, type DamagedCommit } from './commit-entry.ts';
-import { CommitLog, type CommitTarget, type CommitWaiter } from './commit-log.ts';
-import { checksumSeed, isHoled, type SegmentEntry, splitHoled } from './entry-format.ts';
+import {
+  type AllocatedBatch,
+  checksumSeed,
+  isHoled,
+  type SegmentEntry,
+  splitHoled,
+} from '../segments/entry-format.ts';
 import {
   type ErasureJournal,
   eraseFromSegment,
   type PickLines,
   removeNewFiles,
   replaceFiles,
-} from './line-eraser.ts';
-import { OpenFileCache } from './open-file-cache.ts';
+} from '../segments/line-eraser.ts';
+import { OpenFileCache } from '../segments/open-file-cache.ts';
+import type { Segment } from '../segments/segment.ts';
+import type { StoreClock } from '../store-clock.ts';
+import { AppStream, type LostLines } from './app-stream.ts';
+import { Appender, SegmentGoneError } from './appender.ts';
 import { isUntouched, oldestStoredAtMs } from './recovery.ts';
-import type { Segment } from './segment.ts';
 import type { StreamNote, StreamNotes } from './stream-note.ts';
 
 /** Begins the name of a folder whose stream is being removed. */
@@ -68,6 +75,7 @@ export interface EmbeddedStreamsOptions {
 }
 
 export interface OpenStream extends CommitTarget {
+  readonly stream: AppStream;
   readonly appender: Appender;
   /** How far it was when it was noted last. */
   notedUpTo: Sequence;
@@ -99,7 +107,7 @@ export class EmbeddedStreams {
   private isClosed = false;
   private readonly commitLog: CommitLog;
   /** What processes before this one left in the commit log, until the streams are opened. */
-  private readonly leftCommits: Map<AppId, readonly CommittedBatch[]>;
+  private readonly leftCommits: Map<AppId, readonly AllocatedBatch[]>;
   private readonly leftDamage: readonly DamagedCommit[];
   /** Bytes in the commit log of processes before this one that are no intact entries. */
   readonly damagedCommitBytes: number;
@@ -158,7 +166,7 @@ export class EmbeddedStreams {
         lines += erased;
       }
       if (replaced.length > 0) {
-        await syncDirectory(stream.folder);
+        await syncFolder(stream.folder);
         await journal.put(app, { files: replaced.map(({ path }) => basename(path)) });
         // The app may have been removed meanwhile.
         if (this.byApp.get(app)?.stream !== stream) lines = 0;
@@ -168,7 +176,7 @@ export class EmbeddedStreams {
             this.files.close(segment.path);
             stream.replaceSegment(segment);
           }
-          await syncDirectory(stream.folder);
+          await syncFolder(stream.folder);
         }
       }
     } finally {
@@ -512,7 +520,7 @@ export class EmbeddedStreams {
   /** Takes what processes before this one left in the commit log and that isn't in its segments. */
   private adoptLeft(
     { app, stream, appender }: OpenStream,
-    left: readonly CommittedBatch[] | undefined,
+    left: readonly AllocatedBatch[] | undefined,
   ): void {
     if (!this.leftCommits.has(app)) return;
     // What is in segments already has to stay there when the log is removed.
