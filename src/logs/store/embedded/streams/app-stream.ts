@@ -4,7 +4,7 @@ import type { Batch } from '../../../syslog/batch.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
 import type { DamagedCommit } from '../commit-log/commit-entry.ts';
-import { forEachEntry, UnwrittenEntries } from '../commit-log/commit-memory.ts';
+import { forEachEntry, UnwrittenEntries } from '../commit-log/unwritten-entries.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import {
   type AllocatedBatch,

@@ -220,10 +220,10 @@ export class EmbeddedStreams {
       // What was on its way may have ended before that was asked.
       if (this.commitLog.isClosingFile) this.commitLog.closeFile();
     }
-    const files = this.commitLog.fullFileNames;
-    await this.commitLog.writeAll(async () => {
+    const files = this.commitLog.full.paths;
+    await this.commitLog.full.writeAll(async () => {
       await this.sync();
-      const left = this.commitLog.fullFileNames;
+      const left = this.commitLog.full.paths;
       if (!files.some((name) => left.includes(name))) return true;
       await wait();
       return false;
@@ -276,7 +276,7 @@ export class EmbeddedStreams {
       open.stream.segments.length > 0 &&
       open.mayCommit &&
       !this.isClosed &&
-      !this.commitLog.isBehind
+      !this.commitLog.full.isBehind
     );
   }
 
@@ -488,13 +488,13 @@ export class EmbeddedStreams {
     }
     const there = new Set(this.apps());
     for (const app of [...this.leftCommits.keys()]) if (!there.has(app)) this.leftCommits.delete(app);
-    void this.commitLog.writeDue();
+    void this.commitLog.full.writeDue();
   }
 
   /** Syncs everything that was written to the disk, and notes how far the streams are. */
   async sync(): Promise<void> {
     if (this.options.place.check() !== undefined) return;
-    const written = this.commitLog.writtenFiles();
+    const written = this.commitLog.full.writtenFiles();
     await this.commitLog.sync();
     this.commitLog.closeOldFile();
     for (const [app, open] of this.byApp) {
@@ -503,7 +503,7 @@ export class EmbeddedStreams {
     }
     if (this.changed.size > 0) await this.noting.request();
     // What isn't noted may be found by the log alone.
-    if (!this.hasNotingFailed) this.commitLog.remove(written);
+    if (!this.hasNotingFailed) this.commitLog.full.remove(written);
   }
 
   async close(): Promise<void> {
@@ -514,7 +514,7 @@ export class EmbeddedStreams {
     await this.sync();
     while (this.noting.isRunning) await this.noting.idle();
     this.files.closeAll();
-    this.commitLog.closeSpilled();
+    this.commitLog.full.closeSpilled();
   }
 
   /** Takes what processes before this one left in the commit log and that isn't in its segments. */
@@ -536,7 +536,7 @@ export class EmbeddedStreams {
       for (const one of damaged) stream.adoptDamage(one);
     }
     this.leftCommits.delete(app);
-    void this.commitLog.writeDue();
+    void this.commitLog.full.writeDue();
   }
 
   /** Writes what is in the commit log only to an app's segment; false when that failed. */
