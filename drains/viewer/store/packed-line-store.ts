@@ -2,7 +2,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TailraceError } from '../../../src/common/errors.ts';
-import { makeDirectory } from '../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import { withKnownSender } from '../../../src/logs/query/known-sender.ts';
 import type { QueryNode } from '../../../src/logs/query/query-syntax.ts';
 import type { AppId, Sequence, Store } from '../../../src/logs/store/contract.ts';

@@ -2,7 +2,7 @@ import { closeSync, type Dirent, openSync, readdirSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemCode } from '../../../../src/common/errors.ts';
-import { makeDirectory } from '../../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../../src/common/files/make-directory.ts';
 import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
 import { Imports } from './imports.ts';
 import { Part, type ReportLoss } from './part.ts';

@@ -6,7 +6,7 @@
 import { chmodSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf, TailraceError } from '../../../common/errors.ts';
-import { makeDirectory } from '../../../common/make-directory.ts';
+import { makeDirectory } from '../../../common/files/make-directory.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
 import type {
@@ -35,6 +35,7 @@ import type {
 import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import { sweepIntervalMs } from '../sweep-interval.ts';
+import { COMMITS_FOLDER } from './commit-log/commit-log.ts';
 import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
@@ -52,12 +53,12 @@ import {
 } from './records/store-file.ts';
 import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
-import type { AllocatedBatch, AppStream } from './segments/app-stream.ts';
-import { SegmentGoneError } from './segments/appender.ts';
-import { COMMITS_FOLDER } from './segments/commit-log.ts';
+import type { AllocatedBatch } from './segments/entry-format.ts';
 import { type ErasureRecord, finishErasure } from './segments/line-eraser.ts';
-import { EmbeddedStreams, type OpenStream } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
+import type { AppStream } from './streams/app-stream.ts';
+import { SegmentGoneError } from './streams/appender.ts';
+import { EmbeddedStreams, type OpenStream } from './streams/streams.ts';
 
 /** How often somebody looks whether the folder and the files are in their places when nothing is appended. */
 const LOOK_MS = 1_000;
