@@ -18,6 +18,9 @@ const NONE: u32 = 254;
 const SEARCHED_MAX: u32 = 2_000;
 const WORDS_MAX: u32 = 6;
 
+/** `thread '` */
+const THREAD: u64 = 0x2720646165726874;
+
 const SPACE: u32 = 0x20;
 const QUOTE: u32 = 0x22;
 const APOSTROPHE: u32 = 0x27;
@@ -116,8 +119,8 @@ function beginsPlain(start: u32, end: u32): bool {
   let i = start;
   if (isSmallLetter(first)) {
     const three: u32 = load<u32>(start) & 0xffffff;
-    // "npm", "thr"
-    if (three == 0x6d706e || three == 0x726874) return false;
+    // "npm", "thread '"
+    if (three == 0x6d706e || load<u64>(start) == THREAD) return false;
     while (i < end && isSmallLetter(load<u8>(i))) i++;
     if (i == end) return false;
     const behind: u32 = load<u8>(i);
@@ -163,7 +166,7 @@ function fieldLevel(start: u32, from: u32, end: u32): u32 {
     const inside: u32 = end - i >= 16 ? 0xffff : (1 << (end - i)) - 1;
     let doubts: u32 = i8x16.bitmask(doubtful) & inside;
     while (doubts) {
-      if (isDoubtful(i + <u32>ctz<u32>(doubts))) return ASK;
+      if (isDoubtful(start, i + <u32>ctz<u32>(doubts))) return ASK;
       doubts &= doubts - 1;
     }
     let mask: u32 = i8x16.bitmask(separators) & inside;
@@ -200,11 +203,15 @@ function hasColor(start: u32, end: u32): bool {
   return false;
 }
 
-/** Is there `rror`, `xception` or what begins a color? */
-function isDoubtful(at: u32): bool {
+/** Is there what begins a color, or `rror` or `xception` in the first word, or in the one behind `Uncaught `? What failed isn't named later. */
+function isDoubtful(start: u32, at: u32): bool {
   const byte: u32 = load<u8>(at);
-  if (byte == 0x72) return load<u32>(at) == 0x726f7272;
-  return byte != 0x78 || load<u64>(at) == 0x6e6f697470656378;
+  if (byte == 0x72) {
+    if (load<u32>(at) != 0x726f7272) return false;
+  } else if (byte != 0x78) return true;
+  else if (load<u64>(at) != 0x6e6f697470656378) return false;
+  // "Uncaught"
+  return find(start, at, SPACE) == at || load<u64>(start) == 0x7468677561636e55;
 }
 
 /** The level of a field whose name ends at the separator `at`. */
@@ -369,23 +376,25 @@ function mayBeForm(start: u32, end: u32): bool {
     case 0x2a: // *
     case 0x28: // (
     case 0x3c: // <
-    case 0x5b: // [
     case 0x3d: // =
       return true;
+    case 0x5b: // [
+      if (mayBeBracketed(start, end)) return true;
+      break;
     case 0x7b: // {"t"
       if (second == QUOTE && third == 0x74) return true;
       break;
-    case 0x54: // Trac, TRAC[
-      if (second == 0x72 || second == 0x52) return true;
+    case 0x54: // Tra, TR: Traceback, TRAC[
+      if ((second == 0x72 && third == 0x61) || second == 0x52) return true;
       break;
     case 0x70: // pani
       if (second == 0x61 && third == 0x6e) return true;
       break;
-    case 0x66: // fata, fail
-      if (second == 0x61 && (third == 0x74 || third == 0x69)) return true;
+    case 0x66: // fata, fail:
+      if (second == 0x61 && (third == 0x74 || (third == 0x69 && fifth == COLON))) return true;
       break;
-    case 0x74: // thre, trce
-      if ((second == 0x68 && third == 0x72) || (second == 0x72 && third == 0x63)) return true;
+    case 0x74: // thread ', trce
+      if (load<u64>(start) == THREAD || (second == 0x72 && third == 0x63)) return true;
       break;
     case 0x43: // CONF
       if (second == 0x4f && third == 0x4e) return true;
@@ -420,6 +429,28 @@ function mayBeForm(start: u32, end: u32): bool {
   while (i < end && load<u8>(i) != COLON && load<u8>(i) != SPACE) i++;
   if (i + 1 < end && load<u8>(i) == COLON && isDigit(load<u8>(i, 1))) return true;
   return end - start > 3 && load<u8>(start, 3) == SPACE && find(start, end, 0x0a) < end;
+}
+
+/** The forms of Apache, Nest, Elasticsearch, Celery, Monolog and PHP: not a word in brackets, nor a time before a word. */
+function mayBeBracketed(start: u32, end: u32): bool {
+  const first: u32 = load<u8>(start, 1);
+  // `[Sat Nov`, `[Nest]`
+  if (isLargeLetter(first) && isSmallLetter(load<u8>(start, 2))) return true;
+  const closing = find(start, end, 0x5d);
+  if (closing == end) return false;
+  let i = closing + 1;
+  // `[…] PHP`
+  if (i + 4 <= end && load<u32>(i) == 0x50485020) return true;
+  if (!isDigit(first) && first != DASH) return false;
+  // `[…: ERROR/MainProcess]`, `[…][ERROR]`
+  if (find(start, closing, 0x2f) < closing) return true;
+  if (i == end || load<u8>(i) != SPACE) return i < end && load<u8>(i) == 0x5b;
+  // `[…] local.ERROR:`
+  for (i++; i < end; i++) {
+    const byte: u32 = load<u8>(i);
+    if (!isLetter(byte) && !isDigit(byte) && byte != DASH && byte != 0x5f) break;
+  }
+  return i < end && load<u8>(i) == 0x2e;
 }
 
 function leadingWordLevel(start: u32, end: u32): u32 {
