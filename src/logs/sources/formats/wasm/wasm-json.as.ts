@@ -286,6 +286,12 @@ function writeEscape(i: u32, out: u32, isParameter: bool): u32 {
   return o + 3;
 }
 
+/** Is no more of a number at `i`? */
+export function isEndOfNumber(i: u32): bool {
+  const byte: u32 = load<u8>(i);
+  return byte == COMMA || byte == CLOSE_BRACE || byte <= SPACE;
+}
+
 /** Where the number at `start` ends, if `JSON.stringify` would write it as it is; or 0. */
 export function skipNumber(start: u32): u32 {
   let i = start;
