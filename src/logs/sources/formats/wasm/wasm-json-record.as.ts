@@ -3,15 +3,17 @@ import { copy } from '../../../../common/wasm/wasm-common.as';
 import { skipField } from '../../../syslog/wasm/wasm-header.as';
 import {
   addKey,
-  addKnownKey,
   countContainer,
+  digitsAt,
   firstBytes,
   hasEscape,
+  hasNewline,
   isEndOfNumber,
   isName,
   keyHash,
   lastBytes,
   moveTo,
+  noteKey,
   skipSpace,
   skipString,
   stop,
@@ -56,8 +58,9 @@ const OTHER_HOST: u32 = 11;
 const UNSUPPORTED: u32 = 12;
 
 /**
- * The keys of the record that was read last, as they stood there: most senders' records have the same ones in the same order, and what was
- * found out of a key needn't be found out again. An entry: `u8 bytes | u8 bytes of the key | u8 what it is | u64 hash, at 8 | "key": at 16`.
+ * The keys of the record that was read last, as they stood there, with what is around them: most senders' records have the same ones in the same
+ * order, and what was found out of a key needn't be found out again. An entry: `u8 bytes | u8 bytes of the key | u8 what it is | u8 where the key
+ * begins | u64 hash, at 8 | the text, at 16, from the brace or comma before the key to its value`.
  */
 let shapeAt: u32 = 0;
 let shapeKeys: u32 = 0;
@@ -70,7 +73,7 @@ export function setShapeRegion(at: u32): void {
   shapeAt = at;
 }
 
-/** Does the entry's key stand at `start`? */
+/** Does the entry's text stand at `start`? */
 function isShapeKey(entry: u32, start: u32): bool {
   const length: u32 = load<u8>(entry);
   const first = i8x16.bitmask(i8x16.ne(v128.load(start), v128.load(entry, SHAPE_TEXT)));
@@ -79,14 +82,16 @@ function isShapeKey(entry: u32, start: u32): bool {
   return first == 0 && (second & ((1 << (length - 16)) - 1)) == 0;
 }
 
-/** Keeps the key at `start`, the next of its record, with its quotes and a colon at `colon`. */
-function keepShapeKey(start: u32, keyLength: u32, colon: u32, what: u32): void {
-  const length = colon + 1 - start;
-  if (shapeKeys == SHAPE_KEYS_MAX || length > SHAPE_TEXT_BYTES_MAX || length != keyLength + 3) return;
+/** Keeps the key at `key`, the next of its record, whose text is in `[start, end)`. */
+function keepShapeKey(start: u32, end: u32, key: u32, keyLength: u32, what: u32): void {
+  const length = end - start;
+  // Newlines between keys are noticed one by one.
+  if (shapeKeys == SHAPE_KEYS_MAX || length > SHAPE_TEXT_BYTES_MAX || hasNewline) return;
   const entry = shapeAt + shapeKeys * SHAPE_ENTRY_BYTES;
   store<u8>(entry, length);
   store<u8>(entry, keyLength, 1);
   store<u8>(entry, what, 2);
+  store<u8>(entry, key - start, 3);
   store<u64>(entry, keyHash, 8);
   copy(entry + SHAPE_TEXT, start, length);
   shapeKeys++;
@@ -105,21 +110,30 @@ export function readObject(start: u32): u32 {
   let textAt: u32 = 0;
   let textLength: u32 = 0;
   let isTextEscaped = false;
-  let i = skipSpace(start + 1);
+  /** The keys so far are those of the shape. */
+  let isShape = true;
+  /** At the brace, and later at the comma, in front of a key. */
+  let i = start;
   for (let number: u32 = 0; ; number++) {
-    if (load<u8>(i) != QUOTE) return stop(i);
-    const key = i + 1;
     const entry = shapeAt + number * SHAPE_ENTRY_BYTES;
+    let key: u32;
     let keyLength: u32;
     let what: u32;
-    if (number < shapeKeys && isShapeKey(entry, i)) {
+    if (isShape && number < shapeKeys && isShapeKey(entry, i)) {
+      key = i + load<u8>(entry, 3);
       keyLength = load<u8>(entry, 1);
       what = load<u8>(entry, 2);
-      addKnownKey(load<u64>(entry, 8));
       i = skipSpace(i + <u32>load<u8>(entry));
     } else {
-      // The keys before it are those of the shape.
-      if (number < shapeKeys) shapeKeys = number;
+      if (isShape) {
+        isShape = false;
+        if (number < shapeKeys) shapeKeys = number;
+        for (let known: u32 = 0; known < number; known++) noteKey(known, load<u64>(shapeAt + known * SHAPE_ENTRY_BYTES, 8));
+      }
+      const before = i;
+      i = skipSpace(i + 1);
+      if (load<u8>(i) != QUOTE) return stop(i);
+      key = i + 1;
       const keyEnd = skipString(key);
       if (keyEnd == 0 || hasEscape) return 0;
       keyLength = keyEnd - key;
@@ -127,8 +141,8 @@ export function readObject(start: u32): u32 {
       const colon = skipSpace(keyEnd + 1);
       if (load<u8>(colon) != COLON) return stop(colon);
       what = classOf(key, keyLength);
-      if (number == shapeKeys) keepShapeKey(key - 1, keyLength, colon, what);
       i = skipSpace(colon + 1);
+      if (number == shapeKeys) keepShapeKey(before, i, key, keyLength, what);
     }
     const byte: u32 = load<u8>(i);
     if (byte == 0x6e) {
@@ -195,7 +209,6 @@ export function readObject(start: u32): u32 {
     i = skipSpace(i);
     if (load<u8>(i) == CLOSE_BRACE) break;
     if (load<u8>(i) != COMMA) return stop(i);
-    i = skipSpace(i + 1);
   }
   if (!hasTime && (others & (1 << OTHER_TIME)) != 0) return 0;
   if (!hasLevel && (others & (1 << OTHER_LEVEL)) != 0) return 0;
@@ -317,13 +330,12 @@ function readTime(start: u32): u32 {
     setTimeLength(written);
     return written == 0 ? 0 : end + 1;
   }
-  let i = start;
-  let value: u64 = 0;
-  while (<u32>load<u8>(i) - 0x30 <= 9 && i - start < 15) value = value * 10 + (load<u8>(i++) - 0x30);
-  const digits = i - start;
+  const digits = digitsAt(start);
+  let i = start + digits;
   if (digits == 0) return stop(i);
   // Seconds or milliseconds since 1970: see `parseTimestamp`.
   if (digits < 9 || digits > 14 || load<u8>(start) == 0x30) return 0;
+  let value: u64 = eightDigits(load<u64>(start) << ((16 - digits) << 3)) * 100_000_000 + eightDigits(load<u64>(i - 8));
   const isSeconds = digits <= 11;
   let micros: u64 = 0;
   if (load<u8>(i) == 0x2e) {
@@ -343,4 +355,11 @@ function readTime(start: u32): u32 {
   const written = writeMicros(micros);
   setTimeLength(written);
   return written == 0 ? 0 : i;
+}
+
+/** The number that eight digits are, or fewer, with zeros in front of them. */
+function eightDigits(digits: u64): u64 {
+  const ones = ((digits & 0x0f0f0f0f0f0f0f0f) * 2_561) >> 8;
+  const hundreds = ((ones & 0x00ff00ff00ff00ff) * 6_553_601) >> 16;
+  return ((hundreds & 0x0000ffff0000ffff) * 42_949_672_960_001) >> 32;
 }
