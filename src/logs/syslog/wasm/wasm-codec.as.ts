@@ -22,6 +22,7 @@ import {
   appOf,
   dynoOf,
   findOwner,
+  findWord,
   forgetOwners,
   formOf,
   isEqual,
@@ -157,6 +158,7 @@ export function setUp(
   host: u32,
   time: u32,
   fingerprints: u32,
+  numbers: u32,
   slots: u32,
   sources: u32,
   key: u32,
@@ -167,7 +169,7 @@ export function setUp(
   fixedSource = source;
   stampedHost = host;
   stampedTime = time;
-  setUpOwners(fingerprints, slots, sources, key);
+  setUpOwners(fingerprints, numbers, slots, sources, key);
   setUpTimes(times);
   runsAt = runsRegion;
   runsMax = runsCount;
@@ -240,6 +242,8 @@ export function take(
   let known: u32 = 0;
   let knownLength: u32 = 0;
   let isKnownOld = false;
+  /** Its APP-NAME is a token. */
+  let hasToken = false;
   while (i < end) {
     const frame = i;
     let start: u32;
@@ -333,9 +337,12 @@ export function take(
     }
 
     // The others. Those of structured data and MSGID, `- -` when there are none, are one piece behind PROCID.
-    const isRepeated =
-      isOld == isKnownOld && fields + knownLength <= limit && isSameHeader(known, fields, knownLength);
-    if (isRepeated) {
+    const isInLimit = isOld == isKnownOld && fields + knownLength <= limit;
+    const isRepeated = isInLimit && isSameHeader(known, fields, knownLength);
+    // Tokens of many apps alternate in headers that are otherwise the same.
+    const isTokenNew = !isRepeated && isInLimit && hasToken && isSameBesidesToken(known, fields, knownLength, tag - known, tagLength);
+    if (isRepeated || isTokenNew) {
+      if (isTokenNew) slot = 0;
       const by = fields - known;
       host += by;
       tag += by;
@@ -346,6 +353,7 @@ export function take(
       known = fields;
     } else {
       knownLength = 0;
+      hasToken = false;
       pid = 0;
       pidLength = 0;
       msgid = 0;
@@ -374,6 +382,7 @@ export function take(
         if (hostSize == 1 && load<u8>(host) == DASH) hostSize = 0;
         tag = hostEnd + 1;
         if (sourceLength == 0 && names == 0) slot = sameToken(tokens, tag, end5424);
+        hasToken = slot != 0;
         tagLength = slot != 0 ? tokenLength(slot) : findSpace(tag, end5424) - tag;
         pid = tag + tagLength + 1;
         if (pid > end5424) break;
@@ -431,10 +440,10 @@ export function take(
         const isToken = load<u16>(tag) == 0x2e74 && tagLength > 1;
         if (names != 0) {
           key = NAME_KEY;
-          slot = findOwner(names, tag, tagLength, 0, 0);
+          slot = isOld ? findOwner(names, tag, tagLength, 0, 0) : findWord(names, tag, tagLength);
         } else if (isToken) {
           key = TOKEN_KEY;
-          slot = findOwner(tokens, tag, tagLength, 0, 0);
+          slot = isOld ? findOwner(tokens, tag, tagLength, 0, 0) : findWord(tokens, tag, tagLength);
         } else {
           // A host may be a token, too.
           if (rules == 0 || (hostSize > 1 && load<u16>(host) == 0x2e74)) break;
@@ -455,7 +464,10 @@ export function take(
           why = UNKNOWN_OWNER;
           break;
         }
-        if (key == TOKEN_KEY && formOf(slot) == AS_SENT) rememberToken(slot);
+        if (key == TOKEN_KEY && formOf(slot) == AS_SENT) {
+          rememberToken(slot);
+          hasToken = !isOld;
+        }
       }
       form = formOf(slot);
       if (form == LEFT_ALONE) break;
@@ -700,6 +712,18 @@ function isSameHeader(a: u32, b: u32, length: u32): bool {
   for (let i: u32 = 0; i < last; i += 16)
     if (v128.any_true(v128.xor(v128.load(a + i), v128.load(b + i)))) return false;
   return !v128.any_true(v128.xor(v128.load(a + last), v128.load(b + last)));
+}
+
+/** The same, besides a token at `at` in them, which has to be as long in the one at `b`. */
+function isSameBesidesToken(a: u32, b: u32, length: u32, at: u32, wordLength: u32): bool {
+  const behind = at + wordLength;
+  // The space behind the word, too: there may be none in it. No other word than a token has another kind of owner.
+  return (
+    load<u16>(b + at) == 0x2e74 &&
+    isEqual(a, b, at) &&
+    isEqual(a + behind, b + behind, length - behind) &&
+    findSpace(b + at, b + behind) == b + behind
+  );
 }
 
 /** Copies a message as `copy` does. Is there a newline in it? */
