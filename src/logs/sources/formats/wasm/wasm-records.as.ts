@@ -10,7 +10,7 @@
  */
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { setDateMax as setHeaderDateMax } from '../../../syslog/wasm/wasm-header.as';
-import { readObject } from './wasm-json-record.as';
+import { readObject, setShapeRegion } from './wasm-json-record.as';
 import {
   beginJson,
   containers as jsonContainers,
@@ -23,6 +23,7 @@ import {
 } from './wasm-json.as';
 import { closeFrame, forgetDay, FRAME_BYTES_MAX, FRAME_HEAD, setUpLine } from './wasm-line.as';
 import { readOtlp } from './wasm-otlp-json.as';
+import { setNameRegion } from './wasm-otlp.as';
 import { beginProtobuf, readProtobuf } from './wasm-otlp-protobuf.as';
 import {
   beginLine,
@@ -35,20 +36,22 @@ import {
   headSource,
   isDirect,
   LINE_HEAD_BYTES,
+  lineBytes,
   NO_ROOM,
   NOT_DIRECT,
   NOT_UNDERSTOOD,
   RECORD_HEADER,
   recordHeadAt,
   recordHeadLength,
+  setHead,
   setRecordForm,
+  setRecordHead,
   setUpRecord,
+  setUpRecords,
   writeLineOf,
 } from './wasm-record-line.as';
 
-export { setShapeRegion } from './wasm-json-record.as';
-export { setNameRegion } from './wasm-otlp.as';
-export { lineBytes, setHead, setRecordHead, setUpRecords } from './wasm-record-line.as';
+export { lineBytes, setHead, setNameRegion, setRecordHead, setShapeRegion, setUpRecords };
 
 /** Where a call stopped in the input, where the frames end in the output, how many there are; and the objects and arrays that were read. */
 export let position: u32 = 0;
