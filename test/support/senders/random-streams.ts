@@ -94,8 +94,20 @@ function randomLine(dice: Dice, form: string): string {
 
 /** One with the same header, or nearly: senders repeat theirs. */
 function similarLine(dice: Dice, line: string): string {
-  const other = line.replace(/^<\d+>/, `<${dice.one('13', '190')}>`);
+  const other = withAnotherToken(dice, line.replace(/^<\d+>/, `<${dice.one('13', '190')}>`));
   return other.slice(0, other.length - dice.below(8)) + 'y'.repeat(dice.one(0, 0, 1, 20, 500));
+}
+
+/** The first token of a line becomes another one, or something else that is as long. */
+function withAnotherToken(dice: Dice, line: string): string {
+  const others = [
+    TOKENS[0],
+    TOKENS[1],
+    UNKNOWN_TOKEN,
+    TOKENS[0].replace('-', ' '),
+    'n'.repeat(TOKENS[0].length),
+  ];
+  return dice.chance(0.5) ? line.replace(/t\.[0-9a-f]{8}-[-0-9a-f]{27}/, dice.one(...others)) : line;
 }
 
 function ruledHost(dice: Dice): string {

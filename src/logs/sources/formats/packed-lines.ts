@@ -44,7 +44,9 @@ export interface PackedPiece {
 
 /** Packs lines. */
 export class LinePacker {
-  private bytes: Buffer;
+  private bytes = Buffer.allocUnsafeSlow(0);
+  /** Of the memory that is taken first. */
+  private readonly firstBytes: number;
   private length = 0;
   /** Of the lines, without their counts. */
   private lineBytes = 0;
@@ -53,7 +55,7 @@ export class LinePacker {
 
   /** @param bytes that the lines take, about */
   constructor(bytes = FIRST_BYTES) {
-    this.bytes = Buffer.allocUnsafeSlow(bytes);
+    this.firstBytes = bytes;
   }
 
   /** @throws TailraceError `too_large` when there are too many, or they take too much. */
@@ -123,8 +125,11 @@ export class LinePacker {
   private reserve(more: number): void {
     const needed = this.length + more;
     if (needed <= this.bytes.length) return;
-    const bytes = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(LINES_BYTES_MAX, this.bytes.length * 2)));
-    this.bytes.copy(bytes, 0, 0, this.length);
+    const before = this.bytes;
+    const doubled = Math.min(LINES_BYTES_MAX, before.length * 2);
+    const bytes = Buffer.allocUnsafeSlow(Math.max(needed, this.firstBytes, doubled));
+    before.copy(bytes, 0, 0, this.length);
+    detachBuffer(before);
     this.bytes = bytes;
   }
 }

@@ -1,12 +1,13 @@
 /**
- * The WebAssembly fast path: reads and writes common lines. Compiled by `npm run build:wasm` (AssemblyScript) into
+ * The WebAssembly fast path: reads common lines, and writes them (`wasm-frames.as.ts`). Compiled by `npm run build:wasm` (AssemblyScript) into
  * `wasm-codec-binary.ts`; what it does is defined by `framing.ts`, `header.ts`, `rfc3164.ts`, `batch-builder.ts`, `encode.ts`, and for
  * lines that don't have their token as APP-NAME by `sources/rewrite-header.ts`. All lines that it doesn't support are left to them.
  *
  * Memory is laid out by the caller (`wasm-codec.ts`); there is no allocator. Reads and writes may run over the end of a
  * region by up to 15 bytes, so regions have slack between them.
  */
-import { copy, writeCount } from '../../../common/wasm/wasm-common.as';
+import { copy } from '../../../common/wasm/wasm-common.as';
+import { write } from './wasm-frames.as';
 import {
   findLineEnd,
   findSpace,
@@ -22,6 +23,7 @@ import {
   appOf,
   dynoOf,
   findOwner,
+  findWord,
   forgetOwners,
   formOf,
   isEqual,
@@ -57,7 +59,7 @@ import {
   setUpTimes,
 } from './wasm-rfc3164.as';
 
-export { forgetMinutes, forgetOwners, nameSource, remember, rememberMinute, setDateMax };
+export { forgetMinutes, forgetOwners, nameSource, remember, rememberMinute, setDateMax, write };
 
 /** Where `take` stopped in the input, where the records end in the output, how many there are, and how many runs of one owner. */
 export let position: u32 = 0;
@@ -97,8 +99,6 @@ const HOSTNAME_BYTES_MAX: u32 = 255;
 const PROCID_BYTES_MAX: u32 = 128;
 const MSGID_BYTES_MAX: u32 = 32;
 const TOKEN_TEXT_BYTES_MIN: u32 = 16;
-/** Of Heroku's form, without the count. */
-const FRAME_BYTES_MAX: u32 = 10_240;
 /** By more a record isn't longer than its line: a stamped host, a source's name, a time in its long form, what separates them. */
 const GROWTH_BYTES_MAX: u32 = 512;
 /** `[tailrace@32473 token="` */
@@ -157,6 +157,7 @@ export function setUp(
   host: u32,
   time: u32,
   fingerprints: u32,
+  numbers: u32,
   slots: u32,
   sources: u32,
   key: u32,
@@ -167,7 +168,7 @@ export function setUp(
   fixedSource = source;
   stampedHost = host;
   stampedTime = time;
-  setUpOwners(fingerprints, slots, sources, key);
+  setUpOwners(fingerprints, numbers, slots, sources, key);
   setUpTimes(times);
   runsAt = runsRegion;
   runsMax = runsCount;
@@ -240,6 +241,8 @@ export function take(
   let known: u32 = 0;
   let knownLength: u32 = 0;
   let isKnownOld = false;
+  /** Its APP-NAME is a token. */
+  let hasToken = false;
   while (i < end) {
     const frame = i;
     let start: u32;
@@ -333,9 +336,12 @@ export function take(
     }
 
     // The others. Those of structured data and MSGID, `- -` when there are none, are one piece behind PROCID.
-    const isRepeated =
-      isOld == isKnownOld && fields + knownLength <= limit && isSameHeader(known, fields, knownLength);
-    if (isRepeated) {
+    const isInLimit = isOld == isKnownOld && fields + knownLength <= limit;
+    const isRepeated = isInLimit && isSameHeader(known, fields, knownLength);
+    // Tokens of many apps alternate in headers that are otherwise the same.
+    const isTokenNew = !isRepeated && isInLimit && hasToken && isSameBesidesToken(known, fields, knownLength, tag - known, tagLength);
+    if (isRepeated || isTokenNew) {
+      if (isTokenNew) slot = 0;
       const by = fields - known;
       host += by;
       tag += by;
@@ -346,6 +352,7 @@ export function take(
       known = fields;
     } else {
       knownLength = 0;
+      hasToken = false;
       pid = 0;
       pidLength = 0;
       msgid = 0;
@@ -374,6 +381,7 @@ export function take(
         if (hostSize == 1 && load<u8>(host) == DASH) hostSize = 0;
         tag = hostEnd + 1;
         if (sourceLength == 0 && names == 0) slot = sameToken(tokens, tag, end5424);
+        hasToken = slot != 0;
         tagLength = slot != 0 ? tokenLength(slot) : findSpace(tag, end5424) - tag;
         pid = tag + tagLength + 1;
         if (pid > end5424) break;
@@ -431,10 +439,10 @@ export function take(
         const isToken = load<u16>(tag) == 0x2e74 && tagLength > 1;
         if (names != 0) {
           key = NAME_KEY;
-          slot = findOwner(names, tag, tagLength, 0, 0);
+          slot = isOld ? findOwner(names, tag, tagLength, 0, 0) : findWord(names, tag, tagLength);
         } else if (isToken) {
           key = TOKEN_KEY;
-          slot = findOwner(tokens, tag, tagLength, 0, 0);
+          slot = isOld ? findOwner(tokens, tag, tagLength, 0, 0) : findWord(tokens, tag, tagLength);
         } else {
           // A host may be a token, too.
           if (rules == 0 || (hostSize > 1 && load<u16>(host) == 0x2e74)) break;
@@ -455,7 +463,10 @@ export function take(
           why = UNKNOWN_OWNER;
           break;
         }
-        if (key == TOKEN_KEY && formOf(slot) == AS_SENT) rememberToken(slot);
+        if (key == TOKEN_KEY && formOf(slot) == AS_SENT) {
+          rememberToken(slot);
+          hasToken = !isOld;
+        }
       }
       form = formOf(slot);
       if (form == LEFT_ALONE) break;
@@ -630,63 +641,6 @@ function skipToken(start: u32, limit: u32): u32 {
   return load<u16>(i) == 0x5d22 ? length : 0;
 }
 
-/**
- * Encodes `count` records from `from` on as octet-counted frames from `out` on; returns the new end. `head` are the bytes
- * written as HOSTNAME and the space after it; with `heroku`, MSGID is `-` and structured data is left out, with
- * `keepHost` HOSTNAME stays the sender's. Returns 0 for what `heroku-frames.ts` has to split: in Heroku's form a frame that is too
- * long, and with `singleLine` a message with a newline in it.
- */
-export function write(
-  from: u32,
-  count: u32,
-  out: u32,
-  head: u32,
-  headLength: u32,
-  heroku: bool,
-  keepHost: bool,
-  singleLine: bool,
-): u32 {
-  let i = from;
-  let at = out;
-  for (let line: u32 = 0; line < count; line++) {
-    const length = load<u32>(i) & 0xffffff;
-    const host: u32 = load<u16>(i, 4);
-    const source: u32 = load<u16>(i, 6);
-    const text = i + RECORD_HEADER;
-    i = text + length;
-    if (heroku) {
-      const msgid: u32 = load<u16>(text - RECORD_HEADER, 8);
-      const message: u32 = load<u16>(text - RECORD_HEADER, 10);
-      const frame = host + headLength + (msgid - source) + 2 + (length - message) + 1;
-      if (frame > FRAME_BYTES_MAX) return 0;
-      at = writeCount(frame, at);
-      copy(at, text, host);
-      at += host;
-      copy(at, head, headLength);
-      at += headLength;
-      copy(at, text + source, msgid - source);
-      at += msgid - source;
-      store<u16>(at, 0x202d);
-      at += 2;
-      if (copyMessage(at, text + message, length - message) && singleLine) return 0;
-      at += length - message;
-    } else {
-      const rest = keepHost ? host : source;
-      const hostLength: u32 = keepHost ? 0 : headLength;
-      at = writeCount(host + hostLength + (length - rest) + 1, at);
-      copy(at, text, host);
-      at += host;
-      copy(at, head, hostLength);
-      at += hostLength;
-      copy(at, text + rest, length - rest);
-      at += length - rest;
-    }
-    store<u8>(at, 0x0a);
-    at++;
-  }
-  return at;
-}
-
 function endRun(run: u32, runLines: u32, end: u32, bytes: u32): void {
   store<u32>(run, runLines, 4);
   store<u32>(run, end, 8);
@@ -702,22 +656,14 @@ function isSameHeader(a: u32, b: u32, length: u32): bool {
   return !v128.any_true(v128.xor(v128.load(a + last), v128.load(b + last)));
 }
 
-/** Copies a message as `copy` does. Is there a newline in it? */
-function copyMessage(to: u32, from: u32, length: u32): bool {
-  const newline = i8x16.splat(0x0a);
-  let found = i8x16.splat(0);
-  let i: u32 = 0;
-  for (; i + 16 <= length; i += 16) {
-    const bytes = v128.load(from + i);
-    v128.store(to + i, bytes);
-    found = v128.or(found, i8x16.eq(bytes, newline));
-  }
-  const rest = length - i;
-  if (rest > 0) {
-    const bytes = v128.load(from + i);
-    v128.store(to + i, bytes);
-    if (i8x16.bitmask(i8x16.eq(bytes, newline)) & ((1 << rest) - 1)) return true;
-  }
-  return v128.any_true(found);
+/** The same, besides a token at `at` in them, which has to be as long in the one at `b`. */
+function isSameBesidesToken(a: u32, b: u32, length: u32, at: u32, wordLength: u32): bool {
+  const behind = at + wordLength;
+  // The space behind the word, too: there may be none in it. No other word than a token has another kind of owner.
+  return (
+    load<u16>(b + at) == 0x2e74 &&
+    isEqual(a, b, at) &&
+    isEqual(a + behind, b + behind, length - behind) &&
+    findSpace(b + at, b + behind) == b + behind
+  );
 }
-

@@ -3,8 +3,10 @@
  * tag and the token in structured data) to the source that is written, and how. What is kept under a number of a scope (see
  * `wasm-codec.ts`) is true for as long as that number is used, and numbers are never used again: nothing has to be taken out.
  *
- * Many tokens in use are more than a processor's caches hold, so a look-up touches few lines of memory: one of the fingerprints of a set,
- * and the beginning of one slot. The names of sources, which are few, have a table of their own.
+ * Many tokens in use are more than a processor's first caches hold, so a look-up touches few lines of memory: one of the fingerprints of a set,
+ * one of its slots' numbers, and the beginning of one slot. Slots are given away one behind the other: at places that follow from the set they were
+ * 2 KiB apart, and of a cache only those of its sets were used that such addresses have. The names of sources, which are few, have a table of
+ * their own.
  */
 import { copy } from '../../../common/wasm/wasm-common.as';
 
@@ -12,6 +14,8 @@ import { copy } from '../../../common/wasm/wasm-common.as';
 const SETS: u32 = 2_048;
 const WAYS: u32 = 16;
 const FINGERPRINT_BYTES: u32 = 4;
+/** Of a slot's number, by way. */
+const NUMBER_BYTES: u32 = 2;
 /** `u32 scope | u16 key length | u8 form | u8 | u32 app | u32 source | u16 dyno | … | key` */
 const SLOT_BYTES: u32 = 128;
 const KEY: u32 = 24;
@@ -25,22 +29,26 @@ const WEIGHT_STEP: u64 = 0xbf58476d1ce4e5ba;
 
 /** Where everything is, and the key that is looked up: set by `setUpOwners`. */
 let fingerprints: u32 = 0;
+let numbers: u32 = 0;
 let slots: u32 = 0;
 let sources: u32 = 0;
 let key: u32 = 0;
 /** The way that is given away next, of a set without a free one. */
 let victim: u32 = 0;
-/** What `findOwner` looked for last. */
+/** Slots that were given away. */
+let usedSlots: u32 = 0;
+/** What was looked for last. */
 let wantedSet: u32 = 0;
 let wantedFingerprint: u32 = 0;
 let wantedScope: u32 = 0;
-/** Bytes of the key. */
+/** Bytes of the key, which is at `key` unless it was found. */
 let wantedLength: u32 = 0;
 /** The slot of the last token in APP-NAME, or 0: it comes line after line. */
 let lastToken: u32 = 0;
 
-export function setUpOwners(fingerprintsAt: u32, slotsAt: u32, sourcesAt: u32, keyAt: u32): void {
+export function setUpOwners(fingerprintsAt: u32, numbersAt: u32, slotsAt: u32, sourcesAt: u32, keyAt: u32): void {
   fingerprints = fingerprintsAt;
+  numbers = numbersAt;
   slots = slotsAt;
   sources = sourcesAt;
   key = keyAt;
@@ -49,6 +57,7 @@ export function setUpOwners(fingerprintsAt: u32, slotsAt: u32, sourcesAt: u32, k
 /** Forgets all of it. */
 export function forgetOwners(): void {
   memory.fill(fingerprints, 0, SETS * WAYS * FINGERPRINT_BYTES);
+  usedSlots = 0;
   lastToken = 0;
 }
 
@@ -57,20 +66,42 @@ export function forgetOwners(): void {
  */
 export function findOwner(scope: u32, first: u32, firstLength: u32, second: u32, secondLength: u32): u32 {
   const length = firstLength + 1 + secondLength;
-  wantedLength = length;
-  if (length > KEY_BYTES_MAX) return 0;
+  if (length > KEY_BYTES_MAX) {
+    wantedLength = length;
+    return 0;
+  }
   copy(key, first, firstLength);
   store<u8>(key + firstLength, 0x20);
   copy(key + firstLength + 1, second, secondLength);
-  store<u64>(key + length, 0);
+  return findKey(scope, key, length);
+}
+
+/** The same of a key of one part, with a space behind it where it stands, which is read there: a token in APP-NAME. */
+export function findWord(scope: u32, word: u32, wordLength: u32): u32 {
+  const length = wordLength + 1;
+  if (length > KEY_BYTES_MAX) {
+    wantedLength = length;
+    return 0;
+  }
+  return findKey(scope, word, length);
+}
+
+/** @param at its bytes, behind which up to seven more are read */
+function findKey(scope: u32, at: u32, length: u32): u32 {
+  wantedLength = length;
+  wantedScope = scope;
   // Each part with a weight of its own: the processor multiplies several at a time.
   let hash: u64 = (<u64>scope + 1) * MULTIPLIER + length;
   let weight = MULTIPLIER;
-  for (let i: u32 = 0; i < length; i += 8) {
-    const product = load<u64>(key + i) * weight;
+  const whole = length & ~7;
+  for (let i: u32 = 0; i < whole; i += 8) {
+    const product = load<u64>(at + i) * weight;
     hash += product ^ (product >> 32);
     weight += WEIGHT_STEP;
   }
+  // Of the last part there may be nothing.
+  const product = (load<u64>(at + whole) & (((<u64>1) << ((length & 7) << 3)) - 1)) * weight;
+  hash += product ^ (product >> 32);
   hash *= MULTIPLIER;
   hash ^= hash >> 32;
   // Zero is a free slot's.
@@ -78,7 +109,6 @@ export function findOwner(scope: u32, first: u32, firstLength: u32, second: u32,
   const set: u32 = (<u32>hash & (SETS - 1)) * WAYS;
   wantedSet = set;
   wantedFingerprint = fingerprint;
-  wantedScope = scope;
   const ways = fingerprints + set * FINGERPRINT_BYTES;
   const wanted = i32x4.splat(fingerprint);
   let found =
@@ -87,10 +117,16 @@ export function findOwner(scope: u32, first: u32, firstLength: u32, second: u32,
     (i32x4.bitmask(i32x4.eq(v128.load(ways, 32), wanted)) << 8) |
     (i32x4.bitmask(i32x4.eq(v128.load(ways, 48), wanted)) << 12);
   for (; found != 0; found &= found - 1) {
-    const slot = slots + (set + ctz<i32>(found)) * SLOT_BYTES;
-    if (load<u32>(slot) == scope && load<u16>(slot, 4) == length && isEqual(slot + KEY, key, length)) return slot;
+    const slot = slots + numberAt(set + ctz<i32>(found)) * SLOT_BYTES;
+    if (load<u32>(slot) == scope && load<u16>(slot, 4) == length && isEqual(slot + KEY, at, length)) return slot;
   }
+  if (at != key) copy(key, at, length);
   return 0;
+}
+
+/** The number of the slot of a way that isn't free. */
+function numberAt(way: u32): u32 {
+  return load<u16>(numbers + way * NUMBER_BYTES);
 }
 
 /** The key that was looked for last is longer than those that are kept. */
@@ -128,7 +164,9 @@ export function remember(form: u32, app: u32, source: u32, dyno: u32): u32 {
   let way: u32 = 0;
   while (way < WAYS && load<u32>(ways + way * FINGERPRINT_BYTES) != 0) way++;
   if (way == WAYS) way = victim++ & (WAYS - 1);
-  const slot = slots + (wantedSet + way) * SLOT_BYTES;
+  else store<u16>(numbers + (wantedSet + way) * NUMBER_BYTES, usedSlots++);
+  const number = numberAt(wantedSet + way);
+  const slot = slots + number * SLOT_BYTES;
   if (slot == lastToken) lastToken = 0;
   store<u32>(ways + way * FINGERPRINT_BYTES, wantedFingerprint);
   store<u32>(slot, wantedScope);
@@ -138,7 +176,7 @@ export function remember(form: u32, app: u32, source: u32, dyno: u32): u32 {
   store<u32>(slot, source, 12);
   store<u16>(slot, dyno, 16);
   copy(slot + KEY, key, wantedLength);
-  return wantedSet + way;
+  return number;
 }
 
 /** Gives a source's name, at `name`, a number. */

@@ -148,9 +148,24 @@ describe('records that are made where they stand', () => {
     const source = logSource('app');
     const keys = ['level', 'time', 'pid', 'hostname', 'a-longer-name-of-a-key', 'status', 'req', 'msg'];
     const values = ['30', '1767225600000', '7', '"box"', '"x y"', '200', '{"level":1,"url":"/"}', '"done"'];
+    const text = (): string => {
+      const plain = (): string => 'x'.repeat(dice.below(20));
+      const odd = (): string => dice.one('', ']', '\\"', '\\\\', '\\n', '\\u0041', 'é');
+      return `"${plain()}${odd()}${plain()}${odd()}${plain()}"`;
+    };
+    const time = (): string => {
+      const ms = 1_767_225_599_000 + dice.one(0, 1, 86_400) * 1_000 + dice.below(1_000);
+      const seconds = `${Math.floor(ms / 1_000)}`;
+      return dice.one(`${ms}`, `${ms}`, `${ms}.25`, seconds, `${seconds}.125`, JSON.stringify(new Date(ms)));
+    };
     for (let run = 0; run < RUNS; run++) {
+      const format = dice.one('json', 'ndjson');
+      const behindCommas = dice.one('', '', ' ', format === 'json' ? '\n' : ' ');
       const records = Array.from({ length: 1 + dice.below(6) }, () => {
         const pairs = keys.map((key, i) => [key, values[i]]);
+        pairs[1][1] = time();
+        pairs[4][1] = text();
+        pairs[7][1] = text();
         const at = dice.below(pairs.length);
         const key = pairs[at][0];
         switch (dice.below(12)) {
@@ -170,7 +185,22 @@ describe('records that are made where they stand', () => {
             pairs[at][0] = `${key}${dice.one('x', ' ', '_and_so_on_and_so_on')}`;
             break;
           case 5:
-            pairs[at][1] = dice.one('null', 'true', '[]', '{}', '-0', '""', '1e3', '{"pid":1,"pid":2}', 'x');
+            pairs[at][1] = dice.one(
+              'null',
+              '123456789012345',
+              '1234567890123456',
+              '0',
+              '01',
+              '12.5',
+              'true',
+              '[]',
+              '{}',
+              '-0',
+              '""',
+              '1e3',
+              '{"pid":1,"pid":2}',
+              'x',
+            );
             break;
           case 6:
             pairs[at][0] = dice.one(
@@ -187,9 +217,9 @@ describe('records that are made where they stand', () => {
             break;
         }
         const [space, behind] = [dice.one('', '', '', ' '), dice.one('', '', ' ')];
-        return `{${pairs.map(([name, value]) => `"${name}"${space}:${behind}${value}`).join(',')}}`;
+        const before = dice.below(4) === 0 ? dice.one(' ', '') : behindCommas;
+        return `{${pairs.map(([name, value]) => `"${name}"${space}:${behind}${value}`).join(`,${before}`)}}`;
       });
-      const format = dice.one('json', 'ndjson');
       const body = Buffer.from(format === 'json' ? `[${records.join(',')}]` : records.join('\n'));
       const target = new Target(source, '10.0.0.1');
       let direct: string;

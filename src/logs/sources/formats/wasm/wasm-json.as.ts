@@ -99,20 +99,68 @@ export function skipString(start: u32): u32 {
   let i = start;
   hasEscape = false;
   while (true) {
+    const block = i;
+    let found = stringMarks(v128.load(block));
+    i += 16;
+    while (found != 0) {
+      const place: u32 = ctz<i32>(found);
+      const byte: u32 = load<u8>(block + place);
+      if (byte == QUOTE) return block + place;
+      if (byte != BACKSLASH) return stop(block + place);
+      hasEscape = true;
+      // What is escaped is no mark.
+      if (place == 15) i++;
+      found &= -4 << place;
+    }
+  }
+}
+
+/** Bits of the bytes that are a quote, a backslash, or a control character. */
+function stringMarks(bytes: v128): i32 {
+  const marks = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
+  return i8x16.bitmask(v128.or(marks, i8x16.lt_u(bytes, i8x16.splat(0x20))));
+}
+
+/**
+ * Writes the text of a string that begins at `start` as it is, in one pass with finding its end; returns what is behind its quote. 0 when there
+ * is something in it that is written in another way, or wrong, or much of it: nothing is known of it then.
+ */
+function copyPlainText(start: u32): u32 {
+  let i = start;
+  let o = to;
+  while (o + 32 <= toEnd) {
     const bytes = v128.load(i);
-    const marks = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
-    const found = i8x16.bitmask(v128.or(marks, i8x16.lt_u(bytes, i8x16.splat(0x20))));
+    v128.store(o, bytes);
+    const found = stringMarks(bytes) | i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x5d)));
     if (found == 0) {
       i += 16;
+      o += 16;
       continue;
     }
-    i += ctz<i32>(found);
-    const byte: u32 = load<u8>(i);
-    if (byte == QUOTE) return i;
-    if (byte != BACKSLASH) return stop(i);
-    hasEscape = true;
-    i += 2;
+    const length: u32 = ctz<i32>(found);
+    if (load<u8>(i + length) != QUOTE) return 0;
+    hasEscape = false;
+    to = o + length;
+    return i + length + 1;
   }
+  return 0;
+}
+
+/** The same of a whole number, of up to 15 digits, that begins at `start` with one that isn't 0. */
+function copyPlainNumber(start: u32): u32 {
+  const bytes = v128.load(start);
+  const digits = digitsAt(start);
+  const next: u32 = load<u8>(start + digits);
+  if (digits > 15 || (next != COMMA && next != CLOSE_BRACE && next != CLOSE_BRACKET) || !hasRoom(16)) return 0;
+  v128.store(to, bytes);
+  to += digits;
+  return start + digits;
+}
+
+/** How many digits there are at `start`: 16 at the most. */
+export function digitsAt(start: u32): u32 {
+  const isNone = i8x16.gt_u(i8x16.sub(v128.load(start), i8x16.splat(0x30)), i8x16.splat(9));
+  return ctz<u32>(i8x16.bitmask(isNone) | 0x10000);
 }
 
 /** May the `length` bytes at `start` be a key on the outside: the name of a parameter, and no index, nor something of objects? */
@@ -162,10 +210,10 @@ export function addKey(start: u32, length: u32, from: u32): bool {
   return true;
 }
 
-/** Notes a key that isn't there already, by its hash. */
-export function addKnownKey(hash: u64): void {
-  store<u64>(keysAt + keys * 8, hash);
-  keys++;
+/** Notes the first key, or the next one, that isn't there already, by its hash. */
+export function noteKey(number: u32, hash: u64): void {
+  store<u64>(keysAt + number * 8, hash);
+  keys = number + 1;
 }
 
 /** Writes the text of a string, `[start, end)`, as the value of a parameter (RFC 5424 section 6.3.3); false when it can't. */
@@ -220,7 +268,14 @@ export function decodeText(start: u32, end: u32, out: u32): u32 {
     }
     length = ctz<i32>(found);
     i += length;
-    o = writeEscape(i, o + length, false);
+    o += length;
+    const escaped: u32 = load<u8>(i, 1);
+    if (escaped == QUOTE || escaped == BACKSLASH) {
+      store<u8>(o++, escaped);
+      i += 2;
+      continue;
+    }
+    o = writeEscape(i, o, false);
     if (o == 0) return 0;
     i += load<u8>(i, 1) == 0x75 ? 6 : 2;
   }
@@ -286,6 +341,12 @@ function writeEscape(i: u32, out: u32, isParameter: bool): u32 {
   return o + 3;
 }
 
+/** Is no more of a number at `i`? */
+export function isEndOfNumber(i: u32): bool {
+  const byte: u32 = load<u8>(i);
+  return byte == COMMA || byte == CLOSE_BRACE || byte <= SPACE;
+}
+
 /** Where the number at `start` ends, if `JSON.stringify` would write it as it is; or 0. */
 export function skipNumber(start: u32): u32 {
   let i = start;
@@ -317,6 +378,8 @@ export function skipNumber(start: u32): u32 {
 export function writeValue(start: u32): u32 {
   const byte: u32 = load<u8>(start);
   if (byte == QUOTE) {
+    const next = copyPlainText(start + 1);
+    if (next != 0) return next;
     const end = skipString(start + 1);
     if (end == 0 || !hasRoom((end - start) * 2)) return 0;
     return writeText(start + 1, end) ? end + 1 : 0;
@@ -341,6 +404,8 @@ function writeJson(start: u32, depth: u32): u32 {
     case 0x66:
       return load<u8>(start, 4) == 0x65 ? writeWord(start, 0x736c6166, 5) : stop(start);
   }
+  const plain = byte - 0x31 <= 8 ? copyPlainNumber(start) : 0;
+  if (plain != 0) return plain;
   const end = skipNumber(start);
   if (end == 0 || !hasRoom(end - start)) return 0;
   for (let i = start; i < end; i += 16) v128.store(to + (i - start), v128.load(i));
@@ -362,6 +427,16 @@ function put(byte: u32): void {
 
 /** A string with its quotes; backslashes and quotes have another backslash before them. */
 function writeJsonString(start: u32): u32 {
+  if (!hasRoom(8)) return 0;
+  store<u16>(to, 0x225c);
+  to += 2;
+  const next = copyPlainText(start + 1);
+  if (next != 0) {
+    store<u16>(to, 0x225c);
+    to += 2;
+    return next;
+  }
+  to -= 2;
   const end = skipString(start + 1);
   if (end == 0 || !hasRoom((end - start) * 2 + 4)) return 0;
   store<u16>(to, 0x225c);

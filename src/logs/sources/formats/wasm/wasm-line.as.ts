@@ -9,6 +9,9 @@ export const NO_LEVEL: u32 = 8;
 /** Of a time that was made of a number: `2012-12-10T03:00:48.123000+00:00`. */
 const MICRO_TIME_BYTES: u32 = 32;
 const DAY_MICROS: u64 = 86_400_000_000;
+const SECOND_MICROS: u64 = 1_000_000;
+/** Further away than any. */
+const NO_SECOND: u64 = 1 << 62;
 
 /** Where {@link writeMicros} and {@link writeIsoTime} write. */
 let timeAt: u32 = 0;
@@ -16,6 +19,8 @@ let timeAt: u32 = 0;
 let lastDay: u32 = 0xffffffff;
 let dayText: u64 = 0;
 let dayRest: u32 = 0;
+/** When the second began that stands there with its zone, in microseconds since 1970, behind which lines of the same one come; or none did. */
+let lastSecond: u64 = NO_SECOND;
 
 export function setUpLine(time: u32): void {
   timeAt = time;
@@ -24,6 +29,7 @@ export function setUpLine(time: u32): void {
 /** What may be right has changed. */
 export function forgetDay(): void {
   lastDay = 0xffffffff;
+  lastSecond = NO_SECOND;
 }
 
 /** The severity of a level's name; {@link NO_LEVEL} for what isn't one, or isn't known here. See `json-fields.ts`. */
@@ -63,10 +69,26 @@ export function namedLevel(start: u32, length: u32): u32 {
 
 /** Writes a time in microseconds since 1970; returns its bytes, or 0 when it can't be right. */
 export function writeMicros(micros: u64): u32 {
+  let fraction = micros - lastSecond;
+  if (fraction >= SECOND_MICROS) {
+    lastSecond = NO_SECOND;
+    fraction = micros % SECOND_MICROS;
+    if (!writeSecond(micros)) return 0;
+    lastSecond = micros - fraction;
+  }
+  const places = <u32>fraction;
+  writePair(timeAt + 20, places / 10_000);
+  writePair(timeAt + 22, (places / 100) % 100);
+  writePair(timeAt + 24, places % 100);
+  return MICRO_TIME_BYTES;
+}
+
+/** Writes a time but for its fraction; false when it can't be right. */
+function writeSecond(micros: u64): bool {
   const day = <u32>(micros / DAY_MICROS);
   if (day != lastDay) {
     writeDay(day);
-    if (!isDate(timeAt)) return 0;
+    if (!isDate(timeAt)) return false;
     lastDay = day;
     dayText = load<u64>(timeAt);
     dayRest = load<u16>(timeAt, 8);
@@ -74,9 +96,7 @@ export function writeMicros(micros: u64): u32 {
     store<u64>(timeAt, dayText);
     store<u16>(timeAt, dayRest, 8);
   }
-  const rest = micros % DAY_MICROS;
-  const seconds = <u32>(rest / 1_000_000);
-  const fraction = <u32>(rest % 1_000_000);
+  const seconds = <u32>((micros % DAY_MICROS) / SECOND_MICROS);
   store<u8>(timeAt, 0x54, 10);
   writePair(timeAt + 11, seconds / 3600);
   store<u8>(timeAt, 0x3a, 13);
@@ -84,12 +104,9 @@ export function writeMicros(micros: u64): u32 {
   store<u8>(timeAt, 0x3a, 16);
   writePair(timeAt + 17, seconds % 60);
   store<u8>(timeAt, 0x2e, 19);
-  writePair(timeAt + 20, fraction / 10_000);
-  writePair(timeAt + 22, (fraction / 100) % 100);
-  writePair(timeAt + 24, fraction % 100);
   store<u32>(timeAt, 0x3a30302b, 26);
   store<u16>(timeAt, 0x3030, 30);
-  return MICRO_TIME_BYTES;
+  return true;
 }
 
 /** Writes the date of a day since 1970. Years of 400 of them, which begin in March, are alike. */
@@ -121,6 +138,7 @@ export function writeIsoTime(start: u32, end: u32): u32 {
   const separator: u32 = load<u8>(start, 10);
   if ((separator != 0x54 && separator != SPACE) || load<u8>(start, 13) != 0x3a || load<u8>(start, 16) != 0x3a) return 0;
   if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 59) return 0;
+  lastSecond = NO_SECOND;
   v128.store(timeAt, v128.load(start));
   store<u32>(timeAt, load<u32>(start, 16), 16);
   store<u8>(timeAt, 0x54, 10);
