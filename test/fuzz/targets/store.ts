@@ -12,8 +12,8 @@ import {
   readSection,
 } from '../../../drains/viewer/store/parts/part-format.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
+import { readCommitFile } from '../../../src/logs/store/embedded/commit-log/commit-entry.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
-import { readCommitFile } from '../../../src/logs/store/embedded/segments/commit-entry.ts';
 import { checksumSeed } from '../../../src/logs/store/embedded/segments/entry-format.ts';
 import { scanBytes } from '../../../src/logs/store/embedded/segments/entry-scan.ts';
 import { HEADROOM } from '../../../src/logs/syslog/batch.ts';

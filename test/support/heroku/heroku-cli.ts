@@ -14,15 +14,16 @@ const SESSION = join(import.meta.dirname, 'heroku-session.mjs');
 /** They give their terminal to other programs, so that nobody else can have their output, or end while something goes on. */
 const OWN_PROCESS = /^(run|pg:psql|redis:cli|local|logs|apps:open|pg:push|pg:pull)\b/;
 
-/** All commands of one worker, one after the other: its modules take a second and a half of processor time to load. */
-let session: ChildProcess | undefined;
-let lastRun: Promise<unknown> = Promise.resolve();
-
 /** The command of a user of one server, with its own home folder. */
 export class HerokuCli {
   readonly home = mkdtempSync(join(tmpdir(), 'tailrace-heroku-'));
   private readonly env: Record<string, string>;
-  private running = 0;
+  /**
+   * All its commands, one after the other: the modules take a second and a half of processor time to load. Not for another user: some keep
+   * what the first request was made with, its key among it.
+   */
+  private session: ChildProcess | undefined;
+  private lastRun: Promise<unknown> = Promise.resolve();
 
   constructor(server: { url: string; key: string }, env: Readonly<Record<string, string>> = {}) {
     // `npm test` has done it already; installing takes half a minute.
@@ -65,21 +66,29 @@ export class HerokuCli {
   run(command: string | readonly string[], input = ''): Promise<ExitResult> {
     const args = typeof command === 'string' ? command.split(' ') : command;
     if (input !== '' || OWN_PROCESS.test(args[0])) return this.start(args, input).exited;
-    const result = lastRun.then(() => this.runInSession(args));
-    lastRun = result.catch(() => undefined);
+    const result = this.lastRun.then(() => this.runInSession(args));
+    this.lastRun = result.catch(() => undefined);
     return result;
   }
 
   private async runInSession(args: readonly string[]): Promise<ExitResult> {
-    this.running += 1;
-    try {
-      session ??= await startSession();
-      const result = answerOf<ExitResult>(session);
-      session.send({ args, env: { PATH: process.env.PATH, ...this.env }, cwd: this.home });
-      return await result;
-    } finally {
-      this.running -= 1;
-    }
+    const session = this.session ?? (await this.startSession());
+    const result = answerOf<ExitResult>(session);
+    session.send({ args });
+    return result;
+  }
+
+  private async startSession(): Promise<ChildProcess> {
+    const { PATH } = process.env;
+    const session = fork(SESSION, [COMMAND], {
+      env: { PATH, ...this.env },
+      cwd: this.home,
+      execArgv: ['--no-deprecation'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.session = session;
+    await answerOf(session);
+    return session;
   }
 
   /** Runs `heroku …`, which has to succeed; returns its output without warnings. */
@@ -90,32 +99,9 @@ export class HerokuCli {
   }
 
   close(): void {
-    if (this.running > 0) endSession(); // it may never answer
+    this.session?.kill('SIGKILL');
     rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
   }
-}
-
-/** It ends with this process at the latest. */
-async function startSession(): Promise<ChildProcess> {
-  const started = fork(SESSION, [COMMAND], {
-    // React is loaded once, as that says.
-    env: { PATH: process.env.PATH, NODE_ENV: 'production' },
-    execArgv: ['--no-deprecation'],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  started.once('exit', () => {
-    if (session === started) session = undefined;
-  });
-  await answerOf(started);
-  // Between files nothing waits for it.
-  started.unref();
-  started.channel?.unref();
-  return started;
-}
-
-function endSession(): void {
-  session?.kill('SIGKILL');
-  session = undefined;
 }
 
 /** The next message of a process; fails when it ends. */

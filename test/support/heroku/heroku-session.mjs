@@ -1,13 +1,13 @@
 /**
  * The official `heroku` command in a process that stays: its thousands of modules are loaded once, not for each command. It is what
- * bin/run.js of the command is, but that output is collected, that an exit ends the command alone, and that each command has an
- * environment and a folder of its own.
+ * bin/run.js of the command is, but that output is collected, and that an exit ends the command alone.
  */
 import { pathToFileURL } from 'node:url';
 
 const [, , COMMAND] = process.argv;
 let outputs = { stdout: '', stderr: '' };
 let exit = (_status) => undefined;
+process.env.HEROKU_UPDATE_INSTRUCTIONS ||= 'update with: "npm update -g heroku"';
 collect('stdout');
 collect('stderr');
 // Behind that: it keeps what it finds.
@@ -18,10 +18,7 @@ process.exit = (code) => {
   exit(code ?? process.exitCode ?? 0);
   throw new Error('the command has ended');
 };
-process.on('message', async ({ args, env, cwd }) => {
-  for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name];
-  Object.assign(process.env, { HEROKU_UPDATE_INSTRUCTIONS: 'update with: "npm update -g heroku"', ...env });
-  process.chdir(cwd);
+process.on('message', async ({ args }) => {
   outputs = { stdout: '', stderr: '' };
   process.exitCode = undefined;
   process.argv = [process.argv[0], COMMAND, ...args];

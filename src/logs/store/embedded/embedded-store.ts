@@ -36,9 +36,10 @@ import type {
 import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import { sweepIntervalMs } from '../sweep-interval.ts';
+import { COMMITS_FOLDER } from './commit-log/commit-log.ts';
+import type { GatheredEntries } from './commit-log/gathered-entries.ts';
 import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
-import type { GatheredEntries } from './gathered-entries.ts';
 import { EmbeddedLeases } from './leases.ts';
 import { assertFormat, writeMarker } from './records/format-marker.ts';
 import { FrameIdIndex, type FrameRange } from './records/frame-ids.ts';
@@ -54,13 +55,12 @@ import {
 } from './records/store-file.ts';
 import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
-import type { AllocatedBatch, AppStream } from './segments/app-stream.ts';
-import { SegmentGoneError } from './segments/appender.ts';
-import { COMMITS_FOLDER } from './segments/commit-log.ts';
-import { toStoredBatch } from './segments/entry-format.ts';
+import { type AllocatedBatch, toStoredBatch } from './segments/entry-format.ts';
 import { type ErasureRecord, finishErasure } from './segments/line-eraser.ts';
-import { EmbeddedStreams, type OpenStream } from './segments/streams.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
+import type { AppStream } from './streams/app-stream.ts';
+import { SegmentGoneError } from './streams/appender.ts';
+import { EmbeddedStreams, type OpenStream } from './streams/streams.ts';
 
 /** How often somebody looks whether the folder and the files are in their places when nothing is appended. */
 const LOOK_MS = 1_000;

@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkStreams } from '../../../../src/cli/doctor/streams.ts';
 import { LogRouter } from '../../../../src/logs/router/log-router.ts';
 import type { AppendResult, AppId, Retention } from '../../../../src/logs/store/contract.ts';
+import { readCommitFile } from '../../../../src/logs/store/embedded/commit-log/commit-entry.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
 import { FolderIdentity } from '../../../../src/logs/store/embedded/folder-identity.ts';
 import { sealValue } from '../../../../src/logs/store/embedded/records/sealed-value.ts';
@@ -28,9 +29,6 @@ import {
   STORE_FILE,
 } from '../../../../src/logs/store/embedded/records/store-file.ts';
 import { repairFolder } from '../../../../src/logs/store/embedded/repair/repair.ts';
-import { AppStream } from '../../../../src/logs/store/embedded/segments/app-stream.ts';
-import { Appender } from '../../../../src/logs/store/embedded/segments/appender.ts';
-import { readCommitFile } from '../../../../src/logs/store/embedded/segments/commit-entry.ts';
 import {
   checksumSeed,
   parseSegmentFileName,
@@ -38,6 +36,8 @@ import {
 import { scanBytes } from '../../../../src/logs/store/embedded/segments/entry-scan.ts';
 import { OpenFileCache } from '../../../../src/logs/store/embedded/segments/open-file-cache.ts';
 import { StoreClock } from '../../../../src/logs/store/embedded/store-clock.ts';
+import { AppStream } from '../../../../src/logs/store/embedded/streams/app-stream.ts';
+import { Appender } from '../../../../src/logs/store/embedded/streams/appender.ts';
 import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';

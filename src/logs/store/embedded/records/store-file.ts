@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
 import type { AppId, StoredRecord } from '../../contract.ts';
-import type { StreamNote } from '../segments/stream-note.ts';
+import type { StreamNote } from '../streams/stream-note.ts';
 import { FRAMES_DATABASE } from './frame-ids.ts';
 import { readBootId, readLmdb } from './lmdb-pages.ts';
 import { RECORDS_DATABASE, type VersionedData } from './records.ts';

@@ -1,5 +1,5 @@
 import type { AppId } from '../../contract.ts';
-import type { StreamNote, StreamNotes } from '../segments/stream-note.ts';
+import type { StreamNote, StreamNotes } from '../streams/stream-note.ts';
 import type { LmdbFile, LmdbTable } from './lmdb-file.ts';
 import type { DiskSpaceGuard } from './lmdb-safety.ts';
 import { sealValue, unsealValue } from './sealed-value.ts';

@@ -6,21 +6,21 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
 import type { AppId, Sequence } from '../../contract.ts';
+import { type CommitFileContent, commitFileName, readCommitFile } from '../commit-log/commit-entry.ts';
+import { COMMITS_FOLDER, commitFileNumbers } from '../commit-log/commit-log.ts';
 import {
-  type CommitFileContent,
-  type CommittedBatch,
-  commitFileName,
-  readCommitFile,
-} from '../segments/commit-entry.ts';
-import { COMMITS_FOLDER, commitFileNumbers } from '../segments/commit-log.ts';
-import { checksumSeed, encodeFrameIdEntry, segmentFileName } from '../segments/entry-format.ts';
+  type AllocatedBatch,
+  checksumSeed,
+  encodeFrameIdEntry,
+  segmentFileName,
+} from '../segments/entry-format.ts';
 import {
   isInsideOf,
   mergeRanges,
   type NotedSegment,
   type SequenceRange,
   type StreamNote,
-} from '../segments/stream-note.ts';
+} from '../streams/stream-note.ts';
 import type { StreamPlan } from './plan.ts';
 
 /** A file of the commit log, as it is. */
@@ -86,8 +86,8 @@ export function planCommits(
 }
 
 /** The intact batches of an app, in order. */
-function batchesOf(files: readonly ExaminedCommitFile[], app: AppId): CommittedBatch[] {
-  let batches: CommittedBatch[] = [];
+function batchesOf(files: readonly ExaminedCommitFile[], app: AppId): AllocatedBatch[] {
+  let batches: AllocatedBatch[] = [];
   for (const { content } of files) {
     if (content.dropped.has(app)) batches = [];
     batches.push(...(content.batches.get(app) ?? []));

@@ -15,7 +15,7 @@ import {
   segmentFileName,
 } from '../segments/entry-format.ts';
 import { scanBytes } from '../segments/entry-scan.ts';
-import { isTorn } from '../segments/recovery.ts';
+import { isTorn } from '../streams/recovery.ts';
 
 const APP_FOLDER_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 

@@ -7,7 +7,7 @@ import {
   type NotedSegment,
   type SequenceRange,
   type StreamNote,
-} from '../segments/stream-note.ts';
+} from '../streams/stream-note.ts';
 import type { ExaminedSegment, IntactRun } from './examine.ts';
 
 /**

@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { open } from 'lmdb';
 import { TailraceError } from '../../../../common/errors.ts';
 import type { AppId, RecordChange, Sequence } from '../../contract.ts';
+import { COMMITS_FOLDER } from '../commit-log/commit-log.ts';
 import { lockFolder } from '../folder-lock.ts';
 import { assertFormat, writeMarker } from '../records/format-marker.ts';
 import { RECORDS_DATABASE } from '../records/records.ts';
@@ -21,7 +22,6 @@ import { sealValue } from '../records/sealed-value.ts';
 import { readStoreFile, STORE_FILE, StoreDamage, type StoreFileContent } from '../records/store-file.ts';
 import { NOTES_DATABASE } from '../records/stream-notes.ts';
 import { upgradeStore } from '../records/upgrade.ts';
-import { COMMITS_FOLDER } from '../segments/commit-log.ts';
 import {
   type CommitPlan,
   type ExaminedCommitFile,

@@ -68,6 +68,14 @@ export interface SegmentEntry extends EntryHeader {
   readonly frameId: string | undefined;
 }
 
+/** A batch that has its sequences, and what its entry says of it. */
+export interface AllocatedBatch {
+  readonly stored: StoredBatch;
+  /** Bytes of its stream up to and with it. */
+  readonly bytesSoFar: number;
+  readonly frameId: string | undefined;
+}
+
 /** What the checksums of an app's entries begin with. */
 export function checksumSeed(app: AppId): number {
   return crc32(Buffer.from(app));

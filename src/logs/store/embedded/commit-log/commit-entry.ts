@@ -11,6 +11,7 @@ import { HEADROOM } from '../../../syslog/batch.ts';
 import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
 import { crc32 } from '../checksum.ts';
 import {
+  type AllocatedBatch,
   bytesBeforeCandidate,
   checksumSeed,
   isIntact,
@@ -18,7 +19,7 @@ import {
   parseEntry,
   type SegmentEntry,
   toStoredBatch,
-} from './entry-format.ts';
+} from '../segments/entry-format.ts';
 
 /** Bytes in front of an entry's batch. */
 export const COMMIT_HEADER = 40;
@@ -29,14 +30,6 @@ const APP_AT = 12;
 const FIRST_AT = 28;
 const TWO_TO_32 = 4_294_967_296;
 const DIGITS = 16;
-
-/** A batch that is in the commit log. */
-export interface CommittedBatch {
-  readonly stored: StoredBatch;
-  /** Bytes of its stream up to and with it. */
-  readonly bytesSoFar: number;
-  readonly frameId: string | undefined;
-}
 
 /** Lines of which the commit log says that they were stored, and that can't be read. */
 export interface DamagedCommit {
@@ -49,7 +42,7 @@ export interface DamagedCommit {
 /** What a file of the commit log holds. */
 export interface CommitFileContent {
   /** By app, in order. */
-  readonly batches: Map<AppId, CommittedBatch[]>;
+  readonly batches: Map<AppId, AllocatedBatch[]>;
   /** Apps whose streams were removed, and that had something in a file before. */
   readonly dropped: Set<AppId>;
   readonly damaged: readonly DamagedCommit[];
@@ -96,7 +89,7 @@ export function parseCommitFileName(name: string): number | undefined {
  * @param apps whose batches may be in it: of one of these is a batch whose header is damaged, by the batch's own checksum
  */
 export function readCommitFile(bytes: Buffer, apps: readonly AppId[]): CommitFileContent {
-  const batches = new Map<AppId, CommittedBatch[]>();
+  const batches = new Map<AppId, AllocatedBatch[]>();
   const dropped = new Set<AppId>();
   const damaged: DamagedCommit[] = [];
   const seeds = new Map<AppId, number>();
@@ -151,7 +144,7 @@ export function readCommitFile(bytes: Buffer, apps: readonly AppId[]): CommitFil
 }
 
 function add(
-  batches: Map<AppId, CommittedBatch[]>,
+  batches: Map<AppId, AllocatedBatch[]>,
   app: AppId,
   entry: SegmentEntry,
   bytes: Buffer,

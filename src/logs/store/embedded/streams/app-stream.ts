@@ -3,22 +3,23 @@ import { systemCode } from '../../../../common/errors.ts';
 import type { Batch } from '../../../syslog/batch.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
+import type { DamagedCommit } from '../commit-log/commit-entry.ts';
+import { forEachEntry, UnwrittenEntries } from '../commit-log/unwritten-entries.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
-import type { StoreClock } from '../store-clock.ts';
-import type { CommittedBatch, DamagedCommit } from './commit-entry.ts';
-import { forEachEntry, UnwrittenEntries } from './commit-memory.ts';
 import {
+  type AllocatedBatch,
   checksumSeed,
   erasedRecords,
   frameIdEntryBytes,
   type SegmentEntry,
   type SegmentOffset,
   writeEntryHeader,
-} from './entry-format.ts';
-import { readEntryAt, scanBytes } from './entry-scan.ts';
-import type { OpenFileCache } from './open-file-cache.ts';
+} from '../segments/entry-format.ts';
+import { readEntryAt, scanBytes } from '../segments/entry-scan.ts';
+import type { OpenFileCache } from '../segments/open-file-cache.ts';
+import { Segment, type SegmentOptions, type UnreadableLines } from '../segments/segment.ts';
+import type { StoreClock } from '../store-clock.ts';
 import { recoverSegments } from './recovery.ts';
-import { Segment, type SegmentOptions, type UnreadableLines } from './segment.ts';
 import {
   isInsideOf,
   mergeRanges,
@@ -36,13 +37,6 @@ const SEGMENT_BYTES_MAX = 16_777_216;
 const UNWRITTEN_BYTES_MAX = 65_536;
 /** So many ranges of lost lines are remembered as told. */
 const TOLD_MAX = 64;
-
-/** A batch whose sequences are allocated. */
-export interface AllocatedBatch {
-  readonly stored: StoredBatch;
-  readonly bytesSoFar: number;
-  readonly frameId: string | undefined;
-}
 
 /** Lines that are lost because of damage. */
 export interface LostLines {
@@ -63,7 +57,7 @@ export interface AppStreamOptions {
   readonly place: FolderIdentity;
   readonly note: StreamNote | undefined;
   /** What processes before this one left in the commit log, in order: {@link AppStream.adopt} it then. */
-  readonly left: readonly CommittedBatch[];
+  readonly left: readonly AllocatedBatch[];
   /** Called with each of the newest entries that has a frame id: the index may not have it. */
   readonly onFrameId: (entry: SegmentEntry) => void;
   /** Called when lines turn out to be lost, also while the stream is opened. */
@@ -319,7 +313,7 @@ export class AppStream {
    * A batch was found in the commit log when the stream was opened. False when it is in a segment already, or was before what is lost.
    * What is missing in front of it is lost, and it begins another segment: what is unwritten has to be written before.
    */
-  adopt(batch: CommittedBatch): boolean {
+  adopt(batch: AllocatedBatch): boolean {
     const { stored, bytesSoFar, frameId } = batch;
     const { next, bytesSoFar: reached } = this.committedEnd;
     const bytesBefore = bytesSoFar - stored.bytes.length;
@@ -353,7 +347,7 @@ export class AppStream {
   }
 
   /** Is there a gap between what it holds and a batch of the commit log? */
-  isBeforeGap({ stored, bytesSoFar }: CommittedBatch): boolean {
+  isBeforeGap({ stored, bytesSoFar }: AllocatedBatch): boolean {
     const { next, bytesSoFar: reached } = this.committedEnd;
     return stored.first >= next && bytesSoFar - stored.bytes.length > reached;
   }

@@ -1,8 +1,8 @@
 /** Lines of many apps that came together, as entries of the commit log, one behind the other. */
-import { HEADROOM } from '../../syslog/batch.ts';
-import type { AppId, GatheredBatch, GatheredLines, Sequence } from '../contract.ts';
-import { COMMIT_HEADER, writeCommitHeader } from './segments/commit-entry.ts';
-import { writeEntryHeader } from './segments/entry-format.ts';
+import { HEADROOM } from '../../../syslog/batch.ts';
+import type { AppId, GatheredBatch, GatheredLines, Sequence } from '../../contract.ts';
+import { writeEntryHeader } from '../segments/entry-format.ts';
+import { COMMIT_HEADER, writeCommitHeader } from './commit-entry.ts';
 
 /** A stream that gets some of them. */
 export interface GatheringStream {

@@ -2,8 +2,8 @@
  * Where segments have to be cut off so that what follows is taken from the commit log again. After a power cut the end of a segment may be
  * missing, or have a hole, while what was written behind it is there, or was noted: segments aren't synced while the log has their lines.
  */
-import type { CommittedBatch } from './commit-entry.ts';
-import type { Segment } from './segment.ts';
+import type { AllocatedBatch } from '../segments/entry-format.ts';
+import type { Segment } from '../segments/segment.ts';
 import type { StreamEnd } from './stream-note.ts';
 
 /** A segment as it was found. */
@@ -33,7 +33,7 @@ export interface CutOff extends StreamEnd {
 export function findCut(
   scanned: readonly ScannedSegment[],
   known: StreamEnd,
-  left: readonly CommittedBatch[],
+  left: readonly AllocatedBatch[],
 ): CutOff | undefined {
   const cut = findIntactEnd(scanned);
   if (!cut) return undefined;

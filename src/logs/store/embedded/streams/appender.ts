@@ -1,14 +1,14 @@
 import { fstatSync, ftruncateSync, statSync, writev, writevSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
+import { syncFolder } from '../../../../common/files/sync-folder.ts';
 import { BATCH_BYTES } from '../../../syslog/batch.ts';
 import type { Sequence } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
-import type { AllocatedBatch, AppStream } from './app-stream.ts';
-import { encodeFrameIdEntry } from './entry-format.ts';
-import type { OpenFileCache } from './open-file-cache.ts';
-import type { Segment } from './segment.ts';
+import { type AllocatedBatch, encodeFrameIdEntry } from '../segments/entry-format.ts';
+import type { OpenFileCache } from '../segments/open-file-cache.ts';
+import type { Segment } from '../segments/segment.ts';
+import type { AppStream } from './app-stream.ts';
 
 /** Up to this size a batch is written synchronously: that takes less time than having it written by another thread. */
 const BLOCKING_WRITE_BYTES_MAX = 65_536;
@@ -243,10 +243,10 @@ export class Appender {
     await this.files.sync(fd);
     if (this.dirSynced.has(segment)) return;
     const folder = dirname(segment.path);
-    await syncDirectory(folder);
+    await syncFolder(folder);
     // The stream's folder may be as new as the segment, and so may the folder of all streams.
     if (!this.areFoldersSynced)
-      for (const above of [dirname(folder), dirname(dirname(folder))]) await syncDirectory(above);
+      for (const above of [dirname(folder), dirname(dirname(folder))]) await syncFolder(above);
     this.areFoldersSynced = true;
     this.dirSynced.add(segment);
   }
@@ -319,12 +319,6 @@ export class Appender {
 }
 
 const NONE: readonly never[] = [];
-
-/** Syncs the directory entries of a folder. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  await directory.sync().finally(() => directory.close());
-}
 
 function buffersOf(copy: Buffer | undefined, batches: readonly AllocatedBatch[], seed: number): Uint8Array[] {
   const buffers: Uint8Array[] = copy ? [copy] : [];

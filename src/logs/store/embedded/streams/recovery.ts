@@ -14,9 +14,8 @@ import { join } from 'node:path';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import { HEADROOM } from '../../../syslog/batch.ts';
 import type { Sequence } from '../../contract.ts';
-import type { CommittedBatch } from './commit-entry.ts';
-import { type CutOff, findCut, findIntactEnd, type ScannedSegment } from './cut-off.ts';
 import {
+  type AllocatedBatch,
   isIntact,
   isNamedAfter,
   leadingFrameIdBytes,
@@ -24,9 +23,10 @@ import {
   parseSegmentFileName,
   type SegmentEntry,
   segmentFileName,
-} from './entry-format.ts';
-import { scanBytes } from './entry-scan.ts';
-import { DamageTracker, Segment, type SegmentOptions, type UnreadableLines } from './segment.ts';
+} from '../segments/entry-format.ts';
+import { scanBytes } from '../segments/entry-scan.ts';
+import { DamageTracker, Segment, type SegmentOptions, type UnreadableLines } from '../segments/segment.ts';
+import { type CutOff, findCut, findIntactEnd, type ScannedSegment } from './cut-off.ts';
 import {
   type FoundSegment,
   isAsNoted,
@@ -49,7 +49,7 @@ export interface RecoveryOptions extends SegmentOptions {
   readonly folder: string;
   readonly note: StreamNote | undefined;
   /** What the commit log has of the stream, in order. */
-  readonly left: readonly CommittedBatch[];
+  readonly left: readonly AllocatedBatch[];
   /** Called with each of the newest entries that has a frame id: the index may not have it. */
   readonly onFrameId: (entry: SegmentEntry) => void;
 }
@@ -169,7 +169,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
 }
 
 /** The commit log has lines of the segment before this one. */
-function reachesInto({ found }: UsedSegment, left: readonly CommittedBatch[]): boolean {
+function reachesInto({ found }: UsedSegment, left: readonly AllocatedBatch[]): boolean {
   return left.length > 0 && found.first >= left[0].stored.first;
 }
 

@@ -4,6 +4,7 @@ import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { syncFolder } from '../../../../common/files/sync-folder.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
 import type {
   AppId,
@@ -14,24 +15,30 @@ import type {
   StreamBounds,
   StreamFile,
 } from '../../contract.ts';
+import { appIdBytes, type DamagedCommit } from '../commit-log/commit-entry.ts';
+import { CommitLog, type CommitTarget, type CommitWaiter } from '../commit-log/commit-log.ts';
+import { GatheredEntries } from '../commit-log/gathered-entries.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
-import { GatheredEntries } from '../gathered-entries.ts';
-import type { StoreClock } from '../store-clock.ts';
-import { type AllocatedBatch, AppStream, type LostLines } from './app-stream.ts';
-import { Appender, SegmentGoneError, syncDirectory } from './appender.ts';
-import { appIdBytes, type CommittedBatch, type DamagedCommit } from './commit-entry.ts';
-import { CommitLog, type CommitTarget, type CommitWaiter } from './commit-log.ts';
-import { checksumSeed, isHoled, type SegmentEntry, splitHoled } from './entry-format.ts';
+import {
+  type AllocatedBatch,
+  checksumSeed,
+  isHoled,
+  type SegmentEntry,
+  splitHoled,
+} from '../segments/entry-format.ts';
 import {
   type ErasureJournal,
   eraseFromSegment,
   type PickLines,
   removeNewFiles,
   replaceFiles,
-} from './line-eraser.ts';
-import { OpenFileCache } from './open-file-cache.ts';
+} from '../segments/line-eraser.ts';
+import { OpenFileCache } from '../segments/open-file-cache.ts';
+import type { Segment } from '../segments/segment.ts';
+import type { StoreClock } from '../store-clock.ts';
+import { AppStream, type LostLines } from './app-stream.ts';
+import { Appender, SegmentGoneError } from './appender.ts';
 import { isUntouched, oldestStoredAtMs } from './recovery.ts';
-import type { Segment } from './segment.ts';
 import type { StreamNote, StreamNotes } from './stream-note.ts';
 
 /** Begins the name of a folder whose stream is being removed. */
@@ -77,6 +84,7 @@ export interface EmbeddedStreamsOptions {
 }
 
 export interface OpenStream extends CommitTarget {
+  readonly stream: AppStream;
   readonly appender: Appender;
   /** How far it was when it was noted last. */
   notedUpTo: Sequence;
@@ -108,7 +116,7 @@ export class EmbeddedStreams {
   private isClosed = false;
   private readonly commitLog: CommitLog;
   /** What processes before this one left in the commit log, until the streams are opened. */
-  private readonly leftCommits: Map<AppId, readonly CommittedBatch[]>;
+  private readonly leftCommits: Map<AppId, readonly AllocatedBatch[]>;
   private readonly leftDamage: readonly DamagedCommit[];
   /** Bytes in the commit log of processes before this one that are no intact entries. */
   readonly damagedCommitBytes: number;
@@ -167,7 +175,7 @@ export class EmbeddedStreams {
         lines += erased;
       }
       if (replaced.length > 0) {
-        await syncDirectory(stream.folder);
+        await syncFolder(stream.folder);
         await journal.put(app, { files: replaced.map(({ path }) => basename(path)) });
         // The app may have been removed meanwhile.
         if (this.byApp.get(app)?.stream !== stream) lines = 0;
@@ -177,7 +185,7 @@ export class EmbeddedStreams {
             this.files.close(segment.path);
             stream.replaceSegment(segment);
           }
-          await syncDirectory(stream.folder);
+          await syncFolder(stream.folder);
         }
       }
     } finally {
@@ -221,10 +229,10 @@ export class EmbeddedStreams {
       // What was on its way may have ended before that was asked.
       if (this.commitLog.isClosingFile) this.commitLog.closeFile();
     }
-    const files = this.commitLog.fullFileNames;
-    await this.commitLog.writeAll(async () => {
+    const files = this.commitLog.full.paths;
+    await this.commitLog.full.writeAll(async () => {
       await this.sync();
-      const left = this.commitLog.fullFileNames;
+      const left = this.commitLog.full.paths;
       if (!files.some((name) => left.includes(name))) return true;
       await wait();
       return false;
@@ -298,7 +306,7 @@ export class EmbeddedStreams {
       open.stream.segments.length > 0 &&
       open.mayCommit &&
       !this.isClosed &&
-      !this.commitLog.isBehind
+      !this.commitLog.full.isBehind
     );
   }
 
@@ -510,13 +518,13 @@ export class EmbeddedStreams {
     }
     const there = new Set(this.apps());
     for (const app of [...this.leftCommits.keys()]) if (!there.has(app)) this.leftCommits.delete(app);
-    void this.commitLog.writeDue();
+    void this.commitLog.full.writeDue();
   }
 
   /** Syncs everything that was written to the disk, and notes how far the streams are. */
   async sync(): Promise<void> {
     if (this.options.place.check() !== undefined) return;
-    const written = this.commitLog.writtenFiles();
+    const written = this.commitLog.full.writtenFiles();
     await this.commitLog.sync();
     this.commitLog.closeOldFile();
     for (const [app, open] of this.byApp) {
@@ -525,7 +533,7 @@ export class EmbeddedStreams {
     }
     if (this.changed.size > 0) await this.noting.request();
     // What isn't noted may be found by the log alone.
-    if (!this.hasNotingFailed) this.commitLog.remove(written);
+    if (!this.hasNotingFailed) this.commitLog.full.remove(written);
   }
 
   async close(): Promise<void> {
@@ -536,13 +544,13 @@ export class EmbeddedStreams {
     await this.sync();
     while (this.noting.isRunning) await this.noting.idle();
     this.files.closeAll();
-    this.commitLog.closeSpilled();
+    this.commitLog.full.closeSpilled();
   }
 
   /** Takes what processes before this one left in the commit log and that isn't in its segments. */
   private adoptLeft(
     { app, stream, appender }: OpenStream,
-    left: readonly CommittedBatch[] | undefined,
+    left: readonly AllocatedBatch[] | undefined,
   ): void {
     if (!this.leftCommits.has(app)) return;
     // What is in segments already has to stay there when the log is removed.
@@ -558,7 +566,7 @@ export class EmbeddedStreams {
       for (const one of damaged) stream.adoptDamage(one);
     }
     this.leftCommits.delete(app);
-    void this.commitLog.writeDue();
+    void this.commitLog.full.writeDue();
   }
 
   /** Writes what is in the commit log only to an app's segment; false when that failed. */

@@ -10,7 +10,6 @@ import {
   readdirSync,
   readFileSync,
   statSync,
-  unlinkSync,
   write,
   writeSync,
 } from 'node:fs';
@@ -18,24 +17,22 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
-import type { AppId } from '../../contract.ts';
-import type { FolderIdentity } from '../folder-identity.ts';
-import type { GatheredEntries } from '../gathered-entries.ts';
-import type { AllocatedBatch, AppStream } from './app-stream.ts';
-import { syncDirectory } from './appender.ts';
+import { syncFolder } from '../../../../common/files/sync-folder.ts';
+import type { AppId, Sequence } from '../../contract.ts';
+import { type AllocatedBatch, encodeFrameIdEntry, frameIdEntryBytes } from '../segments/entry-format.ts';
 import {
   COMMIT_HEADER,
   type CommitFileContent,
-  type CommittedBatch,
   commitFileName,
   encodeDropped,
   parseCommitFileName,
   readCommitFile,
   writeCommitHeader,
 } from './commit-entry.ts';
-import { CommitMemory, SpilledEntries, type UnwrittenEntries } from './commit-memory.ts';
-import { encodeFrameIdEntry, frameIdEntryBytes } from './entry-format.ts';
-import type { OpenFileCache } from './open-file-cache.ts';
+import { CommitFile } from './commit-file.ts';
+import type { CommitMemory } from './commit-memory.ts';
+import { FullCommitFiles, type FullCommitFilesOptions } from './full-commit-files.ts';
+import type { GatheredEntries, GatheringStream } from './gathered-entries.ts';
 
 const writeFile = promisify(write);
 
@@ -44,19 +41,8 @@ export const COMMITS_FOLDER = 'commits';
 /** A file that is larger, or older, takes no more. */
 const FILE_BYTES_MAX = 16_777_216;
 const FILE_AGE_MAX_MS = 30_000;
-/** So many full files, or older ones, have to be written to segments: a start reads all of them. */
-const FULL_FILES_MAX = 12;
-const FULL_AGE_MAX_MS = 120_000;
 /** Fewer batches in a turn go to their segments at once: to write them twice would cost more. */
 const TOGETHER_MIN = 3;
-/** So many full files may be in memory. */
-const BEHIND_FILES = 2;
-/** The name of a file with spilled entries, until it is open. */
-const SPILL_NAME = 'spilled.tmp';
-/** Full files are emptied for so long in a turn of the event loop. */
-const SLICE_MS = 3;
-/** When that fails, it is tried again after this time. */
-const RETRY_MS = 1_000;
 /** When a write took this long, the system throttles writers: then another thread writes, for so long. */
 const SLOW_MS = 8;
 const SLOW_FOR_MS = 1_000;
@@ -71,26 +57,23 @@ export class CommitLogGoneError extends Error {
   }
 }
 
-/** A file of the commit log. */
-interface CommitFile {
-  readonly path: string;
-  readonly createdMs: number;
-  /** Bytes that hold acknowledged entries. */
-  size: number;
-  /** Apps that have something in it which may not be in a segment. */
-  readonly apps: Set<AppId>;
-  readonly memory: CommitMemory;
-  /** What was in {@link memory}. */
-  spilled: SpilledEntries | undefined;
-  /** All of it is spilled, or in segments. */
-  hasLeftMemory: boolean;
+/** What the commit log needs of a stream. */
+export interface CommittableStream extends GatheringStream {
+  /**
+   * A batch is in the commit log, and at `at` of its memory. True when it, and what is before it, should be written to a segment now.
+   */
+  commitUnwritten(batch: AllocatedBatch, memory: Buffer, at: number): boolean;
+  /** The same with a batch that was allocated by {@link allocateGathered}. @param next sequence behind it @param bytes of it */
+  commitGathered(next: Sequence, bytesSoFar: number, bytes: number, memory: Buffer, at: number): boolean;
+  /** What is allocated and isn't acknowledged yet won't be. */
+  rollback(): void;
 }
 
 /** A stream whose batches go into the commit log. */
 export interface CommitTarget {
   readonly app: AppId;
   readonly idBytes: Buffer;
-  readonly stream: AppStream;
+  readonly stream: CommittableStream;
   /** Batches that are on their way into the commit log: what comes behind them has to go there as well. */
   committing: number;
   /** The file that has something of it which isn't in a segment, if that is the newest one. */
@@ -123,26 +106,17 @@ interface QueuedGathering {
 
 type QueuedCommit = QueuedBatch | QueuedDrop | QueuedGathering;
 
-export interface CommitLogOptions {
-  readonly folder: string;
+export interface CommitLogOptions extends FullCommitFilesOptions {
   /** A file that is larger takes no more. Left out: 16 MB. */
   readonly fileBytes: number | undefined;
-  readonly files: OpenFileCache;
   readonly durability: 'process' | 'disk';
-  readonly place: FolderIdentity;
   /** Appends to the segment, after all: the batch is (nearly) alone in its turn. */
   readonly writeDirectly: (app: AppId, allocated: readonly AllocatedBatch[]) => Promise<void>;
-  /** Writes what is in the log only of a stream to its segment, now or with what is being written there; false when that failed. */
-  readonly writeToSegment: (app: AppId) => boolean;
-  /** What is in the log only of a stream that is open. */
-  readonly unwrittenOf: (app: AppId) => UnwrittenEntries | undefined;
-  /** Has a stream not taken yet what processes before this one left in the log? */
-  readonly isLeft: (app: AppId) => boolean;
 }
 
 /** What the files of processes before this one hold, by app. */
 export interface LeftCommits {
-  readonly batches: ReadonlyMap<AppId, readonly CommittedBatch[]>;
+  readonly batches: ReadonlyMap<AppId, readonly AllocatedBatch[]>;
   readonly contents: readonly CommitFileContent[];
 }
 
@@ -150,16 +124,11 @@ export class CommitLog {
   private readonly options: CommitLogOptions;
   private readonly fileBytesMax: number;
   private file: CommitFile | undefined;
-  /** Files that take no more, oldest first. */
-  private fullFiles: CommitFile[] = [];
+  /** Files that take no more. */
+  readonly full: FullCommitFiles;
   private nextNumber = 1;
   private queue: QueuedCommit[] = [];
   private readonly writer = new CoalescedRun(() => this.writeQueued());
-  private readonly emptying = new CoalescedRun(() => this.emptyFullFiles());
-  private retryTimer: NodeJS.Timeout | undefined;
-  /** Those who wait until all that is in full files is in segments. */
-  private writingAll = 0;
-  private isClosed = false;
   /** A write that has begun and not succeeded: there may be bytes behind the end of the file. */
   private mayHaveLeftovers = false;
   /** The file takes no more once what is on its way is in it. */
@@ -172,13 +141,14 @@ export class CommitLog {
 
   constructor(options: CommitLogOptions) {
     this.options = options;
+    this.full = new FullCommitFiles(options);
     this.fileBytesMax = options.fileBytes ?? FILE_BYTES_MAX;
   }
 
   /** Reads what processes before this one left, of these apps; their files are removed when all of it is in segments. */
   open(apps: readonly AppId[]): LeftCommits {
     const { folder } = this.options;
-    const batches = new Map<AppId, CommittedBatch[]>();
+    const batches = new Map<AppId, AllocatedBatch[]>();
     const contents: CommitFileContent[] = [];
     for (const number of commitFileNumbers(folder)) {
       const path = join(folder, commitFileName(number));
@@ -191,7 +161,7 @@ export class CommitLog {
         else batches.set(app, own);
       }
       const held = new Set([...content.batches.keys(), ...content.damaged.map(({ app }) => app)]);
-      this.fullFiles.push(newFile(path, 0, held));
+      this.full.add(new CommitFile(path, 0, held));
       this.nextNumber = number + 1;
     }
     return { batches, contents };
@@ -231,7 +201,7 @@ export class CommitLog {
    */
   async drop(app: AppId): Promise<void> {
     this.forget(app);
-    if (this.files().length === 0 && this.idle) return;
+    if (!this.file && this.full.count === 0 && this.idle) return;
     await new Promise<void>((resolve) => {
       // When it can't be said: nothing leads to a stream without a folder and a note, either.
       this.enqueue({
@@ -250,98 +220,14 @@ export class CommitLog {
   /** Nothing of an app that is in the files now is needed any more. */
   private forget(app: AppId): void {
     this.file?.apps.delete(app);
-    for (const file of this.fullFiles) if (file.apps.delete(app)) forgetUnused(file);
-  }
-
-  /** So much of full files is in memory that it has to become less before more is added. */
-  get isBehind(): boolean {
-    let behind = 0;
-    for (const { apps, hasLeftMemory } of this.fullFiles) if (apps.size > 0 && !hasLeftMemory) behind++;
-    return behind >= BEHIND_FILES;
-  }
-
-  /** What is in full files has to leave memory, or to go to segments. Resolves when that was tried. */
-  async writeDue(): Promise<void> {
-    await this.emptying.request().catch(() => {}); // it is tried again
-  }
-
-  /** Writes what is in full files to segments, until `isDone` says so. */
-  async writeAll(isDone: () => Promise<boolean>): Promise<void> {
-    this.writingAll++;
-    try {
-      do await this.writeDue();
-      while (!(await isDone()));
-    } finally {
-      this.writingAll--;
-    }
+    this.full.forget(app);
   }
 
   /** Writes all to segments, once, and tries nothing again. */
   async close(): Promise<void> {
-    this.isClosed = true;
-    clearTimeout(this.retryTimer);
+    this.full.beginClose();
     this.closeFile();
-    await this.writeDue();
-  }
-
-  /** Nobody reads from it any more. */
-  closeSpilled(): void {
-    for (const file of this.fullFiles) {
-      file.spilled?.close();
-      file.spilled = undefined;
-    }
-  }
-
-  /**
-   * Moves what is in the memory of full files out of it, some in each turn of the event loop; and when there are too many of them, or old ones,
-   * writes it to segments: the more there is of an app by then, the less its lines cost.
-   */
-  private async emptyFullFiles(): Promise<void> {
-    clearTimeout(this.retryTimer);
-    let startMs = performance.now();
-    let mustRetry = false;
-    let { mustWrite } = this;
-    for (const file of this.fullFiles.filter(({ apps }) => apps.size > 0)) {
-      let isInMemory = false;
-      for (const app of [...file.apps]) {
-        if (file.hasLeftMemory && !mustWrite) break;
-        if (!file.apps.has(app)) continue; // written meanwhile
-        if (this.options.isLeft(app))
-          isInMemory = true; // until it is opened
-        else if (mustWrite || !this.spill(file, app)) {
-          // It may be written with what is being written there now.
-          if (!this.options.writeToSegment(app) || file.apps.has(app)) isInMemory = mustRetry = true;
-        }
-        if (performance.now() - startMs < SLICE_MS) continue;
-        await new Promise((resolve) => setImmediate(resolve));
-        startMs = performance.now();
-        mustWrite = this.mustWrite;
-      }
-      mustWrite = this.mustWrite;
-      if (isInMemory || file.hasLeftMemory) continue;
-      file.hasLeftMemory = true;
-      file.memory.release();
-    }
-    if (mustRetry && !this.isClosed)
-      this.retryTimer = setTimeout(() => void this.writeDue(), RETRY_MS).unref();
-  }
-
-  /** There are so many full files, or such old ones, that what is in them has to be written to segments. */
-  private get mustWrite(): boolean {
-    if (this.isClosed || this.writingAll > 0) return true;
-    const used = this.fullFiles.filter(({ apps }) => apps.size > 0);
-    const isOld = used.length > 0 && performance.now() - used[0].createdMs > FULL_AGE_MAX_MS;
-    return used.length > FULL_FILES_MAX || isOld;
-  }
-
-  /** Moves what an app has in the memory of a full file out of it. False when it has to be written to its segment: there is nothing, or it can't be moved. */
-  private spill(file: CommitFile, app: AppId): boolean {
-    try {
-      file.spilled ??= new SpilledEntries(join(this.options.folder, SPILL_NAME));
-      return this.options.unwrittenOf(app)?.spill(file.memory, file.spilled) ?? false;
-    } catch {
-      return false;
-    }
+    await this.full.writeDue();
   }
 
   /** The file takes no more, if there is something in it (and it is old enough). */
@@ -362,14 +248,13 @@ export class CommitLog {
     this.file = undefined;
     this.mayHaveLeftovers = false;
     this.mustClose = false;
-    this.fullFiles.push(file);
-    forgetUnused(file);
-    void this.writeDue();
+    this.full.add(file);
+    void this.full.writeDue();
   }
 
   closeOldFile(): void {
     if (this.idle) this.closeFile(FILE_AGE_MAX_MS);
-    if (this.mustWrite) void this.writeDue();
+    if (this.full.mustWrite) void this.full.writeDue();
   }
 
   async sync(): Promise<void> {
@@ -382,33 +267,6 @@ export class CommitLog {
       this.unsynced = true;
       throw error;
     }
-  }
-
-  /** Files that take no more, as long as they are there. */
-  get fullFileNames(): readonly string[] {
-    return this.fullFiles.map(({ path }) => path);
-  }
-
-  /** Files of which all is in segments: once these are synced, {@link remove} them. */
-  writtenFiles(): readonly CommitFile[] {
-    return this.fullFiles.filter(({ apps }) => apps.size === 0);
-  }
-
-  remove(files: readonly CommitFile[]): void {
-    if (this.options.place.check() !== undefined) return;
-    for (const file of files) {
-      this.options.files.close(file.path);
-      try {
-        unlinkSync(file.path);
-      } catch (error) {
-        if (systemCode(error) !== 'ENOENT') continue; // next time
-      }
-      this.fullFiles = this.fullFiles.filter((other) => other !== file);
-    }
-  }
-
-  private files(): CommitFile[] {
-    return this.file ? [...this.fullFiles, this.file] : this.fullFiles;
   }
 
   private readonly onTurn = (): void => {
@@ -500,8 +358,8 @@ export class CommitLog {
     await this.options.files.sync(fd);
     if (file === this.dirSyncedFile) return;
     const folder = dirname(file.path);
-    await syncDirectory(folder);
-    if (!this.dirSyncedFile) await syncDirectory(dirname(folder));
+    await syncFolder(folder);
+    if (!this.dirSyncedFile) await syncFolder(dirname(folder));
     this.dirSyncedFile = file;
   }
 
@@ -592,7 +450,7 @@ export class CommitLog {
       files.create(path);
     }
     this.nextNumber++;
-    this.file = newFile(path, performance.now(), new Set());
+    this.file = new CommitFile(path, performance.now());
     return this.file;
   }
 
@@ -681,19 +539,6 @@ function gatherBytes(memory: CommitMemory, group: readonly QueuedCommit[]): Buff
     at += stored.bytes.length;
   }
   return piece.subarray(start, at);
-}
-
-function newFile(path: string, createdMs: number, apps: Set<AppId>): CommitFile {
-  const memory = new CommitMemory();
-  return { path, createdMs, size: 0, apps, memory, spilled: undefined, hasLeftMemory: false };
-}
-
-/** When all of a file is in segments, nobody reads what it keeps for that. */
-function forgetUnused(file: CommitFile): void {
-  if (file.apps.size > 0) return;
-  file.memory.release();
-  file.spilled?.close();
-  file.spilled = undefined;
 }
 
 function isBatch(queued: QueuedCommit): queued is QueuedBatch {

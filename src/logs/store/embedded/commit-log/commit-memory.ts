@@ -1,0 +1,103 @@
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { BufferPool } from '../../../../common/buffers/buffer-pool.ts';
+
+/** Of the memory's pieces, unless a write is larger. */
+const PIECE_BYTES = 1_048_576;
+/** Pieces that are kept for the next file. */
+const PIECES_KEPT = 20;
+
+/** Of all files of commit logs: left to the garbage collector, they would look like memory that grows. */
+const pieces = new BufferPool({ buffersMax: PIECES_KEPT, stepBytes: PIECE_BYTES });
+
+/** The entries of a file of the commit log in memory, until all of them are in segments. */
+export class CommitMemory {
+  private readonly held: Buffer[] = [];
+  /** Where the next bytes go in the newest piece. */
+  private end = 0;
+
+  /** Makes room for so many bytes that stay together: they go into {@link piece} from {@link at} on. */
+  reserve(bytes: number): void {
+    if (this.held.length > 0 && this.end + bytes <= this.piece.length) return;
+    this.held.push(pieces.acquire(Math.max(bytes, PIECE_BYTES)));
+    this.end = 0;
+  }
+
+  get piece(): Buffer {
+    return this.held[this.held.length - 1];
+  }
+
+  get at(): number {
+    return this.end;
+  }
+
+  /** So many bytes were written there, and stay. */
+  keep(bytes: number): void {
+    this.end += bytes;
+  }
+
+  /** Is that a piece of it? */
+  has(piece: Buffer): boolean {
+    return this.held.includes(piece);
+  }
+
+  /** Nobody reads it any more. */
+  release(): void {
+    for (const piece of this.held.splice(0)) pieces.release(piece);
+  }
+}
+
+/**
+ * What was in the memory of a full file of the commit log, moved out of it: the entries of each stream one behind the other. The file has no
+ * name, and nothing depends on it: what is in it is in the commit log, too. Mostly it is gone before the system has written it to the disk.
+ */
+export class SpilledEntries {
+  private readonly fd: number;
+  /** What isn't in the file yet: from {@link writtenBytes} on. */
+  private readonly tail: Buffer;
+  private tailBytes = 0;
+  private writtenBytes = 0;
+
+  /** @param path of the file until it is open */
+  constructor(path: string) {
+    this.fd = openSync(path, 'w+', 0o600);
+    unlinkSync(path);
+    this.tail = pieces.acquire(PIECE_BYTES);
+  }
+
+  get bytes(): number {
+    return this.writtenBytes + this.tailBytes;
+  }
+
+  /** Makes room for so many bytes behind {@link bytes}, to be written into the memory that is returned; then {@link keep} them. */
+  reserve(bytes: number): Buffer {
+    if (bytes > this.tail.length) throw new Error('that is too much to be worth it');
+    if (this.tailBytes + bytes > this.tail.length) this.flush();
+    return this.tail.subarray(this.tailBytes, this.tailBytes + bytes);
+  }
+
+  keep(bytes: number): void {
+    this.tailBytes += bytes;
+  }
+
+  /** Reads what was kept into `out`. */
+  read(out: Buffer, at: number, bytes: number, offset: number): void {
+    if (offset >= this.writtenBytes) {
+      const from = offset - this.writtenBytes;
+      this.tail.copy(out, at, from, from + bytes);
+    } else if (readSync(this.fd, out, at, bytes, offset) < bytes)
+      throw new Error('EIO: the file with what the commit log holds is cut off');
+  }
+
+  close(): void {
+    closeSync(this.fd);
+    pieces.release(this.tail);
+  }
+
+  private flush(): void {
+    const { tail, tailBytes } = this;
+    const written = writeSync(this.fd, tail, 0, tailBytes, this.writtenBytes);
+    if (written < tailBytes) throw new Error('ENOSPC: the write was cut short');
+    this.writtenBytes += tailBytes;
+    this.tailBytes = 0;
+  }
+}
