@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LogRouter } from '../../../src/logs/router/log-router.ts';
 import type { LogSource } from '../../../src/logs/router/token-cache.ts';
+import { atTurnEnd } from '../../../src/logs/router/turn-end.ts';
 import type { AppId, GatheredLines, Store } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { HEADROOM } from '../../../src/logs/syslog/batch.ts';
@@ -22,6 +23,8 @@ const ROOMY = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
+  // Other tests of this process begin where few apps have lines.
+  await new Promise<void>((resolve) => atTurnEnd(resolve, true));
 });
 
 interface Rig {
