@@ -61,7 +61,7 @@ export function writeCommitHeader(
   at: number,
   app: Buffer,
   bytes: number,
-  { count, first }: StoredBatch,
+  { count, first }: Pick<StoredBatch, 'count' | 'first'>,
 ): void {
   writeHeader(out, at, BATCH, app, bytes, count, first);
 }
