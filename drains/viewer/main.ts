@@ -1,6 +1,6 @@
 /** The viewer's command: serving is the default; `search`, `import`, `export`, `delete` and `backup` talk to one that runs. */
 import { type Command, CommanderError } from 'commander';
-import { TypedCommand } from '../../src/common/command-line/typed-command.ts';
+import { TypedCommand, unknownCommand } from '../../src/common/command-line/typed-command.ts';
 import { TailraceError } from '../../src/common/errors.ts';
 import { VERSION } from '../../src/common/package-info.ts';
 import { addBackupCommands } from './cli/backup.ts';
@@ -61,24 +61,33 @@ function program(): Command {
   return command;
 }
 
-program()
-  .parseAsync(process.argv)
-  .catch((error: unknown) => {
-    if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode === 0 ? 0 : isSearch ? SEARCH_FAILED : 1;
-      return;
-    }
-    // The parts that it has in common with the log router name settings as they are called there.
-    const text =
-      error instanceof TailraceError
-        ? error.message
-            .replaceAll('TAILRACE_SYSLOG_TLS_CERT', 'VIEWER_TLS_CERT')
-            .replaceAll('TAILRACE_', 'VIEWER_')
-            // A command of the log router's reads its own.
-            .replaceAll('`VIEWER_DATA=', '`TAILRACE_DATA=')
-        : error instanceof Error
-          ? error.stack
-          : String(error);
-    writeNotice(`Error: ${text}`);
-    process.exitCode = isSearch ? SEARCH_FAILED : 1;
-  });
+async function run(): Promise<void> {
+  const command = program();
+  const unknown = unknownCommand(command, process.argv.slice(2));
+  if (unknown !== undefined)
+    throw new TailraceError(
+      'bad_request',
+      `There is no command ${unknown}: there are ${command.commands.map((one) => one.name()).join(', ')}. Without one, the viewer serves.`,
+    );
+  await command.parseAsync(process.argv);
+}
+
+run().catch((error: unknown) => {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : isSearch ? SEARCH_FAILED : 1;
+    return;
+  }
+  // The parts that it has in common with the log router name settings as they are called there.
+  const text =
+    error instanceof TailraceError
+      ? error.message
+          .replaceAll('TAILRACE_SYSLOG_TLS_CERT', 'VIEWER_TLS_CERT')
+          .replaceAll('TAILRACE_', 'VIEWER_')
+          // A command of the log router's reads its own.
+          .replaceAll('`VIEWER_DATA=', '`TAILRACE_DATA=')
+      : error instanceof Error
+        ? error.stack
+        : String(error);
+  writeNotice(`Error: ${text}`);
+  process.exitCode = isSearch ? SEARCH_FAILED : 1;
+});

@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { runProgram } from '../../support/program.ts';
 import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
 import { temporaryFolder } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
 import { startViewerForTest, VIEWER, type Viewer } from '../../support/viewer/viewer.ts';
 
 /** What is sent here is of 2012. */
@@ -21,11 +22,13 @@ it('says which lines are lost with a stream’s files, and finds streams again w
   await pushLines(viewer, quiet.token, numberedMessages(20, 'quiet'));
   const sent: string[] = [];
   const parts = join(data, 'lines', web.id);
-  do {
+  // More than a stream may have: it has to be packed.
+  while (sent.length < 2_000) {
     const messages = numberedMessages(500, 'x'.repeat(400), sent.length);
     await pushLines(viewer, web.token, messages);
     sent.push(...messages);
-  } while (!existsSync(parts) || !readdirSync(parts).some((name) => name.endsWith('.part')));
+  }
+  await until('a part', () => existsSync(parts) && readdirSync(parts).some((name) => name.endsWith('.part')));
   await viewer.close();
 
   // All lines are packed now: of the quiet stream, they no longer are.

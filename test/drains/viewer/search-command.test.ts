@@ -179,7 +179,7 @@ it('`--help` names every setting; one that is none, or can’t be read, is refus
     [{}, ['--http-port', new URL(viewer.url).port], /Port \d+ is taken.*VIEWER_HTTP_PORT/],
     [{}, ['--syslog-port', String(viewer.syslogPort)], /Port \d+ is taken.*VIEWER_SYSLOG_PORT/],
     [{ VIEWER_TLS_CERT: VIEWER, VIEWER_TLS_KEY: VIEWER }, [], /no certificate and key that belong together/],
-    [{}, ['nonsense'], /^ › {3}Error: Too many arguments\./],
+    [{}, ['nonsense'], /^ › {3}Error: There is no command nonsense: there are search, /],
   ];
   const folder = `${viewer.data}-refused`;
   for (const [given, args, sentence] of starts) {

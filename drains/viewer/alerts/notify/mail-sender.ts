@@ -2,6 +2,7 @@
 import type { Transporter } from 'nodemailer';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import type { AlertEvent } from '../records/alert-records.ts';
+import { isMailSender } from '../records/mail-address.ts';
 import { NotificationError } from './http-sender.ts';
 import { lineText, lineUrl, oneLine, searchUrl, summaryOf, titleOf } from './message.ts';
 
@@ -53,10 +54,16 @@ export class MailSender {
   private readonly settings: MailSettings;
   private transport: Promise<Transporter> | undefined;
 
-  /** @throws TailraceError `settings` for an address that can't be read */
+  /** @throws TailraceError `settings` for addresses that can't be read */
   constructor(settings: MailSettings) {
     this.settings = settings;
-    if (settings.smtpUrl !== '') parseSmtpUrl(settings.smtpUrl);
+    const { smtpUrl, from } = settings;
+    if (smtpUrl !== '') parseSmtpUrl(smtpUrl);
+    if (from !== '' && !isMailSender(from))
+      throw new TailraceError(
+        'settings',
+        'VIEWER_SMTP_FROM must be an address: logs@example.com, or Logs <logs@example.com>.',
+      );
   }
 
   get isSet(): boolean {

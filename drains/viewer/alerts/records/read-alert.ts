@@ -6,6 +6,7 @@ import { reasonOf, TailraceError } from '../../../../src/common/errors.ts';
 import { parseDrainUrl, URL_LENGTH_MAX } from '../../../../src/logs/drains/options/drain-record.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
 import type { AlertCondition, AlertRecord, Destination, WebhookForm } from './alert-records.ts';
+import { isMailAddress } from './mail-address.ts';
 
 const NAME_MAX = 100;
 const COUNT_MAX = 1_000_000_000;
@@ -242,11 +243,7 @@ function readRecipients(value: unknown): readonly string[] {
     throw invalid(`to must be a list of 1 to ${RECIPIENTS_MAX} mail addresses.`);
   return all.map((one) => {
     const address = typeof one === 'string' ? one.trim() : '';
-    // No names, lists or groups, of which a mail's header could be made something else.
-    if (
-      address.length > 254 ||
-      !/^[^\s@<>()[\],;:"\\\p{C}]{1,64}@[^\s@<>()[\],;:"\\\p{C}]{1,190}$/u.test(address)
-    )
+    if (!isMailAddress(address))
       throw invalid(`${JSON.stringify(address.slice(0, 80))} is no mail address: write name@example.com.`);
     return address;
   });

@@ -1,7 +1,7 @@
 /** What notifications look like, form by form; what a log says is text in them, never markup. */
 import { describe, expect, it } from 'vitest';
 import { pagerDutyNotification, webhookNotification } from '../../../../drains/viewer/alerts/notify/forms.ts';
-import { parseSmtpUrl } from '../../../../drains/viewer/alerts/notify/mail-sender.ts';
+import { MailSender, parseSmtpUrl } from '../../../../drains/viewer/alerts/notify/mail-sender.ts';
 import { lineText, searchUrl, summaryOf, titleOf } from '../../../../drains/viewer/alerts/notify/message.ts';
 import type { AlertEvent, SampleLine } from '../../../../drains/viewer/alerts/records/alert-records.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
@@ -175,6 +175,13 @@ describe('the address of an SMTP server', () => {
     });
     expect(parseSmtpUrl('smtp://mail.example')).toMatchObject({ port: 587, secure: false, requireTLS: true });
     expect(parseSmtpUrl('smtp://127.0.0.1:2525')).toMatchObject({ port: 2525, requireTLS: false });
+  });
+
+  it('and a sender that is none are said at the start', () => {
+    for (const from of ['', 'a@b.example', 'Logs <a@b.example>', '"L, ogs" <a@b.example>'])
+      expect(new MailSender({ smtpUrl: '', from }).isSet).toBe(false);
+    for (const from of ['Logs', 'a b@c', 'a@b.example, c@d.example', 'Logs\r\nBcc: x <a@b.example>', 'x <>'])
+      expect(() => new MailSender({ smtpUrl: '', from })).toThrow(/^VIEWER_SMTP_FROM must be an address/);
   });
 
   it.each(['mail.example', 'http://mail.example', 'smtp://', 'smtp://u:%@h'])(
