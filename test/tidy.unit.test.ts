@@ -33,7 +33,7 @@ const LOGS: Record<string, readonly string[]> = {
   composition: ['metrics', 'router', 'sources', 'store', 'syslog', 'tails'],
 };
 /** They put the rooms together, and so know them all. */
-const COMPOSITION = ['server.ts', 'start-local-app.ts', 'migration.ts'];
+const COMPOSITION = ['server', 'server.ts', 'start-local-app.ts', 'migration.ts'];
 /** Commands that compose: `start` and `serve` run a server in their own process, `migrate`, `backup` and `restore` work on stores that no server has open. */
 const COMPOSING: Record<string, readonly string[]> = {
   'src/cli/server/start.ts': ['src/server.ts', 'src/start-local-app.ts'],
@@ -117,7 +117,7 @@ function sources(folder: string): SourceFile[] {
 
 const src = sources('src');
 const drains = sources('drains');
-const isComposition = (path: string): boolean => COMPOSITION.includes(path.replace(/^src\//, ''));
+const isComposition = (path: string): boolean => COMPOSITION.includes(roomOf(path));
 
 /** `src/logs/router/router.ts` → `logs`; a file right in src/ → its own name. */
 const roomOf = (path: string): string => path.split('/')[1];

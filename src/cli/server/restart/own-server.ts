@@ -1,6 +1,7 @@
 /** The server that is part of this process: it serves, leaves for another one, and serves again when that one can't. */
 import { reclaimPorts } from '../../../common/processes/passed-sockets.ts';
-import type { LeftServer, RunningServer } from '../../../server.ts';
+import type { LeftServer } from '../../../server/leaving.ts';
+import type { RunningServer } from '../../../server.ts';
 
 type RouterLine = (app: string, message: string) => void;
 

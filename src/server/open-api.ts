@@ -1,0 +1,161 @@
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { createApiServer, registerApiRoutes } from '../api/api-server.ts';
+import { MetricAppNames } from '../api/monitoring/app-names.ts';
+import { AuditLog } from '../apps/access/audit-log.ts';
+import { CommandLineLogins } from '../apps/access/command-line-logins.ts';
+import type { PersonRole } from '../apps/access/grants.ts';
+import { OpenIdConnect } from '../apps/access/openid-connect.ts';
+import { PEOPLE_SCOPE } from '../apps/access/people.ts';
+import type { Settings } from '../common/config/settings.ts';
+import type { Addresses } from '../common/http/addresses.ts';
+import { finishRequestsOnClose, REQUEST_GRACE_MS } from '../common/http/finish-requests.ts';
+import { VERSION } from '../common/package-info.ts';
+import { noteListening, socketName, takeInheritedSocket } from '../common/processes/passed-sockets.ts';
+import type { CertificateFiles } from '../common/tls/certificate-files.ts';
+import { hostOfPlainHttp } from '../common/tls/certificate-settings.ts';
+import { registerCertificateMetrics } from '../logs/metrics/certificate-metrics.ts';
+import { registerStoreMetrics } from '../logs/metrics/store-metrics.ts';
+import { StreamSizes } from '../logs/metrics/stream-sizes.ts';
+import { limitHttpConnections } from '../logs/sources/http/http-connection-limiter.ts';
+import { registerIngestRoutes } from '../logs/sources/http/ingest-routes.ts';
+import { listenError } from '../logs/sources/listen.ts';
+import { registerListenerMetrics } from '../logs/sources/listener-metrics.ts';
+import { LEAVE_GRACE_MS, type Leaving } from './leaving.ts';
+import type { Apps } from './open-apps.ts';
+import type { Logs } from './open-logs.ts';
+import { trustedProxiesOf } from './trusted-proxies.ts';
+
+/** The HTTP server: lines in over HTTP, tails out, the API's resources, the web page. */
+export async function openApi(
+  settings: Settings,
+  logs: Logs,
+  apps: Apps,
+  log: Logger,
+  addresses: Addresses,
+  certificates: CertificateFiles,
+  leaving: Leaving,
+): Promise<{ url: string; accept: (socket: Socket) => void; close: () => Promise<void> }> {
+  const { httpPort } = settings;
+  const host = hostOfPlainHttp(settings);
+  const { router, syslog, metrics, appRegistry } = logs;
+  const { apiKeys, dynoManager } = apps;
+  const apiLog = log.child({ area: 'api' });
+  const trustedProxies = trustedProxiesOf(settings);
+  const http = createApiServer(apiLog, settings.frameTimeoutMs, trustedProxies);
+  const finishRequests = finishRequestsOnClose(http, () =>
+    leaving.routerLine ? LEAVE_GRACE_MS : REQUEST_GRACE_MS,
+  );
+  const httpCounters = await registerIngestRoutes(http, {
+    router,
+    rateLimiter: syslog.rateLimiter,
+    mayWrite: (credentials) => apiKeys.writableApps(credentials),
+    holdMs: settings.holdMs,
+    trustedProxies,
+    log: log.child({ area: 'sources' }),
+  });
+  const accept = limitHttpConnections(http.server, {
+    connectionsMax: settings.connections,
+    counters: httpCounters[0],
+    log: log.child({ area: 'sources' }),
+  });
+  const counters = [...syslog.counters, ...httpCounters];
+  const appNames = new MetricAppNames(appRegistry);
+  const streamSizes = new StreamSizes({
+    store: logs.store,
+    listApps: () => appRegistry.listApps(),
+    largestMax: settings.metricsApps,
+  });
+  registerStoreMetrics(metrics, { store: logs.store, folder: settings.data, sizes: streamSizes });
+  registerListenerMetrics(metrics, {
+    counters,
+    router,
+    udpPort: syslog.port,
+    appNames: (ids) => appNames.of(ids),
+    appsMax: settings.metricsApps,
+  });
+  registerCertificateMetrics(metrics, certificates);
+  const { releases } = apps;
+  const auditLog = new AuditLog({ appRegistry, releases, platformLog: logs.platformLog, log: apiLog });
+  await registerApiRoutes(http, {
+    store: logs.store,
+    appRegistry,
+    apiKeys,
+    people: apps.people,
+    auditLog,
+    localKey: apps.localKey,
+    releases,
+    releaser: apps.releaser,
+    appSetup: apps.appSetup,
+    readers: logs.readers,
+    deliveries: logs.drains,
+    targetPolicy: logs.targetPolicy,
+    outlets: logs.outlets,
+    metrics,
+    platformLog: logs.platformLog,
+    dynoRunner: dynoManager,
+    addons: dynoManager.addons,
+    builds: apps.builder,
+    dataFolder: settings.data,
+    uploadFolder: join(settings.data, 'uploads'),
+    sourceBytesMax: settings.sourceBytes,
+    repositoryFolder: join(settings.data, 'repositories'),
+    addresses,
+    trustedProxies,
+    logins: new CommandLineLogins(logs.store, PEOPLE_SCOPE, apiKeys),
+    openIdConnect: openIdConnectOf(settings),
+    openIdDomains: settings.oidcDomains
+      .split(',')
+      .map((domain) => domain.trim().toLowerCase())
+      .filter(Boolean),
+    openIdRole: settings.oidcRole as PersonRole,
+    requireSlug: (app, id) => dynoManager.requireSlug(app, id),
+    adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
+    counters,
+    certificates,
+    appNames,
+    streamSizes,
+    metricSeriesMax: settings.metricsApps,
+    appRate: { lines: settings.appLines, bytes: settings.appBytes },
+    requirePort: syslog.requirePort,
+    log: apiLog,
+    version: VERSION,
+  });
+  http.addHook('preClose', finishRequests);
+  const socket = socketName('TAILRACE_HTTP_PORT', httpPort);
+  // Node takes a handle there; the framework passes on what it doesn't know.
+  const options = { host, port: httpPort, ...takeInheritedSocket(socket) };
+  await http.listen(options).catch((error: unknown) => {
+    throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
+  });
+  noteListening(socket, http.server);
+  const address = http.server.address();
+  const port = typeof address === 'object' && address ? address.port : httpPort;
+  apiLog.info({ host, port }, 'listening for HTTP');
+  return {
+    url: `http://${urlHost(host)}:${port}`,
+    accept,
+    close: async () => {
+      await http.close();
+      await auditLog.close();
+    },
+  };
+}
+
+/** @throws TailraceError `settings` */
+function openIdConnectOf(settings: Settings): OpenIdConnect | undefined {
+  if (settings.oidcIssuer === '') return undefined;
+  return new OpenIdConnect({
+    issuer: settings.oidcIssuer,
+    clientId: settings.oidcClientId,
+    clientSecret: settings.oidcClientSecret,
+    name: settings.oidcName,
+    trustsAddresses: settings.oidcTrustsAddresses,
+  });
+}
+
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
