@@ -90,7 +90,7 @@ export function refuseAuditApp({ name }: Pick<AppRecord, 'name'>): void {
 }
 
 /** An event as a line of logfmt. */
-export function auditLine({ action, by, app, fields }: AuditEvent): string {
+function auditLine({ action, by, app, fields }: AuditEvent): string {
   const pairs = Object.entries({ action, by, app, ...fields });
   return pairs
     .flatMap(([name, value]) => (value === undefined ? [] : `${name}=${logfmtValue(value)}`))

@@ -209,7 +209,7 @@ async function waitFor(client: ApiClient, addon: AddonView): Promise<AddonView> 
 }
 
 /** What follows `--`: `--fork DATABASE --version=15 --flag`. @throws TailraceError `invalid_params` */
-export function parseProviderOptions(words: readonly string[]): Record<string, string> {
+function parseProviderOptions(words: readonly string[]): Record<string, string> {
   const options: Record<string, string> = {};
   for (let i = 0; i < words.length; i++) {
     const [, name, value] = /^--([^=]+)(?:=(.*))?$/s.exec(words[i]) ?? [];

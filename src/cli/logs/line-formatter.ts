@@ -104,7 +104,7 @@ export class LineFormatter {
 }
 
 /** `2026-01-31 12:00:00.123`, or `12:00:00.123` alone, in this machine's time zone. */
-export function formatLocalTime(date: Date, isShort: boolean): string {
+function formatLocalTime(date: Date, isShort: boolean): string {
   const digits = (value: number, length = 2): string => String(value).padStart(length, '0');
   const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => digits(part)).join(':');
   const time = `${clock}.${digits(date.getMilliseconds(), 3)}`;

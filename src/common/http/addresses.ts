@@ -91,7 +91,7 @@ export class Addresses {
 }
 
 /** The domain of apps, of `TAILRACE_APPS_DOMAIN` as an address; '' gives the machine's own. */
-export function domainOf(appsUrl: string): string {
+function domainOf(appsUrl: string): string {
   return appsUrl === '' ? LOCAL_DOMAIN : new URL(appsUrl).hostname;
 }
 

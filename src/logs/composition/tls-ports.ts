@@ -23,7 +23,7 @@ export interface TlsPorts {
 }
 
 /** Whose a connection is, on a port that both share: by the name that it asks for. */
-export function isForApi(servername: string | false | null | undefined, publicUrl: string): boolean {
+function isForApi(servername: string | false | null | undefined, publicUrl: string): boolean {
   return !servername || servername.toLowerCase() === new URL(publicUrl).hostname;
 }
 

@@ -50,7 +50,7 @@ export class QuerySyntaxError extends Error {
 }
 
 /** Attributes of every line; all other names are fields that a line may have. */
-export const LINE_ATTRIBUTES = [
+const LINE_ATTRIBUTES = [
   'program',
   'source',
   'dyno',

@@ -43,7 +43,7 @@ export class LimitRecords {
 }
 
 /** Limits after a change; what isn't set isn't there. */
-export function changedLimits(limits: AppLimits, change: LimitsChange): AppLimits {
+function changedLimits(limits: AppLimits, change: LimitsChange): AppLimits {
   const next: Record<string, number | null> = { ...limits };
   for (const [name, value] of Object.entries(change)) {
     if (value === undefined) continue;

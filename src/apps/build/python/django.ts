@@ -9,7 +9,7 @@ import type { BuildShell } from '../steps/build-shell.ts';
 const DEPTH_MAX = 2;
 
 /** @returns the path of the topmost `manage.py`, from the app's folder; undefined if there is none */
-export async function findManagePy(folder: string): Promise<string | undefined> {
+async function findManagePy(folder: string): Promise<string | undefined> {
   let level = [''];
   for (let depth = 0; depth <= DEPTH_MAX && level.length > 0; depth++) {
     const found = level.find((path) => existsSync(join(folder, path, 'manage.py')));

@@ -39,7 +39,7 @@ export async function readAppJson(
 }
 
 /** @throws BuildError when the text of the file `name` is no object */
-export function parseJsonObject(text: string, name: string): Readonly<Record<string, unknown>> {
+function parseJsonObject(text: string, name: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -71,7 +71,7 @@ export function encodeLine(
   return Buffer.from(template.isCounted ? `${Buffer.byteLength(text)} ${text}` : text);
 }
 
-export function hasStructuredData(template: LineTemplate, { structuredData }: LogRecord): boolean {
+function hasStructuredData(template: LineTemplate, { structuredData }: LogRecord): boolean {
   return !template.withoutData && structuredData !== '-';
 }
 

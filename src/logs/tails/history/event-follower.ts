@@ -21,7 +21,7 @@ import { gapMs, senderOf, shownMessage, writtenTime } from '../../syslog/event-t
 import { CONTEXT_LINES } from '../event-scan.ts';
 
 /** So many lines after the last one of an event the next one is looked for. */
-export const FOLLOWED_LINES = 1_000;
+const FOLLOWED_LINES = 1_000;
 /** So many senders are followed, or remembered, at a time. */
 const SENDERS_MAX = 1_000;
 

@@ -67,7 +67,7 @@ export class CountsState {
 }
 
 /** The whole buckets that are counted. */
-export function countedRange(
+function countedRange(
   { from, to }: Pick<ViewerSelection, 'from' | 'to'>,
   streams: readonly Pick<StreamJson, 'firstAt'>[],
   nowMs: number,

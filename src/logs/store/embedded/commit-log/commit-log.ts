@@ -37,7 +37,7 @@ const FILE_AGE_MAX_MS = 30_000;
 const TOGETHER_MIN = 3;
 
 /** The commit log's file was removed, moved or replaced. */
-export class CommitLogGoneError extends Error {
+class CommitLogGoneError extends Error {
   constructor(path: string) {
     super(`${path} is gone`);
     this.name = 'CommitLogGoneError';

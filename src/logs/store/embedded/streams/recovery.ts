@@ -77,7 +77,7 @@ interface SegmentContent {
 }
 
 /** The segments in a stream's folder. @throws TailraceError `unavailable` when it can't be read */
-export function findSegments(folder: string): FoundSegment[] {
+function findSegments(folder: string): FoundSegment[] {
   try {
     const found: FoundSegment[] = [];
     for (const name of readdirSync(folder)) {

@@ -25,7 +25,7 @@ const BANNER = /oO0OoO0OoO0Oo/;
  * The severity and the message of one line; undefined: it tells nothing.
  * @param isReport within a crash report, which is some hundred lines of registers and memory
  */
-export function parseRedisLine(
+function parseRedisLine(
   line: string,
   isReport = false,
 ): { readonly severity: number; readonly text: string } | undefined {
