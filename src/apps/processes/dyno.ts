@@ -136,6 +136,8 @@ export class Dyno {
   #process: DynoProcess | undefined;
   #stopping = false;
   #ended = false;
+  /** Its processes are gone; what they have written may still be read. */
+  #hasExited = false;
   #killed = false;
   /** It belongs to the next server. */
   #isLeft = false;
@@ -258,7 +260,7 @@ export class Dyno {
   }
 
   #terminate(graceMs: number): void {
-    if (this.#ended || this.#killed || this.#isLeft) return;
+    if (this.#hasExited || this.#killed || this.#isLeft) return;
     const { leaderStopSignal } = this.#options;
     this.#log(`Stopping all processes with ${leaderStopSignal ?? 'SIGTERM'}`);
     if (leaderStopSignal) this.#process?.signalLeader(leaderStopSignal);
@@ -349,6 +351,7 @@ export class Dyno {
     // While stopping, the others may still shut down gracefully: `sh -c` dies of SIGTERM before its children do.
     const graceLeftMs = this.#stopping ? Math.max(0, this.#graceUntil - performance.now()) : 0;
     await process.waitForGroupExit(graceLeftMs + KILL_TIMEOUT_MS);
+    this.#hasExited = true;
     clearTimeout(this.#timer);
     if (this.#options.killDaemonized && (await killDaemonized(this.#info.id)) > 0)
       this.#log('Stopping remaining processes with SIGKILL');
@@ -364,6 +367,7 @@ export class Dyno {
   }
 
   #sigkill(): void {
+    if (this.#hasExited) return;
     this.#log('Stopping process with SIGKILL');
     this.#process?.signal('SIGKILL');
   }
@@ -371,7 +375,7 @@ export class Dyno {
   /** There is one deadline at a time: of the boot, then of the end. */
   #setTimer(ms: number, onTime: () => void): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(onTime, ms);
+    if (!this.#hasExited) this.#timer = setTimeout(onTime, ms);
   }
 
   #setState(state: DynoState): void {

@@ -1,7 +1,9 @@
 import { tmpdir } from 'node:os';
 import { afterEach, expect, test } from 'vitest';
 import { Dyno, type DynoOptions } from '../../../src/apps/processes/dyno.ts';
+import { processStat } from '../../../src/common/processes/process-identity.ts';
 import { freePort } from '../../support/free-port.ts';
+import { until } from '../../support/until.ts';
 import { isAlive, RecordingSink } from '../forwarder/recording-sink.ts';
 
 const dynos: Dyno[] = [];
@@ -222,4 +224,16 @@ test('a paused dyno can be stopped, and what it had written is read', async () =
   expect(lines.texts('app')).toEqual([]);
   await dyno.stop();
   expect(lines.texts('app')).toEqual(['first', 'last']);
+});
+
+test('a dyno that is stopped when its process has ended, and its last lines are read, ends in time', async () => {
+  const { dyno, lines } = start('echo last');
+  dyno.pause();
+  const { pid } = dyno.info();
+  // Not as a zombie either: that it has ended is known then.
+  await until('the process to end', () => pid !== undefined && processStat(pid) === undefined);
+  // What it has written is waited for longer than that.
+  expect(await dyno.stop(200)).toEqual({ status: 0, reason: 'stopped' });
+  expect(lines.texts('app')).toEqual(['last']);
+  expect(lines.texts('heroku').filter((text) => /R12|SIGKILL/.test(text))).toEqual([]);
 });
