@@ -55,7 +55,7 @@ export class EmbeddedRecords {
     return found;
   }
 
-  /** Records of no app that belong to this one. @throws TailraceError `unavailable` when one is damaged */
+  /** Records of no app that belong to this one. @throws TailraceError `unavailable` when one is damaged, or the disk can't be written */
   async listOfApp<T>(app: AppId, prefix: string): Promise<StoredRecord<T>[]> {
     // In a transaction: behind those that are under way.
     const byApp = this.byApp ?? (await this.indexed());
@@ -99,8 +99,14 @@ export class EmbeddedRecords {
     return true;
   }
 
-  private indexed(): Promise<RecordsByApp> {
-    return this.file.write(() => this.table.db.transaction(() => (this.byApp ??= this.indexByApp())));
+  private async indexed(): Promise<RecordsByApp> {
+    try {
+      return await this.file.write(() => this.table.db.transaction(() => (this.byApp ??= this.indexByApp())));
+    } catch (error) {
+      // It is committed with what others write meanwhile, and may have seen that.
+      this.byApp = undefined;
+      throw await this.diskSpace.noteFailure(error);
+    }
   }
 
   private indexByApp(): RecordsByApp {
