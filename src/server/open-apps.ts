@@ -66,6 +66,7 @@ export interface Apps {
   acceptForRouter: HttpRouter['accept'];
 }
 
+/** Opens what runs apps; its HTTP router listens, and holds connections until the apps are there. @throws TailraceError when its port is taken */
 export async function openApps(
   settings: Settings,
   { store, appRegistry, platformLog, targetPolicy, drains: deliveries }: Logs,

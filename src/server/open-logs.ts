@@ -23,6 +23,7 @@ export interface Logs extends LogCore {
   close(): Promise<void>;
 }
 
+/** Opens the log router; what is open already is closed when that fails. @throws TailraceError when a port is taken, or the store can't be used */
 export async function openLogs(
   settings: Settings,
   log: Logger,

@@ -19,6 +19,7 @@ export const DEFAULT_DYNO_SIZE = 'Basic';
 export const DYNO_SIZES_KEY = 'sizes';
 export type DynoSizesRecord = Readonly<Record<string, string>>;
 
+/** The sizes that were chosen for an app's process types; of others it is the default. */
 export async function loadDynoSizes(store: Store, app: AppId): Promise<DynoSizesRecord> {
   return (await store.get<DynoSizesRecord>(app, DYNO_SIZES_KEY))?.value ?? {};
 }

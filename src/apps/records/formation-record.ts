@@ -9,6 +9,7 @@ type Counts = Readonly<Record<string, number>>;
 /** Of an app that was never scaled. */
 const DEFAULT_COUNTS: Counts = { web: 1 };
 
+/** How many dynos of each type an app should have. */
 export async function loadFormation(store: Store, app: AppId): Promise<Counts> {
   return (await store.get<Counts>(app, FORMATION_KEY))?.value ?? DEFAULT_COUNTS;
 }

@@ -102,6 +102,7 @@ export function facilityNumber(text: string): number | undefined {
   return index === -1 ? undefined : index;
 }
 
+/** RFC 5424's keyword for a facility; its number when it has none. */
 export function facilityName(number: number): string {
   return FACILITIES[number] ?? String(number);
 }

@@ -23,6 +23,7 @@ export interface ListenerCounters {
   cut: number;
 }
 
+/** All at 0. @param protocol as `/metrics` names it */
 export function createListenerCounters(protocol: string): ListenerCounters {
   return {
     protocol,

@@ -4,6 +4,7 @@ import type { AppId, RecordChange, Store, StoredRecord } from './contract.ts';
 /** In the scope of no app: its changes are noticed by all processes. */
 export const EDITION_PREFIX = 'edition/';
 
+/** The key of a stream's edition, in the scope of no app. */
 export function editionKey(app: AppId): string {
   return EDITION_PREFIX + app;
 }
@@ -14,6 +15,7 @@ export function readEditions(records: readonly StoredRecord[]): Map<AppId, numbe
   return new Map(own.map(({ key, value }) => [key.slice(EDITION_PREFIX.length) as AppId, value as number]));
 }
 
+/** See {@link readEditions}. */
 export async function loadEditions(store: Store): Promise<Map<AppId, number>> {
   return readEditions(await store.list('', EDITION_PREFIX));
 }

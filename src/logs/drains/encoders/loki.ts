@@ -9,6 +9,7 @@ import { type GroupFrame, TemplateEncoder } from './wasm/wasm-lines.ts';
 const FRAME = { head: '["', mid: '","', tail: ',' };
 const BODY = { head: '{"streams":[', separated: true, tail: ']}' };
 
+/** Loki's push API, in JSON: a stream for each set of labels. */
 export function lokiFormat(app: string): HttpFormat {
   // Labels with few values only: Loki's index is made of them.
   const labels = ({ source, dyno }: LogRecord, level: LogLevel): string =>

@@ -7,6 +7,7 @@ const SEVERITY_NUMBERS = [21, 19, 18, 17, 13, 10, 9, 5];
 /** For lines whose level is in the message. */
 const SEVERITY_NUMBER_BY_LEVEL = { error: 17, warn: 13, info: 9, debug: 5 };
 
+/** OpenTelemetry's SeverityNumber, 1 to 24. @param priority syslog's PRI */
 export function otlpSeverityNumber(priority: number, level: LogLevel): number {
   const severity = priority & 7;
   return severity === 5 || severity === 6 ? SEVERITY_NUMBER_BY_LEVEL[level] : SEVERITY_NUMBERS[severity];

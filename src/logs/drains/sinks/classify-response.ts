@@ -7,6 +7,7 @@ export type DrainResponseClass = 'accepted' | 'retry' | 'refused';
 
 const RETRYABLE = new Set([401, 403, 404, 407, 408, 410, 421, 425, 429]);
 
+/** What becomes of the lines of a request that was answered. @param status of HTTP */
 export function classifyDrainResponse(status: number): DrainResponseClass {
   if (status >= 200 && status < 300) return 'accepted';
   if (status >= 400 && status < 500 && !RETRYABLE.has(status)) return 'refused';

@@ -90,6 +90,7 @@ export type JsonFields = Pick<StructuredLine, 'severity' | 'time' | 'hostname' |
   readonly message: string | undefined;
 };
 
+/** Is that a JSON object? */
 export function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

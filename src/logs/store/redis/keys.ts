@@ -17,6 +17,7 @@ export interface StreamKeys {
   readonly frameIds: readonly [string, string];
 }
 
+/** The keys of an app's stream, all in one slot of a Cluster. */
 export function streamKeys(app: AppId): StreamKeys {
   const base = `${PREFIX}:{${app}}`;
   return {
@@ -43,6 +44,7 @@ export const OWN_AGES_SWEEP_KEY = `${PREFIX}:{platform}:sweep-own`;
 /** What the names of channels of append notifications begin with; the app follows. */
 export const APPEND_CHANNELS = `${PREFIX}:wake:`;
 
+/** The channel on which appends to an app's stream are notified. */
 export function appendChannel(app: AppId): string {
   return APPEND_CHANNELS + app;
 }
@@ -66,6 +68,7 @@ export interface RecordKeys {
   readonly byAppRevision: string;
 }
 
+/** @param scope an app's id, or '' for the scope of no app */
 export function recordKeys(scope: string): RecordKeys {
   const base = `${PREFIX}:{${scope === '' ? 'platform' : scope}}`;
   return {
@@ -77,6 +80,7 @@ export function recordKeys(scope: string): RecordKeys {
   };
 }
 
+/** A lease is alone in its slot. */
 export function leaseKey(name: string): string {
   return `${PREFIX}:lease:{${name}}`;
 }

@@ -54,6 +54,7 @@ export class RedisLeases {
   }
 }
 
+/** What a router has seen of another's lease, for `acquire.lua`: the stamp that it last had, and whether its time has passed since. */
 export function leaseEvidence(watched: WatchedLease | undefined, nowMs: number): LeaseEvidence {
   if (!watched || nowMs > watched.validUntilMs) return ['', 0];
   return [watched.stamp, nowMs >= watched.untilMs ? 1 : 0];

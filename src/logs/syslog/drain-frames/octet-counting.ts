@@ -13,6 +13,7 @@ export const DRAIN_FRAMES_MAX = 250_000;
 
 export type SplitResult = { frames: Buffer[] } | { error: 'malformed' | 'too many'; atByte: number };
 
+/** The frames of a request of a drain, as parts of its body. */
 export function splitCountedFrames(body: Buffer): SplitResult {
   const frames: Buffer[] = [];
   let at = 0;

@@ -106,6 +106,7 @@ export function scanJobOf({
   };
 }
 
+/** What a thread has found, as the one who asked takes it; undefined when it couldn't read the file. */
 export function scanResultOf(reply: ScanReply): FileScanResult | undefined {
   if (!reply) return undefined;
   const { found, ...result } = reply;
