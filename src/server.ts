@@ -32,7 +32,7 @@ import { OWNER } from './apps/records/owner.ts';
 import { Releases } from './apps/records/release-history.ts';
 import { Closers } from './common/closers.ts';
 import type { Settings } from './common/config/settings.ts';
-import { type CreatedDataFolder, createDataFolder } from './common/data-folder.ts';
+import { type CreatedDataFolder, createDataFolder } from './common/files/data-folder.ts';
 import { Addresses, LOCAL_DOMAIN } from './common/http/addresses.ts';
 import { finishRequestsOnClose, REQUEST_GRACE_MS } from './common/http/finish-requests.ts';
 import { parseNetworks, TrustedProxies } from './common/http/trusted-proxies.ts';

@@ -27,6 +27,12 @@ describe('the documentation', () => {
     expect(await runProgram(process.execPath, args)).toMatchObject({ status: 0, stderr: '' });
   });
 
+  it('has the template for rsyslog that is tested', () => {
+    const text = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
+    const [template] = /string=".+"/.exec(text('test/fixtures/senders/rsyslog-tcp.conf')) ?? [''];
+    expect(text('docs/viewer.md')).toContain(template.replace('{{token}}', 't.…'));
+  });
+
   it('names no code that there isn’t', () => {
     const known = [...Object.keys(PLATFORM_ERRORS), ...failureList.map(({ code }) => code)];
     const files = [

@@ -3,7 +3,7 @@
  * are ready-made, with undici. Syslog drains are beside bodies of the same size over HTTP or HTTPS, and beside a socket that the same
  * number of bytes is written to. Then what filters and redaction cost.
  *
- *   node dist/bench/drains/outlets.js [--lines 1000000] [--runs 5] [--only "json|loki"]
+ *   node dist/bench/drains/outlets.js [--lines 300000] [--runs 3] [--only "json|loki"]
  */
 import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
@@ -42,6 +42,8 @@ const BODIES = 16;
 const MARK = 'the-last-line-of-this-run';
 const LAST_LINE = `WARN ${MARK} status 200`;
 const LINES_A_WRITE = 2_000;
+/** A young process compiles for some thousand requests: before the first run that counts, the server and the baseline have each sent so many. */
+const WARM_UP_REQUESTS = 3_500;
 
 interface Form {
   readonly name: string;
@@ -97,85 +99,48 @@ const FORMS: readonly Form[] = [
 interface Run {
   readonly linesPerCpuS: number;
   readonly requests: number;
+  readonly bytes: number;
+  /** The first ones over HTTP, in base64. */
+  readonly bodies: readonly string[];
+}
+
+interface FormResults {
+  readonly form: Form;
+  readonly own: Run[];
+  /** Lines a CPU second of ready-made bodies. */
+  readonly ready: number[];
+  readonly sockets: number[];
 }
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const { lines, runs, only } = parseFlags(args, { lines: 1_000_000, runs: 5 }, ['only']);
+  const { lines, runs, only } = parseFlags(args, { lines: 300_000, runs: 3 }, ['only']);
   const forms = selectForms(only);
   const folder = makeFolder('certificates');
   const { sinks, ports } = await startOutletSinks(folder);
   const baseline = startBenchProgram('baseline-outlet');
   const server = await startServer();
-  const own = new Map<string, Run[]>();
-  const ready = new Map<string, number[]>();
-  const sockets = new Map<string, number[]>();
+  const results = forms.map((form): FormResults => ({ form, own: [], ready: [], sockets: [] }));
   try {
     await fillApp(server, lines, sinks, ports.tcp);
-    for (let round = 0; round <= runs; round++)
+    const rig: Rig = { server, sinks, ports, baseline, lines };
+    let warmUpRequests = 0;
+    while (warmUpRequests < WARM_UP_REQUESTS)
       for (const form of forms) {
-        const run = async (job: OutletSinkJob, work: () => Promise<unknown>): Promise<OutletSinkResult> => {
-          const done = runJob<OutletSinkResult>(sinks, job, RUN_MS);
-          await work();
-          return done;
-        };
-        const { name, protocol, options = {}, baseline: other } = form;
-        const isHttp = protocol === 'http' || protocol === 'https';
-        // Of filtered lines it isn't known how many there are.
-        const isCounted = isHttp && !other;
-        const job = { lines: isCounted ? lines : Number.MAX_SAFE_INTEGER, mark: MARK, bodies: BODIES };
-        const id = await addDrain(server, url(form, ports[protocol]));
-        const cpuBefore = threadSeconds(server.pid);
-        const result = await run(job, () =>
-          server.request('POST', `/apps/bench/log-drains/${id}/actions/replay`, { since: '1h' }),
-        );
-        await sleep(AFTERMATH_MS);
-        const linesPerCpuS = lines / (threadSeconds(server.pid) - cpuBefore);
-        await server.request('DELETE', `/apps/bench/log-drains/${id}`);
-        const requests = result.requests || Math.ceil(result.bytes / SHIPMENT_BYTES);
-        // The first round warms up.
-        if (round > 0) own.set(name, [...(own.get(name) ?? []), { linesPerCpuS, requests }]);
-        logProgress(
-          `${name}, run ${round}: ${formatInteger(linesPerCpuS)} lines a CPU second, ${requests} requests, ${formatInteger(result.bytes)} bytes`,
-        );
-        if (other) continue;
-        const compress = options.compression === 'gzip';
-        const bodies = isHttp
-          ? result.bodies
-          : Array<string>(BODIES).fill(
-              Buffer.alloc(Math.ceil(result.bytes / requests), 'x').toString('base64'),
-            );
-        const measureReady = async (sent: OutletProtocol): Promise<number> => {
-          const baselineJob: BaselineOutletJob = {
-            protocol: sent,
-            port: ports[sent],
-            bodies: compress
-              ? bodies.map((body) => gunzipSync(Buffer.from(body, 'base64')).toString('base64'))
-              : bodies,
-            requests,
-            lines,
-            compress,
-            mark: MARK,
-          };
-          const isCountedThere = sent === 'http' || sent === 'https';
-          const ends: OutletSinkJob = {
-            lines: isCountedThere ? lines : Number.MAX_SAFE_INTEGER,
-            mark: MARK,
-            bodies: 0,
-          };
-          let cpu = 0;
-          await run(ends, async () => {
-            cpu = (await runJob<BaselineOutletResult>(baseline, baselineJob, RUN_MS)).cpuSeconds;
-          });
-          logProgress(
-            `${name}, ready-made, ${sent}, run ${round}: ${formatInteger(lines / cpu)} lines a CPU second`,
-          );
-          return lines / cpu;
-        };
-        const posted = await measureReady(isHttp ? protocol : protocol === 'tls' ? 'https' : 'http');
-        if (round > 0) ready.set(name, [...(ready.get(name) ?? []), posted]);
-        if (isHttp) continue;
-        const written = await measureReady(protocol);
-        if (round > 0) sockets.set(name, [...(sockets.get(name) ?? []), written]);
+        const sent = await measureDrain(rig, form);
+        if (form.baseline) continue;
+        await measureReadyMade(rig, form, sent);
+        warmUpRequests += sent.requests;
+      }
+    for (let run = 1; run <= runs; run++)
+      for (const { form, own, ready, sockets } of results) {
+        const sent = await measureDrain(rig, form);
+        own.push(sent);
+        logProgress(`${form.name}, run ${run}: ${formatInteger(sent.linesPerCpuS)} lines a CPU second`);
+        if (form.baseline) continue;
+        const { posted, written } = await measureReadyMade(rig, form, sent);
+        ready.push(posted);
+        if (written !== undefined) sockets.push(written);
+        logProgress(`${form.name}, ready-made, run ${run}: ${formatInteger(posted)} lines a CPU second`);
       }
   } finally {
     await server.stop();
@@ -183,7 +148,86 @@ export async function measure(args: readonly string[]): Promise<Table> {
     await stop(baseline);
     removeFolder(folder);
   }
-  return table(forms, own, ready, sockets, lines, runs);
+  return table(results, lines, runs);
+}
+
+/** The processes of a measurement. */
+interface Rig {
+  readonly server: BenchServer;
+  readonly sinks: ChildProcess;
+  readonly ports: Readonly<Record<OutletProtocol, number>>;
+  readonly baseline: ChildProcess;
+  /** Of the app. */
+  readonly lines: number;
+}
+
+const isHttp = ({ protocol }: Form): boolean => protocol === 'http' || protocol === 'https';
+
+/** Runs `work` until the receiver has all lines. */
+async function untilReceived(
+  { sinks }: Rig,
+  job: OutletSinkJob,
+  work: () => Promise<unknown>,
+): Promise<OutletSinkResult> {
+  const received = runJob<OutletSinkResult>(sinks, job, RUN_MS);
+  await work();
+  return received;
+}
+
+/** All of the app's lines to a drain of this form. */
+async function measureDrain(rig: Rig, form: Form): Promise<Run> {
+  const { server, ports, lines } = rig;
+  // Of filtered lines it isn't known how many there are.
+  const isCounted = isHttp(form) && !form.baseline;
+  const job = { lines: isCounted ? lines : Number.MAX_SAFE_INTEGER, mark: MARK, bodies: BODIES };
+  const id = await addDrain(server, url(form, ports[form.protocol]));
+  const cpuBefore = threadSeconds(server.pid);
+  const { requests, bytes, bodies } = await untilReceived(rig, job, () =>
+    server.request('POST', `/apps/bench/log-drains/${id}/actions/replay`, { since: '1h' }),
+  );
+  await sleep(AFTERMATH_MS);
+  const linesPerCpuS = lines / (threadSeconds(server.pid) - cpuBefore);
+  await server.request('DELETE', `/apps/bench/log-drains/${id}`);
+  return { linesPerCpuS, requests: requests || Math.ceil(bytes / SHIPMENT_BYTES), bytes, bodies };
+}
+
+/**
+ * The same bodies, posted by the baseline; of syslog, bodies of the same size, which a socket takes, too.
+ * @returns lines a CPU second
+ */
+async function measureReadyMade(
+  rig: Rig,
+  form: Form,
+  { requests, bytes, bodies }: Run,
+): Promise<{ readonly posted: number; readonly written?: number }> {
+  const { baseline, ports, lines } = rig;
+  const compress = form.options?.compression === 'gzip';
+  const ready = isHttp(form)
+    ? bodies
+    : Array<string>(BODIES).fill(Buffer.alloc(Math.ceil(bytes / requests), 'x').toString('base64'));
+  const send = async (protocol: OutletProtocol): Promise<number> => {
+    const job: BaselineOutletJob = {
+      protocol,
+      port: ports[protocol],
+      bodies: compress
+        ? ready.map((body) => gunzipSync(Buffer.from(body, 'base64')).toString('base64'))
+        : ready,
+      requests,
+      lines,
+      compress,
+      mark: MARK,
+    };
+    const isCounted = protocol === 'http' || protocol === 'https';
+    const ends = { lines: isCounted ? lines : Number.MAX_SAFE_INTEGER, mark: MARK, bodies: 0 };
+    let cpu = 0;
+    await untilReceived(rig, ends, async () => {
+      cpu = (await runJob<BaselineOutletResult>(baseline, job, RUN_MS)).cpuSeconds;
+    });
+    return lines / cpu;
+  };
+  const { protocol } = form;
+  if (isHttp(form)) return { posted: await send(protocol) };
+  return { posted: await send(protocol === 'tls' ? 'https' : 'http'), written: await send(protocol) };
 }
 
 /** Starts the receivers of drains. @param folder for their certificate */
@@ -284,23 +328,17 @@ export async function fillApp(
   await server.request('DELETE', `/apps/bench/log-drains/${id}`);
 }
 
-function table(
-  forms: readonly Form[],
-  own: ReadonlyMap<string, readonly Run[]>,
-  ready: ReadonlyMap<string, readonly number[]>,
-  sockets: ReadonlyMap<string, readonly number[]>,
-  lines: number,
-  runs: number,
-): Table {
-  const rates = (name: string): number[] => (own.get(name) ?? []).map(({ linesPerCpuS }) => linesPerCpuS);
+function table(results: readonly FormResults[], lines: number, runs: number): Table {
+  const rates = ({ own }: FormResults): number[] => own.map(({ linesPerCpuS }) => linesPerCpuS);
+  const byName = new Map(results.map((result) => [result.form.name, result]));
   return {
     title: 'The ways out',
     note: [
-      `${formatInteger(lines)} lines of one app, 70 to 190 bytes, from the embedded store to one drain; medians of ${runs} runs, alternating.`,
-      'The baseline posts the same bodies, ready-made, with undici, one request at a time, to the same receiver; with gzip it compresses',
-      'them. Of syslog it posts bodies of the same size over HTTP or HTTPS, and the last column is beside a socket that a buffer is written',
-      'to again and again: reading the store, its checksums and the cursor are in the drain alone. Of filters and redaction it is the drain',
-      'without them.',
+      `${formatInteger(lines)} lines of one app, 70 to 190 bytes, from the embedded store to one drain; medians of ${runs} runs, alternating, of`,
+      `processes that have sent ${formatInteger(WARM_UP_REQUESTS)} requests before. The baseline posts the same bodies, ready-made, with undici, one request at a`,
+      'time, to the same receiver; with gzip it compresses them. Of syslog it posts bodies of the same size over HTTP or HTTPS, and the last',
+      'column is beside a socket that a buffer is written to again and again: reading the store, its checksums and the cursor are in the',
+      'drain alone. Of filters and redaction it is the drain without them.',
     ].join('\n'),
     columns: [
       '',
@@ -311,17 +349,19 @@ function table(
       '× baseline',
       '× bare socket',
     ],
-    rows: forms.map(({ name, baseline }) => {
-      const all = rates(name);
-      const other = baseline ? median(rates(baseline)) : median(ready.get(name) ?? []);
+    rows: results.map((result) => {
+      const all = rates(result);
+      const { form, own, ready, sockets } = result;
+      const other = form.baseline ? byName.get(form.baseline) : undefined;
+      const beside = median(other ? rates(other) : ready);
       return [
-        name,
+        form.name,
         formatInteger(median(all)),
         `${formatInteger(Math.min(...all))} to ${formatInteger(Math.max(...all))}`,
-        formatInteger(lines / median((own.get(name) ?? []).map(({ requests }) => requests))),
-        formatInteger(other),
-        formatDecimal(median(all) / other),
-        sockets.has(name) ? formatDecimal(median(all) / median(sockets.get(name) ?? [])) : '–',
+        formatInteger(lines / median(own.map(({ requests }) => requests))),
+        formatInteger(beside),
+        formatDecimal(median(all) / beside),
+        sockets.length > 0 ? formatDecimal(median(all) / median(sockets)) : '–',
       ];
     }),
   };

@@ -74,6 +74,8 @@ program()
         ? error.message
             .replaceAll('TAILRACE_SYSLOG_TLS_CERT', 'VIEWER_TLS_CERT')
             .replaceAll('TAILRACE_', 'VIEWER_')
+            // A command of the log router's reads its own.
+            .replaceAll('`VIEWER_DATA=', '`TAILRACE_DATA=')
         : error instanceof Error
           ? error.stack
           : String(error);

@@ -33,7 +33,7 @@ import { addSecurityHeaders, registerViewerRoutes } from './api/viewer-server.ts
 import { removeUnfinishedBackups } from './backup/viewer-backup.ts';
 import { LINES_FOLDER } from './config/data-folder.ts';
 import { logRouterSettings, type ViewerSettings } from './config/settings.ts';
-import { Groups } from './groups/groups.ts';
+import { Groups, RECOVERED_GROUP } from './groups/groups.ts';
 import { openArchive } from './open-archive.ts';
 import type { OpenFeature, ViewerFeature, ViewerParts } from './parts.ts';
 import { sourceForSender } from './receive/source-for-sender.ts';
@@ -85,16 +85,20 @@ export async function startViewer(
       routerSettings,
       log,
       () => ({ appName: async (stream) => opened.groups?.findStream(stream)?.name }),
-      (stream, through) => {
-        const { lines } = opened;
-        if (!lines || lines.packedThrough(stream) >= through) return lines !== undefined;
-        // Its part is closed earlier than it would be: until then it is read from the stream.
-        if (!sealing.has(stream)) {
-          sealing.add(stream);
-          const end = (): void => void sealing.delete(stream);
-          lines.seal(stream).then(end, end);
-        }
-        return false;
+      {
+        mayTrim: (stream, through) => {
+          const { lines } = opened;
+          if (!lines || lines.packedThrough(stream) >= through) return lines !== undefined;
+          // Its part is closed earlier than it would be: until then it is read from the stream.
+          if (!sealing.has(stream)) {
+            sealing.add(stream);
+            const end = (): void => void sealing.delete(stream);
+            lines.seal(stream).then(end, end);
+          }
+          return false;
+        },
+        // What is packed isn't lost.
+        isDamageReported: true,
       },
     );
     closers.add(core.close);
@@ -123,6 +127,14 @@ export async function startViewer(
       await records.dropStream(stream);
     };
     await groups.dropRemoved(dropLines);
+    const adopted = await groups.adopt(lines.storedStreams);
+    if (adopted.length > 0)
+      storeLog.warn(
+        { streams: adopted.map(({ name }) => name) },
+        adopted.length === 1
+          ? `The record of a stream is lost, its lines are not: it is in the group ${RECOVERED_GROUP} now, with a new name and token.`
+          : `The records of ${adopted.length} streams are lost, their lines are not: they are in the group ${RECOVERED_GROUP} now, with new names and tokens.`,
+      );
     const { apiKey, publicUrl } = settings;
     const access = new Access({ records, apiKey, publicUrl });
     closers.add(() => access.close());

@@ -1,4 +1,4 @@
-/** `npm run torture -- [--minutes 10] [--seed 1] [--store embedded] [--durability disk] [--routers 3] [--pause 400] [--damage] [--only kill,…] [--faults-per-minute 30]` */
+/** `npm run torture -- [--minutes 10] [--seed 1] [--store embedded] [--durability disk] [--routers 3] [--pause 400] [--damage] [--only kill,…] [--faults-per-minute 30] [--each 10] [--at-once 3]` */
 import { parseArgs } from 'node:util';
 import { STORES, type StoreName } from './deployments/deployment.ts';
 import { torture } from './torture.ts';
@@ -15,10 +15,12 @@ const { values } = parseArgs({
     damage: { type: 'boolean', default: false },
     only: { type: 'string' },
     'faults-per-minute': { type: 'string' },
+    each: { type: 'string' },
+    'at-once': { type: 'string' },
   },
 });
 const isStore = (name: string): name is StoreName => (STORES as readonly string[]).includes(name);
-const numberOf = (name: 'stream-lines' | 'faults-per-minute'): number | undefined => {
+const numberOf = (name: 'stream-lines' | 'faults-per-minute' | 'each' | 'at-once'): number | undefined => {
   const value = values[name];
   return value === undefined ? undefined : Number(value);
 };
@@ -37,6 +39,8 @@ const { violations, faults, readers, schedule, ...figures } = await torture({
   streamLines: numberOf('stream-lines'),
   only: values.only?.split(','),
   faultsPerMinute: numberOf('faults-per-minute'),
+  each: numberOf('each'),
+  atOnce: numberOf('at-once'),
   log: (text) => {
     process.stdout.write(`${((Date.now() - startMs) / 1_000).toFixed(1).padStart(7)} s  ${text}\n`);
   },

@@ -21,7 +21,7 @@ import { startArchive, startShip, startViewer } from './deployments/receivers.ts
 import { faultsOf, Names } from './faults/faults.ts';
 import { buildFaultyDisk } from './faults/faulty-disk.ts';
 import { Network } from './faults/network.ts';
-import { planFaults, type ScheduledFault } from './faults/schedule.ts';
+import { planEach, planFaults, type ScheduledFault, wayOf } from './faults/schedule.ts';
 import { HttpSink } from './readers/http-sink.ts';
 import { Stalls } from './readers/stalls.ts';
 import { SyslogSink } from './readers/syslog-sink.ts';
@@ -48,6 +48,10 @@ export interface TortureOptions {
   readonly only?: readonly string[];
   /** How many faults begin in a minute, on average; undefined: as each kind of fault says. */
   readonly faultsPerMinute?: number;
+  /** Each kind of fault so many times, however long it takes; undefined: by chance, for so many seconds. */
+  readonly each?: number;
+  /** So many faults last at the same time, at the most. */
+  readonly atOnce?: number;
   readonly log: (text: string) => void;
 }
 
@@ -212,7 +216,11 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       names,
       damages: options.damages ?? false,
     }).filter(({ name }) => !options.only || options.only.some((part) => name.includes(part)));
-    const schedule = planFaults(seed, seconds * 1_000, faults, options.faultsPerMinute);
+    const { each, atOnce = 3, faultsPerMinute } = options;
+    const schedule =
+      each === undefined
+        ? planFaults(seed, seconds * 1_000, faults, faultsPerMinute)
+        : planEach(seed, each, faults, faultsPerMinute ?? 60);
     const records: FaultRecord[] = [];
     const counts: Record<string, number> = {};
     const powerCutsMs: number[] = [];
@@ -240,7 +248,8 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       await lookForCrashes();
       const kind = faults.find(({ name }) => name === fault.name);
       if (!kind) continue;
-      counts[fault.name] = (counts[fault.name] ?? 0) + 1;
+      const counted = kind.ways ? `${kind.name}: ${wayOf(fault.dice, kind.ways)}` : kind.name;
+      counts[counted] = (counts[counted] ?? 0) + 1;
       const fromMs = Date.now();
       const run = async (): Promise<void> => {
         // A server that doesn't fail over, say, is no fault of ours; what follows from it is looked at.
@@ -252,8 +261,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       const done = run();
       running.add(done);
       void done.finally(() => running.delete(done));
-      // Not more than three at a time, and one of them soon over.
-      while (running.size > 2) await Promise.race(running);
+      while (running.size >= atOnce) await Promise.race(running);
     }
     await Promise.all(running);
     await lookForCrashes();

@@ -6,9 +6,10 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFolder } from '../../../src/common/files/sync-folder.ts';
 import { Compressor, type Logger } from './compressor.ts';
 import { DrainFolder, type DrainFolderSettings } from './drain-folder.ts';
-import { makeFolder, syncFolder } from './durable-files.ts';
+import { makeFolder } from './durable-files.ts';
 
 const ROTATION_CHECK_MS = 1000;
 

@@ -9,7 +9,8 @@ import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { FILE_MODE, syncFolder } from './durable-files.ts';
+import { syncFolder } from '../../../src/common/files/sync-folder.ts';
+import { FILE_MODE } from './durable-files.ts';
 import { rotatedFiles } from './rotation.ts';
 
 const TEMPORARY_SUFFIX = '.log.gz.tmp';

@@ -7,7 +7,8 @@
 import { constants } from 'node:fs';
 import { open, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FILE_MODE, makeFolder, sizeOf, syncFolder, truncateFile, writeFully } from './durable-files.ts';
+import { syncFolder } from '../../../src/common/files/sync-folder.ts';
+import { FILE_MODE, makeFolder, sizeOf, truncateFile, writeFully } from './durable-files.ts';
 import { Journal } from './journal.ts';
 import { isRotationDue, type MaxAge, nextRotatedStem } from './rotation.ts';
 

@@ -84,15 +84,3 @@ export async function replaceFile(path: string, bytes: Buffer, fsync: boolean): 
     throw error;
   }
 }
-
-/** A new or renamed file survives a power failure only after its folder was synced as well. */
-export async function syncFolder(path: string): Promise<void> {
-  // Windows has no such call, and opening a folder fails there.
-  if (process.platform === 'win32') return;
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}

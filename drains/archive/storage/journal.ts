@@ -13,15 +13,8 @@
 import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import {
-  errorCode,
-  FILE_MODE,
-  replaceFile,
-  sizeOf,
-  syncFolder,
-  truncateFile,
-  writeFully,
-} from './durable-files.ts';
+import { syncFolder } from '../../../src/common/files/sync-folder.ts';
+import { errorCode, FILE_MODE, replaceFile, sizeOf, truncateFile, writeFully } from './durable-files.ts';
 import { LruSet } from './lru-set.ts';
 
 /** A sender has one frame in flight, or a few; this is hours of requests. */

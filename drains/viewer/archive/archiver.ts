@@ -8,7 +8,7 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDirectory } from '../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import type { AppId, RecordChange, Sequence, Store } from '../../../src/logs/store/contract.ts';
 import type { LineStore } from '../store/contract.ts';
 import type { ArchiveCatalog, ArchivedRange, ListedFile } from './catalog.ts';

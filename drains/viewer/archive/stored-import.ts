@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TailraceError } from '../../../src/common/errors.ts';
-import { makeDirectory } from '../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import type { LineStore } from '../store/contract.ts';
 import type { ArchiveCatalog, ArchivedFile } from './catalog.ts';

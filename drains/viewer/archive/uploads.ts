@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../../src/common/errors.ts';
-import { makeDirectory } from '../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 
 const UPLOAD_NAME = /^[\w-]{8,64}$/;
 const SUFFIX = '.upload';

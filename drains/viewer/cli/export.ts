@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { TailraceError } from '../../../src/common/errors.ts';
-import { makeDirectory } from '../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import { explainTime, parseTime } from '../../../src/common/time-expression.ts';
 import { DAY_MS, dayStart } from '../archive/file-names.ts';
 import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';

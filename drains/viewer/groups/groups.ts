@@ -21,6 +21,8 @@ import {
 const NAME_CHARACTERS_MAX = 100;
 /** Streams that senders may make by themselves in one group: what comes beyond goes to the group's own. */
 const SENDER_STREAMS_MAX = 1_000;
+/** Of streams whose records were lost. */
+export const RECOVERED_GROUP = 'recovered';
 /** When two change the same at once, the later one reads again. */
 const ATTEMPTS_MAX = 20;
 
@@ -195,6 +197,30 @@ export class Groups {
     }
   }
 
+  /**
+   * Gives streams whose records are lost new ones, in a group of their own: a damaged `store.mdb` was cleared up, or is an older copy.
+   * @param stored streams that have lines
+   */
+  async adopt(stored: readonly AppId[]): Promise<readonly LogStreamRecord[]> {
+    // For those that still were in the log router's files, `tailrace repair` makes records of apps.
+    const repaired = (await this.records.list<Partial<LogStreamRecord>>('', STREAM_PREFIX))
+      .filter(({ value }) => value.number === undefined)
+      .map(({ key, value }) => ({ id: key.slice(STREAM_PREFIX.length) as AppId, value }));
+    const unknown = stored.filter((id) => !this.findStream(id) && /^[\da-f-]{36}$/.test(id));
+    const lost = [...new Set([...repaired.map(({ id }) => id), ...unknown])];
+    if (lost.length === 0) return [];
+    const group = this.index.groupNamed(RECOVERED_GROUP) ?? (await this.create(RECOVERED_GROUP));
+    for (const { id } of repaired) await this.write([{ key: streamKey(id), value: undefined }]);
+    const adopted: LogStreamRecord[] = [];
+    for (const id of lost) {
+      const name = this.freeName(`${RECOVERED_GROUP} ${id.slice(0, 8)}`, group.id);
+      const createdAt = new Date().toISOString();
+      const stream = await this.addStream({ id, name, group: group.id, token: newToken(), createdAt });
+      if (stream) adopted.push(stream);
+    }
+    return adopted;
+  }
+
   /** Is this the stream of lines that come with the group's token and name no other? */
   isDefault({ id, group }: LogStreamRecord): boolean {
     return this.find(group)?.defaultStream === id;
@@ -226,7 +252,7 @@ export class Groups {
       await this.write([{ key: streamKey(taken.id), value: named }]);
       return named;
     }
-    const name = taken ? this.freeName(wanted, group.id) : wanted;
+    const name = this.freeName(wanted, group.id);
     const createdAt = new Date().toISOString();
     const stream = await this.addStream({
       id: randomUUID() as AppId,
@@ -286,8 +312,8 @@ export class Groups {
   }
 
   private freeName(wanted: string, group: string): string {
-    for (let i = 2; ; i++) {
-      const name = `${wanted} (${i})`;
+    for (let i = 1; ; i++) {
+      const name = i === 1 ? wanted : `${wanted} (${i})`;
       if (!this.index.streamNamed(group, name)) return name;
     }
   }

@@ -20,7 +20,8 @@ export async function importLines(
   if (imports.lines(importId) !== undefined) return 0;
   const number = imports.next();
   const waiting = imports.waitingName(number);
-  let next = firstOfImport(number);
+  const first = firstOfImport(number);
+  let next = first;
   let path: string | undefined;
   let blocks = 0;
   const seal = async (): Promise<void> => {
@@ -43,7 +44,9 @@ export async function importLines(
       if (blocks >= PART_BLOCKS) await seal();
     }
     await seal();
-    const count = next - firstOfImport(number);
+    const count = next - first;
+    // The stream may have no folder yet.
+    if (count === 0) return 0;
     for (const at of imports.finish(number, importId, count)) {
       const range = parsePartName(basename(at));
       if (range) parts.add({ ...range, path: at });
@@ -51,7 +54,7 @@ export async function importLines(
     return count;
   } catch (error) {
     if (path !== undefined) await runner.run({ kind: 'abandon', path });
-    imports.abandon(number);
+    if (next > first) imports.abandon(number);
     throw error;
   }
 }

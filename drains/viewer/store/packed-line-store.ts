@@ -2,10 +2,10 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TailraceError } from '../../../src/common/errors.ts';
-import { makeDirectory } from '../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import { withKnownSender } from '../../../src/logs/query/known-sender.ts';
 import type { QueryNode } from '../../../src/logs/query/query-syntax.ts';
-import type { AppId, Sequence, Store } from '../../../src/logs/store/contract.ts';
+import type { AppId, Sequence, Store, StreamDamage } from '../../../src/logs/store/contract.ts';
 import { RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { readRecord } from '../../../src/logs/syslog/record.ts';
 import type {
@@ -31,6 +31,7 @@ import { Indexer } from './indexer/indexer.ts';
 import type { BlockFault, JobRunner } from './jobs/job.ts';
 import { linkParts } from './parts/link-parts.ts';
 import type { Part } from './parts/part.ts';
+import { missingRanges } from './parts/part-names.ts';
 import { type MissingPart, StreamParts } from './parts/stream-parts.ts';
 import { readLines } from './search/read-lines.ts';
 import { assertLimit, searchLines } from './search/search-lines.ts';
@@ -64,6 +65,9 @@ export class PackedLineStore implements LineStore {
   private readonly indexer: Indexer;
   /** By file. */
   private readonly damages = new Map<string, readonly PartDamage[]>();
+  /** Lines that streams have lost, packed or not. */
+  private readonly streamDamages: StreamDamage[] = [];
+  private readonly stopWatching: () => void;
   /** See {@link receivedMs}. */
   private readonly received = new WeakMap<Part, number>();
   /** Streams that had a folder when this was opened. */
@@ -92,6 +96,15 @@ export class PackedLineStore implements LineStore {
     this.ready.then(() => this.checkFiles()).catch(() => {});
     // Who waits for it is told; nobody else has to be.
     this.ready.catch(() => {});
+    this.stopWatching = this.store.watchDamage((damage) => {
+      this.streamDamages.push(damage);
+      if (this.indexer.get(damage.app)) this.reportStreamDamage(damage);
+    });
+  }
+
+  /** Streams that had packed lines when this was opened. */
+  get storedStreams(): readonly AppId[] {
+    return [...this.folders].map((name) => name as AppId);
   }
 
   /** Packs a stream from now on; called again, it does nothing. Lines may be added to the stream when it has resolved. */
@@ -110,14 +123,28 @@ export class PackedLineStore implements LineStore {
     for (const part of missing) this.reportMissing(stream, part, packedThrough, first);
     // The stream has let go what was packed, and no part has it.
     const isListed = missing.some(({ range }) => range.last >= first - 1);
-    if (first > packedThrough + 1 && !isListed)
-      this.reportDamage({
-        file: parts.folder,
-        stream,
-        lines: { first: packedThrough + 1, last: first - 1 },
-        reason: 'the files that they were in are gone',
-      });
+    const damages = this.streamDamages.filter(({ app }) => app === stream);
+    if (!isListed)
+      for (const lines of missingRanges({ first: packedThrough + 1, last: first - 1 }, damages))
+        this.reportDamage({
+          file: parts.folder,
+          stream,
+          lines,
+          reason: 'the files that they were in are gone',
+        });
+    for (const damage of damages) this.reportStreamDamage(damage);
     await followed;
+  }
+
+  /** Of lines that a stream has lost, those are lost that no part has. */
+  private reportStreamDamage({ app, first, last }: StreamDamage): void {
+    for (const lines of this.indexer.get(app)?.parts.unpacked({ first, last }) ?? [])
+      this.reportDamage({
+        file: `streams/${app}`,
+        stream: app,
+        lines,
+        reason: 'the file in which they waited to be packed is damaged, or gone',
+      });
   }
 
   /** Looks whether all files are there, and as long as they were. */
@@ -378,6 +405,7 @@ export class PackedLineStore implements LineStore {
   }
 
   async close(): Promise<void> {
+    this.stopWatching();
     await this.indexer.close();
     await this.runner.close();
   }

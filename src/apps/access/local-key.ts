@@ -1,10 +1,12 @@
 /** The API key of clients on this machine: in the data folder, readable only by its owner. */
+
 import { randomUUID } from 'node:crypto';
-import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../../common/errors.ts';
+import { makeDirectory } from '../../common/files/make-directory.ts';
+import { syncFolderNow } from '../../common/files/sync-folder.ts';
 import type { Log } from '../../common/log.ts';
-import { makeDirectory } from '../../common/make-directory.ts';
 import { type ApiKeyRecord, type ApiKeys, generateApiKey, isLocal } from './api-keys.ts';
 import { GLOBAL_SCOPES } from './key-scopes.ts';
 
@@ -143,16 +145,6 @@ function writePrivateFile(file: string, text: string): string {
   const temporary = `${file}.new`;
   writeFileSync(temporary, `${text}\n`, { mode: 0o600, flush: true });
   renameSync(temporary, file);
-  syncFolder(dirname(file));
+  syncFolderNow(dirname(file));
   return text;
-}
-
-/** A new name survives a power cut only then. */
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -5,7 +5,7 @@ import type { DiskQueue } from '../../apps/forwarder/files/disk-queue.ts';
 import type { FileFollower } from '../../apps/forwarder/files/file-follower.ts';
 import type { Shipper } from '../../apps/forwarder/shipper.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { makeDirectory } from '../../common/make-directory.ts';
+import { makeDirectory } from '../../common/files/make-directory.ts';
 import { chooseNewFiles, findMatches, isGone, type MatchedFile } from './file-pattern.ts';
 import { printNotice } from './ship-options.ts';
 

@@ -4,7 +4,7 @@ import { rename, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { TailraceError } from '../../common/errors.ts';
-import { makeDirectory } from '../../common/make-directory.ts';
+import { makeDirectory } from '../../common/files/make-directory.ts';
 import { LIMITS_PREFIX } from '../store/app-limits.ts';
 import type { RecordChange, Sequence, Store } from '../store/contract.ts';
 import { placeholderBatch } from '../store/placeholder-batch.ts';

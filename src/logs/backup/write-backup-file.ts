@@ -1,4 +1,5 @@
 /** Where a backup is written to: a file that is there only when it is whole, or standard output. */
+
 import { once } from 'node:events';
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -6,6 +7,7 @@ import type { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { systemCode, TailraceError } from '../../common/errors.ts';
+import { syncFolder } from '../../common/files/sync-folder.ts';
 import { type CheckedBackup, checkBackup } from './read-backup.ts';
 
 /** Progress is shown this often. */
@@ -70,9 +72,4 @@ function gzipped(pieces: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   const gzip = createGzip({ level: 1 });
   const source = Readable.from(pieces, { highWaterMark: 1 });
   return source.on('error', (error) => gzip.destroy(error)).pipe(gzip);
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
 }

@@ -38,17 +38,23 @@ export interface AppNames {
   readonly appName: (app: AppId) => Promise<string | undefined>;
 }
 
+export interface LogCoreOptions {
+  /** May the embedded store trim a stream up to this line? Left out: yes. */
+  readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
+  /** Does somebody else say which lines are lost? Left out: the server's log and the app's stream do. */
+  readonly isDamageReported?: boolean;
+}
+
 /**
  * Opens the store and the router on it.
  * @param readNames makes what knows the names of apps
- * @param mayTrim may the embedded store trim a stream up to this line? Left out: yes
  * @throws TailraceError when the store can't be used, with what to do.
  */
 export async function openLogCore<Names extends AppNames>(
   settings: Settings,
   log: Logger,
   readNames: (store: Store) => Names,
-  mayTrim?: (app: AppId, through: Sequence) => boolean,
+  { mayTrim, isDamageReported = false }: LogCoreOptions = {},
 ): Promise<LogCore & Names> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
@@ -73,15 +79,16 @@ export async function openLogCore<Names extends AppNames>(
     );
     closers.add(closeRouter);
     const platformLog = new PlatformLog(router);
-    closers.add(
-      store.watchDamage((damage) => {
-        if (damage.isNew) counts.onLinesLost(damage.last - damage.first + 1);
-        void names
-          .appName(damage.app)
-          .catch(() => undefined)
-          .then((name) => reportDamage(damage, name, storeLog, platformLog));
-      }),
-    );
+    if (!isDamageReported)
+      closers.add(
+        store.watchDamage((damage) => {
+          if (damage.isNew) counts.onLinesLost(damage.last - damage.first + 1);
+          void names
+            .appName(damage.app)
+            .catch(() => undefined)
+            .then((name) => reportDamage(damage, name, storeLog, platformLog));
+        }),
+      );
     return { ...names, store, readers, router, platformLog, metrics, close };
   } catch (error) {
     await close();

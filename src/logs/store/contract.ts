@@ -190,6 +190,11 @@ export function mayHaveChanged(keys: readonly string[] | undefined, prefix: stri
 export interface TransactOptions {
   /** Notifies nobody: for what is written all the time, such as cursors. */
   readonly quiet?: boolean;
+  /**
+   * Resolves when replicas have it, where lines wait for them as well (`REDIS_WAIT`); also `false` when a failover took it back. When replicas are
+   * missing, it waits once, and then as long as they stay away not at all. For an app's scope, and changes that have `ifVersion` and a value.
+   */
+  readonly replicated?: boolean;
 }
 
 /** A lock with a time limit, for one owner at a time. The limit holds whatever becomes of anybody's clock. */

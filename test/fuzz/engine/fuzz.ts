@@ -8,8 +8,9 @@ import { errorOf, type FuzzFinding, type FuzzTarget } from './fuzz-target.ts';
 import { minimize } from './minimize.ts';
 import { Mutator } from './mutator.ts';
 
-/** Inputs between two looks at what ran. */
+/** Inputs between two looks at what ran, which take as long as thousands of inputs; more of them while nothing new runs. */
 const ROUND = 2_000;
+const ROUND_MAX = 32_000;
 const CORPUS_MAX = 2_000;
 const KEPT_A_ROUND = 8;
 
@@ -32,9 +33,10 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
     if (error !== undefined) return minimize(target, { target: target.name, input, error });
   }
   coverage?.takeNew();
+  let size = ROUND;
   for (let done = 0; done < inputs; ) {
     const round: Buffer[] = [];
-    const most = Math.min(ROUND, inputs - done);
+    const most = Math.min(size, inputs - done);
     while (round.length < most) {
       const input = mutator.mutate(corpus);
       round.push(input);
@@ -42,26 +44,29 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
       if (error !== undefined) return minimize(target, { target: target.name, input, error });
     }
     done += round.length;
-    if (coverage && corpus.length < CORPUS_MAX) await keepNew(target, round, corpus, coverage);
+    if (coverage && corpus.length < CORPUS_MAX)
+      size = (await keepNew(target, round, corpus, coverage)) ? ROUND : Math.min(size * 2, ROUND_MAX);
     onProgress?.(done, corpus.length);
   }
   return undefined;
 }
 
-/** Adds to the corpus those of a round that ran what had never run. */
+/** Adds to the corpus those of a round that ran what had never run; false when none did. */
 async function keepNew(
   target: FuzzTarget,
   round: readonly Buffer[],
   corpus: Buffer[],
   coverage: BranchCoverage,
-): Promise<void> {
+): Promise<boolean> {
   const branches = new Set(coverage.takeNew());
+  if (branches.size === 0) return false;
   for (let tries = 0; branches.size > 0 && tries < KEPT_A_ROUND; tries++) {
     const input = await findRunning(target, round, branches, coverage);
     await errorOf(target, input);
     for (const branch of coverage.take()) branches.delete(branch);
     corpus.push(input);
   }
+  return true;
 }
 
 /** The first input of `round` that runs one of `branches`, which one of them did. */

@@ -28,8 +28,8 @@ export interface ReaderRecord {
   /** While its network took bytes and delivered none, of which a protocol without answers knows nothing: what came then may be lost. */
   readonly silences?: readonly FaultRecord[];
   /**
-   * Losses of a Redis that has replicas: a drain doesn't wait for these, so that a failover may take back its cursor and which lines the request
-   * on its way has. They come again in another request, of which the receiver knows nothing.
+   * Losses of a Redis that has replicas: while these are away a drain doesn't wait for them, so that a failover may take back its cursor and which
+   * lines the request on its way has. They come again in another request, of which the receiver knows nothing.
    */
   readonly failovers?: readonly FaultRecord[];
 }

@@ -20,7 +20,8 @@ import type { SyslogSink } from '../readers/syslog-sink.ts';
 import { pause } from '../senders/numbered.ts';
 import type { DiskTrouble, FaultyDisk, PowerCut } from './faulty-disk.ts';
 import { NETWORK_TROUBLES, type Network } from './network.ts';
-import type { FaultKind, ScheduledFault } from './schedule.ts';
+import { type FaultKind, type ScheduledFault, wayOf } from './schedule.ts';
+import { VictimTurns } from './victim-turns.ts';
 
 export interface Fault extends FaultKind {
   /** Breaks something, and mends it after as long as was planned. Returns what it was. */
@@ -73,6 +74,7 @@ export function faultsOf(victims: Victims): Fault[] {
     archive,
   ].filter(({ disk }) => disk.canFail);
 
+  const turns = new VictimTurns();
   const killed = (name: string, programs: readonly RestartableProgram[], weight: number): Fault => ({
     name: `${name} killed`,
     forMs: [0, 2_000],
@@ -88,23 +90,28 @@ export function faultsOf(victims: Victims): Fault[] {
     forMs: [300, 9_000],
     run: async ({ dice, forMs }) => {
       const program = programs[dice % programs.length];
-      program.freeze(true);
-      await pause(forMs);
-      program.freeze(false);
-      return program.name;
+      return turns.take(program, async () => {
+        program.freeze(true);
+        await pause(forMs);
+        program.freeze(false);
+        return program.name;
+      });
     },
   });
   const network = (name: string, all: readonly Network[]): Fault => ({
     name: `network to ${name} broken`,
     forMs: [200, 6_000],
     weight: 2,
-    run: async ({ dice, forMs }) => {
+    ways: NETWORK_TROUBLES,
+    run: ({ dice, forMs }) => {
       const one = all[dice % all.length];
-      const trouble = NETWORK_TROUBLES[(dice >> 8) % NETWORK_TROUBLES.length];
-      one.set(trouble, 20 + ((dice >> 12) % 500));
-      await pause(forMs);
-      one.set('none');
-      return trouble;
+      return turns.take(one, async () => {
+        const trouble = wayOf(dice, NETWORK_TROUBLES);
+        one.set(trouble, 20 + ((dice >> 12) % 500));
+        await pause(forMs);
+        one.set('none');
+        return trouble;
+      });
     },
   });
   const routerPrograms = routers.map(({ program }) => program);
@@ -130,13 +137,16 @@ export function faultsOf(victims: Victims): Fault[] {
     {
       name: 'drain failing',
       forMs: [200, 5_000],
-      run: async ({ dice, forMs }) => {
+      ways: SINK_TROUBLES,
+      run: ({ dice, forMs }) => {
         const sink = sinks[dice % sinks.length];
-        sink.trouble = SINK_TROUBLES[(dice >> 8) % SINK_TROUBLES.length];
-        const { trouble } = sink;
-        await pause(forMs);
-        sink.trouble = 'none';
-        return `${sink.name}: ${trouble}`;
+        return turns.take(sink, async () => {
+          const trouble = wayOf(dice, SINK_TROUBLES);
+          sink.trouble = trouble;
+          await pause(forMs);
+          sink.trouble = 'none';
+          return `${sink.name}: ${trouble}`;
+        });
       },
     },
     {
@@ -150,40 +160,45 @@ export function faultsOf(victims: Victims): Fault[] {
     {
       name: 'DNS fails',
       forMs: [500, 6_000],
-      run: async ({ forMs }) => {
-        names.set(undefined);
-        for (const one of drainNetworks) one.leadOnlyTo('nowhere');
-        await pause(forMs);
-        names.set('127.0.0.1');
-        for (const one of drainNetworks) one.leadOnlyTo('127.0.0.1');
-        return '';
-      },
+      run: ({ forMs }) =>
+        turns.take(names, async () => {
+          names.set(undefined);
+          for (const one of drainNetworks) one.leadOnlyTo('nowhere');
+          await pause(forMs);
+          names.set('127.0.0.1');
+          for (const one of drainNetworks) one.leadOnlyTo('127.0.0.1');
+          return '';
+        }),
     },
     {
       name: 'DNS changes',
       forMs: [500, 6_000],
-      run: async ({ forMs }) => {
-        for (const address of ['127.0.0.2', '127.0.0.1']) {
-          names.set(address);
-          for (const one of drainNetworks) one.leadOnlyTo(address);
-          if (address === '127.0.0.2') await pause(forMs);
-        }
-        return '';
-      },
+      run: ({ forMs }) =>
+        turns.take(names, async () => {
+          for (const address of ['127.0.0.2', '127.0.0.1']) {
+            names.set(address);
+            for (const one of drainNetworks) one.leadOnlyTo(address);
+            if (address === '127.0.0.2') await pause(forMs);
+          }
+          return '';
+        }),
     },
     {
       name: 'clock jumps',
       forMs: [500, 6_000],
       run: async ({ dice, forMs }) => {
         const { clock } = routers[dice % routers.length];
+        if (!clock) throw new Error('no clock to set');
         const ms = (((dice >> 4) % 2 === 0 ? 1 : -1) * HOUR_MS * (1 + ((dice >> 8) % 40))) / 10;
-        clock?.set(ms);
-        await pause(forMs);
-        clock?.set(0);
-        return `${Math.round(ms / 60_000)} min`;
+        return turns.take(clock, async () => {
+          clock.set(ms);
+          await pause(forMs);
+          clock.set(0);
+          return `${Math.round(ms / 60_000)} min`;
+        });
       },
     },
-    ...(disks.length > 0 ? diskFaults(disks, victims.damages ? routers[0] : undefined) : []),
+    ...(disks.length > 0 ? diskFaults(disks, turns, victims.damages ? routers[0] : undefined) : []),
   ];
   if (!redis) return faults;
   return [
@@ -206,25 +221,28 @@ export function faultsOf(victims: Victims): Fault[] {
       forMs: [200, 5_000],
       run: async ({ dice, forMs }) => {
         const server = redis.servers[dice % redis.servers.length];
-        await server.signal('SIGSTOP');
-        await pause(forMs);
-        await server.signal('SIGCONT');
-        return `port ${server.port}`;
+        return turns.take(server, async () => {
+          await server.signal('SIGSTOP');
+          await pause(forMs);
+          await server.signal('SIGCONT');
+          return `port ${server.port}`;
+        });
       },
     },
     {
       name: 'Redis full',
       forMs: [500, 4_000],
-      run: async ({ forMs }) => {
-        const server = await redis.master();
-        await server.command('config', 'set', 'maxmemory', '1mb').catch(() => undefined);
-        await pause(forMs);
-        // Whoever was killed meanwhile has forgotten it.
-        await Promise.all(
-          redis.servers.map((one) => one.command('config', 'set', 'maxmemory', '0').catch(() => undefined)),
-        );
-        return '';
-      },
+      run: ({ forMs }) =>
+        turns.take(redis.master, async () => {
+          const server = await redis.master();
+          await server.command('config', 'set', 'maxmemory', '1mb').catch(() => undefined);
+          await pause(forMs);
+          // Whoever was killed meanwhile has forgotten it.
+          await Promise.all(
+            redis.servers.map((one) => one.command('config', 'set', 'maxmemory', '0').catch(() => undefined)),
+          );
+          return '';
+        }),
     },
     ...(redis.failOver
       ? [
@@ -232,10 +250,11 @@ export function faultsOf(victims: Victims): Fault[] {
             name: 'Redis fails over',
             forMs: [0, 0] as const,
             weight: 2,
-            run: async () => {
-              await redis.failOver?.();
-              return '';
-            },
+            run: () =>
+              turns.take(redis, async () => {
+                await redis.failOver?.();
+                return '';
+              }),
           },
         ]
       : []),
@@ -249,6 +268,7 @@ interface DiskVictim {
 
 function diskFaults(
   victims: readonly DiskVictim[],
+  turns: VictimTurns,
   damaged: Deployment['routers'][number] | undefined,
 ): Fault[] {
   const pick = (dice: number): DiskVictim => victims[dice % victims.length];
@@ -257,10 +277,12 @@ function diskFaults(
     forMs: [300, 5_000],
     run: async ({ dice, forMs }) => {
       const { disk, program } = pick(dice);
-      disk.set(kind, permille, ms);
-      await pause(forMs);
-      disk.set('none');
-      return program.name;
+      return turns.take(disk, async () => {
+        disk.set(kind, permille, ms);
+        await pause(forMs);
+        disk.set('none');
+        return program.name;
+      });
     },
   });
   const powerCut = (name: string, kind: PowerCut): Fault => ({
@@ -285,10 +307,12 @@ function diskFaults(
       run: async ({ dice, forMs }) => {
         const { disk, program } = pick(dice);
         const leftBytes = [0, 100_000, 4_000_000, 9_000_000][(dice >> 8) % 4];
-        disk.fill(leftBytes);
-        await pause(forMs);
-        disk.free();
-        return `${program.name}, ${leftBytes} bytes left`;
+        return turns.take(disk, async () => {
+          disk.fill(leftBytes);
+          await pause(forMs);
+          disk.free();
+          return `${program.name}, ${leftBytes} bytes left`;
+        });
       },
     },
     trouble('disk full at once', 'full', 1_000, 0),

@@ -8,6 +8,8 @@ export interface FaultKind {
   readonly forMs: readonly [least: number, most: number];
   /** How often it comes, beside the others; default 1. */
   readonly weight?: number;
+  /** In which ways it comes: that of a fault is `wayOf` its dice; undefined: in one. */
+  readonly ways?: readonly string[];
 }
 
 export interface ScheduledFault {
@@ -57,6 +59,41 @@ export function planFaults(
     plan.push(fault);
     if (random() * 100 >= TOGETHER_PERCENT) atMs += fault.forMs;
   }
+}
+
+/** Which of its ways a fault comes in. */
+export function wayOf<T>(dice: number, ways: readonly T[]): T {
+  return ways[(dice >> 8) % ways.length];
+}
+
+/**
+ * Each kind the same number of times, in an order by the seed, and each of its ways as often as the others. Most faults are short, so that there
+ * is time for many, and some as long as their kind may be.
+ *
+ * @param times how often each kind comes
+ * @param perMinute so many faults begin in a minute
+ */
+export function planEach(
+  seed: number,
+  times: number,
+  kinds: readonly FaultKind[],
+  perMinute: number,
+): ScheduledFault[] {
+  const random = seededRandom(seed);
+  const all = kinds.flatMap((kind) => Array.from({ length: times }, (_, turn) => ({ kind, turn })));
+  for (let i = all.length - 1; i > 0; i--) {
+    const other = Math.floor(random() * (i + 1));
+    [all[i], all[other]] = [all[other], all[i]];
+  }
+  let atMs = 0;
+  return all.map(({ kind: { name, forMs, ways = [''] }, turn }) => {
+    atMs += Math.round(((0.5 + random()) * 60_000) / perMinute);
+    const [least, most] = forMs;
+    const dice = (): number => Math.floor(random() * 2 ** 31);
+    let thrown = dice();
+    while (wayOf(thrown, ways) !== ways[turn % ways.length]) thrown = dice();
+    return { atMs, name, forMs: Math.round(least + random() ** 3 * (most - least)), dice: thrown };
+  });
 }
 
 /** From one fault to the next, on average. */

@@ -9,6 +9,7 @@ import { reasonOf, systemCode, TailraceError } from '../../../../src/common/erro
 export const LINE_LENGTH_MAX = 1_000_000;
 /** RFC 1952 section 2.3.1. */
 const GZIP_MAGIC = [0x1f, 0x8b];
+const BYTE_ORDER_MARK = '\uFEFF';
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
 
 /** What was read, decompressed. */
@@ -28,10 +29,17 @@ export async function* textLines(
 ): AsyncGenerator<readonly string[]> {
   const decoder = new StringDecoder('utf8');
   let rest = '';
+  let isStart = true;
   try {
     for await (const chunk of decompressed(file, name)) {
       sink?.update(chunk);
-      const lines = (rest + decoder.write(chunk)).split('\n');
+      let text = decoder.write(chunk);
+      if (isStart && text !== '') {
+        // Editors of Windows begin files with it.
+        if (text.startsWith(BYTE_ORDER_MARK)) text = text.slice(1);
+        isStart = false;
+      }
+      const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
       if (rest.length > LINE_LENGTH_MAX)
         throw refusal(`${name} isn't text: it has a line of more than ${LINE_LENGTH_MAX} characters.`);

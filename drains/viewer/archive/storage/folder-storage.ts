@@ -6,7 +6,7 @@ import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { reasonOf, systemCode, TailraceError } from '../../../../src/common/errors.ts';
-import { makeDirectory } from '../../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../../src/common/files/make-directory.ts';
 import type { ArchiveStorage, LocalFile, StoredFile } from './archive-storage.ts';
 
 /** Logs may hold secrets: the owner writes, the group reads, nobody else. */

@@ -8,7 +8,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { S3mini } from 's3mini';
-import type { RequestInit as UndiciRequest } from 'undici';
+import type { Agent, RequestInit as UndiciRequest } from 'undici';
 import { backoffMs } from '../../../../src/common/backoff.ts';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { trimTrailing } from '../../../../src/common/limits/trim-trailing.ts';
@@ -17,6 +17,7 @@ import type { ArchiveStorage, LocalFile, StoredFile } from './archive-storage.ts
 /** At least 5 MiB, and 10,000 of them at the most: files up to 160 GB. */
 const PART_BYTES = 16 << 20;
 const ATTEMPTS = 4;
+const ANSWER_MS = 20_000;
 const RETRY = { firstMs: 200, maxMs: 5_000 };
 const GZIP = 'application/gzip';
 const JSON_TYPE = 'application/json';
@@ -32,6 +33,8 @@ export interface S3Options {
   readonly secretAccessKey: string;
   /** Larger files are sent in parts of so many bytes. */
   readonly partBytes?: number;
+  /** How long something that is read may be waited for. */
+  readonly answerMs?: number;
 }
 
 export class S3Storage implements ArchiveStorage {
@@ -50,7 +53,7 @@ export class S3Storage implements ArchiveStorage {
       secretAccessKey,
       endpoint: `${trimTrailing(endpoint, '/')}/${bucket}`,
       region,
-      fetch: fetchByUndici,
+      fetch: fetchByUndici(options.answerMs ?? ANSWER_MS),
     });
   }
 
@@ -166,12 +169,7 @@ export class S3Storage implements ArchiveStorage {
 
   private unavailable(what: string, error: unknown): TailraceError {
     const { status, code, reason } = describe(error);
-    const advice =
-      status === 401 || status === 403
-        ? 'the access key may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what the bucket’s policy allows'
-        : status === 404
-          ? 'there is no such bucket: create it, or check the name in VIEWER_ARCHIVE'
-          : 'check the endpoint and that it is reachable; it is tried again';
+    const advice = adviceFor(status, code);
     return new TailraceError(
       'unavailable',
       `${this.description} can't be ${what} (${[status, code].filter(Boolean).join(' ') || reason}): ${advice}.`,
@@ -180,9 +178,23 @@ export class S3Storage implements ArchiveStorage {
   }
 }
 
+/** What to do about an answer, or none. */
+function adviceFor(status?: number, code?: string): string {
+  if (code === 'RequestTimeTooSkewed' || code === 'RequestExpired')
+    return 'this machine’s clock, or the store’s, is wrong: set it (with NTP)';
+  if (status === 301 || code === 'AuthorizationHeaderMalformed')
+    return 'the bucket is in another region: name it with ?region= in VIEWER_ARCHIVE';
+  if (status === 401 || status === 403)
+    return 'the access key may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what the bucket’s policy allows';
+  if (status === 404) return 'there is no such bucket: create it, or check the name in VIEWER_ARCHIVE';
+  return 'check the endpoint and that it is reachable; it is tried again';
+}
+
 /** Refused for what was asked isn't answered otherwise the next time. */
 function isTransient(error: unknown): boolean {
-  const { status } = describe(error);
+  const { status, reason } = describe(error);
+  // Somebody has waited for long enough.
+  if (reason === 'UND_ERR_HEADERS_TIMEOUT' || reason === 'UND_ERR_CONNECT_TIMEOUT') return false;
   return status === undefined || status >= 500 || status === 408 || status === 429;
 }
 
@@ -218,8 +230,18 @@ function isMd5Of(etag: string, bytes: Buffer): boolean {
 /**
  * The fetch of the package that sends everything else here. Node.js's own shares its connections with that once it is loaded, and the two
  * needn't be of one version.
+ * @param answerMs how long something that is read may be waited for; what is written may be large, and its line slow
  */
-const fetchByUndici = (async (input: string, init?: UndiciRequest) => {
-  const { fetch: send } = await import('undici');
-  return send(input, init);
-}) as unknown as typeof fetch;
+function fetchByUndici(answerMs: number): typeof fetch {
+  let readers: Agent | undefined;
+  return (async (input: string, init?: UndiciRequest) => {
+    const { Agent, fetch: send } = await import('undici');
+    if (init?.method === 'PUT' || init?.method === 'POST') return send(input, init);
+    readers ??= new Agent({
+      connect: { timeout: answerMs },
+      headersTimeout: answerMs,
+      bodyTimeout: answerMs,
+    });
+    return send(input, { ...init, dispatcher: readers });
+  }) as unknown as typeof fetch;
+}

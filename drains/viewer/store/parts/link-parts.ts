@@ -1,7 +1,7 @@
 import { copyFileSync, linkSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../../../src/common/errors.ts';
-import { makeDirectory } from '../../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../../src/common/files/make-directory.ts';
 import { LIST_NAME } from './part-list.ts';
 import { parsePartName, parseRemovedName } from './part-names.ts';
 

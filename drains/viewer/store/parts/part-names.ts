@@ -10,6 +10,23 @@ export interface SequenceRange {
   readonly last: Sequence;
 }
 
+/** What of a range none of others has, in order. */
+export function missingRanges(
+  { first, last }: SequenceRange,
+  held: readonly SequenceRange[],
+): SequenceRange[] {
+  const missing: SequenceRange[] = [];
+  let next = first;
+  for (const one of [...held].sort((a, b) => a.first - b.first)) {
+    if (one.last < next) continue;
+    if (one.first > last) break;
+    if (one.first > next) missing.push({ first: next, last: one.first - 1 });
+    next = one.last + 1;
+  }
+  if (next <= last) missing.push({ first: next, last });
+  return missing;
+}
+
 /** The name of a part: the sequences that it holds, so that they are known when the file is damaged. */
 export function partName({ first, last }: SequenceRange): string {
   return `${first}_${last}.part`;

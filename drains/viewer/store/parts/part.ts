@@ -15,8 +15,8 @@ import {
   SECTION,
   type SectionPlace,
 } from './part-format.ts';
-import type { SequenceRange } from './part-names.ts';
-import { missingRanges, recoverBlocks } from './recover-blocks.ts';
+import { missingRanges, type SequenceRange } from './part-names.ts';
+import { recoverBlocks } from './recover-blocks.ts';
 
 /** What a part has in it. */
 export interface PartContents {
@@ -162,7 +162,7 @@ export class Part implements SequenceRange {
         return contentsOf([], size);
       }
       const blocks = this.withFile((readAt) => recoverBlocks(size, readAt));
-      for (const range of missingRanges(this, blocks)) this.report(this, range, error.message);
+      for (const range of missingRanges(this, blocks.map(rangeOf))) this.report(this, range, error.message);
       return contentsOf(blocks, size);
     }
   }
@@ -193,4 +193,9 @@ function contentsOf(blocks: readonly BlockEntry[], diskBytes: number): PartConte
     maxMs = Math.max(maxMs, block.maxMs);
   }
   return { blocks, lines, rawBytes, diskBytes, minMs, maxMs };
+}
+
+/** The sequences of a block. */
+export function rangeOf({ first, count }: BlockEntry): SequenceRange {
+  return { first, last: first + count - 1 };
 }

@@ -1,7 +1,6 @@
 /** Finds the blocks of a part whose end is damaged: each says itself what it is. */
 import { BLOCK_HEADER_BYTES, BLOCK_MAGIC, type BlockEntry, readBlockHeader } from '../blocks/block-format.ts';
 import type { ReadAt } from './part-format.ts';
-import type { SequenceRange } from './part-names.ts';
 
 const PIECE_BYTES = 1_048_576;
 const MAGIC = Buffer.alloc(4);
@@ -31,19 +30,4 @@ function findMagic(from: number, size: number, readAt: ReadAt): number {
     if (found !== -1) return at + found;
   }
   return -1;
-}
-
-/** The sequences of a part that none of its blocks has. */
-export function missingRanges(
-  { first, last }: SequenceRange,
-  blocks: readonly BlockEntry[],
-): SequenceRange[] {
-  const missing: SequenceRange[] = [];
-  let next = first;
-  for (const block of blocks) {
-    if (block.first > next) missing.push({ first: next, last: block.first - 1 });
-    next = block.first + block.count;
-  }
-  if (next <= last) missing.push({ first: next, last });
-  return missing;
 }

@@ -2,12 +2,13 @@ import { closeSync, type Dirent, openSync, readdirSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemCode } from '../../../../src/common/errors.ts';
-import { makeDirectory } from '../../../../src/common/make-directory.ts';
+import { makeDirectory } from '../../../../src/common/files/make-directory.ts';
 import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
 import { Imports } from './imports.ts';
-import { Part, type ReportLoss } from './part.ts';
+import { Part, type ReportLoss, rangeOf } from './part.ts';
 import { LIST_NAME, type ListedPart, PartList } from './part-list.ts';
 import {
+  missingRanges,
   parsePartName,
   parseRemovedName,
   removedName,
@@ -106,6 +107,14 @@ export class StreamParts {
   /** Lines of the stream up to here are in parts, or were and are removed. */
   get packedThrough(): Sequence {
     return Math.max(this.removedThrough, this.parts.at(-1)?.last ?? 0);
+  }
+
+  /** Lines of a range that no part has, or had before it was removed. What is missing in a part that isn't whole was reported with it. */
+  unpacked({ first, last }: SequenceRange): readonly SequenceRange[] {
+    const packed = this.parts.flatMap((part) =>
+      part.isDamaged ? [part] : part.contents.blocks.map(rangeOf),
+    );
+    return missingRanges({ first: Math.max(first, this.removedThrough + 1), last }, packed);
   }
 
   /** Where the next part can be written until it is whole. */

@@ -2,6 +2,7 @@
  * Caught mails, each in a file of its own: a line of JSON with its envelope, and the mail as it was sent. A mail is written beside
  * the others, synced, and then renamed: one that was accepted survives whatever ends the process, and one that wasn't leaves nothing.
  */
+
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import {
@@ -17,6 +18,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../../common/errors.ts';
+import { syncFolder } from '../../../common/files/sync-folder.ts';
 import { MAIL_HEAD_BYTES_MAX, readMailHead } from './mail-head.ts';
 import type { MailEnvelope, MailHead, StoredMail } from './stored-mail.ts';
 
@@ -333,15 +335,6 @@ async function readStart(path: string, bytes: number): Promise<Buffer> {
 
 async function writeAll(file: FileHandle, chunk: Buffer): Promise<void> {
   for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 async function readJson<T>(path: string): Promise<T | undefined> {

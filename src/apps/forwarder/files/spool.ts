@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeDirectory } from '../../../common/make-directory.ts';
+import { makeDirectory } from '../../../common/files/make-directory.ts';
 import { acquireProcessLock } from '../../../common/processes/process-lock.ts';
 import { crc32 } from '../../../logs/store/embedded/checksum.ts';
 import { LineBatch, type ReportedLosses } from '../line-batch.ts';

@@ -52,11 +52,14 @@ export class DrainCursor {
       if (!(await this.read())) throw new FencedError();
   }
 
-  /** False when the record has another version than is known here. */
+  /**
+   * False when the record has another version than is known here. A failover must not take back which lines the request on its way has: they would
+   * come again in another one.
+   */
   private async tryWrite(): Promise<boolean> {
     const { record } = this.state;
     const change = { key: this.key, value: record, ifVersion: this.recordVersion };
-    if (!(await this.store.transact(this.app, [change], { quiet: true }))) return false;
+    if (!(await this.store.transact(this.app, [change], { quiet: true, replicated: true }))) return false;
     this.recordVersion++;
     this.state.markSaved(record);
     return true;

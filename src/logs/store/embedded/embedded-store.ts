@@ -6,7 +6,7 @@
 import { chmodSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf, TailraceError } from '../../../common/errors.ts';
-import { makeDirectory } from '../../../common/make-directory.ts';
+import { makeDirectory } from '../../../common/files/make-directory.ts';
 import type { Batch } from '../../syslog/batch.ts';
 import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
 import type {

@@ -102,6 +102,11 @@ export class RedisRecords {
   }
 }
 
+/** What is stored when a change with `ifVersion` was made. */
+export function storedText({ value, ifVersion = 0 }: RecordChange): string {
+  return `${ifVersion + 1}:${JSON.stringify(value)}`;
+}
+
 function parse<T>(key: string, text: string): StoredRecord<T> {
   const colon = text.indexOf(':');
   return { key, version: Number(text.slice(0, colon)), value: JSON.parse(text.slice(colon + 1)) as T };

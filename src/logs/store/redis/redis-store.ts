@@ -51,7 +51,7 @@ import {
 import { STORE_FORMAT_ERASED, STORE_FORMAT_KEY, streamKeys } from './keys.ts';
 import { RedisLeases } from './leases.ts';
 import { eraseFromStream } from './line-eraser.ts';
-import { RedisRecords } from './records.ts';
+import { RedisRecords, storedText } from './records.ts';
 import { StreamAges } from './stream-ages.ts';
 import { RedisStreams } from './streams.ts';
 
@@ -108,6 +108,7 @@ export class RedisStore implements Store {
 
   private readonly wait: ReplicaWaitOptions | undefined;
   private readonly waitConnection: RedisConnection | undefined;
+  private readonly replicas: ReplicaWaiter | undefined;
 
   private constructor(connection: RedisConnection, { address, ca, retention, wait }: OpenOptions) {
     const origin = randomBytes(ORIGIN_BYTES).toString('base64url');
@@ -124,6 +125,7 @@ export class RedisStore implements Store {
     this.waitConnection =
       wait && new RedisConnection({ address, ca, log: SILENT_LOG, waitMs: wait.timeoutMs });
     const replicas = wait && this.waitConnection && new ReplicaWaiter(this.waitConnection, wait);
+    this.replicas = replicas;
     this.changeFeed = new ChangeFeed({
       connection,
       records: this.records,
@@ -316,7 +318,12 @@ export class RedisStore implements Store {
     const revision = await this.records.transact(scope, changes, quiet);
     if (revision !== undefined && scope === '') this.limits.apply(changes);
     if (revision !== undefined && !quiet) this.changeFeed.onRecordsChanged(scope, revision, changes);
-    return revision !== undefined;
+    if (revision === undefined || !options?.replicated || !this.replicas) return revision !== undefined;
+    const texts = await this.replicas.replicatedRecords(
+      scope as AppId,
+      changes.map(({ key }) => key),
+    );
+    return texts === undefined || changes.every((change, i) => texts[i] === storedText(change));
   }
 
   watchRecords(listener: RecordListener): () => void {

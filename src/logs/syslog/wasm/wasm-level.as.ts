@@ -2,7 +2,7 @@
  * The level that a message names, as `syslog/level.ts` says it: the common cases. Whatever may be another form than these is asked for. For
  * what fills drains and for what searches.
  */
-import { isDigit, isSmallLetter } from '../../../common/wasm/wasm-common.as';
+import { isDigit, isLargeLetter, isSmallLetter } from '../../../common/wasm/wasm-common.as';
 
 /** Levels, in the order of `LOG_LEVELS`. */
 const ERROR: u32 = 0;
@@ -21,6 +21,7 @@ const WORDS_MAX: u32 = 6;
 const SPACE: u32 = 0x20;
 const QUOTE: u32 = 0x22;
 const APOSTROPHE: u32 = 0x27;
+const DASH: u32 = 0x2d;
 const COLON: u32 = 0x3a;
 const EQUALS: u32 = 0x3d;
 
@@ -28,22 +29,24 @@ const EQUALS: u32 = 0x3d;
 export function levelOf(start: u32, end: u32): u32 {
   if (start == end) return INFO;
   const isLong = end - start > SEARCHED_MAX;
-  const obvious = obviousLevel(start, isLong ? start + SEARCHED_MAX : end);
-  if (obvious != ASK || isLong) return obvious;
-  const field = fieldLevel(start, end);
-  if (field != NONE) return field;
+  const searched = isLong ? start + SEARCHED_MAX : end;
+  const at = hint(start, searched);
+  if (at == searched) {
+    if (beginsPlain(start, searched)) return INFO;
+    if (isLong) return ASK;
+  } else {
+    const obvious = hintedLevel(start, at, searched);
+    if (obvious != ASK || isLong) return obvious;
+    const field = fieldLevel(start, at, end);
+    if (field != NONE) return field;
+  }
   if (mayBeForm(start, end)) return ASK;
   const level = leadingWordLevel(start, end);
   return level == NONE ? INFO : level;
 }
 
-/**
- * The level of most messages, in one pass over them: of those that begin with plain words, a method of HTTP or JSON and name none, and
- * of those that name it as most do (`"level":"info"`, `level=warn`, `at=error`).
- */
-function obviousLevel(start: u32, end: u32): u32 {
-  const at = hint(start, end);
-  if (at == end) return beginsPlain(start, end) ? INFO : ASK;
+/** The level of messages with a hint at `at` that name it as most do (`"level":"info"`, `level=warn`, `at=error`). */
+function hintedLevel(start: u32, at: u32, end: u32): u32 {
   let value: u32 = 0;
   let isNumberTaken = false;
   // "leve"
@@ -68,42 +71,39 @@ function obviousLevel(start: u32, end: u32): u32 {
 function hint(start: u32, end: u32): u32 {
   for (let i = start; i < end; i += 16) {
     const raw = v128.load(i);
-    const fold = i8x16.splat(0x20);
-    const a = v128.or(raw, fold);
-    const b = v128.or(v128.load(i, 1), fold);
-    const c = v128.or(v128.load(i, 2), fold);
-    const isE = i8x16.eq(a, i8x16.splat(0x65));
-    const isL = i8x16.eq(a, i8x16.splat(0x6c));
+    const a = v128.or(raw, i8x16.splat(0x20));
+    const b = v128.or(v128.load(i, 1), i8x16.splat(0x20));
+    // Two letters of each, to begin with: few messages have them. In place of `e` and `l` are `d` and `m`, too.
+    const isEv = v128.and(
+      i8x16.eq(v128.and(a, i8x16.splat(<i8>0xf6)), i8x16.splat(0x64)),
+      i8x16.eq(b, i8x16.splat(0x76)),
+    );
+    const isT = v128.and(i8x16.eq(a, i8x16.splat(0x74)), i8x16.eq(b, i8x16.splat(<i8>EQUALS)));
+    const isRr = v128.and(i8x16.eq(a, i8x16.splat(0x72)), i8x16.eq(b, i8x16.splat(0x72)));
+    const isXc = v128.and(i8x16.eq(a, i8x16.splat(0x78)), i8x16.eq(b, i8x16.splat(0x63)));
+    const isAt = v128.and(i8x16.eq(a, i8x16.splat(0x60)), i8x16.eq(b, i8x16.splat(0x6c)));
+    const isColor = i8x16.eq(raw, i8x16.splat(0x1b));
+    const pairs = v128.or(v128.or(v128.or(isEv, isT), v128.or(isRr, isXc)), v128.or(isAt, isColor));
+    if (!v128.any_true(pairs)) continue;
+    const c = v128.or(v128.load(i, 2), i8x16.splat(0x20));
     const endsE = i8x16.eq(c, i8x16.splat(0x65));
-    const endsL = i8x16.eq(c, i8x16.splat(0x6c));
-    const hasV = i8x16.eq(b, i8x16.splat(0x76));
-    let found = v128.and(hasV, v128.or(v128.and(isE, endsE), v128.and(isL, endsL)));
-    // at=
-    found = v128.or(
-      found,
-      v128.and(
-        v128.and(i8x16.eq(a, i8x16.splat(0x61)), i8x16.eq(b, i8x16.splat(0x74))),
-        i8x16.eq(c, i8x16.splat(0x3d)),
+    const endsEv = v128.and(
+      isEv,
+      v128.or(
+        v128.and(i8x16.eq(a, i8x16.splat(0x65)), endsE),
+        v128.and(i8x16.eq(a, i8x16.splat(0x6c)), i8x16.eq(c, i8x16.splat(0x6c))),
       ),
     );
-    // rro, and xce: of errors and exceptions
-    found = v128.or(
-      found,
-      v128.and(
-        v128.and(i8x16.eq(a, i8x16.splat(0x72)), i8x16.eq(b, i8x16.splat(0x72))),
-        i8x16.eq(c, i8x16.splat(0x6f)),
-      ),
-    );
-    found = v128.or(
-      found,
-      v128.and(v128.and(i8x16.eq(a, i8x16.splat(0x78)), i8x16.eq(b, i8x16.splat(0x63))), endsE),
-    );
-    // @l
-    found = v128.or(found, v128.and(i8x16.eq(a, i8x16.splat(0x60)), i8x16.eq(b, i8x16.splat(0x6c))));
-    found = v128.or(found, i8x16.eq(raw, i8x16.splat(0x1b)));
-    const hits = i8x16.bitmask(found);
+    // The t of `at=` is its second letter.
+    const before = v128.or(v128.load(i - 1), i8x16.splat(0x20));
+    const endsAt = v128.and(isT, i8x16.eq(before, i8x16.splat(0x61)));
+    const endsError = v128.or(v128.and(isRr, i8x16.eq(c, i8x16.splat(0x6f))), v128.and(isXc, endsE));
+    const others: u32 = i8x16.bitmask(v128.or(v128.or(endsEv, endsError), v128.or(isAt, isColor)));
+    const ats: u32 = i8x16.bitmask(endsAt);
+    // One place further to the left than its t; in front of the message it isn't one.
+    const hits: u32 = (others << 1) | (i > start ? ats : ats & 0xfffe);
     if (hits != 0) {
-      const at = i + <u32>ctz<i32>(hits);
+      const at = i + ctz<u32>(hits) - 1;
       return at < end ? at : end;
     }
   }
@@ -130,21 +130,21 @@ function beginsPlain(start: u32, end: u32): bool {
     // Two letters and more: `{"t":` begins lines of MongoDB's.
     return i - start > 3 && i + 1 < end && load<u8>(i) == QUOTE && load<u8>(i, 1) == 0x3a;
   }
-  if (end - start < 8) return false;
+  // A word behind spaces.
+  if (first == SPACE) {
+    while (i < end && load<u8>(i) == SPACE) i++;
+    return i < end && beginsPlainly(i, end, false);
+  }
+  if (!isLargeLetter(first) || end - start < 8) return false;
   const four: u32 = load<u32>(start);
-  // "GET ", "PUT "
+  // "GET ", "PUT "; of other words three letters may be a month of java.util.logging or "PHP", and "Traceback" begins one.
   if (four == 0x20544547 || four == 0x20545550) return true;
-  const next: u32 = load<u32>(start, 4);
-  // "POST ", "HEAD "
-  if ((four == 0x54534f50 || four == 0x44414548) && (next & 0xff) == SPACE) return true;
-  // "PATCH ", "DELETE "
-  if (four == 0x43544150) return (next & 0xffff) == 0x2048;
-  return four == 0x454c4544 && (next & 0xffffff) == 0x204554;
+  return first != 0x54 && four >> 24 != SPACE && beginsPlainly(start, end, false);
 }
 
-/** The level of the first field of that name; asks for color codes, and for what may be the name of a failure. */
-function fieldLevel(start: u32, end: u32): u32 {
-  for (let i = start; i < end; i += 16) {
+/** The level of the first field of that name from `from` on, where the first hint is; asks for color codes, and for what may be the name of a failure. */
+function fieldLevel(start: u32, from: u32, end: u32): u32 {
+  for (let i = from; i < end; i += 16) {
     const bytes = v128.load(i);
     const next = v128.load(i, 1);
     // `rr` of an error, `xc` of an exception, and what begins a color.
@@ -360,9 +360,10 @@ function mayBeForm(start: u32, end: u32): bool {
   const third: u32 = start + 2 < end ? load<u8>(start, 2) : 0;
   const fifth: u32 = start + 4 < end ? load<u8>(start, 4) : 0;
   if (isDigit(first)) {
-    // Redis: two behind the first colon is a space.
-    const colon = find(start, end, COLON);
-    return colon + 2 < end && load<u8>(colon, 2) == SPACE;
+    // Redis: up to ten digits, and two behind the colon is a space.
+    const limit = end - start > 11 ? start + 11 : end;
+    const colon = find(start, limit, COLON);
+    return colon < limit && colon + 2 < end && load<u8>(colon, 2) == SPACE;
   }
   switch (first) {
     case 0x2a: // *
@@ -432,6 +433,12 @@ function leadingWordLevel(start: u32, end: u32): u32 {
     while (i < end && (isSpace(load<u8>(i)) || load<u8>(i) == 0x7c)) i++;
     if (i == end) return NONE;
     const raw = i;
+    const skipped = timeEnd(i, end);
+    if (skipped != 0) {
+      if (skipped - i > 1 || load<u8>(i) != DASH) isTimed = true;
+      i = skipped;
+      continue;
+    }
     let colon: u32 = 0;
     let hasEquals = false;
     let hasDigit = false;
@@ -504,6 +511,37 @@ function leadingWordLevel(start: u32, end: u32): u32 {
       return NONE;
   }
   return NONE;
+}
+
+/** The end of a word of up to 15 bytes with digits and without letters, as times and addresses are, or of a dash; 0 for another. */
+function timeEnd(start: u32, end: u32): u32 {
+  const bytes = v128.load(start);
+  const small = v128.or(bytes, i8x16.splat(0x20));
+  // Compared as signed numbers, what is beyond ASCII is below a space as well.
+  const bounds: u32 = i8x16.bitmask(
+    v128.or(
+      i8x16.lt_s(bytes, i8x16.splat(0x21)),
+      v128.or(i8x16.eq(bytes, i8x16.splat(0x7c)), i8x16.eq(bytes, i8x16.splat(0x7f))),
+    ),
+  );
+  const length = ctz<u32>(bounds);
+  // No bound at all has 32 zeros.
+  if (length > 15 || start + length >= end) return 0;
+  const behind: u32 = load<u8>(start + length);
+  if (!isSpace(behind) && behind != 0x7c) return 0;
+  if (length == 1 && load<u8>(start) == DASH) return start + 1;
+  const within: u32 = (1 << length) - 1;
+  const letters: u32 = i8x16.bitmask(
+    v128.and(i8x16.gt_s(small, i8x16.splat(0x60)), i8x16.lt_s(small, i8x16.splat(0x7b))),
+  );
+  if (letters & within) return 0;
+  // A digit in front of the first colon, unless that is the first byte.
+  const colons: u32 = i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(<i8>COLON))) & within & 0xfffe;
+  const counted: u32 = colons == 0 ? within : (colons & (0 - colons)) - 1;
+  const digits: u32 = i8x16.bitmask(
+    v128.and(i8x16.gt_s(bytes, i8x16.splat(0x2f)), i8x16.lt_s(bytes, i8x16.splat(0x3a))),
+  );
+  return digits & counted ? start + length : 0;
 }
 
 /** Is the first word one of letters alone that names no level, however it is marked? Most messages begin with one. */

@@ -264,6 +264,7 @@ describe('files', () => {
     expect(await linesOf(gzipSync(text))).toEqual(['one', 'two ü', '', 'last']);
     expect(await linesOf(Buffer.concat([gzipSync('a\n'), gzipSync('b\n')]))).toEqual(['a', 'b']);
     expect(await linesOf(gzipSync(''))).toEqual([]);
+    expect(await linesOf(gzipSync(`\uFEFF${text}`))).toEqual(['one', 'two ü', '', 'last']);
   });
 
   it.each([

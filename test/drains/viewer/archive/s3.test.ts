@@ -14,7 +14,7 @@ import { ArchiveCatalog } from '../../../../drains/viewer/archive/catalog.ts';
 import { searchArchive } from '../../../../drains/viewer/archive/search-archive.ts';
 import type { LocalFile } from '../../../../drains/viewer/archive/storage/archive-storage.ts';
 import { openArchiveStorage } from '../../../../drains/viewer/archive/storage/open-storage.ts';
-import { S3Storage } from '../../../../drains/viewer/archive/storage/s3-storage.ts';
+import { type S3Options, S3Storage } from '../../../../drains/viewer/archive/storage/s3-storage.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { MemoryLineStore, MemoryRecords } from './memory-line-store.ts';
 
@@ -85,7 +85,7 @@ function isSigned({ method, url: path, headers: all }: IncomingMessage): boolean
 const open = (place = `s3://logs/of/viewer?endpoint=${endpoint}`, keys: object = KEYS) =>
   openArchiveStorage(place, keys);
 
-function openParts(): S3Storage {
+function openParts(options: Partial<S3Options> = {}): S3Storage {
   return new S3Storage({
     endpoint,
     region: 'us-east-1',
@@ -94,6 +94,7 @@ function openParts(): S3Storage {
     accessKeyId: 'S3RVER',
     secretAccessKey: 'S3RVER',
     partBytes: 5 << 20,
+    ...options,
   });
 }
 
@@ -210,6 +211,29 @@ describe('a bucket', () => {
     await expect(open('s3://logs?endpoint=http://127.0.0.1:1').list('')).rejects.toThrow(
       /^s3:\/\/logs at 127\.0\.0\.1:1 can't be listed \(.+\): check the endpoint/,
     );
+  });
+
+  it.each([
+    [403, 'RequestTimeTooSkewed', 'this machine’s clock, or the store’s, is wrong'],
+    [400, 'AuthorizationHeaderMalformed', 'the bucket is in another region: name it with ?region='],
+  ])('that refuses with %s %s is said with what to do about that', async (status, code, advice) => {
+    interfere = (_, response) => {
+      response.writeHead(status, { 'content-type': 'application/xml' });
+      response.end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`);
+      return true;
+    };
+    await expect(open().list('')).rejects.toThrow(advice);
+    interfere = () => false;
+  });
+
+  it('that doesn’t answer isn’t waited for again and again', async () => {
+    requests = [];
+    interfere = () => true;
+    await expect(openParts({ answerMs: 100 }).list('')).rejects.toThrow(
+      /can't be listed \(UND_ERR_HEADERS_TIMEOUT\): check the endpoint and that it is reachable/,
+    );
+    interfere = () => false;
+    expect(requests).toHaveLength(1);
   });
 
   it('holds a whole archive, which is searched there', async () => {

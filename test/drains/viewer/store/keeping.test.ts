@@ -196,6 +196,13 @@ describe('the line store', () => {
       'the archive ended early',
     );
     expect(await rig.lines.importLines(stream, 'day 2', pieces(lines.slice(0, 7), 2))).toBe(7);
+    // Of a stream that has nothing yet.
+    const fresh = newAppId();
+    expect(await rig.lines.importLines(fresh, 'empty', pieces([], 1))).toBe(0);
+    const unreadable: AsyncIterable<ImportedLine[]> = {
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('unreadable')) }),
+    };
+    await expect(rig.lines.importLines(fresh, 'unread', unreadable)).rejects.toThrow('unreadable');
     const expected = [...old.slice(0, 7), ...old, ...all.map(({ text }) => text)];
     for (const reopened of [false, true]) {
       if (reopened) await rig.reopen();

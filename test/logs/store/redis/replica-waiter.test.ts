@@ -2,7 +2,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { checkRedis } from '../../../../src/logs/store/redis/connection/redis-status.ts';
-import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
+import { recordKeys, streamKeys } from '../../../../src/logs/store/redis/keys.ts';
 import { StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { RedisCluster } from '../../../support/redis/redis-deployments.ts';
@@ -101,6 +101,97 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
     await replica.signal('SIGCONT');
     // Nobody appends it again.
     await until('both to have it', async () => (await texts()).every((all) => all.join() === 'first,late'));
+  });
+
+  it('a frame that another router stored, and a failover took back, isn’t acknowledged as one that was there', async () => {
+    const master = await startRedisForTest();
+    const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
+    await inSync(master);
+    const wait = { replicas: 1, timeoutMs: 60_000 };
+    const [{ store }, { store: other }] = [
+      await openRedisStoreForTest(master.url, { wait }),
+      await openRedisStoreForTest(master.url, { wait }),
+    ];
+    const app = newAppId();
+    const { state, lines, index, frameIds } = streamKeys(app);
+    const has = (lastOf: string, next: number): Promise<true> =>
+      until(
+        'the master to have it',
+        async () => Number(await master.command('hget', lastOf, 'next')) === next,
+      );
+    const frame = { batch: batchOf('named'), frameId: 'a frame' };
+
+    await replica.signal('SIGSTOP');
+    const first = store.append(app, frame.batch, frame).catch(() => {});
+    await has(state, 2);
+    // The other router waits for replicas of this one, and then looks for the frame.
+    const elsewhere = newAppId();
+    const before = other.append(elsewhere, batchOf('before'));
+    await has(streamKeys(elsewhere).state, 2);
+    const again = other.appendAll(app, [frame, { batch: batchOf('behind'), frameId: '' }]);
+    const outcome = again.catch((error: unknown) => error);
+    await has(state, 3);
+    for (const key of frameIds) await master.command('hdel', key, frame.frameId);
+    for (const key of [lines, index]) await master.command('xdel', key, '1-0');
+    await replica.signal('SIGCONT');
+    expect(await before).toMatchObject({ first: 1 });
+    expect(await outcome).toMatchObject({ code: 'unavailable' });
+    await first;
+  });
+
+  it('a record waits for replicas when that is asked for, and not when there are none', async () => {
+    const master = await startRedisForTest();
+    const replica = await startRedisForTest({ config: [`replicaof 127.0.0.1 ${master.port}`] });
+    await inSync(master);
+    const { store } = await openRedisStoreForTest(master.url, { wait: { replicas: 1, timeoutMs: 60_000 } });
+    const app = newAppId();
+    const write = (value: number): Promise<boolean> =>
+      store.transact(app, [{ key: 'cursor', value, ifVersion: value - 1 }], { replicated: true });
+    const of = (server: RedisServer): Promise<unknown> =>
+      server.command('hget', recordKeys(app).values, 'cursor');
+    await until('the replica keeps up', () => store.append(app, batchOf('first')).catch(() => undefined));
+    for (let value = 1; value <= 50; value++) {
+      expect(await write(value)).toBe(true);
+      expect(await of(replica)).toBe(`${value}:${value}`);
+    }
+    expect(await write(50)).toBe(false);
+
+    await replica.signal('SIGSTOP');
+    let isOver = false;
+    const late = write(51).finally(() => (isOver = true));
+    await until('the master to have it', async () => (await of(master)) === '51:51');
+    // Behind the answer to the write on the same connection.
+    expect(await store.get(app, 'cursor')).toMatchObject({ version: 51 });
+    expect(isOver).toBe(false);
+    // Written, and gone when replicas are asked, as after a failover.
+    const change = { key: 'taken back', value: 1, ifVersion: 0 };
+    const takenBack = store.transact(app, [change], { replicated: true });
+    await until('the master to lose it', () => master.command('hdel', recordKeys(app).values, 'taken back'));
+    await replica.signal('SIGCONT');
+    expect(await late).toBe(true);
+    expect(await takenBack).toBe(false);
+
+    // With replicas away only the first one waits.
+    const { store: impatient } = await openRedisStoreForTest(master.url, {
+      wait: { replicas: 1, timeoutMs: 1_000 },
+    });
+    await replica.signal('SIGKILL');
+    const beganMs = performance.now();
+    for (let version = 51; version < 71; version++)
+      expect(
+        await impatient.transact(app, [{ key: 'cursor', value: 0, ifVersion: version }], {
+          replicated: true,
+        }),
+      ).toBe(true);
+    expect(performance.now() - beganMs).toBeGreaterThan(900);
+    expect(performance.now() - beganMs).toBeLessThan(8_000);
+    await replica.start();
+    await until('records to wait for the replica again', async () => {
+      const { version } = (await impatient.get(app, 'cursor')) ?? { version: 0 };
+      const change = { key: 'cursor', value: version, ifVersion: version };
+      await impatient.transact(app, [change], { replicated: true });
+      return (await of(replica)) === `${version + 1}:${version}`;
+    });
   });
 
   it('a master of a Cluster that becomes a replica, and stays, is left', { timeout: 60_000 }, async () => {

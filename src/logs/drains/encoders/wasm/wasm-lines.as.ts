@@ -89,6 +89,10 @@ let lastGroup: u32 = 0;
 let generation: u32 = 0;
 /** Of the time that was read: seconds since 1970 in minutes, seconds, the fraction. */
 let minuteAt: u32 = 0;
+/** The last priority: the 8 bytes that it begins, and of them those in front of the time; 0 for none. */
+let prefixBytes: u64 = 0;
+let prefixLength: u32 = 0;
+let prefixPriority: u32 = 0;
 let fractionAt: u32 = 0;
 let fractionLength: u32 = 0;
 let slotAt: u32 = 0;
@@ -160,11 +164,20 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
       why = FULL;
       break;
     }
-    let priority: u32 = <u32>load<u8>(text, 1) - 0x30;
-    let time = text + 2;
-    for (let byte: u32 = load<u8>(time); byte != 0x3e; byte = load<u8>(++time)) priority = priority * 10 + byte - 0x30;
-    while (time < host && load<u8>(time) != SPACE) time++;
-    time++;
+    // `<190>1 `: mostly the same as in the line before, with the first digit of the year.
+    let time = text + prefixLength;
+    const first = load<u64>(text);
+    if (first != prefixBytes || prefixLength == 0) {
+      prefixPriority = <u32>load<u8>(text, 1) - 0x30;
+      time = text + 2;
+      for (let byte: u32 = load<u8>(time); byte != 0x3e; byte = load<u8>(++time))
+        prefixPriority = prefixPriority * 10 + byte - 0x30;
+      while (time < host && load<u8>(time) != SPACE) time++;
+      time++;
+      prefixBytes = first;
+      prefixLength = time - text <= 8 && load<u8>(time - 1) == SPACE ? time - text : 0;
+    }
+    const priority = prefixPriority;
     const found = findMinute(time, host - 1);
     if (found != DONE) {
       why = found;
@@ -671,11 +684,17 @@ function putPlain(to: u32, start: u32, end: u32): u32 {
     let odd = i8x16.lt_s(bytes, i8x16.splat(0));
     if (!breakable) odd = v128.or(odd, i8x16.eq(bytes, i8x16.splat(0x0a)));
     const mask = i8x16.bitmask(odd);
-    const here: u32 = mask == 0 ? 16 : <u32>ctz<i32>(mask);
+    // Where the next 16 bytes are mustn't wait for what is in these.
+    if (mask == 0) {
+      if (end - i <= 16) return o + (end - i);
+      i += 16;
+      o += 16;
+      continue;
+    }
+    const here: u32 = ctz<i32>(mask);
     if (here >= end - i) return o + (end - i);
     i += here;
     o += here;
-    if (here == 16) continue;
     if (load<u8>(i) < 0x80) return 0;
     do {
       const length = utf8Length(i, end);

@@ -50,6 +50,11 @@ export class CommitFile {
   leaveMemory(): void {
     this.isOutOfMemory = true;
     this.memory.release();
+    try {
+      this.spilled?.finish();
+    } catch {
+      // The end of it stays in memory.
+    }
   }
 
   /** When all of it is in segments, nobody reads what is kept of it. */

@@ -3,16 +3,7 @@
  * one turn of the event loop. What is in it stays in memory, and when a file is full in a file without a name, by stream, until it is
  * written to its app's segment, many batches at once; when all of a file is in segments, and these are synced, the file is removed.
  */
-import {
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  write,
-  writeSync,
-} from 'node:fs';
+import { ftruncateSync, mkdirSync, readdirSync, readFileSync, write, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
@@ -20,6 +11,8 @@ import { systemCode } from '../../../../common/errors.ts';
 import { syncFolder } from '../../../../common/files/sync-folder.ts';
 import type { AppId, Sequence } from '../../contract.ts';
 import { type AllocatedBatch, encodeFrameIdEntry, frameIdEntryBytes } from '../segments/entry-format.ts';
+import { PlaceCheck } from '../segments/place-check.ts';
+import { SlowWrites } from '../segments/slow-writes.ts';
 import {
   COMMIT_HEADER,
   type CommitFileContent,
@@ -43,11 +36,6 @@ const FILE_BYTES_MAX = 16_777_216;
 const FILE_AGE_MAX_MS = 30_000;
 /** Fewer batches in a turn go to their segments at once: to write them twice would cost more. */
 const TOGETHER_MIN = 3;
-/** When a write took this long, the system throttles writers: then another thread writes, for so long. */
-const SLOW_MS = 8;
-const SLOW_FOR_MS = 1_000;
-/** Whether the file is in its place is looked up no more often. */
-const LOOK_INTERVAL_MS = 1;
 
 /** The commit log's file was removed, moved or replaced. */
 export class CommitLogGoneError extends Error {
@@ -134,13 +122,14 @@ export class CommitLog {
   /** The file takes no more once what is on its way is in it. */
   private mustClose = false;
   private unsynced = false;
-  private slowUntilMs = 0;
-  private lookedAtMs = 0;
+  private readonly slowWrites = new SlowWrites();
+  private readonly placeCheck: PlaceCheck;
   /** The file whose directory entry is synced. */
   private dirSyncedFile: CommitFile | undefined;
 
   constructor(options: CommitLogOptions) {
     this.options = options;
+    this.placeCheck = new PlaceCheck(options.place);
     this.full = new FullCommitFiles(options);
     this.fileBytesMax = options.fileBytes ?? FILE_BYTES_MAX;
   }
@@ -275,9 +264,7 @@ export class CommitLog {
       this.writeDirectly(this.queue.splice(0) as QueuedBatch[]);
       return;
     }
-    const { slowUntilMs } = this;
-    if (this.options.durability === 'process' && (slowUntilMs === 0 || performance.now() >= slowUntilMs))
-      this.writeBlocking();
+    if (this.options.durability === 'process' && this.slowWrites.mayBlock) this.writeBlocking();
     else this.requestWrite();
   };
 
@@ -321,8 +308,7 @@ export class CommitLog {
       this.fail(group, error);
       return;
     }
-    const endMs = performance.now();
-    this.slowUntilMs = endMs - startMs > SLOW_MS ? endMs + SLOW_FOR_MS : 0;
+    this.slowWrites.waited(startMs);
     this.commit(file, group);
   }
 
@@ -470,19 +456,8 @@ export class CommitLog {
 
   /** @throws CommitLogGoneError when the file to which was written isn't the one that the next start will find */
   private requireInPlace({ path }: CommitFile, nowMs: number): void {
-    const { nlink, ino, dev } = fstatSync(this.options.files.descriptor(path));
-    let isInPlace = nlink > 0;
-    if (isInPlace && nowMs - this.lookedAtMs > LOOK_INTERVAL_MS) {
-      this.lookedAtMs = nowMs;
-      const found = statSync(path, { throwIfNoEntry: false });
-      isInPlace =
-        found?.ino === ino &&
-        found.dev === dev &&
-        this.options.place.checkWithin(LOOK_INTERVAL_MS) === undefined;
-    }
-    if (isInPlace) return;
-    this.lookedAtMs = 0;
-    throw new CommitLogGoneError(path);
+    if (!this.placeCheck.isInPlace(path, this.options.files.descriptor(path), nowMs))
+      throw new CommitLogGoneError(path);
   }
 }
 

@@ -6,6 +6,8 @@ const PIECE_BYTES = 1_048_576;
 /** Pieces that are kept for the next file. */
 const PIECES_KEPT = 20;
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** Of all files of commit logs: left to the garbage collector, they would look like memory that grows. */
 const pieces = new BufferPool({ buffersMax: PIECES_KEPT, stepBytes: PIECE_BYTES });
 
@@ -53,7 +55,7 @@ export class CommitMemory {
 export class SpilledEntries {
   private readonly fd: number;
   /** What isn't in the file yet: from {@link writtenBytes} on. */
-  private readonly tail: Buffer;
+  private tail: Buffer;
   private tailBytes = 0;
   private writtenBytes = 0;
 
@@ -88,11 +90,23 @@ export class SpilledEntries {
       throw new Error('EIO: the file with what the commit log holds is cut off');
   }
 
-  close(): void {
-    closeSync(this.fd);
-    pieces.release(this.tail);
+  /** Nothing is added any more: all of it goes into the file, unless that fails, and its memory is given back. */
+  finish(): void {
+    this.flush();
+    this.releaseTail();
   }
 
+  close(): void {
+    closeSync(this.fd);
+    this.releaseTail();
+  }
+
+  private releaseTail(): void {
+    if (this.tail.length > 0) pieces.release(this.tail);
+    this.tail = NO_BYTES;
+  }
+
+  /** What can't be written stays in memory. @throws the system's error */
   private flush(): void {
     const { tail, tailBytes } = this;
     const written = writeSync(this.fd, tail, 0, tailBytes, this.writtenBytes);

@@ -1,4 +1,4 @@
-import { fstatSync, ftruncateSync, statSync, writev, writevSync } from 'node:fs';
+import { ftruncateSync, writev, writevSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { syncFolder } from '../../../../common/files/sync-folder.ts';
@@ -7,21 +7,15 @@ import type { Sequence } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import { type AllocatedBatch, encodeFrameIdEntry } from '../segments/entry-format.ts';
 import type { OpenFileCache } from '../segments/open-file-cache.ts';
+import { PlaceCheck } from '../segments/place-check.ts';
 import type { Segment } from '../segments/segment.ts';
+import { SlowWrites } from '../segments/slow-writes.ts';
 import type { AppStream } from './app-stream.ts';
 
 /** Up to this size a batch is written synchronously: that takes less time than having it written by another thread. */
 const BLOCKING_WRITE_BYTES_MAX = 65_536;
 /** The same of a batch whose senders send nothing more until it is stored: meanwhile there is little else to do. */
 const AWAITED_WRITE_BYTES_MAX = BATCH_BYTES;
-/**
- * A write that took this long means that the system throttles writers (by 10 ms and more; less is another process being scheduled):
- * then another thread writes, for so long.
- */
-const SLOW_MS = 8;
-const SLOW_FOR_MS = 1_000;
-/** Whether everything is in its place is looked up no more often: it takes as long as some appends. */
-const LOOK_INTERVAL_MS = 1;
 /** In one write: below the system's limit of 1,024 buffers (IOV_MAX). */
 const BATCHES_MAX = 500;
 const BYTES_MAX = 8_388_608;
@@ -58,12 +52,10 @@ export class Appender {
   private readonly stream: AppStream;
   private readonly files: OpenFileCache;
   private readonly durability: 'process' | 'disk';
-  private readonly place: FolderIdentity;
   private queue: QueuedWrite[] = [];
   private readonly queueWriter = new CoalescedRun(() => this.writeQueued());
-  /** On the clock of `performance.now()`. */
-  private slowUntilMs = 0;
-  private lookedAtMs = 0;
+  private readonly slowWrites = new SlowWrites();
+  private readonly placeCheck: PlaceCheck;
   /** Segments whose directory entries are synced. */
   private readonly dirSynced = new WeakSet<Segment>();
   private areFoldersSynced = false;
@@ -77,7 +69,7 @@ export class Appender {
   private syncingSegment: Segment | undefined;
 
   constructor(stream: AppStream, { files, durability, place }: AppenderOptions) {
-    this.place = place;
+    this.placeCheck = new PlaceCheck(place);
     this.stream = stream;
     this.files = files;
     this.durability = durability;
@@ -122,7 +114,7 @@ export class Appender {
       this.durability === 'process' &&
       allocated.length === 1 &&
       bytes.length <= (isAwaited ? AWAITED_WRITE_BYTES_MAX : BLOCKING_WRITE_BYTES_MAX) &&
-      (this.slowUntilMs === 0 || performance.now() >= this.slowUntilMs)
+      this.slowWrites.mayBlock
     )
       return this.writeBlocking(allocated);
     return new Promise((resolve, reject) => {
@@ -187,8 +179,7 @@ export class Appender {
       this.rollback(batches);
       throw error;
     }
-    const endMs = performance.now();
-    this.slowUntilMs = endMs - startMs > SLOW_MS ? endMs + SLOW_FOR_MS : 0;
+    this.slowWrites.waited(startMs);
   }
 
   private async writeQueued(): Promise<void> {
@@ -251,23 +242,9 @@ export class Appender {
     this.dirSynced.add(segment);
   }
 
-  /**
-   * Is the file to which was written the one that the next start will find? Before anything is acknowledged: a file that was removed
-   * keeps nothing.
-   * @throws SegmentGoneError when it isn't
-   */
+  /** @throws SegmentGoneError when the file to which was written isn't the one that the next start will find */
   private requireInPlace(segment: Segment, fd: number, nowMs: number): void {
-    const { nlink, ino, dev } = fstatSync(fd);
-    let isInPlace = nlink > 0;
-    if (isInPlace && nowMs - this.lookedAtMs > LOOK_INTERVAL_MS) {
-      this.lookedAtMs = nowMs;
-      const found = statSync(segment.path, { throwIfNoEntry: false });
-      isInPlace =
-        found?.ino === ino && found.dev === dev && this.place.checkWithin(LOOK_INTERVAL_MS) === undefined;
-    }
-    if (isInPlace) return;
-    this.lookedAtMs = 0;
-    throw new SegmentGoneError(segment);
+    if (!this.placeCheck.isInPlace(segment.path, fd, nowMs)) throw new SegmentGoneError(segment);
   }
 
   /** As much as fits into one write. */

@@ -130,6 +130,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
   const segments: Segment[] = [];
   const contents = new Map<Segment, SegmentContent>();
   let lost = [...missing];
+  let lostEnd = 1;
   for (const [i, { found: one, isSuspect }] of used.entries()) {
     const segment = new Segment(folder, one, options);
     const isNewest = i === used.length - 1;
@@ -144,6 +145,8 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
         !(isNewest && isTorn(content.rest, one.bytesBefore))
       ) {
         lost.push(one);
+        const start = { next: one.first, bytesSoFar: one.bytesBefore };
+        lostEnd = Math.max(lostEnd, endOfDamage(content.rest, start));
         continue;
       }
       contents.set(segment, content);
@@ -163,7 +166,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
     if (end)
       lost = lost.filter(({ first, bytesBefore }) => first < oldest.first || bytesBefore >= end.bytesSoFar);
   }
-  const end = findEnd(segments.at(-1), contents, note, lost);
+  const end = findEnd(segments.at(-1), contents, note, lost, lostEnd);
   const lostRanges = findLostRanges(segments, contents, note, lost, end.next);
   return { segments, end, lost, lostRanges, isCutOff: false };
 }
@@ -254,17 +257,21 @@ export function isTorn(rest: Buffer, bytesSoFar: number): boolean {
   return entry !== undefined && entry.end > rest.length;
 }
 
-/** Finds where the stream goes on, and seals its newest segment when it can't be there. */
+/**
+ * Finds where the stream goes on, and seals its newest segment when it can't be there.
+ * @param lostEnd the line behind those that damaged segments had, as far as they say
+ */
 function findEnd(
   newest: Segment | undefined,
   contents: ReadonlyMap<Segment, SegmentContent>,
   note: StreamNote | undefined,
   lost: readonly NotedSegment[],
+  lostEnd: Sequence,
 ): StreamEnd {
-  let next = note?.next ?? 1;
+  let next = Math.max(note?.next ?? 1, lostEnd);
   let bytesSoFar = note?.bytesSoFar ?? 0;
   for (const { first, bytesBefore, size } of lost) {
-    // Of a segment that was never noted, nobody knows how many lines it had.
+    // Of a segment that was never noted, and is missing, nobody knows how many lines it had.
     next = Math.max(next, first + (size > 0 ? 1 : 0));
     bytesSoFar = Math.max(bytesSoFar, bytesBefore + size);
   }

@@ -13,10 +13,9 @@ import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppId, NamedBatch, Retention, Sequence, StoredBatch } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
 import { UnansweredAppend } from '../../unanswered-append.ts';
-import type { BatchHeader } from '../batch-header.ts';
 import type { RedisConnection } from '../connection/connection.ts';
 import { UnansweredCommand } from '../connection/redis-errors.ts';
-import type { ReplicaWaiter } from '../connection/replica-waiter.ts';
+import type { ReplicaWaiter, StoredPlace } from '../connection/replica-waiter.ts';
 import { streamKeys } from '../keys.ts';
 import { LUA_SCRIPTS } from '../lua-scripts.ts';
 import { packRecords } from '../packing.ts';
@@ -270,14 +269,14 @@ export class RedisAppender {
     appends: readonly PendingAppend[],
   ): Promise<readonly PendingAppend[]> {
     const { replicas } = this.options;
-    const headers = this.headersOf(batchesOf(appends));
+    const places = this.placesOf(batchesOf(appends));
     if (replicas)
       try {
-        const present = await replicas.waitForReplicas(keys, [...headers.values()]);
-        for (const [i, batch] of [...headers.keys()].entries())
+        const present = await replicas.waitForReplicas(keys, [...places.values()]);
+        for (const [i, batch] of [...places.keys()].entries())
           if (!present[i]) this.unacknowledged.delete(batch);
       } catch (error) {
-        const outcome = unanswered(error, this.whenConfirmed(replicas, keys, [...headers.values()]));
+        const outcome = unanswered(error, this.whenConfirmed(replicas, keys, [...places.values()]));
         for (const { reject } of appends) reject(outcome);
         throw error;
       }
@@ -295,11 +294,11 @@ export class RedisAppender {
   private async whenConfirmed(
     replicas: ReplicaWaiter,
     keys: EncodedStreamKeys,
-    headers: readonly BatchHeader[],
+    places: readonly StoredPlace[],
   ): Promise<boolean> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return !(await replicas.waitForReplicas(keys, headers)).includes(false);
+        return !(await replicas.waitForReplicas(keys, places)).includes(false);
       } catch {
         if (this.closed) return new Promise(() => {}); // nobody asks any more
       }
@@ -310,16 +309,17 @@ export class RedisAppender {
   private readonly isStored = ({ batches }: PendingAppend): boolean =>
     batches.every(({ batch }) => this.unacknowledged.has(batch));
 
-  /** The headers of batches that are stored; not of duplicates, which were stored under another one. */
-  private headersOf(batches: readonly NamedBatch[]): Map<Batch, BatchHeader> {
-    const headers = new Map<Batch, BatchHeader>();
-    for (const { batch } of batches) {
+  /** Where to find batches that are stored: duplicates were stored under another header. */
+  private placesOf(batches: readonly NamedBatch[]): Map<Batch, StoredPlace> {
+    const places = new Map<Batch, StoredPlace>();
+    for (const { batch, frameId } of batches) {
       const appended = this.unacknowledged.get(batch);
-      if (!appended || appended.duplicate) continue;
-      const { last, storedAtMs } = appended;
-      headers.set(batch, { last, count: batch.count, bytes: batch.bytes.length, storedAtMs });
+      if (!appended) continue;
+      const { first, last, storedAtMs, duplicate } = appended;
+      const header = { last, count: batch.count, bytes: batch.bytes.length, storedAtMs };
+      places.set(batch, duplicate ? { frameId, first } : header);
     }
-    return headers;
+    return places;
   }
 
   private remember(batches: readonly NamedBatch[], stored: readonly TimedAppendResult[]): void {
@@ -383,7 +383,7 @@ export class RedisAppender {
     notePosition(queue, stored);
     this.remember(batches, stored);
     if (!replicas) resolve(true);
-    else void this.whenConfirmed(replicas, queue.keys, [...this.headersOf(batches).values()]).then(resolve);
+    else void this.whenConfirmed(replicas, queue.keys, [...this.placesOf(batches).values()]).then(resolve);
   }
 
   /** Asks again what became of a call, unless somebody appends before. */

@@ -1,16 +1,16 @@
 /**
- * Waits until replicas have what was appended (`REDIS_WAIT`), for all queued requests at once, over a connection of its own: `WAIT`
+ * Waits until replicas have what was appended (`REDIS_WAIT`), and drains' cursors, for all queued requests at once, over a connection of its own: `WAIT`
  * blocks a connection.
  *
- * Over one connection to one server: read the entry; write something; `WAIT`. Replication keeps the order, so that a
+ * Over one connection to one server: read the entry (or, of a frame that was stored before, its id); write something; `WAIT`. Replication keeps the order, so that a
  * replica that has the write has the entry, whoever appended it and over whichever connection. After a failover that lost
  * the entry it isn't there, and has to be appended again.
  */
 import { TailraceError } from '../../../../common/errors.ts';
-import type { Sequence } from '../../contract.ts';
+import type { AppId, Sequence } from '../../contract.ts';
 import { type BatchHeader, entryId, readBatchHeader, type StreamEntry } from '../batch-header.ts';
-import type { StreamKeys } from '../keys.ts';
-import type { RedisConnection } from './connection.ts';
+import { recordKeys, type StreamKeys, streamKeys } from '../keys.ts';
+import type { RedisArgument, RedisConnection } from './connection.ts';
 
 export interface ReplicaWaitOptions {
   /** Replicas that must have a line before it is acknowledged; 0: none. */
@@ -19,18 +19,16 @@ export interface ReplicaWaitOptions {
   readonly timeoutMs: number;
 }
 
-/** What enough replicas have of a stream. */
-interface Replicated {
-  /** Whether each batch that was asked about is in it. */
-  readonly present: boolean[];
-  /** The last sequence of it. */
-  readonly end: Sequence;
-}
+/** What a batch is found by: the header that it was stored with, or, when it was stored before, the frame that it came in and its first sequence. */
+export type StoredPlace = BatchHeader | { readonly frameId: string; readonly first: Sequence };
+
+type Command = readonly [string, ...RedisArgument[]];
 
 interface WaitRequest {
   readonly keys: StreamKeys;
-  readonly headers: readonly BatchHeader[];
-  readonly resolve: (replicated: Replicated) => void;
+  /** What is read before the write that replicas have to have. */
+  readonly commands: readonly Command[];
+  readonly resolve: (replies: unknown[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -62,8 +60,12 @@ export class ReplicaWaiter {
    * Resolves when enough replicas have everything that is in the app's stream now, with whether each of these batches is in it.
    * @throws TailraceError `unavailable` when there are too few.
    */
-  async waitForReplicas(keys: StreamKeys, headers: readonly BatchHeader[]): Promise<boolean[]> {
-    return (await this.request(keys, headers)).present;
+  async waitForReplicas(keys: StreamKeys, places: readonly StoredPlace[]): Promise<boolean[]> {
+    const replies = await this.request(
+      keys,
+      places.flatMap((place) => lookups(keys, place)),
+    );
+    return places.map((place) => isStored(place, replies.splice(0, lookups(keys, place).length)));
   }
 
   /**
@@ -71,14 +73,44 @@ export class ReplicaWaiter {
    * @throws TailraceError `unavailable` when there are too few.
    */
   async replicatedEnd(keys: StreamKeys): Promise<Sequence> {
-    return (await this.request(keys, [])).end;
+    const [next] = await this.request(keys, [['hget', keys.state, 'next']]);
+    return Number(next ?? 1) - 1;
+  }
+
+  /**
+   * Resolves when enough replicas have the records of an app's scope as they are now, with what is stored of some of them. When there are too few, it
+   * waits once, and then as long as they stay away not at all.
+   * @returns undefined when there are too few
+   */
+  async replicatedRecords(
+    app: AppId,
+    recordNames: readonly string[],
+  ): Promise<readonly (string | undefined)[] | undefined> {
+    const keys = streamKeys(app);
+    const { values } = recordKeys(app);
+    const replies = this.request(
+      keys,
+      recordNames.map((name) => ['hget', values, name]),
+    );
+    if (this.lacksReplicas(keys)) {
+      // It finds out whether they are back.
+      replies.catch(() => {});
+      return undefined;
+    }
+    try {
+      return (await replies).map((text) => (text === null ? undefined : String(text)));
+    } catch (error) {
+      if (this.lacksReplicas(keys)) return undefined;
+      throw error;
+    }
   }
 
   close(): void {
     this.connection.close();
   }
 
-  private request(keys: StreamKeys, headers: readonly BatchHeader[]): Promise<Replicated> {
+  /** Gives the answers to the commands when enough replicas have what was there then. */
+  private request(keys: StreamKeys, commands: readonly Command[]): Promise<unknown[]> {
     const server = this.connection.serverOf(keys.state);
     let queue = this.queues.get(server);
     if (!queue) {
@@ -87,7 +119,7 @@ export class ReplicaWaiter {
     }
     const mine = queue;
     return new Promise((resolve, reject) => {
-      mine.waiting.push({ keys, headers, resolve, reject });
+      mine.waiting.push({ keys, commands, resolve, reject });
       if (!mine.busy) void this.processQueue(mine);
     });
   }
@@ -97,8 +129,8 @@ export class ReplicaWaiter {
     while (queue.waiting.length > 0) {
       const requests = queue.waiting.splice(0);
       try {
-        const replicated = await this.sendWait(queue, requests);
-        for (const [i, { resolve }] of requests.entries()) resolve(replicated[i]);
+        const replies = await this.sendWait(queue, requests);
+        for (const { commands, resolve } of requests) resolve(replies.splice(0, commands.length));
       } catch (error) {
         for (const { reject } of requests) reject(error);
       }
@@ -106,13 +138,10 @@ export class ReplicaWaiter {
     queue.busy = false;
   }
 
-  private async sendWait(queue: ServerQueue, requests: readonly WaitRequest[]): Promise<Replicated[]> {
+  private async sendWait(queue: ServerQueue, requests: readonly WaitRequest[]): Promise<unknown[]> {
     const { replicas, timeoutMs } = this.options;
     const replies = await this.connection.pipeline([
-      ...requests.flatMap(({ keys: { index, state }, headers }) => [
-        ...headers.map(({ last }) => ['xrange', index, entryId(last), entryId(last)] as const),
-        ['hget', state, 'next'] as const,
-      ]),
+      ...requests.flatMap(({ commands }) => commands),
       ['hset', requests[0].keys.state, 'waited', Date.now()],
       ['wait', replicas, timeoutMs],
     ]);
@@ -123,16 +152,21 @@ export class ReplicaWaiter {
         'unavailable',
         `${reached} of Redis' replicas had the lines within ${timeoutMs} ms, and REDIS_WAIT asks for ${replicas}: bring replicas back, or lower REDIS_WAIT; nothing that was accepted is lost.`,
       );
-    let at = 0;
-    return requests.map(({ headers }) => ({
-      present: headers.map((header) => isEntryOf(header, replies[at++] as StreamEntry[])),
-      end: Number(replies[at++] ?? 1) - 1,
-    }));
+    return replies;
   }
 }
 
-function isEntryOf(header: BatchHeader, [entry]: readonly StreamEntry[]): boolean {
+/** Commands that look for a batch. */
+function lookups({ index, frameIds }: StreamKeys, place: StoredPlace): Command[] {
+  if ('frameId' in place) return frameIds.map((key) => ['hget', key, place.frameId]);
+  return [['xrange', index, entryId(place.last), entryId(place.last)]];
+}
+
+/** @param replies to the {@link lookups} of the place */
+function isStored(place: StoredPlace, replies: readonly unknown[]): boolean {
+  if ('frameId' in place) return replies.some((first) => first !== null && Number(first) === place.first);
+  const [[entry]] = replies as [StreamEntry[]];
   if (!entry) return false;
   const { count, bytes, storedAtMs } = readBatchHeader(entry);
-  return count === header.count && bytes === header.bytes && storedAtMs === header.storedAtMs;
+  return count === place.count && bytes === place.bytes && storedAtMs === place.storedAtMs;
 }

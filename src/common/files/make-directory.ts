@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemCode } from './errors.ts';
+import { systemCode } from '../errors.ts';
 
 /**
  * Makes a folder and its parents that don't exist. One by one: with `recursive`, Node.js 20 hangs at a
