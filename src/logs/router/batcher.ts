@@ -163,6 +163,7 @@ export class Batcher implements BatchOwner, GatheringOwner {
 
   /** Adds records that the WebAssembly fast path made; see {@link BatchBuilder.addRecords}. */
   addRecords(records: Uint8Array, count: number): void {
+    if (this.gathered?.gathering.isFull) this.gatherer?.flush();
     if (this.gathered || this.gatherer?.isOn) {
       this.gathered ??= this.gatherer!.begin(this.app, this);
       this.gathered.add(records, count);
@@ -244,7 +245,7 @@ export class Batcher implements BatchOwner, GatheringOwner {
     if (count > 0) this.builder.addRecords(records, count);
   }
 
-  /** What the gatherer has becomes the beginning of the open batch. */
+  /** What the gatherer has goes into the open batch, in front of what comes now. */
   private takeGathered(): void {
     const { gathered } = this;
     this.gathered = undefined;

@@ -6,9 +6,6 @@ import type { AppId, Store } from '../store/contract.ts';
 import { type GatheredRecords, Gathering } from './gathering.ts';
 import { areManyApps, atTurnEnd, countGathered } from './turn-end.ts';
 
-/** With more bytes lines don't wait any longer. */
-const BYTES_MAX = 4_194_304;
-
 export class Gatherer {
   private readonly store: Pick<Store, 'appendGathered'>;
   private readonly addPendingBytes: (bytes: number) => void;
@@ -33,7 +30,7 @@ export class Gatherer {
 
   /** Begins an app's share of what is gathered now. */
   begin(app: AppId, owner: GatheredRecords['owner']): GatheredRecords {
-    if (this.open && this.open.end > BYTES_MAX) this.flush();
+    if (this.open?.isFull) this.flush();
     if (!this.open) {
       this.open = new Gathering(this.unused, (gathering) => this.onTold(gathering));
       this.unused = undefined;

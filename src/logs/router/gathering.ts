@@ -2,6 +2,8 @@
 import type { AppId, GatheredBatch, GatheredLines } from '../store/contract.ts';
 import { HEADROOM } from '../syslog/batch.ts';
 
+/** With more bytes lines don't wait any longer, and count as waiting to be stored. */
+const BYTES_MAX = 4_194_304;
 const FIRST_BYTES = 262_144;
 const FIRST_RUNS = 1_024;
 /** What comes next of the same app, and where records begin and end. */
@@ -81,6 +83,11 @@ export class Gathering implements GatheredLines {
     this.bytes = unused?.bytes ?? new Uint8Array(FIRST_BYTES);
     this.runs = unused?.runs ?? new Int32Array(FIRST_RUNS * RUN_WORDS);
     this.onTold = onTold;
+  }
+
+  /** It has to leave for the store, also while another one is on its way: else it would grow without a bound. */
+  get isFull(): boolean {
+    return this.end > BYTES_MAX;
   }
 
   begin(app: AppId, owner: GatheringOwner): GatheredRecords {

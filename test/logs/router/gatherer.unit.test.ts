@@ -177,3 +177,18 @@ it('a stop stores what was gathered', async () => {
   expect(await rig.router.close(5_000)).toBe(0);
   for (const app of rig.apps) expect(await messagesOf(rig.store, app)).toEqual(rig.sent.get(app));
 });
+
+it('what gathers is given to the store when it is much, so that it counts as waiting', async () => {
+  const rig = open();
+  await sendRounds(rig);
+  await stored(rig);
+  const [app] = rig.apps;
+  const records = batchOf('x'.repeat(9_000)).bytes.subarray(HEADROOM);
+  const { waitingBytes } = rig.router;
+  for (const one of rig.apps) rig.router.batcher(one).addRecords(records, 1);
+  for (let i = 0; i < 600; i++) rig.router.batcher(app).addRecords(records, 1);
+  expect(rig.router.waitingBytes - waitingBytes).toBeGreaterThan(4_000_000);
+  rig.router.batcher(app).flushInBackground();
+  await stored(rig);
+  expect(rig.router.waitingBytes).toBe(0);
+});
