@@ -91,3 +91,50 @@ describe('kill -9 in the middle of concurrent requests', () => {
     expect(await second.readMessages(app)).toEqual(numberedMessages(5_000));
   });
 });
+
+describe('lines of many apps over one syslog connection, which are stored together', () => {
+  const APPS = 130;
+  const ROUNDS = 60;
+  const LINES = numberedMessages(ROUNDS);
+
+  /** One after the other a line of each. */
+  const alternating = (apps: readonly App[]): string =>
+    LINES.flatMap((text) => apps.map(({ token }) => `${logplexLine(text, token)}\n`)).join('');
+  const createApps = (server: Server): Promise<App[]> =>
+    Promise.all(Array.from({ length: APPS }, () => server.createApp()));
+
+  it('are there after a graceful stop', async () => {
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data });
+    const apps = await createApps(first);
+    await sendOverTcp(first.syslogPort, alternating(apps));
+    expect(await first.program.stop('SIGTERM')).toMatchObject({ status: 0 });
+    const second = await startServerForTest({ data });
+    for (const app of apps) expect(await second.readMessages(app)).toEqual(LINES);
+  });
+
+  it.each([['process'], ['disk']])(
+    'are there after a kill -9 as far as somebody has read them, and in order (%s)',
+    async (durability) => {
+      const data = dataFolderForTest();
+      const env = { TAILRACE_DURABILITY: durability };
+      const first = await startServerForTest({ data, env });
+      const apps = await createApps(first);
+      const sent = sendOverTcp(first.syslogPort, alternating(apps).repeat(50)).catch(() => {});
+      const last = apps[APPS - 1];
+      const seen = await until('some of the last one', async () => {
+        const messages = await first.readMessages(last);
+        return messages.length > ROUNDS && messages;
+      });
+      await first.kill();
+      await sent;
+      const second = await startServerForTest({ data, env });
+      expect((await second.readMessages(last)).slice(0, seen.length)).toEqual(seen);
+      for (const app of apps) {
+        const messages = await second.readMessages(app);
+        expect(messages.length).toBeGreaterThan(0);
+        expect(messages).toEqual(messages.map((_, i) => LINES[i % ROUNDS]));
+      }
+    },
+  );
+});
