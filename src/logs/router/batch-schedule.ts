@@ -83,11 +83,6 @@ export class BatchSchedule<T extends { /** Position in the stream's order. */ re
     return false;
   }
 
-  /** An append has begun that wasn't asked for here. */
-  began(): void {
-    this.inFlight++;
-  }
-
   /** An append succeeded. Returns what has waited, in order: append all of it now; no retry is due any more. */
   succeeded(): readonly T[] {
     this.inFlight--;

@@ -1,15 +1,10 @@
 import type { AppendWaiter, AppId, Store } from '../store/contract.ts';
-import { BATCH_BYTES, type Batch, HEADROOM } from '../syslog/batch.ts';
+import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
 import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from './batch-schedule.ts';
-import type { Gatherer } from './gatherer.ts';
-import type { GatheredRecords, GatheringOwner } from './gathering.ts';
 import type { LogSource } from './token-cache.ts';
 import { atTurnEnd } from './turn-end.ts';
-
-/** Who waits for lines that are gathered with others' looks this often. */
-const GATHERED_PAUSE_MS = 5;
 
 /** What the router counts while batches are on their way to the store. */
 export interface BatcherEvents {
@@ -93,17 +88,12 @@ export type FailurePolicy = 'kept' | 'refused';
  * come one a turn, and that nobody waits for, may linger: each of them would be a batch of its own, which costs more than many
  * lines.
  */
-export class Batcher implements BatchOwner, GatheringOwner {
+export class Batcher implements BatchOwner {
   readonly app: AppId;
   private readonly store: Store;
   private readonly events: BatcherEvents;
   private readonly onFailure: FailurePolicy;
   private readonly builder = new BatchBuilder();
-  private readonly gatherer: Gatherer | undefined;
-  /** What the gatherer has, in front of what is added here. */
-  private gathered: GatheredRecords | undefined;
-  /** Lines that left the gatherer and aren't stored yet. */
-  private gatheredInFlight = 0;
   private readonly schedule = new BatchSchedule<PendingBatch>();
   private openBatch: PendingBatch | undefined;
   /** Mostly one at the most. */
@@ -117,19 +107,11 @@ export class Batcher implements BatchOwner, GatheringOwner {
   /** When the last batch was closed, on the clock of `performance.now()`. */
   lastUsedMs = performance.now();
 
-  /** @param gatherer takes records while many apps have lines, of those that are kept */
-  constructor(
-    app: AppId,
-    store: Store,
-    events: BatcherEvents,
-    onFailure: FailurePolicy,
-    gatherer?: Gatherer,
-  ) {
+  constructor(app: AppId, store: Store, events: BatcherEvents, onFailure: FailurePolicy) {
     this.app = app;
     this.store = store;
     this.events = events;
     this.onFailure = onFailure;
-    this.gatherer = onFailure === 'kept' ? gatherer : undefined;
   }
 
   /** Senders wait for its batches. */
@@ -139,12 +121,7 @@ export class Batcher implements BatchOwner, GatheringOwner {
 
   /** Nothing is open, queued or in flight. */
   get idle(): boolean {
-    return !this.hasOwn && this.gathered === undefined && this.gatheredInFlight === 0;
-  }
-
-  /** Something is open, queued or in flight that isn't gathered with other apps' lines. */
-  private get hasOwn(): boolean {
-    return this.unstored.length > 0 || this.builder.count > 0;
+    return this.unstored.length === 0 && this.builder.count === 0;
   }
 
   /** Adds one line; see {@link BatchBuilder.add}. Call {@link whenStored} or {@link flushInBackground} after the last one. */
@@ -157,20 +134,11 @@ export class Batcher implements BatchOwner, GatheringOwner {
     host: Uint8Array,
   ): void {
     const source = logSource.sourceBytes;
-    if (this.gathered) this.takeGathered();
     while (!this.builder.add(bytes, start, end, header, source, host)) this.makeRoom();
   }
 
   /** Adds records that the WebAssembly fast path made; see {@link BatchBuilder.addRecords}. */
   addRecords(records: Uint8Array, count: number): void {
-    if (this.gathered?.gathering.isFull) this.gatherer?.flush();
-    if (this.gathered || this.gatherer?.isOn) {
-      this.gathered ??= this.gatherer!.begin(this.app, this);
-      this.gathered.add(records, count);
-    } else this.addToBatch(records, count);
-  }
-
-  private addToBatch(records: Uint8Array, count: number): void {
     while (!this.builder.addRecords(records, count)) this.makeRoom();
   }
 
@@ -200,7 +168,6 @@ export class Batcher implements BatchOwner, GatheringOwner {
 
   /** Resolves when the lines of the open batch are stored; rejects when they are refused: then send them again. */
   whenStored(): Promise<unknown> {
-    if (this.gathered) this.takeGathered();
     if (this.builder.count === 0) return Promise.resolve();
     const { done } = this.ensureOpenBatch();
     this.scheduleClose();
@@ -211,13 +178,11 @@ export class Batcher implements BatchOwner, GatheringOwner {
   async flush(graceMs: number): Promise<number> {
     const giveUpMs = performance.now() + graceMs;
     while (!this.idle && performance.now() < giveUpMs) {
-      if (this.gathered) this.takeGathered();
       this.closeBatch();
-      if (this.unstored.length === 0) await pause(GATHERED_PAUSE_MS);
       // A store that fails is given time to recover; what is kept is retried meanwhile.
       await Promise.all(this.unstored.map(({ done }) => done)).catch(() => pause(APPEND_RETRY.firstMs));
     }
-    let left = this.gatheredInFlight;
+    let left = 0;
     for (const { batch } of this.unstored) left += batch?.count ?? 0;
     return left;
   }
@@ -243,55 +208,6 @@ export class Batcher implements BatchOwner, GatheringOwner {
     this.closeBatch();
     this.beginRequest(0);
     if (count > 0) this.builder.addRecords(records, count);
-  }
-
-  /** What the gatherer has goes into the open batch, in front of what comes now. */
-  private takeGathered(): void {
-    const { gathered } = this;
-    this.gathered = undefined;
-    if (!gathered) return;
-    const { count } = gathered;
-    const bytes = gathered.toBytes();
-    gathered.clear();
-    this.addToBatch(bytes.subarray(HEADROOM), count);
-    this.flushInBackground();
-  }
-
-  /** For the gatherer only. */
-  onGatheredClosed(batch: GatheredRecords): boolean {
-    if (this.hasOwn) {
-      this.takeGathered();
-      return false;
-    }
-    this.gathered = undefined;
-    this.gatheredInFlight += batch.count;
-    batch.number = this.nextNumber++;
-    return true;
-  }
-
-  /** For the gatherer only. */
-  onGatheredLeft(batch: GatheredRecords): void {
-    this.gatheredInFlight -= batch.count;
-    this.gathered = batch;
-    this.takeGathered();
-  }
-
-  /** For the gatherer only. */
-  onGatheredStored({ app, count, gathering }: GatheredRecords, bytes: Uint8Array, nowMs: number): void {
-    this.gatheredInFlight -= count;
-    this.lastUsedMs = nowMs;
-    this.events.onBatchStored?.(app, { bytes, count }, nowMs - gathering.openedMs);
-  }
-
-  /** For the gatherer only. */
-  onGatheredRefused(batch: GatheredRecords, error: unknown): void {
-    this.gatheredInFlight -= batch.count;
-    const pendingBatch = new PendingBatch(this, batch.number);
-    pendingBatch.batch = { bytes: batch.toBytes(), count: batch.count };
-    this.unstored.push(pendingBatch);
-    this.events.addPendingBytes(pendingBatch.batch.bytes.length);
-    this.schedule.began();
-    this.onFailed(pendingBatch, error);
   }
 
   private ensureOpenBatch(): PendingBatch {

@@ -5,7 +5,6 @@
 import type { AppendResult, AppId, NamedBatch, Store } from '../store/contract.ts';
 import type { Batch } from '../syslog/batch.ts';
 import { Batcher, type BatcherEvents, type FailurePolicy } from './batcher.ts';
-import { Gatherer } from './gatherer.ts';
 import { type LogSource, TokenCache, type TokenLookup } from './token-cache.ts';
 
 /** An app's batcher is discarded after it was unused for this long. */
@@ -24,7 +23,6 @@ export class LogRouter implements BatcherEvents, TokenLookup {
   private readonly store: Store;
   private readonly options: LogRouterOptions;
   private readonly tokens: TokenCache;
-  private readonly gatherer: Gatherer;
   /** A batch has lines of one kind only, so there are two batchers for an app. */
   private readonly batchers: Readonly<Record<FailurePolicy, Map<AppId, Batcher>>> = {
     kept: new Map(),
@@ -39,7 +37,6 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     this.store = store;
     this.options = options;
     this.tokens = new TokenCache(store);
-    this.gatherer = new Gatherer(store, (bytes) => this.addPendingBytes(bytes));
     this.sweepTimer = setInterval(() => this.sweepUnused(), BATCHER_IDLE_MS);
     this.sweepTimer.unref();
   }
@@ -102,7 +99,6 @@ export class LogRouter implements BatcherEvents, TokenLookup {
   /** Stores what is left, for up to `graceMs`, and stops; resolves with the number of lines that could not be stored. */
   async close(graceMs: number): Promise<number> {
     clearInterval(this.sweepTimer);
-    this.gatherer.flush();
     const { kept, refused } = this.batchers;
     const batchers = [...kept.values(), ...refused.values()];
     const left = await Promise.all(batchers.map((batcher) => batcher.flush(graceMs)));
@@ -150,7 +146,7 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     const batchers = this.batchers[onFailure];
     let batcher = batchers.get(app);
     if (!batcher) {
-      batcher = new Batcher(app, this.store, this, onFailure, this.gatherer);
+      batcher = new Batcher(app, this.store, this, onFailure);
       if (this.isClosed) batcher.giveUp();
       batchers.set(app, batcher);
     }

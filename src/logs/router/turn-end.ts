@@ -19,9 +19,7 @@ class CallbackGroup {
   /** Gather while they are many. */
   private readonly mayGather: boolean;
   private waiting: (() => void)[] = [];
-  /** Apps that have lines, beside those with a callback of their own. */
-  private gathered = 0;
-  areMany = false;
+  private areMany = false;
   private isBusy = false;
   private lastLoop: EventLoopUtilization | undefined;
 
@@ -35,15 +33,10 @@ class CallbackGroup {
     else setImmediate(this.run);
   }
 
-  countGathered(): void {
-    this.gathered++;
-  }
-
   private readonly run = (): void => {
     const callbacks = this.waiting;
     this.waiting = [];
-    this.areMany = this.mayGather && callbacks.length + this.gathered >= MANY;
-    this.gathered = 0;
+    this.areMany = this.mayGather && callbacks.length >= MANY;
     if (this.areMany) this.lookAtLoop();
     let done = 0;
     try {
@@ -66,16 +59,6 @@ class CallbackGroup {
 
 const prompt = new CallbackGroup(false);
 const patient = new CallbackGroup(true);
-
-/** Apps that had lines in the last turn are many: what comes now waits some milliseconds. */
-export function areManyApps(): boolean {
-  return patient.areMany;
-}
-
-/** One of the callbacks of this turn is for an app more. */
-export function countGathered(): void {
-  patient.countGathered();
-}
 
 /** Calls `callback` when this turn's events have been handled. @param mayWait or some milliseconds later, when there are many */
 export function atTurnEnd(callback: () => void, mayWait: boolean): void {

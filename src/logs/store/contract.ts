@@ -95,28 +95,6 @@ export interface AppendWaiter {
   onAppendFailed(error: unknown): void;
 }
 
-/** An app's share of {@link GatheredLines}. */
-export interface GatheredBatch {
-  readonly app: AppId;
-  /** Lines of it; 0: they went another way. */
-  readonly count: number;
-  /** Bytes of its records. */
-  readonly recordBytes: number;
-  /** Set by a store that tells what became of it. */
-  isTaken: boolean;
-}
-
-/** Lines of many apps that came together: of each app a batch, for which nothing is made but what the store keeps. */
-export interface GatheredLines {
-  readonly batches: readonly GatheredBatch[];
-  /** Writes the records of a batch to `out` from `at` on, in their order. */
-  copyRecords(batch: GatheredBatch, out: Uint8Array, at: number): void;
-  /** A batch is durable. @param bytes with its headroom, until this call returns */
-  onStored(batch: GatheredBatch, bytes: Uint8Array): void;
-  /** Its append failed, as {@link Store.append} says. */
-  onRefused(batch: GatheredBatch, error: unknown): void;
-}
-
 /** One of several batches that are appended together. */
 export interface NamedBatch {
   readonly batch: Batch;
@@ -243,13 +221,6 @@ export interface Store {
    * waiter is told after this call.
    */
   appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void;
-
-  /**
-   * Appends lines of many apps with one write, and tells what became of each app's after this call. What it doesn't take is the caller's still,
-   * and is appended by app. Undefined where the store can't do that.
-   * @throws when it takes nothing
-   */
-  readonly appendGathered?: (lines: GatheredLines) => void;
 
   /** Appends several batches, otherwise like {@link append}: all of them that aren't duplicates, or none. */
   appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]>;

@@ -17,7 +17,6 @@ import type {
   AppId,
   AppLimits,
   DamageListener,
-  GatheredLines,
   Lease,
   NamedBatch,
   ReadMemory,
@@ -37,7 +36,6 @@ import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import { sweepIntervalMs } from '../sweep-interval.ts';
 import { COMMITS_FOLDER } from './commit-log/commit-log.ts';
-import type { GatheredEntries } from './commit-log/gathered-entries.ts';
 import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
@@ -55,7 +53,7 @@ import {
 } from './records/store-file.ts';
 import { EmbeddedStreamNotes } from './records/stream-notes.ts';
 import { upgradeStore } from './records/upgrade.ts';
-import { type AllocatedBatch, toStoredBatch } from './segments/entry-format.ts';
+import type { AllocatedBatch } from './segments/entry-format.ts';
 import { type ErasureRecord, finishErasure } from './segments/line-eraser.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 import type { AppStream } from './streams/app-stream.ts';
@@ -273,45 +271,6 @@ export class EmbeddedStore implements Store {
         const refused = (reason: unknown): void => waiter.onAppendFailed(reason);
         this.explainFailure(app, error).then(refused, refused);
       },
-    });
-  }
-
-  appendGathered(lines: GatheredLines): void {
-    this.place.require();
-    let bytes = 0;
-    for (const { recordBytes } of lines.batches) bytes += recordBytes;
-    this.diskSpace.requireSpace(bytes);
-    this.streams.appendGathered(
-      lines,
-      this.clock.stamp(),
-      (stream) => this.requireCopied(stream),
-      (entries) => ({
-        onCommitted: () => {
-          entries.tellStored();
-          this.notifyGathered(entries);
-        },
-        onRefused: (error) => {
-          const refused = (reason: unknown): void => entries.tellRefused(reason);
-          this.explainLogFailure(error).then(refused, refused);
-        },
-      }),
-    );
-  }
-
-  private notifyGathered(entries: GatheredEntries<OpenStream>): void {
-    const { storedAtMs } = entries;
-    entries.forEach(({ app }, first, { count }, memory, start, size) => {
-      if (!this.subscriptions.hasSubscribers(app)) return;
-      // The log's memory is used again.
-      const own = Buffer.from(memory.subarray(start, start + size));
-      try {
-        this.subscriptions.notifyAppend(app, toStoredBatch(own, { count, first, storedAtMs }));
-      } catch (error) {
-        // The others are told.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
     });
   }
 
@@ -604,19 +563,14 @@ export class EmbeddedStore implements Store {
 
   /** What to say about a write of lines that failed. */
   private async explainFailure(app: AppId, error: unknown): Promise<TailraceError> {
-    if (!(error instanceof SegmentGoneError)) return this.explainLogFailure(error);
     this.place.requireNow();
+    if (!(error instanceof SegmentGoneError)) return this.diskSpace.noteFailure(error, 'lines');
     this.streams.onSegmentGone(app, error.segment);
     return new TailraceError(
       'unavailable',
       'The file that these lines were written to was removed meanwhile: send them again, and they go to another one.',
       { cause: error },
     );
-  }
-
-  private async explainLogFailure(error: unknown): Promise<TailraceError> {
-    this.place.requireNow();
-    return this.diskSpace.noteFailure(error, 'lines');
   }
 
   private async commitDurably<T>(committed: Promise<T>): Promise<T> {

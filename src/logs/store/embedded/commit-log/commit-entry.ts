@@ -61,7 +61,7 @@ export function writeCommitHeader(
   at: number,
   app: Buffer,
   bytes: number,
-  { count, first }: Pick<StoredBatch, 'count' | 'first'>,
+  { count, first }: StoredBatch,
 ): void {
   writeHeader(out, at, BATCH, app, bytes, count, first);
 }

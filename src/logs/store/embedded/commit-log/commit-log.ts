@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
 import { syncFolder } from '../../../../common/files/sync-folder.ts';
-import type { AppId, Sequence } from '../../contract.ts';
+import type { AppId } from '../../contract.ts';
 import { type AllocatedBatch, encodeFrameIdEntry, frameIdEntryBytes } from '../segments/entry-format.ts';
 import { PlaceCheck } from '../segments/place-check.ts';
 import { SlowWrites } from '../segments/slow-writes.ts';
@@ -25,7 +25,6 @@ import {
 import { CommitFile } from './commit-file.ts';
 import type { CommitMemory } from './commit-memory.ts';
 import { FullCommitFiles, type FullCommitFilesOptions } from './full-commit-files.ts';
-import type { GatheredEntries, GatheringStream } from './gathered-entries.ts';
 
 const writeFile = promisify(write);
 
@@ -46,13 +45,13 @@ class CommitLogGoneError extends Error {
 }
 
 /** What the commit log needs of a stream. */
-export interface CommittableStream extends GatheringStream {
+export interface CommittableStream {
+  /** Of the checksums of its entries. */
+  readonly seed: number;
   /**
    * A batch is in the commit log, and at `at` of its memory. True when it, and what is before it, should be written to a segment now.
    */
   commitUnwritten(batch: AllocatedBatch, memory: Buffer, at: number): boolean;
-  /** The same with a batch that was allocated by {@link allocateGathered}. @param next sequence behind it @param bytes of it */
-  commitGathered(next: Sequence, bytesSoFar: number, bytes: number, memory: Buffer, at: number): boolean;
   /** What is allocated and isn't acknowledged yet won't be. */
   rollback(): void;
 }
@@ -86,13 +85,7 @@ interface QueuedDrop {
   readonly waiter: CommitWaiter;
 }
 
-/** Batches of many apps. */
-interface QueuedGathering {
-  readonly gathered: GatheredEntries<CommitTarget>;
-  readonly waiter: CommitWaiter;
-}
-
-type QueuedCommit = QueuedBatch | QueuedDrop | QueuedGathering;
+type QueuedCommit = QueuedBatch | QueuedDrop;
 
 export interface CommitLogOptions extends FullCommitFilesOptions {
   /** A file that is larger takes no more. Left out: 16 MB. */
@@ -170,12 +163,6 @@ export class CommitLog {
   append(target: CommitTarget, allocated: AllocatedBatch, waiter: CommitWaiter): void {
     target.committing++;
     this.enqueue({ target, allocated, waiter });
-  }
-
-  /** Commits batches of many apps, all of them or none. */
-  appendGathered(gathered: GatheredEntries<CommitTarget>, waiter: CommitWaiter): void {
-    gathered.forEachTarget((target) => void target.committing++);
-    this.enqueue({ gathered, waiter });
   }
 
   private enqueue(queued: QueuedCommit): void {
@@ -364,33 +351,21 @@ export class CommitLog {
     let { at } = memory;
     // Before anybody is told: then more may come, and a file may be left.
     for (const queued of group) {
-      if (isGathering(queued)) {
-        queued.gathered.forEach((target, first, { count }, _, start, bytes, bytesSoFar) => {
-          this.noteIn(file, target);
-          if (target.stream.commitGathered(first + count, bytesSoFar, bytes, piece, start))
-            due.push(target.app);
-        });
-        at += queued.gathered.bytes;
-        continue;
-      }
       at += COMMIT_HEADER;
       if (!isBatch(queued)) continue;
       const { target, allocated } = queued;
-      this.noteIn(file, target);
-      if (target.stream.commitUnwritten(allocated, piece, at)) due.push(target.app);
+      target.committing--;
+      if (target.committedTo !== file) {
+        target.committedTo = file;
+        file.apps.add(target.app);
+      }
+      if (commitTo(target.stream, allocated, piece, at)) due.push(target.app);
       at += entryBytes(allocated);
     }
     memory.keep(at - memory.at);
     tellEach(group, (waiter) => waiter.onCommitted());
     for (const app of due) this.options.writeToSegment(app);
     if (file === this.file && (this.mustClose || file.size >= this.fileBytesMax)) this.closeNow(file);
-  }
-
-  private noteIn(file: CommitFile, target: CommitTarget): void {
-    target.committing--;
-    if (target.committedTo === file) return;
-    target.committedTo = file;
-    file.apps.add(target.app);
   }
 
   private closeNow(file: CommitFile): void {
@@ -402,13 +377,10 @@ export class CommitLog {
   /** None of them is kept, and nothing that was allocated after them. */
   private fail(group: readonly QueuedCommit[], error: unknown): void {
     const all = [...group, ...this.queue.splice(0)];
-    const rollBack = (target: CommitTarget): void => {
-      target.committing--;
-      target.stream.rollback();
-    };
     for (const queued of all) {
-      if (isBatch(queued)) rollBack(queued.target);
-      else if (isGathering(queued)) queued.gathered.forEachTarget(rollBack);
+      if (!isBatch(queued)) continue;
+      queued.target.committing--;
+      queued.target.stream.rollback();
     }
     this.tryTruncate();
     // What was in it is in memory: it goes to the segments.
@@ -484,18 +456,11 @@ function entryBytes({ stored, frameId }: AllocatedBatch): number {
 /** Puts batches, each with its header, into the memory of a file: it is kept once they are written. */
 function gatherBytes(memory: CommitMemory, group: readonly QueuedCommit[]): Buffer {
   let size = 0;
-  for (const queued of group) {
-    if (isGathering(queued)) size += queued.gathered.bytes;
-    else size += COMMIT_HEADER + (isBatch(queued) ? entryBytes(queued.allocated) : 0);
-  }
+  for (const queued of group) size += COMMIT_HEADER + (isBatch(queued) ? entryBytes(queued.allocated) : 0);
   memory.reserve(size);
   const { piece, at: start } = memory;
   let at = start;
   for (const queued of group) {
-    if (isGathering(queued)) {
-      at = queued.gathered.write(piece, at);
-      continue;
-    }
     if (!isBatch(queued)) {
       piece.set(queued.dropped, at);
       at += COMMIT_HEADER;
@@ -520,8 +485,13 @@ function isBatch(queued: QueuedCommit): queued is QueuedBatch {
   return 'target' in queued;
 }
 
-function isGathering(queued: QueuedCommit): queued is QueuedGathering {
-  return 'gathered' in queued;
+/** It is stored whatever becomes of what has to be trimmed: when that fails, the write to the segment will say so. */
+function commitTo(stream: CommittableStream, allocated: AllocatedBatch, memory: Buffer, at: number): boolean {
+  try {
+    return stream.commitUnwritten(allocated, memory, at);
+  } catch {
+    return true;
+  }
 }
 
 /** The numbers of the files in a commit log's folder, in their order. */

@@ -242,18 +242,6 @@ export class AppStream {
     return this.allocateAt(batch, this.allocatedEnd.next, this.options.clock.stamp(), frameId);
   }
 
-  /** Allocates the next sequences to a batch whose header is written later. @param bytes of it @returns the first of them */
-  allocateGathered(count: number, bytes: number): Sequence {
-    const { next, bytesSoFar } = this.allocatedEnd;
-    this.allocatedEnd = { next: next + count, bytesSoFar: bytesSoFar + bytes };
-    return next;
-  }
-
-  /** Bytes of all batches, with those that are allocated. */
-  get allocatedBytes(): number {
-    return this.allocatedEnd.bytesSoFar;
-  }
-
   /**
    * Allocates to a batch of another store the sequences that it had there.
    * @throws TailraceError `conflict` when the stream is already past them.
@@ -290,22 +278,12 @@ export class AppStream {
    */
   commitUnwritten({ stored, bytesSoFar }: AllocatedBatch, memory: Buffer, at: number): boolean {
     this.unwritten.add(memory, at, stored.bytes.length);
-    return this.commitNext(stored.last + 1, bytesSoFar);
+    return this.commitNext(stored, bytesSoFar);
   }
 
-  /** The same with a batch of {@link allocateGathered}. @param next sequence behind it @param bytes of it */
-  commitGathered(next: Sequence, bytesSoFar: number, bytes: number, memory: Buffer, at: number): boolean {
-    this.unwritten.add(memory, at, bytes);
-    return this.commitNext(next, bytesSoFar);
-  }
-
-  private commitNext(next: Sequence, bytesSoFar: number): boolean {
-    this.committedEnd = { next, bytesSoFar };
-    try {
-      if (this.isTooMuch) this.trim();
-    } catch {
-      return true; // it is stored all the same; the write to the segment will say so
-    }
+  private commitNext({ last }: StoredBatch, bytesSoFar: number): boolean {
+    this.committedEnd = { next: last + 1, bytesSoFar };
+    if (this.isTooMuch) this.trim();
     return this.unwritten.bytes >= UNWRITTEN_BYTES_MAX || this.isTooMuch;
   }
 
@@ -326,7 +304,7 @@ export class AppStream {
       if (next < stored.first) this.reportLost([next, stored.first - 1]);
     }
     this.unwritten.addBatch(stored.bytes, frameId, this.seed);
-    this.commitNext(stored.last + 1, bytesSoFar);
+    this.commitNext(stored, bytesSoFar);
     this.allocatedEnd = this.committedEnd;
     return true;
   }

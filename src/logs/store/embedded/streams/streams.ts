@@ -6,18 +6,9 @@ import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import { syncFolder } from '../../../../common/files/sync-folder.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
-import type {
-  AppId,
-  GatheredLines,
-  ReadMemory,
-  Sequence,
-  StoredBatch,
-  StreamBounds,
-  StreamFile,
-} from '../../contract.ts';
+import type { AppId, ReadMemory, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import { appIdBytes, type DamagedCommit } from '../commit-log/commit-entry.ts';
 import { CommitLog, type CommitTarget, type CommitWaiter } from '../commit-log/commit-log.ts';
-import { GatheredEntries } from '../commit-log/gathered-entries.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import {
   type AllocatedBatch,
@@ -251,8 +242,7 @@ export class EmbeddedStreams {
    */
   append(app: AppId, allocated: readonly AllocatedBatch[]): Promise<void> {
     const open = this.open(app);
-    if (!this.isForCommitLog(open, allocated.length, allocated[0].stored.bytes.length))
-      return open.appender.append(allocated, true);
+    if (!this.isForCommitLog(open, allocated)) return open.appender.append(allocated, true);
     const committed = allocated.map(
       (one) =>
         new Promise<void>((resolve, reject) => {
@@ -264,44 +254,24 @@ export class EmbeddedStreams {
 
   /** The same with one batch, without a promise. @param open see {@link open} @param isAwaited see {@link Appender.append} */
   appendOne(open: OpenStream, allocated: AllocatedBatch, isAwaited: boolean, waiter: CommitWaiter): void {
-    if (this.isForCommitLog(open, 1, allocated.stored.bytes.length))
-      this.commitLog.append(open, allocated, waiter);
+    const all = [allocated];
+    if (this.isForCommitLog(open, all)) this.commitLog.append(open, allocated, waiter);
     else
-      open.appender.append([allocated], isAwaited).then(
+      open.appender.append(all, isAwaited).then(
         () => waiter.onCommitted(),
         (error: unknown) => waiter.onRefused(error),
       );
   }
 
   /**
-   * Takes what it can of the lines of many apps, see {@link Store.appendGathered}: what goes into the commit log.
-   * @param check throws when a stream may take nothing
-   * @param waiter makes who is told
-   */
-  appendGathered(
-    lines: GatheredLines,
-    storedAtMs: number,
-    check: (stream: AppStream) => void,
-    waiter: (entries: GatheredEntries<OpenStream>) => CommitWaiter,
-  ): void {
-    const entries = new GatheredEntries<OpenStream>(lines, storedAtMs);
-    entries.take((app, bytes) => {
-      const open = this.open(app);
-      check(open.stream);
-      return this.isForCommitLog(open, 1, bytes) ? open : undefined;
-    });
-    if (entries.bytes > 0) this.commitLog.appendGathered(entries, waiter(entries));
-  }
-
-  /**
    * Small batches go into the commit log, since others may come in the same turn; and what comes behind such a one. A stream has a
    * segment before: one without a folder was removed.
    */
-  private isForCommitLog(open: OpenStream, batches: number, bytes: number): boolean {
+  private isForCommitLog(open: OpenStream, allocated: readonly AllocatedBatch[]): boolean {
     if (open.committing > 0) return true;
     return (
-      batches === 1 &&
-      bytes <= SMALL_BATCH_BYTES &&
+      allocated.length === 1 &&
+      allocated[0].stored.bytes.length <= SMALL_BATCH_BYTES &&
       open.appender.idle &&
       open.stream.segments.length > 0 &&
       open.mayCommit &&
