@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { reasonOf, systemCode, TailraceError } from '../../../../src/common/errors.ts';
 import { makeDirectory } from '../../../../src/common/files/make-directory.ts';
+import { syncFolder } from '../../../../src/common/files/sync-folder.ts';
 import type { ArchiveStorage, LocalFile, StoredFile } from './archive-storage.ts';
 
 /** Logs may hold secrets: the owner writes, the group reads, nobody else. */
@@ -118,14 +119,5 @@ export class FolderStorage implements ArchiveStorage {
       `The archive folder ${this.root} can't be used (${reasonOf(error)}): it has to be there, writable, and not full.`,
       { cause: error },
     );
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { syncFolderNow } from '../../../../src/common/files/sync-folder.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
-import { syncFile, syncFolder } from './part-writer.ts';
+import { syncFile } from './part-writer.ts';
 
 /** Sequences of one import. */
 const IMPORT_SEQUENCES = 2 ** 32;
@@ -68,12 +69,12 @@ export class Imports {
     writeFileSync(`${path}.unfinished`, `${lines}\n`, { mode: 0o600 });
     syncFile(`${path}.unfinished`);
     renameSync(`${path}.unfinished`, path);
-    syncFolder(this.folder);
+    syncFolderNow(this.folder);
     this.done.set(id, { number, id, lines });
     const paths = readdirSync(this.folder)
       .filter((name) => name.endsWith(WRITTEN_SUFFIX) && name.startsWith(`${number}.`))
       .map((name) => this.giveName(name));
-    syncFolder(this.folder);
+    syncFolderNow(this.folder);
     return paths;
   }
 

@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { syncFolderNow } from '../../../../src/common/files/sync-folder.ts';
 import { stripColors } from '../../../../src/common/text/colors.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import { HEADROOM, RECORD_HEADER, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
@@ -122,7 +123,7 @@ export class PartWriter {
     const range = named ?? { first, last: end.first + end.count - 1 };
     const path = join(dirname(this.path), `${prefix}${partName(range)}${suffix}`);
     renameSync(this.path, path);
-    syncFolder(dirname(path));
+    syncFolderNow(dirname(path));
     return { ...range, path };
   }
 
@@ -180,9 +181,4 @@ export function syncFile(path: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** What was renamed in a folder stays so after a power cut. */
-export function syncFolder(folder: string): void {
-  syncFile(folder);
 }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { systemCode } from '../../../../src/common/errors.ts';
 import { makeDirectory } from '../../../../src/common/files/make-directory.ts';
+import { syncFolderNow } from '../../../../src/common/files/sync-folder.ts';
 import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
 import { Imports } from './imports.ts';
 import { Part, type ReportLoss, rangeOf } from './part.ts';
@@ -15,7 +16,7 @@ import {
   type SequenceRange,
   UNFINISHED_SUFFIX,
 } from './part-names.ts';
-import { syncFolder, type WrittenPart } from './part-writer.ts';
+import type { WrittenPart } from './part-writer.ts';
 
 /** A part that should be there. */
 export interface MissingPart extends ListedPart {
@@ -144,7 +145,7 @@ export class StreamParts {
     const through = this.packedThrough;
     if (through > this.removedThrough) {
       closeSync(openSync(join(this.folder, removedName(through)), 'w', 0o600));
-      syncFolder(this.folder);
+      syncFolderNow(this.folder);
       if (this.removedThrough > 0)
         rmSync(join(this.folder, removedName(this.removedThrough)), { force: true });
       this.removedThrough = through;

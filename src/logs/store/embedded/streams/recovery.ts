@@ -1,7 +1,6 @@
 /** Finds a stream's segments when it is opened, what is intact in them, and what is missing. */
 import {
   closeSync,
-  fsyncSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -12,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { syncFolderNow } from '../../../../common/files/sync-folder.ts';
 import { HEADROOM } from '../../../syslog/batch.ts';
 import type { Sequence } from '../../contract.ts';
 import {
@@ -198,12 +198,7 @@ function cutOff(folder: string, cut: CutOff, used: readonly UsedSegment[]): void
     if (found.bytesBefore >= cut.bytesSoFar && found.first > cut.segment.first)
       unlinkSync(join(folder, segmentFileName(found.first, found.bytesBefore)));
   // Before anything is written that has the same lines.
-  const directory = openSync(folder, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
+  syncFolderNow(folder);
   truncateSync(cut.segment.path, cut.offset);
 }
 
