@@ -250,6 +250,8 @@ function selectForms(only: string | undefined): readonly Form[] {
   if (only === undefined) return FORMS;
   const texts = only.toLowerCase().split('|');
   const wanted = FORMS.filter(({ name }) => texts.some((text) => name.toLowerCase().includes(text)));
+  if (wanted.length === 0)
+    throw new Error(`--only ${only} names none of these: ${FORMS.map(({ name }) => name).join('; ')}`);
   return FORMS.filter(
     (form) => wanted.includes(form) || wanted.some(({ baseline }) => baseline === form.name),
   );

@@ -21,8 +21,12 @@ const { values } = parseArgs({
 });
 const isStore = (name: string): name is StoreName => (STORES as readonly string[]).includes(name);
 const numberOf = (name: 'stream-lines' | 'faults-per-minute' | 'each' | 'at-once'): number | undefined => {
-  const value = values[name];
-  return value === undefined ? undefined : Number(value);
+  const text = values[name];
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  // Without a fault every promise would hold.
+  if (!(value > 0)) throw new Error(`--${name} must be a number above 0`);
+  return value;
 };
 const { store, seed, durability } = values;
 if (!isStore(store)) throw new Error(`There is no store "${store}": use ${STORES.join(', ')}.`);

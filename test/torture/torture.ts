@@ -205,7 +205,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     ];
 
     // --- faults ---
-    const faults = faultsOf({
+    const all = faultsOf({
       deployment,
       viewer,
       archive,
@@ -215,7 +215,14 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
       drainNetworks,
       names,
       damages: options.damages ?? false,
-    }).filter(({ name }) => !options.only || options.only.some((part) => name.includes(part)));
+    });
+    const faults = all.filter(
+      ({ name }) => !options.only || options.only.some((part) => name.includes(part)),
+    );
+    if (faults.length === 0)
+      throw new Error(
+        `--only ${options.only} names none of these: ${all.map(({ name }) => name).join('; ')}`,
+      );
     const { each, atOnce = 3, faultsPerMinute } = options;
     const schedule =
       each === undefined
