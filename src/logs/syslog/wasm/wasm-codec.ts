@@ -295,16 +295,19 @@ export function decodeFrames<T extends LineOwner>(
       (found !== undefined && found.form !== LineForm.leftAlone) ||
       (status === UNKNOWN_TIME && learnMinute());
     let reached = wasm.position.value - shift;
-    if (wasm.lines.value > 0) {
-      const doubtful = framing === Framing.counted && !isLearned ? countDoubtful(bytes, reached, status) : 0;
-      // The end of a frame may be wrong: see `framing.ts`, which takes it.
+    const hasLines = wasm.lines.value > 0;
+    if (hasLines) {
+      const doubtful = framing === Framing.counted ? framesInDoubt(bytes, reached) : 0;
+      // The end of a frame may be wrong: see `framing.ts`, which takes it, unless more is known once `take` has gone on.
       if (doubtful > 0) reached = (doubtful === 1 ? wasm.lastFrame : wasm.frameBefore).value - shift;
       deliver(sink, doubtful);
     }
     if (found) remember(found);
     const moved = reached > pos;
     pos = reached;
-    if (isLearned) continue;
+    // What was learned may have taken the place of what the frames before it need, and they would learn that again.
+    if (isLearned && (moved || !hasLines)) continue;
+    if (isLearned) return pos;
     if (status !== PARTIAL && status !== FULL) return pos;
     if ((!moved && loadedStart === pos) || pos >= bytes.length) return pos;
     if (status === FULL) continue;
@@ -312,14 +315,6 @@ export function decodeFrames<T extends LineOwner>(
     if (loadedEnd === bytes.length) return pos;
     loadInput(bytes, pos);
   }
-}
-
-/** How many of the frames that were decoded before `reached` have to be looked at again, for what is behind them. */
-function countDoubtful(bytes: Uint8Array, reached: number, status: number): number {
-  if (reached === bytes.length) return 0;
-  // The window's end, or the output's, says nothing of the frame behind it: the next call does.
-  if (status === FULL || (status === PARTIAL && loadedEnd < bytes.length)) return 1;
-  return framesInDoubt(bytes, reached);
 }
 
 /** Gives the sink the records that were made, but for those of the last `doubtful` lines. */
