@@ -22,6 +22,9 @@ interface CodecExports extends WasmExports {
   readonly bytesBefore: WebAssembly.Global;
   readonly lastStamped: WebAssembly.Global;
   readonly stampedBefore: WebAssembly.Global;
+  readonly lastOwner: WebAssembly.Global;
+  readonly ownerBefore: WebAssembly.Global;
+  readonly ownerTwoBefore: WebAssembly.Global;
   readonly unknownKey: WebAssembly.Global;
   readonly unknownTag: WebAssembly.Global;
   readonly unknownTagLength: WebAssembly.Global;
@@ -215,7 +218,7 @@ export interface FrameSink<T extends LineOwner> extends OwnerScopes {
   readonly dataless: boolean;
   /** Whose lines with this key are; undefined when that can't be said now: the line is left alone. */
   findOwner(key: OwnerKey, tag: string, host: string, token: string): KnownOwner<T> | undefined;
-  /** Records of an owner, or of several of one app, of which one is named: copy them. `lineBytes` is what the lines had, as they are counted. */
+  /** Records of an owner, or of several of one app, of which the last line's is named: copy them. `lineBytes` is what the lines had, as they are counted. */
   addRecords(records: Uint8Array, count: number, lineBytes: number, owner: T): void;
   /** The last line, `[start, end)`, as it is stored, its host stamped or the sender's own: copy it. */
   noteLast(bytes: Uint8Array, start: number, end: number, isStamped: boolean): void;
@@ -328,6 +331,8 @@ function deliver<T extends LineOwner>(sink: FrameSink<T>, doubtful: number): voi
     if (--runWords[run + 1] === 0) runs--;
   }
   if (runs === 0) return;
+  const lastOwner = doubtful === 0 ? wasm.lastOwner : doubtful === 1 ? wasm.ownerBefore : wasm.ownerTwoBefore;
+  runWords[(runs - 1) * 4] = lastOwner.value;
   let from = OUTPUT;
   for (let run = 0; run < runs * 4; run += 4) {
     const end = runWords[run + 2];
