@@ -344,7 +344,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     ).catch(() => {});
     await pause(1_500);
     await lookForCrashes();
-    for (const crash of crashes) violations.push(crash);
+    violations.push(...crashes, ...programs.flatMap(({ hangs }) => hangs));
 
     // --- what is where ---
     const stored = await readStream(`${deployment.routers[0].url}/apps/${APP}/logs?lines=100000000`, key);

@@ -241,6 +241,13 @@ export interface Store {
 
   bounds(app: AppId): Promise<StreamBounds>;
 
+  /**
+   * Has a stream come as far as this sequence, as it is stored? Also with lines that who follows it isn't shown here yet: somebody may have got them
+   * from another process. Where not, the sequence is one from before the stream was dropped, or lost its end.
+   * @throws TailraceError `unavailable` when nobody can say that for sure.
+   */
+  hasReached(app: AppId, sequence: Sequence): Promise<boolean>;
+
   /** Bytes of the batches that streams hold, as {@link StreamBounds} has them, of many at once. */
   heldBytes(apps: readonly AppId[]): Promise<readonly number[]>;
 

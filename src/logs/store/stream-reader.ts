@@ -124,6 +124,11 @@ export class StreamReader {
     return through > after && (await this.readAfter(after)).length === 0 ? through : after;
   }
 
+  /** Has the stream come so far, as it is stored? Also with lines that aren't known here yet. */
+  hasReached(sequence: Sequence): Promise<boolean> {
+    return this.store.hasReached(this.app, sequence);
+  }
+
   /** Batches with lines before a sequence, newest first. */
   readBefore(before: Sequence): Promise<StoredBatch[]> {
     return this.store.readBefore(this.app, before, READ_BYTES);

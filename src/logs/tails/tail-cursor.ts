@@ -31,6 +31,11 @@ export interface TailRange {
   readonly tail: boolean;
 }
 
+/** Lines up to which whoever asks for a range takes the stream to go; 0 and less: they name none. */
+export function seenLines({ after = 0, before = 0 }: TailRange): readonly Sequence[] {
+  return [after, before - 1];
+}
+
 /**
  * The line after which a range begins.
  * @param newest the stream's newest line: a position from before the stream was dropped may be above it

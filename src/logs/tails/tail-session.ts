@@ -18,6 +18,7 @@ import {
   chunkBatchesEnd,
   chunkEndAfter,
   lowerBound,
+  seenLines,
   TailCursor,
   type TailRange,
   upperBound,
@@ -117,7 +118,7 @@ export class TailSession<T> {
       this.stopWatchingOutage = this.reader.onOutage((unavailable) => notices.onChange(unavailable));
     }
     await this.reader.ready;
-    const newest = this.reader.newest;
+    const newest = await this.newestForReader();
     const { lines, filter, sinceMs, untilMs } = this.options;
     const sinceSequence = sinceMs === undefined ? 0 : await this.sequenceAt(sinceMs);
     const untilSequence =
@@ -178,6 +179,19 @@ export class TailSession<T> {
   private reportPosition(report: PositionReport): void {
     this.cursor.reported();
     this.sink.reportPosition?.(report);
+  }
+
+  /**
+   * The stream's newest line, also when it isn't known here yet, and the reader got it from another router: they would get again what comes up to it, or
+   * not be given what is before it.
+   */
+  private async newestForReader(): Promise<Sequence> {
+    const { reader } = this;
+    let elsewhere = 0;
+    for (const seen of seenLines(this.options))
+      if (seen > Math.max(reader.newest, elsewhere) && (await this.withRetry(() => reader.hasReached(seen))))
+        elsewhere = seen;
+    return Math.max(reader.newest, elsewhere);
   }
 
   private sequenceAt(ms: number): Promise<Sequence> {

@@ -4,6 +4,10 @@ import { Program } from '../../support/program.ts';
 /** A start that takes longer has failed. */
 const START_TIMEOUT_MS = 60_000;
 const ATTEMPTS = 8;
+/** One that hasn't ended by then hangs: beside so much else a router may take a minute. */
+const STOP_TIMEOUT_MS = 120_000;
+/** The system ends a program that is killed within this time. */
+const KILL_TIMEOUT_MS = 10_000;
 
 export interface Restartable {
   readonly name: string;
@@ -11,6 +15,8 @@ export interface Restartable {
   /** Asked at each start. */
   readonly env: () => Readonly<Record<string, string>>;
   readonly ready: RegExp;
+  /** How long it may take to end when it is asked to; left out: two minutes. */
+  readonly stopTimeoutMs?: number;
 }
 
 export class RestartableProgram {
@@ -20,6 +26,8 @@ export class RestartableProgram {
   private readonly outputs: string[] = [];
   private changing: Promise<void> = Promise.resolve();
   kills = 0;
+  /** How often it didn't end when it was asked to, and had to be killed: each with what it had printed. */
+  readonly hangs: string[] = [];
 
   constructor(options: Restartable) {
     this.name = options.name;
@@ -88,8 +96,12 @@ export class RestartableProgram {
     this.isMeantToEnd = true;
     if (signal === 'SIGKILL') this.kills++;
     // One that is frozen doesn't take SIGTERM.
-    this.program?.child.kill('SIGCONT');
-    await this.program?.stop(signal);
+    const { program } = this;
+    program?.child.kill('SIGCONT');
+    if (program && !(await endsWithin(program, signal, this.options.stopTimeoutMs ?? STOP_TIMEOUT_MS))) {
+      this.hangs.push(`${this.name} didn't end at ${signal}: ${program.stderr.slice(-1_500)}`);
+      await endsWithin(program, 'SIGKILL', KILL_TIMEOUT_MS);
+    }
     this.keepOutput();
   }
 
@@ -110,4 +122,14 @@ export class RestartableProgram {
     this.changing = done.catch(() => {});
     return done;
   }
+}
+
+/** Has it ended so long after a signal? */
+async function endsWithin(program: Program, signal: NodeJS.Signals, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const ends = program.stop(signal).then(() => true);
+  return Promise.race([ends, late]).finally(() => clearTimeout(timer));
 }

@@ -321,6 +321,10 @@ export class EmbeddedStore implements Store {
     return this.streams.bounds(app);
   }
 
+  async hasReached(app: AppId, sequence: Sequence): Promise<boolean> {
+    return this.streams.bounds(app).last >= sequence;
+  }
+
   async heldBytes(apps: readonly AppId[]): Promise<readonly number[]> {
     return apps.map((app) => this.streams.heldBytes(app));
   }

@@ -240,6 +240,13 @@ export class RedisStore implements Store {
     return { first: Math.min(first, end + 1), last: end, bytes };
   }
 
+  async hasReached(app: AppId, sequence: Sequence): Promise<boolean> {
+    const { last } = await this.streams.bounds(app);
+    if (last >= sequence || !this.replicas) return last >= sequence;
+    // A master that was replaced, and doesn't know that yet, has no replicas any more, and may have fewer lines.
+    return (await this.replicas.replicatedEnd(streamKeys(app))) >= sequence;
+  }
+
   heldBytes(apps: readonly AppId[]): Promise<readonly number[]> {
     return this.streams.heldBytes(apps);
   }

@@ -309,6 +309,11 @@ export function streamSuite(opener: StoreOpener): void {
       await store.append(app, one);
       await store.append(app, two);
       expect(await store.bounds(app)).toEqual({ first: 1, last: 3, bytes });
+      expect(await Promise.all([1, 3, 4].map((sequence) => store.hasReached(app, sequence)))).toEqual([
+        true,
+        true,
+        false,
+      ]);
     });
   });
 

@@ -3,7 +3,11 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { checkRedis } from '../../../../src/logs/store/redis/connection/redis-status.ts';
 import { recordKeys, streamKeys } from '../../../../src/logs/store/redis/keys.ts';
-import { StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
+import { type StreamReader, StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
+import { forEachMatch } from '../../../../src/logs/tails/line-scan.ts';
+import type { TailEncoding } from '../../../../src/logs/tails/output/encodings.ts';
+import { parseTailQuery } from '../../../../src/logs/tails/tail-query.ts';
+import { TailSession } from '../../../../src/logs/tails/tail-session.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { RedisCluster } from '../../../support/redis/redis-deployments.ts';
 import { hasRedis, type RedisServer } from '../../../support/redis/redis-server.ts';
@@ -16,6 +20,43 @@ async function inSync(master: RedisServer): Promise<void> {
   await until('the replica is in sync', async () =>
     String(await master.command('info', 'replication')).includes('state=online'),
   );
+}
+
+/** Lines of any text, also such as no source sends. */
+const TEXTS: TailEncoding<readonly string[]> = {
+  format: 'text',
+  cache: new WeakMap(),
+  encode(batches, range, filter) {
+    const lines: string[] = [];
+    const reached = forEachMatch(batches, range, filter, ({ textStart, textEnd }, bytes) =>
+      lines.push(bytes.toString('utf8', textStart, textEnd)),
+    );
+    return { ...reached, lines };
+  },
+  encodeOne: (line) => [line],
+};
+
+/** What a tail gets, and where it is told to be. */
+interface Followed {
+  readonly lines: string[];
+  readonly positions: number[];
+  hasEnded: boolean;
+}
+
+function follow(reader: StreamReader, query: Record<string, string>, tail: boolean): Followed {
+  const followed: Followed = { lines: [], positions: [], hasEnded: false };
+  const session = new TailSession(reader, parseTailQuery(query, { tail }), {
+    encoding: TEXTS,
+    write: (lines) => followed.lines.push(...lines),
+    reportPosition: ({ position }) => followed.positions.push(position),
+    canWrite: () => true,
+    end: () => {
+      followed.hasEnded = true;
+    },
+  });
+  onTestFinished(() => session.close());
+  void session.start();
+  return followed;
 }
 
 describe.runIf(hasRedis)('with REDIS_WAIT', () => {
@@ -97,10 +138,32 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
       expect(await one.bounds(app)).toMatchObject({ first: 1, last: 1 });
     }
     expect(await texts()).toEqual([['first'], ['first']]);
+    // Who got it from a router that knew that replicas have it comes to one that doesn't know yet.
+    const [{ reader }] = readers;
+    const moved = follow(reader, { after: '2' }, true);
+    const asking = follow(reader, { after: '2' }, false);
+    const older = follow(reader, { before: '3', lines: '10' }, false);
+    await until(
+      'all to have what there is',
+      () => moved.positions.length > 0 && asking.hasEnded && older.lines.length > 0,
+    );
+    expect(moved.positions[0]).toBe(2);
+    expect(asking).toEqual({ lines: [], positions: [2], hasEnded: true });
+    expect(older).toMatchObject({ lines: ['first'], hasEnded: false });
+    // Whether a line is gone, or was never there, a master says that has its replicas.
+    const gone = follow(reader, { after: '9' }, true);
 
     await replica.signal('SIGCONT');
     // Nobody appends it again.
     await until('both to have it', async () => (await texts()).every((all) => all.join() === 'first,late'));
+    await until('the place of who got what is gone', () => gone.positions.length > 0);
+    expect(gone.positions[0]).toBeLessThan(3);
+    await until('what was asked for', () => older.hasEnded);
+    expect(older.lines).toEqual(['first', 'late']);
+    await until('an append', () => store.append(app, batchOf('next')).catch(() => undefined));
+    await until('both tails to get it', () => [moved, gone].every(({ lines }) => lines.includes('next')));
+    expect(moved.lines).toEqual(['next']);
+    expect(gone.lines.at(-1)).toBe('next');
   });
 
   it('a frame that another router stored, and a failover took back, isn’t acknowledged as one that was there', async () => {
