@@ -1,4 +1,5 @@
 /** The WebAssembly fast path gives the same results as the JavaScript path for what it supports; the rest it leaves alone. */
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
@@ -330,6 +331,48 @@ function takeAll(bytes: Buffer, withFastPath: boolean): string[] {
   scan();
   return found;
 }
+
+describe('whose lines they are', () => {
+  it('more tokens than are kept, each of an app of its own: each line goes to its own app', () => {
+    const APPS = 40_000;
+    const tokens = Array.from(
+      { length: APPS },
+      (_, i) => `t.${randomUUID().slice(0, 28)}${`${i}`.padStart(8, '0')}`,
+    );
+    const owners = new Map(
+      tokens.map((token, i): [string, LineOwner] => [token, { app: `${i}`, sourceBytes: SOURCE }]),
+    );
+    let asked = 0;
+    let wrong = 0;
+    let taken = 0;
+    const sink: FrameSink<LineOwner> = {
+      ...sinkFor(TOKEN, () => {}),
+      findOwner: (_key, tag) => {
+        asked++;
+        return { form: LineForm.asSent, owner: owners.get(tag), dynoAt: 0 };
+      },
+      addRecords: (made, count, _bytes, owner) => {
+        const text = Buffer.from(made).toString('latin1');
+        taken += count;
+        if (count !== 1 || !text.endsWith(` of ${owner.app}`)) wrong++;
+      },
+    };
+    for (let round = 0; round < 3; round++) {
+      for (let first = 0; first < APPS; first += 500) {
+        const some = tokens.slice(first, first + 500);
+        const bytes = Buffer.from(
+          some.map((token, i) => counted(`<13>1 ${T} host ${token} web.1 - - of ${first + i}`)).join(''),
+        );
+        expect(decodeFrames(bytes, 0, Framing.counted, sink)).toBe(bytes.length);
+      }
+    }
+    expect(taken).toBe(3 * APPS);
+    expect(wrong).toBe(0);
+    // Some were kept, and some had to make room.
+    expect(asked).toBeGreaterThan(APPS);
+    expect(asked).toBeLessThan(3 * APPS);
+  });
+});
 
 describe('frames whose counts are wrong', () => {
   const line = (message: string): string => `<190>1 ${T} host ${TOKEN} web.1 - - ${message}`;

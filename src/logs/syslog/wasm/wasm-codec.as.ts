@@ -160,8 +160,7 @@ export function setUp(
   source: u32,
   host: u32,
   time: u32,
-  fingerprints: u32,
-  numbers: u32,
+  sets: u32,
   slots: u32,
   sources: u32,
   key: u32,
@@ -172,7 +171,7 @@ export function setUp(
   fixedSource = source;
   stampedHost = host;
   stampedTime = time;
-  setUpOwners(fingerprints, numbers, slots, sources, key);
+  setUpOwners(sets, slots, sources, key);
   setUpTimes(times);
   runsAt = runsRegion;
   runsMax = runsCount;

@@ -37,8 +37,7 @@ interface CodecExports extends WasmExports {
     source: number,
     host: number,
     time: number,
-    fingerprints: number,
-    numbers: number,
+    sets: number,
     slots: number,
     sources: number,
     key: number,
@@ -85,8 +84,7 @@ const INPUT_BYTES = 524_288;
 const TEXT_BYTES = 64;
 /** Of the cache of owners, of one source's name, of one key, of the times of minutes, of one run: see `wasm-*.as.ts`. */
 const SLOTS = 2_048 * 16;
-const FINGERPRINT_BYTES = 4;
-const NUMBER_BYTES = 2;
+const WAY_BYTES = 4;
 const SLOT_BYTES = 128;
 const SOURCE_ENTRY_BYTES = 80;
 /** Names of sources that are kept. */
@@ -109,8 +107,7 @@ const {
   runs: RUNS,
   head: HEAD,
   input: INPUT,
-  fingerprints: FINGERPRINTS,
-  numbers: NUMBERS,
+  sets: SETS,
   slots: SLOT_TABLE,
   sources: SOURCE_TABLE,
   output: OUTPUT,
@@ -126,8 +123,7 @@ const {
     runs: RUNS_MAX * RUN_BYTES,
     head: NAME_BYTES_MAX,
     input: INPUT_BYTES,
-    fingerprints: SLOTS * FINGERPRINT_BYTES,
-    numbers: SLOTS * NUMBER_BYTES,
+    sets: SLOTS * WAY_BYTES,
     slots: SLOTS * SLOT_BYTES,
     sources: SOURCES_MAX * SOURCE_ENTRY_BYTES,
   },
@@ -149,7 +145,7 @@ const MINUTE_MS = 60_000;
 const MINUTE_TEXT_BYTES = 12;
 
 const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM, MEMORY_BYTES);
-wasm.setUp(SOURCE, HOST, TIME, FINGERPRINTS, NUMBERS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
+wasm.setUp(SOURCE, HOST, TIME, SETS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
 const runWords = new Uint32Array(memory.buffer, RUNS, (RUNS_MAX * RUN_BYTES) / 4);
 
 /** What it depends on whose a line is. */
