@@ -88,6 +88,7 @@ export class BatchBuilder {
     source: Uint8Array,
     host: Uint8Array,
   ): boolean {
+    const frameEnd = end;
     // The sender's line end, inside of a counted frame, isn't part of the message; encoders add their own.
     if (end > header.messageStart && from[end - 1] === NEWLINE) {
       end--;
@@ -110,7 +111,7 @@ export class BatchBuilder {
     const text = at + RECORD_HEADER;
     const bytes = this.bytes;
     if (text + length > bytes.length)
-      return this.grow(text + length) && this.add(from, start, end, header, source, host);
+      return this.grow(text + length) && this.add(from, start, frameEnd, header, source, host);
     this.writeRecordHeader(
       at,
       length,

@@ -96,6 +96,19 @@ describe('a batch', () => {
     );
   });
 
+  it('one line end isn’t, whether or not its buffer has to grow for the line', () => {
+    for (const end of ['\n\n', '\r\n\r\n', '\n\n\n\n']) {
+      const lines = Array.from(
+        { length: 100 },
+        () => `<13>1 ${T} host token web.1 - - ${'x'.repeat(60)}${end}`,
+      );
+      const kept = end.replace(/\r?\n$/, '');
+      expect(new Set(messages(build(...lines)).map((message) => message.toString().slice(60)))).toEqual(
+        new Set([kept]),
+      );
+    }
+  });
+
   it('keeps every byte of a message: NUL, bytes that are no UTF-8', () => {
     const message = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     const line = Buffer.concat([Buffer.from(`<1>1 ${T} h t.x web.1 - - `), message, Buffer.from('.')]);
