@@ -157,21 +157,24 @@ function beginsPlain(start: u32, end: u32): bool {
 
 /** The level of the first field of that name from `from` on, where the first hint is; asks for color codes, and for what may be the name of a failure. */
 function fieldLevel(start: u32, from: u32, end: u32): u32 {
+  const r = splat(0x72);
+  const x = splat(0x78);
+  const c = splat(0x63);
+  const escape = splat(0x1b);
+  const equals = splat(EQUALS);
+  const colon = splat(COLON);
   for (let i = from; i < end; i += 16) {
     const bytes = v128.load(i);
     const next = v128.load(i, 1);
     // `rr` of an error, `xc` of an exception, and what begins a color.
     const doubtful = v128.or(
       v128.or(
-        v128.and(i8x16.eq(bytes, splat(0x72)), i8x16.eq(next, splat(0x72))),
-        v128.and(i8x16.eq(bytes, splat(0x78)), i8x16.eq(next, splat(0x63))),
+        v128.and(i8x16.eq(bytes, r), i8x16.eq(next, r)),
+        v128.and(i8x16.eq(bytes, x), i8x16.eq(next, c)),
       ),
-      i8x16.eq(bytes, splat(0x1b)),
+      i8x16.eq(bytes, escape),
     );
-    const separators = v128.or(
-      i8x16.eq(bytes, splat(EQUALS)),
-      i8x16.eq(bytes, splat(COLON)),
-    );
+    const separators = v128.or(i8x16.eq(bytes, equals), i8x16.eq(bytes, colon));
     if (!v128.any_true(v128.or(doubtful, separators))) continue;
     const inside: u32 = end - i >= 16 ? 0xffff : (1 << (end - i)) - 1;
     let doubts: u32 = i8x16.bitmask(doubtful) & inside;
@@ -208,8 +211,9 @@ function mayEndName(bytes: v128): v128 {
 }
 
 function hasColor(start: u32, end: u32): bool {
+  const escape = splat(0x1b);
   for (let i = start; i < end; i += 16)
-    if (v128.any_true(i8x16.eq(v128.load(i), splat(0x1b)))) return true;
+    if (v128.any_true(i8x16.eq(v128.load(i), escape))) return true;
   return false;
 }
 
@@ -648,7 +652,7 @@ function isLetter(byte: u32): bool {
 }
 
 function find(start: u32, end: u32, wanted: u32): u32 {
-  const all = i8x16.splat(<i8>wanted);
+  const all = splat(wanted);
   for (let i = start; i < end; i += 16) {
     const mask = i8x16.bitmask(i8x16.eq(v128.load(i), all));
     if (mask == 0) continue;
