@@ -71,40 +71,46 @@ function hintedLevel(start: u32, at: u32, end: u32): u32 {
   return level == NONE ? ASK : level;
 }
 
+/**
+ * What hints begin with, by the low half of their second byte: `rr`, `xc`, `ev` and `lv` (as well `dv` and `mv`), `@l`, `t=`. The second
+ * byte, the first, and which bits of it count.
+ */
+const SECONDS = memory.data<u8>([0, 0, 0x72, 0x63, 0, 0, 0x76, 0, 0, 0, 0, 0, 0x6c, 0x3d, 0, 0]);
+const FIRSTS = memory.data<u8>([0, 0, 0x72, 0x78, 0, 0, 0x64, 0, 0, 0, 0, 0, 0x60, 0x74, 0, 0]);
+const FIRST_BITS = memory.data<u8>([0, 0, 0xff, 0xff, 0, 0, 0xf6, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0]);
+
 /** The first place from which on there may be a name of a level's field, of an error, or a color code: all that begins with `eve`, `at=` …; else `end`. */
 function hint(start: u32, end: u32): u32 {
   const caseBit = splat(0x20);
-  const dOrE = splat(0xf6);
-  const d = splat(0x64);
-  const v = splat(0x76);
-  const t = splat(0x74);
-  const equals = splat(EQUALS);
-  const r = splat(0x72);
-  const x = splat(0x78);
-  const c = splat(0x63);
-  const at = splat(0x60);
-  const l = splat(0x6c);
+  const lowHalf = splat(0x0f);
   const escape = splat(0x1b);
+  const seconds = v128.load(<u32>SECONDS);
+  const firsts = v128.load(<u32>FIRSTS);
+  const firstBits = v128.load(<u32>FIRST_BITS);
   for (let i = start; i < end; i += 16) {
     const raw = v128.load(i);
     const first = v128.or(raw, caseBit);
     const second = v128.or(v128.load(i, 1), caseBit);
-    // Two letters of each, to begin with: few messages have them. In place of `e` and `l` are `d` and `m`, too.
-    const isEv = v128.and(i8x16.eq(v128.and(first, dOrE), d), i8x16.eq(second, v));
-    const isT = v128.and(i8x16.eq(first, t), i8x16.eq(second, equals));
-    const isRr = v128.and(i8x16.eq(first, r), i8x16.eq(second, r));
-    const isXc = v128.and(i8x16.eq(first, x), i8x16.eq(second, c));
-    const isAt = v128.and(i8x16.eq(first, at), i8x16.eq(second, l));
+    // Two letters of each, to begin with: few messages have them.
+    const half = v128.and(second, lowHalf);
+    const isPair = v128.and(
+      i8x16.eq(second, i8x16.swizzle(seconds, half)),
+      i8x16.eq(v128.and(first, i8x16.swizzle(firstBits, half)), i8x16.swizzle(firsts, half)),
+    );
     const isColor = i8x16.eq(raw, escape);
-    const pairs = v128.or(v128.or(v128.or(isEv, isT), v128.or(isRr, isXc)), v128.or(isAt, isColor));
-    if (!v128.any_true(pairs)) continue;
+    if (!v128.any_true(v128.or(isPair, isColor))) continue;
+    const isEv = v128.and(isPair, i8x16.eq(second, splat(0x76)));
+    const isT = v128.and(isPair, i8x16.eq(second, splat(EQUALS)));
+    const isRr = v128.and(isPair, i8x16.eq(second, splat(0x72)));
+    const isXc = v128.and(isPair, i8x16.eq(second, splat(0x63)));
+    const isAt = v128.and(isPair, i8x16.eq(second, splat(0x6c)));
     const third = v128.or(v128.load(i, 2), caseBit);
     const endsE = i8x16.eq(third, splat(0x65));
     const endsEv = v128.and(
       isEv,
       v128.or(
         v128.and(i8x16.eq(first, splat(0x65)), endsE),
-        v128.and(i8x16.eq(first, l), i8x16.eq(third, l)),
+        v128.and(i8x16.eq(first, splat(0x6c)), i8x16.eq(third, splat(0x6c))),
       ),
     );
     // The t of `at=` is its second letter.
