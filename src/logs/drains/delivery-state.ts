@@ -27,8 +27,8 @@ export type FailureStep = 'stop' | 'set-aside' | 'retry';
 /** After so many accepted requests of a limited size twice the size is tried: the destination's limit may have been raised. */
 const PROBE_AFTER_REQUESTS = 256;
 
-/** So many requests are planned, about what is loaded at a time: what they cover is written down once for all of them. */
-const PLANNED_MAX = 32;
+/** So many requests are planned, more than what is loaded at a time has: what they cover is written down once for all of them. */
+const PLANNED_MAX = 64;
 
 /** What of an outlet decides how lines are sent to it. */
 export interface OutletTraits {
@@ -111,8 +111,11 @@ export class DeliveryState {
     return { count, sinceMs, untilMs };
   }
 
-  /** The lines to send next. A failed request with a frame id is retried with exactly the same lines. */
-  nextShipment({ shipmentBytesMax, hasFrameIds }: OutletTraits): Shipment | undefined {
+  /**
+   * The lines to send next. A failed request with a frame id is retried with exactly the same lines.
+   * @param newest line of the stream, if it is known
+   */
+  nextShipment({ shipmentBytesMax, hasFrameIds }: OutletTraits, newest: Sequence = 0): Shipment | undefined {
     const { after, upTo, bytesMax = Number.POSITIVE_INFINITY } = this.cursor.record;
     if (after === this.lastSent) this.waitingSinceMs = this.loaded[0].storedAtMs;
     const maxBytes = Math.min(shipmentBytesMax, bytesMax);
@@ -121,18 +124,19 @@ export class DeliveryState {
     if (planned && planned.first === this.lastSent + 1 && planned.last === upTo) return planned;
     this.planned = [];
     if (upTo !== undefined) return buildShipment(this.loaded, this.lastSent, maxBytes, upTo);
-    return this.planShipments(maxBytes);
+    return this.planShipments(maxBytes, newest);
   }
 
-  /** The next shipment; those behind it that are full already are planned. */
-  private planShipments(maxBytes: number): Shipment | undefined {
+  /** The next shipment; those behind it that get no more lines are planned. */
+  private planShipments(maxBytes: number, newest: Sequence): Shipment | undefined {
     const first = buildShipment(this.loaded, this.lastSent, maxBytes);
     const end = this.loaded[this.loaded.length - 1].last;
     let last = first;
     while (last && last.last < end && this.planned.length < PLANNED_MAX) {
       const next = buildShipment(this.loaded, last.last, maxBytes);
-      // More lines may come to the last one; and before a gap a loss is counted.
-      if (!next || next.last === end || next.first !== last.last + 1) break;
+      if (!next) break;
+      // While the stream has no more than what is loaded, more lines may come to the last one; and before a gap a loss is counted.
+      if ((next.last === end && newest <= end) || next.first !== last.last + 1) break;
       this.planned.push(next);
       last = next;
     }

@@ -214,7 +214,7 @@ export class DrainWorker {
       const loss = delivery.countLoss();
       if (loss) this.lossReporter.record(loss);
     }
-    return delivery.nextShipment(outlet);
+    return delivery.nextShipment(outlet, reader.newest);
   }
 
   private async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {

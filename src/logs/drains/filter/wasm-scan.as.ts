@@ -6,6 +6,7 @@
  * Memory is laid out by the caller (`wasm-scan.ts`). Reads may run over the end of the input by up to 31 bytes.
  */
 import { isDigit, isLargeLetter, isSmallLetter } from '../../../common/wasm/wasm-common.as';
+import { splat } from '../../../common/wasm/wasm-splat.as';
 import { levelOf } from '../../syslog/wasm/wasm-level.as';
 
 /** What every module has; only `position` is used here: where the records end. */
@@ -246,21 +247,27 @@ function inside(i: u32, end: u32): u32 {
 }
 
 function hasAt(start: u32, end: u32): bool {
+  const at = splat(0x40);
   for (let i = start; i < end; i += 16)
-    if (i8x16.bitmask(i8x16.eq(v128.load(i), i8x16.splat(0x40))) & inside(i, end)) return true;
+    if (i8x16.bitmask(i8x16.eq(v128.load(i), at)) & inside(i, end)) return true;
   return false;
 }
 
 /** `bear…` and `utho…`, in any case. */
 function hasBearer(start: u32, end: u32): bool {
+  const caseBit = splat(0x20);
+  const b = splat(0x62);
+  const e = splat(0x65);
+  const u = splat(0x75);
+  const t = splat(0x74);
   for (let i = start; i < end; i += 16) {
-    const bytes = v128.or(v128.load(i), i8x16.splat(0x20));
-    const next = v128.or(v128.load(i, 1), i8x16.splat(0x20));
+    const bytes = v128.or(v128.load(i), caseBit);
+    const next = v128.or(v128.load(i, 1), caseBit);
     let words: u32 =
       i8x16.bitmask(
         v128.or(
-          v128.and(i8x16.eq(bytes, i8x16.splat(0x62)), i8x16.eq(next, i8x16.splat(0x65))),
-          v128.and(i8x16.eq(bytes, i8x16.splat(0x75)), i8x16.eq(next, i8x16.splat(0x74))),
+          v128.and(i8x16.eq(bytes, b), i8x16.eq(next, e)),
+          v128.and(i8x16.eq(bytes, u), i8x16.eq(next, t)),
         ),
       ) & inside(i, end);
     for (; words; words &= words - 1) {
@@ -273,12 +280,16 @@ function hasBearer(start: u32, end: u32): bool {
 
 /** As many digits, spaces and hyphens behind each other as a card has digits. */
 function hasDigits(start: u32, end: u32): bool {
+  const beforeDigits = splat(0x2f);
+  const behindDigits = splat(0x3a);
+  const space = splat(0x20);
+  const hyphen = splat(0x2d);
   let run: u32 = 0;
   for (let i = start; i < end; i += 16) {
     const bytes = v128.load(i);
     const are = v128.or(
-      v128.and(i8x16.gt_s(bytes, i8x16.splat(0x2f)), i8x16.lt_s(bytes, i8x16.splat(0x3a))),
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0x2d))),
+      v128.and(i8x16.gt_s(bytes, beforeDigits), i8x16.lt_s(bytes, behindDigits)),
+      v128.or(i8x16.eq(bytes, space), i8x16.eq(bytes, hyphen)),
     );
     const mask = <u32>i8x16.bitmask(are) & inside(i, end);
     if (mask == 0xffff) {

@@ -3,6 +3,7 @@
  * what fills drains and for what searches.
  */
 import { isDigit, isLargeLetter, isSmallLetter } from '../../../common/wasm/wasm-common.as';
+import { splat } from '../../../common/wasm/wasm-splat.as';
 
 /** Levels, in the order of `LOG_LEVELS`. */
 const ERROR: u32 = 0;
@@ -70,44 +71,59 @@ function hintedLevel(start: u32, at: u32, end: u32): u32 {
   return level == NONE ? ASK : level;
 }
 
+/**
+ * What hints begin with, by the low half of their second byte: `rr`, `xc`, `ev` and `lv` (as well `dv` and `mv`), `@l`, `t=`. The second
+ * byte, the first, and which bits of it count.
+ */
+const SECONDS = memory.data<u8>([0, 0, 0x72, 0x63, 0, 0, 0x76, 0, 0, 0, 0, 0, 0x6c, 0x3d, 0, 0]);
+const FIRSTS = memory.data<u8>([0, 0, 0x72, 0x78, 0, 0, 0x64, 0, 0, 0, 0, 0, 0x60, 0x74, 0, 0]);
+const FIRST_BITS = memory.data<u8>([0, 0, 0xff, 0xff, 0, 0, 0xf6, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0]);
+
 /** The first place from which on there may be a name of a level's field, of an error, or a color code: all that begins with `eve`, `at=` …; else `end`. */
 function hint(start: u32, end: u32): u32 {
+  const caseBit = splat(0x20);
+  const lowHalf = splat(0x0f);
+  const escape = splat(0x1b);
+  const seconds = v128.load(<u32>SECONDS);
+  const firsts = v128.load(<u32>FIRSTS);
+  const firstBits = v128.load(<u32>FIRST_BITS);
   for (let i = start; i < end; i += 16) {
     const raw = v128.load(i);
-    const a = v128.or(raw, i8x16.splat(0x20));
-    const b = v128.or(v128.load(i, 1), i8x16.splat(0x20));
-    // Two letters of each, to begin with: few messages have them. In place of `e` and `l` are `d` and `m`, too.
-    const isEv = v128.and(
-      i8x16.eq(v128.and(a, i8x16.splat(<i8>0xf6)), i8x16.splat(0x64)),
-      i8x16.eq(b, i8x16.splat(0x76)),
+    const first = v128.or(raw, caseBit);
+    const second = v128.or(v128.load(i, 1), caseBit);
+    // Two letters of each, to begin with: few messages have them.
+    const half = v128.and(second, lowHalf);
+    const isPair = v128.and(
+      i8x16.eq(second, i8x16.swizzle(seconds, half)),
+      i8x16.eq(v128.and(first, i8x16.swizzle(firstBits, half)), i8x16.swizzle(firsts, half)),
     );
-    const isT = v128.and(i8x16.eq(a, i8x16.splat(0x74)), i8x16.eq(b, i8x16.splat(<i8>EQUALS)));
-    const isRr = v128.and(i8x16.eq(a, i8x16.splat(0x72)), i8x16.eq(b, i8x16.splat(0x72)));
-    const isXc = v128.and(i8x16.eq(a, i8x16.splat(0x78)), i8x16.eq(b, i8x16.splat(0x63)));
-    const isAt = v128.and(i8x16.eq(a, i8x16.splat(0x60)), i8x16.eq(b, i8x16.splat(0x6c)));
-    const isColor = i8x16.eq(raw, i8x16.splat(0x1b));
-    const pairs = v128.or(v128.or(v128.or(isEv, isT), v128.or(isRr, isXc)), v128.or(isAt, isColor));
-    if (!v128.any_true(pairs)) continue;
-    const c = v128.or(v128.load(i, 2), i8x16.splat(0x20));
-    const endsE = i8x16.eq(c, i8x16.splat(0x65));
+    const isColor = i8x16.eq(raw, escape);
+    if (!v128.any_true(v128.or(isPair, isColor))) continue;
+    const isEv = v128.and(isPair, i8x16.eq(second, splat(0x76)));
+    const isT = v128.and(isPair, i8x16.eq(second, splat(EQUALS)));
+    const isRr = v128.and(isPair, i8x16.eq(second, splat(0x72)));
+    const isXc = v128.and(isPair, i8x16.eq(second, splat(0x63)));
+    const isAt = v128.and(isPair, i8x16.eq(second, splat(0x6c)));
+    const third = v128.or(v128.load(i, 2), caseBit);
+    const endsE = i8x16.eq(third, splat(0x65));
     const endsEv = v128.and(
       isEv,
       v128.or(
-        v128.and(i8x16.eq(a, i8x16.splat(0x65)), endsE),
-        v128.and(i8x16.eq(a, i8x16.splat(0x6c)), i8x16.eq(c, i8x16.splat(0x6c))),
+        v128.and(i8x16.eq(first, splat(0x65)), endsE),
+        v128.and(i8x16.eq(first, splat(0x6c)), i8x16.eq(third, splat(0x6c))),
       ),
     );
     // The t of `at=` is its second letter.
-    const before = v128.or(v128.load(i - 1), i8x16.splat(0x20));
-    const endsAt = v128.and(isT, i8x16.eq(before, i8x16.splat(0x61)));
-    const endsError = v128.or(v128.and(isRr, i8x16.eq(c, i8x16.splat(0x6f))), v128.and(isXc, endsE));
+    const before = v128.or(v128.load(i - 1), caseBit);
+    const endsAt = v128.and(isT, i8x16.eq(before, splat(0x61)));
+    const endsError = v128.or(v128.and(isRr, i8x16.eq(third, splat(0x6f))), v128.and(isXc, endsE));
     const others: u32 = i8x16.bitmask(v128.or(v128.or(endsEv, endsError), v128.or(isAt, isColor)));
     const ats: u32 = i8x16.bitmask(endsAt);
     // One place further to the left than its t; in front of the message it isn't one.
     const hits: u32 = (others << 1) | (i > start ? ats : ats & 0xfffe);
     if (hits != 0) {
-      const at = i + ctz<u32>(hits) - 1;
-      return at < end ? at : end;
+      const found = i + ctz<u32>(hits) - 1;
+      return found < end ? found : end;
     }
   }
   return end;
@@ -147,21 +163,24 @@ function beginsPlain(start: u32, end: u32): bool {
 
 /** The level of the first field of that name from `from` on, where the first hint is; asks for color codes, and for what may be the name of a failure. */
 function fieldLevel(start: u32, from: u32, end: u32): u32 {
+  const r = splat(0x72);
+  const x = splat(0x78);
+  const c = splat(0x63);
+  const escape = splat(0x1b);
+  const equals = splat(EQUALS);
+  const colon = splat(COLON);
   for (let i = from; i < end; i += 16) {
     const bytes = v128.load(i);
     const next = v128.load(i, 1);
     // `rr` of an error, `xc` of an exception, and what begins a color.
     const doubtful = v128.or(
       v128.or(
-        v128.and(i8x16.eq(bytes, i8x16.splat(0x72)), i8x16.eq(next, i8x16.splat(0x72))),
-        v128.and(i8x16.eq(bytes, i8x16.splat(0x78)), i8x16.eq(next, i8x16.splat(0x63))),
+        v128.and(i8x16.eq(bytes, r), i8x16.eq(next, r)),
+        v128.and(i8x16.eq(bytes, x), i8x16.eq(next, c)),
       ),
-      i8x16.eq(bytes, i8x16.splat(0x1b)),
+      i8x16.eq(bytes, escape),
     );
-    const separators = v128.or(
-      i8x16.eq(bytes, i8x16.splat(<i8>EQUALS)),
-      i8x16.eq(bytes, i8x16.splat(<i8>COLON)),
-    );
+    const separators = v128.or(i8x16.eq(bytes, equals), i8x16.eq(bytes, colon));
     if (!v128.any_true(v128.or(doubtful, separators))) continue;
     const inside: u32 = end - i >= 16 ? 0xffff : (1 << (end - i)) - 1;
     let doubts: u32 = i8x16.bitmask(doubtful) & inside;
@@ -184,22 +203,23 @@ function fieldLevel(start: u32, from: u32, end: u32): u32 {
 
 /** Which bytes may be in front of a field's separator: the last letters of `fieldAt`, spaces, quotes, and what is beyond ASCII. */
 function mayEndName(bytes: v128): v128 {
-  const small = v128.or(bytes, i8x16.splat(0x20));
+  const small = v128.or(bytes, splat(0x20));
   const letters = v128.or(
-    v128.or(i8x16.eq(small, i8x16.splat(0x6c)), i8x16.eq(small, i8x16.splat(0x79))),
-    v128.or(i8x16.eq(small, i8x16.splat(0x65)), i8x16.eq(small, i8x16.splat(0x74))),
+    v128.or(i8x16.eq(small, splat(0x6c)), i8x16.eq(small, splat(0x79))),
+    v128.or(i8x16.eq(small, splat(0x65)), i8x16.eq(small, splat(0x74))),
   );
   const quotes = v128.or(
-    i8x16.eq(bytes, i8x16.splat(<i8>QUOTE)),
-    i8x16.eq(bytes, i8x16.splat(<i8>APOSTROPHE)),
+    i8x16.eq(bytes, splat(QUOTE)),
+    i8x16.eq(bytes, splat(APOSTROPHE)),
   );
   // Compared as signed numbers, what is beyond ASCII is below a space as well.
-  return v128.or(v128.or(letters, quotes), i8x16.lt_s(bytes, i8x16.splat(0x21)));
+  return v128.or(v128.or(letters, quotes), i8x16.lt_s(bytes, splat(0x21)));
 }
 
 function hasColor(start: u32, end: u32): bool {
+  const escape = splat(0x1b);
   for (let i = start; i < end; i += 16)
-    if (v128.any_true(i8x16.eq(v128.load(i), i8x16.splat(0x1b)))) return true;
+    if (v128.any_true(i8x16.eq(v128.load(i), escape))) return true;
   return false;
 }
 
@@ -481,10 +501,10 @@ function leadingWordLevel(start: u32, end: u32): u32 {
           v128.or(
             v128.or(
               // Compared as signed numbers, what is beyond ASCII is below a space as well.
-              i8x16.lt_s(bytes, i8x16.splat(0x21)),
-              i8x16.eq(bytes, i8x16.splat(0x7c)),
+              i8x16.lt_s(bytes, splat(0x21)),
+              i8x16.eq(bytes, splat(0x7c)),
             ),
-            i8x16.eq(bytes, i8x16.splat(0x7f)),
+            i8x16.eq(bytes, splat(0x7f)),
           ),
         );
       const left = end - i;
@@ -492,10 +512,10 @@ function leadingWordLevel(start: u32, end: u32): u32 {
       if (length > left) length = left;
       const within: u32 = (1 << length) - 1;
       if (colon == 0) {
-        const colons: u32 = i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(<i8>COLON))) & within;
+        const colons: u32 = i8x16.bitmask(i8x16.eq(bytes, splat(COLON))) & within;
         if (colons) colon = i + <u32>ctz<u32>(colons);
       }
-      if (i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(<i8>EQUALS))) & within) hasEquals = true;
+      if (i8x16.bitmask(i8x16.eq(bytes, splat(EQUALS))) & within) hasEquals = true;
       i += length;
       if (i == end) break;
       if (length == 16) continue;
@@ -514,14 +534,14 @@ function leadingWordLevel(start: u32, end: u32): u32 {
     for (let k = from; k < to; k += 16) {
       const bytes = v128.load(k);
       const within: u32 = to - k >= 16 ? 0xffff : (1 << (to - k)) - 1;
-      const small = v128.or(bytes, i8x16.splat(0x20));
+      const small = v128.or(bytes, splat(0x20));
       const letters = v128.and(
-        i8x16.gt_s(small, i8x16.splat(0x60)),
-        i8x16.lt_s(small, i8x16.splat(0x7b)),
+        i8x16.gt_s(small, splat(0x60)),
+        i8x16.lt_s(small, splat(0x7b)),
       );
       if ((i8x16.bitmask(letters) & within) != within) isWord = false;
-      if (i8x16.bitmask(v128.and(letters, i8x16.gt_s(bytes, i8x16.splat(0x60)))) & within) isShouted = false;
-      const digits = v128.and(i8x16.gt_s(bytes, i8x16.splat(0x2f)), i8x16.lt_s(bytes, i8x16.splat(0x3a)));
+      if (i8x16.bitmask(v128.and(letters, i8x16.gt_s(bytes, splat(0x60)))) & within) isShouted = false;
+      const digits = v128.and(i8x16.gt_s(bytes, splat(0x2f)), i8x16.lt_s(bytes, splat(0x3a)));
       if (i8x16.bitmask(digits) & within) hasDigit = true;
     }
     const level = isWord ? wordLevel(from, to - from) : NONE;
@@ -547,12 +567,12 @@ function leadingWordLevel(start: u32, end: u32): u32 {
 /** The end of a word of up to 15 bytes with digits and without letters, as times and addresses are, or of a dash; 0 for another. */
 function timeEnd(start: u32, end: u32): u32 {
   const bytes = v128.load(start);
-  const small = v128.or(bytes, i8x16.splat(0x20));
+  const small = v128.or(bytes, splat(0x20));
   // Compared as signed numbers, what is beyond ASCII is below a space as well.
   const bounds: u32 = i8x16.bitmask(
     v128.or(
-      i8x16.lt_s(bytes, i8x16.splat(0x21)),
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x7c)), i8x16.eq(bytes, i8x16.splat(0x7f))),
+      i8x16.lt_s(bytes, splat(0x21)),
+      v128.or(i8x16.eq(bytes, splat(0x7c)), i8x16.eq(bytes, splat(0x7f))),
     ),
   );
   const length = ctz<u32>(bounds);
@@ -563,14 +583,14 @@ function timeEnd(start: u32, end: u32): u32 {
   if (length == 1 && load<u8>(start) == DASH) return start + 1;
   const within: u32 = (1 << length) - 1;
   const letters: u32 = i8x16.bitmask(
-    v128.and(i8x16.gt_s(small, i8x16.splat(0x60)), i8x16.lt_s(small, i8x16.splat(0x7b))),
+    v128.and(i8x16.gt_s(small, splat(0x60)), i8x16.lt_s(small, splat(0x7b))),
   );
   if (letters & within) return 0;
   // A digit in front of the first colon, unless that is the first byte.
-  const colons: u32 = i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(<i8>COLON))) & within & 0xfffe;
+  const colons: u32 = i8x16.bitmask(i8x16.eq(bytes, splat(COLON))) & within & 0xfffe;
   const counted: u32 = colons == 0 ? within : (colons & (0 - colons)) - 1;
   const digits: u32 = i8x16.bitmask(
-    v128.and(i8x16.gt_s(bytes, i8x16.splat(0x2f)), i8x16.lt_s(bytes, i8x16.splat(0x3a))),
+    v128.and(i8x16.gt_s(bytes, splat(0x2f)), i8x16.lt_s(bytes, splat(0x3a))),
   );
   return digits & counted ? start + length : 0;
 }
@@ -578,9 +598,9 @@ function timeEnd(start: u32, end: u32): u32 {
 /** Is the first word one of letters alone that names no level, however it is marked? Most messages begin with one. */
 function beginsPlainly(start: u32, end: u32, mayBeName: bool): bool {
   const bytes = v128.load(start);
-  const small = v128.or(bytes, i8x16.splat(0x20));
+  const small = v128.or(bytes, splat(0x20));
   const letters: u32 = i8x16.bitmask(
-    v128.and(i8x16.gt_s(small, i8x16.splat(0x60)), i8x16.lt_s(small, i8x16.splat(0x7b))),
+    v128.and(i8x16.gt_s(small, splat(0x60)), i8x16.lt_s(small, splat(0x7b))),
   );
   const length = ctz<u32>(~letters);
   if (length == 0 || length >= 16 || start + length >= end) return false;
@@ -588,7 +608,7 @@ function beginsPlainly(start: u32, end: u32, mayBeName: bool): bool {
   const isName = mayBeName && behind == EQUALS;
   if (!isSpace(behind) && !isName) return false;
   const within: u32 = (1 << length) - 1;
-  const smallLetters: u32 = i8x16.bitmask(i8x16.gt_s(bytes, i8x16.splat(0x60))) & within;
+  const smallLetters: u32 = i8x16.bitmask(i8x16.gt_s(bytes, splat(0x60))) & within;
   // A word that isn't shouted has to be marked; a name with digits behind it may be a time.
   if (isName) return smallLetters == within;
   return smallLetters != 0 || wordLevel(start, length) == NONE;
@@ -638,7 +658,7 @@ function isLetter(byte: u32): bool {
 }
 
 function find(start: u32, end: u32, wanted: u32): u32 {
-  const all = i8x16.splat(<i8>wanted);
+  const all = splat(wanted);
   for (let i = start; i < end; i += 16) {
     const mask = i8x16.bitmask(i8x16.eq(v128.load(i), all));
     if (mask == 0) continue;

@@ -5,6 +5,7 @@
  * Memory is laid out by the caller (`wasm-lines.ts`). Reads and writes may run over the end of a region by up to 31 bytes.
  */
 import { copy } from '../../../../common/wasm/wasm-common.as';
+import { splat } from '../../../../common/wasm/wasm-splat.as';
 import { ASK, levelOf } from '../../../syslog/wasm/wasm-level.as';
 
 /** Where it stopped in the input, where the output ends, how many lines are in it. */
@@ -499,8 +500,10 @@ function findMinute(at: u32, end: u32): u32 {
   fractionLength = 0;
   if (load<u8>(i) == 0x2e) {
     fractionAt = ++i;
-    while (i < end && <u32>load<u8>(i) - 0x30 <= 9) i++;
-    fractionLength = i - fractionAt;
+    const others: u32 = i8x16.bitmask(i8x16.gt_u(i8x16.sub(v128.load(i), splat(0x30)), splat(9)));
+    // A space is behind it.
+    fractionLength = ctz<u32>(others | 0x10000);
+    i += fractionLength;
     if (fractionLength == 0 || fractionLength > 9) return UNUSUAL;
   }
   const rest = end - i;
@@ -508,10 +511,12 @@ function findMinute(at: u32, end: u32): u32 {
   const offset = load<u64>(i) & (rest == 1 ? 0xff : 0xffffffffffff);
   const low = load<u64>(at);
   const high = load<u64>(at, 8);
+  secondsInMinute = tens * 10 + ones;
+  // Mostly the minute of the line before.
+  if (minuteAt != 0 && isMinute(low, high, offset) && load<u32>(minuteAt, 32) == 1) return DONE;
   const hash = <u32>(((low ^ (high * 0x9e3779b97f4a7c15) ^ (offset * 0xbf58476d1ce4e5b9)) * 0x94d049bb133111eb) >> 40);
   minuteAt = minuteTable + (hash & (MINUTES - 1)) * MINUTE_BYTES;
-  secondsInMinute = tens * 10 + ones;
-  if (load<u64>(minuteAt) == low && load<u64>(minuteAt, 8) == high && load<u64>(minuteAt, 16) == offset) {
+  if (isMinute(low, high, offset)) {
     const state = load<u32>(minuteAt, 32);
     if (state == 1) return DONE;
     if (state == 2) return UNUSUAL;
@@ -524,6 +529,11 @@ function findMinute(at: u32, end: u32): u32 {
   return UNKNOWN_MINUTE;
 }
 
+/** Is the entry at `minuteAt` of this minute? */
+function isMinute(low: u64, high: u64, offset: u64): bool {
+  return load<u64>(minuteAt) == low && load<u64>(minuteAt, 8) == high && load<u64>(minuteAt, 16) == offset;
+}
+
 let secondsInMinute: u32 = 0;
 
 /** @param seconds since 1970 at its beginning; negative when such times aren't readable. */
@@ -533,10 +543,14 @@ export function rememberMinute(seconds: f64): void {
 }
 
 function nanoseconds(): u64 {
-  let fraction: u64 = 0;
-  for (let i: u32 = 0; i < 9; i++)
-    fraction = fraction * 10 + (i < fractionLength ? <u64>load<u8>(fractionAt + i) - 0x30 : 0);
-  return (load<u64>(minuteAt, 24) + secondsInMinute) * 1_000_000_000 + fraction;
+  // Eight digits at once, zeros in the place of those that aren't there: pairs, then fours, then all of them.
+  const digits = load<u64>(fractionAt) - 0x3030303030303030;
+  const eight = fractionLength >= 8 ? digits : digits & ((<u64>1 << (fractionLength * 8)) - 1);
+  const pairs = eight * 10 + (eight >> 8);
+  const fraction =
+    ((pairs & 0xff000000ff) * 0xf424000000064 + ((pairs >> 16) & 0xff000000ff) * 0x271000000001) >> 32;
+  const ninth = fractionLength == 9 ? <u64>load<u8>(fractionAt, 8) - 0x30 : 0;
+  return (load<u64>(minuteAt, 24) + secondsInMinute) * 1_000_000_000 + fraction * 10 + ninth;
 }
 
 /** The second that was written last, in its digits. */
@@ -558,7 +572,7 @@ function putNanoseconds(at: u32): u32 {
   v128.store(at, v128.load(<u32>WRITTEN));
   const fraction = at + writtenDigits;
   v128.store(fraction, v128.load(fractionAt));
-  v128.store(fraction + fractionLength, i8x16.splat(0x30));
+  v128.store(fraction + fractionLength, splat(0x30));
   return fraction + 9;
 }
 
@@ -605,14 +619,17 @@ function put(to: u32, start: u32, end: u32): u32 {
 }
 
 function putEscaped(to: u32, start: u32, end: u32): u32 {
+  const quote = splat(0x22);
+  const backslash = splat(0x5c);
+  const space = splat(0x20);
   let i = start;
   let o = to;
   while (i < end) {
     const bytes = v128.load(i);
     v128.store(o, bytes);
-    const escapes = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
+    const escapes = v128.or(i8x16.eq(bytes, quote), i8x16.eq(bytes, backslash));
     // Compared as signed numbers, what is beyond ASCII is below a space as well.
-    const odd = v128.or(i8x16.lt_s(bytes, i8x16.splat(0x20)), escapes);
+    const odd = v128.or(i8x16.lt_s(bytes, space), escapes);
     const mask: u32 = i8x16.bitmask(odd);
     const left = end - i;
     if (mask == 0) {
@@ -676,13 +693,14 @@ function putEscaped(to: u32, start: u32, end: u32): u32 {
 }
 
 function putPlain(to: u32, start: u32, end: u32): u32 {
+  const newline = splat(0x0a);
   let i = start;
   let o = to;
   while (i < end) {
     const bytes = v128.load(i);
     v128.store(o, bytes);
     let odd = i8x16.lt_s(bytes, i8x16.splat(0));
-    if (!breakable) odd = v128.or(odd, i8x16.eq(bytes, i8x16.splat(0x0a)));
+    if (!breakable) odd = v128.or(odd, i8x16.eq(bytes, newline));
     const mask = i8x16.bitmask(odd);
     // Where the next 16 bytes are mustn't wait for what is in these.
     if (mask == 0) {
