@@ -36,8 +36,8 @@ export default defineConfig({
     // Files of one worker share its process and the modules in it: a third of a second of processor time for each of them. What a file
     // changes for all, such as process.env, it would have to put back.
     isolate: false,
-    // Compiled modules are kept for the next run of whoever works here: two seconds less of waiting.
-    experimental: { fsModuleCache: !process.env.CI },
+    // Compiled modules are kept for the next run: of system tests behind unit tests, or of whoever works here.
+    experimental: { fsModuleCache: true },
     sequence: { sequencer: LongestFirst },
     env: { TMPDIR: createTemporaryFolder() },
     projects: [

@@ -134,7 +134,9 @@ export class Tab {
     })()`);
   }
 
+  /** For whoever looks at the page, with `SCREENSHOTS=1`: they cost as much as a test. */
   async screenshot(name: string): Promise<void> {
+    if (!process.env.SCREENSHOTS) return;
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
   }
 }

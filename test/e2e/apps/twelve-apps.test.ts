@@ -12,7 +12,7 @@ import { packGems } from './builds/pack-gems.ts';
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'apps');
 /** Requests that are under way at a time, and the pause behind each. */
 const CLIENTS = 2;
-const PAUSE_MS = 80;
+const PAUSE_MS = 160;
 
 let server: Server;
 beforeAll(async () => {

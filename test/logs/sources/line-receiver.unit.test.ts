@@ -230,6 +230,23 @@ describe('lines without a header behind one that has a token, on one connection'
     expect(router.batcher(APP).texts().at(-1)).toBe('h app web.1 - - no header');
   });
 
+  it('behind lines of several sources of one app on the fast path they are of the last one’s', async () => {
+    router = new FakeRouter(logSource('t.a', APP, 'app'), logSource('t.c', APP, 'other'));
+    const into = connection();
+    for (const token of ['t.a', 't.c']) await takeWithLookup(into, line(token, '0'));
+    for (const [tokens, source] of [
+      ['a c', 'other'],
+      ['c a', 'app'],
+      ['a c a a', 'app'],
+      ['a a c', 'other'],
+    ] as const) {
+      const bytes = frames(...tokens.split(' ').map((token) => line(`t.${token}`, '1')));
+      expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
+      expect(take(into, 'no header')).toBe(FrameOutcome.accepted);
+      expect(router.batcher(APP).texts().at(-1)).toBe(`h ${source} web.1 - - no header`);
+    }
+  });
+
   it('behind a line that nobody knows they are nobody’s, whoever’s the one before that was', async () => {
     const into = connection();
     await takeWithLookup(into, line('t.a', '1'));

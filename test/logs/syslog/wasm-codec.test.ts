@@ -1,4 +1,5 @@
 /** The WebAssembly fast path gives the same results as the JavaScript path for what it supports; the rest it leaves alone. */
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
@@ -26,6 +27,7 @@ import { ODD_FRAMES } from '../../support/senders/odd-frames.ts';
 
 const T = '2012-12-10T03:00:48.123456+00:00';
 const TOKEN = Buffer.from('t.feff49f1-0000-4000-8000-000000000000');
+const SECOND_TOKEN = Buffer.from('t.feff49f1-0000-4000-8000-000000000001');
 const SOURCE = Buffer.from('app');
 const ANY = new Uint8Array(0);
 const HOST = Buffer.from('sender');
@@ -298,7 +300,12 @@ function takeAll(bytes: Buffer, withFastPath: boolean): string[] {
     while (cursor.advance())
       found.push(Buffer.from(batch.subarray(cursor.textStart, cursor.textEnd)).toString('latin1'));
   };
-  const sink = sinkFor(TOKEN, (taken) => takeRecords(taken, 0));
+  const isKnown = (name: Buffer): boolean => name.equals(TOKEN) || name.equals(SECOND_TOKEN);
+  const sink: FrameSink<LineOwner> = {
+    ...sinkFor(TOKEN, (taken) => takeRecords(taken, 0)),
+    findOwner: (_key, tag) =>
+      isKnown(Buffer.from(tag)) ? { form: LineForm.asSent, owner: OWNER, dynoAt: 0 } : undefined,
+  };
   const scan = (): void => {
     for (;;) {
       const { framing } = scanner;
@@ -311,7 +318,7 @@ function takeAll(bytes: Buffer, withFastPath: boolean): string[] {
       const builder = new BatchBuilder(40_000);
       const isOurs =
         scanHeader(bytes, start, end, header) &&
-        bytes.subarray(header.sourceStart, header.dynoStart - 1).equals(TOKEN);
+        isKnown(bytes.subarray(header.sourceStart, header.dynoStart - 1));
       if (isOurs) builder.add(bytes, start, end, header, SOURCE, HOST);
       const batch = builder.takeBatch();
       if (batch) takeRecords(batch.bytes, 32);
@@ -324,6 +331,48 @@ function takeAll(bytes: Buffer, withFastPath: boolean): string[] {
   scan();
   return found;
 }
+
+describe('whose lines they are', () => {
+  it('more tokens than are kept, each of an app of its own: each line goes to its own app', () => {
+    const APPS = 40_000;
+    const tokens = Array.from(
+      { length: APPS },
+      (_, i) => `t.${randomUUID().slice(0, 28)}${`${i}`.padStart(8, '0')}`,
+    );
+    const owners = new Map(
+      tokens.map((token, i): [string, LineOwner] => [token, { app: `${i}`, sourceBytes: SOURCE }]),
+    );
+    let asked = 0;
+    let wrong = 0;
+    let taken = 0;
+    const sink: FrameSink<LineOwner> = {
+      ...sinkFor(TOKEN, () => {}),
+      findOwner: (_key, tag) => {
+        asked++;
+        return { form: LineForm.asSent, owner: owners.get(tag), dynoAt: 0 };
+      },
+      addRecords: (made, count, _bytes, owner) => {
+        const text = Buffer.from(made).toString('latin1');
+        taken += count;
+        if (count !== 1 || !text.endsWith(` of ${owner.app}`)) wrong++;
+      },
+    };
+    for (let round = 0; round < 3; round++) {
+      for (let first = 0; first < APPS; first += 500) {
+        const some = tokens.slice(first, first + 500);
+        const bytes = Buffer.from(
+          some.map((token, i) => counted(`<13>1 ${T} host ${token} web.1 - - of ${first + i}`)).join(''),
+        );
+        expect(decodeFrames(bytes, 0, Framing.counted, sink)).toBe(bytes.length);
+      }
+    }
+    expect(taken).toBe(3 * APPS);
+    expect(wrong).toBe(0);
+    // Some were kept, and some had to make room.
+    expect(asked).toBeGreaterThan(APPS);
+    expect(asked).toBeLessThan(3 * APPS);
+  });
+});
 
 describe('frames whose counts are wrong', () => {
   const line = (message: string): string => `<190>1 ${T} host ${TOKEN} web.1 - - ${message}`;
@@ -368,6 +417,24 @@ describe('frames whose counts are wrong', () => {
           const bytes = Buffer.concat(sent);
           expect(takeAll(bytes, true), `${kind.name}, ${before}, ${pad}`).toEqual(takeAll(bytes, false));
         }
+  });
+
+  it('also where it learns whose the next frame is, or its memory ends, before the frame shows that the one in front of it ended too late', () => {
+    const filler = counted(line('x'.repeat(500)));
+    const windowFrames = Math.floor(131_072 / filler.length);
+    // Its count takes the first digit of the next one: what is left of that is a count, too, of a frame with a whole header.
+    const first = line('its count is one too large');
+    const second = `<190>1 ${T} host ${SECOND_TOKEN} web.1 - - ${'y'.repeat(903)}`;
+    const pair = `${first.length + 1} ${first}${counted(second)}`;
+    expect([first.length, second.length]).toEqual([120, 997]);
+    for (const before of [0, 1, windowFrames - 2, windowFrames - 1, windowFrames])
+      for (let pad = 0; pad < 600; pad += 29) {
+        const padding = counted(line('p'.repeat(pad)));
+        const bytes = Buffer.from(padding + filler.repeat(before) + pair + filler.repeat(3));
+        const taken = takeAll(bytes, true);
+        expect(taken, `${before}, ${pad}`).toEqual(takeAll(bytes, false));
+        expect(taken.filter((text) => text.endsWith('yyy'))).toHaveLength(1);
+      }
   });
 });
 

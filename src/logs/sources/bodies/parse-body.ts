@@ -34,7 +34,7 @@ const NO_SOURCE: OtlpSource = { source: undefined, keepService: false };
  */
 export function parseQuickly(job: ParseJob): PackedLines | undefined {
   const isFast = job.body.length <= FAST_BYTES;
-  const lines = isFast ? packRecords(job, new OddRecords(QUICK_BYTES, QUICK_LINES)) : undefined;
+  const lines = isFast ? packRecords(job, new OddRecords(QUICK_BYTES, QUICK_LINES), true) : undefined;
   return lines ?? (isQuicklyParsed(job) ? parseValues(job) : undefined);
 }
 
@@ -57,10 +57,13 @@ export function parseBody(job: ParseJob): PackedLines {
   return packRecords(job, new OddRecords()) ?? parseValues(job);
 }
 
-/** The lines of a body that the fast path reads; undefined for others, and whatever is wrong with them. */
-function packRecords(job: ParseJob, odd: OddRecords): PackedLines | undefined {
+/**
+ * The lines of a body that the fast path reads; undefined for others, and whatever is wrong with them.
+ * @param mayBorrow see {@link LinePacker}: not for another thread
+ */
+function packRecords(job: ParseJob, odd: OddRecords, mayBorrow = false): PackedLines | undefined {
   const { format, body, dyno, source = NO_SOURCE, form } = job;
-  const packer = new LinePacker(body.length + body.length / 4);
+  const packer = new LinePacker(body.length + body.length / 4, mayBorrow);
   try {
     const isPacked =
       format === 'json' || format === 'ndjson'

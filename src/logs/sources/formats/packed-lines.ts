@@ -26,10 +26,21 @@ const SPACE = 0x20;
 
 /** Syslog lines without a token, octet counted; or some that are records of a batch already. */
 export interface PackedLines {
+  /** With a {@link loan}, to be read again after each pause: they may be somewhere else then. */
   readonly bytes: Uint8Array;
   readonly count: number;
   /** What the bytes are, piece by piece; undefined: frames, all of them. */
   readonly pieces?: readonly PackedPiece[];
+  /** Left out: the memory is theirs alone. */
+  readonly loan?: MemoryLoan;
+}
+
+/** Bytes that stand in memory which somebody else is going to write to. */
+export interface MemoryLoan {
+  /** It is about to be written to: what still stands there is copied. */
+  readonly keep: () => void;
+  /** Nobody reads the bytes any more. Returns whether they still stood there. */
+  readonly end: () => boolean;
 }
 
 /** Frames or records that stand together. */
@@ -43,7 +54,7 @@ export interface PackedPiece {
 }
 
 /** Packs lines. */
-export class LinePacker {
+export class LinePacker implements MemoryLoan {
   private bytes = Buffer.allocUnsafeSlow(0);
   /** Of the memory that is taken first. */
   private readonly firstBytes: number;
@@ -51,11 +62,19 @@ export class LinePacker {
   /** Of the lines, without their counts. */
   private lineBytes = 0;
   private pieces: PackedPiece[] | undefined;
+  private readonly mayBorrow: boolean;
+  /** The records, all that was added so far, in memory of whoever added them. */
+  private borrowed: Uint8Array | undefined;
+  private packed: { bytes: Uint8Array } | undefined;
   count = 0;
 
-  /** @param bytes that the lines take, about */
-  constructor(bytes = FIRST_BYTES) {
+  /**
+   * @param bytes that the lines take, about
+   * @param mayBorrow records that are all of the lines stay where they are, as long as they can
+   */
+  constructor(bytes = FIRST_BYTES, mayBorrow = false) {
     this.firstBytes = bytes;
+    this.mayBorrow = mayBorrow;
   }
 
   /** @throws TailraceError `too_large` when there are too many, or they take too much. */
@@ -87,29 +106,62 @@ export class LinePacker {
 
   /**
    * Adds records, which have to be for the receiver that all lines are given to.
+   * @returns what to call before they are overwritten, when they aren't copied yet
    * @throws TailraceError as {@link addFrames}
    */
-  addRecords(records: Uint8Array, count: number, lineBytes: number): void {
+  addRecords(records: Uint8Array, count: number, lineBytes: number): (() => void) | undefined {
     this.pieces ??=
       this.count === 0 ? [] : [{ isRecords: false, end: this.length, count: this.count, lineBytes: 0 }];
-    this.put(records, lineBytes, count);
+    const isBorrowed = this.mayBorrow && this.count === 0;
+    if (isBorrowed) {
+      this.admit(lineBytes, count);
+      this.borrowed = records;
+      this.length = records.length;
+      this.count = count;
+    } else this.put(records, lineBytes, count);
     this.note(this.pieces, true, count, lineBytes);
+    return isBorrowed ? this.keep : undefined;
   }
 
   /** What was added. */
   pack(): PackedLines {
-    const { count, pieces } = this;
-    return { bytes: this.bytes.subarray(0, this.length), count, pieces };
+    const { count, pieces, borrowed } = this;
+    if (!borrowed) return { bytes: this.bytes.subarray(0, this.length), count, pieces };
+    const packed = { bytes: borrowed, count, pieces, loan: this };
+    this.packed = packed;
+    return packed;
   }
 
+  readonly keep = (): void => {
+    const { borrowed, packed } = this;
+    if (!borrowed) return;
+    this.borrowed = undefined;
+    // More may follow, unless all is packed.
+    this.bytes = Buffer.allocUnsafeSlow(
+      packed ? borrowed.length : Math.max(borrowed.length, this.firstBytes),
+    );
+    this.bytes.set(borrowed);
+    if (packed) packed.bytes = this.bytes;
+  };
+
+  readonly end = (): boolean => {
+    const isBorrowed = this.borrowed !== undefined;
+    this.borrowed = undefined;
+    return isBorrowed;
+  };
+
   private put(bytes: Uint8Array, lineBytes: number, count: number): void {
-    if (this.count + count > LINES_MAX) throw tooManyLines();
-    this.lineBytes += lineBytes;
-    if (this.lineBytes + LONG_TEXT * UTF8_BYTES_MAX > LINES_BYTES_MAX) throw tooManyBytes();
+    this.admit(lineBytes, count);
     this.reserve(bytes.length);
     this.bytes.set(bytes, this.length);
     this.length += bytes.length;
     this.count += count;
+  }
+
+  private admit(lineBytes: number, count: number): void {
+    if (this.count + count > LINES_MAX) throw tooManyLines();
+    this.lineBytes += lineBytes;
+    if (this.lineBytes + LONG_TEXT * UTF8_BYTES_MAX > LINES_BYTES_MAX) throw tooManyBytes();
   }
 
   private note(pieces: PackedPiece[], isRecords: boolean, count: number, lineBytes: number): void {
@@ -123,6 +175,7 @@ export class LinePacker {
   }
 
   private reserve(more: number): void {
+    this.keep();
     const needed = this.length + more;
     if (needed <= this.bytes.length) return;
     const before = this.bytes;
@@ -142,7 +195,8 @@ export function estimatePackedBatchBytes({ bytes, count, pieces }: PackedLines):
 }
 
 /** Nobody reads the lines any more: gives their memory back. */
-export function releasePackedLines({ bytes }: PackedLines): void {
+export function releasePackedLines({ bytes, loan }: PackedLines): void {
+  if (loan?.end()) return;
   // All of what they were packed into.
   detachBuffer(new Uint8Array(bytes.buffer));
 }
@@ -173,10 +227,12 @@ export function takeFrames(bytes: Uint8Array, receiver: LineReceiver): void {
 
 /** The same in slices, for many. */
 export async function takePackedLinesInSlices(
-  { bytes, pieces }: PackedLines,
+  lines: PackedLines,
   receiver: LineReceiver,
   slices = new TimeSlices(),
 ): Promise<void> {
+  lines.loan?.keep();
+  const { bytes, pieces } = lines;
   let start = 0;
   for (const piece of pieces ?? [{ isRecords: false, end: bytes.length, count: 0, lineBytes: 0 }]) {
     const some = bytes.subarray(start, piece.end);

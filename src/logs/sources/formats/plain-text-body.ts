@@ -34,7 +34,10 @@ export class PlainTextBody {
   take(receiver: LineReceiver): void {
     this.frame(0, this.text.length, receiver.recordForm, {
       addFrames: (frames) => takeFrames(frames, receiver),
-      addRecords: (records, count, lineBytes) => receiver.takeRecords(records, count, lineBytes),
+      addRecords: (records, count, lineBytes) => {
+        receiver.takeRecords(records, count, lineBytes);
+        return undefined;
+      },
       add: (line) => receiver.take(line, 0, line.length),
     });
   }

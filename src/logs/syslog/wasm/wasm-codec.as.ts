@@ -76,6 +76,10 @@ export let bytesBefore: u32 = 0;
 /** Whether their host was stamped. */
 export let lastStamped: u32 = 0;
 export let stampedBefore: u32 = 0;
+/** Whose the last lines are: slots' numbers of the last one, the one before, and the one before that. */
+export let lastOwner: u32 = 0;
+export let ownerBefore: u32 = 0;
+export let ownerTwoBefore: u32 = 0;
 /** Whose owner isn't known, when `take` stopped at such a line: which kind of key, and the fields that it depends on. */
 export let unknownKey: u32 = 0;
 export let unknownTag: u32 = 0;
@@ -156,8 +160,7 @@ export function setUp(
   source: u32,
   host: u32,
   time: u32,
-  fingerprints: u32,
-  numbers: u32,
+  sets: u32,
   slots: u32,
   sources: u32,
   key: u32,
@@ -168,7 +171,7 @@ export function setUp(
   fixedSource = source;
   stampedHost = host;
   stampedTime = time;
-  setUpOwners(fingerprints, numbers, slots, sources, key);
+  setUpOwners(sets, slots, sources, key);
   setUpTimes(times);
   runsAt = runsRegion;
   runsMax = runsCount;
@@ -211,6 +214,9 @@ export function take(
   let beforeLength: u32 = 0;
   let isLastStamped: u32 = 0;
   let isBeforeStamped: u32 = 0;
+  let lastSlot = NO_SLOT;
+  let slotBefore = NO_SLOT;
+  let slotTwoBefore = NO_SLOT;
   let run = runsAt - RUN_BYTES;
   const runsEnd = runsAt + runsMax * RUN_BYTES;
   let runOwner: u32 = 0;
@@ -575,15 +581,17 @@ export function take(
     store<u32>(at, hostAt | (sourceAt << 16), 4);
     store<u32>(at, msgidAt | ((o - messageLength - text) << 16), 8);
     if (count == 0 || owner != runOwner) {
-      if (count > 0) endRun(run, runLines, at, runBytes);
+      if (count > 0) endRun(run, lastSlot, runLines, at, runBytes);
       run += RUN_BYTES;
       runOwner = owner;
       runLines = 0;
       runBytes = 0;
-      store<u32>(run, slot == 0 ? NO_SLOT : numberOf(slot));
     }
     runLines++;
     runBytes += lineBytes;
+    slotTwoBefore = slotBefore;
+    slotBefore = lastSlot;
+    lastSlot = slot == 0 ? NO_SLOT : numberOf(slot);
     before = last;
     beforeOut = lastOut;
     beforeLength = lastLength;
@@ -597,7 +605,7 @@ export function take(
     i = next;
     why = PARTIAL;
   }
-  if (count > 0) endRun(run, runLines, at, runBytes);
+  if (count > 0) endRun(run, lastSlot, runLines, at, runBytes);
   position = i;
   produced = at;
   lines = count;
@@ -610,6 +618,9 @@ export function take(
   bytesBefore = beforeLength;
   lastStamped = isLastStamped;
   stampedBefore = isBeforeStamped;
+  lastOwner = lastSlot;
+  ownerBefore = slotBefore;
+  ownerTwoBefore = slotTwoBefore;
   return why;
 }
 
@@ -641,7 +652,9 @@ function skipToken(start: u32, limit: u32): u32 {
   return load<u16>(i) == 0x5d22 ? length : 0;
 }
 
-function endRun(run: u32, runLines: u32, end: u32, bytes: u32): void {
+/** @param slot number of its last line's: what follows that line is of the same source */
+function endRun(run: u32, slot: u32, runLines: u32, end: u32, bytes: u32): void {
+  store<u32>(run, slot);
   store<u32>(run, runLines, 4);
   store<u32>(run, end, 8);
   store<u32>(run, bytes, 12);

@@ -22,6 +22,9 @@ interface CodecExports extends WasmExports {
   readonly bytesBefore: WebAssembly.Global;
   readonly lastStamped: WebAssembly.Global;
   readonly stampedBefore: WebAssembly.Global;
+  readonly lastOwner: WebAssembly.Global;
+  readonly ownerBefore: WebAssembly.Global;
+  readonly ownerTwoBefore: WebAssembly.Global;
   readonly unknownKey: WebAssembly.Global;
   readonly unknownTag: WebAssembly.Global;
   readonly unknownTagLength: WebAssembly.Global;
@@ -34,8 +37,7 @@ interface CodecExports extends WasmExports {
     source: number,
     host: number,
     time: number,
-    fingerprints: number,
-    numbers: number,
+    sets: number,
     slots: number,
     sources: number,
     key: number,
@@ -82,8 +84,7 @@ const INPUT_BYTES = 524_288;
 const TEXT_BYTES = 64;
 /** Of the cache of owners, of one source's name, of one key, of the times of minutes, of one run: see `wasm-*.as.ts`. */
 const SLOTS = 2_048 * 16;
-const FINGERPRINT_BYTES = 4;
-const NUMBER_BYTES = 2;
+const WAY_BYTES = 4;
 const SLOT_BYTES = 128;
 const SOURCE_ENTRY_BYTES = 80;
 /** Names of sources that are kept. */
@@ -106,8 +107,7 @@ const {
   runs: RUNS,
   head: HEAD,
   input: INPUT,
-  fingerprints: FINGERPRINTS,
-  numbers: NUMBERS,
+  sets: SETS,
   slots: SLOT_TABLE,
   sources: SOURCE_TABLE,
   output: OUTPUT,
@@ -123,8 +123,7 @@ const {
     runs: RUNS_MAX * RUN_BYTES,
     head: NAME_BYTES_MAX,
     input: INPUT_BYTES,
-    fingerprints: SLOTS * FINGERPRINT_BYTES,
-    numbers: SLOTS * NUMBER_BYTES,
+    sets: SLOTS * WAY_BYTES,
     slots: SLOTS * SLOT_BYTES,
     sources: SOURCES_MAX * SOURCE_ENTRY_BYTES,
   },
@@ -146,7 +145,7 @@ const MINUTE_MS = 60_000;
 const MINUTE_TEXT_BYTES = 12;
 
 const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM, MEMORY_BYTES);
-wasm.setUp(SOURCE, HOST, TIME, FINGERPRINTS, NUMBERS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
+wasm.setUp(SOURCE, HOST, TIME, SETS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
 const runWords = new Uint32Array(memory.buffer, RUNS, (RUNS_MAX * RUN_BYTES) / 4);
 
 /** What it depends on whose a line is. */
@@ -215,7 +214,7 @@ export interface FrameSink<T extends LineOwner> extends OwnerScopes {
   readonly dataless: boolean;
   /** Whose lines with this key are; undefined when that can't be said now: the line is left alone. */
   findOwner(key: OwnerKey, tag: string, host: string, token: string): KnownOwner<T> | undefined;
-  /** Records of an owner, or of several of one app, of which one is named: copy them. `lineBytes` is what the lines had, as they are counted. */
+  /** Records of an owner, or of several of one app, of which the last line's is named: copy them. `lineBytes` is what the lines had, as they are counted. */
   addRecords(records: Uint8Array, count: number, lineBytes: number, owner: T): void;
   /** The last line, `[start, end)`, as it is stored, its host stamped or the sender's own: copy it. */
   noteLast(bytes: Uint8Array, start: number, end: number, isStamped: boolean): void;
@@ -295,16 +294,19 @@ export function decodeFrames<T extends LineOwner>(
       (found !== undefined && found.form !== LineForm.leftAlone) ||
       (status === UNKNOWN_TIME && learnMinute());
     let reached = wasm.position.value - shift;
-    if (wasm.lines.value > 0) {
-      const doubtful = framing === Framing.counted && !isLearned ? countDoubtful(bytes, reached, status) : 0;
-      // The end of a frame may be wrong: see `framing.ts`, which takes it.
+    const hasLines = wasm.lines.value > 0;
+    if (hasLines) {
+      const doubtful = framing === Framing.counted ? framesInDoubt(bytes, reached) : 0;
+      // The end of a frame may be wrong: see `framing.ts`, which takes it, unless more is known once `take` has gone on.
       if (doubtful > 0) reached = (doubtful === 1 ? wasm.lastFrame : wasm.frameBefore).value - shift;
       deliver(sink, doubtful);
     }
     if (found) remember(found);
     const moved = reached > pos;
     pos = reached;
-    if (isLearned) continue;
+    // What was learned may have taken the place of what the frames before it need, and they would learn that again.
+    if (isLearned && (moved || !hasLines)) continue;
+    if (isLearned) return pos;
     if (status !== PARTIAL && status !== FULL) return pos;
     if ((!moved && loadedStart === pos) || pos >= bytes.length) return pos;
     if (status === FULL) continue;
@@ -312,14 +314,6 @@ export function decodeFrames<T extends LineOwner>(
     if (loadedEnd === bytes.length) return pos;
     loadInput(bytes, pos);
   }
-}
-
-/** How many of the frames that were decoded before `reached` have to be looked at again, for what is behind them. */
-function countDoubtful(bytes: Uint8Array, reached: number, status: number): number {
-  if (reached === bytes.length) return 0;
-  // The window's end, or the output's, says nothing of the frame behind it: the next call does.
-  if (status === FULL || (status === PARTIAL && loadedEnd < bytes.length)) return 1;
-  return framesInDoubt(bytes, reached);
 }
 
 /** Gives the sink the records that were made, but for those of the last `doubtful` lines. */
@@ -333,6 +327,8 @@ function deliver<T extends LineOwner>(sink: FrameSink<T>, doubtful: number): voi
     if (--runWords[run + 1] === 0) runs--;
   }
   if (runs === 0) return;
+  const lastOwner = doubtful === 0 ? wasm.lastOwner : doubtful === 1 ? wasm.ownerBefore : wasm.ownerTwoBefore;
+  runWords[(runs - 1) * 4] = lastOwner.value;
   let from = OUTPUT;
   for (let run = 0; run < runs * 4; run += 4) {
     const end = runWords[run + 2];

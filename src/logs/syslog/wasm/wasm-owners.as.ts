@@ -3,19 +3,21 @@
  * tag and the token in structured data) to the source that is written, and how. What is kept under a number of a scope (see
  * `wasm-codec.ts`) is true for as long as that number is used, and numbers are never used again: nothing has to be taken out.
  *
- * Many tokens in use are more than a processor's first caches hold, so a look-up touches few lines of memory: one of the fingerprints of a set,
- * one of its slots' numbers, and the beginning of one slot. Slots are given away one behind the other: at places that follow from the set they were
+ * Many tokens in use are more than a processor's first caches hold, so a look-up touches few lines of memory: that of a set, with the fingerprints
+ * and the numbers of its slots, and the beginning of one slot. Slots are given away one behind the other: at places that follow from the set they were
  * 2 KiB apart, and of a cache only those of its sets were used that such addresses have. The names of sources, which are few, have a table of
  * their own.
  */
 import { copy } from '../../../common/wasm/wasm-common.as';
 
-/** Of the cache: a power of two. A set's fingerprints are one line of the processor's cache; with fewer ways ten thousand tokens overflow some sets. */
+/** Of the cache: a power of two. A set is one line of the processor's cache; with fewer ways ten thousand tokens overflow some sets. */
 const SETS: u32 = 2_048;
 const WAYS: u32 = 16;
-const FINGERPRINT_BYTES: u32 = 4;
-/** Of a slot's number, by way. */
-const NUMBER_BYTES: u32 = 2;
+/** A way: the fingerprint of the key, and in the lower bits the number of its slot, of `SETS * WAYS`; 0 when it is free. */
+const WAY_BYTES: u32 = 4;
+const NUMBER_MASK: u32 = SETS * WAYS - 1;
+/** Of each fingerprint, which is 0 for none. */
+const FINGERPRINT_MARK: u32 = 0x8000_0000;
 /** `u32 scope | u16 key length | u8 form | u8 | u32 app | u32 source | u16 dyno | … | key` */
 const SLOT_BYTES: u32 = 128;
 const KEY: u32 = 24;
@@ -28,8 +30,7 @@ const MULTIPLIER: u64 = 0x9e3779b97f4a7c15;
 const WEIGHT_STEP: u64 = 0xbf58476d1ce4e5ba;
 
 /** Where everything is, and the key that is looked up: set by `setUpOwners`. */
-let fingerprints: u32 = 0;
-let numbers: u32 = 0;
+let sets: u32 = 0;
 let slots: u32 = 0;
 let sources: u32 = 0;
 let key: u32 = 0;
@@ -46,9 +47,8 @@ let wantedLength: u32 = 0;
 /** The slot of the last token in APP-NAME, or 0: it comes line after line. */
 let lastToken: u32 = 0;
 
-export function setUpOwners(fingerprintsAt: u32, numbersAt: u32, slotsAt: u32, sourcesAt: u32, keyAt: u32): void {
-  fingerprints = fingerprintsAt;
-  numbers = numbersAt;
+export function setUpOwners(setsAt: u32, slotsAt: u32, sourcesAt: u32, keyAt: u32): void {
+  sets = setsAt;
   slots = slotsAt;
   sources = sourcesAt;
   key = keyAt;
@@ -56,7 +56,7 @@ export function setUpOwners(fingerprintsAt: u32, numbersAt: u32, slotsAt: u32, s
 
 /** Forgets all of it. */
 export function forgetOwners(): void {
-  memory.fill(fingerprints, 0, SETS * WAYS * FINGERPRINT_BYTES);
+  memory.fill(sets, 0, SETS * WAYS * WAY_BYTES);
   usedSlots = 0;
   lastToken = 0;
 }
@@ -104,29 +104,32 @@ function findKey(scope: u32, at: u32, length: u32): u32 {
   hash += product ^ (product >> 32);
   hash *= MULTIPLIER;
   hash ^= hash >> 32;
-  // Zero is a free slot's.
-  const fingerprint: u32 = <u32>(hash >> 32) | 1;
-  const set: u32 = (<u32>hash & (SETS - 1)) * WAYS;
+  const fingerprint: u32 = (<u32>(hash >> 32) | FINGERPRINT_MARK) & ~NUMBER_MASK;
+  const set = sets + (<u32>hash & (SETS - 1)) * WAYS * WAY_BYTES;
   wantedSet = set;
   wantedFingerprint = fingerprint;
-  const ways = fingerprints + set * FINGERPRINT_BYTES;
   const wanted = i32x4.splat(fingerprint);
   let found =
-    i32x4.bitmask(i32x4.eq(v128.load(ways), wanted)) |
-    (i32x4.bitmask(i32x4.eq(v128.load(ways, 16), wanted)) << 4) |
-    (i32x4.bitmask(i32x4.eq(v128.load(ways, 32), wanted)) << 8) |
-    (i32x4.bitmask(i32x4.eq(v128.load(ways, 48), wanted)) << 12);
+    fingerprintsAre(wanted, v128.load(set)) |
+    (fingerprintsAre(wanted, v128.load(set, 16)) << 4) |
+    (fingerprintsAre(wanted, v128.load(set, 32)) << 8) |
+    (fingerprintsAre(wanted, v128.load(set, 48)) << 12);
   for (; found != 0; found &= found - 1) {
-    const slot = slots + numberAt(set + ctz<i32>(found)) * SLOT_BYTES;
+    const slot = slotOf(load<u32>(set + ctz<i32>(found) * WAY_BYTES));
     if (load<u32>(slot) == scope && load<u16>(slot, 4) == length && isEqual(slot + KEY, at, length)) return slot;
   }
   if (at != key) copy(key, at, length);
   return 0;
 }
 
-/** The number of the slot of a way that isn't free. */
-function numberAt(way: u32): u32 {
-  return load<u16>(numbers + way * NUMBER_BYTES);
+/** Bits of the ways whose fingerprint is the wanted one. */
+function fingerprintsAre(wanted: v128, ways: v128): i32 {
+  return i32x4.bitmask(i32x4.eq(v128.and(ways, i32x4.splat(~NUMBER_MASK)), wanted));
+}
+
+/** The slot of a way that isn't free. */
+function slotOf(way: u32): u32 {
+  return slots + (way & NUMBER_MASK) * SLOT_BYTES;
 }
 
 /** The key that was looked for last is longer than those that are kept. */
@@ -160,15 +163,15 @@ export function tokenLength(slot: u32): u32 {
  * @param dyno where in the tag the dyno's name begins
  */
 export function remember(form: u32, app: u32, source: u32, dyno: u32): u32 {
-  const ways = fingerprints + wantedSet * FINGERPRINT_BYTES;
   let way: u32 = 0;
-  while (way < WAYS && load<u32>(ways + way * FINGERPRINT_BYTES) != 0) way++;
-  if (way == WAYS) way = victim++ & (WAYS - 1);
-  else store<u16>(numbers + (wantedSet + way) * NUMBER_BYTES, usedSlots++);
-  const number = numberAt(wantedSet + way);
+  while (way < WAYS && load<u32>(wantedSet + way * WAY_BYTES) != 0) way++;
+  const isFree = way < WAYS;
+  if (!isFree) way = victim++ & (WAYS - 1);
+  const at = wantedSet + way * WAY_BYTES;
+  const number = isFree ? usedSlots++ : load<u32>(at) & NUMBER_MASK;
+  store<u32>(at, wantedFingerprint | number);
   const slot = slots + number * SLOT_BYTES;
   if (slot == lastToken) lastToken = 0;
-  store<u32>(ways + way * FINGERPRINT_BYTES, wantedFingerprint);
   store<u32>(slot, wantedScope);
   store<u16>(slot, wantedLength, 4);
   store<u8>(slot, form, 6);

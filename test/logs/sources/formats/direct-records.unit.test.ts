@@ -12,6 +12,7 @@ import {
 } from '../../../../src/logs/sources/bodies/parse-body.ts';
 import {
   type PackedLines,
+  releasePackedLines,
   takePackedLines,
   takePackedLinesInSlices,
 } from '../../../../src/logs/sources/formats/packed-lines.ts';
@@ -139,6 +140,37 @@ describe('records that are made where they stand', () => {
     if (process.env.SHOW_FAST)
       process.stdout.write(`${made} records, ${framed} frames beside them, of ${RUNS} bodies\n`);
     expect(made).toBeGreaterThan(RUNS < 500 ? -1 : RUNS / 4);
+  });
+
+  it('are there until they are taken, whatever is read meanwhile', async () => {
+    const source = logSource('app');
+    const jobOf = (name: string): ParseJob & { readonly format: 'ndjson' } => ({
+      format: 'ndjson',
+      body: Buffer.from(
+        `{"level":30,"msg":"one of ${name}"}\n{"level":30,"msg":"another of ${name}"}\n`.repeat(90),
+      ),
+    });
+    const { recordForm: form } = new Target(source, '10.0.0.1').receiver;
+    const jobs = ['a', 'bb', 'ccc', 'dddd'].map(jobOf);
+    const read = jobs.map((job) => parseQuickly({ ...job, form }));
+    // The memory of one that isn't taken is given back before others are read.
+    releasePackedLines(read[3]!);
+    const others = ['e', 'ffffff'].map((name) => parseQuickly({ ...jobOf(name), form }));
+    for (const [i, lines] of read.slice(0, 3).entries()) {
+      const target = new Target(source, '10.0.0.1');
+      if (i === 1) await takePackedLinesInSlices(lines!, target.receiver);
+      else takePackedLines(lines!, target.receiver);
+      expect(target.taken).toBe(takeScalar(jobs[i], source, '10.0.0.1'));
+      releasePackedLines(lines!);
+    }
+    // In slices, while another body is read.
+    const target = new Target(source, '10.0.0.1');
+    const taking = takePackedLinesInSlices(others[1]!, target.receiver);
+    parseQuickly({ ...jobs[0], form });
+    await taking;
+    expect(target.taken).toBe(takeScalar(jobOf('ffffff'), source, '10.0.0.1'));
+    releasePackedLines(others[1]!);
+    expect(others[1]?.bytes).toHaveLength(0);
   });
 
   it(`of one sender, whose keys differ a little (first seed ${FIRST_SEED})`, {

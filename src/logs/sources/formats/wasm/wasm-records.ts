@@ -55,8 +55,9 @@ export interface FrameTaker {
   /**
    * @param records are overwritten later, too.
    * @param lineBytes that their lines have, as they are counted
+   * @returns what to call before they are overwritten, be it for another body; undefined when they are copied
    */
-  addRecords?(records: Uint8Array, count: number, lineBytes: number): void;
+  addRecords?(records: Uint8Array, count: number, lineBytes: number): (() => void) | undefined;
 }
 
 /** What records have that frames don't: the name of the source of all lines, and the host that is stamped. */
@@ -124,6 +125,8 @@ wasm.setUpRecords(RECORD_HEAD, SOURCE, HOST, STAMP);
 const jsonElement = Buffer.from('[json@32473');
 const otlpElement = Buffer.from('[otlp@32473');
 let date = 0;
+/** To be called before the output is overwritten. */
+let keepOutput: (() => void) | undefined;
 
 /**
  * Reads the records of one body.
@@ -221,7 +224,7 @@ export class RecordScanner {
         this.isBehind = true;
         const made = memory.subarray(OUTPUT, wasm.produced.value);
         if (isFrame) taker.addFrames(made, lines);
-        else taker.addRecords?.(made, lines, wasm.lineBytes.value);
+        else keepOutput = taker.addRecords?.(made, lines, wasm.lineBytes.value);
       }
       if (isDirect && (status === INDIRECT || isFrame)) {
         isFrame = status === INDIRECT;
@@ -241,6 +244,8 @@ export class RecordScanner {
   }
 
   private scanWindow(kind: RecordKind, at: number, end: number): number {
+    keepOutput?.();
+    keepOutput = undefined;
     const shift = INPUT - this.loadedStart;
     const isLast = this.loadedEnd >= end ? 1 : 0;
     const from = at + shift;
