@@ -5,6 +5,8 @@ import { messageOf, pause, SentLines } from './numbered.ts';
 
 const RETRY_MS = 100;
 const TIMEOUT_MS = 12_000;
+/** To be sent again: nobody takes it now; it didn't come whole, as a network stood still (RFC 9110 section 15.5.9). */
+const FOR_NOW = [503, 408];
 const LINES_MAX = 20;
 /** So many of a hundred requests are of many lines, which a thread reads. */
 const LARGE_PERCENT = 2;
@@ -104,7 +106,7 @@ export class HttpSender {
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       const text = await answer.text();
-      if (!answer.ok && answer.status !== 503)
+      if (!answer.ok && !FOR_NOW.includes(answer.status))
         this.violations.push(`${this.sent.name} (${form}) got ${answer.status} for good lines: ${text}`);
       return isUnknown(text) ? undefined : answer.status;
     } catch {

@@ -16,6 +16,8 @@ const CHECK_MS = 50;
 export class OpenConnections {
   private readonly sockets = new Set<Socket>();
   private readonly pendingWork = new Set<Promise<void>>();
+  /** Nothing is waited for any more: what isn't with the router by now never gets there. */
+  isOver = false;
 
   add(socket: Socket): void {
     this.sockets.add(socket);
@@ -30,6 +32,11 @@ export class OpenConnections {
 
   /** Resolves when all have ended, or were cut off since they took too long. */
   async close(): Promise<void> {
+    await this.endAll();
+    this.isOver = true;
+  }
+
+  private async endAll(): Promise<void> {
     const seen = new Map(
       [...this.sockets].map((socket) => [socket, { bytes: socket.bytesRead, sinceMs: 0 }]),
     );

@@ -142,8 +142,9 @@ export function serveSyslogConnection(
   };
   const loadTokenAndGoOn = async (): Promise<void> => {
     // Tokens may have been made or revoked again meanwhile.
-    do await loadTokenWithRetry(receiver);
-    while (receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup);
+    do {
+      if (!(await loadTokenWithRetry(receiver, connections))) return;
+    } while (receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup);
     goOn();
   };
   const goOnNextTurn = async (): Promise<void> => {
@@ -194,12 +195,17 @@ export function serveSyslogConnection(
   socket.on('end', end);
 }
 
-/** While the store is unavailable, the sender waits; it isn't rejected. */
-async function loadTokenWithRetry(receiver: LineReceiver): Promise<void> {
+/**
+ * While the store is unavailable, the sender waits; it isn't rejected.
+ * @returns false when the listener was closed meanwhile: of a store that is closed, too, nobody gets an answer, and the process has to end
+ */
+async function loadTokenWithRetry(receiver: LineReceiver, listener: OpenConnections): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await receiver.loadToken();
+      await receiver.loadToken();
+      return true;
     } catch {
+      if (listener.isOver) return false;
       await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, TOKEN_RETRY)));
     }
   }

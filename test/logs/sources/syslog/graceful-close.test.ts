@@ -2,8 +2,9 @@
 import { rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { missing } from '../../../support/program.ts';
+import { hasRedis, RedisServer } from '../../../support/redis/redis-server.ts';
 import { CertificateAuthority } from '../../../support/senders/certificate-authority.ts';
 import {
   connectTcp,
@@ -104,6 +105,27 @@ describe('a router that is told to stop', () => {
     silent.write(frame('too late', app.token));
     expect(await failed).toMatchObject({ syscall: 'write' });
     expect(await storedLines(data, app)).toContain('silent');
+  });
+
+  it.runIf(hasRedis)('ends, though nobody can tell it whose lines a sender has sent', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
+    const app = await server.createApp();
+    const sockets = [await connectTcp(server.syslogPort), await connectTcp(server.syslogPort)];
+    for (const socket of sockets) {
+      socket.on('error', () => {}).resume();
+      socket.write(frame('known', app.token));
+    }
+    await until('both to be read', async () => (await server.readMessages(app)).length === 2);
+    await redis.signal('SIGKILL');
+    for (const socket of sockets) socket.write(frame('whose?', 't.not-looked-up-yet'));
+    const [staying, leaving] = sockets;
+    leaving.end();
+    server.program.child.kill('SIGTERM');
+    await until('the router to end', () => server.program.hasExited, 15_000);
+    expect(server.program.exitStatus).toBe(0);
+    expect(staying.closed).toBe(true);
   });
 });
 
