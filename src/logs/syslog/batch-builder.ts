@@ -27,9 +27,12 @@ const RETURN = 0x0d;
 const FIRST_BYTES = 1_024;
 /** Of the second one: that of an app that has some lines. */
 const SECOND_BYTES = 4_096;
+/** Of the third: that of each app when thousands have lines over a hundred connections. */
+const THIRD_BYTES = 16_384;
 /** As many apps may have lines in one turn of the event loop. */
 const FIRST_BUFFERS_MAX = 16_384;
 const SECOND_BUFFERS_MAX = 2_048;
+const THIRD_BUFFERS_MAX = 512;
 /** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
 /** Those that are as large as they get, 16 MB: as many as are written at a time and as a reader keeps may come back at once. */
@@ -46,6 +49,7 @@ const NO_BYTES = Buffer.alloc(0);
 const firstBuffers = new SameSizePool(FIRST_BYTES, FIRST_BUFFERS_MAX);
 /** The next larger ones, likewise. */
 const secondBuffers = new SameSizePool(SECOND_BYTES, SECOND_BUFFERS_MAX);
+const thirdBuffers = new SameSizePool(THIRD_BYTES, THIRD_BUFFERS_MAX);
 /** Those of full batches, of all builders. */
 const fullBuffers = new BufferPool({ buffersMax: FULL_BUFFERS_MAX });
 
@@ -165,7 +169,7 @@ export class BatchBuilder {
     const { bytes, end, count } = this;
     this.end = HEADROOM;
     this.count = 0;
-    const isSmall = bytes.length <= SECOND_BYTES;
+    const isSmall = bytes.length <= THIRD_BYTES;
     if (!isSmall && end * 2 < bytes.length) {
       const copy = Buffer.from(bytes.subarray(0, end));
       const isOwn = copy.length === copy.buffer.byteLength;
@@ -211,7 +215,9 @@ export class BatchBuilder {
     if (bytes > this.capacity) return false;
     const before = this.bytes;
     const isFirst = before.length === 0 && bytes <= FIRST_BYTES;
-    const wanted = isFirst ? FIRST_BYTES : Math.max(bytes, 4 * Math.max(before.length, FIRST_BYTES));
+    let wanted = isFirst ? FIRST_BYTES : 4 * Math.max(before.length, FIRST_BYTES);
+    // One of the sizes of which there are pools.
+    while (wanted < bytes) wanted *= 4;
     this.bytes = this.acquire(Math.min(this.capacity, wanted));
     this.copyFrom(before);
     return true;
@@ -227,6 +233,7 @@ export class BatchBuilder {
   private acquire(bytes: number): Buffer {
     if (bytes === FIRST_BYTES) return firstBuffers.acquire();
     if (bytes === SECOND_BYTES) return secondBuffers.acquire();
+    if (bytes === THIRD_BYTES) return thirdBuffers.acquire();
     if (bytes === BATCH_BYTES) return fullBuffers.acquire(bytes);
     this.largeBuffers ??= new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
     return this.largeBuffers.acquire(bytes);
@@ -237,6 +244,7 @@ export class BatchBuilder {
     const byteLength = bytes.length;
     if (byteLength === FIRST_BYTES) return firstBuffers.release(bytes);
     if (byteLength === SECOND_BYTES) return secondBuffers.release(bytes);
+    if (byteLength === THIRD_BYTES) return thirdBuffers.release(bytes);
     if (byteLength === BATCH_BYTES) return fullBuffers.release(bytes);
     return this.largeBuffers?.release(bytes) ?? false;
   }

@@ -187,6 +187,19 @@ describe('a batch', () => {
     expect(memories.size).toBeLessThan(60);
   });
 
+  it.each([500, 3_000, 9_000])('keeps no memory for its app between two batches of %i bytes', (length) => {
+    const line = `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(length)}`;
+    const memories = new Set<ArrayBufferLike>();
+    for (let app = 0; app < 20; app++) {
+      const builder = new BatchBuilder();
+      expect(add(builder, line)).toBe(true);
+      const batch = builder.takeBatch()!;
+      memories.add(batch.bytes.buffer);
+      batch.memory?.release();
+    }
+    expect(memories.size).toBe(1);
+  });
+
   it('takes one line that is larger than it', () => {
     const builder = new BatchBuilder(1_000);
     expect(add(builder, `<1>1 ${T} h t.x web.1 - - ${'m'.repeat(25_000)}`)).toBe(true);

@@ -35,7 +35,7 @@ import type {
 import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import { sweepIntervalMs } from '../sweep-interval.ts';
-import { COMMITS_FOLDER } from './commit-log/commit-log.ts';
+import { COMMITS_FOLDER, type CommitWaiter } from './commit-log/commit-log.ts';
 import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
@@ -262,16 +262,19 @@ export class EmbeddedStore implements Store {
       queueMicrotask(() => waiter.onAppendFailed(error));
       return;
     }
-    this.streams.appendOne(open, allocated, waiter.isAwaited, {
-      onCommitted: () => {
-        this.subscriptions.notifyAppend(app, allocated.stored);
-        waiter.onAppended();
-      },
-      onRefused: (error) => {
-        const refused = (reason: unknown): void => waiter.onAppendFailed(reason);
-        this.explainFailure(app, error).then(refused, refused);
-      },
-    });
+    this.streams.appendOne(open, allocated, waiter.isAwaited, new OneAppend(this, app, allocated, waiter));
+  }
+
+  /** For {@link OneAppend}. */
+  onAppended(app: AppId, { stored }: AllocatedBatch, waiter: AppendWaiter): void {
+    this.subscriptions.notifyAppend(app, stored);
+    waiter.onAppended();
+  }
+
+  /** For {@link OneAppend}. */
+  onAppendRefused(app: AppId, waiter: AppendWaiter, error: unknown): void {
+    const refused = (reason: unknown): void => waiter.onAppendFailed(reason);
+    this.explainFailure(app, error).then(refused, refused);
   }
 
   async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
@@ -586,6 +589,29 @@ export class EmbeddedStore implements Store {
     } catch (error) {
       throw await this.diskSpace.noteFailure(error);
     }
+  }
+}
+
+/** What becomes of a batch, as an object of one class: there are hundreds of thousands a second, and closures would be four of each. */
+class OneAppend implements CommitWaiter {
+  private readonly store: EmbeddedStore;
+  private readonly app: AppId;
+  private readonly allocated: AllocatedBatch;
+  private readonly waiter: AppendWaiter;
+
+  constructor(store: EmbeddedStore, app: AppId, allocated: AllocatedBatch, waiter: AppendWaiter) {
+    this.store = store;
+    this.app = app;
+    this.allocated = allocated;
+    this.waiter = waiter;
+  }
+
+  onCommitted(): void {
+    this.store.onAppended(this.app, this.allocated, this.waiter);
+  }
+
+  onRefused(error: unknown): void {
+    this.store.onAppendRefused(this.app, this.waiter, error);
   }
 }
 

@@ -35,6 +35,11 @@ const FILE_BYTES_MAX = 16_777_216;
 const FILE_AGE_MAX_MS = 30_000;
 /** Fewer batches in a turn go to their segments at once: to write them twice would cost more. */
 const TOGETHER_MIN = 3;
+/**
+ * So many are written before the turn is over, when the event loop waits for the write anyway: what thousands of batches need would be out
+ * of the processor's cache, and copied by the garbage collector, before the first of them is told.
+ */
+const TOGETHER_MAX = 256;
 
 /** The commit log's file was removed, moved or replaced. */
 class CommitLogGoneError extends Error {
@@ -115,6 +120,8 @@ export class CommitLog {
   /** The file takes no more once what is on its way is in it. */
   private mustClose = false;
   private unsynced = false;
+  /** What those who are told append is written when all are told. */
+  private isTelling = false;
   private readonly slowWrites = new SlowWrites();
   private readonly placeCheck: PlaceCheck;
   /** The file whose directory entry is synced. */
@@ -169,6 +176,12 @@ export class CommitLog {
     this.queue.push(queued);
     if (this.writer.isRunning) this.requestWrite();
     else if (this.queue.length === 1) queueMicrotask(this.onTurn);
+  }
+
+  /** Writes what is queued if that is much, and doesn't take another thread: nothing may be allocated that isn't appended yet. */
+  writeIfMany(): void {
+    if (this.queue.length < TOGETHER_MAX || this.writer.isRunning || this.isTelling) return;
+    if (this.mayBlock) this.writeBlocking();
   }
 
   /**
@@ -245,13 +258,19 @@ export class CommitLog {
     }
   }
 
+  /** The event loop waits for a write. */
+  private get mayBlock(): boolean {
+    return this.options.durability === 'process' && this.slowWrites.mayBlock;
+  }
+
   private readonly onTurn = (): void => {
-    if (this.writer.isRunning) return;
+    // All of it may be written already.
+    if (this.writer.isRunning || this.queue.length === 0) return;
     if (this.queue.length < TOGETHER_MIN && this.queue.every(isBatch)) {
       this.writeDirectly(this.queue.splice(0) as QueuedBatch[]);
       return;
     }
-    if (this.options.durability === 'process' && this.slowWrites.mayBlock) this.writeBlocking();
+    if (this.mayBlock) this.writeBlocking();
     else this.requestWrite();
   };
 
@@ -363,7 +382,9 @@ export class CommitLog {
       at += entryBytes(allocated);
     }
     memory.keep(at - memory.at);
+    this.isTelling = true;
     tellEach(group, (waiter) => waiter.onCommitted());
+    this.isTelling = false;
     for (const app of due) this.options.writeToSegment(app);
     if (file === this.file && (this.mustClose || file.size >= this.fileBytesMax)) this.closeNow(file);
   }

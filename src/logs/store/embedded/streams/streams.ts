@@ -242,7 +242,8 @@ export class EmbeddedStreams {
    */
   append(app: AppId, allocated: readonly AllocatedBatch[]): Promise<void> {
     const open = this.open(app);
-    if (!this.isForCommitLog(open, allocated)) return open.appender.append(allocated, true);
+    if (!this.isForCommitLog(open, allocated.length, allocated[0].stored.bytes.length))
+      return open.appender.append(allocated, true);
     const committed = allocated.map(
       (one) =>
         new Promise<void>((resolve, reject) => {
@@ -254,10 +255,12 @@ export class EmbeddedStreams {
 
   /** The same with one batch, without a promise. @param open see {@link open} @param isAwaited see {@link Appender.append} */
   appendOne(open: OpenStream, allocated: AllocatedBatch, isAwaited: boolean, waiter: CommitWaiter): void {
-    const all = [allocated];
-    if (this.isForCommitLog(open, all)) this.commitLog.append(open, allocated, waiter);
-    else
-      open.appender.append(all, isAwaited).then(
+    if (this.isForCommitLog(open, 1, allocated.stored.bytes.length)) {
+      this.commitLog.append(open, allocated, waiter);
+      // Who waits may be adding lines of the same request to other batches.
+      if (!isAwaited) this.commitLog.writeIfMany();
+    } else
+      open.appender.append([allocated], isAwaited).then(
         () => waiter.onCommitted(),
         (error: unknown) => waiter.onRefused(error),
       );
@@ -266,12 +269,13 @@ export class EmbeddedStreams {
   /**
    * Small batches go into the commit log, since others may come in the same turn; and what comes behind such a one. A stream has a
    * segment before: one without a folder was removed.
+   * @param bytes of the first of so many batches
    */
-  private isForCommitLog(open: OpenStream, allocated: readonly AllocatedBatch[]): boolean {
+  private isForCommitLog(open: OpenStream, count: number, bytes: number): boolean {
     if (open.committing > 0) return true;
     return (
-      allocated.length === 1 &&
-      allocated[0].stored.bytes.length <= SMALL_BATCH_BYTES &&
+      count === 1 &&
+      bytes <= SMALL_BATCH_BYTES &&
       open.appender.idle &&
       open.stream.segments.length > 0 &&
       open.mayCommit &&

@@ -1,0 +1,119 @@
+/** Many batches of one turn of the event loop: they go into the commit log some hundreds at a time, and none is lost or told too early. */
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { AppendWaiter, AppId } from '../../../../src/logs/store/contract.ts';
+import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { until } from '../../../support/until.ts';
+import { readAll } from '../conformance/streams.ts';
+
+const APPS = 20;
+/** More than twice what is written together. */
+const ROUNDS = 30;
+
+/** A write that takes long has others wait for another thread. */
+const AT_ONCE_OR_SLOW = [512, 256];
+
+let root: string;
+let apps: AppId[];
+let stores: EmbeddedStore[];
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), 'tailrace-groups-'));
+  apps = Array.from({ length: APPS }, newAppId);
+  stores = [];
+});
+afterEach(async () => {
+  for (const store of stores) await store.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** Each app has a segment. */
+async function openFilled(durability: 'process' | 'disk'): Promise<EmbeddedStore> {
+  const store = open('data', durability);
+  for (const app of apps) await store.append(app, batchOf('first'));
+  return store;
+}
+
+function open(name: string, durability: 'process' | 'disk' = 'process'): EmbeddedStore {
+  const retention = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
+  const store = new EmbeddedStore({ folder: join(root, name), retention, durability });
+  stores.push(store);
+  return store;
+}
+
+/** Opens what a killed process would leave now. */
+function openAsKilled(): EmbeddedStore {
+  const filter = (path: string): boolean => basename(path) !== 'lock';
+  cpSync(join(root, 'data'), join(root, 'killed'), { recursive: true, filter });
+  return open('killed');
+}
+
+const linesIn = async (store: EmbeddedStore, app: AppId): Promise<string[]> =>
+  linesOf(await readAll(store, app));
+
+/** Appends lines of all apps, one after the other, in this turn. */
+function appendAlternating(store: EmbeddedStore, onAppend = (): void => {}, isAwaited = false) {
+  const stored = new Map<AppId, string[]>(apps.map((app) => [app, ['first']]));
+  const told = { stored, appended: 0, refused: 0 };
+  for (let round = 0; round < ROUNDS; round++)
+    for (const app of apps) {
+      const waiter: AppendWaiter = {
+        isAwaited,
+        onAppended: () => {
+          told.appended++;
+          stored.get(app)?.push(`line ${round}`);
+        },
+        onAppendFailed: () => told.refused++,
+      };
+      onAppend();
+      store.appendFor(app, batchOf(`line ${round}`), waiter);
+    }
+  return told;
+}
+
+it('are acknowledged some hundreds at a time, each when a start finds it', async () => {
+  const store = await openFilled('process');
+  const told = appendAlternating(store);
+  // The turn isn't over, and the rest is neither written nor acknowledged.
+  expect(told.appended).toBeOneOf(AT_ONCE_OR_SLOW);
+  const acknowledged = structuredClone(told.stored);
+  const killed = openAsKilled();
+  for (const app of apps) expect(await linesIn(killed, app)).toEqual(acknowledged.get(app));
+  await until('all to be told', () => told.appended === APPS * ROUNDS);
+  for (const app of apps) expect(await linesIn(store, app)).toEqual(told.stored.get(app));
+});
+
+it('are acknowledged behind the turn when senders wait: lines of their requests may follow', async () => {
+  const store = await openFilled('process');
+  const told = appendAlternating(store, undefined, true);
+  expect(told.appended).toBe(0);
+  await until('all to be told', () => told.appended === APPS * ROUNDS);
+});
+
+it('are acknowledged behind the sync with durability disk', async () => {
+  const store = await openFilled('disk');
+  const told = appendAlternating(store);
+  expect(told.appended).toBe(0);
+  await until('all to be told', () => told.appended === APPS * ROUNDS);
+  for (const app of apps) expect(await linesIn(store, app)).toEqual(told.stored.get(app));
+});
+
+it('are refused from the first on that can not be written, and what comes behind has its numbers', async () => {
+  const store = await openFilled('process');
+  let calls = 0;
+  const told = appendAlternating(store, () => {
+    // Behind the first write, in front of the second.
+    if (++calls !== 300) return;
+    const commits = join(root, 'data', 'commits');
+    for (const name of readdirSync(commits)) rmSync(join(commits, name));
+  });
+  await until('all to be told', () => told.appended + told.refused === APPS * ROUNDS);
+  expect(APPS * ROUNDS - told.refused).toBeOneOf([256, 344]);
+  for (const app of apps) {
+    const lines = told.stored.get(app)!;
+    expect(await linesIn(store, app)).toEqual(lines);
+    expect(await store.append(app, batchOf('next'))).toMatchObject({ first: lines.length + 1 });
+  }
+});
