@@ -9,7 +9,10 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+/** Where what callers lay out begins: static data that end behind it would be overwritten, and the compiler refuses them. */
+const FIRST_REGION = firstRegion();
 const OPTIONS = ['--runtime', 'stub', '-O3', '--noAssert', '--enable', 'simd', '--memoryBase', '1024'];
+const LIMIT = ['--lowMemoryLimit', FIRST_REGION];
 
 /** Source without its ending → the constant that holds the compiled module, and pages of memory (64 KiB). */
 const MODULES = {
@@ -28,11 +31,20 @@ const MODULES = {
 for (const [module, [constant, pages]] of Object.entries(MODULES)) {
   const target = `${module}-binary.ts`;
   const text = compiled(`${module}.as.ts`, constant, pages);
+  if (text === undefined) continue;
   if (!process.argv.includes('--check')) writeFileSync(join(root, target), text);
   else if (readFileSync(join(root, target), 'utf8') !== text) {
     process.stderr.write(`${target} is not what ${module}.as.ts gives: run \`npm run build:wasm\`.\n`);
     process.exitCode = 1;
   }
+}
+
+/** What `layOutRegions` says. */
+function firstRegion() {
+  const layout = readFileSync(join(root, 'src/common/wasm/wasm-module.ts'), 'utf8');
+  const [, bytes] = /^const FIRST_REGION = ([\d_]+);$/m.exec(layout) ?? [];
+  if (!bytes) throw new Error('wasm-module.ts doesn’t say where the first region of a module’s memory is');
+  return bytes.replaceAll('_', '');
 }
 
 function compiled(source, constant, pages) {
@@ -42,7 +54,7 @@ function compiled(source, constant, pages) {
     const compiler = join(root, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
     execFileSync(
       process.execPath,
-      [compiler, source, '--outFile', output, '--initialMemory', String(pages), ...OPTIONS],
+      [compiler, source, '--outFile', output, '--initialMemory', String(pages), ...OPTIONS, ...LIMIT],
       {
         cwd: root,
         stdio: ['ignore', 'inherit', 'inherit'],
@@ -58,6 +70,13 @@ function compiled(source, constant, pages) {
       ...lines.map((line, i) => `  '${line}'${i === lines.length - 1 ? ';' : ' +'}`),
       '',
     ].join('\n');
+  } catch {
+    // What is wrong the compiler has said. "Low memory limit exceeded by static data" is about the first region.
+    process.stderr.write(
+      `${source} was not compiled. Its static data have to end before ${FIRST_REGION}, FIRST_REGION of src/common/wasm/wasm-module.ts.\n`,
+    );
+    process.exitCode = 1;
+    return undefined;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

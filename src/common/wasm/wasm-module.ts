@@ -20,7 +20,7 @@ export interface WasmModule<T extends WasmExports> {
 
 /** The memory of most modules (scripts/build-wasm.mjs): 32 pages. What isn't written to isn't there. */
 const MEMORY_BYTES = 32 * 65_536;
-/** `--memoryBase` of scripts/build-wasm.mjs: static data are behind the first KiB. */
+/** Static data are behind the first KiB (`--memoryBase` of scripts/build-wasm.mjs, which reads this number and refuses more of them than fit). */
 const FIRST_REGION = 2_048;
 /** Behind each region: reads and writes may run over its end by up to 15 bytes. */
 const SLACK_BYTES = 64;

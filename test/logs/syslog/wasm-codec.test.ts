@@ -1,7 +1,7 @@
 /** The WebAssembly fast path gives the same results as the JavaScript path for what it supports; the rest it leaves alone. */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { FrameScanner, FrameStatus, Framing, Patience } from '../../../src/logs/syslog/framing.ts';
@@ -54,7 +54,7 @@ function sinkFor(
   };
 }
 
-/** The JavaScript path's records of the frames in `bytes[0, end)`: only those that need no stamp, since stamps depend on the time. */
+/** The JavaScript path's records of the frames in `bytes[0, end)`. */
 function slowly(bytes: Buffer, end: number): Buffer {
   const builder = new BatchBuilder(4_000_000);
   const scanner = new FrameScanner();
@@ -148,6 +148,10 @@ const commonLine = fc
   .map(([dyno, message]) => `<190>1 ${T} host ${TOKEN} ${dyno} - - ${message}`);
 
 describe('decoding', () => {
+  // What both stamp is the same time.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+  afterEach(() => void vi.useRealTimers());
+
   it('common lines: all of them, to the same records', () => {
     fc.assert(
       fc.property(fc.array(commonLine, { maxLength: 30 }), (sent) => {

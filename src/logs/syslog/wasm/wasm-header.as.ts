@@ -2,6 +2,7 @@
  * The fields of a header, found in place: what the WebAssembly fast path has in common for RFC 5424 and RFC 3164. It takes less than
  * `header.ts` does, and never something else.
  */
+import { splat } from '../../../common/wasm/wasm-splat.as';
 
 /** The last day that a timestamp may name, as the number 20121210: set by the caller, see `latestDate` in timestamp.ts. */
 export let dateMax: u32 = 0;
@@ -75,7 +76,7 @@ export function skipTime(start: u32, limit: u32): u32 {
 
 /** How many digits there are at `start`: 16 at the most. */
 function countDigits(start: u32): u32 {
-  const isNone = i8x16.gt_u(i8x16.sub(v128.load(start), i8x16.splat(0x30)), i8x16.splat(9));
+  const isNone = i8x16.ge_u(i8x16.sub(v128.load(start), splat(0x30)), splat(10));
   return ctz<u32>(i8x16.bitmask(isNone) | 0x10000);
 }
 
@@ -109,10 +110,12 @@ export function pair(i: u32): u32 {
 
 /** Where the field that starts at `start` ends: at a space or another byte that no field has, or at `limit`. */
 export function skipField(start: u32, limit: u32): u32 {
+  const lowest = splat(0x21);
+  const del = splat(0x7f);
   for (let i = start; i < limit; i += 16) {
     const bytes = v128.load(i);
     // Compared as signed numbers, what is beyond ASCII is below `!` as well.
-    const odd = v128.or(i8x16.lt_s(bytes, i8x16.splat(0x21)), i8x16.eq(bytes, i8x16.splat(0x7f)));
+    const odd = v128.or(i8x16.lt_s(bytes, lowest), i8x16.eq(bytes, del));
     const found = i8x16.bitmask(odd);
     if (found != 0) {
       const end: u32 = i + ctz<i32>(found);
@@ -131,9 +134,12 @@ export function isClean(start: u32, end: u32, max: u32): bool {
 
 /** Is there something in `[start, end)` that begins as a token does, `t.xxxxxxxx-`? */
 export function mayHoldToken(start: u32, end: u32): bool {
+  const caseBit = splat(0x20);
+  const t = splat(0x74);
+  const dot = splat(0x2e);
   for (let i = start; i < end; i += 16) {
-    const letters = i8x16.eq(v128.or(v128.load(i), i8x16.splat(0x20)), i8x16.splat(0x74));
-    let found = i8x16.bitmask(v128.and(letters, i8x16.eq(v128.load(i, 1), i8x16.splat(0x2e))));
+    const letters = i8x16.eq(v128.or(v128.load(i), caseBit), t);
+    let found = i8x16.bitmask(v128.and(letters, i8x16.eq(v128.load(i, 1), dot)));
     for (; found != 0; found &= found - 1) {
       const at: u32 = i + ctz<i32>(found);
       if (at + TOKEN_TEXT_BYTES_MIN <= end && load<u8>(at, 10) == DASH) return true;
@@ -173,10 +179,12 @@ export function skipStructuredData(sdStart: u32, end: u32, limit: u32): u32 {
 
 /** Where the value that starts at `start` ends: at a quote without a backslash before it; `limit` when it isn't ASCII up to there. */
 function skipValue(start: u32, limit: u32): u32 {
+  const quote = splat(0x22);
+  const backslash = splat(0x5c);
   let i = start;
   while (i < limit) {
     const bytes = v128.load(i);
-    const marks = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
+    const marks = v128.or(i8x16.eq(bytes, quote), i8x16.eq(bytes, backslash));
     // The sign is the first bit of what is beyond ASCII, which has to be checked.
     const found = i8x16.bitmask(v128.or(marks, bytes));
     if (found == 0) {
@@ -200,7 +208,7 @@ function isNameByte(byte: u32): bool {
 
 /** Where the line that starts at `start` ends: at a newline or a NUL; `end`, or behind it, when neither is there. */
 export function findLineEnd(start: u32, end: u32): u32 {
-  const newlines = i8x16.splat(0x0a);
+  const newlines = splat(0x0a);
   const nuls = i8x16.splat(0);
   for (let i = start; i < end; i += 16) {
     const bytes = v128.load(i);
@@ -212,8 +220,9 @@ export function findLineEnd(start: u32, end: u32): u32 {
 
 /** Where the next space is, from `start` on; `limit` when there is none before it. */
 export function findSpace(start: u32, limit: u32): u32 {
+  const space = splat(SPACE);
   for (let i = start; i < limit; i += 16) {
-    const found = i8x16.bitmask(i8x16.eq(v128.load(i), i8x16.splat(0x20)));
+    const found = i8x16.bitmask(i8x16.eq(v128.load(i), space));
     if (found != 0) {
       const at: u32 = i + ctz<i32>(found);
       return at < limit ? at : limit;

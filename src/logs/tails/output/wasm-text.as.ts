@@ -5,6 +5,7 @@
  * Memory is laid out by the caller (`wasm-text.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
  */
 import { copy } from '../../../common/wasm/wasm-common.as';
+import { splat } from '../../../common/wasm/wasm-splat.as';
 
 /** Where the records that were written end, where the text ends, and how many lines it has. */
 export let position: u32 = 0;
@@ -90,15 +91,19 @@ export function show(
 
 /** Writes `[start, end)`, escaped when `quoted`; returns the new end, or 0 when something in it can't be shown as it is. */
 function put(to: u32, start: u32, end: u32, quoted: bool): u32 {
+  const space = splat(SPACE);
+  const del = splat(0x7f);
+  const quote = splat(QUOTE);
+  const backslash = splat(BACKSLASH);
   let i = start;
   let o = to;
   while (i < end) {
     const bytes = v128.load(i);
     v128.store(o, bytes);
     // Compared as signed numbers, what is beyond ASCII is below a space as well.
-    let odd = v128.or(i8x16.lt_s(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0x7f)));
+    let odd = v128.or(i8x16.lt_s(bytes, space), i8x16.eq(bytes, del));
     if (quoted)
-      odd = v128.or(odd, v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))));
+      odd = v128.or(odd, v128.or(i8x16.eq(bytes, quote), i8x16.eq(bytes, backslash)));
     const mask = i8x16.bitmask(odd);
     const here: u32 = mask == 0 ? 16 : <u32>ctz<i32>(mask);
     if (here >= end - i) return o + (end - i);

@@ -2,6 +2,7 @@
  * JSON, read where it stands: values are skipped or written as those of structured data, without building anything. It takes less than
  * `JSON.parse`, and never something else. Behind the input are zeros, which stop everything here.
  */
+import { splat } from '../../../../common/wasm/wasm-splat.as';
 
 const SPACE: u32 = 0x20;
 const QUOTE: u32 = 0x22;
@@ -96,11 +97,16 @@ export function skipMark(start: u32, mark: u32): u32 {
 
 /** Where the string ends whose text begins at `start`: at its quote; or 0. */
 export function skipString(start: u32): u32 {
+  const quote = splat(QUOTE);
+  const backslash = splat(BACKSLASH);
+  const lastControl = splat(0x1f);
   let i = start;
   hasEscape = false;
   while (true) {
     const block = i;
-    let found = stringMarks(v128.load(block));
+    const bytes = v128.load(block);
+    const marks = v128.or(i8x16.eq(bytes, quote), i8x16.eq(bytes, backslash));
+    let found: i32 = i8x16.bitmask(v128.or(marks, i8x16.le_u(bytes, lastControl)));
     i += 16;
     while (found != 0) {
       const place: u32 = ctz<i32>(found);
@@ -115,23 +121,23 @@ export function skipString(start: u32): u32 {
   }
 }
 
-/** Bits of the bytes that are a quote, a backslash, or a control character. */
-function stringMarks(bytes: v128): i32 {
-  const marks = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
-  return i8x16.bitmask(v128.or(marks, i8x16.lt_u(bytes, i8x16.splat(0x20))));
-}
-
 /**
  * Writes the text of a string that begins at `start` as it is, in one pass with finding its end; returns what is behind its quote. 0 when there
  * is something in it that is written in another way, or wrong, or much of it: nothing is known of it then.
  */
 function copyPlainText(start: u32): u32 {
+  // Most texts end in the first 16 bytes: there is nothing to load these for.
+  const quote = i8x16.splat(<i8>QUOTE);
+  const backslash = i8x16.splat(<i8>BACKSLASH);
+  const bracket = i8x16.splat(<i8>CLOSE_BRACKET);
+  const lastControl = i8x16.splat(0x1f);
   let i = start;
   let o = to;
   while (o + 32 <= toEnd) {
     const bytes = v128.load(i);
     v128.store(o, bytes);
-    const found = stringMarks(bytes) | i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x5d)));
+    const marks = v128.or(v128.or(i8x16.eq(bytes, quote), i8x16.eq(bytes, backslash)), i8x16.eq(bytes, bracket));
+    const found: i32 = i8x16.bitmask(v128.or(marks, i8x16.le_u(bytes, lastControl)));
     if (found == 0) {
       i += 16;
       o += 16;
@@ -159,7 +165,7 @@ function copyPlainNumber(start: u32): u32 {
 
 /** How many digits there are at `start`: 16 at the most. */
 export function digitsAt(start: u32): u32 {
-  const isNone = i8x16.gt_u(i8x16.sub(v128.load(start), i8x16.splat(0x30)), i8x16.splat(9));
+  const isNone = i8x16.ge_u(i8x16.sub(v128.load(start), splat(0x30)), splat(10));
   return ctz<u32>(i8x16.bitmask(isNone) | 0x10000);
 }
 
@@ -179,9 +185,9 @@ function isOddKey(start: u32): bool {
 
 function oddNameBytes(bytes: v128): u64 {
   // Compared as signed numbers, what is beyond ASCII is below `!` as well.
-  const others = v128.or(i8x16.lt_s(bytes, i8x16.splat(0x21)), i8x16.eq(bytes, i8x16.splat(0x7f)));
-  const marks = v128.or(i8x16.eq(bytes, i8x16.splat(0x3d)), i8x16.eq(bytes, i8x16.splat(0x5d)));
-  const quotes = v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c)));
+  const others = v128.or(i8x16.lt_s(bytes, splat(0x21)), i8x16.eq(bytes, splat(0x7f)));
+  const marks = v128.or(i8x16.eq(bytes, splat(0x3d)), i8x16.eq(bytes, splat(0x5d)));
+  const quotes = v128.or(i8x16.eq(bytes, splat(0x22)), i8x16.eq(bytes, splat(0x5c)));
   return <u64>i8x16.bitmask(v128.or(v128.or(others, marks), quotes));
 }
 
@@ -218,12 +224,14 @@ export function noteKey(number: u32, hash: u64): void {
 
 /** Writes the text of a string, `[start, end)`, as the value of a parameter (RFC 5424 section 6.3.3); false when it can't. */
 export function writeText(start: u32, end: u32): bool {
+  const backslash = splat(BACKSLASH);
+  const bracket = splat(CLOSE_BRACKET);
   let i = start;
   let o = to;
   while (i < end) {
     const bytes = v128.load(i);
     v128.store(o, bytes);
-    let found = i8x16.bitmask(v128.or(i8x16.eq(bytes, i8x16.splat(0x5c)), i8x16.eq(bytes, i8x16.splat(0x5d))));
+    let found = i8x16.bitmask(v128.or(i8x16.eq(bytes, backslash), i8x16.eq(bytes, bracket)));
     const left = end - i;
     if (left < 16) found &= (1 << left) - 1;
     if (found == 0) {
@@ -252,12 +260,13 @@ export function writeText(start: u32, end: u32): bool {
 
 /** Writes the text of a string, `[start, end)`, to `out`, decoded; returns the new end, or 0. */
 export function decodeText(start: u32, end: u32, out: u32): u32 {
+  const backslash = splat(BACKSLASH);
   let i = start;
   let o = out;
   while (i < end) {
     const bytes = v128.load(i);
     v128.store(o, bytes);
-    let found = i8x16.bitmask(i8x16.eq(bytes, i8x16.splat(0x5c)));
+    let found = i8x16.bitmask(i8x16.eq(bytes, backslash));
     const left = end - i;
     if (left < 16) found &= (1 << left) - 1;
     let length: u32 = left < 16 ? left : 16;
@@ -440,11 +449,13 @@ function writeJsonString(start: u32): u32 {
   const end = skipString(start + 1);
   if (end == 0 || !hasRoom((end - start) * 2 + 4)) return 0;
   store<u16>(to, 0x225c);
+  const backslash = splat(BACKSLASH);
+  const bracket = splat(CLOSE_BRACKET);
   let o = to + 2;
   for (let i = start + 1; i < end; ) {
     const bytes = v128.load(i);
     v128.store(o, bytes);
-    let found = i8x16.bitmask(v128.or(i8x16.eq(bytes, i8x16.splat(0x5c)), i8x16.eq(bytes, i8x16.splat(0x5d))));
+    let found = i8x16.bitmask(v128.or(i8x16.eq(bytes, backslash), i8x16.eq(bytes, bracket)));
     const left = end - i;
     if (left < 16) found &= (1 << left) - 1;
     let length: u32 = left < 16 ? left : 16;

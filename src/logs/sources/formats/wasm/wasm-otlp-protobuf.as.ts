@@ -1,4 +1,5 @@
 /** Records of OTLP in protobuf: see `otlp.ts`. */
+import { splat } from '../../../../common/wasm/wasm-splat.as';
 import { skipField } from '../../../syslog/wasm/wasm-header.as';
 import { addKey, countContainer, hasRoom, isName, moveTo, to } from './wasm-json.as';
 import { isUtf8 } from './wasm-line.as';
@@ -243,13 +244,16 @@ function writeDouble(value: f64): bool {
 
 /** Writes a text as the value of a parameter. */
 function writeRawText(start: u32, end: u32): void {
+  const quote = splat(0x22);
+  const backslash = splat(0x5c);
+  const bracket = splat(0x5d);
   let i = start;
   let o = to;
   while (i < end) {
     const bytes = v128.load(i);
     v128.store(o, bytes);
-    const brackets = v128.or(i8x16.eq(bytes, i8x16.splat(0x5c)), i8x16.eq(bytes, i8x16.splat(0x5d)));
-    let found = i8x16.bitmask(v128.or(brackets, i8x16.eq(bytes, i8x16.splat(0x22))));
+    const marks = v128.or(i8x16.eq(bytes, backslash), i8x16.eq(bytes, bracket));
+    let found = i8x16.bitmask(v128.or(marks, i8x16.eq(bytes, quote)));
     const left = end - i;
     if (left < 16) found &= (1 << left) - 1;
     let length: u32 = left < 16 ? left : 16;
