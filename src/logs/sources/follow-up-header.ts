@@ -6,10 +6,8 @@ import { defaultHeader } from '../syslog/default-header.ts';
 import { SyslogHeader, scanHeader } from '../syslog/header.ts';
 
 const SPACE = 0x20;
-/** So much of a line is kept: its header is shorter, but for odd ones. */
-const HEADER_BYTES = 256;
-/** Of a line of the fast path: no header is longer. */
-const STORED_HEADER_BYTES = 640;
+/** So much of a line is kept: with all fields as long as they may be, and a token and a dyno as APP-NAME, its header is shorter. */
+const HEADER_BYTES = 768;
 const WITHOUT_LINE_BEFORE = defaultHeader('-');
 
 export class FollowUpHeader {
@@ -35,8 +33,8 @@ export class FollowUpHeader {
 
   /** The same for bytes that won't be there any more. */
   noteCopy(bytes: Uint8Array, start: number, end: number, isStamped: boolean): void {
-    this.copied ??= Buffer.allocUnsafeSlow(STORED_HEADER_BYTES);
-    const length = Math.min(end - start, STORED_HEADER_BYTES);
+    this.copied ??= Buffer.allocUnsafeSlow(HEADER_BYTES);
+    const length = Math.min(end - start, HEADER_BYTES);
     this.copied.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length));
     this.note(this.copied, 0, length);
     this.isStamped = isStamped;

@@ -221,6 +221,22 @@ describe('lines without a header behind one that has a token, on one connection'
     expect(router.batcher(APP).texts().at(-1)).toBe('h app web.1 - - \tat foo');
   });
 
+  it('also when each field of that line’s header is as long as it may be, however it was taken', async () => {
+    const [host, dyno] = ['h'.repeat(255), 'd'.repeat(128)];
+    const text = `<13>1 2012-12-10T03:00:48.123456789+00:00 ${host} t.a ${dyno} ${'m'.repeat(32)} - first`;
+    const bytes = frames(text);
+    for (const isFast of [false, true]) {
+      const into = connection();
+      await takeWithLookup(into, line('t.a', '0'));
+      if (isFast) expect(into.takeFastPath(bytes, 0)).toBe(bytes.length);
+      else expect(take(into, text)).toBe(FrameOutcome.accepted);
+      into.flushInBackground();
+      into.letGoOfBytes();
+      expect(take(into, '\tat foo')).toBe(FrameOutcome.accepted);
+      expect(router.batcher(APP).texts().at(-1)).toBe(`${host} app ${dyno} - - \tat foo`);
+    }
+  });
+
   it('behind lines of the fast path they are of the same app, with what is known of it', async () => {
     const into = connection();
     await takeWithLookup(into, line('t.a', '0'));
