@@ -1,4 +1,5 @@
 /** A program that is killed, stopped and started again, always on the same ports and folder. */
+import { waitWithTimeout } from '../../../src/common/wait-with-timeout.ts';
 import { Program } from '../../support/program.ts';
 
 /** A start that takes longer has failed. */
@@ -126,10 +127,6 @@ export class RestartableProgram {
 
 /** Has it ended so long after a signal? */
 async function endsWithin(program: Program, signal: NodeJS.Signals, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const ends = program.stop(signal).then(() => true);
-  return Promise.race([ends, late]).finally(() => clearTimeout(timer));
+  await waitWithTimeout(ms, program.stop(signal));
+  return program.hasExited;
 }
