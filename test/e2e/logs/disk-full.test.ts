@@ -9,7 +9,7 @@ import {
   postLogs,
   sendOverTcp,
 } from '../../support/senders/send-lines.ts';
-import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
+import { dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 /** A disk of its own, as small as it was asked for; undefined when this machine doesn't let us have one. */
@@ -24,6 +24,11 @@ function smallDisk(megabytes: number): string | undefined {
   }
   onTestFinished(() => void execFileSync('umount', ['-l', folder]));
   return folder;
+}
+
+async function health(server: Server): Promise<{ status: number; text: string }> {
+  const response = await fetch(`${server.url}/health`);
+  return { status: response.status, text: await response.text() };
 }
 
 describe('a disk that is full', () => {
@@ -48,11 +53,14 @@ describe('a disk that is full', () => {
       expect(i).toBeLessThan(200);
     }
     expect(acknowledged.length).toBeGreaterThan(0);
+    expect(await health(server)).toEqual({ status: 503, text: expect.stringMatching(/disk .* is full/) });
     const first = await server.readMessages(app);
     expect(first.slice(0, acknowledged.length)).toEqual(acknowledged);
     // Lines that nobody can be asked to send again wait until there is room.
     await sendOverTcp(server.syslogPort, `${logplexLine('by syslog', app.token)}\n`);
-    await until('the server knows', async () => /store_full|full/.test(server.program.stderr) || undefined);
+    await until('the server says so', () =>
+      /The disk that holds the data folder is full/.test(server.program.stderr),
+    );
 
     rmSync(join(data, 'somebody-elses'));
     await until(
@@ -60,6 +68,8 @@ describe('a disk that is full', () => {
       async () => (await postLogs(server, app.token, logplexBody(['again']))).status === 204,
     );
     await until('the line by syslog', async () => (await server.readMessages(app)).includes('by syslog'));
+    await until('it is well', async () => (await health(server)).status === 200);
+    await until('it says so', () => /lines are stored again/.test(server.program.stderr));
 
     await server.kill();
     const restarted = await startServerForTest({ data });
@@ -81,6 +91,7 @@ describe('a disk that is full', () => {
       acknowledged.push(...lines);
       expect(i).toBeLessThan(100);
     }
+    expect((await health(server)).status).toBe(503);
     expect((await server.readMessages(app)).slice(0, acknowledged.length)).toEqual(acknowledged);
     await server.kill();
     const restarted = await startServerForTest({ data });

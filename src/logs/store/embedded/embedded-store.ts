@@ -118,6 +118,8 @@ export class EmbeddedStore implements Store {
   private readonly lookTimer: NodeJS.Timeout;
   private readonly outageListeners = new Set<(unavailable: boolean) => void>();
   private goneFiles: readonly string[] = [];
+  /** What was said last of the disk. */
+  private diskTrouble: string | undefined;
   /** Resolves when the streams were compared with what was noted of them. */
   readonly checked: Promise<void>;
   private runningSync: Promise<void> | undefined;
@@ -210,7 +212,9 @@ export class EmbeddedStore implements Store {
       this.startSweeping();
     });
     this.lookTimer = setInterval(() => {
-      if (this.place.check() === undefined) this.streams.checkFiles();
+      if (this.place.check() !== undefined) return;
+      this.streams.checkFiles();
+      this.sayDiskTrouble();
     }, LOOK_MS).unref();
     // What can't be synced now is still in the page cache: appends will report the error.
     this.syncTimer = setInterval(() => {
@@ -436,8 +440,11 @@ export class EmbeddedStore implements Store {
   }
 
   get trouble(): string | undefined {
-    const trouble = this.place.check();
-    if (trouble !== undefined) return trouble;
+    return this.place.check() ?? this.diskSpace.trouble ?? this.filesGone();
+  }
+
+  /** Which files of streams were taken away, as a sentence. */
+  private filesGone(): string | undefined {
     const [path] = this.goneFiles;
     if (path === undefined) return undefined;
     const more = this.goneFiles.length - 1;
@@ -514,10 +521,21 @@ export class EmbeddedStore implements Store {
     for (const listener of this.outageListeners) listener(trouble !== undefined);
   }
 
+  /** Says when the disk takes no lines, and when it does again. */
+  private sayDiskTrouble(): void {
+    const before = this.diskTrouble;
+    this.diskTrouble = this.diskSpace.trouble;
+    if ((before === undefined) === (this.diskTrouble === undefined)) return;
+    this.onProblem?.(
+      this.diskTrouble ?? 'The disk that holds the data folder can be written again: lines are stored again.',
+    );
+  }
+
   private onFilesGone(paths: readonly string[]): void {
     const isMore = paths.length > this.goneFiles.length;
     this.goneFiles = paths;
-    if (isMore && this.trouble !== undefined) this.onProblem?.(this.trouble);
+    const said = this.filesGone();
+    if (isMore && said !== undefined) this.onProblem?.(said);
   }
 
   /** What can't be saved now is with the next sweep. */

@@ -9,6 +9,8 @@ const FREE_BYTES_MIN = 8 * 1_048_576;
 const RECORD_FREE_BYTES_MIN = 2 * 1_048_576;
 /** A disk can be full whatever it says, by a quota: after a write that failed so, none is made for this long. */
 const FULL_MS = 1_000;
+/** Lines count as refused for so long after a write of them that failed: a disk may fail them alone, as by a limit on the size of files. */
+const LINES_FAILED_MS = 2_000;
 /** The disk is looked at, or tried, when so much was written, or so much time has passed, since the last time. */
 const CHECK_BYTES = 1_048_576;
 const CHECK_INTERVAL_MS = 20;
@@ -31,6 +33,7 @@ export class DiskSpaceGuard {
   /** Why the last write failed, until one of ours works. */
   private failure: TailraceError | undefined;
   private probeAtMs = 0;
+  private linesFailed: { readonly atMs: number; readonly message: string } | undefined;
 
   constructor(folder: string) {
     this.folder = folder;
@@ -56,6 +59,21 @@ export class DiskSpaceGuard {
     }
   }
 
+  /** Why lines can't be stored now, as a sentence; undefined: they can, as far as is known. */
+  get trouble(): string | undefined {
+    try {
+      this.requireSpace(0);
+      if (this.failure) this.probe(this.failure);
+    } catch (error) {
+      return (error as TailraceError).message;
+    }
+    const failed = this.linesFailed;
+    if (failed === undefined) return undefined;
+    if (performance.now() - failed.atMs < LINES_FAILED_MS) return failed.message;
+    this.linesFailed = undefined;
+    return undefined;
+  }
+
   /**
    * A write to the folder has failed: of records, or of lines, which may be tried again at once. Returns what to say about it; an error that
    * says so already, as it is.
@@ -66,6 +84,7 @@ export class DiskSpaceGuard {
     const now = performance.now();
     if (of === 'records' && failure.code === 'store_full') this.fullUntilMs = now + FULL_MS;
     this.failure = failure;
+    if (of === 'lines') this.linesFailed = { atMs: now, message: failure.message };
     // What lines couldn't be written for may be over: room is made while they are tried again.
     this.probeAtMs = of === 'records' ? now + CHECK_INTERVAL_MS : now;
     return failure;
