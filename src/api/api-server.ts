@@ -59,6 +59,7 @@ import { TailRegistry } from './logs/tail-registry.ts';
 import { type TailWebSocketDependencies, tailWebSocketRoutes } from './logs/tail-websockets.ts';
 import { type TelemetryDrainRouteDependencies, telemetryDrainRoutes } from './logs/telemetry-drains.ts';
 import { type TokenRouteDependencies, tokenRoutes } from './logs/tokens.ts';
+import { type HealthRouteDependencies, healthRoutes } from './monitoring/health.ts';
 import { type MetricsRouteDependencies, metricsRoutes } from './monitoring/metrics.ts';
 import { type StatusRouteDependencies, statusRoutes } from './monitoring/status.ts';
 import { openApiRoutes } from './openapi.ts';
@@ -107,6 +108,7 @@ export interface ApiDependencies
     DynoRouteDependencies,
     FeatureRouteDependencies,
     FormationRouteDependencies,
+    HealthRouteDependencies,
     LineDeletionRouteDependencies,
     GitRouteDependencies,
     LogCountRouteDependencies,
@@ -135,17 +137,7 @@ export async function registerApiRoutes(
     addonLinks: new SingleUseTickets<AddonTicket>({ lifetimeMs: ADDON_LINK_MS }),
   };
   const { addons, apiKeys, store, version, log, tailRegistry } = dependencies;
-  server.get('/health', async (_request, reply) => {
-    const { trouble } = store;
-    return trouble === undefined
-      ? { status: 'ok' }
-      : reply.code(503).send({ status: 'trouble', message: trouble });
-  });
-  server.get('/healthcheck', async (_request, reply) => {
-    const { trouble } = store;
-    reply.code(trouble === undefined ? 200 : 503).type('text/plain');
-    return reply.send(trouble ?? 'OK');
-  });
+  healthRoutes(server, dependencies);
   certificateNameRoutes(server, dependencies);
   webUiRoutes(server);
   await server.register(async (api) => {

@@ -22,6 +22,7 @@ import { limitHttpConnections } from '../logs/sources/http/http-connection-limit
 import { registerIngestRoutes } from '../logs/sources/http/ingest-routes.ts';
 import { listenError } from '../logs/sources/listen.ts';
 import { registerListenerMetrics } from '../logs/sources/listener-metrics.ts';
+import { StoreHealth } from '../logs/store/store-health.ts';
 import { LEAVE_GRACE_MS, type Leaving } from './leaving.ts';
 import type { Apps } from './open-apps.ts';
 import type { Logs } from './open-logs.ts';
@@ -67,7 +68,13 @@ export async function openApi(
     listApps: () => appRegistry.listApps(),
     largestMax: settings.metricsApps,
   });
-  registerStoreMetrics(metrics, { store: logs.store, folder: settings.data, sizes: streamSizes });
+  const storeHealth = new StoreHealth(logs.store);
+  registerStoreMetrics(metrics, {
+    store: logs.store,
+    health: storeHealth,
+    folder: settings.data,
+    sizes: streamSizes,
+  });
   registerListenerMetrics(metrics, {
     counters,
     router,
@@ -80,6 +87,7 @@ export async function openApi(
   const auditLog = new AuditLog({ appRegistry, releases, platformLog: logs.platformLog, log: apiLog });
   await registerApiRoutes(http, {
     store: logs.store,
+    storeHealth,
     appRegistry,
     apiKeys,
     people: apps.people,

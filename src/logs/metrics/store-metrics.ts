@@ -1,15 +1,13 @@
 /** Metrics of the store: does it work, how fast, how full is it? */
 import { statfs } from 'node:fs/promises';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
-import type { Store, StoreStatus } from '../store/contract.ts';
+import type { Store } from '../store/contract.ts';
+import type { StoreHealth } from '../store/store-health.ts';
 import type { StreamSizes } from './stream-sizes.ts';
 
 /** The sizes of all streams, and a Redis' health, are read again after this time. */
 const SIZES_MS = 60_000;
 const STATUS_MS = 5_000;
-/** A store that takes longer to say how it is isn't well. */
-const ANSWER_MS = 2_000;
 
 /** What is counted where it happens. */
 export interface StoreCounts {
@@ -50,17 +48,29 @@ export function registerStoreCounts(registry: Registry): StoreCounts {
 /** Registers what is asked of the store. @param folder the data folder */
 export function registerStoreMetrics(
   registry: Registry,
-  { store, folder, sizes }: { readonly store: Store; readonly folder: string; readonly sizes: StreamSizes },
+  {
+    store,
+    health,
+    folder,
+    sizes,
+  }: {
+    readonly store: Store;
+    readonly health: StoreHealth;
+    readonly folder: string;
+    readonly sizes: StreamSizes;
+  },
 ): void {
   const registers = [registry];
-  const health = new StoreHealth(store);
   new Gauge({
     name: 'tailrace_store_up',
     help: '0 while lines can not be stored, or stored ones are missing.',
     labelNames: ['kind'],
     registers,
     async collect() {
-      this.set({ kind: store.shared ? 'redis' : 'embedded' }, (await health.isUp()) ? 1 : 0);
+      this.set(
+        { kind: store.shared ? 'redis' : 'embedded' },
+        (await health.trouble(STATUS_MS)) === undefined ? 1 : 0,
+      );
     },
   });
   const ofDisk = (name: string, help: string, blocks: 'bavail' | 'blocks'): void => {
@@ -134,7 +144,7 @@ function registerRedisMetrics(registry: Registry, health: StoreHealth): void {
       help,
       registers: [registry],
       async collect() {
-        const value = (await health.status())?.facts[fact];
+        const value = (await health.status(STATUS_MS))?.facts[fact];
         if (typeof value === 'number') this.set(fact === 'answer_ms' ? value / 1_000 : value);
       },
     });
@@ -143,43 +153,7 @@ function registerRedisMetrics(registry: Registry, health: StoreHealth): void {
     help: 'Settings and conditions of Redis that would lose lines sooner or later: `tailrace status` says which.',
     registers: [registry],
     async collect() {
-      this.set((await health.status())?.concerns.length ?? 0);
+      this.set((await health.status(STATUS_MS))?.concerns.length ?? 0);
     },
   });
-}
-
-/** What a shared store says of itself, asked now and then; the embedded one is asked each time, since it knows at once. */
-class StoreHealth {
-  private readonly store: Store;
-  private last: { readonly atMs: number; readonly status: StoreStatus | undefined } | undefined;
-  private asking: Promise<StoreStatus | undefined> | undefined;
-
-  constructor(store: Store) {
-    this.store = store;
-  }
-
-  async isUp(): Promise<boolean> {
-    if (!this.store.shared) return this.store.trouble === undefined;
-    const status = await this.status();
-    return status !== undefined && status.trouble === undefined;
-  }
-
-  /** undefined when it doesn't answer. */
-  async status(): Promise<StoreStatus | undefined> {
-    if (this.last && performance.now() - this.last.atMs < STATUS_MS) return this.last.status;
-    this.asking ??= this.ask().finally(() => {
-      this.asking = undefined;
-    });
-    return this.asking;
-  }
-
-  private async ask(): Promise<StoreStatus | undefined> {
-    let status: StoreStatus | undefined;
-    const asked = this.store.status().then((answer) => {
-      status = answer;
-    });
-    await waitWithTimeout(ANSWER_MS, asked);
-    this.last = { atMs: performance.now(), status };
-    return status;
-  }
 }

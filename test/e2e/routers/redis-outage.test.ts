@@ -95,6 +95,17 @@ function httpTail(server: Server, app: App, accept: string): { text: string; end
 
 const AWAY =
   'The store is away: lines wait at their senders, and this tail goes on by itself when it is back.';
+/** Waits until `GET /health` is 503 with such a sentence, or 200 when there is none to wait for. */
+async function untilHealth(server: Server, sentence?: RegExp): Promise<void> {
+  await until(`health: ${sentence ?? 'ok'}`, async () => {
+    const [response, check] = [await fetch(`${server.url}/health`), await fetch(`${server.url}/healthcheck`)];
+    const { message } = (await response.json()) as { message?: string };
+    await check.text();
+    if (response.status !== (sentence ? 503 : 200) || check.status !== response.status) return false;
+    return sentence === undefined || sentence.test(message ?? '');
+  });
+}
+
 const BACK = /The store is back after \d+ s: this tail goes on\./;
 
 describe.runIf(hasRedis)('while Redis is away', () => {
@@ -149,6 +160,8 @@ describe.runIf(hasRedis)('while Redis is away', () => {
       ].every((said) => said.includes(AWAY)),
     );
 
+    await untilHealth(server, /^Redis at redis:.* doesn't answer|^Redis .*(away|closed)/);
+
     await redis.start();
     await until('all lines are taken', () => flood.isOver);
     for (const tail of [text, json]) await until('the last line', () => ends(lastLines(tail), 24_000));
@@ -180,6 +193,17 @@ describe.runIf(hasRedis)('while Redis is away', () => {
     const stored = await server.readMessages(app);
     expectAll(numbersOf(stored), 24_000);
     expect(stored.join('\n')).not.toContain('The store');
+
+    // What takes no lines for another reason is no better.
+    await untilHealth(server);
+    await redis.command('config', 'set', 'maxmemory', 1_000_000);
+    await untilHealth(server, /out of memory/);
+    await redis.command('config', 'set', 'maxmemory', 0);
+    await untilHealth(server);
+    await redis.signal('SIGSTOP');
+    await untilHealth(server, /within 2 seconds/);
+    await redis.signal('SIGCONT');
+    await untilHealth(server);
   });
 
   it('a failover loses nothing when lines wait for a replica', { timeout: 60_000 }, async () => {
