@@ -36,6 +36,11 @@ export class MemoryQueue implements LineQueue {
     return this.#batches.length === 0;
   }
 
+  /** The one that the next line goes into, if it fits. */
+  get openBatch(): LineBatch | undefined {
+    return this.#batches.at(-1);
+  }
+
   hasSpaceFor(frameBytes: number): boolean {
     return this.byteCount + frameBytes <= this.#limits.bufferBytesMax;
   }

@@ -6,7 +6,7 @@ import { HeaderCache } from './header-cache.ts';
 import { IngestClient } from './ingest-client.ts';
 import { type HeaderTemplate, LineBatch } from './line-batch.ts';
 import type { LineQueue } from './line-queue.ts';
-import { MemoryQueue } from './memory-queue.ts';
+import { type BatchLimits, MemoryQueue } from './memory-queue.ts';
 import { MicrosecondClock } from './microsecond-clock.ts';
 import {
   type AttemptDecision,
@@ -59,7 +59,12 @@ export interface ShipperStats {
   bufferedBytes: number;
 }
 
-const BUFFER_BYTES_MAX = 8 * 1024 * 1024;
+/** A chatty dyno ships faster with these than with smaller batches, and no faster with larger ones. */
+export const SHIPPER_LIMITS: BatchLimits = {
+  lineCountMax: 5_000,
+  byteCountMax: 512 * 1024,
+  bufferBytesMax: 8 * 1024 * 1024,
+};
 /** So much is buffered before writers of large chunks have to wait: a batch in flight, and one that is filled meanwhile. */
 const BACKPRESSURE_BYTES = 1024 * 1024;
 /** Writers of chunks up to this size don't wait behind those of larger ones. */
@@ -100,9 +105,11 @@ export class Shipper implements ChunkSink {
       classify: options.retriesFixable ? classifyRetryingFixable : classifyIngestStatus,
       delayMs: options.retryDelayMs ?? retryDelayMs,
     };
-    // A chatty dyno ships faster with these than with smaller batches, and no faster with larger ones.
-    const { batchLineCountMax: lineCountMax = 5_000, batchBytesMax: byteCountMax = 512 * 1024 } = options;
-    const { bufferBytesMax = BUFFER_BYTES_MAX } = options;
+    const {
+      batchLineCountMax: lineCountMax = SHIPPER_LIMITS.lineCountMax,
+      batchBytesMax: byteCountMax = SHIPPER_LIMITS.byteCountMax,
+      bufferBytesMax = SHIPPER_LIMITS.bufferBytesMax,
+    } = options;
     this.#queue = options.queue ?? new MemoryQueue({ lineCountMax, byteCountMax, bufferBytesMax });
     // What an earlier process has left.
     if (!this.#queue.isEmpty) this.#scheduleSend();

@@ -1,6 +1,11 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Log } from '../../common/log.ts';
+import { readBootId } from '../../common/processes/boot-id.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import { Shipper } from '../forwarder/shipper.ts';
+import { BatchJournal, hasJournal } from '../forwarder/files/batch-journal.ts';
+import { JournaledQueue } from '../forwarder/files/journaled-queue.ts';
+import { SHIPPER_LIMITS, Shipper } from '../forwarder/shipper.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
 import type { AppRegistry } from '../records/app-registry.ts';
 
@@ -9,6 +14,8 @@ interface AppShippersOptions {
   /** The server that the lines are sent to, and a key for it. */
   readonly url: () => string;
   readonly key: string;
+  /** Where lines are kept that aren't stored yet, for the server after one that is killed. */
+  readonly journalFolder: string;
   /** The app's dynos should pause, or may go on. */
   readonly onBackpressure: (app: AppId, full: boolean) => void;
   readonly log: Log;
@@ -20,6 +27,8 @@ const RETRY_MS = 1_000;
 /** Sends the lines of the apps that run here to their streams: one shipper for each app. */
 export class AppShippers {
   private readonly options: AppShippersOptions;
+  /** Of this start of the machine: what an earlier one has left may be anything. Undefined: which one it is can't be told. */
+  private readonly journalFolder: string | undefined;
   private readonly shippers = new Map<AppId, Shipper>();
   /** Shippers whose app's tokens are being read. */
   private readonly creating = new Map<AppId, Promise<Shipper>>();
@@ -31,6 +40,20 @@ export class AppShippers {
 
   constructor(options: AppShippersOptions) {
     this.options = options;
+    const bootId = readBootId();
+    this.journalFolder = bootId === '' ? undefined : join(options.journalFolder, bootId);
+  }
+
+  /** Sends what a server that was killed has left of these apps, and removes what it has left of others. */
+  recover(apps: ReadonlySet<AppId>): void {
+    const { journalFolder: all } = this.options;
+    for (const name of readFolder(all)) if (join(all, name) !== this.journalFolder) remove(join(all, name));
+    if (this.journalFolder === undefined) return;
+    for (const app of readFolder(this.journalFolder) as AppId[]) {
+      const folder = join(this.journalFolder, app);
+      if (!apps.has(app)) remove(folder);
+      else if (!this.shippers.has(app) && hasJournal(folder)) this.createWithRetry(app);
+    }
   }
 
   /** Takes an app's lines, also before its shipper is created. */
@@ -107,7 +130,9 @@ export class AppShippers {
   private async create(app: AppId): Promise<Shipper> {
     const { appRegistry, url, key, onBackpressure, log } = this.options;
     const all = await appRegistry.listTokens(app);
+    const queue = this.openQueue(app);
     const shipper = new Shipper({
+      ...(queue && { queue }),
       url: url(),
       key,
       tokens: Object.fromEntries(all.map(({ source, token }) => [source, token])),
@@ -119,4 +144,32 @@ export class AppShippers {
     this.pendingCalls.delete(app);
     return shipper;
   }
+
+  /** Undefined: lines are in memory alone. */
+  private openQueue(app: AppId): JournaledQueue | undefined {
+    if (this.journalFolder === undefined) return undefined;
+    const { log } = this.options;
+    try {
+      const folder = join(this.journalFolder, app);
+      return new JournaledQueue(
+        SHIPPER_LIMITS,
+        new BatchJournal(folder, (message) => log.warn({ app }, message)),
+      );
+    } catch (error) {
+      log.warn({ app, err: error }, "an app's lines can't be kept for the case that this server is killed");
+      return undefined;
+    }
+  }
+}
+
+function readFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // there is none yet
+  }
+}
+
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -121,6 +121,7 @@ export class DynoManager implements DynoRunner {
     this.slugFiles = new SlugFiles(this.stateFolder, options.isolation);
     this.shippers = new AppShippers({
       ...options,
+      journalFolder: join(this.stateFolder, 'journal'),
       onBackpressure: (app, full) => this.deployments.get(app)?.setPaused(full),
     });
     const { handoverMs: waitMs, log } = options;
@@ -178,6 +179,7 @@ export class DynoManager implements DynoRunner {
       log.warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
     await this.slugFiles.open(this.handover?.dynoIds());
     const apps = await appRegistry.listApps();
+    this.shippers.recover(new Set(apps.map(({ id }) => id)));
     await removeStaleFiles(this.options.folder, await this.slugIds(apps));
     await this.options.releaser().open(apps);
     await this.addons.open();

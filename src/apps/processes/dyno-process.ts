@@ -3,12 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
+import { readBootId } from '../../common/processes/boot-id.ts';
 import { type SandboxCommand, unsandboxed } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
 import type { KeeperClient } from './keeper/keeper-client.ts';
 import type { KeptProcess } from './keeper/messages.ts';
+import { HeldBytesFile } from './output/held-bytes.ts';
 import { type LineHandler, LineReader } from './output/line-reader.ts';
-import { createNamedPipes, createPipes, openNamedPipes, type Pipes } from './output/pipes.ts';
+import { createNamedPipes, createPipes, heldFiles, openNamedPipes, type Pipes } from './output/pipes.ts';
 import { signalGroup, signalLeader, waitForGroupExit } from './process-group.ts';
 import { findShell } from './shell.ts';
 
@@ -54,6 +56,8 @@ export class DynoProcess {
   readonly status: Promise<number>;
   /** Why it couldn't be started. Known when `status` has resolved. */
   startError: Error | undefined;
+  /** It was read by a server that was killed, and that didn't keep what it had read and not emitted. */
+  mayHaveLostOutput = false;
   readonly #keeper: KeeperClient | undefined;
   /** Its name with the keeper. */
   readonly #key: string;
@@ -130,7 +134,7 @@ export class DynoProcess {
       const folder = keeper.folderOf(this.#key);
       mkdirSync(folder, { mode: 0o700 });
       pipes = createNamedPipes(folder, hasInput);
-      this.#usePipes(pipes, options);
+      this.#usePipes(pipes, options, openHeldFiles(folder));
       const { program, args } = programOf(options);
       const request = { program, args, cwd, env, ...user, hasInput, leaderStopSignal, note };
       this.#pid = await keeper.startProcess({ id: this.#key, ...request });
@@ -158,22 +162,34 @@ export class DynoProcess {
   }
 
   #adopt(options: DynoProcessOptions, keeper: KeeperClient, adopted: KeptProcess): Promise<number> {
-    const { readers, writer } = openNamedPipes(keeper.folderOf(this.#key));
-    const leftover = (adopted.leftover ?? []).map((text) => Buffer.from(text, 'base64'));
+    const folder = keeper.folderOf(this.#key);
+    const { readers, writer } = openNamedPipes(folder);
+    const held = heldFiles(folder).map((file) => HeldBytesFile.read(file));
+    this.mayHaveLostOutput = adopted.leftover === undefined && held.includes(undefined);
+    const leftover = adopted.leftover?.map((text) => Buffer.from(text, 'base64')) ?? held;
+    const files = openHeldFiles(folder);
     this.#outputs = readers;
     this.#input = writer;
     this.#pid = adopted.pid;
-    this.#readers = readers.map((reader, i) => new LineReader(reader, options.lineHandler, leftover[i]));
+    this.#readers = readers.map(
+      (reader, i) => new LineReader(reader, options.lineHandler, leftover[i], files?.[i]),
+    );
     return keeper.exitOf(adopted).then((status) => {
       this.#leaderExited = true;
       return status;
     });
   }
 
-  #usePipes({ outputs, input }: Pipes, { lineHandler }: DynoProcessOptions): void {
+  #usePipes(
+    { outputs, input }: Pipes,
+    { lineHandler }: DynoProcessOptions,
+    held?: readonly HeldBytesFile[],
+  ): void {
     this.#outputs = outputs.map(({ reader }) => reader);
     this.#input = input?.writer;
-    this.#readers = this.#outputs.map((reader) => new LineReader(reader, lineHandler));
+    this.#readers = this.#outputs.map(
+      (reader, i) => new LineReader(reader, lineHandler, undefined, held?.[i]),
+    );
   }
 
   /** Signals all of the group. Does nothing once it is gone: its number may belong to others by then. */
@@ -283,6 +299,17 @@ export class DynoProcess {
         resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
       });
     });
+  }
+}
+
+/** Undefined: they can't be made, and what is read of a line is lost when this process is killed. */
+function openHeldFiles(folder: string): HeldBytesFile[] | undefined {
+  // Nor are lines kept then.
+  if (readBootId() === '') return undefined;
+  try {
+    return heldFiles(folder).map((file) => new HeldBytesFile(file));
+  } catch {
+    return undefined;
   }
 }
 

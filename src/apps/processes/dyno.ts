@@ -210,7 +210,7 @@ export class Dyno {
       this.#stopping = true;
       this.#awaitEnd(Math.max(0, endsAt - Date.now()), STOP_GRACE_MS);
     } else if (this.#info.state === 'starting') this.#begin();
-    if (this.#options.adopted?.process.leftover === undefined)
+    if (this.#process?.mayHaveLostOutput)
       this.#log('The server was killed: what this dyno wrote just before may be missing here');
   }
 

@@ -2,6 +2,7 @@
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemCode, TailraceError } from '../errors.ts';
+import { readBootId } from './boot-id.ts';
 import { isProcessRunning, ownStartTicks } from './process-identity.ts';
 
 /** Its pid, when it started, and in which boot of the machine. Earlier versions wrote no boot, and `tailrace ship` no end of the line. */
@@ -18,7 +19,7 @@ export interface LockHolder {
  * @throws the system's error when it can't be written; TailraceError `data_folder` when it comes back each time that it is removed
  */
 export function acquireProcessLock(file: string): (() => void) | LockHolder {
-  const mine = `${process.pid} ${ownStartTicks()} ${bootId()}\n`;
+  const mine = `${process.pid} ${ownStartTicks()} ${readBootId()}\n`;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (create(file, mine))
       return () => {
@@ -41,7 +42,7 @@ export function lockHolder(file: string): number | undefined {
   // Where processes have a time of start, one that isn't there was torn off.
   if (startTicks === '' && ownStartTicks() !== '') return undefined;
   // A machine that starts in the same way each time gives the same numbers again.
-  if (boot !== undefined && boot !== bootId()) return undefined;
+  if (boot !== undefined && boot !== readBootId()) return undefined;
   return isProcessRunning(Number(pid), startTicks) ? Number(pid) : undefined;
 }
 
@@ -71,11 +72,6 @@ function createDirectly(file: string, content: string): boolean {
     if (systemCode(error) === 'EEXIST') return false;
     throw error;
   }
-}
-
-/** Which boot of the machine this is; '' where it doesn't say (macOS). */
-function bootId(): string {
-  return readIfExists('/proc/sys/kernel/random/boot_id').trim();
 }
 
 function readIfExists(file: string): string {

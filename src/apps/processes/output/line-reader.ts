@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { HeldBytesFile } from './held-bytes.ts';
 
 /** A line may grow to this before it is emitted in pieces: an endless line must not exhaust the memory. */
 const PARTIAL_LINE_BYTES_MAX = 1_000_000;
@@ -34,6 +35,7 @@ export class LineReader {
   readonly ended: Promise<void>;
   readonly #stream: Readable;
   readonly #handler: LineHandler;
+  readonly #held: HeldBytesFile | undefined;
   #resolveEnded: () => void = () => {};
   /** Read, but from `#position` on not split into lines yet: what comes after the line at which `pause()` came. */
   #unparsed: Buffer = EMPTY;
@@ -41,6 +43,8 @@ export class LineReader {
   /** A line whose newline hasn't come. */
   #partialLine: Buffer = EMPTY;
   #partialBytes = 0;
+  /** So many bytes of it were saved. */
+  #savedBytes = 0;
   #paused = false;
   /** Until the handler calls `onWritable`. */
   #awaitsWritable = false;
@@ -55,10 +59,12 @@ export class LineReader {
   /**
    * @param stream its chunks may be reused when its `data` listeners have returned
    * @param leftover what another reader has read of it and not emitted
+   * @param held has what was read and not emitted, for another process when this one is killed; closed with the stream
    */
-  constructor(stream: Readable, handler: LineHandler, leftover: Buffer = EMPTY) {
+  constructor(stream: Readable, handler: LineHandler, leftover: Buffer = EMPTY, held?: HeldBytesFile) {
     this.#stream = stream;
     this.#handler = handler;
+    this.#held = held;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -69,8 +75,11 @@ export class LineReader {
     stream.once('close', () => {
       this.#closed = true;
       this.#parse();
+      this.#save();
+      this.#held?.close();
     });
     if (leftover.length > 0) this.#take(leftover);
+    else this.#save(); // an earlier process's
   }
 
   readonly #take = (chunk: Buffer): void => {
@@ -81,9 +90,11 @@ export class LineReader {
     this.#position = 0;
     this.#parse();
     if (this.#handler.onPartial && this.#partialBytes > 0) this.#watchPartial();
-    if (this.#position === this.#unparsed.length) return;
-    this.#unparsed = Buffer.from(this.#unparsed.subarray(this.#position));
-    this.#position = 0;
+    if (this.#position < this.#unparsed.length) {
+      this.#unparsed = Buffer.from(this.#unparsed.subarray(this.#position));
+      this.#position = 0;
+    }
+    this.#save();
   };
 
   /** What was read of a line whose newline hasn't come. Valid until something else is read. */
@@ -122,6 +133,7 @@ export class LineReader {
   /** Ends at once: what was read and not emitted is discarded. */
   discard(): void {
     this.#discarded = true;
+    this.#held?.close();
     this.#stream.destroy();
     this.resume();
   }
@@ -135,7 +147,13 @@ export class LineReader {
 
   #continue(): void {
     this.#parse();
+    this.#save();
     if (!this.#isBlocked) this.#stream.resume();
+  }
+
+  #save(): void {
+    this.#held?.save(this.partialLine, this.#unparsed.subarray(this.#position), this.#savedBytes);
+    this.#savedBytes = this.#partialBytes;
   }
 
   get #isBlocked(): boolean {
@@ -220,6 +238,7 @@ export class LineReader {
     const line = this.#partialLine.subarray(0, this.#partialBytes);
     this.#partialLine = EMPTY;
     this.#partialBytes = 0;
+    this.#savedBytes = 0;
     if (this.#isPartialShown) {
       this.#isPartialShown = false;
       this.#handler.onPartial?.(undefined);

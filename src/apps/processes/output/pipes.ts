@@ -40,6 +40,11 @@ export function pipeFiles(folder: string): { readonly outputs: readonly string[]
   return { outputs: OUTPUT_NAMES.map((name) => join(folder, name)), input: join(folder, INPUT_NAME) };
 }
 
+/** Where what was read of a dyno's outputs and not emitted is saved. */
+export function heldFiles(folder: string): readonly string[] {
+  return OUTPUT_NAMES.map((name) => join(folder, `${name}.held`));
+}
+
 /**
  * Makes real pipes. Node gives children socket pairs instead, and those can't be opened by name: `echo x >/dev/stderr`
  * or nginx's `error_log /dev/stderr` would fail with "No such device or address". Node has no pipe(2), so each is a FIFO

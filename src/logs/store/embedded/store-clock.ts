@@ -3,8 +3,8 @@
  * while it isn't. Batches have stamps of that clock, since people ask for lines by it; what is done after a while is done by time that
  * has really passed.
  */
-import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
+import { readBootId } from '../../../common/processes/boot-id.ts';
 
 /** The system's clock was set when it is this far from where it should be. */
 const STEP_MS = 1_000;
@@ -155,13 +155,4 @@ function systemTimeSources(): TimeSources {
     uptime: () => uptime() * 1_000,
     bootId: readBootId(),
   };
-}
-
-/** Linux names each start of the machine. */
-function readBootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return '';
-  }
 }

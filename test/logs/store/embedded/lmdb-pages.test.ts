@@ -6,12 +6,12 @@ import { open } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type LmdbEntry,
-  readBootId,
+  readLmdbBootId,
   readLmdb,
 } from '../../../../src/logs/store/embedded/records/lmdb-pages.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
-const bootId = readBootId();
+const bootId = readLmdbBootId();
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tailrace-lmdb-'));

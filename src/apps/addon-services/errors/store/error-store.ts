@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import { LmdbFile, type LmdbTable } from '../../../../logs/store/embedded/records/lmdb-file.ts';
-import { readBootId, readLmdb } from '../../../../logs/store/embedded/records/lmdb-pages.ts';
+import { readLmdb, readLmdbBootId } from '../../../../logs/store/embedded/records/lmdb-pages.ts';
 import { DiskSpaceGuard } from '../../../../logs/store/embedded/records/lmdb-safety.ts';
 import { sealValue, unsealValue } from '../../../../logs/store/embedded/records/sealed-value.ts';
 import type { JsonObject } from '../event/json-access.ts';
@@ -271,7 +271,7 @@ function ignore(): void {}
 function setAsideIfDamaged(file: string, onDamage: (what: string, kept: string) => void): void {
   const content = readIfThere(file);
   if (!content || content.length === 0) return;
-  const { damage } = readLmdb(content, readBootId());
+  const { damage } = readLmdb(content, readLmdbBootId());
   if (damage === undefined) return;
   const kept = `${file}.damaged`;
   renameSync(file, kept);

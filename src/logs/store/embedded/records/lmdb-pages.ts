@@ -9,7 +9,7 @@
  *     tree    u32 pad | u16 flags | u16 depth | u64 branch pages | u64 leaf pages | u64 overflow pages | u64 entries | u64 root page
  *     meta    u32 magic | u32 version | u64 address | u64 map size | tree of free pages | main tree | u64 last page | u64 transaction | i64 boot
  */
-import { readFileSync } from 'node:fs';
+import { readBootId } from '../../../../common/processes/boot-id.ts';
 
 const PAGE_HEADER = 24;
 const MAGIC = 0xbeefc0de;
@@ -96,7 +96,7 @@ function attempt<T>(work: () => T): { readonly damage: string; readonly value: T
   }
 }
 
-/** Reads a file of LMDB's. @param bootId of the machine, {@link readBootId} */
+/** Reads a file of LMDB's. @param bootId of the machine, {@link readLmdbBootId} */
 export function readLmdb(file: Buffer, bootId: bigint): LmdbContent {
   const strict = new LmdbReader(file, false);
   const { damage, value: databases } = attempt(() => strict.read(bootId));
@@ -109,13 +109,9 @@ export function readLmdb(file: Buffer, bootId: bigint): LmdbContent {
 }
 
 /** LMDB's number of the machine's boot: after another one it trusts only what was synced. */
-export function readBootId(): bigint {
-  try {
-    const text = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
-    return BigInt(`0x${text.slice(0, text.indexOf('-'))}`);
-  } catch {
-    return 0n;
-  }
+export function readLmdbBootId(): bigint {
+  const text = readBootId();
+  return text === '' ? 0n : BigInt(`0x${text.slice(0, text.indexOf('-'))}`);
 }
 
 class LmdbReader {

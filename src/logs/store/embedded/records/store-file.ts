@@ -5,7 +5,7 @@ import { systemCode } from '../../../../common/errors.ts';
 import type { AppId, StoredRecord } from '../../contract.ts';
 import type { StreamNote } from '../streams/stream-note.ts';
 import { FRAMES_DATABASE } from './frame-ids.ts';
-import { readBootId, readLmdb } from './lmdb-pages.ts';
+import { readLmdb, readLmdbBootId } from './lmdb-pages.ts';
 import { RECORDS_DATABASE, type VersionedData } from './records.ts';
 import { isLegacyValue, readLegacyValue, recordName, unsealValue } from './sealed-value.ts';
 import { NOTES_DATABASE } from './stream-notes.ts';
@@ -49,7 +49,7 @@ export interface StoreFileContent {
 export function readStoreFile(folder: string): StoreFileContent {
   const file = readIfThere(join(folder, STORE_FILE));
   if (!file || file.length === 0) return { ...NOTHING, state: file ? 'empty' : 'missing' };
-  const content = readLmdb(file, readBootId());
+  const content = readLmdb(file, readLmdbBootId());
   const { databases } = content;
   const marked = databases.get(FORMAT_DATABASE)?.[0];
   const format = marked && (unsealValue<number>([FORMAT_DATABASE], marked.value)?.value ?? FOLDER_FORMAT);
