@@ -6,8 +6,8 @@ import { open } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type LmdbEntry,
-  readLmdbBootId,
   readLmdb,
+  readLmdbBootId,
 } from '../../../../src/logs/store/embedded/records/lmdb-pages.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
