@@ -98,6 +98,9 @@ export class RedisCluster {
     await until('the Cluster is up', async () => {
       for (const server of servers) {
         if (!String(await server.command('cluster', 'info')).includes('cluster_state:ok')) return false;
+        // A master takes no failover from a replica of which it hasn't heard yet that it is one of its own.
+        const nodes = String(await server.command('cluster', 'nodes'));
+        if ((nodes.match(/\bslave /g) ?? []).length !== 3 * replicas) return false;
         const replication = String(await server.command('info', 'replication'));
         if (replication.includes('role:slave') && !replication.includes('master_link_status:up'))
           return false;

@@ -21,7 +21,7 @@ export interface Delivery {
 export interface ReaderRecord {
   readonly name: string;
   readonly deliveries: readonly Delivery[];
-  /** How many lines it was told that it lost. */
+  /** How many lines it was told that it lost; none, unless some may be. */
   readonly lost: number;
   /** It knows a request that it had before: nothing comes twice, whatever happens. */
   readonly isExactlyOnce: boolean;
@@ -84,6 +84,8 @@ export function check(evidence: Evidence): CheckResult {
   const { senders, readers, faults, calmFromMs, mayBeLost = () => false, mayLoseCounted = false } = evidence;
   const violations: string[] = [];
   const bySender = new Map(senders.map((sender) => [sender.name, sender]));
+  const mayLose =
+    mayLoseCounted || senders.some(({ acknowledged }) => [...acknowledged.values()].some(mayBeLost));
   const results = readers.map((reader) => {
     const problems = new Map<string, string[]>();
     const complain = (kind: string, text: string): void => {
@@ -131,6 +133,7 @@ export function check(evidence: Evidence): CheckResult {
       if (isSilenced) silenced++;
       else if (!mayBeLost(atMs)) complain('missing', `${sender} ${number} was acknowledged, and never came`);
     }
+    if (reader.lost > 0 && !mayLose) complain('counted', `${reader.lost} lines as lost, and none may be`);
     if (mayLoseCounted && missing <= reader.lost) problems.delete('missing');
     for (const [kind, texts] of problems)
       violations.push(

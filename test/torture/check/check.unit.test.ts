@@ -45,6 +45,13 @@ describe('the check of what was delivered', () => {
     expect(violations({ readers: [reader(got(1, 3), { lost: 1 })], mayLoseCounted: true })).toEqual([]);
   });
 
+  it('finds lines that are counted as lost, unless some may be', () => {
+    const readers = [reader(got(1, 2, 3), { lost: 2 })];
+    expect(violations({ readers })).toEqual(['drain: counted, 1 times: 2 lines as lost, and none may be']);
+    expect(violations({ readers, mayBeLost: (atMs) => atMs === 1_000 })).toEqual([]);
+    expect(violations({ readers, mayLoseCounted: true })).toEqual([]);
+  });
+
   it('excuses what was on its way while the network was silent, and no more', () => {
     const at = (...times: [number, number][]): Delivery[] =>
       times.map(([number, atMs]) => ({ sender: 'p', number, atMs }));

@@ -26,8 +26,10 @@ import { parseRecordsMessage } from './records-message.ts';
 
 /** A lost notification is made up for after this time: no line is late by more than a second. */
 const RECONCILE_MS = 600;
-/** Who begins to follow a stream waits so long for replicas that are missing, and then takes what Redis has. */
+/** Who begins to follow a stream waits so long for replicas that are missing, and then takes what Redis has had for a while. */
 const FIRST_LOOK_MS = 5_000;
+/** What is older isn't taken back: a replica that was cut off for so long takes no master's place (10 × Sentinels' default of 30 s; Clusters': 160 s). */
+const SETTLED_MS = 300_000;
 /** Apps whose sequences are read, and channels that are subscribed to, with one call. */
 const APPS_PER_CALL = 500;
 
@@ -35,7 +37,15 @@ export interface ChangeFeedOptions {
   readonly connection: RedisConnection;
   readonly records: RedisRecords;
   readonly origin: string;
-  readonly replicatedEnd?: (app: AppId) => Promise<Sequence>;
+  readonly replicas?: FollowedReplicas;
+}
+
+/** How far a stream can be read, where replicas are waited for. */
+export interface FollowedReplicas {
+  /** How far enough replicas have it. Rejects when there are too few. */
+  replicatedEnd(app: AppId): Promise<Sequence>;
+  /** The last sequence that was stored so many ms ago, or before. */
+  endBefore(app: AppId, ms: number): Promise<Sequence>;
 }
 
 export class ChangeFeed {
@@ -56,19 +66,19 @@ export class ChangeFeed {
   private reconciling = false;
   private reconcileStartedAtMs = 0;
   private closed = false;
-  private readonly replicatedEnd: ((app: AppId) => Promise<Sequence>) | undefined;
+  private readonly replicas: FollowedReplicas | undefined;
   /** Of apps that have subscribers: finds out how far replicas have the stream. */
   private readonly looks = new Map<AppId, CoalescedRun>();
 
   /**
-   * @param replicatedEnd how far enough replicas have a stream. When it is given nobody is notified of lines before, as a failover may take them
-   *   back: other lines may get their sequences then, from a router that knows nothing of them, and readers would have passed these.
+   * @param options.replicas when they are given nobody is notified of lines before replicas have them, as a failover may take them back: other
+   *   lines get their sequences then, and readers would have passed these.
    */
-  constructor({ connection, records, origin, replicatedEnd }: ChangeFeedOptions) {
+  constructor({ connection, records, origin, replicas }: ChangeFeedOptions) {
     this.connection = connection;
     this.records = records;
     this.origin = origin;
-    this.replicatedEnd = replicatedEnd;
+    this.replicas = replicas;
     connection.onMessage((channel, message) => this.onMessage(channel, message));
     connection.onConnect(() => void this.resubscribe());
     this.timer = setInterval(() => this.onTimer(), RECONCILE_MS);
@@ -132,16 +142,17 @@ export class ChangeFeed {
   /** What is behind this sequence isn't to be read yet by who follows the stream. */
   visibleUpTo(app: AppId): Sequence {
     const notified = this.notifiedUpTo.get(app) ?? -1;
-    return this.replicatedEnd && notified >= 0 ? notified : Number.POSITIVE_INFINITY;
+    return this.replicas && notified >= 0 ? notified : Number.POSITIVE_INFINITY;
   }
 
   /** Resolves when {@link visibleUpTo} says what it should, for a stream that somebody has begun to follow. */
   async firstLook(app: AppId): Promise<void> {
     const beganMs = performance.now();
-    while (this.replicatedEnd && this.notifiedUpTo.get(app) === -1 && !this.closed) {
+    const { replicas } = this;
+    while (replicas && this.notifiedUpTo.get(app) === -1 && !this.closed) {
       const before = performance.now();
       await this.lookAtReplicas(app);
-      if (before - beganMs > FIRST_LOOK_MS) return;
+      if (before - beganMs > FIRST_LOOK_MS) this.notifyGrowth(app, await replicas.endBefore(app, SETTLED_MS));
       if (this.notifiedUpTo.get(app) === -1)
         await new Promise((resolve) => setTimeout(resolve, RECONCILE_MS / 4).unref());
     }
@@ -198,22 +209,24 @@ export class ChangeFeed {
     const [origin, last] = message.split(' ');
     const app = appOfChannel(channel);
     if (origin !== this.origin) this.onGrowth(app, Number(last));
-    // Of its own appends this process is notified with the batch itself, when the reply comes; if it comes.
-    else if (Number(last) > (this.announcedUpTo.get(app) ?? 0)) this.announcedUpTo.set(app, Number(last));
+    // Of its own appends this process is notified with the batch itself, when the reply comes; if it comes. Others have passed them by now, unless
+    // they wait for replicas.
+    else if (!this.replicas && Number(last) > (this.announcedUpTo.get(app) ?? 0))
+      this.announcedUpTo.set(app, Number(last));
   }
 
   private onGrowth(app: AppId, last: Sequence): void {
-    if (!this.replicatedEnd) this.notifyGrowth(app, last);
+    if (!this.replicas) this.notifyGrowth(app, last);
     else if (last > (this.notifiedUpTo.get(app) ?? last)) void this.lookAtReplicas(app);
   }
 
   /** Notifies of what replicas have. When too few answer, the next reconciliation asks again. */
   private async lookAtReplicas(app: AppId): Promise<void> {
-    const { replicatedEnd } = this;
-    if (!replicatedEnd) return;
+    const { replicas } = this;
+    if (!replicas) return;
     let look = this.looks.get(app);
     if (!look) {
-      look = new CoalescedRun(async () => this.notifyGrowth(app, await replicatedEnd(app)));
+      look = new CoalescedRun(async () => this.notifyGrowth(app, await replicas.replicatedEnd(app)));
       this.looks.set(app, look);
     }
     await look.request().catch(() => {});

@@ -130,7 +130,10 @@ export class RedisStore implements Store {
       connection,
       records: this.records,
       origin,
-      replicatedEnd: replicas && ((app) => replicas.replicatedEnd(streamKeys(app))),
+      replicas: replicas && {
+        replicatedEnd: (app) => replicas.replicatedEnd(streamKeys(app)),
+        endBefore: (app, ms) => this.streams.endBefore(app, ms),
+      },
     });
     this.appender = new RedisAppender({ connection, limits: this.limits, origin, newestSeen, replicas });
     this.changeFeed.watchRecords((scope, keys) => {
@@ -218,9 +221,10 @@ export class RedisStore implements Store {
   }
 
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
+    // What is visible by the time of the answer may be what another master has there.
+    const end = this.changeFeed.visibleUpTo(app);
     const batches = await this.streams.read(app, after, bytes);
     if (!this.wait) return batches;
-    const end = this.changeFeed.visibleUpTo(app);
     return batches.filter(({ last }) => last <= end);
   }
 

@@ -110,6 +110,12 @@ export class RedisStreams {
     return (await this.connection.runScript(LUA_SCRIPTS.sequenceAt, [index, state], [ms])) as number;
   }
 
+  /** The last sequence that was stored so many ms ago, by Redis' clock, or before. */
+  async endBefore(app: AppId, ms: number): Promise<Sequence> {
+    const nowMs = (await this.connection.runScript(LUA_SCRIPTS.clock, [streamKeys(app).state], [])) as number;
+    return this.sequenceAt(app, nowMs - ms);
+  }
+
   async dropStream(app: AppId): Promise<void> {
     const { lines, index, state, frameIds } = streamKeys(app);
     await this.connection.call('unlink', lines, index, state, ...frameIds);

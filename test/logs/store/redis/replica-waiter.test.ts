@@ -1,15 +1,17 @@
 /** `REDIS_WAIT`: lines are acknowledged when so many replicas have them. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
+import type { Store } from '../../../../src/logs/store/contract.ts';
 import { checkRedis } from '../../../../src/logs/store/redis/connection/redis-status.ts';
 import { recordKeys, streamKeys } from '../../../../src/logs/store/redis/keys.ts';
 import { type StreamReader, StreamReaders } from '../../../../src/logs/store/stream-reader.ts';
+import type { Batch } from '../../../../src/logs/syslog/batch.ts';
 import { forEachMatch } from '../../../../src/logs/tails/line-scan.ts';
 import type { TailEncoding } from '../../../../src/logs/tails/output/encodings.ts';
 import { parseTailQuery } from '../../../../src/logs/tails/tail-query.ts';
 import { TailSession } from '../../../../src/logs/tails/tail-session.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
-import { RedisCluster } from '../../../support/redis/redis-deployments.ts';
+import { RedisCluster, RedisSentinels } from '../../../support/redis/redis-deployments.ts';
 import { hasRedis, type RedisServer } from '../../../support/redis/redis-server.ts';
 import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
@@ -19,6 +21,18 @@ import { AOF_ALWAYS, openRedisStoreForTest, startRedisForTest } from './harness.
 async function inSync(master: RedisServer): Promise<void> {
   await until('the replica is in sync', async () =>
     String(await master.command('info', 'replication')).includes('state=online'),
+  );
+}
+
+/** Cuts a master off from its replica, which would take its place all the same. */
+async function loseReplica(servers: readonly RedisServer[], master: RedisServer): Promise<void> {
+  for (const server of servers) {
+    if (!String(await server.command('info', 'replication')).includes(`master_port:${master.port}`)) continue;
+    await server.command('config', 'set', 'masteruser', 'nobody', 'masterauth', 'wrong');
+    await server.command('client', 'kill', 'type', 'master');
+  }
+  await until('the replica is gone', async () =>
+    String(await master.command('info', 'replication')).includes('connected_slaves:0'),
   );
 }
 
@@ -164,6 +178,67 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
     await until('both tails to get it', () => [moved, gone].every(({ lines }) => lines.includes('next')));
     expect(moved.lines).toEqual(['next']);
     expect(gone.lines.at(-1)).toBe('next');
+  });
+
+  it.each([
+    ['behind Sentinels', () => RedisSentinels.start()],
+    ['in a Cluster', () => RedisCluster.start([], 1)],
+  ])(
+    '%s, numbers of lines that a failover took back, and nobody had, are given out again',
+    async (_, start) => {
+      const redis = await start();
+      onTestFinished(() => redis.remove());
+      const wait = { replicas: 1, timeoutMs: 200 };
+      const [{ store }, { store: other }] = [
+        await openRedisStoreForTest(redis.url, { wait }),
+        await openRedisStoreForTest(redis.url, { wait }),
+      ];
+      const app = newAppId();
+      const { state } = streamKeys(app);
+      const [here, there] = [store, other].map((one) => {
+        const { reader, close } = new StreamReaders(one).open(app);
+        onTestFinished(close);
+        return follow(reader, { after: '0' }, true);
+      });
+      const kept = batchOf('kept');
+      await until('the replica keeps up', () => store.append(app, kept).catch(() => undefined));
+      await until('both to have it', () => [here, there].every(({ lines }) => lines.length === 1));
+
+      const master = redis instanceof RedisCluster ? await redis.masterOf(state) : await redis.master();
+      await loseReplica(redis.servers, master);
+      const [lost, others] = [batchOf('lost 1', 'lost 2', 'lost 3'), batchOf("another router's")];
+      const refused = await Promise.allSettled([store.append(app, lost), other.append(app, others)]);
+      for (const refusal of refused)
+        expect(refusal).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });
+      expect(Number(await master.command('hget', state, 'next'))).toBe(6);
+      await redis.failOver(state);
+
+      const append = (one: Store, batch: Batch) =>
+        until('an append', () => one.append(app, batch).catch(() => undefined), 20_000);
+      expect(await append(other, others)).toMatchObject({ first: 2, duplicate: false });
+      expect(await append(store, lost)).toMatchObject({ first: 3, last: 5, duplicate: false });
+      expect(await append(store, batchOf('next'))).toMatchObject({ first: 6 });
+      const all = ['kept', "another router's", 'lost 1', 'lost 2', 'lost 3', 'next'];
+      await until('both to have all', () => [here, there].every(({ lines }) => lines.at(-1) === 'next'));
+      // A loss would be told between them, as the store's absence is.
+      for (const { lines } of [here, there])
+        expect(lines.filter((line) => !line.includes('heroku[logplex]: The store is'))).toEqual(all);
+    },
+  );
+
+  it('who begins to follow a stream while replicas are away sees what is too old to be taken back', async () => {
+    const master = await startRedisForTest();
+    const { store } = await openRedisStoreForTest(master.url, { wait: { replicas: 1, timeoutMs: 100 } });
+    const { store: router } = await openRedisStoreForTest(master.url);
+    const app = newAppId();
+    const old = batchOf('old');
+    await router.restore(app, { ...old, first: 1, last: 1, storedAtMs: Date.now() - 600_000 });
+    await router.append(app, batchOf('new'));
+    const { reader, close } = new StreamReaders(store).open(app);
+    onTestFinished(close);
+    await reader.ready;
+    expect(reader.newest).toBe(1);
+    expect(linesOf(await reader.readAfter(0))).toEqual(['old']);
   });
 
   it('a frame that another router stored, and a failover took back, isn’t acknowledged as one that was there', async () => {

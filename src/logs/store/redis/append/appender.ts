@@ -59,7 +59,7 @@ class AppendQueue implements StreamAppend {
   readonly keys: EncodedStreamKeys;
   private readonly owner: RedisAppender;
   pending: PendingAppend[] = [];
-  /** The newest sequence that a line got here. */
+  /** The newest sequence that a line got here, and that readers may have passed: where replicas are waited for, once they have it. */
   last: Sequence = 0;
   busy = false;
   /** On the clock of `performance.now()`. */
@@ -246,7 +246,7 @@ export class RedisAppender {
     let fresh = taken;
     if (taken.some(this.isStored)) {
       const before = taken.filter(this.isStored);
-      const lost = await this.acknowledge(queue.keys, before);
+      const lost = await this.acknowledge(queue, before);
       fresh = taken.filter((append) => !before.includes(append) || lost.includes(append));
       if (fresh.length === 0) return;
     } else if (replicas?.lacksReplicas(queue.keys)) {
@@ -255,20 +255,25 @@ export class RedisAppender {
     }
     const appended = await this.appendCall(queue, fresh);
     if (!replicas) {
+      notePosition(queue, appended);
       resolveAll(fresh, appended);
       return;
     }
     this.remember(batchesOf(fresh), appended);
-    const lost = await this.acknowledge(queue.keys, fresh);
+    const lost = await this.acknowledge(queue, fresh);
     if (lost.length > 0) throw new TailraceError('unavailable', 'Redis failed over: send again.');
   }
 
-  /** Resolves appends that are stored, when enough replicas have them. Returns those that a failover has lost. */
+  /**
+   * Resolves appends that are stored, when enough replicas have them. Returns those that a failover has lost: nobody has read these, and
+   * their sequences are given out again.
+   */
   private async acknowledge(
-    keys: EncodedStreamKeys,
+    queue: AppendQueue,
     appends: readonly PendingAppend[],
   ): Promise<readonly PendingAppend[]> {
     const { replicas } = this.options;
+    const { keys } = queue;
     const places = this.placesOf(batchesOf(appends));
     if (replicas)
       try {
@@ -283,6 +288,7 @@ export class RedisAppender {
     const lost: PendingAppend[] = [];
     for (const append of appends) {
       const appended = append.batches.flatMap(({ batch }) => this.unacknowledged.get(batch) ?? []);
+      notePosition(queue, appended);
       if (appended.length < append.batches.length) lost.push(append);
       else append.resolve(appended);
       for (const { batch } of append.batches) this.unacknowledged.delete(batch);
@@ -338,10 +344,7 @@ export class RedisAppender {
         batches,
         lowest: this.lowestOf(queue),
         retention: this.options.limits.ownRetentionOf(queue.app),
-        onStored: (appended) => {
-          notePosition(queue, appended);
-          resolve(appended);
-        },
+        onStored: resolve,
         onFailed: (error, call) => {
           this.noteUnanswered(queue, appends, batches, error, call);
           reject(error);
@@ -380,10 +383,11 @@ export class RedisAppender {
       resolve(false);
       return;
     }
-    notePosition(queue, stored);
     this.remember(batches, stored);
-    if (!replicas) resolve(true);
-    else void this.whenConfirmed(replicas, queue.keys, [...this.placesOf(batches).values()]).then(resolve);
+    if (!replicas) {
+      notePosition(queue, stored);
+      resolve(true);
+    } else void this.whenConfirmed(replicas, queue.keys, [...this.placesOf(batches).values()]).then(resolve);
   }
 
   /** Asks again what became of a call, unless somebody appends before. */
