@@ -13,6 +13,7 @@ import { makeFolder } from './durable-files.ts';
 
 const ROTATION_CHECK_MS = 1000;
 
+/** Lines couldn't be written; `cause` is the disk's error. Senders are told to try again. */
 export class WriteError extends Error {}
 
 export interface ArchiveSettings extends DrainFolderSettings {
@@ -20,6 +21,10 @@ export interface ArchiveSettings extends DrainFolderSettings {
   keep: number;
 }
 
+/**
+ * One of them is the only writer in the archive's folder. {@link Archive.start} comes before anything is appended, {@link Archive.stop} ends
+ * it.
+ */
 export class Archive {
   readonly #settings: ArchiveSettings;
   readonly #logger: Logger;

@@ -5,6 +5,7 @@ import { explainTime, parseTime } from '../../../src/common/time-expression.ts';
 /** As Fastify gives them: several of a name as a list. */
 export type QueryParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
 
+/** The parameters of one request, by name; whatever can't be read is a TailraceError `invalid_params` that names the parameter. */
 export class Parameters {
   private readonly query: QueryParameters;
 

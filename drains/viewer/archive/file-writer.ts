@@ -28,6 +28,7 @@ export interface WrittenFile {
   readonly streams: readonly ArchivedRange[];
 }
 
+/** One gzipped file of lines as JSON; lines come in the order of their streams. It ends with {@link finish} or {@link abort}. */
 export class ArchiveFileWriter {
   private readonly path: string;
   private readonly lines = new ArchiveLineWriter();

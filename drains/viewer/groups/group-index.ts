@@ -18,6 +18,7 @@ interface Members {
   sorted: readonly LogStreamRecord[] | undefined;
 }
 
+/** Names are found in any case. It holds what it is given: whether names are unique is for {@link Groups} to see to. */
 export class GroupIndex {
   private readonly groups = new Map<string, GroupRecord>();
   private readonly streams = new Map<AppId, LogStreamRecord>();

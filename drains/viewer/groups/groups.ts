@@ -26,6 +26,7 @@ export const RECOVERED_GROUP = 'recovered';
 /** When two change the same at once, the later one reads again. */
 const ATTEMPTS_MAX = 20;
 
+/** Each change is in the store before it is in memory; what asks gets records that are never changed, but replaced. */
 export class Groups {
   private readonly records: Store;
   private readonly index = new GroupIndex();

@@ -71,6 +71,10 @@ export class LineAtHand {
   }
 }
 
+/**
+ * An alert that is on. Of each batch of the streams that it looks at, {@link startBatch} is called first, then {@link take} with what its
+ * search has found, in order.
+ */
 export class WatchedAlert {
   readonly alert: AlertRecord;
   readonly search: SavedSearch;

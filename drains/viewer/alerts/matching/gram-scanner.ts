@@ -111,6 +111,7 @@ class GramTable {
   }
 }
 
+/** One for a set of texts, made once; it may scan any number of batches, one at a time. A text is known by its index in what it was made of. */
 export class GramScanner {
   private readonly texts: readonly Uint8Array[];
   /** Texts by the hash of their bytes. */

@@ -83,6 +83,10 @@ export class WantedField {
 /** Takes what holds of a value of the field. */
 export type OnValue = (kind: ValueClass) => void;
 
+/**
+ * One for all lines: {@link startBatch}, then {@link setLine} for each that is asked about. It reads from the batch's bytes, which mustn't
+ * change meanwhile.
+ */
 export class LineFields {
   private cursor: RecordCursor | undefined;
   private bytes: Buffer = Buffer.alloc(0);

@@ -63,6 +63,10 @@ export function readArchiveLine(text: string): ArchivedLine | undefined {
   return value && readArchivedObject(value);
 }
 
+/**
+ * A line of an archive whose JSON is parsed already; undefined when timestamp, facility, severity, source or message are missing or no such
+ * thing.
+ */
 export function readArchivedObject(value: Readonly<Record<string, unknown>>): ArchivedLine | undefined {
   const { timestamp, facility, severity, source, message, received_at: receivedAt } = value;
   const isLine =

@@ -5,6 +5,7 @@ export const MINUTE_MS = 60_000;
 /** A minute's number since 1970, errors, warnings, others. */
 const COLUMNS = 4;
 
+/** Counts of one block: a row a minute, of minute (since 1970), errors, warnings and others. */
 export class MinuteCounts {
   private readonly minutes = new Map<number, Uint32Array>();
   private lastMinute = -1;

@@ -29,6 +29,7 @@ export class VarintWriter {
   }
 }
 
+/** Reads what VarintWriter wrote. It checks no bounds: who reads has checked the bytes' checksum, and knows how many numbers there are. */
 export class VarintReader {
   private readonly bytes: Uint8Array;
   private at: number;

@@ -43,8 +43,10 @@ interface Front {
   };
 }
 
+/** A part's columns can't be used: its lines are looked at without them. */
 export class ColumnDamage extends Error {}
 
+/** The section's bytes, as this file's head says, of the columns of all lines of a part. */
 export function encodeColumns(built: BuiltColumns): Buffer {
   const pieces: Buffer[] = [];
   let end = 0;

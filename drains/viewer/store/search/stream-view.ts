@@ -38,6 +38,7 @@ export interface PlannedQuery {
   readonly plan: FilterPlan | undefined;
 }
 
+/** Parts that it holds aren't removed before {@link release}; what is written meanwhile isn't in it. */
 export class StreamView {
   readonly stream: AppId;
   /** What is asked of its lines; undefined: every line. */
