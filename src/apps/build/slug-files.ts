@@ -12,6 +12,7 @@ import { packFolder, unpackFolder } from './tar.ts';
 export const PROFILE_SCRIPT =
   'for f in .profile.d/*.sh; do [ -r "$f" ] && . "./$f"; done; unset f; [ -r .profile ] && . ./.profile';
 
+/** The only user of its folder. {@link SlugFiles.open} comes first; ids are the slugs' and the dynos' own, and become names of files. */
 export class SlugFiles {
   private readonly slugs: string;
   private readonly dynos: string;

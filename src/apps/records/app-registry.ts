@@ -47,6 +47,7 @@ const ATTEMPTS_MAX = 20;
 const HOSTNAME_PATTERN =
   /^(?=.{4,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** Reads the store with each call, so that what another router has changed is seen; a change is all or nothing, with compare-and-set. */
 export class AppRegistry {
   private readonly store: Store;
   private pendingAppNames: Promise<ReadonlyMap<AppId, string>> | undefined;

@@ -12,6 +12,7 @@ import {
 
 const RULES_MAX = 1_000;
 
+/** At most {@link RULES_MAX} in all apps. Conditions are unique: no two rules decide about the same lines with the same right. */
 export class RuleRecords {
   private readonly store: Store;
   private readonly requirePort: (port: number) => Promise<void>;

@@ -50,6 +50,7 @@ export class TrackedConnection {
   }
 }
 
+/** One for all syslog listeners of the process. Times are milliseconds on the clock of `performance.now()`. */
 export class ConnectionLimiter {
   private readonly options: ConnectionLimiterOptions;
   private readonly connections = new Set<TrackedConnection>();

@@ -52,6 +52,7 @@ export interface LoginQuestionJson {
   readonly code: string;
 }
 
+/** Each call throws ApiError with the server's sentence when it is refused, TypeError when nobody answers. */
 export class WebApiClient {
   private readonly headers: Readonly<Record<string, string>>;
 
@@ -139,6 +140,7 @@ function loginPath(secret: string): string {
   return `/auth/browser/${encodeURIComponent(secret)}`;
 }
 
+/** `/apps/<app>`, escaped. @param app its name or id */
 export function appPath(app: string): string {
   return `/apps/${encodeURIComponent(app)}`;
 }

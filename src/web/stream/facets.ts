@@ -5,6 +5,7 @@ import type { Line } from './line.ts';
 /** Names beyond this many would make no list to choose from. */
 const FACET_VALUES_MAX = 200;
 
+/** Signals, sorted for people. With more than 200 names nothing is added: some apps name a new dyno in every line. */
 export class Facets {
   readonly sources = signal<readonly string[]>([]);
   readonly dynos = signal<readonly string[]>([]);

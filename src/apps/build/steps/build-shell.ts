@@ -50,6 +50,7 @@ export function buildEnvironment(environment: Environment): Environment {
   };
 }
 
+/** One for a build. Lines come out as Heroku's builds have them: `-----> ` begins a step, ` !     ` a warning. */
 export class BuildShell {
   readonly folder: string;
   readonly config: Readonly<Record<string, string>>;

@@ -49,6 +49,7 @@ export class LastHead {
   }
 }
 
+/** One for each response, fed until {@link isComplete}. Bytes behind the response were asked for by nobody: its connection isn't reusable then. */
 export class ResponseParser {
   /** 0 until the head has come. */
   status = 0;

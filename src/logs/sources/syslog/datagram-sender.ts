@@ -45,6 +45,7 @@ export type DatagramReceiver = Pick<
   'take' | 'takeFastPath' | 'loadToken' | 'flushInBackground'
 >;
 
+/** One for each address that sends to a port. UDP tells nobody of losses: what can't be held is only counted. */
 export class DatagramSender implements DatagramTaker {
   private readonly receiver: DatagramReceiver;
   private readonly budget: HoldBudget;

@@ -10,6 +10,7 @@ import { originWithKeys } from './records-message.ts';
 /** Records that are listed with one call, which blocks Redis. */
 const PAGE_RECORDS = 1_000;
 
+/** All records of a scope, or of one app among them, are listed in pages: records that change meanwhile may be as before or after. */
 export class RedisRecords {
   private readonly connection: RedisConnection;
   private readonly origin: string;

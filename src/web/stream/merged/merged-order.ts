@@ -11,6 +11,7 @@ export interface MergedEntry {
   readonly position: number;
 }
 
+/** Numbers grow with time from `start`; those before it go down as history is read. */
 export class MergedOrder {
   /** Of the numbers from `first` on. */
   private streams: number[] = [];

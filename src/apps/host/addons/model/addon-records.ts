@@ -15,6 +15,10 @@ export interface AddonSnapshot {
   readonly attachments: readonly AttachmentRecord[];
 }
 
+/**
+ * Keys are `addon/<id>`, `attachment/<id>` and one for each name, in the scope of no app. Names are taken in any case, and found as they are
+ * written.
+ */
 export class AddonRecords {
   private readonly store: Store;
 

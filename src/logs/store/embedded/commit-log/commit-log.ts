@@ -106,6 +106,10 @@ export interface LeftCommits {
   readonly contents: readonly CommitFileContent[];
 }
 
+/**
+ * One for the data folder, whose lock is held. {@link CommitLog.open} comes first, once; what is told to be committed survives as `durability`
+ * says.
+ */
 export class CommitLog {
   private readonly options: CommitLogOptions;
   private readonly fileBytesMax: number;
