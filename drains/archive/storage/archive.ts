@@ -59,6 +59,7 @@ export class Archive {
     if (this.#failingFolders.delete(name)) this.#logger.info(`writing to ${name} again`);
   }
 
+  /** Waits until what was appended is written; a compression is given up, and made at the next start. The caller takes no more requests. */
   async stop(): Promise<void> {
     clearInterval(this.#rotationTimer);
     for (const folder of this.#folders.values()) {

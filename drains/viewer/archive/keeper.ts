@@ -76,6 +76,7 @@ export class Keeper {
     this.runs = new CoalescedRun(() => this.work());
   }
 
+  /** Looks at once for what is due, and then every minute. */
   start(): void {
     this.schedule(0);
   }
@@ -97,6 +98,7 @@ export class Keeper {
     };
   }
 
+  /** Stops what is under way where it can go on later, and waits for that. */
   async close(): Promise<void> {
     this.ending.abort();
     clearTimeout(this.timer);

@@ -45,6 +45,10 @@ export class ViewerClient {
     return (await response.json()) as T;
   }
 
+  /**
+   * @param path below the viewer's address.
+   * @throws TailraceError `unavailable` when nobody answers, or with 5xx; `bad_request` for any other refusal, with what it says
+   */
   protected async request(
     path: string,
     headers: Readonly<Record<string, string>>,

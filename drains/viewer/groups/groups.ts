@@ -55,10 +55,12 @@ export class Groups {
     return this.index.streamsOf(group);
   }
 
+  /** By id; undefined when there is none. */
   find(id: string): GroupRecord | undefined {
     return this.index.group(id);
   }
 
+  /** By id; undefined when there is none. */
   findStream(id: string): LogStreamRecord | undefined {
     return this.index.stream(id as AppId);
   }

@@ -48,6 +48,10 @@ export class Hits {
   texts = new Int32Array(256);
   count = 0;
 
+  /**
+   * @param position where the text begins in the bytes that are scanned
+   * @param text its index
+   */
   push(position: number, text: number): void {
     if (this.count === this.positions.length) {
       this.positions = grown(this.positions);

@@ -107,11 +107,13 @@ export class LineFields {
   private pairGates = new Int32Array(64);
   private pairCount = 0;
 
+  /** Other bytes come; to be called before the first {@link setLine} with them. */
   startBatch(): void {
     this.braceAt = -1;
     this.escapeAt = -1;
   }
 
+  /** A line of the batch, after which pairs are added. @param lineNumber tells lines apart: results are kept a line long */
   setLine(cursor: RecordCursor, bytes: Buffer, isColored: boolean, lineNumber: number): void {
     this.cursor = cursor;
     this.bytes = bytes;

@@ -88,10 +88,12 @@ export class TemplateMiner {
     return isForgotten ? best.words.join(' ') : undefined;
   }
 
+  /** How many patterns are known. */
   get size(): number {
     return this.all.size;
   }
 
+  /** There is something for {@link takeChanges}. */
   get isDirty(): boolean {
     return this.changed.size + this.removed.size > 0;
   }

@@ -67,6 +67,7 @@ export class MailSender {
       );
   }
 
+  /** Is there a server to send mails with? Without one {@link send} fails for good. */
   get isSet(): boolean {
     return this.settings.smtpUrl !== '';
   }

@@ -11,6 +11,7 @@ export class MinuteCounts {
   private lastMinute = -1;
   private last: Uint32Array = new Uint32Array(COLUMNS);
 
+  /** Counts a line. @param timeMs milliseconds since 1970 */
   add(timeMs: number, level: LogLevel): void {
     const minute = Math.floor(timeMs / MINUTE_MS);
     if (minute !== this.lastMinute) {

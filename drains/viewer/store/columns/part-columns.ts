@@ -130,6 +130,7 @@ export class PartColumns {
     this.piecesAt = HEAD_BYTES + packed.length;
   }
 
+  /** How many lines the part has, in the order of which all columns are. */
   get lines(): number {
     return this.front.lines;
   }
@@ -166,6 +167,7 @@ export class PartColumns {
     return this.front.shapes[shape - 1].columns.map((index) => this.columnAt(index));
   }
 
+  /** How many shapes there are; they are numbered from 1 on. */
   get shapes(): number {
     return this.front.shapes.length;
   }

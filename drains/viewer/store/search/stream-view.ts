@@ -65,6 +65,7 @@ export class StreamView {
     for (const part of this.parts) part.retain();
   }
 
+  /** Once, when nothing is read of it any more: parts that were removed meanwhile are removed with that. */
   release(): void {
     for (const part of this.parts) part.release();
   }
