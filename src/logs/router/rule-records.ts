@@ -23,6 +23,7 @@ export class RuleRecords {
     this.requirePort = requirePort;
   }
 
+  /** The rules that name an app, in the order of their keys, which isn't that in which they apply. */
   async listOf(app: AppId): Promise<RuleRecord[]> {
     return (await this.store.listOfApp<RuleRecord>(app, RULE_PREFIX)).map(({ value }) => value);
   }

@@ -94,6 +94,7 @@ export class ConnectionLimiter {
     connection.lastActivityMs = performance.now();
   }
 
+  /** The connection is closed; of one that was never added, or was removed, nothing is counted. */
   remove(connection: TrackedConnection): void {
     if (!this.connections.delete(connection)) return;
     const { address, counters } = connection;

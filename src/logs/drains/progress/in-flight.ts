@@ -56,6 +56,7 @@ export class InFlightShipments {
     return sum;
   }
 
+  /** Forgets them: the connection they were sent on is gone, and what isn't settled is sent again. */
   clear(): void {
     this.shipments.length = 0;
   }

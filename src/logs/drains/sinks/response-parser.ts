@@ -35,6 +35,7 @@ export class LastHead {
   private bytes: Buffer = EMPTY;
   private head: ResponseHead | undefined;
 
+  /** Takes a copy of the bytes of a whole head. */
   keep(bytes: Buffer, head: ResponseHead): void {
     this.bytes = Buffer.from(bytes);
     this.head = head;
@@ -82,6 +83,7 @@ export class ResponseParser {
     this.lastHead = lastHead;
   }
 
+  /** All of the response has come; one that ends with its connection is only complete by {@link finish}. */
   get isComplete(): boolean {
     return this.part === 'done';
   }

@@ -27,6 +27,7 @@ export class HoldBudget {
     return true;
   }
 
+  /** A datagram of so many bytes, for which {@link take} gave true, isn't held any more. */
   giveBack(bytes: number): void {
     this.leftBytes += bytes + OVERHEAD_BYTES;
     this.heldCount--;

@@ -21,11 +21,13 @@ export class RedisRecords {
     this.origin = origin;
   }
 
+  /** As {@link Store.get}. */
   async get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined> {
     const text = await this.connection.call('hget', recordKeys(scope).values, key);
     return typeof text === 'string' ? parse<T>(key, text) : undefined;
   }
 
+  /** As {@link Store.list}. */
   list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]> {
     const { values, keys } = recordKeys(scope);
     return this.listPages<T>(prefix, LUA_SCRIPTS.list, [values, keys], '');
