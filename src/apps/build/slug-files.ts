@@ -47,6 +47,7 @@ export class SlugFiles {
     return existsSync(this.path(id));
   }
 
+  /** Where a slug is, or would be: a gzipped tar. */
   path(id: string): string {
     return join(this.slugs, `${id}.tgz`);
   }
@@ -67,6 +68,7 @@ export class SlugFiles {
     await rename(temporary, this.path(copyId));
   }
 
+  /** It is no error when there is none. */
   async remove(id: string): Promise<void> {
     await rm(this.path(id), { force: true });
   }

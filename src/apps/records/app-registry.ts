@@ -68,6 +68,7 @@ export class AppRegistry {
     return app;
   }
 
+  /** All apps, by name. */
   async listApps(): Promise<AppRecord[]> {
     const records = await this.store.list<AppRecord>('', 'app/');
     return records.map(({ value }) => value).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -93,6 +94,7 @@ export class AppRegistry {
     return found;
   }
 
+  /** By name, else by id; undefined when there is none. */
   async findApp(nameOrId: string): Promise<AppRecord | undefined> {
     const named = await this.store.get<AppId>('', `name/${nameOrId}`);
     const record = await this.store.get<AppRecord>('', `app/${named?.value ?? nameOrId}`);
@@ -142,6 +144,7 @@ export class AppRegistry {
     return new Map(records.flatMap((record) => (record ? [[record.value.id, record.value.name]] : [])));
   }
 
+  /** Those that were added, by host name; the name below a domain of the server isn't among them. */
   async listDomains(app: AppId): Promise<DomainRecord[]> {
     const records = await this.store.listOfApp<DomainRecord>(app, 'domain/');
     return records.map(({ value }) => value);
@@ -207,6 +210,7 @@ export class AppRegistry {
     await this.store.dropStream(app.id);
   }
 
+  /** All tokens of an app; their order says nothing. */
   async listTokens(app: AppId): Promise<TokenRecord[]> {
     const records = await this.store.listOfApp<TokenRecord>(app, TOKEN_PREFIX);
     return records.map(({ value }) => value);
@@ -236,6 +240,7 @@ export class AppRegistry {
     return found.value;
   }
 
+  /** Drains of an app, the oldest first; of add-ons as well. */
   async listDrains(app: AppId): Promise<DrainRecord[]> {
     const records = await this.store.listOfApp<DrainRecord>(app, DRAIN_PREFIX);
     return records.map(({ value }) => value).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));

@@ -104,6 +104,7 @@ export class WebApiClient {
     return this.getJson(loginPath(secret));
   }
 
+  /** Lets a command line log in, or refuses it. @param secret of the link that it has shown */
   async answerLogin(secret: string, allow: boolean): Promise<void> {
     await this.send(loginPath(secret), {
       method: 'POST',

@@ -12,6 +12,7 @@ export class Facets {
   private readonly seenSources = new Set<string>();
   private readonly seenDynos = new Set<string>();
 
+  /** Takes the names of lines that are new; signals change only when one of them is. */
   add(lines: readonly Pick<Line, 'source' | 'dyno'>[]): void {
     const before = this.seenSources.size + this.seenDynos.size;
     if (before > FACET_VALUES_MAX) return;

@@ -37,6 +37,7 @@ export class ErrorAnnouncer {
     this.write = write;
   }
 
+  /** Says what is worth it: new errors and regressions. Events that are known already cost nothing. */
   announce(added: AddedEvent): void {
     if (added.kind !== 'new' && added.kind !== 'regression') return;
     this.timer ??= setTimeout(() => this.endWindow(), WINDOW_MS).unref();

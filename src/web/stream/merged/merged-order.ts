@@ -28,6 +28,7 @@ export class MergedOrder {
     this.newest = newest;
   }
 
+  /** The number of the newest line. */
   get last(): number {
     return this.first + this.streams.length - 1;
   }

@@ -15,6 +15,7 @@ export class GroupChanges {
     this.stream = stream;
   }
 
+  /** A group has changed: pages are told of it together with others of the same moment. @param group its id */
   add(group: string): void {
     this.changed.add(group);
     this.timer ??= setTimeout(() => this.tell(), GATHER_MS).unref();
