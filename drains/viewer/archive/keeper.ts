@@ -86,6 +86,7 @@ export class Keeper {
     await this.runs.request();
   }
 
+  /** What the task has done and why it can't; `removed` is stored, and counts on over restarts. */
   async status(): Promise<KeepStatus> {
     const removed = (await this.options.records.get<RemovedRecord>(ARCHIVE_SCOPE, REMOVED_KEY))?.value;
     return {

@@ -89,7 +89,7 @@ export function attachmentView(scene: AddonScene, attachment: AttachmentRecord) 
   };
 }
 
-/** AddOnService; `available` is an addition of ours, with the reason in the description's place. */
+/** AddOnService, with `available` added: where it is false, the description says why. */
 export function serviceView(service: ProvidedService) {
   return {
     id: service.name,

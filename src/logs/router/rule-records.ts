@@ -12,7 +12,7 @@ import {
 
 const RULES_MAX = 1_000;
 
-/** At most {@link RULES_MAX} in all apps. Conditions are unique: no two rules decide about the same lines with the same right. */
+/** At most {@link RULES_MAX} rules in all apps, no two of them with the same conditions. */
 export class RuleRecords {
   private readonly store: Store;
   private readonly requirePort: (port: number) => Promise<void>;

@@ -120,6 +120,7 @@ export class ConnectionLimiter {
       );
   }
 
+  /** Looks for time-outs no more; connections stay open, for their listeners to close. */
   close(): void {
     clearInterval(this.timer);
   }

@@ -38,7 +38,7 @@ export interface PlannedQuery {
   readonly plan: FilterPlan | undefined;
 }
 
-/** Parts that it holds aren't removed before {@link release}; what is written meanwhile isn't in it. */
+/** Its parts stay until {@link release}. Lines behind them are read from the stream; when these were packed and trimmed meanwhile, it is outdated. */
 export class StreamView {
   readonly stream: AppId;
   /** What is asked of its lines; undefined: every line. */

@@ -26,7 +26,7 @@ const NOUNS: Readonly<Record<ErrorLevel, string>> = {
   debug: 'message',
 };
 
-/** At most 60 lines a minute; how many more there were is said in one line at the minute's end. */
+/** At most {@link LINES_MAX} lines a minute; how many more there were is said in one line at the minute's end. */
 export class ErrorAnnouncer {
   private readonly write: (severity: ServiceSeverity, text: string) => void;
   private lines = 0;

@@ -20,6 +20,7 @@ export class ValueHistogram {
     this.add(value > 0 ? String(Math.ceil(Math.log(value) / LOG_GROWTH)) : ZERO, 1);
   }
 
+  /** Adds the values of another one. */
   merge(stored: StoredHistogram): void {
     for (const [bucket, count] of Object.entries(stored)) this.add(bucket, count);
   }

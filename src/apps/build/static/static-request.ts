@@ -76,13 +76,13 @@ export function cleanPath(path: string): string | undefined {
   return path.endsWith('/index.html') ? path.slice(0, -'index.html'.length) : path.slice(0, -'.html'.length);
 }
 
-/** The first redirect of a path, with or without a slash at its end; undefined when there is none. */
+/** The first redirect of a path without a file of its own, with or without a slash at its end; undefined when there is none. */
 export function redirectFor(path: string, config: Pick<StaticConfig, 'redirects'>) {
   const without = path.replace(/\/$/, '');
   return config.redirects.find(([from]) => from === path || from.replace(/\/$/, '') === without)?.[1];
 }
 
-/** The file of the first route whose pattern matches, for paths without a file of their own; undefined when there is none. */
+/** The file of the first route whose pattern matches, for a path without a file and a redirect; undefined when there is none. */
 export function routeFor(path: string, config: Pick<StaticConfig, 'routes'>): string | undefined {
   return config.routes.find(([pattern]) => matchesPattern(pattern, path))?.[1];
 }

@@ -18,6 +18,7 @@ export interface Acknowledged {
 export class InFlightShipments {
   private readonly shipments: Acknowledged[] = [];
 
+  /** All that was sent is acknowledged. */
   get isEmpty(): boolean {
     return this.shipments.length === 0;
   }

@@ -25,8 +25,8 @@ interface WaitingScan {
 }
 
 /**
- * One for the process: at most four threads, one fewer than there are cores. Owners take turns; `scan` resolves to undefined when a thread
- * failed, and the caller does without.
+ * One for the process: at most {@link THREADS_MAX} threads, one fewer than there are cores. Owners take turns; `scan` resolves to undefined
+ * when a thread failed, and the caller does without.
  */
 export class ScanThreads implements FileScanner {
   private readonly threads = Array.from(

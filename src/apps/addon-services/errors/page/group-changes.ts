@@ -21,6 +21,7 @@ export class GroupChanges {
     this.timer ??= setTimeout(() => this.tell(), GATHER_MS).unref();
   }
 
+  /** Pages aren't told of what has just changed: they read everything when they connect again. */
   close(): void {
     clearTimeout(this.timer);
   }

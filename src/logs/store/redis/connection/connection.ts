@@ -253,6 +253,7 @@ export class RedisConnection {
     await this.send(() => this.subscriber.unsubscribe(...channels));
   }
 
+  /** Cuts the connections: calls that are under way fail, and none is tried again. */
   close(): void {
     this.closed = true;
     for (const client of new Set([this.commands, this.subscriber])) client.disconnect();
