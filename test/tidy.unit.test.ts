@@ -1,4 +1,4 @@
-/** The order of the house: who may import whom, no circles, how many files a folder holds, what nothing may be called. */
+/** The order of the house: who may import whom, no circles, how many files a folder holds, what nothing may be called, what has to be described. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -310,5 +310,45 @@ describe('names', () => {
         counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
       }
     expect([...counts].filter(([, count]) => count > FILES_MAX)).toEqual([]);
+  });
+});
+
+describe('docstrings', () => {
+  /** What a file exports: functions, those with several signatures once, and classes, with whether a docstring stands in front. */
+  const exportsOf = ({ text }: SourceFile): ReadonlyMap<string, boolean> => {
+    const found = new Map<string, boolean>();
+    for (const { 1: name, index } of text.matchAll(
+      /^export (?:default |abstract |async )*(?:function\*?|class) +([\w$]+)/gm,
+    )) {
+      const before = text.slice(0, index).trimEnd();
+      const isDocumented =
+        before.endsWith('*/') && before.lastIndexOf('/**') > before.lastIndexOf('*/', -3 + before.length);
+      found.set(name, isDocumented || found.get(name) === true);
+    }
+    return found;
+  };
+  // The AssemblyScript modules are compiled on their own; what is built of them is bytes.
+  const written = [...src, ...drains].filter(({ path }) => !/(?:\.as|\.d|-binary)\.ts$/.test(path));
+
+  it('are in front of exported functions and classes, or at the head of a file that exports one', () => {
+    const without = written.flatMap((file) => {
+      const exported = exportsOf(file);
+      if (exported.size === 1 && file.text.startsWith('/**')) return [];
+      return [...exported]
+        .filter(([, isDocumented]) => !isDocumented)
+        .map(([name]) => `${file.path}: ${name}`);
+    });
+    expect(without).toEqual([]);
+  });
+
+  it('are found at all', () => {
+    const all = written.flatMap((file) => [...exportsOf(file).values()]);
+    expect(all.filter(Boolean).length).toBeGreaterThan(1_000);
+    const isDocumented = (before: string): boolean | undefined =>
+      exportsOf({ path: '', imports: [], text: `${before}\nexport function one(): void {}` }).get('one');
+    expect(isDocumented('/** Of `src/*`. */')).toBe(true);
+    expect(isDocumented('/** Two. */\nexport const two = 2;')).toBe(false);
+    expect(isDocumented('/** Two. */\nconst two = 2;\n/* No docstring. */')).toBe(false);
+    expect(isDocumented('// No docstring.')).toBe(false);
   });
 });

@@ -13,9 +13,11 @@ export const dateTimeOrNull = { type: ['string', 'null'], format: 'date-time' };
 export const anyValue = {};
 export const strings = { type: 'array', items: string };
 
+/** An object that has all of these properties, and may have others. */
 export function objectSchema(properties: Record<string, JsonSchema>, title?: string): JsonSchema {
   return { ...(title ? { title } : {}), type: 'object', required: Object.keys(properties), properties };
 }
+/** The same or null, as `anyOf`: OpenAPI 3.1 has no `nullable`. */
 export function nullable(schema: JsonSchema): JsonSchema {
   return { anyOf: [schema, { type: 'null' }] };
 }

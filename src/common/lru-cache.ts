@@ -13,11 +13,13 @@ export class LruCache<K, V extends NonNullable<unknown>> {
     this.generationMax = Math.max(1, Math.floor(entriesMax / 2));
   }
 
+  /** Undefined when it isn't held, or not any more. */
   get(key: K): V | undefined {
     const value = this.young.get(key);
     return value === undefined ? this.promote(key) : value;
   }
 
+  /** Holds an entry, for which others may go. */
   set(key: K, value: V): void {
     if (this.young.size >= this.generationMax && !this.young.has(key)) {
       this.old = this.young;

@@ -26,6 +26,7 @@ export class ServerFile {
     writeFileSync(this.file, this.note, { mode: 0o600 });
   }
 
+  /** Removes the note, if it is still this server's. */
   remove(): void {
     // Another folder may be in this one's place by now, with the note of another server.
     if (existsSync(this.file) && readFileSync(this.file, 'utf8') === this.note)

@@ -12,10 +12,12 @@ export function loadApiKey(): string {
   return sessionStorage.getItem(STORAGE_NAME) ?? '';
 }
 
+/** Keeps a key that somebody has typed. */
 export function storeApiKey(key: string): void {
   sessionStorage.setItem(STORAGE_NAME, key);
 }
 
+/** Forgets the key: it was refused, or somebody logs out. */
 export function clearApiKey(): void {
   sessionStorage.removeItem(STORAGE_NAME);
 }

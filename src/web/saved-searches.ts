@@ -12,6 +12,7 @@ export interface SavedSearch {
   readonly filters: Filters;
 }
 
+/** The newest first, at most {@link SEARCHES_MAX}; a signal, which follows what other tabs save. */
 export class SavedSearchList {
   private readonly list = signal<readonly SavedSearch[]>(load());
 

@@ -83,6 +83,7 @@ export class BrowserSession {
     this.current.value = await post('/session', { remember: true }, { authorization: `Bearer ${key}` });
   }
 
+  /** The page forgets the session also when the server can't be told. */
   async signOut(): Promise<void> {
     await fetch('/session', { method: 'DELETE' }).catch(() => undefined);
     this.current.value = null;

@@ -13,10 +13,12 @@ const BYTES: Record<string, number> = {
 
 const MILLISECONDS: Record<string, number> = { s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 };
 
+/** Bytes, in any of the units B, KB, MB, GB (1,000), KiB, MiB, GiB (1,024), in any case, or without one. Undefined for what isn't a size. */
 export function parseByteCount(text: string): number | undefined {
   return parseQuantity(/^(\d{1,12})\s*([a-z]*)$/i.exec(text), BYTES, (unit) => unit.toUpperCase());
 }
 
+/** Milliseconds; units are s, m, h and d, in lower case. Undefined for what isn't a time. */
 export function parseDurationMs(text: string): number | undefined {
   return parseQuantity(/^(\d{1,9})\s*([smhd])$/.exec(text), MILLISECONDS, (unit) => unit);
 }

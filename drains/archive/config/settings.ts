@@ -31,6 +31,7 @@ export interface Settings {
   bodyBytesMax: number;
 }
 
+/** A setting that can't be used. Its message is a sentence for who starts the archive, which ends with it. */
 export class SettingsError extends Error {}
 
 type SettingName = (typeof ARCHIVE_SETTINGS)[number]['name'];

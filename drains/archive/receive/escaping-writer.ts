@@ -19,10 +19,12 @@ export class EscapingWriter {
     this.#bytes = Buffer.allocUnsafe(Math.max(byteCountGuess, 64));
   }
 
+  /** What was written: a view of memory that more writing may replace. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Nothing in it is escaped. */
   writeAscii(text: string): void {
     this.#reserve(text.length);
     this.#length += this.#bytes.write(text, this.#length, 'latin1');

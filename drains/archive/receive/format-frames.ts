@@ -15,6 +15,11 @@ const DASH = 0x2d;
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
+/**
+ * The lines of all frames, in their order, each with a newline.
+ * @param form of the frames: RFC 5424's have structured data, Heroku's leave it out
+ * @param receivedMs milliseconds since 1970: the time of lines that have none, or no header that can be read
+ */
 export function formatFrames(frames: Buffer[], form: 'heroku' | 'rfc5424', receivedMs: number): Buffer {
   const receivedAt = new Date(receivedMs).toISOString().replace('Z', '+00:00');
   const text = new EscapingWriter(byteCountOf(frames) + frames.length);

@@ -43,6 +43,7 @@ export class Receiver {
     this.#bodyBudget = new MemoryBudget(settings.bodyBytesMax * BODIES_MAX);
   }
 
+  /** Answers a request, once its lines are on disk: 204, or a status with a sentence as text. Rejects for what nobody expected. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { status, sentence, headers } = await this.#respond(request);
     if (response.destroyed) return;

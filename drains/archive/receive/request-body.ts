@@ -18,12 +18,14 @@ export class MemoryBudget {
     this.#available = byteCount;
   }
 
+  /** False when so many bytes would be too many; nothing is taken then. */
   acquire(byteCount: number): boolean {
     if (byteCount > this.#available) return false;
     this.#available -= byteCount;
     return true;
   }
 
+  /** Gives back what {@link acquire} took. */
   release(byteCount: number): void {
     this.#available += byteCount;
   }

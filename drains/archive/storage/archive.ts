@@ -13,6 +13,7 @@ import { makeFolder } from './durable-files.ts';
 
 const ROTATION_CHECK_MS = 1000;
 
+/** Lines couldn't be written; `cause` is the disk's error. Senders are told to try again. */
 export class WriteError extends Error {}
 
 export interface ArchiveSettings extends DrainFolderSettings {
@@ -20,6 +21,10 @@ export interface ArchiveSettings extends DrainFolderSettings {
   keep: number;
 }
 
+/**
+ * One of them is the only writer in the archive's folder. {@link Archive.start} comes before anything is appended, {@link Archive.stop} ends
+ * it.
+ */
 export class Archive {
   readonly #settings: ArchiveSettings;
   readonly #logger: Logger;
@@ -54,6 +59,7 @@ export class Archive {
     if (this.#failingFolders.delete(name)) this.#logger.info(`writing to ${name} again`);
   }
 
+  /** Waits until what was appended is written; a compression is given up, and made at the next start. The caller takes no more requests. */
   async stop(): Promise<void> {
     clearInterval(this.#rotationTimer);
     for (const folder of this.#folders.values()) {

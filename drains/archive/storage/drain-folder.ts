@@ -53,6 +53,10 @@ export class DrainFolder {
     await this.#runExclusive(() => this.#truncateToCommitted());
   }
 
+  /**
+   * Resolves when the lines are in the log, and durable if the settings say so: by this call, or by one before with the same frame id.
+   * @throws the file system's error; then nothing of them is in the log
+   */
   append(frameId: string | undefined, text: Buffer): Promise<void> {
     if (frameId !== undefined) {
       if (this.#journal.recentFrameIds.has(frameId)) return Promise.resolve();

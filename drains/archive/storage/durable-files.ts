@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 export const FILE_MODE = 0o640;
 const FOLDER_MODE = 0o750;
 
+/** The code of an error of the system (`ENOENT`); undefined for errors of another kind. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
@@ -57,6 +58,7 @@ export async function writeFully(handle: FileHandle, bytes: Buffer, position: nu
   }
 }
 
+/** Cuts a file to so many bytes; with `fsync` the rest stays gone after a power failure, too. @throws the file system's error */
 export async function truncateFile(path: string, length: number, fsync: boolean): Promise<void> {
   const handle = await open(path, 'r+');
   try {

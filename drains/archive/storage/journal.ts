@@ -45,6 +45,10 @@ export class Journal {
     this.#fsync = fsync;
   }
 
+  /**
+   * Reads what was committed; no journal is an empty one. Half a record at its end is ignored, until {@link truncateTornRecord}.
+   * @throws the file system's error
+   */
   async load(): Promise<void> {
     const text = await readFile(this.#path, 'latin1').catch((error: unknown) => {
       if (errorCode(error) === 'ENOENT') return '';
@@ -81,6 +85,7 @@ export class Journal {
     await this.#rewrite(nowMs, 0);
   }
 
+  /** Commits frames, all with one write. @throws the file system's error; then none of them is committed */
   async append(records: FrameRecord[]): Promise<void> {
     const text = records.map(({ frameId, length }) => `frame ${frameId ?? '-'} ${length}\n`).join('');
     const bytes = Buffer.from(text, 'latin1');

@@ -8,12 +8,14 @@ export class LruSet {
     this.#max = max;
   }
 
+  /** Is it in the set? If so, it counts as used now. */
   has(member: string): boolean {
     if (!this.#members.delete(member)) return false;
     this.#members.add(member);
     return true;
   }
 
+  /** It is the one that was used last; the one that wasn't used for the longest time may go. */
   add(member: string): void {
     this.#members.delete(member);
     this.#members.add(member);

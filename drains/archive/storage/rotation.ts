@@ -17,6 +17,7 @@ export interface RotatedFile {
   ordinal: number;
 }
 
+/** Has the file's time come? Times are milliseconds since 1970; the maximum age is milliseconds, or `day`: until midnight UTC. */
 export function isRotationDue(openedMs: number, nowMs: number, maxAge: MaxAge): boolean {
   if (maxAge === 'day') return Math.floor(nowMs / DAY_MS) !== Math.floor(openedMs / DAY_MS);
   return nowMs - openedMs >= maxAge;

@@ -105,6 +105,7 @@ export class Access {
     return csrfToken(secret);
   }
 
+  /** Ends the browser's session, if there is one, and takes its cookie away. */
   async endSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const secret = cookieValue(request.headers, COOKIE);
     if (secret !== undefined) await this.sessions.end(hashOfSecret(secret));

@@ -25,11 +25,13 @@ export class Grant {
     this.groups = groups;
   }
 
+  /** The higher one of the role in all groups and that in this one; undefined: none. */
   roleIn(group: string): Role | undefined {
     const own = Object.hasOwn(this.groups, group) ? this.groups[group] : undefined;
     return higher(this.role, own);
   }
 
+  /** Is the role there at least this one? @param group its id; one that doesn't exist is no error */
   may(group: string, role: Role): boolean {
     const own = this.roleIn(group);
     return own !== undefined && ROLES.indexOf(own) >= ROLES.indexOf(role);

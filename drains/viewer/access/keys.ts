@@ -20,10 +20,12 @@ export class ViewerKeys {
     return hash === this.fixedHash;
   }
 
+  /** @param hash of the key; undefined when it was removed, or never was one */
   async find(hash: string): Promise<KeyRecord | undefined> {
     return (await this.records.get<KeyRecord>(ACCESS_SCOPE, keyKey(hash)))?.value;
   }
 
+  /** All keys, the oldest first. */
   async list(): Promise<KeyRecord[]> {
     const found = await this.records.list<KeyRecord>(ACCESS_SCOPE, 'key/');
     return found.map(({ value }) => value).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));

@@ -5,6 +5,7 @@ import { explainTime, parseTime } from '../../../src/common/time-expression.ts';
 /** As Fastify gives them: several of a name as a list. */
 export type QueryParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
 
+/** The parameters of one request, by name; whatever can't be read is a TailraceError `invalid_params` that names the parameter. */
 export class Parameters {
   private readonly query: QueryParameters;
 
@@ -34,6 +35,7 @@ export class Parameters {
     return typeof value === 'string' && value !== '' ? value : undefined;
   }
 
+  /** All values of a parameter that may be given several times; none when it isn't there, or empty. */
   list(name: string): readonly string[] {
     const value = this.query[name];
     if (value === undefined || value === '') return [];
@@ -59,6 +61,7 @@ export class Parameters {
     return text === undefined ? undefined : readTime(name, text, nowMs);
   }
 
+  /** False when it isn't there, true for `?name` alone. @throws TailraceError `invalid_params` for what is neither yes nor no */
   flag(name: string): boolean {
     const text = this.query[name];
     if (text === undefined || text === 'no' || text === 'false' || text === '0') return false;
@@ -66,6 +69,7 @@ export class Parameters {
     throw new TailraceError('invalid_params', `${name} must be yes or no.`);
   }
 
+  /** One of the choices; the first when it isn't there. @throws TailraceError `invalid_params` */
   choice<Choice extends string>(name: string, choices: readonly Choice[]): Choice {
     const text = this.text(name) ?? choices[0];
     const found = choices.find((choice) => choice === text);

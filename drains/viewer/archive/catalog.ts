@@ -66,6 +66,7 @@ const LIST_VERSION = 1;
 /** A list of a day's files is small: a file an hour. */
 const LIST_BYTES_MAX = 16 << 20;
 
+/** Reads the storage with each call, and a day's list only when it has changed. One process writes; anybody may put files there. */
 export class ArchiveCatalog {
   readonly storage: ArchiveStorage;
   private readonly days = new Map<string, DayList>();

@@ -28,6 +28,7 @@ export function groupFolder(name: string): string {
   );
 }
 
+/** `shop/dt=2026-11-28` of a time in that day, without a slash at its end. Milliseconds since 1970. */
 export function dayFolder(group: string, dayMs: number): string {
   return `${groupFolder(group)}/dt=${dayText(dayMs)}`;
 }
@@ -55,10 +56,12 @@ export function periodOf(key: string): { readonly fromMs: number; readonly toMs:
   return { fromMs, toMs: fromMs + HOUR_MS };
 }
 
+/** Midnight UTC, at or before a time. Milliseconds since 1970. */
 export function dayStart(ms: number): number {
   return Math.floor(ms / DAY_MS) * DAY_MS;
 }
 
+/** The full hour, at or before a time. Milliseconds since 1970. */
 export function hourStart(ms: number): number {
   return Math.floor(ms / HOUR_MS) * HOUR_MS;
 }

@@ -28,6 +28,7 @@ export interface WrittenFile {
   readonly streams: readonly ArchivedRange[];
 }
 
+/** One gzipped file of lines as JSON; lines come in the order of their streams. It ends with {@link finish} or {@link abort}. */
 export class ArchiveFileWriter {
   private readonly path: string;
   private readonly lines = new ArchiveLineWriter();
@@ -78,10 +79,12 @@ export class ArchiveFileWriter {
     } else this.ranges.set(line.stream, { name, first: line.sequence, last: line.sequence, lines: 1 });
   }
 
+  /** So much waits to be compressed that {@link drain} has to come first. */
   get isFull(): boolean {
     return this.lines.length >= CHUNK_BYTES;
   }
 
+  /** Compresses what was added, and waits for the disk when it is behind. @throws the file system's error */
   async drain(): Promise<void> {
     const chunk = this.lines.take();
     this.taken += chunk.length;

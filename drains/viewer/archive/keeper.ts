@@ -76,6 +76,7 @@ export class Keeper {
     this.runs = new CoalescedRun(() => this.work());
   }
 
+  /** Looks at once for what is due, and then every minute. */
   start(): void {
     this.schedule(0);
   }
@@ -85,6 +86,7 @@ export class Keeper {
     await this.runs.request();
   }
 
+  /** What the task has done and why it can't; `removed` is stored, and counts on over restarts. */
   async status(): Promise<KeepStatus> {
     const removed = (await this.options.records.get<RemovedRecord>(ARCHIVE_SCOPE, REMOVED_KEY))?.value;
     return {
@@ -97,6 +99,7 @@ export class Keeper {
     };
   }
 
+  /** Stops what is under way where it can go on later, and waits for that. */
   async close(): Promise<void> {
     this.ending.abort();
     clearTimeout(this.timer);

@@ -15,6 +15,7 @@ export class GroupRetention {
     return (await this.records.get<RetentionPolicy>(ARCHIVE_SCOPE, keepKey(group)))?.value;
   }
 
+  /** In the place of what was set; with neither an age nor bytes it is as it is for all. */
   async set(group: string, { ageMs, bytes }: RetentionPolicy): Promise<void> {
     const value = ageMs === undefined && bytes === undefined ? undefined : { ageMs, bytes };
     await this.records.transact(ARCHIVE_SCOPE, [{ key: keepKey(group), value }], { quiet: true });

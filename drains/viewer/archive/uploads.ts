@@ -72,6 +72,7 @@ export class Uploads {
     throw new TailraceError('not_found', 'There is no such upload: it was imported, or is older than a day.');
   }
 
+  /** It is no error when there is none. */
   async remove(owner: string, name: string): Promise<void> {
     await rm(this.path(owner, name), { force: true });
   }

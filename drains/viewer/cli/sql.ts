@@ -13,6 +13,7 @@ interface SqlOptions {
   readonly lines: string;
 }
 
+/** Adds `viewer sql`. It talks to nobody: it prints a statement for `clickhouse-client`. */
 export function addSqlCommand(program: Command): void {
   program
     .command('sql [query...]')

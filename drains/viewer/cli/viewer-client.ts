@@ -13,6 +13,7 @@ export interface ApiGroup {
   readonly streams: readonly { readonly id: string; readonly name: string }[];
 }
 
+/** The HTTP API of a running viewer. The constructor throws TailraceError `settings` for an address that is none, `unauthorized` without a key. */
 export class ViewerClient {
   private readonly base: string;
   private readonly headers: Readonly<Record<string, string>>;
@@ -44,6 +45,10 @@ export class ViewerClient {
     return (await response.json()) as T;
   }
 
+  /**
+   * @param path below the viewer's address.
+   * @throws TailraceError `unavailable` when nobody answers, or with 5xx; `bad_request` for any other refusal, with what it says
+   */
   protected async request(
     path: string,
     headers: Readonly<Record<string, string>>,
@@ -91,6 +96,7 @@ export function findByName<T extends { readonly id: string; readonly name: strin
   throw new TailraceError('not_found', `There is no ${what} ${text}: there is ${names || 'none'}.`);
 }
 
+/** For commander: an option that may be given several times has all its values, in their order. */
 export function collect(text: string, before: readonly string[]): readonly string[] {
   return [...before, text];
 }

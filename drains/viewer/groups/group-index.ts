@@ -18,6 +18,7 @@ interface Members {
   sorted: readonly LogStreamRecord[] | undefined;
 }
 
+/** Names are found in any case. It holds what it is given: whether names are unique is for {@link Groups} to see to. */
 export class GroupIndex {
   private readonly groups = new Map<string, GroupRecord>();
   private readonly streams = new Map<AppId, LogStreamRecord>();
@@ -76,6 +77,7 @@ export class GroupIndex {
     return this.groups.get(id);
   }
 
+  /** In any case; undefined when there is none. */
   groupNamed(name: string): GroupRecord | undefined {
     const wanted = name.toLowerCase();
     return this.list.find((group) => group.name.toLowerCase() === wanted);
@@ -85,6 +87,7 @@ export class GroupIndex {
     return this.streams.get(id);
   }
 
+  /** By a group's id and a name in any case; undefined when there is none. */
   streamNamed(group: string, name: string): LogStreamRecord | undefined {
     return this.members.get(group)?.byName.get(name.toLowerCase());
   }
@@ -93,6 +96,7 @@ export class GroupIndex {
     return this.groupByToken.get(token);
   }
 
+  /** The stream that a sender with the group's token has; undefined before its first request. */
   ofSender(group: string, sender: SenderName): LogStreamRecord | undefined {
     return this.streamBySender.get(senderKey(group, sender));
   }

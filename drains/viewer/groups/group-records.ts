@@ -36,10 +36,12 @@ export const REMOVED_PREFIX = 'removed-stream/';
 /** Holds the number of the next stream. */
 export const NUMBER_KEY = 'next-stream-number';
 
+/** Key of a group's record. */
 export function groupKey(id: string): string {
   return `${GROUP_PREFIX}${id}`;
 }
 
+/** Key of a stream's record. */
 export function streamKey(id: string): string {
   return `${STREAM_PREFIX}${id}`;
 }

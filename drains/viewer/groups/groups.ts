@@ -26,6 +26,7 @@ export const RECOVERED_GROUP = 'recovered';
 /** When two change the same at once, the later one reads again. */
 const ATTEMPTS_MAX = 20;
 
+/** Each change is in the store before it is in memory; what asks gets records that are never changed, but replaced. */
 export class Groups {
   private readonly records: Store;
   private readonly index = new GroupIndex();
@@ -54,10 +55,12 @@ export class Groups {
     return this.index.streamsOf(group);
   }
 
+  /** By id; undefined when there is none. */
   find(id: string): GroupRecord | undefined {
     return this.index.group(id);
   }
 
+  /** By id; undefined when there is none. */
   findStream(id: string): LogStreamRecord | undefined {
     return this.index.stream(id as AppId);
   }

@@ -36,6 +36,7 @@ interface CollaboratorBody {
 const text = { type: 'string', maxLength: 300 };
 const ADMIN = needsScope('admin');
 
+/** Adds the routes. All but the list of an app's collaborators need the scope `admin`, and owners are made and changed by owners. */
 export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDependencies): void {
   const { people, appRegistry } = dependencies;
   const { users } = people;

@@ -43,6 +43,7 @@ export interface TransferRouteDependencies extends AddonRouteDependencies {
 
 const extensions = { type: ['array', 'null'], items: { type: 'string' } };
 
+/** Adds the routes below `/client/v11/`. An add-on that isn't PostgreSQL is `not_found` there. */
 export function databaseTransferRoutes(api: FastifyInstance, dependencies: TransferRouteDependencies): void {
   const { addons, addonLinks, appRegistry, addresses, backupLinks, uploadFolder } = dependencies;
   const { transfers, schedules } = addons;

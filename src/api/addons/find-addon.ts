@@ -60,6 +60,7 @@ export function requireAttachment(scene: AddonScene, which: string, app?: AppId)
   );
 }
 
+/** For where an add-on isn't there, or isn't to be known of: both are the same answer. */
 export function addonNotFound(): TailraceError {
   return new TailraceError('not_found', "Couldn't find that add-on.");
 }

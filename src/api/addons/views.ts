@@ -62,6 +62,7 @@ export function addonConfigView({ config, provider, prefix }: AddonRecord) {
   }));
 }
 
+/** AddOnAttachment. Fields of an add-on that is gone meanwhile are empty. @param scene has the add-on, and names of apps */
 export function attachmentView(scene: AddonScene, attachment: AttachmentRecord) {
   const addon = scene.addons.find(({ id }) => id === attachment.addon);
   const app = appReference(scene, attachment.app);
@@ -88,6 +89,7 @@ export function attachmentView(scene: AddonScene, attachment: AttachmentRecord) 
   };
 }
 
+/** AddOnService, with `available` added: where it is false, the description says why. */
 export function serviceView(service: ProvidedService) {
   return {
     id: service.name,
@@ -105,6 +107,7 @@ export function serviceView(service: ProvidedService) {
   };
 }
 
+/** Plan. Nothing here has a price; the first plan of a service is its default. */
 export function planView(service: CatalogService, plan: AddonPlan) {
   const name = `${service.name}:${plan.name}`;
   return {

@@ -44,6 +44,7 @@ export class SourceNames {
     return name;
   }
 
+  /** Was it issued, and not too long ago? @param nowMs on the clock of {@link issue} */
   isIssued(name: string, nowMs = performance.now()): boolean {
     return nowMs < (this.expiries.get(name) ?? Number.NEGATIVE_INFINITY);
   }

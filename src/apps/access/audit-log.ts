@@ -32,6 +32,7 @@ export interface AuditLogDependencies {
   readonly log: Log;
 }
 
+/** One for each server. Lines are written in the background: a request never waits for its line, nor fails with it. */
 export class AuditLog {
   private readonly dependencies: AuditLogDependencies;
   private stream: Promise<AppId> | undefined;

@@ -12,6 +12,7 @@ import { packFolder, unpackFolder } from './tar.ts';
 export const PROFILE_SCRIPT =
   'for f in .profile.d/*.sh; do [ -r "$f" ] && . "./$f"; done; unset f; [ -r .profile ] && . ./.profile';
 
+/** The only user of its folder. {@link SlugFiles.open} comes first; ids are the slugs' and the dynos' own, and become names of files. */
 export class SlugFiles {
   private readonly slugs: string;
   private readonly dynos: string;
@@ -46,6 +47,7 @@ export class SlugFiles {
     return existsSync(this.path(id));
   }
 
+  /** Where a slug is, or would be: a gzipped tar. */
   path(id: string): string {
     return join(this.slugs, `${id}.tgz`);
   }
@@ -66,6 +68,7 @@ export class SlugFiles {
     await rename(temporary, this.path(copyId));
   }
 
+  /** It is no error when there is none. */
   async remove(id: string): Promise<void> {
     await rm(this.path(id), { force: true });
   }

@@ -36,6 +36,7 @@ export class DeliveryCounts {
     this.#dropped.add(1, timestamp);
   }
 
+  /** The router has accepted a batch, and with it the losses that it reports. */
   accept(batch: CountedBatch): void {
     this.accepted += batch.lineCount;
   }

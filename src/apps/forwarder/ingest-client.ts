@@ -47,6 +47,7 @@ export class IngestClient {
     return { status: response.statusCode ?? 0, retryAfterMs };
   }
 
+  /** Cuts the connections: a request that is under way fails. */
   async close(): Promise<void> {
     this.#agent.destroy();
   }

@@ -55,6 +55,7 @@ export class LineBatch {
     return COUNT_BYTES_MAX + header.byteCount + message.length + 1;
   }
 
+  /** @param frameBytes as {@link LineBatch.frameBytesMax} gives them */
   hasSpaceFor(frameBytes: number): boolean {
     return this.lineCount < this.#lineCountMax && this.byteCount + frameBytes <= this.#buffer.length;
   }
@@ -97,6 +98,7 @@ export class LineBatch {
     return Math.max(0, this.#openedMs + lingerMs - performance.now());
   }
 
+  /** What is written so far: a view of the batch's buffer. */
   body(): Buffer {
     return this.#buffer.subarray(0, this.byteCount);
   }

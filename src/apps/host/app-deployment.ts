@@ -159,6 +159,7 @@ export class AppDeployment {
     }));
   }
 
+  /** Of the release whose dynos run, or are about to; 1 before the first. */
   get version(): number {
     return this.current?.spec.version ?? 1;
   }
@@ -207,12 +208,14 @@ export class AppDeployment {
     });
   }
 
+  /** Ends all dynos, those of earlier releases too, as their grace allows. Nothing starts any more. */
   async stop(): Promise<void> {
     this.stopped = true;
     await Promise.all(this.formations().map((formation) => formation.stop()));
     await this.lastChange.catch(() => {});
   }
 
+  /** As {@link stop}, without a grace. */
   async kill(): Promise<void> {
     this.stopped = true;
     await Promise.all(this.formations().map((formation) => formation.kill()));

@@ -74,6 +74,7 @@ export class AppShippers {
     };
   }
 
+  /** The app's shipper; it is made when its tokens are read. @throws as the store does */
   async shipperFor(app: AppId): Promise<Shipper> {
     return this.shippers.get(app) ?? this.getOrCreate(app);
   }

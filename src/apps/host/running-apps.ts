@@ -42,6 +42,7 @@ interface RoutedEntry extends RunningAppEntry {
   readonly routedApp: RoutedApp;
 }
 
+/** One for the server. Host names are looked up for each request, so they are indexed with each change. */
 export class RunningApps implements AppLookup {
   private readonly entries = new Map<AppId, RoutedEntry>();
   /** By host name and wildcard. */

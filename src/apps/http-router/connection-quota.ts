@@ -36,6 +36,7 @@ export class ConnectionQuota {
     return undefined;
   }
 
+  /** Once for each connection that {@link admit} took. */
   release(address: string): void {
     const peer = peerOf(address);
     const count = this.#counts.get(peer) ?? 0;

@@ -23,6 +23,7 @@ export class Deadlines {
     this.#timer.unref();
   }
 
+  /** Checks it from now on, until {@link delete}: its `deadlineMs` may change at any time. */
   add(timed: Expirable): void {
     this.#expirables.add(timed);
   }

@@ -273,6 +273,7 @@ export class DynoProcess {
     for (const reader of this.#readers) reader.pause();
   }
 
+  /** Reads again, and so lets the process write. */
   resume(): void {
     this.#paused = false;
     this.#resumedRecently = true;

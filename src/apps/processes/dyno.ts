@@ -156,6 +156,7 @@ export class Dyno {
     });
   }
 
+  /** A copy: it doesn't change with the dyno. */
   info(): DynoInfo {
     return { ...this.#info };
   }
@@ -321,6 +322,7 @@ export class Dyno {
     if (!this.#ended) this.#process?.pause();
   }
 
+  /** Its output is read again. */
   resume(): void {
     this.#process?.resume();
   }

@@ -188,6 +188,7 @@ export class Formation {
     this.#setPaused(true);
   }
 
+  /** All dynos' output is read again. */
   resume(): void {
     this.#setPaused(false);
   }

@@ -36,6 +36,7 @@ export class DynoPidFile {
     mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   }
 
+  /** A dyno's process has started. One that can't be told from others later on isn't written down. */
   add(pid: number, id: string, name: string, leaderStopSignal?: NodeJS.Signals): void {
     const startTicks = processStat(pid)?.startTicks;
     // Without /proc (macOS), or when it has ended already, it couldn't be identified later.
@@ -44,6 +45,7 @@ export class DynoPidFile {
     this.#write();
   }
 
+  /** Its processes have ended; one that isn't in the file is no error. */
   remove(pid: number): void {
     if (this.#entries.delete(pid)) this.#write();
   }

@@ -60,6 +60,7 @@ export class PortAllocator {
     if (claim !== 'taken') this.#claims.set(port, claim);
   }
 
+  /** What it was given to has ended; a port that isn't allocated is no error. */
   release(port: number): void {
     this.#claims.get(port)?.close();
     this.#claims.delete(port);

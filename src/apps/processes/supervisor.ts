@@ -88,6 +88,7 @@ export class DynoSupervisor {
     if (adopted) this.#info = adoptedInfo(adopted);
   }
 
+  /** A copy: it doesn't change with the dyno. */
   info(): DynoInfo {
     return { ...this.#info };
   }
@@ -128,6 +129,7 @@ export class DynoSupervisor {
     await this.#shutDown((dyno) => dyno.stop(this.#options.graceMs));
   }
 
+  /** As {@link stop}, without a grace. */
   async kill(): Promise<void> {
     await this.#shutDown((dyno) => dyno.kill());
   }

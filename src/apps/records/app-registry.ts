@@ -47,6 +47,7 @@ const ATTEMPTS_MAX = 20;
 const HOSTNAME_PATTERN =
   /^(?=.{4,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** Reads the store with each call, so that what another router has changed is seen; a change is all or nothing, with compare-and-set. */
 export class AppRegistry {
   private readonly store: Store;
   private pendingAppNames: Promise<ReadonlyMap<AppId, string>> | undefined;
@@ -67,6 +68,7 @@ export class AppRegistry {
     return app;
   }
 
+  /** All apps, by name. */
   async listApps(): Promise<AppRecord[]> {
     const records = await this.store.list<AppRecord>('', 'app/');
     return records.map(({ value }) => value).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -92,6 +94,7 @@ export class AppRegistry {
     return found;
   }
 
+  /** By name, else by id; undefined when there is none. */
   async findApp(nameOrId: string): Promise<AppRecord | undefined> {
     const named = await this.store.get<AppId>('', `name/${nameOrId}`);
     const record = await this.store.get<AppRecord>('', `app/${named?.value ?? nameOrId}`);
@@ -141,6 +144,7 @@ export class AppRegistry {
     return new Map(records.flatMap((record) => (record ? [[record.value.id, record.value.name]] : [])));
   }
 
+  /** Those that were added, by host name; the name below a domain of the server isn't among them. */
   async listDomains(app: AppId): Promise<DomainRecord[]> {
     const records = await this.store.listOfApp<DomainRecord>(app, 'domain/');
     return records.map(({ value }) => value);
@@ -206,6 +210,7 @@ export class AppRegistry {
     await this.store.dropStream(app.id);
   }
 
+  /** All tokens of an app; their order says nothing. */
   async listTokens(app: AppId): Promise<TokenRecord[]> {
     const records = await this.store.listOfApp<TokenRecord>(app, TOKEN_PREFIX);
     return records.map(({ value }) => value);
@@ -235,6 +240,7 @@ export class AppRegistry {
     return found.value;
   }
 
+  /** Drains of an app, the oldest first; of add-ons as well. */
   async listDrains(app: AppId): Promise<DrainRecord[]> {
     const records = await this.store.listOfApp<DrainRecord>(app, DRAIN_PREFIX);
     return records.map(({ value }) => value).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));

@@ -56,6 +56,7 @@ export class BuildHistory {
     await store.transact(app, [{ key: key(build.id), value: build.toRecord(server()) }]);
   }
 
+  /** Removes a build's record and its output; the slug stays. */
   async remove(app: AppId, build: Build): Promise<void> {
     await this.options.store.transact(app, [{ key: key(build.id), value: undefined }]);
     await rm(this.file(app, build), { force: true });

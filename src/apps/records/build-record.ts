@@ -40,6 +40,7 @@ export class Build {
     return Object.assign(new Build(id, commit), { status, buildpack, slug, release, createdAt, updatedAt });
   }
 
+  /** As it is kept. @param server that made it, see {@link BuildRecord.server} */
   toRecord(server: string): BuildRecord {
     const { id, commit, status, buildpack, slug, release, createdAt, updatedAt } = this;
     return { id, commit, status, buildpack, slug, release, server, createdAt, updatedAt };
@@ -73,6 +74,7 @@ export class Build {
     this.text.append(line);
   }
 
+  /** It is over: those who follow its output get the end of it. */
   finish(status: 'succeeded' | 'failed'): void {
     this.status = status;
     this.updatedAt = new Date().toISOString();

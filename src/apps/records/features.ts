@@ -36,6 +36,7 @@ export const FEATURE_NAMES = Object.keys(FEATURES) as readonly FeatureName[];
 const FEATURES_KEY = 'features';
 type FeaturesRecord = Partial<Record<string, boolean>>;
 
+/** Is it on for the app? What nobody has switched is as {@link FEATURES} says. @throws TailraceError `unavailable` when the store is */
 export async function hasFeature(store: Store, app: AppId, name: FeatureName): Promise<boolean> {
   return (await store.get<FeaturesRecord>(app, FEATURES_KEY))?.value[name] ?? FEATURES[name].enabled;
 }

@@ -19,6 +19,7 @@ export class GrowingText {
     this.charCountMax = charCountMax;
   }
 
+  /** Adds a line, without its newline. Behind what is kept from the beginning it is one of the last for a while, and may be cut. */
   append(line: string): void {
     const charCount = this.charCount + line.length + 1;
     if (this.isFull || charCount > this.charCountMax) {

@@ -32,6 +32,7 @@ export function saveLogin(login: SavedLogin): void {
   writeLogins([login, ...loadLogins().filter(({ url }) => url !== login.url)]);
 }
 
+/** Removes the key from the file, and the file with its last key; at the server the key stays good. @throws TailraceError as {@link loadLogins} */
 export function forgetLogin({ url }: Pick<SavedLogin, 'url'>): void {
   writeLogins(loadLogins().filter((one) => one.url !== url));
 }

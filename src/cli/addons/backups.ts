@@ -41,6 +41,7 @@ interface ConfirmOptions extends DatabaseOptions {
 const POLL_MS = 300;
 const DEFAULT_FILE = 'latest.dump';
 
+/** Adds `pg:backups` and its subcommands, with Heroku's names and options. */
 export function backupCommands(program: Command): void {
   scheduleCommands(program);
   addClientOptions(

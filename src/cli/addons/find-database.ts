@@ -23,6 +23,7 @@ export const POSTGRES: DatabaseKind = {
 };
 export const REDIS: DatabaseKind = { service: 'heroku-redis', attachment: 'REDIS', word: 'Redis' };
 
+/** Attachments of one kind of database to an app, in the API's order. @throws TailraceError with the server's sentence */
 export async function attachmentsOf(
   client: ApiClient,
   app: string,

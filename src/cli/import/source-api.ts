@@ -41,6 +41,7 @@ interface SourceApiOptions {
   readonly onWait: (reason: string) => void;
 }
 
+/** Waits and tries again where the server says so (429, `Retry-After`) or doesn't answer; bounded in time, bytes and pages. */
 export class SourceApi {
   readonly url: string;
   private readonly options: SourceApiOptions;

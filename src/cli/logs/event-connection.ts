@@ -61,6 +61,7 @@ export async function followEvents(
 export class EventParser {
   private rest = '';
 
+  /** Takes text as it comes, and gives the events that are whole by it (HTML Living Standard, section 9.2.6). */
   push(text: string): TailMessage[] {
     const events = (this.rest + text).split('\n\n');
     this.rest = events.pop() ?? '';

@@ -46,6 +46,7 @@ export class ReplayProgress {
     this.out.write(CLEAR_LINE);
   }
 
+  /** Removes the line, and draws it no more. */
   finish(): void {
     clearInterval(this.timer);
     this.clear();

@@ -17,10 +17,12 @@ export class CountedMemory {
     this.giveBack = giveBack;
   }
 
+  /** One more reads the bytes: for who needs them longer than this call. */
   retain(): void {
     this.users++;
   }
 
+  /** Once for who made it, and once for each {@link retain}; the bytes may be overwritten from now on. */
   release(): void {
     if (--this.users === 0) this.giveBack(this.bytes);
   }

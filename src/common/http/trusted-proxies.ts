@@ -34,6 +34,7 @@ function isNetwork(text: string): boolean {
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
 }
 
+/** Addresses of IPv4 within IPv6 (`::ffff:10.0.0.1`) are those of IPv4. */
 export class TrustedProxies {
   private readonly list = new BlockList();
   private readonly isEmpty: boolean;

@@ -3,6 +3,7 @@ export class FairQueue<T> {
   /** By owner; the next one first. */
   private readonly queues = new Map<string, T[]>();
 
+  /** Puts an item behind the owner's own. */
   add(owner: string, item: T): void {
     const queue = this.queues.get(owner);
     if (queue) queue.push(item);

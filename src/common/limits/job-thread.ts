@@ -32,6 +32,10 @@ export interface JobThreadOptions {
   readonly idleMs?: number;
 }
 
+/**
+ * The thread starts with the first job. When it ends by itself, all jobs fail, those that wait included, and the next one starts it anew. It
+ * keeps the process alive only while it works.
+ */
 export class JobThread {
   private readonly options: JobThreadOptions;
   private worker: Worker | undefined;

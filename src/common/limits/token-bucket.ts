@@ -17,6 +17,7 @@ export class TokenBucket {
     this.refilledMs = now;
   }
 
+  /** What may be taken now; negative while it is overdrawn. @param now on the constructor's clock */
   available(now: number): number {
     if (now > this.refilledMs) {
       this.remaining = Math.min(
@@ -28,6 +29,7 @@ export class TokenBucket {
     return this.remaining;
   }
 
+  /** Takes so much, whether or not it is there; ask {@link available} first. */
   take(amount: number): void {
     this.remaining -= amount;
   }

@@ -107,6 +107,7 @@ export function parseText(field: Buffer): string {
   return field.toString('latin1', 0, end === -1 ? field.length : end);
 }
 
+/** The error for bytes that no writer of archives would have written. */
 export function damaged(cause?: unknown): TarError {
   return new TarError('This is no gzipped tar archive.', { cause });
 }

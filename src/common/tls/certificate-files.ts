@@ -62,14 +62,17 @@ export class CertificatePair {
     this.loaded = load(files);
   }
 
+  /** For a TLS server that is made, or gets them by `setSecureContext`. */
   get secureOptions(): SecureContextOptions {
     return this.loaded.options;
   }
 
+  /** For `SNICallback`. */
   get context(): SecureContext {
     return this.loaded.context;
   }
 
+  /** How the certificate is doing that is used now. */
   get state(): CertificateState {
     const { certificate, loadedAt } = this.loaded;
     return {

@@ -6,6 +6,7 @@ export function newSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
+/** SHA-256, 64 hexadecimal digits. Secrets are random, so neither salt nor a slow hash is needed. */
 export function hashOfSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }

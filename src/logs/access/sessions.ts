@@ -55,6 +55,7 @@ export class Sessions {
     return session;
   }
 
+  /** Ends a session; one that is over already is no error. @param hash of its secret */
   async end(hash: string): Promise<void> {
     await this.records.transact(this.scope, [{ key: sessionKey(hash), value: undefined }]);
   }

@@ -34,11 +34,13 @@ export class Users<Role extends string> {
     this.scope = scope;
   }
 
+  /** All, by address. */
   async list(): Promise<UserRecord<Role>[]> {
     const found = await this.records.list<UserRecord<Role>>(this.scope, USER_PREFIX);
     return found.map(({ value }) => value).sort((a, b) => (a.email < b.email ? -1 : 1));
   }
 
+  /** By id; undefined for one who was removed. */
   async find(id: string): Promise<UserRecord<Role> | undefined> {
     return (await this.records.get<UserRecord<Role>>(this.scope, userKey(id)))?.value;
   }
@@ -163,6 +165,7 @@ export class Users<Role extends string> {
     return made;
   }
 
+  /** Those that haven't expired, in the order of their secrets' hashes. */
   async listInvites(): Promise<InviteRecord<Role>[]> {
     const found = await this.records.list<InviteRecord<Role>>(this.scope, 'invite/');
     return found.map(({ value }) => value).filter((invite) => Date.parse(invite.expiresAt) > Date.now());

@@ -88,6 +88,7 @@ export function scopeOfMember(path: string): string | undefined {
   return scope === '-' ? '' : scope;
 }
 
+/** Name of the member with lines of a stream; both sequences are in it. */
 export function chunkMember(stream: AppId, first: Sequence, last: Sequence): string {
   return `lines/${stream}/${first}-${last}.batches`;
 }

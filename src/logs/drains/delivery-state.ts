@@ -54,6 +54,7 @@ export class DeliveryState {
     this.cursor = cursor;
   }
 
+  /** The last line that was given to the outlet on this connection; right after {@link connect} the last that is settled. */
   get sentUpTo(): Sequence {
     return this.lastSent;
   }
@@ -70,6 +71,7 @@ export class DeliveryState {
     this.inFlight.clear();
   }
 
+  /** What is to be done first, whenever a step is over. */
   nextStep(): DeliveryStep {
     const unsent = this.loaded.findIndex((batch) => batch.last > this.lastSent);
     if (unsent === -1) return 'load';
@@ -205,6 +207,7 @@ export class DeliveryState {
     );
   }
 
+  /** What is to be done when there is nothing to send. @param newest line of the stream, as far as is known */
   idleStep(newest: Sequence): IdleStep {
     if (newest > this.lastSent) return 'load';
     if (this.cursor.record.after < this.lastSent) return 'flush';

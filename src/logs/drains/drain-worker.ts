@@ -123,6 +123,7 @@ export class DrainWorker {
     this.outlet?.close().catch(() => {});
   }
 
+  /** What the API and the metrics show of it now; `lagMs` is by the store's clock, `nextAttemptAt` by this machine's. */
   snapshot(): DrainState {
     const { record } = this.cursor.state;
     const { lagLines } = this;

@@ -29,11 +29,13 @@ export class LeaseHold {
     return this.lost;
   }
 
+  /** The store has renewed it. @param heldUntilMs as in the constructor */
   renewed(heldUntilMs: number): void {
     this.heldUntilMs = heldUntilMs;
     this.notify();
   }
 
+  /** The store says that it isn't ours: for good, however long it would have been held. */
   lose(): void {
     this.lost = true;
     this.notify();

@@ -90,6 +90,7 @@ export class RunningDrain {
     );
   }
 
+  /** See {@link DrainWorker.snapshot}. */
   snapshot(): DrainState {
     return this.worker.snapshot();
   }

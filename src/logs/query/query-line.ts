@@ -54,16 +54,19 @@ export class QueryLine {
     return this.utf8Text;
   }
 
+  /** HOSTNAME of RFC 5424 (section 6.2.4), a character a byte. */
   get host(): string {
     const { hostStart, sourceStart } = this.cursor;
     return this.bytes.toString('latin1', hostStart, sourceStart - 1);
   }
 
+  /** The name of the source, which is stored in the place of APP-NAME (RFC 5424 section 6.2.5), a character a byte. */
   get source(): string {
     const { sourceStart, msgidStart } = this.cursor;
     return this.bytes.toString('latin1', sourceStart, headerFieldEnd(this.bytes, sourceStart, msgidStart));
   }
 
+  /** The dyno, which is stored in the place of PROCID (RFC 5424 section 6.2.6), a character a byte. */
   get dyno(): string {
     const { sourceStart, msgidStart } = this.cursor;
     const sourceEnd = headerFieldEnd(this.bytes, sourceStart, msgidStart);
@@ -96,6 +99,7 @@ export class QueryLine {
     return this.values;
   }
 
+  /** 0 to 23 (RFC 5424 section 6.2.1). */
   get facility(): number {
     return linePriority(this.cursor, this.bytes) >> 3;
   }

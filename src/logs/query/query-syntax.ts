@@ -63,6 +63,7 @@ const LINE_ATTRIBUTES = [
 ] as const;
 export type LineAttribute = (typeof LINE_ATTRIBUTES)[number];
 
+/** Is it a part of every line, rather than a field of its message? Names are in lower case. */
 export function isLineAttribute(name: string): name is LineAttribute {
   return LINE_ATTRIBUTES.some((one) => one === name);
 }

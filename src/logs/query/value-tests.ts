@@ -7,6 +7,7 @@ import type { CompareOperator } from './query-syntax.ts';
 const PLAIN_NUMBER = /^[+-]?\d{1,15}(?:\.\d{1,15})?$/;
 const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
 
+/** A decimal with at most 15 digits on each side of its point. What is longer, or has an exponent, is compared as text: it is an id. */
 export function isPlainNumber(text: string): boolean {
   return PLAIN_NUMBER.test(text);
 }

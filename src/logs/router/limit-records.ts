@@ -22,6 +22,7 @@ const AGE_S_MAX = 100 * 365 * 86_400;
 /** When two change the limits of an app at once, the later one reads again. */
 const ATTEMPTS_MAX = 20;
 
+/** Writes the record `limits/<app>`; every router hears of it as it hears of any record. */
 export class LimitRecords {
   private readonly store: Store;
 

@@ -12,6 +12,7 @@ import {
 
 const RULES_MAX = 1_000;
 
+/** At most {@link RULES_MAX} rules in all apps, no two of them with the same conditions. */
 export class RuleRecords {
   private readonly store: Store;
   private readonly requirePort: (port: number) => Promise<void>;
@@ -22,6 +23,7 @@ export class RuleRecords {
     this.requirePort = requirePort;
   }
 
+  /** The rules that name an app, in the order of their keys, which isn't that in which they apply. */
   async listOf(app: AppId): Promise<RuleRecord[]> {
     return (await this.store.listOfApp<RuleRecord>(app, RULE_PREFIX)).map(({ value }) => value);
   }

@@ -62,6 +62,7 @@ export function ruleKey(id: string): string {
   return RULE_PREFIX + id;
 }
 
+/** All rules, in memory: {@link SourceRules.load} comes first. While the store is away, they stay as they were. */
 export class SourceRules {
   private readonly store: Store;
   private records: readonly RuleRecord[] = [];

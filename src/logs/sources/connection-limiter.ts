@@ -50,6 +50,7 @@ export class TrackedConnection {
   }
 }
 
+/** One for all syslog listeners of the process. Times are milliseconds on the clock of `performance.now()`. */
 export class ConnectionLimiter {
   private readonly options: ConnectionLimiterOptions;
   private readonly connections = new Set<TrackedConnection>();
@@ -93,6 +94,7 @@ export class ConnectionLimiter {
     connection.lastActivityMs = performance.now();
   }
 
+  /** The connection is closed; of one that was never added, or was removed, nothing is counted. */
   remove(connection: TrackedConnection): void {
     if (!this.connections.delete(connection)) return;
     const { address, counters } = connection;
@@ -118,6 +120,7 @@ export class ConnectionLimiter {
       );
   }
 
+  /** Looks for time-outs no more; connections stay open, for their listeners to close. */
   close(): void {
     clearInterval(this.timer);
   }

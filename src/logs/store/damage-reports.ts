@@ -11,6 +11,7 @@ export class DamageReports {
   private readonly reports: StreamDamage[] = [];
   private readonly listeners = new Set<DamageListener>();
 
+  /** Tells those who watch of lines that are lost, unless they were told of a range with all of them. */
   report(damage: StreamDamage): void {
     const { app, first, last } = damage;
     const isKnown = this.reports.some((one) => one.app === app && one.first <= first && last <= one.last);
@@ -19,6 +20,7 @@ export class DamageReports {
     for (const listener of this.listeners) listener(damage);
   }
 
+  /** As {@link Store.watchDamage}: `listener` is called at once with what was reported before. */
   watch(listener: DamageListener): () => void {
     this.listeners.add(listener);
     for (const damage of this.reports) listener(damage);

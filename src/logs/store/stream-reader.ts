@@ -156,6 +156,7 @@ export class StreamReader {
     this.evict(this.recent.length);
   }
 
+  /** Lets go of the batches that it keeps; nobody is notified any more. */
   close(): void {
     this.closed = true;
     this.unsubscribe();

@@ -6,6 +6,7 @@ export class Subscriptions {
   private readonly recordListeners = new Set<RecordListener>();
   private readonly emptiedListeners = new Set<() => void>();
 
+  /** As {@link Store.subscribe}. */
   subscribe(app: AppId, listener: AppendListener): () => void {
     let listeners = this.appendListeners.get(app);
     if (!listeners) {
@@ -25,25 +26,30 @@ export class Subscriptions {
     return this.appendListeners.has(app);
   }
 
+  /** Calls those who subscribe to a stream, one after the other, before it returns. @param batch as {@link AppendListener} has it */
   notifyAppend(app: AppId, batch: StoredBatch | undefined): void {
     const listeners = this.appendListeners.get(app);
     if (listeners) for (const listener of listeners) listener(batch);
   }
 
+  /** As {@link Store.watchRecords}. */
   watchRecords(listener: RecordListener): () => void {
     this.recordListeners.add(listener);
     return () => this.recordListeners.delete(listener);
   }
 
+  /** As {@link Store.watchEmptied}. */
   watchEmptied(listener: () => void): () => void {
     this.emptiedListeners.add(listener);
     return () => this.emptiedListeners.delete(listener);
   }
 
+  /** What was read of the store isn't there any more; {@link notifyRecordChange} of the scope `''` comes behind it. */
   notifyEmptied(): void {
     for (const listener of this.emptiedListeners) listener();
   }
 
+  /** Calls those who watch records, whatever the scope. @param keys as {@link RecordListener} has them */
   notifyRecordChange(scope: string, keys?: readonly string[]): void {
     for (const listener of this.recordListeners) listener(scope, keys);
   }

@@ -58,6 +58,7 @@ export class EventTracker {
     return this.marked;
   }
 
+  /** One of its lines matches, or is an error: see {@link OpenEvent.isMarked}. */
   mark(event: OpenEvent): void {
     event.isMarked = true;
     this.marked = true;

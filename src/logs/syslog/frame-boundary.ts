@@ -35,6 +35,7 @@ const SHORTFALL_MAX = 3;
 /** A count that is so many bytes too large may have taken digits of the next one. */
 const EXCESS_MAX = 8;
 
+/** `0` to `9` in ASCII; false for undefined, as behind the end of bytes. */
 export function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= 0x39;
 }

@@ -42,10 +42,12 @@ export class GrowthNotifier {
     this.now = now;
   }
 
+  /** How many tails of the stream there are in this process. */
   get listenerCount(): number {
     return this.listeners.size;
   }
 
+  /** Calls `listener` when there are new lines, until the returned function is called. */
   add(listener: () => void): () => void {
     this.listeners.add(listener);
     this.unsubscribe ??= this.reader.onAppend(() => this.onGrow());

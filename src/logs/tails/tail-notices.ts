@@ -31,6 +31,7 @@ export class OutageNotices {
     this.now = now;
   }
 
+  /** Takes what {@link Store.watchOutage} says. */
   onChange(unavailable: boolean): void {
     if (unavailable) {
       this.unavailableSinceMs = this.now();

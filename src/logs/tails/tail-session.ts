@@ -165,6 +165,7 @@ export class TailSession<T> {
     }
   }
 
+  /** Its reader has gone: nothing is read or sent any more. */
   close(): void {
     this.closed = true;
     this.stopListening();

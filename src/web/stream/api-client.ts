@@ -52,6 +52,7 @@ export interface LoginQuestionJson {
   readonly code: string;
 }
 
+/** Each call throws ApiError with the server's sentence when it is refused, TypeError when nobody answers. */
 export class WebApiClient {
   private readonly headers: Readonly<Record<string, string>>;
 
@@ -103,6 +104,7 @@ export class WebApiClient {
     return this.getJson(loginPath(secret));
   }
 
+  /** Lets a command line log in, or refuses it. @param secret of the link that it has shown */
   async answerLogin(secret: string, allow: boolean): Promise<void> {
     await this.send(loginPath(secret), {
       method: 'POST',
@@ -139,6 +141,7 @@ function loginPath(secret: string): string {
   return `/auth/browser/${encodeURIComponent(secret)}`;
 }
 
+/** `/apps/<app>`, escaped. @param app its name or id */
 export function appPath(app: string): string {
   return `/apps/${encodeURIComponent(app)}`;
 }

@@ -5,12 +5,14 @@ import type { Line } from './line.ts';
 /** Names beyond this many would make no list to choose from. */
 const FACET_VALUES_MAX = 200;
 
+/** Signals, sorted for people. With more than 200 names nothing is added: some apps name a new dyno in every line. */
 export class Facets {
   readonly sources = signal<readonly string[]>([]);
   readonly dynos = signal<readonly string[]>([]);
   private readonly seenSources = new Set<string>();
   private readonly seenDynos = new Set<string>();
 
+  /** Takes the names of lines that are new; signals change only when one of them is. */
   add(lines: readonly Pick<Line, 'source' | 'dyno'>[]): void {
     const before = this.seenSources.size + this.seenDynos.size;
     if (before > FACET_VALUES_MAX) return;

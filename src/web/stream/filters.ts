@@ -14,6 +14,7 @@ export interface Filters {
 
 export const NO_FILTERS: Filters = { source: '', dyno: '', level: '', q: '' };
 
+/** Is any of them set, so that an empty list may be theirs? */
 export function isFiltered(filters: Filters): boolean {
   return Object.values(filters).some((value) => value !== '');
 }

@@ -17,6 +17,7 @@ export class LineWindow {
     return this.lines.at(-1);
   }
 
+  /** More lines would evict others. */
   get isFull(): boolean {
     return this.lines.length >= WINDOW_LINES_MAX;
   }
@@ -49,11 +50,13 @@ export class LineWindow {
     return this.dropLast(this.lines.length - WINDOW_LINES_MAX + EVICTED_LINES);
   }
 
+  /** Evicts the oldest; gives how many, as {@link trimStart}. */
   dropFirst(count: number): number {
     this.lines = this.lines.slice(count);
     return count;
   }
 
+  /** Evicts the newest; gives how many, as {@link trimEnd}. @param count at least 1 */
   dropLast(count: number): number {
     this.lines = this.lines.slice(0, -count);
     return count;

@@ -46,6 +46,7 @@ export class LogViewState {
     return { before: this.newestPosition + 1, lines: PAGE_LINES };
   }
 
+  /** @param lines what {@link newestQuery} has read */
   showNewest(lines: readonly Line[]): number | undefined {
     this.replaceLines(lines);
     this.atStart = lines.length < PAGE_LINES;
@@ -64,6 +65,10 @@ export class LogViewState {
     return { after: before.at(-1)?.at ?? ('at' in place ? place.at : 0), lines: PAGE_LINES };
   }
 
+  /**
+   * @param before what {@link beforeQuery} has read
+   * @param after what {@link afterQuery} has read
+   */
   showPlace(before: readonly Line[], after: readonly Line[]): number | undefined {
     this.replaceLines([...before, ...after]);
     this.atLiveEnd = false;
@@ -77,6 +82,7 @@ export class LogViewState {
     return first && !this.atStart ? { before: first.at, lines: PAGE_LINES } : undefined;
   }
 
+  /** Adds what a query of {@link olderQuery} has read, unless the window begins elsewhere by now. */
   addOlder({ before }: HistoryQuery, lines: readonly Line[]): void {
     // Meanwhile the window may have become another.
     if (this.window.first?.at !== before) return;
@@ -92,6 +98,7 @@ export class LogViewState {
     return last && !this.atLiveEnd ? { after: last.at, lines: PAGE_LINES } : undefined;
   }
 
+  /** Adds what a query of {@link newerQuery} has read, unless the window ends elsewhere by now. */
   addNewer({ after }: HistoryQuery, lines: readonly Line[]): number | undefined {
     if (this.window.last?.at !== after) return undefined;
     this.window.append(lines);
@@ -129,6 +136,7 @@ export class LogViewState {
     this.version++;
   }
 
+  /** The view stands still; lines that come are counted in {@link unseenCount}. */
   pause(): void {
     this.following = false;
   }

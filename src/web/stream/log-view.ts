@@ -174,6 +174,7 @@ export class LogView {
     return this.showPlace({ ms });
   }
 
+  /** Reads a page of older lines, unless one is being read, or there are none. */
   async loadOlder(): Promise<void> {
     const query = this.state.olderQuery();
     if (!query || this.loading.value !== '') return;
@@ -182,6 +183,7 @@ export class LogView {
     });
   }
 
+  /** Reads a page of newer lines, unless one is being read, or the window ends at the live end; there the tail goes on. */
   async loadNewer(): Promise<void> {
     const query = this.state.newerQuery();
     if (!query || this.loading.value !== '') return;

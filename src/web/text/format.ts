@@ -16,10 +16,12 @@ const SHORT_DATE: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short' 
 const DATE_FORMATS = formatsOf(DATE);
 const SHORT_DATE_FORMATS = formatsOf(SHORT_DATE);
 
+/** `1 line`, `2,000 lines`. @param noun takes an `s` for any number but one */
 export function formatCount(number: number, noun: string): string {
   return `${NUMBER_FORMAT.format(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
+/** `2,000`. */
 export function formatGroupedNumber(number: number): string {
   return NUMBER_FORMAT.format(number);
 }

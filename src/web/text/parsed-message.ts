@@ -28,6 +28,7 @@ export interface TraceSummary {
 /** Reading a message costs more than drawing it, and the same lines are drawn again and again. */
 const cache = new WeakMap<Line, ParsedMessage>();
 
+/** Reads a line's message once; the same line gets the same object. */
 export function parseMessage(line: Line): ParsedMessage {
   let parsed = cache.get(line);
   if (!parsed) {

@@ -35,6 +35,7 @@ const PATHS = {
     'M12.500 7.500L8 12a2.800 2.800 0 0 1-4-4l5-5a1.900 1.900 0 0 1 2.700 2.700l-4.800 4.800a.9.9 0 0 1-1.300-1.300L9.700 5',
 } as const;
 
+/** Hidden from screen readers: words stand beside it, or the button around it has a label. */
 export function Icon({ name }: { name: keyof typeof PATHS }) {
   return (
     <svg class={`icon icon-${name}`} viewBox="0 0 16 16" aria-hidden="true">

@@ -146,6 +146,7 @@ export class AlertRun {
     return firings;
   }
 
+  /** What has to be kept, and given to the constructor again: a copy. */
   get state(): AlertRunState {
     const groups: Record<string, GroupState> = {};
     for (const [value, group] of this.groups)

@@ -40,10 +40,12 @@ export class MatchWindow {
     return this.sum;
   }
 
+  /** When the oldest match came that is remembered; undefined when there is none. */
   get oldestMs(): number | undefined {
     return this.entries[0];
   }
 
+  /** Times and counts by turns, for the constructor. */
   toJSON(): readonly number[] {
     return this.entries;
   }

@@ -27,6 +27,7 @@ export class AlertClock {
     this.savedMs = saved?.nowMs ?? this.openedMs;
   }
 
+  /** Milliseconds that never go back, also over restarts. */
   now(): number {
     return this.clock.now();
   }

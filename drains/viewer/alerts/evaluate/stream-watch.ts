@@ -65,6 +65,7 @@ export class StreamWatch {
     }
   }
 
+  /** Lines up to here are done with, which has to be stored. */
   moveTo(sequence: Sequence): void {
     this.cursor = sequence;
     this.isCursorDirty = true;

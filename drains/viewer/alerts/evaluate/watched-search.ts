@@ -35,6 +35,7 @@ export class LineAtHand {
   /** When it came, by the clock of alerts. */
   atMs = 0;
 
+  /** Another line. What was read of the one before isn't kept. @param bytes of its batch, which stay as they are while it is looked at */
   set(line: RecordCursor, bytes: Buffer, sequence: Sequence): void {
     this.line = line;
     this.bytes = bytes;
@@ -43,12 +44,14 @@ export class LineAtHand {
     this.shown = undefined;
   }
 
+  /** The line, read when it is asked for; only once however many alerts ask. */
   get grouped(): GroupedLine {
     if (!this.line) throw new Error('A line has to be set first.');
     this.read ??= { record: readRecord(this.line, this.bytes), streamName: this.stream.name };
     return this.read;
   }
 
+  /** As notifications show it: its message may be cut. */
   get sample(): SampleLine {
     this.shown ??= this.readSample();
     return this.shown;
@@ -71,6 +74,10 @@ export class LineAtHand {
   }
 }
 
+/**
+ * An alert that is on. Of each batch of the streams that it looks at, {@link startBatch} is called first, then {@link take} with what its
+ * search has found, in order.
+ */
 export class WatchedAlert {
   readonly alert: AlertRecord;
   readonly search: SavedSearch;
@@ -111,6 +118,7 @@ export class WatchedAlert {
     this.run.isDirty = true;
   }
 
+  /** Another batch comes: of each a few samples are taken at the most. */
   startBatch(): void {
     this.samplesInBatch = 0;
   }
@@ -134,10 +142,12 @@ export class WatchedAlert {
     run.add(value, line.atMs, sample, pattern);
   }
 
+  /** Something has changed that has to be stored: {@link state}, or the miner's changes. */
   get isDirty(): boolean {
     return this.run.isDirty || this.miner?.isDirty === true;
   }
 
+  /** For the constructor after a restart: plain JSON. */
   get state(): WatchedAlertState {
     return {
       ...this.run.state,

@@ -48,6 +48,10 @@ export class Hits {
   texts = new Int32Array(256);
   count = 0;
 
+  /**
+   * @param position where the text begins in the bytes that are scanned
+   * @param text its index
+   */
   push(position: number, text: number): void {
     if (this.count === this.positions.length) {
       this.positions = grown(this.positions);
@@ -111,6 +115,7 @@ class GramTable {
   }
 }
 
+/** One for a set of texts, made once; it may scan any number of batches, one at a time. A text is known by its index in what it was made of. */
 export class GramScanner {
   private readonly texts: readonly Uint8Array[];
   /** Texts by the hash of their bytes. */

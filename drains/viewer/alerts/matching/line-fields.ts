@@ -83,6 +83,10 @@ export class WantedField {
 /** Takes what holds of a value of the field. */
 export type OnValue = (kind: ValueClass) => void;
 
+/**
+ * One for all lines: {@link startBatch}, then {@link setLine} for each that is asked about. It reads from the batch's bytes, which mustn't
+ * change meanwhile.
+ */
 export class LineFields {
   private cursor: RecordCursor | undefined;
   private bytes: Buffer = Buffer.alloc(0);
@@ -103,11 +107,13 @@ export class LineFields {
   private pairGates = new Int32Array(64);
   private pairCount = 0;
 
+  /** Other bytes come; to be called before the first {@link setLine} with them. */
   startBatch(): void {
     this.braceAt = -1;
     this.escapeAt = -1;
   }
 
+  /** A line of the batch, after which pairs are added. @param lineNumber tells lines apart: results are kept a line long */
   setLine(cursor: RecordCursor, bytes: Buffer, isColored: boolean, lineNumber: number): void {
     this.cursor = cursor;
     this.bytes = bytes;

@@ -46,6 +46,7 @@ export class PredicateGraph {
     return this.node(expression, false);
   }
 
+  /** The same number for a text in any case; texts are numbered from 0 as they come. */
   textNumber(text: string): number {
     const lower = text.toLowerCase();
     let number = this.texts.get(lower);

@@ -35,6 +35,7 @@ interface Pattern {
   seenMs: number;
 }
 
+/** The patterns of one alert. Times are milliseconds since 1970; what changed goes to the store by {@link takeChanges}. */
 export class TemplateMiner {
   private readonly places = new Map<string, Pattern[]>();
   /** The one that wasn't seen for the longest time comes first. */
@@ -87,10 +88,12 @@ export class TemplateMiner {
     return isForgotten ? best.words.join(' ') : undefined;
   }
 
+  /** How many patterns are known. */
   get size(): number {
     return this.all.size;
   }
 
+  /** There is something for {@link takeChanges}. */
   get isDirty(): boolean {
     return this.changed.size + this.removed.size > 0;
   }

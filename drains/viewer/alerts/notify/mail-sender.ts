@@ -50,6 +50,7 @@ export function parseSmtpUrl(text: string): {
   }
 }
 
+/** Each mail has a connection of its own (RFC 5321), which is limited in time; whether it may be tried again is said by the NotificationError. */
 export class MailSender {
   private readonly settings: MailSettings;
   private transport: Promise<Transporter> | undefined;
@@ -66,6 +67,7 @@ export class MailSender {
       );
   }
 
+  /** Is there a server to send mails with? Without one {@link send} fails for good. */
   get isSet(): boolean {
     return this.settings.smtpUrl !== '';
   }

@@ -59,6 +59,10 @@ export function lineText({ timestamp, hostname, program, message }: SampleLine):
   return oneLine(`${timestamp} ${hostname} ${program}: ${message}`).slice(0, LINE_LENGTH_MAX);
 }
 
+/**
+ * A text of the log or of people for where one line is expected (a subject, a list): white space is one space, colors go, what hides or
+ * controls is `\ufffd`.
+ */
 export function oneLine(text: string): string {
   return replaceHiddenCharacters(stripColors(text).replace(/\s+/g, ' '), () => '\ufffd');
 }

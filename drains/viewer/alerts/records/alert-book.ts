@@ -27,10 +27,12 @@ export class AlertBook {
     this.onChange = onChange;
   }
 
+  /** All that are kept, of all groups: who may see them is for the caller to say. In the order of their ids. */
   async searches(): Promise<SavedSearch[]> {
     return (await this.records.list<SavedSearch>(ALERTS_SCOPE, SEARCH_PREFIX)).map(({ value }) => value);
   }
 
+  /** All alerts, also those that are off, in the order of their ids. */
   async alerts(): Promise<AlertRecord[]> {
     return (await this.records.list<AlertRecord>(ALERTS_SCOPE, ALERT_PREFIX)).map(({ value }) => value);
   }
@@ -99,12 +101,14 @@ export class AlertBook {
     return count;
   }
 
+  /** Puts a search in the place of the one with its id; its alerts are evaluated with it from then on. */
   async changeSearch(search: SavedSearch): Promise<SavedSearch> {
     const changed = { ...search, updatedAt: new Date().toISOString() };
     await this.write([{ key: SEARCH_PREFIX + search.id, value: changed }]);
     return changed;
   }
 
+  /** Puts an alert in the place of the one with its id. One that is off forgets what it has counted. */
   async changeAlert(alert: AlertRecord): Promise<AlertRecord> {
     const changed = { ...alert, updatedAt: new Date().toISOString() };
     await this.write([{ key: ALERT_PREFIX + alert.id, value: changed }]);

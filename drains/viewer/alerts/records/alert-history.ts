@@ -80,6 +80,7 @@ export class AlertHistory {
     else this.waiting.delete(event.id);
   }
 
+  /** Stores an event; the oldest go for it, except those that somebody has to be told of. */
   async add(event: AlertEvent): Promise<void> {
     await this.records.transact(ALERTS_SCOPE, this.changesFor([event]), { quiet: true });
     this.written([event]);

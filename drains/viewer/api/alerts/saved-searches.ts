@@ -16,6 +16,7 @@ export interface SearchRouteParts {
   readonly groups: Groups;
 }
 
+/** Adds the routes. Readers of a search's group see it, members make and change it. */
 export function registerSavedSearchRoutes(server: FastifyInstance, { book, groups }: SearchRouteParts): void {
   server.get('/api/searches', async (request) => {
     const parameters = new Parameters(request.query, ['group']);

@@ -33,6 +33,7 @@ const LIMIT_MAX = 5_000;
 const SEARCH_MS = 30_000;
 const NO_ARCHIVE = 'Nothing is archived here: set VIEWER_ARCHIVE to a folder or s3://bucket/folder.';
 
+/** Adds the routes. Without an archive the list is empty, and what needs one is refused with a sentence. */
 export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRouteParts): void {
   const { catalog, keeper, store, groups, access, log } = parts;
 

@@ -25,6 +25,7 @@ export function withStream(stream: string, json: string): string {
   return `{"stream":${JSON.stringify(stream)},${json.slice(1)}`;
 }
 
+/** The array of lines as {@link foundLineJson} writes them, oldest or newest first as they are given. */
 export function linesJson(lines: readonly FoundLine[]): string {
   return `[${lines.map(foundLineJson).join(',')}]`;
 }

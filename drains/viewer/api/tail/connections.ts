@@ -51,6 +51,7 @@ export class EventStreamConnection implements TailConnection {
   }
 }
 
+/** A tail over WebSocket: each message is a JSON text frame. It is paused while the socket's buffer is full, and cut when a ping isn't answered. */
 export class WebSocketConnection implements TailConnection {
   private readonly socket: WebSocket;
   private readonly stream: Duplex;

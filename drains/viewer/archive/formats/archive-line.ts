@@ -25,10 +25,12 @@ export class ArchiveLineWriter {
   private writer = new ByteWriter(CHUNK_BYTES);
   private readonly tails = new Map<AppId, string>();
 
+  /** Bytes that {@link take} would give. */
   get length(): number {
     return this.writer.length;
   }
 
+  /** Adds a line with its newline. @param streamName of now: it is the column `app` */
   add(line: FoundLine, streamName: string): void {
     const { writer } = this;
     const { record } = line;
@@ -41,6 +43,7 @@ export class ArchiveLineWriter {
     writer.writeUtf8(this.tail(line.stream, streamName));
   }
 
+  /** What was added since the last time; the caller's from now on. */
   take(): Buffer {
     const bytes = this.writer.finish('');
     this.writer = new ByteWriter(CHUNK_BYTES);
@@ -63,6 +66,10 @@ export function readArchiveLine(text: string): ArchivedLine | undefined {
   return value && readArchivedObject(value);
 }
 
+/**
+ * A line of an archive whose JSON is parsed already; undefined when timestamp, facility, severity, source or message are missing or no such
+ * thing.
+ */
 export function readArchivedObject(value: Readonly<Record<string, unknown>>): ArchivedLine | undefined {
   const { timestamp, facility, severity, source, message, received_at: receivedAt } = value;
   const isLine =

@@ -45,6 +45,7 @@ export class FileLines {
     this.known = format;
   }
 
+  /** As it was given, or seen by the first line; undefined before that. */
   get format(): FileFormat | undefined {
     return this.known;
   }

@@ -58,6 +58,7 @@ export interface BlockContent {
   readonly runs: readonly ReceivedRun[];
 }
 
+/** A block can't be read; the message is part of a sentence: `its header is damaged`. The other blocks of the file can. */
 export class BlockDamage extends Error {}
 
 /** A block as it stands in a file. */

@@ -5,11 +5,13 @@ export const MINUTE_MS = 60_000;
 /** A minute's number since 1970, errors, warnings, others. */
 const COLUMNS = 4;
 
+/** Counts of one block: a row a minute, of minute (since 1970), errors, warnings and others. */
 export class MinuteCounts {
   private readonly minutes = new Map<number, Uint32Array>();
   private lastMinute = -1;
   private last: Uint32Array = new Uint32Array(COLUMNS);
 
+  /** Counts a line. @param timeMs milliseconds since 1970 */
   add(timeMs: number, level: LogLevel): void {
     const minute = Math.floor(timeMs / MINUTE_MS);
     if (minute !== this.lastMinute) {

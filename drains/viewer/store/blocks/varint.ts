@@ -20,15 +20,18 @@ export class VarintWriter {
     buffer[this.length++] = rest;
   }
 
+  /** Small numbers of both signs need few bytes: 0, -1, 1, -2 … are written as 0, 1, 2, 3 … (zigzag). */
   writeSigned(value: number): void {
     this.write(value < 0 ? -value * 2 - 1 : value * 2);
   }
 
+  /** What was written: a view of memory that more writing may replace. */
   get bytes(): Buffer {
     return this.buffer.subarray(0, this.length);
   }
 }
 
+/** Reads what VarintWriter wrote. It checks no bounds: who reads has checked the bytes' checksum, and knows how many numbers there are. */
 export class VarintReader {
   private readonly bytes: Uint8Array;
   private at: number;
@@ -38,6 +41,7 @@ export class VarintReader {
     this.at = at;
   }
 
+  /** The next number, from 0 to 2^53. */
   read(): number {
     const { bytes } = this;
     let byte = bytes[this.at++];
@@ -50,6 +54,7 @@ export class VarintReader {
     return value;
   }
 
+  /** What {@link VarintWriter.writeSigned} has written. */
   readSigned(): number {
     const value = this.read();
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;

@@ -21,10 +21,12 @@ export class ByteColumn {
     this.buffer[index] = byte;
   }
 
+  /** Undefined while it is empty. */
   get last(): number {
     return this.buffer[this.length - 1];
   }
 
+  /** All so far: a view of memory that more may replace. */
   get bytes(): Buffer {
     return this.buffer.subarray(0, this.length);
   }

@@ -193,6 +193,7 @@ export class ColumnBuilder {
     return new Map(LOG_LEVELS.map((level, i) => [level, counts[i]]));
   }
 
+  /** The columns of all lines. Nothing may be added afterwards: some of it is memory of the builder's. */
   finish(): BuiltColumns {
     return {
       fields: this.fields.map(({ name }) => name),

@@ -26,6 +26,7 @@ export interface BlockLineRange {
 /** Which blocks may have a line for a node, as the part's filter says: a bit each; undefined when it says nothing. */
 export type BlocksFor = (node: QueryNode) => Uint8Array | undefined;
 
+/** Answers for one part. What it says is certain is also possible; lines that are possible alone have to be read. */
 export class ColumnQuery {
   private readonly columns: PartColumns;
   private readonly blocks: readonly BlockLineRange[];

@@ -32,11 +32,13 @@ export class LineBits {
     }
   }
 
+  /** Changes this one. @param other of as many lines */
   and(other: LineBits): this {
     for (let i = 0; i < this.words.length; i++) this.words[i] &= other.words[i];
     return this;
   }
 
+  /** Changes this one. @param other of as many lines */
   or(other: LineBits): this {
     for (let i = 0; i < this.words.length; i++) this.words[i] |= other.words[i];
     return this;

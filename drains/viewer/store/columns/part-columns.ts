@@ -43,8 +43,10 @@ interface Front {
   };
 }
 
+/** A part's columns can't be used: its lines are looked at without them. */
 export class ColumnDamage extends Error {}
 
+/** The section's bytes, as this file's head says, of the columns of all lines of a part. */
 export function encodeColumns(built: BuiltColumns): Buffer {
   const pieces: Buffer[] = [];
   let end = 0;
@@ -128,6 +130,7 @@ export class PartColumns {
     this.piecesAt = HEAD_BYTES + packed.length;
   }
 
+  /** How many lines the part has, in the order of which all columns are. */
   get lines(): number {
     return this.front.lines;
   }
@@ -164,6 +167,7 @@ export class PartColumns {
     return this.front.shapes[shape - 1].columns.map((index) => this.columnAt(index));
   }
 
+  /** How many shapes there are; they are numbered from 1 on. */
   get shapes(): number {
     return this.front.shapes.length;
   }

@@ -85,6 +85,10 @@ export interface ValueSlots {
   count: number;
 }
 
+/**
+ * One for a part; lines come in their order, and after those of each block {@link endBlock}. A part with too many templates has none for the
+ * rest.
+ */
 export class TemplateBuilder {
   private readonly texts: Buffer[] = [];
   /** By hash, the first of the templates with it, and of each the next. */

@@ -11,6 +11,7 @@ export function encodeTexts(texts: readonly Buffer[]): Buffer {
   );
 }
 
+/** The templates by number, from 1 on, one character a byte (latin1). The bytes are complete: their checksum was checked. */
 export function decodeTexts(bytes: Buffer): string[] {
   const texts: string[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -39,6 +40,7 @@ export function encodePieces(blocks: readonly (Uint16Array | undefined)[]): Buff
   return bytes;
 }
 
+/** Of each block its pieces, ascending; undefined: there may be any. The bytes are complete: their checksum was checked. */
 export function decodePieces(bytes: Buffer): (Uint16Array | undefined)[] {
   const blocks: (Uint16Array | undefined)[] = [];
   for (let at = 0; at < bytes.length; ) {

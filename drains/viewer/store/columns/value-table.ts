@@ -45,6 +45,7 @@ export class ValueTable {
     return mayAdd ? this.add(slot, hash, owner, bytes, start, end, isAnyCase) : -1;
   }
 
+  /** A value by its number, a character a byte. */
   text(index: number): string {
     const start = this.starts[index];
     return this.arena.toString('latin1', start, start + this.lengths[index]);

@@ -54,6 +54,7 @@ export class FacetCounter {
     }
   }
 
+  /** How many lines have each value, by facet; facets with more than {@link VALUES_MAX} values are left out. */
   counts(): FacetCounts {
     const { columns } = this;
     const all: Record<string, Readonly<Record<string, number>>> = {

@@ -53,6 +53,7 @@ function rowBytesOf(blocks: number): number {
 /** Reads bytes of the filter. */
 export type ReadFilter = (offset: number, length: number) => Buffer;
 
+/** A part's filter can't be used: none of its blocks is ruled out. */
 export class FilterDamage extends Error {}
 
 /** Looks into the filter of one part. */

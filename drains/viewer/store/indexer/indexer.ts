@@ -83,10 +83,12 @@ export class Indexer {
       );
   }
 
+  /** Undefined for a stream that isn't followed. */
   get(stream: AppId): StreamIndexer | undefined {
     return this.streams.get(stream)?.indexer;
   }
 
+  /** The streams that are followed, in no order. */
   followed(): readonly AppId[] {
     return [...this.streams.keys()];
   }
@@ -127,6 +129,7 @@ export class Indexer {
     await followed.indexer.abandon();
   }
 
+  /** Follows nothing any more, and waits for what is being packed: what isn't packed is read from the stream at the next start. */
   async close(): Promise<void> {
     this.isClosed = true;
     clearInterval(this.timer);

@@ -61,6 +61,7 @@ export class StreamIndexer {
     return this.waitingSinceMs;
   }
 
+  /** There are lines that are in no part: see {@link waitingSince}. @param nowMs milliseconds of `performance.now()` */
   noteLines(nowMs: number): void {
     this.waitingSinceMs ??= nowMs;
   }

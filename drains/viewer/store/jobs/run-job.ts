@@ -41,6 +41,7 @@ const VALUES_MAX = 100_000;
 export class JobWorker {
   private readonly writers = new Map<string, PartWriter>();
 
+  /** Does a job at once, on whatever thread this is. @throws what it fails with */
   run<J extends Job>(job: J): JobReply<J> {
     return this.dispatch(job) as JobReply<J>;
   }

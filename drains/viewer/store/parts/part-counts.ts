@@ -3,6 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 
 const SECTION_BYTES_MAX = 256 * 1_048_576;
 
+/** The section's bytes. @param counts of each block, in their order */
 export function encodeCounts(counts: readonly Uint32Array[]): Buffer {
   const total = counts.reduce((sum, one) => sum + one.length, 0);
   const numbers = new Uint32Array(1 + counts.length + total);

@@ -5,6 +5,7 @@ import { PartDamageError } from './part-format.ts';
 
 const SECTION_BYTES_MAX = 256 * 1_048_576;
 
+/** The section's bytes: of one object for the whole part, of an array, in the order of blocks, for those of each. */
 export function encodeFacets(facets: FacetCounts | readonly FacetCounts[]): Buffer {
   return deflateRawSync(JSON.stringify(facets));
 }

@@ -29,6 +29,7 @@ export interface Section {
   readonly bytes: Uint8Array;
 }
 
+/** The directory of a part, or one of its sections, can't be used; its blocks say themselves what they are. */
 export class PartDamageError extends Error {}
 
 /** What stands behind the blocks, which end at `offset`. */
@@ -98,6 +99,7 @@ export function readSection(places: readonly SectionPlace[], id: number, readAt:
   return bytes;
 }
 
+/** The section of the table: of each block {@link TABLE_COLUMNS} float64, little endian. */
 export function encodeBlockTable(blocks: readonly BlockEntry[]): Buffer {
   const table = Buffer.alloc(blocks.length * TABLE_COLUMNS * 8);
   let at = 0;
@@ -118,6 +120,7 @@ export function encodeBlockTable(blocks: readonly BlockEntry[]): Buffer {
   return table;
 }
 
+/** The blocks in their order. The bytes are complete: their checksum was checked. */
 export function decodeBlockTable(table: Buffer): BlockEntry[] {
   const blocks: BlockEntry[] = [];
   for (let at = 0; at + TABLE_COLUMNS * 8 <= table.length; at += TABLE_COLUMNS * 8)

@@ -37,10 +37,12 @@ export class PartList {
     return [...this.parts.values()];
   }
 
+  /** As it was when it was written; undefined when it isn't on the list. */
   get(name: string): ListedPart | undefined {
     return this.parts.get(name);
   }
 
+  /** A part was written, or found. */
   add(part: ListedPart): void {
     if (this.parts.has(part.name)) this.staleLines++;
     this.parts.set(part.name, part);

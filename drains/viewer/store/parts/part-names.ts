@@ -32,6 +32,7 @@ export function partName({ first, last }: SequenceRange): string {
   return `${first}_${last}.part`;
 }
 
+/** The sequences that {@link partName} was given; undefined for the name of something else. */
 export function parsePartName(name: string): SequenceRange | undefined {
   const match = PART.exec(name);
   if (!match) return undefined;
@@ -44,6 +45,7 @@ export function removedName(through: Sequence): string {
   return `removed-through_${through}`;
 }
 
+/** The sequence through which lines were removed; undefined for the name of something else. */
 export function parseRemovedName(name: string): Sequence | undefined {
   const match = REMOVED.exec(name);
   return match ? Number(match[1]) : undefined;

@@ -174,6 +174,7 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
 }
 
+/** Waits until a file's content is on disk. @throws the file system's error */
 export function syncFile(path: string): void {
   const fd = openSync(path, 'r');
   try {

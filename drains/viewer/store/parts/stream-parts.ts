@@ -101,6 +101,7 @@ export class StreamParts {
     this.list.remove(this.missing.filter(isOver).map(({ name }) => name));
   }
 
+  /** By their sequences: an array that is replaced, not changed. */
   get all(): readonly Part[] {
     return this.parts;
   }
@@ -124,6 +125,7 @@ export class StreamParts {
     return join(this.folder, `${++this.unfinished}${UNFINISHED_SUFFIX}`);
   }
 
+  /** A part is whole and synced under its name: from now on it is searched. */
   add({ path, first, last }: WrittenPart): Part {
     const part = this.part(path, { first, last });
     this.parts = inOrder([...this.parts, part]);
@@ -140,6 +142,10 @@ export class StreamParts {
     for (const one of old) if (one.path !== part.path) one.remove();
   }
 
+  /**
+   * Removes parts for good, each file when nobody reads it any more. First it is noted up to where lines are removed, so that they aren't packed
+   * again.
+   */
   remove(parts: readonly Part[]): void {
     if (parts.length === 0) return;
     const through = this.packedThrough;

@@ -46,6 +46,7 @@ export class HitCollector {
     this.limit = limit;
   }
 
+  /** A line that matches, of the block at hand. It is copied later: `bytes` have to stay until {@link endBlock}. */
   add(line: RecordCursor, bytes: Buffer, sequence: Sequence, timeMs: number, receivedAtMs: number): void {
     const { cursor, stream, sign, limit, hits } = this;
     if (cursor && compareRanks({ timeMs, stream, sequence }, cursor) * sign <= 0) return;

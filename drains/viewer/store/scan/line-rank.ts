@@ -21,6 +21,7 @@ export function rankBefore(timeMs: number): LineRank {
   return { timeMs, stream: '' as AppId, sequence: Number.MIN_SAFE_INTEGER };
 }
 
+/** Names the place right at a line; {@link readCursor} reads it. */
 export function writeCursor({ timeMs, stream, sequence }: LineRank): string {
   return `${timeMs}.${sequence}.${stream}`;
 }

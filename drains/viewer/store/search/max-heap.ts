@@ -7,6 +7,7 @@ export class MaxHeap<T extends { readonly bound: number }> {
     return this.items[0]?.bound ?? Number.NEGATIVE_INFINITY;
   }
 
+  /** The item with the largest number, which stays; undefined when there is none. */
   peek(): T | undefined {
     return this.items[0];
   }
@@ -23,6 +24,7 @@ export class MaxHeap<T extends { readonly bound: number }> {
     items[i] = item;
   }
 
+  /** Takes the item with the largest number; undefined when there is none. */
   pop(): T | undefined {
     const { items } = this;
     const top = items[0];

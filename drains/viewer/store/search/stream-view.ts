@@ -38,6 +38,7 @@ export interface PlannedQuery {
   readonly plan: FilterPlan | undefined;
 }
 
+/** Its parts stay until {@link release}. Lines behind them are read from the stream; when these were packed and trimmed meanwhile, it is outdated. */
 export class StreamView {
   readonly stream: AppId;
   /** What is asked of its lines; undefined: every line. */
@@ -64,6 +65,7 @@ export class StreamView {
     for (const part of this.parts) part.retain();
   }
 
+  /** Once, when nothing is read of it any more: parts that were removed meanwhile are removed with that. */
   release(): void {
     for (const part of this.parts) part.release();
   }

@@ -26,6 +26,7 @@ const NOUNS: Readonly<Record<ErrorLevel, string>> = {
   debug: 'message',
 };
 
+/** At most {@link LINES_MAX} lines a minute; how many more there were is said in one line at the minute's end. */
 export class ErrorAnnouncer {
   private readonly write: (severity: ServiceSeverity, text: string) => void;
   private lines = 0;
@@ -36,6 +37,7 @@ export class ErrorAnnouncer {
     this.write = write;
   }
 
+  /** Says what is worth it: new errors and regressions. Events that are known already cost nothing. */
   announce(added: AddedEvent): void {
     if (added.kind !== 'new' && added.kind !== 'regression') return;
     this.timer ??= setTimeout(() => this.endWindow(), WINDOW_MS).unref();

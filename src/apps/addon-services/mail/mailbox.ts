@@ -103,6 +103,7 @@ export class Mailbox {
     for (const { mail } of this.entries.values()) if (!mail.isRead) unread += 1;
     return unread;
   }
+  /** Of all mails that are kept. */
   get bytes(): number {
     return this.totalBytes;
   }

@@ -19,6 +19,7 @@ export interface MessageView {
   readonly envelope: { readonly from: string; readonly to: readonly string[] };
 }
 
+/** As the API and its events have a mail, without its content. */
 export function messageView(mail: StoredMail): MessageView {
   const { id, receivedMs, messageId, contentType, isRead, ...rest } = mail;
   const { from, to, cc, subject, date, size, envelope } = rest;
@@ -72,6 +73,7 @@ export function listQuery(query: Readonly<Record<string, unknown>>): ListQuery {
   return { words, to: to.toLowerCase(), unread: unread === 'true', limit: Number(limit) };
 }
 
+/** Does a mail meet all that is asked? `limit` isn't looked at. */
 export function matchesQuery(mail: StoredMail, { words, to, unread }: ListQuery): boolean {
   if (unread && mail.isRead) return false;
   if (to !== '' && !mail.envelope.to.some((address) => address.toLowerCase() === to)) return false;

@@ -114,6 +114,7 @@ export class IntervalStore {
     }
   }
 
+  /** Waits for what is being written. */
   async close(): Promise<void> {
     await this.queue;
     await this.file.close();

@@ -57,6 +57,7 @@ export class Interval {
     if (stored) this.merge(stored);
   }
 
+  /** Counts a request by status and route. One without a duration (milliseconds) isn't in the latencies. */
   recordRequest(request: RouterRequest): void {
     const { method, path, status, durationMs } = request;
     this.bytes += request.bytes;
@@ -69,10 +70,12 @@ export class Interval {
     route.latency.record(durationMs);
   }
 
+  /** @param code of the platform: `H12`, `R14` */
   recordError(code: string): void {
     increase(this.errors, code, 1);
   }
 
+  /** Takes a value of the l2met convention; values of too many names are only counted as dropped. @param atMs milliseconds since 1970 */
   recordValue({ kind, name, value, unit, source }: L2metValue, atMs: number): void {
     const key = `${name} ${source}`;
     if (!this.admits(key)) this.dropped++;
@@ -81,6 +84,7 @@ export class Interval {
     else this.measure(key, unit).record(value);
   }
 
+  /** Adds what another interval has counted; of samples the later one is the last. */
   merge(stored: StoredInterval): void {
     this.lines += stored.lines;
     this.bytes += stored.bytes;
@@ -102,6 +106,7 @@ export class Interval {
       if (this.admits(key)) increase(this.counts, key, count);
   }
 
+  /** For the constructor, or {@link merge}. */
   toStored(): StoredInterval {
     const { lines, bytes, dropped } = this;
     return {

@@ -46,6 +46,7 @@ export class PrometheusExporter {
     this.lines.inc(count);
   }
 
+  /** Methods that HTTP doesn't have are one (`other`): whoever asks would make series of them. */
   recordRequest({ method, status, durationMs }: RouterRequest): void {
     // Whoever asks may invent methods.
     const known = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(method) ? method : 'other';
@@ -53,6 +54,7 @@ export class PrometheusExporter {
     if (durationMs !== undefined) this.duration.observe(durationMs / 1_000);
   }
 
+  /** @param code of the platform: `H12`, `R14` */
   recordError(code: string): void {
     this.errors.inc({ code });
   }
@@ -61,6 +63,7 @@ export class PrometheusExporter {
     this.values.record(this.app, values);
   }
 
+  /** Of the text that is scraped. */
   get contentType(): string {
     return this.registry.contentType;
   }

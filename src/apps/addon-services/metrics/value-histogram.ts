@@ -15,14 +15,17 @@ export class ValueHistogram {
     this.merge(stored);
   }
 
+  /** In whatever unit its values have. What isn't over 0 has a bucket of its own. */
   record(value: number): void {
     this.add(value > 0 ? String(Math.ceil(Math.log(value) / LOG_GROWTH)) : ZERO, 1);
   }
 
+  /** Adds the values of another one. */
   merge(stored: StoredHistogram): void {
     for (const [bucket, count] of Object.entries(stored)) this.add(bucket, count);
   }
 
+  /** How many values there are. */
   get count(): number {
     let sum = 0;
     for (const count of this.counts.values()) sum += count;
@@ -52,6 +55,7 @@ export class ValueHistogram {
     });
   }
 
+  /** For the constructor, or {@link merge}. */
   toStored(): StoredHistogram {
     return Object.fromEntries(this.counts);
   }

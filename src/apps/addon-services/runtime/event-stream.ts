@@ -30,6 +30,7 @@ export class EventStream<Event> {
     raw.write(':\n\n');
   }
 
+  /** Sends an event to all pages that listen, as JSON (HTML Living Standard, section 9.2). */
   send(event: Event): void {
     this.write(`data: ${JSON.stringify(event)}\n\n`);
   }

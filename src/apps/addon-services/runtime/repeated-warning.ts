@@ -11,6 +11,7 @@ export class RepeatedWarning {
   private lastText = '';
   private timer: NodeJS.Timeout | undefined;
 
+  /** Writes a warning at once, or holds it until the second is over. */
   write(text: string): void {
     if (this.heldCount === 0 && this.throttle.allow()) {
       logLine('warning', text);

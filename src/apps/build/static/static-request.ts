@@ -19,6 +19,10 @@ export interface StaticRequestHead {
   readonly protocol: string | undefined;
 }
 
+/**
+ * What can't be read is refused first (400, 405); then come redirects, to the canonical host before those to https; then names that are hidden
+ * (404).
+ */
 export function readStaticRequest(
   { method, target, host, protocol }: StaticRequestHead,
   config: Pick<StaticConfig, 'httpsOnly' | 'canonicalHost'>,
@@ -72,11 +76,13 @@ export function cleanPath(path: string): string | undefined {
   return path.endsWith('/index.html') ? path.slice(0, -'index.html'.length) : path.slice(0, -'.html'.length);
 }
 
+/** The first redirect of a path without a file of its own, with or without a slash at its end; undefined when there is none. */
 export function redirectFor(path: string, config: Pick<StaticConfig, 'redirects'>) {
   const without = path.replace(/\/$/, '');
   return config.redirects.find(([from]) => from === path || from.replace(/\/$/, '') === without)?.[1];
 }
 
+/** The file of the first route whose pattern matches, for a path without a file and a redirect; undefined when there is none. */
 export function routeFor(path: string, config: Pick<StaticConfig, 'routes'>): string | undefined {
   return config.routes.find(([pattern]) => matchesPattern(pattern, path))?.[1];
 }

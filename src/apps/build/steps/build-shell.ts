@@ -50,6 +50,7 @@ export function buildEnvironment(environment: Environment): Environment {
   };
 }
 
+/** One for a build. Lines come out as Heroku's builds have them: `-----> ` begins a step, ` !     ` a warning. */
 export class BuildShell {
   readonly folder: string;
   readonly config: Readonly<Record<string, string>>;
@@ -63,6 +64,7 @@ export class BuildShell {
     this.config = options.config;
   }
 
+  /** Aborted when the build is to end before it is done. */
   get signal(): AbortSignal {
     return this.options.signal;
   }
@@ -93,10 +95,12 @@ export class BuildShell {
     this.options.onLine(`-----> ${text}`);
   }
 
+  /** A line of a step, indented below its `----->`. */
   line(text: string): void {
     this.options.onLine(`       ${text}`);
   }
 
+  /** A line that is marked with ` !     `. */
   warn(text: string): void {
     this.options.onLine(` !     ${text}`);
   }

@@ -29,6 +29,7 @@ interface JournalFile {
   isBroken: boolean;
 }
 
+/** The journal of one app. What can't be written is in memory alone: nothing waits for it, and nothing fails. */
 export class BatchJournal {
   private readonly folder: string;
   private readonly onWarning: (message: string) => void;

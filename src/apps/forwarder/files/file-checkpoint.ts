@@ -31,6 +31,7 @@ export function openForReading(path: string): Promise<FileHandle | undefined> {
   return open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
 }
 
+/** For what was read from a file of checkpoints, which may be of another version or cut. */
 export function isFileCheckpoint(value: unknown): value is FileCheckpoint {
   if (typeof value !== 'object' || value === null) return false;
   return (

@@ -134,6 +134,7 @@ export class FileFollower {
     if (this.#stop.signal.aborted) this.#lineReader?.discard();
   }
 
+  /** Lines come again, from where they were paused. */
   resume(): void {
     this.#paused = false;
     this.#lineReader?.resume();

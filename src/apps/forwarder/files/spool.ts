@@ -111,6 +111,7 @@ export class Spool {
     return { batch: LineBatch.restore(frameId, found.body, lineCount, reported), checkpoint: note };
   }
 
+  /** A batch was delivered or given up; it is no error when its file is gone. */
   remove({ number, lineCount }: SpooledBatch): void {
     rmSync(this.#batchPath(number, lineCount), { force: true });
   }

@@ -155,6 +155,7 @@ export class Addons {
     for (const work of later) void work();
   }
 
+  /** Ends schedules and transfers, then what providers run. */
   async close(): Promise<void> {
     await this.closeOthers();
     await Promise.all(Object.values(this.options.providers).map((provider) => provider.close()));
@@ -183,6 +184,7 @@ export class Addons {
     return all.filter(({ name }, i) => all.findIndex((other) => other.name === name) === i);
   }
 
+  /** All add-ons and attachments of all apps, the oldest first, also of other servers on the store. */
   snapshot(): Promise<AddonSnapshot> {
     return this.options.records.snapshot();
   }
@@ -197,6 +199,7 @@ export class Addons {
     return this.options.records.find(which);
   }
 
+  /** Rows for people: what its provider says, and why it isn't removed yet. @throws as the provider */
   async info(addon: AddonRecord): Promise<readonly AddonInfoRow[]> {
     const reason = this.removals.reason(addon.id);
     const rows = (await this.provider(addon).info?.(addon)) ?? [];
@@ -223,6 +226,7 @@ export class Addons {
     );
   }
 
+  /** Its page in the browser; undefined while it isn't provisioned, or when it has none. */
   page(addon: AddonRecord): AddonPage | undefined {
     return addon.state === 'provisioned' ? this.provider(addon).page?.(addon) : undefined;
   }

@@ -42,6 +42,7 @@ export class RemovalRetries {
     ).unref();
   }
 
+  /** It is removed: it isn't tried again. */
   done(id: string): void {
     clearTimeout(this.retries.get(id)?.timer);
     this.retries.delete(id);

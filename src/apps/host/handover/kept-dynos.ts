@@ -42,6 +42,7 @@ interface KeptDynos {
   readonly unknown: readonly KeptProcess[];
 }
 
+/** Every process is in one of the four; those that nobody knows are ended by the caller. */
 export function sortKept(processes: readonly KeptProcess[]): KeptDynos {
   const formations = new Map<string, { owner: DynoOwner; dynos: AdoptedDyno[] }>();
   const addons = new Map<string, AdoptedDyno>();

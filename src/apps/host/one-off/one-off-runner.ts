@@ -49,6 +49,7 @@ export class OneOffRunner {
     this.options = options;
   }
 
+  /** Those of an app that run now, as the API lists them. */
   list(app: AppId): DynoSummary[] {
     return [...this.dynos.values()]
       .filter((one) => one.app === app && one.status === undefined)
@@ -176,6 +177,7 @@ export class OneOffRunner {
     );
   }
 
+  /** Ends them all, and the server that terminals connect to. */
   async close(): Promise<void> {
     await Promise.all([...this.dynos.values()].map((one) => one.stop()));
     await this.openedRendezvous?.then(({ server }) => server.close()).catch(() => {});

@@ -44,6 +44,7 @@ export class RendezvousServer {
     return { secret, cancel: () => this.expectedClients.delete(secret) };
   }
 
+  /** Cuts terminals that are connected. */
   close(): void {
     this.server.close();
     for (const socket of this.sockets) socket.destroy();

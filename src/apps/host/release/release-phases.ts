@@ -108,6 +108,7 @@ export class ReleasePhases {
     await this.stop(app);
   }
 
+  /** Ends release commands that run: their releases fail. New ones are refused. */
   async close(): Promise<void> {
     this.closing = true;
     await Promise.all([...this.running.keys()].map((dyno) => dyno.stop(GRACE_MS)));

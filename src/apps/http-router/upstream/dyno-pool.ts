@@ -67,6 +67,7 @@ export class DynoPool {
     this.#dyno(port).inFlight++;
   }
 
+  /** Its response was read in full, or given up. Once for each {@link requestStarted}. */
   requestFinished(port: number): void {
     const dyno = this.#dyno(port);
     if (--dyno.inFlight === 0) for (const drained of dyno.inFlightWaiters.splice(0)) drained();
@@ -79,6 +80,7 @@ export class DynoPool {
     for (const connection of dyno.idle.splice(0)) connection.destroy();
   }
 
+  /** It couldn't be connected to: others are chosen for so many milliseconds, while there are some. */
   quarantine(port: number, ms: number): void {
     this.#dyno(port).quarantinedUntilMs = performance.now() + ms;
   }

@@ -136,6 +136,7 @@ export class KeeperClient {
     });
   }
 
+  /** Keeps what the next server has to know of a process: plain JSON, in the place of what was noted before. */
   note(id: string, note: unknown): void {
     this.send({ op: 'note', id, note });
   }

@@ -69,6 +69,7 @@ export function keeperFolder(stateFolder: string): string {
   return join(stateFolder, 'keeper');
 }
 
+/** Its Unix socket. @param folder of the keeper, see {@link keeperFolder} */
 export function keeperSocket(folder: string): string {
   return join(folder, 'socket');
 }
@@ -78,6 +79,7 @@ export function keeperIdentityFile(folder: string): string {
   return join(folder, 'pid');
 }
 
+/** Writes a message, however full the socket is: they are short and few. */
 export function sendMessage(socket: Socket, message: KeeperRequest | KeeperAnswer | KeeperEvent): void {
   socket.write(`${JSON.stringify(message)}\n`);
 }

@@ -113,6 +113,7 @@ export class LineReader {
     this.#stream.pause();
   }
 
+  /** Emits what was read before the pause, which may bring the next pause, then reads on. */
   resume(): void {
     this.#paused = false;
     this.#continue();

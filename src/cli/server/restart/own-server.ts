@@ -32,6 +32,7 @@ export class OwnServer {
     this.noteFailedRestart();
   }
 
+  /** The next server couldn't start: who asked for the restart on this machine finds that in the server's note. */
   noteFailedRestart(): void {
     this.running.noteFailedRestart();
   }
@@ -41,6 +42,7 @@ export class OwnServer {
     await (this.left ? this.left.finishRequests() : this.running.close());
   }
 
+  /** Ends all dynos at once, without their grace. */
   kill(): Promise<void> {
     return this.running.dynoManager.kill();
   }
@@ -49,6 +51,7 @@ export class OwnServer {
     this.running.reload();
   }
 
+  /** A line of another server's HTTP router for the stream of an app, which this one can still store. @param app its id */
   writeRouterLine(app: string, message: string): void {
     this.running.writeRouterLine(app, message);
   }

@@ -69,6 +69,7 @@ export class Predecessor {
     void send({ type: 'restart' });
   }
 
+  /** A line of this process's HTTP router, which the next server has to store. @param app its id */
   sendRouterLine(app: string, message: string): void {
     void send({ type: 'router-line', app, message });
   }

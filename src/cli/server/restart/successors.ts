@@ -86,11 +86,13 @@ export class Successors {
     await this.ended;
   }
 
+  /** Certificates are read anew, by whoever is the server now. */
   reload(): void {
     if (this.current) void send(this.current, { type: 'reload' });
     else this.own.reload();
   }
 
+  /** A line of the HTTP router, stored by whoever is the server now. @param app its id */
   sendRouterLine(app: string, message: string): void {
     if (this.current) void send(this.current, { type: 'router-line', app, message });
     else this.own.writeRouterLine(app, message);

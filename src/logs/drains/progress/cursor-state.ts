@@ -27,6 +27,7 @@ export class CursorState {
     this.savedRecord = initial;
   }
 
+  /** As it should be written: an object that isn't changed, but replaced. */
   get record(): CursorRecord {
     return this.current;
   }
@@ -108,6 +109,7 @@ export class CursorState {
     this.current = { ...this.current, upTo: undefined, plan: undefined, bytesMax };
   }
 
+  /** It is stored. @param record what {@link record} was when that began */
   markSaved(record: CursorRecord): void {
     this.savedRecord = record;
   }

@@ -41,6 +41,7 @@ export class DrainHealth {
     this.name = `Drain '${options.drain.token}' (${redactUrl(options.drain.url)})`;
   }
 
+  /** The last attempt failed, and its lines are sent again. */
   get isFailing(): boolean {
     return this.failedAttempts > 0;
   }
@@ -89,6 +90,7 @@ export class DrainHealth {
     this.reportFailure(message, isCertificateError);
   }
 
+  /** Figures for the API: lines a second over ten seconds, `failures` since the worker was started, `lastAnswerMs` is how long it took. */
   snapshot() {
     return {
       linesPerSecond: this.rateMeter.perSecond(),

@@ -18,6 +18,7 @@ export interface Acknowledged {
 export class InFlightShipments {
   private readonly shipments: Acknowledged[] = [];
 
+  /** All that was sent is acknowledged. */
   get isEmpty(): boolean {
     return this.shipments.length === 0;
   }
@@ -56,6 +57,7 @@ export class InFlightShipments {
     return sum;
   }
 
+  /** Forgets them: the connection they were sent on is gone, and what isn't settled is sent again. */
   clear(): void {
     this.shipments.length = 0;
   }

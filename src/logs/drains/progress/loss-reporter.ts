@@ -62,6 +62,7 @@ export class LossReporter {
     this.report();
   }
 
+  /** What it waits to say isn't said here any more: the cursor has it, for whoever works on the drain next. */
   stop(): void {
     clearTimeout(this.timer);
   }

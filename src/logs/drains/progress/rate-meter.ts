@@ -6,6 +6,7 @@ export class RateMeter {
   private readonly buckets = new Array<number>(WINDOW_S).fill(0);
   private second = 0;
 
+  /** Counts lines that went just now. */
   add(count: number, nowMs: number = performance.now()): void {
     this.advance(nowMs);
     this.buckets[this.second % WINDOW_S] += count;

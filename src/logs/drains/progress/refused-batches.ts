@@ -36,6 +36,7 @@ function refusedKey(drainId: string, first: Sequence): string {
   return refusedKeyPrefix(drainId) + String(first).padStart(16, '0');
 }
 
+/** Those of one drain. They are records in its app's scope, with their lines in them: at most {@link REFUSED_BATCHES_MAX}. */
 export class RefusedBatches {
   private readonly store: Store;
   private readonly app: AppId;

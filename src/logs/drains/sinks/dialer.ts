@@ -35,6 +35,7 @@ export type OnPhase = (phase: DeliveryPhase, ms: number) => void;
 const CERTIFICATE_ERROR =
   /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER|DECODE_ISSUER)|ALERT_(BAD|UNSUPPORTED|UNKNOWN_CA)|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)/;
 
+/** One for many destinations, for its sessions of TLS (RFC 8446 section 2.2) to be of use. A socket that it gave is the caller's. */
 export class Dialer {
   private readonly policy: TargetPolicy;
   /** The last TLS session of a destination, by its options: the next connection costs both ends less. */

@@ -22,6 +22,7 @@ interface ProbedEndpoint {
   readonly listeners: Set<() => void>;
 }
 
+/** One for many drains: all who wait for the same host and port share its probes, which end when nobody waits. */
 export class ReachabilityProbe {
   private readonly dialer: Dialer;
   private readonly endpoints = new Map<string, ProbedEndpoint>();

@@ -35,6 +35,7 @@ export class LastHead {
   private bytes: Buffer = EMPTY;
   private head: ResponseHead | undefined;
 
+  /** Takes a copy of the bytes of a whole head. */
   keep(bytes: Buffer, head: ResponseHead): void {
     this.bytes = Buffer.from(bytes);
     this.head = head;
@@ -49,6 +50,7 @@ export class LastHead {
   }
 }
 
+/** One for each response, fed until {@link isComplete}. Bytes behind the response were asked for by nobody: its connection isn't reusable then. */
 export class ResponseParser {
   /** 0 until the head has come. */
   status = 0;
@@ -81,6 +83,7 @@ export class ResponseParser {
     this.lastHead = lastHead;
   }
 
+  /** All of the response has come; one that ends with its connection is only complete by {@link finish}. */
   get isComplete(): boolean {
     return this.part === 'done';
   }

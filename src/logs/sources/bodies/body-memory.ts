@@ -44,6 +44,7 @@ export class BodyReservation {
     this.bytes += bytes;
   }
 
+  /** Gives back all that was added; it may be called twice. */
   release(): void {
     this.change(-this.bytes);
     this.bytes = 0;

@@ -100,6 +100,7 @@ export function namedSeverity(level: string): number | undefined {
   return LEVELS.get(level.toLowerCase());
 }
 
+/** Reads an object that is one line; it isn't changed. Values that can't be read as what they are called stay in `data`. */
 export function readFields(value: Fields): JsonFields {
   const rest: Fields = { ...value };
   const pick = (...names: string[]): unknown => {

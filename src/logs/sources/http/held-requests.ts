@@ -33,6 +33,7 @@ export interface HoldableRequest {
   readonly isGone: () => boolean;
 }
 
+/** One for all sources over HTTP. A request is held at most {@link HeldRequestsOptions.holdMs}, in all its steps together. */
 export class HeldRequests {
   private readonly options: HeldRequestsOptions;
   private readonly pauses = new Set<() => void>();

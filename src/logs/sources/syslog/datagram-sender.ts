@@ -27,6 +27,7 @@ export class HoldBudget {
     return true;
   }
 
+  /** A datagram of so many bytes, for which {@link take} gave true, isn't held any more. */
   giveBack(bytes: number): void {
     this.leftBytes += bytes + OVERHEAD_BYTES;
     this.heldCount--;
@@ -45,6 +46,7 @@ export type DatagramReceiver = Pick<
   'take' | 'takeFastPath' | 'loadToken' | 'flushInBackground'
 >;
 
+/** One for each address that sends to a port. UDP tells nobody of losses: what can't be held is only counted. */
 export class DatagramSender implements DatagramTaker {
   private readonly receiver: DatagramReceiver;
   private readonly budget: HoldBudget;

@@ -19,6 +19,7 @@ export class OpenConnections {
   /** Nothing is waited for any more: what isn't with the router by now never gets there. */
   isOver = false;
 
+  /** Follows a socket until it is closed. */
   add(socket: Socket): void {
     this.sockets.add(socket);
     socket.on('close', () => this.sockets.delete(socket));

@@ -64,6 +64,7 @@ export class RulePortListeners {
     throw new TailraceError('conflict', message, { cause: failure });
   }
 
+  /** Stops listening on the ports that rules name; a change of rules opens none any more. */
   async close(): Promise<void> {
     this.closed = true;
     await this.reconcile();

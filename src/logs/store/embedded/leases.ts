@@ -25,6 +25,7 @@ export class EmbeddedLeases {
     this.reservedUpTo = this.lastFence;
   }
 
+  /** As {@link Store.acquireLease}. Leases are in memory: only the fences outlive the process, reserved on disk some at a time. */
   async acquireLease(name: string, owner: string, ttlMs: number, above = 0): Promise<Lease | undefined> {
     const now = performance.now();
     const current = this.held.get(name);
@@ -44,6 +45,7 @@ export class EmbeddedLeases {
     return lease;
   }
 
+  /** As {@link Store.releaseLease}. */
   releaseLease(lease: Lease): void {
     if (this.held.get(lease.name)?.lease.fence === lease.fence) this.held.delete(lease.name);
   }

@@ -85,6 +85,7 @@ export class ChangeFeed {
     this.timer.unref();
   }
 
+  /** As {@link Store.subscribe}. Channels of one turn of the event loop are subscribed to together. */
   subscribe(app: AppId, listener: AppendListener): () => void {
     const unsubscribe = this.subscriptions.subscribe(app, listener);
     if (!this.notifiedUpTo.has(app)) {
@@ -101,14 +102,17 @@ export class ChangeFeed {
     };
   }
 
+  /** As {@link Store.watchRecords}. */
   watchRecords(listener: RecordListener): () => void {
     return this.subscriptions.watchRecords(listener);
   }
 
+  /** As {@link Store.watchEmptied}. */
   watchEmptied(listener: () => void): () => void {
     return this.subscriptions.watchEmptied(listener);
   }
 
+  /** As {@link Store.watchOutage}: only streams that somebody subscribes to are looked at. */
   watchOutage(app: AppId, listener: (unavailable: boolean) => void): () => void {
     return this.outages.watch(app, listener);
   }

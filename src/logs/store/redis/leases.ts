@@ -33,6 +33,7 @@ export class RedisLeases {
     this.connection = connection;
   }
 
+  /** As {@link Store.acquireLease}. Who watches a lease also measures its time by its own clock: that of Redis may be set. */
   async acquireLease(name: string, owner: string, ttlMs: number, above = 0): Promise<Lease | undefined> {
     const watched = this.watched.get(name);
     const evidence = leaseEvidence(watched, performance.now());
@@ -49,6 +50,7 @@ export class RedisLeases {
     return undefined;
   }
 
+  /** As {@link Store.releaseLease}: one with a newer fence stays. */
   async releaseLease(lease: Lease): Promise<void> {
     await this.connection.runScript(LUA_SCRIPTS.release, [leaseKey(lease.name)], [lease.fence]);
   }

@@ -12,6 +12,7 @@ export class OutageMonitor {
   private readonly unreachableSinceMs = new Map<AppId, number>();
   private readonly unavailable = new Set<AppId>();
 
+  /** As {@link Store.watchOutage}. */
   watch(app: AppId, listener: OutageListener): () => void {
     let listeners = this.listeners.get(app);
     if (!listeners) {
@@ -30,10 +31,12 @@ export class OutageMonitor {
     };
   }
 
+  /** Nothing answers: as {@link unreachable} for each app that somebody watches. */
   allUnreachable(): void {
     for (const app of this.listeners.keys()) this.unreachable(app);
   }
 
+  /** The stream wasn't there when it was looked for; when that goes on for {@link OUTAGE_AFTER_MS}, its listeners are told. */
   unreachable(app: AppId): void {
     if (!this.listeners.has(app) || this.unavailable.has(app)) return;
     const sinceMs = this.unreachableSinceMs.get(app);
@@ -44,6 +47,7 @@ export class OutageMonitor {
     }
   }
 
+  /** The stream answers: those who were told of an outage are told that it is over. */
   reachable(app: AppId): void {
     if (!this.unreachableSinceMs.delete(app)) return;
     if (this.unavailable.delete(app)) this.notify(app, false);

@@ -10,6 +10,7 @@ import { originWithKeys } from './records-message.ts';
 /** Records that are listed with one call, which blocks Redis. */
 const PAGE_RECORDS = 1_000;
 
+/** All records of a scope, or of one app among them, are listed in pages: records that change meanwhile may be as before or after. */
 export class RedisRecords {
   private readonly connection: RedisConnection;
   private readonly origin: string;
@@ -20,11 +21,13 @@ export class RedisRecords {
     this.origin = origin;
   }
 
+  /** As {@link Store.get}. */
   async get<T>(scope: string, key: string): Promise<StoredRecord<T> | undefined> {
     const text = await this.connection.call('hget', recordKeys(scope).values, key);
     return typeof text === 'string' ? parse<T>(key, text) : undefined;
   }
 
+  /** As {@link Store.list}. */
   list<T>(scope: string, prefix: string): Promise<StoredRecord<T>[]> {
     const { values, keys } = recordKeys(scope);
     return this.listPages<T>(prefix, LUA_SCRIPTS.list, [values, keys], '');

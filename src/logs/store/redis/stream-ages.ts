@@ -40,6 +40,7 @@ export class StreamAges {
     this.stopWatching = limits.watch((apps) => this.onLimitsChanged(apps));
   }
 
+  /** Begins to sweep, which it doesn't before: a router that only starts removes nothing. */
   start(): void {
     if (this.isStarted) return;
     this.isStarted = true;
@@ -53,6 +54,7 @@ export class StreamAges {
     this.startOwn();
   }
 
+  /** Ends between two calls of Redis: what is left is for other routers. */
   stop(): void {
     this.isStarted = false;
     this.stopWatching();

@@ -24,6 +24,7 @@ export class RedisStreams {
     this.connection = connection;
   }
 
+  /** As {@link Store.read}: headers say how many batches are read, and mostly the newest comes in the same round trip. */
   async read(app: AppId, after: Sequence, bytes: number): Promise<StoredBatch[]> {
     const { lines, index } = streamKeys(app);
     const from = entryId(after + 1);
@@ -49,6 +50,7 @@ export class RedisStreams {
     return batches;
   }
 
+  /** As {@link Store.readBefore}. */
   async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
     if (before <= 1) return [];
     const { lines, index } = streamKeys(app);
@@ -66,6 +68,7 @@ export class RedisStreams {
     return (await this.range('XREVRANGE', lines, ...range, HEADERS_PER_READ)).map(readStoredBatch);
   }
 
+  /** As {@link Store.bounds}. */
   async bounds(app: AppId): Promise<StreamBounds> {
     const { index, state } = streamKeys(app);
     const [first, last, bytes] = (await this.connection.runScript(
@@ -105,6 +108,7 @@ export class RedisStreams {
     }
   }
 
+  /** As {@link Store.sequenceAt}. */
   async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
     const { index, state } = streamKeys(app);
     return (await this.connection.runScript(LUA_SCRIPTS.sequenceAt, [index, state], [ms])) as number;
@@ -116,6 +120,7 @@ export class RedisStreams {
     return this.sequenceAt(app, nowMs - ms);
   }
 
+  /** As {@link Store.dropStream}: Redis frees the memory in the background (UNLINK). */
   async dropStream(app: AppId): Promise<void> {
     const { lines, index, state, frameIds } = streamKeys(app);
     await this.connection.call('unlink', lines, index, state, ...frameIds);

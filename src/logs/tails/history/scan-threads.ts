@@ -24,6 +24,10 @@ interface WaitingScan {
   readonly reject: (error: unknown) => void;
 }
 
+/**
+ * One for the process: at most {@link THREADS_MAX} threads, one fewer than there are cores. Owners take turns; `scan` resolves to undefined
+ * when a thread failed, and the caller does without.
+ */
 export class ScanThreads implements FileScanner {
   private readonly threads = Array.from(
     { length: Math.max(1, Math.min(THREADS_MAX, availableParallelism() - 1)) },

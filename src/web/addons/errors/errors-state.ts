@@ -54,6 +54,7 @@ export class ErrorsState {
     });
   }
 
+  /** Changes some of the filter, and reads the groups anew. */
   changeFilter(change: Partial<GroupFilter>): void {
     this.filter.value = { ...this.filter.value, ...change };
     void this.refresh();

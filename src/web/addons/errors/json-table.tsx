@@ -8,6 +8,7 @@ export function JsonTable({ values, label }: { values: JsonMap; label: string })
   );
 }
 
+/** Nothing at all without pairs; hidden characters are shown. */
 export function PairTable({
   pairs,
   label,

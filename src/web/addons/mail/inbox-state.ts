@@ -78,6 +78,7 @@ export class InboxState {
     if (next && next.id !== this.selectedId.value) void this.open(next.id);
   }
 
+  /** Also of mails that are opened later, which may have no such tab. The source is read when it is asked for. */
   showTab(tab: MailTab): void {
     this.wantedTab.value = tab;
     if (tab === 'source' && this.source.value === undefined) void this.try(() => this.loadSource());

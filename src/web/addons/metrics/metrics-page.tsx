@@ -17,6 +17,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['?', 'this'],
 ];
 
+/** The page of the add-on for app performance, with its keys: 1, 2, 3 … choose a range, Escape goes back to the first. */
 export function MetricsPage({ state, theme }: { state: MetricsState; theme: Signal<Theme> }) {
   const [isHelpOpen, showHelp] = useState(false);
   useState(() =>

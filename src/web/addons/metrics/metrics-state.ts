@@ -19,6 +19,7 @@ export class MetricsState {
   readonly live = signal<LiveState>({ name: 'connecting' });
   private latest = 0;
 
+  /** Reads the figures, and again while the page is seen and shows the present; once for the page's life. */
   start(): void {
     void this.refresh();
     setInterval(() => {

@@ -19,6 +19,7 @@ export interface TimeRange {
   readonly untilMs: number;
 }
 
+/** Each of the three lists has as many numbers. */
 export function bucketCount({ others }: HistogramCounts): number {
   return others.length;
 }

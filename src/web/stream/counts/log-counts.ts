@@ -59,6 +59,7 @@ export class LogCounts {
     if (this.loaded) await this.load(this.loaded.range, this.loaded.around);
   }
 
+  /** Counts lines that the tail has just got; those that were counted by the server are left out. */
   addLive(lines: readonly CountedLine[]): void {
     this.history?.addLive(lines, Date.now());
   }

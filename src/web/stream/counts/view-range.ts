@@ -27,6 +27,7 @@ export function formatRange(sinceMs: number, untilMs: number): string {
   return [sinceMs, untilMs].map((ms) => new Date(ms).toISOString().replace('.000Z', 'Z')).join('/');
 }
 
+/** Milliseconds from its beginning to its end. */
 export function lengthOf(range: ViewRange): number {
   return 'lastMs' in range ? range.lastMs : range.untilMs - range.sinceMs;
 }

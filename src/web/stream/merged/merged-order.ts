@@ -11,6 +11,7 @@ export interface MergedEntry {
   readonly position: number;
 }
 
+/** Numbers grow with time from `start`; those before it go down as history is read. */
 export class MergedOrder {
   /** Of the numbers from `first` on. */
   private streams: number[] = [];
@@ -27,6 +28,7 @@ export class MergedOrder {
     this.newest = newest;
   }
 
+  /** The number of the newest line. */
   get last(): number {
     return this.first + this.streams.length - 1;
   }

@@ -5,6 +5,7 @@ import { Row, type RowProps } from './row.tsx';
 export class RowCache {
   private cached = new Map<number, { props: RowProps; row: VNode }>();
 
+  /** In the order that is wanted; rows that aren't are forgotten. */
   rows(wanted: readonly RowProps[]): VNode[] {
     const next: typeof this.cached = new Map();
     for (const props of wanted) {

@@ -17,6 +17,7 @@ export class RowHeights {
     return this.offsetOf(this.rows.length);
   }
 
+  /** CSS pixels. @param index from 0, of the rows that there are */
   heightOf(index: number): number {
     return this.rows[index];
   }
@@ -26,6 +27,7 @@ export class RowHeights {
     for (const height of heights) this.rows.push(height);
   }
 
+  /** Adds rows before the first: all others move. */
   prepend(heights: readonly number[]): void {
     this.markDirty(0);
     this.rows = [...heights, ...this.rows];

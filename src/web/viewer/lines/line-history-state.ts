@@ -54,6 +54,7 @@ export class LineHistoryState {
     return this.places.get(key);
   }
 
+  /** The line with this place in the list; undefined when it isn't in the window. */
   lineAt(at: number): ViewerLine | undefined {
     const line = this.window.lines[this.window.indexOf(at)];
     return line?.at === at ? (line as ViewerLine) : undefined;
@@ -80,6 +81,7 @@ export class LineHistoryState {
     return this.atLiveEnd;
   }
 
+  /** Adds a page that was read before the window. The newest lines may go for it, and are read again when they are wanted. */
   addOlder({ lines, next }: HistoryPage): void {
     this.prepend(lines);
     this.older = next;
@@ -125,6 +127,7 @@ export class LineHistoryState {
     this.version++;
   }
 
+  /** As {@link LogViewState.evict}: the list can't be as high as the lines are. */
   evict(oldest: boolean): void {
     const count = Math.ceil(this.window.lines.length / 4);
     if (oldest) this.evictOldest(count);

@@ -14,6 +14,7 @@ const RANGE_MS_MIN = 900_000;
 const ZOOM_OUT_FACTOR = 4;
 /** How often the counts of a range that reaches to now are read again. */
 const REFRESH_MS = 10_000;
+/** Signals. A range up to now is read again every ten seconds while the page is seen; {@link close} ends that. */
 export class CountsState {
   readonly counts = signal<HistogramCounts | undefined>(undefined);
   /** Was there no time to count all lines? */

@@ -17,6 +17,10 @@ export function groupIdOf(event: ErrorEvent): string {
     .slice(0, 32);
 }
 
+/**
+ * The client's own fingerprint, at most 50 parts, with `{{ default }}` replaced; without one what the event says of exceptions, message or
+ * place.
+ */
 export function fingerprintOf(event: ErrorEvent): readonly string[] {
   const own = event.fingerprint?.slice(0, PARTS_MAX);
   if (!own || own.length === 0) return defaultFingerprint(event);

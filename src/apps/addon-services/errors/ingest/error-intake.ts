@@ -55,6 +55,7 @@ export interface IntakeEvents {
   readonly onTrouble: (error: TailraceError) => void;
 }
 
+/** One for the service, for all ways in: the rate of events is limited for all of them together. */
 export class ErrorIntake {
   private readonly store: ErrorStore;
   private readonly events: IntakeEvents;

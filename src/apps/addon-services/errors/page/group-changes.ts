@@ -15,11 +15,13 @@ export class GroupChanges {
     this.stream = stream;
   }
 
+  /** A group has changed: pages are told of it together with others of the same moment. @param group its id */
   add(group: string): void {
     this.changed.add(group);
     this.timer ??= setTimeout(() => this.tell(), GATHER_MS).unref();
   }
 
+  /** Pages aren't told of what has just changed: they read everything when they connect again. */
   close(): void {
     clearTimeout(this.timer);
   }

@@ -91,6 +91,7 @@ export class ErrorState {
     return this.events.size;
   }
 
+  /** Bytes of the events that are kept, as they are stored. */
   get keptBytes(): number {
     return this.bytes;
   }
@@ -100,10 +101,12 @@ export class ErrorState {
     return this.numbers.get(id);
   }
 
+  /** The id of its group; undefined when the event isn't kept any more. */
   groupOfEvent(number: number): string | undefined {
     return this.events.get(number)?.group;
   }
 
+  /** Counts an event in its group and keeps it; what has to go for it is removed. One whose id is known in the same group changes nothing. */
   add(incoming: IncomingEvent): AddedEvent {
     const { group: id, event, title, packed, receivedAt } = incoming;
     const before = this.groups.get(id);

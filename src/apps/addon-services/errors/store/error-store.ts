@@ -93,6 +93,7 @@ export class ErrorStore {
     this.removeStrays();
   }
 
+  /** By id; those that were seen last come last. It changes as events come. */
   get groups(): ReadonlyMap<string, ErrorGroup> {
     return this.state.groups;
   }
@@ -105,14 +106,17 @@ export class ErrorStore {
     return this.state.eventCount;
   }
 
+  /** Bytes of the events that are kept, as they are stored. */
   get keptBytes(): number {
     return this.state.keptBytes;
   }
 
+  /** The number of the event with this id; undefined when it isn't kept. */
   numberOf(eventId: string): number | undefined {
     return this.state.numberOf(eventId);
   }
 
+  /** See {@link ErrorState.groupOfEvent}. */
   groupOfEvent(number: number): string | undefined {
     return this.state.groupOfEvent(number);
   }

@@ -33,6 +33,7 @@ export class TakenApart {
     };
   }
 
+  /** From 0, as they are listed; undefined when there are fewer. */
   attachment(number: number): AttachmentContent | undefined {
     const found = this.attachments[number];
     return found && { ...this.mail.attachments[number], content: found.content };

@@ -30,6 +30,7 @@ export class BackupSchedules {
     this.options = options;
   }
 
+  /** Reads the schedules, and looks every 15 seconds for what is due. A file that can't be read is a warning. */
   async open(): Promise<void> {
     const text = await readFile(this.options.file, 'utf8').catch(() => '[]');
     try {
@@ -43,6 +44,7 @@ export class BackupSchedules {
     this.timer.unref();
   }
 
+  /** Waits for a look that is under way. */
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.looking;

@@ -12,6 +12,7 @@ export class TransferFiles {
     this.folder = folder;
   }
 
+  /** Apps that have transfers here, those included that were destroyed and not removed yet. */
   async apps(): Promise<AppId[]> {
     return (await readFolder(this.folder)) as AppId[];
   }
@@ -54,6 +55,7 @@ export class TransferFiles {
     await rename(`${path}.new`, path);
   }
 
+  /** Where a whole backup is, in pg_dump's custom format. */
   dump(app: AppId, num: number): string {
     return this.path(app, num, 'dump');
   }
@@ -70,11 +72,13 @@ export class TransferFiles {
     await rename(this.unfinished(app, num), this.dump(app, num));
   }
 
+  /** The record stays; it is no error when there is no file. */
   async removeDump(app: AppId, num: number): Promise<void> {
     await rm(this.dump(app, num), { force: true });
     await rm(this.unfinished(app, num), { force: true });
   }
 
+  /** Removes records and dumps of an app. */
   async removeApp(app: AppId): Promise<void> {
     await rm(join(this.folder, app), { recursive: true, force: true, maxRetries: 3 });
   }

@@ -206,6 +206,7 @@ export class DatabaseTransfers {
     throw new TailraceError('not_found', `${transferName(record)} is no finished backup: see pg:backups.`);
   }
 
+  /** Writes a line to the app's stream. */
   tell(app: AppId, message: string): void {
     this.options.logToApp(app, message);
   }

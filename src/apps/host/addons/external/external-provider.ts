@@ -3,6 +3,7 @@ import { TailraceError } from '../../../../common/errors.ts';
 import type { AddonRecord } from '../model/addon-record.ts';
 import type { AddonFacts, AddonProvider, ProvidedService, ProvisionedAddon } from '../provider.ts';
 
+/** Has no services of its own: those of the catalog are created with it when an address is given. It starts nothing and asks nobody. */
 export class ExternalProvider implements AddonProvider {
   async services(): Promise<readonly ProvidedService[]> {
     return [];

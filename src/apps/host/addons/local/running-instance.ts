@@ -141,6 +141,7 @@ export class RunningInstance {
     if (service.kind === 'process') await service.waitUntilReady?.(instance, signal);
   }
 
+  /** Ends it, by force after its grace. Resolves when it is gone; it isn't started again. */
   async stop(): Promise<void> {
     clearInterval(this.sampleTimer);
     this.abort.abort();

@@ -15,6 +15,10 @@ export interface AddonSnapshot {
   readonly attachments: readonly AttachmentRecord[];
 }
 
+/**
+ * Keys are `addon/<id>`, `attachment/<id>` and one for each name, in the scope of no app. Names are taken in any case, and found as they are
+ * written.
+ */
 export class AddonRecords {
   private readonly store: Store;
 
@@ -72,6 +76,7 @@ export class AddonRecords {
     return (await this.store.get('', addonNameKey(name))) !== undefined;
   }
 
+  /** By id, with its version for compare-and-set. */
   async get(id: string): Promise<StoredRecord<AddonRecord> | undefined> {
     return this.store.get<AddonRecord>('', addonKey(id));
   }
@@ -90,6 +95,7 @@ export class AddonRecords {
     return this.store.transact('', attachChanges(attachment, replaced));
   }
 
+  /** Removes attachments and frees their names, all in one transaction. */
   async detach(attachments: readonly AttachmentRecord[]): Promise<void> {
     await this.store.transact('', attachments.flatMap(detachChanges));
   }

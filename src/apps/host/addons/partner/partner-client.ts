@@ -37,6 +37,10 @@ export interface PartnerClientOptions {
   readonly timeoutMs?: number;
 }
 
+/**
+ * One for all partners: each request has a connection of its own, and a time limit. Redirects aren't followed, but said in the answer's
+ * `fault`.
+ */
 export class PartnerClient {
   private readonly options: PartnerClientOptions;
   private readonly dialer: Dialer;

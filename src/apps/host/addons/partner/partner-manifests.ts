@@ -21,6 +21,7 @@ export class PartnerManifests {
     this.store = store;
   }
 
+  /** All, in the order of their ids. */
   async list(): Promise<readonly PartnerRecord[]> {
     const records = await this.store.list<PartnerRecord>('', PREFIX);
     return records.map(({ value }) => value).sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -57,6 +58,7 @@ export class PartnerManifests {
     }
   }
 
+  /** It is no error when there is none; its add-ons stay. */
   async remove(id: string): Promise<void> {
     await this.store.transact('', [{ key: PREFIX + id, value: undefined }]);
   }

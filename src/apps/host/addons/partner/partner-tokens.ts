@@ -39,6 +39,7 @@ export interface OauthTokens {
   readonly token_type: 'Bearer';
 }
 
+/** Grants are good once, for five minutes; access tokens for eight hours; refresh tokens until the add-on is removed. */
 export class PartnerTokens {
   private readonly store: Store;
   private readonly now: () => number;

@@ -106,6 +106,7 @@ export class FastPathConnection {
     socket.on('close', this.onClose);
   }
 
+  /** What has to come before it goes on. */
   get waitsFor(): FastPathState {
     return this.reader.waitsFor;
   }

@@ -14,6 +14,7 @@ export const Acceptance = {
 } as const;
 export type Acceptance = (typeof Acceptance)[keyof typeof Acceptance];
 
+/** Which answer the sender of a format takes for success. */
 export function acceptanceOf({ format }: Pick<FastPathHead, 'format'>): Acceptance {
   if (format === 'json' || format === 'otlp-json') return Acceptance.json;
   return format === 'otlp-protobuf' ? Acceptance.protobuf : Acceptance.none;

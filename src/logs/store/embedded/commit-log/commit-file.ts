@@ -27,6 +27,7 @@ export class CommitFile {
     this.apps = apps;
   }
 
+  /** What is in it isn't in memory any more: it was spilled, or is in segments. */
   get hasLeftMemory(): boolean {
     return this.isOutOfMemory;
   }

@@ -106,6 +106,10 @@ export interface LeftCommits {
   readonly contents: readonly CommitFileContent[];
 }
 
+/**
+ * One for the data folder, whose lock is held. {@link CommitLog.open} comes first, once; what is told to be committed survives as `durability`
+ * says.
+ */
 export class CommitLog {
   private readonly options: CommitLogOptions;
   private readonly fileBytesMax: number;
@@ -241,11 +245,13 @@ export class CommitLog {
     void this.full.writeDue();
   }
 
+  /** To be called now and then: a file that is old takes no more, so that a log with few lines gets into segments as well. */
   closeOldFile(): void {
     if (this.idle) this.closeFile(FILE_AGE_MAX_MS);
     if (this.full.mustWrite) void this.full.writeDue();
   }
 
+  /** Syncs what was written since the last time (fdatasync). @throws the system's error; the next call tries again */
   async sync(): Promise<void> {
     const { file } = this;
     if (!file || !this.unsynced) return;

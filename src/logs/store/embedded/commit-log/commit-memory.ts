@@ -24,10 +24,12 @@ export class CommitMemory {
     this.end = 0;
   }
 
+  /** The newest piece, once something was reserved. */
   get piece(): Buffer {
     return this.held[this.held.length - 1];
   }
 
+  /** Where in {@link piece} the bytes begin that were reserved last. */
   get at(): number {
     return this.end;
   }
@@ -66,6 +68,7 @@ export class SpilledEntries {
     this.tail = pieces.acquire(PIECE_BYTES);
   }
 
+  /** How many were kept: where the next ones begin, for {@link read}. */
   get bytes(): number {
     return this.writtenBytes + this.tailBytes;
   }
@@ -77,6 +80,7 @@ export class SpilledEntries {
     return this.tail.subarray(this.tailBytes, this.tailBytes + bytes);
   }
 
+  /** So many bytes were written into what {@link reserve} gave, and stay. */
   keep(bytes: number): void {
     this.tailBytes += bytes;
   }
@@ -96,6 +100,7 @@ export class SpilledEntries {
     this.releaseTail();
   }
 
+  /** Nobody reads it any more: the file, which has no name, is gone with that. */
   close(): void {
     closeSync(this.fd);
     this.releaseTail();

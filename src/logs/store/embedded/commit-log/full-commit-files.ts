@@ -113,6 +113,10 @@ export class FullCommitFiles {
     return this.list.filter(({ apps }) => apps.size === 0);
   }
 
+  /**
+   * Removes files of {@link writtenFiles}, unless the folder isn't the one that was opened any more. What can't be removed stays for the next
+   * time.
+   */
   remove(files: readonly CommitFile[]): void {
     if (this.options.place.check() !== undefined) return;
     for (const file of files) {

@@ -29,6 +29,7 @@ export class UnwrittenEntries {
   /** Of the batches. */
   bytes = 0;
 
+  /** Batches, spilled ones included. */
   get count(): number {
     return this.spilledCount + this.starts.length;
   }
@@ -48,6 +49,7 @@ export class UnwrittenEntries {
     this.add(memory, 0, batch.length);
   }
 
+  /** All of them are in a segment, or the stream is dropped. */
   clear(): void {
     this.spilled = NONE;
     this.spilledCount = 0;

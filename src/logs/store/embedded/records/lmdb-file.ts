@@ -51,6 +51,7 @@ export class LmdbTable<V, K extends Key> {
     }
   }
 
+  /** The file was opened again: the table is of its new root. */
   reopen(root: RootDatabase): void {
     this.db = this.create(root);
   }
@@ -89,6 +90,7 @@ export class LmdbFile {
     return this.current;
   }
 
+  /** A table of the file; `create` is called again whenever the file is opened again. */
   table<V, K extends Key>(create: (root: RootDatabase) => Database<V, K>): LmdbTable<V, K> {
     const table = new LmdbTable(this, this.current, create);
     this.tables.push(table);

@@ -50,6 +50,7 @@ export class DiskSpaceGuard {
     if (this.failure) this.probe(this.failure);
   }
 
+  /** As {@link requireRoomForRecords}, for what can wait: it throws nothing. */
   hasRoomForRecords(): boolean {
     try {
       this.requireRoomForRecords();

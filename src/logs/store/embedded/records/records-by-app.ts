@@ -26,6 +26,7 @@ export class RecordsByApp {
     else this.keys.set(to, new Set([key]));
   }
 
+  /** A record is there whose value can't be read: {@link keysOf} gives its key for every app. */
   addUnreadable(key: string): void {
     this.unreadable.add(key);
   }

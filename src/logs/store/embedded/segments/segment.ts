@@ -226,6 +226,7 @@ export class DamageTracker {
     this.report = report;
   }
 
+  /** An entry was read: lines between the one before and this one were lost, if there was damage in between. */
   onEntry({ first, last }: SegmentEntry): void {
     // A damaged frame id costs no line.
     if (this.isDamaged && this.last !== first - 1) this.report({ after: this.last, before: first });
@@ -233,6 +234,7 @@ export class DamageTracker {
     this.last = last;
   }
 
+  /** The scan skips bytes that are no entry; which lines that costs shows at the next entry. */
   onDamage(): void {
     this.isDamaged = true;
   }

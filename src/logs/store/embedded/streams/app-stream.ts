@@ -133,10 +133,12 @@ export class AppStream {
     return Math.min(Math.max(this.retention.bytes / SEGMENTS, SEGMENT_BYTES_MIN), SEGMENT_BYTES_MAX);
   }
 
+  /** The oldest line that is held, or the next one's number when there is none. */
   get first(): Sequence {
     return this.firstSequence;
   }
 
+  /** Up to the last line that is acknowledged: what is on its way isn't in it. */
   get bounds(): StreamBounds {
     const { next } = this.committedEnd;
     return { first: this.firstSequence, last: next - 1, bytes: this.heldBytes };

@@ -75,6 +75,7 @@ export class Appender {
     this.durability = durability;
   }
 
+  /** Nothing is on its way to the segment. */
   get idle(): boolean {
     return !this.queueWriter.isRunning;
   }

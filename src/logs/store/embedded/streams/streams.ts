@@ -297,6 +297,7 @@ export class EmbeddedStreams {
     this.reportGone();
   }
 
+  /** As {@link Store.read}. What is in the commit log alone comes from there, behind what is in segments. */
   async read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {
     const { stream } = this.open(app);
     const from = Math.max(after + 1, stream.first);
@@ -325,6 +326,7 @@ export class EmbeddedStreams {
     return found;
   }
 
+  /** As {@link Store.readBefore}. */
   async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
     const { stream } = this.open(app);
     const found: StoredBatch[] = [];
@@ -353,6 +355,7 @@ export class EmbeddedStreams {
     return this.open(app).stream.closedFiles();
   }
 
+  /** As {@link Store.bounds}, at once. */
   bounds(app: AppId): StreamBounds {
     return this.open(app).stream.bounds;
   }
@@ -373,6 +376,7 @@ export class EmbeddedStreams {
     return bytes;
   }
 
+  /** As {@link Store.sequenceAt}. */
   async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
     const { stream } = this.open(app);
     let found = stream.unwritten.lastBefore(ms);
@@ -510,6 +514,7 @@ export class EmbeddedStreams {
     if (!this.hasNotingFailed) this.commitLog.full.remove(written);
   }
 
+  /** Everything that was acknowledged is in segments and synced; then files are closed. Nothing is accepted meanwhile. */
   async close(): Promise<void> {
     this.isClosed = true;
     await this.commitLog.flush();

@@ -105,6 +105,7 @@ export class AppendScript {
     connection.onConnect(() => this.clocks.forget());
   }
 
+  /** Keys as a call takes them: encoded once for each stream rather than for each append. */
   encodeKeys(keys: StreamKeys): EncodedStreamKeys {
     const { lines, index, state, frameIds } = keys;
     return {

@@ -68,6 +68,7 @@ export class RedisConnection {
     return this.connected;
   }
 
+  /** Keys of different slots need calls of their own. */
   get isCluster(): boolean {
     return this.commands instanceof Cluster;
   }
@@ -90,6 +91,7 @@ export class RedisConnection {
     this.connectListeners.add(listener);
   }
 
+  /** Calls `listener` with what is published on channels that are subscribed to; on a new connection none are. */
   onMessage(listener: (channel: string, message: string) => void): void {
     this.subscriber.on('message', listener);
   }
@@ -241,14 +243,17 @@ export class RedisConnection {
     return found;
   }
 
+  /** Resolves when Redis has confirmed it. @throws TailraceError `unavailable` */
   async subscribe(channels: readonly string[]): Promise<void> {
     await this.send(() => this.subscriber.subscribe(...channels));
   }
 
+  /** Resolves when Redis has confirmed it. @throws TailraceError `unavailable` */
   async unsubscribe(channels: readonly string[]): Promise<void> {
     await this.send(() => this.subscriber.unsubscribe(...channels));
   }
 
+  /** Cuts the connections: calls that are under way fail, and none is tried again. */
   close(): void {
     this.closed = true;
     for (const client of new Set([this.commands, this.subscriber])) client.disconnect();

@@ -24,6 +24,7 @@ export function encodeBulk(texts: readonly (string | number)[]): Buffer {
   return Buffer.from(texts.map((text) => `$${String(text).length}\r\n${text}\r\n`).join(''), 'latin1');
 }
 
+/** Written once, in the order keys, then arguments, and sent as {@link command} gives it. It checks no bounds: its maker has counted the bytes. */
 export class ScriptCall {
   /** Bytes that a call takes besides its bulk strings. */
   static readonly headBytes = HEAD_BYTES;

@@ -29,6 +29,7 @@ export function parseMemcachedLine(
   return { severity: SEVERITY.info, text };
 }
 
+/** Takes memcached's lines one by one, without their ends, and writes those that say something to the app's stream. */
 export function readMemcachedLines(lines: AddonLines): { line(text: string): void; end(): void } {
   return {
     line(text) {

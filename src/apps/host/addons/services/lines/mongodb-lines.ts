@@ -51,6 +51,7 @@ function parseJsonLine(text: string): JsonLine | undefined {
   }
 }
 
+/** Takes mongod's lines one by one, without their ends, and writes those that say something to the app's stream. */
 export function readMongodLines(lines: AddonLines): { line(text: string): void; end(): void } {
   return {
     line(text) {
