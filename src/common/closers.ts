@@ -7,8 +7,15 @@ export class Closers {
     this.closers.push(closer);
   }
 
-  /** Closes all, one after the other, once. @throws what a closer throws; what was opened before that isn't closed then */
+  /** Closes all, one after the other, once, also when one of them throws. @throws what the first of these has thrown */
   async close(): Promise<void> {
-    for (const closer of this.closers.splice(0).reverse()) await closer();
+    const failures: unknown[] = [];
+    for (const closer of this.closers.splice(0).reverse())
+      try {
+        await closer();
+      } catch (error) {
+        failures.push(error);
+      }
+    if (failures.length > 0) throw failures[0];
   }
 }
