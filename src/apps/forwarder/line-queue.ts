@@ -24,6 +24,9 @@ export interface LineQueue {
    */
   addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number;
 
+  /** To be called when what was read together is added: it is kept for the process after this one, where that is what the queue is for. */
+  persist(): void;
+
   /** How long until the next batch is due: it is full, or its first line is `lingerMs` old. */
   readyInMs(lingerMs: number): number;
 

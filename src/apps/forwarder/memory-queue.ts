@@ -67,6 +67,9 @@ export class MemoryQueue implements LineQueue {
     return end;
   }
 
+  /** What is in memory is lost with the process. */
+  persist(): void {}
+
   readyInMs(lingerMs: number): number {
     return lingerMs === 0 || this.#batches.length > 1 ? 0 : (this.#batches[0]?.readyInMs(lingerMs) ?? 0);
   }

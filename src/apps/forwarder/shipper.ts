@@ -123,10 +123,23 @@ export class Shipper implements ChunkSink {
       this.#clock.timestamp(),
       typeof message === 'string' ? Buffer.from(message) : message,
     );
+    this.#queue.persist();
   }
 
   /** @throws if there is no token for the source */
   writeChunk(
+    source: string,
+    dyno: string,
+    priority: number,
+    chunk: Uint8Array,
+    onWritable: () => void,
+  ): number {
+    const taken = this.#addChunk(source, dyno, priority, chunk, onWritable);
+    this.#queue.persist();
+    return taken;
+  }
+
+  #addChunk(
     source: string,
     dyno: string,
     priority: number,
@@ -284,5 +297,6 @@ export class Shipper implements ChunkSink {
       batch.reported[kind] += count;
       batch.reported.lines += 1;
     }
+    this.#queue.persist();
   }
 }

@@ -98,6 +98,9 @@ export class DiskQueue implements LineQueue {
     return this.#openBatch ? this.#openBatch.addChunk(header, timestamp, chunk, start) : start;
   }
 
+  /** It writes whole batches, by itself: what was read of a file can be read again. */
+  persist(): void {}
+
   readyInMs(lingerMs: number): number {
     return this.#entries.length > 0 ? 0 : (this.#openBatch?.readyInMs(lingerMs) ?? 0);
   }

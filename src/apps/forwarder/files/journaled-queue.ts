@@ -4,7 +4,7 @@ import { type BatchLimits, MemoryQueue } from '../memory-queue.ts';
 import type { BatchJournal } from './batch-journal.ts';
 
 /**
- * A queue in memory whose lines are in a journal as soon as they are added. What a process that was killed has left goes first, under the
+ * A queue in memory whose lines are in a journal as well. What a process that was killed has left goes first, under the
  * ids that it had: what had been stored isn't stored again.
  */
 export class JournaledQueue implements LineQueue {
@@ -15,6 +15,8 @@ export class JournaledQueue implements LineQueue {
   /** Leftover batches that are not removed yet. */
   private readonly restored: Set<LineBatch>;
   private restoredBytes: number;
+  /** Batches with lines that aren't in the journal yet. */
+  private readonly unwritten = new Set<LineBatch>();
 
   constructor(limits: BatchLimits, journal: BatchJournal) {
     this.memory = new MemoryQueue(limits);
@@ -43,15 +45,20 @@ export class JournaledQueue implements LineQueue {
 
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch {
     const batch = this.memory.add(header, timestamp, message);
-    this.journal.write(batch);
+    this.unwritten.add(batch);
     return batch;
   }
 
   addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number {
     const { openBatch } = this.memory;
     const end = this.memory.addChunk(header, timestamp, chunk, start);
-    if (openBatch && end > start) this.journal.write(openBatch);
+    if (openBatch && end > start) this.unwritten.add(openBatch);
     return end;
+  }
+
+  persist(): void {
+    for (const batch of this.unwritten) this.journal.write(batch);
+    this.unwritten.clear();
   }
 
   readyInMs(lingerMs: number): number {
@@ -63,6 +70,7 @@ export class JournaledQueue implements LineQueue {
   }
 
   remove(batch: LineBatch): void {
+    this.unwritten.delete(batch);
     this.journal.release(batch);
     if (this.restored.delete(batch)) this.restoredBytes -= batch.byteCount;
     else this.memory.remove(batch);
