@@ -5,8 +5,9 @@
  * Two checks, both by structure: `scslre` finds quantifiers that can share a text in many ways, and the one here finds matches that begin
  * anew in the middle of what a failed one has consumed, as `/"[^"]*"/` does in a text of quotes.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type AST, RegExpParser, visitRegExpAST } from '@eslint-community/regexpp';
 import { getConsumedChars, getFirstConsumedChar, isPotentiallyEmpty } from 'regexp-ast-analysis';
 import { parseAst } from 'rolldown/parseAst';
@@ -90,8 +91,7 @@ interface SyntaxNode {
 }
 
 /** All of a file, also those that are made with `new RegExp` of texts in the same file. */
-function expressionsOf(file: string): RegularExpression[] {
-  const text = readFileSync(join(ROOT, file), 'utf8');
+function expressionsOf(file: string, text: string): RegularExpression[] {
   const found: RegularExpression[] = [];
   const constants = new Map<string, string>();
   const add = (node: SyntaxNode, literal: RegularExpression['literal']): void => {
@@ -205,7 +205,35 @@ const files = ['src', 'drains'].flatMap((folder) =>
     .filter((name) => /\.tsx?$/.test(name) && !/\.(?:as|d)\.ts$/.test(name))
     .map((name) => `${folder}/${name}`),
 );
-const all = files.flatMap(expressionsOf);
+/** To parse all files takes two seconds of processor time: what is in them is kept for the next run, by their text and by how it is found here. */
+const CACHE = join(ROOT, 'node_modules', '.cache', 'regular-expressions.json');
+
+function allExpressions(): RegularExpression[] {
+  const known = new Map<string, RegularExpression[]>(readCache());
+  const finder = readFileSync(import.meta.filename, 'utf8');
+  const now = files.map((file) => {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    const key = createHash('sha256').update(`${finder}\0${file}\0${text}`).digest('base64');
+    return [key, known.get(key) ?? expressionsOf(file, text)] as const;
+  });
+  if (now.some(([key]) => !known.has(key))) {
+    mkdirSync(dirname(CACHE), { recursive: true });
+    // Whole or not at all.
+    writeFileSync(`${CACHE}.${process.pid}`, JSON.stringify(now));
+    renameSync(`${CACHE}.${process.pid}`, CACHE);
+  }
+  return now.flatMap(([, found]) => found);
+}
+
+function readCache(): [string, RegularExpression[]][] {
+  try {
+    return JSON.parse(readFileSync(CACHE, 'utf8'));
+  } catch {
+    return [];
+  }
+}
+
+const all = allExpressions();
 const isExcepted = ({ file, code }: RegularExpression): boolean =>
   EXCEPTIONS.some(([inFile, beginning]) => file === inFile && code.startsWith(beginning));
 

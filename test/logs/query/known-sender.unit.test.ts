@@ -7,6 +7,7 @@ import type { QueryNode } from '../../../src/logs/query/query-syntax.ts';
 import { readQuery } from '../../../src/logs/query/read-query.ts';
 import { RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { recordsOf } from '../../drains/viewer/alerts/record-batches.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 function matches(node: QueryNode | undefined, host: string, message: string): boolean {
   if (!node) return true;
@@ -83,7 +84,7 @@ describe('a sender whose name is known', () => {
           if (texts && !texts.some((one) => name.toLowerCase().includes(one))) expect(own).toBe(node);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 

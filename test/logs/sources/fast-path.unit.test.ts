@@ -25,7 +25,7 @@ import { RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { FrameScanner, FrameStatus, Patience } from '../../../src/logs/syslog/framing.ts';
 import type { SyslogHeader } from '../../../src/logs/syslog/header.ts';
-import { propertyRuns } from '../../support/properties/property-runs.ts';
+import { FIRST_SEED, propertyRuns } from '../../support/properties/property-runs.ts';
 import { seededRandom } from '../../support/properties/seeded-random.ts';
 import { randomStream, TOKENS } from '../../support/senders/random-streams.ts';
 
@@ -228,7 +228,6 @@ afterEach(() => {
 });
 
 const RUNS = propertyRuns(3_000);
-const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
 
 describe('the fast path', () => {
   it(`takes any stream as the scalar reader does (first seed ${FIRST_SEED})`, {

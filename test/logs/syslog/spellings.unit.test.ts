@@ -40,7 +40,7 @@ class Target implements LineTarget {
     host: Uint8Array,
   ) {
     this.programs.push(readHeaderField(bytes, header.sourceStart, end));
-    expect(this.builder.add(bytes, start, end, header, source.sourceBytes, host)).toBe(true);
+    if (!this.builder.add(bytes, start, end, header, source.sourceBytes, host)) expect.fail('it’s full');
   }
 
   addRecords(records: Uint8Array, count: number): void {
@@ -107,8 +107,9 @@ function takeStream(stream: Buffer, fastPath: boolean): Stored[] {
     if (fastPath && framing !== undefined) scanner.advanceTo(to.takeFastPath(stream, scanner.pos, framing));
     const status = scanner.next();
     if (status === FrameStatus.partial) break;
-    expect(status).toBe(FrameStatus.complete);
-    expect(to.take(stream, scanner.start, scanner.end)).toBe(FrameOutcome.accepted);
+    if (status !== FrameStatus.complete) expect.fail(`at ${scanner.pos}: ${status}`);
+    const outcome = to.take(stream, scanner.start, scanner.end);
+    if (outcome !== FrameOutcome.accepted) expect.fail(`at ${scanner.pos}: ${outcome}`);
   }
   expect(scanner.resyncCount).toBe(0);
   return target.lines();

@@ -107,11 +107,12 @@ describe('a message for a terminal', () => {
 
 it('the characters that are shown by number are the same in text and in bytes', () => {
   const differing: string[] = [];
+  const bytes = Buffer.alloc(4);
   for (let code = 0x80; code <= 0x10ffff; code++) {
     if (code >= 0xd800 && code <= 0xdfff) continue;
     const character = String.fromCodePoint(code);
-    if (isHiddenCharacter(Buffer.from(character), 0) !== hasHiddenCharacter(character))
-      differing.push(code.toString(16));
+    bytes.write(character);
+    if (isHiddenCharacter(bytes, 0) !== hasHiddenCharacter(character)) differing.push(code.toString(16));
   }
   expect(differing).toEqual([]);
 });

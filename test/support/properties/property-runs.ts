@@ -1,7 +1,13 @@
 /** Of all runs that a property asks for, so many are made: all with `npm test`, a part of them while somebody works. */
-const PART = Number(process.env.PROPERTY_RUNS ?? 0.3);
+const PART = Number(process.env.PROPERTY_RUNS ?? 0.05);
 
-/** How often a property is tried; a run that fails prints its seed. */
-export function propertyRuns(all: number): number {
-  return Math.max(1, Math.ceil(all * PART));
+/** Where random tests without fast-check begin: another place in each run, which their names say, or the given one. */
+export const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
+
+/**
+ * How often a property is tried, or of how many lines, places and the like there are; a run that fails prints its seed.
+ * @param atLeast what a test can't do without, also while somebody works
+ */
+export function propertyRuns(all: number, atLeast = 1): number {
+  return Math.max(atLeast, Math.ceil(all * PART));
 }

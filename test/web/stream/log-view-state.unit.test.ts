@@ -22,8 +22,12 @@ const TEMPLATE = parseLine({
   message: 'x',
 });
 
+const made: Line[] = [];
 /** A line a second. */
-const line = (at: number): Line => ({ ...TEMPLATE, position: String(at), at, ms: at * 1_000 });
+const line = (at: number): Line => {
+  made[at] ??= { ...TEMPLATE, position: String(at), at, ms: at * 1_000 };
+  return made[at];
+};
 const lines = (from: number, to: number): Line[] =>
   Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => line(from + i));
 const hasGap = ({ window }: LogViewState): boolean =>

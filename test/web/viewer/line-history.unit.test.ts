@@ -9,6 +9,7 @@ import {
   parseViewerLine,
   type ViewerLine,
 } from '../../../src/web/viewer/lines/viewer-line.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const START_MS = Date.UTC(2026, 10, 21, 14);
 
@@ -171,7 +172,7 @@ describe('a list over history and live lines', () => {
           expect([...shown].sort()).toEqual(server.all.map(lineKey).sort());
         },
       ),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 

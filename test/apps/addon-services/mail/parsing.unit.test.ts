@@ -7,6 +7,7 @@ import {
   wantsRemoteContent,
 } from '../../../../src/apps/addon-services/mail/parsing/frame-document.ts';
 import { takeApart } from '../../../../src/apps/addon-services/mail/parsing/parse-mail.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 const noImage = (): undefined => undefined;
 
@@ -70,7 +71,7 @@ describe('the head of a mail', () => {
           expect(Object.values(head).every((value) => typeof value === 'string')).toBe(true);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 });

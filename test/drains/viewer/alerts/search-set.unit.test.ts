@@ -5,6 +5,7 @@ import { GramScanner, Hits } from '../../../../drains/viewer/alerts/matching/gra
 import { SearchSet } from '../../../../drains/viewer/alerts/matching/search-set.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
 import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { recordsOf } from './record-batches.ts';
 
 function matchesAtOnce(queries: readonly string[], batch: Buffer): string[] {
@@ -38,9 +39,6 @@ function isReadable(query: string): boolean {
     return false;
   }
 }
-
-/** Each has some lines and some queries: hundreds of cases. */
-const PROPERTY_RUNS = Number(process.env.PROPERTY_RUNS ?? 1) * 300;
 
 const WORDS = [
   'error',
@@ -230,7 +228,7 @@ describe('many searches at once', () => {
           expect(matchesAtOnce(queries, batch)).toEqual(matchesOneByOne(queries, batch));
         },
       ),
-      { numRuns: 400 },
+      { numRuns: propertyRuns(400) },
     );
   });
 
@@ -246,7 +244,7 @@ describe('many searches at once', () => {
           expect(matchesAtOnce(known, batch)).toEqual(matchesOneByOne(known, batch));
         },
       ),
-      { numRuns: PROPERTY_RUNS },
+      { numRuns: propertyRuns(300) },
     );
   });
 
@@ -268,7 +266,7 @@ describe('many searches at once', () => {
           expect(matchesAtOnce(queries, batch)).toEqual(matchesOneByOne(queries, batch));
         },
       ),
-      { numRuns: 400 },
+      { numRuns: propertyRuns(400) },
     );
   });
 
@@ -317,7 +315,7 @@ describe('many searches at once', () => {
           expect(matchesAtOnce(queries, batch)).toEqual(matchesOneByOne(queries, batch));
         },
       ),
-      { numRuns: PROPERTY_RUNS },
+      { numRuns: propertyRuns(300) },
     );
   });
 
@@ -360,7 +358,7 @@ describe('the scan for many texts', () => {
             );
         },
       ),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 

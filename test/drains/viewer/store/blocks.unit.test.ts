@@ -7,6 +7,7 @@ import { putIds, takeIds } from '../../../../drains/viewer/store/blocks/message-
 import { putTogether, takeApart } from '../../../../drains/viewer/store/blocks/record-columns.ts';
 import { HEADROOM, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { batchOf } from '../../../support/batches.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 const TIMES = [
   '2026-11-01T12:00:00.000000+00:00',
@@ -45,7 +46,7 @@ it('blocks give back what was put into them, byte for byte, whatever lines look 
       });
       expect(decodeBlock(block).bytes.equals(records)).toBe(true);
     }),
-    { numRuns: 200 },
+    { numRuns: propertyRuns(200) },
   );
   // What is no line at all.
   fc.assert(
@@ -53,7 +54,7 @@ it('blocks give back what was put into them, byte for byte, whatever lines look 
       const records = Buffer.from(batchOf(...texts).bytes).subarray(HEADROOM);
       expect(putTogether(takeApart(records), texts.length, records.length).equals(records)).toBe(true);
     }),
-    { numRuns: 200 },
+    { numRuns: propertyRuns(200) },
   );
 });
 
@@ -99,7 +100,7 @@ it('ids come back as they were, wherever they are in messages', () => {
       const marked = takeIds(bytes);
       expect(putIds(marked, bytes.length).equals(bytes)).toBe(true);
     }),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(300) },
   );
   expect(takeIds(Buffer.from(`id=${uuid} trace=${'ab'.repeat(16)}`)).ids).toHaveLength(32);
 });

@@ -6,6 +6,7 @@ import { batchOfLines } from '../../../../bench/viewer/log-lines.ts';
 import { readQuery } from '../../../../src/logs/query/read-query.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { newAppId } from '../../../support/batches.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import { lineStoreForTest, type Rig } from './line-store-rig.ts';
 
 const ADA = 'ada@example.com';
@@ -90,9 +91,9 @@ describe('deleted lines', () => {
       await add(rig, stream, i * 100, i * 100 + 100);
       await rig.lines.seal(stream);
     }
-    const searches = Array.from({ length: 20 }, () => numbers(rig, stream));
+    const searches = Array.from({ length: propertyRuns(20, 5) }, () => numbers(rig, stream));
     const deleted = rig.lines.deleteLines(stream, { query: byAda });
-    searches.push(...Array.from({ length: 20 }, () => numbers(rig, stream)));
+    searches.push(...Array.from({ length: propertyRuns(20, 5) }, () => numbers(rig, stream)));
     expect(await deleted).toBe(167);
     for (const found of await Promise.all(searches))
       expect(found.filter((n) => n % 3 !== 0)).toEqual(upTo(500).filter((n) => n % 3 !== 0));

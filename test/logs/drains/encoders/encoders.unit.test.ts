@@ -246,14 +246,20 @@ describe('every encoder', () => {
   });
 
   it('writes thousands of lines, of thousands of dynos, of which the memory of the fast path holds a part', () => {
-    const many = Array.from({ length: 4_000 }, (_, i) => ({
-      dyno: `worker.${i % 3_000}`,
+    const count = propertyRuns(4_000, 1_500);
+    const many = Array.from({ length: count }, (_, i) => ({
+      dyno: `worker.${i % Math.ceil(0.75 * count)}`,
       message: i % 40 === 0 ? '\x01'.repeat(2_000) : `job ${i} took 12 ms`,
     }));
     compare([many.slice(0, 1_000), many.slice(1_000)], true);
     compare([many.slice(0, 10)], false);
     compare(
-      [Array.from({ length: 100 }, (_, i) => ({ dyno: `web.${i % 3}`, message: '\x02'.repeat(10_000) }))],
+      [
+        Array.from({ length: propertyRuns(100, 30) }, (_, i) => ({
+          dyno: `web.${i % 3}`,
+          message: '\x02'.repeat(10_000),
+        })),
+      ],
       false,
     );
   });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { describe, expect, it } from 'vitest';
 import { regexLiterals } from '../../../../src/logs/query/prefilter/regex-literal.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 describe('the texts, one of which every match of a regular expression has', () => {
   it.each([
@@ -78,7 +79,7 @@ describe('the texts, one of which every match of a regular expression has', () =
         if (regex.test(message) && literals.length > 0)
           expect(literals.filter((one) => message.toLowerCase().includes(one))).not.toEqual([]);
       }),
-      { numRuns: 5_000 },
+      { numRuns: propertyRuns(5_000) },
     );
   });
 });

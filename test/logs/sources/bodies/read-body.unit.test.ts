@@ -11,11 +11,10 @@ import {
   readBody,
 } from '../../../../src/logs/sources/bodies/read-body.ts';
 import { inflateGzip } from '../../../../src/logs/sources/bodies/wasm/wasm-inflate.ts';
-import { propertyRuns } from '../../../support/properties/property-runs.ts';
+import { FIRST_SEED, propertyRuns } from '../../../support/properties/property-runs.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
 const RUNS = propertyRuns(300);
-const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
 const MAX_BYTES = 200_000;
 
 let onThread = 0;

@@ -23,12 +23,11 @@ import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { HEADROOM } from '../../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../../src/logs/syslog/batch-builder.ts';
 import { Dice } from '../../../support/properties/dice.ts';
-import { propertyRuns } from '../../../support/properties/property-runs.ts';
+import { FIRST_SEED, propertyRuns } from '../../../support/properties/property-runs.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 import { randomBody } from '../../../support/senders/random-records.ts';
 
 const RUNS = propertyRuns(1_000);
-const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
 const APP = '00000000-0000-4000-8000-000000000001' as AppId;
 const TOKEN = 't.0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d';
 

@@ -12,12 +12,11 @@ import { packOtlpRecords } from '../../../../src/logs/sources/formats/otlp-recor
 import { LinePacker } from '../../../../src/logs/sources/formats/packed-lines.ts';
 import { PlainTextBody } from '../../../../src/logs/sources/formats/plain-text-body.ts';
 import type { LineReceiver } from '../../../../src/logs/sources/line-receiver.ts';
-import { propertyRuns } from '../../../support/properties/property-runs.ts';
+import { FIRST_SEED, propertyRuns } from '../../../support/properties/property-runs.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 import { randomBody } from '../../../support/senders/random-records.ts';
 
 const RUNS = propertyRuns(4_000);
-const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.UTC(2026, 10, 28, 12, 30, 15), toFake: ['Date'] });

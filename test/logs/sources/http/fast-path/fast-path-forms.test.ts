@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { encodeOtlpLogs } from '../../../../../src/logs/sources/formats/otlp-schema.ts';
 import { exchangeBytes } from '../../../../support/http/raw-exchange.ts';
+import { FIRST_SEED } from '../../../../support/properties/property-runs.ts';
 import { seededRandom } from '../../../../support/properties/seeded-random.ts';
 import { randomBody } from '../../../../support/senders/random-records.ts';
 import { basicAuth, logplexBody, numberedMessages } from '../../../../support/senders/send-lines.ts';
@@ -204,8 +205,6 @@ async function outcomeOf(app: App, one: Case, before: string, position: number):
   counted = after;
   return { received, answer: answersIn(received)[position], counted: more };
 }
-
-const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
 
 it(`requests in every form are answered, stored and counted as on Node's path (seed ${FIRST_SEED})`, async () => {
   const random = seededRandom(FIRST_SEED);
