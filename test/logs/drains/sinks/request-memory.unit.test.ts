@@ -16,28 +16,31 @@ describe('the memory of requests', () => {
     expect(memory.acquire(90_000).buffer).toBe(body.buffer);
   });
 
-  it.each([8_192, 65_536])('neither writes to what Node.js has in slabs of %i bytes, nor keeps it', (bytes) => {
-    const { poolSize } = Buffer;
-    onTestFinished(() => {
-      Buffer.poolSize = poolSize;
-    });
-    Buffer.poolSize = bytes;
-    const memory = new RequestMemory(new BufferPool({ buffersMax: 2, pooledBytesMin: 65_536 }));
-    const others: Buffer[] = [];
-    for (let i = 0; i < 300; i++) {
-      // Small ones are cut out of slabs, at every place; a body may be made elsewhere, too.
-      const own = memory.acquire(200 + i);
-      const other = Buffer.allocUnsafe(256).fill(1);
-      const made = Buffer.from('x'.repeat(i));
-      others.push(other);
-      for (const body of [own, made]) {
-        expect(Buffer.concat(memory.join(HEAD, body)).equals(Buffer.concat([Buffer.from(HEAD), body]))).toBe(
-          true,
-        );
-        expect(memory.release(body)).toBe(false);
+  it.each([8_192, 65_536])(
+    'neither writes to what Node.js has in slabs of %i bytes, nor keeps it',
+    (bytes) => {
+      const { poolSize } = Buffer;
+      onTestFinished(() => {
+        Buffer.poolSize = poolSize;
+      });
+      Buffer.poolSize = bytes;
+      const memory = new RequestMemory(new BufferPool({ buffersMax: 2, pooledBytesMin: 65_536 }));
+      const others: Buffer[] = [];
+      for (let i = 0; i < 300; i++) {
+        // Small ones are cut out of slabs, at every place; a body may be made elsewhere, too.
+        const own = memory.acquire(200 + i);
+        const other = Buffer.allocUnsafe(256).fill(1);
+        const made = Buffer.from('x'.repeat(i));
+        others.push(other);
+        for (const body of [own, made]) {
+          expect(
+            Buffer.concat(memory.join(HEAD, body)).equals(Buffer.concat([Buffer.from(HEAD), body])),
+          ).toBe(true);
+          expect(memory.release(body)).toBe(false);
+        }
+        memory.acquire(70_000 - i * 200).fill(2);
       }
-      memory.acquire(70_000 - i * 200).fill(2);
-    }
-    for (const other of others) expect(other.every((byte) => byte === 1)).toBe(true);
-  });
+      for (const other of others) expect(other.every((byte) => byte === 1)).toBe(true);
+    },
+  );
 });
