@@ -209,7 +209,8 @@ function takeStreams(seed: number, streams: readonly RandomStream[], withFastPat
       if (dice.chance(0.1))
         router.change(dice.one(...TOKENS), dice.chance(0.5) ? undefined : dice.one(...SOURCES));
       if (dice.chance(0.1)) changeRules();
-      if (dice.chance(0.1)) clock.nowMs += dice.one(1, 999, 44_900, 86_400_000, 40 * 86_400_000, -60_000);
+      if (dice.chance(0.1))
+        clock.nowMs += dice.one(1, 999, 44_900, 86_400_000, 40 * 86_400_000, -60_000, -86_400_000);
     }
     const results = senders.map(({ receiver, counters, scanner }) => {
       const { bytes, ...counts } = counters;
