@@ -1,6 +1,6 @@
 /**
  * The WebAssembly fast path for a dyno's output: the same frames as `line-batch.ts` writes, many lines at a time. A line that has to
- * be split it leaves to that; `test/apps/forwarder/shipper.test.ts` compares the two.
+ * be split it leaves to that; `test/fuzz/pairs/dyno-output.ts` compares the two.
  */
 import { layOutRegions, loadWasmModule, type WasmExports } from '../../common/wasm/wasm-module.ts';
 import { FRAMER_WASM } from './wasm-framer-binary.ts';

@@ -1,5 +1,11 @@
-/** Node cuts smaller buffers out of memory that it has already (half of `Buffer.poolSize`): nothing is quicker. */
-const SLAB_BYTES = 4_096;
+/** Every supported version of Node.js cuts smaller buffers out of memory that it has already, a slab: nothing is quicker. */
+const SLICE_BYTES_MAX = 4_096;
+
+/**
+ * Memory that pools have made. Its size and a place at its beginning don't tell it from a slab: those of Node.js have 8 KiB, and since
+ * 24 and 26 64 KiB (`Buffer.poolSize`), and whatever else is in them would be overwritten.
+ */
+const made = new WeakSet<ArrayBufferLike>();
 
 export interface BufferPoolOptions {
   /** Buffers that are kept for later; what is released beyond that is left to whoever released it. */
@@ -36,11 +42,13 @@ export class BufferPool {
     const { free, pooledBytesMin, stepBytes } = this;
     const isSmall = bytes < pooledBytesMin;
     // From the end: what was released last is most likely in the processor's cache.
-    if (!isSmall || bytes >= SLAB_BYTES)
+    if (!isSmall || bytes >= SLICE_BYTES_MAX)
       for (let i = free.length - 1; i >= 0; i--) if (free[i].length >= bytes) return this.takeFree(i);
     if (isSmall) return Buffer.allocUnsafe(bytes);
     const size = Math.ceil(bytes / stepBytes) * stepBytes;
-    return this.isShared ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+    const buffer = this.isShared ? Buffer.from(new SharedArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+    made.add(buffer.buffer);
+    return buffer;
   }
 
   /**
@@ -49,11 +57,16 @@ export class BufferPool {
    */
   release(bytes: Uint8Array): boolean {
     const { buffer, byteOffset } = bytes;
-    if (byteOffset !== 0 || buffer.byteLength < this.pooledBytesMin) return false;
+    if (byteOffset !== 0 || buffer.byteLength < this.pooledBytesMin || !made.has(buffer)) return false;
     if (this.free.length >= this.buffersMax && !this.dropSmaller(buffer.byteLength)) return false;
     const isWhole = Buffer.isBuffer(bytes) && bytes.length === buffer.byteLength;
     this.free.push(isWhole ? bytes : Buffer.from(buffer, 0, buffer.byteLength));
     return true;
+  }
+
+  /** Are these bytes in memory of a pool, rather than in what Node.js has for many? */
+  owns({ buffer }: Uint8Array): boolean {
+    return made.has(buffer);
   }
 
   /** Makes room for a buffer of so many bytes: else small ones stay for good, and large ones are new each time. */

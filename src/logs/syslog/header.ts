@@ -89,7 +89,7 @@ export function scanHeader(bytes: Uint8Array, start: number, end: number, header
   header.timeStart = i;
   const limit = end - start > HEADER_BYTES_MAX ? start + HEADER_BYTES_MAX : end;
 
-  i = skipTime(bytes, i, limit);
+  while (i < limit && bytes[i] !== SPACE) i++;
   if (i >= limit) return false;
   header.hostStart = ++i;
   hasOddByte = false;
@@ -207,16 +207,6 @@ function skipByteOrderMark(bytes: Uint8Array, end: number, header: SyslogHeader)
   if (at + 3 > end || bytes[at + 1] !== 0xbb || bytes[at + 2] !== 0xbf) return;
   header.messageStart = at + 3;
   header.complete = false;
-}
-
-/** A timestamp of the common 32 or 27 bytes is recognized by its separators; others are searched for their end. */
-function skipTime(bytes: Uint8Array, i: number, limit: number): number {
-  if (i + 33 < limit && bytes[i + 10] === 0x54 && bytes[i + 19] === 0x2e) {
-    if (bytes[i + 32] === SPACE && bytes[i + 29] === 0x3a && bytes[i + 26] !== 0x5a) return i + 32;
-    if (bytes[i + 27] === SPACE && bytes[i + 26] === 0x5a) return i + 27;
-  }
-  while (i < limit && bytes[i] !== SPACE) i++;
-  return i;
 }
 
 /** The line ends inside its header, after APP-NAME: what is missing counts as absent (NILVALUE). */

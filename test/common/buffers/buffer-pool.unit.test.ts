@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { BufferPool } from '../../../src/common/buffers/buffer-pool.ts';
 
 describe('a buffer pool', () => {
@@ -64,5 +64,20 @@ describe('a buffer pool', () => {
     // What a slab is quicker for isn't worth a large buffer.
     expect(pool.acquire(100).buffer).not.toBe(large.buffer);
     expect(pool.acquire(20_000).buffer).toBe(large.buffer);
+  });
+
+  it.each([8_192, 65_536])('keeps none of it however large its slabs are: %i bytes', (slabBytes) => {
+    const { poolSize } = Buffer;
+    onTestFinished(() => {
+      Buffer.poolSize = poolSize;
+    });
+    Buffer.poolSize = slabBytes;
+    const pool = new BufferPool({ buffersMax: 4, pooledBytesMin: 8_192 });
+    // A slab begins with some of them: at its first byte, as buffers of the pool do.
+    const kept = Array.from({ length: 200 }, (_, i) => pool.release(pool.acquire(1_000 + i * 30)));
+    expect(kept).toEqual(Array(200).fill(false));
+    const others = Array.from({ length: 200 }, (_, i) => Buffer.allocUnsafe(1_000 + i * 30));
+    for (const other of others) expect(pool.release(other)).toBe(false);
+    expect(pool.release(pool.acquire(8_192))).toBe(true);
   });
 });

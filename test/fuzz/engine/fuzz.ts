@@ -44,6 +44,8 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
       if (error !== undefined) return minimize(target, { target: target.name, input, error });
     }
     done += round.length;
+    // What Node.js gives up at the end of a turn, such as parsers, would fill the memory.
+    await new Promise((resolve) => setImmediate(resolve));
     if (coverage && corpus.length < CORPUS_MAX)
       size = (await keepNew(target, round, corpus, coverage)) ? ROUND : Math.min(size * 2, ROUND_MAX);
     onProgress?.(done, corpus.length);

@@ -141,14 +141,10 @@ export function checkStored(bytes: Uint8Array, line: RecordCursor): void {
   assert(sourceStart < msgidStart && msgidStart < messageStart && messageStart <= textEnd, text);
   assert(textEnd - messageStart <= MESSAGE_BYTES_MAX, 'the message is too long');
   assert(scanHeader(bytes, textStart, textEnd, stored), `no header: ${text}`);
-  assert(
-    (stored.complete || stored.mayHoldToken) &&
-      stored.hostStart === hostStart &&
-      stored.sourceStart === sourceStart,
-    text,
-  );
   // A second byte order mark is the message's.
   const mark = hasByteOrderMark(bytes, messageStart) ? MARK_BYTES : 0;
+  assert(stored.complete || stored.mayHoldToken || mark > 0, `not as it is stored: ${text}`);
+  assert(stored.hostStart === hostStart && stored.sourceStart === sourceStart, text);
   assert(stored.msgidStart === msgidStart && stored.messageStart <= messageStart + mark, text);
   assert(findToken(bytes, textStart, messageStart) === -1, `a token in the header: ${text}`);
 }

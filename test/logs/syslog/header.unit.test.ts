@@ -41,15 +41,19 @@ describe('the fields of a line', () => {
     '2012-12-10T03:00:48Z',
     '2012-12-10T03:00:48.1+00:00',
     '2012-12-10T03:00:48.123456-08:00',
+    // What comes behind these looks like more of a common one.
+    '2012-12-10T03:00:48.1234567Z',
+    '2012-12-10T03:00:48.',
     '-',
     'yesterday',
   ])('are found whatever the timestamp: %s', (time) => {
-    expect(fields(`<1>1 ${time} h t.a web.1 - - m`)).toMatchObject({
-      time,
-      host: 'h',
-      source: 't.a',
-      message: 'm',
-    });
+    for (const host of ['h', '::1', '1234567Z', '12345678Z:1:::'])
+      expect(fields(`<1>1 ${time} ${host} t.a web.1 - - m`)).toMatchObject({
+        time,
+        host,
+        source: 't.a',
+        message: 'm',
+      });
   });
 
   it.each([

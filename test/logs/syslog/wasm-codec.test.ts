@@ -249,15 +249,26 @@ describe('decoding', () => {
   it('a date of NULs: not even as the first one of all', async () => {
     vi.resetModules();
     const fresh = await import('../../../src/logs/syslog/wasm/wasm-codec.ts');
-    const bytes = Buffer.from(counted(`<190>1 ${'\0'.repeat(10)}T03:00:48Z host ${TOKEN} web.1 - - m`));
-    expect(
-      fresh.decodeFrames(
-        bytes,
-        0,
-        Framing.counted,
-        sinkFor(TOKEN, () => {}),
-      ),
-    ).toBe(0);
+    for (const time of [`${'\0'.repeat(10)}T03:00:48Z`, `${'\0'.repeat(16)}:48Z`]) {
+      const bytes = Buffer.from(counted(`<190>1 ${time} host ${TOKEN} web.1 - - m`));
+      expect(
+        fresh.decodeFrames(
+          bytes,
+          0,
+          Framing.counted,
+          sinkFor(TOKEN, () => {}),
+        ),
+      ).toBe(0);
+    }
+  });
+
+  it('a day that was today, and is none that can be since the clock was set back: not as it is', () => {
+    const bytes = Buffer.from(counted(`<190>1 2026-11-28T12:30:14Z host ${TOKEN} web.1 - - m`));
+    const reached = ['2026-11-28T12:30:15Z', '2026-11-26T12:30:15Z', '2026-11-28T12:30:15Z'].map((now) => {
+      vi.setSystemTime(now);
+      return decode(bytes).position;
+    });
+    expect(reached).toEqual([bytes.length, 0, bytes.length]);
   });
 
   it('any bytes: never throws, never goes back, decodes only what the JavaScript path would', () => {

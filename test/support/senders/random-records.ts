@@ -116,7 +116,10 @@ export function randomBody(seed: number): RandomBody {
   const format = dice.one('json', 'ndjson', 'otlp-json', 'otlp-protobuf');
   const oddness = dice.one(0, 0, 0.05, 0.3);
   const json = new JsonText(dice, oddness);
-  const records = Array.from({ length: dice.one(1, 1, 2, 5, 12) }, () => json.record());
+  const records =
+    format === 'json' || format === 'ndjson'
+      ? Array.from({ length: dice.one(1, 1, 1, 1, 2, 2, 3, dice.below(12)) }, () => json.record())
+      : [];
   let body: Buffer;
   if (format === 'ndjson')
     body = Buffer.from(
@@ -124,11 +127,11 @@ export function randomBody(seed: number): RandomBody {
     );
   else if (format === 'json') body = Buffer.from(json.list(records));
   else if (format === 'otlp-json') body = Buffer.from(json.otlp());
-  else body = protobuf(dice, oddness);
+  else body = protobufOf(dice.below(PROTOBUF_BODIES));
   if (dice.chance(0.02)) body = Buffer.concat([Buffer.from('\ufeff'), body]);
   return {
     format,
-    body: mutate(dice, body, oddness),
+    body: mutate(dice, body, format === 'otlp-protobuf' ? 0.6 : oddness),
     dyno: dice.one(undefined, undefined, 'web.1', '', 'ü b'),
     source: dice.one(
       { source: 'app', keepService: false },
@@ -198,9 +201,9 @@ class JsonText {
 
   otlp(): string {
     const { dice } = this;
-    const lists = Array.from({ length: dice.one(1, 1, 1, 2) }, () => {
+    const lists = Array.from({ length: dice.one(1, 1, 1, 1, 1, 2) }, () => {
       const resource = `"resource":{"attributes":[${this.attribute('service.name')}${dice.one('', `,${this.attribute('host.name')}`)}${dice.one('', `,${this.attribute('service.instance.id')}`)}]}`;
-      const records = Array.from({ length: dice.one(0, 1, 2, 5) }, () => this.otlpRecord());
+      const records = Array.from({ length: dice.one(0, 1, 1, 1, 2, 5) }, () => this.otlpRecord());
       const scope = `{"scope":{"name":"s"},"logRecords":[${this.space()}${records.join(`${this.space()},`)}${this.space()}]${dice.one('', ',"schemaUrl":"https://x"')}}`;
       const scopes = `"scopeLogs":[${dice.one(scope, scope, `${scope},${scope}`, '')}]`;
       return `{${dice.one(`${resource},${scopes}`, `${resource},${scopes}`, scopes, dice.chance(0.3) ? `${scopes},${resource}` : scopes)}}`;
@@ -429,59 +432,68 @@ class JsonText {
     );
   }
 
+  /** Only what is chosen is made: it may have others in it. */
   private value(depth: number): string {
     const { dice, oddness } = this;
-    const more = depth > 0;
-    return dice.one(
-      this.text(),
-      this.text(),
-      String(dice.below(100_000)),
-      dice.one(
-        '0',
-        '-1',
-        '1.5',
-        '0.000001',
-        '123456.789',
-        '9007199254740991',
-        '8999999999999999',
-        '0.1',
-        '-0.5',
-        '100',
-      ),
-      dice.chance(oddness + 0.05)
-        ? dice.one(
-            '-0',
-            '1e5',
-            '1.50',
-            '0.0000001',
-            '1E-7',
-            '12345678901234567',
-            '9999999999999999',
-            '0.12345678901234567',
-            '01',
-            '1.',
-            '-',
-            '.5',
-            '+1',
-            'NaN',
-            '123456789012345.6',
-          )
-        : '7',
-      dice.one('true', 'false', 'null'),
-      more
-        ? this.object(
-            Array.from({ length: dice.below(4) }, (_, i) => [
-              dice.one(`k${i}`, `key${i}`, `k ${i}]`, dice.chance(oddness) ? dice.one(...KEYS) : `o${i}`),
-              this.value(depth - 1),
-            ]),
-          )
-        : '1',
-      more
-        ? `[${this.space()}${Array.from({ length: dice.below(4) }, () => this.value(depth - 1)).join(`${this.space()},`)}${this.space()}]`
-        : '2',
-      dice.chance(oddness / 10) ? `${'['.repeat(120)}${']'.repeat(120)}` : '3',
-      dice.chance(oddness / 4) ? `${'['.repeat(16)}${']'.repeat(16)}` : '4',
-    );
+    switch (dice.below(10)) {
+      case 0:
+      case 1:
+        return this.text();
+      case 2:
+        return String(dice.below(100_000));
+      case 3:
+        return dice.one(
+          '0',
+          '-1',
+          '1.5',
+          '0.000001',
+          '123456.789',
+          '9007199254740991',
+          '8999999999999999',
+          '0.1',
+          '-0.5',
+          '100',
+        );
+      case 4:
+        return dice.chance(oddness + 0.05)
+          ? dice.one(
+              '-0',
+              '1e5',
+              '1.50',
+              '0.0000001',
+              '1E-7',
+              '12345678901234567',
+              '9999999999999999',
+              '0.12345678901234567',
+              '01',
+              '1.',
+              '-',
+              '.5',
+              '+1',
+              'NaN',
+              '123456789012345.6',
+            )
+          : '7';
+      case 5:
+        return dice.one('true', 'false', 'null');
+      case 6:
+        return depth > 0
+          ? this.object(
+              Array.from({ length: dice.below(4) }, (_, i) => [
+                dice.one(`k${i}`, `key${i}`, `k ${i}]`, dice.chance(oddness) ? dice.one(...KEYS) : `o${i}`),
+                this.value(depth - 1),
+              ]),
+            )
+          : '1';
+      case 7:
+        return depth > 0
+          ? `[${this.space()}${Array.from({ length: dice.below(4) }, () => this.value(depth - 1)).join(`${this.space()},`)}${this.space()}]`
+          : '2';
+      case 8:
+        return dice.chance(oddness / 10) ? `${'['.repeat(120)}${']'.repeat(120)}` : '3';
+      default:
+        return dice.chance(oddness / 4) ? `${'['.repeat(16)}${']'.repeat(16)}` : '4';
+    }
   }
 
   private object(fields: readonly (readonly [string, string])[]): string {
@@ -495,6 +507,20 @@ class JsonText {
   private space(): string {
     return this.dice.chance(0.05) ? this.dice.one(' ', '  ', '\t', this.dice.chance(0.2) ? '\n' : ' ') : '';
   }
+}
+
+/** Encoding one takes much longer than reading it: so many are made, and changed. */
+const PROTOBUF_BODIES = 2_048;
+const protobufBodies: (Buffer | undefined)[] = [];
+
+function protobufOf(number: number): Buffer {
+  let body = protobufBodies[number];
+  if (!body) {
+    const dice = new Dice(seededRandom(number));
+    body = protobuf(dice, dice.one(0, 0, 0.05, 0.3));
+    protobufBodies[number] = body;
+  }
+  return body;
 }
 
 function protobuf(dice: Dice, oddness: number): Buffer {

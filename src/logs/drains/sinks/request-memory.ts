@@ -3,8 +3,6 @@ import type { RequestBodyPool } from '../http-format.ts';
 
 /** Bytes in front of a body. */
 const ROOM = 2_048;
-/** A buffer of less isn't the pool's for sure: Node.js cuts small ones out of memory that many share. */
-const OWN_BYTES_MIN = 65_536;
 
 /** Memory of a pool with room in front of each body: the request's head goes there, and both to the socket in one piece. */
 export class RequestMemory implements RequestBodyPool {
@@ -19,19 +17,20 @@ export class RequestMemory implements RequestBodyPool {
   }
 
   release(body: Uint8Array): boolean {
-    return isOwn(body) && this.pool.release(Buffer.from(body.buffer, 0, ROOM));
+    return this.isOwn(body) && this.pool.release(Buffer.from(body.buffer, 0, ROOM));
   }
 
   /** A request of its head and its body, in pieces. */
   join(head: string, body: Buffer): readonly Buffer[] {
     const length = Buffer.byteLength(head, 'latin1');
-    if (!isOwn(body) || length > ROOM) return [Buffer.from(head, 'latin1'), body];
+    if (!this.isOwn(body) || length > ROOM) return [Buffer.from(head, 'latin1'), body];
     const request = Buffer.from(body.buffer, ROOM - length, length + body.length);
     request.write(head, 0, 'latin1');
     return [request];
   }
-}
 
-function isOwn({ buffer, byteOffset }: Uint8Array): boolean {
-  return byteOffset === ROOM && buffer.byteLength >= OWN_BYTES_MIN;
+  /** Bodies may be made elsewhere, and small ones are in memory that many share. */
+  private isOwn(body: Uint8Array): boolean {
+    return body.byteOffset === ROOM && this.pool.owns(body);
+  }
 }

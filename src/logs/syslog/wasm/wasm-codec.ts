@@ -1,7 +1,7 @@
 /**
  * The WebAssembly fast path for common lines: the same results as those of `framing.ts`, `header.ts`, `rfc3164.ts`, `batch-builder.ts`,
  * `sources/rewrite-header.ts` and `encode.ts`, several times as fast. It leaves alone what it doesn't support;
- * `test/logs/syslog/wasm-codec.test.ts` and `test/logs/sources/fast-path.unit.test.ts` compare the two.
+ * `test/logs/syslog/wasm-codec.test.ts` and `test/fuzz/pairs/streams.ts` compare the two.
  */
 
 import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm/wasm-module.ts';

@@ -21,6 +21,8 @@ const TOKEN_TEXT_BYTES_MIN: u32 = 16;
 const DATE_MIN: u32 = 20_000_101;
 
 export function setDateMax(date: u32): void {
+  // The clock was set back.
+  if (date < dateMax) goodDate = 0;
   dateMax = date;
 }
 
@@ -47,7 +49,7 @@ export function skipPriority(start: u32, end: u32): u32 {
 export function skipTime(start: u32, limit: u32): u32 {
   if (start + 21 > limit) return 0;
   // Lines of one minute come one after the other: its sixteen bytes are checked once.
-  if (load<u64>(start) != goodDate || load<u64>(start, 8) != goodMinute) {
+  if (load<u64>(start) != goodDate || load<u64>(start, 8) != goodMinute || goodDate == 0) {
     if (!isDate(start) || load<u8>(start, 10) != 0x54 || load<u8>(start, 13) != 0x3a) return 0;
     if (pair(start + 11) > 23 || pair(start + 14) > 59) return 0;
     goodDate = load<u64>(start);

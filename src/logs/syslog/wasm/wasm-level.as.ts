@@ -603,7 +603,8 @@ function beginsPlainly(start: u32, end: u32, mayBeName: bool): bool {
     v128.and(i8x16.gt_s(small, splat(0x60)), i8x16.lt_s(small, splat(0x7b))),
   );
   const length = ctz<u32>(~letters);
-  if (length == 0 || length >= 16 || start + length >= end) return false;
+  if (length >= 16) return mayBeName && isLongName(start, end);
+  if (length == 0 || start + length >= end) return false;
   const behind: u32 = load<u8>(start + length);
   const isName = mayBeName && behind == EQUALS;
   if (!isSpace(behind) && !isName) return false;
@@ -612,6 +613,13 @@ function beginsPlainly(start: u32, end: u32, mayBeName: bool): bool {
   // A word that isn't shouted has to be marked; a name with digits behind it may be a time.
   if (isName) return smallLetters == within;
   return smallLetters != 0 || wordLevel(start, length) == NONE;
+}
+
+/** Is what begins with 16 letters a name of small letters, as of a field? No level is looked for behind one. */
+function isLongName(start: u32, end: u32): bool {
+  let i = start;
+  while (i < end && isSmallLetter(load<u8>(i))) i++;
+  return i < end && load<u8>(i) == EQUALS;
 }
 
 /** ERR, WRN, INF, DBG, TRC, VRB, FTL, PNC, erro, noti, debu. */

@@ -2,16 +2,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from '../../../../src/common/buffers/buffer-pool.ts';
-import { elasticsearchFormat } from '../../../../src/logs/drains/encoders/elasticsearch.ts';
-import {
-  jsonLinesEncoder,
-  rfc5424Encoder,
-  type ShipmentEncoder,
-} from '../../../../src/logs/drains/encoders/encode-text.ts';
-import { lokiFormat } from '../../../../src/logs/drains/encoders/loki.ts';
-import { otlpFormat } from '../../../../src/logs/drains/encoders/otlp.ts';
-import { rfc5424Format, webhookFormat } from '../../../../src/logs/drains/encoders/text-formats.ts';
-import type { HttpFormat } from '../../../../src/logs/drains/http-format.ts';
 import { buildShipment } from '../../../../src/logs/drains/shipment.ts';
 import { batchOfOldLines, type OldLine } from '../../../support/old-lines.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
@@ -21,33 +11,9 @@ import {
   oddStructuredData,
   validStructuredData,
 } from '../../../support/senders/odd-fields.ts';
-import { SIMPLE_FORMATS } from './simple-encoders.ts';
+import { NOTICE, SIMPLE_ENCODERS, WASM_ENCODERS } from './compared-encoders.ts';
 
 const pool = new BufferPool({ buffersMax: 2 });
-const http =
-  (format: HttpFormat): ShipmentEncoder =>
-  (shipment, notice) =>
-    (format.encode(shipment, notice, pool) as { body: Buffer }).body;
-const encodersOf = (app: string): Record<string, ShipmentEncoder> => ({
-  'json lines': jsonLinesEncoder(app),
-  'json in octets': jsonLinesEncoder(app, 'octet'),
-  webhook: http(webhookFormat(app)),
-  'rfc5424 in octets': rfc5424Encoder('octet'),
-  'rfc5424 in newlines': rfc5424Encoder('newline', 'd.1'),
-  'rfc5424 over HTTP': http(rfc5424Format()),
-  loki: http(lokiFormat(app)),
-  elasticsearch: http(elasticsearchFormat(() => 'd.1', app, 'logs')),
-  'otlp json': http(otlpFormat(app, '1', 'json')),
-  'otlp protobuf': http(otlpFormat(app, '1', 'protobuf')),
-});
-// They are used all the time: what they remember of one shipment must not be wrong for the next.
-const ENCODERS = encodersOf('shop “1”');
-const NOTICE = {
-  drainToken: 'd.1',
-  count: 7,
-  message: 'Error L10 (output buffer overflow): drain dropped 7 messages',
-  timestamp: '2026-11-28T09:21:00.000000+00:00',
-};
 
 let last = 0;
 
@@ -59,8 +25,8 @@ function compare(batches: readonly (readonly OldLine[])[], withNotice: boolean):
   });
   const shipment = buildShipment(stored, stored[0].first - 1, Number.POSITIVE_INFINITY)!;
   const notice = withNotice ? NOTICE : undefined;
-  for (const [name, encode] of Object.entries(ENCODERS)) {
-    const wanted = SIMPLE_FORMATS[name]('shop “1”')(shipment, notice);
+  for (const [name, encode] of Object.entries(WASM_ENCODERS)) {
+    const wanted = SIMPLE_ENCODERS[name](shipment, notice);
     const body = encode(shipment, notice, pool);
     if (!body.equals(wanted))
       expect(`${name}: ${body.toString('latin1')}`).toBe(`${name}: ${wanted.toString('latin1')}`);

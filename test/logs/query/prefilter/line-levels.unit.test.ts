@@ -141,6 +141,8 @@ it('of messages as there are many', () => {
     '',
     'level=warning',
     'a level=debug',
+    // What begins like a field names none, however long its name is.
+    `${'a'.repeat(20)}lvl=5 ERROR no`,
     // Behind what is searched.
     `word ${'ä'.repeat(1_500)} level=error`,
   ];
@@ -153,6 +155,7 @@ it('of messages as there are many', () => {
     'info',
     'warn',
     'debug',
+    'info',
     'info',
   ]);
   for (const [scanned, wanted] of levelsOf(messages)) expect(scanned).toBe(wanted);

@@ -1,6 +1,6 @@
 /**
  * The WebAssembly fast path for records: what `json-lines.ts`, `otlp.ts` and `plain-text-body.ts` make of common ones, many times as fast. It
- * leaves alone what it doesn't understand; `test/logs/sources/formats/records.unit.test.ts` compares the two.
+ * leaves alone what it doesn't understand; `test/fuzz/pairs/records.ts` compares the two.
  */
 
 import { layOutRegions, loadWasmModule, type WasmExports } from '../../../../common/wasm/wasm-module.ts';
