@@ -33,6 +33,8 @@ export default defineConfig({
     // For what hangs. Beside much else (4 programs that do nothing but compute, on two cores) the longest ones take some minutes.
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    // As long as `until` waits.
+    expect: { poll: { timeout: 40_000 } },
     // Files of one worker share its process and the modules in it: a third of a second of processor time for each of them. What a file
     // changes for all, such as process.env, it would have to put back.
     isolate: false,

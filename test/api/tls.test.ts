@@ -125,7 +125,7 @@ function install({ certFile: cert, keyFile: key }: CertificateAndKey): void {
 const serialOf = ({ cert }: CertificateAndKey): Promise<string> =>
   import('node:crypto').then(({ X509Certificate }) => new X509Certificate(cert).serialNumber);
 
-describe.skipIf(absent)('a server with a certificate', { timeout: 60_000 }, () => {
+describe.skipIf(absent)('a server with a certificate', () => {
   it('takes lines over TLS, several requests on one connection, and those of other forms behind them', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     agents.push(agent);

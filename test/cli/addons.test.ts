@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-describe('addons', { timeout: 60_000 }, () => {
+describe('addons', () => {
   it('are attached by their address, listed, renamed, shared, detached, destroyed', async () => {
     expect(await said('addons')).toBe('No add-ons for app shop.\n');
     expect(
@@ -152,7 +152,7 @@ describe('addons', { timeout: 60_000 }, () => {
   });
 });
 
-describe.skipIf(missing('redis-server', 'pg_ctlcluster'))('databases', { timeout: 90_000 }, () => {
+describe.skipIf(missing('redis-server', 'pg_ctlcluster'))('databases', () => {
   it('are shown, used and promoted', async () => {
     expect(await said('redis:cli')).toMatch(/1.*shop has no heroku-redis databases/s);
     expect(await said('addons:create', 'redis')).toMatch(/Created \S+ as REDIS_URL/);

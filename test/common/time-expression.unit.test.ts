@@ -6,6 +6,7 @@ import {
   parseDuration,
   parseTime,
 } from '../../src/common/time-expression.ts';
+import { processorMs } from '../support/processor-time.ts';
 
 /** A Monday afternoon here, wherever here is. */
 const NOW = new Date(2012, 11, 10, 15, 4, 5, 678).getTime();
@@ -129,10 +130,11 @@ describe('a time', () => {
   });
 
   it('is parsed in linear time', () => {
-    const startedAt = performance.now();
-    for (const part of ['1h', '1 h ', '1', 'a', ' ', '-', ' ago', '2012-12-10 '])
-      expect(parseTime(`${part.repeat(20_000)}!`, NOW)).toBeUndefined();
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    const ms = processorMs(() => {
+      for (const part of ['1h', '1 h ', '1', 'a', ' ', '-', ' ago', '2012-12-10 '])
+        expect(parseTime(`${part.repeat(20_000)}!`, NOW)).toBeUndefined();
+    });
+    expect(ms).toBeLessThan(1_000);
   });
 
   it.each(['90s', '1h30m', '2w', '03:00', '3:04 pm', 'yesterday', '2026-01-31 12:00', '1769860800'])(

@@ -186,7 +186,7 @@ async function behind(proxy: TlsProxy): Promise<void> {
 }
 
 const NEEDED = ['nginx', 'haproxy', 'caddy', 'pebble', 'openssl', 'git'] as const;
-describe.skipIf(missing(...NEEDED))('behind a proxy that ends TLS', { timeout: 90_000 }, () => {
+describe.skipIf(missing(...NEEDED))('behind a proxy that ends TLS', () => {
   const proxies: TlsProxy[] = [];
   let caddy: Awaited<ReturnType<typeof startCaddy>>;
   let heroku: HerokuCli;

@@ -23,7 +23,7 @@ const LINES = [
 
 const COLORED = 24;
 
-describe.skipIf(noBrowser)('the page', { timeout: 120_000 }, () => {
+describe.skipIf(noBrowser)('the page', () => {
   let browser: Browser;
   let server: Server;
   let app: App;

@@ -4,7 +4,7 @@ import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp, openPage } from './browser-tab.ts';
 
-describe.skipIf(noBrowser)('the API key', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the API key', () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {

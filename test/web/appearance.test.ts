@@ -11,7 +11,7 @@ import { launchBrowser, noBrowser, openApp, openPage, PHONE } from './browser-ta
 const JSON_LINE = JSON.stringify({ level: 'info', event: 'order.placed', user: { id: 7, name: 'Zoë' } });
 const TRACE = 'Error: gave up\n    at run (worker.mjs:38:9)\n    at async work (worker.mjs:24:5)';
 
-describe.skipIf(noBrowser)('the appearance', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the appearance', () => {
   let browser: Browser;
   let server: Server;
   let app: App;

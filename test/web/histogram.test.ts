@@ -24,7 +24,7 @@ function linesOfMinute(minute: number): { message: string; timestamp: string }[]
   });
 }
 
-describe.skipIf(noBrowser)('the histogram', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the histogram', () => {
   let browser: Browser;
   let data: string;
   let server: Server;

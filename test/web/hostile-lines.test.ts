@@ -18,7 +18,7 @@ const HOSTILE_LINES = [
   '\u202egnitirw \u2066isolated\u2069 \x00\x07\x7f',
 ];
 
-describe.skipIf(noBrowser)('a hostile line', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('a hostile line', () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {

@@ -14,7 +14,7 @@ const TRACE = [
   ...Array.from({ length: 9 }, (_, i) => `    at step${i} (worker.mjs:${i}:9)`),
 ].join('\n');
 
-describe.skipIf(noBrowser)('the list', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the list', () => {
   let browser: Browser;
   let server: Server;
   let app: App;

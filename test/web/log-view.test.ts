@@ -5,7 +5,7 @@ import { type App, type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
 
-describe.skipIf(noBrowser)('the log view', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the log view', () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {

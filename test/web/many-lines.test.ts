@@ -4,7 +4,7 @@ import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
 
-describe.skipIf(noBrowser)('100,000 lines', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('100,000 lines', () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {

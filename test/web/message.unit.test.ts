@@ -11,6 +11,7 @@ import {
   toSearchPhrase,
 } from '../../src/web/text/search-terms.ts';
 import { splitIntoSpans } from '../../src/web/text/text-spans.ts';
+import { processorMs } from '../support/processor-time.ts';
 
 const pairs = (text: string) => parseFields(text).fields.map(({ key, value }) => [key, value]);
 
@@ -74,9 +75,10 @@ describe('fields', () => {
       'k='.repeat(30_000),
       '{'.repeat(60_000),
     ];
-    const startMs = performance.now();
-    for (const text of hostile) expect(parseFields(text).fields.length).toBeLessThan(2);
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    const ms = processorMs(() => {
+      for (const text of hostile) expect(parseFields(text).fields.length).toBeLessThan(2);
+    });
+    expect(ms).toBeLessThan(2_000);
   });
 });
 

@@ -6,7 +6,7 @@ import { type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
 
-describe.skipIf(noBrowser)('the search box', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the search box', () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {

@@ -5,7 +5,7 @@ import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { dataFolderForTest, startServer } from '../support/server.ts';
 import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
 
-describe.skipIf(noBrowser)('during an outage', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('during an outage', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();

@@ -43,7 +43,7 @@ function send(url: string, options: RequestOptions = {}): Promise<IncomingMessag
   });
 }
 
-describe.skipIf(missing('nginx'))('an add-on’s page behind a proxy with TLS', { timeout: 60_000 }, () => {
+describe.skipIf(missing('nginx'))('an add-on’s page behind a proxy with TLS', () => {
   it.each([
     ['that passes the host on', HEADERS_PASSED_ON, false],
     ['that passes nothing on, with TAILRACE_PUBLIC_URL', '', true],

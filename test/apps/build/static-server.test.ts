@@ -86,7 +86,7 @@ const SITE = {
   'outside.txt': 'outside',
 };
 
-describe('a static site', { timeout: 60_000 }, () => {
+describe('a static site', () => {
   it('has clean URLs, routes, redirects, headers and an error page', async () => {
     const { get } = await serve(SITE);
     const text = async (path: string) => {

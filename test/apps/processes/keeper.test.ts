@@ -26,8 +26,9 @@ function newState(): string {
   return folder;
 }
 
-function client(stateFolder: string): KeeperClient {
-  const keeper = new KeeperClient({ stateFolder, waitMs: 10_000, log: SILENT_LOG, patienceMs: 50 });
+/** @param patienceMs for one that hangs: on a busy machine one that is well may take longer than that */
+function client(stateFolder: string, patienceMs?: number): KeeperClient {
+  const keeper = new KeeperClient({ stateFolder, waitMs: 10_000, log: SILENT_LOG, patienceMs });
   onTestFinished(async () => {
     keeper.endWithServer();
     await keeper.close();
@@ -70,7 +71,7 @@ it('is woken when somebody has stopped it', async () => {
   await keeper.ready();
   const pid = await startProcess(keeper);
   process.kill(keeperPid(state), 'SIGSTOP');
-  expect(await client(state).takeOver()).toEqual([expect.objectContaining({ id: ID, pid })]);
+  expect(await client(state, 1_000).takeOver()).toEqual([expect.objectContaining({ id: ID, pid })]);
 });
 
 it('is killed when it hangs, and its processes end and can be started again', async () => {
@@ -83,6 +84,7 @@ it('is killed when it hangs, and its processes end and can be started again', as
   // However often it is woken, it gets no time to answer.
   const stopper = spawn('sh', ['-c', `while kill -STOP ${first} 2>/dev/null; do :; done`]);
   onTestFinished(() => void stopper.kill('SIGKILL'));
+  await client(state, 50).takeOver();
   expect(await exited).toBe(137);
   await until('both to end', () => !isProcessRunning(first) && !isProcessRunning(pid));
   expect(await keeper.ready()).toBe(true);

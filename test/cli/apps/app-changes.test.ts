@@ -14,7 +14,7 @@ afterAll(() => server?.close());
 
 const tailrace = (...args: string[]) => runTailrace(args, { env: server.env });
 
-describe('apps:rename', { timeout: 120_000 }, () => {
+describe('apps:rename', () => {
   it('keeps lines, tails, drains, releases and dynos; the git remote follows', async () => {
     const receiver = await startHttpReceiver();
     const repository = new GitRepository(server);
@@ -87,7 +87,7 @@ describe('apps:rename', { timeout: 120_000 }, () => {
   }
 });
 
-describe('dynos', { timeout: 120_000 }, () => {
+describe('dynos', () => {
   it('ps:wait waits for the current release, and says when it was reached; ps:type shows and changes sizes', async () => {
     const repository = new GitRepository(server, {
       // Up only when somebody has made the file.
@@ -167,7 +167,7 @@ describe('config:set --file', () => {
   });
 });
 
-describe('host names and what isn’t here', { timeout: 60_000 }, () => {
+describe('host names and what isn’t here', () => {
   it('domains:clear takes all away that were added', async () => {
     await server.createApp('hosts');
     expect((await tailrace('domains:clear', '-a', 'hosts')).stdout).toMatch(

@@ -100,7 +100,7 @@ describe.skipIf(missing('redis-server'))('create --from app.json', { timeout: 18
   });
 });
 
-describe('what isn’t done', { timeout: 120_000 }, () => {
+describe('what isn’t done', () => {
   it('a failing postdeploy is said, and the app runs', async () => {
     const repository = new GitRepository(server, {
       ...APP_FILES,

@@ -43,7 +43,7 @@ async function startPush(server: Server, repository: GitRepository, app: string)
   return { push, pid: Number(pid) };
 }
 
-describe('builds', { timeout: 120_000 }, () => {
+describe('builds', () => {
   it('are listed, shown, followed and canceled', async () => {
     const server = await startServer();
     const data = server.data;

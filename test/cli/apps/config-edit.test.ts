@@ -49,7 +49,7 @@ const edit = (script: string, args: readonly string[] = [], variable = 'VISUAL')
 const api = (change: object) =>
   `curl -sf -X PATCH -H 'Authorization: Bearer ${server.key}' -H 'Content-Type: application/json' -d '${JSON.stringify(change)}' ${server.url}/apps/${APP}/config-vars >/dev/null`;
 
-describe('config:edit', { timeout: 60_000 }, () => {
+describe('config:edit', () => {
   it('sends what was changed, added and taken away, in one release', async () => {
     const before = await version();
     const { status, stdout } = await edit(

@@ -23,7 +23,7 @@ const releases = (app: string) =>
     `/apps/${app}/releases`,
   );
 
-describe('release commands', { timeout: 120_000 }, () => {
+describe('release commands', () => {
   it('releases:output shows and follows them, releases:retry runs the last one again', async () => {
     const repository = new GitRepository(server, { ...APP_FILES, Procfile: PROCFILE });
     await repository.tailrace('create', 'phased');
@@ -88,7 +88,7 @@ describe('release commands', { timeout: 120_000 }, () => {
   });
 });
 
-describe('promote', { timeout: 120_000 }, () => {
+describe('promote', () => {
   it('releases the same slug to another app, with the other’s config vars and release command', async () => {
     const repository = new GitRepository(server, { ...APP_FILES, Procfile: PROCFILE });
     for (const [name, value] of [

@@ -91,7 +91,7 @@ function documents<T>(text: string): T[] {
   return JSON.parse(execFileSync('/usr/bin/python3', ['-c', script], { input: text, encoding: 'utf8' }));
 }
 
-describe('export systemd', { timeout: 120_000 }, () => {
+describe('export systemd', () => {
   it.skipIf(missing('systemd-analyze'))(
     'writes units that systemd takes, and that run and ship',
     async () => {
@@ -144,7 +144,7 @@ describe('export systemd', { timeout: 120_000 }, () => {
   );
 });
 
-describe('export compose', { timeout: 120_000 }, () => {
+describe('export compose', () => {
   it('writes valid Compose files, and Docker’s lines arrive as those of the dyno', async () => {
     await exported('compose', '--image', 'registry.example/shop:7', '--syslog', 'logs.example.com:6001');
     interface Service {
@@ -189,7 +189,7 @@ describe('export compose', { timeout: 120_000 }, () => {
   });
 });
 
-describe('export kubernetes', { timeout: 120_000 }, () => {
+describe('export kubernetes', () => {
   it('writes objects whose app and sidecar share a pipe', async () => {
     const { stdout } = await exported('kubernetes', '--program', PROGRAM);
     expect(stdout).toMatch(/pods can't reach http:\/\/127\.0\.0\.1/);

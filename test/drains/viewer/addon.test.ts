@@ -23,9 +23,7 @@ async function messages(server: Server, addon: Addon, q: string): Promise<string
   return (page?.lines ?? []).map(({ message }) => message).reverse();
 }
 
-it('`addons:add logging` keeps the app’s lines, searched on its page or with its key, also over kill -9', {
-  timeout: 90_000,
-}, async () => {
+it('`addons:add logging` keeps the app’s lines, searched on its page or with its key, also over kill -9', async () => {
   const server = await startServerForTest({ env: { TAILRACE_ALLOW_PRIVATE_DRAINS: 'no' } });
   const app = await server.createApp('shop');
   const addon = await server.request<Addon>('POST', `/apps/${app.name}/addons`, { plan: 'logging' });

@@ -24,9 +24,7 @@ function folderForTest(): string {
   return folder;
 }
 
-it('everything is in a backup, and in one that goes on from it, though lines come meanwhile', {
-  timeout: 90_000,
-}, async () => {
+it('everything is in a backup, and in one that goes on from it, though lines come meanwhile', async () => {
   const folder = folderForTest();
   let viewer: Viewer = await startViewerForTest({ env: { ...KEEP, VIEWER_STREAM_BYTES: '256KB' } });
   const run = (...args: string[]): Promise<ExitResult> =>

@@ -11,9 +11,7 @@ import { startViewerForTest, VIEWER, type Viewer } from '../../support/viewer/vi
 /** What is sent here is of 2012. */
 const ENV = { VIEWER_KEEP: '2000w', VIEWER_STREAM_BYTES: '256KB' };
 
-it('says which lines are lost with a stream’s files, and finds streams again whose records are', {
-  timeout: 60_000,
-}, async () => {
+it('says which lines are lost with a stream’s files, and finds streams again whose records are', async () => {
   const data = temporaryFolder();
   onTestFinished(() => rmSync(data, { recursive: true, force: true }));
   let viewer: Viewer = await startViewerForTest({ data, env: ENV });

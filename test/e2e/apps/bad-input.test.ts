@@ -22,7 +22,7 @@ async function refused(method: string, path: string, body: unknown): Promise<[nu
   return [answer.status, ((await answer.json()) as { message: string }).message];
 }
 
-describe('pushes', { timeout: 90_000 }, () => {
+describe('pushes', () => {
   it('of a Procfile that is a folder', async () => {
     const repository = new GitRepository(server, { 'Procfile/x': 'web: sleep 1000\n' });
     await repository.tailrace('create', `folder-${process.pid}`);
@@ -71,7 +71,7 @@ describe('pushes', { timeout: 90_000 }, () => {
   });
 });
 
-describe('scaling', { timeout: 60_000 }, () => {
+describe('scaling', () => {
   it('to what can’t be', async () => {
     const path = `/apps/${APP}/formation`;
     const updates = (type: string, quantity: unknown) => ({ updates: [{ type, quantity }] });
@@ -109,7 +109,7 @@ describe('scaling', { timeout: 60_000 }, () => {
   });
 });
 
-describe('names and config vars', { timeout: 60_000 }, () => {
+describe('names and config vars', () => {
   it('that can’t be', async () => {
     expect(await t('ps', '-a', 'nobody-has-this')).toMatch(/Couldn't find that app: nobody-has-this\./);
     for (const name of ['ab', 'Abc', '1abc', 'abc-', 'a_b', 'a'.repeat(31), '../../etc'])

@@ -58,7 +58,7 @@ async function keepChanging(change: (n: number) => Promise<unknown>, from: Chang
   }
 }
 
-it('a server that is killed leaves the state before or after', { timeout: 120_000 }, async () => {
+it('a server that is killed leaves the state before or after', async () => {
   const data = dataFolderForTest();
   let server = await startServer({ data });
   await server.request('POST', '/apps', { name: APP });

@@ -70,7 +70,7 @@ describe('apps', { timeout: 180_000 }, () => {
   });
 });
 
-describe('buildpacks', { timeout: 120_000 }, () => {
+describe('buildpacks', () => {
   it('are added by name and URL, listed, replaced and cleared', async () => {
     expect(await h('buildpacks:add heroku/nodejs')).toMatch(/Buildpack added[\s\S]*will use heroku\/nodejs/);
     expect(await h('buildpacks:add https://example.com/pack.git#v2')).toMatch(

@@ -19,7 +19,7 @@ afterAll(() => server?.close());
 const t = (...args: string[]) => runTailrace(args, { env: server.env });
 const lines = () => server.readLines({ id: '', name: APP, token: '' });
 
-describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', { timeout: 90_000 }, () => {
+describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', () => {
   it('serves requests, and logs', async () => {
     const repository = new GitRepository(server, {
       Procfile: [

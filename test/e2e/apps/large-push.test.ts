@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-it('one that is too large is refused in words, whichever way it comes', { timeout: 60_000 }, async () => {
+it('one that is too large is refused in words, whichever way it comes', async () => {
   const repository = new GitRepository(server, {
     Procfile: 'worker: sleep 1000\n',
     'big.bin': randomBytes(6_000_000).toString('base64'),
@@ -36,7 +36,7 @@ it('one that is too large is refused in words, whichever way it comes', { timeou
   expect(small.status).toBe(0);
 });
 
-it('an upload may take longer than a request, while something comes', { timeout: 60_000 }, async () => {
+it('an upload may take longer than a request, while something comes', async () => {
   const { source_blob: source } = await server.request<{ source_blob: { put_url: string } }>(
     'POST',
     '/sources',

@@ -179,7 +179,7 @@ async function bash(cwd: string): Promise<void> {
   expect(await ended).toBe(0);
 }
 
-describe('Python apps', { timeout: 120_000 }, () => {
+describe('Python apps', () => {
   it('get a virtual environment of their own, whose programs run wherever the slug does', async () => {
     const repository = new GitRepository(server, {
       Procfile: 'worker: sleep 1000\n',

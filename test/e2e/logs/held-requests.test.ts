@@ -143,9 +143,7 @@ async function expectRefused(server: Server, app: App, bringBack: () => Promise<
 }
 
 describe.runIf(hasRedis)('while Redis is away', () => {
-  it('requests wait for it, are stored once, and are refused when it stays away', {
-    timeout: 90_000,
-  }, async () => {
+  it('requests wait for it, are stored once, and are refused when it stays away', {}, async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] });
     onTestFinished(() => redis.remove());
     const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
@@ -156,9 +154,7 @@ describe.runIf(hasRedis)('while Redis is away', () => {
     await expectRefused(server, app, () => redis.start());
   });
 
-  it('a sender that goes takes its request along, and a server that stops answers', {
-    timeout: 60_000,
-  }, async () => {
+  it('a sender that goes takes its request along, and a server that stops answers', {}, async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] });
     onTestFinished(() => redis.remove());
     const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
@@ -204,7 +200,7 @@ describe.runIf(hasRedis)('while Redis is away', () => {
 });
 
 describe.skipIf(missing('prlimit'))('while the disk is full', () => {
-  it('requests wait for space, and are stored once', { timeout: 60_000 }, async () => {
+  it('requests wait for space, and are stored once', async () => {
     const server = await startServerForTest({ data: dataFolderForTest() });
     const app = await server.createApp();
     const limit = (size: string) =>

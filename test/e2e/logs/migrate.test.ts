@@ -25,7 +25,7 @@ async function signIn(server: Server, path: string, token?: string): Promise<num
 }
 
 describe.runIf(hasRedis)('tailrace migrate', () => {
-  it('moves apps, tokens, drains and streams to Redis and back', { timeout: 60_000 }, async () => {
+  it('moves apps, tokens, drains and streams to Redis and back', async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes'] });
     onTestFinished(() => redis.remove());
     const [folder, other] = [dataFolderForTest(), dataFolderForTest()];

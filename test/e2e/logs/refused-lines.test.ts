@@ -166,7 +166,7 @@ async function expectOnceInOrder(
 }
 
 describe.runIf(hasRedis)('lines that are refused are never stored', () => {
-  it('while Redis is killed and comes back', { timeout: 90_000 }, async () => {
+  it('while Redis is killed and comes back', async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] });
     onTestFinished(() => redis.remove());
     const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
@@ -184,7 +184,7 @@ describe.runIf(hasRedis)('lines that are refused are never stored', () => {
     });
   });
 
-  it('while answers of Redis get lost, again and again', { timeout: 90_000 }, async () => {
+  it('while answers of Redis get lost, again and again', async () => {
     const redis = await RedisServer.start();
     onTestFinished(() => redis.remove());
     const proxy = await RedisProxy.start(redis.port);
@@ -201,7 +201,7 @@ describe.runIf(hasRedis)('lines that are refused are never stored', () => {
     });
   });
 
-  it('while Redis hangs for longer than anybody waits', { timeout: 90_000 }, async () => {
+  it('while Redis hangs for longer than anybody waits', async () => {
     const redis = await RedisServer.start();
     onTestFinished(() => redis.remove());
     const server = await startServerForTest({ env: { REDIS_URL: redis.url } });
@@ -215,7 +215,7 @@ describe.runIf(hasRedis)('lines that are refused are never stored', () => {
 });
 
 describe.runIf(hasRedis)('lines that no replica has confirmed', () => {
-  it('are refused with another word than those that are surely not stored', { timeout: 60_000 }, async () => {
+  it('are refused with another word than those that are surely not stored', async () => {
     const redis = await RedisServer.start();
     onTestFinished(() => redis.remove());
     const replica = await RedisServer.start({ config: [`replicaof 127.0.0.1 ${redis.port}`] });
@@ -257,7 +257,7 @@ describe.runIf(hasRedis)('lines that no replica has confirmed', () => {
 });
 
 describe.runIf(hasRedis)('lines that are refused while a server stops', () => {
-  it('are never stored, also when Redis goes on after that', { timeout: 60_000 }, async () => {
+  it('are never stored, also when Redis goes on after that', async () => {
     const redis = await RedisServer.start();
     onTestFinished(() => redis.remove());
     const env = { REDIS_URL: redis.url };
@@ -300,7 +300,7 @@ describe.runIf(hasRedis)('lines that are refused while a server stops', () => {
 });
 
 describe('lines that are refused are never stored, by the embedded store', () => {
-  it.skipIf(missing('prlimit'))('while its disk is full, and after a kill', { timeout: 90_000 }, async () => {
+  it.skipIf(missing('prlimit'))('while its disk is full, and after a kill', async () => {
     const data = dataFolderForTest();
     const server = await startServerForTest({ data, shell: 'ulimit -S -f 1500' });
     await expectOnceInOrder(server, async (senders, app) => {

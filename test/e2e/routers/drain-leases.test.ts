@@ -253,7 +253,7 @@ function expectNobodyDeclaredDead({ routers }: Scene): void {
   for (const { program } of routers) expect(program.stderr).not.toContain('a router is gone');
 }
 
-describe.runIf(hasRedis)('the drains of routers on one Redis', { timeout: 120_000 }, () => {
+describe.runIf(hasRedis)('the drains of routers on one Redis', () => {
   it('when a router is paused, go to another one and back', async () => {
     const redis = await startRedis();
     const scene = await Scene.start({ REDIS_URL: redis.url }, 2);
@@ -356,7 +356,7 @@ describe.runIf(hasRedis)('the drains of routers on one Redis', { timeout: 120_00
   });
 });
 
-describe('a router with a store of its own', { timeout: 120_000 }, () => {
+describe('a router with a store of its own', () => {
   it('that is paused goes on as if nothing had been', async () => {
     const scene = await Scene.start({}, 1);
     await pauseRouter(scene.routers[0]);

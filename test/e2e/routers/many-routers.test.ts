@@ -95,7 +95,7 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     );
   });
 
-  it('share the drains evenly, and each line goes to each drain once', { timeout: 60_000 }, async () => {
+  it('share the drains evenly, and each line goes to each drain once', async () => {
     const { routers, join } = await startRouters(2);
     const [one, two] = routers;
     const app = await one.createApp();
@@ -114,7 +114,7 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     expect(store).toMatchObject({ kind: 'redis', facts: { role: 'master' } });
   });
 
-  it('take over from one that dies, and give it its share when it is back', { timeout: 60_000 }, async () => {
+  it('take over from one that dies, and give it its share when it is back', async () => {
     const { routers, join } = await startRouters(3);
     const [first, second, third] = routers;
     const app = await first.createApp();
@@ -146,7 +146,7 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     }
   });
 
-  it('hand over when one stops, without sending anything twice', { timeout: 60_000 }, async () => {
+  it('hand over when one stops, without sending anything twice', async () => {
     const { routers } = await startRouters(2);
     const [stays, goes] = routers;
     const app = await stays.createApp();
@@ -165,7 +165,7 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     await until('one router has them all', async () => String(await sharesSeenBy(stays)) === '4');
   });
 
-  it('stay up while Redis is away, and go on when it is back', { timeout: 60_000 }, async () => {
+  it('stay up while Redis is away, and go on when it is back', async () => {
     const { redis, routers } = await startRouters(2);
     const [here, there] = routers;
     const app = await here.createApp();

@@ -109,7 +109,7 @@ async function untilHealth(server: Server, sentence?: RegExp): Promise<void> {
 const BACK = /The store is back after \d+ s: this tail goes on\./;
 
 describe.runIf(hasRedis)('while Redis is away', () => {
-  it('senders wait, tails say so and stay, and nothing is lost', { timeout: 60_000 }, async () => {
+  it('senders wait, tails say so and stay, and nothing is lost', async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] });
     onTestFinished(() => redis.remove());
     const server = await startServerForTest({
@@ -206,7 +206,7 @@ describe.runIf(hasRedis)('while Redis is away', () => {
     await untilHealth(server);
   });
 
-  it('a failover loses nothing when lines wait for a replica', { timeout: 60_000 }, async () => {
+  it('a failover loses nothing when lines wait for a replica', async () => {
     const sentinels = await RedisSentinels.start(['appendonly yes', 'appendfsync always']);
     onTestFinished(() => sentinels.remove());
     const server = await startServerForTest({

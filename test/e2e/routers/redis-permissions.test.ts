@@ -29,7 +29,7 @@ const urlOf = ({ port }: RedisServer, database = ''): string =>
   `redis://tailrace:secret@127.0.0.1:${port}${database}`;
 
 describe.runIf(hasRedis)('the permissions of docs/redis.md', () => {
-  it('are enough for everything, and none is superfluous', { timeout: 60_000 }, async () => {
+  it('are enough for everything, and none is superfluous', async () => {
     const redis = await redisForTest(['appendonly yes']);
     const replica = await RedisServer.start({ config: [`replicaof 127.0.0.1 ${redis.port}`] });
     onTestFinished(() => replica.remove());

@@ -42,7 +42,7 @@ function breakAt(proxy: RedisProxy, number: number): void {
 }
 
 describe.runIf(hasRedis)('a start during which Redis goes away', () => {
-  it('goes on when it is back, whatever the start was at', { timeout: 120_000 }, async () => {
+  it('goes on when it is back, whatever the start was at', async () => {
     const redis = await redisForTest();
     const requests = await countRequests(redis);
     expect(requests).toBeGreaterThan(STEPS);
@@ -60,9 +60,7 @@ describe.runIf(hasRedis)('a start during which Redis goes away', () => {
     }
   });
 
-  it('ends with one sentence when it stays away, and the server lives once it has started', {
-    timeout: 120_000,
-  }, async () => {
+  it('ends with one sentence when it stays away, and the server lives once it has started', {}, async () => {
     const redis = await redisForTest();
     const requests = await countRequests(redis);
     const outcomes = await Promise.all(
@@ -95,7 +93,7 @@ describe.runIf(hasRedis)('a start during which Redis goes away', () => {
     await until('it goes on', () => server.createApp().catch(() => undefined));
   });
 
-  it('finds the new master of a failover', { timeout: 60_000 }, async () => {
+  it('finds the new master of a failover', async () => {
     const sentinels = await RedisSentinels.start();
     onTestFinished(() => sentinels.remove());
     const failingOver = sentinels.failOver();
@@ -104,7 +102,7 @@ describe.runIf(hasRedis)('a start during which Redis goes away', () => {
     await until('an app can be made', () => server.createApp().catch(() => undefined));
   });
 
-  it('waits for a server of a Cluster', { timeout: 60_000 }, async () => {
+  it('waits for a server of a Cluster', async () => {
     const cluster = await RedisCluster.start();
     onTestFinished(() => cluster.remove());
     // The one that has the records, by what the others say of its slots.

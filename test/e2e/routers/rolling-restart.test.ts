@@ -173,9 +173,7 @@ class MovingTail {
 }
 
 describe.skipIf(!hasRedis || missing('haproxy'))('a rolling restart behind HAProxy', () => {
-  it('loses no line, and refuses no request, and tails go on where they were', {
-    timeout: 120_000,
-  }, async () => {
+  it('loses no line, and refuses no request, and tails go on where they were', {}, async () => {
     const redis = await RedisServer.start({ config: ['appendonly yes'] });
     onTestFinished(() => redis.remove());
     const addresses: RouterPorts[] = [];

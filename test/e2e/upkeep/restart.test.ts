@@ -99,7 +99,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
+describe('dynos of a server that is restarted', () => {
   const data = newFolder();
   /** Run by each server before its program: what a broken version does. */
   const preload = join(newFolder(), 'preload.cjs');
@@ -278,33 +278,29 @@ describe('dynos of a server that is restarted', { timeout: 120_000 }, () => {
   });
 });
 
-describe.skipIf(!hasRedis)(
-  'dynos of a release that is over when their server comes back',
-  { timeout: 120_000 },
-  () => {
-    it('go on until those of the new one have taken over', async () => {
-      const redis = await RedisServer.start();
-      onTestFinished(() => redis.remove());
-      const data = newFolder();
-      const env = { REDIS_URL: redis.url };
-      const first = await start(data, env);
-      const repository = new GitRepository(first, { Procfile: 'web: node web.cjs\n', 'web.cjs': WEB });
-      await repository.tailrace('create', APP);
-      expect((await repository.push()).status).toBe(0);
-      const { pid } = await until('the app', () => get(first).catch(() => undefined));
-      const other = await start(newFolder(), env);
-      await first.kill();
-      await other.request('PATCH', `/apps/${APP}/config-vars`, { A: 'new' });
-      const next = await start(data, env);
-      const pids = new Set<number>();
-      const answer = await until('the new release', async () => {
-        const seen = await get(next);
-        pids.add(seen.pid);
-        return seen.a === 'new' && seen;
-      });
-      expect([...pids].slice(0, -1)).toEqual(pids.size > 1 ? [pid] : []);
-      expect(answer.pid).not.toBe(pid);
-      await until('the old one to end', () => !isRunning(pid));
+describe.skipIf(!hasRedis)('dynos of a release that is over when their server comes back', () => {
+  it('go on until those of the new one have taken over', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const data = newFolder();
+    const env = { REDIS_URL: redis.url };
+    const first = await start(data, env);
+    const repository = new GitRepository(first, { Procfile: 'web: node web.cjs\n', 'web.cjs': WEB });
+    await repository.tailrace('create', APP);
+    expect((await repository.push()).status).toBe(0);
+    const { pid } = await until('the app', () => get(first).catch(() => undefined));
+    const other = await start(newFolder(), env);
+    await first.kill();
+    await other.request('PATCH', `/apps/${APP}/config-vars`, { A: 'new' });
+    const next = await start(data, env);
+    const pids = new Set<number>();
+    const answer = await until('the new release', async () => {
+      const seen = await get(next);
+      pids.add(seen.pid);
+      return seen.a === 'new' && seen;
     });
-  },
-);
+    expect([...pids].slice(0, -1)).toEqual(pids.size > 1 ? [pid] : []);
+    expect(answer.pid).not.toBe(pid);
+    await until('the old one to end', () => !isRunning(pid));
+  });
+});

@@ -65,7 +65,7 @@ beforeAll(async () => {
 });
 afterAll(() => tailrace.close());
 
-it('a receiver with every fault gets every line, in order', { timeout: 60_000 }, async () => {
+it('a receiver with every fault gets every line, in order', async () => {
   const accepted: string[] = [];
   const seen = new Set<string>();
   let attempt = 0;
@@ -107,9 +107,7 @@ it('a receiver with every fault gets every line, in order', { timeout: 60_000 },
   expect(delivery.lost).toBe(0);
 });
 
-it('a receiver that accepts connections and never responds is disconnected after a timeout', {
-  timeout: 60_000,
-}, async () => {
+it('a receiver that accepts connections and never responds is disconnected after a timeout', async () => {
   let attempts = 0;
   const bodies: string[] = [];
   const server = createServer(async (request, response) => {

@@ -111,7 +111,7 @@ describe('the archive in drains/ as the destination', () => {
         server = await startServerForTest({ data });
       }
     }
-    await until('all lines', () => new Set(archived(folder)).size >= count, 20_000);
+    await until('all lines', () => new Set(archived(folder)).size >= count);
     expect(withoutDuplicates(archived(folder))).toEqual(numberedMessages(count));
   });
 });

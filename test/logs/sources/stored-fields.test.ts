@@ -171,7 +171,7 @@ async function everythingOut(app: App, send: () => Promise<number>): Promise<str
   return parts.join('\n');
 }
 
-describe('a token', { timeout: 60_000 }, () => {
+describe('a token', () => {
   it.each(['its own', 'another app’s'])(
     'in any field, over any source, doesn’t get out: %s',
     async (whose) => {
@@ -280,7 +280,7 @@ describe('a token', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a character that a header field can’t have', { timeout: 60_000 }, () => {
+describe('a character that a header field can’t have', () => {
   const ODD = '\x1b[2J\x00\x07\x08\r\x7f\u009b\u202e\u2066ü';
 
   it('doesn’t get out, over any source', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { type LogLevel, leadingLevel, logLevelOf, messageLevel } from '../../../src/logs/syslog/level.ts';
+import { processorMs } from '../../support/processor-time.ts';
 
 const MESSAGES: [string, LogLevel | undefined][] = [
   ['ERROR: it broke', 'error'],
@@ -68,10 +69,11 @@ it('uses a severity that was set, and searches the message otherwise', () => {
 });
 
 it('takes no time over a long message', () => {
-  const startedMs = performance.now();
-  for (const message of ['level'.repeat(2_000), '[1'.repeat(5_000), 'a.'.repeat(5_000), ' '.repeat(10_000)])
-    for (let i = 0; i < 100; i++) messageLevel(message);
-  expect(performance.now() - startedMs).toBeLessThan(1_000);
+  const ms = processorMs(() => {
+    for (const message of ['level'.repeat(2_000), '[1'.repeat(5_000), 'a.'.repeat(5_000), ' '.repeat(10_000)])
+      for (let i = 0; i < 100; i++) messageLevel(message);
+  });
+  expect(ms).toBeLessThan(1_000);
 });
 
 it('knows the level at the very beginning of a line as what reads all of it does', () => {

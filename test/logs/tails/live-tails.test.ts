@@ -134,12 +134,11 @@ describe('a tail', () => {
     const tails = Array.from({ length: 1_000 }, (_, i) =>
       openWebSocketTail(server, app, i % 3 === 0 ? 'lines=5&q=line' : 'lines=5'),
     );
-    for (const tail of tails)
-      await until('a thousand tails', () => tail.messages.some(({ live }) => live), 30_000);
+    for (const tail of tails) await until('a thousand tails', () => tail.messages.some(({ live }) => live));
     for (let i = 0; i < 20; i++)
       await pushLines(server, app.token, numberedMessages(100, 'line', 20 + i * 100));
     for (const tail of tails) {
-      await until('the last line', () => tail.messageTexts.at(-1) === 'line 2019', 30_000);
+      await until('the last line', () => tail.messageTexts.at(-1) === 'line 2019');
       expect(numbers(tail.messageTexts)).toEqual(Array.from({ length: 2_005 }, (_, i) => 15 + i));
     }
   }, 120_000);
@@ -192,7 +191,7 @@ describe('a tail of a short stream', () => {
         numberedMessages(10, 'line', i * 10).map((text) => text + 'x'.repeat(9_000)),
       );
     slow.socket.resume();
-    await until('the last line', () => slow.messageTexts.at(-1)?.startsWith('line 5999x'), 30_000);
+    await until('the last line', () => slow.messageTexts.at(-1)?.startsWith('line 5999x'));
     const { got, dropped, notices } = account(slow.messageTexts);
     expect(notices).toBeGreaterThanOrEqual(1);
     expect(got.every((number, i) => i === 0 || number > got[i - 1])).toBe(true);
@@ -222,7 +221,7 @@ describe('a tail of a short stream', () => {
         numberedMessages(10, 'line', i * 10).map((line) => line + 'x'.repeat(9_000)),
       );
     socket.resume();
-    await until('the last line', () => text.includes('line 5999x'), 30_000);
+    await until('the last line', () => text.includes('line 5999x'));
     const lines = [...text.matchAll(/\]: ((?:line \d+|Error L11)[^\r\n]*)/g)].map(([, line]) => line);
     const { got, dropped } = account(lines);
     expect(dropped).toBeGreaterThan(0);

@@ -1,3 +1,5 @@
+import { seededRandom } from './seeded-random.ts';
+
 /** Of all runs that a property asks for, so many are made: all with `npm test`, a part of them while somebody works. */
 const PART = Number(process.env.PROPERTY_RUNS ?? 0.05);
 
@@ -10,4 +12,13 @@ export const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random
  */
 export function propertyRuns(all: number, atLeast = 1): number {
   return Math.max(atLeast, Math.ceil(all * PART));
+}
+
+/** As many of them, others in each run, in their order; {@link propertyRuns}. */
+export function sampleOf<T>(all: readonly T[], atLeast: number): readonly T[] {
+  const random = seededRandom(FIRST_SEED);
+  const chosen = new Set<number>();
+  const wanted = Math.min(all.length, propertyRuns(all.length, atLeast));
+  while (chosen.size < wanted) chosen.add(Math.floor(random() * all.length));
+  return all.filter((_one, i) => chosen.has(i));
 }

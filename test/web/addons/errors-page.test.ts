@@ -182,7 +182,7 @@ const open = (errors: Errors, options?: BrowserContextOptions): Promise<Tab> =>
   openAddonPage(browser, server, errors.name, options);
 const rows = (tab: Tab): Promise<string[]> => tab.page.locator('.groups .group-title').allInnerTexts();
 
-describe.skipIf(noBrowser)('the page of errors', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the page of errors', () => {
   let errors: Errors;
   beforeAll(async () => {
     [browser, server] = await Promise.all([launchBrowser(), startServer()]);

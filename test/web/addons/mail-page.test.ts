@@ -41,7 +41,7 @@ let remote: TcpServer;
 let remoteUrl: string;
 let remoteConnections = 0;
 
-describe.skipIf(noBrowser || missing('openssl'))('the inbox', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser || missing('openssl'))('the inbox', () => {
   beforeAll(async () => {
     [browser, server] = await Promise.all([launchBrowser(), startServer()]);
     remote = createServer((socket) => {

@@ -5,7 +5,7 @@ import { pushLines } from '../../support/senders/send-lines.ts';
 import { type Server, startServer } from '../../support/server.ts';
 import { launchBrowser, noBrowser, openAddonPage } from '../browser-tab.ts';
 
-describe.skipIf(noBrowser)('the page of an add-on for logs', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the page of an add-on for logs', () => {
   let browser: Browser;
   let server: Server;
   beforeAll(async () => {

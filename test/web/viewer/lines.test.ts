@@ -33,7 +33,7 @@ const MADE = 'script:not([src]), iframe, #page img, [onerror], [onload], a[href^
 let browser: Browser;
 let viewer: TestViewer;
 
-describe.skipIf(noBrowser)('the viewer’s lines', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the viewer’s lines', () => {
   beforeAll(async () => {
     [browser, viewer] = await Promise.all([launchBrowser(), TestViewer.start()]);
     await viewer.firstVisit(browser);

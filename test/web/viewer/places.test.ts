@@ -17,7 +17,7 @@ let webhook: Server;
 let webhookUrl: string;
 const told: string[] = [];
 
-describe.skipIf(noBrowser)('the viewer’s page', { timeout: 90_000 }, () => {
+describe.skipIf(noBrowser)('the viewer’s page', () => {
   beforeAll(async () => {
     webhook = createServer((incoming, response) => {
       let body = '';

@@ -39,7 +39,7 @@ afterAll(() => closeErrorsProgram(errors));
 const groupsWith = async (word: string): Promise<Group[]> =>
   (await errors.ask<{ groups: Group[] }>(`/groups?status=all&q=${encodeURIComponent(word)}`)).groups;
 
-describe('an event is taken', { timeout: 60_000 }, () => {
+describe('an event is taken', () => {
   it('in an envelope and by itself, in every coding, with the key in every place', async () => {
     const body = envelopeOf({ message: 'coded' });
     const query = `?sentry_key=${PUBLIC_KEY}&sentry_version=7`;
@@ -160,7 +160,7 @@ describe('an event is taken', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a request is refused', { timeout: 60_000 }, () => {
+describe('a request is refused', () => {
   it.each([
     ['another key', '/api/1/envelope/', { 'x-sentry-auth': 'Sentry sentry_key=wrong' }, 403],
     [
@@ -224,7 +224,7 @@ describe('a request is refused', { timeout: 60_000 }, () => {
   });
 });
 
-describe('what is odd in an event is kept as it can be', { timeout: 60_000 }, () => {
+describe('what is odd in an event is kept as it can be', () => {
   it('names of objects’ own, invalid UTF-8, lone surrogates, clocks that are wrong', async () => {
     const odd = Buffer.concat([
       Buffer.from('{}\n{"type":"event"}\n{"message":"odd \\ud800 '),
@@ -250,7 +250,7 @@ describe('what is odd in an event is kept as it can be', { timeout: 60_000 }, ()
   });
 });
 
-describe('many events', { timeout: 90_000 }, () => {
+describe('many events', () => {
   const events = (count: number, from = 0): string =>
     Array.from({ length: count }, (_, i) =>
       envelopeOf({ message: 'm', fingerprint: [`${from + i}`] }).slice(3),
@@ -282,7 +282,7 @@ describe('many events', { timeout: 90_000 }, () => {
   });
 });
 
-describe('without space for more', { timeout: 60_000 }, () => {
+describe('without space for more', () => {
   it('it says so, answers that clients shall wait, and keeps what it has answered', async () => {
     const own = await startErrorsProgramForTest();
     await own.program.stop();
@@ -347,7 +347,7 @@ describe('what the server asks of it', () => {
   });
 });
 
-describe('killed with kill -9 while a client reports', { timeout: 120_000 }, () => {
+describe('killed with kill -9 while a client reports', () => {
   it('eight times, it has every event that was answered', async () => {
     const own = await startErrorsProgramForTest();
     const client = startNodeClient({ SENTRY_DSN: own.dsn, FOREVER: 'yes' });

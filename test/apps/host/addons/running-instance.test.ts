@@ -70,66 +70,62 @@ async function run(
 const find = (lines: readonly Written[], pattern: RegExp) =>
   lines.find(({ message }) => pattern.test(message));
 
-describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))(
-  'a running service',
-  { timeout: 60_000 },
-  () => {
-    it('Redis tells each minute what Heroku’s does', async () => {
-      const { lines } = await run(redisService);
-      const { message } = await until('its samples', () => find(lines, /^source=/));
-      expect(message).toMatch(
-        /^source=CACHE addon=cache-clear-1 sample#active-connections=\d+ sample#max-connections=\d+ sample#load-avg-1m=[\d.]+ sample#load-avg-5m=[\d.]+ sample#load-avg-15m=[\d.]+ sample#read-iops=[\d.]+ sample#write-iops=[\d.]+ sample#memory-total=\d+kB sample#memory-free=\d+kB sample#memory-cached=\d+kB sample#memory-redis=\d+bytes sample#hit-rate=0 sample#evicted-keys=0$/,
-      );
-      expect(find(lines, /^Ready to accept connections$/)?.severity).toBe(5);
-      expect(find(lines, /^WARNING|oO0/)?.message).not.toMatch(/oO0/);
-    });
+describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('a running service', () => {
+  it('Redis tells each minute what Heroku’s does', async () => {
+    const { lines } = await run(redisService);
+    const { message } = await until('its samples', () => find(lines, /^source=/));
+    expect(message).toMatch(
+      /^source=CACHE addon=cache-clear-1 sample#active-connections=\d+ sample#max-connections=\d+ sample#load-avg-1m=[\d.]+ sample#load-avg-5m=[\d.]+ sample#load-avg-15m=[\d.]+ sample#read-iops=[\d.]+ sample#write-iops=[\d.]+ sample#memory-total=\d+kB sample#memory-free=\d+kB sample#memory-cached=\d+kB sample#memory-redis=\d+bytes sample#hit-rate=0 sample#evicted-keys=0$/,
+    );
+    expect(find(lines, /^Ready to accept connections$/)?.severity).toBe(5);
+    expect(find(lines, /^WARNING|oO0/)?.message).not.toMatch(/oO0/);
+  });
 
-    it('that isn’t installed any more says so once, and starts when it is', async () => {
-      const sentence = 'redis-server is not installed on the server: apt-get install redis-server.';
-      let isInstalled = false;
-      let looks = 0;
-      const service: ProcessService = {
-        ...redisService,
-        missing: () => {
-          looks++;
-          return isInstalled ? undefined : sentence;
-        },
-      };
-      const { running, lines } = await run(service, false);
-      await expect(running.waitUntilReady()).rejects.toThrow(sentence);
-      await until('it was tried again', () => looks > 1);
-      expect(lines).toEqual([{ severity: 3, message: `cache.1 could not be started: ${sentence}` }]);
-      isInstalled = true;
-      await until('it is there', () => find(lines, /^Ready to accept connections$/));
-    });
+  it('that isn’t installed any more says so once, and starts when it is', async () => {
+    const sentence = 'redis-server is not installed on the server: apt-get install redis-server.';
+    let isInstalled = false;
+    let looks = 0;
+    const service: ProcessService = {
+      ...redisService,
+      missing: () => {
+        looks++;
+        return isInstalled ? undefined : sentence;
+      },
+    };
+    const { running, lines } = await run(service, false);
+    await expect(running.waitUntilReady()).rejects.toThrow(sentence);
+    await until('it was tried again', () => looks > 1);
+    expect(lines).toEqual([{ severity: 3, message: `cache.1 could not be started: ${sentence}` }]);
+    isInstalled = true;
+    await until('it is there', () => find(lines, /^Ready to accept connections$/));
+  });
 
-    it('memcached tells the same of itself', async () => {
-      const { lines } = await run(memcachedService);
-      const { message } = await until('its samples', () => find(lines, /^source=/));
-      expect(message).toMatch(
-        /^source=CACHE addon=cache-clear-1 sample#active-connections=\d+ sample#max-connections=1024 .*sample#load-avg-1m=[\d.]+ .*sample#memory-memcached=\d+bytes sample#items=0 sample#hit-rate=0 sample#evicted-keys=0$/,
-      );
-    });
+  it('memcached tells the same of itself', async () => {
+    const { lines } = await run(memcachedService);
+    const { message } = await until('its samples', () => find(lines, /^source=/));
+    expect(message).toMatch(
+      /^source=CACHE addon=cache-clear-1 sample#active-connections=\d+ sample#max-connections=1024 .*sample#load-avg-1m=[\d.]+ .*sample#memory-memcached=\d+bytes sample#items=0 sample#hit-rate=0 sample#evicted-keys=0$/,
+    );
+  });
 
-    it('that hangs is reported once, and when it answers again; a stop ends it all the same', async () => {
-      const all = await Promise.all([run(redisService), run(memcachedService)]);
-      await Promise.all(
-        all.map(async ({ running, lines, pid }) => {
-          const hangs = /^cache-clear-1 doesn't answer: \S/;
-          await until('its samples', () => find(lines, /^source=/));
-          const id = await until('it runs', pid);
-          process.kill(id, 'SIGSTOP');
-          const said = await until('a sentence', () => find(lines, hangs));
-          expect(said.severity).toBe(3);
-          process.kill(id, 'SIGCONT');
-          await until('another one', () => find(lines, /^cache-clear-1 answers again\.$/));
-          expect(lines.filter(({ message }) => hangs.test(message))).toHaveLength(1);
+  it('that hangs is reported once, and when it answers again; a stop ends it all the same', async () => {
+    const all = await Promise.all([run(redisService), run(memcachedService)]);
+    await Promise.all(
+      all.map(async ({ running, lines, pid }) => {
+        const hangs = /^cache-clear-1 doesn't answer: \S/;
+        await until('its samples', () => find(lines, /^source=/));
+        const id = await until('it runs', pid);
+        process.kill(id, 'SIGSTOP');
+        const said = await until('a sentence', () => find(lines, hangs));
+        expect(said.severity).toBe(3);
+        process.kill(id, 'SIGCONT');
+        await until('another one', () => find(lines, /^cache-clear-1 answers again\.$/));
+        expect(lines.filter(({ message }) => hangs.test(message))).toHaveLength(1);
 
-          process.kill(id, 'SIGSTOP');
-          await running.stop();
-          expect(pid()).toBeUndefined();
-        }),
-      );
-    });
-  },
-);
+        process.kill(id, 'SIGSTOP');
+        await running.stop();
+        expect(pid()).toBeUndefined();
+      }),
+    );
+  });
+});

@@ -68,7 +68,7 @@ async function send(dsn: string, event: object): Promise<number> {
   return response.status;
 }
 
-describe('the add-on sentry', { timeout: 90_000 }, () => {
+describe('the add-on sentry', () => {
   it('is made under each of its names, and gives a DSN', async () => {
     const app = await server.createApp();
     for (const plan of ['sentry', 'errors', 'raven']) {

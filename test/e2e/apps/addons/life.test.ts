@@ -49,7 +49,7 @@ const redisCli = (url: string, ...command: string[]): string =>
     stdio: 'pipe',
   }).trim();
 
-describe.skipIf(missing('redis-server'))('an add-on', { timeout: 60_000 }, () => {
+describe.skipIf(missing('redis-server'))('an add-on', () => {
   it('is named as it was typed, and its record as Heroku’s CLI looks for it', async () => {
     const app = await newApp();
     const plain = await create(app, 'redis:dev');
@@ -255,7 +255,7 @@ describe.skipIf(missing('redis-server'))('an add-on', { timeout: 60_000 }, () =>
   });
 });
 
-describe.skipIf(missing('pg_ctlcluster', 'redis-server'))('databases', { timeout: 90_000 }, () => {
+describe.skipIf(missing('pg_ctlcluster', 'redis-server'))('databases', () => {
   it('are promoted: DATABASE moves in one release', async () => {
     const app = await newApp();
     const first = await create(app, 'postgresql');
@@ -281,7 +281,7 @@ describe.skipIf(missing('pg_ctlcluster', 'redis-server'))('databases', { timeout
   });
 });
 
-describe.skipIf(missing('redis-server'))('after a restart', { timeout: 90_000 }, () => {
+describe.skipIf(missing('redis-server'))('after a restart', () => {
   it('add-ons are there with their data, on their ports; what was half-made or half-removed is gone', async () => {
     const data = dataFolderForTest();
     const before = await startServerForTest({ data });

@@ -80,7 +80,7 @@ function talk(port: number, commands: readonly (string | Buffer)[]): Promise<str
 const plain = (login: string, password: string): string =>
   `AUTH PLAIN ${Buffer.from(`\0${login}\0${password}`).toString('base64')}\r\n`;
 
-describe.skipIf(missing('openssl', 'python3', 'swaks'))('an e-mail add-on', { timeout: 120_000 }, () => {
+describe.skipIf(missing('openssl', 'python3', 'swaks'))('an e-mail add-on', () => {
   beforeAll(async () => {
     server = await startServer();
     app = await server.createApp();
@@ -473,7 +473,7 @@ describe.skipIf(missing('openssl', 'python3', 'swaks'))('an e-mail add-on', { ti
   });
 });
 
-describe('a mail that was accepted', { timeout: 120_000 }, () => {
+describe('a mail that was accepted', () => {
   it('was stored: one that finds no room is to be sent again, and leaves nothing', async () => {
     const folder = dataFolderForTest();
     const [port, pagePort] = [await freePort(), await freePort()];

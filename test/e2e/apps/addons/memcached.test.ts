@@ -33,7 +33,7 @@ client = pylibmc.Client(os.environ["MEMCACHE_SERVERS"].split(","), binary=True,
                         username=os.environ["MEMCACHE_USERNAME"], password=os.environ["MEMCACHE_PASSWORD"])
 `;
 
-describe.skipIf(missing('memcached', 'saslpasswd2'))('memcached', { timeout: 60_000 }, () => {
+describe.skipIf(missing('memcached', 'saslpasswd2'))('memcached', () => {
   it('is typed as on Heroku, and takes those who know its password alone', async () => {
     const app = await newApp();
     const addon = await createAddon(server, app, 'memcache');

@@ -35,7 +35,7 @@ function pidOfService(server: Server, { id }: Addon): Promise<number> {
   return until('the process of the add-on', () => notedProcess(server, id));
 }
 
-describe('app performance', { timeout: 120_000 }, () => {
+describe('app performance', () => {
   it('counts requests by route, dynos’ memory and load, and what the app measures', async () => {
     const server = await startServerForTest({ env: { TAILRACE_DYNO_SAMPLE: '200ms' } });
     const repository = new GitRepository(server, APP_FILES);
@@ -133,7 +133,7 @@ describe('app performance', { timeout: 120_000 }, () => {
   });
 });
 
-describe.skipIf(noBrowser)('its page', { timeout: 120_000 }, () => {
+describe.skipIf(noBrowser)('its page', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchBrowser();

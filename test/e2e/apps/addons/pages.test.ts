@@ -41,7 +41,7 @@ function browse(
   return fetch(`${server.url}/addons/${addon}/page/${path}`, { ...init, headers });
 }
 
-describe.skipIf(missing('openssl'))('the page of an add-on', { timeout: 120_000 }, () => {
+describe.skipIf(missing('openssl'))('the page of an add-on', () => {
   let server: Server;
   let app: App;
   let addon: MailAddon;
@@ -202,25 +202,21 @@ describe.skipIf(missing('openssl'))('the page of an add-on', { timeout: 120_000 
   });
 });
 
-describe.skipIf(missing('openssl', 'redis-server'))(
-  'an add-on on another server',
-  { timeout: 60_000 },
-  () => {
-    it('has no page here, whatever listens on its port here', async () => {
-      const redis = await RedisServer.start();
-      onTestFinished(() => redis.remove());
-      const env = { REDIS_URL: redis.url };
-      const [here, there] = [await startServerForTest({ env }), await startServerForTest({ env })];
-      const box = await createMailAddon(there, await there.createApp());
-      const page = async (server: Server): Promise<number> => {
-        const byKey = { headers: { authorization: `Bearer ${there.key}` } };
-        return (await fetch(`${server.url}/addons/${box.id}/page/api/status`, byKey)).status;
-      };
-      // Both are on this machine, and so is the port.
-      expect([await page(there), await page(here)]).toEqual([200, 404]);
-    });
-  },
-);
+describe.skipIf(missing('openssl', 'redis-server'))('an add-on on another server', () => {
+  it('has no page here, whatever listens on its port here', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const env = { REDIS_URL: redis.url };
+    const [here, there] = [await startServerForTest({ env }), await startServerForTest({ env })];
+    const box = await createMailAddon(there, await there.createApp());
+    const page = async (server: Server): Promise<number> => {
+      const byKey = { headers: { authorization: `Bearer ${there.key}` } };
+      return (await fetch(`${server.url}/addons/${box.id}/page/api/status`, byKey)).status;
+    };
+    // Both are on this machine, and so is the port.
+    expect([await page(there), await page(here)]).toEqual([200, 404]);
+  });
+});
 
 function isRunning(pid: number): boolean {
   try {

@@ -79,7 +79,7 @@ function mountSmallDisk(folder: string, megabytes: number): boolean {
   return true;
 }
 
-describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () => {
+describe.skipIf(missing('redis-server'))('a service', () => {
   it('whose port another program has taken gets another one, and its apps are released with that', async () => {
     const server = await startAddonServerForTest();
     const { name: app } = await server.createApp();
@@ -201,7 +201,7 @@ describe.skipIf(missing('redis-server'))('a service', { timeout: 120_000 }, () =
 describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))(
   'a program outside of the server’s PATH',
   () => {
-    it('is found where systems have it, and started from there', { timeout: 60_000 }, async () => {
+    it('is found where systems have it, and started from there', async () => {
       const folder = dataFolderForTest();
       for (const name of ['bash', 'sh', 'mkfifo'])
         symlinkSync(
@@ -219,7 +219,7 @@ describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))(
 );
 
 describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('a program that isn’t installed', () => {
-  it('is named with its package, and nothing is left of the add-on', { timeout: 60_000 }, async (context) => {
+  it('is named with its package, and nothing is left of the add-on', async (context) => {
     const programs = ['redis-server', 'memcached', 'saslpasswd2'].map((name) =>
       execFileSync('sh', ['-c', `realpath "$(command -v ${name})"`], {
         encoding: 'utf8',
@@ -251,9 +251,7 @@ describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('a program 
 });
 
 describe('MongoDB', () => {
-  it('that isn’t here is said with how to get it, and one that runs elsewhere is attached', {
-    timeout: 60_000,
-  }, async () => {
+  it('that isn’t here is said with how to get it, and one that runs elsewhere is attached', {}, async () => {
     const server = await startAddonServerForTest();
     const { name: app } = await server.createApp();
     const isInstalled = spawnSync('mongod', ['--version']).status === 0;

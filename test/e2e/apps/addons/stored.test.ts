@@ -28,7 +28,7 @@ function redisCli(url: string, ...command: string[]): string | undefined {
   }
 }
 
-describe.skipIf(missing('redis-server'))('a stored add-on', { timeout: 90_000 }, () => {
+describe.skipIf(missing('redis-server'))('a stored add-on', () => {
   it('of an older version, which its release held, gets a record and an attachment', async () => {
     const data = dataFolderForTest();
     const before = await startServerForTest({ data });

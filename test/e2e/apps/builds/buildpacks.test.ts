@@ -90,7 +90,7 @@ async function serveFile(file: string): Promise<string> {
   return `https://localhost:${(files.address() as AddressInfo).port}`;
 }
 
-describe('a buildpack', { timeout: 120_000 }, () => {
+describe('a buildpack', () => {
   it.each(KINDS)('from %s gets what the contract promises', async (_, addressOf) => {
     const pack = new GitRepository(server, CONFORMING);
     const app = await PushedApp.create(server, APP);

@@ -132,7 +132,7 @@ BUNDLED WITH
   });
 });
 
-describe('a folder of files', { timeout: 120_000 }, () => {
+describe('a folder of files', () => {
   it('is served as it is, and by static.json', async () => {
     const app = await PushedApp.create(server, { 'index.html': '<h1>one</h1>', '.secret': 'x' });
     const pushed = await app.push();
@@ -166,7 +166,7 @@ describe('a folder of files', { timeout: 120_000 }, () => {
   });
 });
 
-describe('an app that isn’t built here', { timeout: 60_000 }, () => {
+describe('an app that isn’t built here', () => {
   it.each([
     [
       { 'pom.xml': '<x/>', Procfile: 'web: java -jar target/x.jar\n' },

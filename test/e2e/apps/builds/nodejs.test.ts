@@ -259,7 +259,7 @@ describe('engines.node', { timeout: 180_000 }, () => {
   });
 });
 
-describe('a Node.js build', { timeout: 120_000 }, () => {
+describe('a Node.js build', () => {
   it('that fails says which script it was, and what package.json has wrong', async () => {
     const app = await PushedApp.create(server, {
       'package.json': '{"scripts":{"heroku-postbuild":"exit 3","build":"echo not me"}}',

@@ -168,7 +168,7 @@ json.dump({'_meta': meta, 'default': packages, 'develop': {}}, open('Pipfile.loc
   });
 });
 
-describe.skipIf(missing('django-admin'))('a Django app', { timeout: 120_000 }, () => {
+describe.skipIf(missing('django-admin'))('a Django app', () => {
   const SETTINGS = `SECRET_KEY = 'x'
 INSTALLED_APPS = ['django.contrib.staticfiles']
 STATIC_URL = 'static/'

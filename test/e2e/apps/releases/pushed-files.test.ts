@@ -31,7 +31,7 @@ async function inSlug(name: string, script: string, repository: GitRepository): 
   return ran.stdout.replaceAll('\r\n', '\n').replaceAll('\r', '\n');
 }
 
-describe('the files of a commit', { timeout: 120_000 }, () => {
+describe('the files of a commit', () => {
   it('are those that git checks out, whatever is said about archives', async () => {
     const { name, repository } = await created({
       '.gitattributes':
@@ -115,7 +115,7 @@ describe('the files of a commit', { timeout: 120_000 }, () => {
   });
 });
 
-describe('submodules', { timeout: 120_000 }, () => {
+describe('submodules', () => {
   /** A repository that others can have as a submodule, on the server itself. */
   async function published(files: Readonly<Record<string, string>>) {
     const { name, repository } = await created(files);

@@ -57,7 +57,7 @@ const outputOf = async (name: string, version: number, on = server) => {
   return (await fetch(url)).text();
 };
 
-describe('the release command runs with every release', { timeout: 120_000 }, () => {
+describe('the release command runs with every release', () => {
   it('of config vars, with the new ones, and refuses those it fails with', async () => {
     const { name, repository } = await deployed();
     const good = await repository.tailrace('config:set', 'A=1');
@@ -155,7 +155,7 @@ it('the official command line refuses, follows and shows it', { timeout: 300_000
   expect(await heroku.runOk(`features -a ${name}`)).toMatch(/\[\+\] preboot/);
 });
 
-describe('while the release command runs', { timeout: 120_000 }, () => {
+describe('while the release command runs', () => {
   it('the release is pending, its output can be followed, and what ran goes on', async () => {
     const { name } = await deployed();
     const hold = join(server.data, `go-${name}`);

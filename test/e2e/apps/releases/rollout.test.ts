@@ -178,7 +178,7 @@ describe('what serves goes on serving', { timeout: 180_000 }, () => {
   });
 });
 
-describe('auto-rollback', { timeout: 120_000 }, () => {
+describe('auto-rollback', () => {
   it('goes back to what served, as a release, and no further', async () => {
     const { name, repository } = await deployed();
     expect((await repository.tailrace('labs:enable', 'auto-rollback')).status).toBe(0);
@@ -226,7 +226,7 @@ it('the switches are listed as Heroku does', async () => {
   ]);
 });
 
-it('an app whose only web dyno was stopped says so at once', { timeout: 60_000 }, async () => {
+it('an app whose only web dyno was stopped says so at once', async () => {
   const { name, repository } = await deployed();
   await repository.tailrace('ps:stop', 'web.1');
   await logged(name, /^State changed from up to down$/);

@@ -10,6 +10,7 @@ import { buildShipment } from '../../../../src/logs/drains/shipment.ts';
 import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { LineFilter } from '../../../../src/logs/syslog/line-filter.ts';
 import { batchOfOldLines } from '../../../support/old-lines.ts';
+import { processorMs } from '../../../support/processor-time.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 /** Of every rule something may be in the text. */
@@ -46,10 +47,11 @@ describe('redaction', () => {
       redact: ['bearer', 'url-password', 'card', 'email'],
       redact_patterns: ['(a+)+$', '(x|x)*y'],
     });
-    const beganMs = performance.now();
-    for (const unit of ['a', '4 ', '1-', 'a@', '://', 'bearer ', '.', 'x', ':/', 'a.b'])
-      all?.redact(unit.repeat(10_000 / unit.length), ALL_FACTS);
-    expect(performance.now() - beganMs).toBeLessThan(2_000);
+    const ms = processorMs(() => {
+      for (const unit of ['a', '4 ', '1-', 'a@', '://', 'bearer ', '.', 'x', ':/', 'a.b'])
+        all?.redact(unit.repeat(10_000 / unit.length), ALL_FACTS);
+    });
+    expect(ms).toBeLessThan(2_000);
   });
 });
 

@@ -13,7 +13,6 @@ const EXPECTED = [200, 202, 204, 503, 507];
 
 it.skipIf(missing('cc', 'libc.so'))(
   'goes on after writes that failed, without a process that ends or never does',
-  { timeout: 120_000 },
   async () => {
     const disk = new FaultyDisk(buildFaultyDisk(), 0);
     try {
@@ -31,7 +30,6 @@ it.skipIf(missing('cc', 'libc.so'))(
             'logplex-frame-id': `frame-${number}`,
           },
           body: `line ${number}\n`,
-          signal: AbortSignal.timeout(20_000),
         });
         const answer = await response.text();
         if (!EXPECTED.includes(response.status))
@@ -43,7 +41,6 @@ it.skipIf(missing('cc', 'libc.so'))(
           method: 'PATCH',
           headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' },
           body: JSON.stringify({ TURN: String(sent) }),
-          signal: AbortSignal.timeout(20_000),
         });
         const answer = await response.text();
         if (!EXPECTED.includes(response.status))

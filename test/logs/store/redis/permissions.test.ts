@@ -101,7 +101,7 @@ describe.runIf(hasRedis)('a user of Redis', () => {
     expect((await store.bounds(app)).last).toBe(4);
   });
 
-  it('of a Cluster needs what is listed for one, and no more', { timeout: 60_000 }, async () => {
+  it('of a Cluster needs what is listed for one, and no more', async () => {
     const cluster = await RedisCluster.start();
     onTestFinished(() => cluster.remove());
     const urlFor = (user: string): string => cluster.url.replace('//', `//${user}`);

@@ -90,7 +90,7 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(refusal.code).toBe('unavailable');
   });
 
-  it('that loads its data from disk is waited for, with a warning', { timeout: 60_000 }, async () => {
+  it('that loads its data from disk is waited for, with a warning', async () => {
     const server = await startRedisForTest({ config: ['dbfilename dump.rdb'] });
     const script = "for i = 1, 1500 do redis.call('SET', 'key' .. i, string.rep('x', 1000)) end";
     await server.command('eval', script, 0);

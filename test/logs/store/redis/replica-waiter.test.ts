@@ -332,19 +332,26 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
     });
   });
 
-  it('a master of a Cluster that becomes a replica, and stays, is left', { timeout: 60_000 }, async () => {
+  it('a master of a Cluster that becomes a replica, and stays, is left', async () => {
     const cluster = await RedisCluster.start([], 1);
     onTestFinished(() => cluster.remove());
     const { store } = await openRedisStoreForTest(cluster.url, { wait: { replicas: 1, timeoutMs: 1_000 } });
     const app = newAppId();
     await store.append(app, batchOf('before'));
     const old = await cluster.masterOf(streamKeys(app).state);
-    for (const server of cluster.servers)
-      if (String(await server.command('info', 'replication')).includes(`master_port:${old.port}`))
-        await server.command('cluster', 'failover');
-    await until('another master', async () => (await cluster.masterOf(streamKeys(app).state)) !== old);
+    // A failover that isn't done within five seconds is given up, and has to be asked for again.
+    for (let isNew = false; !isNew; ) {
+      for (const server of cluster.servers)
+        if (String(await server.command('info', 'replication')).includes(`master_port:${old.port}`))
+          await server.command('cluster', 'failover');
+      isNew = await until(
+        'another master',
+        async () => (await cluster.masterOf(streamKeys(app).state)) !== old,
+        8_000,
+      ).catch(() => false);
+    }
     const batch = batchOf('behind');
-    await until('an append', () => store.append(app, batch).catch(() => undefined), 15_000);
+    await until('an append', () => store.append(app, batch).catch(() => undefined));
     expect(linesOf(await readAll(store, app))).toEqual(['before', 'behind']);
   });
 

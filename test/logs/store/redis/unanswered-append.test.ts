@@ -118,7 +118,7 @@ describe.runIf(hasRedis)('an append whose answer is lost', () => {
     expect(await storedLines(store, app)).toEqual(['before', 'nobody appends it again']);
   });
 
-  it('in a Cluster is stored once', { timeout: 60_000 }, async () => {
+  it('in a Cluster is stored once', async () => {
     const cluster = await RedisCluster.start();
     onTestFinished(() => cluster.remove());
     const { store } = await openRedisStoreForTest(cluster.url);
@@ -152,7 +152,7 @@ describe.runIf(hasRedis)('an append whose answer is lost', () => {
 });
 
 describe.runIf(hasRedis)('an append to a Redis that hangs', () => {
-  it('is never stored once it was refused', { timeout: 60_000 }, async () => {
+  it('is never stored once it was refused', async () => {
     const server = await startRedisForTest();
     const { store } = await openRedisStoreForTest(server.url);
     const [app, silent] = [newAppId(), newAppId()];
@@ -179,7 +179,7 @@ describe.runIf(hasRedis)('an append to a Redis that hangs', () => {
     expect(await storedLines(store, app)).toEqual(['before', 'on its way', 'queued', 'queued too']);
   });
 
-  it('is not stored by what comes late over a network that held it up', { timeout: 60_000 }, async () => {
+  it('is not stored by what comes late over a network that held it up', async () => {
     const server = await startRedisForTest();
     const { proxy, store } = await openBehindProxy(server);
     const app = newAppId();

@@ -70,7 +70,7 @@ const json = (status: number, value: unknown, makes = true): PlannedAnswer => ({
   makes,
 });
 
-describe('an add-on that a partner doesn’t make', { timeout: 60_000 }, () => {
+describe('an add-on that a partner doesn’t make', () => {
   it.each<[string, PlannedAnswer, RegExp]>([
     ['refuses, with words to the user', json(422, { message: 'No more \u001b[31mbuckets\u001b[0m\n today.' }, false), /422 .*"No more \[31mbuckets\[0m today\."/],
     ['refuses without a word', json(422, {}, false), /422 .*The flaky refused to create it, without saying why \(422\)/],
@@ -155,7 +155,7 @@ describe('an add-on that a partner doesn’t make', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a change of plan', { timeout: 60_000 }, () => {
+describe('a change of plan', () => {
   it('that fails leaves the plan as it was, and can be asked for again', async () => {
     const made = await create(server, app);
     const change = () =>
@@ -175,7 +175,7 @@ describe('a change of plan', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a removal', { timeout: 60_000 }, () => {
+describe('a removal', () => {
   it('that the partner can’t do now is done later; the app is without it at once', async () => {
     const made = await create(server, app, 'stays-a-while');
     const { logInputUrl = '' } = partner.resource(made.id);
@@ -239,7 +239,7 @@ describe('a removal', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a server that dies', { timeout: 60_000 }, () => {
+describe('a server that dies', () => {
   it('between the request and its answer asks for the same again, and for a removal, too', async () => {
     const data = dataFolderForTest();
     const before = await startServerForTest({ data });
@@ -317,7 +317,7 @@ describe('a server that dies', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a pending add-on', { timeout: 60_000 }, () => {
+describe('a pending add-on', () => {
   it('whose time ran out while the server was down is taken back at its start', async () => {
     const data = dataFolderForTest();
     const before = await startServerForTest({
@@ -341,7 +341,7 @@ describe('a pending add-on', { timeout: 60_000 }, () => {
   });
 });
 
-describe('where drains may not go', { timeout: 60_000 }, () => {
+describe('where drains may not go', () => {
   it('partners may not be, whatever their manifest says', async () => {
     const strict = await startServerForTest({ env: { TAILRACE_ALLOW_PRIVATE_DRAINS: 'no' } });
     const at = (base: string) => ({

@@ -10,7 +10,7 @@ interface Addon {
   readonly state: string;
 }
 
-describe.skipIf(!hasRedis)('a partner of two servers', { timeout: 90_000 }, () => {
+describe.skipIf(!hasRedis)('a partner of two servers', () => {
   let redis: RedisServer;
   let one: Server;
   let two: Server;

@@ -46,7 +46,7 @@ const descriptions = async () =>
   (await server.request<Release[]>('GET', `/apps/${app.name}/releases`)).map((one) => one.description);
 const destroy = (name: string) => server.request<Addon>('DELETE', `/apps/${app.name}/addons/${name}`);
 
-describe('a partner’s service', { timeout: 60_000 }, () => {
+describe('a partner’s service', () => {
   it('is listed, with its plans', async () => {
     expect(await server.request('GET', '/addon-services/errorbucket')).toMatchObject({
       human_name: 'The errorbucket',
@@ -342,7 +342,7 @@ describe('a partner’s service', { timeout: 60_000 }, () => {
   });
 });
 
-describe('registering a partner', { timeout: 60_000 }, () => {
+describe('registering a partner', () => {
   it('is refused with all that is wrong with its manifest', async () => {
     const wrong = { ...partner.manifest, id: 'Wrong', api: { config_vars: [] } };
     await expect(server.request('POST', '/addon-manifests', { manifest: wrong })).rejects.toThrow(

@@ -67,7 +67,7 @@ const backupFiles = (): string[] =>
 
 const isThere = !missing('pg_ctlcluster', 'psql');
 
-describe.skipIf(!isThere)('backups', { timeout: 120_000 }, () => {
+describe.skipIf(!isThere)('backups', () => {
   beforeAll(async () => {
     server = await startServer();
     await server.createApp(APP);

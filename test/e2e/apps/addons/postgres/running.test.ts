@@ -73,7 +73,7 @@ const statusOf = (pid: number): string => {
 };
 const lines = (server: Server, query = 'lines=100000'): Promise<string[]> => server.readLines(stream, query);
 
-describe.skipIf(missing('pg_ctlcluster', 'psql'))('PostgreSQL', { timeout: 120_000 }, () => {
+describe.skipIf(missing('pg_ctlcluster', 'psql'))('PostgreSQL', () => {
   it('speaks in the stream: one message for what belongs together, with its severity; no passwords; and what it is like', async () => {
     const { server, addon, url } = await withDatabase(dataFolderForTest());
     expect(() =>
