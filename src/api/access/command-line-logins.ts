@@ -4,6 +4,7 @@ import type { KeyGrant } from '../../apps/access/api-keys.ts';
 import type { CommandLineLogins } from '../../apps/access/command-line-logins.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { readAuthorization } from '../../common/http/authorization.ts';
+import { onResponseClosed } from '../../common/http/response-closed.ts';
 import { bodySchema } from '../schemas-heroku.ts';
 import { type AuditDependencies, writeAudit } from './audit-requests.ts';
 import { type AuthorizeDependencies, authenticate } from './authorize.ts';
@@ -47,7 +48,7 @@ export function commandLineLoginRoutes(
     if (credentials.kind !== 'key')
       throw new TailraceError('unauthorized', 'Send the token of this login: Authorization: Bearer TOKEN.');
     const aborted = new AbortController();
-    reply.raw.once('close', () => aborted.abort());
+    onResponseClosed(reply.raw, () => aborted.abort());
     reply.header('Cache-Control', 'no-store');
     const outcome = await logins.wait(request.params.id, credentials.key, aborted.signal);
     if (outcome === 'refused')

@@ -16,6 +16,7 @@ import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
+import { onResponseClosed } from '../../common/http/response-closed.ts';
 import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import type { Log } from '../../common/log.ts';
 import { PACKAGE_ROOT } from '../../common/package-info.ts';
@@ -147,7 +148,7 @@ export function gitRoutes(
       'Cache-Control': 'no-cache, max-age=0, must-revalidate',
     });
     reply.raw.write(head);
-    reply.raw.on('close', () => {
+    onResponseClosed(reply.raw, () => {
       if (child.exitCode === null) child.kill('SIGTERM');
     });
     child.stdout.pipe(reply.raw);

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
+import { onResponseClosed } from '../../common/http/response-closed.ts';
 import { parseTime } from '../../common/time-expression.ts';
 import { withTimes } from '../../logs/query/query-times.ts';
 import type { AppId } from '../../logs/store/contract.ts';
@@ -111,7 +112,7 @@ export function logSessionRoutes(
     const close = openTail(readers, app.id, options, sink, () => reply.raw.destroy());
     const releaseSession = keepSessionAlive();
     const unregister = tailRegistry.add(app, keyHash, () => sink.end());
-    reply.raw.on('close', () => {
+    onResponseClosed(reply.raw, () => {
       close();
       releaseSession();
       unregister();

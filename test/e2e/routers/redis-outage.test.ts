@@ -1,10 +1,11 @@
 /** Redis goes away under load: senders wait, memory is bounded, tails stay and say so, nothing is lost, all goes on by itself. */
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Program, TAILRACE } from '../../support/program.ts';
 import { openWebSocketTail, type WebSocketTail } from '../../support/receivers/tail-protocols.ts';
 import { RedisSentinels } from '../../support/redis/redis-deployments.ts';
+import { RedisProxy } from '../../support/redis/redis-proxy.ts';
 import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
 import { connectTcp, logplexLine, octetCounted, pushLines } from '../../support/senders/send-lines.ts';
 import { type App, type Server, startServerForTest } from '../../support/server.ts';
@@ -244,5 +245,36 @@ describe.runIf(hasRedis)('while Redis is away', () => {
     await posted;
     const stored = new Set(numbersOf(await server.readMessages(other)));
     expect(acknowledged.filter((number) => !stored.has(number))).toEqual([]);
+  });
+
+  it('hangs while the app of a tail is looked up, and its reader leaves: nothing is left of it, and the server ends', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.remove());
+    const proxy = await RedisProxy.start(redis.port);
+    onTestFinished(() => proxy.close());
+    const server = await startServerForTest({ env: { REDIS_URL: proxy.url } });
+    const app = await server.createApp();
+    let hangs = false;
+    proxy.onRequest = (text) => {
+      if (hangs || !text.includes(`name/${app.name}`)) return;
+      hangs = true;
+      void redis.signal('SIGSTOP');
+    };
+    const reader = connect(Number(new URL(server.url).port), '127.0.0.1');
+    reader.write(
+      `GET /apps/${app.name}/logs?tail=true HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\nAuthorization: Bearer ${server.key}\r\n\r\n`,
+    );
+    await until('the app to be looked up', () => hangs);
+    reader.destroy();
+    // Answered after the server has heard that the reader left.
+    expect((await fetch(`${server.url}/healthcheck`)).ok).toBe(true);
+    await redis.signal('SIGCONT');
+    // Asked of Redis behind the tail's app.
+    await server.request('GET', `/apps/${app.name}`);
+    const metrics = await fetch(`${server.url}/metrics`, {
+      headers: { authorization: `Bearer ${server.key}` },
+    });
+    expect(await metrics.text()).toMatch(/^tailrace_tails 0$/m);
+    await server.program.stop('SIGTERM');
   });
 });

@@ -1,5 +1,6 @@
 /** A search ends when whoever asked has gone away, and after a while. */
 import type { FastifyReply } from 'fastify';
+import { onResponseClosed } from '../../../../src/common/http/response-closed.ts';
 import type { SearchLimits } from '../../store/contract.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { SearchLimits } from '../../store/contract.ts';
  */
 export function limitsFor({ raw }: FastifyReply, timeoutMs: number | undefined): SearchLimits {
   const abort = new AbortController();
-  raw.on('close', () => {
+  onResponseClosed(raw, () => {
     if (!raw.writableFinished) abort.abort();
   });
   return { signal: abort.signal, ...(timeoutMs !== undefined && { timeoutMs }) };

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { TailraceError } from '../../../../src/common/errors.ts';
+import { onResponseClosed } from '../../../../src/common/http/response-closed.ts';
 import { PAGE_SECURITY_HEADERS } from '../../../../src/common/http/static-files.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
@@ -63,7 +64,7 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
     reply.hijack();
     const connection = new EventStreamConnection(reply.raw, PAGE_SECURITY_HEADERS);
     const close = openTail(tail, grant, streams, after, connection);
-    reply.raw.on('close', close);
+    onResponseClosed(reply.raw, close);
     reply.raw.on('error', () => undefined);
   });
 

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
+import { onResponseClosed } from '../../../common/http/response-closed.ts';
 
 const PING_INTERVAL_MS = 20_000;
 const CLIENTS_MAX = 200;
@@ -25,8 +26,8 @@ export class EventStream<Event> {
       'X-Accel-Buffering': 'no',
     });
     raw.on('error', () => undefined);
-    raw.on('close', () => this.clients.delete(raw));
     this.clients.add(raw);
+    onResponseClosed(raw, () => this.clients.delete(raw));
     raw.write(':\n\n');
   }
 

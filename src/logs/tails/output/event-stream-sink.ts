@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { onResponseClosed } from '../../../common/http/response-closed.ts';
 import type { Sequence } from '../../store/contract.ts';
 import type { PositionReport, TailSink } from '../tail-session.ts';
 import { PLAIN_TEXT_ENCODINGS, SSE_ENCODINGS, type TailEncoding } from './encodings.ts';
@@ -39,7 +40,7 @@ abstract class ResponseSink implements TailSink<Buffer> {
       this.onReady();
     });
     this.heartbeatTimer = setInterval(() => this.sendHeartbeat(), HEARTBEAT_MS);
-    response.on('close', () => clearInterval(this.heartbeatTimer));
+    onResponseClosed(response, () => clearInterval(this.heartbeatTimer));
   }
 
   write(lines: Buffer, _last: Sequence): void {
