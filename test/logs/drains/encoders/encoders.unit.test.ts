@@ -11,8 +11,11 @@ import {
 import { lokiFormat } from '../../../../src/logs/drains/encoders/loki.ts';
 import { otlpFormat } from '../../../../src/logs/drains/encoders/otlp.ts';
 import { rfc5424Format, webhookFormat } from '../../../../src/logs/drains/encoders/text-formats.ts';
+import { linesMemory } from '../../../../src/logs/drains/encoders/wasm/wasm-lines.ts';
 import type { HttpFormat } from '../../../../src/logs/drains/http-format.ts';
-import { buildShipment } from '../../../../src/logs/drains/shipment.ts';
+import { buildShipment, type Shipment } from '../../../../src/logs/drains/shipment.ts';
+import { RequestMemory } from '../../../../src/logs/drains/sinks/request-memory.ts';
+import type { StoredBatch } from '../../../../src/logs/store/contract.ts';
 import { batchOfOldLines, type OldLine } from '../../../support/old-lines.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import {
@@ -24,10 +27,11 @@ import {
 import { SIMPLE_FORMATS } from './simple-encoders.ts';
 
 const pool = new BufferPool({ buffersMax: 2 });
+const requestMemory = new RequestMemory(pool);
 const http =
   (format: HttpFormat): ShipmentEncoder =>
-  (shipment, notice) =>
-    (format.encode(shipment, notice, pool) as { body: Buffer }).body;
+  (shipment, notice, memory) =>
+    (format.encode(shipment, notice, memory) as { body: Buffer }).body;
 const encodersOf = (app: string): Record<string, ShipmentEncoder> => ({
   'json lines': jsonLinesEncoder(app),
   'json in octets': jsonLinesEncoder(app, 'octet'),
@@ -57,15 +61,39 @@ function compare(batches: readonly (readonly OldLine[])[], withNotice: boolean):
     last += lines.length;
     return { ...batchOfOldLines(lines), first, last, storedAtMs: Date.UTC(2026, 10, 28, 9, 21) };
   });
-  const shipment = buildShipment(stored, stored[0].first - 1, Number.POSITIVE_INFINITY)!;
+  const shipment = shipmentOf(stored);
+  // As they are when they were read into the module's memory.
+  const slot = linesMemory().lines.acquire(0)!;
+  let end = 5;
+  const read = shipmentOf(
+    stored.map((batch) => {
+      const bytes = slot.subarray(end, end + batch.bytes.length);
+      bytes.set(batch.bytes);
+      end += bytes.length;
+      return { ...batch, bytes };
+    }),
+  );
   const notice = withNotice ? NOTICE : undefined;
   for (const [name, encode] of Object.entries(ENCODERS)) {
     const wanted = SIMPLE_FORMATS[name]('shop “1”')(shipment, notice);
-    const body = encode(shipment, notice, pool);
-    if (!body.equals(wanted))
-      expect(`${name}: ${body.toString('latin1')}`).toBe(`${name}: ${wanted.toString('latin1')}`);
-    pool.release(body);
+    for (const [lines, memory] of [
+      [shipment, pool],
+      [shipment, requestMemory],
+      [read, requestMemory],
+      [read, pool],
+    ] as const) {
+      const body = encode(lines, notice, memory);
+      if (!body.equals(wanted))
+        expect(`${name}: ${body.toString('latin1')}`).toBe(`${name}: ${wanted.toString('latin1')}`);
+      memory.release(body);
+    }
   }
+  linesMemory().lines.release(slot);
+  requestMemory.releaseAll();
+}
+
+function shipmentOf(batches: readonly StoredBatch[]): Shipment {
+  return buildShipment(batches, batches[0].first - 1, Number.POSITIVE_INFINITY)!;
 }
 
 const field = fc.oneof(
