@@ -64,11 +64,6 @@ export class BufferPool {
     return true;
   }
 
-  /** Are these bytes in memory of a pool, rather than in what Node.js has for many? */
-  owns({ buffer }: Uint8Array): boolean {
-    return made.has(buffer);
-  }
-
   /** Makes room for a buffer of so many bytes: else small ones stay for good, and large ones are new each time. */
   private dropSmaller(bytes: number): boolean {
     const index = this.free.findIndex(({ length }) => length < bytes);

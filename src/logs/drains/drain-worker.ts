@@ -202,7 +202,7 @@ export class DrainWorker {
     let step = delivery.nextStep();
     const { newest } = reader;
     if (step === 'load') {
-      const batches = await this.readAfter(delivery.sentUpTo);
+      const batches = await this.readAfter(delivery.sentUpTo, outlet);
       this.loaded.replace(batches);
       step = delivery.onLoaded(batches);
     }
@@ -218,13 +218,13 @@ export class DrainWorker {
     return delivery.nextShipment(outlet, reader.newest);
   }
 
-  private async readAfter(after: Sequence): Promise<readonly StoredBatch[]> {
+  private async readAfter(after: Sequence, { lineMemory }: Outlet): Promise<readonly StoredBatch[]> {
     const { reader } = this.options;
     // What was loaded before has been sent, or is loaded again.
     this.memory.release();
     return (
       reader.recentAfter(after) ??
-      this.untilStoreAnswers(() => reader.readStored(after, this.memory.reserve(), this.memory))
+      this.untilStoreAnswers(() => reader.readStored(after, this.memory.reserve(lineMemory), this.memory))
     );
   }
 

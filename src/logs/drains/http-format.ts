@@ -1,3 +1,4 @@
+import type { EncoderMemory, WasmSlots } from '../../common/wasm/wasm-slots.ts';
 import type { LossNotice } from './outlet.ts';
 import type { Shipment } from './shipment.ts';
 
@@ -5,6 +6,8 @@ import type { Shipment } from './shipment.ts';
 export interface RequestBodyPool {
   /** At least `bytes` of memory, with any content. */
   acquire(bytes: number): Buffer;
+  /** All of a free slot, if one has at least `bytes` (some, when they are left out). Left out: what is encoded is copied. */
+  acquireSlot?(slots: WasmSlots, bytes?: number): Buffer | undefined;
   /** Takes back what {@link acquire} gave, or a part of it from its beginning, if it is that. */
   release(body: Uint8Array): boolean;
 }
@@ -24,6 +27,8 @@ export interface HttpFormat {
   readonly shipmentBytesMax: number;
   /** Bytes of an accepting response that {@link checkResponse} gets. */
   readonly responseBytesMax?: number;
+  /** Of the module that encodes its requests. */
+  readonly memory: () => EncoderMemory;
   /** Path and query of the requests to a drain's URL. */
   path(url: URL): string;
   /** A request with a shipment's lines, the notice of a loss in front when there was one. */

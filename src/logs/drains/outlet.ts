@@ -1,3 +1,4 @@
+import type { WasmSlots } from '../../common/wasm/wasm-slots.ts';
 import type { Sequence } from '../store/contract.ts';
 import type { Shipment } from './shipment.ts';
 
@@ -46,6 +47,8 @@ export interface Outlet {
   readonly shipmentBytesMax: number;
   /** Requests have frame ids (idempotency keys): a retry has to have exactly the same lines, so its extent is saved before. */
   readonly hasFrameIds: boolean;
+  /** Lines that were read there needn't be copied to be encoded. */
+  readonly lineMemory?: WasmSlots;
   /** The destination's response to the last shipment, for people; '' for a protocol without responses. */
   readonly lastAnswer: string;
   /**

@@ -8,6 +8,7 @@ import { FrameScanner, FrameStatus, Framing, Patience } from '../../../src/logs/
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { isTimestamp } from '../../../src/logs/syslog/timestamp.ts';
 import {
+  codecMemory,
   decodeFrames,
   encodeFrames,
   type FrameSink,
@@ -495,7 +496,24 @@ describe('encoding', () => {
         const out = Buffer.alloc(batch.bytes.length + batch.count * 64);
         const form = { head: Buffer.from(head), heroku, keepHost, singleLine: false };
         const end = encodeFrames(batch.bytes, 32, batch.bytes.length, batch.count, form, out, 0);
-        expect(out.toString('utf8', 0, end)).toBe(plainly(batch, head, heroku, keepHost));
+        const wanted = plainly(batch, head, heroku, keepHost);
+        expect(out.toString('utf8', 0, end)).toBe(wanted);
+        // The same where lines were read, and bodies are written, in the module's memory.
+        const [lines, body] = [codecMemory.lines.acquire(0)!, codecMemory.bodies.acquire(0)!];
+        const read = lines.subarray(7);
+        read.set(batch.bytes);
+        const inPlace: [Uint8Array, Buffer][] = [
+          [read, body],
+          [read, out],
+          [batch.bytes, body],
+          [read, body.subarray(0, wanted.length + 3)],
+        ];
+        for (const [from, to] of inPlace) {
+          const at = encodeFrames(from, 32, batch.bytes.length, batch.count, form, to, 3);
+          expect(to.toString('utf8', 3, at)).toBe(wanted);
+        }
+        codecMemory.lines.release(lines);
+        codecMemory.bodies.release(body);
       }),
       { numRuns: propertyRuns(200) },
     );

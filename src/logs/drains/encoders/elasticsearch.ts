@@ -6,7 +6,7 @@ import { OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
 import { ecsTemplate } from './ecs.ts';
 import { noticeLines } from './line-template.ts';
-import { TemplateEncoder } from './wasm/wasm-lines.ts';
+import { linesMemory, TemplateEncoder } from './wasm/wasm-lines.ts';
 
 /** A data stream for which both have an index template. */
 const DEFAULT_INDEX = 'logs-tailrace-default';
@@ -23,6 +23,7 @@ export function elasticsearchFormat(
   return {
     contentType: 'application/x-ndjson',
     shipmentBytesMax: 262_144,
+    memory: linesMemory,
     responseBytesMax: 8_388_608,
     path: (url) => (url.pathname === '/' ? '/_bulk' : url.pathname) + url.search,
     encode(shipment, notice, pool) {

@@ -5,6 +5,7 @@ import {
   herokuFrames,
   type MultilineMode,
 } from '../../syslog/heroku-frames.ts';
+import { codecMemory } from '../../syslog/wasm/wasm-codec.ts';
 import type { EncodedRequest, HttpFormat, RequestBodyPool } from '../http-format.ts';
 import type { LossNotice } from '../outlet.ts';
 import type { Shipment } from '../shipment.ts';
@@ -17,6 +18,7 @@ export function logplexFormat(multiline: MultilineMode = 'split'): HttpFormat {
   return {
     contentType: 'application/logplex-1',
     shipmentBytesMax: SHIPMENT_BYTES_MAX,
+    memory: () => codecMemory,
     path: (url) => url.pathname + url.search,
     encode: (shipment, notice, pool) =>
       encodeLogplex(shipment, notice && lossNoticeFrame(notice), multiline, pool),
@@ -30,7 +32,7 @@ function encodeLogplex(
   pool: RequestBodyPool,
 ): EncodedRequest {
   const size = shipment.byteLength + shipment.count * HEROKU_OVERHEAD_BYTES + (notice?.length ?? 0);
-  const out = pool.acquire(size);
+  const out = pool.acquireSlot?.(codecMemory.bodies, size) ?? pool.acquire(size);
   let at = notice ? notice.copy(out) : 0;
   let messageCount = notice ? 1 : 0;
   /** What comes before `out[from, at)`; empty as long as all lines are common ones. */

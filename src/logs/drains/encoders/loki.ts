@@ -3,7 +3,7 @@ import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { type LineTemplate, noticeLines, rememberedByLine } from './line-template.ts';
-import { type GroupFrame, TemplateEncoder } from './wasm/wasm-lines.ts';
+import { type GroupFrame, linesMemory, TemplateEncoder } from './wasm/wasm-lines.ts';
 
 /** A value is `["<nanoseconds>","<message>"]`. */
 const FRAME = { head: '["', mid: '","', tail: ',' };
@@ -29,6 +29,7 @@ export function lokiFormat(app: string): HttpFormat {
   return {
     contentType: 'application/json',
     shipmentBytesMax: 262_144,
+    memory: linesMemory,
     path: (url) => (url.pathname === '/' ? '/loki/api/v1/push' : url.pathname) + url.search,
     encode: (shipment, notice, pool) =>
       encodedLines(

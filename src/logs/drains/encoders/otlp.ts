@@ -17,7 +17,7 @@ import {
   otlpProtobufGroup,
   otlpProtobufTemplate,
 } from './otlp-protobuf.ts';
-import { type BodyFrame, type GroupFrame, TemplateEncoder } from './wasm/wasm-lines.ts';
+import { type BodyFrame, type GroupFrame, linesMemory, TemplateEncoder } from './wasm/wasm-lines.ts';
 
 /** How lines are encoded: what is around the lines, around those of a resource, and around all. */
 interface OtlpEncoding {
@@ -36,6 +36,7 @@ export function otlpFormat(app: string, version: string, encoding: 'json' | 'pro
   return {
     contentType: encoding === 'json' ? 'application/json' : 'application/x-protobuf',
     shipmentBytesMax: 262_144,
+    memory: linesMemory,
     responseBytesMax: 16_384,
     path: (url) => (url.pathname === '/' ? '/v1/logs' : url.pathname) + url.search,
     encode(shipment, notice, pool) {

@@ -2,7 +2,7 @@ import type { MultilineMode } from '../../syslog/heroku-frames.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { jsonLinesEncoder, RECORD_JSON_FRAME, recordJsonTemplate, rfc5424Template } from './encode-text.ts';
 import { noticeLines } from './line-template.ts';
-import { TemplateEncoder } from './wasm/wasm-lines.ts';
+import { linesMemory, TemplateEncoder } from './wasm/wasm-lines.ts';
 
 const SHIPMENT_BYTES_MAX = 262_144;
 
@@ -17,6 +17,7 @@ export function rfc5424Format(multiline: MultilineMode = 'split'): HttpFormat {
   return {
     contentType: 'application/logplex-1',
     shipmentBytesMax: SHIPMENT_BYTES_MAX,
+    memory: linesMemory,
     path: (url) => url.pathname + url.search,
     encode: (shipment, notice, pool) => {
       splitCount = 0;
@@ -32,6 +33,7 @@ export function jsonLinesFormat(app: string): HttpFormat {
   return {
     contentType: 'application/x-ndjson',
     shipmentBytesMax: SHIPMENT_BYTES_MAX,
+    memory: linesMemory,
     path: (url) => url.pathname + url.search,
     encode: (shipment, notice, pool) => encodedLines(encode(shipment, notice, pool), shipment, notice),
   };
@@ -45,6 +47,7 @@ export function webhookFormat(app: string): HttpFormat {
   return {
     contentType: 'application/json',
     shipmentBytesMax: SHIPMENT_BYTES_MAX,
+    memory: linesMemory,
     path: (url) => url.pathname + url.search,
     encode: (shipment, notice, pool) =>
       encodedLines(encoder.encode(shipment, frame, body, pool, noticeLines(notice)), shipment, notice),

@@ -10,6 +10,9 @@ export class FencedError extends Error {
   }
 }
 
+/** One field after the other, none left out: V8 takes microseconds for a copy of an object in which some are replaced. */
+type AllFields = { [Name in keyof Required<CursorRecord>]: CursorRecord[Name] };
+
 /** What became of some lines. */
 export interface SettledCounts {
   readonly delivered?: number;
@@ -58,15 +61,19 @@ export class CursorState {
     const { delivered = 0, lost = 0, withheld = 0 } = counts;
     const plan = planBehind(current, after);
     this.current = {
-      ...current,
       after,
       upTo: plan?.[0],
       plan: plan && plan.length > 1 ? plan.slice(1) : undefined,
-      storedAtMs: Math.max(storedAtMs, current.storedAtMs ?? 0),
+      bytesMax: current.bytesMax,
       delivered: current.delivered + delivered,
       lost: current.lost + lost,
       withheld: (current.withheld ?? 0) + withheld,
-    };
+      storedAtMs: Math.max(storedAtMs, current.storedAtMs ?? 0),
+      forDrain: current.forDrain,
+      forApp: current.forApp,
+      replayed: current.replayed,
+      fence: current.fence,
+    } satisfies AllFields;
   }
 
   /** The losses that the drain and the app's stream still have to be notified of. */

@@ -43,8 +43,6 @@ export class HttpConnection {
   /** Closes the connection when it isn't used: one timer for the requests of some seconds. On the clock of `performance.now()`. */
   private idleTimer: { readonly timer: NodeJS.Timeout; readonly atMs: number } | undefined;
   private idleUntilMs = 0;
-  /** Nothing of the last request is left in the socket: its memory can be used for something else. */
-  isFlushed = true;
 
   /** @param dial connects to the destination, including TLS */
   constructor(dial: () => Promise<Socket>, limits: HttpLimits = LIMITS) {
@@ -54,7 +52,7 @@ export class HttpConnection {
 
   /**
    * Sends a request; resolves when all of the response has come. Once more, on another connection, when the one that was idle turns out to
-   * be closed.
+   * be closed. However it ends, nobody reads the request any more: all of it was sent, or the connection is destroyed.
    * @param parts of the request, one behind the other
    * @param bytesMax of the response's body that are kept
    */
@@ -85,7 +83,6 @@ export class HttpConnection {
       this.drop();
       throw this.closed;
     }
-    this.isFlushed = false;
     const response = new Promise<ResponseParser | undefined>((resolve, reject) => {
       const parser = new ResponseParser(bytesMax, this.lastHead);
       this.exchange = { parser, resolve, reject, mayBeStale, timer: undefined, interim: 0 };
@@ -163,19 +160,16 @@ export class HttpConnection {
     if (this.exchange === exchange) {
       this.exchange = undefined;
       clearTimeout(exchange.timer);
-      this.isFlushed = this.socket?.writableLength === 0;
       // Of a request that was answered before all of it was sent, the rest would be in front of the next.
-      if (parser.isReusable && this.isFlushed) this.idle(parser);
+      if (parser.isReusable && this.socket?.writableLength === 0) this.idle(parser);
       else this.drop();
     }
     exchange.resolve(parser);
   }
 
   /** The connection isn't used for now. */
-  private idle(parser: ResponseParser): void {
-    const hint = parser.headers.get('keep-alive');
-    const seconds = hint === undefined ? undefined : /(?:^|[,\s])timeout=(\d{1,6})/i.exec(hint)?.[1];
-    const hintMs = seconds === undefined ? IDLE_MS : Number(seconds) * 1_000 - IDLE_EARLIER_MS;
+  private idle({ keepAliveS }: ResponseParser): void {
+    const hintMs = keepAliveS === undefined ? IDLE_MS : keepAliveS * 1_000 - IDLE_EARLIER_MS;
     if (hintMs <= 0) {
       this.drop();
       return;
@@ -208,7 +202,6 @@ export class HttpConnection {
   private lose(error: Error): void {
     const { exchange, closed } = this;
     this.exchange = undefined;
-    this.isFlushed = this.socket?.writableLength === 0;
     this.drop();
     if (!exchange) return;
     clearTimeout(exchange.timer);

@@ -1,4 +1,5 @@
 import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
+import type { WasmSlots } from '../../../common/wasm/wasm-slots.ts';
 import type { Sequence } from '../../store/contract.ts';
 import type { HttpFormat } from '../http-format.ts';
 import { type DrainRecord, type DrainTarget, frameIdSeed, redactUrl } from '../options/drain-record.ts';
@@ -67,7 +68,20 @@ export class HttpOutlet implements Outlet {
     this.head = `POST ${format.path(url)} HTTP/1.1\r\nHost: ${url.host}\r\nConnection: keep-alive\r\n${fields.join('')}`;
   }
 
+  get lineMemory(): WasmSlots {
+    return this.options.format.memory().lines;
+  }
+
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
+    try {
+      return await this.sendEncoded(shipment, notice);
+    } finally {
+      // All of it was sent, or the connection is closed: nobody reads it.
+      this.memory.releaseAll();
+    }
+  }
+
+  private async sendEncoded(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     const { memory } = this;
     const { format, drain } = this.options;
     const encoded = format.encode(shipment, notice, memory);
@@ -79,8 +93,6 @@ export class HttpOutlet implements Outlet {
         body,
       ),
     );
-    // An answer may come before all was sent: the rest of it is in the socket.
-    if (this.connection.isFlushed) memory.release(body);
     format.checkResponse?.(responseBody, shipment);
     this.acceptedUpTo = shipment.last;
     return this.acceptedUpTo;

@@ -1,4 +1,5 @@
 import { BufferPool } from '../../../common/buffers/buffer-pool.ts';
+import { codecMemory } from '../../syslog/wasm/wasm-codec.ts';
 import { elasticsearchFormat } from '../encoders/elasticsearch.ts';
 import { jsonLinesEncoder, rfc5424Encoder, type ShipmentEncoder } from '../encoders/encode-text.ts';
 import { gzipFormat } from '../encoders/gzip-format.ts';
@@ -6,6 +7,7 @@ import { logplexFormat } from '../encoders/logplex.ts';
 import { lokiFormat } from '../encoders/loki.ts';
 import { otlpFormat } from '../encoders/otlp.ts';
 import { jsonLinesFormat, rfc5424Format, webhookFormat } from '../encoders/text-formats.ts';
+import { linesMemory } from '../encoders/wasm/wasm-lines.ts';
 import type { HttpFormat } from '../http-format.ts';
 import { type DrainOptions, stripOptionParameters } from '../options/drain-options.ts';
 import { type DrainRecord, type DrainTarget, frameIdSeed, parseDrainUrl } from '../options/drain-record.ts';
@@ -14,7 +16,7 @@ import type { Outlet } from '../outlet.ts';
 import { Dialer, type OnPhase } from './dialer.ts';
 import { HttpOutlet } from './http-outlet.ts';
 import { ReachabilityProbe } from './reachability.ts';
-import { SyslogOutlet } from './syslog-outlet.ts';
+import { SyslogOutlet, type SyslogOutletOptions } from './syslog-outlet.ts';
 
 /** A destination with little or no traffic keeps no memory, and all of them together what a few shipments need. */
 const SHIPMENT_BUFFERS = { buffersMax: 8, pooledBytesMin: 65_536, stepBytes: 131_072 };
@@ -62,7 +64,7 @@ export class OutletFactory {
         dialer,
         pool,
         onPhase,
-        encode: syslogEncoder(drain, options),
+        ...syslogEncoder(drain, options),
       });
     const format = this.createFormat(drain, options);
     return new HttpOutlet({
@@ -100,11 +102,16 @@ export class OutletFactory {
   }
 }
 
-/** The encoder of a syslog drain; undefined for Heroku's own form. */
-function syslogEncoder(drain: DrainRecord, { format, framing }: DrainOptions): ShipmentEncoder | undefined {
-  if (format === 'json') return jsonLinesEncoder(drain.appName ?? drain.app, framing);
-  if (format === 'rfc5424') return rfc5424Encoder(framing ?? 'octet');
-  return framing === 'newline' ? rfc5424Encoder('newline', drain.token) : undefined;
+/** The encoder of a syslog drain, if it isn't Heroku's own form, and its memory. */
+function syslogEncoder(
+  drain: DrainRecord,
+  { format, framing }: DrainOptions,
+): Pick<SyslogOutletOptions, 'encode' | 'memory'> {
+  let encode: ShipmentEncoder | undefined;
+  if (format === 'json') encode = jsonLinesEncoder(drain.appName ?? drain.app, framing);
+  else if (format === 'rfc5424') encode = rfc5424Encoder(framing ?? 'octet');
+  else if (framing === 'newline') encode = rfc5424Encoder('newline', drain.token);
+  return encode ? { encode, memory: linesMemory } : { memory: () => codecMemory };
 }
 
 function targetWithoutOptions(target: DrainTarget): DrainTarget {

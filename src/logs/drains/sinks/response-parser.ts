@@ -25,6 +25,8 @@ interface ResponseHead {
   readonly headers: ReadonlyMap<string, string>;
   /** The connection can be used for another request, unless something else says that it can't. */
   readonly isReusable: boolean;
+  /** `timeout` of `Keep-Alive`: the destination closes a connection that isn't used for so many seconds. Undefined: it doesn't say. */
+  readonly keepAliveS: number | undefined;
   /** How the body ends, and how many bytes it has, if that is known. */
   readonly bodyPart: ResponsePart;
   readonly bodyBytes: number;
@@ -62,6 +64,8 @@ export class ResponseParser {
   body: Buffer = EMPTY;
   /** The connection can be used for another request. */
   isReusable = false;
+  /** `timeout` of `Keep-Alive`, if the destination says it. */
+  keepAliveS: number | undefined;
   /** Responses (1xx) in front of this one that only informed. */
   interim = 0;
   /** Bytes of the body that came and weren't kept. */
@@ -174,9 +178,10 @@ export class ResponseParser {
     return at + end - start;
   }
 
-  private onHead({ status, headers, isReusable, bodyPart, bodyBytes }: ResponseHead): void {
+  private onHead({ status, headers, isReusable, keepAliveS, bodyPart, bodyBytes }: ResponseHead): void {
     this.status = status;
     this.headers = headers;
+    this.keepAliveS = keepAliveS;
     this.headAtMs = performance.now();
     this.isReusable = isReusable;
     this.part = bodyPart;
@@ -227,7 +232,8 @@ function parseHead(text: string): ResponseHead {
   if (status === 101) throw new ResponseError('the destination switches to another protocol');
   const headers = new Map<string, string>();
   // It only informs.
-  if (status < 200) return { status, headers, isReusable: true, bodyPart: 'head', bodyBytes: 0 };
+  if (status < 200)
+    return { status, headers, isReusable: true, keepAliveS: undefined, bodyPart: 'head', bodyBytes: 0 };
   for (const line of lines) {
     const field = FIELD.exec(line);
     if (!field) throw new ResponseError('the destination answers with a header that isn’t one');
@@ -238,7 +244,9 @@ function parseHead(text: string): ResponseHead {
   }
   const connection = tokensOf(headers.get('connection'));
   const mayBeReused = found[1] === '1' ? !connection.includes('close') : connection.includes('keep-alive');
-  return { status, headers, ...bodyEnd(status, headers, mayBeReused) };
+  const keepAlive = /(?:^|[,\s])timeout=(\d{1,6})/i.exec(headers.get('keep-alive') ?? '')?.[1];
+  const keepAliveS = keepAlive === undefined ? undefined : Number(keepAlive);
+  return { status, headers, keepAliveS, ...bodyEnd(status, headers, mayBeReused) };
 }
 
 /** How the body ends (RFC 9112 section 6.3). */

@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net';
 import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
+import type { EncoderMemory, WasmSlots } from '../../../common/wasm/wasm-slots.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { syslogLineEncoder } from '../../syslog/encode.ts';
+import { codecMemory } from '../../syslog/wasm/wasm-codec.ts';
 import type { ShipmentEncoder } from '../encoders/encode-text.ts';
+import type { RequestBodyPool } from '../http-format.ts';
 import type { DrainRecord, DrainTarget } from '../options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { encodeShipment, type Shipment } from '../shipment.ts';
@@ -33,6 +36,8 @@ export interface SyslogOutletOptions {
   readonly dialer: Dialer;
   /** Memory for shipments. */
   readonly pool: BufferPool;
+  /** Of the module that encodes them. */
+  readonly memory: () => EncoderMemory;
   readonly onPhase?: OnPhase;
   /** Writes the lines; left out: as Heroku's syslog drains do. */
   readonly encode?: ShipmentEncoder;
@@ -45,6 +50,7 @@ export class SyslogOutlet implements Outlet {
   readonly lastAnswer = '';
   private readonly options: SyslogOutletOptions;
   private readonly encoder;
+  private readonly memory: RequestBodyPool;
   private socket: Socket | undefined;
   private failure: OutletError | undefined;
   private acceptedUpTo: Sequence = 0;
@@ -55,17 +61,26 @@ export class SyslogOutlet implements Outlet {
 
   constructor(options: SyslogOutletOptions) {
     this.options = options;
+    const { pool, memory } = options;
+    this.memory = {
+      acquire: (bytes) => pool.acquire(bytes),
+      acquireSlot: (slots, bytes = 0) => slots.acquire(bytes),
+      release: (bytes) => memory().bodies.release(bytes) || pool.release(bytes),
+    };
     this.encoder = syslogLineEncoder(options.drain.token);
+  }
+
+  get lineMemory(): WasmSlots {
+    return this.options.memory().lines;
   }
 
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     this.socket ??= await this.connect();
     const { socket } = this;
-    const { pool } = this.options;
     const bytes =
-      this.options.encode?.(shipment, notice, pool) ??
+      this.options.encode?.(shipment, notice, this.memory) ??
       encodeShipment(shipment, this.encoder, notice && this.lossNoticeFrame(notice), (size) =>
-        pool.acquire(size),
+        this.acquire(size),
       );
     this.writtenBytes += bytes.length;
     if (bytes.length > 0) this.write(socket, bytes);
@@ -92,17 +107,22 @@ export class SyslogOutlet implements Outlet {
     this.socket?.destroy();
   }
 
+  private acquire(bytes: number): Buffer {
+    return this.memory.acquireSlot?.(codecMemory.bodies, bytes) ?? this.memory.acquire(bytes);
+  }
+
   private write(socket: Socket, bytes: Buffer): void {
-    const { pool, onPhase } = this.options;
+    const { onPhase } = this.options;
     const beganMs = performance.now();
     let isTaken = false;
-    socket.write(bytes, (error) => {
-      if (!error && !isTaken) pool.release(bytes);
+    socket.write(bytes, () => {
+      // Of one that failed the connection is closed: nobody reads it either.
+      if (!isTaken) this.memory.release(bytes);
       onPhase?.('send', performance.now() - beganMs);
     });
     // The system has taken all of it: the callback comes only when the event loop gets its turn, behind the next shipments.
     isTaken = socket.writableLength === 0;
-    if (isTaken) pool.release(bytes);
+    if (isTaken) this.memory.release(bytes);
   }
 
   /** Advances over what has certainly arrived. */

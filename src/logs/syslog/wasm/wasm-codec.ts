@@ -5,6 +5,7 @@
  */
 
 import { layOutRegions, loadWasmModule, type WasmExports } from '../../../common/wasm/wasm-module.ts';
+import { ENCODER_REGIONS, encoderMemory } from '../../../common/wasm/wasm-slots.ts';
 import { RECORD_HEADER } from '../batch.ts';
 import { framesInDoubt } from '../frame-boundary.ts';
 import { Framing } from '../framing.ts';
@@ -95,8 +96,8 @@ const KEY_BYTES = 128;
 const TIMES_BYTES = 64 * 64;
 const RUN_BYTES = 16;
 const RUNS_MAX = 4_096;
-/** 102 pages: scripts/build-wasm.mjs. */
-const MEMORY_BYTES = 102 * 65_536;
+/** 520 pages: scripts/build-wasm.mjs. */
+const MEMORY_BYTES = 520 * 65_536;
 const {
   source: SOURCE,
   host: HOST,
@@ -110,6 +111,8 @@ const {
   sets: SETS,
   slots: SLOT_TABLE,
   sources: SOURCE_TABLE,
+  lines: LINES,
+  bodies: BODIES,
   output: OUTPUT,
   outputEnd: OUTPUT_END,
 } = layOutRegions(
@@ -126,6 +129,7 @@ const {
     sets: SLOTS * WAY_BYTES,
     slots: SLOTS * SLOT_BYTES,
     sources: SOURCES_MAX * SOURCE_ENTRY_BYTES,
+    ...ENCODER_REGIONS,
   },
   MEMORY_BYTES,
 );
@@ -146,6 +150,8 @@ const MINUTE_TEXT_BYTES = 12;
 
 const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM, MEMORY_BYTES);
 wasm.setUp(SOURCE, HOST, TIME, SETS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
+/** Lines that are read there, and bodies that are written there, by {@link encodeFrames} aren't copied. */
+export const codecMemory = encoderMemory(memory, { lines: LINES, bodies: BODIES });
 const runWords = new Uint32Array(memory.buffer, RUNS, (RUNS_MAX * RUN_BYTES) / 4);
 
 /** What it depends on whose a line is. */
@@ -426,15 +432,22 @@ export function encodeFrames(
   at: number,
 ): number {
   const { head } = form;
-  if (end - start > INPUT_BYTES || head.length > NAME_BYTES_MAX) return -1;
-  if (end - start + count * (head.length + 10) > OUTPUT_END - OUTPUT) return -1;
-  loaded = undefined;
-  memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), INPUT);
+  const isInPlace = bytes.buffer === memory.buffer;
+  if ((!isInPlace && end - start > INPUT_BYTES) || head.length > NAME_BYTES_MAX) return -1;
+  const bytesMax = end - start + count * (head.length + 10);
+  // In a slot with less room than that, lines may end behind it until the last one is written.
+  const isOutInPlace = out.buffer === memory.buffer && bytesMax <= out.length - at;
+  if (!isOutInPlace && bytesMax > OUTPUT_END - OUTPUT) return -1;
+  if (!isInPlace) {
+    loaded = undefined;
+    memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), INPUT);
+  }
   memory.set(head, HEAD);
+  const target = isOutInPlace ? out.byteOffset + at : OUTPUT;
   const written = wasm.write(
-    INPUT,
+    isInPlace ? bytes.byteOffset + start : INPUT,
     count,
-    OUTPUT,
+    target,
     HEAD,
     head.length,
     form.heroku ? 1 : 0,
@@ -442,8 +455,8 @@ export function encodeFrames(
     form.singleLine ? 1 : 0,
   );
   if (written === 0) return -1;
-  out.set(memory.subarray(OUTPUT, written), at);
-  return at + written - OUTPUT;
+  if (!isOutInPlace) out.set(memory.subarray(OUTPUT, written), at);
+  return at + written - target;
 }
 
 function prepare(source: Uint8Array | undefined, host: Uint8Array): void {

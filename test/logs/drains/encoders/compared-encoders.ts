@@ -1,5 +1,4 @@
 /** The encoders of drains' formats, and by the same names what they are held to. */
-import type { BufferPool } from '../../../../src/common/buffers/buffer-pool.ts';
 import { elasticsearchFormat } from '../../../../src/logs/drains/encoders/elasticsearch.ts';
 import {
   jsonLinesEncoder,
@@ -25,8 +24,8 @@ export const NOTICE: LossNotice = {
 
 const http =
   (format: HttpFormat): ShipmentEncoder =>
-  (shipment, notice, pool) =>
-    (format.encode(shipment, notice, pool as BufferPool) as { body: Buffer }).body;
+  (shipment, notice, memory) =>
+    (format.encode(shipment, notice, memory) as { body: Buffer }).body;
 
 /** They are used all the time: what they remember of one shipment must not be wrong for the next. */
 export const WASM_ENCODERS: Readonly<Record<string, ShipmentEncoder>> = {

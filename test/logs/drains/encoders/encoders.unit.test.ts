@@ -2,7 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from '../../../../src/common/buffers/buffer-pool.ts';
-import { buildShipment } from '../../../../src/logs/drains/shipment.ts';
+import { linesMemory } from '../../../../src/logs/drains/encoders/wasm/wasm-lines.ts';
+import { buildShipment, type Shipment } from '../../../../src/logs/drains/shipment.ts';
+import { RequestMemory } from '../../../../src/logs/drains/sinks/request-memory.ts';
+import type { StoredBatch } from '../../../../src/logs/store/contract.ts';
 import { batchOfOldLines, type OldLine } from '../../../support/old-lines.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 import {
@@ -14,6 +17,7 @@ import {
 import { NOTICE, SIMPLE_ENCODERS, WASM_ENCODERS } from './compared-encoders.ts';
 
 const pool = new BufferPool({ buffersMax: 2 });
+const requestMemory = new RequestMemory(pool);
 
 let last = 0;
 
@@ -23,15 +27,39 @@ function compare(batches: readonly (readonly OldLine[])[], withNotice: boolean):
     last += lines.length;
     return { ...batchOfOldLines(lines), first, last, storedAtMs: Date.UTC(2026, 10, 28, 9, 21) };
   });
-  const shipment = buildShipment(stored, stored[0].first - 1, Number.POSITIVE_INFINITY)!;
+  const shipment = shipmentOf(stored);
+  // As they are when they were read into the module's memory.
+  const slot = linesMemory().lines.acquire(0)!;
+  let end = 5;
+  const read = shipmentOf(
+    stored.map((batch) => {
+      const bytes = slot.subarray(end, end + batch.bytes.length);
+      bytes.set(batch.bytes);
+      end += bytes.length;
+      return { ...batch, bytes };
+    }),
+  );
   const notice = withNotice ? NOTICE : undefined;
   for (const [name, encode] of Object.entries(WASM_ENCODERS)) {
     const wanted = SIMPLE_ENCODERS[name](shipment, notice);
-    const body = encode(shipment, notice, pool);
-    if (!body.equals(wanted))
-      expect(`${name}: ${body.toString('latin1')}`).toBe(`${name}: ${wanted.toString('latin1')}`);
-    pool.release(body);
+    for (const [lines, memory] of [
+      [shipment, pool],
+      [shipment, requestMemory],
+      [read, requestMemory],
+      [read, pool],
+    ] as const) {
+      const body = encode(lines, notice, memory);
+      if (!body.equals(wanted))
+        expect(`${name}: ${body.toString('latin1')}`).toBe(`${name}: ${wanted.toString('latin1')}`);
+      memory.release(body);
+    }
   }
+  linesMemory().lines.release(slot);
+  requestMemory.releaseAll();
+}
+
+function shipmentOf(batches: readonly StoredBatch[]): Shipment {
+  return buildShipment(batches, batches[0].first - 1, Number.POSITIVE_INFINITY)!;
 }
 
 const field = fc.oneof(

@@ -9,6 +9,7 @@ import {
   type WasmExports,
   type WasmModule,
 } from '../../../../common/wasm/wasm-module.ts';
+import { ENCODER_REGIONS, type EncoderMemory, encoderMemory } from '../../../../common/wasm/wasm-slots.ts';
 import { RecordCursor } from '../../../syslog/batch.ts';
 import { LOG_LEVELS, type LogLevel } from '../../../syslog/level.ts';
 import { type LogRecord, readRecord, recordLevel } from '../../../syslog/record.ts';
@@ -51,8 +52,8 @@ const PART_BYTES = 512;
 /** A shipment has fewer lines than that beside those that are known. */
 const GROUPS_MAX = 8_192;
 const RUNS_MAX = 16_384;
-/** 128 pages: scripts/build-wasm.mjs. */
-const MEMORY_BYTES = 128 * 65_536;
+/** 546 pages: scripts/build-wasm.mjs. */
+const MEMORY_BYTES = 546 * 65_536;
 const {
   parts: PARTS,
   minutes: MINUTES,
@@ -61,6 +62,8 @@ const {
   runs: RUNS,
   input: INPUT,
   slots: SLOTS,
+  lines: LINES,
+  bodies: BODIES,
   gathered: GATHERED,
   output: OUTPUT,
   outputEnd: OUTPUT_END,
@@ -73,6 +76,7 @@ const {
     runs: RUNS_MAX * 12,
     input: INPUT_BYTES,
     slots: 2_048 * 1_024,
+    ...ENCODER_REGIONS,
     gathered: GATHERED_BYTES,
   },
   MEMORY_BYTES,
@@ -94,7 +98,11 @@ const COUNTED = 1;
 const PROTOBUF = 2;
 
 let linesModule:
-  | (WasmModule<LinesExports> & { readonly buffer: Buffer; readonly order: Uint32Array })
+  | (WasmModule<LinesExports> & {
+      readonly buffer: Buffer;
+      readonly order: Uint32Array;
+      readonly slots: EncoderMemory;
+    })
   | undefined;
 let lastTemplateScope = 0;
 
@@ -103,8 +111,19 @@ function load() {
   const { wasm, memory } = loadWasmModule<LinesExports>(LINES_WASM, MEMORY_BYTES);
   wasm.setUp(SLOTS, MINUTES, GROUPS, RUNS, RUNS_MAX, ORDER);
   const buffer = Buffer.from(memory.buffer);
-  linesModule = { wasm, memory, buffer, order: new Uint32Array(memory.buffer, ORDER, GROUPS_MAX) };
+  linesModule = {
+    wasm,
+    memory,
+    buffer,
+    order: new Uint32Array(memory.buffer, ORDER, GROUPS_MAX),
+    slots: encoderMemory(memory, { lines: LINES, bodies: BODIES }),
+  };
   return linesModule;
+}
+
+/** Lines that are read there, and bodies that are written there, by a {@link TemplateEncoder} aren't copied. */
+export function linesMemory(): EncoderMemory {
+  return load().slots;
 }
 
 /** Lines of a group: what is in front of and behind them, for so many bytes of lines. */
@@ -130,7 +149,11 @@ export class TemplateEncoder {
   /** Whole parts of the output, when it didn't fit into the module's memory; of groups, by their numbers. */
   private parts: Buffer[] = [];
   private groupParts = new Map<number, Buffer[]>();
+  /** Where the output is, up to where it may go, and how far it has come: in a body's slot, or the module's output. */
+  private outputStart = OUTPUT;
+  private outputEnd = OUTPUT_END;
   private outputAt = OUTPUT;
+  private slot: Buffer | undefined;
 
   constructor(template: LineTemplate) {
     this.template = template;
@@ -148,23 +171,31 @@ export class TemplateEncoder {
     before: readonly TemplateLine[] = [],
     group?: GroupFrame,
   ): Buffer {
-    const { wasm } = load();
+    const { wasm, memory } = load();
     if (this.groupNumbers.size > GROUPS_MAX / 4) this.forgetGroups();
     this.parts = [];
     this.groupParts.clear();
-    this.outputAt = OUTPUT;
+    this.startOutput(body, group ? undefined : pool.acquireSlot?.(linesMemory().bodies));
     wasm.clear();
     this.setForm(frame);
     for (const { line, level, frame: own } of before) this.placeLine(line, level, own ?? frame, 0);
     let index = 0;
     for (const { batch, start, end, count } of shipment.slices) {
       // A batch has less than that; a line may have more.
-      if (end - start > INPUT_BYTES)
+      if (end - start > INPUT_BYTES && batch.bytes.buffer !== memory.buffer)
         this.encodeSlowly(batch.bytes, start, end, batch.storedAtMs, frame, index);
       else this.encodeSlice(batch.bytes, start, end, count, batch.storedAtMs, frame, index);
       index += count;
     }
     return group ? this.finishGroups(body, group, pool) : this.finish(body, pool);
+  }
+
+  /** Lines go behind a body's head, into its slot, if there is one. */
+  private startOutput({ head = '', tail = '' }: BodyFrame, slot: Buffer | undefined): void {
+    this.slot = slot;
+    this.outputStart = slot ? slot.byteOffset + slot.write(head, 'latin1') : OUTPUT;
+    this.outputEnd = slot ? slot.byteOffset + slot.length - tail.length : OUTPUT_END;
+    this.outputAt = this.outputStart;
   }
 
   private encodeSlice(
@@ -177,12 +208,14 @@ export class TemplateEncoder {
     index: number,
   ): void {
     const { wasm, memory, buffer } = load();
-    memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), INPUT);
-    let from = INPUT;
+    const isInPlace = bytes.buffer === memory.buffer;
+    let from = isInPlace ? bytes.byteOffset + start : INPUT;
+    const sliceEnd = from + end - start;
+    if (!isInPlace) memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), INPUT);
     let done = 0;
     let level = OWN_LEVEL;
     while (done < count) {
-      const status = wasm.encode(from, count - done, this.outputAt, OUTPUT_END, index + done, level);
+      const status = wasm.encode(from, count - done, this.outputAt, this.outputEnd, index + done, level);
       this.outputAt = wasm.produced.value;
       from = wasm.position.value;
       done += wasm.lines.value;
@@ -190,7 +223,7 @@ export class TemplateEncoder {
       if (status === DONE) return;
       if (status === FULL) {
         // A line alone always fits, unless it has too many bytes beside its message.
-        if (this.outputAt > OUTPUT) {
+        if (this.outputAt > this.outputStart) {
           this.flush();
           continue;
         }
@@ -198,7 +231,7 @@ export class TemplateEncoder {
         wasm.rememberMinute(minuteSeconds(buffer, wasm.askedAt.value));
         continue;
       }
-      const cursor = new RecordCursor(buffer, from, INPUT + end - start);
+      const cursor = new RecordCursor(buffer, from, sliceEnd);
       cursor.advance();
       const line = readRecord(cursor, buffer);
       if (status === UNKNOWN_LEVEL) {
@@ -244,8 +277,8 @@ export class TemplateEncoder {
     const { wasm, memory } = load();
     const bytes = encodeLine(this.template, line, level, frame, index);
     const group = this.groupNumber(line, level);
-    if (this.outputAt + bytes.length > OUTPUT_END) this.flush();
-    if (bytes.length > OUTPUT_END - OUTPUT) {
+    if (this.outputAt + bytes.length > this.outputEnd) this.flush();
+    if (bytes.length > this.outputEnd - this.outputStart) {
       this.keepPart(group, bytes);
       return;
     }
@@ -326,7 +359,7 @@ export class TemplateEncoder {
   /** Takes what was written out of the module's memory: it is full. */
   private flush(): void {
     const { wasm, memory, order } = load();
-    if (!this.template.group) this.keepPart(0, memory.subarray(OUTPUT, this.outputAt));
+    if (!this.template.group) this.keepPart(0, memory.subarray(this.outputStart, this.outputAt));
     else
       for (let i = 0; i < wasm.groups.value; i++) {
         const group = order[i];
@@ -335,7 +368,7 @@ export class TemplateEncoder {
         this.keepPart(group, memory.subarray(GATHERED, GATHERED + length));
       }
     wasm.clear();
-    this.outputAt = OUTPUT;
+    this.outputAt = this.outputStart;
   }
 
   private keepPart(group: number, bytes: Uint8Array): void {
@@ -348,16 +381,21 @@ export class TemplateEncoder {
 
   private finish({ head = '', separated = false, tail = '' }: BodyFrame, pool: RequestBodyPool): Buffer {
     const { memory } = load();
-    const last = memory.subarray(OUTPUT, this.outputAt);
+    const { slot } = this;
+    const last = memory.subarray(this.outputStart, this.outputAt);
     const size = this.parts.reduce((sum, { length }) => sum + length, last.length);
-    const out = pool.acquire(head.length + size + tail.length);
-    let at = out.write(head, 0, 'latin1');
-    for (const part of this.parts) {
-      out.set(part, at);
-      at += part.length;
+    const isInSlot = slot !== undefined && this.parts.length === 0;
+    const out = isInSlot ? slot : pool.acquire(head.length + size + tail.length);
+    let at = head.length;
+    if (isInSlot) at += size;
+    else {
+      out.write(head, 0, 'latin1');
+      for (const part of [...this.parts, last]) {
+        out.set(part, at);
+        at += part.length;
+      }
+      if (slot) pool.release(slot);
     }
-    out.set(last, at);
-    at += last.length;
     if (separated && size > 0) at--;
     at += out.write(tail, at, 'latin1');
     this.parts = [];
@@ -389,7 +427,8 @@ export class TemplateEncoder {
       (sum, { head: own, length }) => sum + own.length + length + frame.tail.length + 1,
       head.length + tail.length + 1,
     );
-    const out = pool.acquire(size);
+    const out = pool.acquireSlot?.(linesMemory().bodies, size) ?? pool.acquire(size);
+    const isInSlot = out.buffer === memory.buffer;
     let at = out.write(head, 0, 'latin1');
     for (const [i, { group, head: own, length }] of groups.entries()) {
       if (separated && i > 0) out[at++] = COMMA;
@@ -398,7 +437,8 @@ export class TemplateEncoder {
       if (isSplit) {
         const lines = Buffer.concat(this.groupParts.get(group) ?? []);
         out.set(lines.subarray(0, length), at);
-      } else if (groups.length === 1) out.set(memory.subarray(OUTPUT, OUTPUT + length), at);
+      } else if (isInSlot) wasm.gather(group, out.byteOffset + at);
+      else if (groups.length === 1) out.set(memory.subarray(OUTPUT, OUTPUT + length), at);
       else {
         wasm.gather(group, GATHERED);
         out.set(memory.subarray(GATHERED, GATHERED + length), at);
