@@ -1,4 +1,4 @@
-import type { AppendWaiter, AppId, Store } from '../store/contract.ts';
+import type { AppendWaiter, AppId, Store, StreamAppender } from '../store/contract.ts';
 import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
@@ -90,7 +90,7 @@ export type FailurePolicy = 'kept' | 'refused';
  */
 export class Batcher implements BatchOwner {
   readonly app: AppId;
-  private readonly store: Store;
+  private readonly appender: StreamAppender;
   private readonly events: BatcherEvents;
   private readonly onFailure: FailurePolicy;
   private readonly builder = new BatchBuilder();
@@ -106,10 +106,14 @@ export class Batcher implements BatchOwner {
   private requestFirst = 0;
   /** When the last batch was closed, on the clock of `performance.now()`. */
   lastUsedMs = performance.now();
+  /** It was unused, and the router has it no more: lines of its app go to another one. */
+  isDiscarded = false;
+  /** For receivers of lines: the last one that has to flush it. */
+  pendingOf: object | undefined;
 
   constructor(app: AppId, store: Store, events: BatcherEvents, onFailure: FailurePolicy) {
     this.app = app;
-    this.store = store;
+    this.appender = store.appenderFor(app);
     this.events = events;
     this.onFailure = onFailure;
   }
@@ -240,8 +244,7 @@ export class Batcher implements BatchOwner {
     this.lastUsedMs = performance.now();
     pendingBatch.batch = batch;
     this.events.addPendingBytes(batch.bytes.length);
-    if (this.schedule.closed(pendingBatch, this.lastUsedMs))
-      this.store.appendFor(this.app, batch, pendingBatch);
+    if (this.schedule.closed(pendingBatch, this.lastUsedMs)) this.appender.append(batch, pendingBatch);
   }
 
   /** For its batches only. */
@@ -274,7 +277,7 @@ export class Batcher implements BatchOwner {
   private readonly onRetryDue = (): void => this.appendQueued(this.schedule.retry());
 
   private appendQueued(pendingBatch: PendingBatch | undefined): void {
-    if (pendingBatch?.batch) this.store.appendFor(this.app, pendingBatch.batch, pendingBatch);
+    if (pendingBatch?.batch) this.appender.append(pendingBatch.batch, pendingBatch);
   }
 
   private complete(pendingBatch: PendingBatch, batch: Batch): void {

@@ -139,7 +139,10 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     const before = performance.now() - BATCHER_IDLE_MS;
     for (const batchers of Object.values(this.batchers))
       for (const [app, batcher] of batchers)
-        if (batcher.idle && batcher.lastUsedMs < before) batchers.delete(app);
+        if (batcher.idle && batcher.lastUsedMs < before) {
+          batcher.isDiscarded = true;
+          batchers.delete(app);
+        }
   }
 
   private batcherFor(app: AppId, onFailure: FailurePolicy): Batcher {

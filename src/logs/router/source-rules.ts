@@ -185,5 +185,6 @@ function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | undef
 }
 
 function logSourceOf(app: AppId, source: string): LogSource {
-  return { token: '', tokenBytes: new Uint8Array(0), app, source, sourceBytes: Buffer.from(source) };
+  const sourceBytes = Buffer.from(source);
+  return { token: '', tokenBytes: new Uint8Array(0), app, source, sourceBytes, route: undefined };
 }

@@ -9,6 +9,8 @@ export interface LogSource {
   readonly app: AppId;
   readonly source: string;
   readonly sourceBytes: Uint8Array;
+  /** For whoever takes its lines: what it has found for them, so that it needn't look that up for each. */
+  route?: object;
 }
 
 /** A token's record in the store, under `token/<token>` in the scope of no app. */
@@ -94,6 +96,7 @@ export class TokenCache {
       app,
       source,
       sourceBytes: Buffer.from(source),
+      route: undefined,
     };
     this.hits.set(token, logSource);
     return logSource;

@@ -61,6 +61,18 @@ export interface LineTarget {
   addRecords(records: Uint8Array, count: number): void;
   flushInBackground(lingerMs?: number): void;
   whenStored(): Promise<unknown>;
+  /** Lines of its app go to another one now. Left out: never. */
+  readonly isDiscarded?: boolean;
+  /** For receivers: the last one that has to flush it. */
+  pendingOf?: object;
+}
+
+/** Where lines of a source went last, and where they are counted. */
+interface SourceRoute {
+  readonly router: LineRouter;
+  readonly countsByApp: Map<AppId, AppCounters>;
+  readonly counters: AppCounters;
+  target: LineTarget;
 }
 
 /** Decides which lines may pass: see `RateLimiter`. */
@@ -110,7 +122,7 @@ export class LineReceiver implements FrameSink<LogSource> {
   private readonly matcher: SourceMatcher;
   private readonly sourceResolver: SourceResolver | undefined;
   private readonly rateLimiter: LineAdmission | undefined;
-  private readonly targetFor: (app: AppId) => LineTarget;
+  private readonly targetFor: LineReceiverOptions['targetFor'];
   /** The lines are in the form of Heroku's drains: see {@link LineReceiverOptions.fromHerokuDrain}. */
   readonly dataless: boolean;
   /** For the fast path. */
@@ -124,8 +136,11 @@ export class LineReceiver implements FrameSink<LogSource> {
   private isKnown = false;
   /** The version of the rules when the last line's source was found. */
   private rulesVersion = 0;
-  /** What got lines since the last {@link flushInBackground} or {@link whenStored}. */
-  private readonly pendingTargets = new Set<LineTarget>();
+  /**
+   * What got lines since the last {@link flushInBackground} or {@link whenStored}. One may be in it twice, when another receiver had lines
+   * for it in between.
+   */
+  private pendingTargets: LineTarget[] = [];
 
   constructor(options: LineReceiverOptions) {
     const {
@@ -150,7 +165,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.dataless = fromHerokuDrain === true;
     this.known = new KnownOwners(router, sourceResolver, authenticatedSource);
     this.followUp = keepsFollowUps ? new FollowUpHeader() : undefined;
-    this.targetFor = targetFor ?? ((app) => router.batcher(app));
+    this.targetFor = targetFor;
   }
 
   /** The source of all lines, when the sender authenticated with a token. */
@@ -264,7 +279,7 @@ export class LineReceiver implements FrameSink<LogSource> {
 
   /** Resolves when the lines taken so far are stored; rejects when they couldn't be. */
   whenStored(): Promise<unknown> {
-    const targets = [...this.pendingTargets];
+    const targets = this.pendingTargets;
     this.resetTargets();
     return targets.length === 1
       ? targets[0].whenStored()
@@ -411,7 +426,8 @@ export class LineReceiver implements FrameSink<LogSource> {
   }
 
   private resetTargets(): void {
-    this.pendingTargets.clear();
+    for (const target of this.pendingTargets) if (target.pendingOf === this) target.pendingOf = undefined;
+    this.pendingTargets = [];
     this.target = undefined; // the router may discard it before the next line comes
   }
 
@@ -419,9 +435,28 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.matcher.remember(logSource, this.router.tokensVersion);
     this.isKnown = true;
     this.rulesVersion = this.sourceResolver?.rulesVersion ?? 0;
-    this.target = this.targetFor(logSource.app);
-    this.appCounters = countersForApp(this.countsByApp, logSource.app);
-    this.pendingTargets.add(this.target);
+    const route = this.routeFor(logSource);
+    const { target } = route;
+    this.target = target;
+    this.appCounters = route.counters;
+    if (target.pendingOf === this) return;
+    target.pendingOf = this;
+    this.pendingTargets.push(target);
+  }
+
+  private routeFor(logSource: LogSource): Pick<SourceRoute, 'target' | 'counters'> {
+    const { router, countsByApp, targetFor } = this;
+    const { app } = logSource;
+    if (targetFor) return { target: targetFor(app), counters: countersForApp(countsByApp, app) };
+    const known = logSource.route as SourceRoute | undefined; // nobody else has one
+    if (known?.router === router && known.countsByApp === countsByApp) {
+      if (known.target.isDiscarded) known.target = router.batcher(app);
+      return known;
+    }
+    const counters = countersForApp(countsByApp, app);
+    const route: SourceRoute = { router, countsByApp, counters, target: router.batcher(app) };
+    logSource.route = route;
+    return route;
   }
 }
 

@@ -33,6 +33,7 @@ export function sourceForAppName(logSource: LogSource, appName: string): LogSour
       app: logSource.app,
       source,
       sourceBytes,
+      route: undefined,
     };
     sourcesByName.set(appName, named);
   }

@@ -95,6 +95,12 @@ export interface AppendWaiter {
   onAppendFailed(error: unknown): void;
 }
 
+/** Appends batches to one app's stream, and tells a waiter what became of each: see {@link Store.appenderFor}. */
+export interface StreamAppender {
+  /** Like {@link Store.append}, without a promise. The waiter is told after this call. */
+  append(batch: Batch, waiter: AppendWaiter): void;
+}
+
 /** One of several batches that are appended together. */
 export interface NamedBatch {
   readonly batch: Batch;
@@ -217,10 +223,10 @@ export interface Store {
   append(app: AppId, batch: Batch, options?: AppendOptions): Promise<AppendResult>;
 
   /**
-   * Appends a batch like {@link append}, and tells the waiter instead of making a promise: for what appends small batches of many apps. The
-   * waiter is told after this call.
+   * For whoever appends small batches of an app again and again: what they need of its stream is looked up once. It needn't be closed, and
+   * appends to the app's new stream when that was removed.
    */
-  appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void;
+  appenderFor(app: AppId): StreamAppender;
 
   /** Appends several batches, otherwise like {@link append}: all of them that aren't duplicates, or none. */
   appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]>;

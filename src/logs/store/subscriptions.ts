@@ -5,6 +5,8 @@ export class Subscriptions {
   private readonly appendListeners = new Map<AppId, Set<AppendListener>>();
   private readonly recordListeners = new Set<RecordListener>();
   private readonly emptiedListeners = new Set<() => void>();
+  /** Grows when a stream gets its first listener, or loses its last one: what {@link listenersOf} gave may be another one then. */
+  version = 0;
 
   /** As {@link Store.subscribe}. */
   subscribe(app: AppId, listener: AppendListener): () => void {
@@ -12,18 +14,26 @@ export class Subscriptions {
     if (!listeners) {
       listeners = new Set();
       this.appendListeners.set(app, listeners);
+      this.version++;
     }
     listeners.add(listener);
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0 && this.appendListeners.get(app) === listeners)
+      if (listeners.size === 0 && this.appendListeners.get(app) === listeners) {
         this.appendListeners.delete(app);
+        this.version++;
+      }
     };
   }
 
   /** Is anybody notified of this stream? */
   hasSubscribers(app: AppId): boolean {
     return this.appendListeners.has(app);
+  }
+
+  /** Who is notified of this stream, until {@link version} grows; undefined: nobody. */
+  listenersOf(app: AppId): ReadonlySet<AppendListener> | undefined {
+    return this.appendListeners.get(app);
   }
 
   /** Calls those who subscribe to a stream, one after the other, before it returns. @param batch as {@link AppendListener} has it */

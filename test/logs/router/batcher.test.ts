@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { Batcher } from '../../../src/logs/router/batcher.ts';
 import type { LogSource } from '../../../src/logs/router/token-cache.ts';
-import type { AppendWaiter, AppId, Store } from '../../../src/logs/store/contract.ts';
+import type { AppId, Store, StreamAppender } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
@@ -50,13 +50,18 @@ function breakable(): { store: Store; broken: boolean; appends: number; counts: 
   const state = { store: store as Store, broken: false, appends: 0, counts: [] as number[] };
   state.store = new Proxy(store as Store, {
     get: (target, name) => {
-      if (name !== 'appendFor') return Reflect.get(target, name).bind(target);
-      return (app: AppId, batch: Batch, waiter: AppendWaiter): void => {
-        state.appends++;
-        state.counts.push(batch.count);
-        if (state.broken)
-          queueMicrotask(() => waiter.onAppendFailed(new TailraceError('store_full', 'full')));
-        else target.appendFor(app, batch, waiter);
+      if (name !== 'appenderFor') return Reflect.get(target, name).bind(target);
+      return (app: AppId): StreamAppender => {
+        const appender = target.appenderFor(app);
+        return {
+          append: (batch, waiter) => {
+            state.appends++;
+            state.counts.push(batch.count);
+            if (state.broken)
+              queueMicrotask(() => waiter.onAppendFailed(new TailraceError('store_full', 'full')));
+            else appender.append(batch, waiter);
+          },
+        };
       };
     },
   });

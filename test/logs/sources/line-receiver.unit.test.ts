@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type RateLimit, RateLimiter } from '../../../src/logs/router/rate-limiter.ts';
 import type { LogSource, TokenLookup } from '../../../src/logs/router/token-cache.ts';
+import { countersByApp } from '../../../src/logs/sources/app-counters.ts';
 import {
   FrameOutcome,
   LineReceiver,
@@ -31,6 +32,7 @@ function logSource(token: string, app: AppId, source: string): LogSource {
 class Lines implements LineTarget {
   private readonly builder = new BatchBuilder();
   readonly calls: string[] = [];
+  isDiscarded = false;
 
   add(
     bytes: Uint8Array,
@@ -101,6 +103,12 @@ class FakeRouter implements LineRouter, TokenLookup {
     this.lines.set(app, lines);
     return lines;
   }
+
+  /** The app's batcher was unused for long. */
+  discard(app: AppId): void {
+    this.batcher(app).isDiscarded = true;
+    this.lines.delete(app);
+  }
 }
 
 let router: FakeRouter;
@@ -149,6 +157,40 @@ describe('lines that carry a token', () => {
       expect(await takeWithLookup(into, text)).toBe(FrameOutcome.accepted);
     expect(router.batcher(APP).texts()).toEqual(['h app web.1 - - 1', 'h app web.1 - - 3']);
     expect(router.batcher(OTHER).texts()).toEqual(['h cron web.1 - - 2']);
+  });
+
+  it('go to another batcher when the one before was discarded', async () => {
+    const into = receiver();
+    await takeWithLookup(into, line('t.a', '1'));
+    into.flushInBackground();
+    const before = router.batcher(APP);
+    router.discard(APP);
+    take(into, line('t.a', '2'));
+    expect(before.texts()).toEqual(['h app web.1 - - 1']);
+    expect(router.batcher(APP).texts()).toEqual(['h app web.1 - - 2']);
+    expect(countersByApp(counters).get(APP)).toEqual({ lines: 2, bytes: 2 * line('t.a', '1').length });
+  });
+
+  it('are flushed by each connection that has some of an app, and counted where they came', async () => {
+    const other = createListenerCounters('other');
+    const all = [receiver(), receiver({ counters: other }), receiver()];
+    for (const into of all) await takeWithLookup(into, line('t.a', '1'));
+    const lines = router.batcher(APP);
+    for (const [i, into] of all.entries()) {
+      into.flushInBackground();
+      expect(lines.calls).toHaveLength(i + 1);
+      into.flushInBackground();
+      expect(lines.calls).toHaveLength(i + 1);
+    }
+    for (const into of all) {
+      take(into, line('t.a', '2'));
+      into.flushInBackground();
+    }
+    expect(lines.calls).toHaveLength(2 * all.length);
+    expect([counters.lines, other.lines]).toEqual([4, 2]);
+    expect([countersByApp(counters), countersByApp(other)].map((counts) => counts.get(APP)?.lines)).toEqual([
+      4, 2,
+    ]);
   });
 
   it('are counted and dropped when nobody knows it', async () => {

@@ -13,7 +13,6 @@ import type {
   AppendListener,
   AppendOptions,
   AppendResult,
-  AppendWaiter,
   AppId,
   AppLimits,
   DamageListener,
@@ -28,6 +27,7 @@ import type {
   StoredBatch,
   StoredRecord,
   StoreStatus,
+  StreamAppender,
   StreamBounds,
   StreamFile,
   TransactOptions,
@@ -35,7 +35,8 @@ import type {
 import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import { sweepIntervalMs } from '../sweep-interval.ts';
-import { COMMITS_FOLDER, type CommitWaiter } from './commit-log/commit-log.ts';
+import { BatchAppender, type BatchAppenderStore } from './batch-appender.ts';
+import { COMMITS_FOLDER } from './commit-log/commit-log.ts';
 import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
 import { EmbeddedLeases } from './leases.ts';
@@ -58,7 +59,7 @@ import { type ErasureRecord, finishErasure } from './segments/line-eraser.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
 import type { AppStream } from './streams/app-stream.ts';
 import { SegmentGoneError } from './streams/appender.ts';
-import { EmbeddedStreams, type OpenStream } from './streams/streams.ts';
+import { EmbeddedStreams } from './streams/streams.ts';
 
 /** How often somebody looks whether the folder and the files are in their places when nothing is appended. */
 const LOOK_MS = 1_000;
@@ -106,6 +107,8 @@ export class EmbeddedStore implements Store {
   private readonly clock: StoreClock;
   private readonly leases: EmbeddedLeases;
   private readonly subscriptions = new Subscriptions();
+  /** For all that append to a stream. */
+  private readonly appenders: BatchAppenderStore;
   private readonly damage = new DamageReports();
   /** Sentences about what isn't as it should be, besides lost lines. */
   private readonly problems: string[] = [];
@@ -199,6 +202,16 @@ export class EmbeddedStore implements Store {
       );
     }
     this.unlock = unlock;
+    this.appenders = {
+      streams: this.streams,
+      subscriptions: this.subscriptions,
+      requireInPlace: () => this.place.require(),
+      requireRoom: (stream, bytes) => {
+        this.diskSpace.requireSpace(bytes);
+        this.requireCopied(stream);
+      },
+      explainFailure: (app, error) => this.explainFailure(app, error),
+    };
     this.onProblem = options.onProblem;
     const { damagedCommitBytes: damaged } = this.streams;
     if (damaged > 0) this.reportProblem(damagedCommits(damaged));
@@ -253,32 +266,8 @@ export class EmbeddedStore implements Store {
     return { first, last, duplicate: false };
   }
 
-  appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
-    let open: OpenStream;
-    let allocated: AllocatedBatch;
-    try {
-      this.place.require();
-      open = this.streams.open(app);
-      this.diskSpace.requireSpace(batch.bytes.length);
-      this.requireCopied(open.stream);
-      allocated = open.stream.allocate(batch, undefined);
-    } catch (error) {
-      queueMicrotask(() => waiter.onAppendFailed(error));
-      return;
-    }
-    this.streams.appendOne(open, allocated, waiter.isAwaited, new OneAppend(this, app, allocated, waiter));
-  }
-
-  /** For {@link OneAppend}. */
-  onAppended(app: AppId, { stored }: AllocatedBatch, waiter: AppendWaiter): void {
-    this.subscriptions.notifyAppend(app, stored);
-    waiter.onAppended();
-  }
-
-  /** For {@link OneAppend}. */
-  onAppendRefused(app: AppId, waiter: AppendWaiter, error: unknown): void {
-    const refused = (reason: unknown): void => waiter.onAppendFailed(reason);
-    this.explainFailure(app, error).then(refused, refused);
+  appenderFor(app: AppId): StreamAppender {
+    return new BatchAppender(app, this.appenders);
   }
 
   async appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {
@@ -607,29 +596,6 @@ export class EmbeddedStore implements Store {
     } catch (error) {
       throw await this.diskSpace.noteFailure(error);
     }
-  }
-}
-
-/** What becomes of a batch, as an object of one class: there are hundreds of thousands a second, and closures would be four of each. */
-class OneAppend implements CommitWaiter {
-  private readonly store: EmbeddedStore;
-  private readonly app: AppId;
-  private readonly allocated: AllocatedBatch;
-  private readonly waiter: AppendWaiter;
-
-  constructor(store: EmbeddedStore, app: AppId, allocated: AllocatedBatch, waiter: AppendWaiter) {
-    this.store = store;
-    this.app = app;
-    this.allocated = allocated;
-    this.waiter = waiter;
-  }
-
-  onCommitted(): void {
-    this.store.onAppended(this.app, this.allocated, this.waiter);
-  }
-
-  onRefused(error: unknown): void {
-    this.store.onAppendRefused(this.app, this.waiter, error);
   }
 }
 

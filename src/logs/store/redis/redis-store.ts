@@ -29,6 +29,7 @@ import {
   type StoredBatch,
   type StoredRecord,
   type StoreStatus,
+  type StreamAppender,
   type StreamBounds,
   type StreamFile,
   type TransactOptions,
@@ -191,7 +192,11 @@ export class RedisStore implements Store {
     );
   }
 
-  appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
+  appenderFor(app: AppId): StreamAppender {
+    return { append: (batch, waiter) => this.appendFor(app, batch, waiter) };
+  }
+
+  private appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
     // What the appender calls first counts: one that may be stored is told so, and then fails with all behind it.
     let isTold = false;
     const tell = (outcome: () => void): void => {

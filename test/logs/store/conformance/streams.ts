@@ -13,7 +13,7 @@ export function streamSuite(opener: StoreOpener): void {
       const told: string[] = [];
       for (const text of ['one', 'two', 'three'])
         for (const app of many)
-          store.appendFor(app, batchOf(text), {
+          store.appenderFor(app).append(batchOf(text), {
             isAwaited: text === 'two',
             onAppended: () => void told.push(`${app} ${text}`),
             onAppendFailed: (error) => void told.push(String(error)),
@@ -28,6 +28,28 @@ export function streamSuite(opener: StoreOpener): void {
         ]);
         expect(linesOf(await store.read(app, 0, 1_000_000))).toEqual(['one', 'two', 'three']);
       }
+    });
+
+    it('without a promise goes on when the stream was removed, and notifies whoever subscribes meanwhile', async () => {
+      const store = await opener.open();
+      const app = newAppId();
+      const appender = store.appenderFor(app);
+      const append = (text: string): Promise<void> =>
+        new Promise((onAppended, onAppendFailed) =>
+          appender.append(batchOf(text), { isAwaited: false, onAppended, onAppendFailed }),
+        );
+      await append('one');
+      const notified: (StoredBatch | undefined)[] = [];
+      const unsubscribe = store.subscribe(app, (batch) => notified.push(batch));
+      await append('two');
+      await until('the subscriber is notified', () => notified.length > 0);
+      unsubscribe();
+      const before = notified.length;
+      await store.dropStream(app);
+      await append('three');
+      expect(notified).toHaveLength(before);
+      expect(linesOf(await store.read(app, 0, 1_000_000))).toEqual(['three']);
+      expect(await store.bounds(app)).toMatchObject({ first: 1, last: 1 });
     });
 
     it('numbers lines from 1, without a gap', async () => {

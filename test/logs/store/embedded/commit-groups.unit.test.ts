@@ -68,7 +68,7 @@ function appendAlternating(store: EmbeddedStore, onAppend = (): void => {}, isAw
         onAppendFailed: () => told.refused++,
       };
       onAppend();
-      store.appendFor(app, batchOf(`line ${round}`), waiter);
+      store.appenderFor(app).append(batchOf(`line ${round}`), waiter);
     }
   return told;
 }

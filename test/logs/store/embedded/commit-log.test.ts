@@ -19,7 +19,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkStreams } from '../../../../src/cli/doctor/streams.ts';
 import { LogRouter } from '../../../../src/logs/router/log-router.ts';
 import type { AppendResult, AppId, Retention } from '../../../../src/logs/store/contract.ts';
-import { readCommitFile } from '../../../../src/logs/store/embedded/commit-log/commit-entry.ts';
+import {
+  COMMIT_HEADER,
+  readCommitFile,
+} from '../../../../src/logs/store/embedded/commit-log/commit-entry.ts';
+import { CommitMemory } from '../../../../src/logs/store/embedded/commit-log/commit-memory.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
 import { FolderIdentity } from '../../../../src/logs/store/embedded/folder-identity.ts';
 import { sealValue } from '../../../../src/logs/store/embedded/records/sealed-value.ts';
@@ -492,9 +496,14 @@ describe('a power cut with durability disk', () => {
     const place = new FolderIdentity(folder, [], () => {});
     const stream = streamOf(app, SMALL, files, place);
     const appender = new Appender(stream, { files, durability: 'disk', place });
+    const memory = new CommitMemory();
     for (let i = 0; i < 2; i++) {
       const allocated = stream.allocate(batchOf('x'.repeat(70_000)), undefined);
-      stream.commitUnwritten(allocated, Buffer.from(allocated.stored.bytes), 0);
+      memory.reserve(COMMIT_HEADER + allocated.stored.bytes.length);
+      const at = memory.at + COMMIT_HEADER;
+      memory.piece.set(allocated.stored.bytes, at);
+      memory.keep(COMMIT_HEADER + allocated.stored.bytes.length);
+      stream.commitUnwritten(allocated, memory.pieceNumber, at);
       expect(appender.writeUnwritten()).toBe(true);
     }
     expect(appender.hasUnsynced).toBe(true);

@@ -2,7 +2,21 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { SpilledEntries } from '../../../../src/logs/store/embedded/commit-log/commit-memory.ts';
+import { COMMIT_HEADER } from '../../../../src/logs/store/embedded/commit-log/commit-entry.ts';
+import {
+  CommitMemory,
+  SpilledEntries,
+} from '../../../../src/logs/store/embedded/commit-log/commit-memory.ts';
+import {
+  forEachEntry,
+  UnwrittenEntries,
+} from '../../../../src/logs/store/embedded/commit-log/unwritten-entries.ts';
+import {
+  encodeFrameIdEntry,
+  writeEntryHeader,
+} from '../../../../src/logs/store/embedded/segments/entry-format.ts';
+import { batchOf, linesOf } from '../../../support/batches.ts';
+import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
 function spilledEntries(): SpilledEntries {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-test-'));
@@ -46,4 +60,86 @@ it('of files to which nothing is added, none keeps memory', () => {
     expect(read(spilled, added)).toBe(added.entry);
   }
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4_194_304);
+});
+
+const SEED = 1;
+
+/** A stream's entries, and what they should be. */
+class Entries {
+  readonly unwritten = new UnwrittenEntries();
+  expected: string[] = [];
+  private next = 1;
+  private bytesSoFar = 0;
+
+  /** The entry of one more batch of a line. */
+  entry(text: string, frameId: string | undefined): { readonly batch: Buffer; readonly entry: Buffer } {
+    const batch = Buffer.from(batchOf(text).bytes);
+    this.bytesSoFar += batch.length;
+    writeEntryHeader(
+      batch,
+      { count: 1, storedAtMs: this.next, bytesSoFar: this.bytesSoFar, first: this.next++ },
+      SEED,
+    );
+    this.expected.push(text);
+    const named = frameId === undefined ? [] : [encodeFrameIdEntry(frameId, SEED)];
+    return { batch, entry: Buffer.concat([...named, batch]) };
+  }
+
+  check(): void {
+    const { unwritten, expected } = this;
+    expect(unwritten.count).toBe(expected.length);
+    const all = unwritten.read(0);
+    expect(linesOf(all)).toEqual(expected);
+    const firsts: number[] = [];
+    forEachEntry(unwritten.copy(), 0, ({ first }) => firsts.push(first));
+    expect(firsts).toEqual(all.map(({ first }) => first));
+    expect(unwritten.bytes).toBe(all.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    if (all.length > 0) expect(unwritten.lastBefore(all.at(-1)!.storedAtMs)).toBe(all.at(-2)?.last);
+  }
+
+  clear(): void {
+    this.unwritten.clear();
+    this.expected = [];
+  }
+}
+
+it.each([1, 2, 3])('entries of many streams are read in order, wherever they are kept (seed %d)', (seed) => {
+  const random = seededRandom(seed);
+  const streams = Array.from({ length: 5 }, () => new Entries());
+  // What a process before left.
+  for (const [i, stream] of streams.entries())
+    for (let left = i; left > 0; left--) {
+      const frameId = left === 1 ? 'frame of another process' : undefined;
+      stream.unwritten.addBatch(stream.entry(`left ${left}`, frameId).batch, frameId, SEED);
+    }
+  const files = [new CommitMemory()];
+  const spills: SpilledEntries[] = [];
+  for (let step = 0; step < 600; step++) {
+    const stream = streams[Math.floor(random() * streams.length)];
+    const chance = random();
+    if (chance < 0.9) {
+      const memory = files.at(-1)!;
+      const text = `${step} ${'x'.repeat(random() < 0.01 ? 400_000 : random() * 300)}`;
+      const { batch, entry } = stream.entry(text, random() < 0.1 ? `frame ${step}` : undefined);
+      memory.reserve(COMMIT_HEADER + entry.length);
+      const at = memory.at + COMMIT_HEADER;
+      entry.copy(memory.piece, at);
+      memory.keep(COMMIT_HEADER + entry.length);
+      stream.unwritten.add(memory.pieceNumber, at, batch.length);
+    } else if (chance < 0.96) {
+      // Another file begins; the oldest one leaves memory.
+      files.push(new CommitMemory());
+      if (files.length < 3) continue;
+      const memory = files.shift()!;
+      const spilled = spilledEntries();
+      spills.push(spilled);
+      for (const { unwritten } of streams) unwritten.spill(memory, spilled);
+      memory.release();
+      spilled.finish();
+    } else stream.clear();
+    if (step % 50 === 0) for (const one of streams) one.check();
+  }
+  for (const one of streams) one.check();
+  expect(spills.length).toBeGreaterThan(5);
+  for (const memory of files) memory.release();
 });

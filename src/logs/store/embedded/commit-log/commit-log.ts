@@ -54,9 +54,10 @@ export interface CommittableStream {
   /** Of the checksums of its entries. */
   readonly seed: number;
   /**
-   * A batch is in the commit log, and at `at` of its memory. True when it, and what is before it, should be written to a segment now.
+   * A batch is in the commit log, and at `at` of a piece of its memory (`pieceOf`). True when it, and what is before it, should be written to
+   * a segment now.
    */
-  commitUnwritten(batch: AllocatedBatch, memory: Buffer, at: number): boolean;
+  commitUnwritten(batch: AllocatedBatch, piece: number, at: number): boolean;
   /** What is allocated and isn't acknowledged yet won't be. */
   rollback(): void;
 }
@@ -72,22 +73,22 @@ export interface CommitTarget {
   committedTo: object | undefined;
 }
 
-/** Told what became of a batch. */
-export interface CommitWaiter {
+/** What is on its way into the commit log, and is told what became of it. */
+interface QueuedEntry {
   onCommitted(): void;
   onRefused(error: unknown): void;
 }
 
-interface QueuedBatch {
+/** A batch that is appended: as one object, since there are hundreds of thousands a second. */
+export interface QueuedBatch extends QueuedEntry {
   readonly target: CommitTarget;
   readonly allocated: AllocatedBatch;
-  readonly waiter: CommitWaiter;
 }
 
-interface QueuedDrop {
+interface QueuedDrop extends QueuedEntry {
+  readonly target: undefined;
   /** The whole entry. */
   readonly dropped: Buffer;
-  readonly waiter: CommitWaiter;
 }
 
 type QueuedCommit = QueuedBatch | QueuedDrop;
@@ -171,9 +172,9 @@ export class CommitLog {
   }
 
   /** Commits a batch; several that come in one turn of the event loop are written together, all of them or none. */
-  append(target: CommitTarget, allocated: AllocatedBatch, waiter: CommitWaiter): void {
-    target.committing++;
-    this.enqueue({ target, allocated, waiter });
+  append(batch: QueuedBatch): void {
+    batch.target.committing++;
+    this.enqueue(batch);
   }
 
   private enqueue(queued: QueuedCommit): void {
@@ -198,8 +199,10 @@ export class CommitLog {
     await new Promise<void>((resolve) => {
       // When it can't be said: nothing leads to a stream without a folder and a note, either.
       this.enqueue({
+        target: undefined,
         dropped: encodeDropped(app),
-        waiter: { onCommitted: resolve, onRefused: () => resolve() },
+        onCommitted: resolve,
+        onRefused: () => resolve(),
       });
     });
   }
@@ -298,8 +301,8 @@ export class CommitLog {
           own.map(({ allocated }) => allocated),
         )
         .then(
-          () => tellEach(own, (waiter) => waiter.onCommitted()),
-          (error: unknown) => tellEach(own, (waiter) => waiter.onRefused(error)),
+          () => tellEach(own, (one) => one.onCommitted()),
+          (error: unknown) => tellEach(own, (one) => one.onRefused(error)),
         );
     }
   }
@@ -372,7 +375,7 @@ export class CommitLog {
     this.unsynced = true;
     const due: AppId[] = [];
     const { memory } = file;
-    const { piece } = memory;
+    const { pieceNumber } = memory;
     let { at } = memory;
     // Before anybody is told: then more may come, and a file may be left.
     for (const queued of group) {
@@ -384,12 +387,12 @@ export class CommitLog {
         target.committedTo = file;
         file.apps.add(target.app);
       }
-      if (commitTo(target.stream, allocated, piece, at)) due.push(target.app);
+      if (commitTo(target.stream, allocated, pieceNumber, at)) due.push(target.app);
       at += entryBytes(allocated);
     }
     memory.keep(at - memory.at);
     this.isTelling = true;
-    tellEach(group, (waiter) => waiter.onCommitted());
+    tellEach(group, (one) => one.onCommitted());
     this.isTelling = false;
     for (const app of due) this.options.writeToSegment(app);
     if (file === this.file && (this.mustClose || file.size >= this.fileBytesMax)) this.closeNow(file);
@@ -414,7 +417,7 @@ export class CommitLog {
     const isGone = error instanceof CommitLogGoneError || systemCode(error) === 'ENOENT';
     if (isGone && this.file) this.leaveFile(this.file);
     if (this.mustClose && this.file) this.closeNow(this.file);
-    tellEach(all, (waiter) => waiter.onRefused(error));
+    tellEach(all, (one) => one.onRefused(error));
   }
 
   /** The file to write to, without what a write that failed has left. */
@@ -461,13 +464,10 @@ export class CommitLog {
 }
 
 /** One that throws keeps nobody from being told. */
-function tellEach(
-  queued: readonly { readonly waiter: CommitWaiter }[],
-  tell: (waiter: CommitWaiter) => void,
-): void {
-  for (const { waiter } of queued)
+function tellEach(queued: readonly QueuedEntry[], tell: (one: QueuedEntry) => void): void {
+  for (const one of queued)
     try {
-      tell(waiter);
+      tell(one);
     } catch (error) {
       queueMicrotask(() => {
         throw error;
@@ -509,13 +509,13 @@ function gatherBytes(memory: CommitMemory, group: readonly QueuedCommit[]): Buff
 }
 
 function isBatch(queued: QueuedCommit): queued is QueuedBatch {
-  return 'target' in queued;
+  return queued.target !== undefined;
 }
 
 /** It is stored whatever becomes of what has to be trimmed: when that fails, the write to the segment will say so. */
-function commitTo(stream: CommittableStream, allocated: AllocatedBatch, memory: Buffer, at: number): boolean {
+function commitTo(stream: CommittableStream, allocated: AllocatedBatch, piece: number, at: number): boolean {
   try {
-    return stream.commitUnwritten(allocated, memory, at);
+    return stream.commitUnwritten(allocated, piece, at);
   } catch {
     return true;
   }

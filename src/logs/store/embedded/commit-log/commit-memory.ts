@@ -11,21 +11,37 @@ const NO_BYTES = Buffer.alloc(0);
 /** Of all files of commit logs: left to the garbage collector, they would look like memory that grows. */
 const pieces = new BufferPool({ buffersMax: PIECES_KEPT, stepBytes: PIECE_BYTES });
 
+/** The pieces that are held, of all files of commit logs, each under its number. */
+const numbered: Buffer[] = [];
+const freeNumbers: number[] = [];
+
+/** A piece that is held. */
+export function pieceOf(number: number): Buffer {
+  return numbered[number];
+}
+
 /** The entries of a file of the commit log in memory, until all of them are in segments. */
 export class CommitMemory {
-  private readonly held: Buffer[] = [];
+  /** Numbers of its pieces. */
+  private readonly held: number[] = [];
   /** Where the next bytes go in the newest piece. */
   private end = 0;
 
   /** Makes room for so many bytes that stay together: they go into {@link piece} from {@link at} on. */
   reserve(bytes: number): void {
     if (this.held.length > 0 && this.end + bytes <= this.piece.length) return;
-    this.held.push(pieces.acquire(Math.max(bytes, PIECE_BYTES)));
+    const number = freeNumbers.pop() ?? numbered.length;
+    numbered[number] = pieces.acquire(Math.max(bytes, PIECE_BYTES));
+    this.held.push(number);
     this.end = 0;
   }
 
   /** The newest piece, once something was reserved. */
   get piece(): Buffer {
+    return pieceOf(this.pieceNumber);
+  }
+
+  get pieceNumber(): number {
     return this.held[this.held.length - 1];
   }
 
@@ -40,13 +56,17 @@ export class CommitMemory {
   }
 
   /** Is that a piece of it? */
-  has(piece: Buffer): boolean {
+  has(piece: number): boolean {
     return this.held.includes(piece);
   }
 
   /** Nobody reads it any more. */
   release(): void {
-    for (const piece of this.held.splice(0)) pieces.release(piece);
+    for (const number of this.held.splice(0)) {
+      pieces.release(numbered[number]);
+      numbered[number] = NO_BYTES;
+      freeNumbers.push(number);
+    }
   }
 }
 

@@ -6,55 +6,72 @@ import {
   type SegmentEntry,
   toStoredBatch,
 } from '../segments/entry-format.ts';
-import type { CommitMemory, SpilledEntries } from './commit-memory.ts';
+import { type CommitMemory, pieceOf, type SpilledEntries } from './commit-memory.ts';
 
-/** A stream's part of {@link SpilledEntries}. */
-interface SpilledPart {
-  readonly file: SpilledEntries;
+/** Entries of a stream, one behind the other, that aren't in the log's memory: spilled, or in memory of their own. */
+interface StoredPart {
+  readonly source: SpilledEntries | Buffer;
   readonly offset: number;
   readonly bytes: number;
   readonly count: number;
 }
 
+/** In front of an entry in the log's memory, in the place of its commit header, which nobody reads there: where the next one is. */
+const LINK_BYTES = 8;
+
 /**
  * Batches of a stream that are in the commit log and in no segment yet, oldest first: where they are in the log's memory, or where they were
- * spilled to, as entries of a segment. There are many of many apps: none has an object of its own.
+ * spilled to, as entries of a segment. There are many of many apps: none has an object of its own, and those in memory are linked there.
  */
 export class UnwrittenEntries {
   /** The oldest ones. */
-  private spilled: readonly SpilledPart[] = NONE;
-  private memories: Buffer[] = [];
-  private starts: number[] = [];
-  private spilledCount = 0;
+  private parts: StoredPart[] | undefined;
+  private partsCount = 0;
+  /** Those in the log's memory: the piece and the place there of the first and of the last one. */
+  private linkedCount = 0;
+  private firstPiece = 0;
+  private firstAt = 0;
+  private lastPiece = 0;
+  private lastAt = 0;
   /** Of the batches. */
   bytes = 0;
 
   /** Batches, spilled ones included. */
   get count(): number {
-    return this.spilledCount + this.starts.length;
+    return this.partsCount + this.linkedCount;
   }
 
-  /** An entry was written to the log's memory, which stays as it is until the entry is written to a segment, or spilled. */
-  add(memory: Buffer, at: number, batchBytes: number): void {
-    this.memories.push(memory);
-    this.starts.push(at);
+  /**
+   * An entry was written to the log's memory, which stays as it is until the entry is written to a segment, or spilled.
+   * @param piece of the memory (`pieceOf`), where its commit header is in front of it
+   */
+  add(piece: number, at: number, batchBytes: number): void {
+    if (this.linkedCount++ === 0) {
+      this.firstPiece = piece;
+      this.firstAt = at;
+    } else {
+      const memory = pieceOf(this.lastPiece);
+      memory.writeUInt32LE(piece, this.lastAt - LINK_BYTES);
+      memory.writeUInt32LE(at, this.lastAt - LINK_BYTES + 4);
+    }
+    this.lastPiece = piece;
+    this.lastAt = at;
     this.bytes += batchBytes;
   }
 
-  /** Adds a batch whose header is written, in memory of its own. @param seed of its app's checksums */
+  /** Adds a batch whose header is written, in memory of its own, behind others of which none is in the log's. @param seed of its app's checksums */
   addBatch(batch: Uint8Array, frameId: string | undefined, seed: number): void {
-    const memory = Buffer.concat(
-      frameId === undefined ? [batch] : [encodeFrameIdEntry(frameId, seed), batch],
-    );
-    this.add(memory, 0, batch.length);
+    if (this.linkedCount > 0) throw new Error('what is left of processes before this one is added first');
+    const own = Buffer.concat(frameId === undefined ? [batch] : [encodeFrameIdEntry(frameId, seed), batch]);
+    this.addPart({ source: own, offset: 0, bytes: own.length, count: 1 });
+    this.bytes += batch.length;
   }
 
   /** All of them are in a segment, or the stream is dropped. */
   clear(): void {
-    this.spilled = NONE;
-    this.spilledCount = 0;
-    this.memories = [];
-    this.starts = [];
+    this.parts = undefined;
+    this.partsCount = 0;
+    this.linkedCount = 0;
     this.bytes = 0;
   }
 
@@ -63,32 +80,36 @@ export class UnwrittenEntries {
    * where it is.
    */
   spill(memory: CommitMemory, file: SpilledEntries): boolean {
-    const { memories, starts } = this;
     let count = 0;
-    while (count < starts.length && memory.has(memories[count])) count++;
+    let bytes = 0;
+    let link: Link | undefined = this.firstLinked();
+    for (; link && memory.has(link.piece); link = this.linkedAfter(link)) {
+      count++;
+      bytes += linkedBytes(link);
+    }
     if (count === 0) return false;
-    const bytes = this.sizeInMemory(count);
-    this.copyMemory(file.reserve(bytes), 0, count);
-    this.spilled = [...this.spilled, { file, offset: file.bytes, bytes, count }];
+    this.copyLinked(file.reserve(bytes), 0, count);
+    const offset = file.bytes;
     file.keep(bytes);
-    this.spilledCount += count;
-    this.memories = memories.slice(count);
-    this.starts = starts.slice(count);
+    this.addPart({ source: file, offset, bytes, count });
+    this.linkedCount -= count;
+    if (link) [this.firstPiece, this.firstAt] = [link.piece, link.at];
     return true;
   }
 
   /** All of them, one behind the other. */
   copy(): Buffer {
-    const count = this.starts.length;
-    let spilledBytes = 0;
-    for (const { bytes } of this.spilled) spilledBytes += bytes;
-    const all = Buffer.allocUnsafe(spilledBytes + this.sizeInMemory(count));
+    let size = 0;
+    for (const { bytes } of this.parts ?? []) size += bytes;
+    const linkedFrom = size;
+    for (let link = this.firstLinked(); link; link = this.linkedAfter(link)) size += linkedBytes(link);
+    const all = Buffer.allocUnsafe(size);
     let to = 0;
-    for (const { file, offset, bytes } of this.spilled) {
-      file.read(all, to, bytes, offset);
-      to += bytes;
+    for (const part of this.parts ?? []) {
+      copyPart(part, all, to);
+      to += part.bytes;
     }
-    this.copyMemory(all, to, count);
+    this.copyLinked(all, linkedFrom, this.linkedCount);
     return all;
   }
 
@@ -113,28 +134,57 @@ export class UnwrittenEntries {
 
   /** Calls `visit` with each of them and the bytes that it is in: those in memory aren't copied. */
   private forEach(visit: (entry: SegmentEntry, bytes: Buffer) => void): void {
-    for (const { file, offset, bytes } of this.spilled) {
-      const part = Buffer.allocUnsafe(bytes);
-      file.read(part, 0, bytes, offset);
-      forEachEntry(part, 0, (entry) => visit(entry, part));
+    for (const part of this.parts ?? []) {
+      const bytes = Buffer.allocUnsafe(part.bytes);
+      copyPart(part, bytes, 0);
+      forEachEntry(bytes, 0, (entry) => visit(entry, bytes));
     }
-    for (const [i, memory] of this.memories.entries())
-      visit(readKnownEntry(memory, this.starts[i], 0), memory);
+    for (let link = this.firstLinked(); link; link = this.linkedAfter(link)) {
+      const memory = pieceOf(link.piece);
+      visit(readKnownEntry(memory, link.at, 0), memory);
+    }
   }
 
-  private sizeInMemory(count: number): number {
-    const { memories, starts } = this;
-    let size = 0;
-    for (let i = 0; i < count; i++) size += knownEntryEnd(memories[i], starts[i]) - starts[i];
-    return size;
+  private addPart(part: StoredPart): void {
+    this.parts ??= [];
+    this.parts.push(part);
+    this.partsCount += part.count;
   }
 
-  private copyMemory(out: Buffer, at: number, count: number): void {
-    const { memories, starts } = this;
+  private firstLinked(): Link | undefined {
+    return this.linkedCount > 0 ? { piece: this.firstPiece, at: this.firstAt } : undefined;
+  }
+
+  private linkedAfter({ piece, at }: Link): Link | undefined {
+    if (piece === this.lastPiece && at === this.lastAt) return undefined;
+    const memory = pieceOf(piece);
+    return { piece: memory.readUInt32LE(at - LINK_BYTES), at: memory.readUInt32LE(at - LINK_BYTES + 4) };
+  }
+
+  private copyLinked(out: Buffer, at: number, count: number): void {
     let to = at;
-    for (let i = 0; i < count; i++)
-      to += memories[i].copy(out, to, starts[i], knownEntryEnd(memories[i], starts[i]));
+    let link = this.firstLinked();
+    for (let left = count; left > 0 && link; left--, link = this.linkedAfter(link)) {
+      const memory = pieceOf(link.piece);
+      to += memory.copy(out, to, link.at, knownEntryEnd(memory, link.at));
+    }
   }
+}
+
+/** Copies a part to `at` of `out`. */
+function copyPart({ source, offset, bytes }: StoredPart, out: Buffer, at: number): void {
+  if (Buffer.isBuffer(source)) source.copy(out, at, offset, offset + bytes);
+  else source.read(out, at, bytes, offset);
+}
+
+/** Where an entry is in the log's memory. */
+interface Link {
+  readonly piece: number;
+  readonly at: number;
+}
+
+function linkedBytes({ piece, at }: Link): number {
+  return knownEntryEnd(pieceOf(piece), at) - at;
 }
 
 /** Calls `visit` with each entry of what {@link UnwrittenEntries.copy} gave, which is in a segment from `offset` on. */
@@ -145,5 +195,3 @@ export function forEachEntry(bytes: Buffer, offset: number, visit: (entry: Segme
     at = entry.end - offset;
   }
 }
-
-const NONE: readonly never[] = [];

@@ -84,10 +84,10 @@ export class AppStream {
   private oldestEntry: SegmentEntry | undefined;
   private firstSequence: Sequence;
   /** The end of what is allocated, and of what was acknowledged. */
-  private allocatedEnd: StreamEnd;
-  private committedEnd: StreamEnd;
+  private readonly allocatedEnd: MovingEnd;
+  private readonly committedEnd: MovingEnd;
   /** The end of what is in its segments. */
-  private writtenEnd: StreamEnd;
+  private readonly writtenEnd: MovingEnd;
   /** Batches that were acknowledged and are in the commit log, and not in a segment yet: from {@link writtenEnd} on. */
   readonly unwritten = new UnwrittenEntries();
   /** Noted segments that weren't there, or unreadable, when it was opened. */
@@ -114,9 +114,9 @@ export class AppStream {
     const recovered = recoverSegments({ ...this.segmentOptions, folder, note, left, onFrameId });
     const { segments, end, lost, lostRanges, isCutOff } = recovered;
     this.segmentList = segments;
-    this.allocatedEnd = end;
-    this.committedEnd = end;
-    this.writtenEnd = end;
+    this.allocatedEnd = new MovingEnd(end);
+    this.committedEnd = new MovingEnd(end);
+    this.writtenEnd = new MovingEnd(end);
     this.lostSegments = lost;
     this.notedFirst = note?.first ?? 1;
     this.told = note?.told ?? [];
@@ -259,7 +259,7 @@ export class AppStream {
 
   /** What is allocated and isn't acknowledged yet won't be: its sequences are allocated again. */
   rollback(): void {
-    this.allocatedEnd = this.committedEnd;
+    this.allocatedEnd.moveTo(this.committedEnd);
   }
 
   /** The segment to write to: a new one when the last is full. @param first the first line that is written next */
@@ -275,16 +275,16 @@ export class AppStream {
   }
 
   /**
-   * A batch is in the commit log, and at `at` of its memory: from now on it can be read. True when it, and what is before it, should be
+   * A batch is in the commit log, and at `at` of a piece of its memory: from now on it can be read. True when it, and what is before it, should be
    * written now.
    */
-  commitUnwritten({ stored, bytesSoFar }: AllocatedBatch, memory: Buffer, at: number): boolean {
-    this.unwritten.add(memory, at, stored.bytes.length);
+  commitUnwritten({ stored, bytesSoFar }: AllocatedBatch, piece: number, at: number): boolean {
+    this.unwritten.add(piece, at, stored.bytes.length);
     return this.commitNext(stored, bytesSoFar);
   }
 
   private commitNext({ last }: StoredBatch, bytesSoFar: number): boolean {
-    this.committedEnd = { next: last + 1, bytesSoFar };
+    this.committedEnd.moveTo({ next: last + 1, bytesSoFar });
     if (this.isTooMuch) this.trim();
     return this.unwritten.bytes >= UNWRITTEN_BYTES_MAX || this.isTooMuch;
   }
@@ -301,13 +301,13 @@ export class AppStream {
     if (bytesBefore > reached) {
       if (this.unwritten.count > 0) throw new Error('what is before a gap has to be written first');
       this.segmentList.at(-1)?.seal();
-      this.writtenEnd = { next: stored.first, bytesSoFar: bytesBefore };
-      this.committedEnd = this.writtenEnd;
+      this.writtenEnd.moveTo({ next: stored.first, bytesSoFar: bytesBefore });
+      this.committedEnd.moveTo(this.writtenEnd);
       if (next < stored.first) this.reportLost([next, stored.first - 1]);
     }
     this.unwritten.addBatch(stored.bytes, frameId, this.seed);
     this.commitNext(stored, bytesSoFar);
-    this.allocatedEnd = this.committedEnd;
+    this.allocatedEnd.moveTo(this.committedEnd);
     return true;
   }
 
@@ -319,9 +319,9 @@ export class AppStream {
     const { next, bytesSoFar } = this.committedEnd;
     if (first < next) return false;
     this.segmentList.at(-1)?.seal();
-    this.writtenEnd = { next: last + 1, bytesSoFar: bytesSoFar + bytes };
-    this.committedEnd = this.writtenEnd;
-    this.allocatedEnd = this.writtenEnd;
+    this.writtenEnd.moveTo({ next: last + 1, bytesSoFar: bytesSoFar + bytes });
+    this.committedEnd.moveTo(this.writtenEnd);
+    this.allocatedEnd.moveTo(this.writtenEnd);
     this.reportLost([next, last]);
     return true;
   }
@@ -367,17 +367,17 @@ export class AppStream {
         bytesSoFar,
         frameId,
       });
-      this.writtenEnd = { next: last + 1, bytesSoFar };
+      this.writtenEnd.moveTo({ next: last + 1, bytesSoFar });
       start = end;
     }
-    this.committedEnd = this.writtenEnd;
+    this.committedEnd.moveTo(this.writtenEnd);
     this.trim();
   }
 
   private commitCopy(segment: Segment, copy: Buffer): void {
     forEachEntry(copy, segment.size, (entry) => {
       segment.addEntry({ ...entry, bytesBefore: this.writtenEnd.bytesSoFar });
-      this.writtenEnd = { next: entry.last + 1, bytesSoFar: entry.bytesSoFar };
+      this.writtenEnd.moveTo({ next: entry.last + 1, bytesSoFar: entry.bytesSoFar });
     });
     this.unwritten.clear();
   }
@@ -536,8 +536,24 @@ export class AppStream {
     const bytesSoFar = this.allocatedEnd.bytesSoFar + bytes.length;
     writeEntryHeader(bytes, { count, storedAtMs, bytesSoFar, first }, this.seed, isHoled);
     const last = first + count - 1;
-    this.allocatedEnd = { next: last + 1, bytesSoFar };
+    this.allocatedEnd.moveTo({ next: last + 1, bytesSoFar });
     return { stored: { bytes, count, memory, first, last, storedAtMs }, bytesSoFar, frameId };
+  }
+}
+
+/** It moves with each batch of its stream: another object each time would live until the next one, and garbage collections would copy it. */
+class MovingEnd implements StreamEnd {
+  next: Sequence;
+  bytesSoFar: number;
+
+  constructor({ next, bytesSoFar }: StreamEnd) {
+    this.next = next;
+    this.bytesSoFar = bytesSoFar;
+  }
+
+  moveTo({ next, bytesSoFar }: StreamEnd): void {
+    this.next = next;
+    this.bytesSoFar = bytesSoFar;
   }
 }
 

@@ -8,7 +8,7 @@ import { syncFolder } from '../../../../common/files/sync-folder.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppId, ReadMemory, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import { appIdBytes, type DamagedCommit } from '../commit-log/commit-entry.ts';
-import { CommitLog, type CommitTarget, type CommitWaiter } from '../commit-log/commit-log.ts';
+import { CommitLog } from '../commit-log/commit-log.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import {
   type AllocatedBatch,
@@ -29,6 +29,7 @@ import type { Segment } from '../segments/segment.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { AppStream, type LostLines } from './app-stream.ts';
 import { Appender, SegmentGoneError } from './appender.ts';
+import type { OpenStream, OpenStreamAppend } from './open-stream.ts';
 import { isUntouched, oldestStoredAtMs } from './recovery.ts';
 import type { StreamNote, StreamNotes } from './stream-note.ts';
 
@@ -72,15 +73,6 @@ export interface EmbeddedStreamsOptions {
   readonly onFilesGone: (paths: readonly string[]) => void;
   /** Called for a stream that can't be opened when all are checked. */
   readonly onUnusable: (app: AppId, error: unknown) => void;
-}
-
-export interface OpenStream extends CommitTarget {
-  readonly stream: AppStream;
-  readonly appender: Appender;
-  /** How far it was when it was noted last. */
-  notedUpTo: Sequence;
-  /** Its id can be told in 16 bytes. */
-  readonly mayCommit: boolean;
 }
 
 /** The streams of all apps, each opened at its first use. */
@@ -247,22 +239,23 @@ export class EmbeddedStreams {
     const committed = allocated.map(
       (one) =>
         new Promise<void>((resolve, reject) => {
-          this.commitLog.append(open, one, { onCommitted: resolve, onRefused: reject });
+          this.commitLog.append({ target: open, allocated: one, onCommitted: resolve, onRefused: reject });
         }),
     );
     return committed.length === 1 ? committed[0] : Promise.all(committed).then(() => {});
   }
 
-  /** The same with one batch, without a promise. @param open see {@link open} @param isAwaited see {@link Appender.append} */
-  appendOne(open: OpenStream, allocated: AllocatedBatch, isAwaited: boolean, waiter: CommitWaiter): void {
+  /** The same with one batch, without a promise. @param isAwaited see {@link Appender.append} */
+  appendOne(queued: OpenStreamAppend, isAwaited: boolean): void {
+    const { target: open, allocated } = queued;
     if (this.isForCommitLog(open, 1, allocated.stored.bytes.length)) {
-      this.commitLog.append(open, allocated, waiter);
+      this.commitLog.append(queued);
       // Who waits may be adding lines of the same request to other batches.
       if (!isAwaited) this.commitLog.writeIfMany();
     } else
       open.appender.append([allocated], isAwaited).then(
-        () => waiter.onCommitted(),
-        (error: unknown) => waiter.onRefused(error),
+        () => queued.onCommitted(),
+        (error: unknown) => queued.onRefused(error),
       );
   }
 
@@ -405,7 +398,7 @@ export class EmbeddedStreams {
       this.files.close(segment.path);
       this.goneSegments.delete(segment);
     }
-    this.byApp.delete(app);
+    this.forgetOpen(app, open);
     this.reportGone();
     // Atomically: what is half removed must not come back.
     const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${randomUUID()}`);
@@ -592,7 +585,7 @@ export class EmbeddedStreams {
     this.openedToTrim.delete(app);
     if (!open?.appender.idle || !open.stream.isSettled || open.stream.lastWritten !== open.notedUpTo) return;
     if (open.stream.unwritten.count > 0 || open.committing > 0 || open.appender.hasUnsynced) return;
-    this.byApp.delete(app);
+    this.forgetOpen(app, open);
     this.noteOldest(app, open.stream.oldestStoredAtMs);
     for (const { path } of open.stream.segments) this.files.close(path);
   }
@@ -661,6 +654,7 @@ export class EmbeddedStreams {
         app,
         idBytes: appIdBytes(app),
         mayCommit: APP_ID_PATTERN.test(app),
+        isClosed: false,
         committing: 0,
         committedTo: undefined,
         stream,
@@ -671,6 +665,11 @@ export class EmbeddedStreams {
       this.byApp.set(app, open);
     }
     return open;
+  }
+
+  private forgetOpen(app: AppId, open: OpenStream): void {
+    this.byApp.delete(app);
+    open.isClosed = true;
   }
 
   /** The note goes first: a stream that is noted and has no files would count as lost. */
