@@ -84,6 +84,7 @@ export class SyslogOutlet implements Outlet {
       );
     this.writtenBytes += bytes.length;
     if (bytes.length > 0) this.write(socket, bytes);
+    else this.memory.release(bytes);
     this.unconfirmed.push({ last: shipment.last, writtenUpTo: this.writtenBytes, atMs: performance.now() });
     if (socket.writableLength > WRITE_BUFFER_BYTES_MAX) await this.waitForDrain(socket);
     if (this.failure) throw this.failure;

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { linesMemory } from '../../../../src/logs/drains/encoders/wasm/wasm-lines.ts';
 import type { DrainOptions } from '../../../../src/logs/drains/options/drain-options.ts';
 import type { DrainRecord } from '../../../../src/logs/drains/options/drain-record.ts';
 import { TargetPolicy } from '../../../../src/logs/drains/options/target-policy.ts';
@@ -14,6 +15,7 @@ import { isUnreachableError } from '../../../../src/logs/drains/sinks/reachabili
 import type { StoredBatch } from '../../../../src/logs/store/contract.ts';
 import { BatchBuilder } from '../../../../src/logs/syslog/batch-builder.ts';
 import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
+import { codecMemory } from '../../../../src/logs/syslog/wasm/wasm-codec.ts';
 import { newAppId } from '../../../support/batches.ts';
 import { until } from '../../../support/until.ts';
 
@@ -67,6 +69,20 @@ function shipmentOf(first: number, messages: readonly string[]): Shipment {
   return buildShipment([batch], first - 1, Number.POSITIVE_INFINITY)!;
 }
 
+/** Slots for bodies in the memory of what encodes lines. */
+function freeBodies(): number {
+  return [codecMemory, linesMemory()]
+    .map(({ bodies }) => {
+      const slots: Buffer[] = [];
+      for (let slot = bodies.acquire(0); slot; slot = bodies.acquire(0)) slots.push(slot);
+      for (const slot of slots) bodies.release(slot);
+      return slots.length;
+    })
+    .reduce((sum, count) => sum + count);
+}
+
+const ALL_BODIES = freeBodies();
+
 export function sinkSuite(
   name: string,
   { canRefuse, hasFrameIds, splitsLines }: SinkTraits,
@@ -96,6 +112,8 @@ export function sinkSuite(
       for (const outlet of open) await outlet.close();
       open.clear();
       await destination.close();
+      // However a shipment ended, the memory of what was sent is free again.
+      await until('the memory of bodies', () => freeBodies() === ALL_BODIES);
     });
 
     const connect = (): Outlet => {
@@ -180,6 +198,15 @@ export function sinkSuite(
       expect(await deliver(outlet, withheld, NOTICE)).toBe(3);
       expect(destination.messages()).toEqual([NOTICE.message, ...numbered(1, 2), NOTICE.message]);
     });
+
+    if (!hasFrameIds)
+      it('sends nothing of a shipment of which filters have left nothing, and acknowledges it', async () => {
+        const outlet = connect();
+        for (let first = 1; first <= 10; first++)
+          await outlet.send({ ...shipmentOf(first, ['x']), slices: [], count: 0, byteLength: 0 }, undefined);
+        expect(await deliver(outlet, shipmentOf(11, ['hello']))).toBe(11);
+        expect(destination.messages()).toEqual(['hello']);
+      });
 
     it('has nothing to wait for when nothing was sent, and nothing to acknowledge', async () => {
       expect(await connect().flush()).toBe(0);
