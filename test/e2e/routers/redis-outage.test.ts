@@ -267,7 +267,7 @@ describe.runIf(hasRedis)('while Redis is away', () => {
     await until('the app to be looked up', () => hangs);
     reader.destroy();
     // Answered after the server has heard that the reader left.
-    expect((await fetch(`${server.url}/healthcheck`)).ok).toBe(true);
+    expect((await fetch(`${server.url}/apps`)).status).toBe(401);
     await redis.signal('SIGCONT');
     // Asked of Redis behind the tail's app.
     await server.request('GET', `/apps/${app.name}`);
