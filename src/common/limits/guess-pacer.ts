@@ -8,7 +8,7 @@ const TRACKED_MAX = 20_000;
 /** Of one address: so many refusals are answered at once, then so many a second. */
 const BURST = 100;
 const PER_SECOND = 10;
-/** The others wait so long. A connection's requests are answered one after the other. */
+/** The others wait so long, unless it is said otherwise. A connection's requests are answered one after the other. */
 const PAUSE_MS = 1_000;
 
 /**
@@ -18,9 +18,11 @@ const PAUSE_MS = 1_000;
 export class GuessPacer {
   private readonly addresses = new LruCache<string, TokenBucket>(TRACKED_MAX);
   private readonly now: () => number;
+  private readonly waitMs: number;
 
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = () => performance.now(), waitMs = PAUSE_MS) {
     this.now = now;
+    this.waitMs = waitMs;
   }
 
   /** Counts a refusal, and says how long its answer waits, in milliseconds. */
@@ -32,7 +34,7 @@ export class GuessPacer {
       bucket = new TokenBucket(PER_SECOND, now, BURST);
       this.addresses.set(network, bucket);
     }
-    if (bucket.available(now) < 1) return PAUSE_MS;
+    if (bucket.available(now) < 1) return this.waitMs;
     bucket.take(1);
     return 0;
   }

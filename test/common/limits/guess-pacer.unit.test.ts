@@ -23,7 +23,7 @@ it('counts an IPv6 network as one address', () => {
 });
 
 it('answers at once within the limit, and later beyond it', async () => {
-  const pacer = new GuessPacer(() => 0);
+  const pacer = new GuessPacer(() => 0, 50);
   for (let i = 0; i < 100; i++) await pacer.pace('192.0.2.1');
   let isOver = false;
   const paced = pacer.pace('192.0.2.1').then(() => {
