@@ -1,4 +1,5 @@
 /** The API itself: schemas, pagination, entity tags, errors, keys, OpenAPI. */
+import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../src/api/schema-builder.ts';
 import { API_SCHEMAS, type SchemaName } from '../../src/api/schemas-heroku.ts';
@@ -52,7 +53,7 @@ function faults(schema: JsonSchema, value: unknown, at = ''): string[] {
 interface Operation {
   readonly summary: string;
   readonly responses: Readonly<Record<string, object>>;
-  readonly requestBody?: object;
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
 }
 
 describe('responses', () => {
@@ -169,6 +170,19 @@ describe('responses', () => {
       ([, name]) => name,
     );
     expect(Object.keys(description.components.schemas)).toEqual(expect.arrayContaining(names));
+    // The server doesn't look whether its schemas are any.
+    const requireOfFastify = createRequire(createRequire(import.meta.url).resolve('@fastify/ajv-compiler'));
+    const ajv = new (requireOfFastify('ajv'))();
+    expect(ajv.validateSchema({ type: 'strin' })).toBe(false);
+    const bodies = Object.values(description.paths)
+      .flatMap((operations) => Object.values(operations))
+      .flatMap(({ requestBody }) => (requestBody ? Object.values(requestBody.content) : []));
+    expect(bodies.length).toBeGreaterThan(50);
+    for (const schema of [
+      ...bodies.map((body) => body.schema),
+      ...Object.values(description.components.schemas),
+    ])
+      expect([ajv.validateSchema(schema), schema, ajv.errors]).toEqual([true, schema, null]);
   });
 });
 
