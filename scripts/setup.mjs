@@ -46,11 +46,16 @@ if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < new
   writeFileSync(stamp, `${newest}\n`);
 }
 
+/** What begins with a dot is no source: benches have folders there, which come and go. */
 function files(folder) {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => !name.startsWith('.'))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return files(path);
+      return entry.isFile() ? [path] : [];
+    });
 }
 
 function mtime(file) {
