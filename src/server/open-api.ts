@@ -88,6 +88,7 @@ export async function openApi(
   await registerApiRoutes(http, {
     store: logs.store,
     storeHealth,
+    holdMs: settings.holdMs,
     appRegistry,
     apiKeys,
     people: apps.people,

@@ -9,6 +9,8 @@ export class StoreHealth {
   private readonly store: Store;
   private last: { readonly atMs: number; readonly status: StoreStatus | undefined } | undefined;
   private asking: Promise<StoreStatus | undefined> | undefined;
+  /** When a shared store said last that all is well. */
+  private wellAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(store: Store) {
     this.store = store;
@@ -17,10 +19,12 @@ export class StoreHealth {
   /**
    * Why lines can't be stored, or stored ones are missing: a sentence; undefined when all is well. Never rejects.
    * @param ageMs an answer of a shared store that is no older is good enough
+   * @param graceMs a shared store that was well so short a time ago still counts as that: it may have failed over
    */
-  async trouble(ageMs: number): Promise<string | undefined> {
+  async trouble(ageMs: number, graceMs = 0): Promise<string | undefined> {
     if (!this.store.shared) return this.store.trouble;
     const status = await this.status(ageMs);
+    if (performance.now() - this.wellAtMs < graceMs) return undefined;
     return status ? status.trouble : `The store hasn't said within ${ANSWER_MS / 1_000} seconds how it is.`;
   }
 
@@ -40,6 +44,7 @@ export class StoreHealth {
     });
     await waitWithTimeout(ANSWER_MS, asked);
     this.last = { atMs: performance.now(), status };
+    if (status && status.trouble === undefined) this.wellAtMs = this.last.atMs;
     return status;
   }
 }

@@ -114,7 +114,11 @@ describe.runIf(hasRedis)('while Redis is away', () => {
     const redis = await RedisServer.start({ config: ['appendonly yes', 'appendfsync always'] });
     onTestFinished(() => redis.remove());
     const server = await startServerForTest({
-      env: { REDIS_URL: redis.url, TAILRACE_PENDING_BYTES: String(PENDING_BYTES) },
+      env: {
+        REDIS_URL: redis.url,
+        TAILRACE_PENDING_BYTES: String(PENDING_BYTES),
+        TAILRACE_HOLD_TIMEOUT: '1s',
+      },
     });
     const app = await server.createApp('rill');
     const [text, json] = [
