@@ -113,6 +113,12 @@ export class Server {
     return sources.find((source) => source.protocol === protocol)!;
   }
 
+  /** What `GET /health` answers. */
+  async health(): Promise<{ status: number; body: Record<string, string> }> {
+    const response = await fetch(`${this.url}/health`);
+    return { status: response.status, body: (await response.json()) as Record<string, string> };
+  }
+
   /** Kills the process with SIGKILL. */
   async kill(): Promise<void> {
     await this.program.stop('SIGKILL');

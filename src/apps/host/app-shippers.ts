@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Log } from '../../common/log.ts';
 import { readBootId } from '../../common/processes/boot-id.ts';
 import type { AppId } from '../../logs/store/contract.ts';
-import { BatchJournal, hasJournal } from '../forwarder/files/batch-journal.ts';
+import { BatchJournal } from '../forwarder/files/batch-journal.ts';
 import { JournaledQueue } from '../forwarder/files/journaled-queue.ts';
 import { SHIPPER_LIMITS, Shipper } from '../forwarder/shipper.ts';
 import type { ChunkSink } from '../processes/output/line-sink.ts';
@@ -52,7 +52,7 @@ export class AppShippers {
     for (const app of readFolder(this.journalFolder) as AppId[]) {
       const folder = join(this.journalFolder, app);
       if (!apps.has(app)) remove(folder);
-      else if (!this.shippers.has(app) && hasJournal(folder)) this.createWithRetry(app);
+      else if (!this.shippers.has(app)) this.createWithRetry(app);
     }
   }
 

@@ -29,11 +29,6 @@ function movableFolder(): { data: string; away: string } {
   return { data, away: join(folder, 'away') };
 }
 
-async function health(server: Server): Promise<{ status: number; body: Record<string, string> }> {
-  const response = await fetch(`${server.url}/health`);
-  return { status: response.status, body: (await response.json()) as Record<string, string> };
-}
-
 /** Lines that the store has logged about the place of its data. */
 function said(server: Server, pattern: RegExp): string[] {
   const ofStore = server.program.stderr.split('\n').filter((line) => line.includes('"area":"store"'));
@@ -46,7 +41,7 @@ async function expectRefusal(server: Server, app: App, pattern: RegExp): Promise
   expect(status).toBe(503);
   expect(text).toMatch(pattern);
   expect(headers['retry-after']).toBeDefined();
-  const { status: healthStatus, body } = await health(server);
+  const { status: healthStatus, body } = await server.health();
   expect(healthStatus).toBe(503);
   expect(body.message).toMatch(pattern);
   expect((await fetch(`${server.url}/healthcheck`)).status).toBe(503);
@@ -134,14 +129,14 @@ describe('the data folder, while the server runs,', () => {
     const port = await freePort();
     const server = await startServer({ data, env: { TAILRACE_HTTP_PORT: String(port) } });
     renameSync(data, away);
-    await until('the health', async () => (await health(server)).status === 503);
+    await until('the health', async () => (await server.health()).status === 503);
     await until('the log', () => said(server, /is gone/).length === 1);
     const env = { TAILRACE_DATA: data, TAILRACE_HTTP_PORT: String(port) };
     const doctor = await runTailrace(['doctor', '--no-color'], { env });
     expect(doctor.status).toBe(1);
     expect(doctor.stdout).toMatch(/✗ server .*data folder .* is gone/);
     renameSync(away, data);
-    await until('the health', async () => (await health(server)).status === 200);
+    await until('the health', async () => (await server.health()).status === 200);
     await until('the log', () => said(server, /lines are stored again/).length === 1);
   });
 
@@ -237,7 +232,7 @@ describe('a file of a stream, while the server runs,', () => {
       const isStored = status === 204;
       if (!isStored) expect([status, text]).toEqual([503, expect.stringMatching(/was removed meanwhile/)]);
       await pushLines(server, app.token, numberedMessages(10, 'after'));
-      const { status: healthStatus, body } = await health(server);
+      const { status: healthStatus, body } = await server.health();
       expect(healthStatus).toBe(503);
       expect(body.message).toMatch(/was removed or moved while tailrace used it/);
       expect(said(server, /was removed or moved while tailrace used it/)).toHaveLength(1);
@@ -250,7 +245,7 @@ describe('a file of a stream, while the server runs,', () => {
       );
       expect(messages.slice(-10)).toEqual(numberedMessages(10, 'after'));
       expect(messages.filter((message) => message === 'next')).toHaveLength(isStored ? 1 : 0);
-      const { status: nextHealth } = await health(next);
+      const { status: nextHealth } = await next.health();
       expect(nextHealth).toBe(200);
     },
   );
@@ -264,7 +259,7 @@ describe('a file of a stream, while the server runs,', () => {
     cpSync(join(data, 'aside'), streamFolder(data, app), { recursive: true });
     expect((await postLogs(server, app.token, logplexBody(['refused']))).status).toBe(503);
     await pushLines(server, app.token, numberedMessages(10, 'after'));
-    await until('the health', async () => (await health(server)).status === 200);
+    await until('the health', async () => (await server.health()).status === 200);
     await server.kill();
     const next = await startServer({ data });
     const messages = (await next.readMessages(app)).filter((message) =>
@@ -280,9 +275,9 @@ describe('a file of a stream, while the server runs,', () => {
     await pushLines(server, app.token, numberedMessages(10));
     const [name] = readdirSync(streamFolder(data, app));
     renameSync(join(streamFolder(data, app), name), join(data, 'aside'));
-    await until('the health', async () => (await health(server)).status === 503);
+    await until('the health', async () => (await server.health()).status === 503);
     renameSync(join(data, 'aside'), join(streamFolder(data, app), name));
-    await until('the health', async () => (await health(server)).status === 200);
+    await until('the health', async () => (await server.health()).status === 200);
   });
 });
 
@@ -322,11 +317,11 @@ describe('the disk with the data folder, while the server runs,', () => {
     const app = await server.createApp();
     await pushLines(server, app.token, numberedMessages(10));
     act(data);
-    await until('the health', async () => (await health(server)).status === 503);
+    await until('the health', async () => (await server.health()).status === 503);
     await expectRefusal(server, app, pattern);
     if (!undo) return;
     undo(data);
-    await until('the health', async () => (await health(server)).status === 200);
+    await until('the health', async () => (await server.health()).status === 200);
     await pushLines(server, app.token, numberedMessages(10, 'after'));
     expect(await server.readMessages(app)).toEqual([
       ...numberedMessages(10),

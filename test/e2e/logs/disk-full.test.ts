@@ -9,7 +9,7 @@ import {
   postLogs,
   sendOverTcp,
 } from '../../support/senders/send-lines.ts';
-import { dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
+import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 /** A disk of its own, as small as it was asked for; undefined when this machine doesn't let us have one. */
@@ -24,11 +24,6 @@ function smallDisk(megabytes: number): string | undefined {
   }
   onTestFinished(() => void execFileSync('umount', ['-l', folder]));
   return folder;
-}
-
-async function health(server: Server): Promise<{ status: number; text: string }> {
-  const response = await fetch(`${server.url}/health`);
-  return { status: response.status, text: await response.text() };
 }
 
 describe('a disk that is full', () => {
@@ -53,7 +48,10 @@ describe('a disk that is full', () => {
       expect(i).toBeLessThan(200);
     }
     expect(acknowledged.length).toBeGreaterThan(0);
-    expect(await health(server)).toEqual({ status: 503, text: expect.stringMatching(/disk .* is full/) });
+    expect(await server.health()).toMatchObject({
+      status: 503,
+      body: { message: expect.stringMatching(/disk .* is full/) },
+    });
     const first = await server.readMessages(app);
     expect(first.slice(0, acknowledged.length)).toEqual(acknowledged);
     // Lines that nobody can be asked to send again wait until there is room.
@@ -68,7 +66,7 @@ describe('a disk that is full', () => {
       async () => (await postLogs(server, app.token, logplexBody(['again']))).status === 204,
     );
     await until('the line by syslog', async () => (await server.readMessages(app)).includes('by syslog'));
-    await until('it is well', async () => (await health(server)).status === 200);
+    await until('it is well', async () => (await server.health()).status === 200);
     await until('it says so', () => /lines are stored again/.test(server.program.stderr));
 
     await server.kill();
@@ -91,7 +89,7 @@ describe('a disk that is full', () => {
       acknowledged.push(...lines);
       expect(i).toBeLessThan(100);
     }
-    expect((await health(server)).status).toBe(503);
+    expect((await server.health()).status).toBe(503);
     expect((await server.readMessages(app)).slice(0, acknowledged.length)).toEqual(acknowledged);
     await server.kill();
     const restarted = await startServerForTest({ data });

@@ -99,11 +99,10 @@ const AWAY =
 /** Waits until `GET /health` is 503 with such a sentence, or 200 when there is none to wait for. */
 async function untilHealth(server: Server, sentence?: RegExp): Promise<void> {
   await until(`health: ${sentence ?? 'ok'}`, async () => {
-    const [response, check] = [await fetch(`${server.url}/health`), await fetch(`${server.url}/healthcheck`)];
-    const { message } = (await response.json()) as { message?: string };
+    const [{ status, body }, check] = [await server.health(), await fetch(`${server.url}/healthcheck`)];
     await check.text();
-    if (response.status !== (sentence ? 503 : 200) || check.status !== response.status) return false;
-    return sentence === undefined || sentence.test(message ?? '');
+    if (status !== (sentence ? 503 : 200) || check.status !== status) return false;
+    return sentence === undefined || sentence.test(body.message ?? '');
   });
 }
 

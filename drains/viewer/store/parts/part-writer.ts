@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { syncFolderNow } from '../../../../src/common/files/sync-folder.ts';
+import { writeFullySync } from '../../../../src/common/files/write-fully.ts';
 import { stripColors } from '../../../../src/common/text/colors.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import { HEADROOM, RECORD_HEADER, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
@@ -115,7 +116,7 @@ export class PartWriter {
     ];
     if (this.blocks.length >= FILTER_BLOCKS_MIN)
       sections.push({ id: SECTION.filter, bytes: encodeFilter(this.grams) });
-    writeAll(this.fd, encodePartEnd(sections, this.offset));
+    writeFullySync(this.fd, encodePartEnd(sections, this.offset));
     fsyncSync(this.fd);
     this.close();
     const { first } = this.blocks[0];
@@ -160,7 +161,7 @@ export class PartWriter {
     const block = this.builder.finish();
     const entry = readBlockHeader(block, this.offset);
     if (!entry) throw new Error('A block was encoded wrongly.');
-    writeAll(this.fd, block);
+    writeFullySync(this.fd, block);
     this.blocks.push(entry);
     this.counts.push(this.minutes.take());
     this.columns.endBlock();
@@ -168,10 +169,6 @@ export class PartWriter {
     this.current = new GramSet();
     this.offset += block.length;
   }
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
 }
 
 /** Waits until a file's content is on disk. @throws the file system's error */

@@ -5,10 +5,12 @@
  *
  * Nothing is synced: after another start of the machine the files may hold anything, so they are in a folder of this one.
  */
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { reasonOf } from '../../../common/errors.ts';
 import { makeDirectory } from '../../../common/files/make-directory.ts';
-import { JOURNAL_BUDGET } from '../../processes/output/held-bytes.ts';
+import { writeFullySync } from '../../../common/files/write-fully.ts';
+import { JOURNAL_BUDGET, JOURNAL_PAUSE } from '../../processes/output/held-bytes.ts';
 import { LineBatch } from '../line-batch.ts';
 
 const MAGIC = 0x314a5254;
@@ -23,7 +25,7 @@ interface JournalFile {
   readonly path: string;
   readonly fd: number;
   /** Of the batch it has. */
-  number: number;
+  readonly number: number;
   writtenBytes: number;
   /** What was added to its batch isn't in it any more. */
   isBroken: boolean;
@@ -77,17 +79,17 @@ export class BatchJournal {
     let file = this.files.get(batch);
     if (file?.isBroken) return;
     try {
-      if (JOURNAL_BUDGET.isSpent(now)) throw new Error('the disk is slow');
+      if (JOURNAL_BUDGET.available(now) <= 0) throw new Error('the disk is slow');
       const isNew = file === undefined;
       file ??= this.open(batch);
       const body = batch.body();
       // The length behind what it is the length of: whenever the process ends, there is nothing else in the batch.
-      writeWhole(file.fd, body, file.writtenBytes, HEADER_BYTES + file.writtenBytes);
+      writeFullySync(file.fd, body.subarray(file.writtenBytes), HEADER_BYTES + file.writtenBytes);
       file.writtenBytes = body.length;
-      writeWhole(file.fd, this.headerOf(batch, file.number, isNew), 0, 0);
-      JOURNAL_BUDGET.spend(now, performance.now());
+      writeFullySync(file.fd, this.headerOf(batch, file.number, isNew), 0);
+      JOURNAL_BUDGET.take(performance.now() - now);
     } catch (error) {
-      if (!JOURNAL_BUDGET.isSpent(now)) JOURNAL_BUDGET.exhaust(now);
+      if (JOURNAL_BUDGET.available(now) > 0) JOURNAL_BUDGET.take(JOURNAL_PAUSE);
       if (file) file.isBroken = true;
       this.warn(error);
     }
@@ -106,7 +108,7 @@ export class BatchJournal {
     if (this.free.length < FREE_FILES_MAX && !file.isBroken)
       try {
         this.header.fill(0, 4, COUNTS_END);
-        writeWhole(file.fd, this.header.subarray(0, COUNTS_END), 0, 0);
+        writeFullySync(file.fd, this.header.subarray(0, COUNTS_END), 0);
         this.free.push(file);
         return;
       } catch (error) {
@@ -147,25 +149,10 @@ export class BatchJournal {
   private warn(error: unknown): void {
     if (this.hasWarned) return;
     this.hasWarned = true;
-    const reason = error instanceof Error ? error.message : String(error);
     this.onWarning(
-      `What dynos write can't be kept for the case that this server is killed (${reason}): lines that aren't stored yet would be lost then.`,
+      `What dynos write can't be kept for the case that this server is killed (${reasonOf(error)}): lines that aren't stored yet would be lost then.`,
     );
   }
-}
-
-/** Are there batches in the folder of an app? */
-export function hasJournal(folder: string): boolean {
-  try {
-    return readdirSync(folder).some((name) => readBatch(join(folder, name)) !== undefined);
-  } catch {
-    return false;
-  }
-}
-
-function writeWhole(fd: number, bytes: Buffer, from: number, position: number): void {
-  for (let at = from; at < bytes.length; )
-    at += writeSync(fd, bytes, at, bytes.length - at, position + at - from);
 }
 
 function readBatch(path: string): { batch: LineBatch; number: number } | undefined {

@@ -1,9 +1,12 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
-import { TimeBudget } from '../../../common/limits/time-budget.ts';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { writeFullySync } from '../../../common/files/write-fully.ts';
+import { TokenBucket } from '../../../common/limits/token-bucket.ts';
 
 const LENGTH_BYTES = 4;
-/** Writes of what is there for the case that this process is killed hold everything up: on a slow disk there are few of them. */
-export const JOURNAL_BUDGET = new TimeBudget({ budgetMs: 200, windowMs: 1_000 });
+/** Writes of what is there for the case that this process is killed hold everything up: so many milliseconds of a second are for them, by the clock. */
+export const JOURNAL_BUDGET = new TokenBucket(200, 0);
+/** Taken of it when a write fails: nothing is written for a second or two. */
+export const JOURNAL_PAUSE = 400;
 
 /**
  * What was read of a pipe and not emitted as lines yet, in a file that outlives a process which is killed: u32 length, bytes. Not synced: it is of
@@ -14,7 +17,7 @@ export class HeldBytesFile {
   private readonly length = Buffer.alloc(LENGTH_BYTES);
   /** NaN: what it has is unknown. */
   private savedBytes = Number.NaN;
-  private readonly budget: TimeBudget;
+  private readonly budget: TokenBucket;
   private isClosed = false;
 
   /** @throws the system's error when it can't be made */
@@ -43,21 +46,21 @@ export class HeldBytesFile {
     const total = line.length + rest.length;
     if (this.isClosed || (total === 0 && this.savedBytes === 0)) return;
     const now = performance.now();
-    const isPaused = this.budget.isSpent(now);
+    const isPaused = this.budget.available(now) <= 0;
     if (isPaused && this.savedBytes === 0) return;
     try {
       const kept = this.savedBytes >= savedBytes ? savedBytes : 0;
       if (!isPaused) {
-        this.writeAll(line.subarray(kept), LENGTH_BYTES + kept);
-        this.writeAll(rest, LENGTH_BYTES + line.length);
+        writeFullySync(this.fd, line.subarray(kept), LENGTH_BYTES + kept);
+        writeFullySync(this.fd, rest, LENGTH_BYTES + line.length);
       }
       this.savedBytes = isPaused ? 0 : total;
       this.length.writeUInt32LE(this.savedBytes, 0);
-      this.writeAll(this.length, 0);
-      this.budget.spend(now, performance.now());
+      writeFullySync(this.fd, this.length, 0);
+      this.budget.take(performance.now() - now);
     } catch {
       this.savedBytes = Number.NaN;
-      this.budget.exhaust(now);
+      this.budget.take(JOURNAL_PAUSE);
     }
   }
 
@@ -65,10 +68,5 @@ export class HeldBytesFile {
     if (this.isClosed) return;
     this.isClosed = true;
     closeSync(this.fd);
-  }
-
-  private writeAll(bytes: Uint8Array, position: number): void {
-    for (let at = 0; at < bytes.length; )
-      at += writeSync(this.fd, bytes, at, bytes.length - at, position + at);
   }
 }

@@ -7,11 +7,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { HeldBytesFile } from '../../../../src/apps/processes/output/held-bytes.ts';
 import { LineReader } from '../../../../src/apps/processes/output/line-reader.ts';
-import { TimeBudget } from '../../../../src/common/limits/time-budget.ts';
+import { TokenBucket } from '../../../../src/common/limits/token-bucket.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 /** A machine that has much else to do is no slow disk. */
-const UNLIMITED = new TimeBudget({ budgetMs: Number.POSITIVE_INFINITY, windowMs: 1_000 });
+const UNLIMITED = new TokenBucket(Number.POSITIVE_INFINITY, 0);
 
 class Pipe extends Readable {
   override _read(): void {}
@@ -94,13 +94,13 @@ test('whatever is read, and whenever the handler is writable, what isn’t emitt
 test('while the disk is slow nothing is saved, and nothing old is left', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-held-'));
   const path = join(folder, '1.held');
-  const budget = new TimeBudget({ budgetMs: 100, windowMs: 60_000 });
+  const budget = new TokenBucket(100, performance.now());
   try {
     const pipe = new Pipe();
     const reader = new LineReader(pipe, new Taker([1]), undefined, new HeldBytesFile(path, budget));
     pipe.emit('data', Buffer.from('begun'));
     expect(HeldBytesFile.read(path)?.toString()).toBe('begun');
-    budget.exhaust(performance.now());
+    budget.take(1_000_000);
     pipe.emit('data', Buffer.from(' and more'));
     expect(HeldBytesFile.read(path)).toEqual(Buffer.alloc(0));
     pipe.emit('data', Buffer.from(' and more'));

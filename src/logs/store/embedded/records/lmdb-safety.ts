@@ -69,10 +69,7 @@ export class DiskSpaceGuard {
       return (error as TailraceError).message;
     }
     const failed = this.linesFailed;
-    if (failed === undefined) return undefined;
-    if (performance.now() - failed.atMs < LINES_FAILED_MS) return failed.message;
-    this.linesFailed = undefined;
-    return undefined;
+    return failed && performance.now() - failed.atMs < LINES_FAILED_MS ? failed.message : undefined;
   }
 
   /**
