@@ -317,6 +317,22 @@ describe('requests', () => {
       expect(await errorOf(await send(method, path, body)), path).toEqual([422, 'invalid_params']);
   });
 
+  it('of another type, or too large: 415, 413, with the id that is theirs, and a sentence', async () => {
+    const post = async (type: string, body: string): Promise<unknown[]> => {
+      const headers = { authorization: `Bearer ${server.key}`, 'content-type': type };
+      const answer = await fetch(`${server.url}/apps`, { method: 'POST', headers, body });
+      return [answer.status, await answer.json()];
+    };
+    expect(await post('text/xml; charset=utf-8', '<app/>')).toEqual([
+      415,
+      { id: 'unsupported_type', message: "Content-Type text/xml isn't supported: send application/json." },
+    ]);
+    expect(await post('application/json', `"${'x'.repeat(1_100_000)}"`)).toEqual([
+      413,
+      { id: 'too_large', message: 'The body is over 1048576 bytes, which is all that is taken here.' },
+    ]);
+  });
+
   it('have an id, the client’s when it sends one', async () => {
     expect((await get('/account')).headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
     const id = 'a-client-chose-this-one';

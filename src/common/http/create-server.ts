@@ -16,6 +16,7 @@ import { answerClientError } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { beginOneAtATime } from './one-at-a-time.ts';
+import { explainRefusal } from './request-refusal.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 import { isSlowUpload } from './upload-timeout.ts';
 
@@ -118,7 +119,7 @@ export function createHttpServer(
         void discardBody(request.raw);
         reply.removeHeader('connection');
       }
-      if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
+      if (status < 500) return reply.code(status).send(explainRefusal(status, error.message, request));
       log.warn(
         { err: error, method: request.method, url: request.routeOptions.url },
         'a request failed unexpectedly',

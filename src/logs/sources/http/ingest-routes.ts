@@ -31,6 +31,7 @@ import {
   type AuthorizedSender,
   IngestAuthorizer,
   type IngestAuthorizerOptions,
+  queryText,
   type SourceForSender,
 } from './ingest-authorizer.ts';
 import { RefusedRequests, refusalOf } from './refused-requests.ts';
@@ -132,7 +133,7 @@ export async function registerIngestRoutes(
     });
     for (const url of ['/logs', '/v1/logs'])
       logs.route({
-        method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+        method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
         url,
         handler: async (_request, reply) => {
           reply.code(405).header('Allow', 'POST');
@@ -307,12 +308,6 @@ function parseInTurn(job: ParseJob): Promise<PackedLines | undefined> {
 /** Whose request it is, for the recognition of retries. */
 function senderOf({ request }: PushedRequest, logSource: LogSource | undefined): string {
   return `${logSource?.token} ${request.url} ${contentType(request)}`;
-}
-
-/** A parameter of the query; of several with this name the first one. */
-function queryText(request: FastifyRequest, name: string): string | undefined {
-  const value = (request.query as Readonly<Record<string, string | string[] | undefined>>)[name];
-  return Array.isArray(value) ? value[0] : value;
 }
 
 function contentType(request: FastifyRequest): string {

@@ -191,13 +191,16 @@ describe('plain text', () => {
     expect(await server.readMessages(app)).toEqual([]);
   });
 
-  it('takes the first of several dynos in the address', async () => {
+  it('takes the first of several dynos and tokens in the address', async () => {
     await freshApp();
-    const { statusCode } = await request(`${server.url}/logs?dyno=a.1&dyno=b.2`, {
-      method: 'POST',
-      headers: { authorization: basicAuth(app.token), 'content-type': 'text/plain' },
-      body: 'x',
-    });
+    const { statusCode } = await request(
+      `${server.url}/logs?dyno=a.1&token=${app.token}&dyno=b.2&token=t.other`,
+      {
+        method: 'POST',
+        headers: { authorization: `Bearer ${server.key}`, 'content-type': 'text/plain' },
+        body: 'x',
+      },
+    );
     expect(statusCode).toBe(204);
     expect(await server.readMessages(app, 'dyno=a.1')).toEqual(['x']);
   });
@@ -287,7 +290,7 @@ describe('what is rejected', () => {
     expect((await postLogs(server, app.token, logplexBody(['b']))).status).toBe(401);
   });
 
-  it.each(['GET', 'PUT', 'DELETE', 'PATCH'] as const)('%s: 405', async (method) => {
+  it.each(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const)('%s: 405', async (method) => {
     const { statusCode, headers, body: answer } = await request(`${server.url}/logs`, { method });
     await answer.dump();
     expect(statusCode).toBe(405);
@@ -303,6 +306,16 @@ describe('what is rejected', () => {
     expect(
       (await postLogs(server, app.token, logplexBody(['a']), headers as Record<string, string>)).status,
     ).toBe(415);
+  });
+
+  it('a body that is packed by its Transfer-Encoding: 415, and nothing is stored', async () => {
+    await freshApp();
+    const answer = await exchange(
+      `POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: ${basicAuth(app.token)}\r\nContent-Type: text/plain\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 415 /);
+    expect(answer).toContain("Transfer-Encoding gzip, chunked isn't supported");
+    expect(await server.readMessages(app)).toEqual([]);
   });
 
   it('no Content-Type: 415', async () => {
