@@ -21,10 +21,11 @@ import { digestRequestInSlices } from '../bodies/digest.ts';
 import { type ParseJob, parseQuickly } from '../bodies/parse-body.ts';
 import { type ParsedBody, ParsingThread } from '../bodies/parsing-thread.ts';
 import { readBody } from '../bodies/read-body.ts';
+import { encodeOtlpStatus } from '../formats/otlp-schema.ts';
 import type { PackedLines } from '../formats/packed-lines.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
-import { BODY_FORMATS, isHerokuDrainForm, OTLP_FORMATS } from './body-formats.ts';
+import { BODY_FORMATS, isHerokuDrainForm, OTLP_FORMATS, refusalForm } from './body-formats.ts';
 import { FastPathServer } from './fast-path/fast-path-server.ts';
 import { HELD_REQUESTS, HeldRequests, type HoldableRequest } from './held-requests.ts';
 import {
@@ -123,7 +124,7 @@ export async function registerIngestRoutes(
       if (isJsonRequest(request)) return reply.code(200).type('application/json').send('{}');
       return reply.code(204).send();
     });
-    logs.post('/v1/logs', async (request, reply) => {
+    logs.post('/v1/logs', { onSend: refuseAsOtlp }, async (request, reply) => {
       const isJson = contentType(request) === 'application/json';
       await withMemory(request, reply, otlpAuthorizer, otlpCounters, takeOtlp);
       // An ExportLogsServiceResponse without a partial success: in protobuf, no bytes at all.
@@ -318,6 +319,19 @@ function contentType(request: FastifyRequest): string {
 function isJsonRequest(request: FastifyRequest): boolean {
   const type = contentType(request);
   return type === '' || type === 'application/json';
+}
+
+/** Refusals of OTLP are written as the request is. */
+async function refuseAsOtlp(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+): Promise<unknown> {
+  const format = OTLP_FORMATS.get(contentType(request)) ?? 'otlp-json';
+  const acceptsJson = request.headers.accept?.includes('json') ?? false;
+  if (reply.statusCode < 400 || refusalForm(format, acceptsJson) !== 'protobuf') return payload;
+  reply.type('application/x-protobuf');
+  return encodeOtlpStatus(JSON.parse(String(payload)).message);
 }
 
 /** Does a body begin as an object or an array does? */
