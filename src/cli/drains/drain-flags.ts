@@ -62,8 +62,6 @@ export function addDrainFlags(command: Command): Command {
     .option('--redact-pattern <regex>', 'take out of messages what matches (RE2)', collectValues);
 }
 
-const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'];
-
 /** The flags as the API takes them; it checks them. */
 export function drainOptionsFromFlags(flags: DrainFlags): Record<string, unknown> {
   return {
@@ -84,7 +82,7 @@ export function drainOptionsFromFlags(flags: DrainFlags): Record<string, unknown
     match: flags.match,
     exclude: flags.exclude,
     sample: flags.sample,
-    redact: flags.redact?.includes('all') ? REDACTION_RULES : flags.redact,
+    redact: flags.redact,
     redact_patterns: flags.redactPattern,
   };
 }
