@@ -29,6 +29,9 @@ const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 
 const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
 
+/** Fastify's code for a content type that nothing reads. */
+const UNKNOWN_MEDIA_TYPE = 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+
 export interface HttpServerOptions {
   /** A request has to be complete after this time; left out: a minute. */
   readonly requestTimeoutMs?: number;
@@ -112,6 +115,11 @@ export function createHttpServer(
       }
       if (error.validation)
         return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
+      if (error.code === UNKNOWN_MEDIA_TYPE) {
+        const type = request.headers['content-type'];
+        const message = `${type ? `Content-Type "${type}" isn’t understood here` : 'The body has no Content-Type'}: send application/json.`;
+        return reply.code(415).send({ id: 'unsupported_type', message });
+      }
       const status = error.statusCode ?? 500;
       if (status === 413) {
         // Closing at once, as Fastify does, resets the connection of a sender that is still sending.
@@ -144,15 +152,37 @@ export function readJsonWithin(server: FastifyInstance, limits: JsonLimits): voi
         return;
       }
       try {
+        assertNotEncoded(request.headers['content-encoding']);
         assertJsonWithinLimits(body, limits);
       } catch (error) {
         done(error instanceof Error ? error : new Error(String(error)));
         return;
       }
-      parse(request, body.toString(), done);
+      const text = body.toString();
+      parse(request, text, (error, value) => done(error && unreadableJson(text), value));
     };
     readWhole(payload, request.headers['content-length'], request.routeOptions.bodyLimit).then(onBody, done);
   });
+}
+
+/** @throws TailraceError `unsupported_type` for a body that is packed */
+function assertNotEncoded(encoding: string | undefined): void {
+  if (encoding === undefined || encoding.trim().toLowerCase() === 'identity') return;
+  throw new TailraceError(
+    'unsupported_type',
+    `Content-Encoding "${encoding}" isn’t understood here: send the body as it is.`,
+  );
+}
+
+/** What is wrong with a text that Fastify hasn't taken as JSON. */
+function unreadableJson(text: string): TailraceError {
+  try {
+    JSON.parse(text);
+  } catch {
+    return new TailraceError('bad_request', 'The body isn’t valid JSON, as Content-Type says.');
+  }
+  // What code might take for the prototype of an object.
+  return new TailraceError('bad_request', 'Nothing in a body can be called "__proto__".');
 }
 
 /** Fastify's own reader keeps every chunk as it came, however small. */
