@@ -18,6 +18,7 @@ import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { beginOneAtATime } from './one-at-a-time.ts';
 import { assertNotEncoded, explainRefusal, unreadableJson } from './request-refusal.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
+import { UpgradableRequest } from './upgradable-request.ts';
 import { isSlowUpload } from './upload-timeout.ts';
 
 /** A valid `Request-Id` of the client is kept. */
@@ -44,9 +45,10 @@ export function createHttpServer(
   log: Log,
   { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustProxy = false }: HttpServerOptions = {},
 ): FastifyInstance {
-  const timeouts = {
+  const nodeOptions = {
     headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
     connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+    IncomingMessage: UpgradableRequest,
   };
   const options: FastifyServerOptions<Server> = {
     // Of the request alone: a response (a tail) may take any time.
@@ -96,8 +98,8 @@ export function createHttpServer(
   };
   // A server with TLS is one without it, as far as routes go.
   const server = https
-    ? (Fastify({ ...options, https: { ...https, ...timeouts } } as typeof options) as FastifyInstance)
-    : (Fastify({ ...options, http: timeouts } as typeof options) as FastifyInstance);
+    ? (Fastify({ ...options, https: { ...https, ...nodeOptions } } as typeof options) as FastifyInstance)
+    : (Fastify({ ...options, http: nodeOptions } as typeof options) as FastifyInstance);
   const requests = beginOneAtATime(server.server);
   readJsonWithin(server, REQUEST_LIMITS);
   server.setErrorHandler((error: Error & { statusCode?: number; validation?: unknown }, request, reply) => {

@@ -106,6 +106,33 @@ describe('POST /logs', () => {
     expect(await server.readMessages(app)).toEqual(numberedMessages(500));
   });
 
+  it('takes requests that would go on in HTTP/2, as Java’s client sends them first, and answers them as others', async () => {
+    await freshApp();
+    const upgrade =
+      'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
+    const post = (fields: string, line: string): string =>
+      `POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: ${basicAuth(app.token)}\r\nContent-Type: text/plain\r\n${fields}Content-Length: ${line.length}\r\n\r\n${line}`;
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    let answers = '';
+    socket.setEncoding('utf8').on('data', (text) => {
+      answers += text;
+    });
+    const statuses = (): string[] => answers.match(/HTTP\/1.1 \d+/g) ?? [];
+    const requests = [
+      post(upgrade, 'first'),
+      post('', 'second'),
+      `GET /health HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`,
+      post(upgrade, 'third'),
+    ];
+    for (const [number, text] of requests.entries()) {
+      socket.write(text);
+      await until('its answer', () => statuses().length > number);
+    }
+    socket.destroy();
+    expect(statuses()).toEqual([204, 204, 200, 204].map((status) => `HTTP/1.1 ${status}`));
+    expect(await server.readMessages(app)).toEqual(['first', 'second', 'third']);
+  });
+
   it('with an API key every line goes to the app of its own token', async () => {
     const one = await server.createApp();
     const other = await server.createApp();
