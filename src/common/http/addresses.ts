@@ -15,6 +15,7 @@ export interface AddressesOptions {
   readonly routerPort: () => number;
 }
 
+/** What others are told: addresses of the API, its page, apps and their repositories. */
 export class Addresses {
   /** As `Origin` has it; '' when unset. */
   readonly publicUrl: string;
