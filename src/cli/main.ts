@@ -50,5 +50,17 @@ function errorMessage(error: unknown): string {
     ['ProcfileError', 'EnvFileError', 'FormationError', 'RunnerActiveError'].includes(error.name)
   )
     return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return (
+    describeSystemError(error) ?? (error instanceof Error ? (error.stack ?? error.message) : String(error))
+  );
+}
+
+/** A file that can't be used, or a program that can't be started, is nobody's bug; undefined for other errors. */
+function describeSystemError(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, path, syscall }: NodeJS.ErrnoException = error;
+  if (code === undefined || path === undefined || syscall === undefined) return undefined;
+  return syscall.startsWith('spawn')
+    ? `${path} can't be started (${code}): is it installed?`
+    : `${path} can't be used (${error.message.split(', ', 1)[0]}): name another, or make it possible.`;
 }

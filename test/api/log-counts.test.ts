@@ -124,7 +124,7 @@ describe('counts', () => {
     expect(await refusal('q=(')).toMatch(/^q: the parenthesis at character 1/);
     expect(await refusal('lines=5')).toMatch(/no parameter lines here/);
     expect(await refusal('q=a&q=b')).toMatch(/q must be given once/);
-    expect(await refusal('around=x')).toMatch(/position/);
+    expect(await refusal('around=x')).toMatch(/^around must be a position/);
   });
 
   it('need a key', async () => {

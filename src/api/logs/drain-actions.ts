@@ -4,7 +4,7 @@ import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { explainTime, parseTime } from '../../common/time-expression.ts';
 import { mergeDrainOptions } from '../../logs/drains/options/drain-options.ts';
-import { parseDrainUrl, redactUrl } from '../../logs/drains/options/drain-record.ts';
+import { parseDrainUrl, redactUrl, trimDrainUrl } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { RefusedBatches, refusedLinesAsText } from '../../logs/drains/progress/refused-batches.ts';
 import type { OutletFactory } from '../../logs/drains/sinks/outlet-factory.ts';
@@ -49,8 +49,9 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
     }),
     async ({ params, body }) => {
       const drain = await findDrain(params);
-      const url = body?.url ?? drain.url;
-      if (typeof url !== 'string') throw new TailraceError('invalid_params', 'A url is a text.');
+      const given = body?.url ?? drain.url;
+      if (typeof given !== 'string') throw new TailraceError('invalid_params', 'A url is a text.');
+      const url = given === drain.url ? given : trimDrainUrl(given);
       const isNew = url !== drain.url && url !== redactUrl(drain.url);
       if (!isNew) {
         const { url: old } = parseDrainUrl(drain.url);

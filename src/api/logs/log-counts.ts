@@ -4,7 +4,7 @@ import { TailraceError } from '../../common/errors.ts';
 import { explainDuration, parseDuration } from '../../common/time-expression.ts';
 import type { StreamReader, StreamReaders } from '../../logs/store/stream-reader.ts';
 import { countLines } from '../../logs/tails/line-counts.ts';
-import { parseTailQuery } from '../../logs/tails/tail-query.ts';
+import { parsePosition, parseTailQuery } from '../../logs/tails/tail-query.ts';
 import { needsScope } from '../access/authorize.ts';
 import { routeSchema } from '../schemas-heroku.ts';
 
@@ -148,7 +148,7 @@ function bucketsOf(
 
 /** When the line at a position was stored; undefined when it is gone. */
 async function storedAtMs(reader: StreamReader, position: string): Promise<number | undefined> {
-  const { after: sequence = 0 } = parseTailQuery({ after: position }, { tail: false });
+  const sequence = parsePosition('around', position) ?? 0;
   const [batch] = await reader.readBefore(sequence + 1);
   return batch && batch.last >= sequence ? batch.storedAtMs : undefined;
 }

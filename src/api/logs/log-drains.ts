@@ -3,7 +3,7 @@ import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
-import { parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
+import { parseDrainUrl, trimDrainUrl } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { findAddonForDrain, rejectAddonDrainRemoval } from './addon-drains.ts';
@@ -42,12 +42,13 @@ export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRoute
     }),
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
-      const url = request.body?.url;
-      if (typeof url !== 'string' || url === '')
+      const given = request.body?.url;
+      if (typeof given !== 'string' || given === '')
         throw new TailraceError(
           'invalid_params',
           'A drain needs a url, such as https://host/path or syslog://host:port.',
         );
+      const url = trimDrainUrl(given);
       const target = parseDrainUrl(url);
       const options = parseDrainOptions(target.url, request.body?.options);
       await targetPolicy.assertAllowedHost(target.host);

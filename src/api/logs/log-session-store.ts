@@ -4,7 +4,7 @@ import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
-import { TAIL_PARAMETERS, type TailQuery } from '../../logs/tails/tail-query.ts';
+import type { TailQuery } from '../../logs/tails/tail-query.ts';
 import { mayReadLines } from '../access/authorize.ts';
 
 /** A session without connections expires after this long. */
@@ -90,9 +90,8 @@ export class LogSessionStore {
         'not_found',
         'This log session has ended: the API key that made it was revoked or has expired.',
       );
-    const requestedQuery = Object.fromEntries(TAIL_PARAMETERS.map((name) => [name, requested[name]]));
     const query = {
-      ...requestedQuery,
+      ...requested,
       ...record.value.query,
       after: requested.after ?? record.value.query.after,
     };

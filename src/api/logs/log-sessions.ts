@@ -9,12 +9,7 @@ import type { AppId } from '../../logs/store/contract.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
 import { EventStreamSink, TextStreamSink } from '../../logs/tails/output/event-stream-sink.ts';
-import {
-  parseTailQuery,
-  TAIL_PARAMETERS,
-  type TailParameter,
-  type TailQuery,
-} from '../../logs/tails/tail-query.ts';
+import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
 import type { LogSessionStore } from './log-session-store.ts';
 import type { TailRegistry } from './tail-registry.ts';
 
@@ -134,12 +129,16 @@ function toIsoTime(text: string): string {
   return ms === undefined ? text : new Date(ms).toISOString();
 }
 
-/** @throws TailraceError `invalid_params` for what is neither text, number nor flag. */
+/** @throws TailraceError `invalid_params` for what is no object, and for values that are neither text, number nor flag. */
 function parseSessionBody(body: LogSessionRequest): TailQuery {
-  const query: { [name in TailParameter]?: string } = {};
-  for (const name of TAIL_PARAMETERS) {
-    const value = body[name];
-    if (value === undefined || value === null) continue;
+  if (typeof body !== 'object' || Array.isArray(body))
+    throw new TailraceError(
+      'invalid_params',
+      'A log session is asked for with an object, such as {"lines": 100}.',
+    );
+  const query: Record<string, string> = {};
+  for (const [name, value] of Object.entries(body)) {
+    if (value === null) continue;
     if (typeof value === 'object')
       throw new TailraceError('invalid_params', `${name} must be a text, a number or true or false.`);
     query[name] = String(value);

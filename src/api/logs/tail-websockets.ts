@@ -104,7 +104,7 @@ export function tailWebSocketRoutes(
 
   async function authorizeTail(request: IncomingMessage): Promise<AuthorizedTail> {
     const url = new URL(request.url ?? '/', 'http://localhost');
-    const query: TailQuery = Object.fromEntries(url.searchParams);
+    const query = tailQueryOf(url.searchParams);
     const session = SESSION_PATH.exec(url.pathname);
     if (session) {
       const [, id, secret] = session;
@@ -133,6 +133,17 @@ export function tailWebSocketRoutes(
     if (!found) throw new TailraceError('not_found', "Couldn't find that app.");
     return { app: found, query, keyHash: grant.hash, keepSessionAlive: () => () => {} };
   }
+}
+
+/** Parameters as Fastify has them: one that comes twice is a list, which no tail takes. */
+function tailQueryOf(parameters: URLSearchParams): TailQuery {
+  const names = [...new Set(parameters.keys())];
+  return Object.fromEntries(
+    names.map((name) => {
+      const values = parameters.getAll(name);
+      return [name, values.length === 1 ? values[0] : values];
+    }),
+  );
 }
 
 /** Ends the connection of a client that sends more than a tail's has to: each frame is work, and each ping an answer. */

@@ -3,7 +3,7 @@ import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts'
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
-import { type DrainRecord, parseDrainUrl } from '../../logs/drains/options/drain-record.ts';
+import { type DrainRecord, parseDrainUrl, trimDrainUrl } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { getNamedApp, isVisible, PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
@@ -66,13 +66,14 @@ export function telemetryDrainRoutes(
       if (exporter.type === 'otlp')
         throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
       const hasHeaders = Object.keys(exporter.headers ?? {}).length > 0;
-      const target = parseDrainUrl(exporter.endpoint);
+      const url = trimDrainUrl(exporter.endpoint);
+      const target = parseDrainUrl(url);
       const options = parseDrainOptions(target.url, {
         format: 'otlp',
         ...(hasHeaders ? { headers: exporter.headers } : {}),
       });
       await targetPolicy.assertAllowedHost(target.host);
-      const drain = await appRegistry.addDrain(app.id, exporter.endpoint, { options, appName: app.name });
+      const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name });
       await deliveries.reconcile();
       reply.code(201);
       return telemetryDrainView(drain);

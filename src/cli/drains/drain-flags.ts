@@ -62,8 +62,6 @@ export function addDrainFlags(command: Command): Command {
     .option('--redact-pattern <regex>', 'take out of messages what matches (RE2)', collectValues);
 }
 
-const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'];
-
 /** The flags as the API takes them; it checks them. */
 export function drainOptionsFromFlags(flags: DrainFlags): Record<string, unknown> {
   return {
@@ -84,7 +82,7 @@ export function drainOptionsFromFlags(flags: DrainFlags): Record<string, unknown
     match: flags.match,
     exclude: flags.exclude,
     sample: flags.sample,
-    redact: flags.redact?.includes('all') ? REDACTION_RULES : flags.redact,
+    redact: flags.redact,
     redact_patterns: flags.redactPattern,
   };
 }
@@ -110,7 +108,7 @@ function readHeaders(text: string): [string, string][] {
 
 /** A drain's URL, which may hold a password: `-` for one on standard input. */
 export async function readDrainUrl(argument: string): Promise<string> {
-  return argument === '-' ? (await readFileArgument(argument, 'a URL')).trim() : argument;
+  return argument === '-' ? (await readFileArgument(argument, 'a URL')).toString().trim() : argument;
 }
 
 function parseHeader(text: string): [string, string] {

@@ -16,7 +16,9 @@ import { answerClientError } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { beginOneAtATime } from './one-at-a-time.ts';
+import { assertNotEncoded, explainRefusal, unreadableJson } from './request-refusal.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
+import { UpgradableRequest } from './upgradable-request.ts';
 import { isSlowUpload } from './upload-timeout.ts';
 
 /** A valid `Request-Id` of the client is kept. */
@@ -43,9 +45,10 @@ export function createHttpServer(
   log: Log,
   { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustProxy = false }: HttpServerOptions = {},
 ): FastifyInstance {
-  const timeouts = {
+  const nodeOptions = {
     headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
     connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+    IncomingMessage: UpgradableRequest,
   };
   const options: FastifyServerOptions<Server> = {
     // Of the request alone: a response (a tail) may take any time.
@@ -95,37 +98,35 @@ export function createHttpServer(
   };
   // A server with TLS is one without it, as far as routes go.
   const server = https
-    ? (Fastify({ ...options, https: { ...https, ...timeouts } } as typeof options) as FastifyInstance)
-    : (Fastify({ ...options, http: timeouts } as typeof options) as FastifyInstance);
+    ? (Fastify({ ...options, https: { ...https, ...nodeOptions } } as typeof options) as FastifyInstance)
+    : (Fastify({ ...options, http: nodeOptions } as typeof options) as FastifyInstance);
   const requests = beginOneAtATime(server.server);
   readJsonWithin(server, REQUEST_LIMITS);
-  server.setErrorHandler(
-    (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
-      if (error instanceof TailraceError) {
-        if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
-        if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
-        // Senders of lines expect Logplex's responses, which are plain text.
-        if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
-          return reply.code(error.status).type('text/plain').send(error.message);
-        const message = nameProgram(error.message, programOf(request.headers));
-        return reply.code(error.status).send({ id: error.code, message });
-      }
-      if (error.validation)
-        return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
-      const status = error.statusCode ?? 500;
-      if (status === 413) {
-        // Closing at once, as Fastify does, resets the connection of a sender that is still sending.
-        void discardBody(request.raw);
-        reply.removeHeader('connection');
-      }
-      if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
-      log.warn(
-        { err: error, method: request.method, url: request.routeOptions.url },
-        'a request failed unexpectedly',
-      );
-      return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
-    },
-  );
+  server.setErrorHandler((error: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
+    if (error instanceof TailraceError) {
+      if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
+      if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
+      // Senders of lines expect Logplex's responses, which are plain text.
+      if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
+        return reply.code(error.status).type('text/plain').send(error.message);
+      const message = nameProgram(error.message, programOf(request.headers));
+      return reply.code(error.status).send({ id: error.code, message });
+    }
+    if (error.validation)
+      return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
+    const status = error.statusCode ?? 500;
+    if (status === 413) {
+      // Closing at once, as Fastify does, resets the connection of a sender that is still sending.
+      void discardBody(request.raw);
+      reply.removeHeader('connection');
+    }
+    if (status < 500) return reply.code(status).send(explainRefusal(status, error.message, request));
+    log.warn(
+      { err: error, method: request.method, url: request.routeOptions.url },
+      'a request failed unexpectedly',
+    );
+    return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
+  });
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
   );
@@ -144,12 +145,14 @@ export function readJsonWithin(server: FastifyInstance, limits: JsonLimits): voi
         return;
       }
       try {
+        assertNotEncoded(request.headers['content-encoding']);
         assertJsonWithinLimits(body, limits);
       } catch (error) {
         done(error instanceof Error ? error : new Error(String(error)));
         return;
       }
-      parse(request, body.toString(), done);
+      const text = body.toString();
+      parse(request, text, (error, value) => done(error && unreadableJson(text), value));
     };
     readWhole(payload, request.headers['content-length'], request.routeOptions.bodyLimit).then(onBody, done);
   });

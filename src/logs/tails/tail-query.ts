@@ -127,7 +127,14 @@ function parseLines(name: 'lines' | 'first', text: string | undefined): number |
   return Number(text);
 }
 
-function parsePosition(name: 'after' | 'before', text: string | undefined): number | undefined {
+/**
+ * A position; undefined for none.
+ * @throws TailraceError `invalid_params` naming the parameter, when no tail gives such a one out.
+ */
+export function parsePosition(
+  name: 'after' | 'before' | 'around',
+  text: string | undefined,
+): number | undefined {
   if (text === undefined || text === '') return undefined;
   if (!/^\d{1,15}$/.test(text))
     throw new TailraceError(

@@ -77,6 +77,15 @@ describe('log sessions', () => {
     await expect(session({ q: '/(/' })).rejects.toThrow(/422 .*not a regular expression/);
     await expect(session({ lines: 'many' })).rejects.toThrow(/422 .*lines must be a number/);
     await expect(session({ source: ['app'] })).rejects.toThrow(/422 .*source must be a text/);
+    await expect(session({ sources: 'app' })).rejects.toThrow(/422 .*no parameter sources: it has lines/);
+    await expect(session([])).rejects.toThrow(/422 .*with an object/);
+    const url = `${await session({})}?limit=5`;
+    const answer = await fetch(url);
+    expect([answer.status, await answer.text()]).toEqual([422, expect.stringMatching(/no parameter limit/)]);
+    expect(await rejectedUpgrade(url)).toMatchObject({
+      status: 422,
+      body: expect.stringMatching(/no parameter limit/),
+    });
   });
 
   it('that don’t exist are 404', async () => {

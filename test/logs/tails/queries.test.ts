@@ -180,4 +180,6 @@ it.each([
 it('refuses a parameter that comes twice', async () => {
   const answer = await fetch(`${server.url}/apps/${app.name}/logs?q=a&q=b`, { headers: auth() });
   expect(answer.status).toBe(422);
+  const refused = await rejectedUpgrade(`${server.url}/apps/${app.name}/tail?q=a&q=b`, auth());
+  expect(refused).toMatchObject({ status: 422, body: expect.stringMatching(/q must be given once/) });
 });

@@ -32,7 +32,7 @@ export type PlannedResponse =
   | 'reset'
   | 'reset-after-body'
   | 'hang'
-  | { status: number; headers: Record<string, string> };
+  | { status: number; headers: Record<string, string>; body?: string | Uint8Array };
 
 /** An HTTP receiver, over TLS if it has a certificate: `plan` gives the response to each request, by its number from 0. */
 export class HttpReceiver {
@@ -99,7 +99,8 @@ export class HttpReceiver {
     });
     if (planned === 'reset-after-body') return void resetConnection(request.socket);
     if (planned === 'hang') return;
-    response.writeHead(status, typeof planned === 'object' ? planned.headers : {}).end();
+    const { headers = {}, body = undefined } = typeof planned === 'object' ? planned : {};
+    response.writeHead(status, headers).end(body);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Tables of malformed request bodies, each with its expected outcome. */
-import { Client } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 import { expect } from 'vitest';
+import { decodeOtlp } from '../../../src/logs/sources/formats/otlp-schema.ts';
 import type { App, Server } from '../server.ts';
 import { basicAuth } from './send-lines.ts';
 
@@ -45,8 +46,7 @@ export class BodySender {
     }
     const [status, sentence] = outcome;
     expect({ statusCode, text, taken }).toEqual({ statusCode: status, text, taken: 0 });
-    // `/logs` responds in plain text, all other routes in JSON.
-    expect(text.startsWith('{') ? JSON.parse(text).message : text).toBe(sentence);
+    expect(text).toBe(sentence);
   }
 
   async send(
@@ -54,16 +54,26 @@ export class BodySender {
     body: string | Buffer,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<{ statusCode: number; text: string }> {
-    const { statusCode, body: responseBody } = await this.client.request({
+    const response = await this.client.request({
       method: 'POST',
       path: this.path,
       headers: { authorization: basicAuth(this.app.token), 'content-type': type, ...headers },
       body,
     });
-    return { statusCode, text: await responseBody.text() };
+    return { statusCode: response.statusCode, text: await sentenceOf(response) };
   }
 
   close(): Promise<void> {
     return this.client.close();
   }
+}
+
+/** The sentence of a refusal: `/logs` responds in plain text, `/v1/logs` as the request is, all other routes in JSON. */
+export async function sentenceOf({ headers, body }: Dispatcher.ResponseData): Promise<string> {
+  if (headers['content-type'] === 'application/x-protobuf') {
+    const status = decodeOtlp(new Uint8Array(await body.arrayBuffer()), 'Status');
+    return (status as { readonly message?: string }).message ?? '';
+  }
+  const text = await body.text();
+  return text.startsWith('{"id"') ? JSON.parse(text).message : text;
 }

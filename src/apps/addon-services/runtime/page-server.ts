@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { TailraceError } from '../../../common/errors.ts';
 import { readAuthorization } from '../../../common/http/authorization.ts';
 import { discardBody } from '../../../common/http/discard-body.ts';
+import { explainRefusal } from '../../../common/http/request-refusal.ts';
 import {
   FRAMING_PAGE_SECURITY_HEADERS,
   loadStaticFiles,
@@ -32,7 +33,7 @@ export function createServiceServer(bodyLimit = 1_048_576): FastifyInstance {
     if (error instanceof TailraceError)
       return reply.code(error.status).send({ id: error.code, message: error.message });
     const status = error.statusCode ?? 500;
-    if (status < 500) return reply.code(status).send({ id: 'bad_request', message: error.message });
+    if (status < 500) return reply.code(status).send(explainRefusal(status, error.message, request));
     logLine('error', `a request failed: ${error.stack ?? error.message}`);
     return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
   });

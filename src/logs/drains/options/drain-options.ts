@@ -23,6 +23,8 @@ export type DrainFormatName = (typeof HTTP_FORMATS)[number] | (typeof SYSLOG_FOR
 /** Built-in redaction rules. */
 const REDACTION_RULES = ['bearer', 'url-password', 'card', 'email'] as const;
 export type RedactionRule = (typeof REDACTION_RULES)[number];
+/** The name of all of them. */
+const ALL_RULES = 'all';
 
 /** Plain JSON: a part of the drain's record. What is left out has its default. */
 export interface DrainOptions {
@@ -91,7 +93,10 @@ const VALIDATORS: Record<keyof DrainOptions, Validator> = {
   match: list(pattern),
   exclude: list(pattern),
   sample,
-  redact: list(oneOf(REDACTION_RULES)),
+  redact: (name, value) => {
+    const rules = list(oneOf([...REDACTION_RULES, ALL_RULES]))(name, value);
+    return Array.isArray(rules) && rules.includes(ALL_RULES) ? REDACTION_RULES : rules;
+  },
   redact_patterns: list(pattern),
 };
 
@@ -117,9 +122,13 @@ export function mergeDrainOptions(
 }
 
 function optionsFromQuery(url: URL): Record<string, unknown> {
-  const values: Record<string, unknown> = {};
+  const values: Record<string, unknown> = Object.create(null);
   for (const [name, value] of url.searchParams)
-    if (name.startsWith(QUERY_PREFIX)) values[name.slice(QUERY_PREFIX.length).replaceAll('-', '_')] = value;
+    if (name.startsWith(QUERY_PREFIX)) {
+      const option = name.slice(QUERY_PREFIX.length).replaceAll('-', '_');
+      // Several with one name are a list.
+      values[option] = option in values ? [values[option], value].flat() : value;
+    }
   return values;
 }
 
@@ -143,11 +152,18 @@ function validateOptions(url: URL, values: Readonly<Record<string, unknown>>): D
 
 /** The URL as it is requested: without the options in its query. */
 export function stripOptionParameters(url: URL): URL {
-  const names = [...url.searchParams.keys()].filter((name) => name.startsWith(QUERY_PREFIX));
-  if (names.length === 0) return url;
+  const parameters = url.search.slice(1).split('&');
+  const kept = parameters.filter((parameter) => !isOptionParameter(parameter));
+  if (kept.length === parameters.length) return url;
+  // The others stay as they are written: an address may be signed.
   const rest = new URL(url);
-  for (const name of names) rest.searchParams.delete(name);
+  rest.search = kept.join('&');
   return rest;
+}
+
+function isOptionParameter(text: string): boolean {
+  const [name] = new URLSearchParams(text).keys();
+  return name?.startsWith(QUERY_PREFIX) ?? false;
 }
 
 /** Options as they may be printed: without keys and credentials. */

@@ -130,6 +130,23 @@ export function parseDrainUrl(text: string): DrainTarget {
   };
 }
 
+/** What no address has, and what would hide the rest of it where it is printed: control characters, and others that nobody sees. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+/**
+ * The URL of a drain that is added, as it is kept: without the white space around it.
+ * @throws TailraceError `invalid_params` when there are characters in it that can't be printed
+ */
+export function trimDrainUrl(text: string): string {
+  const url = text.trim();
+  if (UNPRINTABLE.test(url))
+    throw new TailraceError(
+      'invalid_params',
+      'A drain URL has no line breaks, control or invisible characters: encode them as URLs have it (%0A).',
+    );
+  return url;
+}
+
 /** Names of query parameters that carry a credential. */
 const SECRET_NAME = /key|token|secret|passw|auth|sig|credential/i;
 const PARAMETER = /[?&][^=&#?]*=/g;
@@ -139,6 +156,32 @@ const REDACTED = '****';
 /** The URL as it may be printed: without passwords and keys. Everything that prints a URL goes through here. */
 export function redactUrl(text: string): string {
   return redactParameters(redactUserinfo(text));
+}
+
+/** Shorter ones are words that stand in any text. */
+const SECRET_LENGTH_MIN = 4;
+
+/** The credentials of a drain, which its destination may repeat in an error: of its URL, and the values of its headers. */
+export function drainSecrets({
+  url: text,
+  options,
+}: Pick<DrainRecord, 'url' | 'options'>): readonly string[] {
+  const { url } = parseDrainUrl(text);
+  const { username, password, searchParams } = url;
+  const userinfo = [password || username].flatMap((raw) => [raw, decodeURIComponent(raw)]);
+  const parameters = [...searchParams].filter(([name]) => SECRET_NAME.test(name)).map(([, value]) => value);
+  const headers = Object.values(options?.headers ?? {}).flatMap((value) => [
+    value,
+    ...value.split(' ').slice(1),
+  ]);
+  return [...userinfo, ...parameters, ...parameters.map(encodeURIComponent), ...headers].filter(
+    ({ length }) => length >= SECRET_LENGTH_MIN,
+  );
+}
+
+/** A text of somebody else's as it may be printed: without these secrets, and without those of any URL. */
+export function hideSecrets(text: string, secrets: readonly string[]): string {
+  return redactUrl(secrets.reduce((hidden, secret) => hidden.replaceAll(secret, REDACTED), text));
 }
 
 /** `://user:****@host`, `://****@host`; in what is no URL as well, wherever there is one in it. */

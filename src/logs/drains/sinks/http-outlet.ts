@@ -2,7 +2,13 @@ import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
 import type { WasmSlots } from '../../../common/wasm/wasm-slots.ts';
 import type { Sequence } from '../../store/contract.ts';
 import type { HttpFormat } from '../http-format.ts';
-import { type DrainRecord, type DrainTarget, frameIdSeed, redactUrl } from '../options/drain-record.ts';
+import {
+  type DrainRecord,
+  type DrainTarget,
+  drainSecrets,
+  frameIdSeed,
+  hideSecrets,
+} from '../options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
 import { classifyDrainResponse, parseRetryAfter } from './classify-response.ts';
@@ -35,6 +41,7 @@ export class HttpOutlet implements Outlet {
   private readonly options: HttpOutletOptions;
   private readonly connection: HttpConnection;
   private readonly memory: RequestMemory;
+  private readonly secrets: readonly string[];
   /** What a request begins with. */
   private readonly head: string;
   private readonly closing = new AbortController();
@@ -45,6 +52,7 @@ export class HttpOutlet implements Outlet {
     const { drain, target, tls, format, dialer, pool, onPhase } = options;
     const { url, host, port, secure } = target;
     this.options = options;
+    this.secrets = drainSecrets(drain);
     this.memory = new RequestMemory(pool);
     this.shipmentBytesMax = format.shipmentBytesMax;
     this.connection = new HttpConnection(() =>
@@ -75,6 +83,10 @@ export class HttpOutlet implements Outlet {
   async send(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     try {
       return await this.sendEncoded(shipment, notice);
+    } catch (error) {
+      // What a destination says goes into the stream, to its readers and other drains.
+      if (error instanceof OutletError) error.message = hideSecrets(error.message, this.secrets);
+      throw error;
     } finally {
       // All of it was sent, or the connection is closed: nobody reads it.
       this.memory.releaseAll();
@@ -124,7 +136,7 @@ export class HttpOutlet implements Outlet {
     const responseClass = classifyDrainResponse(status);
     if (responseClass === 'accepted') return body;
     throw new OutletError(
-      `the destination answered ${status}${errorDetail(body.toString(), headers.get('location'))}`,
+      `the destination answered ${status}${errorDetail(textOf(body, headers.get('content-type')), headers.get('location'))}`,
       {
         isPermanent: responseClass === 'refused',
         isTooLarge: status === CONTENT_TOO_LARGE,
@@ -134,10 +146,18 @@ export class HttpOutlet implements Outlet {
   }
 }
 
+/** Of OTLP in protobuf: the message of a `google.rpc.Status`, which is behind its code, if it has one. */
+function textOf(body: Buffer, contentType: string | undefined): string {
+  if (contentType !== 'application/x-protobuf') return body.toString();
+  const tag = body[0] === 0x08 ? 2 : 0;
+  if (body[tag] !== 0x12) return body.toString();
+  return body.toString('utf8', tag + (body[tag + 1] > 0x7f ? 3 : 2));
+}
+
 /** The beginning of an error response, as one line of printable text. */
 function errorDetail(text: string, location: string | undefined): string {
   if (location !== undefined)
-    return `: it redirects to ${redactUrl(location)}; redirects aren't followed, so drain there directly`;
+    return `: it redirects to ${location}; redirects aren't followed, so drain there directly`;
   const words = text
     .slice(0, ERROR_TEXT_BYTES_MAX)
     .replace(/[^\x20-\x7e]+/g, ' ')

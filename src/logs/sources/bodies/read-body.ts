@@ -3,6 +3,7 @@ import * as zlib from 'node:zlib';
 import { ChunkList } from '../../../common/buffers/chunk-list.ts';
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
+import { trimOws } from '../../../common/http/fields.ts';
 import type { BodyReservation } from './body-memory.ts';
 import { INFLATE_PACKED_BYTES, INFLATE_UNPACKED_BYTES, inflateGzip } from './wasm/wasm-inflate.ts';
 import { zstdFrames } from './zstd-frame.ts';
@@ -43,7 +44,8 @@ function isDecompress(value: unknown): value is Decompress {
  * @param memory counts what it takes.
  * @param decompressors by Content-Encoding.
  * @throws TailraceError `too_large` as soon as it is known to be over `maxBytes`, compressed or not;
- * `bad_request` when it isn't valid in its Content-Encoding; `unsupported_type` for other encodings.
+ * `bad_request` when it isn't valid in its Content-Encoding; `unsupported_type` for other encodings, and for a Transfer-Encoding that is
+ * more than chunks: Node.js leaves that to us.
  */
 export async function readBody(
   request: IncomingMessage,
@@ -51,6 +53,12 @@ export async function readBody(
   memory: BodyReservation,
   decompressors = DECOMPRESSORS,
 ): Promise<Buffer> {
+  const coding = request.headers['transfer-encoding'];
+  if (coding !== undefined && trimOws(coding).toLowerCase() !== 'chunked')
+    throw new TailraceError(
+      'unsupported_type',
+      `Transfer-Encoding ${coding} isn't supported: send it in chunks alone, and name what packs the body in Content-Encoding.`,
+    );
   const encoding = request.headers['content-encoding']?.toLowerCase();
   const isCompressed = encoding !== undefined && encoding !== 'identity';
   const decompressor =

@@ -124,12 +124,12 @@ export function readFields(value: Fields): JsonFields {
   else if (time === undefined) rest.time = rawTime; // no time, or an impossible one: kept as a field
   const hostname =
     pickText(rest, ['hostname', 'host', 'host.name', '_HOSTNAME']) ?? nestedText(rest.host, 'name');
-  const dyno = pick('dyno');
+  const dyno = pickText(rest, ['dyno']);
   return {
     severity,
     time,
     hostname,
-    dyno: typeof dyno === 'string' ? dyno : (journaldUnit(rest, pick) ?? containerName(rest, pick)),
+    dyno: dyno ?? journaldUnit(rest, pick) ?? containerName(rest, pick),
     data: rest,
     message,
   };
@@ -167,7 +167,7 @@ function gelfMessage(rest: Fields): string {
   return full;
 }
 
-/** Objects whose fields are the line's own: of Google Cloud, Rust's tracing, and Splunk's collector. */
+/** Objects whose fields are the line's own, but for those that it has already: of Google Cloud, Rust's tracing, and Splunk's collector. */
 const PAYLOADS = ['jsonPayload', 'fields', 'event'];
 
 function unwrapPayload(rest: Fields, payloadName: string): void {
@@ -175,7 +175,9 @@ function unwrapPayload(rest: Fields, payloadName: string): void {
   if (!isRecord(payload)) return;
   if (payloadName !== 'jsonPayload' && typeof (payload.message ?? payload.msg) !== 'string') return;
   delete rest[payloadName];
-  for (const name of Object.keys(payload)) if (!Object.hasOwn(rest, name)) rest[name] = payload[name];
+  const taken: Fields = {};
+  for (const name of Object.keys(payload)) (Object.hasOwn(rest, name) ? taken : rest)[name] = payload[name];
+  if (Object.keys(taken).length > 0) rest[payloadName] = taken;
 }
 
 /** A text that isn't UTF-8 is a list of bytes in journald's JSON. */

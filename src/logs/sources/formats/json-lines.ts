@@ -2,6 +2,7 @@
 import { TailraceError } from '../../../common/errors.ts';
 import { JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { maskTokensInText } from '../../syslog/fields/token-text.ts';
+import { parseExactJson } from './exact-json.ts';
 import { isRecord, readFields } from './json-fields.ts';
 import { LINES_MAX, tooManyLines } from './packed-lines.ts';
 import { formatStructuredLine, textOrJson } from './structured-line.ts';
@@ -153,10 +154,10 @@ function objectToSyslogLine(value: Record<string, unknown>, dyno: string | undef
   });
 }
 
-/** @throws TailraceError `bad_request` when it isn't JSON; `what` names it. */
+/** A value as {@link parseExactJson} reads it. @throws TailraceError `bad_request` when it isn't JSON; `what` names it. */
 export function parseJsonAt(body: Buffer, start: number, end: number, what: string): unknown {
   try {
-    return JSON.parse(body.toString('utf8', start, end));
+    return parseExactJson(body.toString('utf8', start, end));
   } catch (error) {
     throw noJson(what, error);
   }

@@ -65,6 +65,8 @@ export const OTLP_MESSAGES = {
   },
   ArrayValue: message({ values: [1, 'AnyValue', 'repeated'] }),
   KeyValueList: message({ values: [1, 'KeyValue', 'repeated'] }),
+  /** Of a refusal: `google.rpc.Status`, whose code OTLP leaves out. */
+  Status: message({ message: [2, 'string'] }),
 };
 
 let root: protobuf.Root | undefined;
@@ -87,6 +89,11 @@ export type OtlpMessage = keyof typeof OTLP_MESSAGES;
 export function decodeOtlp(body: Uint8Array, name: OtlpMessage = 'ExportLogsServiceRequest'): unknown {
   const type = typeOf(name);
   return type.toObject(type.decode(body), { longs: String });
+}
+
+/** Encodes why a request is refused, as senders of protobuf want it (OTLP/HTTP: "Failures"). */
+export function encodeOtlpStatus(sentence: string): Buffer {
+  return Buffer.from(typeOf('Status').encode({ message: sentence }).finish());
 }
 
 /** Encodes a request, for tests and measurements. */

@@ -2,6 +2,7 @@
 
 import { TailraceError } from '../../../common/errors.ts';
 import { assertJsonWithinLimits, JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
+import { parseExactJson } from './exact-json.ts';
 import { isRecord, namedSeverity } from './json-fields.ts';
 import { assertOtlpWithinLimits, hasFewOtlpMessages, notOtlp } from './otlp-scanner.ts';
 import { decodeOtlp } from './otlp-schema.ts';
@@ -60,7 +61,7 @@ function decode(body: Buffer, isJson: boolean): Readonly<Record<string, unknown>
   if (isJson) assertJsonWithinLimits(body, JSON_LIMITS);
   else assertOtlpWithinLimits(body);
   try {
-    const request: unknown = isJson ? JSON.parse(body.toString('utf8')) : decodeOtlp(body);
+    const request: unknown = isJson ? parseExactJson(body.toString('utf8')) : decodeOtlp(body);
     if (isRecord(request)) return request;
   } catch (error) {
     throw notOtlp('', error);

@@ -24,6 +24,15 @@ export const OTLP_FORMATS: ReadonlyMap<string, OtlpFormat> = new Map([
   ['application/protobuf', 'otlp-protobuf'],
 ]);
 
+/** What a refusal is written in: Logplex's are text, those of OTLP are as the request is. */
+export type RefusalForm = 'text' | 'json' | 'protobuf';
+
+/** @param acceptsJson as `Accept` says */
+export function refusalForm(format: BodyFormat | OtlpFormat, acceptsJson: boolean): RefusalForm {
+  if (acceptsJson || format === 'otlp-json') return 'json';
+  return format === 'otlp-protobuf' ? 'protobuf' : 'text';
+}
+
 /** Heroku's drains in other formats send `Logplex-Drain-Token`, too. */
 export function isHerokuDrainForm(type: string, drainToken: unknown): boolean {
   return drainToken !== undefined && type === 'application/logplex-1';

@@ -57,7 +57,7 @@ export class IngestAuthorizer {
       this.options.counters.unknownToken++;
     } else if (credentials.kind === 'key') {
       const writable = await this.options.mayWrite(credentials.key);
-      const { token } = request.query as { token?: string };
+      const token = queryText(request, 'token');
       if (writable === true && !token) return { logSource: undefined };
       if (writable !== false) {
         if (!token)
@@ -88,11 +88,10 @@ export class IngestAuthorizer {
     const known = router.lookupToken(token);
     const logSource = known === undefined ? await router.loadToken(token) : known; // null: known to be unknown
     if (!logSource || !sourceForSender) return logSource;
-    const { stream } = request.query as { stream?: unknown };
     const drainToken = request.headers['logplex-drain-token'];
     return sourceForSender(logSource, {
       drainToken: typeof drainToken === 'string' ? drainToken : undefined,
-      stream: typeof stream === 'string' ? stream : undefined,
+      stream: queryText(request, 'stream'),
     });
   }
 }
@@ -119,6 +118,12 @@ export function rejectionFor(
   }
   if (!router.congested) return undefined;
   return new TailraceError('unavailable', 'Too much waits to be stored: try again in a moment.');
+}
+
+/** A parameter of the query; of several with this name the first one. */
+export function queryText(request: FastifyRequest, name: string): string | undefined {
+  const value = (request.query as Readonly<Record<string, string | string[] | undefined>>)[name];
+  return Array.isArray(value) ? value[0] : value;
 }
 
 /** Lines of a request that isn't read, by its own count: at least one. */

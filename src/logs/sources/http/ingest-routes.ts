@@ -21,16 +21,18 @@ import { digestRequestInSlices } from '../bodies/digest.ts';
 import { type ParseJob, parseQuickly } from '../bodies/parse-body.ts';
 import { type ParsedBody, ParsingThread } from '../bodies/parsing-thread.ts';
 import { readBody } from '../bodies/read-body.ts';
+import { encodeOtlpStatus } from '../formats/otlp-schema.ts';
 import type { PackedLines } from '../formats/packed-lines.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
-import { BODY_FORMATS, isHerokuDrainForm, OTLP_FORMATS } from './body-formats.ts';
+import { BODY_FORMATS, isHerokuDrainForm, OTLP_FORMATS, refusalForm } from './body-formats.ts';
 import { FastPathServer } from './fast-path/fast-path-server.ts';
 import { HELD_REQUESTS, HeldRequests, type HoldableRequest } from './held-requests.ts';
 import {
   type AuthorizedSender,
   IngestAuthorizer,
   type IngestAuthorizerOptions,
+  queryText,
   type SourceForSender,
 } from './ingest-authorizer.ts';
 import { RefusedRequests, refusalOf } from './refused-requests.ts';
@@ -122,7 +124,7 @@ export async function registerIngestRoutes(
       if (isJsonRequest(request)) return reply.code(200).type('application/json').send('{}');
       return reply.code(204).send();
     });
-    logs.post('/v1/logs', async (request, reply) => {
+    logs.post('/v1/logs', { onSend: refuseAsOtlp }, async (request, reply) => {
       const isJson = contentType(request) === 'application/json';
       await withMemory(request, reply, otlpAuthorizer, otlpCounters, takeOtlp);
       // An ExportLogsServiceResponse without a partial success: in protobuf, no bytes at all.
@@ -132,7 +134,7 @@ export async function registerIngestRoutes(
     });
     for (const url of ['/logs', '/v1/logs'])
       logs.route({
-        method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+        method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
         url,
         handler: async (_request, reply) => {
           reply.code(405).header('Allow', 'POST');
@@ -309,12 +311,6 @@ function senderOf({ request }: PushedRequest, logSource: LogSource | undefined):
   return `${logSource?.token} ${request.url} ${contentType(request)}`;
 }
 
-/** A parameter of the query; of several with this name the first one. */
-function queryText(request: FastifyRequest, name: string): string | undefined {
-  const value = (request.query as Readonly<Record<string, string | string[] | undefined>>)[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
 function contentType(request: FastifyRequest): string {
   return trimOws(request.headers['content-type']?.split(';', 1)[0] ?? '').toLowerCase();
 }
@@ -323,6 +319,19 @@ function contentType(request: FastifyRequest): string {
 function isJsonRequest(request: FastifyRequest): boolean {
   const type = contentType(request);
   return type === '' || type === 'application/json';
+}
+
+/** Refusals of OTLP are written as the request is. */
+async function refuseAsOtlp(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+): Promise<unknown> {
+  const format = OTLP_FORMATS.get(contentType(request)) ?? 'otlp-json';
+  const acceptsJson = request.headers.accept?.includes('json') ?? false;
+  if (reply.statusCode < 400 || refusalForm(format, acceptsJson) !== 'protobuf') return payload;
+  reply.type('application/x-protobuf');
+  return encodeOtlpStatus(JSON.parse(String(payload)).message);
 }
 
 /** Does a body begin as an object or an array does? */

@@ -124,7 +124,7 @@ describe.skipIf(missing('openssl'))('the page of an add-on', () => {
     });
     expect([large.status, (await large.json()) as object]).toEqual([
       413,
-      { id: 'bad_request', message: 'Request body is too large' },
+      { id: 'too_large', message: 'The body is over 1048576 bytes, which is all that is taken here.' },
     ]);
   });
 

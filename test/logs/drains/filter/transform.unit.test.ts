@@ -28,6 +28,12 @@ describe('redaction', () => {
     ['redis://:hunter2@10.0.0.1:6379', 'redis://:<redacted>@10.0.0.1:6379'],
     ['paid with 4111 1111 1111 1111 today', 'paid with <redacted> today'],
     ['card=4111111111111111;', 'card=<redacted>;'],
+    ['4111111111111111 123 12/27', '<redacted> 123 12/27'],
+    ['4111-1111-1111-1111 12/27', '<redacted> 12/27'],
+    ['4111 1111 1111 1111 737 ok', '<redacted> 737 ok'],
+    ['03:00:45 4111111111111111', '03:00:45 <redacted>'],
+    ['25 3782 822463 10005 3', '25 <redacted> 3'],
+    ['3 5555 5555 5555 4444 6011111111111117 5', '3 <redacted> <redacted> 5'],
     ['mail from Jane.Doe+x@mail.example.co.uk.', 'mail from <redacted>.'],
   ])('%s', (message, left) => expect(redact(message)).toBe(left));
 
@@ -37,6 +43,9 @@ describe('redaction', () => {
     'https://example.com:8080/path@2',
     'at 1354107648000 ms',
     'order 4111111111111112',
+    '27 4111111111111112 123',
+    '2 4111111111111111.5',
+    '3 41111111111111111111',
     '2012-12-10T03:00:48.123456+00:00',
     'request_id=8601b555-6a83-4c12-8269-97c8e32cdb22',
     'user@localhost',

@@ -136,6 +136,35 @@ describe('an HTTP drain', () => {
     expect(delivery.lost).toBe(20);
   });
 
+  it('that repeats the drain’s credentials in an error is quoted without them, whatever the form of its answer', async () => {
+    const app = await server.createApp();
+    const sentence = 'no key-12345 of ada:hunter22 at http://u:secret@proxy/?token=t0ken';
+    const answers: PlannedResponse[] = [
+      { status: 400, headers: { 'content-type': 'text/plain' }, body: sentence },
+      {
+        status: 503,
+        headers: { 'content-type': 'application/x-protobuf' },
+        body: Buffer.concat([Buffer.from([0x08, 3, 0x12, sentence.length]), Buffer.from(sentence)]),
+      },
+    ];
+    const receiver = await startHttpReceiver((attempt) => answers[attempt % 2]);
+    const url = receiver.url.replace('//', '//ada:hunter22@');
+    await server.request('POST', `/apps/${app.name}/log-drains`, {
+      url,
+      options: { headers: { 'X-Key': 'key-12345' } },
+    });
+    await pushLines(server, app.token, ['a line']);
+    const told = 'no **** of ada:**** at http://u:****@proxy/?token=****';
+    await until('the line about its refusal', async () =>
+      (await server.readMessages(app)).some((text) => text.includes(`answered 400: ${told}.`)),
+    );
+    await until(
+      'the other error',
+      async () =>
+        (await server.listDrains(app))[0].delivery.lastError === `the destination answered 503: ${told}`,
+    );
+  });
+
   it('that refuses everything doesn’t fill the stream with what it refuses', async () => {
     const app = await server.createApp();
     const receiver = await startHttpReceiver(() => 400);

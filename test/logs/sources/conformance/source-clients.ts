@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Client } from 'undici';
 import { encodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
+import { sentenceOf } from '../../../support/senders/body-cases.ts';
 import { basicAuth, connectTcp, logplexBody, logplexLine } from '../../../support/senders/send-lines.ts';
 import type { Server } from '../../../support/server.ts';
 
@@ -80,12 +81,10 @@ function httpClient(server: Server, { path, type, malformed, encode }: HttpForma
       headers: { authorization: basicAuth(token), 'content-type': type },
       body,
     });
-    const text = await response.body.text();
     const retryAfter = response.headers['retry-after'];
     return {
       status: response.statusCode,
-      // `/logs` responds with plain text, everything else with JSON.
-      text: text.startsWith('{"id"') ? JSON.parse(text).message : text,
+      text: await sentenceOf(response),
       retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
     };
   };

@@ -254,6 +254,17 @@ const CASES: [string, Record<string, unknown>, Partial<JsonFields>][] = [
     { v: 0, level: 40, name: 'n', time: `${T}Z`, hostname: 'h', msg: 'm' },
     { message: 'm', severity: 4, data: { v: 0, name: 'n' } },
   ],
+  ['a dyno that is no name', { dyno: 7, msg: 'm' }, { dyno: undefined, data: { dyno: 7 } }],
+  [
+    'a dyno that is no name beside a container',
+    { dyno: { id: 1 }, container_name: 'web-1', msg: 'm' },
+    { dyno: 'web-1', data: { dyno: { id: 1 } } },
+  ],
+  [
+    'Rust’s tracing, a field with the name of another one',
+    { level: 'INFO', fields: { message: 'm', level: 'high', target: 7, user: 1 }, target: 'shop' },
+    { message: 'm', data: { user: 1, target: 'shop', fields: { level: 'high', target: 7 } } },
+  ],
   [
     'a level that isn’t known, under another name',
     { lvl: 'odd', msg: 'm' },

@@ -221,6 +221,27 @@ describe('OTLP', () => {
   for (const one of PROTOBUF_BODIES)
     it(`protobuf: ${one[0]}`, () => sender.check('otlp', 'application/x-protobuf', one));
 
+  it('is refused in the form that it came in, or in JSON where that is asked for', async () => {
+    const refuse = async (token: string, type: string, headers: object = {}): Promise<unknown> => {
+      const { status, headers: answered } = await fetch(`${server.url}/v1/logs`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': type, ...headers },
+        body: 'none',
+      });
+      return [status, answered.get('content-type')?.split(';')[0]];
+    };
+    const { token } = sender.app;
+    const [protobuf, json] = ['application/x-protobuf', 'application/json'];
+    expect(await refuse(token, protobuf)).toEqual([400, protobuf]);
+    expect(await refuse(token, 'application/protobuf')).toEqual([400, protobuf]);
+    expect(await refuse('t.none', protobuf)).toEqual([401, protobuf]);
+    expect(await refuse(token, protobuf, { 'content-encoding': 'br' })).toEqual([415, protobuf]);
+    expect(await refuse(token, protobuf, { accept: `${json}, */*` })).toEqual([400, json]);
+    expect(await refuse('t.none', protobuf, { accept: json })).toEqual([401, json]);
+    expect(await refuse(token, json)).toEqual([400, json]);
+    expect(await refuse(token, 'text/plain')).toEqual([415, json]);
+  });
+
   it('after all of that every line has its source, and the next request is taken', async () => {
     expect((await sender.send('application/x-protobuf', whole)).statusCode).toBe(200);
     const lines = (await server.readLines(sender.app, 'format=json&lines=1000')).map((text) =>

@@ -94,6 +94,45 @@ describe('JSON', () => {
     ]);
   });
 
+  it('whole numbers keep their digits where no number holds them, and so do those beyond any', async () => {
+    const app = await server.createApp();
+    const fields = '"id":1234567890123456789,"at":{"id":[-9007199254740993]},"big":1E400,"n":1.50';
+    const records = [
+      `{"msg":"a 1234567890123456789","t":"\\\\\\"1234567890123456789",${fields}}`,
+      `{${fields}}`,
+    ];
+    await postLogs(server, app.token, `${records.join('\n')}\n`, ndjson);
+    await postLogs(server, app.token, `[${records.join(', ')},\n 12345678901234567890]`, json);
+    const attribute = '{"key":"id","value":{"intValue":1234567890123456789}}';
+    const record = `{"timeUnixNano":1355108448123456789,"body":"c","attributes":[${attribute}]}`;
+    const otlp = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[${record}]}]}]}`;
+    const answer = await request(`${server.url}/v1/logs`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.token}`, ...json },
+      body: otlp,
+    });
+    expect(answer.statusCode).toBe(200);
+    await answer.body.dump();
+    const data = 'id="1234567890123456789" at="{\\"id\\":[\\"-9007199254740993\\"\\]}" big="1E400" n="1.5"';
+    const two = [
+      {
+        message: 'a 1234567890123456789',
+        structured_data: `[json@32473 t="\\\\\\"1234567890123456789" ${data}]`,
+      },
+      { message: '{"id":"1234567890123456789","at":{"id":["-9007199254740993"]},"big":"1E400","n":1.5}' },
+    ];
+    expect(await lines(app)).toMatchObject([
+      ...two,
+      ...two,
+      { message: '12345678901234567890' },
+      {
+        message: 'c',
+        timestamp: '2012-12-10T03:00:48.123456+00:00',
+        structured_data: '[otlp@32473 id="1234567890123456789"]',
+      },
+    ]);
+  });
+
   it('fields that don’t fit into a header are appended to the message', async () => {
     const app = await server.createApp();
     const big = 'x'.repeat(7_000);

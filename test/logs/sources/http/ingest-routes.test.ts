@@ -106,6 +106,33 @@ describe('POST /logs', () => {
     expect(await server.readMessages(app)).toEqual(numberedMessages(500));
   });
 
+  it('takes requests that would go on in HTTP/2, as Java’s client sends them first, and answers them as others', async () => {
+    await freshApp();
+    const upgrade =
+      'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
+    const post = (fields: string, line: string): string =>
+      `POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: ${basicAuth(app.token)}\r\nContent-Type: text/plain\r\n${fields}Content-Length: ${line.length}\r\n\r\n${line}`;
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    let answers = '';
+    socket.setEncoding('utf8').on('data', (text) => {
+      answers += text;
+    });
+    const statuses = (): string[] => answers.match(/HTTP\/1.1 \d+/g) ?? [];
+    const requests = [
+      post(upgrade, 'first'),
+      post('', 'second'),
+      `GET /health HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`,
+      post(upgrade, 'third'),
+    ];
+    for (const [number, text] of requests.entries()) {
+      socket.write(text);
+      await until('its answer', () => statuses().length > number);
+    }
+    socket.destroy();
+    expect(statuses()).toEqual([204, 204, 200, 204].map((status) => `HTTP/1.1 ${status}`));
+    expect(await server.readMessages(app)).toEqual(['first', 'second', 'third']);
+  });
+
   it('with an API key every line goes to the app of its own token', async () => {
     const one = await server.createApp();
     const other = await server.createApp();
@@ -191,13 +218,16 @@ describe('plain text', () => {
     expect(await server.readMessages(app)).toEqual([]);
   });
 
-  it('takes the first of several dynos in the address', async () => {
+  it('takes the first of several dynos and tokens in the address', async () => {
     await freshApp();
-    const { statusCode } = await request(`${server.url}/logs?dyno=a.1&dyno=b.2`, {
-      method: 'POST',
-      headers: { authorization: basicAuth(app.token), 'content-type': 'text/plain' },
-      body: 'x',
-    });
+    const { statusCode } = await request(
+      `${server.url}/logs?dyno=a.1&token=${app.token}&dyno=b.2&token=t.other`,
+      {
+        method: 'POST',
+        headers: { authorization: `Bearer ${server.key}`, 'content-type': 'text/plain' },
+        body: 'x',
+      },
+    );
     expect(statusCode).toBe(204);
     expect(await server.readMessages(app, 'dyno=a.1')).toEqual(['x']);
   });
@@ -287,7 +317,7 @@ describe('what is rejected', () => {
     expect((await postLogs(server, app.token, logplexBody(['b']))).status).toBe(401);
   });
 
-  it.each(['GET', 'PUT', 'DELETE', 'PATCH'] as const)('%s: 405', async (method) => {
+  it.each(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const)('%s: 405', async (method) => {
     const { statusCode, headers, body: answer } = await request(`${server.url}/logs`, { method });
     await answer.dump();
     expect(statusCode).toBe(405);
@@ -303,6 +333,16 @@ describe('what is rejected', () => {
     expect(
       (await postLogs(server, app.token, logplexBody(['a']), headers as Record<string, string>)).status,
     ).toBe(415);
+  });
+
+  it('a body that is packed by its Transfer-Encoding: 415, and nothing is stored', async () => {
+    await freshApp();
+    const answer = await exchange(
+      `POST /logs HTTP/1.1\r\nHost: x\r\nAuthorization: ${basicAuth(app.token)}\r\nContent-Type: text/plain\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 415 /);
+    expect(answer).toContain("Transfer-Encoding gzip, chunked isn't supported");
+    expect(await server.readMessages(app)).toEqual([]);
   });
 
   it('no Content-Type: 415', async () => {

@@ -309,7 +309,7 @@ export class FastPathConnection {
 
   private readonly onStored = (): void => {
     if (this.digest !== undefined) this.options.refusedRequests.forget(this.digest);
-    this.respond(acceptedResponse(acceptanceOf(this.reader.head), this.keepAliveMs), 'latin1');
+    this.respond(acceptedResponse(acceptanceOf(this.reader.head), this.keepAliveMs));
   };
 
   /** The first attempt failed: it is made again for a while. */
@@ -359,13 +359,13 @@ export class FastPathConnection {
 
   private readonly onRejected = (error: unknown): void => {
     this.receiver = undefined;
-    const { isOtlp, refusedInJson } = this.reader.head;
+    const { isOtlp, refusedIn } = this.reader.head;
     if (!(error instanceof TailraceError))
       this.options.log.warn(
         { err: error, method: 'POST', url: isOtlp ? '/v1/logs' : '/logs' },
         'a request failed unexpectedly',
       );
-    this.respond(rejectedResponse(error, refusedInJson, this.keepAliveMs), 'utf8');
+    this.respond(rejectedResponse(error, refusedIn, this.keepAliveMs));
   };
 
   private get keepAliveMs(): number {
@@ -383,11 +383,11 @@ export class FastPathConnection {
     this.memory.release();
   }
 
-  private respond(text: string, encoding: 'latin1' | 'utf8'): void {
+  private respond(text: string): void {
     const { socket } = this;
     this.forget();
     this.options.onResponse();
-    socket.write(text, encoding);
+    socket.write(text, 'latin1');
     if (this.isLastRequest) {
       // Both directions: nothing is read any more, so the end of the other one would never be seen.
       socket.destroySoon();

@@ -8,7 +8,14 @@ import { PROGRAM_HEADER } from '../../../../common/text/program-name.ts';
 import { BATCH_BYTES } from '../../../syslog/batch.ts';
 import { QUICK_PACKED_BYTES } from '../../bodies/read-body.ts';
 import { estimateLogplexBatchBytes } from '../../formats/logplex-body.ts';
-import { BODY_FORMATS, type BodyFormat, OTLP_FORMATS, type OtlpFormat } from '../body-formats.ts';
+import {
+  BODY_FORMATS,
+  type BodyFormat,
+  OTLP_FORMATS,
+  type OtlpFormat,
+  type RefusalForm,
+  refusalForm,
+} from '../body-formats.ts';
 
 const METHOD = Buffer.from('POST /');
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -49,8 +56,8 @@ export interface FastPathHead {
   readonly stream: string | undefined;
   /** `X-Forwarded-For`, which is a proxy's word, or a client's. */
   readonly forwardedFor: string | undefined;
-  /** Refusals are JSON rather than text. */
-  readonly refusedInJson: boolean;
+  /** What refusals are written in. */
+  readonly refusedIn: RefusalForm;
   /** Which of its values a sender's next request has others of, in the order of their lines. */
   readonly varying: readonly VaryingField[];
   /** What is before, between and behind these. */
@@ -109,7 +116,7 @@ function readAsBefore(text: string, before: FastPathHead): FastPathHead | undefi
     dyno: before.dyno,
     stream: before.stream,
     forwardedFor: before.forwardedFor,
-    refusedInJson: before.refusedInJson,
+    refusedIn: before.refusedIn,
     varying,
     constant,
   };
@@ -158,7 +165,7 @@ function readHeaders(text: string, isOtlp: boolean, places: FieldPlace[]): Heade
   let frameId: string | undefined;
   let drainToken: string | undefined;
   let forwardedFor: string | undefined;
-  let refusedInJson = isOtlp;
+  let acceptsJson = false;
   for (let at = 0; at < text.length; ) {
     const colon = text.indexOf(':', at);
     const lineEnd = text.indexOf('\r\n', colon);
@@ -204,7 +211,7 @@ function readHeaders(text: string, isOtlp: boolean, places: FieldPlace[]): Heade
         if (value.toLowerCase() !== 'keep-alive') return undefined;
         break;
       case 'accept':
-        refusedInJson ||= value.includes('json');
+        acceptsJson ||= value.includes('json');
         break;
       case 'x-forwarded-for':
         forwardedFor = forwardedFor === undefined ? value : `${forwardedFor}, ${value}`;
@@ -240,7 +247,7 @@ function readHeaders(text: string, isOtlp: boolean, places: FieldPlace[]): Heade
     frameId,
     drainToken,
     forwardedFor,
-    refusedInJson,
+    refusedIn: refusalForm(format, acceptsJson),
   };
 }
 

@@ -1,6 +1,8 @@
-/** Responses to senders of lines, as written to a connection (RFC 9112): refusals are plain text, as Logplex's are, unless they ask for JSON. */
+/** Responses to senders of lines, as written to a connection in latin-1 (RFC 9112). */
 import { STATUS_CODES } from 'node:http';
 import { TailraceError } from '../../../../common/errors.ts';
+import { encodeOtlpStatus } from '../../formats/otlp-schema.ts';
+import type { RefusalForm } from '../body-formats.ts';
 import type { FastPathHead } from './fast-path-head.ts';
 
 /** What a sender gets when its lines are stored. */
@@ -13,6 +15,12 @@ export const Acceptance = {
   protobuf: 'HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n',
 } as const;
 export type Acceptance = (typeof Acceptance)[keyof typeof Acceptance];
+
+const REFUSAL_TYPES: Readonly<Record<RefusalForm, string>> = {
+  text: 'text/plain',
+  json: 'application/json; charset=utf-8',
+  protobuf: 'application/x-protobuf',
+};
 
 /** Which answer the sender of a format takes for success. */
 export function acceptanceOf({ format }: Pick<FastPathHead, 'format'>): Acceptance {
@@ -27,16 +35,18 @@ export function acceptedResponse(acceptance: Acceptance, keepAliveMs: number): s
 }
 
 /** They aren't. Unexpected errors are not explained to the sender. */
-export function rejectedResponse(error: unknown, inJson: boolean, keepAliveMs: number): string {
+export function rejectedResponse(error: unknown, form: RefusalForm, keepAliveMs: number): string {
   const expected = error instanceof TailraceError ? error : undefined;
   const status = expected?.status ?? 500;
   const sentence = expected?.message ?? 'Internal server error.';
   const retry = expected?.retryAfter === undefined ? '' : `Retry-After: ${expected.retryAfter}\r\n`;
   const id = expected?.code ?? 'internal_server_error';
-  const body = inJson ? JSON.stringify({ id, message: sentence }) : sentence;
-  const type = inJson ? 'application/json; charset=utf-8' : 'text/plain';
-  const content = `Content-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${content}${retry}${generalHeaders(keepAliveMs)}\r\n${body}`;
+  const body =
+    form === 'protobuf'
+      ? encodeOtlpStatus(sentence)
+      : Buffer.from(form === 'json' ? JSON.stringify({ id, message: sentence }) : sentence);
+  const content = `Content-Type: ${REFUSAL_TYPES[form]}\r\nContent-Length: ${body.length}\r\n`;
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${content}${retry}${generalHeaders(keepAliveMs)}\r\n${body.toString('latin1')}`;
 }
 
 function generalHeaders(keepAliveMs: number): string {

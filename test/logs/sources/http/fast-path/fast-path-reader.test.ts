@@ -138,12 +138,12 @@ describe('what the fast path takes', () => {
     ],
     ['NDJSON', typed('application/x-ndjson'), { format: 'ndjson' }],
     ['JSON', typed('application/json;charset="utf-8"'), { format: 'json', type: 'application/json' }],
-    ['OTLP', typed('application/x-protobuf', '/v1/logs'), { format: 'otlp-protobuf', refusedInJson: true }],
+    ['OTLP', typed('application/x-protobuf', '/v1/logs'), { format: 'otlp-protobuf', refusedIn: 'protobuf' }],
     ['OTLP in JSON', typed('application/json', '/v1/logs'), { format: 'otlp-json', isOtlp: true }],
     ['gzip', head(5, 'Content-Encoding: GZIP\r\n'), { isGzip: true, format: 'logplex' }],
-    ['a drain', head(5, 'Logplex-Drain-Token: d.1\r\n'), { drainToken: 'd.1', refusedInJson: false }],
+    ['a drain', head(5, 'Logplex-Drain-Token: d.1\r\n'), { drainToken: 'd.1', refusedIn: 'text' }],
     ['a dyno', typed('text/plain', '/logs?dyno=web.1'), { dyno: 'web.1', url: '/logs?dyno=web.1' }],
-    ['a sender that reads JSON', head(5, 'Accept: application/json, */*\r\n'), { refusedInJson: true }],
+    ['a sender that reads JSON', head(5, 'Accept: application/json, */*\r\n'), { refusedIn: 'json' }],
   ])('%s', (_name, bytes, expected) => {
     expect(reader.receive(Buffer.concat([bytes, Buffer.from('hello')]))).toBe(ReadStep.headRead);
     expect(reader.head).toMatchObject(expected);
