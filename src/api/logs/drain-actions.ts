@@ -11,6 +11,7 @@ import type { OutletFactory } from '../../logs/drains/sinks/outlet-factory.ts';
 import { testDrain } from '../../logs/drains/test-delivery.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { type DrainViewDependencies, drainView } from './drain-view.ts';
+import { rejectLoop } from './log-drains.ts';
 
 interface DrainParams {
   Params: { app: string; drain: string };
@@ -55,14 +56,15 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
       const isNew = url !== drain.url && url !== redactUrl(drain.url);
       if (!isNew) {
         const { url: old } = parseDrainUrl(drain.url);
-        return updateDrain(params, {
-          options: mergeDrainOptions(drain.options ?? {}, old, false, body?.options),
-        });
+        const options = mergeDrainOptions(drain.options ?? {}, old, false, body?.options);
+        await rejectLoop(appRegistry, drain.app, { url: drain.url, options });
+        return updateDrain(params, { options });
       }
       const target = parseDrainUrl(url);
       rejectMaskedUrl(url);
       const options = mergeDrainOptions(drain.options ?? {}, target.url, true, body?.options);
       await targetPolicy.assertAllowedHost(target.host);
+      await rejectLoop(appRegistry, drain.app, { url, options });
       if ((await appRegistry.listDrains(drain.app)).some((other) => other.url === url))
         throw new TailraceError('conflict', 'Url has already been taken.');
       return updateDrain(params, { url, options });

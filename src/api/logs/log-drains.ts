@@ -3,8 +3,14 @@ import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
-import { parseDrainUrl, trimDrainUrl } from '../../logs/drains/options/drain-record.ts';
+import {
+  type DrainRecord,
+  drainSecrets,
+  parseDrainUrl,
+  trimDrainUrl,
+} from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
+import type { AppId } from '../../logs/store/contract.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { findAddonForDrain, rejectAddonDrainRemoval } from './addon-drains.ts';
 import { type DrainViewDependencies, drainView } from './drain-view.ts';
@@ -52,6 +58,7 @@ export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRoute
       const target = parseDrainUrl(url);
       const options = parseDrainOptions(target.url, request.body?.options);
       await targetPolicy.assertAllowedHost(target.host);
+      await rejectLoop(appRegistry, app.id, { url, options });
       const addon = await findAddonForDrain(addons, app.id, request.body?.addon);
       const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name, addon });
       await deliveries.reconcile();
@@ -79,4 +86,23 @@ export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRoute
       return drainView(drain, dependencies);
     },
   );
+}
+
+/**
+ * A drain that shows a token of its own app would send the app's lines back to it, again and again, until they fill the stream.
+ * @throws TailraceError `invalid_params` for one
+ */
+export async function rejectLoop(
+  appRegistry: AppRegistry,
+  app: AppId,
+  drain: Pick<DrainRecord, 'url' | 'options'>,
+): Promise<void> {
+  const secrets = drainSecrets(drain);
+  const tokens = await appRegistry.listTokens(app);
+  const own = tokens.find(({ token }) => secrets.includes(token));
+  if (own)
+    throw new TailraceError(
+      'invalid_params',
+      `This drain would send the app's lines back to the app, without end: it shows the app's own token of the source ${own.source}.`,
+    );
 }

@@ -41,9 +41,12 @@ export const SETTING_READERS = {
   /** The same; undefined for `none`. */
   'interval-or-none': (variable: string, text: string): number | undefined =>
     text.toLowerCase() === 'none' ? undefined : readIntervalMs(variable, text),
-  /** A second; undefined when unset: no limit. */
-  rate: (variable: string, text: string): number | undefined =>
+  /** Bytes a second; undefined when unset: no limit. */
+  'byte-rate': (variable: string, text: string): number | undefined =>
     text === '' ? undefined : readByteCount(variable, text),
+  /** Lines a second; undefined when unset: no limit. */
+  'line-rate': (variable: string, text: string): number | undefined =>
+    text === '' ? undefined : readCount(variable, text),
   /** Bytes; undefined for `none`: no limit. */
   quota: (variable: string, text: string): number | undefined =>
     text.toLowerCase() === 'none' ? undefined : readByteCount(variable, text),

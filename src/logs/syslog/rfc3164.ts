@@ -99,8 +99,9 @@ const ISO = new RegExp(
 );
 /** A host's name or address: one word that isn't a tag. */
 const HOST = /^([A-Za-z0-9_.:-]{1,255})\s+(?=\S)/;
-/** What only a tag behind it makes a host: relays (`relay/host`, `source@host`), a zone of IPv6, an address in brackets. */
-const HOST_BEFORE_TAG = /^(\[[\da-fA-F:.]{2,45}\]|[\w.:-]{1,128}(?:[/@%][\w.:-]{1,64}){1,4})\s+(?=\S)/;
+/** What only a tag behind it makes a host: letters beyond ASCII, relays (`relay/host`, `source@host`), a zone of IPv6, an address in brackets. */
+const HOST_BEFORE_TAG =
+  /^(\[[\da-fA-F:.]{2,45}\]|[\w.:\x80-\xff-]{1,128}(?:[/@%][\w.:-]{1,64}){0,4})\s+(?=\S)/;
 /** Model, MAC address and version of an access point: `("U7PG2,788a20c0ffee,v4.0.80")`, or without what is around it. */
 const ACCESS_POINT = /^(?:\("([\w.+, -]{1,128})"\)|([\w-]{1,32},[\da-f]{12},v[\w.+-]{1,40})):?\s+(?=\S)/;
 /** A relay's own words before the line of another host (AIX). */
@@ -364,7 +365,7 @@ function zoneOffset(zone: string): string {
   return minutes === 0 ? 'Z' : formatOffset(minutes);
 }
 
-/** What a header field may contain: RFC 5424 section 6, PRINTUSASCII. */
+/** What a header field may contain: RFC 5424 section 6, PRINTUSASCII; one `?` for a character of several bytes. */
 function printable(text: string): string {
-  return text.replace(/[^\x21-\x7e]/g, '?');
+  return text.replace(/[\xc2-\xf4][\x80-\xbf]{1,3}|[^\x21-\x7e]/g, '?');
 }

@@ -63,6 +63,7 @@ describe('settings', () => {
     [{ TAILRACE_ISOLATION_READABLE: '/a::/b' }, { isolationReadable: ['/a', '/b'] }],
     [{ TAILRACE_DYNO_MEMORY: '1GB' }, { dynoMemory: 1_073_741_824 }],
     [{ TAILRACE_TOKEN_LINES_PER_S: '5' }, { tokenLines: 5 }],
+    [{ TAILRACE_APP_BYTES_PER_S: '2KB' }, { appBytes: 2_048 }],
     [{ REDIS_WAIT: '2' }, { redisWait: 2 }],
     [{ TAILRACE_PUBLIC_URL: 'https://Logs.example.com/' }, { publicUrl: 'https://logs.example.com' }],
     [{ TAILRACE_APPS_DOMAIN: 'apps.example.com' }, { appsUrl: 'https://apps.example.com' }],
@@ -109,6 +110,12 @@ describe('settings', () => {
     ['TAILRACE_LOG_LEVEL', 'loud'],
   ])('%s=%s is rejected with its name, its value and what it must be', (name, value) => {
     expect(() => read({ [name]: value })).toThrow(`${name} is "${value}": it must be `);
+  });
+
+  it('lines a second are a number, bytes a second one with a unit', () => {
+    expect(() => read({ TAILRACE_APP_LINES_PER_S: '5KB' })).toThrow(/ must be a number above 0\.$/);
+    expect(() => read({ TAILRACE_TOKEN_LINES_PER_S: '0' })).toThrow(/ must be a number above 0\.$/);
+    expect(() => read({ TAILRACE_TOKEN_BYTES_PER_S: '5x' })).toThrow(/ must be a number of bytes, such as /);
   });
 
   it.each([

@@ -96,7 +96,12 @@ describe('tailrace drains:update', () => {
       [{ url: masked }, /has a mask/],
       [{ url: other.url }, /already been taken/],
       [{ url: 'syslog://127.0.0.1:9' }, /can't have the format loki: use syslog/],
+      [{ url: server.url.replace('//', `//token:${app.token}@`) }, /back to the app, without end/],
+      [{ options: { headers: { Authorization: `Bearer ${app.token}` } } }, /back to the app, without end/],
+      [{ url: `${server.url}/logs\u200b` }, /invisible characters/],
     ];
+    const loop = `${server.url}/logs?token=${app.token}`;
+    await expect(server.createDrain(app, loop)).rejects.toThrow(/422 .*own token of the source app/);
     for (const [change, sentence] of refused) await expect(patch(change)).rejects.toThrow(sentence);
     const { status, stderr } = await update(app, drain.id);
     expect([status, stderr]).toEqual([1, expect.stringMatching(/^ › {3}Error: Say what to change[^\n]+\n$/)]);

@@ -30,6 +30,13 @@ describe('lines of RFC 3164', () => {
       `<13>1 ${local(2026, 10, 5, 8, 0, 0)} 10.0.0.9 - - - - Use the BFG!`,
     ],
     ['a leading zero', '<13>Nov 05 08:00:00 h a: m', `<13>1 ${local(2026, 10, 5, 8, 0, 0)} h a - - - m`],
+    ['a host with an umlaut', '<13>Nov 21 08:00:00 büro-1 su[123]: m', `<13>1 ${T} b?ro-1 su 123 - - m`],
+    [
+      'a host with an umlaut before a token',
+      '<13>Nov 21 08:00:00 büro t.feff49f1-0000-4000-8000-000000000000: m',
+      `<13>1 ${T} b?ro t.feff49f1-0000-4000-8000-000000000000 - - - m`,
+    ],
+    ['a word with an umlaut and no tag', '<13>Nov 21 08:00:00 büro zu', `<13>1 ${T} - - - - - büro zu`],
     ['a process id', '<13>Nov 21 08:00:00 h su[123]: m', `<13>1 ${T} h su 123 - - m`],
     ['a process id that is none', '<13>Nov 21 08:00:00 h su[web.1]: m', `<13>1 ${T} h su web.1 - - m`],
     ['a tag without a colon', '<13>Nov 21 08:00:00 h su[123] m', `<13>1 ${T} h su 123 - - m`],
