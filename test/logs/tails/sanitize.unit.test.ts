@@ -109,7 +109,7 @@ it('the characters that are shown by number are the same in text and in bytes', 
   const differing: string[] = [];
   const bytes = Buffer.alloc(4);
   // Those of the first plane and of tags, and of the others, of which none is hidden, a part.
-  const step = 20 / propertyRuns(20);
+  const step = Math.max(1, Math.round(20 / propertyRuns(20)));
   for (let code = 0x80; code <= 0x10ffff; code++) {
     if (code >= 0xd800 && code <= 0xdfff) continue;
     if (code > 0xffff && code >> 12 !== 0xe0 && code % step !== FIRST_SEED % step) continue;
