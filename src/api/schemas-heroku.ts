@@ -266,5 +266,8 @@ export function bodySchema(
   properties: Record<string, JsonSchema>,
   required: readonly string[] = [],
 ): JsonSchema {
-  return { type: ['object', 'null'], properties, ...(required.length > 0 ? { required } : {}) };
+  // No body is null to what validates it.
+  return required.length > 0
+    ? { type: 'object', properties, required }
+    : { type: ['object', 'null'], properties };
 }

@@ -40,7 +40,7 @@ export interface ServerAddress {
  * @throws TailraceError when there is none, with what to do.
  */
 export function findServer(): ServerAddress {
-  const { TAILRACE_API_KEY: key } = process.env;
+  const key = keyFromEnvironment();
   const url = serverUrlFromEnvironment();
   if (url && key) return { url, key };
   const local = dataFolders()
@@ -53,7 +53,7 @@ export function findServer(): ServerAddress {
     if (local) return { url, key: local.key };
     throw new TailraceError(
       'unauthorized',
-      'TAILRACE_URL is set, but no key: set TAILRACE_API_KEY too (`tailrace auth:token` prints one).',
+      `TAILRACE_URL is set, but no key: set TAILRACE_API_KEY too (\`tailrace auth:token\` prints one where the server runs), or \`tailrace login --url ${url}\`.`,
     );
   }
   if (local) return local;
@@ -62,6 +62,25 @@ export function findServer(): ServerAddress {
     'unavailable',
     'No tailrace server is running here: start one with `tailrace start` or `tailrace serve`, or log in to one elsewhere with `tailrace login --url …`.',
   );
+}
+
+/**
+ * Of the servers that {@link findServer} might find the one at this address, `https://logs.example.com`; undefined when none is there, or
+ * it has another name here.
+ */
+export function findServerAt(origin: string): ServerAddress | undefined {
+  const url = serverUrlFromEnvironment();
+  const key = keyFromEnvironment();
+  const all: (ServerAddress | undefined)[] = [
+    url && key ? { url, key } : undefined,
+    ...dataFolders().map(readLocalServer),
+    ...loadLogins(),
+  ];
+  return all.find((one) => one && [one.url, one.publicUrl].some((at) => at && originOf(at) === origin));
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : '';
 }
 
 /** The last login, at this server if there is one. */
@@ -79,6 +98,19 @@ export function serverUrlFromEnvironment(): string | undefined {
   throw new TailraceError(
     'invalid_params',
     `TAILRACE_URL is "${url}": it must be an address such as http://127.0.0.1:8601 or https://logs.example.com.`,
+  );
+}
+
+/**
+ * `TAILRACE_API_KEY`, without what a file's end leaves behind it.
+ * @throws TailraceError `unauthorized` for what no header can hold: a second line, say
+ */
+function keyFromEnvironment(): string | undefined {
+  const key = process.env.TAILRACE_API_KEY?.trim();
+  if (!key || /^[!-~]+$/.test(key)) return key;
+  throw new TailraceError(
+    'unauthorized',
+    'TAILRACE_API_KEY has a line break, a space or a letter in it that no key has: `tailrace auth:token` prints one.',
   );
 }
 
@@ -255,6 +287,7 @@ export class ApiClient {
       [PROGRAM_HEADER]: programName(),
       ...(body === undefined ? {} : { 'content-type': type }),
     };
+    requireNames(path);
     const { request } = await import('undici'); // `serve` has no need of it
     try {
       const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
@@ -287,6 +320,23 @@ export function errorFromResponse(status: number, body: string, path = '', appOr
   const [, sentence, kind] = missing;
   const name = kind === 'app' && appOrigin !== '' ? appOrigin : nameInPath(kind, path);
   return new TailraceError(codeOfStatus(status), `${sentence}${name}.`);
+}
+
+/**
+ * An empty name (of a variable that isn't set), `.` or `..` would make it the path of something else: of all dynos, say.
+ * @throws TailraceError `invalid_params`
+ */
+function requireNames(path: string): void {
+  const nameless = path
+    .split('?', 1)[0]
+    .split('/')
+    .slice(1)
+    .find((segment) => /^\.{0,2}$/.test(segment));
+  if (nameless === undefined) return;
+  throw new TailraceError(
+    'invalid_params',
+    `${nameless === '' ? 'A name is empty' : `"${nameless}" is no name`}: say which one is meant.`,
+  );
 }
 
 /** The path of what is asked for: to find an add-on, its name is sent. */
@@ -346,6 +396,7 @@ export function addClientOptions(command: Command): Command {
  */
 export async function resolveApp(client: ApiClient, explicit: string | undefined): Promise<string> {
   if (explicit) return explicit;
+  if (explicit === '') throw new TailraceError('invalid_params', '--app is empty: name the app.');
   const { TAILRACE_APP: appVariable } = process.env;
   const named = appVariable ?? appNameFromGitRemote();
   if (named) {

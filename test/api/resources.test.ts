@@ -1,5 +1,6 @@
 /** The API itself: schemas, pagination, entity tags, errors, keys, OpenAPI. */
 import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../src/api/schema-builder.ts';
 import { API_SCHEMAS, type SchemaName } from '../../src/api/schemas-heroku.ts';
@@ -325,11 +326,72 @@ describe('requests', () => {
     };
     expect(await post('text/xml; charset=utf-8', '<app/>')).toEqual([
       415,
-      { id: 'unsupported_type', message: "Content-Type text/xml isn't supported: send application/json." },
+      { id: 'unsupported_type', message: 'Content-Type text/xml isn’t supported: send application/json.' },
     ]);
     expect(await post('application/json', `"${'x'.repeat(1_100_000)}"`)).toEqual([
       413,
       { id: 'too_large', message: 'The body is over 1048576 bytes, which is all that is taken here.' },
+    ]);
+  });
+
+  it('without a body, or with null: no route fails over it', async () => {
+    const { paths } = (await (await get('/openapi.json')).json()) as {
+      paths: Record<string, Record<string, Operation>>;
+    };
+    const taking = Object.entries(paths).flatMap(([path, operations]) =>
+      Object.entries(operations).flatMap(([method, { requestBody }]) =>
+        requestBody ? [[method.toUpperCase(), path.replace('{app}', app.name)] as const] : [],
+      ),
+    );
+    expect(taking.length).toBeGreaterThan(50);
+    const failed: string[] = [];
+    for (const [method, path] of taking) {
+      const headers = { authorization: `Bearer ${server.key}` };
+      for (const answer of [
+        await fetch(server.url + path, { method, headers }),
+        await send(method, path, null),
+      ]) {
+        await answer.body?.cancel();
+        if (answer.status >= 500) failed.push(`${method} ${path}: ${answer.status}`);
+      }
+    }
+    expect(failed).toEqual([]);
+    // What checks bodies writes nothing beside the server's own log.
+    expect(server.program.stderr).not.toContain('strict mode');
+  });
+
+  it('that aren’t JSON, packed, or have a field that JavaScript has: a sentence that says so', async () => {
+    const path = `/apps/${app.name}/config-vars`;
+    const patch = async (headers: Record<string, string>, body: string | Uint8Array<ArrayBuffer>) => {
+      const authorization = `Bearer ${server.key}`;
+      const answer = await fetch(server.url + path, {
+        method: 'PATCH',
+        headers: { authorization, ...headers },
+        body,
+      });
+      return [answer.status, await answer.json()];
+    };
+    const json = { 'content-type': 'application/json' };
+    expect(
+      await patch({ ...json, 'content-encoding': 'gzip' }, new Uint8Array(gzipSync('{"A":"1"}'))),
+    ).toEqual([
+      415,
+      {
+        id: 'unsupported_type',
+        message: 'Content-Encoding "gzip" isn’t understood here: send the body as it is.',
+      },
+    ]);
+    expect(await patch({ ...json, 'content-encoding': 'identity' }, '{"IDENTITY":"1"}')).toMatchObject([
+      200,
+      { IDENTITY: '1' },
+    ]);
+    expect(await patch(json, '{"__proto__":"1"}')).toEqual([
+      400,
+      { id: 'bad_request', message: 'Nothing in a body can be called "__proto__".' },
+    ]);
+    expect(await patch(json, '{"A":')).toEqual([
+      400,
+      { id: 'bad_request', message: 'The body isn’t valid JSON, as Content-Type says.' },
     ]);
   });
 

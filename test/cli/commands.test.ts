@@ -1,7 +1,10 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startCounterApp } from '../support/counter-app.ts';
 import { GitRepository } from '../support/git-repository.ts';
-import { missing, Program, runProgram, TAILRACE } from '../support/program.ts';
+import { missing, Program, runProgram, runTailrace, TAILRACE } from '../support/program.ts';
 import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { dataFolderForTest, type Server, startServer, startServerForTest } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -211,6 +214,27 @@ describe.skipIf(missing('curl'))('auth:token and tokens:add', () => {
   });
 });
 
+describe('git:credentials', () => {
+  it('gives the key of the server that git asks for, whichever was logged in to last', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'tailrace-home-'));
+    onTestFinished(() => rmSync(home, { recursive: true }));
+    mkdirSync(join(home, 'tailrace'));
+    const logins = ['last', 'first'].map((name) => ({
+      url: `https://${name}.example.com`,
+      key: `k.${name}`,
+    }));
+    writeFileSync(join(home, 'tailrace', 'credentials.json'), JSON.stringify({ logins }));
+    const ask = async (host: string) => {
+      const env = { XDG_CONFIG_HOME: home, HOME: home };
+      const input = `protocol=https\nhost=${host}\n\n`;
+      return (await runTailrace(['git:credentials', 'get'], { env, input, cwd: home })).stdout;
+    };
+    expect(await ask('first.example.com')).toBe('username=key\npassword=k.first\n');
+    expect(await ask('last.example.com')).toBe('username=key\npassword=k.last\n');
+    expect(await ask('by-another-name.example.com')).toBe('username=key\npassword=k.last\n');
+  });
+});
+
 describe.skipIf(missing('git'))('the git remote of an app', () => {
   it('is removed with it; an error names one that points to a destroyed app', async () => {
     const repository = new GitRepository(server);
@@ -220,7 +244,10 @@ describe.skipIf(missing('git'))('the git remote of an app', () => {
     );
     expect(repository.git('remote')).toBe('');
 
-    await repository.tailrace('create', 'second-one');
+    await repository.tailrace('create', 'replaced-one');
+    expect((await repository.tailrace('create', 'second-one')).stdout).toContain(
+      '\nGit remote tailrace leads here now, and not to replaced-one; deploy with: git push tailrace main\n',
+    );
     await server.createApp('another-one');
     await repository.tailrace('destroy', 'another-one', '--confirm', 'another-one');
     expect(repository.git('remote')).toBe('tailrace\n');

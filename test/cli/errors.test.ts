@@ -43,6 +43,13 @@ describe('tailrace start', () => {
       ['clock'],
       /no process type "clock"; it has: web, worker/,
     ],
+    [
+      'a Procfile that is a folder',
+      {},
+      ['-f', '/'],
+      /\/ is no file: write one with a line for each process type/,
+    ],
+    ['a device as Procfile', {}, ['-f', '/dev/null'], /\/dev\/null is no file/],
     ['a count of an unknown type', { Procfile: 'web: a' }, ['-m', 'clock=1'], /clock/],
     ['a count that is none', { Procfile: 'web: a' }, ['-m', 'web=lots'], /web=lots|lots/],
     ['a name that can’t be one', { Procfile: 'web: a' }, ['-a', 'No Such Name'], /No Such Name/],
@@ -91,6 +98,10 @@ describe('any command', () => {
       ['ship', '-t', 't.x', '--follow', '/usr'],
       /\/usr is a folder: name files in it, such as \/usr\/\*\.log/,
     ],
+    [['ps', '-a', ''], /--app is empty: name the app/],
+    [['restart', '', '-a', 'x'], /A name is empty: say which one is meant/],
+    [['rollback', '', '-a', 'x'], /A name is empty/],
+    [['domains:remove', '..', '-a', 'x'], /"\.\." is no name: say which one is meant/],
     [['scale', '-a', 'x', 'web=-1'], /"web=-1" scales nothing: write it like web=2/],
     [['migrate', '--from', '/nowhere-at-all', '--to', '/tmp'], /There is no store in \/nowhere-at-all/],
     [
@@ -104,6 +115,19 @@ describe('any command', () => {
     expect(stderr).toMatch(/^ › {3}Error: [^\n]+\n$/);
     expect(stderr).toMatch(said);
   });
+
+  it.each(['k.one\nk.two', 'k.ключ'])(
+    'with a key that is none (%j): a sentence that says so',
+    async (key) => {
+      const env = { TAILRACE_URL: 'http://127.0.0.1:9', TAILRACE_API_KEY: key };
+      const { status, stderr } = await runTailrace(['ps', '-a', 'x'], { env });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^ › {3}Error: TAILRACE_API_KEY has a line break, [^\n]+\n$/);
+      // What ends a file isn't the key's.
+      env.TAILRACE_API_KEY = 'k.one\r\n';
+      expect((await runTailrace(['ps', '-a', 'x'], { env })).stderr).toContain('ECONNREFUSED');
+    },
+  );
 
   it.each<[string[], string, string]>([
     [['lgos'], "Unknown command 'lgos'. Did you mean logs?", 'tailrace [options] [command]'],

@@ -1,5 +1,5 @@
 /** Every reader of foreign bytes, with a few random inputs; `npm run fuzz` gives them millions. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { propertyRuns } from '../support/properties/property-runs.ts';
 import { BranchCoverage } from './engine/coverage.ts';
 import { fuzz } from './engine/fuzz.ts';
@@ -24,8 +24,6 @@ describe.each(FUZZ_TARGETS)('$name', (target) => {
 });
 
 describe('the search for inputs', () => {
-  const coverage = new BranchCoverage((url) => url.includes('readers.unit.test'));
-
   /** All at once, chance doesn't find them. */
   function isMagic(text: string): boolean {
     if (text[0] !== 'F') return false;
@@ -43,6 +41,8 @@ describe('the search for inputs', () => {
   };
 
   it('goes on from what ran a new branch, and leaves out what is not needed', async () => {
+    const coverage = new BranchCoverage((url) => url.includes('readers.unit.test'));
+    onTestFinished(() => coverage.close());
     const found = await fuzz(target, { inputs: 100_000, seed: 7, coverage });
     expect(found?.input.toString()).toBe('FU!');
   });

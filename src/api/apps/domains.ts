@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { DynoRunner } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry, DomainRecord } from '../../apps/records/app-registry.ts';
+import { TailraceError } from '../../common/errors.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
@@ -19,6 +20,13 @@ export interface DomainRouteDependencies {
 /** `/apps/:app/domains`: the host names of an app, beside its own below `TAILRACE_APPS_DOMAIN`. */
 export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDependencies): void {
   const { addresses, appRegistry, dynoRunner } = dependencies;
+  /** The name that an app has by itself is led to that app alone, as soon as it runs. @throws TailraceError `conflict` */
+  const requireNoAppsOwn = async (hostname: string): Promise<void> => {
+    const lower = hostname.toLowerCase();
+    const name = addresses.appNameOf(lower);
+    if (name !== undefined && (await appRegistry.findApp(name)))
+      throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
+  };
   const domainView = (domain: DomainRecord, app: AppRecord) => customDomain(domain, app, addresses);
 
   api.get<AppParams>(
@@ -44,7 +52,9 @@ export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDepe
     routeSchema('Add a host name', 'Domain', { status: 201, body: requestBody }),
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
-      const domain = await appRegistry.addDomain(app.id, request.body.hostname);
+      const { hostname } = request.body;
+      await requireNoAppsOwn(hostname);
+      const domain = await appRegistry.addDomain(app.id, hostname);
       await dynoRunner.updateRoute(app);
       reply.code(201);
       return domainView(domain, app);

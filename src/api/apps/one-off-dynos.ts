@@ -38,7 +38,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
   const nullable = (type: string) => ({ type: [type, 'null'] });
   const requestBody = bodySchema(
     {
-      command: { type: 'string', minLength: 1, maxLength: 32_768 },
+      command: { type: 'string', maxLength: 32_768 },
       attach: nullable('boolean'),
       force_no_tty: nullable('boolean'),
       type: nullable('string'),
@@ -132,6 +132,8 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
 /** @throws TailraceError `invalid_params` */
 function parseRequest(body: NewOneOffRequest, defaultType: string): OneOffDynoRequest {
   const { command, attach, force_no_tty: noTerminal, env, type, size } = body;
+  if (command.trim() === '')
+    throw new TailraceError('invalid_params', 'The command is empty: say what to run.');
   if (command.includes('\0'))
     throw new TailraceError('invalid_params', 'There is a NUL byte in the command.');
   if (type && !PROCESS_TYPE_NAME.test(type))

@@ -4,7 +4,7 @@
  */
 import type * as OpenIdClient from 'openid-client';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
-import { isLoopbackHost } from '../../common/http/loopback-host.ts';
+import { isLoopbackHost } from '../../common/http/addresses.ts';
 import type { Identity } from '../../logs/access/people-records.ts';
 
 export interface OpenIdSettings {

@@ -112,7 +112,7 @@ async function discoverProcessTypes(
   const declared = await readProcfile(folder);
   onLine('-----> Discovering process types');
   onLine(`       Procfile declares types     -> ${Object.keys(declared).join(', ') || '(none)'}`);
-  const added = Object.keys(defaults).filter((type) => !(type in declared));
+  const added = Object.keys(defaults).filter((type) => !Object.hasOwn(declared, type));
   if (added.length > 0) onLine(`       Default types for buildpack -> ${added.join(', ')}`);
   const processTypes = { ...declared, ...Object.fromEntries(added.map((type) => [type, defaults[type]])) };
   if (Object.keys(processTypes).length === 0)

@@ -1,4 +1,5 @@
 import { TailraceError } from '../../common/errors.ts';
+import { ownValue } from '../../common/own-value.ts';
 import type { Config } from './release-record.ts';
 
 /** What a shell can export. */
@@ -54,5 +55,5 @@ export function describeConfigChange(change: ConfigChange): string {
 
 /** Does it change anything? */
 export function isConfigChanged(config: Config, change: ConfigChange): boolean {
-  return Object.entries(change).some(([name, value]) => (config[name] ?? null) !== value);
+  return Object.entries(change).some(([name, value]) => (ownValue(config, name) ?? null) !== value);
 }

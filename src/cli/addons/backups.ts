@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
+import { requireReplaceable } from '../../common/files/require-replaceable.ts';
 import { type ApiClient, addClientOptions, errorFromResponse, resolveEndpoint } from '../api-client.ts';
 import { formatByteCount, formatTable, printResult, printText } from '../format.ts';
 import { attachmentsOf, type DatabaseOptions, findAttachment, POSTGRES } from './find-database.ts';
@@ -378,6 +379,7 @@ function linkOf(
 
 /** The whole file, or none. */
 async function download(client: ApiClient, { url }: { url: string }, file: string): Promise<void> {
+  await requireReplaceable(file, 'name one with --output');
   const { request } = await import('undici'); // only this command's weight
   // The server may be known by another address here.
   const answer = await request(client.address.url + new URL(url).pathname);

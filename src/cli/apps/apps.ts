@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient } from '../api-client.ts';
+import { ApiClient, appNameFromGitRemote, GIT_REMOTE } from '../api-client.ts';
 import { printResult } from '../format.ts';
 import { collectValues } from '../repeated-option.ts';
 import { createFromManifest, type ManifestOptions } from './create-from.ts';
@@ -61,6 +61,7 @@ export function appsCommands(program: Command): void {
           ? { app: await client.request<AppView>('POST', '/apps', { name }), said: [] }
           : await makeFromManifest(client, name, { ...options, from });
       const created = await furnishApp(client, app.name, options.buildpack ?? [], plans);
+      const before = appNameFromGitRemote();
       const added = options.remote && addGitRemote(app.git_url);
       printResult(options.json, app, () =>
         [
@@ -68,10 +69,16 @@ export function appsCommands(program: Command): void {
           ...said,
           ...created,
           `${app.web_url} | ${app.git_url}`,
-          ...(added ? ['Git remote tailrace added; deploy with: git push tailrace main'] : []),
+          ...(added ? [describeGitRemote(before, app.name)] : []),
         ].join('\n'),
       );
     });
+}
+
+/** @param before the app that the remote led to */
+function describeGitRemote(before: string | undefined, app: string): string {
+  const done = before === undefined || before === app ? 'added' : `leads here now, and not to ${before}`;
+  return `Git remote ${GIT_REMOTE} ${done}; deploy with: git push ${GIT_REMOTE} main`;
 }
 
 async function makeFromManifest(client: ApiClient, wanted: string | undefined, options: ManifestOptions) {

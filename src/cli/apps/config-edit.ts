@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { formatEnvFile } from '../../apps/processes/config/env-file.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { ownValue } from '../../common/own-value.ts';
 import { APP_OPTION, type ApiClient, resolveEndpoint } from '../api-client.ts';
 import { printText } from '../format.ts';
 import { parseConfigFile } from './config-file.ts';
@@ -26,13 +27,19 @@ export function configEditCommand(program: Command): void {
       const file = join(folder, name === undefined ? 'config.env' : `${name}.txt`);
       let isKept = false;
       try {
-        await writeFile(file, name === undefined ? describeAll(app, before) : (before[name] ?? ''), {
-          mode: 0o600,
-        });
+        await writeFile(
+          file,
+          name === undefined ? describeAll(app, before) : (ownValue(before, name) ?? ''),
+          {
+            mode: 0o600,
+          },
+        );
         await edit(editor, file);
-        const text = await readFile(file, 'utf8');
+        const written = await readFile(file);
         const change =
-          name === undefined ? changeOf(before, parseAll(text)) : changeOfOne(name, before[name], text);
+          name === undefined
+            ? changeOf(before, parseAll(written))
+            : changeOfOne(name, ownValue(before, name), written.toString());
         if (Object.keys(change).length === 0) {
           printText(`Nothing was changed in the editor: ${app} stays as it is.`);
           return;
@@ -92,18 +99,18 @@ function describeAll(app: string, vars: Vars): string {
 }
 
 /** @throws TailraceError `invalid_params` with the line that can't be read; `bad_request` for an empty file */
-function parseAll(text: string): Vars {
-  if (text.trim() === '')
+function parseAll(written: Buffer): Vars {
+  if (written.toString().trim() === '')
     throw new TailraceError(
       'bad_request',
       'The file is empty, so nothing was changed; config:unset removes.',
     );
-  return parseConfigFile(text);
+  return parseConfigFile(written);
 }
 
 function changeOf(before: Vars, after: Vars): Change {
-  const removed = Object.keys(before).filter((name) => !(name in after));
-  const set = Object.entries(after).filter(([name, value]) => before[name] !== value);
+  const removed = Object.keys(before).filter((name) => !Object.hasOwn(after, name));
+  const set = Object.entries(after).filter(([name, value]) => ownValue(before, name) !== value);
   return Object.fromEntries([...set, ...removed.map((name) => [name, null])]);
 }
 
@@ -126,7 +133,7 @@ async function send(
 ): Promise<void> {
   for (;;) {
     const { value: now, etag } = await client.requestTagged<Vars>('GET', path);
-    const changedBoth = Object.keys(change).filter((name) => now[name] !== before[name]);
+    const changedBoth = Object.keys(change).filter((name) => ownValue(now, name) !== ownValue(before, name));
     if (changedBoth.length > 0)
       throw new TailraceError(
         'conflict',

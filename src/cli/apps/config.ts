@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
+import { ownValue } from '../../common/own-value.ts';
 import { shellQuote } from '../../common/text/shell-quote.ts';
 import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { readFileArgument } from '../file-argument.ts';
@@ -31,7 +32,8 @@ export function configCommands(program: Command): void {
     const { app, client, path } = await resolveEndpoint(options, '/config-vars');
     const vars = await client.request<Vars>('GET', path);
     for (const name of names)
-      if (!(name in vars)) throw new TailraceError('not_found', `${app} has no config var ${name}.`);
+      if (!Object.hasOwn(vars, name))
+        throw new TailraceError('not_found', `${app} has no config var ${name}.`);
     printValues(options.json, Object.fromEntries(names.map((name) => [name, vars[name]])), () =>
       names.map((name) => vars[name]).join('\n'),
     );
@@ -81,9 +83,9 @@ async function changeVars(
   );
   const version = Math.max(...releases.map((release) => release.version));
   const names = Object.keys(change).join(', ');
-  const set = Object.entries(vars).filter(([name]) => name in change);
+  const set = Object.entries(vars).filter(([name]) => Object.hasOwn(change, name));
   // The server makes no release then.
-  const isSame = Object.entries(change).every(([name, value]) => (before[name] ?? null) === value);
+  const isSame = Object.entries(change).every(([name, value]) => (ownValue(before, name) ?? null) === value);
   printResult(options.json, vars, () =>
     [
       isSame

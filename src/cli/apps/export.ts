@@ -100,7 +100,9 @@ async function makeExportSpec(format: string, options: ExportOptions): Promise<E
 /** Names in the `.env` of this folder that aren't config vars: `tailrace start` gives them to dynos, and nothing else does. */
 function variablesLeftOut({ config }: ExportSpec): string[] {
   if (!statSync('.env', { throwIfNoEntry: false })?.isFile()) return [];
-  return Object.keys(parseEnvFile(readFileSync('.env', 'utf8'))).filter((name) => config[name] === undefined);
+  return Object.keys(parseEnvFile(readFileSync('.env', 'utf8'))).filter(
+    (name) => !Object.hasOwn(config, name),
+  );
 }
 
 /** @throws TailraceError `data_folder` when the folder can't be written */

@@ -1,9 +1,17 @@
 /** What ties a git repository to an app: the remote `tailrace`, and how git gets the key for it. */
 import { execFileSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, appNameFromGitRemote, findServer, GIT_REMOTE, resolveApp } from '../api-client.ts';
+import {
+  ApiClient,
+  appNameFromGitRemote,
+  findServer,
+  findServerAt,
+  GIT_REMOTE,
+  resolveApp,
+} from '../api-client.ts';
 
 /** Adds the remote to the repository of this folder; false when this is none. */
 export function addGitRemote(gitUrl: string): boolean {
@@ -49,9 +57,19 @@ export function gitCommands(program: Command): void {
         );
       process.stdout.write(`set git remote ${GIT_REMOTE} to ${url}\n`);
     });
-  program.command('git:credentials [operation]', { hidden: true }).action((operation?: string) => {
-    if (operation === 'get') process.stdout.write(`username=key\npassword=${findServer().key}\n`);
+  program.command('git:credentials [operation]', { hidden: true }).action(async (operation?: string) => {
+    if (operation !== 'get') return;
+    const { key } = findServerAt(await askedOrigin()) ?? findServer();
+    process.stdout.write(`username=key\npassword=${key}\n`);
   });
+}
+
+/** Which server git wants the key of, as `git help credentials` has it; '' when it doesn't say. */
+async function askedOrigin(): Promise<string> {
+  if (process.stdin.isTTY) return '';
+  const asked = new URLSearchParams((await text(process.stdin)).replaceAll('\n', '&'));
+  const origin = `${asked.get('protocol')}://${asked.get('host')}`;
+  return URL.canParse(origin) ? new URL(origin).origin : '';
 }
 
 function remoteNames(): string[] {

@@ -108,7 +108,7 @@ function readHeaders(text: string): [string, string][] {
 
 /** A drain's URL, which may hold a password: `-` for one on standard input. */
 export async function readDrainUrl(argument: string): Promise<string> {
-  return argument === '-' ? (await readFileArgument(argument, 'a URL')).trim() : argument;
+  return argument === '-' ? (await readFileArgument(argument, 'a URL')).toString().trim() : argument;
 }
 
 function parseHeader(text: string): [string, string] {

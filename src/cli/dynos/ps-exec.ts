@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { TailraceError } from '../../common/errors.ts';
+import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
 import { runInTerminal, shellCommandLine } from './attached-terminal.ts';
 import { splitDyno } from './trailing-app.ts';
@@ -47,6 +47,19 @@ export function psExecCommands(program: Command): void {
     .action(copyFile);
 }
 
+/** @throws TailraceError `invalid_params` when it can't be written there */
+function openPart(part: string, to: string): number {
+  try {
+    return openSync(part, 'wx');
+  } catch (error) {
+    throw new TailraceError(
+      'invalid_params',
+      `${to} can't be written (${reasonOf(error)}): name another file with --output.`,
+      { cause: error },
+    );
+  }
+}
+
 async function copyFile(
   file: string,
   options: { readonly app?: string; readonly dyno?: string; readonly output?: string },
@@ -57,7 +70,7 @@ async function copyFile(
   const endpoint = await resolveEndpoint(options, '/dynos');
   const dyno = options.dyno ?? 'web';
   const part = `${to}.${process.pid}.part`;
-  const out = openSync(part, 'wx');
+  const out = openPart(part, to);
   let bytes = 0;
   try {
     const test = shellCommandLine(['test', '-f', file]);

@@ -27,8 +27,14 @@ function formatDynos(dynos: readonly DynoView[]): string {
   const types = [...new Set(dynos.map(({ type }) => type))];
   const blocks = types.map((type) => {
     const own = dynos.filter((dyno) => dyno.type === type);
-    const lines = own.map((dyno) => `${dyno.name}: ${dyno.state} ${formatUpdatedAt(dyno.updated_at)}`);
-    return [`=== ${type}: ${own[0].command} (${own.length})`, '', ...lines].join('\n');
+    // One-off dynos have commands of their own.
+    const areAlike = own.every(({ command }) => command === own[0].command);
+    const lines = own.map(({ name, state, updated_at: updatedAt, command }) => {
+      const line = `${name}: ${state} ${formatUpdatedAt(updatedAt)}`;
+      return areAlike ? line : `${line}: ${command}`;
+    });
+    const title = areAlike ? own[0].command : 'several commands';
+    return [`=== ${type}: ${title} (${own.length})`, '', ...lines].join('\n');
   });
   return blocks.join('\n\n');
 }

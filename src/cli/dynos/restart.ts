@@ -10,7 +10,7 @@ export function restartCommand(program: Command): void {
       .alias('restart')
       .description('restart a dyno (web.1), all of a type (web), or all'),
   ).action(async (dyno: string | undefined, options: { app?: string; json?: boolean }) => {
-    const which = dyno ? `/${encodeURIComponent(dyno)}` : '';
+    const which = dyno !== undefined ? `/${encodeURIComponent(dyno)}` : '';
     const { app, client, path } = await resolveEndpoint(options, `/dynos${which}`);
     const answer = await client.request<unknown>('DELETE', path);
     printResult(

@@ -29,7 +29,7 @@ export async function findSourceKey(host: string, keyFile: string | undefined): 
 
 async function givenKey(host: string, keyFile: string | undefined): Promise<string | undefined> {
   if (keyFile !== undefined) {
-    const key = (await readFileArgument(keyFile, 'a file that holds the key')).trim();
+    const key = (await readFileArgument(keyFile, 'a file that holds the key')).toString().trim();
     if (key === '') throw new TailraceError('unauthorized', `There is no key in ${keyFile}: it is empty.`);
     return key;
   }

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
+import { decodeEnvFile, parseEnvFile } from '../../apps/processes/config/env-file.ts';
 import { type ProcfileEntry, parseProcfile } from '../../apps/processes/config/procfile.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { ownValue } from '../../common/own-value.ts';
@@ -31,10 +31,11 @@ const OTHER_NAMES = ['timeout', 'color', 'template', 'user', 'run', 'log'];
 
 /** @throws TailraceError `not_found` with what to write */
 export function loadProcfile(file: string): ProcfileEntry[] {
-  if (!existsSync(file) || !statSync(file).isFile())
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (!stats?.isFile())
     throw new TailraceError(
       'not_found',
-      `There is no ${basename(file)} in ${dirname(file)}: write one with a line for each process type, such as "web: node server.js", or name another with -f.`,
+      `${stats === undefined ? `There is no ${basename(file)} in ${dirname(file)}` : `${file} is no file`}: write one with a line for each process type, such as "web: node server.js", or name another with -f.`,
     );
   return parseProcfile(readFileSync(file, 'utf8'));
 }
@@ -71,7 +72,7 @@ function readEnv(file: string): Record<string, string> {
         ? `There is no ${file}: name an existing file with -e.`
         : `${file} is no file: name a file with lines such as KEY=value with -e.`,
     );
-  return parseEnvFile(readFileSync(resolve(file), 'utf8'));
+  return parseEnvFile(decodeEnvFile(readFileSync(resolve(file))));
 }
 
 function isReadable(stats: Stats | undefined): boolean {

@@ -15,6 +15,7 @@ export interface AddressesOptions {
   readonly routerPort: () => number;
 }
 
+/** What others are told: addresses of the API, its page, apps and their repositories. */
 export class Addresses {
   /** As `Origin` has it; '' when unset. */
   readonly publicUrl: string;
@@ -105,4 +106,11 @@ function isBehindTls(request: FastifyRequest): boolean {
 function addressFor(request: FastifyRequest): string | undefined {
   const address = `${isBehindTls(request) ? 'https' : 'http'}://${request.host}`;
   return URL.canParse(address) && new URL(address).host !== '' ? new URL(address).origin : undefined;
+}
+
+/** Is this host, as a URL has it, this machine itself (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3)? */
+export function isLoopbackHost(host: string): boolean {
+  return (
+    host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127(\.\d+){3}$/.test(host)
+  );
 }

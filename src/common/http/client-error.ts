@@ -1,7 +1,5 @@
-/** Responses that no route gives: to connections that send no HTTP, or send it too slowly, and to requests that are refused before a route sees them. */
+/** Responses to connections that send no HTTP, or send it too slowly: before there is a request. */
 import type { Socket } from 'node:net';
-import type { FastifyRequest } from 'fastify';
-import type { ErrorCode } from '../errors.ts';
 import type { RequestsBefore } from './one-at-a-time.ts';
 
 const TLS_HANDSHAKE_RECORD = 0x16;
@@ -48,25 +46,4 @@ function respond(error: ClientError, socket: Socket): void {
   const body = JSON.stringify({ id: 'bad_request', message: sentence });
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
   socket.end(head + body, () => socket.destroy());
-}
-
-/** The id and sentence for a request that Fastify refuses by itself, by the status below 500 and the message that it has for it. */
-export function explainRefusal(
-  status: number,
-  message: string,
-  { headers, routeOptions }: FastifyRequest,
-): { readonly id: ErrorCode; readonly message: string } {
-  if (status === 413)
-    return {
-      id: 'too_large',
-      message: `The body is over ${routeOptions.bodyLimit} bytes, which is all that is taken here.`,
-    };
-  if (status === 415) {
-    const type = headers['content-type']?.split(';', 1)[0].trim() || '(none)';
-    return {
-      id: 'unsupported_type',
-      message: `Content-Type ${type} isn't supported: send application/json.`,
-    };
-  }
-  return { id: 'bad_request', message };
 }

@@ -9,13 +9,15 @@ import Fastify, {
 } from 'fastify';
 import { ChunkList } from '../buffers/chunk-list.ts';
 import { TailraceError } from '../errors.ts';
+import { fileError } from '../files/file-error.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
 import { nameProgram, programOf } from '../text/program-name.ts';
-import { answerClientError, explainRefusal } from './client-error.ts';
+import { answerClientError } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { beginOneAtATime } from './one-at-a-time.ts';
+import { assertNotEncoded, explainRefusal, unreadableJson } from './request-refusal.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 import { UpgradableRequest } from './upgradable-request.ts';
 import { isSlowUpload } from './upload-timeout.ts';
@@ -72,6 +74,8 @@ export function createHttpServer(
         // A list as a name is a mistake. Where a number may come as text, the schema allows both.
         coerceTypes: false,
         allowUnionTypes: true,
+        // A format without a type, as that of a body of bytes, is meant. Ajv would write a line about it to standard error.
+        strictTypes: false,
         // Our schemas are good ones, a test says: to compile what they are checked with takes a third of a server's first request.
         meta: false,
         validateSchema: false,
@@ -101,33 +105,32 @@ export function createHttpServer(
     : (Fastify({ ...options, http: nodeOptions } as typeof options) as FastifyInstance);
   const requests = beginOneAtATime(server.server);
   readJsonWithin(server, REQUEST_LIMITS);
-  server.setErrorHandler(
-    (error: Error & { statusCode?: number; code?: string; validation?: unknown }, request, reply) => {
-      if (error instanceof TailraceError) {
-        if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
-        if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
-        // Senders of lines expect Logplex's responses, which are plain text.
-        if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
-          return reply.code(error.status).type('text/plain').send(error.message);
-        const message = nameProgram(error.message, programOf(request.headers));
-        return reply.code(error.status).send({ id: error.code, message });
-      }
-      if (error.validation)
-        return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
-      const status = error.statusCode ?? 500;
-      if (status === 413) {
-        // Closing at once, as Fastify does, resets the connection of a sender that is still sending.
-        void discardBody(request.raw);
-        reply.removeHeader('connection');
-      }
-      if (status < 500) return reply.code(status).send(explainRefusal(status, error.message, request));
-      log.warn(
-        { err: error, method: request.method, url: request.routeOptions.url },
-        'a request failed unexpectedly',
-      );
-      return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
-    },
-  );
+  server.setErrorHandler((thrown: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
+    const error = fileError(thrown) as typeof thrown;
+    if (error instanceof TailraceError) {
+      if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
+      if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
+      // Senders of lines expect Logplex's responses, which are plain text.
+      if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
+        return reply.code(error.status).type('text/plain').send(error.message);
+      const message = nameProgram(error.message, programOf(request.headers));
+      return reply.code(error.status).send({ id: error.code, message });
+    }
+    if (error.validation)
+      return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
+    const status = error.statusCode ?? 500;
+    if (status === 413) {
+      // Closing at once, as Fastify does, resets the connection of a sender that is still sending.
+      void discardBody(request.raw);
+      reply.removeHeader('connection');
+    }
+    if (status < 500) return reply.code(status).send(explainRefusal(status, error.message, request));
+    log.warn(
+      { err: error, method: request.method, url: request.routeOptions.url },
+      'a request failed unexpectedly',
+    );
+    return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
+  });
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
   );
@@ -146,12 +149,14 @@ export function readJsonWithin(server: FastifyInstance, limits: JsonLimits): voi
         return;
       }
       try {
+        assertNotEncoded(request.headers['content-encoding']);
         assertJsonWithinLimits(body, limits);
       } catch (error) {
         done(error instanceof Error ? error : new Error(String(error)));
         return;
       }
-      parse(request, body.toString(), done);
+      const text = body.toString();
+      parse(request, text, (error, value) => done(error && unreadableJson(text), value));
     };
     readWhole(payload, request.headers['content-length'], request.routeOptions.bodyLimit).then(onBody, done);
   });

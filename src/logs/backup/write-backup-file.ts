@@ -7,6 +7,7 @@ import type { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { systemCode, TailraceError } from '../../common/errors.ts';
+import { requireReplaceable } from '../../common/files/require-replaceable.ts';
 import { syncFolder } from '../../common/files/sync-folder.ts';
 import { type CheckedBackup, checkBackup } from './read-backup.ts';
 
@@ -23,6 +24,7 @@ export async function writeBackupFile(
   bytes: AsyncIterable<Buffer>,
   onProgress: (byteCount: number) => void,
 ): Promise<CheckedBackup> {
+  await requireReplaceable(file, 'name one, or write - and lead standard output there');
   const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
   try {
     const handle = await open(temporary, 'wx', 0o600);

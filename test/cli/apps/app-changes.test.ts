@@ -140,7 +140,7 @@ describe('dynos', () => {
 });
 
 describe('config:set --file', () => {
-  const set = (input: string, ...args: string[]) =>
+  const set = (input: string | Buffer, ...args: string[]) =>
     runTailrace(['config:set', '-a', 'secretive', ...args], { env: server.env, input });
 
   it('takes config vars from a file or standard input, as .env has them, beside those of the command line', async () => {
@@ -155,6 +155,7 @@ describe('config:set --file', () => {
     [[], '', 'What should be set? Write NAME=value, or --file FILE.'],
     [['--file', '-'], '# nothing\n', 'Standard input has no config var: write a line NAME=value.'],
     [['--file', '-'], 'A=1\nno name\n', 'Line 2: '],
+    [['--file', '-'], Buffer.from('A=1\nB=größe\n', 'latin1'), 'Line 2: there are bytes that are no UTF-8'],
     [
       ['--file', '/nonexistent/x'],
       '',
@@ -179,6 +180,16 @@ describe('host names and what isn’t here', () => {
     expect(cleared.stdout).toMatch(/Removing \*\.example\.org, www\.example\.org from hosts\.\.\. done/);
     expect((await tailrace('domains', '-a', 'hosts')).stdout).toBe('hosts.localhost\n');
     expect((await tailrace('domains:clear', '-a', 'nowhere')).stderr).toMatch(/Couldn't find that app/);
+  });
+
+  it('the name that an app has by itself is no other’s, nor its own twice', async () => {
+    await server.createApp('named');
+    await server.createApp('other-one');
+    for (const app of ['named', 'other-one'])
+      expect((await tailrace('domains:add', 'Named.localhost', '-a', app)).stderr).toContain(
+        'named.localhost is already the domain of an app.',
+      );
+    expect((await tailrace('domains:add', 'nobodys.localhost', '-a', 'named')).status).toBe(0);
   });
 
   it.each([

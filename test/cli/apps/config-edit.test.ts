@@ -119,6 +119,25 @@ describe('config:edit', () => {
     expect(await vars()).toMatchObject({ A: 'mine', B: 'theirs', N: '1' });
   });
 
+  it('a file or a program that can’t be had is one sentence', async () => {
+    const env = { ...server.env, EDITOR: 'true', TMPDIR: '/nowhere/at-all' };
+    expect((await runTailrace(['config:edit', '-a', APP], { env })).stderr).toMatch(
+      /^ › {3}Error: \/nowhere\/at-all\/\S+ can't be used \(ENOENT: [^)]+\): name another, [^\n]+\n$/,
+    );
+  });
+
+  it('names that objects have are names like others', async () => {
+    const get = (name: string) => runTailrace(['config:get', name, '-a', APP], { env: server.env });
+    for (const name of ['toString', '__proto__'])
+      expect((await get(name)).stderr).toBe(` ›   Error: ${APP} has no config var ${name}.\n`);
+    const before = await version();
+    await runTailrace(['config:unset', 'constructor', '-a', APP], { env: server.env });
+    expect(await version()).toBe(before);
+    await edit('printf new > "$1"', ['constructor']);
+    expect((await get('constructor')).stdout).toBe('new\n');
+    await set({ constructor: null });
+  });
+
   it('without an editor and a terminal says what to set', async () => {
     const refused = await runTailrace(['config:edit', '-a', APP], { env: server.env });
     expect(refused.stderr).toMatch(/set VISUAL or EDITOR/);

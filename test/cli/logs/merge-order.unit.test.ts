@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mergeInOrder } from '../../../src/cli/logs/merge-order.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 /** `a5` is a line of the app `a` with the time 5, `a?` one whose time can't be read. */
 const merged = (...names: string[]): string[] =>
@@ -42,6 +43,7 @@ describe('lines of several streams', () => {
         for (const app of ['a', 'b', 'c'])
           expect(order.filter((one) => one.app === app)).toEqual(lines.filter((one) => one.app === app));
       }),
+      { numRuns: propertyRuns(100, 20) },
     );
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { ChunkList } from '../../../src/common/buffers/chunk-list.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 it('chunks of any size come out as they went in, again and again', () => {
   const list = new ChunkList();
@@ -14,6 +15,7 @@ it('chunks of any size come out as they went in, again and again', () => {
       expect(list.take().equals(expected)).toBe(true);
       expect(list.isEmpty).toBe(true);
     }),
+    { numRuns: propertyRuns(100, 20) },
   );
 });
 

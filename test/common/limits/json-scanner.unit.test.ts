@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assertJsonWithinLimits, JSON_LIMITS, JsonScanner } from '../../../src/common/limits/json-scanner.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 const LIMITS = { depth: 3, keys: 3, containers: 6 };
 const scan = (text: string): void => assertJsonWithinLimits(Buffer.from(text), LIMITS);
@@ -63,6 +64,7 @@ describe('values', () => {
           expect(valuesOf(all.join(between))).toEqual(all);
         },
       ),
+      { numRuns: propertyRuns(100, 20) },
     );
   });
 

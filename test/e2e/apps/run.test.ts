@@ -152,7 +152,12 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     const [, name] = /done, (run\.\d+)/.exec(stdout) ?? [];
     await until('its line', async () => (await appLines()).includes('in the background'));
     expect((await runTailrace(['ps', '-a', APP], { env: server.env })).stdout).toContain(`${name}: up`);
-    await runTailrace(['ps:stop', name, '-a', APP], { env: server.env });
+    await runTailrace(['run:detached', '-a', APP, 'sleep 1001'], { env: server.env });
+    // Each has its own command.
+    expect((await runTailrace(['ps', '-a', APP], { env: server.env })).stdout).toMatch(
+      /=== run: several commands \(2\)\n\n.* ago\): echo in the background; sleep 1000\n.* ago\): sleep 1001\n/,
+    );
+    await runTailrace(['ps:stop', 'run', '-a', APP], { env: server.env });
     await until(
       'its end',
       async () => !(await runTailrace(['ps', '-a', APP], { env: server.env })).stdout.includes(name),
@@ -242,6 +247,11 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     [['run:inside', 'web.1', 'true'], 'runner has no dyno "web.1"; there are: '],
     [['attach', 'web.1'], 'runner has no dyno "web.1"; there are: '],
     [['ps:copy', 'no-such', '-d', 'worker.1'], 'There is no file no-such in worker.1 of runner.'],
+    [['run', ' '], 'The command is empty: say what to run.'],
+    [
+      ['ps:copy', '/etc/passwd', '-d', 'worker.1', '-o', '/nowhere/x'],
+      "/nowhere/x can't be written (ENOENT): name another file with --output.",
+    ],
     [['ps:copy', '/etc', '-d', 'worker.1', '-o', 'x'], 'There is no file /etc in worker.1 of runner.'],
   ])('%j: one sentence', async (args, sentence) => {
     await deploy();

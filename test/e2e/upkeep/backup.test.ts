@@ -165,6 +165,15 @@ describe.runIf(hasRedis)('a backup', () => {
       status: 1,
       text: expect.stringContaining("such.tar can't be written (ENOENT)"),
     });
+    const pipe = join(files, 'no-file');
+    execFileSync('mkfifo', [pipe]);
+    expect(await tailrace(['backup', pipe, '--dir', folder])).toMatchObject({
+      status: 1,
+      text: expect.stringContaining(
+        'no-file is no file: name one, or write - and lead standard output there.',
+      ),
+    });
+    expect(statSync(pipe).isFIFO()).toBe(true);
     execFileSync('tar', ['-tf', file]);
 
     const occupied = await startServerForTest({ data: other });

@@ -45,6 +45,12 @@ export class BranchCoverage {
     this.seen.clear();
   }
 
+  /** Ends the counting, which makes slower all that this process compiles while it goes on. */
+  close(): void {
+    this.session.post('Profiler.stopPreciseCoverage');
+    this.session.disconnect();
+  }
+
   private note(scriptId: string, ranges: readonly Profiler.CoverageRange[], ran: Set<string>): void {
     const id = `${scriptId}:${ranges[0].startOffset}`;
     let places = this.known.get(id);

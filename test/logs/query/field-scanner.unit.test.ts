@@ -1,4 +1,5 @@
 /** Fields are found where JSON.parse, and a reader of RFC 5424 that goes character by character, finds them. */
+import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
 import {
   CONTAINER,
@@ -62,16 +63,15 @@ it('in JSON, whatever is in it, and however it is indented', () => {
     const paths = new Set([...found.keys(), 'a', 'a.b', 'b.a', 'x', 'a.0', '0']);
     for (const path of paths) {
       const label = `seed ${seed}: ${path} in ${text}`;
-      expect(valuesOf(someMessageField, text, path).sort(), label).toEqual((found.get(path) ?? []).sort());
+      const values = valuesOf(someMessageField, text, path).sort();
+      const wanted = (found.get(path) ?? []).sort();
+      if (!isDeepStrictEqual(values, wanted)) expect(values, label).toEqual(wanted);
       // Of what is cut off the last value may be cut; a pair within it can't be told from one behind it.
       if (text.includes('=')) continue;
       const cut = text.slice(0, Math.floor(random() * text.length));
       const whole = found.get(path) ?? [];
-      const seen = valuesOf(someMessageField, cut, path);
-      expect(
-        seen.slice(0, -1).filter((one) => !whole.includes(one)),
-        label,
-      ).toEqual([]);
+      const seen = valuesOf(someMessageField, cut, path).slice(0, -1);
+      if (seen.some((one) => !whole.includes(one))) expect(seen, label).toEqual(whole);
     }
   }
 });

@@ -57,7 +57,7 @@ function found(expression: QueryNode | undefined, lines: readonly Line[]): numbe
   const single: number[] = [];
   for (let i = 0; cursor.advance(); i++)
     if (!matcher || matcher.matches(cursor, bytes.subarray())) single.push(i);
-  expect(indexes).toEqual(single);
+  if (indexes.join() !== single.join()) expect(indexes).toEqual(single);
   return indexes;
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from '../../../src/logs/router/batch-schedule.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 
 interface Closed {
   readonly number: number;
@@ -176,5 +177,6 @@ it('whatever fails in whatever order, all that is kept is stored, and nothing wa
       expect(waiting.size).toBe(0);
       expect(schedule.canClose).toBe(true);
     }),
+    { numRuns: propertyRuns(100, 20) },
   );
 });

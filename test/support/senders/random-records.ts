@@ -123,7 +123,13 @@ export function randomBody(seed: number): RandomBody {
   let body: Buffer;
   if (format === 'ndjson')
     body = Buffer.from(
-      records.map((record) => record + dice.one('\n', '\n', '\n', '\r\n', ' \n\n')).join(''),
+      records
+        .map((record) => {
+          // A byte order mark may begin a line.
+          const before = dice.chance(0.02) ? dice.one('\ufeff', '\t\ufeff', ' \ufeff', ' ', '\ufeff\n') : '';
+          return before + record + dice.one('\n', '\n', '\n', '\r\n', ' \n\n');
+        })
+        .join(''),
     );
   else if (format === 'json') body = Buffer.from(json.list(records));
   else if (format === 'otlp-json') body = Buffer.from(json.otlp());

@@ -15,6 +15,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/magic.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -166,11 +168,27 @@ static void say(const char *format, ...) {
   close(fd);
 }
 
+/* One at a time: in this process, and in the others with the same disk. */
+static int lock_synced(void) {
+  char path[4096];
+  pthread_mutex_lock(&sync_lock);
+  if (!synced) return -1;
+  snprintf(path, sizeof path, "%s/lock", synced);
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd >= 0) flock(fd, LOCK_EX);
+  return fd;
+}
+
+static void unlock_synced(int fd) {
+  if (fd >= 0) close(fd);
+  pthread_mutex_unlock(&sync_lock);
+}
+
 /*
  * Keeps what a file has now. A log only grows: what is new is copied. Of others the copy takes the place of the one before as a whole:
  * the program may be killed meanwhile, and half a copy is nothing that a disk could have.
  */
-static void keep_file(int fd, const char *path, const struct stat *stats) {
+static void keep_file(const char *path, const struct stat *stats) {
   char name[4096], copy[4096], bytes[65536];
   snprintf(name, sizeof name, "%s/%lu.data", synced, (unsigned long)stats->st_ino);
   size_t length = strlen(path);
@@ -205,7 +223,7 @@ static void keep_range(int fd, const void *bytes, size_t size, off_t at) {
   char path[4096], name[4096];
   struct stat stats, kept;
   if (!path_of(fd, path, sizeof path) || fstat(fd, &stats) != 0) return;
-  pthread_mutex_lock(&sync_lock);
+  int lock = lock_synced();
   snprintf(name, sizeof name, "%s/%lu.data", synced, (unsigned long)stats.st_ino);
   int to = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (to >= 0) {
@@ -213,7 +231,7 @@ static void keep_range(int fd, const void *bytes, size_t size, off_t at) {
       say("S %lu %ld %s\n", (unsigned long)stats.st_ino, (long)kept.st_size, path + disk_length);
     close(to);
   }
-  pthread_mutex_unlock(&sync_lock);
+  unlock_synced(lock);
 }
 
 static void keep_names(const char *path) {
@@ -235,15 +253,15 @@ static int sync_with(int fd, int (*real)(int)) {
     if (control->mode == SYNC_FAILS && hits()) return errno = EIO, -1;
     if (control->mode == SLOW && hits()) usleep(control->microseconds);
   }
-  pthread_mutex_lock(&sync_lock);
+  int lock = lock_synced();
   struct stat stats;
   int is_known = synced && fstat(fd, &stats) == 0;
   int result = real(fd);
   if (result == 0 && is_known) {
     if (S_ISDIR(stats.st_mode)) keep_names(path);
-    else if (S_ISREG(stats.st_mode)) keep_file(fd, path, &stats);
+    else if (S_ISREG(stats.st_mode)) keep_file(path, &stats);
   }
-  pthread_mutex_unlock(&sync_lock);
+  unlock_synced(lock);
   return result;
 }
 
@@ -255,6 +273,44 @@ int fsync(int fd) {
 int fdatasync(int fd) {
   REAL(fdatasync);
   return sync_with(fd, real);
+}
+
+static struct found {
+  char *path;
+  struct stat stats;
+} *found;
+static size_t found_count;
+
+static int find(const char *path, const struct stat *stats, int type, struct FTW *at) {
+  (void)at;
+  if (type != FTW_F && type != FTW_D) return 0;
+  struct found *more = realloc(found, (found_count + 1) * sizeof *found);
+  if (!more) return 1;
+  found = more;
+  found[found_count].path = strdup(path);
+  found[found_count++].stats = *stats;
+  return 0;
+}
+
+/* All files as they were before it; not of the whole file system, but of the disk. */
+int syncfs(int fd) {
+  REAL(syncfs);
+  if (!disk || !is_ours(fd)) return real(fd);
+  if (control) {
+    if (control->mode == SYNC_FAILS && hits()) return errno = EIO, -1;
+    if (control->mode == SLOW && hits()) usleep(control->microseconds);
+  }
+  int lock = lock_synced();
+  if (synced) nftw(disk, find, 32, FTW_PHYS);
+  int result = real(fd);
+  for (size_t i = 0; i < found_count; i++) {
+    if (result == 0 && S_ISDIR(found[i].stats.st_mode)) keep_names(found[i].path);
+    if (result == 0 && S_ISREG(found[i].stats.st_mode)) keep_file(found[i].path, &found[i].stats);
+    free(found[i].path);
+  }
+  found_count = 0;
+  unlock_synced(lock);
+  return result;
 }
 
 static const char *redirected(const char *path) {

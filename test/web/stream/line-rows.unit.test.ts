@@ -108,10 +108,8 @@ describe('a row', () => {
     });
     fc.assert(
       fc.property(line, fc.boolean(), (changed, isNewDay) => {
-        for (const shown of row(changed, isNewDay))
-          expect(shown).not.toMatch(
-            /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069]/,
-          );
+        const hidden = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+        for (const shown of row(changed, isNewDay)) if (hidden.test(shown)) expect(shown).not.toMatch(hidden);
       }),
       { numRuns: propertyRuns(1_000) },
     );

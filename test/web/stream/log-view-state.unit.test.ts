@@ -22,11 +22,15 @@ const TEMPLATE = parseLine({
   message: 'x',
 });
 
-const made: Line[] = [];
+const made = new Map<number, Line>();
 /** A line a second. */
 const line = (at: number): Line => {
-  made[at] ??= { ...TEMPLATE, position: String(at), at, ms: at * 1_000 };
-  return made[at];
+  let one = made.get(at);
+  if (!one) {
+    one = { ...TEMPLATE, position: String(at), at, ms: at * 1_000 };
+    made.set(at, one);
+  }
+  return one;
 };
 const lines = (from: number, to: number): Line[] =>
   Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => line(from + i));

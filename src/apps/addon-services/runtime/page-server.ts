@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
 import { readAuthorization } from '../../../common/http/authorization.ts';
-import { explainRefusal } from '../../../common/http/client-error.ts';
 import { discardBody } from '../../../common/http/discard-body.ts';
+import { explainRefusal } from '../../../common/http/request-refusal.ts';
 import {
   FRAMING_PAGE_SECURITY_HEADERS,
   loadStaticFiles,

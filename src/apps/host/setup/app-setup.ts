@@ -192,7 +192,9 @@ export class AppSetup {
     await this.options.releaser.release(app, (current) => {
       const wanted = { ...config, ...given };
       // What add-ons give and what is set already stays.
-      const change = Object.fromEntries(Object.entries(wanted).filter(([name]) => !(name in current.config)));
+      const change = Object.fromEntries(
+        Object.entries(wanted).filter(([name]) => !Object.hasOwn(current.config, name)),
+      );
       names = Object.keys(change);
       if (names.length === 0) return undefined;
       return { description: describeConfigChange(change), config: applyConfigChange(current.config, change) };

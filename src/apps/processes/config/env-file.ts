@@ -1,3 +1,7 @@
+import { isUtf8 } from 'node:buffer';
+
+const NEWLINE = 0x0a;
+
 /** An `.env` file that can't be used. The message says where and what to do about it. */
 export class EnvFileError extends Error {
   override readonly name = 'EnvFileError';
@@ -61,6 +65,23 @@ export function parseEnvFile(text: string): Record<string, string> {
   }
   // Not built by assignment, which would swallow a key named __proto__.
   return Object.fromEntries(values);
+}
+
+/**
+ * The text of an `.env` file. In another encoding a comment may be, but no value: it would be another one.
+ * @throws {EnvFileError} names the line that isn't UTF-8
+ */
+export function decodeEnvFile(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString();
+  for (let at = 0, line = 1; at < bytes.length; line += 1) {
+    const newline = bytes.indexOf(NEWLINE, at);
+    const end = newline === -1 ? bytes.length : newline;
+    const entry = bytes.subarray(at, end);
+    if (!isUtf8(entry) && !/^\s*#/.test(entry.toString('latin1')))
+      throw new EnvFileError(line, 'there are bytes that are no UTF-8; save the file as UTF-8.');
+    at = end + 1;
+  }
+  return bytes.toString();
 }
 
 /** Up to a `#` behind white space. */

@@ -82,7 +82,7 @@ function packLines(
     at = found === -1 ? body.length : found;
     if (!odd.spend(at - position)) return false;
     others ??= new JsonScanner(body);
-    const value = readJsonLine(others, body, position, at, 'the line');
+    const value = readJsonLine(others, body, lineStart(body, position), at, 'the line');
     if (value !== undefined) packer.add(jsonToSyslogLine(value, dyno));
   }
   return isWithinLimits(scanner, others);
@@ -133,6 +133,13 @@ function hasByteOrderMark(body: Buffer): boolean {
 
 function isEnd(body: Buffer, at: number): boolean {
   return skipJsonSpace(body, at) === body.length;
+}
+
+/** Where the line begins of which only white space is in front of `at`: a byte order mark may stand there, and not behind that. */
+function lineStart(body: Buffer, at: number): number {
+  let i = at;
+  while (i > 0 && body[i - 1] !== NEWLINE) i--;
+  return i;
 }
 
 /** Where something else than white space is, from `at` on. */

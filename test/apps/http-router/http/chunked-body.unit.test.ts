@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ChunkedBody } from '../../../../src/apps/http-router/http/chunked-body.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 function encoded(chunks: readonly Uint8Array[]): Buffer {
   const parts = chunks.map((chunk) =>
@@ -27,6 +28,7 @@ test('however a body is split, its end is found and its content is complete', ()
       expect(Buffer.concat(pieces)).toEqual(Buffer.concat(chunks));
       expect(body.byteCount).toBe(Buffer.concat(chunks).length);
     }),
+    { numRuns: propertyRuns(100, 20) },
   );
 });
 

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { EnvFileError, formatEnvFile, parseEnvFile } from '../../../../src/apps/processes/config/env-file.ts';
+import {
+  decodeEnvFile,
+  EnvFileError,
+  formatEnvFile,
+  parseEnvFile,
+} from '../../../../src/apps/processes/config/env-file.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
 test.each([
@@ -24,6 +29,15 @@ test.each([
   ['', {}],
 ])('%j is read', (text, values) => {
   expect(parseEnvFile(text)).toEqual(values);
+});
+
+test('a value in another encoding than UTF-8 is refused with its line; a comment may be', () => {
+  expect(decodeEnvFile(Buffer.from('# größe\nA=größe\n'))).toBe('# größe\nA=größe\n');
+  const latin1 = Buffer.from('A=1\n  # größe\nB=2', 'latin1');
+  expect(parseEnvFile(decodeEnvFile(latin1))).toEqual({ A: '1', B: '2' });
+  expect(() => decodeEnvFile(Buffer.from('# größe\nA=1\nB="größe"', 'latin1'))).toThrow(
+    '.env line 3: there are bytes that are no UTF-8; save the file as UTF-8.',
+  );
 });
 
 test('a key may have any name, even one that objects are made of', () => {

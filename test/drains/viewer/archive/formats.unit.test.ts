@@ -89,6 +89,7 @@ describe('a line of an archive', () => {
         const read = readArchiveLine(writer.take().toString());
         return read?.record.message === recordOf(kept).message;
       }),
+      { numRuns: propertyRuns(100, 20) },
     );
   });
 
@@ -174,6 +175,7 @@ describe('Papertrail’s archives', () => {
         const text = papertrailLine({ ...RECORD, message }, ORIGIN).slice(0, -1);
         return !text.includes('\n') && readPapertrailLine(text)?.record.message === message;
       }),
+      { numRuns: propertyRuns(100, 20) },
     );
   });
 

@@ -20,11 +20,11 @@ const blocks = Array.from({ length: BLOCKS }, (_, i) => {
   lines[7] = `<14>1 2026-11-01T00:00:00Z box${i} app web.1 - [x@1 p="a\\]b${i}cdefgh"] Grüße aus dem Quetzal tlaloc${String.fromCharCode(97 + i)}xiuh, [10.20.${i}.77] K\u212A`;
   return lines;
 });
+const batches = blocks.map((lines) => batchOfLines(lines));
 const filter = (() => {
   const bytes = encodeFilter(
-    blocks.map((lines) => {
+    batches.map((batch) => {
       const grams = new GramSet();
-      const batch = batchOfLines(lines);
       const line = new RecordCursor(batch.bytes);
       while (line.advance()) grams.add(batch.bytes, line.hostStart, line.textEnd);
       return grams;
@@ -37,8 +37,7 @@ const filter = (() => {
 function compared(node: QueryNode): { readonly may: boolean[]; readonly has: boolean[] } {
   const plan = filterPlan(node);
   const bits = plan && filter.evaluate(plan);
-  const has = blocks.map((lines) => {
-    const { bytes } = batchOfLines(lines);
+  const has = batches.map(({ bytes }) => {
     const matcher = new QueryMatcher(node, '');
     const line = new RecordCursor(bytes);
     let found = false;

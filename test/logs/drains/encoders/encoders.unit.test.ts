@@ -240,7 +240,7 @@ describe('every encoder', () => {
   });
 
   it('writes thousands of lines, of thousands of dynos, of which the memory of the fast path holds a part', () => {
-    const count = propertyRuns(4_000, 1_500);
+    const count = propertyRuns(4_000, 1_100);
     const many = Array.from({ length: count }, (_, i) => ({
       dyno: `worker.${i % Math.ceil(0.75 * count)}`,
       message: i % 40 === 0 ? '\x01'.repeat(2_000) : `job ${i} took 12 ms`,

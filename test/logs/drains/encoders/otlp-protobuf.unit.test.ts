@@ -60,6 +60,7 @@ describe('OTLP in protobuf', () => {
       fc.property(fc.uint8Array(), (bytes) => {
         expect(decodeRejectedRecords(Buffer.from(bytes)).count).toBeGreaterThanOrEqual(0);
       }),
+      { numRuns: propertyRuns(100, 20) },
     );
   });
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { LastHead, ResponseParser } from '../../../../src/logs/drains/sinks/response-parser.ts';
 
@@ -90,14 +91,12 @@ describe('a response', () => {
         parser.feed(own);
         own.fill(0);
       }
-      expect(parser.isComplete).toBe(!wanted.untilClosed);
-      if (wanted.untilClosed) expect(parser.finish()).toBe(true);
+      const { isComplete } = parser;
+      const isFinished = isComplete || parser.finish();
       const { status, body, isReusable } = parser;
-      expect({ status, body: body.toString(), isReusable }).toEqual({
-        status: wanted.status,
-        body: wanted.body,
-        isReusable: wanted.isReusable,
-      });
+      const read = [isComplete, isFinished, status, body.toString(), isReusable];
+      const right = [!wanted.untilClosed, true, wanted.status, wanted.body, wanted.isReusable];
+      if (read.some((one, i) => one !== right[i])) expect(read).toEqual(right);
     }
   });
 
@@ -120,8 +119,10 @@ describe('a response', () => {
     };
     for (const [, text] of RESPONSES)
       for (const [, other] of RESPONSES)
-        for (const next of [text, text, `${other}${text}`, text.slice(0, -3)])
-          expect(read(next, lastHead)).toEqual(read(next, new LastHead()));
+        for (const next of [text, text, `${other}${text}`, text.slice(0, -3)]) {
+          const [remembered, anew] = [read(next, lastHead), read(next, new LastHead())];
+          if (!isDeepStrictEqual(remembered, anew)) expect(remembered).toEqual(anew);
+        }
   });
 
   it('has its headers by their names in lower case, the same ones together, none of them special', () => {

@@ -124,7 +124,7 @@ it('whatever is in it', () => {
       ),
       (messages) => {
         for (const [i, [scanned, wanted]] of levelsOf(messages).entries())
-          expect(scanned, JSON.stringify(messages[i])).toBe(wanted);
+          if (scanned !== wanted) expect(scanned, JSON.stringify(messages[i])).toBe(wanted);
       },
     ),
     { numRuns: propertyRuns(4_000) },

@@ -1,6 +1,11 @@
 /** Which bodies are parsed at once, and which on the thread: by what they cost, not by their bytes alone. */
 import { describe, expect, it } from 'vitest';
-import { isQuicklyParsed, type ParseJob, parseBody } from '../../../../src/logs/sources/bodies/parse-body.ts';
+import {
+  isQuicklyParsed,
+  type ParseJob,
+  parseBody,
+  parseValues,
+} from '../../../../src/logs/sources/bodies/parse-body.ts';
 import { encodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
 
 type Format = ParseJob['format'];
@@ -56,6 +61,17 @@ it('what is refused is refused before it is parsed, wherever that would be', () 
     if (format !== 'ndjson') expect(() => isQuick(format, deep)).toThrow('nested too deep');
   }
 });
+
+it.each(['', '{"a":1}\n', '{"a":1}\n\n'])(
+  'behind %j a byte order mark may begin a line, and stands nowhere else',
+  (before) => {
+    const job = (text: string): ParseJob => ({ format: 'ndjson', body: Buffer.from(before + text) });
+    for (const text of ['\ufeff{"a":1}', '\ufeff', '\ufeff \n{"a":1}'])
+      expect(Buffer.from(parseBody(job(text)).bytes)).toEqual(Buffer.from(parseValues(job(text)).bytes));
+    for (const text of ['\t\ufeff', ' \ufeff{"a":1}', '\r\ufeff\n{"a":1}', '{"a":1}\ufeff', '{"a":1} \ufeff'])
+      expect(() => parseBody(job(text)), text).toThrow('is not valid JSON');
+  },
+);
 
 it('lines are packed one behind the other, octet counted', () => {
   const { bytes, count } = parseBody({

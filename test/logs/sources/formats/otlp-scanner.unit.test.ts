@@ -38,7 +38,7 @@ function counting(bytes: Buffer): { bytes: Buffer; reads: () => number } {
   let reads = 0;
   const counted = new Proxy(bytes, {
     get(target, key) {
-      if (/^\d+$/.test(String(key))) reads++;
+      if (typeof key === 'string' && Number(key) >= 0) reads++;
       return Reflect.get(target, key, target);
     },
   });

@@ -87,14 +87,23 @@ class Entries {
 
   check(): void {
     const { unwritten, expected } = this;
-    expect(unwritten.count).toBe(expected.length);
     const all = unwritten.read(0);
-    expect(linesOf(all)).toEqual(expected);
     const firsts: number[] = [];
     forEachEntry(unwritten.copy(), 0, ({ first }) => firsts.push(first));
-    expect(firsts).toEqual(all.map(({ first }) => first));
-    expect(unwritten.bytes).toBe(all.reduce((sum, { bytes }) => sum + bytes.length, 0));
-    if (all.length > 0) expect(unwritten.lastBefore(all.at(-1)!.storedAtMs)).toBe(all.at(-2)?.last);
+    const last = all.at(-1);
+    expect([
+      unwritten.count,
+      unwritten.bytes,
+      linesOf(all),
+      firsts,
+      last && unwritten.lastBefore(last.storedAtMs),
+    ]).toEqual([
+      expected.length,
+      all.reduce((sum, { bytes }) => sum + bytes.length, 0),
+      expected,
+      all.map(({ first }) => first),
+      all.at(-2)?.last,
+    ]);
   }
 
   clear(): void {

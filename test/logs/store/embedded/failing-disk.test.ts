@@ -1,5 +1,14 @@
-/** A disk on which some writes fail for a while, below LMDB too: a server goes on when it is well again, and ends when it is told to. */
-import { expect, it } from 'vitest';
+/**
+ * A disk on which some writes fail for a while, below LMDB too: a server goes on when it is well again, and ends when it is told to. And one
+ * whose power is cut, when many files are synced with one call.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
+import { newAppId } from '../../../support/batches.ts';
 import { missing } from '../../../support/program.ts';
 import { startServerForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
@@ -65,6 +74,72 @@ it.skipIf(missing('cc', 'libc.so'))(
       await send();
       const ended = await server.program.stop('SIGTERM');
       expect(ended.status).toBe(0);
+    } finally {
+      disk.remove();
+    }
+  },
+);
+
+/** More than are synced one by one. */
+const STREAMS = 150;
+const STORE_MODULE = JSON.stringify(join(process.cwd(), 'dist/src/logs/store/embedded/embedded-store.js'));
+
+let work: string;
+beforeEach(() => {
+  work = mkdtempSync(join(tmpdir(), 'tailrace-syncs-'));
+});
+afterEach(() => rmSync(work, { recursive: true, force: true }));
+
+/** The programs that a store finds: those of the system, none, or a `sync` that is this script. */
+const PROGRAMS = [
+  { name: 'with one call', script: undefined, path: process.env.PATH, isTogether: true },
+  { name: 'one by one, without the program', script: undefined, path: '/nowhere', isTogether: false },
+  { name: 'one by one, if it fails', script: 'exit 1', path: undefined, isTogether: false },
+  { name: 'one by one, if it is killed', script: 'kill -9 $PPID', path: undefined, isTogether: false },
+];
+
+it.skipIf(missing('cc', 'libc.so')).each(PROGRAMS)(
+  'syncs the files of many streams before the commit log is removed: $name',
+  async ({ script, path, isTogether }) => {
+    const disk = new FaultyDisk(buildFaultyDisk(), 0);
+    try {
+      const apps = Array.from({ length: STREAMS }, newAppId);
+      const programs = join(work, 'programs');
+      if (script !== undefined) {
+        mkdirSync(programs);
+        writeFileSync(join(programs, 'sync'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      }
+      const program = `
+        import { EmbeddedStore } from ${STORE_MODULE};
+        const retention = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
+        const store = new EmbeddedStore({ folder: ${JSON.stringify(disk.folder)}, durability: 'process', retention });
+        for (let turn = 0; turn < 3; turn++)
+          await Promise.all(${JSON.stringify(apps)}.map((app) => {
+            const bytes = Buffer.alloc(100, 97);
+            bytes.writeUInt32LE(bytes.length - 44, 32);
+            return store.append(app, { bytes, count: 1 });
+          }));
+        await store.close();`;
+      const trace = join(work, 'trace.json');
+      const flags = ['--trace-event-categories', 'node.fs.async', '--trace-event-file-pattern', trace];
+      execFileSync(process.execPath, [...flags, '--input-type=module', '-e', program], {
+        env: { ...process.env, ...disk.env, PATH: path ?? `${programs}:${process.env.PATH}` },
+      });
+      const { traceEvents } = JSON.parse(readFileSync(trace, 'utf8')) as {
+        traceEvents: { name: string; ph: string }[];
+      };
+      const syncs = traceEvents.filter(({ name, ph }) => name === 'fdatasync' && ph === 'b').length;
+      if (isTogether) expect(syncs).toBeLessThan(STREAMS / 10);
+      else expect(syncs).toBeGreaterThanOrEqual(STREAMS);
+      disk.cutPower('exact', () => 0);
+      const store = new EmbeddedStore({
+        folder: disk.folder,
+        durability: 'process',
+        retention: { lines: 1e9, bytes: 1e9, ageMs: 1e9 },
+      });
+      const bounds = await Promise.all(apps.map((app) => store.bounds(app)));
+      expect(bounds.map(({ first, last }) => [first, last])).toEqual(apps.map(() => [1, 3]));
+      await store.close();
     } finally {
       disk.remove();
     }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packRecords, unpackRecords } from '../../../../src/logs/store/redis/packing.ts';
 import { HEADROOM, RECORD_HEADER } from '../../../../src/logs/syslog/batch.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 interface Line {
   readonly text: Uint8Array;
@@ -58,7 +59,10 @@ describe('packed records', () => {
         .map((parts) => line(...parts)),
       { minLength: 1, maxLength: 30 },
     );
-    fc.assert(fc.property(lines, (some) => isKept(recordsOf(some))));
+    fc.assert(
+      fc.property(lines, (some) => isKept(recordsOf(some))),
+      { numRuns: propertyRuns(100, 20) },
+    );
   });
 
   it('unpack to the same bytes, for any bytes and field offsets', () => {
@@ -71,8 +75,14 @@ describe('packed records', () => {
       ),
       { minLength: 1, maxLength: 20 },
     );
-    fc.assert(fc.property(lines, (some) => isKept(recordsOf(some))));
-    fc.assert(fc.property(lines, (some) => isKept(recordsOf([...some, ...some]))));
+    fc.assert(
+      fc.property(lines, (some) => isKept(recordsOf(some))),
+      { numRuns: propertyRuns(100, 20) },
+    );
+    fc.assert(
+      fc.property(lines, (some) => isKept(recordsOf([...some, ...some]))),
+      { numRuns: propertyRuns(100, 20) },
+    );
   });
 
   it('are much smaller for lines of one source', () => {

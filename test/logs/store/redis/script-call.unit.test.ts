@@ -5,6 +5,7 @@ import {
   encodeBulk,
   ScriptCall,
 } from '../../../../src/logs/store/redis/connection/script-call.ts';
+import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 const SHA = 'a'.repeat(40);
 
@@ -45,6 +46,7 @@ describe('the call of a script', () => {
         const source = 'return "é"';
         expect(call.command('eval', source).equals(expected(['eval', source, ...rest]))).toBe(true);
       }),
+      { numRuns: propertyRuns(100, 20) },
     );
   });
 });

@@ -4,7 +4,7 @@
  */
 
 import { TailraceError } from '../../../../common/errors.ts';
-import { isLoopbackHost } from '../../../../common/http/loopback-host.ts';
+import { isLoopbackHost } from '../../../../common/http/addresses.ts';
 import { hasHiddenCharacter } from '../../../../common/text/hidden-characters.ts';
 import type { AddonPlan, CatalogService } from '../catalog/catalog-entry.ts';
 

@@ -12,8 +12,12 @@ const FULL_FILES_MAX = 12;
 const FULL_AGE_MAX_MS = 120_000;
 /** So many full files may be in memory. */
 const BEHIND_FILES = 2;
-/** Full files are emptied for so long in a turn of the event loop. */
+/**
+ * Full files are emptied for so long in a turn of the event loop, and up to so long when the rest of the turn took as long: lines that come
+ * faster than files leave memory would each be written to a segment of its own.
+ */
 const SLICE_MS = 3;
+const SLICE_MAX_MS = 15;
 /** When that fails, it is tried again after this time. */
 const RETRY_MS = 1_000;
 
@@ -137,6 +141,7 @@ export class FullCommitFiles {
   private async empty(): Promise<void> {
     clearTimeout(this.retryTimer);
     let startMs = performance.now();
+    let sliceMs = SLICE_MS;
     let mustRetry = false;
     let { mustWrite } = this;
     for (const file of this.list.filter(({ apps }) => apps.size > 0)) {
@@ -150,9 +155,11 @@ export class FullCommitFiles {
           // It may be written with what is being written there now.
           if (!this.options.writeToSegment(app) || file.apps.has(app)) isInMemory = mustRetry = true;
         }
-        if (performance.now() - startMs < SLICE_MS) continue;
+        const endMs = performance.now();
+        if (endMs - startMs < sliceMs) continue;
         await new Promise((resolve) => setImmediate(resolve));
         startMs = performance.now();
+        sliceMs = Math.min(Math.max(startMs - endMs, SLICE_MS), SLICE_MAX_MS);
         mustWrite = this.mustWrite;
       }
       mustWrite = this.mustWrite;

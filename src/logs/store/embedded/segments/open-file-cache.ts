@@ -12,17 +12,40 @@ const OPEN_MIN = 256;
 const OPEN_MAX = 8_192;
 const DESCRIPTORS_PART = 8;
 
-interface OpenFile {
+/** One of a ring of them: each knows the one that was used before it, and the one that was used next. */
+class OpenFile {
+  readonly path: string;
   readonly fd: number;
   /** Operations in progress. */
-  refCount: number;
+  refCount = 0;
   /** Close it when the last of them has ended. */
-  closing: boolean;
+  closing = false;
+  before: OpenFile = this;
+  next: OpenFile = this;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.fd = fd;
+  }
+
+  insertBefore(other: OpenFile): void {
+    this.next = other;
+    this.before = other.before;
+    this.before.next = this;
+    other.before = this;
+  }
+
+  remove(): void {
+    this.before.next = this.next;
+    this.next.before = this.before;
+  }
 }
 
-/** The segments that are open, the most recently used ones last. */
+/** The segments that are open. */
 export class OpenFileCache {
   private readonly files = new Map<string, OpenFile>();
+  /** The ring's beginning and end: behind it is the one whose use is the longest ago. A map would have to look past all that have left it. */
+  private readonly ring = new OpenFile('', -1);
   private readonly openMax = Math.max(
     OPEN_MIN,
     Math.min(OPEN_MAX, Math.floor(descriptorLimit() / DESCRIPTORS_PART)),
@@ -83,6 +106,7 @@ export class OpenFileCache {
     const file = this.files.get(path);
     if (!file) return;
     this.files.delete(path);
+    file.remove();
     if (file.refCount === 0) closeSync(file.fd);
     else file.closing = true;
   }
@@ -94,21 +118,24 @@ export class OpenFileCache {
   private open(path: string): OpenFile {
     const file = this.files.get(path);
     if (!file) return this.add(path, openSync(path, 'r+'));
-    this.files.delete(path);
-    this.files.set(path, file);
+    file.remove();
+    file.insertBefore(this.ring);
     return file;
   }
 
   private add(path: string, fd: number): OpenFile {
-    const file = { fd, refCount: 0, closing: false };
+    const file = new OpenFile(path, fd);
     this.files.set(path, file);
-    if (this.files.size > this.openMax)
-      for (const [oldest, { refCount }] of this.files) {
-        if (refCount > 0) continue;
-        this.close(oldest);
-        break;
-      }
+    file.insertBefore(this.ring);
+    if (this.files.size > this.openMax) this.closeOldest();
     return file;
+  }
+
+  private closeOldest(): void {
+    // The newest one is in use.
+    let file = this.ring.next;
+    while (file.refCount > 0 && file.next !== this.ring) file = file.next;
+    if (file.next !== this.ring) this.close(file.path);
   }
 }
 

@@ -65,8 +65,8 @@ export class Appender {
   private writingTo: Segment | undefined;
   /** Segments that were written to since the last sync. */
   private readonly unsynced = new Set<Segment>();
-  /** The one that {@link sync} is at. */
-  private syncingSegment: Segment | undefined;
+  /** Those of the sync that is in progress. */
+  private readonly inSync = new Set<Segment>();
 
   constructor(stream: AppStream, { files, durability, place }: AppenderOptions) {
     this.placeCheck = new PlaceCheck(place);
@@ -87,7 +87,7 @@ export class Appender {
 
   /** Something that was written isn't synced yet. */
   get hasUnsynced(): boolean {
-    return this.unsynced.size > 0 || this.syncingSegment !== undefined;
+    return this.unsynced.size > 0 || this.inSync.size > 0;
   }
 
   /** Nobody knows whether the process before this one has synced what is in the stream from a line on. */
@@ -126,31 +126,41 @@ export class Appender {
 
   /**
    * Syncs everything that was written to the disk. One file after the other, so that threads are left for the batches that come
-   * meanwhile.
+   * meanwhile. Only one sync may be in progress.
    */
   async sync(): Promise<void> {
     this.syncing = true;
+    this.beginSync();
     try {
-      for (const segment of [...this.unsynced]) {
-        this.unsynced.delete(segment);
-        this.syncingSegment = segment;
+      for (const segment of [...this.inSync]) {
         if (this.stream.segments.includes(segment)) await this.syncOne(segment);
+        this.inSync.delete(segment);
       }
     } finally {
+      this.endSync(false);
       this.syncing = false;
-      this.syncingSegment = undefined;
     }
   }
 
+  /** What was written until now is about to be synced, with other streams' files: {@link endSync} comes then. */
+  beginSync(): void {
+    for (const segment of this.unsynced) this.inSync.add(segment);
+    this.unsynced.clear();
+  }
+
+  /** @param isSynced everything that was written before {@link beginSync} is on the disk, names included */
+  endSync(isSynced: boolean): void {
+    for (const segment of this.inSync)
+      if (isSynced) this.dirSynced.add(segment);
+      else this.unsynced.add(segment);
+    if (isSynced && this.inSync.size > 0) this.areFoldersSynced = true;
+    this.inSync.clear();
+  }
+
   private async syncOne(segment: Segment): Promise<void> {
-    try {
-      await this.files.withFile(segment.path, (fd) =>
-        this.durability === 'disk' ? this.syncToDisk(segment, fd) : this.files.sync(fd),
-      );
-    } catch (error) {
-      this.unsynced.add(segment);
-      throw error;
-    }
+    await this.files.withFile(segment.path, (fd) =>
+      this.durability === 'disk' ? this.syncToDisk(segment, fd) : this.files.sync(fd),
+    );
   }
 
   /**
@@ -223,8 +233,8 @@ export class Appender {
    * first line that it doesn't have.
    */
   private async syncBefore(segment: Segment): Promise<void> {
-    for (const other of new Set([...this.unsynced, this.syncingSegment]))
-      if (other && other !== segment && this.stream.segments.includes(other)) {
+    for (const other of new Set([...this.unsynced, ...this.inSync]))
+      if (other !== segment && this.stream.segments.includes(other)) {
         await this.files.withFile(other.path, (fd) => this.syncToDisk(other, fd));
         this.unsynced.delete(other);
       }

@@ -4,6 +4,7 @@ import { readdir, rm, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { FileSystemSync } from '../../../../common/files/file-system-sync.ts';
 import { syncFolder } from '../../../../common/files/sync-folder.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppId, ReadMemory, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
@@ -46,6 +47,8 @@ const SMALL_BATCH_BYTES = 16_384;
 /** Who deletes lines waits so long at the most until they are in segments, and looks this often. */
 const SETTLE_MS = 60_000;
 const SETTLE_PAUSE_MS = 5;
+/** So many streams are synced with their file system rather than one by one. */
+const SYNCED_TOGETHER_MIN = 128;
 const APP_ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface EmbeddedStreamsOptions {
@@ -97,6 +100,8 @@ export class EmbeddedStreams {
   /** Streams that were opened only to be trimmed. */
   private readonly openedToTrim = new Set<AppId>();
   private isClosed = false;
+  private readonly syncing = new CoalescedRun(() => this.syncNow());
+  private readonly fileSystem: FileSystemSync;
   private readonly commitLog: CommitLog;
   /** What processes before this one left in the commit log, until the streams are opened. */
   private readonly leftCommits: Map<AppId, readonly AllocatedBatch[]>;
@@ -107,6 +112,7 @@ export class EmbeddedStreams {
   constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
     this.files = new OpenFileCache(options.onSynced);
+    this.fileSystem = new FileSystemSync(options.folder, options.onSynced);
     const { durability, place } = options;
     this.commitLog = new CommitLog({
       folder: options.commitFolder,
@@ -144,7 +150,7 @@ export class EmbeddedStreams {
     this.options.place.requireNow();
     const { journal } = this.options;
     const last = Math.min(range.last, this.open(app).stream.bounds.last);
-    const { stream, appender } = await this.settle(app, last);
+    const { stream } = await this.settle(app, last);
     const concerned = stream.segments.filter(
       ({ first }, i) => first <= last && (stream.segments[i + 1]?.first ?? Infinity) > range.first,
     );
@@ -175,7 +181,7 @@ export class EmbeddedStreams {
       removeNewFiles(stream.folder);
       await journal.put(app, undefined);
     }
-    await appender.sync();
+    await this.sync();
     return lines;
   }
 
@@ -493,18 +499,34 @@ export class EmbeddedStreams {
   }
 
   /** Syncs everything that was written to the disk, and notes how far the streams are. */
-  async sync(): Promise<void> {
+  sync(): Promise<void> {
+    return this.syncing.request();
+  }
+
+  private async syncNow(): Promise<void> {
     if (this.options.place.check() !== undefined) return;
     const written = this.commitLog.full.writtenFiles();
     await this.commitLog.sync();
     this.commitLog.closeOldFile();
-    for (const [app, open] of this.byApp) {
-      await open.appender.sync();
-      if (open.stream.lastWritten !== open.notedUpTo) this.changed.add(app);
-    }
+    await this.syncSegments();
+    for (const [app, { stream, notedUpTo }] of this.byApp)
+      if (stream.lastWritten !== notedUpTo) this.changed.add(app);
     if (this.changed.size > 0) await this.noting.request();
     // What isn't noted may be found by the log alone.
     if (!this.hasNotingFailed) this.commitLog.full.remove(written);
+  }
+
+  private async syncSegments(): Promise<void> {
+    const unsynced = [...this.byApp.values()]
+      .map(({ appender }) => appender)
+      .filter(({ hasUnsynced }) => hasUnsynced);
+    if (unsynced.length >= SYNCED_TOGETHER_MIN) {
+      for (const appender of unsynced) appender.beginSync();
+      const isSynced = await this.fileSystem.sync();
+      for (const appender of unsynced) appender.endSync(isSynced);
+      if (isSynced) return;
+    }
+    for (const appender of unsynced) await appender.sync();
   }
 
   /** Everything that was acknowledged is in segments and synced; then files are closed. Nothing is accepted meanwhile. */
@@ -515,6 +537,7 @@ export class EmbeddedStreams {
     await this.commitLog.close();
     await this.sync();
     while (this.noting.isRunning) await this.noting.idle();
+    this.fileSystem.close();
     this.files.closeAll();
     this.commitLog.full.closeSpilled();
   }
