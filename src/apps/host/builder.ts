@@ -5,6 +5,7 @@ import { setMaxListeners } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
+import { fileError } from '../../common/files/file-error.ts';
 import type { Log } from '../../common/log.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
@@ -105,7 +106,8 @@ export class Builder implements Builds {
         log.info({ app: app.name, build: build.id, release: build.release?.version }, 'build succeeded');
         return this.finish(app, build, 'succeeded');
       })
-      .catch((error: unknown) => {
+      .catch((thrown: unknown) => {
+        const error = fileError(thrown);
         const { aborted: isCanceled } = build.canceled;
         const known = isCanceled || error instanceof BuildError || error instanceof TailraceError;
         if (!known) log.warn({ app: app.name, err: error }, 'a build failed unexpectedly');

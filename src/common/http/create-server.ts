@@ -9,6 +9,7 @@ import Fastify, {
 } from 'fastify';
 import { ChunkList } from '../buffers/chunk-list.ts';
 import { TailraceError } from '../errors.ts';
+import { fileError } from '../files/file-error.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
 import { nameProgram, programOf } from '../text/program-name.ts';
@@ -102,7 +103,8 @@ export function createHttpServer(
     : (Fastify({ ...options, http: nodeOptions } as typeof options) as FastifyInstance);
   const requests = beginOneAtATime(server.server);
   readJsonWithin(server, REQUEST_LIMITS);
-  server.setErrorHandler((error: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
+  server.setErrorHandler((thrown: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
+    const error = fileError(thrown) as typeof thrown;
     if (error instanceof TailraceError) {
       if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
       if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);

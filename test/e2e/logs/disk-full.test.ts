@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { runTailrace } from '../../support/program.ts';
 import {
   logplexBody,
   logplexLine,
@@ -54,6 +56,18 @@ describe('a disk that is full', () => {
     });
     const first = await server.readMessages(app);
     expect(first.slice(0, acknowledged.length)).toEqual(acknowledged);
+    // What is pushed is refused in the same words: what doesn't fit, and what doesn't when it is unpacked.
+    const folder = dataFolderForTest();
+    writeFileSync(join(folder, 'Procfile'), 'web: true\n');
+    const push = () => runTailrace(['push', '-a', app.name], { env: server.env, cwd: folder });
+    for (const content of [randomBytes(20_000_000), Buffer.alloc(20_000_000)]) {
+      writeFileSync(join(folder, 'large'), content);
+      const { status, stdout, stderr } = await push();
+      expect([status, stdout + stderr]).toEqual([
+        1,
+        expect.stringContaining("The server's disk is full: make space, and try again."),
+      ]);
+    }
     // Lines that nobody can be asked to send again wait until there is room.
     await sendOverTcp(server.syslogPort, `${logplexLine('by syslog', app.token)}\n`);
     await until('the server says so', () =>

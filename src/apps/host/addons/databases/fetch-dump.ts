@@ -5,8 +5,8 @@ import { get as getHttps } from 'node:https';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { reasonOf, TailraceError } from '../../../../common/errors.ts';
+import { fileError } from '../../../../common/files/file-error.ts';
 import type { TargetPolicy } from '../../../../logs/drains/options/target-policy.ts';
-import { fileError } from './postgres-tools.ts';
 
 const REDIRECTS_MAX = 5;
 /** Without a byte. */

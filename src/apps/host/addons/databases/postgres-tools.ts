@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { TailraceError } from '../../../../common/errors.ts';
+import { fileError } from '../../../../common/files/file-error.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
 import { requirePostgresProgram } from '../services/postgres/programs.ts';
 
@@ -121,15 +122,6 @@ export async function dumpDatabase(
     throw fileError(error);
   });
   if (status !== 0) throw new TailraceError('unavailable', lastSentence(stderr, 'pg_dump'));
-}
-
-/** A file that can't be written. */
-export function fileError(error: unknown): unknown {
-  const code = systemCode(error);
-  if (code !== 'ENOSPC' && code !== 'EFBIG' && code !== 'EDQUOT') return error;
-  return new TailraceError('store_full', "The server's disk is full: make space, and try again.", {
-    cause: error,
-  });
 }
 
 function lastSentence(stderr: string, program: string): string {

@@ -5,13 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, rename, stat } from 'node:fs/promises';
 import { reasonOf, TailraceError } from '../../../../common/errors.ts';
+import { fileError } from '../../../../common/files/file-error.ts';
 import type { Log } from '../../../../common/log.ts';
 import type { TargetPolicy } from '../../../../logs/drains/options/target-policy.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import type { AddonRecord } from '../model/addon-record.ts';
 import { dataVersionOf } from '../services/postgres/programs.ts';
 import { assertDumpUrl, fetchDump } from './fetch-dump.ts';
-import { type DatabaseAddress, dumpDatabase, fileError, runPostgresTool, runSql } from './postgres-tools.ts';
+import { type DatabaseAddress, dumpDatabase, runPostgresTool, runSql } from './postgres-tools.ts';
 import { endClients, parseExtensions, replaceDatabase } from './replace-database.ts';
 import { readRestoreErrors } from './restore-errors.ts';
 import { TransferFiles } from './transfer-files.ts';
