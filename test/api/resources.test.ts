@@ -356,6 +356,8 @@ describe('requests', () => {
       }
     }
     expect(failed).toEqual([]);
+    // What checks bodies writes nothing beside the server's own log.
+    expect(server.program.stderr).not.toContain('strict mode');
   });
 
   it('that aren’t JSON, packed, or have a field that JavaScript has: a sentence that says so', async () => {

@@ -74,6 +74,8 @@ export function createHttpServer(
         // A list as a name is a mistake. Where a number may come as text, the schema allows both.
         coerceTypes: false,
         allowUnionTypes: true,
+        // A format without a type, as that of a body of bytes, is meant. Ajv would write a line about it to standard error.
+        strictTypes: false,
         // Our schemas are good ones, a test says: to compile what they are checked with takes a third of a server's first request.
         meta: false,
         validateSchema: false,
