@@ -1,5 +1,6 @@
 /** The viewer's command: serving is the default; `search`, `import`, `export`, `delete` and `backup` talk to one that runs. */
 import { type Command, CommanderError } from 'commander';
+import { handleOutputErrors } from '../../src/common/command-line/output-errors.ts';
 import { TypedCommand, unknownCommand } from '../../src/common/command-line/typed-command.ts';
 import { TailraceError } from '../../src/common/errors.ts';
 import { VERSION } from '../../src/common/package-info.ts';
@@ -13,8 +14,11 @@ import { writeNotice } from './cli/viewer-notice.ts';
 import { readViewerSettings } from './config/settings.ts';
 import { flagOf, SECRET_SETTINGS, VIEWER_SETTINGS } from './config/settings-table.ts';
 
-// Of another program that has read enough, such as head.
-process.stdout.on('error', () => process.exit(0));
+let isServer = false;
+handleOutputErrors(
+  () => process.exit(0),
+  () => isServer,
+);
 const isSearch = process.argv[2] === 'search';
 
 function program(): Command {
@@ -31,6 +35,7 @@ function program(): Command {
         Object.values(VIEWER_SETTINGS).map(({ variable }) => [variable, flags[variable]]),
       );
       const settings = readViewerSettings(process.env, given);
+      isServer = true;
       const { serve } = await import('./cli/serve.ts');
       // As an add-on it ends with the server that started it, and its page is at that server.
       const { TAILRACE_ADDON: pageUrl } = process.env;

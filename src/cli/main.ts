@@ -1,5 +1,6 @@
 /** The `tailrace` command. One file a command in this folder; they talk HTTP to a server, like any client. */
 import { CommanderError } from 'commander';
+import { handleOutputErrors } from '../common/command-line/output-errors.ts';
 import { TypedCommand, unknownCommand } from '../common/command-line/typed-command.ts';
 import { TailraceError } from '../common/errors.ts';
 import { VERSION } from '../common/package-info.ts';
@@ -23,10 +24,9 @@ async function main(): Promise<void> {
   if (!isVersion && !(await addSingleCommand(program, first))) await addAllCommands(program);
 
   // A closed pipe (`| head`) is no error. A command with a shutdown handler (dynos to stop) ends by itself.
-  process.stdout.on('error', (error: Error & { code?: string }) => {
-    if (error.code !== 'EPIPE') throw error;
+  handleOutputErrors(() => {
     if (!handlesShutdown()) process.exit(0);
-  });
+  }, handlesShutdown);
 
   try {
     const typed = process.argv.slice(2);

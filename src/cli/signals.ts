@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { handleHangup } from '../common/command-line/hangup.ts';
+import { isDiskFull } from '../common/files/file-error.ts';
 
 let hasShutdownHandler = false;
 
@@ -36,6 +37,8 @@ export function waitForShutdown(
     handleHangup(() => {
       if (!isStopping) stop('SIGHUP');
     }, reload);
-    process.stdout.on('error', () => resolve()); // `| head`
+    process.stdout.on('error', (error) => {
+      if (!isDiskFull(error)) resolve(); // `| head`
+    });
   });
 }

@@ -6,18 +6,28 @@ import { replaceHiddenCharacters } from './text/hidden-characters.ts';
 /** `json`: one object a line, for programs. `text`: a line that people read. */
 export type LogFormat = 'json' | 'text';
 
+/** Of events that can't be written yet. */
+const WAITING_BYTES_MAX = 1_048_576;
+
 /** Never printed, wherever they stand in an event's fields: drains' URLs hold passwords. */
 const SECRETS = ['url', '*.url', 'key', 'token'];
 
 /** @param level pino's: `debug`, `info`, `warn`, `error` or `silent` */
 export function createLogger({ level, format }: { level: string; format: LogFormat }): Logger {
-  const destination = format === 'text' ? textDestination() : pino.destination({ dest: 2, sync: true });
+  const destination = format === 'text' ? textDestination() : standardError();
   return pino({ level, base: null, redact: SECRETS }, destination);
 }
 
 /** For people where a terminal is, else for programs. */
 export function defaultLogFormat(stream: { readonly isTTY?: boolean }): LogFormat {
   return stream.isTTY ? 'text' : 'json';
+}
+
+/** Where events go. While they can't be written (the log is on a disk that is full) the first ones wait, and others are dropped. */
+function standardError(): ReturnType<typeof pino.destination> {
+  const out = pino.destination({ dest: 2, sync: true, maxLength: WAITING_BYTES_MAX });
+  out.on('error', () => {});
+  return out;
 }
 
 /** The formatter is loaded with the first event: most servers have none to print when they start. */
@@ -44,7 +54,7 @@ function formatter(): DestinationStream {
       return typeof log.area === 'string' ? `${log.area}: ${message}` : message;
     },
   });
-  const out = pino.destination({ dest: 2, sync: true });
+  const out = standardError();
   return {
     // Fields are JSON, in which control characters are escaped already: these here are the formatter's own.
     write: (line: string) =>

@@ -49,7 +49,7 @@ describe('tailrace start', () => {
       ['-f', '/'],
       /\/ is no file: write one with a line for each process type/,
     ],
-    ['a device as Procfile', {}, ['-f', '/dev/null'], /Procfile line 1/],
+    ['a device as Procfile', {}, ['-f', '/dev/null'], /\/dev\/null is no file/],
     ['a count of an unknown type', { Procfile: 'web: a' }, ['-m', 'clock=1'], /clock/],
     ['a count that is none', { Procfile: 'web: a' }, ['-m', 'web=lots'], /web=lots|lots/],
     ['a name that can’t be one', { Procfile: 'web: a' }, ['-a', 'No Such Name'], /No Such Name/],

@@ -32,7 +32,7 @@ const OTHER_NAMES = ['timeout', 'color', 'template', 'user', 'run', 'log'];
 /** @throws TailraceError `not_found` with what to write */
 export function loadProcfile(file: string): ProcfileEntry[] {
   const stats = statSync(file, { throwIfNoEntry: false });
-  if (!isReadable(stats))
+  if (!stats?.isFile())
     throw new TailraceError(
       'not_found',
       `${stats === undefined ? `There is no ${basename(file)} in ${dirname(file)}` : `${file} is no file`}: write one with a line for each process type, such as "web: node server.js", or name another with -f.`,

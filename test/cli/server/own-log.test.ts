@@ -1,9 +1,12 @@
 /** The server's own log (TAILRACE_LOG_LEVEL): events by area, JSON for programs, text for people, no secrets. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startCounterApp } from '../../support/counter-app.ts';
+import { Program, runProgram, TAILRACE } from '../../support/program.ts';
 import { pushLines } from '../../support/senders/send-lines.ts';
-import { startServerForTest } from '../../support/server.ts';
+import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 interface Event {
@@ -86,5 +89,53 @@ describe('the server’s own log', () => {
     await until('the log', () => /INFO: sources: listening for syslog/.test(program.stderr));
     expect(program.stderr).toMatch(/^\[\d\d:\d\d:\d\d\] INFO: store: store opened \{.*"store":"embedded"/m);
     expect(program.stderr).not.toMatch(/^\{/m);
+  });
+});
+
+// Whatever is written to it fails as on a disk that is full.
+describe.skipIf(!existsSync('/dev/full'))('output that can’t be written', () => {
+  it('ends no server, neither its log nor what it prints', async () => {
+    const server = await startServerForTest({
+      env: { TAILRACE_LOG_LEVEL: 'debug' },
+      shell: 'exec 2>/dev/full',
+    });
+    for (let i = 0; i < 3; i++) expect((await server.request<unknown[]>('GET', '/apps')).length).toBe(0);
+    expect((await server.program.stop('SIGTERM')).status).toBe(0);
+
+    const folder = dataFolderForTest();
+    writeFileSync(join(folder, 'Procfile'), 'talk: while :; do echo x; sleep 0.1; done\n');
+    const start = 'exec "$0" "$1" start >/dev/full 2>/dev/full';
+    const env = {
+      TAILRACE_HTTP_PORT: '0',
+      TAILRACE_SYSLOG_PORT: '0',
+      TAILRACE_ROUTER_PORT: '0',
+      TAILRACE_LOG_LEVEL: 'debug',
+    };
+    const program = new Program('sh', ['-c', start, process.execPath, TAILRACE], { cwd: folder, env });
+    const note = join(folder, '.tailrace', 'server.json');
+    const { url } = await until('its address', () => {
+      const found = existsSync(note) && JSON.parse(readFileSync(note, 'utf8'));
+      return found && !found.isStarting && found;
+    });
+    const key = readFileSync(join(folder, '.tailrace', 'key'), 'utf8').trim();
+    await until('lines of its dyno', async () => {
+      const headers = { authorization: `Bearer ${key}` };
+      const [app] = (await (await fetch(`${url}/apps`, { headers })).json()) as { name: string }[];
+      const lines =
+        app && (await (await fetch(`${url}/apps/${app.name}/logs?lines=100`, { headers })).text());
+      return lines && lines.split('talk.1').length > 10;
+    });
+    expect((await program.stop('SIGTERM')).status).toBe(0);
+  });
+
+  it('is an error of a command that prints a result', async () => {
+    const { status, stderr } = await runProgram('sh', [
+      '-c',
+      `exec "$0" "$1" help >/dev/full`,
+      process.execPath,
+      TAILRACE,
+    ]);
+    expect(stderr).toBe(" ›   Error: Standard output can't be written (ENOSPC): what is there isn't all.\n");
+    expect(status).toBe(1);
   });
 });
