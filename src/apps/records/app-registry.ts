@@ -1,5 +1,6 @@
 /** The apps and their tokens and drains, as records in the store. */
 import { randomUUID } from 'node:crypto';
+import { domainToASCII } from 'node:url';
 import { TailraceError } from '../../common/errors.ts';
 import {
   DRAIN_PREFIX,
@@ -156,7 +157,7 @@ export class AppRegistry {
     if (!HOSTNAME_PATTERN.test(lower))
       throw new TailraceError(
         'invalid_params',
-        `"${hostname}" is no host name: write it like www.example.com, without http:// and without a path.`,
+        `"${hostname}" is no host name: write it like ${asHostname(lower) ?? 'www.example.com'}, without http:// and without a path.`,
       );
     const domain = { id: randomUUID(), app, hostname: lower, createdAt: new Date().toISOString() };
     const committed = await this.store.transact('', [
@@ -352,4 +353,10 @@ function newTokenChange(
   token = `t.${randomUUID()}`,
 ): RecordChange & { value: TokenRecord } {
   return { key: tokenKey(token), value: { token, app, source, createdAt: new Date().toISOString() } };
+}
+
+/** A name with letters of other alphabets, as DNS and clients have it: `xn--mnchen-3ya.de`; undefined for what is no name in any. */
+function asHostname(name: string): string | undefined {
+  const ascii = domainToASCII(name);
+  return HOSTNAME_PATTERN.test(ascii) ? ascii : undefined;
 }

@@ -189,6 +189,9 @@ describe('host names and what isn’t here', () => {
       expect((await tailrace('domains:add', 'Named.localhost', '-a', app)).stderr).toContain(
         'named.localhost is already the domain of an app.',
       );
+    expect((await tailrace('domains:add', 'München.de', '-a', 'named')).stderr).toContain(
+      '"München.de" is no host name: write it like xn--mnchen-3ya.de, without',
+    );
     expect((await tailrace('domains:add', 'nobodys.localhost', '-a', 'named')).status).toBe(0);
   });
 

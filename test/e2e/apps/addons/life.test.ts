@@ -110,6 +110,10 @@ describe.skipIf(missing('redis-server'))('an add-on', () => {
     );
     expect(await refused('redis', { attachment: { name: 3 } })).toMatch(/422 .*Invalid request/);
     expect(await refused('redis', { config: { url: 'nonsense' } })).toMatch(/422 .*is no address/);
+    expect(await refused('redis', { config: { url: 'http://cache.example.com' } })).toMatch(
+      /422 .*heroku-redis is not at an address with http:; it begins with redis:\/\/ or rediss:\/\//,
+    );
+    expect(await refused('pg', { config: { url: 'mysql://db.example.com/x' } })).toMatch(/422 .*mysql:/);
     expect(await server.request('GET', `/apps/${app}/addons`)).toEqual([]);
     expect(await descriptions(app)).toEqual(['Initial release']);
     const { name } = await create(app, 'redis', { config: { url: 'redis://cache.example.com:6379/1' } });

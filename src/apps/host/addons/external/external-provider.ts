@@ -1,7 +1,15 @@
 /** Add-ons that run elsewhere: somebody gave their address (`--url`), and it becomes the config vars of a service. */
 import { TailraceError } from '../../../../common/errors.ts';
+import { ownValue } from '../../../../common/own-value.ts';
 import type { AddonRecord } from '../model/addon-record.ts';
 import type { AddonFacts, AddonProvider, ProvidedService, ProvisionedAddon } from '../provider.ts';
+
+/** Of services whose clients take their address as it is. */
+const SCHEMES: Readonly<Record<string, readonly string[]>> = {
+  'heroku-postgresql': ['postgres:', 'postgresql:'],
+  'heroku-redis': ['redis:', 'rediss:'],
+  mongolab: ['mongodb:', 'mongodb+srv:'],
+};
 
 /** Has no services of its own: those of the catalog are created with it when an address is given. It starts nothing and asks nobody. */
 export class ExternalProvider implements AddonProvider {
@@ -9,8 +17,9 @@ export class ExternalProvider implements AddonProvider {
     return [];
   }
 
-  async provision({ options, configVars }: AddonRecord): Promise<ProvisionedAddon> {
+  async provision({ service, options, configVars }: AddonRecord): Promise<ProvisionedAddon> {
     const facts = factsOfUrl(options.url ?? '', options);
+    requireScheme(service, facts.url);
     const missing = Object.values(configVars).filter((fact) => !(fact in facts));
     if (missing.length === Object.keys(configVars).length)
       throw new TailraceError(
@@ -30,6 +39,20 @@ export class ExternalProvider implements AddonProvider {
   async deprovision(): Promise<void> {}
   async resume(): Promise<void> {}
   async close(): Promise<void> {}
+}
+
+/**
+ * Another one is that of another service: its clients would find out, in production.
+ * @throws TailraceError `invalid_params`
+ */
+function requireScheme(service: string, url: string): void {
+  const schemes = ownValue(SCHEMES, service);
+  const { protocol } = new URL(url);
+  if (schemes === undefined || schemes.includes(protocol)) return;
+  throw new TailraceError(
+    'invalid_params',
+    `${service} is not at an address with ${protocol}; it begins with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}.`,
+  );
 }
 
 /**
