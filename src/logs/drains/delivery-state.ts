@@ -178,10 +178,7 @@ export class DeliveryState {
     if (isWithheld) return 'withheld';
     // Of a request that was planned it is known already.
     if (hasFrameIds && this.cursor.record.upTo !== shipment.last)
-      this.cursor.markInFlight(
-        shipment.last,
-        [...this.planned.map(({ last }) => last), ...this.endsBehind],
-      );
+      this.cursor.markInFlight(shipment.last, [...this.planned.map(({ last }) => last), ...this.endsBehind]);
     return 'send';
   }
 

@@ -7,6 +7,7 @@
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { splat } from '../../../../common/wasm/wasm-splat.as';
 import { ASK, levelOf } from '../../../syslog/wasm/wasm-level.as';
+import { putEscaped, putPlain } from './wasm-put.as';
 
 /** Where it stopped in the input, where the output ends, how many lines are in it. */
 export let position: u32 = 0;
@@ -313,7 +314,7 @@ function putStored(start: u32, text: u32, timeEnd: u32, fields: u32, end: u32, c
 
 /** What is stored up to the end of a line, and what is behind each line. */
 function putTail(at: u32, from: u32, end: u32): u32 {
-  const o = putPlain(at, from, end);
+  const o = putPlain(at, from, end, breakable);
   if (o == 0) return 0;
   copyPiece(o, head + 3 * PART_BYTES, tailLength);
   return o + tailLength;
@@ -726,135 +727,5 @@ function putVarint(at: u32, value: u32): u32 {
 
 /** Writes `[start, end)`, escaped for a JSON string or as it is; returns the new end, or 0 when it can't be written so. */
 function put(to: u32, start: u32, end: u32): u32 {
-  return escaped ? putEscaped(to, start, end) : putPlain(to, start, end);
-}
-
-function putEscaped(to: u32, start: u32, end: u32): u32 {
-  const quote = splat(0x22);
-  const backslash = splat(0x5c);
-  const space = splat(0x20);
-  let i = start;
-  let o = to;
-  while (i < end) {
-    const bytes = v128.load(i);
-    v128.store(o, bytes);
-    const escapes = v128.or(i8x16.eq(bytes, quote), i8x16.eq(bytes, backslash));
-    // Compared as signed numbers, what is beyond ASCII is below a space as well.
-    const odd = v128.or(i8x16.lt_s(bytes, space), escapes);
-    const mask: u32 = i8x16.bitmask(odd);
-    const left = end - i;
-    if (mask == 0) {
-      if (left <= 16) return o + left;
-      i += 16;
-      o += 16;
-      continue;
-    }
-    let here: u32 = ctz<u32>(mask);
-    if (here >= left) return o + left;
-    if (mask == <u32>i8x16.bitmask(escapes)) {
-      // Quotes and backslashes alone: each moves what is behind it.
-      let rest = mask;
-      do {
-        here = ctz<u32>(rest);
-        if (here >= left) return o + left;
-        store<u8>(o + here, 0x5c);
-        o++;
-        v128.store(o + here, v128.load(i + here));
-        rest &= rest - 1;
-      } while (rest);
-      if (left <= 16) return o + left;
-      i += 16;
-      o += 16;
-      continue;
-    }
-    i += here;
-    o += here;
-    let byte: u32 = load<u8>(i);
-    if (byte >= 0x80) {
-      do {
-        const length = utf8Length(i, end);
-        if (length == 0) return 0;
-        store<u32>(o, load<u32>(i));
-        i += length;
-        o += length;
-      } while (i < end && load<u8>(i) >= 0x80);
-      continue;
-    }
-    i++;
-    if (byte == 0x22 || byte == 0x5c) {
-      store<u16>(o, (byte << 8) | 0x5c);
-      o += 2;
-      continue;
-    }
-    const short: u32 =
-      byte == 0x09 ? 0x74 : byte == 0x0a ? 0x6e : byte == 0x0d ? 0x72 : byte == 0x08 ? 0x62 : byte == 0x0c ? 0x66 : 0;
-    if (short) {
-      store<u16>(o, (short << 8) | 0x5c);
-      o += 2;
-      continue;
-    }
-    // \u00
-    store<u32>(o, 0x3030755c);
-    const low = byte & 15;
-    store<u8>(o, 0x30 + (byte >> 4), 4);
-    store<u8>(o, low < 10 ? 0x30 + low : 0x57 + low, 5);
-    o += 6;
-  }
-  return o;
-}
-
-function putPlain(to: u32, start: u32, end: u32): u32 {
-  const newline = splat(0x0a);
-  let i = start;
-  let o = to;
-  while (i < end) {
-    let low = v128.load(i);
-    let high = v128.load(i, 16);
-    v128.store(o, low);
-    v128.store(o, high, 16);
-    if (!breakable) {
-      low = v128.or(low, i8x16.eq(low, newline));
-      high = v128.or(high, i8x16.eq(high, newline));
-    }
-    // The highest bits: of what is beyond ASCII.
-    const mask: u32 = i8x16.bitmask(low) | (i8x16.bitmask(high) << 16);
-    const left = end - i;
-    // Where the next bytes are mustn't wait for what is in these.
-    if (mask == 0) {
-      if (left <= 32) return o + left;
-      i += 32;
-      o += 32;
-      continue;
-    }
-    const here: u32 = ctz<u32>(mask);
-    if (here >= left) return o + left;
-    i += here;
-    o += here;
-    if (load<u8>(i) < 0x80) return 0;
-    do {
-      const length = utf8Length(i, end);
-      if (length == 0) return 0;
-      store<u32>(o, load<u32>(i));
-      i += length;
-      o += length;
-    } while (i < end && load<u8>(i) >= 0x80);
-  }
-  return o;
-}
-
-/** Bytes of the character at `i`, which is beyond ASCII; 0 when it isn't UTF-8 (RFC 3629 section 4). */
-function utf8Length(i: u32, end: u32): u32 {
-  const first: u32 = load<u8>(i);
-  const second: u32 = i + 1 < end ? load<u8>(i, 1) : 0;
-  if (first < 0xc2 || (second & 0xc0) != 0x80) return 0;
-  if (first < 0xe0) return 2;
-  const third: u32 = i + 2 < end ? load<u8>(i, 2) : 0;
-  if ((third & 0xc0) != 0x80) return 0;
-  if (first < 0xf0) {
-    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0)) return 0;
-    return 3;
-  }
-  const fourth: u32 = i + 3 < end ? load<u8>(i, 3) : 0;
-  if (first > 0xf4 || (fourth & 0xc0) != 0x80) return 0;
-  return (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90) ? 0 : 4;
+  return escaped ? putEscaped(to, start, end) : putPlain(to, start, end, breakable);
 }

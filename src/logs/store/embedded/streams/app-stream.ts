@@ -180,7 +180,11 @@ export class AppStream {
     const { segmentList: segments } = this;
     const ends: Sequence[] = [];
     let reached = after;
-    for (let i = segments.findLastIndex(({ first }) => first <= after + 1); i >= 0 && i < segments.length; i++) {
+    for (
+      let i = segments.findLastIndex(({ first }) => first <= after + 1);
+      i >= 0 && i < segments.length;
+      i++
+    ) {
       const next = segments[i + 1]?.first;
       ends.push(...segments[i].pieceEnds(reached, bytes, count - ends.length, next));
       reached = ends.at(-1) ?? after;
