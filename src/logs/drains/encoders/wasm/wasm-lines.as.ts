@@ -491,7 +491,7 @@ export function gather(group: u32, to: u32): void {
     const entry = runTable + run * RUN_BYTES;
     const start = load<u32>(entry);
     const length = load<u32>(entry, 4) - start;
-    // Mostly a line, and no memory is asked for: a call of `memory.copy` costs as much as a line's copy.
+    // Mostly one line or a few, longer than most pieces.
     let i: u32 = 0;
     for (; i + 64 <= length; i += 64) {
       v128.store(o + i, v128.load(start + i));
