@@ -4,7 +4,8 @@ import { EmbeddedStore } from '../../src/logs/store/embedded/embedded-store.ts';
 import { type Batch, HEADROOM, RECORD_HEADER } from '../../src/logs/syslog/batch.ts';
 
 export interface OldLine {
-  readonly priority?: number;
+  /** As text: as its digits are, which may begin with zeros. */
+  readonly priority?: number | string;
   readonly timestamp?: string;
   readonly hostname?: string;
   readonly source?: string;

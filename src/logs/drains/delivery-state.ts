@@ -27,8 +27,11 @@ export type FailureStep = 'stop' | 'set-aside' | 'retry';
 /** After so many accepted requests of a limited size twice the size is tried: the destination's limit may have been raised. */
 const PROBE_AFTER_REQUESTS = 256;
 
-/** So many requests are planned, more than what is loaded at a time has: what they cover is written down once for all of them. */
-const PLANNED_MAX = 64;
+/** So many requests are planned, several times what is loaded at once: what they cover is written down once for all of them. */
+const PLANNED_MAX = 256;
+
+/** Where requests of up to so many bytes may end that cover what comes after a line, at most `count` of them: as {@link Store.pieceEnds}. */
+type PieceEnds = (after: Sequence, bytes: number, count: number) => readonly Sequence[];
 
 /** What of an outlet decides how lines are sent to it. */
 export interface OutletTraits {
@@ -47,6 +50,8 @@ export class DeliveryState {
   private loaded: readonly StoredBatch[] = [];
   /** The next shipments, as they were planned. */
   private planned: Shipment[] = [];
+  /** Where those behind them end, of which nothing is loaded yet. */
+  private endsBehind: readonly Sequence[] = [];
   /** Requests that were accepted since their size was limited. */
   private acceptedSinceLimit = 0;
 
@@ -116,8 +121,13 @@ export class DeliveryState {
   /**
    * The lines to send next. A failed request with a frame id is retried with exactly the same lines.
    * @param newest line of the stream, if it is known
+   * @param pieceEnds what is known of lines that aren't loaded
    */
-  nextShipment({ shipmentBytesMax, hasFrameIds }: OutletTraits, newest: Sequence = 0): Shipment | undefined {
+  nextShipment(
+    { shipmentBytesMax, hasFrameIds }: OutletTraits,
+    newest: Sequence = 0,
+    pieceEnds: PieceEnds = () => [],
+  ): Shipment | undefined {
     const { after, upTo, bytesMax = Number.POSITIVE_INFINITY } = this.cursor.record;
     if (after === this.lastSent) this.waitingSinceMs = this.loaded[0].storedAtMs;
     const maxBytes = Math.min(shipmentBytesMax, bytesMax);
@@ -125,12 +135,13 @@ export class DeliveryState {
     const planned = this.planned.shift();
     if (planned && planned.first === this.lastSent + 1 && planned.last === upTo) return planned;
     this.planned = [];
+    this.endsBehind = [];
     if (upTo !== undefined) return buildShipment(this.loaded, this.lastSent, maxBytes, upTo);
-    return this.planShipments(maxBytes, newest);
+    return this.planShipments(maxBytes, newest, pieceEnds);
   }
 
   /** The next shipment; those behind it that get no more lines are planned. */
-  private planShipments(maxBytes: number, newest: Sequence): Shipment | undefined {
+  private planShipments(maxBytes: number, newest: Sequence, pieceEnds: PieceEnds): Shipment | undefined {
     const first = buildShipment(this.loaded, this.lastSent, maxBytes);
     const end = this.loaded[this.loaded.length - 1].last;
     let last = first;
@@ -142,6 +153,8 @@ export class DeliveryState {
       this.planned.push(next);
       last = next;
     }
+    const left = PLANNED_MAX - this.planned.length;
+    if (last?.last === end && newest > end && left > 0) this.endsBehind = pieceEnds(end, maxBytes, left);
     return first;
   }
 
@@ -165,10 +178,7 @@ export class DeliveryState {
     if (isWithheld) return 'withheld';
     // Of a request that was planned it is known already.
     if (hasFrameIds && this.cursor.record.upTo !== shipment.last)
-      this.cursor.markInFlight(
-        shipment.last,
-        this.planned.map(({ last }) => last),
-      );
+      this.cursor.markInFlight(shipment.last, [...this.planned.map(({ last }) => last), ...this.endsBehind]);
     return 'send';
   }
 

@@ -215,7 +215,9 @@ export class DrainWorker {
       const loss = delivery.countLoss();
       if (loss) this.lossReporter.record(loss);
     }
-    return delivery.nextShipment(outlet, reader.newest);
+    return delivery.nextShipment(outlet, reader.newest, (after, bytes, count) =>
+      reader.pieceEnds(after, bytes, count),
+    );
   }
 
   private async readAfter(after: Sequence, { lineMemory }: Outlet): Promise<readonly StoredBatch[]> {

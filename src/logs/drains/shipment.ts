@@ -69,8 +69,10 @@ export function buildShipment(
     if (upTo !== undefined) {
       count = Math.min(available, upTo - batch.first - skip + 1);
       if (count <= 0) break;
-      cursor.skip(count);
-      end = cursor.nextStart;
+      if (count < available) {
+        cursor.skip(count);
+        end = cursor.nextStart;
+      }
     } else if (end - start > maxBytes) {
       count = skipWithin(cursor, available, start + maxBytes);
       end = cursor.nextStart;

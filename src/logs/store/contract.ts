@@ -242,6 +242,12 @@ export interface Store {
   /** Batches with lines before a sequence, newest first, otherwise like {@link read}. */
   readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]>;
 
+  /**
+   * Where pieces of up to so many bytes of what comes after a sequence end, one behind the other: as many as are known without reading
+   * anything, and `count` at the most. Each ends with a line that is stored.
+   */
+  pieceEnds(app: AppId, after: Sequence, bytes: number, count: number): readonly Sequence[];
+
   /** The files that hold the older part of a stream, oldest first; none where it isn't kept in files. */
   closedFiles(app: AppId): readonly StreamFile[];
 

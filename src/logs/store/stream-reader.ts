@@ -109,6 +109,11 @@ export class StreamReader {
     return this.store.read(this.app, after, bytes, memory);
   }
 
+  /** As {@link Store.pieceEnds}. */
+  pieceEnds(after: Sequence, bytes: number, count: number): readonly Sequence[] {
+    return this.store.pieceEnds(this.app, after, bytes, count);
+  }
+
   /**
    * A read of what comes after a sequence gave nothing, though there were lines: up to which of them is that so for good? The sequence
    * itself when that isn't sure yet: after a failover, or several, their numbers may be given anew, to the same lines or to others.

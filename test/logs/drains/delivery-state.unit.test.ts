@@ -25,6 +25,22 @@ function stateAfter(after: number): { cursor: CursorState; delivery: DeliverySta
   return { cursor, delivery };
 }
 
+/** What a store knows of lines that aren't loaded: where pieces of its batches end. */
+function pieceEndsIn(stream: readonly StoredBatch[]) {
+  return (after: number, bytesMax: number, count: number): number[] => {
+    const ends: number[] = [];
+    let bytes = 0;
+    for (const batch of stream.filter(({ first }) => first > after)) {
+      if (batch.bytes.length > bytesMax) break;
+      bytes += batch.bytes.length;
+      if (bytes > bytesMax) bytes = batch.bytes.length;
+      else ends.pop();
+      ends.push(batch.last);
+    }
+    return ends.slice(0, count);
+  };
+}
+
 describe('the next step', () => {
   it('is to load, to ship what was loaded, and to wait when there is nothing', () => {
     const { delivery } = stateAfter(5);
@@ -234,7 +250,7 @@ function simulate(events: readonly SimulatedEvent[], hasFrameIds: boolean) {
       const span = delivery.countLoss();
       for (let i = 1; i <= (span?.count ?? 0); i++) lost.add(from + i);
     }
-    const shipment = delivery.nextShipment(outlet)!;
+    const shipment = delivery.nextShipment(outlet, newest, pieceEndsIn(stream))!;
     delivery.begin(shipment, undefined, outlet);
     if (hasFrameIds) {
       const before = extents.get(shipment.first);
@@ -336,7 +352,7 @@ describe('whatever happens', () => {
           const after = stream.filter(({ last }) => last > delivery.sentUpTo).slice(0, 12);
           if (step === 'load') step = delivery.onLoaded(after);
           if (step === 'wait') return false;
-          const shipment = delivery.nextShipment(outlet, newest)!;
+          const shipment = delivery.nextShipment(outlet, newest, pieceEndsIn(stream))!;
           delivery.begin(shipment, undefined, outlet);
           if (!cursor.isNextWritten) {
             save();
@@ -373,6 +389,35 @@ describe('whatever happens', () => {
       }),
       { numRuns: propertyRuns(1_000) },
     );
+  });
+
+  it('writes the cursor once for the requests of several loads, and for what comes behind a gap anew', () => {
+    const stream = Array.from({ length: 64 }, (_, i) => stored(i * 5 + 1, i * 5 + 5));
+    // Lost meanwhile, from a request that was planned.
+    const left = stream.filter(({ first }) => first !== 236);
+    const { cursor, delivery } = stateAfter(0);
+    const outlet = { shipmentBytesMax: 300, hasFrameIds: true };
+    const writes: number[] = [];
+    const sent: Shipment[] = [];
+    for (let step = delivery.nextStep(); step !== 'wait'; step = delivery.nextStep()) {
+      if (step === 'load')
+        step = delivery.onLoaded(left.filter(({ last }) => last > delivery.sentUpTo).slice(0, 16));
+      if (step === 'wait') break;
+      if (step === 'count-loss') delivery.countLoss();
+      const shipment = delivery.nextShipment(outlet, 320, pieceEndsIn(stream))!;
+      delivery.begin(shipment, undefined, outlet);
+      if (!cursor.isNextWritten) {
+        cursor.markSaved(cursor.record);
+        writes.push(shipment.first);
+      }
+      sent.push(shipment);
+      delivery.acknowledge(shipment.last);
+      delivery.onSent(shipment);
+    }
+    expect(cursor.record).toMatchObject({ after: 320, delivered: 315, lost: 5 });
+    expect(Math.max(...sent.map(({ byteLength }) => byteLength))).toBeLessThanOrEqual(300);
+    expect(sent.length).toBeGreaterThan(16);
+    expect(writes).toEqual([1, 231, 241]);
   });
 
   it.each([

@@ -10,6 +10,7 @@ const INTERIM_MAX = 100;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const EMPTY = Buffer.alloc(0);
+const NO_HEADERS: ReadonlyMap<string, string> = new Map();
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: .*)?$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)$/;
 
@@ -59,7 +60,7 @@ export class ResponseParser {
   /** When it came, on the clock of `performance.now()`. */
   headAtMs = 0;
   /** By their names in lower case. */
-  headers: ReadonlyMap<string, string> = new Map();
+  headers = NO_HEADERS;
   /** The beginning of the body. */
   body: Buffer = EMPTY;
   /** The connection can be used for another request. */

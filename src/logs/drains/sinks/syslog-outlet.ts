@@ -11,9 +11,11 @@ import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { encodeShipment, type Shipment } from '../shipment.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 
+/** Twice what requests have: a destination has no limit for what is written at once, and each write costs as much as a hundred lines. */
+const SHIPMENT_BYTES_MAX = 524_288;
 /**
- * High-water mark: the next shipment waits while more than this, about one shipment, is buffered in the socket. What is there is sent even
- * when the drain's lease is lost meanwhile.
+ * High-water mark: the next shipment waits while more than this is buffered in the socket. What is there is sent even when the drain's lease
+ * is lost meanwhile.
  */
 const WRITE_BUFFER_BYTES_MAX = 262_144;
 /**
@@ -45,7 +47,7 @@ export interface SyslogOutletOptions {
 
 /** Delivers over syslog TCP or TLS: RFC 5424, octet counted (RFC 6587), HOSTNAME the drain's token as Heroku has it. */
 export class SyslogOutlet implements Outlet {
-  readonly shipmentBytesMax = 262_144;
+  readonly shipmentBytesMax = SHIPMENT_BYTES_MAX;
   readonly hasFrameIds = false;
   readonly lastAnswer = '';
   private readonly options: SyslogOutletOptions;

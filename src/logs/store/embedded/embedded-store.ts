@@ -309,6 +309,10 @@ export class EmbeddedStore implements Store {
     return this.streams.readBefore(app, before, bytes);
   }
 
+  pieceEnds(app: AppId, after: Sequence, bytes: number, count: number): readonly Sequence[] {
+    return this.streams.pieceEnds(app, after, bytes, count);
+  }
+
   closedFiles(app: AppId): readonly StreamFile[] {
     return this.place.check() === undefined ? this.streams.closedFiles(app) : [];
   }

@@ -237,6 +237,11 @@ export class RedisStore implements Store {
     return this.streams.readBefore(app, before, bytes);
   }
 
+  /** Nothing is known of entries that weren't read. */
+  pieceEnds(): readonly Sequence[] {
+    return [];
+  }
+
   closedFiles(): readonly StreamFile[] {
     return [];
   }

@@ -258,6 +258,11 @@ describe('every encoder', () => {
     );
   });
 
+  it('writes a priority anew, also that of a line whose header is written as it is stored', () => {
+    const priorities = [14, '014', 14, '0014', 190];
+    compare([priorities.map((priority, i) => ({ priority, message: `line ${i}` }))], false);
+  });
+
   it('writes lines with headers that are too long to be remembered', () => {
     const long = 'x'.repeat(200);
     compare(

@@ -262,6 +262,32 @@ export function streamSuite(opener: StoreOpener): void {
       expect(sequenceRanges(await store.read(app, 5, 1e6))).toEqual([[4, 6]]);
     });
 
+    it('tells of what it may know unread where pieces of it end', async () => {
+      const store = await opener.open();
+      const app = newAppId();
+      const ends: number[] = [];
+      const piece = 200_000;
+      for (let i = 0; i < 24; i++)
+        ends.push((await store.append(app, batchOf(randomBytes(30_000).toString('hex'), 'short'))).last);
+      for (const after of [0, 9, 20]) {
+        const told = store.pieceEnds(app, after, piece, 8);
+        expect(told.length).toBeLessThanOrEqual(8);
+        // Where a stream is in files, their indexes tell.
+        if (!store.shared) expect(told.length).toBeGreaterThan(3);
+        let from = after;
+        for (const end of told) {
+          expect(ends).toContain(end);
+          expect(end).toBeGreaterThan(from);
+          const lines = (await store.read(app, from, 1)).filter(({ last }) => last <= end);
+          expect(lines.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBeLessThanOrEqual(piece);
+          from = end;
+        }
+      }
+      expect(store.pieceEnds(app, 0, 100, 8)).toEqual([]);
+      expect(store.pieceEnds(app, 48, piece, 8)).toEqual([]);
+      expect(store.pieceEnds(newAppId(), 0, piece, 8)).toEqual([]);
+    });
+
     it('gives nothing after the end, and nothing of an app without lines', async () => {
       const store = await opener.open();
       const app = newAppId();

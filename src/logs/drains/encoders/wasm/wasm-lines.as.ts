@@ -7,6 +7,7 @@
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { splat } from '../../../../common/wasm/wasm-splat.as';
 import { ASK, levelOf } from '../../../syslog/wasm/wasm-level.as';
+import { putEscaped, putPlain } from './wasm-put.as';
 
 /** Where it stopped in the input, where the output ends, how many lines are in it. */
 export let position: u32 = 0;
@@ -22,6 +23,16 @@ const RECORD_HEADER: u32 = 12;
 const SPACE: u32 = 0x20;
 const DASH: u32 = 0x2d;
 
+/** As {@link copy}, which is called for what is longer than most pieces alone. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function copyPiece(to: u32, from: u32, length: u32): void {
+  v128.store(to, v128.load(from));
+  if (length <= 16) return;
+  v128.store(to, v128.load(from, 16), 16);
+  if (length > 32) copy(to + 32, from + 32, length - 32);
+}
+
 /** All lines were written. */
 const DONE: u32 = 0;
 /** The line at `position` is not supported. */
@@ -36,6 +47,7 @@ const UNKNOWN_MINUTE: u32 = 4;
 const UNKNOWN_LEVEL: u32 = 5;
 
 /** How times are written. */
+const TIME_TEXT: u32 = 0;
 const TIME_NANOSECONDS: u32 = 1;
 const TIME_FIXED64: u32 = 2;
 const TIME_SIX_DIGITS: u32 = 3;
@@ -46,6 +58,11 @@ const PROTOBUF: u32 = 2;
 /** An entry of the cache of headers: what it is of, the pieces' lengths, the key, the pieces. */
 const SLOT_BYTES: u32 = 1_024;
 const SLOTS: u32 = 2_048;
+/** How such lines are written: pieces and fields one behind the other, or as they are stored but for what is between time and message, or all. */
+const MANNER_AT: u32 = 24;
+const AS_PIECES: u32 = 0;
+const AS_STORED_BUT_FIELDS: u32 = 1;
+const AS_STORED: u32 = 2;
 const KEY_AT: u32 = 32;
 const KEY_MAX: u32 = 224;
 const PIECES_AT: u32 = 272;
@@ -83,6 +100,8 @@ let head2Length: u32 = 0;
 let midLength: u32 = 0;
 let tailLength: u32 = 0;
 const PART_BYTES: u32 = 512;
+/** `>1 `, behind a priority. */
+const PREFIX_END = memory.data<u8>([0x3e, 0x31, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 
 /** The run that is being written, and which call it is. */
 let runs: u32 = 0;
@@ -94,6 +113,15 @@ let minuteAt: u32 = 0;
 let prefixBytes: u64 = 0;
 let prefixLength: u32 = 0;
 let prefixPriority: u32 = 0;
+/** It is written as it would be anew. */
+let isPrefixPlain: bool = false;
+/** Lines may be written as they are stored: nothing goes around their fields that isn't there. */
+let mayBeAsStored: bool = false;
+/** Of the line whose header was asked for: where its text, its time and its HOSTNAME begin, and its structured data, or without any its message. */
+let askedText: u32 = 0;
+let askedTime: u32 = 0;
+let askedHost: u32 = 0;
+let askedEnd: u32 = 0;
 let fractionAt: u32 = 0;
 let fractionLength: u32 = 0;
 let slotAt: u32 = 0;
@@ -135,6 +163,8 @@ export function begin(
   head2Length = partHead2;
   midLength = partMid;
   tailLength = partTail;
+  mayBeAsStored =
+    !escaped && prefix != PROTOBUF && !numbered && !messageFirst && timeMode != TIME_NANOSECONDS && headLength + midLength == 0;
 }
 
 /** The output is empty: nothing is in any group. */
@@ -175,6 +205,7 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
         prefixPriority = prefixPriority * 10 + byte - 0x30;
       while (time < host && load<u8>(time) != SPACE) time++;
       time++;
+      isPrefixPlain = isEqual(text + 1 + digitsOf(prefixPriority), <u32>PREFIX_END, 3) && load<u8>(text, 1) != 0x30;
       prefixBytes = first;
       prefixLength = time - text <= 8 && load<u8>(time - 1) == SPACE ? time - text : 0;
     }
@@ -209,10 +240,19 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
       break;
     }
     const hasData: bool = !withoutData && !(dataEnd == data + 1 && load<u8>(data) == DASH);
-    const slot = findSlot(host, data - host, (priority << 8) | (lineLevel << 1) | (hasData ? 1 : 0));
+    const slot = findSlot(
+      host,
+      data - host,
+      (priority << 8) | (lineLevel << 1) | (hasData ? 1 : 0),
+      load<u8>(msgid - 2),
+    );
     if (slot == 0) {
       why = data - host > KEY_MAX ? UNUSUAL : UNKNOWN_HEADER;
       askedLevel = lineLevel;
+      askedText = text;
+      askedTime = time;
+      askedHost = host;
+      askedEnd = hasData ? data : message;
       break;
     }
     const c0 = <u32>load<u16>(slot, 16);
@@ -224,8 +264,13 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
       break;
     }
     const pieces = slot + PIECES_AT;
-    const next =
-      prefix == PROTOBUF
+    const manner: u32 =
+      mayBeAsStored && isPrefixPlain && (timeMode == TIME_TEXT || fractionLength <= 6) ? load<u8>(slot, MANNER_AT) : AS_PIECES;
+    const next = manner == AS_STORED
+      ? putTail(putCount(at, end - text + tailLength), text, end)
+      : manner == AS_STORED_BUT_FIELDS
+      ? putStored(at, text, host - 1, hasData ? data : message, end, pieces + c0, c1)
+      : prefix == PROTOBUF
         ? putProtobuf(at, data, dataEnd, message, end, hasData, pieces, c1, c2)
         : putText(at, time, host - 1, data, dataEnd, message, end, hasData, pieces, c0, c1, c2, c3, index + line);
     if (next == 0) {
@@ -244,6 +289,35 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
   produced = at;
   lines = line;
   return why;
+}
+
+/** A frame's length in front of it, if frames have one. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function putCount(at: u32, length: u32): u32 {
+  if (prefix != COUNTED) return at;
+  const digits = digitsOf(length);
+  putDigits(at, digits, length);
+  store<u8>(at + digits, SPACE);
+  return at + digits + 1;
+}
+
+/** A line as it is stored, but for `c1` between its time and `fields`, where its structured data begin, or without any its message. */
+function putStored(start: u32, text: u32, timeEnd: u32, fields: u32, end: u32, c1: u32, c1Length: u32): u32 {
+  const timeLength = timeEnd - text;
+  let o = putCount(start, timeLength + c1Length + (end - fields) + tailLength);
+  copyPiece(o, text, timeLength);
+  o += timeLength;
+  copyPiece(o, c1, c1Length);
+  return putTail(o + c1Length, fields, end);
+}
+
+/** What is stored up to the end of a line, and what is behind each line. */
+function putTail(at: u32, from: u32, end: u32): u32 {
+  const o = putPlain(at, from, end, breakable);
+  if (o == 0) return 0;
+  copyPiece(o, head + 3 * PART_BYTES, tailLength);
+  return o + tailLength;
 }
 
 function putText(
@@ -270,14 +344,14 @@ function putText(
     o += guessed + 1;
   }
   const begin = o;
-  copy(o, head, headLength);
+  copyPiece(o, head, headLength);
   o += headLength;
   if (numbered) {
     o = putNumber(o, index);
-    copy(o, head + PART_BYTES, head2Length);
+    copyPiece(o, head + PART_BYTES, head2Length);
     o += head2Length;
   }
-  copy(o, pieces, c0);
+  copyPiece(o, pieces, c0);
   o += c0;
   if (timeMode == TIME_NANOSECONDS) o = putNanoseconds(o);
   else if (timeMode == TIME_SIX_DIGITS && fractionLength > 6) {
@@ -286,26 +360,26 @@ function putText(
     copy(o, fractionAt + fractionLength, timeEnd - fractionAt - fractionLength);
     o += timeEnd - fractionAt - fractionLength;
   } else {
-    copy(o, time, timeEnd - time);
+    copyPiece(o, time, timeEnd - time);
     o += timeEnd - time;
   }
-  copy(o, head + 2 * PART_BYTES, midLength);
+  copyPiece(o, head + 2 * PART_BYTES, midLength);
   o += midLength;
-  copy(o, pieces + c0, c1);
+  copyPiece(o, pieces + c0, c1);
   o += c1;
   if (messageFirst || !hasData) o = put(o, message, end);
   else o = put(o, data, dataEnd);
   if (o == 0) return 0;
-  copy(o, pieces + c0 + c1, c2);
+  copyPiece(o, pieces + c0 + c1, c2);
   o += c2;
   if (hasData) {
     if (messageFirst) o = put(o, data, dataEnd);
     else o = put(o, message, end);
     if (o == 0) return 0;
-    copy(o, pieces + c0 + c1 + c2, c3);
+    copyPiece(o, pieces + c0 + c1 + c2, c3);
     o += c3;
   }
-  copy(o, head + 3 * PART_BYTES, tailLength);
+  copyPiece(o, head + 3 * PART_BYTES, tailLength);
   o += tailLength;
   if (prefix == COUNTED) {
     const length = o - begin;
@@ -348,20 +422,20 @@ function putProtobuf(
   store<u8>(o, 0x09);
   store<u64>(o + 1, nanoseconds());
   o += 9;
-  copy(o, pieces, c1);
+  copyPiece(o, pieces, c1);
   o += c1;
   store<u8>(o, 0x2a);
   o = putVarint(o + 1, bodyLength);
   store<u8>(o, 0x0a);
   o = put(putVarint(o + 1, textLength), message, end);
   if (o == 0) return 0;
-  copy(o, pieces + c1, c2);
+  copyPiece(o, pieces + c1, c2);
   o += c2;
   if (hasData) {
     store<u8>(o, 0x32);
     o = putVarint(o + 1, attributeLength);
     // The key.
-    copy(o, head + 2 * PART_BYTES, midLength);
+    copyPiece(o, head + 2 * PART_BYTES, midLength);
     o += midLength;
     store<u8>(o, 0x12);
     o = putVarint(o + 1, valueLength);
@@ -369,7 +443,7 @@ function putProtobuf(
     o = put(putVarint(o + 1, dataLength), data, dataEnd);
     if (o == 0) return 0;
   }
-  copy(o, head + 3 * PART_BYTES, tailLength);
+  copyPiece(o, head + 3 * PART_BYTES, tailLength);
   return o + tailLength;
 }
 
@@ -417,7 +491,15 @@ export function gather(group: u32, to: u32): void {
     const entry = runTable + run * RUN_BYTES;
     const start = load<u32>(entry);
     const length = load<u32>(entry, 4) - start;
-    copy(o, start, length);
+    // Mostly one line or a few, longer than most pieces.
+    let i: u32 = 0;
+    for (; i + 64 <= length; i += 64) {
+      v128.store(o + i, v128.load(start + i));
+      v128.store(o + i, v128.load(start + i, 16), 16);
+      v128.store(o + i, v128.load(start + i, 32), 32);
+      v128.store(o + i, v128.load(start + i, 48), 48);
+    }
+    copy(o + i, start + i, length - i);
     o += length;
     run = load<u32>(entry, 8);
   }
@@ -436,12 +518,32 @@ export function rememberHeader(group: u32, c0: u32, c1: u32, c2: u32, c3: u32): 
   store<u16>(slotAt, c1, 18);
   store<u16>(slotAt, c2, 20);
   store<u16>(slotAt, c3, 22);
+  const pieces = slotAt + PIECES_AT;
+  // Behind structured data comes a space.
+  const hasData: bool = (load<u32>(slotAt, 8) & 1) != 0;
+  const isAsStored: bool =
+    c0 == askedTime - askedText &&
+    c2 == (hasData ? 1 : 0) &&
+    (c2 == 0 || load<u8>(pieces + c0 + c1) == SPACE) &&
+    c3 == 0 &&
+    isEqual(pieces, askedText, c0);
+  const hasFields: bool = c1 == askedEnd - askedHost + 1 && isEqual(pieces + c0, askedHost - 1, c1);
+  store<u8>(slotAt, !isAsStored ? AS_PIECES : hasFields ? AS_STORED : AS_STORED_BUT_FIELDS, MANNER_AT);
 }
 
-/** The entry of a header; 0 when there is none: then its place is made ready. */
-function findSlot(key: u32, length: u32, kind: u32): u32 {
+/** The entries that were found last, by a byte of the key: what is guessed doesn't wait for the hash. */
+const GUESSES = memory.data(64);
+
+/**
+ * The entry of a header; 0 when there is none: then its place is made ready.
+ * @param hint a byte of it that differs between headers that alternate
+ */
+function findSlot(key: u32, length: u32, kind: u32, hint: u32): u32 {
   slotAt = 0;
   if (length > KEY_MAX) return 0;
+  const guess = <u32>GUESSES + ((hint & 15) << 2);
+  const guessed = load<u32>(guess);
+  if (guessed != 0 && isOf(guessed, key, length, kind)) return guessed;
   // Two products at a time: neither waits for the other.
   let hash: u64 = (<u64>scope << 32) ^ kind ^ (<u64>length << 56);
   let other: u64 = 0x94d049bb133111eb;
@@ -462,13 +564,10 @@ function findSlot(key: u32, length: u32, kind: u32): u32 {
   hash = (hash ^ other) * 0xbf58476d1ce4e5b9;
   hash ^= hash >> 32;
   const slot = slotTable + (<u32>hash & (SLOTS - 1)) * SLOT_BYTES;
-  if (
-    load<u32>(slot) == scope &&
-    load<u32>(slot, 4) == length &&
-    load<u32>(slot, 8) == kind &&
-    isEqual(slot + KEY_AT, key, length)
-  )
+  if (isOf(slot, key, length, kind)) {
+    store<u32>(guess, slot);
     return slot;
+  }
   slotAt = slot;
   // Nobody's, until it is filled in.
   store<u32>(slot, 0);
@@ -476,6 +575,18 @@ function findSlot(key: u32, length: u32, kind: u32): u32 {
   store<u32>(slot, kind, 8);
   copy(slot + KEY_AT, key, length);
   return 0;
+}
+
+/** Is the entry at `slot` of this header? */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function isOf(slot: u32, key: u32, length: u32, kind: u32): bool {
+  return (
+    load<u32>(slot) == scope &&
+    load<u32>(slot, 4) == length &&
+    load<u32>(slot, 8) == kind &&
+    isEqual(slot + KEY_AT, key, length)
+  );
 }
 
 function isEqual(a: u32, b: u32, length: u32): bool {
@@ -501,8 +612,13 @@ function findMinute(at: u32, end: u32): u32 {
   if (load<u8>(i) == 0x2e) {
     fractionAt = ++i;
     const others: u32 = i8x16.bitmask(i8x16.gt_u(i8x16.sub(v128.load(i), splat(0x30)), splat(9)));
-    // A space is behind it.
-    fractionLength = ctz<u32>(others | 0x10000);
+    // What is behind it mustn't wait for its length, which mostly is that of the line before.
+    if (others != lastOthers) {
+      lastOthers = others;
+      // A space is behind it.
+      lastLength = ctz<u32>(others | 0x10000);
+    }
+    fractionLength = lastLength;
     i += fractionLength;
     if (fractionLength == 0 || fractionLength > 9) return UNUSUAL;
   }
@@ -528,6 +644,10 @@ function findMinute(at: u32, end: u32): u32 {
   askedAt = at;
   return UNKNOWN_MINUTE;
 }
+
+/** Of the last 16 bytes from a fraction on, those that are no digits, and how many digits are in front of the first; 0 for none. */
+let lastOthers: u32 = 0;
+let lastLength: u32 = 16;
 
 /** Is the entry at `minuteAt` of this minute? */
 function isMinute(low: u64, high: u64, offset: u64): bool {
@@ -615,129 +735,5 @@ function putVarint(at: u32, value: u32): u32 {
 
 /** Writes `[start, end)`, escaped for a JSON string or as it is; returns the new end, or 0 when it can't be written so. */
 function put(to: u32, start: u32, end: u32): u32 {
-  return escaped ? putEscaped(to, start, end) : putPlain(to, start, end);
-}
-
-function putEscaped(to: u32, start: u32, end: u32): u32 {
-  const quote = splat(0x22);
-  const backslash = splat(0x5c);
-  const space = splat(0x20);
-  let i = start;
-  let o = to;
-  while (i < end) {
-    const bytes = v128.load(i);
-    v128.store(o, bytes);
-    const escapes = v128.or(i8x16.eq(bytes, quote), i8x16.eq(bytes, backslash));
-    // Compared as signed numbers, what is beyond ASCII is below a space as well.
-    const odd = v128.or(i8x16.lt_s(bytes, space), escapes);
-    const mask: u32 = i8x16.bitmask(odd);
-    const left = end - i;
-    if (mask == 0) {
-      if (left <= 16) return o + left;
-      i += 16;
-      o += 16;
-      continue;
-    }
-    let here: u32 = ctz<u32>(mask);
-    if (here >= left) return o + left;
-    if (mask == <u32>i8x16.bitmask(escapes)) {
-      // Quotes and backslashes alone: each moves what is behind it.
-      let rest = mask;
-      do {
-        here = ctz<u32>(rest);
-        if (here >= left) return o + left;
-        store<u8>(o + here, 0x5c);
-        o++;
-        v128.store(o + here, v128.load(i + here));
-        rest &= rest - 1;
-      } while (rest);
-      if (left <= 16) return o + left;
-      i += 16;
-      o += 16;
-      continue;
-    }
-    i += here;
-    o += here;
-    let byte: u32 = load<u8>(i);
-    if (byte >= 0x80) {
-      do {
-        const length = utf8Length(i, end);
-        if (length == 0) return 0;
-        store<u32>(o, load<u32>(i));
-        i += length;
-        o += length;
-      } while (i < end && load<u8>(i) >= 0x80);
-      continue;
-    }
-    i++;
-    if (byte == 0x22 || byte == 0x5c) {
-      store<u16>(o, (byte << 8) | 0x5c);
-      o += 2;
-      continue;
-    }
-    const short: u32 =
-      byte == 0x09 ? 0x74 : byte == 0x0a ? 0x6e : byte == 0x0d ? 0x72 : byte == 0x08 ? 0x62 : byte == 0x0c ? 0x66 : 0;
-    if (short) {
-      store<u16>(o, (short << 8) | 0x5c);
-      o += 2;
-      continue;
-    }
-    // \u00
-    store<u32>(o, 0x3030755c);
-    const low = byte & 15;
-    store<u8>(o, 0x30 + (byte >> 4), 4);
-    store<u8>(o, low < 10 ? 0x30 + low : 0x57 + low, 5);
-    o += 6;
-  }
-  return o;
-}
-
-function putPlain(to: u32, start: u32, end: u32): u32 {
-  const newline = splat(0x0a);
-  let i = start;
-  let o = to;
-  while (i < end) {
-    const bytes = v128.load(i);
-    v128.store(o, bytes);
-    let odd = i8x16.lt_s(bytes, i8x16.splat(0));
-    if (!breakable) odd = v128.or(odd, i8x16.eq(bytes, newline));
-    const mask = i8x16.bitmask(odd);
-    // Where the next 16 bytes are mustn't wait for what is in these.
-    if (mask == 0) {
-      if (end - i <= 16) return o + (end - i);
-      i += 16;
-      o += 16;
-      continue;
-    }
-    const here: u32 = ctz<i32>(mask);
-    if (here >= end - i) return o + (end - i);
-    i += here;
-    o += here;
-    if (load<u8>(i) < 0x80) return 0;
-    do {
-      const length = utf8Length(i, end);
-      if (length == 0) return 0;
-      store<u32>(o, load<u32>(i));
-      i += length;
-      o += length;
-    } while (i < end && load<u8>(i) >= 0x80);
-  }
-  return o;
-}
-
-/** Bytes of the character at `i`, which is beyond ASCII; 0 when it isn't UTF-8 (RFC 3629 section 4). */
-function utf8Length(i: u32, end: u32): u32 {
-  const first: u32 = load<u8>(i);
-  const second: u32 = i + 1 < end ? load<u8>(i, 1) : 0;
-  if (first < 0xc2 || (second & 0xc0) != 0x80) return 0;
-  if (first < 0xe0) return 2;
-  const third: u32 = i + 2 < end ? load<u8>(i, 2) : 0;
-  if ((third & 0xc0) != 0x80) return 0;
-  if (first < 0xf0) {
-    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0)) return 0;
-    return 3;
-  }
-  const fourth: u32 = i + 3 < end ? load<u8>(i, 3) : 0;
-  if (first > 0xf4 || (fourth & 0xc0) != 0x80) return 0;
-  return (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90) ? 0 : 4;
+  return escaped ? putEscaped(to, start, end) : putPlain(to, start, end, breakable);
 }

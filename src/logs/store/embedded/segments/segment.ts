@@ -134,6 +134,29 @@ export class Segment {
     return found;
   }
 
+  /**
+   * Where pieces of it end, as {@link Store.pieceEnds} has them: none while its index isn't built.
+   * @param next the first line of the segment behind it, if there is one
+   */
+  pieceEnds(after: Sequence, bytes: number, count: number, next: Sequence | undefined): Sequence[] {
+    const { index } = this;
+    const ends: Sequence[] = [];
+    if (index.length === 0) return ends;
+    const bounds = index.length + (next === undefined ? 0 : 1);
+    const firstAt = (bound: number): Sequence => index[bound]?.first ?? next;
+    let start = this.findIndexEntry(({ first }) => first <= after + 1);
+    for (let end = start + 1; ends.length < count && end < bounds; start = end, end = start + 1) {
+      const reachesTo = (bound: number): boolean =>
+        bound < bounds &&
+        (bound === index.length || this.isContiguous(bound)) &&
+        (index[bound]?.offset ?? this.size) - index[start].offset <= bytes;
+      if (!reachesTo(end)) break;
+      while (reachesTo(end + 1)) end++;
+      ends.push(firstAt(end) - 1);
+    }
+    return ends;
+  }
+
   /** The last sequence in it that was stored before a time; undefined when none was. */
   async sequenceAt(ms: number): Promise<Sequence | undefined> {
     await this.loadIndex();

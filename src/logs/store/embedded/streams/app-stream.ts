@@ -175,6 +175,24 @@ export class AppStream {
     return files;
   }
 
+  /** As {@link Store.pieceEnds}: those that the indexes of its segments tell. */
+  pieceEnds(after: Sequence, bytes: number, count: number): readonly Sequence[] {
+    const { segmentList: segments } = this;
+    const ends: Sequence[] = [];
+    let reached = after;
+    for (
+      let i = segments.findLastIndex(({ first }) => first <= after + 1);
+      i >= 0 && i < segments.length;
+      i++
+    ) {
+      const next = segments[i + 1]?.first;
+      ends.push(...segments[i].pieceEnds(reached, bytes, count - ends.length, next));
+      reached = ends.at(-1) ?? after;
+      if (next === undefined || reached !== next - 1) break;
+    }
+    return ends;
+  }
+
   /** The last line that is in a segment. */
   get lastWritten(): Sequence {
     return this.writtenEnd.next - 1;

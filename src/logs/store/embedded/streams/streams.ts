@@ -349,6 +349,11 @@ export class EmbeddedStreams {
     return found;
   }
 
+  /** As {@link Store.pieceEnds}. */
+  pieceEnds(app: AppId, after: Sequence, bytes: number, count: number): readonly Sequence[] {
+    return this.open(app).stream.pieceEnds(after, bytes, count);
+  }
+
   /** The files of an app's stream that aren't written to any more, oldest first. */
   closedFiles(app: AppId): readonly StreamFile[] {
     return this.open(app).stream.closedFiles();
