@@ -31,7 +31,7 @@ const SECOND_BYTES = 4_096;
 const THIRD_BYTES = 16_384;
 /** As many apps may have lines in one turn of the event loop. */
 const FIRST_BUFFERS_MAX = 16_384;
-const SECOND_BUFFERS_MAX = 8_192;
+const SECOND_BUFFERS_MAX = 2_048;
 const THIRD_BUFFERS_MAX = 512;
 /** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
