@@ -11,12 +11,16 @@ import { APP_NAME_PATTERN } from './apps/records/app-registry.ts';
 import type { Config } from './apps/records/release-record.ts';
 import { TailraceError } from './common/errors.ts';
 import { stripColors } from './common/text/colors.ts';
+import { waitWithTimeout } from './common/wait-with-timeout.ts';
+import type { Sequence } from './logs/store/contract.ts';
 import { LineFilter } from './logs/syslog/line-filter.ts';
 import { PLAIN_TEXT_ENCODINGS, STRING_ENCODING } from './logs/tails/output/encodings.ts';
 import { TailSession, type TailSink } from './logs/tails/tail-session.ts';
 import type { RunningServer } from './server.ts';
 
 const ESCAPE = 0x1b;
+/** Lines that are stored are shown within this time, or not any more. */
+const SHOW_MS = 5_000;
 
 export interface LocalAppOptions {
   readonly server: RunningServer;
@@ -69,10 +73,28 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
   await reader.ready;
   const range = { lines: 0, after: reader.newest, tail: true, filter: new LineFilter() };
   const { print, paint } = options;
+  let shownUpTo = reader.newest;
+  let onShown = (): void => {};
+  const show: Show = (text, last) => {
+    print(text);
+    shownUpTo = last;
+    onShown();
+  };
   const session = paint
-    ? new TailSession(reader, range, coloredSink(print, paint))
-    : new TailSession(reader, range, plainSink(print));
+    ? new TailSession(reader, range, coloredSink(show, paint))
+    : new TailSession(reader, range, plainSink(show));
   await session.start();
+  /** Lines are stored first: the session may be behind. */
+  const showStored = async (): Promise<void> => {
+    const { last } = await server.store.bounds(app.id).catch(() => ({ last: reader.newest }));
+    const shown = new Promise<void>((resolve) => {
+      onShown = () => {
+        if (shownUpTo >= last) resolve();
+      };
+      onShown();
+    });
+    await waitWithTimeout(SHOW_MS, shown);
+  };
 
   let changed = (): void => {};
   const shipper = new Shipper({
@@ -110,6 +132,7 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
     async stop() {
       await dynos.stop();
       await shipper.close();
+      await showStored();
       session.close();
       close();
     },
@@ -117,16 +140,18 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
   };
 }
 
-type Print = LocalAppOptions['print'];
+/** @param last the last line that is in it, or was before it */
+type Show = (text: Uint8Array | string, last: Sequence) => void;
 
-function coloredSink(print: Print, paint: (line: string) => string): TailSink<readonly string[]> {
-  const write = (lines: readonly string[]): void => print(`${lines.map(paint).join('\n')}\n`);
+function coloredSink(show: Show, paint: (line: string) => string): TailSink<readonly string[]> {
+  const write = (lines: readonly string[], last: Sequence): void =>
+    show(`${lines.map(paint).join('\n')}\n`, last);
   return { encoding: STRING_ENCODING, write, canWrite: () => true, end: () => {} };
 }
 
 /** As bytes from the stream to the terminal: a dyno may say a great deal. */
-function plainSink(print: Print): TailSink<Buffer> {
-  const write = (lines: Buffer): void =>
-    print(lines.includes(ESCAPE) ? stripColors(lines.toString()) : lines);
+function plainSink(show: Show): TailSink<Buffer> {
+  const write = (lines: Buffer, last: Sequence): void =>
+    show(lines.includes(ESCAPE) ? stripColors(lines.toString()) : lines, last);
   return { encoding: PLAIN_TEXT_ENCODINGS.text, write, canWrite: () => true, end: () => {} };
 }
