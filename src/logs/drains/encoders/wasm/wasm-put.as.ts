@@ -47,13 +47,10 @@ export function putEscaped(to: u32, start: u32, end: u32): u32 {
     o += here;
     let byte: u32 = load<u8>(i);
     if (byte >= 0x80) {
-      do {
-        const length = utf8Length(i, end);
-        if (length == 0) return 0;
-        store<u32>(o, load<u32>(i));
-        i += length;
-        o += length;
-      } while (i < end && load<u8>(i) >= 0x80);
+      const length = putBeyondAscii(o, i, end);
+      if (length == 0) return 0;
+      i += length;
+      o += length;
       continue;
     }
     i++;
@@ -108,15 +105,24 @@ export function putPlain(to: u32, start: u32, end: u32, breakable: bool): u32 {
     i += here;
     o += here;
     if (load<u8>(i) < 0x80) return 0;
-    do {
-      const length = utf8Length(i, end);
-      if (length == 0) return 0;
-      store<u32>(o, load<u32>(i));
-      i += length;
-      o += length;
-    } while (i < end && load<u8>(i) >= 0x80);
+    const length = putBeyondAscii(o, i, end);
+    if (length == 0) return 0;
+    i += length;
+    o += length;
   }
   return o;
+}
+
+/** Writes the characters from `start` on that are beyond ASCII, the first of which is. @returns how many bytes, or 0 when they aren't UTF-8 */
+function putBeyondAscii(to: u32, start: u32, end: u32): u32 {
+  let i = start;
+  do {
+    const length = utf8Length(i, end);
+    if (length == 0) return 0;
+    store<u32>(to + i - start, load<u32>(i));
+    i += length;
+  } while (i < end && load<u8>(i) >= 0x80);
+  return i - start;
 }
 
 /** Bytes of the character at `i`, which is beyond ASCII; 0 when it isn't UTF-8 (RFC 3629 section 4). */
