@@ -14,7 +14,8 @@ import { inflateGzip } from '../../../../src/logs/sources/bodies/wasm/wasm-infla
 import { FIRST_SEED, propertyRuns } from '../../../support/properties/property-runs.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
-const RUNS = propertyRuns(300);
+/** So many that the shares of them below hold, whatever the seed. */
+const RUNS = propertyRuns(300, 60);
 const MAX_BYTES = 200_000;
 
 let onThread = 0;
