@@ -10,8 +10,8 @@ import { RefusedBatches, refusedLinesAsText } from '../../logs/drains/progress/r
 import type { OutletFactory } from '../../logs/drains/sinks/outlet-factory.ts';
 import { testDrain } from '../../logs/drains/test-delivery.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
+import { admitDrain, rejectLoop } from './admit-drain.ts';
 import { type DrainViewDependencies, drainView } from './drain-view.ts';
-import { rejectLoop } from './log-drains.ts';
 
 interface DrainParams {
   Params: { app: string; drain: string };
@@ -27,7 +27,7 @@ export interface DrainActionRouteDependencies extends DrainViewDependencies {
 
 /** What can be done with a drain beyond Heroku's API: `/apps/:app/log-drains/:drain/…` (id, token or URL, percent-encoded). */
 export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActionRouteDependencies): void {
-  const { appRegistry, deliveries, outlets, store, targetPolicy } = dependencies;
+  const { appRegistry, deliveries, outlets, store } = dependencies;
   const path = '/apps/:app/log-drains/:drain';
   const emptyBody = { body: bodySchema({}) };
 
@@ -60,11 +60,10 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
         await rejectLoop(appRegistry, drain.app, { url: drain.url, options });
         return updateDrain(params, { options });
       }
-      const target = parseDrainUrl(url);
-      rejectMaskedUrl(url);
-      const options = mergeDrainOptions(drain.options ?? {}, target.url, true, body?.options);
-      await targetPolicy.assertAllowedHost(target.host);
-      await rejectLoop(appRegistry, drain.app, { url, options });
+      const { options } = await admitDrain(dependencies, drain.app, url, (target) => {
+        rejectMaskedUrl(url);
+        return mergeDrainOptions(drain.options ?? {}, target, true, body?.options);
+      });
       if ((await appRegistry.listDrains(drain.app)).some((other) => other.url === url))
         throw new TailraceError('conflict', 'Url has already been taken.');
       return updateDrain(params, { url, options });

@@ -3,16 +3,10 @@ import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
-import {
-  type DrainRecord,
-  drainSecrets,
-  parseDrainUrl,
-  trimDrainUrl,
-} from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
-import type { AppId } from '../../logs/store/contract.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { findAddonForDrain, rejectAddonDrainRemoval } from './addon-drains.ts';
+import { admitDrain } from './admit-drain.ts';
 import { type DrainViewDependencies, drainView } from './drain-view.ts';
 
 interface AppParams {
@@ -29,7 +23,7 @@ export interface LogDrainRouteDependencies extends DrainViewDependencies {
 
 /** `/apps/:app/log-drains`. Beside Heroku's fields a drain has `delivery`: what it is doing. */
 export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRouteDependencies): void {
-  const { appRegistry, deliveries, addons, targetPolicy } = dependencies;
+  const { appRegistry, deliveries, addons } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/log-drains',
@@ -54,11 +48,9 @@ export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRoute
           'invalid_params',
           'A drain needs a url, such as https://host/path or syslog://host:port.',
         );
-      const url = trimDrainUrl(given);
-      const target = parseDrainUrl(url);
-      const options = parseDrainOptions(target.url, request.body?.options);
-      await targetPolicy.assertAllowedHost(target.host);
-      await rejectLoop(appRegistry, app.id, { url, options });
+      const { url, options } = await admitDrain(dependencies, app.id, given, (target) =>
+        parseDrainOptions(target, request.body?.options),
+      );
       const addon = await findAddonForDrain(addons, app.id, request.body?.addon);
       const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name, addon });
       await deliveries.reconcile();
@@ -86,23 +78,4 @@ export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRoute
       return drainView(drain, dependencies);
     },
   );
-}
-
-/**
- * A drain that shows a token of its own app would send the app's lines back to it, again and again, until they fill the stream.
- * @throws TailraceError `invalid_params` for one
- */
-export async function rejectLoop(
-  appRegistry: AppRegistry,
-  app: AppId,
-  drain: Pick<DrainRecord, 'url' | 'options'>,
-): Promise<void> {
-  const secrets = drainSecrets(drain);
-  const tokens = await appRegistry.listTokens(app);
-  const own = tokens.find(({ token }) => secrets.includes(token));
-  if (own)
-    throw new TailraceError(
-      'invalid_params',
-      `This drain would send the app's lines back to the app, without end: it shows the app's own token of the source ${own.source}.`,
-    );
 }

@@ -3,10 +3,11 @@ import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts'
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
-import { type DrainRecord, parseDrainUrl, trimDrainUrl } from '../../logs/drains/options/drain-record.ts';
+import type { DrainRecord } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { getNamedApp, isVisible, PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
+import { admitDrain } from './admit-drain.ts';
 
 interface NewTelemetryDrainRequest {
   readonly owner: { readonly id: string; readonly type: string };
@@ -31,7 +32,7 @@ export function telemetryDrainRoutes(
   api: FastifyInstance,
   dependencies: TelemetryDrainRouteDependencies,
 ): void {
-  const { appRegistry, deliveries, targetPolicy } = dependencies;
+  const { appRegistry, deliveries } = dependencies;
   const telemetryDrainsOfApp = async (app: AppRecord) =>
     (await appRegistry.listDrains(app.id)).filter(isTelemetryDrain).map(telemetryDrainView);
 
@@ -66,13 +67,12 @@ export function telemetryDrainRoutes(
       if (exporter.type === 'otlp')
         throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
       const hasHeaders = Object.keys(exporter.headers ?? {}).length > 0;
-      const url = trimDrainUrl(exporter.endpoint);
-      const target = parseDrainUrl(url);
-      const options = parseDrainOptions(target.url, {
-        format: 'otlp',
-        ...(hasHeaders ? { headers: exporter.headers } : {}),
-      });
-      await targetPolicy.assertAllowedHost(target.host);
+      const { url, options } = await admitDrain(dependencies, app.id, exporter.endpoint, (target) =>
+        parseDrainOptions(target, {
+          format: 'otlp',
+          ...(hasHeaders ? { headers: exporter.headers } : {}),
+        }),
+      );
       const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name });
       await deliveries.reconcile();
       reply.code(201);

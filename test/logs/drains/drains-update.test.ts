@@ -102,6 +102,13 @@ describe('tailrace drains:update', () => {
     ];
     const loop = `${server.url}/logs?token=${app.token}`;
     await expect(server.createDrain(app, loop)).rejects.toThrow(/422 .*own token of the source app/);
+    const exporter = {
+      type: 'otlphttp',
+      endpoint: server.url,
+      headers: { Authorization: `Bearer ${app.token}` },
+    };
+    const telemetry = { owner: { id: app.name, type: 'app' }, exporter };
+    await expect(server.request('POST', '/telemetry-drains', telemetry)).rejects.toThrow(/without end/);
     for (const [change, sentence] of refused) await expect(patch(change)).rejects.toThrow(sentence);
     const { status, stderr } = await update(app, drain.id);
     expect([status, stderr]).toEqual([1, expect.stringMatching(/^ › {3}Error: Say what to change[^\n]+\n$/)]);
