@@ -10,6 +10,7 @@
  *
  * The last one is missing in what was cut off, so that half a backup is never taken for one.
  */
+import { isJsonObject } from '../../common/json-object.ts';
 import type { AppId, Sequence } from '../store/contract.ts';
 
 /** The layout; a program that is older refuses one that is newer. */
@@ -115,7 +116,7 @@ export function parseSums(text: string): Map<string, string> | undefined {
 export function isManifest(value: unknown): value is BackupManifest {
   const manifest = value as Partial<BackupManifest> | null;
   return (
-    isObject(manifest) &&
+    isJsonObject(manifest) &&
     isText(manifest.program) &&
     isText(manifest.version) &&
     isText(manifest.id) &&
@@ -157,11 +158,7 @@ function isWithin(path: unknown): boolean {
 }
 
 function isListOf<T>(value: unknown, isOne: (one: Unknown<T>) => boolean): boolean {
-  return Array.isArray(value) && value.every((one: unknown) => isObject(one) && isOne(one as Unknown<T>));
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+  return Array.isArray(value) && value.every((one: unknown) => isJsonObject(one) && isOne(one as Unknown<T>));
 }
 
 function isText(value: unknown): boolean {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import type { JsonObject } from '../../../../common/json-object.ts';
 import { LmdbFile, type LmdbTable } from '../../../../logs/store/embedded/records/lmdb-file.ts';
 import { readLmdb, readLmdbBootId } from '../../../../logs/store/embedded/records/lmdb-pages.ts';
 import { DiskSpaceGuard } from '../../../../logs/store/embedded/records/lmdb-safety.ts';
 import { sealValue, unsealValue } from '../../../../logs/store/embedded/records/sealed-value.ts';
-import type { JsonObject } from '../event/json-access.ts';
 import type { ErrorGroup, GroupStatus } from './error-group.ts';
 import {
   type AddedEvent,
