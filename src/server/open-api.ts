@@ -13,6 +13,7 @@ import type { Addresses } from '../common/http/addresses.ts';
 import { finishRequestsOnClose, REQUEST_GRACE_MS } from '../common/http/finish-requests.ts';
 import { VERSION } from '../common/package-info.ts';
 import { noteListening, socketName, takeInheritedSocket } from '../common/processes/passed-sockets.ts';
+import { localUrlHost } from '../common/text/url-host.ts';
 import type { CertificateFiles } from '../common/tls/certificate-files.ts';
 import { hostOfPlainHttp } from '../common/tls/certificate-settings.ts';
 import { registerCertificateMetrics } from '../logs/metrics/certificate-metrics.ts';
@@ -143,7 +144,7 @@ export async function openApi(
   const port = typeof address === 'object' && address ? address.port : httpPort;
   apiLog.info({ host, port }, 'listening for HTTP');
   return {
-    url: `http://${urlHost(host)}:${port}`,
+    url: `http://${localUrlHost(host)}:${port}`,
     accept,
     close: async () => {
       await http.close();
@@ -162,9 +163,4 @@ function openIdConnectOf(settings: Settings): OpenIdConnect | undefined {
     name: settings.oidcName,
     trustsAddresses: settings.oidcTrustsAddresses,
   });
-}
-
-function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
-  return host.includes(':') ? `[${host}]` : host;
 }
