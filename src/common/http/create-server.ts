@@ -37,14 +37,14 @@ export interface HttpServerOptions {
   readonly requestTimeoutMs?: number;
   /** Certificate and key in PEM form; left out: without TLS. */
   readonly https?: { readonly cert: Buffer; readonly key: Buffer };
-  /** Proxies in front that are believed what they say of the client. `true`: one, wherever it is; not what others told it. */
-  readonly trustProxy?: boolean | TrustedProxies;
+  /** Proxies in front that are believed what they say of the client; left out: none. */
+  readonly trustedProxies?: TrustedProxies;
 }
 
 /** A Fastify server, without routes, that responds with this project's errors: `{id, message}`. */
 export function createHttpServer(
   log: Log,
-  { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustProxy = false }: HttpServerOptions = {},
+  { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustedProxies }: HttpServerOptions = {},
 ): FastifyInstance {
   const nodeOptions = {
     headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
@@ -58,10 +58,7 @@ export function createHttpServer(
       if (!isSlowUpload(error, socket)) answerClientError(error, socket, requests);
     },
     logger: false,
-    trustProxy:
-      typeof trustProxy === 'boolean'
-        ? trustProxy && ((_address, hop) => hop === 0)
-        : (address) => trustProxy.has(address),
+    trustProxy: trustedProxies ? (address, hop) => trustedProxies.trusts(address, hop) : false,
     bodyLimit: 1_048_576,
     genReqId: (request) => {
       // Requests that push lines need no id, and there are thousands a second.
