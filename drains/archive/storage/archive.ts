@@ -6,10 +6,11 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import { syncFolder } from '../../../src/common/files/sync-folder.ts';
 import { Compressor, type Logger } from './compressor.ts';
 import { DrainFolder, type DrainFolderSettings } from './drain-folder.ts';
-import { makeFolder } from './durable-files.ts';
+import { FOLDER_MODE } from './durable-files.ts';
 
 const ROTATION_CHECK_MS = 1000;
 
@@ -99,7 +100,7 @@ export class Archive {
 
   async #open(name: string): Promise<DrainFolder> {
     const path = join(this.#settings.dir, name);
-    if ((await makeFolder(path)) && this.#settings.fsync) await syncFolder(this.#settings.dir);
+    if (makeDirectory(path, FOLDER_MODE) && this.#settings.fsync) await syncFolder(this.#settings.dir);
     const folder = new DrainFolder(path, this.#settings, (rotated) => this.#compressor.schedule(rotated));
     await folder.open();
     return folder;
