@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { permits } from '../../apps/access/grants.ts';
@@ -10,6 +9,7 @@ import type { ReleaseRecord } from '../../apps/records/release-record.ts';
 import type { SlugRecord } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
+import { isSameSecret } from '../../common/secret-comparison.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
@@ -146,7 +146,7 @@ export function releaseOutputRoutes(server: FastifyInstance, dependencies: Relea
       const { app, version, secret } = request.params;
       const all = APP_ID.test(app) ? await releases.list(app) : [];
       const release = all.find((one) => String(one.version) === version);
-      if (!release?.output || !isSame(secret, release.output))
+      if (!release?.output || !isSameSecret(secret, release.output))
         throw new TailraceError('not_found', "Couldn't find that output.");
       reply.type('text/plain; charset=utf-8');
       const live = releaser.output(app, release.version);
@@ -158,11 +158,6 @@ export function releaseOutputRoutes(server: FastifyInstance, dependencies: Relea
 
 function outputPath(app: AppRecord, { version, output }: ReleaseRecord): string {
   return `/releases/${app.id}/${version}/${output}`;
-}
-
-function isSame(a: string, b: string): boolean {
-  const [given, wanted] = [Buffer.from(a), Buffer.from(b)];
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
 /** A release in the Platform API's shape. */
