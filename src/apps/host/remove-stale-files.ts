@@ -1,6 +1,8 @@
 /** Stale files of a server that died: nothing refers to them any more. */
-import { readdir, rm } from 'node:fs/promises';
+
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesInFolder } from '../../common/files/read-if-exists.ts';
 
 /**
  * Removes archives of unfinished builds, slugs that no app has, and pushes that git hadn't accepted yet. To be called
@@ -12,20 +14,16 @@ export async function removeStaleFiles(folder: string, slugs: ReadonlySet<string
   const remove = (...path: string[]) => rm(join(...path), { recursive: true, force: true, maxRetries: 3 });
   await remove(folder, 'uploads');
   const files = join(folder, 'host', 'slugs');
-  for (const name of await readFolder(files))
+  for (const name of await namesInFolder(files))
     if (!slugs.has(name.replace(/\.tgz$/, ''))) await remove(files, name);
   const repositories = join(folder, 'repositories');
-  for (const name of await readFolder(repositories)) {
+  for (const name of await namesInFolder(repositories)) {
     if (/\.\d+\.\d+$/.test(name)) await remove(repositories, name);
     const objects = join(repositories, name, 'objects');
     // Git keeps a push here until its hooks have accepted it.
-    for (const incoming of (await readFolder(objects)).filter((entry) =>
+    for (const incoming of (await namesInFolder(objects)).filter((entry) =>
       /^(tmp_objdir-)?incoming-/.test(entry),
     ))
       await remove(objects, incoming);
   }
-}
-
-async function readFolder(folder: string): Promise<string[]> {
-  return readdir(folder).catch(() => []);
 }

@@ -1,4 +1,5 @@
 /** The apps and their tokens and drains, as records in the store. */
+
 import { randomUUID } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 import { TailraceError } from '../../common/errors.ts';
@@ -13,6 +14,7 @@ import { cursorKey } from '../../logs/drains/progress/cursor-record.ts';
 import { refusedKeyPrefix } from '../../logs/drains/progress/refused-batches.ts';
 import { RULE_PREFIX, type RuleRecord, ruleKey } from '../../logs/router/source-rules.ts';
 import { TOKEN_PREFIX, type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/token-cache.ts';
+import { SOURCE_NAME_PATTERN } from '../../logs/sources/wildcard-token.ts';
 import { limitsKey } from '../../logs/store/app-limits.ts';
 import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
 import { editionKey } from '../../logs/store/stream-edition.ts';
@@ -39,8 +41,6 @@ export interface DomainRecord {
 
 /** Heroku's rule for names. */
 export const APP_NAME_PATTERN = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
-/** Source names are part of every line: short, and without anything that a header can't hold. */
-export const SOURCE_NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 const DRAINS_MAX = 20;
 /** When two change the same app at once, the later one reads again. */
 const ATTEMPTS_MAX = 20;

@@ -1,8 +1,10 @@
 /** Reads the texts of settings: one function a kind, which throws a TailraceError `settings` with what the text must be. */
+
 import { resolve } from 'node:path';
 import { TailraceError } from '../errors.ts';
 import { parseNetworks } from '../http/trusted-proxies.ts';
 import { DURATION_FORMS, explainDuration, parseDuration } from '../time-expression.ts';
+import { TIMER_MS_MAX } from '../wait-with-timeout.ts';
 
 /** `KiB` and its like are the same as `KB` here. */
 const BYTE_UNITS: Readonly<Record<string, number>> = {
@@ -100,9 +102,6 @@ function readDurationMs(variable: string, text: string): number {
   if (ms === undefined) throw new TailraceError('settings', `${variable}: ${explainDuration(text)}`);
   return ms > 0 ? ms : rejectSetting(variable, text, `above 0, such as ${DURATION_FORMS}`);
 }
-
-/** Node's timers take a 32-bit number; with more they fire at once, again and again. */
-const TIMER_MS_MAX = 2_147_483_647;
 
 function readIntervalMs(variable: string, text: string): number {
   const ms = readDurationMs(variable, text);

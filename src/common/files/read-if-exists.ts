@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { systemCode } from '../errors.ts';
 
 /** A file's bytes; undefined when there is none. @throws the system's error when it can't be read */
@@ -18,6 +18,11 @@ export function readIfExistsNow(file: string): Buffer | undefined {
   } catch (error) {
     return undefinedIfMissing(error);
   }
+}
+
+/** The names in a folder; none when there is no such folder, or it can't be read. */
+export async function namesInFolder(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
 }
 
 function undefinedIfMissing(error: unknown): undefined {

@@ -1,4 +1,5 @@
 /** The HTTP server of this project's programs: limits, errors, and nothing else. */
+
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import Fastify, {
@@ -15,15 +16,13 @@ import type { Log } from '../log.ts';
 import { nameProgram, programOf } from '../text/program-name.ts';
 import { answerClientError } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
+import { REQUEST_ID_PATTERN } from './fields.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { beginOneAtATime } from './one-at-a-time.ts';
 import { assertNotEncoded, explainRefusal, unreadableJson } from './request-refusal.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 import { UpgradableRequest } from './upgradable-request.ts';
 import { isSlowUpload } from './upload-timeout.ts';
-
-/** A valid `Request-Id` of the client is kept. */
-const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
 /** What the JSON of a request may have: more than any resource needs. */
 const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
@@ -64,7 +63,7 @@ export function createHttpServer(
       // Requests that push lines need no id, and there are thousands a second.
       if (request.url?.startsWith('/logs') || request.url?.startsWith('/v1/logs')) return '';
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+      return typeof given === 'string' && REQUEST_ID_PATTERN.test(given) ? given : randomUUID();
     },
     ajv: {
       customOptions: {

@@ -10,8 +10,15 @@
  *
  * The last one is missing in what was cut off, so that half a backup is never taken for one.
  */
+
 import { isJsonObject } from '../../common/json-object.ts';
+import type { JsonLimits } from '../../common/limits/json-scanner.ts';
 import type { AppId, Sequence } from '../store/contract.ts';
+
+/** Of a manifest that somebody sends: it names what many backups have of many apps, or of many streams. */
+export const MANIFEST_BYTES_MAX = 268_435_456;
+/** An object for each megabyte of lines, and for each app of each backup before. */
+export const MANIFEST_LIMITS: JsonLimits = { depth: 10, keys: 100, containers: 3_000_000 };
 
 /** The layout; a program that is older refuses one that is newer. */
 export const BACKUP_FORMAT = 1;
