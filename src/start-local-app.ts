@@ -33,7 +33,7 @@ export interface LocalAppOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly basePort?: number;
   readonly color: boolean;
-  /** Takes the stream for the terminal: as it is, or line by line where colours are wanted. */
+  /** Takes the stream for the terminal: as it is, or line by line where colors are wanted. */
   readonly print: (text: Uint8Array | string) => void;
   readonly paint?: (line: string) => string;
   /** Sees lines that dynos have begun. */
