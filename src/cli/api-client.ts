@@ -434,6 +434,20 @@ export async function resolveEndpoint(
   return { client, app, path: `/apps/${encodeURIComponent(app)}${resource}` };
 }
 
+/**
+ * The same for a command that asks several times, perhaps for long: the path is that of the app's id, under which it is found also when it
+ * is renamed meanwhile.
+ * @throws TailraceError `not_found`
+ */
+export async function resolveLastingEndpoint(
+  options: { readonly app?: string },
+  resource = '',
+): Promise<AppEndpoint> {
+  const { client, app, path } = await resolveEndpoint(options);
+  const { id } = await client.request<{ id: string }>('GET', path);
+  return { client, app, path: `/apps/${id}${resource}` };
+}
+
 /** The default name of an app in a folder. */
 export function appNameFromFolder(folder: string): string {
   const words = basename(folder)

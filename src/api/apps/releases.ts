@@ -108,6 +108,12 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
         `v${to.version} ${to.status === 'failed' ? 'failed' : 'isn’t released yet'}: choose a release that succeeded.`,
       );
     if (to.slug !== null) await requireSlugOf(app, to, to.slug);
+    else if ((await releases.current(app.id)).slug !== null)
+      // Its dynos would go on as they are, and a server that starts anew would have none to run.
+      throw new TailraceError(
+        'invalid_params',
+        `v${to.version} has no slug, since nothing was deployed before it: choose a later release.`,
+      );
     return releaser.rollBack(app, to);
   }
 
@@ -173,7 +179,8 @@ function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRec
     slug: release.slug === null ? null : { id: release.slug },
     addon_plan_names: release.addons.map(({ plan }) => plan),
     output_stream_url: release.output === undefined ? null : `${origin}${outputPath(app, release)}`,
-    eligible_for_rollback: release.status === 'succeeded',
+    // A local app has no slugs, only config vars.
+    eligible_for_rollback: release.status === 'succeeded' && (release.slug !== null || current.slug === null),
     created_at: release.createdAt,
     updated_at: release.createdAt,
   };

@@ -22,6 +22,7 @@ import type { ReleaseRecord } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
 import type { Builds, ReleaseMaker } from './contract.ts';
 import type { DynoManager } from './dyno-manager.ts';
+import { SHARED_CACHE } from './remove-stale-files.ts';
 import type { AppSetup } from './setup/app-setup.ts';
 
 /** Heroku's limit. */
@@ -90,6 +91,7 @@ export class Builder implements Builds {
         'conflict',
         `${app.name} runs in its own folder by \`tailrace start\`: change its files there, or push to another app.`,
       );
+    dynoManager.requireStaying(app.id);
     const all = await this.buildsOf(app.id);
     if (all.some(({ status }) => status === 'pending'))
       throw new TailraceError(
@@ -184,7 +186,7 @@ export class Builder implements Builds {
         source,
         work,
         cache: join(cacheFolder, app.id),
-        tools: join(cacheFolder, 'tools'),
+        tools: join(cacheFolder, SHARED_CACHE),
         prepare: (folder) =>
           this.options.appSetup.prepareFirstDeploy(app, folder, (line) => this.log(app, build, line)),
         buildpacks: await loadBuildpacks(store, app.id),
@@ -203,7 +205,11 @@ export class Builder implements Builds {
       }
       this.log(app, build, `       Done: ${formatSize(slug.byteCount)}`);
       build.slug = slug.id;
-      const release = await this.createRelease(app, slug, build);
+      const release = await this.createRelease(app, slug, build).catch(async (error: unknown) => {
+        // Nobody else removes it: a release that failed can be tried again, but not of an app that is gone.
+        if (dynoManager.isBeingRemoved(app.id)) await this.deleteSlug(app.id, slug);
+        throw error;
+      });
       build.release = { id: release.id, version: release.version };
       logToApp(app.id, PlatformLinePriority.api, 'Build succeeded');
       await this.options.appSetup.runPostdeploy(app, release, (line) => this.log(app, build, line));

@@ -84,8 +84,8 @@ export interface DynoRunner {
   caCertificate(): Promise<string>;
   /** Rolls out the app's current release. Resolves when that has begun. */
   deployRelease(app: AppRecord): Promise<void>;
-  /** The app's name, domains or maintenance have changed. */
-  updateRoute(app: AppRecord): Promise<void>;
+  /** The app's name, domains or maintenance have changed: resolves when the HTTP router knows. */
+  updateRoute(app: AppId): Promise<void>;
   /** Stops all dynos and add-ons of an app that is to be destroyed, and deletes its slugs. */
   deleteApp(app: AppRecord): Promise<void>;
 }

@@ -5,6 +5,7 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
@@ -108,6 +109,9 @@ export class DynoManager implements DynoRunner {
   readonly releasePhases: ReleasePhases;
   private readonly oneOffs: OneOffRunner;
   private readonly deployments = new Map<AppId, AppDeployment>();
+  private readonly routeUpdates = new Map<AppId, CoalescedRun>();
+  /** Nothing of these is started any more. */
+  private readonly removedApps = new Set<AppId>();
   private readonly shippers: AppShippers;
   private readonly memoryMonitor: MemoryMonitor;
   private readonly keeper: KeeperClient | undefined;
@@ -139,11 +143,13 @@ export class DynoManager implements DynoRunner {
       certificateFolder: join(options.folder, 'tls'),
       listen: options.rendezvous,
       pidFile: () => this.pidFile,
+      requireStaying: (app) => this.requireStaying(app),
     });
     this.releasePhases = new ReleasePhases({
       slugFiles: this.slugFiles,
       pidFile: () => this.pidFile,
       lines: (app) => this.lineSink(app),
+      requireStaying: (app) => this.requireStaying(app),
     });
     this.addons = createAddons({
       ...options,
@@ -179,8 +185,9 @@ export class DynoManager implements DynoRunner {
       log.warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
     await this.slugFiles.open(this.handover?.dynoIds());
     const apps = await appRegistry.listApps();
-    this.shippers.recover(new Set(apps.map(({ id }) => id)));
-    await removeStaleFiles(this.options.folder, await this.slugIds(apps));
+    const ids = new Set(apps.map(({ id }) => id));
+    this.shippers.recover(ids);
+    await removeStaleFiles(this.options.folder, ids, await this.slugIds(apps));
     await this.options.releaser().open(apps);
     await this.addons.open();
     for (const app of apps)
@@ -345,10 +352,11 @@ export class DynoManager implements DynoRunner {
   async deployRelease(record: AppRecord): Promise<void> {
     const { runningApps, releases } = this.options;
     if (this.closing) return;
+    this.requireStaying(record.id);
     const running = runningApps.find(record.id);
     const release = await releases.current(record.id);
     this.options.log.info({ app: record.name, version: release.version }, 'release rolled out');
-    runningApps.updateRoute(record.id, await this.routingInfo(record));
+    await this.updateRoute(record.id);
     if (running?.applyLocalRelease) {
       this.runInBackground(
         record,
@@ -392,23 +400,57 @@ export class DynoManager implements DynoRunner {
     };
   }
 
-  /** The app's name, domains or maintenance have changed. */
-  async updateRoute(record: AppRecord): Promise<void> {
-    this.options.runningApps.updateRoute(record.id, await this.routingInfo(record));
+  /**
+   * The app's name, domains, maintenance or error pages have changed. They are read here, one time after the other: what a request knows
+   * of them may be older than what another has changed.
+   */
+  updateRoute(app: AppId): Promise<void> {
+    let update = this.routeUpdates.get(app);
+    if (!update) {
+      update = new CoalescedRun(async () => {
+        const record = await this.options.appRegistry.findApp(app);
+        if (record) this.options.runningApps.updateRoute(app, await this.routingInfo(record));
+      });
+      this.routeUpdates.set(app, update);
+    }
+    return update.request();
   }
 
-  /** Stops everything that an app runs, and deletes its files. */
+  /** @throws TailraceError `conflict` for an app that is being destroyed */
+  requireStaying(app: AppId): void {
+    if (this.isBeingRemoved(app)) throw new TailraceError('conflict', 'This app is being destroyed.');
+  }
+
+  /** Also of one that is gone. */
+  isBeingRemoved(app: AppId): boolean {
+    return this.removedApps.has(app);
+  }
+
+  /** Stops everything that an app runs, and deletes its files. Nothing of it is started any more, unless this fails. */
   async deleteApp(record: AppRecord): Promise<void> {
     await this.addons.rejectAppRemoval(record);
     await this.options.beforeRemoval(record);
-    const app = this.deployments.get(record.id);
+    this.removedApps.add(record.id);
+    try {
+      await this.removeWhatRuns(record);
+    } catch (error) {
+      this.removedApps.delete(record.id);
+      throw error;
+    }
     this.options.log.info({ app: record.name }, 'app deleted');
+  }
+
+  private async removeWhatRuns(record: AppRecord): Promise<void> {
+    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.stop(record.id)]);
+    // One that had begun is the last one.
+    await this.options.releaser().ended(record.id);
+    const app = this.deployments.get(record.id);
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
-    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.removeApp(record.id)]);
     if (app) {
       this.deployments.delete(record.id);
       await app.stop();
       this.options.runningApps.remove(record.id);
+      this.routeUpdates.delete(record.id);
     }
     await this.addons.removeApp(record);
     await this.shippers.close(record.id);
@@ -493,6 +535,7 @@ export class DynoManager implements DynoRunner {
       { id: record.id, deployment: app },
       await this.routingInfo(record),
     );
+    await this.updateRoute(record.id);
     return app;
   }
 
@@ -546,9 +589,9 @@ export class DynoManager implements DynoRunner {
     return slugReleaseSpec(release, record.value, await loadFormation(store, app), {
       env: hostEnvironment(process.env),
       cwd: this.stateFolder,
-      createWorkspace: async (dynoId, type) => {
+      createWorkspace: async (dynoId, type, size) => {
         const workspace = await this.slugFiles.createWorkspace(record.value.id, dynoId);
-        return { ...workspace, env: { ...workspace.env, ...(await this.memoryVariables(app, type)) } };
+        return { ...workspace, env: { ...workspace.env, ...(await this.memoryVariables(app, type, size)) } };
       },
       profileScript: PROFILE_SCRIPT,
       fingerprint: releaseFingerprint(release, [isolation, memory.quota]),
@@ -556,11 +599,11 @@ export class DynoManager implements DynoRunner {
   }
 
   /** What a dyno's programs know of its memory, as on Heroku: `DYNO_RAM`, in MB. */
-  private async memoryVariables(app: AppId, type: string): Promise<Environment> {
+  private async memoryVariables(app: AppId, type: string, size?: string): Promise<Environment> {
     const { store, memory } = this.options;
     if (memory.quota === undefined) return {};
-    const sizes = await loadDynoSizes(store, app);
-    return { DYNO_RAM: String(Math.floor((memory.quota * memoryMultiplier(sizes[type])) / 1_048_576)) };
+    const multiplier = memoryMultiplier(size ?? (await loadDynoSizes(store, app))[type]);
+    return { DYNO_RAM: String(Math.floor((memory.quota * multiplier) / 1_048_576)) };
   }
 
   private runInBackground({ name }: AppRecord, work: Promise<void>): void {

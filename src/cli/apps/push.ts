@@ -8,7 +8,7 @@ import { findEmptySubmodules } from '../../apps/build/git/submodules.ts';
 import { findLinkOut } from '../../apps/build/linked-out.ts';
 import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, ApiClient, errorFromResponse, resolveApp } from '../api-client.ts';
+import { APP_OPTION, type ApiClient, errorFromResponse, resolveLastingEndpoint } from '../api-client.ts';
 
 interface SourceBlob {
   readonly put_url: string;
@@ -26,14 +26,13 @@ export function pushCommand(program: Command): void {
     .option(...APP_OPTION)
     .option('-d, --dir <folder>', 'another folder', '.')
     .action(async (options: { app?: string; dir: string }) => {
-      const client = new ApiClient();
-      const app = await resolveApp(client, options.app);
+      const { client, path } = await resolveLastingEndpoint(options, '/builds');
       const folder = resolve(options.dir);
       const work = await mkdtemp(join(tmpdir(), 'tailrace-push-'));
       try {
         const file = join(work, 'source.tgz');
         await pack(folder, file);
-        process.exitCode = await deploy(client, app, file);
+        process.exitCode = await deploy(client, path, file);
       } finally {
         await rm(work, { recursive: true, force: true });
       }
@@ -72,7 +71,8 @@ async function pack(folder: string, file: string): Promise<void> {
     throw new TailraceError('bad_request', `The folder can't be packed: tar said why (status ${status}).`);
 }
 
-async function deploy(client: ApiClient, app: string, file: string): Promise<number> {
+/** @param builds their path */
+async function deploy(client: ApiClient, builds: string, file: string): Promise<number> {
   const { request } = await import('undici'); // only this command's weight
   const { url, key } = client.address;
   const { source_blob: source } = await client.request<{ source_blob: SourceBlob }>('POST', '/sources', {});
@@ -97,7 +97,6 @@ async function deploy(client: ApiClient, app: string, file: string): Promise<num
     );
   });
   if (put.statusCode >= 300) throw errorFromResponse(put.statusCode, await put.body.text());
-  const builds = `/apps/${encodeURIComponent(app)}/builds`;
   const build = await client.request<{ id: string }>('POST', builds, {
     source_blob: { url: source.get_url },
   });

@@ -16,13 +16,16 @@ export interface FollowedRelease {
 /** How often it is looked for the release that is being made. */
 const LOOK_MS = 200;
 
-/** Makes a release, and prints what its release command says while it runs. @throws TailraceError when that fails */
+/**
+ * Makes a release, and prints what its release command says while it runs.
+ * @param path of the app's releases, under its id: it may be renamed meanwhile
+ * @throws TailraceError when that fails
+ */
 export async function releaseAndFollow(
   client: ApiClient,
-  app: string,
+  path: string,
   body: { readonly slug: string; readonly description: string },
 ): Promise<FollowedRelease> {
-  const path = `/apps/${encodeURIComponent(app)}/releases`;
   const before = await latestRelease(client, path);
   let isMade = false;
   const made = client.request<FollowedRelease>('POST', path, body).finally(() => {

@@ -17,6 +17,8 @@ class FakeFormation implements ReleaseFormation {
   readonly version: string;
   readonly log: string[];
   readonly wanted: Record<string, number>;
+  /** How long its dynos take to end, or to be restarted. */
+  ends: Promise<void> = Promise.resolve();
   webState: DynoState = 'starting';
 
   constructor(version: string, log: string[], counts: Readonly<Record<string, number>>) {
@@ -29,11 +31,16 @@ class FakeFormation implements ReleaseFormation {
     this.log.push(`${what} ${this.version}`);
   }
 
+  private async noteToEnd(what: string): Promise<void> {
+    await this.note(what);
+    await this.ends;
+  }
+
   start = (): Promise<void> => this.note('start');
-  stop = (): Promise<void> => this.note('stop');
+  stop = (): Promise<void> => this.noteToEnd('stop');
   kill = (): Promise<void> => this.note('kill');
-  restart = (which?: string): Promise<void> => this.note(`restart ${which ?? 'all'} of`);
-  stopDyno = (name: string): Promise<void> => this.note(`stop ${name} of`);
+  restart = (which?: string): Promise<void> => this.noteToEnd(`restart ${which ?? 'all'} of`);
+  stopDyno = (name: string): Promise<void> => this.noteToEnd(`stop ${name} of`);
   findDyno = (): undefined => undefined;
   leave = (): void => void this.note('leave');
   pause = (): void => void this.note('pause');
@@ -42,7 +49,7 @@ class FakeFormation implements ReleaseFormation {
 
   scale(type: string, quantity: number): Promise<void> {
     this.wanted[type] = quantity;
-    return this.note(`scale ${type}=${quantity} of`);
+    return this.noteToEnd(`scale ${type}=${quantity} of`);
   }
 
   dynos(): DynoInfo[] {
@@ -331,6 +338,31 @@ test('a process type is stopped dyno by dyno', async () => {
   await app.stopDyno('web');
   await app.stopDyno('worker.1');
   expect(log.slice(1)).toEqual(['stop web.1 of v1', 'stop web.2 of v1', 'stop worker.1 of v1']);
+});
+
+test('a dyno that takes its time to end holds up no other change', async () => {
+  const { app, log, formations, setWeb } = deployment({ overlap: true });
+  await app.apply(specOf(1));
+  formations[0].ends = new Promise(() => {});
+  void app.stopDyno('worker.1');
+  void app.restart('worker.1');
+  void app.scale({ worker: 0 });
+  setWeb(1, 'crashed');
+  // The old ones, which serve nothing, end beside what comes next.
+  void app.apply(specOf(2));
+  await expect.poll(() => log).toContain('start v2');
+  setWeb(2, 'up');
+  await app.scale({ web: 2 });
+  expect(log).toEqual([
+    'start v1',
+    'stop worker.1 of v1',
+    'restart worker.1 of v1',
+    'scale worker=0 of v1',
+    'start v2',
+    'scale worker=0 of v1',
+    'stop v1',
+    'scale web=2 of v2',
+  ]);
 });
 
 test('an app that was never deployed has nothing to scale', async () => {
