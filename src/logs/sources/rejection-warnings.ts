@@ -1,10 +1,11 @@
 import type { Log } from '../../common/log.ts';
 import { Throttle } from '../../common/throttle.ts';
+import { FRAME_BYTES_MAX } from '../syslog/frame-boundary.ts';
 import type { ListenerCounters } from './listener-counters.ts';
 
 /** How often a listener warns of rejected lines. */
 const WARN_INTERVAL_MS = 60_000;
-const KINDS = ['malformed', 'unknownToken', 'lost', 'miscounted'] as const;
+const KINDS = ['malformed', 'unknownToken', 'lost', 'miscounted', 'oversized'] as const;
 type RejectionKind = (typeof KINDS)[number];
 const EXPLANATION: Record<RejectionKind, string> = {
   malformed:
@@ -14,6 +15,7 @@ const EXPLANATION: Record<RejectionKind, string> = {
   lost: 'lines were turned away because too much waited to be stored',
   miscounted:
     "frames had an octet count that can't be right: what was found was taken, but their sender has to count bytes (RFC 6587)",
+  oversized: `frames were longer than ${FRAME_BYTES_MAX} bytes: the first so many of each were taken`,
 };
 
 /** Of HTTP: the sender of each knows why. */
@@ -28,6 +30,7 @@ export class RejectionWarnings {
     unknownToken: 0,
     lost: 0,
     miscounted: 0,
+    oversized: 0,
   };
   private readonly warnings = new Throttle(WARN_INTERVAL_MS);
 
@@ -43,7 +46,8 @@ export class RejectionWarnings {
       counters.malformed === reported.malformed &&
       counters.unknownToken === reported.unknownToken &&
       counters.lost === reported.lost &&
-      counters.miscounted === reported.miscounted
+      counters.miscounted === reported.miscounted &&
+      counters.oversized === reported.oversized
     )
       return;
     if (!this.warnings.allow()) return;

@@ -60,7 +60,15 @@ export interface ConnectionContext {
 export function serveSyslogConnection(
   socket: Socket,
   peer: SyslogPeer,
-  { router, rules, rateLimiter, connectionLimiter, miscountReports, log }: SyslogListenerOptions,
+  {
+    router,
+    rules,
+    rateLimiter,
+    connectionLimiter,
+    miscountReports,
+    oversizeReports,
+    log,
+  }: SyslogListenerOptions,
   { counters, rejectionWarnings, connections, tracked }: ConnectionContext,
 ): void {
   socket.on('error', () => socket.destroy());
@@ -82,6 +90,7 @@ export function serveSyslogConnection(
   let bytes = chunk;
   let countedSkips = 0;
   let countedResyncs = 0;
+  let countedOversized = 0;
   let first = true;
   /** For a token, or for this connection's next turn. */
   let waiting = false;
@@ -90,6 +99,7 @@ export function serveSyslogConnection(
   /** Takes frame after frame, until all are taken, a token has to be looked up first, or it is the others' turn. */
   const takeFrames = (): 'all' | 'lookup' | 'turn' => {
     for (let left = FRAMES_A_TURN; left > 0; left--) {
+      if (scanner.oversizedCount > countedOversized) countOversized();
       const { framing } = scanner;
       if (framing !== undefined) scanner.advanceTo(receiver.takeFastPath(bytes, scanner.pos, framing));
       const frame = scanner.next();
@@ -101,6 +111,13 @@ export function serveSyslogConnection(
         return 'lookup';
     }
     return 'turn';
+  };
+  /** The last frame was too long. */
+  const countOversized = (): void => {
+    countedOversized++;
+    counters.oversized++;
+    const { lastApp } = receiver;
+    if (lastApp !== undefined) oversizeReports.count(lastApp, 1);
   };
   const countFramingErrors = (): void => {
     const resyncs = scanner.resyncCount - countedResyncs;
