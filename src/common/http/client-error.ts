@@ -1,5 +1,6 @@
 /** Responses to connections that send no HTTP, or send it too slowly: before there is a request. */
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { RequestsBefore } from './one-at-a-time.ts';
 
 const TLS_HANDSHAKE_RECORD = 0x16;
@@ -9,6 +10,9 @@ export interface ClientError extends Error {
   readonly code?: string;
   readonly rawPacket?: unknown;
 }
+
+const NO_PROXY =
+  'This is no proxy, and makes no tunnels (CONNECT): send requests to it as to any server, and leave it out of what goes through a proxy (NO_PROXY).';
 
 /** The status and sentence for it. */
 function explainClientError({ code, rawPacket }: ClientError): [status: string, sentence: string] {
@@ -36,13 +40,21 @@ export function answerClientError(error: ClientError, socket: Socket, before: Re
   }
   if (broken.has(socket)) return;
   broken.add(socket);
-  before.afterAnswers(socket, () => respond(error, socket));
+  before.afterAnswers(socket, () => respond(explainClientError(error), socket));
 }
 
-function respond(error: ClientError, socket: Socket): void {
+/**
+ * Responds to a request for a tunnel (CONNECT), behind the answers to the requests that came before, and closes the connection: Node.js would
+ * close it without an answer.
+ */
+export function answerConnect(socket: Duplex, before: RequestsBefore): void {
+  socket.on('error', () => socket.destroy());
+  before.afterAnswers(socket, () => respond(['405 Method Not Allowed', NO_PROXY], socket));
+}
+
+function respond([status, sentence]: [status: string, sentence: string], socket: Duplex): void {
   // The answer before was the connection's last one.
   if (!socket.writable) return;
-  const [status, sentence] = explainClientError(error);
   const body = JSON.stringify({ id: 'bad_request', message: sentence });
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
   socket.end(head + body, () => socket.destroy());

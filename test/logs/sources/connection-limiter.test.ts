@@ -166,6 +166,11 @@ describe('connections', () => {
     expect(sentence(tls)).toContain('This port speaks HTTP, not HTTPS');
     expect(sentence(await talk('<13>1 - - - - - - syslog\n'))).toBe('That was no HTTP request.');
     expect((await server.sourceCounters('http')).malformed).toBe(3);
+    const tunnel = await talk(
+      'GET /health HTTP/1.1\r\nHost: x\r\n\r\nCONNECT logs:443 HTTP/1.1\r\nHost: logs\r\n\r\n',
+    );
+    expect(tunnel).toMatch(/^HTTP\/1\.1 200 .*HTTP\/1\.1 405 Method Not Allowed\r\n/s);
+    expect(tunnel).toContain('This is no proxy, and makes no tunnels (CONNECT)');
     const holders = await Promise.all(Array.from({ length: 13 }, () => connectTcp(port)));
     const ends = holders.map(closed);
     await Promise.race(ends);
