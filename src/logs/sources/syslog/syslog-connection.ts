@@ -12,6 +12,7 @@ import { SourceResolver } from '../source-resolver.ts';
 import type { SyslogListenerOptions } from '../syslog-listener.ts';
 import type { OpenConnections } from './open-connections.ts';
 import { PartialFrameBuffer } from './partial-frame-buffer.ts';
+import { beginsWithProxyHeader } from './proxy-protocol.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** A TLS handshake's record: content type 22, version 3.x (RFC 8446 section 5.1). */
@@ -60,15 +61,7 @@ export interface ConnectionContext {
 export function serveSyslogConnection(
   socket: Socket,
   peer: SyslogPeer,
-  {
-    router,
-    rules,
-    rateLimiter,
-    connectionLimiter,
-    miscountReports,
-    oversizeReports,
-    log,
-  }: SyslogListenerOptions,
+  { router, rules, rateLimiter, connectionLimiter, miscountReports, oversizeReports }: SyslogListenerOptions,
   { counters, rejectionWarnings, connections, tracked }: ConnectionContext,
 ): void {
   socket.on('error', () => socket.destroy());
@@ -196,14 +189,12 @@ export function serveSyslogConnection(
   socket.on('data', (data: Buffer) => {
     chunk = data;
     if (first && chunk[0] === TLS_HANDSHAKE && (chunk.length === 1 || chunk[1] === TLS_MAJOR)) {
-      counters.malformed++;
-      log.warn(
-        { protocol: counters.protocol, address: peer.address },
-        'a sender speaks TLS to the port for plain syslog: give it the TLS port (TAILRACE_SYSLOG_TLS_PORT)',
-      );
+      rejectionWarnings.refuseConnection('tlsToPlain', peer.address);
       socket.destroy();
       return;
     }
+    if (first && beginsWithProxyHeader(chunk))
+      rejectionWarnings.explainConnection('proxyHeader', peer.address);
     first = false;
     bytes = partialFrame.join(chunk);
     scanner.setInput(bytes);
