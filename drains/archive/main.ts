@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { TailraceError } from '../../src/common/errors.ts';
 import { makeDirectory } from '../../src/common/files/make-directory.ts';
 import { urlHost } from '../../src/common/text/url-host.ts';
@@ -54,6 +55,7 @@ async function main(): Promise<void> {
       response.destroy();
     });
   });
+  server.on('connect', (_request, socket) => refuseTunnel(socket));
   const port = await listen(server, settings);
   if (settings.credentials === undefined && !isLoopback(settings.host)) {
     logger.warn('everybody who reaches this port can write: set ARCHIVE_USER and ARCHIVE_PASSWORD');
@@ -80,6 +82,16 @@ function createServer(settings: Settings): Server {
   );
   return orFail(`${certFile} and ${keyFile} are no certificate and key that belong together`, () =>
     createHttpsServer({ ...options, cert, key }),
+  );
+}
+
+/** Answers a request for a tunnel (CONNECT), which isn't one of those that the receiver gets. */
+function refuseTunnel(socket: Duplex): void {
+  const sentence = 'This is no proxy: only POST is understood here, and GET /health.\n';
+  socket.on('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${sentence.length}\r\nConnection: close\r\n\r\n${sentence}`,
+    () => socket.destroy(),
   );
 }
 

@@ -49,6 +49,12 @@ describe('a rejected request', () => {
     expect((await archive.post('', {}, 'GET')).status).toBe(405);
     expect((await archive.post(logplexFrame('x'), { 'content-type': 'text/plain' })).status).toBe(415);
     expect((await archive.post(logplexFrame('x'), { 'content-encoding': 'br' })).status).toBe(415);
+    const { hostname, port } = new URL(archive.url);
+    const tunnel = connect(Number(port), hostname);
+    tunnel.write('CONNECT logs:443 HTTP/1.1\r\nHost: logs\r\n\r\n');
+    let answer = '';
+    for await (const chunk of tunnel) answer += chunk;
+    expect(answer).toMatch(/^HTTP\/1\.1 405 .*\r\n\r\nThis is no proxy: only POST is understood/s);
     const withParameter = { 'content-type': 'Application/Logplex-1; charset=utf-8' };
     expect((await archive.post(logplexFrame('x'), withParameter)).status).toBe(204);
   });

@@ -14,7 +14,7 @@ import { fileError } from '../files/file-error.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
 import { nameProgram, programOf } from '../text/program-name.ts';
-import { answerClientError } from './client-error.ts';
+import { answerClientError, answerConnect, answerExpectation } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
 import { REQUEST_ID_PATTERN } from './fields.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
@@ -49,6 +49,8 @@ export function createHttpServer(
     headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
     connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
     IncomingMessage: UpgradableRequest,
+    // Refused below, with a sentence.
+    requireHostHeader: false,
   };
   const options: FastifyServerOptions<Server> = {
     // Of the request alone: a response (a tail) may take any time.
@@ -100,7 +102,15 @@ export function createHttpServer(
     ? (Fastify({ ...options, https: { ...https, ...nodeOptions } } as typeof options) as FastifyInstance)
     : (Fastify({ ...options, http: nodeOptions } as typeof options) as FastifyInstance);
   const requests = beginOneAtATime(server.server);
+  server.server.on('checkExpectation', answerExpectation);
+  server.server.on('connect', (_request, socket) => answerConnect(socket, requests));
   readJsonWithin(server, REQUEST_LIMITS);
+  server.addHook('onRequest', ({ raw }, reply, done) => {
+    if (raw.headers.host !== undefined || raw.httpVersionMajor !== 1 || raw.httpVersionMinor !== 1)
+      return done();
+    const message = 'The request has no Host: HTTP/1.1 requires one (RFC 9112, section 3.2).';
+    void reply.code(400).header('Connection', 'close').send({ id: 'bad_request', message });
+  });
   server.setErrorHandler((thrown: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
     const error = fileError(thrown) as typeof thrown;
     if (error instanceof TailraceError) {
