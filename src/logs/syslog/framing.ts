@@ -9,6 +9,7 @@
  * is there, the next place is looked for where a count and a PRI fit; what lies between is a line of its own. Nothing that a
  * message contains can move the ends of frames that are counted right, or that end with the connection's trailer.
  */
+import { utf8CharacterStart } from '../../common/text/utf8.ts';
 import {
   Behind,
   beginsWithPriority,
@@ -486,9 +487,7 @@ export class FrameScanner {
   private complete(): FrameStatus {
     const { bytes, start } = this;
     if (this.end - start > FRAME_BYTES_MAX) {
-      const cutAt = start + FRAME_BYTES_MAX;
-      this.end = cutAt;
-      while (cutAt - this.end < 3 && isContinuation(bytes[this.end])) this.end--;
+      this.end = utf8CharacterStart(bytes, start + FRAME_BYTES_MAX);
       this.oversizedCount++;
     }
     return FrameStatus.complete;
@@ -512,11 +511,6 @@ export class FrameScanner {
     else this.pos = Math.min(this.searchedUpTo, length);
     return this.skipping ? FrameStatus.partial : FrameStatus.skipped;
   }
-}
-
-/** Is this byte one of a character of UTF-8, but not its first? */
-function isContinuation(byte: number): boolean {
-  return (byte & 0xc0) === 0x80;
 }
 
 /**
