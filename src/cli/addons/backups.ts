@@ -6,8 +6,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { requireReplaceable } from '../../common/files/require-replaceable.ts';
+import { formatBytes } from '../../common/text/format-numbers.ts';
 import { type ApiClient, addClientOptions, errorFromResponse, resolveEndpoint } from '../api-client.ts';
-import { formatByteCount, formatTable, printResult, printText } from '../format.ts';
+import { formatTable, printResult, printText } from '../format.ts';
 import { attachmentsOf, type DatabaseOptions, findAttachment, POSTGRES } from './find-database.ts';
 
 interface Transfer {
@@ -58,7 +59,7 @@ export function backupCommands(program: Command): void {
           one.name,
           one.created_at,
           statusOf(one),
-          formatByteCount(one.processed_bytes),
+          formatBytes(one.processed_bytes),
           database(one),
         ]),
       );
@@ -91,7 +92,7 @@ export function backupCommands(program: Command): void {
     printResult(
       options.json,
       done,
-      () => `Backing up ${addon.name} to ${done.name}... done, ${formatByteCount(done.processed_bytes)}`,
+      () => `Backing up ${addon.name} to ${done.name}... done, ${formatBytes(done.processed_bytes)}`,
     );
   });
   addClientOptions(
@@ -169,8 +170,8 @@ export function backupCommands(program: Command): void {
           ['Started at:', found.created_at],
           ['Finished at:', found.finished_at ?? ''],
           ['Status:', statusOf(found)],
-          ['Original DB Size:', formatByteCount(found.source_bytes)],
-          ['Backup Size:', formatByteCount(found.processed_bytes)],
+          ['Original DB Size:', formatBytes(found.source_bytes)],
+          ['Backup Size:', formatBytes(found.processed_bytes)],
         ]),
         '',
         '=== Logs',
@@ -268,7 +269,7 @@ function isBackup({ to_type: type }: Transfer): boolean {
 }
 
 function statusOf(one: Transfer): string {
-  if (one.finished_at === null) return `Running (processed ${formatByteCount(one.processed_bytes)})`;
+  if (one.finished_at === null) return `Running (processed ${formatBytes(one.processed_bytes)})`;
   if (one.canceled_at !== null) return 'Canceled';
   if (!one.succeeded) return 'Failed';
   return one.warnings > 0 ? `Finished with ${one.warnings} warnings` : 'Completed';
@@ -363,7 +364,7 @@ async function waitForEnd(client: ApiClient, app: string, begun: Transfer, title
     }
     if (out.isTTY) {
       out.write('\r\x1b[K');
-      out.write(`${title}... ${formatByteCount(now.processed_bytes)}`);
+      out.write(`${title}... ${formatBytes(now.processed_bytes)}`);
     }
     await wait(POLL_MS);
   }
@@ -394,7 +395,7 @@ async function download(client: ApiClient, { url }: { url: string }, file: strin
       cause: error,
     });
   }
-  if (process.stderr.isTTY) printText(`${formatByteCount(statSync(file).size)} received`, process.stderr);
+  if (process.stderr.isTTY) printText(`${formatBytes(statSync(file).size)} received`, process.stderr);
 }
 
 /** `latest.dump`, or with a number when there is one. */

@@ -1,5 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
-import { formatBytes, formatDate, formatTimeOfDay } from '../../text/format.ts';
+import { formatBytes } from '../../../common/text/format-numbers.ts';
+import { formatDate, formatTimeOfDay } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { DetailRow } from '../../view/detail-row.tsx';
 import { Icon } from '../../view/icon.tsx';
