@@ -186,10 +186,13 @@ export class AppDeployment {
     await this.finish(await this.serialize(() => this.begin(spec, adopted)));
   }
 
-  /** @throws FormationError for an unknown type or an impossible number */
-  scale(counts: Readonly<Record<string, number>>): Promise<void> {
-    return this.changeFormation((formation) =>
-      Object.entries(counts).map(([type, quantity]) => formation.scale(type, quantity)),
+  /**
+   * @param decide how many, when it is their turn; what it throws refuses it
+   * @throws FormationError for an unknown type or an impossible number
+   */
+  scale(decide: () => Promise<Readonly<Record<string, number>>>): Promise<void> {
+    return this.changeFormation(async (formation) =>
+      Object.entries(await decide()).map(([type, quantity]) => formation.scale(type, quantity)),
     );
   }
 
@@ -197,12 +200,12 @@ export class AppDeployment {
   restart(which: string | undefined): Promise<void> {
     this.requireCurrent();
     if (which === undefined && this.options.preboot !== undefined) return this.replaceDynos(undefined);
-    return this.changeFormation((formation) => [formation.restart(which)]);
+    return this.changeFormation(async (formation) => [formation.restart(which)]);
   }
 
   /** Stops a dyno, or all of a type. */
   stopDyno(which: string): Promise<void> {
-    return this.changeFormation((formation) => {
+    return this.changeFormation(async (formation) => {
       const ofType = formation.dynos().filter(({ type }) => type === which);
       const names = ofType.length > 0 ? ofType.map(({ name }) => name) : [which];
       return names.map((name) => formation.stopDyno(name));
@@ -238,9 +241,11 @@ export class AppDeployment {
   }
 
   /** What is begun in turn ends whenever it does: a dyno may take half a minute, and the next change doesn't wait for that. */
-  private async changeFormation(begin: (formation: ReleaseFormation) => Promise<void>[]): Promise<void> {
+  private async changeFormation(
+    begin: (formation: ReleaseFormation) => Promise<Promise<void>[]>,
+  ): Promise<void> {
     const { changes } = await this.serialize(async () => {
-      const begun = begin(this.requireCurrent().formation);
+      const begun = await begin(this.requireCurrent().formation);
       this.notifyChanged();
       return { changes: Promise.all(begun) };
     });
@@ -272,13 +277,14 @@ export class AppDeployment {
   /** With as many dynos as are wanted now. */
   private currentSpec(): ReleaseSpec {
     const { spec, formation } = this.requireCurrent();
-    return { ...spec, counts: formation.counts() };
+    return { ...spec, counts: formation.counts(), loadCounts: undefined };
   }
 
   private async begin(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<BegunRelease> {
+    const counts = (await spec.loadCounts?.().catch(() => undefined)) ?? spec.counts;
     if (this.stopped) return {};
     const old = this.abandonRollout() ?? this.current;
-    const next: RunningRelease = { spec, formation: this.createFormation(spec, adopted) };
+    const next: RunningRelease = { spec, formation: this.createFormation({ ...spec, counts }, adopted) };
     if (!old) {
       this.current = next;
       await next.formation.start();

@@ -23,7 +23,7 @@ import { DynoPidFile } from '../processes/pid-file.ts';
 import { firstPortOf, PortAllocator } from '../processes/ports.ts';
 import { STOP_GRACE_MS } from '../processes/process-group.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
-import { type DynoSizesRecord, loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
+import { loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
 import { hasFeature } from '../records/features.ts';
 import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
@@ -34,7 +34,13 @@ import { type CreateAddonsOptions, createAddons } from './addons/create-addons.t
 import { addonFolder, requireServerId } from './addons/server-id.ts';
 import { AppDeployment, type StuckRelease } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
-import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
+import type {
+  DynoRunner,
+  DynoSummary,
+  FormationChange,
+  FormationEntry,
+  OneOffDynoRequest,
+} from './contract.ts';
 import { errorPageUrls } from './custom-error-pages.ts';
 import { DynoHandover } from './handover/dyno-handover.ts';
 import { countsOf, entriesOf, type KeptFormation, releaseFingerprint } from './handover/kept-dynos.ts';
@@ -269,13 +275,16 @@ export class DynoManager implements DynoRunner {
     return this.options.runningApps.find(app)?.applyLocalRelease !== undefined;
   }
 
-  async scale(app: AppId, counts: Readonly<Record<string, number>>, sizes: DynoSizesRecord): Promise<void> {
-    const running = this.options.runningApps.requireApp(app);
-    for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
-    // A local app has its formation from the command line.
-    await saveFormation(this.options.store, app, running.applyLocalRelease ? {} : counts, sizes);
-    this.options.log.info({ app, counts, sizes }, 'formation changed');
-    await running.deployment.scale(counts);
+  async scale(app: AppId, decide: (current: readonly FormationEntry[]) => FormationChange): Promise<void> {
+    const { deployment, applyLocalRelease } = this.options.runningApps.requireApp(app);
+    await deployment.scale(async () => {
+      const { counts, sizes } = decide(deployment.processes());
+      for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
+      // A local app has its formation from the command line.
+      await saveFormation(this.options.store, app, applyLocalRelease ? {} : counts, sizes);
+      this.options.log.info({ app, counts, sizes }, 'formation changed');
+      return counts;
+    });
   }
 
   async restart(app: AppId, which: string | undefined): Promise<void> {
@@ -388,7 +397,7 @@ export class DynoManager implements DynoRunner {
       .get(app, String(version))
       .then((release) => this.specOf(app, release))
       .catch(() => undefined);
-    if (spec?.fingerprint === fingerprint) return { ...spec, counts: countsOf(dynos) };
+    if (spec?.fingerprint === fingerprint) return { ...spec, counts: countsOf(dynos), loadCounts: undefined };
     // It was deleted: they run until the others take over, and aren't started again.
     return {
       ...current,
@@ -396,6 +405,7 @@ export class DynoManager implements DynoRunner {
       fingerprint,
       entries: entriesOf(dynos),
       counts: countsOf(dynos),
+      loadCounts: undefined,
       createWorkspace: () => Promise.reject(new Error(`v${version} isn't there any more`)),
     };
   }
@@ -587,6 +597,7 @@ export class DynoManager implements DynoRunner {
     const record = slug === null ? undefined : await store.get<SlugRecord>(app, slugRecordKey(slug));
     if (!record) throw new TailraceError('conflict', 'This app has no slug: deploy it first.');
     return slugReleaseSpec(release, record.value, await loadFormation(store, app), {
+      loadCounts: () => loadFormation(store, app),
       env: hostEnvironment(process.env),
       cwd: this.stateFolder,
       createWorkspace: async (dynoId, type, size) => {

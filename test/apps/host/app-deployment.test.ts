@@ -186,10 +186,10 @@ describe('a release that replaces another on a server', () => {
 
   test('doesn’t keep others from scaling and stopping', async () => {
     const { app, log, done } = await replacing();
-    await app.scale({ web: 2 });
+    await app.scale(async () => ({ web: 2 }));
     await app.stopDyno('worker.1');
     expect(log.slice(2)).toEqual(['scale web=2 of v2', 'stop worker.1 of v2']);
-    await app.scale({ web: 0 });
+    await app.scale(async () => ({ web: 0 }));
     await done;
     expect(log.slice(4)).toEqual(['scale web=0 of v2', 'stop v1']);
   });
@@ -312,7 +312,7 @@ describe('a restart', () => {
   test('of everything is a rollout of the same release, with the dynos that are wanted now', async () => {
     const { app, log, formations, setWeb } = deployment({ overlap: true });
     await app.apply(specOf(1));
-    await app.scale({ worker: 3 });
+    await app.scale(async () => ({ worker: 3 }));
     setWeb(1, 'crashed');
     log.length = 0;
     await app.restart(undefined);
@@ -340,19 +340,32 @@ test('a process type is stopped dyno by dyno', async () => {
   expect(log.slice(1)).toEqual(['stop web.1 of v1', 'stop web.2 of v1', 'stop worker.1 of v1']);
 });
 
+test('a release that waited for a change has as many dynos as are wanted then', async () => {
+  const { app, formations } = deployment({ overlap: true });
+  await app.apply(specOf(1));
+  let wanted = { web: 1, worker: 1 };
+  const scaled = app.scale(async () => {
+    wanted = { web: 1, worker: 4 };
+    return { worker: 4 };
+  });
+  void app.apply({ ...specOf(2), loadCounts: async () => wanted });
+  await scaled;
+  await expect.poll(() => formations[1]?.wanted).toEqual(wanted);
+});
+
 test('a dyno that takes its time to end holds up no other change', async () => {
   const { app, log, formations, setWeb } = deployment({ overlap: true });
   await app.apply(specOf(1));
   formations[0].ends = new Promise(() => {});
   void app.stopDyno('worker.1');
   void app.restart('worker.1');
-  void app.scale({ worker: 0 });
+  void app.scale(async () => ({ worker: 0 }));
   setWeb(1, 'crashed');
   // The old ones, which serve nothing, end beside what comes next.
   void app.apply(specOf(2));
   await expect.poll(() => log).toContain('start v2');
   setWeb(2, 'up');
-  await app.scale({ web: 2 });
+  await app.scale(async () => ({ web: 2 }));
   expect(log).toEqual([
     'start v1',
     'stop worker.1 of v1',
@@ -367,5 +380,5 @@ test('a dyno that takes its time to end holds up no other change', async () => {
 
 test('an app that was never deployed has nothing to scale', async () => {
   const { app } = deployment({ overlap: true });
-  await expect(app.scale({ web: 1 })).rejects.toMatchObject({ code: 'conflict' });
+  await expect(app.scale(async () => ({ web: 1 }))).rejects.toMatchObject({ code: 'conflict' });
 });

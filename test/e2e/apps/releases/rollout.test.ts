@@ -254,6 +254,16 @@ describe('an app that changes in two ways at once', () => {
     }
   });
 
+  it('has as many dynos as all have asked for who scale it at once', async () => {
+    const { name } = await deployed();
+    const updates = [{ type: 'worker', quantity: '+1' }];
+    await Promise.all(
+      Array.from({ length: 3 }, () => server.request('PATCH', `/apps/${name}/formation`, { updates })),
+    );
+    const { quantity } = await server.request<{ quantity: number }>('GET', `/apps/${name}/formation/worker`);
+    expect(quantity).toBe(3);
+  });
+
   it('starts nothing any more while it is destroyed', async () => {
     const { name, repository } = await deployed();
     repository.commit({
