@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { systemCode } from '../errors.ts';
 
+/** `getconf CLK_TCK`, on every Linux that Node.js runs on. */
+const TICKS_PER_SECOND = 100;
+
 /** What `/proc/<pid>/stat` says of a process. */
 export interface ProcessStat {
   pid: number;
@@ -23,6 +26,15 @@ export function processStat(pid: number): ProcessStat | undefined {
   // The second field is the program's name in brackets, and may itself hold spaces and brackets.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return { pid, state: fields[0], groupId: Number(fields[2]), startTicks: fields[19] };
+}
+
+/** What processes that start now have as `startTicks`; 0 on systems without `/proc`. */
+export function ticksSinceBoot(): number {
+  try {
+    return Math.floor(Number.parseFloat(readFileSync('/proc/uptime', 'latin1')) * TICKS_PER_SECOND) || 0;
+  } catch {
+    return 0;
+  }
 }
 
 /** When this process started, in clock ticks after boot; '' on systems without `/proc`. */
