@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
-import { sendClientRequest } from '../common/http/client-request.ts';
+import { sendClientRequest } from '../common/http/client/client-request.ts';
 import { trimTrailing } from '../common/limits/trim-trailing.ts';
 import { isProcessRunning } from '../common/processes/process-identity.ts';
 import { PROGRAM_HEADER } from '../common/text/program-name.ts';

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { sendClientRequest } from '../../common/http/client-request.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { checkOutCommit } from './git/checkout.ts';
 import { runGit } from './git/git-command.ts';
 import { packFolder } from './tar.ts';

@@ -1,6 +1,6 @@
 /** Processes that have left their group (daemons): they are found by a variable in their environment. */
-import { readdir, readFile } from 'node:fs/promises';
-import { processStat } from '../../common/processes/process-identity.ts';
+import { readFile } from 'node:fs/promises';
+import { allProcesses } from '../../common/processes/process-identity.ts';
 
 /** For clocks that are read at different moments. */
 const MARGIN_TICKS = 100;
@@ -41,15 +41,13 @@ export async function killByVariable(variable: string, sinceTicks = 0): Promise<
 }
 
 async function pidsWithVariable(variable: string, sinceTicks: number): Promise<number[]> {
-  const names = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
   const found: number[] = [];
-  for (const name of names) {
+  for await (const { pid, state, startTicks } of allProcesses()) {
     // Zombies have none.
-    const stat = processStat(Number(name));
-    if (!stat || stat.state === 'Z' || Number(stat.startTicks) < sinceTicks - MARGIN_TICKS) continue;
+    if (state === 'Z' || Number(startTicks) < sinceTicks - MARGIN_TICKS) continue;
     // Somebody else's can't be read.
-    const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
-    if (environment.split('\0').includes(variable)) found.push(Number(name));
+    const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+    if (environment.split('\0').includes(variable)) found.push(pid);
   }
   return found;
 }

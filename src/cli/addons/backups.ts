@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { requireReplaceable } from '../../common/files/require-replaceable.ts';
-import { sendClientRequest } from '../../common/http/client-request.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { type ApiClient, addClientOptions, errorFromResponse, resolveEndpoint } from '../api-client.ts';
 import { formatByteCount, formatTable, printResult, printText } from '../format.ts';
 import { attachmentsOf, type DatabaseOptions, findAttachment, POSTGRES } from './find-database.ts';

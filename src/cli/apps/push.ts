@@ -8,7 +8,7 @@ import { findEmptySubmodules } from '../../apps/build/git/submodules.ts';
 import { findLinkOut } from '../../apps/build/linked-out.ts';
 import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
-import { sendClientRequest } from '../../common/http/client-request.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { APP_OPTION, ApiClient, errorFromResponse, resolveApp } from '../api-client.ts';
 
 interface SourceBlob {

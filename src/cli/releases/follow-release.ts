@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../common/errors.ts';
-import { sendClientRequest } from '../../common/http/client-request.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { type ApiClient, errorFromResponse } from '../api-client.ts';
 import { printText } from '../format.ts';
 

@@ -1,20 +1,20 @@
 /**
- * With TEST_CPU=1 each file says what processor time it took, and so does each of its tests that took a second: of the test's own process and of
+ * With TEST_CPU=1 each file says what processor time it took, and so does each of its tests that took a second (TEST_CPU=0.1: a tenth): of the test's own process and of
  * all that was started for it, whether it has ended, is nobody's child any more, or still runs.
  *
  * Each file is a control group of Linux for that (its worker moves from one to the next, and what it starts stays in the file's). Where none
  * can be made, as without root, only what has ended and was waited for is counted.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect } from 'vitest';
 
 /** Linux counts in these for programs (`getconf CLK_TCK`). */
 const TICKS_PER_SECOND = 100;
 /** Where version 1 of control groups counts processor time, and where version 2 is. */
 const GROUPS = ['/sys/fs/cgroup/cpuacct', '/sys/fs/cgroup/unified', '/sys/fs/cgroup'];
-/** A test that takes less isn't named. */
-const NAMED_SECONDS = Number(process.env.TEST_CPU_NAMED ?? 1);
+/** A test that takes less isn't named: `TEST_CPU` itself. */
+const NAMED_SECONDS = Number(process.env.TEST_CPU) || 1;
 
 const group = enterGroup();
 const before = usedSeconds();
@@ -30,7 +30,10 @@ afterEach(({ task }) => {
     say(`test-cpu ${seconds.toFixed(1)} s ${fileName()} > ${expect.getState().currentTestName ?? task.name}`);
 });
 
-afterAll(() => say(`cpu ${(usedSeconds() - before).toFixed(1)} s ${fileName()}`));
+afterAll(() => {
+  say(`cpu ${(usedSeconds() - before).toFixed(1)} s ${fileName()}`);
+  leaveGroup();
+});
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
@@ -53,6 +56,17 @@ function enterGroup(): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Out of it again, and it is removed; one that something of the file still runs in stays. */
+function leaveGroup(): void {
+  if (!group) return;
+  try {
+    writeFileSync(join(dirname(group), 'cgroup.procs'), String(process.pid));
+    rmdirSync(group);
+  } catch {
+    // Busy.
+  }
 }
 
 function usedSeconds(): number {

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { sendClientRequest } from '../../../src/common/http/client-request.ts';
-import { freePort } from '../../support/free-port.ts';
-import { dataFolderForTest } from '../../support/server.ts';
+import { sendClientRequest } from '../../../../src/common/http/client/client-request.ts';
+import { freePort } from '../../../support/free-port.ts';
+import { dataFolderForTest } from '../../../support/server.ts';
 
 describe('a request of a command', () => {
   it.each([
