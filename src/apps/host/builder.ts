@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
 import { fileError } from '../../common/files/file-error.ts';
 import type { Log } from '../../common/log.ts';
+import { ticksSinceBoot } from '../../common/processes/process-identity.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
@@ -180,6 +181,7 @@ export class Builder implements Builds {
   private async buildAndRelease(app: AppRecord, source: string, build: Build): Promise<void> {
     const { store, dynoManager, cacheFolder, webUrl, logToApp, owner } = this.options;
     logToApp(app.id, PlatformLinePriority.api, `Build started by user ${owner}`);
+    const sinceTicks = ticksSinceBoot();
     const work = await dynoManager.slugFiles.createWorkFolder();
     try {
       const built = await buildApp({
@@ -218,7 +220,7 @@ export class Builder implements Builds {
       this.log(app, build, `       ${webUrl(app.name)} deployed to Tailrace`);
       await this.deleteOldSlugs(app.id);
     } finally {
-      await killByVariable(`REQUEST_ID=${build.id}`);
+      await killByVariable(`REQUEST_ID=${build.id}`, sinceTicks);
       await rm(work, { recursive: true, force: true, maxRetries: 3 });
     }
   }

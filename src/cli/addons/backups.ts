@@ -1,11 +1,12 @@
 /** `tailrace pg:backups`, and what is done with them. */
-import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { requireReplaceable } from '../../common/files/require-replaceable.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { formatBytes } from '../../common/text/format-numbers.ts';
 import { type ApiClient, addClientOptions, errorFromResponse, resolveEndpoint } from '../api-client.ts';
 import { formatTable, printResult, printText } from '../format.ts';
@@ -330,16 +331,15 @@ async function findSource(client: ApiClient, app: string, typed: string | undefi
 }
 
 async function upload(client: ApiClient, path: string, file: string): Promise<Transfer> {
-  const { request } = await import('undici'); // only this command's weight
   const { url, key } = client.address;
-  const answer = await request(url + path, {
+  const answer = await sendClientRequest(url + path, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${key}`,
       'content-length': String(statSync(file).size),
       'content-type': 'application/octet-stream',
     },
-    body: createReadStream(file),
+    body: { file },
   }).catch((error: unknown) => {
     throw new TailraceError('unavailable', `The upload broke off (${reasonOf(error)}): try again.`, {
       cause: error,
@@ -381,9 +381,8 @@ function linkOf(
 /** The whole file, or none. */
 async function download(client: ApiClient, { url }: { url: string }, file: string): Promise<void> {
   await requireReplaceable(file, 'name one with --output');
-  const { request } = await import('undici'); // only this command's weight
   // The server may be known by another address here.
-  const answer = await request(client.address.url + new URL(url).pathname);
+  const answer = await sendClientRequest(client.address.url + new URL(url).pathname);
   if (answer.statusCode !== 200) throw errorFromResponse(answer.statusCode, await answer.body.text());
   const unfinished = `${file}.part`;
   try {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,6 +8,7 @@ import { findEmptySubmodules } from '../../apps/build/git/submodules.ts';
 import { findLinkOut } from '../../apps/build/linked-out.ts';
 import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { APP_OPTION, type ApiClient, errorFromResponse, resolveLastingEndpoint } from '../api-client.ts';
 
 interface SourceBlob {
@@ -73,7 +74,6 @@ async function pack(folder: string, file: string): Promise<void> {
 
 /** @param builds their path */
 async function deploy(client: ApiClient, builds: string, file: string): Promise<number> {
-  const { request } = await import('undici'); // only this command's weight
   const { url, key } = client.address;
   const { source_blob: source } = await client.request<{ source_blob: SourceBlob }>('POST', '/sources', {});
   const { size } = await stat(file);
@@ -83,10 +83,10 @@ async function deploy(client: ApiClient, builds: string, file: string): Promise<
       `This folder has ${Math.ceil(size / 1_048_576)} MB packed, and may have ${Math.round(source.max_bytes / 1_048_576)}: leave out what isn't needed with a .slugignore file.`,
     );
   const path = new URL(source.put_url).pathname;
-  const put = await request(url + path, {
+  const put = await sendClientRequest(url + path, {
     method: 'PUT',
     headers: { 'content-length': String(size), 'content-type': 'application/gzip' },
-    body: createReadStream(file),
+    body: { file },
   }).catch((error: unknown) => {
     throw new TailraceError(
       'unavailable',
@@ -96,12 +96,13 @@ async function deploy(client: ApiClient, builds: string, file: string): Promise<
       },
     );
   });
-  if (put.statusCode >= 300) throw errorFromResponse(put.statusCode, await put.body.text());
+  const answer = await put.body.text();
+  if (put.statusCode >= 300) throw errorFromResponse(put.statusCode, answer);
   const build = await client.request<{ id: string }>('POST', builds, {
     source_blob: { url: source.get_url },
   });
   const headers = { authorization: `Bearer ${key}` };
-  const output = await request(`${url}${builds}/${build.id}/output`, { headers, bodyTimeout: 0 });
+  const output = await sendClientRequest(`${url}${builds}/${build.id}/output`, { headers, pauseMs: 0 });
   for await (const chunk of output.body) process.stdout.write(chunk);
   const { status } = await client.request<{ status: string }>('GET', `${builds}/${build.id}`);
   return status === 'succeeded' ? 0 : 1;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../common/errors.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { type ApiClient, errorFromResponse } from '../api-client.ts';
 import { printText } from '../format.ts';
 
@@ -57,16 +58,11 @@ export async function latestRelease(client: ApiClient, path: string): Promise<Fo
  * @throws TailraceError when it can't be read
  */
 export async function streamOutput(client: ApiClient, url: string): Promise<void> {
-  const { request } = await import('undici');
   const { pathname, search } = new URL(url);
   const { key, url: server } = client.address;
   const headers = { authorization: `Bearer ${key}` };
   try {
-    const response = await request(server + pathname + search, {
-      headers,
-      bodyTimeout: 0,
-      headersTimeout: 0,
-    });
+    const response = await sendClientRequest(server + pathname + search, { headers, pauseMs: 0 });
     if (response.statusCode >= 400) throw errorFromResponse(response.statusCode, await response.body.text());
     for await (const chunk of response.body) process.stdout.write(chunk);
   } catch (error) {
