@@ -18,7 +18,7 @@ export function killDaemonized(dynoId: string, sinceTicks = 0): Promise<number> 
  * Kills every process with a variable in its environment. Without `/proc` none is found.
  * @param variable `NAME=value`, which only those have
  * @param sinceTicks `ticksSinceBoot()` of when nothing had it yet: what is older isn't looked at, which is most of a machine. To read an
- *   environment takes a quarter of a millisecond, as it is left to threads: the kernel may have it wait for the process. 0: not known
+ *   environment takes an eighth of a millisecond, as it is left to threads: the kernel may have it wait for the process. 0: not known
  * @returns how many there were
  */
 export async function killByVariable(variable: string, sinceTicks = 0): Promise<number> {

@@ -7,8 +7,8 @@ import { systemCode } from '../errors.ts';
 /** `getconf CLK_TCK`, on every Linux that Node.js runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** About half a millisecond. */
-const PROCESSES_PER_TURN = 50;
+/** A millisecond, beside much else. */
+const PROCESSES_PER_TURN = 20;
 
 /** What `/proc/<pid>/stat` says of a process. */
 export interface ProcessStat {
@@ -35,7 +35,7 @@ export function processStat(pid: number): ProcessStat | undefined {
 
 /**
  * All processes of the machine, zombies too; none without `/proc`. The kernel waits for nobody for this file, and a thread for each of its
- * four steps costs twenty times as much: it is read at once, and others have their turn in between.
+ * four steps costs three times as much: it is read at once, and others have their turn in between.
  */
 export async function* allProcesses(): AsyncGenerator<ProcessStat> {
   let count = 0;
