@@ -543,9 +543,10 @@ function readTime(start: u32): u32 {
     setTimeLength(written);
     return written == 0 ? 0 : end + 1;
   }
+  const common = readNumberTime(start);
+  if (common != 0) return common;
   const end = skipNumberBytes(start);
   if (!isEndOfNumber(end) || end == start || load<u8>(end) == 0) return stop(end);
-  if (readNumberTime(start) == end) return end;
   const written = writeAnyTime(start, end);
   setTimeLength(written);
   return written == 0 ? 0 : end;
