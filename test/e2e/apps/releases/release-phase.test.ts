@@ -167,11 +167,12 @@ describe('while the release command runs', () => {
     expect(await config(name)).toEqual({});
     const followed = await fetch(pending.output_stream_url ?? '');
     expect(followed.status).toBe(200);
-    const dynos = await server.request<{ name: string; release: { version: number } }[]>(
-      'GET',
-      `/apps/${name}/dynos`,
-    );
-    expect(dynos.find((dyno) => dyno.name === 'release.1')?.release.version).toBe(3);
+    const dyno = await until('its dyno', async () => {
+      const path = `/apps/${name}/dynos`;
+      const all = await server.request<{ name: string; release: { version: number } }[]>('GET', path);
+      return all.find((one) => one.name === 'release.1');
+    });
+    expect(dyno.release.version).toBe(3);
     expect((await fetchFromApp(server, name)).a).toBeUndefined();
     writeFileSync(hold, '');
     expect(await followed.text()).toBe('release 1\n');
