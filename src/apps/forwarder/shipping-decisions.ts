@@ -1,4 +1,5 @@
 /** What a shipper does next: decisions without sockets, timers and queues. */
+import { formatCount } from '../../common/text/format-numbers.ts';
 import type { IngestOutcome } from './classify-response.ts';
 import type { IngestResponse } from './ingest-client.ts';
 
@@ -82,7 +83,11 @@ export function decideOnResponse(
   const outcome = policy.classify(status);
   if (outcome === 'delivered') return DELIVERED;
   if (outcome === 'refused')
-    return { outcome, delayMs: 0, warning: `The router refused ${lineCount} lines with status ${status}.` };
+    return {
+      outcome,
+      delayMs: 0,
+      warning: `The router refused ${formatCount(lineCount, 'line')} with status ${status}.`,
+    };
   const delayMs = Math.max(policy.delayMs(attempt), retryAfterMs);
   return { outcome, delayMs, warning: outageWarning(attempt, `status ${status}`) };
 }

@@ -168,7 +168,7 @@ describe('users can', () => {
     expect(paused.stdout).toMatch(/^Paused drain http:\S+; go on with: tailrace drains:resume d\./);
     await pushLines(server, app.token, numberedMessages(5, 'line', 5));
     const { stdout } = await runTailrace(['drains', '-a', app.name], { env: server.env });
-    expect(stdout).toMatch(/paused: 5 lines delivered, 5 lines \(about \S+ KB, \S+ s\) behind/);
+    expect(stdout).toMatch(/paused: 5 lines delivered, 5 lines \(about \S+ B, \S+ s\) behind/);
     expect(receiver.acceptedMessages()).toHaveLength(5);
     await runTailrace(['drains:resume', '-a', app.name], { env: server.env });
     await until('the rest', () => receiver.acceptedMessages().length === 10);

@@ -1,5 +1,6 @@
 /** The bulk API of Elasticsearch and OpenSearch. Documents get ids made of the frame id, so that a retry adds nothing. */
 
+import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
@@ -64,7 +65,7 @@ function checkBulkResponse(body: Buffer, shipment: Shipment): void {
     );
   const indexes = new Set(failed.map(({ index }) => index).filter((index) => index >= 0));
   if (indexes.size > 0)
-    throw new OutletError(`the destination refused ${indexes.size} lines: ${why}`, {
+    throw new OutletError(`the destination refused ${formatCount(indexes.size, 'line')}: ${why}`, {
       isPermanent: true,
       refusedLines: { count: indexes.size, indexes },
     });

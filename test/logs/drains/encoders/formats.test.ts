@@ -185,7 +185,7 @@ describe('over HTTP', () => {
       const { stdout } = await runTailrace(['drains:refused', '-a', app.name], { env: server.env });
       return stdout.includes('mapper_parsing') && stdout;
     });
-    expect(shown).toContain('1 lines at');
+    expect(shown).toContain('1 line at');
     expect(shown).toContain('Grüße');
     expect(shown).not.toContain('hello');
   });
