@@ -37,13 +37,13 @@ export function drainsRefusedCommand(program: Command): void {
         );
         printResult(options.json, answer, () =>
           answer.error
-            ? `${formatNumber(answer.lines)} lines were accepted, then: ${answer.error}. ${answer.left} batches are still kept aside.`
-            : `${formatNumber(answer.lines)} lines were accepted; nothing is left.`,
+            ? `Accepted ${formatCount(answer.lines, 'line')}, then: ${answer.error}. Still kept aside: ${countBatches(answer.left)}.`
+            : `Accepted ${formatCount(answer.lines, 'line')}; nothing is left.`,
         );
         if (answer.error) process.exitCode = 1;
       } else if (options.drop) {
         const answer = await client.request<{ batches: number }>('DELETE', `${path}/refused`);
-        printResult(options.json, answer, () => `Forgot ${answer.batches} batches.`);
+        printResult(options.json, answer, () => `Forgot ${countBatches(answer.batches)}.`);
       } else {
         const batches = await client.request<RefusedView[]>('GET', `${path}/refused`);
         printResult(options.json, batches, () => formatRefusedBatches(batches, options.lines));
@@ -63,4 +63,8 @@ function formatRefusedBatches(batches: readonly RefusedView[], all: boolean | un
       return [`${formatCount(count, 'line')} at ${refused_at}: ${reason}`, ...safe, ...more];
     })
     .join('\n');
+}
+
+function countBatches(batches: number): string {
+  return batches === 1 ? '1 batch' : `${formatNumber(batches)} batches`;
 }

@@ -116,7 +116,7 @@ describe('lines that a destination refuses', () => {
     const resent = await runTailrace(['drains:refused', drain.token, '--resend', '-a', app.name], {
       env: server.env,
     });
-    expect(resent.stdout).toBe('3 lines were accepted; nothing is left.\n');
+    expect(resent.stdout).toBe('Accepted 3 lines; nothing is left.\n');
     const again = receiver.requests.find(({ status, body }) => status === 200 && body.includes('line 0'));
     expect(parseFrames(again?.body ?? '').map(messageOf)).toEqual(numberedMessages(3));
     expect(again?.frameId).toBe(receiver.requests[0].frameId);

@@ -1,4 +1,5 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
+import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
@@ -52,10 +53,13 @@ export function otlpFormat(app: string, version: string, encoding: 'json' | 'pro
       const { count, message } =
         encoding === 'json' ? parseRejectedRecords(body) : decodeRejectedRecords(body);
       if (!(count > 0)) return;
-      throw new OutletError(`the destination rejected ${count} lines${message && `: ${message}`}`, {
-        isPermanent: true,
-        refusedLines: { count: Math.min(count, shipment.count) },
-      });
+      throw new OutletError(
+        `the destination rejected ${formatCount(count, 'line')}${message && `: ${message}`}`,
+        {
+          isPermanent: true,
+          refusedLines: { count: Math.min(count, shipment.count) },
+        },
+      );
     },
   };
 }

@@ -123,7 +123,7 @@ describe('over HTTP', () => {
       const [drain] = await server.listDrains(app);
       return drain.delivery.lost > 0 && drain;
     });
-    expect(delivery).toMatchObject({ lost: 1, lastError: 'the destination rejected 1 lines: too old' });
+    expect(delivery).toMatchObject({ lost: 1, lastError: 'the destination rejected 1 line: too old' });
   });
 
   it('loki: a stream for each set of labels, times in nanoseconds', async () => {

@@ -48,7 +48,7 @@ describe('OTLP in protobuf', () => {
     const { delivery } = await until('the count', async () =>
       (await server.listDrains(app)).find(({ id, delivery }) => id === drain.id && delivery.lost > 0),
     );
-    expect(delivery).toMatchObject({ lost: 1, lastError: 'the destination rejected 1 lines: too old' });
+    expect(delivery).toMatchObject({ lost: 1, lastError: 'the destination rejected 1 line: too old' });
   });
 
   it('is accepted by our own /v1/logs', async () => {

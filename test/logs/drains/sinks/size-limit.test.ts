@@ -100,7 +100,7 @@ describe('a destination that answers 413', () => {
       runTailrace(['drains:refused', token, '--resend', '-a', app.name], { env: server.env });
     expect((await resend()).stdout).toContain('413');
     receiver.bytesMax = 9_000;
-    expect((await resend()).stdout).toBe('1 lines were accepted; nothing is left.\n');
+    expect((await resend()).stdout).toBe('Accepted 1 line; nothing is left.\n');
     expect(acceptedLines(receiver.accepted).filter((number) => number === 1)).toHaveLength(1);
   });
 });
@@ -128,12 +128,12 @@ describe('a refused batch that is sent again', () => {
     const resend = () =>
       runTailrace(['drains:refused', token, '--resend', '-a', app.name], { env: server.env });
     const first = await resend();
-    expect(first.stdout).toMatch(/^299 lines were accepted, then: .*413.*1 batches are still kept aside/);
+    expect(first.stdout).toMatch(/^Accepted 299 lines, then: .*413.*Still kept aside: 1 batch\./);
     expect(acceptedLines(receiver.accepted).sort((a, b) => a - b)).toEqual(
       numberedRange(300).filter((number) => number !== 77),
     );
     receiver.bytesMax = 9_000;
-    expect((await resend()).stdout).toBe('1 lines were accepted; nothing is left.\n');
+    expect((await resend()).stdout).toBe('Accepted 1 line; nothing is left.\n');
     expect(acceptedLines(receiver.accepted).at(-1)).toBe(77);
   });
 });
