@@ -318,6 +318,34 @@ describe('names', () => {
   });
 });
 
+describe('apostrophes', () => {
+  const curly = /[\w\x60>)]’/;
+  const straight = /[a-z]'(?:s|t|re|ve|ll)\b/;
+  /** Lines, but for comments. */
+  const codeOf = ({ text }: SourceFile): string[] =>
+    text
+      .split('\n')
+      .filter((line) => !/^\s*(?:\/?\*|\/\/)/.test(line))
+      .map((line) => line.replace(/ \/\/ .*/, ''));
+  const having = (files: readonly SourceFile[], pattern: RegExp): string[] =>
+    files.flatMap((file) =>
+      codeOf(file)
+        .filter((line) => pattern.test(line))
+        .map((line) => `${file.path}: ${line.trim()}`),
+    );
+
+  it('are straight in messages and documentation, and curly on pages', () => {
+    const pages = src.filter(({ path }) => path.startsWith('src/web/'));
+    const messages = [...src.filter((file) => !pages.includes(file)), ...drains];
+    const texts = ['README.md', 'CHANGELOG.md', ...filesOf('docs', /\.md$/)];
+    expect(having(messages, curly)).toEqual([]);
+    expect(texts.filter((path) => curly.test(readFileSync(join(ROOT, path), 'utf8')))).toEqual([]);
+    expect(having(pages, straight)).toEqual([]);
+    expect(having(messages, straight).length).toBeGreaterThan(300);
+    expect(having(pages, curly).length).toBeGreaterThan(10);
+  });
+});
+
 describe('functions', () => {
   it('are written once: none stands in another file, word for word, under this name or another', () => {
     const places = new Map<string, string[]>();

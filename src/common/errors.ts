@@ -3,14 +3,14 @@
  * where they are thrown. docs/errors.md is made from this table and from platform-errors.ts.
  */
 export const ERROR_CODES = {
-  bad_request: { status: 400, meaning: 'the request can’t be read: its body, its address or its encoding' },
+  bad_request: { status: 400, meaning: "the request can't be read: its body, its address or its encoding" },
   count_mismatch: {
     status: 400,
-    meaning: '`Logplex-Msg-Count` isn’t the number of lines in the body; none was taken',
+    meaning: "`Logplex-Msg-Count` isn't the number of lines in the body; none was taken",
   },
   malformed_lines: {
     status: 400,
-    meaning: 'lines that aren’t in the format that `Content-Type` names; none was taken',
+    meaning: "lines that aren't in the format that `Content-Type` names; none was taken",
   },
   unauthorized: {
     status: 401,
@@ -33,15 +33,15 @@ export const ERROR_CODES = {
   too_large: { status: 413, meaning: 'the body is over its limit, which the message names' },
   unsupported_type: {
     status: 415,
-    meaning: '`Content-Type` or `Content-Encoding` isn’t one that is understood here',
+    meaning: "`Content-Type` or `Content-Encoding` isn't one that is understood here",
   },
   requested_range_not_satisfiable: {
     status: 416,
-    meaning: 'a `Range` of a list that can’t be read; the message shows one that can',
+    meaning: "a `Range` of a list that can't be read; the message shows one that can",
   },
   invalid_params: {
     status: 422,
-    meaning: 'a value that can’t be used; the message names it, and what it may be',
+    meaning: "a value that can't be used; the message names it, and what it may be",
   },
   confirmation_required: {
     status: 423,
@@ -53,11 +53,11 @@ export const ERROR_CODES = {
   },
   release_failed: {
     status: 422,
-    meaning: 'the release command failed: what was asked for isn’t released, and what ran goes on',
+    meaning: "the release command failed: what was asked for isn't released, and what ran goes on",
   },
   multiple_matches: {
     status: 422,
-    meaning: 'a name that several add-ons have: the message has names that are one’s own',
+    meaning: "a name that several add-ons have: the message has names that are one's own",
   },
   rate_limited: {
     status: 429,
@@ -80,13 +80,13 @@ export const ERROR_CODES = {
   },
   address_in_use: {
     status: 500,
-    meaning: 'a port or an address can’t be listened on: the message names the setting',
+    meaning: "a port or an address can't be listened on: the message names the setting",
   },
   data_folder: {
     status: 500,
-    meaning: 'the data folder, or one for `ship --spool`, can’t be used, or another process uses it',
+    meaning: "the data folder, or one for `ship --spool`, can't be used, or another process uses it",
   },
-  settings: { status: 500, meaning: 'a setting can’t be read or doesn’t exist: the message names it' },
+  settings: { status: 500, meaning: "a setting can't be read or doesn't exist: the message names it" },
 } as const satisfies Record<string, { readonly status: number; readonly meaning: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

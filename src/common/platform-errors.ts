@@ -26,17 +26,17 @@ export const PLATFORM_ERRORS = {
   },
   L14: {
     name: 'certificate validation',
-    meaning: 'a drain’s certificate was not accepted, here or by its destination; lines wait',
+    meaning: "a drain's certificate was not accepted, here or by its destination; lines wait",
   },
   L16: {
     name: 'stored lines lost',
     meaning:
       'lines of the stream are gone, because files of the data folder were damaged or removed; which ones',
   },
-  R10: { name: 'Boot timeout', meaning: 'a web dyno didn’t listen on `$PORT` in time, and was ended' },
+  R10: { name: 'Boot timeout', meaning: "a web dyno didn't listen on `$PORT` in time, and was ended" },
   R12: {
     name: 'Exit timeout',
-    meaning: 'a dyno didn’t end in time after SIGTERM, and was ended with SIGKILL',
+    meaning: "a dyno didn't end in time after SIGTERM, and was ended with SIGKILL",
   },
   R13: { name: 'Attach error', meaning: 'nobody attached to a one-off dyno in time' },
   R14: { name: 'Memory quota exceeded', meaning: 'a dyno uses more memory than its size has' },

@@ -326,7 +326,7 @@ describe('requests', () => {
     };
     expect(await post('text/xml; charset=utf-8', '<app/>')).toEqual([
       415,
-      { id: 'unsupported_type', message: 'Content-Type text/xml isn’t supported: send application/json.' },
+      { id: 'unsupported_type', message: "Content-Type text/xml isn't supported: send application/json." },
     ]);
     expect(await post('application/json', `"${'x'.repeat(1_100_000)}"`)).toEqual([
       413,
@@ -378,7 +378,7 @@ describe('requests', () => {
       415,
       {
         id: 'unsupported_type',
-        message: 'Content-Encoding "gzip" isn’t understood here: send the body as it is.',
+        message: 'Content-Encoding "gzip" isn\'t understood here: send the body as it is.',
       },
     ]);
     expect(await patch({ ...json, 'content-encoding': 'identity' }, '{"IDENTITY":"1"}')).toMatchObject([
@@ -391,7 +391,7 @@ describe('requests', () => {
     ]);
     expect(await patch(json, '{"A":')).toEqual([
       400,
-      { id: 'bad_request', message: 'The body isn’t valid JSON, as Content-Type says.' },
+      { id: 'bad_request', message: "The body isn't valid JSON, as Content-Type says." },
     ]);
   });
 

@@ -87,7 +87,7 @@ describe.skipIf(noBrowser)('the API key', () => {
     await tab.page.getByLabel('E-mail').fill('ada@example.com');
     await tab.page.getByLabel('Password').fill('wrong wrong');
     await tab.page.keyboard.press('Enter');
-    await tab.page.getByText('The address or the password isn’t right.').waitFor();
+    await tab.page.getByText("The address or the password isn't right.").waitFor();
     await tab.page.getByLabel('Password').fill('correct horse battery');
     await tab.page.keyboard.press('Enter');
     await tab.waitForMessage('for the team');

@@ -67,7 +67,7 @@ export class Access {
       if (grant) return grant;
       throw new TailraceError(
         'unauthorized',
-        'This API key isn’t valid: show another as `Authorization: Bearer …`.',
+        "This API key isn't valid: show another as `Authorization: Bearer …`.",
       );
     }
     const secret = cookieValue(request.headers, COOKIE);

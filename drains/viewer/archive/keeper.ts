@@ -132,9 +132,9 @@ export class Keeper {
         trouble ??= message;
       }
     };
-    await attempt('groups can’t be read', async () => {
+    await attempt("groups can't be read", async () => {
       const groups = await this.options.groups();
-      for (const group of groups) await attempt(`${group.name} can’t be archived`, () => this.archive(group));
+      for (const group of groups) await attempt(`${group.name} can't be archived`, () => this.archive(group));
       for (const group of groups)
         await attempt(`nothing of ${group.name} can be removed`, () => this.remove(group));
       await attempt('nothing can be removed', () => this.removeOverall(groups));

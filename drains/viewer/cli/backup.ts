@@ -35,7 +35,7 @@ export function addBackupCommands(program: Command): void {
     .command('backup <file>')
     .description('back up everything of a running viewer into a file, - for standard output')
     .option('--url <url>', 'the viewer (VIEWER_URL; http://127.0.0.1:8620)')
-    .option('--key <key>', 'an API key; better in VIEWER_KEY, which others on this machine can’t see')
+    .option('--key <key>', "an API key; better in VIEWER_KEY, which others on this machine can't see")
     .option('--since <backup>', 'leave out what this backup has, or those that it goes on from')
     .action(backUp);
   program

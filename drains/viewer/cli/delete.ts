@@ -18,7 +18,7 @@ export function addDeleteCommand(program: Command): void {
     .command('delete')
     .description('delete lines for good, by time and search')
     .option('--url <url>', 'the viewer (VIEWER_URL; http://127.0.0.1:8620)')
-    .option('--key <key>', 'an API key; better in VIEWER_KEY, which others on this machine can’t see')
+    .option('--key <key>', "an API key; better in VIEWER_KEY, which others on this machine can't see")
     .requiredOption('-g, --group <name>', 'of this group, by name or id')
     .option('-s, --stream <name>', 'only this stream; may be repeated', collect, [])
     .option('-q, --query <query>', 'only lines that match')

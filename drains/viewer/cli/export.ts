@@ -35,7 +35,7 @@ export function addExportCommand(program: Command): void {
     .command('export')
     .description('write the lines of a group into files, a day a file: dt=2026-01-31/2026-01-31.tsv.gz')
     .option('--url <url>', 'the viewer (VIEWER_URL; http://127.0.0.1:8620)')
-    .option('--key <key>', 'an API key; better in VIEWER_KEY, which others on this machine can’t see')
+    .option('--key <key>', "an API key; better in VIEWER_KEY, which others on this machine can't see")
     .requiredOption('-g, --group <name>', 'of this group, by name or id')
     .option('-s, --stream <name>', 'only this stream; may be repeated', collect, [])
     .option('-q, --query <query>', 'only lines that match')

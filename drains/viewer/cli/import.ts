@@ -31,7 +31,7 @@ export function addImportCommand(program: Command): void {
       'import files into a running viewer, each once: archives of Papertrail and of a viewer, NDJSON, text',
     )
     .option('--url <url>', 'the viewer (VIEWER_URL; http://127.0.0.1:8620)')
-    .option('--key <key>', 'an API key; better in VIEWER_KEY, which others on this machine can’t see')
+    .option('--key <key>', "an API key; better in VIEWER_KEY, which others on this machine can't see")
     .requiredOption('-g, --group <name>', 'into this group, by name or id')
     .option('-s, --stream <name>', 'into this stream of it, which is made when there is none', 'imported')
     .option('--format <format>', 'papertrail, ndjson, text or syslog; otherwise it is seen by the first line')

@@ -67,7 +67,7 @@ export function addSearchCommand(program: Command): void {
     .description('print the lines of a running viewer that match, oldest first')
     .exitOverride()
     .option('--url <url>', 'the viewer (VIEWER_URL; http://127.0.0.1:8620)')
-    .option('--key <key>', 'an API key; better in VIEWER_KEY, which others on this machine can’t see')
+    .option('--key <key>', "an API key; better in VIEWER_KEY, which others on this machine can't see")
     .option('-g, --group <name>', 'only this group, by name or id; may be repeated', collect, [])
     .option('-s, --stream <name>', 'only this stream, by name or id; may be repeated', collect, [])
     .option('--since <time>', 'lines from this time on: 2h, yesterday, 2026-01-31T12:00:00Z')
@@ -92,19 +92,19 @@ async function search(q: string, options: SearchOptions): Promise<number> {
   if (options.follow && options.until !== undefined)
     throw new TailraceError(
       'invalid_params',
-      '--until ends before what is still to come: it can’t be used with --follow.',
+      "--until ends before what is still to come: it can't be used with --follow.",
     );
   if (options.archive && options.follow)
-    throw new TailraceError('invalid_params', '--archive searches what was: it can’t be used with --follow.');
+    throw new TailraceError('invalid_params', "--archive searches what was: it can't be used with --follow.");
   if (options.archive && options.events)
     throw new TailraceError(
       'invalid_params',
-      '--archive finds lines by themselves: it can’t be used with --events.',
+      "--archive finds lines by themselves: it can't be used with --events.",
     );
   if (options.count && (options.archive || options.follow || options.events))
     throw new TailraceError(
       'invalid_params',
-      '--count counts lines that are kept: it can’t be used with --archive, --events or --follow.',
+      "--count counts lines that are kept: it can't be used with --archive, --events or --follow.",
     );
   const client = new SearchClient(options, options.archive ? 'api/archives/search' : 'api/search');
   const groups = await client.get<readonly ApiGroup[]>('api/groups');
@@ -214,7 +214,7 @@ class SearchClient extends ViewerClient {
     return { count, partial };
   }
 
-  /** Goes on for ever, also over a viewer's restart; ends when it is refused. */
+  /** Goes on forever, also over a viewer's restart; ends when it is refused. */
   async follow(
     parameters: URLSearchParams,
     tail: string | undefined,

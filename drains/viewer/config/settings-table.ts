@@ -48,7 +48,7 @@ export const VIEWER_SETTINGS = {
     variable: 'VIEWER_TLS_KEY',
     kind: 'text',
     fallback: '',
-    meaning: 'the certificate’s private key: a file in PEM form',
+    meaning: "the certificate's private key: a file in PEM form",
   },
   syslogTlsClientCa: shared('syslogTlsClientCa'),
   proxyProtocol: shared('proxyProtocol'),
@@ -84,13 +84,13 @@ export const VIEWER_SETTINGS = {
     kind: 'text',
     fallback: '',
     meaning:
-      'server that takes alerts’ mails: `smtps://user:password@host:465`, or `smtp://` with STARTTLS; environment only',
+      "server that takes alerts' mails: `smtps://user:password@host:465`, or `smtp://` with STARTTLS; environment only",
   },
   smtpFrom: {
     variable: 'VIEWER_SMTP_FROM',
     kind: 'text',
     fallback: '',
-    meaning: 'sender of alerts’ mails, such as `Logs <logs@example.com>`; unset: `viewer@` the SMTP server',
+    meaning: "sender of alerts' mails, such as `Logs <logs@example.com>`; unset: `viewer@` the SMTP server",
   },
   allowPrivateWebhooks: {
     variable: 'VIEWER_ALLOW_PRIVATE_WEBHOOKS',
@@ -133,7 +133,7 @@ export const VIEWER_SETTINGS = {
     kind: 'text',
     fallback: '',
     meaning:
-      'where archives go: a folder, or `s3://bucket/folder` with AWS’ own variables (`AWS_ACCESS_KEY_ID` …); unset: nowhere',
+      "where archives go: a folder, or `s3://bucket/folder` with AWS' own variables (`AWS_ACCESS_KEY_ID` …); unset: nowhere",
   },
   keepMs: {
     variable: 'VIEWER_KEEP',

@@ -161,7 +161,7 @@ export class Groups {
     const stream = this.getStream(id);
     const group = change.group === undefined ? stream.group : this.get(change.group).id;
     if (group !== stream.group && this.isDefault(stream))
-      throw new TailraceError('conflict', 'This stream is its group’s own: it stays there.');
+      throw new TailraceError('conflict', "This stream is its group's own: it stays there.");
     const name = change.name === undefined ? stream.name : cleanName(change.name, 'stream');
     assertFree(this.index.streamNamed(group, name), 'stream', id);
     const changed: LogStreamRecord = { ...stream, name, group };
@@ -185,7 +185,7 @@ export class Groups {
   async removeStream(id: string): Promise<void> {
     const stream = this.getStream(id);
     if (this.isDefault(stream))
-      throw new TailraceError('conflict', 'This stream is its group’s own: it goes with the group.');
+      throw new TailraceError('conflict', "This stream is its group's own: it goes with the group.");
     await this.write(removalOf(stream));
   }
 

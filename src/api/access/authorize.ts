@@ -222,7 +222,7 @@ function missingScope(scope: NeededScope, grant: KeyGrant | undefined): Tailrace
   if (grant?.user)
     return new TailraceError(
       'forbidden',
-      `Your role doesn’t give that (${scopesGiving(scope)}): ask an admin, who can change it with \`tailrace access:update\`.`,
+      `Your role doesn't give that (${scopesGiving(scope)}): ask an admin, who can change it with \`tailrace access:update\`.`,
     );
   return new TailraceError(
     'unauthorized',

@@ -56,7 +56,7 @@ export function requireGrant(
   else if (keyGrant.madeFor && !mayDo)
     throw new TailraceError(
       'forbidden',
-      'This API key wasn’t made for that: log in to look after your keys.',
+      "This API key wasn't made for that: log in to look after your keys.",
     );
   return keyGrant;
 }

@@ -1,7 +1,12 @@
 /** `/people`: who may do what; `/apps/:app/collaborators`: who may do what in one app, as Heroku has it. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { KeyGrant } from '../../apps/access/api-keys.ts';
-import { PERSON_ROLES, type PersonRights, type PersonRole } from '../../apps/access/grants.ts';
+import {
+  invitationIsOpen,
+  PERSON_ROLES,
+  type PersonRights,
+  type PersonRole,
+} from '../../apps/access/grants.ts';
 import type { People, Person } from '../../apps/access/people.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
@@ -57,7 +62,7 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
   api.post<{ Body: RightsBody | null }>(
     '/people',
     {
-      ...routeSchema('Give somebody a role; who isn’t known is invited', 'Person', {
+      ...routeSchema("Give somebody a role; who isn't known is invited", 'Person', {
         status: 201,
         body: rightsBody,
       }),
@@ -85,7 +90,7 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
         await users.remove(person.id);
         return personView(person, names);
       }
-      const invite = (await users.listInvites()).find(({ id, email }) => id === which || email === which);
+      const invite = await findInvite(which);
       if (!invite) throw personNotFound(which);
       requireRank(request, invite);
       return invitationView(await users.removeInvite(invite.id), names);
@@ -121,6 +126,7 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
       const which = typeof user === 'string' ? user : (user?.email ?? user?.id);
       if (!which) throw new TailraceError('invalid_params', 'Whom? Send `user`.');
       const person = await findPerson(which);
+      if (!person && (await findInvite(which))) throw invitationIsOpen(which);
       if (!person)
         throw new TailraceError(
           'not_found',
@@ -208,8 +214,17 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
     return (await users.list()).find(({ id, email }) => id === which || email.toLowerCase() === wanted);
   }
 
+  /** By id or address: of somebody who may come yet. */
+  async function findInvite(which: string): Promise<InviteRecord<PersonRole> | undefined> {
+    const wanted = which.trim().toLowerCase();
+    return (await users.listInvites()).find(
+      ({ id, email }) => id === which || email?.toLowerCase() === wanted,
+    );
+  }
+
   async function getCollaborator(app: AppRecord, which: string): Promise<Person> {
     const person = await findPerson(which);
+    if (!person && (await findInvite(which))) throw invitationIsOpen(which);
     if (!person || (person.role === undefined && !Object.hasOwn(person.groups, app.id)))
       throw personNotFound(which);
     return person;

@@ -70,7 +70,7 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
     if (request.headers.authorization !== undefined) {
       const wasRight = attempts.begin(request.ip, undefined);
       const grant = await authenticate(request, dependencies);
-      if (!grant) throw new TailraceError('unauthorized', 'This key isn’t valid.');
+      if (!grant) throw new TailraceError('unauthorized', "This key isn't valid.");
       wasRight();
       return start(request, reply, await people.startKeySession(grant.hash), {
         isRemembered: remember,
@@ -86,7 +86,7 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
     const person = await users.withPassword(email, password);
     if (!person) {
       log.warn({ address: request.ip }, 'somebody tried to sign in, and could not');
-      throw new TailraceError('unauthorized', 'The address or the password isn’t right.');
+      throw new TailraceError('unauthorized', "The address or the password isn't right.");
     }
     wasRight();
     return signIn(request, reply, person, { isRemembered: remember, action: 'Sign in' });

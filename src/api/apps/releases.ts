@@ -105,7 +105,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
     if (to.status !== 'succeeded')
       throw new TailraceError(
         'invalid_params',
-        `v${to.version} ${to.status === 'failed' ? 'failed' : 'isn’t released yet'}: choose a release that succeeded.`,
+        `v${to.version} ${to.status === 'failed' ? 'failed' : "isn't released yet"}: choose a release that succeeded.`,
       );
     if (to.slug !== null) await requireSlugOf(app, to, to.slug);
     else if ((await releases.current(app.id)).slug !== null)

@@ -160,7 +160,7 @@ export class CommandLineLogins {
   private async find(id: string, tokenHash: string): Promise<StoredRecord<LoginRecord> | undefined> {
     const found = await this.records.get<LoginRecord>(this.scope, keyOf(id));
     if (found && !isSameSecret(found.value.tokenHash, tokenHash))
-      throw new TailraceError('unauthorized', 'This isn’t the token of this login.');
+      throw new TailraceError('unauthorized', "This isn't the token of this login.");
     return found && Date.parse(found.value.expiresAt) > Date.now() ? found : undefined;
   }
 

@@ -1,4 +1,5 @@
 /** What whoever makes a request may do: by the scopes of a key, or the roles of a person. */
+import { TailraceError } from '../../common/errors.ts';
 import type { Rights } from '../../logs/access/people-records.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { coversScopes, includesScope, type KeyScope, type NeededScope } from './key-scopes.ts';
@@ -17,6 +18,14 @@ const SCOPES_OF_ROLE: Readonly<Record<PersonRole, readonly KeyScope[]>> = {
   admin: ['admin'],
   owner: ['admin'],
 };
+
+/** Refuses another role for somebody who was invited and hasn't come yet: an open invitation can only be taken back. */
+export function invitationIsOpen(email: string): TailraceError {
+  return new TailraceError(
+    'not_found',
+    `${email} is invited and hasn't accepted yet: take the invitation back (\`tailrace access:remove ${email}\`), and invite them with another role (\`tailrace access:add\`).`,
+  );
+}
 
 /** What may be done, where. */
 export interface Permissions {

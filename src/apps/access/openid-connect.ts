@@ -47,7 +47,7 @@ export class OpenIdConnect {
     if (clientId === '')
       throw new TailraceError(
         'settings',
-        'TAILRACE_OIDC_ISSUER is set, but TAILRACE_OIDC_CLIENT_ID isn’t: register this server with the provider, and set the id that it gives.',
+        "TAILRACE_OIDC_ISSUER is set, but TAILRACE_OIDC_CLIENT_ID isn't: register this server with the provider, and set the id that it gives.",
       );
     const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
     const isPrivate =
@@ -55,7 +55,7 @@ export class OpenIdConnect {
     if (!url || !isPrivate || url.search || url.hash || url.username)
       throw new TailraceError(
         'settings',
-        `TAILRACE_OIDC_ISSUER is "${issuer}": it must be the provider’s address as its users know it, such as https://login.example.com/realms/team.`,
+        `TAILRACE_OIDC_ISSUER is "${issuer}": it must be the provider's address as its users know it, such as https://login.example.com/realms/team.`,
       );
     const { hostname } = url;
     this.name = name || hostname;
@@ -100,12 +100,12 @@ export class OpenIdConnect {
         idTokenExpected: true,
       })
       .catch((error: unknown) => {
-        throw new TailraceError('unauthorized', `${this.name} doesn’t confirm it: ${reasonOf(error)}.`, {
+        throw new TailraceError('unauthorized', `${this.name} doesn't confirm it: ${reasonOf(error)}.`, {
           cause: error,
         });
       });
     const claims = tokens.claims();
-    if (!claims) throw new TailraceError('unauthorized', `${this.name} doesn’t say who that is.`);
+    if (!claims) throw new TailraceError('unauthorized', `${this.name} doesn't say who that is.`);
     let { email, email_verified: isVerified } = claims;
     if (email === undefined) {
       // Some give the address only when they are asked for it.
@@ -130,7 +130,7 @@ export class OpenIdConnect {
       this.configuration = undefined;
       throw new TailraceError(
         'unavailable',
-        `The identity provider ${this.name} can’t be asked: ${reasonOf(error)}.`,
+        `The identity provider ${this.name} can't be asked: ${reasonOf(error)}.`,
         { cause: error },
       );
     });

@@ -53,7 +53,7 @@ export interface BuildResult {
 const REMOVE_IGNORED = join(PACKAGE_ROOT, 'dist', 'bundle', 'remove-ignored.js');
 
 const HEROKU_YML =
-  'There is a heroku.yml, which has Docker images built, and that can’t be done here. Write what its `run` says into a Procfile ("web: …", `release.command` as "release: …"), and what its `setup` says into an app.json; then remove heroku.yml, or name it in .slugignore.';
+  'There is a heroku.yml, which has Docker images built, and that can\'t be done here. Write what its `run` says into a Procfile ("web: …", `release.command` as "release: …"), and what its `setup` says into an app.json; then remove heroku.yml, or name it in .slugignore.';
 
 /** Builds an app. @throws BuildError with what its owner has to do */
 export async function buildApp(options: BuildOptions): Promise<BuildResult> {
@@ -151,7 +151,7 @@ async function removeIgnored(shell: BuildShell): Promise<void> {
     signal,
   });
   shell.throwIfAborted();
-  if (status !== 0) throw new BuildError('What .slugignore names can’t be taken out.');
+  if (status !== 0) throw new BuildError("What .slugignore names can't be taken out.");
 }
 
 /** @throws BuildError when something that is read for a build leads out of its folder */

@@ -32,7 +32,7 @@ async function receive(): Promise<void> {
     .map((line) => line.split(' '));
   const deployed = updates.find(([, commit, ref]) => BRANCHES.includes(ref) && !/^0+$/.test(commit));
   if (updates.some(([, commit, ref]) => BRANCHES.includes(ref) && /^0+$/.test(commit))) {
-    print(' !     The branch that is deployed can’t be deleted.');
+    print(" !     The branch that is deployed can't be deleted.");
     process.exitCode = 1;
   } else if (!deployed) {
     print(

@@ -1,6 +1,6 @@
 /**
  * `remove-ignored FOLDER`: removes from an app's source what its `.slugignore` names. A program of its own: some patterns take
- * for ever, and then only one build waits, until it is stopped.
+ * forever, and then only one build waits, until it is stopped.
  */
 import { rm } from 'node:fs/promises';
 import { listTree, locate, readSlugIgnore } from './slugignore.ts';

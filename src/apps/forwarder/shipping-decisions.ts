@@ -112,7 +112,7 @@ export function batchFate(isAccepted: boolean, isAborted: boolean, isPersistent:
 
 /**
  * Does a report of losses go out after this batch? Not after one of nothing but reports that was refused: a router that refuses
- * everything would be sent reports for ever. And not at the end, when nobody sends it any more.
+ * everything would be sent reports forever. And not at the end, when nobody sends it any more.
  */
 export function reportsLossesAfter(
   fate: BatchFate,

@@ -10,13 +10,13 @@ export const FAILURE_ADVICE: Record<string, readonly [string, string]> = {
   H13: ['The app hung up without an answer', 'Its process probably died during the request.'],
   H14: ['No web process is running', 'Start one with: tailrace scale web=1'],
   H15: ['The connection was idle for too long', 'Send something from time to time, or answer earlier.'],
-  H17: ['The app’s answer was not HTTP', 'Look for what it writes to its connection.'],
+  H17: ["The app's answer was not HTTP", 'Look for what it writes to its connection.'],
   H18: ['The app broke off its answer', 'Its process probably died during the request.'],
   H19: ['The app does not take connections', 'It is up, but too busy to accept one.'],
   H20: ['The app is not up yet', 'It has to listen on $PORT; its log says how far it came.'],
   H21: ['The app refuses connections', 'It has to listen on $PORT, on all addresses or 127.0.0.1.'],
-  H25: ['The app’s answer breaks a rule of HTTP', 'The router’s line in the log names the rule.'],
-  H26: ['The request could not be understood', 'The router’s line in the log names the reason.'],
+  H25: ["The app's answer breaks a rule of HTTP", "The router's line in the log names the rule."],
+  H26: ['The request could not be understood', "The router's line in the log names the reason."],
   H27: ['The client went away', 'It closed its connection before the answer was complete.'],
   H28: ['The request stopped halfway', 'Its body did not arrive in time.'],
   H80: ['The app is under maintenance', 'It will be back soon.'],
@@ -52,7 +52,7 @@ export function failurePage(
 
 /** The page for a host name that belongs to no app. */
 export const unknownHostPage: ErrorPage = {
-  title: 'There’s nothing here, yet',
+  title: "There's nothing here, yet",
   text: 'No app answers to this name. These are the ones there are:',
   footer: '404 · Tailrace',
   command: 'tailrace apps',

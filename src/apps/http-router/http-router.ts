@@ -57,7 +57,7 @@ export type HttpRouter = {
   accept(socket: Socket, port: number): void;
   /**
    * Resolves when no request is in flight with the dyno on this port. To stop a dyno without an error: give it
-   * another state than `up`, wait for this (but not for ever: a WebSocket is a request too), then stop it.
+   * another state than `up`, wait for this (but not forever: a WebSocket is a request too), then stop it.
    */
   waitForInFlight(port: number): Promise<void>;
   /**

@@ -214,7 +214,7 @@ export class DynoProcess {
   /**
    * Reads what the dead process left in its pipes, as fast as a pause allows.
    *
-   * @param limitMs after that the pipes are closed (a daemon that left the group may hold them open for ever), but not
+   * @param limitMs after that the pipes are closed (a daemon that left the group may hold them open forever), but not
    * while they are paused or wait until they are writable, unless `mayWait` is false
    * @param mayWait false: go on in spite of a pause, after `limitMs`; it is 64 KiB a pipe at most
    */

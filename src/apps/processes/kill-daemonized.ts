@@ -24,7 +24,7 @@ export function killDaemonized(dynoId: string, sinceTicks = 0): Promise<number> 
 export async function killByVariable(variable: string, sinceTicks = 0): Promise<number> {
   // One that is still ending is found again.
   const killed = new Set<number>();
-  // A daemon may fork during a scan; a third scan finds only what forks for ever.
+  // A daemon may fork during a scan; a third scan finds only what forks forever.
   for (let pass = 0; pass < 3; pass++) {
     const found = await pidsWithVariable(variable, sinceTicks);
     if (found.length === 0) break;

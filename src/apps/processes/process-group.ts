@@ -50,7 +50,7 @@ export function signalLeader(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Is no process left? Zombies don't count: in a container without an init they stay for ever. */
+/** Is no process left? Zombies don't count: in a container without an init they stay forever. */
 function isGroupGone(groupId: number): boolean {
   if (!signalGroup(groupId, 0)) return true;
   // To look for its members takes a look at every process of the machine.

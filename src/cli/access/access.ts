@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { PERSON_ROLES } from '../../apps/access/grants.ts';
+import { invitationIsOpen, PERSON_ROLES } from '../../apps/access/grants.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { ApiClient } from '../api-client.ts';
 import { formatElapsed, formatTable, printResult, printText } from '../format.ts';
@@ -42,7 +42,7 @@ export function accessCommands(program: Command): void {
     });
   program
     .command('access:add <email>')
-    .description('give somebody a role; prints a link for whoever isn’t known yet')
+    .description("give somebody a role; prints a link for whoever isn't known yet")
     .option('-r, --role <role>', `${ROLES} (default: member)`)
     .option(...APP)
     .option('--json', 'print JSON')
@@ -55,14 +55,19 @@ export function accessCommands(program: Command): void {
     });
   program
     .command('access:update <email>')
-    .description('change somebody’s role')
+    .description("change somebody's role")
     .requiredOption('-r, --role <role>', ROLES)
     .option(...APP)
     .action(async (email: string, { role, app }: AppOption & { role: string }) => {
       const client = new ApiClient();
       const people = await client.request<PersonView[]>('GET', '/people');
-      if (!people.some((one) => one.state === 'active' && one.email.toLowerCase() === email.toLowerCase()))
-        throw new TailraceError('not_found', `Nobody here is ${email}: access:add invites them.`);
+      const known = people.filter((one) => one.email.toLowerCase() === email.toLowerCase());
+      if (known.length === 0)
+        throw new TailraceError(
+          'not_found',
+          `Nobody here is ${email}: \`tailrace access:add ${email}\` invites them.`,
+        );
+      if (known.every(({ state }) => state === 'invited')) throw invitationIsOpen(email);
       const person = await client.request<PersonView>('POST', '/people', { email, role, app });
       printText(`${person.email} is ${rolesOf(person)}`);
     });

@@ -39,7 +39,7 @@ function manifestFile(from: string): string {
   if (/\.ya?ml$/.test(basename(file)))
     throw new TailraceError(
       'invalid_params',
-      'A heroku.yml has Docker images built, and that can’t be done here: write what its `setup` says into an app.json, and what its `run` says into a Procfile.',
+      "A heroku.yml has Docker images built, and that can't be done here: write what its `setup` says into an app.json, and what its `run` says into a Procfile.",
     );
   if (existsSync(file)) return file;
   throw new TailraceError('not_found', `There is no ${file}: name an app.json, or a folder with one.`);

@@ -13,7 +13,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   scheduler:
     'its jobs are in no API: copy them from the dashboard into cron or systemd timers that call `tailrace run:detached` (docs/leaving-heroku.md, "Scheduler jobs")',
   'heroku-kafka': 'run Kafka elsewhere, and set its address as a config var',
-  'heroku-connect': 'it is Heroku’s own, and nothing else does it',
+  'heroku-connect': "it is Heroku's own, and nothing else does it",
 };
 /** What catches mail instead of sending it: in the place of one that sends, customers would get no more mail. */
 const MAIL_CATCHER = 'mailgun';
@@ -93,7 +93,7 @@ function reasonAgainst(
   if (found?.service.name === MAIL_CATCHER && service?.description === found.service.description)
     return 'the mail service here only catches mail of tests: keep the account, or take one elsewhere, and set its config vars';
   if (!service)
-    return 'there is no such service here: keep it or take another one elsewhere, and set its config vars (a partner of Heroku’s can be registered with addons:register)';
+    return "there is no such service here: keep it or take another one elsewhere, and set its config vars (a partner of Heroku's can be registered with addons:register)";
   if (!service.available) return `${service.description}; then run the import again`;
   return undefined;
 }

@@ -79,7 +79,7 @@ function notesOfApp(source: SourceApp): ImportNote[] {
   if (webhooks > 0)
     notes.push(
       stays(
-        `${webhooks} webhooks: releases and dynos speak in the app’s stream, which a drain brings anywhere`,
+        `${webhooks} webhooks: releases and dynos speak in the app's stream, which a drain brings anywhere`,
       ),
     );
   if (certificates > 0)
@@ -159,7 +159,7 @@ function planDrains({ drains }: SourceApp, { app }: Destination, ownUrls: readon
     const shown = redactUrl(url);
     if (isAddons) continue;
     if (ownUrls.some((own) => isSameHost(own, url))) {
-      notes.push(stays(`drain ${shown}: it leads here, where the app’s lines are anyway`));
+      notes.push(stays(`drain ${shown}: it leads here, where the app's lines are anyway`));
       continue;
     }
     if (url.includes(MASK) || JSON.stringify(options).includes(MASK)) {

@@ -74,7 +74,7 @@ export function limitRows(limits: LimitsView): string[][] {
   ];
   return [
     ['Held:', `${formatCount(held.lines, 'line')}, ${formatBytes(held.bytes)}${stored}`],
-    ...rows.map(([name, value, limit]) => [name, own[limit] ? `${value} (this app’s own)` : value]),
+    ...rows.map(([name, value, limit]) => [name, own[limit] ? `${value} (this app's own)` : value]),
   ];
 }
 
@@ -82,7 +82,7 @@ export function limitRows(limits: LimitsView): string[][] {
 export function summarizeLimits(limits: LimitsView): string {
   const { age_s, bytes, lines, own } = limits;
   const text = `${formatAge(age_s)}, ${formatBytes(bytes)}, ${formatCount(lines, 'line')}`;
-  return Object.values(own).includes(true) ? `${text} (this app’s own; see tailrace logs:limits)` : text;
+  return Object.values(own).includes(true) ? `${text} (this app's own; see tailrace logs:limits)` : text;
 }
 
 /** What is asked for; undefined when nothing is to be changed. */

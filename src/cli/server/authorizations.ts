@@ -33,7 +33,7 @@ export function authorizationCommands(program: Command): void {
             scope.join(','),
             apps ? apps.join(',') || 'no app' : 'all apps',
             access_token.expires_in === null
-              ? 'for ever'
+              ? 'forever'
               : `${formatElapsed(access_token.expires_in * 1_000)} left`,
             usedAt ? `used ${formatElapsed(Date.now() - Date.parse(usedAt))} ago` : 'never used',
             description,

@@ -17,7 +17,7 @@ export function serveCommand(program: Command): void {
       try {
         await serve(options, predecessor);
       } finally {
-        // Also one that can't start: it would wait for messages for ever.
+        // Also one that can't start: it would wait for messages forever.
         predecessor?.close();
       }
     });

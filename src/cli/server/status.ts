@@ -66,7 +66,7 @@ interface RouterView {
 export function statusCommand(program: Command): void {
   program
     .command('status')
-    .description('show how the server is doing; ends with 1 when it can’t store lines')
+    .description("show how the server is doing; ends with 1 when it can't store lines")
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const client = new ApiClient();

@@ -45,7 +45,7 @@ export function restoreCommand(program: Command): void {
     .option('--to <store>', 'the URL of a Redis for records and lines (default: what REDIS_URL says)')
     .option(
       '--replace',
-      'in place of what is there: a data folder’s is kept in replaced/, a Redis’s is removed',
+      "in place of what is there: a data folder's is kept in replaced/, a Redis's is removed",
     )
     .option('--dry-run', 'only check it, and say what would be restored')
     .option('--json', 'print JSON')

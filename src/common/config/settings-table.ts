@@ -58,19 +58,19 @@ export const SETTINGS = {
     variable: 'TAILRACE_STREAM_LINES',
     kind: 'count',
     fallback: '5000000',
-    meaning: 'lines that an app’s stream holds at the most',
+    meaning: "lines that an app's stream holds at the most",
   },
   streamBytes: {
     variable: 'TAILRACE_STREAM_BYTES',
     kind: 'bytes',
     fallback: '256MB',
-    meaning: 'bytes that an app’s stream holds at the most',
+    meaning: "bytes that an app's stream holds at the most",
   },
   streamAgeMs: {
     variable: 'TAILRACE_STREAM_AGE',
     kind: 'duration',
     fallback: '7d',
-    meaning: 'how long an app’s stream holds a line',
+    meaning: "how long an app's stream holds a line",
   },
   durability: {
     variable: 'TAILRACE_DURABILITY',
@@ -97,7 +97,7 @@ export const SETTINGS = {
     variable: 'TAILRACE_TLS_KEY',
     kind: 'paths',
     fallback: '',
-    meaning: 'the certificates’ private keys, in the same order',
+    meaning: "the certificates' private keys, in the same order",
   },
   httpTlsPort: {
     variable: 'TAILRACE_HTTP_TLS_PORT',
@@ -136,13 +136,13 @@ export const SETTINGS = {
     variable: 'TAILRACE_SYSLOG_TLS_KEY',
     kind: 'text',
     fallback: '',
-    meaning: 'the certificate’s private key: a file in PEM form',
+    meaning: "the certificate's private key: a file in PEM form",
   },
   syslogTlsClientCa: {
     variable: 'TAILRACE_SYSLOG_TLS_CLIENT_CA',
     kind: 'text',
     fallback: '',
-    meaning: 'who signs senders’ certificates: a file in PEM form; unset: they aren’t asked for',
+    meaning: "who signs senders' certificates: a file in PEM form; unset: they aren't asked for",
   },
   proxyProtocol: {
     variable: 'TAILRACE_PROXY_PROTOCOL',
@@ -208,13 +208,13 @@ export const SETTINGS = {
     variable: 'TAILRACE_APP_LINES_PER_S',
     kind: 'line-rate',
     fallback: '',
-    meaning: 'lines a second that an app’s sources may send together (unset: any number)',
+    meaning: "lines a second that an app's sources may send together (unset: any number)",
   },
   appBytes: {
     variable: 'TAILRACE_APP_BYTES_PER_S',
     kind: 'byte-rate',
     fallback: '',
-    meaning: 'bytes a second that an app’s sources may send together (unset: any number)',
+    meaning: "bytes a second that an app's sources may send together (unset: any number)",
   },
   allowPrivateDrains: {
     variable: 'TAILRACE_ALLOW_PRIVATE_DRAINS',
@@ -268,7 +268,7 @@ export const SETTINGS = {
     variable: 'TAILRACE_OIDC_NAME',
     kind: 'text',
     fallback: '',
-    meaning: 'what the button of the page says: `Sign in with …`; unset: the provider’s host name',
+    meaning: "what the button of the page says: `Sign in with …`; unset: the provider's host name",
   },
   oidcDomains: {
     variable: 'TAILRACE_OIDC_DOMAINS',
@@ -288,7 +288,7 @@ export const SETTINGS = {
     kind: 'flag',
     fallback: 'no',
     meaning:
-      'take addresses of which the provider doesn’t say that they are verified (`email_verified`)? Only where its users can’t choose them',
+      "take addresses of which the provider doesn't say that they are verified (`email_verified`)? Only where its users can't choose them",
   },
   addonProvisionMs: {
     variable: 'TAILRACE_ADDON_PROVISION_TIMEOUT',
@@ -347,7 +347,7 @@ export const SETTINGS = {
     variable: 'REDIS_CA',
     kind: 'text',
     fallback: '',
-    meaning: 'PEM file of the CA that signed Redis’s certificate, when the system doesn’t know it',
+    meaning: "PEM file of the CA that signed Redis's certificate, when the system doesn't know it",
   },
   redisWait: {
     variable: 'REDIS_WAIT',
@@ -374,6 +374,6 @@ export const SETTINGS = {
     choices: ['debug', 'info', 'warn', 'error', 'silent'],
     fallback: 'warn',
     meaning:
-      'tailrace’s own log on stderr, by area: `debug` (connections, requests, tails), `info` (start, releases, drains), `warn`, `error`, `silent`; text in a terminal and under `start`, else JSON',
+      "tailrace's own log on stderr, by area: `debug` (connections, requests, tails), `info` (start, releases, drains), `warn`, `error`, `silent`; text in a terminal and under `start`, else JSON",
   },
 } as const satisfies Record<string, SettingRow>;

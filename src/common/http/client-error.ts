@@ -35,9 +35,9 @@ function explainClientError({ code, reason, rawPacket }: ClientError): [status: 
   if (code === 'HPE_INVALID_EOF_STATE')
     return ['400 Bad Request', 'The request ended before all of it was there: nothing of it was taken.'];
   if (code === 'HPE_PAUSED_H2_UPGRADE')
-    return ['400 Bad Request', 'That was HTTP/2, which isn’t spoken here: use HTTP/1.1.'];
+    return ['400 Bad Request', "That was HTTP/2, which isn't spoken here: use HTTP/1.1."];
   if (code !== undefined && IN_HTTP.test(code) && typeof reason === 'string')
-    return ['400 Bad Request', `The request can’t be read: ${reason}.`];
+    return ['400 Bad Request', `The request can't be read: ${reason}.`];
   return ['400 Bad Request', 'That was no HTTP request.'];
 }
 
@@ -67,7 +67,7 @@ export function answerConnect(socket: Duplex, before: RequestsBefore): void {
 
 /** Responds to a request that expects something else than `100-continue`: Node.js would do so without a sentence. */
 export function answerExpectation(request: IncomingMessage, response: ServerResponse): void {
-  const message = `Expect: ${request.headers.expect} can’t be met: only 100-continue can.`;
+  const message = `Expect: ${request.headers.expect} can't be met: only 100-continue can.`;
   response.writeHead(417, { 'Content-Type': 'application/json' });
   response.end(JSON.stringify({ id: 'bad_request', message }));
 }

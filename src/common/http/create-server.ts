@@ -84,7 +84,7 @@ export function createHttpServer(
       const message =
         statusCode === 414
           ? 'A part of this address is too long: nothing here is named like that.'
-          : 'This address can’t be read: encode what is between its slashes as URLs have it.';
+          : "This address can't be read: encode what is between its slashes as URLs have it.";
       void reply
         .code(statusCode)
         .header('X-Content-Type-Options', 'nosniff')

@@ -17,7 +17,7 @@ export function explainRefusal(
     const type = headers['content-type']?.split(';', 1)[0].trim() || '(none)';
     return {
       id: 'unsupported_type',
-      message: `Content-Type ${type} isn’t supported: send application/json.`,
+      message: `Content-Type ${type} isn't supported: send application/json.`,
     };
   }
   return { id: 'bad_request', message };
@@ -28,7 +28,7 @@ export function assertNotEncoded(encoding: string | undefined): void {
   if (encoding === undefined || encoding.trim().toLowerCase() === 'identity') return;
   throw new TailraceError(
     'unsupported_type',
-    `Content-Encoding "${encoding}" isn’t understood here: send the body as it is.`,
+    `Content-Encoding "${encoding}" isn't understood here: send the body as it is.`,
   );
 }
 
@@ -37,7 +37,7 @@ export function unreadableJson(text: string): TailraceError {
   try {
     JSON.parse(text);
   } catch {
-    return new TailraceError('bad_request', 'The body isn’t valid JSON, as Content-Type says.');
+    return new TailraceError('bad_request', "The body isn't valid JSON, as Content-Type says.");
   }
   // What code might take for the prototype of an object.
   return new TailraceError('bad_request', 'Nothing in a body can be called "__proto__".');

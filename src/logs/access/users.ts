@@ -109,7 +109,7 @@ export class Users<Role extends string> {
     if (!given)
       throw new TailraceError(
         'unauthorized',
-        `${clean} isn’t known here: ask an admin to invite you (\`tailrace access:add ${clean}\`).`,
+        `${clean} isn't known here: ask an admin to invite you (\`tailrace access:add ${clean}\`).`,
       );
     return this.create(clean, { identity }, given, { invite });
   }
@@ -123,7 +123,7 @@ export class Users<Role extends string> {
         'You have no password here: you sign in with your identity provider.',
       );
     if (!(await isPassword(current, found.value.password)))
-      throw new TailraceError('forbidden', 'That isn’t the password that you have now.');
+      throw new TailraceError('forbidden', "That isn't the password that you have now.");
     const password = await hashPassword(next);
     return this.replace(found, {
       ...found.value,

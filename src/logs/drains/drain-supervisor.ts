@@ -141,7 +141,7 @@ export class DrainSupervisor {
     } catch (error) {
       const { app, id } = running.drain;
       this.isRenewalDue = true;
-      this.options.log.debug({ app, drain: id, err: error }, 'the drain’s lease could not be renewed');
+      this.options.log.debug({ app, drain: id, err: error }, "the drain's lease could not be renewed");
     }
   }
 

@@ -81,7 +81,7 @@ describe('roles', () => {
     ])
       expect([request, await statusOf(browser, request)]).toEqual([request, 403]);
     expect((await ask(browser, 'PATCH /apps/shop/config-vars', { A: '1' })).text).toContain(
-      'Your role doesn’t give that',
+      "Your role doesn't give that",
     );
   });
 
@@ -221,7 +221,7 @@ describe('programs', () => {
     const run = (...typed: string[]) => runTailrace(typed, { env: elsewhere, cwd: home });
     expect((await run('whoami')).stdout).toBe('ivo@example.com\n');
     expect((await run('config:set', 'C=3', '-a', 'shop')).status).toBe(0);
-    expect((await run('config', '-a', 'blog')).stderr).toContain('Your role doesn’t give that');
+    expect((await run('config', '-a', 'blog')).stderr).toContain("Your role doesn't give that");
     // Less for the person is less for the key.
     await runTailrace(['access:remove', 'ivo@example.com', '-a', 'shop'], { env });
     expect((await run('logs', '-a', 'shop')).stderr).toContain("Couldn't find that app");
@@ -262,7 +262,16 @@ it('an invitation works once, can be taken back, and is listed until then', asyn
     post('/invitations/accept', { token, email, password: PASSWORD });
   // Nobody takes the address of somebody else with it.
   expect((await accept(linkIn(stdout), 'boss@example.com')).status).toBe(403);
-  await runTailrace(['access:remove', 'una@example.com'], { env });
+  // Another role takes another invitation: she isn't somebody whom nobody knows.
+  const update = ['access:update', 'Una@example.com', '-r', 'member'];
+  const open = /is invited and hasn't accepted yet: .*`tailrace access:remove Una@example\.com`/;
+  expect(await runTailrace(update, { env })).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(open),
+  });
+  const collaborator = '/apps/shop/collaborators/Una@example.com';
+  await expect(server.request('PATCH', collaborator, { role: 'member' })).rejects.toThrow(open);
+  await runTailrace(['access:remove', 'Una@example.com'], { env });
   expect((await accept(linkIn(stdout))).status).toBe(401);
   expect((await runTailrace(['access'], { env })).stdout).not.toContain('una@');
 });

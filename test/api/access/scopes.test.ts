@@ -219,7 +219,7 @@ describe('on the command line', () => {
       const row = stdout.split('\n').find((one) => one.includes('reader'));
       return row?.includes(' ago ') && row;
     });
-    expect(listed).toMatch(/logs:read +shop,blog +for ever +used .+ ago +reader/);
+    expect(listed).toMatch(/logs:read +shop,blog +forever +used .+ ago +reader/);
     const [key] = (
       await server.request<(Key & Record<string, string>)[]>('GET', '/oauth/authorizations')
     ).filter(({ description }) => description === 'reader');

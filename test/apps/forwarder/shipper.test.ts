@@ -140,7 +140,7 @@ test('a refused batch is counted and reported in the stream (L13)', async () => 
   expect(trouble).toEqual(['The router refused 3 lines with status 400.']);
 });
 
-test('a router that refuses everything is not sent reports for ever, but the whole loss once it accepts again', async () => {
+test('a router that refuses everything is not sent reports forever, but the whole loss once it accepts again', async () => {
   await using server = await startIngestServer([401, 401, 401, 204]);
   const shipper = ship(server.url);
   shipper.writeLine('app', 'web.1', 190, 'line 1');

@@ -130,7 +130,7 @@ describe('what isn’t done', () => {
     await repository.tailrace('create', 'dockered');
     const refused = await repository.push();
     expect(refused.stderr.replace(/\s+(remote: )?/g, ' ')).toMatch(
-      /There is a heroku\.yml, which has Docker images built, and that can’t be done here/,
+      /There is a heroku\.yml, which has Docker images built, and that can't be done here/,
     );
     expect(refused.status).not.toBe(0);
     expect((await repository.tailrace('create', 'other', '--from', 'heroku.yml')).stderr).toMatch(

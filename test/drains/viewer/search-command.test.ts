@@ -104,7 +104,7 @@ it('says in one sentence what is wrong, with the exit code 2', async () => {
     [['('], /parenthesis at character 1/],
     [['-g', 'nothing'], /There is no group nothing: there is default, empty, shop\./],
     [['--url', 'http://127.0.0.1:1'], /There is no viewer at http:\/\/127\.0\.0\.1:1\//],
-    [['--key', 'wrong'], /key isn’t valid/],
+    [['--key', 'wrong'], /key isn't valid/],
     [['--follow', '--until', '1h'], /--until ends before/],
     [['--count', '--follow'], /--count counts lines that are kept/],
     [['--bogus'], /Unknown option '--bogus'\.\n {5}Usage: viewer search \[options\] \[query\.\.\.\]\n$/],

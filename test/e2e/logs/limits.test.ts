@@ -78,7 +78,7 @@ describe.skipIf(missingFakeClock()).each(stores)('an app on the %s store', (stor
     );
     expect(set).toMatchObject({ status: 0, stderr: '' });
     expect(set.stdout).toMatch(
-      /Age: +30 days \(this app’s own\)\nBytes: +256 MB\nLines: +20 \(this app’s own\)\n/,
+      /Age: +30 days \(this app's own\)\nBytes: +256 MB\nLines: +20 \(this app's own\)\n/,
     );
     await until(
       'nothing more came, and it holds as much',

@@ -1,6 +1,6 @@
 /**
  * A drain's lease is lost, or may be, because a router or Redis stood still or failed over. What was on its way is sent again, once for
- * each change of the lease, and nothing else: not by the router that had the drain before, and not for ever. Then everything goes on.
+ * each change of the lease, and nothing else: not by the router that had the drain before, and not forever. Then everything goes on.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';

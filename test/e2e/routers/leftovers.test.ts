@@ -28,7 +28,7 @@ async function createBusyApp([first, ...others]: readonly Server[]): Promise<{ a
   return { app, drains: drains.map(({ id }) => id) };
 }
 
-/** Keys whose names contain one of these, with their remaining time in seconds; -1: for ever. */
+/** Keys whose names contain one of these, with their remaining time in seconds; -1: forever. */
 async function keysWith(
   redis: RedisServer,
   parts: readonly string[],

@@ -226,7 +226,7 @@ const proxy: FuzzTarget = {
   check(input) {
     const header = readProxyHeader(input);
     // What has been read once is the same when it comes byte by byte, and nothing before it is taken for the whole.
-    if (header === 'partial') return assert(input.length < 5_000, 'waits for ever');
+    if (header === 'partial') return assert(input.length < 5_000, 'waits forever');
     const length = header === 'broken' ? input.length : header.length;
     assert(length > 0 && length <= input.length);
     for (let end = 0; end < length; end++) {

@@ -129,5 +129,5 @@ it('a receiver that accepts connections and never responds is disconnected after
   await until('the second attempt', () => bodies.length > 0, 40_000);
   expect(parseFrames(bodies[0]).map(messageOf)).toEqual(['hello']);
   const [{ delivery }] = await tailrace.listDrains(app);
-  expect(delivery.lastError).toMatch(/didn’t answer for 20 s/);
+  expect(delivery.lastError).toMatch(/didn't answer for 20 s/);
 });

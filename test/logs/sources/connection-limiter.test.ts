@@ -169,10 +169,10 @@ describe('connections', () => {
     const refusals: [string, string][] = [
       [
         `${head}Content-Length: 3\r\nContent-Length: 4\r\n\r\n`,
-        'The request can’t be read: Duplicate Content-Length.',
+        "The request can't be read: Duplicate Content-Length.",
       ],
-      [`${head}X: a\0b\r\n\r\n`, 'The request can’t be read: Invalid header value char.'],
-      ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'That was HTTP/2, which isn’t spoken here: use HTTP/1.1.'],
+      [`${head}X: a\0b\r\n\r\n`, "The request can't be read: Invalid header value char."],
+      ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', "That was HTTP/2, which isn't spoken here: use HTTP/1.1."],
       ['GET / HTTP/1.1\r\n\r\n', 'The request has no Host: HTTP/1.1 requires one (RFC 9112, section 3.2).'],
     ];
     for (const [request, why] of refusals) {
@@ -194,7 +194,7 @@ describe('connections', () => {
       'GET /health HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
     );
     expect(expecting).toMatch(
-      /^HTTP\/1\.1 417 .*Expect: more can’t be met: only 100-continue can\..*HTTP\/1\.1 200 /s,
+      /^HTTP\/1\.1 417 .*Expect: more can't be met: only 100-continue can\..*HTTP\/1\.1 200 /s,
     );
     const tunnel = await talk(
       'GET /health HTTP/1.1\r\nHost: x\r\n\r\nCONNECT logs:443 HTTP/1.1\r\nHost: logs\r\n\r\n',

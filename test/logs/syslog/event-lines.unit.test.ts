@@ -75,7 +75,7 @@ describe('stack traces', () => {
     }
   });
 
-  it('end after a pause, and don’t grow for ever', () => {
+  it('end after a pause, and don’t grow forever', () => {
     expect(eventsOf(['Error: x', '    at a (b.js:1:1)'], 2_001)).toHaveLength(2);
     expect(eventsOf(['Error: x', '    at a (b.js:1:1)'], Number.NaN)).toHaveLength(1);
     const long = ['Error: x', ...Array.from({ length: EVENT_LINES_MAX }, () => '    at a (b.js:1:1)')];

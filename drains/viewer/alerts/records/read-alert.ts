@@ -80,7 +80,7 @@ export function readAlert(input: AlertInput, before: AlertSettings | undefined):
   const read = condition === undefined ? (before as AlertSettings).condition : readCondition(condition);
   const groupBy = group_by === undefined ? before?.groupBy : readField(group_by);
   if (groupBy !== undefined && read.kind === 'new-pattern')
-    throw invalid('An alert on new patterns can’t be grouped: leave group_by out.');
+    throw invalid("An alert on new patterns can't be grouped: leave group_by out.");
   const muted = muted_until === undefined ? before?.mutedUntil : readMutedUntil(muted_until);
   return {
     name: name === undefined ? (before?.name ?? '') : readName(name, 'an alert'),

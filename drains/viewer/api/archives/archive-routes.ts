@@ -89,7 +89,7 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
       ...(cursor !== undefined && { [goesBack ? 'before' : 'after']: cursor }),
       ...(searchedToMs !== undefined && { searchedTo: new Date(searchedToMs).toISOString() }),
       files,
-      problems: isAll ? problems : problems.length === 0 ? [] : ['Some files of the archive can’t be read.'],
+      problems: isAll ? problems : problems.length === 0 ? [] : ["Some files of the archive can't be read."],
     };
     return reply
       .type('application/json; charset=utf-8')

@@ -35,7 +35,7 @@ export function registerRetentionRoutes(server: FastifyInstance, parts: Retentio
     groups.get(group);
     const { keep, bytes } = readBody(request, { keep: 'string?', bytes: 'number?' });
     await retention.set(group, { ageMs: readAge(keep), bytes: readBytes(bytes) });
-    keeper.run().catch((error: unknown) => log.warn({ err: error }, 'retention can’t be applied'));
+    keeper.run().catch((error: unknown) => log.warn({ err: error }, "retention can't be applied"));
     return await view(group);
   });
 

@@ -96,7 +96,7 @@ export function registerSearchRoutes(
       const after = parameters.count('after', CONTEXT_DEFAULT, 0, CONTEXT_MAX);
       const lines = await store.context({ stream: id, sequence }, before, after);
       if (!lines.some((line) => line.sequence === sequence))
-        throw new TailraceError('not_found', 'This line isn’t kept any more.');
+        throw new TailraceError('not_found', "This line isn't kept any more.");
       return reply.type('application/json; charset=utf-8').send(`{"lines":${linesJson(lines)}}`);
     },
   );

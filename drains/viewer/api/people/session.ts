@@ -30,7 +30,7 @@ export function registerSessionRoutes(server: FastifyInstance, { access, log }: 
     const user = await users.withPassword(email, password);
     if (!user) {
       log.warn({ address: request.ip }, 'somebody tried to sign in, and could not');
-      throw new TailraceError('unauthorized', 'The address or the password isn’t right.');
+      throw new TailraceError('unauthorized', "The address or the password isn't right.");
     }
     wasRight();
     return signIn(user, request, reply);

@@ -53,7 +53,7 @@ export class FileLines {
   /** A sentence about lines that could not be read; undefined when all could. */
   get problem(): string | undefined {
     if (this.unreadable === 0) return undefined;
-    const how = this.unreadable === 1 ? '1 line can’t be read' : `${this.unreadable} lines can’t be read`;
+    const how = this.unreadable === 1 ? "1 line can't be read" : `${this.unreadable} lines can't be read`;
     return `${this.name}: ${how} as ${this.known}, the first begins with ${JSON.stringify(this.firstUnreadable)}.`;
   }
 

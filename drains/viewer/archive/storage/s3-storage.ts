@@ -181,11 +181,11 @@ export class S3Storage implements ArchiveStorage {
 /** What to do about an answer, or none. */
 function adviceFor(status?: number, code?: string): string {
   if (code === 'RequestTimeTooSkewed' || code === 'RequestExpired')
-    return 'this machine’s clock, or the store’s, is wrong: set it (with NTP)';
+    return "this machine's clock, or the store's, is wrong: set it (with NTP)";
   if (status === 301 || code === 'AuthorizationHeaderMalformed')
     return 'the bucket is in another region: name it with ?region= in VIEWER_ARCHIVE';
   if (status === 401 || status === 403)
-    return 'the access key may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what the bucket’s policy allows';
+    return "the access key may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what the bucket's policy allows";
   if (status === 404) return 'there is no such bucket: create it, or check the name in VIEWER_ARCHIVE';
   return 'check the endpoint and that it is reachable; it is tried again';
 }

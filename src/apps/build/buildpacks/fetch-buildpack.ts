@@ -55,7 +55,7 @@ async function cloneRepository(
 ): Promise<void> {
   const failed = (): never => {
     throw new BuildError(
-      `The buildpack ${redactUrl(id)} can’t be fetched: check its address${ref === '' ? '' : `, and that it has "${ref}"`}.`,
+      `The buildpack ${redactUrl(id)} can't be fetched: check its address${ref === '' ? '' : `, and that it has "${ref}"`}.`,
     );
   };
   const host = /^[\w.-]+@([\w.-]+):/.exec(url)?.[1] ?? new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
@@ -103,7 +103,7 @@ async function unpackArchive(
   } catch (error) {
     shell.throwIfAborted();
     if (error instanceof BuildError) throw error;
-    throw new BuildError(`The buildpack ${redactUrl(url)} can’t be fetched (${reasonOf(error)}).`, {
+    throw new BuildError(`The buildpack ${redactUrl(url)} can't be fetched (${reasonOf(error)}).`, {
       cause: error,
     });
   } finally {
@@ -121,7 +121,7 @@ async function download(url: string, file: string, signal: AbortSignal, policy: 
     let address = new URL(url);
     for (let redirects = 0; ; redirects++) {
       if (address.protocol !== 'https:')
-        throw new BuildError(`${redactUrl(url)} leads to an address that isn’t https.`);
+        throw new BuildError(`${redactUrl(url)} leads to an address that isn't https.`);
       await allowHost(address.hostname.replace(/^\[(.*)\]$/, '$1'), policy);
       const authorization =
         address.username === ''
@@ -171,7 +171,7 @@ async function allowHost(host: string, policy: TargetPolicy): Promise<void> {
     await policy.assertAllowedHost(host);
   } catch (error) {
     throw new BuildError(
-      `A buildpack isn’t fetched from ${host}, which is on this machine or in its network: set TAILRACE_ALLOW_PRIVATE_DRAINS=yes on the server if it should be.`,
+      `A buildpack isn't fetched from ${host}, which is on this machine or in its network: set TAILRACE_ALLOW_PRIVATE_DRAINS=yes on the server if it should be.`,
       { cause: error },
     );
   }

@@ -23,7 +23,7 @@ export async function listBuildpacks(
 ): Promise<ListedBuildpacks> {
   if (config.BUILDPACK_URL)
     return { references: [config.BUILDPACK_URL], source: 'the config var BUILDPACK_URL' };
-  if (installed.length > 0) return { references: installed, source: 'the app’s buildpacks' };
+  if (installed.length > 0) return { references: installed, source: "the app's buildpacks" };
   const listed = parseBuildpacksFile((await readAppText(folder, '.buildpacks')) ?? '');
   if (listed.length > 0) return limited({ references: listed, source: '.buildpacks' });
   const appJson = await readAppJson(folder, 'app.json');

@@ -96,7 +96,7 @@ async function checkOutFiles(
   const tree = ['--work-tree', join(folder, path), 'read-tree', '--reset', '-u', commit];
   const checkedOut = await runGit([...settings, ...tree], env);
   if (checkedOut.status !== 0)
-    throw new Error(`The commit can’t be checked out: ${lastLine(checkedOut.stderr)}`);
+    throw new Error(`The commit can't be checked out: ${lastLine(checkedOut.stderr)}`);
   const links = parseStages((await runGit(['ls-files', '--stage', '-z'], env)).stdout);
   if (links.length === 0) return [];
   const args = ['config', '--blob', `${commit}:.gitmodules`, '--null', '--list'];
@@ -134,7 +134,7 @@ async function fetchSubmodule(
   };
   await mkdir(repository);
   const made = await runGit(['init', '--quiet', '--bare'], env);
-  if (made.status !== 0) throw new Error(`The submodule ${path} can’t be fetched: ${lastLine(made.stderr)}`);
+  if (made.status !== 0) throw new Error(`The submodule ${path} can't be fetched: ${lastLine(made.stderr)}`);
   const fetch = [...STALLED, 'fetch', '--quiet', '--no-tags', '--no-recurse-submodules'];
   const one = await runGit([...fetch, '--depth', '1', '--', url, commit], env);
   // Not every server gives a commit by its name.

@@ -26,7 +26,7 @@ export const rubyBuildpack: Buildpack = {
         `Gemfile.lock asks for Ruby ${lock.ruby}, and the server has ${ruby}: install that one on the server if it fails.`,
       );
     if (lock.bundler !== undefined && lock.bundler !== bundler)
-      shell.line(`Gemfile.lock was written by Bundler ${lock.bundler}; the server’s is used.`);
+      shell.line(`Gemfile.lock was written by Bundler ${lock.bundler}; the server's is used.`);
     const secret = await secretKeyBase(cache);
     shell.export({
       // Otherwise it fetches the Bundler of the lock, and starts that.
@@ -95,8 +95,8 @@ async function installGems(shell: BuildShell, lock: GemfileLock): Promise<void> 
   if (status !== 0)
     throw new BuildError(
       isOutdated
-        ? 'Gemfile.lock doesn’t match the Gemfile: run bundle install, and commit Gemfile.lock.'
-        : `The gems can’t be installed: bundle install failed (status ${status}), and said why above.`,
+        ? "Gemfile.lock doesn't match the Gemfile: run bundle install, and commit Gemfile.lock."
+        : `The gems can't be installed: bundle install failed (status ${status}), and said why above.`,
     );
   // The configuration of the app's own developers isn't a dyno's.
   await rm(join(shell.folder, 'vendor', 'bundle', 'cache'), { recursive: true, force: true });
@@ -107,7 +107,7 @@ async function precompileAssets(shell: BuildShell, lock: GemfileLock): Promise<v
   if (!lock.gems.has('rake') || !existsSync(join(shell.folder, 'Rakefile'))) return;
   const { status, stdout } = await shell.capture('bundle', ['exec', 'rake', '-P']);
   if (status !== 0) {
-    shell.warn('The Rakefile can’t be loaded (bundle exec rake -P), so that assets:precompile isn’t run.');
+    shell.warn("The Rakefile can't be loaded (bundle exec rake -P), so that assets:precompile isn't run.");
     return;
   }
   if (!/^rake assets:precompile$/m.test(stdout)) return;

@@ -62,18 +62,18 @@ export function refuseUnsupported(files: ReadonlySet<string>): string | undefine
       )
       .find((file) => file !== undefined);
     if (found === undefined) continue;
-    return `This is ${name} (${found}), which isn’t built here: name a buildpack that builds it (tailrace buildpacks:set ${buildpack}), or, if what was built is in the source already, take it as it is (tailrace buildpacks:set tailrace/procfile).`;
+    return `This is ${name} (${found}), which isn't built here: name a buildpack that builds it (tailrace buildpacks:set ${buildpack}), or, if what was built is in the source already, take it as it is (tailrace buildpacks:set tailrace/procfile).`;
   }
   return undefined;
 }
 
 /** What an app without any language is told. */
 export function unknownAppSentence(files: ReadonlySet<string>): string {
-  if (files.size === 0) return 'There are no files: commit the app’s, and push again.';
+  if (files.size === 0) return "There are no files: commit the app's, and push again.";
   if (files.has('pyproject.toml') || files.has('setup.py') || files.has('manage.py'))
     return 'This looks like Python, but says nowhere which packages it needs: add a requirements.txt, uv.lock, poetry.lock or Pipfile.lock, and commit it.';
   if (files.has('Dockerfile'))
-    return 'There is a Dockerfile, and images aren’t built here: add a Procfile ("web: ./server") and what its language needs, or name a buildpack (tailrace buildpacks:set URL).';
+    return 'There is a Dockerfile, and images aren\'t built here: add a Procfile ("web: ./server") and what its language needs, or name a buildpack (tailrace buildpacks:set URL).';
   const misspelled = [...files].find((name) => /^procfile(\.txt)?$/i.test(name));
   if (misspelled !== undefined)
     return `There is a ${misspelled}, but its name must be Procfile: git mv ${misspelled} Procfile, and commit.`;

@@ -64,18 +64,18 @@ export function chooseManager(
   const locks = findLockFiles(files);
   if (locks.length > 1)
     throw new BuildError(
-      `There are ${locks.length === 2 ? 'two' : locks.length} lock files, ${locks.join(' and ')}: remove those of package managers that aren’t used (git rm ${locks[1]}), and commit.`,
+      `There are ${locks.length === 2 ? 'two' : locks.length} lock files, ${locks.join(' and ')}: remove those of package managers that aren't used (git rm ${locks[1]}), and commit.`,
     );
   const [lockFile] = locks;
   const declared = packageManager === undefined ? undefined : parsePackageManager(packageManager);
   const name = lockFile === undefined ? (declared?.name ?? 'npm') : LOCK_FILES[lockFile];
   if (name === 'bun')
     throw new BuildError(
-      'Bun isn’t built in: name a buildpack for it (tailrace buildpacks:set URL), or lock the packages with npm, pnpm or yarn.',
+      "Bun isn't built in: name a buildpack for it (tailrace buildpacks:set URL), or lock the packages with npm, pnpm or yarn.",
     );
   if (declared && declared.name !== name)
     throw new BuildError(
-      `packageManager in package.json says ${declared.name}, but the lock file is ${lockFile}, which is ${name}’s: remove one of them, and commit.`,
+      `packageManager in package.json says ${declared.name}, but the lock file is ${lockFile}, which is ${name}'s: remove one of them, and commit.`,
     );
   const version = declared?.version ?? validRange(engines[name]) ?? versionOfLock(name, lockText);
   return { name, npmPackage: npmPackageOf(name, version), version, lockFile };

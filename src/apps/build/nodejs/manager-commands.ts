@@ -101,7 +101,7 @@ export function planInstall(input: InstallPlanInput): InstallPlan {
       ['workspaces', 'focus', '--all', '--production'],
       input.hasNodeModules
         ? skipReason(nodeEnv, { YARN2_SKIP_PRUNING: config.YARN2_SKIP_PRUNING === 'true' })
-        : 'Plug’n’Play keeps packages in .yarn/cache',
+        : "Plug'n'Play keeps packages in .yarn/cache",
     ),
     env: {
       ...cleared,
@@ -119,7 +119,7 @@ export function planInstall(input: InstallPlanInput): InstallPlan {
 function skipReason(nodeEnv: string, switches: Readonly<Record<string, boolean>>): string | undefined {
   const said = Object.entries(switches).find(([, skips]) => skips);
   if (said) return `${said[0]} says so`;
-  return nodeEnv === 'production' ? undefined : 'NODE_ENV isn’t production';
+  return nodeEnv === 'production' ? undefined : "NODE_ENV isn't production";
 }
 
 function prune(

@@ -151,8 +151,8 @@ async function install(
     const command = `${manager.name} ${plan.install.join(' ')}`;
     throw new BuildError(
       isOutdated
-        ? `${lockFile ?? 'The lock file'} doesn’t match package.json: run ${plan.repair}, and commit ${lockFile ?? 'it'}.`
-        : `The packages can’t be installed: ${command} failed (status ${status}), and said why above.`,
+        ? `${lockFile ?? 'The lock file'} doesn't match package.json: run ${plan.repair}, and commit ${lockFile ?? 'it'}.`
+        : `The packages can't be installed: ${command} failed (status ${status}), and said why above.`,
     );
   }
   if (keepsProjectCache && existsSync(projectCache)) {
@@ -167,7 +167,7 @@ async function pruneDevPackages(shell: BuildShell, plan: InstallPlan, manager: M
     return;
   }
   shell.heading('Removing packages that only the build needs');
-  await shell.runOrFail('They can’t be removed', manager.name, plan.prune, { env: plan.env });
+  await shell.runOrFail("They can't be removed", manager.name, plan.prune, { env: plan.env });
 }
 
 /** The Node.js and the package manager of one app: the server's own, or others in the slug. */
@@ -193,7 +193,7 @@ class NodeRuntime {
     const choice = chooseNode(range, installed.stdout);
     if (choice.kind === 'invalid')
       shell.warn(
-        `engines.node in package.json is "${range}", which is no range of versions: it isn’t followed. Write "22.x", say.`,
+        `engines.node in package.json is "${range}", which is no range of versions: it isn't followed. Write "22.x", say.`,
       );
     let { version } = choice.kind === 'fetched' ? { version: '' } : choice;
     if (choice.kind === 'fetched') {
@@ -209,7 +209,7 @@ class NodeRuntime {
       }
     }
     shell.heading(
-      `Node.js ${version}${range === undefined ? ', the server’s own (engines.node in package.json isn’t set)' : ''}`,
+      `Node.js ${version}${range === undefined ? ", the server's own (engines.node in package.json isn't set)" : ''}`,
     );
     if (!npmRunsOn(this.npmVersion, version))
       this.npmVersion = await this.add('npm', 'npm', npmRangeFor(version));

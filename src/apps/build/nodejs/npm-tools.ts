@@ -56,7 +56,7 @@ export class NpmTools {
     if (status !== 0) {
       if (known !== undefined) return known;
       throw new BuildError(
-        `${name} ${range} can’t be fetched: the npm registry can’t be reached from the server (npm view ${name}).`,
+        `${name} ${range} can't be fetched: the npm registry can't be reached from the server (npm view ${name}).`,
       );
     }
     const versions = [(JSON.parse(stdout) as string | string[]) ?? []].flat();
@@ -78,7 +78,7 @@ export class NpmTools {
       const { status } = await this.npm(['install', ...flags, `${name}@${version}`], unfinished, false);
       if (status !== 0)
         throw new BuildError(
-          `${name} ${version} can’t be fetched from the npm registry: does this version exist?`,
+          `${name} ${version} can't be fetched from the npm registry: does this version exist?`,
         );
       // Another build may have been first.
       await rename(unfinished, folder).catch((error: unknown) => {

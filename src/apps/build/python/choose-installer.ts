@@ -30,7 +30,7 @@ export function chooseInstaller(files: ReadonlySet<string>): InstallerChoice {
   const locks = found.map(([file]) => file).filter((file) => file.endsWith('.lock'));
   if (locks.length > 1)
     throw new BuildError(
-      `There are ${locks.length === 2 ? 'two' : locks.length} lock files, ${locks.join(' and ')}: remove those of tools that aren’t used (git rm ${locks[1]}), and commit.`,
+      `There are ${locks.length === 2 ? 'two' : locks.length} lock files, ${locks.join(' and ')}: remove those of tools that aren't used (git rm ${locks[1]}), and commit.`,
     );
   if (files.has('Pipfile') && locks.length === 0 && !files.has('requirements.txt'))
     throw new BuildError('There is a Pipfile without Pipfile.lock: run pipenv lock, and commit it.');
@@ -38,10 +38,10 @@ export function chooseInstaller(files: ReadonlySet<string>): InstallerChoice {
     throw new BuildError('There is no requirements.txt: add one (it may be empty), and commit it.');
   const [[file, name], ...others] = found;
   const warnings = others.map(
-    ([other]) => `${other} isn’t looked at, since there is ${file}: remove the one that isn’t used.`,
+    ([other]) => `${other} isn't looked at, since there is ${file}: remove the one that isn't used.`,
   );
   if (files.has('Pipfile') && name !== 'pipenv')
-    warnings.push(`Pipfile isn’t looked at, since there is ${file}: remove the one that isn’t used.`);
+    warnings.push(`Pipfile isn't looked at, since there is ${file}: remove the one that isn't used.`);
   return { name, file, warnings };
 }
 
@@ -67,7 +67,7 @@ export function installerCommands(
   { name, file }: Pick<InstallerChoice, 'name' | 'file'>,
   version: string,
 ): InstallerCommand[] {
-  const outdated = (command: string): string => `${file} doesn’t match: run ${command}, and commit ${file}.`;
+  const outdated = (command: string): string => `${file} doesn't match: run ${command}, and commit ${file}.`;
   const failed = `${name} could not install what ${file} says`;
   if (name === 'pip')
     return [{ args: ['-m', 'pip', 'install', '--progress-bar', 'off', '-r', file], failure: failed }];
@@ -75,7 +75,7 @@ export function installerCommands(
     return [
       {
         args: ['install', '--deploy'],
-        failure: `${failed}; if it doesn’t match Pipfile: run pipenv lock, and commit it`,
+        failure: `${failed}; if it doesn't match Pipfile: run pipenv lock, and commit it`,
       },
     ];
   if (name === 'uv')

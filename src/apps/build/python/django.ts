@@ -37,7 +37,7 @@ export async function collectStaticFiles(shell: BuildShell, python: string): Pro
   const command = `python ${managePy} collectstatic --noinput`;
   const { status: noCommand } = await shell.capture(python, [managePy, 'help', 'collectstatic']);
   if (noCommand !== 0) {
-    shell.heading('Skipping collectstatic: django.contrib.staticfiles isn’t installed, or the settings fail');
+    shell.heading("Skipping collectstatic: django.contrib.staticfiles isn't installed, or the settings fail");
     return;
   }
   shell.heading(`$ ${command}`);
@@ -47,7 +47,7 @@ export async function collectStaticFiles(shell: BuildShell, python: string): Pro
     hasNoRoot ||= line.includes('without having set the STATIC_ROOT setting');
   });
   if (status === 0) return;
-  if (hasNoRoot) shell.warn('Static files aren’t collected: STATIC_ROOT isn’t set in the settings.');
+  if (hasNoRoot) shell.warn("Static files aren't collected: STATIC_ROOT isn't set in the settings.");
   else
     throw new BuildError(
       `${command} failed (status ${status}): mend it, or skip it with tailrace config:set DISABLE_COLLECTSTATIC=1.`,

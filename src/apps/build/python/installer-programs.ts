@@ -1,4 +1,4 @@
-/** Where pipenv, poetry and uv come from: the server's own, or an environment of its own in the app’s cache. */
+/** Where pipenv, poetry and uv come from: the server's own, or an environment of its own in the app's cache. */
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ export async function findInstaller(
   if ((await shell.run(join(folder, 'bin', 'python'), args, { env })) === 0) return { program, version };
   await rm(folder, { recursive: true, force: true });
   throw new BuildError(
-    `${name} can’t be had: install it on the server so that it is on its PATH (pipx install ${name}), or let the server reach a package index (PIP_INDEX_URL).`,
+    `${name} can't be had: install it on the server so that it is on its PATH (pipx install ${name}), or let the server reach a package index (PIP_INDEX_URL).`,
   );
 }
 

@@ -76,7 +76,7 @@ async function findPython(shell: BuildShell): Promise<FoundPython> {
       `There is no Python at "${candidates[0]}": install python3 and python3-venv on the server, or set PYTHON.`,
     );
   shell.warn(
-    `${requested?.file} asks for Python ${requested?.version}, which this server doesn’t have: the app is built and run with Python ${best.version}. Install it on the server, or name its file: tailrace config:set PYTHON=/path/to/python3.`,
+    `${requested?.file} asks for Python ${requested?.version}, which this server doesn't have: the app is built and run with Python ${best.version}. Install it on the server, or name its file: tailrace config:set PYTHON=/path/to/python3.`,
   );
   return best;
 }

@@ -67,7 +67,7 @@ async function makeEmpty(
     shell.throwIfAborted();
     if (status !== 0)
       throw new BuildError(
-        `A virtual environment can’t be made: install python3-venv on the server (status ${status})`,
+        `A virtual environment can't be made: install python3-venv on the server (status ${status})`,
       );
     await relocate(shell, unfinished);
     // Another build may have been first.
@@ -96,5 +96,5 @@ export function relocateVirtualEnvironment(shell: BuildShell): Promise<void> {
 async function relocate(shell: BuildShell, parent: string, ...flags: string[]): Promise<void> {
   const python = join(parent, VENV_FOLDER, 'bin', 'python');
   const status = await shell.run(python, ['-I', join(BUILD_SCRIPTS, 'relocate-venv.py'), parent, ...flags]);
-  if (status !== 0) throw new BuildError('The virtual environment can’t be moved: what was said is above.');
+  if (status !== 0) throw new BuildError("The virtual environment can't be moved: what was said is above.");
 }

@@ -47,7 +47,7 @@ export function parseStaticConfig(
   const fields = json ?? { root: '.' };
   if (Object.keys(recordOf(fields, 'proxies')).length > 0)
     throw new StaticConfigError(
-      'proxies in static.json aren’t served here: let the page ask the other server itself, or name a buildpack with a web server.',
+      "proxies in static.json aren't served here: let the page ask the other server itself, or name a buildpack with a web server.",
     );
   return {
     root: pathOf(stringOf(fields, 'root') ?? HEROKU_ROOT, 'root'),
@@ -128,7 +128,7 @@ function optionalPath(fields: JsonObject, field: string): string | undefined {
 function pathOf(text: string, field: string): string {
   const parts = text.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..') || text.includes('\\') || text.includes('\0'))
-    throw wrong(field, 'a path within the app’s folder');
+    throw wrong(field, "a path within the app's folder");
   return parts.join('/') || '.';
 }
 

@@ -56,5 +56,5 @@ async function requireRoot(folder: string, root: string): Promise<void> {
       `There is no folder ${root}, where static.json says that the files are ("root"): commit it, or have the build make it.`,
     );
   if (found !== top && !found.startsWith(`${top}/`))
-    throw new BuildError('root in static.json leads out of the app’s folder: name a folder within it.');
+    throw new BuildError("root in static.json leads out of the app's folder: name a folder within it.");
 }

@@ -9,7 +9,7 @@ const POLL_MS_MIN = 1;
 const POLL_MS_MAX = 250;
 /** A FIFO that was replaced is still asked so often: its writer may have it open. */
 const POLLS_AFTER_REPLACEMENT = 4;
-/** What is read at the end, at the most: what a pipe holds. A writer may go on for ever. */
+/** What is read at the end, at the most: what a pipe holds. A writer may go on forever. */
 const LAST_BYTES_MAX = 1_048_576;
 /** Descriptors of this process: what is behind them can't be opened by anybody who comes later. */
 const OWN_DESCRIPTOR = /^\/(?:dev\/(?:stdin|fd\/)|proc\/(?:self|\d+)\/fd\/)/;

@@ -286,7 +286,7 @@ export class FileFollower {
         return;
       }
       const now = await stat(this.#path).catch(() => undefined);
-      // Without a new file the old one may still be written to, for ever.
+      // Without a new file the old one may still be written to, forever.
       if (now && (now.ino !== ino || now.dev !== dev) && --pollsLeft === 0) {
         yield* holes.end();
         this.#isTruncated = false;

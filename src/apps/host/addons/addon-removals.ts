@@ -123,7 +123,7 @@ export class AddonRemovals {
           const names = attachments.filter((one) => one.app === app).map(({ name }) => name);
           return `Detach ${names.join(', ')} (@ref:${addon.name})`;
         },
-        // A release command that fails without the add-on would keep it for ever.
+        // A release command that fails without the add-on would keep it forever.
         { skipsPhase: true },
       );
   }

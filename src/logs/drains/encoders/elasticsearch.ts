@@ -82,7 +82,7 @@ function parseBulkResponse(text: string, linesMin: number): readonly BulkItem[] 
   const items = Array.isArray(value.items) ? value.items.map((item) => Object.values(item ?? {})[0]) : [];
   if (items.length < linesMin || !items.every(isBulkItem))
     throw new OutletError(
-      'the destination refused lines, and doesn’t say which: its answer has to have the status of each (filter_path in the URL may leave it out)',
+      "the destination refused lines, and doesn't say which: its answer has to have the status of each (filter_path in the URL may leave it out)",
     );
   return items;
 }

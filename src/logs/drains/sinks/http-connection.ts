@@ -121,7 +121,7 @@ export class HttpConnection {
     socket.on('timeout', () => {
       // It is there, and slow.
       if (this.socket === socket && this.exchange) this.exchange.mayBeStale = false;
-      lose(new Error(`the destination didn’t answer for ${this.limits.responseMs / 1_000} s`));
+      lose(new Error(`the destination didn't answer for ${this.limits.responseMs / 1_000} s`));
     });
     socket.on('end', () => lose(new Error('the destination closed the connection')));
     socket.on('close', () => lose(new Error('the connection was closed')));
@@ -153,7 +153,7 @@ export class HttpConnection {
     const { parser } = exchange;
     const { responseMs, restMs, unreadBytes } = this.limits;
     if (parser.unreadBytes > unreadBytes) {
-      this.lose(new Error('the destination’s answer has no end'));
+      this.lose(new Error("the destination's answer has no end"));
       return;
     }
     if (parser.endsWithConnection) socket.setTimeout(restMs);
@@ -162,7 +162,7 @@ export class HttpConnection {
     exchange.interim = parser.interim;
     exchange.timer = setTimeout(() => {
       if (this.exchange === exchange)
-        this.lose(new Error(`the destination’s answer took longer than ${responseMs / 1_000} s`));
+        this.lose(new Error(`the destination's answer took longer than ${responseMs / 1_000} s`));
     }, responseMs);
   }
 

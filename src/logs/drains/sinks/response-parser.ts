@@ -194,7 +194,7 @@ export class ResponseParser {
     const newline = chunk.indexOf(NEWLINE, at);
     const end = newline === -1 ? chunk.length : newline + 1;
     if (this.kept.length + end - at > LINE_BYTES_MAX)
-      throw new ResponseError('the destination answers with a chunk that isn’t one');
+      throw new ResponseError("the destination answers with a chunk that isn't one");
     const all = Buffer.concat([this.kept, chunk.subarray(at, end)]);
     if (newline === -1) this.kept = all;
     else {
@@ -211,7 +211,7 @@ export class ResponseParser {
     }
     const size = this.part === 'chunk-size' ? /^([0-9a-f]{1,12})[ \t]*(?:;.*)?$/i.exec(line) : undefined;
     if (this.part === 'chunk-end' ? line !== '' : !size)
-      throw new ResponseError('the destination answers with a chunk that isn’t one');
+      throw new ResponseError("the destination answers with a chunk that isn't one");
     if (!size) this.part = 'chunk-size';
     else {
       this.left = Number.parseInt(size[1], 16);
@@ -228,7 +228,7 @@ function parseHead(text: string): ResponseHead {
     .replace(/\r?\n[ \t]+/g, ' ')
     .split(/\r?\n/);
   const found = STATUS_LINE.exec(first);
-  if (!found) throw new ResponseError('the destination answers with what isn’t HTTP/1.1');
+  if (!found) throw new ResponseError("the destination answers with what isn't HTTP/1.1");
   const status = Number(found[2]);
   if (status === 101) throw new ResponseError('the destination switches to another protocol');
   const headers = new Map<string, string>();
@@ -237,7 +237,7 @@ function parseHead(text: string): ResponseHead {
     return { status, headers, isReusable: true, keepAliveS: undefined, bodyPart: 'head', bodyBytes: 0 };
   for (const line of lines) {
     const field = FIELD.exec(line);
-    if (!field) throw new ResponseError('the destination answers with a header that isn’t one');
+    if (!field) throw new ResponseError("the destination answers with a header that isn't one");
     const name = field[1].toLowerCase();
     const value = trimOws(field[2]);
     const before = headers.get(name);
@@ -267,7 +267,7 @@ function bodyEnd(
   // The same several times is once.
   const [first, ...more] = length.split(',').map((text) => trimOws(text));
   if (!/^\d{1,15}$/.test(first) || more.some((other) => other !== first))
-    throw new ResponseError('the destination answers with a Content-Length that isn’t one');
+    throw new ResponseError("the destination answers with a Content-Length that isn't one");
   return { bodyPart: 'length', bodyBytes: Number(first), isReusable };
 }
 

@@ -45,7 +45,7 @@ export function limitHttpConnections(
   });
   server.on('clientError', (error: Error & { code?: string }) => {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
-      countAndWarn(undefined, 'a request wasn’t there in time (TAILRACE_FRAME_TIMEOUT)');
+      countAndWarn(undefined, "a request wasn't there in time (TAILRACE_FRAME_TIMEOUT)");
     else if (error.code?.startsWith('HPE_')) counters.malformed++;
   });
   return (socket) => {

@@ -63,7 +63,7 @@ export class IngestAuthorizer {
         if (!token)
           throw new TailraceError(
             'forbidden',
-            'This API key is for some apps alone: say which one’s lines these are with `?token=t.…`.',
+            "This API key is for some apps alone: say which one's lines these are with `?token=t.…`.",
           );
         const logSource = await this.resolveToken(token, request);
         if (logSource && (writable === true || writable.includes(logSource.app))) return { logSource };

@@ -47,7 +47,7 @@ export async function listenTls(
       socket.on('error', () => socket.destroy());
       options.log.warn(
         { protocol: 'tls', address: peerAddress(socket), reason: String(socket.authorizationError) },
-        'a sender’s certificate isn’t signed by TAILRACE_SYSLOG_TLS_CLIENT_CA',
+        "a sender's certificate isn't signed by TAILRACE_SYSLOG_TLS_CLIENT_CA",
       );
       counters.cut++;
       socket.destroy();

@@ -124,7 +124,7 @@ function NoGroups({ errors }: { errors: ErrorsState }) {
         <>
           <h2>No errors yet</h2>
           <p>
-            Install Sentry's SDK in the app and initialize it: it reads <code>SENTRY_DSN</code> by itself.
+            Install Sentry’s SDK in the app and initialize it: it reads <code>SENTRY_DSN</code> by itself.
           </p>
           <pre>
             <b>$</b> pip install sentry-sdk

@@ -189,7 +189,7 @@ function MailFrame({ id }: { id: string }) {
   return (
     <iframe
       key={version}
-      title="The mail's HTML"
+      title="The mail’s HTML"
       sandbox=""
       referrerpolicy="no-referrer"
       src={`api/messages/${id}/html`}

@@ -88,7 +88,7 @@ function Report({
       <div class="no-figures">
         <h2>No figures {'last' in range ? `in the last ${range.last}` : 'in this range'}</h2>
         <p>
-          They come from the app's lines: each request that the HTTP router answers, memory and load of dynos,
+          They come from the app’s lines: each request that the HTTP router answers, memory and load of dynos,
           and what the app writes as <code>measure#db=12ms</code>, <code>count#signups=1</code> or{' '}
           <code>sample#queue=40</code>.
         </p>

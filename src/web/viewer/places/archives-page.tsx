@@ -190,7 +190,7 @@ function RetentionRow({ group, page }: { group: StreamGroupJson; page: ViewerPag
               ref={keep}
               class="plain-input"
               aria-label={`Keep lines of ${name} for`}
-              placeholder={effective.keep ?? 'for ever'}
+              placeholder={effective.keep ?? 'forever'}
               defaultValue={retention.keep ?? ''}
             />
           </td>
@@ -210,7 +210,7 @@ function RetentionRow({ group, page }: { group: StreamGroupJson; page: ViewerPag
         </>
       ) : (
         <>
-          <td>{effective.keep ?? 'for ever'}</td>
+          <td>{effective.keep ?? 'forever'}</td>
           <td>{effective.bytes === null ? 'no limit' : formatBytes(effective.bytes)}</td>
         </>
       )}

@@ -44,8 +44,8 @@ describe('the package manager', () => {
       /packageManager in package\.json is "yarn@latest": write/,
     ],
     [[], { packageManager: 'cargo@1.0.0' }, /write npm, pnpm or yarn/],
-    [['bun.lock'], {}, /Bun isn’t built in: name a buildpack/],
-    [[], { packageManager: 'bun@1.2.0' }, /Bun isn’t built in/],
+    [['bun.lock'], {}, /Bun isn't built in: name a buildpack/],
+    [[], { packageManager: 'bun@1.2.0' }, /Bun isn't built in/],
   ] as const)('of %j with %j is refused', (files, json, message) => {
     expect(() => choose([...files], json)).toThrow(message);
   });

@@ -41,7 +41,7 @@ describe('static.json', () => {
     [{ redirects: { '/a': { url: '/b\r\nSet-Cookie: x' } } }, /redirects/],
     [{ headers: { '/**': { 'X-A': 'a\r\nb' } } }, /headers/],
     [{ headers: { '/**': { 'X A': 'a' } } }, /headers/],
-    [{ proxies: { '/api/': { origin: 'http://x' } } }, /proxies in static\.json aren’t served here/],
+    [{ proxies: { '/api/': { origin: 'http://x' } } }, /proxies in static\.json aren't served here/],
   ])('%j is refused', (json, message) => {
     expect(() => parseStaticConfig(json, {})).toThrow(message);
   });

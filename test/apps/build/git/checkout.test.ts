@@ -89,7 +89,7 @@ it('no file and no submodule is put behind a link', async () => {
     ['040000', inner, 's'],
   );
   await expect(checkOut(commit(submodule))).rejects.toThrow(
-    /submodule behind something else|can’t be checked out|can't be fetched/,
+    /submodule behind something else|can't be checked out|can't be fetched/,
   );
   expect(existsSync(join(base, 'up', 'x'))).toBe(false);
 });
@@ -98,6 +98,6 @@ it('names that git itself would take for its own are refused', async () => {
   for (const name of ['.git', '.GIT', '..', 'git~1']) {
     const inner = tree(['100644', blob('[core]\n\tfsmonitor = touch /tmp/x\n'), 'config']);
     const evil = git(`040000 tree ${inner}\t${name}\n`, 'mktree');
-    await expect(checkOut(commit(evil)), name).rejects.toThrow(/can’t be checked out/);
+    await expect(checkOut(commit(evil)), name).rejects.toThrow(/can't be checked out/);
   }
 });

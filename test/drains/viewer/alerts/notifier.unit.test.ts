@@ -1,4 +1,4 @@
-/** How notifications travel: in order, again until they are accepted, and not for ever. */
+/** How notifications travel: in order, again until they are accepted, and not forever. */
 import { describe, expect, it } from 'vitest';
 import { NotificationError } from '../../../../drains/viewer/alerts/notify/http-sender.ts';
 import { Notifier } from '../../../../drains/viewer/alerts/notify/notifier.ts';
@@ -89,7 +89,7 @@ describe('a notification', () => {
     await one.close();
   });
 
-  it('is not sent for ever', async () => {
+  it('is not sent forever', async () => {
     const { one, attempts, state } = notifier(() => new Error('busy'));
     one.add([event('1', 'a')]);
     await until('the end', () => state('1', 'a')?.state === 'failed');

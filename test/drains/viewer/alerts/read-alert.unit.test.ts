@@ -18,7 +18,7 @@ describe('an alert that somebody wants', () => {
     [{ condition: { ...CONDITION, minutes: '5' } }, /condition\.minutes must be a number/],
     [{ condition: { ...CONDITION, minutes: Number.NaN } }, /condition\.minutes must be a number/],
     [{ condition: { ...CONDITION, hours: 1 } }, /condition\.hours doesn't belong to at-least/],
-    [{ condition: { kind: 'new-pattern', days: 7 }, group_by: 'app' }, /can’t be grouped/],
+    [{ condition: { kind: 'new-pattern', days: 7 }, group_by: 'app' }, /can't be grouped/],
     [{ condition: CONDITION, group_by: 'two words' }, /name of a field/],
     [{ condition: CONDITION, cooldown_minutes: -1 }, /cooldown_minutes/],
     [{ condition: CONDITION, muted_until: 'later' }, /muted_until/],

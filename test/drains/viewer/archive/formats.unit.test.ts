@@ -230,7 +230,9 @@ describe('other files', () => {
     const lines = new FileLines('x.tsv');
     const row = '1\t2016-10-31T00:00:06Z\t2016-10-31T00:00:06Z\t2\tsys\t\tUser\tInfo\tp\tm';
     expect(readAll([row, 'no row', '', row, `${row.slice(0, 30)}`], lines)).toHaveLength(2);
-    expect(lines.problem).toBe('x.tsv: 2 lines can’t be read as papertrail, the first begins with "no row".');
+    expect(lines.problem).toBe(
+      'x.tsv: 2 lines can\'t be read as papertrail, the first begins with "no row".',
+    );
     const json = new FileLines('x.ndjson');
     expect(readAll(['{"message":"of no time"}', '{"x'], json)).toHaveLength(0);
     expect(json.unreadable).toBe(2);

@@ -214,7 +214,7 @@ describe('a bucket', () => {
   });
 
   it.each([
-    [403, 'RequestTimeTooSkewed', 'this machine’s clock, or the store’s, is wrong'],
+    [403, 'RequestTimeTooSkewed', "this machine's clock, or the store's, is wrong"],
     [400, 'AuthorizationHeaderMalformed', 'the bucket is in another region: name it with ?region='],
   ])('that refuses with %s %s is said with what to do about that', async (status, code, advice) => {
     interfere = (_, response) => {

@@ -32,7 +32,7 @@ function script(folder: string, stream: string): string {
       await streams.append(stream, batchOfLines(texts));
       next += 500;
       console.log(next - 1);
-      // Also at once when the one before was killed while much waited: else nothing would be packed any more, and it would wait for ever.
+      // Also at once when the one before was killed while much waited: else nothing would be packed any more, and it would wait forever.
       if (i % 8 === 7 || next - lines.packedThrough(stream) > 11_000) void lines.seal(stream);
       do await new Promise((resolve) => setTimeout(resolve, 1));
       while (next - lines.packedThrough(stream) > 15_000);

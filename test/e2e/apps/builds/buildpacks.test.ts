@@ -183,12 +183,12 @@ describe('a buildpack', () => {
     for (const [address, message] of [
       [
         `file://${failing.folder}#nowhere`,
-        / ! {5}The buildpack \S+ can’t be fetched: check its address, and that it has "nowhere"/,
+        / ! {5}The buildpack \S+ can't be fetched: check its address, and that it has "nowhere"/,
       ],
-      ['file:///nowhere/at/all.git', / ! {5}The buildpack file:\/\/\/nowhere\/at\/all\.git can’t be fetched/],
-      [`${files}/none.tgz`, /can’t be fetched \(the answer is 404\)/],
-      [`${files}/plain.tgz`, /leads to an address that isn’t https/],
-      [`${files}/pack.tgz`, /can’t be fetched \(/],
+      ['file:///nowhere/at/all.git', / ! {5}The buildpack file:\/\/\/nowhere\/at\/all\.git can't be fetched/],
+      [`${files}/none.tgz`, /can't be fetched \(the answer is 404\)/],
+      [`${files}/plain.tgz`, /leads to an address that isn't https/],
+      [`${files}/pack.tgz`, /can't be fetched \(/],
       [cnb.folder, /is a Cloud Native Buildpack: only classic ones/],
       [folder, /There is no bin\/compile in/],
       [choosy.folder, / ! {5}The buildpack \S+ does not take this app \(its detection failed\)/],
@@ -214,7 +214,7 @@ describe('a buildpack', () => {
     ]) {
       await strict.request('PUT', `/apps/${app.name}/buildpack-installations`, { updates: [{ buildpack }] });
       expect((await app.push()).output).toMatch(
-        /A buildpack isn’t fetched from \S+, which is on this machine or in its network/,
+        /A buildpack isn't fetched from \S+, which is on this machine or in its network/,
       );
     }
   });

@@ -118,7 +118,7 @@ BUNDLED WITH
 `;
     const pushed = await app.push({ 'Gemfile.lock': lock });
     expect(pushed.output).toMatch(/Ruby app detected\n-----> Ruby \d\S+, Bundler \d/);
-    expect(pushed.output).toMatch(/Gemfile\.lock was written by Bundler 2\.99\.0; the server’s is used/);
+    expect(pushed.output).toMatch(/Gemfile\.lock was written by Bundler 2\.99\.0; the server's is used/);
     expect(pushed.output).toMatch(/-----> Preparing assets: bundle exec rake assets:precompile/);
     expect(pushed.output).toMatch(/Default types for buildpack -> rake/);
     expect(pushed.status).toBe(0);
@@ -127,7 +127,7 @@ BUNDLED WITH
     );
 
     const stale = await app.push({ Gemfile: `${RUBY_FILES.Gemfile}gem 'other'\n` });
-    expect(stale.output).toMatch(/ ! {5}Gemfile\.lock doesn’t match the Gemfile: run bundle install/);
+    expect(stale.output).toMatch(/ ! {5}Gemfile\.lock doesn't match the Gemfile: run bundle install/);
     expect(stale.status).not.toBe(0);
   });
 });
@@ -146,7 +146,7 @@ describe('a folder of files', () => {
       /root in static\.json must be a path within/,
     );
     expect((await app.push({ 'static.json': '{"proxies":{"/a":{}}}' })).output).toMatch(
-      /proxies in static\.json aren’t served here/,
+      /proxies in static\.json aren't served here/,
     );
   });
 
@@ -170,7 +170,7 @@ describe('an app that isn’t built here', () => {
   it.each([
     [
       { 'pom.xml': '<x/>', Procfile: 'web: java -jar target/x.jar\n' },
-      /This is Java \(pom\.xml\), which isn’t built here: name a buildpack/,
+      /This is Java \(pom\.xml\), which isn't built here: name a buildpack/,
     ],
     [{ 'index.php': '<?php', 'index.html': 'x' }, /This is PHP \(index\.php\)/],
     [{ 'notes.txt': 'x' }, /No language is recognized, and there is no Procfile: add a Procfile/],

@@ -168,7 +168,7 @@ describe('a lock file', { timeout: 180_000 }, () => {
         'package.json': packageJson({ ...more, dependencies: { ms: '^2.1.0', wrappy: '^1.0.0' } }),
       });
       expect(stale.output).toMatch(
-        new RegExp(` !     ${name} doesn’t match package\\.json: run \\S+ install, and commit ${name}`),
+        new RegExp(` !     ${name} doesn't match package\\.json: run \\S+ install, and commit ${name}`),
       );
       expect(stale.status).not.toBe(0);
       expect((await app.fetch()).status).toBe(200);

@@ -78,7 +78,7 @@ describe('a Python app', { timeout: 180_000 }, () => {
 
       const stale = await app.push({ 'pyproject.toml': `${PYPROJECT}other = "^1.0"\n` });
       expect(stale.output).toMatch(
-        / ! {5}poetry\.lock doesn’t match: run poetry lock, and commit poetry\.lock/,
+        / ! {5}poetry\.lock doesn't match: run poetry lock, and commit poetry\.lock/,
       );
       expect(stale.status).not.toBe(0);
     },
@@ -113,7 +113,7 @@ json.dump({'_meta': meta, 'default': packages, 'develop': {}}, open('Pipfile.loc
       await app.repository.tailrace('ps:scale', '-a', app.name, 'worker=1');
       await app.waitForLine(/hello \S+\/dynos\/\S+\/\.venv$/);
       const stale = await app.push({ Pipfile: `${pipfile}other = "*"\n` });
-      expect(stale.output).toMatch(/ ! {5}pipenv could not install .*doesn’t match Pipfile: run pipenv lock/);
+      expect(stale.output).toMatch(/ ! {5}pipenv could not install .*doesn't match Pipfile: run pipenv lock/);
       expect(stale.status).not.toBe(0);
     },
   );
@@ -130,9 +130,9 @@ json.dump({'_meta': meta, 'default': packages, 'develop': {}}, open('Pipfile.loc
     chmodSync(join(app.repository.folder, 'bin', 'pre_compile'), 0o644);
     const requirements = `--no-index\n--find-links wheels\nhello==1.0 --hash=sha256:${hash}\n`;
     const pushed = await app.push({ 'requirements.txt': requirements, 'uv.lock': '' });
-    expect(pushed.output).toMatch(/ ! {5}uv\.lock isn’t looked at, since there is requirements\.txt/);
+    expect(pushed.output).toMatch(/ ! {5}uv\.lock isn't looked at, since there is requirements\.txt/);
     expect(pushed.output).toMatch(
-      / ! {5}\.python-version asks for Python 3\.99, which this server doesn’t have: .* with Python 3\./,
+      / ! {5}\.python-version asks for Python 3\.99, which this server doesn't have: .* with Python 3\./,
     );
     expect(pushed.output).toMatch(
       /^ +before: from the config \S+\/\.venv\/bin\/python pip \d\S+ from \S+\/app\/\.venv\//m,
@@ -163,7 +163,7 @@ json.dump({'_meta': meta, 'default': packages, 'develop': {}}, open('Pipfile.loc
     expect(pushed.output).toMatch(/-----> (Fetching uv \d|Installing packages \(uv\.lock, uv)/);
     if (/Fetching uv/.test(pushed.output))
       expect(pushed.output).toMatch(
-        / ! {5}uv can’t be had: install it on the server so that it is on its PATH/,
+        / ! {5}uv can't be had: install it on the server so that it is on its PATH/,
       );
   });
 });
@@ -197,7 +197,7 @@ execute_from_command_line(sys.argv)
     );
 
     const rootless = await app.push({ 'settings.py': SETTINGS.replace(/STATIC_ROOT.*/, '') });
-    expect(rootless.output).toMatch(/ ! {5}Static files aren’t collected: STATIC_ROOT isn’t set/);
+    expect(rootless.output).toMatch(/ ! {5}Static files aren't collected: STATIC_ROOT isn't set/);
     expect(rootless.status).toBe(0);
     const broken = await app.push({ 'settings.py': `${SETTINGS}STATICFILES_STORAGE = 'nowhere.Storage'\n` });
     expect(broken.output).toMatch(/collectstatic --noinput failed .*config:set DISABLE_COLLECTSTATIC=1/);

@@ -40,7 +40,7 @@ describe('an answer of a bulk API', () => {
     [{ errors: true, items: 5 }],
   ])('that doesn’t say which lines it refused is none: they are sent again (%j)', (answer) => {
     const error = errorFor(answer);
-    expect(error?.message).toContain('the destination refused lines, and doesn’t say which');
+    expect(error?.message).toContain("the destination refused lines, and doesn't say which");
     expect(error?.isPermanent).toBe(false);
   });
 

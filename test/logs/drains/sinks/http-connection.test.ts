@@ -188,7 +188,7 @@ describe('the connection of an HTTP drain', () => {
     expect(requests).toBe(1);
     const silent = await connectionTo((socket) => ++requests === 2 && socket.write(OK), IMPATIENT);
     await silent.own.post(request(), 10);
-    await expect(silent.own.post(request(), 10)).rejects.toThrow('the destination didn’t answer for 1 s');
+    await expect(silent.own.post(request(), 10)).rejects.toThrow("the destination didn't answer for 1 s");
     expect(requests).toBe(3);
     expect(silent.connections).toHaveLength(1);
   });

@@ -47,7 +47,7 @@ export function errorPageRoutes(server: FastifyInstance, dependencies: ErrorPage
   const answerEvent = async (group: ErrorGroup, number: number): Promise<JsonObject> => {
     const stored = await store.event(number);
     if (stored) return eventToJson(group, number, stored);
-    throw new TailraceError('not_found', 'This event isn’t kept any more.');
+    throw new TailraceError('not_found', "This event isn't kept any more.");
   };
 
   server.get('/api/summary', async () => summaryOf(dependencies));
@@ -96,7 +96,7 @@ export function errorPageRoutes(server: FastifyInstance, dependencies: ErrorPage
       const number =
         params.event === 'latest' ? newest : params.event === 'oldest' ? oldest : Number(params.event);
       if (number === undefined || !group.events.some(([one]) => one === number))
-        throw new TailraceError('not_found', 'This event isn’t kept any more.');
+        throw new TailraceError('not_found', "This event isn't kept any more.");
       return answerEvent(group, number);
     },
   );

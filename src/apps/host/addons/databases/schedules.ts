@@ -36,7 +36,7 @@ export class BackupSchedules {
     try {
       this.schedules = JSON.parse(text) as BackupSchedule[];
     } catch (error) {
-      this.options.log.warn({ err: error }, 'the schedules of backups can’t be read: make them again');
+      this.options.log.warn({ err: error }, "the schedules of backups can't be read: make them again");
     }
     this.timer = setInterval(() => {
       this.looking = this.looking.then(() => this.look());

@@ -153,7 +153,7 @@ function readSecret(value: unknown, where: string, problems: string[]): string {
 function readConfigVars(value: unknown, prefix: string, problems: string[]): readonly string[] {
   if (!isTexts(value) || value.length === 0 || value.length > CONFIG_VARS_MAX) {
     problems.push(
-      `api.config_vars is ${Array.isArray(value) ? 'a list that can’t be used' : quote(value)}: name the 1 to ${CONFIG_VARS_MAX} config vars that the service gives.`,
+      `api.config_vars is ${Array.isArray(value) ? "a list that can't be used" : quote(value)}: name the 1 to ${CONFIG_VARS_MAX} config vars that the service gives.`,
     );
     return [];
   }

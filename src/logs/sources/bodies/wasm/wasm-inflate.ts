@@ -62,7 +62,7 @@ export function inflateGzip(body: Buffer): Buffer | undefined {
 
 function loadInflater(): NonNullable<typeof inflater> {
   const { wasm, memory } = loadWasmModule<InflateExports>(INFLATE_WASM, MEMORY_BYTES);
-  if (wasm.CODE_BYTES.value > CODE_BYTES) throw new RangeError('the codes don’t fit');
+  if (wasm.CODE_BYTES.value > CODE_BYTES) throw new RangeError("the codes don't fit");
   wasm.prepare(CODES_AT, LENGTHS);
   return { wasm, memory };
 }

@@ -149,7 +149,7 @@ export class RedisConnection {
 
   /**
    * A master of a Cluster has become a replica. The client learns of that when a command is redirected, and not in a pipeline with `WAIT`,
-   * which isn't: it would go on asking that server for ever.
+   * which isn't: it would go on asking that server forever.
    */
   private async followFailover({ message }: Error): Promise<void> {
     const { commands } = this;

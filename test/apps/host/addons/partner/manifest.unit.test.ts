@@ -82,7 +82,7 @@ describe('an addon-manifest.json', () => {
     ['no password', [{ password: '' }], /^api\.password is missing: it is a secret/],
     ['a password with a line end', [{ password: 'a\nb' }], /^api\.password can't be used/],
     ['a number as salt', [{ sso_salt: 3 }], /^api\.sso_salt can't be used/],
-    ['no config vars', [{ config_vars: [] }], /^api\.config_vars is a list that can’t be used: name the 1 to/],
+    ['no config vars', [{ config_vars: [] }], /^api\.config_vars is a list that can't be used: name the 1 to/],
     ['a config var of somebody else', [{ config_vars: ['DATABASE_URL'] }], /has "DATABASE_URL": each begins with ERRORBUCKET_/],
     ['a config var that is the prefix alone', [{ config_vars: ['ERRORBUCKET_'] }], /has "ERRORBUCKET_"/],
     ['a bad prefix', [{ config_vars_prefix: 'error' }], /^api\.config_vars_prefix is "error"/],
