@@ -74,6 +74,7 @@ export function serveSyslogConnection(
     sourceResolver,
     rateLimiter,
     keepsFollowUps: true,
+    isFireAndForget: true,
   });
   const scanner = new FrameScanner();
   const partialFrame = new PartialFrameBuffer();
