@@ -28,6 +28,8 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const cpuCount = process.env.TEST_CPU ? ['test/support/runner/file-cpu.ts'] : [];
+
 export default defineConfig({
   test: {
     // For what hangs. Beside much else (4 programs that do nothing but compute, on two cores) the longest ones take some minutes.
@@ -48,7 +50,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
-          setupFiles: ['test/support/runner/no-servers.ts'],
+          setupFiles: ['test/support/runner/no-servers.ts', ...cpuCount],
           // Not among the others: a worker goes on with files of its own kind alone, and else ends.
           sequence: { groupOrder: 0 },
           maxWorkers: 2,
@@ -61,7 +63,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, 'test/**/*.unit.test.ts'],
           globalSetup: ['test/support/runner/build.ts'],
-          setupFiles: process.env.TEST_CPU ? ['test/support/runner/file-cpu.ts'] : [],
+          setupFiles: cpuCount,
           // Two cores, but most tests wait for real servers most of the time. `npm test` says in the end how busy the processors were.
           maxWorkers: 6,
           // Beside so many others a test may have to wait longer than it is willing to: it is tried once more, and the report says so. On a

@@ -3,31 +3,49 @@
  * other scripts begin with it, so that a fresh clone needs no other command. --build: builds in any case; --packages: installs only.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runAlone } from './exclusive.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19))
   fail(`Node.js 20.19 or newer is needed; this is ${process.version}.`);
 
+const packagesOnly = process.argv.includes('--packages');
+const mustBuild = process.argv.includes('--build');
 const installed = join(root, 'node_modules', '.package-lock.json');
 const lock = join(root, 'package-lock.json');
-if (!existsSync(installed) || mtime(lock) > mtime(installed)) {
-  say('installing npm packages …');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+const stamp = join(root, 'dist', '.built');
+
+if (needsPackages() || (!packagesOnly && (mustBuild || needsBuild())))
+  // Two at once would take files away from each other.
+  await runAlone(join(root, 'dist', '.setup.lock'), setUp, () => say('waiting for another build …'));
+
+async function setUp() {
+  if (needsPackages()) {
+    say('installing npm packages …');
+    run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  }
+  if (!packagesOnly && (mustBuild || needsBuild())) await build();
 }
 
-if (process.argv.includes('--packages')) process.exit();
+function needsPackages() {
+  return !existsSync(installed) || mtime(lock) > mtime(installed);
+}
 
-const stamp = join(root, 'dist', '.built');
-const sources = [
-  ...['src', 'drains', 'bench'].flatMap((folder) => files(join(root, folder))),
-  ...['bundle', 'build-pages', 'keep-compiled', 'man'].map((name) => join(root, 'scripts', `${name}.mjs`)),
-];
-const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(mtime));
-if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < newest) {
+function needsBuild() {
+  const sources = [
+    ...['src', 'drains', 'bench'].flatMap((folder) => files(join(root, folder))),
+    ...['bundle', 'build-pages', 'keep-compiled', 'man'].map((name) => join(root, 'scripts', `${name}.mjs`)),
+  ];
+  const newest = Math.max(...[...sources, lock, join(root, 'tsconfig.json')].map(mtime));
+  return !existsSync(stamp) || mtime(stamp) < newest;
+}
+
+async function build() {
+  const began = new Date();
   say('building …');
   // What was compiled of files that have other names now.
   for (const folder of ['src', 'drains', 'bench'])
@@ -43,7 +61,9 @@ if (process.argv.includes('--build') || !existsSync(stamp) || mtime(stamp) < new
   await writeManPage(root);
   const { keepCompiled } = await import('./keep-compiled.mjs');
   await keepCompiled(root);
-  writeFileSync(stamp, `${newest}\n`);
+  writeFileSync(stamp, '');
+  // What has changed since then isn't in it.
+  utimesSync(stamp, began, began);
 }
 
 /** What begins with a dot is no source: benches have folders there, which come and go. */

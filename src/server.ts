@@ -17,6 +17,7 @@ import type { Leaving, LeftServer, RouterLineSink } from './server/leaving.ts';
 import { openApi } from './server/open-api.ts';
 import { type Apps, openApps, routerLineSink } from './server/open-apps.ts';
 import { type Logs, openLogs } from './server/open-logs.ts';
+import type { ServerContext } from './server/server-context.ts';
 import { ServerFile } from './server/server-file.ts';
 
 /** Connections to the HTTP router wait no longer than this for the apps to be there. */
@@ -76,17 +77,18 @@ export async function startServer(
   try {
     const certificates = new CertificateFiles(log.child({ area: 'tls' }));
     closers.add(() => certificates.close());
+    const context: ServerContext = { settings, log, addresses, certificates, leaving };
     const pemFiles = httpPemFiles(settings);
     const identity = pemFiles && new TlsIdentity(certificates, pemFiles);
-    const logs = await openLogs(settings, log, certificates, leaving);
+    const logs = await openLogs(context);
     closers.add(logs.close);
-    const apps = await openApps(settings, logs, log, addresses);
+    const apps = await openApps(context, logs);
     routerPort = apps.routerPort;
     closers.add(async () => {
       if (leaving.routerLine) apps.leaveHttpRouter(leaving.routerLine);
       else await apps.closeHttpRouter();
     });
-    const api = await openApi(settings, logs, apps, log, addresses, certificates, leaving);
+    const api = await openApi(context, logs, apps);
     url = api.url;
     closers.add(api.close);
     const tlsPorts =

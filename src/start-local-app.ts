@@ -33,7 +33,7 @@ export interface LocalAppOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly basePort?: number;
   readonly color: boolean;
-  /** Takes the stream for the terminal: as it is, or line by line where colours are wanted. */
+  /** Takes the stream for the terminal: as it is, or line by line where colors are wanted. */
   readonly print: (text: Uint8Array | string) => void;
   readonly paint?: (line: string) => string;
   /** Sees lines that dynos have begun. */
@@ -125,6 +125,7 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
     { id: app.id, deployment: dynos, applyLocalRelease },
     await server.dynoManager.routingInfo(app),
   );
+  await server.dynoManager.updateRoute(app.id);
   const { version, config } = await server.releases.current(app.id);
   await applyLocalRelease({ version, config });
 

@@ -47,6 +47,14 @@ describe('the documentation', () => {
     expect([...new Set(named)].filter((code) => !known.includes(code))).toEqual([]);
   });
 
+  it('names tests that there are, for promises', () => {
+    const tests = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' });
+    const promises = readFileSync(join(ROOT, 'docs/reliability.md'), 'utf8').split('\n## ')[1];
+    const named = [...promises.matchAll(/`([\w./-]+\.test\.ts)`/g)].map(([, name]) => name);
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((name) => !tests.some((test) => `/test/${test}`.endsWith(`/${name}`)))).toEqual([]);
+  });
+
   it('names tests that there are, for every limit', () => {
     const text = readFileSync(join(ROOT, 'docs/limits.md'), 'utf8');
     const rows = text.split('\n').filter((line) => /^\| [^-]/.test(line) && !line.startsWith('| what '));

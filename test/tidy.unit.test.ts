@@ -45,6 +45,8 @@ const COMPOSING: Record<string, readonly string[]> = {
 /** The one grammar of times and of searches, the one back-off and what is shown by its name are the page's too: pure, and bundled into it. */
 const SHARED_WITH_WEB = [
   'src/common/backoff.ts',
+  'src/common/text/capitalize.ts',
+  'src/common/text/format-numbers.ts',
   'src/common/text/hidden-characters.ts',
   'src/common/time-expression.ts',
   'src/logs/query/field-scanner.ts',
@@ -313,6 +315,22 @@ describe('names', () => {
       for (const path of filesOf(folder, /./))
         counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
     expect([...counts].filter(([, count]) => count > FILES_MAX)).toEqual([]);
+  });
+});
+
+describe('functions', () => {
+  it('are written once: none stands in another file, word for word, under this name or another', () => {
+    const places = new Map<string, string[]>();
+    // The AssemblyScript modules are compiled on their own.
+    for (const { path, text } of [...src, ...drains].filter((file) => !file.path.endsWith('.as.ts')))
+      for (const [, name, body] of text.matchAll(
+        /^(?:export )?(?:async )?function\*? (\w+)(\([\s\S]*?\n\}$)/gm,
+      )) {
+        const words = body.replace(/\s+/g, ' ');
+        places.set(words, [...(places.get(words) ?? []), `${path}: ${name}`]);
+      }
+    expect([...places.values()].filter((all) => all.length > 1)).toEqual([]);
+    expect(places.size).toBeGreaterThan(2_000);
   });
 });
 

@@ -79,6 +79,7 @@ const FORMS: readonly Form[] = [
   { name: 'syslog+tls', protocol: 'tls' },
   { name: 'syslog, RFC 5424', protocol: 'tcp', options: { format: 'rfc5424' } },
   { name: 'syslog, newlines', protocol: 'tcp', options: { framing: 'newline' } },
+  { name: 'syslog, JSON', protocol: 'tcp', options: { format: 'json' } },
   { name: 'syslog+tls, JSON', protocol: 'tls', options: { format: 'json' } },
   { name: 'HTTPS, RFC 5424', protocol: 'https', options: { format: 'rfc5424' } },
   { name: JSON_LINES, protocol: 'https', options: { format: 'json' } },
@@ -88,6 +89,8 @@ const FORMS: readonly Form[] = [
   { name: 'HTTPS, Loki', protocol: 'https', options: { format: 'loki' } },
   { name: 'HTTPS, Elasticsearch', protocol: 'https', options: { format: 'elasticsearch' } },
   { name: 'HTTP, JSON lines', protocol: 'http', options: { format: 'json' } },
+  { name: 'HTTP, OTLP protobuf', protocol: 'http', options: { format: 'otlp-protobuf' } },
+  { name: 'HTTP, Loki', protocol: 'http', options: { format: 'loki' } },
   ...FILTERS.map((filter) => ({
     name: `JSON lines, ${filter}`,
     protocol: 'https' as const,

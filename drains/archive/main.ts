@@ -9,12 +9,16 @@
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { readSettings, type Settings, SettingsError } from './config/settings.ts';
+import type { Duplex } from 'node:stream';
+import { TailraceError } from '../../src/common/errors.ts';
+import { makeDirectory } from '../../src/common/files/make-directory.ts';
+import { urlHost } from '../../src/common/text/url-host.ts';
+import { readArchiveSettings, type Settings } from './config/settings.ts';
 import { helpText } from './config/settings-table.ts';
 import { Receiver } from './receive/receiver.ts';
 import { Archive } from './storage/archive.ts';
 import type { Logger } from './storage/compressor.ts';
-import { makeFolder } from './storage/durable-files.ts';
+import { FOLDER_MODE } from './storage/durable-files.ts';
 import { lockFolder } from './storage/folder-lock.ts';
 
 /** A request has this long to arrive; it also bounds how long the rest of a rejected body is read and discarded. */
@@ -30,17 +34,16 @@ const logger: Logger = {
 };
 
 async function main(): Promise<void> {
-  const settings = readSettings(process.argv.slice(2), process.env);
+  const settings = readArchiveSettings(process.argv.slice(2), process.env);
   if (settings === undefined) {
     process.stdout.write(helpText());
     return;
   }
   const server = createServer(settings);
-  await makeFolder(settings.dir).catch((error: unknown) => {
-    throw settingsError(`Cannot make the folder ${settings.dir}`, error);
-  });
+  orFail(`Cannot make the folder ${settings.dir}`, () => makeDirectory(settings.dir, FOLDER_MODE));
   const lock = await lockFolder(settings.dir);
-  if (lock === 'taken') throw new SettingsError(`Another archive is already writing to ${settings.dir}.`);
+  if (lock === 'taken')
+    throw new TailraceError('data_folder', `Another archive is already writing to ${settings.dir}.`);
   if (lock === 'unsupported') logger.warn(`cannot lock ${settings.dir}; start only one archive on it`);
 
   const archive = new Archive(settings, logger);
@@ -52,6 +55,7 @@ async function main(): Promise<void> {
       response.destroy();
     });
   });
+  server.on('connect', (_request, socket) => refuseTunnel(socket));
   const port = await listen(server, settings);
   if (settings.credentials === undefined && !isLoopback(settings.host)) {
     logger.warn('everybody who reaches this port can write: set ARCHIVE_USER and ARCHIVE_PASSWORD');
@@ -64,9 +68,8 @@ async function main(): Promise<void> {
       process.exit(0);
     });
   }
-  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
   logger.info(
-    `listening on ${settings.tls ? 'https' : 'http'}://${host}:${port}, writing to ${settings.dir}`,
+    `listening on ${settings.tls ? 'https' : 'http'}://${urlHost(settings.host)}:${port}, writing to ${settings.dir}`,
   );
 }
 
@@ -82,10 +85,20 @@ function createServer(settings: Settings): Server {
   );
 }
 
+/** Answers a request for a tunnel (CONNECT), which isn't one of those that the receiver gets. */
+function refuseTunnel(socket: Duplex): void {
+  const sentence = 'This is no proxy: only POST is understood here, and GET /health.\n';
+  socket.on('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${sentence.length}\r\nConnection: close\r\n\r\n${sentence}`,
+    () => socket.destroy(),
+  );
+}
+
 function listen(server: Server, { port, host }: Settings): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) =>
-      reject(new SettingsError(`Cannot listen on ${host} port ${port}: ${error.message}.`)),
+      reject(new TailraceError('address_in_use', `Cannot listen on ${host} port ${port}: ${error.message}.`)),
     );
     server.listen(port, host, () => {
       const address = server.address();
@@ -116,8 +129,8 @@ function orFail<T>(sentence: string, work: () => T): T {
   }
 }
 
-function settingsError(sentence: string, error: unknown): SettingsError {
-  return new SettingsError(`${sentence}: ${error instanceof Error ? error.message : error}.`);
+function settingsError(sentence: string, error: unknown): TailraceError {
+  return new TailraceError('settings', `${sentence}: ${error instanceof Error ? error.message : error}.`);
 }
 
 function isLoopback(host: string): boolean {
@@ -125,7 +138,7 @@ function isLoopback(host: string): boolean {
 }
 
 main().catch((error: unknown) => {
-  const isExpected = error instanceof SettingsError;
+  const isExpected = error instanceof TailraceError;
   const text = isExpected ? error.message : error instanceof Error ? error.stack : error;
   process.stderr.write(`archive: ${text}\n`);
   process.exit(1);

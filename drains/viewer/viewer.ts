@@ -15,7 +15,7 @@ import { Closers } from '../../src/common/closers.ts';
 import { reasonOf, TailraceError } from '../../src/common/errors.ts';
 import { createHttpServer } from '../../src/common/http/create-server.ts';
 import { finishRequestsOnClose } from '../../src/common/http/finish-requests.ts';
-import { TrustedProxies } from '../../src/common/http/trusted-proxies.ts';
+import { localUrlHost } from '../../src/common/text/url-host.ts';
 import { CertificateFiles } from '../../src/common/tls/certificate-files.ts';
 import { TlsIdentity } from '../../src/common/tls/tls-identity.ts';
 import { openLogCore } from '../../src/logs/composition/open-log-core.ts';
@@ -42,8 +42,6 @@ import type { PackedLineStore } from './store/packed-line-store.ts';
 
 /** What else the viewer does with its lines. */
 const FEATURES: readonly OpenFeature[] = [alertFeature, openArchive];
-/** Whoever connects is the proxy. */
-const EVERYBODY = new TrustedProxies(['0.0.0.0/0', '::/0']);
 /** Name of the group that is there from the start. */
 const FIRST_GROUP = 'default';
 
@@ -172,7 +170,7 @@ export async function startViewer(
     const http = createHttpServer(log.child({ area: 'api' }), {
       requestTimeoutMs: settings.frameTimeoutMs,
       https,
-      trustProxy: settings.trustProxy,
+      trustedProxies: settings.trustedProxies,
     });
     if (https) followCertificate(http.server, certificates, settings);
     addSecurityHeaders(http);
@@ -182,7 +180,7 @@ export async function startViewer(
       rateLimiter: syslog.rateLimiter,
       mayWrite: (key) => access.mayIngest(key),
       sourceForSender: sourceForSender(groups, router),
-      trustedProxies: settings.trustProxy ? EVERYBODY : undefined,
+      trustedProxies: settings.trustedProxies,
       holdMs: settings.holdMs,
       log: log.child({ area: 'sources' }),
     });
@@ -229,7 +227,7 @@ export async function startViewer(
       throw listenError(error, host, httpPort, 'HTTP', 'VIEWER_HTTP_PORT');
     });
     closers.add(() => http.close());
-    url = `${settings.tlsCert ? 'https' : 'http'}://${urlHost(host)}:${boundPort(http.server)}`;
+    url = `${settings.tlsCert ? 'https' : 'http'}://${localUrlHost(host)}:${boundPort(http.server)}`;
     records.onServerStarted();
     const firstRun = apiKey === '' ? await access.users.firstRun() : undefined;
     return {
@@ -276,9 +274,4 @@ function followCertificate(
   const settings = { certificate: 'VIEWER_TLS_CERT', key: 'VIEWER_TLS_KEY' };
   if (server instanceof TlsServer)
     new TlsIdentity(certificates, [{ certificate, key, settings }]).follow(server);
-}
-
-function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
-  return host.includes(':') ? `[${host}]` : host;
 }

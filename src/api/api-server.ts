@@ -72,14 +72,14 @@ const ADDON_LINK_MS = 5 * 60_000;
 
 /**
  * A Fastify server that responds with the API's errors; without routes.
- * @param trustProxy whose word counts on where requests come from
+ * @param trustedProxies whose word counts on where requests come from
  */
 export function createApiServer(
   log: Log,
   requestTimeoutMs?: number,
-  trustProxy?: TrustedProxies,
+  trustedProxies?: TrustedProxies,
 ): FastifyInstance {
-  const server = createHttpServer(log, { requestTimeoutMs, trustProxy });
+  const server = createHttpServer(log, { requestTimeoutMs, trustedProxies });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
   server.decorateRequest('auditedApp', undefined);

@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
+import { sendClientRequest } from '../common/http/client/client-request.ts';
 import { trimTrailing } from '../common/limits/trim-trailing.ts';
 import { isProcessRunning } from '../common/processes/process-identity.ts';
 import { PROGRAM_HEADER } from '../common/text/program-name.ts';
@@ -288,11 +289,10 @@ export class ApiClient {
       ...(body === undefined ? {} : { 'content-type': type }),
     };
     requireNames(path);
-    const { request } = await import('undici'); // `serve` has no need of it
     try {
       const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
       // A release waits for its release command, which may take long.
-      return await request(this.address.url + path, { method, headers, body, signal, headersTimeout: 0 });
+      return await sendClientRequest(this.address.url + path, { method, headers, body, signal });
     } catch (error) {
       throw this.noAnswer(error);
     }
@@ -432,6 +432,20 @@ export async function resolveEndpoint(
   const client = new ApiClient();
   const app = await resolveApp(client, options.app);
   return { client, app, path: `/apps/${encodeURIComponent(app)}${resource}` };
+}
+
+/**
+ * The same for a command that asks several times, perhaps for long: the path is that of the app's id, under which it is found also when it
+ * is renamed meanwhile.
+ * @throws TailraceError `not_found`
+ */
+export async function resolveLastingEndpoint(
+  options: { readonly app?: string },
+  resource = '',
+): Promise<AppEndpoint> {
+  const { client, app, path } = await resolveEndpoint(options);
+  const { id } = await client.request<{ id: string }>('GET', path);
+  return { client, app, path: `/apps/${id}${resource}` };
 }
 
 /** The default name of an app in a folder. */

@@ -18,18 +18,6 @@ export function formatTable(table: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** `1,234` */
-export function formatNumber(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-/** Bytes in words: `0.5 KB`, `12 MB`. */
-export function formatByteCount(bytes: number): string {
-  const [unit, name] = bytes < 1_000_000 ? [1_000, 'KB'] : bytes < 1_000_000_000 ? [1e6, 'MB'] : [1e9, 'GB'];
-  const value = bytes / unit;
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${name}`;
-}
-
 /** A time in words as short as can be: `0.4 s`, `12 s`, `3 min`, `5 h`, `7 d`. One that another clock takes to be in the future is none. */
 export function formatElapsed(elapsedMs: number): string {
   const ms = Math.max(0, elapsedMs);

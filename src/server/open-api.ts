@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Logger } from 'pino';
 import { createApiServer, registerApiRoutes } from '../api/api-server.ts';
 import { MetricAppNames } from '../api/monitoring/app-names.ts';
 import { AuditLog } from '../apps/access/audit-log.ts';
@@ -9,11 +8,10 @@ import type { PersonRole } from '../apps/access/grants.ts';
 import { OpenIdConnect } from '../apps/access/openid-connect.ts';
 import { PEOPLE_SCOPE } from '../apps/access/people.ts';
 import type { Settings } from '../common/config/settings.ts';
-import type { Addresses } from '../common/http/addresses.ts';
 import { finishRequestsOnClose, REQUEST_GRACE_MS } from '../common/http/finish-requests.ts';
 import { VERSION } from '../common/package-info.ts';
 import { noteListening, socketName, takeInheritedSocket } from '../common/processes/passed-sockets.ts';
-import type { CertificateFiles } from '../common/tls/certificate-files.ts';
+import { localUrlHost } from '../common/text/url-host.ts';
 import { hostOfPlainHttp } from '../common/tls/certificate-settings.ts';
 import { registerCertificateMetrics } from '../logs/metrics/certificate-metrics.ts';
 import { registerStoreMetrics } from '../logs/metrics/store-metrics.ts';
@@ -23,20 +21,17 @@ import { registerIngestRoutes } from '../logs/sources/http/ingest-routes.ts';
 import { listenError } from '../logs/sources/listen.ts';
 import { registerListenerMetrics } from '../logs/sources/listener-metrics.ts';
 import { StoreHealth } from '../logs/store/store-health.ts';
-import { LEAVE_GRACE_MS, type Leaving } from './leaving.ts';
+import { LEAVE_GRACE_MS } from './leaving.ts';
 import type { Apps } from './open-apps.ts';
 import type { Logs } from './open-logs.ts';
+import type { ServerContext } from './server-context.ts';
 import { trustedProxiesOf } from './trusted-proxies.ts';
 
 /** The HTTP server: lines in over HTTP, tails out, the API's resources, the web page. */
 export async function openApi(
-  settings: Settings,
+  { settings, log, addresses, certificates, leaving }: ServerContext,
   logs: Logs,
   apps: Apps,
-  log: Logger,
-  addresses: Addresses,
-  certificates: CertificateFiles,
-  leaving: Leaving,
 ): Promise<{ url: string; accept: (socket: Socket) => void; close: () => Promise<void> }> {
   const { httpPort } = settings;
   const host = hostOfPlainHttp(settings);
@@ -143,7 +138,7 @@ export async function openApi(
   const port = typeof address === 'object' && address ? address.port : httpPort;
   apiLog.info({ host, port }, 'listening for HTTP');
   return {
-    url: `http://${urlHost(host)}:${port}`,
+    url: `http://${localUrlHost(host)}:${port}`,
     accept,
     close: async () => {
       await http.close();
@@ -162,9 +157,4 @@ function openIdConnectOf(settings: Settings): OpenIdConnect | undefined {
     name: settings.oidcName,
     trustsAddresses: settings.oidcTrustsAddresses,
   });
-}
-
-function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { Logger } from 'pino';
 import { randomAppName } from '../api/apps/apps.ts';
 import { removeAddonDrains, setAddonDrain } from '../api/logs/addon-drains.ts';
 import { addonLogInput } from '../api/logs/addon-log-input.ts';
@@ -16,7 +15,7 @@ import { type HttpRouter, startHttpRouter } from '../apps/http-router/http-route
 import { OWNER } from '../apps/records/owner.ts';
 import { Releases } from '../apps/records/release-history.ts';
 import type { Settings } from '../common/config/settings.ts';
-import { type Addresses, LOCAL_DOMAIN } from '../common/http/addresses.ts';
+import { LOCAL_DOMAIN } from '../common/http/addresses.ts';
 import type { Log } from '../common/log.ts';
 import { VERSION } from '../common/package-info.ts';
 import { hostOfPlainHttp } from '../common/tls/certificate-settings.ts';
@@ -27,6 +26,7 @@ import { listenError } from '../logs/sources/listen.ts';
 import type { AppId } from '../logs/store/contract.ts';
 import { GRACE_MS, type LeftServer, type RouterLineSink } from './leaving.ts';
 import type { Logs } from './open-logs.ts';
+import type { ServerContext } from './server-context.ts';
 import { trustedProxiesOf } from './trusted-proxies.ts';
 
 /** Requests of apps that are under way then may take so long, beside the other server: WebSockets are among them. */
@@ -68,10 +68,8 @@ export interface Apps {
 
 /** Opens what runs apps; its HTTP router listens, and holds connections until the apps are there. @throws TailraceError when its port is taken */
 export async function openApps(
-  settings: Settings,
+  { settings, log, addresses }: ServerContext,
   { store, appRegistry, platformLog, targetPolicy, drains: deliveries }: Logs,
-  log: Logger,
-  addresses: Addresses,
 ): Promise<Apps> {
   const releases = new Releases(store);
   const people = new People(store);

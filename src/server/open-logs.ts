@@ -1,17 +1,15 @@
-import type { Logger } from 'pino';
 import { addonFolder, findServerId } from '../apps/host/addons/server-id.ts';
 import { AppRegistry } from '../apps/records/app-registry.ts';
 import { Closers } from '../common/closers.ts';
-import type { Settings } from '../common/config/settings.ts';
 import { VERSION } from '../common/package-info.ts';
-import type { CertificateFiles } from '../common/tls/certificate-files.ts';
 import { type LogCore, openLogCore } from '../logs/composition/open-log-core.ts';
 import { DrainSupervisor } from '../logs/drains/drain-supervisor.ts';
 import { TargetPolicy } from '../logs/drains/options/target-policy.ts';
 import { OutletFactory } from '../logs/drains/sinks/outlet-factory.ts';
 import { PlatformLinePriority } from '../logs/router/platform-log.ts';
 import { type SyslogListeners, startSyslogListeners } from '../logs/sources/syslog/syslog-listeners.ts';
-import { GRACE_MS, LEAVE_GRACE_MS, type Leaving } from './leaving.ts';
+import { GRACE_MS, LEAVE_GRACE_MS } from './leaving.ts';
+import type { ServerContext } from './server-context.ts';
 
 /** The log router: store, sources over syslog, drains. */
 export interface Logs extends LogCore {
@@ -24,12 +22,7 @@ export interface Logs extends LogCore {
 }
 
 /** Opens the log router; what is open already is closed when that fails. @throws TailraceError when a port is taken, or the store can't be used */
-export async function openLogs(
-  settings: Settings,
-  log: Logger,
-  certificates: CertificateFiles,
-  leaving: Leaving,
-): Promise<Logs> {
+export async function openLogs({ settings, log, certificates, leaving }: ServerContext): Promise<Logs> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {

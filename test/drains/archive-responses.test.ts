@@ -49,6 +49,12 @@ describe('a rejected request', () => {
     expect((await archive.post('', {}, 'GET')).status).toBe(405);
     expect((await archive.post(logplexFrame('x'), { 'content-type': 'text/plain' })).status).toBe(415);
     expect((await archive.post(logplexFrame('x'), { 'content-encoding': 'br' })).status).toBe(415);
+    const { hostname, port } = new URL(archive.url);
+    const tunnel = connect(Number(port), hostname);
+    tunnel.write('CONNECT logs:443 HTTP/1.1\r\nHost: logs\r\n\r\n');
+    let answer = '';
+    for await (const chunk of tunnel) answer += chunk;
+    expect(answer).toMatch(/^HTTP\/1\.1 405 .*\r\n\r\nThis is no proxy: only POST is understood/s);
     const withParameter = { 'content-type': 'Application/Logplex-1; charset=utf-8' };
     expect((await archive.post(logplexFrame('x'), withParameter)).status).toBe(204);
   });
@@ -61,7 +67,7 @@ describe('a rejected request', () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000, octetCounted('x')));
     expect(bomb.length).toBeLessThan(100_000);
     const answer = await archive.post(bomb, { 'content-encoding': 'gzip' });
-    expect(answer).toEqual({ status: 413, body: 'A body may hold at most 100000 bytes, unpacked.\n' });
+    expect(answer).toEqual({ status: 413, body: 'A body may hold at most 102400 bytes, unpacked.\n' });
     expect((await archive.post(gzipSync(logplexFrame('x')), { 'content-encoding': 'gzip' })).status).toBe(
       204,
     );
@@ -130,9 +136,11 @@ describe('the program', () => {
     const file = join(archives.dir, 'file');
     writeFileSync(file, 'no certificate');
     const cases: [string[], Record<string, string>, RegExp][] = [
-      [['--port', 'http'], {}, /--port is "http"; it must be a number/],
-      [['--max-bytes', '0'], {}, /--max-bytes is "0"/],
-      [['--max-age', '5'], {}, /--max-age is "5"/],
+      [['--port', 'http'], {}, /--port is "http": it must be a port from 0 to 65535\./],
+      [['--max-bytes', '0'], {}, /--max-bytes is "0": it must be a number of bytes/],
+      [[], { ARCHIVE_MAX_BYTES: '1 MiBB' }, /ARCHIVE_MAX_BYTES is "1 MiBB"/],
+      [['--form', 'json'], {}, /--form is "json": it must be one of heroku, rfc5424/],
+      [['--max-age', '5'], {}, /--max-age is "5": it must be "day", or a time such as/],
       [['--prot', '1'], {}, /Unknown option '--prot'/],
       [['--password', 'x'], {}, /ARCHIVE_PASSWORD only/],
       [['--user', 'x'], {}, /ARCHIVE_PASSWORD is not/],
@@ -141,7 +149,11 @@ describe('the program', () => {
       [['--tls-cert', '/nonexistent', '--tls-key', file], {}, /Cannot read \/nonexistent/],
       [['--dir', join(file, 'inside')], {}, /Cannot make the folder/],
       [['--host', '192.0.2.1'], {}, /Cannot listen on 192.0.2.1/],
-      [[], { ARCHIVE_PASSWROD: 'x' }, /ARCHIVE_PASSWROD is no setting/],
+      [
+        [],
+        { ARCHIVE_PASSWROD: 'x' },
+        /There is no setting ARCHIVE_PASSWROD: did you mean ARCHIVE_PASSWORD\?/,
+      ],
     ];
     await Promise.all(
       cases.map(async ([flags, env, sentence]) => {
@@ -157,7 +169,7 @@ describe('the program', () => {
     const program = launch(['--dir', '/proc/nowhere/a/b']);
     expect(await program.exited).toBe(1);
     expect(program.printed).toEqual([
-      'archive: Cannot make the folder /proc/nowhere/a/b: /proc takes no folders.',
+      'archive: Cannot make the folder /proc/nowhere/a/b: no folder can be made in /proc.',
     ]);
   });
 
@@ -166,8 +178,8 @@ describe('the program', () => {
       join(import.meta.dirname, '../../drains/archive/README.md'),
       'utf8',
     ).replaceAll(/ +/g, ' ');
-    for (const { env, default: usual, meaning } of ARCHIVE_SETTINGS) {
-      expect(readme).toContain(`\`${env}\` |${usual === '' ? '' : ` \`${usual}\``} | ${meaning} |`);
+    for (const { variable, fallback, meaning } of Object.values(ARCHIVE_SETTINGS)) {
+      expect(readme).toContain(`\`${variable}\` |${fallback && ` \`${fallback}\``} | ${meaning} |`);
     }
   });
 });

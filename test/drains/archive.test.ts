@@ -259,9 +259,20 @@ describe('a full disk', () => {
     const archive = await start();
     writeFileSync(join(archives.dir, TOKEN), 'in the way');
     const headers = { 'logplex-drain-token': TOKEN, 'logplex-frame-id': '1' };
+    const health = async (): Promise<[number, string]> => {
+      const answer = await fetch(`${archive.url}/health`);
+      return [answer.status, await answer.text()];
+    };
+    expect(await health()).toEqual([200, 'OK\n']);
     expect((await archive.post(logplexFrame('hello'), headers)).status).toBe(503);
+    expect(await health()).toEqual([
+      503,
+      expect.stringMatching(/^The lines cannot be written at the moment: d\.\S+: EEXIST/),
+    ]);
     rmSync(join(archives.dir, TOKEN));
     expect((await archive.post(logplexFrame('hello'), headers)).status).toBe(204);
+    expect(await health()).toEqual([200, 'OK\n']);
+    expect(readdirSync(archives.dir).sort()).toEqual(['.lock', TOKEN]);
     expect(log(TOKEN)).toBe(archivedLine('hello'));
     await archive.waitForOutput(`writing to ${TOKEN} again`);
   });

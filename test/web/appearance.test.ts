@@ -108,7 +108,7 @@ describe.skipIf(noBrowser)('the appearance', () => {
     const drain = tab.page.locator('.drain');
     await drain.getByText('behind').waitFor();
     expect(await drain.textContent()).toContain('retrying');
-    await tab.page.getByText('keeps 7 d, 268 MB, 5,000,000 lines').waitFor();
+    await tab.page.getByText('keeps 7 d, 256 MB, 5,000,000 lines').waitFor();
     expect(await tab.page.content()).not.toContain('hunter2');
   });
 

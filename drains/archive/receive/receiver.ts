@@ -57,7 +57,10 @@ export class Receiver {
   async #respond(request: IncomingMessage): Promise<ReceiverResponse> {
     const { method, headers } = request;
     if ((method === 'GET' || method === 'HEAD') && request.url?.split('?')[0] === '/health') {
-      return { status: 200, sentence: 'OK' };
+      const problem = await this.#archive.problem();
+      return problem === undefined
+        ? { status: 200, sentence: 'OK' }
+        : { status: 503, sentence: `The lines cannot be written at the moment: ${problem}` };
     }
     if (method !== 'POST') {
       return {

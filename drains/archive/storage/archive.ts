@@ -4,14 +4,20 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import { syncFolder } from '../../../src/common/files/sync-folder.ts';
 import { Compressor, type Logger } from './compressor.ts';
 import { DrainFolder, type DrainFolderSettings } from './drain-folder.ts';
-import { makeFolder } from './durable-files.ts';
+import { FOLDER_MODE, replaceFile } from './durable-files.ts';
 
 const ROTATION_CHECK_MS = 1000;
+/** A folder whose last write failed so long ago, and to which nobody sends any more, is no problem of the archive's: senders try again every half a minute. */
+const FAILING_MS = 120_000;
+/** What is tried to be written in the archive's folder, to see whether it can be, and how long the outcome holds. */
+const PROBE = Buffer.alloc(4_096);
+const PROBE_MS = 2_000;
 
 /** Lines couldn't be written; `cause` is the disk's error. Senders are told to try again. */
 export class WriteError extends Error {}
@@ -31,8 +37,9 @@ export class Archive {
   readonly #compressor: Compressor;
   /** By name; promises, since opening replays the folder's journal. */
   readonly #folders = new Map<string, Promise<DrainFolder>>();
-  /** Names whose last write failed. */
-  readonly #failingFolders = new Set<string>();
+  /** Names whose last write failed: why, and when, on the clock of `performance.now()`. */
+  readonly #failingFolders = new Map<string, { reason: string; atMs: number }>();
+  #probe: { readonly outcome: Promise<string | undefined>; readonly atMs: number } | undefined;
   #rotationTimer: NodeJS.Timeout | undefined;
 
   constructor(settings: ArchiveSettings, logger: Logger) {
@@ -59,6 +66,28 @@ export class Archive {
     if (this.#failingFolders.delete(name)) this.#logger.info(`writing to ${name} again`);
   }
 
+  /** Why lines can't be written now; undefined when they can. */
+  async problem(): Promise<string | undefined> {
+    const now = performance.now();
+    for (const [name, { reason, atMs }] of this.#failingFolders)
+      if (now - atMs < FAILING_MS) return `${name}: ${reason}`;
+    if (this.#probe === undefined || now - this.#probe.atMs > PROBE_MS) {
+      this.#probe = { outcome: this.#tryToWrite(), atMs: now };
+    }
+    return this.#probe.outcome;
+  }
+
+  async #tryToWrite(): Promise<string | undefined> {
+    const path = join(this.#settings.dir, '.health');
+    try {
+      await replaceFile(path, PROBE, this.#settings.fsync);
+      await rm(path);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
   /** Waits until what was appended is written; a compression is given up, and made at the next start. The caller takes no more requests. */
   async stop(): Promise<void> {
     clearInterval(this.#rotationTimer);
@@ -80,8 +109,9 @@ export class Archive {
       await work(await this.#openOnce(name));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (!this.#failingFolders.has(name)) {
-        this.#failingFolders.add(name);
+      const isKnown = this.#failingFolders.has(name);
+      this.#failingFolders.set(name, { reason, atMs: performance.now() });
+      if (!isKnown) {
         this.#logger.warn(`cannot write to ${name}: ${reason}; senders are told to retry`);
       }
       throw new WriteError(reason, { cause: error });
@@ -99,7 +129,7 @@ export class Archive {
 
   async #open(name: string): Promise<DrainFolder> {
     const path = join(this.#settings.dir, name);
-    if ((await makeFolder(path)) && this.#settings.fsync) await syncFolder(this.#settings.dir);
+    if (makeDirectory(path, FOLDER_MODE) && this.#settings.fsync) await syncFolder(this.#settings.dir);
     const folder = new DrainFolder(path, this.#settings, (rotated) => this.#compressor.schedule(rotated));
     await folder.open();
     return folder;

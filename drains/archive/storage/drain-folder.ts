@@ -7,8 +7,9 @@
 import { constants } from 'node:fs';
 import { open, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import { syncFolder } from '../../../src/common/files/sync-folder.ts';
-import { FILE_MODE, makeFolder, sizeOf, truncateFile, writeFully } from './durable-files.ts';
+import { FILE_MODE, FOLDER_MODE, sizeOf, truncateFile, writeFully } from './durable-files.ts';
 import { Journal } from './journal.ts';
 import { isRotationDue, type MaxAge, nextRotatedStem } from './rotation.ts';
 
@@ -150,7 +151,7 @@ export class DrainFolder {
       }
     }
     if (size === undefined || size === 0) {
-      const isNew = await makeFolder(this.path);
+      const isNew = makeDirectory(this.path, FOLDER_MODE);
       if (isNew && this.#settings.fsync) await syncFolder(dirname(this.path));
       // Before the first byte: the old journal's length must not be applied to the new log.
       await this.#journal.startLog(nowMs);

@@ -1,50 +1,18 @@
 /** File operations for durable writes that Node.js doesn't have. */
 
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { systemCode } from '../../../src/common/errors.ts';
 
 /** Logs may hold secrets: the owner writes, the group reads, nobody else. */
 export const FILE_MODE = 0o640;
-const FOLDER_MODE = 0o750;
-
-/** The code of an error of the system (`ENOENT`); undefined for errors of another kind. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
-
-/**
- * Creates a folder and its missing parents; returns whether it was created. Step by step: with `recursive`, Node.js 20 never
- * returns for a parent in which nothing can be created, but which fails with ENOENT (`/proc`).
- */
-export async function makeFolder(path: string): Promise<boolean> {
-  const above = dirname(path);
-  try {
-    await mkdir(path, { mode: FOLDER_MODE });
-    return true;
-  } catch (error) {
-    if (await isFolder(path)) return false;
-    if (errorCode(error) !== 'ENOENT' || above === path) throw error;
-  }
-  await makeFolder(above);
-  await mkdir(path, { mode: FOLDER_MODE }).catch((error) => {
-    throw errorCode(error) === 'ENOENT' ? new Error(`${above} takes no folders`, { cause: error }) : error;
-  });
-  return true;
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-}
+export const FOLDER_MODE = 0o750;
 
 /** A file's length, `undefined` when there is none. */
 export async function sizeOf(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).size;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -8,7 +8,7 @@ import { rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { errorCode } from './durable-files.ts';
+import { systemCode } from '../../../src/common/errors.ts';
 
 /** macOS allows 103 bytes for a socket's path, Linux 107. */
 const SOCKET_PATH_MAX = 100;
@@ -41,7 +41,7 @@ export async function lockFolder(dir: string): Promise<FolderLock> {
 function listen(path: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
-    server.on('error', (error) => (errorCode(error) === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
+    server.on('error', (error) => (systemCode(error) === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
     server.listen(path, () => resolve(server.unref()));
   });
 }
@@ -53,7 +53,7 @@ function isListening(path: string): Promise<boolean> {
       resolve(true);
     });
     socket.on('error', (error) =>
-      resolve(errorCode(error) !== 'ECONNREFUSED' && errorCode(error) !== 'ENOENT'),
+      resolve(systemCode(error) !== 'ECONNREFUSED' && systemCode(error) !== 'ENOENT'),
     );
   });
 }

@@ -11,10 +11,11 @@
  */
 
 import { constants } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { readIfExists } from '../../../src/common/files/read-if-exists.ts';
 import { syncFolder } from '../../../src/common/files/sync-folder.ts';
-import { errorCode, FILE_MODE, replaceFile, sizeOf, truncateFile, writeFully } from './durable-files.ts';
+import { FILE_MODE, replaceFile, sizeOf, truncateFile, writeFully } from './durable-files.ts';
 import { LruSet } from './lru-set.ts';
 
 /** A sender has one frame in flight, or a few; this is hours of requests. */
@@ -50,10 +51,7 @@ export class Journal {
    * @throws the file system's error
    */
   async load(): Promise<void> {
-    const text = await readFile(this.#path, 'latin1').catch((error: unknown) => {
-      if (errorCode(error) === 'ENOENT') return '';
-      throw error;
-    });
+    const text = (await readIfExists(this.#path))?.toString('latin1') ?? '';
     this.#size = text.lastIndexOf('\n') + 1;
     this.#hasTornRecord = this.#size < text.length;
     for (const record of text.slice(0, this.#size).split('\n')) this.#replay(record);

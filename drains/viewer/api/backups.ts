@@ -3,16 +3,11 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { readJsonWithin } from '../../../src/common/http/create-server.ts';
-import type { JsonLimits } from '../../../src/common/limits/json-scanner.ts';
-import { isManifest } from '../../../src/logs/backup/backup-layout.ts';
+import { isManifest, MANIFEST_BYTES_MAX, MANIFEST_LIMITS } from '../../../src/logs/backup/backup-layout.ts';
 import { backUpViewer, type ViewerBackupParts } from '../backup/viewer-backup.ts';
 import type { ViewerParts } from '../parts.ts';
 import { readBody } from './body.ts';
 import { grantOf, whileGranted } from './request-grant.ts';
-
-/** A manifest names all files of all streams. */
-const MANIFEST_BYTES_MAX = 268_435_456;
-const MANIFEST_LIMITS: JsonLimits = { depth: 10, keys: 100, containers: 3_000_000 };
 
 export type BackupRouteParts = ViewerParts & Pick<ViewerBackupParts, 'linkLines'>;
 

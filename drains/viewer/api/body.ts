@@ -1,6 +1,8 @@
 /** Reads the JSON object of a request: each field by its kind, none that there isn't. */
+
 import type { FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../src/common/errors.ts';
+import { isJsonObject, type JsonObject } from '../../../src/common/json-object.ts';
 
 interface Kinds {
   string: string;
@@ -8,7 +10,7 @@ interface Kinds {
   number: number;
   strings: readonly string[];
   list: readonly unknown[];
-  object: Readonly<Record<string, unknown>>;
+  object: JsonObject;
 }
 type Kind = keyof Kinds | `${keyof Kinds}?`;
 
@@ -35,7 +37,7 @@ export function readBody<const Shape extends Readonly<Record<string, Kind>>>(
   { body }: Pick<FastifyRequest, 'body'>,
   shape: Shape,
 ): Fields<Shape> {
-  const given = (body ?? {}) as Readonly<Record<string, unknown>>;
+  const given = (body ?? {}) as JsonObject;
   if (typeof given !== 'object' || Array.isArray(given))
     throw new TailraceError('invalid_params', 'Send a JSON object.');
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(shape, name));
@@ -63,7 +65,7 @@ function isOf(kind: keyof Kinds, value: unknown): boolean {
     case 'list':
       return Array.isArray(value);
     case 'object':
-      return typeof value === 'object' && value !== null && !Array.isArray(value);
+      return isJsonObject(value);
     case 'number':
       return typeof value === 'number' && Number.isFinite(value);
     default:

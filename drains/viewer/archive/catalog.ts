@@ -4,6 +4,7 @@
  */
 
 import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
+import { isJsonObject } from '../../../src/common/json-object.ts';
 import type { AppId, Sequence } from '../../../src/logs/store/contract.ts';
 import { MANIFEST_NAME, periodOf } from './file-names.ts';
 import type { ArchiveStorage, StoredFile } from './storage/archive-storage.ts';
@@ -155,7 +156,7 @@ export class ArchiveCatalog {
       const chunks: Buffer[] = [];
       for await (const chunk of await this.storage.read(key)) chunks.push(chunk);
       const value: unknown = JSON.parse(Buffer.concat(chunks).toString());
-      const files = isObject(value) && Array.isArray(value.files) ? value.files : undefined;
+      const files = isJsonObject(value) && Array.isArray(value.files) ? value.files : undefined;
       if (!files?.every(isListedFile)) throw new Error('not a list of files');
       return { files, problem: undefined };
     } catch (error) {
@@ -177,15 +178,11 @@ export function formatOf(key: string): ArchiveFormat | undefined {
 }
 
 function isListedFile(value: unknown): value is ListedFile {
-  if (!isObject(value) || !isObject(value.group) || !Array.isArray(value.streams)) return false;
+  if (!isJsonObject(value) || !isJsonObject(value.group) || !Array.isArray(value.streams)) return false;
   const texts = [value.name, value.firstAt, value.lastAt, value.receivedFrom, value.receivedTo, value.sha256];
   return (
     texts.every((text) => typeof text === 'string') &&
     [value.lines, value.bytes].every((number) => Number.isSafeInteger(number)) &&
-    value.streams.every((one) => isObject(one) && typeof one.id === 'string')
+    value.streams.every((one) => isJsonObject(one) && typeof one.id === 'string')
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

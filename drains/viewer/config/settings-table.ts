@@ -2,6 +2,7 @@
  * Every setting of the viewer: its flag is made from its variable (`VIEWER_HTTP_PORT` is `--http-port`). What the log router has too is the
  * router's row under another name.
  */
+import { settingFlag } from '../../../src/common/config/settings.ts';
 import { SETTINGS, type SettingRow } from '../../../src/common/config/settings-table.ts';
 
 /** Rows of the log router that the viewer has too, under the same names. */
@@ -58,11 +59,13 @@ export const VIEWER_SETTINGS = {
     meaning:
       'where browsers and senders reach it, such as `https://logs.example.com`; unset: where it listens',
   },
+  /** `yes`, `no`, or networks. */
   trustProxy: {
     variable: 'VIEWER_TRUST_PROXY',
-    kind: 'flag',
+    kind: 'text',
     fallback: 'no',
-    meaning: 'is there a proxy in front, whose `X-Forwarded-For` and `X-Forwarded-Proto` are right?',
+    meaning:
+      'proxies in front that are believed in `X-Forwarded-For` and `-Proto`: addresses and networks with commas between them, `loopback`, `private`; `yes`: whoever connects, of which there is one in front',
   },
   apiKey: {
     variable: 'VIEWER_API_KEY',
@@ -162,5 +165,5 @@ export const SECRET_SETTINGS: readonly string[] = ['VIEWER_SMTP_URL', 'VIEWER_AP
 
 /** The flag of a variable: `--http-port`. */
 export function flagOf(variable: string): string {
-  return `--${variable.replace('VIEWER_', '').toLowerCase().replaceAll('_', '-')}`;
+  return settingFlag(variable, 'VIEWER_');
 }

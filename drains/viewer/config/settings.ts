@@ -1,7 +1,8 @@
 /** Reads the viewer's settings: a flag takes precedence over its environment variable, that one over the default. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+
+import { SETTING_READERS } from '../../../src/common/config/setting-readers.ts';
 import {
+  defaultDataFolder,
   readSettingRows,
   readSettings,
   rejectUnknownVariables,
@@ -10,9 +11,14 @@ import {
   type SettingValues,
 } from '../../../src/common/config/settings.ts';
 import { TailraceError } from '../../../src/common/errors.ts';
-import { VIEWER_SETTINGS } from './settings-table.ts';
+import { TrustedProxies } from '../../../src/common/http/trusted-proxies.ts';
+import { flagOf, VIEWER_SETTINGS } from './settings-table.ts';
 
-export type ViewerSettings = SettingValues<typeof VIEWER_SETTINGS>;
+/** The table's values, and what is made of them. */
+export interface ViewerSettings extends Omit<SettingValues<typeof VIEWER_SETTINGS>, 'trustProxy'> {
+  /** Undefined: nobody is believed who sends. */
+  readonly trustedProxies: TrustedProxies | undefined;
+}
 
 /** Read by the command `search`, not by the server. */
 const CLIENT_VARIABLES = ['VIEWER_URL', 'VIEWER_KEY'];
@@ -27,11 +33,12 @@ const STREAM_AGE_MS = 86_400_000;
 export function readViewerSettings(environment: SettingTexts, flags: SettingTexts = {}): ViewerSettings {
   rejectUnknownVariables(environment, 'VIEWER_', VIEWER_SETTINGS, CLIENT_VARIABLES);
   const given = Object.fromEntries(Object.entries(flags).filter(([, text]) => text !== undefined));
-  const base = environment.XDG_DATA_HOME || join(homedir(), '.local', 'share');
-  const settings = readSettingRows(
+  const nameOf = (variable: string): string => (variable in given ? flagOf(variable) : variable);
+  const { trustProxy, ...settings } = readSettingRows(
     VIEWER_SETTINGS,
     { ...environment, ...given },
-    { data: join(base, 'tailrace-viewer') },
+    { data: defaultDataFolder(environment, 'tailrace-viewer') },
+    nameOf,
   );
   if ((settings.tlsCert === '') !== (settings.tlsKey === ''))
     throw new TailraceError(
@@ -48,12 +55,19 @@ export function readViewerSettings(environment: SettingTexts, flags: SettingText
       'settings',
       'VIEWER_TOKEN must be t. and 16 to 64 letters, digits, dashes or underscores.',
     );
-  return settings;
+  const name = nameOf(VIEWER_SETTINGS.trustProxy.variable);
+  return { ...settings, trustedProxies: readTrustedProxies(name, trustProxy) };
+}
+
+function readTrustedProxies(name: string, text: string): TrustedProxies | undefined {
+  if (/^(?:yes|on|true|1)$/i.test(text)) return TrustedProxies.oneInFront();
+  if (/^(?:no|off|false|0|none)$/i.test(text)) return undefined;
+  return new TrustedProxies(SETTING_READERS.networks(name, text) ?? []);
 }
 
 /** What the parts of the log router are opened with. */
 export function logRouterSettings(settings: ViewerSettings): Settings {
-  const { tlsCert, tlsKey, ...same } = settings;
+  const { tlsCert, tlsKey, trustedProxies: _proxies, ...same } = settings;
   const defaults = readSettings({}, { data: settings.data, allowPrivateDrains: 'yes', dynoMemory: 'none' });
   return {
     ...defaults,

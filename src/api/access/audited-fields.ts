@@ -1,14 +1,14 @@
 /** What the audit stream says of a request besides its route: names and numbers, never the values of secrets. */
+import { isJsonObject, type JsonObject } from '../../common/json-object.ts';
 import { redactUrl } from '../../logs/drains/options/drain-record.ts';
 
-type Body = Readonly<Record<string, unknown>>;
 type AuditedFields = Readonly<Record<string, string | undefined>>;
 
 /** Of a source's token: enough to tell it from others. */
 const TOKEN_SHOWN = 6;
 
 /** By the routes whose requests say more in their bodies. */
-const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
+const FIELDS_OF: Readonly<Record<string, (body: JsonObject) => AuditedFields>> = {
   'POST /apps': ({ name, imported_from: from }) => ({ name: text(name), imported_from: text(from) }),
   'PATCH /apps/:app': ({ name, maintenance }) => ({ name: text(name), maintenance: text(maintenance) }),
   'PATCH /apps/:app/config-vars': (body) => ({ names: Object.keys(body).join(',') }),
@@ -52,7 +52,7 @@ const FIELDS_OF: Readonly<Record<string, (body: Body) => AuditedFields>> = {
 
 /** @param route method and pattern: `PATCH /apps/:app/config-vars` */
 export function auditedFields(route: string, body: unknown): AuditedFields {
-  return Object.hasOwn(FIELDS_OF, route) && isObject(body) ? FIELDS_OF[route](body) : {};
+  return Object.hasOwn(FIELDS_OF, route) && isJsonObject(body) ? FIELDS_OF[route](body) : {};
 }
 
 /** What a path names besides its app: drains may be named by their addresses, which hold credentials; a token is one. */
@@ -68,7 +68,7 @@ export function auditedParams(params: Readonly<Record<string, string>>): Audited
   );
 }
 
-function formationOf({ type, quantity, size }: Body): string {
+function formationOf({ type, quantity, size }: JsonObject): string {
   const words = [text(type), text(quantity), text(size)];
   return words.filter((word) => word !== undefined).join(':');
 }
@@ -89,18 +89,14 @@ function text(value: unknown): string | undefined {
 }
 
 function nameOf(value: unknown): unknown {
-  return isObject(value) ? (value.name ?? value.id) : value;
+  return isJsonObject(value) ? (value.name ?? value.id) : value;
 }
 
 function emailOf(value: unknown): unknown {
-  return isObject(value) ? (value.email ?? value.id) : value;
+  return isJsonObject(value) ? (value.email ?? value.id) : value;
 }
 
-function list(values: unknown, show: (one: Body) => string = () => ''): string | undefined {
+function list(values: unknown, show: (one: JsonObject) => string = () => ''): string | undefined {
   if (!Array.isArray(values)) return undefined;
-  return values.map((one) => (isObject(one) ? show(one) : (text(one) ?? ''))).join(',');
-}
-
-function isObject(value: unknown): value is Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return values.map((one) => (isJsonObject(one) ? show(one) : (text(one) ?? ''))).join(',');
 }

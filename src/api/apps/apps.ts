@@ -103,7 +103,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       if (stack !== STACK.name)
         throw new TailraceError('invalid_params', `There is one stack, this machine: ${STACK.name}.`);
       const app = await appRegistry.updateApp(before, request.body ?? {});
-      await dynoRunner.updateRoute(app);
+      await dynoRunner.updateRoute(app.id);
       if ((before.maintenance ?? false) !== (app.maintenance ?? false)) {
         const word = app.maintenance ? 'on' : 'off';
         platformLog.write(

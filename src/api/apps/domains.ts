@@ -55,7 +55,7 @@ export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDepe
       const { hostname } = request.body;
       await requireNoAppsOwn(hostname);
       const domain = await appRegistry.addDomain(app.id, hostname);
-      await dynoRunner.updateRoute(app);
+      await dynoRunner.updateRoute(app.id);
       reply.code(201);
       return domainView(domain, app);
     },
@@ -66,7 +66,7 @@ export function domainRoutes(api: FastifyInstance, dependencies: DomainRouteDepe
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const domain = await appRegistry.removeDomain(app.id, request.params.domain);
-      await dynoRunner.updateRoute(app);
+      await dynoRunner.updateRoute(app.id);
       return domainView(domain, app);
     },
   );

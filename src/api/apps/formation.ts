@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { DynoRunner } from '../../apps/host/contract.ts';
+import type { DynoRunner, FormationEntry } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { DEFAULT_DYNO_SIZE, loadDynoSizes, parseDynoSize } from '../../apps/records/dyno-sizes.ts';
 import { loadFormation, saveFormation } from '../../apps/records/formation-record.ts';
@@ -57,14 +57,21 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
     app: AppRecord,
     updates: readonly FormationUpdate[],
   ): Promise<string[]> {
-    const current = dynoRunner.formation(app.id);
-    const resolved = updates.map((update) => resolveUpdate(update, current));
+    const resolve = (current: readonly FormationEntry[]) =>
+      updates.map((update) => resolveUpdate(update, current));
+    // What can't be is refused at once, however long earlier changes take.
+    let resolved = resolve(dynoRunner.formation(app.id));
     if (resolved.length === 0) return [];
-    await dynoRunner.scale(
-      app.id,
-      Object.fromEntries(resolved.map(({ type, quantity }) => [type, quantity])),
-      Object.fromEntries(resolved.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]]))),
-    );
+    await dynoRunner.scale(app.id, (current) => {
+      // `+1` of what others have made of it meanwhile.
+      resolved = resolve(current);
+      return {
+        counts: Object.fromEntries(resolved.map(({ type, quantity }) => [type, quantity])),
+        sizes: Object.fromEntries(
+          resolved.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]])),
+        ),
+      };
+    });
     const sizes = await loadDynoSizes(store, app.id);
     const shown = resolved
       .map(({ type, quantity }) => `${type}@${quantity}:${sizes[type] ?? DEFAULT_DYNO_SIZE}`)

@@ -72,10 +72,10 @@ export function gitRoutes(
         const service = GIT_SERVICES.find((one) => one === request.query.service);
         if (!service)
           throw new TailraceError('forbidden', 'Only the smart HTTP protocol of git is spoken here.');
-        const folder = await requireRepository(request.params.repository);
+        const { app, folder } = await requireRepository(request.params.repository);
         const first = `# service=${service}\n`;
         const head = `${(first.length + 4).toString(16).padStart(4, '0')}${first}0000`;
-        await runGitService(request, reply, { service, folder, advertise: true, head, input: null });
+        await runGitService(request, reply, { service, app, folder, advertise: true, head, input: null });
       },
     );
     for (const service of GIT_SERVICES)
@@ -91,9 +91,10 @@ export function gitRoutes(
               app: appNameOf(request.params.repository),
               fields: {},
             });
-          const folder = await requireRepository(request.params.repository);
+          const { app, folder } = await requireRepository(request.params.repository);
           await runGitService(request, reply, {
             service,
+            app,
             folder,
             advertise: false,
             head: '',
@@ -103,13 +104,14 @@ export function gitRoutes(
       );
   });
 
-  async function requireRepository(name: string): Promise<string> {
-    const app = await appRegistry.getApp(appNameOf(name));
-    return ensureRepository(repositoryFolder, app.id);
+  async function requireRepository(name: string): Promise<{ app: AppId; folder: string }> {
+    const { id } = await appRegistry.getApp(appNameOf(name));
+    return { app: id, folder: await ensureRepository(repositoryFolder, id) };
   }
 
   interface GitServiceRequest {
     readonly service: GitService;
+    readonly app: AppId;
     readonly folder: string;
     readonly advertise: boolean;
     readonly head: string;
@@ -120,7 +122,7 @@ export function gitRoutes(
     reply: FastifyReply,
     serviceRequest: GitServiceRequest,
   ): Promise<void> {
-    const { service, folder, advertise, head, input } = serviceRequest;
+    const { service, app, folder, advertise, head, input } = serviceRequest;
     const args = [...(advertise ? ['--advertise-refs'] : []), folder];
     const protocol = request.headers['git-protocol'];
     const child: ChildProcessWithoutNullStreams = spawn(
@@ -131,7 +133,7 @@ export function gitRoutes(
           PATH: process.env.PATH,
           HOME: repositoryFolder,
           GIT_PROTOCOL: typeof protocol === 'string' ? protocol : '',
-          ...hookEnvironment(request),
+          ...hookEnvironment(request, app),
         },
       },
     );
@@ -173,13 +175,13 @@ export function gitRoutes(
     });
   }
 
-  function hookEnvironment(request: FastifyRequest) {
-    const [, app] = /^\/([^/]+?)(?:\.git)?\//.exec(request.url) ?? [];
+  function hookEnvironment(request: FastifyRequest, app: AppId) {
     return {
       HOOK_PROGRAM: join(PACKAGE_ROOT, 'dist', 'bundle', 'pre-receive.js'),
       HOOK_NODE: process.execPath,
       HOOK_URL: addresses.local,
-      HOOK_APP: app ?? '',
+      // Not its name: it may be renamed while it is built.
+      HOOK_APP: app,
       HOOK_FOLDER: uploadFolder,
       // Git of the repository itself has nobody's settings; submodules are fetched with the credentials of whoever runs this.
       HOOK_HOME: process.env.HOME ?? '',

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { permits } from '../../apps/access/grants.ts';
@@ -10,6 +9,7 @@ import type { ReleaseRecord } from '../../apps/records/release-record.ts';
 import type { SlugRecord } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
+import { isSameSecret } from '../../common/secret-comparison.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
@@ -108,6 +108,12 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
         `v${to.version} ${to.status === 'failed' ? 'failed' : 'isn’t released yet'}: choose a release that succeeded.`,
       );
     if (to.slug !== null) await requireSlugOf(app, to, to.slug);
+    else if ((await releases.current(app.id)).slug !== null)
+      // Its dynos would go on as they are, and a server that starts anew would have none to run.
+      throw new TailraceError(
+        'invalid_params',
+        `v${to.version} has no slug, since nothing was deployed before it: choose a later release.`,
+      );
     return releaser.rollBack(app, to);
   }
 
@@ -146,7 +152,7 @@ export function releaseOutputRoutes(server: FastifyInstance, dependencies: Relea
       const { app, version, secret } = request.params;
       const all = APP_ID.test(app) ? await releases.list(app) : [];
       const release = all.find((one) => String(one.version) === version);
-      if (!release?.output || !isSame(secret, release.output))
+      if (!release?.output || !isSameSecret(secret, release.output))
         throw new TailraceError('not_found', "Couldn't find that output.");
       reply.type('text/plain; charset=utf-8');
       const live = releaser.output(app, release.version);
@@ -158,11 +164,6 @@ export function releaseOutputRoutes(server: FastifyInstance, dependencies: Relea
 
 function outputPath(app: AppRecord, { version, output }: ReleaseRecord): string {
   return `/releases/${app.id}/${version}/${output}`;
-}
-
-function isSame(a: string, b: string): boolean {
-  const [given, wanted] = [Buffer.from(a), Buffer.from(b)];
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
 /** A release in the Platform API's shape. */
@@ -178,7 +179,8 @@ function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRec
     slug: release.slug === null ? null : { id: release.slug },
     addon_plan_names: release.addons.map(({ plan }) => plan),
     output_stream_url: release.output === undefined ? null : `${origin}${outputPath(app, release)}`,
-    eligible_for_rollback: release.status === 'succeeded',
+    // A local app has no slugs, only config vars.
+    eligible_for_rollback: release.status === 'succeeded' && (release.slug !== null || current.slug === null),
     created_at: release.createdAt,
     updated_at: release.createdAt,
   };

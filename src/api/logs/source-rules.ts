@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import { type AppRegistry, SOURCE_NAME_PATTERN } from '../../apps/records/app-registry.ts';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { normalizeConditions, RuleRecords, readRuleConditions } from '../../logs/router/rule-records.ts';
 import type { RuleRecord } from '../../logs/router/source-rules.ts';
+import { SOURCE_NAME_PATTERN } from '../../logs/sources/wildcard-token.ts';
 import type { Store } from '../../logs/store/contract.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 

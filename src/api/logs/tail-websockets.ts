@@ -2,13 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import type { KeyGrant } from '../../apps/access/api-keys.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { TrustedProxies } from '../../common/http/trusted-proxies.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail } from '../../logs/tails/open-tail.ts';
+import { limitTailFrames, TAIL_PAYLOAD_BYTES_MAX } from '../../logs/tails/output/websocket-limits.ts';
 import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
 import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
 import type { Caller } from '../access/authorize.ts';
@@ -20,11 +21,6 @@ const TAIL_PATH = /^\/apps\/([^/]+)\/tail$/;
 const SESSION_PATH = /^\/sessions\/([^/]+)\/([^/]+)$/;
 /** How long a client may take to answer the close frame. */
 const CLOSE_TIMEOUT_MS = 500;
-/** Clients send nothing but control frames. */
-const PAYLOAD_BYTES_MAX = 4_096;
-/** Frames that a client may send in a time: signs of life, of which some browsers' programs make a message. */
-const FRAMES_MAX = 100;
-const FRAMES_WINDOW_MS = 10_000;
 
 /** What a client may read of an app's stream. */
 interface AuthorizedTail {
@@ -58,13 +54,13 @@ export function tailWebSocketRoutes(
   const uncompressed = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    maxPayload: PAYLOAD_BYTES_MAX,
+    maxPayload: TAIL_PAYLOAD_BYTES_MAX,
   });
   // Without context takeover a message is compressed once for all readers.
   const compressed = new WebSocketServer({
     noServer: true,
     perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
-    maxPayload: PAYLOAD_BYTES_MAX,
+    maxPayload: TAIL_PAYLOAD_BYTES_MAX,
   });
   server.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
@@ -86,7 +82,7 @@ export function tailWebSocketRoutes(
     const options = parseTailQuery(query, { tail: true });
     const sockets = shouldCompress(request) ? compressed : uncompressed;
     sockets.handleUpgrade(request, socket, head, (connection) => {
-      limitFrames(connection);
+      limitTailFrames(connection);
       const sink = new WebSocketSink(connection, socket, options.format);
       const close = openTail(readers, app.id, options, sink, () =>
         connection.close(1011, 'the stream can not be read'),
@@ -144,21 +140,6 @@ function tailQueryOf(parameters: URLSearchParams): TailQuery {
       return [name, values.length === 1 ? values[0] : values];
     }),
   );
-}
-
-/** Ends the connection of a client that sends more than a tail's has to: each frame is work, and each ping an answer. */
-function limitFrames(connection: WebSocket): void {
-  let frames = 0;
-  let sinceMs = performance.now();
-  const count = (): void => {
-    frames++;
-    if (frames <= FRAMES_MAX) return;
-    const now = performance.now();
-    if (now - sinceMs < FRAMES_WINDOW_MS) connection.terminate();
-    frames = 1;
-    sinceMs = now;
-  };
-  for (const event of ['message', 'ping', 'pong'] as const) connection.on(event, count);
 }
 
 /**

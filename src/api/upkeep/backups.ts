@@ -3,17 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import { serverBackup } from '../../apps/backup/server-backup.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { readJsonWithin } from '../../common/http/create-server.ts';
-import type { JsonLimits } from '../../common/limits/json-scanner.ts';
-import { isManifest } from '../../logs/backup/backup-layout.ts';
+import { isManifest, MANIFEST_BYTES_MAX, MANIFEST_LIMITS } from '../../logs/backup/backup-layout.ts';
 import { writeBackup } from '../../logs/backup/write-backup.ts';
 import type { Store } from '../../logs/store/contract.ts';
 import { needsScope } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-
-/** A manifest names what many backups have of many apps. */
-const MANIFEST_BYTES_MAX = 268_435_456;
-/** An object for each megabyte of lines, and for each app of each backup before. */
-const MANIFEST_LIMITS: JsonLimits = { depth: 10, keys: 100, containers: 3_000_000 };
 
 /** What these routes work with. */
 export interface BackupRouteDependencies {

@@ -2,8 +2,9 @@
  * Logins of command lines that a browser confirms (the idea of RFC 8628): the command line begins one and waits, somebody who is signed in looks at
  * it and allows it, and the command line gets a key of theirs.
  */
-import { timingSafeEqual } from 'node:crypto';
+
 import { TailraceError } from '../../common/errors.ts';
+import { isSameSecret } from '../../common/secret-comparison.ts';
 import { hashOfSecret, newSecret } from '../../logs/access/secrets.ts';
 import type { Store, StoredRecord } from '../../logs/store/contract.ts';
 import { type ApiKeyRecord, type ApiKeys, generateApiKey } from './api-keys.ts';
@@ -158,7 +159,7 @@ export class CommandLineLogins {
   /** @returns undefined for one that is too old @throws TailraceError `unauthorized` */
   private async find(id: string, tokenHash: string): Promise<StoredRecord<LoginRecord> | undefined> {
     const found = await this.records.get<LoginRecord>(this.scope, keyOf(id));
-    if (found && !isSameHash(found.value.tokenHash, tokenHash))
+    if (found && !isSameSecret(found.value.tokenHash, tokenHash))
       throw new TailraceError('unauthorized', 'This isn’t the token of this login.');
     return found && Date.parse(found.value.expiresAt) > Date.now() ? found : undefined;
   }
@@ -199,8 +200,4 @@ function codeOf(id: string): string {
     (_, i) => LETTERS[Number.parseInt(id.slice(2 * i, 2 * i + 2), 16) % LETTERS.length],
   ).join('');
   return `${letters.slice(0, CODE_LETTERS / 2)}-${letters.slice(CODE_LETTERS / 2)}`;
-}
-
-function isSameHash(one: string, other: string): boolean {
-  return timingSafeEqual(Buffer.from(one), Buffer.from(other));
 }

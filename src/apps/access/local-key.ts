@@ -1,10 +1,10 @@
 /** The API key of clients on this machine: in the data folder, readable only by its owner. */
 
 import { randomUUID } from 'node:crypto';
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { systemCode } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/files/make-directory.ts';
+import { readIfExistsNow } from '../../common/files/read-if-exists.ts';
 import { syncFolderNow } from '../../common/files/sync-folder.ts';
 import type { Log } from '../../common/log.ts';
 import { type ApiKeyRecord, type ApiKeys, generateApiKey, isLocal } from './api-keys.ts';
@@ -132,12 +132,7 @@ export class LocalKey {
 }
 
 function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim() || undefined;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  return readIfExistsNow(file)?.toString().trim() || undefined;
 }
 
 /** Writes a file that only its owner may read, at once or not at all, whenever the power is cut; returns its text. */

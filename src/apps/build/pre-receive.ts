@@ -2,12 +2,11 @@
  * The pre-receive hook of an app's repository: checks the pushed commit out, packs it, has it built and released by the server, and
  * prints the build's output, which git shows as `remote: …`. Its status decides whether git accepts the push.
  */
-import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { request } from 'undici';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { checkOutCommit } from './git/checkout.ts';
 import { runGit } from './git/git-command.ts';
 import { packFolder } from './tar.ts';
@@ -64,17 +63,21 @@ async function deploy(commit: string): Promise<number> {
     const { size } = await stat(file);
     if (size > source.max_bytes)
       throw new Error(`The commit is larger than ${Math.round(source.max_bytes / 1_048_576)} MB packed.`);
-    const put = await request(source.put_url, {
+    const put = await sendClientRequest(source.put_url, {
       method: 'PUT',
       headers: { 'content-length': String(size), 'content-type': 'application/gzip' },
-      body: createReadStream(file),
+      body: { file },
     });
-    if (put.statusCode >= 300) throw new Error(errorMessage(await put.body.text()));
+    const answer = await put.body.text();
+    if (put.statusCode >= 300) throw new Error(errorMessage(answer));
     const build = await callApi<{ id: string }>('POST', `/apps/${HOOK_APP}/builds`, {
       source_blob: { url: source.get_url, version: commit },
     });
     const path = `/apps/${HOOK_APP}/builds/${build.id}`;
-    const output = await request(`${HOOK_URL}${path}/output`, { headers: { authorization }, bodyTimeout: 0 });
+    const output = await sendClientRequest(`${HOOK_URL}${path}/output`, {
+      headers: { authorization },
+      pauseMs: 0,
+    });
     for await (const chunk of output.body) process.stdout.write(chunk);
     const { status } = await callApi<{ status: string }>('GET', path);
     return status === 'succeeded' ? 0 : 1;
@@ -111,7 +114,7 @@ async function packCommit(commit: string, work: string, file: string): Promise<v
 }
 
 async function callApi<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
-  const response = await request(HOOK_URL + path, {
+  const response = await sendClientRequest(HOOK_URL + path, {
     method,
     headers: { authorization, ...(body ? { 'content-type': 'application/json' } : {}) },
     body: body && JSON.stringify(body),

@@ -1,3 +1,5 @@
+import { utf8CharacterStart } from '../../common/text/utf8.ts';
+
 /** Heroku's limit: longer lines are split. */
 export const LINE_BYTES_MAX = 10_000;
 
@@ -9,21 +11,10 @@ export function splitLine(line: Uint8Array): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let start = 0;
   while (line.length - start > LINE_BYTES_MAX) {
-    const end = characterStart(line, start + LINE_BYTES_MAX);
+    const end = utf8CharacterStart(line, start + LINE_BYTES_MAX);
     pieces.push(line.subarray(start, end));
     start = end;
   }
   pieces.push(line.subarray(start));
   return pieces;
-}
-
-/** The start of the character that the byte at `index` belongs to; `index` itself if the bytes are no UTF-8. */
-function characterStart(line: Uint8Array, index: number): number {
-  let start = index;
-  while (index - start < 3 && isContinuation(line[start])) start -= 1;
-  return isContinuation(line[start]) ? index : start;
-}
-
-function isContinuation(byte: number): boolean {
-  return (byte & 0xc0) === 0x80;
 }

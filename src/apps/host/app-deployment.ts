@@ -87,6 +87,13 @@ interface Rollout {
   superseded: boolean;
 }
 
+/** What is left to do when the dynos of a release have started. The next change doesn't wait for it. */
+interface BegunRelease {
+  readonly rollout?: Rollout;
+  /** The old ones, which served nothing, stop. */
+  readonly ending?: Promise<unknown>;
+}
+
 /** All dynos are to be replaced, when those who came before are done. Whoever comes meanwhile comes along: only the last release counts. */
 interface Replacement {
   /** Undefined: they are only restarted. */
@@ -176,35 +183,32 @@ export class AppDeployment {
    */
   async apply(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<void> {
     if (adopted.length === 0) return this.replaceDynos(spec);
-    const begun = await this.serialize(async () => ({ rollout: await this.begin(spec, adopted) }));
-    if (begun.rollout) await this.finishRollout(begun.rollout);
+    await this.finish(await this.serialize(() => this.begin(spec, adopted)));
   }
 
-  /** @throws FormationError for an unknown type or an impossible number */
-  scale(counts: Readonly<Record<string, number>>): Promise<void> {
-    return this.serialize(async () => {
-      const { formation } = this.requireCurrent();
-      const changes = Object.entries(counts).map(([type, quantity]) => formation.scale(type, quantity));
-      this.notifyChanged();
-      await Promise.all(changes);
-      this.notifyChanged();
-    });
+  /**
+   * @param decide how many, when it is their turn; what it throws refuses it
+   * @throws FormationError for an unknown type or an impossible number
+   */
+  scale(decide: () => Promise<Readonly<Record<string, number>>>): Promise<void> {
+    return this.changeFormation(async (formation) =>
+      Object.entries(await decide()).map(([type, quantity]) => formation.scale(type, quantity)),
+    );
   }
 
   /** Restarts a dyno, all of a type, or all. */
   restart(which: string | undefined): Promise<void> {
     this.requireCurrent();
     if (which === undefined && this.options.preboot !== undefined) return this.replaceDynos(undefined);
-    return this.serialize(() => this.requireCurrent().formation.restart(which));
+    return this.changeFormation(async (formation) => [formation.restart(which)]);
   }
 
   /** Stops a dyno, or all of a type. */
   stopDyno(which: string): Promise<void> {
-    return this.serialize(async () => {
-      const { formation } = this.requireCurrent();
+    return this.changeFormation(async (formation) => {
       const ofType = formation.dynos().filter(({ type }) => type === which);
       const names = ofType.length > 0 ? ofType.map(({ name }) => name) : [which];
-      await Promise.all(names.map((name) => formation.stopDyno(name)));
+      return names.map((name) => formation.stopDyno(name));
     });
   }
 
@@ -236,6 +240,19 @@ export class AppDeployment {
     }
   }
 
+  /** What is begun in turn ends whenever it does: a dyno may take half a minute, and the next change doesn't wait for that. */
+  private async changeFormation(
+    begin: (formation: ReleaseFormation) => Promise<Promise<void>[]>,
+  ): Promise<void> {
+    const { changes } = await this.serialize(async () => {
+      const begun = await begin(this.requireCurrent().formation);
+      this.notifyChanged();
+      return { changes: Promise.all(begun) };
+    });
+    await changes;
+    this.notifyChanged();
+  }
+
   /** @param spec undefined: of the release that is current then */
   private replaceDynos(spec: ReleaseSpec | undefined): Promise<void> {
     const { replacement } = this;
@@ -250,28 +267,29 @@ export class AppDeployment {
   }
 
   private async replaceInTurn(next: Replacement): Promise<void> {
-    const begun = await this.serialize(async () => {
+    const begun = await this.serialize(() => {
       this.replacement = undefined;
-      return { rollout: await this.begin(next.spec ?? this.currentSpec()) };
+      return this.begin(next.spec ?? this.currentSpec());
     });
-    if (begun.rollout) await this.finishRollout(begun.rollout);
+    await this.finish(begun);
   }
 
   /** With as many dynos as are wanted now. */
   private currentSpec(): ReleaseSpec {
     const { spec, formation } = this.requireCurrent();
-    return { ...spec, counts: formation.counts() };
+    return { ...spec, counts: formation.counts(), loadCounts: undefined };
   }
 
-  private async begin(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<Rollout | undefined> {
-    if (this.stopped) return undefined;
+  private async begin(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<BegunRelease> {
+    const counts = (await spec.loadCounts?.().catch(() => undefined)) ?? spec.counts;
+    if (this.stopped) return {};
     const old = this.abandonRollout() ?? this.current;
-    const next: RunningRelease = { spec, formation: this.createFormation(spec, adopted) };
+    const next: RunningRelease = { spec, formation: this.createFormation({ ...spec, counts }, adopted) };
     if (!old) {
       this.current = next;
       await next.formation.start();
       this.notifyChanged();
-      return undefined;
+      return {};
     }
     const wasServing = isServing(old.formation.dynos());
     const overlaps = adopted.length > 0 || ((await this.options.preboot?.(old.formation.dynos())) ?? false);
@@ -283,16 +301,22 @@ export class AppDeployment {
         this.isReplacing = false;
       });
     }
-    if (this.stopped) return undefined;
+    if (this.stopped) return {};
     await next.formation.start();
+    let ending: Promise<unknown> | undefined;
     if (overlaps) {
       const stopped = typesStoppedAtOnce(old.spec.entries).map((type) => old.formation.scale(type, 0));
-      if (!wasServing) await Promise.all([...stopped, this.stopDraining(old.formation)]);
+      if (!wasServing) ending = Promise.all([...stopped, this.stopDraining(old.formation)]);
     }
     this.notifyChanged();
-    if (!wasServing || !this.options.preboot) return undefined;
+    if (!wasServing || !this.options.preboot) return { ending };
     this.rollout = { old, next, overlaps, superseded: false };
-    return this.rollout;
+    return { rollout: this.rollout };
+  }
+
+  private async finish({ rollout, ending }: BegunRelease): Promise<void> {
+    if (rollout) await this.finishRollout(rollout);
+    await ending;
   }
 
   /** Waits until the new web dynos are up. However long that takes: there are old ones that serve, or nothing to lose. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
 import { fileError } from '../../common/files/file-error.ts';
 import type { Log } from '../../common/log.ts';
+import { ticksSinceBoot } from '../../common/processes/process-identity.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
@@ -22,6 +23,7 @@ import type { ReleaseRecord } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
 import type { Builds, ReleaseMaker } from './contract.ts';
 import type { DynoManager } from './dyno-manager.ts';
+import { SHARED_CACHE } from './remove-stale-files.ts';
 import type { AppSetup } from './setup/app-setup.ts';
 
 /** Heroku's limit. */
@@ -90,6 +92,7 @@ export class Builder implements Builds {
         'conflict',
         `${app.name} runs in its own folder by \`tailrace start\`: change its files there, or push to another app.`,
       );
+    dynoManager.requireStaying(app.id);
     const all = await this.buildsOf(app.id);
     if (all.some(({ status }) => status === 'pending'))
       throw new TailraceError(
@@ -178,13 +181,14 @@ export class Builder implements Builds {
   private async buildAndRelease(app: AppRecord, source: string, build: Build): Promise<void> {
     const { store, dynoManager, cacheFolder, webUrl, logToApp, owner } = this.options;
     logToApp(app.id, PlatformLinePriority.api, `Build started by user ${owner}`);
+    const sinceTicks = ticksSinceBoot();
     const work = await dynoManager.slugFiles.createWorkFolder();
     try {
       const built = await buildApp({
         source,
         work,
         cache: join(cacheFolder, app.id),
-        tools: join(cacheFolder, 'tools'),
+        tools: join(cacheFolder, SHARED_CACHE),
         prepare: (folder) =>
           this.options.appSetup.prepareFirstDeploy(app, folder, (line) => this.log(app, build, line)),
         buildpacks: await loadBuildpacks(store, app.id),
@@ -203,7 +207,11 @@ export class Builder implements Builds {
       }
       this.log(app, build, `       Done: ${formatSize(slug.byteCount)}`);
       build.slug = slug.id;
-      const release = await this.createRelease(app, slug, build);
+      const release = await this.createRelease(app, slug, build).catch(async (error: unknown) => {
+        // Nobody else removes it: a release that failed can be tried again, but not of an app that is gone.
+        if (dynoManager.isBeingRemoved(app.id)) await this.deleteSlug(app.id, slug);
+        throw error;
+      });
       build.release = { id: release.id, version: release.version };
       logToApp(app.id, PlatformLinePriority.api, 'Build succeeded');
       await this.options.appSetup.runPostdeploy(app, release, (line) => this.log(app, build, line));
@@ -212,7 +220,7 @@ export class Builder implements Builds {
       this.log(app, build, `       ${webUrl(app.name)} deployed to Tailrace`);
       await this.deleteOldSlugs(app.id);
     } finally {
-      await killByVariable(`REQUEST_ID=${build.id}`);
+      await killByVariable(`REQUEST_ID=${build.id}`, sinceTicks);
       await rm(work, { recursive: true, force: true, maxRetries: 3 });
     }
   }

@@ -46,6 +46,12 @@ export interface FormationEntry {
   readonly command: string;
 }
 
+/** Of some process types. */
+export interface FormationChange {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly sizes: Readonly<Record<string, string>>;
+}
+
 /** Runs the dynos of apps. */
 export interface DynoRunner {
   dynos(app: AppId): readonly DynoSummary[];
@@ -54,12 +60,11 @@ export interface DynoRunner {
   countByState(): ReadonlyMap<string, number>;
   /** Is it a local app, which `tailrace start` runs in its own folder? */
   isLocalApp(app: AppId): boolean;
-  /** Changes the quantities and sizes of some process types, all of it or nothing. */
-  scale(
-    app: AppId,
-    counts: Readonly<Record<string, number>>,
-    sizes: Readonly<Record<string, string>>,
-  ): Promise<void>;
+  /**
+   * Changes the quantities and sizes of some process types, all of it or nothing.
+   * @param decide from those that are wanted when earlier changes are made; what it throws refuses it
+   */
+  scale(app: AppId, decide: (current: readonly FormationEntry[]) => FormationChange): Promise<void>;
   /** Restarts a dyno, all of a process type, or all. */
   restart(app: AppId, which: string | undefined): Promise<void>;
   /** Stops a dyno, or all of a process type. */
@@ -84,8 +89,8 @@ export interface DynoRunner {
   caCertificate(): Promise<string>;
   /** Rolls out the app's current release. Resolves when that has begun. */
   deployRelease(app: AppRecord): Promise<void>;
-  /** The app's name, domains or maintenance have changed. */
-  updateRoute(app: AppRecord): Promise<void>;
+  /** The app's name, domains or maintenance have changed: resolves when the HTTP router knows. */
+  updateRoute(app: AppId): Promise<void>;
   /** Stops all dynos and add-ons of an app that is to be destroyed, and deletes its slugs. */
   deleteApp(app: AppRecord): Promise<void>;
 }

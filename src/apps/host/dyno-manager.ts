@@ -5,6 +5,7 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
@@ -22,7 +23,7 @@ import { DynoPidFile } from '../processes/pid-file.ts';
 import { firstPortOf, PortAllocator } from '../processes/ports.ts';
 import { STOP_GRACE_MS } from '../processes/process-group.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
-import { type DynoSizesRecord, loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
+import { loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
 import { hasFeature } from '../records/features.ts';
 import { loadFormation, saveFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
@@ -33,7 +34,13 @@ import { type CreateAddonsOptions, createAddons } from './addons/create-addons.t
 import { addonFolder, requireServerId } from './addons/server-id.ts';
 import { AppDeployment, type StuckRelease } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
-import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
+import type {
+  DynoRunner,
+  DynoSummary,
+  FormationChange,
+  FormationEntry,
+  OneOffDynoRequest,
+} from './contract.ts';
 import { errorPageUrls } from './custom-error-pages.ts';
 import { DynoHandover } from './handover/dyno-handover.ts';
 import { countsOf, entriesOf, type KeptFormation, releaseFingerprint } from './handover/kept-dynos.ts';
@@ -108,6 +115,9 @@ export class DynoManager implements DynoRunner {
   readonly releasePhases: ReleasePhases;
   private readonly oneOffs: OneOffRunner;
   private readonly deployments = new Map<AppId, AppDeployment>();
+  private readonly routeUpdates = new Map<AppId, CoalescedRun>();
+  /** Nothing of these is started any more. */
+  private readonly removedApps = new Set<AppId>();
   private readonly shippers: AppShippers;
   private readonly memoryMonitor: MemoryMonitor;
   private readonly keeper: KeeperClient | undefined;
@@ -139,11 +149,13 @@ export class DynoManager implements DynoRunner {
       certificateFolder: join(options.folder, 'tls'),
       listen: options.rendezvous,
       pidFile: () => this.pidFile,
+      requireStaying: (app) => this.requireStaying(app),
     });
     this.releasePhases = new ReleasePhases({
       slugFiles: this.slugFiles,
       pidFile: () => this.pidFile,
       lines: (app) => this.lineSink(app),
+      requireStaying: (app) => this.requireStaying(app),
     });
     this.addons = createAddons({
       ...options,
@@ -179,8 +191,9 @@ export class DynoManager implements DynoRunner {
       log.warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
     await this.slugFiles.open(this.handover?.dynoIds());
     const apps = await appRegistry.listApps();
-    this.shippers.recover(new Set(apps.map(({ id }) => id)));
-    await removeStaleFiles(this.options.folder, await this.slugIds(apps));
+    const ids = new Set(apps.map(({ id }) => id));
+    this.shippers.recover(ids);
+    await removeStaleFiles(this.options.folder, ids, await this.slugIds(apps));
     await this.options.releaser().open(apps);
     await this.addons.open();
     for (const app of apps)
@@ -262,13 +275,16 @@ export class DynoManager implements DynoRunner {
     return this.options.runningApps.find(app)?.applyLocalRelease !== undefined;
   }
 
-  async scale(app: AppId, counts: Readonly<Record<string, number>>, sizes: DynoSizesRecord): Promise<void> {
-    const running = this.options.runningApps.requireApp(app);
-    for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
-    // A local app has its formation from the command line.
-    await saveFormation(this.options.store, app, running.applyLocalRelease ? {} : counts, sizes);
-    this.options.log.info({ app, counts, sizes }, 'formation changed');
-    await running.deployment.scale(counts);
+  async scale(app: AppId, decide: (current: readonly FormationEntry[]) => FormationChange): Promise<void> {
+    const { deployment, applyLocalRelease } = this.options.runningApps.requireApp(app);
+    await deployment.scale(async () => {
+      const { counts, sizes } = decide(deployment.processes());
+      for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
+      // A local app has its formation from the command line.
+      await saveFormation(this.options.store, app, applyLocalRelease ? {} : counts, sizes);
+      this.options.log.info({ app, counts, sizes }, 'formation changed');
+      return counts;
+    });
   }
 
   async restart(app: AppId, which: string | undefined): Promise<void> {
@@ -345,10 +361,11 @@ export class DynoManager implements DynoRunner {
   async deployRelease(record: AppRecord): Promise<void> {
     const { runningApps, releases } = this.options;
     if (this.closing) return;
+    this.requireStaying(record.id);
     const running = runningApps.find(record.id);
     const release = await releases.current(record.id);
     this.options.log.info({ app: record.name, version: release.version }, 'release rolled out');
-    runningApps.updateRoute(record.id, await this.routingInfo(record));
+    await this.updateRoute(record.id);
     if (running?.applyLocalRelease) {
       this.runInBackground(
         record,
@@ -380,7 +397,7 @@ export class DynoManager implements DynoRunner {
       .get(app, String(version))
       .then((release) => this.specOf(app, release))
       .catch(() => undefined);
-    if (spec?.fingerprint === fingerprint) return { ...spec, counts: countsOf(dynos) };
+    if (spec?.fingerprint === fingerprint) return { ...spec, counts: countsOf(dynos), loadCounts: undefined };
     // It was deleted: they run until the others take over, and aren't started again.
     return {
       ...current,
@@ -388,27 +405,62 @@ export class DynoManager implements DynoRunner {
       fingerprint,
       entries: entriesOf(dynos),
       counts: countsOf(dynos),
+      loadCounts: undefined,
       createWorkspace: () => Promise.reject(new Error(`v${version} isn't there any more`)),
     };
   }
 
-  /** The app's name, domains or maintenance have changed. */
-  async updateRoute(record: AppRecord): Promise<void> {
-    this.options.runningApps.updateRoute(record.id, await this.routingInfo(record));
+  /**
+   * The app's name, domains, maintenance or error pages have changed. They are read here, one time after the other: what a request knows
+   * of them may be older than what another has changed.
+   */
+  updateRoute(app: AppId): Promise<void> {
+    let update = this.routeUpdates.get(app);
+    if (!update) {
+      update = new CoalescedRun(async () => {
+        const record = await this.options.appRegistry.findApp(app);
+        if (record) this.options.runningApps.updateRoute(app, await this.routingInfo(record));
+      });
+      this.routeUpdates.set(app, update);
+    }
+    return update.request();
   }
 
-  /** Stops everything that an app runs, and deletes its files. */
+  /** @throws TailraceError `conflict` for an app that is being destroyed */
+  requireStaying(app: AppId): void {
+    if (this.isBeingRemoved(app)) throw new TailraceError('conflict', 'This app is being destroyed.');
+  }
+
+  /** Also of one that is gone. */
+  isBeingRemoved(app: AppId): boolean {
+    return this.removedApps.has(app);
+  }
+
+  /** Stops everything that an app runs, and deletes its files. Nothing of it is started any more, unless this fails. */
   async deleteApp(record: AppRecord): Promise<void> {
     await this.addons.rejectAppRemoval(record);
     await this.options.beforeRemoval(record);
-    const app = this.deployments.get(record.id);
+    this.removedApps.add(record.id);
+    try {
+      await this.removeWhatRuns(record);
+    } catch (error) {
+      this.removedApps.delete(record.id);
+      throw error;
+    }
     this.options.log.info({ app: record.name }, 'app deleted');
+  }
+
+  private async removeWhatRuns(record: AppRecord): Promise<void> {
+    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.stop(record.id)]);
+    // One that had begun is the last one.
+    await this.options.releaser().ended(record.id);
+    const app = this.deployments.get(record.id);
     const slugs = await this.options.store.list<SlugRecord>(record.id, slugRecordKey(''));
-    await Promise.all([this.oneOffs.stop(record.id, 'run'), this.releasePhases.removeApp(record.id)]);
     if (app) {
       this.deployments.delete(record.id);
       await app.stop();
       this.options.runningApps.remove(record.id);
+      this.routeUpdates.delete(record.id);
     }
     await this.addons.removeApp(record);
     await this.shippers.close(record.id);
@@ -493,6 +545,7 @@ export class DynoManager implements DynoRunner {
       { id: record.id, deployment: app },
       await this.routingInfo(record),
     );
+    await this.updateRoute(record.id);
     return app;
   }
 
@@ -544,11 +597,12 @@ export class DynoManager implements DynoRunner {
     const record = slug === null ? undefined : await store.get<SlugRecord>(app, slugRecordKey(slug));
     if (!record) throw new TailraceError('conflict', 'This app has no slug: deploy it first.');
     return slugReleaseSpec(release, record.value, await loadFormation(store, app), {
+      loadCounts: () => loadFormation(store, app),
       env: hostEnvironment(process.env),
       cwd: this.stateFolder,
-      createWorkspace: async (dynoId, type) => {
+      createWorkspace: async (dynoId, type, size) => {
         const workspace = await this.slugFiles.createWorkspace(record.value.id, dynoId);
-        return { ...workspace, env: { ...workspace.env, ...(await this.memoryVariables(app, type)) } };
+        return { ...workspace, env: { ...workspace.env, ...(await this.memoryVariables(app, type, size)) } };
       },
       profileScript: PROFILE_SCRIPT,
       fingerprint: releaseFingerprint(release, [isolation, memory.quota]),
@@ -556,11 +610,11 @@ export class DynoManager implements DynoRunner {
   }
 
   /** What a dyno's programs know of its memory, as on Heroku: `DYNO_RAM`, in MB. */
-  private async memoryVariables(app: AppId, type: string): Promise<Environment> {
+  private async memoryVariables(app: AppId, type: string, size?: string): Promise<Environment> {
     const { store, memory } = this.options;
     if (memory.quota === undefined) return {};
-    const sizes = await loadDynoSizes(store, app);
-    return { DYNO_RAM: String(Math.floor((memory.quota * memoryMultiplier(sizes[type])) / 1_048_576)) };
+    const multiplier = memoryMultiplier(size ?? (await loadDynoSizes(store, app))[type]);
+    return { DYNO_RAM: String(Math.floor((memory.quota * multiplier) / 1_048_576)) };
   }
 
   private runInBackground({ name }: AppRecord, work: Promise<void>): void {

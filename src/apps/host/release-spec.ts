@@ -11,6 +11,8 @@ export interface ReleaseSpec {
   readonly version: number;
   readonly entries: readonly ProcfileEntry[];
   readonly counts: Readonly<Record<string, number>>;
+  /** How many are wanted when its dynos are started: it may have waited for others. Unset, or rejected: as many as `counts` says. */
+  readonly loadCounts?: () => Promise<Readonly<Record<string, number>>>;
   /** The whole environment. */
   readonly env: Environment;
   readonly cwd: string;
@@ -21,7 +23,10 @@ export interface ReleaseSpec {
 }
 
 /** How this server runs slugs. */
-type SlugRuntime = Pick<ReleaseSpec, 'cwd' | 'createWorkspace' | 'profileScript' | 'fingerprint'> & {
+type SlugRuntime = Pick<
+  ReleaseSpec,
+  'cwd' | 'createWorkspace' | 'loadCounts' | 'profileScript' | 'fingerprint'
+> & {
   /** The part of the environment that is the server's own: `PATH`, `TZ`. */
   readonly env: Environment;
 };

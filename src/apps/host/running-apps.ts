@@ -81,9 +81,13 @@ export class RunningApps implements AppLookup {
     };
   }
 
+  /** Requests that wait for its dynos wait no longer. */
   remove(id: AppId): void {
+    const entry = this.entries.get(id);
+    if (!entry) return;
     this.entries.delete(id);
     this.indexHosts();
+    for (const listener of entry.listeners) listener();
   }
 
   /** The app's name, domains, maintenance or error pages have changed. */
@@ -171,7 +175,8 @@ export class RunningApps implements AppLookup {
         return entry()?.routing.errorPages ?? {};
       },
       webDynos: () => entry()?.upstreams ?? [],
-      desiredWebDynos: () => deployment.processes().find(({ type }) => type === 'web')?.quantity ?? 0,
+      desiredWebDynos: () =>
+        (entry() && deployment.processes().find(({ type }) => type === 'web')?.quantity) ?? 0,
       onChange: (listener) => {
         const listeners = entry()?.listeners;
         listeners?.add(listener);

@@ -1,11 +1,12 @@
 /** A certificate authority and a certificate of this server's own, for what speaks TLS on this machine: attached one-off dynos, e-mail. */
+
 import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
+import { readIfExists } from '../../common/files/read-if-exists.ts';
 
 export interface ServerCertificates {
   /** PEM of the certificate authority that clients have to trust. */
@@ -95,11 +96,7 @@ async function createAtomically(
   }
 }
 
-async function readIfExists(file: string): Promise<string | undefined> {
-  return existsSync(file) ? readFile(file, 'utf8') : undefined;
-}
-
-function isFresh(pem: string | undefined): boolean {
+function isFresh(pem: Buffer | undefined): boolean {
   if (pem === undefined) return false;
   try {
     const { validFrom, validTo } = new X509Certificate(pem);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { platformErrorTitle } from '../../common/platform-errors.ts';
+import { ticksSinceBoot } from '../../common/processes/process-identity.ts';
 import { enterSandbox, type SandboxCommand } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
 import { DynoProcess, type ProcessUser } from './dyno-process.ts';
@@ -142,6 +143,8 @@ export class Dyno {
   /** It belongs to the next server. */
   #isLeft = false;
   #graceUntil = 0;
+  /** When it was started; 0 when another server did it. */
+  #sinceTicks = 0;
   #resolveExited: (exit: DynoExit) => void = () => {};
   #timer: NodeJS.Timeout | undefined;
 
@@ -167,7 +170,10 @@ export class Dyno {
    */
   async start(): Promise<void> {
     const { name, command, profileScript, lines, adopted, keeper } = this.#options;
-    if (!adopted) this.#log(`Starting process with command \`${command}\``);
+    if (!adopted) {
+      this.#sinceTicks = ticksSinceBoot();
+      this.#log(`Starting process with command \`${command}\``);
+    }
     const lineHandler: LineHandler = {
       onLine: (line) => lines.writeLine('app', name, APP_PRIORITY, line),
       onChunk: isChunkSink(lines)
@@ -355,7 +361,7 @@ export class Dyno {
     await process.waitForGroupExit(graceLeftMs + KILL_TIMEOUT_MS);
     this.#hasExited = true;
     clearTimeout(this.#timer);
-    if (this.#options.killDaemonized && (await killDaemonized(this.#info.id)) > 0)
+    if (this.#options.killDaemonized && (await killDaemonized(this.#info.id, this.#sinceTicks)) > 0)
       this.#log('Stopping remaining processes with SIGKILL');
     await process.readToEnd(READ_TO_END_MS, () => !this.#stopping);
     this.#ended = true;

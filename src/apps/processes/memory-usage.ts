@@ -1,5 +1,6 @@
 /** How much memory and processor time groups of processes use, from `/proc`. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { allProcesses } from '../../common/processes/process-identity.ts';
 
 /** Bytes. What several processes share counts once: by the part that falls to each (PSS). */
 export interface MemoryUsage {
@@ -21,18 +22,15 @@ const TICK_MS = 10;
 
 /**
  * Measures all of these process groups in one pass. Groups that are gone are missing in the result; without `/proc`
- * (macOS) it is empty. Asynchronous all the way: the kernel may take a millisecond for a large process.
+ * (macOS) it is empty. Memory is read asynchronously: the kernel may take a millisecond for a large process.
  */
 export async function groupUsage(groups: ReadonlySet<number>): Promise<Map<number, GroupUsage>> {
   const all = new Map<number, GroupUsage>();
   if (groups.size === 0) return all;
-  const names = await readdir('/proc').catch(() => []);
-  for (const name of names) {
-    if (!/^\d+$/.test(name)) continue;
-    const fields = statFields(await readFile(`/proc/${name}/stat`, 'latin1').catch(() => ''));
-    const group = Number(fields[2]);
+  for await (const { pid, groupId: group } of allProcesses()) {
     if (!groups.has(group)) continue;
-    const own = await processMemory(name);
+    const fields = statFields(await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ''));
+    const own = await processMemory(pid);
     const before = all.get(group) ?? { rss: 0, cache: 0, swap: 0, cpuMs: 0 };
     all.set(group, {
       rss: before.rss + own.rss,
@@ -59,7 +57,7 @@ function cpuMsOf(fields: readonly string[]): number {
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * TICK_MS, 0);
 }
 
-async function processMemory(pid: string): Promise<MemoryUsage> {
+async function processMemory(pid: number): Promise<MemoryUsage> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1').catch(() => undefined);
   if (text === undefined) return residentMemory(pid);
   const bytes = (field: string): number => kilobytes(text, field) * 1_024;
@@ -68,7 +66,7 @@ async function processMemory(pid: string): Promise<MemoryUsage> {
 }
 
 /** For processes of somebody else: shared memory counts in each. */
-async function residentMemory(pid: string): Promise<MemoryUsage> {
+async function residentMemory(pid: number): Promise<MemoryUsage> {
   const text = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
   const bytes = (field: string): number => kilobytes(text, field) * 1_024;
   return { rss: bytes('RssAnon') + bytes('RssShmem'), cache: bytes('RssFile'), swap: bytes('VmSwap') };

@@ -17,10 +17,13 @@ export function groupMembers(groupId: number): ProcessStat[] {
   for (const name of names) {
     if (!/^\d+$/.test(name)) continue;
     const stat = processStat(Number(name));
-    if (stat !== undefined && stat.groupId === groupId && stat.state !== 'Z' && stat.state !== 'X')
-      members.push(stat);
+    if (stat !== undefined && stat.groupId === groupId && isAlive(stat)) members.push(stat);
   }
   return members;
+}
+
+function isAlive({ state }: ProcessStat): boolean {
+  return state !== 'Z' && state !== 'X';
 }
 
 /**
@@ -50,6 +53,9 @@ export function signalLeader(pid: number, signal: NodeJS.Signals): void {
 /** Is no process left? Zombies don't count: in a container without an init they stay for ever. */
 function isGroupGone(groupId: number): boolean {
   if (!signalGroup(groupId, 0)) return true;
+  // To look for its members takes a look at every process of the machine.
+  const leader = processStat(groupId);
+  if (leader?.groupId === groupId && isAlive(leader)) return false;
   return processStat(process.pid) !== undefined && groupMembers(groupId).length === 0;
 }
 

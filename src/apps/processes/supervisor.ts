@@ -18,8 +18,11 @@ import type { PortAllocator } from './ports.ts';
 /** What all dynos of a formation have in common. */
 export interface SupervisorOptions {
   cwd: string;
-  /** A folder of its own for each dyno; unset: all run in `cwd`. Rejects with a message for the owner. */
-  createWorkspace?: (id: string, type: string) => Promise<Workspace>;
+  /**
+   * A folder of its own for each dyno; unset: all run in `cwd`. Rejects with a message for the owner.
+   * @param size of the dyno, when it isn't that of its type
+   */
+  createWorkspace?: (id: string, type: string, size?: string) => Promise<Workspace>;
   /** The folder that a dyno of an earlier server has. */
   adoptWorkspace?: (id: string) => Workspace;
   /** Keeps dynos while the server is restarted; unset: they end with this process. */
@@ -76,6 +79,8 @@ export class DynoSupervisor {
   /** Cuts the pause after a crash short. */
   #restartDelay = new AbortController();
   #launchWaiters: (() => void)[] = [];
+  /** Of those who wait for its end. */
+  #startWaiters: (() => void)[] = [];
 
   /** @param adopted the dyno of this name that an earlier server has started */
   constructor(spec: DynoSpec, options: SupervisorOptions, adopted?: AdoptedDyno) {
@@ -103,6 +108,9 @@ export class DynoSupervisor {
     const isRunning = this.#shouldRun && this.#dyno !== undefined;
     this.#shouldRun = true;
     if (isRunning) return Promise.resolve();
+    for (const wake of this.#startWaiters.splice(0)) wake();
+    // One that is being stopped: another takes its place when it is gone, so that requests wait for that.
+    void this.#dyno?.stop(this.#options.graceMs, 'starting');
     const launched = new Promise<void>((resolve) => this.#launchWaiters.push(resolve));
     this.#loop ??= this.#supervise().finally(() => {
       this.#loop = undefined;
@@ -124,7 +132,7 @@ export class DynoSupervisor {
     await this.start();
   }
 
-  /** @returns a promise that resolves when all of the dyno's processes are gone */
+  /** @returns a promise that resolves when all of the dyno's processes are gone, or it is started again */
   async stop(): Promise<void> {
     await this.#shutDown((dyno) => dyno.stop(this.#options.graceMs));
   }
@@ -153,7 +161,7 @@ export class DynoSupervisor {
     this.#restartDelay.abort();
     if (this.#dyno !== undefined) void end(this.#dyno);
     else this.#setState('down');
-    await this.#loop;
+    await Promise.race([this.#loop, new Promise<void>((resolve) => this.#startWaiters.push(resolve))]);
   }
 
   async #supervise(): Promise<void> {

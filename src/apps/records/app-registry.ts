@@ -1,4 +1,5 @@
 /** The apps and their tokens and drains, as records in the store. */
+
 import { randomUUID } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 import { TailraceError } from '../../common/errors.ts';
@@ -13,8 +14,9 @@ import { cursorKey } from '../../logs/drains/progress/cursor-record.ts';
 import { refusedKeyPrefix } from '../../logs/drains/progress/refused-batches.ts';
 import { RULE_PREFIX, type RuleRecord, ruleKey } from '../../logs/router/source-rules.ts';
 import { TOKEN_PREFIX, type TokenRecord, tokenKey, WILDCARD_SOURCE } from '../../logs/router/token-cache.ts';
+import { SOURCE_NAME_PATTERN } from '../../logs/sources/wildcard-token.ts';
 import { limitsKey } from '../../logs/store/app-limits.ts';
-import type { AppId, RecordChange, Store } from '../../logs/store/contract.ts';
+import type { AppId, RecordChange, Store, StoredRecord } from '../../logs/store/contract.ts';
 import { editionKey } from '../../logs/store/stream-edition.ts';
 
 /** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
@@ -39,8 +41,6 @@ export interface DomainRecord {
 
 /** Heroku's rule for names. */
 export const APP_NAME_PATTERN = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
-/** Source names are part of every line: short, and without anything that a header can't hold. */
-export const SOURCE_NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 const DRAINS_MAX = 20;
 /** When two change the same app at once, the later one reads again. */
 const ATTEMPTS_MAX = 20;
@@ -136,7 +136,7 @@ export class AppRegistry {
       ]);
       if (committed) return next;
     }
-    throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
+    throw changedByTooMany();
   }
 
   /** Names of some apps, by their ids; of those that are there. */
@@ -159,12 +159,13 @@ export class AppRegistry {
         'invalid_params',
         `"${hostname}" is no host name: write it like ${asHostname(lower) ?? 'www.example.com'}, without http:// and without a path.`,
       );
-    const domain = { id: randomUUID(), app, hostname: lower, createdAt: new Date().toISOString() };
-    const committed = await this.store.transact('', [
-      { key: `domain/${lower}`, value: domain, ifVersion: 0 },
-    ]);
-    if (!committed) throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
-    return domain;
+    return this.addToApp(app, async () => {
+      const key = `domain/${lower}`;
+      if (await this.store.get('', key))
+        throw new TailraceError('conflict', `${lower} is already the domain of an app.`);
+      const value = { id: randomUUID(), app, hostname: lower, createdAt: new Date().toISOString() };
+      return { key, value, ifVersion: 0 };
+    });
   }
 
   /** Has an app added this host name, as it is? */
@@ -187,28 +188,60 @@ export class AppRegistry {
     return domain;
   }
 
-  /** Removes an app with its tokens, drains, records and stream. */
-  async destroyApp(app: AppRecord): Promise<void> {
-    const tokens = await this.listTokens(app.id);
-    const drains = await this.listDrains(app.id);
-    const rules = await this.store.listOfApp<RuleRecord>(app.id, RULE_PREFIX);
-    const domains = await this.listDomains(app.id);
-    await this.store.transact('', [
-      ...rules.map(({ value }) => ({ key: ruleKey(value.id), value: undefined })),
-      ...domains.map(({ hostname }) => ({ key: `domain/${hostname}`, value: undefined })),
-      { key: `name/${app.name}`, value: undefined },
-      { key: `app/${app.id}`, value: undefined },
-      { key: editionKey(app.id), value: undefined },
-      { key: limitsKey(app.id), value: undefined },
-      ...tokens.map(({ token }) => ({ key: tokenKey(token), value: undefined })),
-      ...drains.map(({ id }) => ({ key: drainKey(id), value: undefined })),
-    ]);
+  /** Removes an app with its tokens, drains, records and stream. What is added to it, and how it is called, until it is gone is removed with it. */
+  async destroyApp(app: Pick<AppRecord, 'id'>): Promise<void> {
+    let isGone = false;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX && !isGone; attempt++) {
+      const record = await this.store.get<AppRecord>('', `app/${app.id}`);
+      isGone = record === undefined || (await this.store.transact('', await this.removalOf(record)));
+    }
+    if (!isGone) throw changedByTooMany();
     const appRecords = await this.store.list(app.id, '');
     await this.store.transact(
       app.id,
       appRecords.map(({ key }) => ({ key, value: undefined })),
     );
     await this.store.dropStream(app.id);
+  }
+
+  /** Of the records of an app and of what belongs to it. */
+  private async removalOf({ value: app, version }: StoredRecord<AppRecord>): Promise<RecordChange[]> {
+    const tokens = await this.listTokens(app.id);
+    const drains = await this.listDrains(app.id);
+    const rules = await this.store.listOfApp<RuleRecord>(app.id, RULE_PREFIX);
+    const domains = await this.listDomains(app.id);
+    const keys = [
+      ...rules.map(({ value }) => ruleKey(value.id)),
+      ...domains.map(({ hostname }) => `domain/${hostname}`),
+      `name/${app.name}`,
+      editionKey(app.id),
+      limitsKey(app.id),
+      ...tokens.map(({ token }) => tokenKey(token)),
+      ...drains.map(({ id }) => drainKey(id)),
+    ];
+    return [
+      { key: `app/${app.id}`, value: undefined, ifVersion: version },
+      ...keys.map((key) => ({ key, value: undefined })),
+    ];
+  }
+
+  /**
+   * Adds a record to an app: when something else is added to it, or it is destroyed, at the same time, it is decided anew whether it can be.
+   * @param decide looks at what is there; throws what refuses it
+   * @throws TailraceError `not_found` for an app that is gone
+   */
+  private async addToApp<T>(
+    app: AppId,
+    decide: () => Promise<RecordChange & { readonly value: T }>,
+  ): Promise<T> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const record = await this.store.get<AppRecord>('', `app/${app}`);
+      if (!record) throw new TailraceError('not_found', "Couldn't find that app.");
+      const added = await decide();
+      const unchanged = { key: `app/${app}`, value: record.value, ifVersion: record.version };
+      if (await this.store.transact('', [added, unchanged])) return added.value;
+    }
+    throw changedByTooMany();
   }
 
   /** All tokens of an app; their order says nothing. */
@@ -228,9 +261,7 @@ export class AppRegistry {
         'invalid_params',
         `"${source}" can't be a source's name: use up to 48 letters, digits, dots, dashes and underscores (or * for another router's drain).`,
       );
-    const change = newTokenChange(app, source, token);
-    await this.store.transact('', [change]);
-    return change.value;
+    return this.addToApp(app, async () => newTokenChange(app, source, token));
   }
 
   /** @throws TailraceError `not_found` when the app has no such token. */
@@ -257,29 +288,22 @@ export class AppRegistry {
     extra: Pick<DrainRecord, 'options' | 'appName' | 'addon' | 'server'> & { readonly token?: string } = {},
   ): Promise<DrainRecord> {
     parseDrainUrl(url);
-    const drains = await this.listDrains(app);
-    if (drains.some((drain) => drain.url === url))
-      throw new TailraceError('conflict', 'Url has already been taken.');
-    if (drains.length >= DRAINS_MAX)
-      throw new TailraceError(
-        'invalid_params',
-        `You have already added the maximum number of drains allowed (${DRAINS_MAX}).`,
-      );
-    const now = new Date().toISOString();
-    const { last } = await this.store.bounds(app);
-    const id = randomUUID();
-    const drain = {
-      token: `d.${randomUUID()}`,
-      ...extra,
-      id,
-      app,
-      url,
-      createdAt: now,
-      updatedAt: now,
-      after: last,
-    };
-    await this.store.transact('', [{ key: drainKey(id), value: drain }]);
-    return drain;
+    return this.addToApp(app, async () => {
+      const drains = await this.listDrains(app);
+      if (drains.some((drain) => drain.url === url))
+        throw new TailraceError('conflict', 'Url has already been taken.');
+      if (drains.length >= DRAINS_MAX)
+        throw new TailraceError(
+          'invalid_params',
+          `You have already added the maximum number of drains allowed (${DRAINS_MAX}).`,
+        );
+      const now = new Date().toISOString();
+      const { last } = await this.store.bounds(app);
+      const id = randomUUID();
+      const token = `d.${randomUUID()}`;
+      const value = { token, ...extra, id, app, url, createdAt: now, updatedAt: now, after: last };
+      return { key: drainKey(id), value };
+    });
   }
 
   /**
@@ -337,6 +361,10 @@ export function newAppChanges(
     ...['app', 'heroku'].map((source) => newTokenChange(id, source)),
   ];
   return { app, changes };
+}
+
+function changedByTooMany(): TailraceError {
+  return new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
 }
 
 function rejectInvalidAppName(name: string): void {

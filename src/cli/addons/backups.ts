@@ -1,13 +1,15 @@
 /** `tailrace pg:backups`, and what is done with them. */
-import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
+import { createWriteStream, existsSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { requireReplaceable } from '../../common/files/require-replaceable.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
+import { formatBytes } from '../../common/text/format-numbers.ts';
 import { type ApiClient, addClientOptions, errorFromResponse, resolveEndpoint } from '../api-client.ts';
-import { formatByteCount, formatTable, printResult, printText } from '../format.ts';
+import { formatTable, printResult, printText } from '../format.ts';
 import { attachmentsOf, type DatabaseOptions, findAttachment, POSTGRES } from './find-database.ts';
 
 interface Transfer {
@@ -58,7 +60,7 @@ export function backupCommands(program: Command): void {
           one.name,
           one.created_at,
           statusOf(one),
-          formatByteCount(one.processed_bytes),
+          formatBytes(one.processed_bytes),
           database(one),
         ]),
       );
@@ -91,7 +93,7 @@ export function backupCommands(program: Command): void {
     printResult(
       options.json,
       done,
-      () => `Backing up ${addon.name} to ${done.name}... done, ${formatByteCount(done.processed_bytes)}`,
+      () => `Backing up ${addon.name} to ${done.name}... done, ${formatBytes(done.processed_bytes)}`,
     );
   });
   addClientOptions(
@@ -169,8 +171,8 @@ export function backupCommands(program: Command): void {
           ['Started at:', found.created_at],
           ['Finished at:', found.finished_at ?? ''],
           ['Status:', statusOf(found)],
-          ['Original DB Size:', formatByteCount(found.source_bytes)],
-          ['Backup Size:', formatByteCount(found.processed_bytes)],
+          ['Original DB Size:', formatBytes(found.source_bytes)],
+          ['Backup Size:', formatBytes(found.processed_bytes)],
         ]),
         '',
         '=== Logs',
@@ -268,7 +270,7 @@ function isBackup({ to_type: type }: Transfer): boolean {
 }
 
 function statusOf(one: Transfer): string {
-  if (one.finished_at === null) return `Running (processed ${formatByteCount(one.processed_bytes)})`;
+  if (one.finished_at === null) return `Running (processed ${formatBytes(one.processed_bytes)})`;
   if (one.canceled_at !== null) return 'Canceled';
   if (!one.succeeded) return 'Failed';
   return one.warnings > 0 ? `Finished with ${one.warnings} warnings` : 'Completed';
@@ -329,16 +331,15 @@ async function findSource(client: ApiClient, app: string, typed: string | undefi
 }
 
 async function upload(client: ApiClient, path: string, file: string): Promise<Transfer> {
-  const { request } = await import('undici'); // only this command's weight
   const { url, key } = client.address;
-  const answer = await request(url + path, {
+  const answer = await sendClientRequest(url + path, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${key}`,
       'content-length': String(statSync(file).size),
       'content-type': 'application/octet-stream',
     },
-    body: createReadStream(file),
+    body: { file },
   }).catch((error: unknown) => {
     throw new TailraceError('unavailable', `The upload broke off (${reasonOf(error)}): try again.`, {
       cause: error,
@@ -363,7 +364,7 @@ async function waitForEnd(client: ApiClient, app: string, begun: Transfer, title
     }
     if (out.isTTY) {
       out.write('\r\x1b[K');
-      out.write(`${title}... ${formatByteCount(now.processed_bytes)}`);
+      out.write(`${title}... ${formatBytes(now.processed_bytes)}`);
     }
     await wait(POLL_MS);
   }
@@ -380,9 +381,8 @@ function linkOf(
 /** The whole file, or none. */
 async function download(client: ApiClient, { url }: { url: string }, file: string): Promise<void> {
   await requireReplaceable(file, 'name one with --output');
-  const { request } = await import('undici'); // only this command's weight
   // The server may be known by another address here.
-  const answer = await request(client.address.url + new URL(url).pathname);
+  const answer = await sendClientRequest(client.address.url + new URL(url).pathname);
   if (answer.statusCode !== 200) throw errorFromResponse(answer.statusCode, await answer.body.text());
   const unfinished = `${file}.part`;
   try {
@@ -394,7 +394,7 @@ async function download(client: ApiClient, { url }: { url: string }, file: strin
       cause: error,
     });
   }
-  if (process.stderr.isTTY) printText(`${formatByteCount(statSync(file).size)} received`, process.stderr);
+  if (process.stderr.isTTY) printText(`${formatBytes(statSync(file).size)} received`, process.stderr);
 }
 
 /** `latest.dump`, or with a number when there is one. */

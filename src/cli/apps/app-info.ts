@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
+import { formatNumber } from '../../common/text/format-numbers.ts';
 import { ApiClient, addClientOptions, resolveApp, resolveEndpoint } from '../api-client.ts';
-import { formatNumber, formatTable, printResult } from '../format.ts';
+import { formatTable, printResult } from '../format.ts';
 import { type LimitsView, limitRows, summarizeLimits } from '../logs/limits.ts';
 import { removeGitRemote } from './git-remote.ts';
 

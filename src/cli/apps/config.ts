@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { ownValue } from '../../common/own-value.ts';
 import { shellQuote } from '../../common/text/shell-quote.ts';
-import { addClientOptions, resolveEndpoint } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint, resolveLastingEndpoint } from '../api-client.ts';
 import { readFileArgument } from '../file-argument.ts';
 import { printResult, printValues } from '../format.ts';
 import { parseConfigFile } from './config-file.ts';
@@ -74,13 +74,10 @@ async function changeVars(
   change: Record<string, string | null>,
   verb: string,
 ): Promise<void> {
-  const { app, client, path } = await resolveEndpoint(options, '/config-vars');
-  const before = await client.request<Vars>('GET', path);
-  const vars = await client.request<Vars>('PATCH', path, change);
-  const releases = await client.request<{ version: number }[]>(
-    'GET',
-    `/apps/${encodeURIComponent(app)}/releases`,
-  );
+  const { app, client, path } = await resolveLastingEndpoint(options);
+  const before = await client.request<Vars>('GET', `${path}/config-vars`);
+  const vars = await client.request<Vars>('PATCH', `${path}/config-vars`, change);
+  const releases = await client.request<{ version: number }[]>('GET', `${path}/releases`);
   const version = Math.max(...releases.map((release) => release.version));
   const names = Object.keys(change).join(', ');
   const set = Object.entries(vars).filter(([name]) => Object.hasOwn(change, name));

@@ -1,7 +1,6 @@
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { parseEnvFile } from '../../apps/processes/config/env-file.ts';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/files/make-directory.ts';
 import { trimTrailing } from '../../common/limits/trim-trailing.ts';
@@ -9,6 +8,7 @@ import { ownValue } from '../../common/own-value.ts';
 import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
 import type { ExportResult, ExportSpec } from '../export/export-spec.ts';
 import { printText } from '../format.ts';
+import { loadEnvFiles } from '../server/start-files.ts';
 
 const EXPORT_FORMATS: Readonly<Record<string, () => Promise<(plan: ExportSpec) => ExportResult>>> = {
   systemd: async () => (await import('../export/systemd.ts')).exportSystemd,
@@ -50,8 +50,8 @@ export function exportCommand(program: Command): void {
           `There is no engine "${format}": choose ${Object.keys(EXPORT_FORMATS).join(', ')}.`,
         );
       const spec = await makeExportSpec(format, options);
-      writeExport(resolve(folder ?? `${spec.app}-${format}`), (await load())(spec));
       const left = variablesLeftOut(spec);
+      writeExport(resolve(folder ?? `${spec.app}-${format}`), (await load())(spec));
       if (left.length > 0)
         printText(
           ` ›   Not exported: ${left.join(', ')} of the file .env here, which are no config vars of ${spec.app}. Set them with \`tailrace config:set\`, and export again.`,
@@ -97,12 +97,13 @@ async function makeExportSpec(format: string, options: ExportOptions): Promise<E
   };
 }
 
-/** Names in the `.env` of this folder that aren't config vars: `tailrace start` gives them to dynos, and nothing else does. */
+/**
+ * Names in the `.env` of this folder that aren't config vars: `tailrace start` gives them to dynos, and nothing else does.
+ * @throws EnvFileError when it can't be read
+ */
 function variablesLeftOut({ config }: ExportSpec): string[] {
-  if (!statSync('.env', { throwIfNoEntry: false })?.isFile()) return [];
-  return Object.keys(parseEnvFile(readFileSync('.env', 'utf8'))).filter(
-    (name) => !Object.hasOwn(config, name),
-  );
+  const names = Object.keys(loadEnvFiles('.', undefined));
+  return names.filter((name) => !Object.hasOwn(config, name));
 }
 
 /** @throws TailraceError `data_folder` when the folder can't be written */

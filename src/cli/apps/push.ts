@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,7 +8,8 @@ import { findEmptySubmodules } from '../../apps/build/git/submodules.ts';
 import { findLinkOut } from '../../apps/build/linked-out.ts';
 import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, ApiClient, errorFromResponse, resolveApp } from '../api-client.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
+import { APP_OPTION, type ApiClient, errorFromResponse, resolveLastingEndpoint } from '../api-client.ts';
 
 interface SourceBlob {
   readonly put_url: string;
@@ -26,14 +27,13 @@ export function pushCommand(program: Command): void {
     .option(...APP_OPTION)
     .option('-d, --dir <folder>', 'another folder', '.')
     .action(async (options: { app?: string; dir: string }) => {
-      const client = new ApiClient();
-      const app = await resolveApp(client, options.app);
+      const { client, path } = await resolveLastingEndpoint(options, '/builds');
       const folder = resolve(options.dir);
       const work = await mkdtemp(join(tmpdir(), 'tailrace-push-'));
       try {
         const file = join(work, 'source.tgz');
         await pack(folder, file);
-        process.exitCode = await deploy(client, app, file);
+        process.exitCode = await deploy(client, path, file);
       } finally {
         await rm(work, { recursive: true, force: true });
       }
@@ -72,8 +72,8 @@ async function pack(folder: string, file: string): Promise<void> {
     throw new TailraceError('bad_request', `The folder can't be packed: tar said why (status ${status}).`);
 }
 
-async function deploy(client: ApiClient, app: string, file: string): Promise<number> {
-  const { request } = await import('undici'); // only this command's weight
+/** @param builds their path */
+async function deploy(client: ApiClient, builds: string, file: string): Promise<number> {
   const { url, key } = client.address;
   const { source_blob: source } = await client.request<{ source_blob: SourceBlob }>('POST', '/sources', {});
   const { size } = await stat(file);
@@ -83,10 +83,10 @@ async function deploy(client: ApiClient, app: string, file: string): Promise<num
       `This folder has ${Math.ceil(size / 1_048_576)} MB packed, and may have ${Math.round(source.max_bytes / 1_048_576)}: leave out what isn't needed with a .slugignore file.`,
     );
   const path = new URL(source.put_url).pathname;
-  const put = await request(url + path, {
+  const put = await sendClientRequest(url + path, {
     method: 'PUT',
     headers: { 'content-length': String(size), 'content-type': 'application/gzip' },
-    body: createReadStream(file),
+    body: { file },
   }).catch((error: unknown) => {
     throw new TailraceError(
       'unavailable',
@@ -96,13 +96,13 @@ async function deploy(client: ApiClient, app: string, file: string): Promise<num
       },
     );
   });
-  if (put.statusCode >= 300) throw errorFromResponse(put.statusCode, await put.body.text());
-  const builds = `/apps/${encodeURIComponent(app)}/builds`;
+  const answer = await put.body.text();
+  if (put.statusCode >= 300) throw errorFromResponse(put.statusCode, answer);
   const build = await client.request<{ id: string }>('POST', builds, {
     source_blob: { url: source.get_url },
   });
   const headers = { authorization: `Bearer ${key}` };
-  const output = await request(`${url}${builds}/${build.id}/output`, { headers, bodyTimeout: 0 });
+  const output = await sendClientRequest(`${url}${builds}/${build.id}/output`, { headers, pauseMs: 0 });
   for await (const chunk of output.body) process.stdout.write(chunk);
   const { status } = await client.request<{ status: string }>('GET', `${builds}/${build.id}`);
   return status === 'succeeded' ? 0 : 1;

@@ -1,4 +1,5 @@
 /** The state of the drains. */
+import { formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** Of a drain as the API shows it. */
@@ -26,7 +27,7 @@ function checkDrain(app: string, { url, token, delivery }: CheckedDrain): CheckR
   const result = resultsOf('drain');
   const { state, lost, lagLines, lagMs, lastError } = delivery;
   const name = `${url} of ${app}`;
-  const waiting = lagLines > 0 ? `, ${lagLines.toLocaleString('en-US')} lines wait` : '';
+  const waiting = lagLines > 0 ? `, ${formatNumber(lagLines)} lines wait` : '';
   const see = `tailrace drains:info -a ${app} ${token}`;
   if (state === 'retrying')
     return result(
@@ -40,7 +41,6 @@ function checkDrain(app: string, { url, token, delivery }: CheckedDrain): CheckR
       'concern',
       `${name} is ${Math.round(lagMs / 1_000)} s behind${waiting}: its destination or the way there is too slow. See ${see}.`,
     );
-  if (lost > 0)
-    return result('concern', `${name} has lost ${lost.toLocaleString('en-US')} lines so far. See ${see}.`);
+  if (lost > 0) return result('concern', `${name} has lost ${formatCount(lost, 'line')} so far. See ${see}.`);
   return undefined;
 }

@@ -1,9 +1,11 @@
 /** Runs all checks: of the server, when one runs, and of this machine. */
+
 import { join } from 'node:path';
 import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { VERSION } from '../../common/package-info.ts';
 import { lockHolder } from '../../common/processes/process-lock.ts';
+import { localUrlHost } from '../../common/text/url-host.ts';
 import { hostOfPlainHttp } from '../../common/tls/certificate-settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
 import { type CertificateInUse, checkCertificateFiles, checkCertificatesInUse } from './certificate.ts';
@@ -137,9 +139,10 @@ async function askHealth(settings: Settings): Promise<{ message?: string } | und
   const host = hostOfPlainHttp(settings);
   if (httpPort === 0) return undefined;
   try {
-    const address = host.includes(':') ? `[${host}]` : host;
     const signal = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
-    const health: unknown = await (await fetch(`http://${address}:${httpPort}/health`, { signal })).json();
+    const health: unknown = await (
+      await fetch(`http://${localUrlHost(host)}:${httpPort}/health`, { signal })
+    ).json();
     const isOurs = typeof health === 'object' && health !== null && 'status' in health;
     if (!isOurs) return undefined;
     return {

@@ -1,8 +1,8 @@
 /** The lines on the disk: every byte is read and checked, as slowly as not to be in a server's way. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatBytes } from '../../common/text/format-numbers.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { ExaminedSegment } from '../../logs/store/embedded/repair/examine.ts';
-import { formatByteCount } from '../format.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
 /** Read at the most: a fraction of what disks and the checksum can do. */
@@ -64,7 +64,7 @@ async function checkWhileRunning(folder: string): Promise<CheckResult[]> {
 }
 
 function summarize(findings: readonly string[], intactBytes: number, advice: string): CheckResult[] {
-  if (findings.length === 0) return [result('ok', `${formatByteCount(intactBytes)} of lines are intact`)];
+  if (findings.length === 0) return [result('ok', `${formatBytes(intactBytes)} of lines are intact`)];
   const shown = findings.slice(0, SHOWN_MAX).map((text) => result('trouble', `${text} ${advice}`));
   const more = findings.length - shown.length;
   return more > 0 ? [...shown, result('trouble', `${more} more of this kind: ${advice}`)] : shown;

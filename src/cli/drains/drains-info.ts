@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
-import { formatNumber, formatTable, printResult } from '../format.ts';
+import { formatCount, formatNumber } from '../../common/text/format-numbers.ts';
+import { formatTable, printResult } from '../format.ts';
 import { addDrainCommand, formatLag, resolveDrain } from './drains.ts';
 
 /** `tailrace drains:info`: everything that is known of a drain. */
@@ -31,11 +32,11 @@ function formatDrainDetails({ url, token, id, addon, created_at, options, delive
     ['State:', delivery.state],
     [
       'Delivered:',
-      `${formatNumber(delivered)} lines, ${formatNumber(delivery.linesPerSecond)} a second lately`,
+      `${formatCount(delivered, 'line')}, ${formatNumber(delivery.linesPerSecond)} a second lately`,
     ],
     ['Behind:', formatLag(delivery)],
-    ['Lost:', lost > 0 ? `${formatNumber(lost)} lines` : 'nothing'],
-    ['Withheld:', withheld > 0 ? `${formatNumber(withheld)} lines, by its filters` : undefined],
+    ['Lost:', lost > 0 ? formatCount(lost, 'line') : 'nothing'],
+    ['Withheld:', withheld > 0 ? `${formatCount(withheld, 'line')}, by its filters` : undefined],
     ['Last answer:', answered || undefined],
     ['Last error:', delivery.lastError && `${delivery.lastError} (${delivery.lastErrorAt})`],
     ['Next attempt:', delivery.nextAttemptAt],

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { formatNumber, printResult } from '../format.ts';
+import { formatCount, formatNumber } from '../../common/text/format-numbers.ts';
+import { printResult } from '../format.ts';
 import { addDrainCommand, resolveDrain } from './drains.ts';
 
 interface RefusedView {
@@ -59,7 +60,7 @@ function formatRefusedBatches(batches: readonly RefusedView[], all: boolean | un
         lines.length > shown.length ? [`  … ${lines.length - shown.length} more (--lines shows all)`] : [];
       // Control characters of a line must not reach the terminal.
       const safe = shown.map((line) => `  ${line.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '?')}`);
-      return [`${formatNumber(count)} lines at ${refused_at}: ${reason}`, ...safe, ...more];
+      return [`${formatCount(count, 'line')} at ${refused_at}: ${reason}`, ...safe, ...more];
     })
     .join('\n');
 }

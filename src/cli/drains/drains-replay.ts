@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
+import { formatCount } from '../../common/text/format-numbers.ts';
 import { TIME_FORMS } from '../../common/time-expression.ts';
-import { formatNumber, printResult } from '../format.ts';
+import { printResult } from '../format.ts';
 import { parseInstantOption } from '../time-options.ts';
 import { addDrainCommand, resolveDrain } from './drains.ts';
 
@@ -26,7 +27,7 @@ export function drainsReplayCommand(program: Command): void {
       printResult(
         options.json,
         answer,
-        () => `Replaying ${formatNumber(answer.lines)} lines since ${since} to ${answer.drain.url}`,
+        () => `Replaying ${formatCount(answer.lines, 'line')} since ${since} to ${answer.drain.url}`,
       );
     });
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { DrainView } from '../../api/logs/drain-view.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { formatBytes, formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import { type ApiClient, addClientOptions, resolveEndpoint } from '../api-client.ts';
-import { formatByteCount, formatElapsed, formatNumber, printResult } from '../format.ts';
+import { formatElapsed, printResult } from '../format.ts';
 
 /** `tailrace drains`: where an app's lines go, and how that goes. */
 export function drainsCommand(program: Command): void {
@@ -23,7 +24,7 @@ function formatDrain({ url, token, addon, delivery }: DrainView): string {
   const lines = [`${url} (${token})${addon ? ` of the add-on ${addon.name}` : ''}`];
   const lost = delivery.lost > 0 ? `, ${formatNumber(delivery.lost)} lost` : '';
   lines.push(
-    `  ${delivery.state}: ${formatNumber(delivery.delivered)} lines delivered, ${formatLag(delivery)}${lost}`,
+    `  ${delivery.state}: ${formatCount(delivery.delivered, 'line')} delivered, ${formatLag(delivery)}${lost}`,
   );
   if (delivery.lastError) lines.push(`  last error: ${delivery.lastError} (${delivery.lastErrorAt})`);
   if (delivery.nextAttemptAt) lines.push(`  next attempt: ${delivery.nextAttemptAt}`);
@@ -33,7 +34,7 @@ function formatDrain({ url, token, addon, delivery }: DrainView): string {
 /** `1,234 lines (about 120 KB, 12 s) behind` */
 export function formatLag({ lagLines, lagBytes, lagMs }: DrainView['delivery']): string {
   if (lagLines === 0) return 'up to date';
-  return `${formatNumber(lagLines)} lines (about ${formatByteCount(lagBytes)}, ${formatElapsed(lagMs)}) behind`;
+  return `${formatCount(lagLines, 'line')} (about ${formatBytes(lagBytes)}, ${formatElapsed(lagMs)}) behind`;
 }
 
 /** The client, and the API's path of the drain that a command is about. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, type ApiClient, resolveEndpoint } from '../api-client.ts';
+import { APP_OPTION, type ApiClient, resolveLastingEndpoint } from '../api-client.ts';
 
 interface DynoView {
   readonly name: string;
@@ -29,8 +29,7 @@ export function psWaitCommand(program: Command): void {
     .option('-R, --with-run', 'one-off dynos too')
     .option('-w, --wait-interval <seconds>', 'how often to look', parseSeconds, 1)
     .action(async (options: WaitOptions) => {
-      const { app, client, path } = await resolveEndpoint(options);
-      await client.request('GET', path); // an app that there is, before anything is waited for
+      const { app, client, path } = await resolveLastingEndpoint(options);
       if (options.type !== undefined) await requireProcessType(client, app, path, options.type);
       let said = '';
       for (;;) {

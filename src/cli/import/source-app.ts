@@ -1,5 +1,7 @@
 /** An app as another server's Platform API tells of it. Every field may be null or missing there: what can't be used is left out. */
+
 import { TailraceError } from '../../common/errors.ts';
+import { isJsonObject } from '../../common/json-object.ts';
 import type { SourceApi } from './source-api.ts';
 
 /** What add-ons are called in `unread`. */
@@ -164,7 +166,7 @@ function processOf(process: unknown): SourceProcess[] {
 }
 
 function configOf(config: unknown): Record<string, string> {
-  const entries = Object.entries(isObject(config) ? config : {});
+  const entries = Object.entries(isJsonObject(config) ? config : {});
   return Object.fromEntries(
     entries.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
   );
@@ -174,7 +176,7 @@ function drainOf(drain: unknown): SourceDrain[] {
   const url = text(drain, 'url');
   const options = at(drain, 'options');
   if (url === '') return [];
-  return [{ url, isAddons: isObject(at(drain, 'addon')), options: isObject(options) ? options : {} }];
+  return [{ url, isAddons: isJsonObject(at(drain, 'addon')), options: isJsonObject(options) ? options : {} }];
 }
 
 function addonOf(addon: unknown, attachments: readonly unknown[], app: string): SourceAddon[] {
@@ -218,15 +220,11 @@ function releaseOf(release: unknown): string {
 
 /** What is below these names; undefined where anything on the way is null, missing or no object. */
 function at(value: unknown, ...names: readonly string[]): unknown {
-  return names.reduce<unknown>((inner, name) => (isObject(inner) ? inner[name] : undefined), value);
+  return names.reduce<unknown>((inner, name) => (isJsonObject(inner) ? inner[name] : undefined), value);
 }
 
 /** The same, if it is a text; '' if not. */
 function text(value: unknown, ...names: readonly string[]): string {
   const found = at(value, ...names);
   return typeof found === 'string' ? found : '';
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

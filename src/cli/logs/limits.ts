@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { readOption } from '../../common/config/setting-readers.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { formatBytes, formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import { DURATION_FORMS } from '../../common/time-expression.ts';
 import { addClientOptions, resolveEndpoint } from '../api-client.ts';
-import { formatByteCount, formatNumber, formatTable, printResult } from '../format.ts';
+import { formatTable, printResult } from '../format.ts';
 
 interface Amounts {
   readonly lines: number;
@@ -63,17 +64,16 @@ export function limitRows(limits: LimitsView): string[][] {
   const { held, own } = limits;
   const rate = (value: number | null, show: (value: number) => string): string =>
     value === null ? 'any number' : `${show(value)} a second`;
-  const stored =
-    held.stored_bytes === null ? '' : `, ${formatByteCount(held.stored_bytes)} where it is stored`;
+  const stored = held.stored_bytes === null ? '' : `, ${formatBytes(held.stored_bytes)} where it is stored`;
   const rows: [string, string, LimitName][] = [
     ['Age:', formatAge(limits.age_s), 'age_s'],
-    ['Bytes:', formatByteCount(limits.bytes), 'bytes'],
+    ['Bytes:', formatBytes(limits.bytes), 'bytes'],
     ['Lines:', formatNumber(limits.lines), 'lines'],
     ['Lines in:', rate(limits.lines_per_s, formatNumber), 'lines_per_s'],
-    ['Bytes in:', rate(limits.bytes_per_s, formatByteCount), 'bytes_per_s'],
+    ['Bytes in:', rate(limits.bytes_per_s, formatBytes), 'bytes_per_s'],
   ];
   return [
-    ['Held:', `${formatNumber(held.lines)} lines, ${formatByteCount(held.bytes)}${stored}`],
+    ['Held:', `${formatCount(held.lines, 'line')}, ${formatBytes(held.bytes)}${stored}`],
     ...rows.map(([name, value, limit]) => [name, own[limit] ? `${value} (this app’s own)` : value]),
   ];
 }
@@ -81,7 +81,7 @@ export function limitRows(limits: LimitsView): string[][] {
 /** What may be held, on one line: `7 days, 268 MB, 5,000,000 lines`. */
 export function summarizeLimits(limits: LimitsView): string {
   const { age_s, bytes, lines, own } = limits;
-  const text = `${formatAge(age_s)}, ${formatByteCount(bytes)}, ${formatNumber(lines)} lines`;
+  const text = `${formatAge(age_s)}, ${formatBytes(bytes)}, ${formatCount(lines, 'line')}`;
   return Object.values(own).includes(true) ? `${text} (this app’s own; see tailrace logs:limits)` : text;
 }
 

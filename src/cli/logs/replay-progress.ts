@@ -1,3 +1,4 @@
+import { formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import type { TailMessage } from './tail-message.ts';
 
 /** Nothing is shown before this, nor more often than that. */
@@ -71,6 +72,6 @@ export class ReplayProgress {
     const done = this.position - this.start;
     const all = Math.max(1, this.newest - this.start);
     const percent = Math.floor((done / all) * 100);
-    return `${done.toLocaleString('en-US')} of ${all.toLocaleString('en-US')} lines (${percent} %)`;
+    return `${formatNumber(done)} of ${formatCount(all, 'line')} (${percent} %)`;
   }
 }

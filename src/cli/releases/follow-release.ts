@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TailraceError } from '../../common/errors.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { type ApiClient, errorFromResponse } from '../api-client.ts';
 import { printText } from '../format.ts';
 
@@ -16,13 +17,16 @@ export interface FollowedRelease {
 /** How often it is looked for the release that is being made. */
 const LOOK_MS = 200;
 
-/** Makes a release, and prints what its release command says while it runs. @throws TailraceError when that fails */
+/**
+ * Makes a release, and prints what its release command says while it runs.
+ * @param path of the app's releases, under its id: it may be renamed meanwhile
+ * @throws TailraceError when that fails
+ */
 export async function releaseAndFollow(
   client: ApiClient,
-  app: string,
+  path: string,
   body: { readonly slug: string; readonly description: string },
 ): Promise<FollowedRelease> {
-  const path = `/apps/${encodeURIComponent(app)}/releases`;
   const before = await latestRelease(client, path);
   let isMade = false;
   const made = client.request<FollowedRelease>('POST', path, body).finally(() => {
@@ -54,16 +58,11 @@ export async function latestRelease(client: ApiClient, path: string): Promise<Fo
  * @throws TailraceError when it can't be read
  */
 export async function streamOutput(client: ApiClient, url: string): Promise<void> {
-  const { request } = await import('undici');
   const { pathname, search } = new URL(url);
   const { key, url: server } = client.address;
   const headers = { authorization: `Bearer ${key}` };
   try {
-    const response = await request(server + pathname + search, {
-      headers,
-      bodyTimeout: 0,
-      headersTimeout: 0,
-    });
+    const response = await sendClientRequest(server + pathname + search, { headers, pauseMs: 0 });
     if (response.statusCode >= 400) throw errorFromResponse(response.statusCode, await response.body.text());
     for await (const chunk of response.body) process.stdout.write(chunk);
   } catch (error) {

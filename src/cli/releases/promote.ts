@@ -44,9 +44,9 @@ export function promoteCommand(program: Command): void {
       if (!current?.slug)
         throw new TailraceError('conflict', `${source.name} has nothing to promote: deploy it first.`);
       const body = { slug: current.slug.id, description: `Promote ${source.name} v${current.version}` };
-      for (const { name } of targets)
+      for (const { id, name } of targets)
         try {
-          const { version } = await releaseAndFollow(client, name, body);
+          const { version } = await releaseAndFollow(client, `/apps/${id}/releases`, body);
           printText(`Promoting ${source.name} v${current.version} to ${name}... done, v${version}`);
         } catch (error) {
           if (!(error instanceof TailraceError)) throw error;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, addClientOptions, resolveEndpoint } from '../api-client.ts';
+import { APP_OPTION, addClientOptions, resolveEndpoint, resolveLastingEndpoint } from '../api-client.ts';
 import { printResult, printText } from '../format.ts';
 import { type FollowedRelease, latestRelease, releaseAndFollow, streamOutput } from './follow-release.ts';
 
@@ -28,19 +28,17 @@ export function releasePhaseCommands(program: Command): void {
       .command('releases:retry')
       .description('make the last release once more, and run its release command again'),
   ).action(async (options: { app?: string; json?: boolean }) => {
-    const { app, client, path } = await resolveEndpoint(options, '/releases');
-    const { version, slug, description } = await latestRelease(client, path);
-    const formation = await client.request<{ type: string }[]>(
-      'GET',
-      `/apps/${encodeURIComponent(app)}/formation`,
-    );
+    const { app, client, path } = await resolveLastingEndpoint(options);
+    const releases = `${path}/releases`;
+    const { version, slug, description } = await latestRelease(client, releases);
+    const formation = await client.request<{ type: string }[]>('GET', `${path}/formation`);
     if (slug === null || !formation.some(({ type }) => type === 'release'))
       throw new TailraceError(
         'conflict',
         `${app} has no release command to run again: its Procfile has no process type release.`,
       );
     const body = { slug: slug.id, description: `Retry of v${version}: ${description}`.slice(0, 200) };
-    const release = await releaseAndFollow(client, app, body);
+    const release = await releaseAndFollow(client, releases, body);
     printResult(options.json, release, () => `Retrying v${version} on ${app}... done, v${release.version}`);
   });
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { formatNumber, printResult, printText } from '../format.ts';
+import { formatCount, formatNumber } from '../../common/text/format-numbers.ts';
+import { printResult, printText } from '../format.ts';
 
 /** `tailrace migrate --to redis://…`: moves everything to another store, with all routers stopped. */
 export function migrateCommand(program: Command): void {
@@ -25,7 +26,7 @@ export function migrateCommand(program: Command): void {
       const warn = (message: string): void => printText(` !   ${message}`, process.stderr);
       await migrateStores(settings, [source, options.to], warn, (app) => {
         apps.push(app);
-        if (!options.json) process.stdout.write(`${app.name}: ${formatNumber(app.lines)} lines\n`);
+        if (!options.json) process.stdout.write(`${app.name}: ${formatCount(app.lines, 'line')}\n`);
       });
       printResult(
         options.json,

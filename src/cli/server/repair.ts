@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { formatBytes, formatNumber } from '../../common/text/format-numbers.ts';
 import type { RepairReport } from '../../logs/store/embedded/repair/repair.ts';
 import { dataFolders } from '../api-client.ts';
-import { formatByteCount, formatNumber, printResult } from '../format.ts';
+import { printResult } from '../format.ts';
 
 /** Something was wrong: it is repaired, or would be. */
 const REPAIRED_EXIT_CODE = 2;
@@ -40,7 +41,7 @@ export function repairCommand(program: Command): void {
       if (!isWell) process.exitCode = REPAIRED_EXIT_CODE;
       printResult(options.json, { data: settings.data, dryRun, ...report }, () =>
         isWell
-          ? `${settings.data} is intact: ${formatByteCount(report.intactBytes)} of lines were checked.`
+          ? `${settings.data} is intact: ${formatBytes(report.intactBytes)} of lines were checked.`
           : formatReport(report, settings.data, dryRun),
       );
     });
@@ -57,7 +58,7 @@ function formatReport(report: RepairReport, data: string, dryRun: boolean): stri
         `- Lost: lines ${first} to ${last} of ${app} (${formatNumber(last - first + 1)}).`,
     ),
     '',
-    `${lines === 0 ? 'No line is lost' : `${formatNumber(lines)} lines are lost`}; ${formatByteCount(intactBytes)} are intact, ${formatByteCount(damagedBytes)} are damaged.`,
+    `${lines === 0 ? 'No line is lost' : `${formatNumber(lines)} lines are lost`}; ${formatBytes(intactBytes)} are intact, ${formatBytes(damagedBytes)} are damaged.`,
     dryRun
       ? 'Nothing was changed: run it without --dry-run.'
       : `Repaired.${damagedFolder === undefined ? '' : ` What was damaged is in ${damagedFolder}.`}`,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings } from '../../common/config/settings.ts';
+import { urlHost } from '../../common/text/url-host.ts';
 import { waitForShutdown } from '../signals.ts';
 import { printableWebUiUrl } from '../web-ui-url.ts';
 import { addPortOptions, choosePorts, type PortOptions, withPortOptions } from './choose-ports.ts';
@@ -59,7 +60,7 @@ async function serve(options: PortOptions, predecessor: Predecessor | undefined)
   own = new OwnServer(server, start);
   process.stdout.write(
     [
-      `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${bracketIpv6(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
+      `tailrace serves on ${server.url} (API, /logs, tails), syslog on ${urlHost(settings.host)}:${server.syslogPort} (TCP, UDP)${server.syslogTlsPort === undefined ? '' : ` and ${server.syslogTlsPort} (TLS)`},`,
       `web dynos on port ${server.routerPort}${settings.appsUrl === '' ? '' : ` (${server.addresses.app('<app>')})`}; data in ${settings.data}. Make an app with: tailrace create NAME`,
       ...(server.tlsPorts
         ? [`Over TLS: API on port ${server.tlsPorts.http}, web dynos on port ${server.tlsPorts.router}`]
@@ -111,9 +112,4 @@ async function serveAsSuccessor(
   await own.close();
   // All is closed: a timer that somebody has forgotten would hold up the process that waits for this one.
   process.exit(0);
-}
-
-/** A host as it is written in front of a port. */
-function bracketIpv6(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { formatBytes, formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import type { ListenerCounters } from '../../logs/sources/listener-counters.ts';
 import { ApiClient } from '../api-client.ts';
-import { formatByteCount, formatElapsed, formatNumber, formatTable, printResult } from '../format.ts';
+import { formatElapsed, formatTable, printResult } from '../format.ts';
 
 interface StatusView {
   readonly version: string;
@@ -71,7 +72,7 @@ export function statusCommand(program: Command): void {
       const client = new ApiClient();
       const status = await client.request<StatusView>('GET', '/status');
       printResult(options.json, status, () => {
-        const memory = formatByteCount(status.memory_bytes);
+        const memory = formatBytes(status.memory_bytes);
         const head = `tailrace ${status.version} at ${client.address.url}: process ${status.pid}, up ${formatElapsed(status.uptime_s * 1_000)}, ${memory}`;
         const rows = status.sources.map((source) =>
           [
@@ -113,7 +114,7 @@ function formatWork({ drains, tails, dynos }: StatusView): string {
   const failing = retrying === 0 ? '' : `, ${formatNumber(retrying)} of them failing`;
   const running = Object.entries(dynos).map(([state, number]) => `${formatNumber(number)} ${state}`);
   return formatTable([
-    ['drains here', `${formatNumber(count)}${failing}: ${waiting}, ${formatNumber(lost)} lines lost`],
+    ['drains here', `${formatNumber(count)}${failing}: ${waiting}, ${formatCount(lost, 'line')} lost`],
     ['tails here', formatNumber(tails)],
     ['dynos here', running.join(', ') || 'none'],
   ]);
@@ -123,10 +124,10 @@ function formatWork({ drains, tails, dynos }: StatusView): string {
 function formatLogs({ apps, held_bytes, largest }: LogsView): string {
   const rows = largest.map(({ app, held_bytes: held, stored_bytes: stored }) => [
     `  ${app}`,
-    formatByteCount(held),
-    stored === null ? '' : formatByteCount(stored),
+    formatBytes(held),
+    stored === null ? '' : formatBytes(stored),
   ]);
-  const head = `logs: ${formatNumber(apps)} apps, ${formatByteCount(held_bytes)}`;
+  const head = `logs: ${formatCount(apps, 'app')}, ${formatBytes(held_bytes)}`;
   return rows.length === 0 ? head : `${head}\n${formatTable([['  largest', 'held', 'stored'], ...rows])}`;
 }
 
@@ -137,7 +138,7 @@ function formatRouters(routers: readonly RouterView[]): string {
     version,
     formatElapsed(uptime_s * 1_000),
     formatNumber(drains),
-    `${formatNumber(lag_lines)} lines`,
+    formatCount(lag_lines, 'line'),
   ]);
   return formatTable([['router', 'where', 'version', 'up', 'drains', 'behind'], ...rows]);
 }
@@ -157,7 +158,7 @@ function formatCertificates(certificates: readonly CertificateView[]): string[] 
 function formatStore({ kind, trouble, concerns, facts }: StoreView): string {
   const rows = Object.entries(facts).map(([name, value]) => [
     `  ${name.replace(/_/g, ' ')}`,
-    name.endsWith('_bytes') || name === 'bytes' ? formatByteCount(Number(value)) : String(value),
+    name.endsWith('_bytes') || name === 'bytes' ? formatBytes(Number(value)) : String(value),
   ]);
   const notes = [...(trouble ? [trouble] : []), ...concerns].map((text) => `  ! ${text}`);
   return [`store: ${kind}`, formatTable(rows), ...notes].join('\n');

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { serverBackup } from '../../apps/backup/server-backup.ts';
 import { defaultDataFolder, readSettings, type Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { formatBytes, formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import type { BackupManifest } from '../../logs/backup/backup-layout.ts';
 import { type CheckedBackup, checkBackup } from '../../logs/backup/read-backup.ts';
 import { receiveBackup } from '../../logs/backup/receive-backup.ts';
@@ -17,7 +18,7 @@ import {
   readLocalServer,
   type ServerAddress,
 } from '../api-client.ts';
-import { formatByteCount, formatNumber, printResult, printText } from '../format.ts';
+import { printResult, printText } from '../format.ts';
 
 const STDOUT = '-';
 
@@ -101,7 +102,7 @@ async function requestBackup(
 }
 
 function showProgress(byteCount: number): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[KBacking up… ${formatByteCount(byteCount)}`);
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[KBacking up… ${formatBytes(byteCount)}`);
 }
 
 function clearProgress(): void {
@@ -130,10 +131,10 @@ function describe({ file, manifest }: CheckedBackup, ms: number): string {
     .flatMap(({ chunks }) => chunks)
     .reduce((sum, chunk) => sum + (chunk.backup === id ? chunk.last - chunk.first + 1 : 0), 0);
   return [
-    `Backed up ${formatNumber(streams.length)} apps with ${formatNumber(lines)} lines, ${formatNumber(records)} records and ${formatNumber(files.length)} files into ${file} in ${(ms / 1_000).toFixed(1)} s.`,
+    `Backed up ${formatCount(streams.length, 'app')} with ${formatCount(lines, 'line')}, ${formatCount(records, 'record')} and ${formatCount(files.length, 'file')} into ${file} in ${(ms / 1_000).toFixed(1)} s.`,
     ...(since === null
       ? []
-      : [`${formatNumber(fresh)} lines are new since the backup before: keep that one, too.`]),
+      : [`${formatCount(fresh, 'new line')} since the backup before: keep that one, too.`]),
     ...(missing === 0
       ? []
       : [`${formatNumber(missing)} slugs aren't on this machine: back up their servers, too.`]),

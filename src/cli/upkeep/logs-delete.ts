@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
+import { formatNumber } from '../../common/text/format-numbers.ts';
 import { TIME_FORMS } from '../../common/time-expression.ts';
 import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
-import { formatNumber, printResult } from '../format.ts';
+import { printResult } from '../format.ts';
 import { parseTimeOption } from '../time-options.ts';
 
 interface LogsDeleteOptions {

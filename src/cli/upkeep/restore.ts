@@ -5,12 +5,13 @@ import { adaptServerRecords, emptyStore, whatIsThere } from '../../apps/backup/s
 import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { createDataFolder } from '../../common/files/data-folder.ts';
+import { formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import type { BackupManifest } from '../../logs/backup/backup-layout.ts';
 import { checkBackupChain } from '../../logs/backup/read-backup.ts';
 import { type RestoreReport, restoreBackup } from '../../logs/backup/restore-backup.ts';
 import type { Store } from '../../logs/store/contract.ts';
 import { isRedisUrl } from '../../logs/store/open.ts';
-import { formatNumber, printResult, printText } from '../format.ts';
+import { printResult, printText } from '../format.ts';
 import { collectValues } from '../repeated-option.ts';
 import { offlineSettings } from './backup.ts';
 
@@ -147,8 +148,8 @@ function plan(
 function contentsOf({ created_at, version, records, files, streams }: BackupManifest): string[] {
   return [
     `- of ${created_at}, made by tailrace ${version}`,
-    `- ${formatNumber(records)} records, ${formatNumber(files.length)} files`,
-    ...streams.map(({ name, lines }) => `- ${name}: ${formatNumber(lines)} lines`),
+    `- ${formatCount(records, 'record')}, ${formatCount(files.length, 'file')}`,
+    ...streams.map(({ name, lines }) => `- ${name}: ${formatCount(lines, 'line')}`),
   ];
 }
 
@@ -162,9 +163,9 @@ function describe(
     `Restored the backup of ${createdAt} into ${isRedisUrl(where) ? 'Redis' : where}:`,
     ...streams.map(
       ({ name, lines, tooOld }) =>
-        `- ${name}: ${formatNumber(lines)} lines${tooOld > 0 ? `; of these, ${formatNumber(tooOld)} are older, or more, than TAILRACE_STREAM_AGE, _LINES and _BYTES let it hold` : ''}`,
+        `- ${name}: ${formatCount(lines, 'line')}${tooOld > 0 ? `; of these, ${formatNumber(tooOld)} are older, or more, than TAILRACE_STREAM_AGE, _LINES and _BYTES let it hold` : ''}`,
     ),
-    `- ${formatNumber(records)} records, ${formatNumber(files)} files`,
+    `- ${formatCount(records, 'record')}, ${formatCount(files, 'file')}`,
     ...(movedTo === undefined ? [] : [`What was there is in ${movedTo}.`]),
   ].join('\n');
 }

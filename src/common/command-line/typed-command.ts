@@ -1,4 +1,5 @@
 import { Command, type ErrorOptions } from 'commander';
+import { capitalize } from '../text/capitalize.ts';
 
 /** A command that prints errors of its arguments like all errors of the command line, with its usage below; so do its subcommands. */
 export class TypedCommand extends Command {
@@ -31,6 +32,6 @@ export function findCommand(program: Command, name = ''): Command | undefined {
 /** `error: unknown command 'lgos'\n(Did you mean logs?)` as one line of sentences. */
 function formatErrorMessage(message: string): string {
   const [what = '', hint] = message.replace(/^error: /, '').split('\n');
-  const firstSentence = `${what.charAt(0).toUpperCase()}${what.slice(1).replace(/\.$/, '')}.`;
+  const firstSentence = `${capitalize(what).replace(/\.$/, '')}.`;
   return hint === undefined ? firstSentence : `${firstSentence} ${hint.replace(/^\((.*)\)$/, '$1')}`;
 }

@@ -1,15 +1,17 @@
 /** Reads the texts of settings: one function a kind, which throws a TailraceError `settings` with what the text must be. */
+
 import { resolve } from 'node:path';
 import { TailraceError } from '../errors.ts';
 import { parseNetworks } from '../http/trusted-proxies.ts';
 import { DURATION_FORMS, explainDuration, parseDuration } from '../time-expression.ts';
+import { TIMER_MS_MAX } from '../wait-with-timeout.ts';
 
+/** `KiB` and its like are the same as `KB` here. */
 const BYTE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
-  B: 1,
-  KB: 1_024,
-  MB: 1_048_576,
-  GB: 1_073_741_824,
+  K: 1_024,
+  M: 1_048_576,
+  G: 1_073_741_824,
 };
 
 /** By kind. `text` is '' where nothing is set and there is no default. */
@@ -22,11 +24,12 @@ export const SETTING_READERS = {
   choice: readChoice,
   flag: readFlag,
   port: readPort,
-  count: readCount,
+  count: (variable: string, text: string): number => readCount(variable, text),
   /** undefined when unset. */
   'count-or-unset': (variable: string, text: string): number | undefined =>
     text === '' ? undefined : readCount(variable, text),
-  'count-or-zero': (variable: string, text: string): number => (text === '0' ? 0 : readCount(variable, text)),
+  'count-or-zero': (variable: string, text: string): number =>
+    text === '0' ? 0 : readCount(variable, text, 'a number, or 0'),
   bytes: readByteCount,
   /** `https://host`, without a slash at its end; '' when unset. */
   url: readUrl,
@@ -82,13 +85,13 @@ function readPort(variable: string, text: string): number {
   return number;
 }
 
-function readCount(variable: string, text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text)) rejectSetting(variable, text, 'a number above 0');
+function readCount(variable: string, text: string, expected = 'a number above 0'): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) rejectSetting(variable, text, expected);
   return Number(text);
 }
 
 function readByteCount(variable: string, text: string): number {
-  const match = /^(\d{1,12})\s*(B|KB|MB|GB)?$/i.exec(text);
+  const match = /^(\d{1,12})\s*(?:B|([KMG])i?B)?$/i.exec(text);
   const number = match ? Number(match[1]) * BYTE_UNITS[(match[2] ?? '').toUpperCase()] : 0;
   if (number <= 0) rejectSetting(variable, text, 'a number of bytes, such as 512MB');
   return number;
@@ -99,9 +102,6 @@ function readDurationMs(variable: string, text: string): number {
   if (ms === undefined) throw new TailraceError('settings', `${variable}: ${explainDuration(text)}`);
   return ms > 0 ? ms : rejectSetting(variable, text, `above 0, such as ${DURATION_FORMS}`);
 }
-
-/** Node's timers take a 32-bit number; with more they fire at once, again and again. */
-const TIMER_MS_MAX = 2_147_483_647;
 
 function readIntervalMs(variable: string, text: string): number {
   const ms = readDurationMs(variable, text);

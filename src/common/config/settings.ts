@@ -43,27 +43,36 @@ export type SettingValues<Table extends Readonly<Record<string, SettingRow>>> = 
 /**
  * Reads the rows of a table.
  * @param defaults texts by the rows' names, of what depends on how a program is started
+ * @param nameOf what a variable's setting is called where it was given, for errors: its flag, say
  * @throws TailraceError `settings` for a value that can't be read
  */
 export function readSettingRows<Table extends Readonly<Record<string, SettingRow>>>(
   table: Table,
   environment: SettingTexts,
   defaults: Readonly<Record<string, string>> = {},
+  nameOf: (variable: string) => string = (variable) => variable,
 ): SettingValues<Table> {
   const values = Object.entries<SettingRow>(table).map(
     ([name, { variable, kind, choices = [], fallback }]) => {
       const text = environment[variable] || defaults[name] || fallback;
-      return [name, SETTING_READERS[kind](variable, text, choices)];
+      return [name, SETTING_READERS[kind](nameOf(variable), text, choices)];
     },
   );
   // The types of the values are those of the readers, which the compiler can't follow through a list.
   return Object.fromEntries(values) as SettingValues<Table>;
 }
 
-/** Where `serve` keeps its data, and where clients find it (XDG Base Directory Specification). */
-export function defaultDataFolder(environment: SettingTexts): string {
-  const base = environment.XDG_DATA_HOME || join(homedir(), '.local', 'share');
-  return join(base, 'tailrace');
+/**
+ * Where a program keeps its data unless told otherwise (XDG Base Directory Specification).
+ * @param name the program's; without one it is the server's folder, where clients look for it
+ */
+export function defaultDataFolder(environment: SettingTexts, name = 'tailrace'): string {
+  return join(environment.XDG_DATA_HOME || join(homedir(), '.local', 'share'), name);
+}
+
+/** The flag of a program's variable: `--http-port` of `VIEWER_HTTP_PORT` for the prefix `VIEWER_`. */
+export function settingFlag(variable: string, prefix: string): string {
+  return `--${variable.replace(prefix, '').toLowerCase().replaceAll('_', '-')}`;
 }
 
 /**

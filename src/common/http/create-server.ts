@@ -1,4 +1,5 @@
 /** The HTTP server of this project's programs: limits, errors, and nothing else. */
+
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import Fastify, {
@@ -13,17 +14,15 @@ import { fileError } from '../files/file-error.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
 import { nameProgram, programOf } from '../text/program-name.ts';
-import { answerClientError } from './client-error.ts';
+import { answerClientError, answerConnect, answerExpectation } from './client-error.ts';
 import { discardBody } from './discard-body.ts';
+import { REQUEST_ID_PATTERN } from './fields.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
 import { beginOneAtATime } from './one-at-a-time.ts';
 import { assertNotEncoded, explainRefusal, unreadableJson } from './request-refusal.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 import { UpgradableRequest } from './upgradable-request.ts';
 import { isSlowUpload } from './upload-timeout.ts';
-
-/** A valid `Request-Id` of the client is kept. */
-const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
 /** What the JSON of a request may have: more than any resource needs. */
 const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
@@ -37,19 +36,21 @@ export interface HttpServerOptions {
   readonly requestTimeoutMs?: number;
   /** Certificate and key in PEM form; left out: without TLS. */
   readonly https?: { readonly cert: Buffer; readonly key: Buffer };
-  /** Proxies in front that are believed what they say of the client. `true`: one, wherever it is; not what others told it. */
-  readonly trustProxy?: boolean | TrustedProxies;
+  /** Proxies in front that are believed what they say of the client; left out: none. */
+  readonly trustedProxies?: TrustedProxies;
 }
 
 /** A Fastify server, without routes, that responds with this project's errors: `{id, message}`. */
 export function createHttpServer(
   log: Log,
-  { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustProxy = false }: HttpServerOptions = {},
+  { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustedProxies }: HttpServerOptions = {},
 ): FastifyInstance {
   const nodeOptions = {
     headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
     connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
     IncomingMessage: UpgradableRequest,
+    // Refused below, with a sentence.
+    requireHostHeader: false,
   };
   const options: FastifyServerOptions<Server> = {
     // Of the request alone: a response (a tail) may take any time.
@@ -58,16 +59,13 @@ export function createHttpServer(
       if (!isSlowUpload(error, socket)) answerClientError(error, socket, requests);
     },
     logger: false,
-    trustProxy:
-      typeof trustProxy === 'boolean'
-        ? trustProxy && ((_address, hop) => hop === 0)
-        : (address) => trustProxy.has(address),
+    trustProxy: trustedProxies ? (address, hop) => trustedProxies.trusts(address, hop) : false,
     bodyLimit: 1_048_576,
     genReqId: (request) => {
       // Requests that push lines need no id, and there are thousands a second.
       if (request.url?.startsWith('/logs') || request.url?.startsWith('/v1/logs')) return '';
       const given = request.headers['request-id'] ?? request.headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+      return typeof given === 'string' && REQUEST_ID_PATTERN.test(given) ? given : randomUUID();
     },
     ajv: {
       customOptions: {
@@ -104,7 +102,15 @@ export function createHttpServer(
     ? (Fastify({ ...options, https: { ...https, ...nodeOptions } } as typeof options) as FastifyInstance)
     : (Fastify({ ...options, http: nodeOptions } as typeof options) as FastifyInstance);
   const requests = beginOneAtATime(server.server);
+  server.server.on('checkExpectation', answerExpectation);
+  server.server.on('connect', (_request, socket) => answerConnect(socket, requests));
   readJsonWithin(server, REQUEST_LIMITS);
+  server.addHook('onRequest', ({ raw }, reply, done) => {
+    if (raw.headers.host !== undefined || raw.httpVersionMajor !== 1 || raw.httpVersionMinor !== 1)
+      return done();
+    const message = 'The request has no Host: HTTP/1.1 requires one (RFC 9112, section 3.2).';
+    void reply.code(400).header('Connection', 'close').send({ id: 'bad_request', message });
+  });
   server.setErrorHandler((thrown: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
     const error = fileError(thrown) as typeof thrown;
     if (error instanceof TailraceError) {

@@ -4,6 +4,9 @@ const SPACE = 32;
 const TAB = 9;
 const COUNT = /^\d{1,9}$/;
 
+/** A `Request-Id` of a client that is kept, as on Heroku; another one is replaced. */
+export const REQUEST_ID_PATTERN = /^[A-Za-z0-9-]{20,200}$/;
+
 /**
  * A part of `text` without the spaces and tabs around it. `String.trim` also takes away byte 0xA0 (latin-1), which no other HTTP
  * reader does: `chunked\xa0` is another coding than `chunked`.

@@ -38,10 +38,15 @@ function isNetwork(text: string): boolean {
 export class TrustedProxies {
   private readonly list = new BlockList();
   private readonly isEmpty: boolean;
+  private readonly hopsMax: number;
 
-  /** @param networks as {@link parseNetworks} gives them */
-  constructor(networks: readonly string[]) {
+  /**
+   * @param networks as {@link parseNetworks} gives them
+   * @param hopsMax how many proxies may stand one behind the other
+   */
+  constructor(networks: readonly string[], hopsMax = Number.POSITIVE_INFINITY) {
     this.isEmpty = networks.length === 0;
+    this.hopsMax = hopsMax;
     for (const network of networks) {
       const [address, prefix] = network.split('/');
       const family = isIPv6(address) ? 'ipv6' : 'ipv4';
@@ -51,6 +56,16 @@ export class TrustedProxies {
         family,
       );
     }
+  }
+
+  /** One that every request comes through, wherever it is. */
+  static oneInFront(): TrustedProxies {
+    return new TrustedProxies(['0.0.0.0/0', '::/0'], 1);
+  }
+
+  /** Is the proxy at this address believed? `hop` is 0 for the peer of the connection, 1 for who was in front of it, and so on. */
+  trusts(address: string, hop: number): boolean {
+    return hop < this.hopsMax && this.has(address);
   }
 
   /** Is this the address of one of them? */
@@ -74,11 +89,12 @@ export class TrustedProxies {
    */
   clientOf(forwardedFor: string, peer: string): string {
     let client = peer;
+    let hop = 0;
     for (const one of forwardedFor.split(',').reverse()) {
       const address = one.trim();
       if (address === '') continue;
       client = address;
-      if (!this.has(address)) break;
+      if (!this.trusts(address, ++hop)) break;
     }
     return client;
   }

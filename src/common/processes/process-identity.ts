@@ -1,6 +1,14 @@
 /** Which process a number in a file means: numbers are used again, and a dead process keeps its own until its parent has noticed. */
 import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemCode } from '../errors.ts';
+
+/** `getconf CLK_TCK`, on every Linux that Node.js runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** A millisecond, beside much else. */
+const PROCESSES_PER_TURN = 20;
 
 /** What `/proc/<pid>/stat` says of a process. */
 export interface ProcessStat {
@@ -23,6 +31,29 @@ export function processStat(pid: number): ProcessStat | undefined {
   // The second field is the program's name in brackets, and may itself hold spaces and brackets.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return { pid, state: fields[0], groupId: Number(fields[2]), startTicks: fields[19] };
+}
+
+/**
+ * All processes of the machine, zombies too; none without `/proc`. The kernel waits for nobody for this file, and a thread for each of its
+ * four steps costs three times as much: it is read at once, and others have their turn in between.
+ */
+export async function* allProcesses(): AsyncGenerator<ProcessStat> {
+  let count = 0;
+  for (const name of await readdir('/proc').catch(() => [])) {
+    if (!/^\d+$/.test(name)) continue;
+    if (++count % PROCESSES_PER_TURN === 0) await nextTurn();
+    const stat = processStat(Number(name));
+    if (stat) yield stat;
+  }
+}
+
+/** What processes that start now have as `startTicks`; 0 on systems without `/proc`. */
+export function ticksSinceBoot(): number {
+  try {
+    return Math.floor(Number.parseFloat(readFileSync('/proc/uptime', 'latin1')) * TICKS_PER_SECOND) || 0;
+  } catch {
+    return 0;
+  }
 }
 
 /** When this process started, in clock ticks after boot; '' on systems without `/proc`. */

@@ -23,7 +23,7 @@ export function acquireProcessLock(file: string): (() => void) | LockHolder {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (create(file, mine))
       return () => {
-        if (readIfExists(file) === mine) rmSync(file, { force: true });
+        if (readLock(file) === mine) rmSync(file, { force: true });
       };
     const holderPid = lockHolder(file);
     if (holderPid !== undefined) return { holderPid };
@@ -37,7 +37,7 @@ export function acquireProcessLock(file: string): (() => void) | LockHolder {
 
 /** The running process that a lock file names, if there is one. */
 export function lockHolder(file: string): number | undefined {
-  const [, pid, startTicks, boot] = CONTENT.exec(readIfExists(file)) ?? [];
+  const [, pid, startTicks, boot] = CONTENT.exec(readLock(file)) ?? [];
   if (pid === undefined) return undefined;
   // Where processes have a time of start, one that isn't there was torn off.
   if (startTicks === '' && ownStartTicks() !== '') return undefined;
@@ -74,7 +74,7 @@ function createDirectly(file: string, content: string): boolean {
   }
 }
 
-function readIfExists(file: string): string {
+function readLock(file: string): string {
   try {
     return readFileSync(file, 'latin1');
   } catch {

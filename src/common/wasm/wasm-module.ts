@@ -52,13 +52,15 @@ export function layOutRegions<Name extends string>(
  * Compiles a module and makes the one instance of it.
  * @param base64 the module, as its `wasm-*-binary.ts` has it
  * @param memoryBytes that it has
+ * @param imports functions of JavaScript that it calls
  */
 export function loadWasmModule<T extends WasmExports>(
   base64: string,
   memoryBytes = MEMORY_BYTES,
+  imports?: WebAssembly.Imports,
 ): WasmModule<T> {
   const module = new WebAssembly.Module(Buffer.from(base64, 'base64'));
-  const wasm = new WebAssembly.Instance(module).exports as unknown as T;
+  const wasm = new WebAssembly.Instance(module, imports).exports as unknown as T;
   const memory = new Uint8Array(wasm.memory.buffer);
   if (memory.length !== memoryBytes)
     throw new RangeError(`the module has ${memory.length} bytes of memory, not ${memoryBytes}`);

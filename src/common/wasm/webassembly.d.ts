@@ -4,9 +4,11 @@ declare namespace WebAssembly {
     constructor(bytes: Uint8Array);
   }
   class Instance {
-    constructor(module: Module);
+    constructor(module: Module, imports?: Imports);
     readonly exports: Record<string, unknown>;
   }
+  /** Functions by the module of AssemblyScript that declares them, and their names. */
+  type Imports = Record<string, Record<string, (...values: number[]) => number>>;
   class Memory {
     readonly buffer: ArrayBuffer;
   }

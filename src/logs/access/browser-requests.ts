@@ -1,7 +1,9 @@
 /** Requests of browsers that are signed in: their cookie, and that they come from our own page. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+
+import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { TailraceError } from '../../common/errors.ts';
+import { isSameSecret } from '../../common/secret-comparison.ts';
 
 const CSRF_HEADER = 'x-csrf-token';
 
@@ -42,9 +44,7 @@ export function requireOwnOrigin(headers: IncomingHttpHeaders, publicUrl: string
 /** @throws TailraceError `forbidden` unless it comes from our own page, which knows the session's token */
 export function requireOwnPage(headers: IncomingHttpHeaders, sessionSecret: string, publicUrl: string): void {
   requireOwnOrigin(headers, publicUrl);
-  const given = Buffer.from(String(headers[CSRF_HEADER] ?? ''));
-  const wanted = Buffer.from(csrfToken(sessionSecret));
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
+  if (!isSameSecret(String(headers[CSRF_HEADER] ?? ''), csrfToken(sessionSecret)))
     throw new TailraceError('forbidden', 'Send X-CSRF-Token with `csrf` of the session.');
 }
 

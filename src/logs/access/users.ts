@@ -1,6 +1,8 @@
 /** People, and how they become known: with the link of the first start, or with an invitation. */
-import { randomUUID, timingSafeEqual } from 'node:crypto';
+
+import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../common/errors.ts';
+import { isSameSecret } from '../../common/secret-comparison.ts';
 import type { RecordChange, Store, StoredRecord } from '../store/contract.ts';
 import { hashPassword, isPassword } from './passwords.ts';
 import {
@@ -53,7 +55,7 @@ export class Users<Role extends string> {
   /** @throws TailraceError `unauthorized`, `invalid_params` */
   async createFirst(secret: string, email: string, password: string): Promise<UserRecord<Role>> {
     const wanted = await this.firstRun();
-    if (wanted === undefined || !isSame(secret, wanted))
+    if (wanted === undefined || !isSameSecret(secret, wanted))
       throw new TailraceError(
         'unauthorized',
         'This link was used already, or is of another start: one is printed at a start while nobody is known.',
@@ -293,10 +295,6 @@ function hasLess<Role extends string>(before: Rights<Role>, now: Rights<Role>): 
   if (now.role === OWNER_ROLE) return false;
   const isRoleTaken = before.role !== undefined && before.role !== now.role;
   return isRoleTaken || Object.entries(before.groups).some(([id, role]) => now.groups[id] !== role);
-}
-
-function isSame(given: string, wanted: string): boolean {
-  return timingSafeEqual(Buffer.from(hashOfSecret(given)), Buffer.from(hashOfSecret(wanted)));
 }
 
 /** @throws TailraceError `invalid_params` */

@@ -10,7 +10,15 @@
  *
  * The last one is missing in what was cut off, so that half a backup is never taken for one.
  */
+
+import { isJsonObject } from '../../common/json-object.ts';
+import type { JsonLimits } from '../../common/limits/json-scanner.ts';
 import type { AppId, Sequence } from '../store/contract.ts';
+
+/** Of a manifest that somebody sends: it names what many backups have of many apps, or of many streams. */
+export const MANIFEST_BYTES_MAX = 268_435_456;
+/** An object for each megabyte of lines, and for each app of each backup before. */
+export const MANIFEST_LIMITS: JsonLimits = { depth: 10, keys: 100, containers: 3_000_000 };
 
 /** The layout; a program that is older refuses one that is newer. */
 export const BACKUP_FORMAT = 1;
@@ -115,7 +123,7 @@ export function parseSums(text: string): Map<string, string> | undefined {
 export function isManifest(value: unknown): value is BackupManifest {
   const manifest = value as Partial<BackupManifest> | null;
   return (
-    isObject(manifest) &&
+    isJsonObject(manifest) &&
     isText(manifest.program) &&
     isText(manifest.version) &&
     isText(manifest.id) &&
@@ -157,11 +165,7 @@ function isWithin(path: unknown): boolean {
 }
 
 function isListOf<T>(value: unknown, isOne: (one: Unknown<T>) => boolean): boolean {
-  return Array.isArray(value) && value.every((one: unknown) => isObject(one) && isOne(one as Unknown<T>));
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+  return Array.isArray(value) && value.every((one: unknown) => isJsonObject(one) && isOne(one as Unknown<T>));
 }
 
 function isText(value: unknown): boolean {

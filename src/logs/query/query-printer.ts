@@ -1,6 +1,12 @@
 /** Writes search expressions: what is read from the text is what was written. */
 
-import { type AttributeValue, isLineAttribute, type Query, type QueryNode } from './query-syntax.ts';
+import {
+  type AttributeValue,
+  isLineAttribute,
+  type Query,
+  type QueryNode,
+  WORD_CHARACTER,
+} from './query-syntax.ts';
 import { literalSource } from './text-pattern.ts';
 
 /** An expression as text; empty when it matches every line. */
@@ -100,7 +106,6 @@ function printRegex({ source, anyCase }: { source: string; anyCase: boolean }): 
   return `/${source}/${anyCase ? 'i' : ''}`;
 }
 
-const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
 /** Written as they are: nothing in them has a meaning. */
 const PLAIN = /^[\p{L}\p{N}_.@#%&+,;?!][\p{L}\p{N}_.@#%&+,;?!/-]*$/u;
 

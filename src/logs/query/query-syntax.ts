@@ -5,6 +5,9 @@ export const QUERY_LENGTH_MAX = 1_000;
 export const QUERY_TERMS_MAX = 20;
 export const QUERY_DEPTH_MAX = 20;
 
+/** What a word is made of, for where one begins and ends. */
+export const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
+
 /** One part of an expression. */
 export type QueryNode =
   | { readonly kind: 'and'; readonly children: readonly QueryNode[] }

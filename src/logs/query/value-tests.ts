@@ -1,11 +1,10 @@
 /** What a value is compared with: whole words of text, `*` for anything, numbers with units. */
 import { CONTAINER, type ValueTest } from './field-scanner.ts';
 import { compareQuantities, parseQuantity } from './quantity.ts';
-import type { CompareOperator } from './query-syntax.ts';
+import { type CompareOperator, WORD_CHARACTER } from './query-syntax.ts';
 
 /** Numbers that are compared as such; longer ones are names. */
 const PLAIN_NUMBER = /^[+-]?\d{1,15}(?:\.\d{1,15})?$/;
-const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
 
 /** A decimal with at most 15 digits on each side of its point. What is longer, or has an exponent, is compared as text: it is an id. */
 export function isPlainNumber(text: string): boolean {

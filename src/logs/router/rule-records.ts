@@ -67,11 +67,20 @@ export class RuleRecords {
   }
 }
 
+const CONDITIONS = ['port', 'network', 'tag', 'hostname', 'certificate'];
+
 /**
- * Reads conditions out of JSON.
- * @throws TailraceError `invalid_params` for a value of the wrong kind
+ * Reads conditions out of JSON, beside a `source`.
+ * @throws TailraceError `invalid_params` for a value of the wrong kind, and for a name that is none: without that condition the rule
+ * would be of more senders than are meant
  */
 export function readRuleConditions(body: Readonly<Record<string, unknown>>): RuleConditions {
+  const other = Object.keys(body).find((name) => name !== 'source' && !CONDITIONS.includes(name));
+  if (other !== undefined)
+    throw new TailraceError(
+      'invalid_params',
+      `A rule has no condition "${other}": there are ${CONDITIONS.join(', ')}.`,
+    );
   const text = (name: string): string | undefined => {
     const value = body[name];
     if (value === undefined || value === null) return undefined;

@@ -178,7 +178,13 @@ function networkContains(network: string, address: string): boolean {
 }
 
 function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | undefined {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
+  if (ipaddr.isValidCIDR(text)) {
+    const [network, bits] = ipaddr.parseCIDR(text);
+    // IPv4 within IPv6, as addresses of senders are read.
+    return network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && bits >= 96
+      ? [network.toIPv4Address(), bits - 96]
+      : [network, bits];
+  }
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined;
   const address = ipaddr.process(text);
   return [address, address.kind() === 'ipv4' ? 32 : 128];

@@ -10,6 +10,8 @@ export interface ListenerCounters {
   headerless: number;
   /** Octet-counted frames whose count couldn't be right: what was found instead was taken. */
   miscounted: number;
+  /** Frames that were longer than is taken: their beginnings were taken. */
+  oversized: number;
   /** Lines whose log source is unknown. */
   unknownToken: number;
   /** Lines rejected because too much waited to be stored. */
@@ -32,6 +34,7 @@ export function createListenerCounters(protocol: string): ListenerCounters {
     malformed: 0,
     headerless: 0,
     miscounted: 0,
+    oversized: 0,
     unknownToken: 0,
     lost: 0,
     limited: 0,

@@ -153,6 +153,11 @@ export function registerListenerMetrics(
     (of) => of.miscounted,
   );
   perListener(
+    'tailrace_in_oversized_total',
+    'Frames that were longer than is taken: their beginnings were.',
+    (of) => of.oversized,
+  );
+  perListener(
     'tailrace_in_unknown_total',
     'Lines of which nobody knows whose they are.',
     (of) => of.unknownToken,

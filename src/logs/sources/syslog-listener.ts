@@ -18,6 +18,8 @@ export interface SyslogListenerOptions {
   readonly connectionLimiter: ConnectionLimiter;
   /** Tells apps of frames whose count is wrong. */
   readonly miscountReports: AppReports;
+  /** Tells apps of frames that are too long. */
+  readonly oversizeReports: AppReports;
   /** Every connection begins with a PROXY protocol header. */
   readonly proxyProtocol: boolean;
   readonly log: Log;

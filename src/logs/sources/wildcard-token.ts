@@ -8,7 +8,8 @@ import { maskTokensInText } from '../syslog/fields/token-text.ts';
 
 /** The source of lines whose APP-NAME can't be a source's name. */
 const FALLBACK_SOURCE = 'app';
-const SOURCE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
+/** Source names are part of every line: short, and without anything that a header can't hold. */
+export const SOURCE_NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,47}$/;
 /** Names cached for one token. */
 const NAMES_MAX = 200;
 
@@ -42,5 +43,5 @@ export function sourceForAppName(logSource: LogSource, appName: string): LogSour
 
 /** A name with a token in it is none: it would be shown. */
 function isSourceName(text: string): boolean {
-  return SOURCE_NAME.test(text) && !text.startsWith('t.') && maskTokensInText(text) === text;
+  return SOURCE_NAME_PATTERN.test(text) && !text.startsWith('t.') && maskTokensInText(text) === text;
 }

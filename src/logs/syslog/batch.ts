@@ -89,3 +89,8 @@ export class RecordCursor {
     return this.next;
   }
 }
+
+/** Where the record that begins at `at` ends: its header, and the text whose length is in it. */
+export function recordEnd(bytes: Uint8Array, at: number): number {
+  return at + RECORD_HEADER + (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16));
+}

@@ -9,6 +9,7 @@
  * is there, the next place is looked for where a count and a PRI fit; what lies between is a line of its own. Nothing that a
  * message contains can move the ends of frames that are counted right, or that end with the connection's trailer.
  */
+import { utf8CharacterStart } from '../../common/text/utf8.ts';
 import {
   Behind,
   beginsWithPriority,
@@ -49,8 +50,10 @@ const DIGITS_MAX = 32;
 const SPACES_MAX = 8;
 /** `<191>` */
 const PRIORITY_BYTES_MAX = 5;
-/** While bytes are skipped so many stay: a count and a PRI may be among them, cut in two. */
-const SKIP_OVERLAP = 24;
+/** Of bytes that were searched for a frame so many are searched again: a count and a PRI may be among them, cut in two. */
+const SEARCH_OVERLAP = 24;
+/** A count up to here is believed of a frame that is longer than is taken, when there is no other frame in what is; beyond, it is no count. */
+const OVERSIZED_BYTES_MAX = 64 * FRAME_BYTES_MAX;
 /** A frame that is there waits for what comes behind it, to tell where it ends, only when it isn't longer: it is looked at with each chunk. */
 const WAIT_BYTES_MAX = 65_536;
 /** So many counted frames without PRIs, one behind the other, are no accident. */
@@ -105,10 +108,15 @@ export class FrameScanner {
   end = 0;
   /** Frames that were skipped as malformed. */
   skippedCount = 0;
+  /** Frames that were longer than is taken: their beginnings were taken. */
+  oversizedCount = 0;
   /** Frames whose count couldn't be right, or that should have had one: what was found instead was taken. */
   resyncCount = 0;
   patience: Patience = Patience.wait;
+  /** What is to come of a line that was too long is skipped. */
   private skipping = false;
+  /** So many bytes are to come of a counted frame that was too long. */
+  private skipBytes = 0;
   /** The last frame was counted, or should have been; undefined before the first one. */
   private isCounted: boolean | undefined;
   /** No trailer before here: a line that arrives byte by byte is searched once, not once a byte. */
@@ -135,7 +143,7 @@ export class FrameScanner {
    */
   get framing(): Framing | undefined {
     const { bytes, pos } = this;
-    if (this.skipping || pos >= bytes.length) return undefined;
+    if (this.skipping || this.skipBytes > 0 || pos >= bytes.length) return undefined;
     if (isDigit(bytes[pos])) return Framing.counted;
     if (bytes[pos] !== LESS_THAN || this.isCounted !== false || this.trailer === undefined) return undefined;
     return this.trailer === NEWLINE ? Framing.newlines : Framing.nuls;
@@ -154,6 +162,10 @@ export class FrameScanner {
     const { length } = bytes;
     let i = this.pos;
     if (this.skipping) return this.skip(i);
+    if (this.skipBytes > 0) {
+      i = Math.min(i + this.skipBytes, length);
+      this.skipBytes -= i - this.pos;
+    }
     while (i < length && isSeparator(bytes[i])) i++;
     this.pos = i;
     if (i >= length) return FrameStatus.partial;
@@ -181,7 +193,7 @@ export class FrameScanner {
     const end = content + count;
     // Nearly all of them.
     if (count >= PRIORITY_BYTES_MAX && end < length && isPriorityAt(bytes, content))
-      if (isBeyondDoubt(bytes, end, digits)) {
+      if (count <= FRAME_BYTES_MAX && isBeyondDoubt(bytes, end, digits)) {
         this.start = content;
         this.end = end;
         this.pos = end;
@@ -214,7 +226,8 @@ export class FrameScanner {
   private takeCounted(content: number, count: number, digits: number): FrameStatus {
     const { bytes } = this;
     const end = content + count;
-    if (count === 0 || count > FRAME_BYTES_MAX) return this.scanLine(content, true);
+    if (count === 0 || count > OVERSIZED_BYTES_MAX) return this.scanLine(content, true);
+    if (count > FRAME_BYTES_MAX) return this.takeOversized(content, count);
     if (end >= bytes.length) return end === bytes.length ? this.counted(content, end) : this.takeCut(content);
     const behind = lookBehind(bytes, end);
     if (behind === Behind.nothing) return this.takeMiscounted(content, count, digits);
@@ -227,6 +240,23 @@ export class FrameScanner {
       next = swallowed;
     } else if (isContradicted(bytes, end)) next = realignCount(bytes, content, end, digits);
     return next === end || next === -1 ? this.counted(content, end) : this.miscounted(content, next);
+  }
+
+  /** A frame with a PRI, longer than is taken: unless another one begins in what would be, it is cut. */
+  private takeOversized(content: number, count: number): FrameStatus {
+    const { bytes } = this;
+    const cutAt = content + FRAME_BYTES_MAX;
+    const limit = Math.min(cutAt, bytes.length);
+    const search = Math.max(content, this.framesSearchedUpTo);
+    const next = this.findBoundary(content, limit, 0, search);
+    if (next !== -1) return this.miscounted(content, next);
+    this.framesSearchedUpTo = limit - SEARCH_OVERLAP;
+    if (bytes.length <= cutAt)
+      return this.patience === Patience.wait ? FrameStatus.partial : this.takeCut(content);
+    this.counted(content, cutAt + 1);
+    this.pos = cutAt;
+    this.skipBytes = count - FRAME_BYTES_MAX;
+    return this.complete();
   }
 
   /** A frame with a PRI that reaches over the end of the bytes. */
@@ -373,7 +403,7 @@ export class FrameScanner {
       this.pos = trailerAt + 1;
       this.isCounted = false;
       if (isMiscounted) this.resyncCount++;
-      return FrameStatus.complete;
+      return this.complete();
     }
     if (patience !== Patience.wait) {
       const mayBeCounted = this.isCounted === undefined && isDigit(bytes[from]);
@@ -385,7 +415,12 @@ export class FrameScanner {
       }
       if (patience === Patience.ended || isResync) return this.takeRest(from, isResync);
     }
-    return length - from <= FRAME_BYTES_MAX ? FrameStatus.partial : this.skip(from);
+    if (length - from <= FRAME_BYTES_MAX) return FrameStatus.partial;
+    this.skipping = true;
+    this.start = from;
+    this.end = length;
+    this.pos = from + FRAME_BYTES_MAX;
+    return this.complete();
   }
 
   /** Where the line that starts at `from` ends with the connection's trailer; -1 when that isn't there, or can't be told yet. */
@@ -417,9 +452,9 @@ export class FrameScanner {
   }
 
   /** Where something else begins in a frame whose count is wrong: a counted frame, or a line with a PRI; -1 when nothing does. */
-  private findBoundary(content: number, limit: number, digits: number): number {
-    const counted = findFrame(this.bytes, content, limit, digits);
-    const line = findLineWithPriority(this.bytes, content, counted < 0 ? limit : counted);
+  private findBoundary(content: number, limit: number, digits: number, search = content): number {
+    const counted = findFrame(this.bytes, content, limit, digits, search);
+    const line = findLineWithPriority(this.bytes, search, counted < 0 ? limit : counted);
     return line === -1 ? Math.max(counted, -1) : line;
   }
 
@@ -436,7 +471,7 @@ export class FrameScanner {
     this.resyncCount++;
     this.counted(start, next);
     this.trimEnd();
-    return FrameStatus.complete;
+    return this.complete();
   }
 
   private takeRest(from: number, isResync: boolean): FrameStatus {
@@ -445,6 +480,16 @@ export class FrameScanner {
     this.trimEnd();
     this.isCounted = isCounted;
     if (isResync) this.resyncCount++;
+    return this.complete();
+  }
+
+  /** A frame was found: what is over the limit is left out, from the beginning of a character on. */
+  private complete(): FrameStatus {
+    const { bytes, start } = this;
+    if (this.end - start > FRAME_BYTES_MAX) {
+      this.end = utf8CharacterStart(bytes, start + FRAME_BYTES_MAX);
+      this.oversizedCount++;
+    }
     return FrameStatus.complete;
   }
 
@@ -452,16 +497,18 @@ export class FrameScanner {
     while (this.end > this.start && isSeparator(this.bytes[this.end - 1])) this.end--;
   }
 
-  /** Skips what is too long for a frame, up to the next newline or counted frame. */
+  /** Skips what is left of a line that is too long, up to its end, or the next counted frame. */
   private skip(from: number): FrameStatus {
-    if (!this.skipping) this.skippedCount++;
     const { bytes } = this;
-    const newline = bytes.indexOf(NEWLINE, from);
-    const limit = newline === -1 ? bytes.length : newline;
+    const { length } = bytes;
+    const trailerAt = this.findTrailer(from);
+    const limit = trailerAt === -1 ? length : trailerAt;
     const counted = this.isCounted ? findFrame(bytes, from, limit, 0) : -1;
-    const end = counted >= 0 ? counted : newline === -1 ? -1 : newline + 1;
+    const end = counted >= 0 ? counted : trailerAt === -1 ? -1 : trailerAt + 1;
     this.skipping = end === -1;
-    this.pos = end !== -1 ? end : this.isCounted ? Math.max(from, bytes.length - SKIP_OVERLAP) : bytes.length;
+    if (!this.skipping) this.pos = end;
+    else if (this.isCounted) this.pos = Math.max(from, Math.min(this.searchedUpTo, length - SEARCH_OVERLAP));
+    else this.pos = Math.min(this.searchedUpTo, length);
     return this.skipping ? FrameStatus.partial : FrameStatus.skipped;
   }
 }

@@ -4,6 +4,7 @@
  * UTF-8, ends with exactly one newline, and no frame is longer than {@link FRAME_BYTES_MAX}. What isn't so is split or replaced here.
  */
 import { isUtf8 } from 'node:buffer';
+import { utf8CharacterStart } from '../../common/text/utf8.ts';
 import type { RecordCursor } from './batch.ts';
 import { encodeFrames, type FrameForm } from './wasm/wasm-codec.ts';
 
@@ -88,8 +89,7 @@ function splitLong(message: Buffer, lengthMax: number): Buffer[] {
   const pieces: Buffer[] = [];
   let start = 0;
   while (message.length - start > lengthMax) {
-    let end = start + lengthMax;
-    while ((message[end] & 0xc0) === 0x80) end--;
+    const end = utf8CharacterStart(message, start + lengthMax);
     pieces.push(message.subarray(start, end));
     start = end;
   }

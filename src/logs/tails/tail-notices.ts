@@ -16,6 +16,15 @@ export function platformLine(message: string, position: Sequence | undefined, fo
   return terminalSafeJson(fields);
 }
 
+/** What a reader is told who goes on behind a line that the stream never had, or has no more: what there is up to its newest one wasn't sent. */
+export function foreignPosition(after: Sequence, newest: Sequence): string {
+  const missed =
+    newest === 0
+      ? 'There are no lines yet.'
+      : `Lines up to ${newest} may be missing here: ask without \`after\` for all.`;
+  return `Position ${after} isn't of this stream, which ends with ${newest}: the app was made anew under its name, or the stream lost its end. ${missed}`;
+}
+
 /** Notifies a tail's reader when the store becomes unavailable, and when it is available again. */
 export class OutageNotices {
   private readonly notify: (message: string) => void;

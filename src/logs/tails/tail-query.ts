@@ -61,11 +61,11 @@ export function parseTailQuery(
     first: parseLines('first', query.first),
     after: parsePosition('after', query.after),
     before: parsePosition('before', query.before),
-    sinceMs: latest(
+    sinceMs: latestBound(
       parseTimeParameter('since', query.since, nowMs),
       parseTimeParameter('since', search.since, nowMs),
     ),
-    untilMs: earliest(
+    untilMs: earliestBound(
       parseTimeParameter('until', query.until, nowMs),
       parseTimeParameter('until', search.until, nowMs),
     ),
@@ -89,12 +89,13 @@ export function parseTailQuery(
   return { ...options, lines: LINES_DEFAULT };
 }
 
-/** Of two bounds the one that leaves fewer lines. */
-function latest(one: number | undefined, other: number | undefined): number | undefined {
+/** Of two beginnings the one that leaves fewer lines; undefined for no bound. */
+export function latestBound(one: number | undefined, other: number | undefined): number | undefined {
   return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
 }
 
-function earliest(one: number | undefined, other: number | undefined): number | undefined {
+/** The same of two ends. */
+export function earliestBound(one: number | undefined, other: number | undefined): number | undefined {
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 

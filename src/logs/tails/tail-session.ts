@@ -23,7 +23,7 @@ import {
   type TailRange,
   upperBound,
 } from './tail-cursor.ts';
-import { OutageNotices, platformLine } from './tail-notices.ts';
+import { foreignPosition, OutageNotices, platformLine } from './tail-notices.ts';
 import { type TailOverflow, tailOverflowLine } from './tail-overflow.ts';
 
 /** Lines that a reader may ask for: more than a stream holds. */
@@ -138,6 +138,8 @@ export class TailSession<T> {
       this.cursor.position = position;
     } else this.reportPosition({ position: after, newest });
     this.isPlaced = true;
+    const { after: seen = 0 } = this.options;
+    if (seen > newest) this.writeNotice(foreignPosition(seen, newest));
     if (this.closed) return;
     this.stopListening = onGrowth(this.reader, () => this.resume());
     this.resume();

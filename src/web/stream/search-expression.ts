@@ -1,4 +1,5 @@
 /** Search expressions, as far as the page reads them itself; the server does the searching. */
+import { capitalize } from '../../common/text/capitalize.ts';
 import { parseQuery } from '../../logs/query/query-parser.ts';
 import { type Query, type QueryNode, QuerySyntaxError } from '../../logs/query/query-syntax.ts';
 
@@ -15,7 +16,7 @@ export function readSearch(text: string): Query | QuerySyntaxError {
 /** What is wrong with an expression, as a sentence; empty when it can be read. */
 export function searchFault(text: string): string {
   const query = readSearch(text);
-  return query instanceof QuerySyntaxError ? upperFirst(query.message) : '';
+  return query instanceof QuerySyntaxError ? capitalize(query.message) : '';
 }
 
 /** Has it a regular expression, which only the server can check? */
@@ -38,8 +39,4 @@ function someNode(node: QueryNode | undefined, test: (node: QueryNode) => boolea
 
 function isRegex(node: QueryNode): boolean {
   return node.kind === 'regex' || (node.kind === 'attribute' && node.value.kind === 'regex');
-}
-
-function upperFirst(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

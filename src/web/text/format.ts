@@ -1,8 +1,5 @@
 /** Numbers and times as people read them. */
 
-const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
-const NUMBER_FORMAT = new Intl.NumberFormat('en');
-
 /** Times are shown in the zone of whoever reads, or in UTC. */
 export type TimeZone = 'local' | 'utc';
 
@@ -15,24 +12,6 @@ const DATE: Intl.DateTimeFormatOptions = {
 const SHORT_DATE: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short' };
 const DATE_FORMATS = formatsOf(DATE);
 const SHORT_DATE_FORMATS = formatsOf(SHORT_DATE);
-
-/** `1 line`, `2,000 lines`. @param noun takes an `s` for any number but one */
-export function formatCount(number: number, noun: string): string {
-  return `${NUMBER_FORMAT.format(number)} ${noun}${number === 1 ? '' : 's'}`;
-}
-
-/** `2,000`. */
-export function formatGroupedNumber(number: number): string {
-  return NUMBER_FORMAT.format(number);
-}
-
-/** `512 B`, `1.2 KB`, `12 MB` */
-export function formatBytes(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  for (; value >= 1_000 && unit < BYTE_UNITS.length - 1; unit++) value /= 1_000;
-  return `${unit > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${BYTE_UNITS[unit]}`;
-}
 
 /** `850 ms`, `12 s`, `3 min`, `2 h`, `5 d` */
 export function formatDurationMs(ms: number): string {

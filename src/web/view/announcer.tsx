@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { formatCount } from '../../common/text/format-numbers.ts';
 import type { LogView } from '../stream/log-view.ts';
-import { formatCount } from '../text/format.ts';
 
 /** So often at the most something is said, in milliseconds: whoever listens to it has other things to hear. */
 const ANNOUNCE_MS = 8_000;

@@ -1,6 +1,6 @@
+import { formatCount } from '../../common/text/format-numbers.ts';
 import type { PageState } from '../page-state.ts';
 import type { LogView } from '../stream/log-view.ts';
-import { formatCount } from '../text/format.ts';
 import { FollowButton } from './controls/follow-button.tsx';
 import { SessionMenu } from './session/session-menu.tsx';
 

@@ -6,6 +6,7 @@ import type { MessageField } from '../text/message-fields.ts';
 import { messageSpans, PREVIEW_CHARACTERS_MAX, parseMessage } from '../text/parsed-message.ts';
 import { fieldSearch, narrowedSearch, toSearchPhrase } from '../text/search-terms.ts';
 import { visibleText } from '../text/visible-text.ts';
+import { DetailRow } from './detail-row.tsx';
 import { Icon } from './icon.tsx';
 import type { LineListHost } from './list/list-host.ts';
 import { StyledText } from './list/styled-text.tsx';
@@ -164,14 +165,5 @@ function TraceLink({ value, page }: { value: string; page: LineListHost }) {
     >
       {visibleText(value)}
     </a>
-  );
-}
-
-function DetailRow({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{visibleText(value)}</dd>
-    </div>
   );
 }

@@ -1,15 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
+import { formatBytes, formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import type { PageState } from '../page-state.ts';
 import type { DrainJson, DynoJson, LogLimitsJson } from '../stream/api-client.ts';
 import { splitNames } from '../stream/filters.ts';
 import { dynoColor } from '../text/dyno-color.ts';
-import {
-  formatBytes,
-  formatCount,
-  formatDurationMs,
-  formatGroupedNumber,
-  withoutUrlSecrets,
-} from '../text/format.ts';
+import { formatDurationMs, withoutUrlSecrets } from '../text/format.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { Icon } from './icon.tsx';
 
@@ -129,7 +124,7 @@ function Drain({ drain, now }: { drain: DrainJson; now: number }) {
         {lagLines > 0 ? `${formatCount(lagLines, 'line')} (${formatDurationMs(lagMs)}) behind` : 'up to date'}
       </p>
       <p>
-        {formatGroupedNumber(delivered)} delivered{lost > 0 && <em>, {formatGroupedNumber(lost)} lost</em>}
+        {formatNumber(delivered)} delivered{lost > 0 && <em>, {formatNumber(lost)} lost</em>}
       </p>
       {drain.addon && <p>of {visibleText(drain.addon.name)}</p>}
       {lastError && state !== 'idle' && state !== 'delivering' && (

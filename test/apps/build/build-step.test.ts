@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { runStep } from '../../../src/apps/build/steps/build-step.ts';
 import { killByVariable } from '../../../src/apps/processes/kill-daemonized.ts';
+import { ticksSinceBoot } from '../../../src/common/processes/process-identity.ts';
 import { temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
@@ -19,13 +20,16 @@ it('a daemon that holds the pipes isn’t waited for, and is found by its enviro
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const pidFile = join(folder, 'pid');
   const variable = { REQUEST_ID: `test-${process.pid}` };
+  const before = ticksSinceBoot();
   // It has left the group when it is a `sleep`.
   const script = `setsid sleep 600 & while [ "$(cat /proc/$!/comm)" != sleep ]; do :; done; echo $! >${pidFile}; echo built; exit 3`;
   const { lines, result } = run(script, undefined, variable);
   expect((await result).status).toBe(3);
   expect(lines).toEqual(['built']);
   const pid = readFileSync(pidFile, 'utf8').trim();
-  expect(await killByVariable(`REQUEST_ID=${variable.REQUEST_ID}`)).toBe(1);
+  const later = before + 10_000;
+  expect(await killByVariable(`REQUEST_ID=${variable.REQUEST_ID}`, later), 'what is older').toBe(0);
+  expect(await killByVariable(`REQUEST_ID=${variable.REQUEST_ID}`, before)).toBe(1);
   const state = () => execFileSync('sh', ['-c', `ps -o stat= -p ${pid} || true`]).toString();
   await until('its end', async () => state() === '' || state().startsWith('Z'));
 });

@@ -17,6 +17,8 @@ class FakeFormation implements ReleaseFormation {
   readonly version: string;
   readonly log: string[];
   readonly wanted: Record<string, number>;
+  /** How long its dynos take to end, or to be restarted. */
+  ends: Promise<void> = Promise.resolve();
   webState: DynoState = 'starting';
 
   constructor(version: string, log: string[], counts: Readonly<Record<string, number>>) {
@@ -29,11 +31,16 @@ class FakeFormation implements ReleaseFormation {
     this.log.push(`${what} ${this.version}`);
   }
 
+  private async noteToEnd(what: string): Promise<void> {
+    await this.note(what);
+    await this.ends;
+  }
+
   start = (): Promise<void> => this.note('start');
-  stop = (): Promise<void> => this.note('stop');
+  stop = (): Promise<void> => this.noteToEnd('stop');
   kill = (): Promise<void> => this.note('kill');
-  restart = (which?: string): Promise<void> => this.note(`restart ${which ?? 'all'} of`);
-  stopDyno = (name: string): Promise<void> => this.note(`stop ${name} of`);
+  restart = (which?: string): Promise<void> => this.noteToEnd(`restart ${which ?? 'all'} of`);
+  stopDyno = (name: string): Promise<void> => this.noteToEnd(`stop ${name} of`);
   findDyno = (): undefined => undefined;
   leave = (): void => void this.note('leave');
   pause = (): void => void this.note('pause');
@@ -42,7 +49,7 @@ class FakeFormation implements ReleaseFormation {
 
   scale(type: string, quantity: number): Promise<void> {
     this.wanted[type] = quantity;
-    return this.note(`scale ${type}=${quantity} of`);
+    return this.noteToEnd(`scale ${type}=${quantity} of`);
   }
 
   dynos(): DynoInfo[] {
@@ -179,10 +186,10 @@ describe('a release that replaces another on a server', () => {
 
   test('doesn’t keep others from scaling and stopping', async () => {
     const { app, log, done } = await replacing();
-    await app.scale({ web: 2 });
+    await app.scale(async () => ({ web: 2 }));
     await app.stopDyno('worker.1');
     expect(log.slice(2)).toEqual(['scale web=2 of v2', 'stop worker.1 of v2']);
-    await app.scale({ web: 0 });
+    await app.scale(async () => ({ web: 0 }));
     await done;
     expect(log.slice(4)).toEqual(['scale web=0 of v2', 'stop v1']);
   });
@@ -305,7 +312,7 @@ describe('a restart', () => {
   test('of everything is a rollout of the same release, with the dynos that are wanted now', async () => {
     const { app, log, formations, setWeb } = deployment({ overlap: true });
     await app.apply(specOf(1));
-    await app.scale({ worker: 3 });
+    await app.scale(async () => ({ worker: 3 }));
     setWeb(1, 'crashed');
     log.length = 0;
     await app.restart(undefined);
@@ -333,7 +340,45 @@ test('a process type is stopped dyno by dyno', async () => {
   expect(log.slice(1)).toEqual(['stop web.1 of v1', 'stop web.2 of v1', 'stop worker.1 of v1']);
 });
 
+test('a release that waited for a change has as many dynos as are wanted then', async () => {
+  const { app, formations } = deployment({ overlap: true });
+  await app.apply(specOf(1));
+  let wanted = { web: 1, worker: 1 };
+  const scaled = app.scale(async () => {
+    wanted = { web: 1, worker: 4 };
+    return { worker: 4 };
+  });
+  void app.apply({ ...specOf(2), loadCounts: async () => wanted });
+  await scaled;
+  await expect.poll(() => formations[1]?.wanted).toEqual(wanted);
+});
+
+test('a dyno that takes its time to end holds up no other change', async () => {
+  const { app, log, formations, setWeb } = deployment({ overlap: true });
+  await app.apply(specOf(1));
+  formations[0].ends = new Promise(() => {});
+  void app.stopDyno('worker.1');
+  void app.restart('worker.1');
+  void app.scale(async () => ({ worker: 0 }));
+  setWeb(1, 'crashed');
+  // The old ones, which serve nothing, end beside what comes next.
+  void app.apply(specOf(2));
+  await expect.poll(() => log).toContain('start v2');
+  setWeb(2, 'up');
+  await app.scale(async () => ({ web: 2 }));
+  expect(log).toEqual([
+    'start v1',
+    'stop worker.1 of v1',
+    'restart worker.1 of v1',
+    'scale worker=0 of v1',
+    'start v2',
+    'scale worker=0 of v1',
+    'stop v1',
+    'scale web=2 of v2',
+  ]);
+});
+
 test('an app that was never deployed has nothing to scale', async () => {
   const { app } = deployment({ overlap: true });
-  await expect(app.scale({ web: 1 })).rejects.toMatchObject({ code: 'conflict' });
+  await expect(app.scale(async () => ({ web: 1 }))).rejects.toMatchObject({ code: 'conflict' });
 });

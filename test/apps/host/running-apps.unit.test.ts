@@ -53,6 +53,16 @@ it('an app is found by its name, its domains, and its wildcards, the nearest fir
   expect(app('nobody.localhost')).toBe('api');
 });
 
+it('whoever waits for a dyno of an app that is removed learns of it', () => {
+  const all = runningApps({ name: 'shop' });
+  const shop = all.appForHost('shop.localhost')!;
+  let changes = 0;
+  const unsubscribe = shop.onChange(() => changes++);
+  all.remove('shop' as AppId);
+  expect([changes, shop.desiredWebDynos(), shop.webDynos()]).toEqual([1, 0, []]);
+  unsubscribe();
+});
+
 it('only web URLs are error pages', () => {
   expect(
     errorPageUrls({ ERROR_PAGE_URL: 'https://a.example/e.html', MAINTENANCE_PAGE_URL: '//a.example/m' }),

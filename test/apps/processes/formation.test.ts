@@ -162,6 +162,22 @@ test('one dyno can be stopped alone, and started again', async () => {
   expect(lines.texts('heroku', 'worker.2')).toContain('State changed from down to starting');
 });
 
+test('a dyno that is started again while it still ends is starting: requests wait for the next one', async () => {
+  const stubborn = `trap '' TERM; ${WAITS.replace('exec sleep', 'sleep')} & wait; wait`;
+  const { formation, lines } = form(`worker: ${stubborn}`);
+  await formation.start();
+  await lines.waitForLine('here');
+  const [pid] = pids(formation);
+  const stopped = formation.stopDyno('worker.1');
+  expect(formation.dynos()[0].state).toBe('down');
+  const restarted = formation.restart('worker.1');
+  expect(formation.dynos()[0]).toMatchObject({ state: 'starting', pid });
+  process.kill(-pid, 'SIGKILL');
+  await Promise.all([stopped, restarted]);
+  expect(formation.dynos()[0].state).toBe('up');
+  expect(pids(formation)).not.toContain(pid);
+});
+
 test('impossible requests are refused with a sentence', async () => {
   const { formation } = form(`worker: ${WAITS}`);
   await formation.start();

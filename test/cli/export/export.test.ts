@@ -254,6 +254,16 @@ describe('export', () => {
     expect(await asked('compose', '/dev/null/x', '-a', APP)).toMatch(
       /^ › {3}Error: The files can't be written to \/dev\/null\/x \(ENOTDIR\): name another folder\.\n$/,
     );
+    writeFileSync(join(folder, '.env'), Buffer.from('A=größe\n', 'latin1'));
+    const beside = await runTailrace(['export', 'compose', 'out', '-a', APP], {
+      env: server.env,
+      cwd: folder,
+    });
+    expect(beside).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^ › {3}Error: \.env line 1: there are bytes that are no UTF-8/),
+    });
+    expect(existsSync(join(folder, 'out'))).toBe(false);
     await server.request('POST', '/apps', { name: 'empty-one' });
     expect(await asked('compose', '-a', 'empty-one')).toMatch(/runs no dynos: deploy it and scale it first/);
   });

@@ -53,6 +53,8 @@ describe('settings', () => {
     [{ TAILRACE_STREAM_BYTES: '2KB' }, { streamBytes: 2_048 }],
     [{ TAILRACE_STREAM_BYTES: '3 mb' }, { streamBytes: 3 * 1_048_576 }],
     [{ TAILRACE_STREAM_BYTES: '1GB' }, { streamBytes: 1_073_741_824 }],
+    [{ TAILRACE_STREAM_BYTES: '1 GiB' }, { streamBytes: 1_073_741_824 }],
+    [{ TAILRACE_STREAM_BYTES: '7b' }, { streamBytes: 7 }],
     [{ TAILRACE_STREAM_AGE: '90s' }, { streamAgeMs: 90_000 }],
     [{ TAILRACE_STREAM_AGE: '30m' }, { streamAgeMs: 1_800_000 }],
     [{ TAILRACE_STREAM_AGE: '12h' }, { streamAgeMs: 43_200_000 }],
@@ -114,6 +116,8 @@ describe('settings', () => {
 
   it('lines a second are a number, bytes a second one with a unit', () => {
     expect(() => read({ TAILRACE_APP_LINES_PER_S: '5KB' })).toThrow(/ must be a number above 0\.$/);
+    expect(() => read({ TAILRACE_METRICS_APPS: '-1' })).toThrow(/ must be a number, or 0\.$/);
+    expect(() => read({ TAILRACE_STREAM_BYTES: '1 iB' })).toThrow(/ must be a number of bytes/);
     expect(() => read({ TAILRACE_TOKEN_LINES_PER_S: '0' })).toThrow(/ must be a number above 0\.$/);
     expect(() => read({ TAILRACE_TOKEN_BYTES_PER_S: '5x' })).toThrow(/ must be a number of bytes, such as /);
   });

@@ -36,4 +36,11 @@ describe('trusted proxies', () => {
   ])('%s, for %j: %s', (text, chain, expected) =>
     expect(proxies(text).clientOf(chain, '127.0.0.1')).toBe(expected),
   );
+
+  it('one in front, wherever it is: what others have told it counts for nothing', () => {
+    const oneInFront = TrustedProxies.oneInFront();
+    expect([oneInFront.trusts('203.0.113.9', 0), oneInFront.trusts('2001:db8::1', 0)]).toEqual([true, true]);
+    expect(oneInFront.trusts('203.0.113.9', 1)).toBe(false);
+    expect(oneInFront.clientOf('1.1.1.1, 203.0.113.9', '127.0.0.1')).toBe('203.0.113.9');
+  });
 });

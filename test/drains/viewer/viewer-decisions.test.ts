@@ -37,9 +37,14 @@ describe('settings', () => {
     [{ VIEWER_HTTP_PORT: 'x' }, /VIEWER_HTTP_PORT is "x": it must be a port/],
     [{ VIEWER_PUBLIC_URL: 'logs.example.com' }, /VIEWER_PUBLIC_URL/],
     [{ VIEWER_DURABILITY: 'maybe' }, /VIEWER_DURABILITY/],
+    [{ VIEWER_TRUST_PROXY: 'perhaps' }, /VIEWER_TRUST_PROXY is "perhaps": it must be addresses or networks/],
     [{ VIEWER_KEY_: 'x' }, /There is no setting VIEWER_KEY_: did you mean VIEWER_KEY\?/],
   ])('%j is refused', (environment, sentence) => {
     expect(() => readViewerSettings(environment)).toThrow(sentence);
+  });
+
+  it('are called in errors as they were given', () => {
+    expect(() => readViewerSettings({}, { VIEWER_HTTP_PORT: 'x' })).toThrow(/^--http-port is "x": /);
   });
 
   it('each has one variable and one flag, and a meaning; secrets have no flag', () => {

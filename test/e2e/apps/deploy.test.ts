@@ -61,6 +61,10 @@ describe('git push', { timeout: 180_000 }, () => {
     const { slug } = await server.request<{ slug: { id: string } }>('GET', `/apps/${name}/releases/2`);
     rmSync(join(server.data, 'host', 'slugs', `${slug.id}.tgz`));
     const before = await versions(name);
+    expect(await repository.tailrace('rollback', 'v1')).toMatchObject({
+      status: 1,
+      stderr: ' ›   Error: v1 has no slug, since nothing was deployed before it: choose a later release.\n',
+    });
     expect(await repository.tailrace('rollback', 'v2')).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('The slug of v2 is no longer kept'),

@@ -135,7 +135,7 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
   it('certificates are none, and adding one says what to use', async () => {
     expect(await h('certs')).toMatch(/shop has no SSL certificates/);
     expect((await shop.heroku.run('certs:auto:enable -a shop')).stderr).toMatch(
-      /The HTTP router has no certificates/,
+      /Apps have no certificates of their own/,
     );
   });
 

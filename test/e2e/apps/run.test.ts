@@ -192,6 +192,9 @@ describe.skipIf(missing('openssl'))('tailrace run', { timeout: 180_000 }, () => 
     });
     await runTailrace(['ps:stop', name, '-a', APP], { env: server.env });
     expect((await run(['--no-tty', '--exit-code', '-s', 'basic', '--', 'exit 5'])).status).toBe(5);
+    const memory = async (size: string) =>
+      (await run(['--no-tty', '-s', size, '--', 'echo $DYNO_RAM'])).stdout;
+    expect([await memory('basic'), await memory('standard-2x')]).toEqual(['512\n', '1024\n']);
   });
 
   it.each([

@@ -78,7 +78,7 @@ describe.skipIf(missingFakeClock()).each(stores)('an app on the %s store', (stor
     );
     expect(set).toMatchObject({ status: 0, stderr: '' });
     expect(set.stdout).toMatch(
-      /Age: +30 days \(this app’s own\)\nBytes: +268 MB\nLines: +20 \(this app’s own\)\n/,
+      /Age: +30 days \(this app’s own\)\nBytes: +256 MB\nLines: +20 \(this app’s own\)\n/,
     );
     await until(
       'nothing more came, and it holds as much',
@@ -91,7 +91,7 @@ describe.skipIf(missingFakeClock()).each(stores)('an app on the %s store', (stor
     expect((await server.readMessages(app)).at(0)).toBe('after 10');
     const { stdout: info } = await cli('info', '-a', 'limited');
     expect(info).toMatch(
-      /Log held: +20 lines, .* where it is stored\nLog limits: +30 days, 268 MB, 20 lines \(this/,
+      /Log held: +20 lines, .* where it is stored\nLog limits: +30 days, 256 MB, 20 lines \(this/,
     );
     expect((await cli('logs:limits', '-a', 'limited', '--age', 'default')).stdout).toMatch(/Age: +30 min\n/);
     expect((await limitsOf(app)).own).toMatchObject({ age_s: false, lines: true });

@@ -103,7 +103,7 @@ describe.runIf(hasRedis)('tailrace migrate', () => {
     await push(server, app, 'one');
     await server.close();
     const args = ['migrate', '--from', folder, '--to', redis.url];
-    expect((await runTailrace(args)).stdout).toContain('again: 1 lines');
+    expect((await runTailrace(args)).stdout).toContain('again: 1 line\n');
     expect((await runTailrace(args)).stdout).toContain('again: 0 lines');
 
     const stranger = dataFolderForTest();

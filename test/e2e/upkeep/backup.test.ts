@@ -201,7 +201,7 @@ describe.runIf(hasRedis)('a backup', () => {
     const replaced = await tailrace(['restore', file, '--dir', other, '--replace']);
     expect(replaced).toMatchObject({
       status: 0,
-      text: expect.stringMatching(/- shop: 1 lines\n.*What was there is in .*replaced/s),
+      text: expect.stringMatching(/- shop: 1 line\n.*What was there is in .*replaced/s),
     });
     const [aside] = readdirSync(join(other, 'replaced'));
     expect(existsSync(join(other, 'replaced', aside, 'store.mdb'))).toBe(true);

@@ -166,6 +166,41 @@ describe('connections', () => {
     expect(sentence(tls)).toContain('This port speaks HTTP, not HTTPS');
     expect(sentence(await talk('<13>1 - - - - - - syslog\n'))).toBe('That was no HTTP request.');
     expect((await server.sourceCounters('http')).malformed).toBe(3);
+    const refusals: [string, string][] = [
+      [
+        `${head}Content-Length: 3\r\nContent-Length: 4\r\n\r\n`,
+        'The request can’t be read: Duplicate Content-Length.',
+      ],
+      [`${head}X: a\0b\r\n\r\n`, 'The request can’t be read: Invalid header value char.'],
+      ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'That was HTTP/2, which isn’t spoken here: use HTTP/1.1.'],
+      ['GET / HTTP/1.1\r\n\r\n', 'The request has no Host: HTTP/1.1 requires one (RFC 9112, section 3.2).'],
+    ];
+    for (const [request, why] of refusals) {
+      const answer = await talk(request);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+      expect(sentence(answer)).toBe(why);
+    }
+    for (const body of ['Content-Length: 9\r\n\r\nabc', 'Transfer-Encoding: chunked\r\n\r\n9\r\nabc']) {
+      const cutOff = await connectTcp(port);
+      let answer = '';
+      cutOff.setEncoding('utf8').on('data', (text) => {
+        answer += text;
+      });
+      cutOff.end(`${head}Content-Type: text/plain\r\n${body}`);
+      await closed(cutOff);
+      expect(sentence(answer)).toBe('The request ended before all of it was there: nothing of it was taken.');
+    }
+    const expecting = await talk(
+      'GET /health HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    );
+    expect(expecting).toMatch(
+      /^HTTP\/1\.1 417 .*Expect: more can’t be met: only 100-continue can\..*HTTP\/1\.1 200 /s,
+    );
+    const tunnel = await talk(
+      'GET /health HTTP/1.1\r\nHost: x\r\n\r\nCONNECT logs:443 HTTP/1.1\r\nHost: logs\r\n\r\n',
+    );
+    expect(tunnel).toMatch(/^HTTP\/1\.1 200 .*HTTP\/1\.1 405 Method Not Allowed\r\n/s);
+    expect(tunnel).toContain('This is no proxy, and makes no tunnels (CONNECT)');
     const holders = await Promise.all(Array.from({ length: 13 }, () => connectTcp(port)));
     const ends = holders.map(closed);
     await Promise.race(ends);

@@ -119,7 +119,9 @@ async function outcome(
   const after = await server.sourceCounters(protocol);
   const messages = await server.readMessages(app);
   expect({
-    messages: messages.filter((message) => message !== 'behind').length,
+    // The report of wrong counts comes a second later.
+    messages: messages.filter((message) => message !== 'behind' && !message.startsWith('Octet counting: '))
+      .length,
     malformed: after.malformed - before.malformed,
     unknown: after.unknownToken - before.unknownToken,
   }).toEqual({

@@ -213,6 +213,7 @@ describe('a rule', () => {
     [{ port: 'x' }, 'must be a number'],
     [{ tag: 'a b' }, "can't stand in a line"],
     [{ tag: 7 }, 'must be a text'],
+    [{ tag: 'x', hostnme: 'y' }, 'A rule has no condition'],
     [{ tag: 'x', source: 'a b' }, 'needs the name of its source'],
   ])('that can’t be met is rejected: %j', async (conditions, sentence) => {
     const app = await server.createApp();

@@ -9,6 +9,7 @@ import { propertyRuns } from '../../support/properties/property-runs.ts';
 function scan(chunks: readonly Buffer[]): {
   found: string[];
   broken: number;
+  oversized: number;
   keptMax: number;
   rest: string;
 } {
@@ -25,7 +26,7 @@ function scan(chunks: readonly Buffer[]): {
     keptMax = Math.max(keptMax, partialFrame.size);
   }
   const rest = partialFrame.join(Buffer.alloc(0)).toString('latin1');
-  return { found, broken: scanner.skippedCount, keptMax, rest };
+  return { found, broken: scanner.skippedCount, oversized: scanner.oversizedCount, keptMax, rest };
 }
 
 function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
@@ -172,6 +173,51 @@ describe('any chunks', () => {
   });
 });
 
+describe('a frame over the limit', () => {
+  const body = `<13>long ${'x'.repeat(FRAME_BYTES_MAX - 10)}é${'y'.repeat(300_000)}`;
+  const text = Buffer.from(body).toString('latin1');
+  /** Not within a character. */
+  const taken = text.slice(0, FRAME_BYTES_MAX - 1);
+  const behind = ['<13>line\n', '5 <13>a', '<13>nul\0'];
+  const framings: [string, string, string][] = [
+    ['counted', '', counted(text)],
+    ['counted, behind a counted one', '5 <13>0', counted(text)],
+    ['counted, behind a line', '<13>0\n', counted(text)],
+    ['counted, of several lines', '', counted(text.replace(/yyy/g, 'y\ny'))],
+    ['a line', '', `${text}\n`],
+    ['a line, behind a counted one', '5 <13>0', `${text}\n`],
+    ['ended by a NUL', '', `${text}\0`],
+    ['ended by a NUL, behind such a one', '<13>0\0', `${text}\0`],
+    ['a line barely over it', '', `${text.slice(0, FRAME_BYTES_MAX + 1)}\n`],
+    ['counted, barely over it', '', counted(text.slice(0, FRAME_BYTES_MAX + 1))],
+  ];
+  it.each(
+    framings.flatMap(([name, before, wire]) =>
+      behind
+        // A newline is the message's own where NULs end messages.
+        .filter((next) => !wire.endsWith('\0') || next !== '<13>line\n')
+        .map((next) => [name, next, before, wire] as const),
+    ),
+  )(
+    '%s, is taken up to it and counted, and none of %j behind it is lost, in any chunks',
+    (_name, next, before, wire) => {
+      const bytes = Buffer.from(`${before}${wire}${next}${next}5 <13>z`, 'latin1');
+      const plain = next.replace(/^5 |[\n\0]$/g, '');
+      for (const size of [bytes.length, 65_536, 1_048_577]) {
+        const chunks: Buffer[] = [];
+        for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size));
+        const { found, broken, oversized } = scan(chunks);
+        expect(
+          found.map((text) => (text.length > 100 ? text.length : text)),
+          `chunks of ${size}`,
+        ).toEqual([...(before ? ['<13>0'] : []), taken.length, plain, plain, '<13>z']);
+        expect(found.find((text) => text.length > 100)!.slice(0, 100_000)).toBe(taken.slice(0, 100_000));
+        expect({ broken, oversized }).toEqual({ broken: 0, oversized: 1 });
+      }
+    },
+  );
+});
+
 describe('any bytes', () => {
   it('never throw, and the lines after the next newline are found', () => {
     const lines = ['<13>one', '<13>two', '<13>three'];
@@ -191,8 +237,9 @@ describe('any bytes', () => {
   it('never take more memory than one frame may have', () => {
     const chunk = Buffer.alloc(65_536, 'x');
     const endless = Array.from({ length: 40 }, () => chunk);
-    const { found, broken, keptMax } = scan([...endless, Buffer.from('\n<13>after\n')]);
+    const { found, broken, oversized, keptMax } = scan([...endless, Buffer.from('\n<13>after\n')]);
     expect(keptMax).toBeLessThanOrEqual(FRAME_BYTES_MAX);
-    expect({ found, broken }).toEqual({ found: ['<13>after'], broken: 1 });
+    expect(found.map((text) => text.length)).toEqual([FRAME_BYTES_MAX, '<13>after'.length]);
+    expect({ broken, oversized }).toEqual({ broken: 0, oversized: 1 });
   });
 });

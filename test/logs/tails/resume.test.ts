@@ -86,13 +86,25 @@ describe('a tail whose connection is cut', () => {
     expect(seen + next.lines.length).toBe(40);
   });
 
-  it('a position from the future is the end of the stream', async () => {
-    const app = await server.createApp();
+  it('goes on at the end of an app that was made anew under the same name, and says so', async () => {
+    const old = await server.createApp();
+    await pushLines(server, old.token, numberedMessages(500));
+    await server.request('DELETE', `/apps/${old.name}`);
+    const app = await server.createApp(old.name);
     await pushLines(server, app.token, ['old']);
-    const reader = await new TailClient(server, app, { after: '999999' }).opened();
+    const reader = await new TailClient(server, app, { after: '500' }).opened();
     await pushLines(server, app.token, ['new']);
-    expect(await reader.waitForLines(1)).toEqual(['new']);
+    const [notice, ...rest] = await reader.waitForLines(2);
+    expect(notice).toMatch(
+      /^Position 500 isn't of this stream, which ends with (\d+): the app was made anew under its name, or the stream lost its end\. Lines up to \1 may be missing here: ask without `after` for all\.$/,
+    );
+    expect(rest).toEqual(['new']);
     reader.disconnect();
+    expect(await server.readMessages(app, 'after=500')).toEqual([
+      expect.stringMatching(/^Position 500 isn't/),
+    ]);
+    const { position } = reader;
+    expect(await server.readMessages(app, `after=${position}`)).toEqual([]);
   });
 });
 

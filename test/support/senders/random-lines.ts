@@ -80,6 +80,22 @@ const WORDS = [
   "thread 'main' panicked at x",
   'Error R14 (x)',
   '0 errors',
+  '203.0.113.7 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" ',
+  ' - - [01/Jan/2026:00:00:00 -0530] "',
+  'WARN ',
+  'TRACE ',
+  'NOTICE ',
+  'FATAL: ',
+  'INFO: ',
+  'warning: ',
+  'none',
+  '{"level":30,"time":1767225600000',
+  '{"level":"warn","time":',
+  'at=error code=H12 ',
+  'level=debug ',
+  '{"@l":"Error","@t":',
+  ' @l=',
+  "'@L':",
   '\\',
   '\\"',
   '/',
@@ -114,6 +130,8 @@ const DATA = [
   '[meta sequenceId="1"][trace@1 trace_id="5b8efff798038103d269b633813fc60c" span_id="eee19b7ec3c1b174"]',
   '[trace trace_id="x" spanId="eee19b7ec3c1b174"]',
 ];
+/** What stands in the place of a byte of a beginning that is known: what ends words, and what they are made of. */
+const ODD_BYTES = ' |\t\n\x1c\x7f:/[]"=-+@0aEü';
 const NAMES = [
   'web.1',
   'web.2',
@@ -139,7 +157,10 @@ export function randomMessage(dice: Dice): string | Buffer {
   if (kind === 3 && dice.below(8) === 0) return pick(dice, ['x', 'ü', '"']).repeat(pick(dice, LONG_LENGTHS));
   let text = kind < 8 ? 'x'.repeat(pick(dice, LENGTHS) % 70) : '';
   for (let left = dice.below(9); left > 0; left--) text += dice.below(3) === 0 ? ' x ' : pick(dice, WORDS);
-  return text;
+  // One byte of what begins a line isn't as it mostly is.
+  if (kind < 18) return text;
+  const at = dice.below(Math.min(text.length, 64) + 1);
+  return kind > 30 ? text : text.slice(0, at) + pick(dice, [...ODD_BYTES]) + text.slice(at + dice.below(2));
 }
 
 export function randomLine(dice: Dice): OldLine {

@@ -314,6 +314,15 @@ class JsonText {
       ['@timestamp', 'severity', 'host', 'dyno', 'event'],
       ['ts', 'level', 'msg', 'body'],
       ['body', 'severity_text', 'severity'],
+      ['date', 'log'],
+      ['date', 'time', 'log', 'kubernetes', 'container_name'],
+      ['timestamp', 'container_name', 'host.name', 'message'],
+      ['asctime', 'levelname', 'message'],
+      ['@timestamp', 'log.level', '_HOSTNAME', 'text'],
+      ['@t', '@m', '@l'],
+      ['MESSAGE', 'PRIORITY', '__REALTIME_TIMESTAMP', '_HOSTNAME', 'SYSLOG_IDENTIFIER', '_PID'],
+      ['_SOURCE_REALTIME_TIMESTAMP', '__REALTIME_TIMESTAMP', 'SYSLOG_PID', 'SYSLOG_IDENTIFIER', 'MESSAGE'],
+      ['t', 's', 'msg'],
     );
   }
 
@@ -325,9 +334,27 @@ class JsonText {
       case 'timestamp':
       case 'ts':
       case '@timestamp':
+      case 'date':
+      case '@t':
+      case 'asctime':
+      case '_SOURCE_REALTIME_TIMESTAMP':
+      case '__REALTIME_TIMESTAMP':
         return this.time();
+      case 'kubernetes':
+        return this.kubernetes();
+      case 'PRIORITY':
+      case '_PID':
+      case 'SYSLOG_PID':
+        return dice.one('"6"', '"77"', '5', dice.chance(0.3) ? dice.one('""', '"a"', '"007"', '1.5') : '"3"');
+      case 't':
+        return dice.one('"x"', '7', '{"$date":"2012-12-10T03:00:48.123Z"}', '{}');
+      case 's':
+        return dice.one('"W"', '"x"', '1');
       case 'level':
       case 'severity':
+      case 'levelname':
+      case 'log.level':
+      case '@l':
         return dice.one(
           '10',
           '20',
@@ -348,14 +375,27 @@ class JsonText {
           dice.chance(0.3) ? dice.one('8', '9', '"30"', '"x"', '-1', '3.5', '1000', '030') : '30',
         );
       case 'host':
+      case 'host.name':
+      case '_HOSTNAME':
       case 'hostname':
       case 'dyno':
+      case 'container_name':
+      case 'SYSLOG_IDENTIFIER':
         return dice.one(
           '"web-1"',
           '"h"',
           '""',
           dice.chance(0.1)
-            ? dice.one('"a b"', '"ü"', `"${'h'.repeat(300)}"`, 'null', '{"name":"n"}', '"a\\"b"')
+            ? dice.one(
+                '"a b"',
+                '"/web"',
+                '"/"',
+                '"ü"',
+                `"${'h'.repeat(300)}"`,
+                'null',
+                '{"name":"n"}',
+                '"a\\"b"',
+              )
             : '"box"',
         );
       case 'msg':
@@ -363,14 +403,32 @@ class JsonText {
       case 'log':
       case 'event':
       case 'body':
+      case 'text':
+      case 'MESSAGE':
+      case '@m':
         return dice.chance(0.03) ? dice.one('null', '1', '{"a":1}') : this.text();
       default:
         return this.value(2);
     }
   }
 
+  private kubernetes(): string {
+    const { dice, oddness } = this;
+    const pod = dice.chance(oddness)
+      ? dice.one('null', '1', '"a b"', '""', `"${'p'.repeat(300)}"`, '"a\\"b"', '{"pod_name":"inner"}')
+      : '"web-5d7f"';
+    const labels = dice.one('{}', '{"pod_name":"label"}', '{"app":"web"}', '["pod_name","x"]', '"pod_name"');
+    const fields: [string, string][] = [
+      ['labels', labels],
+      ['pod_name', pod],
+      ['id', '7'],
+    ];
+    return this.object(fields.filter(() => dice.chance(0.8)));
+  }
+
   private time(): string {
     const { dice } = this;
+    if (dice.chance(0.3)) return this.rarerTime();
     const date = `20${dice.one('12', '26', '24')}-${dice.one('02-29', '12-10', '11-30', '01-01', '02-30')}`;
     const clock = `${dice.one('03', '23', '00')}:${dice.one('00', '59')}:${dice.one('48', '00', dice.chance(0.1) ? '60' : '59')}`;
     return dice.one(
@@ -399,6 +457,27 @@ class JsonText {
             '""',
           )
         : '1355108448124',
+    );
+  }
+
+  /** As programs in C, Go and Python write it, and journald. */
+  private rarerTime(): string {
+    const { dice } = this;
+    const seconds = 1_355_108_400 + dice.below(120);
+    const digits = (count: number): string => String(dice.below(10 ** count)).padStart(count, '0');
+    const minute = `2012-${dice.one('12-10', '07-10', '03-25', '10-28')}${dice.one(' ', 'T')}0${dice.below(4)}:${digits(1).replace(/[6-9]/, '5')}${dice.below(10)}`;
+    const second = `${minute}:${dice.one('00', '59', '07', dice.chance(0.05) ? '60' : '01')}`;
+    return dice.one(
+      `${seconds}.${digits(dice.one(1, 3, 6, 6, 7, 9))}`,
+      `${seconds}.${digits(dice.one(1, 2))}0000`,
+      `${seconds}.000000`,
+      `"${seconds}${digits(dice.one(6, 6, 9, dice.below(12)))}"`,
+      `${seconds}${digits(dice.below(12))}`,
+      `"${seconds}.${digits(3)}"`,
+      `"${second}${dice.one(',', '.')}${digits(dice.one(1, 3, 3, 6, 9, 10))}"`,
+      `"${second}"`,
+      `"${second}${dice.one('', ',123', '.123')}${dice.one('Z', ' UTC', '+0100', '+01:00', 'é', '\\u005a')}"`,
+      `"${minute}"`,
     );
   }
 
@@ -479,7 +558,7 @@ class JsonText {
               'NaN',
               '123456789012345.6',
             )
-          : '7';
+          : this.decimal();
       case 5:
         return dice.one('true', 'false', 'null');
       case 6:
@@ -500,6 +579,15 @@ class JsonText {
       default:
         return dice.chance(oddness / 4) ? `${'['.repeat(16)}${']'.repeat(16)}` : '4';
     }
+  }
+
+  private decimal(): string {
+    const { dice } = this;
+    const digits = (count: number): string => String(dice.below(10 ** count)).padStart(count, '0');
+    const whole = dice.one('0', String(dice.below(10)), String(dice.below(1e5)), `1${digits(9)}`);
+    const fraction = `${digits(dice.below(10))}${digits(dice.below(9))}${dice.one('', '', '0', '000')}`;
+    const exponent = dice.chance(0.05) ? dice.one('e5', 'E-3', 'e+2', 'e') : '';
+    return `${dice.one('', '', '-')}${whole}${fraction === '' ? '' : `.${fraction}`}${exponent}`;
   }
 
   private object(fields: readonly (readonly [string, string])[]): string {

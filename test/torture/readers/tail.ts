@@ -6,6 +6,8 @@ import { numberedIn, pause } from '../senders/numbered.ts';
 const RECONNECT_MS = 300;
 /** A server that says nothing for so long is gone: it sends a sign of life every 15 to 20 seconds. */
 const SILENCE_MS = 30_000;
+/** A notice that the stream doesn't reach the position, in a failover that loses its end: it moves nobody. */
+const FOREIGN = /^Position \d+ isn't of this stream/;
 const LOST = /Error L11 .* dropped (\d+) messages/;
 
 export type TailWay = 'websocket' | 'events';
@@ -67,7 +69,8 @@ export class Tail {
         lines?: { message: string }[];
       };
       for (const { message } of lines ?? []) this.record(message);
-      if (position !== undefined && lines && lines.length > 0) this.moveTo(position);
+      const isMoved = lines?.some(({ message }) => !FOREIGN.test(message));
+      if (position !== undefined && isMoved) this.moveTo(position);
     });
     socket.on('ping', () => watch.heard());
     await new Promise<void>((resolve) => {
@@ -96,9 +99,10 @@ export class Tail {
         for (const event of events) {
           const rows = event.split('\n');
           const data = rows.filter((row) => row.startsWith('data: '));
-          for (const row of data) this.record((JSON.parse(row.slice(6)) as { message: string }).message);
+          const messages = data.map((row) => (JSON.parse(row.slice(6)) as { message: string }).message);
+          for (const message of messages) this.record(message);
           const id = rows.find((row) => row.startsWith('id: '))?.slice(4);
-          if (id !== undefined && data.length > 0) this.moveTo(id);
+          if (id !== undefined && messages.some((message) => !FOREIGN.test(message))) this.moveTo(id);
         }
       }
     } finally {

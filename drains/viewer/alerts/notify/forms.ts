@@ -1,4 +1,5 @@
 /** Forms of notifications over HTTP: what is posted where. */
+import { capitalize } from '../../../../src/common/text/capitalize.ts';
 import { facilityName } from '../../../../src/logs/query/query-syntax.ts';
 import type { AlertEvent, SampleLine, WebhookForm } from '../records/alert-records.ts';
 import { conditionText, lineText, lineUrl, oneLine, searchUrl, summaryOf, titleOf } from './message.ts';
@@ -150,14 +151,10 @@ function papertrailEvent(line: SampleLine): object {
     source_name: line.streamName,
     hostname: line.hostname,
     program: line.program,
-    facility: capitalized(facilityName(line.facility)),
+    facility: capitalize(facilityName(line.facility)),
     severity: SEVERITIES[line.severity],
     message: line.message,
   };
-}
-
-function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Slack's mrkdwn: what a log says is text in it, and neither a link nor a mention. */

@@ -1,7 +1,9 @@
 /** Which lines a request is about: `group`, `stream`, `q`, `from`, `to`. */
+
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { prepareQuery, type QueryMatcher } from '../../../../src/logs/query/query-matcher.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
+import { earliestBound, latestBound } from '../../../../src/logs/tails/tail-query.ts';
 import type { Grant } from '../../access/grant.ts';
 import type { LogStreamRecord } from '../../groups/group-records.ts';
 import type { Groups } from '../../groups/groups.ts';
@@ -33,8 +35,8 @@ export function readSelection(
   const query = prepareQuery(parameters.text('q') ?? '');
   const since = query.since === undefined ? undefined : readTime('since', query.since, nowMs);
   const until = query.until === undefined ? undefined : readTime('until', query.until, nowMs);
-  const fromMs = latest(parameters.time('from', nowMs), since) ?? defaultFromMs;
-  const toMs = earliest(parameters.time('to', nowMs), until);
+  const fromMs = latestBound(parameters.time('from', nowMs), since) ?? defaultFromMs;
+  const toMs = earliestBound(parameters.time('to', nowMs), until);
   if (fromMs !== undefined && toMs !== undefined && fromMs > toMs)
     throw new TailraceError('invalid_params', '`from` has to be before `to`.');
   const streams = selectedStreams(parameters, groups, grant);
@@ -90,12 +92,4 @@ export function readableStream(id: string, groups: Groups, grant: Grant): LogStr
   if (!stream || !grant.may(stream.group, 'reader'))
     throw new TailraceError('not_found', "Couldn't find that stream.");
   return stream;
-}
-
-function latest(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
-}
-
-function earliest(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }

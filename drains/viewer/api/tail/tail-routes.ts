@@ -12,6 +12,10 @@ import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { LineFilter } from '../../../../src/logs/syslog/line-filter.ts';
 import type { TailEncoding } from '../../../../src/logs/tails/output/encodings.ts';
+import {
+  limitTailFrames,
+  TAIL_PAYLOAD_BYTES_MAX,
+} from '../../../../src/logs/tails/output/websocket-limits.ts';
 import type { Grant } from '../../access/grant.ts';
 import type { LogStreamRecord } from '../../groups/group-records.ts';
 import type { ViewerParts } from '../../parts.ts';
@@ -28,8 +32,6 @@ const PARAMETERS = ['group', 'stream', 'q', 'after', 'events'];
 const PATH = '/api/tail';
 const KEEP_ALIVE_MS = 15_000;
 const TAILS_MAX = 1_000;
-/** Clients send nothing but control frames. */
-const PAYLOAD_BYTES_MAX = 4_096;
 const CLOSE_TIMEOUT_MS = 500;
 
 interface TailRequest {
@@ -50,7 +52,7 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    maxPayload: PAYLOAD_BYTES_MAX,
+    maxPayload: TAIL_PAYLOAD_BYTES_MAX,
   });
 
   server.get(PATH, async (request, reply) => {
@@ -93,6 +95,7 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
     const after = tail.after === undefined ? undefined : readPositions(tail.after, streams, 'after');
     requireRoom();
     sockets.handleUpgrade(request, socket, head, (webSocket: WebSocket) => {
+      limitTailFrames(webSocket);
       const connection = new WebSocketConnection(webSocket, socket);
       const close = openTail(tail, grant, streams, after, connection);
       webSocket.on('close', close);

@@ -14,6 +14,7 @@ import {
   type LineAttribute,
   type QueryNode,
   severityNumber,
+  WORD_CHARACTER,
 } from '../../../../src/logs/query/query-syntax.ts';
 import { isPlainNumber } from '../../../../src/logs/query/value-tests.ts';
 
@@ -25,7 +26,6 @@ const QUOTED = '"(?:[^"\\\\]|\\\\.)*"';
 const NUMBER = '^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)(e[+-]?[0-9]{1,3})?';
 const UNITS =
   'ns us µs ms s sec secs second seconds m min mins minutes h hours d days b byte bytes k kb kib mb mib g gb gib tb tib';
-const WORD_CHARACTER = /[\p{L}\p{N}_]/u;
 
 /**
  * The condition of a `WHERE`.

@@ -3,6 +3,7 @@
  * stream's name), `stream`, `position`, `received_at`. docs/viewer-archive.md has the columns.
  */
 
+import { isJsonObject, type JsonObject } from '../../../../src/common/json-object.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { ByteWriter } from '../../../../src/logs/tails/output/byte-writer.ts';
@@ -70,7 +71,7 @@ export function readArchiveLine(text: string): ArchivedLine | undefined {
  * A line of an archive whose JSON is parsed already; undefined when timestamp, facility, severity, source or message are missing or no such
  * thing.
  */
-export function readArchivedObject(value: Readonly<Record<string, unknown>>): ArchivedLine | undefined {
+export function readArchivedObject(value: JsonObject): ArchivedLine | undefined {
   const { timestamp, facility, severity, source, message, received_at: receivedAt } = value;
   const isLine =
     typeof timestamp === 'string' &&
@@ -100,10 +101,10 @@ export function readArchivedObject(value: Readonly<Record<string, unknown>>): Ar
 }
 
 /** An object of JSON; undefined for everything else. */
-export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+export function parseObject(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

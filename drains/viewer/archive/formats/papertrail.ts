@@ -5,6 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { ownValue } from '../../../../src/common/own-value.ts';
+import { capitalize } from '../../../../src/common/text/capitalize.ts';
 import { parseTime } from '../../../../src/common/time-expression.ts';
 import { facilityName, facilityNumber, severityNumber } from '../../../../src/logs/query/query-syntax.ts';
 import type { LogRecord } from '../../../../src/logs/syslog/record.ts';
@@ -76,7 +77,7 @@ export function papertrailLine(record: LogRecord, origin: PapertrailOrigin): str
     sourceId(origin.stream),
     column(NO_HOSTS.includes(record.hostname) ? origin.streamName : record.hostname),
     '',
-    facility[0].toUpperCase() + facility.slice(1),
+    capitalize(facility),
     SEVERITIES[priority & 7],
     column(dyno === '-' ? source : `${source}/${dyno}`),
     column(record.message),

@@ -1,7 +1,8 @@
 /** The SMTP server (RFC 5321) that apps send to: on loopback, for the add-on's login alone. */
-import { timingSafeEqual } from 'node:crypto';
+
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { systemCode, TailraceError } from '../../../common/errors.ts';
+import { isSameSecret } from '../../../common/secret-comparison.ts';
 import { RepeatedWarning } from '../runtime/repeated-warning.ts';
 import { logLine } from '../runtime/run-service.ts';
 import { mailLine, visible } from './mail-line.ts';
@@ -80,13 +81,13 @@ function serverOptions(options: SmtpListenerOptions): SMTPServerOptions {
     onAuth: (auth, _session, done) => {
       const given = auth.username ?? '';
       const isRight =
-        isSame(given, login) &&
+        isSameSecret(given, login) &&
         (auth.method === 'CRAM-MD5'
           ? auth.validatePassword(password) || auth.validatePassword(login)
           : // Postmark has one token for both.
-            isSame(auth.password ?? '', password) || isSame(auth.password ?? '', login));
+            isSameSecret(auth.password ?? '', password) || isSameSecret(auth.password ?? '', login));
       if (isRight) return done(null, { user: 'app' });
-      const who = isSame(given, login)
+      const who = isSameSecret(given, login)
         ? 'the right name and a wrong password'
         : `"${visible(given, NAME_LENGTH_MAX)}", which is not its login`;
       refusedLogins.write(`refused a login with ${who}: the app's config vars have both`);
@@ -121,11 +122,6 @@ function serverOptions(options: SmtpListenerOptions): SMTPServerOptions {
       );
     },
   };
-}
-
-function isSame(given: string, wanted: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(wanted)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 function refusal(responseCode: number, message: string): Error {

@@ -1,5 +1,5 @@
 /** The page and the API of an add-on service: for the server alone, which asks in the browser's place with the key of the service. */
-import { timingSafeEqual } from 'node:crypto';
+
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
@@ -13,6 +13,7 @@ import {
   sendStaticFile,
 } from '../../../common/http/static-files.ts';
 import { PACKAGE_ROOT } from '../../../common/package-info.ts';
+import { isSameSecret } from '../../../common/secret-comparison.ts';
 import { logLine } from './run-service.ts';
 
 /**
@@ -80,8 +81,6 @@ export async function servePage(
 /** @throws TailraceError `unauthorized` for a request without the key, as Bearer or as a password */
 export function requireKey(request: FastifyRequest, key: string): void {
   const credentials = readAuthorization(request.headers.authorization);
-  const given = Buffer.from(credentials.kind === 'key' ? credentials.key : '');
-  const wanted = Buffer.from(key);
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted))
+  if (!isSameSecret(credentials.kind === 'key' ? credentials.key : '', key))
     throw new TailraceError('unauthorized', 'Open this page with tailrace addons:open.');
 }

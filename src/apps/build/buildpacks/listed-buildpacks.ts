@@ -1,4 +1,5 @@
 /** Which buildpacks an app names itself, and where. */
+import type { JsonObject } from '../../../common/json-object.ts';
 import { readAppJson, readAppText } from '../steps/app-files.ts';
 import { BuildError } from '../steps/build-error.ts';
 
@@ -44,7 +45,7 @@ export function parseBuildpacksFile(text: string): string[] {
 }
 
 /** `"buildpacks": [{ "url": "heroku/nodejs" }]`. @throws BuildError */
-export function buildpacksOfAppJson(json: Readonly<Record<string, unknown>>): string[] {
+export function buildpacksOfAppJson(json: JsonObject): string[] {
   const { buildpacks } = json;
   if (buildpacks === undefined) return [];
   const urls = Array.isArray(buildpacks) ? buildpacks.map((one: unknown) => urlOf(one)) : [undefined];

@@ -1,4 +1,5 @@
 /** What a build reads in a package.json. */
+import type { JsonObject } from '../../../common/json-object.ts';
 import { readAppJson } from '../steps/app-files.ts';
 
 export interface PackageJson {
@@ -21,7 +22,7 @@ export async function readPackageJson(folder: string): Promise<PackageJson | und
 }
 
 /** Fields of the wrong type count as unset, as they do for package managers. */
-export function parsePackageJson(json: Readonly<Record<string, unknown>>): PackageJson {
+export function parsePackageJson(json: JsonObject): PackageJson {
   const packages = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
   const scripts = stringsOf(json.scripts);
   return {

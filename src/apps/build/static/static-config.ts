@@ -1,4 +1,5 @@
 /** `static.json`, as Heroku's static buildpack has it: how a folder of files is served. */
+import { isJsonObject, type JsonObject } from '../../../common/json-object.ts';
 
 /** A redirect to another address. */
 export interface StaticRedirect {
@@ -40,7 +41,7 @@ const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
  * @throws StaticConfigError
  */
 export function parseStaticConfig(
-  json: Readonly<Record<string, unknown>> | undefined,
+  json: JsonObject | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): StaticConfig {
   const fields = json ?? { root: '.' };
@@ -98,30 +99,27 @@ function wrong(field: string, should: string): StaticConfigError {
   return new StaticConfigError(`${field} in static.json must be ${should}.`);
 }
 
-function stringOf(fields: Readonly<Record<string, unknown>>, field: string): string | undefined {
+function stringOf(fields: JsonObject, field: string): string | undefined {
   const value = fields[field];
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'string' || /[\u0000-\u001f\u007f]/.test(value)) throw wrong(field, 'a text');
   return value;
 }
 
-function flagOf(fields: Readonly<Record<string, unknown>>, field: string): boolean {
+function flagOf(fields: JsonObject, field: string): boolean {
   const value = fields[field];
   if (value === undefined || value === null) return false;
   if (typeof value !== 'boolean') throw wrong(field, 'true or false');
   return value;
 }
 
-function recordOf(
-  fields: Readonly<Record<string, unknown>>,
-  field: string,
-): Readonly<Record<string, unknown>> {
+function recordOf(fields: JsonObject, field: string): JsonObject {
   const value = fields[field] ?? {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw wrong(field, 'an object, {…}');
-  return value as Readonly<Record<string, unknown>>;
+  if (!isJsonObject(value)) throw wrong(field, 'an object, {…}');
+  return value;
 }
 
-function optionalPath(fields: Readonly<Record<string, unknown>>, field: string): string | undefined {
+function optionalPath(fields: JsonObject, field: string): string | undefined {
   const value = stringOf(fields, field);
   return value === undefined ? undefined : pathOf(value, field);
 }

@@ -2,13 +2,14 @@
  * The web dyno of a static site: `node static-server.mjs` in the app's folder. It is copied into the slug, and needs nothing but
  * Node.js.
  */
-import { timingSafeEqual } from 'node:crypto';
+
 import { createReadStream, readFileSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { isSameSecret } from '../../../common/secret-comparison.ts';
 import { contentTypeOf } from './content-types.ts';
 import { parseStaticConfig, type StaticConfig } from './static-config.ts';
 import {
@@ -212,7 +213,6 @@ function isAuthorized(header: string | undefined): boolean {
   const { BASIC_AUTH_USERNAME: user, BASIC_AUTH_PASSWORD: password } = process.env;
   if (!config.basicAuth && !(user && password)) return true;
   if (!user || !password) return false;
-  const expected = Buffer.from(`${user}:${password}`);
   const given = Buffer.from(/^basic\s+(\S+)$/i.exec(header ?? '')?.[1] ?? '', 'base64');
-  return given.length === expected.length && timingSafeEqual(given, expected);
+  return isSameSecret(given.toString(), `${user}:${password}`);
 }

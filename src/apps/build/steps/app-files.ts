@@ -1,7 +1,9 @@
 /** What a build looks at in the app's folder. Links aren't followed out of it: a buildpack may have made one. */
+
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../common/errors.ts';
+import { isJsonObject, type JsonObject } from '../../../common/json-object.ts';
 import { findLinkOut } from '../linked-out.ts';
 import { BuildError } from './build-error.ts';
 
@@ -30,16 +32,13 @@ export async function readAppText(folder: string, name: string): Promise<string 
 }
 
 /** An object in a file of JSON; undefined when there is no file. @throws BuildError when it is something else */
-export async function readAppJson(
-  folder: string,
-  name: string,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
+export async function readAppJson(folder: string, name: string): Promise<JsonObject | undefined> {
   const text = await readAppText(folder, name);
   return text === undefined ? undefined : parseJsonObject(text, name);
 }
 
 /** @throws BuildError when the text of the file `name` is no object */
-function parseJsonObject(text: string, name: string): Readonly<Record<string, unknown>> {
+function parseJsonObject(text: string, name: string): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -47,7 +46,6 @@ function parseJsonObject(text: string, name: string): Readonly<Record<string, un
     const reason = error instanceof Error ? error.message : String(error);
     throw new BuildError(`${name} is no JSON (${reason}): correct it, and commit it.`, { cause: error });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new BuildError(`${name} must hold one object, {…}.`);
-  return value as Readonly<Record<string, unknown>>;
+  if (!isJsonObject(value)) throw new BuildError(`${name} must hold one object, {…}.`);
+  return value;
 }

@@ -1,6 +1,7 @@
 /** A one-off dyno that is attached to a client's terminal. */
 
 import { platformErrorTitle } from '../../../common/platform-errors.ts';
+import { ticksSinceBoot } from '../../../common/processes/process-identity.ts';
 import type { AppId } from '../../../logs/store/contract.ts';
 import type { Dyno, DynoInfo } from '../../processes/dyno.ts';
 import { killDaemonized } from '../../processes/kill-daemonized.ts';
@@ -56,6 +57,9 @@ export class AttachedDyno implements OneOffDyno {
   private process: AttachedProcess | undefined;
   private finished = false;
   private resolveEnded: () => void = () => {};
+
+  /** Before it began. */
+  private readonly sinceTicks = ticksSinceBoot();
 
   constructor(options: OneOffDynoOptions, pidFile: DynoPidFile) {
     const { app, id, name, releaseSpec, request } = options;
@@ -142,7 +146,7 @@ export class AttachedDyno implements OneOffDyno {
     clearTimeout(this.attachTimer);
     this.status = status;
     const { id, releaseSpec } = this.options;
-    if (releaseSpec.createWorkspace !== undefined) await killDaemonized(id);
+    if (releaseSpec.createWorkspace !== undefined) await killDaemonized(id, this.sinceTicks);
     this.log(`Process exited with status ${status}`);
     this.setState('complete');
     await this.options.workspace.remove();

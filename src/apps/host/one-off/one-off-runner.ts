@@ -29,6 +29,8 @@ interface OneOffRunnerOptions {
   /** Address and port to listen on; 0 for any free one. */
   readonly listen: { readonly host: string; readonly port: number };
   readonly pidFile: () => DynoPidFile;
+  /** @throws TailraceError for an app that is being destroyed */
+  readonly requireStaying: (app: AppId) => void;
 }
 
 interface OpenRendezvous {
@@ -100,11 +102,17 @@ export class OneOffRunner {
     const id = randomUUID();
     const name = `${request.type}.${this.nextNumber++}`;
     const rendezvous = request.attach ? await this.openRendezvous() : undefined;
-    const workspace = await (releaseSpec.createWorkspace?.(id, request.type) ?? {
+    const workspace = await (releaseSpec.createWorkspace?.(id, request.type, request.size) ?? {
       folder: releaseSpec.cwd,
       env: {},
       remove: async () => {},
     });
+    try {
+      this.options.requireStaying(app);
+    } catch (error) {
+      await workspace.remove();
+      throw error;
+    }
     const base = { ...releaseSpec.env, ...workspace.env, ...request.env };
     const env = dynoEnv({ base, name, id, port: undefined, color: false });
     const dynoOptions = { app, id, name, env, workspace, releaseSpec, request, lines };

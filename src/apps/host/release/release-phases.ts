@@ -28,6 +28,8 @@ interface ReleasePhasesOptions {
   readonly slugFiles: SlugFiles;
   readonly pidFile: () => DynoPidFile;
   readonly lines: (app: AppId) => LineSink;
+  /** @throws TailraceError for an app that is being destroyed */
+  readonly requireStaying: (app: AppId) => void;
 }
 
 /** From SIGTERM to SIGKILL. */
@@ -37,7 +39,6 @@ const GRACE_MS = 5_000;
 export class ReleasePhases {
   private readonly options: ReleasePhasesOptions;
   private readonly running = new Map<Dyno, { readonly app: AppId; readonly version: number }>();
-  private readonly removedApps = new Set<AppId>();
   private closing = false;
 
   constructor(options: ReleasePhasesOptions) {
@@ -60,7 +61,7 @@ export class ReleasePhases {
     const workspace = await slugFiles.createWorkspace(slug, id);
     try {
       if (this.closing) throw new Error('the server is stopping');
-      if (this.removedApps.has(app)) throw new Error('the app is being destroyed');
+      this.options.requireStaying(app);
       const lines = this.options.lines(app);
       const name = `${type}.1`;
       const base = { ...hostEnvironment(process.env), ...config, ...workspace.env };
@@ -100,12 +101,6 @@ export class ReleasePhases {
     const dynos = [...this.running].filter(([, phase]) => phase.app === app).map(([dyno]) => dyno);
     await Promise.all(dynos.map((dyno) => dyno.stop(GRACE_MS)));
     return dynos.length;
-  }
-
-  /** The same for an app that is being destroyed: others that wait for their turn don't run either. */
-  async removeApp(app: AppId): Promise<void> {
-    this.removedApps.add(app);
-    await this.stop(app);
   }
 
   /** Ends release commands that run: their releases fail. New ones are refused. */

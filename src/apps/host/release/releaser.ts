@@ -29,6 +29,8 @@ interface ReleaseHost {
   readonly slugFiles: { has(id: string): boolean };
   readonly releasePhases: ReleasePhases;
   isLocalApp(app: AppId): boolean;
+  /** @throws TailraceError for an app that is being destroyed */
+  requireStaying(app: AppId): void;
   deployRelease(app: AppRecord): Promise<void>;
 }
 
@@ -100,9 +102,10 @@ export class Releaser implements ReleaseMaker {
     });
   }
 
-  /** Resolves when none is being made. */
-  async ended(): Promise<void> {
-    while (this.queues.size > 0) await Promise.all(this.queues.values());
+  /** Resolves when none is being made, of this app or of any. */
+  async ended(app?: AppId): Promise<void> {
+    if (app !== undefined) while (this.queues.has(app)) await this.queues.get(app);
+    else while (this.queues.size > 0) await Promise.all(this.queues.values());
   }
 
   output(app: AppId, version: number): AsyncGenerator<string> | undefined {
@@ -118,6 +121,7 @@ export class Releaser implements ReleaseMaker {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       // While this waited for its turn it may have been destroyed.
       await appRegistry.getApp(app.id);
+      dynoManager.requireStaying(app.id);
       const current = await releases.current(app.id);
       const requested = change(current);
       if (!requested) return current;

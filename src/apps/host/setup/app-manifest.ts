@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { TailraceError } from '../../../common/errors.ts';
+import { isJsonObject, type JsonObject } from '../../../common/json-object.ts';
 import { ownValue } from '../../../common/own-value.ts';
 
 interface ManifestVariable {
@@ -191,8 +192,8 @@ function scalar(value: unknown, name: string): string {
   throw invalid(`"${name}" must be text`);
 }
 
-function requireObject(json: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return { ...json };
+function requireObject(json: unknown, name: string): JsonObject {
+  if (isJsonObject(json)) return json;
   throw invalid(`${name} must be an object: { … }`);
 }
 

@@ -1,3 +1,4 @@
+import { REQUEST_ID_PATTERN } from '../../../common/http/fields.ts';
 import { type Failure, failures } from '../error-codes.ts';
 import { parseConnectionHeader } from './connection-header.ts';
 import { isRouterFieldInDisguise } from './field-names.ts';
@@ -28,7 +29,6 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE']);
 /** A tunnel isn't what a dyno is for, and TRACE would show the sender what only dynos may see (RFC 9110 sections 9.3.6, 9.3.8). */
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
-const REQUEST_ID = /^[A-Za-z0-9-]{20,200}$/;
 
 /** Cookies know no ports: those that sign browsers in to this server come here too, where both have one host name. No app may have them. */
 const OWN_COOKIE = /(?:^|[;\s])tailrace_(?:session|page|oidc)=/;
@@ -217,7 +217,7 @@ function readHeaders(head: RequestHead, cursor: HeaderCursor): number {
         break;
       case 'x-request-id': {
         const value = cursor.value();
-        if (REQUEST_ID.test(value)) head.requestId = value;
+        if (REQUEST_ID_PATTERN.test(value)) head.requestId = value;
         cursor.dropLine();
         break;
       }

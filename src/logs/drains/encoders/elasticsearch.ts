@@ -48,8 +48,8 @@ interface BulkItem {
 
 /** A bulk request is answered by 200, even when documents fail. */
 function checkBulkResponse(body: Buffer, shipment: Shipment): void {
-  const { errors, items } = parseBulkResponse(body.toString());
-  if (!errors) return;
+  const items = parseBulkResponse(body.toString(), shipment.count);
+  if (items.length === 0) return;
   const offset = items.length - shipment.count; // the notice
   const failed = items.flatMap((item, i) =>
     item.status >= 300 && item.status !== CONFLICT ? [{ ...item, index: i - offset }] : [],
@@ -70,12 +70,31 @@ function checkBulkResponse(body: Buffer, shipment: Shipment): void {
     });
 }
 
-function parseBulkResponse(text: string): { errors: boolean; items: BulkItem[] } {
-  let value: { errors?: boolean; items?: Record<string, BulkItem>[] };
+/**
+ * What a bulk API says of each document, in order; nothing when all were taken.
+ * @throws OutletError when it says that some were refused, and not which
+ */
+function parseBulkResponse(text: string, linesMin: number): readonly BulkItem[] {
+  const value = parseObject(text);
+  if (!value) throw new OutletError('the destination answered 200, but not as a bulk API does');
+  if (value.errors !== true) return [];
+  const items = Array.isArray(value.items) ? value.items.map((item) => Object.values(item ?? {})[0]) : [];
+  if (items.length < linesMin || !items.every(isBulkItem))
+    throw new OutletError(
+      'the destination refused lines, and doesn’t say which: its answer has to have the status of each (filter_path in the URL may leave it out)',
+    );
+  return items;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    value = JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
   } catch {
-    throw new OutletError('the destination answered 200, but not as a bulk API does');
+    return undefined;
   }
-  return { errors: value.errors === true, items: (value.items ?? []).map((item) => Object.values(item)[0]) };
+}
+
+function isBulkItem(value: unknown): value is BulkItem {
+  return typeof value === 'object' && value !== null && 'status' in value && typeof value.status === 'number';
 }

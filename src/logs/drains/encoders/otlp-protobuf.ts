@@ -11,6 +11,9 @@ import {
 import { otlpSeverityNumber, resourceAttributes } from './otlp-fields.ts';
 import type { GroupFrame } from './wasm/wasm-lines.ts';
 
+/** A tag of one byte, and a length of up to 32 bits. */
+const FIELD_HEAD_BYTES_MAX = 6;
+
 /** Lines as log records (`scope_logs.log_records`). */
 export function otlpProtobufTemplate(): LineTemplate {
   return { time: 'nanoseconds', isJson: false, isProtobuf: true, keepsNewlines: true, pieces, encode };
@@ -18,7 +21,7 @@ export function otlpProtobufTemplate(): LineTemplate {
 
 /** The key of what holds structured data, and when the lines were observed, milliseconds since 1970. */
 export function otlpProtobufFrame(observedAtMs: number): LineFrame {
-  return { mid: DATA_KEY, tail: fixed64(11, BigInt(observedAtMs) * 1_000_000n) };
+  return { mid: DATA_KEY, tail: observedTime(observedAtMs) };
 }
 
 /** The resource that lines are of, and their scope. */
@@ -35,9 +38,13 @@ export function otlpProtobufGroup(app: string, version: string): GroupFrame {
   return {
     head: (line, level, byteLength) => {
       const resource = resourceOf(line, level);
-      const scopeHead = fieldHead(2, scope.length + byteLength);
-      const length = resource.length + scopeHead.length + scope.length;
-      return Buffer.concat([fieldHead(1, length + byteLength), resource, scopeHead, scope]);
+      const scopeLength = scope.length + byteLength;
+      const head = Buffer.allocUnsafe(resource.length + scope.length + 2 * FIELD_HEAD_BYTES_MAX);
+      let at = writeFieldHead(head, 0, 1, resource.length + fieldHeadSize(scopeLength) + scopeLength);
+      head.set(resource, at);
+      at = writeFieldHead(head, at + resource.length, 2, scopeLength);
+      head.set(scope, at);
+      return head.subarray(0, at + scope.length);
     },
     tail: Buffer.alloc(0),
   };
@@ -81,7 +88,24 @@ function bytesField(field: number, bytes: Buffer): Buffer {
 
 /** What is in front of a field of so many bytes. */
 function fieldHead(field: number, byteLength: number): Buffer {
-  return Buffer.from([(field << 3) | 2, ...varint(byteLength)]);
+  const head = Buffer.allocUnsafe(FIELD_HEAD_BYTES_MAX);
+  return head.subarray(0, writeFieldHead(head, 0, field, byteLength));
+}
+
+function fieldHeadSize(byteLength: number): number {
+  let size = 2;
+  for (let rest = byteLength >>> 7; rest > 0; rest >>>= 7) size++;
+  return size;
+}
+
+/** @returns the new end */
+function writeFieldHead(bytes: Buffer, start: number, field: number, byteLength: number): number {
+  let at = start;
+  bytes[at++] = (field << 3) | 2;
+  let rest = byteLength;
+  for (; rest > 0x7f; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
+  bytes[at++] = rest;
+  return at;
 }
 
 function varintField(field: number, value: number): Buffer {
@@ -91,6 +115,19 @@ function varintField(field: number, value: number): Buffer {
 function fixed64(field: number, value: bigint): Buffer {
   const bytes = Buffer.from([(field << 3) | 1, 0, 0, 0, 0, 0, 0, 0, 0]);
   bytes.writeBigUInt64LE(value, 1);
+  return bytes;
+}
+
+/** Milliseconds since 1970 as nanoseconds, `observed_time_unix_nano`, without a BigInt for each request. */
+function observedTime(ms: number): Buffer {
+  const bytes = Buffer.allocUnsafe(9);
+  bytes[0] = (11 << 3) | 1;
+  const high = Math.floor(ms / 0x1_0000_0000);
+  // Below 2^53: 32 bits times a million.
+  const low = (ms - high * 0x1_0000_0000) * 1_000_000;
+  const carry = Math.floor(low / 0x1_0000_0000);
+  bytes.writeUInt32LE(low - carry * 0x1_0000_0000, 1);
+  bytes.writeUInt32LE(high * 1_000_000 + carry, 5);
   return bytes;
 }
 

@@ -52,7 +52,7 @@ export function otlpFormat(app: string, version: string, encoding: 'json' | 'pro
       const { count, message } =
         encoding === 'json' ? parseRejectedRecords(body) : decodeRejectedRecords(body);
       if (!(count > 0)) return;
-      throw new OutletError(`the destination rejected ${count} lines: ${message}`, {
+      throw new OutletError(`the destination rejected ${count} lines${message && `: ${message}`}`, {
         isPermanent: true,
         refusedLines: { count: Math.min(count, shipment.count) },
       });

@@ -1,10 +1,11 @@
 import type { MultilineMode } from '../../syslog/heroku-frames.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { jsonLinesEncoder, RECORD_JSON_FRAME, recordJsonTemplate, rfc5424Template } from './encode-text.ts';
-import { noticeLines } from './line-template.ts';
+import { type LineFrame, noticeLines } from './line-template.ts';
 import { linesMemory, TemplateEncoder } from './wasm/wasm-lines.ts';
 
 const SHIPMENT_BYTES_MAX = 262_144;
+const NOTHING_AROUND: LineFrame = {};
 
 /** Frames of `application/logplex-1` with strict RFC 5424 lines. */
 export function rfc5424Format(multiline: MultilineMode = 'split'): HttpFormat {
@@ -21,7 +22,7 @@ export function rfc5424Format(multiline: MultilineMode = 'split'): HttpFormat {
     path: (url) => url.pathname + url.search,
     encode: (shipment, notice, pool) => {
       splitCount = 0;
-      const body = encoder.encode(shipment, {}, {}, pool, noticeLines(notice));
+      const body = encoder.encode(shipment, NOTHING_AROUND, {}, pool, noticeLines(notice));
       return { body, messageCount: shipment.count + (notice ? 1 : 0) + splitCount };
     },
   };

@@ -3,7 +3,7 @@
  * `npm run build:wasm` (AssemblyScript) into `wasm-scan-binary.ts`. It may always say that it doesn't know, and must never be wrong:
  * levels are defined by `syslog/level.ts`, events by `syslog/event-lines.ts`, what is redacted by `redaction.ts`.
  *
- * Memory is laid out by the caller (`wasm-scan.ts`). Reads may run over the end of the input by up to 31 bytes.
+ * Memory is laid out by the caller (`wasm-scan.ts`). Reads may run over the end of the input by up to 63 bytes.
  */
 import { isDigit, isLargeLetter, isSmallLetter } from '../../../common/wasm/wasm-common.as';
 import { splat } from '../../../common/wasm/wasm-splat.as';

@@ -4,10 +4,12 @@
  * nor a cloud's metadata service is allowed. Names are checked by the addresses that they resolve to at every connection: a
  * name that was allowed when the drain was added may resolve differently a minute later (DNS rebinding).
  */
+
 import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { TailraceError } from '../../../common/errors.ts';
+import { capitalize } from '../../../common/text/capitalize.ts';
 
 /** Public addresses that the cloud which this machine runs in serves itself (Azure). */
 const METADATA_ADDRESSES = new Set(['168.63.129.16']);
@@ -132,8 +134,4 @@ function embeddedIpv4(address: ipaddr.IPv6): ipaddr.IPv4 | undefined {
     bytes.slice(0, 12).every((byte) => byte === 0) && bytes.slice(12).some((byte) => byte > 1);
   if (!compatible && address.range() !== 'rfc6052') return undefined;
   return new ipaddr.IPv4(bytes.slice(12));
-}
-
-function capitalize(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -10,8 +10,28 @@ export class FencedError extends Error {
   }
 }
 
-/** One field after the other, none left out: V8 takes microseconds for a copy of an object in which some are replaced. */
 type AllFields = { [Name in keyof Required<CursorRecord>]: CursorRecord[Name] };
+
+/**
+ * A record with all fields, in their order. V8 takes microseconds for a copy of an object in which some are replaced, and gives it a shape
+ * of its own: code that reads records of many shapes is compiled again and again.
+ */
+function uniform(record: CursorRecord): CursorRecord {
+  return {
+    after: record.after,
+    upTo: record.upTo,
+    plan: record.plan,
+    bytesMax: record.bytesMax,
+    delivered: record.delivered,
+    lost: record.lost,
+    withheld: record.withheld,
+    storedAtMs: record.storedAtMs,
+    forDrain: record.forDrain,
+    forApp: record.forApp,
+    replayed: record.replayed,
+    fence: record.fence,
+  } satisfies AllFields;
+}
 
 /** What became of some lines. */
 export interface SettledCounts {
@@ -26,8 +46,8 @@ export class CursorState {
   private savedRecord: CursorRecord;
 
   constructor(initial: CursorRecord) {
-    this.current = initial;
-    this.savedRecord = initial;
+    this.current = uniform(initial);
+    this.savedRecord = this.current;
   }
 
   /** As it should be written: an object that isn't changed, but replaced. */
@@ -42,16 +62,16 @@ export class CursorState {
 
   /** Takes over what is stored under another lease; a replay that wasn't begun begins. */
   restore(stored: CursorRecord | undefined, fence: number, replay: DrainRecord['replay']): void {
-    if (stored) this.current = { ...stored, fence };
+    if (stored) this.current = uniform({ ...stored, fence });
     if (replay && this.current.replayed !== replay.id)
-      this.current = {
+      this.current = uniform({
         ...this.current,
         after: replay.after,
         upTo: undefined,
         plan: undefined,
         storedAtMs: 0,
         replayed: replay.id,
-      };
+      });
   }
 
   /** Lines up to `after` are settled: accepted, withheld or lost. */
@@ -78,7 +98,7 @@ export class CursorState {
 
   /** The losses that the drain and the app's stream still have to be notified of. */
   setPendingNotices(forDrain: LossSpan | undefined, forApp: LossSpan | undefined): void {
-    this.current = { ...this.current, forDrain, forApp };
+    this.current = uniform({ ...this.current, forDrain, forApp });
   }
 
   /**
@@ -87,7 +107,7 @@ export class CursorState {
    */
   markInFlight(upTo: Sequence, plan: readonly Sequence[] = []): void {
     if (this.current.upTo !== upTo)
-      this.current = { ...this.current, upTo, plan: plan.length > 0 ? plan : undefined };
+      this.current = uniform({ ...this.current, upTo, plan: plan.length > 0 ? plan : undefined });
   }
 
   /** Would whoever takes over now send the request that comes next with exactly the same lines? Else it has to be written before. */
@@ -113,7 +133,7 @@ export class CursorState {
 
   /** Nothing is in flight, and requests have `bytesMax` bytes of records at the most; undefined: as many as the outlet takes. */
   limitRequests(bytesMax: number | undefined): void {
-    this.current = { ...this.current, upTo: undefined, plan: undefined, bytesMax };
+    this.current = uniform({ ...this.current, upTo: undefined, plan: undefined, bytesMax });
   }
 
   /** It is stored. @param record what {@link record} was when that began */

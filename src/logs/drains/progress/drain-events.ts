@@ -14,9 +14,9 @@ export function hasOnlyDrainEvents({ slices }: Shipment): boolean {
   return slices.every(({ batch, start, end }) => {
     const cursor = new RecordCursor(batch.bytes, start, end);
     while (cursor.advance()) {
-      const { sourceStart } = cursor;
-      if (DRAIN_EVENT_SOURCE.compare(batch.bytes, sourceStart, sourceStart + DRAIN_EVENT_SOURCE.length) !== 0)
-        return false;
+      const { sourceStart, textEnd } = cursor;
+      const end = Math.min(textEnd, sourceStart + DRAIN_EVENT_SOURCE.length);
+      if (DRAIN_EVENT_SOURCE.compare(batch.bytes, sourceStart, end) !== 0) return false;
     }
     return true;
   });

@@ -22,8 +22,11 @@ const IDLE_EARLIER_MS = 1_000;
 const TIMER_EARLY_MS = 2;
 
 interface Exchange {
+  /** The request. */
+  readonly parts: readonly Buffer[];
+  readonly bytesMax: number;
   readonly parser: ResponseParser;
-  readonly resolve: (response: ResponseParser | undefined) => void;
+  readonly resolve: (response: ResponseParser | Promise<ResponseParser>) => void;
   readonly reject: (error: Error) => void;
   /** The connection was used before, and nothing has come yet: when it breaks, the destination had most likely closed it already. */
   mayBeStale: boolean;
@@ -56,14 +59,14 @@ export class HttpConnection {
    * @param parts of the request, one behind the other
    * @param bytesMax of the response's body that are kept
    */
-  async post(parts: readonly Buffer[], bytesMax: number): Promise<ResponseParser> {
+  post(parts: readonly Buffer[], bytesMax: number): Promise<ResponseParser> {
     const { socket } = this;
-    if (socket) {
-      const response = await this.send(socket, parts, bytesMax, true);
-      if (response) return response;
-    }
-    const response = await this.send(this.open(await this.dial()), parts, bytesMax, false);
-    return response as ResponseParser;
+    return socket ? this.send(socket, parts, bytesMax, true) : this.postAnew(parts, bytesMax);
+  }
+
+  /** On a connection that wasn't used before. */
+  private async postAnew(parts: readonly Buffer[], bytesMax: number): Promise<ResponseParser> {
+    return this.send(this.open(await this.dial()), parts, bytesMax, false);
   }
 
   /** Closes the connection; a request in progress ends with the error. */
@@ -72,20 +75,28 @@ export class HttpConnection {
     this.lose(error);
   }
 
-  /** Resolves with undefined when a connection that was used before breaks without an answer. */
   private send(
     socket: Socket,
     parts: readonly Buffer[],
     bytesMax: number,
     mayBeStale: boolean,
-  ): Promise<ResponseParser | undefined> {
+  ): Promise<ResponseParser> {
     if (this.closed) {
       this.drop();
-      throw this.closed;
+      return Promise.reject(this.closed);
     }
-    const response = new Promise<ResponseParser | undefined>((resolve, reject) => {
+    const response = new Promise<ResponseParser>((resolve, reject) => {
       const parser = new ResponseParser(bytesMax, this.lastHead);
-      this.exchange = { parser, resolve, reject, mayBeStale, timer: undefined, interim: 0 };
+      this.exchange = {
+        parts,
+        bytesMax,
+        parser,
+        resolve,
+        reject,
+        mayBeStale,
+        timer: undefined,
+        interim: 0,
+      };
     });
     socket.ref();
     if (parts.length > 1) socket.cork();
@@ -208,7 +219,8 @@ export class HttpConnection {
     const { parser } = exchange;
     // Once the status has come, the rest of the response doesn't matter.
     if (parser.finish() || parser.status > 0) exchange.resolve(parser);
-    else if (exchange.mayBeStale && !closed) exchange.resolve(undefined);
+    else if (exchange.mayBeStale && !closed)
+      exchange.resolve(this.postAnew(exchange.parts, exchange.bytesMax));
     else exchange.reject(error);
   }
 }

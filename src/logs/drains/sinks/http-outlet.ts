@@ -95,17 +95,24 @@ export class HttpOutlet implements Outlet {
 
   private async sendEncoded(shipment: Shipment, notice: LossNotice | undefined): Promise<Sequence> {
     const { memory } = this;
-    const { format, drain } = this.options;
+    const { format, drain, onPhase } = this.options;
     const encoded = format.encode(shipment, notice, memory);
     const { body, messageCount } = encoded instanceof Promise ? await encoded : encoded;
     const id = frameId(frameIdSeed(drain, shipment.last), shipment.first, shipment.last);
-    const responseBody = await this.post(
-      memory.join(
-        `${this.head}Logplex-Msg-Count: ${messageCount}\r\nLogplex-Frame-Id: ${id}\r\nContent-Length: ${body.length}\r\n\r\n`,
-        body,
-      ),
+    const request = memory.join(
+      `${this.head}Logplex-Msg-Count: ${messageCount}\r\nLogplex-Frame-Id: ${id}\r\nContent-Length: ${body.length}\r\n\r\n`,
+      body,
     );
-    format.checkResponse?.(responseBody, shipment);
+    const beganMs = performance.now();
+    let response: ResponseParser;
+    try {
+      response = await this.connection.post(request, format.responseBytesMax ?? ERROR_TEXT_BYTES_MAX);
+    } catch (error) {
+      throw toOutletError(error);
+    }
+    onPhase?.('answer', response.headAtMs - beganMs);
+    this.assertAccepted(response);
+    format.checkResponse?.(response.body, shipment);
     this.acceptedUpTo = shipment.last;
     return this.acceptedUpTo;
   }
@@ -120,21 +127,11 @@ export class HttpOutlet implements Outlet {
     this.connection.close(error);
   }
 
-  /** Resolves with the beginning of an accepting answer. */
-  private async post(request: readonly Buffer[]): Promise<Buffer> {
-    const { onPhase, format } = this.options;
-    const beganMs = performance.now();
-    let response: ResponseParser;
-    try {
-      response = await this.connection.post(request, format.responseBytesMax ?? ERROR_TEXT_BYTES_MAX);
-    } catch (error) {
-      throw toOutletError(error);
-    }
-    const { status, body, headers } = response;
-    onPhase?.('answer', response.headAtMs - beganMs);
+  /** @throws OutletError unless the answer accepts the request. */
+  private assertAccepted({ status, body, headers }: ResponseParser): void {
     this.lastAnswer = String(status);
     const responseClass = classifyDrainResponse(status);
-    if (responseClass === 'accepted') return body;
+    if (responseClass === 'accepted') return;
     throw new OutletError(
       `the destination answered ${status}${errorDetail(textOf(body, headers.get('content-type')), headers.get('location'))}`,
       {

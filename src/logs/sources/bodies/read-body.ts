@@ -60,7 +60,7 @@ export async function readBody(
       `Transfer-Encoding ${coding} isn't supported: send it in chunks alone, and name what packs the body in Content-Encoding.`,
     );
   const encoding = request.headers['content-encoding']?.toLowerCase();
-  const isCompressed = encoding !== undefined && encoding !== 'identity';
+  const isCompressed = encoding !== undefined && encoding !== '' && encoding !== 'identity';
   const decompressor =
     isCompressed && Object.hasOwn(decompressors, encoding) ? decompressors[encoding] : undefined;
   if (isCompressed && !decompressor) throw unsupportedEncoding(encoding, decompressors);

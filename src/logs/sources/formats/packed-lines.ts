@@ -1,7 +1,7 @@
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import { TailraceError } from '../../../common/errors.ts';
 import { TimeSlices } from '../../../common/limits/turns.ts';
-import { RECORD_HEADER } from '../../syslog/batch.ts';
+import { RECORD_HEADER, recordEnd } from '../../syslog/batch.ts';
 import { Framing } from '../../syslog/framing.ts';
 import type { LineReceiver } from '../line-receiver.ts';
 
@@ -279,11 +279,6 @@ async function takeFramesInSlices(
     at = reached < bytes.length ? takeFrame(bytes, reached, receiver) : reached;
     if ((isLong || ++taken % SLICE_LINES === 0) && slices.isOver) await slices.next();
   }
-}
-
-/** Where the record at `at` ends (`batch.ts`). */
-function recordEnd(bytes: Uint8Array, at: number): number {
-  return at + RECORD_HEADER + (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16));
 }
 
 /** Takes the frame at `at`; returns where it ends. */

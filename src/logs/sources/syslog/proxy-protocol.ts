@@ -28,6 +28,19 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader | 'partial' | 'broke
   return 'broken';
 }
 
+/** Do the first bytes of a connection look like a header, whether one is asked for or not? */
+export function beginsWithProxyHeader(bytes: Buffer): boolean {
+  if (bytes.length > SIGNATURE.length && startsLike(bytes, SIGNATURE)) return true;
+  return bytes.length > PREFIX.length + 4 && /^PROXY (TCP4|TCP6|UNKN)/.test(bytes.toString('latin1', 0, 10));
+}
+
+/** As the same address is written elsewhere: IPv4 ones within IPv6 in their own notation. */
+function plainAddress(address: ipaddr.IPv4 | ipaddr.IPv6): string {
+  return (
+    address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() ? address.toIPv4Address() : address
+  ).toString();
+}
+
 function startsLike(bytes: Buffer, pattern: Buffer): boolean {
   const length = Math.min(bytes.length, pattern.length);
   return bytes.compare(pattern, 0, length, 0, length) === 0;
@@ -45,7 +58,7 @@ function readText(bytes: Buffer): ProxyHeader | 'partial' | 'broken' {
   if (!kind || ports.length !== 2 || !ports.every((port) => /^\d{1,5}$/.test(port) && Number(port) <= 65_535))
     return 'broken';
   if (![source, target].every((address) => isAddress(address, kind))) return 'broken';
-  return { address: source, length };
+  return { address: plainAddress(ipaddr.parse(source)), length };
 }
 
 function isAddress(text: string, kind: 'ipv4' | 'ipv6'): boolean {
@@ -64,5 +77,5 @@ function readBinary(bytes: Buffer): ProxyHeader | 'partial' | 'broken' {
   const addressLength = family === IPV4 ? 4 : 16;
   if (bodyLength < 2 * addressLength + 4) return 'broken';
   const source = bytes.subarray(V2_HEAD_BYTES, V2_HEAD_BYTES + addressLength);
-  return { address: ipaddr.fromByteArray([...source]).toString(), length };
+  return { address: plainAddress(ipaddr.fromByteArray([...source])), length };
 }

@@ -12,6 +12,7 @@ import { SourceResolver } from '../source-resolver.ts';
 import type { SyslogListenerOptions } from '../syslog-listener.ts';
 import type { OpenConnections } from './open-connections.ts';
 import { PartialFrameBuffer } from './partial-frame-buffer.ts';
+import { beginsWithProxyHeader } from './proxy-protocol.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** A TLS handshake's record: content type 22, version 3.x (RFC 8446 section 5.1). */
@@ -60,7 +61,7 @@ export interface ConnectionContext {
 export function serveSyslogConnection(
   socket: Socket,
   peer: SyslogPeer,
-  { router, rules, rateLimiter, connectionLimiter, miscountReports, log }: SyslogListenerOptions,
+  { router, rules, rateLimiter, connectionLimiter, miscountReports, oversizeReports }: SyslogListenerOptions,
   { counters, rejectionWarnings, connections, tracked }: ConnectionContext,
 ): void {
   socket.on('error', () => socket.destroy());
@@ -83,6 +84,7 @@ export function serveSyslogConnection(
   let bytes = chunk;
   let countedSkips = 0;
   let countedResyncs = 0;
+  let countedOversized = 0;
   let first = true;
   /** For a token, or for this connection's next turn. */
   let waiting = false;
@@ -91,6 +93,7 @@ export function serveSyslogConnection(
   /** Takes frame after frame, until all are taken, a token has to be looked up first, or it is the others' turn. */
   const takeFrames = (): 'all' | 'lookup' | 'turn' => {
     for (let left = FRAMES_A_TURN; left > 0; left--) {
+      if (scanner.oversizedCount > countedOversized) countOversized();
       const { framing } = scanner;
       if (framing !== undefined) scanner.advanceTo(receiver.takeFastPath(bytes, scanner.pos, framing));
       const frame = scanner.next();
@@ -102,6 +105,13 @@ export function serveSyslogConnection(
         return 'lookup';
     }
     return 'turn';
+  };
+  /** The last frame was too long. */
+  const countOversized = (): void => {
+    countedOversized++;
+    counters.oversized++;
+    const { lastApp } = receiver;
+    if (lastApp !== undefined) oversizeReports.count(lastApp, 1);
   };
   const countFramingErrors = (): void => {
     const resyncs = scanner.resyncCount - countedResyncs;
@@ -180,14 +190,12 @@ export function serveSyslogConnection(
   socket.on('data', (data: Buffer) => {
     chunk = data;
     if (first && chunk[0] === TLS_HANDSHAKE && (chunk.length === 1 || chunk[1] === TLS_MAJOR)) {
-      counters.malformed++;
-      log.warn(
-        { protocol: counters.protocol, address: peer.address },
-        'a sender speaks TLS to the port for plain syslog: give it the TLS port (TAILRACE_SYSLOG_TLS_PORT)',
-      );
+      rejectionWarnings.refuseConnection('tlsToPlain', peer.address);
       socket.destroy();
       return;
     }
+    if (first && beginsWithProxyHeader(chunk))
+      rejectionWarnings.explainConnection('proxyHeader', peer.address);
     first = false;
     bytes = partialFrame.join(chunk);
     scanner.setInput(bytes);

@@ -14,6 +14,7 @@ import type { LogRouter } from '../../router/log-router.ts';
 import { RateLimiter } from '../../router/rate-limiter.ts';
 import { SourceRules } from '../../router/source-rules.ts';
 import type { AppId, Store } from '../../store/contract.ts';
+import { FRAME_BYTES_MAX } from '../../syslog/frame-boundary.ts';
 import { formatTimestamp } from '../../syslog/timestamp.ts';
 import { ConnectionLimiter } from '../connection-limiter.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
@@ -76,6 +77,12 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
       `Octet counting: ${count} frames since ${formatTimestamp(sinceMs)} had a count that can't be right: a frame's count is its length in bytes (RFC 6587). Nothing is lost, but a line may be in two pieces.`,
     ),
   );
+  const oversizeReports = new AppReports((app, count, sinceMs) =>
+    logToApp(
+      app,
+      `Frame size: ${count} frames since ${formatTimestamp(sinceMs)} were longer than ${FRAME_BYTES_MAX} bytes: the first so many of each were taken, what was behind them is lost.`,
+    ),
+  );
   const { host, proxyProtocol } = settings;
   const options = {
     host,
@@ -84,6 +91,7 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
     rateLimiter,
     connectionLimiter,
     miscountReports,
+    oversizeReports,
     proxyProtocol,
     log,
   };
@@ -92,6 +100,7 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
     connectionLimiter.close();
     rateLimiter.close();
     miscountReports.close();
+    oversizeReports.close();
     await Promise.all(listeners.splice(0).map((listener) => listener.close()));
   };
   try {

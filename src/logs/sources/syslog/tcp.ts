@@ -41,10 +41,7 @@ export async function listenTcp(options: SyslogListenerOptions): Promise<SyslogL
           serve(address);
           socket.resume();
         },
-        () => {
-          counters.malformed++;
-          rejectionWarnings.check();
-        },
+        () => rejectionWarnings.refuseConnection('noProxyHeader', peerAddress(socket)),
       );
     }
   });

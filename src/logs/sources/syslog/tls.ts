@@ -39,10 +39,6 @@ export async function listenTls(
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   });
   identity.follow(secure);
-  const countMalformed = (): void => {
-    counters.malformed++;
-    rejectionWarnings.check();
-  };
   secure.on('secureConnection', (socket: TLSSocket) => {
     const peerCertificate = socket.getPeerCertificate();
     const hasCertificate = peerCertificate !== undefined && Object.keys(peerCertificate).length > 0;
@@ -72,8 +68,10 @@ export async function listenTls(
       connections,
     });
   });
-  secure.on('tlsClientError', (_error, socket: TLSSocket) => {
-    countMalformed();
+  secure.on('tlsClientError', (error: Error & { code?: string }, socket: TLSSocket) => {
+    // One that only looks whether somebody listens, as load balancers do, just ends.
+    if (error.code !== 'ECONNRESET')
+      rejectionWarnings.refuseConnection('handshakeFailed', peerAddress(socket), error.code ?? error.message);
     socket.destroy();
   });
   const tcp = createTcpServer({ noDelay: true }, (socket) => {
@@ -88,7 +86,8 @@ export async function listenTls(
       socket.on('close', () => clients.delete(end));
       secure.emit('connection', socket);
     };
-    if (options.proxyProtocol) stripProxyHeader(socket, startHandshake, countMalformed);
+    const refuse = (): void => rejectionWarnings.refuseConnection('noProxyHeader', peerAddress(socket));
+    if (options.proxyProtocol) stripProxyHeader(socket, startHandshake, refuse);
     else startHandshake(peerAddress(socket));
   });
   await listen(tcp, options, 'syslog (TLS)', 'TAILRACE_SYSLOG_TLS_PORT');

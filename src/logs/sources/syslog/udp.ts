@@ -3,6 +3,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { LruCache } from '../../../common/lru-cache.ts';
 import { waitWithTimeout } from '../../../common/wait-with-timeout.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
+import { hasPriority, isDigit, isSeparator, readCount } from '../../syslog/frame-boundary.ts';
 import { LineReceiver } from '../line-receiver.ts';
 import { listenError } from '../listen.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
@@ -22,6 +23,9 @@ const CLOSE_TIMEOUT_MS = 1_000;
 const LINGER_MS = 5;
 /** Senders that are kept. */
 const SENDERS_MAX = 1_000;
+/** `65507` */
+const COUNT_DIGITS_MAX = 5;
+const SPACE = 0x20;
 
 /**
  * Listens for syslog over UDP.
@@ -58,6 +62,16 @@ export async function listenUdp(options: SyslogListenerOptions): Promise<SyslogL
       await waitWithTimeout(CLOSE_TIMEOUT_MS, datagramPort.finish());
     },
   };
+}
+
+/** How many bytes of `datagram[0, end)` are a count of what is behind them: some senders count octets over UDP as well (`logger --octet-count`). */
+function countLength(datagram: Buffer, end: number): number {
+  let at = 0;
+  while (at < COUNT_DIGITS_MAX && isDigit(datagram[at])) at++;
+  const content = at + 1;
+  if (datagram[at] !== SPACE || !hasPriority(datagram, content)) return 0;
+  const rest = end - content - readCount(datagram, 0, at);
+  return rest === 0 || (rest === 1 && isSeparator(datagram[end - 1])) ? content : 0;
 }
 
 /** Takes the datagrams of a port. */
@@ -101,7 +115,10 @@ class DatagramPort {
     }
     let end = datagram.length;
     while (end > 0 && datagram[end - 1] === 0) end--; // some senders append C's terminating NUL
-    this.batch.add(datagram, end, this.lastSender);
+    if (isDigit(datagram[0])) {
+      const line = datagram.subarray(countLength(datagram, end), end);
+      this.batch.add(line, line.length, this.lastSender);
+    } else this.batch.add(datagram, end, this.lastSender);
   }
 
   /** Takes what has come. */

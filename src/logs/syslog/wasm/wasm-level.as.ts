@@ -34,9 +34,11 @@ export function levelOf(start: u32, end: u32): u32 {
   if (start == end) return INFO;
   const isLong = end - start > SEARCHED_MAX;
   const searched = isLong ? start + SEARCHED_MAX : end;
-  const at = hint(start, searched);
+  let at = leadingHint(start, searched);
+  if (at == searched) at = hint(start, searched);
   if (at == searched) {
-    if (beginsPlain(start, searched)) return INFO;
+    const level = plainLevel(start, searched);
+    if (level != NONE) return level;
     if (isLong) return ASK;
   } else {
     const obvious = hintedLevel(start, at, searched);
@@ -47,6 +49,15 @@ export function levelOf(start: u32, end: u32): u32 {
   if (mayBeForm(start, end)) return ASK;
   const level = leadingWordLevel(start, end);
   return level == NONE ? INFO : level;
+}
+
+/** What {@link hint} finds in messages that begin with `at=`, `level=` or `{"level"`, as lines of Heroku's router, of logfmt and of pino do; else `end`. */
+function leadingHint(start: u32, end: u32): u32 {
+  if (end - start < 16) return end;
+  const eight = load<u64>(start);
+  if ((eight & 0xffffff) == 0x3d7461) return start;
+  if (eight == 0x226c6576656c227b) return start + 3;
+  return (eight & 0xffffffffffff) == 0x3d6c6576656c ? start + 1 : end;
 }
 
 /** The level of messages with a hint at `at` that name it as most do (`"level":"info"`, `level=warn`, `at=error`). */
@@ -67,98 +78,188 @@ function hintedLevel(start: u32, at: u32, end: u32): u32 {
   } else if ((load<u32>(at) & 0xffffff) == 0x3d7461 && isPrefixed(start, at)) value = at + 3;
   // A value's end is only where it is seen.
   if (value == 0 || value + 16 > end) return ASK;
+  const obvious = obviousValue(value, isNumberTaken);
+  if (obvious != NONE) return obvious;
   const level = valueAt(value, end, isNumberTaken);
   return level == NONE ? ASK : level;
 }
 
+/** The level of `info`, `warn`, `error`, `debug` or a number of two digits at `at`, with a space, a quote or a comma behind; NONE for what has to be looked at closely. */
+function obviousValue(at: u32, isNumberTaken: bool): u32 {
+  const word = load<u64>(at);
+  let behind: u32 = <u32>(word >> 32) & 0xff;
+  let level = NONE;
+  switch (<u32>word) {
+    case 0x6f666e69:
+      level = INFO;
+      break;
+    case 0x6e726177:
+      level = WARN;
+      break;
+    case 0x6f727265: // erro
+      level = behind == 0x72 ? ERROR : NONE;
+      behind = <u32>(word >> 40) & 0xff;
+      break;
+    case 0x75626564: // debu
+      level = behind == 0x67 ? DEBUG : NONE;
+      behind = <u32>(word >> 40) & 0xff;
+      break;
+    default: {
+      const tens: u32 = (<u32>word & 0xff) - 0x30;
+      const ones: u32 = ((<u32>word >> 8) & 0xff) - 0x30;
+      if (!isNumberTaken || tens - 1 > 8 || ones > 9) return NONE;
+      level = numberLevel(tens * 10 + ones);
+      behind = (<u32>word >> 16) & 0xff;
+    }
+  }
+  return behind == SPACE || behind == QUOTE || behind == 0x2c ? level : NONE;
+}
+
 /**
- * What hints begin with, by the low half of their second byte: `rr`, `xc`, `ev` and `lv` (as well `dv` and `mv`), `@l`, `t=`. The second
- * byte, the first, and which bits of it count.
+ * What hints begin with, by the low half of their second byte: `"@`, `rr`, `xc`, `ev` and `lv`, a color code, `t=`. The second byte, and those
+ * bits of the first that {@link FIRST_BITS} has: some others have them too.
  */
-const SECONDS = memory.data<u8>([0, 0, 0x72, 0x63, 0, 0, 0x76, 0, 0, 0, 0, 0, 0x6c, 0x3d, 0, 0]);
-const FIRSTS = memory.data<u8>([0, 0, 0x72, 0x78, 0, 0, 0x64, 0, 0, 0, 0, 0, 0x60, 0x74, 0, 0]);
-const FIRST_BITS = memory.data<u8>([0, 0, 0xff, 0xff, 0, 0, 0xf6, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0]);
+const SECONDS = memory.data<u8>([0x60, 0, 0x72, 0x63, 0, 0, 0x76, 0, 0, 0, 0, 0x7b, 0, 0x3d, 0, 0]);
+const FIRSTS = memory.data<u8>([0x02, 0, 0x52, 0x50, 0, 0, 0x44, 0, 0, 0, 0, 0x12, 0, 0x54, 0, 0]);
+/** Not the bit of small letters, nor those that differ between `e` and `l`. */
+const FIRST_BITS: u32 = 0xd6;
 
 /** The first place from which on there may be a name of a level's field, of an error, or a color code: all that begins with `eve`, `at=` …; else `end`. */
 function hint(start: u32, end: u32): u32 {
   const caseBit = splat(0x20);
   const lowHalf = splat(0x0f);
-  const escape = splat(0x1b);
+  const firstBits = splat(FIRST_BITS);
   const seconds = v128.load(<u32>SECONDS);
   const firsts = v128.load(<u32>FIRSTS);
-  const firstBits = v128.load(<u32>FIRST_BITS);
-  for (let i = start; i < end; i += 16) {
-    const raw = v128.load(i);
-    const first = v128.or(raw, caseBit);
-    const second = v128.or(v128.load(i, 1), caseBit);
+  for (let i = start; i < end; i += 32) {
     // Two letters of each, to begin with: few messages have them.
+    const second = v128.or(v128.load(i, 1), caseBit);
     const half = v128.and(second, lowHalf);
+    const later = v128.or(v128.load(i, 17), caseBit);
+    const laterHalf = v128.and(later, lowHalf);
     const isPair = v128.and(
       i8x16.eq(second, i8x16.swizzle(seconds, half)),
-      i8x16.eq(v128.and(first, i8x16.swizzle(firstBits, half)), i8x16.swizzle(firsts, half)),
+      i8x16.eq(v128.and(v128.load(i), firstBits), i8x16.swizzle(firsts, half)),
     );
-    const isColor = i8x16.eq(raw, escape);
-    if (!v128.any_true(v128.or(isPair, isColor))) continue;
-    const isEv = v128.and(isPair, i8x16.eq(second, splat(0x76)));
-    const isT = v128.and(isPair, i8x16.eq(second, splat(EQUALS)));
-    const isRr = v128.and(isPair, i8x16.eq(second, splat(0x72)));
-    const isXc = v128.and(isPair, i8x16.eq(second, splat(0x63)));
-    const isAt = v128.and(isPair, i8x16.eq(second, splat(0x6c)));
-    const third = v128.or(v128.load(i, 2), caseBit);
-    const endsE = i8x16.eq(third, splat(0x65));
-    const endsEv = v128.and(
-      isEv,
-      v128.or(
-        v128.and(i8x16.eq(first, splat(0x65)), endsE),
-        v128.and(i8x16.eq(first, splat(0x6c)), i8x16.eq(third, splat(0x6c))),
-      ),
+    const isLaterPair = v128.and(
+      i8x16.eq(later, i8x16.swizzle(seconds, laterHalf)),
+      i8x16.eq(v128.and(v128.load(i, 16), firstBits), i8x16.swizzle(firsts, laterHalf)),
     );
-    // The t of `at=` is its second letter.
-    const before = v128.or(v128.load(i - 1), caseBit);
-    const endsAt = v128.and(isT, i8x16.eq(before, splat(0x61)));
-    const endsError = v128.or(v128.and(isRr, i8x16.eq(third, splat(0x6f))), v128.and(isXc, endsE));
-    const others: u32 = i8x16.bitmask(v128.or(v128.or(endsEv, endsError), v128.or(isAt, isColor)));
-    const ats: u32 = i8x16.bitmask(endsAt);
-    // One place further to the left than its t; in front of the message it isn't one.
-    const hits: u32 = (others << 1) | (i > start ? ats : ats & 0xfffe);
+    if (i8x16.bitmask(v128.or(isPair, isLaterPair)) == 0) continue;
+    const hits = hintsAt(i, start) | (hintsAt(i + 16, start) << 16);
     if (hits != 0) {
-      const found = i + ctz<u32>(hits) - 1;
-      return found < end ? found : end;
+      const found = i + <u32>ctz<u64>(hits) - 1;
+      return found < end ? serilogName(start, found) : end;
     }
   }
   return end;
 }
 
-/** Does a message without a hint begin as none does that names a level? */
-function beginsPlain(start: u32, end: u32): bool {
+/** The first `@l` in `[start, end)`, else `end`: without quotes it is a name only where there is another hint. */
+function serilogName(start: u32, end: u32): u32 {
+  for (let i = start; i < end; i += 16) {
+    const letters = i8x16.eq(v128.or(v128.load(i, 1), splat(0x20)), splat(0x6c));
+    const mask: u32 = i8x16.bitmask(v128.and(i8x16.eq(v128.load(i), splat(0x40)), letters));
+    if (mask == 0) continue;
+    const found = i + <u32>ctz<u32>(mask);
+    return found < end ? found : end;
+  }
+  return end;
+}
+
+/** Where in the 16 bytes at `i` hints begin, one place further to the right: the lowest bit is for the byte in front of them. */
+function hintsAt(i: u32, start: u32): u64 {
+  const raw = v128.load(i);
+  const caseBit = splat(0x20);
+  const before = v128.or(v128.load(i - 1), caseBit);
+  const first = v128.or(raw, caseBit);
+  const second = v128.or(v128.load(i, 1), caseBit);
+  const third = v128.or(v128.load(i, 2), caseBit);
+  const endsE = i8x16.eq(third, splat(0x65));
+  const endsL = i8x16.eq(third, splat(0x6c));
+  const level = v128.and(
+    i8x16.eq(second, splat(0x76)),
+    v128.or(v128.and(i8x16.eq(first, splat(0x65)), endsE), v128.and(i8x16.eq(first, splat(0x6c)), endsL)),
+  );
+  const isR = v128.and(i8x16.eq(first, splat(0x72)), i8x16.eq(second, splat(0x72)));
+  const isX = v128.and(i8x16.eq(first, splat(0x78)), i8x16.eq(second, splat(0x63)));
+  const failure = v128.or(v128.and(isR, i8x16.eq(third, splat(0x6f))), v128.and(isX, endsE));
+  // `"@l`
+  const serilog = v128.and(v128.and(i8x16.eq(first, splat(QUOTE)), i8x16.eq(second, splat(0x60))), endsL);
+  const color = v128.and(i8x16.eq(raw, splat(0x1b)), i8x16.eq(second, splat(0x7b)));
+  // The t of `at=` is its second letter.
+  const at = v128.and(v128.and(i8x16.eq(first, splat(0x74)), i8x16.eq(second, splat(EQUALS))), i8x16.eq(before, splat(0x61)));
+  const others: u32 = i8x16.bitmask(v128.or(v128.or(level, failure), v128.or(serilog, color)));
+  const ats: u32 = i8x16.bitmask(at);
+  // In front of the message it isn't one.
+  return (<u64>others << 1) | (i > start ? ats : ats & 0xfffe);
+}
+
+/** The level of a message without a hint that begins as none does that names a level, or with a level in capitals (`WARN …`); NONE for what has to be looked at closely. */
+function plainLevel(start: u32, end: u32): u32 {
   const first: u32 = load<u8>(start);
-  let i = start;
   if (isSmallLetter(first)) {
     const three: u32 = load<u32>(start) & 0xffffff;
     // "npm", "thread '"
-    if (three == 0x6d706e || load<u64>(start) == THREAD) return false;
+    if (three == 0x6d706e || load<u64>(start) == THREAD) return NONE;
+    const bytes = v128.load(start);
+    let i = start + ctz<u32>(~i8x16.bitmask(v128.and(i8x16.gt_s(bytes, splat(0x60)), i8x16.lt_s(bytes, splat(0x7b)))));
     while (i < end && isSmallLetter(load<u8>(i))) i++;
-    if (i == end) return false;
-    const behind: u32 = load<u8>(i);
-    return behind == SPACE || behind == 0x3d || (behind >= 9 && behind <= 13);
+    return i < end && (isSpace(load<u8>(i)) || load<u8>(i) == EQUALS) ? INFO : NONE;
   }
+  let i = start;
   // {"key":
   if (first == 0x7b && end - start > 5 && load<u8>(start, 1) == QUOTE) {
     i = start + 2;
     while (i < end && (isSmallLetter(load<u8>(i)) || load<u8>(i) == 0x5f)) i++;
     // Two letters and more: `{"t":` begins lines of MongoDB's.
-    return i - start > 3 && i + 1 < end && load<u8>(i) == QUOTE && load<u8>(i, 1) == 0x3a;
+    return i - start > 3 && i + 1 < end && load<u8>(i) == QUOTE && load<u8>(i, 1) == COLON ? INFO : NONE;
   }
+  if (isDigit(first)) return beginsAccessLog(start, end) ? INFO : NONE;
   // A word behind spaces.
   if (first == SPACE) {
     while (i < end && load<u8>(i) == SPACE) i++;
-    return i < end && beginsPlainly(i, end, false);
+    return i < end && beginsPlainly(i, end, false) ? INFO : NONE;
   }
-  if (!isLargeLetter(first) || end - start < 8) return false;
-  const four: u32 = load<u32>(start);
-  // "GET ", "PUT "; of other words three letters may be a month of java.util.logging or "PHP", and "Traceback" begins one.
-  if (four == 0x20544547 || four == 0x20545550) return true;
-  return first != 0x54 && four >> 24 != SPACE && beginsPlainly(start, end, false);
+  return isLargeLetter(first) ? capitalLevel(start, end) : NONE;
+}
+
+/** The same of one that begins with a capital letter. */
+function capitalLevel(start: u32, end: u32): u32 {
+  if (end - start < 8) return NONE;
+  const four = load<u32>(start);
+  // "GET ", "PUT "
+  if (four == 0x20544547 || four == 0x20545550) return INFO;
+  const bytes = v128.load(start);
+  const small = v128.or(bytes, splat(0x20));
+  const letters: u32 = i8x16.bitmask(v128.and(i8x16.gt_s(small, splat(0x60)), i8x16.lt_s(small, splat(0x7b))));
+  const length = ctz<u32>(~letters);
+  // Three letters may be a month of java.util.logging or "PHP".
+  if (length == 3 || length >= 16 || start + length >= end || !isSpace(load<u8>(start + length))) return NONE;
+  const isShouted = (i8x16.bitmask(i8x16.gt_s(bytes, splat(0x60))) & ((1 << length) - 1)) == 0;
+  const level = isShouted ? wordLevel(start, length) : NONE;
+  if (level != NONE) return load<u8>(start + length) == SPACE ? level : NONE;
+  // "Traceback" begins one.
+  return (four & 0xff) != 0x54 ? INFO : NONE;
+}
+
+/** Does a message begin as lines of access logs do (Common Log Format): `203.0.113.7 - - [01/Jan/2026:00:00:00 +0000] "`? No word of that may be a level. */
+function beginsAccessLog(start: u32, end: u32): bool {
+  // Digits and dots (and slashes) of an address.
+  const length = ctz<u32>(i8x16.bitmask(i8x16.gt_u(i8x16.sub(v128.load(start), splat(0x2e)), splat(11))) | 0x10000);
+  const day = start + length + 6;
+  if (length > 15 || end < day + 30) return false;
+  // ` - - [`, and the first slash
+  if ((load<u64>(day - 6) & 0xffffffffffff) != 0x5b202d202d20 || load<u8>(day, 2) != 0x2f) return false;
+  // Nothing ends a word up to the zone: `01/Jan/2026:00:00:00 +0000] "`.
+  if (v128.any_true(v128.or(endsWord(v128.load(day)), endsWord(v128.load(day, 4))))) return false;
+  const sign: u32 = load<u8>(day, 21);
+  return (
+    load<u8>(day, 20) == SPACE &&
+    (sign == 0x2b || sign == DASH) &&
+    (load<u32>(day, 22) & 0xf0f0f0f0) == 0x30303030 &&
+    (load<u32>(day, 26) & 0xffffff) == 0x22205d
+  );
 }
 
 /** The level of the first field of that name from `from` on, where the first hint is; asks for color codes, and for what may be the name of a failure. */
@@ -496,17 +597,7 @@ function leadingWordLevel(start: u32, end: u32): u32 {
     // 16 bytes of the word at a time, up to what is behind it.
     for (;;) {
       const bytes = v128.load(i);
-      const bounds: u32 =
-        i8x16.bitmask(
-          v128.or(
-            v128.or(
-              // Compared as signed numbers, what is beyond ASCII is below a space as well.
-              i8x16.lt_s(bytes, splat(0x21)),
-              i8x16.eq(bytes, splat(0x7c)),
-            ),
-            i8x16.eq(bytes, splat(0x7f)),
-          ),
-        );
+      const bounds: u32 = i8x16.bitmask(endsWord(bytes));
       const left = end - i;
       let length: u32 = bounds == 0 ? 16 : <u32>ctz<u32>(bounds);
       if (length > left) length = left;
@@ -552,7 +643,7 @@ function leadingWordLevel(start: u32, end: u32): u32 {
         if (from == raw && to == i) return NONE;
       }
       // Nothing failed?
-      if (load<u8>(i - 1) == COLON) return ASK;
+      if (load<u8>(i - 1) == COLON && mayBeNothing(i, end)) return ASK;
       return level;
     }
     // Short words.
@@ -564,17 +655,32 @@ function leadingWordLevel(start: u32, end: u32): u32 {
   return NONE;
 }
 
+/** May what is behind a level and its colon say that nothing failed: `0`, `none`, `null`, `nil`, `false`? */
+function mayBeNothing(at: u32, end: u32): bool {
+  let i = at;
+  while (i < end && isSpace(load<u8>(i))) i++;
+  if (i == end) return false;
+  const byte: u32 = load<u8>(i);
+  const small = byte | 0x20;
+  return byte == 0x30 || small == 0x6e || small == 0x66 || byte >= 0x80;
+}
+
+/** Which bytes may end a word: spaces, `|`, control characters, and what is beyond ASCII, which has to be looked at. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function endsWord(bytes: v128): v128 {
+  // Compared as signed numbers, what is beyond ASCII is below a space as well.
+  return v128.or(
+    i8x16.lt_s(bytes, splat(0x21)),
+    v128.or(i8x16.eq(bytes, splat(0x7c)), i8x16.eq(bytes, splat(0x7f))),
+  );
+}
+
 /** The end of a word of up to 15 bytes with digits and without letters, as times and addresses are, or of a dash; 0 for another. */
 function timeEnd(start: u32, end: u32): u32 {
   const bytes = v128.load(start);
   const small = v128.or(bytes, splat(0x20));
-  // Compared as signed numbers, what is beyond ASCII is below a space as well.
-  const bounds: u32 = i8x16.bitmask(
-    v128.or(
-      i8x16.lt_s(bytes, splat(0x21)),
-      v128.or(i8x16.eq(bytes, splat(0x7c)), i8x16.eq(bytes, splat(0x7f))),
-    ),
-  );
+  const bounds: u32 = i8x16.bitmask(endsWord(bytes));
   const length = ctz<u32>(bounds);
   // No bound at all has 32 zeros.
   if (length > 15 || start + length >= end) return 0;

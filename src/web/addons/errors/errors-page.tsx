@@ -1,5 +1,5 @@
 import { useEffect } from 'preact/hooks';
-import { formatCount } from '../../text/format.ts';
+import { formatCount } from '../../../common/text/format-numbers.ts';
 import { SearchField } from '../../view/controls/search-field.tsx';
 import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';

@@ -1,4 +1,4 @@
-import { formatGroupedNumber } from '../../text/format.ts';
+import { formatNumber } from '../../../common/text/format-numbers.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Logo } from '../../view/icon.tsx';
 import { RelativeTime } from '../shared/relative-time.tsx';
@@ -36,7 +36,7 @@ export function GroupList({ errors }: { errors: ErrorsState }) {
               onClick={() => errors.changeFilter({ status: name })}
             >
               {label}
-              {name !== 'all' && counts && <small>{formatGroupedNumber(counts[name])}</small>}
+              {name !== 'all' && counts && <small>{formatNumber(counts[name])}</small>}
             </button>
           ))}
         </fieldset>
@@ -65,7 +65,7 @@ export function GroupList({ errors }: { errors: ErrorsState }) {
       )}
       {groups && errors.total.value > groups.length && (
         <p class="hint more-groups">
-          {formatGroupedNumber(errors.total.value - groups.length)} more: search for them.
+          {formatNumber(errors.total.value - groups.length)} more: search for them.
         </p>
       )}
     </nav>
@@ -92,10 +92,10 @@ function GroupRow({ group, errors }: { group: GroupJson; errors: ErrorsState }) 
           {visibleText(group.culprit)}
         </span>
         <HourChart hours={group.hours} label="in 24 hours" />
-        <span class="group-count" title={`${formatGroupedNumber(group.count)} events`}>
+        <span class="group-count" title={`${formatNumber(group.count)} events`}>
           {shortCount(group.count)}
         </span>
-        <span class="group-users" title={`${formatGroupedNumber(group.users)} users`}>
+        <span class="group-users" title={`${formatNumber(group.users)} users`}>
           {group.users > 0 && `${shortCount(group.users)} ${group.users === 1 ? 'user' : 'users'}`}
         </span>
         <RelativeTime ms={Date.parse(group.last_seen)} />

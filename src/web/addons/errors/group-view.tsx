@@ -1,4 +1,4 @@
-import { formatCount, formatGroupedNumber } from '../../text/format.ts';
+import { formatCount, formatNumber } from '../../../common/text/format-numbers.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import { RelativeTime } from '../shared/relative-time.tsx';
@@ -62,11 +62,11 @@ function GroupHeader({ group, errors }: { group: GroupJson; errors: ErrorsState 
       <dl class="group-facts">
         <div>
           <dt>events</dt>
-          <dd>{formatGroupedNumber(group.count)}</dd>
+          <dd>{formatNumber(group.count)}</dd>
         </div>
         <div>
           <dt>users</dt>
-          <dd>{formatGroupedNumber(group.users)}</dd>
+          <dd>{formatNumber(group.users)}</dd>
         </div>
         <div>
           <dt>last</dt>

@@ -1,4 +1,4 @@
-import { formatCount } from '../../text/format.ts';
+import { formatCount } from '../../../common/text/format-numbers.ts';
 
 const HEIGHT = 24;
 

@@ -1,5 +1,5 @@
 import { useEffect } from 'preact/hooks';
-import { formatBytes, formatCount } from '../../text/format.ts';
+import { formatBytes, formatCount } from '../../../common/text/format-numbers.ts';
 import { SearchField } from '../../view/controls/search-field.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';

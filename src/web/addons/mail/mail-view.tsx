@@ -1,6 +1,8 @@
 import { useRef, useState } from 'preact/hooks';
-import { formatBytes, formatDate, formatTimeOfDay } from '../../text/format.ts';
+import { formatBytes } from '../../../common/text/format-numbers.ts';
+import { formatDate, formatTimeOfDay } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
+import { DetailRow } from '../../view/detail-row.tsx';
 import { Icon } from '../../view/icon.tsx';
 import type { InboxState, MailTab } from './inbox-state.ts';
 import type { MailJson, OpenedMailJson } from './mail-json.ts';
@@ -70,25 +72,16 @@ function MailHeader({ mail, inbox }: { mail: MailJson; inbox: InboxState }) {
         </button>
       </div>
       <dl class="mail-fields">
-        <Field name="From" value={mail.from || mail.envelope.from || 'nobody'} />
-        <Field name="To" value={recipientsOf(mail)} />
-        {mail.cc && <Field name="Cc" value={mail.cc} />}
-        {blind.length > 0 && <Field name="Bcc" value={blind.join(', ')} />}
-        <Field
+        <DetailRow name="From" value={mail.from || mail.envelope.from || 'nobody'} />
+        <DetailRow name="To" value={recipientsOf(mail)} />
+        {mail.cc && <DetailRow name="Cc" value={mail.cc} />}
+        {blind.length > 0 && <DetailRow name="Bcc" value={blind.join(', ')} />}
+        <DetailRow
           name="Received"
           value={`${formatDate(receivedMs)}, ${formatTimeOfDay(receivedMs)} · ${formatBytes(mail.size)}`}
         />
       </dl>
     </header>
-  );
-}
-
-function Field({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{visibleText(value)}</dd>
-    </div>
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
-import { formatDurationMs, formatGroupedNumber } from '../../text/format.ts';
+import { formatNumber } from '../../../common/text/format-numbers.ts';
+import { formatDurationMs } from '../../text/format.ts';
 import type { Theme } from '../../theme.ts';
 import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';
@@ -116,14 +117,14 @@ function Totals({ report: { totals, times, stepMs, routes } }: { report: Metrics
   const minutes = (times.length * stepMs) / 60_000;
   const slowest = routes.reduce((most, { p95 }) => Math.max(most, p95 ?? 0), 0);
   const rows: readonly (readonly [string, string])[] = [
-    ['requests', formatGroupedNumber(totals.requests)],
+    ['requests', formatNumber(totals.requests)],
     ['requests/min', formatValue(totals.requests / minutes)],
     [
       'answered with 5xx',
       totals.requests > 0 ? `${formatValue((totals.errors / totals.requests) * 100)} %` : '–',
     ],
     ['p95 of the slowest route', slowest > 0 ? `${formatValue(slowest)} ms` : '–'],
-    ['lines', formatGroupedNumber(totals.lines)],
+    ['lines', formatNumber(totals.lines)],
   ];
   return (
     <dl class="totals">

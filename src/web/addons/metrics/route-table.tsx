@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { formatGroupedNumber } from '../../text/format.ts';
+import { formatNumber } from '../../../common/text/format-numbers.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { formatValue, type RouteReport } from './report.ts';
 
@@ -37,11 +37,11 @@ export function RouteTable({ routes }: { routes: readonly RouteReport[] }) {
           <tr key={route}>
             <th scope="row">{visibleText(route)}</th>
             <td>{(share * 100).toFixed(1)} %</td>
-            <td>{formatGroupedNumber(count)}</td>
+            <td>{formatNumber(count)}</td>
             <td>{formatValue(p50)}</td>
             <td>{formatValue(p95)}</td>
             <td>{formatValue(p99)}</td>
-            <td data-bad={errors > 0}>{formatGroupedNumber(errors)}</td>
+            <td data-bad={errors > 0}>{formatNumber(errors)}</td>
           </tr>
         ))}
       </tbody>

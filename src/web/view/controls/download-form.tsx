@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { formatBytes } from '../../text/format.ts';
+import { formatBytes } from '../../../common/text/format-numbers.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Modal } from '../modal.tsx';
 

@@ -1,4 +1,5 @@
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { formatCount, formatNumber } from '../../../common/text/format-numbers.ts';
 import {
   bucketAt,
   bucketCount,
@@ -9,7 +10,7 @@ import {
   type TimeRange,
   totalOf,
 } from '../../stream/counts/histogram-counts.ts';
-import { formatCount, formatDurationMs, formatGroupedNumber, type TimeZone } from '../../text/format.ts';
+import { formatDurationMs, type TimeZone } from '../../text/format.ts';
 import { Icon } from '../icon.tsx';
 import { type BrushEvent, type BrushResult, NO_BRUSH, nextBrush } from './brush-state.ts';
 import { barPaths, CHART_HEIGHT, highestCount, niceMaximum } from './count-scale.ts';
@@ -86,8 +87,8 @@ export function Histogram(props: HistogramProps) {
         {summaryText(counts, zone)}
       </p>
       <div class="histogram-scale" aria-hidden="true">
-        <span>{formatGroupedNumber(maximum)}</span>
-        <span>{formatGroupedNumber(maximum / 2)}</span>
+        <span>{formatNumber(maximum)}</span>
+        <span>{formatNumber(maximum / 2)}</span>
         <span>0</span>
       </div>
       <div

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
+import { formatNumber } from '../../../common/text/format-numbers.ts';
 import type { PageState } from '../../page-state.ts';
 import { endOf, summarize, totalOf } from '../../stream/counts/histogram-counts.ts';
 import { LAST_RANGES, RANGE_DEFAULT, zoomedOut } from '../../stream/counts/view-range.ts';
 import type { LogView } from '../../stream/log-view.ts';
-import { formatGroupedNumber } from '../../text/format.ts';
 import { Histogram } from './histogram.tsx';
 
 /** A rate over longer buckets would say nothing of now. */
@@ -37,7 +37,7 @@ export function LogHistogram({ page, logView }: { page: PageState; logView: LogV
   return (
     <section class="log-histogram" aria-label="Lines over time">
       <div class="line-sum">
-        <strong>{sums ? formatGroupedNumber(sums.lines) : '…'}</strong>
+        <strong>{sums ? formatNumber(sums.lines) : '…'}</strong>
         <span>
           {sums?.lines === 1 ? 'line' : 'lines'}
           {hasRate && `, ${formatRate((totalOf(counts, last) * 1_000) / counts.stepMs)}/s`}
@@ -82,7 +82,7 @@ export function LogHistogram({ page, logView }: { page: PageState; logView: LogV
         title="Show errors only"
         onClick={() => void page.changeFilters({ level: 'error' })}
       >
-        <strong>{sums ? formatGroupedNumber(sums.errors) : '…'}</strong>
+        <strong>{sums ? formatNumber(sums.errors) : '…'}</strong>
         <span>{sums?.errors === 1 ? 'error' : 'errors'}</span>
       </button>
     </section>
@@ -91,5 +91,5 @@ export function LogHistogram({ page, logView }: { page: PageState; logView: LogV
 
 /** `0`, `0.3`, `12`, `1,234` */
 function formatRate(rate: number): string {
-  return rate >= 10 || rate === 0 ? formatGroupedNumber(Math.round(rate)) : rate.toFixed(1);
+  return rate >= 10 || rate === 0 ? formatNumber(Math.round(rate)) : rate.toFixed(1);
 }

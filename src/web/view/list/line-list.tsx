@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/hooks';
+import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { Line } from '../../stream/line.ts';
-import { formatCount, localDayNumber, type TimeZone } from '../../text/format.ts';
+import { localDayNumber, type TimeZone } from '../../text/format.ts';
 import { searchTerms } from '../../text/search-terms.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';

@@ -1,12 +1,7 @@
+import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { Line } from '../../stream/line.ts';
 import { dynoColor } from '../../text/dyno-color.ts';
-import {
-  formatCount,
-  formatDate,
-  formatMilliseconds,
-  formatTimeOfDay,
-  type TimeZone,
-} from '../../text/format.ts';
+import { formatDate, formatMilliseconds, formatTimeOfDay, type TimeZone } from '../../text/format.ts';
 import { fieldValue } from '../../text/line-fields.ts';
 import {
   matchInTrace,

@@ -1,5 +1,6 @@
+import { formatNumber } from '../../../common/text/format-numbers.ts';
 import { endOf, summarize, type TimeRange } from '../../stream/counts/histogram-counts.ts';
-import { formatDurationMs, formatGroupedNumber } from '../../text/format.ts';
+import { formatDurationMs } from '../../text/format.ts';
 import { Histogram } from '../../view/histogram/histogram.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
 import { longerRange } from './counts-state.ts';
@@ -18,7 +19,7 @@ export function CountsChart({ page }: { page: ViewerPage }) {
   return (
     <section class="log-histogram" aria-label="Lines over time" aria-busy={page.counts.loading.value}>
       <div class="line-sum">
-        <strong>{sums ? atLeast(formatGroupedNumber(sums.lines), isPartial) : '…'}</strong>
+        <strong>{sums ? atLeast(formatNumber(sums.lines), isPartial) : '…'}</strong>
         <span>
           {sums?.lines === 1 ? 'line' : 'lines'}
           {shown && ` in ${formatDurationMs(shown.untilMs - shown.sinceMs)}`}
@@ -50,7 +51,7 @@ export function CountsChart({ page }: { page: ViewerPage }) {
         title="Errors only"
         onClick={() => void page.narrow('severity:error')}
       >
-        <strong>{sums ? atLeast(formatGroupedNumber(sums.errors), isPartial) : '…'}</strong>
+        <strong>{sums ? atLeast(formatNumber(sums.errors), isPartial) : '…'}</strong>
         <span>{sums?.errors === 1 ? 'error line' : 'error lines'}</span>
       </button>
     </section>

@@ -1,4 +1,4 @@
-import { formatGroupedNumber } from '../../text/format.ts';
+import { formatNumber } from '../../../common/text/format-numbers.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import type { ValuesJson } from '../api/viewer-json.ts';
@@ -137,7 +137,7 @@ function FacetValues({ name, values, page }: { name: string; values: ValuesJson;
           >
             <i class="share" style={{ width: `${(count / most) * 100}%` }} />
             <span>{value === '' ? '""' : visibleText(value)}</span>
-            <b>{formatGroupedNumber(count)}</b>
+            <b>{formatNumber(count)}</b>
           </button>
           <button
             type="button"
@@ -150,8 +150,8 @@ function FacetValues({ name, values, page }: { name: string; values: ValuesJson;
           </button>
         </li>
       ))}
-      {values.other > 0 && <li class="rest">{formatGroupedNumber(values.other)} with other values</li>}
-      {values.missing > 0 && <li class="rest">{formatGroupedNumber(values.missing)} without it</li>}
+      {values.other > 0 && <li class="rest">{formatNumber(values.other)} with other values</li>}
+      {values.missing > 0 && <li class="rest">{formatNumber(values.missing)} without it</li>}
       {values.partial && (
         <li class="rest">
           <PartialNote isShort />

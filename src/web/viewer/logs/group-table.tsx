@@ -1,4 +1,4 @@
-import { formatCount, formatGroupedNumber } from '../../text/format.ts';
+import { formatCount, formatNumber } from '../../../common/text/format-numbers.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import type { ValuesJson } from '../api/viewer-json.ts';
@@ -76,7 +76,7 @@ function GroupRows({ page, field, groups }: GroupRowsProps) {
                 {value === '' ? '""' : visibleText(value)}
               </button>
             </th>
-            <td>{formatGroupedNumber(count)}</td>
+            <td>{formatNumber(count)}</td>
             <td class="share-cell">
               <i class="share" style={{ width: `${(count / most) * 100}%` }} />
               <span>{percent(count / total)}</span>
@@ -94,7 +94,7 @@ function RestRow({ label, count, total }: { label: string; count: number; total:
   return (
     <tr class="rest">
       <th scope="row">{label}</th>
-      <td>{formatGroupedNumber(count)}</td>
+      <td>{formatNumber(count)}</td>
       <td class="share-cell">
         <span>{percent(count / total)}</span>
       </td>

@@ -1,4 +1,4 @@
-import { formatCount } from '../../text/format.ts';
+import { formatCount } from '../../../common/text/format-numbers.ts';
 import { FollowButton } from '../../view/controls/follow-button.tsx';
 import type { ViewerFeed } from '../lines/viewer-feed.ts';
 import type { ViewerPage } from '../viewer-page.ts';

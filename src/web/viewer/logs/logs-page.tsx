@@ -1,4 +1,5 @@
-import { formatCount, formatDate, formatTimeOfDay } from '../../text/format.ts';
+import { formatCount } from '../../../common/text/format-numbers.ts';
+import { formatDate, formatTimeOfDay } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Logo } from '../../view/icon.tsx';
 import { LineList } from '../../view/list/line-list.tsx';

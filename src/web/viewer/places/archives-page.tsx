@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { formatBytes, formatCount, formatNumber } from '../../../common/text/format-numbers.ts';
 import { RelativeTime } from '../../addons/shared/relative-time.tsx';
-import { formatBytes, formatCount, formatGroupedNumber } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
@@ -93,7 +93,7 @@ export function ArchivesPage({ page }: { page: ViewerPage }) {
                       </a>
                     </th>
                     <td>{visibleText(file.group?.name ?? '')}</td>
-                    <td class="number">{file.lines === null ? '' : formatGroupedNumber(file.lines)}</td>
+                    <td class="number">{file.lines === null ? '' : formatNumber(file.lines)}</td>
                     <td class="number">{formatBytes(file.bytes)}</td>
                     <td>
                       <div class="row-actions">

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
+import { formatBytes, formatCount, formatNumber } from '../../../common/text/format-numbers.ts';
 import { RelativeTime } from '../../addons/shared/relative-time.tsx';
-import { formatBytes, formatCount, formatGroupedNumber } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../../view/icon.tsx';
 import type { SenderAddresses, StreamGroupJson, StreamJson } from '../api/viewer-json.ts';
@@ -234,7 +234,7 @@ function StreamRows({ stream, isOwner, page, ask, change }: StreamRowsProps) {
             {name}
           </button>
         </th>
-        <td class="number">{formatGroupedNumber(stream.lines)}</td>
+        <td class="number">{formatNumber(stream.lines)}</td>
         <td class="number">{formatBytes(stream.bytes)}</td>
         <td>{stream.lastAt ? <RelativeTime ms={Date.parse(stream.lastAt)} /> : 'none yet'}</td>
         <td>

@@ -235,7 +235,7 @@ describe('while the release command runs', () => {
     const waiting = setConfig(name, { B: '1' }).catch((error: Error) => error.message);
     expect((await repository.tailrace('destroy', name, '--confirm', name)).status).toBe(0);
     expect((await setting).status).toBe(1);
-    expect(await waiting).toMatch(/422.*being destroyed|404/);
+    expect(await waiting).toMatch(/409.*being destroyed|404/);
     await expect(releases(name)).rejects.toThrow(/404/);
   });
 

@@ -1,5 +1,7 @@
 /** How the dynos of one release take over from those of another, and what happens when they don't come up. */
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { fetchFromApp, GitRepository } from '../../../support/git-repository.ts';
@@ -234,4 +236,57 @@ it('an app whose only web dyno was stopped says so at once', async () => {
   expect(failed).toMatch(/^503 .*H10 App crashed/s);
   await repository.tailrace('restart', 'web.1');
   await until('the app', async () => (await fetchFromApp(server, name)).version === 'one');
+});
+
+describe('an app that changes in two ways at once', () => {
+  it('is served under its new name when it is renamed while a release is made', async () => {
+    // With a single app any host name is its own.
+    await deployed();
+    let { name } = await deployed();
+    for (let i = 0; i < 5; i++) {
+      const next = `${name.slice(0, 20)}-${i}`;
+      await Promise.all([
+        setConfig(name, { A: String(i) }),
+        server.request('PATCH', `/apps/${name}`, { name: next }),
+      ]);
+      name = next;
+      await until(`release ${i}`, async () => (await fetchFromApp(server, name)).a === String(i));
+    }
+  });
+
+  it('has as many dynos as all have asked for who scale it at once', async () => {
+    const { name } = await deployed();
+    const updates = [{ type: 'worker', quantity: '+1' }];
+    await Promise.all(
+      Array.from({ length: 3 }, () => server.request('PATCH', `/apps/${name}/formation`, { updates })),
+    );
+    const { quantity } = await server.request<{ quantity: number }>('GET', `/apps/${name}/formation/worker`);
+    expect(quantity).toBe(3);
+  });
+
+  it('starts nothing any more while it is destroyed', async () => {
+    const { name, repository } = await deployed();
+    repository.commit({
+      Procfile: `web: exec node web.cjs\nslow: trap '' TERM; echo deaf; sleep 1000 & wait; wait\n`,
+    });
+    expect((await repository.push()).status).toBe(0);
+    await repository.tailrace('ps:scale', 'slow=1');
+    await logged(name, /^deaf$/);
+    const destroyed = server.request('DELETE', `/apps/${name}`);
+    await logged(name, /^Stopping all processes with SIGTERM$/);
+    const { dynos } = JSON.parse(readFileSync(join(server.data, 'host', 'dynos.json'), 'utf8'));
+    const being = /409 .*This app is being destroyed/;
+    await expect(setConfig(name, { A: '1' })).rejects.toThrow(being);
+    const command = { command: 'sleep 1000' };
+    await expect(server.request('POST', `/apps/${name}/dynos`, command)).rejects.toThrow(being);
+    repository.commit({ 'version.txt': 'two\n' });
+    expect(await repository.push()).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/being destroyed/),
+    });
+    for (const { pid } of dynos.filter((dyno: { name: string }) => dyno.name === 'slow.1'))
+      process.kill(-pid, 'SIGKILL');
+    await destroyed;
+    await expect(server.request('GET', `/apps/${name}`)).rejects.toThrow(/404/);
+  });
 });

@@ -188,6 +188,14 @@ const WORDS = [
     'failed ',
     'Try ',
     'no exception',
+    '203.0.113.7 - - [01/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" ',
+    ' - - [01/Jan/2026:00:00:00 -0530] "',
+    'WARN ',
+    'TRACE ',
+    'INFO: ',
+    'none',
+    ' @l=',
+    '{"level":30,"time":1',
   ],
 ];
 const message: fc.Arbitrary<string | Buffer> = fc.oneof(

@@ -76,6 +76,7 @@ async function follow(retryMs: number): Promise<RulePortListeners> {
       rateLimiter,
       connectionLimiter,
       miscountReports: new AppReports(() => {}),
+      oversizeReports: new AppReports(() => {}),
       proxyProtocol: false,
       log,
     },

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FRAME_BYTES_MAX } from '../../../../src/logs/syslog/frame-boundary.ts';
 import { expectSameLines } from '../../../support/expect-same-lines.ts';
 import { missing, runProgram } from '../../../support/program.ts';
 import {
@@ -148,6 +149,30 @@ describe('syslog over TCP', () => {
     await until('three lines', async () => (await server.readMessages(app)).length === 3);
     expect((await server.readMessages(app)).map((text) => text.length)).toEqual([10_000, 10_000, 5_000]);
   });
+
+  it.each(['counted', 'a line'])(
+    'takes 1 MB of a frame that is longer (%s), says so, and loses nothing behind it',
+    async (kind) => {
+      const app = await server.createApp();
+      const { oversized } = await server.sourceCounters('tcp');
+      const long = logplexLine('x'.repeat(2_000_000), app.token);
+      await sendOverTcp(
+        server.syslogPort,
+        kind === 'counted' ? octetCounted(long) : `${long}\n`,
+        `${logplexLine('behind', app.token)}\n`,
+        octetCounted(logplexLine('the end', app.token)),
+      );
+      const messages = await until('the lines, and the report', async () => {
+        const found = await server.readMessages(app, 'lines=1000');
+        return found.some((text) => text.startsWith('Frame size: 1 frames since')) && found;
+      });
+      const own = messages.filter((text) => !text.startsWith('Frame size: '));
+      expect(own.slice(-2)).toEqual(['behind', 'the end']);
+      const head = long.length - 2_000_000;
+      expect(own.slice(0, -2).join('')).toBe('x'.repeat(FRAME_BYTES_MAX - head));
+      expect((await server.sourceCounters('tcp')).oversized - oversized).toBe(1);
+    },
+  );
 
   it('takes lines of several apps on one connection', async () => {
     const one = await server.createApp();

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
@@ -176,7 +177,9 @@ describe.skipIf(absent)('behind a load balancer', () => {
   it('the PROXY protocol’s address is the sender’s, over TCP and TLS, whole or in pieces', async () => {
     const own = await startServerForTest({ env: { ...settings(), TAILRACE_PROXY_PROTOCOL: 'yes' } });
     const app = await own.createApp();
-    await own.request('POST', `/apps/${app.name}/source-rules`, { source: 'ten', network: '10.0.0.0/8' });
+    // 10.0.0.0/8, as IPv6 has it.
+    const network = '::ffff:10.0.0.0/104';
+    await own.request('POST', `/apps/${app.name}/source-rules`, { source: 'ten', network });
     const text = '<13>prog: hello\n';
     await sendOverTcp(own.syslogPort, `PROXY TCP4 10.1.2.3 127.0.0.1 40000 6001\r\n${text}`);
     await sendOverTcp(own.syslogPort, Buffer.concat([v2(10, 9, 8, 7), Buffer.from(text)]));
@@ -186,9 +189,10 @@ describe.skipIf(absent)('behind a load balancer', () => {
     );
     await sendTls(own.tlsPort, text, {}, v2(10, 4, 4, 4));
     await sendTls(own.tlsPort, text, {}, Buffer.from('PROXY TCP4 10.3.3.3 127.0.0.1 40000 6514\r\n'));
-    await until('all lines', async () => (await own.readLines(app)).length === 5);
+    await sendOverTcp(own.syslogPort, `PROXY TCP6 ::ffff:10.2.2.2 ::1 40000 6001\r\n${text}`);
+    await until('all lines', async () => (await own.readLines(app)).length === 6);
     const hosts = (await own.readLines(app, 'format=json')).map((json) => JSON.parse(json).hostname);
-    expect(hosts.sort()).toEqual(['10.1.2.3', '10.3.3.3', '10.4.4.4', '10.5.5.5', '10.9.8.7']);
+    expect(hosts.sort()).toEqual(['10.1.2.3', '10.2.2.2', '10.3.3.3', '10.4.4.4', '10.5.5.5', '10.9.8.7']);
     const before = (await own.sourceCounters('tcp')).malformed;
     for (const bad of [
       `${logplexLine('no header', app.token)}\n`,
@@ -199,5 +203,28 @@ describe.skipIf(absent)('behind a load balancer', () => {
     ])
       await sendOverTcp(own.syslogPort, bad).catch(() => {});
     await until('the counts', async () => (await own.sourceCounters('tcp')).malformed >= before + 5);
+    await until('the reason', () => own.program.stderr.includes('a connection has no PROXY header in front'));
+    expect(own.program.stderr.match(/no PROXY header/g)).toHaveLength(1);
+    expect(own.program.stderr).not.toContain('lines were malformed');
+  });
+
+  it('a failed handshake is told with its reason, a connection that only looks is not, nor a PROXY header that isn’t asked for', async () => {
+    const app = await server.createApp();
+    const before = (await server.sourceCounters('tls')).malformed;
+    const looks = await connectTcp(server.tlsPort);
+    looks.end();
+    await once(looks, 'close');
+    expect((await server.sourceCounters('tls')).malformed).toBe(before);
+    await sendOverTcp(server.tlsPort, `${logplexLine('plain', app.token)}\n`).catch(() => {});
+    await until('the count', async () => (await server.sourceCounters('tls')).malformed === before + 1);
+    expect(server.program.stderr).toMatch(/"reason":"ERR_SSL_\w+".*a sender's TLS handshake failed/);
+    await sendOverTcp(
+      server.syslogPort,
+      `PROXY TCP4 10.1.2.3 127.0.0.1 40000 6001\r\n${logplexLine('behind', app.token)}\n`,
+    );
+    await until('the line behind it', async () => (await server.readMessages(app)).includes('behind'));
+    expect(server.program.stderr).toContain(
+      'a connection begins with a PROXY header, which is not asked for',
+    );
   });
 });

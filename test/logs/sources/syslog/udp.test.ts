@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { logplexLine, numberedMessages } from '../../../support/senders/send-lines.ts';
-import { type Server, startServer } from '../../../support/server.ts';
+import { logplexLine, numberedMessages, octetCounted } from '../../../support/senders/send-lines.ts';
+import { type App, type Server, startServer } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
 let server: Server;
@@ -19,12 +19,18 @@ function sender(): (datagram: string | Buffer) => Promise<void> {
     );
 }
 
+/** As `logger --udp --octet-count` sends it; some with a line end behind what is counted. */
+function counted(message: string, { token }: App): string {
+  const line = octetCounted(logplexLine(message, token)).toString();
+  return message.endsWith('0') ? `${line}\n` : line;
+}
+
 describe('syslog over UDP', () => {
-  it('takes a line a datagram, in order, with and without a line end', async () => {
+  it('takes a line a datagram, in order, with and without a line end, or a count of its bytes', async () => {
     const app = await server.createApp();
     const send = sender();
     for (const [i, message] of numberedMessages(200).entries())
-      await send(logplexLine(message, app.token) + (i % 2 ? '\n' : ''));
+      await send(i % 3 ? logplexLine(message, app.token) + (i % 2 ? '\n' : '') : counted(message, app));
     await until('all lines', async () => (await server.readMessages(app)).length === 200);
     expect(await server.readMessages(app)).toEqual(numberedMessages(200));
   });

@@ -2,7 +2,7 @@
  * An event as it is kept: of bounded size, and without values that are called like secrets (as Sentry's servers do it,
  * https://docs.sentry.io/security-legal-pii/scrubbing/server-side-scrubbing/).
  */
-import { isJsonObject, type JsonObject } from './json-access.ts';
+import { isJsonObject, type JsonObject } from '../../../../common/json-object.ts';
 
 /** Characters of an event in all; about twice what SDKs send at the most. */
 const EVENT_CHARACTERS_MAX = 300_000;

@@ -2,15 +2,8 @@
  * What an event of Sentry's protocol says, in one shape for all SDKs and versions of it
  * (https://develop.sentry.dev/sdk/data-model/event-payloads/; raven's `sentry.interfaces.*` are of the protocol's version 4 and before).
  */
-import {
-  arrayOf,
-  isJsonObject,
-  type JsonObject,
-  memberOf,
-  numberOf,
-  textOf,
-  valuesOf,
-} from './json-access.ts';
+import { isJsonObject, type JsonObject } from '../../../../common/json-object.ts';
+import { arrayOf, memberOf, numberOf, textOf, valuesOf } from './json-access.ts';
 
 export type ErrorLevel = 'fatal' | 'error' | 'warning' | 'info' | 'debug';
 

@@ -1,11 +1,6 @@
 /** Reads JSON that somebody sent: what isn't of the expected type is as if it weren't there. */
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** Neither null nor an array is one. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+import { isJsonObject } from '../../../../common/json-object.ts';
 
 /** A member of an object, its own: never one of its prototype. */
 export function memberOf(value: unknown, key: string): unknown {

@@ -3,8 +3,9 @@
  * that is as long as `length` says, or goes to the end of its line.
  */
 import { TailraceError } from '../../../../common/errors.ts';
+import { isJsonObject, type JsonObject } from '../../../../common/json-object.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../../../../common/limits/json-scanner.ts';
-import { isJsonObject, type JsonObject, memberOf, textOf } from '../event/json-access.ts';
+import { memberOf, textOf } from '../event/json-access.ts';
 import { SentryError } from './sentry-error.ts';
 
 const NEWLINE = 0x0a;

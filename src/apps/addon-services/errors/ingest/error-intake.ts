@@ -1,6 +1,7 @@
 /** What is done with an event, from the bytes of its JSON to its place in the store. */
 import { randomBytes } from 'node:crypto';
 import { TailraceError } from '../../../../common/errors.ts';
+import type { JsonObject } from '../../../../common/json-object.ts';
 import type { JsonLimits } from '../../../../common/limits/json-scanner.ts';
 import { TokenBucket } from '../../../../common/limits/token-bucket.ts';
 import { eventLoopTurns } from '../../../../common/limits/turns.ts';
@@ -8,7 +9,6 @@ import { cleanEvent } from '../event/clean-event.ts';
 import { readEvent } from '../event/error-event.ts';
 import { titleOf } from '../event/event-title.ts';
 import { groupIdOf } from '../event/fingerprint.ts';
-import type { JsonObject } from '../event/json-access.ts';
 import type { AddedEvent } from '../store/error-state.ts';
 import type { ErrorStore } from '../store/error-store.ts';
 import { type EnvelopeItem, parseJson } from './envelope.ts';

@@ -1,7 +1,8 @@
 /** What SDKs talk to: `/api/1/envelope/`, `/api/1/store/`, `/api/1/security/`, with the public key of the DSN. */
-import { timingSafeEqual } from 'node:crypto';
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { discardBody } from '../../../../common/http/discard-body.ts';
+import { isSameSecret } from '../../../../common/secret-comparison.ts';
 import { BodyMemory } from '../../../../logs/sources/bodies/body-memory.ts';
 import { readBody } from '../../../../logs/sources/bodies/read-body.ts';
 import { readEventId } from '../event/error-event.ts';
@@ -107,8 +108,7 @@ function keyOf({ headers, query }: FastifyRequest<IngestRequest>): string | unde
 }
 
 function requireKey(given: string | undefined, wanted: string): void {
-  const [a, b] = [Buffer.from(given ?? ''), Buffer.from(wanted)];
-  if (a.length !== b.length || !timingSafeEqual(a, b))
+  if (!isSameSecret(given ?? '', wanted))
     throw new SentryError(
       403,
       'event submission rejected with_reason: ProjectId: the key is not that of this DSN, take SENTRY_DSN as it is',

@@ -1,5 +1,6 @@
 /** Reports of browsers about a Content-Security-Policy, as events (https://docs.sentry.io/security-legal-pii/security/security-policy-reporting/). */
-import { arrayOf, isJsonObject, type JsonObject, memberOf, textOf } from '../event/json-access.ts';
+import { isJsonObject, type JsonObject } from '../../../../common/json-object.ts';
+import { arrayOf, memberOf, textOf } from '../event/json-access.ts';
 
 /** `{"csp-report": {…}}` of `report-uri`, or what `report-to` sends (https://www.w3.org/TR/reporting-1/); others give nothing. */
 export function readSecurityReports(body: unknown): JsonObject[] {

@@ -1,6 +1,7 @@
 /** Groups and events as the page and programs get them. */
+
+import type { JsonObject } from '../../../../common/json-object.ts';
 import { readEvent } from '../event/error-event.ts';
-import type { JsonObject } from '../event/json-access.ts';
 import { countDistinct } from '../store/distinct-count.ts';
 import { type ErrorGroup, HOUR_MS } from '../store/error-group.ts';
 import type { StoredEvent } from '../store/error-store.ts';

@@ -1,9 +1,9 @@
 /** What the page and programs ask: `/addons/ID/page/api/…` at the API. */
 import type { FastifyInstance } from 'fastify';
 import { TailraceError } from '../../../../common/errors.ts';
+import type { JsonObject } from '../../../../common/json-object.ts';
 import type { EventStream } from '../../runtime/event-stream.ts';
 import { readEventId } from '../event/error-event.ts';
-import type { JsonObject } from '../event/json-access.ts';
 import type { ErrorIntake } from '../ingest/error-intake.ts';
 import { type ErrorGroup, GROUP_STATUSES, type GroupStatus } from '../store/error-group.ts';
 import type { ErrorStore } from '../store/error-store.ts';

@@ -1,14 +1,16 @@
 /** Keeps the state in LMDB: an event and what it changes in its group are one transaction, on disk before anybody is told so. */
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
-import { systemCode, TailraceError } from '../../../../common/errors.ts';
+import { TailraceError } from '../../../../common/errors.ts';
+import { readIfExistsNow } from '../../../../common/files/read-if-exists.ts';
+import type { JsonObject } from '../../../../common/json-object.ts';
 import { LmdbFile, type LmdbTable } from '../../../../logs/store/embedded/records/lmdb-file.ts';
 import { readLmdb, readLmdbBootId } from '../../../../logs/store/embedded/records/lmdb-pages.ts';
 import { DiskSpaceGuard } from '../../../../logs/store/embedded/records/lmdb-safety.ts';
 import { sealValue, unsealValue } from '../../../../logs/store/embedded/records/sealed-value.ts';
-import type { JsonObject } from '../event/json-access.ts';
 import type { ErrorGroup, GroupStatus } from './error-group.ts';
 import {
   type AddedEvent,
@@ -273,7 +275,7 @@ function ignore(): void {}
 
 /** LMDB ends the process when it meets a damaged file. */
 function setAsideIfDamaged(file: string, onDamage: (what: string, kept: string) => void): void {
-  const content = readIfThere(file);
+  const content = readIfExistsNow(file);
   if (!content || content.length === 0) return;
   const { damage } = readLmdb(content, readLmdbBootId());
   if (damage === undefined) return;
@@ -281,13 +283,4 @@ function setAsideIfDamaged(file: string, onDamage: (what: string, kept: string) 
   renameSync(file, kept);
   rmSync(`${file}-lock`, { force: true });
   onDamage(damage, kept);
-}
-
-function readIfThere(file: string): Buffer | undefined {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

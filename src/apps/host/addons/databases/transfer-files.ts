@@ -1,7 +1,9 @@
 /** Backups on this server's disk: a folder for each app, in it a record and a dump for each transfer. */
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
+import { namesInFolder } from '../../../../common/files/read-if-exists.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import type { TransferRecord } from './transfer-record.ts';
 
@@ -14,12 +16,12 @@ export class TransferFiles {
 
   /** Apps that have transfers here, those included that were destroyed and not removed yet. */
   async apps(): Promise<AppId[]> {
-    return (await readFolder(this.folder)) as AppId[];
+    return (await namesInFolder(this.folder)) as AppId[];
   }
 
   /** Also those that were deleted, oldest first. */
   async list(app: AppId): Promise<TransferRecord[]> {
-    const names = (await readFolder(join(this.folder, app))).filter((name) => /^\d+\.json$/.test(name));
+    const names = (await namesInFolder(join(this.folder, app))).filter((name) => /^\d+\.json$/.test(name));
     const records = await Promise.all(
       names.map(async (name): Promise<TransferRecord | undefined> => {
         const text = await readFile(join(this.folder, app, name), 'utf8').catch(() => '');
@@ -36,7 +38,9 @@ export class TransferFiles {
   /** Stores a new one under the next number. @throws the system's error */
   async create(app: AppId, make: (num: number) => TransferRecord): Promise<TransferRecord> {
     await mkdir(join(this.folder, app), { recursive: true, mode: 0o700 });
-    const numbers = (await readFolder(join(this.folder, app))).map((name) => Number.parseInt(name, 10) || 0);
+    const numbers = (await namesInFolder(join(this.folder, app))).map(
+      (name) => Number.parseInt(name, 10) || 0,
+    );
     for (let num = Math.max(0, ...numbers) + 1; ; num++) {
       const record = make(num);
       try {
@@ -86,8 +90,4 @@ export class TransferFiles {
   private path(app: AppId, num: number, extension: string): string {
     return join(this.folder, app, `${num}.${extension}`);
   }
-}
-
-async function readFolder(folder: string): Promise<string[]> {
-  return readdir(folder).catch(() => []);
 }

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, systemCode, TailraceError } from '../../../../common/errors.ts';
+import { isDiskFull } from '../../../../common/files/file-error.ts';
 import type { Log } from '../../../../common/log.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import type { AdoptedDyno } from '../../../processes/dyno.ts';
@@ -280,7 +281,7 @@ export class LocalProvider implements AddonProvider {
     const instance = this.instanceWith(addon, plan, resource);
     await mkdir(instance.folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw new TailraceError(
-        systemCode(error) === 'ENOSPC' ? 'store_full' : 'unavailable',
+        isDiskFull(error) ? 'store_full' : 'unavailable',
         `${addon.name} has no folder on the server (${reasonOf(error)}): make space, or look at ${this.options.folder}, and try again.`,
         { cause: error },
       );

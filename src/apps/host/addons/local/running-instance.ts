@@ -1,5 +1,6 @@
 /** One local add-on that runs: its process, started again after every exit until it is stopped, or the part of this process that it is. */
-import { reasonOf, systemCode, TailraceError } from '../../../../common/errors.ts';
+import { reasonOf, TailraceError } from '../../../../common/errors.ts';
+import { isDiskFull } from '../../../../common/files/file-error.ts';
 import type { Log } from '../../../../common/log.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
@@ -125,7 +126,7 @@ export class RunningInstance {
     if (this.failure instanceof TailraceError) throw this.failure;
     if (this.failure)
       throw new TailraceError(
-        systemCode(this.failure) === 'ENOSPC' ? 'store_full' : 'unavailable',
+        isDiskFull(this.failure) ? 'store_full' : 'unavailable',
         `${name} could not be started: ${reasonOf(this.failure)}`,
         { cause: this.failure },
       );

@@ -5,6 +5,7 @@
 
 import { TailraceError } from '../../../../common/errors.ts';
 import { isLoopbackHost } from '../../../../common/http/addresses.ts';
+import { isJsonObject, type JsonObject } from '../../../../common/json-object.ts';
 import { hasHiddenCharacter } from '../../../../common/text/hidden-characters.ts';
 import type { AddonPlan, CatalogService } from '../catalog/catalog-entry.ts';
 
@@ -51,21 +52,19 @@ const DEFAULT_PLAN: AddonPlan = { name: 'test', description: 'as its partner has
 /** What was at the end of every address when manifests had hosts alone. */
 const RESOURCES_PATH = '/heroku/resources';
 
-type Json = Readonly<Record<string, unknown>>;
-
 /**
  * @param environment whose addresses are used
  * @throws TailraceError `invalid_params` with a sentence for each thing that is wrong
  */
 export function parsePartnerManifest(value: unknown, environment: PartnerEnvironment): PartnerManifest {
-  if (!isObject(value))
+  if (!isJsonObject(value))
     throw new TailraceError(
       'invalid_params',
       'An addon-manifest.json is a JSON object with an id and an api.',
     );
   const problems: string[] = [];
-  const api = isObject(value.api) ? value.api : {};
-  if (!isObject(value.api))
+  const api = isJsonObject(value.api) ? value.api : {};
+  if (!isJsonObject(value.api))
     problems.push('api is missing: it has the password, the addresses and the config vars.');
   const id = readId(value.id, problems);
   const prefix = readPrefix(api.config_vars_prefix, id, problems);
@@ -193,7 +192,7 @@ function readPlans(value: unknown, problems: string[]): readonly AddonPlan[] {
   const list = Array.isArray(value) ? value.slice(0, PLANS_MAX) : [value];
   const plans: AddonPlan[] = [];
   for (const one of list) {
-    const plan: Json = isObject(one) ? one : { name: one };
+    const plan: JsonObject = isJsonObject(one) ? one : { name: one };
     const name = plan.name ?? plan.slug ?? plan.id;
     if (typeof name !== 'string' || !PLAN.test(name)) {
       problems.push(
@@ -211,7 +210,7 @@ function readPlans(value: unknown, problems: string[]): readonly AddonPlan[] {
 
 /** `{ base_url, sso_url }`, or as it once was, one address for both. */
 function readAddresses(
-  api: Json,
+  api: JsonObject,
   environment: PartnerEnvironment,
   problems: string[],
 ): { baseUrl: string; ssoUrl: string } {
@@ -226,10 +225,10 @@ function readAddresses(
     problems.push(`${where} is missing: it has the base_url and the sso_url.${hint}`);
     return { baseUrl: '', ssoUrl: '' };
   }
-  const given = isObject(value) ? value : { base_url: value, sso_url: undefined };
+  const given = isJsonObject(value) ? value : { base_url: value, sso_url: undefined };
   const base = readUrl(given.base_url, `${where}.base_url`, environment, problems);
   const sso =
-    given.sso_url === undefined && !isObject(value)
+    given.sso_url === undefined && !isJsonObject(value)
       ? undefined
       : readUrl(given.sso_url, `${where}.sso_url`, environment, problems);
   if (base && base.pathname === '/') base.pathname = RESOURCES_PATH;
@@ -262,10 +261,6 @@ function readUrl(
   }
   url.hash = '';
   return url;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -1,5 +1,7 @@
 /** What a partner's answers mean: decisions, without requests and records. */
+
 import { TailraceError } from '../../../../common/errors.ts';
+import { isJsonObject } from '../../../../common/json-object.ts';
 import { replaceHiddenCharacters } from '../../../../common/text/hidden-characters.ts';
 import type { AddonConfigChange } from '../provider.ts';
 import type { PartnerManifest } from './manifest.ts';
@@ -32,7 +34,7 @@ export function readAcceptance(
   const { status, json } = answer;
   if (status < 200 || status >= 300) throw refusalOf(manifest, answer, what);
   if (answer.fault) throw partnerTrouble(manifest, `${answer.fault} (${status})`, what);
-  if (json !== undefined && !isObject(json))
+  if (json !== undefined && !isJsonObject(json))
     throw partnerTrouble(manifest, `answered with JSON that is no object (${status})`, what);
   const { config, message, log_drain_url: logDrainUrl } = json ?? {};
   const change = readPartnerConfig(manifest, config ?? {});
@@ -96,7 +98,7 @@ export function partnerTrouble(
 
 function refusalOf(manifest: PartnerManifest, answer: PartnerAnswer, what: string): TailraceError {
   const { status, json, fault } = answer;
-  const message = isObject(json) ? readMessage(json.message ?? json.error) : undefined;
+  const message = isJsonObject(json) ? readMessage(json.message ?? json.error) : undefined;
   if (status === 401 || status === 403)
     return new TailraceError(
       'unavailable',
@@ -126,14 +128,10 @@ function showText(text: string, max: number): string {
 }
 
 function configPairs(value: unknown): [string, unknown][] | undefined {
-  if (isObject(value)) return Object.entries(value);
+  if (isJsonObject(value)) return Object.entries(value);
   if (!Array.isArray(value)) return undefined;
   const pairs = value.map((one): [string, unknown] | undefined =>
-    isObject(one) && typeof one.name === 'string' ? [one.name, one.value ?? null] : undefined,
+    isJsonObject(one) && typeof one.name === 'string' ? [one.name, one.value ?? null] : undefined,
   );
   return pairs.every((one) => one !== undefined) ? pairs : undefined;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../../../common/errors.ts';
 import type { Log } from '../../../../common/log.ts';
 import { ownValue } from '../../../../common/own-value.ts';
+import { TIMER_MS_MAX } from '../../../../common/wait-with-timeout.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import { OWNER } from '../../../records/owner.ts';
 import type { AddonPlan } from '../catalog/catalog-entry.ts';
@@ -209,7 +210,7 @@ export class PartnerProvider implements AddonProvider {
         );
     };
     const leftMs = Math.max(0, this.deadlineMs(addon) - Date.now());
-    this.deadlines.set(addon.id, setTimeout(giveUp, Math.min(leftMs, TIMER_MAX_MS)).unref());
+    this.deadlines.set(addon.id, setTimeout(giveUp, Math.min(leftMs, TIMER_MS_MAX)).unref());
   }
 
   private deadlineMs({ createdAt }: AddonRecord): number {
@@ -225,9 +226,6 @@ export class PartnerProvider implements AddonProvider {
     );
   }
 }
-
-/** The longest time of a timer. */
-const TIMER_MAX_MS = 2_147_483_647;
 
 function newResource({ requires }: PartnerManifest, before: PartnerResource = {}): PartnerResource {
   return {

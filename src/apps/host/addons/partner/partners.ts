@@ -1,6 +1,7 @@
 /** Partners as the rest of the server sees them: who they are, and what they may do here. */
-import { timingSafeEqual } from 'node:crypto';
+
 import { TailraceError } from '../../../../common/errors.ts';
+import { isSameSecret } from '../../../../common/secret-comparison.ts';
 import type { AddonRecord } from '../model/addon-record.ts';
 import type { PartnerManifests } from './partner-manifests.ts';
 import type { PartnerRegistration } from './partner-registration.ts';
@@ -36,7 +37,7 @@ export class Partners {
     const id = await tokens.addonOfGrant(grant, type);
     const addon = id === undefined ? undefined : await findAddon(id);
     const partner = addon && (await manifests.find(addon.service));
-    if (partner && !isSame(partner.clientSecret, clientSecret))
+    if (partner && !isSameSecret(partner.clientSecret, clientSecret))
       throw new TailraceError(
         'unauthorized',
         'The client_secret is wrong: it was printed when the manifest was registered (addons:manifests SERVICE prints it again).',
@@ -44,9 +45,4 @@ export class Partners {
     // One that isn't good is refused there.
     return tokens.exchange(partner ? grant : '', type);
   }
-}
-
-function isSame(a: string, b: string): boolean {
-  const [one, two] = [Buffer.from(a), Buffer.from(b)];
-  return one.length === two.length && timingSafeEqual(one, two);
 }

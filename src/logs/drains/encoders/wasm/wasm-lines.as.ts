@@ -2,7 +2,7 @@
  * The WebAssembly fast path of drains' encoders. Compiled by `npm run build:wasm` (AssemblyScript) into `wasm-lines-binary.ts`; what it
  * does is defined by `../line-template.ts`, and a line that it doesn't support is left to that.
  *
- * Memory is laid out by the caller (`wasm-lines.ts`). Reads and writes may run over the end of a region by up to 31 bytes.
+ * Memory is laid out by the caller (`wasm-lines.ts`). Reads and writes may run over the end of a region by up to 63 bytes.
  */
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { splat } from '../../../../common/wasm/wasm-splat.as';

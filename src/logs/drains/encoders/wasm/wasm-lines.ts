@@ -105,6 +105,8 @@ let linesModule:
     })
   | undefined;
 let lastTemplateScope = 0;
+/** What the module has been told of the lines to encode: by whom, as its scope says, and what is around each. */
+let currentForm: { readonly scope: number; readonly frame: LineFrame } | undefined;
 
 function load() {
   if (linesModule) return linesModule;
@@ -325,16 +327,12 @@ export class TemplateEncoder {
     this.scope = ++lastTemplateScope;
   }
 
-  private setForm({ head = '', head2 = '', mid = '', tail = '' }: LineFrame): void {
-    const { wasm, memory } = load();
-    const { template } = this;
-    const parts = [head, head2, mid, tail].map((part) =>
-      typeof part === 'string' ? Buffer.from(part) : part,
-    );
-    for (const [i, part] of parts.entries()) {
-      if (part.length > PART_BYTES) throw new RangeError(`a part may have ${PART_BYTES} bytes at the most`);
-      memory.set(part, PARTS + i * PART_BYTES);
-    }
+  private setForm(frame: LineFrame): void {
+    const { scope, template } = this;
+    if (currentForm?.scope === scope && currentForm.frame === frame) return;
+    currentForm = undefined;
+    const { wasm } = load();
+    const { head = '', head2 = '', mid = '', tail = '' } = frame;
     const flags =
       (template.isNumbered ? 1 : 0) |
       (template.messageFirst ? 2 : 0) |
@@ -343,17 +341,18 @@ export class TemplateEncoder {
       (template.group ? 16 : 0) |
       (template.withoutLevel ? 0 : 32);
     wasm.begin(
-      this.scope,
+      scope,
       TIMES[template.time],
       template.isJson ? 1 : 0,
       template.isProtobuf ? PROTOBUF : template.isCounted ? COUNTED : 0,
       flags,
       PARTS,
-      parts[0].length,
-      parts[1].length,
-      parts[2].length,
-      parts[3].length,
+      putPart(0, head),
+      putPart(1, head2),
+      putPart(2, mid),
+      putPart(3, tail),
     );
+    currentForm = { scope, frame };
   }
 
   /** Takes what was written out of the module's memory: it is full. */
@@ -451,6 +450,17 @@ export class TemplateEncoder {
     this.groupParts.clear();
     return out.subarray(0, at);
   }
+}
+
+/** Writes what is around lines to its place in the module's memory. @returns its length */
+function putPart(index: number, part: string | Buffer): number {
+  const { buffer } = load();
+  const at = PARTS + index * PART_BYTES;
+  const length = typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+  if (length > PART_BYTES) throw new RangeError(`a part may have ${PART_BYTES} bytes at the most`);
+  if (typeof part === 'string') buffer.write(part, at);
+  else buffer.set(part, at);
+  return length;
 }
 
 const COMMA = 0x2c;

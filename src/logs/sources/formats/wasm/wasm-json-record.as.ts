@@ -14,13 +14,15 @@ import {
   lastBytes,
   moveTo,
   noteKey,
+  skipNumberBytes,
   skipSpace,
   skipString,
   stop,
   to,
   writeValue,
 } from './wasm-json.as';
-import { namedLevel, NO_LEVEL, writeIsoTime, writeMicros } from './wasm-line.as';
+import { numberOf } from './wasm-host.as';
+import { namedLevel, NO_LEVEL, writeAnyTime, writeIsoTime, writeMicros } from './wasm-line.as';
 import {
   clear,
   closeParameter,
@@ -38,24 +40,64 @@ import {
 const QUOTE: u32 = 0x22;
 const COMMA: u32 = 0x2c;
 const COLON: u32 = 0x3a;
+const DASH: u32 = 0x2d;
+const DOT: u32 = 0x2e;
+const SLASH: u32 = 0x2f;
+const OPEN_BRACKET: u32 = 0x5b;
+const CLOSE_BRACKET: u32 = 0x5d;
+const OPEN_BRACE: u32 = 0x7b;
 const CLOSE_BRACE: u32 = 0x7d;
+
+/** `__REALTI`: how the name of a time begins that comes behind {@link SOURCE_TIME}. */
+const REALTIME: u64 = 0x49544c4145525f5f;
+/** Doubles hold all whole numbers up to this one, 2 ** 53. */
+const DOUBLE_WHOLE_MAX: u64 = 9_007_199_254_740_992;
 
 /** What a key of a record may be: see `json-fields.ts`. */
 const DATA: u32 = 0;
 const MESSAGE: u32 = 1;
-/** The message, when it is a text, and there is no `message`. */
-const TEXT: u32 = 2;
-const TIME: u32 = 3;
-const LEVEL: u32 = 4;
-const SEVERITY: u32 = 5;
-const HOST: u32 = 6;
-const DYNO: u32 = 7;
-/** Data, when there is a message, a time, a level, a host under the usual names. */
+const TIME: u32 = 2;
+const LEVEL: u32 = 3;
+const SEVERITY: u32 = 4;
+const HOST: u32 = 5;
+const DYNO: u32 = 6;
+/** Its `pod_name` is the dyno, when there is no `dyno`. */
+const KUBERNETES: u32 = 7;
+/** Candidates: what they are called after, when that isn't there under its own name, or else data. */
+const CANDIDATE: u32 = 8;
+/** The message, when it is a text. */
 const OTHER_MESSAGE: u32 = 8;
 const OTHER_TIME: u32 = 9;
 const OTHER_LEVEL: u32 = 10;
+/** The host, when it is a text. */
 const OTHER_HOST: u32 = 11;
-const UNSUPPORTED: u32 = 12;
+/** The dyno, when it is a text: `container_name`. */
+const OTHER_DYNO: u32 = 12;
+/** The dyno, with the process behind it: of journald. */
+const UNIT: u32 = 13;
+const PROCESS: u32 = 14;
+/** The time before other ones: of journald. */
+const SOURCE_TIME: u32 = 15;
+const CANDIDATE_LAST: u32 = 15;
+/** Something else is made of the record by this, when the message, or the level, isn't there under its own name. */
+const ODD_MESSAGE: u32 = 16;
+const ODD_LEVEL: u32 = 17;
+/** Of MongoDB, when it is an object: the time, and that `s` is a level. */
+const ODD_TIME: u32 = 18;
+/** A number whose digits a double doesn't hold, in the place of a text: it is one. */
+const LONG_NUMBER: u32 = 19;
+const LONG_NUMBER_DIGITS: u32 = 15;
+
+/** Of each candidate, four `u32`: where its parameter begins, and ends; where its value and its key begin. */
+const candidates = memory.data(16 * 8);
+const VALUE: usize = 8;
+const KEY: usize = 12;
+/** `unit.99` */
+const dynoText = memory.data(128);
+const DYNO_TEXT_BYTES_MAX: u32 = 100;
+/** Those that were found, and were found twice, by what they are. */
+let found: u32 = 0;
+let foundTwice: u32 = 0;
 
 /**
  * The keys of the record that was read last, as they stood there, with what is around them: most senders' records have the same ones in the same
@@ -97,6 +139,73 @@ function keepShapeKey(start: u32, end: u32, key: u32, keyLength: u32, what: u32)
   shapeKeys++;
 }
 
+function candidateAt(what: u32): u32 {
+  return <u32>candidates + (what - CANDIDATE) * 16;
+}
+
+function isFound(what: u32): bool {
+  return (found & (1 << what)) != 0;
+}
+
+function valueOf(what: u32): u32 {
+  return load<u32>(candidateAt(what), VALUE);
+}
+
+/** It is what it is called after, and no data. */
+function takeOut(taken: u32): void {
+  let left = taken;
+  while (left != 0) {
+    // The last one first: those before it stay where they are.
+    let last: u32 = 0;
+    for (let what = CANDIDATE; what <= CANDIDATE_LAST; what++)
+      if ((left & (1 << what)) != 0 && (last == 0 || load<u32>(candidateAt(what)) > load<u32>(candidateAt(last)))) last = what;
+    const from = load<u32>(candidateAt(last));
+    const end = load<u32>(candidateAt(last), 4);
+    if (to != end) memory.copy(from, end, to - end);
+    moveTo(to - (end - from));
+    left &= ~(1 << last);
+  }
+}
+
+/** Is there a whole number of so many digits that it may be read as a text? */
+function isLongNumber(start: u32): bool {
+  return digitsAt(load<u8>(start) == DASH ? start + 1 : start) > LONG_NUMBER_DIGITS;
+}
+
+/** The value of `"pod_name"` in the object at `start`, which was read; 0 when it has none. */
+function podName(start: u32): u32 {
+  let depth: u32 = 0;
+  let i = start;
+  while (true) {
+    i = skipSpace(i);
+    const byte: u32 = load<u8>(i);
+    if (byte == QUOTE) {
+      const key = i + 1;
+      const end = skipString(key);
+      i = skipSpace(end + 1);
+      if (depth != 1 || load<u8>(i) != COLON) continue;
+      i = skipSpace(i + 1);
+      // pod_name
+      if (end - key == 8 && load<u64>(key) == 0x656d616e5f646f70) return i;
+      continue;
+    }
+    if (byte == OPEN_BRACE || byte == OPEN_BRACKET) depth++;
+    else if ((byte == CLOSE_BRACE || byte == CLOSE_BRACKET) && --depth == 0) return 0;
+    i++;
+  }
+}
+
+/** Sets the dyno to the text of JSON whose quote is at `at`, without a slash in front; false when it isn't a word. */
+function setDynoText(at: u32, maySlash: bool): bool {
+  let text = at + 1;
+  const end = skipString(text);
+  if (end == 0 || hasEscape) return false;
+  if (maySlash && load<u8>(text) == SLASH) text++;
+  if (end - text > WORD_BYTES_MAX || skipField(text, end) != end) return false;
+  setDyno(text, end - text);
+  return true;
+}
+
 /** Reads the object at `start`; returns where it ends, or 0. */
 export function readObject(start: u32): u32 {
   clear();
@@ -104,12 +213,12 @@ export function readObject(start: u32): u32 {
   let hasTime = false;
   let hasLevel = false;
   let hasHost = false;
-  let others: u32 = 0;
-  let textStart: u32 = 0;
-  let textEnd: u32 = 0;
-  let textAt: u32 = 0;
-  let textLength: u32 = 0;
-  let isTextEscaped = false;
+  let hasDyno = false;
+  let pod: u32 = 0;
+  /** What makes something else of the record. */
+  let odd: u32 = 0;
+  found = 0;
+  foundTwice = 0;
   /** The keys so far are those of the shape. */
   let isShape = true;
   /** At the brace, and later at the comma, in front of a key. */
@@ -167,7 +276,10 @@ export function readObject(start: u32): u32 {
               if (hasHost) return 0;
               hasHost = true;
               setHost(i + 1, length);
-            } else setDyno(i + 1, length);
+            } else {
+              hasDyno = true;
+              setDyno(i + 1, length);
+            }
           }
           i = end + 1;
           break;
@@ -185,23 +297,13 @@ export function readObject(start: u32): u32 {
           i = readLevel(i, what == SEVERITY);
           if (i == 0) return 0;
           break;
-        case UNSUPPORTED:
-          return 0;
         default: {
           const from = to;
           if (!openParameter(key, keyLength)) return 0;
           const end = writeValue(i);
           if (end == 0 || !closeParameter()) return 0;
-          if (what == TEXT) {
-            if (byte == QUOTE) {
-              if (textAt != 0) others |= 1 << OTHER_MESSAGE;
-              textStart = from;
-              textEnd = to;
-              textAt = i + 1;
-              textLength = end - i - 2;
-              isTextEscaped = hasEscape;
-            } else others |= 1 << (keyLength == 3 ? OTHER_LEVEL : OTHER_MESSAGE); // of `log`, or `event`, as an object
-          } else others |= 1 << what;
+          if (what != DATA) odd |= noteOther(what, i, from, key, keyLength);
+          if (what == KUBERNETES && byte == OPEN_BRACE) pod = podName(i);
           i = end;
         }
       }
@@ -210,17 +312,106 @@ export function readObject(start: u32): u32 {
     if (load<u8>(i) == CLOSE_BRACE) break;
     if (load<u8>(i) != COMMA) return stop(i);
   }
-  if (!hasTime && (others & (1 << OTHER_TIME)) != 0) return 0;
-  if (!hasLevel && (others & (1 << OTHER_LEVEL)) != 0) return 0;
-  if (!hasHost && (others & (1 << OTHER_HOST)) != 0) return 0;
+  const end = i + 1;
+  if (found == 0 && odd == 0 && pod == 0) return messageAt == 0 ? 0 : end;
+  if ((odd & (1 << LONG_NUMBER)) != 0 || (pod != 0 && isLongNumber(pod))) return 0;
+  let taken: u32 = 0;
   if (messageAt == 0) {
-    if (textAt == 0 || (others & (1 << OTHER_MESSAGE)) != 0) return 0;
-    setMessage(textAt, textLength, isTextEscaped);
-    // It is no data then.
-    memory.copy(textStart, textEnd, to - textEnd);
-    moveTo(to - (textEnd - textStart));
+    if ((odd & (1 << ODD_MESSAGE)) != 0 || !isFound(OTHER_MESSAGE)) return 0;
+    const text = valueOf(OTHER_MESSAGE) + 1;
+    const textEnd = skipString(text);
+    setMessage(text, textEnd - text, hasEscape);
+    taken |= 1 << OTHER_MESSAGE;
   }
-  return i + 1;
+  if (!hasLevel && isFound(OTHER_LEVEL)) {
+    if (readLevel(valueOf(OTHER_LEVEL), false) == 0) return 0;
+    taken |= 1 << OTHER_LEVEL;
+  } else if (!hasLevel && (odd & (1 << ODD_LEVEL)) != 0) return 0;
+  if (!hasTime && (isFound(OTHER_TIME) || isFound(SOURCE_TIME))) {
+    // Other names come before this one, or behind it.
+    if (isFound(OTHER_TIME) && isFound(SOURCE_TIME) && load<u64>(load<u32>(candidateAt(OTHER_TIME), KEY)) != REALTIME) return 0;
+    const time = isFound(SOURCE_TIME) ? SOURCE_TIME : OTHER_TIME;
+    if (readTime(valueOf(time)) == 0) return 0;
+    taken |= 1 << time;
+  }
+  if ((odd & (1 << ODD_TIME)) != 0 && !(hasTime && hasLevel)) return 0;
+  if (!hasHost && isFound(OTHER_HOST)) {
+    const host = valueOf(OTHER_HOST) + 1;
+    const hostEnd = skipString(host);
+    if (hasEscape || hostEnd - host > WORD_BYTES_MAX || skipField(host, hostEnd) != hostEnd) return 0;
+    setHost(host, hostEnd - host);
+    taken |= 1 << OTHER_HOST;
+  }
+  if (!hasDyno) {
+    if (isFound(UNIT)) {
+      if (!setUnit()) return 0;
+      taken |= (1 << UNIT) | (found & (1 << PROCESS));
+    } else if (pod != 0 && load<u8>(pod) == QUOTE) {
+      if (!setDynoText(pod, false)) return 0;
+    } else if (isFound(OTHER_DYNO)) {
+      if (!setDynoText(valueOf(OTHER_DYNO), true)) return 0;
+      taken |= 1 << OTHER_DYNO;
+    }
+  }
+  if ((taken & foundTwice) != 0) return 0;
+  takeOut(taken);
+  return end;
+}
+
+/** Sets the dyno to the name of the unit, and the number of the process if there is one; false when that isn't possible. */
+function setUnit(): bool {
+  const unit = valueOf(UNIT) + 1;
+  const unitEnd = skipString(unit);
+  const length = unitEnd - unit;
+  if (hasEscape || length > DYNO_TEXT_BYTES_MAX || skipField(unit, unitEnd) != unitEnd) return false;
+  if (!isFound(PROCESS)) {
+    setDyno(unit, length);
+    return true;
+  }
+  let process = valueOf(PROCESS);
+  let digits = digitsAt(process);
+  if (load<u8>(process) == QUOTE) digits = digitsAt(++process);
+  const after: u32 = load<u8>(process + digits);
+  if (digits == 0 || digits > 10 || (load<u8>(process - 1) == QUOTE ? after != QUOTE : !isEndOfNumber(process + digits))) return false;
+  const text = <u32>dynoText;
+  copy(text, unit, length);
+  store<u8>(text + length, DOT);
+  copy(text + length + 1, process, digits);
+  setDyno(text, length + 1 + digits);
+  return true;
+}
+
+/** Notes what may be more than data: the value at `start`, whose parameter was written from `from` on. Returns what is odd about it. */
+function noteOther(what: u32, start: u32, from: u32, key: u32, keyLength: u32): u32 {
+  const byte: u32 = load<u8>(start);
+  switch (what) {
+    case OTHER_MESSAGE:
+      // Only a text is one. Of `log`, an object may have a level in it; of `event` and `MESSAGE`, a message.
+      if (isLongNumber(start)) return 1 << LONG_NUMBER;
+      if (byte != QUOTE) return keyLength == 3 ? 1 << ODD_LEVEL : 1 << ODD_MESSAGE;
+      break;
+    case OTHER_HOST:
+    case OTHER_DYNO:
+    case UNIT:
+      if (isLongNumber(start)) return 1 << LONG_NUMBER;
+      if (byte != QUOTE) return 0;
+      break;
+    case ODD_TIME:
+      if (byte != OPEN_BRACE) return 0;
+      break;
+    case KUBERNETES:
+      return 0;
+  }
+  if (what > CANDIDATE_LAST) return 1 << what;
+  const bit: u32 = 1 << what;
+  foundTwice |= found & bit;
+  found |= bit;
+  const at = candidateAt(what);
+  store<u32>(at, from);
+  store<u32>(at, to, 4);
+  store<u32>(at, start, VALUE);
+  store<u32>(at, key, KEY);
+  return 0;
 }
 
 /** What the key at `start` names. */
@@ -229,32 +420,33 @@ function classOf(start: u32, length: u32): u32 {
   const last = lastBytes(start, length);
   switch (length) {
     case 1:
-      // t, s
-      return first == 0x74 ? OTHER_TIME : first == 0x73 ? OTHER_LEVEL : DATA;
+      return first == 0x74 ? ODD_TIME : DATA; // t
     case 2:
       if (first == 0x7374) return TIME; // ts
       if (first == 0x7440) return OTHER_TIME; // @t
       if (first == 0x6c40) return OTHER_LEVEL; // @l
-      return first == 0x6d40 || first == 0x7840 ? OTHER_MESSAGE : DATA; // @m, @x
+      if (first == 0x6d40) return OTHER_MESSAGE; // @m
+      return first == 0x7840 ? ODD_MESSAGE : DATA; // @x
     case 3:
       if (first == 0x67736d) return MESSAGE; // msg
-      if (first == 0x676f6c) return TEXT; // log
+      if (first == 0x676f6c) return OTHER_MESSAGE; // log
       if (first == 0x6c766c) return OTHER_LEVEL; // lvl
-      return first == 0x746d40 ? OTHER_MESSAGE : DATA; // @mt
+      return DATA;
     case 4:
+      if (first == 0x4449505f) return PROCESS; // _PID
       if (first == 0x656d6974) return TIME; // time
       if (first == 0x74736f68) return HOST; // host
       if (first == 0x6f6e7964) return DYNO; // dyno
-      if (first == 0x79646f62) return TEXT; // body
       if (first == 0x65746164) return OTHER_TIME; // date
-      return first == 0x73676f6c || first == 0x79646f42 || first == 0x74786574 ? OTHER_MESSAGE : DATA; // logs, Body, text
+      if (first == 0x73676f6c) return ODD_MESSAGE; // logs
+      return first == 0x79646f62 || first == 0x79646f42 || first == 0x74786574 ? OTHER_MESSAGE : DATA; // body, Body, text
     case 5:
       if (first == 0x6c6576656c) return LEVEL; // level
-      if (first == 0x746e657665) return TEXT; // event
+      if (first == 0x746e657665) return OTHER_MESSAGE; // event
       return first == 0x6c6576654c ? OTHER_LEVEL : DATA; // Level
     case 6:
       if (first == 0x6c6576656c40) return OTHER_LEVEL; // @level
-      return first == 0x73646c656966 ? OTHER_MESSAGE : DATA; // fields
+      return first == 0x73646c656966 ? ODD_MESSAGE : DATA; // fields
     case 7:
       if (first == 0x6567617373656d) return MESSAGE; // message
       if (first == 0x656d6974637361 || first == 0x746e6174736e69) return OTHER_TIME; // asctime, instant
@@ -268,33 +460,45 @@ function classOf(start: u32, length: u32): u32 {
       return first == 0x595449524f495250 ? OTHER_LEVEL : DATA; // PRIORITY
     case 9:
       if (first == 0x6d617473656d6974 && last == 0x706d617473656d69) return TIME; // timestamp
-      if (first == 0x6d617473656d6954 || first == 0x6d6954746e657665) return OTHER_TIME; // Timestamp, eventTime
-      if (first == 0x6d616e2e74736f68 || first == 0x4d414e54534f485f) return OTHER_HOST; // host.name, _HOSTNAME
-      return first == 0x6576656c2e676f6c || first == 0x6d616e6c6576656c ? OTHER_LEVEL : DATA; // log.level, levelname
+      if (first == 0x6d617473656d6954 && last == 0x706d617473656d69) return OTHER_TIME; // Timestamp
+      if (first == 0x6d6954746e657665 && last == 0x656d6954746e6576) return OTHER_TIME; // eventTime
+      if (first == 0x6d616e2e74736f68 && last == 0x656d616e2e74736f) return OTHER_HOST; // host.name
+      if (first == 0x4d414e54534f485f && last == 0x454d414e54534f48) return OTHER_HOST; // _HOSTNAME
+      if (first == 0x6576656c2e676f6c && last == 0x6c6576656c2e676f) return OTHER_LEVEL; // log.level
+      return first == 0x6d616e6c6576656c && last == 0x656d616e6c657665 ? OTHER_LEVEL : DATA; // levelname
     case 10:
+      if (first == 0x505f474f4c535953 && last == 0x4449505f474f4c53) return PROCESS; // SYSLOG_PID
       if (first == 0x617473656d697440 && last == 0x706d617473656d69) return TIME; // @timestamp
-      if (first == 0x74656e726562756b && last == 0x736574656e726562) return UNSUPPORTED; // kubernetes
-      return first == 0x616e5f6c6576656c ? OTHER_LEVEL : DATA; // level_name
+      if (first == 0x74656e726562756b && last == 0x736574656e726562) return KUBERNETES; // kubernetes
+      return first == 0x616e5f6c6576656c && last == 0x656d616e5f6c6576 ? OTHER_LEVEL : DATA; // level_name
     case 11:
-      return first == 0x6c79615074786574 || first == 0x6c7961506e6f736a ? OTHER_MESSAGE : DATA; // textPayload, jsonPayload
+      if (first == 0x6c79615074786574 && last == 0x64616f6c79615074) return OTHER_MESSAGE; // textPayload
+      return first == 0x6c7961506e6f736a ? ODD_MESSAGE : DATA; // jsonPayload
     case 12:
-      if (first == 0x7974697265766573) return OTHER_LEVEL; // severityText
-      return first == 0x78696e55656d6974 ? OTHER_TIME : DATA; // timeUnixNano
+      if (first == 0x7974697265766573 && last == 0x7478655479746972) return OTHER_LEVEL; // severityText
+      return first == 0x78696e55656d6974 && last == 0x6f6e614e78696e55 ? OTHER_TIME : DATA; // timeUnixNano
     case 13:
-      if (first == 0x7974697265766573) return OTHER_LEVEL; // severity_text
-      return first == 0x656d5f74726f6873 ? OTHER_MESSAGE : DATA; // short_message
+      if (first == 0x7974697265766573 && last == 0x747865745f797469) return OTHER_LEVEL; // severity_text
+      return first == 0x656d5f74726f6873 ? ODD_MESSAGE : DATA; // short_message
     case 14:
-      if (first == 0x656e6961746e6f63 && last == 0x656d616e5f72656e) return UNSUPPORTED; // container_name
-      return first == 0x7974697265766573 ? OTHER_LEVEL : DATA; // severityNumber
+      if (first == 0x656e6961746e6f63 && last == 0x656d616e5f72656e) return OTHER_DYNO; // container_name
+      return first == 0x7974697265766573 ? ODD_LEVEL : DATA; // severityNumber
     case 15:
-      if (first == 0x7974697265766573) return OTHER_LEVEL; // severity_number
-      return first == 0x64657265646e6552 || first == 0x546567617373654d ? OTHER_MESSAGE : DATA; // RenderedMessage, MessageTemplate
+      if (first == 0x7974697265766573) return ODD_LEVEL; // severity_number
+      if (first == 0x64657265646e6552 && last == 0x6567617373654d64) return OTHER_MESSAGE; // RenderedMessage
+      return DATA;
     case 16:
-      return first == 0x6d617473656d6974 ? OTHER_TIME : DATA; // timestampSeconds
+      return first == 0x6d617473656d6974 && last == 0x73646e6f63655370 ? OTHER_TIME : DATA; // timestampSeconds
     case 17:
-      return first == 0x495f474f4c535953 ? UNSUPPORTED : DATA; // SYSLOG_IDENTIFIER
+      // SYSLOG_IDENTIFIER
+      return first == 0x495f474f4c535953 && last == 0x5245494649544e45 && load<u8>(start, 8) == 0x44 ? UNIT : DATA;
+    case 20:
+      // __REALTIME_TIMESTAMP
+      return first == REALTIME && last == 0x504d415453454d49 && load<u32>(start, 8) == 0x545f454d ? OTHER_TIME : DATA;
     case 26:
-      return first == 0x5f454352554f535f ? OTHER_TIME : DATA; // _SOURCE_REALTIME_TIMESTAMP
+      // _SOURCE_REALTIME_TIMESTAMP
+      if (first != 0x5f454352554f535f || last != 0x504d415453454d49) return DATA;
+      return load<u64>(start, 8) == 0x454d49544c414552 && load<u64>(start, 16) == 0x415453454d49545f ? SOURCE_TIME : DATA;
     default:
       return DATA;
   }
@@ -307,13 +511,20 @@ function readLevel(start: u32, isSeverity: bool): u32 {
     if (end == 0 || hasEscape) return 0;
     const named = namedLevel(start + 1, end - start - 1);
     setSeverity(named);
-    return named == NO_LEVEL ? 0 : end + 1;
+    if (named != NO_LEVEL) return end + 1;
+    return !isSeverity && readLevelNumber(start + 1, false) == end ? end + 1 : 0;
   }
+  const end = readLevelNumber(start, isSeverity);
+  return end == 0 || isEndOfNumber(end) ? end : 0;
+}
+
+/** Reads the level whose digits begin at `start`; returns where they end, or 0. */
+function readLevelNumber(start: u32, isSeverity: bool): u32 {
   let i = start;
   let level: u32 = 0;
   while (<u32>load<u8>(i) - 0x30 <= 9 && i - start < 3) level = level * 10 + load<u8>(i++) - 0x30;
   if (i == start) return stop(i);
-  if (!isEndOfNumber(i) || (i - start > 1 && load<u8>(start) == 0x30)) return 0;
+  if (i - start > 1 && load<u8>(start) == 0x30) return 0;
   if (level < 8) setSeverity(level);
   else if (isSeverity || level < 10) return 0;
   else if (level >= 100) setSeverity(level >= 500 ? 2 : level >= 400 ? 3 : level >= 300 ? 4 : level >= 200 ? INFO : 7);
@@ -325,14 +536,32 @@ function readLevel(start: u32, isSeverity: bool): u32 {
 function readTime(start: u32): u32 {
   if (load<u8>(start) == QUOTE) {
     const end = skipString(start + 1);
-    if (end == 0 || hasEscape) return 0;
-    const written = writeIsoTime(start + 1, end);
+    if (end == 0) return 0;
+    let written: u32 = hasEscape ? 0 : writeIsoTime(start + 1, end);
+    if (written == 0 && !hasEscape && end - start == 17) written = writeDigits(start + 1);
+    if (written == 0) written = writeAnyTime(start, end + 1);
     setTimeLength(written);
     return written == 0 ? 0 : end + 1;
   }
+  const common = readNumberTime(start);
+  if (common != 0) return common;
+  const end = skipNumberBytes(start);
+  if (!isEndOfNumber(end) || end == start || load<u8>(end) == 0) return stop(end);
+  const written = writeAnyTime(start, end);
+  setTimeLength(written);
+  return written == 0 ? 0 : end;
+}
+
+/** Writes the time that 16 digits are, of microseconds; returns its bytes, or 0. */
+function writeDigits(start: u32): u32 {
+  if (digitsAt(start) < 16 || load<u8>(start) > 0x33) return 0;
+  return writeMicros(eightDigits(load<u64>(start)) * 100_000_000 + eightDigits(load<u64>(start, 8)));
+}
+
+/** Reads the time that is a number in one of the common forms; returns where it ends, or 0. */
+function readNumberTime(start: u32): u32 {
   const digits = digitsAt(start);
   let i = start + digits;
-  if (digits == 0) return stop(i);
   // Seconds or milliseconds since 1970: see `parseTimestamp`.
   if (digits < 9 || digits > 14 || load<u8>(start) == 0x30) return 0;
   let value: u64 = eightDigits(load<u64>(start) << ((16 - digits) << 3)) * 100_000_000 + eightDigits(load<u64>(i - 8));
@@ -341,17 +570,19 @@ function readTime(start: u32): u32 {
   if (load<u8>(i) == 0x2e) {
     const point = i++;
     let scale: f64 = 1;
-    while (<u32>load<u8>(i) - 0x30 <= 9 && i - start < 17) {
-      value = value * 10 + (load<u8>(i++) - 0x30);
+    while (<u32>load<u8>(i) - 0x30 <= 9 && i - start < 24) {
+      if (i - start < 18) value = value * 10 + (load<u8>(i) - 0x30);
       scale *= 10;
+      i++;
     }
-    // Of so many digits, the quotient is the double that is written, and its product within what is exact.
-    if (i == point + 1) return stop(i);
-    if (i - start > 16 || digits == 11 || digits == 14) return 0;
-    micros = <u64>floor<f64>((<f64>value / scale) * (isSeconds ? 1e6 : 1e3) + 0.5);
+    if (i == point + 1 || digits == 11 || digits == 14) return 0;
+    // Of two numbers that doubles hold, the quotient is the double that is written, and its product within what is exact.
+    const number = i - start > 17 || value > DOUBLE_WHOLE_MAX ? numberOf(start, i) : <f64>value / scale;
+    if (!(number >= 1e8)) return 0;
+    micros = <u64>floor<f64>(number * (isSeconds ? 1e6 : 1e3) + 0.5);
     if (micros > 4_000_000_000_000_000) return 0;
   } else micros = value * (isSeconds ? 1_000_000 : 1_000);
-  if (!isEndOfNumber(i)) return load<u8>(i) == 0 ? stop(i) : 0;
+  if (!isEndOfNumber(i)) return 0;
   const written = writeMicros(micros);
   setTimeLength(written);
   return written == 0 ? 0 : i;

@@ -3,6 +3,7 @@
  * `JSON.parse`, and never something else. Behind the input are zeros, which stop everything here.
  */
 import { splat } from '../../../../common/wasm/wasm-splat.as';
+import { NUMBER_BYTES_MAX, writeNumber } from './wasm-host.as';
 
 const SPACE: u32 = 0x20;
 const QUOTE: u32 = 0x22;
@@ -180,7 +181,7 @@ export function isName(start: u32, length: u32): bool {
 /** Objects have their indexes first, and `__proto__` isn't like others. */
 function isOddKey(start: u32): bool {
   const first: u32 = load<u8>(start);
-  return first - 0x30 <= 9 || load<u16>(start) == 0x5f5f;
+  return first - 0x30 <= 9 || load<u64>(start) == 0x5f6f746f72705f5f;
 }
 
 function oddNameBytes(bytes: v128): u64 {
@@ -356,7 +357,10 @@ export function isEndOfNumber(i: u32): bool {
   return byte == COMMA || byte == CLOSE_BRACE || byte <= SPACE;
 }
 
-/** Where the number at `start` ends, if `JSON.stringify` would write it as it is; or 0. */
+/** Of the number that was skipped last: where what `JSON.stringify` writes of it ends. */
+let numberEnd: u32 = 0;
+
+/** Where the number at `start` ends, if `JSON.stringify` would write it as it is, but for zeros behind its point; or 0. */
 export function skipNumber(start: u32): u32 {
   let i = start;
   const isNegative = load<u8>(i) == DASH;
@@ -370,14 +374,20 @@ export function skipNumber(start: u32): u32 {
     if (digits > 1) return 0;
     digits = 0;
   }
+  numberEnd = i;
   if (load<u8>(i) == DOT) {
     const point = i++;
     while (<u32>load<u8>(i) - 0x30 <= 9) i++;
-    digits += i - point - 1;
-    // Of up to 15 digits, the shortest text of a double is the same one; below a millionth it has an exponent.
-    if (i == point + 1 || digits > 15 || load<u8>(i - 1) == 0x30) return i == point + 1 ? stop(i) : 0;
+    if (i == point + 1) return stop(i);
+    numberEnd = i;
+    while (load<u8>(numberEnd - 1) == 0x30) numberEnd--;
+    if (numberEnd == point + 1) numberEnd = point;
+    else digits += numberEnd - point - 1;
+    // Of so many digits that two texts are never the same double (2 ** 52), the shortest text of one is the same; below a millionth it has an exponent.
+    if (digits > 15 && (digits > 16 || load<u8>(from) > 0x33 || isZero)) return 0;
     if (isZero && load<u32>(point, 1) == 0x30303030 && load<u16>(point, 5) == 0x3030) return 0;
-  } else if ((isZero && isNegative) || digits > 16 || (digits == 16 && load<u8>(from) > 0x38)) return 0;
+  } else if (digits > 16 || (digits == 16 && load<u8>(from) > 0x38)) return 0;
+  if (isNegative && isZero && numberEnd == from + 1) return 0;
   return (load<u8>(i) | 0x20) == 0x65 ? 0 : i;
 }
 
@@ -396,7 +406,7 @@ export function writeValue(start: u32): u32 {
   return writeJson(start, 1);
 }
 
-/** Writes a value as compact JSON, within a parameter. */
+/** Writes a value as compact JSON, within a parameter. @param depth 1: the value itself, not one within an object or an array */
 function writeJson(start: u32, depth: u32): u32 {
   const byte: u32 = load<u8>(start);
   switch (byte) {
@@ -416,9 +426,33 @@ function writeJson(start: u32, depth: u32): u32 {
   const plain = byte - 0x31 <= 8 ? copyPlainNumber(start) : 0;
   if (plain != 0) return plain;
   const end = skipNumber(start);
-  if (end == 0 || !hasRoom(end - start)) return 0;
-  for (let i = start; i < end; i += 16) v128.store(to + (i - start), v128.load(i));
-  to += end - start;
+  if (end == 0) return writeOddNumber(start, depth > 1);
+  if (!hasRoom(end - start)) return 0;
+  for (let i = start; i < numberEnd; i += 16) v128.store(to + (i - start), v128.load(i));
+  to += numberEnd - start;
+  return end;
+}
+
+/** Where what can be a number ends. */
+export function skipNumberBytes(start: u32): u32 {
+  let i = start;
+  while (true) {
+    const byte: u32 = load<u8>(i);
+    const isPart = byte - 0x30 <= 9 || byte == DOT || byte == DASH || byte == 0x2b || (byte | 0x20) == 0x65;
+    if (!isPart) return i;
+    i++;
+  }
+}
+
+/** Writes a number that `JSON.stringify` may write in another way: as it does. */
+function writeOddNumber(start: u32, isNested: bool): u32 {
+  const end = skipNumberBytes(start);
+  if (end == start || load<u8>(end) == 0) return stop(end);
+  if (!hasRoom(NUMBER_BYTES_MAX)) return 0;
+  const written = writeNumber(start, end, to, isNested);
+  if (written == 0) return 0;
+  stoppedAt = 0;
+  to += written;
   return end;
 }
 

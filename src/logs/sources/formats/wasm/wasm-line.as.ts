@@ -1,6 +1,7 @@
 /** The parts of a line that are made of a record: its level, its time, and the frame around it. */
 import { isDigit, writeCount } from '../../../../common/wasm/wasm-common.as';
 import { isDate, pair } from '../../../syslog/wasm/wasm-header.as';
+import { writeTime } from './wasm-host.as';
 
 const SPACE: u32 = 0x20;
 const DASH: u32 = 0x2d;
@@ -22,6 +23,10 @@ let dayRest: u32 = 0;
 /** When the second began that stands there with its zone, in microseconds since 1970, behind which lines of the same one come; or none did. */
 let lastSecond: u64 = NO_SECOND;
 
+/** A minute without a zone, as it was sent, and what stands in its place. */
+const localMinute = memory.data(16);
+const utcMinute = memory.data(16);
+
 export function setUpLine(time: u32): void {
   timeAt = time;
 }
@@ -30,6 +35,7 @@ export function setUpLine(time: u32): void {
 export function forgetDay(): void {
   lastDay = 0xffffffff;
   lastSecond = NO_SECOND;
+  v128.store(localMinute, i8x16.splat(0));
 }
 
 /** The severity of a level's name; {@link NO_LEVEL} for what isn't one, or isn't known here. See `json-fields.ts`. */
@@ -134,7 +140,7 @@ function writePair(at: u32, value: u32): void {
 
 /** Writes the time `[start, end)`, a date and a clock with a zone, as it is stored; returns its bytes, or 0 when it is in another form. */
 export function writeIsoTime(start: u32, end: u32): u32 {
-  if (end - start < 20 || end - start > 35 || !isDate(start)) return 0;
+  if (end - start < 19 || end - start > 35 || !isDate(start)) return 0;
   const separator: u32 = load<u8>(start, 10);
   if ((separator != 0x54 && separator != SPACE) || load<u8>(start, 13) != 0x3a || load<u8>(start, 16) != 0x3a) return 0;
   if (pair(start + 11) > 23 || pair(start + 14) > 59 || pair(start + 17) > 59) return 0;
@@ -144,15 +150,17 @@ export function writeIsoTime(start: u32, end: u32): u32 {
   store<u8>(timeAt, 0x54, 10);
   let i = start + 19;
   let o = timeAt + 19;
-  if (load<u8>(i) == 0x2e) {
+  if (load<u8>(i) == 0x2e || load<u8>(i) == 0x2c) {
     const from = i++;
     while (i < end && isDigit(load<u8>(i))) i++;
     const digits = i - from - 1;
     if (digits == 0 || digits > 9) return 0;
     const kept: u32 = digits > 6 ? 6 : digits;
     store<u64>(o, load<u64>(from));
+    store<u8>(o, 0x2e);
     o += kept + 1;
   }
+  if (i == end) return writeLocalTime(start, end);
   const zone: u32 = load<u8>(i);
   if (zone == 0x5a) {
     store<u8>(o++, zone);
@@ -167,6 +175,35 @@ export function writeIsoTime(start: u32, end: u32): u32 {
   store<u8>(o, 0x3a, 3);
   store<u16>(o, load<u16>(minutes), 4);
   return o + 6 - timeAt;
+}
+
+/** Writes the time that the text or number of JSON `[start, end)` is, in whatever form; returns its bytes, or 0 when it is none. */
+export function writeAnyTime(start: u32, end: u32): u32 {
+  lastSecond = NO_SECOND;
+  return writeTime(start, end, timeAt);
+}
+
+/** Writes a time without a zone: JavaScript knows what this machine's is in each minute. The rest of the second stands behind the others. */
+function writeLocalTime(start: u32, end: u32): u32 {
+  const second: u32 = load<u16>(start, 17);
+  if (i8x16.bitmask(i8x16.ne(v128.load(start), v128.load(localMinute))) == 0) {
+    v128.store(timeAt, v128.load(utcMinute));
+    store<u8>(timeAt, 0x3a, 16);
+    store<u16>(timeAt, second, 17);
+  } else {
+    v128.store(localMinute, i8x16.splat(0));
+    // With its quotes.
+    if (writeAnyTime(start - 1, end + 1) != MICRO_TIME_BYTES) return 0;
+    // Long ago zones weren't whole minutes.
+    if (load<u16>(timeAt, 17) != second) return MICRO_TIME_BYTES;
+    v128.store(localMinute, v128.load(start));
+    v128.store(utcMinute, v128.load(timeAt));
+  }
+  store<u64>(timeAt, 0x303030303030302e, 19);
+  for (let i: u32 = 20; i < 26 && start + i < end; i++) store<u8>(timeAt + i, load<u8>(start + i));
+  store<u32>(timeAt, 0x3a30302b, 26);
+  store<u16>(timeAt, 0x3030, 30);
+  return MICRO_TIME_BYTES;
 }
 
 /** Is `[start, end)` UTF-8 (RFC 3629)? */

@@ -3,8 +3,14 @@
  * leaves alone what it doesn't understand; `test/fuzz/pairs/records.ts` compares the two.
  */
 
-import { layOutRegions, loadWasmModule, type WasmExports } from '../../../../common/wasm/wasm-module.ts';
+import {
+  layOutRegions,
+  loadWasmModule,
+  type WasmExports,
+  type WasmModule,
+} from '../../../../common/wasm/wasm-module.ts';
 import { latestDate, timestampBytes } from '../../../syslog/timestamp.ts';
+import { recordImports } from './wasm-host.ts';
 import { RECORDS_WASM } from './wasm-records-binary.ts';
 
 interface RecordsExports extends WasmExports {
@@ -117,7 +123,12 @@ const {
   input: WINDOW_BYTES + ZEROS.length,
 });
 
-const { wasm, memory } = loadWasmModule<RecordsExports>(RECORDS_WASM);
+const { wasm, memory }: WasmModule<RecordsExports> = loadWasmModule(
+  RECORDS_WASM,
+  undefined,
+  recordImports(() => memoryBuffer),
+);
+const memoryBuffer: Buffer = Buffer.from(memory.buffer);
 wasm.setUp(DATA, KEYS, TIME, HEAD);
 wasm.setNameRegion(NAME);
 wasm.setShapeRegion(SHAPE);

@@ -56,6 +56,8 @@ export interface FastPathHooks {
   readonly onDetached: () => void;
   /** Gives the socket to Node's server. */
   readonly handOverToNode: () => void;
+  /** The sender has ended its side in the middle of a request. */
+  readonly onCutOff: () => void;
 }
 
 /** A connection on which only fast-path requests have come so far: executes what its {@link FastPathReader} decides. */
@@ -118,15 +120,22 @@ export class FastPathConnection {
 
   /** Closes it unless a request has begun to come. */
   closeIfIdle(): void {
+    if (this.isIdle) this.socket.destroy();
+  }
+
+  /** No request has begun to come. */
+  private get isIdle(): boolean {
     const { waitsFor } = this.reader;
-    if (waitsFor === 'first request' || waitsFor === 'next request') this.socket.destroy();
+    return waitsFor === 'first request' || waitsFor === 'next request';
   }
 
   private readonly onData = (bytes: Buffer): void => this.execute(this.reader.receive(bytes));
 
   private readonly onEnd = (): void => {
     this.isLastRequest = true;
-    if (!this.reader.isBusy) this.socket.end();
+    if (this.reader.isBusy) return;
+    if (this.isIdle) this.socket.end();
+    else this.hooks.onCutOff();
   };
 
   private readonly onClose = (): void => {
@@ -192,6 +201,8 @@ export class FastPathConnection {
     this.rejection = rejectionFor(logSource, head.msgCount, this.limits);
     this.waitingSinceMs = performance.now();
     this.execute(reader.acceptHead());
+    // It ended while the token was looked up.
+    if (this.socket.readableEnded && reader.waitsFor === 'body') this.hooks.onCutOff();
   }
 
   private readonly onTokenLoaded = (): void => {

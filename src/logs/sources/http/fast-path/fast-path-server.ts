@@ -39,6 +39,7 @@ export class FastPathServer {
         keepAliveMs: server.keepAliveTimeout,
         onDetached: () => this.onDetached(connection),
         handOverToNode: () => nodeListener.call(server, socket),
+        onCutOff: () => server.emit('clientError', new ClientFault('HPE_INVALID_EOF_STATE'), socket),
       });
       this.connections.add(connection);
       if (this.onAllClosed) connection.expectLastRequest();
@@ -77,16 +78,18 @@ export class FastPathServer {
     for (const { socket, waitsFor, waitingSinceMs } of this.connections) {
       const action = overdueAction(waitsFor, now - waitingSinceMs, this.server);
       if (action === 'close') socket.destroy();
-      else if (action === 'timeout') this.server.emit('clientError', new RequestTimeout(), socket);
+      else if (action === 'timeout')
+        this.server.emit('clientError', new ClientFault('ERR_HTTP_REQUEST_TIMEOUT'), socket);
     }
   }
 }
 
-/** The error that Node gives. */
-class RequestTimeout extends Error {
-  readonly code = 'ERR_HTTP_REQUEST_TIMEOUT';
+/** An error that Node gives. */
+class ClientFault extends Error {
+  readonly code: string;
 
-  constructor() {
-    super('Request timeout');
+  constructor(code: 'ERR_HTTP_REQUEST_TIMEOUT' | 'HPE_INVALID_EOF_STATE') {
+    super(code);
+    this.code = code;
   }
 }

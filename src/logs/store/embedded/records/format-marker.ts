@@ -2,9 +2,10 @@
  * The format of the data folder, where every version looks for it. Version 0.1 knows only that a folder with a file `journal-0` is none
  * of its own, and refuses it: it would take entries of today for the torn end of a stream, and cut them off.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemCode } from '../../../../common/errors.ts';
+import { readIfExistsNow } from '../../../../common/files/read-if-exists.ts';
 import { FOLDER_FORMAT, newerFormat, StoreDamage } from './store-file.ts';
 
 const MARKER_FILE = 'journal-0';
@@ -32,10 +33,5 @@ export function writeMarker(folder: string): void {
 }
 
 function readMarker(folder: string): string | undefined {
-  try {
-    return readFileSync(join(folder, MARKER_FILE), 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  return readIfExistsNow(join(folder, MARKER_FILE))?.toString();
 }

@@ -1,7 +1,9 @@
 /** What `store.mdb` holds, read without LMDB, and whether a server may open it. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
+import { readIfExistsNow } from '../../../../common/files/read-if-exists.ts';
 import type { AppId, StoredRecord } from '../../contract.ts';
 import type { StreamNote } from '../streams/stream-note.ts';
 import { FRAMES_DATABASE } from './frame-ids.ts';
@@ -47,7 +49,7 @@ export interface StoreFileContent {
 
 /** Reads the folder's `store.mdb`, also one that LMDB couldn't open. */
 export function readStoreFile(folder: string): StoreFileContent {
-  const file = readIfThere(join(folder, STORE_FILE));
+  const file = readIfExistsNow(join(folder, STORE_FILE));
   if (!file || file.length === 0) return { ...NOTHING, state: file ? 'empty' : 'missing' };
   const content = readLmdb(file, readLmdbBootId());
   const { databases } = content;
@@ -196,15 +198,6 @@ function decodeEscapedKey(key: Buffer): string[] {
     else if (key[i] !== START_ESCAPE || part.length > 0) part.push(key[i]);
   }
   return parts.map((bytes) => Buffer.from(bytes).toString());
-}
-
-function readIfThere(file: string): Buffer | undefined {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 function namesIn(folder: string): string[] {

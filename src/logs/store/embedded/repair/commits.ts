@@ -2,9 +2,9 @@
  * What `tailrace repair` does with the commit log. An intact one stays: the next start writes what is in it to segments. Of one that is
  * damaged, the intact batches are written to segments at once, so that what is missing is noted, and its numbers aren't given again.
  */
-import { readFileSync } from 'node:fs';
+
 import { join } from 'node:path';
-import { systemCode } from '../../../../common/errors.ts';
+import { readIfExistsNow } from '../../../../common/files/read-if-exists.ts';
 import type { AppId, Sequence } from '../../contract.ts';
 import { type CommitFileContent, commitFileName, readCommitFile } from '../commit-log/commit-entry.ts';
 import { COMMITS_FOLDER, commitFileNumbers } from '../commit-log/commit-log.ts';
@@ -51,19 +51,9 @@ export function examineCommitLog(folder: string, apps: readonly AppId[]): Examin
   const commits = join(folder, COMMITS_FOLDER);
   return commitFileNumbers(commits).flatMap((number) => {
     const name = commitFileName(number);
-    const bytes = readIfThere(join(commits, name));
+    const bytes = readIfExistsNow(join(commits, name));
     return bytes ? [{ name, bytes: bytes.length, content: readCommitFile(bytes, apps) }] : [];
   });
-}
-
-/** Undefined when a running server has removed it meanwhile. */
-function readIfThere(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /** Lines of an app that a start takes from the commit log when segments don't have them: none when a file of it is damaged. */

@@ -1,8 +1,9 @@
 /** Reads every byte of the streams on the disk: what is intact, and what isn't. Changes nothing. */
+
 import { readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
+import { readIfExists } from '../../../../common/files/read-if-exists.ts';
 import type { AppId, Sequence } from '../../contract.ts';
 import {
   bytesBeforeCandidate,
@@ -138,14 +139,4 @@ function scan(
     },
   });
   return { runs, damagedBytes, isNamedRight };
-}
-
-/** Undefined when it was trimmed meanwhile. */
-async function readIfExists(file: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -10,7 +10,7 @@
  *
  * A CRC is that of the app's id and the whole entry, with zeros in its own place: every flipped bit is noticed, and a file of another app.
  */
-import { HEADROOM, RECORD_HEADER } from '../../../syslog/batch.ts';
+import { HEADROOM, RECORD_HEADER, recordEnd } from '../../../syslog/batch.ts';
 import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
 import { crc32 } from '../checksum.ts';
 import {
@@ -160,10 +160,6 @@ export function erasedRecords(count: number): Buffer {
 /** Every line begins with `<`. */
 function isErased(bytes: Uint8Array, at: number): boolean {
   return recordEnd(bytes, at) === at + RECORD_HEADER || bytes[at + RECORD_HEADER] === 0;
-}
-
-function recordEnd(bytes: Uint8Array, at: number): number {
-  return at + RECORD_HEADER + (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16));
 }
 
 /** Bytes of the entry that holds a frame id. */

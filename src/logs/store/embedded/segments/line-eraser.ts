@@ -2,10 +2,12 @@
  * Deletes lines from the segments of a stream: each segment that has some is written anew beside itself, as long as it was; when all of them are
  * on the disk, that is noted, and they take the places of the old ones. A start finishes what was noted, and removes what wasn't.
  */
+
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
+import { readIfExists } from '../../../../common/files/read-if-exists.ts';
 import { TimeSlices } from '../../../../common/limits/turns.ts';
 import type { AppId, Sequence, StoredBatch } from '../../contract.ts';
 import { eraseLines, isHoled, type SegmentEntry, splitHoled, toStoredBatch } from './entry-format.ts';
@@ -40,7 +42,7 @@ export async function eraseFromSegment(
   range: { readonly first: Sequence; readonly last: Sequence },
   pick: PickLines,
 ): Promise<number> {
-  const bytes = await readIfThere(segment.path);
+  const bytes = await readIfExists(segment.path);
   if (!bytes) return 0;
   const entries: SegmentEntry[] = [];
   scanBytes(bytes.subarray(0, segment.size), segment.start, seed, {
@@ -98,13 +100,4 @@ export function removeNewFiles(folder: string): void {
 export function finishErasure(folder: string, { files = [] }: ErasureRecord): void {
   replaceFiles(files.map((name) => join(folder, name)));
   removeNewFiles(folder);
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { elasticsearchFormat } from '../../../../src/logs/drains/encoders/elasticsearch.ts';
+import type { OutletError } from '../../../../src/logs/drains/outlet.ts';
+
+const shipment = { first: 1, last: 3, count: 3, storedAtMs: 0, slices: [], byteLength: 0 };
+const { checkResponse } = elasticsearchFormat(() => 'seed', 'app');
+const ok = { create: { status: 201 } };
+const refused = { create: { status: 400, error: { type: 'mapper', reason: 'no' } } };
+
+/** The error for an answer; undefined when all is accepted. */
+function errorFor(answer: unknown): OutletError | undefined {
+  try {
+    checkResponse!(Buffer.from(typeof answer === 'string' ? answer : JSON.stringify(answer)), shipment);
+    return undefined;
+  } catch (error) {
+    return error as OutletError;
+  }
+}
+
+describe('an answer of a bulk API', () => {
+  it('accepts all', () => {
+    expect(errorFor({ errors: false, items: [ok, ok, ok] })).toBeUndefined();
+    expect(errorFor({ took: 1 })).toBeUndefined();
+    expect(errorFor({ errors: true, items: [ok, ok, ok] })).toBeUndefined();
+  });
+
+  it('refuses some, the notice in front or not', () => {
+    const one = { isPermanent: true, refusedLines: { count: 1, indexes: new Set([1]) } };
+    expect(errorFor({ errors: true, items: [ok, refused, ok] })).toMatchObject(one);
+    expect(errorFor({ errors: true, items: [refused, ok, refused, ok] })).toMatchObject(one);
+  });
+
+  it.each([
+    [{ errors: true }],
+    [{ errors: true, items: [] }],
+    [{ errors: true, items: [ok] }],
+    [{ errors: true, items: [ok, null, ok] }],
+    [{ errors: true, items: [ok, {}, ok] }],
+    [{ errors: true, items: [ok, { create: null }, ok] }],
+    [{ errors: true, items: 5 }],
+  ])('that doesn’t say which lines it refused is none: they are sent again (%j)', (answer) => {
+    const error = errorFor(answer);
+    expect(error?.message).toContain('the destination refused lines, and doesn’t say which');
+    expect(error?.isPermanent).toBe(false);
+  });
+
+  it.each(['', 'OK', 'null', '[', '5'])('that is none is tried again: %j', (answer) => {
+    expect(errorFor(answer)?.message).toBe('the destination answered 200, but not as a bulk API does');
+  });
+});
