@@ -1,24 +1,45 @@
+/** Memory that buffers of a pool are made of, as long as there is some: it is theirs. */
+export interface PoolMemory {
+  readonly buffer: ArrayBuffer;
+  readonly start: number;
+}
+
 /** Buffers of one size that are used again and again, as those of a `BufferPool` are; there may be thousands, and none is looked for. */
 export class SameSizePool {
   private readonly bytes: number;
   private readonly buffersMax: number;
+  private readonly memory: PoolMemory | undefined;
+  /** Buffers that were made of {@link memory}. */
+  private made = 0;
   private readonly free: Buffer[] = [];
 
-  /** @param buffersMax are kept; what is released beyond that is left to the garbage collector */
-  constructor(bytes: number, buffersMax: number) {
+  /**
+   * @param bytes of a buffer
+   * @param buffersMax are kept; what is needed beyond that is left to the garbage collector
+   * @param memory has room for as many buffers
+   */
+  constructor(bytes: number, buffersMax: number, memory?: PoolMemory) {
     this.bytes = bytes;
     this.buffersMax = buffersMax;
+    this.memory = memory;
   }
 
   /** A whole buffer, with any content: what was released last, which is most likely in the processor's cache. */
   acquire(): Buffer {
-    return this.free.pop() ?? Buffer.allocUnsafeSlow(this.bytes);
+    return this.free.pop() ?? this.make();
   }
 
   /** Takes back a buffer that nobody reads any more. @returns whether it is kept */
   release(buffer: Buffer): boolean {
-    if (this.free.length >= this.buffersMax) return false;
-    this.free.push(buffer);
+    const { memory, free } = this;
+    if (memory ? buffer.buffer !== memory.buffer : free.length >= this.buffersMax) return false;
+    free.push(buffer);
     return true;
+  }
+
+  private make(): Buffer {
+    const { memory, bytes } = this;
+    if (!memory || this.made === this.buffersMax) return Buffer.allocUnsafeSlow(bytes);
+    return Buffer.from(memory.buffer, memory.start + bytes * this.made++, bytes);
   }
 }

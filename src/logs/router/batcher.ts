@@ -2,6 +2,7 @@ import type { AppendWaiter, AppId, Store, StreamAppender } from '../store/contra
 import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
+import type { OpenCell } from '../syslog/wasm/wasm-codec.ts';
 import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from './batch-schedule.ts';
 import type { LogSource } from './token-cache.ts';
 import { atTurnEnd } from './turn-end.ts';
@@ -110,12 +111,23 @@ export class Batcher implements BatchOwner {
   isDiscarded = false;
   /** For receivers of lines: the last one that has to flush it. */
   pendingOf: object | undefined;
+  /** Where lines are counted that come by {@link openCell}. */
+  appendedCounters: { lines: number; bytes: number } | undefined;
 
   constructor(app: AppId, store: Store, events: BatcherEvents, onFailure: FailurePolicy) {
     this.app = app;
     this.appender = store.appenderFor(app);
     this.events = events;
     this.onFailure = onFailure;
+    this.builder.onAppended = this.onAppended;
+  }
+
+  /**
+   * Where more lines may be appended to the open batch, while it is about to be stored: see {@link BatchBuilder.open}. Nobody has to flush
+   * these.
+   */
+  get openCell(): OpenCell | undefined {
+    return this.builder.openCell;
   }
 
   /** Senders wait for its batches. */
@@ -125,7 +137,7 @@ export class Batcher implements BatchOwner {
 
   /** Nothing is open, queued or in flight. */
   get idle(): boolean {
-    return this.unstored.length === 0 && this.builder.count === 0;
+    return this.unstored.length === 0 && this.builder.isEmpty;
   }
 
   /** Adds one line; see {@link BatchBuilder.add}. Call {@link whenStored} or {@link flushInBackground} after the last one. */
@@ -151,7 +163,7 @@ export class Batcher implements BatchOwner {
    * them have to be added in this turn of the event loop; then call {@link whenStored}.
    */
   beginRequest(bytes: number): void {
-    if (this.builder.count > 0 && this.builder.length + bytes > BATCH_BYTES) this.closeBatch();
+    if (!this.builder.isEmpty && this.builder.length + bytes > BATCH_BYTES) this.closeBatch();
     this.requestStart = this.builder.length;
     this.requestFirst = this.builder.count;
   }
@@ -163,16 +175,18 @@ export class Batcher implements BatchOwner {
    * it at once.
    */
   flushInBackground(lingerMs = 0): void {
-    if (this.builder.count === 0) return;
+    if (this.builder.isEmpty) return;
     this.ensureOpenBatch();
     const restMs = lingerMs === 0 ? 0 : this.schedule.linger(lingerMs, performance.now());
-    if (restMs === 0) this.scheduleClose();
-    else if (restMs !== ALREADY_SCHEDULED) setTimeout(this.onLingerEnded, restMs);
+    if (restMs === 0) {
+      this.scheduleClose();
+      if (this.onFailure === 'kept') this.builder.open();
+    } else if (restMs !== ALREADY_SCHEDULED) setTimeout(this.onLingerEnded, restMs);
   }
 
   /** Resolves when the lines of the open batch are stored; rejects when they are refused: then send them again. */
   whenStored(): Promise<unknown> {
-    if (this.builder.count === 0) return Promise.resolve();
+    if (this.builder.isEmpty) return Promise.resolve();
     const { done } = this.ensureOpenBatch();
     this.scheduleClose();
     return done;
@@ -195,11 +209,24 @@ export class Batcher implements BatchOwner {
   giveUp(): void {
     this.hasGivenUp = true;
     clearTimeout(this.retryTimer);
+    this.builder.discardCell();
   }
+
+  /** The router has it no more. */
+  discard(): void {
+    this.isDiscarded = true;
+    this.builder.discardCell();
+  }
+
+  private readonly onAppended = (lines: number, lineBytes: number): void => {
+    if (!this.appendedCounters) return;
+    this.appendedCounters.lines += lines;
+    this.appendedCounters.bytes += lineBytes;
+  };
 
   /** There is no room for another line. Lines of one request stay together, if need be in a batch that is larger than others. */
   private makeRoom(): void {
-    if (this.builder.count === 0 || (this.onFailure === 'refused' && this.requestFirst === 0)) {
+    if (this.builder.isEmpty || (this.onFailure === 'refused' && this.requestFirst === 0)) {
       this.builder.extend();
       return;
     }
@@ -232,7 +259,7 @@ export class Batcher implements BatchOwner {
 
   private readonly onLingerEnded = (): void => {
     this.schedule.lingerEnded();
-    if (this.builder.count > 0) this.scheduleClose();
+    if (!this.builder.isEmpty) this.scheduleClose();
   };
 
   /** Closes the open batch, if it has lines, and appends it unless it has to wait for a failed one. */

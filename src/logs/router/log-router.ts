@@ -140,7 +140,7 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     for (const batchers of Object.values(this.batchers))
       for (const [app, batcher] of batchers)
         if (batcher.idle && batcher.lastUsedMs < before) {
-          batcher.isDiscarded = true;
+          batcher.discard();
           batchers.delete(app);
         }
   }

@@ -23,7 +23,13 @@ import {
   scanHerokuDrainHeader,
 } from '../syslog/header.ts';
 import { rfc3164ToRfc5424 } from '../syslog/rfc3164.ts';
-import { decodeFrames, type FrameSink, type KnownOwner, type OwnerKey } from '../syslog/wasm/wasm-codec.ts';
+import {
+  decodeFrames,
+  type FrameSink,
+  type KnownOwner,
+  type OpenCell,
+  type OwnerKey,
+} from '../syslog/wasm/wasm-codec.ts';
 import { type AppCounters, countersByApp, countersForApp } from './app-counters.ts';
 import { FollowUpHeader } from './follow-up-header.ts';
 import { KnownOwners } from './known-owners.ts';
@@ -65,6 +71,10 @@ export interface LineTarget {
   readonly isDiscarded?: boolean;
   /** For receivers: the last one that has to flush it. */
   pendingOf?: object;
+  /** Where its next lines may be appended: nobody needs to flush these. */
+  readonly openCell?: OpenCell;
+  /** Where lines are counted that come so. */
+  appendedCounters?: AppCounters;
 }
 
 /** Where lines of a source went last, and where they are counted. */
@@ -108,6 +118,8 @@ export interface LineReceiverOptions {
    * and of its host and dyno. When the line before was nobody's, so is what follows it.
    */
   readonly keepsFollowUps?: boolean;
+  /** Nobody waits for its lines to be stored: those of an app may be appended to the batch that others have begun. */
+  readonly isFireAndForget?: boolean;
   /** Where an app's lines go: its batcher, unless they must stay together. */
   readonly targetFor?: (app: AppId) => LineTarget;
 }
@@ -123,6 +135,7 @@ export class LineReceiver implements FrameSink<LogSource> {
   private readonly sourceResolver: SourceResolver | undefined;
   private readonly rateLimiter: LineAdmission | undefined;
   private readonly targetFor: LineReceiverOptions['targetFor'];
+  private readonly isFireAndForget: boolean;
   /** The lines are in the form of Heroku's drains: see {@link LineReceiverOptions.fromHerokuDrain}. */
   readonly dataless: boolean;
   /** For the fast path. */
@@ -153,6 +166,7 @@ export class LineReceiver implements FrameSink<LogSource> {
       fromHerokuDrain,
       keepsFollowUps,
       targetFor,
+      isFireAndForget = false,
     } = options;
     this.router = router;
     this.counters = counters;
@@ -166,6 +180,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.known = new KnownOwners(router, sourceResolver, authenticatedSource);
     this.followUp = keepsFollowUps ? new FollowUpHeader() : undefined;
     this.targetFor = targetFor;
+    this.isFireAndForget = isFireAndForget;
   }
 
   /** The source of all lines, when the sender authenticated with a token. */
@@ -244,6 +259,19 @@ export class LineReceiver implements FrameSink<LogSource> {
     if (!this.target || logSource !== this.matcher.current) this.selectTarget(logSource);
     this.target?.addRecords(lines === count ? records : firstRecords(records, lines), lines);
     this.countLines(lines, lines === count ? lineBytes : Math.round((lineBytes * lines) / count));
+  }
+
+  get mayAppend(): boolean {
+    return this.isFireAndForget && !this.targetFor && !this.perSource;
+  }
+
+  get openCell(): OpenCell | undefined {
+    return this.target?.openCell;
+  }
+
+  onAppended(lines: number, lineBytes: number): void {
+    this.counters.lines += lines;
+    this.counters.bytes += lineBytes;
   }
 
   noteLast(bytes: Uint8Array, start: number, end: number, isStamped: boolean): void {
@@ -439,6 +467,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     const { target } = route;
     this.target = target;
     this.appCounters = route.counters;
+    target.appendedCounters = route.counters;
     if (target.pendingOf === this) return;
     target.pendingOf = this;
     this.pendingTargets.push(target);

@@ -1,7 +1,6 @@
 import { BufferPool } from '../../common/buffers/buffer-pool.ts';
 import { CountedMemory } from '../../common/buffers/counted-memory.ts';
 import { detachBuffer } from '../../common/buffers/detach-buffer.ts';
-import { SameSizePool } from '../../common/buffers/same-size-pool.ts';
 import { BATCH_BYTES, type Batch, HEADROOM, MESSAGE_BYTES_MAX, RECORD_HEADER } from './batch.ts';
 import {
   HOSTNAME_BYTES_MAX,
@@ -14,6 +13,8 @@ import { STRUCTURED_DATA_BYTES_MAX, writeStructuredData } from './fields/structu
 import { maskTokens } from './fields/token-text.ts';
 import type { SyslogHeader } from './header.ts';
 import { isTimestamp, mendTimestamp, timestampBytes } from './timestamp.ts';
+import { OpenBatchCell, openBatchBuffers } from './wasm/open-batches.ts';
+import type { OpenCell } from './wasm/wasm-codec.ts';
 
 const SPACE = 0x20;
 const DASH = 0x2d;
@@ -31,8 +32,8 @@ const SECOND_BYTES = 4_096;
 const THIRD_BYTES = 16_384;
 /** As many apps may have lines in one turn of the event loop. */
 const FIRST_BUFFERS_MAX = 16_384;
-const SECOND_BUFFERS_MAX = 2_048;
-const THIRD_BUFFERS_MAX = 512;
+const SECOND_BUFFERS_MAX = 4_096;
+const THIRD_BUFFERS_MAX = 1_024;
 /** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
 /** Those that are as large as they get, 16 MB: as many as are written at a time and as a reader keeps may come back at once. */
@@ -46,10 +47,10 @@ const NO_BYTES = Buffer.alloc(0);
  * First buffers, of all builders: an app that has no lines now holds none. What was used last is used first, so that those that are in use
  * stay in the processor's cache.
  */
-const firstBuffers = new SameSizePool(FIRST_BYTES, FIRST_BUFFERS_MAX);
+const firstBuffers = openBatchBuffers(FIRST_BYTES, FIRST_BUFFERS_MAX);
 /** The next larger ones, likewise. */
-const secondBuffers = new SameSizePool(SECOND_BYTES, SECOND_BUFFERS_MAX);
-const thirdBuffers = new SameSizePool(THIRD_BYTES, THIRD_BUFFERS_MAX);
+const secondBuffers = openBatchBuffers(SECOND_BYTES, SECOND_BUFFERS_MAX);
+const thirdBuffers = openBatchBuffers(THIRD_BYTES, THIRD_BUFFERS_MAX);
 /** Those of full batches, of all builders. */
 const fullBuffers = new BufferPool({ buffersMax: FULL_BUFFERS_MAX });
 
@@ -65,8 +66,13 @@ export class BatchBuilder {
   private end = HEADROOM;
   /** Larger than first ones; made when one is needed. */
   private largeBuffers: BufferPool | undefined;
-  /** Lines collected. */
-  count = 0;
+  /** Lines collected, but for those that were appended where {@link cell} says. */
+  private lines = 0;
+  /** Where the fast path appends records while {@link isOpen}. */
+  private cell: OpenBatchCell | undefined;
+  private isOpen = false;
+  /** Told of lines that were appended there, with the bytes that they had, when it isn't open any more. */
+  onAppended: ((lines: number, lineBytes: number) => void) | undefined;
 
   constructor(capacity: number = BATCH_BYTES) {
     this.capacity = capacity;
@@ -74,7 +80,49 @@ export class BatchBuilder {
 
   /** Bytes collected, the headroom included. */
   get length(): number {
+    this.close();
     return this.end;
+  }
+
+  /** Lines collected. */
+  get count(): number {
+    this.close();
+    return this.lines;
+  }
+
+  get isEmpty(): boolean {
+    return this.lines === 0;
+  }
+
+  /** Where lines may be appended, as long as it is open for that, once it was {@link open}. */
+  get openCell(): OpenCell | undefined {
+    return this.cell;
+  }
+
+  /** Lets the fast path append records to the batch, until anything else is done with it. There are some lines in it already. */
+  open(): void {
+    if (this.isOpen || this.lines === 0) return;
+    this.cell ??= OpenBatchCell.acquire();
+    this.isOpen = this.cell?.open(this.bytes, this.end) ?? false;
+  }
+
+  /** The fast path appends nothing to it any more. */
+  discardCell(): void {
+    this.close();
+    this.cell?.giveBack();
+    this.cell = undefined;
+  }
+
+  private close(): void {
+    const { cell } = this;
+    if (!this.isOpen || !cell) return;
+    this.isOpen = false;
+    this.end = cell.end(this.bytes);
+    cell.close();
+    const { lines } = cell;
+    if (lines === 0) return;
+    this.lines += lines;
+    this.onAppended?.(lines, cell.lineBytes);
   }
 
   /**
@@ -92,6 +140,7 @@ export class BatchBuilder {
     source: Uint8Array,
     host: Uint8Array,
   ): boolean {
+    this.close();
     const frameEnd = end;
     // The sender's line end, inside of a counted frame, isn't part of the message; encoders add their own.
     if (end > header.messageStart && from[end - 1] === NEWLINE) {
@@ -131,33 +180,36 @@ export class BatchBuilder {
     const rest = header.dynoStart - 1;
     bytes.set(new Uint8Array(from.buffer, offset + rest, end - rest), o);
     this.end = text + length;
-    this.count++;
+    this.lines++;
     return true;
   }
 
   /** Adds whole records, made by the WebAssembly fast path; false when they don't fit beside others. */
   addRecords(records: Uint8Array, count: number): boolean {
+    this.close();
     const end = this.end + records.length;
     if (end > this.bytes.length && !this.grow(end)) {
-      if (this.count > 0) return false;
+      if (this.lines > 0) return false;
       this.growEmpty(end);
     }
     this.bytes.set(records, this.end);
     this.end = end;
-    this.count += count;
+    this.lines += count;
     return true;
   }
 
   /** Takes back what was added after the first `count` lines, which take `length` bytes: records for {@link addRecords}. */
   takeBack(length: number, count: number): Uint8Array {
+    this.close();
     const records = this.bytes.slice(length, this.end);
     this.end = length;
-    this.count = count;
+    this.lines = count;
     return records;
   }
 
   /** Makes room for as much again as there is, for lines that must stay together. */
   extend(): void {
+    this.close();
     const before = this.bytes;
     this.bytes = this.acquire(2 * Math.max(before.length, FIRST_BYTES));
     this.copyFrom(before);
@@ -165,10 +217,11 @@ export class BatchBuilder {
 
   /** The collected lines as a batch; the builder is empty then. Returns undefined when there are none. */
   takeBatch(): Batch | undefined {
-    if (this.count === 0) return undefined;
-    const { bytes, end, count } = this;
+    if (this.lines === 0) return undefined;
+    this.close();
+    const { bytes, end, lines: count } = this;
     this.end = HEADROOM;
-    this.count = 0;
+    this.lines = 0;
     const isSmall = bytes.length <= THIRD_BYTES;
     if (!isSmall && end * 2 < bytes.length) {
       const copy = Buffer.from(bytes.subarray(0, end));
@@ -288,7 +341,7 @@ export class BatchBuilder {
     const headerBytes = RECORD_HEADER + HEADER_FIELDS_BYTES_MAX + source.length;
     const need = length + sdEnd - sdStart + parts * headerBytes;
     if (this.end + need > this.bytes.length && !this.grow(this.end + need)) {
-      if (this.count > 0) return false;
+      if (this.lines > 0) return false;
       this.growEmpty(HEADROOM + need);
     }
     do {
@@ -333,7 +386,7 @@ export class BatchBuilder {
     const messageAt = this.end - text;
     this.put(message, partStart, partEnd);
     this.writeRecordHeader(at, this.end - text, hostAt, sourceAt, msgidAt, messageAt);
-    this.count++;
+    this.lines++;
   }
 
   private put(from: Uint8Array, start: number, end: number): void {

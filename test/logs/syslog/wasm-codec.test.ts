@@ -51,6 +51,9 @@ function sinkFor(
     findOwner: (_key, tag) =>
       tag === Buffer.from(token).toString() ? { form: LineForm.asSent, owner: OWNER, dynoAt: 0 } : undefined,
     addRecords,
+    mayAppend: false,
+    openCell: undefined,
+    onAppended: () => {},
     noteLast: () => {},
   };
 }

@@ -75,6 +75,7 @@ export function serveSyslogConnection(
     sourceResolver,
     rateLimiter,
     keepsFollowUps: true,
+    isFireAndForget: true,
   });
   const scanner = new FrameScanner();
   const partialFrame = new PartialFrameBuffer();

@@ -59,6 +59,9 @@ import {
   setUpTimes,
 } from './wasm-rfc3164.as';
 
+import { scatter, scatteredBytes, scatteredEnd, scatteredLines, setUpScatter } from './wasm-scatter.as';
+
+export { scatter, scatteredBytes, scatteredEnd, scatteredLines, setUpScatter };
 export { forgetMinutes, forgetOwners, nameSource, remember, rememberMinute, setDateMax, write };
 
 /** Where `take` stopped in the input, where the records end in the output, how many there are, and how many runs of one owner. */

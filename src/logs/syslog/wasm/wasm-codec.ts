@@ -52,6 +52,11 @@ interface CodecExports extends WasmExports {
   nameSource(number: number, name: number, length: number): void;
   rememberMinute(minute: number, text: number, isTime: number): void;
   remember(form: number, app: number, source: number, dyno: number): number;
+  readonly scatteredEnd: WebAssembly.Global;
+  readonly scatteredLines: WebAssembly.Global;
+  readonly scatteredBytes: WebAssembly.Global;
+  setUpScatter(runs: number, links: number): void;
+  scatter(run: number, runsEnd: number, from: number): number;
   take(
     from: number,
     end: number,
@@ -96,8 +101,14 @@ const KEY_BYTES = 128;
 const TIMES_BYTES = 64 * 64;
 const RUN_BYTES = 16;
 const RUNS_MAX = 4_096;
-/** 520 pages: scripts/build-wasm.mjs. */
-const MEMORY_BYTES = 520 * 65_536;
+/** Of a slot's link to a cell, and of a cell: see `wasm-scatter.as.ts`. */
+const LINK_BYTES = 8;
+const CELL_BYTES = 32;
+const CELLS_MAX = 65_536;
+/** For batches that are open: `open-batches.ts`. */
+const BATCH_BUFFERS_BYTES = 48 * 1_048_576;
+/** 1,328 pages: scripts/build-wasm.mjs. What isn't used of it isn't there. */
+const MEMORY_BYTES = 1_328 * 65_536;
 const {
   source: SOURCE,
   host: HOST,
@@ -113,6 +124,9 @@ const {
   sources: SOURCE_TABLE,
   lines: LINES,
   bodies: BODIES,
+  links: LINKS,
+  cells: CELLS,
+  batches: BATCHES,
   output: OUTPUT,
   outputEnd: OUTPUT_END,
 } = layOutRegions(
@@ -130,6 +144,9 @@ const {
     slots: SLOTS * SLOT_BYTES,
     sources: SOURCES_MAX * SOURCE_ENTRY_BYTES,
     ...ENCODER_REGIONS,
+    links: SLOTS * LINK_BYTES,
+    cells: CELLS_MAX * CELL_BYTES,
+    batches: BATCH_BUFFERS_BYTES,
   },
   MEMORY_BYTES,
 );
@@ -150,9 +167,20 @@ const MINUTE_TEXT_BYTES = 12;
 
 const { wasm, memory } = loadWasmModule<CodecExports>(CODEC_WASM, MEMORY_BYTES);
 wasm.setUp(SOURCE, HOST, TIME, SETS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS, RUNS_MAX);
+wasm.setUpScatter(RUNS, LINKS);
 /** Lines that are read there, and bodies that are written there, by {@link encodeFrames} aren't copied. */
 export const codecMemory = encoderMemory(memory, { lines: LINES, bodies: BODIES });
 const runWords = new Uint32Array(memory.buffer, RUNS, (RUNS_MAX * RUN_BYTES) / 4);
+const linkWords = new Uint32Array(memory.buffer, LINKS, (SLOTS * LINK_BYTES) / 4);
+/** Memory for batches that are open, to which {@link decodeFrames} appends records itself: see `open-batches.ts`. */
+export const openBatchMemory = {
+  buffer: memory.buffer as ArrayBuffer,
+  start: BATCHES,
+  bytes: BATCH_BUFFERS_BYTES,
+  cells: CELLS,
+  cellsMax: CELLS_MAX,
+  cellBytes: CELL_BYTES,
+};
 
 /** What it depends on whose a line is. */
 export const OwnerKey = {
@@ -222,8 +250,21 @@ export interface FrameSink<T extends LineOwner> extends OwnerScopes {
   findOwner(key: OwnerKey, tag: string, host: string, token: string): KnownOwner<T> | undefined;
   /** Records of an owner, or of several of one app, of which the last line's is named: copy them. `lineBytes` is what the lines had, as they are counted. */
   addRecords(records: Uint8Array, count: number, lineBytes: number, owner: T): void;
+  /** Lines may be appended to batches that are open already: nobody waits for them, and none is refused. */
+  readonly mayAppend: boolean;
+  /** Where the next lines of {@link addRecords}' last owner may be appended so, as long as that batch is open. */
+  readonly openCell: OpenCell | undefined;
+  /** So many lines were appended so, and didn't come to {@link addRecords}. */
+  onAppended(lines: number, lineBytes: number): void;
   /** The last line, `[start, end)`, as it is stored, its host stamped or the sender's own: copy it. */
   noteLast(bytes: Uint8Array, start: number, end: number, isStamped: boolean): void;
+}
+
+/** Where an open batch is found, as long as it has this tag. */
+export interface OpenCell {
+  /** In the memory of the module. */
+  readonly at: number;
+  readonly tag: number;
 }
 
 /** How {@link encodeFrames} writes a line. */
@@ -336,17 +377,42 @@ function deliver<T extends LineOwner>(sink: FrameSink<T>, doubtful: number): voi
   const lastOwner = doubtful === 0 ? wasm.lastOwner : doubtful === 1 ? wasm.ownerBefore : wasm.ownerTwoBefore;
   runWords[(runs - 1) * 4] = lastOwner.value;
   let from = OUTPUT;
-  for (let run = 0; run < runs * 4; run += 4) {
+  let lines = 0;
+  let lineBytes = 0;
+  const { mayAppend } = sink;
+  for (let number = 0; number < runs; number++) {
+    // The last one goes the long way: whose it is has to be known for what follows.
+    if (mayAppend && number < runs - 1) {
+      const reached = wasm.scatter(number, runs - 1, from);
+      if (reached > number) {
+        number = reached;
+        from = wasm.scatteredEnd.value;
+        lines += wasm.scatteredLines.value;
+        lineBytes += wasm.scatteredBytes.value;
+      }
+    }
+    const run = number * 4;
     const end = runWords[run + 2];
-    if (last === -1 && run === (runs - 1) * 4) last = lastRecordOf(from, runWords[run + 1]);
+    if (last === -1 && number === runs - 1) last = lastRecordOf(from, runWords[run + 1]);
     const slot = runWords[run];
-    const owner = slot === NO_SLOT ? sink.owner! : (owners[slot] as T);
-    sink.addRecords(memory.subarray(from, end), runWords[run + 1], runWords[run + 3], owner);
+    if (slot === NO_SLOT)
+      sink.addRecords(memory.subarray(from, end), runWords[run + 1], runWords[run + 3], sink.owner!);
+    else {
+      sink.addRecords(memory.subarray(from, end), runWords[run + 1], runWords[run + 3], owners[slot] as T);
+      if (mayAppend) link(slot, sink.openCell);
+    }
     from = end;
   }
+  if (lines > 0) sink.onAppended(lines, lineBytes);
   const text = last + RECORD_HEADER;
   const isStamped = (doubtful === 0 ? wasm.lastStamped : wasm.stampedBefore).value === 1;
   sink.noteLast(memory, text, text + lengthAt(last), isStamped && doubtful < 2);
+}
+
+/** Lines of the slot's owner may go into this cell's open batch. */
+function link(slot: number, cell: OpenCell | undefined): void {
+  linkWords[2 * slot] = cell?.at ?? 0;
+  linkWords[2 * slot + 1] = cell?.tag ?? 0;
 }
 
 /** Where the last of `count` records from `at` on begins. */
@@ -382,6 +448,7 @@ function remember({ form, owner, dynoAt }: KnownOwner<LineOwner>): void {
     ? wasm.remember(form, numberOfApp(owner.app), numberOfSource(owner.sourceBytes), dynoAt)
     : wasm.remember(LineForm.leftAlone, 0, 0, 0);
   owners[slot] = owner;
+  link(slot, undefined);
 }
 
 function numberOfApp(app: string): number {
