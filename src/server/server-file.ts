@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFileNow } from '../common/files/replace-file.ts';
 import { ownStartTicks } from '../common/processes/process-identity.ts';
 
 /** A note in the data folder, where clients on this machine find the server. */
@@ -23,7 +24,8 @@ export class ServerFile {
     readonly restartFailed?: string;
   }): void {
     this.note = `${JSON.stringify({ ...this.urls, pid: process.pid, startTicks: ownStartTicks(), ...state })}\n`;
-    writeFileSync(this.file, this.note, { mode: 0o600 });
+    // Of use only while this process runs.
+    replaceFileNow(this.file, this.note, { sync: false });
   }
 
   /** Removes the note, if it is still this server's. */

@@ -7,10 +7,11 @@ import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../../../src/common/files/make-directory.ts';
+import { replaceFile } from '../../../src/common/files/replace-file.ts';
 import { syncFolder } from '../../../src/common/files/sync-folder.ts';
 import { Compressor, type Logger } from './compressor.ts';
 import { DrainFolder, type DrainFolderSettings } from './drain-folder.ts';
-import { FOLDER_MODE, replaceFile } from './durable-files.ts';
+import { FILE_MODE, FOLDER_MODE } from './durable-files.ts';
 
 const ROTATION_CHECK_MS = 1000;
 /** A folder whose last write failed so long ago, and to which nobody sends any more, is no problem of the archive's: senders try again every half a minute. */
@@ -80,7 +81,7 @@ export class Archive {
   async #tryToWrite(): Promise<string | undefined> {
     const path = join(this.#settings.dir, '.health');
     try {
-      await replaceFile(path, PROBE, this.#settings.fsync);
+      await replaceFile(path, PROBE, { mode: FILE_MODE, sync: this.#settings.fsync && 'file' });
       await rm(path);
       return undefined;
     } catch (error) {

@@ -5,11 +5,11 @@
  */
 
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { syncFolder } from '../../../src/common/files/sync-folder.ts';
+import { replaceFileWith } from '../../../src/common/files/replace-file.ts';
 import { FILE_MODE } from './durable-files.ts';
 import { rotatedFiles } from './rotation.ts';
 
@@ -75,21 +75,14 @@ export class Compressor {
   async #compress(folder: string, stem: string): Promise<void> {
     const temporary = join(folder, `${stem}${TEMPORARY_SUFFIX}`);
     const final = join(folder, `${stem}.log.gz`);
-    try {
-      await pipeline(
+    const write = () =>
+      pipeline(
         createReadStream(join(folder, `${stem}.log`)),
         createGzip(),
         createWriteStream(temporary, { mode: FILE_MODE }),
         { signal: this.#aborter.signal },
       );
-      const handle = await open(temporary, 'r+');
-      await handle.sync().finally(() => handle.close());
-      await rename(temporary, final);
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
-      throw error;
-    }
-    await syncFolder(folder);
+    await replaceFileWith(final, write, { temporary });
     const { size } = await stat(final);
     this.#logger.info(`packed ${basename(folder)}/${basename(final)} (${size} bytes)`);
   }

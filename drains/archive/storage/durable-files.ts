@@ -1,6 +1,6 @@
 /** File operations for durable writes that Node.js doesn't have. */
 
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { systemCode } from '../../../src/common/errors.ts';
 
 /** Logs may hold secrets: the owner writes, the group reads, nobody else. */
@@ -34,23 +34,5 @@ export async function truncateFile(path: string, length: number, fsync: boolean)
     if (fsync) await handle.datasync();
   } finally {
     await handle.close();
-  }
-}
-
-/** Replaces a file atomically; the caller syncs the folder. */
-export async function replaceFile(path: string, bytes: Buffer, fsync: boolean): Promise<void> {
-  const temporary = `${path}.tmp`;
-  try {
-    const handle = await open(temporary, 'w', FILE_MODE);
-    try {
-      await writeFully(handle, bytes, 0);
-      if (fsync) await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
   }
 }

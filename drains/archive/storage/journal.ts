@@ -14,8 +14,9 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readIfExists } from '../../../src/common/files/read-if-exists.ts';
+import { replaceFile } from '../../../src/common/files/replace-file.ts';
 import { syncFolder } from '../../../src/common/files/sync-folder.ts';
-import { FILE_MODE, replaceFile, sizeOf, truncateFile, writeFully } from './durable-files.ts';
+import { FILE_MODE, sizeOf, truncateFile, writeFully } from './durable-files.ts';
 import { LruSet } from './lru-set.ts';
 
 /** A sender has one frame in flight, or a few; this is hours of requests. */
@@ -112,12 +113,13 @@ export class Journal {
   async #rewrite(openedMs: number, length: number): Promise<void> {
     const frames = [...this.recentFrameIds, '-'].map((frameId) => `frame ${frameId} ${length}\n`);
     const bytes = Buffer.from(`open ${new Date(openedMs).toISOString()}\n${frames.join('')}`, 'latin1');
-    await replaceFile(this.#path, bytes, this.#fsync);
+    await replaceFile(this.#path, bytes, { mode: FILE_MODE, sync: this.#fsync && 'file' });
     this.#size = bytes.length;
     this.#recordCount = frames.length + 1;
     this.#hasTornRecord = false;
     this.openedMs = openedMs;
     this.committedLength = length;
+    // Last: it is the new one that is there, also when this fails.
     if (this.#fsync) await syncFolder(dirname(this.#path));
   }
 }

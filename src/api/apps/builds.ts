@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,6 +11,7 @@ import { type Build, sourceTooLargeError } from '../../apps/records/build-record
 import { OWNER } from '../../apps/records/owner.ts';
 import { type SlugRecord, slugRecordKey } from '../../apps/records/slug-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { replaceFileWith } from '../../common/files/replace-file.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
 import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import { LruCache } from '../../common/lru-cache.ts';
@@ -189,18 +190,12 @@ export function sourceUploadRoutes(
         if (!request.body)
           throw new TailraceError('bad_request', 'The archive is missing: send it as the body.');
         await mkdir(uploadFolder, { recursive: true, mode: 0o700 });
-        const unfinished = join(uploadFolder, `${name}.part`);
-        try {
-          await pipeline(
-            request.body,
-            limitByteCount(sourceBytesMax),
-            createWriteStream(unfinished, { mode: 0o600 }),
-          );
-          await rename(unfinished, join(uploadFolder, name));
-        } catch (error) {
-          await rm(unfinished, { force: true });
-          throw error;
-        }
+        const { body } = request;
+        const write = (part: string) =>
+          pipeline(body, limitByteCount(sourceBytesMax), createWriteStream(part, { mode: 0o600 }));
+        // Its name is good as long as this process runs.
+        const temporary = join(uploadFolder, `${name}.part`);
+        await replaceFileWith(join(uploadFolder, name), write, { temporary, sync: false });
         return {};
       },
     );

@@ -1,11 +1,11 @@
 /** The API key of clients on this machine: in the data folder, readable only by its owner. */
 
 import { randomUUID } from 'node:crypto';
-import { chmodSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import { makeDirectory } from '../../common/files/make-directory.ts';
 import { readIfExistsNow } from '../../common/files/read-if-exists.ts';
-import { syncFolderNow } from '../../common/files/sync-folder.ts';
+import { replaceFileNow } from '../../common/files/replace-file.ts';
 import type { Log } from '../../common/log.ts';
 import { type ApiKeyRecord, type ApiKeys, generateApiKey, isLocal } from './api-keys.ts';
 import { GLOBAL_SCOPES } from './key-scopes.ts';
@@ -137,9 +137,6 @@ function readText(file: string): string | undefined {
 
 /** Writes a file that only its owner may read, at once or not at all, whenever the power is cut; returns its text. */
 function writePrivateFile(file: string, text: string): string {
-  const temporary = `${file}.new`;
-  writeFileSync(temporary, `${text}\n`, { mode: 0o600, flush: true });
-  renameSync(temporary, file);
-  syncFolderNow(dirname(file));
+  replaceFileNow(file, `${text}\n`);
   return text;
 }

@@ -1,8 +1,9 @@
 /** The files of slugs, one gzipped tar each, and the folders that dynos run in. */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFileWith } from '../../common/files/replace-file.ts';
 import { bubblewrap, type Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import type { Workspace } from '../processes/supervisor.ts';
@@ -52,11 +53,10 @@ export class SlugFiles {
     return join(this.slugs, `${id}.tgz`);
   }
 
-  /** Packs a folder as a slug: whole, or not at all. @returns bytes of the packed slug */
+  /** Packs a folder as a slug: whole, or not at all, and on the disk before a release names it. @returns bytes of the packed slug */
   async pack(id: string, folder: string): Promise<number> {
     const temporary = join(this.work, `${id}.tgz`);
-    await packFolder(folder, temporary);
-    await rename(temporary, this.path(id));
+    await replaceFileWith(this.path(id), () => packFolder(folder, temporary), { temporary });
     return (await stat(this.path(id))).size;
   }
 
@@ -64,8 +64,8 @@ export class SlugFiles {
   async copy(id: string, copyId: string): Promise<void> {
     const temporary = join(this.work, `${copyId}.tgz`);
     // A second name of the same file needs no space, where the file system has them.
-    await link(this.path(id), temporary).catch(() => copyFile(this.path(id), temporary));
-    await rename(temporary, this.path(copyId));
+    const copy = () => link(this.path(id), temporary).catch(() => copyFile(this.path(id), temporary));
+    await replaceFileWith(this.path(copyId), copy, { temporary });
   }
 
   /** It is no error when there is none. */

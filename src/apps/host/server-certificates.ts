@@ -2,11 +2,12 @@
 
 import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
 import { readIfExists } from '../../common/files/read-if-exists.ts';
+import { renameSynced } from '../../common/files/replace-file.ts';
 
 export interface ServerCertificates {
   /** PEM of the certificate authority that clients have to trust. */
@@ -90,7 +91,7 @@ async function createAtomically(
   await mkdir(work, { recursive: true, mode: 0o700 });
   try {
     await create(work);
-    for (const name of names) await rename(join(work, name), join(folder, name));
+    for (const name of names) await renameSynced(join(work, name), join(folder, name));
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { replaceFileNow } from '../../common/files/replace-file.ts';
 import { ownStartTicks, processStat } from '../../common/processes/process-identity.ts';
 
 /** A process, named so that another one with the same number later on is not taken for it. */
@@ -72,9 +73,8 @@ export class DynoPidFile {
 export function writePidFile(stateFolder: string, content: PidFileContent): void {
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   const file = join(stateFolder, FILE_NAME);
-  const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600 });
-  renameSync(temporary, file);
+  // After a power cut none of these processes runs.
+  replaceFileNow(file, `${JSON.stringify(content)}\n`, { temporary: `${file}.${process.pid}`, sync: false });
 }
 
 /** Undefined if there is none, or nothing that this could have written. */

@@ -1,7 +1,8 @@
 /** The latest builds of apps, which are kept: what became of them as records, what they said as files. */
 import { createReadStream } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../../common/files/replace-file.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { Build, type BuildRecord } from './build-record.ts';
 
@@ -50,7 +51,7 @@ export class BuildHistory {
     const { store, server } = this.options;
     if (build.status !== 'pending') {
       await mkdir(this.folderOf(app), { recursive: true, mode: 0o700 });
-      await writeFile(this.file(app, build), build.outputText(), { mode: 0o600 });
+      await replaceFile(this.file(app, build), build.outputText());
       this.readFromFile(app, build);
     }
     await store.transact(app, [{ key: key(build.id), value: build.toRecord(server()) }]);

@@ -1,8 +1,9 @@
 /** Keys of servers that somebody has logged in to: `~/.config/tailrace/credentials.json`, readable only by its owner. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemCode, TailraceError } from '../../common/errors.ts';
+import { replaceFileNow } from '../../common/files/replace-file.ts';
 
 export interface SavedLogin {
   readonly url: string;
@@ -44,8 +45,7 @@ function writeLogins(logins: readonly SavedLogin[]): void {
     return;
   }
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.new`, `${JSON.stringify({ logins }, undefined, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  replaceFileNow(file, `${JSON.stringify({ logins }, undefined, 2)}\n`);
 }
 
 function credentialsFile(): string {

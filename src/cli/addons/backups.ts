@@ -1,10 +1,10 @@
 /** `tailrace pg:backups`, and what is done with them. */
 import { createWriteStream, existsSync, statSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
+import { replaceFileWith } from '../../common/files/replace-file.ts';
 import { requireReplaceable } from '../../common/files/require-replaceable.ts';
 import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { formatBytes } from '../../common/text/format-numbers.ts';
@@ -384,12 +384,10 @@ async function download(client: ApiClient, { url }: { url: string }, file: strin
   // The server may be known by another address here.
   const answer = await sendClientRequest(client.address.url + new URL(url).pathname);
   if (answer.statusCode !== 200) throw errorFromResponse(answer.statusCode, await answer.body.text());
-  const unfinished = `${file}.part`;
+  const write = (part: string) => pipeline(answer.body, createWriteStream(part, { mode: 0o600 }));
   try {
-    await pipeline(answer.body, createWriteStream(unfinished, { mode: 0o600 }));
-    await rename(unfinished, file);
+    await replaceFileWith(file, write, { temporary: `${file}.part` });
   } catch (error) {
-    await rm(unfinished, { force: true });
     throw new TailraceError('unavailable', `The backup can't be written to ${file} (${reasonOf(error)}).`, {
       cause: error,
     });

@@ -1,7 +1,9 @@
-import { closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
+import { replaceFileWith } from '../../common/files/replace-file.ts';
+import { writeFullySync } from '../../common/files/write-fully.ts';
 import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
 import { runInTerminal, shellCommandLine } from './attached-terminal.ts';
 import { splitDyno } from './trailing-app.ts';
@@ -69,31 +71,32 @@ async function copyFile(
     throw new TailraceError('conflict', `${to} is there already: name another file with --output.`);
   const endpoint = await resolveEndpoint(options, '/dynos');
   const dyno = options.dyno ?? 'web';
-  const part = `${to}.${process.pid}.part`;
-  const out = openPart(part, to);
   let bytes = 0;
-  try {
-    const test = shellCommandLine(['test', '-f', file]);
-    const copy = shellCommandLine(['cat', '--', file]);
-    const status = await runInTerminal(
-      endpoint,
-      `${endpoint.path}/${encodeURIComponent(dyno)}`,
-      [`${test} || exit ${STATUS_NO_FILE}; exec ${copy} 2>/dev/null`],
-      {
-        tty: false,
-        output: (chunk) => {
-          for (let at = 0; at < chunk.length; ) at += writeSync(out, chunk, at);
-          bytes += chunk.length;
+  const write = async (part: string): Promise<void> => {
+    const out = openPart(part, to);
+    try {
+      const test = shellCommandLine(['test', '-f', file]);
+      const copy = shellCommandLine(['cat', '--', file]);
+      const status = await runInTerminal(
+        endpoint,
+        `${endpoint.path}/${encodeURIComponent(dyno)}`,
+        [`${test} || exit ${STATUS_NO_FILE}; exec ${copy} 2>/dev/null`],
+        {
+          tty: false,
+          output: (chunk) => {
+            writeFullySync(out, chunk);
+            bytes += chunk.length;
+          },
         },
-      },
-    );
-    if (status === STATUS_NO_FILE)
-      throw new TailraceError('not_found', `There is no file ${file} in ${dyno} of ${endpoint.app}.`);
-    if (status !== 0) throw new TailraceError('bad_request', `${file} can't be read in ${dyno}.`);
-    renameSync(part, to);
-  } finally {
-    closeSync(out);
-    rmSync(part, { force: true });
-  }
+      );
+      if (status === STATUS_NO_FILE)
+        throw new TailraceError('not_found', `There is no file ${file} in ${dyno} of ${endpoint.app}.`);
+      if (status !== 0) throw new TailraceError('bad_request', `${file} can't be read in ${dyno}.`);
+    } finally {
+      closeSync(out);
+    }
+  };
+  // As `cp` does, which doesn't sync either.
+  await replaceFileWith(to, write, { temporary: `${to}.${process.pid}.part`, sync: false });
   process.stderr.write(`${file} of ${dyno} is in ${to} (${bytes} bytes).\n`);
 }

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { DiskQueue } from '../../apps/forwarder/files/disk-queue.ts';
@@ -6,6 +6,7 @@ import type { FileFollower } from '../../apps/forwarder/files/file-follower.ts';
 import type { Shipper } from '../../apps/forwarder/shipper.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/files/make-directory.ts';
+import { replaceFileNow } from '../../common/files/replace-file.ts';
 import { chooseNewFiles, findMatches, isGone, type MatchedFile } from './file-pattern.ts';
 import { printNotice } from './ship-options.ts';
 
@@ -147,8 +148,8 @@ export class PatternFollower {
     if (this.#written === text) return;
     try {
       makeDirectory(dirname(marker), 0o700);
-      writeFileSync(`${marker}.new`, text, { mode: 0o600 });
-      renameSync(`${marker}.new`, marker);
+      // Synced: without it, what the files hold would count as shipped before.
+      replaceFileNow(marker, text);
       this.#written = text;
     } catch (error) {
       this.#noticeOnce(

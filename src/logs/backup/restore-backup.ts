@@ -1,10 +1,11 @@
 /** Puts a backup into a store that is empty, and its files into a data folder. */
 import { createWriteStream } from 'node:fs';
-import { rename, utimes } from 'node:fs/promises';
+import { utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { TailraceError } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/files/make-directory.ts';
+import { replaceFileWith } from '../../common/files/replace-file.ts';
 import { LIMITS_PREFIX } from '../store/app-limits.ts';
 import type { RecordChange, Sequence, Store } from '../store/contract.ts';
 import { placeholderBatch } from '../store/placeholder-batch.ts';
@@ -156,10 +157,11 @@ async function restoreRecords(
 async function writeRestoredFile(path: string, member: BackupMember, mtimeMs: number): Promise<void> {
   try {
     makeDirectory(dirname(path), 0o700);
-    const temporary = `${path}.restoring`;
-    await pipeline(member.pieces(), createWriteStream(temporary, { mode: 0o600 }));
-    await utimes(temporary, mtimeMs / 1_000, mtimeMs / 1_000);
-    await rename(temporary, path);
+    const write = async (temporary: string): Promise<void> => {
+      await pipeline(member.pieces(), createWriteStream(temporary, { mode: 0o600 }));
+      await utimes(temporary, mtimeMs / 1_000, mtimeMs / 1_000);
+    };
+    await replaceFileWith(path, write, { temporary: `${path}.restoring` });
   } catch (cause) {
     throw new TailraceError('data_folder', `${path} can't be written: make room, and restore again.`, {
       cause,

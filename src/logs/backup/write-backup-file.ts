@@ -1,14 +1,14 @@
 /** Where a backup is written to: a file that is there only when it is whole, or standard output. */
 
 import { once } from 'node:events';
-import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { systemCode, TailraceError } from '../../common/errors.ts';
+import { replaceFileWith } from '../../common/files/replace-file.ts';
 import { requireReplaceable } from '../../common/files/require-replaceable.ts';
-import { syncFolder } from '../../common/files/sync-folder.ts';
 import { type CheckedBackup, checkBackup } from './read-backup.ts';
 
 /** Progress is shown this often. */
@@ -26,21 +26,20 @@ export async function writeBackupFile(
 ): Promise<CheckedBackup> {
   await requireReplaceable(file, 'name one, or write - and lead standard output there');
   const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
-  try {
+  const write = async (): Promise<CheckedBackup> => {
     const handle = await open(temporary, 'wx', 0o600);
     try {
       const pieces = counted(bytes, onProgress);
       await writeFile(handle, /\.t?gz$/.test(file) ? gzipped(pieces) : pieces);
-      await handle.sync();
     } finally {
       await handle.close();
     }
-    const { manifest } = await checkBackup(temporary);
-    await rename(temporary, file);
-    await syncFolder(dirname(file));
+    return checkBackup(temporary);
+  };
+  try {
+    const { manifest } = await replaceFileWith(file, write, { temporary });
     return { file, manifest };
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
     if (error instanceof TailraceError) throw error;
     throw new TailraceError(
       'unavailable',

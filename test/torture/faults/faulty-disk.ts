@@ -239,8 +239,8 @@ function readLog(text: string): { names: Map<string, number>; sizes: Map<number,
     } else if (kind === 'E' && folder !== undefined) {
       for (const path of names.keys()) if (dirname(path) === (folder || '/')) names.delete(path);
       for (const [path, ino] of listed) {
-        // It was called otherwise before.
-        for (const [other, same] of names) if (same === ino) names.delete(other);
+        // It was called otherwise before; two names in one folder are two links.
+        for (const [other, same] of names) if (same === ino && !listed.has(other)) names.delete(other);
         names.set(path, ino);
       }
     }

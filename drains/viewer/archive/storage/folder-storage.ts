@@ -2,11 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { reasonOf, systemCode, TailraceError } from '../../../../src/common/errors.ts';
 import { makeDirectory } from '../../../../src/common/files/make-directory.ts';
+import { replaceFileWith } from '../../../../src/common/files/replace-file.ts';
 import { syncFolder } from '../../../../src/common/files/sync-folder.ts';
 import type { ArchiveStorage, LocalFile, StoredFile } from './archive-storage.ts';
 
@@ -66,7 +67,6 @@ export class FolderStorage implements ArchiveStorage {
             done += (await to.write(buffer, done, bytesRead - done, position + done)).bytesWritten;
           position += bytesRead;
         }
-        await to.sync();
         const hash = createHash('sha256');
         for await (const chunk of to.createReadStream({ start: 0, autoClose: false })) hash.update(chunk);
         if (hash.digest('hex') !== file.sha256) throw new Error('what was written reads differently');
@@ -77,15 +77,7 @@ export class FolderStorage implements ArchiveStorage {
   }
 
   async putText(key: string, text: string): Promise<void> {
-    await this.replace(key, async (partial) => {
-      const to = await open(partial, 'w', FILE_MODE);
-      try {
-        await to.writeFile(text);
-        await to.sync();
-      } finally {
-        await to.close();
-      }
-    });
+    await this.replace(key, (partial) => writeFile(partial, text, { mode: FILE_MODE }));
   }
 
   async read(key: string): Promise<Readable> {
@@ -100,15 +92,13 @@ export class FolderStorage implements ArchiveStorage {
     const partial = `${path}${PARTIAL}`;
     try {
       makeDirectory(folder, FOLDER_MODE);
-      await write(partial);
-      await rename(partial, path);
+      await replaceFileWith(path, write, { temporary: partial, sync: 'file' });
       // A renamed file survives a power failure when its folder was synced, a new folder when the one above was.
       for (let above = folder; above.length >= this.root.length; above = dirname(above)) {
         await syncFolder(above);
         if (above === dirname(above)) break;
       }
     } catch (error) {
-      await rm(partial, { force: true }).catch(() => undefined);
       throw systemCode(error) === 'ABORT_ERR' ? error : this.unavailable(error);
     }
   }

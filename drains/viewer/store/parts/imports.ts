@@ -3,11 +3,12 @@
  * Its parts have other names until all are written; the file that says that the import is done gives them their names, also after a crash.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFileNow } from '../../../../src/common/files/replace-file.ts';
 import { syncFolderNow } from '../../../../src/common/files/sync-folder.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
-import { syncFile } from './part-writer.ts';
+import { UNFINISHED_SUFFIX } from './part-names.ts';
 
 /** Sequences of one import. */
 const IMPORT_SEQUENCES = 2 ** 32;
@@ -66,10 +67,7 @@ export class Imports {
   finish(number: number, importId: string, lines: number): readonly string[] {
     const id = hashed(importId);
     const path = join(this.folder, `import_${number}_${id}.done`);
-    writeFileSync(`${path}.unfinished`, `${lines}\n`, { mode: 0o600 });
-    syncFile(`${path}.unfinished`);
-    renameSync(`${path}.unfinished`, path);
-    syncFolderNow(this.folder);
+    replaceFileNow(path, `${lines}\n`, { temporary: path + UNFINISHED_SUFFIX });
     this.done.set(id, { number, id, lines });
     const paths = readdirSync(this.folder)
       .filter((name) => name.endsWith(WRITTEN_SUFFIX) && name.startsWith(`${number}.`))

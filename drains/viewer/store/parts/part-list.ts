@@ -3,9 +3,10 @@
  * it. One line each, added at the end: `+ NAME LINES FIRST_MS LAST_MS BYTES`, and `- NAME` of what was removed on purpose. It isn't synced: a part that
  * isn't on the list is put there when it is found.
  */
-import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../../../src/common/errors.ts';
+import { replaceFileNow } from '../../../../src/common/files/replace-file.ts';
 
 export const LIST_NAME = 'parts.list';
 /** It is written anew when it has so many lines that say nothing any more. */
@@ -92,8 +93,7 @@ export class PartList {
 
   private rewrite(): void {
     try {
-      writeFileSync(`${this.path}.new`, this.all.map(lineOf).join(''), { mode: 0o600 });
-      renameSync(`${this.path}.new`, this.path);
+      replaceFileNow(this.path, this.all.map(lineOf).join(''), { sync: false });
       this.staleLines = 0;
     } catch (error) {
       if (systemCode(error) === undefined) throw error;

@@ -1,6 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { syncFolderNow } from '../../../../src/common/files/sync-folder.ts';
+import { renameSyncedNow } from '../../../../src/common/files/replace-file.ts';
 import { writeFullySync } from '../../../../src/common/files/write-fully.ts';
 import { stripColors } from '../../../../src/common/text/colors.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
@@ -117,14 +117,12 @@ export class PartWriter {
     if (this.blocks.length >= FILTER_BLOCKS_MIN)
       sections.push({ id: SECTION.filter, bytes: encodeFilter(this.grams) });
     writeFullySync(this.fd, encodePartEnd(sections, this.offset));
-    fsyncSync(this.fd);
     this.close();
     const { first } = this.blocks[0];
     const end = this.blocks[this.blocks.length - 1];
     const range = named ?? { first, last: end.first + end.count - 1 };
     const path = join(dirname(this.path), `${prefix}${partName(range)}${suffix}`);
-    renameSync(this.path, path);
-    syncFolderNow(dirname(path));
+    renameSyncedNow(this.path, path);
     return { ...range, path };
   }
 
@@ -168,15 +166,5 @@ export class PartWriter {
     this.grams.push(this.current);
     this.current = new GramSet();
     this.offset += block.length;
-  }
-}
-
-/** Waits until a file's content is on disk. @throws the file system's error */
-export function syncFile(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

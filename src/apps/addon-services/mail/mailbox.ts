@@ -5,20 +5,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import {
-  type FileHandle,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TailraceError } from '../../../common/errors.ts';
-import { syncFolder } from '../../../common/files/sync-folder.ts';
+import { renameSynced, replaceFile } from '../../../common/files/replace-file.ts';
 import { MAIL_HEAD_BYTES_MAX, readMailHead } from './mail-head.ts';
 import type { MailEnvelope, MailHead, StoredMail } from './stored-mail.ts';
 
@@ -143,8 +133,7 @@ export class Mailbox {
       const head = await readMailHead(start);
       this.sequence += 1;
       id = `${String(this.sequence).padStart(12, '0')}-${token}`;
-      await rename(incoming, this.mailPath(id));
-      await syncFolder(this.path('mails'));
+      await renameSynced(incoming, this.mailPath(id));
       const mail: StoredMail = { ...head, id, receivedMs, size, envelope, isRead: false };
       this.insert({ mail, offset: fileHead.length });
       this.writeNotes(mail);
@@ -241,7 +230,6 @@ export class Mailbox {
           'too_large',
           `This mail has ${size} bytes; up to ${messageBytesMax} are taken.`,
         );
-      await file?.datasync();
     } finally {
       await file?.close();
     }
@@ -346,7 +334,7 @@ async function readJson<T>(path: string): Promise<T | undefined> {
   }
 }
 
+/** Of what is made again, or does little harm, when a power cut takes it. */
 async function writeJson(path: string, value: object): Promise<void> {
-  await writeFile(`${path}.new`, JSON.stringify(value), { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  await replaceFile(path, JSON.stringify(value), { sync: false });
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../../../common/files/replace-file.ts';
 import type { Buildpack } from '../buildpacks/buildpack.ts';
 import { listTopFolder, readAppText } from '../steps/app-files.ts';
 import { BuildError } from '../steps/build-error.ts';
@@ -126,6 +127,6 @@ async function secretKeyBase(cache: string): Promise<string> {
   if (known !== '') return known;
   const made = randomBytes(64).toString('hex');
   await mkdir(cache, { recursive: true });
-  await writeFile(file, made, { mode: 0o600 });
+  await replaceFile(file, made);
   return made;
 }

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectory } from '../../../common/files/make-directory.ts';
+import { replaceFileNow } from '../../../common/files/replace-file.ts';
 import { acquireProcessLock } from '../../../common/processes/process-lock.ts';
 import { crc32 } from '../../../logs/store/embedded/checksum.ts';
 import { LineBatch, type ReportedLosses } from '../line-batch.ts';
@@ -150,14 +151,7 @@ export class Spool {
   }
 
   #writeAtomically(path: string, bytes: Uint8Array): void {
-    const temporary = join(this.#folder, 'new');
-    try {
-      writeFileSync(temporary, bytes, { mode: 0o600 });
-      renameSync(temporary, path);
-    } catch (error) {
-      rmSync(temporary, { force: true }); // half a file on a full disk helps nobody
-      throw error;
-    }
+    replaceFileNow(path, bytes, { temporary: join(this.#folder, 'new'), sync: false });
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { replaceFileNow } from '../../../common/files/replace-file.ts';
 
 /** Where the local add-ons of a data folder are. */
 export function addonFolder(dataFolder: string): string {
@@ -28,7 +29,7 @@ export function requireServerId(addonsFolder: string): string {
   const file = serverIdFile(addonsFolder);
   const id = randomUUID();
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${id}\n`, { mode: 0o600 });
+  replaceFileNow(file, `${id}\n`);
   return id;
 }
 

@@ -2,6 +2,7 @@
  * Which fields of a JSON object are a line's message, time, level, host and dyno: the names of pino, bunyan, Winston, zap, fluent-bit, GELF,
  * structlog, journald, agents of containers, OpenTelemetry, Google Cloud, Serilog, .NET, Monolog, ECS, Rust's tracing, HashiCorp's programs, MongoDB, Log4j and Splunk. What is taken is taken out; the rest stays data.
  */
+import { isJsonObject } from '../../../common/json-object.ts';
 import { parseTimestamp, type StructuredLine, textOrJson } from './structured-line.ts';
 
 const INFO = 6;
@@ -90,11 +91,6 @@ export type JsonFields = Pick<StructuredLine, 'severity' | 'time' | 'hostname' |
   readonly message: string | undefined;
 };
 
-/** Is that a JSON object? */
-export function isRecord(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Syslog's severity for the name of a level, in any case; undefined when it is none. */
 export function namedSeverity(level: string): number | undefined {
   return LEVELS.get(level.toLowerCase());
@@ -120,7 +116,7 @@ export function readFields(value: Fields): JsonFields {
   if (rawTime === undefined)
     time =
       pickFirst(rest, MORE_TIMES, readFieldTime) ??
-      (isRecord(rest.t) ? pickFirst(rest, ['t'], readFieldTime) : undefined);
+      (isJsonObject(rest.t) ? pickFirst(rest, ['t'], readFieldTime) : undefined);
   else if (time === undefined) rest.time = rawTime; // no time, or an impossible one: kept as a field
   const hostname =
     pickText(rest, ['hostname', 'host', 'host.name', '_HOSTNAME']) ?? nestedText(rest.host, 'name');
@@ -172,7 +168,7 @@ const PAYLOADS = ['jsonPayload', 'fields', 'event'];
 
 function unwrapPayload(rest: Fields, payloadName: string): void {
   const payload = rest[payloadName];
-  if (!isRecord(payload)) return;
+  if (!isJsonObject(payload)) return;
   if (payloadName !== 'jsonPayload' && typeof (payload.message ?? payload.msg) !== 'string') return;
   delete rest[payloadName];
   const taken: Fields = {};
@@ -207,7 +203,7 @@ function containerName(rest: Fields, pick: (...names: string[]) => unknown): str
 function renderTemplate(rest: Fields): string | undefined {
   const template = rest['@mt'] ?? rest.MessageTemplate;
   if (typeof template !== 'string') return undefined;
-  const values = isRecord(rest.Properties) ? rest.Properties : rest;
+  const values = isJsonObject(rest.Properties) ? rest.Properties : rest;
   return template.replace(/\{[@$]?(\w{1,100})[^{}\n]{0,40}\}/g, (hole, name: string) =>
     Object.hasOwn(values, name) ? textOrJson(values[name]) : hole,
   );
@@ -227,7 +223,7 @@ function pickSeverity(rest: Fields, pick: (...names: string[]) => unknown): numb
   if (own !== undefined) return own;
   const other = pickFirst(rest, MORE_LEVELS, (value) => severityOf(value, undefined));
   if (other !== undefined) return other;
-  const initial = pickFirst(rest, isRecord(rest.t) ? ['level', 's'] : ['level'], initialSeverity);
+  const initial = pickFirst(rest, isJsonObject(rest.t) ? ['level', 's'] : ['level'], initialSeverity);
   if (initial !== undefined) return initial;
   const nested = nestedText(rest.log, 'level');
   const fromNested = nested === undefined ? undefined : namedSeverity(nested);
@@ -243,7 +239,7 @@ function initialSeverity(value: unknown): number | undefined {
 
 /** A time as {@link parseTimestamp} reads it, or an object with one: of Protocol Buffers, Log4j, MongoDB, PHP. */
 function readFieldTime(value: unknown): string | undefined {
-  if (!isRecord(value)) return parseTimestamp(value);
+  if (!isJsonObject(value)) return parseTimestamp(value);
   const seconds = value.seconds ?? value.epochSecond;
   const nanos = value.nanos ?? value.nanoOfSecond ?? 0;
   if (/^\d{9,10}$/.test(String(seconds)) && /^\d{1,9}$/.test(String(nanos)))
@@ -256,7 +252,7 @@ function readFieldTime(value: unknown): string | undefined {
   )
     return parseTimestamp(`${value.date} ${timezone}`);
   const { $date: date } = value;
-  return parseTimestamp(isRecord(date) ? date.$numberLong : date);
+  return parseTimestamp(isJsonObject(date) ? date.$numberLong : date);
 }
 
 function severityOf(level: unknown, severity: unknown): number | undefined {
@@ -307,7 +303,7 @@ function pickText(rest: Fields, names: readonly string[]): string | undefined {
 }
 
 function nestedText(value: unknown, name: string): string | undefined {
-  if (!isRecord(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const text = value[name];
   return typeof text === 'string' ? text : undefined;
 }

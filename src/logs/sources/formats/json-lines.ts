@@ -1,9 +1,10 @@
 /** Lines in JSON: one object a line (NDJSON), or an array of them, with the field names of pino, bunyan and others. */
 import { TailraceError } from '../../../common/errors.ts';
+import { isJsonObject } from '../../../common/json-object.ts';
 import { JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { maskTokensInText } from '../../syslog/fields/token-text.ts';
 import { parseExactJson } from './exact-json.ts';
-import { isRecord, readFields } from './json-fields.ts';
+import { readFields } from './json-fields.ts';
 import { LINES_MAX, tooManyLines } from './packed-lines.ts';
 import { formatStructuredLine, textOrJson } from './structured-line.ts';
 
@@ -109,7 +110,7 @@ function readJsonObjects(body: Buffer): unknown[] {
 
 /** The lines that an object holds under one of the usual names; undefined when it is a line itself. */
 function listInside(value: unknown): readonly unknown[] | undefined {
-  if (!isRecord(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const keys = Object.keys(value);
   const name = keys.length === 1 ? keys[0] : SHARING_NAME;
   const list = LIST_NAMES.includes(name) ? value[name] : undefined;
@@ -122,7 +123,7 @@ function listInside(value: unknown): readonly unknown[] | undefined {
 }
 
 function isListOfLines(value: unknown): value is readonly (string | Record<string, unknown>)[] {
-  return Array.isArray(value) && value.every((line) => typeof line === 'string' || isRecord(line));
+  return Array.isArray(value) && value.every((line) => typeof line === 'string' || isJsonObject(line));
 }
 
 /**
@@ -130,7 +131,7 @@ function isListOfLines(value: unknown): value is readonly (string | Record<strin
  * @param dyno the dyno's name, for values without one.
  */
 export function jsonToSyslogLine(value: unknown, dyno: string | undefined): string {
-  if (isRecord(value)) return objectToSyslogLine(value, dyno);
+  if (isJsonObject(value)) return objectToSyslogLine(value, dyno);
   return formatStructuredLine({
     severity: INFO,
     time: undefined,

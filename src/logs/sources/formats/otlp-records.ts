@@ -3,8 +3,8 @@
  * does. What a request as a whole is, and what is refused of it, is up to `otlp.ts`: here is what collectors and SDKs send.
  */
 import { isUtf8 } from 'node:buffer';
+import { isJsonObject } from '../../../common/json-object.ts';
 import { JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
-import { isRecord } from './json-fields.ts';
 import { parseJsonAt } from './json-lines.ts';
 import { type OddRecords, skipJsonSpace } from './json-records.ts';
 import { type OtlpSender, type OtlpSource, otlpSender, otlpToSyslogLine } from './otlp.ts';
@@ -86,7 +86,7 @@ abstract class OtlpRequest {
 
   /** A record that the fast path doesn't understand. */
   protected add(record: unknown, bytes: number): void {
-    if (!isRecord(record) || !this.odd.spend(bytes)) throw new NotCommon();
+    if (!isJsonObject(record) || !this.odd.spend(bytes)) throw new NotCommon();
     this.packer.add(otlpToSyslogLine(record, this.sender));
   }
 }

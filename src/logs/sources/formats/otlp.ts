@@ -1,9 +1,10 @@
 /** OpenTelemetry's logs protocol, OTLP/HTTP: the log records of a request become RFC 5424 lines. */
 
 import { TailraceError } from '../../../common/errors.ts';
+import { isJsonObject } from '../../../common/json-object.ts';
 import { assertJsonWithinLimits, JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { parseExactJson } from './exact-json.ts';
-import { isRecord, namedSeverity } from './json-fields.ts';
+import { namedSeverity } from './json-fields.ts';
 import { assertOtlpWithinLimits, hasFewOtlpMessages, notOtlp } from './otlp-scanner.ts';
 import { decodeOtlp } from './otlp-schema.ts';
 import type { LinePacker } from './packed-lines.ts';
@@ -62,7 +63,7 @@ function decode(body: Buffer, isJson: boolean): Readonly<Record<string, unknown>
   else assertOtlpWithinLimits(body);
   try {
     const request: unknown = isJson ? parseExactJson(body.toString('utf8')) : decodeOtlp(body);
-    if (isRecord(request)) return request;
+    if (isJsonObject(request)) return request;
   } catch (error) {
     throw notOtlp('', error);
   }
@@ -134,7 +135,7 @@ function severityOf(value: unknown): number | undefined {
 
 /** A field by its name in JSON, or by the one in the .proto file, which parsers of JSON have to know too. */
 function field(value: unknown, name: string): unknown {
-  if (!isRecord(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   return value[name] ?? value[protoName(name)];
 }
 
@@ -169,7 +170,7 @@ function listOf(
     throw notOtlp(`: instead of ${name} it has ${JSON.stringify(stranger.slice(0, 50))}`);
   }
   if (!Array.isArray(found)) throw notOtlp(`: ${name} is no list`);
-  if (!found.every(isRecord)) throw notOtlp(`: ${name} has an entry that is no object`);
+  if (!found.every(isJsonObject)) throw notOtlp(`: ${name} has an entry that is no object`);
   return found;
 }
 
@@ -177,7 +178,7 @@ function listOf(
 function attributes(value: unknown): Record<string, unknown> {
   const list = field(value, 'attributes');
   if (list === undefined || list === null) return {};
-  if (isRecord(list))
+  if (isJsonObject(list))
     return Object.fromEntries(Object.entries(list).map(([key, one]) => [key, anyValue(one)]));
   if (!Array.isArray(list)) return { attributes: list };
   if (list.length > JSON_LIMITS.keys)
@@ -196,7 +197,7 @@ function attributes(value: unknown): Record<string, unknown> {
 
 /** What an AnyValue holds; anything else, such as a text that isn't wrapped into one, as it is. */
 function anyValue(value: unknown): unknown {
-  if (!isRecord(value)) return value ?? undefined;
+  if (!isJsonObject(value)) return value ?? undefined;
   for (const name of ['stringValue', 'boolValue', 'doubleValue']) {
     const plain = field(value, name);
     if (plain !== undefined) return plain;
@@ -207,9 +208,9 @@ function anyValue(value: unknown): unknown {
   if (bytesValue !== undefined)
     return Buffer.isBuffer(bytesValue) ? bytesValue.toString('base64') : bytesValue;
   const arrayValue = field(value, 'arrayValue');
-  if (isRecord(arrayValue)) return valuesOf(arrayValue).map(anyValue);
+  if (isJsonObject(arrayValue)) return valuesOf(arrayValue).map(anyValue);
   const kvlistValue = field(value, 'kvlistValue');
-  if (!isRecord(kvlistValue)) return Object.keys(value).length === 0 ? undefined : value;
+  if (!isJsonObject(kvlistValue)) return Object.keys(value).length === 0 ? undefined : value;
   return Object.fromEntries(
     valuesOf(kvlistValue).map((pair) => [String(field(pair, 'key')), anyValue(field(pair, 'value'))]),
   );

@@ -57,6 +57,7 @@ import { upgradeStore } from './records/upgrade.ts';
 import type { AllocatedBatch } from './segments/entry-format.ts';
 import { type ErasureRecord, finishErasure } from './segments/line-eraser.ts';
 import { StoreClock, type StoreClockRecord, type TimeSources } from './store-clock.ts';
+import { StoreProblems } from './store-problems.ts';
 import type { AppStream } from './streams/app-stream.ts';
 import { SegmentGoneError } from './streams/appender.ts';
 import { EmbeddedStreams } from './streams/streams.ts';
@@ -110,19 +111,13 @@ export class EmbeddedStore implements Store {
   /** For all that append to a stream. */
   private readonly appenders: BatchAppenderStore;
   private readonly damage = new DamageReports();
-  /** Sentences about what isn't as it should be, besides lost lines. */
-  private readonly problems: string[] = [];
-  private readonly onProblem: EmbeddedStoreOptions['onProblem'];
+  private readonly problems: StoreProblems;
   private readonly heldBytesMax: number | undefined;
   private isClosed = false;
   private sweepTimer: NodeJS.Timeout | undefined;
   private sweepMs = 0;
   private readonly syncTimer: NodeJS.Timeout;
   private readonly lookTimer: NodeJS.Timeout;
-  private readonly outageListeners = new Set<(unavailable: boolean) => void>();
-  private goneFiles: readonly string[] = [];
-  /** What was said last of the disk. */
-  private diskTrouble: string | undefined;
   /** Resolves when the streams were compared with what was noted of them. */
   readonly checked: Promise<void>;
   private runningSync: Promise<void> | undefined;
@@ -140,6 +135,7 @@ export class EmbeddedStore implements Store {
     this.limits = new AppLimitTable(options.retention);
     if (options.mayTrim) this.heldBytesMax = HELD_FACTOR * options.retention.bytes;
     this.diskSpace = new DiskSpaceGuard(folder);
+    this.problems = new StoreProblems({ folder, diskSpace: this.diskSpace, onProblem: options.onProblem });
     let unlock = (): void => {};
     try {
       makeDirectory(folder, 0o700);
@@ -185,21 +181,13 @@ export class EmbeddedStore implements Store {
           },
         },
         onLost: (app, { range: [first, last], isNew }) => this.damage.report({ app, first, last, isNew }),
-        onFilesGone: (paths) => this.onFilesGone(paths),
+        onFilesGone: (paths) => this.problems.onFilesGone(paths),
         onUnusable: (app, error) =>
-          this.reportProblem(`The stream of app ${app} can't be used (${reasonOf(error)}).`),
+          this.problems.report(`The stream of app ${app} can't be used (${reasonOf(error)}).`),
       });
     } catch (error) {
       unlock();
-      if (error instanceof TailraceError) throw error;
-      if (error instanceof StoreDamage) throw new TailraceError('data_folder', error.message);
-      if (/^MDB_/.test(reasonOf(error)))
-        throw new TailraceError('data_folder', damagedStoreFile(folder, reasonOf(error)), { cause: error });
-      throw new TailraceError(
-        'data_folder',
-        `The data folder ${folder} can't be used (${reasonOf(error)}): make it readable and writable, or choose another one with TAILRACE_DATA.`,
-        { cause: error },
-      );
+      throw folderError(folder, error);
     }
     this.unlock = unlock;
     this.appenders = {
@@ -212,9 +200,8 @@ export class EmbeddedStore implements Store {
       },
       explainFailure: (app, error) => this.explainFailure(app, error),
     };
-    this.onProblem = options.onProblem;
     const { damagedCommitBytes: damaged } = this.streams;
-    if (damaged > 0) this.reportProblem(damagedCommits(damaged));
+    if (damaged > 0) this.problems.report(damagedCommits(damaged));
     this.clock.onStep = () => void this.saveClock();
     void this.saveClock();
     this.checked = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.checkStreams());
@@ -227,7 +214,7 @@ export class EmbeddedStore implements Store {
     this.lookTimer = setInterval(() => {
       if (this.place.check() !== undefined) return;
       this.streams.checkFiles();
-      this.sayDiskTrouble();
+      this.problems.checkDisk();
     }, LOOK_MS).unref();
     // What can't be synced now is still in the page cache: appends will report the error.
     this.syncTimer = setInterval(() => {
@@ -352,13 +339,7 @@ export class EmbeddedStore implements Store {
   }
 
   watchOutage(_app: AppId, listener: (unavailable: boolean) => void): () => void {
-    const own = (unavailable: boolean): void => listener(unavailable);
-    this.outageListeners.add(own);
-    if (this.place.trouble !== undefined)
-      queueMicrotask(() => {
-        if (this.outageListeners.has(own)) own(true);
-      });
-    return () => this.outageListeners.delete(own);
+    return this.problems.watchOutage(listener);
   }
 
   async deleteLines(
@@ -433,16 +414,7 @@ export class EmbeddedStore implements Store {
   }
 
   get trouble(): string | undefined {
-    return this.place.check() ?? this.diskSpace.trouble ?? this.filesGone();
-  }
-
-  /** Which files of streams were taken away, as a sentence. */
-  private filesGone(): string | undefined {
-    const [path] = this.goneFiles;
-    if (path === undefined) return undefined;
-    const more = this.goneFiles.length - 1;
-    const others = more === 0 ? '' : `, and ${more} more`;
-    return `${path} was removed or moved while tailrace used it${others}, and the lines in it are lost unless it is put back; new lines are stored.`;
+    return this.place.check() ?? this.problems.trouble;
   }
 
   onServerStarted(): void {}
@@ -453,7 +425,7 @@ export class EmbeddedStore implements Store {
     const lost = this.damage.describe(
       (app) => this.records.get<{ name?: string }>('', `app/${app}`)?.value.name,
     );
-    return { kind: 'embedded', trouble, concerns: [...lost, ...this.problems], facts };
+    return { kind: 'embedded', trouble, concerns: [...lost, ...this.problems.reported], facts };
   }
 
   async close(): Promise<void> {
@@ -507,28 +479,8 @@ export class EmbeddedStore implements Store {
   }
 
   private onPlaceChanged(trouble: string | undefined): void {
-    this.onProblem?.(
-      trouble ?? `The data folder ${this.folder} is back in its place: lines are stored again.`,
-    );
     if (trouble === undefined) this.streams.reopenFiles();
-    for (const listener of this.outageListeners) listener(trouble !== undefined);
-  }
-
-  /** Says when the disk takes no lines, and when it does again. */
-  private sayDiskTrouble(): void {
-    const before = this.diskTrouble;
-    this.diskTrouble = this.diskSpace.trouble;
-    if ((before === undefined) === (this.diskTrouble === undefined)) return;
-    this.onProblem?.(
-      this.diskTrouble ?? 'The disk that holds the data folder can be written again: lines are stored again.',
-    );
-  }
-
-  private onFilesGone(paths: readonly string[]): void {
-    const isMore = paths.length > this.goneFiles.length;
-    this.goneFiles = paths;
-    const said = this.filesGone();
-    if (isMore && said !== undefined) this.onProblem?.(said);
+    this.problems.onPlaceChanged(trouble);
   }
 
   /** What can't be saved now is with the next sweep. */
@@ -544,15 +496,10 @@ export class EmbeddedStore implements Store {
       if (this.isClosed) return;
       const known = new Set(this.records.list('', 'app/').map(({ key }) => key.slice('app/'.length)));
       const unknown = appsWithLines(this.folder).filter((app) => !known.has(app));
-      if (unknown.length > 0) this.reportProblem(unknownStreams(unknown));
+      if (unknown.length > 0) this.problems.report(unknownStreams(unknown));
     } catch (error) {
-      if (!this.isClosed) this.reportProblem(`The streams can't be checked (${reasonOf(error)}).`);
+      if (!this.isClosed) this.problems.report(`The streams can't be checked (${reasonOf(error)}).`);
     }
-  }
-
-  private reportProblem(message: string): void {
-    this.problems.push(message);
-    this.onProblem?.(message);
   }
 
   /** Adds where frames are that were stored before; returns one that is being written, which has to be waited for. */
@@ -601,6 +548,19 @@ export class EmbeddedStore implements Store {
       throw await this.diskSpace.noteFailure(error);
     }
   }
+}
+
+/** Why a data folder can't be used, and what to do. */
+function folderError(folder: string, error: unknown): TailraceError {
+  if (error instanceof TailraceError) return error;
+  if (error instanceof StoreDamage) return new TailraceError('data_folder', error.message);
+  if (/^MDB_/.test(reasonOf(error)))
+    return new TailraceError('data_folder', damagedStoreFile(folder, reasonOf(error)), { cause: error });
+  return new TailraceError(
+    'data_folder',
+    `The data folder ${folder} can't be used (${reasonOf(error)}): make it readable and writable, or choose another one with TAILRACE_DATA.`,
+    { cause: error },
+  );
 }
 
 function damagedCommits(bytes: number): string {

@@ -124,6 +124,7 @@ describe('a mailbox', () => {
       false,
     ]);
     expect((await add(again, 'next')).id).toMatch(/^000000000010-/);
+    await again.close();
   });
 
   it('never gives an id twice, and mails that come at once their order', async () => {
@@ -140,5 +141,6 @@ describe('a mailbox', () => {
     expect(ids).not.toContain((await add(again, 'new')).id);
     expect(await again.deleteAll()).toBe(1);
     expect([again.count, again.bytes]).toEqual([0, 0]);
+    await again.close();
   });
 });

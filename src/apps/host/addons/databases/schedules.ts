@@ -1,8 +1,9 @@
 /** Daily backups of this server's databases: kept in a file, begun when they are due, the oldest of them deleted. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { reasonOf, TailraceError } from '../../../../common/errors.ts';
+import { replaceFile } from '../../../../common/files/replace-file.ts';
 import type { Log } from '../../../../common/log.ts';
 import type { AddonRecord } from '../model/addon-record.ts';
 import { type BackupSchedule, isDue, parseSchedule } from './schedule.ts';
@@ -25,6 +26,7 @@ export class BackupSchedules {
   private schedules: readonly BackupSchedule[] = [];
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> = Promise.resolve();
+  private saving: Promise<void> = Promise.resolve();
 
   constructor(options: BackupSchedulesOptions) {
     this.options = options;
@@ -67,7 +69,7 @@ export class BackupSchedules {
       name: wanted.name,
       since: new Date().toISOString(),
     };
-    await this.save([...this.schedules.filter((one) => one.addon !== addon.id), schedule]);
+    await this.save((all) => [...all.filter((one) => one.addon !== addon.id), schedule]);
     return schedule;
   }
 
@@ -76,7 +78,7 @@ export class BackupSchedules {
     const found = this.list(addon).find((one) => one.uuid === uuid);
     if (!found)
       throw new TailraceError('not_found', `${addon.name} has no such schedule: see pg:backups:schedules.`);
-    await this.save(this.schedules.filter((one) => one !== found));
+    await this.save((all) => all.filter((one) => one.uuid !== uuid));
     return found;
   }
 
@@ -92,8 +94,8 @@ export class BackupSchedules {
     const { transfers, findAddon } = this.options;
     const addon = await findAddon(schedule.addon);
     // First: one that can't be begun isn't tried four times a minute.
-    await this.save(
-      this.schedules.flatMap((one) => {
+    await this.save((all) =>
+      all.flatMap((one) => {
         if (one.uuid !== schedule.uuid) return [one];
         return addon ? [{ ...one, since: now.toISOString() }] : [];
       }),
@@ -111,11 +113,16 @@ export class BackupSchedules {
       await transfers.remove(addon.app, uuid);
   }
 
-  private async save(schedules: readonly BackupSchedule[]): Promise<void> {
-    const { file } = this.options;
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    await writeFile(`${file}.new`, JSON.stringify(schedules), { mode: 0o600 });
-    await rename(`${file}.new`, file);
-    this.schedules = schedules;
+  /** One change after the other: each begins with what the one before has left, and is on the disk when this resolves. */
+  private save(change: (schedules: readonly BackupSchedule[]) => readonly BackupSchedule[]): Promise<void> {
+    const saved = this.saving.then(async () => {
+      const { file } = this.options;
+      const schedules = change(this.schedules);
+      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+      await replaceFile(file, JSON.stringify(schedules));
+      this.schedules = schedules;
+    });
+    this.saving = saved.catch(() => {});
+    return saved;
   }
 }

@@ -1,9 +1,10 @@
 /** Backups on this server's disk: a folder for each app, in it a record and a dump for each transfer. */
 
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
 import { namesInFolder } from '../../../../common/files/read-if-exists.ts';
+import { renameSynced, replaceFile } from '../../../../common/files/replace-file.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import type { TransferRecord } from './transfer-record.ts';
 
@@ -52,11 +53,9 @@ export class TransferFiles {
     }
   }
 
-  /** In one step: a crash leaves the old one or the new one. */
+  /** In one step: a crash leaves the old one or the new one, and a power cut the new one. */
   async update(app: AppId, record: TransferRecord): Promise<void> {
-    const path = this.path(app, record.num, 'json');
-    await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    await replaceFile(this.path(app, record.num, 'json'), JSON.stringify(record));
   }
 
   /** Where a whole backup is, in pg_dump's custom format. */
@@ -71,9 +70,7 @@ export class TransferFiles {
 
   /** What was written is on the disk, and a backup from now on. */
   async finish(app: AppId, num: number): Promise<void> {
-    const file = await open(this.unfinished(app, num), 'r+');
-    await file.sync().finally(() => file.close());
-    await rename(this.unfinished(app, num), this.dump(app, num));
+    await renameSynced(this.unfinished(app, num), this.dump(app, num));
   }
 
   /** The record stays; it is no error when there is no file. */

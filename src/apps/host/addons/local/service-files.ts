@@ -1,6 +1,7 @@
 /** A service's folder: the files that its program reads, and the room that it has. */
-import { readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../../../../common/files/replace-file.ts';
 
 /** With less than this a program can't write what it has to. */
 const ROOM_MIN_BYTES = 1_048_576;
@@ -16,14 +17,8 @@ export async function writeServiceFiles(
   for (const [name, text] of Object.entries(files)) {
     const file = join(folder, name);
     if ((await readFile(file, 'utf8').catch(() => undefined)) === text) continue;
-    const temporary = `${file}.new`;
-    try {
-      await writeFile(temporary, text, { mode: 0o600 });
-      await rename(temporary, file);
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
-      throw error;
-    }
+    // What a power cut leaves is compared, and written again.
+    await replaceFile(file, text, { sync: false });
   }
 }
 

@@ -4,9 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { replaceFileWith } from '../../../../common/files/replace-file.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
 import { askService } from '../local/ask-service.ts';
 import { findProgram, programWord } from '../local/find-program.ts';
@@ -94,13 +95,16 @@ function passwordFile(folder: string): string {
 async function writePasswordFile({ folder, password, name }: LocalInstance): Promise<void> {
   const file = passwordFile(folder);
   if (existsSync(file)) return;
-  const temporary = `${file}.new`;
-  await rm(temporary, { force: true });
-  const options = ['-p', '-c', '-a', 'memcached', '-u', hostname(), '-f', temporary, USER];
-  const { status, stderr } = await runWithInput('saslpasswd2', options, password);
-  if (status !== 0)
-    throw new Error(`saslpasswd2 made no password for ${name}: ${stderr.trim() || `exit status ${status}`}`);
-  await rename(temporary, file);
+  // Synced: an empty one would be taken for one with the password.
+  await replaceFileWith(file, async (temporary) => {
+    await rm(temporary, { force: true });
+    const options = ['-p', '-c', '-a', 'memcached', '-u', hostname(), '-f', temporary, USER];
+    const { status, stderr } = await runWithInput('saslpasswd2', options, password);
+    if (status !== 0)
+      throw new Error(
+        `saslpasswd2 made no password for ${name}: ${stderr.trim() || `exit status ${status}`}`,
+      );
+  });
 }
 
 function runWithInput(

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
 import { syncFolder } from '../../../../common/files/sync-folder.ts';
+import { requireWritten } from '../../../../common/files/write-fully.ts';
 import type { AppId } from '../../contract.ts';
 import { type AllocatedBatch, encodeFrameIdEntry, frameIdEntryBytes } from '../segments/entry-format.ts';
 import { PlaceCheck } from '../segments/place-check.ts';
@@ -340,7 +341,7 @@ export class CommitLog {
         this.mayHaveLeftovers = true;
         await files.withFile(file.path, async (fd) => {
           const { bytesWritten } = await writeFile(fd, bytes, 0, bytes.length, size);
-          if (bytesWritten < bytes.length) throw new Error('ENOSPC: the write was cut short');
+          requireWritten(bytesWritten, bytes.length);
           if (durability === 'disk') await this.syncToDisk(file, fd);
         });
         this.requireInPlace(file, performance.now());
@@ -368,7 +369,7 @@ export class CommitLog {
     this.mayHaveLeftovers = true;
     const fd = this.options.files.descriptor(file.path);
     const written = writeSync(fd, bytes, 0, bytes.length, file.size);
-    if (written < bytes.length) throw new Error('ENOSPC: the write was cut short');
+    requireWritten(written, bytes.length);
   }
 
   private commit(file: CommitFile, group: readonly QueuedCommit[]): void {

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { BufferPool } from '../../../../common/buffers/buffer-pool.ts';
+import { requireWritten } from '../../../../common/files/write-fully.ts';
 
 /** Of the memory's pieces, unless a write is larger. */
 const PIECE_BYTES = 1_048_576;
@@ -135,7 +136,7 @@ export class SpilledEntries {
   private flush(): void {
     const { tail, tailBytes } = this;
     const written = writeSync(this.fd, tail, 0, tailBytes, this.writtenBytes);
-    if (written < tailBytes) throw new Error('ENOSPC: the write was cut short');
+    requireWritten(written, tailBytes);
     this.writtenBytes += tailBytes;
     this.tailBytes = 0;
   }

@@ -8,11 +8,11 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { open } from 'lmdb';
 import { TailraceError } from '../../../../common/errors.ts';
+import { writeFullySync } from '../../../../common/files/write-fully.ts';
 import type { AppId, RecordChange, Sequence } from '../../contract.ts';
 import { COMMITS_FOLDER } from '../commit-log/commit-log.ts';
 import { lockFolder } from '../folder-lock.ts';
@@ -346,7 +346,7 @@ function newName(app: AppId, taken: ReadonlySet<string>): string {
 function writeSynced(path: string, bytes: Buffer): void {
   const fd = openSync(path, 'w', 0o600);
   try {
-    writeSync(fd, bytes);
+    writeFullySync(fd, bytes);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

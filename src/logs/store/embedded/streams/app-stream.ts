@@ -19,15 +19,9 @@ import { readEntryAt, scanBytes } from '../segments/entry-scan.ts';
 import type { OpenFileCache } from '../segments/open-file-cache.ts';
 import { Segment, type SegmentOptions, type UnreadableLines } from '../segments/segment.ts';
 import type { StoreClock } from '../store-clock.ts';
+import { LossRecord, type LostLines } from './lost-lines.ts';
 import { recoverSegments } from './recovery.ts';
-import {
-  isInsideOf,
-  mergeRanges,
-  type NotedSegment,
-  type SequenceRange,
-  type StreamEnd,
-  type StreamNote,
-} from './stream-note.ts';
+import type { StreamEnd, StreamNote } from './stream-note.ts';
 
 /** A stream has about so many segments when it is full. */
 const SEGMENTS = 16;
@@ -35,16 +29,6 @@ const SEGMENT_BYTES_MIN = 65_536;
 const SEGMENT_BYTES_MAX = 16_777_216;
 /** So many bytes that are in the commit log only are written to the segment. */
 const UNWRITTEN_BYTES_MAX = 65_536;
-/** So many ranges of lost lines are remembered as told. */
-const TOLD_MAX = 64;
-
-/** Lines that are lost because of damage. */
-export interface LostLines {
-  readonly range: SequenceRange;
-  /** The app's stream wasn't told of them yet. */
-  readonly isNew: boolean;
-}
-
 export interface AppStreamOptions {
   readonly app: AppId;
   readonly folder: string;
@@ -90,18 +74,13 @@ export class AppStream {
   private readonly writtenEnd: MovingEnd;
   /** Batches that were acknowledged and are in the commit log, and not in a segment yet: from {@link writtenEnd} on. */
   readonly unwritten = new UnwrittenEntries();
-  /** Noted segments that weren't there, or unreadable, when it was opened. */
-  private lostSegments: readonly NotedSegment[];
-  /** Where it began when it was noted last. */
-  private readonly notedFirst: Sequence;
-  private told: readonly SequenceRange[];
-  private cleared: readonly SequenceRange[];
+  private readonly losses: LossRecord;
   /** Trimmed segments, whose files have to be removed once the stream is noted without them. */
   private trimmed: Segment[] = [];
 
   /** Opens a stream; what a process that died left half written is truncated. */
   constructor(options: AppStreamOptions) {
-    const { app, folder, retention, files, note, left, onFrameId, onChanged } = options;
+    const { app, folder, retention, files, note, left, onFrameId, onLost, onChanged } = options;
     this.folder = folder;
     this.options = options;
     this.seed = checksumSeed(app);
@@ -117,14 +96,11 @@ export class AppStream {
     this.allocatedEnd = new MovingEnd(end);
     this.committedEnd = new MovingEnd(end);
     this.writtenEnd = new MovingEnd(end);
-    this.lostSegments = lost;
-    this.notedFirst = note?.first ?? 1;
-    this.told = note?.told ?? [];
-    this.cleared = note?.cleared ?? [];
+    this.losses = new LossRecord({ note, lost, onLost, onChanged });
     this.startOffset = segments[0]?.start ?? { offset: 0, bytesSoFar: end.bytesSoFar };
     this.oldestEntry = this.findOldest();
     this.firstSequence = this.oldestEntry?.first ?? end.next;
-    for (const range of lostRanges) this.reportLost(range);
+    for (const range of lostRanges) this.losses.report(range);
     if (isCutOff) onChanged();
     this.trim();
   }
@@ -203,10 +179,7 @@ export class AppStream {
     const { next, bytesSoFar } = this.writtenEnd;
     const newest = this.segmentList.at(-1);
     return {
-      // While its oldest segment is missing, the stream still should begin there.
-      first: this.lostSegments.some(({ first }) => first < this.firstSequence)
-        ? Math.min(this.notedFirst, this.firstSequence)
-        : this.firstSequence,
+      ...this.losses.note(this.firstSequence),
       next,
       bytesSoFar,
       segments: this.segmentList.map((segment) => ({
@@ -215,9 +188,6 @@ export class AppStream {
         // One that isn't written to is longer than what is intact in it.
         size: segment === newest && !segment.sealed ? segment.size : fileBytes(segment),
       })),
-      lost: this.lostSegments,
-      told: this.told,
-      cleared: this.cleared,
     };
   }
 
@@ -321,7 +291,7 @@ export class AppStream {
       this.segmentList.at(-1)?.seal();
       this.writtenEnd.moveTo({ next: stored.first, bytesSoFar: bytesBefore });
       this.committedEnd.moveTo(this.writtenEnd);
-      if (next < stored.first) this.reportLost([next, stored.first - 1]);
+      if (next < stored.first) this.losses.report([next, stored.first - 1]);
     }
     this.unwritten.addBatch(stored.bytes, frameId, this.seed);
     this.commitNext(stored, bytesSoFar);
@@ -340,7 +310,7 @@ export class AppStream {
     this.writtenEnd.moveTo({ next: last + 1, bytesSoFar: bytesSoFar + bytes });
     this.committedEnd.moveTo(this.writtenEnd);
     this.allocatedEnd.moveTo(this.writtenEnd);
-    this.reportLost([next, last]);
+    this.losses.report([next, last]);
     return true;
   }
 
@@ -467,9 +437,7 @@ export class AppStream {
     this.oldestEntry = undefined;
     this.firstSequence = next;
     this.startOffset = { offset: 0, bytesSoFar };
-    this.lostSegments = [];
-    this.told = [];
-    this.cleared = [];
+    this.losses.clear();
     this.options.onChanged();
   }
 
@@ -485,10 +453,7 @@ export class AppStream {
       this.trimmed.push(segment);
       this.startOffset = this.segmentList[0].start;
       this.firstSequence = Math.max(this.firstSequence ?? 0, this.segmentList[0].first);
-      this.lostSegments = this.lostSegments.filter(({ first }) => first > segment.first);
-      const isKept = ([, last]: SequenceRange): boolean => last >= this.segmentList[0].first;
-      this.told = this.told.filter(isKept);
-      this.cleared = this.cleared.filter(isKept);
+      this.losses.forgetTrimmed(segment, this.segmentList[0].first);
       this.options.onChanged();
     }
   }
@@ -516,17 +481,7 @@ export class AppStream {
     const following = this.segmentList[this.segmentList.indexOf(segment) + 1]?.first;
     const first = Math.max(after === undefined ? segment.first : after + 1, this.firstSequence);
     const last = (before ?? following ?? this.writtenEnd.next) - 1;
-    if (first <= last) this.reportLost([first, last]);
-  }
-
-  private reportLost(range: SequenceRange): void {
-    if (isInsideOf(range, this.cleared)) return;
-    const isNew = !isInsideOf(range, this.told);
-    if (isNew) {
-      this.told = mergeRanges([...this.told, range]).slice(-TOLD_MAX);
-      this.options.onChanged();
-    }
-    this.options.onLost({ range, isNew });
+    if (first <= last) this.losses.report([first, last]);
   }
 
   private createFile(path: string): void {

@@ -2,6 +2,7 @@ import { ftruncateSync, writev, writevSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { syncFolder } from '../../../../common/files/sync-folder.ts';
+import { requireWritten } from '../../../../common/files/write-fully.ts';
 import { BATCH_BYTES } from '../../../syslog/batch.ts';
 import type { Sequence } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
@@ -279,7 +280,7 @@ export class Appender {
     written: number,
     expected: number,
   ): void {
-    if (written < expected) throw new Error('ENOSPC: the write was cut short');
+    requireWritten(written, expected);
     this.writingTo = undefined;
     this.unsynced.add(segment);
     this.stream.commit(segment, allocated, copy);

@@ -1,52 +1,40 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, renameSync } from 'node:fs';
-import { readdir, rm, stat, unlink } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
-import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import { FileSystemSync } from '../../../../common/files/file-system-sync.ts';
-import { syncFolder } from '../../../../common/files/sync-folder.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppId, ReadMemory, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
-import { appIdBytes, type DamagedCommit } from '../commit-log/commit-entry.ts';
+import { appIdBytes } from '../commit-log/commit-entry.ts';
 import { CommitLog } from '../commit-log/commit-log.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
-import {
-  type AllocatedBatch,
-  checksumSeed,
-  isHoled,
-  type SegmentEntry,
-  splitHoled,
-} from '../segments/entry-format.ts';
-import {
-  type ErasureJournal,
-  eraseFromSegment,
-  type PickLines,
-  removeNewFiles,
-  replaceFiles,
-} from '../segments/line-eraser.ts';
+import { type AllocatedBatch, checksumSeed } from '../segments/entry-format.ts';
+import type { ErasureJournal, PickLines } from '../segments/line-eraser.ts';
 import { OpenFileCache } from '../segments/open-file-cache.ts';
 import type { Segment } from '../segments/segment.ts';
 import type { StoreClock } from '../store-clock.ts';
-import { AppStream, type LostLines } from './app-stream.ts';
+import { AppStream } from './app-stream.ts';
 import { Appender, SegmentGoneError } from './appender.ts';
+import { BatchReader } from './batch-reader.ts';
+import { GoneSegments } from './gone-segments.ts';
+import { LeftoverCommits, type OnFrameId } from './leftover-commits.ts';
+import { LineDeleter } from './line-deleter.ts';
+import type { LostLines } from './lost-lines.ts';
+import { NoteWriter } from './note-writer.ts';
 import type { OpenStream, OpenStreamAppend } from './open-stream.ts';
 import { isUntouched, oldestStoredAtMs } from './recovery.ts';
-import type { StreamNote, StreamNotes } from './stream-note.ts';
+import { RetentionSweeper } from './retention-sweeper.ts';
+import type { StreamNotes } from './stream-note.ts';
 
 /** Begins the name of a folder whose stream is being removed. */
 const DROPPED_PREFIX = '.dropped-';
 /** Streams that are checked at the start between two turns of the event loop. */
 const CHECKED_AT_ONCE = 16;
-/** Segments whose files are looked for with one call. */
-const LOOKED_FOR_AT_ONCE = 500;
 /** An app's id is its folder's name. */
 const APP_ID_LENGTH = 36;
 /** Batches that are larger go to their segments at once: to write them twice would cost more than a write. */
 const SMALL_BATCH_BYTES = 16_384;
-/** Who deletes lines waits so long at the most until they are in segments, and looks this often. */
-const SETTLE_MS = 60_000;
-const SETTLE_PAUSE_MS = 5;
 /** So many streams are synced with their file system rather than one by one. */
 const SYNCED_TOGETHER_MIN = 128;
 const APP_ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -66,7 +54,7 @@ export interface EmbeddedStreamsOptions {
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
   /** Called for batches with a frame id that were written last, when a stream is opened. */
-  readonly onFrameId: (app: AppId, entry: Pick<SegmentEntry, 'frameId' | 'first' | 'last'>) => void;
+  readonly onFrameId: OnFrameId;
   readonly notes: StreamNotes;
   /** Where deletions of lines are noted. */
   readonly journal: ErasureJournal;
@@ -85,29 +73,16 @@ export class EmbeddedStreams {
   private readonly byApp = new Map<AppId, OpenStream>();
   /** Streams that were removed, and are still noted. */
   private readonly dropped = new Set<AppId>();
-  /** Streams that have to be noted soon. */
-  private readonly changed = new Set<AppId>();
-  private readonly noting = new CoalescedRun(() => this.writeNotes());
-  private hasNotingFailed = false;
-  /** Segments whose files are gone. */
-  private readonly goneSegments = new Map<Segment, AppStream>();
-  /** Segments whose files are looked for next. */
-  private unchecked: [AppId, Segment][] = [];
-  /** When the oldest batch was stored of a stream that isn't open, milliseconds since 1970. */
-  private readonly oldestAtMs = new Map<AppId, number>();
-  /** Segments whose files have to be removed once their streams are noted. */
-  private readonly trimmed: Segment[] = [];
-  /** Streams that were opened only to be trimmed. */
-  private readonly openedToTrim = new Set<AppId>();
   private isClosed = false;
   private readonly syncing = new CoalescedRun(() => this.syncNow());
   private readonly fileSystem: FileSystemSync;
   private readonly commitLog: CommitLog;
-  /** What processes before this one left in the commit log, until the streams are opened. */
-  private readonly leftCommits: Map<AppId, readonly AllocatedBatch[]>;
-  private readonly leftDamage: readonly DamagedCommit[];
-  /** Bytes in the commit log of processes before this one that are no intact entries. */
-  readonly damagedCommitBytes: number;
+  private readonly leftovers: LeftoverCommits;
+  private readonly noteWriter: NoteWriter;
+  private readonly gone: GoneSegments;
+  private readonly reader: BatchReader;
+  private readonly sweeper: RetentionSweeper;
+  private readonly deleter: LineDeleter;
 
   constructor(options: EmbeddedStreamsOptions) {
     this.options = options;
@@ -124,13 +99,37 @@ export class EmbeddedStreams {
       writeDirectly: (app, allocated) => this.open(app).appender.append(allocated, false),
       writeToSegment: (app) => this.tryWrite(app),
       unwrittenOf: (app) => this.byApp.get(app)?.stream.unwritten,
-      isLeft: (app) => this.leftCommits.has(app),
+      isLeft: (app) => this.leftovers.has(app),
     });
-    const { batches, contents } = this.commitLog.open(this.apps());
-    this.leftCommits = new Map(batches);
-    this.leftDamage = contents.flatMap(({ damaged }) => damaged);
-    for (const { app } of this.leftDamage) if (!this.leftCommits.has(app)) this.leftCommits.set(app, []);
-    this.damagedCommitBytes = contents.reduce((sum, { damagedBytes }) => sum + damagedBytes, 0);
+    this.leftovers = new LeftoverCommits(this.commitLog.open(this.apps()), options.onFrameId);
+    const openStreamOf = (app: AppId): OpenStream | undefined => this.byApp.get(app);
+    const { files, commitLog } = this;
+    this.noteWriter = new NoteWriter({ notes: options.notes, place, files, openStreamOf });
+    this.gone = new GoneSegments(options.onFilesGone);
+    this.reader = new BatchReader({
+      place,
+      streamOf: (app) => this.get(app),
+      onGone: (app, segment) => this.onSegmentGone(app, segment),
+    });
+    this.sweeper = new RetentionSweeper({
+      ...options,
+      openStreams: this.byApp,
+      open: (app) => this.open(app),
+      close: (open) => this.closeStream(open),
+      isNoteDue: (app) => this.noteWriter.isDue(app),
+    });
+    this.deleter = new LineDeleter({
+      files,
+      commitLog,
+      journal: options.journal,
+      open: (app) => {
+        this.sweeper.keepOpen(app);
+        return this.open(app);
+      },
+      openStreamOf,
+      writeToSegment: (app) => this.tryWrite(app),
+      sync: () => this.sync(),
+    });
     for (const name of readdirSync(options.folder))
       if (name.startsWith(DROPPED_PREFIX)) {
         const app = name.slice(DROPPED_PREFIX.length, DROPPED_PREFIX.length + APP_ID_LENGTH) as AppId;
@@ -138,9 +137,15 @@ export class EmbeddedStreams {
       }
   }
 
+  /** Bytes in the commit log of processes before this one that are no intact entries. */
+  get damagedCommitBytes(): number {
+    return this.leftovers.damagedBytes;
+  }
+
   /**
-   * Deletes lines from an app's segments, and what is left of them in the commit log, all or none.
+   * Deletes lines from an app's segments, and what is left of them in the commit log, all or none; one call at a time.
    * @returns how many
+   * @throws TailraceError `unavailable` when they are written too slowly
    */
   async deleteLines(
     app: AppId,
@@ -148,85 +153,7 @@ export class EmbeddedStreams {
     pick: PickLines,
   ): Promise<number> {
     this.options.place.requireNow();
-    const { journal } = this.options;
-    const last = Math.min(range.last, this.open(app).stream.bounds.last);
-    const { stream } = await this.settle(app, last);
-    const concerned = stream.segments.filter(
-      ({ first }, i) => first <= last && (stream.segments[i + 1]?.first ?? Infinity) > range.first,
-    );
-    await journal.put(app, {});
-    const replaced: Segment[] = [];
-    let lines = 0;
-    try {
-      for (const segment of concerned) {
-        const erased = await eraseFromSegment(segment, stream.seed, { ...range, last }, pick);
-        if (erased > 0) replaced.push(segment);
-        lines += erased;
-      }
-      if (replaced.length > 0) {
-        await syncFolder(stream.folder);
-        await journal.put(app, { files: replaced.map(({ path }) => basename(path)) });
-        // The app may have been removed meanwhile.
-        if (this.byApp.get(app)?.stream !== stream) lines = 0;
-        else {
-          replaceFiles(replaced.map(({ path }) => path));
-          for (const segment of replaced) {
-            this.files.close(segment.path);
-            stream.replaceSegment(segment);
-          }
-          await syncFolder(stream.folder);
-        }
-      }
-    } finally {
-      removeNewFiles(stream.folder);
-      await journal.put(app, undefined);
-    }
-    await this.sync();
-    return lines;
-  }
-
-  /**
-   * Waits until the lines of an app up to one are in segments to which nothing is added, and in no file of the commit log.
-   * @throws TailraceError `unavailable` when that takes too long
-   */
-  private async settle(app: AppId, last: Sequence): Promise<OpenStream> {
-    // It isn't closed behind our back.
-    this.openedToTrim.delete(app);
-    const open = this.open(app);
-    const { stream, appender } = open;
-    const endMs = performance.now() + SETTLE_MS;
-    const wait = async (): Promise<void> => {
-      if (performance.now() > endMs)
-        throw new TailraceError(
-          'unavailable',
-          'Lines are written too slowly to delete some of them: try again.',
-        );
-      await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
-    };
-    while (stream.lastWritten < last) {
-      this.tryWrite(app);
-      if (stream.lastWritten < last) await wait();
-    }
-    const newest = stream.segments.at(-1);
-    if (newest && newest.first <= last) {
-      stream.sealNewest();
-      while (appender.isWritingTo(newest)) await wait();
-    }
-    this.commitLog.closeFile();
-    while (this.commitLog.isClosingFile) {
-      await wait();
-      // What was on its way may have ended before that was asked.
-      if (this.commitLog.isClosingFile) this.commitLog.closeFile();
-    }
-    const files = this.commitLog.full.paths;
-    await this.commitLog.full.writeAll(async () => {
-      await this.sync();
-      const left = this.commitLog.full.paths;
-      if (!files.some((name) => left.includes(name))) return true;
-      await wait();
-      return false;
-    });
-    return open;
+    return this.deleter.run(app, range, pick);
   }
 
   /** The app's stream, opened. */
@@ -288,65 +215,17 @@ export class EmbeddedStreams {
    * written to, the next batch begins another.
    */
   onSegmentGone(app: AppId, segment: Segment): void {
-    const { stream } = this.open(app);
-    if (this.goneSegments.has(segment) || !stream.segments.includes(segment)) return;
-    this.goneSegments.set(segment, stream);
-    if (segment === stream.segments.at(-1) && !segment.sealed) stream.abandon(segment);
-    else stream.segmentIsGone(segment);
-    this.reportGone();
+    this.gone.add(this.get(app), segment);
   }
 
-  /** As {@link Store.read}. What is in the commit log alone comes from there, behind what is in segments. */
-  async read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {
-    const { stream } = this.open(app);
-    const from = Math.max(after + 1, stream.first);
-    const found: StoredBatch[] = [];
-    let size = 0;
-    // As they are now: meanwhile they may be written to a segment.
-    const unwritten = stream.unwritten.read(from);
-    const segments = stream.segments.filter(
-      (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
-    );
-    for (const segment of segments) {
-      const batches = segment.batchesFrom(from, bytes - size, memory);
-      for (const batch of await this.emptyIfGone(app, segment, batches)) {
-        found.push(batch);
-        size += batch.bytes.length;
-      }
-      if (size >= bytes) return found;
-    }
-    const next = (found.at(-1)?.last ?? 0) + 1;
-    for (const stored of unwritten) {
-      if (stored.first < next || size >= bytes) continue;
-      if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored));
-      else found.push(stored);
-      size += stored.bytes.length;
-    }
-    return found;
+  /** As {@link Store.read}. */
+  read(app: AppId, after: Sequence, bytes: number, memory?: ReadMemory): Promise<StoredBatch[]> {
+    return this.reader.read(app, after, bytes, memory);
   }
 
   /** As {@link Store.readBefore}. */
-  async readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
-    const { stream } = this.open(app);
-    const found: StoredBatch[] = [];
-    let size = 0;
-    for (const stored of stream.unwritten.read(0, before).reverse()) {
-      if (size >= bytes) break;
-      if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored).reverse());
-      else found.push(stored);
-      size += stored.bytes.length;
-    }
-    if (size >= bytes) return found;
-    const end = found.at(-1)?.first ?? before;
-    for (const segment of stream.segments.filter(({ first }) => first < end).reverse()) {
-      for (const batch of await this.emptyIfGone(app, segment, segment.batchesBefore(end, bytes - size))) {
-        if (batch.last < stream.first) return found;
-        found.push(batch);
-        size += batch.bytes.length;
-      }
-      if (size >= bytes) break;
-    }
-    return found;
+  readBefore(app: AppId, before: Sequence, bytes: number): Promise<StoredBatch[]> {
+    return this.reader.readBefore(app, before, bytes);
   }
 
   /** As {@link Store.pieceEnds}. */
@@ -381,14 +260,8 @@ export class EmbeddedStreams {
   }
 
   /** As {@link Store.sequenceAt}. */
-  async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
-    const { stream } = this.open(app);
-    let found = stream.unwritten.lastBefore(ms);
-    for (const segment of [...stream.segments].reverse()) {
-      if (found !== undefined) break;
-      found = await segment.sequenceAt(ms);
-    }
-    return Math.max(found ?? 0, stream.first - 1);
+  sequenceAt(app: AppId, ms: number): Promise<Sequence> {
+    return this.reader.sequenceAt(app, ms);
   }
 
   /** Removes an app's stream. */
@@ -404,44 +277,25 @@ export class EmbeddedStreams {
       await appender.flush();
     } while (!appender.idle || open.committing > 0);
     stream.forgetUnwritten();
-    this.leftCommits.delete(app);
-    for (const segment of stream.segments) {
-      this.files.close(segment.path);
-      this.goneSegments.delete(segment);
-    }
-    this.forgetOpen(app, open);
-    this.reportGone();
+    this.leftovers.forget(app);
+    this.closeStream(open);
+    this.gone.forget(stream);
     // Atomically: what is half removed must not come back.
     const aside = join(this.options.folder, `${DROPPED_PREFIX}${app}-${randomUUID()}`);
     if (existsSync(stream.folder)) renameSync(stream.folder, aside);
-    while (this.noting.isRunning) await this.noting.idle();
-    this.changed.delete(app);
+    await this.noteWriter.idle();
+    this.noteWriter.forget(app);
     await this.removeDropped(app, aside);
   }
 
-  /** Removes what is too old. A stream that nobody uses is opened when something in it is, and not for longer. */
+  /** Removes what is too old, also from streams that nobody uses. */
   trimAged(): void {
-    if (this.options.place.check() !== undefined) return;
-    const { clock, limits } = this.options;
-    for (const app of this.openedToTrim) this.closeUnused(app);
-    for (const [app, storedAtMs] of this.oldestAtMs) {
-      if (!this.byApp.has(app) && clock.ageOf(storedAtMs) <= limits.retentionOf(app).ageMs) continue;
-      this.oldestAtMs.delete(app);
-      if (!this.byApp.has(app)) this.openToTrim(app);
-    }
-    for (const { stream } of this.byApp.values()) stream.trim();
+    this.sweeper.sweep();
   }
 
   /** What some streams may hold has changed: they are trimmed to that. */
   onLimitsChanged(apps: readonly AppId[]): void {
-    const isInPlace = this.options.place.check() === undefined;
-    for (const app of apps) {
-      const open = this.byApp.get(app);
-      if (open) open.stream.retention = this.options.limits.retentionOf(app);
-      if (!isInPlace) continue;
-      if (open) open.stream.trim();
-      else if (existsSync(join(this.options.folder, app))) this.openToTrim(app);
-    }
+    this.sweeper.onLimitsChanged(apps);
   }
 
   /** The data folder is back in its place: what was opened meanwhile may be another one's. */
@@ -449,20 +303,9 @@ export class EmbeddedStreams {
     this.files.closeAll();
   }
 
-  /**
-   * Looks whether files of segments are there: some each time, so that what nobody reads or writes is missed too. Call it while the
-   * data folder is in its place.
-   */
+  /** Looks whether files of segments are there, some each time. Call it while the data folder is in its place. */
   checkFiles(): void {
-    const before = this.goneSegments.size;
-    for (const [segment, stream] of this.goneSegments)
-      if (existsSync(segment.path) || !stream.segments.includes(segment)) this.goneSegments.delete(segment);
-    if (this.goneSegments.size < before) this.reportGone();
-    if (this.unchecked.length === 0)
-      for (const [app, { stream }] of this.byApp)
-        for (const segment of stream.segments) this.unchecked.push([app, segment]);
-    for (const [app, segment] of this.unchecked.splice(-LOOKED_FOR_AT_ONCE))
-      if (this.byApp.has(app) && !existsSync(segment.path)) this.onSegmentGone(app, segment);
+    this.gone.check(this.byApp);
   }
 
   /** Bytes of all files on the disk. */
@@ -498,8 +341,7 @@ export class EmbeddedStreams {
       }
       if (++checked % CHECKED_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    const there = new Set(this.apps());
-    for (const app of [...this.leftCommits.keys()]) if (!there.has(app)) this.leftCommits.delete(app);
+    this.leftovers.keepOnly(new Set(this.apps()));
     void this.commitLog.full.writeDue();
   }
 
@@ -514,11 +356,9 @@ export class EmbeddedStreams {
     await this.commitLog.sync();
     this.commitLog.closeOldFile();
     await this.syncSegments();
-    for (const [app, { stream, notedUpTo }] of this.byApp)
-      if (stream.lastWritten !== notedUpTo) this.changed.add(app);
-    if (this.changed.size > 0) await this.noting.request();
+    await this.noteWriter.noteProgress(this.byApp);
     // What isn't noted may be found by the log alone.
-    if (!this.hasNotingFailed) this.commitLog.full.remove(written);
+    if (!this.noteWriter.hasFailed) this.commitLog.full.remove(written);
   }
 
   private async syncSegments(): Promise<void> {
@@ -537,36 +377,15 @@ export class EmbeddedStreams {
   /** Everything that was acknowledged is in segments and synced; then files are closed. Nothing is accepted meanwhile. */
   async close(): Promise<void> {
     this.isClosed = true;
+    this.noteWriter.end();
     await this.commitLog.flush();
     for (const { appender } of this.byApp.values()) while (!appender.idle) await appender.flush();
     await this.commitLog.close();
     await this.sync();
-    while (this.noting.isRunning) await this.noting.idle();
+    await this.noteWriter.idle();
     this.fileSystem.close();
     this.files.closeAll();
     this.commitLog.full.closeSpilled();
-  }
-
-  /** Takes what processes before this one left in the commit log and that isn't in its segments. */
-  private adoptLeft(
-    { app, stream, appender }: OpenStream,
-    left: readonly AllocatedBatch[] | undefined,
-  ): void {
-    if (!this.leftCommits.has(app)) return;
-    // What is in segments already has to stay there when the log is removed.
-    if (left && left.length > 0) appender.assumeUnsynced(left[0].stored.first);
-    for (const batch of left ?? []) {
-      if (stream.isBeforeGap(batch)) appender.writeUnwritten();
-      const { stored, frameId } = batch;
-      if (stream.adopt(batch) && frameId !== undefined) this.options.onFrameId(app, { ...stored, frameId });
-    }
-    const damaged = this.leftDamage.filter((one) => one.app === app).sort((a, b) => a.first - b.first);
-    if (left && damaged.some(({ first }) => first > stream.bounds.last)) {
-      appender.writeUnwritten();
-      for (const one of damaged) stream.adoptDamage(one);
-    }
-    this.leftCommits.delete(app);
-    void this.commitLog.full.writeDue();
   }
 
   /** Writes what is in the commit log only to an app's segment; false when that failed. */
@@ -588,63 +407,9 @@ export class EmbeddedStreams {
   private check(app: AppId): void {
     const { notes } = this.options;
     const folder = join(this.options.folder, app);
-    if (!this.leftCommits.has(app) && isUntouched(folder, notes.get(app), checksumSeed(app)))
-      this.noteOldest(app, oldestStoredAtMs(folder));
+    if (!this.leftovers.has(app) && isUntouched(folder, notes.get(app), checksumSeed(app)))
+      this.sweeper.noteOldest(app, oldestStoredAtMs(folder));
     else this.open(app);
-  }
-
-  private noteOldest(app: AppId, storedAtMs: number | undefined): void {
-    if (storedAtMs !== undefined) this.oldestAtMs.set(app, storedAtMs);
-  }
-
-  private openToTrim(app: AppId): void {
-    try {
-      this.open(app);
-      this.openedToTrim.add(app);
-    } catch (error) {
-      this.options.onUnusable(app, error);
-    }
-  }
-
-  /** A stream was trimmed, and that is noted: unless somebody uses it, its memory is given back. */
-  private closeUnused(app: AppId): void {
-    const open = this.byApp.get(app);
-    if (open && (this.changed.has(app) || this.noting.isRunning)) return;
-    this.openedToTrim.delete(app);
-    if (!open?.appender.idle || !open.stream.isSettled || open.stream.lastWritten !== open.notedUpTo) return;
-    if (open.stream.unwritten.count > 0 || open.committing > 0 || open.appender.hasUnsynced) return;
-    this.forgetOpen(app, open);
-    this.noteOldest(app, open.stream.oldestStoredAtMs);
-    for (const { path } of open.stream.segments) this.files.close(path);
-  }
-
-  private async writeNotes(): Promise<void> {
-    const notes = new Map<AppId, StreamNote>();
-    // In another folder of the same name there may be files of the same names.
-    const isInPlace = this.options.place.check() === undefined;
-    const trimmed = isInPlace ? this.trimmed.splice(0) : [];
-    for (const app of this.changed) {
-      const open = this.byApp.get(app);
-      if (!open) continue;
-      notes.set(app, open.stream.note());
-      open.notedUpTo = open.stream.lastWritten;
-      if (isInPlace) trimmed.push(...open.stream.takeTrimmed());
-    }
-    this.changed.clear();
-    try {
-      await this.options.notes.put(notes);
-      this.hasNotingFailed = false;
-    } catch {
-      this.hasNotingFailed = true;
-      // With the next change: until then the files stay, since without them a note would say that lines are lost.
-      this.trimmed.push(...trimmed);
-      for (const app of notes.keys()) this.changed.add(app);
-      return;
-    }
-    for (const { path } of trimmed) {
-      this.files.close(path);
-      await unlink(path).catch(() => {}); // tried again at the next start
-    }
   }
 
   /** The app's stream and what writes to it, opened. */
@@ -657,7 +422,7 @@ export class EmbeddedStreams {
       const note = this.dropped.has(app) ? undefined : notes.get(app);
       // Removed, and the process ended before the commit log said so.
       const isThere = !this.dropped.has(app) && (note !== undefined || existsSync(join(folder, app)));
-      const left = isThere ? this.leftCommits.get(app) : undefined;
+      const left = isThere ? this.leftovers.get(app) : undefined;
       const stream = new AppStream({
         app,
         folder: join(folder, app),
@@ -670,13 +435,7 @@ export class EmbeddedStreams {
         left: left ?? [],
         onFrameId: (entry) => onFrameId(app, entry),
         onLost: (lost) => onLost(app, lost),
-        onChanged: () => {
-          this.changed.add(app);
-          // At the end of this turn: the stream may be about to open, or to take a batch.
-          setImmediate(() => {
-            if (!this.isClosed) void this.noting.request();
-          });
-        },
+        onChanged: () => this.noteWriter.noteSoon(app),
       });
       open = {
         app,
@@ -689,15 +448,16 @@ export class EmbeddedStreams {
         appender: new Appender(stream, { files: this.files, durability, place }),
         notedUpTo: (note?.next ?? 1) - 1,
       };
-      this.adoptLeft(open, left);
+      if (this.leftovers.giveTo(open, left)) void this.commitLog.full.writeDue();
       this.byApp.set(app, open);
     }
     return open;
   }
 
-  private forgetOpen(app: AppId, open: OpenStream): void {
-    this.byApp.delete(app);
+  private closeStream(open: OpenStream): void {
+    this.byApp.delete(open.app);
     open.isClosed = true;
+    for (const { path } of open.stream.segments) this.files.close(path);
   }
 
   /** The note goes first: a stream that is noted and has no files would count as lost. */
@@ -705,26 +465,7 @@ export class EmbeddedStreams {
     this.dropped.add(app);
     await this.options.notes.remove(app).catch(() => {}); // tried again at the next start
     this.dropped.delete(app);
-    if (this.byApp.has(app)) this.changed.add(app);
+    if (this.byApp.has(app)) this.noteWriter.noteLater(app);
     await rm(folder, { recursive: true, force: true }).catch(() => {}); // so is this
-  }
-  /** A segment that was trimmed while it was read gives nothing; one that is gone for another reason is a loss. */
-  private async emptyIfGone(
-    app: AppId,
-    segment: Segment,
-    batches: Promise<StoredBatch[]>,
-  ): Promise<StoredBatch[]> {
-    try {
-      return await batches;
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error;
-      this.options.place.requireNow();
-      this.onSegmentGone(app, segment);
-      return [];
-    }
-  }
-
-  private reportGone(): void {
-    this.options.onFilesGone([...this.goneSegments.keys()].map(({ path }) => path));
   }
 }
