@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 
 export interface ReceivedRequest {
   path: string;
@@ -15,12 +16,12 @@ export type PlannedResponse = number | 'reset' | 'half' | { status: number; afte
 export async function startIngestServer(plan: PlannedResponse[] = [], defaultResponse = 204, port = 0) {
   const requests: ReceivedRequest[] = [];
   const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
+    const body = await bodyOf(request);
+    if (!body) return;
     requests.push({
       path: request.url ?? '',
       headers: request.headers,
-      frames: framesOf(Buffer.concat(chunks)),
+      frames: framesOf(body),
     });
     const step = plan.shift() ?? defaultResponse;
     if (step === 'reset') return request.socket.resetAndDestroy();
@@ -43,6 +44,16 @@ export async function startIngestServer(plan: PlannedResponse[] = [], defaultRes
       await once(server, 'close');
     },
   };
+}
+
+/** Undefined when its sender gave up before all of it was there. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  try {
+    return await buffer(request);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return undefined;
+    throw error;
+  }
 }
 
 function framesOf(body: Buffer): Buffer[] {
