@@ -12,7 +12,7 @@ import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts'
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
-import type { InviteRecord } from '../../logs/access/people-records.ts';
+import { type InviteRecord, isSameAddress } from '../../logs/access/people-records.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
@@ -90,10 +90,11 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
         await users.remove(person.id);
         return personView(person, names);
       }
-      const invite = await findInvite(which);
-      if (!invite) throw personNotFound(which);
-      requireRank(request, invite);
-      return invitationView(await users.removeInvite(invite.id), names);
+      const invites = await findInvites(which);
+      if (invites.length === 0) throw personNotFound(which);
+      for (const invite of invites) requireRank(request, invite);
+      await (invites[0].id === which ? users.removeInvite(which) : users.removeInvitesOf(which));
+      return invitationView(invites[0], names);
     },
   );
 
@@ -126,7 +127,7 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
       const which = typeof user === 'string' ? user : (user?.email ?? user?.id);
       if (!which) throw new TailraceError('invalid_params', 'Whom? Send `user`.');
       const person = await findPerson(which);
-      if (!person && (await findInvite(which))) throw invitationIsOpen(which);
+      if (!person && (await findInvites(which)).length > 0) throw invitationIsOpen(which);
       if (!person)
         throw new TailraceError(
           'not_found',
@@ -210,21 +211,17 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
 
   /** By id or address. */
   async function findPerson(which: string): Promise<Person | undefined> {
-    const wanted = which.trim().toLowerCase();
-    return (await users.list()).find(({ id, email }) => id === which || email.toLowerCase() === wanted);
+    return (await users.list()).find(({ id, email }) => id === which || isSameAddress(email, which));
   }
 
-  /** By id or address: of somebody who may come yet. */
-  async function findInvite(which: string): Promise<InviteRecord<PersonRole> | undefined> {
-    const wanted = which.trim().toLowerCase();
-    return (await users.listInvites()).find(
-      ({ id, email }) => id === which || email?.toLowerCase() === wanted,
-    );
+  /** One by its id, or all that an address has: of somebody who may come yet. */
+  async function findInvites(which: string): Promise<InviteRecord<PersonRole>[]> {
+    return (await users.listInvites()).filter(({ id, email }) => id === which || isSameAddress(email, which));
   }
 
   async function getCollaborator(app: AppRecord, which: string): Promise<Person> {
     const person = await findPerson(which);
-    if (!person && (await findInvite(which))) throw invitationIsOpen(which);
+    if (!person && (await findInvites(which)).length > 0) throw invitationIsOpen(which);
     if (!person || (person.role === undefined && !Object.hasOwn(person.groups, app.id)))
       throw personNotFound(which);
     return person;

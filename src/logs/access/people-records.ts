@@ -48,3 +48,8 @@ export const userKey = (id: string): string => `user/${id}`;
 export const emailKey = (email: string): string => `email/${email.toLowerCase()}`;
 export const sessionKey = (hash: string): string => `session/${hash}`;
 export const inviteKey = (hash: string): string => `invite/${hash}`;
+
+/** Are these the same address, in whatever letters? */
+export function isSameAddress(one: string | undefined, other: string): boolean {
+  return one !== undefined && emailKey(one.trim()) === emailKey(other.trim());
+}

@@ -10,6 +10,7 @@ import {
   type Identity,
   type InviteRecord,
   inviteKey,
+  isSameAddress,
   type Rights,
   type UserRecord,
   userKey,
@@ -136,7 +137,7 @@ export class Users<Role extends string> {
   async setRights(id: string, rights: Rights<Role>): Promise<UserRecord<Role>> {
     const found = await this.getRecord(id);
     const held = rights.role === OWNER_ROLE ? [] : await this.holdOtherOwner(found.value);
-    const removed = hasLess(found.value, rights) ? await this.removalsOfWhatMade(found.value.email) : [];
+    const removed = hasLess(found.value, rights) ? await this.removalsOfWhatGoesWith(found.value.email) : [];
     return this.replace(found, { ...found.value, role: rights.role, groups: rights.groups }, [
       ...held,
       ...removed,
@@ -150,21 +151,22 @@ export class Users<Role extends string> {
       { key: userKey(id), value: undefined, ifVersion: version },
       { key: emailKey(value.email), value: undefined },
       ...(await this.holdOtherOwner(value)),
-      ...(await this.removalsOfWhatMade(value.email)),
+      ...(await this.removalsOfWhatGoesWith(value.email)),
     ]);
     if (!isRemoved) throw new TailraceError('conflict', CHANGED);
   }
 
-  /** Keys and invitations are as good as the right of who made them. */
-  private async removalsOfWhatMade(email: string): Promise<RecordChange[]> {
-    const made: RecordChange[] = [];
+  /** Keys and invitations are as good as the right of who made them, and nobody comes back by another invitation that is still open. */
+  private async removalsOfWhatGoesWith(email: string): Promise<RecordChange[]> {
+    const removals: RecordChange[] = [];
     for (const prefix of ['key/', 'invite/'])
-      for (const { key, value } of await this.records.list<{ readonly createdBy: string }>(
-        this.scope,
-        prefix,
-      ))
-        if (value.createdBy === email) made.push({ key, value: undefined });
-    return made;
+      for (const { key, value } of await this.records.list<{
+        readonly createdBy: string;
+        readonly email?: string;
+      }>(this.scope, prefix))
+        if (value.createdBy === email || (prefix === 'invite/' && isSameAddress(value.email, email)))
+          removals.push({ key, value: undefined });
+    return removals;
   }
 
   /** Those that haven't expired, in the order of their secrets' hashes. */
@@ -196,11 +198,27 @@ export class Users<Role extends string> {
 
   /** @throws TailraceError `not_found` */
   async removeInvite(id: string): Promise<InviteRecord<Role>> {
+    const [removed] = await this.removeInvites((invite) => invite.id === id);
+    if (!removed) throw new TailraceError('not_found', "Couldn't find that invitation.");
+    return removed;
+  }
+
+  /** Takes all invitations back that somebody has: each has a link of its own. */
+  removeInvitesOf(email: string): Promise<InviteRecord<Role>[]> {
+    return this.removeInvites((invite) => isSameAddress(invite.email, email));
+  }
+
+  private async removeInvites(
+    isMeant: (invite: InviteRecord<Role>) => boolean,
+  ): Promise<InviteRecord<Role>[]> {
     const all = await this.records.list<InviteRecord<Role>>(this.scope, 'invite/');
-    const found = all.find(({ value }) => value.id === id);
-    if (!found) throw new TailraceError('not_found', "Couldn't find that invitation.");
-    await this.records.transact(this.scope, [{ key: found.key, value: undefined }]);
-    return found.value;
+    const meant = all.filter(({ value }) => isMeant(value));
+    if (meant.length > 0)
+      await this.records.transact(
+        this.scope,
+        meant.map(({ key }) => ({ key, value: undefined })),
+      );
+    return meant.map(({ value }) => value);
   }
 
   /** @throws TailraceError `unauthorized` for a link that was used or is too old, `forbidden` for another address, `invalid_params`, `conflict` */
@@ -215,7 +233,7 @@ export class Users<Role extends string> {
     const { role, groups, email: invited } = found.value;
     const clean = cleanEmail(email);
     // Whoever took somebody else's address would share an account with them, once an identity provider brings them.
-    if (invited !== undefined && emailKey(invited) !== emailKey(clean))
+    if (invited !== undefined && !isSameAddress(invited, clean))
       throw new TailraceError(
         'forbidden',
         'This invitation is for another address: give the one that was invited, or ask for an invitation of yours.',

@@ -18,7 +18,7 @@ const GREATER_THAN = 0x3e;
 const MARK = 0xef;
 export const MARK_BYTES = 3;
 
-/** Longest frame that is taken; a longer one is skipped, and counted. */
+/** Bytes of a frame that are taken: what a longer one has beyond them is skipped, and it is counted. */
 export const FRAME_BYTES_MAX = 1_048_576;
 /** `1048576`: a count with more digits is over the limit. */
 const COUNT_DIGITS_MAX = 7;

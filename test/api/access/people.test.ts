@@ -271,9 +271,23 @@ it('an invitation works once, can be taken back, and is listed until then', asyn
   });
   const collaborator = '/apps/shop/collaborators/Una@example.com';
   await expect(server.request('PATCH', collaborator, { role: 'member' })).rejects.toThrow(open);
+  // Another app takes one more, and all of them are taken back.
+  const second = await runTailrace(['access:add', 'una@example.com', '-r', 'member', '-a', 'shop'], { env });
   await runTailrace(['access:remove', 'Una@example.com'], { env });
   expect((await accept(linkIn(stdout))).status).toBe(401);
+  expect((await accept(linkIn(second.stdout))).status).toBe(401);
   expect((await runTailrace(['access'], { env })).stdout).not.toContain('una@');
+});
+
+it('nobody who was removed comes back by another invitation', async () => {
+  const invite = async (role: string) =>
+    linkIn((await runTailrace(['access:add', 'ivy@example.com', '-r', role], { env })).stdout);
+  const accept = (token: string) =>
+    post('/invitations/accept', { token, email: 'ivy@example.com', password: PASSWORD });
+  const [first, second] = [await invite('member'), await invite('admin')];
+  expect((await accept(first)).status).toBe(201);
+  expect((await runTailrace(['access:remove', 'IVY@example.com'], { env })).status).toBe(0);
+  expect((await accept(second)).status).toBe(401);
 });
 
 it('what they do stands in the streams with their names', async () => {

@@ -70,4 +70,24 @@ describe('lines of common senders', () => {
       expect(taken).toContain('done');
     }
   });
+
+  it.each([
+    // Which of several times is the line's goes by their names, wherever they stand.
+    '{"_SOURCE_REALTIME_TIMESTAMP":1700000000.1,"date":1355108448123,"log":"done","__REALTIME_TIMESTAMP":59956.20}',
+    '{"_SOURCE_REALTIME_TIMESTAMP":"1767225600123450","__REALTIME_TIMESTAMP":"1767225600123456","@t":"2026-01-01T00:00:00Z","log":"done"}',
+    '{"__REALTIME_TIMESTAMP":"1767225600123456","asctime":"2026-01-01 00:00:00,123","_SOURCE_REALTIME_TIMESTAMP":"x","log":"done"}',
+    '{"instant":"2026-01-01T00:00:00Z","date":"2026-01-01T00:00:01Z","log":"done"}',
+    // So do messages, levels, hosts and dynos.
+    '{"log":"no","body":"no","MESSAGE":"done","event":"no"}',
+    '{"lvl":"warn","PRIORITY":"6","levelname":"ERROR","message":"done"}',
+    '{"_HOSTNAME":"one","host.name":"two","message":"done"}',
+    '{"_PID":"1","SYSLOG_PID":"2","SYSLOG_IDENTIFIER":"web","container_name":"x","message":"done"}',
+  ])('that name a thing more than once are the same: %s', (line) => {
+    const job: ParseJob = { format: 'ndjson', body: Buffer.from(`${line}\n${line}\n`) };
+    const target = new BatchOfBody(logSource('app'), '10.0.0.1');
+    takePackedLines(parseBody({ ...job, form: target.receiver.recordForm }), target.receiver);
+    const { taken } = target;
+    expect(taken).toBe(takeScalar(job, logSource('app'), '10.0.0.1'));
+    expect(taken).toContain('done');
+  });
 });

@@ -329,7 +329,10 @@ export function readObject(start: u32): u32 {
   } else if (!hasLevel && (odd & (1 << ODD_LEVEL)) != 0) return 0;
   if (!hasTime && (isFound(OTHER_TIME) || isFound(SOURCE_TIME))) {
     // Other names come before this one, or behind it.
-    if (isFound(OTHER_TIME) && isFound(SOURCE_TIME) && load<u64>(load<u32>(candidateAt(OTHER_TIME), KEY)) != REALTIME) return 0;
+    if (isFound(OTHER_TIME) && isFound(SOURCE_TIME)) {
+      if ((foundTwice & (1 << OTHER_TIME)) != 0) return 0;
+      if (load<u64>(load<u32>(candidateAt(OTHER_TIME), KEY)) != REALTIME) return 0;
+    }
     const time = isFound(SOURCE_TIME) ? SOURCE_TIME : OTHER_TIME;
     if (readTime(valueOf(time)) == 0) return 0;
     taken |= 1 << time;
