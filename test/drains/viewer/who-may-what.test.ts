@@ -283,7 +283,7 @@ it('a parameter that there isn’t is refused by every route, and an address tha
   for (const path of [`/api/alerts/${'a'.repeat(2_000)}`, '/api/groups/%zz'])
     expect(await (await viewer.fetch('GET', path)).json()).toEqual({
       id: 'bad_request',
-      message: expect.stringMatching(/^[^']*address[^']*\.$/),
+      message: expect.stringMatching(/^[^/]*address[^/]*\.$/),
     });
 });
 
