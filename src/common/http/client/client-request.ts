@@ -1,5 +1,5 @@
 /**
- * One HTTP request of a command. undici would be a third of its whole processor time: it compiles its parser to WebAssembly first
+ * One HTTP request of a command. undici would be two thirds of its whole processor time: it compiles its parser to WebAssembly first
  * (100 ms), for a request or two.
  */
 import { createReadStream } from 'node:fs';
