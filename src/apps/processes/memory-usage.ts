@@ -17,9 +17,6 @@ export interface GroupUsage extends MemoryUsage {
   readonly cpuMs: number;
 }
 
-/** proc(5)'s clock ticks: a hundred a second on every Linux that Node.js runs on. */
-const TICK_MS = 10;
-
 /**
  * Measures all of these process groups in one pass. Groups that are gone are missing in the result; without `/proc`
  * (macOS) it is empty. Memory is read asynchronously: the kernel may take a millisecond for a large process.
@@ -27,16 +24,15 @@ const TICK_MS = 10;
 export async function groupUsage(groups: ReadonlySet<number>): Promise<Map<number, GroupUsage>> {
   const all = new Map<number, GroupUsage>();
   if (groups.size === 0) return all;
-  for await (const { pid, groupId: group } of allProcesses()) {
+  for await (const { pid, groupId: group, cpuMs } of allProcesses()) {
     if (!groups.has(group)) continue;
-    const fields = statFields(await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ''));
     const own = await processMemory(pid);
     const before = all.get(group) ?? { rss: 0, cache: 0, swap: 0, cpuMs: 0 };
     all.set(group, {
       rss: before.rss + own.rss,
       cache: before.cache + own.cache,
       swap: before.swap + own.swap,
-      cpuMs: before.cpuMs + cpuMsOf(fields),
+      cpuMs: before.cpuMs + cpuMs,
     });
   }
   return all;
@@ -45,16 +41,6 @@ export async function groupUsage(groups: ReadonlySet<number>): Promise<Map<numbe
 /** Bytes in all. */
 export function totalMemory({ rss, cache, swap }: MemoryUsage): number {
   return rss + cache + swap;
-}
-
-/** The fields of proc(5)'s `stat` from the third on; the second, a name in brackets, may hold anything. */
-function statFields(stat: string): string[] {
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-}
-
-/** utime, stime, cutime and cstime: the 14th to 17th. */
-function cpuMsOf(fields: readonly string[]): number {
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * TICK_MS, 0);
 }
 
 async function processMemory(pid: number): Promise<MemoryUsage> {

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type ProcessStat, processStat } from '../../common/processes/process-identity.ts';
+import { isAlive, type ProcessStat, processStat } from '../../common/processes/process-identity.ts';
 
 /** How long a dyno may take to end, from SIGTERM to SIGKILL. */
 export const STOP_GRACE_MS = 30_000;
@@ -20,10 +20,6 @@ export function groupMembers(groupId: number): ProcessStat[] {
     if (stat !== undefined && stat.groupId === groupId && isAlive(stat)) members.push(stat);
   }
   return members;
-}
-
-function isAlive({ state }: ProcessStat): boolean {
-  return state !== 'Z' && state !== 'X';
 }
 
 /**

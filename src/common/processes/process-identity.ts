@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemCode } from '../errors.ts';
 
-/** `getconf CLK_TCK`, on every Linux that Node.js runs on. */
+/** Clock ticks of proc(5), `getconf CLK_TCK`: as many on every Linux that Node.js runs on. */
 const TICKS_PER_SECOND = 100;
 
 /** A millisecond, beside much else. */
@@ -18,6 +18,8 @@ export interface ProcessStat {
   state: string;
   /** When it started, in clock ticks after boot. Together with the pid it identifies a process. */
   startTicks: string;
+  /** Milliseconds of processor time that it has taken since it began, with children that have ended. */
+  cpuMs: number;
 }
 
 /** Reads `/proc/<pid>/stat` (proc(5)). Undefined if there is no such process, or no `/proc` at all (macOS). */
@@ -30,7 +32,20 @@ export function processStat(pid: number): ProcessStat | undefined {
   }
   // The second field is the program's name in brackets, and may itself hold spaces and brackets.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { pid, state: fields[0], groupId: Number(fields[2]), startTicks: fields[19] };
+  // utime, stime, cutime and cstime.
+  const cpuTicks = Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14]);
+  return {
+    pid,
+    state: fields[0],
+    groupId: Number(fields[2]),
+    startTicks: fields[19],
+    cpuMs: (cpuTicks * 1_000) / TICKS_PER_SECOND,
+  };
+}
+
+/** One that has ended, and whose parent hasn't noticed yet, doesn't: it holds nothing any more. */
+export function isAlive({ state }: ProcessStat): boolean {
+  return state !== 'Z' && state !== 'X';
 }
 
 /**
@@ -68,8 +83,7 @@ export function ownStartTicks(): string {
 export function isProcessRunning(pid: number, startTicks = ''): boolean {
   if (!Number.isSafeInteger(pid) || pid <= 0) return false;
   const stat = processStat(pid);
-  if (stat)
-    return stat.state !== 'Z' && stat.state !== 'X' && (startTicks === '' || stat.startTicks === startTicks);
+  if (stat) return isAlive(stat) && (startTicks === '' || stat.startTicks === startTicks);
   try {
     process.kill(pid, 0);
     return true;
