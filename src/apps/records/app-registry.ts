@@ -91,7 +91,7 @@ export class AppRegistry {
    */
   async getApp(nameOrId: string): Promise<AppRecord> {
     const found = await this.findApp(nameOrId);
-    if (!found) throw new TailraceError('not_found', "Couldn't find that app.");
+    if (!found) throw appNotFound();
     return found;
   }
 
@@ -111,10 +111,9 @@ export class AppRegistry {
     change: { name?: string; maintenance?: boolean },
   ): Promise<AppRecord> {
     if (change.name !== undefined) rejectInvalidAppName(change.name);
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      // Read again: what the caller knows of the app may have changed, its name too.
-      const before = await this.store.get<AppRecord>('', `app/${id}`);
-      if (!before) throw new TailraceError('not_found', "Couldn't find that app.");
+    return this.changeApp(id, async (before) => {
+      if (!before) throw appNotFound();
+      // What the caller knows of the app may have changed, its name too.
       const app = before.value;
       const name = change.name ?? app.name;
       if (name !== app.name && (await this.store.get('', `name/${name}`)))
@@ -125,7 +124,7 @@ export class AppRegistry {
         maintenance: change.maintenance ?? app.maintenance,
         updatedAt: new Date().toISOString(),
       };
-      const committed = await this.store.transact('', [
+      const changes = [
         { key: `app/${id}`, value: next, ifVersion: before.version },
         ...(name === app.name
           ? []
@@ -133,10 +132,9 @@ export class AppRegistry {
               { key: `name/${name}`, value: id, ifVersion: 0 },
               { key: `name/${app.name}`, value: undefined },
             ]),
-      ]);
-      if (committed) return next;
-    }
-    throw changedByTooMany();
+      ];
+      return { changes, result: next };
+    });
   }
 
   /** Names of some apps, by their ids; of those that are there. */
@@ -190,12 +188,10 @@ export class AppRegistry {
 
   /** Removes an app with its tokens, drains, records and stream. What is added to it, and how it is called, until it is gone is removed with it. */
   async destroyApp(app: Pick<AppRecord, 'id'>): Promise<void> {
-    let isGone = false;
-    for (let attempt = 0; attempt < ATTEMPTS_MAX && !isGone; attempt++) {
-      const record = await this.store.get<AppRecord>('', `app/${app.id}`);
-      isGone = record === undefined || (await this.store.transact('', await this.removalOf(record)));
-    }
-    if (!isGone) throw changedByTooMany();
+    await this.changeApp(app.id, async (record) => ({
+      changes: record ? await this.removalOf(record) : [],
+      result: undefined,
+    }));
     const appRecords = await this.store.list(app.id, '');
     await this.store.transact(
       app.id,
@@ -234,14 +230,28 @@ export class AppRegistry {
     app: AppId,
     decide: () => Promise<RecordChange & { readonly value: T }>,
   ): Promise<T> {
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const record = await this.store.get<AppRecord>('', `app/${app}`);
-      if (!record) throw new TailraceError('not_found', "Couldn't find that app.");
+    return this.changeApp(app, async (record) => {
+      if (!record) throw appNotFound();
       const added = await decide();
       const unchanged = { key: `app/${app}`, value: record.value, ifVersion: record.version };
-      if (await this.store.transact('', [added, unchanged])) return added.value;
+      return { changes: [added, unchanged], result: added.value };
+    });
+  }
+
+  /**
+   * Changes what belongs to an app: when somebody else has changed it at the same time, it is read and decided anew.
+   * @param decide what to change, of the record as it is; undefined when the app is gone. What it throws refuses the change
+   * @throws TailraceError `conflict` when too many change it
+   */
+  private async changeApp<T>(
+    app: AppId,
+    decide: (record: StoredRecord<AppRecord> | undefined) => Promise<{ changes: RecordChange[]; result: T }>,
+  ): Promise<T> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const { changes, result } = await decide(await this.store.get<AppRecord>('', `app/${app}`));
+      if (changes.length === 0 || (await this.store.transact('', changes))) return result;
     }
-    throw changedByTooMany();
+    throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
 
   /** All tokens of an app; their order says nothing. */
@@ -363,8 +373,8 @@ export function newAppChanges(
   return { app, changes };
 }
 
-function changedByTooMany(): TailraceError {
-  return new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
+function appNotFound(): TailraceError {
+  return new TailraceError('not_found', "Couldn't find that app.");
 }
 
 function rejectInvalidAppName(name: string): void {
