@@ -1,4 +1,4 @@
-/** Memory that buffers of a pool are made of, as long as there is some: it is theirs. */
+/** Memory that buffers of a pool are made of: it is theirs. */
 export interface PoolMemory {
   readonly buffer: ArrayBuffer;
   readonly start: number;
@@ -8,17 +8,16 @@ export interface PoolMemory {
 export class SameSizePool {
   private readonly bytes: number;
   private readonly buffersMax: number;
-  private readonly memory: PoolMemory | undefined;
+  private readonly memory: PoolMemory;
   /** Buffers that were made of {@link memory}. */
   private made = 0;
   private readonly free: Buffer[] = [];
 
   /**
    * @param bytes of a buffer
-   * @param buffersMax are kept; what is needed beyond that is left to the garbage collector
-   * @param memory has room for as many buffers
+   * @param buffersMax are made of the memory, which has room for them, and kept; what is needed beyond that is left to the garbage collector
    */
-  constructor(bytes: number, buffersMax: number, memory?: PoolMemory) {
+  constructor(bytes: number, buffersMax: number, memory: PoolMemory) {
     this.bytes = bytes;
     this.buffersMax = buffersMax;
     this.memory = memory;
@@ -31,15 +30,14 @@ export class SameSizePool {
 
   /** Takes back a buffer that nobody reads any more. @returns whether it is kept */
   release(buffer: Buffer): boolean {
-    const { memory, free } = this;
-    if (memory ? buffer.buffer !== memory.buffer : free.length >= this.buffersMax) return false;
-    free.push(buffer);
+    if (buffer.buffer !== this.memory.buffer) return false;
+    this.free.push(buffer);
     return true;
   }
 
   private make(): Buffer {
     const { memory, bytes } = this;
-    if (!memory || this.made === this.buffersMax) return Buffer.allocUnsafeSlow(bytes);
+    if (this.made === this.buffersMax) return Buffer.allocUnsafeSlow(bytes);
     return Buffer.from(memory.buffer, memory.start + bytes * this.made++, bytes);
   }
 }
