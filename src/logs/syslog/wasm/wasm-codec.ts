@@ -395,12 +395,9 @@ function deliver<T extends LineOwner>(sink: FrameSink<T>, doubtful: number): voi
     const end = runWords[run + 2];
     if (last === -1 && number === runs - 1) last = lastRecordOf(from, runWords[run + 1]);
     const slot = runWords[run];
-    if (slot === NO_SLOT)
-      sink.addRecords(memory.subarray(from, end), runWords[run + 1], runWords[run + 3], sink.owner!);
-    else {
-      sink.addRecords(memory.subarray(from, end), runWords[run + 1], runWords[run + 3], owners[slot] as T);
-      if (mayAppend) link(slot, sink.openCell);
-    }
+    const owner = slot === NO_SLOT ? sink.owner! : (owners[slot] as T);
+    sink.addRecords(memory.subarray(from, end), runWords[run + 1], runWords[run + 3], owner);
+    if (mayAppend && slot !== NO_SLOT) link(slot, sink.openCell);
     from = end;
   }
   if (lines > 0) sink.onAppended(lines, lineBytes);
