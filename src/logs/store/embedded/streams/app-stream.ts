@@ -19,7 +19,7 @@ import { readEntryAt, scanBytes } from '../segments/entry-scan.ts';
 import type { OpenFileCache } from '../segments/open-file-cache.ts';
 import { Segment, type SegmentOptions, type UnreadableLines } from '../segments/segment.ts';
 import type { StoreClock } from '../store-clock.ts';
-import { LossRecord, type LostLines } from './lost-lines.ts';
+import { LossRecord, type LostLines } from './loss-record.ts';
 import { recoverSegments } from './recovery.ts';
 import type { StreamEnd, StreamNote } from './stream-note.ts';
 

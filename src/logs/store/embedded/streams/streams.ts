@@ -20,7 +20,7 @@ import { BatchReader } from './batch-reader.ts';
 import { GoneSegments } from './gone-segments.ts';
 import { LeftoverCommits, type OnFrameId } from './leftover-commits.ts';
 import { LineDeleter } from './line-deleter.ts';
-import type { LostLines } from './lost-lines.ts';
+import type { LostLines } from './loss-record.ts';
 import { NoteWriter } from './note-writer.ts';
 import type { OpenStream, OpenStreamAppend } from './open-stream.ts';
 import { isUntouched, oldestStoredAtMs } from './recovery.ts';
