@@ -125,6 +125,7 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
     { id: app.id, deployment: dynos, applyLocalRelease },
     await server.dynoManager.routingInfo(app),
   );
+  // Who changed it meanwhile found nothing to tell.
   await server.dynoManager.updateRoute(app.id);
   const { version, config } = await server.releases.current(app.id);
   await applyLocalRelease({ version, config });

@@ -545,6 +545,7 @@ export class DynoManager implements DynoRunner {
       { id: record.id, deployment: app },
       await this.routingInfo(record),
     );
+    // Who changed it meanwhile found nothing to tell.
     await this.updateRoute(record.id);
     return app;
   }
