@@ -46,6 +46,7 @@ const COMPOSING: Record<string, readonly string[]> = {
 const SHARED_WITH_WEB = [
   'src/common/backoff.ts',
   'src/common/text/capitalize.ts',
+  'src/common/text/error-message.ts',
   'src/common/text/format-numbers.ts',
   'src/common/text/hidden-characters.ts',
   'src/common/time-expression.ts',

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import { replaceFile } from '../../../src/common/files/replace-file.ts';
 import { syncFolder } from '../../../src/common/files/sync-folder.ts';
+import { errorMessage } from '../../../src/common/text/error-message.ts';
 import { Compressor, type Logger } from './compressor.ts';
 import { DrainFolder, type DrainFolderSettings } from './drain-folder.ts';
 import { FILE_MODE, FOLDER_MODE } from './durable-files.ts';
@@ -85,7 +86,7 @@ export class Archive {
       await rm(path);
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return errorMessage(error);
     }
   }
 
@@ -109,7 +110,7 @@ export class Archive {
     try {
       await work(await this.#openOnce(name));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorMessage(error);
       const isKnown = this.#failingFolders.has(name);
       this.#failingFolders.set(name, { reason, atMs: performance.now() });
       if (!isKnown) {

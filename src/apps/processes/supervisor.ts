@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { errorMessage } from '../../common/text/error-message.ts';
 import type { SandboxCommand } from './bubblewrap.ts';
 import { dynoEnv, type Environment } from './config/dyno-env.ts';
 import { restartDelayMs, STABLE_AFTER_MS } from './config/restart-delay.ts';
@@ -174,7 +175,7 @@ export class DynoSupervisor {
       try {
         port = await this.#options.ports.allocate(this.#spec.preferredPort);
       } catch (error) {
-        this.#log(error instanceof Error ? error.message : String(error));
+        this.#log(errorMessage(error));
         this.#setState('crashed');
         this.#shouldRun = false;
         return;
@@ -193,7 +194,7 @@ export class DynoSupervisor {
     try {
       workspace = await createWorkspace(id, this.#spec.type);
     } catch (error) {
-      this.#log(`The dyno can't be prepared: ${error instanceof Error ? error.message : String(error)}`);
+      this.#log(`The dyno can't be prepared: ${errorMessage(error)}`);
       this.#setState('crashed');
       return this.#waitBeforeRestart();
     }

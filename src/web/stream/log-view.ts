@@ -221,7 +221,7 @@ export class LogView extends FeedSignals {
     return this.withLoading<unknown>(part, work, (error) => {
       if (this.abortController.signal.aborted) return error;
       this.unanswered.value = !(error instanceof LineSourceError);
-      this.error.value = errorMessage(error);
+      this.error.value = failureText(error);
       return error;
     });
   }
@@ -237,6 +237,6 @@ export class LogView extends FeedSignals {
   }
 }
 
-function errorMessage(error: unknown): string {
+function failureText(error: unknown): string {
   return error instanceof LineSourceError ? error.message : 'The server doesn’t answer.';
 }

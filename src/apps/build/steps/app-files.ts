@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../common/errors.ts';
 import { isJsonObject, type JsonObject } from '../../../common/json-object.ts';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { findLinkOut } from '../linked-out.ts';
 import { BuildError } from './build-error.ts';
 
@@ -43,7 +44,7 @@ function parseJsonObject(text: string, name: string): JsonObject {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     throw new BuildError(`${name} is no JSON (${reason}): correct it, and commit it.`, { cause: error });
   }
   if (!isJsonObject(value)) throw new BuildError(`${name} must hold one object, {…}.`);
