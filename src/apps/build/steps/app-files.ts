@@ -35,11 +35,11 @@ export async function readAppText(folder: string, name: string): Promise<string 
 /** An object in a file of JSON; undefined when there is no file. @throws BuildError when it is something else */
 export async function readAppJson(folder: string, name: string): Promise<JsonObject | undefined> {
   const text = await readAppText(folder, name);
-  return text === undefined ? undefined : parseJsonObject(text, name);
+  return text === undefined ? undefined : requireJsonObject(text, name);
 }
 
 /** @throws BuildError when the text of the file `name` is no object */
-function parseJsonObject(text: string, name: string): JsonObject {
+function requireJsonObject(text: string, name: string): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(text);
