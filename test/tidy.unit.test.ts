@@ -310,6 +310,15 @@ describe('names', () => {
     expect(names.filter((name) => VAGUE.includes(name))).toEqual([]);
   });
 
+  it('of private members have the word private in front, not a #', () => {
+    const all = [...src, ...drains, ...sources('test'), ...sources('bench')];
+    expect(all.filter(({ text }) => /\bthis\??\.#\w/.test(text)).map(({ path }) => path)).toEqual([]);
+    const members = all.flatMap(
+      ({ text }) => text.match(/^ +private (?:static |readonly |async )*\w+/gm) ?? [],
+    );
+    expect(members.length).toBeGreaterThan(3_000);
+  });
+
   it(`of more than ${FILES_MAX} files aren’t in one folder`, () => {
     const counts = new Map<string, number>();
     for (const folder of ['src', 'drains', 'test', 'bench'])
