@@ -5,6 +5,7 @@
  *
  * Memory is laid out by the caller (`wasm-framer.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
  */
+import { NEWLINE, RETURN } from '../../common/wasm/wasm-ascii.as';
 import { copy, writeCount } from '../../common/wasm/wasm-common.as';
 
 /** Where the lines that were written end, where their frames end, and how many there are. */
@@ -12,8 +13,6 @@ export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
 
-const NEWLINE: u32 = 0x0a;
-const RETURN: u32 = 0x0d;
 const LINE_BYTES_MAX: u32 = 10_000;
 /** The digits and the space of octet counting. */
 const COUNT_BYTES_MAX: u32 = 6;

@@ -1,6 +1,5 @@
 /** What the WebAssembly fast paths (`wasm-*.as.ts`, AssemblyScript) share: it is compiled into each of them. */
-
-const SPACE: u32 = 0x20;
+import { SPACE } from './wasm-ascii.as';
 
 /** Copies 16 bytes at a time, up to 15 more than asked: a call of `memory.copy` costs more than most pieces of a line. */
 export function copy(to: u32, from: u32, length: u32): void {

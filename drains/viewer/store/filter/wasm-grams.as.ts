@@ -3,13 +3,13 @@
  *
  * Memory is laid out by the caller (`wasm-grams.ts`).
  */
+import { hostOffset, RECORD_HEADER, textLength } from '../../../../src/logs/syslog/wasm/wasm-record.as';
 
 /** What every module has; none of them is used here. */
 export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
 
-const RECORD_HEADER: u32 = 12;
 const LETTER_BITS: u32 = 15;
 const LETTER_ROWS: u32 = 1 << LETTER_BITS;
 const MIXED_BITS: u32 = 16;
@@ -27,10 +27,10 @@ const IS_LETTER: u32 = 1;
 export function addRecords(records: u32, end: u32, codes: u32, kinds: u32, rows: u32): void {
   let at = records;
   while (at < end) {
-    const length: u32 = (load<u16>(at) as u32) | ((load<u8>(at, 2) as u32) << 16);
     const text = at + RECORD_HEADER;
-    at = text + length;
-    addText(text + (load<u8>(text - RECORD_HEADER, 4) as u32), at, codes, kinds, rows);
+    const host = text + hostOffset(at);
+    at = text + textLength(at);
+    addText(host, at, codes, kinds, rows);
   }
 }
 

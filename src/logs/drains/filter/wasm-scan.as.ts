@@ -5,17 +5,22 @@
  *
  * Memory is laid out by the caller (`wasm-scan.ts`). Reads may run over the end of the input by up to 63 bytes.
  */
+import { SPACE } from '../../../common/wasm/wasm-ascii.as';
 import { isDigit, isLargeLetter, isSmallLetter } from '../../../common/wasm/wasm-common.as';
 import { splat } from '../../../common/wasm/wasm-splat.as';
 import { levelOf } from '../../syslog/wasm/wasm-level.as';
+import {
+  hostOffset,
+  messageOffset,
+  msgidOffset,
+  RECORD_HEADER,
+  textLength,
+} from '../../syslog/wasm/wasm-record.as';
 
 /** What every module has; only `position` is used here: where the records end. */
 export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
-
-const RECORD_HEADER: u32 = 12;
-const SPACE: u32 = 0x20;
 
 /** What is asked for. */
 const LEVELS: u32 = 1;
@@ -68,10 +73,10 @@ export function scan(from: u32, count: u32, index: u32, asked: u32): bool {
   let i = from;
   for (let line = index; line < index + count; line++) {
     const text = i + RECORD_HEADER;
-    const host = text + load<u8>(i, 4);
-    const msgid = text + load<u16>(i, 8);
-    const message = text + load<u16>(i, 10);
-    const end = text + (load<u32>(i) & 0xffffff);
+    const host = text + hostOffset(i);
+    const msgid = text + msgidOffset(i);
+    const message = text + messageOffset(i);
+    const end = text + textLength(i);
     store<u32>(startList + 4 * line, i - from);
     if (asked & LEVELS) store<u8>(levelList + line, recordLevel(text, message, end));
     if (asked & SENDERS && !noteSender(host, msgid - host, line)) return false;

@@ -6,6 +6,7 @@
  * Memory is laid out by the caller (`wasm-codec.ts`); there is no allocator. Reads and writes may run over the end of a
  * region by up to 15 bytes, so regions have slack between them.
  */
+import { DASH, LESS_THAN, NEWLINE, RETURN, SPACE } from '../../../common/wasm/wasm-ascii.as';
 import { copy } from '../../../common/wasm/wasm-common.as';
 import { write } from './wasm-frames.as';
 import {
@@ -39,6 +40,15 @@ import {
   tokenLength,
 } from './wasm-owners.as';
 import {
+  MESSAGE_BYTES_MAX,
+  MSGID_BYTES_MAX,
+  PROCID_BYTES_MAX,
+  RECORD_HEADER,
+  storeHeader,
+  TIME_BYTES,
+  TOKEN_TEXT_BYTES_MIN,
+} from './wasm-record.as';
+import {
   forgetMinutes,
   OLD_FOUND,
   OLD_UNKNOWN_TIME,
@@ -58,11 +68,17 @@ import {
   scanOldTime,
   setUpTimes,
 } from './wasm-rfc3164.as';
+import {
+  NO_SLOT,
+  RUN_BYTES,
+  scatter,
+  scatteredBytes,
+  scatteredEnd,
+  scatteredLines,
+  setUpScatter,
+} from './wasm-scatter.as';
 
-import { scatter, scatteredBytes, scatteredEnd, scatteredLines, setUpScatter } from './wasm-scatter.as';
-
-export { scatter, scatteredBytes, scatteredEnd, scatteredLines, setUpScatter };
-export { forgetMinutes, forgetOwners, nameSource, remember, rememberMinute, setDateMax, write };
+export { forgetMinutes, forgetOwners, nameSource, remember, rememberMinute, scatter, scatteredBytes, scatteredEnd, scatteredLines, setDateMax, setUpScatter, write };
 
 /** Where `take` stopped in the input, where the records end in the output, how many there are, and how many runs of one owner. */
 export let position: u32 = 0;
@@ -94,26 +110,14 @@ export let unknownTokenLength: u32 = 0;
 /** The minute that isn't known, `Oct 11 22:14`, when `take` stopped at such a line. */
 export let unknownMinute: u32 = 0;
 
-const SPACE: u32 = 0x20;
-const DASH: u32 = 0x2d;
-const NEWLINE: u32 = 0x0a;
-const RETURN: u32 = 0x0d;
-const LESS_THAN: u32 = 0x3c;
-const RECORD_HEADER: u32 = 12;
-const MESSAGE_BYTES_MAX: u32 = 10_000;
 const HEADER_BYTES_MAX: u32 = 8_192;
 const HOSTNAME_BYTES_MAX: u32 = 255;
-const PROCID_BYTES_MAX: u32 = 128;
-const MSGID_BYTES_MAX: u32 = 32;
-const TOKEN_TEXT_BYTES_MIN: u32 = 16;
 /** By more a record isn't longer than its line: a stamped host, a source's name, a time in its long form, what separates them. */
 const GROWTH_BYTES_MAX: u32 = 512;
 /** `[tailrace@32473 token="` */
 const TOKEN_ELEMENT_BYTES: u32 = 23;
 const TOKEN_BYTES_MIN: u32 = 3;
 const TOKEN_BYTES_MAX: u32 = 66;
-/** Of a time that is stamped: `2012-12-10T03:00:48.123000+00:00`. */
-const TIME_BYTES: u32 = 32;
 
 /** Framings: what is at the beginning of a frame, or at its end. */
 const COUNTED: u32 = 0;
@@ -147,10 +151,6 @@ const WITHOUT_PROGRAM: u32 = 2;
 const WITH_DYNO: u32 = 3;
 /** Lines with this key are left to the JavaScript path. */
 const LEFT_ALONE: u32 = 4;
-
-/** A run of records of one owner: `u32 slot | u32 lines | u32 end in the output | u32 bytes of lines`. */
-const RUN_BYTES: u32 = 16;
-const NO_SLOT: u32 = 0xffffffff;
 
 let fixedSource: u32 = 0;
 let stampedHost: u32 = 0;
@@ -580,9 +580,7 @@ export function take(
         lineBytes += tagLength + 1 + (pidLength == 0 ? 1 : pidLength) + 5 + messageLength + tail;
       }
     }
-    store<u32>(at, o - text);
-    store<u32>(at, hostAt | (sourceAt << 16), 4);
-    store<u32>(at, msgidAt | ((o - messageLength - text) << 16), 8);
+    storeHeader(at, o - text, hostAt, sourceAt, msgidAt, o - messageLength - text);
     if (count == 0 || owner != runOwner) {
       if (count > 0) endRun(run, lastSlot, runLines, at, runBytes);
       run += RUN_BYTES;

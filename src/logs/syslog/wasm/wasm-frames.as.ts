@@ -1,7 +1,15 @@
 /** Writes records as frames: what `encode.ts` and `heroku-frames.ts` do of most lines. */
-import { copy, writeCount } from '../../../common/wasm/wasm-common.as';
 
-const RECORD_HEADER: u32 = 12;
+import { copy, writeCount } from '../../../common/wasm/wasm-common.as';
+import {
+  hostOffset,
+  messageOffset,
+  msgidOffset,
+  RECORD_HEADER,
+  sourceOffset,
+  textLength,
+} from './wasm-record.as';
+
 /** Of Heroku's form, without the count. */
 const FRAME_BYTES_MAX: u32 = 10_240;
 
@@ -24,14 +32,15 @@ export function write(
   let i = from;
   let at = out;
   for (let line: u32 = 0; line < count; line++) {
-    const length = load<u32>(i) & 0xffffff;
-    const host: u32 = load<u16>(i, 4);
-    const source: u32 = load<u16>(i, 6);
+    const length = textLength(i);
+    const host = hostOffset(i);
+    const source = sourceOffset(i);
+    const record = i;
     const text = i + RECORD_HEADER;
     i = text + length;
     if (heroku) {
-      const msgid: u32 = load<u16>(text - RECORD_HEADER, 8);
-      const message: u32 = load<u16>(text - RECORD_HEADER, 10);
+      const msgid = msgidOffset(record);
+      const message = messageOffset(record);
       const frame = host + headLength + (msgid - source) + 2 + (length - message) + 1;
       if (frame > FRAME_BYTES_MAX) return 0;
       at = writeCount(frame, at);

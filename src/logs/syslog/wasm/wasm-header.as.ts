@@ -2,7 +2,9 @@
  * The fields of a header, found in place: what the WebAssembly fast path has in common for RFC 5424 and RFC 3164. It takes less than
  * `header.ts` does, and never something else.
  */
+import { DASH, SPACE } from '../../../common/wasm/wasm-ascii.as';
 import { splat } from '../../../common/wasm/wasm-splat.as';
+import { TOKEN_TEXT_BYTES_MIN } from './wasm-record.as';
 
 /** The last day that a timestamp may name, as the number 20121210: set by the caller, see `latestDate` in timestamp.ts. */
 export let dateMax: u32 = 0;
@@ -12,12 +14,8 @@ let goodDate: u64 = 0;
 let goodMinute: u64 = 0;
 let goodZone: u64 = 0;
 
-const SPACE: u32 = 0x20;
-const DASH: u32 = 0x2d;
 /** Of names in structured data. */
 const NAME_BYTES_MAX: u32 = 32;
-/** Bytes of `t.xxxxxxxx-xxxx-`: see `token-text.ts`. */
-const TOKEN_TEXT_BYTES_MIN: u32 = 16;
 const DATE_MIN: u32 = 20_000_101;
 
 export function setDateMax(date: u32): void {

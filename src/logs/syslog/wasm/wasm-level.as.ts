@@ -2,6 +2,7 @@
  * The level that a message names, as `syslog/level.ts` says it: the common cases. Whatever may be another form than these is asked for. For
  * what fills drains and for what searches.
  */
+import { APOSTROPHE, COLON, DASH, EQUALS, QUOTE, SPACE } from '../../../common/wasm/wasm-ascii.as';
 import { isDigit, isLargeLetter, isSmallLetter } from '../../../common/wasm/wasm-common.as';
 import { splat } from '../../../common/wasm/wasm-splat.as';
 
@@ -21,13 +22,6 @@ const WORDS_MAX: u32 = 6;
 
 /** `thread '` */
 const THREAD: u64 = 0x2720646165726874;
-
-const SPACE: u32 = 0x20;
-const QUOTE: u32 = 0x22;
-const APOSTROPHE: u32 = 0x27;
-const DASH: u32 = 0x2d;
-const COLON: u32 = 0x3a;
-const EQUALS: u32 = 0x3d;
 
 /** The level of the message `[start, end)` of a line whose severity says nothing. */
 export function levelOf(start: u32, end: u32): u32 {

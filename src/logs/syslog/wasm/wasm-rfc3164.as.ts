@@ -2,11 +2,10 @@
  * The header of RFC 3164 in its common forms, `<34>Oct 11 22:14:15 mymachine su[123]: failed` with or without a host and a process id,
  * and with a time of RFC 3339: what `rfc3164.ts` makes of it.
  */
+import { COLON, SPACE } from '../../../common/wasm/wasm-ascii.as';
 import { isDigit } from '../../../common/wasm/wasm-common.as';
 import { pair, skipTime } from './wasm-header.as';
 
-const SPACE: u32 = 0x20;
-const COLON: u32 = 0x3a;
 /** The header has to be in so many bytes: `rfc3164.ts` looks no further. */
 const HEAD_BYTES_MAX: u32 = 480;
 const TAG_BYTES_MAX: u32 = 128;

@@ -5,8 +5,9 @@
 import { copy } from '../../../common/wasm/wasm-common.as';
 
 /** A run of records of one owner: `u32 slot | u32 lines | u32 end in the output | u32 bytes of lines`. */
-const RUN_BYTES: u32 = 16;
-const NO_SLOT: u32 = 0xffffffff;
+export const RUN_BYTES: u32 = 16;
+/** Of a run whose lines have no owner that is known by a number. */
+export const NO_SLOT: u32 = 0xffffffff;
 /** Of a slot: `u32 cell | u32 tag`. */
 const LINK_BYTES: u32 = 8;
 /** Of a cell: `u32 tag | u32 end | u32 limit | u32 lines | u32 bytes of lines`: an end of 0 when its batch isn't open. */

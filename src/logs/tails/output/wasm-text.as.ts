@@ -4,19 +4,22 @@
  *
  * Memory is laid out by the caller (`wasm-text.ts`). Reads and writes may run over the end of a region by up to 15 bytes.
  */
+import { BACKSLASH, QUOTE, SPACE, TAB } from '../../../common/wasm/wasm-ascii.as';
 import { copy } from '../../../common/wasm/wasm-common.as';
 import { splat } from '../../../common/wasm/wasm-splat.as';
+import {
+  hostOffset,
+  messageOffset,
+  msgidOffset,
+  RECORD_HEADER,
+  sourceOffset,
+  textLength,
+} from '../../syslog/wasm/wasm-record.as';
 
 /** Where the records that were written end, where the text ends, and how many lines it has. */
 export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
-
-const RECORD_HEADER: u32 = 12;
-const SPACE: u32 = 0x20;
-const TAB: u32 = 0x09;
-const QUOTE: u32 = 0x22;
-const BACKSLASH: u32 = 0x5c;
 
 /** All lines were written. */
 const DONE: u32 = 0;
@@ -45,12 +48,12 @@ export function show(
   let why = DONE;
   let line: u32 = 0;
   for (; line < count; line++) {
-    const length = load<u32>(i) & 0xffffff;
+    const length = textLength(i);
     const text = i + RECORD_HEADER;
-    const host = text + load<u8>(i, 4);
-    const source = text + load<u16>(i, 6);
-    const msgid = text + load<u16>(i, 8);
-    const message = text + load<u16>(i, 10);
+    const host = text + hostOffset(i);
+    const source = text + sourceOffset(i);
+    const msgid = text + msgidOffset(i);
+    const message = text + messageOffset(i);
     const end = text + length;
     if (at + length * 2 + frontLength + backLength + 64 > outEnd) {
       why = FULL;

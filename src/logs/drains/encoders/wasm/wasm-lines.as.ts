@@ -4,9 +4,18 @@
  *
  * Memory is laid out by the caller (`wasm-lines.ts`). Reads and writes may run over the end of a region by up to 63 bytes.
  */
+import { DASH, SPACE } from '../../../../common/wasm/wasm-ascii.as';
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { splat } from '../../../../common/wasm/wasm-splat.as';
 import { ASK, levelOf } from '../../../syslog/wasm/wasm-level.as';
+import {
+  hostOffset,
+  messageOffset,
+  msgidOffset,
+  RECORD_HEADER,
+  sourceOffset,
+  textLength,
+} from '../../../syslog/wasm/wasm-record.as';
 import { putEscaped, putPlain } from './wasm-put.as';
 
 /** Where it stopped in the input, where the output ends, how many lines are in it. */
@@ -18,10 +27,6 @@ export let groups: u32 = 0;
 /** Where the time is, and with `UNKNOWN_HEADER` which level, that `encode` stopped at. */
 export let askedAt: u32 = 0;
 export let askedLevel: u32 = 0;
-
-const RECORD_HEADER: u32 = 12;
-const SPACE: u32 = 0x20;
-const DASH: u32 = 0x2d;
 
 /** As {@link copy}, which is called for what is longer than most pieces alone. */
 // @ts-ignore: decorator of AssemblyScript
@@ -184,12 +189,12 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
   let why = DONE;
   let line: u32 = 0;
   for (; line < count; line++) {
-    const length = load<u32>(i) & 0xffffff;
+    const length = textLength(i);
     const text = i + RECORD_HEADER;
-    const host = text + load<u8>(i, 4);
-    const source = text + load<u16>(i, 6);
-    const msgid = text + load<u16>(i, 8);
-    const message = text + load<u16>(i, 10);
+    const host = text + hostOffset(i);
+    const source = text + sourceOffset(i);
+    const msgid = text + msgidOffset(i);
+    const message = text + messageOffset(i);
     const end = text + length;
     if (at + (end - host) * ESCAPED_MAX + 4 * PART_BYTES + SLOT_BYTES > outEnd) {
       why = FULL;

@@ -1,6 +1,19 @@
 /** A record of JSON: its known names (time, level, message, host, dyno) are found, everything else is written as structured data. See `json-fields.ts`. */
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  DASH,
+  DOT,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  SLASH,
+} from '../../../../common/wasm/wasm-ascii.as';
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { skipField } from '../../../syslog/wasm/wasm-header.as';
+import { numberOf } from './wasm-host.as';
 import {
   addKey,
   countContainer,
@@ -21,8 +34,7 @@ import {
   to,
   writeValue,
 } from './wasm-json.as';
-import { numberOf } from './wasm-host.as';
-import { namedLevel, NO_LEVEL, writeAnyTime, writeIsoTime, writeMicros } from './wasm-line.as';
+import { NO_LEVEL, namedLevel, writeAnyTime, writeIsoTime, writeMicros } from './wasm-line.as';
 import {
   clear,
   closeParameter,
@@ -36,17 +48,6 @@ import {
   setTimeLength,
   WORD_BYTES_MAX,
 } from './wasm-record-line.as';
-
-const QUOTE: u32 = 0x22;
-const COMMA: u32 = 0x2c;
-const COLON: u32 = 0x3a;
-const DASH: u32 = 0x2d;
-const DOT: u32 = 0x2e;
-const SLASH: u32 = 0x2f;
-const OPEN_BRACKET: u32 = 0x5b;
-const CLOSE_BRACKET: u32 = 0x5d;
-const OPEN_BRACE: u32 = 0x7b;
-const CLOSE_BRACE: u32 = 0x7d;
 
 /** `__REALTI`: how the name of a time begins that comes behind {@link SOURCE_TIME}. */
 const REALTIME: u64 = 0x49544c4145525f5f;

@@ -2,20 +2,21 @@
  * JSON, read where it stands: values are skipped or written as those of structured data, without building anything. It takes less than
  * `JSON.parse`, and never something else. Behind the input are zeros, which stop everything here.
  */
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  DASH,
+  DOT,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  SPACE,
+} from '../../../../common/wasm/wasm-ascii.as';
 import { splat } from '../../../../common/wasm/wasm-splat.as';
 import { NUMBER_BYTES_MAX, writeNumber } from './wasm-host.as';
-
-const SPACE: u32 = 0x20;
-const QUOTE: u32 = 0x22;
-const COMMA: u32 = 0x2c;
-const DASH: u32 = 0x2d;
-const DOT: u32 = 0x2e;
-const COLON: u32 = 0x3a;
-const OPEN_BRACKET: u32 = 0x5b;
-const BACKSLASH: u32 = 0x5c;
-const CLOSE_BRACKET: u32 = 0x5d;
-const OPEN_BRACE: u32 = 0x7b;
-const CLOSE_BRACE: u32 = 0x7d;
 
 /** Objects and arrays within each other that are written here. */
 const DEPTH_MAX: u32 = 16;

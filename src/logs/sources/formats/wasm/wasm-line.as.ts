@@ -1,10 +1,9 @@
 /** The parts of a line that are made of a record: its level, its time, and the frame around it. */
+import { DASH, SPACE } from '../../../../common/wasm/wasm-ascii.as';
 import { isDigit, writeCount } from '../../../../common/wasm/wasm-common.as';
 import { isDate, pair } from '../../../syslog/wasm/wasm-header.as';
 import { writeTime } from './wasm-host.as';
 
-const SPACE: u32 = 0x20;
-const DASH: u32 = 0x2d;
 /** More than any level: none that is known. */
 export const NO_LEVEL: u32 = 8;
 /** Of a time that was made of a number: `2012-12-10T03:00:48.123000+00:00`. */

@@ -1,4 +1,14 @@
 /** A record of OTLP in JSON, as collectors and SDKs write it: see `otlp.ts`. */
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  DASH,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from '../../../../common/wasm/wasm-ascii.as';
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { skipField } from '../../../syslog/wasm/wasm-header.as';
 import {
@@ -24,20 +34,20 @@ import {
   BODY_FIELD,
   clearOtlp,
   EVENT_FIELD,
-  finishOtlp,
   FLAGS_FIELD,
+  finishOtlp,
   IGNORED_FIELD,
-  noteField,
   NUMBER_FIELD,
+  noteField,
   OBSERVED_FIELD,
   openId,
+  SPAN_FIELD,
   setNanos,
   setObservedNanos,
   setSeverityNumber,
   setSeverityText,
   setSpan,
   setTrace,
-  SPAN_FIELD,
   spanAt,
   spanLength,
   TEXT_FIELD,
@@ -47,15 +57,6 @@ import {
   traceLength,
 } from './wasm-otlp.as';
 import { closeParameter, openParameter, setMessage, setMsgid, WORD_BYTES_MAX } from './wasm-record-line.as';
-
-const QUOTE: u32 = 0x22;
-const COMMA: u32 = 0x2c;
-const DASH: u32 = 0x2d;
-const COLON: u32 = 0x3a;
-const OPEN_BRACKET: u32 = 0x5b;
-const CLOSE_BRACKET: u32 = 0x5d;
-const OPEN_BRACE: u32 = 0x7b;
-const CLOSE_BRACE: u32 = 0x7d;
 
 /** Reads the record of OTLP in JSON at `start`; returns where it ends, or 0. */
 export function readOtlp(start: u32): u32 {

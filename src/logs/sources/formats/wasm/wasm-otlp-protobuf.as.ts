@@ -1,4 +1,5 @@
 /** Records of OTLP in protobuf: see `otlp.ts`. */
+import { DASH } from '../../../../common/wasm/wasm-ascii.as';
 import { splat } from '../../../../common/wasm/wasm-splat.as';
 import { skipField } from '../../../syslog/wasm/wasm-header.as';
 import { addKey, countContainer, hasRoom, isName, moveTo, to } from './wasm-json.as';
@@ -8,17 +9,17 @@ import {
   clearOtlp,
   EVENT_FIELD,
   finishOtlp,
-  noteField,
   NUMBER_FIELD,
+  noteField,
   OBSERVED_FIELD,
   openId,
+  SPAN_FIELD,
   setNanos,
   setObservedNanos,
   setSeverityNumber,
   setSeverityText,
   setSpan,
   setTrace,
-  SPAN_FIELD,
   spanAt,
   spanLength,
   TEXT_FIELD,
@@ -28,8 +29,6 @@ import {
   traceLength,
 } from './wasm-otlp.as';
 import { closeParameter, openParameter, setMessage, setMsgid, WORD_BYTES_MAX } from './wasm-record-line.as';
-
-const DASH: u32 = 0x2d;
 
 /** Where `varint` reads; it sets `isBroken` when there is none. */
 let cursor: u32 = 0;

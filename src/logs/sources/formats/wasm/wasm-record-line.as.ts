@@ -2,20 +2,23 @@
  * The line of one record: what was read of it, and how it is written, as an octet-counted frame without a token, or as a record of a batch.
  * What reads records (`wasm-json-record.as.ts`, `wasm-otlp-json.as.ts`, `wasm-otlp-protobuf.as.ts`) fills it in.
  */
+import { CLOSE_BRACKET, DASH, NEWLINE, QUOTE, RETURN, SPACE } from '../../../../common/wasm/wasm-ascii.as';
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { mayHoldToken } from '../../../syslog/wasm/wasm-header.as';
+import {
+  MESSAGE_BYTES_MAX,
+  MSGID_BYTES_MAX,
+  PROCID_BYTES_MAX,
+  RECORD_HEADER,
+  storeHeader,
+  TIME_BYTES,
+  TOKEN_TEXT_BYTES_MIN,
+} from '../../../syslog/wasm/wasm-record.as';
 import { beginRecord, decodeText, hasRoom, moveTo, to } from './wasm-json.as';
 import { closeFrame, FRAME_BYTES_MAX, FRAME_HEAD } from './wasm-line.as';
 
 /** Of records: bytes that their frames would have, without the counts. */
 export let lineBytes: u32 = 0;
-
-const SPACE: u32 = 0x20;
-const QUOTE: u32 = 0x22;
-const DASH: u32 = 0x2d;
-const CLOSE_BRACKET: u32 = 0x5d;
-const NEWLINE: u32 = 0x0a;
-const RETURN: u32 = 0x0d;
 
 /** `[json@32473` and `[otlp@32473` have so many bytes. */
 const ELEMENT_BYTES: u32 = 11;
@@ -27,14 +30,6 @@ export const WORD_BYTES_MAX: u32 = 255;
 /** Of a line, besides its texts: PRI, spaces, APP-NAME. */
 export const LINE_HEAD_BYTES: u32 = 64;
 export const INFO: u32 = 6;
-/** Of a record: see `batch.ts` and `wasm-codec.as.ts`. */
-export const RECORD_HEADER: u32 = 12;
-const MESSAGE_BYTES_MAX: u32 = 10_000;
-const PROCID_BYTES_MAX: u32 = 128;
-const MSGID_BYTES_MAX: u32 = 32;
-const TOKEN_TEXT_BYTES_MIN: u32 = 16;
-/** Of a time that is stamped: `2012-12-10T03:00:48.123000+00:00`. */
-const TIME_BYTES: u32 = 32;
 
 let dataAt: u32 = 0;
 let timeAt: u32 = 0;
@@ -327,11 +322,7 @@ export function closeRecord(at: u32, end: u32, host: u32, source: u32, msgid: u3
   if (end - message > MESSAGE_BYTES_MAX) return NOT_DIRECT;
   if (end - message >= 3 && load<u8>(message) == 0xef && load<u16>(message, 1) == 0xbfbb) return NOT_DIRECT;
   if (end - message >= 8 && load<u64>(message) == 0x6361726c6961745b) return NOT_DIRECT; // [tailrac
-  store<u32>(at, end - text);
-  store<u16>(at, host, 4);
-  store<u16>(at, source, 6);
-  store<u16>(at, msgid, 8);
-  store<u16>(at, message - text, 10);
+  storeHeader(at, end - text, host, source, msgid, message - text);
   lineBytes += end - text + more;
   return end;
 }

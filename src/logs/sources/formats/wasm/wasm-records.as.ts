@@ -8,22 +8,31 @@
  * of the frame (`syslog/wasm`), and what the codec would leave alone isn't written. Memory is laid out by the caller (`wasm-records.ts`); there is no allocator. Reads
  * and writes may run over the end of a region by up to 63 bytes, and behind the input are as many zeros.
  */
+import {
+  CLOSE_BRACKET,
+  COMMA,
+  NEWLINE,
+  OPEN_BRACE,
+  RETURN,
+  SPACE,
+} from '../../../../common/wasm/wasm-ascii.as';
 import { copy } from '../../../../common/wasm/wasm-common.as';
 import { setDateMax as setHeaderDateMax } from '../../../syslog/wasm/wasm-header.as';
-import { readObject, setShapeRegion } from './wasm-json-record.as';
+import { RECORD_HEADER } from '../../../syslog/wasm/wasm-record.as';
 import {
   beginJson,
-  containers as jsonContainers,
   hasNewline,
+  containers as jsonContainers,
   setUpJson,
   skipMark,
   skipSpace,
   stop,
   stoppedAt,
 } from './wasm-json.as';
-import { closeFrame, forgetDay, FRAME_BYTES_MAX, FRAME_HEAD, setUpLine } from './wasm-line.as';
-import { readOtlp } from './wasm-otlp-json.as';
+import { readObject, setShapeRegion } from './wasm-json-record.as';
+import { closeFrame, FRAME_BYTES_MAX, FRAME_HEAD, forgetDay, setUpLine } from './wasm-line.as';
 import { setNameRegion } from './wasm-otlp.as';
+import { readOtlp } from './wasm-otlp-json.as';
 import { beginProtobuf, readProtobuf } from './wasm-otlp-protobuf.as';
 import {
   beginLine,
@@ -40,7 +49,6 @@ import {
   NO_ROOM,
   NOT_DIRECT,
   NOT_UNDERSTOOD,
-  RECORD_HEADER,
   recordHeadAt,
   recordHeadLength,
   setHead,
@@ -58,13 +66,6 @@ export let position: u32 = 0;
 export let produced: u32 = 0;
 export let lines: u32 = 0;
 export let containers: u32 = 0;
-
-const SPACE: u32 = 0x20;
-const COMMA: u32 = 0x2c;
-const CLOSE_BRACKET: u32 = 0x5d;
-const OPEN_BRACE: u32 = 0x7b;
-const NEWLINE: u32 = 0x0a;
-const RETURN: u32 = 0x0d;
 
 /** All of the input is read, or the list in it. */
 const DONE: u32 = 0;
