@@ -1,10 +1,10 @@
 /** Posts notifications, to allowed addresses alone; redirects aren't followed. */
 import type { Socket } from 'node:net';
-import { parseDrainUrl } from '../../../../src/logs/drains/options/drain-record.ts';
 import {
   classifyDrainResponse,
   parseRetryAfter,
-} from '../../../../src/logs/drains/sinks/classify-response.ts';
+} from '../../../../src/logs/drains/encoders/classify-response.ts';
+import { parseDrainUrl } from '../../../../src/logs/drains/options/drain-record.ts';
 import type { Dialer } from '../../../../src/logs/drains/sinks/dialer.ts';
 import type { HttpNotification } from './forms.ts';
 

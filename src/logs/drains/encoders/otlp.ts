@@ -1,4 +1,5 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
+import { isJsonObject } from '../../../common/json-object.ts';
 import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
@@ -111,26 +112,25 @@ function attribute(key: string, value: string) {
   return { key, value: { stringValue: value } };
 }
 
-interface OtlpResponse {
-  readonly partialSuccess?: {
-    readonly rejectedLogRecords?: string | number;
-    readonly errorMessage?: string;
-  };
-}
-
 function parseRejectedRecords(body: Buffer): { count: number; message: string } {
-  const { partialSuccess } = parseResponse(body.toString());
+  const partial = member(parseResponse(body.toString()), 'partialSuccess', 'partial_success');
   return {
-    count: Number(partialSuccess?.rejectedLogRecords ?? 0),
-    message: partialSuccess?.errorMessage ?? '',
+    count: Number(member(partial, 'rejectedLogRecords', 'rejected_log_records') ?? 0),
+    message: String(member(partial, 'errorMessage', 'error_message') ?? ''),
   };
 }
 
-function parseResponse(text: string): OtlpResponse {
+/** A field by its name in JSON, or by the one in the .proto file, which servers may write as well. */
+function member(value: unknown, ...names: string[]): unknown {
+  if (!isJsonObject(value)) return undefined;
+  const name = names.find((one) => Object.hasOwn(value, one));
+  return name === undefined ? undefined : value[name];
+}
+
+function parseResponse(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : {};
+    return JSON.parse(text);
   } catch {
-    return {}; // an empty body is a full success as well
+    return undefined; // an empty body is a full success as well
   }
 }
