@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DrainWorker } from '../../../src/logs/drains/drain-worker.ts';
 import { LeaseHold } from '../../../src/logs/drains/lease-hold.ts';
-import type { DrainRecord } from '../../../src/logs/drains/options/drain-record.ts';
+import { type DrainRecord, drainKey } from '../../../src/logs/drains/options/drain-record.ts';
 import type { LossNotice, Outlet } from '../../../src/logs/drains/outlet.ts';
 import { cursorKey } from '../../../src/logs/drains/progress/cursor-record.ts';
 import type { Shipment } from '../../../src/logs/drains/shipment.ts';
@@ -71,6 +71,7 @@ async function startWorker(): Promise<{ outlet: RecordingOutlet; worker: DrainWo
     updatedAt: '',
     after: 0,
   };
+  await store.transact('', [{ key: drainKey(drain.id), value: drain }]);
   const outlet = new RecordingOutlet();
   const reports: string[] = [];
   const { reader, close } = new StreamReaders(store).open(app);

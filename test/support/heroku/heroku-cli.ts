@@ -1,8 +1,10 @@
 /** The official `heroku` command, as npm has it. */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { type ExitResult, Program } from '../program.ts';
 import { Terminal } from './terminal.ts';
 
@@ -11,8 +13,8 @@ const FOLDER = join(ROOT, 'node_modules', '.cache', 'heroku');
 const COMMAND = join(FOLDER, 'node_modules', 'heroku', 'bin', 'run.js');
 
 const SESSION = join(import.meta.dirname, 'heroku-session.mjs');
-/** They give their terminal to other programs, so that nobody else can have their output, or end while something goes on. */
-const OWN_PROCESS = /^(run|pg:psql|redis:cli|local|logs|apps:open|pg:push|pg:pull)\b/;
+/** What they begin goes on when they have ended. */
+const OWN_PROCESS = /^(local)\b/;
 
 /** The command of a user of one server, with its own home folder. */
 export class HerokuCli {
@@ -73,9 +75,12 @@ export class HerokuCli {
 
   private async runInSession(args: readonly string[]): Promise<ExitResult> {
     const session = this.session ?? (await this.startSession());
-    const result = answerOf<ExitResult>(session);
-    session.send({ args });
-    return result;
+    const mark = `\0${randomUUID()}\0`;
+    const outputs = [session.stdout, session.stderr].map((stream) => textBefore(stream!, mark));
+    const answer = answerOf<{ status: number }>(session);
+    session.send({ args, mark });
+    const [{ status }, stdout, stderr] = await Promise.all([answer, ...outputs]);
+    return { status, stdout, stderr };
   }
 
   private async startSession(): Promise<ChildProcess> {
@@ -84,7 +89,7 @@ export class HerokuCli {
       env: { PATH, ...this.env },
       cwd: this.home,
       execArgv: ['--no-deprecation'],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.session = session;
     await answerOf(session);
@@ -98,10 +103,31 @@ export class HerokuCli {
     return `${stderr}\n${stdout}`;
   }
 
-  close(): void {
+  /** The next command begins with nothing that those before it knew: some keep an app's config vars, which a promotion changes. */
+  forget(): void {
     this.session?.kill('SIGKILL');
+    this.session = undefined;
+  }
+
+  close(): void {
+    this.forget();
     rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** What comes until the mark does. */
+function textBefore(stream: Readable, mark: string): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const onText = (chunk: string): void => {
+      text += chunk;
+      // Behind a mark comes nothing until the next command.
+      if (!text.includes(mark)) return;
+      stream.off('data', onText);
+      resolve(text.slice(0, text.indexOf(mark)));
+    };
+    stream.setEncoding('utf8').on('data', onText);
+  });
 }
 
 /** The next message of a process; fails when it ends. */

@@ -15,7 +15,7 @@ import {
 } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { onTestFinished } from 'vitest';
-import { messageOf, parseFrames } from '../senders/frames.ts';
+import { GrowingMessages } from '../senders/frames.ts';
 
 /** One request as it was received. */
 export interface ReceivedRequest {
@@ -41,6 +41,7 @@ export class HttpReceiver {
   private readonly tls: TlsOptions | undefined;
   private server: HttpServer | undefined;
   private attempts = 0;
+  private readonly parsed = new WeakMap<ReceivedRequest, readonly string[]>();
   port = 0;
 
   constructor(tls?: TlsOptions) {
@@ -77,7 +78,14 @@ export class HttpReceiver {
   acceptedMessages(): string[] {
     return this.requests
       .filter(({ status }) => status >= 200 && status < 300)
-      .flatMap(({ body }) => parseFrames(body).map(messageOf));
+      .flatMap((request) => this.messagesOf(request));
+  }
+
+  /** Each is parsed once, however often somebody looks whether all have come. */
+  private messagesOf(request: ReceivedRequest): readonly string[] {
+    const messages = this.parsed.get(request) ?? new GrowingMessages().of(request.body);
+    this.parsed.set(request, messages);
+    return messages;
   }
 
   private async onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -117,6 +125,7 @@ export class TcpReceiver {
   readonly connections: { text: string }[] = [];
   /** Called with what a connection has received so far; may close it. */
   onBytes: (socket: Socket, connection: { text: string }) => void = () => {};
+  private readonly parsed = new WeakMap<{ text: string }, GrowingMessages>();
   private readonly sockets = new Set<Socket>();
   private readonly tls: TlsOptions | undefined;
   private server: TcpServer | undefined;
@@ -168,7 +177,11 @@ export class TcpReceiver {
 
   /** Messages of the complete frames of all connections, in order of arrival. */
   messages(): string[] {
-    return this.connections.flatMap(({ text }) => parseFrames(text).map(messageOf));
+    return this.connections.flatMap((connection) => {
+      const messages = this.parsed.get(connection) ?? new GrowingMessages();
+      this.parsed.set(connection, messages);
+      return messages.of(connection.text);
+    });
   }
 }
 

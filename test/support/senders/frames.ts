@@ -1,8 +1,28 @@
 /** Parses octet-counted frames; an incomplete frame at the end is left out. */
 export function parseFrames(text: string): string[] {
-  const bytes = Buffer.from(text);
+  return readFrames(text, 0).frames;
+}
+
+/** Messages of a text of frames that becomes longer: what was parsed of it isn't parsed again. */
+export class GrowingMessages {
+  private readonly found: string[] = [];
+  private end = 0;
+
+  /** @param text what was given before, and what has come behind it */
+  of(text: string): readonly string[] {
+    const { frames, end } = readFrames(text, this.end);
+    this.end = end;
+    for (const frame of frames) this.found.push(messageOf(frame));
+    return this.found;
+  }
+}
+
+/** @returns the complete frames from a place of the text on, and where they end */
+function readFrames(text: string, from: number): { frames: string[]; end: number } {
+  const bytes = Buffer.from(text.slice(from));
   const found: string[] = [];
-  for (let i = 0; i < bytes.length; ) {
+  let i = 0;
+  while (i < bytes.length) {
     const space = bytes.indexOf(0x20, i);
     const count = Number(bytes.toString('latin1', i, space));
     if (space === -1 || space + 1 + count > bytes.length) break;
@@ -11,7 +31,7 @@ export function parseFrames(text: string): string[] {
     found.push(bytes.toString('utf8', space + 1, space + 1 + count));
     i = space + 1 + count;
   }
-  return found;
+  return { frames: found, end: from + bytes.toString('utf8', 0, i).length };
 }
 
 /** The message of a line in Heroku's HTTPS form (no structured data) or in RFC 5424 form with `-` for it. */

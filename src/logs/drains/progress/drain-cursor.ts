@@ -1,5 +1,5 @@
 import type { AppId, Store, StoredRecord } from '../../store/contract.ts';
-import type { DrainRecord } from '../options/drain-record.ts';
+import { type DrainRecord, drainKey } from '../options/drain-record.ts';
 import { type CursorRecord, cursorKey } from './cursor-record.ts';
 import { CursorState, FencedError } from './cursor-state.ts';
 
@@ -11,16 +11,20 @@ export class DrainCursor {
   readonly state: CursorState;
   private readonly store: Store;
   private readonly app: AppId;
+  private readonly drainId: string;
   private readonly key: string;
   private readonly fence: number;
   private readonly replay: DrainRecord['replay'];
   private recordVersion = 0;
+  /** Was there none? It stays so until it is known that its drain is there, also when the store can't be asked meanwhile. */
+  private isNew = false;
   private saving: Promise<void> = Promise.resolve();
 
   constructor(store: Store, drain: DrainRecord, fence: number) {
     this.state = new CursorState({ after: drain.after, delivered: 0, lost: 0, fence });
     this.store = store;
     this.app = drain.app;
+    this.drainId = drain.id;
     this.key = cursorKey(drain.id);
     this.fence = fence;
     this.replay = drain.replay;
@@ -28,11 +32,27 @@ export class DrainCursor {
 
   /**
    * Reads the cursor, and writes it under this router's fence.
-   * @throws FencedError
+   * @throws FencedError when another router wrote it, or its drain is gone.
    */
   async load(): Promise<void> {
-    do this.state.restore((await this.read())?.value, this.fence, this.replay);
-    while (!(await this.tryWrite()));
+    do {
+      const stored = await this.read();
+      this.isNew ||= !stored;
+      this.state.restore(stored?.value, this.fence, this.replay);
+    } while (!(await this.tryWrite()));
+    if (this.isNew) await this.removeUnlessDrained();
+    this.isNew = false;
+  }
+
+  /**
+   * A router may not have heard yet that a drain was removed, or everything. The drain's record goes first, and its cursor then: one that is new
+   * and whose drain is there is removed with it, and nobody would remove any other.
+   */
+  private async removeUnlessDrained(): Promise<void> {
+    if (await this.store.get<DrainRecord>('', drainKey(this.drainId))) return;
+    const removal = { key: this.key, value: undefined, ifVersion: this.recordVersion };
+    await this.store.transact(this.app, [removal], { quiet: true });
+    throw new FencedError();
   }
 
   /**

@@ -3,7 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { LocalInstance, ProcessService } from '../../../../src/apps/host/addons/local/local-service.ts';
+import type {
+  EmbeddedService,
+  LocalInstance,
+  LocalService,
+  ProcessService,
+} from '../../../../src/apps/host/addons/local/local-service.ts';
 import { RunningInstance } from '../../../../src/apps/host/addons/local/running-instance.ts';
 import { memcachedService } from '../../../../src/apps/host/addons/services/memcached.ts';
 import { redisService } from '../../../../src/apps/host/addons/services/redis.ts';
@@ -15,6 +20,8 @@ import { missing } from '../../../support/program.ts';
 import { dataFolderForTest } from '../../../support/server.ts';
 import { until } from '../../../support/until.ts';
 
+const SAMPLE_INTERVAL_MS = 200;
+
 interface Written {
   readonly severity: number;
   readonly message: string;
@@ -22,7 +29,7 @@ interface Written {
 
 /** @param waits for its start */
 async function run(
-  service: ProcessService,
+  service: LocalService,
   waits = true,
 ): Promise<{
   running: RunningInstance;
@@ -57,7 +64,7 @@ async function run(
     },
     pidFile: () => pidFile,
     movePort: async (before) => before,
-    sampleIntervalMs: 200,
+    sampleIntervalMs: SAMPLE_INTERVAL_MS,
     log: SILENT_LOG,
   });
   running.start();
@@ -106,6 +113,28 @@ describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('a running 
     expect(message).toMatch(
       /^source=CACHE addon=cache-clear-1 sample#active-connections=\d+ sample#max-connections=1024 .*sample#load-avg-1m=[\d.]+ .*sample#memory-memcached=\d+bytes sample#items=0 sample#hit-rate=0 sample#evicted-keys=0$/,
     );
+  });
+
+  it('is asked nothing while it owes an answer', async () => {
+    let asked = 0;
+    let owed = 0;
+    let mostOwed = 0;
+    const slow: EmbeddedService = {
+      kind: 'embedded',
+      service: 'slow',
+      facts: () => ({}),
+      start: async () => ({ close: async () => {} }),
+      samples: async () => {
+        asked++;
+        mostOwed = Math.max(mostOwed, ++owed);
+        await new Promise((resolve) => setTimeout(resolve, 3 * SAMPLE_INTERVAL_MS));
+        owed--;
+        return {};
+      },
+    };
+    await run(slow, false);
+    await until('it to be asked again', () => asked > 1);
+    expect(mostOwed).toBe(1);
   });
 
   it('that hangs is reported once, and when it answers again; a stop ends it all the same', async () => {

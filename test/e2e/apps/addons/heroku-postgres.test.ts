@@ -97,6 +97,7 @@ describe.skipIf(missing('pg_ctlcluster', 'psql'))('heroku pg', { timeout: 300_00
   it('pg:promote and pg:reset', async () => {
     await h('addons:create heroku-postgresql --name shop-two --as SECOND');
     expect(await h('pg:promote SECOND')).toMatch(/Promoting \S+ to DATABASE_URL on \S*shop... done/);
+    data.forget();
     await psql('CREATE TABLE things (a int)');
     expect(await h('pg:reset DATABASE_URL --confirm shop')).toMatch(/Resetting \S*shop-two\S*\.\.\. done/);
     await until('an empty database', async () =>

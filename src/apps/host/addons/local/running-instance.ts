@@ -85,6 +85,8 @@ export class RunningInstance {
   private reader: { line(text: string): void; end(): void } | undefined;
   /** Was it said that it doesn't answer? */
   private isSilent = false;
+  /** Was it asked for its samples, and hasn't answered yet? */
+  private isAsked = false;
 
   constructor(options: RunningInstanceOptions) {
     this.options = options;
@@ -341,11 +343,15 @@ export class RunningInstance {
     return { write: (text, priority = APP_PRIORITY) => lines.writeLine('app', name, priority, text) };
   }
 
-  /** Nobody else notices that a program hangs: its clients wait, and it writes nothing. */
+  /**
+   * Nobody else notices that a program hangs: its clients wait, and it writes nothing. One question at a time: what comes of an older one
+   * behind the answer to the next would say that it hangs when it doesn't any more.
+   */
   private async writeSamples(): Promise<void> {
     const { service, names } = this.options;
     const { instance } = this;
-    if (!this.isReady) return;
+    if (!this.isReady || this.isAsked) return;
+    this.isAsked = true;
     try {
       const samples = Object.entries((await service.samples?.(instance)) ?? {});
       if (this.abort.signal.aborted) return;
@@ -364,6 +370,8 @@ export class RunningInstance {
       if (this.isSilent || !this.isReady || this.abort.signal.aborted) return;
       this.isSilent = true;
       this.addonLines.write(errorMessage(error), ERROR_PRIORITY);
+    } finally {
+      this.isAsked = false;
     }
   }
 }
