@@ -311,7 +311,7 @@ export class CommitLog {
   private writeBlocking(): void {
     const group = this.queue;
     this.queue = [];
-    const startMs = performance.now();
+    const startMs = this.slowWrites.begin();
     let file: CommitFile;
     try {
       file = this.requireFile();
@@ -324,7 +324,7 @@ export class CommitLog {
       this.fail(group, error);
       return;
     }
-    this.slowWrites.waited(startMs);
+    this.slowWrites.end();
     this.commit(file, group);
   }
 

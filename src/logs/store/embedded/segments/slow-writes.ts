@@ -1,23 +1,56 @@
+import { processorWaitMs } from '../../../../common/processes/processor-wait.ts';
+
 /**
- * A write that took this long means that the system throttles writers (by 10 ms and more; less is another process being scheduled):
- * then another thread writes, for so long.
+ * A write that took this long means that the system throttles writers (by 10 ms and more) or waits for the disk, unless the thread was ready to run
+ * meanwhile, and others ran: then another thread writes, for so long.
  */
 const SLOW_MS = 8;
 const SLOW_FOR_MS = 1_000;
+/** So long after a slow write the next ones are asked for what the thread waits for a processor, which costs more than a microsecond each. */
+const WATCH_FOR_MS = 60_000;
 
-/** Tells whether the system throttles writers, by how long the last write took that the event loop waited for. */
+/** Tells whether the system throttles writers, by how long the last writes took that the event loop waited for. */
 export class SlowWrites {
-  /** On the clock of `performance.now()`; 0 when they aren't slow. */
-  private untilMs = 0;
+  /** Another thread writes until then, on the clock; 0 when writes aren't slow. */
+  private threadUntilMs = 0;
+  /** On the clock, see {@link WATCH_FOR_MS}; until one was slow nobody asks. */
+  private watchedUntilMs = 0;
+  /** Of the write that has begun. */
+  private startMs = 0;
+  private waitBeforeMs: number | undefined;
+  private readonly clock: () => number;
+  private readonly processorWait: () => number;
+
+  /**
+   * @param clock in ms, rising
+   * @param processorWait for how long this thread has waited for a processor, ms
+   */
+  constructor(clock = (): number => performance.now(), processorWait: () => number = processorWaitMs) {
+    this.clock = clock;
+    this.processorWait = processorWait;
+  }
 
   /** May the event loop wait for a write? */
   get mayBlock(): boolean {
-    return this.untilMs === 0 || performance.now() >= this.untilMs;
+    return this.threadUntilMs === 0 || this.clock() >= this.threadUntilMs;
   }
 
-  /** A write is done that the event loop has waited for. @param startMs when it began, on the clock of `performance.now()` */
-  waited(startMs: number): void {
-    const endMs = performance.now();
-    this.untilMs = endMs - startMs > SLOW_MS ? endMs + SLOW_FOR_MS : 0;
+  /** The event loop begins to wait for a write; returns when, on the clock. */
+  begin(): number {
+    this.startMs = this.clock();
+    this.waitBeforeMs = this.startMs < this.watchedUntilMs ? this.processorWait() : undefined;
+    return this.startMs;
+  }
+
+  /** The write is done. */
+  end(): void {
+    const endMs = this.clock();
+    const tookMs = endMs - this.startMs;
+    this.threadUntilMs = 0;
+    if (tookMs <= SLOW_MS) return;
+    this.watchedUntilMs = endMs + WATCH_FOR_MS;
+    const waitedMs = this.waitBeforeMs === undefined ? 0 : this.processorWait() - this.waitBeforeMs;
+    if (tookMs - waitedMs <= SLOW_MS) return;
+    this.threadUntilMs = endMs + SLOW_FOR_MS;
   }
 }

@@ -176,7 +176,7 @@ export class Appender {
   }
 
   private writeBlocking(batches: readonly AllocatedBatch[]): void {
-    const startMs = performance.now();
+    const startMs = this.slowWrites.begin();
     try {
       this.truncateLeftovers();
       const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
@@ -191,7 +191,7 @@ export class Appender {
       this.rollback(batches);
       throw error;
     }
-    this.slowWrites.waited(startMs);
+    this.slowWrites.end();
   }
 
   private async writeQueued(): Promise<void> {
