@@ -23,6 +23,11 @@ export class SameSizePool {
     this.memory = memory;
   }
 
+  /** There is one of {@link memory}. */
+  get hasFree(): boolean {
+    return this.free.length > 0 || this.made < this.buffersMax;
+  }
+
   /** A whole buffer, with any content: what was released last, which is most likely in the processor's cache. */
   acquire(): Buffer {
     return this.free.pop() ?? this.make();

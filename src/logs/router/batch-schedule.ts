@@ -22,7 +22,7 @@ export class BatchSchedule<T extends { /** Position in the stream's order. */ re
   private closeScheduled = false;
   private lingering = false;
   /** When the last batch was closed, on the caller's monotonic clock. */
-  private lastClosedMs = Number.NEGATIVE_INFINITY;
+  lastClosedMs = Number.NEGATIVE_INFINITY;
   private inFlight = 0;
   /** Retries since an append succeeded; 0: none has failed since. */
   private retryCount = 0;
@@ -35,9 +35,12 @@ export class BatchSchedule<T extends { /** Position in the stream's order. */ re
     this.random = random;
   }
 
-  /** An append has ended, and the open batch may be closed at once: nothing else is in flight or waits for a retry. */
+  /**
+   * An append has ended, and the open batch may be closed at once: nothing else is in flight or waits for a retry,
+   * and the end of a turn doesn't close it.
+   */
   get canClose(): boolean {
-    return this.inFlight === 0 && this.retryCount === 0;
+    return this.inFlight === 0 && this.retryCount === 0 && !this.closeScheduled;
   }
 
   /** The open batch should be stored soon. True: call {@link turnEnded} at the end of this turn of the event loop. */

@@ -5,7 +5,15 @@ import type { SyslogHeader } from '../syslog/header.ts';
 import type { OpenCell } from '../syslog/wasm/wasm-codec.ts';
 import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from './batch-schedule.ts';
 import type { LogSource } from './token-cache.ts';
-import { atTurnEnd } from './turn-end.ts';
+import { addGatheredBytes, areManyGathering, atTurnEnd } from './turn-end.ts';
+
+/** An app without a batch for so long is quiet: its next line doesn't wait for those of busy ones. */
+const QUIET_MS = 1_000;
+/**
+ * While lines of many apps gather, a batch is closed when it is full for the fast path's memory, up to so many times until all are closed: then it
+ * grows, since its app is busier than the others.
+ */
+const SMALL_BATCHES_MAX = 2;
 
 /** What the router counts while batches are on their way to the store. */
 export interface BatcherEvents {
@@ -102,6 +110,8 @@ export class Batcher implements BatchOwner {
   private retryTimer: NodeJS.Timeout | undefined;
   private hasGivenUp = false;
   private nextNumber = 0;
+  /** Small batches that were full since the last close that was scheduled. */
+  private smallBatches = 0;
   /** Where the lines of the request begin that is taken now: bytes and lines before them in the open batch. */
   private requestStart = 0;
   private requestFirst = 0;
@@ -150,11 +160,19 @@ export class Batcher implements BatchOwner {
     host: Uint8Array,
   ): void {
     const source = logSource.sourceBytes;
+    if (this.onFailure === 'kept') addGatheredBytes(end - start);
     while (!this.builder.add(bytes, start, end, header, source, host)) this.makeRoom();
   }
 
   /** Adds records that the WebAssembly fast path made; see {@link BatchBuilder.addRecords}. */
   addRecords(records: Uint8Array, count: number): void {
+    if (this.onFailure === 'kept') {
+      addGatheredBytes(records.length);
+      if (areManyGathering() && this.smallBatches < SMALL_BATCHES_MAX && !this.builder.fitsSmall(records)) {
+        this.smallBatches++;
+        this.closeBatch();
+      }
+    }
     while (!this.builder.addRecords(records, count)) this.makeRoom();
   }
 
@@ -250,10 +268,14 @@ export class Batcher implements BatchOwner {
   }
 
   private scheduleClose(): void {
-    if (this.schedule.requestClose()) atTurnEnd(this.onTurnEnded, this.onFailure === 'kept');
+    if (!this.schedule.requestClose()) return;
+    const { openedMs } = this.ensureOpenBatch();
+    const isQuiet = this.schedule.lastClosedMs + QUIET_MS < openedMs;
+    atTurnEnd(this.onTurnEnded, this.onFailure === 'refused' ? 'none' : isQuiet ? 'brief' : 'long');
   }
 
   private readonly onTurnEnded = (): void => {
+    this.smallBatches = 0;
     if (this.schedule.turnEnded()) this.closeBatch();
   };
 

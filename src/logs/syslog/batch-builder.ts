@@ -32,7 +32,7 @@ const SECOND_BYTES = 4_096;
 const THIRD_BYTES = 16_384;
 /** As many apps may have lines in one turn of the event loop. */
 const FIRST_BUFFERS_MAX = 16_384;
-const SECOND_BUFFERS_MAX = 4_096;
+const SECOND_BUFFERS_MAX = 8_192;
 const THIRD_BUFFERS_MAX = 1_024;
 /** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
@@ -182,6 +182,16 @@ export class BatchBuilder {
     this.end = text + length;
     this.lines++;
     return true;
+  }
+
+  /** Can it take these records and stay in the fast path's memory? An empty one can. */
+  fitsSmall(records: Uint8Array): boolean {
+    if (this.lines === 0) return true;
+    this.close();
+    const { bytes, end } = this;
+    if (end + records.length <= bytes.length) return true;
+    const larger = bytes.length === FIRST_BYTES ? secondBuffers : thirdBuffers;
+    return bytes.length <= SECOND_BYTES && larger.hasFree;
   }
 
   /** Adds whole records, made by the WebAssembly fast path; false when they don't fit beside others. */

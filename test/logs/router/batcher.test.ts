@@ -7,7 +7,8 @@ import { Batcher } from '../../../src/logs/router/batcher.ts';
 import type { LogSource } from '../../../src/logs/router/token-cache.ts';
 import type { AppId, Store, StreamAppender } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
-import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
+import { BATCH_BYTES, type Batch, HEADROOM, RecordCursor } from '../../../src/logs/syslog/batch.ts';
+import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
 import { expectSameLines } from '../../support/expect-same-lines.ts';
 import { until } from '../../support/until.ts';
@@ -40,6 +41,8 @@ beforeEach(() => {
   failures = 0;
 });
 afterEach(async () => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
   await store.close();
   rmSync(folder, { recursive: true });
 });
@@ -84,6 +87,16 @@ function add(batcher: Batcher, ...messages: string[]): void {
     scanHeader(bytes, 0, bytes.length, header);
     batcher.add(bytes, 0, bytes.length, header, logSource, SOURCE);
   }
+}
+
+/** A line as the fast path makes it. */
+function recordOf(message: string): Uint8Array {
+  const builder = new BatchBuilder();
+  const line = Buffer.from(`<13>1 2012-12-10T03:00:48Z h t.x web.1 - - ${message}`);
+  const header = new SyslogHeader();
+  scanHeader(line, 0, line.length, header);
+  builder.add(line, 0, line.length, header, SOURCE, SOURCE);
+  return builder.takeBatch()!.bytes.slice(HEADROOM);
 }
 
 async function stored(): Promise<string[]> {
@@ -140,6 +153,52 @@ describe('a batcher', () => {
     await addOnePerTurn(sooner, 20, 'c', 'd');
     await until('the time is over', () => sooner.idle);
     expect(await stored()).toEqual([...numberedMessages(3), 'a', 'b', 'c', 'd']);
+    expect(pendingBytes).toBe(0);
+  });
+
+  it('while lines of many apps gather, closes what is full for small memory, unless its app is busier; quiet apps don’t wait', async () => {
+    const state = breakable();
+    const others = Array.from(
+      { length: 150 },
+      (_, i) =>
+        new Batcher(
+          `00000000-0000-4000-8000-${String(1_000 + i).padStart(12, '0')}` as AppId,
+          store,
+          events,
+          'kept',
+        ),
+    );
+    const busy = new Batcher(APP, state.store, events, 'kept');
+    const record = recordOf('m'.repeat(300));
+    const addTo = (batcher: Batcher, count: number): void => {
+      for (let i = 0; i < count; i++) batcher.addRecords(record, 1);
+      batcher.flushInBackground();
+    };
+    const all = [...others, busy];
+    const quietOne = (number: number): Batcher =>
+      new Batcher(`00000000-0000-4000-8000-00000000000${number}` as AppId, state.store, events, 'kept');
+    // However slow the machine is, none becomes quiet again.
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now());
+    // In the first round all of them are quiet; then they are many, and quiet ones few.
+    for (const round of [all, all, [quietOne(2)]]) {
+      for (const batcher of round) addTo(batcher, 1);
+      await until('all are stored', () => round.every(({ idle }) => idle));
+    }
+    state.counts.length = 0;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    for (const batcher of all) addTo(batcher, 1);
+    addTo(busy, 1_000);
+    const quiet = quietOne(3);
+    addTo(quiet, 1);
+    const full = Math.floor(16_384 / record.length);
+    expect(state.counts).toEqual([full, full, Math.floor(BATCH_BYTES / record.length)]);
+    await new Promise(setImmediate);
+    expect(state.counts.slice(3)).toEqual([1]);
+    expect(all.filter(({ idle }) => idle)).toEqual([]);
+    vi.runOnlyPendingTimers();
+    vi.useRealTimers();
+    await until('all are stored', () => [...all, quiet].every(({ idle }) => idle));
+    expect(await stored()).toEqual(Array.from({ length: 1_003 }, () => 'm'.repeat(300)));
     expect(pendingBytes).toBe(0);
   });
 

@@ -106,9 +106,9 @@ const LINK_BYTES = 8;
 const CELL_BYTES = 32;
 const CELLS_MAX = 65_536;
 /** For batches that are open: `open-batches.ts`. */
-const BATCH_BUFFERS_BYTES = 48 * 1_048_576;
-/** 1,328 pages: scripts/build-wasm.mjs. What isn't used of it isn't there. */
-const MEMORY_BYTES = 1_328 * 65_536;
+const BATCH_BUFFERS_BYTES = 64 * 1_048_576;
+/** 1,584 pages: scripts/build-wasm.mjs. What isn't used of it isn't there. */
+const MEMORY_BYTES = 1_584 * 65_536;
 const {
   source: SOURCE,
   host: HOST,

@@ -33,8 +33,11 @@ const DROPPED_PREFIX = '.dropped-';
 const CHECKED_AT_ONCE = 16;
 /** An app's id is its folder's name. */
 const APP_ID_LENGTH = 36;
-/** Batches that are larger go to their segments at once: to write them twice would cost more than a write. */
-const SMALL_BATCH_BYTES = 16_384;
+/**
+ * Batches that are larger go to their segments at once: to write them to the log, out of memory, and to a segment would cost more than a write of
+ * their own does, and less than a sync of their own.
+ */
+const SMALL_BATCH_BYTES = { process: 12_288, disk: 16_384 };
 /** So many streams are synced with their file system rather than one by one. */
 const SYNCED_TOGETHER_MIN = 128;
 const APP_ID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -201,7 +204,7 @@ export class EmbeddedStreams {
     if (open.committing > 0) return true;
     return (
       count === 1 &&
-      bytes <= SMALL_BATCH_BYTES &&
+      bytes <= SMALL_BATCH_BYTES[this.options.durability] &&
       open.appender.idle &&
       open.stream.segments.length > 0 &&
       open.mayCommit &&
