@@ -8,7 +8,6 @@
 
 import { readFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
-import { join } from 'node:path';
 import { createSecureContext, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { Closers } from '../../src/common/closers.ts';
@@ -18,7 +17,6 @@ import { finishRequestsOnClose } from '../../src/common/http/finish-requests.ts'
 import { localUrlHost } from '../../src/common/text/url-host.ts';
 import { CertificateFiles } from '../../src/common/tls/certificate-files.ts';
 import { TlsIdentity } from '../../src/common/tls/tls-identity.ts';
-import { openLogCore } from '../../src/logs/composition/open-log-core.ts';
 import { registerCertificateMetrics } from '../../src/logs/metrics/certificate-metrics.ts';
 import { PlatformLinePriority } from '../../src/logs/router/platform-log.ts';
 import { limitHttpConnections } from '../../src/logs/sources/http/http-connection-limiter.ts';
@@ -26,24 +24,17 @@ import { registerIngestRoutes } from '../../src/logs/sources/http/ingest-routes.
 import { boundPort, listenError } from '../../src/logs/sources/listen.ts';
 import { registerListenerMetrics } from '../../src/logs/sources/listener-metrics.ts';
 import { startSyslogListeners } from '../../src/logs/sources/syslog/syslog-listeners.ts';
-import type { AppId } from '../../src/logs/store/contract.ts';
 import { Access } from './access/access.ts';
 import { alertFeature } from './api/alerts/alert-feature.ts';
 import { addSecurityHeaders, registerViewerRoutes } from './api/viewer-server.ts';
-import { removeUnfinishedBackups } from './backup/viewer-backup.ts';
-import { LINES_FOLDER } from './config/data-folder.ts';
 import { logRouterSettings, type ViewerSettings } from './config/settings.ts';
-import { Groups, RECOVERED_GROUP } from './groups/groups.ts';
 import { openArchive } from './open-archive.ts';
+import { openViewerLines } from './open-viewer-lines.ts';
 import type { OpenFeature, ViewerFeature, ViewerParts } from './parts.ts';
 import { sourceForSender } from './receive/source-for-sender.ts';
-import { openLineStore } from './store/open-line-store.ts';
-import type { PackedLineStore } from './store/packed-line-store.ts';
 
 /** What else the viewer does with its lines. */
 const FEATURES: readonly OpenFeature[] = [alertFeature, openArchive];
-/** Name of the group that is there from the start. */
-const FIRST_GROUP = 'default';
 
 export interface RunningViewer {
   readonly parts: ViewerParts;
@@ -76,63 +67,13 @@ export async function startViewer(
   let url = '';
   try {
     const routerSettings = logRouterSettings(settings);
-    const sealing = new Set<AppId>();
-    // Names are asked for while the store is opened: there are none yet.
-    const opened: { groups?: Groups; lines?: PackedLineStore } = {};
-    const core = await openLogCore(
+    const { core, groups, lines, dropLines } = await openViewerLines(
       routerSettings,
+      settings.groupToken,
       log,
-      () => ({ appName: async (stream) => opened.groups?.findStream(stream)?.name }),
-      {
-        mayTrim: (stream, through) => {
-          const { lines } = opened;
-          if (!lines || lines.packedThrough(stream) >= through) return lines !== undefined;
-          // Its part is closed earlier than it would be: until then it is read from the stream.
-          if (!sealing.has(stream)) {
-            sealing.add(stream);
-            const end = (): void => void sealing.delete(stream);
-            lines.seal(stream).then(end, end);
-          }
-          return false;
-        },
-        // What is packed isn't lost.
-        isDamageReported: true,
-      },
+      closers,
     );
-    closers.add(core.close);
     const { store: records, readers, router, platformLog, metrics, appName } = core;
-    const groups = await Groups.open(records);
-    opened.groups = groups;
-    if (groups.list().length === 0) await groups.create(FIRST_GROUP, settings.groupToken || undefined);
-    await removeUnfinishedBackups(settings.data);
-    const storeLog = log.child({ area: 'lines' });
-    const lines = await openLineStore({
-      folder: join(settings.data, LINES_FOLDER),
-      store: records,
-      onProblem: (message) => storeLog.warn({}, message),
-    });
-    closers.add(() => lines.close());
-    opened.lines = lines;
-    const follow = async (ids: readonly AppId[]): Promise<void> => {
-      await Promise.all(ids.filter((id) => groups.findStream(id)).map((id) => lines.follow(id)));
-    };
-    groups.onChange((ids) => {
-      follow(ids).catch((error: unknown) => storeLog.warn({ err: error }, 'A stream cannot be packed.'));
-    });
-    await follow(groups.list().flatMap(({ id }) => groups.streamsOf(id).map((stream) => stream.id)));
-    const dropLines = async (stream: AppId): Promise<void> => {
-      await lines.dropStream(stream);
-      await records.dropStream(stream);
-    };
-    await groups.dropRemoved(dropLines);
-    const adopted = await groups.adopt(lines.storedStreams);
-    if (adopted.length > 0)
-      storeLog.warn(
-        { streams: adopted.map(({ name }) => name) },
-        adopted.length === 1
-          ? `The record of a stream is lost, its lines are not: it is in the group ${RECOVERED_GROUP} now, with a new name and token.`
-          : `The records of ${adopted.length} streams are lost, their lines are not: they are in the group ${RECOVERED_GROUP} now, with new names and tokens.`,
-      );
     const { apiKey, publicUrl } = settings;
     const access = new Access({ records, apiKey, publicUrl });
     closers.add(() => access.close());
@@ -199,21 +140,11 @@ export async function startViewer(
       appNames: async () =>
         new Map(groups.list().flatMap(({ id }) => groups.streamsOf(id).map((one) => [one.id, one.name]))),
     });
-    const { tlsPort, port } = syslog;
-    const syslogAddresses = (): Readonly<Record<string, string>> => {
-      if (port === undefined) return {};
-      const { hostname } = new URL(parts.publicUrl());
-      return {
-        tcp: `${hostname}:${port}`,
-        udp: `${hostname}:${port}`,
-        ...(tlsPort !== undefined && { tls: `${hostname}:${tlsPort}` }),
-      };
-    };
     await registerViewerRoutes(
       http,
       {
         ...parts,
-        syslogAddresses,
+        syslogAddresses: () => syslogAddresses(parts.publicUrl(), syslog),
         requirePort: (rulePort) => syslog.requirePort(rulePort),
         dropLines,
         linkLines: (folder) => lines.linkFiles(folder),
@@ -233,8 +164,8 @@ export async function startViewer(
     return {
       parts,
       url,
-      syslogPort: port,
-      syslogTlsPort: tlsPort,
+      syslogPort: syslog.port,
+      syslogTlsPort: syslog.tlsPort,
       reload: () => certificates.refresh(),
       firstRunUrl: firstRun === undefined ? undefined : `${parts.publicUrl()}/#first-run=${firstRun}`,
       close: () => closers.close(),
@@ -243,6 +174,20 @@ export async function startViewer(
     await closers.close();
     throw error;
   }
+}
+
+/** Where senders of syslog reach it, by protocol. */
+function syslogAddresses(
+  publicUrl: string,
+  { port, tlsPort }: { readonly port: number | undefined; readonly tlsPort: number | undefined },
+): Readonly<Record<string, string>> {
+  if (port === undefined) return {};
+  const { hostname } = new URL(publicUrl);
+  return {
+    tcp: `${hostname}:${port}`,
+    udp: `${hostname}:${port}`,
+    ...(tlsPort !== undefined && { tls: `${hostname}:${tlsPort}` }),
+  };
 }
 
 function readCertificate({ tlsCert, tlsKey }: ViewerSettings): { cert: Buffer; key: Buffer } | undefined {

@@ -11,6 +11,7 @@ import { accountRoutes } from './access/account.ts';
 import { type AuditDependencies, auditRequests } from './access/audit-requests.ts';
 import { type AuthorizationRouteDependencies, authorizationRoutes } from './access/authorizations.ts';
 import { authenticate, authorize, authorizedGrant, isVisible, requireOwnApp } from './access/authorize.ts';
+import { collaboratorRoutes } from './access/collaborators.ts';
 import { type CommandLineLoginDependencies, commandLineLoginRoutes } from './access/command-line-logins.ts';
 import { type OpenIdRouteDependencies, openIdRoutes } from './access/openid-connect.ts';
 import { type PeopleRouteDependencies, peopleRoutes } from './access/people.ts';
@@ -183,6 +184,7 @@ export async function registerApiRoutes(
       telemetryDrainRoutes,
       authorizationRoutes,
       peopleRoutes,
+      collaboratorRoutes,
       logCountRoutes,
       logDrainRoutes,
       logLimitRoutes,
