@@ -28,6 +28,10 @@ export const ERROR_CODES = {
     status: 409,
     meaning: 'it is taken, exists already, or is in use: choose another, or end what uses it',
   },
+  length_required: {
+    status: 411,
+    meaning: 'lines that were sent without `Content-Length`, and not in chunks; none was taken',
+  },
   precondition_failed: {
     status: 412,
     meaning: '`If-Match` names another version: somebody else has changed it meanwhile, so read it again',

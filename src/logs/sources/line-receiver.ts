@@ -305,6 +305,11 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.resetTargets();
   }
 
+  /** Lines were taken that nobody has asked to be stored. */
+  get hasTaken(): boolean {
+    return this.pendingTargets.length > 0;
+  }
+
   /** Resolves when the lines taken so far are stored; rejects when they couldn't be. */
   whenStored(): Promise<unknown> {
     const targets = this.pendingTargets;

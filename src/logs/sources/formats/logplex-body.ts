@@ -93,7 +93,7 @@ export function takeLogplexBody(body: Buffer, receiver: LineReceiver): Promise<v
 
 /**
  * The same in slices, for a body that is large, or whose lines have their own tokens: then all must have a header, or none is taken.
- * @throws TailraceError `malformed_lines`
+ * @throws TailraceError `malformed_lines`; `unauthorized` when no line has a token that is known
  */
 export async function takeLogplexBodyInSlices(
   body: Buffer,
@@ -118,6 +118,11 @@ export async function takeLogplexBodyInSlices(
     }
     if ((isLong || ++frames % FRAMES === 0) && slices.isOver) await slices.next();
   }
+  if (tokenPerLine && body.length > 0 && !receiver.hasTaken)
+    throw new TailraceError(
+      'unauthorized',
+      'Unauthorized: none of the lines has a source token that is known as its APP-NAME; show one in ?token= for all of them.',
+    );
 }
 
 /** Takes the frames from `frame` on; looks up tokens in between. */

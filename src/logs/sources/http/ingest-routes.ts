@@ -213,6 +213,7 @@ export async function registerIngestRoutes(
 
   async function admitAndRead(pushed: PushedRequest, sender: AuthorizedSender): Promise<Buffer> {
     const { request, authorizer: by, hold, memory } = pushed;
+    assertHasLength(request);
     await held.run(hold, () => {
       by.admit(request, sender);
       bodyMemory.assertSpace();
@@ -291,6 +292,15 @@ export async function registerIngestRoutes(
     if (known !== undefined) reply.raw.once('finish', () => refusedRequests.forget(known));
     lines.release();
   }
+}
+
+/** Of a body without a length nobody knows where it ends: Node.js takes it for none (RFC 9112 section 6.3). @throws TailraceError `length_required` */
+function assertHasLength({ headers }: FastifyRequest): void {
+  if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return;
+  throw new TailraceError(
+    'length_required',
+    "The request doesn't say how long its body is: send Content-Length, or the body in chunks.",
+  );
 }
 
 /** Parses a body that takes no time, now or, when many have come at once, in a later turn of the event loop; undefined for others. */

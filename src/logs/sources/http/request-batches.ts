@@ -138,9 +138,9 @@ class AppBatches implements LineTarget {
   }
 }
 
-/** Each batch has a name of its own: after a crash the first of them may be there without the others. */
+/** Each batch has a name of its own: after a crash the first of them may be there without the others. No sender's has a newline in it. */
 function partName(frameId: string, part: number): string {
-  return part === 0 || frameId === '' ? frameId : `${frameId}/${part}`;
+  return part === 0 || frameId === '' ? frameId : `${frameId}\n${part}`;
 }
 
 function mayBeStored(outcome: PromiseSettledResult<void>): boolean {

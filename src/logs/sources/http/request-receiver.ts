@@ -4,6 +4,7 @@
  * of their own.
  */
 
+import { createHash } from 'node:crypto';
 import type { LogRouter } from '../../router/log-router.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../router/token-cache.ts';
 import type { AppId } from '../../store/contract.ts';
@@ -41,9 +42,12 @@ export function recordFormFor(logSource: LogSource | undefined, host: string): R
   return { source: logSource.sourceBytes, host: storedHeaderField(host, HOSTNAME_BYTES_MAX) };
 }
 
-/** The frame id that the sender gave the request, truncated to a reasonable length. */
+/** The frame id that the sender gave the request; in the place of one that is long, its digest: two that differ late are two. */
 export function readFrameId(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' && header !== '' ? header.slice(0, FRAME_ID_CHARACTERS) : undefined;
+  if (typeof header !== 'string' || header === '') return undefined;
+  return header.length <= FRAME_ID_CHARACTERS
+    ? header
+    : createHash('sha256').update(header, 'latin1').digest('base64url');
 }
 
 /**

@@ -161,9 +161,13 @@ describe('application/logplex-1', () => {
 describe('application/logplex-1, each line with its own token', () => {
   const key = (): Record<string, string> => ({ authorization: `Bearer ${server.key}` });
   const own = (text: string): Buffer => octetCounted(text.replaceAll('TOKEN', sender.app.token));
+  const nobodys: ExpectedOutcome = [
+    401,
+    'Unauthorized: none of the lines has a source token that is known as its APP-NAME; show one in ?token= for all of them.',
+  ];
   it.each<[string, () => Buffer, ExpectedOutcome]>([
-    ['a line of nobody', () => own(logplexLine('m', 't.00000000-0000-4000-8000-000000000000')), 0],
-    ['a line that names a source', () => own(logplexLine('m', 'nginx')), 0],
+    ['a line of nobody', () => own(logplexLine('m', 't.00000000-0000-4000-8000-000000000000')), nobodys],
+    ['a line that names a source', () => own(logplexLine('m', 'nginx')), nobodys],
     ['a line without a header', () => own('just words'), MALFORMED],
     ['a good line and one without a header', () => join(own(logplexLine('m', 'TOKEN')), own('x')), MALFORMED],
     [
@@ -171,7 +175,7 @@ describe('application/logplex-1, each line with its own token', () => {
       () => join(own(logplexLine('m', 'TOKEN')), own(logplexLine('m', 't.x'))),
       1,
     ],
-    ['an empty token', () => own(`<190>1 ${TIME} h  web.1 - - m`), 0],
+    ['an empty token', () => own(`<190>1 ${TIME} h  web.1 - - m`), nobodys],
     ['an old line', () => own('<13>Dec 10 03:00:48 h TOKEN: m'), MALFORMED],
   ])('%s', (name, bytes, outcome) => check([name, bytes(), outcome, key()]));
 });

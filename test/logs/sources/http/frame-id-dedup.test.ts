@@ -49,6 +49,20 @@ describe('a request that is sent again with the same Logplex-Frame-Id', () => {
     expectSameLines(await server.readMessages(app), messages);
   });
 
+  it('is stored beside one whose id only begins alike, or looks like that of a part of it', async () => {
+    const app = await server.createApp();
+    const send = async (frameId: string, lines: string[]): Promise<void> => {
+      const headers = { 'logplex-frame-id': frameId };
+      expect((await postLogs(server, app.token, logplexBody(lines), headers)).status).toBe(204);
+    };
+    const long = 'x'.repeat(500);
+    for (const end of ['1', '2', '1']) await send(long + end, [`long ${end}`]);
+    const large = numberedMessages(8_000, 'a line of some length, so that one batch is not enough for them');
+    await send('whole', large);
+    await send('whole/1', ['small']);
+    expectSameLines(await server.readMessages(app), ['long 1', 'long 2', ...large, 'small']);
+  });
+
   it('is stored once although the server was killed between the copies', async () => {
     const data = dataFolderForTest();
     const first = await startServerForTest({ data });
