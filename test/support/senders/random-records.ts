@@ -290,7 +290,7 @@ class JsonText {
       `{"intValue":"${dice.one('5', '0', '-12', '123456789012345', '9007199254740993', dice.chance(oddness) ? dice.one('-0', '01', '1.5', '', 'x') : '7')}"}`,
       `{"intValue":${dice.one('5', '0', '-12')}}`,
       `{"boolValue":${dice.one('true', 'false')}}`,
-      `{"doubleValue":${dice.one('1.5', '0.1', '3', dice.chance(oddness) ? dice.one('"NaN"', '1e3') : '2')}}`,
+      `{"doubleValue":${dice.one('1.5', '0.1', '3', dice.chance(oddness) ? dice.one('"NaN"', '1e3', '1e400', '0.30000000000000000004') : '2')}}`,
       dice.chance(oddness)
         ? dice.one(
             '{}',
@@ -557,6 +557,15 @@ class JsonText {
               '+1',
               'NaN',
               '123456789012345.6',
+              '1e400',
+              '-2.5E+400',
+              '1e-400',
+              '4.5e-310',
+              '3.141592653589793238',
+              '12345678.9012345678',
+              '100000000000000000000000',
+              '1355108448.1234567891',
+              '1.355108448123456789e9',
             )
           : this.decimal();
       case 5:

@@ -1,32 +1,37 @@
-/** JSON whose whole numbers keep their digits. `JSON.parse` makes doubles of them: an id of 19 digits becomes another id. */
+/** JSON whose numbers keep what they say. `JSON.parse` makes doubles of them: an id of 19 digits becomes another id, and 1e400 becomes nothing. */
 
 const QUOTE = 0x22;
 const MINUS = 0x2d;
+const POINT = 0x2e;
 const ZERO = 0x30;
 const BACKSLASH = 0x5c;
 
 const NUMBER = /[-+.\deE]+/y;
-/** A double holds all whole numbers of so many digits. */
+/** A double holds all numbers of so many digits. */
 const EXACT_DIGITS = 15;
+/** A double with fewer digits than that is smaller than this. */
+const SMALLEST_NORMAL = 2 ** -1022;
+/** Doubles have exponents of two digits, but for the largest and smallest ones. */
+const LONG_EXPONENT = /[\d.][eE][-+]?\d{3}/;
 
 /**
- * Parses a text of JSON. Whole numbers that a double doesn't hold become texts with the same digits.
+ * Parses a text of JSON. Numbers that a double doesn't hold, and that would be others or none, become texts that are written as they were.
  * @throws SyntaxError as `JSON.parse`
  */
 export function parseExactJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  return hasLongNumber(text) ? JSON.parse(quoteInexactNumbers(text)) : value;
+  return hasLongNumber(text) || LONG_EXPONENT.test(text) ? JSON.parse(quoteInexactNumbers(text)) : value;
 }
 
 /** Are there more digits behind each other, in a number or a string? Every so many characters are looked at: most texts have none. */
 function hasLongNumber(text: string): boolean {
   const step = EXACT_DIGITS + 1;
   for (let i = step - 1; i < text.length; i += step) {
-    if (!isDigit(text.charCodeAt(i))) continue;
-    let digits = 1;
-    for (let at = i - 1; isDigit(text.charCodeAt(at)); at--) digits++;
-    for (let at = i + 1; isDigit(text.charCodeAt(at)); at++) digits++;
-    if (digits > EXACT_DIGITS) return true;
+    if (!isDigitOrPoint(text.charCodeAt(i))) continue;
+    let characters = 1;
+    for (let at = i - 1; isDigitOrPoint(text.charCodeAt(at)); at--) characters++;
+    for (let at = i + 1; isDigitOrPoint(text.charCodeAt(at)); at++) characters++;
+    if (characters > EXACT_DIGITS) return true;
   }
   return false;
 }
@@ -52,11 +57,31 @@ function quoteInexactNumbers(text: string): string {
 }
 
 function isInexact(number: string): boolean {
-  return number.length > EXACT_DIGITS && /^-?\d+$/.test(number) && String(Number(number)) !== number;
+  const digits = significantDigits(number);
+  if (digits === '') return false;
+  const size = Math.abs(Number(number));
+  if (!(size >= SMALLEST_NORMAL && size < Number.POSITIVE_INFINITY)) return true;
+  const written = String(size);
+  // A whole one without an exponent may be somebody's name: its zeros count.
+  if (/^-?\d+$/.test(number)) return written !== number.replace('-', '');
+  return digits.length > EXACT_DIGITS && significantDigits(written) !== digits;
+}
+
+/** Of a number: its digits without the zeros around them. '' for zero. */
+function significantDigits(number: string): string {
+  return number
+    .replace(/[eE].*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+/, '')
+    .replace(/0+$/, '');
 }
 
 function isDigit(code: number): boolean {
   return code >= ZERO && code <= ZERO + 9;
+}
+
+function isDigitOrPoint(code: number): boolean {
+  return isDigit(code) || code === POINT;
 }
 
 /** What is behind a string whose first character is at `at`. */

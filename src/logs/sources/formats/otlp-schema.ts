@@ -72,23 +72,32 @@ export const OTLP_MESSAGES = {
 let root: protobuf.Root | undefined;
 
 /** Loaded with the first such request: most servers never get one. */
+function library(): typeof protobuf {
+  return createRequire(import.meta.url)('protobufjs');
+}
+
 function typeOf(name: OtlpMessage): protobuf.Type {
-  if (!root) {
-    const { Root }: typeof protobuf = createRequire(import.meta.url)('protobufjs');
-    root = Root.fromJSON({ nested: OTLP_MESSAGES });
-  }
+  root ??= library().Root.fromJSON({ nested: OTLP_MESSAGES });
   return root.lookupType(name);
+}
+
+/** Reads texts as they come: generated code calls what throws for one that isn't UTF-8. */
+function lenientReader(body: Uint8Array): protobuf.Reader {
+  const reader: protobuf.Reader = library().Reader.create(body);
+  return Object.assign(reader, { stringVerify: reader.string });
 }
 
 export type OtlpMessage = keyof typeof OTLP_MESSAGES;
 
 /**
- * Decodes a request in protobuf, or another message of it, into the shape that its JSON form has (identifiers as hexadecimal digits).
+ * Decodes a request in protobuf, or another message of it, into the shape that its JSON form has (identifiers as hexadecimal digits). What
+ * isn't UTF-8 in a text becomes U+FFFD, as in JSON: one line isn't the end of all beside it.
  * @throws an error when the bytes are no such message, are cut short, or are nested too deep.
  */
 export function decodeOtlp(body: Uint8Array, name: OtlpMessage = 'ExportLogsServiceRequest'): unknown {
   const type = typeOf(name);
-  return type.toObject(type.decode(body), { longs: String });
+  const reader = lenientReader(body);
+  return type.toObject(type.decode(reader), { longs: String, json: true });
 }
 
 /** Encodes why a request is refused, as senders of protobuf want it (OTLP/HTTP: "Failures"). */

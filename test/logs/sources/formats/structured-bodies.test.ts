@@ -133,6 +133,34 @@ describe('JSON', () => {
     ]);
   });
 
+  it('numbers that no double holds keep how they are written, and are no level and no time by chance', async () => {
+    const app = await server.createApp();
+    const records = [
+      '{"msg":"a","n":1e400,"at":[-1E+400,1e-400],"pi":3.141592653589793238,"long":100000000000000000000000,"x":12345678.9012345678,"id":"x1e400"}',
+      '{"msg":"b","level":1e400,"time":1e400,"as":[1e22,1.50,0.30000000000000004,1.7976931348623157e308,5e-7]}',
+      '{"msg":1e400,"ts":1.355108448123456789e9}',
+      '{"event":1e400}',
+    ];
+    await postLogs(server, app.token, `${records.join('\n')}\n`, ndjson);
+    await postLogs(server, app.token, `[${records.join(', ')}]`, json);
+    const four = [
+      {
+        message: 'a',
+        structured_data:
+          '[json@32473 n="1e400" at="[\\"-1E+400\\",\\"1e-400\\"\\]" pi="3.141592653589793238" long="100000000000000000000000" x="12345678.9012345678" id="x1e400"]',
+      },
+      {
+        message: 'b',
+        severity: 6,
+        structured_data:
+          '[json@32473 as="[1e+22,1.5,0.30000000000000004,1.7976931348623157e+308,5e-7\\]" level="1e400" time="1e400"]',
+      },
+      { message: '1e400', timestamp: '2012-12-10T03:00:48.123457+00:00' },
+      { message: '1e400' },
+    ];
+    expect(await lines(app)).toMatchObject([...four, ...four]);
+  });
+
   it('fields that don’t fit into a header are appended to the message', async () => {
     const app = await server.createApp();
     const big = 'x'.repeat(7_000);
@@ -214,6 +242,33 @@ describe('OTLP', () => {
         '[otlp@32473 retries="3" tags="[\\"a\\",true\\]" trace_id="5b8efff798038103d269b633813fc60c"]',
     });
     expect(other).toMatchObject({ severity: 6, message: '{"k":1.5}' });
+  });
+
+  it('numbers that JSON doesn’t have, and bytes that are no UTF-8, are in protobuf what they are in JSON', async () => {
+    const app = await server.createApp();
+    const attributes = ['NaN', 'Infinity', '-Infinity'].map((text) => ({
+      key: text,
+      value: { doubleValue: text },
+    }));
+    const list = { key: 'list', value: { arrayValue: { values: attributes.map(({ value }) => value) } } };
+    const message = (logRecords: unknown[]) => ({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] });
+    const odd = message([
+      { body: { stringValue: 'a?c' }, attributes: [...attributes, list] },
+      { body: { stringValue: 'beside it' } },
+    ]);
+    const broken = (bytes: Uint8Array): Buffer =>
+      Buffer.from(Buffer.from(bytes).toString('latin1').replace('a?c', 'a\xffc'), 'latin1');
+    expect((await otlp(app.token, broken(encodeOtlpLogs(odd)), protobuf)).status).toBe(200);
+    expect((await otlp(app.token, broken(Buffer.from(JSON.stringify(odd))), json)).status).toBe(200);
+    const two = [
+      {
+        message: 'a\ufffdc',
+        structured_data:
+          '[otlp@32473 NaN="NaN" Infinity="Infinity" -Infinity="-Infinity" list="[\\"NaN\\",\\"Infinity\\",\\"-Infinity\\"\\]"]',
+      },
+      { message: 'beside it' },
+    ];
+    expect(await lines(app)).toMatchObject([...two, ...two]);
   });
 
   it('with the names of the .proto file, as every parser of its JSON has to take them', async () => {

@@ -167,9 +167,14 @@ function takeOut(taken: u32): void {
   }
 }
 
-/** Is there a whole number of so many digits that it may be read as a text? */
+/** Is there a number of so many digits, or with an exponent, that it may be read as a text? */
 function isLongNumber(start: u32): bool {
-  return digitsAt(load<u8>(start) == DASH ? start + 1 : start) > LONG_NUMBER_DIGITS;
+  const byte: u32 = load<u8>(start);
+  if (byte != DASH && byte - 0x30 > 9) return false;
+  const end = skipNumberBytes(start);
+  if (end - start > LONG_NUMBER_DIGITS) return true;
+  for (let i = start; i < end; i++) if ((load<u8>(i) | 0x20) == 0x65) return true;
+  return false;
 }
 
 /** The value of `"pod_name"` in the object at `start`, which was read; 0 when it has none. */
