@@ -18,15 +18,19 @@ export interface RawReceiver {
 
 /** A receiver for one test; `plan` returns the response to each request, by its number from 0. */
 export async function startRawReceiver(
-  plan: (attempt: number) => { status: number; body?: string | Buffer } = () => ({ status: 200 }),
+  plan: (attempt: number) => {
+    status: number;
+    body?: string | Buffer;
+    headers?: Record<string, string>;
+  } = () => ({ status: 200 }),
 ): Promise<RawReceiver> {
   const requests: RawRequest[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    const { status, body } = plan(requests.length);
+    const { status, body, headers } = plan(requests.length);
     requests.push({ path: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks) });
-    response.writeHead(status).end(body);
+    response.writeHead(status, headers).end(body);
   });
   server.listen({ host: '127.0.0.1', port: 0 });
   await once(server, 'listening');

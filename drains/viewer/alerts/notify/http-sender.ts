@@ -2,11 +2,11 @@
 
 import type { Socket } from 'node:net';
 import { errorMessage } from '../../../../src/common/text/error-message.ts';
-import { parseDrainUrl } from '../../../../src/logs/drains/options/drain-record.ts';
 import {
   classifyDrainResponse,
   parseRetryAfter,
-} from '../../../../src/logs/drains/sinks/classify-response.ts';
+} from '../../../../src/logs/drains/encoders/classify-response.ts';
+import { parseDrainUrl } from '../../../../src/logs/drains/options/drain-record.ts';
 import type { Dialer } from '../../../../src/logs/drains/sinks/dialer.ts';
 import type { HttpNotification } from './forms.ts';
 

@@ -6,6 +6,7 @@ import type { Sequence } from '../../store/contract.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
+import { classifyDrainResponse } from './classify-response.ts';
 import { ecsTemplate } from './ecs.ts';
 import { noticeLines } from './line-template.ts';
 import { linesMemory, TemplateEncoder } from './wasm/wasm-lines.ts';
@@ -57,19 +58,25 @@ function checkBulkResponse(body: Buffer, shipment: Shipment): void {
     item.status >= 300 && item.status !== CONFLICT ? [{ ...item, index: i - offset }] : [],
   );
   if (failed.length === 0) return;
-  const { status, error } = failed[0];
-  const why = `${status} ${error?.type ?? ''} ${error?.reason ?? ''}`.trim().slice(0, 300);
-  // Overloaded or failing: a retry doesn't add the accepted ones again.
-  if (failed.some((item) => item.status === 429 || item.status >= 500))
+  // Overloaded, failing, or blocked until somebody mends it: a retry doesn't add the accepted ones again.
+  const retried = failed.find((item) => classifyDrainResponse(item.status) === 'retry');
+  if (retried)
     throw new OutletError(
-      `the destination took ${items.length - failed.length} of ${items.length} lines: ${why}`,
+      `the destination took ${items.length - failed.length} of ${items.length} lines: ${whyNot(retried)}`,
     );
   const indexes = new Set(failed.map(({ index }) => index).filter((index) => index >= 0));
   if (indexes.size > 0)
-    throw new OutletError(`the destination refused ${formatCount(indexes.size, 'line')}: ${why}`, {
-      isPermanent: true,
-      refusedLines: { count: indexes.size, indexes },
-    });
+    throw new OutletError(
+      `the destination refused ${formatCount(indexes.size, 'line')}: ${whyNot(failed[0])}`,
+      {
+        isPermanent: true,
+        refusedLines: { count: indexes.size, indexes },
+      },
+    );
+}
+
+function whyNot({ status, error }: BulkItem): string {
+  return `${status} ${error?.type ?? ''} ${error?.reason ?? ''}`.trim().slice(0, 300);
 }
 
 /**

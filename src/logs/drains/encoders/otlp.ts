@@ -1,5 +1,5 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
-import { parseJsonObject } from '../../../common/json-object.ts';
+import { isJsonObject, parseJsonObject } from '../../../common/json-object.ts';
 import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
@@ -112,18 +112,18 @@ function attribute(key: string, value: string) {
   return { key, value: { stringValue: value } };
 }
 
-interface OtlpResponse {
-  readonly partialSuccess?: {
-    readonly rejectedLogRecords?: string | number;
-    readonly errorMessage?: string;
+function parseRejectedRecords(body: Buffer): { count: number; message: string } {
+  // An empty body is a full success as well.
+  const partial = member(parseJsonObject(body.toString()), 'partialSuccess', 'partial_success');
+  return {
+    count: Number(member(partial, 'rejectedLogRecords', 'rejected_log_records') ?? 0),
+    message: String(member(partial, 'errorMessage', 'error_message') ?? ''),
   };
 }
 
-function parseRejectedRecords(body: Buffer): { count: number; message: string } {
-  // An empty body is a full success as well.
-  const { partialSuccess }: OtlpResponse = parseJsonObject(body.toString()) ?? {};
-  return {
-    count: Number(partialSuccess?.rejectedLogRecords ?? 0),
-    message: partialSuccess?.errorMessage ?? '',
-  };
+/** A field by its name in JSON, or by the one in the .proto file, which servers may write as well. */
+function member(value: unknown, ...names: string[]): unknown {
+  if (!isJsonObject(value)) return undefined;
+  const name = names.find((one) => Object.hasOwn(value, one));
+  return name === undefined ? undefined : value[name];
 }

@@ -8,7 +8,7 @@ import { LastHead, ResponseParser } from './response-parser.ts';
 export interface HttpLimits {
   /** So long nothing may come, and nothing of the request be taken; and a response may take so long from its first byte on. */
   readonly responseMs: number;
-  /** A response that ends with the connection has ended when nothing of it has come for so long. */
+  /** A response that ends with the connection has ended when nothing of it has come for so long; a body that nobody reads may take so long. */
   readonly restMs: number;
   /** Beyond so much of a body that isn't kept, the rest isn't waited for. */
   readonly unreadBytes: number;
@@ -25,6 +25,8 @@ interface Exchange {
   /** The request. */
   readonly parts: readonly Buffer[];
   readonly bytesMax: number;
+  /** The response's body says what became of the request; else its status does. */
+  readonly readsBody: boolean;
   readonly parser: ResponseParser;
   readonly resolve: (response: ResponseParser | Promise<ResponseParser>) => void;
   readonly reject: (error: Error) => void;
@@ -32,8 +34,8 @@ interface Exchange {
   mayBeStale: boolean;
   /** Runs while a part of the response has come. */
   timer: NodeJS.Timeout | undefined;
-  /** Responses that only inform, when it was started. */
-  interim: number;
+  /** Responses that had come when it was started, those that only inform as well. */
+  heads: number;
 }
 
 export class HttpConnection {
@@ -58,15 +60,22 @@ export class HttpConnection {
    * be closed. However it ends, nobody reads the request any more: all of it was sent, or the connection is destroyed.
    * @param parts of the request, one behind the other
    * @param bytesMax of the response's body that are kept
+   * @param readsBody the body counts as well: without it, all of it isn't waited for as long
    */
-  post(parts: readonly Buffer[], bytesMax: number): Promise<ResponseParser> {
+  post(parts: readonly Buffer[], bytesMax: number, readsBody = true): Promise<ResponseParser> {
     const { socket } = this;
-    return socket ? this.send(socket, parts, bytesMax, true) : this.postAnew(parts, bytesMax);
+    return socket
+      ? this.send(socket, parts, bytesMax, readsBody, true)
+      : this.postAnew(parts, bytesMax, readsBody);
   }
 
   /** On a connection that wasn't used before. */
-  private async postAnew(parts: readonly Buffer[], bytesMax: number): Promise<ResponseParser> {
-    return this.send(this.open(await this.dial()), parts, bytesMax, false);
+  private async postAnew(
+    parts: readonly Buffer[],
+    bytesMax: number,
+    readsBody: boolean,
+  ): Promise<ResponseParser> {
+    return this.send(this.open(await this.dial()), parts, bytesMax, readsBody, false);
   }
 
   /** Closes the connection; a request in progress ends with the error. */
@@ -79,6 +88,7 @@ export class HttpConnection {
     socket: Socket,
     parts: readonly Buffer[],
     bytesMax: number,
+    readsBody: boolean,
     mayBeStale: boolean,
   ): Promise<ResponseParser> {
     if (this.closed) {
@@ -90,12 +100,13 @@ export class HttpConnection {
       this.exchange = {
         parts,
         bytesMax,
+        readsBody,
         parser,
         resolve,
         reject,
         mayBeStale,
         timer: undefined,
-        interim: 0,
+        heads: 0,
       };
     });
     socket.ref();
@@ -157,13 +168,16 @@ export class HttpConnection {
       return;
     }
     if (parser.endsWithConnection) socket.setTimeout(restMs);
-    if (exchange.timer && exchange.interim === parser.interim) return;
+    const isAnswered = parser.status > 0;
+    const heads = parser.interim + (isAnswered ? 1 : 0);
+    if (exchange.timer && exchange.heads === heads) return;
     clearTimeout(exchange.timer);
-    exchange.interim = parser.interim;
+    exchange.heads = heads;
+    const ms = isAnswered && !exchange.readsBody ? restMs : responseMs;
     exchange.timer = setTimeout(() => {
       if (this.exchange === exchange)
-        this.lose(new Error(`the destination's answer took longer than ${responseMs / 1_000} s`));
-    }, responseMs);
+        this.lose(new Error(`the destination's answer took longer than ${ms / 1_000} s`));
+    }, ms);
   }
 
   private settle(exchange: Exchange): void {
@@ -220,7 +234,7 @@ export class HttpConnection {
     // Once the status has come, the rest of the response doesn't matter.
     if (parser.finish() || parser.status > 0) exchange.resolve(parser);
     else if (exchange.mayBeStale && !closed)
-      exchange.resolve(this.postAnew(exchange.parts, exchange.bytesMax));
+      exchange.resolve(this.postAnew(exchange.parts, exchange.bytesMax, exchange.readsBody));
     else exchange.reject(error);
   }
 }

@@ -1,6 +1,8 @@
+import { constants, gunzipSync, inflateSync, type ZlibOptions } from 'node:zlib';
 import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
 import type { WasmSlots } from '../../../common/wasm/wasm-slots.ts';
 import type { Sequence } from '../../store/contract.ts';
+import { classifyDrainResponse, parseRetryAfter } from '../encoders/classify-response.ts';
 import type { HttpFormat } from '../http-format.ts';
 import {
   type DrainRecord,
@@ -11,7 +13,6 @@ import {
 } from '../options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
-import { classifyDrainResponse, parseRetryAfter } from './classify-response.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
 import { HttpConnection } from './http-connection.ts';
 import { RequestMemory } from './request-memory.ts';
@@ -21,6 +22,15 @@ import type { ResponseParser } from './response-parser.ts';
 const CONTENT_TOO_LARGE = 413;
 /** Bytes of a response that go into the error's message. */
 const ERROR_TEXT_BYTES_MAX = 200;
+
+/** Of a response that is packed, from which these are. */
+const UNPACKED_TEXT_BYTES_MAX = 1_048_576;
+/** By Content-Encoding. */
+const UNPACKERS: Readonly<Partial<Record<string, (body: Buffer, options: ZlibOptions) => Buffer>>> = {
+  gzip: gunzipSync,
+  'x-gzip': gunzipSync,
+  deflate: inflateSync,
+};
 
 export interface HttpOutletOptions {
   readonly drain: DrainRecord;
@@ -106,13 +116,17 @@ export class HttpOutlet implements Outlet {
     const beganMs = performance.now();
     let response: ResponseParser;
     try {
-      response = await this.connection.post(request, format.responseBytesMax ?? ERROR_TEXT_BYTES_MAX);
+      response = await this.connection.post(
+        request,
+        format.responseBytesMax ?? ERROR_TEXT_BYTES_MAX,
+        format.checkResponse !== undefined,
+      );
     } catch (error) {
       throw toOutletError(error);
     }
     onPhase?.('answer', response.headAtMs - beganMs);
     this.assertAccepted(response);
-    format.checkResponse?.(response.body, shipment);
+    format.checkResponse?.(unpackedBody(response, format.responseBytesMax), shipment);
     this.acceptedUpTo = shipment.last;
     return this.acceptedUpTo;
   }
@@ -128,12 +142,13 @@ export class HttpOutlet implements Outlet {
   }
 
   /** @throws OutletError unless the answer accepts the request. */
-  private assertAccepted({ status, body, headers }: ResponseParser): void {
+  private assertAccepted(response: ResponseParser): void {
+    const { status, headers } = response;
     this.lastAnswer = String(status);
     const responseClass = classifyDrainResponse(status);
     if (responseClass === 'accepted') return;
     throw new OutletError(
-      `the destination answered ${status}${errorDetail(textOf(body, headers.get('content-type')), headers.get('location'))}`,
+      `the destination answered ${status}${errorDetail(textOf(unpackedBody(response), headers.get('content-type')), headers.get('location'))}`,
       {
         isPermanent: responseClass === 'refused',
         isTooLarge: status === CONTENT_TOO_LARGE,
@@ -141,6 +156,19 @@ export class HttpOutlet implements Outlet {
       },
     );
   }
+}
+
+/** The body, as far as it came and was kept, of a response that may be packed, although nobody has asked for that; nothing when it can't be unpacked. */
+function unpackedBody({ body, headers }: ResponseParser, bytesMax = UNPACKED_TEXT_BYTES_MAX): Buffer {
+  const coding = headers.get('content-encoding')?.toLowerCase() ?? 'identity';
+  if (coding === 'identity' || body.length === 0) return body;
+  const unpack = UNPACKERS[coding];
+  try {
+    if (unpack) return unpack(body, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: bytesMax });
+  } catch {
+    // It isn't what it is called, or too much.
+  }
+  return Buffer.alloc(0);
 }
 
 /** Of OTLP in protobuf: the message of a `google.rpc.Status`, which is behind its code, if it has one. */

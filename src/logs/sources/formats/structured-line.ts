@@ -94,7 +94,8 @@ export function parseTimestamp(value: unknown): string | undefined {
 }
 
 function readTime(value: string | number): string | undefined {
-  if (typeof value === 'string' && !/^(?:\d{9,20}(?:\.\d+)?|\d\.\d+e\+?\d{1,2})$/i.test(value)) return readDate(value);
+  if (typeof value === 'string' && !/^(?:\d{9,20}(?:\.\d+)?|\d\.\d+e\+?\d{1,2})$/i.test(value))
+    return readDate(value);
   // Nanoseconds are beyond what a number holds exactly: their last digits are taken off before.
   const isNanos = typeof value === 'string' && /^\d{18,20}$/.test(value);
   const number = isNanos ? Number(value.slice(0, -3)) : Number(value);

@@ -30,6 +30,18 @@ describe('an answer of a bulk API', () => {
     expect(errorFor({ errors: true, items: [refused, ok, refused, ok] })).toMatchObject(one);
   });
 
+  it.each([401, 403, 404, 408, 429, 500, 503])(
+    'that says %i of some is tried again, as an answer of this status is: somebody will mend it',
+    (status) => {
+      const blocked = { create: { status, error: { type: 'cluster_block_exception', reason: 'read-only' } } };
+      const error = errorFor({ errors: true, items: [ok, refused, blocked] });
+      expect(error).toMatchObject({ isPermanent: false, refusedLines: undefined });
+      expect(error?.message).toBe(
+        `the destination took 1 of 3 lines: ${status} cluster_block_exception read-only`,
+      );
+    },
+  );
+
   it.each([
     [{ errors: true }],
     [{ errors: true, items: [] }],

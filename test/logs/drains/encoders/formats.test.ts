@@ -1,5 +1,5 @@
 /** What goes over the wire in each format, byte by byte or field by field. */
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runTailrace } from '../../../support/program.ts';
 import { startRawReceiver } from '../../../support/receivers/raw-receiver.ts';
@@ -124,6 +124,35 @@ describe('over HTTP', () => {
       return drain.delivery.lost > 0 && drain;
     });
     expect(delivery).toMatchObject({ lost: 1, lastError: 'the destination rejected 1 line: too old' });
+  });
+
+  it.each([
+    [
+      'with the names of the .proto file',
+      200,
+      '{"partial_success":{"rejected_log_records":"1","error_message":"old"}}',
+    ],
+    [
+      'packed, which it wasn’t asked for',
+      200,
+      gzipSync('{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"old"}}'),
+    ],
+    ['packed, of a refusal', 400, gzipSync(`no: ${'why '.repeat(1_000)}`)],
+  ])('otlp: an answer %s is understood', async (_name, status, body) => {
+    const app = await server.createApp();
+    const headers: Record<string, string> = typeof body === 'string' ? {} : { 'content-encoding': 'gzip' };
+    const receiver = await startRawReceiver((attempt) =>
+      attempt === 0 ? { status, body, headers } : { status: 200, body: '{}' },
+    );
+    await add(app, receiver.origin, '--format', 'otlp');
+    await push(app);
+    const { delivery } = await until('the count', async () => {
+      const [drain] = await server.listDrains(app);
+      return drain.delivery.lost > 0 && drain;
+    });
+    expect(delivery.lastError).toMatch(
+      status === 200 ? /rejected 1 line: old$/ : /answered 400: no: why why /,
+    );
   });
 
   it('loki: a stream for each set of labels, times in nanoseconds', async () => {

@@ -225,6 +225,24 @@ describe('the connection of an HTTP drain', () => {
     await until('the connection is closed', () => connections[0].closed);
   });
 
+  it('isn’t held by a body that drips, when nobody reads it: the status is known', async () => {
+    const drips = (socket: Socket): void => {
+      const going = setInterval(() => socket.write('x'), 5);
+      socket.on('close', () => clearInterval(going));
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n');
+    };
+    // As a destination's answers usually are waited for, longer than the test.
+    const limits = { ...IMPATIENT, responseMs: 600_000 };
+    const { own, connections } = await connectionTo(drips, limits);
+    expect((await own.post(request(), 10, false)).status).toBe(200);
+    await until('the connection is closed', () => connections[0].closed);
+    const { own: reads } = await connectionTo(drips, { ...IMPATIENT, responseMs: 500 });
+    const { status, body } = await reads.post(request(), 1_000);
+    expect(status).toBe(200);
+    // More than would have come within the shorter time.
+    expect(body.length).toBeGreaterThan(25);
+  });
+
   it('to a destination that closes each is made with the TLS session of the one before, by its options', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'http-connection-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));

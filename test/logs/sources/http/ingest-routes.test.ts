@@ -305,19 +305,22 @@ describe('what is rejected', () => {
     expect(answer.text).toMatch(/^Unauthorized: none of the lines has a source token that is known/);
   });
 
-  it.each(['HTTP/1.0', 'HTTP/1.1'])('a body in %s without a length, which nobody can read: 411', async (version) => {
-    await freshApp();
-    const head = `POST /logs ${version}\r\nHost: x\r\nAuthorization: ${basicAuth(app.token)}\r\nContent-Type: text/plain\r\n\r\n`;
-    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
-    let answer = '';
-    socket.setEncoding('utf8').on('data', (text) => {
-      answer += text;
-    });
-    socket.end(`${head}lost`);
-    await until('its answer', () => answer.includes('\r\n\r\n'));
-    socket.destroy();
-    expect(answer).toMatch(/^HTTP\/1.1 411 /);
-  });
+  it.each(['HTTP/1.0', 'HTTP/1.1'])(
+    'a body in %s without a length, which nobody can read: 411',
+    async (version) => {
+      await freshApp();
+      const head = `POST /logs ${version}\r\nHost: x\r\nAuthorization: ${basicAuth(app.token)}\r\nContent-Type: text/plain\r\n\r\n`;
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+      let answer = '';
+      socket.setEncoding('utf8').on('data', (text) => {
+        answer += text;
+      });
+      socket.end(`${head}lost`);
+      await until('its answer', () => answer.includes('\r\n\r\n'));
+      socket.destroy();
+      expect(answer).toMatch(/^HTTP\/1.1 411 /);
+    },
+  );
 
   it.each([
     ['an unknown token', () => basicAuth('t.11111111-0000-4000-8000-000000000000')],

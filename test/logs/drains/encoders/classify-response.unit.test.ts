@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { classifyDrainResponse } from '../../../../src/logs/drains/sinks/classify-response.ts';
+import { classifyDrainResponse } from '../../../../src/logs/drains/encoders/classify-response.ts';
 
 it.each([
   [200, 'accepted'],
