@@ -13,19 +13,21 @@ export interface LuaScript {
   readonly sha: string;
 }
 
-function loadScript(name: string): LuaScript {
-  const source = readFileSync(join(LUA_FOLDER, `${name}.lua`), 'utf8');
+/** @param before a file with functions that the script calls */
+function loadScript(name: string, before?: string): LuaScript {
+  const read = (file: string): string => readFileSync(join(LUA_FOLDER, `${file}.lua`), 'utf8');
+  const source = (before === undefined ? '' : read(before)) + read(name);
   return { name, source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
 export const LUA_SCRIPTS = {
-  append: loadScript('append'),
+  append: loadScript('append', 'lost-state'),
   restore: loadScript('restore'),
-  bounds: loadScript('bounds'),
+  bounds: loadScript('bounds', 'lost-state'),
   held: loadScript('held'),
   newest: loadScript('newest'),
   raise: loadScript('raise'),
-  sequenceAt: loadScript('sequence-at'),
+  sequenceAt: loadScript('sequence-at', 'lost-state'),
   transact: loadScript('records/transact'),
   list: loadScript('records/list'),
   listOfApp: loadScript('records/list-of-app'),

@@ -3,6 +3,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { TailraceError } from '../../../../src/common/errors.ts';
+import { streamKeys } from '../../../../src/logs/store/redis/keys.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { freePort } from '../../../support/free-port.ts';
 import { hasRedis } from '../../../support/redis/redis-server.ts';
@@ -103,6 +104,35 @@ describe.runIf(hasRedis)('a Redis', () => {
     expect(refusal.message).toMatch(/loading its data from disk/);
     const { store } = await openRedisStoreForTest(server.url, { openMs: 30_000 });
     expect((await store.append(newAppId(), batchOf('loaded'))).first).toBe(1);
+  });
+
+  it('that has thrown away some of a stream’s keys takes lines, and gives what is left', async () => {
+    const server = await startRedisForTest();
+    const { store } = await openRedisStoreForTest(server.url);
+    const cases = [
+      { lost: ['state'], first: 1, kept: ['1', '2', '3', '4'] },
+      { lost: ['state', 'index'], first: 4, kept: ['1', '2', '3', '4'] },
+      { lost: ['index'], first: 4, kept: ['1', '2', '3', '4'] },
+      { lost: ['lines'], first: 1, kept: ['4'] },
+    ] as const;
+    const streams = cases.map((one) => ({ ...one, app: newAppId() }));
+    const sinceMs = Date.now();
+    for (const { app } of streams) for (const line of ['1', '2', '3']) await store.append(app, batchOf(line));
+    const before = await store.bounds(streams[0].app);
+    await store.close();
+    for (const { app, lost } of streams)
+      await server.command('del', ...lost.map((key) => streamKeys(app)[key]));
+    // One that has never seen them.
+    const { store: other } = await openRedisStoreForTest(server.url);
+    expect(await other.bounds(streams[0].app)).toEqual(before);
+    expect(await other.sequenceAt(streams[0].app, sinceMs)).toBe(0);
+    expect(await other.sequenceAt(streams[0].app, Date.now() + 60_000)).toBe(3);
+    for (const { app, first, kept } of streams) {
+      expect((await other.append(app, batchOf('4'))).first).toBe(4);
+      expect(await other.bounds(app)).toMatchObject({ first, last: 4 });
+      expect(linesOf(await other.read(app, 0, 1e6))).toEqual(kept);
+      expect(linesOf(await other.readBefore(app, 5, 1e6)).length).toBeGreaterThan(0);
+    }
   });
 
   it('that may evict data is warned of', async () => {

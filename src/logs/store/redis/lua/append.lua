@@ -179,6 +179,16 @@ local function append(head, at, lowest, batches, arg)
   total = tonumber(state[3]) or 0
   before = was_before or 0
   local newest_at = tonumber(state[5]) or clock
+  if not state[3] then
+    -- A stream that is new, or whose state was thrown away.
+    local next_there, first_there, total_there, before_there, newest_there, oldest_there = state_of_headers(index)
+    if next_there then
+      first, total, before, newest_at, was_oldest_at = first_there, total_there, before_there, newest_there, oldest_there
+    else
+      next_there = next_of_batches(lines)
+    end
+    next = math.max(next, next_there or 1)
+  end
   now = clock
   if now < newest_at and newest_at - now <= FALL_MS then now = newest_at end
   oldest_at = was_oldest_at or now

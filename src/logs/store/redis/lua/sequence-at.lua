@@ -15,6 +15,10 @@ local state = redis.call('HMGET', KEYS[2], 'next', 'first', 'falls')
 local newest = (tonumber(state[1]) or 1) - 1
 if redis.call('EXISTS', KEYS[1]) == 0 then return newest end
 local oldest = tonumber(state[2])
+if not oldest then
+  local next_there, first = state_of_headers(KEYS[1])
+  newest, oldest = math.max(newest, next_there - 1), first
+end
 
 -- The last of the sequences above `low` up to `high` that was stored before the time, or `low`.
 local function search(low, high)
