@@ -69,11 +69,13 @@ function isInexact(number: string): boolean {
 
 /** Of a number: its digits without the zeros around them. '' for zero. */
 function significantDigits(number: string): string {
-  return number
-    .replace(/[eE].*$/, '')
-    .replace(/[-.]/g, '')
-    .replace(/^0+/, '')
-    .replace(/0+$/, '');
+  const exponentAt = number.search(/[eE]/);
+  const digits = (exponentAt === -1 ? number : number.slice(0, exponentAt)).replace(/[-.]/g, '');
+  let start = 0;
+  let end = digits.length;
+  while (start < end && digits.charCodeAt(start) === ZERO) start++;
+  while (end > start && digits.charCodeAt(end - 1) === ZERO) end--;
+  return digits.slice(start, end);
 }
 
 function isDigit(code: number): boolean {
