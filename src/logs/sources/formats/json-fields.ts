@@ -155,7 +155,7 @@ function gelfMessage(rest: Fields): string {
   for (const name of Object.keys(rest)) {
     const bare = name.slice(1);
     if (name[0] !== '_' || bare === '' || Object.hasOwn(rest, bare)) continue;
-    rest[bare] = rest[name];
+    setField(rest, bare, rest[name]);
     delete rest[name];
   }
   if (typeof full !== 'string' || !full.startsWith(message)) return message;
@@ -172,8 +172,15 @@ function unwrapPayload(rest: Fields, payloadName: string): void {
   if (payloadName !== 'jsonPayload' && typeof (payload.message ?? payload.msg) !== 'string') return;
   delete rest[payloadName];
   const taken: Fields = {};
-  for (const name of Object.keys(payload)) (Object.hasOwn(rest, name) ? taken : rest)[name] = payload[name];
+  for (const name of Object.keys(payload))
+    setField(Object.hasOwn(rest, name) ? taken : rest, name, payload[name]);
   if (Object.keys(taken).length > 0) rest[payloadName] = taken;
+}
+
+/** `__proto__` is a name as others: assigned, it would be none. */
+function setField(fields: Fields, name: string, value: unknown): void {
+  if (name !== '__proto__') fields[name] = value;
+  else Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** A text that isn't UTF-8 is a list of bytes in journald's JSON. */

@@ -284,3 +284,12 @@ it.each(CASES)('%s', (_name, value, expected) => {
   if (expected.data) expect(readFields(value).data).toEqual(expected.data);
   expect(value).toEqual(before);
 });
+
+it.each([
+  ['in a payload', '{"fields":{"message":"m","__proto__":{"hostname":"h"}}}'],
+  ['with the underscore of GELF', '{"version":"1.1","short_message":"m","___proto__":{"hostname":"h"}}'],
+])('a field that is called __proto__ is one, %s', (_where, record) => {
+  const { message, hostname, data } = readFields(JSON.parse(record));
+  expect({ message, hostname }).toEqual({ message: 'm', hostname: undefined });
+  expect(JSON.stringify(data)).toBe('{"__proto__":{"hostname":"h"}}');
+});

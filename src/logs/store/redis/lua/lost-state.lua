@@ -18,7 +18,7 @@ local function state_of_headers(index)
   return last_of(newest) + 1, last_of(oldest) - count + 1, total, so_far - bytes, newest_at, oldest_at
 end
 
--- Of the batches alone, when their headers are gone, too: they are read no more, but their ids are taken.
+-- Of the batches alone, when their headers are gone, too: their ids are taken all the same.
 local function next_of_batches(lines)
   local newest = redis.call('XREVRANGE', lines, '+', '-', 'COUNT', 1)[1]
   return newest and last_of(newest) + 1
