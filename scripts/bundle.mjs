@@ -19,6 +19,12 @@ const HTTP2_LATER = `const http2 = {
   createSecureServer: (...args) => require('node:http2').createSecureServer(...args)
 }`;
 
+/**
+ * V8 keeps the source of what it runs in memory, with two bytes for each character as soon as one of them isn't Latin-1: they are escaped,
+ * and what is written about functions is left out.
+ */
+const SMALL_SOURCE = { charset: 'ascii', comments: { jsdoc: false } };
+
 /** Bundles what the compiler has left in `dist/src` and `dist/drains`, into `dist/bundle`. */
 export async function bundle(root) {
   const program = (...path) => join(root, 'dist', 'src', ...path);
@@ -47,6 +53,7 @@ export async function bundle(root) {
   });
   const folder = join(root, 'dist', 'bundle');
   const written = await built.write({
+    ...SMALL_SOURCE,
     dir: folder,
     // Of modules V8 takes nothing that was compiled before: see src/common/program/load-program.ts.
     format: 'cjs',
@@ -82,7 +89,7 @@ export async function bundle(root) {
 /** Puts a program, or a module, and all that it needs into one file. */
 async function bundleAlone(input, folder, format, name) {
   const built = await rolldown({ input, platform: 'node' });
-  const written = await built.write({ dir: folder, format, entryFileNames: name });
+  const written = await built.write({ ...SMALL_SOURCE, dir: folder, format, entryFileNames: name });
   await built.close();
   return written;
 }

@@ -13,11 +13,9 @@ import {
   type StreamFile,
 } from './contract.ts';
 import type { FileScanner } from './file-scanner.ts';
+import { RecentBatches } from './recent-batches.ts';
 import { EDITION_PREFIX, loadEditions } from './stream-edition.ts';
 
-/** Bytes of recent batches that one reader keeps, and all readers of a process together. */
-const READER_CACHE_BYTES = 8 * 1_048_576;
-const TOTAL_CACHE_BYTES = 64 * 1_048_576;
 /** Bytes that are read from the store at a time. */
 const READ_BYTES = 1_048_576;
 /** The end of a stream on a shared store that is missing for so long won't come back: routers are back from a failover long before. */
@@ -29,14 +27,11 @@ const RETRY_MS = 250;
 export class StreamReader {
   readonly app: AppId;
   private readonly store: Store;
-  private readonly budget: { bytes: number };
   /** Scans the stream's files; undefined: whoever searches reads. */
   readonly scanner: FileScanner | undefined;
   private readonly listeners = new Set<() => void>();
   private readonly unsubscribe: () => void;
-  /** The newest batches, without a gap, oldest first. */
-  private recent: StoredBatch[] = [];
-  private recentBytes = 0;
+  private readonly recent: RecentBatches;
   /** Reads what is new: a notification brought no batch, or not the next one, and the store has it. */
   private readonly catchUp = new CoalescedRun(() => this.fetchNew());
   /** Up to which line the end of the stream was missing when that was asked the last time, and since when. */
@@ -53,7 +48,7 @@ export class StreamReader {
     this.app = app;
     this.scanner = scanner;
     this.store = store;
-    this.budget = budget;
+    this.recent = new RecentBatches(budget);
     this.unsubscribe = store.subscribe(app, (batch) => this.onStoreAppend(batch));
     this.ready = this.loadNewest();
   }
@@ -74,6 +69,8 @@ export class StreamReader {
     return storedAtMs < this.oldestShownMs;
   }
 
+  private readonly isTooOldNow = (storedAtMs: number): boolean => this.isTooOld(storedAtMs);
+
   /**
    * Batches with lines after a sequence that are in memory; undefined when the store has to be asked. Their memory is retained: whoever
    * has done with one may release it.
@@ -86,17 +83,8 @@ export class StreamReader {
 
   private findRecent(after: Sequence): readonly StoredBatch[] | undefined {
     if (after >= this.newest) return [];
-    this.evictAged();
-    const { recent } = this;
-    if (recent.length === 0 || recent[0].first > after + 1) return undefined;
-    let low = 0;
-    let high = recent.length - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (recent[middle].last > after) high = middle;
-      else low = middle + 1;
-    }
-    return recent.slice(low);
+    this.recent.evictWhile(this.isTooOldNow);
+    return this.recent.after(after);
   }
 
   /** Batches with lines after a sequence, from memory or the store, as {@link recentAfter} gives them; what was trimmed is skipped. */
@@ -158,7 +146,7 @@ export class StreamReader {
   /** Lines were deleted from the stream: what is in memory may have them. */
   onLinesDeleted(edition: number): void {
     this.edition = edition;
-    this.evict(this.recent.length);
+    this.recent.clear();
   }
 
   /** Lets go of the batches that it keeps; nobody is notified any more. */
@@ -166,7 +154,7 @@ export class StreamReader {
     this.closed = true;
     this.unsubscribe();
     this.listeners.clear();
-    this.evict(this.recent.length);
+    this.recent.clear();
   }
 
   /** Finds out where the stream ends; waits for a store that is unavailable. */
@@ -205,7 +193,7 @@ export class StreamReader {
     for (const batch of batches) {
       size += batch.bytes.length;
       if (batch.last <= this.newest) continue;
-      if (batch.first > this.newest + 1) this.evict(this.recent.length);
+      if (batch.first > this.newest + 1) this.recent.clear();
       this.push(batch);
     }
     for (const { memory } of batches) memory?.release();
@@ -215,31 +203,8 @@ export class StreamReader {
 
   private push(batch: StoredBatch): void {
     if (this.closed) return;
-    batch.memory?.retain();
     this.recent.push(batch);
-    this.recentBytes += batch.bytes.length;
-    this.budget.bytes += batch.bytes.length;
     this.newest = batch.last;
-    const keep = this.budget.bytes > TOTAL_CACHE_BYTES ? 0 : READER_CACHE_BYTES;
-    let drop = 0;
-    let bytes = this.recentBytes;
-    while (drop < this.recent.length - 1 && bytes > keep) bytes -= this.recent[drop++].bytes.length;
-    if (drop > 0) this.evict(drop);
-  }
-
-  private evict(count: number): void {
-    for (const batch of this.recent.splice(0, count)) {
-      this.recentBytes -= batch.bytes.length;
-      this.budget.bytes -= batch.bytes.length;
-      batch.memory?.release();
-    }
-  }
-
-  private evictAged(): void {
-    const { recent } = this;
-    if (recent.length === 0 || !this.isTooOld(recent[0].storedAtMs)) return;
-    const kept = recent.findIndex(({ storedAtMs }) => !this.isTooOld(storedAtMs));
-    this.evict(kept === -1 ? recent.length : kept);
   }
 
   private notifyListeners(): void {
@@ -249,9 +214,9 @@ export class StreamReader {
 
 /** A batch as it is worth keeping: a small one is in a buffer that others wait for, and much larger than itself. */
 function compact(batch: StoredBatch): StoredBatch {
-  const { bytes, memory } = batch;
+  const { bytes, count, memory, first, last, storedAtMs } = batch;
   if (!memory || bytes.length * 2 > bytes.buffer.byteLength) return batch;
-  return { ...batch, bytes: Buffer.from(bytes), memory: undefined };
+  return { bytes: Buffer.from(bytes), count, memory: undefined, first, last, storedAtMs };
 }
 
 function pause(ms: number): Promise<void> {

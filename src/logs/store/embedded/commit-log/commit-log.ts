@@ -179,9 +179,10 @@ export class CommitLog {
   }
 
   private enqueue(queued: QueuedCommit): void {
-    this.queue.push(queued);
+    // With those before it, it is asked for.
+    if (this.queue.push(queued) > 1) return;
     if (this.writer.isRunning) this.requestWrite();
-    else if (this.queue.length === 1) queueMicrotask(this.onTurn);
+    else queueMicrotask(this.onTurn);
   }
 
   /** Writes what is queued if that is much, and doesn't take another thread: nothing may be allocated that isn't appended yet. */

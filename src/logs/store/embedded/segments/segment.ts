@@ -48,6 +48,8 @@ export class Segment {
   size = 0;
   /** Nothing more is written to it. */
   sealed = false;
+  /** Its directory entry is synced. */
+  isNameSynced = false;
   private readonly options: SegmentOptions;
   /** Sparse, in the order of the file. */
   private index: IndexEntry[] = [];

@@ -57,17 +57,15 @@ export class Appender {
   private readonly queueWriter = new CoalescedRun(() => this.writeQueued());
   private readonly slowWrites = new SlowWrites();
   private readonly placeCheck: PlaceCheck;
-  /** Segments whose directory entries are synced. */
-  private readonly dirSynced = new WeakSet<Segment>();
   private areFoldersSynced = false;
   /** A sync is in progress: until it ends, the system may make writers wait for the disk. */
   private syncing = false;
   /** The segment of a write that has begun, and not succeeded: it may have bytes behind its end. */
   private writingTo: Segment | undefined;
   /** Segments that were written to since the last sync. */
-  private readonly unsynced = new Set<Segment>();
+  private unsynced: readonly Segment[] = NO_SEGMENTS;
   /** Those of the sync that is in progress. */
-  private readonly inSync = new Set<Segment>();
+  private inSync: readonly Segment[] = NO_SEGMENTS;
 
   constructor(stream: AppStream, { files, durability, place }: AppenderOptions) {
     this.placeCheck = new PlaceCheck(place);
@@ -88,14 +86,15 @@ export class Appender {
 
   /** Something that was written isn't synced yet. */
   get hasUnsynced(): boolean {
-    return this.unsynced.size > 0 || this.inSync.size > 0;
+    return this.unsynced.length > 0 || this.inSync.length > 0;
   }
 
   /** Nobody knows whether the process before this one has synced what is in the stream from a line on. */
   assumeUnsynced(from: Sequence): void {
     const { segments } = this.stream;
     for (const [i, segment] of segments.entries())
-      if ((segments[i + 1]?.first ?? Number.POSITIVE_INFINITY) > from) this.unsynced.add(segment);
+      if ((segments[i + 1]?.first ?? Number.POSITIVE_INFINITY) > from)
+        this.unsynced = withSegment(this.unsynced, segment);
   }
 
   /** Resolves when what is queued now is written, or has failed. */
@@ -133,9 +132,9 @@ export class Appender {
     this.syncing = true;
     this.beginSync();
     try {
-      for (const segment of [...this.inSync]) {
+      for (const segment of this.inSync) {
         if (this.stream.segments.includes(segment)) await this.syncOne(segment);
-        this.inSync.delete(segment);
+        this.inSync = withoutSegment(this.inSync, segment);
       }
     } finally {
       this.endSync(false);
@@ -145,17 +144,17 @@ export class Appender {
 
   /** What was written until now is about to be synced, with other streams' files: {@link endSync} comes then. */
   beginSync(): void {
-    for (const segment of this.unsynced) this.inSync.add(segment);
-    this.unsynced.clear();
+    for (const segment of this.unsynced) this.inSync = withSegment(this.inSync, segment);
+    this.unsynced = NO_SEGMENTS;
   }
 
   /** @param isSynced everything that was written before {@link beginSync} is on the disk, names included */
   endSync(isSynced: boolean): void {
     for (const segment of this.inSync)
-      if (isSynced) this.dirSynced.add(segment);
-      else this.unsynced.add(segment);
-    if (isSynced && this.inSync.size > 0) this.areFoldersSynced = true;
-    this.inSync.clear();
+      if (isSynced) segment.isNameSynced = true;
+      else this.unsynced = withSegment(this.unsynced, segment);
+    if (isSynced && this.inSync.length > 0) this.areFoldersSynced = true;
+    this.inSync = NO_SEGMENTS;
   }
 
   private async syncOne(segment: Segment): Promise<void> {
@@ -214,7 +213,7 @@ export class Appender {
           return count;
         });
         this.commitWritten(segment, batches, copy, written, totalLength(buffers));
-        if (this.durability === 'disk') this.unsynced.delete(segment);
+        if (this.durability === 'disk') this.unsynced = withoutSegment(this.unsynced, segment);
         for (const { resolve } of group) resolve();
       } catch (error) {
         this.rollback(batches);
@@ -237,21 +236,21 @@ export class Appender {
     for (const other of new Set([...this.unsynced, ...this.inSync]))
       if (other !== segment && this.stream.segments.includes(other)) {
         await this.files.withFile(other.path, (fd) => this.syncToDisk(other, fd));
-        this.unsynced.delete(other);
+        this.unsynced = withoutSegment(this.unsynced, other);
       }
   }
 
   /** Syncs a segment, and its directory entry, without which nobody would find it after a power cut. */
   private async syncToDisk(segment: Segment, fd: number): Promise<void> {
     await this.files.sync(fd);
-    if (this.dirSynced.has(segment)) return;
+    if (segment.isNameSynced) return;
     const folder = dirname(segment.path);
     await syncFolder(folder);
     // The stream's folder may be as new as the segment, and so may the folder of all streams.
     if (!this.areFoldersSynced)
       for (const above of [dirname(folder), dirname(dirname(folder))]) await syncFolder(above);
     this.areFoldersSynced = true;
-    this.dirSynced.add(segment);
+    segment.isNameSynced = true;
   }
 
   /** @throws SegmentGoneError when the file to which was written isn't the one that the next start will find */
@@ -282,7 +281,7 @@ export class Appender {
   ): void {
     requireWritten(written, expected);
     this.writingTo = undefined;
-    this.unsynced.add(segment);
+    this.unsynced = withSegment(this.unsynced, segment);
     this.stream.commit(segment, allocated, copy);
   }
 
@@ -308,6 +307,17 @@ export class Appender {
 }
 
 const NONE: readonly never[] = [];
+/** Mostly there is one segment, or none: thousands of apps have a list each, and a set takes some hundred bytes. */
+const NO_SEGMENTS: readonly Segment[] = NONE;
+
+function withSegment(segments: readonly Segment[], added: Segment): readonly Segment[] {
+  return segments.includes(added) ? segments : [...segments, added];
+}
+
+function withoutSegment(segments: readonly Segment[], removed: Segment): readonly Segment[] {
+  const left = segments.filter((segment) => segment !== removed);
+  return left.length > 0 ? left : NO_SEGMENTS;
+}
 
 function buffersOf(copy: Buffer | undefined, batches: readonly AllocatedBatch[], seed: number): Uint8Array[] {
   const buffers: Uint8Array[] = copy ? [copy] : [];
