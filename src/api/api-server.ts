@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import { permits, permitsSomewhere } from '../apps/access/grants.ts';
+import { unsupportedPath } from '../apps/host/unsupported-features.ts';
 import { TailraceError } from '../common/errors.ts';
 import { createHttpServer } from '../common/http/create-server.ts';
 import type { TrustedProxies } from '../common/http/trusted-proxies.ts';
@@ -79,7 +80,11 @@ export function createApiServer(
   requestTimeoutMs?: number,
   trustedProxies?: TrustedProxies,
 ): FastifyInstance {
-  const server = createHttpServer(log, { requestTimeoutMs, trustedProxies });
+  const server = createHttpServer(log, {
+    requestTimeoutMs,
+    trustedProxies,
+    describeMissing: unsupportedPath,
+  });
   server.decorateRequest('keyGrant', undefined);
   server.decorateRequest('partnerAddon', undefined);
   server.decorateRequest('auditedApp', undefined);

@@ -36,7 +36,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       async () => (await import('./releases/releases.ts')).releaseCommands,
     ],
     [
-      'builds builds:info builds:output builds:cancel',
+      'builds builds:info builds:output builds:cancel builds:cache:purge',
       async () => (await import('./releases/builds.ts')).buildCommands,
     ],
     [
@@ -57,10 +57,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'domains domains:add domains:remove domains:clear',
       async () => (await import('./apps/domains.ts')).domainCommands,
     ],
-    [
-      'certs certs:add certs:update certs:remove certs:auto certs:auto:enable pipelines',
-      async () => (await import('./apps/unsupported.ts')).unsupportedCommands,
-    ],
+    ['certs pipelines', async () => (await import('./apps/unsupported.ts')).unsupportedCommands],
     [
       'labs features labs:enable features:enable labs:disable features:disable',
       async () => (await import('./apps/labs.ts')).labsCommands,

@@ -1,5 +1,6 @@
 /** The `tailrace` command. One file a command in this folder; they talk HTTP to a server, like any client. */
 import { CommanderError } from 'commander';
+import { unsupportedCommand } from '../apps/host/unsupported-features.ts';
 import { handleOutputErrors } from '../common/command-line/output-errors.ts';
 import { TypedCommand, unknownCommand } from '../common/command-line/typed-command.ts';
 import { TailraceError } from '../common/errors.ts';
@@ -31,6 +32,8 @@ async function main(): Promise<void> {
   try {
     const typed = process.argv.slice(2);
     const unknown = unknownCommand(program, typed);
+    const instead = unknown === undefined ? undefined : unsupportedCommand(unknown);
+    if (instead !== undefined) throw new TailraceError('bad_request', instead);
     // Alone it is rejected; after `help`, commander would print the help of all commands.
     await program.parseAsync(unknown === undefined ? typed : [unknown], { from: 'user' });
   } catch (error) {

@@ -38,16 +38,19 @@ describe('apps', () => {
     expect((await ask('POST', '/apps', '{}')).json.name).toMatch(/^[a-z]+-[a-z]+-\d{5}$/);
   });
 
-  it('with a name that is taken: 409', async () => {
+  it('with a name that is taken: 422, as Heroku has it', async () => {
     await ask('POST', '/apps', '{"name":"taken"}');
-    expect((await ask('POST', '/apps', '{"name":"taken"}')).status).toBe(409);
+    expect(await ask('POST', '/apps', '{"name":"taken"}')).toMatchObject({
+      status: 422,
+      json: { id: 'invalid_params', message: 'Name taken is already taken.' },
+    });
   });
 
   it('created concurrently with one name: one succeeds', async () => {
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => ask('POST', '/apps', '{"name":"race"}')),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(9).fill(409)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(9).fill(422)]);
   });
 
   it.each([

@@ -38,7 +38,8 @@ function faults(schema: JsonSchema, value: unknown, at = ''): string[] {
         : Number.isInteger(value)
           ? 'integer'
           : typeof value;
-  if (types && !types.includes(type)) return [`${at}: ${type} instead of ${types}`];
+  const isWanted = types?.some((one: unknown) => one === type || (one === 'number' && type === 'integer'));
+  if (isWanted === false) return [`${at}: ${type} instead of ${types}`];
   if (Array.isArray(value))
     return value.flatMap((one, i) => faults(Object.assign({}, schema.items), one, `${at}[${i}]`));
   if (type !== 'object') return [];
@@ -79,6 +80,13 @@ describe('responses', () => {
       ['/addon-services', 'AddonService'],
       ['/addon-services/shapes/plans', 'Plan'],
       ['/account', 'Account'],
+      ['/users/~', 'Account'],
+      ['/account/rate-limits', 'RateLimit'],
+      ['/dyno-sizes', 'DynoSize'],
+      ['/dyno-sizes/standard-2x', 'DynoSize'],
+      [`${a}/available-dyno-sizes`, 'DynoSize'],
+      ['/regions/localhost', 'Reference'],
+      ['/stacks/local', 'Reference'],
       ['/apps', 'App'],
       [a, 'App'],
       [`${a}/releases`, 'Release'],
@@ -88,6 +96,7 @@ describe('responses', () => {
       [`${a}/buildpack-installations`, 'BuildpackInstallation'],
       [`${a}/log-drains`, 'LogDrain'],
       [`${a}/collaborators`, 'Collaborator'],
+      [`${a}/collaborators/owner@tailrace.localhost`, 'Collaborator'],
       ['/oauth/authorizations', 'Authorization'],
       [`${a}/log-counts`, 'LogCounts'],
       [`${a}/log-limits`, 'LogLimits'],
@@ -135,6 +144,82 @@ describe('responses', () => {
     });
     expect(set.stack.name).toBe(stack.name);
     expect(await server.request('GET', '/regions')).toMatchObject([{ name: 'localhost' }]);
+  });
+
+  it('for what Heroku has and isn’t here say what to use', async () => {
+    const a = `/apps/${app.name}`;
+    for (const [path, sentence] of [
+      ['/schema', /GET \/openapi\.json/],
+      ['/teams/mine/apps', /no teams or spaces/],
+      ['/spaces/mine/vpn-connections', /no teams or spaces/],
+      [`/teams/apps/${app.name}`, /access:add/],
+      ['/account/app-transfers/1', /access:add/],
+      [`${a}/usage`, /Nothing is billed/],
+      ['/teams/mine/invoices', /Nothing is billed/],
+      ['/pipelines/mine/pipeline-couplings', /tailrace promote/],
+      ['/pipelines/mine/test-runs/1', /No tests and no review apps/],
+      ['/review-apps/1', /No tests and no review apps/],
+      [`${a}/webhook-deliveries?x=/schema`, /drains:add/],
+      ['/pipelines/mine/webhooks', /drains:add/],
+      ['/oauth/clients/1', /authorizations:create/],
+      [`${a}/oci-images/1`, /Procfile/],
+      ['/client/v11/databases/db/upgrade/run', /pg:psql/],
+      ['/redis/v0/databases/db/config', /redis:cli/],
+      ['/stacks/heroku-24', /this machine/],
+      ['/users/nobody@example.com', /find that user/],
+      ['/nothing/schema', /^The requested API endpoint was not found\.$/],
+    ] as const) {
+      const answer = await get(path);
+      const { id, message } = (await answer.json()) as { id: string; message: string };
+      expect([answer.status, id, message], path).toEqual([404, 'not_found', expect.stringMatching(sentence)]);
+    }
+    for (const [method, path, body] of [
+      ['POST', '/apps', { stack: 'container' }],
+      ['PATCH', a, { build_stack: 'container' }],
+    ] as const)
+      await expect(server.request(method, path, body)).rejects.toThrow(
+        /422 .*Docker images are not run here/,
+      );
+    expect(await server.request('POST', '/apps', { stack: 'heroku-24' })).toMatchObject({
+      stack: { name: 'local' },
+      acm: false,
+      create_status: 'complete',
+    });
+  });
+
+  it('telemetry drains are led elsewhere, and API keys described anew', async () => {
+    const exporter = {
+      type: 'otlphttp',
+      endpoint: 'https://one.example.com/v1/logs',
+      headers: { 'x-key': 'k' },
+    };
+    const made = await server.request<{ id: string }>('POST', '/telemetry-drains', {
+      owner: { id: app.id, type: 'app' },
+      exporter,
+    });
+    const path = `/telemetry-drains/${made.id}`;
+    const endpoint = 'https://two.example.com/v1/logs';
+    expect(await server.request('PATCH', path, { exporter: { endpoint } })).toMatchObject({
+      id: made.id,
+      exporter: { endpoint, headers: { 'x-key': 'k' } },
+    });
+    const changed = await server.request('PATCH', path, { exporter: { headers: {} }, signals: ['logs'] });
+    expect(changed).toMatchObject({ exporter: { endpoint, headers: {} } });
+    expect(await server.request('GET', path)).toEqual(changed);
+    expect(await errorOf(await send('PATCH', path, { signals: ['metrics'] }))).toEqual([
+      422,
+      'invalid_params',
+    ]);
+    const other = { owner: { id: app.id, type: 'app' }, exporter };
+    await server.request('POST', '/telemetry-drains', other);
+    expect(await errorOf(await send('PATCH', path, { exporter }))).toEqual([409, 'conflict']);
+
+    const key = await server.request<{ id: string }>('POST', '/oauth/authorizations', { description: 'one' });
+    const described = await send('PATCH', `/oauth/authorizations/${key.id}`, { description: 'two' });
+    expect(await described.json()).toMatchObject({ id: key.id, description: 'two' });
+    expect(await server.request('GET', `/oauth/authorizations/${key.id}`)).toMatchObject({
+      description: 'two',
+    });
   });
 
   it('are described by OpenAPI, all routes of them', async () => {

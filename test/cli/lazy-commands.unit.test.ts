@@ -1,6 +1,7 @@
 /** A command that is loaded alone is the same as in the help. */
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { UNSUPPORTED } from '../../src/apps/host/unsupported-features.ts';
 import { addAllCommands, addSingleCommand } from '../../src/cli/commands.ts';
 
 const make = (): Command => new Command('tailrace').enablePositionalOptions();
@@ -26,4 +27,12 @@ describe('a command that is loaded alone', () => {
       program.commands.find((command) => command.name() === name || command.aliases().includes(name));
     expect(found(alone)?.helpInformation()).toBe(found(all)?.helpInformation());
   });
+});
+
+it('sentences about what isn’t here name commands that are', () => {
+  for (const sentence of Object.values(UNSUPPORTED)) {
+    const named = [...sentence.matchAll(/`tailrace ([\w:]+)|\b((?:[a-z]+:)+[a-z]+)\b/g)];
+    const commands = named.map(([, own, other]) => own ?? other);
+    expect(names, sentence).toEqual(expect.arrayContaining(commands));
+  }
 });

@@ -147,6 +147,22 @@ export function authorizationRoutes(
       return viewOf(await apiKeys.replace(record.id, key), grant, key);
     },
   );
+  api.patch<{ Params: { id: string }; Body: { description?: string | null } | null }>(
+    '/oauth/authorizations/:id',
+    {
+      ...routeSchema('Describe an API key anew', 'Authorization', {
+        body: bodySchema({ description: { type: ['string', 'null'], maxLength: 200 } }),
+      }),
+      ...FILTERED_ROUTE,
+    },
+    async (request) => {
+      const grant = requireGrant(request, 'write');
+      const record = await getKey(grant, request.params.id);
+      requireOwnKey(grant, record);
+      const description = request.body?.description ?? record.description ?? 'API key';
+      return viewOf(await apiKeys.describe(record.id, description), grant);
+    },
+  );
   api.delete<{ Params: { id: string } }>(
     '/oauth/authorizations/:id',
     { ...routeSchema('Revoke an API key', 'Authorization'), ...FILTERED_ROUTE },

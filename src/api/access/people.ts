@@ -101,13 +101,20 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
   api.get<{ Params: { app: string } }>(
     '/apps/:app/collaborators',
     routeSchema('List who may work on an app', 'Collaborator', { many: true }),
+    async (request) => listCollaborators(await appRegistry.getApp(request.params.app)),
+  );
+
+  api.get<{ Params: { app: string; person: string } }>(
+    '/apps/:app/collaborators/:person',
+    routeSchema('Look at somebody who may work on an app', 'Collaborator'),
     async (request) => {
-      const app = await appRegistry.getApp(request.params.app);
-      const all = (await users.list()).filter(
-        ({ role, groups }) => role !== undefined || Object.hasOwn(groups, app.id),
+      const { app: which, person } = request.params;
+      const app = await appRegistry.getApp(which);
+      const found = (await listCollaborators(app)).find(
+        ({ user }) => user.id === person || isSameAddress(user.email, person),
       );
-      if (all.length === 0) return [collaboratorView(app, OWNER, 'owner', app.createdAt)];
-      return all.map((person) => collaboratorView(app, person, roleIn(person, app), person.createdAt));
+      if (!found) throw personNotFound(person);
+      return found;
     },
   );
 
@@ -170,6 +177,14 @@ export function peopleRoutes(api: FastifyInstance, dependencies: PeopleRouteDepe
       return collaboratorView(app, person, own, person.createdAt);
     },
   );
+
+  async function listCollaborators(app: AppRecord) {
+    const all = (await users.list()).filter(
+      ({ role, groups }) => role !== undefined || Object.hasOwn(groups, app.id),
+    );
+    if (all.length === 0) return [collaboratorView(app, OWNER, 'owner', app.createdAt)];
+    return all.map((person) => collaboratorView(app, person, roleIn(person, app), person.createdAt));
+  }
 
   async function give(request: FastifyRequest, email: string, role: PersonRole, app: AppRecord | undefined) {
     const person = await findPerson(email);

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AUDIT_APP, refuseAuditApp } from '../../apps/access/audit-log.ts';
 import type { Builds, DynoRunner } from '../../apps/host/contract.ts';
+import { UNSUPPORTED } from '../../apps/host/unsupported-features.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
@@ -19,6 +20,8 @@ interface AppParams {
 }
 interface NewAppRequest {
   readonly name?: string | null;
+  /** A stack's name or id. */
+  readonly stack?: string | null;
   /** Address of the app that it is made after. */
   readonly imported_from?: string | null;
 }
@@ -32,6 +35,9 @@ interface AppUpdateRequest {
 /** What every app runs on. */
 const REGION = { id: OWNER.id, name: 'localhost' } as const;
 export const STACK = { id: '00000000-0000-4000-8000-000000000002', name: 'local' } as const;
+
+/** Heroku's first runtime. */
+export const GENERATION = { id: STACK.id, name: 'cedar' } as const;
 
 /** What these routes work with. */
 export interface AppRouteDependencies {
@@ -69,13 +75,15 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
 
   const newApp = bodySchema({
     name: { type: ['string', 'null'] },
+    stack: {},
     imported_from: { type: ['string', 'null'], maxLength: 500 },
   });
   api.post<{ Body: NewAppRequest | null }>(
     '/apps',
     routeSchema('Create an app', 'App', { status: 201, body: newApp }),
     async (request, reply) => {
-      const { name, imported_from: importedFrom } = request.body ?? {};
+      const { name, stack, imported_from: importedFrom } = request.body ?? {};
+      if (stack === 'container') throw new TailraceError('invalid_params', UNSUPPORTED.images);
       const app = await createNewApp(dependencies, name, importedFrom ?? undefined);
       reply.code(201);
       return view(app, request);
@@ -100,6 +108,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       const before = await appRegistry.getApp(request.params.app);
       refuseAuditApp(before);
       const { build_stack: stack = STACK.name } = request.body ?? {};
+      if (stack === 'container') throw new TailraceError('invalid_params', UNSUPPORTED.images);
       if (stack !== STACK.name)
         throw new TailraceError('invalid_params', `There is one stack, this machine: ${STACK.name}.`);
       const app = await appRegistry.updateApp(before, request.body ?? {});
@@ -131,19 +140,29 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
     return shown;
   });
 
-  for (const [url, name, one] of [
-    ['/stacks', 'the stacks: this machine', { ...STACK, default: true, state: 'public' }],
-    [
-      '/regions',
-      'the regions: this machine',
-      { ...REGION, description: 'This machine', private_capable: false },
-    ],
-  ] as const)
+  machineRoutes(api);
+}
+
+/** `/stacks`, `/regions`: this machine. */
+function machineRoutes(api: FastifyInstance): void {
+  for (const [url, kind, one] of [
+    ['/stacks', 'stack', { ...STACK, default: true, state: 'public' }],
+    ['/regions', 'region', { ...REGION, description: 'This machine', private_capable: false }],
+  ] as const) {
     api.get(
       url,
-      { ...routeSchema(`List ${name}`, 'Reference', { many: true }), ...FILTERED_ROUTE },
+      { ...routeSchema(`List the ${kind}s: this machine`, 'Reference', { many: true }), ...FILTERED_ROUTE },
       async () => [one],
     );
+    api.get<{ Params: { which: string } }>(
+      `${url}/:which`,
+      { ...routeSchema(`Look at a ${kind}`, 'Reference'), ...FILTERED_ROUTE },
+      async ({ params: { which } }) => {
+        if (which !== one.name && which !== one.id) throw new TailraceError('not_found', UNSUPPORTED.machine);
+        return one;
+      },
+    );
+  }
 }
 
 /** Makes an app with its first release. @param name left out: one is made up */
@@ -153,7 +172,10 @@ export async function createNewApp(
   importedFrom?: string,
 ): Promise<AppRecord> {
   if (name === AUDIT_APP)
-    throw new TailraceError('conflict', `${AUDIT_APP} is the app of the audit stream: choose another name.`);
+    throw new TailraceError(
+      'invalid_params',
+      `${AUDIT_APP} is the app of the audit stream: choose another name.`,
+    );
   const app = await appRegistry.createApp(name || randomAppName(), importedFrom);
   await releases.createInitial(app.id, app.createdAt);
   return app;
@@ -184,11 +206,13 @@ async function appView(
   return {
     id: app.id,
     name: app.name,
-    generation: { id: STACK.id, name: 'cedar' },
+    generation: GENERATION,
     owner: OWNER,
     region: REGION,
     stack: STACK,
     build_stack: STACK,
+    acm: false,
+    create_status: 'complete',
     git_url: addresses.git(app.name, request),
     web_url: addresses.app(app.name),
     created_at: app.createdAt,

@@ -115,6 +115,14 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
       return paginate(request, reply, views, ['created_at', 'id']);
     },
   );
+  api.delete<AppParams>(
+    '/apps/:app/build-cache',
+    routeSchema('Empty what buildpacks keep from build to build', 'Empty'),
+    async (request) => {
+      await builds.purgeCache(await appRegistry.getApp(request.params.app));
+      return {};
+    },
+  );
   const requireBuild = async ({ app: which, build: id }: { app: string; build: string }) => {
     const app = await appRegistry.getApp(which);
     const build = (await builds.list(app.id)).find((one) => one.id === id);

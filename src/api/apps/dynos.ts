@@ -1,13 +1,15 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { DynoRunner, DynoSummary } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
-import { DEFAULT_DYNO_SIZE, type DynoSizesRecord, loadDynoSizes } from '../../apps/records/dyno-sizes.ts';
+import { DEFAULT_DYNO_SIZE, DYNO_SIZES, findDynoSize, loadDynoSizes } from '../../apps/records/dyno-sizes.ts';
+import type { Releases } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import type { Store } from '../../logs/store/contract.ts';
-import { needsScope } from '../access/authorize.ts';
+import { FILTERED_ROUTE, needsScope } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
+import { GENERATION } from './apps.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -16,25 +18,30 @@ interface DynoParams {
   Params: { app: string; dyno: string };
 }
 
+/** What a view of a dyno is made with. */
+export interface DynoViewDependencies {
+  readonly releases: Releases;
+  readonly store: Store;
+}
+
 /** What these routes work with. */
-export interface DynoRouteDependencies {
+export interface DynoRouteDependencies extends DynoViewDependencies {
   readonly appRegistry: AppRegistry;
   readonly dynoRunner: DynoRunner;
-  readonly store: Store;
   readonly log: Log;
 }
 
-/** `/apps/:app/dynos`: list, restart, stop. */
+/** `/apps/:app/dynos`: list, restart, stop; `/dyno-sizes`: what they may be like. */
 export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependencies): void {
-  const { appRegistry, dynoRunner, store, log } = dependencies;
+  const { appRegistry, dynoRunner, log } = dependencies;
+  dynoSizeRoutes(api, appRegistry);
 
   api.get<AppParams>(
     '/apps/:app/dynos',
     { ...routeSchema("List an app's dynos", 'Dyno', { many: true }), ...needsScope('apps') },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
-      const sizes = await loadDynoSizes(store, app.id);
-      const views = dynoRunner.dynos(app.id).map((dyno) => dynoView(dyno, app, sizes));
+      const views = await dynoViews(dynoRunner.dynos(app.id), app, dependencies);
       return paginate(request, reply, views, ['name', 'id']);
     },
   );
@@ -45,7 +52,7 @@ export function dynoRoutes(api: FastifyInstance, dependencies: DynoRouteDependen
     const running = dynoRunner.dynos(app.id).find(({ name, id }) => name === dyno || id === dyno);
     const found = running ?? dynoRunner.oneOff(app.id, dyno);
     if (!found) throw new TailraceError('not_found', "Couldn't find that dyno.");
-    return dynoView(found, app, await loadDynoSizes(store, app.id));
+    return dynoView(found, app, dependencies);
   });
 
   api.delete<AppParams>(
@@ -103,14 +110,64 @@ function acceptedRouteSchema(summary: string, wanted?: ReturnType<typeof bodySch
   return { ...routeSchema(summary, 'Empty', { status: 202, body: wanted }), ...needsScope('dynos:write') };
 }
 
-/** A dyno in the Platform API's shape. */
-export function dynoView(
-  dyno: DynoSummary,
+/** `/dyno-sizes`, and which of them an app may have: all. */
+function dynoSizeRoutes(api: FastifyInstance, appRegistry: AppRegistry): void {
+  const views = DYNO_SIZES.map(dynoSizeView);
+  api.get(
+    '/dyno-sizes',
+    { ...routeSchema('List the sizes of dynos', 'DynoSize', { many: true }), ...FILTERED_ROUTE },
+    async () => views,
+  );
+  api.get<AppParams>(
+    '/apps/:app/available-dyno-sizes',
+    routeSchema("List the sizes that an app's dynos may have: all", 'DynoSize', { many: true }),
+    async ({ params: { app } }) => {
+      await appRegistry.getApp(app);
+      return views;
+    },
+  );
+  api.get<{ Params: { size: string } }>(
+    '/dyno-sizes/:size',
+    { ...routeSchema('Look at a size of dynos', 'DynoSize'), ...FILTERED_ROUTE },
+    async ({ params: { size } }) => {
+      const found = findDynoSize(size);
+      if (!found) throw new TailraceError('not_found', "Couldn't find that dyno size: /dyno-sizes has all.");
+      return dynoSizeView(found);
+    },
+  );
+}
+
+/** @param memoryMb Heroku has it in GB */
+function dynoSizeView({ name, memoryMb }: (typeof DYNO_SIZES)[number]) {
+  return {
+    id: name,
+    name,
+    memory: memoryMb / 1_024,
+    cost: { cents: 0, unit: 'month' },
+    compute: 1,
+    dedicated: false,
+    dyno_units: 1,
+    precise_dyno_units: 1,
+    generation: GENERATION,
+    private_space_only: false,
+  };
+}
+
+/** Dynos of an app in the Platform API's shape. */
+async function dynoViews(
+  dynos: readonly DynoSummary[],
   app: AppRecord,
-  sizes: DynoSizesRecord,
+  { releases, store }: DynoViewDependencies,
   attachUrl: string | null = null,
 ) {
-  return {
+  const sizes = await loadDynoSizes(store, app.id);
+  const versions = [...new Set(dynos.map(({ version }) => version))];
+  const ids = new Map(
+    await Promise.all(
+      versions.map(async (version) => [version, await releases.idOf(app.id, version)] as const),
+    ),
+  );
+  return dynos.map((dyno) => ({
     id: dyno.id,
     name: dyno.name,
     type: dyno.type,
@@ -119,9 +176,20 @@ export function dynoView(
     state: dyno.state,
     attach_url: attachUrl,
     exit_status: dyno.exitStatus ?? null,
-    release: { id: app.id, version: dyno.version },
+    release: { id: ids.get(dyno.version) ?? app.id, version: dyno.version },
     app: { id: app.id, name: app.name },
     created_at: dyno.createdAt,
     updated_at: dyno.updatedAt,
-  };
+  }));
+}
+
+/** A dyno in the Platform API's shape. @param attachUrl where its client attaches */
+export async function dynoView(
+  dyno: DynoSummary,
+  app: AppRecord,
+  dependencies: DynoViewDependencies,
+  attachUrl?: string | null,
+) {
+  const [view] = await dynoViews([dyno], app, dependencies, attachUrl);
+  return view;
 }

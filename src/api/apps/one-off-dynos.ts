@@ -7,7 +7,7 @@ import { TailraceError } from '../../common/errors.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
 import { FILTERED_ROUTE, needsScope } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { dynoView } from './dynos.ts';
+import { type DynoViewDependencies, dynoView } from './dynos.ts';
 
 interface NewOneOffRequest {
   readonly command: string;
@@ -26,7 +26,7 @@ const PROCESS_TYPE_NAME = /^[a-z][a-z0-9_-]{0,29}$/;
 const TERMINAL_SIZE_MAX = 1_000;
 
 /** What these routes work with. */
-export interface OneOffDynoRouteDependencies {
+export interface OneOffDynoRouteDependencies extends DynoViewDependencies {
   readonly addresses: Addresses;
   readonly appRegistry: AppRegistry;
   readonly dynoRunner: DynoRunner;
@@ -57,7 +57,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
       const app = await appRegistry.getApp(request.params.app);
       const dyno = await dynoRunner.run(app, parseRequest(request.body, 'run'));
       reply.code(201);
-      return dynoView(dyno, app, {}, attachUrl(addresses.hostFor(request), dyno.attachPath));
+      return dynoView(dyno, app, dependencies, attachUrl(addresses.hostFor(request), dyno.attachPath));
     },
   );
   // `heroku run:inside`, which says neither that it attaches nor that it wants a terminal.
@@ -72,7 +72,7 @@ export function oneOffDynoRoutes(api: FastifyInstance, dependencies: OneOffDynoR
       const wanted = { ...parseRequest(request.body, 'exec'), attach: true };
       const dyno = await dynoRunner.runInside(app, request.params.dyno, wanted);
       reply.code(201);
-      return dynoView(dyno, app, {}, attachUrl(addresses.hostFor(request), dyno.attachPath));
+      return dynoView(dyno, app, dependencies, attachUrl(addresses.hostFor(request), dyno.attachPath));
     },
   );
   api.post<{ Params: { app: string; dyno: string } }>(

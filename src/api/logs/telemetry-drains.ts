@@ -1,22 +1,28 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import type { DrainRecord } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
+import type { AppId } from '../../logs/store/contract.ts';
 import { getNamedApp, isVisible, PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { admitDrain } from './admit-drain.ts';
 
+interface TelemetryExporter {
+  readonly type?: string;
+  readonly endpoint: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 interface NewTelemetryDrainRequest {
   readonly owner: { readonly id: string; readonly type: string };
   readonly signals?: readonly string[];
-  readonly exporter: {
-    readonly type: string;
-    readonly endpoint: string;
-    readonly headers?: Readonly<Record<string, string>>;
-  };
+  readonly exporter: TelemetryExporter;
+}
+interface TelemetryDrainUpdate {
+  readonly signals?: readonly string[];
+  readonly exporter?: Partial<TelemetryExporter>;
 }
 
 /** What these routes work with. */
@@ -44,15 +50,16 @@ export function telemetryDrainRoutes(
     },
     async (request) => telemetryDrainsOfApp(await appRegistry.getApp(request.params.app)),
   );
+  const signalNames = { type: 'array', items: { type: 'string' } };
+  const exporter = {
+    type: 'object',
+    properties: { endpoint: { type: 'string' }, type: { type: 'string' }, headers: { type: 'object' } },
+  };
   const requestBody = bodySchema(
     {
       owner: { type: 'object', required: ['id'], properties: { id: { type: 'string' } } },
-      signals: { type: 'array', items: { type: 'string' } },
-      exporter: {
-        type: 'object',
-        required: ['endpoint'],
-        properties: { endpoint: { type: 'string' }, type: { type: 'string' }, headers: { type: 'object' } },
-      },
+      signals: signalNames,
+      exporter: { ...exporter, required: ['endpoint'] },
     },
     ['owner', 'exporter'],
   );
@@ -60,19 +67,9 @@ export function telemetryDrainRoutes(
     '/telemetry-drains',
     routeSchema('Send logs by OTLP/HTTP', 'TelemetryDrain', { status: 201, body: requestBody }),
     async (request, reply) => {
-      const { owner, signals = ['logs'], exporter } = request.body;
+      const { owner, signals, exporter } = request.body;
       const app = await getNamedApp(request, appRegistry, owner.id);
-      if (!signals.includes('logs'))
-        throw new TailraceError('invalid_params', 'Only logs can be sent: use --signals logs.');
-      if (exporter.type === 'otlp')
-        throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
-      const hasHeaders = Object.keys(exporter.headers ?? {}).length > 0;
-      const { url, options } = await admitDrain(dependencies, app.id, exporter.endpoint, (target) =>
-        parseDrainOptions(target, {
-          format: 'otlp',
-          ...(hasHeaders ? { headers: exporter.headers } : {}),
-        }),
-      );
+      const { url, options } = await admit(app.id, signals, exporter);
       const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name });
       await deliveries.reconcile();
       reply.code(201);
@@ -89,20 +86,64 @@ export function telemetryDrainRoutes(
       ),
       ...(method === 'GET' ? PROTECTED_ROUTE : {}),
       handler: async (request) => {
-        for (const app of await appRegistry.listApps()) {
-          const drain = (await appRegistry.listDrains(app.id))
-            .filter(isTelemetryDrain)
-            .find(({ id }) => id === request.params.id);
-          if (!drain || (request.keyGrant && !isVisible(request.keyGrant, app))) continue;
-          if (method === 'DELETE') {
-            await appRegistry.removeDrain(app.id, drain.id);
-            await deliveries.reconcile();
-          }
-          return telemetryDrainView(drain);
+        const drain = await getTelemetryDrain(request);
+        if (method === 'DELETE') {
+          await appRegistry.removeDrain(drain.app, drain.id);
+          await deliveries.reconcile();
         }
-        throw new TailraceError('not_found', "Couldn't find that telemetry drain.");
+        return telemetryDrainView(drain);
       },
     });
+  api.patch<{ Params: { id: string }; Body: TelemetryDrainUpdate | null }>(
+    '/telemetry-drains/:id',
+    routeSchema("Change a telemetry drain's address or headers", 'TelemetryDrain', {
+      body: bodySchema({ signals: signalNames, exporter }),
+    }),
+    async (request) => {
+      const drain = await getTelemetryDrain(request);
+      const { signals, exporter: given } = request.body ?? {};
+      const endpoint = given?.endpoint ?? drain.url;
+      const headers = given?.headers ?? drain.options?.headers;
+      const { url, options } = await admit(drain.app, signals, { ...given, endpoint, headers });
+      const all = await appRegistry.listDrains(drain.app);
+      if (all.some((other) => other.id !== drain.id && other.url === url))
+        throw new TailraceError('conflict', 'Url has already been taken.');
+      const { headers: _, ...others } = drain.options ?? {};
+      const next = await appRegistry.updateDrain(drain.app, drain.id, {
+        url,
+        options: { ...others, ...options, format: drain.options?.format },
+      });
+      await deliveries.reconcile();
+      return telemetryDrainView(next);
+    },
+  );
+
+  /** @throws TailraceError `invalid_params` */
+  function admit(app: AppId, signals: readonly string[] = ['logs'], exporter: TelemetryExporter) {
+    const { endpoint, headers = {}, type } = exporter;
+    if (!signals.includes('logs'))
+      throw new TailraceError('invalid_params', 'Only logs can be sent: use --signals logs.');
+    if (type === 'otlp')
+      throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
+    const hasHeaders = Object.keys(headers).length > 0;
+    return admitDrain(dependencies, app, endpoint, (target) =>
+      parseDrainOptions(target, { format: 'otlp', ...(hasHeaders ? { headers } : {}) }),
+    );
+  }
+
+  /** @throws TailraceError `not_found`, also for one of an app that the key isn't for */
+  async function getTelemetryDrain({
+    params: { id },
+    keyGrant,
+  }: FastifyRequest<{ Params: { id: string } }>): Promise<DrainRecord> {
+    for (const app of await appRegistry.listApps()) {
+      if (keyGrant && !isVisible(keyGrant, app)) continue;
+      const drains = (await appRegistry.listDrains(app.id)).filter(isTelemetryDrain);
+      const drain = drains.find((one) => one.id === id);
+      if (drain) return drain;
+    }
+    throw new TailraceError('not_found', "Couldn't find that telemetry drain.");
+  }
 }
 
 function isTelemetryDrain({ options }: DrainRecord): boolean {

@@ -153,6 +153,16 @@ export class ApiKeys {
     return record;
   }
 
+  /** Describes a key anew. @throws TailraceError `not_found` */
+  async describe(id: string, description: string): Promise<ApiKeyRecord> {
+    const found = (await this.listWithHashes()).find(({ record }) => record.id === id);
+    if (!found || hasExpired(found.record))
+      throw new TailraceError('not_found', "Couldn't find that authorization.");
+    const record = { ...found.record, description };
+    await this.store.transact('', [{ key: recordKey(found.hash), value: record }]);
+    return record;
+  }
+
   /** Notes that a key was used just now. */
   noteUse({ hash }: Pick<KeyGrant, 'hash'>, address: string): void {
     const nowMs = performance.now();

@@ -2,9 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TailraceError } from '../../common/errors.ts';
+import { systemCode, TailraceError } from '../../common/errors.ts';
 import { fileError } from '../../common/files/file-error.ts';
 import type { Log } from '../../common/log.ts';
 import { ticksSinceBoot } from '../../common/processes/process-identity.ts';
@@ -94,11 +94,7 @@ export class Builder implements Builds {
       );
     dynoManager.requireStaying(app.id);
     const all = await this.buildsOf(app.id);
-    if (all.some(({ status }) => status === 'pending'))
-      throw new TailraceError(
-        'conflict',
-        `Another build of ${app.name} is in progress: try again when it is done.`,
-      );
+    requireNoBuild(app, all);
     const build = new Build(randomUUID(), commit);
     const stale = all.splice(0, all.length - BUILDS_MAX + 1);
     all.push(build);
@@ -136,6 +132,17 @@ export class Builder implements Builds {
     all.length = 0;
     this.builds.delete(app);
     await this.history.removeAll(app);
+  }
+
+  async purgeCache(app: AppRecord): Promise<void> {
+    requireNoBuild(app, await this.buildsOf(app.id));
+    const cache = join(this.options.cacheFolder, app.id);
+    const purged = `${cache}.${randomUUID()}`;
+    // A build that begins meanwhile begins with none.
+    await rename(cache, purged).catch((error: unknown) => {
+      if (systemCode(error) !== 'ENOENT') throw fileError(error);
+    });
+    await rm(purged, { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** Writes down that it has begun, and forgets the oldest. */
@@ -268,6 +275,15 @@ export class Builder implements Builds {
     await store.transact(app, [{ key: slugRecordKey(id), value: undefined }]);
     await dynoManager.slugFiles.remove(id);
   }
+}
+
+/** @throws TailraceError `conflict` */
+function requireNoBuild({ name }: AppRecord, builds: readonly Build[]): void {
+  if (builds.some(({ status }) => status === 'pending'))
+    throw new TailraceError(
+      'conflict',
+      `Another build of ${name} is in progress: try again when it is done.`,
+    );
 }
 
 function describeFailure(error: unknown, isKnown: boolean, isCanceled: boolean): string {

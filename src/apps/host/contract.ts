@@ -133,6 +133,8 @@ export interface Builds {
   list(app: AppId): Promise<readonly Build[]>;
   /** Ends the build of an app that is to be destroyed, and forgets all of its builds. */
   deleteApp(app: AppId): Promise<void>;
+  /** Empties what buildpacks keep from build to build. @throws TailraceError `conflict` while a build of the app runs */
+  purgeCache(app: AppRecord): Promise<void>;
   /**
    * Begins to build an archive, which is removed afterwards.
    * @throws TailraceError `conflict` while another build of the app runs

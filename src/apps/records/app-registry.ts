@@ -59,13 +59,13 @@ export class AppRegistry {
 
   /**
    * Creates an app with the tokens of its two default sources, `app` and `heroku`.
-   * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
+   * @throws TailraceError `invalid_params` for a bad name, and for one that is taken
    */
   async createApp(name: string, importedFrom?: string): Promise<AppRecord> {
     rejectInvalidAppName(name);
     const { app, changes } = newAppChanges(randomUUID() as AppId, name, importedFrom);
     const committed = await this.store.transact('', changes);
-    if (!committed) throw new TailraceError('conflict', `Name ${name} is already taken.`);
+    if (!committed) throw nameTaken(name);
     return app;
   }
 
@@ -104,7 +104,7 @@ export class AppRegistry {
 
   /**
    * Changes an app's name or maintenance.
-   * @throws TailraceError `invalid_params` for a bad name, `conflict` for one that is taken.
+   * @throws TailraceError `invalid_params` for a bad name, and for one that is taken
    */
   async updateApp(
     { id }: Pick<AppRecord, 'id'>,
@@ -116,8 +116,7 @@ export class AppRegistry {
       // What the caller knows of the app may have changed, its name too.
       const app = before.value;
       const name = change.name ?? app.name;
-      if (name !== app.name && (await this.store.get('', `name/${name}`)))
-        throw new TailraceError('conflict', `Name ${name} is already taken.`);
+      if (name !== app.name && (await this.store.get('', `name/${name}`))) throw nameTaken(name);
       const next: AppRecord = {
         ...app,
         name,
@@ -371,6 +370,11 @@ export function newAppChanges(
     ...['app', 'heroku'].map((source) => newTokenChange(id, source)),
   ];
   return { app, changes };
+}
+
+/** As Heroku says it. */
+function nameTaken(name: string): TailraceError {
+  return new TailraceError('invalid_params', `Name ${name} is already taken.`);
 }
 
 function appNotFound(): TailraceError {

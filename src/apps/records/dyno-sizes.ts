@@ -3,7 +3,7 @@ import { TailraceError } from '../../common/errors.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 
 /** Heroku's names and megabytes. */
-const DYNO_SIZES = [
+export const DYNO_SIZES = [
   { name: 'Basic', memoryMb: 512 },
   { name: 'Eco', memoryMb: 512 },
   { name: 'Standard-1X', memoryMb: 512 },
@@ -24,9 +24,14 @@ export async function loadDynoSizes(store: Store, app: AppId): Promise<DynoSizes
   return (await store.get<DynoSizesRecord>(app, DYNO_SIZES_KEY))?.value ?? {};
 }
 
+/** The size of this name, in capitals or not. */
+export function findDynoSize(typed: string): (typeof DYNO_SIZES)[number] | undefined {
+  return DYNO_SIZES.find(({ name }) => name.toLowerCase() === typed.toLowerCase());
+}
+
 /** The name of a size as Heroku writes it. @throws TailraceError `invalid_params` */
 export function parseDynoSize(typed: string): string {
-  const found = DYNO_SIZES.find(({ name }) => name.toLowerCase() === typed.toLowerCase());
+  const found = findDynoSize(typed);
   if (found) return found.name;
   const names = DYNO_SIZES.map(({ name }) => name).join(', ');
   throw new TailraceError('invalid_params', `No such size as ${typed}. Available sizes are ${names}.`);

@@ -35,6 +35,11 @@ export class Releases {
     return records.length > 0 ? records.map(({ value }) => value) : [initialRelease(app)];
   }
 
+  /** The id of a release; undefined when there is no such version. */
+  async idOf(app: AppId, version: number): Promise<string | undefined> {
+    return (await this.store.get<ReleaseRecord>(app, releaseKey(version)))?.value.id;
+  }
+
   /** What the app runs. */
   async current(app: AppId): Promise<ReleaseRecord> {
     return currentRelease(await this.list(app));

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { UNSUPPORTED } from '../../apps/host/unsupported-features.ts';
-import { TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, addClientOptions, resolveEndpoint } from '../api-client.ts';
+import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 
-/** `tailrace certs`, `certs:add …`, `pipelines`: commands of Heroku's that say what to use here. */
+/** `tailrace certs`, `pipelines`: commands of Heroku's that say what to use here. */
 export function unsupportedCommands(program: Command): void {
   addClientOptions(program.command('certs').description('says where TLS ends, and what to use')).action(
     async (options: { app?: string; json?: boolean }) => {
@@ -13,14 +12,6 @@ export function unsupportedCommands(program: Command): void {
       printResult(options.json, all, () => `${app} has no certificates. ${UNSUPPORTED.certs}`);
     },
   );
-  for (const name of ['certs:add', 'certs:update', 'certs:remove', 'certs:auto', 'certs:auto:enable'])
-    program
-      .command(`${name} [arguments...]`, { hidden: true })
-      .option(...APP_OPTION)
-      .allowUnknownOption()
-      .action(() => {
-        throw new TailraceError('bad_request', UNSUPPORTED.certs);
-      });
   program
     .command('pipelines [arguments...]')
     .description('says what to use: `promote --to`')

@@ -19,7 +19,7 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** `tailrace builds`, `builds:info [id]`, `builds:output [id]`, `builds:cancel [id]` */
+/** `tailrace builds`, `builds:info [id]`, `builds:output [id]`, `builds:cancel [id]`, `builds:cache:purge` */
 export function buildCommands(program: Command): void {
   addClientOptions(program.command('builds').description("list an app's latest builds")).action(
     async (options: Options) => {
@@ -75,6 +75,15 @@ export function buildCommands(program: Command): void {
     const { id } = which === undefined && running ? running : await requireBuild(client, app, path, which);
     const build = await client.request<BuildView>('DELETE', `${path}/${id}`);
     printResult(options.json, build, () => `Canceling build ${id} of ${app}... done`);
+  });
+  addClientOptions(
+    program
+      .command('builds:cache:purge')
+      .description('empty what buildpacks keep from build to build: the next one begins anew'),
+  ).action(async (options: Options) => {
+    const { app, client, path } = await resolveEndpoint(options, '/build-cache');
+    const result = await client.request('DELETE', path);
+    printResult(options.json, result, () => `Purging the build cache of ${app}... done`);
   });
 }
 

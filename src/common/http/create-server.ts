@@ -38,12 +38,14 @@ export interface HttpServerOptions {
   readonly https?: { readonly cert: Buffer; readonly key: Buffer };
   /** Proxies in front that are believed what they say of the client; left out: none. */
   readonly trustedProxies?: TrustedProxies;
+  /** What to say of a path that no route has, which is named without its query; undefined: nothing in particular. */
+  readonly describeMissing?: (path: string) => string | undefined;
 }
 
 /** A Fastify server, without routes, that responds with this project's errors: `{id, message}`. */
 export function createHttpServer(
   log: Log,
-  { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustedProxies }: HttpServerOptions = {},
+  { requestTimeoutMs = REQUEST_TIMEOUT_MS, https, trustedProxies, describeMissing }: HttpServerOptions = {},
 ): FastifyInstance {
   const nodeOptions = {
     headersTimeout: Math.min(requestTimeoutMs, HEADERS_TIMEOUT_MS),
@@ -137,9 +139,11 @@ export function createHttpServer(
     );
     return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
   });
-  server.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ id: 'not_found', message: 'The requested API endpoint was not found.' }),
-  );
+  server.setNotFoundHandler(({ url, headers }, reply) => {
+    const described = describeMissing?.(url.split('?', 1)[0]);
+    const message = described ?? 'The requested API endpoint was not found.';
+    return reply.code(404).send({ id: 'not_found', message: nameProgram(message, programOf(headers)) });
+  });
   return server;
 }
 

@@ -272,7 +272,7 @@ describe('the audit stream', () => {
     expect((await ask(server.key, 'GET /apps')).text).not.toContain('tailrace-audit');
     expect((await ask(server.key, 'DELETE /apps/tailrace-audit')).status).toBe(409);
     expect((await ask(server.key, 'PATCH /apps/tailrace-audit', { name: 'other' })).status).toBe(409);
-    expect((await ask(server.key, 'POST /apps', { name: 'tailrace-audit' })).status).toBe(409);
+    expect((await ask(server.key, 'POST /apps', { name: 'tailrace-audit' })).status).toBe(422);
     const deletion = { to: '2099-01-01T00:00:00Z', confirm: 'tailrace-audit' };
     expect((await ask(server.key, 'POST /apps/tailrace-audit/line-deletions', deletion)).status).toBe(409);
     // What it may hold can be more than others, and not less.

@@ -199,6 +199,8 @@ describe('host names and what isn’t here', () => {
     [['certs', '-a', 'tls-app'], 0, /tls-app has no certificates\. [\s\S]*nginx, Caddy/],
     [['certs:add', 'a.crt', 'a.key', '-a', 'tls-app'], 1, /nginx, Caddy/],
     [['certs:auto:enable', '-a', 'tls-app'], 1, /nginx, Caddy/],
+    [['help', 'container:push'], 1, /Docker images are not run here/],
+    [['pg:bloat', '-a', 'tls-app'], 1, /^ › {3}Error: `tailrace pg:psql/],
     [['certs', '-a', 'nowhere'], 1, /Couldn't find that app/],
     [['pipelines'], 0, /`tailrace promote -a APP --to OTHER`/],
   ])('%j says what to use', async (args, status, sentence) => {

@@ -62,6 +62,9 @@ describe('builds', () => {
       );
       const second = await tailrace('push', '-a', 'slow', '-d', repository.folder);
       expect(second.stderr).toMatch(/Another build of slow is in progress/);
+      expect((await tailrace('builds:cache:purge', '-a', 'slow')).stderr).toMatch(
+        /Another build of slow is in progress/,
+      );
       const follower = new Program(process.execPath, [TAILRACE, 'builds:output', '-a', 'slow'], {
         env: server.env,
       });
@@ -99,6 +102,13 @@ describe('builds', () => {
       expect((await tailrace('builds:output', id.slice(0, 12), '-a', 'slow')).stdout).toMatch(
         /begun[\s\S]*canceled/,
       );
+      const caches = join(data, 'caches');
+      expect(readdirSync(caches)).not.toEqual([]);
+      for (const _ of ['all of it', 'nothing'])
+        expect((await tailrace('builds:cache:purge', '-a', 'slow')).stdout).toBe(
+          'Purging the build cache of slow... done\n',
+        );
+      expect(readdirSync(caches)).toEqual([]);
     } finally {
       await server.close();
     }

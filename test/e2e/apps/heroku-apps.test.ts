@@ -111,6 +111,13 @@ describe('config vars and releases', { timeout: 180_000 }, () => {
     expect(await h('releases:info v2')).toMatch(
       /=== Release v2[\s\S]*Change:\s+Set A, B config vars[\s\S]*A: one\nB: two/,
     );
+    const [dyno] = await shop.server.request<{ release: { id: string; version: number } }[]>(
+      'GET',
+      '/apps/shop/dynos',
+    );
+    expect(await shop.server.request('GET', `/apps/shop/releases/${dyno.release.version}`)).toMatchObject({
+      id: dyno.release.id,
+    });
     expect(await h('rollback v2')).toMatch(/Rolling back shop to v2... done, v5/);
     expect(await configVars()).toMatchObject({ A: 'one', B: 'two' });
     await expect(shop.server.request('GET', '/apps/shop/releases/v99')).rejects.toThrow(

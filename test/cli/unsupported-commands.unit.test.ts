@@ -1,0 +1,31 @@
+/** What Heroku's command has and `tailrace` hasn't is answered by a sentence. */
+import { expect, it } from 'vitest';
+import { UNSUPPORTED, unsupportedCommand } from '../../src/apps/host/unsupported-features.ts';
+
+it.each([
+  ['teams', 'teams'],
+  ['members:add', 'teams'],
+  ['spaces:vpn:info', 'teams'],
+  ['apps:transfer', 'owners'],
+  ['join', 'owners'],
+  ['ci:run', 'tests'],
+  ['reviewapps:create', 'tests'],
+  ['pipelines:diff', 'pipelines'],
+  ['webhooks:add', 'webhooks'],
+  ['keys:add', 'keys'],
+  ['certs:auto:refresh', 'certs'],
+  ['container:release', 'images'],
+  ['ps:autoscale:enable', 'autoscaling'],
+  ['ps:forward', 'exec'],
+  ['usage:addons', 'billing'],
+  ['stack:set', 'machine'],
+  ['telemetry', 'telemetry'],
+  ['data:pg:info', 'database'],
+  ['redis:maxmemory', 'keyValue'],
+] as const)('%s', (command, feature) => {
+  expect(unsupportedCommand(command)).toBe(UNSUPPORTED[feature]);
+});
+
+it.each(['lgos', 'city', 'psql', 'team', 'pipeline', ''])('%j is no command of Heroku’s', (command) => {
+  expect(unsupportedCommand(command)).toBeUndefined();
+});
