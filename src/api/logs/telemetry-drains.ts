@@ -2,10 +2,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
-import { parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
+import { mergeDrainOptions, parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import type { DrainRecord } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
-import type { AppId } from '../../logs/store/contract.ts';
 import { getNamedApp, isVisible, PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { admitDrain } from './admit-drain.ts';
@@ -69,7 +68,10 @@ export function telemetryDrainRoutes(
     async (request, reply) => {
       const { owner, signals, exporter } = request.body;
       const app = await getNamedApp(request, appRegistry, owner.id);
-      const { url, options } = await admit(app.id, signals, exporter);
+      requireLogs(signals, exporter);
+      const { url, options } = await admitDrain(dependencies, app.id, exporter.endpoint, (target) =>
+        parseDrainOptions(target, { format: 'otlp', headers: givenHeaders(exporter) }),
+      );
       const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name });
       await deliveries.reconcile();
       reply.code(201);
@@ -101,35 +103,28 @@ export function telemetryDrainRoutes(
     }),
     async (request) => {
       const drain = await getTelemetryDrain(request);
-      const { signals, exporter: given } = request.body ?? {};
-      const endpoint = given?.endpoint ?? drain.url;
-      const headers = given?.headers ?? drain.options?.headers;
-      const { url, options } = await admit(drain.app, signals, { ...given, endpoint, headers });
+      const { signals, exporter: given = {} } = request.body ?? {};
+      requireLogs(signals, given);
+      const { url, options } = await admitDrain(
+        dependencies,
+        drain.app,
+        given.endpoint ?? drain.url,
+        (target) =>
+          mergeDrainOptions(
+            drain.options ?? {},
+            target,
+            given.endpoint !== undefined,
+            given.headers === undefined ? {} : { headers: givenHeaders(given) },
+          ),
+      );
       const all = await appRegistry.listDrains(drain.app);
       if (all.some((other) => other.id !== drain.id && other.url === url))
         throw new TailraceError('conflict', 'Url has already been taken.');
-      const { headers: _, ...others } = drain.options ?? {};
-      const next = await appRegistry.updateDrain(drain.app, drain.id, {
-        url,
-        options: { ...others, ...options, format: drain.options?.format },
-      });
+      const next = await appRegistry.updateDrain(drain.app, drain.id, { url, options });
       await deliveries.reconcile();
       return telemetryDrainView(next);
     },
   );
-
-  /** @throws TailraceError `invalid_params` */
-  function admit(app: AppId, signals: readonly string[] = ['logs'], exporter: TelemetryExporter) {
-    const { endpoint, headers = {}, type } = exporter;
-    if (!signals.includes('logs'))
-      throw new TailraceError('invalid_params', 'Only logs can be sent: use --signals logs.');
-    if (type === 'otlp')
-      throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
-    const hasHeaders = Object.keys(headers).length > 0;
-    return admitDrain(dependencies, app, endpoint, (target) =>
-      parseDrainOptions(target, { format: 'otlp', ...(hasHeaders ? { headers } : {}) }),
-    );
-  }
 
   /** @throws TailraceError `not_found`, also for one of an app that the key isn't for */
   async function getTelemetryDrain({
@@ -144,6 +139,19 @@ export function telemetryDrainRoutes(
     }
     throw new TailraceError('not_found', "Couldn't find that telemetry drain.");
   }
+}
+
+/** @throws TailraceError `invalid_params` */
+function requireLogs(signals: readonly string[] = ['logs'], { type }: Partial<TelemetryExporter>): void {
+  if (!signals.includes('logs'))
+    throw new TailraceError('invalid_params', 'Only logs can be sent: use --signals logs.');
+  if (type === 'otlp')
+    throw new TailraceError('invalid_params', 'OTLP goes over HTTP here: use --transport http.');
+}
+
+/** None is said as null. */
+function givenHeaders({ headers = {} }: Partial<TelemetryExporter>): TelemetryExporter['headers'] | null {
+  return Object.keys(headers).length > 0 ? headers : null;
 }
 
 function isTelemetryDrain({ options }: DrainRecord): boolean {

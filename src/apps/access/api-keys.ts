@@ -155,11 +155,13 @@ export class ApiKeys {
 
   /** Describes a key anew. @throws TailraceError `not_found` */
   async describe(id: string, description: string): Promise<ApiKeyRecord> {
-    const found = (await this.listWithHashes()).find(({ record }) => record.id === id);
-    if (!found || hasExpired(found.record))
-      throw new TailraceError('not_found', "Couldn't find that authorization.");
-    const record = { ...found.record, description };
-    await this.store.transact('', [{ key: recordKey(found.hash), value: record }]);
+    const all = await this.store.list<ApiKeyRecord>('', KEY_PREFIX);
+    const found = all.find(({ value }) => value.id === id && !hasExpired(value));
+    const record = found && { ...found.value, description };
+    // One that is revoked meanwhile stays so.
+    const isChanged =
+      found && (await this.store.transact('', [{ key: found.key, value: record, ifVersion: found.version }]));
+    if (!record || !isChanged) throw new TailraceError('not_found', "Couldn't find that authorization.");
     return record;
   }
 

@@ -4,26 +4,30 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { dirname } from 'node:path';
+import { programFileError } from '../../common/files/file-error.ts';
 
 /** Slugs are read from this machine's disk soon: a third of the processor time, for a sixth more bytes. */
 const FAST_GZIP = '--use-compress-program=gzip -1';
 
-/** Packs a folder into a gzipped tar file. Rejects with what `tar` said. */
+/** Packs a folder into a gzipped tar file. @throws TailraceError `store_full`; Error with what `tar` said */
 export async function packFolder(folder: string, file: string): Promise<void> {
-  await runTar([FAST_GZIP, '-cf', file, '-C', folder, '.']);
+  await runTar([FAST_GZIP, '-cf', file, '-C', folder, '.'], dirname(file));
 }
 
-/** Unpacks what `packFolder` has packed into a folder that is there. */
+/** Unpacks what `packFolder` has packed into a folder that is there. @throws, as {@link packFolder} does */
 export async function unpackFolder(file: string, folder: string): Promise<void> {
-  await runTar(['-xzf', file, '--no-same-owner', '-C', folder]);
+  await runTar(['-xzf', file, '--no-same-owner', '-C', folder], folder);
 }
 
-async function runTar(args: readonly string[]): Promise<void> {
+/** @param target where it writes */
+async function runTar(args: readonly string[], target: string): Promise<void> {
   const child = spawn('tar', args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-2_000);
   });
   const [status] = await once(child, 'close');
-  if (status !== 0) throw new Error(`tar failed: ${stderr.trim() || `status ${status}`}`);
+  if (status !== 0)
+    throw programFileError(target, new Error(`tar failed: ${stderr.trim() || `status ${status}`}`));
 }

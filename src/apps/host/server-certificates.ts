@@ -6,6 +6,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { TailraceError } from '../../common/errors.ts';
+import { programFileError } from '../../common/files/file-error.ts';
 import { readIfExists } from '../../common/files/read-if-exists.ts';
 import { renameSynced } from '../../common/files/replace-file.ts';
 
@@ -92,6 +93,8 @@ async function createAtomically(
   try {
     await create(work);
     for (const name of names) await renameSynced(join(work, name), join(folder, name));
+  } catch (error) {
+    throw error instanceof Error ? programFileError(work, error) : error;
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -134,12 +134,11 @@ describe('open, git:remote', { timeout: 180_000 }, () => {
     expect(await own.runOk('git:remote -a pushed')).toContain(
       `set git remote heroku to https://${host}/pushed.git`,
     );
-    await git('config', `url.http://key:${shop.server.key}@${host}/.insteadOf`, `https://${host}/`);
+    await git('config', `url.http://key:${shop.server.key}@${host}/.pushInsteadOf`, `https://${host}/`);
     const pushed = await git('push', 'heroku', 'main');
     expect(pushed.stderr).toMatch(/remote: {8}Released v2/);
-    expect(await own.runOk('ps:scale worker=1:standard-2x -a pushed')).toMatch(
-      /now running worker at 1:Standard-2X/,
-    );
+    // By the remote it knows the app still.
+    expect(await own.runOk('ps:scale worker=1:standard-2x')).toMatch(/now running worker at 1:Standard-2X/);
     expect(await own.runOk('ps:type -a pushed')).toMatch(/worker\s+Standard-2X\s+1/);
     expect(await own.runOk('labs:enable log-runtime-metrics -a pushed')).toMatch(
       /Enabling log-runtime-metrics for .*pushed... done/,

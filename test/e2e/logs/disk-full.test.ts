@@ -34,6 +34,13 @@ describe('a disk that is full', () => {
     if (!data) return context.skip('a small disk can’t be mounted here');
     const server = await startServerForTest({ data });
     const app = await server.createApp();
+    const folder = dataFolderForTest();
+    const tailrace = (command: string, ...args: string[]) =>
+      runTailrace([command, '-a', 'pushed', ...args], { env: server.env, cwd: folder });
+    await server.createApp('pushed');
+    writeFileSync(join(folder, 'Procfile'), 'task: true\n');
+    writeFileSync(join(folder, 'large'), Buffer.alloc(3_000_000));
+    expect((await tailrace('push')).stdout).toMatch(/Released v2/);
     const acknowledged: string[] = [];
     // Something else takes most of the disk.
     writeFileSync(join(data, 'somebody-elses'), Buffer.alloc(11_000_000));
@@ -57,17 +64,20 @@ describe('a disk that is full', () => {
     const first = await server.readMessages(app);
     expect(first.slice(0, acknowledged.length)).toEqual(acknowledged);
     // What is pushed is refused in the same words: what doesn't fit, and what doesn't when it is unpacked.
-    const folder = dataFolderForTest();
-    writeFileSync(join(folder, 'Procfile'), 'web: true\n');
-    const push = () => runTailrace(['push', '-a', app.name], { env: server.env, cwd: folder });
     for (const content of [randomBytes(20_000_000), Buffer.alloc(20_000_000)]) {
       writeFileSync(join(folder, 'large'), content);
-      const { status, stdout, stderr } = await push();
+      const { status, stdout, stderr } = await tailrace('push');
       expect([status, stdout + stderr]).toEqual([
         1,
         expect.stringContaining("The server's disk is full: make space, and try again."),
       ]);
     }
+    // A terminal needs a certificate, and a dyno a copy of its slug.
+    const rest = join(data, 'the-rest');
+    expect(() => writeFileSync(rest, Buffer.alloc(24_000_000))).toThrow(/ENOSPC/);
+    for (const command of ['run', 'run:detached'])
+      expect((await tailrace(command, 'true')).stderr).toContain("The server's disk is full: make space");
+    rmSync(rest);
     // Lines that nobody can be asked to send again wait until there is room.
     await sendOverTcp(server.syslogPort, `${logplexLine('by syslog', app.token)}\n`);
     await until('the server says so', () =>

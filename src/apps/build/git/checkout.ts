@@ -1,6 +1,7 @@
 /** The files of a commit, as git checks them out, with those of its submodules. */
 import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { programFileError } from '../../../common/files/file-error.ts';
 import type { Environment } from '../../processes/config/dyno-env.ts';
 import { SOURCE_LIMITS } from '../source-limits.ts';
 import { ISOLATED_GIT, listWithGit, redactGitUrls, runGit, withoutGitVariables } from './git-command.ts';
@@ -96,7 +97,10 @@ async function checkOutFiles(
   const tree = ['--work-tree', join(folder, path), 'read-tree', '--reset', '-u', commit];
   const checkedOut = await runGit([...settings, ...tree], env);
   if (checkedOut.status !== 0)
-    throw new Error(`The commit can't be checked out: ${lastLine(checkedOut.stderr)}`);
+    throw programFileError(
+      folder,
+      new Error(`The commit can't be checked out: ${lastLine(checkedOut.stderr)}`),
+    );
   const links = parseStages((await runGit(['ls-files', '--stage', '-z'], env)).stdout);
   if (links.length === 0) return [];
   const args = ['config', '--blob', `${commit}:.gitmodules`, '--null', '--list'];
