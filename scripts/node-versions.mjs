@@ -89,7 +89,7 @@ async function runCore(node, installed) {
     await until('the server', () => ready.test(said.out), said);
     const [, url, syslogPort] = ready.exec(said.out);
     tailrace('create', 'shop');
-    // Each command takes half a second that is compiled for the first time: two show that they work on this version.
+    // Each command takes half a second that is compiled for the first time: three show that they work on this version.
     const key = readFileSync(join(data, 'key'), 'utf8').trim();
     const add = async (path, body) => {
       const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
