@@ -46,6 +46,7 @@ const COMPOSING: Record<string, readonly string[]> = {
 const SHARED_WITH_WEB = [
   'src/common/backoff.ts',
   'src/common/text/capitalize.ts',
+  'src/common/text/error-message.ts',
   'src/common/text/format-numbers.ts',
   'src/common/text/hidden-characters.ts',
   'src/common/time-expression.ts',
@@ -307,6 +308,15 @@ describe('names', () => {
   it('of files and folders say what they are', () => {
     const names = [...src, ...drains].flatMap(({ path }) => path.replace(/\.tsx?$/, '').split('/'));
     expect(names.filter((name) => VAGUE.includes(name))).toEqual([]);
+  });
+
+  it('of private members have the word private in front, not a #', () => {
+    const all = [...src, ...drains, ...sources('test'), ...sources('bench')];
+    expect(all.filter(({ text }) => /\bthis\??\.#\w/.test(text)).map(({ path }) => path)).toEqual([]);
+    const members = all.flatMap(
+      ({ text }) => text.match(/^ +private (?:static |readonly |async )*\w+/gm) ?? [],
+    );
+    expect(members.length).toBeGreaterThan(3_000);
   });
 
   it(`of more than ${FILES_MAX} files aren’t in one folder`, () => {

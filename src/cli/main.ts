@@ -36,14 +36,14 @@ async function main(): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
     else {
-      printText(` ›   Error: ${withProgramName(errorMessage(error))}`, process.stderr);
+      printText(` ›   Error: ${withProgramName(describeError(error))}`, process.stderr);
       process.exitCode = 1;
     }
   }
 }
 
 /** Expected errors are one sentence; others keep their stack trace, for a bug report. */
-function errorMessage(error: unknown): string {
+function describeError(error: unknown): string {
   if (error instanceof TailraceError) return error.message;
   if (
     error instanceof Error &&

@@ -1,3 +1,5 @@
+import { errorMessage } from './text/error-message.ts';
+
 /**
  * Every error code: as `id` in the API's error responses with its HTTP status, and in {@link TailraceError}. Messages are written
  * where they are thrown. docs/errors.md is made from this table and from platform-errors.ts.
@@ -120,5 +122,5 @@ export function systemCode(error: unknown): string {
 
 /** Why something failed, for the brackets in a sentence: the system's code where there is one, or the error's message. */
 export function reasonOf(error: unknown): string {
-  return systemCode(error) || (error instanceof Error ? error.message : String(error));
+  return systemCode(error) || errorMessage(error);
 }

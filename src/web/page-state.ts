@@ -1,7 +1,8 @@
 /** What the page knows and does: the chosen app and filters, the log view, the selected line. */
-import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
+
+import { batch, computed, signal } from '@preact/signals';
+import { errorMessage } from '../common/text/error-message.ts';
 import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
-import { COLUMNS_MAX, loadPreferences } from './preferences.ts';
 import { SavedSearchList } from './saved-searches.ts';
 import { BrowserSession, type SignIn } from './session.ts';
 import {
@@ -32,12 +33,11 @@ import { MergedLineSource } from './stream/merged/merged-line-source.ts';
 import { hasRegex, searchFault } from './stream/search-expression.ts';
 import { visibleText } from './text/visible-text.ts';
 import type { LineListHost } from './view/list/list-host.ts';
+import { ListPage } from './view/list/list-page.ts';
 import { formatViewLocation, parseViewLocation, showSameLines, type ViewLocation } from './view-location.ts';
 
 /** How often dynos and drains are requested, and the apps of a server that is unreachable. */
 const REFRESH_MS = 4_000;
-/** A line that was jumped to stands at this part of the visible height. */
-const JUMP_SCROLL_FRACTION = 0.35;
 const NO_ANSWER = 'The server doesn’t answer: this is shown as soon as it is back.';
 
 /** Stands for all apps in an address: no app has such a name. */
@@ -49,8 +49,7 @@ export interface FieldFault {
   readonly text: string;
 }
 
-export class PageState implements LineListHost {
-  readonly preferences = loadPreferences();
+export class PageState extends ListPage implements LineListHost {
   readonly savedSearches = new SavedSearchList();
   readonly session = new BrowserSession();
   readonly key = signal(loadApiKey());
@@ -76,24 +75,15 @@ export class PageState implements LineListHost {
   private readonly openingView = signal<LogView | undefined>(undefined);
   readonly isOpening = computed(() => this.openingView.value !== undefined);
   readonly facets = signal(new Facets());
-  /** The position of the selected line; 0 for none. */
-  readonly selectedPosition = signal(0);
-  readonly expanded = signal<ReadonlySet<number>>(new Set());
-  readonly unfolded = signal<ReadonlySet<number>>(new Set());
   readonly overlay = signal<'' | 'help' | 'time' | 'download'>('');
-  /** What was just done, shown shortly; or ''. */
-  readonly notice = signal('');
   readonly fault = signal<FieldFault | undefined>(undefined);
   /** Does the server not answer? */
   readonly unreachable = signal(false);
   private api = new WebApiClient({ key: this.key.value });
-  private noticeTimer: number | undefined;
-  private scrollFraction: number | undefined;
   /** The search that was wanted last: one that the server has checked too late counts no more. */
   private wantedSearch = '';
   /** Asks again for what couldn't be shown because the server didn't answer. */
   private askAgain: (() => Promise<void>) | undefined;
-  private scrollToStartListener = (): void => {};
 
   /** Does a dyno or a drain need somebody to look at it? */
   get needsAttention(): boolean {
@@ -150,7 +140,7 @@ export class PageState implements LineListHost {
     try {
       await this.session.rememberKey(this.key.value);
     } catch (error) {
-      this.showNotice(error instanceof Error ? error.message : String(error));
+      this.showNotice(errorMessage(error));
       return;
     }
     this.useSession();
@@ -249,28 +239,8 @@ export class PageState implements LineListHost {
     return isFiltered(this.viewLocation.value.filters);
   }
 
-  /** A click beside a panel that covers the lines closes it. */
-  onListClick(): boolean {
-    const { panel } = this.preferences;
-    if (!this.preferences.isPanelOverlay() || !panel.value) return false;
-    panel.value = false;
-    return true;
-  }
-
   showOnlyOrigin({ source, dyno }: Line): void {
     void this.changeFilters({ source, dyno });
-  }
-
-  get columns(): ReadonlySignal<readonly string[]> {
-    return this.preferences.columns;
-  }
-
-  /** Shows a field beside the text, or no longer. */
-  toggleColumn(key: string): void {
-    const { columns } = this.preferences;
-    if (columns.value.includes(key)) columns.value = columns.value.filter((one) => one !== key);
-    else if (columns.value.length < COLUMNS_MAX) columns.value = [...columns.value, key];
-    else this.showNotice(`${COLUMNS_MAX} columns are the most.`);
   }
 
   get currentSearch(): string {
@@ -319,7 +289,7 @@ export class PageState implements LineListHost {
     const logView = this.logView.value;
     const at = await logView?.showTime(ms);
     if (at !== undefined) {
-      this.scrollFraction = JUMP_SCROLL_FRACTION;
+      this.jumpNext();
       this.selectLine(at);
     } else if (logView && logView.error.value === '') this.showNotice('There are no lines at that time.');
   }
@@ -343,35 +313,6 @@ export class PageState implements LineListHost {
     await this.logView.value?.follow();
   }
 
-  /** Goes to the oldest line that is here. */
-  scrollToStart(): void {
-    this.logView.value?.pause();
-    this.scrollToStartListener();
-  }
-
-  /** Calls `listener` for {@link scrollToStart}, until the returned function is called. */
-  onScrollToStart(listener: () => void): () => void {
-    this.scrollToStartListener = listener;
-    return () => {
-      this.scrollToStartListener = () => {};
-    };
-  }
-
-  /** Where on the screen the selected line should come to, once after a jump; else as little as needed moves. */
-  takeScrollFraction(): number | undefined {
-    const { scrollFraction } = this;
-    this.scrollFraction = undefined;
-    return scrollFraction;
-  }
-
-  toggleExpanded(at: number): void {
-    this.expanded.value = toggled(this.expanded.value, at);
-  }
-
-  toggleUnfolded(at: number): void {
-    this.unfolded.value = toggled(this.unfolded.value, at);
-  }
-
   /** The address of a line, without the key. */
   linkTo(line: Line): string {
     return (
@@ -383,15 +324,6 @@ export class PageState implements LineListHost {
           : { app: line.streamName, filters: NO_FILTERS, at: line.position, range: '' },
       )
     );
-  }
-
-  async copyToClipboard(text: string, label: string): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(text);
-      this.showNotice(`${label} copied`);
-    } catch {
-      this.showNotice('The browser doesn’t let this page copy.');
-    }
   }
 
   /**
@@ -420,12 +352,8 @@ export class PageState implements LineListHost {
     return counts && { sinceMs: counts.sinceMs, untilMs: endOf(counts) };
   }
 
-  showNotice(notice: string): void {
-    this.notice.value = notice;
-    clearTimeout(this.noticeTimer);
-    this.noticeTimer = setTimeout(() => {
-      this.notice.value = '';
-    }, 2_500);
+  protected pauseList(): void {
+    this.logView.value?.pause();
   }
 
   retry(): void {
@@ -509,12 +437,11 @@ export class PageState implements LineListHost {
         this.logLimits.value = undefined;
       }
       this.viewLocation.value = target;
-      this.selectedPosition.value = at ? Number(at) : 0;
-      this.expanded.value = new Set();
-      this.unfolded.value = new Set();
+      this.resetRows();
+      if (at) this.selectedPosition.value = Number(at);
       this.logView.value?.close();
       if (at) {
-        this.scrollFraction = JUMP_SCROLL_FRACTION;
+        this.jumpNext();
         logView.pause();
       }
       this.logView.value = logView;
@@ -602,12 +529,6 @@ export class PageState implements LineListHost {
       return undefined;
     }
   }
-}
-
-function toggled(values: ReadonlySet<number>, value: number): ReadonlySet<number> {
-  const changed = new Set(values);
-  if (!changed.delete(value)) changed.add(value);
-  return changed;
 }
 
 function rangeOf(text: string): ViewRange {

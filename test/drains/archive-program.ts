@@ -23,7 +23,7 @@ export class ArchiveProgram {
   readonly printed: string[] = [];
   readonly exited: Promise<number | string>;
   url = '';
-  #wakers: (() => void)[] = [];
+  private wakers: (() => void)[] = [];
 
   constructor(command: string, args: string[], env: Record<string, string>) {
     this.child = spawn(command, args, {
@@ -33,11 +33,11 @@ export class ArchiveProgram {
     for (const stream of [this.child.stdout, this.child.stderr]) {
       createInterface({ input: stream! }).on('line', (line) => {
         this.printed.push(line);
-        this.#wake();
+        this.wake();
       });
     }
     this.exited = once(this.child, 'close').then(([code, signal]) => {
-      this.#wake();
+      this.wake();
       return code ?? signal;
     });
   }
@@ -49,7 +49,7 @@ export class ArchiveProgram {
       if (found !== undefined) return found;
       const ended = await Promise.race([
         this.exited,
-        new Promise<undefined>((resolve) => this.#wakers.push(() => resolve(undefined))),
+        new Promise<undefined>((resolve) => this.wakers.push(() => resolve(undefined))),
       ]);
       if (ended !== undefined)
         throw new Error(`ended with ${ended}, never printed "${text}": ${this.printed}`);
@@ -86,8 +86,8 @@ export class ArchiveProgram {
     return { status: response.statusCode, body: text };
   }
 
-  #wake(): void {
-    for (const wake of this.#wakers.splice(0)) wake();
+  private wake(): void {
+    for (const wake of this.wakers.splice(0)) wake();
   }
 }
 

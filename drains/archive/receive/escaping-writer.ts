@@ -12,68 +12,68 @@ const NEWLINES = byteTable((byte) => byte === NEWLINE);
 const CONTROLS = byteTable((byte) => (byte < 0x20 && byte !== TAB) || byte === DELETE || byte === C1_LEAD);
 
 export class EscapingWriter {
-  #bytes: Buffer;
-  #length = 0;
+  private buffer: Buffer;
+  private length = 0;
 
   constructor(byteCountGuess: number) {
-    this.#bytes = Buffer.allocUnsafe(Math.max(byteCountGuess, 64));
+    this.buffer = Buffer.allocUnsafe(Math.max(byteCountGuess, 64));
   }
 
   /** What was written: a view of memory that more writing may replace. */
   get bytes(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
+    return this.buffer.subarray(0, this.length);
   }
 
   /** Nothing in it is escaped. */
   writeAscii(text: string): void {
-    this.#reserve(text.length);
-    this.#length += this.#bytes.write(text, this.#length, 'latin1');
+    this.reserve(text.length);
+    this.length += this.buffer.write(text, this.length, 'latin1');
   }
 
   /** Copies, and escapes newlines as `\n`. */
   copyEscapingNewlines(source: Buffer, from: number, to: number): void {
-    this.#copy(source, from, to, NEWLINES);
+    this.copy(source, from, to, NEWLINES);
   }
 
   /** Copies, and escapes every control character but the tab: `\n`, `\r`, `\x1b`. */
   copyEscapingControls(source: Buffer, from: number, to: number): void {
-    this.#copy(source, from, to, CONTROLS);
+    this.copy(source, from, to, CONTROLS);
   }
 
-  #copy(source: Buffer, from: number, to: number, escaped: Uint8Array): void {
+  private copy(source: Buffer, from: number, to: number, escaped: Uint8Array): void {
     let start = from;
     for (let at = from; at < to; at++) {
       const byte = source[at];
       if (escaped[byte] === 0) continue;
       const byteCount = byte === C1_LEAD ? 2 : 1;
       if (byteCount === 2 && !(at + 1 < to && source[at + 1] >= 0x80 && source[at + 1] <= 0x9f)) continue;
-      this.#append(source, start, at);
-      this.#escape(byte);
+      this.append(source, start, at);
+      this.escape(byte);
       // The second byte alone would be invalid UTF-8.
-      if (byteCount === 2) this.#escape(source[at + 1]);
+      if (byteCount === 2) this.escape(source[at + 1]);
       start = at + byteCount;
       at = start - 1;
     }
-    this.#append(source, start, to);
+    this.append(source, start, to);
   }
 
-  #escape(byte: number): void {
+  private escape(byte: number): void {
     if (byte === NEWLINE) this.writeAscii('\\n');
     else if (byte === CARRIAGE_RETURN) this.writeAscii('\\r');
     else this.writeAscii(`\\x${byte.toString(16).padStart(2, '0')}`);
   }
 
-  #append(source: Buffer, from: number, to: number): void {
-    this.#reserve(to - from);
-    this.#length += source.copy(this.#bytes, this.#length, from, to);
+  private append(source: Buffer, from: number, to: number): void {
+    this.reserve(to - from);
+    this.length += source.copy(this.buffer, this.length, from, to);
   }
 
-  #reserve(byteCount: number): void {
-    const needed = this.#length + byteCount;
-    if (needed <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
-    this.#bytes.copy(larger, 0, 0, this.#length);
-    this.#bytes = larger;
+  private reserve(byteCount: number): void {
+    const needed = this.length + byteCount;
+    if (needed <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
   }
 }
 

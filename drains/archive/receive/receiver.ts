@@ -33,19 +33,19 @@ interface ReceiverResponse {
 }
 
 export class Receiver {
-  readonly #archive: Archive;
-  readonly #settings: ReceiverSettings;
-  readonly #bodyBudget: MemoryBudget;
+  private readonly archive: Archive;
+  private readonly settings: ReceiverSettings;
+  private readonly bodyBudget: MemoryBudget;
 
   constructor(archive: Archive, settings: ReceiverSettings) {
-    this.#archive = archive;
-    this.#settings = settings;
-    this.#bodyBudget = new MemoryBudget(settings.bodyBytesMax * BODIES_MAX);
+    this.archive = archive;
+    this.settings = settings;
+    this.bodyBudget = new MemoryBudget(settings.bodyBytesMax * BODIES_MAX);
   }
 
   /** Answers a request, once its lines are on disk: 204, or a status with a sentence as text. Rejects for what nobody expected. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, sentence, headers } = await this.#respond(request);
+    const { status, sentence, headers } = await this.respond(request);
     if (response.destroyed) return;
     response.writeHead(status, {
       ...(sentence && { 'content-type': 'text/plain; charset=utf-8' }),
@@ -54,10 +54,10 @@ export class Receiver {
     response.end(sentence && `${sentence}\n`);
   }
 
-  async #respond(request: IncomingMessage): Promise<ReceiverResponse> {
+  private async respond(request: IncomingMessage): Promise<ReceiverResponse> {
     const { method, headers } = request;
     if ((method === 'GET' || method === 'HEAD') && request.url?.split('?')[0] === '/health') {
-      const problem = await this.#archive.problem();
+      const problem = await this.archive.problem();
       return problem === undefined
         ? { status: 200, sentence: 'OK' }
         : { status: 503, sentence: `The lines cannot be written at the moment: ${problem}` };
@@ -69,7 +69,7 @@ export class Receiver {
         headers: { allow: 'POST' },
       };
     }
-    if (!isAuthorized(headers.authorization, this.#settings.credentials)) {
+    if (!isAuthorized(headers.authorization, this.settings.credentials)) {
       return {
         status: 401,
         sentence: "The user or password is missing or wrong; both go into the drain's URL.",
@@ -84,19 +84,19 @@ export class Receiver {
     if (!isGzip && encoding.toLowerCase() !== 'identity') {
       return { status: 415, sentence: 'The content encoding must be gzip, or none.' };
     }
-    if (Number(headers['content-length'] ?? 0) > this.#settings.bodyBytesMax) {
-      return this.#rejectBody('too large');
+    if (Number(headers['content-length'] ?? 0) > this.settings.bodyBytesMax) {
+      return this.rejectBody('too large');
     }
-    const body = await readBody(request, isGzip, this.#settings.bodyBytesMax, this.#bodyBudget);
-    if (typeof body === 'string') return this.#rejectBody(body);
+    const body = await readBody(request, isGzip, this.settings.bodyBytesMax, this.bodyBudget);
+    if (typeof body === 'string') return this.rejectBody(body);
     try {
-      return await this.#store(request, body);
+      return await this.store(request, body);
     } finally {
-      this.#bodyBudget.release(body.length);
+      this.bodyBudget.release(body.length);
     }
   }
 
-  async #store(request: IncomingMessage, body: Buffer): Promise<ReceiverResponse> {
+  private async store(request: IncomingMessage, body: Buffer): Promise<ReceiverResponse> {
     const split = splitCountedFrames(body);
     if ('error' in split) {
       return split.error === 'malformed'
@@ -112,10 +112,10 @@ export class Receiver {
       return { status: 400, sentence: 'Message count mismatch' };
     }
     if (frames.length === 0) return { status: 204 };
-    const { raw, form } = this.#settings;
+    const { raw, form } = this.settings;
     const text = raw ? formatRawFrames(frames) : formatFrames(frames, form, Date.now());
     try {
-      await this.#archive.append(headerText(request, 'logplex-drain-token'), frameId(request), text);
+      await this.archive.append(headerText(request, 'logplex-drain-token'), frameId(request), text);
     } catch (error) {
       if (!(error instanceof WriteError)) throw error;
       return retryLater('The lines cannot be written at the moment.');
@@ -123,12 +123,12 @@ export class Receiver {
     return { status: 204 };
   }
 
-  #rejectBody(error: BodyError): ReceiverResponse {
+  private rejectBody(error: BodyError): ReceiverResponse {
     switch (error) {
       case 'too large':
         return {
           status: 413,
-          sentence: `A body may hold at most ${this.#settings.bodyBytesMax} bytes, unpacked.`,
+          sentence: `A body may hold at most ${this.settings.bodyBytesMax} bytes, unpacked.`,
         };
       case 'no memory':
         return retryLater('Too many requests at once.');

@@ -12,22 +12,22 @@ export type BodyError = 'too large' | 'no memory' | 'not gzip' | 'cut off';
 
 /** Bytes that the bodies of all requests together may take. */
 export class MemoryBudget {
-  #available: number;
+  private available: number;
 
   constructor(byteCount: number) {
-    this.#available = byteCount;
+    this.available = byteCount;
   }
 
   /** False when so many bytes would be too many; nothing is taken then. */
   acquire(byteCount: number): boolean {
-    if (byteCount > this.#available) return false;
-    this.#available -= byteCount;
+    if (byteCount > this.available) return false;
+    this.available -= byteCount;
     return true;
   }
 
   /** Gives back what {@link acquire} took. */
   release(byteCount: number): void {
-    this.#available += byteCount;
+    this.available += byteCount;
   }
 }
 

@@ -23,43 +23,43 @@ export interface Logger {
 }
 
 export class Compressor {
-  readonly #keep: number;
-  readonly #logger: Logger;
-  readonly #queued = new Set<string>();
-  readonly #aborter = new AbortController();
-  #tail: Promise<void> = Promise.resolve();
+  private readonly keep: number;
+  private readonly logger: Logger;
+  private readonly queued = new Set<string>();
+  private readonly aborter = new AbortController();
+  private tail: Promise<void> = Promise.resolve();
 
   constructor(keep: number, logger: Logger) {
-    this.#keep = keep;
-    this.#logger = logger;
+    this.keep = keep;
+    this.logger = logger;
   }
 
   /** Schedules the job for a folder; returns at once. */
   schedule(folder: string): void {
-    if (this.#queued.has(folder)) return;
-    this.#queued.add(folder);
-    this.#tail = this.#tail.then(async () => {
-      this.#queued.delete(folder);
-      if (this.#aborter.signal.aborted) return;
-      await this.#pruneAndCompress(folder).catch((error: unknown) => {
+    if (this.queued.has(folder)) return;
+    this.queued.add(folder);
+    this.tail = this.tail.then(async () => {
+      this.queued.delete(folder);
+      if (this.aborter.signal.aborted) return;
+      await this.pruneAndCompress(folder).catch((error: unknown) => {
         // The uncompressed file is still there; the next rotation or start retries.
-        if (!this.#aborter.signal.aborted) this.#logger.warn(`cannot pack files in ${folder}: ${error}`);
+        if (!this.aborter.signal.aborted) this.logger.warn(`cannot pack files in ${folder}: ${error}`);
       });
     });
   }
 
   /** Aborts a compression; the next start begins it again. */
   async stop(): Promise<void> {
-    this.#aborter.abort();
-    await this.#tail;
+    this.aborter.abort();
+    await this.tail;
   }
 
-  async #pruneAndCompress(folder: string): Promise<void> {
+  private async pruneAndCompress(folder: string): Promise<void> {
     const names = new Set(await readdir(folder));
     for (const name of names)
       if (name.endsWith(TEMPORARY_SUFFIX)) await rm(join(folder, name), { force: true });
     const files = rotatedFiles(names);
-    const surplus = this.#keep === 0 ? 0 : Math.max(0, files.length - this.#keep);
+    const surplus = this.keep === 0 ? 0 : Math.max(0, files.length - this.keep);
     // Deletes first: compressing needs space on the disk.
     for (const { stem } of files.slice(0, surplus)) {
       await rm(join(folder, `${stem}.log`), { force: true });
@@ -67,12 +67,12 @@ export class Compressor {
     }
     for (const { stem } of files.slice(surplus)) {
       if (!names.has(`${stem}.log`)) continue;
-      if (!names.has(`${stem}.log.gz`)) await this.#compress(folder, stem);
+      if (!names.has(`${stem}.log.gz`)) await this.compress(folder, stem);
       await rm(join(folder, `${stem}.log`), { force: true });
     }
   }
 
-  async #compress(folder: string, stem: string): Promise<void> {
+  private async compress(folder: string, stem: string): Promise<void> {
     const temporary = join(folder, `${stem}${TEMPORARY_SUFFIX}`);
     const final = join(folder, `${stem}.log.gz`);
     const write = () =>
@@ -80,10 +80,10 @@ export class Compressor {
         createReadStream(join(folder, `${stem}.log`)),
         createGzip(),
         createWriteStream(temporary, { mode: FILE_MODE }),
-        { signal: this.#aborter.signal },
+        { signal: this.aborter.signal },
       );
     await replaceFileWith(final, write, { temporary });
     const { size } = await stat(final);
-    this.#logger.info(`packed ${basename(folder)}/${basename(final)} (${size} bytes)`);
+    this.logger.info(`packed ${basename(folder)}/${basename(final)} (${size} bytes)`);
   }
 }

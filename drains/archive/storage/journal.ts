@@ -34,17 +34,17 @@ export class Journal {
   /** Committed bytes of the log; `undefined` without a record. */
   committedLength: number | undefined;
   openedMs = Date.now();
-  readonly #path: string;
-  readonly #fsync: boolean;
+  private readonly path: string;
+  private readonly fsync: boolean;
   /** Bytes of the journal itself, up to the end of its last whole record. */
-  #size = 0;
-  #recordCount = 0;
-  /** There may be bytes behind `#size`, left by a crash or a failed write. */
-  #hasTornRecord = false;
+  private size = 0;
+  private recordCount = 0;
+  /** There may be bytes behind `size`, left by a crash or a failed write. */
+  private hasTornRecord = false;
 
   constructor(path: string, fsync: boolean) {
-    this.#path = path;
-    this.#fsync = fsync;
+    this.path = path;
+    this.fsync = fsync;
   }
 
   /**
@@ -52,14 +52,14 @@ export class Journal {
    * @throws the file system's error
    */
   async load(): Promise<void> {
-    const text = (await readIfExists(this.#path))?.toString('latin1') ?? '';
-    this.#size = text.lastIndexOf('\n') + 1;
-    this.#hasTornRecord = this.#size < text.length;
-    for (const record of text.slice(0, this.#size).split('\n')) this.#replay(record);
+    const text = (await readIfExists(this.path))?.toString('latin1') ?? '';
+    this.size = text.lastIndexOf('\n') + 1;
+    this.hasTornRecord = this.size < text.length;
+    for (const record of text.slice(0, this.size).split('\n')) this.replay(record);
   }
 
-  #replay(record: string): void {
-    this.#recordCount++;
+  private replay(record: string): void {
+    this.recordCount++;
     const [, opened] = /^open (\S+)$/.exec(record) ?? [];
     if (opened !== undefined) {
       this.committedLength = 0;
@@ -73,32 +73,32 @@ export class Journal {
 
   /** Truncates half a record. To be done before the log is truncated, whose bytes such a record may have committed. */
   async truncateTornRecord(): Promise<void> {
-    if (!this.#hasTornRecord) return;
-    const size = await sizeOf(this.#path);
-    if (size !== undefined && size > this.#size) await truncateFile(this.#path, this.#size, this.#fsync);
-    this.#hasTornRecord = false;
+    if (!this.hasTornRecord) return;
+    const size = await sizeOf(this.path);
+    if (size !== undefined && size > this.size) await truncateFile(this.path, this.size, this.fsync);
+    this.hasTornRecord = false;
   }
 
   /** Begins a new, empty log; recent frame ids are kept. */
   async startLog(nowMs: number): Promise<void> {
-    await this.#rewrite(nowMs, 0);
+    await this.rewrite(nowMs, 0);
   }
 
   /** Commits frames, all with one write. @throws the file system's error; then none of them is committed */
   async append(records: FrameRecord[]): Promise<void> {
     const text = records.map(({ frameId, length }) => `frame ${frameId ?? '-'} ${length}\n`).join('');
     const bytes = Buffer.from(text, 'latin1');
-    this.#hasTornRecord = true;
-    const handle = await open(this.#path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
+    this.hasTornRecord = true;
+    const handle = await open(this.path, constants.O_WRONLY | constants.O_CREAT, FILE_MODE);
     try {
-      await writeFully(handle, bytes, this.#size);
-      if (this.#fsync) await handle.datasync();
+      await writeFully(handle, bytes, this.size);
+      if (this.fsync) await handle.datasync();
     } finally {
       await handle.close();
     }
-    this.#hasTornRecord = false;
-    this.#size += bytes.length;
-    this.#recordCount += records.length;
+    this.hasTornRecord = false;
+    this.size += bytes.length;
+    this.recordCount += records.length;
     for (const { frameId, length } of records) {
       this.committedLength = length;
       if (frameId !== undefined) this.recentFrameIds.add(frameId);
@@ -107,19 +107,19 @@ export class Journal {
 
   /** Compacts superseded records, so that the journal stays small however large the log grows. */
   async compactIfLong(): Promise<void> {
-    if (this.#recordCount > RECORDS_MAX) await this.#rewrite(this.openedMs, this.committedLength ?? 0);
+    if (this.recordCount > RECORDS_MAX) await this.rewrite(this.openedMs, this.committedLength ?? 0);
   }
 
-  async #rewrite(openedMs: number, length: number): Promise<void> {
+  private async rewrite(openedMs: number, length: number): Promise<void> {
     const frames = [...this.recentFrameIds, '-'].map((frameId) => `frame ${frameId} ${length}\n`);
     const bytes = Buffer.from(`open ${new Date(openedMs).toISOString()}\n${frames.join('')}`, 'latin1');
-    await replaceFile(this.#path, bytes, { mode: FILE_MODE, sync: this.#fsync && 'file' });
-    this.#size = bytes.length;
-    this.#recordCount = frames.length + 1;
-    this.#hasTornRecord = false;
+    await replaceFile(this.path, bytes, { mode: FILE_MODE, sync: this.fsync && 'file' });
+    this.size = bytes.length;
+    this.recordCount = frames.length + 1;
+    this.hasTornRecord = false;
     this.openedMs = openedMs;
     this.committedLength = length;
     // Last: it is the new one that is there, also when this fails.
-    if (this.#fsync) await syncFolder(dirname(this.#path));
+    if (this.fsync) await syncFolder(dirname(this.path));
   }
 }

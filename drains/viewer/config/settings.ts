@@ -1,6 +1,6 @@
 /** Reads the viewer's settings: a flag takes precedence over its environment variable, that one over the default. */
 
-import { SETTING_READERS } from '../../../src/common/config/setting-readers.ts';
+import { requireNetworks } from '../../../src/common/config/setting-readers.ts';
 import {
   defaultDataFolder,
   readSettingRows,
@@ -62,7 +62,7 @@ export function readViewerSettings(environment: SettingTexts, flags: SettingText
 function readTrustedProxies(name: string, text: string): TrustedProxies | undefined {
   if (/^(?:yes|on|true|1)$/i.test(text)) return TrustedProxies.oneInFront();
   if (/^(?:no|off|false|0|none)$/i.test(text)) return undefined;
-  return new TrustedProxies(SETTING_READERS.networks(name, text) ?? []);
+  return new TrustedProxies(requireNetworks(name, text, 'yes, no, or '));
 }
 
 /** What the parts of the log router are opened with. */

@@ -38,36 +38,36 @@ interface TreeNode {
 const LINK_BYTES_MAX = 16 * 1_048_576;
 
 export class ArchiveTree {
-  readonly #root = createNode('directory', '', undefined);
-  readonly #entryCountMax: number;
-  readonly #links: TreeNode[] = [];
-  #linkBytes = 0;
-  #entryCount = 0;
-  #memberCount = 0;
+  private readonly root = createNode('directory', '', undefined);
+  private readonly entryCountMax: number;
+  private readonly linkNodes: TreeNode[] = [];
+  private linkBytes = 0;
+  private entryCount = 0;
+  private memberCount = 0;
 
   /** @param entryCountMax files, directories and links, with directories that are not in the archive themselves */
   constructor(entryCountMax: number) {
-    this.#entryCountMax = entryCountMax;
+    this.entryCountMax = entryCountMax;
   }
 
   /** Nothing has been added, or nothing but the top directory. */
   get isEmpty(): boolean {
-    return this.#entryCount === 0;
+    return this.entryCount === 0;
   }
 
   /** @throws TarError when it must not be written */
   add(member: TarMember): Placement {
-    this.#memberCount += 1;
-    this.#limitEntries(this.#memberCount);
+    this.memberCount += 1;
+    this.limitEntries(this.memberCount);
     const names = namesWithin(member.path);
     if (!names) throw new TarError(`The archive has a file outside of its folder: ${readable(member.path)}`);
     const newDirectories: string[] = [];
-    let parent = this.#root;
+    let parent = this.root;
     const directoryCount = member.type === 'directory' ? names.length : names.length - 1;
     for (const name of directoryCount > 0 ? names.slice(0, directoryCount) : []) {
       let node = parent.children?.get(name);
       if (!node) {
-        node = this.#create('directory', name, parent);
+        node = this.create('directory', name, parent);
         newDirectories.push(pathOf(node));
       } else if (node.kind === 'link') {
         throw new TarError(`${readable(member.path)} is behind the link ${readable(pathOf(node))}`);
@@ -79,13 +79,13 @@ export class ArchiveTree {
     const path = names.join('/');
     if (member.type === 'directory')
       return { path, newDirectories, replaces: false, write: undefined, source: '' };
-    if (names.length === 0) throw notBoth(this.#root);
+    if (names.length === 0) throw notBoth(this.root);
     const name = names[names.length - 1];
-    const source = member.type === 'hard link' ? this.#findSource(member) : undefined;
+    const source = member.type === 'hard link' ? this.findSource(member) : undefined;
     let node = parent.children?.get(name);
     if (node?.kind === 'directory') throw notBoth(node);
     const replaces = node?.kind === 'file' && node !== source;
-    node ??= this.#create('file', name, parent);
+    node ??= this.create('file', name, parent);
     const placement = { path, newDirectories, replaces, source: '' };
     // Another name of itself.
     if (node === source) return { ...placement, write: undefined };
@@ -95,13 +95,13 @@ export class ArchiveTree {
       if (source) return { ...placement, write: 'hard link', source: pathOf(source) };
       return { ...placement, write: 'body' };
     }
-    this.#becomeLink(node, target, member.mtimeMs);
+    this.becomeLink(node, target, member.mtimeMs);
     return { ...placement, write: undefined };
   }
 
   /** The links, which are to be made when everything else is there. */
   links(): SymbolicLink[] {
-    const links = this.#links.filter(({ kind }) => kind === 'link');
+    const links = this.linkNodes.filter(({ kind }) => kind === 'link');
     return [...new Set(links)].map((node) => ({
       path: pathOf(node),
       target: node.target,
@@ -109,39 +109,39 @@ export class ArchiveTree {
     }));
   }
 
-  #becomeLink(node: TreeNode, target: string, mtimeMs: number): void {
-    this.#linkBytes += target.length;
-    if (this.#linkBytes > LINK_BYTES_MAX) throw new TarError('There are too many links in the archive.');
+  private becomeLink(node: TreeNode, target: string, mtimeMs: number): void {
+    this.linkBytes += target.length;
+    if (this.linkBytes > LINK_BYTES_MAX) throw new TarError('There are too many links in the archive.');
     if (target.includes('\0') || target === '')
       throw new TarError(`${readable(pathOf(node))} is a link to nothing.`);
     node.kind = 'link';
     node.target = target;
     node.mtimeMs = mtimeMs;
-    this.#links.push(node);
+    this.linkNodes.push(node);
   }
 
   /** What a hard link is another name of: a file or a symbolic link that came before it. */
-  #findSource({ path, linkPath }: TarMember): TreeNode {
+  private findSource({ path, linkPath }: TarMember): TreeNode {
     const names = namesWithin(linkPath);
     if (!names) throw outsideLink(path, linkPath);
-    let node: TreeNode | undefined = this.#root;
+    let node: TreeNode | undefined = this.root;
     for (const name of names) node = node?.children?.get(name);
     if (!node || node.kind === 'directory')
       throw new TarError(`${readable(path)} is a link to ${readable(linkPath)}, which is no file before it.`);
     return node;
   }
 
-  #create(kind: TreeNode['kind'], name: string, parent: TreeNode): TreeNode {
-    this.#entryCount += 1;
-    this.#limitEntries(this.#entryCount);
+  private create(kind: TreeNode['kind'], name: string, parent: TreeNode): TreeNode {
+    this.entryCount += 1;
+    this.limitEntries(this.entryCount);
     const node = createNode(kind, name, parent);
     parent.children?.set(name, node);
     return node;
   }
 
-  #limitEntries(count: number): void {
-    if (count > this.#entryCountMax)
-      throw new TarError(`There are more than ${this.#entryCountMax} files in the archive.`);
+  private limitEntries(count: number): void {
+    if (count > this.entryCountMax)
+      throw new TarError(`There are more than ${this.entryCountMax} files in the archive.`);
   }
 }
 

@@ -2,11 +2,13 @@
  * The pre-receive hook of an app's repository: checks the pushed commit out, packs it, has it built and released by the server, and
  * prints the build's output, which git shows as `remote: …`. Its status decides whether git accepts the push.
  */
+
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { sendClientRequest } from '../../common/http/client/client-request.ts';
+import { errorMessage } from '../../common/text/error-message.ts';
 import { checkOutCommit } from './git/checkout.ts';
 import { runGit } from './git/git-command.ts';
 import { packFolder } from './tar.ts';
@@ -40,7 +42,7 @@ async function receive(): Promise<void> {
     );
   } else {
     process.exitCode = await deploy(deployed[1]).catch((error: unknown) => {
-      print(` !     ${error instanceof Error ? error.message : String(error)}`);
+      print(` !     ${errorMessage(error)}`);
       return 1;
     });
   }
@@ -69,7 +71,7 @@ async function deploy(commit: string): Promise<number> {
       body: { file },
     });
     const answer = await put.body.text();
-    if (put.statusCode >= 300) throw new Error(errorMessage(answer));
+    if (put.statusCode >= 300) throw new Error(answerMessage(answer));
     const build = await callApi<{ id: string }>('POST', `/apps/${HOOK_APP}/builds`, {
       source_blob: { url: source.get_url, version: commit },
     });
@@ -120,11 +122,11 @@ async function callApi<T>(method: 'GET' | 'POST', path: string, body?: object): 
     body: body && JSON.stringify(body),
   });
   const responseText = await response.body.text();
-  if (response.statusCode >= 300) throw new Error(errorMessage(responseText));
+  if (response.statusCode >= 300) throw new Error(answerMessage(responseText));
   return JSON.parse(responseText) as T;
 }
 
-function errorMessage(body: string): string {
+function answerMessage(body: string): string {
   try {
     return String(JSON.parse(body).message);
   } catch {

@@ -63,50 +63,50 @@ function isLfsPointer(content: Buffer): boolean {
 
 class TreeWriter {
   readonly lfsPointers: string[] = [];
-  readonly #folder: string;
-  readonly #tree: ArchiveTree;
-  readonly #directories: { readonly path: string; readonly mtimeMs: number }[] = [];
-  readonly #writes = new Set<Promise<void>>();
-  #failure: { readonly error: unknown } | undefined;
+  private readonly folder: string;
+  private readonly tree: ArchiveTree;
+  private readonly directories: { readonly path: string; readonly mtimeMs: number }[] = [];
+  private readonly writes = new Set<Promise<void>>();
+  private failure: { readonly error: unknown } | undefined;
 
   constructor(folder: string, limits: ExtractLimits) {
-    this.#folder = folder;
-    this.#tree = new ArchiveTree(limits.entryCountMax);
+    this.folder = folder;
+    this.tree = new ArchiveTree(limits.entryCountMax);
   }
 
   async write(member: TarMember, reader: TarReader): Promise<void> {
-    const { path, newDirectories, replaces, write, source } = this.#tree.add(member);
+    const { path, newDirectories, replaces, write, source } = this.tree.add(member);
     for (const directory of newDirectories) {
       const mode = directory === path && member.type === 'directory' ? member.mode : 0o777;
-      await this.#run(directory, (at) => mkdir(at, (mode & 0o777) | 0o700));
+      await this.run(directory, (at) => mkdir(at, (mode & 0o777) | 0o700));
     }
-    if (member.type === 'directory' && path !== '') this.#directories.push({ path, mtimeMs: member.mtimeMs });
-    if (replaces || write === 'hard link') await this.#writesDone();
-    if (replaces) await this.#run(path, unlink);
-    if (write === 'hard link') await this.#run(path, (at) => link(locate(this.#folder, source), at));
-    if (write === 'body') await this.#writeFile(path, member, reader);
+    if (member.type === 'directory' && path !== '') this.directories.push({ path, mtimeMs: member.mtimeMs });
+    if (replaces || write === 'hard link') await this.writesDone();
+    if (replaces) await this.run(path, unlink);
+    if (write === 'hard link') await this.run(path, (at) => link(locate(this.folder, source), at));
+    if (write === 'body') await this.writeFile(path, member, reader);
   }
 
   /** What has to wait for the files. */
   async finish(): Promise<void> {
-    if (this.#tree.isEmpty) throw new TarError('There are no files in the archive.');
-    await this.#writesDone();
-    for (const { path, target, mtimeMs } of this.#tree.links()) {
-      await this.#run(path, (at) => symlink(Buffer.from(target, 'latin1'), at));
-      await this.#run(path, (at) => lutimes(at, mtimeMs / 1_000, mtimeMs / 1_000));
+    if (this.tree.isEmpty) throw new TarError('There are no files in the archive.');
+    await this.writesDone();
+    for (const { path, target, mtimeMs } of this.tree.links()) {
+      await this.run(path, (at) => symlink(Buffer.from(target, 'latin1'), at));
+      await this.run(path, (at) => lutimes(at, mtimeMs / 1_000, mtimeMs / 1_000));
     }
-    for (const { path, mtimeMs } of this.#directories)
-      await this.#run(path, (at) => utimes(at, mtimeMs / 1_000, mtimeMs / 1_000));
+    for (const { path, mtimeMs } of this.directories)
+      await this.run(path, (at) => utimes(at, mtimeMs / 1_000, mtimeMs / 1_000));
   }
 
   /** Resolves when nothing is being written any more. */
   async settle(): Promise<void> {
-    await Promise.all(this.#writes);
+    await Promise.all(this.writes);
   }
 
-  async #writeFile(path: string, member: TarMember, reader: TarReader): Promise<void> {
+  private async writeFile(path: string, member: TarMember, reader: TarReader): Promise<void> {
     if (member.byteCount > SMALL_FILE_BYTES) {
-      await this.#writeBody(path, member, () => reader.readBody(PIECE_BYTES));
+      await this.writeBody(path, member, () => reader.readBody(PIECE_BYTES));
       return;
     }
     const pieces: Buffer[] = [];
@@ -115,22 +115,22 @@ class TreeWriter {
       piece = await reader.readBody(SMALL_FILE_BYTES);
     }
     if (pieces.length === 1 && isLfsPointer(pieces[0])) this.lfsPointers.push(path);
-    if (this.#writes.size >= WRITES_MAX) await Promise.race(this.#writes);
-    if (this.#failure) throw this.#failure.error;
-    const writing = this.#writeBody(path, member, async () => pieces.shift())
+    if (this.writes.size >= WRITES_MAX) await Promise.race(this.writes);
+    if (this.failure) throw this.failure.error;
+    const writing = this.writeBody(path, member, async () => pieces.shift())
       .catch((error: unknown) => {
-        this.#failure ??= { error };
+        this.failure ??= { error };
       })
-      .finally(() => this.#writes.delete(writing));
-    this.#writes.add(writing);
+      .finally(() => this.writes.delete(writing));
+    this.writes.add(writing);
   }
 
-  async #writeBody(
+  private async writeBody(
     path: string,
     { mode, mtimeMs }: TarMember,
     nextPiece: () => Promise<Buffer | undefined>,
   ): Promise<void> {
-    await this.#run(path, async (at) => {
+    await this.run(path, async (at) => {
       const file = await open(at, 'wx', (mode & 0o777) | 0o400);
       try {
         for (let piece = await nextPiece(); piece; piece = await nextPiece()) await file.writeFile(piece);
@@ -141,14 +141,14 @@ class TreeWriter {
     });
   }
 
-  async #writesDone(): Promise<void> {
+  private async writesDone(): Promise<void> {
     await this.settle();
-    if (this.#failure) throw this.#failure.error;
+    if (this.failure) throw this.failure.error;
   }
 
-  async #run(path: string, action: (at: Buffer) => Promise<unknown>): Promise<void> {
+  private async run(path: string, action: (at: Buffer) => Promise<unknown>): Promise<void> {
     try {
-      await action(locate(this.#folder, path));
+      await action(locate(this.folder, path));
     } catch (error) {
       if (systemCode(error) !== 'ENAMETOOLONG') throw error;
       throw new TarError(`The name ${readable(path)} is too long.`, { cause: error });

@@ -27,13 +27,13 @@ export class DeliveryCounts {
   dropped = 0;
   /** Lines in batches that were given up, without the reports among them. */
   lost = 0;
-  readonly #dropped = new UnreportedLoss();
-  readonly #lost = new UnreportedLoss();
+  private readonly unreportedDropped = new UnreportedLoss();
+  private readonly unreportedLost = new UnreportedLoss();
 
   /** @param timestamp of now, as it stands in the report */
   drop(timestamp: string): void {
     this.dropped += 1;
-    this.#dropped.add(1, timestamp);
+    this.unreportedDropped.add(1, timestamp);
   }
 
   /** The router has accepted a batch, and with it the losses that it reports. */
@@ -45,24 +45,24 @@ export class DeliveryCounts {
   lose({ lineCount, reported }: CountedBatch, timestamp: string): void {
     const count = lineCount - reported.lines;
     this.lost += count;
-    this.#lost.add(count + reported.lost, timestamp);
-    this.#dropped.add(reported.dropped, timestamp);
+    this.unreportedLost.add(count + reported.lost, timestamp);
+    this.unreportedDropped.add(reported.dropped, timestamp);
   }
 
   /** What has to be reported now. It counts as reported from here on. */
   takeReports(): readonly LossReport[] {
-    if (this.#dropped.count === 0 && this.#lost.count === 0) return NO_REPORTS;
-    return [...this.#dropped.take('dropped', 'L12'), ...this.#lost.take('lost', 'L13')];
+    if (this.unreportedDropped.count === 0 && this.unreportedLost.count === 0) return NO_REPORTS;
+    return [...this.unreportedDropped.take('dropped', 'L12'), ...this.unreportedLost.take('lost', 'L13')];
   }
 }
 
 class UnreportedLoss {
   count = 0;
   /** When the first of them went, as a timestamp in microseconds. */
-  #since = '';
+  private since = '';
 
   add(count: number, timestamp: string): void {
-    if (count > 0 && this.count === 0) this.#since = timestamp;
+    if (count > 0 && this.count === 0) this.since = timestamp;
     this.count += count;
   }
 
@@ -72,6 +72,6 @@ class UnreportedLoss {
     // `Error L12: 12 messages dropped since 2013-11-04T21:31:32.125756+00:00.`
     if (count === 0) return [];
     const title = platformErrorTitle(code);
-    return [{ kind, count, message: `${title}: ${count} messages ${kind} since ${this.#since}.` }];
+    return [{ kind, count, message: `${title}: ${count} messages ${kind} since ${this.since}.` }];
   }
 }

@@ -17,10 +17,10 @@ const RETRY_AFTER_MAX_MS = 30_000;
 
 /** A router's `POST /logs`, over one connection that is kept open. */
 export class IngestClient {
-  readonly #url: URL;
-  readonly #agent: Agent;
-  readonly #authorization: string;
-  readonly #responseTimeoutMs: number;
+  private readonly url: URL;
+  private readonly agent: Agent;
+  private readonly authorization: string;
+  private readonly responseTimeoutMs: number;
 
   /**
    * @param url where the router is, `http://127.0.0.1:8601`; a path in it is kept
@@ -29,17 +29,17 @@ export class IngestClient {
    * @throws if the URL isn't one
    */
   constructor(url: string, key: string, responseTimeoutMs = RESPONSE_TIMEOUT_MS) {
-    this.#responseTimeoutMs = responseTimeoutMs;
-    this.#url = new URL(url);
-    this.#url.pathname = `${trimTrailing(this.#url.pathname, '/')}/logs`;
-    this.#authorization = `Bearer ${key}`;
+    this.responseTimeoutMs = responseTimeoutMs;
+    this.url = new URL(url);
+    this.url.pathname = `${trimTrailing(this.url.pathname, '/')}/logs`;
+    this.authorization = `Bearer ${key}`;
     const settings = { keepAlive: true, maxSockets: 1 };
-    this.#agent = this.#url.protocol === 'https:' ? new SecureAgent(settings) : new Agent(settings);
+    this.agent = this.url.protocol === 'https:' ? new SecureAgent(settings) : new Agent(settings);
   }
 
   /** @throws if there is no response: refused, reset, timed out, aborted */
   async post(batch: LineBatch, signal: AbortSignal): Promise<IngestResponse> {
-    const response = await this.#send(batch, signal);
+    const response = await this.send(batch, signal);
     // Unread, the response's body would keep the connection busy. The status is enough.
     response.resume();
     const seconds = parseCount(response.headers['retry-after']) ?? 0;
@@ -49,23 +49,23 @@ export class IngestClient {
 
   /** Cuts the connections: a request that is under way fails. */
   async close(): Promise<void> {
-    this.#agent.destroy();
+    this.agent.destroy();
   }
 
-  #send(batch: LineBatch, signal: AbortSignal): Promise<IncomingMessage> {
+  private send(batch: LineBatch, signal: AbortSignal): Promise<IncomingMessage> {
     const body = batch.body();
-    const send = this.#url.protocol === 'https:' ? secureRequest : request;
+    const send = this.url.protocol === 'https:' ? secureRequest : request;
     return new Promise((resolve, reject) => {
       const outgoing = send(
-        this.#url,
+        this.url,
         {
           method: 'POST',
-          agent: this.#agent,
+          agent: this.agent,
           signal,
           headers: {
             'content-type': 'application/logplex-1',
             'content-length': body.length,
-            authorization: this.#authorization,
+            authorization: this.authorization,
             'logplex-msg-count': String(batch.lineCount),
             'logplex-frame-id': batch.frameId,
             'user-agent': 'tailrace-runner',
@@ -79,8 +79,8 @@ export class IngestClient {
         },
       );
       const timeout = setTimeout(
-        () => outgoing.destroy(new Error(`no answer within ${this.#responseTimeoutMs / 1_000} s`)),
-        this.#responseTimeoutMs,
+        () => outgoing.destroy(new Error(`no answer within ${this.responseTimeoutMs / 1_000} s`)),
+        this.responseTimeoutMs,
       ).unref();
       outgoing.on('error', (error) => {
         clearTimeout(timeout);

@@ -26,9 +26,9 @@ export class LineBatch {
   /** The same on every retry, so that the router recognizes a duplicate. */
   readonly frameId: string;
   /** On the clock of `performance.now()`. */
-  readonly #openedMs = performance.now();
-  readonly #buffer: Buffer;
-  readonly #lineCountMax: number;
+  private readonly openedMs = performance.now();
+  private readonly buffer: Buffer;
+  private readonly lineCountMax: number;
   lineCount = 0;
   byteCount = 0;
   /** Losses that are reported in this batch; if it fails, they have to be reported again. */
@@ -36,8 +36,8 @@ export class LineBatch {
 
   /** @param buffer owned by the batch until it was delivered; its length is the limit of the batch */
   constructor(buffer: Buffer, lineCountMax: number, frameId: string = randomUUID().replaceAll('-', '')) {
-    this.#buffer = buffer;
-    this.#lineCountMax = lineCountMax;
+    this.buffer = buffer;
+    this.lineCountMax = lineCountMax;
     this.frameId = frameId;
   }
 
@@ -57,12 +57,12 @@ export class LineBatch {
 
   /** @param frameBytes as {@link LineBatch.frameBytesMax} gives them */
   hasSpaceFor(frameBytes: number): boolean {
-    return this.lineCount < this.#lineCountMax && this.byteCount + frameBytes <= this.#buffer.length;
+    return this.lineCount < this.lineCountMax && this.byteCount + frameBytes <= this.buffer.length;
   }
 
   /** Copies the line. Only after `hasSpaceFor`. */
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
-    const buffer = this.#buffer;
+    const buffer = this.buffer;
     const start = `${header.byteCount + message.length + 1} ${header.beforeTimestamp}${timestamp}${header.afterTimestamp}`;
     let at = this.byteCount + buffer.write(start, this.byteCount, 'latin1');
     buffer.set(message, at);
@@ -78,13 +78,13 @@ export class LineBatch {
    * @returns where it stopped in the chunk
    */
   addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number {
-    const linesMax = this.#lineCountMax - this.lineCount;
+    const linesMax = this.lineCountMax - this.lineCount;
     frameLines(
       chunk,
       start,
       `${header.beforeTimestamp}${timestamp}${header.afterTimestamp}`,
       linesMax,
-      this.#buffer,
+      this.buffer,
       this.byteCount,
     );
     this.lineCount += frameResult.lines;
@@ -94,17 +94,17 @@ export class LineBatch {
 
   /** How long until its first line is `lingerMs` old; 0 as soon as it is full. */
   readyInMs(lingerMs: number): number {
-    if (this.lineCount >= this.#lineCountMax) return 0;
-    return Math.max(0, this.#openedMs + lingerMs - performance.now());
+    if (this.lineCount >= this.lineCountMax) return 0;
+    return Math.max(0, this.openedMs + lingerMs - performance.now());
   }
 
   /** What is written so far: a view of the batch's buffer. */
   body(): Buffer {
-    return this.#buffer.subarray(0, this.byteCount);
+    return this.buffer.subarray(0, this.byteCount);
   }
 
   /** The buffer, for another batch; this one must not be used any more. */
   takeBuffer(): Buffer {
-    return this.#buffer;
+    return this.buffer;
   }
 }

@@ -20,37 +20,37 @@ const POOLED_BUFFERS_MAX = 2;
 export class MemoryQueue implements LineQueue {
   readonly isPersistent = false;
   byteCount = 0;
-  readonly #limits: BatchLimits;
-  #batches: LineBatch[] = [];
-  readonly #buffers = new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
+  private readonly limits: BatchLimits;
+  private batches: LineBatch[] = [];
+  private readonly buffers = new BufferPool({ buffersMax: POOLED_BUFFERS_MAX });
 
   constructor(limits: BatchLimits) {
-    this.#limits = { ...limits, byteCountMax: Math.max(BATCH_BYTES_MIN, limits.byteCountMax) };
+    this.limits = { ...limits, byteCountMax: Math.max(BATCH_BYTES_MIN, limits.byteCountMax) };
   }
 
   get fillRatio(): number {
-    return this.byteCount / this.#limits.bufferBytesMax;
+    return this.byteCount / this.limits.bufferBytesMax;
   }
 
   get isEmpty(): boolean {
-    return this.#batches.length === 0;
+    return this.batches.length === 0;
   }
 
   /** The one that the next line goes into, if it fits. */
   get openBatch(): LineBatch | undefined {
-    return this.#batches.at(-1);
+    return this.batches.at(-1);
   }
 
   hasSpaceFor(frameBytes: number): boolean {
-    return this.byteCount + frameBytes <= this.#limits.bufferBytesMax;
+    return this.byteCount + frameBytes <= this.limits.bufferBytesMax;
   }
 
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch {
-    let batch = this.#batches.at(-1);
+    let batch = this.batches.at(-1);
     if (batch === undefined || !batch.hasSpaceFor(LineBatch.frameBytesMax(header, message))) {
-      const { byteCountMax, lineCountMax } = this.#limits;
-      batch = new LineBatch(this.#buffers.acquire(byteCountMax), lineCountMax);
-      this.#batches.push(batch);
+      const { byteCountMax, lineCountMax } = this.limits;
+      batch = new LineBatch(this.buffers.acquire(byteCountMax), lineCountMax);
+      this.batches.push(batch);
     }
     const before = batch.byteCount;
     batch.add(header, timestamp, message);
@@ -59,7 +59,7 @@ export class MemoryQueue implements LineQueue {
   }
 
   addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number {
-    const batch = this.#batches.at(-1);
+    const batch = this.batches.at(-1);
     if (batch === undefined) return start;
     const before = batch.byteCount;
     const end = batch.addChunk(header, timestamp, chunk, start);
@@ -71,17 +71,17 @@ export class MemoryQueue implements LineQueue {
   persist(): void {}
 
   readyInMs(lingerMs: number): number {
-    return lingerMs === 0 || this.#batches.length > 1 ? 0 : (this.#batches[0]?.readyInMs(lingerMs) ?? 0);
+    return lingerMs === 0 || this.batches.length > 1 ? 0 : (this.batches[0]?.readyInMs(lingerMs) ?? 0);
   }
 
   take(): LineBatch | undefined {
-    return this.#batches.shift();
+    return this.batches.shift();
   }
 
   /** Its buffer is reused. */
   remove(batch: LineBatch): void {
     this.byteCount -= batch.byteCount;
-    this.#buffers.release(batch.takeBuffer());
+    this.buffers.release(batch.takeBuffer());
   }
 
   /** What is in memory is lost. */

@@ -80,28 +80,28 @@ const CLOSE_TIMEOUT_MS = 5_000;
  * One request at a time, so that the order holds; repeated until it is accepted, with the same `Logplex-Frame-Id`.
  */
 export class Shipper implements ChunkSink {
-  readonly #options: ShipperOptions;
-  readonly #client: IngestClient;
-  readonly #queue: LineQueue;
-  readonly #clock = new MicrosecondClock();
-  readonly #headers: HeaderCache;
-  readonly #abort = new AbortController();
-  readonly #counts = new DeliveryCounts();
-  readonly #backpressure = new Backpressure();
-  readonly #schedule: SendSchedule;
-  readonly #retryPolicy: RetryPolicy;
-  #idleWaiters: (() => void)[] = [];
-  #writableWaiters: (() => void)[] = [];
+  private readonly options: ShipperOptions;
+  private readonly client: IngestClient;
+  private readonly queue: LineQueue;
+  private readonly clock = new MicrosecondClock();
+  private readonly headers: HeaderCache;
+  private readonly abort = new AbortController();
+  private readonly counts = new DeliveryCounts();
+  private readonly backpressure = new Backpressure();
+  private readonly schedule: SendSchedule;
+  private readonly retryPolicy: RetryPolicy;
+  private idleWaiters: (() => void)[] = [];
+  private writableWaiters: (() => void)[] = [];
   /** Until the open batch is old enough to go. */
-  #lingerTimer: NodeJS.Timeout | undefined;
+  private lingerTimer: NodeJS.Timeout | undefined;
 
   /** @throws if the URL isn't one */
   constructor(options: ShipperOptions) {
-    this.#options = options;
-    this.#client = new IngestClient(options.url, options.key, options.responseTimeoutMs);
-    this.#headers = new HeaderCache(options.tokens);
-    this.#schedule = new SendSchedule(options.lingerMs ?? 0);
-    this.#retryPolicy = {
+    this.options = options;
+    this.client = new IngestClient(options.url, options.key, options.responseTimeoutMs);
+    this.headers = new HeaderCache(options.tokens);
+    this.schedule = new SendSchedule(options.lingerMs ?? 0);
+    this.retryPolicy = {
       classify: options.retriesFixable ? classifyRetryingFixable : classifyIngestStatus,
       delayMs: options.retryDelayMs ?? retryDelayMs,
     };
@@ -110,20 +110,20 @@ export class Shipper implements ChunkSink {
       batchBytesMax: byteCountMax = SHIPPER_LIMITS.byteCountMax,
       bufferBytesMax = SHIPPER_LIMITS.bufferBytesMax,
     } = options;
-    this.#queue = options.queue ?? new MemoryQueue({ lineCountMax, byteCountMax, bufferBytesMax });
+    this.queue = options.queue ?? new MemoryQueue({ lineCountMax, byteCountMax, bufferBytesMax });
     // What an earlier process has left.
-    if (!this.#queue.isEmpty) this.#scheduleSend();
+    if (!this.queue.isEmpty) this.scheduleSend();
   }
 
   /** @throws if there is no token for the source */
   writeLine(source: string, dyno: string, priority: number, message: Uint8Array | string): void {
-    const header = this.#headers.get(source, dyno, priority);
-    this.#splitAndEnqueue(
+    const header = this.headers.get(source, dyno, priority);
+    this.splitAndEnqueue(
       header,
-      this.#clock.timestamp(),
+      this.clock.timestamp(),
       typeof message === 'string' ? Buffer.from(message) : message,
     );
-    this.#queue.persist();
+    this.queue.persist();
   }
 
   /** @throws if there is no token for the source */
@@ -134,36 +134,36 @@ export class Shipper implements ChunkSink {
     chunk: Uint8Array,
     onWritable: () => void,
   ): number {
-    const taken = this.#addChunk(source, dyno, priority, chunk, onWritable);
-    this.#queue.persist();
+    const taken = this.addChunk(source, dyno, priority, chunk, onWritable);
+    this.queue.persist();
     return taken;
   }
 
-  #addChunk(
+  private addChunk(
     source: string,
     dyno: string,
     priority: number,
     chunk: Uint8Array,
     onWritable: () => void,
   ): number {
-    const header = this.#headers.get(source, dyno, priority);
-    const timestamp = this.#clock.timestamp();
+    const header = this.headers.get(source, dyno, priority);
+    const timestamp = this.clock.timestamp();
     const bytesMax = chunk.length > SMALL_CHUNK_BYTES ? BACKPRESSURE_BYTES : Number.POSITIVE_INFINITY;
     for (let at = 0; at < chunk.length; ) {
-      if (!this.#hasCapacity(bytesMax)) {
-        this.#writableWaiters.push(onWritable);
+      if (!this.hasCapacity(bytesMax)) {
+        this.writableWaiters.push(onWritable);
         return at;
       }
-      const isWorthWasm = chunk.length - at >= WASM_CHUNK_BYTES_MIN && !this.#schedule.isClosing;
-      const reached = isWorthWasm ? this.#queue.addChunk(header, timestamp, chunk, at) : at;
+      const isWorthWasm = chunk.length - at >= WASM_CHUNK_BYTES_MIN && !this.schedule.isClosing;
+      const reached = isWorthWasm ? this.queue.addChunk(header, timestamp, chunk, at) : at;
       if (reached > at) {
         at = reached;
-        this.#onEnqueued();
+        this.onEnqueued();
         continue;
       }
       const end = chunk.indexOf(NEWLINE, at);
       const isReturned = end > at && chunk[end - 1] === RETURN;
-      this.#splitAndEnqueue(header, timestamp, chunk.subarray(at, isReturned ? end - 1 : end));
+      this.splitAndEnqueue(header, timestamp, chunk.subarray(at, isReturned ? end - 1 : end));
       at = end + 1;
     }
     return chunk.length;
@@ -171,9 +171,9 @@ export class Shipper implements ChunkSink {
 
   /** Resolves when every line was accepted, refused, or (after `close()`) given up. */
   async flush(): Promise<void> {
-    if (!this.#schedule.isSending && this.#queue.isEmpty) return;
-    const idle = new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
-    this.#scheduleSend();
+    if (!this.schedule.isSending && this.queue.isEmpty) return;
+    const idle = new Promise<void>((resolve) => this.idleWaiters.push(resolve));
+    this.scheduleSend();
     await idle;
   }
 
@@ -184,105 +184,105 @@ export class Shipper implements ChunkSink {
    * @returns the final numbers; what is in `dropped` and `lost` could perhaps not be reported as a line any more
    */
   async close(timeoutMs = CLOSE_TIMEOUT_MS): Promise<ShipperStats> {
-    this.#schedule.isClosing = true;
-    this.#notifyWritable();
-    const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
+    this.schedule.isClosing = true;
+    this.notifyWritable();
+    const timer = setTimeout(() => this.abort.abort(), timeoutMs);
     await this.flush();
     clearTimeout(timer);
-    await this.#client.close();
-    this.#queue.close();
+    await this.client.close();
+    this.queue.close();
     return this.stats();
   }
 
   stats(): ShipperStats {
-    const { accepted, dropped, lost } = this.#counts;
-    return { accepted, dropped, lost, bufferedBytes: this.#queue.byteCount };
+    const { accepted, dropped, lost } = this.counts;
+    return { accepted, dropped, lost, bufferedBytes: this.queue.byteCount };
   }
 
-  #splitAndEnqueue(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
-    if (message.length <= LINE_BYTES_MAX) this.#enqueue(header, timestamp, message);
-    else for (const piece of splitLine(message)) this.#enqueue(header, timestamp, piece);
+  private splitAndEnqueue(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
+    if (message.length <= LINE_BYTES_MAX) this.enqueue(header, timestamp, message);
+    else for (const piece of splitLine(message)) this.enqueue(header, timestamp, piece);
   }
 
-  #enqueue(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
-    if (this.#schedule.isClosing || !this.#queue.hasSpaceFor(LineBatch.frameBytesMax(header, message))) {
-      this.#counts.drop(timestamp);
+  private enqueue(header: HeaderTemplate, timestamp: string, message: Uint8Array): void {
+    if (this.schedule.isClosing || !this.queue.hasSpaceFor(LineBatch.frameBytesMax(header, message))) {
+      this.counts.drop(timestamp);
       return;
     }
-    this.#queue.add(header, timestamp, message);
-    this.#onEnqueued();
+    this.queue.add(header, timestamp, message);
+    this.onEnqueued();
   }
 
-  #onEnqueued(): void {
-    if (this.#backpressure.rise(this.#queue.fillRatio)) this.#options.onBackpressure?.(true);
-    this.#scheduleSend();
+  private onEnqueued(): void {
+    if (this.backpressure.rise(this.queue.fillRatio)) this.options.onBackpressure?.(true);
+    this.scheduleSend();
   }
 
   /** While it closes all lines are let in, to be counted as dropped. */
-  #hasCapacity(waitingBytesMax: number): boolean {
-    const { byteCount, fillRatio } = this.#queue;
-    return this.#schedule.isClosing || hasCapacity(byteCount, fillRatio, waitingBytesMax);
+  private hasCapacity(waitingBytesMax: number): boolean {
+    const { byteCount, fillRatio } = this.queue;
+    return this.schedule.isClosing || hasCapacity(byteCount, fillRatio, waitingBytesMax);
   }
 
-  #notifyWritable(): void {
-    if (this.#writableWaiters.length === 0 || !this.#hasCapacity(BACKPRESSURE_BYTES)) return;
-    for (const wake of this.#writableWaiters.splice(0)) wake();
+  private notifyWritable(): void {
+    if (this.writableWaiters.length === 0 || !this.hasCapacity(BACKPRESSURE_BYTES)) return;
+    for (const wake of this.writableWaiters.splice(0)) wake();
   }
 
-  #scheduleSend(): void {
-    if (this.#schedule.isSending) return;
-    if (this.#isLingering()) return;
-    this.#schedule.isSending = true;
+  private scheduleSend(): void {
+    if (this.schedule.isSending) return;
+    if (this.isLingering()) return;
+    this.schedule.isSending = true;
     // Not at once: the other lines of the same read go into the same batch.
-    setImmediate(() => void this.#sendBatches());
+    setImmediate(() => void this.sendBatches());
   }
 
   /** Does the next batch wait for more lines? Then a timer goes off when it has waited long enough. */
-  #isLingering(): boolean {
-    const waitMs = this.#schedule.lingerMs(this.#idleWaiters.length > 0, this.#queue);
+  private isLingering(): boolean {
+    const waitMs = this.schedule.lingerMs(this.idleWaiters.length > 0, this.queue);
     if (waitMs === 0) return false;
-    this.#lingerTimer ??= setTimeout(() => {
-      this.#lingerTimer = undefined;
-      if (!this.#queue.isEmpty) this.#scheduleSend();
+    this.lingerTimer ??= setTimeout(() => {
+      this.lingerTimer = undefined;
+      if (!this.queue.isEmpty) this.scheduleSend();
     }, waitMs);
     return true;
   }
 
-  async #sendBatches(): Promise<void> {
-    clearTimeout(this.#lingerTimer);
-    this.#lingerTimer = undefined;
-    while (!this.#isLingering()) {
-      const batch = this.#queue.take();
+  private async sendBatches(): Promise<void> {
+    clearTimeout(this.lingerTimer);
+    this.lingerTimer = undefined;
+    while (!this.isLingering()) {
+      const batch = this.queue.take();
       if (batch === undefined) break;
-      const isAccepted = await this.#deliver(batch);
-      const isAborted = this.#abort.signal.aborted;
-      const fate = batchFate(isAccepted, isAborted, this.#queue.isPersistent);
+      const isAccepted = await this.deliver(batch);
+      const isAborted = this.abort.signal.aborted;
+      const fate = batchFate(isAccepted, isAborted, this.queue.isPersistent);
       if (fate === 'kept') break;
-      if (fate === 'accepted') this.#counts.accept(batch);
-      else this.#counts.lose(batch, this.#clock.timestamp());
-      if (reportsLossesAfter(fate, batch.lineCount, batch.reported.lines, isAborted)) this.#reportLosses();
-      this.#queue.remove(batch);
-      if (this.#backpressure.fall(this.#queue.fillRatio)) this.#options.onBackpressure?.(false);
-      this.#notifyWritable();
+      if (fate === 'accepted') this.counts.accept(batch);
+      else this.counts.lose(batch, this.clock.timestamp());
+      if (reportsLossesAfter(fate, batch.lineCount, batch.reported.lines, isAborted)) this.reportLosses();
+      this.queue.remove(batch);
+      if (this.backpressure.fall(this.queue.fillRatio)) this.options.onBackpressure?.(false);
+      this.notifyWritable();
     }
-    this.#schedule.isSending = false;
-    if (!this.#queue.isEmpty && !this.#abort.signal.aborted) return;
-    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    this.schedule.isSending = false;
+    if (!this.queue.isEmpty && !this.abort.signal.aborted) return;
+    for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 
   /** @returns false if the batch was refused, or the time to close is over */
-  async #deliver(batch: LineBatch): Promise<boolean> {
-    const { signal } = this.#abort;
+  private async deliver(batch: LineBatch): Promise<boolean> {
+    const { signal } = this.abort;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       let decision: AttemptDecision;
       try {
-        const response = await this.#client.post(batch, signal);
-        decision = decideOnResponse(response, attempt, batch.lineCount, this.#retryPolicy);
+        const response = await this.client.post(batch, signal);
+        decision = decideOnResponse(response, attempt, batch.lineCount, this.retryPolicy);
       } catch (error) {
         if (signal.aborted) return false;
-        decision = decideOnError(error, attempt, this.#retryPolicy);
+        decision = decideOnError(error, attempt, this.retryPolicy);
       }
-      if (decision.warning !== '') this.#options.onWarning?.(decision.warning);
+      if (decision.warning !== '') this.options.onWarning?.(decision.warning);
       if (decision.outcome !== 'retry') return decision.outcome === 'delivered';
       await wait(decision.delayMs, undefined, { signal }).catch(() => undefined);
     }
@@ -290,13 +290,13 @@ export class Shipper implements ChunkSink {
   }
 
   /** Reports to the app's owner, in the stream itself, what is missing from it. Beyond the limit: it is two lines. */
-  #reportLosses(): void {
-    for (const { kind, count, message } of this.#counts.takeReports()) {
-      const header = this.#headers.get('app', 'log-shuttle', LOSS_PRIORITY);
-      const batch = this.#queue.add(header, this.#clock.timestamp(), Buffer.from(message));
+  private reportLosses(): void {
+    for (const { kind, count, message } of this.counts.takeReports()) {
+      const header = this.headers.get('app', 'log-shuttle', LOSS_PRIORITY);
+      const batch = this.queue.add(header, this.clock.timestamp(), Buffer.from(message));
       batch.reported[kind] += count;
       batch.reported.lines += 1;
     }
-    this.#queue.persist();
+    this.queue.persist();
   }
 }

@@ -37,11 +37,11 @@ export class SendSchedule {
   isSending = false;
   /** No more lines come: nothing waits for others. */
   isClosing = false;
-  readonly #lingerMs: number;
+  private readonly configuredLingerMs: number;
 
   /** @param lingerMs how long the first line of a batch waits for others; 0: not at all */
   constructor(lingerMs: number) {
-    this.#lingerMs = lingerMs;
+    this.configuredLingerMs = lingerMs;
   }
 
   /**
@@ -51,8 +51,8 @@ export class SendSchedule {
    * @param queue how long until it has a batch that has waited long enough, or is full
    */
   lingerMs(isFlushing: boolean, queue: { readyInMs(lingerMs: number): number }): number {
-    if (this.#lingerMs === 0 || this.isClosing || isFlushing) return 0;
-    return queue.readyInMs(this.#lingerMs);
+    if (this.configuredLingerMs === 0 || this.isClosing || isFlushing) return 0;
+    return queue.readyInMs(this.configuredLingerMs);
   }
 }
 

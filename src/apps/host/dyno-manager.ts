@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
+import { LruCache } from '../../common/lru-cache.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
@@ -62,6 +63,8 @@ const PORT_RANGES = 70;
 const DRAIN_TIMEOUT_MS = STOP_GRACE_MS;
 /** The same when its successor can't start before, or when the server stops: requests wait, and so does systemd. */
 const AWAITED_DRAIN_TIMEOUT_MS = 10_000;
+/** Ids of removed apps that are remembered: a build that was under way asks for its app when it is done. */
+const REMOVED_APPS_MAX = 10_000;
 
 interface DynoManagerOptions {
   readonly store: Store;
@@ -116,8 +119,8 @@ export class DynoManager implements DynoRunner {
   private readonly oneOffs: OneOffRunner;
   private readonly deployments = new Map<AppId, AppDeployment>();
   private readonly routeUpdates = new Map<AppId, CoalescedRun>();
-  /** Nothing of these is started any more. */
-  private readonly removedApps = new Set<AppId>();
+  /** Nothing of these is started any more. What was under way when one was removed has ended long before its id is forgotten. */
+  private readonly removedApps = new LruCache<AppId, true>(REMOVED_APPS_MAX);
   private readonly shippers: AppShippers;
   private readonly memoryMonitor: MemoryMonitor;
   private readonly keeper: KeeperClient | undefined;
@@ -433,14 +436,14 @@ export class DynoManager implements DynoRunner {
 
   /** Also of one that is gone. */
   isBeingRemoved(app: AppId): boolean {
-    return this.removedApps.has(app);
+    return this.removedApps.get(app) === true;
   }
 
   /** Stops everything that an app runs, and deletes its files. Nothing of it is started any more, unless this fails. */
   async deleteApp(record: AppRecord): Promise<void> {
     await this.addons.rejectAppRemoval(record);
     await this.options.beforeRemoval(record);
-    this.removedApps.add(record.id);
+    this.removedApps.set(record.id, true);
     try {
       await this.removeWhatRuns(record);
     } catch (error) {

@@ -14,8 +14,8 @@ const NETWORK_GROUPS = 4;
 export class ConnectionQuota {
   readonly max: number;
   readonly maxPerPeer: number;
-  readonly #counts = new Map<string, number>();
-  #total = 0;
+  private readonly counts = new Map<string, number>();
+  private total = 0;
 
   constructor({ max, maxPerPeer }: ConnectionLimits) {
     this.max = max;
@@ -28,21 +28,21 @@ export class ConnectionQuota {
    */
   admit(address: string): 'all' | 'peer' | undefined {
     const peer = peerOf(address);
-    const count = this.#counts.get(peer) ?? 0;
-    if (this.#total >= this.max) return 'all';
+    const count = this.counts.get(peer) ?? 0;
+    if (this.total >= this.max) return 'all';
     if (count >= this.maxPerPeer) return 'peer';
-    this.#counts.set(peer, count + 1);
-    this.#total++;
+    this.counts.set(peer, count + 1);
+    this.total++;
     return undefined;
   }
 
   /** Once for each connection that {@link admit} took. */
   release(address: string): void {
     const peer = peerOf(address);
-    const count = this.#counts.get(peer) ?? 0;
-    if (count <= 1) this.#counts.delete(peer);
-    else this.#counts.set(peer, count - 1);
-    this.#total--;
+    const count = this.counts.get(peer) ?? 0;
+    if (count <= 1) this.counts.delete(peer);
+    else this.counts.set(peer, count - 1);
+    this.total--;
   }
 }
 

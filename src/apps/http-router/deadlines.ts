@@ -6,33 +6,33 @@ type Expirable = { deadlineMs: number; expire(nowMs: number): void };
  * request, and for every chunk of a body; here a new deadline is an assignment.
  */
 export class Deadlines {
-  readonly #expirables = new Set<Expirable>();
-  readonly #timer: NodeJS.Timeout;
+  private readonly expirables = new Set<Expirable>();
+  private readonly timer: NodeJS.Timeout;
 
   /**
    * @param tickMs how often to check, which is how late an expiry may be
    * @param onTick called on each check, for work of the same kind
    */
   constructor(tickMs: number, onTick: (nowMs: number) => void) {
-    this.#timer = setInterval(() => {
+    this.timer = setInterval(() => {
       const nowMs = performance.now();
-      for (const timed of this.#expirables) if (timed.deadlineMs <= nowMs) timed.expire(nowMs);
+      for (const timed of this.expirables) if (timed.deadlineMs <= nowMs) timed.expire(nowMs);
       onTick(nowMs);
     }, tickMs);
     // Connections keep the process alive, the clock alone must not.
-    this.#timer.unref();
+    this.timer.unref();
   }
 
   /** Checks it from now on, until {@link delete}: its `deadlineMs` may change at any time. */
   add(timed: Expirable): void {
-    this.#expirables.add(timed);
+    this.expirables.add(timed);
   }
 
   delete(timed: Expirable): void {
-    this.#expirables.delete(timed);
+    this.expirables.delete(timed);
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    clearInterval(this.timer);
   }
 }

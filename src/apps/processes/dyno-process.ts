@@ -58,56 +58,56 @@ export class DynoProcess {
   startError: Error | undefined;
   /** It was read by a server that was killed, and that didn't keep what it had read and not emitted. */
   mayHaveLostOutput = false;
-  readonly #keeper: KeeperClient | undefined;
+  private readonly keeper: KeeperClient | undefined;
   /** Its name with the keeper. */
-  readonly #key: string;
-  #pid: number | undefined;
-  #isStarting = false;
+  private readonly key: string;
+  private currentPid: number | undefined;
+  private isStarting = false;
   /** Signals that came before it ran. */
-  #pendingSignals: (() => void)[] = [];
-  #readers: LineReader[] = [];
-  #outputs: readonly Readable[] = [];
-  #input: Writable | undefined;
-  #groupExited = false;
-  #leaderExited = false;
-  #paused = false;
+  private pendingSignals: (() => void)[] = [];
+  private readers: LineReader[] = [];
+  private outputs: readonly Readable[] = [];
+  private inputWriter: Writable | undefined;
+  private groupExited = false;
+  private leaderExited = false;
+  private paused = false;
   /** Since the last check of `readToEnd()`. */
-  #resumedRecently = false;
+  private resumedRecently = false;
 
   constructor(options: DynoProcessOptions) {
     const { keeper, adopted } = options;
-    this.#keeper = keeper;
-    this.#key = adopted?.id ?? randomUUID();
+    this.keeper = keeper;
+    this.key = adopted?.id ?? randomUUID();
     this.started = Promise.resolve();
     try {
-      if (keeper && adopted) this.status = this.#adopt(options, keeper, adopted);
+      if (keeper && adopted) this.status = this.adopt(options, keeper, adopted);
       else if (keeper) {
-        const pid = this.#startKept(options, keeper);
+        const pid = this.startKept(options, keeper);
         this.started = pid.then(
           () => {},
           () => {},
         );
-        this.status = this.#keptStatus(pid, keeper);
-      } else this.status = this.#startChild(options);
+        this.status = this.keptStatus(pid, keeper);
+      } else this.status = this.startChild(options);
     } catch (error) {
       this.startError = error instanceof Error ? error : new Error(String(error));
       this.status = Promise.resolve(STATUS_NOT_STARTED);
       // Nobody could read what it writes.
       if (adopted) signalGroup(adopted.pid, 'SIGKILL');
     }
-    if (this.#pid === undefined && !this.#isStarting) this.#groupExited = true;
+    if (this.currentPid === undefined && !this.isStarting) this.groupExited = true;
   }
 
   /** Also the id of the group. Undefined if it couldn't be started, or before `started`. */
   get pid(): number | undefined {
-    return this.#pid;
+    return this.currentPid;
   }
 
-  #startChild(options: DynoProcessOptions): Promise<number> {
+  private startChild(options: DynoProcessOptions): Promise<number> {
     const { cwd, env, user, hasInput } = options;
     const pipes = createPipes(hasInput);
     try {
-      this.#usePipes(pipes, options);
+      this.usePipes(pipes, options);
       const { program, args } = programOf(options);
       const child = spawn(program, args, {
         cwd,
@@ -118,42 +118,42 @@ export class DynoProcess {
         detached: true,
         stdio: [pipes.input?.readFd ?? 'ignore', ...pipes.outputs.map((pipe) => pipe.writeFd)],
       });
-      this.#pid = child.pid;
-      return this.#exitStatusOf(child);
+      this.currentPid = child.pid;
+      return this.exitStatusOf(child);
     } finally {
       closeChildEnds(pipes);
     }
   }
 
   /** Has the keeper start it; its pipes have names. */
-  async #startKept(options: DynoProcessOptions, keeper: KeeperClient): Promise<number> {
+  private async startKept(options: DynoProcessOptions, keeper: KeeperClient): Promise<number> {
     const { cwd, env, user, hasInput = false, leaderStopSignal, note } = options;
     let pipes: Pipes | undefined;
-    this.#isStarting = true;
+    this.isStarting = true;
     try {
-      const folder = keeper.folderOf(this.#key);
+      const folder = keeper.folderOf(this.key);
       mkdirSync(folder, { mode: 0o700 });
       pipes = createNamedPipes(folder, hasInput);
-      this.#usePipes(pipes, options, openHeldFiles(folder));
+      this.usePipes(pipes, options, openHeldFiles(folder));
       const { program, args } = programOf(options);
       const request = { program, args, cwd, env, ...user, hasInput, leaderStopSignal, note };
-      this.#pid = await keeper.startProcess({ id: this.#key, ...request });
-      return this.#pid;
+      this.currentPid = await keeper.startProcess({ id: this.key, ...request });
+      return this.currentPid;
     } catch (error) {
       this.startError = error instanceof Error ? error : new Error(String(error));
-      this.#groupExited = true;
+      this.groupExited = true;
       throw error;
     } finally {
-      this.#isStarting = false;
+      this.isStarting = false;
       if (pipes) closeChildEnds(pipes);
-      for (const send of this.#pendingSignals.splice(0)) send();
+      for (const send of this.pendingSignals.splice(0)) send();
     }
   }
 
-  async #keptStatus(pid: Promise<number>, keeper: KeeperClient): Promise<number> {
+  private async keptStatus(pid: Promise<number>, keeper: KeeperClient): Promise<number> {
     try {
-      const status = await keeper.exitOf({ id: this.#key, pid: await pid });
-      this.#leaderExited = true;
+      const status = await keeper.exitOf({ id: this.key, pid: await pid });
+      this.leaderExited = true;
       return status;
     } catch (error) {
       this.startError ??= error instanceof Error ? error : new Error(String(error));
@@ -161,54 +161,52 @@ export class DynoProcess {
     }
   }
 
-  #adopt(options: DynoProcessOptions, keeper: KeeperClient, adopted: KeptProcess): Promise<number> {
-    const folder = keeper.folderOf(this.#key);
+  private adopt(options: DynoProcessOptions, keeper: KeeperClient, adopted: KeptProcess): Promise<number> {
+    const folder = keeper.folderOf(this.key);
     const { readers, writer } = openNamedPipes(folder);
     const held = heldFiles(folder).map((file) => HeldBytesFile.read(file));
     this.mayHaveLostOutput = adopted.leftover === undefined && held.includes(undefined);
     const leftover = adopted.leftover?.map((text) => Buffer.from(text, 'base64')) ?? held;
     const files = openHeldFiles(folder);
-    this.#outputs = readers;
-    this.#input = writer;
-    this.#pid = adopted.pid;
-    this.#readers = readers.map(
+    this.outputs = readers;
+    this.inputWriter = writer;
+    this.currentPid = adopted.pid;
+    this.readers = readers.map(
       (reader, i) => new LineReader(reader, options.lineHandler, leftover[i], files?.[i]),
     );
     return keeper.exitOf(adopted).then((status) => {
-      this.#leaderExited = true;
+      this.leaderExited = true;
       return status;
     });
   }
 
-  #usePipes(
+  private usePipes(
     { outputs, input }: Pipes,
     { lineHandler }: DynoProcessOptions,
     held?: readonly HeldBytesFile[],
   ): void {
-    this.#outputs = outputs.map(({ reader }) => reader);
-    this.#input = input?.writer;
-    this.#readers = this.#outputs.map(
-      (reader, i) => new LineReader(reader, lineHandler, undefined, held?.[i]),
-    );
+    this.outputs = outputs.map(({ reader }) => reader);
+    this.inputWriter = input?.writer;
+    this.readers = this.outputs.map((reader, i) => new LineReader(reader, lineHandler, undefined, held?.[i]));
   }
 
   /** Signals all of the group. Does nothing once it is gone: its number may belong to others by then. */
   signal(signal: NodeJS.Signals): void {
-    if (this.#isStarting) this.#pendingSignals.push(() => this.signal(signal));
-    else if (this.pid !== undefined && !this.#groupExited) signalGroup(this.pid, signal);
+    if (this.isStarting) this.pendingSignals.push(() => this.signal(signal));
+    else if (this.pid !== undefined && !this.groupExited) signalGroup(this.pid, signal);
   }
 
   /** Signals its first process alone. */
   signalLeader(signal: NodeJS.Signals): void {
-    if (this.#isStarting) this.#pendingSignals.push(() => this.signalLeader(signal));
-    if (this.pid !== undefined && !this.#leaderExited) signalLeader(this.pid, signal);
+    if (this.isStarting) this.pendingSignals.push(() => this.signalLeader(signal));
+    if (this.pid !== undefined && !this.leaderExited) signalLeader(this.pid, signal);
   }
 
   /** Waits, at most that long, until all of the group has ended. To be called after `status` has resolved. */
   async waitForGroupExit(limitMs: number): Promise<boolean> {
-    if (this.pid === undefined || this.#groupExited) return true;
-    this.#groupExited = await waitForGroupExit(this.pid, limitMs);
-    return this.#groupExited;
+    if (this.pid === undefined || this.groupExited) return true;
+    this.groupExited = await waitForGroupExit(this.pid, limitMs);
+    return this.groupExited;
   }
 
   /**
@@ -219,30 +217,30 @@ export class DynoProcess {
    * @param mayWait false: go on in spite of a pause, after `limitMs`; it is 64 KiB a pipe at most
    */
   async readToEnd(limitMs: number, mayWait: () => boolean): Promise<void> {
-    this.#resumedRecently = true;
+    this.resumedRecently = true;
     const timer = setInterval(() => {
-      const isWaiting = this.#paused || this.#readers.some((reader) => reader.isWaiting);
+      const isWaiting = this.paused || this.readers.some((reader) => reader.isWaiting);
       if (isWaiting && mayWait()) return;
-      if (isWaiting) this.#stopWaiting();
-      else if (this.#resumedRecently) this.#resumedRecently = false;
-      else for (const reader of this.#readers) reader.close();
+      if (isWaiting) this.stopWaiting();
+      else if (this.resumedRecently) this.resumedRecently = false;
+      else for (const reader of this.readers) reader.close();
     }, limitMs / 2);
-    this.#input?.destroy();
-    await Promise.all(this.#readers.map((reader) => reader.ended));
+    this.inputWriter?.destroy();
+    await Promise.all(this.readers.map((reader) => reader.ended));
     clearInterval(timer);
-    this.#keeper?.forget(this.#key);
+    this.keeper?.forget(this.key);
   }
 
   /** Tells the next server what it has to know of it. */
   note(note: unknown): void {
-    this.#keeper?.note(this.#key, note);
+    this.keeper?.note(this.key, note);
   }
 
   /** Leaves it to the next server: from now on nothing of it is read, and `status` never resolves. */
   leave(note: unknown): void {
-    const leftover = this.#readers.map((reader) => reader.detach());
-    this.#input?.destroy();
-    this.#keeper?.leave(this.#key, note, leftover);
+    const leftover = this.readers.map((reader) => reader.detach());
+    this.inputWriter?.destroy();
+    this.keeper?.leave(this.key, note, leftover);
   }
 
   /**
@@ -255,40 +253,40 @@ export class DynoProcess {
       // The chunk's buffer is used again.
       if (terminal.writableLength < TAP_BYTES_MAX) terminal.write(Buffer.from(chunk));
     };
-    for (const reader of this.#readers) write(reader.partialLine);
-    for (const reader of this.#outputs) reader.on('data', write);
+    for (const reader of this.readers) write(reader.partialLine);
+    for (const reader of this.outputs) reader.on('data', write);
     return () => {
-      for (const reader of this.#outputs) reader.off('data', write);
+      for (const reader of this.outputs) reader.off('data', write);
     };
   }
 
   /** Where it reads from; undefined: from nowhere. */
   get input(): Writable | undefined {
-    return this.#input;
+    return this.inputWriter;
   }
 
   /** Stops reading, so that the process has to wait when it writes. */
   pause(): void {
-    this.#paused = true;
-    for (const reader of this.#readers) reader.pause();
+    this.paused = true;
+    for (const reader of this.readers) reader.pause();
   }
 
   /** Reads again, and so lets the process write. */
   resume(): void {
-    this.#paused = false;
-    this.#resumedRecently = true;
-    for (const reader of this.#readers) {
+    this.paused = false;
+    this.resumedRecently = true;
+    for (const reader of this.readers) {
       // The first one's lines may cause the next pause.
-      if (!this.#paused) reader.resume();
+      if (!this.paused) reader.resume();
     }
   }
 
-  #stopWaiting(): void {
+  private stopWaiting(): void {
     this.resume();
-    for (const reader of this.#readers) if (reader.isWaiting) reader.stopWaiting();
+    for (const reader of this.readers) if (reader.isWaiting) reader.stopWaiting();
   }
 
-  #exitStatusOf(child: ChildProcess): Promise<number> {
+  private exitStatusOf(child: ChildProcess): Promise<number> {
     return new Promise((resolve) => {
       child.once('error', (error) => {
         if (child.pid !== undefined) return; // a failed kill, say: the process itself goes on
@@ -296,7 +294,7 @@ export class DynoProcess {
         resolve(STATUS_NOT_STARTED);
       });
       child.once('exit', (code, signal) => {
-        this.#leaderExited = true;
+        this.leaderExited = true;
         resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
       });
     });

@@ -131,37 +131,47 @@ const READ_TO_END_MS = 1_000;
 export class Dyno {
   /** Resolves when every process of the dyno is gone and its last line was emitted. Never rejects. */
   readonly exited: Promise<DynoExit>;
-  readonly #options: DynoOptions;
-  readonly #info: DynoInfo;
-  readonly #portWait = new AbortController();
-  #process: DynoProcess | undefined;
-  #stopping = false;
-  #ended = false;
+  private readonly options: DynoOptions;
+  private readonly currentInfo: DynoInfo;
+  private readonly portWait = new AbortController();
+  private process: DynoProcess | undefined;
+  private stopping = false;
+  private ended = false;
   /** Its processes are gone; what they have written may still be read. */
-  #hasExited = false;
-  #killed = false;
+  private hasExited = false;
+  private killed = false;
   /** It belongs to the next server. */
-  #isLeft = false;
-  #graceUntil = 0;
+  private isLeft = false;
+  private graceUntil = 0;
   /** When it was started; 0 when another server did it. */
-  #sinceTicks = 0;
-  #resolveExited: (exit: DynoExit) => void = () => {};
-  #timer: NodeJS.Timeout | undefined;
+  private sinceTicks = 0;
+  private resolveExited: (exit: DynoExit) => void = () => {};
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(options: DynoOptions) {
     const { id = randomUUID(), name, type, command, size, port } = options;
     const now = new Date();
-    this.#options = options;
-    this.#info = { id, name, type, command, size, state: 'starting', port, createdAt: now, updatedAt: now };
-    if (options.adopted) Object.assign(this.#info, adoptedInfo(options.adopted));
+    this.options = options;
+    this.currentInfo = {
+      id,
+      name,
+      type,
+      command,
+      size,
+      state: 'starting',
+      port,
+      createdAt: now,
+      updatedAt: now,
+    };
+    if (options.adopted) Object.assign(this.currentInfo, adoptedInfo(options.adopted));
     this.exited = new Promise((resolve) => {
-      this.#resolveExited = resolve;
+      this.resolveExited = resolve;
     });
   }
 
   /** A copy: it doesn't change with the dyno. */
   info(): DynoInfo {
-    return { ...this.#info };
+    return { ...this.currentInfo };
   }
 
   /**
@@ -169,10 +179,10 @@ export class Dyno {
    * @returns a promise that resolves when it runs; with a process that isn't kept it does when this returns
    */
   async start(): Promise<void> {
-    const { name, command, profileScript, lines, adopted, keeper } = this.#options;
+    const { name, command, profileScript, lines, adopted, keeper } = this.options;
     if (!adopted) {
-      this.#sinceTicks = ticksSinceBoot();
-      this.#log(`Starting process with command \`${command}\``);
+      this.sinceTicks = ticksSinceBoot();
+      this.log(`Starting process with command \`${command}\``);
     }
     const lineHandler: LineHandler = {
       onLine: (line) => lines.writeLine('app', name, APP_PRIORITY, line),
@@ -180,11 +190,11 @@ export class Dyno {
         ? (chunk, onWritable) => lines.writeChunk('app', name, APP_PRIORITY, chunk, onWritable)
         : undefined,
     };
-    const { onPartialLine } = this.#options;
+    const { onPartialLine } = this.options;
     if (onPartialLine) lineHandler.onPartial = (line) => onPartialLine(name, line);
     const script = profileScript === undefined ? command : `${profileScript}\n${command}`;
-    const { cwd, env, sandboxCommand, user, hasInput, leaderStopSignal } = this.#options;
-    this.#process = new DynoProcess({
+    const { cwd, env, sandboxCommand, user, hasInput, leaderStopSignal } = this.options;
+    this.process = new DynoProcess({
       command: script,
       cwd,
       env,
@@ -194,46 +204,46 @@ export class Dyno {
       hasInput,
       keeper,
       leaderStopSignal,
-      note: this.#note(),
+      note: this.note(),
       adopted: adopted?.process,
     });
-    void this.#waitForExit(this.#process);
-    if (keeper) await this.#process.started;
-    this.#info.pid = this.#ended ? undefined : this.#process.pid;
-    if (this.#info.pid === undefined || this.#stopping || this.#isLeft) return;
-    if (adopted) this.#goOn(adopted.note);
-    else this.#begin();
+    void this.waitForExit(this.process);
+    if (keeper) await this.process.started;
+    this.currentInfo.pid = this.ended ? undefined : this.process.pid;
+    if (this.currentInfo.pid === undefined || this.stopping || this.isLeft) return;
+    if (adopted) this.goOn(adopted.note);
+    else this.begin();
   }
 
-  #begin(): void {
-    const { port, awaitPort, type } = this.#options;
-    if (port !== undefined && (awaitPort ?? type === 'web')) void this.#waitForPort(port);
-    else this.#setState('up');
+  private begin(): void {
+    const { port, awaitPort, type } = this.options;
+    if (port !== undefined && (awaitPort ?? type === 'web')) void this.waitForPort(port);
+    else this.setState('up');
   }
 
   /** With what the server before had begun. */
-  #goOn({ endsAt }: DynoNote): void {
+  private goOn({ endsAt }: DynoNote): void {
     if (endsAt !== undefined) {
-      this.#stopping = true;
-      this.#awaitEnd(Math.max(0, endsAt - Date.now()), STOP_GRACE_MS);
-    } else if (this.#info.state === 'starting') this.#begin();
-    if (this.#process?.mayHaveLostOutput)
-      this.#log('The server was killed: what this dyno wrote just before may be missing here');
+      this.stopping = true;
+      this.awaitEnd(Math.max(0, endsAt - Date.now()), STOP_GRACE_MS);
+    } else if (this.currentInfo.state === 'starting') this.begin();
+    if (this.process?.mayHaveLostOutput)
+      this.log('The server was killed: what this dyno wrote just before may be missing here');
   }
 
   /** Leaves it to the next server, running. */
   leave(): void {
-    if (this.#ended || this.#isLeft) return;
-    this.#isLeft = true;
-    this.#portWait.abort();
-    clearTimeout(this.#timer);
-    this.#process?.leave(this.#note());
+    if (this.ended || this.isLeft) return;
+    this.isLeft = true;
+    this.portWait.abort();
+    clearTimeout(this.timer);
+    this.process?.leave(this.note());
   }
 
-  #note(): DynoNote {
-    const { owner, cwd, env, profileScript } = this.#options;
-    const { createdAt, updatedAt, ...info } = this.#info;
-    const graceMs = this.#graceUntil - performance.now();
+  private note(): DynoNote {
+    const { owner, cwd, env, profileScript } = this.options;
+    const { createdAt, updatedAt, ...info } = this.currentInfo;
+    const graceMs = this.graceUntil - performance.now();
     return {
       owner,
       info,
@@ -242,7 +252,7 @@ export class Dyno {
       cwd,
       env,
       profileScript,
-      endsAt: this.#stopping ? Date.now() + Math.max(0, graceMs) : undefined,
+      endsAt: this.stopping ? Date.now() + Math.max(0, graceMs) : undefined,
     };
   }
 
@@ -253,49 +263,49 @@ export class Dyno {
    * @returns how it ended, when it has
    */
   stop(graceMs = STOP_GRACE_MS, nextState: 'down' | 'starting' = 'down'): Promise<DynoExit> {
-    if (this.#ended) return this.exited;
-    this.#setState(nextState);
-    if (this.#stopping) return this.exited;
-    this.#stopping = true;
-    this.#portWait.abort();
-    const { drainConnections } = this.#options;
-    const { host, port } = this.#info;
+    if (this.ended) return this.exited;
+    this.setState(nextState);
+    if (this.stopping) return this.exited;
+    this.stopping = true;
+    this.portWait.abort();
+    const { drainConnections } = this.options;
+    const { host, port } = this.currentInfo;
     // Only a dyno that was up has requests.
-    if (drainConnections === undefined || port === undefined || host === undefined) this.#terminate(graceMs);
-    else void drainConnections(port).then(() => this.#terminate(graceMs));
+    if (drainConnections === undefined || port === undefined || host === undefined) this.terminate(graceMs);
+    else void drainConnections(port).then(() => this.terminate(graceMs));
     return this.exited;
   }
 
-  #terminate(graceMs: number): void {
-    if (this.#hasExited || this.#killed || this.#isLeft) return;
-    const { leaderStopSignal } = this.#options;
-    this.#log(`Stopping all processes with ${leaderStopSignal ?? 'SIGTERM'}`);
-    if (leaderStopSignal) this.#process?.signalLeader(leaderStopSignal);
-    else this.#process?.signal('SIGTERM');
-    this.#awaitEnd(graceMs, graceMs);
-    this.#process?.note(this.#note());
+  private terminate(graceMs: number): void {
+    if (this.hasExited || this.killed || this.isLeft) return;
+    const { leaderStopSignal } = this.options;
+    this.log(`Stopping all processes with ${leaderStopSignal ?? 'SIGTERM'}`);
+    if (leaderStopSignal) this.process?.signalLeader(leaderStopSignal);
+    else this.process?.signal('SIGTERM');
+    this.awaitEnd(graceMs, graceMs);
+    this.process?.note(this.note());
   }
 
   /** @param leftMs until it is ended, of `graceMs` that it had */
-  #awaitEnd(leftMs: number, graceMs: number): void {
-    this.#graceUntil = performance.now() + leftMs;
-    this.#setTimer(leftMs, () => {
+  private awaitEnd(leftMs: number, graceMs: number): void {
+    this.graceUntil = performance.now() + leftMs;
+    this.setTimer(leftMs, () => {
       const text = `Process failed to exit within ${graceMs / 1000} seconds of SIGTERM`;
-      this.#log(`${platformErrorTitle('R12')} -> ${text}`);
-      this.#sigkill();
+      this.log(`${platformErrorTitle('R12')} -> ${text}`);
+      this.sigkill();
     });
   }
 
   /** Kills every process of the dyno at once. Also during `stop()`. */
   kill(): Promise<DynoExit> {
-    if (this.#ended) return this.exited;
-    this.#stopping = true;
-    this.#killed = true;
-    this.#graceUntil = 0;
-    this.#portWait.abort();
-    this.#setState('down');
-    clearTimeout(this.#timer);
-    this.#sigkill();
+    if (this.ended) return this.exited;
+    this.stopping = true;
+    this.killed = true;
+    this.graceUntil = 0;
+    this.portWait.abort();
+    this.setState('down');
+    clearTimeout(this.timer);
+    this.sigkill();
     return this.exited;
   }
 
@@ -304,17 +314,17 @@ export class Dyno {
    * @returns where what is typed goes (undefined: the process reads nothing), and how to detach; undefined when nothing runs
    */
   attach(terminal: Writable): { readonly input: Writable | undefined; detach(): void } | undefined {
-    if (this.#ended || !this.#process) return undefined;
-    const detach = this.#process.tap(terminal);
+    if (this.ended || !this.process) return undefined;
+    const detach = this.process.tap(terminal);
     void this.exited.then(() => terminal.end());
-    return { input: this.#process.input, detach };
+    return { input: this.process.input, detach };
   }
 
   /** Where others would run that are to be in it; undefined when nothing runs. */
   async place(): Promise<DynoPlace | undefined> {
-    const { cwd, env, sandboxCommand: own, profileScript } = this.#options;
-    const { pid } = this.#info;
-    if (pid === undefined || this.#ended) return undefined;
+    const { cwd, env, sandboxCommand: own, profileScript } = this.options;
+    const { pid } = this.currentInfo;
+    if (pid === undefined || this.ended) return undefined;
     // Where it can't be entered, another sandbox around the same files has to do.
     const sandboxCommand = own && ((await enterSandbox(pid, cwd)) ?? own);
     return { cwd, env, sandboxCommand, profileScript };
@@ -325,77 +335,77 @@ export class Dyno {
    * its lines could be read; a stop waits for that no longer than a second.
    */
   pause(): void {
-    if (!this.#ended) this.#process?.pause();
+    if (!this.ended) this.process?.pause();
   }
 
   /** Its output is read again. */
   resume(): void {
-    this.#process?.resume();
+    this.process?.resume();
   }
 
-  async #waitForPort(port: number): Promise<void> {
-    const { bootTimeoutMs = BOOT_TIMEOUT_MS } = this.#options;
-    this.#setTimer(bootTimeoutMs, () => {
-      this.#portWait.abort();
+  private async waitForPort(port: number): Promise<void> {
+    const { bootTimeoutMs = BOOT_TIMEOUT_MS } = this.options;
+    this.setTimer(bootTimeoutMs, () => {
+      this.portWait.abort();
       const text = `Web process failed to bind to $PORT within ${bootTimeoutMs / 1000} seconds of launch`;
-      this.#log(`${platformErrorTitle('R10')} -> ${text}`);
-      this.#sigkill();
+      this.log(`${platformErrorTitle('R10')} -> ${text}`);
+      this.sigkill();
     });
-    const host = await waitForPort(port, this.#portWait.signal);
-    if (host === undefined || this.#stopping || this.#ended) return;
-    clearTimeout(this.#timer);
-    this.#info.host = host;
-    this.#setState('up');
+    const host = await waitForPort(port, this.portWait.signal);
+    if (host === undefined || this.stopping || this.ended) return;
+    clearTimeout(this.timer);
+    this.currentInfo.host = host;
+    this.setState('up');
   }
 
-  async #waitForExit(process: DynoProcess): Promise<void> {
+  private async waitForExit(process: DynoProcess): Promise<void> {
     const status = await process.status;
-    this.#portWait.abort();
-    if (!this.#stopping) {
+    this.portWait.abort();
+    if (!this.stopping) {
       // The first process is the dyno: what it leaves behind is killed.
-      clearTimeout(this.#timer);
+      clearTimeout(this.timer);
       process.signal('SIGKILL');
     }
     // While stopping, the others may still shut down gracefully: `sh -c` dies of SIGTERM before its children do.
-    const graceLeftMs = this.#stopping ? Math.max(0, this.#graceUntil - performance.now()) : 0;
+    const graceLeftMs = this.stopping ? Math.max(0, this.graceUntil - performance.now()) : 0;
     await process.waitForGroupExit(graceLeftMs + KILL_TIMEOUT_MS);
-    this.#hasExited = true;
-    clearTimeout(this.#timer);
-    if (this.#options.killDaemonized && (await killDaemonized(this.#info.id, this.#sinceTicks)) > 0)
-      this.#log('Stopping remaining processes with SIGKILL');
-    await process.readToEnd(READ_TO_END_MS, () => !this.#stopping);
-    this.#ended = true;
-    this.#info.pid = undefined;
-    if (process.startError !== undefined) this.#log(`Process failed to start: ${process.startError.message}`);
-    this.#log(`Process exited with status ${status}`);
-    if (this.#stopping) return this.#resolveExited({ status, reason: 'stopped' });
-    const reason = this.#options.oneOff ? 'complete' : 'crashed';
-    this.#setState(reason);
-    this.#resolveExited({ status, reason });
+    this.hasExited = true;
+    clearTimeout(this.timer);
+    if (this.options.killDaemonized && (await killDaemonized(this.currentInfo.id, this.sinceTicks)) > 0)
+      this.log('Stopping remaining processes with SIGKILL');
+    await process.readToEnd(READ_TO_END_MS, () => !this.stopping);
+    this.ended = true;
+    this.currentInfo.pid = undefined;
+    if (process.startError !== undefined) this.log(`Process failed to start: ${process.startError.message}`);
+    this.log(`Process exited with status ${status}`);
+    if (this.stopping) return this.resolveExited({ status, reason: 'stopped' });
+    const reason = this.options.oneOff ? 'complete' : 'crashed';
+    this.setState(reason);
+    this.resolveExited({ status, reason });
   }
 
-  #sigkill(): void {
-    if (this.#hasExited) return;
-    this.#log('Stopping process with SIGKILL');
-    this.#process?.signal('SIGKILL');
+  private sigkill(): void {
+    if (this.hasExited) return;
+    this.log('Stopping process with SIGKILL');
+    this.process?.signal('SIGKILL');
   }
 
   /** There is one deadline at a time: of the boot, then of the end. */
-  #setTimer(ms: number, onTime: () => void): void {
-    clearTimeout(this.#timer);
-    if (!this.#hasExited) this.#timer = setTimeout(onTime, ms);
+  private setTimer(ms: number, onTime: () => void): void {
+    clearTimeout(this.timer);
+    if (!this.hasExited) this.timer = setTimeout(onTime, ms);
   }
 
-  #setState(state: DynoState): void {
-    if (this.#info.state === state) return;
-    this.#log(`State changed from ${this.#info.state} to ${state}`);
-    this.#info.state = state;
-    this.#info.updatedAt = new Date();
-    if (!this.#ended) this.#process?.note(this.#note());
-    this.#options.onChange?.(this.info());
+  private setState(state: DynoState): void {
+    if (this.currentInfo.state === state) return;
+    this.log(`State changed from ${this.currentInfo.state} to ${state}`);
+    this.currentInfo.state = state;
+    this.currentInfo.updatedAt = new Date();
+    if (!this.ended) this.process?.note(this.note());
+    this.options.onChange?.(this.info());
   }
 
-  #log(text: string): void {
-    this.#options.lines.writeLine('heroku', this.#options.name, PLATFORM_PRIORITY, text);
+  private log(text: string): void {
+    this.options.lines.writeLine('heroku', this.options.name, PLATFORM_PRIORITY, text);
   }
 }

@@ -50,31 +50,31 @@ const BASE_PORT = 5000;
 
 /** The dynos of an app: as many of each process type as are wanted, supervised. */
 export class Formation {
-  readonly #entries: readonly ProcfileEntry[];
-  readonly #counts: Record<string, number>;
-  readonly #basePort: number;
-  readonly #supervisorOptions: SupervisorOptions;
-  readonly #supervisors = new Map<string, DynoSupervisor>();
+  private readonly entries: readonly ProcfileEntry[];
+  private readonly wantedCounts: Record<string, number>;
+  private readonly basePort: number;
+  private readonly supervisorOptions: SupervisorOptions;
+  private readonly supervisors = new Map<string, DynoSupervisor>();
   /** Scaled down, but not gone yet. */
-  readonly #stops = new Set<Promise<void>>();
-  readonly #stoppingSupervisors = new Set<DynoSupervisor>();
+  private readonly stops = new Set<Promise<void>>();
+  private readonly stoppingSupervisors = new Set<DynoSupervisor>();
   /** By name, until they have a supervisor. */
-  readonly #adopted = new Map<string, AdoptedDyno>();
-  #paused = false;
-  #running = false;
+  private readonly adopted = new Map<string, AdoptedDyno>();
+  private paused = false;
+  private running = false;
 
   /** @throws {FormationError} for counts of unknown types, or out of range */
   constructor(options: FormationOptions) {
     const { entries, counts = {}, stateFolder } = options;
-    this.#entries = entries;
-    this.#counts = defaultCounts(entries.map((entry) => entry.type));
+    this.entries = entries;
+    this.wantedCounts = defaultCounts(entries.map((entry) => entry.type));
     for (const [type, quantity] of Object.entries(counts)) {
-      this.#counts[this.#requireEntry(type).type] = parseDynoCount(type, quantity);
+      this.wantedCounts[this.requireEntry(type).type] = parseDynoCount(type, quantity);
     }
-    this.#basePort = options.basePort ?? BASE_PORT;
-    for (const dyno of options.adopted ?? []) this.#adopted.set(dyno.note.info.name, dyno);
+    this.basePort = options.basePort ?? BASE_PORT;
+    for (const dyno of options.adopted ?? []) this.adopted.set(dyno.note.info.name, dyno);
     const pidFile = options.pidFile ?? (stateFolder === undefined ? undefined : new DynoPidFile(stateFolder));
-    this.#supervisorOptions = {
+    this.supervisorOptions = {
       cwd: options.cwd,
       createWorkspace: options.createWorkspace,
       adoptWorkspace: options.adoptWorkspace,
@@ -94,7 +94,7 @@ export class Formation {
       onLaunch: (dyno) => {
         const { pid, id, name } = dyno.info();
         if (pid !== undefined) pidFile?.add(pid, id, name);
-        if (this.#paused) dyno.pause();
+        if (this.paused) dyno.pause();
       },
       onExit: (_, pid) => {
         if (pid !== undefined) pidFile?.remove(pid);
@@ -104,42 +104,41 @@ export class Formation {
 
   /** Launches all dynos. Resolves when they run; `onChange` reports when they are up. */
   async start(): Promise<void> {
-    this.#running = true;
-    this.#takeOver();
-    await Promise.all(this.#entries.map((entry) => this.#reconcile(entry)));
+    this.running = true;
+    this.takeOver();
+    await Promise.all(this.entries.map((entry) => this.reconcile(entry)));
   }
 
   /** Stops all dynos at the same time. Resolves when every process of them is gone. */
   async stop(): Promise<void> {
-    this.#running = false;
-    await Promise.all([...this.#supervisors.values()].map((supervisor) => supervisor.stop()));
-    await Promise.all(this.#stops);
+    this.running = false;
+    await Promise.all([...this.supervisors.values()].map((supervisor) => supervisor.stop()));
+    await Promise.all(this.stops);
   }
 
   /** The same with SIGKILL. Also while `stop()` waits. */
   async kill(): Promise<void> {
-    this.#running = false;
-    const all = [...this.#supervisors.values(), ...this.#stoppingSupervisors];
+    this.running = false;
+    const all = [...this.supervisors.values(), ...this.stoppingSupervisors];
     await Promise.all(all.map((supervisor) => supervisor.kill()));
   }
 
   /** Leaves all dynos to the next server, running. Those that are being stopped it stops. */
   leave(): void {
-    this.#running = false;
-    for (const supervisor of [...this.#supervisors.values(), ...this.#stoppingSupervisors])
-      supervisor.leave();
+    this.running = false;
+    for (const supervisor of [...this.supervisors.values(), ...this.stoppingSupervisors]) supervisor.leave();
   }
 
   /** In the order of the Procfile, `web.2` before `web.10`. */
   dynos(): DynoInfo[] {
-    return this.#entries.flatMap((entry) =>
-      this.#supervisorsOf(entry.type).map((supervisor) => supervisor.info()),
+    return this.entries.flatMap((entry) =>
+      this.supervisorsOf(entry.type).map((supervisor) => supervisor.info()),
     );
   }
 
   /** The dyno that runs under a name (`web.1`) or id, or the first one of a type. */
   findDyno(which: string): Dyno | undefined {
-    const supervisors = this.#entries.flatMap(({ type }) => this.#supervisorsOf(type));
+    const supervisors = this.entries.flatMap(({ type }) => this.supervisorsOf(type));
     const info = (name: 'name' | 'id' | 'type') =>
       supervisors.find((supervisor) => supervisor.dyno && supervisor.info()[name] === which);
     return (info('name') ?? info('id') ?? info('type'))?.dyno;
@@ -147,7 +146,7 @@ export class Formation {
 
   /** How many dynos of each type are wanted. */
   counts(): Record<string, number> {
-    return { ...this.#counts };
+    return { ...this.wantedCounts };
   }
 
   /**
@@ -156,8 +155,8 @@ export class Formation {
    * @throws {FormationError} if there is no such dyno or type, or the formation was stopped
    */
   async restart(target?: string): Promise<void> {
-    if (!this.#running) throw new FormationError('The app is not running; start it first.');
-    await Promise.all(this.#selectSupervisors(target).map((supervisor) => supervisor.restart()));
+    if (!this.running) throw new FormationError('The app is not running; start it first.');
+    await Promise.all(this.selectSupervisors(target).map((supervisor) => supervisor.restart()));
   }
 
   /**
@@ -167,9 +166,9 @@ export class Formation {
    * @throws {FormationError} if there is no such type, or the number is impossible
    */
   async scale(type: string, quantity: number): Promise<void> {
-    const entry = this.#requireEntry(type);
-    this.#counts[type] = parseDynoCount(type, quantity);
-    if (this.#running) await this.#reconcile(entry);
+    const entry = this.requireEntry(type);
+    this.wantedCounts[type] = parseDynoCount(type, quantity);
+    if (this.running) await this.reconcile(entry);
   }
 
   /**
@@ -178,101 +177,105 @@ export class Formation {
    * @throws {FormationError} if there is no such dyno
    */
   async stopDyno(name: string): Promise<void> {
-    const supervisor = this.#supervisors.get(name);
-    if (supervisor === undefined) throw this.#unknownDyno(name);
+    const supervisor = this.supervisors.get(name);
+    if (supervisor === undefined) throw this.unknownDyno(name);
     await supervisor.stop();
   }
 
   /** Back-pressure: all dynos wait when they write, until `resume()`. */
   pause(): void {
-    this.#setPaused(true);
+    this.setPaused(true);
   }
 
   /** All dynos' output is read again. */
   resume(): void {
-    this.#setPaused(false);
+    this.setPaused(false);
   }
 
-  #setPaused(paused: boolean): void {
-    this.#paused = paused;
-    for (const supervisor of [...this.#supervisors.values(), ...this.#stoppingSupervisors]) {
+  private setPaused(paused: boolean): void {
+    this.paused = paused;
+    for (const supervisor of [...this.supervisors.values(), ...this.stoppingSupervisors]) {
       // The first dynos that are resumed may fill the buffer again at once.
-      if (this.#paused === paused) supervisor.setPaused(paused);
+      if (this.paused === paused) supervisor.setPaused(paused);
     }
   }
 
   /** Goes on with the dynos that run already; those that aren't wanted any more stop. */
-  #takeOver(): void {
-    for (const [name, adopted] of this.#adopted) {
-      const entry = this.#entries.find(({ type }) => type === adopted.note.info.type);
+  private takeOver(): void {
+    for (const [name, adopted] of this.adopted) {
+      const entry = this.entries.find(({ type }) => type === adopted.note.info.type);
       if (entry === undefined) continue;
-      const supervisor = this.#createSupervisor(entry, dynoNumber(adopted.note.info), adopted);
-      this.#supervisors.set(name, supervisor);
+      const supervisor = this.createSupervisor(entry, dynoNumber(adopted.note.info), adopted);
+      this.supervisors.set(name, supervisor);
       void supervisor.start();
     }
-    this.#adopted.clear();
+    this.adopted.clear();
   }
 
-  #createSupervisor(entry: ProcfileEntry, number: number, adopted: AdoptedDyno | undefined): DynoSupervisor {
+  private createSupervisor(
+    entry: ProcfileEntry,
+    number: number,
+    adopted: AdoptedDyno | undefined,
+  ): DynoSupervisor {
     const { type, command } = entry;
-    const preferredPort = defaultPort(this.#basePort, this.#entries.indexOf(entry), number);
+    const preferredPort = defaultPort(this.basePort, this.entries.indexOf(entry), number);
     const spec = { name: `${type}.${number}`, type, command, preferredPort };
-    return new DynoSupervisor(spec, this.#supervisorOptions, adopted);
+    return new DynoSupervisor(spec, this.supervisorOptions, adopted);
   }
 
-  async #reconcile(entry: ProcfileEntry): Promise<void> {
+  private async reconcile(entry: ProcfileEntry): Promise<void> {
     const { type } = entry;
-    const wanted = this.#counts[type];
+    const wanted = this.wantedCounts[type];
     const changes: Promise<void>[] = [];
-    for (const supervisor of this.#supervisorsOf(type))
-      if (dynoNumber(supervisor.info()) > wanted) changes.push(this.#stopSurplus(supervisor));
+    for (const supervisor of this.supervisorsOf(type))
+      if (dynoNumber(supervisor.info()) > wanted) changes.push(this.stopSurplus(supervisor));
     for (let number = 1; number <= wanted; number += 1) {
       const name = `${type}.${number}`;
-      let supervisor = this.#supervisors.get(name);
+      let supervisor = this.supervisors.get(name);
       if (supervisor === undefined) {
-        supervisor = this.#createSupervisor(entry, number, undefined);
-        this.#supervisors.set(name, supervisor);
+        supervisor = this.createSupervisor(entry, number, undefined);
+        this.supervisors.set(name, supervisor);
       }
       changes.push(supervisor.start());
     }
     await Promise.all(changes);
   }
 
-  #stopSurplus(supervisor: DynoSupervisor): Promise<void> {
-    this.#supervisors.delete(supervisor.info().name);
-    this.#stoppingSupervisors.add(supervisor);
+  private stopSurplus(supervisor: DynoSupervisor): Promise<void> {
+    this.supervisors.delete(supervisor.info().name);
+    this.stoppingSupervisors.add(supervisor);
     const stopped = supervisor.stop().finally(() => {
-      this.#stops.delete(stopped);
-      this.#stoppingSupervisors.delete(supervisor);
+      this.stops.delete(stopped);
+      this.stoppingSupervisors.delete(supervisor);
     });
-    this.#stops.add(stopped);
+    this.stops.add(stopped);
     return stopped;
   }
 
   /** By number. */
-  #supervisorsOf(type: string): DynoSupervisor[] {
-    return [...this.#supervisors.values()]
+  private supervisorsOf(type: string): DynoSupervisor[] {
+    return [...this.supervisors.values()]
       .filter((supervisor) => supervisor.info().type === type)
       .sort((a, b) => dynoNumber(a.info()) - dynoNumber(b.info()));
   }
 
-  #selectSupervisors(target: string | undefined): DynoSupervisor[] {
-    if (target === undefined) return [...this.#supervisors.values()];
-    const one = this.#supervisors.get(target);
+  private selectSupervisors(target: string | undefined): DynoSupervisor[] {
+    if (target === undefined) return [...this.supervisors.values()];
+    const one = this.supervisors.get(target);
     if (one !== undefined) return [one];
-    if (!this.#entries.some((entry) => entry.type === target)) throw this.#unknownDyno(target);
-    return this.#supervisorsOf(target);
+    if (!this.entries.some((entry) => entry.type === target)) throw this.unknownDyno(target);
+    return this.supervisorsOf(target);
   }
 
-  #requireEntry(type: string): ProcfileEntry {
-    const entry = this.#entries.find((candidate) => candidate.type === type);
+  private requireEntry(type: string): ProcfileEntry {
+    const entry = this.entries.find((candidate) => candidate.type === type);
     if (entry !== undefined) return entry;
-    const known = this.#entries.map((candidate) => candidate.type).join(', ');
+    const known = this.entries.map((candidate) => candidate.type).join(', ');
     throw new FormationError(`There is no process type "${type}"; the Procfile has ${known}.`);
   }
 
-  #unknownDyno(target: string): FormationError {
-    const known = [...this.#supervisors.keys()].join(', ') || 'none';
+  private unknownDyno(target: string): FormationError {
+    const known = [...this.supervisors.keys()].join(', ') || 'none';
     return new FormationError(`There is no dyno "${target}"; there are: ${known}.`);
   }
 }

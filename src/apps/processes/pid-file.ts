@@ -29,11 +29,11 @@ const FILE_NAME = 'dynos.json';
 
 /** The PID file of the dynos that run: when the server crashes, `reapOrphans` ends those in it. */
 export class DynoPidFile {
-  readonly #folder: string;
-  readonly #entries = new Map<number, PidFileEntry>();
+  private readonly folder: string;
+  private readonly entries = new Map<number, PidFileEntry>();
 
   constructor(stateFolder: string) {
-    this.#folder = stateFolder;
+    this.folder = stateFolder;
     mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   }
 
@@ -42,26 +42,26 @@ export class DynoPidFile {
     const startTicks = processStat(pid)?.startTicks;
     // Without /proc (macOS), or when it has ended already, it couldn't be identified later.
     if (startTicks === undefined) return;
-    this.#entries.set(pid, { pid, startTicks, id, name, leaderStopSignal });
-    this.#write();
+    this.entries.set(pid, { pid, startTicks, id, name, leaderStopSignal });
+    this.write();
   }
 
   /** Its processes have ended; one that isn't in the file is no error. */
   remove(pid: number): void {
-    if (this.#entries.delete(pid)) this.#write();
+    if (this.entries.delete(pid)) this.write();
   }
 
   /** Another server works with the folder from now on. */
   leave(): void {
-    rmSync(join(this.#folder, FILE_NAME), { force: true });
+    rmSync(join(this.folder, FILE_NAME), { force: true });
   }
 
-  #write(): void {
+  private write(): void {
     const startTicks = ownStartTicks();
     try {
-      writePidFile(this.#folder, {
+      writePidFile(this.folder, {
         runner: { pid: process.pid, startTicks },
-        dynos: [...this.#entries.values()],
+        dynos: [...this.entries.values()],
       });
     } catch {
       // A full disk or a removed folder: the PID file is a precaution, and no reason to stop a running dyno.

@@ -32,7 +32,7 @@ export function firstPortOf(folder: string, basePort: number, rangeCount: number
  * what it was given to may not listen yet.
  */
 export class PortAllocator {
-  readonly #claims = new Map<number, Server | undefined>();
+  private readonly claims = new Map<number, Server | undefined>();
 
   /**
    * @param firstPort the first free port from here upwards is taken
@@ -40,12 +40,12 @@ export class PortAllocator {
    */
   async allocate(firstPort: number): Promise<number> {
     for (let port = firstPort; port <= 65_535; port += 1) {
-      if (this.#claims.has(port)) continue;
+      if (this.claims.has(port)) continue;
       // Before the probe, which others might be doing at the same time.
-      this.#claims.set(port, undefined);
+      this.claims.set(port, undefined);
       const claim = await claimPort(port);
       if (claim !== 'taken') {
-        this.#claims.set(port, claim);
+        this.claims.set(port, claim);
         if (await isPortFree(port)) return port;
       }
       this.release(port);
@@ -55,15 +55,15 @@ export class PortAllocator {
 
   /** Takes a port that something of this server's uses already. */
   async claim(port: number): Promise<void> {
-    this.#claims.set(port, undefined);
+    this.claims.set(port, undefined);
     const claim = await claimPort(port);
-    if (claim !== 'taken') this.#claims.set(port, claim);
+    if (claim !== 'taken') this.claims.set(port, claim);
   }
 
   /** What it was given to has ended; a port that isn't allocated is no error. */
   release(port: number): void {
-    this.#claims.get(port)?.close();
-    this.#claims.delete(port);
+    this.claims.get(port)?.close();
+    this.claims.delete(port);
   }
 }
 

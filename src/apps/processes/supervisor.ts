@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { errorMessage } from '../../common/text/error-message.ts';
 import type { SandboxCommand } from './bubblewrap.ts';
 import { dynoEnv, type Environment } from './config/dyno-env.ts';
 import { restartDelayMs, STABLE_AFTER_MS } from './config/restart-delay.ts';
@@ -66,192 +67,200 @@ export interface DynoSpec {
 
 /** Supervises one dyno of the formation: launches it, again after every exit, until it is stopped. */
 export class DynoSupervisor {
-  readonly #options: SupervisorOptions;
-  readonly #spec: DynoSpec;
-  #info: DynoInfo;
-  #dyno: Dyno | undefined;
+  private readonly options: SupervisorOptions;
+  private readonly spec: DynoSpec;
+  private currentInfo: DynoInfo;
+  private currentDyno: Dyno | undefined;
   /** Runs already, and is the first one. */
-  #adopted: AdoptedDyno | undefined;
-  #shouldRun = false;
-  #isLeft = false;
-  #loop: Promise<void> | undefined;
-  #crashCount = 0;
+  private adopted: AdoptedDyno | undefined;
+  private shouldRun = false;
+  private isLeft = false;
+  private loop: Promise<void> | undefined;
+  private crashCount = 0;
   /** Cuts the pause after a crash short. */
-  #restartDelay = new AbortController();
-  #launchWaiters: (() => void)[] = [];
+  private restartDelay = new AbortController();
+  private launchWaiters: (() => void)[] = [];
   /** Of those who wait for its end. */
-  #startWaiters: (() => void)[] = [];
+  private startWaiters: (() => void)[] = [];
 
   /** @param adopted the dyno of this name that an earlier server has started */
   constructor(spec: DynoSpec, options: SupervisorOptions, adopted?: AdoptedDyno) {
-    this.#options = options;
-    this.#spec = spec;
-    this.#adopted = adopted;
+    this.options = options;
+    this.spec = spec;
+    this.adopted = adopted;
     const { name, type, command } = spec;
     const now = new Date();
-    this.#info = { id: randomUUID(), name, type, command, state: 'starting', createdAt: now, updatedAt: now };
-    if (adopted) this.#info = adoptedInfo(adopted);
+    this.currentInfo = {
+      id: randomUUID(),
+      name,
+      type,
+      command,
+      state: 'starting',
+      createdAt: now,
+      updatedAt: now,
+    };
+    if (adopted) this.currentInfo = adoptedInfo(adopted);
   }
 
   /** A copy: it doesn't change with the dyno. */
   info(): DynoInfo {
-    return { ...this.#info };
+    return { ...this.currentInfo };
   }
 
   /** What runs now; undefined between two dynos. */
   get dyno(): Dyno | undefined {
-    return this.#dyno;
+    return this.currentDyno;
   }
 
   /** @returns a promise that resolves when the dyno was launched; not when it is up */
   start(): Promise<void> {
-    const isRunning = this.#shouldRun && this.#dyno !== undefined;
-    this.#shouldRun = true;
+    const isRunning = this.shouldRun && this.currentDyno !== undefined;
+    this.shouldRun = true;
     if (isRunning) return Promise.resolve();
-    for (const wake of this.#startWaiters.splice(0)) wake();
+    for (const wake of this.startWaiters.splice(0)) wake();
     // One that is being stopped: another takes its place when it is gone, so that requests wait for that.
-    void this.#dyno?.stop(this.#options.graceMs, 'starting');
-    const launched = new Promise<void>((resolve) => this.#launchWaiters.push(resolve));
-    this.#loop ??= this.#supervise().finally(() => {
-      this.#loop = undefined;
-      this.#resolveLaunchWaiters();
+    void this.currentDyno?.stop(this.options.graceMs, 'starting');
+    const launched = new Promise<void>((resolve) => this.launchWaiters.push(resolve));
+    this.loop ??= this.supervise().finally(() => {
+      this.loop = undefined;
+      this.resolveLaunchWaiters();
     });
     return launched;
   }
 
   /** Stops the dyno and launches another in its place, at once even if it waits after a crash. */
   async restart(): Promise<void> {
-    this.#crashCount = 0;
-    if (this.#dyno !== undefined && this.#shouldRun) {
-      this.#log('Restarting');
-      await this.#dyno.stop(this.#options.graceMs, 'starting');
+    this.crashCount = 0;
+    if (this.currentDyno !== undefined && this.shouldRun) {
+      this.log('Restarting');
+      await this.currentDyno.stop(this.options.graceMs, 'starting');
       // A stop that came meanwhile wins.
-      if (!this.#shouldRun) return;
+      if (!this.shouldRun) return;
     }
-    this.#restartDelay.abort();
+    this.restartDelay.abort();
     await this.start();
   }
 
   /** @returns a promise that resolves when all of the dyno's processes are gone, or it is started again */
   async stop(): Promise<void> {
-    await this.#shutDown((dyno) => dyno.stop(this.#options.graceMs));
+    await this.shutDown((dyno) => dyno.stop(this.options.graceMs));
   }
 
   /** As {@link stop}, without a grace. */
   async kill(): Promise<void> {
-    await this.#shutDown((dyno) => dyno.kill());
+    await this.shutDown((dyno) => dyno.kill());
   }
 
   /** Leaves the dyno to the next server, and starts no other. */
   leave(): void {
-    this.#isLeft = true;
-    this.#shouldRun = false;
-    this.#restartDelay.abort();
-    this.#dyno?.leave();
+    this.isLeft = true;
+    this.shouldRun = false;
+    this.restartDelay.abort();
+    this.currentDyno?.leave();
   }
 
   /** Applies back-pressure, or releases it. */
   setPaused(paused: boolean): void {
-    if (paused) this.#dyno?.pause();
-    else this.#dyno?.resume();
+    if (paused) this.currentDyno?.pause();
+    else this.currentDyno?.resume();
   }
 
-  async #shutDown(end: (dyno: Dyno) => Promise<unknown>): Promise<void> {
-    this.#shouldRun = false;
-    this.#restartDelay.abort();
-    if (this.#dyno !== undefined) void end(this.#dyno);
-    else this.#setState('down');
-    await Promise.race([this.#loop, new Promise<void>((resolve) => this.#startWaiters.push(resolve))]);
+  private async shutDown(end: (dyno: Dyno) => Promise<unknown>): Promise<void> {
+    this.shouldRun = false;
+    this.restartDelay.abort();
+    if (this.currentDyno !== undefined) void end(this.currentDyno);
+    else this.setState('down');
+    await Promise.race([this.loop, new Promise<void>((resolve) => this.startWaiters.push(resolve))]);
   }
 
-  async #supervise(): Promise<void> {
-    const adopted = this.#adopted;
-    this.#adopted = undefined;
-    if (adopted) await this.#runAdopted(adopted);
-    while (this.#shouldRun) {
-      this.#setState('starting');
+  private async supervise(): Promise<void> {
+    const adopted = this.adopted;
+    this.adopted = undefined;
+    if (adopted) await this.runAdopted(adopted);
+    while (this.shouldRun) {
+      this.setState('starting');
       let port: number;
       try {
-        port = await this.#options.ports.allocate(this.#spec.preferredPort);
+        port = await this.options.ports.allocate(this.spec.preferredPort);
       } catch (error) {
-        this.#log(error instanceof Error ? error.message : String(error));
-        this.#setState('crashed');
-        this.#shouldRun = false;
+        this.log(errorMessage(error));
+        this.setState('crashed');
+        this.shouldRun = false;
         return;
       }
-      if (this.#shouldRun) await this.#runInWorkspace(port);
-      this.#options.ports.release(port);
+      if (this.shouldRun) await this.runInWorkspace(port);
+      this.options.ports.release(port);
     }
   }
 
-  async #runInWorkspace(port: number): Promise<void> {
+  private async runInWorkspace(port: number): Promise<void> {
     const id = randomUUID();
-    const { createWorkspace, cwd } = this.#options;
+    const { createWorkspace, cwd } = this.options;
     if (createWorkspace === undefined)
-      return this.#runOnce(port, id, { folder: cwd, env: {}, remove: async () => {} });
+      return this.runOnce(port, id, { folder: cwd, env: {}, remove: async () => {} });
     let workspace: Workspace;
     try {
-      workspace = await createWorkspace(id, this.#spec.type);
+      workspace = await createWorkspace(id, this.spec.type);
     } catch (error) {
-      this.#log(`The dyno can't be prepared: ${error instanceof Error ? error.message : String(error)}`);
-      this.#setState('crashed');
-      return this.#waitBeforeRestart();
+      this.log(`The dyno can't be prepared: ${errorMessage(error)}`);
+      this.setState('crashed');
+      return this.waitBeforeRestart();
     }
-    if (this.#shouldRun) await this.#runOnce(port, id, workspace);
+    if (this.shouldRun) await this.runOnce(port, id, workspace);
     await workspace.remove();
   }
 
-  async #runAdopted(adopted: AdoptedDyno): Promise<void> {
-    const { adoptWorkspace, cwd, ports } = this.#options;
+  private async runAdopted(adopted: AdoptedDyno): Promise<void> {
+    const { adoptWorkspace, cwd, ports } = this.options;
     const { id, port } = adopted.note.info;
     const workspace = adoptWorkspace?.(id) ?? { folder: cwd, env: {}, remove: async () => {} };
     if (port !== undefined) await ports.claim(port);
-    await this.#runOnce(port, id, workspace, adopted);
+    await this.runOnce(port, id, workspace, adopted);
     await workspace.remove();
     if (port !== undefined) ports.release(port);
   }
 
   /** One dyno from launch to end, and the pause after its crash. */
-  async #runOnce(
+  private async runOnce(
     port: number | undefined,
     id: string,
     workspace: Workspace,
     adopted?: AdoptedDyno,
   ): Promise<void> {
-    const isKept = (await this.#options.keeper?.ready()) ?? false;
-    if (!this.#shouldRun && !adopted) return;
-    const dyno = await this.#launch(port, id, workspace, isKept, adopted);
+    const isKept = (await this.options.keeper?.ready()) ?? false;
+    if (!this.shouldRun && !adopted) return;
+    const dyno = await this.launch(port, id, workspace, isKept, adopted);
     const { pid } = dyno.info();
     const launchedAt = performance.now();
     const exit = await dyno.exited;
-    this.#dyno = undefined;
-    this.#options.onExit(dyno, pid);
-    if (exit.reason === 'stopped') return this.#updateInfo(dyno.info());
-    if (performance.now() - launchedAt >= STABLE_AFTER_MS) this.#crashCount = 0;
-    await this.#waitBeforeRestart();
+    this.currentDyno = undefined;
+    this.options.onExit(dyno, pid);
+    if (exit.reason === 'stopped') return this.updateInfo(dyno.info());
+    if (performance.now() - launchedAt >= STABLE_AFTER_MS) this.crashCount = 0;
+    await this.waitBeforeRestart();
   }
 
-  async #waitBeforeRestart(): Promise<void> {
-    this.#crashCount += 1;
-    this.#restartDelay = new AbortController();
-    if (!this.#shouldRun) return;
-    const delayMs = (this.#options.restartDelayMs ?? restartDelayMs)(this.#crashCount);
-    await wait(delayMs, undefined, { signal: this.#restartDelay.signal }).catch(() => undefined);
+  private async waitBeforeRestart(): Promise<void> {
+    this.crashCount += 1;
+    this.restartDelay = new AbortController();
+    if (!this.shouldRun) return;
+    const delayMs = (this.options.restartDelayMs ?? restartDelayMs)(this.crashCount);
+    await wait(delayMs, undefined, { signal: this.restartDelay.signal }).catch(() => undefined);
   }
 
-  async #launch(
+  private async launch(
     port: number | undefined,
     id: string,
     { folder: cwd, env: workspaceEnv, sandboxCommand }: Workspace,
     isKept: boolean,
     adopted: AdoptedDyno | undefined,
   ): Promise<Dyno> {
-    const { lines, bootTimeoutMs, env: base, color, profileScript, drainConnections } = this.#options;
-    const { onPartialLine, keeper, owner } = this.#options;
-    const { name, type, command } = this.#spec;
+    const { lines, bootTimeoutMs, env: base, color, profileScript, drainConnections } = this.options;
+    const { onPartialLine, keeper, owner } = this.options;
+    const { name, type, command } = this.spec;
     const env = adopted?.note.env ?? dynoEnv({ base: { ...base, ...workspaceEnv }, name, id, port, color });
-    const onChange = (info: DynoInfo) => this.#updateInfo(info);
-    const killDaemonized = this.#options.createWorkspace !== undefined;
+    const onChange = (info: DynoInfo) => this.updateInfo(info);
+    const killDaemonized = this.options.createWorkspace !== undefined;
     const dynoOptions = {
       name,
       type,
@@ -276,35 +285,35 @@ export class DynoSupervisor {
       owner,
       adopted,
     });
-    this.#dyno = dyno;
+    this.currentDyno = dyno;
     const started = dyno.start();
-    if (dyno.info().state === 'starting') this.#updateInfo(dyno.info());
+    if (dyno.info().state === 'starting') this.updateInfo(dyno.info());
     if (isKept) await started;
-    if (this.#isLeft) dyno.leave();
-    else if (isKept) this.#updateInfo(dyno.info());
-    this.#options.onLaunch(dyno);
-    this.#resolveLaunchWaiters();
+    if (this.isLeft) dyno.leave();
+    else if (isKept) this.updateInfo(dyno.info());
+    this.options.onLaunch(dyno);
+    this.resolveLaunchWaiters();
     return dyno;
   }
 
-  #resolveLaunchWaiters(): void {
-    for (const wake of this.#launchWaiters.splice(0)) wake();
+  private resolveLaunchWaiters(): void {
+    for (const wake of this.launchWaiters.splice(0)) wake();
   }
 
-  #updateInfo(info: DynoInfo): void {
-    this.#info = info;
-    this.#options.onChange(this.info());
+  private updateInfo(info: DynoInfo): void {
+    this.currentInfo = info;
+    this.options.onChange(this.info());
   }
 
   /** Changes of state between two dynos; while one lives it reports its own. */
-  #setState(state: DynoState): void {
-    const before = this.#info.state;
+  private setState(state: DynoState): void {
+    const before = this.currentInfo.state;
     if (before === state) return;
-    this.#log(`State changed from ${before} to ${state}`);
-    this.#updateInfo({ ...this.#info, state, updatedAt: new Date() });
+    this.log(`State changed from ${before} to ${state}`);
+    this.updateInfo({ ...this.currentInfo, state, updatedAt: new Date() });
   }
 
-  #log(text: string): void {
-    this.#options.lines.writeLine('heroku', this.#spec.name, PLATFORM_PRIORITY, text);
+  private log(text: string): void {
+    this.options.lines.writeLine('heroku', this.spec.name, PLATFORM_PRIORITY, text);
   }
 }

@@ -1,7 +1,9 @@
 /** The certificates of a server: those that it uses, or could use. */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Settings } from '../../common/config/settings.ts';
+import { errorMessage } from '../../common/text/error-message.ts';
 import { httpPemFiles, syslogPemFiles } from '../../common/tls/certificate-settings.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
@@ -35,7 +37,7 @@ export function checkCertificateFiles(settings: Settings): CheckResult[] {
     const keys = new Map(pairs.map(({ certificate, key }) => [certificate, key]));
     return [...keys].flatMap(([certificate, key]) => checkCertificate(certificate, key));
   } catch (error) {
-    return [result('trouble', error instanceof Error ? error.message : String(error))];
+    return [result('trouble', errorMessage(error))];
   }
 }
 
@@ -49,7 +51,7 @@ export function checkCertificate(certFile: string, keyFile: string, nowMs = Date
       ];
     return [checkTimes(certFile, Date.parse(found.validTo), Date.parse(found.validFrom), nowMs)];
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     return [
       result('trouble', `${certFile} and ${keyFile} can't be used (${reason}): name files in PEM form.`),
     ];

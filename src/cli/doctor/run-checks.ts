@@ -5,6 +5,7 @@ import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { VERSION } from '../../common/package-info.ts';
 import { lockHolder } from '../../common/processes/process-lock.ts';
+import { errorMessage } from '../../common/text/error-message.ts';
 import { localUrlHost } from '../../common/text/url-host.ts';
 import { hostOfPlainHttp } from '../../common/tls/certificate-settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
@@ -88,7 +89,7 @@ async function checkServer(server: CheckedServer, results: CheckResult[]): Promi
     if (store.trouble === undefined) results.push(...(await checkAllDrains(server)));
     return true;
   } catch (error) {
-    results.push(serverResult('trouble', error instanceof Error ? error.message : String(error)));
+    results.push(serverResult('trouble', errorMessage(error)));
     return error instanceof TailraceError && error.code === 'unauthorized';
   }
 }

@@ -1,5 +1,7 @@
 /** The store: as the running server sees it, or, while none runs, as one would find it. */
+
 import type { Settings } from '../../common/config/settings.ts';
+import { errorMessage } from '../../common/text/error-message.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
@@ -30,14 +32,14 @@ export async function checkStore({ redisUrl, redisCa, redisWait, data }: Setting
         await checkRedis(redisUrl, redisCa === '' ? undefined : readCaCertificate(redisCa), redisWait),
       );
     } catch (error) {
-      return [result('trouble', error instanceof Error ? error.message : String(error))];
+      return [result('trouble', errorMessage(error))];
     }
   }
   const { assertStoreUsable } = await import('../../logs/store/embedded/records/store-file.ts');
   try {
     assertStoreUsable(data);
   } catch (error) {
-    return [result('trouble', error instanceof Error ? error.message : String(error))];
+    return [result('trouble', errorMessage(error))];
   }
   return [result('ok', 'embedded, in the data folder')];
 }

@@ -1,5 +1,7 @@
 /** The lines on the disk: every byte is read and checked, as slowly as not to be in a server's way. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorMessage } from '../../common/text/error-message.ts';
 import { formatBytes } from '../../common/text/format-numbers.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { ExaminedSegment } from '../../logs/store/embedded/repair/examine.ts';
@@ -18,7 +20,7 @@ export async function checkStreams(folder: string, isRunning: boolean): Promise<
   try {
     return await (isRunning ? checkWhileRunning(folder) : checkStopped(folder));
   } catch (error) {
-    return [result('trouble', error instanceof Error ? error.message : String(error))];
+    return [result('trouble', errorMessage(error))];
   }
 }
 

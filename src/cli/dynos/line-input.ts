@@ -18,7 +18,7 @@ const ESCAPE_SEQUENCE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?/g;
  * only detach.
  */
 export class LineInput {
-  #line: string[] = [];
+  private line: string[] = [];
 
   /** @param text one or several characters, as the terminal sends them */
   type(text: string): TypedInput {
@@ -28,34 +28,34 @@ export class LineInput {
       switch (character) {
         case '\r':
         case '\n':
-          lines += `${this.#line.join('')}\n`;
+          lines += `${this.line.join('')}\n`;
           echo += '\n';
-          this.#line = [];
+          this.line = [];
           break;
         case '\x7f':
         case '\b':
-          echo += this.#erase();
+          echo += this.erase();
           break;
         case '\x15': // Ctrl-U
-          while (this.#line.length > 0) echo += this.#erase();
+          while (this.line.length > 0) echo += this.erase();
           break;
         case '\x03': // Ctrl-C
         case '\x1d': // Ctrl-]
           return { echo, lines, isDetached: true };
         case '\x04': // Ctrl-D
-          if (this.#line.length === 0) return { echo, lines, isDetached: true };
+          if (this.line.length === 0) return { echo, lines, isDetached: true };
           break;
         default:
           if (character < ' ' && character !== '\t') break;
-          this.#line.push(character);
+          this.line.push(character);
           echo += character;
       }
     }
     return { echo, lines, isDetached: false };
   }
 
-  #erase(): string {
-    const last = this.#line.pop();
+  private erase(): string {
+    const last = this.line.pop();
     if (last === undefined) return '';
     return BACKSPACE.repeat(characterWidth(last));
   }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { defaultDataFolder, readSettings, type SettingDefaults } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { errorMessage } from '../../common/text/error-message.ts';
 import { ApiClient, dataFolders } from '../api-client.ts';
 import { wantsColor } from '../colorizer.ts';
 import type { CheckLevel, CheckResult } from '../doctor/check-result.ts';
@@ -62,7 +63,7 @@ function tryOrReport<T>(check: string, failures: CheckResult[], action: () => T)
   try {
     return action();
   } catch (error) {
-    failures.push({ check, level: 'trouble', text: error instanceof Error ? error.message : String(error) });
+    failures.push({ check, level: 'trouble', text: errorMessage(error) });
     return undefined;
   }
 }

@@ -19,56 +19,56 @@ const ERASE_LINE = '\r\x1b[K';
  * is whole, it comes with the stream and takes that place.
  */
 export class PartialLines {
-  readonly #options: PartialLinesOptions;
+  private readonly options: PartialLinesOptions;
   /** By dyno, the latest last. */
-  readonly #lines = new Map<string, string>();
-  #isShown = false;
+  private readonly lines = new Map<string, string>();
+  private isShown = false;
 
   constructor(options: PartialLinesOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   /** Prints lines of the stream. */
   print(text: Uint8Array | string): void {
-    this.#erase();
-    this.#options.write(text);
-    this.#draw();
+    this.erase();
+    this.options.write(text);
+    this.draw();
   }
 
   /** @param line what there is of it; undefined: it has ended, and stays until the stream brings it */
   set(dyno: string, line: Uint8Array | undefined): void {
-    this.#lines.delete(dyno);
+    this.lines.delete(dyno);
     if (line === undefined) return;
-    this.#lines.set(dyno, this.#format(dyno, Buffer.from(line).toString()));
-    this.#erase();
-    this.#draw();
+    this.lines.set(dyno, this.format(dyno, Buffer.from(line).toString()));
+    this.erase();
+    this.draw();
   }
 
   /** Leaves the terminal with its cursor at the start of a line. */
   end(): void {
-    this.#lines.clear();
-    this.#erase();
+    this.lines.clear();
+    this.erase();
   }
 
-  #format(dyno: string, text: string): string {
+  private format(dyno: string, text: string): string {
     // As a terminal would have it: what comes after a carriage return covers what was before.
     const shown = trimTrailing(text, '\r');
     const last = stripColors(sanitize(shown.slice(shown.lastIndexOf('\r') + 1)));
-    const time = (this.#options.now?.() ?? new Date()).toISOString().replace('Z', '000+00:00');
-    const line = fitColumns(`${time} app[${dyno}]: ${last}`, this.#options.columns() - 1);
-    return this.#options.paint?.(line) ?? line;
+    const time = (this.options.now?.() ?? new Date()).toISOString().replace('Z', '000+00:00');
+    const line = fitColumns(`${time} app[${dyno}]: ${last}`, this.options.columns() - 1);
+    return this.options.paint?.(line) ?? line;
   }
 
-  #erase(): void {
-    if (this.#isShown) this.#options.write(ERASE_LINE);
-    this.#isShown = false;
+  private erase(): void {
+    if (this.isShown) this.options.write(ERASE_LINE);
+    this.isShown = false;
   }
 
-  #draw(): void {
-    const last = [...this.#lines.values()].at(-1);
+  private draw(): void {
+    const last = [...this.lines.values()].at(-1);
     if (last === undefined) return;
-    this.#options.write(last);
-    this.#isShown = true;
+    this.options.write(last);
+    this.isShown = true;
   }
 }
 

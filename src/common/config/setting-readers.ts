@@ -139,9 +139,15 @@ function readAppsDomain(variable: string, text: string): string {
 }
 
 function readNetworks(variable: string, text: string): readonly string[] | undefined {
-  if (text === '') return undefined;
-  const expected =
-    'addresses or networks such as 10.1.2.3, 10.1.0.0/16 or fd00::/8, with commas between them, or one of loopback, private, none';
+  return text === '' ? undefined : requireNetworks(variable, text);
+}
+
+/**
+ * The networks that a setting names, see `parseNetworks`.
+ * @param otherWords what else it may say, for the error: `yes, no, or `
+ */
+export function requireNetworks(variable: string, text: string, otherWords = ''): readonly string[] {
+  const expected = `${otherWords}addresses or networks such as 10.1.2.3, 10.1.0.0/16 or fd00::/8, with commas between them, or one of loopback, private, none`;
   return parseNetworks(text) ?? rejectSetting(variable, text, expected);
 }
 

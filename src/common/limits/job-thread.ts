@@ -1,6 +1,8 @@
 /** A thread that does one job after the other. */
+
 import { parentPort, Worker } from 'node:worker_threads';
 import { type ErrorCode, reasonOf, systemCode, TailraceError } from '../errors.ts';
+import { errorMessage } from '../text/error-message.ts';
 
 /** Of its heap: what it reads into buffers is outside of it. */
 const HEAP_MB_MAX = 256;
@@ -156,5 +158,5 @@ export function answerJobs<Job, Reply>(
 
 function failureReply(error: unknown): ThreadReply {
   if (error instanceof TailraceError) return { code: error.code, message: error.message };
-  return { failure: error instanceof Error ? error.message : String(error), systemCode: systemCode(error) };
+  return { failure: errorMessage(error), systemCode: systemCode(error) };
 }

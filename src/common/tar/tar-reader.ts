@@ -35,45 +35,45 @@ const EXTENDED_HEADER_BYTES_MAX = 1_048_576;
 
 /** Reads one archive: `next()` until it returns undefined, and `readBody()` in between. */
 export class TarReader {
-  readonly #bytes: ByteReader;
-  readonly #byteCountMax: number;
+  private readonly bytes: ByteReader;
+  private readonly byteCountMax: number;
   /** Of all bodies so far: each is counted before it is read. */
-  #byteCount = 0;
+  private byteCount = 0;
   /** What is left of the current member's body, and of the zeros that fill up its last block. */
-  #bodyLeft = 0;
-  #paddingLeft = 0;
+  private bodyLeft = 0;
+  private paddingLeft = 0;
 
   /**
    * @param chunks the archive's bytes, unzipped
    * @param byteCountMax of all bodies together
    */
   constructor(chunks: AsyncIterable<Buffer>, byteCountMax: number) {
-    this.#bytes = new ByteReader(chunks);
-    this.#byteCountMax = byteCountMax;
+    this.bytes = new ByteReader(chunks);
+    this.byteCountMax = byteCountMax;
   }
 
   /** The next member; undefined at the end of the archive. @throws TarError */
   async next(): Promise<TarMember | undefined> {
-    await this.#skipBody();
+    await this.skipBody();
     const overrides: HeaderOverrides = {};
     for (let isFirst = true; ; isFirst = false) {
-      const block = await this.#bytes.take(TAR_BLOCK_BYTES);
-      if (isZeroBlock(block) && isFirst) return this.#end();
+      const block = await this.bytes.take(TAR_BLOCK_BYTES);
+      if (isZeroBlock(block) && isFirst) return this.end();
       const header = parseTarHeader(block);
-      if ('xgLK'.includes(header.type)) await this.#readExtendedHeader(header, overrides);
-      else return this.#begin(header, overrides);
+      if ('xgLK'.includes(header.type)) await this.readExtendedHeader(header, overrides);
+      else return this.begin(header, overrides);
     }
   }
 
   /** The next piece of the member's body, at most `byteCountMax` bytes; undefined at its end. @throws TarError */
   async readBody(byteCountMax: number): Promise<Buffer | undefined> {
-    if (this.#bodyLeft === 0) return undefined;
-    const piece = await this.#bytes.takeSome(Math.min(byteCountMax, this.#bodyLeft));
-    this.#bodyLeft -= piece.length;
+    if (this.bodyLeft === 0) return undefined;
+    const piece = await this.bytes.takeSome(Math.min(byteCountMax, this.bodyLeft));
+    this.bodyLeft -= piece.length;
     return piece;
   }
 
-  #begin(header: TarHeader, overrides: HeaderOverrides): TarMember {
+  private begin(header: TarHeader, overrides: HeaderOverrides): TarMember {
     const path = overrides.path ?? header.path;
     let type = MEMBER_TYPES[header.type];
     if (!type) throw new TarError(`${readable(path)} is neither a file, a folder nor a link.`);
@@ -82,9 +82,9 @@ export class TarReader {
     const byteCount = overrides.byteCount ?? header.byteCount;
     // Some programs skip such a body, others take it for the next header.
     if (type !== 'file' && byteCount > 0) throw damaged();
-    this.#count(byteCount);
-    this.#bodyLeft = byteCount;
-    this.#paddingLeft = paddedByteCount(byteCount) - byteCount;
+    this.count(byteCount);
+    this.bodyLeft = byteCount;
+    this.paddingLeft = paddedByteCount(byteCount) - byteCount;
     return {
       ...header,
       path,
@@ -95,12 +95,15 @@ export class TarReader {
     };
   }
 
-  async #readExtendedHeader({ type, byteCount }: TarHeader, overrides: HeaderOverrides): Promise<void> {
+  private async readExtendedHeader(
+    { type, byteCount }: TarHeader,
+    overrides: HeaderOverrides,
+  ): Promise<void> {
     if (byteCount > EXTENDED_HEADER_BYTES_MAX) throw damaged();
     // However many there are, they end with the count.
-    this.#count(TAR_BLOCK_BYTES + byteCount);
-    const body = await this.#bytes.take(byteCount);
-    await this.#bytes.take(paddedByteCount(byteCount) - byteCount);
+    this.count(TAR_BLOCK_BYTES + byteCount);
+    const body = await this.bytes.take(byteCount);
+    await this.bytes.take(paddedByteCount(byteCount) - byteCount);
     if (type === 'L') overrides.path = parseText(body) || undefined;
     else if (type === 'K') overrides.linkPath = parseText(body) || undefined;
     else {
@@ -111,21 +114,21 @@ export class TarReader {
     }
   }
 
-  #count(byteCount: number): void {
-    this.#byteCount += byteCount;
-    if (this.#byteCount > this.#byteCountMax)
-      throw new TarError(`The files are more than ${Math.round(this.#byteCountMax / 1_048_576)} MB in all.`);
+  private count(byteCount: number): void {
+    this.byteCount += byteCount;
+    if (this.byteCount > this.byteCountMax)
+      throw new TarError(`The files are more than ${Math.round(this.byteCountMax / 1_048_576)} MB in all.`);
   }
 
-  async #skipBody(): Promise<void> {
-    while (this.#bodyLeft > 0) await this.readBody(this.#bodyLeft);
-    await this.#bytes.take(this.#paddingLeft);
-    this.#paddingLeft = 0;
+  private async skipBody(): Promise<void> {
+    while (this.bodyLeft > 0) await this.readBody(this.bodyLeft);
+    await this.bytes.take(this.paddingLeft);
+    this.paddingLeft = 0;
   }
 
   /** Reads what fills up the last record: the archive is whole only if it can be unzipped to its end. */
-  async #end(): Promise<undefined> {
-    for (let rest = await this.#bytes.read(); rest; rest = await this.#bytes.read()) this.#count(rest.length);
+  private async end(): Promise<undefined> {
+    for (let rest = await this.bytes.read(); rest; rest = await this.bytes.read()) this.count(rest.length);
     return undefined;
   }
 }
@@ -141,50 +144,50 @@ function truncated(cause?: unknown): TarError {
 
 /** Bytes in pieces of the wanted size. */
 class ByteReader {
-  readonly #chunks: AsyncIterator<Buffer>;
-  #rest: Buffer = Buffer.alloc(0);
+  private readonly chunks: AsyncIterator<Buffer>;
+  private rest: Buffer = Buffer.alloc(0);
 
   constructor(chunks: AsyncIterable<Buffer>) {
-    this.#chunks = chunks[Symbol.asyncIterator]();
+    this.chunks = chunks[Symbol.asyncIterator]();
   }
 
   /** All that were asked for. @throws TarError when there are fewer */
   async take(byteCount: number): Promise<Buffer> {
-    if (this.#rest.length < byteCount) {
-      const parts = [this.#rest];
-      for (let have = this.#rest.length; have < byteCount; ) {
-        this.#rest = Buffer.alloc(0);
+    if (this.rest.length < byteCount) {
+      const parts = [this.rest];
+      for (let have = this.rest.length; have < byteCount; ) {
+        this.rest = Buffer.alloc(0);
         const chunk = await this.read();
         if (!chunk) throw truncated();
         parts.push(chunk);
         have += chunk.length;
       }
-      this.#rest = Buffer.concat(parts);
+      this.rest = Buffer.concat(parts);
     }
-    const taken = this.#rest.subarray(0, byteCount);
-    this.#rest = this.#rest.subarray(byteCount);
+    const taken = this.rest.subarray(0, byteCount);
+    this.rest = this.rest.subarray(byteCount);
     return taken;
   }
 
   /** At least a byte, and no more than is there already. @throws TarError at the end */
   async takeSome(byteCountMax: number): Promise<Buffer> {
-    while (this.#rest.length === 0) {
+    while (this.rest.length === 0) {
       const chunk = await this.read();
       if (!chunk) throw truncated();
-      this.#rest = chunk;
+      this.rest = chunk;
     }
-    return this.take(Math.min(byteCountMax, this.#rest.length));
+    return this.take(Math.min(byteCountMax, this.rest.length));
   }
 
   /** Whatever comes next; undefined at the end. @throws TarError when it can't be unzipped */
   async read(): Promise<Buffer | undefined> {
-    if (this.#rest.length > 0) {
-      const rest = this.#rest;
-      this.#rest = Buffer.alloc(0);
+    if (this.rest.length > 0) {
+      const rest = this.rest;
+      this.rest = Buffer.alloc(0);
       return rest;
     }
     try {
-      const { value, done } = await this.#chunks.next();
+      const { value, done } = await this.chunks.next();
       return done ? undefined : value;
     } catch (error) {
       throw systemCode(error) === 'Z_BUF_ERROR' ? truncated(error) : damaged(error);

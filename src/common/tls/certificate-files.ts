@@ -2,11 +2,13 @@
  * Certificates and their keys in files, which are read anew when the files change: certbot and others swap links, Kubernetes a whole folder,
  * and a renewal must need no restart. Files are looked at by time, as no notification comes from each of these, or over a network.
  */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { systemCode, TailraceError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { errorMessage } from '../text/error-message.ts';
 
 /** How often files are looked at. */
 const CHECK_MS = 5_000;
@@ -110,7 +112,7 @@ export class CertificatePair {
         return 'same';
       }
       this.seen = now;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorMessage(error);
       const until = new Date(this.loaded.certificate.validTo).toISOString().slice(0, 10);
       this.trouble = `${reason} The certificate from before stays in use (valid until ${until}).`;
       return 'refused';

@@ -1,5 +1,5 @@
 /** Metrics of the sources. The hot path counts in plain numbers; they are collected on demand. */
-import { Counter, Gauge, type Metric, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { OTHERS, SeriesBudget } from '../../common/limits/series-budget.ts';
 import type { LogRouter } from '../router/log-router.ts';
 import type { AppId } from '../store/contract.ts';
@@ -16,80 +16,6 @@ export interface ListenerMetricsOptions {
   readonly appNames: (apps: readonly AppId[]) => Promise<ReadonlyMap<string, string>>;
   /** Apps with series of their own at the most. */
   readonly appsMax: number;
-}
-
-/** A histogram without labels, for what is observed a hundred thousand times a second: that of prom-client makes three objects for each. */
-class PlainHistogram {
-  readonly name: string;
-  private readonly help: string;
-  private readonly bounds: readonly number[];
-  /** How many were up to each bound and above the one before; the last one, above all of them. */
-  private readonly counts: Float64Array;
-  private sum = 0;
-
-  constructor(name: string, help: string, bounds: readonly number[]) {
-    this.name = name;
-    this.help = help;
-    this.bounds = bounds;
-    this.counts = new Float64Array(bounds.length + 1);
-  }
-
-  observe(value: number): void {
-    const { bounds } = this;
-    let i = 0;
-    while (i < bounds.length && value > bounds[i]) i++;
-    this.counts[i]++;
-    this.sum += value;
-  }
-
-  /** As the registry wants it. */
-  async get(): Promise<object> {
-    const { name, help, bounds, counts, sum } = this;
-    let count = 0;
-    const values: object[] = [...bounds, '+Inf'].map((le, i) => {
-      count += counts[i];
-      return { metricName: `${name}_bucket`, labels: { le }, value: count };
-    });
-    values.push({ metricName: `${name}_sum`, labels: {}, value: sum });
-    values.push({ metricName: `${name}_count`, labels: {}, value: count });
-    return { name, help, type: 'histogram', aggregator: 'sum', values };
-  }
-
-  reset(): void {
-    this.counts.fill(0);
-    this.sum = 0;
-  }
-}
-
-/** Registers metrics of stored batches. Returns the observer of a batch: its lines, bytes, and ms from its first line until it was stored. */
-export function registerBatchMetrics(
-  registry: Registry,
-): (lines: number, bytes: number, afterMs: number) => void {
-  const histogram = (name: string, help: string, bounds: readonly number[]): PlainHistogram => {
-    const made = new PlainHistogram(name, help, bounds);
-    registry.registerMetric(made as unknown as Metric<string>);
-    return made;
-  };
-  const lineCounts = histogram(
-    'tailrace_batch_lines',
-    'Lines of the batches that were stored.',
-    [1, 3, 10, 30, 100, 300, 1_000, 3_000],
-  );
-  const byteCounts = histogram(
-    'tailrace_batch_bytes',
-    'Bytes of the batches that were stored.',
-    [256, 1_024, 4_096, 16_384, 65_536, 262_144],
-  );
-  const seconds = histogram(
-    'tailrace_durable_seconds',
-    "From the arrival of a batch's first line until the batch was durable; the HTTP router's lines gather for up to 10 ms.",
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-  );
-  return (lines, bytes, afterMs) => {
-    lineCounts.observe(lines);
-    byteCounts.observe(bytes);
-    seconds.observe(afterMs / 1_000);
-  };
 }
 
 function linesByApp(counters: readonly ListenerCounters[]): ReadonlyMap<string, number> {

@@ -1,44 +1,33 @@
 /** A view of a stream: reads what {@link LogViewState} decides, from the past and from the live tail, and shows it to the components as signals. */
-import { batch, signal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import { LogCounts } from './counts/log-counts.ts';
 import { ErrorEvents } from './events/error-events.ts';
+import { FeedSignals } from './feed/feed-signals.ts';
+import { FrameQueue } from './feed/frame-queue.ts';
 import { type Filters, isFiltered, NO_FILTERS } from './filters.ts';
 import type { HistoryQuery } from './history-query.ts';
 import type { Line } from './line.ts';
-import { type LineSource, LineSourceError, type LineTail, type TailState } from './line-source.ts';
+import { type LineSource, LineSourceError, type LineTail } from './line-source.ts';
 import type { LineWindow } from './line-window.ts';
 import { LogViewState, type Place } from './log-view-state.ts';
 
-/** How often new lines are taken in while nobody looks. */
-const HIDDEN_FLUSH_MS = 500;
-
-export class LogView {
+export class LogView extends FeedSignals {
   readonly counts: LogCounts;
   /** How many lines have come since it was opened, and how many errors: a stack trace is one. */
   readonly received = { lines: 0, errors: 0 };
-  /** These four are the fields of {@link LogViewState}. */
-  readonly version = signal(0);
-  readonly following = signal(true);
-  readonly unseenCount = signal(0);
-  readonly atLiveEnd = signal(true);
-  readonly loading = signal<'' | 'all' | 'older' | 'newer'>('');
-  /** Why a part of the past couldn't be read, or ''. */
-  readonly error = signal('');
-  /** Is that for want of an answer? */
+  /** Is {@link error} for want of an answer? */
   readonly unanswered = signal(false);
-  /** What the server last reported of the tail, until lines come again; or ''. */
-  readonly notice = signal('');
-  readonly tailState = signal<TailState>({ name: 'connecting' });
 
   readonly filters: Filters;
   private readonly source: LineSource;
-  private readonly state: LogViewState;
+  protected readonly state: LogViewState;
   private readonly errorEvents = new ErrorEvents();
   private readonly onLinesRead: (lines: readonly Line[]) => void;
   private readonly tail: LineTail;
-  private readonly abortController = new AbortController();
-  private pendingLines: Line[] = [];
-  private flushScheduled = false;
+  private readonly pendingLines = new FrameQueue<Line>(
+    (lines) => this.takeIn(lines),
+    this.abortController.signal,
+  );
   /** Has it begun to read what comes? */
   private isOpen = false;
   /** Where it was to be opened. */
@@ -46,13 +35,17 @@ export class LogView {
 
   /** @param onLinesRead gets all lines that come, for the names in them. */
   constructor(source: LineSource, filters: Filters, onLinesRead: (lines: readonly Line[]) => void) {
+    super();
     this.source = source;
     this.onLinesRead = onLinesRead;
     this.filters = filters;
     this.state = new LogViewState(isFiltered(filters));
     this.counts = new LogCounts(source, filters);
     this.tail = source.openTail(filters, {
-      onLines: (lines) => this.bufferLines(lines),
+      onLines: (lines) => {
+        this.notice.value = '';
+        this.pendingLines.push(lines);
+      },
       onNotice: (notice) => {
         this.notice.value = notice;
       },
@@ -62,9 +55,6 @@ export class LogView {
         this.tailState.value = state;
         if (state.name === 'live' && before === 'unreachable') void this.counts.reload();
       },
-    });
-    document.addEventListener('visibilitychange', () => this.flush(), {
-      signal: this.abortController.signal,
     });
   }
 
@@ -90,7 +80,7 @@ export class LogView {
   async open(at: number | undefined): Promise<unknown> {
     const { state } = this;
     this.openedAt = at;
-    return this.withLoadingState('all', async () => {
+    return this.read('all', async () => {
       const [newest] = await this.fetchLines({ lines: 1 }, NO_FILTERS);
       state.newestPosition = newest?.at ?? 0;
       const place = at === undefined ? undefined : await this.readPlace({ at });
@@ -157,7 +147,7 @@ export class LogView {
     const way = state.wayToLiveEnd();
     if (way === 'tail') this.resumeTail(state.reachLiveEnd());
     else if (way === 'read-newest')
-      await this.withLoadingState('all', async () => {
+      await this.read('all', async () => {
         this.resumeTail(state.showNewest(await this.fetchLines(state.newestQuery())));
       });
     state.follow();
@@ -178,7 +168,7 @@ export class LogView {
   async loadOlder(): Promise<void> {
     const query = this.state.olderQuery();
     if (!query || this.loading.value !== '') return;
-    await this.withLoadingState('older', async () => {
+    await this.read('older', async () => {
       this.state.addOlder(query, await this.fetchLines(query));
     });
   }
@@ -187,7 +177,7 @@ export class LogView {
   async loadNewer(): Promise<void> {
     const query = this.state.newerQuery();
     if (!query || this.loading.value !== '') return;
-    await this.withLoadingState('newer', async () => {
+    await this.read('newer', async () => {
       this.resumeTail(this.state.addNewer(query, await this.fetchLines(query)));
     });
   }
@@ -195,7 +185,7 @@ export class LogView {
   /** Shows the lines around a place; gives the position of the line that is there, or of the first one behind it. */
   private async showPlace(place: Place): Promise<number | undefined> {
     let at: number | undefined;
-    await this.withLoadingState('all', async () => {
+    await this.read('all', async () => {
       const { tailFrom, shown } = await this.readPlace(place);
       this.resumeTail(tailFrom);
       at = shown;
@@ -216,19 +206,8 @@ export class LogView {
   /** @param after where {@link LogViewState} wants it to start; undefined changes nothing */
   private resumeTail(after: number | undefined): void {
     if (after === undefined) return;
-    this.pendingLines = [];
+    this.pendingLines.clear();
     this.tail.connect(after);
-  }
-
-  /** Shows what the state has become. */
-  private publish(): void {
-    const { state } = this;
-    batch(() => {
-      this.version.value = state.version;
-      this.following.value = state.following;
-      this.unseenCount.value = state.unseenCount;
-      this.atLiveEnd.value = state.atLiveEnd;
-    });
   }
 
   private async fetchLines(query: HistoryQuery, filters = this.filters): Promise<Line[]> {
@@ -238,41 +217,16 @@ export class LogView {
   }
 
   /** Does some reading, and publishes what came of it; gives the error when it failed. */
-  private async withLoadingState(
-    part: 'all' | 'older' | 'newer',
-    work: () => Promise<void>,
-  ): Promise<unknown> {
-    this.loading.value = part;
-    this.error.value = '';
-    try {
-      await work();
-      return undefined;
-    } catch (error) {
+  private read(part: 'all' | 'older' | 'newer', work: () => Promise<void>): Promise<unknown> {
+    return this.withLoading<unknown>(part, work, (error) => {
       if (this.abortController.signal.aborted) return error;
       this.unanswered.value = !(error instanceof LineSourceError);
-      this.error.value = errorMessage(error);
+      this.error.value = failureText(error);
       return error;
-    } finally {
-      this.publish();
-      this.loading.value = '';
-    }
+    });
   }
 
-  private bufferLines(lines: readonly Line[]): void {
-    this.notice.value = '';
-    for (const line of lines) this.pendingLines.push(line);
-    if (this.flushScheduled) return;
-    this.flushScheduled = true;
-    // A hidden page draws no frames.
-    if (document.hidden) setTimeout(() => this.flush(), HIDDEN_FLUSH_MS);
-    else requestAnimationFrame(() => this.flush());
-  }
-
-  private flush(): void {
-    this.flushScheduled = false;
-    const lines = this.pendingLines;
-    if (lines.length === 0 || this.abortController.signal.aborted) return;
-    this.pendingLines = [];
+  private takeIn(lines: readonly Line[]): void {
     const fresh = this.state.addLive(lines);
     const counted = fresh.map((line) => ({ at: line.at, level: this.errorEvents.countedLevel(line) }));
     this.counts.addLive(counted);
@@ -283,6 +237,6 @@ export class LogView {
   }
 }
 
-function errorMessage(error: unknown): string {
+function failureText(error: unknown): string {
   return error instanceof LineSourceError ? error.message : 'The server doesn’t answer.';
 }

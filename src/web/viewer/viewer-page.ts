@@ -1,12 +1,14 @@
 /** What the viewer's page knows and does: who is signed in, what is looked at, the list's feed. */
+
 import { signal } from '@preact/signals';
+import { errorMessage } from '../../common/text/error-message.ts';
 import { ServiceError } from '../addons/shared/service-client.ts';
-import { COLUMNS_MAX, loadPreferences } from '../preferences.ts';
 import type { Line } from '../stream/line.ts';
 import { searchFault } from '../stream/search-expression.ts';
 import { narrowedSearch } from '../text/search-terms.ts';
 import { visibleText } from '../text/visible-text.ts';
 import type { LineListHost } from '../view/list/list-host.ts';
+import { ListPage } from '../view/list/list-page.ts';
 import { ViewerClient } from './api/viewer-client.ts';
 import type { SavedSearchJson, SessionJson, StreamGroupJson, StreamJson } from './api/viewer-json.ts';
 import { ALL_LINES, lineParams, type ViewerSelection } from './lines/line-selection.ts';
@@ -25,19 +27,13 @@ import {
   type ViewerPlace,
 } from './viewer-location.ts';
 
-/** A line that was jumped to stands at this part of the visible height. */
-const JUMP_SCROLL_FRACTION = 0.35;
-const NOTICE_MS = 2_500;
 /** So often at the most groups are read again because of lines of an unknown stream. */
 const UNKNOWN_STREAM_MS = 5_000;
 
 export type ViewerOverlay = '' | 'help' | 'time' | 'save' | 'download' | 'grammar' | 'password';
 
-export class ViewerPage implements LineListHost {
+export class ViewerPage extends ListPage implements LineListHost {
   readonly client = new ViewerClient();
-  readonly preferences = loadPreferences();
-  readonly columns = this.preferences.columns;
-  readonly unfolded = signal<ReadonlySet<number>>(new Set());
   readonly counts = new CountsState(this.client);
   readonly fields = new FieldsState(this.client);
   readonly address = signal<ViewerAddress>(parseViewerAddress(location.search));
@@ -50,19 +46,12 @@ export class ViewerPage implements LineListHost {
   /** The id of a saved search that somebody wants an alert on, or ''. */
   readonly newAlertOn = signal('');
   readonly feed = signal<ViewerFeed | undefined>(undefined);
-  /** See {@link LineListHost}. */
-  readonly selectedPosition = signal(0);
-  readonly expanded = signal<ReadonlySet<number>>(new Set());
   readonly overlay = signal<ViewerOverlay>('');
-  readonly notice = signal('');
   /** Why what is in the search box can't be searched for, or ''. */
   readonly fault = signal('');
   /** What else went wrong, or ''. */
   readonly error = signal('');
   private groupsAreLoading = false;
-  private noticeTimer: number | undefined;
-  private scrollFraction: number | undefined;
-  private scrollToStartListener = (): void => {};
 
   get selection(): ViewerSelection {
     return this.address.value.selection;
@@ -215,7 +204,7 @@ export class ViewerPage implements LineListHost {
     const feed = this.feed.value;
     const at = await feed?.showTime(ms);
     if (at !== undefined) {
-      this.scrollFraction = JUMP_SCROLL_FRACTION;
+      this.jumpNext();
       this.selectLine(at);
     } else if (feed && feed.error.value === '') this.showNotice('There are no lines at that time.');
   }
@@ -233,47 +222,6 @@ export class ViewerPage implements LineListHost {
     this.selectedPosition.value = 0;
     if (this.address.value.line) this.setAddress({ ...this.address.value, line: '' }, 'replace');
     await this.feed.value?.follow();
-  }
-
-  toggleExpanded(at: number): void {
-    this.expanded.value = toggled(this.expanded.value, at);
-  }
-
-  toggleUnfolded(at: number): void {
-    this.unfolded.value = toggled(this.unfolded.value, at);
-  }
-
-  /** A click beside a panel that covers the lines closes it. */
-  onListClick(): boolean {
-    const { panel } = this.preferences;
-    if (!this.preferences.isPanelOverlay() || !panel.value) return false;
-    panel.value = false;
-    return true;
-  }
-
-  scrollToStart(): void {
-    this.feed.value?.pause();
-    this.scrollToStartListener();
-  }
-
-  onScrollToStart(listener: () => void): () => void {
-    this.scrollToStartListener = listener;
-    return () => {
-      this.scrollToStartListener = () => {};
-    };
-  }
-
-  toggleColumn(key: string): void {
-    const { columns } = this;
-    if (columns.value.includes(key)) columns.value = columns.value.filter((one) => one !== key);
-    else if (columns.value.length < COLUMNS_MAX) columns.value = [...columns.value, key];
-    else this.showNotice(`${COLUMNS_MAX} columns are the most.`);
-  }
-
-  takeScrollFraction(): number | undefined {
-    const { scrollFraction } = this;
-    this.scrollFraction = undefined;
-    return scrollFraction;
   }
 
   /** The address of a line among everything around it. */
@@ -295,23 +243,6 @@ export class ViewerPage implements LineListHost {
     return `api/download?${params}`;
   }
 
-  async copyToClipboard(text: string, label: string): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(text);
-      this.showNotice(`${label} copied`);
-    } catch {
-      this.showNotice('The browser doesn’t let this page copy.');
-    }
-  }
-
-  showNotice(notice: string): void {
-    this.notice.value = notice;
-    clearTimeout(this.noticeTimer);
-    this.noticeTimer = setTimeout(() => {
-      this.notice.value = '';
-    }, NOTICE_MS);
-  }
-
   /** Does something with the server; when it refuses, the page says why. True: it was done. */
   async attempt(work: () => Promise<unknown>): Promise<boolean> {
     try {
@@ -324,9 +255,13 @@ export class ViewerPage implements LineListHost {
     }
   }
 
+  protected pauseList(): void {
+    this.feed.value?.pause();
+  }
+
   private report(error: unknown): void {
     if (error instanceof ServiceError && error.status === 401 && this.client.session.value === null) return;
-    this.error.value = error instanceof Error ? error.message : String(error);
+    this.error.value = errorMessage(error);
   }
 
   private async navigate(address: ViewerAddress, historyAction: 'push' | 'replace'): Promise<void> {
@@ -338,9 +273,7 @@ export class ViewerPage implements LineListHost {
   private async show(address: ViewerAddress): Promise<void> {
     this.address.value = address;
     this.overlay.value = '';
-    this.selectedPosition.value = 0;
-    this.expanded.value = new Set();
-    this.unfolded.value = new Set();
+    this.resetRows();
     this.fault.value = searchFault(address.selection.q);
     this.closeFeed();
     this.updateTitle();
@@ -352,7 +285,7 @@ export class ViewerPage implements LineListHost {
     if (this.groups.value?.length === 0) return;
     const feed = new ViewerFeed(this.client, selection, (id) => this.streamName(id));
     this.feed.value = feed;
-    if (address.line) this.scrollFraction = JUMP_SCROLL_FRACTION;
+    if (address.line) this.jumpNext();
     const at = await feed.open(address.line || undefined);
     if (this.feed.value !== feed || !address.line) return;
     if (at !== undefined) this.selectedPosition.value = at;
@@ -397,10 +330,4 @@ export class ViewerPage implements LineListHost {
     const title = place === 'logs' ? q || name : place[0].toUpperCase() + place.slice(1);
     document.title = `${visibleText(title)} · Tailrace viewer`;
   }
-}
-
-function toggled(set: ReadonlySet<number>, at: number): ReadonlySet<number> {
-  const changed = new Set(set);
-  if (!changed.delete(at)) changed.add(at);
-  return changed;
 }

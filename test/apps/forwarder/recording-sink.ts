@@ -13,14 +13,14 @@ export interface RecordedLine {
 export class RecordingSink implements LineSink {
   readonly lines: RecordedLine[] = [];
   onLine: (line: RecordedLine) => void = () => {};
-  #waiters: (() => void)[] = [];
+  private waiters: (() => void)[] = [];
 
   writeLine(source: string, dyno: string, priority: number, message: Uint8Array | string): void {
     const bytes = Buffer.from(message);
     const recorded = { source, dyno, priority, bytes, text: bytes.toString() };
     this.lines.push(recorded);
     this.onLine(recorded);
-    for (const wake of this.#waiters.splice(0)) wake();
+    for (const wake of this.waiters.splice(0)) wake();
   }
 
   /**
@@ -34,7 +34,7 @@ export class RecordingSink implements LineSink {
           line.text.includes(text) && line.dyno.startsWith(dyno) && !line.text.startsWith('Starting process'),
       );
       if (found.length >= count) return found[count - 1];
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+      await new Promise<void>((resolve) => this.waiters.push(resolve));
     }
   }
 

@@ -17,9 +17,9 @@ export class TestApp implements RoutedApp {
   desiredCount = 1;
   dynos: Upstream[] = [];
   readonly lines: string[] = [];
-  readonly #listeners = new Set<() => void>();
-  #lineWaiters: { count: number; resolve: () => void }[] = [];
-  #subscribed: (() => void)[] = [];
+  private readonly listeners = new Set<() => void>();
+  private lineWaiters: { count: number; resolve: () => void }[] = [];
+  private subscribed: (() => void)[] = [];
 
   webDynos(): readonly Upstream[] {
     return this.dynos;
@@ -30,14 +30,14 @@ export class TestApp implements RoutedApp {
   }
 
   onChange(changed: () => void): () => void {
-    this.#listeners.add(changed);
-    for (const resolve of this.#subscribed.splice(0)) resolve();
-    return () => this.#listeners.delete(changed);
+    this.listeners.add(changed);
+    for (const resolve of this.subscribed.splice(0)) resolve();
+    return () => this.listeners.delete(changed);
   }
 
   log(message: string): void {
     this.lines.push(message);
-    this.#lineWaiters = this.#lineWaiters.filter((waiter) => {
+    this.lineWaiters = this.lineWaiters.filter((waiter) => {
       if (this.lines.length < waiter.count) return true;
       waiter.resolve();
       return false;
@@ -47,23 +47,23 @@ export class TestApp implements RoutedApp {
   /** Sets the dynos and notifies the listeners. */
   setDynos(dynos: Upstream[]): void {
     this.dynos = dynos;
-    for (const changed of [...this.#listeners]) changed();
+    for (const changed of [...this.listeners]) changed();
   }
 
   get listenerCount(): number {
-    return this.#listeners.size;
+    return this.listeners.size;
   }
 
   /** Resolves when a request waits for a dyno. */
   requestWaiting(): Promise<void> {
-    if (this.#listeners.size > 0) return Promise.resolve();
-    return new Promise((resolve) => this.#subscribed.push(resolve));
+    if (this.listeners.size > 0) return Promise.resolve();
+    return new Promise((resolve) => this.subscribed.push(resolve));
   }
 
   /** The line with this number, the first being 1, as soon as it has been written. */
   async waitForLine(count: number): Promise<string> {
     if (this.lines.length < count) {
-      await new Promise<void>((resolve) => this.#lineWaiters.push({ count, resolve }));
+      await new Promise<void>((resolve) => this.lineWaiters.push({ count, resolve }));
     }
     return this.lines[count - 1];
   }
@@ -143,8 +143,8 @@ export async function sendAndReadAll(port: number, request: string): Promise<str
 export class RawClient {
   readonly socket: Socket;
   received = '';
-  #waiters: { text: string; resolve: () => void }[] = [];
-  readonly #closed: Promise<void>;
+  private waiters: { text: string; resolve: () => void }[] = [];
+  private readonly closed: Promise<void>;
 
   constructor(port: number) {
     this.socket = connect(port, '127.0.0.1');
@@ -152,13 +152,13 @@ export class RawClient {
     this.socket.on('error', () => {});
     this.socket.on('data', (bytes) => {
       this.received += bytes.toString('latin1');
-      this.#waiters = this.#waiters.filter((waiter) => {
+      this.waiters = this.waiters.filter((waiter) => {
         if (!this.received.includes(waiter.text)) return true;
         waiter.resolve();
         return false;
       });
     });
-    this.#closed = new Promise((resolve) => this.socket.on('close', () => resolve()));
+    this.closed = new Promise((resolve) => this.socket.on('close', () => resolve()));
     onTestFinished(() => void this.socket.destroy());
   }
 
@@ -169,13 +169,13 @@ export class RawClient {
   /** Resolves when this text has been received. */
   async waitForText(text: string): Promise<string> {
     if (!this.received.includes(text)) {
-      await new Promise<void>((resolve) => this.#waiters.push({ text, resolve }));
+      await new Promise<void>((resolve) => this.waiters.push({ text, resolve }));
     }
     return this.received;
   }
 
   async readToEnd(): Promise<string> {
-    await this.#closed;
+    await this.closed;
     return this.received;
   }
 }

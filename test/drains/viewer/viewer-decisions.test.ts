@@ -37,7 +37,10 @@ describe('settings', () => {
     [{ VIEWER_HTTP_PORT: 'x' }, /VIEWER_HTTP_PORT is "x": it must be a port/],
     [{ VIEWER_PUBLIC_URL: 'logs.example.com' }, /VIEWER_PUBLIC_URL/],
     [{ VIEWER_DURABILITY: 'maybe' }, /VIEWER_DURABILITY/],
-    [{ VIEWER_TRUST_PROXY: 'perhaps' }, /VIEWER_TRUST_PROXY is "perhaps": it must be addresses or networks/],
+    [
+      { VIEWER_TRUST_PROXY: 'perhaps' },
+      /VIEWER_TRUST_PROXY is "perhaps": it must be yes, no, or addresses or networks/,
+    ],
     [{ VIEWER_KEY_: 'x' }, /There is no setting VIEWER_KEY_: did you mean VIEWER_KEY\?/],
   ])('%j is refused', (environment, sentence) => {
     expect(() => readViewerSettings(environment)).toThrow(sentence);

@@ -1,5 +1,7 @@
 /** Posts notifications, to allowed addresses alone; redirects aren't followed. */
+
 import type { Socket } from 'node:net';
+import { errorMessage } from '../../../../src/common/text/error-message.ts';
 import { parseDrainUrl } from '../../../../src/logs/drains/options/drain-record.ts';
 import {
   classifyDrainResponse,
@@ -82,7 +84,7 @@ export async function postNotification(
     );
   } catch (error) {
     if (error instanceof NotificationError) throw error;
-    throw new NotificationError(error instanceof Error ? error.message : String(error), false, {
+    throw new NotificationError(errorMessage(error), false, {
       cause: error,
     });
   } finally {

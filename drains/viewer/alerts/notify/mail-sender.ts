@@ -1,6 +1,8 @@
 /** Notifications by e-mail, over the SMTP server that the viewer was given. */
+
 import type { Transporter } from 'nodemailer';
 import { TailraceError } from '../../../../src/common/errors.ts';
+import { errorMessage } from '../../../../src/common/text/error-message.ts';
 import type { AlertEvent } from '../records/alert-records.ts';
 import { isMailSender } from '../records/mail-address.ts';
 import { NotificationError } from './http-sender.ts';
@@ -135,6 +137,6 @@ function isPermanent(error: unknown): boolean {
 }
 
 function mailErrorText(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorMessage(error);
   return oneLine(text).slice(0, 300);
 }

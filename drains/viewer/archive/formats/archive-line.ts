@@ -3,7 +3,7 @@
  * stream's name), `stream`, `position`, `received_at`. docs/viewer-archive.md has the columns.
  */
 
-import { isJsonObject, type JsonObject } from '../../../../src/common/json-object.ts';
+import { type JsonObject, parseJsonObject } from '../../../../src/common/json-object.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { ByteWriter } from '../../../../src/logs/tails/output/byte-writer.ts';
@@ -63,7 +63,7 @@ export class ArchiveLineWriter {
 
 /** Reads a line of an archive; undefined when it is none: no JSON, or other JSON. */
 export function readArchiveLine(text: string): ArchivedLine | undefined {
-  const value = parseObject(text);
+  const value = parseJsonObject(text);
   return value && readArchivedObject(value);
 }
 
@@ -98,16 +98,6 @@ export function readArchivedObject(value: JsonObject): ArchivedLine | undefined 
     app: typeof value.app === 'string' ? value.app : undefined,
     position: Number.isSafeInteger(position) ? position : undefined,
   };
-}
-
-/** An object of JSON; undefined for everything else. */
-export function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function isWithin(value: unknown, max: number): boolean {

@@ -1,10 +1,11 @@
 /** Reads files of lines in the forms that people have them in: archives of ours, Papertrail's, JSON of other programs, text. */
 
 import { TailraceError } from '../../../../src/common/errors.ts';
+import { parseJsonObject } from '../../../../src/common/json-object.ts';
 import { jsonToSyslogLine } from '../../../../src/logs/sources/formats/json-lines.ts';
 import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
 import type { ImportedLine } from '../../store/contract.ts';
-import { parseObject, readArchivedObject } from './archive-line.ts';
+import { readArchivedObject } from './archive-line.ts';
 import { readPapertrailLine } from './papertrail.ts';
 import { readPlainLine, withFollowingLine } from './plain-text.ts';
 import { type FileLine, RecordWriter } from './record-writer.ts';
@@ -107,7 +108,7 @@ export class FileLines {
   }
 
   private takeJson(text: string, found: ReadLine[]): void {
-    const value = parseObject(text);
+    const value = parseJsonObject(text);
     const line = value && readArchivedObject(value);
     if (!value) this.refuse(text);
     else if (line) this.add(line, found, line);
@@ -164,7 +165,7 @@ function withOrigin(
 }
 
 function detectFormat(text: string, name: string): FileFormat {
-  if (text.startsWith('{') && parseObject(text)) return 'ndjson';
+  if (text.startsWith('{') && parseJsonObject(text)) return 'ndjson';
   if (/^<\d{1,3}>1 /.test(text)) return 'syslog';
   if (readPapertrailLine(text)) return 'papertrail';
   if (readPlainLine(text)) return 'text';

@@ -3,6 +3,7 @@
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { systemCode, TailraceError } from '../../../common/errors.ts';
 import { isSameSecret } from '../../../common/secret-comparison.ts';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { RepeatedWarning } from '../runtime/repeated-warning.ts';
 import { logLine } from '../runtime/run-service.ts';
 import { mailLine, visible } from './mail-line.ts';
@@ -111,7 +112,7 @@ function serverOptions(options: SmtpListenerOptions): SMTPServerOptions {
         },
         (error: unknown) => {
           const isTooLarge = error instanceof TailraceError && error.code === 'too_large';
-          const said = error instanceof Error ? error.message : String(error);
+          const said = errorMessage(error);
           refusedMails.write(
             `a mail from <${visible(envelope.from, NAME_LENGTH_MAX)}> was not taken: ${said}`,
           );

@@ -1,5 +1,7 @@
 /** What every add-on service of this package begins with: its settings, its log lines, its end. */
+
 import { readFileSync } from 'node:fs';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import type { OwnProgramSettings } from '../../host/addons/local/own-program.ts';
 
 /** Severities (RFC 5424 section 6.2.1) that services use. */
@@ -36,7 +38,7 @@ export async function runService<Settings extends OwnProgramSettings>(
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
     setInterval(() => process.ppid !== parent && end(), PARENT_CHECK_MS).unref();
   } catch (error) {
-    logLine('error', error instanceof Error ? error.message : String(error));
+    logLine('error', errorMessage(error));
     process.exit(1);
   }
 }

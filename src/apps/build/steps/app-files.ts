@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../common/errors.ts';
 import { isJsonObject, type JsonObject } from '../../../common/json-object.ts';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { findLinkOut } from '../linked-out.ts';
 import { BuildError } from './build-error.ts';
 
@@ -34,16 +35,16 @@ export async function readAppText(folder: string, name: string): Promise<string 
 /** An object in a file of JSON; undefined when there is no file. @throws BuildError when it is something else */
 export async function readAppJson(folder: string, name: string): Promise<JsonObject | undefined> {
   const text = await readAppText(folder, name);
-  return text === undefined ? undefined : parseJsonObject(text, name);
+  return text === undefined ? undefined : requireJsonObject(text, name);
 }
 
 /** @throws BuildError when the text of the file `name` is no object */
-function parseJsonObject(text: string, name: string): JsonObject {
+function requireJsonObject(text: string, name: string): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     throw new BuildError(`${name} is no JSON (${reason}): correct it, and commit it.`, { cause: error });
   }
   if (!isJsonObject(value)) throw new BuildError(`${name} must hold one object, {…}.`);

@@ -32,150 +32,146 @@ interface QueuedBatch {
  */
 export class DiskQueue implements LineQueue {
   readonly isPersistent = true;
-  readonly #spool: Spool;
-  readonly #options: DiskQueueOptions;
-  readonly #entries: QueuedBatch[] = [];
+  private readonly spool: Spool;
+  private readonly options: DiskQueueOptions;
+  private readonly entries: QueuedBatch[] = [];
   /** Taken, not removed. */
-  #inFlight: { spooled: SpooledBatch | undefined; batch: LineBatch; checkpoint: unknown } | undefined;
-  #openBatch: LineBatch | undefined;
-  #diskBytes = 0;
+  private inFlight: { spooled: SpooledBatch | undefined; batch: LineBatch; checkpoint: unknown } | undefined;
+  private openBatch: LineBatch | undefined;
+  private diskBytes = 0;
   /** In batches that could not be written. */
-  #memoryBytes = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #isDiskFailing = false;
+  private memoryBytes = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private isDiskFailing = false;
 
   constructor(spool: Spool, options: DiskQueueOptions) {
-    this.#spool = spool;
-    this.#options = options;
+    this.spool = spool;
+    this.options = options;
     for (const spooled of spool.leftover) {
-      this.#entries.push({ spooled, inMemory: undefined });
-      this.#diskBytes += spooled.byteCount;
+      this.entries.push({ spooled, inMemory: undefined });
+      this.diskBytes += spooled.byteCount;
     }
   }
 
   get byteCount(): number {
-    return this.#diskBytes + this.#memoryBytes + (this.#openBatch?.byteCount ?? 0);
+    return this.diskBytes + this.memoryBytes + (this.openBatch?.byteCount ?? 0);
   }
 
   get fillRatio(): number {
-    const open = this.#openBatch?.byteCount ?? 0;
-    return Math.max(
-      (this.#diskBytes + open) / this.#options.diskBytesMax,
-      this.#memoryBytes / MEMORY_BYTES_MAX,
-    );
+    const open = this.openBatch?.byteCount ?? 0;
+    return Math.max((this.diskBytes + open) / this.options.diskBytesMax, this.memoryBytes / MEMORY_BYTES_MAX);
   }
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0 && this.#openBatch === undefined;
+    return this.entries.length === 0 && this.openBatch === undefined;
   }
 
   /** Batches in the queue, with the one in flight. */
   get batchCount(): number {
-    return this.#entries.length + (this.#inFlight ? 1 : 0) + (this.#openBatch ? 1 : 0);
+    return this.entries.length + (this.inFlight ? 1 : 0) + (this.openBatch ? 1 : 0);
   }
 
   hasSpaceFor(frameBytes: number): boolean {
-    const open = this.#openBatch?.byteCount ?? 0;
+    const open = this.openBatch?.byteCount ?? 0;
     return (
-      this.#diskBytes + open + frameBytes <= this.#options.diskBytesMax &&
-      this.#memoryBytes + open + frameBytes <= MEMORY_BYTES_MAX
+      this.diskBytes + open + frameBytes <= this.options.diskBytesMax &&
+      this.memoryBytes + open + frameBytes <= MEMORY_BYTES_MAX
     );
   }
 
   add(header: HeaderTemplate, timestamp: string, message: Uint8Array): LineBatch {
-    if (this.#openBatch && !this.#openBatch.hasSpaceFor(LineBatch.frameBytesMax(header, message)))
-      this.#flushToDisk();
-    if (!this.#openBatch) {
-      const { byteCountMax, lineCountMax } = this.#options;
-      this.#openBatch = new LineBatch(Buffer.allocUnsafeSlow(byteCountMax), lineCountMax);
-      this.#timer ??= setTimeout(() => this.#flushToDisk(), FLUSH_INTERVAL_MS).unref();
+    if (this.openBatch && !this.openBatch.hasSpaceFor(LineBatch.frameBytesMax(header, message)))
+      this.flushToDisk();
+    if (!this.openBatch) {
+      const { byteCountMax, lineCountMax } = this.options;
+      this.openBatch = new LineBatch(Buffer.allocUnsafeSlow(byteCountMax), lineCountMax);
+      this.timer ??= setTimeout(() => this.flushToDisk(), FLUSH_INTERVAL_MS).unref();
     }
-    this.#openBatch.add(header, timestamp, message);
-    return this.#openBatch;
+    this.openBatch.add(header, timestamp, message);
+    return this.openBatch;
   }
 
   addChunk(header: HeaderTemplate, timestamp: string, chunk: Uint8Array, start: number): number {
-    return this.#openBatch ? this.#openBatch.addChunk(header, timestamp, chunk, start) : start;
+    return this.openBatch ? this.openBatch.addChunk(header, timestamp, chunk, start) : start;
   }
 
   /** It writes whole batches, by itself: what was read of a file can be read again. */
   persist(): void {}
 
   readyInMs(lingerMs: number): number {
-    return this.#entries.length > 0 ? 0 : (this.#openBatch?.readyInMs(lingerMs) ?? 0);
+    return this.entries.length > 0 ? 0 : (this.openBatch?.readyInMs(lingerMs) ?? 0);
   }
 
   take(): LineBatch | undefined {
     for (;;) {
-      if (this.#entries.length === 0) this.#flushToDisk();
-      const entry = this.#entries.shift();
+      if (this.entries.length === 0) this.flushToDisk();
+      const entry = this.entries.shift();
       if (!entry) return undefined;
       const { spooled } = entry;
-      const found = entry.inMemory ?? (spooled && this.#spool.read(spooled));
+      const found = entry.inMemory ?? (spooled && this.spool.read(spooled));
       if (found) {
-        this.#inFlight = { spooled, ...found };
+        this.inFlight = { spooled, ...found };
         return found.batch;
       }
       if (!spooled) continue;
-      this.#options.onWarning?.(`${spooled.lineCount} lines that waited on disk can't be read any more.`);
-      this.#removeFromDisk(spooled);
+      this.options.onWarning?.(`${spooled.lineCount} lines that waited on disk can't be read any more.`);
+      this.removeFromDisk(spooled);
     }
   }
 
   remove(batch: LineBatch): void {
-    if (this.#inFlight?.batch !== batch) return;
-    const { spooled, checkpoint } = this.#inFlight;
-    this.#inFlight = undefined;
+    if (this.inFlight?.batch !== batch) return;
+    const { spooled, checkpoint } = this.inFlight;
+    this.inFlight = undefined;
     // First the checkpoint, then the batch itself: after a crash in between it is sent once more, as a duplicate.
-    if (checkpoint !== undefined) this.#tryDisk(() => this.#spool.saveCheckpoint(checkpoint));
-    if (spooled) this.#removeFromDisk(spooled);
-    else this.#memoryBytes -= batch.byteCount;
+    if (checkpoint !== undefined) this.tryDisk(() => this.spool.saveCheckpoint(checkpoint));
+    if (spooled) this.removeFromDisk(spooled);
+    else this.memoryBytes -= batch.byteCount;
   }
 
   /** Saves the checkpoint also when there were no lines yet. */
   saveCheckpoint(): void {
-    if (this.#options.checkpoint)
-      this.#tryDisk(() => this.#spool.saveCheckpoint(this.#options.checkpoint?.()));
+    if (this.options.checkpoint) this.tryDisk(() => this.spool.saveCheckpoint(this.options.checkpoint?.()));
   }
 
   close(): void {
-    this.#flushToDisk();
-    this.#spool.close();
+    this.flushToDisk();
+    this.spool.close();
   }
 
   /** Closes the open batch. */
-  #flushToDisk(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const batch = this.#openBatch;
+  private flushToDisk(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const batch = this.openBatch;
     if (!batch) return;
-    this.#openBatch = undefined;
-    const checkpoint = this.#options.checkpoint?.();
-    const spooled = this.#tryDisk(() => this.#spool.write(batch, checkpoint));
-    if (spooled) this.#diskBytes += spooled.byteCount;
-    else this.#memoryBytes += batch.byteCount;
+    this.openBatch = undefined;
+    const checkpoint = this.options.checkpoint?.();
+    const spooled = this.tryDisk(() => this.spool.write(batch, checkpoint));
+    if (spooled) this.diskBytes += spooled.byteCount;
+    else this.memoryBytes += batch.byteCount;
     // The next batch needn't be read again.
-    const isNext = this.#entries.length === 0;
-    this.#entries.push({ spooled, inMemory: isNext || !spooled ? { batch, checkpoint } : undefined });
+    const isNext = this.entries.length === 0;
+    this.entries.push({ spooled, inMemory: isNext || !spooled ? { batch, checkpoint } : undefined });
   }
 
-  #removeFromDisk(spooled: SpooledBatch): void {
-    this.#diskBytes -= spooled.byteCount;
-    this.#tryDisk(() => this.#spool.remove(spooled));
+  private removeFromDisk(spooled: SpooledBatch): void {
+    this.diskBytes -= spooled.byteCount;
+    this.tryDisk(() => this.spool.remove(spooled));
   }
 
   /** The disk may be full, or gone: one warning, until it works again. */
-  #tryDisk<T>(write: () => T): T | undefined {
+  private tryDisk<T>(write: () => T): T | undefined {
     try {
       const result = write();
-      this.#isDiskFailing = false;
+      this.isDiskFailing = false;
       return result;
     } catch (error) {
-      if (!this.#isDiskFailing)
-        this.#options.onWarning?.(
+      if (!this.isDiskFailing)
+        this.options.onWarning?.(
           `Lines can't be kept on disk (${error instanceof Error ? error.message : error}): they wait in memory.`,
         );
-      this.#isDiskFailing = true;
+      this.isDiskFailing = true;
       return undefined;
     }
   }

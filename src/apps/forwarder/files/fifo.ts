@@ -16,30 +16,30 @@ const OWN_DESCRIPTOR = /^\/(?:dev\/(?:stdin|fd\/)|proc\/(?:self|\d+)\/fd\/)/;
 
 /** A FIFO that writers open, write to and close, one after the other or at the same time. */
 export class Fifo {
-  readonly #file: FileHandle;
-  readonly #path: string;
-  readonly #signal: AbortSignal;
-  #isOver = false;
-  #hasEnded = false;
+  private readonly file: FileHandle;
+  private readonly path: string;
+  private readonly signal: AbortSignal;
+  private stopped = false;
+  private ended = false;
 
   /**
    * @param file opened with `O_NONBLOCK`: it stays open, so that no line is lost between two writers
    * @param signal ends it: with what was written by then
    */
   constructor(file: FileHandle, path: string, signal: AbortSignal) {
-    this.#file = file;
-    this.#path = path;
-    this.#signal = signal;
+    this.file = file;
+    this.path = path;
+    this.signal = signal;
   }
 
   /** Nothing more comes: it was stopped or replaced, or it is a pipe whose writers are gone for good. */
   get isOver(): boolean {
-    return this.#isOver || this.#hasEnded || this.#signal.aborted;
+    return this.stopped || this.ended || this.signal.aborted;
   }
 
   /** It is a pipe whose writers are gone for good. */
   get hasEnded(): boolean {
-    return this.#hasEnded;
+    return this.ended;
   }
 
   /** What is written until no writer is left, which ends the last line. To be called again until it is over. */
@@ -48,8 +48,8 @@ export class Fifo {
     let lastBytes = 0;
     let pollMs = POLL_MS_MIN;
     for (let pollsLeft = POLLS_AFTER_REPLACEMENT; ; ) {
-      const isLast = this.#signal.aborted;
-      const chunk = await this.#read();
+      const isLast = this.signal.aborted;
+      const chunk = await this.read();
       if (chunk && chunk.length > 0) {
         yield chunk;
         hasRead = true;
@@ -59,26 +59,21 @@ export class Fifo {
       }
       if (isLast) return;
       const isClosed = chunk !== undefined;
-      if (isClosed && OWN_DESCRIPTOR.test(this.#path)) this.#hasEnded = true;
-      if (isClosed && (hasRead || this.#hasEnded)) return;
-      await wait(pollMs, undefined, { signal: this.#signal }).catch(() => undefined);
+      if (isClosed && OWN_DESCRIPTOR.test(this.path)) this.ended = true;
+      if (isClosed && (hasRead || this.ended)) return;
+      await wait(pollMs, undefined, { signal: this.signal }).catch(() => undefined);
       pollMs = Math.min(pollMs * 2, POLL_MS_MAX);
-      if (pollMs < POLL_MS_MAX || !(await this.#isReplaced())) continue;
+      if (pollMs < POLL_MS_MAX || !(await this.isReplaced())) continue;
       if (!isClosed && --pollsLeft > 0) continue;
-      this.#isOver = true;
+      this.stopped = true;
       return;
     }
   }
 
   /** Undefined: there is nothing now; empty: there are no writers. */
-  async #read(): Promise<Buffer | undefined> {
+  private async read(): Promise<Buffer | undefined> {
     try {
-      const { bytesRead, buffer } = await this.#file.read(
-        Buffer.allocUnsafe(READ_BYTES),
-        0,
-        READ_BYTES,
-        null,
-      );
+      const { bytesRead, buffer } = await this.file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, null);
       return buffer.subarray(0, bytesRead);
     } catch (error) {
       if (systemCode(error) === 'EAGAIN') return undefined;
@@ -87,8 +82,8 @@ export class Fifo {
   }
 
   /** Is another file called like it now, or none? */
-  async #isReplaced(): Promise<boolean> {
-    const [own, now] = await Promise.all([this.#file.stat(), stat(this.#path).catch(() => undefined)]);
+  private async isReplaced(): Promise<boolean> {
+    const [own, now] = await Promise.all([this.file.stat(), stat(this.path).catch(() => undefined)]);
     return now?.ino !== own.ino || now.dev !== own.dev;
   }
 }

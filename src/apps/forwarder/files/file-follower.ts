@@ -46,40 +46,40 @@ export interface FollowOptions {
  * beginning. At most a chunk is read ahead: what the handler doesn't take stays in the file. A FIFO is read from one writer to the next.
  */
 export class FileFollower {
-  readonly #path: string;
-  readonly #options: FollowOptions;
-  readonly #stop = new AbortController();
-  #checkpoint: FileCheckpoint | undefined;
-  #lineReader: LineReader | undefined;
-  #paused = false;
+  private readonly path: string;
+  private readonly options: FollowOptions;
+  private readonly stopController = new AbortController();
+  private currentCheckpoint: FileCheckpoint | undefined;
+  private lineReader: LineReader | undefined;
+  private paused = false;
   /** The file is called otherwise by now. */
-  #isReplaced = false;
+  private isReplaced = false;
   /** The file was cut off, while it was followed or since: its writer may have left a hole. */
-  #isTruncated = false;
+  private isTruncated = false;
 
   constructor(path: string, options: FollowOptions) {
-    this.#path = path;
-    this.#options = options;
-    this.#checkpoint = options.checkpoint;
+    this.path = path;
+    this.options = options;
+    this.currentCheckpoint = options.checkpoint;
   }
 
   /** How far the emitted lines go: to be saved when the last one is safe. Undefined while there is no file. */
   get checkpoint(): FileCheckpoint | undefined {
-    return this.#checkpoint;
+    return this.currentCheckpoint;
   }
 
   /** Follows the file until `stop()`. @param onOpened called as soon as there is a checkpoint */
   async follow(onOpened: () => void = () => {}): Promise<void> {
-    let { fromStart } = this.#options;
+    let { fromStart } = this.options;
     let start = 0;
-    for (const { path, offset } of await this.#findUnread()) {
+    for (const { path, offset } of await this.findUnread()) {
       fromStart = true;
       start = offset;
-      if (path !== this.#path) await this.#readRotated(path, offset);
+      if (path !== this.path) await this.readRotated(path, offset);
     }
     for (let isFirst = true; ; isFirst = false) {
-      const file = await this.#openWhenPresent(() => {
-        if (isFirst) this.#options.onNotice(`${this.#path} can't be read yet: waiting for it.`);
+      const file = await this.openWhenPresent(() => {
+        if (isFirst) this.options.onNotice(`${this.path} can't be read yet: waiting for it.`);
         fromStart = true; // a file that comes later is new from its start
         start = 0;
       });
@@ -87,111 +87,116 @@ export class FileFollower {
       try {
         const stats = await file.stat();
         if (stats.isFIFO()) {
-          if (await this.#readFifo(file)) return;
+          if (await this.readFifo(file)) return;
           fromStart = true;
           continue;
         }
         if (!fromStart) start = stats.size;
-        await this.#readFile(file, start, true, isFirst ? onOpened : undefined);
+        await this.readFile(file, start, true, isFirst ? onOpened : undefined);
       } finally {
         await file.close();
       }
-      if (this.#stop.signal.aborted) return;
-      if (this.#isReplaced) await this.#readBetween();
+      if (this.stopController.signal.aborted) return;
+      if (this.isReplaced) await this.readBetween();
       fromStart = true;
       start = 0;
     }
   }
 
   /** Emits what there is between a file that was replaced and the one that has its name now: it may have been rotated several times. */
-  async #readBetween(): Promise<void> {
-    for (let before: FileCheckpoint | undefined; this.#checkpoint !== before; ) {
-      before = this.#checkpoint;
-      const unread = before && (await findUnread(this.#path, before));
+  private async readBetween(): Promise<void> {
+    for (let before: FileCheckpoint | undefined; this.currentCheckpoint !== before; ) {
+      before = this.currentCheckpoint;
+      const unread = before && (await findUnread(this.path, before));
       // Behind what is read already. Names may change meanwhile: it is looked for anew each time.
       const next = unread?.[1];
-      if (next && next.path !== this.#path) await this.#readRotated(next.path, next.offset);
+      if (next && next.path !== this.path) await this.readRotated(next.path, next.offset);
     }
-    this.#isReplaced = false;
+    this.isReplaced = false;
   }
 
   /** Emits what is written to a FIFO until it is replaced. @returns true when nothing comes after it */
-  async #readFifo(file: FileHandle): Promise<boolean> {
-    this.#checkpoint = undefined; // it has no places to return to
-    const { signal } = this.#stop;
-    const fifo = new Fifo(file, this.#path, signal);
+  private async readFifo(file: FileHandle): Promise<boolean> {
+    this.currentCheckpoint = undefined; // it has no places to return to
+    const { signal } = this.stopController;
+    const fifo = new Fifo(file, this.path, signal);
     while (!fifo.isOver) {
       const chunks = Readable.from(fifo.readUntilClosed(), { objectMode: false, highWaterMark: READ_BYTES });
-      await this.#emitLines(chunks, (line) => this.#options.onLine(line));
+      await this.emitLines(chunks, (line) => this.options.onLine(line));
     }
     return signal.aborted || fifo.hasEnded;
   }
 
   /** Pauses the lines; some that are read already still come. */
   pause(): void {
-    this.#paused = true;
-    this.#lineReader?.pause();
-    if (this.#stop.signal.aborted) this.#lineReader?.discard();
+    this.paused = true;
+    this.lineReader?.pause();
+    if (this.stopController.signal.aborted) this.lineReader?.discard();
   }
 
   /** Lines come again, from where they were paused. */
   resume(): void {
-    this.#paused = false;
-    this.#lineReader?.resume();
+    this.paused = false;
+    this.lineReader?.resume();
   }
 
   /** Ends with what is written by now, or, when it is paused, here. A partial line is left for the next time. */
   stop(): void {
-    this.#stop.abort();
-    if (this.#paused) this.#lineReader?.discard();
+    this.stopController.abort();
+    if (this.paused) this.lineReader?.discard();
   }
 
-  async #findUnread(): Promise<UnreadPart[]> {
-    if (!this.#checkpoint) return [];
-    const unread = await findUnread(this.#path, this.#checkpoint);
-    const now = await stat(this.#path).catch(() => undefined);
-    this.#isTruncated = unread?.length !== 1 && now?.ino === this.#checkpoint.ino;
+  private async findUnread(): Promise<UnreadPart[]> {
+    if (!this.currentCheckpoint) return [];
+    const unread = await findUnread(this.path, this.currentCheckpoint);
+    const now = await stat(this.path).catch(() => undefined);
+    this.isTruncated = unread?.length !== 1 && now?.ino === this.currentCheckpoint.ino;
     if (unread) return unread;
-    this.#options.onNotice(
-      `The file that was ${this.#path} isn't there any more: what came behind byte ${this.#checkpoint.offset} of it is missing.`,
+    this.options.onNotice(
+      `The file that was ${this.path} isn't there any more: what came behind byte ${this.currentCheckpoint.offset} of it is missing.`,
     );
-    return [{ path: this.#path, offset: 0 }];
+    return [{ path: this.path, offset: 0 }];
   }
 
   /** Reads a rotated file to its end. */
-  async #readRotated(path: string, offset: number): Promise<void> {
-    if (this.#stop.signal.aborted) return;
+  private async readRotated(path: string, offset: number): Promise<void> {
+    if (this.stopController.signal.aborted) return;
     const file = await openForReading(path);
     if (!file) return;
     try {
-      await this.#readFile(file, offset, false);
+      await this.readFile(file, offset, false);
     } finally {
       await file.close();
     }
   }
 
-  async #openWhenPresent(onWait: () => void): Promise<FileHandle | undefined> {
-    for (let waited = false; !this.#stop.signal.aborted; waited = true) {
-      const file = await openForReading(this.#path);
+  private async openWhenPresent(onWait: () => void): Promise<FileHandle | undefined> {
+    for (let waited = false; !this.stopController.signal.aborted; waited = true) {
+      const file = await openForReading(this.path);
       if (file) return file;
       if (!waited) onWait();
-      await this.#waitForNextPoll();
+      await this.waitForNextPoll();
     }
     return undefined;
   }
 
   /** Emits the lines of one file, from `start` until it is replaced, truncated, or, unless it is live, at its end. */
-  async #readFile(file: FileHandle, start: number, isLive: boolean, onOpened?: () => void): Promise<void> {
+  private async readFile(
+    file: FileHandle,
+    start: number,
+    isLive: boolean,
+    onOpened?: () => void,
+  ): Promise<void> {
     const { ino, dev } = await file.stat();
-    const head = await this.#readHead(file, start);
-    const holes = new HoleFilter(start, this.#isTruncated, (byteCount) =>
-      this.#options.onNotice(
-        `${byteCount} NUL bytes of ${this.#path} were skipped: nobody wrote them. A writer leaves such a hole when its file is cut off and it doesn't open it for appending.`,
+    const head = await this.readHead(file, start);
+    const holes = new HoleFilter(start, this.isTruncated, (byteCount) =>
+      this.options.onNotice(
+        `${byteCount} NUL bytes of ${this.path} were skipped: nobody wrote them. A writer leaves such a hole when its file is cut off and it doesn't open it for appending.`,
       ),
     );
     const updateCheckpoint = (): void => {
       const { offset } = holes;
-      this.#checkpoint = {
+      this.currentCheckpoint = {
         dev,
         ino,
         offset,
@@ -201,35 +206,38 @@ export class FileFollower {
     };
     updateCheckpoint();
     onOpened?.();
-    const chunks = Readable.from(this.#readChunks(file, start, isLive, head, holes), {
+    const chunks = Readable.from(this.readChunks(file, start, isLive, head, holes), {
       objectMode: false,
       highWaterMark: READ_BYTES,
     });
-    const { signal } = this.#stop;
+    const { signal } = this.stopController;
     let hasStopped = false;
     const line = (bytes: Buffer, byteCount: number): void => {
       // Without its newline it is a partial line, which may go on the next time.
       hasStopped ||= byteCount === bytes.length && signal.aborted && isLive;
       if (hasStopped) return;
       holes.advance(byteCount);
-      this.#options.onLine(bytes);
+      this.options.onLine(bytes);
       updateCheckpoint();
     };
-    await this.#emitLines(chunks, line);
+    await this.emitLines(chunks, line);
   }
 
-  async #emitLines(chunks: Readable, onLine: (line: Buffer, byteCount: number) => void): Promise<void> {
-    this.#lineReader = new LineReader(chunks, { onLine });
-    if (this.#paused) this.#lineReader.pause();
-    if (this.#paused && this.#stop.signal.aborted) this.#lineReader.discard();
-    await this.#lineReader.ended;
-    this.#lineReader = undefined;
+  private async emitLines(
+    chunks: Readable,
+    onLine: (line: Buffer, byteCount: number) => void,
+  ): Promise<void> {
+    this.lineReader = new LineReader(chunks, { onLine });
+    if (this.paused) this.lineReader.pause();
+    if (this.paused && this.stopController.signal.aborted) this.lineReader.discard();
+    await this.lineReader.ended;
+    this.lineReader = undefined;
   }
 
   /** What tells the file from others, of what is read of it already. */
-  async #readHead(file: FileHandle, start: number): Promise<FileHead> {
+  private async readHead(file: FileHandle, start: number): Promise<FileHead> {
     if (start === 0) return { start: 0, bytes: Buffer.alloc(0) };
-    const checkpoint = this.#options.checkpoint;
+    const checkpoint = this.options.checkpoint;
     const read = async (from: number): Promise<FileHead> => ({
       start: from,
       bytes: await readFingerprint(file, from, Math.min(start - from, FINGERPRINT_BYTES)),
@@ -240,14 +248,14 @@ export class FileFollower {
     return head.bytes.every((byte) => byte === NUL) ? read(Math.max(0, start - FINGERPRINT_BYTES)) : head;
   }
 
-  async *#readChunks(
+  private async *readChunks(
     file: FileHandle,
     start: number,
     isLive: boolean,
     head: FileHead,
     holes: HoleFilter,
   ): AsyncGenerator<Buffer> {
-    const { signal } = this.#stop;
+    const { signal } = this.stopController;
     let position = start;
     /** When it was read to its end, and when it had been written then. */
     let atEndMs = Date.now();
@@ -275,32 +283,36 @@ export class FileFollower {
         yield* holes.filter(chunk);
       }
       if (isTruncated) {
-        this.#isTruncated = true;
-        yield* this.#readCopy({ dev, ino, offset: position, ...encodeHead(head) }, atEndMs, holes);
+        this.isTruncated = true;
+        yield* this.readCopy({ dev, ino, offset: position, ...encodeHead(head) }, atEndMs, holes);
         yield* holes.end();
-        this.#options.onNotice(`${this.#path} was cut off: reading it from its start.`);
+        this.options.onNotice(`${this.path} was cut off: reading it from its start.`);
         return;
       }
       if (isLast) {
         if (!isLive) yield* holes.end();
         return;
       }
-      const now = await stat(this.#path).catch(() => undefined);
+      const now = await stat(this.path).catch(() => undefined);
       // Without a new file the old one may still be written to, forever.
       if (now && (now.ino !== ino || now.dev !== dev) && --pollsLeft === 0) {
         yield* holes.end();
-        this.#isTruncated = false;
-        this.#isReplaced = true;
-        this.#options.onNotice(`${this.#path} was replaced: following the new file.`);
+        this.isTruncated = false;
+        this.isReplaced = true;
+        this.options.onNotice(`${this.path} was replaced: following the new file.`);
         return;
       }
-      await this.#waitForNextPoll();
+      await this.waitForNextPoll();
     }
   }
 
   /** What was written between the last look at a file and the copy that was made of it before it was cut off. */
-  async *#readCopy(unread: FileCheckpoint, atEndMs: number, holes: HoleFilter): AsyncGenerator<Buffer> {
-    const path = await findCopy(this.#path, unread, atEndMs - FILE_TIME_SLACK_MS);
+  private async *readCopy(
+    unread: FileCheckpoint,
+    atEndMs: number,
+    holes: HoleFilter,
+  ): AsyncGenerator<Buffer> {
+    const path = await findCopy(this.path, unread, atEndMs - FILE_TIME_SLACK_MS);
     const copy = path && (await openForReading(path));
     if (!copy) return;
     try {
@@ -320,8 +332,8 @@ export class FileFollower {
     }
   }
 
-  #waitForNextPoll(): Promise<void> {
-    return wait(POLL_INTERVAL_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  private waitForNextPoll(): Promise<void> {
+    return wait(POLL_INTERVAL_MS, undefined, { signal: this.stopController.signal }).catch(() => undefined);
   }
 }
 

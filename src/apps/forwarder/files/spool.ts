@@ -57,37 +57,37 @@ const OPENING_BRACE = 0x7b;
  * the last one is saved when no batch is left (`note.json`).
  */
 export class Spool {
-  readonly #folder: string;
-  readonly #unlock: () => void;
-  readonly #batches: SpooledBatch[];
-  #next: number;
+  private readonly folder: string;
+  private readonly unlock: () => void;
+  private readonly batches: SpooledBatch[];
+  private next: number;
 
   /** @throws {SpoolInUseError} */
   constructor(folder: string) {
-    this.#folder = folder;
+    this.folder = folder;
     makeDirectory(folder, 0o700);
     const lock = acquireProcessLock(join(folder, 'lock'));
     if (typeof lock !== 'function') throw new SpoolInUseError(folder, lock.holderPid);
-    this.#unlock = lock;
-    this.#batches = readdirSync(folder).flatMap((name) => this.#parseFileName(name));
-    this.#batches.sort((a, b) => a.number - b.number);
-    this.#next = (this.#batches.at(-1)?.number ?? 0) + 1;
+    this.unlock = lock;
+    this.batches = readdirSync(folder).flatMap((name) => this.parseFileName(name));
+    this.batches.sort((a, b) => a.number - b.number);
+    this.next = (this.batches.at(-1)?.number ?? 0) + 1;
   }
 
   /** Those that an earlier process has left, oldest first. */
   get leftover(): readonly SpooledBatch[] {
-    return this.#batches;
+    return this.batches;
   }
 
   /** The checkpoint of the newest batch that can be read, or the one that was saved. */
   checkpoint(): SavedCheckpoint {
     let isDamaged = false;
-    for (const { number, lineCount } of this.#batches.toReversed()) {
-      const header = parseBatch(this.#readIfPresent(this.#batchPath(number, lineCount)))?.header;
+    for (const { number, lineCount } of this.batches.toReversed()) {
+      const header = parseBatch(this.readIfPresent(this.batchPath(number, lineCount)))?.header;
       if (header) return { value: header.note, isDamaged: false };
       isDamaged = true;
     }
-    const saved = this.#readIfPresent(this.#checkpointPath);
+    const saved = this.readIfPresent(this.checkpointPath);
     if (!saved) return { value: undefined, isDamaged };
     const value = parseJson(unseal(saved));
     return { value, isDamaged: value === undefined };
@@ -98,15 +98,15 @@ export class Spool {
     const header: BatchFileHeader = { frameId: batch.frameId, reported: batch.reported, note: checkpoint };
     const bytes = seal(Buffer.from(`${JSON.stringify(header)}\n`), batch.body());
     const { lineCount } = batch;
-    const number = this.#next;
-    this.#writeAtomically(this.#batchPath(number, lineCount), bytes);
-    this.#next += 1;
+    const number = this.next;
+    this.writeAtomically(this.batchPath(number, lineCount), bytes);
+    this.next += 1;
     return { number, lineCount, byteCount: Math.max(BLOCK_BYTES, bytes.length) };
   }
 
   /** The batch and its checkpoint. Undefined when it can't be read any more: then it is lost. */
   read({ number, lineCount }: SpooledBatch): { batch: LineBatch; checkpoint: unknown } | undefined {
-    const found = parseBatch(this.#readIfPresent(this.#batchPath(number, lineCount)));
+    const found = parseBatch(this.readIfPresent(this.batchPath(number, lineCount)));
     if (!found) return undefined;
     const { frameId, reported, note } = found.header;
     return { batch: LineBatch.restore(frameId, found.body, lineCount, reported), checkpoint: note };
@@ -114,35 +114,35 @@ export class Spool {
 
   /** A batch was delivered or given up; it is no error when its file is gone. */
   remove({ number, lineCount }: SpooledBatch): void {
-    rmSync(this.#batchPath(number, lineCount), { force: true });
+    rmSync(this.batchPath(number, lineCount), { force: true });
   }
 
   /** Saves a checkpoint for when no batch is left. */
   saveCheckpoint(checkpoint: unknown): void {
-    this.#writeAtomically(this.#checkpointPath, seal(Buffer.from(JSON.stringify(checkpoint))));
+    this.writeAtomically(this.checkpointPath, seal(Buffer.from(JSON.stringify(checkpoint))));
   }
 
   /** Releases the folder's lock. */
   close(): void {
-    this.#unlock();
+    this.unlock();
   }
 
-  get #checkpointPath(): string {
-    return join(this.#folder, 'note.json');
+  private get checkpointPath(): string {
+    return join(this.folder, 'note.json');
   }
 
-  #batchPath(number: number, lineCount: number): string {
-    return join(this.#folder, `${String(number).padStart(12, '0')}-${lineCount}.batch`);
+  private batchPath(number: number, lineCount: number): string {
+    return join(this.folder, `${String(number).padStart(12, '0')}-${lineCount}.batch`);
   }
 
-  #parseFileName(name: string): SpooledBatch[] {
+  private parseFileName(name: string): SpooledBatch[] {
     const match = NAME.exec(name);
     if (!match) return [];
-    const byteCount = Math.max(BLOCK_BYTES, statSync(join(this.#folder, name)).size);
+    const byteCount = Math.max(BLOCK_BYTES, statSync(join(this.folder, name)).size);
     return [{ number: Number(match[1]), lineCount: Number(match[2]), byteCount }];
   }
 
-  #readIfPresent(path: string): Buffer | undefined {
+  private readIfPresent(path: string): Buffer | undefined {
     try {
       return readFileSync(path);
     } catch {
@@ -150,8 +150,8 @@ export class Spool {
     }
   }
 
-  #writeAtomically(path: string, bytes: Uint8Array): void {
-    replaceFileNow(path, bytes, { temporary: join(this.#folder, 'new'), sync: false });
+  private writeAtomically(path: string, bytes: Uint8Array): void {
+    replaceFileNow(path, bytes, { temporary: join(this.folder, 'new'), sync: false });
   }
 }
 

@@ -2,9 +2,11 @@
  * Makes releases: every change of an app's code, config vars or add-ons goes through here. If its slug has a `release` process type,
  * that command runs before the release counts, and decides whether it does.
  */
+
 import { randomBytes } from 'node:crypto';
 import { TailraceError } from '../../../common/errors.ts';
 import type { Log } from '../../../common/log.ts';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import type { AppId, Store } from '../../../logs/store/contract.ts';
 import type { AppRecord, AppRegistry } from '../../records/app-registry.ts';
 import { GrowingText } from '../../records/growing-text.ts';
@@ -182,7 +184,7 @@ export class Releaser implements ReleaseMaker {
       });
       reason = status === 0 ? '' : `status ${status}`;
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
+      reason = errorMessage(error);
     }
     log.info({ app: app.name, version, reason }, 'release command ended');
     const status = reason === '' ? 'succeeded' : 'failed';

@@ -18,17 +18,17 @@ export const noBody: BodyFraming = { done: true, byteCount: 0, take: (_bytes, st
 export class LengthBody implements BodyFraming {
   done: boolean;
   byteCount = 0;
-  readonly #length: number;
+  private readonly length: number;
 
   constructor(length: number) {
-    this.#length = length;
+    this.length = length;
     this.done = length === 0;
   }
 
   take(bytes: Buffer, start: number): number {
-    const count = Math.min(bytes.length - start, this.#length - this.byteCount);
+    const count = Math.min(bytes.length - start, this.length - this.byteCount);
     this.byteCount += count;
-    this.done = this.byteCount === this.#length;
+    this.done = this.byteCount === this.length;
     return start + count;
   }
 }

@@ -43,33 +43,33 @@ type State =
 export class ChunkedBody implements BodyFraming {
   done = false;
   byteCount = 0;
-  readonly #dechunked: Buffer[] | undefined;
-  #state: State = 'size';
-  #size = 0;
-  #digits = 0;
-  #extensionBytes = 0;
+  private readonly dechunked: Buffer[] | undefined;
+  private state: State = 'size';
+  private size = 0;
+  private digits = 0;
+  private extensionBytes = 0;
   /** Of an extension's name or value: it must not be empty. */
-  #wordBytes = 0;
-  #trailerName = '';
-  #trailerBytes = 0;
-  #trailers = 0;
+  private wordBytes = 0;
+  private trailerName = '';
+  private trailerBytes = 0;
+  private trailers = 0;
 
   /** @param dechunked gets the content without its framing, for a receiver that doesn't know chunks (HTTP/1.0) */
   constructor(dechunked?: Buffer[]) {
-    this.#dechunked = dechunked;
+    this.dechunked = dechunked;
   }
 
   take(bytes: Buffer, start: number): number {
     let at = start;
     while (at < bytes.length && !this.done) {
-      if (this.#state === 'data') {
-        const count = Math.min(bytes.length - at, this.#size);
-        this.#dechunked?.push(bytes.subarray(at, at + count));
+      if (this.state === 'data') {
+        const count = Math.min(bytes.length - at, this.size);
+        this.dechunked?.push(bytes.subarray(at, at + count));
         this.byteCount += count;
-        this.#size -= count;
+        this.size -= count;
         at += count;
-        if (this.#size === 0) this.#state = 'dataCr';
-      } else if (!this.#step(bytes[at++])) {
+        if (this.size === 0) this.state = 'dataCr';
+      } else if (!this.step(bytes[at++])) {
         return -1;
       }
     }
@@ -77,106 +77,106 @@ export class ChunkedBody implements BodyFraming {
   }
 
   /** Takes one byte of framing; false if it is malformed. */
-  #step(byte: number): boolean {
-    switch (this.#state) {
+  private step(byte: number): boolean {
+    switch (this.state) {
       case 'size':
-        return this.#sizeByte(byte);
+        return this.sizeByte(byte);
       case 'sizeEnd':
-        this.#state = this.#size === 0 ? 'trailerStart' : 'data';
-        this.#digits = 0;
+        this.state = this.size === 0 ? 'trailerStart' : 'data';
+        this.digits = 0;
         return byte === LF;
       case 'dataCr':
-        this.#state = 'dataLf';
+        this.state = 'dataLf';
         return byte === CR;
       case 'dataLf':
-        this.#state = 'size';
+        this.state = 'size';
         return byte === LF;
       case 'trailerStart':
       case 'trailerName':
       case 'trailerValue':
-        return ++this.#trailerBytes <= HEADER_LINE_BYTES_MAX && this.#trailerByte(byte);
+        return ++this.trailerBytes <= HEADER_LINE_BYTES_MAX && this.trailerByte(byte);
       case 'trailerEnd':
-        this.#state = 'trailerStart';
+        this.state = 'trailerStart';
         return byte === LF;
       case 'end':
         this.done = byte === LF;
         return this.done;
       default:
-        return ++this.#extensionBytes <= EXTENSION_BYTES_MAX && this.#extensionByte(byte);
+        return ++this.extensionBytes <= EXTENSION_BYTES_MAX && this.extensionByte(byte);
     }
   }
 
-  #sizeByte(byte: number): boolean {
+  private sizeByte(byte: number): boolean {
     const digit = hexDigit(byte);
     if (digit !== -1) {
-      this.#size = this.#size * 16 + digit;
-      return ++this.#digits <= SIZE_DIGITS_MAX;
+      this.size = this.size * 16 + digit;
+      return ++this.digits <= SIZE_DIGITS_MAX;
     }
-    return this.#digits > 0 && this.#endSize(byte);
+    return this.digits > 0 && this.endSize(byte);
   }
 
   /** The byte behind a size or an extension. */
-  #endSize(byte: number): boolean {
-    this.#wordBytes = 0;
-    if (byte === CR) this.#state = 'sizeEnd';
-    else if (byte === SEMICOLON) this.#state = 'extensionName';
+  private endSize(byte: number): boolean {
+    this.wordBytes = 0;
+    if (byte === CR) this.state = 'sizeEnd';
+    else if (byte === SEMICOLON) this.state = 'extensionName';
     else return false;
     return true;
   }
 
   /** `;name`, `;name=value` or `;name="value"`, without white space outside of quotes. */
-  #extensionByte(byte: number): boolean {
-    switch (this.#state) {
+  private extensionByte(byte: number): boolean {
+    switch (this.state) {
       case 'extensionName':
-        if (isTokenByte(byte)) return ++this.#wordBytes > 0;
-        if (this.#wordBytes === 0) return false;
-        if (byte !== EQUALS) return this.#endSize(byte);
-        this.#wordBytes = 0;
-        this.#state = 'extensionValue';
+        if (isTokenByte(byte)) return ++this.wordBytes > 0;
+        if (this.wordBytes === 0) return false;
+        if (byte !== EQUALS) return this.endSize(byte);
+        this.wordBytes = 0;
+        this.state = 'extensionValue';
         return true;
       case 'extensionValue':
-        if (isTokenByte(byte)) return ++this.#wordBytes > 0;
-        if (this.#wordBytes > 0) return this.#endSize(byte);
-        this.#state = 'quoted';
+        if (isTokenByte(byte)) return ++this.wordBytes > 0;
+        if (this.wordBytes > 0) return this.endSize(byte);
+        this.state = 'quoted';
         return byte === QUOTE;
       case 'quoted':
-        if (byte === QUOTE) this.#state = 'extensionEnd';
-        else if (byte === BACKSLASH) this.#state = 'quotedPair';
+        if (byte === QUOTE) this.state = 'extensionEnd';
+        else if (byte === BACKSLASH) this.state = 'quotedPair';
         return isTextByte(byte);
       case 'quotedPair':
-        this.#state = 'quoted';
+        this.state = 'quoted';
         return isTextByte(byte);
       default:
-        return this.#endSize(byte);
+        return this.endSize(byte);
     }
   }
 
-  #trailerByte(byte: number): boolean {
-    switch (this.#state) {
+  private trailerByte(byte: number): boolean {
+    switch (this.state) {
       case 'trailerStart':
         if (byte === CR) {
-          this.#state = 'end';
+          this.state = 'end';
           return true;
         }
-        this.#state = 'trailerName';
-        this.#trailerName = '';
-        if (++this.#trailers > HEADER_LINES_MAX) return false;
-        return this.#trailerNameByte(byte);
+        this.state = 'trailerName';
+        this.trailerName = '';
+        if (++this.trailers > HEADER_LINES_MAX) return false;
+        return this.trailerNameByte(byte);
       case 'trailerName':
-        return this.#trailerNameByte(byte);
+        return this.trailerNameByte(byte);
       default:
-        if (byte === CR) this.#state = 'trailerEnd';
+        if (byte === CR) this.state = 'trailerEnd';
         return byte === CR || isTextByte(byte);
     }
   }
 
-  #trailerNameByte(byte: number): boolean {
+  private trailerNameByte(byte: number): boolean {
     if (byte !== COLON) {
-      this.#trailerName += String.fromCharCode(byte);
+      this.trailerName += String.fromCharCode(byte);
       return isTokenByte(byte);
     }
-    this.#state = 'trailerValue';
-    return isTrailerName(this.#trailerName.toLowerCase());
+    this.state = 'trailerValue';
+    return isTrailerName(this.trailerName.toLowerCase());
   }
 }
 

@@ -60,37 +60,37 @@ export class HeaderCursor {
   lineCount = 0;
   /** Has the current header a name that is a token, but not of letters, digits and hyphens alone? */
   isUnusual = false;
-  readonly #head: string;
-  #lineStart: number;
-  #valueStart = 0;
-  #lineEnd: number;
-  #runStart: number;
-  #keptLines = '';
+  private readonly head: string;
+  private lineStart: number;
+  private valueStart = 0;
+  private lineEnd: number;
+  private runStart: number;
+  private collectedLines = '';
 
   /** @param start where the first header line starts */
   constructor(head: string, start: number) {
-    this.#head = head;
-    this.#lineStart = start;
-    this.#lineEnd = start - 2;
-    this.#runStart = start;
+    this.head = head;
+    this.lineStart = start;
+    this.lineEnd = start - 2;
+    this.runStart = start;
   }
 
   /** Moves to the next line; false behind the last. A line that isn't `name: value` gets the name ''. */
   next(): boolean {
-    const start = this.#lineEnd + 2;
-    if (start >= this.#head.length) return false;
-    const end = this.#head.indexOf('\r\n', start);
-    const colon = this.#head.indexOf(':', start);
-    this.#lineStart = start;
-    this.#lineEnd = end === -1 ? this.#head.length : end;
-    this.lineBytes = this.#lineEnd - start;
+    const start = this.lineEnd + 2;
+    if (start >= this.head.length) return false;
+    const end = this.head.indexOf('\r\n', start);
+    const colon = this.head.indexOf(':', start);
+    this.lineStart = start;
+    this.lineEnd = end === -1 ? this.head.length : end;
+    this.lineBytes = this.lineEnd - start;
     this.lineCount++;
     this.name = '';
     this.isUnusual = false;
-    if (colon === -1 || colon > this.#lineEnd) return true;
-    this.#valueStart = colon + 1;
+    if (colon === -1 || colon > this.lineEnd) return true;
+    this.valueStart = colon + 1;
     // Latin-1: no other letter becomes one of ASCII in lower case.
-    const name = this.#head.slice(start, colon).toLowerCase();
+    const name = this.head.slice(start, colon).toLowerCase();
     const kind = checkFieldName(name);
     if (kind !== '') this.name = name;
     this.isUnusual = kind === 'unusual';
@@ -99,7 +99,7 @@ export class HeaderCursor {
 
   /** Value of the current header, without the white space around it. */
   value(): string {
-    return trimOws(this.#head, this.#valueStart, this.#lineEnd);
+    return trimOws(this.head, this.valueStart, this.lineEnd);
   }
 
   /**
@@ -107,25 +107,24 @@ export class HeaderCursor {
    * who may not know tabs or zeros there.
    */
   setValue(value: string): void {
-    const written = this.#lineEnd - this.#valueStart;
-    if (written === value.length + 1 && this.#head.endsWith(` ${value}`, this.#lineEnd)) return;
-    const field = this.#head.slice(this.#lineStart, this.#valueStart);
+    const written = this.lineEnd - this.valueStart;
+    if (written === value.length + 1 && this.head.endsWith(` ${value}`, this.lineEnd)) return;
+    const field = this.head.slice(this.lineStart, this.valueStart);
     this.dropLine();
-    this.#keptLines += `${field} ${value}\r\n`;
+    this.collectedLines += `${field} ${value}\r\n`;
   }
 
   /** Leaves the current line out of `keptLines()`. */
   dropLine(): void {
-    if (this.#runStart < this.#lineStart)
-      this.#keptLines += this.#head.slice(this.#runStart, this.#lineStart);
-    this.#runStart = this.#lineEnd + 2;
+    if (this.runStart < this.lineStart) this.collectedLines += this.head.slice(this.runStart, this.lineStart);
+    this.runStart = this.lineEnd + 2;
   }
 
   /** All lines that were passed and not dropped, each with its CRLF. */
   keptLines(): string {
-    return this.#runStart < this.#head.length
-      ? this.#keptLines + this.#head.slice(this.#runStart)
-      : this.#keptLines;
+    return this.runStart < this.head.length
+      ? this.collectedLines + this.head.slice(this.runStart)
+      : this.collectedLines;
   }
 }
 

@@ -24,7 +24,7 @@ export class DynoConnection {
   /** Since when it is idle, and for how long it may be, in ms. */
   idleSinceMs = 0;
   idleMaxMs = 0;
-  #errorCode = '';
+  private errorCode = '';
 
   /** Starts to connect to 127.0.0.1; the handler is notified of the result. */
   constructor(port: number, handler: DynoConnectionHandler) {
@@ -33,18 +33,18 @@ export class DynoConnection {
       host: '127.0.0.1',
       port,
       noDelay: true,
-      onread: readIntoSharedBuffer((bytes) => this.#onBytes(bytes)),
+      onread: readIntoSharedBuffer((bytes) => this.onBytes(bytes)),
     });
     this.socket.on('connect', () => this.handler?.dynoConnected(this));
     this.socket.on('drain', () => this.handler?.dynoDrained());
     this.socket.on('end', () => this.handler?.dynoEnded());
     this.socket.on('error', (error) => {
-      this.#errorCode = 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+      this.errorCode = 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
     });
-    this.socket.on('close', () => this.handler?.dynoClosed(this.#errorCode));
+    this.socket.on('close', () => this.handler?.dynoClosed(this.errorCode));
   }
 
-  #onBytes(bytes: Buffer): void {
+  private onBytes(bytes: Buffer): void {
     // Unsolicited: they can't be the response to the next request.
     if (this.handler === undefined) this.socket.destroy();
     else this.handler.dynoData(bytes);

@@ -21,7 +21,7 @@ type PooledDyno = {
  * they couldn't be connected to. All of it belongs to a port, not to a name: a dyno's successor has the same name.
  */
 export class DynoPool {
-  readonly #dynos = new Map<number, PooledDyno>();
+  private readonly dynos = new Map<number, PooledDyno>();
 
   /** An idle connection, the one that was used last; undefined if there is none. @param nowMs on `performance.now`'s clock */
   acquire(
@@ -30,7 +30,7 @@ export class DynoPool {
     idempotent: boolean,
     nowMs: number,
   ): DynoConnection | undefined {
-    const idle = this.#dynos.get(port)?.idle;
+    const idle = this.dynos.get(port)?.idle;
     if (idle === undefined) return undefined;
     for (let found = idle.pop(); found !== undefined; found = idle.pop()) {
       const idleMs = nowMs - found.idleSinceMs;
@@ -50,7 +50,7 @@ export class DynoPool {
 
   /** Takes a connection back for the next request. @param keepAliveS the timeout of the dyno's Keep-Alive header */
   release(port: number, connection: DynoConnection, keepAliveS: number | undefined, nowMs: number): void {
-    const dyno = this.#dyno(port);
+    const dyno = this.dyno(port);
     if (dyno.idle.length >= IDLE_CONNECTIONS_MAX || keepAliveS === 0) {
       connection.destroy();
       return;
@@ -64,55 +64,55 @@ export class DynoPool {
 
   /** A request begins with this dyno; to be followed by one `requestFinished`. */
   requestStarted(port: number): void {
-    this.#dyno(port).inFlight++;
+    this.dyno(port).inFlight++;
   }
 
   /** Its response was read in full, or given up. Once for each {@link requestStarted}. */
   requestFinished(port: number): void {
-    const dyno = this.#dyno(port);
+    const dyno = this.dyno(port);
     if (--dyno.inFlight === 0) for (const drained of dyno.inFlightWaiters.splice(0)) drained();
   }
 
   /** Resolves when no request is in flight with this dyno; closes the idle connections. */
   async waitForInFlight(port: number): Promise<void> {
-    const dyno = this.#dyno(port);
+    const dyno = this.dyno(port);
     if (dyno.inFlight > 0) await new Promise<void>((resolve) => dyno.inFlightWaiters.push(resolve));
     for (const connection of dyno.idle.splice(0)) connection.destroy();
   }
 
   /** It couldn't be connected to: others are chosen for so many milliseconds, while there are some. */
   quarantine(port: number, ms: number): void {
-    this.#dyno(port).quarantinedUntilMs = performance.now() + ms;
+    this.dyno(port).quarantinedUntilMs = performance.now() + ms;
   }
 
   isQuarantined(port: number): boolean {
-    const untilMs = this.#dynos.get(port)?.quarantinedUntilMs ?? 0;
+    const untilMs = this.dynos.get(port)?.quarantinedUntilMs ?? 0;
     // Mostly 0: no need to read the clock.
     return untilMs !== 0 && untilMs > performance.now();
   }
 
   /** Closes connections that were idle for too long, and forgets ports without any state. */
   closeStale(nowMs: number): void {
-    for (const [port, dyno] of this.#dynos) {
+    for (const [port, dyno] of this.dynos) {
       const stale = dyno.idle.filter((connection) => isStale(connection, nowMs));
       if (stale.length > 0) dyno.idle = dyno.idle.filter((connection) => !stale.includes(connection));
       for (const connection of stale) connection.destroy();
       const removable = dyno.idle.length === 0 && dyno.inFlight === 0 && dyno.quarantinedUntilMs < nowMs;
-      if (removable) this.#dynos.delete(port);
+      if (removable) this.dynos.delete(port);
     }
   }
 
   /** Closes all idle connections. */
   close(): void {
-    for (const dyno of this.#dynos.values())
+    for (const dyno of this.dynos.values())
       for (const connection of dyno.idle.splice(0)) connection.destroy();
   }
 
-  #dyno(port: number): PooledDyno {
-    let dyno = this.#dynos.get(port);
+  private dyno(port: number): PooledDyno {
+    let dyno = this.dynos.get(port);
     if (dyno === undefined) {
       dyno = { idle: [], inFlight: 0, quarantinedUntilMs: 0, inFlightWaiters: [] };
-      this.#dynos.set(port, dyno);
+      this.dynos.set(port, dyno);
     }
     return dyno;
   }

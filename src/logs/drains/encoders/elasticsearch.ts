@@ -1,5 +1,6 @@
 /** The bulk API of Elasticsearch and OpenSearch. Documents get ids made of the frame id, so that a retry adds nothing. */
 
+import { parseJsonObject } from '../../../common/json-object.ts';
 import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
@@ -76,7 +77,7 @@ function checkBulkResponse(body: Buffer, shipment: Shipment): void {
  * @throws OutletError when it says that some were refused, and not which
  */
 function parseBulkResponse(text: string, linesMin: number): readonly BulkItem[] {
-  const value = parseObject(text);
+  const value = parseJsonObject(text);
   if (!value) throw new OutletError('the destination answered 200, but not as a bulk API does');
   if (value.errors !== true) return [];
   const items = Array.isArray(value.items) ? value.items.map((item) => Object.values(item ?? {})[0]) : [];
@@ -85,15 +86,6 @@ function parseBulkResponse(text: string, linesMin: number): readonly BulkItem[] 
       "the destination refused lines, and doesn't say which: its answer has to have the status of each (filter_path in the URL may leave it out)",
     );
   return items;
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function isBulkItem(value: unknown): value is BulkItem {

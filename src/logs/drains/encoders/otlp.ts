@@ -1,4 +1,5 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
+import { parseJsonObject } from '../../../common/json-object.ts';
 import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
@@ -119,18 +120,10 @@ interface OtlpResponse {
 }
 
 function parseRejectedRecords(body: Buffer): { count: number; message: string } {
-  const { partialSuccess } = parseResponse(body.toString());
+  // An empty body is a full success as well.
+  const { partialSuccess }: OtlpResponse = parseJsonObject(body.toString()) ?? {};
   return {
     count: Number(partialSuccess?.rejectedLogRecords ?? 0),
     message: partialSuccess?.errorMessage ?? '',
   };
-}
-
-function parseResponse(text: string): OtlpResponse {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : {};
-  } catch {
-    return {}; // an empty body is a full success as well
-  }
 }

@@ -1,9 +1,11 @@
 /** A drain's options beside its URL, and their validation when it is added or changed. */
+
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { RE2JS } from 're2js';
 import { TailraceError } from '../../../common/errors.ts';
 import { PATTERN_SIZE_MAX, PATTERNS_SIZE_MAX, patternSize } from '../../../common/limits/pattern-size.ts';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { LOG_LEVELS, type LogLevel, levelByName } from '../../syslog/level.ts';
 
 /** Formats of lines. The first of each scheme is the default. */
@@ -263,7 +265,7 @@ function pattern(name: string, value: unknown): string {
     RE2JS.compile(value);
     return value;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     throw invalidOption(`${name}: "${value}" is no regular expression of RE2 (${why}).`);
   }
 }

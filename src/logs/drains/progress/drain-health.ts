@@ -1,6 +1,8 @@
 /** A drain's health: its last response and error, when it is retried, and what of that is reported in the app's stream. */
+
 import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
 import { platformErrorTitle } from '../../../common/platform-errors.ts';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { type DrainRecord, redactUrl } from '../options/drain-record.ts';
 import { OutletError } from '../outlet.ts';
 import type { LogToApp } from './drain-events.ts';
@@ -74,7 +76,7 @@ export class DrainHealth {
 
   /** An attempt failed, and is retried in {@link retryInMs}. */
   recordFailure(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorMessage(error);
     const now = performance.now();
     this.failures++;
     if (this.failedAttempts++ === 0) this.failingSinceMs = now;

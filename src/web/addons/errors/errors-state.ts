@@ -1,5 +1,7 @@
 /** What the page of errors knows and does: the list, the opened error, one of its events. */
+
 import { type Signal, signal } from '@preact/signals';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { loadTheme } from '../../theme.ts';
 import { type LiveState, listenToEvents } from '../shared/live-events.ts';
 import { getFromService, requestService, ServiceError } from '../shared/service-client.ts';
@@ -203,7 +205,7 @@ export class ErrorsState {
       await action();
       this.error.value = '';
     } catch (error) {
-      this.error.value = error instanceof Error ? error.message : String(error);
+      this.error.value = errorMessage(error);
     }
   }
 }

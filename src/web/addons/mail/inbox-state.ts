@@ -1,5 +1,7 @@
 /** What the inbox knows and does: the list, the opened mail, what is searched for. */
+
 import { computed, type Signal, signal } from '@preact/signals';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { loadTheme } from '../../theme.ts';
 import { type LiveState, listenToEvents } from '../shared/live-events.ts';
 import { getFromService, requestService } from '../shared/service-client.ts';
@@ -161,7 +163,7 @@ export class InboxState {
       await action();
       this.error.value = '';
     } catch (error) {
-      this.error.value = error instanceof Error ? error.message : String(error);
+      this.error.value = errorMessage(error);
     }
   }
 }

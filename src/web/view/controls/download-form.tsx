@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { formatBytes } from '../../../common/text/format-numbers.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Modal } from '../modal.tsx';
@@ -41,8 +42,7 @@ export function DownloadForm({ what, range, onDownload, onClose }: DownloadFormP
       await onDownload(choice, onProgress, own.signal);
       onClose();
     } catch (error) {
-      if (!own.signal.aborted)
-        setState({ text: error instanceof Error ? error.message : String(error), isError: true });
+      if (!own.signal.aborted) setState({ text: errorMessage(error), isError: true });
     }
   };
   return (

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { FormError } from '../controls/form-error.tsx';
 import { Logo } from '../icon.tsx';
@@ -43,7 +44,7 @@ export function AccountForm(props: AccountFormProps) {
         remember.current?.checked ?? false,
       );
     } catch (failure) {
-      setError(failure instanceof Error ? failure.message : String(failure));
+      setError(errorMessage(failure));
       password.current?.focus();
     } finally {
       setSending(false);

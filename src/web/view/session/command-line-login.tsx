@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import type { PageState } from '../../page-state.ts';
 import type { LoginQuestionJson } from '../../stream/api-client.ts';
 import { visibleText } from '../../text/visible-text.ts';
@@ -19,8 +20,7 @@ export function CommandLineLoginPage({ page }: { page: PageState }) {
   const secret = page.session.commandLineLogin.value;
   // Another link may have been opened here since: what is shown is what is allowed.
   const question = asked?.secret === secret ? asked.question : undefined;
-  const fail = (failure: unknown): void =>
-    setError(failure instanceof Error ? failure.message : String(failure));
+  const fail = (failure: unknown): void => setError(errorMessage(failure));
   useEffect(() => {
     setError('');
     setEnd('');

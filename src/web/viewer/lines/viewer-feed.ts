@@ -1,7 +1,8 @@
 /** Reads what {@link LineHistoryState} decides, from history and from the live tail, and shows it to the list as signals. */
-import { batch, signal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import { ServiceError } from '../../addons/shared/service-client.ts';
-import type { TailState } from '../../stream/line-source.ts';
+import { FeedSignals } from '../../stream/feed/feed-signals.ts';
+import { FrameQueue } from '../../stream/feed/frame-queue.ts';
 import type { LineWindow } from '../../stream/line-window.ts';
 import { endsInThePast } from '../../stream/search-expression.ts';
 import type { LineFeed } from '../../view/list/list-host.ts';
@@ -23,31 +24,21 @@ const LINES_BEFORE = 300;
 const LINES_WANTED = 100;
 /** Around a line among many of the same millisecond. */
 const CONTEXT_LINES = 500;
-/** How often new lines are taken in while nobody looks. */
-const HIDDEN_FLUSH_MS = 500;
 
-export class ViewerFeed implements LineFeed {
-  readonly version = signal(0);
-  readonly following = signal(true);
-  readonly unseenCount = signal(0);
-  readonly atLiveEnd = signal(true);
-  readonly loading = signal<'' | 'all' | 'older' | 'newer'>('');
-  readonly error = signal('');
-  readonly notice = signal('');
-  readonly tailState = signal<TailState>({ name: 'connecting' });
+export class ViewerFeed extends FeedSignals implements LineFeed {
   /** Until when a search that goes on has looked, milliseconds since 1970; undefined when none does. */
   readonly searchedToMs = signal<number | undefined>(undefined);
 
   readonly filters: ViewerSelection;
   private readonly client: ViewerClient;
   private readonly streamName: (id: string) => string | undefined;
-  private readonly state = new LineHistoryState();
+  protected readonly state = new LineHistoryState();
   /** Undefined when nothing that is still to come can match. */
   private readonly tail: ViewerTail | undefined;
-  private readonly abort = new AbortController();
-  /** What the tail has brought since the last frame. */
-  private pending: ViewerLine[] = [];
-  private flushScheduled = false;
+  private readonly pending = new FrameQueue<ViewerLine>((lines) => {
+    this.state.addLive(lines);
+    this.publish();
+  }, this.abortController.signal);
 
   /** @param streamName what a stream is called, when lines say it */
   constructor(
@@ -55,6 +46,7 @@ export class ViewerFeed implements LineFeed {
     selection: ViewerSelection,
     streamName: (id: string) => string | undefined,
   ) {
+    super();
     this.client = client;
     this.filters = selection;
     this.streamName = streamName;
@@ -63,7 +55,10 @@ export class ViewerFeed implements LineFeed {
       this.tail = new ViewerTail({
         client,
         params: lineParams({ ...selection, from: '', to: '' }),
-        onLines: (lines) => this.bufferLines(this.parse(lines)),
+        onLines: (lines) => {
+          this.notice.value = '';
+          this.pending.push(this.parse(lines));
+        },
         onNotice: (notice) => {
           this.notice.value = notice;
         },
@@ -72,7 +67,6 @@ export class ViewerFeed implements LineFeed {
           this.tailState.value = state;
         },
       });
-    document.addEventListener('visibilitychange', () => this.flush(), { signal: this.abort.signal });
   }
 
   get window(): LineWindow {
@@ -96,19 +90,19 @@ export class ViewerFeed implements LineFeed {
   /** Starts at the live end, or at the line with this key; gives where that is in the list. */
   async open(key?: string): Promise<number | undefined> {
     if (key) return this.showLine(key);
-    await this.withLoading('all', () => this.readNewest());
+    await this.load('all', () => this.readNewest());
     return undefined;
   }
 
   close(): void {
-    this.abort.abort();
+    this.abortController.abort();
     this.tail?.close();
   }
 
   retry(): void {
     this.tail?.retryNow();
     this.error.value = '';
-    if (this.window.lines.length === 0) void this.withLoading('all', () => this.readNewest());
+    if (this.window.lines.length === 0) void this.load('all', () => this.readNewest());
     else this.version.value++;
   }
 
@@ -118,14 +112,14 @@ export class ViewerFeed implements LineFeed {
   }
 
   async follow(): Promise<void> {
-    if (!this.state.atLiveEnd) await this.withLoading('all', () => this.readNewest());
+    if (!this.state.atLiveEnd) await this.load('all', () => this.readNewest());
     this.state.follow();
     this.publish();
   }
 
   /** Shows the lines around a time; gives where the first one behind it is. */
   showTime(ms: number): Promise<number | undefined> {
-    return this.withLoading('all', async () => {
+    return this.load('all', async () => {
       const { behind } = await this.readAround(ms);
       const line = behind ?? this.window.last;
       return line?.at;
@@ -135,7 +129,7 @@ export class ViewerFeed implements LineFeed {
   async loadOlder(): Promise<void> {
     const { older } = this.state;
     if (!older || this.loading.value !== '') return;
-    await this.withLoading('older', async () => {
+    await this.load('older', async () => {
       const page = await this.read('before', older, HISTORY_PAGE_LINES);
       // Meanwhile the window may have become another.
       if (this.state.older === older) this.state.addOlder(page);
@@ -145,7 +139,7 @@ export class ViewerFeed implements LineFeed {
   async loadNewer(): Promise<void> {
     const { newer } = this.state;
     if (!newer || this.loading.value !== '') return;
-    await this.withLoading('newer', async () => {
+    await this.load('newer', async () => {
       const page = await this.read('after', newer, HISTORY_PAGE_LINES);
       if (this.state.newer === newer && this.state.addNewer(page)) this.startTail(page.tail);
     });
@@ -170,12 +164,12 @@ export class ViewerFeed implements LineFeed {
   }
 
   private showLine(key: string): Promise<number | undefined> {
-    return this.withLoading('all', async () => {
+    return this.load('all', async () => {
       const { stream = '', position = '' } = parseLineKey(key) ?? {};
       const path = `api/streams/${encodeURIComponent(stream)}/lines/${position}/context`;
       const context = (around: number): Promise<ViewerLine[]> =>
         this.client
-          .get<SearchJson>(`${path}?before=${around}&after=${around}`, this.abort.signal)
+          .get<SearchJson>(`${path}?before=${around}&after=${around}`, this.abortController.signal)
           .then(({ lines }) => this.parse(lines));
       const [line] = await context(0).catch((error: unknown) => {
         if (error instanceof ServiceError && error.status === 404) return [];
@@ -225,7 +219,7 @@ export class ViewerFeed implements LineFeed {
     params.set('limit', String(limit));
     if (edge && 'cursor' in edge) params.set(direction, edge.cursor);
     else if (direction === 'after') params.set('after', '');
-    const answer = await this.client.get<SearchJson>(`api/search?${params}`, this.abort.signal);
+    const answer = await this.client.get<SearchJson>(`api/search?${params}`, this.abortController.signal);
     const cursor = direction === 'before' ? answer.before : answer.after;
     this.searchedToMs.value = answer.searchedTo && cursor ? Date.parse(answer.searchedTo) : undefined;
     const lines = direction === 'before' ? [...answer.lines].reverse() : answer.lines;
@@ -244,7 +238,7 @@ export class ViewerFeed implements LineFeed {
 
   /** From now on what comes behind a search's answer is brought. */
   private startTail(after: string | undefined): void {
-    this.pending = [];
+    this.pending.clear();
     this.tail?.connect(after);
   }
 
@@ -252,51 +246,19 @@ export class ViewerFeed implements LineFeed {
     return lines.map((line) => parseViewerLine(line, this.streamName(line.stream)));
   }
 
-  private publish(): void {
-    const { state } = this;
-    batch(() => {
-      this.version.value = state.version;
-      this.following.value = state.following;
-      this.unseenCount.value = state.unseenCount;
-      this.atLiveEnd.value = state.atLiveEnd;
-    });
-  }
-
-  private async withLoading<T>(
-    part: 'all' | 'older' | 'newer',
-    work: () => Promise<T>,
-  ): Promise<T | undefined> {
-    this.loading.value = part;
-    this.error.value = '';
-    try {
-      return await work();
-    } catch (error) {
-      if (!this.abort.signal.aborted)
-        this.error.value = error instanceof ServiceError ? error.message : String(error);
-      return undefined;
-    } finally {
-      this.searchedToMs.value = undefined;
-      this.publish();
-      this.loading.value = '';
-    }
-  }
-
-  private bufferLines(lines: readonly ViewerLine[]): void {
-    this.notice.value = '';
-    for (const line of lines) this.pending.push(line);
-    if (this.flushScheduled) return;
-    this.flushScheduled = true;
-    // A hidden page draws no frames.
-    if (document.hidden) setTimeout(() => this.flush(), HIDDEN_FLUSH_MS);
-    else requestAnimationFrame(() => this.flush());
-  }
-
-  private flush(): void {
-    this.flushScheduled = false;
-    const lines = this.pending;
-    if (lines.length === 0 || this.abort.signal.aborted) return;
-    this.pending = [];
-    this.state.addLive(lines);
-    this.publish();
+  /** Does some reading; undefined when it failed. */
+  private load<T>(part: 'all' | 'older' | 'newer', work: () => Promise<T>): Promise<T | undefined> {
+    return this.withLoading<T | undefined>(
+      part,
+      () =>
+        work().finally(() => {
+          this.searchedToMs.value = undefined;
+        }),
+      (error) => {
+        if (!this.abortController.signal.aborted)
+          this.error.value = error instanceof ServiceError ? error.message : String(error);
+        return undefined;
+      },
+    );
   }
 }

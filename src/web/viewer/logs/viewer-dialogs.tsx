@@ -1,7 +1,6 @@
-import { useRef, useState } from 'preact/hooks';
 import { linesAsText } from '../../text/line-text.ts';
 import { visibleText } from '../../text/visible-text.ts';
-import { FormError } from '../../view/controls/form-error.tsx';
+import { DialogForm, typedText } from '../../view/controls/dialog-form.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import { KeyList } from '../../view/shortcuts-help.tsx';
@@ -110,53 +109,37 @@ function GrammarHelp({ page }: { page: ViewerPage }) {
 }
 
 function SaveSearchDialog({ page }: { page: ViewerPage }) {
-  const name = useRef<HTMLInputElement>(null);
-  const withAlert = useRef<HTMLInputElement>(null);
   const { q, group, stream } = page.selection;
-  const [error, setError] = useState('');
   const close = (): void => {
     page.overlay.value = '';
   };
-  const save = async (): Promise<void> => {
+  const save = async (values: FormData): Promise<void> => {
     const ofStream = page.streams().find(({ id }) => id === stream);
-    try {
-      const { id } = await page.client.change<SavedSearchJson>('POST', 'api/searches', {
-        name: name.current?.value.trim(),
-        q,
-        ...(ofStream ? { group: ofStream.group, streams: [stream] } : group && { group }),
-      });
-      const wantsAlert = withAlert.current?.checked;
-      close();
-      page.showNotice('Search saved');
-      await page.loadSavedSearches();
-      if (!wantsAlert) return;
-      page.newAlertOn.value = id;
-      await page.goTo('alerts');
-    } catch (failure) {
-      setError(failure instanceof Error ? failure.message : String(failure));
-    }
+    const { id } = await page.client.change<SavedSearchJson>('POST', 'api/searches', {
+      name: typedText(values, 'name'),
+      q,
+      ...(ofStream ? { group: ofStream.group, streams: [stream] } : group && { group }),
+    });
+    close();
+    page.showNotice('Search saved');
+    await page.loadSavedSearches();
+    if (!values.has('alert')) return;
+    page.newAlertOn.value = id;
+    await page.goTo('alerts');
   };
   return (
     <Modal title="Save this search" onClose={close}>
-      <form
-        class="time-form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
-      >
+      <DialogForm onSubmit={save} buttons={<button type="submit">Save</button>}>
         <pre class="saved-query">{q ? visibleText(q) : 'all lines'}</pre>
         <label>
           <span>Name</span>
-          <input ref={name} name="name" autocomplete="off" required maxLength={100} />
+          <input name="name" autocomplete="off" required maxLength={100} />
         </label>
         <label class="check">
-          <input ref={withAlert} type="checkbox" name="alert" />
+          <input type="checkbox" name="alert" />
           <span>Tell me when it finds something</span>
         </label>
-        <FormError text={error} />
-        <button type="submit">Save</button>
-      </form>
+      </DialogForm>
     </Modal>
   );
 }

@@ -1,11 +1,11 @@
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { visibleText } from '../../text/visible-text.ts';
-import { FormError } from '../../view/controls/form-error.tsx';
+import { DialogForm, typedText } from '../../view/controls/dialog-form.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { AlertJson, ConditionJson, DestinationJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { ActionButton } from './place-parts.tsx';
+import { ActionButton, CancelOr } from './place-parts.tsx';
 
 const DESTINATIONS = {
   json: { label: 'Webhook (JSON)', placeholder: 'https://example.com/hook' },
@@ -16,6 +16,7 @@ const DESTINATIONS = {
   email: { label: 'E-mail', placeholder: 'zoe@example.com, ada@example.com' },
 } as const;
 type DestinationKind = keyof typeof DESTINATIONS;
+type ConditionKind = ConditionJson['kind'];
 
 interface DestinationDraft {
   readonly key: number;
@@ -37,18 +38,13 @@ export interface AlertFormProps {
 
 /** Makes an alert, or changes one. */
 export function AlertForm({ page, alert, search, onClose }: AlertFormProps) {
-  const form = useRef<HTMLFormElement>(null);
   const searches = page.savedSearches.value;
-  const [kind, setKind] = useState<ConditionJson['kind']>(alert?.condition.kind ?? 'at-least');
+  const [kind, setKind] = useState<ConditionKind>(alert?.condition.kind ?? 'at-least');
   const [destinations, setDestinations] = useState<readonly DestinationDraft[]>(() =>
     alert ? alert.destinations.map(draftOf) : [newDraft()],
   );
-  const [error, setError] = useState('');
-  const condition = alert?.condition;
-  const submit = async (): Promise<void> => {
-    if (!form.current) return;
-    const values = new FormData(form.current);
-    const text = (name: string): string => String(values.get(name) ?? '').trim();
+  const submit = async (values: FormData): Promise<void> => {
+    const text = (name: string): string => typedText(values, name);
     const searchId = alert?.search ?? text('search');
     const body = {
       name: text('name') || searches.find(({ id }) => id === searchId)?.name,
@@ -58,25 +54,20 @@ export function AlertForm({ page, alert, search, onClose }: AlertFormProps) {
       notify_resolved: values.has('resolved'),
       destinations: destinations.filter(({ target }) => target.trim() !== '').map(toJson),
     };
-    try {
-      if (alert) await page.client.change('PATCH', `api/alerts/${encodeURIComponent(alert.id)}`, body);
-      else await page.client.change('POST', 'api/alerts', { search: searchId, ...body });
-      onClose();
-    } catch (failure) {
-      setError(failure instanceof Error ? failure.message : String(failure));
-    }
+    if (alert) await page.client.change('PATCH', `api/alerts/${encodeURIComponent(alert.id)}`, body);
+    else await page.client.change('POST', 'api/alerts', { search: searchId, ...body });
+    onClose();
   };
-  const change = (key: number, draft: Partial<DestinationDraft>): void =>
-    setDestinations(destinations.map((one) => (one.key === key ? { ...one, ...draft } : one)));
   return (
     <Modal title={alert ? `Alert ${visibleText(alert.name)}` : 'New alert'} onClose={onClose}>
-      <form
-        ref={form}
-        class="time-form alert-form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
+      <DialogForm
+        class="alert-form"
+        onSubmit={submit}
+        buttons={
+          <CancelOr onCancel={onClose}>
+            <button type="submit">{alert ? 'Change it' : 'Make it'}</button>
+          </CancelOr>
+        }
       >
         {!alert && (
           <label>
@@ -100,116 +91,132 @@ export function AlertForm({ page, alert, search, onClose }: AlertFormProps) {
             placeholder="as the search"
           />
         </label>
-        <fieldset>
-          <legend>Tell somebody</legend>
-          <label>
-            <span>when</span>
-            <select
-              name="kind"
-              class="plain-select"
-              value={kind}
-              onChange={(event) => setKind(event.currentTarget.value as ConditionJson['kind'])}
-            >
-              <option value="at-least">there are at least so many lines</option>
-              <option value="none">there is no line (a job didn’t run)</option>
-              <option value="new-pattern">there is a line of a new kind</option>
-            </select>
-          </label>
-          {kind === 'at-least' && (
-            <NumberField
-              label="lines"
-              name="count"
-              value={condition?.kind === 'at-least' ? condition.count : 1}
-            />
-          )}
-          {kind !== 'new-pattern' && (
-            <NumberField
-              label="in minutes"
-              name="minutes"
-              value={
-                condition && condition.kind !== 'new-pattern' ? condition.minutes : kind === 'none' ? 60 : 10
-              }
-            />
-          )}
-          {kind === 'new-pattern' && (
-            <NumberField
-              label="not seen for days"
-              name="days"
-              value={condition?.kind === 'new-pattern' ? condition.days : 7}
-            />
-          )}
-          {kind !== 'new-pattern' && (
-            <label>
-              <span>for each</span>
-              <input
-                name="group_by"
-                autocomplete="off"
-                placeholder="all together, or a field: dyno, user.id"
-                defaultValue={alert?.group_by ?? ''}
-              />
-            </label>
-          )}
-          <NumberField
-            label="then not for minutes"
-            name="cooldown"
-            value={alert?.cooldown_minutes ?? 10}
-            min={0}
-          />
-          <label class="check">
-            <input type="checkbox" name="resolved" defaultChecked={alert?.notify_resolved} />
-            <span>and when it is over</span>
-          </label>
-        </fieldset>
-        <fieldset>
-          <legend>Where</legend>
-          {destinations.map((draft) => (
-            <div key={draft.key} class="destination">
-              <select
-                class="plain-select"
-                aria-label="Kind of destination"
-                value={draft.kind}
-                onChange={(event) =>
-                  change(draft.key, { kind: event.currentTarget.value as DestinationKind })
-                }
-              >
-                {Object.entries(DESTINATIONS).map(([value, { label }]) => (
-                  <option key={value} value={value}>
-                    {label}
-                  </option>
-                ))}
-              </select>
-              <input
-                aria-label="Address"
-                autocomplete="off"
-                spellcheck={false}
-                value={draft.target}
-                placeholder={DESTINATIONS[draft.kind].placeholder}
-                onInput={(event) => change(draft.key, { target: event.currentTarget.value })}
-              />
-              <ActionButton
-                icon="trash"
-                label="Take this destination away"
-                onClick={() => setDestinations(destinations.filter(({ key }) => key !== draft.key))}
-              />
-            </div>
-          ))}
-          <button
-            type="button"
-            class="link-button"
-            onClick={() => setDestinations([...destinations, newDraft()])}
-          >
-            <Icon name="plus" /> one more
-          </button>
-        </fieldset>
-        <FormError text={error} />
-        <div class="form-buttons">
-          <button type="button" class="plain-button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit">{alert ? 'Change it' : 'Make it'}</button>
-        </div>
-      </form>
+        <ConditionFields alert={alert} kind={kind} onKind={setKind} />
+        <DestinationFields drafts={destinations} onChange={setDestinations} />
+      </DialogForm>
     </Modal>
+  );
+}
+
+interface ConditionFieldsProps {
+  readonly alert: AlertJson | undefined;
+  readonly kind: ConditionKind;
+  readonly onKind: (kind: ConditionKind) => void;
+}
+
+/** When somebody is told. */
+function ConditionFields({ alert, kind, onKind }: ConditionFieldsProps) {
+  const condition = alert?.condition;
+  const minutesDefault = kind === 'none' ? 60 : 10;
+  return (
+    <fieldset>
+      <legend>Tell somebody</legend>
+      <label>
+        <span>when</span>
+        <select
+          name="kind"
+          class="plain-select"
+          value={kind}
+          onChange={(event) => onKind(event.currentTarget.value as ConditionKind)}
+        >
+          <option value="at-least">there are at least so many lines</option>
+          <option value="none">there is no line (a job didn’t run)</option>
+          <option value="new-pattern">there is a line of a new kind</option>
+        </select>
+      </label>
+      {kind === 'at-least' && (
+        <NumberField
+          label="lines"
+          name="count"
+          value={condition?.kind === 'at-least' ? condition.count : 1}
+        />
+      )}
+      {kind !== 'new-pattern' && (
+        <NumberField
+          label="in minutes"
+          name="minutes"
+          value={condition && condition.kind !== 'new-pattern' ? condition.minutes : minutesDefault}
+        />
+      )}
+      {kind === 'new-pattern' && (
+        <NumberField
+          label="not seen for days"
+          name="days"
+          value={condition?.kind === 'new-pattern' ? condition.days : 7}
+        />
+      )}
+      {kind !== 'new-pattern' && (
+        <label>
+          <span>for each</span>
+          <input
+            name="group_by"
+            autocomplete="off"
+            placeholder="all together, or a field: dyno, user.id"
+            defaultValue={alert?.group_by ?? ''}
+          />
+        </label>
+      )}
+      <NumberField
+        label="then not for minutes"
+        name="cooldown"
+        value={alert?.cooldown_minutes ?? 10}
+        min={0}
+      />
+      <label class="check">
+        <input type="checkbox" name="resolved" defaultChecked={alert?.notify_resolved} />
+        <span>and when it is over</span>
+      </label>
+    </fieldset>
+  );
+}
+
+interface DestinationFieldsProps {
+  readonly drafts: readonly DestinationDraft[];
+  readonly onChange: (drafts: readonly DestinationDraft[]) => void;
+}
+
+/** Who is told, and by which way. */
+function DestinationFields({ drafts, onChange }: DestinationFieldsProps) {
+  return (
+    <fieldset>
+      <legend>Where</legend>
+      {drafts.map((draft) => {
+        const change = (part: Partial<DestinationDraft>): void =>
+          onChange(drafts.map((one) => (one.key === draft.key ? { ...one, ...part } : one)));
+        return (
+          <div key={draft.key} class="destination">
+            <select
+              class="plain-select"
+              aria-label="Kind of destination"
+              value={draft.kind}
+              onChange={(event) => change({ kind: event.currentTarget.value as DestinationKind })}
+            >
+              {Object.entries(DESTINATIONS).map(([value, { label }]) => (
+                <option key={value} value={value}>
+                  {label}
+                </option>
+              ))}
+            </select>
+            <input
+              aria-label="Address"
+              autocomplete="off"
+              spellcheck={false}
+              value={draft.target}
+              placeholder={DESTINATIONS[draft.kind].placeholder}
+              onInput={(event) => change({ target: event.currentTarget.value })}
+            />
+            <ActionButton
+              icon="trash"
+              label="Take this destination away"
+              onClick={() => onChange(drafts.filter(({ key }) => key !== draft.key))}
+            />
+          </div>
+        );
+      })}
+      <button type="button" class="link-button" onClick={() => onChange([...drafts, newDraft()])}>
+        <Icon name="plus" /> one more
+      </button>
+    </fieldset>
   );
 }
 
@@ -229,7 +236,7 @@ function NumberField({ label, name, value, min = 1 }: NumberFieldProps) {
   );
 }
 
-function readCondition(kind: ConditionJson['kind'], text: (name: string) => string): ConditionJson {
+function readCondition(kind: ConditionKind, text: (name: string) => string): ConditionJson {
   switch (kind) {
     case 'at-least':
       return { kind, count: Number(text('count')), minutes: Number(text('minutes')) };

@@ -8,7 +8,8 @@ import { lineKey } from '../lines/viewer-line.ts';
 import { formatViewerAddress, START_ADDRESS } from '../viewer-location.ts';
 import type { ViewerPage } from '../viewer-page.ts';
 import { AlertForm, destinationText } from './alert-form.tsx';
-import { ActionButton, PlaceFrame, Question } from './place-parts.tsx';
+import { ActionButton, PlaceFrame, useQuestion } from './place-parts.tsx';
+import { Card, PlaceTable, RowActions } from './place-table.tsx';
 
 const REFRESH_MS = 5_000;
 const EVENTS_SHOWN = 100;
@@ -20,7 +21,7 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
   const [form, setForm] = useState<{ alert?: AlertJson; search: string } | undefined>(() =>
     page.newAlertOn.value ? { search: page.newAlertOn.value } : undefined,
   );
-  const [removed, setRemoved] = useState<AlertJson | undefined>(undefined);
+  const [ask, question] = useQuestion();
   const load = (): Promise<boolean> =>
     page.attempt(async () => {
       const [all, fired] = await Promise.all([
@@ -39,7 +40,17 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
     }, REFRESH_MS);
     return () => clearInterval(timer);
   }, []);
-  const path = ({ id }: AlertJson): string => `api/alerts/${encodeURIComponent(id)}`;
+  const askToRemove = (alert: AlertJson): void =>
+    ask({
+      title: `Remove ${visibleText(alert.name)}?`,
+      text: 'Nobody is told any more; what was told stays in the list.',
+      button: 'Remove it',
+      isDangerous: true,
+      onAnswer: async () => {
+        await page.client.change('DELETE', alertPath(alert));
+        await load();
+      },
+    });
   const hasSearches = page.savedSearches.value.length > 0;
   return (
     <PlaceFrame
@@ -65,91 +76,31 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
         </p>
       )}
       {alerts && alerts.length > 0 && (
-        <section class="card" aria-label="Alerts">
-          <table class="place-table">
-            <thead>
-              <tr>
-                <th scope="col">alert</th>
-                <th scope="col">when</th>
-                <th scope="col">where</th>
-                <th scope="col">
-                  <span class="visually-hidden">actions</span>
-                </th>
-              </tr>
-            </thead>
+        <Card label="Alerts">
+          <PlaceTable columns={['alert', 'when', 'where']}>
             <tbody>
               {alerts.map((alert) => (
-                <tr key={alert.id} data-off={!alert.enabled}>
-                  <th scope="row">
-                    {visibleText(alert.name)}
-                    {!alert.enabled && <small> off</small>}
-                    {alert.problem !== null && <p class="alert-problem">{visibleText(alert.problem)}</p>}
-                  </th>
-                  <td>
-                    {visibleText(alert.condition.text ?? alert.condition.kind)}
-                    {alert.last_fired_at !== null && (
-                      <small>
-                        {' '}
-                        fired <RelativeTime ms={Date.parse(alert.last_fired_at)} />
-                      </small>
-                    )}
-                  </td>
-                  <td class="destinations">
-                    {alert.destinations.length === 0
-                      ? 'nowhere'
-                      : alert.destinations.map((one) => (
-                          <span key={one.id}>{visibleText(destinationText(one))}</span>
-                        ))}
-                  </td>
-                  <td>
-                    <div class="row-actions">
-                      <button
-                        type="button"
-                        class="plain-button"
-                        onClick={() => void test(page, path(alert)).then(load)}
-                      >
-                        Test
-                      </button>
-                      <ActionButton
-                        icon={alert.enabled ? 'pause' : 'play'}
-                        label={`${alert.enabled ? 'Turn off' : 'Turn on'} ${visibleText(alert.name)}`}
-                        onClick={() =>
-                          void page
-                            .attempt(() =>
-                              page.client.change('PATCH', path(alert), { enabled: !alert.enabled }),
-                            )
-                            .then(load)
-                        }
-                      />
-                      <ActionButton
-                        icon="pencil"
-                        label={`Change ${visibleText(alert.name)}`}
-                        onClick={() => setForm({ alert, search: alert.search })}
-                      />
-                      <ActionButton
-                        icon="trash"
-                        label={`Remove ${visibleText(alert.name)}`}
-                        onClick={() => setRemoved(alert)}
-                      />
-                    </div>
-                  </td>
-                </tr>
+                <AlertRow
+                  key={alert.id}
+                  alert={alert}
+                  page={page}
+                  reload={load}
+                  onChange={() => setForm({ alert, search: alert.search })}
+                  onRemove={() => askToRemove(alert)}
+                />
               ))}
             </tbody>
-          </table>
-        </section>
+          </PlaceTable>
+        </Card>
       )}
       {events.length > 0 && (
-        <section class="card" aria-label="What was told">
-          <header>
-            <h3>What was told</h3>
-          </header>
+        <Card label="What was told" head={<h3>What was told</h3>}>
           <ul class="events">
             {events.map((event) => (
               <EventItem key={event.id} event={event} page={page} />
             ))}
           </ul>
-        </section>
+        </Card>
       )}
       {form && (
         <AlertForm
@@ -162,21 +113,64 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
           }}
         />
       )}
-      {removed && (
-        <Question
-          title={`Remove ${visibleText(removed.name)}?`}
-          text="Nobody is told any more; what was told stays in the list."
-          button="Remove it"
-          isDangerous
-          onAnswer={async () => {
-            await page.client.change('DELETE', path(removed));
-            await load();
-          }}
-          onClose={() => setRemoved(undefined)}
-        />
-      )}
+      {question}
     </PlaceFrame>
   );
+}
+
+interface AlertRowProps {
+  readonly alert: AlertJson;
+  readonly page: ViewerPage;
+  readonly reload: () => Promise<boolean>;
+  readonly onChange: () => void;
+  readonly onRemove: () => void;
+}
+
+function AlertRow({ alert, page, reload, onChange, onRemove }: AlertRowProps) {
+  const { enabled, problem, condition, destinations, last_fired_at: lastFiredAt } = alert;
+  const name = visibleText(alert.name);
+  const path = alertPath(alert);
+  return (
+    <tr data-off={!enabled}>
+      <th scope="row">
+        {name}
+        {!enabled && <small> off</small>}
+        {problem !== null && <p class="alert-problem">{visibleText(problem)}</p>}
+      </th>
+      <td>
+        {visibleText(condition.text ?? condition.kind)}
+        {lastFiredAt !== null && (
+          <small>
+            {' '}
+            fired <RelativeTime ms={Date.parse(lastFiredAt)} />
+          </small>
+        )}
+      </td>
+      <td class="destinations">
+        {destinations.length === 0
+          ? 'nowhere'
+          : destinations.map((one) => <span key={one.id}>{visibleText(destinationText(one))}</span>)}
+      </td>
+      <RowActions>
+        <button type="button" class="plain-button" onClick={() => void test(page, path).then(reload)}>
+          Test
+        </button>
+        <ActionButton
+          icon={enabled ? 'pause' : 'play'}
+          label={`${enabled ? 'Turn off' : 'Turn on'} ${name}`}
+          onClick={() =>
+            void page.attempt(() => page.client.change('PATCH', path, { enabled: !enabled })).then(reload)
+          }
+        />
+        <ActionButton icon="pencil" label={`Change ${name}`} onClick={onChange} />
+        <ActionButton icon="trash" label={`Remove ${name}`} onClick={onRemove} />
+      </RowActions>
+    </tr>
+  );
+}
+
+function alertPath({ id }: AlertJson): string {
+  return `api/alerts/${encodeURIComponent(id)}`;
 }
 
 async function test(page: ViewerPage, path: string): Promise<void> {

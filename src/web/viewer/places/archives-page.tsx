@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { errorMessage } from '../../../common/text/error-message.ts';
 import { formatBytes, formatCount, formatNumber } from '../../../common/text/format-numbers.ts';
 import { RelativeTime } from '../../addons/shared/relative-time.tsx';
 import { visibleText } from '../../text/visible-text.ts';
@@ -7,6 +8,7 @@ import { Modal } from '../../view/modal.tsx';
 import type { ArchivedFileJson, ArchivesJson, RetentionJson, StreamGroupJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
 import { ActionButton, PlaceFrame } from './place-parts.tsx';
+import { Card, PlaceTable, RowActions } from './place-table.tsx';
 
 const FILES_SHOWN = 500;
 /** Of a file that is sent; the server takes no more at once. */
@@ -25,7 +27,6 @@ export function ArchivesPage({ page }: { page: ViewerPage }) {
   const load = (): Promise<boolean> =>
     page.attempt(async () => setArchives(await page.client.get<ArchivesJson>('api/archives')));
   useEffect(() => void load(), []);
-  const files = archives?.files ?? [];
   const problems = [archives?.trouble, ...(archives?.problems ?? [])].filter((text) => text !== undefined);
   const ownGroups = (page.groups.value ?? []).filter(({ role }) => role === 'owner');
   return (
@@ -46,97 +47,18 @@ export function ArchivesPage({ page }: { page: ViewerPage }) {
         </p>
       ))}
       {archives && (
-        <section class="card" aria-label="Files">
-          <header>
-            <h3>Files</h3>
-            <p class="hint">
-              {archives.archive ? visibleText(archives.archive) : 'Nothing is archived'}
-              {archives.lastArchivedAt && (
-                <>
-                  , the last <RelativeTime ms={Date.parse(archives.lastArchivedAt)} />
-                </>
-              )}
-            </p>
-          </header>
-          {files.length === 0 ? (
-            <p class="place-empty">
-              {archives.archive
-                ? 'No file yet: the first comes when an hour is over.'
-                : 'Start the viewer with VIEWER_ARCHIVE, a folder or s3://bucket/folder, and hours are archived there.'}
-            </p>
-          ) : (
-            <table class="place-table">
-              <thead>
-                <tr>
-                  <th scope="col">file</th>
-                  <th scope="col">group</th>
-                  <th scope="col" class="number">
-                    lines
-                  </th>
-                  <th scope="col" class="number">
-                    size
-                  </th>
-                  <th scope="col">
-                    <span class="visually-hidden">actions</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {files.slice(0, FILES_SHOWN).map((file) => (
-                  <tr key={file.name}>
-                    <th scope="row">
-                      <a
-                        href={`api/archives/${file.name.split('/').map(encodeURIComponent).join('/')}`}
-                        download
-                      >
-                        {visibleText(file.name)}
-                      </a>
-                    </th>
-                    <td>{visibleText(file.group?.name ?? '')}</td>
-                    <td class="number">{file.lines === null ? '' : formatNumber(file.lines)}</td>
-                    <td class="number">{formatBytes(file.bytes)}</td>
-                    <td>
-                      <div class="row-actions">
-                        {ownGroups.length > 0 && (
-                          <button type="button" class="plain-button" onClick={() => setImported(file)}>
-                            Import
-                          </button>
-                        )}
-                      </div>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          )}
-          {files.length > FILES_SHOWN && (
-            <p class="place-empty">{formatCount(files.length - FILES_SHOWN, 'older file')} besides.</p>
-          )}
-        </section>
+        <ArchivedFiles archives={archives} onImport={ownGroups.length > 0 ? setImported : undefined} />
       )}
       {page.groups.value && page.groups.value.length > 0 && (
-        <section class="card" aria-label="How long lines are kept">
-          <header>
-            <h3>How long lines are kept here</h3>
-          </header>
-          <table class="place-table">
-            <thead>
-              <tr>
-                <th scope="col">group</th>
-                <th scope="col">for</th>
-                <th scope="col">as long as they take no more than</th>
-                <th scope="col">
-                  <span class="visually-hidden">actions</span>
-                </th>
-              </tr>
-            </thead>
+        <Card label="How long lines are kept" head={<h3>How long lines are kept here</h3>}>
+          <PlaceTable columns={['group', 'for', 'as long as they take no more than']}>
             <tbody>
               {page.groups.value.map((group) => (
                 <RetentionRow key={group.id} group={group} page={page} />
               ))}
             </tbody>
-          </table>
-        </section>
+          </PlaceTable>
+        </Card>
       )}
       {imported && (
         <ImportDialog
@@ -149,6 +71,69 @@ export function ArchivesPage({ page }: { page: ViewerPage }) {
         />
       )}
     </PlaceFrame>
+  );
+}
+
+interface ArchivedFilesProps {
+  readonly archives: ArchivesJson;
+  /** Undefined: whoever looks has no group to import into. */
+  readonly onImport: ((file: ArchivedFileJson) => void) | undefined;
+}
+
+function ArchivedFiles({ archives, onImport }: ArchivedFilesProps) {
+  const { files, archive, lastArchivedAt } = archives;
+  return (
+    <Card
+      label="Files"
+      head={
+        <>
+          <h3>Files</h3>
+          <p class="hint">
+            {archive ? visibleText(archive) : 'Nothing is archived'}
+            {lastArchivedAt && (
+              <>
+                , the last <RelativeTime ms={Date.parse(lastArchivedAt)} />
+              </>
+            )}
+          </p>
+        </>
+      }
+    >
+      {files.length === 0 ? (
+        <p class="place-empty">
+          {archive
+            ? 'No file yet: the first comes when an hour is over.'
+            : 'Start the viewer with VIEWER_ARCHIVE, a folder or s3://bucket/folder, and hours are archived there.'}
+        </p>
+      ) : (
+        <PlaceTable columns={['file', 'group', 'lines', 'size']} numbers={['lines', 'size']}>
+          <tbody>
+            {files.slice(0, FILES_SHOWN).map((file) => (
+              <tr key={file.name}>
+                <th scope="row">
+                  <a href={`api/archives/${file.name.split('/').map(encodeURIComponent).join('/')}`} download>
+                    {visibleText(file.name)}
+                  </a>
+                </th>
+                <td>{visibleText(file.group?.name ?? '')}</td>
+                <td class="number">{file.lines === null ? '' : formatNumber(file.lines)}</td>
+                <td class="number">{formatBytes(file.bytes)}</td>
+                <RowActions>
+                  {onImport && (
+                    <button type="button" class="plain-button" onClick={() => onImport(file)}>
+                      Import
+                    </button>
+                  )}
+                </RowActions>
+              </tr>
+            ))}
+          </tbody>
+        </PlaceTable>
+      )}
+      {files.length > FILES_SHOWN && (
+        <p class="place-empty">{formatCount(files.length - FILES_SHOWN, 'older file')} besides.</p>
+      )}
+    </Card>
   );
 }
 
@@ -214,22 +199,20 @@ function RetentionRow({ group, page }: { group: StreamGroupJson; page: ViewerPag
           <td>{effective.bytes === null ? 'no limit' : formatBytes(effective.bytes)}</td>
         </>
       )}
-      <td>
-        <div class="row-actions">
-          {group.role === 'owner' &&
-            (isChanging ? (
-              <button type="button" class="plain-button" onClick={() => void save()}>
-                Save
-              </button>
-            ) : (
-              <ActionButton
-                icon="pencil"
-                label={`Change how long lines of ${name} are kept`}
-                onClick={() => setChanging(true)}
-              />
-            ))}
-        </div>
-      </td>
+      <RowActions>
+        {group.role === 'owner' &&
+          (isChanging ? (
+            <button type="button" class="plain-button" onClick={() => void save()}>
+              Save
+            </button>
+          ) : (
+            <ActionButton
+              icon="pencil"
+              label={`Change how long lines of ${name} are kept`}
+              onClick={() => setChanging(true)}
+            />
+          ))}
+      </RowActions>
     </tr>
   );
 }
@@ -269,7 +252,7 @@ function ImportDialog({ page, file, onClose }: ImportDialogProps) {
         kind: 'done',
       });
     } catch (failure) {
-      setState({ text: failure instanceof Error ? failure.message : String(failure), kind: 'error' });
+      setState({ text: errorMessage(failure), kind: 'error' });
     }
   };
   return (

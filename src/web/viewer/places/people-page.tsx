@@ -1,12 +1,14 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import { RelativeTime } from '../../addons/shared/relative-time.tsx';
 import { visibleText } from '../../text/visible-text.ts';
-import { FormError } from '../../view/controls/form-error.tsx';
+import { DialogForm, typedText } from '../../view/controls/dialog-form.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { InviteJson, KeyJson, RoleName, UserJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { ActionButton, CopyField, PlaceFrame, Question, type QuestionProps } from './place-parts.tsx';
+import { ActionButton, CopyField, PlaceFrame, useQuestion } from './place-parts.tsx';
+import { Card, PlaceTable, RowActions } from './place-table.tsx';
 
 const ROLE_LABELS: Record<RoleName, string> = {
   reader: 'may read',
@@ -28,7 +30,7 @@ interface People {
 /** Who may look, and programs that may. */
 export function PeoplePage({ page }: { page: ViewerPage }) {
   const [people, setPeople] = useState<People | undefined>(undefined);
-  const [question, setQuestion] = useState<Omit<QuestionProps, 'onClose'> | undefined>(undefined);
+  const [ask, question] = useQuestion();
   const [dialog, setDialog] = useState<'' | 'invite' | 'key'>('');
   const load = (): Promise<boolean> =>
     page.attempt(async () => {
@@ -40,8 +42,8 @@ export function PeoplePage({ page }: { page: ViewerPage }) {
       setPeople({ users, invites, keys });
     });
   useEffect(() => void load(), []);
-  const remove = (title: string, text: string, path: string): void =>
-    setQuestion({
+  const remove = (path: string, title: string, text: string): void =>
+    ask({
       title,
       text,
       button: 'Remove',
@@ -72,131 +74,128 @@ export function PeoplePage({ page }: { page: ViewerPage }) {
     >
       {people && (
         <>
-          <section class="card" aria-label="People">
-            <table class="place-table">
-              <thead>
-                <tr>
-                  <th scope="col">person</th>
-                  <th scope="col">role</th>
-                  <th scope="col">since</th>
-                  <th scope="col">
-                    <span class="visually-hidden">actions</span>
-                  </th>
-                </tr>
-              </thead>
+          <Card label="People">
+            <PlaceTable columns={['person', 'role', 'since']}>
               <tbody>
                 {people.users.map((user) => (
-                  <tr key={user.id}>
-                    <th scope="row">{visibleText(user.email)}</th>
-                    <td>
-                      <RoleSelect
-                        label={`Role of ${visibleText(user.email)}`}
-                        role={user.role}
-                        groups={groupsText(page, user.groups)}
-                        onSelect={(role) =>
-                          void page
-                            .attempt(() => page.client.change('PATCH', `api/users/${user.id}`, { role }))
-                            .then(load)
-                        }
-                      />
-                    </td>
-                    <td>
-                      <RelativeTime ms={Date.parse(user.created_at)} />
-                    </td>
-                    <td>
-                      <div class="row-actions">
-                        <ActionButton
-                          icon="trash"
-                          label={`Remove ${visibleText(user.email)}`}
-                          onClick={() =>
-                            remove(
-                              `Remove ${visibleText(user.email)}?`,
-                              'They can’t sign in any more, and what they have open ends.',
-                              `api/users/${user.id}`,
-                            )
-                          }
-                        />
-                      </div>
-                    </td>
-                  </tr>
+                  <UserRow key={user.id} user={user} page={page} reload={load} remove={remove} />
                 ))}
                 {people.invites.map((invite) => (
-                  <tr key={invite.id}>
-                    <th scope="row">{invite.email ? visibleText(invite.email) : 'somebody'} (invited)</th>
-                    <td>{invite.role ? ROLE_LABELS[invite.role] : groupsText(page, invite.groups)}</td>
-                    <td>
-                      until{' '}
-                      {new Date(invite.expires_at).toLocaleDateString('en', {
-                        day: 'numeric',
-                        month: 'short',
-                      })}
-                    </td>
-                    <td>
-                      <div class="row-actions">
-                        <ActionButton
-                          icon="trash"
-                          label={`Take back the invitation of ${visibleText(invite.email ?? 'somebody')}`}
-                          onClick={() =>
-                            remove(
-                              'Take the invitation back?',
-                              'Its link works no more.',
-                              `api/invites/${invite.id}`,
-                            )
-                          }
-                        />
-                      </div>
-                    </td>
-                  </tr>
+                  <InviteRow key={invite.id} invite={invite} page={page} remove={remove} />
                 ))}
               </tbody>
-            </table>
-          </section>
-          <section class="card" aria-label="API keys">
-            <header>
-              <h3>API keys</h3>
-            </header>
+            </PlaceTable>
+          </Card>
+          <Card label="API keys" head={<h3>API keys</h3>}>
             {people.keys.length === 0 ? (
               <p class="place-empty">None. A program shows one as “Authorization: Bearer …”.</p>
             ) : (
               <table class="place-table">
                 <tbody>
                   {people.keys.map((key) => (
-                    <tr key={key.id}>
-                      <th scope="row">{visibleText(key.name)}</th>
-                      <td>
-                        {KEY_SCOPE_LABELS[key.scope as keyof typeof KEY_SCOPE_LABELS] ?? key.scope}
-                        {key.groups && ` in ${key.groups.map((id) => groupName(page, id)).join(', ')}`}
-                      </td>
-                      <td>
-                        <RelativeTime ms={Date.parse(key.created_at)} />
-                      </td>
-                      <td>
-                        <div class="row-actions">
-                          <ActionButton
-                            icon="trash"
-                            label={`Remove the key ${visibleText(key.name)}`}
-                            onClick={() =>
-                              remove(
-                                `Remove the key ${visibleText(key.name)}?`,
-                                'Programs that show it are refused from now on.',
-                                `api/keys/${key.id}`,
-                              )
-                            }
-                          />
-                        </div>
-                      </td>
-                    </tr>
+                    <KeyRow key={key.id} apiKey={key} page={page} remove={remove} />
                   ))}
                 </tbody>
               </table>
             )}
-          </section>
+          </Card>
         </>
       )}
       {dialog === 'invite' && <InviteDialog page={page} onClose={closeDialog} />}
       {dialog === 'key' && <KeyDialog page={page} onClose={closeDialog} />}
-      {question && <Question {...question} onClose={() => setQuestion(undefined)} />}
+      {question}
     </PlaceFrame>
+  );
+}
+
+/** Removes what has a path, once that is confirmed: a question, and what comes of it. */
+type Remove = (path: string, title: string, text: string) => void;
+
+interface UserRowProps {
+  readonly user: UserJson;
+  readonly page: ViewerPage;
+  readonly reload: () => Promise<boolean>;
+  readonly remove: Remove;
+}
+
+function UserRow({ user, page, reload, remove }: UserRowProps) {
+  const email = visibleText(user.email);
+  const path = `api/users/${user.id}`;
+  return (
+    <tr>
+      <th scope="row">{email}</th>
+      <td>
+        <RoleSelect
+          label={`Role of ${email}`}
+          role={user.role}
+          groups={groupsText(page, user.groups)}
+          onSelect={(role) =>
+            void page.attempt(() => page.client.change('PATCH', path, { role })).then(reload)
+          }
+        />
+      </td>
+      <td>
+        <RelativeTime ms={Date.parse(user.created_at)} />
+      </td>
+      <RowActions>
+        <ActionButton
+          icon="trash"
+          label={`Remove ${email}`}
+          onClick={() =>
+            remove(path, `Remove ${email}?`, 'They can’t sign in any more, and what they have open ends.')
+          }
+        />
+      </RowActions>
+    </tr>
+  );
+}
+
+function InviteRow({ invite, page, remove }: { invite: InviteJson; page: ViewerPage; remove: Remove }) {
+  const { id, role, groups, expires_at: expiresAt } = invite;
+  const whom = visibleText(invite.email ?? 'somebody');
+  return (
+    <tr>
+      <th scope="row">{whom} (invited)</th>
+      <td>{role ? ROLE_LABELS[role] : groupsText(page, groups)}</td>
+      <td>until {new Date(expiresAt).toLocaleDateString('en', { day: 'numeric', month: 'short' })}</td>
+      <RowActions>
+        <ActionButton
+          icon="trash"
+          label={`Take back the invitation of ${whom}`}
+          onClick={() => remove(`api/invites/${id}`, 'Take the invitation back?', 'Its link works no more.')}
+        />
+      </RowActions>
+    </tr>
+  );
+}
+
+function KeyRow({ apiKey, page, remove }: { apiKey: KeyJson; page: ViewerPage; remove: Remove }) {
+  const { id, scope, groups, created_at: createdAt } = apiKey;
+  const name = visibleText(apiKey.name);
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td>
+        {KEY_SCOPE_LABELS[scope as keyof typeof KEY_SCOPE_LABELS] ?? scope}
+        {groups && ` in ${groups.map((group) => groupName(page, group)).join(', ')}`}
+      </td>
+      <td>
+        <RelativeTime ms={Date.parse(createdAt)} />
+      </td>
+      <RowActions>
+        <ActionButton
+          icon="trash"
+          label={`Remove the key ${name}`}
+          onClick={() =>
+            remove(
+              `api/keys/${id}`,
+              `Remove the key ${name}?`,
+              'Programs that show it are refused from now on.',
+            )
+          }
+        />
+      </RowActions>
+    </tr>
   );
 }
 
@@ -217,149 +216,137 @@ function RoleSelect({ label, role, groups, onSelect }: RoleSelectProps) {
       onChange={(event) => onSelect(event.currentTarget.value as RoleName)}
     >
       {role === null && <option value="">{groups}</option>}
-      {Object.entries(ROLE_LABELS).map(([value, text]) => (
-        <option key={value} value={value}>
-          {text}
-        </option>
-      ))}
+      <LabeledOptions labels={ROLE_LABELS} />
     </select>
   );
 }
 
+function LabeledOptions({ labels }: { labels: Readonly<Record<string, string>> }) {
+  return (
+    <>
+      {Object.entries(labels).map(([value, text]) => (
+        <option key={value} value={value}>
+          {text}
+        </option>
+      ))}
+    </>
+  );
+}
+
 function InviteDialog({ page, onClose }: { page: ViewerPage; onClose: () => void }) {
-  const email = useRef<HTMLInputElement>(null);
-  const role = useRef<HTMLSelectElement>(null);
-  const group = useRef<HTMLSelectElement>(null);
-  const [link, setLink] = useState('');
-  const [error, setError] = useState('');
-  const send = async (): Promise<void> => {
-    const roleName = role.current?.value ?? 'reader';
-    const groupId = group.current?.value ?? '';
-    const text = email.current?.value.trim();
-    try {
-      const invite = await page.client.change<InviteJson>('POST', 'api/invites', {
-        ...(text && { email: text }),
-        ...(groupId ? { groups: { [groupId]: roleName } } : { role: roleName }),
-      });
-      setLink(invite.url ?? '');
-    } catch (failure) {
-      setError(failure instanceof Error ? failure.message : String(failure));
-    }
+  const invite = async (values: FormData): Promise<string> => {
+    const role = typedText(values, 'role') || 'reader';
+    const group = typedText(values, 'group');
+    const email = typedText(values, 'email');
+    const made = await page.client.change<InviteJson>('POST', 'api/invites', {
+      ...(email && { email }),
+      ...(group ? { groups: { [group]: role } } : { role }),
+    });
+    return made.url ?? '';
   };
   return (
-    <Modal title="Invite somebody" onClose={onClose}>
-      {link ? (
-        <div class="time-form">
-          <p>Send them this link; it works once, for a week.</p>
-          <CopyField label="Link" value={link} page={page} />
-        </div>
-      ) : (
-        <form
-          class="time-form wide-labels"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void send();
-          }}
-        >
-          <label>
-            <span>For</span>
-            <input ref={email} name="email" type="email" autocomplete="off" placeholder="zoe@example.com" />
-          </label>
-          <label>
-            <span>Role</span>
-            <select ref={role} name="role" class="plain-select">
-              {Object.entries(ROLE_LABELS).map(([value, text]) => (
-                <option key={value} value={value}>
-                  {text}
-                </option>
-              ))}
-            </select>
-          </label>
-          <GroupSelect selectRef={group} page={page} />
-          <FormError text={error} />
-          <button type="submit">Make a link</button>
-        </form>
-      )}
-    </Modal>
+    <SecretDialog
+      page={page}
+      title="Invite somebody"
+      button="Make a link"
+      make={invite}
+      label="Link"
+      hint="Send them this link; it works once, for a week."
+      onClose={onClose}
+    >
+      <label>
+        <span>For</span>
+        <input name="email" type="email" autocomplete="off" placeholder="zoe@example.com" />
+      </label>
+      <label>
+        <span>Role</span>
+        <select name="role" class="plain-select">
+          <LabeledOptions labels={ROLE_LABELS} />
+        </select>
+      </label>
+    </SecretDialog>
   );
 }
 
 function KeyDialog({ page, onClose }: { page: ViewerPage; onClose: () => void }) {
-  const name = useRef<HTMLInputElement>(null);
-  const scope = useRef<HTMLSelectElement>(null);
-  const group = useRef<HTMLSelectElement>(null);
-  const [key, setKey] = useState('');
-  const [error, setError] = useState('');
-  const send = async (): Promise<void> => {
-    const groupId = group.current?.value ?? '';
-    try {
-      const made = await page.client.change<KeyJson>('POST', 'api/keys', {
-        name: name.current?.value.trim(),
-        scope: scope.current?.value,
-        ...(groupId && { groups: [groupId] }),
-      });
-      setKey(made.key ?? '');
-    } catch (failure) {
-      setError(failure instanceof Error ? failure.message : String(failure));
-    }
+  const makeKey = async (values: FormData): Promise<string> => {
+    const group = typedText(values, 'group');
+    const made = await page.client.change<KeyJson>('POST', 'api/keys', {
+      name: typedText(values, 'name'),
+      scope: typedText(values, 'scope'),
+      ...(group && { groups: [group] }),
+    });
+    return made.key ?? '';
   };
   return (
-    <Modal title="New API key" onClose={onClose}>
-      {key ? (
+    <SecretDialog
+      page={page}
+      title="New API key"
+      button="Make it"
+      make={makeKey}
+      label="Key"
+      hint="It is shown this once."
+      onClose={onClose}
+    >
+      <label>
+        <span>What for</span>
+        <input name="name" autocomplete="off" required maxLength={100} />
+      </label>
+      <label>
+        <span>May</span>
+        <select name="scope" class="plain-select">
+          <LabeledOptions labels={KEY_SCOPE_LABELS} />
+        </select>
+      </label>
+    </SecretDialog>
+  );
+}
+
+interface SecretDialogProps {
+  readonly page: ViewerPage;
+  readonly title: string;
+  readonly button: string;
+  /** Gives what is shown then, once. */
+  readonly make: (values: FormData) => Promise<string>;
+  readonly label: string;
+  readonly hint: string;
+  readonly onClose: () => void;
+  /** The fields above the one of groups. */
+  readonly children: ComponentChildren;
+}
+
+/** Makes what lets somebody in, or a program, and shows it to be copied. */
+function SecretDialog(props: SecretDialogProps) {
+  const { page, title, button, make, label, hint, onClose, children } = props;
+  const [secret, setSecret] = useState('');
+  return (
+    <Modal title={title} onClose={onClose}>
+      {secret ? (
         <div class="time-form">
-          <p>It is shown this once.</p>
-          <CopyField label="Key" value={key} page={page} />
+          <p>{hint}</p>
+          <CopyField label={label} value={secret} page={page} />
         </div>
       ) : (
-        <form
-          class="time-form wide-labels"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void send();
-          }}
+        <DialogForm
+          class="wide-labels"
+          onSubmit={async (values) => setSecret(await make(values))}
+          buttons={<button type="submit">{button}</button>}
         >
+          {children}
           <label>
-            <span>What for</span>
-            <input ref={name} name="name" autocomplete="off" required maxLength={100} />
-          </label>
-          <label>
-            <span>May</span>
-            <select ref={scope} name="scope" class="plain-select">
-              {Object.entries(KEY_SCOPE_LABELS).map(([value, text]) => (
-                <option key={value} value={value}>
-                  {text}
+            <span>In</span>
+            <select name="group" class="plain-select">
+              <option value="">all groups</option>
+              {(page.groups.value ?? []).map(({ id, name }) => (
+                <option key={id} value={id}>
+                  {visibleText(name)}
                 </option>
               ))}
             </select>
           </label>
-          <GroupSelect selectRef={group} page={page} />
-          <FormError text={error} />
-          <button type="submit">Make it</button>
-        </form>
+        </DialogForm>
       )}
     </Modal>
-  );
-}
-
-function GroupSelect({
-  selectRef,
-  page,
-}: {
-  selectRef: { current: HTMLSelectElement | null };
-  page: ViewerPage;
-}) {
-  return (
-    <label>
-      <span>In</span>
-      <select ref={selectRef} name="group" class="plain-select">
-        <option value="">all groups</option>
-        {(page.groups.value ?? []).map(({ id, name }) => (
-          <option key={id} value={id}>
-            {visibleText(name)}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

@@ -1,9 +1,9 @@
 /** What pages beside the logs are made of: headings, addresses to copy, questions. */
 
 import type { ComponentChildren } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { visibleText } from '../../text/visible-text.ts';
-import { FormError } from '../../view/controls/form-error.tsx';
+import { DialogForm, typedText } from '../../view/controls/dialog-form.tsx';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
@@ -51,7 +51,7 @@ export function CopyField({ label, value, page }: { label: string; value: string
   );
 }
 
-export interface QuestionProps {
+interface QuestionProps {
   readonly title: string;
   /** What it is about. */
   readonly text?: ComponentChildren;
@@ -65,45 +65,53 @@ export interface QuestionProps {
 }
 
 /** Asks for a name, or whether one is sure. */
-export function Question(props: QuestionProps) {
+function Question(props: QuestionProps) {
   const { title, text, name, button, isDangerous = false, onAnswer, onClose } = props;
-  const box = useRef<HTMLInputElement>(null);
-  const [error, setError] = useState('');
-  const submit = async (): Promise<void> => {
-    try {
-      await onAnswer(box.current?.value.trim() ?? '');
-      onClose();
-    } catch (failure) {
-      setError(failure instanceof Error ? failure.message : String(failure));
-    }
-  };
   return (
     <Modal title={title} onClose={onClose}>
-      <form
-        class="time-form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
+      <DialogForm
+        onSubmit={async (values) => {
+          await onAnswer(typedText(values, 'name'));
+          onClose();
         }}
+        buttons={
+          <CancelOr onCancel={onClose}>
+            <button type="submit" data-danger={isDangerous}>
+              {button}
+            </button>
+          </CancelOr>
+        }
       >
         {text && <p>{text}</p>}
         {name !== undefined && (
           <label>
             <span>Name</span>
-            <input ref={box} name="name" autocomplete="off" required maxLength={100} defaultValue={name} />
+            <input name="name" autocomplete="off" required maxLength={100} defaultValue={name} />
           </label>
         )}
-        <FormError text={error} />
-        <div class="form-buttons">
-          <button type="button" class="plain-button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" data-danger={isDangerous}>
-            {button}
-          </button>
-        </div>
-      </form>
+      </DialogForm>
     </Modal>
+  );
+}
+
+/** Asks a question of the page; at most one is asked at a time. */
+export type Ask = (question: Omit<QuestionProps, 'onClose'>) => void;
+
+/** What asks questions, and the one that is asked, which the page shows. */
+export function useQuestion(): [Ask, ComponentChildren] {
+  const [question, setQuestion] = useState<Omit<QuestionProps, 'onClose'> | undefined>(undefined);
+  return [setQuestion, question && <Question {...question} onClose={() => setQuestion(undefined)} />];
+}
+
+/** The buttons of a dialog: one that leaves things as they are, and one that doesn't. */
+export function CancelOr({ onCancel, children }: { onCancel: () => void; children: ComponentChildren }) {
+  return (
+    <div class="form-buttons">
+      <button type="button" class="plain-button" onClick={onCancel}>
+        Cancel
+      </button>
+      {children}
+    </div>
   );
 }
 

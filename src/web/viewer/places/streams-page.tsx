@@ -6,15 +6,17 @@ import { Icon } from '../../view/icon.tsx';
 import type { SenderAddresses, StreamGroupJson, StreamJson } from '../api/viewer-json.ts';
 import { ALL_LINES } from '../lines/line-selection.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { ActionButton, CopyField, PlaceFrame, Question, type QuestionProps } from './place-parts.tsx';
+import { ActionButton, type Ask, CopyField, PlaceFrame, useQuestion } from './place-parts.tsx';
+import { Card, PlaceTable, RowActions } from './place-table.tsx';
 
 const REFRESH_MS = 5_000;
 
-type Ask = (question: Omit<QuestionProps, 'onClose'>) => void;
+/** Changes a group or a stream, and reads all of them again. */
+type Change = (method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<void>;
 
 /** Groups and their streams: who sends, and where to. */
 export function StreamsPage({ page }: { page: ViewerPage }) {
-  const [question, setQuestion] = useState<Omit<QuestionProps, 'onClose'> | undefined>(undefined);
+  const [ask, question] = useQuestion();
   useEffect(() => {
     const timer = setInterval(() => {
       if (!document.hidden) void page.loadGroups();
@@ -24,7 +26,7 @@ export function StreamsPage({ page }: { page: ViewerPage }) {
   const groups = page.groups.value;
   const isOwner = page.client.session.value?.user.role === 'owner';
   const askForGroup = (): void =>
-    setQuestion({
+    ask({
       title: 'New group',
       text: 'Streams that are looked at together: the apps of one product, or of one stage.',
       name: '',
@@ -54,9 +56,9 @@ export function StreamsPage({ page }: { page: ViewerPage }) {
         </p>
       )}
       {groups?.map((group) => (
-        <GroupCard key={group.id} group={group} page={page} ask={setQuestion} />
+        <GroupCard key={group.id} group={group} page={page} ask={ask} />
       ))}
-      {question && <Question {...question} onClose={() => setQuestion(undefined)} />}
+      {question}
     </PlaceFrame>
   );
 }
@@ -66,91 +68,49 @@ function GroupCard({ group, page, ask }: { group: StreamGroupJson; page: ViewerP
   const isOwner = group.role === 'owner';
   const name = visibleText(group.name);
   const path = `api/groups/${encodeURIComponent(group.id)}`;
-  const change = async (method: 'POST' | 'PATCH' | 'DELETE', at: string, body?: object): Promise<void> => {
+  const change: Change = async (method, at, body) => {
     await page.client.change(method, at, body);
     await page.loadGroups();
   };
   return (
-    <section class="card" aria-label={`Group ${name}`}>
-      <header>
-        <h3>
-          <button
-            type="button"
-            title="Its lines"
-            onClick={() => void page.changeSelection({ ...ALL_LINES, group: group.id })}
-          >
-            {name}
-          </button>
-        </h3>
-        {isOwner && (
-          <div class="row-actions">
+    <Card
+      label={`Group ${name}`}
+      head={
+        <>
+          <h3>
             <button
               type="button"
-              class="plain-button"
-              aria-expanded={isOpen}
-              onClick={() => setOpen(!isOpen)}
+              title="Its lines"
+              onClick={() => void page.changeSelection({ ...ALL_LINES, group: group.id })}
             >
-              <Icon name="link" /> Addresses
+              {name}
             </button>
-            <button
-              type="button"
-              class="plain-button"
-              onClick={() =>
-                ask({
-                  title: `New stream in ${name}`,
-                  name: '',
-                  button: 'Make it',
-                  onAnswer: (text) => change('POST', `${path}/streams`, { name: text }),
-                })
-              }
-            >
-              <Icon name="plus" /> New stream
-            </button>
-            <RenameAndRemove
-              name={group.name}
-              loss={`Its ${formatCount(group.streams.length, 'stream')} and all their lines are gone for good; what was archived stays.`}
+          </h3>
+          {isOwner && (
+            <GroupActions
+              group={group}
               path={path}
+              isOpen={isOpen}
+              onOpen={() => setOpen(!isOpen)}
               ask={ask}
               change={change}
             />
-          </div>
-        )}
-      </header>
+          )}
+        </>
+      }
+    >
       {isOpen && (
         <Addresses
           of={group}
           page={page}
           hint="For many apps at once: each drain that sends here gets a stream of its own."
-          onRenew={() =>
-            ask({
-              title: 'A new token?',
-              text: 'What sends with the old one is refused from now on.',
-              button: 'Make a new one',
-              isDangerous: true,
-              onAnswer: () => change('PATCH', path, { renew_token: true }),
-            })
-          }
+          onRenew={() => askForNewToken(ask, change, path)}
         />
       )}
       {group.streams.length === 0 ? (
         <p class="place-empty">No stream yet: it is made when something comes, or by hand.</p>
       ) : (
-        <table class="place-table">
-          <thead>
-            <tr>
-              <th scope="col">stream</th>
-              <th scope="col" class="number">
-                lines
-              </th>
-              <th scope="col" class="number">
-                size
-              </th>
-              <th scope="col">last line</th>
-              <th scope="col">
-                <span class="visually-hidden">actions</span>
-              </th>
-            </tr>
-          </thead>
+        <PlaceTable columns={['stream', 'lines', 'size', 'last line']} numbers={['lines', 'size']}>
           {group.streams.map((stream) => (
             <StreamRows
               key={stream.id}
@@ -161,10 +121,57 @@ function GroupCard({ group, page, ask }: { group: StreamGroupJson; page: ViewerP
               change={change}
             />
           ))}
-        </table>
+        </PlaceTable>
       )}
-    </section>
+    </Card>
   );
+}
+
+interface GroupActionsProps {
+  readonly group: StreamGroupJson;
+  readonly path: string;
+  /** Are its addresses shown? */
+  readonly isOpen: boolean;
+  readonly onOpen: () => void;
+  readonly ask: Ask;
+  readonly change: Change;
+}
+
+function GroupActions({ group, path, isOpen, onOpen, ask, change }: GroupActionsProps) {
+  const askForStream = (): void =>
+    ask({
+      title: `New stream in ${visibleText(group.name)}`,
+      name: '',
+      button: 'Make it',
+      onAnswer: (text) => change('POST', `${path}/streams`, { name: text }),
+    });
+  return (
+    <div class="row-actions">
+      <button type="button" class="plain-button" aria-expanded={isOpen} onClick={onOpen}>
+        <Icon name="link" /> Addresses
+      </button>
+      <button type="button" class="plain-button" onClick={askForStream}>
+        <Icon name="plus" /> New stream
+      </button>
+      <RenameAndRemove
+        name={group.name}
+        loss={`Its ${formatCount(group.streams.length, 'stream')} and all their lines are gone for good; what was archived stays.`}
+        path={path}
+        ask={ask}
+        change={change}
+      />
+    </div>
+  );
+}
+
+function askForNewToken(ask: Ask, change: Change, path: string): void {
+  ask({
+    title: 'A new token?',
+    text: 'What sends with the old one is refused from now on.',
+    button: 'Make a new one',
+    isDangerous: true,
+    onAnswer: () => change('PATCH', path, { renew_token: true }),
+  });
 }
 
 interface RenameAndRemoveProps {
@@ -173,7 +180,7 @@ interface RenameAndRemoveProps {
   readonly loss: string;
   readonly path: string;
   readonly ask: Ask;
-  readonly change: (method: 'PATCH' | 'DELETE', at: string, body?: object) => Promise<void>;
+  readonly change: Change;
 }
 
 /** What can be done with a group or a stream, once that is confirmed. */
@@ -215,7 +222,7 @@ interface StreamRowsProps {
   readonly isOwner: boolean;
   readonly page: ViewerPage;
   readonly ask: Ask;
-  readonly change: (method: 'PATCH' | 'DELETE', at: string, body?: object) => Promise<void>;
+  readonly change: Change;
 }
 
 function StreamRows({ stream, isOwner, page, ask, change }: StreamRowsProps) {
@@ -237,9 +244,9 @@ function StreamRows({ stream, isOwner, page, ask, change }: StreamRowsProps) {
         <td class="number">{formatNumber(stream.lines)}</td>
         <td class="number">{formatBytes(stream.bytes)}</td>
         <td>{stream.lastAt ? <RelativeTime ms={Date.parse(stream.lastAt)} /> : 'none yet'}</td>
-        <td>
+        <RowActions>
           {isOwner && (
-            <div class="row-actions">
+            <>
               <ActionButton
                 icon="link"
                 label={`Addresses of ${name}`}
@@ -253,26 +260,14 @@ function StreamRows({ stream, isOwner, page, ask, change }: StreamRowsProps) {
                 ask={ask}
                 change={change}
               />
-            </div>
+            </>
           )}
-        </td>
+        </RowActions>
       </tr>
       {isOpen && (
         <tr class="detail-row">
           <td colSpan={5}>
-            <Addresses
-              of={stream}
-              page={page}
-              onRenew={() =>
-                ask({
-                  title: 'A new token?',
-                  text: 'What sends with the old one is refused from now on.',
-                  button: 'Make a new one',
-                  isDangerous: true,
-                  onAnswer: () => change('PATCH', path, { renew_token: true }),
-                })
-              }
-            />
+            <Addresses of={stream} page={page} onRenew={() => askForNewToken(ask, change, path)} />
           </td>
         </tr>
       )}

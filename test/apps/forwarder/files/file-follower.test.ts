@@ -169,20 +169,20 @@ describe('while it is followed', () => {
 
 /** A writer that doesn't append: after a truncation it goes on at its old place, and the file has a hole before it. */
 class PlaceKeepingWriter {
-  readonly #fd = openSync(file, 'w');
-  #at = 0;
+  private readonly fd = openSync(file, 'w');
+  private at = 0;
 
   write(text: string): void {
-    this.#at += writeSync(this.#fd, text, this.#at);
+    this.at += writeSync(this.fd, text, this.at);
   }
 
   /** As if so many bytes had been written before. */
   skip(byteCount: number): void {
-    this.#at += byteCount;
+    this.at += byteCount;
   }
 
   close(): void {
-    closeSync(this.#fd);
+    closeSync(this.fd);
   }
 }
 

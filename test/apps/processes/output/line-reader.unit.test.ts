@@ -6,15 +6,15 @@ import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 /** A stream that reads everything into the same memory, as the dynos' pipes do. */
 class Reused extends Readable {
-  readonly #into = Buffer.alloc(65_536);
+  private readonly into = Buffer.alloc(65_536);
 
   override _read(): void {}
 
   /** Hands out what was read, and overwrites it. */
   give(bytes: Uint8Array): void {
-    this.#into.set(bytes);
-    this.emit('data', this.#into.subarray(0, bytes.length));
-    this.#into.fill(0xee);
+    this.into.set(bytes);
+    this.emit('data', this.into.subarray(0, bytes.length));
+    this.into.fill(0xee);
   }
 }
 

@@ -44,7 +44,10 @@ describe('an answer of a bulk API', () => {
     expect(error?.isPermanent).toBe(false);
   });
 
-  it.each(['', 'OK', 'null', '[', '5'])('that is none is tried again: %j', (answer) => {
-    expect(errorFor(answer)?.message).toBe('the destination answered 200, but not as a bulk API does');
-  });
+  it.each(['', 'OK', 'null', '[', '5', '[]', '[{"errors":false}]'])(
+    'that is none is tried again: %j',
+    (answer) => {
+      expect(errorFor(answer)?.message).toBe('the destination answered 200, but not as a bulk API does');
+    },
+  );
 });

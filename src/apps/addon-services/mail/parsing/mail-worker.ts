@@ -1,6 +1,8 @@
 /** The thread that takes mails apart: one that is as bad as can be holds up this thread alone, which is ended then. */
+
 import { readFile } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
+import { errorMessage } from '../../../../common/text/error-message.ts';
 import type { MailJob, MailReply } from './mail-parser.ts';
 import { type TakenApart, takeApart } from './parse-mail.ts';
 
@@ -9,9 +11,7 @@ let last: { readonly path: string; readonly taken: TakenApart } | undefined;
 
 parentPort?.on('message', (job: MailJob) => {
   void answer(job)
-    .catch(
-      (error: unknown): MailReply => ({ failure: error instanceof Error ? error.message : String(error) }),
-    )
+    .catch((error: unknown): MailReply => ({ failure: errorMessage(error) }))
     .then((reply) => parentPort?.postMessage(reply));
 });
 

@@ -1,12 +1,14 @@
 /**
  * Add-ons on this machine: servers, each for one app, started with this server and stopped with it. Their output goes to the app's stream.
  */
+
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, systemCode, TailraceError } from '../../../../common/errors.ts';
 import { isDiskFull } from '../../../../common/files/file-error.ts';
 import type { Log } from '../../../../common/log.ts';
+import { errorMessage } from '../../../../common/text/error-message.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import type { AdoptedDyno } from '../../../processes/dyno.ts';
 import type { ChunkSink } from '../../../processes/output/line-sink.ts';
@@ -135,7 +137,7 @@ export class LocalProvider implements AddonProvider {
             { app: addon.app, addon: addon.name, err: error },
             'an add-on could not be started',
           );
-          const said = error instanceof Error ? error.message : String(error);
+          const said = errorMessage(error);
           this.write(addon, said);
         }),
       ),

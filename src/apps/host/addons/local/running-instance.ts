@@ -1,7 +1,9 @@
 /** One local add-on that runs: its process, started again after every exit until it is stopped, or the part of this process that it is. */
+
 import { reasonOf, TailraceError } from '../../../../common/errors.ts';
 import { isDiskFull } from '../../../../common/files/file-error.ts';
 import type { Log } from '../../../../common/log.ts';
+import { errorMessage } from '../../../../common/text/error-message.ts';
 import type { AppId } from '../../../../logs/store/contract.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
 import { type AdoptedDyno, Dyno } from '../../../processes/dyno.ts';
@@ -367,7 +369,7 @@ export class RunningInstance {
       // One that ends meanwhile is reported as that.
       if (this.isSilent || !this.isReady || this.abort.signal.aborted) return;
       this.isSilent = true;
-      this.addonLines.write(error instanceof Error ? error.message : String(error), ERROR_PRIORITY);
+      this.addonLines.write(errorMessage(error), ERROR_PRIORITY);
     } finally {
       this.isAsked = false;
     }

@@ -1,5 +1,7 @@
 /** The health of a Redis, for people: of a store that is open, or of a Redis that no server uses yet. */
+
 import { SILENT_LOG } from '../../../../common/log.ts';
+import { errorMessage } from '../../../../common/text/error-message.ts';
 import type { StoreStatus } from '../../contract.ts';
 import { STORE_FORMAT, STORE_FORMAT_KEY, WRITE_PROBE_KEY } from '../keys.ts';
 import { RedisConnection } from './connection.ts';
@@ -47,7 +49,7 @@ export async function redisStatus(connection: RedisConnection, wait: number): Pr
     const trouble = (await writeError(connection)) ?? missingReplicas(servers, wait);
     return { kind: 'redis', trouble, concerns: [...warnings], facts: total };
   } catch (error) {
-    return { kind: 'redis', trouble: messageOf(error), concerns: [], facts: { address } };
+    return { kind: 'redis', trouble: errorMessage(error), concerns: [], facts: { address } };
   }
 }
 
@@ -63,7 +65,7 @@ export async function checkRedis(url: string, ca: string | undefined, wait: numb
     const trouble = `The data in this Redis was laid out by another version of tailrace (format ${String(format)}): use that version, or another database.`;
     return { ...status, trouble };
   } catch (error) {
-    return { kind: 'redis', trouble: messageOf(error), concerns: [], facts: {} };
+    return { kind: 'redis', trouble: errorMessage(error), concerns: [], facts: {} };
   } finally {
     connection?.close();
   }
@@ -75,7 +77,7 @@ async function writeError(connection: RedisConnection): Promise<string | undefin
     await connection.call('set', WRITE_PROBE_KEY, 1, 'PX', 1_000);
     return undefined;
   } catch (error) {
-    return messageOf(error);
+    return errorMessage(error);
   }
 }
 
@@ -90,8 +92,4 @@ async function clockSkewMs(connection: RedisConnection): Promise<number> {
   const before = Date.now();
   const redisMs = await redisTime(connection);
   return redisMs > Date.now() ? redisMs - Date.now() : Math.min(0, redisMs - before);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,11 +3,13 @@
  * folders above stay closed to that user (they hold keys, and may lie in somebody's home): the folder is entered first, then the user
  * changes, then the data are opened by their name in that folder, and known to PostgreSQL as what is open. See docs/decisions/0047.
  */
+
 import { execFile } from 'node:child_process';
 import { chmod, chown, lchown, lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TailraceError } from '../../../../../common/errors.ts';
+import { errorMessage } from '../../../../../common/text/error-message.ts';
 import type { ProcessUser } from '../../../../processes/dyno-process.ts';
 
 export interface PostgresAccount extends ProcessUser {
@@ -68,7 +70,7 @@ export function openDataScript(account: PostgresAccount | undefined): string {
 
 /** What a system says that lets this server become nobody else, as a sentence. */
 export function becomeError(account: PostgresAccount, cause: unknown): TailraceError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = errorMessage(cause);
   return new TailraceError(
     'unavailable',
     `PostgreSQL refuses to run as root, and the server can't run it as ${account.name} (${reason}): let it change users (the capabilities SETUID, SETGID and CHOWN), or run it as a user other than root.`,

@@ -1,0 +1,39 @@
+/** How often what has come is taken in while nobody looks. */
+const HIDDEN_FLUSH_MS = 500;
+
+/** Lines that have come and wait for the page's next frame, so that many of them are drawn at once. */
+export class FrameQueue<T> {
+  private readonly onFrame: (items: readonly T[]) => void;
+  private readonly abort: AbortSignal;
+  private pending: T[] = [];
+  private flushScheduled = false;
+
+  /** @param abort ends it: what waits then is dropped */
+  constructor(onFrame: (items: readonly T[]) => void, abort: AbortSignal) {
+    this.onFrame = onFrame;
+    this.abort = abort;
+    document.addEventListener('visibilitychange', () => this.flush(), { signal: abort });
+  }
+
+  push(items: readonly T[]): void {
+    for (const item of items) this.pending.push(item);
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    // A hidden page draws no frames.
+    if (document.hidden) setTimeout(() => this.flush(), HIDDEN_FLUSH_MS);
+    else requestAnimationFrame(() => this.flush());
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    this.pending = [];
+  }
+
+  private flush(): void {
+    this.flushScheduled = false;
+    const items = this.pending;
+    if (items.length === 0 || this.abort.aborted) return;
+    this.pending = [];
+    this.onFrame(items);
+  }
+}
