@@ -158,8 +158,10 @@ export class AppDeployment {
   /** Process types, commands and desired quantities, in the order of the Procfile. */
   processes(): { type: string; command: string; quantity: number }[] {
     if (!this.current) return [];
-    const counts = this.current.formation.counts();
-    return this.current.spec.entries.map(({ type, command }) => ({
+    const { spec, formation } = this.current;
+    const { entries } = spec.successor ?? spec;
+    const counts = spec.successor?.counts ?? formation.counts();
+    return entries.map(({ type, command }) => ({
       type,
       command,
       quantity: counts[type] ?? 0,

@@ -400,15 +400,15 @@ export class DynoManager implements DynoRunner {
       .get(app, String(version))
       .then((release) => this.specOf(app, release))
       .catch(() => undefined);
-    if (spec?.fingerprint === fingerprint) return { ...spec, counts: countsOf(dynos), loadCounts: undefined };
+    const running = { counts: countsOf(dynos), loadCounts: undefined, successor: current };
+    if (spec?.fingerprint === fingerprint) return { ...spec, ...running };
     // It was deleted: they run until the others take over, and aren't started again.
     return {
       ...current,
       version,
       fingerprint,
       entries: entriesOf(dynos),
-      counts: countsOf(dynos),
-      loadCounts: undefined,
+      ...running,
       createWorkspace: () => Promise.reject(new Error(`v${version} isn't there any more`)),
     };
   }

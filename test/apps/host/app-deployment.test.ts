@@ -120,6 +120,25 @@ function deployment({ overlap, ...options }: { overlap: boolean; isLocal?: boole
   return { app, log, formations, setWeb, serving, stuck, isDrainAwaited };
 }
 
+test('what is wanted is what the current release says, while dynos of the one before go on since an earlier server', async () => {
+  const { app } = deployment({ overlap: true });
+  const current = specOf(2, { web: 1, worker: 2 });
+  const before: ReleaseSpec = { ...specOf(1, { web: 1, worker: 0 }), successor: current };
+  await app.apply(before);
+  const wanted = (): unknown => app.processes().map(({ type, quantity }) => [type, quantity]);
+  expect(wanted()).toEqual([
+    ['web', 1],
+    ['worker', 2],
+  ]);
+  expect(app.dynos().map(({ name }) => name)).toEqual(['web.1']);
+  await app.apply(current);
+  await app.scale(async () => ({ worker: 3 }));
+  expect(wanted()).toEqual([
+    ['web', 1],
+    ['worker', 3],
+  ]);
+});
+
 describe('a release that replaces another on a server', () => {
   async function replacing() {
     const all = deployment({ overlap: true });

@@ -100,7 +100,8 @@ async function buildPackages(shell: BuildShell, input: PackagesToBuild): Promise
     );
   };
   await runScript('heroku-prebuild');
-  const hasPackages = app.hasPackages || files.has('pnpm-workspace.yaml');
+  const hasPnpmWorkspace = files.has('pnpm-workspace.yaml');
+  const hasPackages = app.hasPackages || hasPnpmWorkspace;
   // What a lock file says is what is deployed, whatever has been committed beside it.
   const isVendored = files.has('node_modules') && manager.lockFile === undefined;
   if (hasPackages && isVendored) {
@@ -120,7 +121,9 @@ async function buildPackages(shell: BuildShell, input: PackagesToBuild): Promise
     app.scripts['heroku-postbuild'] === undefined ? 'build' : 'heroku-postbuild',
     ...(flags.length > 0 && manager.name === 'npm' ? ['--', ...flags] : flags),
   );
-  if (hasPackages && !isVendored) await pruneDevPackages(shell, plan, manager);
+  // A package manager takes half a second to find that there are none.
+  if (hasPackages && !isVendored && (app.mayHaveDevPackages || hasPnpmWorkspace))
+    await pruneDevPackages(shell, plan, manager);
   await runScript('heroku-cleanup');
 }
 

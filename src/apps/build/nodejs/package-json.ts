@@ -10,6 +10,8 @@ export interface PackageJson {
   readonly packageManager: string | undefined;
   /** Does it name any package, have workspaces that may, or scripts that an install runs? */
   readonly hasPackages: boolean;
+  /** Does it name packages that only the build needs, or have workspaces that may? */
+  readonly mayHaveDevPackages: boolean;
 }
 
 /** An app of several folders installs the others in one of these: `cd server && npm ci`. */
@@ -25,14 +27,15 @@ export async function readPackageJson(folder: string): Promise<PackageJson | und
 export function parsePackageJson(json: JsonObject): PackageJson {
   const packages = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
   const scripts = stringsOf(json.scripts);
+  const isNamed = (field: string): boolean => Object.keys(stringsOf(json[field])).length > 0;
+  const hasWorkspaces = json.workspaces !== undefined;
   return {
     scripts,
     engines: stringsOf(json.engines),
     packageManager: typeof json.packageManager === 'string' ? json.packageManager : undefined,
     hasPackages:
-      json.workspaces !== undefined ||
-      INSTALL_SCRIPTS.some((name) => scripts[name] !== undefined) ||
-      packages.some((field) => Object.keys(stringsOf(json[field])).length > 0),
+      hasWorkspaces || INSTALL_SCRIPTS.some((name) => scripts[name] !== undefined) || packages.some(isNamed),
+    mayHaveDevPackages: hasWorkspaces || isNamed('devDependencies'),
   };
 }
 

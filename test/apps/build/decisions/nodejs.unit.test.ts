@@ -59,6 +59,12 @@ describe('the package manager', () => {
     expect(parsePackageJson({ workspaces: ['a'] }).hasPackages).toBe(true);
     expect(parsePackageJson({ scripts: { postinstall: 'cd server && npm ci' } }).hasPackages).toBe(true);
     expect(parsePackageJson({ scripts: { start: 'node .' } }).hasPackages).toBe(false);
+    // What only the build needs is looked for where there may be any.
+    expect(parsePackageJson({ dependencies: { a: '1' }, devDependencies: {} }).mayHaveDevPackages).toBe(
+      false,
+    );
+    expect(parsePackageJson({ devDependencies: { a: '1' } }).mayHaveDevPackages).toBe(true);
+    expect(parsePackageJson({ workspaces: ['a'] }).mayHaveDevPackages).toBe(true);
   });
 });
 

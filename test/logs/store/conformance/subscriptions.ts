@@ -15,10 +15,10 @@ export function subscriptionSuite(opener: StoreOpener): void {
       const follower = new SubscribedReader(store, app);
       const texts = Array.from({ length: 200 }, (_, i) => `line ${i}`);
       for (const text of texts) void store.append(app, batchOf(text));
-      await until('all lines', () => follower.lines.length >= texts.length, 5_000);
+      await until('all lines', () => follower.lines.length >= texts.length);
       expect(follower.lines).toEqual(texts);
       await store.append(app, batchOf('last'));
-      await until('the last line', () => follower.lines.at(-1) === 'last', 1_000);
+      await until('the last line', () => follower.lines.at(-1) === 'last');
       follower.stop();
     });
 
@@ -102,7 +102,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
       const app = newAppId();
       const follower = new SubscribedReader(here, app);
       for (let i = 0; i < 50; i++) await (i % 2 ? here : there).append(app, batchOf(`line ${i}`));
-      await until('all lines', () => follower.lines.length >= 50, 1_000);
+      await until('all lines', () => follower.lines.length >= 50);
       expect(follower.lines).toEqual(Array.from({ length: 50 }, (_, i) => `line ${i}`));
       follower.stop();
     });
@@ -122,7 +122,7 @@ export function subscriptionSuite(opener: StoreOpener): void {
         { key: 'a', value: 1 },
         { key: 'b c', value: undefined },
       ]);
-      await until('the scope is told', () => seen.includes(scope), 1_000);
+      await until('the scope is told', () => seen.includes(scope));
       expect(keys.get(scope)).toEqual(['a', 'b c']);
       stop();
       const other = randomUUID();
@@ -141,11 +141,11 @@ export function subscriptionSuite(opener: StoreOpener): void {
       });
       const scope = randomUUID();
       await there.transact(scope, [{ key: 'a/b c', value: 1 }]);
-      await until('the scope is told', () => seen.includes(scope), 1_000);
+      await until('the scope is told', () => seen.includes(scope));
       expect(keys.get(scope)).toEqual(['a/b c']);
       seen.length = 0;
       await there.transact('', [{ key: `test/${scope}`, value: 1 }]);
-      await until('the scope of no app is told', () => seen.includes(''), 1_000);
+      await until('the scope of no app is told', () => seen.includes(''));
       await there.transact('', [{ key: `test/${scope}`, value: undefined }]);
     });
   });
