@@ -1,11 +1,12 @@
 /** Many batches of one turn of the event loop: they go into the commit log some hundreds at a time, and none is lost or told too early. */
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { AppendWaiter, AppId } from '../../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { copyAsKilled } from '../../../support/killed-store.ts';
 import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
 
@@ -45,8 +46,7 @@ function open(name: string, durability: 'process' | 'disk' = 'process'): Embedde
 
 /** Opens what a killed process would leave now. */
 function openAsKilled(): EmbeddedStore {
-  const filter = (path: string): boolean => basename(path) !== 'lock';
-  cpSync(join(root, 'data'), join(root, 'killed'), { recursive: true, filter });
+  copyAsKilled(join(root, 'data'), join(root, 'killed'));
   return open('killed');
 }
 

@@ -1,6 +1,5 @@
 /** Small batches of many apps that come together: in one file, in memory, and in their segments in the end. */
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -44,6 +43,7 @@ import { AppStream } from '../../../../src/logs/store/embedded/streams/app-strea
 import { Appender } from '../../../../src/logs/store/embedded/streams/appender.ts';
 import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { copyAsKilled } from '../../../support/killed-store.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
@@ -82,10 +82,10 @@ async function close(store: EmbeddedStore): Promise<void> {
 }
 
 /** What a killed process leaves, in a folder of its own. */
-function copyAsKilled(from = folder): string {
+function killedCopy(from = folder): string {
   const copy = mkdtempSync(join(tmpdir(), 'tailrace-copy-'));
   copies.push(copy);
-  cpSync(from, copy, { recursive: true, filter: (path) => basename(path) !== 'lock' });
+  copyAsKilled(from, copy);
   return copy;
 }
 
@@ -129,7 +129,7 @@ describe.each(['process', 'disk'] as const)(
       const texts = await fill(store);
       expect(commitFiles()).toHaveLength(1);
       for (const app of apps) expect(await linesIn(store, app)).toEqual(expected(app, texts));
-      const killed = open(copyAsKilled());
+      const killed = open(killedCopy());
       for (const app of apps) expect(await linesIn(killed, app)).toEqual(expected(app, texts));
       await close(store);
       expect(commitFiles()).toEqual([]);
@@ -158,7 +158,7 @@ describe.each(['process', 'disk'] as const)(
       ]);
       const all = [...expected(app, [...texts, 'small']), large, 'named', 'one', 'two'];
       expect(await linesIn(store, app)).toEqual(all);
-      const killed = open(copyAsKilled());
+      const killed = open(killedCopy());
       expect(await linesIn(killed, app)).toEqual(all);
       const again = await killed.append(app, batchOf('named'), { frameId: 'a frame' });
       expect(again).toMatchObject({ duplicate: true, first: texts.length + 3 });
@@ -214,7 +214,7 @@ describe('what is in the commit log only', () => {
     const messages = async (of: EmbeddedStore, app: AppId): Promise<string[]> =>
       (await linesIn(of, app)).map((line) => line.split(' - - ')[1]);
     for (const app of apps) expect(await messages(store, app)).toEqual(wanted(app));
-    const killed = open(copyAsKilled());
+    const killed = open(killedCopy());
     for (const app of apps) expect(await messages(killed, app)).toEqual(wanted(app));
     await killed.checked;
     expect(damageOf(killed)).toEqual([]);
@@ -241,7 +241,7 @@ describe('what is in the commit log only', () => {
       expect(statSync(join(folder, 'streams', app, segment)).size).toBeGreaterThan(200_000);
     }
     await Promise.all(last);
-    const killed = open(copyAsKilled(), 'disk');
+    const killed = open(killedCopy(), 'disk');
     for (const app of apps) expect(await killed.bounds(app)).toMatchObject({ first: 1, last: 122 });
   });
 
@@ -250,13 +250,13 @@ describe('what is in the commit log only', () => {
     const texts = await fill(store);
     const [gone, kept] = apps;
     await store.dropStream(gone);
-    const killed = open(copyAsKilled());
+    const killed = open(killedCopy());
     await killed.checked;
     expect(await killed.bounds(gone)).toMatchObject({ first: 1, last: 0 });
     expect(await linesIn(killed, kept)).toEqual(expected(kept, texts));
     // Nor behind the lines of another one with its id.
     await store.append(gone, batchOf('anew'));
-    expect(await linesIn(open(copyAsKilled()), gone)).toEqual(['anew']);
+    expect(await linesIn(open(killedCopy()), gone)).toEqual(['anew']);
   });
 
   it('gives no numbers to one that is removed while frames wait for others', async () => {
@@ -346,11 +346,11 @@ describe('a file of the commit log', () => {
     const bytes = readFileSync(commitFiles()[0]);
     const entry = bytes.length / (2 * apps.length);
     for (let i = 0; i < 2 * apps.length; i++) {
-      const copy = copyAsKilled();
+      const copy = killedCopy();
       const flipped = Buffer.from(bytes);
       flipped[Math.floor((i + 0.9) * entry)] ^= 4;
       writeFileSync(commitFiles(copy)[0], flipped);
-      const repaired = copyAsKilled(copy);
+      const repaired = killedCopy(copy);
       const damaged = open(copy);
       await damaged.checked;
       const [hit, line] = [apps[i % apps.length], Math.floor(i / apps.length) + 2];
@@ -394,7 +394,7 @@ describe('a file of the commit log', () => {
   it('that ends in an entry that was never whole goes on without it', async () => {
     const store = open();
     const texts = await fill(store);
-    const copy = copyAsKilled();
+    const copy = killedCopy();
     const [file] = commitFiles(copy);
     truncateSync(file, readFileSync(file).length - 10);
     const cut = open(copy);
@@ -432,7 +432,7 @@ describe('a power cut with durability disk', () => {
       await store.checked;
       expect(damageOf(store)).toEqual([]);
       for (const app of apps) expect(await linesIn(store, app)).toEqual(expected(app, texts));
-      const killed = open(copyAsKilled(copy), 'disk', SMALL);
+      const killed = open(killedCopy(copy), 'disk', SMALL);
       for (const app of apps) expect(await linesIn(killed, app)).toEqual(expected(app, texts));
       await close(killed);
       await close(store);
@@ -455,7 +455,7 @@ describe('a power cut with durability disk', () => {
       const { notes } = readStoreFile(folder);
       return apps.every((app) => (notes.get(app)?.segments.length ?? 0) > 1);
     });
-    const copy = copyAsKilled();
+    const copy = killedCopy();
     for (const path of segmentFiles(copy)) {
       const known = synced.get(basename(path)) ?? 0;
       const size = sizeOf(path, known);
@@ -466,7 +466,7 @@ describe('a power cut with durability disk', () => {
         writeFileSync(path, bytes.fill(0, known + 8_192, known + 16_384));
       }
     }
-    const repaired = copyAsKilled(copy);
+    const repaired = killedCopy(copy);
     await expectAll(copy, texts);
     const { lost } = await repairFolder({ folder: repaired, dryRun: false, newApp: () => [] });
     expect(lost).toEqual([]);
@@ -476,7 +476,7 @@ describe('a power cut with durability disk', () => {
   it('finds what a killed process had in segments, which the next one syncs before it removes the log', async () => {
     const store = open(folder, 'disk', SMALL);
     await fillSegments(store);
-    const killed = open(copyAsKilled(), 'disk', SMALL);
+    const killed = open(killedCopy(), 'disk', SMALL);
     await killed.checked;
     const byApp = killed['streams']['byApp'];
     expect(byApp.size).toBe(apps.length);
@@ -643,7 +643,7 @@ it.each([
         let copy = folder;
         // Again, with what was stored since.
         for (let cut = 0; cut < 2; cut++) {
-          copy = copyAsKilled(copy);
+          copy = killedCopy(copy);
           if (durability === 'disk') cutPower(copy, below);
           const killed = reopen(copy);
           if (below(2) === 0) await killed.checked;
@@ -652,7 +652,7 @@ it.each([
           await Promise.all(
             Array.from({ length: below(30) }, () => append(apps[below(apps.length)], killed)),
           );
-          copy = copyAsKilled(copy);
+          copy = killedCopy(copy);
           await close(killed);
         }
         for (const [app, lines] of before) model.set(app, lines);
@@ -713,7 +713,7 @@ it('full files leave memory, and go to segments when they are many', async () =>
     const middle = linesOf(await store.readBefore(app, 6, 1));
     expect(middle).toEqual([`${texts[4]} of ${app}`]);
   }
-  const killed = open(copyAsKilled());
+  const killed = open(killedCopy());
   for (const app of apps) expect(await linesIn(killed, app)).toEqual(expected(app, texts));
 
   const before = inSegments();

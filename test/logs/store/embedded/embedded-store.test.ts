@@ -18,6 +18,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AppId, Retention } from '../../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
+import { copyAsKilled } from '../../../support/killed-store.ts';
 import { until } from '../../../support/until.ts';
 import { readAll, sequenceRanges } from '../conformance/streams.ts';
 
@@ -52,11 +53,10 @@ async function close(store: EmbeddedStore): Promise<void> {
 }
 
 /** What a killed process leaves, in a folder of its own. */
-function copyAsKilled(): string {
+function killedCopy(): string {
   const copy = mkdtempSync(join(tmpdir(), 'tailrace-copy-'));
   copies.push(copy, folder);
-  execFileSync('cp', ['-r', `${folder}/.`, copy]);
-  rmSync(join(copy, 'lock'), { force: true });
+  copyAsKilled(folder, copy);
   return copy;
 }
 
@@ -192,7 +192,7 @@ describe('the files of a stream', () => {
     const { size } = statSync(segments()[0]);
     const killed = open();
     await killed.append(app, batchOf('two', 'three'));
-    folder = copyAsKilled();
+    folder = killedCopy();
     truncateSync(segments()[0], statSync(segments()[0]).size - 1);
     const again = open();
     expect(await again.bounds(app)).toMatchObject({ first: 1, last: 1 });
@@ -269,7 +269,7 @@ describe('a frame id', () => {
   it('that was written last before the process died is found again', async () => {
     await close(open());
     // LMDB's part of it may be missing in what a killed process leaves.
-    const copy = copyAsKilled();
+    const copy = killedCopy();
     const store = open();
     const before = await store.append(app, batchOf('a', 'b'), { frameId: 'frame-1' });
     execFileSync('cp', ['-r', join(folder, 'streams'), copy]);
@@ -284,7 +284,7 @@ describe('a frame id', () => {
 
   it('of each part of a request that was written last is found again, and the rest of it is stored', async () => {
     await close(open());
-    const copy = copyAsKilled();
+    const copy = killedCopy();
     const store = open();
     const parts = ['a', 'b', 'c'].map((text, i) => ({ batch: batchOf(text), frameId: `frame-1/${i}` }));
     await store.appendAll(app, parts.slice(0, 2));
