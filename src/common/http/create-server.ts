@@ -108,9 +108,13 @@ export function createHttpServer(
   server.server.on('connect', (_request, socket) => answerConnect(socket, requests));
   readJsonWithin(server, REQUEST_LIMITS);
   server.addHook('onRequest', ({ raw }, reply, done) => {
-    if (raw.headers.host !== undefined || raw.httpVersionMajor !== 1 || raw.httpVersionMinor !== 1)
-      return done();
-    const message = 'The request has no Host: HTTP/1.1 requires one (RFC 9112, section 3.2).';
+    const hosts = countHosts(raw.rawHeaders);
+    const mayLackHost = raw.httpVersionMajor !== 1 || raw.httpVersionMinor !== 1;
+    if (hosts === 1 || (hosts === 0 && mayLackHost)) return done();
+    const message =
+      hosts === 0
+        ? 'The request has no Host: HTTP/1.1 requires one (RFC 9112, section 3.2).'
+        : 'The request has more than one Host: send one (RFC 9112, section 3.2).';
     void reply.code(400).header('Connection', 'close').send({ id: 'bad_request', message });
   });
   server.setErrorHandler((thrown: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
@@ -170,6 +174,14 @@ export function readJsonWithin(server: FastifyInstance, limits: JsonLimits): voi
     };
     readWhole(payload, request.headers['content-length'], request.routeOptions.bodyLimit).then(onBody, done);
   });
+}
+
+/** @param rawHeaders names and values, in turns. Node.js keeps the first of several. */
+function countHosts(rawHeaders: readonly string[]): number {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    if (rawHeaders[i].length === 4 && rawHeaders[i].toLowerCase() === 'host') hosts++;
+  return hosts;
 }
 
 /** Fastify's own reader keeps every chunk as it came, however small. */

@@ -174,6 +174,10 @@ describe('connections', () => {
       [`${head}X: a\0b\r\n\r\n`, "The request can't be read: Invalid header value char."],
       ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', "That was HTTP/2, which isn't spoken here: use HTTP/1.1."],
       ['GET / HTTP/1.1\r\n\r\n', 'The request has no Host: HTTP/1.1 requires one (RFC 9112, section 3.2).'],
+      [
+        'GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nHOST: a\r\n\r\n',
+        'The request has more than one Host: send one (RFC 9112, section 3.2).',
+      ],
     ];
     for (const [request, why] of refusals) {
       const answer = await talk(request);
