@@ -117,16 +117,23 @@ describe.runIf(hasRedis)('a Redis', () => {
     ] as const;
     const streams = cases.map((one) => ({ ...one, app: newAppId() }));
     const sinceMs = Date.now();
-    for (const { app } of streams) for (const line of ['1', '2', '3']) await store.append(app, batchOf(line));
+    const emptied = newAppId();
+    for (const app of [...streams.map((one) => one.app), emptied])
+      for (const line of ['1', '2', '3']) await store.append(app, batchOf(line));
     const before = await store.bounds(streams[0].app);
     await store.close();
     for (const { app, lost } of streams)
       await server.command('del', ...lost.map((key) => streamKeys(app)[key]));
+    await server.command('xtrim', streamKeys(emptied).index, 'MAXLEN', '0');
+    await server.command('del', streamKeys(emptied).state);
     // One that has never seen them.
     const { store: other } = await openRedisStoreForTest(server.url);
     expect(await other.bounds(streams[0].app)).toEqual(before);
     expect(await other.sequenceAt(streams[0].app, sinceMs)).toBe(0);
     expect(await other.sequenceAt(streams[0].app, Date.now() + 60_000)).toBe(3);
+    expect(await other.bounds(emptied)).toMatchObject({ first: 1, last: 0 });
+    expect(await other.sequenceAt(emptied, sinceMs)).toBe(0);
+    expect((await other.append(emptied, batchOf('4'))).first).toBe(4);
     for (const { app, first, kept } of streams) {
       expect((await other.append(app, batchOf('4'))).first).toBe(4);
       expect(await other.bounds(app)).toMatchObject({ first, last: 4 });

@@ -17,6 +17,7 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return newest end
 local oldest = tonumber(state[2])
 if not oldest then
   local next_there, first = state_of_headers(KEYS[1])
+  if not next_there then return newest end
   newest, oldest = math.max(newest, next_there - 1), first
 end
 
