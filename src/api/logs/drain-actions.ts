@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import type { AppRegistry } from '../../apps/records/app-registry.ts';
+import { type AppRegistry, refuseTakenUrl } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { explainTime, parseTime } from '../../common/time-expression.ts';
 import { mergeDrainOptions } from '../../logs/drains/options/drain-options.ts';
@@ -64,8 +64,7 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
         rejectMaskedUrl(url);
         return mergeDrainOptions(drain.options ?? {}, target, true, body?.options);
       });
-      if ((await appRegistry.listDrains(drain.app)).some((other) => other.url === url))
-        throw new TailraceError('conflict', 'Url has already been taken.');
+      refuseTakenUrl(await appRegistry.listDrains(drain.app), url, drain.id);
       return updateDrain(params, { url, options });
     },
   );

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
+import { type AppRecord, type AppRegistry, refuseTakenUrl } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { mergeDrainOptions, parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
@@ -117,9 +117,7 @@ export function telemetryDrainRoutes(
             given.headers === undefined ? {} : { headers: givenHeaders(given) },
           ),
       );
-      const all = await appRegistry.listDrains(drain.app);
-      if (all.some((other) => other.id !== drain.id && other.url === url))
-        throw new TailraceError('conflict', 'Url has already been taken.');
+      refuseTakenUrl(await appRegistry.listDrains(drain.app), url, drain.id);
       const next = await appRegistry.updateDrain(drain.app, drain.id, { url, options });
       await deliveries.reconcile();
       return telemetryDrainView(next);

@@ -299,8 +299,7 @@ export class AppRegistry {
     parseDrainUrl(url);
     return this.addToApp(app, async () => {
       const drains = await this.listDrains(app);
-      if (drains.some((drain) => drain.url === url))
-        throw new TailraceError('conflict', 'Url has already been taken.');
+      refuseTakenUrl(drains, url);
       if (drains.length >= DRAINS_MAX)
         throw new TailraceError(
           'invalid_params',
@@ -401,4 +400,15 @@ function newTokenChange(
 function asHostname(name: string): string | undefined {
   const ascii = domainToASCII(name);
   return HOSTNAME_PATTERN.test(ascii) ? ascii : undefined;
+}
+
+/**
+ * An app has one drain to an address.
+ * @param drains of the app
+ * @param ownId of the drain that is to get it; left out: a new one
+ * @throws TailraceError `conflict`
+ */
+export function refuseTakenUrl(drains: readonly DrainRecord[], url: string, ownId?: string): void {
+  if (drains.some((drain) => drain.url === url && drain.id !== ownId))
+    throw new TailraceError('conflict', 'Url has already been taken.');
 }

@@ -1,4 +1,5 @@
 /** Two implementations of one thing, of which one says what is right, held to each other on inputs that a generator makes of seeds. */
+import { errorMessage } from '../../../src/common/text/error-message.ts';
 import { seededRandom } from '../../support/properties/seeded-random.ts';
 
 const SEED_MAX = 0x7fff_ffff;
@@ -33,7 +34,7 @@ export async function checkPair(
       const result = pair.check(next);
       if (result) await result;
     } catch (error) {
-      throw new Error(`FUZZ_SEED=${next}: ${error instanceof Error ? error.message : String(error)}`, {
+      throw new Error(`FUZZ_SEED=${next}: ${errorMessage(error)}`, {
         cause: error,
       });
     }

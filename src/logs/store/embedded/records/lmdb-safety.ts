@@ -2,6 +2,7 @@
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TailraceError } from '../../../../common/errors.ts';
+import { errorMessage } from '../../../../common/text/error-message.ts';
 
 /** With less than this the disk counts as full, for lines. */
 const FREE_BYTES_MIN = 8 * 1_048_576;
@@ -127,7 +128,7 @@ function storeFull(cause?: unknown): TailraceError {
 async function commitError(error: unknown, folder: string): Promise<TailraceError> {
   const cause =
     error instanceof Error && 'commitError' in error ? await rejectionReason(error.commitError) : error;
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = errorMessage(cause);
   // LMDB says "input/output error" when a write was cut short.
   if (/no space|ENOSPC|MDB_MAP_FULL|quota/i.test(text) || freeBytes(folder) < FREE_BYTES_MIN)
     return storeFull(cause);
@@ -135,10 +136,9 @@ async function commitError(error: unknown, folder: string): Promise<TailraceErro
 }
 
 function cantWrite(cause: unknown): TailraceError {
-  const text = cause instanceof Error ? cause.message : String(cause);
   return new TailraceError(
     'unavailable',
-    `The store can't write (${text}): nothing that was accepted is lost.`,
+    `The store can't write (${errorMessage(cause)}): nothing that was accepted is lost.`,
     { cause },
   );
 }
