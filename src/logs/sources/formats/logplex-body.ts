@@ -81,9 +81,14 @@ export function checkLogplexBody(body: Buffer, { msgCount, counters }: LogplexBo
   }
   const { frames, batchBytes } = measured;
   if (frames > LINES_MAX) throw tooManyLines();
+  requireCount(frames, msgCount);
+  return batchBytes;
+}
+
+/** @throws TailraceError `count_mismatch` when a body's number of frames isn't `msgCount` */
+export function requireCount(frames: number, msgCount: LogplexBodyOptions['msgCount']): void {
   if (msgCount !== undefined && parseCount(msgCount) !== frames)
     throw new TailraceError('count_mismatch', 'Message count mismatch');
-  return batchBytes;
 }
 
 /** Takes the lines of a body that was checked, all of them, at once. Returns a promise only when a token has to be looked up. */

@@ -4,6 +4,7 @@ import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
 import {
   checkLogplexBody,
   type LogplexBodyOptions,
+  requireCount,
   takeLogplexBody,
   takeLogplexBodyInSlices,
 } from '../formats/logplex-body.ts';
@@ -14,7 +15,9 @@ import {
   takePackedLines,
   takePackedLinesInSlices,
 } from '../formats/packed-lines.ts';
+import { areCurrent, type DecodedFrames, decodeAllFrames } from '../../syslog/wasm/wasm-codec.ts';
 import { PlainTextBody } from '../formats/plain-text-body.ts';
+import type { RecordForm } from '../formats/wasm/wasm-records.ts';
 import type { LineReceiver } from '../line-receiver.ts';
 
 export interface RequestLines {
@@ -28,27 +31,45 @@ export interface RequestLines {
   takeInSlices(receiver: LineReceiver): Promise<void>;
   /** Nobody reads them any more: gives their memory back, that of the body as well. */
   release(): void;
+  /** The body is at another place now, of those whose lines are read in a body that is overwritten. */
+  moveTo?(body: Buffer): void;
 }
 
 /** Of `application/logplex-1`. */
 export class LogplexLines implements RequestLines {
   readonly batchBytes: number;
-  readonly body: Buffer;
+  body: Buffer;
   private readonly options: LogplexBodyOptions;
+  /** All lines, as they were decoded when they were checked: for the first attempt to store them, made at once. */
+  private decoded: DecodedFrames | undefined;
 
-  /** @throws TailraceError as {@link checkLogplexBody} */
-  constructor(body: Buffer, options: LogplexBodyOptions) {
-    this.batchBytes = checkLogplexBody(body, options);
+  /**
+   * @param form that records of the lines have, when all are of one source: most bodies are decoded as they are checked then
+   * @param fromHerokuDrain see {@link RequestReceiverOptions.fromHerokuDrain}
+   * @throws TailraceError as {@link checkLogplexBody}
+   */
+  constructor(body: Buffer, options: LogplexBodyOptions, form?: RecordForm, fromHerokuDrain = false) {
+    this.decoded = form && decodeAllFrames(body, form.source, form.host, fromHerokuDrain);
+    if (this.decoded) requireCount(this.decoded.count, options.msgCount);
+    this.batchBytes = this.decoded?.records.length ?? checkLogplexBody(body, options);
     this.body = body;
     this.options = options;
   }
 
   take(receiver: LineReceiver): Promise<void> | undefined {
-    return takeLogplexBody(this.body, receiver);
+    const { decoded } = this;
+    this.decoded = undefined;
+    if (!decoded || !areCurrent(decoded)) return takeLogplexBody(this.body, receiver);
+    receiver.takeRecords(decoded.records, decoded.count, decoded.lineBytes);
+    return undefined;
   }
 
   takeInSlices(receiver: LineReceiver): Promise<void> {
     return takeLogplexBodyInSlices(this.body, receiver, this.options);
+  }
+
+  moveTo(body: Buffer): void {
+    this.body = body;
   }
 
   release(): void {

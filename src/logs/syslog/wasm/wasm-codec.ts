@@ -105,6 +105,8 @@ const RUNS_MAX = 4_096;
 const LINK_BYTES = 8;
 const CELL_BYTES = 32;
 const CELLS_MAX = 65_536;
+/** Connections read requests into so many: what a request of 500 lines takes, with its head, and more. */
+const REQUEST_BYTES = 131_072;
 /** For batches that are open: `open-batches.ts`. */
 const BATCH_BUFFERS_BYTES = 64 * 1_048_576;
 /** 1,584 pages: scripts/build-wasm.mjs. What isn't used of it isn't there. */
@@ -127,6 +129,7 @@ const {
   links: LINKS,
   cells: CELLS,
   batches: BATCHES,
+  requests: REQUESTS,
   output: OUTPUT,
   outputEnd: OUTPUT_END,
 } = layOutRegions(
@@ -147,6 +150,7 @@ const {
     links: SLOTS * LINK_BYTES,
     cells: CELLS_MAX * CELL_BYTES,
     batches: BATCH_BUFFERS_BYTES,
+    requests: REQUEST_BYTES,
   },
   MEMORY_BYTES,
 );
@@ -170,6 +174,8 @@ wasm.setUp(SOURCE, HOST, TIME, SETS, SLOT_TABLE, SOURCE_TABLE, KEY, TIMES, RUNS,
 wasm.setUpScatter(RUNS, LINKS);
 /** Lines that are read there, and bodies that are written there, by {@link encodeFrames} aren't copied. */
 export const codecMemory = encoderMemory(memory, { lines: LINES, bodies: BODIES });
+/** What connections read requests into, one after the other: {@link decodeFrames} reads lines there where they are. */
+export const requestBuffer = Buffer.from(memory.buffer, REQUESTS, REQUEST_BYTES);
 const runWords = new Uint32Array(memory.buffer, RUNS, (RUNS_MAX * RUN_BYTES) / 4);
 const linkWords = new Uint32Array(memory.buffer, LINKS, (SLOTS * LINK_BYTES) / 4);
 /** Memory for batches that are open, to which {@link decodeFrames} appends records itself: see `open-batches.ts`. */
@@ -290,6 +296,10 @@ export function newScope(): number {
 let loaded: Uint8Array | undefined;
 let loadedStart = 0;
 let loadedEnd = 0;
+/** Where in the memory. */
+let loadedAt: number = INPUT;
+/** Changes whenever the output is written to. */
+let outputEdition = 0;
 let loadedSource: Uint8Array | undefined;
 let loadedHost: Uint8Array | undefined;
 let loadedTime: Uint8Array | undefined;
@@ -321,7 +331,8 @@ export function decodeFrames<T extends LineOwner>(
   const frames = framing === Framing.datagrams ? Framing.counted : framing;
   for (;;) {
     if (loaded !== bytes || pos < loadedStart || pos >= loadedEnd) loadInput(bytes, pos);
-    const shift = INPUT - loadedStart;
+    const shift = loadedAt - loadedStart;
+    outputEdition++;
     const status = wasm.take(
       pos + shift,
       loadedEnd + shift,
@@ -361,6 +372,63 @@ export function decodeFrames<T extends LineOwner>(
     if (loadedEnd === bytes.length) return pos;
     loadInput(bytes, pos);
   }
+}
+
+/** Records that stand in the module's memory, until it is used again: {@link areCurrent}. */
+export interface DecodedFrames {
+  readonly records: Uint8Array;
+  readonly count: number;
+  /** What the lines had, as they are counted. */
+  readonly lineBytes: number;
+  readonly edition: number;
+}
+
+/**
+ * Decodes octet-counted frames that are all of one owner: `bytes` to their end, or nothing (undefined), since a frame isn't supported, they don't end with a
+ * frame, or they are too many for once.
+ * @param host written as HOSTNAME where a line has none
+ * @param dataless see {@link FrameSink.dataless}
+ */
+export function decodeAllFrames(
+  bytes: Uint8Array,
+  source: Uint8Array,
+  host: Uint8Array,
+  dataless: boolean,
+): DecodedFrames | undefined {
+  const sourceLength = source.length;
+  if (sourceLength > SOURCE_BYTES_MAX || sourceLength === 0 || host.length > HOST_BYTES_MAX) return undefined;
+  if (bytes.length > WINDOW_BYTES || bytes.length === 0) return undefined;
+  prepare(source, host);
+  loadInput(bytes, 0);
+  const end = loadedAt + bytes.length;
+  outputEdition++;
+  const recordsEnd = OUTPUT + RECORDS_BYTES;
+  wasm.take(
+    loadedAt,
+    end,
+    OUTPUT,
+    recordsEnd,
+    Framing.counted,
+    sourceLength,
+    host.length,
+    0,
+    0,
+    0,
+    0,
+    dataless ? 1 : 0,
+  );
+  if (wasm.position.value !== end || wasm.runs.value !== 1) return undefined;
+  return {
+    records: memory.subarray(OUTPUT, runWords[2]),
+    count: runWords[1],
+    lineBytes: runWords[3],
+    edition: outputEdition,
+  };
+}
+
+/** Do the records stand where they were decoded? */
+export function areCurrent({ edition }: DecodedFrames): boolean {
+  return edition === outputEdition;
 }
 
 /** Gives the sink the records that were made, but for those of the last `doubtful` lines. */
@@ -507,6 +575,7 @@ export function encodeFrames(
     memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), INPUT);
   }
   memory.set(head, HEAD);
+  outputEdition++;
   const target = isOutInPlace ? out.byteOffset + at : OUTPUT;
   const written = wasm.write(
     isInPlace ? bytes.byteOffset + start : INPUT,
@@ -549,5 +618,10 @@ function loadInput(bytes: Uint8Array, pos: number): void {
   loaded = bytes;
   loadedStart = pos;
   loadedEnd = Math.min(bytes.length, pos + WINDOW_BYTES);
+  if (bytes.buffer === memory.buffer) {
+    loadedAt = bytes.byteOffset + pos;
+    return;
+  }
+  loadedAt = INPUT;
   memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + pos, loadedEnd - pos), INPUT);
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { readIntoBuffer } from '../../../../common/buffers/read-into-buffer.ts';
 import { TailraceError } from '../../../../common/errors.ts';
 import type { TrustedProxies } from '../../../../common/http/trusted-proxies.ts';
 import { eventLoopBudget } from '../../../../common/limits/turns.ts';
@@ -9,8 +10,10 @@ import { normalizeAddress } from '../../../router/source-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../../router/token-cache.ts';
 import type { AppId } from '../../../store/contract.ts';
 import { BATCH_BYTES } from '../../../syslog/batch.ts';
+import { requestBuffer } from '../../../syslog/wasm/wasm-codec.ts';
 import type { BodyMemory, BodyReservation } from '../../bodies/body-memory.ts';
 import { digestRequest } from '../../bodies/digest.ts';
+import type { RecordForm } from '../../formats/wasm/wasm-records.ts';
 import type { LineReceiver } from '../../line-receiver.ts';
 import type { ListenerCounters } from '../../listener-counters.ts';
 import { isHerokuDrainForm } from '../body-formats.ts';
@@ -65,7 +68,7 @@ export class FastPathConnection {
   readonly socket: Socket;
   /** Since when it waits for what the reader waits for, on the clock of `performance.now()`. */
   waitingSinceMs = performance.now();
-  private readonly reader = new FastPathReader();
+  private readonly reader = new FastPathReader(requestBuffer);
   private readonly options: FastPathOptions;
   private readonly hooks: FastPathHooks;
   /** The connection's, and whether it is a proxy's, which says itself who sends. */
@@ -73,6 +76,8 @@ export class FastPathConnection {
   private readonly isProxied: boolean;
   private host: string;
   private logSource: LogSource | undefined;
+  /** Of these two, once it was asked for. */
+  private form: RecordForm | undefined;
   /** Why the lines of the request won't be taken. */
   private rejection: TailraceError | undefined;
   /** No request comes behind this one. */
@@ -102,7 +107,8 @@ export class FastPathConnection {
     this.host = this.peer;
     this.isProxied = options.trustedProxies?.has(this.peer) ?? false;
     this.memory = options.bodyMemory.reserve();
-    socket.on('data', this.onData);
+    if (readIntoBuffer(socket, requestBuffer, this.onRead)) socket.resume();
+    else socket.on('data', this.onData);
     socket.on('end', this.onEnd);
     socket.on('error', ignore);
     socket.on('close', this.onClose);
@@ -130,6 +136,16 @@ export class FastPathConnection {
   }
 
   private readonly onData = (bytes: Buffer): void => this.execute(this.reader.receive(bytes));
+
+  /** So many bytes are in the shared buffer, until the next read of whichever connection. */
+  private readonly onRead = (count: number): boolean => {
+    const bytes = requestBuffer.subarray(0, count);
+    if (this.handedOver) return this.socket.push(Buffer.from(bytes));
+    this.execute(this.reader.receive(bytes));
+    this.keepBody();
+    this.reader.keep();
+    return true;
+  };
 
   private readonly onEnd = (): void => {
     this.isLastRequest = true;
@@ -172,6 +188,7 @@ export class FastPathConnection {
     if (host === this.host) return;
     this.host = host;
     this.receiver = undefined;
+    this.form = undefined;
   }
 
   /** Goes on with the request whose head was read, once its token is known. */
@@ -197,6 +214,7 @@ export class FastPathConnection {
       this.handOverToNode();
       return;
     }
+    if (logSource !== this.logSource) this.form = undefined;
     this.logSource = logSource;
     this.rejection = rejectionFor(logSource, head.msgCount, this.limits);
     this.waitingSinceMs = performance.now();
@@ -244,6 +262,8 @@ export class FastPathConnection {
       const { rejection } = this;
       // What is refused whatever it has needn't be read.
       if (rejection && !isForNow(rejection)) throw rejection;
+      // Others are read, and given to receivers, over more than this call.
+      if (this.reader.head.format !== 'logplex') this.reader.keepBody();
       if (this.readLines()) this.takeLines().then(this.onStored, this.onNotStored);
       else {
         this.reader.putBack();
@@ -261,9 +281,24 @@ export class FastPathConnection {
     if (!unpacked || (unpacked !== body && !fits(this.memory, unpacked.length))) return false;
     this.body = unpacked;
     if (head.format === 'logplex') return true;
-    const { logSource, host } = this;
-    this.lines = readFastPathLines(head, unpacked, logSource?.source ?? '', recordFormFor(logSource, host));
+    this.lines = readFastPathLines(head, unpacked, this.logSource?.source ?? '', this.recordForm);
     return this.lines !== undefined;
+  }
+
+  /** That of the request's records. */
+  private get recordForm(): RecordForm | undefined {
+    this.form ??= recordFormFor(this.logSource, this.host);
+    return this.form;
+  }
+
+  /** The body is about to be overwritten where it was read: goes on with a copy. */
+  private keepBody(): void {
+    const { reader, body } = this;
+    const isSame = body === reader.body;
+    reader.keepBody();
+    if (!isSame || body === reader.body) return;
+    this.body = reader.body;
+    this.lines?.moveTo?.(reader.body);
   }
 
   private takeLines(): Promise<unknown> {
@@ -271,14 +306,22 @@ export class FastPathConnection {
     if (rejection) throw rejection;
     const { refusedRequests } = this.options;
     const { head } = reader;
-    this.lines ??= new LogplexLines(this.body, { msgCount: head.msgCount, tokenPerLine: false, counters });
+    this.lines ??= this.readLogplexLines();
     const frameId = readFrameId(head.frameId);
     if (frameId !== undefined || refusedRequests.isEmpty) return this.takeNow(this.lines, frameId, undefined);
+    this.keepBody();
     this.digest = this.makeDigest();
     const { lines } = this;
     return refusedRequests
       .storedAppsOf(this.digest)
       .then((storedBefore) => this.takeNow(lines, undefined, storedBefore));
+  }
+
+  private readLogplexLines(): LogplexLines {
+    const { counters, body } = this;
+    const { msgCount, type, drainToken } = this.reader.head;
+    const options = { msgCount, tokenPerLine: false, counters };
+    return new LogplexLines(body, options, this.recordForm, isHerokuDrainForm(type, drainToken));
   }
 
   /** @param storedBefore of an attempt of this request that was refused. */
@@ -290,6 +333,7 @@ export class FastPathConnection {
     const { logSource, host, counters, reader } = this;
     const { router, rateLimiter } = this.options;
     const bytes = lines.batchBytes;
+    if (bytes > BATCH_BYTES) this.keepBody(); // they are taken in slices
     const fromHerokuDrain = isHerokuDrainForm(reader.head.type, reader.head.drainToken);
     const options = {
       router,
@@ -426,6 +470,7 @@ export class FastPathConnection {
     socket.off('error', ignore);
     socket.off('close', this.onClose);
     hooks.onDetached();
+    this.reader.keep();
     socket.unshift(this.reader.unread);
     hooks.handOverToNode();
     socket.resume();

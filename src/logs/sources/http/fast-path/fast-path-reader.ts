@@ -3,6 +3,7 @@
  * {@link FastPathConnection} executes them. The next request is read when the one before it has been answered.
  */
 
+import { BufferPool } from '../../../../common/buffers/buffer-pool.ts';
 import { ChunkList } from '../../../../common/buffers/chunk-list.ts';
 import { detachBuffer } from '../../../../common/buffers/detach-buffer.ts';
 import { type FastPathHead, readFastPathHead } from './fast-path-head.ts';
@@ -26,7 +27,16 @@ export type ReadStep = (typeof ReadStep)[keyof typeof ReadStep];
 export type FastPathState = 'first request' | 'look-up' | 'body' | 'response' | 'next request';
 
 const NOTHING = Buffer.alloc(0);
+/** Copies of bodies that are kept for later ones: 128 KB each at the most. */
+const BODIES_MAX = 64;
+const POOLED_BYTES_MIN = 4_096;
+const STEP_BYTES = 16_384;
+/** Memory for bodies that are needed longer than they are in shared memory, which most are until they are stored. */
+const bodies = new BufferPool({ buffersMax: BODIES_MAX, pooledBytesMin: POOLED_BYTES_MIN, stepBytes: STEP_BYTES });
+
 export class FastPathReader {
+  /** What is read into it is overwritten by the next read: see {@link keep}. */
+  private readonly shared: Buffer | undefined;
   waitsFor: FastPathState = 'first request';
   /** Its body, at `requestRead`; call {@link releaseBody} as soon as it isn't read any more. */
   body: Buffer = NOTHING;
@@ -39,6 +49,11 @@ export class FastPathReader {
   private missingBytes = 0;
   private pipelined: Buffer | undefined;
   private current: FastPathHead | undefined;
+
+  /** @param shared that of bytes that are overwritten when {@link keep} was called: they are used where they are until then */
+  constructor(shared?: Buffer) {
+    this.shared = shared;
+  }
 
   /** The head of the request that is read or answered, from `headRead` on. */
   get head(): FastPathHead {
@@ -72,6 +87,30 @@ export class FastPathReader {
     }
   }
 
+  /** What has come is overwritten now: copies what is needed of it. */
+  keep(): void {
+    this.unread = this.copyIfShared(this.unread);
+    this.pipelined &&= this.copyIfShared(this.pipelined);
+    this.keepBody();
+  }
+
+  /** The same of the body alone. */
+  keepBody(): void {
+    const { body } = this;
+    if (!this.isShared(body)) return;
+    this.body = bodies.acquire(body.length).subarray(0, body.length);
+    this.body.set(body);
+    this.bodyMemory = this.body;
+  }
+
+  private isShared(bytes: Buffer): boolean {
+    return this.shared !== undefined && bytes.buffer === this.shared.buffer;
+  }
+
+  private copyIfShared(bytes: Buffer): Buffer {
+    return this.isShared(bytes) ? Buffer.from(bytes) : bytes;
+  }
+
   /** The source of the request whose head was read is known: reads its body. */
   acceptHead(): ReadStep {
     const { head, unread } = this;
@@ -91,7 +130,7 @@ export class FastPathReader {
 
   /** Nobody reads the body any more: gives its memory back. */
   releaseBody(): void {
-    detachBuffer(this.bodyMemory);
+    if (!bodies.release(this.bodyMemory)) detachBuffer(this.bodyMemory);
     this.body = NOTHING;
     this.bodyMemory = NOTHING;
   }
@@ -120,7 +159,8 @@ export class FastPathReader {
   private readBody(bytes: Buffer, chunk: Buffer): ReadStep {
     const { missingBytes } = this;
     if (bytes.length < missingBytes) {
-      this.bodyChunks.add(bytes, chunk);
+      if (this.isShared(bytes)) this.bodyChunks.add(copyOf(bytes));
+      else this.bodyChunks.add(bytes, chunk);
       this.missingBytes -= bytes.length;
       return ReadStep.needsBytes;
     }
@@ -128,7 +168,7 @@ export class FastPathReader {
     let body = isWhole ? bytes : bytes.subarray(0, missingBytes);
     let memory = isWhole ? chunk : body;
     if (!this.bodyChunks.isEmpty) {
-      this.bodyChunks.add(body, isWhole ? chunk : NOTHING);
+      this.bodyChunks.add(body, isWhole && !this.isShared(chunk) ? chunk : NOTHING);
       body = this.bodyChunks.take();
       memory = body;
     }
@@ -138,4 +178,10 @@ export class FastPathReader {
     if (!isWhole) this.pipelined = bytes.subarray(missingBytes);
     return ReadStep.requestRead;
   }
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
