@@ -5,8 +5,14 @@ import { assertJsonWithinLimits, JSON_LIMITS } from '../../../src/common/limits/
 import { type ParseJob, parseBody, parseValues } from '../../../src/logs/sources/bodies/parse-body.ts';
 import { zstdFrames } from '../../../src/logs/sources/bodies/zstd-frame.ts';
 import { measured, measureFrames } from '../../../src/logs/sources/formats/logplex-body.ts';
+import { LogplexLines } from '../../../src/logs/sources/http/request-lines.ts';
+import { recordFormFor } from '../../../src/logs/sources/http/request-receiver.ts';
+import { requestBuffer } from '../../../src/logs/syslog/wasm/wasm-codec.ts';
 import type { FuzzTarget } from '../engine/fuzz-target.ts';
+import { withClock } from '../pairs/fuzz-pair.ts';
+import { BatchOfBody, logSource } from '../pairs/records.ts';
 
+const NOW = Date.UTC(2026, 10, 28, 12, 30, 15);
 const PINO =
   '{"level":30,"time":1732796215123,"pid":7,"hostname":"web","req":{"id":1,"url":"/a?b=\\u00e9"},"msg":"hello \\"you\\""}';
 const RECORDS = [
@@ -88,10 +94,37 @@ const OTLP_PROTOBUF = field(
   ]),
 );
 
+const SOURCE = logSource('app');
+const HOST = '127.0.0.1';
+
+/** What becomes of a body of logplex-1: what is taken of it, or with what error it is refused. */
+function logplexOutcome(body: Buffer, isDecoded: boolean): string {
+  const target = new BatchOfBody(SOURCE, HOST, !isDecoded);
+  const options = { msgCount: undefined, tokenPerLine: false, counters: target.counters };
+  try {
+    void new LogplexLines(body, options, isDecoded ? recordFormFor(SOURCE, HOST) : undefined).take(
+      target.receiver,
+    );
+  } catch (error) {
+    if (!(error instanceof TailraceError)) throw error;
+    return `${error.code}: ${error.message} ${target.taken}`;
+  }
+  return target.taken;
+}
+
 const logplex: FuzzTarget = {
   name: 'body-logplex-1',
-  seeds: ['5 <13>a6 <13>bb', '68 <13>1 2026-11-28T12:30:15Z host app web.1 - - 0123456789012345678901'],
+  seeds: [
+    '5 <13>a6 <13>bb',
+    '68 <13>1 2026-11-28T12:30:15Z host app web.1 - - 0123456789012345678901',
+    '41 <13>1 2026-11-28T12:30:15Z h a b - - abc\n31 <13>1 - - t.a web.1 - [a b="c"]25 <13>Nov 28 12:30:15 h a:b',
+  ],
+  words: ['<13>1 ', ' - ', '2026-11-28T12:30:15.123456+00:00 ', '[a b="c"]', '\n', '\ufeff'],
   check(input) {
+    // Where connections read it into, with something else behind it.
+    requestBuffer.set(input);
+    const body = requestBuffer.subarray(0, input.length);
+    withClock(NOW, () => assert.equal(logplexOutcome(body, true), logplexOutcome(Buffer.from(input), false)));
     const isCounted = measureFrames(input);
     // The grammar, read the slow way.
     let rest = input.toString('latin1');

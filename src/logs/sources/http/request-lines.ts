@@ -1,6 +1,7 @@
 /** The lines of a request, read out of its body, before they are given to a receiver: the same for both ways to serve one. */
 
 import { detachBuffer } from '../../../common/buffers/detach-buffer.ts';
+import { areCurrent, type DecodedFrames, decodeAllFrames } from '../../syslog/wasm/wasm-codec.ts';
 import {
   checkLogplexBody,
   type LogplexBodyOptions,
@@ -15,7 +16,6 @@ import {
   takePackedLines,
   takePackedLinesInSlices,
 } from '../formats/packed-lines.ts';
-import { areCurrent, type DecodedFrames, decodeAllFrames } from '../../syslog/wasm/wasm-codec.ts';
 import { PlainTextBody } from '../formats/plain-text-body.ts';
 import type { RecordForm } from '../formats/wasm/wasm-records.ts';
 import type { LineReceiver } from '../line-receiver.ts';

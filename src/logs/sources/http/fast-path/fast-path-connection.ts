@@ -302,7 +302,7 @@ export class FastPathConnection {
   }
 
   private takeLines(): Promise<unknown> {
-    const { rejection, reader, counters } = this;
+    const { rejection, reader } = this;
     if (rejection) throw rejection;
     const { refusedRequests } = this.options;
     const { head } = reader;

@@ -32,7 +32,11 @@ const BODIES_MAX = 64;
 const POOLED_BYTES_MIN = 4_096;
 const STEP_BYTES = 16_384;
 /** Memory for bodies that are needed longer than they are in shared memory, which most are until they are stored. */
-const bodies = new BufferPool({ buffersMax: BODIES_MAX, pooledBytesMin: POOLED_BYTES_MIN, stepBytes: STEP_BYTES });
+const bodies = new BufferPool({
+  buffersMax: BODIES_MAX,
+  pooledBytesMin: POOLED_BYTES_MIN,
+  stepBytes: STEP_BYTES,
+});
 
 export class FastPathReader {
   /** What is read into it is overwritten by the next read: see {@link keep}. */

@@ -128,6 +128,69 @@ describe('a request', () => {
   });
 });
 
+describe('what was read into memory that others read into, too', () => {
+  const shared = Buffer.alloc(1_000);
+  /** What comes next, where it is until {@link overwrite}. */
+  const read = (bytes: Buffer): Buffer => shared.subarray(0, bytes.copy(shared));
+  const overwrite = (): void => {
+    reader.keep();
+    shared.fill('?');
+  };
+  beforeEach(() => {
+    reader = new FastPathReader(shared);
+  });
+
+  it('is there while it is looked up whose it is, while it is stored, and until the request before it is answered', () => {
+    expect(reader.receive(read(request('hello').subarray(0, -2)))).toBe(ReadStep.headRead);
+    overwrite();
+    expect(reader.acceptHead()).toBe(ReadStep.needsBytes);
+    overwrite();
+    expect(reader.receive(read(Buffer.concat([Buffer.from('lo'), request('second')])))).toBe(
+      ReadStep.requestRead,
+    );
+    overwrite();
+    reader.receive(read(request('third')));
+    overwrite();
+    expect(reader.body.toString()).toBe('hello');
+    const rest: string[] = [];
+    while (reader.next() === ReadStep.headRead) {
+      reader.acceptHead();
+      overwrite();
+      rest.push(reader.body.toString());
+    }
+    expect(rest).toEqual(['second', 'third']);
+  });
+
+  it('stays where it is until then, and its memory is nobody’s to give back', () => {
+    reader.receive(read(request('hello')));
+    reader.acceptHead();
+    expect(reader.body.buffer).toBe(shared.buffer);
+    reader.releaseBody();
+    expect(shared.length).toBe(1_000);
+  });
+
+  it('isn’t kept in the memory of another body that is needed', () => {
+    const texts = ['a', 'b'].map((letter) => letter.repeat(700));
+    const readers = texts.map((text) => {
+      reader = new FastPathReader(shared);
+      reader.receive(read(request(text)));
+      reader.acceptHead();
+      overwrite();
+      return reader;
+    });
+    expect(readers.map(({ body }) => body.toString())).toEqual(texts);
+  });
+
+  it('is given to Node as it came', () => {
+    const bytes = Buffer.concat([request('first'), request('second')]);
+    reader.receive(read(bytes));
+    reader.acceptHead();
+    reader.putBack();
+    overwrite();
+    expect(reader.unread).toEqual(bytes);
+  });
+});
+
 describe('what the fast path takes', () => {
   it.each([
     ['text', typed('text/plain'), { format: 'text', type: 'text/plain' }],
@@ -246,8 +309,10 @@ it('however requests are cut behind their heads, their bodies are read in order'
     fc.property(
       fc.array(body, { minLength: 1, maxLength: 6 }),
       fc.infiniteStream(fc.nat(30)),
-      (bodies, cuts) => {
-        reader = new FastPathReader();
+      fc.boolean(),
+      (bodies, cuts, isShared) => {
+        const shared = Buffer.alloc(1_000);
+        reader = new FastPathReader(isShared ? shared : undefined);
         const read: string[] = [];
         const execute = (step: ReadStep): void => {
           if (step === ReadStep.headRead) execute(reader.acceptHead());
@@ -261,7 +326,10 @@ it('however requests are cut behind their heads, their bodies are read in order'
           const headEnd = bytes.indexOf('\r\n\r\n') + 4;
           for (let at = 0; at < bytes.length; ) {
             const end = Math.min(bytes.length, at === 0 ? headEnd : at + 1 + Number(cuts.next().value));
-            execute(reader.receive(bytes.subarray(at, end)));
+            const chunk = bytes.subarray(at, end);
+            execute(reader.receive(isShared ? shared.subarray(0, chunk.copy(shared)) : chunk));
+            reader.keep();
+            shared.fill('?');
             at = end;
           }
         }
