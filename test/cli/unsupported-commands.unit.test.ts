@@ -1,6 +1,10 @@
 /** What Heroku's command has and `tailrace` hasn't is answered by a sentence. */
 import { expect, it } from 'vitest';
-import { UNSUPPORTED, unsupportedCommand } from '../../src/apps/host/unsupported-features.ts';
+import {
+  UNSUPPORTED,
+  unsupportedCommand,
+  unsupportedPath,
+} from '../../src/apps/host/unsupported-features.ts';
 
 it.each([
   ['teams', 'teams'],
@@ -36,4 +40,23 @@ it.each([
 
 it.each(['lgos', 'city', 'psql', 'team', 'pipeline', ''])('%j is no command of Heroku’s', (command) => {
   expect(unsupportedCommand(command)).toBeUndefined();
+});
+
+it.each([
+  ['/loki/api/v1/push', 'otherIntake'],
+  ['/insert/loki/api/v1/push', 'otherIntake'],
+  ['/services/collector/event', 'otherIntake'],
+  ['/shop/_bulk', 'otherIntake'],
+  ['/api/v2/logs', 'otherIntake'],
+  ['/log', 'otherIntake'],
+  ['/logs/', 'otherIntake'],
+  ['/v1/traces', 'otherSignals'],
+  ['/healthz', 'health'],
+  ['/teams/acme', 'teams'],
+] as const)('the path %s, which other servers have', (path, feature) => {
+  expect(unsupportedPath(path)).toBe(UNSUPPORTED[feature]);
+});
+
+it.each(['/logs', '/v1/logs', '/catalog', '/apps/log', '/'])('%s is nobody else’s', (path) => {
+  expect(unsupportedPath(path)).toBeUndefined();
 });

@@ -63,6 +63,10 @@ export const UNSUPPORTED = {
     '`tailrace domains` lists host names; each answers as soon as domains:add has ended, and DNS is yours.',
   ports:
     "A dyno's port is one of the server's machine: `tailrace ps:exec web.1 -- printenv PORT` says which, and `ssh -L` forwards it.",
+  otherIntake:
+    'Lines come in at POST /logs here, as text, NDJSON or JSON, and at POST /v1/logs as OTLP; the forms of Loki, Elasticsearch, Splunk and Datadog are not read: see docs/senders.md.',
+  otherSignals: 'Only logs are taken here, at POST /v1/logs: send traces and metrics elsewhere.',
+  health: 'GET /health says whether this server works: 200, or 503 with a sentence.',
   description: 'The API is described by OpenAPI here: GET /openapi.json.',
 } as const;
 
@@ -85,6 +89,12 @@ const PATHS: readonly (readonly [RegExp, Feature])[] = [
   [/^\/redis\/v0\/databases\//, 'keyValue'],
   [/^\/(client\/v11|postgres\/v0|data)\//, 'database'],
   [/^\/schema$/, 'description'],
+  [
+    /\/loki\/api\/v1\/push$|^\/services\/collector(\/|$)|\/_bulk$|^\/(api\/v2\/logs|v1\/input|log|logs\/)$/,
+    'otherIntake',
+  ],
+  [/^\/v1\/(traces|metrics)$/, 'otherSignals'],
+  [/^\/(healthz|livez|readyz|ping)$/, 'health'],
 ];
 
 /** What to use for a path of Heroku's API where nothing is. @param path without its query @returns undefined for others */
