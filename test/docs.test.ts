@@ -29,8 +29,8 @@ describe('the documentation', () => {
 
   it('has the template for rsyslog that is tested', () => {
     const text = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
-    const [template] = /string=".+"/.exec(text('test/fixtures/senders/rsyslog-tcp.conf')) ?? [''];
-    expect(text('docs/viewer.md')).toContain(template.replace('{{token}}', 't.…'));
+    const [template] = /string=".+"/.exec(text('docs/senders.md')) ?? [''];
+    expect(text('docs/viewer.md')).toContain(template.replace('TOKEN', 't.…'));
   });
 
   it('names no code that there isn’t', () => {

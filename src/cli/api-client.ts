@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
 import { sendClientRequest } from '../common/http/client/client-request.ts';
@@ -35,12 +35,16 @@ export interface ServerAddress {
   readonly publicUrl?: string;
 }
 
+/** The server that `--remote` leads to. */
+let serverOfRemote: ServerAddress | undefined;
+
 /**
  * Where the server is: `TAILRACE_URL` and `TAILRACE_API_KEY`, or the running server of the nearest `.tailrace/` folder
  * at or above this one, or the one of the default data folder, or the one that somebody has logged in to.
  * @throws TailraceError when there is none, with what to do.
  */
 export function findServer(): ServerAddress {
+  if (serverOfRemote) return serverOfRemote;
   const key = keyFromEnvironment();
   const url = serverUrlFromEnvironment();
   if (url && key) return { url, key };
@@ -384,9 +388,36 @@ export const APP_OPTION = [
   "the app (default: the git remote's, else this folder's)",
 ] as const;
 
-/** Adds `-a, --app` and `--json`, which every client command has. */
+/** In place of `--app`, as Heroku's command has it; where both are given, `--app` counts. */
+class RemoteOption extends Option {
+  override attributeName(): string {
+    return 'app';
+  }
+}
+
+/** For commander: `-r, --remote`, the app that a git remote of this folder's repository leads to. */
+export function remoteOption(flags = '-r, --remote <name>'): Option {
+  return new RemoteOption(flags, 'the app that this git remote leads to').argParser<string | undefined>(
+    (name, app) => app ?? useGitRemote(name),
+  );
+}
+
+/** For commander: `--no-wrap`, which Heroku's command has; no table here is wrapped. */
+export function noWrapOption(): Option {
+  return new Option('--no-wrap', 'no table is wrapped').hideHelp();
+}
+
+/** For commander: `--wait-interval`, which Heroku's command has; here it is looked more often than every second. */
+export function waitIntervalOption(): Option {
+  return new Option('--wait-interval <seconds>', 'how often to look at the least').hideHelp();
+}
+
+/** Adds `-a, --app`, `-r, --remote` and `--json`, which every client command has. */
 export function addClientOptions(command: Command): Command {
-  return command.option(...APP_OPTION).option('--json', 'print JSON');
+  return command
+    .option(...APP_OPTION)
+    .addOption(remoteOption())
+    .option('-j, --json', 'print JSON');
 }
 
 /**
@@ -458,14 +489,51 @@ export function appNameFromFolder(folder: string): string {
   return name.length >= 3 ? name : `app-${name || 'here'}`;
 }
 
-/** The app that the git remote of this folder's repository leads to. */
-export function appNameFromGitRemote(): string | undefined {
+/** The app that a git remote of this folder's repository leads to. */
+export function appNameFromGitRemote(remote = GIT_REMOTE): string | undefined {
+  const url = gitRemoteUrl(remote);
+  return url === undefined ? undefined : basename(url, '.git');
+}
+
+/** Does this folder's repository have a git remote of this name? */
+export function isGitRemote(name: string): boolean {
+  return gitRemoteUrl(name) !== undefined;
+}
+
+function gitRemoteUrl(remote: string): string | undefined {
   try {
-    const url = execFileSync('git', ['remote', 'get-url', GIT_REMOTE], {
+    const url = execFileSync('git', ['remote', 'get-url', '--', remote], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    return basename(url.toString().trim(), '.git');
+    return url.toString().trim();
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The app that a git remote leads to; the rest of the command asks the server that it leads to.
+ * @throws TailraceError `not_found` without such a remote, `unauthorized` when it leads to a server that nobody here has a key for
+ */
+export function useGitRemote(remote: string): string {
+  const url = gitRemoteUrl(remote);
+  if (url === undefined)
+    throw new TailraceError(
+      'not_found',
+      `This folder has no git remote ${remote}: \`git remote\` lists those that it has; or name the app with --app.`,
+    );
+  const origin = originOf(url);
+  serverOfRemote = findServerAt(origin) ?? sameMachine(origin);
+  if (serverOfRemote === undefined)
+    throw new TailraceError(
+      'unauthorized',
+      `The git remote ${remote} leads to ${origin || 'no server of this kind'}, and no key for it is here: \`tailrace login --url …\`, or name the app with --app.`,
+    );
+  return basename(url, '.git');
+}
+
+/** `localhost` and `127.0.0.1` are one. */
+function sameMachine(origin: string): ServerAddress | undefined {
+  const other = origin.replace('//localhost', '//127.0.0.1');
+  return other === origin ? undefined : findServerAt(other);
 }

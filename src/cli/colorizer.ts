@@ -83,8 +83,12 @@ function levelColor(level: LogLevel | undefined): string {
   return level === 'warn' ? YELLOW : '';
 }
 
-/** Should output be colored? `NO_COLOR` and `--no-color`: no, `FORCE_COLOR`: yes, else on a terminal. */
-export function wantsColor(stream: { isTTY?: boolean }, option: boolean | undefined): boolean {
+/** What was typed: false for `--no-color`, `always` for `--force-colors`. */
+export type ColorOption = boolean | 'always' | undefined;
+
+/** Should output be colored? `NO_COLOR` and `--no-color`: no, `--force-colors` and `FORCE_COLOR`: yes, else on a terminal. */
+export function wantsColor(stream: { isTTY?: boolean }, option: ColorOption): boolean {
+  if (option === 'always') return true;
   if (option === false || process.env.NO_COLOR) return false;
   if (process.env.FORCE_COLOR && process.env.FORCE_COLOR !== '0') return true;
   return stream.isTTY === true;

@@ -14,7 +14,7 @@ const NEEDS_ALL_COMMANDS = '';
 /** In the order of the help, under its headings. */
 const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
   'Run and look:': [
-    ['start local', async () => (await import('./server/start.ts')).startCommand],
+    ['start local local:start', async () => (await import('./server/start.ts')).startCommand],
     ['serve', async () => (await import('./server/serve.ts')).serveCommand],
     ['logs log:tail tail', async () => (await import('./logs/logs.ts')).logsCommands],
     [NEEDS_ALL_COMMANDS, async () => (await import('./logs/log.ts')).logCommand],
@@ -22,15 +22,15 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['open apps:open', async () => (await import('./server/open.ts')).openCommand],
   ],
   'Apps:': [
-    ['apps create apps:create', async () => (await import('./apps/apps.ts')).appsCommands],
+    ['apps apps:list list create apps:create', async () => (await import('./apps/apps.ts')).appsCommands],
     [
-      'info apps:info destroy apps:destroy maintenance maintenance:on maintenance:off',
+      'info apps:info destroy apps:destroy apps:delete maintenance maintenance:on maintenance:off',
       async () => (await import('./apps/app-info.ts')).appInfoCommands,
     ],
     ['import', async () => (await import('./import/import.ts')).importCommand],
     ['apps:rename rename', async () => (await import('./apps/rename.ts')).renameCommand],
     ['push deploy', async () => (await import('./apps/push.ts')).pushCommand],
-    ['git:remote git:credentials', async () => (await import('./apps/git-remote.ts')).gitCommands],
+    ['git:remote git:clone git:credentials', async () => (await import('./apps/git-remote.ts')).gitCommands],
     [
       'releases releases:info rollback releases:rollback',
       async () => (await import('./releases/releases.ts')).releaseCommands,
@@ -57,9 +57,12 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'domains domains:add domains:remove domains:clear',
       async () => (await import('./apps/domains.ts')).domainCommands,
     ],
-    ['certs pipelines', async () => (await import('./apps/unsupported.ts')).unsupportedCommands],
     [
-      'labs features labs:enable features:enable labs:disable features:disable',
+      'certs pipelines',
+      async () => (await import('./unsupported/unsupported-commands.ts')).unsupportedCommands,
+    ],
+    [
+      'labs features labs:info features:info labs:enable features:enable labs:disable features:disable',
       async () => (await import('./apps/labs.ts')).labsCommands,
     ],
     ['export', async () => (await import('./apps/export.ts')).exportCommand],
@@ -78,7 +81,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       async () => (await import('./addons/partners.ts')).partnerCommands,
     ],
     [
-      'pg:psql redis:cli pg:info pg pg:promote redis:info redis redis:promote',
+      'pg:psql psql redis:cli pg:info pg pg:promote redis:info redis redis:promote',
       async () => (await import('./addons/databases.ts')).databaseCommands,
     ],
     [
@@ -97,9 +100,12 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       'ps:type ps:resize dyno:type dyno:resize resize',
       async () => (await import('./dynos/ps-type.ts')).psTypeCommand,
     ],
-    ['ps:scale scale', async () => (await import('./dynos/scale.ts')).scaleCommand],
-    ['ps:restart restart', async () => (await import('./dynos/restart.ts')).restartCommand],
-    ['ps:stop stop ps:kill', async () => (await import('./dynos/stop.ts')).stopCommand],
+    ['ps:scale scale dyno:scale', async () => (await import('./dynos/scale.ts')).scaleCommand],
+    ['ps:restart restart dyno:restart', async () => (await import('./dynos/restart.ts')).restartCommand],
+    [
+      'ps:stop stop ps:kill kill dyno:stop dyno:kill',
+      async () => (await import('./dynos/stop.ts')).stopCommand,
+    ],
     ['run run:detached', async () => (await import('./dynos/run.ts')).runCommands],
     ['attach ps:attach connect', async () => (await import('./dynos/attach.ts')).attachCommand],
     [
@@ -138,7 +144,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
       async () => (await import('./access/login.ts')).loginCommands,
     ],
     [
-      'authorizations authorizations:create authorizations:rotate authorizations:revoke',
+      'authorizations authorizations:info authorizations:create authorizations:update authorizations:rotate authorizations:revoke authorizations:destroy',
       async () => (await import('./server/authorizations.ts')).authorizationCommands,
     ],
   ],
@@ -152,7 +158,7 @@ const GROUPS: Readonly<Record<string, readonly CommandEntry[]>> = {
     ['restore', async () => (await import('./upkeep/restore.ts')).restoreCommand],
     ['migrate', async () => (await import('./server/migrate.ts')).migrateCommand],
     [NEEDS_ALL_COMMANDS, async () => (await import('./completion/completion.ts')).completionCommand],
-    ['version', async () => (await import('./help.ts')).versionCommand],
+    ['version local:version', async () => (await import('./help.ts')).versionCommand],
   ],
   'Commands:': [[NEEDS_ALL_COMMANDS, async () => (await import('./help.ts')).helpCommand]],
 };

@@ -9,11 +9,12 @@ import { addAllCommands, addSingleCommand } from './commands.ts';
 import { printText } from './format.ts';
 import { withProgramName } from './program-name.ts';
 import { handlesShutdown } from './signals.ts';
+import { unsupportedOption } from './unsupported/unsupported-options.ts';
 
 void main();
 
 async function main(): Promise<void> {
-  const program = new TypedCommand('tailrace')
+  const program = new TypedCommand('tailrace', unsupportedOption)
     .description('A log router: every line of an app in one stream, out to live tails and drains.')
     .version(VERSION, '-v, --version')
     .showSuggestionAfterError(true)

@@ -8,6 +8,7 @@ import type { PersonRole } from '../apps/access/grants.ts';
 import { OpenIdConnect } from '../apps/access/openid-connect.ts';
 import { PEOPLE_SCOPE } from '../apps/access/people.ts';
 import type { Settings } from '../common/config/settings.ts';
+import { TailraceError } from '../common/errors.ts';
 import { finishRequestsOnClose, REQUEST_GRACE_MS } from '../common/http/finish-requests.ts';
 import { VERSION } from '../common/package-info.ts';
 import { noteListening, socketName, takeInheritedSocket } from '../common/processes/passed-sockets.ts';
@@ -109,10 +110,7 @@ export async function openApi(
     trustedProxies,
     logins: new CommandLineLogins(logs.store, PEOPLE_SCOPE, apiKeys),
     openIdConnect: openIdConnectOf(settings),
-    openIdDomains: settings.oidcDomains
-      .split(',')
-      .map((domain) => domain.trim().toLowerCase())
-      .filter(Boolean),
+    openIdDomains: settings.oidcDomains,
     openIdRole: settings.oidcRole as PersonRole,
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
     adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
@@ -149,7 +147,15 @@ export async function openApi(
 
 /** @throws TailraceError `settings` */
 function openIdConnectOf(settings: Settings): OpenIdConnect | undefined {
-  if (settings.oidcIssuer === '') return undefined;
+  if (settings.oidcIssuer === '') {
+    const { oidcClientId, oidcClientSecret, oidcDomains } = settings;
+    if (oidcClientId !== '' || oidcClientSecret !== '' || oidcDomains.length > 0)
+      throw new TailraceError(
+        'settings',
+        "TAILRACE_OIDC_… is set, but TAILRACE_OIDC_ISSUER isn't: it is the identity provider's address, such as https://login.example.com/realms/team, and nobody is sent there without it.",
+      );
+    return undefined;
+  }
   return new OpenIdConnect({
     issuer: settings.oidcIssuer,
     clientId: settings.oidcClientId,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { invitationIsOpen, PERSON_ROLES } from '../../apps/access/grants.ts';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient } from '../api-client.ts';
+import { ApiClient, remoteOption } from '../api-client.ts';
 import { formatElapsed, formatTable, printResult, printText } from '../format.ts';
 
 interface PersonView {
@@ -26,7 +26,8 @@ export function accessCommands(program: Command): void {
     .command('access')
     .description('list who may do what')
     .option('-a, --app <name>', 'in this app')
-    .option('--json', 'print JSON')
+    .addOption(remoteOption())
+    .option('-j, --json', 'print JSON')
     .action(async ({ app, json }: AppOption & { json?: boolean }) => {
       const client = new ApiClient();
       // An app that isn't there is said to be none, rather than to have those who may do something in all.
@@ -45,7 +46,8 @@ export function accessCommands(program: Command): void {
     .description("give somebody a role; prints a link for whoever isn't known yet")
     .option('-r, --role <role>', `${ROLES} (default: member)`)
     .option(...APP)
-    .option('--json', 'print JSON')
+    .addOption(remoteOption('--remote <name>'))
+    .option('-j, --json', 'print JSON')
     .action(async (email: string, { role, app, json }: AppOption & { role?: string; json?: boolean }) => {
       const person = await new ApiClient().request<PersonView>('POST', '/people', { email, role, app });
       printResult(json, person, () => {
@@ -58,6 +60,7 @@ export function accessCommands(program: Command): void {
     .description("change somebody's role")
     .requiredOption('-r, --role <role>', ROLES)
     .option(...APP)
+    .addOption(remoteOption('--remote <name>'))
     .action(async (email: string, { role, app }: AppOption & { role: string }) => {
       const client = new ApiClient();
       const people = await client.request<PersonView[]>('GET', '/people');
@@ -75,6 +78,7 @@ export function accessCommands(program: Command): void {
     .command('access:remove <email>')
     .description('take all rights from somebody (their keys and browsers end), or an invitation back')
     .option('-a, --app <name>', 'the rights in this app alone')
+    .addOption(remoteOption())
     .action(async (email: string, { app }: AppOption) => {
       const who = encodeURIComponent(email);
       const path =

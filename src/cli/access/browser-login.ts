@@ -19,12 +19,12 @@ const RETRY_MS = 1_000;
 const WAIT_MS = 10 * 60_000;
 
 /** Logs in with a link that somebody who is signed in opens, in whatever browser, and allows. */
-export async function logInWithBrowser(url: string): Promise<void> {
+export async function logInWithBrowser(url: string, program?: string): Promise<void> {
   const begun = await new ApiClient({ url, key: '' }).request<BegunLogin>('POST', '/auth', {
     description: `tailrace login from ${hostname()}`.slice(0, 200),
   });
   process.stderr.write(`Open this in a browser, and allow the login that shows ${begun.code}:\n`);
-  openInBrowser(url + begun.browser_url);
+  openInBrowser(url + begun.browser_url, program);
   const key = await waitForKey(url, begun);
   const client = new ApiClient({ url, key });
   const { email } = await client.request<{ email: string }>('GET', '/account');

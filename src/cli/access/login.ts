@@ -13,7 +13,8 @@ import { forgetLogin, loadLogins, saveLogin } from './credentials.ts';
 interface LoginOptions {
   readonly url?: string;
   readonly email?: string;
-  readonly browser?: boolean;
+  /** With the program that opens it, or without. */
+  readonly browser?: boolean | string;
 }
 
 /** `tailrace login`, `logout`, `whoami`: with a server that is elsewhere. */
@@ -24,7 +25,10 @@ export function loginCommands(program: Command): void {
     .description('log in to a server, with your e-mail address and password or in a browser')
     .option('--url <url>', 'the server: https://logs.example.com (default: TAILRACE_URL)')
     .option('--email <address>', 'yours (default: asked for)')
-    .option('--browser', 'say who you are in a browser, on this machine or another one')
+    .option(
+      '--browser [program]',
+      'say who you are in a browser (default: the one of this machine, or any other)',
+    )
     .addHelpText(
       'after',
       '\nThe password is asked for, or read from standard input. Where an identity provider is set, it is asked, in a browser.',
@@ -50,7 +54,7 @@ async function logIn(options: LoginOptions): Promise<void> {
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new TailraceError('invalid_params', 'Which server? Name it with --url https://… or TAILRACE_URL.');
   if (options.browser || (options.email === undefined && (await asksProvider(url)))) {
-    await logInWithBrowser(url);
+    await logInWithBrowser(url, typeof options.browser === 'string' ? options.browser : undefined);
     return;
   }
   const { email, password } = await askForPassword(url, options.email);

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { type ApiClient, addClientOptions, resolveEndpoint } from '../api-client.ts';
+import { type ApiClient, addClientOptions, resolveEndpoint, waitIntervalOption } from '../api-client.ts';
 import { printResult } from '../format.ts';
 import {
   type AddonView,
@@ -72,36 +72,40 @@ export function addonChangeCommands(program: Command): void {
       .alias('addons:remove')
       .option('-c, --confirm <app>', 'the name of the app')
       .option('-f, --force', 'also when other apps use it, or its partner is no more')
+      .option('--wait', 'until it is removed, if its provider takes its time')
       .description('end an add-on, and remove what it holds'),
-  ).action(async (names: string[], options: Options & { confirm?: string; force?: boolean }) => {
-    const found = await Promise.all(names.map((which) => findAddon(options, which)));
-    const [{ app, client }] = found;
-    const addons = found.map(({ addon }) => addon);
-    for (const { name, app: owner } of addons)
-      if (owner.name !== app)
+  ).action(
+    async (names: string[], options: Options & { confirm?: string; force?: boolean; wait?: boolean }) => {
+      const found = await Promise.all(names.map((which) => findAddon(options, which)));
+      const [{ app, client }] = found;
+      const addons = found.map(({ addon }) => addon);
+      for (const { name, app: owner } of addons)
+        if (owner.name !== app)
+          throw new TailraceError(
+            'bad_request',
+            `${name} is on ${owner.name} not ${app}: name its app with --app ${owner.name}`,
+          );
+      if (options.confirm !== app)
         throw new TailraceError(
           'bad_request',
-          `${name} is on ${owner.name} not ${app}: name its app with --app ${owner.name}`,
+          `This removes what the add-on holds. If you mean it, add --confirm ${app}`,
         );
-    if (options.confirm !== app)
-      throw new TailraceError(
-        'bad_request',
-        `This removes what the add-on holds. If you mean it, add --confirm ${app}`,
-      );
-    for (const { id, name } of addons) {
-      const body = { force: options.force ?? false };
-      const gone = await client.request<AddonView>(
-        'DELETE',
-        `/apps/${encodeURIComponent(app)}/addons/${id}`,
-        body,
-      );
-      printResult(options.json, gone, () =>
-        gone.state === 'deprovisioned'
-          ? `Destroying ${name} on ${app}... done`
-          : `Destroying ${name} on ${app}... pending\n${name} is off the app, and is removed in the background: tailrace addons:info ${name} says what it waits for.`,
-      );
-    }
-  });
+      for (const { id, name } of addons) {
+        const body = { force: options.force ?? false };
+        let gone = await client.request<AddonView>(
+          'DELETE',
+          `/apps/${encodeURIComponent(app)}/addons/${id}`,
+          body,
+        );
+        if (options.wait) gone = await waitUntilGone(client, gone);
+        printResult(options.json, gone, () =>
+          gone.state === 'deprovisioned'
+            ? `Destroying ${name} on ${app}... done`
+            : `Destroying ${name} on ${app}... pending\n${name} is off the app, and is removed in the background: tailrace addons:info ${name} says what it waits for.`,
+        );
+      }
+    },
+  );
   addClientOptions(
     program
       .command('addons:attach <addon>')
@@ -177,35 +181,46 @@ export function addonChangeCommands(program: Command): void {
   });
   addClientOptions(
     program.command('addons:wait [addon]').description('wait until add-ons that are being created are there'),
-  ).action(async (which: string | undefined, options: Options) => {
-    const { app, client, path } = await resolveEndpoint(options, '/addons');
-    const addons =
-      which === undefined
-        ? await client.request<AddonView[]>('GET', path)
-        : [await resolveAddon(client, app, which)];
-    for (const addon of addons) {
-      if (addon.state !== 'provisioning') continue;
-      const made = await waitFor(client, addon);
-      printResult(options.json, made, () => `Created ${made.name} as ${made.config_vars.join(', ')}`);
-    }
-  });
+  )
+    .addOption(waitIntervalOption())
+    .action(async (which: string | undefined, options: Options) => {
+      const { app, client, path } = await resolveEndpoint(options, '/addons');
+      const addons =
+        which === undefined
+          ? await client.request<AddonView[]>('GET', path)
+          : [await resolveAddon(client, app, which)];
+      for (const addon of addons) {
+        if (addon.state !== 'provisioning') continue;
+        const made = await waitFor(client, addon);
+        printResult(options.json, made, () => `Created ${made.name} as ${made.config_vars.join(', ')}`);
+      }
+    });
 }
 
 /** @throws TailraceError when it isn't created */
 async function waitFor(client: ApiClient, addon: AddonView): Promise<AddonView> {
   let now = addon;
-  while (now.state === 'provisioning') {
-    await wait(WAIT_INTERVAL_MS);
-    now = await client.request<AddonView>('GET', `/addons/${addon.id}`).catch((error: unknown) => {
-      if (!(error instanceof TailraceError) || error.code !== 'not_found') throw error;
-      return { ...addon, state: 'deprovisioned' };
-    });
-  }
+  while (now.state === 'provisioning') now = await lookAgain(client, addon);
   if (now.state === 'provisioned') return now;
   throw new TailraceError(
     'unavailable',
     `${addon.name} was not created: the app's log says why (tailrace logs).`,
   );
+}
+
+async function waitUntilGone(client: ApiClient, addon: AddonView): Promise<AddonView> {
+  let now = addon;
+  while (now.state !== 'deprovisioned') now = await lookAgain(client, addon);
+  return now;
+}
+
+/** After a while. */
+async function lookAgain(client: ApiClient, addon: AddonView): Promise<AddonView> {
+  await wait(WAIT_INTERVAL_MS);
+  return client.request<AddonView>('GET', `/addons/${addon.id}`).catch((error: unknown) => {
+    if (!(error instanceof TailraceError) || error.code !== 'not_found') throw error;
+    return { ...addon, state: 'deprovisioned' };
+  });
 }
 
 /** What follows `--`: `--fork DATABASE --version=15 --flag`. @throws TailraceError `invalid_params` */

@@ -1,6 +1,13 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { ApiClient, addClientOptions, resolveEndpoint } from '../api-client.ts';
+import {
+  APP_OPTION,
+  ApiClient,
+  addClientOptions,
+  noWrapOption,
+  remoteOption,
+  resolveEndpoint,
+} from '../api-client.ts';
 import { openInBrowser } from '../browser.ts';
 import { formatTable, printResult } from '../format.ts';
 import { type AddonView, type AttachmentView, findAddon } from './addon-client.ts';
@@ -27,6 +34,7 @@ export function addonCommands(program: Command): void {
     program.command('addons').description("list an app's add-ons, and where they are attached"),
   )
     .option('-A, --all', 'of all apps')
+    .addOption(noWrapOption())
     .action(async (options: Options & { all?: boolean }) => {
       const all = options.all ?? false;
       const { app, client, path } = all
@@ -72,7 +80,7 @@ export function addonCommands(program: Command): void {
   program
     .command('addons:services')
     .description('list what can be added, and what would have to be installed for it')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const services = await new ApiClient().request<ServiceView[]>('GET', '/addon-services');
       printResult(options.json, services, () =>
@@ -92,7 +100,7 @@ export function addonCommands(program: Command): void {
   program
     .command('addons:plans <service>')
     .description("list a service's plans")
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (service: string, options: { json?: boolean }) => {
       const path = `/addon-services/${encodeURIComponent(service.split(':')[0])}/plans`;
       const plans = await new ApiClient().request<PlanView[]>('GET', path);
@@ -103,12 +111,14 @@ export function addonCommands(program: Command): void {
   program
     .command('addons:docs <service>')
     .description("open the documentation of a service, or of an add-on's, in a browser")
+    .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option('--show-url', 'print its address and open nothing')
-    .action(async (service: string, options: { showUrl?: boolean }) => {
+    .action(async (service: string, options: { app?: string; showUrl?: boolean }) => {
       const ask = (name: string) =>
         new ApiClient().request<ServiceView>('GET', `/addon-services/${encodeURIComponent(name)}`);
       const view = await ask(service.split(':')[0]).catch(async (error: unknown) => {
-        const found = await findAddon({}, service).catch(() => undefined);
+        const found = await findAddon(options, service).catch(() => undefined);
         if (!found) throw error;
         return ask(found.addon.addon_service.name);
       });

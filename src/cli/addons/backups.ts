@@ -8,7 +8,13 @@ import { replaceFileWith } from '../../common/files/replace-file.ts';
 import { requireReplaceable } from '../../common/files/require-replaceable.ts';
 import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { formatBytes } from '../../common/text/format-numbers.ts';
-import { type ApiClient, addClientOptions, errorFromResponse, resolveEndpoint } from '../api-client.ts';
+import {
+  type ApiClient,
+  addClientOptions,
+  errorFromResponse,
+  resolveEndpoint,
+  waitIntervalOption,
+} from '../api-client.ts';
 import { formatTable, printResult, printText } from '../format.ts';
 import { attachmentsOf, type DatabaseOptions, findAttachment, POSTGRES } from './find-database.ts';
 
@@ -80,27 +86,30 @@ export function backupCommands(program: Command): void {
   });
   addClientOptions(
     program.command('pg:backups:capture [database]').description('back up a PostgreSQL database'),
-  ).action(async (which: string | undefined, options: DatabaseOptions) => {
-    const { client, attachment } = await findAttachment(options, which, POSTGRES);
-    const { addon } = attachment;
-    const made = await client.request<Transfer>('POST', `/client/v11/databases/${addon.id}/backups`, {});
-    const done = await waitForEnd(
-      client,
-      attachment.addon.app.name,
-      made,
-      `Backing up ${addon.name} to ${made.name}`,
-    );
-    printResult(
-      options.json,
-      done,
-      () => `Backing up ${addon.name} to ${done.name}... done, ${formatBytes(done.processed_bytes)}`,
-    );
-  });
+  )
+    .addOption(waitIntervalOption())
+    .action(async (which: string | undefined, options: DatabaseOptions) => {
+      const { client, attachment } = await findAttachment(options, which, POSTGRES);
+      const { addon } = attachment;
+      const made = await client.request<Transfer>('POST', `/client/v11/databases/${addon.id}/backups`, {});
+      const done = await waitForEnd(
+        client,
+        attachment.addon.app.name,
+        made,
+        `Backing up ${addon.name} to ${made.name}`,
+      );
+      printResult(
+        options.json,
+        done,
+        () => `Backing up ${addon.name} to ${done.name}... done, ${formatBytes(done.processed_bytes)}`,
+      );
+    });
   addClientOptions(
     program
       .command('pg:backups:restore [backup] [database]')
       .option('-c, --confirm <app>', 'the name of the app')
       .option('-e, --extensions <names>', 'extensions to make first, with commas between')
+      .addOption(waitIntervalOption())
       .description(
         "replace what is in a database by a backup: b001, app::b001, a file of pg_dump -Fc, or a file's https:// address",
       ),

@@ -1,18 +1,21 @@
 /** `tailrace pg:reset`, `pg:wait`, `pg:credentials:url`, `pg:ps`, `pg:locks`, `pg:kill`, `pg:killall` */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { addClientOptions } from '../api-client.ts';
+import { addClientOptions, waitIntervalOption } from '../api-client.ts';
 import { printResult } from '../format.ts';
 import { requireConfirmation } from './backups.ts';
 import { type DatabaseOptions, findAttachment, findDatabase, POSTGRES, runPsql } from './find-database.ts';
 
 const POLL_MS = 500;
 
-const ACTIVE_QUERIES = `SELECT pid, state, application_name AS source, usename AS username,
+/** @param isVerbose idle connections too */
+const activity = (
+  isVerbose: boolean,
+): string => `SELECT pid, state, application_name AS source, usename AS username,
   date_trunc('milliseconds', now() - xact_start) AS running_for, wait_event IS NOT NULL AS waiting, query
 FROM pg_stat_activity
-WHERE query <> '<insufficient privilege>' AND state <> 'idle' AND pid <> pg_backend_pid() AND datname = current_database()
+WHERE query <> '<insufficient privilege>' ${isVerbose ? '' : "AND state <> 'idle' "}AND pid <> pg_backend_pid() AND datname = current_database()
 ORDER BY query_start DESC`;
 const LOCKS = `SELECT activity.pid, class.relname, locks.transactionid, locks.granted, activity.query AS query_snippet,
   date_trunc('milliseconds', age(now(), activity.query_start)) AS age
@@ -43,16 +46,19 @@ export function databaseToolCommands(program: Command): void {
   );
   addClientOptions(
     program.command('pg:wait [database]').description('wait until a PostgreSQL database is there'),
-  ).action(async (which: string | undefined, options: DatabaseOptions) => {
-    const { client, attachment } = await findAttachment(options, which, POSTGRES);
-    const path = `/client/v11/databases/${attachment.addon.id}/wait_status`;
-    for (;;) {
-      const status = await client.request<{ message: string; 'waiting?': boolean }>('GET', path);
-      if (!status['waiting?'])
-        return printResult(options.json, status, () => `${attachment.addon.name} is ${status.message}`);
-      await wait(POLL_MS);
-    }
-  });
+  )
+    .addOption(waitIntervalOption())
+    .addOption(new Option('--no-notify', 'nothing is notified').hideHelp())
+    .action(async (which: string | undefined, options: DatabaseOptions) => {
+      const { client, attachment } = await findAttachment(options, which, POSTGRES);
+      const path = `/client/v11/databases/${attachment.addon.id}/wait_status`;
+      for (;;) {
+        const status = await client.request<{ message: string; 'waiting?': boolean }>('GET', path);
+        if (!status['waiting?'])
+          return printResult(options.json, status, () => `${attachment.addon.name} is ${status.message}`);
+        await wait(POLL_MS);
+      }
+    });
   addClientOptions(
     program
       .command('pg:credentials:url [database]')
@@ -69,16 +75,27 @@ export function databaseToolCommands(program: Command): void {
       ].join('\n'),
     );
   });
-  for (const [name, description, sql] of [
-    ['pg:ps', 'show what a PostgreSQL database is at work on', ACTIVE_QUERIES],
-    ['pg:locks', 'show what is locked in a PostgreSQL database, and by which query', LOCKS],
-  ])
-    addClientOptions(program.command(`${name} [database]`).description(description)).action(
-      async (which: string | undefined, options: DatabaseOptions) => {
-        const { url } = await findDatabase(options, which, POSTGRES);
-        await runPsql(url, ['-X', '-q', '-c', sql]);
-      },
-    );
+  addClientOptions(
+    program.command('pg:ps [database]').description('show what a PostgreSQL database is at work on'),
+  )
+    .option('-v, --verbose', 'idle connections too')
+    .action(async (which: string | undefined, options: DatabaseOptions & { verbose?: boolean }) => {
+      const { url } = await findDatabase(options, which, POSTGRES);
+      await runPsql(url, ['-X', '-q', '-c', activity(options.verbose ?? false)]);
+    });
+  addClientOptions(
+    program
+      .command('pg:locks [database]')
+      .description('show what is locked in a PostgreSQL database, and by which query'),
+  )
+    .option('-t, --truncate', 'at most 40 letters of each query')
+    .action(async (which: string | undefined, options: DatabaseOptions & { truncate?: boolean }) => {
+      const { url } = await findDatabase(options, which, POSTGRES);
+      const sql = options.truncate
+        ? LOCKS.replace('activity.query AS', 'left(activity.query, 40) AS')
+        : LOCKS;
+      await runPsql(url, ['-X', '-q', '-c', sql]);
+    });
   addClientOptions(
     program
       .command('pg:kill <pid> [database]')

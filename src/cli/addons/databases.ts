@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { type ApiClient, addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { formatTable, printResult } from '../format.ts';
@@ -17,7 +17,10 @@ import {
 /** `pg:psql`, `pg:info`, `pg:promote`, `redis:cli`, `redis:info`, `redis:promote` */
 export function databaseCommands(program: Command): void {
   addClientOptions(
-    program.command('pg:psql [database]').description("psql on one of the app's PostgreSQL databases"),
+    program
+      .command('pg:psql [database]')
+      .alias('psql')
+      .description("psql on one of the app's PostgreSQL databases"),
   )
     .option('-c, --command <sql>', 'run this and end')
     .option('-f, --file <file>', 'run what is in this file and end')
@@ -34,6 +37,7 @@ export function databaseCommands(program: Command): void {
   addClientOptions(
     program.command('redis:cli [database]').description("redis-cli on one of the app's Redis servers"),
   )
+    .addOption(new Option('-c, --confirm <app>', 'nothing has to be confirmed').hideHelp())
     .argument('[command...]', 'a command to run, instead of a prompt: -- GET key')
     .action(async (which: string | undefined, words: string[], options: DatabaseOptions) => {
       const { url } = await findDatabase(options, which, REDIS);
@@ -82,25 +86,31 @@ export function databaseCommands(program: Command): void {
       program
         .command(`${prefix}:promote <database>`)
         .description(`make one of the app's ${kind.word} databases its ${kind.attachment}_URL`),
-    ).action(async (which: string, options: DatabaseOptions) => {
-      const { client, app } = await resolveEndpoint(options);
-      const attachments = await attachmentsOf(client, app, kind);
-      const { addon } = pickAttachment(attachments, app, which, kind);
-      const current = attachments.find(({ name }) => name === kind.attachment);
-      if (current?.addon.id === addon.id)
-        throw new TailraceError('invalid_params', `${addon.name} is already promoted on ${app}.`);
-      // What has the name now keeps another one.
-      const isOnly = attachments.filter((one) => one.addon.id === current?.addon.id).length === 1;
-      if (current && isOnly)
-        await client.request('POST', '/addon-attachments', { addon: current.addon.name, app, confirm: app });
-      const body = { addon: addon.name, app, name: kind.attachment, confirm: app };
-      const made = await client.request<AttachmentView>('POST', '/addon-attachments', body);
-      printResult(
-        options.json,
-        made,
-        () => `Promoting ${addon.name} to ${kind.attachment}_URL on ${app}... done`,
-      );
-    });
+    )
+      .addOption(new Option('-f, --force', 'nothing is in the way here').hideHelp())
+      .action(async (which: string, options: DatabaseOptions) => {
+        const { client, app } = await resolveEndpoint(options);
+        const attachments = await attachmentsOf(client, app, kind);
+        const { addon } = pickAttachment(attachments, app, which, kind);
+        const current = attachments.find(({ name }) => name === kind.attachment);
+        if (current?.addon.id === addon.id)
+          throw new TailraceError('invalid_params', `${addon.name} is already promoted on ${app}.`);
+        // What has the name now keeps another one.
+        const isOnly = attachments.filter((one) => one.addon.id === current?.addon.id).length === 1;
+        if (current && isOnly)
+          await client.request('POST', '/addon-attachments', {
+            addon: current.addon.name,
+            app,
+            confirm: app,
+          });
+        const body = { addon: addon.name, app, name: kind.attachment, confirm: app };
+        const made = await client.request<AttachmentView>('POST', '/addon-attachments', body);
+        printResult(
+          options.json,
+          made,
+          () => `Promoting ${addon.name} to ${kind.attachment}_URL on ${app}... done`,
+        );
+      });
   }
 }
 

@@ -27,7 +27,7 @@ export function partnerCommands(program: Command): void {
     .command('addons:register [manifest]')
     .description('let a service that speaks the add-on partner protocol make add-ons')
     .option('--test', "use the manifest's test addresses, not those of production")
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (file: string | undefined, options: Options & { test?: boolean }) => {
       const body = {
         manifest: readManifest(file ?? 'addon-manifest.json'),
@@ -51,7 +51,7 @@ export function partnerCommands(program: Command): void {
     .command('addons:unregister <service>')
     .description('forget a service that was registered')
     .option('-f, --force', 'also while there are add-ons of it')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (service: string, options: Options & { force?: boolean }) => {
       const path = `/addon-manifests/${encodeURIComponent(service)}`;
       const body = { force: options.force ?? false };
@@ -61,7 +61,7 @@ export function partnerCommands(program: Command): void {
   program
     .command('addons:manifests [service]')
     .description('list the services that are registered, or show one with its client secret')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (service: string | undefined, options: Options) => {
       if (service !== undefined) return showPartner(service, options);
       const partners = await new ApiClient().request<PartnerView[]>('GET', '/addon-manifests');

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { formatNumber } from '../../common/text/format-numbers.ts';
-import { ApiClient, addClientOptions, resolveApp, resolveEndpoint } from '../api-client.ts';
+import { shellValue } from '../../common/text/shell-quote.ts';
+import { ApiClient, addClientOptions, remoteOption, resolveApp, resolveEndpoint } from '../api-client.ts';
 import { formatTable, printResult } from '../format.ts';
 import { type LimitsView, limitRows, summarizeLimits } from '../logs/limits.ts';
 import { removeGitRemote } from './git-remote.ts';
@@ -20,11 +21,19 @@ interface Options {
   readonly json?: boolean;
 }
 
+/** What of an app is one value, under the API's names. */
+function shellLines(app: Readonly<Record<string, unknown>>): string {
+  return Object.entries(app)
+    .flatMap(([name, value]) => (typeof value === 'object' ? [] : `${name}=${shellValue(String(value))}`))
+    .join('\n');
+}
+
 /** `tailrace info`, `destroy --confirm NAME`, `maintenance[:on|:off]` */
 export function appInfoCommands(program: Command): void {
-  addClientOptions(program.command('info').alias('apps:info').description('show an app')).action(
-    async (options: Options) => {
-      const { client, path } = await resolveEndpoint(options);
+  addClientOptions(program.command('info [name]').alias('apps:info').description('show an app'))
+    .option('-s, --shell', 'as name=value lines for a shell')
+    .action(async (name: string | undefined, options: Options & { shell?: boolean }) => {
+      const { client, path } = await resolveEndpoint({ app: options.app ?? name });
       const app = await client.request<AppView>('GET', path);
       const dynos = await client.request<{ type: string }[]>('GET', `${path}/dynos`);
       const addons = await client.request<{ plan: { name: string } }[]>('GET', `${path}/addons`);
@@ -46,15 +55,19 @@ export function appInfoCommands(program: Command): void {
         ['Log limits:', summarizeLimits(limits)],
         ['Created:', app.created_at],
       ];
-      printResult(options.json, app, () => `=== ${app.name}\n\n${formatTable(rows)}`);
-    },
-  );
+      printResult(options.json, app, () =>
+        options.shell
+          ? shellLines({ ...app, dynos: dynos.length })
+          : `=== ${app.name}\n\n${formatTable(rows)}`,
+      );
+    });
 
   program
     .command('destroy [name]')
-    .alias('apps:destroy')
+    .aliases(['apps:destroy', 'apps:delete'])
     .description('destroy an app with everything it has')
     .option('-a, --app <name>', 'the app')
+    .addOption(remoteOption())
     .option('-c, --confirm <name>', 'the name of the app, again')
     .action(async (name: string | undefined, options: { app?: string; confirm?: string }) => {
       const client = new ApiClient();

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { ApiClient, appNameFromGitRemote, GIT_REMOTE } from '../api-client.ts';
 import { printResult } from '../format.ts';
@@ -14,17 +14,22 @@ interface AppView {
 
 interface CreateOptions extends Partial<ManifestOptions> {
   readonly addons?: string;
+  readonly app?: string;
   readonly buildpack?: readonly string[];
   readonly json?: boolean;
-  readonly remote: boolean;
+  /** Its name; false for none, undefined for the default. */
+  readonly remote?: string | boolean;
 }
 
 /** `tailrace apps`, `tailrace create [name]` */
 export function appsCommands(program: Command): void {
   program
     .command('apps')
+    .aliases(['apps:list', 'list'])
     .description('list the apps')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
+    .addOption(new Option('-A, --all', 'all apps, as always').hideHelp())
+    .addOption(new Option('-p, --personal', 'all apps, as always').hideHelp())
     .action(async (options: { json?: boolean }) => {
       const apps = await new ApiClient().request<AppView[]>('GET', '/apps');
       printResult(options.json, apps, () =>
@@ -37,7 +42,8 @@ export function appsCommands(program: Command): void {
     .command('create [name]')
     .alias('apps:create')
     .description('make an app')
-    .option('--no-remote', 'leave the git repository of this folder alone')
+    .option('-r, --remote <name>', `the git remote that will lead to it (default: ${GIT_REMOTE})`)
+    .option('-n, --no-remote', 'leave the git repository of this folder alone')
     .option('--addons <list>', 'add-ons to create with it, with commas between them: redis,postgresql')
     .option(
       '-b, --buildpack <name>',
@@ -47,8 +53,10 @@ export function appsCommands(program: Command): void {
     .option('--from <file>', 'make it as an app.json says: config vars, add-ons, formation, postdeploy')
     .option('-e, --env <vars>', 'with --from: config vars that app.json asks for: "A=1;B=2"', collectValues)
     .option('--environment <name>', 'with --from: what app.json says for this environment, such as review')
-    .option('--json', 'print JSON')
-    .action(async (name: string | undefined, options: CreateOptions) => {
+    .option('-j, --json', 'print JSON')
+    .addOption(new Option('-a, --app <name>', 'its name').hideHelp())
+    .action(async (typed: string | undefined, options: CreateOptions) => {
+      const name = typed ?? options.app;
       const client = new ApiClient();
       const plans = (options.addons ?? '').split(',').flatMap((plan) => plan.trim() || []);
       // An app without what it needs would have to be made up for: what can't be added is said before.
@@ -61,24 +69,25 @@ export function appsCommands(program: Command): void {
           ? { app: await client.request<AppView>('POST', '/apps', { name }), said: [] }
           : await makeFromManifest(client, name, { ...options, from });
       const created = await furnishApp(client, app.name, options.buildpack ?? [], plans);
-      const before = appNameFromGitRemote();
-      const added = options.remote && addGitRemote(app.git_url);
+      const remote = typeof options.remote === 'string' ? options.remote : GIT_REMOTE;
+      const before = appNameFromGitRemote(remote);
+      const added = options.remote !== false && addGitRemote(app.git_url, remote);
       printResult(options.json, app, () =>
         [
           `Creating ${app.name}... done`,
           ...said,
           ...created,
           `${app.web_url} | ${app.git_url}`,
-          ...(added ? [describeGitRemote(before, app.name)] : []),
+          ...(added ? [describeGitRemote(remote, before, app.name)] : []),
         ].join('\n'),
       );
     });
 }
 
 /** @param before the app that the remote led to */
-function describeGitRemote(before: string | undefined, app: string): string {
+function describeGitRemote(remote: string, before: string | undefined, app: string): string {
   const done = before === undefined || before === app ? 'added' : `leads here now, and not to ${before}`;
-  return `Git remote ${GIT_REMOTE} ${done}; deploy with: git push ${GIT_REMOTE} main`;
+  return `Git remote ${remote} ${done}; deploy with: git push ${remote} main`;
 }
 
 async function makeFromManifest(client: ApiClient, wanted: string | undefined, options: ManifestOptions) {

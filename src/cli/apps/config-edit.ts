@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { formatEnvFile } from '../../apps/processes/config/env-file.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { ownValue } from '../../common/own-value.ts';
-import { APP_OPTION, type ApiClient, resolveEndpoint } from '../api-client.ts';
+import { APP_OPTION, type ApiClient, remoteOption, resolveEndpoint } from '../api-client.ts';
 import { printText } from '../format.ts';
 import { parseConfigFile } from './config-file.ts';
 
@@ -19,6 +19,7 @@ export function configEditCommand(program: Command): void {
     .command('config:edit [name]')
     .description('change config vars, or the value of one, in $VISUAL or $EDITOR; the app restarts')
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .action(async (name: string | undefined, options: { app?: string }) => {
       const { app, client, path } = await resolveEndpoint(options, '/config-vars');
       const before = await client.request<Vars>('GET', path);

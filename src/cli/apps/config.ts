@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { ownValue } from '../../common/own-value.ts';
-import { shellQuote } from '../../common/text/shell-quote.ts';
+import { shellValue } from '../../common/text/shell-quote.ts';
 import { addClientOptions, resolveEndpoint, resolveLastingEndpoint } from '../api-client.ts';
 import { readFileArgument } from '../file-argument.ts';
 import { printResult, printValues } from '../format.ts';
@@ -21,23 +21,23 @@ export function configCommands(program: Command): void {
       const { app, client, path } = await resolveEndpoint(options, '/config-vars');
       const vars = await client.request<Vars>('GET', path);
       const lines = Object.entries(vars).map(([name, value]) =>
-        options.shell ? `${name}=${quoteIfNeeded(value)}` : `${name}: ${value}`,
+        options.shell ? `${name}=${shellValue(value)}` : `${name}: ${value}`,
       );
       if (options.shell) printValues(options.json, vars, () => lines.join('\n'));
       else printResult(options.json, vars, () => [`=== ${app} Config Vars`, '', ...lines].join('\n'));
     });
-  addClientOptions(
-    program.command('config:get <names...>').description('print the values of config vars'),
-  ).action(async (names: string[], options: Options) => {
-    const { app, client, path } = await resolveEndpoint(options, '/config-vars');
-    const vars = await client.request<Vars>('GET', path);
-    for (const name of names)
-      if (!Object.hasOwn(vars, name))
-        throw new TailraceError('not_found', `${app} has no config var ${name}.`);
-    printValues(options.json, Object.fromEntries(names.map((name) => [name, vars[name]])), () =>
-      names.map((name) => vars[name]).join('\n'),
-    );
-  });
+  addClientOptions(program.command('config:get <names...>').description('print the values of config vars'))
+    .option('-s, --shell', 'as A=1 lines for a shell')
+    .action(async (names: string[], options: Options & { shell?: boolean }) => {
+      const { app, client, path } = await resolveEndpoint(options, '/config-vars');
+      const vars = await client.request<Vars>('GET', path);
+      for (const name of names)
+        if (!Object.hasOwn(vars, name))
+          throw new TailraceError('not_found', `${app} has no config var ${name}.`);
+      printValues(options.json, Object.fromEntries(names.map((name) => [name, vars[name]])), () =>
+        names.map((name) => (options.shell ? `${name}=${shellValue(vars[name])}` : vars[name])).join('\n'),
+      );
+    });
   addClientOptions(
     program
       .command('config:set [vars...]')
@@ -107,9 +107,4 @@ function parseAssignment(text: string): [string, string] {
       `"${text}" sets nothing: write NAME=value, or take it away with config:unset.`,
     );
   return [text.slice(0, at), text.slice(at + 1)];
-}
-
-/** A value as one would type it. */
-function quoteIfNeeded(value: string): string {
-  return /^[\w@%+:,./-]+$/.test(value) ? value : shellQuote(value);
 }

@@ -1,6 +1,6 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { addClientOptions, resolveEndpoint } from '../api-client.ts';
+import { addClientOptions, noWrapOption, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 
 interface DomainView {
@@ -14,20 +14,22 @@ interface Options {
 
 /** `tailrace domains`, `domains:add www.example.com`, `domains:remove …`, `domains:clear` */
 export function domainCommands(program: Command): void {
-  addClientOptions(program.command('domains').description("list an app's host names")).action(
-    async (options: Options) => {
+  addClientOptions(program.command('domains').description("list an app's host names"))
+    .addOption(noWrapOption())
+    .action(async (options: Options) => {
       const { client, path } = await resolveEndpoint(options, '/domains');
       const domains = await client.request<DomainView[]>('GET', path);
       printResult(options.json, domains, () => domains.map(({ hostname }) => hostname).join('\n'));
-    },
-  );
+    });
   addClientOptions(
     program.command('domains:add <hostname>').description('let the HTTP router answer for another host name'),
-  ).action(async (hostname: string, options: Options) => {
-    const { app, client, path } = await resolveEndpoint(options, '/domains');
-    const domain = await client.request<DomainView>('POST', path, { hostname });
-    printResult(options.json, domain, () => `Adding ${domain.hostname} to ${app}... done`);
-  });
+  )
+    .addOption(new Option('--wait', 'it answers at once').hideHelp())
+    .action(async (hostname: string, options: Options) => {
+      const { app, client, path } = await resolveEndpoint(options, '/domains');
+      const domain = await client.request<DomainView>('POST', path, { hostname });
+      printResult(options.json, domain, () => `Adding ${domain.hostname} to ${app}... done`);
+    });
   addClientOptions(program.command('domains:remove <hostname>').description('take a host name away')).action(
     async (hostname: string, options: Options) => {
       const { app, client, path } = await resolveEndpoint(options, '/domains');

@@ -5,7 +5,7 @@ import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/files/make-directory.ts';
 import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import { ownValue } from '../../common/own-value.ts';
-import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
+import { APP_OPTION, remoteOption, resolveEndpoint } from '../api-client.ts';
 import type { ExportResult, ExportSpec } from '../export/export-spec.ts';
 import { printText } from '../format.ts';
 import { loadEnvFiles } from '../server/start-files.ts';
@@ -34,6 +34,7 @@ export function exportCommand(program: Command): void {
     .command('export <engine> [folder]')
     .description("write an app's formation for another engine: systemd, compose or kubernetes")
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option('--url <url>', "this server, as the app's new machine reaches it")
     .option('--syslog <host:port>', 'its syslog over TCP, for compose (default: the same host, port 6001)')
     .option('-p, --port <port>', 'first port of the web dynos', '5000')

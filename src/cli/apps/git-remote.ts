@@ -1,5 +1,5 @@
 /** What ties a git repository to an app: the remote `tailrace`, and how git gets the key for it. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
@@ -14,15 +14,23 @@ import {
 } from '../api-client.ts';
 
 /** Adds the remote to the repository of this folder; false when this is none. */
-export function addGitRemote(gitUrl: string): boolean {
+export function addGitRemote(gitUrl: string, remote = GIT_REMOTE): boolean {
   if (!runGit(['rev-parse', '--git-dir'])) return false;
-  if (runGit(['remote', 'get-url', GIT_REMOTE])) runGit(['remote', 'set-url', GIT_REMOTE, gitUrl]);
-  else runGit(['remote', 'add', GIT_REMOTE, gitUrl]);
-  // The key stays where it is: git asks this command for it, for this server only. What git offers it to keep needs no start of it.
-  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(realpathSync(process.argv[1]))}`;
-  const helper = `!f() { test "$1" != get || ${command} git:credentials get; }; f`;
-  runGit(['config', `credential.${new URL(gitUrl).origin}.helper`, helper]);
+  const isThere = runGit(['remote', 'get-url', '--', remote]);
+  if (!runGit(['remote', isThere ? 'set-url' : 'add', '--', remote, gitUrl]))
+    throw new TailraceError('invalid_params', `"${remote}" can't be the name of a git remote.`);
+  const [name, helper] = credentialHelper(gitUrl);
+  runGit(['config', name, helper]);
   return true;
+}
+
+/** The key stays where it is: git asks this command for it, for this server only. What git offers it to keep needs no start of it. */
+function credentialHelper(gitUrl: string): [name: string, value: string] {
+  const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(realpathSync(process.argv[1]))}`;
+  return [
+    `credential.${new URL(gitUrl).origin}.helper`,
+    `!f() { test "$1" != get || ${command} git:credentials get; }; f`,
+  ];
 }
 
 /** Removes the remote when it points to this app; false when it doesn't. */
@@ -37,25 +45,41 @@ export function redirectGitRemotes(from: string, to: string): string[] {
   );
 }
 
-/** `tailrace git:remote`, and `git:credentials`, which git runs. */
+/** `tailrace git:remote`, `git:clone`, and `git:credentials`, which git runs. */
 export function gitCommands(program: Command): void {
   program
     .command('git:remote')
     .description('add the git remote of an app to this repository')
     .option('-a, --app <name>', 'the app')
-    .action(async (options: { app?: string }) => {
+    .option('-r, --remote <name>', 'what to call the remote', GIT_REMOTE)
+    .action(async (options: { app?: string; remote: string }) => {
       const client = new ApiClient();
       const app = await resolveApp(client, options.app);
       const { git_url: url } = await client.request<{ git_url: string }>(
         'GET',
         `/apps/${encodeURIComponent(app)}`,
       );
-      if (!addGitRemote(url))
+      if (!addGitRemote(url, options.remote))
         throw new TailraceError(
           'not_found',
           'This folder is no git repository: make it one with `git init`.',
         );
-      process.stdout.write(`set git remote ${GIT_REMOTE} to ${url}\n`);
+      process.stdout.write(`set git remote ${options.remote} to ${url}\n`);
+    });
+  program
+    .command('git:clone [folder]')
+    .description("clone an app's code, as it was pushed last, into a folder (default: the app's name)")
+    .requiredOption('-a, --app <name>', 'the app')
+    .option('-r, --remote <name>', 'what to call the remote', GIT_REMOTE)
+    .action(async (folder: string | undefined, { app, remote }: { app: string; remote: string }) => {
+      const { git_url: url } = await new ApiClient().request<{ git_url: string }>(
+        'GET',
+        `/apps/${encodeURIComponent(app)}`,
+      );
+      const config = credentialHelper(url).join('=');
+      const args = ['clone', '--origin', remote, '--config', config, '--', url, folder ?? app];
+      const { status } = spawnSync('git', args, { stdio: 'inherit' });
+      process.exitCode = status ?? 1;
     });
   program.command('git:credentials [operation]', { hidden: true }).action(async (operation?: string) => {
     if (operation !== 'get') return;

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { formatTable, printResult } from '../format.ts';
 
@@ -23,6 +23,15 @@ export function labsCommands(program: Command): void {
       formatTable(all.map(({ name, description, enabled }) => [enabled ? '[+]' : '[ ]', name, description])),
     );
   });
+  addClientOptions(
+    program.command('labs:info <feature>').alias('features:info').description('show one of them'),
+  ).action(async (feature: string, options: Options) => {
+    const { client, path } = await resolveEndpoint(options, `/features/${encodeURIComponent(feature)}`);
+    const view = await client.request<FeatureView>('GET', path);
+    printResult(options.json, view, () =>
+      formatTable([[view.enabled ? '[+]' : '[ ]', view.name, view.description]]),
+    );
+  });
   for (const [command, enabled] of [
     ['enable', true],
     ['disable', false],
@@ -32,15 +41,17 @@ export function labsCommands(program: Command): void {
         .command(`labs:${command} <feature>`)
         .alias(`features:${command}`)
         .description(`${command} something for an app`),
-    ).action(async (feature: string, options: Options) => {
-      const { app, client, path } = await resolveEndpoint(options, '/features');
-      const view = await client.request<FeatureView>('PATCH', `${path}/${encodeURIComponent(feature)}`, {
-        enabled,
+    )
+      .addOption(new Option('--confirm <app>', 'nothing here needs it').hideHelp())
+      .action(async (feature: string, options: Options) => {
+        const { app, client, path } = await resolveEndpoint(options, '/features');
+        const view = await client.request<FeatureView>('PATCH', `${path}/${encodeURIComponent(feature)}`, {
+          enabled,
+        });
+        printResult(
+          options.json,
+          view,
+          () => `${enabled ? 'Enabling' : 'Disabling'} ${view.name} for ${app}... done`,
+        );
       });
-      printResult(
-        options.json,
-        view,
-        () => `${enabled ? 'Enabling' : 'Disabling'} ${view.name} for ${app}... done`,
-      );
-    });
 }

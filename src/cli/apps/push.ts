@@ -9,7 +9,13 @@ import { findLinkOut } from '../../apps/build/linked-out.ts';
 import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
 import { sendClientRequest } from '../../common/http/client/client-request.ts';
-import { APP_OPTION, type ApiClient, errorFromResponse, resolveLastingEndpoint } from '../api-client.ts';
+import {
+  APP_OPTION,
+  type ApiClient,
+  errorFromResponse,
+  remoteOption,
+  resolveLastingEndpoint,
+} from '../api-client.ts';
 
 interface SourceBlob {
   readonly put_url: string;
@@ -25,6 +31,7 @@ export function pushCommand(program: Command): void {
     .alias('deploy')
     .description('deploy this folder, without what .slugignore names')
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option('-d, --dir <folder>', 'another folder', '.')
     .action(async (options: { app?: string; dir: string }) => {
       const { client, path } = await resolveLastingEndpoint(options, '/builds');

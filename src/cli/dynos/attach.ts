@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { TLSSocket } from 'node:tls';
 import type { Command } from 'commander';
-import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
+import { APP_OPTION, remoteOption, resolveEndpoint } from '../api-client.ts';
 import { attachTerminal, connectToDyno, frameInput } from './attached-terminal.ts';
 import { LineInput } from './line-input.ts';
 
@@ -14,6 +14,7 @@ export function attachCommand(program: Command): void {
       'what a running dyno writes (default: web.1), as it writes it, and its input; Ctrl-] leaves it running',
     )
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .action(async (dyno: string | undefined, options: { app?: string }) => {
       const path = `/dynos/${encodeURIComponent(dyno ?? 'web')}/actions/attach`;
       const endpoint = await resolveEndpoint(options, path);

@@ -1,10 +1,10 @@
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { replaceFileWith } from '../../common/files/replace-file.ts';
 import { writeFullySync } from '../../common/files/write-fully.ts';
-import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
+import { APP_OPTION, isGitRemote, remoteOption, resolveEndpoint, useGitRemote } from '../api-client.ts';
 import { runInTerminal, shellCommandLine } from './attached-terminal.ts';
 import { splitDyno } from './trailing-app.ts';
 
@@ -28,13 +28,16 @@ export function psExecCommands(program: Command): void {
       'run a command (default: a shell) inside a running dyno: with its files, variables and isolation, and this terminal',
     )
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option('-d, --dyno <dyno>', 'the dyno (default: the first word when it is one, else web.1)')
     .option('--no-tty', 'no terminal, only pipes')
+    .addOption(new Option('--no-launcher', 'nothing is put in front of the command').hideHelp())
     .option('-x, --exit-code', "end with the command's status; it always does")
     .passThroughOptions()
     .action(async (words: string[], options: ExecOptions) => {
-      const wanted = splitDyno(words, options.dyno);
-      const { app, client, path } = await resolveEndpoint({ app: options.app ?? wanted.app }, '/dynos');
+      const wanted = splitDyno(words, options.dyno, isGitRemote);
+      const named = wanted.app ?? (wanted.remote === undefined ? undefined : useGitRemote(wanted.remote));
+      const { app, client, path } = await resolveEndpoint({ app: options.app ?? named }, '/dynos');
       const command = wanted.command.length > 0 ? wanted.command : [SHELL];
       const where = `${path}/${encodeURIComponent(wanted.dyno)}`;
       const tty = options.tty && !wanted.noTty;
@@ -44,6 +47,7 @@ export function psExecCommands(program: Command): void {
     .command('ps:copy <file>')
     .description('copy a file out of a running dyno to this folder')
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option('-d, --dyno <dyno>', 'the dyno (default: web.1)')
     .option('-o, --output <file>', 'what to call it here (default: as there)')
     .action(copyFile);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, type ApiClient, resolveLastingEndpoint } from '../api-client.ts';
+import { APP_OPTION, type ApiClient, remoteOption, resolveLastingEndpoint } from '../api-client.ts';
 
 interface DynoView {
   readonly name: string;
@@ -25,6 +25,7 @@ export function psWaitCommand(program: Command): void {
     .command('ps:wait')
     .description('wait until every dyno is up with the current release')
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option('-t, --type <type>', 'only those of a process type')
     .option('-R, --with-run', 'one-off dynos too')
     .option('-w, --wait-interval <seconds>', 'how often to look', parseSeconds, 1)

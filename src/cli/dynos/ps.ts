@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { addClientOptions, resolveEndpoint } from '../api-client.ts';
+import { TailraceError } from '../../common/errors.ts';
+import { addClientOptions, noWrapOption, resolveEndpoint } from '../api-client.ts';
 import { formatElapsed, printResult } from '../format.ts';
 
 interface DynoView {
@@ -12,15 +13,21 @@ interface DynoView {
 
 /** `tailrace ps`: the dynos of an app. */
 export function psCommand(program: Command): void {
-  addClientOptions(program.command('ps').description("show an app's dynos")).action(
-    async (options: { app?: string; json?: boolean }) => {
+  addClientOptions(
+    program.command('ps [types...]').description("show an app's dynos, or those of some process types"),
+  )
+    .addOption(noWrapOption())
+    .action(async (types: string[], options: { app?: string; json?: boolean }) => {
       const { app, client, path } = await resolveEndpoint(options, '/dynos');
-      const dynos = await client.request<DynoView[]>('GET', path);
+      const all = await client.request<DynoView[]>('GET', path);
+      const missing = types.filter((wanted) => !all.some(({ type }) => type === wanted));
+      if (missing.length > 0)
+        throw new TailraceError('not_found', `${app} has no ${missing.join(' and no ')} dynos.`);
+      const dynos = types.length === 0 ? all : all.filter(({ type }) => types.includes(type));
       printResult(options.json, dynos, () =>
         dynos.length === 0 ? `No dynos on ${app}` : formatDynos(dynos),
       );
-    },
-  );
+    });
 }
 
 function formatDynos(dynos: readonly DynoView[]): string {

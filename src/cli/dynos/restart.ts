@@ -1,15 +1,23 @@
 import type { Command } from 'commander';
 import { addClientOptions, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
+import { addDynoOptions, type DynoChoice } from './dyno-choice.ts';
+
+interface RestartOptions extends DynoChoice {
+  readonly app?: string;
+  readonly json?: boolean;
+}
 
 /** `tailrace restart [web.1|web]` */
 export function restartCommand(program: Command): void {
-  addClientOptions(
+  const command = addClientOptions(
     program
       .command('ps:restart [dyno]')
-      .alias('restart')
+      .aliases(['restart', 'dyno:restart'])
       .description('restart a dyno (web.1), all of a type (web), or all'),
-  ).action(async (dyno: string | undefined, options: { app?: string; json?: boolean }) => {
+  );
+  addDynoOptions(command).action(async (typed: string | undefined, options: RestartOptions) => {
+    const dyno = typed ?? options.dynoName ?? options.processType;
     const which = dyno !== undefined ? `/${encodeURIComponent(dyno)}` : '';
     const { app, client, path } = await resolveEndpoint(options, `/dynos${which}`);
     const answer = await client.request<unknown>('DELETE', path);

@@ -15,7 +15,7 @@ export function scaleCommand(program: Command): void {
   addClientOptions(
     program
       .command('ps:scale [changes...]')
-      .alias('scale')
+      .aliases(['scale', 'dyno:scale'])
       .description(
         'say how many dynos of each process type to run: web=2, worker+1, web=1:standard-2x; without changes, show that',
       ),

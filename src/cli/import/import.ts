@@ -45,7 +45,7 @@ export function importCommand(program: Command): void {
       'the key is in this file; - for standard input (default: HEROKU_API_KEY, or ~/.netrc)',
     )
     .option('--remote', 'let the git remote heroku of this folder lead here; the old one becomes heroku-old')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .addHelpText('after', '\nNothing is changed there. docs/leaving-heroku.md goes through a whole move.')
     .action(runImport);
 }

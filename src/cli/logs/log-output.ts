@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { terminalSafeJson } from '../../logs/tails/output/sanitize.ts';
-import { Colorizer, wantsColor } from '../colorizer.ts';
+import { Colorizer, type ColorOption, wantsColor } from '../colorizer.ts';
 import { LineFormatter, type LineStyle, type TailLine } from './line-formatter.ts';
 import type { ReplayProgress } from './replay-progress.ts';
 
@@ -24,7 +24,7 @@ export class LogOutput {
    * @param style of lines that come as JSON; left out: they are shown as JSON
    * @throws TailraceError as {@link LineFormatter}
    */
-  constructor(color: boolean | undefined, progress: ReplayProgress, style?: LineStyle) {
+  constructor(color: ColorOption, progress: ReplayProgress, style?: LineStyle) {
     this.colorizer = new Colorizer(wantsColor(process.stdout, color));
     this.formatter = style && new LineFormatter(style, this.colorizer);
     this.progress = progress;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import split2 from 'split2';
 import { TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
+import { APP_OPTION, ApiClient, remoteOption, resolveApp } from '../api-client.ts';
 
 /** Lines in one request, at the most. */
 const REQUEST_LINES_MAX = 2_000;
@@ -20,6 +20,7 @@ export function logCommand(program: Command): void {
       'push a line by hand, or every line of the standard input; without either, the same as `logs`',
     )
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option('-s, --source <name>', 'the source to speak as', 'app')
     .option('-d, --dyno <name>', 'the name in the brackets', 'log')
     .option('-t, --tail', 'show lines as they come (the old spelling of `logs --tail`)')

@@ -4,8 +4,8 @@ import { TIME_FORMS } from '../../common/time-expression.ts';
 import { withTimes } from '../../logs/query/query-times.ts';
 import { readQuery } from '../../logs/query/read-query.ts';
 import { LOG_LEVELS, levelByName } from '../../logs/syslog/level.ts';
-import { APP_OPTION, ApiClient, resolveApp } from '../api-client.ts';
-import { wantsColor } from '../colorizer.ts';
+import { APP_OPTION, ApiClient, remoteOption, resolveApp } from '../api-client.ts';
+import { type ColorOption, wantsColor } from '../colorizer.ts';
 import { printText } from '../format.ts';
 import { parseTimeOption } from '../time-options.ts';
 import { explainNoLines } from './explain-no-lines.ts';
@@ -27,6 +27,9 @@ interface LogsOptions {
   source?: string;
   dyno?: string;
   ps?: string;
+  dynoName?: string;
+  processType?: string;
+  forceColors?: boolean;
   level?: string;
   events: boolean;
   query?: string;
@@ -61,6 +64,7 @@ export function logsCommands(program: Command): void {
 function addLogOptions(command: Command): Command {
   return command
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option('--all', 'all apps, each line with its app in front')
     .option(
       '-n, --num <lines>',
@@ -68,6 +72,8 @@ function addLogOptions(command: Command): Command {
       parseCount,
     )
     .addOption(new Option('--lines <lines>', 'the same as --num').argParser(parseCount).hideHelp())
+    .addOption(new Option('--dyno-name <name>', 'the same as --dyno').hideHelp())
+    .addOption(new Option('--process-type <name>', 'the same as --dyno').hideHelp())
     .option('-s, --source <name>', 'only lines of this source (app, heroku, …); several with commas')
     .option('-d, --dyno <name>', 'only lines of this dyno (web.1), or of all of a type (web)')
     .addOption(new Option('-p, --ps <name>', 'the same as --dyno').hideHelp())
@@ -93,7 +99,8 @@ function addLogOptions(command: Command): Command {
       '--template <text>',
       "show lines so: '{time} {level} {dyno} {message}'; also {source} {host} {fields} {app} {msgid} {position}",
     )
-    .option('--json', 'one JSON object a line, with every field')
+    .option('-j, --json', 'one JSON object a line, with every field')
+    .addOption(new Option('--force-colors', 'colors, also where no terminal is').hideHelp())
     .option('--no-color', 'no colors');
 }
 
@@ -102,7 +109,11 @@ async function showLogs(dynos: readonly string[], options: LogsOptions, tail: bo
   const search = options.query === undefined ? undefined : readQuery(options.query, '--query');
   const hasStart = options.since !== undefined || search?.since !== undefined;
   const num = options.num ?? options.lines ?? (hasStart ? undefined : DEFAULT_LINE_COUNT);
-  const dyno = [...dynos, ...[options.dyno ?? options.ps ?? []].flat()].join(',');
+  // Heroku's command has two of them; what both would let through is a dyno of that type.
+  const namedDynos = [options.dyno, options.ps, options.dynoName, options.processType].flatMap(
+    (name) => name ?? [],
+  );
+  const dyno = [...dynos, ...namedDynos].join(',');
   const style = lineStyle(options);
   const query = {
     lines: num?.toString(),
@@ -129,7 +140,7 @@ async function showLogs(dynos: readonly string[], options: LogsOptions, tail: bo
       aborter.abort();
     });
   const progress = new ReplayProgress();
-  const output = new LogOutput(options.color, progress, style);
+  const output = new LogOutput(colorOption(options), progress, style);
   const printNote = (text: string): void => {
     progress.clear();
     printText(` ›   ${text}`, process.stderr);
@@ -187,7 +198,13 @@ function lineStyle(options: LogsOptions): LineStyle | undefined {
   }
   const isPlain = time === 'utc' && !fields && template === undefined;
   // The levels, which colors show, come with the fields.
-  return isPlain && !wantsColor(process.stdout, options.color) ? undefined : { time, fields, template };
+  return isPlain && !wantsColor(process.stdout, colorOption(options))
+    ? undefined
+    : { time, fields, template };
+}
+
+function colorOption({ color, forceColors }: LogsOptions): ColorOption {
+  return color && forceColors ? 'always' : color;
 }
 
 function parseLevelOption(text: string): string {

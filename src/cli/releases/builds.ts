@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, type ApiClient, addClientOptions, resolveEndpoint } from '../api-client.ts';
+import {
+  APP_OPTION,
+  type ApiClient,
+  addClientOptions,
+  remoteOption,
+  resolveEndpoint,
+} from '../api-client.ts';
 import { formatElapsed, formatTable, printResult } from '../format.ts';
 import { streamOutput } from './follow-release.ts';
 
@@ -57,6 +63,7 @@ export function buildCommands(program: Command): void {
     .command('builds:output [build]')
     .description('show what a build said, or follow what it says (default: the last)')
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .action(async (which: string | undefined, options: Options) => {
       const { app, client, path } = await resolveEndpoint(options, '/builds');
       await streamOutput(client, (await requireBuild(client, app, path, which)).output_stream_url);

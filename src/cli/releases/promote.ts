@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
+import { APP_OPTION, remoteOption, resolveEndpoint } from '../api-client.ts';
 import { printText } from '../format.ts';
 import { type FollowedRelease, releaseAndFollow } from './follow-release.ts';
 
@@ -16,6 +16,7 @@ export function promoteCommand(program: Command): void {
     .alias('pipelines:promote')
     .description('release what an app runs to other apps: the same slug, with their config vars')
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .requiredOption('-t, --to <apps>', 'the apps that get it, with commas between them')
     .action(async (options: { app?: string; to: string }) => {
       const { client, path } = await resolveEndpoint(options);

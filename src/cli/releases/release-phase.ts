@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, addClientOptions, resolveEndpoint, resolveLastingEndpoint } from '../api-client.ts';
+import {
+  APP_OPTION,
+  addClientOptions,
+  remoteOption,
+  resolveEndpoint,
+  resolveLastingEndpoint,
+} from '../api-client.ts';
 import { printResult, printText } from '../format.ts';
 import { type FollowedRelease, latestRelease, releaseAndFollow, streamOutput } from './follow-release.ts';
 
@@ -10,6 +16,7 @@ export function releasePhaseCommands(program: Command): void {
     .command('releases:output [release]')
     .description('show what the release command of a release said, or says (default: the last)')
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .action(async (which: string | undefined, options: { app?: string }) => {
       const { client, path } = await resolveEndpoint(options, '/releases');
       const release =

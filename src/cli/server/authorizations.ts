@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { KEY_SCOPES } from '../../apps/access/key-scopes.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { DURATION_FORMS } from '../../common/time-expression.ts';
@@ -23,23 +23,19 @@ export function authorizationCommands(program: Command): void {
   program
     .command('authorizations')
     .description('list the API keys')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const keys = await new ApiClient().request<AuthorizationView[]>('GET', '/oauth/authorizations');
-      printResult(options.json, keys, () =>
-        formatTable(
-          keys.map(({ id, description, scope, apps, last_used_at: usedAt, access_token }) => [
-            id,
-            scope.join(','),
-            apps ? apps.join(',') || 'no app' : 'all apps',
-            access_token.expires_in === null
-              ? 'forever'
-              : `${formatElapsed(access_token.expires_in * 1_000)} left`,
-            usedAt ? `used ${formatElapsed(Date.now() - Date.parse(usedAt))} ago` : 'never used',
-            description,
-          ]),
-        ),
-      );
+      printResult(options.json, keys, () => formatTable(keys.map(authorizationRow)));
+    });
+  program
+    .command('authorizations:info <id>')
+    .description('show an API key: what it may do, until when; the key itself is shown once, when it is made')
+    .option('-j, --json', 'print JSON')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const path = `/oauth/authorizations/${encodeURIComponent(id)}`;
+      const key = await new ApiClient().request<AuthorizationView>('GET', path);
+      printResult(options.json, key, () => formatTable([authorizationRow(key)]));
     });
   program
     .command('authorizations:create')
@@ -52,7 +48,8 @@ export function authorizationCommands(program: Command): void {
       text.split(','),
     )
     .option('-e, --expires-in <time>', `${DURATION_FORMS} (default: never)`, parseDurationOption)
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
+    .addOption(new Option('-S, --short', 'the key alone, as always').hideHelp())
     .action(
       async (options: {
         description?: string;
@@ -73,9 +70,19 @@ export function authorizationCommands(program: Command): void {
       },
     );
   program
+    .command('authorizations:update <id>')
+    .description('say anew what an API key is for; what it may do stays as it was made')
+    .requiredOption('-d, --description <text>', 'what it is for')
+    .option('-j, --json', 'print JSON')
+    .action(async (id: string, { description, json }: { description: string; json?: boolean }) => {
+      const path = `/oauth/authorizations/${encodeURIComponent(id)}`;
+      const key = await new ApiClient().request<AuthorizationView>('PATCH', path, { description });
+      printResult(json, key, () => `Updating ${key.id}... done, ${key.description}`);
+    });
+  program
     .command('authorizations:rotate <id>')
     .description('replace an API key by a new one; prints it and nothing else')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (id: string, options: { json?: boolean }) => {
       const path = `/oauth/authorizations/${encodeURIComponent(id)}/actions/regenerate-tokens`;
       const key = await new ApiClient().request<AuthorizationView>('POST', path, {});
@@ -83,6 +90,7 @@ export function authorizationCommands(program: Command): void {
     });
   program
     .command('authorizations:revoke <id>')
+    .alias('authorizations:destroy')
     .description('make an API key useless')
     .option('--confirm <id>', 'do so though it is the key that you use now')
     .action(async (id: string, options: { confirm?: string }) => {
@@ -93,6 +101,18 @@ export function authorizationCommands(program: Command): void {
       const key = await client.request<AuthorizationView>('DELETE', path);
       printText(`Revoking ${key.description}... done`);
     });
+}
+
+function authorizationRow(key: AuthorizationView): string[] {
+  const { id, description, scope, apps, last_used_at: usedAt, access_token: token } = key;
+  return [
+    id,
+    scope.join(','),
+    apps ? apps.join(',') || 'no app' : 'all apps',
+    token.expires_in === null ? 'forever' : `${formatElapsed(token.expires_in * 1_000)} left`,
+    usedAt ? `used ${formatElapsed(Date.now() - Date.parse(usedAt))} ago` : 'never used',
+    description,
+  ];
 }
 
 /** @throws TailraceError unless its id was typed once more. */

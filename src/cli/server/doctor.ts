@@ -25,7 +25,7 @@ export function doctorCommand(program: Command): void {
   program
     .command('doctor')
     .description('check everything that may be wrong here, and say what to do')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .option('--no-color', 'no colors')
     .action(async (options: { json?: boolean; color?: boolean }) => {
       const { runChecks } = await import('../doctor/run-checks.ts');

@@ -11,7 +11,7 @@ export function migrateCommand(program: Command): void {
     .description('move apps, tokens, drains, config and streams to another store; stop the routers first')
     .requiredOption('--to <store>', 'a data folder, or the URL of a Redis')
     .option('--from <store>', 'a data folder, or the URL of a Redis (default: what the settings name)')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (options: { from?: string; to: string; json?: boolean }) => {
       const settings = readSettings(process.env, {
         data: defaultDataFolder(process.env),

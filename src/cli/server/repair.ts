@@ -18,7 +18,7 @@ export function repairCommand(program: Command): void {
       'check every byte of the data folder, keep what is intact, say what is lost; stop the server first',
     )
     .option('--dry-run', 'only say what would be done')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (options: { dryRun?: boolean; json?: boolean }) => {
       const data = dataFolders().find((folder) => existsSync(folder)) ?? defaultDataFolder(process.env);
       const settings = readSettings(process.env, { data, allowPrivateDrains: 'no', dynoMemory: 'none' });

@@ -15,7 +15,7 @@ export function serverRestartCommand(program: Command): void {
     .description(
       'restart the server of this machine, also into a new version; dynos go on, and nobody is refused',
     )
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const server = await findRestartable();
       const { pid, folder, restartFailed } = server;

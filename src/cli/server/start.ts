@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseFormation } from '../../apps/processes/config/formation-counts.ts';
 import { readSettings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
@@ -19,6 +19,7 @@ interface StartOptions extends PortOptions {
   procfile?: string;
   env?: string[];
   formation?: string;
+  concurrency?: string;
   port?: number;
   app?: string;
   color?: boolean;
@@ -27,7 +28,7 @@ interface StartOptions extends PortOptions {
 /** `tailrace start [types…]`: runs the Procfile here, with everything else in the same process. */
 export function startCommand(program: Command): void {
   addPortOptions(program.command('start [types...]'))
-    .alias('local')
+    .aliases(['local', 'local:start'])
     .description(
       'run the Procfile of this folder, with router, store, API and HTTP router in the same process',
     )
@@ -38,6 +39,7 @@ export function startCommand(program: Command): void {
       collectValues,
     )
     .option('-m, --formation <list>', 'how many dynos of each type: web=2,worker=1')
+    .addOption(new Option('-c, --concurrency <list>', 'the same as --formation').hideHelp())
     .option(
       '-p, --port <port>',
       'first port for web dynos (default: PORT of .env or the environment, else 5000)',
@@ -56,7 +58,7 @@ async function runStart(types: string[], options: StartOptions): Promise<void> {
   const folder = root ? resolve(root) : dirname(procfile);
   const entries = selectEntries(loadProcfile(procfile), types);
   const names = entries.map(({ type }) => type);
-  const formation = options.formation ?? foreman.formation;
+  const formation = options.formation ?? options.concurrency ?? foreman.formation;
   const counts = formation ? parseFormation(formation, names) : undefined;
   const config = loadEnvFiles(folder, options.env ?? (foreman.env === undefined ? undefined : [foreman.env]));
   const basePort = options.port ?? firstPort(foreman.port ?? config.PORT ?? process.env.PORT);

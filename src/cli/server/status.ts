@@ -67,7 +67,7 @@ export function statusCommand(program: Command): void {
   program
     .command('status')
     .description("show how the server is doing; ends with 1 when it can't store lines")
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const client = new ApiClient();
       const status = await client.request<StatusView>('GET', '/status');

@@ -1,6 +1,13 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
-import { APP_OPTION, ApiClient, findServer, resolveApp, serverUrlFromEnvironment } from '../api-client.ts';
+import {
+  APP_OPTION,
+  ApiClient,
+  findServer,
+  remoteOption,
+  resolveApp,
+  serverUrlFromEnvironment,
+} from '../api-client.ts';
 import { shipFiles } from './ship-files.ts';
 import type { ShipDestination, ShipOptions } from './ship-options.ts';
 import { shipOutput } from './ship-output.ts';
@@ -19,6 +26,7 @@ export function shipCommand(program: Command): void {
       'the command with its arguments (after --), or with --follow the files; - for stdin',
     )
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option(
       '-s, --source <name>',
       'the name that the lines will carry; its token is made if there is none',

@@ -35,7 +35,7 @@ export function backupCommand(program: Command): void {
     .description('back up everything into a file, - for standard output; the server may go on')
     .option('--since <backup>', 'leave out what this backup has, or those that it goes on from')
     .option('-d, --dir <folder>', 'the data folder (default: that of the server that runs here)')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (file: string, { since, dir, json }: BackupOptions) => {
       if (file === STDOUT && process.stdout.isTTY)
         throw new TailraceError('invalid_params', 'A backup is no text: lead it into a file or a program.');

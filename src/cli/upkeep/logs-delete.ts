@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { formatNumber } from '../../common/text/format-numbers.ts';
 import { TIME_FORMS } from '../../common/time-expression.ts';
-import { APP_OPTION, resolveEndpoint } from '../api-client.ts';
+import { APP_OPTION, remoteOption, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 import { parseTimeOption } from '../time-options.ts';
 
@@ -32,6 +32,7 @@ export function logsDeleteCommand(program: Command): void {
     .command('logs:delete')
     .description('delete lines of an app for good, by time and search')
     .option(...APP_OPTION)
+    .addOption(remoteOption())
     .option('--from <time>', `those that were stored from then on: ${TIME_FORMS}`, parseTimeOption)
     .option('--to <time>', 'and up to then', parseTimeOption)
     .option('-q, --query <search>', "those that match: words, 'user.email:ada@example.com' (docs/search.md)")
@@ -40,7 +41,7 @@ export function logsDeleteCommand(program: Command): void {
     .option('-l, --level <level>', 'only lines at least as serious')
     .option('-c, --confirm <app>', 'the name of the app')
     .option('--dry-run', 'only count them')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (options: LogsDeleteOptions) => {
       const { from, to, query: q, source, dyno, level, confirm, dryRun, json } = options;
       const { client, app, path } = await resolveEndpoint(options, '/line-deletions');

@@ -48,7 +48,7 @@ export function restoreCommand(program: Command): void {
       "in place of what is there: a data folder's is kept in replaced/, a Redis's is removed",
     )
     .option('--dry-run', 'only check it, and say what would be restored')
-    .option('--json', 'print JSON')
+    .option('-j, --json', 'print JSON')
     .action(async (file: string, options: RestoreOptions) => {
       const chain = await checkBackupChain(file, options.base ?? []);
       const { manifest } = chain[chain.length - 1];

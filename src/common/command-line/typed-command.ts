@@ -1,15 +1,37 @@
 import { Command, type ErrorOptions } from 'commander';
 import { capitalize } from '../text/capitalize.ts';
 
+type OptionAdvice = (command: string, option: string) => string | undefined;
+
 /** A command that prints errors of its arguments like all errors of the command line, with its usage below; so do its subcommands. */
 export class TypedCommand extends Command {
+  private readonly adviceOnOption: OptionAdvice;
+
+  /** @param adviceOnOption what to do instead of an option that a command hasn't; undefined: it isn't known */
+  constructor(name?: string, adviceOnOption: OptionAdvice = () => undefined) {
+    super(name);
+    this.adviceOnOption = adviceOnOption;
+  }
+
   override createCommand(name?: string): Command {
-    return new TypedCommand(name);
+    return new TypedCommand(name, this.adviceOnOption);
   }
 
   override error(message: string, options?: ErrorOptions): never {
     const usage = this.createHelp().commandUsage(this);
-    super.error(` ›   Error: ${formatErrorMessage(message)}\n     Usage: ${usage}`, options);
+    const advice = this.adviceOn(message);
+    const text = advice === undefined ? message : `${message.split('\n', 1)[0]}\n(${advice})`;
+    super.error(` ›   Error: ${formatErrorMessage(text)}\n     Usage: ${usage}`, options);
+  }
+
+  private adviceOn(message: string): string | undefined {
+    const option = /^error: unknown option '([^']+)'/.exec(message)?.[1];
+    if (option === undefined) return undefined;
+    // `-sheroku-24` is `-s` with a value.
+    const name = option.startsWith('--') ? option.split('=', 1)[0] : option.slice(0, 2);
+    return [this.name(), ...this.aliases()]
+      .map((command) => this.adviceOnOption(command, name))
+      .find((sentence) => sentence !== undefined);
   }
 }
 

@@ -14,6 +14,9 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
   G: 1_073_741_824,
 };
 
+/** What is smaller needs a unit. */
+const UNITLESS_BYTES_MIN = 65_536;
+
 /** By kind. `text` is '' where nothing is set and there is no default. */
 export const SETTING_READERS = {
   text: (_variable: string, text: string): string => text,
@@ -37,6 +40,8 @@ export const SETTING_READERS = {
   'apps-domain': readAppsDomain,
   /** Networks; undefined when unset. */
   networks: readNetworks,
+  /** Names of domains; none when unset. */
+  domains: readDomains,
   /** Milliseconds. */
   duration: readDurationMs,
   /** Milliseconds that a timer takes. */
@@ -94,6 +99,9 @@ function readByteCount(variable: string, text: string): number {
   const match = /^(\d{1,12})\s*(?:B|([KMG])i?B)?$/i.exec(text);
   const number = match ? Number(match[1]) * BYTE_UNITS[(match[2] ?? '').toUpperCase()] : 0;
   if (number <= 0) rejectSetting(variable, text, 'a number of bytes, such as 512MB');
+  // Who writes 512 means megabytes, as a rule.
+  if (/^\d+$/.test(text) && number < UNITLESS_BYTES_MIN)
+    rejectSetting(variable, text, `a number with its unit, such as 512MB (${text}B, if bytes are meant)`);
   return number;
 }
 
@@ -136,6 +144,17 @@ function readAppsDomain(variable: string, text: string): string {
   if (url?.pathname !== '/' || url.search || url.hash || url.username || !isDomain(url.hostname))
     return rejectSetting(variable, text, expected);
   return url.origin;
+}
+
+function readDomains(variable: string, text: string): readonly string[] {
+  const domains = text.split(',').flatMap((one) => one.trim().toLowerCase() || []);
+  if (!domains.every(isDomain))
+    rejectSetting(
+      variable,
+      text,
+      'domains such as example.com, with commas between them; without @, without *.',
+    );
+  return domains;
 }
 
 function readNetworks(variable: string, text: string): readonly string[] | undefined {

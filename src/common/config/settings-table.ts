@@ -272,7 +272,7 @@ export const SETTINGS = {
   },
   oidcDomains: {
     variable: 'TAILRACE_OIDC_DOMAINS',
-    kind: 'text',
+    kind: 'domains',
     fallback: '',
     meaning: 'domains of addresses that need no invitation, with commas: `example.com,example.org`',
   },

@@ -89,7 +89,10 @@ export function rejectUnknownVariables(
   const known = [...Object.values(table).map((row) => row.variable), ...others];
   for (const name of Object.keys(environment)) {
     if (!name.startsWith(prefix) || known.includes(name)) continue;
-    const nearest = known.reduce((best, one) =>
+    // `TAILRACE_PORT` is a setting with all of its words rather than one that looks like it.
+    const words = name.split('_');
+    const fuller = known.filter((one) => words.every((word) => one.split('_').includes(word)));
+    const nearest = (fuller.length > 0 ? fuller : known).reduce((best, one) =>
       editDistance(name, one) < editDistance(name, best) ? one : best,
     );
     throw new TailraceError('settings', `There is no setting ${name}: did you mean ${nearest}?`);

@@ -41,6 +41,11 @@ export function syslogPemFiles(settings: TlsSettings & SyslogTlsSettings): PemFi
       clientAuthority,
       settings: { ...files.settings, ...authoritySetting },
     }));
+    if (!first && clientAuthority)
+      throw new TailraceError(
+        'settings',
+        "TAILRACE_SYSLOG_TLS_CLIENT_CA is set, but there is no certificate for syslog over TLS: set TAILRACE_TLS_CERT and TAILRACE_TLS_KEY, or TAILRACE_SYSLOG_TLS_CERT and _KEY; nobody's certificate is asked for without TLS.",
+      );
     return first && [first, ...more];
   }
   if (!certificate || !key)

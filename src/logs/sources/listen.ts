@@ -39,6 +39,12 @@ export function listenError(
       `Port ${port} is taken, so ${purpose} can't listen on ${where}: stop the program that holds it, or set ${setting} to another port (0 for any free one).`,
       { cause: error },
     );
+  if (code === 'EACCES' && port < 1_024)
+    return new TailraceError(
+      'address_in_use',
+      `${purpose} can't listen on ${where} (${code}): ports below 1024 are for root and for who has CAP_NET_BIND_SERVICE (AmbientCapabilities= in the unit of systemd). Give it that, or set ${setting} to a port from 1024 on.`,
+      { cause: error },
+    );
   if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     return new TailraceError(
       'address_in_use',

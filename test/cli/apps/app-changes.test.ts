@@ -14,6 +14,35 @@ afterAll(() => server?.close());
 
 const tailrace = (...args: string[]) => runTailrace(args, { env: server.env });
 
+describe('a git remote names the app, as Heroku’s command has it', () => {
+  it('-r at every command, and behind the one that `run` runs; --app counts more', async () => {
+    const repository = new GitRepository(server);
+    expect((await repository.tailrace('create', 'web-shop', '-r', 'production')).stdout).toMatch(
+      /Git remote production added; deploy with: git push production main\n$/,
+    );
+    expect((await repository.tailrace('create', 'web-stage', '-r', 'staging')).status).toBe(0);
+    expect((await repository.tailrace('config:set', 'A=x y', '-r', 'staging')).status).toBe(0);
+    expect((await repository.tailrace('config', '-s', '--remote', 'staging')).stdout).toBe("A='x y'\n");
+    expect((await repository.tailrace('config', '-s', '-r', 'staging', '-a', 'web-shop')).stdout).toBe('\n');
+    expect((await repository.tailrace('config', '-s', '-a', 'web-shop', '-r', 'staging')).stdout).toBe('\n');
+    expect((await repository.tailrace('config:get', 'A', '-s', '-r', 'staging')).stdout).toBe("A='x y'\n");
+    expect((await repository.tailrace('info', '-s', '-r', 'staging')).stdout).toMatch(/^name=web-stage$/m);
+    const releases = JSON.parse(
+      (await repository.tailrace('releases', '-j', '-n', '1', '-r', 'staging')).stdout,
+    );
+    expect(releases).toMatchObject([{ version: 2 }]);
+    repository.git('remote', 'add', 'elsewhere', 'https://key:secret@logs.example.com/web-shop.git');
+    for (const [remote, sentence] of [
+      ['nowhere', /This folder has no git remote nowhere: .*--app/],
+      ['elsewhere', /leads to https:\/\/logs\.example\.com, and no key for it is here/],
+    ] as const) {
+      const refused = await repository.tailrace('ps', '-r', remote);
+      expect(refused).toMatchObject({ status: 1, stdout: '', stderr: expect.stringMatching(sentence) });
+      expect(refused.stderr).not.toContain('secret');
+    }
+  });
+});
+
 describe('apps:rename', () => {
   it('keeps lines, tails, drains, releases and dynos; the git remote follows', async () => {
     const receiver = await startHttpReceiver();

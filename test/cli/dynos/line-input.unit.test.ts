@@ -44,5 +44,5 @@ describe('which dyno, and which command', () => {
     [['web.1', 'bash', '-a', 'shop'], undefined, { dyno: 'web.1', app: 'shop', command: ['bash'] }],
     [['web.1', '--', 'ls', '-a', 'shop'], undefined, { app: undefined, command: ['ls', '-a', 'shop'] }],
     [['web.1', '-x', 'ls', '--no-tty', '-a', 'shop'], undefined, { noTty: true, command: ['ls'] }],
-  ])('%j', (words, named, wanted) => expect(splitDyno(words, named)).toMatchObject(wanted));
+  ])('%j', (words, named, wanted) => expect(splitDyno(words, named, () => false)).toMatchObject(wanted));
 });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { HerokuCli } from '../../support/heroku/heroku-cli.ts';
 import { HerokuCliApp } from '../../support/heroku/heroku-cli-app.ts';
+import { listHerokuCommands } from '../../support/heroku/heroku-manifest.ts';
 import { until } from '../../support/until.ts';
 
 const shop = new HerokuCliApp(25_100);
@@ -15,6 +16,10 @@ async function answer(accept = '*/*'): Promise<string> {
   const address = shop.server.webUrl.replace('shop.localhost', '127.0.0.1');
   return (await fetch(address, { headers: { accept } })).text();
 }
+
+it('has the commands that `tailrace` is held to; a newer one is listed anew with -u', async () => {
+  await expect(listHerokuCommands()).toMatchFileSnapshot('../../fixtures/heroku/commands.txt');
+});
 
 describe('apps', { timeout: 180_000 }, () => {
   it('are listed, created, shown and destroyed', async () => {

@@ -143,10 +143,11 @@ describe.skipIf(missing('pg_ctlcluster', 'psql', 'pg_dump', 'redis-server', 'red
       expect(said[1]).toMatch(
         /Git remote heroku is heroku-old now[\s\S]*ada@example\.com as member: is here already/,
       );
+      expect(said.at(-1)).toMatch(/=== shop Releases[\s\S]*^name=shop$[\s\S]*"hostname"/m);
       // The app, with its own config vars, under its own name.
       expect(said[2]).toMatch(/^\["hunter2",\{"host":"www\.example\.com"/m);
       expect(stdout).not.toMatch(/STRIPE_KEY=hunter2/);
-      expect(said.at(-1)).toMatch(/web\.1: up[\s\S]*worker\.1: up[\s\S]*hunter2/);
+      expect(said.at(-2)).toMatch(/web\.1: up[\s\S]*worker\.1: up[\s\S]*hunter2/);
 
       const formation = await here.request<{ type: string; quantity: number; size: string }[]>(
         'GET',

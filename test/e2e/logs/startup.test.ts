@@ -90,6 +90,9 @@ describe('serve', () => {
     ],
     ['TAILRACE_STREAM_AGE', '5', 'TAILRACE_STREAM_AGE: "5" has no unit: write 5s, 5m, 5h or 5d'],
     ['TAILRACE_DURABILITY', 'maybe', 'TAILRACE_DURABILITY is "maybe": it must be'],
+    ['TAILRACE_SYSLOG_TLS_CLIENT_CA', '/nowhere', 'there is no certificate for syslog over TLS'],
+    ['TAILRACE_OIDC_CLIENT_ID', 'shop', "TAILRACE_OIDC_ISSUER isn't"],
+    ['TAILRACE_PORT', '1', 'did you mean TAILRACE_HTTP_PORT?'],
   ])('%s=%s: says what it must be', async (name, value, expected) => {
     expect(await refusal(dataFolderForTest(), { [name]: value })).toContain(expected);
   });

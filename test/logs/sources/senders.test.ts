@@ -219,6 +219,19 @@ describe.skipIf(missing('rsyslogd', 'logger'))('rsyslog', () => {
   });
 
   it.skipIf(!existsSync('/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so'))(
+    'omfwd over TLS, the token in structured data',
+    async () => {
+      const app = await server.createApp();
+      const folder = senderFolder();
+      const { authority } = files!;
+      const values = { host: 'localhost', port: server.tlsPort, authority, token: app.token };
+      startRsyslog(folder, writeSenderConfig(folder, 'rsyslog-tls-token.conf', values));
+      await logger(folder, 'over tls with a token');
+      expect(await line(app, 'over tls with a token')).toMatchObject({ source: 'app', dyno: 'cron.99' });
+    },
+  );
+
+  it.skipIf(!existsSync('/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so'))(
     'omfwd over TLS, known by its certificate',
     async () => {
       const app = await server.createApp();
@@ -336,7 +349,7 @@ describe.skipIf(missing('nginx'))('nginx', () => {
 });
 
 describe.skipIf(missing('haproxy'))('HAProxy', () => {
-  it('over UDP, the token as its log-tag', async () => {
+  it('over TCP from a ring, the token as its log-tag', async () => {
     const app = await server.createApp();
     const folder = senderFolder();
     const http = await freePort();

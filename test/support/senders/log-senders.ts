@@ -8,6 +8,7 @@ import { missing, Program } from '../program.ts';
 import { failWhen } from '../until.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'senders');
+const SENDERS_PAGE = join(import.meta.dirname, '..', '..', '..', 'docs', 'senders.md');
 /** Debian's rsyslog and syslog-ng can't both be installed: scripts/test.mjs unpacks the latter here. */
 const SYSLOG_NG = join(import.meta.dirname, '..', '..', '..', 'node_modules', '.cache', 'syslog-ng');
 
@@ -18,17 +19,36 @@ export function senderFolder(): string {
   return folder;
 }
 
+/** `{{docs:nginx}}` is the block below that heading of docs/senders.md, with this server's name, port and token in it. */
+function withDocumented(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{\{docs:([^}]+)\}\}/g, (_, heading: string) => {
+    const page = readFileSync(SENDERS_PAGE, 'utf8');
+    const [, block] = new RegExp(`^## ${heading}\\n[^#]*?^\`\`\`\\w*\\n(.*?)^\`\`\``, 'ms').exec(page) ?? [];
+    if (block === undefined) throw new Error(`docs/senders.md has no block below ${heading}`);
+    const { host = '127.0.0.1', port, token = '', authority = '' } = values;
+    return block
+      .trimEnd()
+      .replaceAll('/etc/ssl/certs/ca-certificates.crt', String(authority))
+      .replaceAll('logs.example.com', String(host))
+      .replace(/\b(6001|6514)\b/g, String(port))
+      .replaceAll('TOKEN', String(token));
+  });
+}
+
 /** Writes a configuration with its `{{names}}` filled in; returns its path. */
 export function writeSenderConfig(
   folder: string,
   fixture: string,
   values: Record<string, string | number>,
 ): string {
-  const text = readFileSync(join(FIXTURES, fixture), 'utf8').replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
-    const value = name === 'folder' ? folder : values[name];
-    if (value === undefined) throw new Error(`${fixture} needs a value for ${name}`);
-    return String(value);
-  });
+  const text = withDocumented(readFileSync(join(FIXTURES, fixture), 'utf8'), values).replace(
+    /\{\{(\w+)\}\}/g,
+    (_, name: string) => {
+      const value = name === 'folder' ? folder : values[name];
+      if (value === undefined) throw new Error(`${fixture} needs a value for ${name}`);
+      return String(value);
+    },
+  );
   const file = join(folder, fixture);
   writeFileSync(file, text);
   return file;

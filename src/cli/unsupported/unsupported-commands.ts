@@ -15,8 +15,8 @@ export function unsupportedCommands(program: Command): void {
   program
     .command('pipelines [arguments...]')
     .description('says what to use: `promote --to`')
-    .allowUnknownOption()
-    .action(() => {
-      printResult(false, [], () => UNSUPPORTED.pipelines);
+    .option('-j, --json', 'print JSON: an empty list')
+    .action((_words: string[], options: { json?: boolean }) => {
+      printResult(options.json, [], () => UNSUPPORTED.pipelines);
     });
 }
