@@ -7,6 +7,12 @@ const REQUEST_INTERVAL_MS = 20;
 const REQUESTS_A_SECOND = 1_000;
 const REQUEST_INTERVAL_MAX_MS = 1_000;
 const SECOND_MS = 1_000;
+/**
+ * Requests of many destinations begin together, at moments that are so far apart: their cursors are in one commit then, and so are their turns of
+ * the event loop. Where each destination has one so often or more often, they begin when each of them may.
+ */
+const MOMENT_MS = 25;
+const TOGETHER_FROM_MS = 8 * MOMENT_MS;
 /** So many lines are sent at once. */
 const FULL_REQUEST_LINES = 500;
 
@@ -15,6 +21,8 @@ export class RequestLoad {
   private second = -1;
   private busy = 0;
   private busyBefore = 0;
+  /** Who begins at a moment, by its number. */
+  private readonly moments = new Map<number, Set<() => void>>();
 
   /** A destination gets a request. @param lastMs when it got the one before */
   requestStarted(nowMs: number, lastMs: number): void {
@@ -28,6 +36,34 @@ export class RequestLoad {
     const busy = Math.max(this.busy, this.busyBefore);
     const shareMs = (busy * SECOND_MS) / REQUESTS_A_SECOND;
     return Math.min(Math.max(REQUEST_INTERVAL_MS, shareMs), REQUEST_INTERVAL_MAX_MS);
+  }
+
+  /**
+   * Calls `begin` in so many milliseconds, or somewhat earlier, together with others, until the returned function is called.
+   * @param intervalMs from one request to the next
+   */
+  beginIn(ms: number, intervalMs: number, nowMs: number, begin: () => void): () => void {
+    if (intervalMs < TOGETHER_FROM_MS) {
+      const timer = setTimeout(begin, ms);
+      return () => clearTimeout(timer);
+    }
+    // Rounded up, each interval would be longer than the one before.
+    const moment = Math.max(Math.floor((nowMs + ms) / MOMENT_MS), Math.floor(nowMs / MOMENT_MS) + 1);
+    let waiting = this.moments.get(moment);
+    if (!waiting) {
+      waiting = new Set();
+      this.moments.set(moment, waiting);
+      setTimeout(() => this.beginAll(moment), moment * MOMENT_MS - nowMs);
+    }
+    waiting.add(begin);
+    const { moments } = this;
+    return () => moments.get(moment)?.delete(begin);
+  }
+
+  private beginAll(moment: number): void {
+    const waiting = this.moments.get(moment) ?? [];
+    this.moments.delete(moment);
+    for (const begin of waiting) begin();
   }
 
   private advance(nowMs: number): void {
@@ -73,13 +109,14 @@ export class RequestPacer {
   /** Resolves when the next request may begin: the interval is over, or enough lines wait. At once when there is nothing to send. */
   async waitForNext(): Promise<void> {
     const now = performance.now();
-    const remainingMs = this.lastStartMs + this.load.intervalMs(now) - now;
+    const intervalMs = this.load.intervalMs(now);
+    const remainingMs = this.lastStartMs + intervalMs - now;
     const pending = this.pendingLines();
     if (remainingMs <= 0 || pending === 0 || pending >= FULL_REQUEST_LINES) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, remainingMs);
+      const cancel = this.load.beginIn(remainingMs, intervalMs, now, resolve);
       this.proceed = () => {
-        clearTimeout(timer);
+        cancel();
         resolve();
       };
     });
