@@ -154,7 +154,8 @@ export class DrainWorker {
     this.pacer.linesArrived();
   }
 
-  private get lagLines(): number {
+  /** Lines that the stream has and that aren't settled. */
+  get lagLines(): number {
     return Math.max(0, this.options.reader.newest - this.cursor.state.record.after);
   }
 
@@ -397,13 +398,17 @@ export class DrainWorker {
 
   /** Waits so long, until `wake` is called, or until the worker is to stop. `subscribe` returns how to end what may call it. */
   private async waitUpTo(ms: number, subscribe: (wake: () => void) => () => void): Promise<void> {
+    if (this.isStopping) return;
     let timer: NodeJS.Timeout | undefined;
     let unsubscribe = (): void => {};
-    const pause = new Promise<void>((resolve) => {
+    let endPause = (): void => {};
+    await new Promise<void>((resolve) => {
+      endPause = resolve;
+      this.stopWaiters.add(endPause);
       timer = setTimeout(resolve, ms);
       unsubscribe = subscribe(resolve);
     });
-    await this.unlessStopped(pause);
+    this.stopWaiters.delete(endPause);
     clearTimeout(timer);
     unsubscribe();
   }
