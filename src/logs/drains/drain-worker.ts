@@ -188,9 +188,12 @@ export class DrainWorker {
 
   /** Sends shipment after shipment until something fails or the worker is stopped. */
   private async deliver(outlet: Outlet): Promise<void> {
+    let shipment: Shipment | undefined;
     while (!this.isStopping) {
+      // While it waits, a drain holds nothing: what lives for a second becomes old.
+      shipment = undefined;
       if (outlet.hasFrameIds) await this.pacer.waitForNext();
-      const shipment = await this.nextShipment(outlet);
+      shipment = await this.nextShipment(outlet);
       if (shipment) await this.processShipment(outlet, shipment);
       else await this.waitForLines(outlet);
     }

@@ -16,13 +16,18 @@ const TOGETHER_FROM_MS = 8 * MOMENT_MS;
 /** So many lines are sent at once. */
 const FULL_REQUEST_LINES = 500;
 
+/** Whose request begins with others. */
+interface Beginner {
+  begin(): void;
+}
+
 /** How many destinations of this process get requests: counted by the second. */
 export class RequestLoad {
   private second = -1;
   private busy = 0;
   private busyBefore = 0;
   /** Who begins at a moment, by its number. */
-  private readonly moments = new Map<number, Set<() => void>>();
+  private readonly moments = new Map<number, Set<Beginner>>();
 
   /** A destination gets a request. @param lastMs when it got the one before */
   requestStarted(nowMs: number, lastMs: number): void {
@@ -39,14 +44,10 @@ export class RequestLoad {
   }
 
   /**
-   * Calls `begin` in so many milliseconds, or somewhat earlier, together with others, until the returned function is called.
-   * @param intervalMs from one request to the next
+   * Has a request begin in so many milliseconds, or somewhat earlier, together with others.
+   * @returns the number of the moment, for {@link leave}
    */
-  beginIn(ms: number, intervalMs: number, nowMs: number, begin: () => void): () => void {
-    if (intervalMs < TOGETHER_FROM_MS) {
-      const timer = setTimeout(begin, ms);
-      return () => clearTimeout(timer);
-    }
+  join(who: Beginner, ms: number, nowMs: number): number {
     // Rounded up, each interval would be longer than the one before.
     const moment = Math.max(Math.floor((nowMs + ms) / MOMENT_MS), Math.floor(nowMs / MOMENT_MS) + 1);
     let waiting = this.moments.get(moment);
@@ -55,15 +56,19 @@ export class RequestLoad {
       this.moments.set(moment, waiting);
       setTimeout(() => this.beginAll(moment), moment * MOMENT_MS - nowMs);
     }
-    waiting.add(begin);
-    const { moments } = this;
-    return () => moments.get(moment)?.delete(begin);
+    waiting.add(who);
+    return moment;
+  }
+
+  /** It begins without the others. */
+  leave(who: Beginner, moment: number): void {
+    this.moments.get(moment)?.delete(who);
   }
 
   private beginAll(moment: number): void {
     const waiting = this.moments.get(moment) ?? [];
     this.moments.delete(moment);
-    for (const begin of waiting) begin();
+    for (const who of waiting) who.begin();
   }
 
   private advance(nowMs: number): void {
@@ -78,12 +83,15 @@ export class RequestLoad {
 const processLoad = new RequestLoad();
 
 /** Batches lines that come one by one (linger). The first line after a pause isn't delayed. */
-export class RequestPacer {
+export class RequestPacer implements Beginner {
   private readonly pendingLines: () => number;
-  private lastStartMs = Number.NEGATIVE_INFINITY;
-  private proceed = (): void => {};
-
   private readonly load: RequestLoad;
+  private lastStartMs = Number.NEGATIVE_INFINITY;
+  /** Of who waits for the next request. */
+  private resolve: (() => void) | undefined;
+  /** What it waits for: its own time, or a moment of many. */
+  private timer: NodeJS.Timeout | undefined;
+  private moment = 0;
 
   /**
    * @param pendingLines how many lines wait to be sent
@@ -103,7 +111,18 @@ export class RequestPacer {
 
   /** More lines may wait. */
   linesArrived(): void {
-    if (this.pendingLines() >= FULL_REQUEST_LINES) this.proceed();
+    if (!this.resolve || this.pendingLines() < FULL_REQUEST_LINES) return;
+    if (this.timer) clearTimeout(this.timer);
+    else this.load.leave(this, this.moment);
+    this.begin();
+  }
+
+  /** The time has come that {@link waitForNext} waits for. */
+  begin(): void {
+    const { resolve } = this;
+    this.resolve = undefined;
+    this.timer = undefined;
+    resolve?.();
   }
 
   /** Resolves when the next request may begin: the interval is over, or enough lines wait. At once when there is nothing to send. */
@@ -114,11 +133,9 @@ export class RequestPacer {
     const pending = this.pendingLines();
     if (remainingMs <= 0 || pending === 0 || pending >= FULL_REQUEST_LINES) return;
     await new Promise<void>((resolve) => {
-      const cancel = this.load.beginIn(remainingMs, intervalMs, now, resolve);
-      this.proceed = () => {
-        cancel();
-        resolve();
-      };
+      this.resolve = resolve;
+      if (intervalMs >= TOGETHER_FROM_MS) this.moment = this.load.join(this, remainingMs, now);
+      else this.timer = setTimeout(() => this.begin(), remainingMs);
     });
   }
 }
