@@ -159,7 +159,7 @@ export class DrainSupervisor {
 
   private currentLoad(): RouterLoad {
     let lagLines = 0;
-    for (const running of this.running.values()) lagLines += running.snapshot().lagLines;
+    for (const running of this.running.values()) lagLines += running.lagLines;
     return { drains: this.running.size, lagLines };
   }
 

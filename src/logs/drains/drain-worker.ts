@@ -154,7 +154,8 @@ export class DrainWorker {
     this.pacer.linesArrived();
   }
 
-  private get lagLines(): number {
+  /** Lines that the stream has and that aren't settled. */
+  get lagLines(): number {
     return Math.max(0, this.options.reader.newest - this.cursor.state.record.after);
   }
 
@@ -187,9 +188,12 @@ export class DrainWorker {
 
   /** Sends shipment after shipment until something fails or the worker is stopped. */
   private async deliver(outlet: Outlet): Promise<void> {
+    let shipment: Shipment | undefined;
     while (!this.isStopping) {
+      // While it waits, a drain holds nothing: what lives for a second becomes old.
+      shipment = undefined;
       if (outlet.hasFrameIds) await this.pacer.waitForNext();
-      const shipment = await this.nextShipment(outlet);
+      shipment = await this.nextShipment(outlet);
       if (shipment) await this.processShipment(outlet, shipment);
       else await this.waitForLines(outlet);
     }
@@ -397,13 +401,17 @@ export class DrainWorker {
 
   /** Waits so long, until `wake` is called, or until the worker is to stop. `subscribe` returns how to end what may call it. */
   private async waitUpTo(ms: number, subscribe: (wake: () => void) => () => void): Promise<void> {
+    if (this.isStopping) return;
     let timer: NodeJS.Timeout | undefined;
     let unsubscribe = (): void => {};
-    const pause = new Promise<void>((resolve) => {
+    let endPause = (): void => {};
+    await new Promise<void>((resolve) => {
+      endPause = resolve;
+      this.stopWaiters.add(endPause);
       timer = setTimeout(resolve, ms);
       unsubscribe = subscribe(resolve);
     });
-    await this.unlessStopped(pause);
+    this.stopWaiters.delete(endPause);
     clearTimeout(timer);
     unsubscribe();
   }

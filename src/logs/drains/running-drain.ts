@@ -90,6 +90,11 @@ export class RunningDrain {
     );
   }
 
+  /** See {@link DrainWorker.lagLines}. */
+  get lagLines(): number {
+    return this.worker.lagLines;
+  }
+
   /** See {@link DrainWorker.snapshot}. */
   snapshot(): DrainState {
     return this.worker.snapshot();

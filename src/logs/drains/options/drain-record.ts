@@ -53,7 +53,7 @@ export function frameIdSeed({ token, replay, renumbered }: DrainRecord, last: Se
 
 /** Are both the same, so that a worker can go on? */
 export function isSameDrain(a: DrainRecord | undefined, b: DrainRecord): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** What keys of drains' records begin with. */

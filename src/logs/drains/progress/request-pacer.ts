@@ -7,14 +7,27 @@ const REQUEST_INTERVAL_MS = 20;
 const REQUESTS_A_SECOND = 1_000;
 const REQUEST_INTERVAL_MAX_MS = 1_000;
 const SECOND_MS = 1_000;
+/**
+ * Requests of many destinations begin together, at moments that are so far apart: their cursors are in one commit then, and so are their turns of
+ * the event loop. Where each destination has one so often or more often, they begin when each of them may.
+ */
+const MOMENT_MS = 25;
+const TOGETHER_FROM_MS = 8 * MOMENT_MS;
 /** So many lines are sent at once. */
 const FULL_REQUEST_LINES = 500;
+
+/** Whose request begins with others. */
+interface Beginner {
+  begin(): void;
+}
 
 /** How many destinations of this process get requests: counted by the second. */
 export class RequestLoad {
   private second = -1;
   private busy = 0;
   private busyBefore = 0;
+  /** Who begins at a moment, by its number. */
+  private readonly moments = new Map<number, Set<Beginner>>();
 
   /** A destination gets a request. @param lastMs when it got the one before */
   requestStarted(nowMs: number, lastMs: number): void {
@@ -30,6 +43,34 @@ export class RequestLoad {
     return Math.min(Math.max(REQUEST_INTERVAL_MS, shareMs), REQUEST_INTERVAL_MAX_MS);
   }
 
+  /**
+   * Has a request begin in so many milliseconds, or somewhat earlier, together with others.
+   * @returns the number of the moment, for {@link leave}
+   */
+  join(who: Beginner, ms: number, nowMs: number): number {
+    // Rounded up, each interval would be longer than the one before.
+    const moment = Math.max(Math.floor((nowMs + ms) / MOMENT_MS), Math.floor(nowMs / MOMENT_MS) + 1);
+    let waiting = this.moments.get(moment);
+    if (!waiting) {
+      waiting = new Set();
+      this.moments.set(moment, waiting);
+      setTimeout(() => this.beginAll(moment), moment * MOMENT_MS - nowMs);
+    }
+    waiting.add(who);
+    return moment;
+  }
+
+  /** It begins without the others. */
+  leave(who: Beginner, moment: number): void {
+    this.moments.get(moment)?.delete(who);
+  }
+
+  private beginAll(moment: number): void {
+    const waiting = this.moments.get(moment) ?? [];
+    this.moments.delete(moment);
+    for (const who of waiting) who.begin();
+  }
+
   private advance(nowMs: number): void {
     const second = Math.floor(nowMs / SECOND_MS);
     if (second === this.second) return;
@@ -42,12 +83,15 @@ export class RequestLoad {
 const processLoad = new RequestLoad();
 
 /** Batches lines that come one by one (linger). The first line after a pause isn't delayed. */
-export class RequestPacer {
+export class RequestPacer implements Beginner {
   private readonly pendingLines: () => number;
-  private lastStartMs = Number.NEGATIVE_INFINITY;
-  private proceed = (): void => {};
-
   private readonly load: RequestLoad;
+  private lastStartMs = Number.NEGATIVE_INFINITY;
+  /** Of who waits for the next request. */
+  private resolve: (() => void) | undefined;
+  /** What it waits for: its own time, or a moment of many. */
+  private timer: NodeJS.Timeout | undefined;
+  private moment = 0;
 
   /**
    * @param pendingLines how many lines wait to be sent
@@ -67,21 +111,31 @@ export class RequestPacer {
 
   /** More lines may wait. */
   linesArrived(): void {
-    if (this.pendingLines() >= FULL_REQUEST_LINES) this.proceed();
+    if (!this.resolve || this.pendingLines() < FULL_REQUEST_LINES) return;
+    if (this.timer) clearTimeout(this.timer);
+    else this.load.leave(this, this.moment);
+    this.begin();
+  }
+
+  /** The time has come that {@link waitForNext} waits for. */
+  begin(): void {
+    const { resolve } = this;
+    this.resolve = undefined;
+    this.timer = undefined;
+    resolve?.();
   }
 
   /** Resolves when the next request may begin: the interval is over, or enough lines wait. At once when there is nothing to send. */
   async waitForNext(): Promise<void> {
     const now = performance.now();
-    const remainingMs = this.lastStartMs + this.load.intervalMs(now) - now;
+    const intervalMs = this.load.intervalMs(now);
+    const remainingMs = this.lastStartMs + intervalMs - now;
     const pending = this.pendingLines();
     if (remainingMs <= 0 || pending === 0 || pending >= FULL_REQUEST_LINES) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, remainingMs);
-      this.proceed = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+      this.resolve = resolve;
+      if (intervalMs >= TOGETHER_FROM_MS) this.moment = this.load.join(this, remainingMs, now);
+      else this.timer = setTimeout(() => this.begin(), remainingMs);
     });
   }
 }

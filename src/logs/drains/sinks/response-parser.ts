@@ -7,6 +7,8 @@ const HEAD_BYTES_MAX = 16_384;
 const LINE_BYTES_MAX = 4_096;
 /** Responses that only inform, in front of the one that counts. */
 const INTERIM_MAX = 100;
+/** So many heads are remembered for all connections. */
+const RECENT_HEADS_MAX = 4;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const EMPTY = Buffer.alloc(0);
@@ -33,24 +35,59 @@ interface ResponseHead {
   readonly bodyBytes: number;
 }
 
+/** The bytes of a whole head, and what they say. */
+interface KnownHead {
+  readonly bytes: Buffer;
+  readonly head: ResponseHead;
+}
+
+/** Heads that came last on any of some connections, a few of them: many drains lead to the same destination. */
+export class RecentHeads {
+  private readonly heads: KnownHead[] = [];
+  private oldest = 0;
+
+  /** It takes the place of the oldest one. */
+  add(head: KnownHead): void {
+    this.heads[this.oldest] = head;
+    this.oldest = (this.oldest + 1) % RECENT_HEADS_MAX;
+  }
+
+  find(chunk: Buffer, at: number): KnownHead | undefined {
+    for (const known of this.heads) if (beginsWith(chunk, at, known)) return known;
+    return undefined;
+  }
+}
+
+const processHeads = new RecentHeads();
+
 /** The head that came last on a connection. Within a second (`Date`) most destinations send the same again: it isn't parsed again. */
 export class LastHead {
-  private bytes: Buffer = EMPTY;
-  private head: ResponseHead | undefined;
+  private readonly recent: RecentHeads;
+  private last: KnownHead | undefined;
+
+  /** @param recent of all connections */
+  constructor(recent: RecentHeads = processHeads) {
+    this.recent = recent;
+  }
 
   /** Takes a copy of the bytes of a whole head. */
   keep(bytes: Buffer, head: ResponseHead): void {
-    this.bytes = Buffer.from(bytes);
-    this.head = head;
+    this.last = { bytes: Buffer.from(bytes), head };
+    this.recent.add(this.last);
   }
 
-  /** The head, and how long it is, if what begins at `at` is the same; else undefined. */
-  find(chunk: Buffer, at: number): { head: ResponseHead; length: number } | undefined {
-    const { head, bytes } = this;
-    const { length } = bytes;
-    if (!head || chunk.length - at < length) return undefined;
-    return chunk.compare(bytes, 0, length, at, at + length) === 0 ? { head, length } : undefined;
+  /** What begins at `at`, when it is the same, or came last on another connection; else undefined. */
+  find(chunk: Buffer, at: number): KnownHead | undefined {
+    if (this.last && beginsWith(chunk, at, this.last)) return this.last;
+    const known = this.recent.find(chunk, at);
+    if (known) this.last = known;
+    return known;
   }
+}
+
+function beginsWith(chunk: Buffer, at: number, { bytes }: KnownHead): boolean {
+  const { length } = bytes;
+  return chunk.length - at >= length && chunk.compare(bytes, 0, length, at, at + length) === 0;
 }
 
 /** One for each response, fed until {@link isComplete}. Bytes behind the response were asked for by nobody: its connection isn't reusable then. */
@@ -156,7 +193,7 @@ export class ResponseParser {
     const known = start === 0 ? this.lastHead.find(chunk, at) : undefined;
     if (known) {
       this.onHead(known.head);
-      return at + known.length;
+      return at + known.bytes.length;
     }
     const all = start === 0 ? chunk.subarray(at) : Buffer.concat([this.kept, chunk.subarray(at)]);
     const end = headEnd(all);

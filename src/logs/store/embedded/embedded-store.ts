@@ -542,7 +542,7 @@ export class EmbeddedStore implements Store {
     try {
       const result = await committed;
       if (this.durability === 'disk') await this.file.flushed();
-      this.place.requireNow();
+      await this.place.requireOnce();
       return result;
     } catch (error) {
       throw await this.diskSpace.noteFailure(error);

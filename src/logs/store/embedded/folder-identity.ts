@@ -26,6 +26,8 @@ export class FolderIdentity {
   private readonly pins: readonly number[];
   private readonly onChange: (trouble: string | undefined) => void;
   private lookedAtMs = performance.now();
+  /** For all who have asked in this turn. */
+  private nextLook: Promise<void> | undefined;
   /** Why nothing can be kept, in one sentence, as of the last look; undefined when all is in its place. */
   trouble: string | undefined;
 
@@ -70,6 +72,25 @@ export class FolderIdentity {
   requireNow(): void {
     this.check();
     this.require();
+  }
+
+  /**
+   * The same, with one look for all who ask before the promises that are settled now have been told: as those whose records were in one commit.
+   * Each look is behind all who have asked for it.
+   */
+  requireOnce(): Promise<void> {
+    this.nextLook ??= new Promise((resolve, reject) => {
+      process.nextTick(() => {
+        this.nextLook = undefined;
+        try {
+          this.requireNow();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    return this.nextLook;
   }
 
   close(): void {

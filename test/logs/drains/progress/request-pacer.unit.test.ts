@@ -75,3 +75,32 @@ it('of many destinations each waits longer: there are about a thousand requests 
   expect(intervalOf(200)).toBe(200);
   expect(intervalOf(5_000)).toBe(1_000);
 });
+
+it('those of many destinations begin together, each as far from the one before as it should', async () => {
+  const load = new RequestLoad();
+  const destinations = 300;
+  const allStarts: number[][] = [];
+  const settledMs = performance.now() + 3_000;
+  const endMs = performance.now() + 6_000;
+  const send = async (destination: number): Promise<void> => {
+    const pace = new RequestPacer(() => 5, load);
+    const starts: number[] = [];
+    allStarts.push(starts);
+    // They get their first lines at different times.
+    await new Promise((resolve) => setTimeout(resolve, destination));
+    while (performance.now() < endMs) {
+      await pace.waitForNext();
+      pace.requestStarted();
+      if (performance.now() > settledMs) starts.push(performance.now());
+    }
+  };
+  const all = Array.from({ length: destinations }, (_, destination) => send(destination));
+  await vi.advanceTimersByTimeAsync(7_000);
+  await Promise.all(all);
+  const intervals = allStarts.flatMap((starts) => starts.slice(1).map((ms, i) => ms - starts[i]));
+  expect(intervals.length).toBeGreaterThan(destinations * 8);
+  expect(Math.min(...intervals)).toBeGreaterThanOrEqual(270);
+  expect(Math.max(...intervals)).toBeLessThanOrEqual(330);
+  // Forty moments a second, in 3.3 s.
+  expect(new Set(allStarts.flat()).size).toBeLessThanOrEqual(140);
+});

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { LastHead, ResponseParser } from '../../../../src/logs/drains/sinks/response-parser.ts';
+import { LastHead, RecentHeads, ResponseParser } from '../../../../src/logs/drains/sinks/response-parser.ts';
 
 interface Wanted {
   readonly status: number;
@@ -100,8 +100,9 @@ describe('a response', () => {
     }
   });
 
-  it('means the same when its head, or the beginning of it, came before on the connection', () => {
-    const lastHead = new LastHead();
+  it('means the same when its head, or the beginning of it, came before on the connection or another one', () => {
+    const recent = new RecentHeads();
+    const lastHead = new LastHead(recent);
     const read = (text: string, remembered: LastHead) => {
       const parser = new ResponseParser(1_000, remembered);
       const bytes = Buffer.from(text, 'latin1');
@@ -120,8 +121,12 @@ describe('a response', () => {
     for (const [, text] of RESPONSES)
       for (const [, other] of RESPONSES)
         for (const next of [text, text, `${other}${text}`, text.slice(0, -3)]) {
-          const [remembered, anew] = [read(next, lastHead), read(next, new LastHead())];
-          if (!isDeepStrictEqual(remembered, anew)) expect(remembered).toEqual(anew);
+          const anew = read(next, new LastHead(new RecentHeads()));
+          // Its own, and those of other connections.
+          for (const known of [lastHead, new LastHead(recent)]) {
+            const remembered = read(next, known);
+            if (!isDeepStrictEqual(remembered, anew)) expect(remembered).toEqual(anew);
+          }
         }
   });
 

@@ -90,4 +90,15 @@ describe('the identity of the data folder', () => {
     expect(identity.check()).toBeUndefined();
     expect(away).toContain(parent);
   });
+
+  it('is looked at once for all who ask before they are told, behind the last of them', async () => {
+    const { folder, away, changes, identity } = folderWithParts();
+    const early = identity.requireOnce();
+    expect(identity.requireOnce()).toBe(early);
+    renameSync(folder, away);
+    await expect(early).rejects.toThrow(/is gone/);
+    renameSync(away, folder);
+    await identity.requireOnce();
+    expect(changes).toEqual([expect.stringMatching(/is gone/), undefined]);
+  });
 });
