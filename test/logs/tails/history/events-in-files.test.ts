@@ -190,6 +190,8 @@ async function read(readers: StreamReaders, query: TailQuery): Promise<number[]>
     canWrite(): boolean {
       return true;
     }
+    /** A thread that is slow to begin is said to be busy, which is no line of the stream. */
+    notice(): void {}
     end(): void {
       this.isOver = true;
     }
