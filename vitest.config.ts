@@ -1,5 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { FlakyReporter } from './test/support/runner/flaky-reporter.ts';
 import { createTemporaryFolder } from './test/support/runner/memory-folder.ts';
 
 /** What takes longest: begun last, it would go on alone at the end. */
@@ -46,6 +47,7 @@ export default defineConfig({
     experimental: { fsModuleCache: true },
     sequence: { sequencer: LongestFirst },
     env: { TMPDIR: createTemporaryFolder() },
+    reporters: ['default', new FlakyReporter()],
     projects: [
       {
         extends: true,
