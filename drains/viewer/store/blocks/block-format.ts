@@ -19,7 +19,7 @@ export const BLOCK_MAGIC = 0x31_42_56_54;
 const RUN_BYTES = 12;
 const COMPRESSION_LEVEL = 3;
 /** More than any block has: a damaged length mustn't take all memory. */
-export const BLOCK_RECORDS_MAX = 64 * 1_048_576;
+const BLOCK_RECORDS_MAX = 64 * 1_048_576;
 
 /** Where a block is in its file, and what is in it. */
 export interface BlockEntry {
