@@ -1,9 +1,12 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { FlakyReporter } from './test/support/runner/flaky-reporter.ts';
 import { createTemporaryFolder } from './test/support/runner/memory-folder.ts';
 
 /** What takes longest: begun last, it would go on alone at the end. */
 const LONGEST_FIRST = [
+  // It looks at all functions of its process: few, yet.
+  '/test/fuzz/engine/',
   '/test/install/',
   '/test/torture/',
   '/test/soak/',
@@ -44,6 +47,7 @@ export default defineConfig({
     experimental: { fsModuleCache: true },
     sequence: { sequencer: LongestFirst },
     env: { TMPDIR: createTemporaryFolder() },
+    reporters: ['default', new FlakyReporter()],
     projects: [
       {
         extends: true,

@@ -13,7 +13,7 @@ import { CertificateFiles } from './common/tls/certificate-files.ts';
 import { httpPemFiles } from './common/tls/certificate-settings.ts';
 import { TlsIdentity } from './common/tls/tls-identity.ts';
 import { openTlsPorts, type TlsPorts } from './logs/composition/tls-ports.ts';
-import type { Leaving, LeftServer, RouterLineSink } from './server/leaving.ts';
+import type { DrainingServer, Leaving, RouterLineSink } from './server/leaving.ts';
 import { openApi } from './server/open-api.ts';
 import { type Apps, openApps, routerLineSink } from './server/open-apps.ts';
 import { type Logs, openLogs } from './server/open-logs.ts';
@@ -50,7 +50,7 @@ export interface RunningServer
    * served.
    * @param routerLine takes the lines about them from now on
    */
-  leave(routerLine: RouterLineSink): Promise<LeftServer>;
+  leave(routerLine: RouterLineSink): Promise<DrainingServer>;
   /** Writes such a line of the server before. @param app its id */
   writeRouterLine: RouterLineSink;
   /** Says where clients of this machine look that another server was to follow, and couldn't start. */

@@ -125,6 +125,7 @@ function sources(folder: string): SourceFile[] {
 
 const src = sources('src');
 const drains = sources('drains');
+const testsAndBenches = [...sources('test'), ...sources('bench')];
 const isComposition = (path: string): boolean => COMPOSITION.includes(roomOf(path));
 
 /** `src/logs/router/router.ts` → `logs`; a file right in src/ → its own name. */
@@ -311,7 +312,7 @@ describe('names', () => {
   });
 
   it('of private members have the word private in front, not a #', () => {
-    const all = [...src, ...drains, ...sources('test'), ...sources('bench')];
+    const all = [...src, ...drains, ...testsAndBenches];
     expect(all.filter(({ text }) => /\bthis\??\.#\w/.test(text)).map(({ path }) => path)).toEqual([]);
     const members = all.flatMap(
       ({ text }) => text.match(/^ +private (?:static |readonly |async )*\w+/gm) ?? [],
@@ -325,6 +326,29 @@ describe('names', () => {
       for (const path of filesOf(folder, /./))
         counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
     expect([...counts].filter(([, count]) => count > FILES_MAX)).toEqual([]);
+  });
+});
+
+describe('exports', () => {
+  it('of functions, classes and constants are imported by somebody', () => {
+    const imported = new Set<string>();
+    for (const { text } of [...src, ...drains, ...testsAndBenches]) {
+      const clauses = text.match(/^import [^;]*?\{[^}]*\}/gm) ?? [];
+      // What is imported when it is needed is named somewhere behind that.
+      const named = text.includes(' import(') ? [text] : clauses;
+      for (const part of named) for (const [name] of part.matchAll(/[\w$]+/g)) imported.add(name);
+    }
+    const exported = [...src, ...drains]
+      // What AssemblyScript exports is called by its loader, and the program of programs by bin/.
+      .filter(({ path }) => !/(?:\.as|\.d|-binary|\/load-program)\.ts$/.test(path))
+      .flatMap(({ path, text }) =>
+        [
+          ...text.matchAll(/^export (?:abstract |async )*(?:function\*?|class|const|let|enum) +([\w$]+)/gm),
+        ].map(([, name]) => ({ path, name })),
+      );
+    const unused = exported.filter(({ name }) => !imported.has(name));
+    expect(unused.map(({ path, name }) => `${path}: ${name}`)).toEqual([]);
+    expect(exported.length).toBeGreaterThan(2_000);
   });
 });
 

@@ -276,7 +276,7 @@ export const ATTACKS: readonly Attack[] = [
 ];
 
 /** Lines for the loud app, until it is stopped. @returns how to stop it */
-export function sendLoudly(server: BenchServer, token: string, linesPerS: number): () => Promise<void> {
+export function sendNoisyLines(server: BenchServer, token: string, linesPerS: number): () => Promise<void> {
   const socket = openSink(server.syslogPort);
   const line = `<13>1 2026-01-01T00:00:00Z host ${token} web.1 - - ${'loud '.repeat(20)}`;
   const frames = Buffer.from(`${line.length} ${line}`.repeat(Math.ceil((linesPerS * TURN_MS) / 1_000)));

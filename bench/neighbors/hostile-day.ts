@@ -29,7 +29,7 @@ import {
   runIfMain,
   type Table,
 } from '../rig/report.ts';
-import { ATTACKS, type Attack, type AttackTarget, sendLoudly } from './attacks.ts';
+import { ATTACKS, type Attack, type AttackTarget, sendNoisyLines } from './attacks.ts';
 
 const LOUD_LINES_PER_S = 2_000;
 /** Connections are opened, caches are filled. */
@@ -39,7 +39,7 @@ const SETTLE_MS = 1_000;
 async function startTarget(settings: Readonly<Record<string, string>> = {}) {
   const routerPort = await freePort();
   const server = await startServer({ TAILRACE_ROUTER_PORT: String(routerPort), ...settings });
-  const stopLoud = sendLoudly(server, await server.createApp('loud'), LOUD_LINES_PER_S);
+  const stopLoud = sendNoisyLines(server, await server.createApp('loud'), LOUD_LINES_PER_S);
   const target: AttackTarget = { ...server, routerPort, loudApp: 'loud' };
   return {
     target,

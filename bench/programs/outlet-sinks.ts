@@ -10,7 +10,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 
-export const OUTLET_PROTOCOLS = ['http', 'https', 'tcp', 'tls'] as const;
+const OUTLET_PROTOCOLS = ['http', 'https', 'tcp', 'tls'] as const;
 export type OutletProtocol = (typeof OUTLET_PROTOCOLS)[number];
 
 /** The job: tell when so many lines have come (HTTP), or the mark. */

@@ -7,7 +7,7 @@ const WORDS =
 const word = (i: number): string => WORDS[i % WORDS.length];
 
 /** Words, phrases, and both with an exclusion. */
-export function wordQuery(i: number): string {
+function wordQuery(i: number): string {
   switch (i % 4) {
     case 0:
       return `"${word(i)} ${word(i * 7 + 3)} ${i}"`;
@@ -21,7 +21,7 @@ export function wordQuery(i: number): string {
 }
 
 /** As people have them: mostly words, some fields, a few that no text stands for. */
-export function mixedQuery(i: number): string {
+function mixedQuery(i: number): string {
   switch (i % 100) {
     case 0:
       return `source:router status:${['>=500', '>=400', '404', '503'][(i / 100) & 3]}`;
@@ -38,7 +38,7 @@ export function mixedQuery(i: number): string {
 }
 
 /** A tenth of each kind, every one different: comparisons, severities, exclusions and alternatives ask something of most lines. */
-export function evenQuery(i: number): string {
+function evenQuery(i: number): string {
   const n = Math.floor(i / 10);
   switch (i % 10) {
     case 0:
@@ -65,7 +65,7 @@ export function evenQuery(i: number): string {
 }
 
 /** Comparisons alone, of a few fields, which no text stands for. */
-export function comparedQuery(i: number): string {
+function comparedQuery(i: number): string {
   const n = Math.floor(i / 4);
   switch (i % 4) {
     case 0:

@@ -1,7 +1,7 @@
 /** What becomes of a server that stops, or that another one follows at once. */
 
 /** A server that only serves requests to apps any more. */
-export interface LeftServer {
+export interface DrainingServer {
   /** The next one serves: takes no more requests. Resolves when those under way have ended. */
   finishRequests(): Promise<void>;
 }

@@ -24,7 +24,7 @@ import { TargetPolicy } from '../logs/drains/options/target-policy.ts';
 import { PlatformLinePriority, type PlatformLog } from '../logs/router/platform-log.ts';
 import { listenError } from '../logs/sources/listen.ts';
 import type { AppId } from '../logs/store/contract.ts';
-import { GRACE_MS, type LeftServer, type RouterLineSink } from './leaving.ts';
+import { type DrainingServer, GRACE_MS, type RouterLineSink } from './leaving.ts';
 import type { Logs } from './open-logs.ts';
 import type { ServerContext } from './server-context.ts';
 import { trustedProxiesOf } from './trusted-proxies.ts';
@@ -62,7 +62,7 @@ export interface Apps {
   closeHttpRouter(): Promise<void>;
   /** @param sink takes the lines about requests from now on */
   leaveHttpRouter(sink: RouterLineSink): void;
-  finishRequests: LeftServer['finishRequests'];
+  finishRequests: DrainingServer['finishRequests'];
   acceptForRouter: HttpRouter['accept'];
 }
 

@@ -4,12 +4,13 @@ import { toReport, toSvg } from './report.ts';
 import { grows, type Point, trendOf } from './trend.ts';
 
 const random = seededRandom(1);
+const POINTS = 180;
 const BOUND = { share: 0.05, floor: 2 };
 /** An hour, of which every tenth value is a peak. */
 const noisy = (perHour: number): Point[] =>
-  Array.from({ length: 360 }, (_, i) => [
-    i * 10,
-    100 + (perHour * i) / 360 + random() * 4 + (i % 10 === 0 ? 300 * random() : 0),
+  Array.from({ length: POINTS }, (_, i) => [
+    (i * 3_600) / POINTS,
+    100 + (perHour * i) / POINTS + random() * 4 + (i % 10 === 0 ? 300 * random() : 0),
   ]);
 
 it('a slope is found beneath noise and peaks, and none where there is none', () => {
@@ -46,7 +47,7 @@ it('a report says it in a table, and a plot shows each value', () => {
   expect(report).toContain('| heap | 100 | 115 | +20.4 | MB | **grows** |');
   expect(report).toContain('![heap](heap.svg)');
   const svg = toSvg(series);
-  expect(svg.match(/\d+\.\d,\d+\.\d/g)).toHaveLength(360);
+  expect(svg.match(/\d+\.\d,\d+\.\d/g)).toHaveLength(POINTS);
   expect(svg).toContain('>500</text>');
   expect(svg).toContain('>60 min</text>');
   expect(svg).not.toContain('NaN');

@@ -170,7 +170,7 @@ export class ArchiveCatalog {
 }
 
 /** By its name; undefined for what is no archive. */
-export function formatOf(key: string): ArchiveFormat | undefined {
+function formatOf(key: string): ArchiveFormat | undefined {
   const name = key.replace(/\.gz$/, '');
   if (name.endsWith('.ndjson') || name.endsWith('.jsonl')) return 'ndjson';
   if (name.endsWith('.tsv')) return 'papertrail';

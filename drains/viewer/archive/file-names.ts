@@ -6,7 +6,7 @@
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
-export const ARCHIVE_EXTENSION = '.ndjson.gz';
+const ARCHIVE_EXTENSION = '.ndjson.gz';
 /** Hive, Athena and Spark leave out what begins with an underscore. */
 export const MANIFEST_NAME = '_files.json';
 /** Characters of a folder's name. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { type BackoffRange, backoffMs } from '../../../src/common/backoff.ts';
 import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
 import { sanitize } from '../../../src/logs/tails/output/sanitize.ts';
 import { type ApiGroup, type ClientOptions, findByName, ViewerClient } from './viewer-client.ts';
@@ -10,7 +11,7 @@ import { writeNotice } from './viewer-notice.ts';
 
 const PIECE_BYTES = 4 << 20;
 const ATTEMPTS = 5;
-const RETRY_MS = 500;
+const RETRY: BackoffRange = { firstMs: 1_000, maxMs: 4_000 };
 
 interface ImportOptions extends ClientOptions {
   readonly group: string;
@@ -106,7 +107,7 @@ class ImportClient extends ViewerClient {
         return;
       } catch (error) {
         if (!(error instanceof TailraceError) || error.status < 500 || attempt === ATTEMPTS) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS * attempt));
+        await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, RETRY)));
       }
     }
   }

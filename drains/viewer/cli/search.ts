@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
+import { type BackoffRange, backoffMs } from '../../../src/common/backoff.ts';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { sanitize, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
 import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
@@ -13,8 +14,7 @@ const PAGE_LINES = 1_000;
 /** Of counts: a few steps are enough for all of time. */
 const LONG_STEP_S = 100_000_000;
 /** After a connection was lost, `--follow` goes on where it was. */
-const RETRY_MS = 1_000;
-const RETRY_MAX_MS = 30_000;
+const RETRY: BackoffRange = { firstMs: 1_000, maxMs: 30_000 };
 
 interface SearchOptions extends ClientOptions {
   readonly group: readonly string[];
@@ -221,12 +221,12 @@ class SearchClient extends ViewerClient {
     print: (lines: readonly ApiLine[]) => void,
   ): Promise<void> {
     let after = tail;
-    for (let waitMs = RETRY_MS; ; waitMs = Math.min(2 * waitMs, RETRY_MAX_MS)) {
+    for (let attempt = 1; ; attempt++) {
       try {
         const query = new URLSearchParams(parameters);
         if (after !== undefined) query.set('after', after);
         const response = await this.request(`api/tail?${query}`, { accept: 'text/event-stream' });
-        waitMs = RETRY_MS / 2;
+        attempt = 1;
         const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream);
         for await (const row of createInterface({ input: body, crlfDelay: Number.POSITIVE_INFINITY })) {
           if (!row.startsWith('data: ')) continue;
@@ -242,7 +242,7 @@ class SearchClient extends ViewerClient {
       } catch (error) {
         if (error instanceof TailraceError && error.status < 500) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, RETRY)));
     }
   }
 }

@@ -333,7 +333,7 @@ function assertFree(
 }
 
 /** A token for senders: `t.` and a UUID. */
-export function newToken(): string {
+function newToken(): string {
   return `t.${randomUUID()}`;
 }
 

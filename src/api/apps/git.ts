@@ -6,7 +6,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -15,6 +15,7 @@ import type { KeyGrant } from '../../apps/access/api-keys.ts';
 import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
+import { keepFolder } from '../../common/files/kept-folders.ts';
 import type { Addresses } from '../../common/http/addresses.ts';
 import { onResponseClosed } from '../../common/http/response-closed.ts';
 import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
@@ -203,19 +204,24 @@ async function ensureRepository(folder: string, app: AppId): Promise<string> {
   const path = join(folder, `${app}.git`);
   if (existsSync(path)) return path;
   const unfinished = join(folder, `${app}.${randomUUID()}`);
-  await mkdir(unfinished, { recursive: true, mode: 0o700 });
-  await runGit(['init', '--quiet', '--bare', '--initial-branch=main', unfinished]);
-  const settings = {
-    'gc.auto': '0',
-    'http.receivepack': 'true',
-  };
-  for (const [name, value] of Object.entries(settings))
-    await runGit(['--git-dir', unfinished, 'config', name, value]);
-  const hook = join(unfinished, 'hooks', 'pre-receive');
-  await mkdir(dirname(hook), { recursive: true });
-  await writeFile(hook, PRE_RECEIVE_HOOK);
-  await chmod(hook, 0o755);
-  await rename(unfinished, path).catch(() => rm(unfinished, { recursive: true, force: true }));
+  try {
+    await mkdir(unfinished, { recursive: true, mode: 0o700 });
+    await runGit(['init', '--quiet', '--bare', '--initial-branch=main', unfinished]);
+    const settings = {
+      'gc.auto': '0',
+      'http.receivepack': 'true',
+    };
+    for (const [name, value] of Object.entries(settings))
+      await runGit(['--git-dir', unfinished, 'config', name, value]);
+    const hook = join(unfinished, 'hooks', 'pre-receive');
+    await mkdir(dirname(hook), { recursive: true });
+    await writeFile(hook, PRE_RECEIVE_HOOK);
+    await chmod(hook, 0o755);
+    // Another push may have been first.
+    await keepFolder(unfinished, path);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
   return path;
 }
 

@@ -59,7 +59,7 @@ export function adaptServerRecords(): (
 }
 
 /** Does a store hold what a restore would be put on top of? The names of apps, and who is known. */
-export async function whatIsThere(store: Store): Promise<string | undefined> {
+export async function describeExistingData(store: Store): Promise<string | undefined> {
   const names = appsIn(await store.list('', 'app/')).map(({ name }) => name);
   if (names.length > 0) return `apps (${names.slice(0, 3).join(', ')}${names.length > 3 ? ' …' : ''})`;
   return (await store.list(PEOPLE_SCOPE, '')).length > 0 ? 'people' : undefined;

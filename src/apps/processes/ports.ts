@@ -96,16 +96,27 @@ export function isPortFree(port: number): Promise<boolean> {
 const LOOPBACK = ['127.0.0.1', '::1'] as const;
 
 /**
+ * How long it is waited between two looks at a port, milliseconds: what listens is noticed a sixth later than it does at the most. On a busy
+ * machine programs start slowly, and who uses one may be quicker than a pause that has grown faster: it would end before it was seen to work.
+ *
+ * @param waitedMs since the first look
+ */
+export function portPauseMs(waitedMs: number): number {
+  return Math.min(250, Math.max(10, waitedMs / 6));
+}
+
+/**
  * Waits until something on this machine accepts a TCP connection.
  *
  * @returns the loopback address that accepted; undefined when aborted
  */
 export async function waitForPort(port: number, signal: AbortSignal): Promise<string | undefined> {
-  for (let pauseMs = 10; !signal.aborted; pauseMs = Math.min(250, pauseMs * 1.5)) {
+  const beganMs = performance.now();
+  while (!signal.aborted) {
     for (const host of LOOPBACK) {
       if (await acceptsConnection(host, port)) return signal.aborted ? undefined : host;
     }
-    await wait(pauseMs, undefined, { signal }).catch(() => undefined);
+    await wait(portPauseMs(performance.now() - beganMs), undefined, { signal }).catch(() => undefined);
   }
   return undefined;
 }

@@ -3,7 +3,7 @@ import { TailraceError } from '../../common/errors.ts';
 import type { ApiClient } from '../api-client.ts';
 
 /** An add-on service as this server has it. */
-export interface ServiceHere {
+export interface DestinationService {
   readonly name: string;
   /** What it is, or which program is missing for it. */
   readonly description: string;
@@ -11,7 +11,7 @@ export interface ServiceHere {
 }
 
 /** The app as it is here; empty for one that is still to be made. */
-export interface AppHere {
+export interface DestinationApp {
   /** Has it a release with code? */
   readonly isDeployed: boolean;
   readonly formation: readonly { readonly type: string; readonly quantity: number; readonly size: string }[];
@@ -30,8 +30,8 @@ export interface AppHere {
 
 export interface Destination {
   /** Undefined: it is still to be made. */
-  readonly app: AppHere | undefined;
-  readonly services: readonly ServiceHere[];
+  readonly app: DestinationApp | undefined;
+  readonly services: readonly DestinationService[];
   /** Addresses of people who have something to do with the app, or are invited to; undefined: the key may not know. */
   readonly people: readonly string[] | undefined;
   /** Names that add-ons of all apps have. */
@@ -94,7 +94,7 @@ export async function readDestination(
       throw error;
     }
   };
-  const services = await get<ServiceHere[]>('/addon-services');
+  const services = await get<DestinationService[]>('/addon-services');
   const all = await allowed(get<PersonView[]>('/people'));
   const addons = (await allowed(get<{ name: string }[]>('/addons'))) ?? [];
   const people = all
@@ -114,7 +114,7 @@ export async function readDestination(
     addonNames,
     app: {
       isDeployed: slug !== null,
-      formation: await get<AppHere['formation']>(`${path}/formation`),
+      formation: await get<DestinationApp['formation']>(`${path}/formation`),
       config: await allowed(get<Record<string, string>>(`${path}/config-vars`)),
       domains: (await get<{ hostname: string }[]>(`${path}/domains`)).map(({ hostname }) => hostname),
       buildpacks: (await get<{ buildpack: { name: string } }[]>(`${path}/buildpack-installations`)).map(

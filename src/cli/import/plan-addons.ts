@@ -4,7 +4,7 @@ import { CATALOG } from '../../apps/host/addons/catalog/catalog.ts';
 import type { CatalogService } from '../../apps/host/addons/catalog/catalog-entry.ts';
 import { configVarName } from '../../apps/host/addons/catalog/config-vars.ts';
 import { type FoundService, findService } from '../../apps/host/addons/catalog/find-service.ts';
-import type { AppHere, Destination, ServiceHere } from './destination.ts';
+import type { Destination, DestinationApp, DestinationService } from './destination.ts';
 import { differs, type ImportNote, type ImportStep, type PlanPart, stays } from './import-plan.ts';
 import type { SourceAddon, SourceApp } from './source-app.ts';
 
@@ -75,8 +75,8 @@ export function planAddons(source: SourceApp, here: Destination): AddonPlanPart 
 /** The service here, as the catalog knows it. A partner that is registered with this very name is the real one, which it doesn't know. */
 function serviceFor(
   name: string,
-  services: readonly ServiceHere[],
-): { readonly found: FoundService | undefined; readonly service: ServiceHere | undefined } {
+  services: readonly DestinationService[],
+): { readonly found: FoundService | undefined; readonly service: DestinationService | undefined } {
   const found = findService(CATALOG, name);
   const registered = services.find((one) => one.name === name);
   if (registered && registered.name !== found?.service.name) return { found: undefined, service: registered };
@@ -87,7 +87,7 @@ function serviceFor(
 function reasonAgainst(
   addon: SourceAddon,
   found: FoundService | undefined,
-  service: ServiceHere | undefined,
+  service: DestinationService | undefined,
 ): string | undefined {
   if (Object.hasOwn(ADVICE, addon.service)) return ADVICE[addon.service];
   if (found?.service.name === MAIL_CATCHER && service?.description === found.service.description)
@@ -134,7 +134,7 @@ function missingAttachments(
   what: string,
   addon: string,
   wanted: readonly string[],
-  app: AppHere | undefined,
+  app: DestinationApp | undefined,
 ): ImportStep {
   const missing = wanted.filter((name) => !app?.attachments.some((one) => one.name === name));
   if (missing.length === 0) return { what };

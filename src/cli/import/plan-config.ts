@@ -1,6 +1,6 @@
 /** Config vars of another platform: which come along, and what in their values still leads there. */
 
-import type { AppHere } from './destination.ts';
+import type { DestinationApp } from './destination.ts';
 import { differs, type ImportNote, type ImportStep, type PlanPart, stays } from './import-plan.ts';
 import type { AddonPlanPart } from './plan-addons.ts';
 import { ADDONS, type SourceApp } from './source-app.ts';
@@ -17,7 +17,7 @@ const METADATA =
 export function planConfig(
   source: SourceApp,
   addons: AddonPlanPart,
-  app: AppHere | undefined,
+  app: DestinationApp | undefined,
   withValues: boolean,
 ): PlanPart {
   const { config } = source;

@@ -2,7 +2,7 @@
 
 import { parseDynoSize } from '../../apps/records/dyno-sizes.ts';
 import { ownValue } from '../../common/own-value.ts';
-import type { AppHere } from './destination.ts';
+import type { DestinationApp } from './destination.ts';
 import { differs, type ImportNote, type PlanPart } from './import-plan.ts';
 import type { SourceProcess } from './source-app.ts';
 
@@ -28,7 +28,10 @@ const LIKE_SIZES: Readonly<Record<string, string>> = {
 const QUANTITY_MAX = 100;
 
 /** The formation's part of a plan. @param app here; undefined: it is still to be made */
-export function planFormation(formation: readonly SourceProcess[], app: AppHere | undefined): PlanPart {
+export function planFormation(
+  formation: readonly SourceProcess[],
+  app: DestinationApp | undefined,
+): PlanPart {
   const notes: ImportNote[] = [];
   const wanted = formation.map(({ type, quantity, size }) => {
     if (quantity > QUANTITY_MAX)

@@ -58,7 +58,7 @@ export async function followEvents(
 }
 
 /** Reads the events of a tail: each `data:` is a line, `id:` the position behind them. */
-export class EventParser {
+class EventParser {
   private rest = '';
 
   /** Takes text as it comes, and gives the events that are whole by it (HTML Living Standard, section 9.2.6). */

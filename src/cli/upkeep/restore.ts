@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { adaptServerRecords, emptyStore, whatIsThere } from '../../apps/backup/server-backup.ts';
+import { adaptServerRecords, describeExistingData, emptyStore } from '../../apps/backup/server-backup.ts';
 import type { Settings } from '../../common/config/settings.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { createDataFolder } from '../../common/files/data-folder.ts';
@@ -98,7 +98,7 @@ async function openEmpty(
   let isOpen = true;
   try {
     await assertNoRoutersRunning(store, 'the target');
-    const there = await whatIsThere(store);
+    const there = await describeExistingData(store);
     if (there === undefined) return { store };
     if (!replace)
       throw new TailraceError(

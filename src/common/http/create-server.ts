@@ -18,7 +18,7 @@ import { answerClientError, answerConnect, answerExpectation } from './client-er
 import { discardBody } from './discard-body.ts';
 import { REQUEST_ID_PATTERN } from './fields.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
-import { beginOneAtATime } from './one-at-a-time.ts';
+import { serializePipelinedRequests } from './one-at-a-time.ts';
 import { assertNotEncoded, explainRefusal, unreadableJson } from './request-refusal.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 import { UpgradableRequest } from './upgradable-request.ts';
@@ -103,7 +103,7 @@ export function createHttpServer(
   const server = https
     ? (Fastify({ ...options, https: { ...https, ...nodeOptions } } as typeof options) as FastifyInstance)
     : (Fastify({ ...options, http: nodeOptions } as typeof options) as FastifyInstance);
-  const requests = beginOneAtATime(server.server);
+  const requests = serializePipelinedRequests(server.server);
   server.server.on('checkExpectation', answerExpectation);
   server.server.on('connect', (_request, socket) => answerConnect(socket, requests));
   readJsonWithin(server, REQUEST_LIMITS);

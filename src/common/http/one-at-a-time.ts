@@ -35,7 +35,7 @@ export interface RequestsBefore {
  * event loop: Node.js begins all that are in what was read, some hundred, before anybody else has a turn. First ones of many connections
  * share the turn's budget. To be called when the server has its listener.
  */
-export function beginOneAtATime(server: Server): RequestsBefore {
+export function serializePipelinedRequests(server: Server): RequestsBefore {
   const pipelines = new WeakMap<Duplex, Pipeline>();
   const [listener] = server.listeners('request') as RequestListener[];
   server.off('request', listener);

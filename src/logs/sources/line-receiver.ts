@@ -15,9 +15,9 @@ import { maskTokens } from '../syslog/fields/token-text.ts';
 import { hasByteOrderMark, hasPriority, MARK_BYTES } from '../syslog/frame-boundary.ts';
 import { Framing } from '../syslog/framing.ts';
 import {
-  mendHeader,
   ODD_TIME_BYTES_MAX,
   ODD_TIME_BYTES_MIN,
+  repairHeader,
   SyslogHeader,
   scanHeader,
   scanHerokuDrainHeader,
@@ -402,7 +402,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     const { header } = this;
     const timeBytes = header.hostStart - header.timeStart;
     if (timeBytes >= ODD_TIME_BYTES_MIN && timeBytes <= ODD_TIME_BYTES_MAX && !this.dataless) {
-      const mended = mendHeader(bytes, start, end, header);
+      const mended = repairHeader(bytes, start, end, header);
       if (mended) return this.takeScanned(mended, 0, mended.length);
     }
     const logSource = this.matcher.match(bytes, header, end, this.router.tokensVersion);

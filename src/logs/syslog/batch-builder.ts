@@ -12,7 +12,7 @@ import {
 import { STRUCTURED_DATA_BYTES_MAX, writeStructuredData } from './fields/structured-data.ts';
 import { maskTokens } from './fields/token-text.ts';
 import type { SyslogHeader } from './header.ts';
-import { isTimestamp, mendTimestamp, timestampBytes } from './timestamp.ts';
+import { isTimestamp, repairTimestamp, timestampBytes } from './timestamp.ts';
 import { OpenBatchCell, openBatchBuffers } from './wasm/open-batches.ts';
 import type { OpenCell } from './wasm/wasm-codec.ts';
 
@@ -380,7 +380,7 @@ export class BatchBuilder {
     this.end = text;
     this.putPriority(header.priority);
     if (isTimestamp(from, timeStart, hostStart - 1)) this.put(from, timeStart, hostStart);
-    else this.putField(mendTimestamp(from, timeStart, hostStart - 1) ?? timestampBytes(Date.now()));
+    else this.putField(repairTimestamp(from, timeStart, hostStart - 1) ?? timestampBytes(Date.now()));
     const hostAt = this.end - text;
     this.putHeaderField(from, hostStart, sourceStart - 1, HOSTNAME_BYTES_MAX, host);
     const sourceAt = this.end - text;

@@ -137,7 +137,7 @@ export function scanHerokuDrainHeader(
   return true;
 }
 
-/** Bytes of a time and the space behind it that may be none of RFC 5424: a date alone, seconds since 1970. See {@link mendHeader}. */
+/** Bytes of a time and the space behind it that may be none of RFC 5424: a date alone, seconds since 1970. See {@link repairHeader}. */
 export const ODD_TIME_BYTES_MIN = 11;
 export const ODD_TIME_BYTES_MAX = 21;
 
@@ -145,7 +145,7 @@ export const ODD_TIME_BYTES_MAX = 21;
  * The line as its sender has meant it, when its time shows that it isn't RFC 5424 in spite of its version; `header` is scanned again
  * then. Undefined for other lines.
  */
-export function mendHeader(
+export function repairHeader(
   bytes: Uint8Array,
   start: number,
   end: number,

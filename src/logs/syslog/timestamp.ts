@@ -88,7 +88,7 @@ const EPOCH = /^(\d{10})(?:\.(\d{1,9}))?$/;
  * What the time `bytes[start, end)` of a header must have been meant to be, as RFC 5424 has it; undefined when that can't be right
  * either. For what {@link isTimestamp} refuses.
  */
-export function mendTimestamp(bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
+export function repairTimestamp(bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
   if (end - start < 10 || end - start > 64) return undefined;
   const written = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
   const epoch = EPOCH.exec(written);

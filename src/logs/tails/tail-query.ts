@@ -13,7 +13,7 @@ const LINES_DEFAULT = 100;
  * The parameters of a tail, in the query string or in the body of a log session, the same for WebSocket, server-sent events and plain
  * text; all values are strings. docs/tails.md explains them.
  */
-export const TAIL_PARAMETERS = [
+const TAIL_PARAMETERS = [
   'lines',
   'first',
   'tail',

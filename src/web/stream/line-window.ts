@@ -3,11 +3,17 @@ import type { Line } from './line.ts';
 
 /** Lines that are held at the most: more is requested of the server again when somebody scrolls there. */
 export const WINDOW_LINES_MAX = 150_000;
-/** So many are evicted at once, so that not every new line moves all others. */
-const EVICTED_LINES = 10_000;
+/** One in so many is evicted at once, so that not every new line moves all others. */
+const EVICTED_SHARE = 15;
 
 export class LineWindow {
   lines: Line[] = [];
+  private readonly linesMax: number;
+
+  /** @param linesMax more are evicted by {@link trimStart} and {@link trimEnd} */
+  constructor(linesMax: number = WINDOW_LINES_MAX) {
+    this.linesMax = linesMax;
+  }
 
   get first(): Line | undefined {
     return this.lines[0];
@@ -19,7 +25,7 @@ export class LineWindow {
 
   /** More lines would evict others. */
   get isFull(): boolean {
-    return this.lines.length >= WINDOW_LINES_MAX;
+    return this.lines.length >= this.linesMax;
   }
 
   /** Adds newer lines, and gives those that weren't there yet. */
@@ -40,14 +46,14 @@ export class LineWindow {
 
   /** Evicts the oldest when there are too many; gives how many. */
   trimStart(): number {
-    if (this.lines.length <= WINDOW_LINES_MAX) return 0;
-    return this.dropFirst(this.lines.length - WINDOW_LINES_MAX + EVICTED_LINES);
+    const excess = this.excess;
+    return excess > 0 ? this.dropFirst(excess) : 0;
   }
 
   /** Evicts the newest when there are too many; gives how many. */
   trimEnd(): number {
-    if (this.lines.length <= WINDOW_LINES_MAX) return 0;
-    return this.dropLast(this.lines.length - WINDOW_LINES_MAX + EVICTED_LINES);
+    const excess = this.excess;
+    return excess > 0 ? this.dropLast(excess) : 0;
   }
 
   /** Evicts the oldest; gives how many, as {@link trimStart}. */
@@ -64,6 +70,12 @@ export class LineWindow {
 
   clear(): void {
     this.lines = [];
+  }
+
+  /** How many are evicted; 0 while there aren't too many. */
+  private get excess(): number {
+    const { length } = this.lines;
+    return length > this.linesMax ? length - this.linesMax + Math.ceil(this.linesMax / EVICTED_SHARE) : 0;
   }
 
   /** How many lines are before a position. */

@@ -22,7 +22,7 @@ export const CATCH_UP_LINES_MAX = 50_000;
 export type Place = { readonly at: number } | { readonly ms: number };
 
 export class LogViewState {
-  readonly window = new EventWindow();
+  readonly window: EventWindow;
   /** Grows whenever the window has changed. */
   version = 0;
   /** Does the view stay at the newest line? */
@@ -37,8 +37,10 @@ export class LogViewState {
   newestPosition = 0;
   private readonly isFiltered: boolean;
 
-  constructor(isFiltered: boolean) {
+  /** @param linesMax left out: as many lines as a window holds */
+  constructor(isFiltered: boolean, linesMax?: number) {
     this.isFiltered = isFiltered;
+    this.window = new EventWindow(linesMax);
   }
 
   /** Reads the last lines of the stream. */

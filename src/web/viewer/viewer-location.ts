@@ -2,7 +2,7 @@
 import { ALL_LINES, type ViewerSelection } from './lines/line-selection.ts';
 import { parseLineKey } from './lines/viewer-line.ts';
 
-export const VIEWER_PLACES = ['logs', 'alerts', 'archives', 'streams', 'people'] as const;
+const VIEWER_PLACES = ['logs', 'alerts', 'archives', 'streams', 'people'] as const;
 export type ViewerPlace = (typeof VIEWER_PLACES)[number];
 
 export interface ViewerAddress {

@@ -2,7 +2,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { defaultPort, firstPortOf, PortAllocator, waitForPort } from '../../../src/apps/processes/ports.ts';
+import {
+  defaultPort,
+  firstPortOf,
+  PortAllocator,
+  portPauseMs,
+  waitForPort,
+} from '../../../src/apps/processes/ports.ts';
 import { freePort } from '../../support/free-port.ts';
 import { Program } from '../../support/program.ts';
 
@@ -68,6 +74,16 @@ test('a port that another server has given out is skipped, until that one is gon
 
 test('no free port is an error', async () => {
   await expect(new PortAllocator().allocate(65_536)).rejects.toThrow('no free TCP port');
+});
+
+test('what listens after some time is noticed a sixth later at the most, with few looks at its port', () => {
+  const looks = [0];
+  for (let at = 0; at < 20_000; at += portPauseMs(at)) looks.push(at + portPauseMs(at));
+  for (let listensAt = 0; listensAt < 20_000; listensAt += 7) {
+    const lateMs = looks.find((at) => at >= listensAt)! - listensAt;
+    if (lateMs > Math.min(250, Math.max(10, listensAt / 6))) expect.fail(`${lateMs} ms after ${listensAt}`);
+  }
+  expect(looks.filter((at) => at <= 2_000).length).toBeLessThan(40);
 });
 
 test('waiting for a port ends when it accepts connections, on either loopback address, or when aborted', async () => {

@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { beginOneAtATime } from '../../../src/common/http/one-at-a-time.ts';
+import { serializePipelinedRequests } from '../../../src/common/http/one-at-a-time.ts';
 import { until } from '../../support/until.ts';
 
 /** A server whose requests wait for their answers, and connections to it. */
@@ -13,7 +13,7 @@ async function scene() {
     begun++;
     open.push(response);
   });
-  beginOneAtATime(server);
+  serializePipelinedRequests(server);
   server.on('connection', (socket) => sockets.push(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {

@@ -16,10 +16,12 @@ import type { AppId, Store, StreamAppender } from '../../../src/logs/store/contr
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { expectSameLines } from '../../support/expect-same-lines.ts';
+import { propertyRuns } from '../../support/properties/property-runs.ts';
 import { seededRandom } from '../../support/properties/seeded-random.ts';
 import { until } from '../../support/until.ts';
 
 const APPS = 60;
+const STEPS = propertyRuns(150, 60);
 const RETENTION = { lines: 1e9, bytes: 1e9, ageMs: 1e12 };
 const appOf = (number: number): AppId =>
   `00000000-0000-4000-8000-${String(number).padStart(12, '0')}` as AppId;
@@ -112,7 +114,7 @@ it.each([1, 2])('are stored in their order, once each, and counted (seed %i)', a
     }
     receiver.letGoOfBytes();
   };
-  for (let step = 0; step < 150; step++) {
+  for (let step = 0; step < STEPS; step++) {
     isLimited = random() < 0.1;
     const kind = random();
     if (kind < 0.05) {

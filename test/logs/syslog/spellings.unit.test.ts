@@ -28,8 +28,12 @@ interface Stored extends LogRecord {
 }
 
 class Target implements LineTarget {
-  private readonly builder = new BatchBuilder(4_000_000);
+  private readonly builder: BatchBuilder;
   private readonly programs: (string | undefined)[] = [];
+
+  constructor(bytesMax: number) {
+    this.builder = new BatchBuilder(bytesMax);
+  }
 
   add(
     bytes: Uint8Array,
@@ -63,8 +67,8 @@ class Target implements LineTarget {
   }
 }
 
-function receiver(): { receiver: LineReceiver; target: Target } {
-  const target = new Target();
+function receiver(bytesMax: number): { receiver: LineReceiver; target: Target } {
+  const target = new Target(bytesMax);
   const router: TokenLookup & { batcher(): LineTarget } = {
     tokensVersion: 1,
     lookupToken: () => null,
@@ -94,7 +98,7 @@ const withoutEnd = ({ line }: Spelling): string => line.replace(/[\0\n]+$/, '');
 
 /** Scans a stream as the TCP listener does. */
 function takeStream(stream: Buffer, fastPath: boolean): Stored[] {
-  const { receiver: to, target } = receiver();
+  const { receiver: to, target } = receiver(4_000_000);
   const scanner = new FrameScanner();
   scanner.setInput(stream);
   scanner.patience = Patience.ended;
@@ -120,7 +124,7 @@ describe('spellings of lines', () => {
   });
 
   it.each(SPELLINGS)('in a datagram: $name: $line', (spelling) => {
-    const { receiver: to, target } = receiver();
+    const { receiver: to, target } = receiver(64_000);
     const fromMs = Date.now();
     const bytes = Buffer.from(spelling.line.replace(/\0+$/, ''));
     expect(to.take(bytes, 0, bytes.length)).toBe(FrameOutcome.accepted);

@@ -1,7 +1,7 @@
 import { seededRandom } from './seeded-random.ts';
 
 /** Of all runs that a property asks for, so many are made: all with `npm test`, a part of them while somebody works. */
-const PART = Number(process.env.PROPERTY_RUNS ?? 0.05);
+const PART = Number(process.env.PROPERTY_RUNS ?? 0.025);
 
 /** Where random tests without fast-check begin: another place in each run, which their names say, or the given one. */
 export const FIRST_SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));

@@ -27,11 +27,11 @@ beforeEach(() => {
 afterEach(({ task }) => {
   const seconds = usedSeconds() - testBegan;
   if (seconds >= NAMED_SECONDS)
-    say(`test-cpu ${seconds.toFixed(1)} s ${fileName()} > ${expect.getState().currentTestName ?? task.name}`);
+    say(`test-cpu ${seconds.toFixed(2)} s ${fileName()} > ${expect.getState().currentTestName ?? task.name}`);
 });
 
 afterAll(() => {
-  say(`cpu ${(usedSeconds() - before).toFixed(1)} s ${fileName()}`);
+  say(`cpu ${(usedSeconds() - before).toFixed(2)} s ${fileName()}`);
   leaveGroup();
 });
 

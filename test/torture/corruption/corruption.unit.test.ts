@@ -14,7 +14,7 @@ const STEPS: Readonly<Record<string, number>> = {
 };
 
 /** In so many parts somebody's work is content with one. */
-const PARTS = 7;
+const PARTS = 14;
 
 describe(`damage to a small store (first seed ${FIRST_SEED})`, () => {
   it.each(Object.keys(KINDS))('of the kind %s is harmless, said or refused', async (kind) => {

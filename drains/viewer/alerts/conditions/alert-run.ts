@@ -6,7 +6,7 @@ import type { AlertCondition, AlertRecord, SampleLine } from '../records/alert-r
 import { MatchWindow } from './match-window.ts';
 
 const MINUTE_MS = 60_000;
-export const SAMPLES_MAX = 10;
+const SAMPLES_MAX = 10;
 /** When there are enough, others take their places no sooner: reading a line takes longer than counting it. */
 const SAMPLES_FRESH_MS = 1_000;
 const PATTERNS_MAX = 20;

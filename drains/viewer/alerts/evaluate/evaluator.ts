@@ -34,7 +34,7 @@ import { queryFault } from '../records/read-alert.ts';
 import { AlertClock } from './alert-clock.ts';
 import { SearchesOfAlerts } from './searches-of-alerts.ts';
 import { keptBatches, type SharedSearches, StreamWatch } from './stream-watch.ts';
-import { LineAtHand, type SearchedStream, WatchedAlert, type WatchedAlertState } from './watched-search.ts';
+import { CurrentLine, type SearchedStream, WatchedAlert, type WatchedAlertState } from './watched-search.ts';
 
 const TICK_MS = 1_000;
 /** What was counted is written this often, unless something fires. */
@@ -84,7 +84,7 @@ export class AlertEvaluator {
   private readonly unreadable = new Set<string>();
   /** Fired, and not written down yet. */
   private unwritten: AlertEvent[] = [];
-  private readonly line = new LineAtHand();
+  private readonly line = new CurrentLine();
   private readonly slices = new TimeSlices(SLICE_MS);
   private readonly timer: NodeJS.Timeout;
   private readonly unwatchStreams: () => void;

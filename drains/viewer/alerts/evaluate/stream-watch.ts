@@ -3,7 +3,7 @@ import type { StreamReader } from '../../../../src/logs/store/stream-reader.ts';
 import { HEADROOM, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import type { LineStore } from '../../store/contract.ts';
 import type { SearchSet } from '../matching/search-set.ts';
-import type { LineAtHand, SearchedStream, WatchedAlert } from './watched-search.ts';
+import type { CurrentLine, SearchedStream, WatchedAlert } from './watched-search.ts';
 
 /** Searches of streams, each expression once, and the alerts on each. */
 export interface SharedSearches {
@@ -40,7 +40,7 @@ export class StreamWatch {
   }
 
   /** Counts the lines of a batch that are behind the cursor; which alerts have counted some is added to `touched`. */
-  evaluate(batch: StoredBatch, line: LineAtHand, touched: Set<WatchedAlert>): void {
+  evaluate(batch: StoredBatch, line: CurrentLine, touched: Set<WatchedAlert>): void {
     const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.length);
     const { set, alerts } = this.searches;
     const known = Math.max(0, this.cursor + 1 - batch.first);

@@ -24,7 +24,7 @@ export interface WatchedAlertState extends AlertRunState {
 }
 
 /** The line at hand, read once for all alerts that want it. */
-export class LineAtHand {
+export class CurrentLine {
   private line: RecordCursor | undefined;
   private bytes: Buffer = Buffer.alloc(0);
   private read: GroupedLine | undefined;
@@ -124,7 +124,7 @@ export class WatchedAlert {
   }
 
   /** Counts a line that its search has found. */
-  take(line: LineAtHand): void {
+  take(line: CurrentLine): void {
     const after = this.startAfter.get(line.stream.id);
     if (after !== undefined) {
       if (line.sequence <= after) return;

@@ -2,7 +2,7 @@ import { FieldPath, someDataField, someMessageField } from '../../../../src/logs
 import { type LogRecord, recordLevel } from '../../../../src/logs/syslog/record.ts';
 
 /** What a line without the field is counted under. */
-export const NO_VALUE = '(none)';
+const NO_VALUE = '(none)';
 const VALUE_LENGTH_MAX = 200;
 
 /** A line, and whose it is. */

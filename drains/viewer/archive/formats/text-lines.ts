@@ -6,7 +6,7 @@ import { createGunzip } from 'node:zlib';
 import { reasonOf, systemCode, TailraceError } from '../../../../src/common/errors.ts';
 
 /** Characters of a line; what is longer isn't text. */
-export const LINE_LENGTH_MAX = 1_000_000;
+const LINE_LENGTH_MAX = 1_000_000;
 /** RFC 1952 section 2.3.1. */
 const GZIP_MAGIC = [0x1f, 0x8b];
 const BYTE_ORDER_MARK = '\uFEFF';

@@ -12,14 +12,14 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { detachBuffer } from '../../../../src/common/buffers/detach-buffer.ts';
 import type { Sequence } from '../../../../src/logs/store/contract.ts';
 import { crc32 } from '../../../../src/logs/store/embedded/checksum.ts';
-import { putTogether, RECORDS_VERSION, takeApart } from './record-columns.ts';
+import { joinRecords, RECORDS_VERSION, splitRecords } from './record-columns.ts';
 
 export const BLOCK_HEADER_BYTES = 64;
 export const BLOCK_MAGIC = 0x31_42_56_54;
 const RUN_BYTES = 12;
 const COMPRESSION_LEVEL = 3;
 /** More than any block has: a damaged length mustn't take all memory. */
-export const BLOCK_RECORDS_MAX = 64 * 1_048_576;
+const BLOCK_RECORDS_MAX = 64 * 1_048_576;
 
 /** Where a block is in its file, and what is in it. */
 export interface BlockEntry {
@@ -63,7 +63,7 @@ export class BlockDamage extends Error {}
 
 /** A block as it stands in a file. */
 export function encodeBlock({ first, count, minMs, maxMs, records, runs }: BlockContent): Buffer {
-  const apart = takeApart(records);
+  const apart = splitRecords(records);
   const plain = Buffer.allocUnsafe(apart.length + runs.length * RUN_BYTES);
   plain.set(apart);
   let at = apart.length;
@@ -126,7 +126,7 @@ export function decodeBlock(block: Buffer): BlockLines {
     runs.push({ count: plain.readUInt32LE(at), receivedAtMs: plain.readDoubleLE(at + 4) });
   const version = block.readUInt32LE(60);
   if (version > RECORDS_VERSION) throw new BlockDamage(`it is of version ${version}, which is unknown here`);
-  const bytes = putTogether(plain.subarray(0, runsAt), entry.count, entry.recordBytes, version);
+  const bytes = joinRecords(plain.subarray(0, runsAt), entry.count, entry.recordBytes, version);
   freeUnpacked(plain);
   // It is what was taken apart, or nothing.
   if (crc32(bytes) !== block.readUInt32LE(52))

@@ -28,7 +28,7 @@ const OFFSETS_AT = 4;
 const HEAD_BYTES_MAX = 0xffff;
 
 /** Takes records apart. */
-export function takeApart(records: Buffer): Buffer {
+export function splitRecords(records: Buffer): Buffer {
   const heads = new Map<string, number>();
   const headBytes: Buffer[] = [];
   const numbers = new VarintWriter();
@@ -118,9 +118,9 @@ interface Head {
 /**
  * Puts `count` records together, which take so many bytes.
  * @param version of what was taken apart
- * @throws RangeError when what is there can't have been made by {@link takeApart}
+ * @throws RangeError when what is there can't have been made by {@link splitRecords}
  */
-export function putTogether(
+export function joinRecords(
   apart: Buffer,
   count: number,
   recordBytes: number,

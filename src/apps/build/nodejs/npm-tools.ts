@@ -4,9 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import semver from 'semver';
+import { keepFolder, removeOldFolders } from '../../../common/files/kept-folders.ts';
 import { BuildError, throwIfStopped } from '../steps/build-error.ts';
 import { runStep } from '../steps/build-step.ts';
 
@@ -81,23 +82,11 @@ export class NpmTools {
           `${name} ${version} can't be fetched from the npm registry: does this version exist?`,
         );
       // Another build may have been first.
-      await rename(unfinished, folder).catch((error: unknown) => {
-        if (!existsSync(folder)) throw error;
-      });
+      await keepFolder(unfinished, folder);
     } finally {
       await rm(unfinished, { recursive: true, force: true });
     }
-    await this.removeOld();
-  }
-
-  private async removeOld(): Promise<void> {
-    const names = (await readdir(this.folder)).filter((name) => name.includes('@'));
-    const dated = await Promise.all(
-      names.map(async (name) => ({ name, usedMs: (await stat(join(this.folder, name))).mtimeMs })),
-    );
-    dated.sort((a, b) => b.usedMs - a.usedMs);
-    for (const { name } of dated.slice(TOOLS_MAX))
-      await rm(join(this.folder, name), { recursive: true, force: true });
+    await removeOldFolders(this.folder, TOOLS_MAX, (name) => name.includes('@'));
   }
 
   private async npm(args: readonly string[], cwd: string, capturesStdout: boolean) {

@@ -1,8 +1,9 @@
 /** The virtual environment of an app: part of its slug, and usable in whatever folder a dyno runs. */
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, rm, utimes } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { keepFolder, removeOldFolders } from '../../../common/files/kept-folders.ts';
 import { BuildError } from '../steps/build-error.ts';
 import { type BuildShell, buildEnvironment } from '../steps/build-shell.ts';
 import { runStep } from '../steps/build-step.ts';
@@ -39,7 +40,7 @@ export async function createVirtualEnvironment(
   if (!existsSync(empty)) {
     await mkdir(kept, { recursive: true, mode: 0o700 });
     await makeEmpty(shell, kept, empty, program, flags);
-    await removeOld(kept);
+    await removeOldFolders(kept, EMPTY_MAX, (name) => !name.startsWith('.'));
   }
   const now = new Date();
   await utimes(empty, now, now);
@@ -71,21 +72,10 @@ async function makeEmpty(
       );
     await relocate(shell, unfinished);
     // Another build may have been first.
-    await rename(unfinished, empty).catch((error: unknown) => {
-      if (!existsSync(empty)) throw error;
-    });
+    await keepFolder(unfinished, empty);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
-}
-
-async function removeOld(kept: string): Promise<void> {
-  const names = (await readdir(kept)).filter((name) => !name.startsWith('.'));
-  const dated = await Promise.all(
-    names.map(async (name) => ({ name, usedMs: (await stat(join(kept, name))).mtimeMs })),
-  );
-  dated.sort((a, b) => b.usedMs - a.usedMs);
-  for (const { name } of dated.slice(EMPTY_MAX)) await rm(join(kept, name), { recursive: true, force: true });
 }
 
 /** Makes the app's environment independent of the folder that it is in. @throws BuildError */

@@ -1,6 +1,6 @@
 /** The server that is part of this process: it serves, leaves for another one, and serves again when that one can't. */
 import { reclaimPorts } from '../../../common/processes/passed-sockets.ts';
-import type { LeftServer } from '../../../server/leaving.ts';
+import type { DrainingServer } from '../../../server/leaving.ts';
 import type { RunningServer } from '../../../server.ts';
 
 type RouterLine = (app: string, message: string) => void;
@@ -8,7 +8,7 @@ type RouterLine = (app: string, message: string) => void;
 export class OwnServer {
   private readonly start: () => Promise<RunningServer>;
   private running: RunningServer;
-  private left: LeftServer | undefined;
+  private left: DrainingServer | undefined;
 
   /** @param start starts it anew */
   constructor(running: RunningServer, start: () => Promise<RunningServer>) {

@@ -48,7 +48,7 @@ export function createDrainFilter(options: DrainOptions): DrainFilter | undefine
 }
 
 /** Is the line under the cursor at least as serious as that? */
-export function isAsSerious(line: RecordCursor, bytes: Buffer, levelIndex: number): boolean {
+export function isAtLeastLevel(line: RecordCursor, bytes: Buffer, levelIndex: number): boolean {
   return LOG_LEVELS.indexOf(lineLevel(line, bytes)) <= levelIndex;
 }
 

@@ -6,7 +6,7 @@ import { beginEvent, continueEvent, type EventState, mayContinue } from '../../s
 import { EventTracker, gapMs, shownMessage, writtenTime } from '../../syslog/event-tracker.ts';
 import { LOG_LEVELS } from '../../syslog/level.ts';
 import { bytesOfSlice, type Shipment } from '../shipment.ts';
-import { type DrainFilter, isAsSerious, isSampled, type LinePredicate } from './drain-filter.ts';
+import { type DrainFilter, isAtLeastLevel, isSampled, type LinePredicate } from './drain-filter.ts';
 import { BEGINS_EVENT, type LineScan, TAKES_ANY } from './wasm-scan.ts';
 
 /** What holds of a line: its sender is wanted, and so is an event that it begins; it is wanted by itself; it is left out. */
@@ -72,7 +72,7 @@ function markByLines(shipment: Shipment, { origin, sample, levelIndex }: DrainFi
         marks[index] =
           IS_OWN |
           admittedMark(shipment.first + index, sample) |
-          (levelIndex === undefined || isAsSerious(line, bytes, levelIndex) ? IS_SELECTED : 0);
+          (levelIndex === undefined || isAtLeastLevel(line, bytes, levelIndex) ? IS_SELECTED : 0);
   }
   return marks;
 }
@@ -95,7 +95,7 @@ function markByScan(
     }
     let mark = IS_OWN | admittedMark(shipment.first + index, sample);
     const level = isLeveled ? levels[index] : 0;
-    if (level <= levelIndex || (level >= LOG_LEVELS.length && lines.isAsSerious(index, levelIndex)))
+    if (level <= levelIndex || (level >= LOG_LEVELS.length && lines.isAtLeastLevel(index, levelIndex)))
       mark |= IS_SELECTED;
     marks[index] = mark;
   }
@@ -231,9 +231,9 @@ class ShipmentLines {
     return predicate(line, bytes);
   }
 
-  isAsSerious(index: number, levelIndex: number): boolean {
+  isAtLeastLevel(index: number, levelIndex: number): boolean {
     const { line, bytes } = this.at(index);
-    return isAsSerious(line, bytes, levelIndex);
+    return isAtLeastLevel(line, bytes, levelIndex);
   }
 
   at(index: number): { readonly line: RecordCursor; readonly bytes: Buffer } {

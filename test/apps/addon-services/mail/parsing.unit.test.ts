@@ -6,7 +6,7 @@ import {
   frameDocument,
   wantsRemoteContent,
 } from '../../../../src/apps/addon-services/mail/parsing/frame-document.ts';
-import { takeApart } from '../../../../src/apps/addon-services/mail/parsing/parse-mail.ts';
+import { parseRawMail } from '../../../../src/apps/addon-services/mail/parsing/parse-mail.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
 const noImage = (): undefined => undefined;
@@ -139,7 +139,7 @@ describe('the HTML of a mail', () => {
   });
 
   it('of a mail with several parts is found, with its links', async () => {
-    const { mail } = await takeApart(
+    const { mail } = await parseRawMail(
       Buffer.from(
         'Content-Type: text/html; charset=utf-8\r\n\r\n<a href="https://a.example/?x=1&amp;y=2">a</a> https://b.example/c. javascript:alert(1) http://[bad',
       ),

@@ -4,7 +4,7 @@ import { batchOfLines, LogLines } from '../../../../bench/viewer/log-lines.ts';
 import { decodeBlock, encodeBlock } from '../../../../drains/viewer/store/blocks/block-format.ts';
 import { LineTimes } from '../../../../drains/viewer/store/blocks/line-time.ts';
 import { putIds, takeIds } from '../../../../drains/viewer/store/blocks/message-ids.ts';
-import { putTogether, takeApart } from '../../../../drains/viewer/store/blocks/record-columns.ts';
+import { joinRecords, splitRecords } from '../../../../drains/viewer/store/blocks/record-columns.ts';
 import { HEADROOM, RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { batchOf } from '../../../support/batches.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
@@ -52,7 +52,7 @@ it('blocks give back what was put into them, byte for byte, whatever lines look 
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 50 }), { minLength: 1, maxLength: 10 }), (texts) => {
       const records = Buffer.from(batchOf(...texts).bytes).subarray(HEADROOM);
-      expect(putTogether(takeApart(records), texts.length, records.length).equals(records)).toBe(true);
+      expect(joinRecords(splitRecords(records), texts.length, records.length).equals(records)).toBe(true);
     }),
     { numRuns: propertyRuns(200) },
   );
@@ -111,7 +111,7 @@ it('records that were taken apart by the first version are put together', () => 
     '<14>1 2026-11-01T12:00:01Z host app web.2 - - two',
   ];
   const records = batchOfLines(texts).bytes.subarray(HEADROOM);
-  const apart = takeApart(records);
+  const apart = splitRecords(records);
   const first = Buffer.concat([apart.subarray(0, 12), apart.subarray(24)]);
-  expect(putTogether(first, texts.length, records.length, 0).equals(records)).toBe(true);
+  expect(joinRecords(first, texts.length, records.length, 0).equals(records)).toBe(true);
 });

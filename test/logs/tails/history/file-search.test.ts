@@ -99,6 +99,11 @@ class Sink implements TailSink<Buffer> {
     this.lines.push(...lines.toString().trimEnd().split('\n'));
   }
 
+  /** How long a thread takes to begin is no matter of what is found. */
+  notice(message: string, line: string): void {
+    if (!message.startsWith('Many searches run')) this.lines.push(line);
+  }
+
   canWrite(): boolean {
     return !this.isFull;
   }

@@ -25,7 +25,7 @@ export interface EventRate {
   readonly burst: number;
 }
 
-export const EVENT_RATE: EventRate = { rate: 300, burst: 20_000 };
+const EVENT_RATE: EventRate = { rate: 300, burst: 20_000 };
 /** So long a client that sends more is told to wait. */
 const RETRY_AFTER_S = 10;
 /** What is counted by name; clients may send items of any name. */

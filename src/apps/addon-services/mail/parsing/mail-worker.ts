@@ -4,10 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 import { errorMessage } from '../../../../common/text/error-message.ts';
 import type { MailJob, MailReply } from './mail-parser.ts';
-import { type TakenApart, takeApart } from './parse-mail.ts';
+import { parseRawMail, type RawMailParts } from './parse-mail.ts';
 
 /** Its attachments are asked for next. */
-let last: { readonly path: string; readonly taken: TakenApart } | undefined;
+let last: { readonly path: string; readonly taken: RawMailParts } | undefined;
 
 parentPort?.on('message', (job: MailJob) => {
   void answer(job)
@@ -19,7 +19,7 @@ async function answer(job: MailJob): Promise<MailReply> {
   if (last?.path !== job.path) {
     last = undefined;
     const file = await readFile(job.path);
-    last = { path: job.path, taken: await takeApart(file.subarray(job.offset)) };
+    last = { path: job.path, taken: await parseRawMail(file.subarray(job.offset)) };
   }
   const { taken } = last;
   if (job.want === 'mail') return { result: taken.mail };

@@ -16,7 +16,7 @@ const LINK_LENGTH_MAX = 2_000;
 const NAME_LENGTH_MAX = 200;
 
 /** A mail that was taken apart. */
-export class TakenApart {
+export class RawMailParts {
   readonly mail: ParsedMail;
   private readonly attachments: readonly Attachment[];
 
@@ -48,7 +48,7 @@ export class TakenApart {
 }
 
 /** @param raw as it was sent. @throws what the parser throws */
-export async function takeApart(raw: Buffer): Promise<TakenApart> {
+export async function parseRawMail(raw: Buffer): Promise<RawMailParts> {
   const options = {
     keepCidLinks: true,
     skipHtmlToText: true,
@@ -56,7 +56,7 @@ export async function takeApart(raw: Buffer): Promise<TakenApart> {
     skipTextLinks: true,
     skipImageLinks: true,
   };
-  return new TakenApart(await simpleParser(raw, options));
+  return new RawMailParts(await simpleParser(raw, options));
 }
 
 function headersOf({ headerLines }: Parsed): [string, string][] {

@@ -10,7 +10,7 @@ import { hasHiddenCharacter } from '../../../../common/text/hidden-characters.ts
 import type { AddonPlan, CatalogService } from '../catalog/catalog-entry.ts';
 
 /** What a service may ask for beyond its config vars. */
-export const PARTNER_FEATURES = ['log_input', 'syslog_drain', 'many_per_app', 'attachable'] as const;
+const PARTNER_FEATURES = ['log_input', 'syslog_drain', 'many_per_app', 'attachable'] as const;
 export type PartnerFeature = (typeof PARTNER_FEATURES)[number];
 
 /** Which of the manifest's addresses are used. */

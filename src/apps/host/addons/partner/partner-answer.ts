@@ -33,14 +33,14 @@ export function readAcceptance(
 ): PartnerAcceptance {
   const { status, json } = answer;
   if (status < 200 || status >= 300) throw refusalOf(manifest, answer, what);
-  if (answer.fault) throw partnerTrouble(manifest, `${answer.fault} (${status})`, what);
+  if (answer.fault) throw partnerError(manifest, `${answer.fault} (${status})`, what);
   if (json !== undefined && !isJsonObject(json))
-    throw partnerTrouble(manifest, `answered with JSON that is no object (${status})`, what);
+    throw partnerError(manifest, `answered with JSON that is no object (${status})`, what);
   const { config, message, log_drain_url: logDrainUrl } = json ?? {};
   const change = readPartnerConfig(manifest, config ?? {});
-  if (typeof change === 'string') throw partnerTrouble(manifest, `answered with ${change}`, what);
+  if (typeof change === 'string') throw partnerError(manifest, `answered with ${change}`, what);
   if (logDrainUrl !== undefined && logDrainUrl !== null && typeof logDrainUrl !== 'string')
-    throw partnerTrouble(manifest, 'answered with a log_drain_url that is no text', what);
+    throw partnerError(manifest, 'answered with a log_drain_url that is no text', what);
   return {
     isPending: status === 202,
     config: change,
@@ -83,7 +83,7 @@ export function readPartnerConfig(manifest: PartnerManifest, value: unknown): Ad
 }
 
 /** The sentence for somebody whose request a partner didn't do. */
-export function partnerTrouble(
+export function partnerError(
   { name }: PartnerManifest,
   reason: string,
   what: string,
@@ -110,7 +110,7 @@ function refusalOf(manifest: PartnerManifest, answer: PartnerAnswer, what: strin
       message ?? `${manifest.name} refused to ${what}, without saying why (${status}).`,
     );
   const said = message ? `: ${message}` : '';
-  return partnerTrouble(
+  return partnerError(
     manifest,
     fault && status < 400 ? `${fault} (${status})` : `answered ${status}${said}`,
     what,

@@ -19,7 +19,7 @@ import type {
   SignOnForm,
 } from '../provider.ts';
 import { type PartnerManifest, partnerService } from './manifest.ts';
-import { isRefusal, partnerTrouble, readAcceptance, readRemoval } from './partner-answer.ts';
+import { isRefusal, partnerError, readAcceptance, readRemoval } from './partner-answer.ts';
 import { type PartnerAnswer, type PartnerClient, PartnerFailure } from './partner-client.ts';
 import type { PartnerManifests, PartnerRecord } from './partner-manifests.ts';
 import type { PartnerTokens } from './partner-tokens.ts';
@@ -176,7 +176,7 @@ export class PartnerProvider implements AddonProvider {
       return await this.options.client.request(manifest, ...args);
     } catch (error) {
       if (!(error instanceof PartnerFailure)) throw error;
-      throw partnerTrouble(manifest, error.message, what, error);
+      throw partnerError(manifest, error.message, what, error);
     }
   }
 

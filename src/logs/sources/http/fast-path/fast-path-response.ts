@@ -6,7 +6,7 @@ import type { RefusalForm } from '../body-formats.ts';
 import type { FastPathHead } from './fast-path-head.ts';
 
 /** What a sender gets when its lines are stored. */
-export const Acceptance = {
+const Acceptance = {
   /** No content, as Logplex has it. */
   none: 'HTTP/1.1 204 No Content\r\n',
   /** Winston's HTTP transport, for one, takes anything but 200 for a failure. */

@@ -40,7 +40,7 @@ export async function postgresAccount(): Promise<PostgresAccount | undefined> {
  * other user's group may pass through it.
  * @throws TailraceError when this server may not do that
  */
-export async function giveData(folder: string, account: PostgresAccount | undefined): Promise<void> {
+export async function chownData(folder: string, account: PostgresAccount | undefined): Promise<void> {
   const data = join(folder, 'data');
   await mkdir(data, { recursive: true, mode: 0o700 });
   if (!account) return;
@@ -51,7 +51,7 @@ export async function giveData(folder: string, account: PostgresAccount | undefi
     // The folder is the last one to be given: when it is, all that is in it has been.
     if (uid !== account.uid || gid !== account.gid) await giveTree(data, account);
   } catch (error) {
-    throw becomeError(account, error);
+    throw switchUserError(account, error);
   }
 }
 
@@ -69,7 +69,7 @@ export function openDataScript(account: PostgresAccount | undefined): string {
 }
 
 /** What a system says that lets this server become nobody else, as a sentence. */
-export function becomeError(account: PostgresAccount, cause: unknown): TailraceError {
+export function switchUserError(account: PostgresAccount, cause: unknown): TailraceError {
   const reason = errorMessage(cause);
   return new TailraceError(
     'unavailable',

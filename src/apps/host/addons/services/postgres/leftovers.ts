@@ -22,7 +22,7 @@ const KILL_MS = 5_000;
  * @param user who runs PostgreSQL; undefined: who runs this server
  * @throws TailraceError when they don't end
  */
-export async function endLeftovers(folder: string, user: ProcessUser | undefined): Promise<void> {
+export async function stopOrphanedPostgres(folder: string, user: ProcessUser | undefined): Promise<void> {
   if (!existsSync('/proc/self/cwd')) return;
   const data = join(folder, 'data');
   const lockFile = join(data, 'postmaster.pid');

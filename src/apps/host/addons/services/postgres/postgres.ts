@@ -8,15 +8,15 @@ import { shellQuote } from '../../../../../common/text/shell-quote.ts';
 import { hostEnvironment } from '../../../../build/slug-files.ts';
 import type { ProcessService } from '../../local/local-service.ts';
 import {
-  becomeError,
+  chownData,
   dataWord,
-  giveData,
   openDataScript,
   type PostgresAccount,
   postgresAccount,
+  switchUserError,
 } from './account.ts';
 import { askPostgres, postgresSamples, queryInstance } from './facts.ts';
-import { endLeftovers } from './leftovers.ts';
+import { stopOrphanedPostgres } from './leftovers.ts';
 import { LOG_LINE_PREFIX, postgresLogReader } from './log-lines.ts';
 import { dataVersionOf, findPostgresProgram, majorVersionOf, requirePostgresProgram } from './programs.ts';
 
@@ -63,7 +63,7 @@ export const postgresService: ProcessService = {
   },
   async initialize({ folder, password }) {
     const account = await postgresAccount();
-    await giveData(folder, account);
+    await chownData(folder, account);
     const passwordFile = join(folder, 'password');
     await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
     try {
@@ -97,9 +97,9 @@ export const postgresService: ProcessService = {
   },
   async prepareData({ folder }, lines) {
     const account = await postgresAccount();
-    await giveData(folder, account);
-    await endLeftovers(folder, account).catch((error: unknown) => {
-      throw account && !(error instanceof TailraceError) ? becomeError(account, error) : error;
+    await chownData(folder, account);
+    await stopOrphanedPostgres(folder, account).catch((error: unknown) => {
+      throw account && !(error instanceof TailraceError) ? switchUserError(account, error) : error;
     });
     if (account) lines.write(`PostgreSQL runs as the user ${account.name}: it refuses to run as root.`);
   },
@@ -148,7 +148,7 @@ async function runInShell(
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
     if (account && said === '' && error instanceof Error && 'syscall' in error)
-      throw becomeError(account, error);
+      throw switchUserError(account, error);
     throw new TailraceError(
       /No space left on device/.test(said) ? 'store_full' : 'unavailable',
       `PostgreSQL could not be set up on the server: ${said.split('\n').slice(-3).join(' ') || reasonOf(error)}`,
