@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   AppDeployment,
   type ReleaseFormation,
@@ -349,16 +349,15 @@ describe('a restart', () => {
     await app.apply(specOf(1));
     setWeb(1, 'up');
     FakeFormation.full = new Error('the disk is full');
-    onTestFinished(() => {
-      FakeFormation.full = undefined;
-    });
     await expect(app.restart(undefined)).rejects.toThrow('the disk is full');
+    FakeFormation.full = undefined;
     expect(log).toEqual(['start v1']);
     expect(serving()).toEqual(['v1 web.1', 'v1 worker.1']);
     // A release counts already, whether it can be started or not.
     const released = app.apply(specOf(2));
     await expect.poll(() => log).toEqual(['start v1', 'stop v1', 'start v2']);
-    setWeb(2, 'up');
+    // The third that was made.
+    setWeb(3, 'up');
     await released;
   });
 
