@@ -30,6 +30,9 @@ export function paginate<T extends object>(
   const range = parseRangeHeader(typeof header === 'string' ? header : '', fields);
   const field = fields.find((name) => name === range.field) ?? fields[0];
   const value = (item: T): unknown => item[field];
+  const isNumeric = items.some((item) => typeof value(item) === 'number');
+  if (isNumeric && [range.from, range.to].some((bound) => Number.isNaN(Number(bound))))
+    throw rangeError(String(header), fields);
   const sorted = [...items].sort((a, b) => compare(value(a), value(b)));
   if (range.descending) sorted.reverse();
   const direction = range.descending ? -1 : 1;
@@ -38,14 +41,17 @@ export function paginate<T extends object>(
     if (range.from !== '' && (range.fromExclusive ? fromDistance <= 0 : fromDistance < 0)) return false;
     return range.to === '' || direction * compare(value(item), range.to) <= 0;
   });
-  const page = inRange.slice(0, range.max);
+  // The next page begins behind a value: what has the same one is on this page.
+  let end = Math.min(range.max, inRange.length);
+  while (end > 0 && end < inRange.length && value(inRange[end]) === value(inRange[end - 1])) end += 1;
+  const page = inRange.slice(0, end);
   reply.header('Accept-Ranges', fields.join(', '));
   if (page.length > 0) {
     const last = value(page[page.length - 1]);
     reply.header('Content-Range', `${field} ${value(page[0])}..${last}`);
     if (inRange.length > page.length) {
       const order = range.descending ? ', order=desc' : '';
-      reply.code(206).header('Next-Range', `${field} ]${last}..; max=${range.max}${order}`);
+      reply.code(206).header('Next-Range', `${field} ]${last}..${range.to}; max=${range.max}${order}`);
     }
   }
   return page;
@@ -62,11 +68,7 @@ function parseRangeHeader(header: string, fields: readonly string[]): PageRange 
   };
   if (header === '' || header.startsWith('bytes=')) return defaultRange;
   const parts = splitRangeHeader(header);
-  if (!parts || !fields.includes(parts.field))
-    throw new TailraceError(
-      'requested_range_not_satisfiable',
-      `The range "${header}" can't be had: write for example "${fields[0]} ..; max=10, order=desc", by ${fields.join(' or ')}.`,
-    );
+  if (!parts || !fields.includes(parts.field)) throw rangeError(header, fields);
   const { field, fromExclusive, from, to, parameters } = parts;
   const options = new Map(
     parameters
@@ -88,6 +90,13 @@ function parseRangeHeader(header: string, fields: readonly string[]): PageRange 
     max,
     descending: options.get('order') === 'desc',
   };
+}
+
+function rangeError(header: string, fields: readonly string[]): TailraceError {
+  return new TailraceError(
+    'requested_range_not_satisfiable',
+    `The range "${header}" can't be had: write for example "${fields[0]} ..; max=10, order=desc", by ${fields.join(' or ')}.`,
+  );
 }
 
 /** `field ]from..to[; parameters`, of which everything behind the field may be missing; undefined when it is something else. */

@@ -83,7 +83,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
     routeSchema('Create an app', 'App', { status: 201, body: newApp }),
     async (request, reply) => {
       const { name, stack, imported_from: importedFrom } = request.body ?? {};
-      if (stack === 'container') throw new TailraceError('invalid_params', UNSUPPORTED.images);
+      refuseImages(stack);
       const app = await createNewApp(dependencies, name, importedFrom ?? undefined);
       reply.code(201);
       return view(app, request);
@@ -108,7 +108,7 @@ export function appRoutes(api: FastifyInstance, dependencies: AppRouteDependenci
       const before = await appRegistry.getApp(request.params.app);
       refuseAuditApp(before);
       const { build_stack: stack = STACK.name } = request.body ?? {};
-      if (stack === 'container') throw new TailraceError('invalid_params', UNSUPPORTED.images);
+      refuseImages(stack);
       if (stack !== STACK.name)
         throw new TailraceError('invalid_params', `There is one stack, this machine: ${STACK.name}.`);
       const app = await appRegistry.updateApp(before, request.body ?? {});
@@ -238,4 +238,9 @@ const NAME_NOUNS = ['brook', 'weir', 'river', 'spring', 'lake', 'sluice', 'mill'
 export function randomAppName(): string {
   const pick = (list: readonly string[]) => list[Math.floor(Math.random() * list.length)];
   return `${pick(NAME_ADJECTIVES)}-${pick(NAME_NOUNS)}-${10_000 + Math.floor(Math.random() * 90_000)}`;
+}
+
+/** @throws TailraceError `invalid_params` for the stack of apps that are images */
+function refuseImages(stack: unknown): void {
+  if (stack === 'container') throw new TailraceError('invalid_params', UNSUPPORTED.images);
 }

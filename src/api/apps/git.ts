@@ -128,7 +128,16 @@ export function gitRoutes(
     const protocol = request.headers['git-protocol'];
     const child: ChildProcessWithoutNullStreams = spawn(
       'git',
-      ['-c', `receive.maxInputSize=${sourceBytesMax}`, service.slice(4), '--stateless-rpc', ...args],
+      [
+        '-c',
+        `receive.maxInputSize=${sourceBytesMax}`,
+        // What CI checks out. Git would refuse it only after the hook, when it is released already.
+        '-c',
+        'receive.shallowUpdate=true',
+        service.slice(4),
+        '--stateless-rpc',
+        ...args,
+      ],
       {
         env: {
           PATH: process.env.PATH,

@@ -22,6 +22,8 @@ const {
   HOOK_HOME,
 } = process.env;
 const authorization = HOOK_AUTHORIZATION;
+// Of a push from a shallow clone. One commit is looked at, whatever is before it, and not every command of git bears this variable.
+delete process.env.GIT_SHALLOW_FILE;
 // Its client has gone: the build goes on, and what is here is removed at its end.
 process.stdout.on('error', () => {});
 
@@ -36,12 +38,15 @@ async function receive(): Promise<void> {
   if (updates.some(([, commit, ref]) => BRANCHES.includes(ref) && /^0+$/.test(commit))) {
     print(" !     The branch that is deployed can't be deleted.");
     process.exitCode = 1;
+  } else if (updates.some(([, , ref]) => BRANCHES.some((branch) => ref.startsWith(`${branch}/`)))) {
+    print(' !     A branch below main or master would be in the way of these: name it otherwise.');
+    process.exitCode = 1;
   } else if (!deployed) {
     print(
       `-----> Pushed to ${updates.map(([, , ref]) => ref).join(', ')}: only main and master are deployed.`,
     );
   } else {
-    process.exitCode = await deploy(deployed[1]).catch((error: unknown) => {
+    process.exitCode = await deploy(deployed).catch((error: unknown) => {
       print(` !     ${errorMessage(error)}`);
       return 1;
     });
@@ -52,13 +57,15 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function deploy(commit: string): Promise<number> {
+/** @param update the commit before, the one that was pushed, and the branch, as git has them */
+async function deploy([before, commit, branch]: readonly string[]): Promise<number> {
   await mkdir(HOOK_FOLDER, { recursive: true, mode: 0o700 });
   const work = await mkdtemp(join(HOOK_FOLDER, 'push-'));
   const file = join(work, 'source.tgz');
   try {
     await requireCommit(commit);
     await packCommit(commit, work, file);
+    await requireUnmoved(branch, before);
     const { source_blob: source } = await callApi<{
       source_blob: { put_url: string; get_url: string; max_bytes: number };
     }>('POST', '/sources', {});
@@ -96,6 +103,14 @@ async function requireCommit(object: string): Promise<void> {
     throw new Error(
       `That is a ${type || 'missing object'}, and a branch needs a commit: push what it stands for (git push tailrace NAME^{commit}:main).`,
     );
+}
+
+/** Git refuses a branch that others have pushed to meanwhile, but only after this hook. @throws Error */
+async function requireUnmoved(branch: string, before: string): Promise<void> {
+  const { stdout } = await runGit(['rev-parse', '--verify', '--quiet', branch], process.env);
+  const now = stdout.toString().trim();
+  if (now !== (/^0+$/.test(before) ? '' : before))
+    throw new Error('Somebody else has pushed meanwhile: fetch that, and push again.');
 }
 
 /** Git's environment lets this see objects which aren't accepted yet. */

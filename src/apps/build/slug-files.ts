@@ -1,11 +1,11 @@
 /** The files of slugs, one gzipped tar each, and the folders that dynos run in. */
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFileWith } from '../../common/files/replace-file.ts';
 import { bubblewrap, type Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
+import { killByVariable } from '../processes/kill-daemonized.ts';
 import type { Workspace } from '../processes/supervisor.ts';
 import { packFolder, unpackFolder } from './tar.ts';
 
@@ -33,12 +33,13 @@ export class SlugFiles {
   }
 
   /**
-   * Makes the folders, and removes stale files of a process that died.
+   * Makes the folders, and removes stale files of a process that died, when the builds that it had under way have ended.
    * @param running ids of dynos that run
    */
   async open(running: ReadonlySet<string> = new Set()): Promise<void> {
     for (const id of await readdir(this.dynos).catch(() => []))
       if (!running.has(id)) await rm(join(this.dynos, id), { recursive: true, force: true });
+    for (const build of await readdir(this.work).catch(() => [])) await killByVariable(buildVariable(build));
     await rm(this.work, { recursive: true, force: true });
     for (const folder of [this.slugs, this.dynos, this.work])
       await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -73,9 +74,12 @@ export class SlugFiles {
     await rm(this.path(id), { force: true });
   }
 
-  /** An empty folder for a build. Remove it. */
-  async createWorkFolder(): Promise<string> {
-    const folder = join(this.work, randomUUID());
+  /**
+   * An empty folder for a build. Remove it: where there is one, the next server takes it that the build still runs.
+   * @param build its id
+   */
+  async createWorkFolder(build: string): Promise<string> {
+    const folder = join(this.work, build);
     await mkdir(folder, { mode: 0o700 });
     return folder;
   }
@@ -103,6 +107,11 @@ export class SlugFiles {
     const sandboxCommand = this.isolation && bubblewrap(this.isolation, home);
     return { folder, env: { HOME: folder, TMPDIR: join(home, 'tmp') }, sandboxCommand, remove };
   }
+}
+
+/** What all processes of a build have in their environment, and no others. @param build its id */
+export function buildVariable(build: string): string {
+  return `REQUEST_ID=${build}`;
 }
 
 /**

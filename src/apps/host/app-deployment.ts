@@ -49,6 +49,7 @@ export interface AppDeploymentOptions {
 /** What is asked of the dynos of one release. */
 export type ReleaseFormation = Pick<
   Formation,
+  | 'prepare'
   | 'start'
   | 'stop'
   | 'kill'
@@ -271,7 +272,8 @@ export class AppDeployment {
   private async replaceInTurn(next: Replacement): Promise<void> {
     const begun = await this.serialize(() => {
       this.replacement = undefined;
-      return this.begin(next.spec ?? this.currentSpec());
+      // A release counts already; a restart can as well be refused.
+      return next.spec ? this.begin(next.spec) : this.begin(this.currentSpec(), [], true);
     });
     await this.finish(begun);
   }
@@ -282,11 +284,17 @@ export class AppDeployment {
     return { ...spec, counts: formation.counts(), loadCounts: undefined };
   }
 
-  private async begin(spec: ReleaseSpec, adopted: readonly AdoptedDyno[] = []): Promise<BegunRelease> {
+  /** @param preparesFirst rejects, and nothing has changed, when the files of its dynos can't be had */
+  private async begin(
+    spec: ReleaseSpec,
+    adopted: readonly AdoptedDyno[] = [],
+    preparesFirst = false,
+  ): Promise<BegunRelease> {
     const counts = (await spec.loadCounts?.().catch(() => undefined)) ?? spec.counts;
+    const next: RunningRelease = { spec, formation: this.createFormation({ ...spec, counts }, adopted) };
+    if (preparesFirst) await next.formation.prepare();
     if (this.stopped) return {};
     const old = this.abandonRollout() ?? this.current;
-    const next: RunningRelease = { spec, formation: this.createFormation({ ...spec, counts }, adopted) };
     if (!old) {
       this.current = next;
       await next.formation.start();

@@ -12,6 +12,7 @@ import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
 import { PlatformLinePriority } from '../../logs/router/platform-log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { type BuildResult, buildApp } from '../build/build-app.ts';
+import { buildVariable } from '../build/slug-files.ts';
 import { BuildError } from '../build/steps/build-error.ts';
 import { killByVariable } from '../processes/kill-daemonized.ts';
 import type { AppRecord } from '../records/app-registry.ts';
@@ -189,7 +190,7 @@ export class Builder implements Builds {
     const { store, dynoManager, cacheFolder, webUrl, logToApp, owner } = this.options;
     logToApp(app.id, PlatformLinePriority.api, `Build started by user ${owner}`);
     const sinceTicks = ticksSinceBoot();
-    const work = await dynoManager.slugFiles.createWorkFolder();
+    const work = await dynoManager.slugFiles.createWorkFolder(build.id);
     try {
       const built = await buildApp({
         source,
@@ -227,7 +228,7 @@ export class Builder implements Builds {
       this.log(app, build, `       ${webUrl(app.name)} deployed to Tailrace`);
       await this.deleteOldSlugs(app.id);
     } finally {
-      await killByVariable(`REQUEST_ID=${build.id}`, sinceTicks);
+      await killByVariable(buildVariable(build.id), sinceTicks);
       await rm(work, { recursive: true, force: true, maxRetries: 3 });
     }
   }

@@ -19,8 +19,8 @@ import type { Dyno, DynoInfo } from '../processes/dyno.ts';
 import { KeeperClient } from '../processes/keeper/keeper-client.ts';
 import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
 import { reapOrphans } from '../processes/orphans.ts';
-import type { ChunkSink } from '../processes/output/line-sink.ts';
-import { DynoPidFile } from '../processes/pid-file.ts';
+import { type ChunkSink, PLATFORM_PRIORITY } from '../processes/output/line-sink.ts';
+import { DynoPidFile, readPidFile } from '../processes/pid-file.ts';
 import { firstPortOf, PortAllocator } from '../processes/ports.ts';
 import { STOP_GRACE_MS } from '../processes/process-group.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
@@ -65,6 +65,9 @@ const DRAIN_TIMEOUT_MS = STOP_GRACE_MS;
 const AWAITED_DRAIN_TIMEOUT_MS = 10_000;
 /** Ids of removed apps that are remembered: a build that was under way asks for its app when it is done. */
 const REMOVED_APPS_MAX = 10_000;
+
+/** Of a one-off dyno, or a release command. */
+const DIED_WITH_SERVER = 'The server died: this dyno has ended, and how is not known';
 
 interface DynoManagerOptions {
   readonly store: Store;
@@ -190,12 +193,16 @@ export class DynoManager implements DynoRunner {
   async open(): Promise<void> {
     const { appRegistry, log } = this.options;
     await this.handover?.open();
+    const left = readPidFile(this.stateFolder)?.dynos ?? [];
     for (const { name, pid } of await reapOrphans(this.stateFolder, undefined, this.handover?.pids()))
       log.warn({ dyno: name, pid }, 'ended a dyno that was left behind by a server that died');
     await this.slugFiles.open(this.handover?.dynoIds());
     const apps = await appRegistry.listApps();
     const ids = new Set(apps.map(({ id }) => id));
     this.shippers.recover(ids);
+    for (const { name, app } of left)
+      if (app !== undefined && ids.has(app as AppId))
+        this.lineSink(app as AppId).writeLine('heroku', name, PLATFORM_PRIORITY, DIED_WITH_SERVER);
     await removeStaleFiles(this.options.folder, ids, await this.slugIds(apps));
     await this.options.releaser().open(apps);
     await this.addons.open();

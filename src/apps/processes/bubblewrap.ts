@@ -7,15 +7,22 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { promisify } from 'node:util';
+import type { Environment } from './config/dyno-env.ts';
+import { closingDescriptors } from './inherited-descriptors.ts';
+import { outerEnvironment, RESTORE_ENVIRONMENT } from './sandbox-environment.ts';
+
+/** A program with its arguments and all of its environment. */
+export interface ProgramCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Environment;
+}
 
 /** Wraps a program's command so that it runs sandboxed. */
-export type SandboxCommand = (
-  program: string,
-  args: readonly string[],
-) => { readonly program: string; readonly args: readonly string[] };
+export type SandboxCommand = (command: ProgramCommand) => ProgramCommand;
 
 /** Without isolation. */
-export const unsandboxed: SandboxCommand = (program, args) => ({ program, args });
+export const unsandboxed: SandboxCommand = (command) => command;
 
 export interface Isolation {
   /** Folders that no dyno shall see. */
@@ -57,12 +64,16 @@ export function bubblewrap({ hiddenFolders, readableFolders }: Isolation, home: 
     ['--bind', home, home],
   ].flat();
   const namespaces = ['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts'];
-  return (program, args) => {
-    const innerArgs = ['/usr/bin/env', '--default-signal=TERM,HUP,INT,QUIT', program, ...args];
-    const bwrapArgs = ['bwrap', '--die-with-parent', ...namespaces, ...mounts, '--', ...innerArgs];
+  const bwrap = ['bwrap', '--die-with-parent', ...namespaces, ...mounts, '--'];
+  const inner = ['/usr/bin/env', '--default-signal=TERM,HUP,INT,QUIT'];
+  const restore = ['/bin/sh', '-c', `${RESTORE_ENVIRONMENT}; exec "$0" "$@"`];
+  return ({ program, args, env }) => ({
     // Signals are for the dyno: bwrap itself stays, and exits with the dyno's status.
-    return { program: '/bin/sh', args: ['-c', 'trap "" TERM HUP INT QUIT; exec "$0" "$@"', ...bwrapArgs] };
-  };
+    ...closingDescriptors([...bwrap, ...inner, ...restore, program, ...args], {
+      before: 'trap "" TERM HUP INT QUIT',
+    }),
+    env: outerEnvironment(env),
+  });
 }
 
 /**
@@ -79,14 +90,14 @@ export async function enterSandbox(pid: number, cwd: string): Promise<SandboxCom
   const namespaces = ['--user', '--preserve-credentials', '--mount', '--pid', '--ipc', '--uts'];
   const unprivileged = ['setpriv', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all'];
   // The folder of this process is another one, outside.
-  const inFolder = ['/bin/sh', '-c', 'cd "$0" && exec "$@"', cwd];
-  const enter = (program: string, args: readonly string[]): ReturnType<SandboxCommand> => ({
-    program: 'nsenter',
-    args: ['--target', inner, ...namespaces, '--', ...unprivileged, ...inFolder, program, ...args],
+  const inFolder = ['/bin/sh', '-c', `cd "$0" && ${RESTORE_ENVIRONMENT} && exec "$@"`, cwd];
+  const nsenter = ['nsenter', '--target', inner, ...namespaces, '--', ...unprivileged, ...inFolder];
+  const enter: SandboxCommand = ({ program, args, env }) => ({
+    ...closingDescriptors([...nsenter, program, ...args]),
+    env: outerEnvironment(env),
   });
-  const { program, args } = enter('true', []);
   try {
-    await promisify(execFile)(program, [...args], { timeout: 10_000 });
+    await runTrue(enter);
     return enter;
   } catch {
     return undefined;
@@ -95,14 +106,23 @@ export async function enterSandbox(pid: number, cwd: string): Promise<SandboxCom
 
 /** Why dynos can't be isolated here; undefined if they can. */
 export async function isolationError(isolation: Isolation): Promise<string | undefined> {
-  const { program, args } = bubblewrap(isolation, '/usr')('true', []);
   try {
-    await promisify(execFile)(program, [...args], { timeout: 10_000 });
+    await runTrue(bubblewrap(isolation, '/usr'));
     return undefined;
   } catch (error) {
     const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
     return stderr.split('\n').at(-1) || String(error);
   }
+}
+
+/** Rejects when the sandbox can't be had. */
+async function runTrue(sandboxCommand: SandboxCommand): Promise<void> {
+  const { program, args, env } = sandboxCommand({
+    program: 'true',
+    args: [],
+    env: { PATH: process.env.PATH },
+  });
+  await promisify(execFile)(program, [...args], { env: { ...env }, timeout: 10_000 });
 }
 
 function isInside(path: string, folder: string): boolean {

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { readBootId } from '../../common/processes/boot-id.ts';
-import { type SandboxCommand, unsandboxed } from './bubblewrap.ts';
+import { type ProgramCommand, type SandboxCommand, unsandboxed } from './bubblewrap.ts';
 import type { Environment } from './config/dyno-env.ts';
 import type { KeeperClient } from './keeper/keeper-client.ts';
 import type { KeptProcess } from './keeper/messages.ts';
@@ -104,11 +104,11 @@ export class DynoProcess {
   }
 
   private startChild(options: DynoProcessOptions): Promise<number> {
-    const { cwd, env, user, hasInput } = options;
+    const { cwd, user, hasInput } = options;
     const pipes = createPipes(hasInput);
     try {
       this.usePipes(pipes, options);
-      const { program, args } = programOf(options);
+      const { program, args, env } = programOf(options);
       const child = spawn(program, args, {
         cwd,
         env: { ...env },
@@ -127,7 +127,7 @@ export class DynoProcess {
 
   /** Has the keeper start it; its pipes have names. */
   private async startKept(options: DynoProcessOptions, keeper: KeeperClient): Promise<number> {
-    const { cwd, env, user, hasInput = false, leaderStopSignal, note } = options;
+    const { cwd, user, hasInput = false, leaderStopSignal, note } = options;
     let pipes: Pipes | undefined;
     this.isStarting = true;
     try {
@@ -135,8 +135,7 @@ export class DynoProcess {
       mkdirSync(folder, { mode: 0o700 });
       pipes = createNamedPipes(folder, hasInput);
       this.usePipes(pipes, options, openHeldFiles(folder));
-      const { program, args } = programOf(options);
-      const request = { program, args, cwd, env, ...user, hasInput, leaderStopSignal, note };
+      const request = { ...programOf(options), cwd, ...user, hasInput, leaderStopSignal, note };
       this.currentPid = await keeper.startProcess({ id: this.key, ...request });
       return this.currentPid;
     } catch (error) {
@@ -312,8 +311,8 @@ function openHeldFiles(folder: string): HeldBytesFile[] | undefined {
   }
 }
 
-function programOf({ command, env, sandboxCommand = unsandboxed }: DynoProcessOptions) {
-  return sandboxCommand(findShell(env.PATH), ['-c', command]);
+function programOf({ command, env, sandboxCommand = unsandboxed }: DynoProcessOptions): ProgramCommand {
+  return sandboxCommand({ program: findShell(env.PATH), args: ['-c', command], env });
 }
 
 /** The process has its ends by now: ours would keep the pipes open. */

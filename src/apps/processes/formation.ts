@@ -102,6 +102,18 @@ export class Formation {
     };
   }
 
+  /** Has the files of all dynos ready before they are started. @throws when these can't be had; nothing is left of them then */
+  async prepare(): Promise<void> {
+    const wanted = this.entries.flatMap((entry) =>
+      Array.from({ length: this.wantedCounts[entry.type] }, (_, i) => this.supervisorFor(entry, i + 1)),
+    );
+    const results = await Promise.allSettled(wanted.map((supervisor) => supervisor.prepare()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (!failed) return;
+    await Promise.all(wanted.map((supervisor) => supervisor.discardPrepared()));
+    throw failed.reason;
+  }
+
   /** Launches all dynos. Resolves when they run; `onChange` reports when they are up. */
   async start(): Promise<void> {
     this.running = true;
@@ -229,16 +241,19 @@ export class Formation {
     const changes: Promise<void>[] = [];
     for (const supervisor of this.supervisorsOf(type))
       if (dynoNumber(supervisor.info()) > wanted) changes.push(this.stopSurplus(supervisor));
-    for (let number = 1; number <= wanted; number += 1) {
-      const name = `${type}.${number}`;
-      let supervisor = this.supervisors.get(name);
-      if (supervisor === undefined) {
-        supervisor = this.createSupervisor(entry, number, undefined);
-        this.supervisors.set(name, supervisor);
-      }
-      changes.push(supervisor.start());
-    }
+    for (let number = 1; number <= wanted; number += 1)
+      changes.push(this.supervisorFor(entry, number).start());
     await Promise.all(changes);
+  }
+
+  /** Makes it when there is none. */
+  private supervisorFor(entry: ProcfileEntry, number: number): DynoSupervisor {
+    const name = `${entry.type}.${number}`;
+    const found = this.supervisors.get(name);
+    if (found) return found;
+    const supervisor = this.createSupervisor(entry, number, undefined);
+    this.supervisors.set(name, supervisor);
+    return supervisor;
   }
 
   private stopSurplus(supervisor: DynoSupervisor): Promise<void> {

@@ -17,6 +17,8 @@ export interface PidFileEntry extends ProcessIdentity {
   name: string;
   /** How its first process alone is asked to end; unset: SIGTERM to the group. */
   leaderStopSignal?: NodeJS.Signals;
+  /** The app that is told when the server dies with it; unset: nobody has to know. */
+  app?: string;
 }
 
 /** What `dynos.json` holds. */
@@ -38,11 +40,16 @@ export class DynoPidFile {
   }
 
   /** A dyno's process has started. One that can't be told from others later on isn't written down. */
-  add(pid: number, id: string, name: string, leaderStopSignal?: NodeJS.Signals): void {
+  add(
+    pid: number,
+    id: string,
+    name: string,
+    { leaderStopSignal, app }: Pick<PidFileEntry, 'leaderStopSignal' | 'app'> = {},
+  ): void {
     const startTicks = processStat(pid)?.startTicks;
     // Without /proc (macOS), or when it has ended already, it couldn't be identified later.
     if (startTicks === undefined) return;
-    this.entries.set(pid, { pid, startTicks, id, name, leaderStopSignal });
+    this.entries.set(pid, { pid, startTicks, id, name, leaderStopSignal, app });
     this.write();
   }
 
@@ -100,7 +107,8 @@ function isProcessIdentity(value: unknown): value is ProcessIdentity {
 
 function isPidFileEntry(value: unknown): value is PidFileEntry {
   if (!isProcessIdentity(value)) return false;
-  const { leaderStopSignal } = value as Partial<PidFileEntry>;
+  const { leaderStopSignal, app } = value as Partial<PidFileEntry>;
+  if (app !== undefined && typeof app !== 'string') return false;
   if (leaderStopSignal !== undefined && !Object.hasOwn(constants.signals, leaderStopSignal)) return false;
   return 'id' in value && typeof value.id === 'string' && 'name' in value && typeof value.name === 'string';
 }

@@ -73,6 +73,8 @@ export class DynoSupervisor {
   private currentDyno: Dyno | undefined;
   /** Runs already, and is the first one. */
   private adopted: AdoptedDyno | undefined;
+  /** For the next dyno. */
+  private prepared: { readonly id: string; readonly workspace: Workspace } | undefined;
   private shouldRun = false;
   private isLeft = false;
   private loop: Promise<void> | undefined;
@@ -112,7 +114,7 @@ export class DynoSupervisor {
     return this.currentDyno;
   }
 
-  /** @returns a promise that resolves when the dyno was launched; not when it is up */
+  /** @returns a promise that resolves when the dyno was launched, or couldn't be; not when it is up */
   start(): Promise<void> {
     const isRunning = this.shouldRun && this.currentDyno !== undefined;
     this.shouldRun = true;
@@ -128,9 +130,14 @@ export class DynoSupervisor {
     return launched;
   }
 
-  /** Stops the dyno and launches another in its place, at once even if it waits after a crash. */
+  /**
+   * Stops the dyno and launches another in its place, at once even if it waits after a crash. One that runs goes on when there is no room for the
+   * files of another.
+   */
   async restart(): Promise<void> {
     this.crashCount = 0;
+    if (this.currentDyno !== undefined && this.shouldRun && this.options.createWorkspace)
+      await this.prepare();
     if (this.currentDyno !== undefined && this.shouldRun) {
       this.log('Restarting');
       await this.currentDyno.stop(this.options.graceMs, 'starting');
@@ -139,6 +146,32 @@ export class DynoSupervisor {
     }
     this.restartDelay.abort();
     await this.start();
+  }
+
+  /**
+   * Has the files of the next dyno ready before anything is stopped for it.
+   * @throws when they can't be had, which the app is told
+   */
+  async prepare(): Promise<void> {
+    const { createWorkspace } = this.options;
+    if (createWorkspace === undefined) return;
+    const id = randomUUID();
+    let workspace: Workspace;
+    try {
+      workspace = await createWorkspace(id, this.spec.type);
+    } catch (error) {
+      this.log(`Not restarted, since another dyno can't be prepared: ${errorMessage(error)}`);
+      throw error;
+    }
+    await this.discardPrepared();
+    this.prepared = { id, workspace };
+  }
+
+  /** Nothing is to be started with what was prepared. */
+  async discardPrepared(): Promise<void> {
+    const { prepared } = this;
+    this.prepared = undefined;
+    await prepared?.workspace.remove();
   }
 
   /** @returns a promise that resolves when all of the dyno's processes are gone, or it is started again */
@@ -168,6 +201,7 @@ export class DynoSupervisor {
   private async shutDown(end: (dyno: Dyno) => Promise<unknown>): Promise<void> {
     this.shouldRun = false;
     this.restartDelay.abort();
+    void this.discardPrepared();
     if (this.currentDyno !== undefined) void end(this.currentDyno);
     else this.setState('down');
     await Promise.race([this.loop, new Promise<void>((resolve) => this.startWaiters.push(resolve))]);
@@ -194,16 +228,20 @@ export class DynoSupervisor {
   }
 
   private async runInWorkspace(port: number): Promise<void> {
-    const id = randomUUID();
+    const { prepared } = this;
+    this.prepared = undefined;
+    const id = prepared?.id ?? randomUUID();
     const { createWorkspace, cwd } = this.options;
     if (createWorkspace === undefined)
       return this.runOnce(port, id, { folder: cwd, env: {}, remove: async () => {} });
     let workspace: Workspace;
     try {
-      workspace = await createWorkspace(id, this.spec.type);
+      workspace = prepared?.workspace ?? (await createWorkspace(id, this.spec.type));
     } catch (error) {
       this.log(`The dyno can't be prepared: ${errorMessage(error)}`);
       this.setState('crashed');
+      // It is tried again and again; who waits for it would hold up every other change of the app.
+      this.resolveLaunchWaiters();
       return this.waitBeforeRestart();
     }
     if (this.shouldRun) await this.runOnce(port, id, workspace);

@@ -36,6 +36,11 @@ class FakeFormation implements ReleaseFormation {
     await this.ends;
   }
 
+  /** Why the files of its dynos can't be had. */
+  static full: Error | undefined;
+  prepare = async (): Promise<void> => {
+    if (FakeFormation.full) throw FakeFormation.full;
+  };
   start = (): Promise<void> => this.note('start');
   stop = (): Promise<void> => this.noteToEnd('stop');
   kill = (): Promise<void> => this.note('kill');
@@ -337,6 +342,23 @@ describe('a restart', () => {
     await app.restart(undefined);
     expect(log).toEqual(['start v1', 'scale worker=0 of v1', 'stop v1']);
     expect(formations[1].wanted).toEqual({ web: 1, worker: 3 });
+  });
+
+  test('of everything stops nothing when there is no room for the new dynos', async () => {
+    const { app, log, setWeb, serving } = deployment({ overlap: false });
+    await app.apply(specOf(1));
+    setWeb(1, 'up');
+    FakeFormation.full = new Error('the disk is full');
+    await expect(app.restart(undefined)).rejects.toThrow('the disk is full');
+    FakeFormation.full = undefined;
+    expect(log).toEqual(['start v1']);
+    expect(serving()).toEqual(['v1 web.1', 'v1 worker.1']);
+    // A release counts already, whether it can be started or not.
+    const released = app.apply(specOf(2));
+    await expect.poll(() => log).toEqual(['start v1', 'stop v1', 'start v2']);
+    // The third that was made.
+    setWeb(3, 'up');
+    await released;
   });
 
   test('of one dyno, or of a local app, is left to the formation', async () => {

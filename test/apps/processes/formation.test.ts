@@ -188,6 +188,36 @@ test('impossible requests are refused with a sentence', async () => {
   expect(() => form('web: x', { counts: { wob: 1 } })).toThrow(FormationError);
 });
 
+test('without room for the files of a dyno nothing is stopped for it, and nothing waits for it', async () => {
+  let isFull = false;
+  const workspaces = new Set<string>();
+  const createWorkspace = async (id: string) => {
+    if (isFull) throw new Error('the disk is full');
+    workspaces.add(id);
+    return { folder: tmpdir(), env: {}, remove: async () => void workspaces.delete(id) };
+  };
+  const { formation, lines } = form(`worker: ${WAITS}\nclock: ${WAITS}`, {
+    createWorkspace,
+    counts: { clock: 0 },
+    restartDelayMs: () => 20,
+  });
+  await formation.start();
+  const before = pids(formation);
+  isFull = true;
+  await expect(formation.restart('worker')).rejects.toThrow('the disk is full');
+  expect(pids(formation)).toEqual(before);
+  expect(lines.texts('heroku', 'worker.1').at(-1)).toBe(
+    "Not restarted, since another dyno can't be prepared: the disk is full",
+  );
+  await formation.scale('clock', 1);
+  expect(formation.dynos()[1].state).toBe('crashed');
+  isFull = false;
+  await lines.waitForLine('here', 1, 'clock.1');
+  await formation.restart('worker');
+  expect(pids(formation)[0]).not.toBe(before[0]);
+  expect(workspaces.size).toBe(2);
+});
+
 test('back-pressure pauses all dynos, also those that start later', async () => {
   const { formation, lines } = form('worker: echo $DYNO; exec sleep 1000');
   formation.pause();

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { archive, paxHeader, tarMember } from '../../apps/build/tar-archive.ts';
+import { isAlive } from '../../apps/forwarder/recording-sink.ts';
 import { APP_FILES, fetchFromApp, GitRepository } from '../../support/git-repository.ts';
 import { dataFolderForTest, type Server, startServer, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
@@ -132,6 +133,29 @@ describe('git push', { timeout: 180_000 }, () => {
     expect(pushed.stderr).toMatch(/only main and master are deployed/);
     expect(pushed.status).toBe(0);
     expect(await versions(name)).toEqual(['v1 succeeded']);
+  });
+
+  it('what git itself refuses isn’t built before: a branch that others have pushed to, and what is in the way of branches', async () => {
+    const { name, repository } = await created();
+    await repository.push();
+    repository.commit({ 'version.txt': 'two\n' });
+    repository.commit({ 'version.txt': 'three\n' });
+    // Runs when this push has heard what there is, and hasn't sent anything.
+    repository.write({
+      '.git/hooks/pre-push': '#!/bin/sh\nrm "$0" && git push -q tailrace HEAD~1:refs/heads/main\n',
+    });
+    const late = await repository.push();
+    expect(late.stderr).toMatch(/Somebody else has pushed meanwhile: fetch that, and push again\./);
+    expect(late.status).not.toBe(0);
+    const below = await repository.push('main:refs/heads/main/below');
+    expect(below.stderr).toMatch(/A branch below main or master would be in the way/);
+    expect(below.status).not.toBe(0);
+    expect(await versions(name)).toEqual(['v1 succeeded', 'v2 succeeded', 'v3 succeeded']);
+    // What CI has checked out.
+    const { name: other, repository: shallow } = await created();
+    shallow.git('fetch', '-q', '--depth', '1', `file://${repository.folder}`, 'main');
+    expect((await shallow.push('FETCH_HEAD:refs/heads/main')).status).toBe(0);
+    expect(await versions(other)).toEqual(['v1 succeeded', 'v2 succeeded']);
   });
 
   it('a tag is no commit: refused before anything is built', async () => {
@@ -329,15 +353,20 @@ describe('what a server runs', { timeout: 240_000 }, () => {
     const first = await startServer({ data });
     const { name, repository } = await created(APP_FILES, first);
     await repository.push();
+    const building = join(data, 'building');
     repository.commit({
       'version.txt': 'two\n',
-      'package.json': '{"name":"slow","scripts":{"build":"sleep 5"}}',
+      'package.json': JSON.stringify({
+        name: 'slow',
+        scripts: { build: `echo $$ >'${building}'; exec sleep 300` },
+      }),
+      'package-lock.json': '{"name":"slow","lockfileVersion":3,"packages":{"":{"name":"slow"}}}',
     });
     const pushing = repository.push();
-    await until('the build', async () => {
-      const builds = await first.request<{ status: string }[]>('GET', `/apps/${name}/builds`);
-      return builds.some(({ status }) => status === 'pending');
-    });
+    const pid = await until(
+      'the build',
+      () => existsSync(building) && Number(readFileSync(building, 'utf8')),
+    );
     await first.kill();
     expect((await pushing).status).not.toBe(0);
     const second = await startServer({ data });
@@ -345,6 +374,7 @@ describe('what a server runs', { timeout: 240_000 }, () => {
       const app = await until('the app', () => fetchFromApp(second, name).catch(() => undefined), 30_000);
       expect(app.version).toBe('one');
       expect(await versions(name, second)).toEqual(['v1 succeeded', 'v2 succeeded']);
+      expect(isAlive(pid)).toBe(false);
       const leftOver = readdirSync(join(data, 'host', 'work'));
       expect(leftOver).toEqual([]);
     } finally {

@@ -32,6 +32,8 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', () => {
       ].join('\n'),
       'web.cjs': WEB_SOURCE,
       'version.txt': 'one\n',
+      'bin/bwrap': `#!/bin/sh\necho >>'${server.data}/escaped'\n`,
+      'bin/nsenter': `#!/bin/sh\necho >>'${server.data}/escaped'\n`,
     });
     await repository.tailrace('create', APP);
     const pushed = await repository.push();
@@ -59,6 +61,40 @@ describe.skipIf(missing('bwrap', 'openssl'))('an isolated dyno', () => {
       /^kept\n\/\S+\/tmp\nwritable$/,
     );
     expect((await t('run', '-a', APP, 'exit 9')).status).toBe(9);
+  });
+
+  it('has no open file of the server, and what starts its sandbox is not what its config vars make of it', async () => {
+    const odd = `it's "$(id)" \`id\` \\ %s\n\u00fc\u{1f600}\n`;
+    const config = {
+      // What the loader of a program outside would do.
+      LD_DEBUG: 'files',
+      LD_DEBUG_OUTPUT: join(server.data, 'loaded'),
+      // And a shell.
+      BASH_ENV: './bin/bwrap',
+      PATH: `./bin:${process.env.PATH}`,
+      ODD: odd,
+      QUOTES: "'".repeat(60_000),
+      UID: '0',
+    };
+    await server.request('PATCH', `/apps/${APP}/config-vars`, config);
+    const files =
+      'ls -l /proc/self/fd | grep store; printf %s "$ODD" | base64 -w0; printf %s "$QUOTES" | wc -c';
+    const expected = `${Buffer.from(odd).toString('base64')}60000`;
+    expect((await t('run', '-a', APP, files)).stdout.trim()).toBe(expected);
+    const inTerminal = spawnPty(process.execPath, [TAILRACE, 'run', '-a', APP, files], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, TERM: 'xterm', ...server.env },
+    });
+    let shown = '';
+    inTerminal.onData((text) => {
+      shown += text;
+    });
+    await new Promise((resolve) => inTerminal.onExit(resolve));
+    expect(shown.trim().split('\r\n').at(-1)).toBe(expected);
+    await until('the web dyno', () => fetchFromApp(server, APP).catch(() => undefined));
+    expect((await t('ps:exec', 'web.1', '-a', APP, '--', files)).stdout.trim()).toBe(expected);
+    expect(readdirSync(server.data).filter((name) => /^(loaded|escaped)/.test(name))).toEqual([]);
+    const none = Object.fromEntries(Object.keys(config).map((name) => [name, null]));
+    await server.request('PATCH', `/apps/${APP}/config-vars`, none);
   });
 
   it('can be attached to: what it says before its line is whole, what is typed, and its end', async () => {

@@ -87,7 +87,7 @@ export class AttachedDyno implements OneOffDyno {
   attachClient({ socket, framed }: AttachedClient): void {
     if (this.finished) return void socket.end();
     clearTimeout(this.attachTimer);
-    const { env, workspace, releaseSpec, request, id, name } = this.options;
+    const { app, env, workspace, releaseSpec, request, id, name } = this.options;
     const { command, terminalSize } = request;
     const script =
       releaseSpec.profileScript === undefined ? command : `${releaseSpec.profileScript}\n${command}`;
@@ -103,7 +103,7 @@ export class AttachedDyno implements OneOffDyno {
       ...ends,
     });
     const { pid } = this.process;
-    if (pid !== undefined) this.pidFile.add(pid, id, name);
+    if (pid !== undefined) this.pidFile.add(pid, id, name, { app });
     this.dynoInfo.pid = pid;
     this.setState('up');
     let exited = false;

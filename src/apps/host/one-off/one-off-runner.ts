@@ -210,7 +210,7 @@ export class OneOffRunner {
     dyno.start();
     const { pid } = dyno.info();
     const pidFile = this.options.pidFile();
-    if (pid !== undefined) pidFile.add(pid, id, name);
+    if (pid !== undefined) pidFile.add(pid, id, name, { app });
     const one: OneOffDyno = {
       app,
       version: releaseSpec.version,

@@ -120,7 +120,7 @@ export class ReleasePhases {
     dyno.start();
     const { pid, id, name } = dyno.info();
     // A server that dies leaves no release command behind: nobody would know how it ended.
-    if (pid !== undefined) pidFile.add(pid, id, name);
+    if (pid !== undefined) pidFile.add(pid, id, name, { app: phase.app });
     const { status, reason } = await dyno.exited;
     clearTimeout(timer);
     this.running.delete(dyno);

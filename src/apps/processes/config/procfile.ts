@@ -42,6 +42,7 @@ export function parseProcfile(text: string): ProcfileEntry[] {
     const [, type, rest] = ENTRY.exec(content) ?? [];
     const command = rest?.trimStart();
     if (type === undefined || !command) throw new ProcfileError(line, describeSyntaxError(content));
+    if (type === '__proto__') throw new ProcfileError(line, `"${type}" can't be a process type; rename it.`);
     const before = lineOf.get(type);
     if (before !== undefined) {
       throw new ProcfileError(

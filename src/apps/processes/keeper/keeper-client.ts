@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Log } from '../../../common/log.ts';
 import { PACKAGE_ROOT } from '../../../common/package-info.ts';
 import { isProcessRunning } from '../../../common/processes/process-identity.ts';
+import { closingDescriptors } from '../inherited-descriptors.ts';
 import { killDaemonized } from '../kill-daemonized.ts';
 import { signalGroup } from '../process-group.ts';
 import { listenableSocket } from './long-socket-path.ts';
@@ -188,7 +189,11 @@ export class KeeperClient {
   }
 
   private async spawnKeeper(): Promise<void> {
-    const child = spawn(process.execPath, [...NODE_OPTIONS, PROGRAM, this.folder], {
+    // What it starts would have them as well, among them programs of another user (PostgreSQL).
+    const { program, args } = closingDescriptors([process.execPath, ...NODE_OPTIONS, PROGRAM, this.folder], {
+      isLenient: true,
+    });
+    const child = spawn(program, args, {
       // Its own session: a terminal's Ctrl-C is the server's.
       detached: true,
       cwd: '/',

@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type * as NodePty from '@lydell/node-pty';
-import { type SandboxCommand, unsandboxed } from '../bubblewrap.ts';
+import { type ProgramCommand, type SandboxCommand, unsandboxed } from '../bubblewrap.ts';
 import type { Environment } from '../config/dyno-env.ts';
 import { signalGroup } from '../process-group.ts';
 import { findShell } from '../shell.ts';
@@ -39,14 +39,15 @@ export function spawnAttached(options: AttachedProcessOptions): AttachedProcess 
 }
 
 function spawnInTerminal(
-  { command, cwd, env, sandboxCommand = unsandboxed, input, output }: AttachedProcessOptions,
+  options: AttachedProcessOptions,
   { columns, rows }: { columns: number; rows: number },
 ): AttachedProcess {
-  const { program, args } = sandboxCommand(findShell(env.PATH), ['-c', command]);
+  const { cwd, input, output } = options;
+  const { program, args, env } = programOf(options);
   // Loaded here: every start of the server would load a native library for it.
   const nodePty: typeof NodePty = createRequire(import.meta.url)('@lydell/node-pty');
   const pty = nodePty.spawn(program, [...args], {
-    name: env.TERM || 'xterm',
+    name: options.env.TERM || 'xterm',
     cols: columns,
     rows,
     cwd,
@@ -71,16 +72,13 @@ function spawnInTerminal(
   };
 }
 
-function spawnWithPipes({
-  command,
-  cwd,
-  env,
-  sandboxCommand = unsandboxed,
-  input,
-  output,
-  endsWithEot,
-}: AttachedProcessOptions): AttachedProcess {
-  const { program, args } = sandboxCommand(findShell(env.PATH), ['-c', command]);
+function programOf({ command, env, sandboxCommand = unsandboxed }: AttachedProcessOptions): ProgramCommand {
+  return sandboxCommand({ program: findShell(env.PATH), args: ['-c', command], env });
+}
+
+function spawnWithPipes(options: AttachedProcessOptions): AttachedProcess {
+  const { cwd, input, output, endsWithEot } = options;
+  const { program, args, env } = programOf(options);
   const child = spawn(program, args, {
     cwd,
     env: { ...env },

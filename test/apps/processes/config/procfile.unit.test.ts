@@ -22,6 +22,7 @@ test.each([
   ['', 1, 'no process type'],
   ['# nothing\n\n', 1, 'no process type'],
   ['web: a\nweb: b', 2, '"web" is already defined on line 1'],
+  ['web: a\n__proto__: b', 2, '"__proto__" can\'t be a process type'],
   ['web: a\nnonsense', 2, 'is no entry'],
   ['web:', 1, 'has no command'],
   ['web:   ', 1, 'has no command'],

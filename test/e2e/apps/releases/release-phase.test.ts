@@ -259,6 +259,9 @@ describe('while the release command runs', () => {
     );
     // Where nobody reaps it, a zombie stays.
     const isRunning = () => !['Z', undefined].includes(processStat(pid)?.state);
+    const oneOff = await first.request<{ name: string }>('POST', `/apps/${name}/dynos`, {
+      command: 'sleep 1000',
+    });
     await first.kill();
     expect(await setting).toBe('gone');
     expect(isRunning()).toBe(true);
@@ -268,6 +271,12 @@ describe('while the release command runs', () => {
       expect(isRunning()).toBe(false);
       expect(await outputOf(name, 4, second)).toMatch(/The server died during the release command of v4/);
       expect(await config(name, second)).toEqual({ A: 'before' });
+      for (const dyno of ['release.1', oneOff.name])
+        await until('its end in the log', async () =>
+          (await second.readLines({ id: '', name, token: '' })).some((line) =>
+            line.endsWith(` heroku[${dyno}]: The server died: this dyno has ended, and how is not known`),
+          ),
+        );
       await until(
         'the app',
         async () => (await fetchFromApp(second, name).catch(() => undefined))?.a === 'before',

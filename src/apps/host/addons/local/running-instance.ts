@@ -289,7 +289,8 @@ export class RunningInstance {
       { app, addon: id, service: service.service, pid },
       adopted ? 'add-on taken over' : 'add-on started',
     );
-    if (pid !== undefined) this.options.pidFile().add(pid, id, name, service.stopSignal);
+    if (pid !== undefined)
+      this.options.pidFile().add(pid, id, name, { leaderStopSignal: service.stopSignal });
     const { status } = await dyno.exited;
     ended.abort();
     this.isReady = false;

@@ -1,0 +1,35 @@
+/**
+ * What a process starts inherits its open files unless they are close-on-exec. Node.js opens all of its own so; LMDB doesn't: the descriptor of
+ * the store, open for writing, was in every dyno, also in those that can't see the file. Node.js can't change that of a descriptor, so a shell closes
+ * them on the way.
+ */
+import { existsSync } from 'node:fs';
+import { findShell } from './shell.ts';
+
+const DESCRIPTORS = '/proc/self/fd';
+/** For a shell that knows descriptors of several digits: bash, and Alpine's. It fails in another one, and what it was to start doesn't. */
+const CLOSE_ALL = `for fd in ${DESCRIPTORS}/*; do fd=\${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done`;
+/** As far as the shell can. */
+const CLOSE_MOST = `for fd in ${DESCRIPTORS}/*; do fd=\${fd##*/}; [ "$fd" -le 2 ] || ! (eval "exec $fd>&-") 2>/dev/null || eval "exec $fd>&-"; done`;
+
+/** How a command is to be started. */
+export interface ClosingOptions {
+  /** Shell commands before it. */
+  readonly before?: string;
+  /** It may be started with what the shell can't close. Default: no. */
+  readonly isLenient?: boolean;
+}
+
+/**
+ * A command that has none of this process's open files but stdin, stdout and stderr. To be started with an environment that nobody else has a say in:
+ * shells read more than what they are told to.
+ * @param command a program, looked for in the `PATH` that it gets, and its arguments
+ */
+export function closingDescriptors(
+  command: readonly string[],
+  { before, isLenient = false }: ClosingOptions = {},
+): { readonly program: string; readonly args: readonly string[] } {
+  const close = existsSync(DESCRIPTORS) ? [isLenient ? CLOSE_MOST : CLOSE_ALL] : [];
+  const script = [...(before === undefined ? [] : [before]), ...close, 'exec "$0" "$@"'].join('; ');
+  return { program: findShell(process.env.PATH), args: ['-c', script, ...command] };
+}
