@@ -36,6 +36,8 @@ const IDLE_SAVE_MS = 1_000;
 const STORE_RETRY: BackoffRange = { firstMs: 50, maxMs: 1_000 };
 /** A stream that has less than was known of it is asked again after this time. */
 const MISSING_END_MS = 1_000;
+/** A line that is too large by itself is sent so often to who says when to try again. */
+const TOO_LARGE_ATTEMPTS = 3;
 
 export interface DrainWorkerOptions {
   readonly drain: DrainRecord;
@@ -70,6 +72,8 @@ export class DrainWorker {
   private lastSavedAtMs = Number.NEGATIVE_INFINITY;
   /** How long the last shipment took. */
   private lastRequestMs = 0;
+  /** The line that was refused last since it was too large by itself, and how often it was. */
+  private tooLarge = { first: 0, count: 0 };
   private isStopping = false;
   /** Nobody listened at the destination the last time. */
   private isUnreachable = false;
@@ -315,9 +319,18 @@ export class DrainWorker {
     } catch (error) {
       if (!(error instanceof OutletError) || failureStep(error) !== 'set-aside') throw error;
       if (error.isTooLarge && shipment.count > 1) return 'too-large';
+      // Later it may fit, the destination says; some say so always.
+      if (error.isTooLarge && error.retryAfterMs !== undefined && this.mayFitLater(shipment)) throw error;
       await this.setAside(shipment, error, performance.now() - beganMs);
     }
     return 'settled';
+  }
+
+  /** Counts how often a line was too large by itself. */
+  private mayFitLater({ first }: Shipment): boolean {
+    const count = this.tooLarge.first === first ? this.tooLarge.count + 1 : 1;
+    this.tooLarge = { first, count };
+    return count < TOO_LARGE_ATTEMPTS;
   }
 
   /** Nothing to send: waits for lines, and meanwhile for certainty about what was sent. */

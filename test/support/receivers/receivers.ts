@@ -125,6 +125,8 @@ export class TcpReceiver {
   readonly connections: { text: string }[] = [];
   /** Called with what a connection has received so far; may close it. */
   onBytes: (socket: Socket, connection: { text: string }) => void = () => {};
+  /** Called with each new connection. */
+  onConnection: (socket: Socket) => void = () => {};
   private readonly parsed = new WeakMap<{ text: string }, GrowingMessages>();
   private readonly sockets = new Set<Socket>();
   private readonly tls: TlsOptions | undefined;
@@ -147,6 +149,7 @@ export class TcpReceiver {
       });
       socket.on('error', () => socket.destroy());
       socket.on('close', () => this.sockets.delete(socket));
+      this.onConnection(socket);
     };
     this.server = this.tls ? createTlsServer(this.tls, onConnection) : createTcpServer(onConnection);
     this.server.listen({ host: '127.0.0.1', port });
@@ -160,6 +163,11 @@ export class TcpReceiver {
     this.server = undefined;
     for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
+  }
+
+  /** Resets all connections; new ones are accepted. */
+  resetAll(): void {
+    for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
   get url(): string {

@@ -14,9 +14,15 @@ export function classifyDrainResponse(status: number): DrainResponseClass {
   return 'retry';
 }
 
-/** `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), an hour at the most. */
-export function parseRetryAfter(header: string | string[] | undefined): number | undefined {
+/**
+ * `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), in milliseconds from now, an hour at the most; of several the longest.
+ * @param date when the response was made, by the clock that a date is of; left out: by this machine's
+ */
+export function parseRetryAfter(header: string | string[] | undefined, date = ''): number | undefined {
   if (typeof header !== 'string') return undefined;
-  const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1_000;
+  const sentAtMs = Date.parse(date);
+  const seconds = /^\d+(?:, *\d+)*$/.test(header)
+    ? Math.max(...header.split(',').map(Number))
+    : (Date.parse(header) - (Number.isNaN(sentAtMs) ? Date.now() : sentAtMs)) / 1_000;
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 3_600) * 1_000 : undefined;
 }

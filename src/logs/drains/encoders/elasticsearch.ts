@@ -76,7 +76,7 @@ function checkBulkResponse(body: Buffer, shipment: Shipment): void {
 }
 
 function whyNot({ status, error }: BulkItem): string {
-  return `${status} ${error?.type ?? ''} ${error?.reason ?? ''}`.trim().slice(0, 300);
+  return `${status} ${error?.type ?? ''} ${error?.reason ?? ''}`.trim();
 }
 
 /**
@@ -86,7 +86,8 @@ function whyNot({ status, error }: BulkItem): string {
 function parseBulkResponse(text: string, linesMin: number): readonly BulkItem[] {
   const value = parseJsonObject(text);
   if (!value) throw new OutletError('the destination answered 200, but not as a bulk API does');
-  if (value.errors !== true) return [];
+  // A filter_path may have left it out.
+  if (value.errors !== true && (value.errors === false || !Array.isArray(value.items))) return [];
   const items = Array.isArray(value.items) ? value.items.map((item) => Object.values(item ?? {})[0]) : [];
   if (items.length < linesMin || !items.every(isBulkItem))
     throw new OutletError(

@@ -39,7 +39,7 @@ export function otlpFormat(app: string, version: string, encoding: 'json' | 'pro
     contentType: encoding === 'json' ? 'application/json' : 'application/x-protobuf',
     shipmentBytesMax: 262_144,
     memory: linesMemory,
-    responseBytesMax: 16_384,
+    responseBytesMax: 1_048_576,
     path: (url) => (url.pathname === '/' ? '/v1/logs' : url.pathname) + url.search,
     encode(shipment, notice, pool) {
       // Not the time of sending: a retry is the same request.
@@ -55,10 +55,10 @@ export function otlpFormat(app: string, version: string, encoding: 'json' | 'pro
         encoding === 'json' ? parseRejectedRecords(body) : decodeRejectedRecords(body);
       if (!(count > 0)) return;
       throw new OutletError(
-        `the destination rejected ${formatCount(count, 'line')}${message && `: ${message}`}`,
+        `the destination rejected ${formatCount(Math.ceil(count), 'line')}${message && `: ${message}`}`,
         {
           isPermanent: true,
-          refusedLines: { count: Math.min(count, shipment.count) },
+          refusedLines: { count: Math.min(Math.ceil(count), shipment.count) },
         },
       );
     },

@@ -132,6 +132,7 @@ export function parseDrainUrl(text: string): DrainTarget {
 
 /** What no address has, and what would hide the rest of it where it is printed: control characters, and others that nobody sees. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const UNPRINTABLE_RUN = /[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
 
 /**
  * The URL of a drain that is added, as it is kept: without the white space around it.
@@ -158,6 +159,11 @@ export function redactUrl(text: string): string {
   return redactParameters(redactUserinfo(text));
 }
 
+/** The user name and password of a URL as HTTP's `Basic` scheme has them (RFC 7617). */
+export function basicCredentials({ username, password }: URL): string {
+  return Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+}
+
 /** Shorter ones are words that stand in any text. */
 const SECRET_LENGTH_MIN = 4;
 
@@ -169,12 +175,13 @@ export function drainSecrets({
   const { url } = parseDrainUrl(text);
   const { username, password, searchParams } = url;
   const userinfo = [password || username].flatMap((raw) => [raw, decodeURIComponent(raw)]);
+  const basic = username || password ? [basicCredentials(url)] : [];
   const parameters = [...searchParams].filter(([name]) => SECRET_NAME.test(name)).map(([, value]) => value);
   const headers = Object.values(options?.headers ?? {}).flatMap((value) => [
     value,
     ...value.split(' ').slice(1),
   ]);
-  return [...userinfo, ...parameters, ...parameters.map(encodeURIComponent), ...headers].filter(
+  return [...userinfo, ...basic, ...parameters, ...parameters.map(encodeURIComponent), ...headers].filter(
     ({ length }) => length >= SECRET_LENGTH_MIN,
   );
 }
@@ -182,6 +189,15 @@ export function drainSecrets({
 /** A text of somebody else's as it may be printed: without these secrets, and without those of any URL. */
 export function hideSecrets(text: string, secrets: readonly string[]): string {
   return redactUrl(secrets.reduce((hidden, secret) => hidden.replaceAll(secret, REDACTED), text));
+}
+
+/** Characters of what a destination gives as its reason. */
+const REASON_MAX = 500;
+
+/** What a destination says, as it is shown to people: one line that hides nothing and isn't long, without these secrets. */
+export function printableReason(text: string, secrets: readonly string[] = []): string {
+  const line = hideSecrets(text, secrets).replace(UNPRINTABLE_RUN, ' ').trim();
+  return line.length > REASON_MAX ? `${line.slice(0, REASON_MAX).replace(/[\ud800-\udbff]$/, '')}…` : line;
 }
 
 /** `://user:****@host`, `://****@host`; in what is no URL as well, wherever there is one in it. */

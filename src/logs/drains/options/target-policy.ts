@@ -5,10 +5,10 @@
  * name that was allowed when the drain was added may resolve differently a minute later (DNS rebinding).
  */
 
-import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { TailraceError } from '../../../common/errors.ts';
+import { hostResolver, type ResolvedAddress } from '../../../common/limits/host-resolver.ts';
 import { capitalize } from '../../../common/text/capitalize.ts';
 
 /** Public addresses that the cloud which this machine runs in serves itself (Azure). */
@@ -26,11 +26,6 @@ const RANGE_NAMES: Record<string, string> = {
   broadcast: 'everybody',
 };
 const WHAT_TO_DO = 'set TAILRACE_ALLOW_PRIVATE_DRAINS=yes on the server if it should be allowed';
-
-interface ResolvedAddress {
-  readonly address: string;
-  readonly family: number;
-}
 
 /** Thrown, or passed to a callback, for a target that isn't allowed. */
 class ForbiddenTargetError extends Error {
@@ -65,27 +60,35 @@ export class TargetPolicy {
    * Resolves names for `net.connect`, to allowed addresses only. `net.connect` doesn't call it for addresses: check those with
    * {@link assertAllowedAddress}.
    */
-  readonly lookup: LookupFunction = (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, found: ResolvedAddress[]) => {
-      if (error) return callback(error, '', 0);
-      const allowed = found.filter(({ address }) => this.forbiddenRange(address) === undefined);
-      if (allowed.length === 0) {
-        const { address } = found[0] ?? { address: 'no address' };
-        return callback(
-          new ForbiddenTargetError(
-            this.rule,
-            `${hostname} (${address})`,
-            specialRange(address) ?? 'nowhere',
-            this.whatToDo,
-          ),
-          '',
-          0,
-        );
-      }
-      if (options.all) callback(null, allowed);
-      else callback(null, allowed[0].address, allowed[0].family);
-    });
+  readonly lookup: LookupFunction = (hostname, { all, family }, callback) => {
+    hostResolver.resolve(hostname).then(
+      (found) => {
+        const allowed = this.allowedOf(hostname, found, family);
+        if (allowed instanceof Error) callback(allowed, '', 0);
+        else if (all) callback(null, allowed);
+        else callback(null, allowed[0].address, allowed[0].family);
+      },
+      (error) => callback(error, '', 0),
+    );
   };
+
+  /** Those of the addresses that a target may have, of a family if one is asked for. */
+  private allowedOf(
+    hostname: string,
+    found: readonly ResolvedAddress[],
+    family: number | string | undefined,
+  ): ResolvedAddress[] | Error {
+    const wanted = found.filter((one) => (family !== 4 && family !== 6) || one.family === family);
+    const allowed = wanted.filter(({ address }) => this.forbiddenRange(address) === undefined);
+    if (allowed.length > 0) return allowed;
+    const { address } = wanted[0] ?? { address: 'no address' };
+    return new ForbiddenTargetError(
+      this.rule,
+      `${hostname} (${address})`,
+      specialRange(address) ?? 'nowhere',
+      this.whatToDo,
+    );
+  }
 
   /** @throws ForbiddenTargetError when `host` is an address that isn't allowed. */
   assertAllowedAddress(host: string): void {

@@ -1,6 +1,7 @@
 /** Connects to destinations: names are resolved under the target policy, certificates are verified. */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { printableReason } from '../options/drain-record.ts';
 import type { TargetPolicy } from '../options/target-policy.ts';
 import { OutletError } from '../outlet.ts';
 
@@ -134,7 +135,7 @@ export function toOutletError(error: unknown): OutletError {
   const message = errorText(error);
   // A mistake in the user's own certificate has a code of Node's; it is reported alike.
   const isCertificateError = CERTIFICATE_ERROR.test(code) || /alert (bad|unknown|certificate)/.test(message);
-  return new OutletError(message, { isCertificateError, cause: error });
+  return new OutletError(printableReason(message), { isCertificateError, cause: error });
 }
 
 function errorText(error: unknown): string {

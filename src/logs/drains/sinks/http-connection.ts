@@ -20,6 +20,7 @@ const IDLE_MS = 4_000;
 const IDLE_EARLIER_MS = 1_000;
 /** A timer may fire this much early by another clock. */
 const TIMER_EARLY_MS = 2;
+const NOTHING = Buffer.alloc(0);
 
 interface Exchange {
   /** The request. */
@@ -36,6 +37,8 @@ interface Exchange {
   timer: NodeJS.Timeout | undefined;
   /** Responses that had come when it was started, those that only inform as well. */
   heads: number;
+  /** It was accepted before all of it was sent: what is left is sent nevertheless. */
+  isFinishing: boolean;
 }
 
 export class HttpConnection {
@@ -107,6 +110,7 @@ export class HttpConnection {
         mayBeStale,
         timer: undefined,
         heads: 0,
+        isFinishing: false,
       };
     });
     socket.ref();
@@ -134,7 +138,13 @@ export class HttpConnection {
       if (this.socket === socket && this.exchange) this.exchange.mayBeStale = false;
       lose(new Error(`the destination didn't answer for ${this.limits.responseMs / 1_000} s`));
     });
-    socket.on('end', () => lose(new Error('the destination closed the connection')));
+    socket.on('end', () => {
+      const { exchange } = this;
+      // It may have closed its half only, and read on.
+      if (this.socket === socket && exchange?.parser.finish() && this.mustFinish(socket, exchange))
+        this.settle(exchange);
+      else lose(new Error('the destination closed the connection'));
+    });
     socket.on('close', () => lose(new Error('the connection was closed')));
     return socket;
   }
@@ -143,7 +153,8 @@ export class HttpConnection {
     const { exchange } = this;
     if (!exchange || exchange.parser.isComplete) {
       // Nobody asked for it.
-      this.drop();
+      if (exchange && this.mustFinish(socket, exchange)) exchange.parser.finish();
+      else this.drop();
       return;
     }
     exchange.mayBeStale = false;
@@ -180,12 +191,28 @@ export class HttpConnection {
     }, ms);
   }
 
+  /** Was it accepted before all of it was sent? Then the destination may read the rest; whoever refuses it doesn't. */
+  private mustFinish(socket: Socket, { parser }: Exchange): boolean {
+    return parser.status >= 200 && parser.status < 300 && socket.writableLength > 0 && !socket.destroyed;
+  }
+
   private settle(exchange: Exchange): void {
     const { parser } = exchange;
+    const { socket } = this;
+    if (this.exchange === exchange && socket && this.mustFinish(socket, exchange)) {
+      if (exchange.isFinishing) return;
+      exchange.isFinishing = true;
+      clearTimeout(exchange.timer);
+      const finish = (): void => this.settle(exchange);
+      // Behind what is left; one that is closed meanwhile settles it, too.
+      if (socket.writableEnded) socket.once('finish', finish);
+      else socket.write(NOTHING, finish);
+      return;
+    }
     if (this.exchange === exchange) {
       this.exchange = undefined;
       clearTimeout(exchange.timer);
-      // Of a request that was answered before all of it was sent, the rest would be in front of the next.
+      // Of a request that was refused before all of it was sent, the rest would be in front of the next.
       if (parser.isReusable && this.socket?.writableLength === 0) this.idle(parser);
       else this.drop();
     }

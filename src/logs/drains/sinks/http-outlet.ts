@@ -5,11 +5,13 @@ import type { Sequence } from '../../store/contract.ts';
 import { classifyDrainResponse, parseRetryAfter } from '../encoders/classify-response.ts';
 import type { HttpFormat } from '../http-format.ts';
 import {
+  basicCredentials,
   type DrainRecord,
   type DrainTarget,
   drainSecrets,
   frameIdSeed,
   hideSecrets,
+  printableReason,
 } from '../options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
@@ -20,8 +22,9 @@ import type { ResponseParser } from './response-parser.ts';
 
 /** RFC 9110 section 15.5.14. */
 const CONTENT_TOO_LARGE = 413;
-/** Bytes of a response that go into the error's message. */
-const ERROR_TEXT_BYTES_MAX = 200;
+/** Characters of a response's body that go into the error's message, of so many bytes that are kept: secrets are hidden before it is cut. */
+const ERROR_TEXT_MAX = 200;
+const TEXT_BYTES_MAX = 4_096;
 
 /** Of a response that is packed, from which these are. */
 const UNPACKED_TEXT_BYTES_MAX = 1_048_576;
@@ -73,10 +76,7 @@ export class HttpOutlet implements Outlet {
       'Logplex-Drain-Token': drain.token,
       'User-Agent': `Logplex/tailrace-${options.version}`,
     };
-    if (url.username || url.password) {
-      const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-      headers.Authorization = `Basic ${Buffer.from(user).toString('base64')}`;
-    }
+    if (url.username || url.password) headers.Authorization = `Basic ${basicCredentials(url)}`;
     if (format.contentEncoding) headers['Content-Encoding'] = format.contentEncoding;
     for (const [name, value] of Object.entries(drain.options?.headers ?? {})) {
       const same = Object.keys(headers).find((own) => own.toLowerCase() === name.toLowerCase());
@@ -95,7 +95,7 @@ export class HttpOutlet implements Outlet {
       return await this.sendEncoded(shipment, notice);
     } catch (error) {
       // What a destination says goes into the stream, to its readers and other drains.
-      if (error instanceof OutletError) error.message = hideSecrets(error.message, this.secrets);
+      if (error instanceof OutletError) error.message = printableReason(error.message, this.secrets);
       throw error;
     } finally {
       // All of it was sent, or the connection is closed: nobody reads it.
@@ -118,7 +118,7 @@ export class HttpOutlet implements Outlet {
     try {
       response = await this.connection.post(
         request,
-        format.responseBytesMax ?? ERROR_TEXT_BYTES_MAX,
+        format.responseBytesMax ?? TEXT_BYTES_MAX,
         format.checkResponse !== undefined,
       );
     } catch (error) {
@@ -126,6 +126,8 @@ export class HttpOutlet implements Outlet {
     }
     onPhase?.('answer', response.headAtMs - beganMs);
     this.assertAccepted(response);
+    if (format.checkResponse && !response.isComplete)
+      throw new OutletError('the answer that accepts the lines broke off, and may refuse some of them');
     format.checkResponse?.(unpackedBody(response, format.responseBytesMax), shipment);
     this.acceptedUpTo = shipment.last;
     return this.acceptedUpTo;
@@ -147,14 +149,12 @@ export class HttpOutlet implements Outlet {
     this.lastAnswer = String(status);
     const responseClass = classifyDrainResponse(status);
     if (responseClass === 'accepted') return;
-    throw new OutletError(
-      `the destination answered ${status}${errorDetail(textOf(unpackedBody(response), headers.get('content-type')), headers.get('location'))}`,
-      {
-        isPermanent: responseClass === 'refused',
-        isTooLarge: status === CONTENT_TOO_LARGE,
-        retryAfterMs: parseRetryAfter(headers.get('retry-after')),
-      },
-    );
+    const text = hideSecrets(textOf(unpackedBody(response), headers.get('content-type')), this.secrets);
+    throw new OutletError(`the destination answered ${status}${errorDetail(text, headers.get('location'))}`, {
+      isPermanent: responseClass === 'refused',
+      isTooLarge: status === CONTENT_TOO_LARGE,
+      retryAfterMs: parseRetryAfter(headers.get('retry-after'), headers.get('date')),
+    });
   }
 }
 
@@ -181,10 +181,9 @@ function textOf(body: Buffer, contentType: string | undefined): string {
 
 /** The beginning of an error response, as one line of printable text. */
 function errorDetail(text: string, location: string | undefined): string {
-  if (location !== undefined)
-    return `: it redirects to ${location}; redirects aren't followed, so drain there directly`;
+  if (location !== undefined) return `: redirects aren't followed, so drain directly to ${location}`;
   const words = text
-    .slice(0, ERROR_TEXT_BYTES_MAX)
+    .slice(0, ERROR_TEXT_MAX)
     .replace(/[^\x20-\x7e]+/g, ' ')
     .trim();
   return words && `: ${words}`;

@@ -16,6 +16,7 @@ import type { Outlet } from '../outlet.ts';
 import { Dialer, type OnPhase } from './dialer.ts';
 import { HttpOutlet } from './http-outlet.ts';
 import { ReachabilityProbe } from './reachability.ts';
+import { SendQueues } from './send-queues.ts';
 import { SyslogOutlet, type SyslogOutletOptions } from './syslog-outlet.ts';
 
 /** A destination with little or no traffic keeps no memory, and all of them together what a few shipments need. */
@@ -27,6 +28,7 @@ export class OutletFactory {
   private readonly dialer: Dialer;
   private readonly pool = new BufferPool(SHIPMENT_BUFFERS);
   private readonly reachability: ReachabilityProbe;
+  private readonly sendQueues = new SendQueues();
   /** For this server's own add-ons. */
   private readonly ownDialer = new Dialer(new TargetPolicy(true));
   private readonly ownReachability = new ReachabilityProbe(this.ownDialer);
@@ -45,7 +47,7 @@ export class OutletFactory {
 
   /** @param onPhase called after each phase of a delivery. */
   create(drain: DrainRecord, onPhase?: OnPhase): Outlet {
-    const { version, pool } = this;
+    const { version, pool, sendQueues } = this;
     const dialer = drain.server === undefined ? this.dialer : this.ownDialer;
     const { options = {} } = drain;
     const target = targetWithoutOptions(parseDrainUrl(drain.url));
@@ -63,6 +65,7 @@ export class OutletFactory {
         tls,
         dialer,
         pool,
+        sendQueues,
         onPhase,
         ...syslogEncoder(drain, options),
       });

@@ -5,6 +5,8 @@ import { trimOws } from '../../../common/http/fields.ts';
 const HEAD_BYTES_MAX = 16_384;
 /** Of a line with a chunk's size, and of a trailer. */
 const LINE_BYTES_MAX = 4_096;
+/** Lines around chunks, two for each, and trailers: who sends so many costs more than what is in them. */
+const LINES_MAX = 131_072;
 /** Responses that only inform, in front of the one that counts. */
 const INTERIM_MAX = 100;
 /** So many heads are remembered for all connections. */
@@ -98,8 +100,6 @@ export class ResponseParser {
   headAtMs = 0;
   /** By their names in lower case. */
   headers = NO_HEADERS;
-  /** The beginning of the body. */
-  body: Buffer = EMPTY;
   /** The connection can be used for another request. */
   isReusable = false;
   /** `timeout` of `Keep-Alive`, if the destination says it. */
@@ -115,6 +115,10 @@ export class ResponseParser {
   private kept: Buffer = EMPTY;
   /** Bytes of the body, or of the chunk, that are still to come. */
   private left = 0;
+  /** What of the body is kept, and what is free behind it. */
+  private bodyMemory: Buffer = EMPTY;
+  private bodyLength = 0;
+  private lines = 0;
 
   /**
    * @param bytesMax of the body that are kept
@@ -123,6 +127,11 @@ export class ResponseParser {
   constructor(bytesMax: number, lastHead: LastHead = new LastHead()) {
     this.bytesMax = bytesMax;
     this.lastHead = lastHead;
+  }
+
+  /** The beginning of the body. */
+  get body(): Buffer {
+    return this.bodyMemory.subarray(0, this.bodyLength);
   }
 
   /** All of the response has come; one that ends with its connection is only complete by {@link finish}. */
@@ -182,10 +191,19 @@ export class ResponseParser {
   }
 
   private keepBody(chunk: Buffer, start: number, end: number): void {
-    const { body, bytesMax } = this;
-    const kept = Math.min(end - start, bytesMax - body.length);
+    const { bodyLength, bytesMax } = this;
+    const kept = Math.min(end - start, bytesMax - bodyLength);
     this.unreadBytes += end - start - kept;
-    if (kept > 0) this.body = Buffer.concat([body, chunk.subarray(start, start + kept)]);
+    if (kept <= 0) return;
+    const length = bodyLength + kept;
+    if (length > this.bodyMemory.length) {
+      // Twice as much each time: it may come byte by byte.
+      const memory = Buffer.allocUnsafeSlow(Math.min(bytesMax, Math.max(length, bodyLength * 2)));
+      this.bodyMemory.copy(memory, 0, 0, bodyLength);
+      this.bodyMemory = memory;
+    }
+    chunk.copy(this.bodyMemory, bodyLength, start, start + kept);
+    this.bodyLength = length;
   }
 
   private readHead(chunk: Buffer, at: number): number {
@@ -232,11 +250,13 @@ export class ResponseParser {
     const end = newline === -1 ? chunk.length : newline + 1;
     if (this.kept.length + end - at > LINE_BYTES_MAX)
       throw new ResponseError("the destination answers with a chunk that isn't one");
-    const all = Buffer.concat([this.kept, chunk.subarray(at, end)]);
-    if (newline === -1) this.kept = all;
+    if (newline === -1) this.kept = Buffer.concat([this.kept, chunk.subarray(at)]);
     else {
+      if (++this.lines > LINES_MAX)
+        throw new ResponseError('the destination answers with more chunks than anybody reads');
+      const line = this.kept.toString('latin1') + chunk.toString('latin1', at, newline);
       this.kept = EMPTY;
-      this.onLine(all.toString('latin1', 0, all.length - 1).replace(/\r$/, ''));
+      this.onLine(line.endsWith('\r') ? line.slice(0, -1) : line);
     }
     return end;
   }

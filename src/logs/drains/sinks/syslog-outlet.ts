@@ -9,7 +9,9 @@ import type { RequestBodyPool } from '../http-format.ts';
 import type { DrainRecord, DrainTarget } from '../options/drain-record.ts';
 import { type LossNotice, type Outlet, OutletError } from '../outlet.ts';
 import { encodeShipment, type Shipment } from '../shipment.ts';
+import { ArrivedBytes, READ_WITHIN_MS } from './arrived-bytes.ts';
 import { type Dialer, type OnPhase, type TlsOptions, toOutletError } from './dialer.ts';
+import type { SendQueues } from './send-queues.ts';
 
 /** Twice what requests have: a destination has no limit for what is written at once, and each write costs as much as a hundred lines. */
 const SHIPMENT_BYTES_MAX = 524_288;
@@ -20,16 +22,20 @@ const SHIPMENT_BYTES_MAX = 524_288;
 const WRITE_BUFFER_BYTES_MAX = 262_144;
 /**
  * TCP doesn't report what the destination has read. What was written this many bytes ago has left the buffers of both
- * systems (Linux: 4 MiB to send, 32 MiB to receive at the most by default, and far less in practice), and what was
- * written this long ago on a connection that is still open has arrived. Everything younger is sent again after a break.
+ * systems (Linux: 4 MiB to send, 32 MiB to receive at the most by default, and far less in practice), and what was written a second ago on
+ * a connection that is still open has arrived, if the destination's system has acknowledged it. Everything else is sent again after a break.
  */
 const CONFIRMED_AFTER_BYTES = 32 * 1_048_576;
-const CONFIRMED_AFTER_MS = 1_000;
+/** What the system hasn't acknowledged is asked for this often. */
+const LOOK_INTERVAL_MS = 500;
 /** A timer may fire this much early by another clock. */
 const TIMER_EARLY_MS = 2;
-/** A connection on which nothing can be written for this long is closed. */
+/** A connection on which nothing can be written for this long, or nothing arrives, is closed. */
 const WRITE_TIMEOUT_MS = 30_000;
+/** Of what a destination says, which nobody reads, so much is taken in a second. */
+const INPUT_BYTES_A_SECOND = 1_048_576;
 const CLOSED = 'the connection was closed';
+const TOOK_NOTHING = `the destination took nothing for ${WRITE_TIMEOUT_MS / 1_000} s`;
 
 export interface SyslogOutletOptions {
   readonly drain: DrainRecord;
@@ -40,6 +46,7 @@ export interface SyslogOutletOptions {
   readonly pool: BufferPool;
   /** Of the module that encodes them. */
   readonly memory: () => EncoderMemory;
+  readonly sendQueues: SendQueues;
   readonly onPhase?: OnPhase;
   /** Writes the lines; left out: as Heroku's syslog drains do. */
   readonly encode?: ShipmentEncoder;
@@ -59,6 +66,10 @@ export class SyslogOutlet implements Outlet {
   /** What was written and isn't confirmed, oldest first; `atMs` is on the clock of `performance.now()`. */
   private readonly unconfirmed: { last: Sequence; writtenUpTo: number; atMs: number }[] = [];
   private writtenBytes = 0;
+  private arrived = new ArrivedBytes();
+  private looking: Promise<void> | undefined;
+  /** On the clock of `performance.now()`. */
+  private lookedAtMs = Number.NEGATIVE_INFINITY;
   private readonly closing = new AbortController();
 
   constructor(options: SyslogOutletOptions) {
@@ -94,12 +105,16 @@ export class SyslogOutlet implements Outlet {
   }
 
   async flush(): Promise<Sequence> {
+    const { socket } = this;
     const newest = this.unconfirmed.at(-1);
-    if (newest && this.socket)
-      await this.waitWhileOpen(
-        this.socket,
-        newest.atMs + CONFIRMED_AFTER_MS + TIMER_EARLY_MS - performance.now(),
-      );
+    if (newest && socket)
+      await this.waitWhileOpen(socket, newest.atMs + READ_WITHIN_MS + TIMER_EARLY_MS - performance.now());
+    while (newest && socket && !socket.destroyed) {
+      await this.look(socket);
+      if (this.failure || this.confirm() >= newest.last) break;
+      await this.waitWhileOpen(socket, LOOK_INTERVAL_MS);
+    }
+    if (newest && socket?.destroyed) this.failure ??= new OutletError(CLOSED);
     if (this.failure) throw this.failure;
     return this.confirm();
   }
@@ -128,15 +143,47 @@ export class SyslogOutlet implements Outlet {
     if (isTaken) this.memory.release(bytes);
   }
 
+  /** Asks the system what of all that was written has arrived; one question at a time. */
+  private look(socket: Socket): Promise<void> {
+    this.looking ??= this.lookOnce(socket).finally(() => {
+      this.looking = undefined;
+    });
+    return this.looking;
+  }
+
+  private async lookOnce(socket: Socket): Promise<void> {
+    const { arrived, unconfirmed, writtenBytes } = this;
+    const given = writtenBytes - socket.writableLength;
+    const queued = await this.options.sendQueues.queuedBytes(socket);
+    const now = performance.now();
+    this.lookedAtMs = now;
+    // It is closed, which is told here next.
+    if (queued === undefined || this.socket !== socket) return;
+    const acknowledged = given - queued;
+    arrived.look(
+      now,
+      acknowledged,
+      acknowledged === writtenBytes,
+      (ms) => unconfirmed.findLast(({ atMs }) => atMs <= ms)?.writtenUpTo ?? 0,
+    );
+    if (arrived.stalledMs(now) < WRITE_TIMEOUT_MS) return;
+    this.failure ??= new OutletError(TOOK_NOTHING);
+    socket.destroy();
+  }
+
   /** Advances over what has certainly arrived. */
   private confirm(): Sequence {
-    const { unconfirmed } = this;
-    const confirmedBefore = performance.now() - CONFIRMED_AFTER_MS;
-    const flushedBytes = this.writtenBytes - (this.socket?.writableLength ?? 0);
+    const { unconfirmed, socket, writtenBytes } = this;
+    const now = performance.now();
+    const confirmedBefore = now - READ_WITHIN_MS;
     let count = 0;
     for (const { last, writtenUpTo, atMs } of unconfirmed) {
-      const arrived = writtenUpTo <= this.writtenBytes - CONFIRMED_AFTER_BYTES;
-      if (!arrived && (atMs > confirmedBefore || writtenUpTo > flushedBytes)) break;
+      const arrived = writtenUpTo <= writtenBytes - CONFIRMED_AFTER_BYTES;
+      if (!arrived && atMs > confirmedBefore) break;
+      if (!arrived && writtenUpTo > this.arrived.count) {
+        if (socket && !this.looking && now - this.lookedAtMs > LOOK_INTERVAL_MS) void this.look(socket);
+        break;
+      }
       this.acceptedUpTo = last;
       count++;
     }
@@ -163,7 +210,7 @@ export class SyslogOutlet implements Outlet {
     // Syslog has no responses: when the destination closes, it may not have read everything.
     socket.on('end', () => onConnectionLost(new OutletError('the destination closed the connection')));
     socket.on('close', () => onConnectionLost(new OutletError(CLOSED)));
-    socket.resume();
+    discardInput(socket);
     return socket;
   }
 
@@ -172,7 +219,7 @@ export class SyslogOutlet implements Outlet {
     return new Promise((resolve) => {
       if (socket.destroyed) return resolve();
       const timer = setTimeout(() => {
-        this.failure ??= new OutletError(`the destination took nothing for ${WRITE_TIMEOUT_MS / 1_000} s`);
+        this.failure ??= new OutletError(TOOK_NOTHING);
         done();
       }, WRITE_TIMEOUT_MS);
       const done = (): void => {
@@ -206,4 +253,21 @@ export class SyslogOutlet implements Outlet {
     );
     return Buffer.concat([Buffer.from(`${line.length} `), line]);
   }
+}
+
+/** Takes what comes, to see when the connection ends; no faster than anything may come to speak of. */
+function discardInput(socket: Socket): void {
+  let bytes = 0;
+  let sinceMs = performance.now();
+  socket.on('data', ({ length }: Buffer) => {
+    const now = performance.now();
+    if (now - sinceMs >= 1_000) {
+      bytes = 0;
+      sinceMs = now;
+    }
+    bytes += length;
+    if (bytes < INPUT_BYTES_A_SECOND) return;
+    socket.pause();
+    setTimeout(() => socket.resume(), sinceMs + 1_000 - now).unref();
+  });
 }

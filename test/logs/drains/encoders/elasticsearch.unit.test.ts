@@ -21,6 +21,7 @@ describe('an answer of a bulk API', () => {
   it('accepts all', () => {
     expect(errorFor({ errors: false, items: [ok, ok, ok] })).toBeUndefined();
     expect(errorFor({ took: 1 })).toBeUndefined();
+    expect(errorFor({ items: [ok, ok, ok] })).toBeUndefined();
     expect(errorFor({ errors: true, items: [ok, ok, ok] })).toBeUndefined();
   });
 
@@ -28,6 +29,8 @@ describe('an answer of a bulk API', () => {
     const one = { isPermanent: true, refusedLines: { count: 1, indexes: new Set([1]) } };
     expect(errorFor({ errors: true, items: [ok, refused, ok] })).toMatchObject(one);
     expect(errorFor({ errors: true, items: [refused, ok, refused, ok] })).toMatchObject(one);
+    // A filter_path of items alone.
+    expect(errorFor({ items: [ok, refused, ok] })).toMatchObject(one);
   });
 
   it.each([401, 403, 404, 408, 429, 500, 503])(
@@ -50,6 +53,7 @@ describe('an answer of a bulk API', () => {
     [{ errors: true, items: [ok, {}, ok] }],
     [{ errors: true, items: [ok, { create: null }, ok] }],
     [{ errors: true, items: 5 }],
+    [{ items: [{ create: { error: { type: 'busy' } } }] }],
   ])('that doesn’t say which lines it refused is none: they are sent again (%j)', (answer) => {
     const error = errorFor(answer);
     expect(error?.message).toContain("the destination refused lines, and doesn't say which");

@@ -155,6 +155,26 @@ describe('over HTTP', () => {
     );
   });
 
+  it('otlp: an answer that breaks off is none, and a long one is read', async () => {
+    const app = await server.createApp();
+    const partial = { rejectedLogRecords: 1.5, errorMessage: `\x1b[2J\n${'old '.repeat(10_000)}` };
+    const body = JSON.stringify({ partialSuccess: partial });
+    const receiver = await startRawReceiver((attempt) =>
+      attempt === 0
+        ? { status: 200, body, headers: { 'content-length': String(body.length + 1), connection: 'close' } }
+        : { status: 200, body: attempt === 1 ? body : '{}' },
+    );
+    await add(app, receiver.origin, '--format', 'otlp');
+    await push(app);
+    const { delivery } = await until('the count', async () => {
+      const [drain] = await server.listDrains(app);
+      return drain.delivery.lost > 0 && drain;
+    });
+    expect(receiver.requests[1].body).toEqual(receiver.requests[0].body);
+    expect(delivery.lost).toBe(2);
+    expect(delivery.lastError).toMatch(/^the destination rejected 2 lines: \[2J old old .{400,500}…$/);
+  });
+
   it('loki: a stream for each set of labels, times in nanoseconds', async () => {
     const app = await server.createApp();
     const receiver = await startRawReceiver(() => ({ status: 204 }));

@@ -7,6 +7,7 @@ import {
   drainSecrets,
   hideSecrets,
   parseDrainUrl,
+  printableReason,
   redactUrl,
   trimDrainUrl,
 } from '../../../../src/logs/drains/options/drain-record.ts';
@@ -84,9 +85,22 @@ it('a text of its destination’s is shown without the secrets of a drain', () =
   const shown = (text: string): string => hideSecrets(text, secrets);
   expect(shown('p@ssword, p%40ssword, k1/k2 and k1%2Fk2 of user')).toBe('****, ****, **** and **** of user');
   expect(shown('the token 1234-5678 is none, Splunk 1234-5678')).toBe('the token **** is none, ****');
+  expect(shown(`Authorization: Basic ${Buffer.from('user:p@ssword').toString('base64')}`)).toBe(
+    'Authorization: Basic ****',
+  );
   expect(shown('bcde for o at https://u:p@other/?token=x')).toBe(
     'bcde for o at https://u:****@other/?token=****',
   );
+});
+
+it('what a destination says is one line that can be printed, and that isn’t long', () => {
+  expect(printableReason(' no \x1b]0;x\x07\x1b[2J\r\nError L10 fake\u202e\u2028é ')).toBe(
+    'no ]0;x [2J Error L10 fake é',
+  );
+  const long = printableReason(`${'x'.repeat(499)}😀${'y'.repeat(9_000)}`);
+  expect(long).toBe(`${'x'.repeat(499)}…`);
+  // Hidden before it is cut.
+  expect(printableReason(`${'x'.repeat(495)}hunter22`, ['hunter22'])).toBe(`${'x'.repeat(495)}****`);
 });
 
 describe('an address without end', () => {

@@ -61,7 +61,7 @@ describe('a server that doesn’t allow private drains', () => {
     await server.createDrain(app, outside.url);
     await pushLines(server, app.token, ['hello']);
     const error = await until('the answer', async () => (await server.listDrains(app))[0].delivery.lastError);
-    expect(error).toContain(`answered 307: it redirects to ${inside.url}`);
+    expect(error).toContain(`answered 307: redirects aren't followed, so drain directly to ${inside.url}`);
     expect(inside.requests).toEqual([]);
   });
 });

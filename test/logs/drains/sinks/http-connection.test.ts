@@ -150,6 +150,42 @@ describe('the connection of an HTTP drain', () => {
     expect(received.some((chunk) => chunk.includes('y'))).toBe(false);
   });
 
+  it.each<[string, (socket: Socket) => void]>([
+    ['stays', (socket) => socket.write(OK)],
+    ['closes its half, with a length', (socket) => socket.end(OK)],
+    ['closes its half behind the answer', (socket) => socket.end('HTTP/1.1 202 Accepted\r\n\r\nok')],
+    ['says more than it was asked for', (socket) => socket.write(`${OK}${OK}`)],
+  ])(
+    'sends all of a request that is accepted before it is read, when the destination %s',
+    async (_how, answer) => {
+      const connections: Socket[] = [];
+      let received = 0;
+      const port = await listen(
+        createServer({ allowHalfOpen: true }, (socket) => {
+          connections.push(socket);
+          socket.on('error', () => {});
+          socket.once('data', (first: Buffer) => {
+            received += first.length;
+            socket.pause();
+            answer(socket);
+            socket.on('data', (chunk: Buffer) => {
+              received += chunk.length;
+            });
+            setImmediate(() => setTimeout(() => socket.resume(), 20));
+          });
+        }),
+        connections,
+      );
+      const own = new HttpConnection(async () => connect(port, '127.0.0.1'));
+      onTestFinished(() => own.close(new Error('the end')));
+      // More than the system buffers.
+      const parts = request(20_000_000);
+      const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+      expect((await own.post(parts, 10)).status).toBeLessThan(300);
+      await until('all bytes', () => received === bytes);
+    },
+  );
+
   it('that breaks off fails the request, unless its status has come', async () => {
     const broken = await connectionTo((socket) => socket.end('HTTP/1.1 200 O'));
     await expect(broken.own.post(request(), 10)).rejects.toThrow('the destination closed the connection');

@@ -138,7 +138,8 @@ describe('an HTTP drain', () => {
 
   it('that repeats the drain’s credentials in an error is quoted without them, whatever the form of its answer', async () => {
     const app = await server.createApp();
-    const sentence = 'no key-12345 of ada:hunter22 at http://u:secret@proxy/?token=t0ken';
+    const sentence =
+      'no key-12345 of ada:hunter22 (Basic YWRhOmh1bnRlcjIy) at http://u:secret@proxy/?token=t0ken';
     const answers: PlannedResponse[] = [
       { status: 400, headers: { 'content-type': 'text/plain' }, body: sentence },
       {
@@ -154,7 +155,7 @@ describe('an HTTP drain', () => {
       options: { headers: { 'X-Key': 'key-12345' } },
     });
     await pushLines(server, app.token, ['a line']);
-    const told = 'no **** of ada:**** at http://u:****@proxy/?token=****';
+    const told = 'no **** of ada:**** (Basic ****) at http://u:****@proxy/?token=****';
     await until('the line about its refusal', async () =>
       (await server.readMessages(app)).some((text) => text.includes(`answered 400: ${told}.`)),
     );

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { LastHead, RecentHeads, ResponseParser } from '../../../../src/logs/drains/sinks/response-parser.ts';
+import { processorMs } from '../../../support/processor-time.ts';
 
 interface Wanted {
   readonly status: number;
@@ -151,6 +152,16 @@ describe('a response', () => {
     expect(parser.isComplete).toBe(false);
     parser.feed(Buffer.from('d'));
     expect([parser.isComplete, parser.body.toString()]).toEqual([true, 'abcd']);
+  });
+
+  it('costs what its bytes cost when it comes in chunks of a byte, and is refused beyond some ten thousand of them', () => {
+    const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const chunks = Buffer.from('1\r\nx\r\n'.repeat(50_000));
+    const parser = new ResponseParser(8_388_608);
+    parser.feed(Buffer.from(head));
+    expect(processorMs(() => parser.feed(chunks))).toBeLessThan(400);
+    expect(parser.body.toString()).toBe('x'.repeat(50_000));
+    expect(() => parser.feed(chunks)).toThrow('more chunks than anybody reads');
   });
 
   it.each([

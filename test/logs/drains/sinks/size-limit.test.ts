@@ -17,14 +17,15 @@ afterAll(() => server.close());
 /** Accepts bodies of at most `bytesMax` bytes, as nginx does with `client_max_body_size`. */
 async function startLimitedReceiver(bytesMax: number) {
   const accepted: { body: string; frameId: string; count: number }[] = [];
-  const state = { bytesMax, refused: 0, accepted, url: '' };
+  const headers: Record<string, string> = {};
+  const state = { bytesMax, refused: 0, accepted, url: '', headers };
   const http = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const sent = Buffer.concat(chunks);
     if (sent.length > state.bytesMax) {
       state.refused++;
-      return void response.writeHead(413).end('too large');
+      return void response.writeHead(413, state.headers).end('too large');
     }
     const body = String(request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent);
     const count = Number(request.headers['logplex-msg-count']);
@@ -102,6 +103,25 @@ describe('a destination that answers 413', () => {
     receiver.bytesMax = 9_000;
     expect((await resend()).stdout).toBe('Accepted 1 line; nothing is left.\n');
     expect(acceptedLines(receiver.accepted).filter((number) => number === 1)).toHaveLength(1);
+  });
+});
+
+describe('a destination that answers 413 with Retry-After', () => {
+  it('gets the line later that was too large by itself, but isn’t asked for ever', async () => {
+    const app = await server.createApp();
+    const receiver = await startLimitedReceiver(4_000);
+    receiver.headers['retry-after'] = '0';
+    await server.createDrain(app, receiver.url);
+    const lost = async () => (await server.listDrains(app))[0].delivery.lost;
+    await pushLines(server, app.token, [`line 0 ${'x'.repeat(5_000)}`]);
+    await until('a refusal', () => receiver.refused > 0);
+    receiver.bytesMax = 9_000;
+    await until('the line', () => acceptedLines(receiver.accepted).includes(0));
+    expect(await lost()).toBe(0);
+    receiver.bytesMax = 4_000;
+    await pushLines(server, app.token, [`line 1 ${'x'.repeat(5_000)}`, 'line 2']);
+    await until('the line behind it', () => acceptedLines(receiver.accepted).includes(2));
+    expect(await lost()).toBe(1);
   });
 });
 

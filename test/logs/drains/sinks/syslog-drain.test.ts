@@ -76,6 +76,53 @@ describe('a syslog drain', () => {
     expect(withoutDuplicates(receiver.messages())).toEqual(numberedMessages(1_100));
   });
 
+  it('that reads nothing, and resets its connection: what its system had not taken is sent again', async () => {
+    const app = await server.createApp();
+    const [receiver, other] = [await startTcpReceiver(), await startTcpReceiver()];
+    receiver.onConnection = (socket) => {
+      if (receiver.connections.length === 1) socket.pause();
+    };
+    await server.createDrain(app, receiver.url);
+    await server.createDrain(app, other.url);
+    const padding = 'x'.repeat(2_000);
+    // Together less than the systems buffer.
+    for (let i = 0; i < 1_000; i += 500)
+      await pushLines(server, app.token, numberedMessages(500, `${padding} line`, i));
+    await until('all of it written, a second ago', async () => {
+      const drains = await server.listDrains(app);
+      return drains.some(({ url, delivery }) => url === other.url && delivery.delivered === 1_000);
+    });
+    receiver.resetAll();
+    // What its system had for long enough, 128 KB at the most, counts as read.
+    const wanted = numberedMessages(900, `${padding} line`, 100);
+    await until(
+      'the lines',
+      () => receiver.messages().includes(wanted[0]) && receiver.messages().at(-1) === wanted[899],
+    );
+    expect(withoutDuplicates(receiver.messages()).slice(-900)).toEqual(wanted);
+  });
+
+  it('that floods its connection with what nobody asked for holds up nobody, and gets every line', async () => {
+    const app = await server.createApp();
+    const receiver = await startTcpReceiver();
+    let sent = 0;
+    receiver.onConnection = (socket) => {
+      const flood = Buffer.alloc(1_048_576, 'x');
+      const more = (): void => {
+        sent++;
+        if (!socket.destroyed) socket.write(flood, more);
+      };
+      more();
+    };
+    const { id } = await server.createDrain(app, receiver.url);
+    for (let i = 0; i < 20; i++) await pushMany(server, app, 50, i * 50);
+    await until('all lines', () => new Set(receiver.messages()).size >= 1_000);
+    await until('its state', async () => (await server.listDrains(app))[0].delivery.delivered === 1_000);
+    // What both systems buffer, and some more.
+    expect(sent).toBeLessThan(40);
+    await server.request('DELETE', `/apps/${app.name}/log-drains/${id}`);
+  });
+
   it('gets every line although the router is killed in the middle', async () => {
     const data = dataFolderForTest();
     const first = await startServerForTest({ data });
