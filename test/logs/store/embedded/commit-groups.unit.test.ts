@@ -1,5 +1,5 @@
 /** Many batches of one turn of the event loop: they go into the commit log some hundreds at a time, and none is lost or told too early. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -31,15 +31,19 @@ afterEach(async () => {
 });
 
 /** Each app has a segment. */
-async function openFilled(durability: 'process' | 'disk'): Promise<EmbeddedStore> {
-  const store = open('data', durability);
+async function openFilled(durability: 'process' | 'disk', commitFileBytes?: number): Promise<EmbeddedStore> {
+  const store = open('data', durability, commitFileBytes);
   for (const app of apps) await store.append(app, batchOf('first'));
   return store;
 }
 
-function open(name: string, durability: 'process' | 'disk' = 'process'): EmbeddedStore {
+function open(
+  name: string,
+  durability: 'process' | 'disk' = 'process',
+  commitFileBytes?: number,
+): EmbeddedStore {
   const retention = { lines: 1e9, bytes: 1e9, ageMs: 1e9 };
-  const store = new EmbeddedStore({ folder: join(root, name), retention, durability });
+  const store = new EmbeddedStore({ folder: join(root, name), retention, durability, commitFileBytes });
   stores.push(store);
   return store;
 }
@@ -54,21 +58,22 @@ const linesIn = async (store: EmbeddedStore, app: AppId): Promise<string[]> =>
   linesOf(await readAll(store, app));
 
 /** Appends lines of all apps, one after the other, in this turn. */
-function appendAlternating(store: EmbeddedStore, onAppend = (): void => {}, isAwaited = false) {
+function appendAlternating(store: EmbeddedStore, onAppend = (): void => {}, isAwaited = false, padding = '') {
   const stored = new Map<AppId, string[]>(apps.map((app) => [app, ['first']]));
   const told = { stored, appended: 0, refused: 0 };
   for (let round = 0; round < ROUNDS; round++)
     for (const app of apps) {
+      const text = `line ${round}${padding}`;
       const waiter: AppendWaiter = {
         isAwaited,
         onAppended: () => {
           told.appended++;
-          stored.get(app)?.push(`line ${round}`);
+          stored.get(app)?.push(text);
         },
         onAppendFailed: () => told.refused++,
       };
       onAppend();
-      store.appenderFor(app).append(batchOf(`line ${round}`), waiter);
+      store.appenderFor(app).append(batchOf(text), waiter);
     }
   return told;
 }
@@ -116,4 +121,27 @@ it('are refused from the first on that can not be written, and what comes behind
     expect(await linesIn(store, app)).toEqual(lines);
     expect(await store.append(app, batchOf('next'))).toMatchObject({ first: lines.length + 1 });
   }
+});
+
+it('are in the log as well when files of it are full before the turn is over, and are read there', async () => {
+  // A file is full with each group.
+  const store = await openFilled('process', 200_000);
+  const segmentBytes = (): number => {
+    const streams = join(root, 'data', 'streams');
+    const files = readdirSync(streams, { recursive: true, withFileTypes: true });
+    return files.reduce((sum, one) => sum + statSync(join(one.parentPath, one.name)).size * +one.isFile(), 0);
+  };
+  const before = segmentBytes();
+  const told = appendAlternating(store, undefined, false, ` ${'x'.repeat(1_500)}`);
+  await until('all to be told', () => told.appended === APPS * ROUNDS);
+  expect(segmentBytes()).toBe(before);
+  expect(readdirSync(join(root, 'data', 'commits')).length).toBeGreaterThanOrEqual(2);
+  for (const app of apps) expect(await linesIn(store, app)).toEqual(told.stored.get(app));
+  const killed = openAsKilled();
+  for (const app of apps) expect(await linesIn(killed, app)).toEqual(told.stored.get(app));
+  stores = stores.filter((other) => other !== store);
+  await store.close();
+  const again = open('data');
+  for (const app of apps) expect(await linesIn(again, app)).toEqual(told.stored.get(app));
+  expect(segmentBytes()).toBeGreaterThan(before + APPS * ROUNDS * 1_500);
 });

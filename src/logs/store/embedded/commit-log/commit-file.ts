@@ -1,10 +1,15 @@
 import { join } from 'node:path';
 import type { AppId } from '../../contract.ts';
-import { CommitMemory, SpilledEntries } from './commit-memory.ts';
+import { CommitMemory, OpenCommitFile, SpilledEntries } from './commit-memory.ts';
 import type { UnwrittenEntries } from './unwritten-entries.ts';
 
 /** The name of a file with spilled entries, until it is open. */
 const SPILL_NAME = 'spilled.tmp';
+/**
+ * Entries of so many bytes, on average, are read where they are in the log: a file has one or two of each of thousands of apps, and to copy these
+ * would save no read.
+ */
+const READ_IN_LOG_BYTES_MIN = 1_024;
 
 /** A file of the commit log, and what is kept of it until all of it is in segments. */
 export class CommitFile {
@@ -16,9 +21,12 @@ export class CommitFile {
   /** Apps that have something in it which may not be in a segment. */
   readonly apps: Set<AppId>;
   readonly memory = new CommitMemory();
+  /** Entries that were added to {@link memory}. */
+  entries = 0;
   /** What was in {@link memory}. */
   private spilled: SpilledEntries | undefined;
-  /** All of it is spilled, or in segments. */
+  /** This file, to read from. */
+  private log: OpenCommitFile | undefined;
   private isOutOfMemory = false;
 
   constructor(path: string, createdMs: number, apps = new Set<AppId>()) {
@@ -27,9 +35,23 @@ export class CommitFile {
     this.apps = apps;
   }
 
-  /** What is in it isn't in memory any more: it was spilled, or is in segments. */
+  /** To be called when it was made: later its path may lead elsewhere. */
+  openForReading(): void {
+    try {
+      this.log = new OpenCommitFile(this.path);
+    } catch {
+      // What is in it is copied, then.
+    }
+  }
+
+  /** What is in it isn't in memory any more: it is read where it is, was spilled, or is in segments. */
   get hasLeftMemory(): boolean {
     return this.isOutOfMemory;
+  }
+
+  /** To leave memory, nothing has to be copied. */
+  get isReadInLog(): boolean {
+    return this.log !== undefined && this.size >= this.entries * READ_IN_LOG_BYTES_MIN;
   }
 
   /**
@@ -39,6 +61,7 @@ export class CommitFile {
    * @returns false when it has to be written to the app's segment: there is nothing, or it can't be moved
    */
   spill(unwritten: UnwrittenEntries | undefined, folder: string): boolean {
+    if (this.log && this.isReadInLog) return unwritten?.leaveInLog(this.memory, this.log) ?? false;
     try {
       this.spilled ??= new SpilledEntries(join(folder, SPILL_NAME));
       return unwritten?.spill(this.memory, this.spilled) ?? false;
@@ -47,7 +70,7 @@ export class CommitFile {
     }
   }
 
-  /** All of it is spilled, or in segments. */
+  /** Nothing of it is needed in memory any more. */
   leaveMemory(): void {
     this.isOutOfMemory = true;
     this.memory.release();
@@ -62,12 +85,14 @@ export class CommitFile {
   releaseUnused(): void {
     if (this.apps.size > 0) return;
     this.memory.release();
-    this.closeSpilled();
+    this.closeFiles();
   }
 
-  /** Nobody reads what was spilled any more. */
-  closeSpilled(): void {
+  /** Nobody reads what is in files any more. */
+  closeFiles(): void {
     this.spilled?.close();
     this.spilled = undefined;
+    this.log?.close();
+    this.log = undefined;
   }
 }

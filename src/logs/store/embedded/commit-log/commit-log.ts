@@ -1,7 +1,8 @@
 /**
  * The commit log: small batches of many apps, one behind the other in one file, so that one write (and one sync) stores all that come in
- * one turn of the event loop. What is in it stays in memory, and when a file is full in a file without a name, by stream, until it is
- * written to its app's segment, many batches at once; when all of a file is in segments, and these are synced, the file is removed.
+ * one turn of the event loop. What is in it stays in memory until a file is full; then it is read where it is or, when batches are very small,
+ * copied to a file without a name, by stream, until it is written to its app's segment, many batches at once. When all of a file is in segments,
+ * and these are synced, the file is removed.
  */
 import { ftruncateSync, mkdirSync, readdirSync, readFileSync, write, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -393,6 +394,7 @@ export class CommitLog {
       at += entryBytes(allocated);
     }
     memory.keep(at - memory.at);
+    file.entries += group.length;
     this.isTelling = true;
     tellEach(group, (one) => one.onCommitted());
     this.isTelling = false;
@@ -441,6 +443,7 @@ export class CommitLog {
     }
     this.nextNumber++;
     this.file = new CommitFile(path, performance.now());
+    this.file.openForReading();
     return this.file;
   }
 

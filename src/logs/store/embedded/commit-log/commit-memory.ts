@@ -21,10 +21,19 @@ export function pieceOf(number: number): Buffer {
   return numbered[number];
 }
 
+/** Where entries of streams are that are in memory no more. */
+export interface EntryFile {
+  /** Reads `bytes` from `offset` on to `at` of `out`. @throws the system's error, and when they aren't all there */
+  read(out: Buffer, at: number, bytes: number, offset: number): void;
+}
+
 /** The entries of a file of the commit log in memory, until all of them are in segments. */
 export class CommitMemory {
   /** Numbers of its pieces. */
   private readonly held: number[] = [];
+  /** Where each of them begins in the file: what is kept is there as well, one behind the other. */
+  private readonly starts: number[] = [];
+  private keptBytes = 0;
   /** Where the next bytes go in the newest piece. */
   private end = 0;
 
@@ -34,6 +43,7 @@ export class CommitMemory {
     const number = freeNumbers.pop() ?? numbered.length;
     numbered[number] = pieces.acquire(Math.max(bytes, PIECE_BYTES));
     this.held.push(number);
+    this.starts.push(this.keptBytes);
     this.end = 0;
   }
 
@@ -54,15 +64,18 @@ export class CommitMemory {
   /** So many bytes were written there, and stay. */
   keep(bytes: number): void {
     this.end += bytes;
+    this.keptBytes += bytes;
   }
 
-  /** Is that a piece of it? */
-  has(piece: number): boolean {
-    return this.held.includes(piece);
+  /** Where in the file is what is at `at` of a piece; undefined when that is none of its pieces. */
+  offsetInFile(piece: number, at: number): number | undefined {
+    const i = this.held.indexOf(piece);
+    return i === -1 ? undefined : this.starts[i] + at;
   }
 
   /** Nobody reads it any more. */
   release(): void {
+    this.starts.length = 0;
     for (const number of this.held.splice(0)) {
       pieces.release(numbered[number]);
       numbered[number] = NO_BYTES;
@@ -71,11 +84,35 @@ export class CommitMemory {
   }
 }
 
+/** A file of the commit log, open for what is read there, also when its name is gone. */
+export class OpenCommitFile implements EntryFile {
+  private readonly fd: number;
+
+  /** @throws the system's error */
+  constructor(path: string) {
+    this.fd = openSync(path, 'r');
+  }
+
+  read(out: Buffer, at: number, bytes: number, offset: number): void {
+    readFully(this.fd, out, at, bytes, offset);
+  }
+
+  /** Nobody reads it any more. */
+  close(): void {
+    closeSync(this.fd);
+  }
+}
+
+function readFully(fd: number, out: Buffer, at: number, bytes: number, offset: number): void {
+  if (readSync(fd, out, at, bytes, offset) < bytes)
+    throw new Error('EIO: the file with what the commit log holds is cut off');
+}
+
 /**
  * What was in the memory of a full file of the commit log, moved out of it: the entries of each stream one behind the other. The file has no
  * name, and nothing depends on it: what is in it is in the commit log, too. Mostly it is gone before the system has written it to the disk.
  */
-export class SpilledEntries {
+export class SpilledEntries implements EntryFile {
   private readonly fd: number;
   /** What isn't in the file yet: from {@link writtenBytes} on. */
   private tail: Buffer;
@@ -106,13 +143,12 @@ export class SpilledEntries {
     this.tailBytes += bytes;
   }
 
-  /** Reads what was kept into `out`. */
+  /** Reads what was kept. */
   read(out: Buffer, at: number, bytes: number, offset: number): void {
     if (offset >= this.writtenBytes) {
       const from = offset - this.writtenBytes;
       this.tail.copy(out, at, from, from + bytes);
-    } else if (readSync(this.fd, out, at, bytes, offset) < bytes)
-      throw new Error('EIO: the file with what the commit log holds is cut off');
+    } else readFully(this.fd, out, at, bytes, offset);
   }
 
   /** Nothing is added any more: all of it goes into the file, unless that fails, and its memory is given back. */

@@ -56,8 +56,21 @@ export class FullCommitFiles {
 
   /** The newest one. */
   add(file: CommitFile): void {
+    const isFirstInMemory = !this.list.some(({ apps, hasLeftMemory }) => apps.size > 0 && !hasLeftMemory);
     this.list.push(file);
     file.releaseUnused();
+    if (isFirstInMemory && file.isReadInLog) this.leaveAtOnce(file);
+  }
+
+  /**
+   * Before more comes in this turn: with thousands of batches in one, the second file would have to wait for the first, and what comes behind would
+   * be written to segments batch by batch.
+   */
+  private leaveAtOnce(file: CommitFile): void {
+    let isInMemory = false;
+    for (const app of file.apps)
+      if (!file.spill(this.options.unwrittenOf(app), this.options.folder)) isInMemory = true;
+    if (!isInMemory) file.leaveMemory();
   }
 
   /** Nothing of an app that is in them is needed any more. */
@@ -103,8 +116,8 @@ export class FullCommitFiles {
   }
 
   /** Nobody reads from them any more. */
-  closeSpilled(): void {
-    for (const file of this.list) file.closeSpilled();
+  closeFiles(): void {
+    for (const file of this.list) file.closeFiles();
   }
 
   /** Of those that are there. */

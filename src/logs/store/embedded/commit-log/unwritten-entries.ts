@@ -6,11 +6,11 @@ import {
   type SegmentEntry,
   toStoredBatch,
 } from '../segments/entry-format.ts';
-import { type CommitMemory, pieceOf, type SpilledEntries } from './commit-memory.ts';
+import { type CommitMemory, type EntryFile, pieceOf, type SpilledEntries } from './commit-memory.ts';
 
-/** Entries of a stream, one behind the other, that aren't in the log's memory: spilled, or in memory of their own. */
+/** Entries of a stream, one behind the other, that aren't in the log's memory: in a file, or in memory of their own. */
 interface StoredPart {
-  readonly source: SpilledEntries | Buffer;
+  readonly source: EntryFile | Buffer;
   readonly offset: number;
   readonly bytes: number;
   readonly count: number;
@@ -20,8 +20,8 @@ interface StoredPart {
 const LINK_BYTES = 8;
 
 /**
- * Batches of a stream that are in the commit log and in no segment yet, oldest first: where they are in the log's memory, or where they were
- * spilled to, as entries of a segment. There are many of many apps: none has an object of its own, and those in memory are linked there.
+ * Batches of a stream that are in the commit log and in no segment yet, oldest first: where they are in the log's memory or its file,
+ * or where they were spilled to, as entries of a segment. There are many of many apps: none has an object of its own, and those in memory are linked there.
  */
 export class UnwrittenEntries {
   /** The oldest ones. */
@@ -83,7 +83,7 @@ export class UnwrittenEntries {
     let count = 0;
     let bytes = 0;
     let link: Link | undefined = this.firstLinked();
-    for (; link && memory.has(link.piece); link = this.linkedAfter(link)) {
+    for (; link && memory.offsetInFile(link.piece, link.at) !== undefined; link = this.linkedAfter(link)) {
       count++;
       bytes += linkedBytes(link);
     }
@@ -92,18 +92,31 @@ export class UnwrittenEntries {
     const offset = file.bytes;
     file.keep(bytes);
     this.addPart({ source: file, offset, bytes, count });
-    this.linkedCount -= count;
-    if (link) [this.firstPiece, this.firstAt] = [link.piece, link.at];
+    this.unlink(count, link);
     return true;
   }
 
-  /** All of them, one behind the other. */
-  copy(): Buffer {
+  /** The same, but they are read from the file of the log that they were written to, each where it is. */
+  leaveInLog(memory: CommitMemory, log: EntryFile): boolean {
+    let count = 0;
+    let link: Link | undefined = this.firstLinked();
+    for (; link; link = this.linkedAfter(link)) {
+      const offset = memory.offsetInFile(link.piece, link.at);
+      if (offset === undefined) break;
+      this.addPart({ source: log, offset, bytes: linkedBytes(link), count: 1 });
+      count++;
+    }
+    this.unlink(count, link);
+    return count > 0;
+  }
+
+  /** All of them, one behind the other. @param memory for so many bytes */
+  copy(memory: (bytes: number) => Buffer = Buffer.allocUnsafe): Buffer {
     let size = 0;
     for (const { bytes } of this.parts ?? []) size += bytes;
     const linkedFrom = size;
     for (let link = this.firstLinked(); link; link = this.linkedAfter(link)) size += linkedBytes(link);
-    const all = Buffer.allocUnsafe(size);
+    const all = memory(size);
     let to = 0;
     for (const part of this.parts ?? []) {
       copyPart(part, all, to);
@@ -143,6 +156,12 @@ export class UnwrittenEntries {
       const memory = pieceOf(link.piece);
       visit(readKnownEntry(memory, link.at, 0), memory);
     }
+  }
+
+  /** So many of the oldest ones in memory are no longer there. @param next the oldest one that is, if there is one */
+  private unlink(count: number, next: Link | undefined): void {
+    this.linkedCount -= count;
+    if (next) [this.firstPiece, this.firstAt] = [next.piece, next.at];
   }
 
   private addPart(part: StoredPart): void {

@@ -46,16 +46,14 @@ export class OpenFileCache {
   private readonly files = new Map<string, OpenFile>();
   /** The ring's beginning and end: behind it is the one whose use is the longest ago. A map would have to look past all that have left it. */
   private readonly ring = new OpenFile('', -1);
-  private readonly openMax = Math.max(
-    OPEN_MIN,
-    Math.min(OPEN_MAX, Math.floor(descriptorLimit() / DESCRIPTORS_PART)),
-  );
-
+  private readonly openMax: number;
   /** Told how long each sync took, ms. */
   private readonly onSynced: (ms: number) => void;
 
-  constructor(onSynced: (ms: number) => void = () => {}) {
+  /** @param openMax so many stay open */
+  constructor(onSynced: (ms: number) => void = () => {}, openMax = defaultOpenMax()) {
     this.onSynced = onSynced;
+    this.openMax = openMax;
   }
 
   /** Syncs what was written to a file that is kept open. */
@@ -73,6 +71,23 @@ export class OpenFileCache {
   /** The descriptor of a file, valid until this turn of the event loop ends; the file is opened when it isn't open. */
   descriptor(path: string): number {
     return this.open(path).fd;
+  }
+
+  /**
+   * Calls `work` with the descriptor of a file of which nobody knows when it is used again: while as many are open as may be, it takes no other
+   * one's place.
+   * @param work told whether the file was opened just now: then it is the one that its path leads to
+   */
+  withFileOnce<T>(path: string, work: (fd: number, isOpenedNow: boolean) => T): T {
+    const file = this.files.get(path);
+    if (file) return work(file.fd, false);
+    if (this.files.size < this.openMax) return work(this.open(path).fd, true);
+    const fd = openSync(path, 'r+');
+    try {
+      return work(fd, true);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** Keeps a file open until `work` has ended. */
@@ -137,6 +152,10 @@ export class OpenFileCache {
     while (file.refCount > 0 && file.next !== this.ring) file = file.next;
     if (file.next !== this.ring) this.close(file.path);
   }
+}
+
+function defaultOpenMax(): number {
+  return Math.max(OPEN_MIN, Math.min(OPEN_MAX, Math.floor(descriptorLimit() / DESCRIPTORS_PART)));
 }
 
 /** The descriptors that this process may have; 0 where nobody says so. */

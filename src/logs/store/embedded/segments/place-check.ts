@@ -16,8 +16,12 @@ export class PlaceCheck {
     this.place = place;
   }
 
-  /** @param nowMs on the clock of `performance.now()` */
-  isInPlace(path: string, fd: number, nowMs: number): boolean {
+  /**
+   * @param nowMs on the clock of `performance.now()`
+   * @param isOpenedNow the file was opened by its path for this write: then only the data folder may be another one
+   */
+  isInPlace(path: string, fd: number, nowMs: number, isOpenedNow = false): boolean {
+    if (isOpenedNow) return this.place.checkWithin(LOOK_INTERVAL_MS) === undefined;
     const { nlink, ino, dev } = fstatSync(fd);
     let isInPlace = nlink > 0;
     if (isInPlace && nowMs - this.lookedAtMs > LOOK_INTERVAL_MS) {

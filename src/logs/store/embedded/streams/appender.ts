@@ -1,4 +1,4 @@
-import { ftruncateSync, writev, writevSync } from 'node:fs';
+import { ftruncateSync, writeSync, writev, writevSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { syncFolder } from '../../../../common/files/sync-folder.ts';
@@ -20,6 +20,8 @@ const AWAITED_WRITE_BYTES_MAX = BATCH_BYTES;
 /** In one write: below the system's limit of 1,024 buffers (IOV_MAX). */
 const BATCHES_MAX = 500;
 const BYTES_MAX = 8_388_608;
+/** Mostly no app has more in the commit log only. */
+const SCRATCH_BYTES = 131_072;
 
 /** The file that a batch was written to was removed, moved or replaced: nobody would find the batch there. */
 export class SegmentGoneError extends Error {
@@ -179,12 +181,18 @@ export class Appender {
     try {
       this.truncateLeftovers();
       const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
-      const copy = this.copyUnwritten();
+      const copy = this.copyUnwritten(scratchMemory);
       const buffers = buffersOf(copy, batches, this.stream.seed);
       this.writingTo = segment;
-      const fd = this.files.descriptor(segment.path);
-      const written = writevSync(fd, buffers, segment.size);
-      this.requireInPlace(segment, fd, startMs);
+      const write = (fd: number, isOpenedNow = false): number => {
+        const count = writeNow(fd, buffers, segment.size);
+        this.requireInPlace(segment, fd, startMs, isOpenedNow);
+        return count;
+      };
+      const written =
+        batches.length > 0
+          ? write(this.files.descriptor(segment.path))
+          : this.files.withFileOnce(segment.path, write);
       this.commitWritten(segment, batches, copy, written, totalLength(buffers));
     } catch (error) {
       this.rollback(batches);
@@ -223,9 +231,9 @@ export class Appender {
   }
 
   /** What is in the commit log only, which goes in front since a segment has no gaps: in one buffer, since it is small and much. */
-  private copyUnwritten(): Buffer | undefined {
+  private copyUnwritten(memory?: (bytes: number) => Buffer): Buffer | undefined {
     const { unwritten } = this.stream;
-    return unwritten.count > 0 ? unwritten.copy() : undefined;
+    return unwritten.count > 0 ? unwritten.copy(memory) : undefined;
   }
 
   /**
@@ -254,8 +262,8 @@ export class Appender {
   }
 
   /** @throws SegmentGoneError when the file to which was written isn't the one that the next start will find */
-  private requireInPlace(segment: Segment, fd: number, nowMs: number): void {
-    if (!this.placeCheck.isInPlace(segment.path, fd, nowMs)) throw new SegmentGoneError(segment);
+  private requireInPlace(segment: Segment, fd: number, nowMs: number, isOpenedNow?: boolean): void {
+    if (!this.placeCheck.isInPlace(segment.path, fd, nowMs, isOpenedNow)) throw new SegmentGoneError(segment);
   }
 
   /** As much as fits into one write. */
@@ -326,6 +334,23 @@ function buffersOf(copy: Buffer | undefined, batches: readonly AllocatedBatch[],
     buffers.push(stored.bytes);
   }
   return buffers;
+}
+
+/** What the event loop waits for is put together here, one write after the other. */
+let scratch = Buffer.alloc(0);
+
+/** Memory until the next call. */
+function scratchMemory(bytes: number): Buffer {
+  if (bytes > SCRATCH_BYTES) return Buffer.allocUnsafe(bytes);
+  if (scratch.length === 0) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  return scratch.subarray(0, bytes);
+}
+
+function writeNow(fd: number, buffers: readonly Uint8Array[], position: number): number {
+  const [buffer] = buffers;
+  return buffers.length === 1
+    ? writeSync(fd, buffer, 0, buffer.length, position)
+    : writevSync(fd, buffers, position);
 }
 
 function totalLength(buffers: readonly Uint8Array[]): number {

@@ -388,7 +388,7 @@ export class EmbeddedStreams {
     await this.noteWriter.idle();
     this.fileSystem.close();
     this.files.closeAll();
-    this.commitLog.full.closeSpilled();
+    this.commitLog.full.closeFiles();
   }
 
   /** Writes what is in the commit log only to an app's segment; false when that failed. */
