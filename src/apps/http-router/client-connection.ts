@@ -4,7 +4,7 @@ import { Exchange, type ExchangeClient } from './exchange.ts';
 import type { ClientHop } from './http/forwarded-client.ts';
 import { findHeadEnd, HEAD_BYTES_MAX, HEADER_LINE_BYTES_MAX } from './http/header-cursor.ts';
 import { isRequestBeginning, parseRequestHead, type RequestHead } from './http/request-head.ts';
-import { adoptSocket, copyIfShared } from './http/shared-read-buffer.ts';
+import { copyIfShared, readShared } from './http/shared-read-buffer.ts';
 import type { HttpRouterContext } from './router-context.ts';
 
 const CR = 13;
@@ -25,9 +25,9 @@ export class ClientConnection implements ExchangeClient {
   private lingering = false;
   private dispatching = false;
 
-  constructor(context: HttpRouterContext, accepted: Socket, hop: ClientHop) {
+  constructor(context: HttpRouterContext, socket: Socket, hop: ClientHop) {
     this.context = context;
-    const socket = adoptSocket(accepted, (bytes) => this.onBytes(bytes));
+    readShared(socket, (bytes) => this.onBytes(bytes));
     this.socket = socket;
     this.hop = hop;
     this.deadlineMs = performance.now() + context.timeouts.headMs;

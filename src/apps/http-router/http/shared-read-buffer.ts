@@ -1,5 +1,5 @@
-import { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import { readIntoBuffer } from '../../../common/buffers/read-into-buffer.ts';
 
 /**
  * Every connection reads into this: what was read is relayed, or copied, before the next read. A buffer for each read, and
@@ -26,26 +26,8 @@ export function copyIfShared(bytes: Buffer): Buffer {
   return bytes.buffer === SHARED_BUFFER.buffer ? Buffer.from(bytes) : bytes;
 }
 
-/**
- * The socket of a connection that a server with `pauseOnConnect` has accepted, read in this way. Servers have no option
- * for it, so the connection is moved to a new socket, made as the server itself makes them. Should a version
- * of Node.js not allow that, the accepted socket is used, which is slower.
- */
-export function adoptSocket(accepted: Socket, onBytes: OnBytes): Socket {
-  // Decrypted bytes come in buffers of their own.
-  if (accepted instanceof TLSSocket) {
-    accepted.on('data', onBytes);
-    return accepted;
-  }
-  const handle: unknown = '_handle' in accepted ? accepted._handle : undefined;
-  const options = { handle, onread: readIntoSharedBuffer(onBytes), readable: true, writable: true };
-  const socket = handle ? new Socket(options) : accepted;
-  if (!('_handle' in accepted && '_handle' in socket) || socket === accepted || socket._handle !== handle) {
-    accepted.on('data', onBytes);
-    return accepted;
-  }
-  accepted._handle = null;
-  // The server waits for the sockets that it made itself when it closes.
-  socket.on('close', () => accepted.destroy());
-  return socket;
+/** Has an accepted socket read in this way, or, where that can't be done, which is slower, emit `data`. */
+export function readShared(accepted: Socket, onBytes: OnBytes): void {
+  const { buffer, callback } = readIntoSharedBuffer(onBytes);
+  if (!readIntoBuffer(accepted, buffer, callback)) accepted.on('data', onBytes);
 }
