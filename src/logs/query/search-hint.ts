@@ -1,4 +1,4 @@
-/** Why a search that found nothing was perhaps meant otherwise: how other languages of searches write what is written another way here. */
+/** Why a search that found nothing was perhaps meant otherwise: how other languages of searches write what is written another way here. Pure: the pages show it, too. */
 
 /** Names that others have for levels. */
 const LEVEL = /^(emerg|alert|crit|critical|err|error|warn|warning|notice|info|debug|fatal)$/i;
