@@ -38,7 +38,7 @@ export async function explainNoLines(client: ApiClient, app: string, query: Line
     query.level && `--level ${query.level}`,
     query.q && `-q ${query.q}`,
   ].filter((text) => text);
-  const range = since === undefined && until === undefined ? '' : ' in that range';
+  const range = query.since === undefined && query.until === undefined ? '' : ' in that range';
   const hint = query.q && searchHint(query.q);
   if (filters.length > 0) return `No lines${range} match ${filters.join(', ')}.${hint ? ` ${hint}` : ''}`;
   return `No lines${range}: ${app} has written none, or they are too old to be kept.`;
