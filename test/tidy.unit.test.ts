@@ -55,6 +55,7 @@ const SHARED_WITH_WEB = [
   'src/logs/query/query-parser.ts',
   'src/logs/query/query-printer.ts',
   'src/logs/query/query-syntax.ts',
+  'src/logs/query/search-hint.ts',
   'src/logs/query/text-pattern.ts',
   'src/logs/syslog/event-lines.ts',
 ];

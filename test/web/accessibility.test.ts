@@ -82,8 +82,9 @@ describe.skipIf(noBrowser)('the page', () => {
     [
       'a search without a match',
       async (tab) => {
-        await tab.page.locator('#search').fill('nowhere-to-be-found');
+        await tab.page.locator('#search').fill('nowhere>=5');
         await tab.page.getByText('No line matches').waitFor();
+        await tab.page.getByText('A field is compared with a colon: nowhere:>=5.').waitFor();
       },
     ],
   ];

@@ -37,7 +37,7 @@ describe.skipIf(noBrowser)('the appearance', () => {
     ['dark', 'phone'],
     ['light', 'phone'],
   ] as const)('%s on a %s: nothing is cut off', async (colorScheme, device) => {
-    const size = device === 'phone' ? PHONE : {};
+    const size = device === 'phone' ? { ...PHONE, viewport: { width: 360, height: 740 } } : {};
     const tab = await openApp(browser, server, app, { colorScheme, ...size });
     await tab.waitForMessage('a line that the drain');
     await tab.screenshot(`${device}-${colorScheme}`);
@@ -48,7 +48,14 @@ describe.skipIf(noBrowser)('the appearance', () => {
     expect(lightness > 0.5).toBe(colorScheme === 'light');
     const wide = await tab.page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
     expect(wide).toBe(false);
+    const [nameWidth, gap] = await tab.page.evaluate<number[]>(`(() => {
+      const name = document.querySelector('.app').getBoundingClientRect();
+      return [name.width, document.querySelector('.toolbar-buttons').getBoundingClientRect().left - name.right];
+    })()`);
+    expect(nameWidth).toBeGreaterThan(80);
+    expect(gap).toBeGreaterThanOrEqual(0);
     await tab.page.getByRole('button', { name: 'Dynos and drains' }).click();
+    await tab.page.getByRole('button', { name: /Colors: / }).waitFor();
     await tab.screenshot(`${device}-${colorScheme}-panel`);
     await tab.page.getByRole('button', { name: 'Dynos and drains' }).click();
     const row = tab.page.locator('.row', { hasText: 'order.placed' });

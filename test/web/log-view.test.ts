@@ -67,6 +67,27 @@ describe.skipIf(noBrowser)('the log view', () => {
     await tab.waitForMessage('later 99');
   });
 
+  it('goes on following while the window grows: a keyboard that closes, a phone that is turned', async () => {
+    const app = await server.createApp();
+    await push(app, 300);
+    const tab = await openApp(browser, server, app);
+    await tab.waitForLineCount(300);
+    const clientHeight = () => tab.page.evaluate<number>('document.querySelector(".lines").clientHeight');
+    for (const height of [500, 700, 400, 900]) {
+      const before = await clientHeight();
+      await tab.page.setViewportSize({ width: 1_000, height });
+      await until('the list has another height', async () => (await clientHeight()) !== before);
+      // Where it was moved to is told to the page in the next frame, with nothing that says by whom.
+      await tab.page.evaluate(
+        `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))`,
+      );
+      await until('its end', () => tab.isAtEnd());
+      await push(app, 1, `at ${height}`);
+      await tab.waitForMessage(`at ${height} 0`);
+      expect(await tab.page.getByRole('button', { name: 'following' }).count()).toBe(1);
+    }
+  });
+
   it('reads older lines when the user scrolls to the top, to where the stream begins', async () => {
     const app = await server.createApp();
     await push(app, 2_300);

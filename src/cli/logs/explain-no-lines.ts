@@ -1,4 +1,6 @@
 import { parseTime } from '../../common/time-expression.ts';
+import { readQuery } from '../../logs/query/read-query.ts';
+import { searchHint } from '../../logs/query/search-hint.ts';
 import type { ApiClient } from '../api-client.ts';
 
 /** What was asked for; see docs/tails.md. */
@@ -13,7 +15,10 @@ interface LineQuery {
 
 /** Why a search has shown nothing, as far as that can be found out: a sentence. */
 export async function explainNoLines(client: ApiClient, app: string, query: LineQuery): Promise<string> {
-  const { since, until, dyno, source } = query;
+  const { dyno, source } = query;
+  const search = query.q ? readQuery(query.q, '--query') : undefined;
+  const since = query.since ?? search?.since;
+  const until = query.until ?? search?.until;
   const path = `/apps/${encodeURIComponent(app)}`;
   if (since !== undefined && (parseTime(since, Date.now()) ?? 0) > Date.now())
     return `No lines: ${since} is still to come.`;
@@ -33,8 +38,9 @@ export async function explainNoLines(client: ApiClient, app: string, query: Line
     query.level && `--level ${query.level}`,
     query.q && `-q ${query.q}`,
   ].filter((text) => text);
-  const range = since === undefined && until === undefined ? '' : ' in that range';
-  if (filters.length > 0) return `No lines${range} match ${filters.join(', ')}.`;
+  const range = query.since === undefined && query.until === undefined ? '' : ' in that range';
+  const hint = query.q && searchHint(query.q);
+  if (filters.length > 0) return `No lines${range} match ${filters.join(', ')}.${hint ? ` ${hint}` : ''}`;
   return `No lines${range}: ${app} has written none, or they are too old to be kept.`;
 }
 

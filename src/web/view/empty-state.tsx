@@ -1,3 +1,4 @@
+import { searchHint } from '../../logs/query/search-hint.ts';
 import type { PageState } from '../page-state.ts';
 import { isFiltered, NO_FILTERS } from '../stream/filters.ts';
 import type { LogView } from '../stream/log-view.ts';
@@ -19,6 +20,12 @@ export function NoAppsState({ page }: { page: PageState }) {
   );
 }
 
+/** How a search is written here that is written as elsewhere. */
+export function SearchHint({ search }: { search: string }) {
+  const hint = searchHint(search);
+  return hint === undefined ? null : <p class="hint">{visibleText(hint)}</p>;
+}
+
 /** There is nothing in the window. */
 export function NoLinesState({ page, logView }: { page: PageState; logView: LogView }) {
   if (logView.loading.value === 'all' || logView.error.value) return null;
@@ -31,6 +38,7 @@ export function NoLinesState({ page, logView }: { page: PageState; logView: LogV
         <Logo />
         <h2>No line matches</h2>
         <p>All of the stream was looked through. New lines that match will show up here.</p>
+        <SearchHint search={logView.filters.q} />
         <button type="button" onClick={() => void page.changeFilters(NO_FILTERS)}>
           Show all lines
         </button>

@@ -7,6 +7,7 @@ import { dynoColor } from '../text/dyno-color.ts';
 import { formatDurationMs, withoutUrlSecrets } from '../text/format.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { Icon } from './icon.tsx';
+import { ThemeButton } from './theme-button.tsx';
 
 /** Beside the lines: the dynos and the drains of the app, and what its log holds. */
 export function Panel({ page }: { page: PageState }) {
@@ -55,7 +56,28 @@ export function Panel({ page }: { page: PageState }) {
         </ul>
       )}
       {page.logLimits.value && <LogSize limits={page.logLimits.value} />}
+      <NarrowControls page={page} />
     </aside>
+  );
+}
+
+/** Where the toolbar has no room for them, on a phone. */
+function NarrowControls({ page }: { page: PageState }) {
+  const { wrap, theme } = page.preferences;
+  return (
+    <div class="narrow-only">
+      <button
+        type="button"
+        class="session-button"
+        aria-pressed={wrap.value}
+        onClick={() => {
+          wrap.value = !wrap.value;
+        }}
+      >
+        {wrap.value ? 'Long lines are wrapped' : 'Long lines are not wrapped'}
+      </button>
+      <ThemeButton theme={theme} />
+    </div>
   );
 }
 

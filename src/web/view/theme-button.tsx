@@ -8,13 +8,13 @@ const THEMES: Record<Theme, { next: Theme; icon: 'auto' | 'moon' | 'sun'; label:
   light: { next: 'auto', icon: 'sun', label: 'Colors: light' },
 };
 
-/** Goes from one choice of colors to the next. */
-export function ThemeButton({ theme }: { theme: Signal<Theme> }) {
+/** Goes from one choice of colors to the next. @param name a class beside those of every button */
+export function ThemeButton({ theme, name }: { theme: Signal<Theme>; name?: string }) {
   const { next, icon, label } = THEMES[theme.value];
   return (
     <button
       type="button"
-      class="toolbar-button"
+      class={name ? `toolbar-button ${name}` : 'toolbar-button'}
       title={label}
       aria-label={label}
       onClick={() => {

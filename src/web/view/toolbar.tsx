@@ -72,8 +72,8 @@ export function Toolbar({ page }: { page: PageState }) {
             zone.value = zone.value === 'utc' ? 'local' : 'utc';
           }}
         />
-        <ToolbarButton icon="wrap" label="Wrap long lines" keys="w" isOn={wrap} />
-        <ThemeButton theme={theme} />
+        <ToolbarButton icon="wrap" label="Wrap long lines" keys="w" name="wide-only" isOn={wrap} />
+        <ThemeButton theme={theme} name="wide-only" />
         <ToolbarButton icon="help" label="Keys" keys="?" name="help-button" onClick={() => open('help')} />
         <ToolbarButton
           icon="panel"

@@ -48,6 +48,16 @@ it.each([
   expect(shown(stdout)).toEqual(wanted);
 });
 
+it.each([
+  [
+    'status>=500',
+    /^ › {3}No lines match -q status>=500\. A field is compared with a colon: status:>=500\.\n$/,
+  ],
+  ['since:1h until:2h', /^ › {3}No lines: the range ends before it begins\.\n$/],
+])('logs -q %j: why nothing is found', async (q, said) => {
+  expect((await logs('-a', 'shop', '-q', q)).stderr).toMatch(said);
+});
+
 it('logs --all searches all apps', async () => {
   const { status, stdout } = await logs('--all', '-q', 'status:>=500');
   expect(status).toBe(0);

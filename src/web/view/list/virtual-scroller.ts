@@ -79,8 +79,9 @@ export class VirtualScroller {
     this.setAnchor(top);
     const { logView } = this;
     const isAtEnd = top + this.viewport.clientHeight >= this.layout.heights.total - END_TOLERANCE_PX;
-    if (!down) logView.pause();
-    else if (isAtEnd && logView.atLiveEnd.value && !logView.following.value) void logView.follow();
+    // A list that gets higher is moved up by the browser, to its end: nobody has scrolled.
+    if (!down && !(isAtEnd && logView.following.value)) logView.pause();
+    else if (down && isAtEnd && logView.atLiveEnd.value && !logView.following.value) void logView.follow();
     this.redraw();
   }
 

@@ -1,6 +1,7 @@
 import { formatCount } from '../../../common/text/format-numbers.ts';
 import { formatDate, formatTimeOfDay } from '../../text/format.ts';
 import { visibleText } from '../../text/visible-text.ts';
+import { SearchHint } from '../../view/empty-state.tsx';
 import { Logo } from '../../view/icon.tsx';
 import { LineList } from '../../view/list/line-list.tsx';
 import type { ViewerFeed } from '../lines/viewer-feed.ts';
@@ -95,6 +96,7 @@ function NothingFound({ page, feed }: { page: ViewerPage; feed: ViewerFeed }) {
           All that is kept was looked through.{' '}
           {page.selection.to ? '' : 'New lines that match will show up here.'}
         </p>
+        <SearchHint search={page.selection.q} />
         <button type="button" onClick={() => void page.changeSelection({ q: '', from: '', to: '' })}>
           Show all lines
         </button>
