@@ -11,7 +11,7 @@ import { killDaemonized } from './kill-daemonized.ts';
 import type { LineHandler } from './output/line-reader.ts';
 import { APP_PRIORITY, isChunkSink, type LineSink, PLATFORM_PRIORITY } from './output/line-sink.ts';
 import { waitForPort } from './ports.ts';
-import { STOP_GRACE_MS } from './process-group.ts';
+import { remainingGraceMs, STOP_GRACE_MS } from './process-group.ts';
 
 export type DynoState = 'starting' | 'up' | 'crashed' | 'complete' | 'down';
 
@@ -225,7 +225,7 @@ export class Dyno {
   private goOn({ endsAt }: DynoNote): void {
     if (endsAt !== undefined) {
       this.stopping = true;
-      this.awaitEnd(Math.max(0, endsAt - Date.now()), STOP_GRACE_MS);
+      this.awaitEnd(remainingGraceMs(endsAt, Date.now()), STOP_GRACE_MS);
     } else if (this.currentInfo.state === 'starting') this.begin();
     if (this.process?.mayHaveLostOutput)
       this.log('The server was killed: what this dyno wrote just before may be missing here');

@@ -7,8 +7,8 @@ import { existsSync } from 'node:fs';
 import { findShell } from './shell.ts';
 
 const DESCRIPTORS = '/proc/self/fd';
-/** For a shell that knows descriptors of several digits: bash, and Alpine's. It fails in another one, and what it was to start doesn't. */
-const CLOSE_ALL = `for fd in ${DESCRIPTORS}/*; do fd=\${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done`;
+/** For a shell that knows descriptors of several digits: bash, and Alpine's. Another one ends at the first word, with nothing started. */
+const CLOSE_ALL = `exec 99>&-; for fd in ${DESCRIPTORS}/*; do fd=\${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done`;
 /** As far as the shell can. */
 const CLOSE_MOST = `for fd in ${DESCRIPTORS}/*; do fd=\${fd##*/}; [ "$fd" -le 2 ] || ! (eval "exec $fd>&-") 2>/dev/null || eval "exec $fd>&-"; done`;
 

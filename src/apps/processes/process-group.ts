@@ -5,6 +5,14 @@ import { isAlive, type ProcessStat, processStat } from '../../common/processes/p
 /** How long a dyno may take to end, from SIGTERM to SIGKILL. */
 export const STOP_GRACE_MS = 30_000;
 
+/**
+ * What is left of the time that a process has to end, however the clock was set since it was asked to.
+ * @param endsAtMs milliseconds since 1970, as is `nowMs`
+ */
+export function remainingGraceMs(endsAtMs: number, nowMs: number): number {
+  return Math.min(STOP_GRACE_MS, Math.max(0, endsAtMs - nowMs));
+}
+
 /** The living members of a process group; empty on systems without `/proc`. Zombies don't count. */
 export function groupMembers(groupId: number): ProcessStat[] {
   let names: string[];

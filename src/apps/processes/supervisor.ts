@@ -136,8 +136,10 @@ export class DynoSupervisor {
    */
   async restart(): Promise<void> {
     this.crashCount = 0;
-    if (this.currentDyno !== undefined && this.shouldRun && this.options.createWorkspace)
+    if (this.currentDyno !== undefined && this.shouldRun && this.options.createWorkspace) {
       await this.prepare();
+      if (!this.shouldRun) return this.discardPrepared();
+    }
     if (this.currentDyno !== undefined && this.shouldRun) {
       this.log('Restarting');
       await this.currentDyno.stop(this.options.graceMs, 'starting');

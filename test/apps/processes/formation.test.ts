@@ -190,8 +190,10 @@ test('impossible requests are refused with a sentence', async () => {
 
 test('without room for the files of a dyno nothing is stopped for it, and nothing waits for it', async () => {
   let isFull = false;
+  let slow = Promise.resolve();
   const workspaces = new Set<string>();
   const createWorkspace = async (id: string) => {
+    await slow;
     if (isFull) throw new Error('the disk is full');
     workspaces.add(id);
     return { folder: tmpdir(), env: {}, remove: async () => void workspaces.delete(id) };
@@ -216,6 +218,17 @@ test('without room for the files of a dyno nothing is stopped for it, and nothin
   await formation.restart('worker');
   expect(pids(formation)[0]).not.toBe(before[0]);
   expect(workspaces.size).toBe(2);
+  // A stop that comes while they are made wins.
+  let goOn = (): void => {};
+  slow = new Promise((resolve) => {
+    goOn = resolve;
+  });
+  const restarting = formation.restart('worker');
+  await formation.stopDyno('worker.1');
+  goOn();
+  await restarting;
+  expect(formation.dynos()[0].state).toBe('down');
+  expect(workspaces.size).toBe(1);
 });
 
 test('back-pressure pauses all dynos, also those that start later', async () => {

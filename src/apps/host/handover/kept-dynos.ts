@@ -22,7 +22,7 @@ export interface DynoOwner {
   /** Of the release, see {@link releaseFingerprint}. */
   readonly fingerprint: string;
   readonly formation: string;
-  /** Milliseconds since 1970: of two formations of an app the later one is the newer. */
+  /** Milliseconds since 1970: of two formations of a release the later one is the newer. */
   readonly since: number;
 }
 
@@ -61,7 +61,10 @@ export function sortKept(processes: readonly KeptProcess[]): KeptDynos {
     }
   }
   return {
-    formations: [...formations.values()].sort((a, b) => a.owner.since - b.owner.since),
+    // The clock may have been set between two releases; their numbers only grow.
+    formations: [...formations.values()].sort(
+      (a, b) => a.owner.version - b.owner.version || a.owner.since - b.owner.since,
+    ),
     addons,
     leaving,
     unknown,

@@ -38,6 +38,13 @@ describe('what a keeper has', () => {
     expect(unknown).toHaveLength(2);
   });
 
+  it('is in the order of the releases, also when the clock was set back between two', () => {
+    const early = kept('web.1', 'second', 2);
+    (early.note as { owner: { since: number } }).owner.since = -3_600_000;
+    const { formations } = sortKept([early, kept('web.1', 'first', 1)]);
+    expect(formations.map(({ owner }) => owner.formation)).toEqual(['first', 'second']);
+  });
+
   it('says what a release was that isn’t there any more', () => {
     const { dynos } = sortKept([kept('web.3', 'f', 1), kept('web.1', 'f', 1), kept('clock.1', 'f', 1)])
       .formations[0];
