@@ -63,7 +63,7 @@ const FILES_MAX = 15;
 /** What opens sockets or starts programs: a test that imports one of them, itself or through what it imports of test/, is no unit test. */
 const SERVER_MODULES =
   /^(?:node:(?:child_process|cluster|dgram|https?|http2|net|tls|worker_threads)|@lydell\/node-pty|fastify|ioredis|playwright-core|undici|ws)$/;
-/** Tests that start programs through what they import of src/, or wait for a disk or a clock for seconds: unit tests are for while one works. */
+/** Tests that start programs through what they import of src/, or wait for a disk, a clock or the processor for a second: unit tests are for while one works. */
 const STARTS_PROGRAMS = [
   'test/apps/addon-services/errors/error-state.test.ts',
   'test/apps/addon-services/errors/error-store.test.ts',
@@ -73,11 +73,13 @@ const STARTS_PROGRAMS = [
   'test/drains/viewer/archive/archiver.test.ts',
   'test/drains/viewer/archive/search-archive.test.ts',
   'test/drains/viewer/people.test.ts',
+  'test/drains/viewer/store/deletion.test.ts',
   'test/drains/viewer/store/keeping.test.ts',
   'test/drains/viewer/store/searching.test.ts',
   'test/drains/viewer/viewer-decisions.test.ts',
   'test/logs/drains/damaged-stream.test.ts',
   'test/logs/router/batcher.test.ts',
+  'test/logs/router/open-batches.test.ts',
   'test/logs/store/conformance/embedded-disk.test.ts',
   'test/logs/store/conformance/embedded.test.ts',
   'test/logs/store/embedded/commit-log.test.ts',
@@ -86,6 +88,7 @@ const STARTS_PROGRAMS = [
   'test/logs/syslog/wasm-codec.test.ts',
   'test/logs/tails/history/events-in-files.test.ts',
   'test/logs/tails/history/file-search.test.ts',
+  'test/torture/corruption/corruption.test.ts',
 ];
 const VAGUE = ['utils', 'util', 'helpers', 'helper', 'types', 'manager', 'misc'];
 
