@@ -10,7 +10,7 @@ const BATCH_OVERHEAD_BYTES = 256;
  * thousand streams of some lines a second have had before is memory that nobody reads. Drains that share the requests of a process begin
  * one a second.
  */
-const GENERATION_MS = 1_500;
+const GENERATION_MS = 2_500;
 
 /**
  * The newest batches of a stream, without a gap, as long as their readers are likely to want them. Their memory is retained here; whoever

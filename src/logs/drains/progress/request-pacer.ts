@@ -7,11 +7,9 @@ const REQUEST_INTERVAL_MS = 20;
 const REQUESTS_A_SECOND = 1_000;
 const REQUEST_INTERVAL_MAX_MS = 1_000;
 const SECOND_MS = 1_000;
-/**
- * Requests of many destinations begin together, at moments that are so far apart: their cursors are in one commit then, and so are their turns of
- * the event loop. Where each destination has one so often or more often, they begin when each of them may.
- */
+/** Requests of many destinations begin together, at moments that are so far apart: their cursors are in one commit then. */
 const MOMENT_MS = 25;
+/** From this interval on. Before, each begins when it may. */
 const TOGETHER_FROM_MS = 8 * MOMENT_MS;
 /** So many lines are sent at once. */
 const FULL_REQUEST_LINES = 500;
@@ -44,7 +42,7 @@ export class RequestLoad {
   }
 
   /**
-   * Has a request begin in so many milliseconds, or somewhat earlier, together with others.
+   * Has a request begin in so many milliseconds, together with others: up to {@link MOMENT_MS} sooner or later.
    * @returns the number of the moment, for {@link leave}
    */
   join(who: Beginner, ms: number, nowMs: number): number {
