@@ -51,6 +51,12 @@ const ERROR_RULES: readonly ErrorRule[] = [
     },
   },
   {
+    pattern: /\bWRONGTYPE\b/,
+    code: 'unavailable',
+    text: (detail) =>
+      `In Redis ${/tailrace:\S+/.exec(detail)?.[0] ?? 'a key of tailrace'} is of another kind than it should be (WRONGTYPE), so something else has written there: RENAME it, or remove it; lines of its app wait until then.`,
+  },
+  {
     pattern: /\bCLUSTERDOWN\b|Failed to refresh slots cache|None of startup nodes/i,
     code: 'unavailable',
     text: 'The Redis Cluster is down: some of its slots have no master that answers.',

@@ -29,7 +29,7 @@ length of its frame id (0: it has none); and that id.
 
 Returns { clock in ms, then for each stream: stored at in ms, then for each batch: first sequence, 1 when the frame was stored before
 (else 0) }; for a call that was stored before, the same again. In place of the time 0 when the call was given up, and the error's text when
-the stream couldn't be written to: nothing of it is stored, and no values of batches follow. { clock } when the call came too late. When
+the stream couldn't be written to (WRONGTYPE with the name of the key): nothing of it is stored, and no values of batches follow. { clock } when the call came too late. When
 no stream could be written to, the first error is that of the call: it is one of the server, mostly.
 
 A header is struct '<I4I4dd': lines, bytes, stored at in ms, bytes of the stream so far.
@@ -347,6 +347,17 @@ local function append(head, at, lowest, batches, has_frames, arg)
   redis_call('PUBLISH', channels .. sub(lines, APP_AT, APP_END), origin .. ' ' .. text_of(next - 1))
 end
 
+-- Which key of the stream at hand is of another kind than it should be.
+local function key_of_other_kind(count)
+  local reads = { { 'XRANGE', '-', '+', 'COUNT', 1 }, { 'XRANGE', '-', '+', 'COUNT', 1 }, { 'HLEN' }, { 'HLEN' }, { 'HLEN' } }
+  for i = 1, count do
+    local key = KEYS[base + i - 1]
+    local found = redis.pcall(reads[i][1], key, unpack(reads[i], 2))
+    if type(found) == 'table' and found.err then return key end
+  end
+  return ''
+end
+
 base = 1
 local arg = 10
 local first_failure
@@ -368,6 +379,7 @@ while base <= #KEYS do
   else
     -- A table in Redis 7, and a text before.
     local text = type(failure) == 'table' and failure.err or tostring(failure)
+    if string.find(text, 'WRONGTYPE', 1, true) then text = 'WRONGTYPE ' .. key_of_other_kind(flags == 1 and 5 or 3) end
     first_failure = first_failure or text
     for i = #reply, replied + 1, -1 do reply[i] = nil end
     reply[replied + 1] = text
