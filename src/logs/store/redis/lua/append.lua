@@ -30,7 +30,7 @@ length of its frame id (0: it has none); and that id.
 Returns { clock in ms, then for each stream: stored at in ms, then for each batch: first sequence, 1 when the frame was stored before
 (else 0) }; for a call that was stored before, the same again. In place of the time 0 when the call was given up, and the error's text when
 the stream couldn't be written to (WRONGTYPE with the name of the key): nothing of it is stored, and no values of batches follow. { clock } when the call came too late. When
-no stream could be written to, the first error is that of the call: it is one of the server, mostly.
+no stream could be written to, the first error that isn't a stream's own is that of the call: it is one of the server.
 
 A header is struct '<I4I4dd': lines, bytes, stored at in ms, bytes of the stream so far.
 The first write is one that Redis rejects when it is out of memory; after it nothing can fail.
@@ -198,14 +198,25 @@ local function read_generation(state_key, gap)
   return tonumber(kept[1]), tonumber(kept[2])
 end
 
+-- Is this entry the one of a call that failed half-way, as its user wasn't allowed to go on, and that is tried again?
+local function is_same(key, entry, last, field, value)
+  if entry[1] ~= id(last) then return false end
+  local there, content = entry[2][1], entry[2][2]
+  -- Of a header the lines and bytes, not when it was made.
+  if key == index then return sub(content, 1, 8) == sub(value, 1, 8) end
+  return sub(there, 1, 8) == sub(field, 1, 8) and content == value
+end
+
 -- Adds the first entry of a call to one of the two streams, which is made if it isn't there, and says whether it was.
--- What is stored without its state may have the id: then the entry gets the next one, whose first sequence is returned.
+-- Something else that is stored without its state may have the id: then the entry gets the next one, whose first sequence is returned.
 local function add_first(key, last, field, value, count)
   local added = redis.pcall('XADD', key, 'NOMKSTREAM', id(last), field, value)
   if type(added) == 'table' and added.err then
     if not string.find(added.err, 'equal or smaller', 1, true) then error(added.err, 0) end
-    -- Either is an error when it is a key of another kind: nothing is added to one alone.
+    if is_same(key, redis_call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1], last, field, value) then return false end
+    -- What is an error now, too, leaves nothing more behind: a key of another kind, a state that may not be written.
     local next_there = max(next_of_batches(index) or 1, next_of_batches(KEYS[base]) or 1)
+    redis_call('HSET', KEYS[base + 2], 'next', text_of(next_there))
     redis_call('XADD', key, id(next_there + count - 1), field, value)
     return false, next_there
   end
@@ -339,12 +350,13 @@ local function append(head, at, lowest, batches, has_frames, arg)
   elseif state[8] then
     redis_call('HDEL', state_key, 'falls')
   end
+  -- It is stored: when the user may not do the rest any more, readers find it by themselves, and permissions are checked elsewhere.
   if expires then
     local lives = text_of(max_age + SLACK_MS)
-    redis_call('PEXPIRE', lines, lives)
-    redis_call('PEXPIRE', index, lives)
+    redis.pcall('PEXPIRE', lines, lives)
+    redis.pcall('PEXPIRE', index, lives)
   end
-  redis_call('PUBLISH', channels .. sub(lines, APP_AT, APP_END), origin .. ' ' .. text_of(next - 1))
+  redis.pcall('PUBLISH', channels .. sub(lines, APP_AT, APP_END), origin .. ' ' .. text_of(next - 1))
 end
 
 -- Which key of the stream at hand is of another kind than it should be.
@@ -379,7 +391,11 @@ while base <= #KEYS do
   else
     -- A table in Redis 7, and a text before.
     local text = type(failure) == 'table' and failure.err or tostring(failure)
-    if string.find(text, 'WRONGTYPE', 1, true) then text = 'WRONGTYPE ' .. key_of_other_kind(flags == 1 and 5 or 3) end
+    if string.find(text, 'WRONGTYPE', 1, true) then
+      text = 'WRONGTYPE ' .. key_of_other_kind(flags == 1 and 5 or 3)
+      -- The stream's own: the next may have another.
+      succeeded = true
+    end
     first_failure = first_failure or text
     for i = #reply, replied + 1, -1 do reply[i] = nil end
     reply[replied + 1] = text
