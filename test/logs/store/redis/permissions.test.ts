@@ -107,19 +107,25 @@ describe.runIf(hasRedis)('a user of Redis', () => {
     const { store } = await openRedisStoreForTest(`redis://${user}127.0.0.1:${server.port}`);
     const app = newAppId();
     await store.append(app, batchOf('before'));
-    const batch = batchOf('refused', 'and sent again');
+    const batches = [batchOf('refused', 'and'), batchOf('sent again')].map((batch) => ({
+      batch,
+      frameId: '',
+    }));
     await server.command('acl', 'setuser', name, '-hset');
     for (let attempt = 1; attempt <= 3; attempt++)
-      expect((await refusalOf(store.append(app, batch))).message).toContain("Redis doesn't let the user");
+      expect((await refusalOf(store.appendAll(app, batches))).message).toContain(
+        "Redis doesn't let the user",
+      );
     await server.command('acl', 'setuser', name, '+hset');
-    expect(await store.append(app, batch)).toMatchObject({ first: 2, last: 3 });
+    expect(await store.appendAll(app, batches)).toMatchObject([{ first: 2 }, { first: 4 }]);
     await server.command('acl', 'setuser', name, '-publish');
-    expect(await store.append(app, batchOf('nobody is notified'))).toMatchObject({ first: 4 });
+    expect(await store.append(app, batchOf('nobody is notified'))).toMatchObject({ first: 5 });
     expect((await store.status()).trouble).toContain('give it +publish with');
     expect(linesOf(await store.read(app, 0, 1e6))).toEqual([
       'before',
       'refused',
-      'and sent again',
+      'and',
+      'sent again',
       'nobody is notified',
     ]);
   });

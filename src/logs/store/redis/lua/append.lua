@@ -198,22 +198,23 @@ local function read_generation(state_key, gap)
   return tonumber(kept[1]), tonumber(kept[2])
 end
 
--- Is this entry the one of a call that failed half-way, as its user wasn't allowed to go on, and that is tried again?
-local function is_same(key, entry, last, field, value)
-  if entry[1] ~= id(last) then return false end
+-- Is there the same entry, of a call that failed half-way, as its user wasn't allowed to go on, and that is tried again?
+local function has_same(key, last, field, value)
+  local entry = redis_call('XRANGE', key, id(last), id(last))[1]
+  if not entry then return false end
   local there, content = entry[2][1], entry[2][2]
   -- Of a header the lines and bytes, not when it was made.
   if key == index then return sub(content, 1, 8) == sub(value, 1, 8) end
   return sub(there, 1, 8) == sub(field, 1, 8) and content == value
 end
 
--- Adds the first entry of a call to one of the two streams, which is made if it isn't there, and says whether it was.
+-- Adds an entry to one of the two streams, which is made if it isn't there, and says whether it was.
 -- Something else that is stored without its state may have the id: then the entry gets the next one, whose first sequence is returned.
-local function add_first(key, last, field, value, count)
+local function add_entry(key, last, field, value, count)
   local added = redis.pcall('XADD', key, 'NOMKSTREAM', id(last), field, value)
   if type(added) == 'table' and added.err then
     if not string.find(added.err, 'equal or smaller', 1, true) then error(added.err, 0) end
-    if is_same(key, redis_call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1], last, field, value) then return false end
+    if has_same(key, last, field, value) then return false end
     -- What is an error now, too, leaves nothing more behind: a key of another kind, a state that may not be written.
     local next_there = max(next_of_batches(index) or 1, next_of_batches(KEYS[base]) or 1)
     redis_call('HSET', KEYS[base + 2], 'next', text_of(next_there))
@@ -299,23 +300,17 @@ local function append(head, at, lowest, batches, has_frames, arg)
       reply[#reply + 1] = 1
     else
       local header = struct.pack(FORMAT, count, bytes, now, total + bytes)
-      if added == 0 then
-        local is_new, next_there = add_first(index, next + count - 1, '', header, count)
-        if is_new then
-          first, before, oldest_at, falls = next_there or next, total, now, nil
-          expires = true
-        end
-        next = next_there or next
-        is_new, next_there = add_first(lines, next + count - 1, header, ARGV[arg + i], count)
-        if is_new then expires = true end
-        -- The header is before it, and says nothing of any entry: a gap.
-        if next_there then redis_call('XADD', index, id(next_there + count - 1), '', header) end
-        next = next_there or next
-      else
-        local entry = id(next + count - 1)
-        redis_call('XADD', index, entry, '', header)
-        redis_call('XADD', lines, entry, header, ARGV[arg + i])
+      local is_new, next_there = add_entry(index, next + count - 1, '', header, count)
+      if is_new then
+        first, before, oldest_at, falls = next, total, now, nil
+        expires = true
       end
+      next = next_there or next
+      is_new, next_there = add_entry(lines, next + count - 1, header, ARGV[arg + i], count)
+      if is_new then expires = true end
+      -- The header before it is of no entry: a gap.
+      if next_there then redis_call('XADD', index, id(next_there + count - 1), '', header) end
+      next = next_there or next
       total = total + bytes
       start = start or next
       if frame_id then add_frame(frame_id, next) end
