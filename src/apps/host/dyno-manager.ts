@@ -9,6 +9,7 @@ import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { LruCache } from '../../common/lru-cache.ts';
+import { ownValue } from '../../common/own-value.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
@@ -281,7 +282,9 @@ export class DynoManager implements DynoRunner {
         const current = deployment
           .processes()
           .map((entry) =>
-            applyLocalRelease ? entry : { ...entry, quantity: stored[entry.type] ?? entry.quantity },
+            applyLocalRelease
+              ? entry
+              : { ...entry, quantity: ownValue(stored, entry.type) ?? entry.quantity },
           );
         const change = decide(current);
         counts = change.counts;
