@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { DynoRunner, FormationEntry } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { DEFAULT_DYNO_SIZE, loadDynoSizes, parseDynoSize } from '../../apps/records/dyno-sizes.ts';
-import { loadFormation, saveFormation } from '../../apps/records/formation-record.ts';
+import { changeFormation, type FormationChange } from '../../apps/records/formation-record.ts';
 import type { Releases } from '../../apps/records/release-history.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { PlatformLinePriority, type PlatformLog } from '../../logs/router/platform-log.ts';
@@ -65,12 +65,7 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
     await dynoRunner.scale(app.id, (current) => {
       // `+1` of what others have made of it meanwhile.
       resolved = resolve(current);
-      return {
-        counts: Object.fromEntries(resolved.map(({ type, quantity }) => [type, quantity])),
-        sizes: Object.fromEntries(
-          resolved.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]])),
-        ),
-      };
+      return changeOf(resolved);
     });
     const sizes = await loadDynoSizes(store, app.id);
     const shown = resolved
@@ -161,25 +156,22 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
           'conflict',
           `${app.name} is deployed already: change its formation with ps:scale and ps:type.`,
         );
-      const counts = await loadFormation(store, app.id);
-      const resolved = (request.body?.updates ?? []).map((one) => {
-        if (!PROCESS_TYPE_NAME.test(one.type))
-          throw new TailraceError('invalid_params', `"${one.type.slice(0, 64)}" can't be a process type.`);
-        const quantity = Object.hasOwn(counts, one.type) ? counts[one.type] : 0;
-        return resolveUpdate(one, [{ type: one.type, quantity }]);
+      const updates = request.body?.updates ?? [];
+      for (const { type } of updates)
+        if (!PROCESS_TYPE_NAME.test(type))
+          throw new TailraceError('invalid_params', `"${type.slice(0, 64)}" can't be a process type.`);
+      await changeFormation(store, app.id, (counts) => {
+        const resolved = updates.map((one) => {
+          const quantity = Object.hasOwn(counts, one.type) ? counts[one.type] : 0;
+          return resolveUpdate(one, [{ type: one.type, quantity }]);
+        });
+        if (new Set([...Object.keys(counts), ...resolved.map(({ type }) => type)]).size > TYPES_MAX)
+          throw new TailraceError(
+            'invalid_params',
+            `An app may start with ${TYPES_MAX} process types at most.`,
+          );
+        return changeOf(resolved);
       });
-      if (new Set([...Object.keys(counts), ...resolved.map(({ type }) => type)]).size > TYPES_MAX)
-        throw new TailraceError(
-          'invalid_params',
-          `An app may start with ${TYPES_MAX} process types at most.`,
-        );
-      const sizes = resolved.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]]));
-      await saveFormation(
-        store,
-        app.id,
-        Object.fromEntries(resolved.map(({ type, quantity }) => [type, quantity])),
-        Object.fromEntries(sizes),
-      );
       return {};
     },
   );
@@ -197,6 +189,17 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
       return (await formationViews(app)).find((view) => view.type === type);
     },
   );
+}
+
+function changeOf(
+  resolved: readonly { type: string; quantity: number; size: string | undefined }[],
+): FormationChange {
+  return {
+    counts: Object.fromEntries(resolved.map(({ type, quantity }) => [type, quantity])),
+    sizes: Object.fromEntries(
+      resolved.flatMap(({ type, size }) => (size === undefined ? [] : [[type, size]])),
+    ),
+  };
 }
 
 function resolveUpdate(

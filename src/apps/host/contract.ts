@@ -2,6 +2,7 @@
 import type { AppId } from '../../logs/store/contract.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import type { Build } from '../records/build-record.ts';
+import type { FormationChange } from '../records/formation-record.ts';
 import type { ReleaseChange, ReleaseRecord } from '../records/release-record.ts';
 
 /** One dyno, as the API shows it. */
@@ -44,12 +45,6 @@ export interface FormationEntry {
   readonly type: string;
   readonly quantity: number;
   readonly command: string;
-}
-
-/** Of some process types. */
-export interface FormationChange {
-  readonly counts: Readonly<Record<string, number>>;
-  readonly sizes: Readonly<Record<string, string>>;
 }
 
 /** Runs the dynos of apps. */

@@ -9,6 +9,7 @@ import { CoalescedRun } from '../../common/coalesced-run.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { Log } from '../../common/log.ts';
 import { LruCache } from '../../common/lru-cache.ts';
+import { ownValue } from '../../common/own-value.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
@@ -26,7 +27,7 @@ import { STOP_GRACE_MS } from '../processes/process-group.ts';
 import type { AppRecord, AppRegistry } from '../records/app-registry.ts';
 import { loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
 import { hasFeature } from '../records/features.ts';
-import { loadFormation, saveFormation } from '../records/formation-record.ts';
+import { changeFormation, type FormationChange, loadFormation } from '../records/formation-record.ts';
 import type { Releases } from '../records/release-history.ts';
 import { isSameRelease, type ReleaseRecord } from '../records/release-record.ts';
 import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
@@ -35,13 +36,7 @@ import { type CreateAddonsOptions, createAddons } from './addons/create-addons.t
 import { addonFolder, requireServerId } from './addons/server-id.ts';
 import { AppDeployment, type StuckRelease } from './app-deployment.ts';
 import { AppShippers } from './app-shippers.ts';
-import type {
-  DynoRunner,
-  DynoSummary,
-  FormationChange,
-  FormationEntry,
-  OneOffDynoRequest,
-} from './contract.ts';
+import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from './contract.ts';
 import { errorPageUrls } from './custom-error-pages.ts';
 import { DynoHandover } from './handover/dyno-handover.ts';
 import { countsOf, entriesOf, type KeptFormation, releaseFingerprint } from './handover/kept-dynos.ts';
@@ -288,10 +283,21 @@ export class DynoManager implements DynoRunner {
   async scale(app: AppId, decide: (current: readonly FormationEntry[]) => FormationChange): Promise<void> {
     const { deployment, applyLocalRelease } = this.options.runningApps.requireApp(app);
     await deployment.scale(async () => {
-      const { counts, sizes } = decide(deployment.processes());
-      for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
-      // A local app has its formation from the command line.
-      await saveFormation(this.options.store, app, applyLocalRelease ? {} : counts, sizes);
+      let counts: FormationChange['counts'] = {};
+      const { sizes } = await changeFormation(this.options.store, app, (stored) => {
+        // A local app has its formation from the command line.
+        const current = deployment
+          .processes()
+          .map((entry) =>
+            applyLocalRelease
+              ? entry
+              : { ...entry, quantity: ownValue(stored, entry.type) ?? entry.quantity },
+          );
+        const change = decide(current);
+        counts = change.counts;
+        for (const [type, quantity] of Object.entries(counts)) parseDynoCount(type, quantity);
+        return applyLocalRelease ? { ...change, counts: {} } : change;
+      });
       this.options.log.info({ app, counts, sizes }, 'formation changed');
       return counts;
     });

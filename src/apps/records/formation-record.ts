@@ -19,28 +19,33 @@ export async function hasFormation(store: Store, app: AppId): Promise<boolean> {
   return (await store.get<Counts>(app, FORMATION_KEY)) !== undefined;
 }
 
-/** Changes both, or nothing; what isn't named stays. */
-export async function saveFormation(
+/** Of some process types. */
+export interface FormationChange {
+  readonly counts: Counts;
+  readonly sizes: DynoSizesRecord;
+}
+
+/**
+ * Changes both, or nothing; what isn't named stays. Returns the change that was made.
+ * @param decide from the quantities that are stored, which routers that share a store may have changed meanwhile: then it is called again
+ */
+export async function changeFormation(
   store: Store,
   app: AppId,
-  counts: Counts,
-  sizes: DynoSizesRecord,
-): Promise<void> {
+  decide: (stored: Counts) => FormationChange,
+): Promise<FormationChange> {
   for (;;) {
     const [formation, storedSizes] = await Promise.all([
       store.get<Counts>(app, FORMATION_KEY),
       store.get<DynoSizesRecord>(app, DYNO_SIZES_KEY),
     ]);
+    const stored = formation?.value ?? DEFAULT_COUNTS;
+    const change = decide(stored);
+    const { counts, sizes } = change;
     const changes = [
       ...(Object.keys(counts).length === 0
         ? []
-        : [
-            {
-              key: FORMATION_KEY,
-              value: { ...(formation?.value ?? DEFAULT_COUNTS), ...counts },
-              ifVersion: formation?.version ?? 0,
-            },
-          ]),
+        : [{ key: FORMATION_KEY, value: { ...stored, ...counts }, ifVersion: formation?.version ?? 0 }]),
       ...(Object.keys(sizes).length === 0
         ? []
         : [
@@ -51,6 +56,6 @@ export async function saveFormation(
             },
           ]),
     ];
-    if (changes.length === 0 || (await store.transact(app, changes))) return;
+    if (changes.length === 0 || (await store.transact(app, changes))) return change;
   }
 }

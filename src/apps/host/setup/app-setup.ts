@@ -7,7 +7,7 @@ import type { AppId, Store } from '../../../logs/store/contract.ts';
 import type { AppRecord } from '../../records/app-registry.ts';
 import { applyConfigChange, describeConfigChange } from '../../records/config-change.ts';
 import { parseDynoSize } from '../../records/dyno-sizes.ts';
-import { hasFormation, saveFormation } from '../../records/formation-record.ts';
+import { changeFormation, hasFormation } from '../../records/formation-record.ts';
 import type { Releases } from '../../records/release-history.ts';
 import type { Config, ReleaseRecord } from '../../records/release-record.ts';
 import type { Addons } from '../addons/addons.ts';
@@ -241,7 +241,7 @@ export class AppSetup {
         return [];
       }
     });
-    await saveFormation(store, app.id, counts, Object.fromEntries(known));
+    await changeFormation(store, app.id, () => ({ counts, sizes: Object.fromEntries(known) }));
     const shown = Object.entries(counts).map(([type, quantity]) => `${type}=${quantity}`);
     return [...said, `Formation: ${shown.join(' ')}`];
   }

@@ -214,8 +214,12 @@ export class ChangeFeed {
     const app = appOfChannel(channel);
     if (origin !== this.origin) this.onGrowth(app, Number(last));
     // Of its own appends this process is notified with the batch itself, when the reply comes; if it comes. Others have passed them by now, unless
-    // they wait for replicas.
-    else if (!this.replicas && Number(last) > (this.announcedUpTo.get(app) ?? 0))
+    // they wait for replicas. One that comes when nobody follows the stream any more says nothing of it: it may have been dropped meanwhile.
+    else if (
+      !this.replicas &&
+      this.notifiedUpTo.has(app) &&
+      Number(last) > (this.announcedUpTo.get(app) ?? 0)
+    )
       this.announcedUpTo.set(app, Number(last));
   }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { requiredRules } from '../../../../src/logs/store/redis/connection/acl-rules.ts';
 import { checkRedis } from '../../../../src/logs/store/redis/connection/redis-status.ts';
-import { batchOf, newAppId } from '../../../support/batches.ts';
+import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
 import { RedisCluster } from '../../../support/redis/redis-deployments.ts';
 import { hasRedis, RedisServer } from '../../../support/redis/redis-server.ts';
 import { openRedisStoreForTest } from './harness.ts';
@@ -99,6 +99,35 @@ describe.runIf(hasRedis)('a user of Redis', () => {
     }
     expect((await store.status()).trouble).toBeUndefined();
     expect((await store.bounds(app)).last).toBe(4);
+  });
+
+  it('that loses one in the midst of a call has what is sent again stored once, and what is stored isn’t refused', async () => {
+    const user = await makeUser([server], requiredRules(['always']));
+    const [name] = user.split(':');
+    const { store } = await openRedisStoreForTest(`redis://${user}127.0.0.1:${server.port}`);
+    const app = newAppId();
+    await store.append(app, batchOf('before'));
+    const batches = [batchOf('refused', 'and'), batchOf('sent again')].map((batch) => ({
+      batch,
+      frameId: '',
+    }));
+    await server.command('acl', 'setuser', name, '-hset');
+    for (let attempt = 1; attempt <= 3; attempt++)
+      expect((await refusalOf(store.appendAll(app, batches))).message).toContain(
+        "Redis doesn't let the user",
+      );
+    await server.command('acl', 'setuser', name, '+hset');
+    expect(await store.appendAll(app, batches)).toMatchObject([{ first: 2 }, { first: 4 }]);
+    await server.command('acl', 'setuser', name, '-publish');
+    expect(await store.append(app, batchOf('nobody is notified'))).toMatchObject({ first: 5 });
+    expect((await store.status()).trouble).toContain('give it +publish with');
+    expect(linesOf(await store.read(app, 0, 1e6))).toEqual([
+      'before',
+      'refused',
+      'and',
+      'sent again',
+      'nobody is notified',
+    ]);
   });
 
   it('of a Cluster needs what is listed for one, and no more', async () => {

@@ -58,6 +58,9 @@ describe('what INFO reports', () => {
     ['NOREPLICAS Not enough good replicas to write.', 'unavailable'],
     ['All sentinels are unreachable and retry is disabled.', 'unavailable'],
     ['self-signed certificate', 'unavailable'],
+    ['certificate has expired', 'unavailable'],
+    ['WRONGTYPE Operation against a key holding the wrong kind of value', 'unavailable'],
+    ['NOTREADY', 'unavailable'],
     ['Connection is closed.', 'unavailable'],
     ['ERR something new', 'unavailable'],
   ])('becomes one sentence: %s', (said, code) => {
@@ -67,5 +70,17 @@ describe('what INFO reports', () => {
     // What worked before doesn't end a server, and senders wait.
     const later = redisError(new Error(said), 'redis://h:1', true);
     expect(later.code).toBe(code === 'settings' ? 'unavailable' : code);
+  });
+
+  it.each([
+    ['certificate has expired', /has expired: renew it/],
+    ['certificate is not yet valid', /isn't valid yet by this machine's clock/],
+    [
+      'WRONGPASS invalid username-password pair or user is disabled.',
+      /takes this password again.*ACL SETUSER/,
+    ],
+    ['WRONGTYPE tailrace:{1}:index', /^In Redis tailrace:\{1\}:index is of another kind/],
+  ])('says what to do while it runs: %s', (said, text) => {
+    expect(redisError(new Error(said), 'redis://h:1', true).message).toMatch(text);
   });
 });

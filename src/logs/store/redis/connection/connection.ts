@@ -295,7 +295,7 @@ export class RedisConnection {
     if (/\bREADONLY\b/.test(said)) return this.address.kind !== 'single';
     return (
       isConnectionError(said) ||
-      /\b(?:LOADING|CLUSTERDOWN|MASTERDOWN|TRYAGAIN)\b|slots cache|startup nodes|Cluster redirections|[Ss]entinel/.test(
+      /\b(?:LOADING|NOTREADY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN)\b|slots cache|startup nodes|Cluster redirections|[Ss]entinel/.test(
         said,
       )
     );
@@ -323,8 +323,8 @@ export class RedisConnection {
 
   /** Why the connection is unavailable, as well as that is known; `error` says only that it is. */
   private disconnectReason(error: unknown): unknown {
-    // Connected, and not ready yet: the client waits until the server has loaded its data.
-    if (this.commands instanceof Redis && this.commands.status === 'connect') return new Error('LOADING');
+    // Connected, and not ready yet: the client waits until the server answers, and has loaded its data.
+    if (this.commands instanceof Redis && this.commands.status === 'connect') return new Error('NOTREADY');
     return this.lastError ?? error;
   }
 

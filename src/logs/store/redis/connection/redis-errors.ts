@@ -6,6 +6,8 @@ interface ErrorRule {
   readonly pattern: RegExp;
   readonly code: ErrorCode;
   readonly text: string | ((detail: string) => string);
+  /** What else is said once the server has started. */
+  readonly whileRunning?: string;
 }
 
 /** In the order in which they are tried; errors of a script contain the original one in their text. */
@@ -31,9 +33,16 @@ const ERROR_RULES: readonly ErrorRule[] = [
     text: 'Redis is loading its data from disk: it will answer in a moment.',
   },
   {
+    pattern: /^NOTREADY$/,
+    code: 'unavailable',
+    text: "Redis takes connections and doesn't answer yet: it is loading its data from disk, or stands still (CLIENT PAUSE, a long command, its disk). What waits goes on when it does.",
+  },
+  {
     pattern: /\bWRONGPASS\b|invalid password|invalid username/i,
     code: 'settings',
     text: 'Redis refuses the user name or password in REDIS_URL: correct them.',
+    whileRunning:
+      'What waits goes on when Redis takes this password again: a user may have two (ACL SETUSER) until all routers were started with the new one.',
   },
   {
     pattern: /\bNOAUTH\b|Authentication required/i,
@@ -51,6 +60,12 @@ const ERROR_RULES: readonly ErrorRule[] = [
     },
   },
   {
+    pattern: /\bWRONGTYPE\b/,
+    code: 'unavailable',
+    text: (detail) =>
+      `In Redis ${/tailrace:\S+/.exec(detail)?.[0] ?? 'a key of tailrace'} is of another kind than it should be (WRONGTYPE), so something else has written there: RENAME it, or remove it; lines of its app wait until then.`,
+  },
+  {
     pattern: /\bCLUSTERDOWN\b|Failed to refresh slots cache|None of startup nodes/i,
     code: 'unavailable',
     text: 'The Redis Cluster is down: some of its slots have no master that answers.',
@@ -64,6 +79,12 @@ const ERROR_RULES: readonly ErrorRule[] = [
     pattern: /All sentinels are unreachable|sentinel/i,
     code: 'unavailable',
     text: "No Sentinel names a master that answers: check REDIS_URL's hosts and the name of the master.",
+  },
+  {
+    pattern: /certificate has expired|certificate is not yet valid/i,
+    code: 'unavailable',
+    text: (detail) =>
+      `The TLS certificate of Redis${/not yet/.test(detail) ? " isn't valid yet by this machine's clock" : ' has expired'}: renew it, or set the clock; routers connect by themselves then.`,
   },
   {
     pattern: /self.signed|unable to (?:get|verify)|certificate|SSL routines|wrong version number/i,
@@ -96,7 +117,8 @@ export function redisError(error: unknown, where: string, hasStarted: boolean): 
   const cause = detail;
   const rule = ERROR_RULES.find(({ pattern }) => pattern.test(detail));
   if (rule) {
-    const text = typeof rule.text === 'string' ? rule.text : rule.text(detail);
+    const what = typeof rule.text === 'string' ? rule.text : rule.text(detail);
+    const text = hasStarted && rule.whileRunning ? `${what} ${rule.whileRunning}` : what;
     // What was right once is so again when somebody has corrected it: senders wait.
     return new TailraceError(hasStarted && rule.code === 'settings' ? 'unavailable' : rule.code, text, {
       cause,

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { ServerClocks } from '../../../../src/logs/store/redis/append/server-clocks.ts';
+import { ServerClocks } from '../../../../../src/logs/store/redis/append/server-clocks.ts';
 
 let now = 0;
 let clocks: ServerClocks;
