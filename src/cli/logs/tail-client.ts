@@ -43,7 +43,7 @@ export async function followTail(
       usesEvents = true;
       continue;
     }
-    if (attempt === 0) options.onDisconnected(ended.detail);
+    if (attempt === 0 && ended.detail) options.onDisconnected(ended.detail);
     attempt++;
     await sleep(backoffMs(attempt, RECONNECT), signal);
     if (signal.aborted) return;
@@ -56,6 +56,7 @@ class TailConnection {
   private readonly path: string;
   private readonly socket: WebSocket;
   private readonly isFirst: boolean;
+  private readonly stays: boolean;
   private readonly onMessage: (message: TailMessage) => void | Promise<void>;
   private silenceTimer: NodeJS.Timeout | undefined;
   private failureReason = '';
@@ -68,6 +69,7 @@ class TailConnection {
   ) {
     this.address = address;
     this.isFirst = position === undefined;
+    this.stays = query.tail === 'true';
     this.onMessage = onMessage;
     const url = new URL(`/apps/${encodeURIComponent(app)}/tail`, address.url.replace(/^http/, 'ws'));
     for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
@@ -120,7 +122,8 @@ class TailConnection {
       });
       socket.on('close', (code, reason) => {
         cleanUp();
-        if (code === 1000) resolve({ why: 'done' });
+        // One that stays has no end: the app is gone, or the key. What the server says to the next request is shown.
+        if (code === 1000) resolve(this.stays ? { why: 'lost', detail: '' } : { why: 'done' });
         else resolve({ why: 'lost', detail: this.failureReason || String(reason) || 'closed' });
       });
     });

@@ -267,6 +267,21 @@ describe('a lost connection', () => {
     expect(tail.stderr).toMatch(/reconnecting\n.*connected again\n$/);
   });
 
+  it('ends with the reason when its key is revoked', async () => {
+    const { id, access_token } = await server.request<{ id: string; access_token: { token: string } }>(
+      'POST',
+      '/oauth/authorizations',
+      { description: 'for a moment', scope: ['read'] },
+    );
+    const env = { ...server.env, TAILRACE_API_KEY: access_token.token };
+    const tail = follow(['-a', 'shop', '-n', '1', '--tail'], env);
+    await tail.waitForOutput(/ app\[/);
+    await server.request('DELETE', `/oauth/authorizations/${id}`);
+    await tail.exited;
+    expect(tail.child.exitCode).toBe(1);
+    expect(tail.stderr).toMatch(/^ › {3}Error: .*(key|credentials)/);
+  });
+
   it('ends when the app is destroyed', async () => {
     const gone = await server.createApp('gone');
     const tail = follow(['-a', 'gone', '--tail']);
