@@ -18,7 +18,7 @@ export const PLATFORM_ERRORS = {
   },
   L12: {
     meaning:
-      'a dyno or `tailrace ship` wrote more than the server took, and its buffer was full; how many lines were dropped',
+      'a dyno or `tailrace ship` wrote more than the server took, and its buffer was full, or datagrams came while lines of the app could not be stored; how many lines were dropped',
   },
   L13: {
     meaning:

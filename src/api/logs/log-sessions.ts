@@ -7,7 +7,7 @@ import { parseTime } from '../../common/time-expression.ts';
 import { withTimes } from '../../logs/query/query-times.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
-import { openTail } from '../../logs/tails/open-tail.ts';
+import { openTail, prepareTail } from '../../logs/tails/open-tail.ts';
 import { EventStreamSink, TextStreamSink } from '../../logs/tails/output/event-stream-sink.ts';
 import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
 import type { LogSessionStore } from './log-session-store.ts';
@@ -68,7 +68,7 @@ export function logSessionRoutes(
       const app = await appOfSession(appRegistry, request.params.app);
       const requested = queryWithLastEventId(request);
       const { query, keyHash } = await sessionStore.resolveQuery(app, secret, requested);
-      streamTail(request, reply, app, query, keyHash, () => sessionStore.keepAlive(app.id, secret));
+      await streamTail(request, reply, app, query, keyHash, () => sessionStore.keepAlive(app.id, secret));
     },
   );
 
@@ -77,7 +77,7 @@ export function logSessionRoutes(
     { onRequest: authorize },
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
-      streamTail(request, reply, app, queryWithLastEventId(request), request.keyGrant?.hash);
+      await streamTail(request, reply, app, queryWithLastEventId(request), request.keyGrant?.hash);
     },
   );
 
@@ -90,21 +90,23 @@ export function logSessionRoutes(
     );
   });
 
-  function streamTail(
+  async function streamTail(
     request: FastifyRequest,
     reply: FastifyReply,
     app: AppRecord,
     query: TailQuery,
     keyHash: string | undefined,
     keepSessionAlive: () => () => void = () => () => {},
-  ): void {
+  ): Promise<void> {
     const options = parseTailQuery(query, { tail: false });
+    const release = await prepareTail(readers, app.id);
     const wantsEvents = request.headers.accept?.includes('text/event-stream') ?? false;
     reply.hijack();
     const sink = wantsEvents
       ? new EventStreamSink(reply.raw, options.format)
       : new TextStreamSink(reply.raw, options.format);
     const close = openTail(readers, app.id, options, sink, () => reply.raw.destroy());
+    release();
     const releaseSession = keepSessionAlive();
     const unregister = tailRegistry.add(app, keyHash, () => sink.end());
     onResponseClosed(reply.raw, () => {

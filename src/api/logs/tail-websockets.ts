@@ -8,7 +8,7 @@ import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts'
 import { TailraceError } from '../../common/errors.ts';
 import type { TrustedProxies } from '../../common/http/trusted-proxies.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
-import { openTail } from '../../logs/tails/open-tail.ts';
+import { openTail, prepareTail } from '../../logs/tails/open-tail.ts';
 import { limitTailFrames, TAIL_PAYLOAD_BYTES_MAX } from '../../logs/tails/output/websocket-limits.ts';
 import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
 import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
@@ -81,6 +81,7 @@ export function tailWebSocketRoutes(
     const { app, query, keyHash, keepSessionAlive } = await authorizeTail(request);
     const options = parseTailQuery(query, { tail: true });
     const sockets = shouldCompress(request) ? compressed : uncompressed;
+    const release = await prepareTail(readers, app.id);
     sockets.handleUpgrade(request, socket, head, (connection) => {
       limitTailFrames(connection);
       const sink = new WebSocketSink(connection, socket, options.format);
@@ -96,6 +97,7 @@ export function tailWebSocketRoutes(
       });
       connection.on('error', () => connection.terminate());
     });
+    release();
   }
 
   async function authorizeTail(request: IncomingMessage): Promise<AuthorizedTail> {

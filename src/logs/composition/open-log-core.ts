@@ -4,17 +4,20 @@ import type { Registry } from 'prom-client';
 import { Closers } from '../../common/closers.ts';
 import type { Settings } from '../../common/config/settings.ts';
 import type { Log } from '../../common/log.ts';
+import { platformErrorTitle } from '../../common/platform-errors.ts';
 import { Throttle } from '../../common/throttle.ts';
 import { registerBatchMetrics } from '../metrics/batch-metrics.ts';
 import { LogMetrics } from '../metrics/log-metrics.ts';
 import { createRegistry } from '../metrics/registry.ts';
 import { registerStoreCounts, type StoreCounts } from '../metrics/store-metrics.ts';
+import type { HeldUpOutcome } from '../router/batcher.ts';
 import { LogRouter } from '../router/log-router.ts';
 import { PlatformLinePriority, PlatformLog } from '../router/platform-log.ts';
 import type { AppId, Sequence, Store, StreamDamage } from '../store/contract.ts';
 import { describeDamage, lostLinesMessage } from '../store/damage-reports.ts';
 import { openStore } from '../store/open.ts';
 import { StreamReaders } from '../store/stream-reader.ts';
+import { timestampText } from '../syslog/timestamp.ts';
 import { ScanThreads } from '../tails/history/scan-threads.ts';
 
 /** How long lines that were taken may need to be stored when the router is closed. */
@@ -76,6 +79,7 @@ export async function openLogCore<Names extends AppNames>(
       counts,
       names.appName,
       log.child({ area: 'router' }),
+      (app, outcome) => reportHeldUp(app, outcome, platformLog),
     );
     closers.add(closeRouter);
     const platformLog = new PlatformLog(router);
@@ -109,6 +113,14 @@ function reportDamage(
     platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, lostLinesMessage(first, last));
 }
 
+/** Tells an app's stream what was lost while no more of its lines could wait to be stored. */
+function reportHeldUp(app: AppId, { sinceMs, lost }: HeldUpOutcome, platformLog: PlatformLog): void {
+  if (lost === 0) return;
+  const seconds = Math.round((Date.now() - sinceMs) / 1_000);
+  const message = `${platformErrorTitle('L12')}: ${lost} messages dropped since ${timestampText(sinceMs)}: lines of this app could not be stored for ${seconds} s, and these came over UDP.`;
+  platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority.loss, message);
+}
+
 /** The router with its metrics; closing it stores what was taken, and says what could not be stored. */
 function openRouter(
   settings: Settings,
@@ -117,10 +129,12 @@ function openRouter(
   counts: StoreCounts,
   appName: (app: AppId) => Promise<string | undefined>,
   log: Log,
+  onReleased: (app: AppId, outcome: HeldUpOutcome) => void,
 ): { router: LogRouter; close: () => Promise<void> } {
   const logMetrics = new LogMetrics(metrics, appName);
   const observeBatch = registerBatchMetrics(metrics);
   const warnings = new Throttle(WARN_INTERVAL_MS);
+  const heldUpWarnings = new Throttle(WARN_INTERVAL_MS);
   const router = new LogRouter(store, {
     pendingBytesMax: settings.pendingBytes,
     onAppendFailed: (app, error) => {
@@ -128,6 +142,21 @@ function openRouter(
       // What is wrong with the store was said when it began.
       if (store.trouble === undefined && warnings.allow())
         log.warn({ app, err: error }, 'lines can not be stored for now; senders are asked to wait');
+    },
+    onHeldUp: (app, error) => {
+      if (store.trouble !== undefined || !heldUpWarnings.allow()) return;
+      void appName(app)
+        .catch(() => undefined)
+        .then((name) =>
+          log.warn(
+            { app: name ?? app, err: error },
+            'no more lines of this app may wait: connections that bring some are held up, and datagrams are lost, until they can be stored',
+          ),
+        );
+    },
+    onReleased: (app, outcome) => {
+      log.info({ app, lost: outcome.lost }, "the app's lines are stored again");
+      onReleased(app, outcome);
     },
     onBatchStored: (app, batch, afterMs) => {
       observeBatch(batch.count, batch.bytes.length, afterMs);

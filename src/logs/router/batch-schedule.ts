@@ -43,6 +43,11 @@ export class BatchSchedule<T extends { /** Position in the stream's order. */ re
     return this.inFlight === 0 && this.retryCount === 0 && !this.closeScheduled;
   }
 
+  /** Appends fail: what is closed waits for a retry. */
+  get isFailing(): boolean {
+    return this.retryCount > 0;
+  }
+
   /** The open batch should be stored soon. True: call {@link turnEnded} at the end of this turn of the event loop. */
   requestClose(): boolean {
     if (this.closeScheduled || this.inFlight > 0 || this.retryCount > 0) return false;

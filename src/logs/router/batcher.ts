@@ -23,6 +23,22 @@ export interface BatcherEvents {
   onAppendFailed(app: AppId, error: unknown): void;
   /** A batch is stored, `afterMs` after its first line was added. */
   onBatchStored?(app: AppId, batch: Batch, afterMs: number): void;
+  /** Of the bytes that wait, so many more (or fewer) are of lines that are kept while their app's appends fail. */
+  addFailingBytes(bytes: number): void;
+  /** May so many bytes of one app wait, whose appends fail? */
+  mayWait(bytes: number): boolean;
+  /** An app's appends fail, and no more of its lines may wait. */
+  onHeldUp(app: AppId, error: unknown): void;
+  /** They don't fail any more. */
+  onReleased(app: AppId, outcome: HeldUpOutcome): void;
+}
+
+/** What became of an app's lines that were held up. */
+export interface HeldUpOutcome {
+  /** When that began, milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** Lines that couldn't wait. */
+  readonly lost: number;
 }
 
 /** What a batch's append is reported to. */
@@ -119,6 +135,15 @@ export class Batcher implements BatchOwner {
   lastUsedMs = performance.now();
   /** It was unused, and the router has it no more: lines of its app go to another one. */
   isDiscarded = false;
+  /** Bytes of its batches that aren't stored, and those of them that the router was told of as failing. */
+  private waitingBytes = 0;
+  private failingBytes = 0;
+  private failure: unknown;
+  private heldUpSinceMs = 0;
+  private lostLines = 0;
+  private readonly releaseWaiters = new Set<() => void>();
+  /** Its appends fail, and no more of its lines may wait: who brings them waits, or they are lost. */
+  isHeldUp = false;
   /** For receivers of lines: the last one that has to flush it. */
   pendingOf: object | undefined;
   /** Where lines are counted that come by {@link openCell}. */
@@ -143,6 +168,16 @@ export class Batcher implements BatchOwner {
   /** Senders wait for its batches. */
   get isAwaited(): boolean {
     return this.onFailure === 'refused';
+  }
+
+  /** Calls `resume` once, as soon as it isn't held up any more. */
+  whenReleased(resume: () => void): void {
+    this.releaseWaiters.add(resume);
+  }
+
+  /** So many lines couldn't wait. */
+  countLost(lines: number): void {
+    this.lostLines += lines;
   }
 
   /** Nothing is open, queued or in flight. */
@@ -292,7 +327,9 @@ export class Batcher implements BatchOwner {
     this.openBatch = undefined;
     this.lastUsedMs = performance.now();
     pendingBatch.batch = batch;
+    this.waitingBytes += batch.bytes.length;
     this.events.addPendingBytes(batch.bytes.length);
+    if (this.schedule.isFailing) this.updateHeldUp();
     if (this.schedule.closed(pendingBatch, this.lastUsedMs)) this.appender.append(batch, pendingBatch);
   }
 
@@ -303,6 +340,7 @@ export class Batcher implements BatchOwner {
     if (this.retryTimer) clearTimeout(this.retryTimer);
     for (const next of queued) this.appendQueued(next);
     this.complete(pendingBatch, batch);
+    if (this.failingBytes > 0) this.release();
     this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
     pendingBatch.resolve();
     batch.memory?.release();
@@ -313,6 +351,8 @@ export class Batcher implements BatchOwner {
   onFailed(pendingBatch: PendingBatch, error: unknown): void {
     if (this.onFailure === 'kept') {
       const retryMs = this.schedule.failedAndKept(pendingBatch);
+      this.failure = error;
+      this.updateHeldUp();
       if (retryMs !== undefined && !this.hasGivenUp) this.retryTimer = setTimeout(this.onRetryDue, retryMs);
     } else {
       this.schedule.failedAndDropped();
@@ -321,6 +361,31 @@ export class Batcher implements BatchOwner {
     this.events.onAppendFailed(this.app, error);
     pendingBatch.reject(error);
     if (this.schedule.canClose) this.closeBatch();
+  }
+
+  /** Its appends fail: is that all that may wait? */
+  private updateHeldUp(): void {
+    this.events.addFailingBytes(this.waitingBytes - this.failingBytes);
+    this.failingBytes = this.waitingBytes;
+    if (this.isHeldUp || this.events.mayWait(this.waitingBytes)) return;
+    this.isHeldUp = true;
+    this.heldUpSinceMs = Date.now();
+    this.events.onHeldUp(this.app, this.failure);
+  }
+
+  /** An append has succeeded. */
+  private release(): void {
+    this.events.addFailingBytes(-this.failingBytes);
+    this.failingBytes = 0;
+    this.failure = undefined;
+    if (!this.isHeldUp) return;
+    this.isHeldUp = false;
+    const outcome = { sinceMs: this.heldUpSinceMs, lost: this.lostLines };
+    this.lostLines = 0;
+    const waiting = [...this.releaseWaiters];
+    this.releaseWaiters.clear();
+    for (const resume of waiting) resume();
+    this.events.onReleased(this.app, outcome);
   }
 
   private readonly onRetryDue = (): void => this.appendQueued(this.schedule.retry());
@@ -333,6 +398,7 @@ export class Batcher implements BatchOwner {
     const { unstored } = this;
     if (unstored.length === 1) unstored.pop();
     else this.unstored = unstored.filter((other) => other !== pendingBatch);
+    this.waitingBytes -= batch.bytes.length;
     this.events.addPendingBytes(-batch.bytes.length);
   }
 }

@@ -4,9 +4,12 @@
  */
 import type { AppendResult, AppId, NamedBatch, Store } from '../store/contract.ts';
 import type { Batch } from '../syslog/batch.ts';
-import { Batcher, type BatcherEvents, type FailurePolicy } from './batcher.ts';
+import { Batcher, type BatcherEvents, type FailurePolicy, type HeldUpOutcome } from './batcher.ts';
 import { type LogSource, TokenCache, type TokenLookup } from './token-cache.ts';
 
+/** Of what may wait, one app whose appends fail has such a part at the most, and all of these together such a one. */
+const FAILING_APP_SHARE = 1 / 8;
+const FAILING_SHARE = 1 / 2;
 /** An app's batcher is discarded after it was unused for this long. */
 const BATCHER_IDLE_MS = 30_000;
 
@@ -17,6 +20,9 @@ export interface LogRouterOptions {
   readonly onAppendFailed: (app: AppId, error: unknown) => void;
   /** Called for every batch that is stored, `afterMs` after its first line was added: it must be quick. */
   readonly onBatchStored?: (app: AppId, batch: Batch, afterMs: number) => void;
+  /** Called when an app's appends fail and no more of its lines may wait, and when that is over. Left out: nobody is told. */
+  readonly onHeldUp?: (app: AppId, error: unknown) => void;
+  readonly onReleased?: (app: AppId, outcome: HeldUpOutcome) => void;
 }
 
 export class LogRouter implements BatcherEvents, TokenLookup {
@@ -31,6 +37,7 @@ export class LogRouter implements BatcherEvents, TokenLookup {
   private readonly resumeWaiters = new Set<() => void>();
   private readonly sweepTimer: NodeJS.Timeout;
   private pendingBytes = 0;
+  private failingBytes = 0;
   private isClosed = false;
 
   constructor(store: Store, options: LogRouterOptions) {
@@ -115,6 +122,25 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     const waiting = [...this.resumeWaiters];
     this.resumeWaiters.clear();
     for (const resume of waiting) resume();
+  }
+
+  addFailingBytes(bytes: number): void {
+    this.failingBytes += bytes;
+  }
+
+  mayWait(bytes: number): boolean {
+    const { pendingBytesMax } = this.options;
+    return (
+      bytes <= pendingBytesMax * FAILING_APP_SHARE && this.failingBytes <= pendingBytesMax * FAILING_SHARE
+    );
+  }
+
+  onHeldUp(app: AppId, error: unknown): void {
+    this.options.onHeldUp?.(app, error);
+  }
+
+  onReleased(app: AppId, outcome: HeldUpOutcome): void {
+    this.options.onReleased?.(app, outcome);
   }
 
   onBatchStored(app: AppId, batch: Batch, afterMs: number): void {

@@ -51,6 +51,8 @@ export const FrameOutcome = {
   needsTokenLookup: 3,
   /** Its token or app has sent more than it may: counted, dropped. */
   rateLimited: 4,
+  /** Nothing more of its app may wait to be stored, and who brings it can't wait: counted, dropped. */
+  heldUp: 5,
 } as const;
 export type FrameOutcome = (typeof FrameOutcome)[keyof typeof FrameOutcome];
 
@@ -75,6 +77,12 @@ export interface LineTarget {
   readonly openCell?: OpenCell;
   /** Where lines are counted that come so. */
   appendedCounters?: AppCounters;
+  /** Its app's lines can't be stored, and no more of them may wait. */
+  readonly isHeldUp?: boolean;
+  /** Calls `resume` once, as soon as that is over. */
+  whenReleased?(resume: () => void): void;
+  /** So many lines couldn't wait. */
+  countLost?(lines: number): void;
 }
 
 /** Where lines of a source went last, and where they are counted. */
@@ -120,6 +128,8 @@ export interface LineReceiverOptions {
   readonly keepsFollowUps?: boolean;
   /** Nobody waits for its lines to be stored: those of an app may be appended to the batch that others have begun. */
   readonly isFireAndForget?: boolean;
+  /** Its sender can't be held up: lines are lost of which no more may wait. */
+  readonly isLossy?: boolean;
   /** Where an app's lines go: its batcher, unless they must stay together. */
   readonly targetFor?: (app: AppId) => LineTarget;
 }
@@ -136,6 +146,9 @@ export class LineReceiver implements FrameSink<LogSource> {
   private readonly rateLimiter: LineAdmission | undefined;
   private readonly targetFor: LineReceiverOptions['targetFor'];
   private readonly isFireAndForget: boolean;
+  private readonly isLossy: boolean;
+  /** What got lines before the last {@link flushInBackground}, and no more of which may wait: who brings lines waits for it. */
+  heldUp: LineTarget | undefined;
   /** The lines are in the form of Heroku's drains: see {@link LineReceiverOptions.fromHerokuDrain}. */
   readonly dataless: boolean;
   /** For the fast path. */
@@ -167,6 +180,7 @@ export class LineReceiver implements FrameSink<LogSource> {
       keepsFollowUps,
       targetFor,
       isFireAndForget = false,
+      isLossy = false,
     } = options;
     this.router = router;
     this.counters = counters;
@@ -181,6 +195,7 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.followUp = keepsFollowUps ? new FollowUpHeader() : undefined;
     this.targetFor = targetFor;
     this.isFireAndForget = isFireAndForget;
+    this.isLossy = isLossy;
   }
 
   /** The source of all lines, when the sender authenticated with a token. */
@@ -257,6 +272,10 @@ export class LineReceiver implements FrameSink<LogSource> {
     const lines = this.admit(logSource, count, lineBytes);
     if (lines === 0) return;
     if (!this.target || logSource !== this.matcher.current) this.selectTarget(logSource);
+    if (this.isLossy && this.target?.isHeldUp) {
+      this.lose(this.target, lines);
+      return;
+    }
     this.target?.addRecords(lines === count ? records : firstRecords(records, lines), lines);
     this.countLines(lines, lines === count ? lineBytes : Math.round((lineBytes * lines) / count));
   }
@@ -301,7 +320,11 @@ export class LineReceiver implements FrameSink<LogSource> {
    * @param lingerMs they may wait for others until so long after the lines before them were stored
    */
   flushInBackground(lingerMs = 0): void {
-    for (const target of this.pendingTargets) target.flushInBackground(lingerMs);
+    this.heldUp = undefined;
+    for (const target of this.pendingTargets) {
+      target.flushInBackground(lingerMs);
+      if (target.isHeldUp) this.heldUp = target;
+    }
     this.resetTargets();
   }
 
@@ -432,9 +455,18 @@ export class LineReceiver implements FrameSink<LogSource> {
     this.followUp?.note(bytes, start, end);
     if (this.admit(logSource, 1, end - start) === 0) return FrameOutcome.rateLimited;
     if (!this.target || logSource !== this.matcher.current) this.selectTarget(logSource);
+    if (this.isLossy && this.target?.isHeldUp) {
+      this.lose(this.target, 1);
+      return FrameOutcome.heldUp;
+    }
     this.target?.add(bytes, start, end, this.header, logSource, this.host);
     this.countLines(1, end - start);
     return FrameOutcome.accepted;
+  }
+
+  private lose(target: LineTarget, lines: number): void {
+    this.counters.lost += lines;
+    target.countLost?.(lines);
   }
 
   /** How many of so many lines may pass; the others are counted. */

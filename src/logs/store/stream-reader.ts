@@ -43,6 +43,8 @@ export class StreamReader {
   edition = 0;
   /** Resolves when `newest` is known for the first time. */
   readonly ready: Promise<void>;
+  /** {@link ready} has resolved. */
+  isReady = false;
 
   constructor(app: AppId, store: Store, budget: { bytes: number }, scanner: FileScanner | undefined) {
     this.app = app;
@@ -138,6 +140,12 @@ export class StreamReader {
     return this.store.sequenceAt(this.app, ms);
   }
 
+  /** The last sequence that was stored before a moment on the clock of `performance.now()`, or some ms before it: the store's own clock says when that was. */
+  async sequenceAtMoment(moment: number): Promise<Sequence> {
+    const nowMs = await this.store.time();
+    return this.sequenceAt(Math.floor(nowMs - (performance.now() - moment)));
+  }
+
   /** Calls `listener` when the store becomes unavailable, and when it is available again, until the returned function is called. */
   onOutage(listener: (unavailable: boolean) => void): () => void {
     return this.store.watchOutage(this.app, listener);
@@ -165,6 +173,7 @@ export class StreamReader {
         // A notification may have been faster: then what is between it and `last` has to be fetched.
         if (this.newest === 0) this.newest = last;
         else if (last > this.newest) void this.catchUp.request();
+        this.isReady = true;
         return;
       } catch {
         await pause(RETRY_MS);

@@ -117,8 +117,15 @@ export class TailSession<T> {
       const notices = new OutageNotices((message) => this.writeNotice(message));
       this.stopWatchingOutage = this.reader.onOutage((unavailable) => notices.onChange(unavailable));
     }
-    await this.reader.ready;
-    const newest = await this.newestForReader();
+    const { reader } = this;
+    const startedAt = performance.now();
+    const isLate = !reader.isReady && this.options.tail;
+    await reader.ready;
+    // Whoever was told that the tail is open may have sent lines while nobody knew where the stream ends.
+    const known = !isLate
+      ? reader.newest
+      : Math.min(reader.newest, await this.withRetry(() => reader.sequenceAtMoment(startedAt)));
+    const newest = await this.newestForReader(known);
     const { lines, filter, sinceMs, untilMs } = this.options;
     const sinceSequence = sinceMs === undefined ? 0 : await this.sequenceAt(sinceMs);
     const untilSequence =
@@ -186,15 +193,14 @@ export class TailSession<T> {
 
   /**
    * The stream's newest line, also when it isn't known here yet, and the reader got it from another router: they would get again what comes up to it, or
-   * not be given what is before it.
+   * not be given what is before it. What comes while that is found out is new.
+   * @param known the newest line that is known here
    */
-  private async newestForReader(): Promise<Sequence> {
-    const { reader } = this;
-    let elsewhere = 0;
+  private async newestForReader(known: Sequence): Promise<Sequence> {
+    let newest = known;
     for (const seen of seenLines(this.options))
-      if (seen > Math.max(reader.newest, elsewhere) && (await this.withRetry(() => reader.hasReached(seen))))
-        elsewhere = seen;
-    return Math.max(reader.newest, elsewhere);
+      if (seen > newest && (await this.withRetry(() => this.reader.hasReached(seen)))) newest = seen;
+    return newest;
   }
 
   private sequenceAt(ms: number): Promise<Sequence> {

@@ -78,6 +78,10 @@ const events = {
   onAppendFailed: () => {
     failures++;
   },
+  addFailingBytes: () => {},
+  mayWait: () => true,
+  onHeldUp: () => {},
+  onReleased: () => {},
 };
 
 function add(batcher: Batcher, ...messages: string[]): void {

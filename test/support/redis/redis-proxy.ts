@@ -1,11 +1,14 @@
-/** A network between routers and a Redis that loses answers, holds up what is sent, or breaks. */
+/** A network between routers and a Redis that is long, loses answers, holds up what is sent, or breaks. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
   /** The next answer is lost, and the connection with it. */
   losesAnswer: boolean;
+  /** Resolves when what was sent so far has been passed on; undefined as long as nothing was delayed. */
+  delayed: Promise<unknown> | undefined;
 }
 
 export class RedisProxy {
@@ -18,6 +21,8 @@ export class RedisProxy {
   private refusing = false;
   /** Connections that were refused since it was broken. */
   refusedCount = 0;
+  /** How long a request takes to Redis, ms. */
+  delayMs = 0;
   /** Every chunk that clients have sent, as text, is shown to it. */
   onRequest: (text: string) => void = () => {};
 
@@ -87,7 +92,7 @@ export class RedisProxy {
       return;
     }
     const server = connect({ port: redisPort, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
-    const link: Link = { client, server, losesAnswer: false };
+    const link: Link = { client, server, losesAnswer: false, delayed: undefined };
     this.links.add(link);
     if (this.holding) client.pause();
     client.on('data', (bytes: Buffer) => {
@@ -98,7 +103,10 @@ export class RedisProxy {
         this.lossPattern = undefined;
         link.losesAnswer = true;
       }
-      server.write(bytes);
+      if (this.delayMs > 0) link.delayed = Promise.all([link.delayed, sleep(this.delayMs)]);
+      // In order, also when the way has become shorter.
+      if (link.delayed) link.delayed = link.delayed.then(() => void server.write(bytes));
+      else server.write(bytes);
     });
     server.on('data', (bytes: Buffer) => {
       if (!link.losesAnswer) {

@@ -149,6 +149,9 @@ export function serveSyslogConnection(
     else if (router.congested) {
       socket.pause();
       router.whenUncongested(() => socket.resume());
+    } else if (receiver.heldUp?.whenReleased) {
+      socket.pause();
+      receiver.heldUp.whenReleased(() => socket.resume());
     }
   };
   const loadTokenAndGoOn = async (): Promise<void> => {

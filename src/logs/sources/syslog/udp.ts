@@ -134,7 +134,14 @@ class DatagramPort {
       const { router, rules, rateLimiter } = options;
       const host = normalizeAddress(address);
       const sourceResolver = new SourceResolver(router, rules, { address: host, port });
-      const receiver = new LineReceiver({ router, counters, host, sourceResolver, rateLimiter });
+      const receiver = new LineReceiver({
+        router,
+        counters,
+        host,
+        sourceResolver,
+        rateLimiter,
+        isLossy: true,
+      });
       sender = new DatagramSender(receiver, this.holdBudget, () => counters.lost++);
       this.senders.set(address, sender);
     }
