@@ -7,9 +7,9 @@ import type { Batch } from '../syslog/batch.ts';
 import { Batcher, type BatcherEvents, type FailurePolicy, type HeldUpOutcome } from './batcher.ts';
 import { type LogSource, TokenCache, type TokenLookup } from './token-cache.ts';
 
-/** Of what may wait, one app whose appends fail has such a part at the most, and all of these together such a one. */
-const FAILING_APP_SHARE = 1 / 8;
+/** Of what may wait, apps whose appends fail have such a part together; beyond it, each of them such a one at the most. */
 const FAILING_SHARE = 1 / 2;
+const FAILING_APP_SHARE = 1 / 16;
 /** An app's batcher is discarded after it was unused for this long. */
 const BATCHER_IDLE_MS = 30_000;
 
@@ -131,7 +131,7 @@ export class LogRouter implements BatcherEvents, TokenLookup {
   mayWait(bytes: number): boolean {
     const { pendingBytesMax } = this.options;
     return (
-      bytes <= pendingBytesMax * FAILING_APP_SHARE && this.failingBytes <= pendingBytesMax * FAILING_SHARE
+      this.failingBytes <= pendingBytesMax * FAILING_SHARE || bytes <= pendingBytesMax * FAILING_APP_SHARE
     );
   }
 
