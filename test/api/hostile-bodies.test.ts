@@ -270,7 +270,7 @@ describe('drains', () => {
 describe('a header or an address', () => {
   it('is read, or refused, however long it is', async () => {
     const range = (value: string) => ask('GET', '/apps/APP/releases', undefined, { range: value });
-    expect((await range(`version ${'.'.repeat(15_000)}`)).status).toBe(200);
+    expect((await range(`version ${'.'.repeat(15_000)}`)).status).toBe(416);
     expect((await range(`version${' '.repeat(7_000)}x`)).status).toBe(416);
     expect((await range(`version ..; ${'max=1,'.repeat(2_000)}`)).status).toBe(206);
     expect((await ask('GET', `/apps/APP/logs?since=${'1s'.repeat(5_000)}!`)).status).toBe(422);

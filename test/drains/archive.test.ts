@@ -126,11 +126,11 @@ describe('a retried frame', () => {
   });
 
   it('is recognized after kill -9 and after a rotation', async () => {
-    const first = await start(['--max-bytes', '100']);
+    const first = await start(['--max-bytes', '100B']);
     for (const id of ['1', '2', '3'])
       await first.post(logplexFrame(`line ${id}`), { 'logplex-frame-id': id });
     await first.stop('SIGKILL');
-    const second = await start(['--max-bytes', '100']);
+    const second = await start(['--max-bytes', '100B']);
     for (const id of ['1', '2', '3'])
       await second.post(logplexFrame(`line ${id}`), { 'logplex-frame-id': id });
     await second.stop();
@@ -140,7 +140,7 @@ describe('a retried frame', () => {
 
 describe('kill -9 in the middle', () => {
   it('loses no acknowledged line, and a retry of the others writes each exactly once', async () => {
-    const flags = ['--max-bytes', '20000'];
+    const flags = ['--max-bytes', '20000B'];
     const ids = Array.from({ length: 400 }, (_, index) => `id-${index}`);
     const body = (id: string) => Buffer.concat([logplexFrame(`${id} begins`), logplexFrame(`${id} ends`)]);
     const send = (archive: ArchiveProgram, id: string) => archive.post(body(id), { 'logplex-frame-id': id });
@@ -185,11 +185,11 @@ describe('kill -9 in the middle', () => {
 
 describe('rotation', () => {
   it('compresses full files, keeps every line in order, and deletes the oldest beyond --keep', async () => {
-    const archive = await start(['--max-bytes', '130', '--keep', '2']);
+    const archive = await start(['--max-bytes', '130B', '--keep', '2']);
     for (let at = 0; at < 9; at++) await archive.post(logplexFrame(`line ${at}`));
     await archive.stop();
     // Stopping leaves unfinished packing to the next start.
-    const next = await start(['--max-bytes', '130', '--keep', '2']);
+    const next = await start(['--max-bytes', '130B', '--keep', '2']);
     await next.post(logplexFrame('line 9'));
     await next.post(logplexFrame('line 10'));
     await next.waitForOutput('packed unknown/');
@@ -220,7 +220,7 @@ describe('rotation', () => {
   });
 
   it('is finished at the next start when a crash interrupted the compression', async () => {
-    const first = await start(['--max-bytes', '80']);
+    const first = await start(['--max-bytes', '80B']);
     await first.post(logplexFrame('one'));
     await first.stop();
     const folder = join(archives.dir, 'unknown');

@@ -157,6 +157,7 @@ describe('builds', () => {
     await push.exited;
     server = await startServer({ data });
     try {
+      await until('the build’s program to be ended', () => !existsSync(`/proc/${pid}`));
       const tailrace = (...args: string[]) => runTailrace(args, { env: server.env });
       expect((await builds(server, 'kept')).map(({ status }) => status)).toEqual(['succeeded', 'failed']);
       expect((await tailrace('builds:output', '-a', 'kept')).stdout).toMatch(
@@ -169,7 +170,6 @@ describe('builds', () => {
       expect((await tailrace('builds:cancel', '-a', 'kept')).stderr).toMatch(/No build of kept runs/);
     } finally {
       await server.close();
-      process.kill(-pid, 'SIGKILL');
     }
   });
 });

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 /** The kernel goes through all of its sockets for it: so many times as long as it took nothing is read. */
 const REST_FACTOR = 50;
 const REST_MIN_MS = 250;
-const REST_MAX_MS = 2_000;
+const REST_MAX_MS = 1_000;
 /** `0: 0100007F:1F90 0100007F:D431 01 00000000:…`: local and remote address, established, bytes to send. */
 const ESTABLISHED = /^ *\d+: [\dA-F]+:([\dA-F]{4}) [\dA-F]+:([\dA-F]{4}) 01 ([\dA-F]{8}):/gm;
 
@@ -17,6 +17,7 @@ type ReadTable = (table: Table) => Promise<string | undefined>;
 interface Question {
   readonly table: Table;
   readonly ports: string;
+  readonly onRead: () => void;
   readonly answer: (bytes: number | undefined) => void;
 }
 
@@ -34,12 +35,16 @@ export class SendQueues {
   /**
    * Bytes that the system has of a connection and the other end's hasn't acknowledged; 0 where no system tells, undefined when the
    * connection isn't open any more.
+   * @param onRead called just before it is looked at, which may be a second later: what is written behind that isn't in the answer
    */
-  queuedBytes({ localPort, remotePort, localFamily }: Socket): Promise<number | undefined> {
+  queuedBytes(
+    { localPort, remotePort, localFamily }: Socket,
+    onRead: () => void,
+  ): Promise<number | undefined> {
     if (localPort === undefined || remotePort === undefined) return Promise.resolve(undefined);
     const table = localFamily === 'IPv6' ? 'tcp6' : 'tcp';
     return new Promise((answer) => {
-      this.questions.push({ table, ports: `${hexPort(localPort)} ${hexPort(remotePort)}`, answer });
+      this.questions.push({ table, ports: `${hexPort(localPort)} ${hexPort(remotePort)}`, onRead, answer });
       if (!this.isReading) void this.answerAll();
     });
   }
@@ -66,6 +71,7 @@ export class SendQueues {
 
   private async answer(table: Table, questions: readonly Question[]): Promise<void> {
     if (questions.length === 0) return;
+    for (const { onRead } of questions) onRead();
     const text = await this.readTable(table);
     const wanted = new Set(questions.map(({ ports }) => ports));
     const queued = new Map<string, number>();

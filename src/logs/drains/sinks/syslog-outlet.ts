@@ -152,21 +152,24 @@ export class SyslogOutlet implements Outlet {
   }
 
   private async lookOnce(socket: Socket): Promise<void> {
-    const { arrived, unconfirmed, writtenBytes } = this;
-    const given = writtenBytes - socket.writableLength;
-    const queued = await this.options.sendQueues.queuedBytes(socket);
-    const now = performance.now();
-    this.lookedAtMs = now;
+    const { arrived, unconfirmed } = this;
+    let written = 0;
+    let given = 0;
+    const queued = await this.options.sendQueues.queuedBytes(socket, () => {
+      this.lookedAtMs = performance.now();
+      written = this.writtenBytes;
+      given = written - socket.writableLength;
+    });
     // It is closed, which is told here next.
     if (queued === undefined || this.socket !== socket) return;
     const acknowledged = given - queued;
     arrived.look(
-      now,
+      this.lookedAtMs,
       acknowledged,
-      acknowledged === writtenBytes,
+      acknowledged === written,
       (ms) => unconfirmed.findLast(({ atMs }) => atMs <= ms)?.writtenUpTo ?? 0,
     );
-    if (arrived.stalledMs(now) < WRITE_TIMEOUT_MS) return;
+    if (arrived.stalledMs(this.lookedAtMs) < WRITE_TIMEOUT_MS) return;
     this.failure ??= new OutletError(TOOK_NOTHING);
     socket.destroy();
   }

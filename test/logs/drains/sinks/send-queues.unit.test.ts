@@ -29,20 +29,15 @@ describe('what a connection has to send', () => {
       connection(undefined),
       connection(0xd431, 0x1f90, 'IPv6'),
     ];
-    expect(await Promise.all(asked.map((one) => queues.queuedBytes(one)))).toEqual([
-      0xabcd,
-      0,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-    ]);
+    expect(await Promise.all(asked.map((one) => queues.queuedBytes(one, () => reads.push('asked'))))).toEqual(
+      [0xabcd, 0, undefined, undefined, undefined, undefined],
+    );
     // Together.
-    expect(reads).toEqual(['tcp', 'tcp6']);
+    expect(reads).toEqual([...Array(4).fill('asked'), 'tcp', 'asked', 'tcp6']);
   });
 
   it('is nothing where no system tells', async () => {
     const queues = new SendQueues(async () => undefined);
-    expect(await queues.queuedBytes(connection(0xd431))).toBe(0);
+    expect(await queues.queuedBytes(connection(0xd431), () => {})).toBe(0);
   });
 });
