@@ -21,6 +21,8 @@ const CHANGES_LOADED_MAX = 20;
 const RETRY_MS = 250;
 /** Grace for shipments in flight when a drain is changed or moves to another router: syslog confirms them after a second. */
 const HANDOVER_GRACE_MS = 1_500;
+/** For telling the other routers that this one leaves. */
+const LEAVE_MS = 1_000;
 
 export interface DrainSupervisorOptions extends Omit<RunningDrainOptions, 'time'> {
   readonly version: string;
@@ -97,7 +99,11 @@ export class DrainSupervisor {
       waitWithTimeout(graceMs, this.reconciliation.idle()),
       ...[...this.running.values()].map((running) => running.stop(graceMs)),
     ]);
-    await this.membership.leave().catch(() => {}); // its lease expires
+    // The store may hang; its lease expires.
+    await waitWithTimeout(
+      LEAVE_MS,
+      this.membership.leave().catch(() => {}),
+    );
   }
 
   private async tryReconcile(): Promise<void> {

@@ -20,6 +20,9 @@ const each = it.each(SOURCES.map((source) => [source.name, source] as const));
 const PENDING_BYTES = 1_000_000;
 /** Three times as much as may wait. */
 const FLOOD = numberedMessages(3_000, `flood ${'x'.repeat(900)}`);
+/** One app may fill half of what may wait, and each of others a sixteenth beyond it. */
+const FLOODED_APPS = 20;
+const FLOODED_PART = 1 / 2;
 
 let folder = '';
 let data = '';
@@ -69,14 +72,19 @@ async function waitingBytes(): Promise<number> {
   return Number(/^tailrace_waiting_bytes (\d+)/m.exec(await response.text())?.[1]);
 }
 
-/** From now on the store is full: its files may not grow. Then sends lines until too much waits to be stored. */
-async function flood(app: App): Promise<Socket> {
+/** From now on the store is full: its files may not grow. Then sends lines of each app until more than such a part of what may wait does. */
+async function flood(apps: readonly App[], part: number): Promise<Socket[]> {
   await limitFileSize('1:unlimited');
-  const flooder = await connectTcp(server.syslogPort);
-  flooder.on('error', () => {});
-  flooder.write(logplexBody(FLOOD, app.token));
-  await until('too much to wait', async () => (await waitingBytes()) > PENDING_BYTES);
-  return flooder;
+  const flooders = await Promise.all(
+    apps.map(async ({ token }) => {
+      const flooder = await connectTcp(server.syslogPort);
+      flooder.on('error', () => {});
+      flooder.write(logplexBody(FLOOD, token));
+      return flooder;
+    }),
+  );
+  await until('so much to wait', async () => (await waitingBytes()) > part * PENDING_BYTES);
+  return flooders;
 }
 
 /** @param limit `SOFT:HARD`, or both, in bytes. */
@@ -154,8 +162,8 @@ describe('an unknown token', () => {
 });
 
 describe.skipIf(missing('prlimit'))('while too much waits to be stored', () => {
-  let flooder: Socket;
-  let flooded: App;
+  let flooders: Socket[];
+  let flooded: App[];
   /** Each source's app has a token that the server knows already: a look-up would take a second read. */
   const apps = new Map<TestedSource, App>();
   const clients = new Map<TestedSource, SourceClient>();
@@ -173,12 +181,13 @@ describe.skipIf(missing('prlimit'))('while too much waits to be stored', () => {
       apps.set(source, app);
       clients.set(source, client);
     }
-    flooded = await server.createApp();
-    flooder = await flood(flooded);
+    flooded = [];
+    for (let i = 0; i < FLOODED_APPS; i++) flooded.push(await server.createApp());
+    flooders = await flood(flooded, 1);
   });
   afterAll(async () => {
     await limitFileSize('unlimited');
-    flooder.destroy();
+    for (const flooder of flooders) flooder.destroy();
     for (const client of clients.values()) client.close();
   });
 
@@ -215,8 +224,10 @@ describe.skipIf(missing('prlimit'))('while too much waits to be stored', () => {
 
   it('nothing that was accepted is lost, and all are served again as soon as there is space', async () => {
     await limitFileSize('unlimited');
-    await until('the flood', async () => (await server.readMessages(flooded)).length === FLOOD.length);
-    expectSameLines(await server.readMessages(flooded), FLOOD);
+    for (const app of flooded) {
+      await until('the flood', async () => (await server.readMessages(app)).length === FLOOD.length);
+      expectSameLines(await server.readMessages(app), FLOOD);
+    }
     for (const source of SOURCES) {
       const app = apps.get(source)!;
       const { messages, sending } = held.get(source) ?? { messages: [], sending: undefined };
@@ -268,7 +279,7 @@ describe('the server’s close', () => {
   it.skipIf(missing('prlimit'))('stores what waits, once the store has space again', async () => {
     const app = await server.createApp();
     const before = (await server.sourceCounters('tcp')).lines;
-    const flooder = await flood(app);
+    const [flooder] = await flood([app], FLOODED_PART);
     const accepted = (await server.sourceCounters('tcp')).lines - before;
     expect(accepted).toBeGreaterThan(0);
     expect(await server.readMessages(app)).toEqual([]);
