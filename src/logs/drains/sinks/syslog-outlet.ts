@@ -107,16 +107,28 @@ export class SyslogOutlet implements Outlet {
   async flush(): Promise<Sequence> {
     const { socket } = this;
     const newest = this.unconfirmed.at(-1);
-    if (newest && socket)
-      await this.waitWhileOpen(socket, newest.atMs + READ_WITHIN_MS + TIMER_EARLY_MS - performance.now());
-    while (newest && socket && !socket.destroyed) {
-      await this.look(socket);
-      if (this.failure || this.confirm() >= newest.last) break;
-      await this.waitWhileOpen(socket, LOOK_INTERVAL_MS);
+    if (newest && socket) {
+      // It is looked at while that second passes: whoever hands the drain over has little more than that.
+      await Promise.all([
+        this.waitWhileOpen(socket, newest.atMs + READ_WITHIN_MS + TIMER_EARLY_MS - performance.now()),
+        this.waitForArrival(socket, newest.writtenUpTo),
+      ]);
+      while (!socket.destroyed && !this.failure && this.confirm() < newest.last) {
+        await this.waitWhileOpen(socket, LOOK_INTERVAL_MS);
+        await this.look(socket);
+      }
+      if (socket.destroyed) this.failure ??= new OutletError(CLOSED);
     }
-    if (newest && socket?.destroyed) this.failure ??= new OutletError(CLOSED);
     if (this.failure) throw this.failure;
     return this.confirm();
+  }
+
+  private async waitForArrival(socket: Socket, bytes: number): Promise<void> {
+    await this.look(socket);
+    while (!socket.destroyed && !this.failure && this.arrived.count < bytes) {
+      await this.waitWhileOpen(socket, LOOK_INTERVAL_MS);
+      await this.look(socket);
+    }
   }
 
   async close(): Promise<void> {
