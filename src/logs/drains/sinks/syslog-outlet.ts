@@ -113,10 +113,6 @@ export class SyslogOutlet implements Outlet {
         this.waitWhileOpen(socket, newest.atMs + READ_WITHIN_MS + TIMER_EARLY_MS - performance.now()),
         this.waitForArrival(socket, newest.writtenUpTo),
       ]);
-      while (!socket.destroyed && !this.failure && this.confirm() < newest.last) {
-        await this.waitWhileOpen(socket, LOOK_INTERVAL_MS);
-        await this.look(socket);
-      }
       if (socket.destroyed) this.failure ??= new OutletError(CLOSED);
     }
     if (this.failure) throw this.failure;
@@ -124,10 +120,10 @@ export class SyslogOutlet implements Outlet {
   }
 
   private async waitForArrival(socket: Socket, bytes: number): Promise<void> {
-    await this.look(socket);
-    while (!socket.destroyed && !this.failure && this.arrived.count < bytes) {
-      await this.waitWhileOpen(socket, LOOK_INTERVAL_MS);
+    for (;;) {
       await this.look(socket);
+      if (socket.destroyed || this.failure || this.arrived.count >= bytes) return;
+      await this.waitWhileOpen(socket, LOOK_INTERVAL_MS);
     }
   }
 
