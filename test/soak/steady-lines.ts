@@ -2,6 +2,7 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import { drained } from '../support/drained.ts';
 import { pause } from '../torture/senders/numbered.ts';
 
 const TICK_MS = 20;
@@ -58,10 +59,7 @@ export class SteadySender {
       const count = Math.floor(((performance.now() - beganMs) / 1_000) * this.rate) - due;
       if (count <= 0) continue;
       due += count;
-      if (!this.socket.write(this.lines(count)))
-        await new Promise<void>((resolve) => {
-          for (const event of ['drain', 'close']) this.socket.once(event, () => resolve());
-        });
+      if (!this.socket.write(this.lines(count))) await drained(this.socket);
     }
   }
 

@@ -3,6 +3,7 @@
  * was written to a connection of which both ends were well, comes. Each connection is a sender of its own.
  */
 import { connect, type Socket } from 'node:net';
+import { drained } from '../../support/drained.ts';
 import { messageOf, pause, SentLines } from './numbered.ts';
 
 const RECONNECT_MS = 300;
@@ -77,10 +78,4 @@ export class SyslogSender {
       if (this.isRunning) await pause(RECONNECT_MS);
     }
   }
-}
-
-function drained(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    for (const event of ['drain', 'close']) socket.once(event, () => resolve());
-  });
 }
