@@ -268,7 +268,7 @@ describe('dynos of a server that is restarted', () => {
   });
 
   it('end when no server comes in time', async () => {
-    server = await start(data, { TAILRACE_DYNO_HANDOVER: '1s' });
+    server = await start(data, { TAILRACE_DYNO_HANDOVER: '3s' });
     const { pid } = await until('the app', () => get(server).catch(() => undefined));
     // A server whose first process is killed can't be followed any more: it leaves.
     await t(server, 'server:restart');
