@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { parseCount } from '../../common/http/fields.ts';
+import { Deadline } from '../../common/limits/deadline.ts';
 import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import type { LineBatch } from './line-batch.ts';
 
@@ -73,17 +74,16 @@ export class IngestClient {
         },
         (response) => {
           // One whose end doesn't come keeps the connection, of which there is one.
-          const isOver = (): void => clearTimeout(timeout);
+          const isOver = (): void => timeout.clear();
           response.on('end', isOver).on('close', isOver).on('error', isOver); // the status has arrived
           resolve(response);
         },
       );
-      const timeout = setTimeout(
-        () => outgoing.destroy(new Error(`no answer within ${this.responseTimeoutMs / 1_000} s`)),
-        this.responseTimeoutMs,
+      const timeout = new Deadline(this.responseTimeoutMs, () =>
+        outgoing.destroy(new Error(`no answer within ${this.responseTimeoutMs / 1_000} s`)),
       ).unref();
       outgoing.on('error', (error) => {
-        clearTimeout(timeout);
+        timeout.clear();
         reject(error);
       });
       outgoing.end(body);

@@ -1,3 +1,5 @@
+import { PeriodicCheck } from '../../common/limits/deadline.ts';
+
 /** Has until `deadlineMs` (on `performance.now`'s clock); `expire` is called when that has passed. */
 type Expirable = { deadlineMs: number; expire(nowMs: number): void };
 
@@ -7,20 +9,19 @@ type Expirable = { deadlineMs: number; expire(nowMs: number): void };
  */
 export class Deadlines {
   private readonly expirables = new Set<Expirable>();
-  private readonly timer: NodeJS.Timeout;
+  private readonly check: PeriodicCheck;
 
   /**
    * @param tickMs how often to check, which is how late an expiry may be
    * @param onTick called on each check, for work of the same kind
    */
   constructor(tickMs: number, onTick: (nowMs: number) => void) {
-    this.timer = setInterval(() => {
+    // Connections keep the process alive, the clock alone must not.
+    this.check = new PeriodicCheck(tickMs, () => {
       const nowMs = performance.now();
       for (const timed of this.expirables) if (timed.deadlineMs <= nowMs) timed.expire(nowMs);
       onTick(nowMs);
-    }, tickMs);
-    // Connections keep the process alive, the clock alone must not.
-    this.timer.unref();
+    });
   }
 
   /** Checks it from now on, until {@link delete}: its `deadlineMs` may change at any time. */
@@ -33,6 +34,6 @@ export class Deadlines {
   }
 
   close(): void {
-    clearInterval(this.timer);
+    this.check.stop();
   }
 }

@@ -51,6 +51,11 @@ export function answerClientError(error: ClientError, socket: Socket, before: Re
     socket.destroy(error);
     return;
   }
+  // A connection that was opened ahead, as browsers do: whoever sends a request on it now would take a 408 for its answer.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
+    socket.destroy();
+    return;
+  }
   if (broken.has(socket)) return;
   broken.add(socket);
   before.afterAnswers(socket, () => respond(explainClientError(error), socket));

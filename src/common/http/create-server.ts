@@ -11,6 +11,7 @@ import Fastify, {
 import { ChunkList } from '../buffers/chunk-list.ts';
 import { TailraceError } from '../errors.ts';
 import { fileError } from '../files/file-error.ts';
+import { unlessSomethingCame } from '../limits/deadline.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
 import { nameProgram, programOf } from '../text/program-name.ts';
@@ -58,7 +59,10 @@ export function createHttpServer(
     // Of the request alone: a response (a tail) may take any time.
     requestTimeout: requestTimeoutMs,
     clientErrorHandler: (error, socket) => {
-      if (!isSlowUpload(error, socket)) answerClientError(error, socket, requests);
+      if (isSlowUpload(error, socket)) return;
+      const answer = () => answerClientError(error, socket, requests);
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') requests.unlessCompleted(socket, answer);
+      else answer();
     },
     logger: false,
     trustProxy: trustedProxies ? (address, hop) => trustedProxies.trusts(address, hop) : false,
@@ -105,6 +109,9 @@ export function createHttpServer(
     : (Fastify({ ...options, http: nodeOptions } as typeof options) as FastifyInstance);
   const requests = serializePipelinedRequests(server.server);
   server.server.on('checkExpectation', answerExpectation);
+  server.server.on('timeout', (socket) => {
+    unlessSomethingCame(socket, () => socket.destroy());
+  });
   server.server.on('connect', (_request, socket) => answerConnect(socket, requests));
   readJsonWithin(server, REQUEST_LIMITS);
   server.addHook('onRequest', ({ raw }, reply, done) => {

@@ -17,6 +17,8 @@ interface Pipeline {
   /** Has begun, and isn't answered. */
   current: Exchange | undefined;
   waiting: Exchange[];
+  /** Whose head came last. */
+  latest: IncomingMessage | undefined;
 }
 
 type Exchange = readonly [IncomingMessage, ServerResponse];
@@ -28,6 +30,8 @@ export interface RequestsBefore {
    * broke off isn't begun any more. A connection in the middle of a response, which nothing can follow, is closed instead.
    */
   afterAnswers(socket: Duplex, respond: () => void): void;
+  /** Calls back when what had come until now was read, unless the request that was coming is complete then. */
+  unlessCompleted(socket: Duplex, callback: () => void): void;
 }
 
 /**
@@ -68,6 +72,7 @@ export function serializePipelinedRequests(server: Server): RequestsBefore {
       pipelines.set(socket, pipeline);
     }
     const { waiting } = pipeline;
+    pipeline.latest = request;
     waiting.push([request, response]);
     if (!pipeline.isBusy) {
       pipeline.isBusy = true;
@@ -93,11 +98,26 @@ export function serializePipelinedRequests(server: Server): RequestsBefore {
       if (last) last[1].once('close', respond);
       else respond();
     },
+    unlessCompleted(socket, callback) {
+      const before = pipelines.get(socket)?.latest;
+      const wasComplete = before?.complete;
+      setImmediate(() => {
+        const latest = pipelines.get(socket)?.latest;
+        const isNew = latest !== before || !wasComplete;
+        if (!latest?.complete || !isNew) callback();
+      });
+    },
   };
 }
 
 function watch(socket: Socket): Pipeline {
-  const pipeline: Pipeline = { isBusy: false, isHeld: false, current: undefined, waiting: [] };
+  const pipeline: Pipeline = {
+    isBusy: false,
+    isHeld: false,
+    current: undefined,
+    waiting: [],
+    latest: undefined,
+  };
   // Node.js resumes a connection with each request that is read to its end.
   socket.on('resume', () => {
     if (pipeline.isHeld) socket.pause();

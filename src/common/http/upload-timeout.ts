@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
+import { unlessSomethingCame } from '../limits/deadline.ts';
 
 /** An upload without data for so long is cut off. */
 const IDLE_TIMEOUT_MS = 60_000;
@@ -15,7 +16,7 @@ const slowUploads = new WeakSet<Duplex>();
 export function allowSlowUpload({ raw }: FastifyRequest): void {
   const { socket } = raw;
   slowUploads.add(socket);
-  const onIdle = (): void => void socket.destroy();
+  const onIdle = (): void => unlessSomethingCame(socket, () => socket.destroy());
   socket.setTimeout(IDLE_TIMEOUT_MS, onIdle);
   raw.once('close', () => restoreTimeout(socket, onIdle));
   raw.once('end', () => restoreTimeout(socket, onIdle));

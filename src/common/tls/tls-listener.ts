@@ -1,6 +1,7 @@
 /** A port with TLS in front of what speaks HTTP/1.1: it does the handshake, and gives the connection on. */
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
+import { Deadline } from '../limits/deadline.ts';
 import type { Log } from '../log.ts';
 import { Throttle } from '../throttle.ts';
 import type { TlsIdentity } from './tls-identity.ts';
@@ -69,11 +70,11 @@ export function createTlsListener({
     waiting.set(endpoint, socket);
     socket.on('close', () => waiting.delete(endpoint));
     const abandon = (): void => void socket.destroy();
-    const timer = setTimeout(abandon, HANDSHAKE_TIMEOUT_MS);
+    const deadline = new Deadline(HANDSHAKE_TIMEOUT_MS, abandon);
     socket.on('error', abandon);
-    socket.once('close', () => clearTimeout(timer));
+    socket.once('close', () => deadline.clear());
     socket.once('data', (first: Buffer) => {
-      clearTimeout(timer);
+      deadline.clear();
       socket.off('error', abandon);
       socket.pause();
       if (first[0] !== HANDSHAKE_RECORD) {

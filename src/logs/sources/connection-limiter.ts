@@ -2,6 +2,7 @@
  * Limits the resources that syslog connections take: their number, idle ones, frames that never end, and partial frames that
  * together would fill the memory.
  */
+import { PeriodicCheck } from '../../common/limits/deadline.ts';
 import type { Log } from '../../common/log.ts';
 import { Throttle } from '../../common/throttle.ts';
 import type { ListenerCounters } from './listener-counters.ts';
@@ -54,18 +55,16 @@ export class TrackedConnection {
 export class ConnectionLimiter {
   private readonly options: ConnectionLimiterOptions;
   private readonly connections = new Set<TrackedConnection>();
-  private readonly timer: NodeJS.Timeout;
+  private readonly check: PeriodicCheck;
   private partialBytes = 0;
   private readonly warnings = new Throttle(WARN_INTERVAL_MS);
 
   constructor(options: ConnectionLimiterOptions) {
     this.options = options;
     const shortest = Math.min(options.idleMs, options.frameMs) / 4;
-    this.timer = setInterval(
-      () => this.checkTimeouts(),
-      Math.max(CHECK_MS_MIN, Math.min(CHECK_MS_MAX, shortest)),
+    this.check = new PeriodicCheck(Math.max(CHECK_MS_MIN, Math.min(CHECK_MS_MAX, shortest)), () =>
+      this.checkTimeouts(),
     );
-    this.timer.unref();
   }
 
   /** Starts to watch a connection; false when there are too many, and it has to be closed. */
@@ -122,7 +121,7 @@ export class ConnectionLimiter {
 
   /** Looks for time-outs no more; connections stay open, for their listeners to close. */
   close(): void {
-    clearInterval(this.timer);
+    this.check.stop();
   }
 
   private checkTimeouts(): void {

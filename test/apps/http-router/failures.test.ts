@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../support/free-port.ts';
+import { standStill } from '../../support/stand-still.ts';
 import {
   getRequest,
   RawClient,
@@ -250,6 +251,18 @@ describe('when the client fails', () => {
     const request = `POST / HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\nhalf`;
     const { line } = await requestThroughRouter(await startRawDyno(() => {}), { idleMs: 40 }, request);
     expect(line).toMatch(/^sock=client at=warning code=H28 desc="Client Connection Idle" method=POST/);
+  });
+
+  test('a request that came while the router stood still is served, on a connection that was idle for too long', async () => {
+    const app = new TestApp();
+    app.dynos = [upstreamUp(await startFixedResponseDyno(OK))];
+    const router = await startTestRouter(app, { timeouts: { keepAliveMs: 40 } });
+    const client = new RawClient(router.port);
+    client.send(`GET / HTTP/1.1\r\n${host}\r\n`);
+    await client.waitForText('200 OK');
+    client.send(`GET / HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
+    standStill(80);
+    expect((await client.readToEnd()).match(/200 OK/g)).toHaveLength(2);
   });
 
   test('a head that never ends gets 408', async () => {

@@ -8,6 +8,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { onResponseClosed } from '../../../../src/common/http/response-closed.ts';
 import { PAGE_SECURITY_HEADERS } from '../../../../src/common/http/static-files.ts';
+import { PeriodicCheck } from '../../../../src/common/limits/deadline.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { LineFilter } from '../../../../src/logs/syslog/line-filter.ts';
@@ -148,17 +149,17 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
         // Nobody knows while the store is unavailable.
         if (!(error instanceof TailraceError) || error.code !== 'unavailable') connection.end();
       });
-    const keepAlive = setInterval(() => {
+    const check = new PeriodicCheck(KEEP_ALIVE_MS, () => {
       connection.keepAlive(merged.newPosition());
       // A session may have ended by itself.
       lookSafely();
-    }, KEEP_ALIVE_MS);
+    });
     const unwatch = [access.onChange(lookSafely), groups.onChange(lookSafely)];
     return () => {
       if (!isOpen) return;
       isOpen = false;
       tails--;
-      clearInterval(keepAlive);
+      check.stop();
       for (const end of unwatch) end();
       merged.close();
     };

@@ -1,6 +1,7 @@
 /** Where clients connect to attached dynos: TLS, then a line with a secret, then the terminal, both ways. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { Deadline } from '../../../common/limits/deadline.ts';
 import type { ServerCertificates } from '../server-certificates.ts';
 
 /** A client that has sent the secret. */
@@ -56,12 +57,12 @@ export class RendezvousServer {
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.sockets.delete(socket));
-    const timer = setTimeout(() => socket.destroy(), SECRET_TIMEOUT_MS);
+    const deadline = new Deadline(SECRET_TIMEOUT_MS, () => socket.destroy());
     const read = (chunk: Buffer): void => {
       received = Buffer.concat([received, chunk]);
       const match = SECRET_LINE.exec(received.subarray(0, LINE_MAX).toString('latin1'));
       if (!match && received.length < LINE_MAX && !received.includes(10)) return;
-      clearTimeout(timer);
+      deadline.clear();
       socket.off('data', read);
       const onAttach = match ? this.expectedClients.get(match[1]) : undefined;
       if (!match || !onAttach) return void socket.end();

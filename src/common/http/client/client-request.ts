@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
 import { pipeline, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { Deadline } from '../../limits/deadline.ts';
 
 export interface ClientRequestOptions {
   readonly method?: string;
@@ -45,8 +46,8 @@ export async function sendClientRequest(
     outgoing.on('error', (error) => reject(signal?.aborted ? signal.reason : error));
     outgoing.on('socket', (socket) => {
       if (!socket.connecting) return;
-      const connecting = setTimeout(() => outgoing.destroy(timeoutError('nobody answers')), CONNECT_MS);
-      for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(connecting));
+      const connecting = new Deadline(CONNECT_MS, () => outgoing.destroy(timeoutError('nobody answers')));
+      for (const event of ['connect', 'close']) socket.once(event, () => connecting.clear());
     });
     outgoing.on('response', (answer) => {
       if (pauseMs > 0) outgoing.setTimeout(pauseMs, () => answer.destroy(timeoutError('the body pauses')));

@@ -1,6 +1,7 @@
 /** Connects to destinations: names are resolved under the target policy, certificates are verified. */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { Deadline } from '../../../common/limits/deadline.ts';
 import { printableReason } from '../options/drain-record.ts';
 import type { TargetPolicy } from '../options/target-policy.ts';
 import { OutletError } from '../outlet.ts';
@@ -69,20 +70,19 @@ export class Dialer {
       const socket = connect({ host, port, noDelay: true, keepAlive: true, lookup: this.policy.lookup });
       let current: Socket = socket;
       const fail = (error: unknown): void => {
-        clearTimeout(timer);
+        deadline.clear();
         signal?.removeEventListener('abort', onAbort);
         socket.destroy();
         current.destroy();
         reject(toOutletError(error));
       };
-      const timer = setTimeout(
-        () => fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1_000} s`)),
-        CONNECT_TIMEOUT_MS,
+      const deadline = new Deadline(CONNECT_TIMEOUT_MS, () =>
+        fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1_000} s`)),
       );
       const onAbort = (): void => fail(signal?.reason);
       signal?.addEventListener('abort', onAbort);
       const done = (): void => {
-        clearTimeout(timer);
+        deadline.clear();
         signal?.removeEventListener('abort', onAbort);
         current.off('error', fail);
         current.off('close', onClose);

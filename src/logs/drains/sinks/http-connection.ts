@@ -3,6 +3,7 @@
  * does the same for any request; here a body goes to the socket as it is, in one piece with what is in front of it.
  */
 import type { Socket } from 'node:net';
+import { Deadline, unlessSomethingCame } from '../../../common/limits/deadline.ts';
 import { LastHead, ResponseParser } from './response-parser.ts';
 
 export interface HttpLimits {
@@ -34,7 +35,7 @@ interface Exchange {
   /** The connection was used before, and nothing has come yet: when it breaks, the destination had most likely closed it already. */
   mayBeStale: boolean;
   /** Runs while a part of the response has come. */
-  timer: NodeJS.Timeout | undefined;
+  timer: Deadline | undefined;
   /** Responses that had come when it was started, those that only inform as well. */
   heads: number;
   /** It was accepted before all of it was sent: what is left is sent nevertheless. */
@@ -133,11 +134,13 @@ export class HttpConnection {
       if (this.socket === socket) this.onData(socket, chunk);
     });
     socket.on('error', lose);
-    socket.on('timeout', () => {
-      // It is there, and slow.
-      if (this.socket === socket && this.exchange) this.exchange.mayBeStale = false;
-      lose(new Error(`the destination didn't answer for ${this.limits.responseMs / 1_000} s`));
-    });
+    socket.on('timeout', () =>
+      unlessSomethingCame(socket, () => {
+        // It is there, and slow.
+        if (this.socket === socket && this.exchange) this.exchange.mayBeStale = false;
+        lose(new Error(`the destination didn't answer for ${this.limits.responseMs / 1_000} s`));
+      }),
+    );
     socket.on('end', () => {
       const { exchange } = this;
       // It may have closed its half only, and read on.
@@ -182,13 +185,13 @@ export class HttpConnection {
     const isAnswered = parser.status > 0;
     const heads = parser.interim + (isAnswered ? 1 : 0);
     if (exchange.timer && exchange.heads === heads) return;
-    clearTimeout(exchange.timer);
+    exchange.timer?.clear();
     exchange.heads = heads;
     const ms = isAnswered && !exchange.readsBody ? restMs : responseMs;
-    exchange.timer = setTimeout(() => {
+    exchange.timer = new Deadline(ms, () => {
       if (this.exchange === exchange)
         this.lose(new Error(`the destination's answer took longer than ${ms / 1_000} s`));
-    }, ms);
+    });
   }
 
   /** Was it accepted before all of it was sent? Then the destination may read the rest; whoever refuses it doesn't. */
@@ -202,7 +205,7 @@ export class HttpConnection {
     if (this.exchange === exchange && socket && this.mustFinish(socket, exchange)) {
       if (exchange.isFinishing) return;
       exchange.isFinishing = true;
-      clearTimeout(exchange.timer);
+      exchange.timer?.clear();
       const finish = (): void => this.settle(exchange);
       // Behind what is left; one that is closed meanwhile settles it, too.
       if (socket.writableEnded) socket.once('finish', finish);
@@ -211,7 +214,7 @@ export class HttpConnection {
     }
     if (this.exchange === exchange) {
       this.exchange = undefined;
-      clearTimeout(exchange.timer);
+      exchange.timer?.clear();
       // Of a request that was refused before all of it was sent, the rest would be in front of the next.
       if (parser.isReusable && this.socket?.writableLength === 0) this.idle(parser);
       else this.drop();
@@ -256,7 +259,7 @@ export class HttpConnection {
     this.exchange = undefined;
     this.drop();
     if (!exchange) return;
-    clearTimeout(exchange.timer);
+    exchange.timer?.clear();
     const { parser } = exchange;
     // Once the status has come, the rest of the response doesn't matter.
     if (parser.finish() || parser.status > 0) exchange.resolve(parser);

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
+import { Deadline } from '../../../common/limits/deadline.ts';
 import type { EncoderMemory, WasmSlots } from '../../../common/wasm/wasm-slots.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { syslogLineEncoder } from '../../syslog/encode.ts';
@@ -229,12 +230,12 @@ export class SyslogOutlet implements Outlet {
   private waitForDrain(socket: Socket): Promise<void> {
     return new Promise((resolve) => {
       if (socket.destroyed) return resolve();
-      const timer = setTimeout(() => {
+      const deadline = new Deadline(WRITE_TIMEOUT_MS, () => {
         this.failure ??= new OutletError(TOOK_NOTHING);
         done();
-      }, WRITE_TIMEOUT_MS);
+      });
       const done = (): void => {
-        clearTimeout(timer);
+        deadline.clear();
         socket.off('drain', done);
         socket.off('close', done);
         resolve();

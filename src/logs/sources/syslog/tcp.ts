@@ -1,5 +1,6 @@
 /** Source: syslog over TCP, octet counted or framed by newlines or NULs (RFC 6587). */
 import { createServer, type Server, type Socket } from 'node:net';
+import { Deadline } from '../../../common/limits/deadline.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { boundPort, listen } from '../listen.ts';
 import { createListenerCounters } from '../listener-counters.ts';
@@ -73,13 +74,13 @@ export function stripProxyHeader(
 ): void {
   let head = Buffer.alloc(0);
   const reject = (): void => {
-    clearTimeout(timer);
+    deadline.clear();
     onInvalid();
     socket.destroy();
   };
-  const timer = setTimeout(reject, PROXY_HEADER_MS);
+  const deadline = new Deadline(PROXY_HEADER_MS, reject);
   const destroy = (): void => void socket.destroy();
-  const clearTimer = (): void => clearTimeout(timer);
+  const clearDeadline = (): void => deadline.clear();
   const onData = (chunk: Buffer): void => {
     head = Buffer.concat([head, chunk]);
     const header = readProxyHeader(head);
@@ -89,14 +90,14 @@ export function stripProxyHeader(
       reject();
       return;
     }
-    clearTimeout(timer);
+    deadline.clear();
     socket.pause();
     socket.off('error', destroy);
-    socket.off('close', clearTimer);
+    socket.off('close', clearDeadline);
     if (head.length > header.length) socket.unshift(head.subarray(header.length));
     onHeader(header.address ?? peerAddress(socket));
   };
   socket.on('error', destroy);
-  socket.on('close', clearTimer);
+  socket.on('close', clearDeadline);
   socket.on('data', onData);
 }

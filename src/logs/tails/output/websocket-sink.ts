@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { PeriodicCheck } from '../../../common/limits/deadline.ts';
 import type { Sequence } from '../../store/contract.ts';
 import type { PositionReport, TailSink } from '../tail-session.ts';
 import { type TailEncoding, WEBSOCKET_DEFLATED_ENCODINGS, WEBSOCKET_ENCODINGS } from './encodings.ts';
@@ -24,7 +25,6 @@ export class WebSocketSink implements TailSink<Buffer> {
   readonly encoding: TailEncoding<Buffer>;
   private readonly connection: WebSocket;
   private readonly socket: Duplex;
-  private readonly pingTimer: NodeJS.Timeout;
   private alive = true;
   private paused = false;
   private sentPosition: Sequence = 0;
@@ -46,8 +46,8 @@ export class WebSocketSink implements TailSink<Buffer> {
       this.paused = false;
       this.onReady();
     });
-    this.pingTimer = setInterval(() => this.checkAlive(), PING_MS);
-    connection.on('close', () => clearInterval(this.pingTimer));
+    const check = new PeriodicCheck(PING_MS, () => this.checkAlive());
+    connection.on('close', () => check.stop());
   }
 
   write(frame: Buffer, last: Sequence): void {

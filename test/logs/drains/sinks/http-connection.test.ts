@@ -10,6 +10,7 @@ import { TargetPolicy } from '../../../../src/logs/drains/options/target-policy.
 import { Dialer } from '../../../../src/logs/drains/sinks/dialer.ts';
 import { HttpConnection, type HttpLimits } from '../../../../src/logs/drains/sinks/http-connection.ts';
 import { makeClientCertificates } from '../../../support/senders/client-certificates.ts';
+import { standStill } from '../../../support/stand-still.ts';
 import { until } from '../../../support/until.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -67,6 +68,25 @@ function request(bytes = 5): Buffer[] {
 }
 
 describe('the connection of an HTTP drain', () => {
+  it.each([
+    ['its first byte', '', OK],
+    ['the rest of its body', OK.slice(0, -1), OK.slice(-1)],
+    ['its last head', 'HTTP/1.1 102 Processing\r\n\r\n', OK],
+  ])('takes the answer that came while this process stood still, from %s on', async (_from, before, rest) => {
+    const limits: HttpLimits = { ...IMPATIENT, responseMs: 50, restMs: 50 };
+    const { own, connections } = await connectionTo((socket) => {
+      socket.write(before);
+      // It is read before the rest comes.
+      setTimeout(() => {
+        socket.write(rest);
+        standStill(100);
+      }, 5);
+    }, limits);
+    const { status } = await own.post(request(), 1_000, true);
+    expect(status).toBe(200);
+    expect(connections).toHaveLength(1);
+  });
+
   it('is one for all requests, large ones too', async () => {
     const { own, connections } = await connectionTo((socket) => socket.write(OK));
     for (let i = 0; i < 20; i++) expect((await own.post(request(i * 50_000), 10)).body.toString()).toBe('ok');

@@ -5,6 +5,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { PeriodicCheck } from '../../../../common/limits/deadline.ts';
 import { FastPathConnection, type FastPathOptions } from './fast-path-connection.ts';
 import { overdueAction } from './fast-path-timeouts.ts';
 
@@ -24,7 +25,7 @@ type ConnectionListener = (socket: Socket) => void;
 export class FastPathServer {
   private readonly server: Server;
   private readonly connections = new Set<FastPathConnection>();
-  private readonly timer: NodeJS.Timeout;
+  private readonly check: PeriodicCheck;
   private onAllClosed: (() => void) | undefined;
 
   /** To be made before the server listens: takes the connections before the server's own listener does. */
@@ -44,16 +45,14 @@ export class FastPathServer {
       this.connections.add(connection);
       if (this.onAllClosed) connection.expectLastRequest();
     });
-    this.timer = setInterval(
-      () => this.checkTimeouts(),
-      Math.min(CHECK_MS, server.requestTimeout || CHECK_MS),
+    this.check = new PeriodicCheck(Math.min(CHECK_MS, server.requestTimeout || CHECK_MS), () =>
+      this.checkTimeouts(),
     );
-    this.timer.unref();
   }
 
   /** The server doesn't listen any more: closes each connection after its next response, or when none comes; resolves when all are closed. */
   close(): Promise<void> {
-    clearInterval(this.timer);
+    this.check.stop();
     return new Promise((resolve) => {
       this.onAllClosed = resolve;
       for (const connection of this.connections) connection.expectLastRequest();
@@ -78,8 +77,11 @@ export class FastPathServer {
     for (const { socket, waitsFor, waitingSinceMs } of this.connections) {
       const action = overdueAction(waitsFor, now - waitingSinceMs, this.server);
       if (action === 'close') socket.destroy();
-      else if (action === 'timeout')
+      else if (action === 'timeout') {
+        // What comes now isn't taken any more: it would be stored, and refused.
+        socket.pause();
         this.server.emit('clientError', new ClientFault('ERR_HTTP_REQUEST_TIMEOUT'), socket);
+      }
     }
   }
 }
