@@ -2,7 +2,7 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { drained } from '../support/drained.ts';
+import { drained } from '../torture/senders/drained.ts';
 import { pause } from '../torture/senders/numbered.ts';
 
 const TICK_MS = 20;

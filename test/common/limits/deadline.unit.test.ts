@@ -1,4 +1,3 @@
-import { MessageChannel } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { Deadline, PeriodicCheck } from '../../../src/common/limits/deadline.ts';
 import { standStill } from '../../support/stand-still.ts';
@@ -7,10 +6,10 @@ import { standStill } from '../../support/stand-still.ts';
 function sendMyself(): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {
-    port2.on('message', () => {
+    port2.onmessage = () => {
       port2.close();
       resolve();
-    });
+    };
     port1.postMessage('');
   });
 }

@@ -3,7 +3,7 @@
  * was written to a connection of which both ends were well, comes. Each connection is a sender of its own.
  */
 import { connect, type Socket } from 'node:net';
-import { drained } from '../../support/drained.ts';
+import { drained } from './drained.ts';
 import { messageOf, pause, SentLines } from './numbered.ts';
 
 const RECONNECT_MS = 300;
