@@ -1,5 +1,5 @@
 /** Many batches of one turn of the event loop: they go into the commit log some hundreds at a time, and none is lost or told too early. */
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -212,4 +212,36 @@ describe.each([
     const again = open('killed');
     for (const app of apps) expect(await linesIn(again, app)).toEqual(texts);
   });
+});
+
+it('a file that says that a stream was removed stays while there are lines of it in one before', async () => {
+  const store = await openFilled('process', 150_000);
+  const [removed, quiet, ...busy] = apps;
+  const append = (to: readonly AppId[], text: string) =>
+    Promise.all(to.map((app) => store.append(app, batchOf(text))));
+  const before = busy.map((app) => segmentBytes(app));
+  const appendMuch = async (): Promise<void> => {
+    await append(busy, `much ${'x'.repeat(1_500)}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await append(apps, 'of an app that is removed');
+  await append(apps, 'behind it');
+  await until('another file to be begun', async () => {
+    await appendMuch();
+    return commitFiles().length > 1;
+  });
+  const [first, second] = commitFiles().sort();
+  await store.dropStream(removed);
+  await until('the busy ones to have enough', async () => {
+    await appendMuch();
+    return busy.every((app, i) => segmentBytes(app) > before[i] + 50_000);
+  });
+  await until('files without lines that are needed to be removed', () => commitFiles().length <= 4);
+  expect(commitFiles()).toEqual(expect.arrayContaining([first, second]));
+  // Its folder is there again when the process is killed.
+  mkdirSync(join(root, 'data', 'streams', removed));
+  const killed = openAsKilled();
+  expect(await linesIn(killed, removed)).toEqual([]);
+  expect(await killed.append(removed, batchOf('new'))).toMatchObject({ first: 1 });
+  expect((await linesIn(killed, quiet)).length).toBe(3);
 });

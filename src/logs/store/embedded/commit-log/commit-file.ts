@@ -20,6 +20,8 @@ export class CommitFile {
   size = 0;
   /** Apps that have something in it which may not be in a segment. */
   readonly apps: Set<AppId>;
+  /** It says that streams were removed: what is before that is of nobody, in files before it as well. */
+  saysDropped = false;
   /** How many these were when it took no more. */
   private appsAtEnd = 0;
   readonly memory = new CommitMemory();

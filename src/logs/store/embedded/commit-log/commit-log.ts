@@ -160,6 +160,7 @@ export class CommitLog {
       const held = new Set([...content.batches.keys(), ...content.damaged.map(({ app }) => app)]);
       const file = new CommitFile(path, held);
       const log = file.openLeft(bytes.length);
+      file.saysDropped = content.dropped.size > 0;
       for (const app of content.dropped) batches.delete(app);
       for (const [app, own] of content.batches) {
         const known = batches.get(app) ?? [];
@@ -392,7 +393,10 @@ export class CommitLog {
     // Before anybody is told: then more may come, and a file may be left.
     for (const queued of group) {
       at += COMMIT_HEADER;
-      if (!isBatch(queued)) continue;
+      if (!isBatch(queued)) {
+        file.saysDropped = true;
+        continue;
+      }
       const { target, allocated } = queued;
       target.committing--;
       if (target.committedTo !== file) {

@@ -152,9 +152,17 @@ export class FullCommitFiles {
     return this.list.map(({ path }) => path);
   }
 
-  /** Those of which all is in segments: once these are synced, {@link remove} them. */
+  /**
+   * Those of which all is in segments: once these are synced, {@link remove} them. One that says that a stream was removed stays as long as there
+   * is one before it.
+   */
   writtenFiles(): readonly CommitFile[] {
-    return this.list.filter(({ apps }) => apps.size === 0);
+    let isFirst = true;
+    return this.list.filter(({ apps, saysDropped }) => {
+      const isWritten = apps.size === 0 && (isFirst || !saysDropped);
+      isFirst &&= isWritten;
+      return isWritten;
+    });
   }
 
   /**
