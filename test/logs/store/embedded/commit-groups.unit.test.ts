@@ -1,8 +1,8 @@
 /** Many batches of one turn of the event loop: they go into the commit log some hundreds at a time, and none is lost or told too early. */
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AppendWaiter, AppId } from '../../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
 import { batchOf, linesOf, newAppId } from '../../../support/batches.ts';
@@ -52,6 +52,17 @@ function open(
 function openAsKilled(): EmbeddedStore {
   copyAsKilled(join(root, 'data'), join(root, 'killed'));
   return open('killed');
+}
+
+/** Of an app, or of all. */
+function segmentBytes(app = ''): number {
+  const files = readdirSync(join(root, 'data', 'streams', app), { recursive: true, withFileTypes: true });
+  return files.reduce((sum, one) => sum + statSync(join(one.parentPath, one.name)).size * +one.isFile(), 0);
+}
+
+function commitFiles(name = 'data'): string[] {
+  const commits = join(root, name, 'commits');
+  return existsSync(commits) ? readdirSync(commits) : [];
 }
 
 const linesIn = async (store: EmbeddedStore, app: AppId): Promise<string[]> =>
@@ -126,11 +137,6 @@ it('are refused from the first on that can not be written, and what comes behind
 it('are in the log as well when files of it are full before the turn is over, and are read there', async () => {
   // A file is full with each group.
   const store = await openFilled('process', 200_000);
-  const segmentBytes = (): number => {
-    const streams = join(root, 'data', 'streams');
-    const files = readdirSync(streams, { recursive: true, withFileTypes: true });
-    return files.reduce((sum, one) => sum + statSync(join(one.parentPath, one.name)).size * +one.isFile(), 0);
-  };
   const before = segmentBytes();
   const told = appendAlternating(store, undefined, false, ` ${'x'.repeat(1_500)}`);
   await until('all to be told', () => told.appended === APPS * ROUNDS);
@@ -144,4 +150,98 @@ it('are in the log as well when files of it are full before the turn is over, an
   const again = open('data');
   for (const app of apps) expect(await linesIn(again, app)).toEqual(told.stored.get(app));
   expect(segmentBytes()).toBeGreaterThan(before + APPS * ROUNDS * 1_500);
+});
+
+/** Appends rounds of a line of each app until `isDone` says so; returns what each app has. */
+async function appendRounds(store: EmbeddedStore, padding: string, isDone: () => boolean): Promise<string[]> {
+  const texts = ['first'];
+  while (!isDone()) {
+    texts.push(`round ${texts.length} ${padding}`);
+    await Promise.all(apps.map((app) => store.append(app, batchOf(texts.at(-1)!))));
+    // Full files leave memory in turns of their own.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return texts;
+}
+
+// What is spilled is twice on the disk: there is half as much of an app when that is as much as it may be.
+describe.each([
+  ['read in the log', 'x'.repeat(1_500), 50_000],
+  ['spilled', 'x'.repeat(300), 25_000],
+])('full files, %s,', (_, padding, enough) => {
+  it('stay while their apps have little, and an app that has enough goes to its segment', async () => {
+    const store = await openFilled('process', 30_000);
+    const before = apps.map((app) => segmentBytes(app));
+    let most = 0;
+    const texts = await appendRounds(store, padding, () => {
+      const isDone = apps.every((app, i) => segmentBytes(app) > before[i]);
+      if (!isDone) most = Math.max(most, commitFiles().length);
+      return isDone;
+    });
+    expect(most).toBeGreaterThan(16);
+    await until('each to be there with what was enough', () =>
+      apps.every((app, i) => segmentBytes(app) > before[i] + enough),
+    );
+    for (const app of apps) expect(await linesIn(store, app)).toEqual(texts);
+    const killed = openAsKilled();
+    for (const app of apps) expect(await linesIn(killed, app)).toEqual(texts);
+  });
+
+  it('go to segments when they are as much on the disk as forty', async () => {
+    const store = await openFilled('process', 8_000);
+    const before = segmentBytes();
+    const texts = await appendRounds(store, padding, () => segmentBytes() > before);
+    // None had enough for a write of its own.
+    expect(texts.length * (padding.length + 100)).toBeLessThan(60_000);
+    await until('the oldest ones to be written', () => segmentBytes() > before + APPS * 2_000);
+    for (const app of apps) expect(await linesIn(store, app)).toEqual(texts);
+    const killed = openAsKilled();
+    for (const app of apps) expect(await linesIn(killed, app)).toEqual(texts);
+  });
+
+  it('that a killed process left are read where they are, also when somebody removes them', async () => {
+    const store = await openFilled('process', 30_000);
+    const texts = await appendRounds(store, padding, () => commitFiles().length > 5);
+    copyAsKilled(join(root, 'data'), join(root, 'killed'));
+    const killed = open('killed');
+    // Before anything of it is in segments.
+    for (const name of commitFiles('killed')) rmSync(join(root, 'killed', 'commits', name));
+    for (const app of apps) expect(await linesIn(killed, app)).toEqual(texts);
+    stores = stores.filter((other) => other !== killed);
+    await killed.close();
+    const again = open('killed');
+    for (const app of apps) expect(await linesIn(again, app)).toEqual(texts);
+  });
+});
+
+it('a file that says that a stream was removed stays while there are lines of it in one before', async () => {
+  const store = await openFilled('process', 150_000);
+  const [removed, quiet, ...busy] = apps;
+  const append = (to: readonly AppId[], text: string) =>
+    Promise.all(to.map((app) => store.append(app, batchOf(text))));
+  const before = busy.map((app) => segmentBytes(app));
+  const appendMuch = async (): Promise<void> => {
+    await append(busy, `much ${'x'.repeat(1_500)}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await append(apps, 'of an app that is removed');
+  await append(apps, 'behind it');
+  await until('another file to be begun', async () => {
+    await appendMuch();
+    return commitFiles().length > 1;
+  });
+  const [first, second] = commitFiles().sort();
+  await store.dropStream(removed);
+  await until('the busy ones to have enough', async () => {
+    await appendMuch();
+    return busy.every((app, i) => segmentBytes(app) > before[i] + 50_000);
+  });
+  await until('files without lines that are needed to be removed', () => commitFiles().length <= 4);
+  expect(commitFiles()).toEqual(expect.arrayContaining([first, second]));
+  // Its folder is there again when the process is killed.
+  mkdirSync(join(root, 'data', 'streams', removed));
+  const killed = openAsKilled();
+  expect(await linesIn(killed, removed)).toEqual([]);
+  expect(await killed.append(removed, batchOf('new'))).toMatchObject({ first: 1 });
+  expect((await linesIn(killed, quiet)).length).toBe(3);
 });

@@ -14,6 +14,7 @@ import {
 } from '../../../../src/logs/store/embedded/commit-log/unwritten-entries.ts';
 import {
   encodeFrameIdEntry,
+  readKnownEntry,
   writeEntryHeader,
 } from '../../../../src/logs/store/embedded/segments/entry-format.ts';
 import { batchOf, linesOf } from '../../../support/batches.ts';
@@ -122,6 +123,11 @@ class Entries {
   check(): void {
     const { unwritten, expected } = this;
     const all = unwritten.read(0);
+    // Each line is a batch.
+    const from = 1 + (this.next % 7);
+    const before = this.next - (this.next % 5);
+    const wanted = all.filter(({ first }) => first >= from && first < before);
+    expect(linesOf(unwritten.read(from, before))).toEqual(linesOf(wanted));
     const firsts: number[] = [];
     forEachEntry(unwritten.copy(), 0, ({ first }) => firsts.push(first));
     const last = all.at(-1);
@@ -150,10 +156,21 @@ it.each([1, 2, 3])('entries of many streams are read in order, wherever they are
   const random = seededRandom(seed);
   const streams = Array.from({ length: 5 }, () => new Entries());
   // What a process before left.
+  const leftFile = new LogFile();
   for (const [i, stream] of streams.entries())
     for (let left = i; left > 0; left--) {
       const frameId = left === 1 ? 'frame of another process' : undefined;
-      stream.unwritten.addBatch(stream.entry(`left ${left}`, frameId).batch, frameId, SEED);
+      const { batch, entry } = stream.entry(`left ${left}`, frameId);
+      const at = leftFile.add(entry);
+      const offset = leftFile.memory.offsetInFile(leftFile.memory.pieceNumber, at);
+      const line = readKnownEntry(entry, 0, 0);
+      stream.unwritten.addLeft({
+        ...line,
+        bytes: batch.length,
+        file: leftFile.log,
+        offset: offset!,
+        entryBytes: entry.length,
+      });
     }
   const files = [new LogFile()];
   let spilledFiles = 0;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { AppId } from '../../contract.ts';
-import { CommitMemory, OpenCommitFile, SpilledEntries } from './commit-memory.ts';
+import { CommitMemory, type EntryFile, OpenCommitFile, SpilledEntries } from './commit-memory.ts';
 import type { UnwrittenEntries } from './unwritten-entries.ts';
 
 /** The name of a file with spilled entries, until it is open. */
@@ -14,12 +14,16 @@ const READ_IN_LOG_BYTES_MIN = 1_024;
 /** A file of the commit log, and what is kept of it until all of it is in segments. */
 export class CommitFile {
   readonly path: string;
-  /** On the clock of `performance.now()`; 0 for one of a process before this one. */
-  readonly createdMs: number;
+  /** On the clock of `performance.now()`. */
+  readonly createdMs = performance.now();
   /** Bytes that hold acknowledged entries. */
   size = 0;
   /** Apps that have something in it which may not be in a segment. */
   readonly apps: Set<AppId>;
+  /** It says that streams were removed: what is before that is of nobody, in files before it as well. */
+  saysDropped = false;
+  /** How many these were when it took no more. */
+  private appsAtEnd = 0;
   readonly memory = new CommitMemory();
   /** Entries that were added to {@link memory}. */
   entries = 0;
@@ -28,11 +32,40 @@ export class CommitFile {
   /** This file, to read from. */
   private log: OpenCommitFile | undefined;
   private isOutOfMemory = false;
+  private isOfBefore = false;
 
-  constructor(path: string, createdMs: number, apps = new Set<AppId>()) {
+  constructor(path: string, apps = new Set<AppId>()) {
     this.path = path;
-    this.createdMs = createdMs;
     this.apps = apps;
+  }
+
+  /** It is of a process before this one, and so long: what is in it is read where it is. @throws the system's error */
+  openLeft(bytes: number): EntryFile {
+    this.isOfBefore = true;
+    this.isOutOfMemory = true;
+    this.size = bytes;
+    this.log = new OpenCommitFile(this.path);
+    return this.log;
+  }
+
+  /** It is of a process before this one: what is in it goes to segments at once. */
+  get isLeft(): boolean {
+    return this.isOfBefore;
+  }
+
+  /** It takes no more. */
+  end(): void {
+    this.appsAtEnd = this.apps.size;
+  }
+
+  /** Of the apps that had something in it, less than this part still has: to write that to segments is little work for a file. */
+  isMostlyWritten(part: number): boolean {
+    return this.apps.size < this.appsAtEnd * part;
+  }
+
+  /** Of itself, and of what was spilled. */
+  get diskBytes(): number {
+    return this.size + (this.spilled?.bytes ?? 0);
   }
 
   /** To be called when it was made: later its path may lead elsewhere. */

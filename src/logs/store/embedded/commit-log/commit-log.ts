@@ -1,8 +1,8 @@
 /**
  * The commit log: small batches of many apps, one behind the other in one file, so that one write (and one sync) stores all that come in
  * one turn of the event loop. What is in it stays in memory until a file is full; then it is read where it is or, when batches are very small,
- * copied to a file without a name, by stream, until it is written to its app's segment, many batches at once. When all of a file is in segments,
- * and these are synced, the file is removed.
+ * copied to a file without a name, by stream. To its segment it is written when there is as much of its app that this is worth a file's opening
+ * and syncing, or when the log is as large as it may be. When all of a file is in segments, and these are synced, the file is removed.
  */
 import { ftruncateSync, mkdirSync, readdirSync, readFileSync, write, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,23 +17,25 @@ import { PlaceCheck } from '../segments/place-check.ts';
 import { SlowWrites } from '../segments/slow-writes.ts';
 import {
   COMMIT_HEADER,
-  type CommitFileContent,
   commitFileName,
+  type DamagedCommit,
   encodeDropped,
   parseCommitFileName,
   readCommitFile,
   writeCommitHeader,
 } from './commit-entry.ts';
 import { CommitFile } from './commit-file.ts';
-import type { CommitMemory } from './commit-memory.ts';
+import type { CommitMemory, EntryFile } from './commit-memory.ts';
 import { FullCommitFiles, type FullCommitFilesOptions } from './full-commit-files.ts';
+import type { LeftBatch } from './left-batch.ts';
 
 const writeFile = promisify(write);
 
 /** In the data folder. */
 export const COMMITS_FOLDER = 'commits';
-/** A file that is larger, or older, takes no more. */
-const FILE_BYTES_MAX = 16_777_216;
+/** Usually, a file that is larger takes no more. */
+export const COMMIT_FILE_BYTES = 16_777_216;
+/** A file that is older takes no more. */
 const FILE_AGE_MAX_MS = 30_000;
 /** Fewer batches in a turn go to their segments at once: to write them twice would cost more. */
 const TOGETHER_MIN = 3;
@@ -51,15 +53,18 @@ class CommitLogGoneError extends Error {
   }
 }
 
+/** `soon`: while others are waiting for their turn, it may wait as well. */
+export type WriteTime = 'now' | 'soon';
+
 /** What the commit log needs of a stream. */
 export interface CommittableStream {
   /** Of the checksums of its entries. */
   readonly seed: number;
   /**
-   * A batch is in the commit log, and at `at` of a piece of its memory (`pieceOf`). True when it, and what is before it, should be written to
-   * a segment now.
+   * A batch is in the commit log, and at `at` of a piece of its memory (`pieceOf`).
+   * @returns when it, and what is before it, should be written to a segment, if not with the log's file
    */
-  commitUnwritten(batch: AllocatedBatch, piece: number, at: number): boolean;
+  commitUnwritten(batch: AllocatedBatch, piece: number, at: number): WriteTime | undefined;
   /** What is allocated and isn't acknowledged yet won't be. */
   rollback(): void;
 }
@@ -96,8 +101,6 @@ interface QueuedDrop extends QueuedEntry {
 type QueuedCommit = QueuedBatch | QueuedDrop;
 
 export interface CommitLogOptions extends FullCommitFilesOptions {
-  /** A file that is larger takes no more. Left out: 16 MB. */
-  readonly fileBytes: number | undefined;
   readonly durability: 'process' | 'disk';
   /** Appends to the segment, after all: the batch is (nearly) alone in its turn. */
   readonly writeDirectly: (app: AppId, allocated: readonly AllocatedBatch[]) => Promise<void>;
@@ -105,8 +108,10 @@ export interface CommitLogOptions extends FullCommitFilesOptions {
 
 /** What the files of processes before this one hold, by app. */
 export interface LeftCommits {
-  readonly batches: ReadonlyMap<AppId, readonly AllocatedBatch[]>;
-  readonly contents: readonly CommitFileContent[];
+  readonly batches: ReadonlyMap<AppId, readonly LeftBatch[]>;
+  readonly damaged: readonly DamagedCommit[];
+  /** Bytes that are no intact entries. */
+  readonly damagedBytes: number;
 }
 
 /**
@@ -115,7 +120,6 @@ export interface LeftCommits {
  */
 export class CommitLog {
   private readonly options: CommitLogOptions;
-  private readonly fileBytesMax: number;
   private file: CommitFile | undefined;
   /** Files that take no more. */
   readonly full: FullCommitFiles;
@@ -138,29 +142,35 @@ export class CommitLog {
     this.options = options;
     this.placeCheck = new PlaceCheck(options.place);
     this.full = new FullCommitFiles(options);
-    this.fileBytesMax = options.fileBytes ?? FILE_BYTES_MAX;
   }
 
   /** Reads what processes before this one left, of these apps; their files are removed when all of it is in segments. */
   open(apps: readonly AppId[]): LeftCommits {
     const { folder } = this.options;
-    const batches = new Map<AppId, AllocatedBatch[]>();
-    const contents: CommitFileContent[] = [];
+    const batches = new Map<AppId, LeftBatch[]>();
+    const damaged: DamagedCommit[] = [];
+    let damagedBytes = 0;
     for (const number of commitFileNumbers(folder)) {
       const path = join(folder, commitFileName(number));
-      const content = readCommitFile(readFileSync(path), apps);
-      contents.push(content);
+      // One at a time: together they may be more than there is memory.
+      const bytes = readFileSync(path);
+      const content = readCommitFile(bytes, apps);
+      for (const one of content.damaged) damaged.push(one);
+      damagedBytes += content.damagedBytes;
+      const held = new Set([...content.batches.keys(), ...content.damaged.map(({ app }) => app)]);
+      const file = new CommitFile(path, held);
+      const log = file.openLeft(bytes.length);
+      file.saysDropped = content.dropped.size > 0;
       for (const app of content.dropped) batches.delete(app);
       for (const [app, own] of content.batches) {
-        const known = batches.get(app);
-        if (known) for (const one of own) known.push(one);
-        else batches.set(app, own);
+        const known = batches.get(app) ?? [];
+        for (const one of own) known.push(toLeftBatch(one, bytes, log));
+        batches.set(app, known);
       }
-      const held = new Set([...content.batches.keys(), ...content.damaged.map(({ app }) => app)]);
-      this.full.add(new CommitFile(path, 0, held));
+      this.full.add(file);
       this.nextNumber = number + 1;
     }
-    return { batches, contents };
+    return { batches, damaged, damagedBytes };
   }
 
   /** Nothing waits to be written to it. */
@@ -383,14 +393,19 @@ export class CommitLog {
     // Before anybody is told: then more may come, and a file may be left.
     for (const queued of group) {
       at += COMMIT_HEADER;
-      if (!isBatch(queued)) continue;
+      if (!isBatch(queued)) {
+        file.saysDropped = true;
+        continue;
+      }
       const { target, allocated } = queued;
       target.committing--;
       if (target.committedTo !== file) {
         target.committedTo = file;
         file.apps.add(target.app);
       }
-      if (commitTo(target.stream, allocated, pieceNumber, at)) due.push(target.app);
+      const time = commitTo(target.stream, allocated, pieceNumber, at);
+      if (time === 'now') due.push(target.app);
+      else if (time === 'soon') this.full.writeSoon(target.app);
       at += entryBytes(allocated);
     }
     memory.keep(at - memory.at);
@@ -399,7 +414,7 @@ export class CommitLog {
     tellEach(group, (one) => one.onCommitted());
     this.isTelling = false;
     for (const app of due) this.options.writeToSegment(app);
-    if (file === this.file && (this.mustClose || file.size >= this.fileBytesMax)) this.closeNow(file);
+    if (file === this.file && (this.mustClose || file.size >= this.options.fileBytes)) this.closeNow(file);
   }
 
   private closeNow(file: CommitFile): void {
@@ -442,7 +457,7 @@ export class CommitLog {
       files.create(path);
     }
     this.nextNumber++;
-    this.file = new CommitFile(path, performance.now());
+    this.file = new CommitFile(path);
     this.file.openForReading();
     return this.file;
   }
@@ -513,16 +528,30 @@ function gatherBytes(memory: CommitMemory, group: readonly QueuedCommit[]): Buff
   return piece.subarray(start, at);
 }
 
+/** @param bytes of the file that it is in */
+function toLeftBatch(batch: AllocatedBatch, bytes: Buffer, file: EntryFile): LeftBatch {
+  const { stored, bytesSoFar, frameId } = batch;
+  const { first, last } = stored;
+  const length = entryBytes(batch);
+  const offset = stored.bytes.byteOffset - bytes.byteOffset + stored.bytes.length - length;
+  return { first, last, bytes: stored.bytes.length, bytesSoFar, frameId, file, offset, entryBytes: length };
+}
+
 function isBatch(queued: QueuedCommit): queued is QueuedBatch {
   return queued.target !== undefined;
 }
 
 /** It is stored whatever becomes of what has to be trimmed: when that fails, the write to the segment will say so. */
-function commitTo(stream: CommittableStream, allocated: AllocatedBatch, piece: number, at: number): boolean {
+function commitTo(
+  stream: CommittableStream,
+  allocated: AllocatedBatch,
+  piece: number,
+  at: number,
+): WriteTime | undefined {
   try {
     return stream.commitUnwritten(allocated, piece, at);
   } catch {
-    return true;
+    return 'now';
   }
 }
 

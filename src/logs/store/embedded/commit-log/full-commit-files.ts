@@ -1,4 +1,4 @@
-import { unlinkSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
 import { CoalescedRun } from '../../../../common/coalesced-run.ts';
 import { systemCode } from '../../../../common/errors.ts';
 import type { AppId } from '../../contract.ts';
@@ -7,9 +7,14 @@ import type { OpenFileCache } from '../segments/open-file-cache.ts';
 import type { CommitFile } from './commit-file.ts';
 import type { UnwrittenEntries } from './unwritten-entries.ts';
 
-/** So many full files, or older ones, have to be written to segments: a start reads all of them. */
-const FULL_FILES_MAX = 12;
-const FULL_AGE_MAX_MS = 120_000;
+/**
+ * Up to so many full files stay whatever is in them. More of them do while most apps that are in the oldest one still have too little for a write
+ * of their own: up to so many times the bytes of one on the disk, and for so long, since a start reads all of them.
+ */
+const FULL_FILES_MIN = 12;
+const WAITING_PART_MIN = 0.5;
+const FULL_FILES_MAX = 40;
+const FULL_AGE_MAX_MS = 300_000;
 /** So many full files may be in memory. */
 const BEHIND_FILES = 2;
 /**
@@ -23,6 +28,8 @@ const RETRY_MS = 1_000;
 
 export interface FullCommitFilesOptions {
   readonly folder: string;
+  /** A file that is larger takes no more. */
+  readonly fileBytes: number;
   readonly files: OpenFileCache;
   readonly place: FolderIdentity;
   /** Writes what is in the log only of a stream to its segment, now or with what is being written there; false when that failed. */
@@ -40,6 +47,10 @@ export class FullCommitFiles {
   private readonly options: FullCommitFilesOptions;
   /** Oldest first. */
   private list: CommitFile[] = [];
+  /** Those of them that are in memory. */
+  private inMemory: CommitFile[] = [];
+  /** Apps of which there is enough in them for a write to their segments. */
+  private readonly due = new Set<AppId>();
   private readonly emptying = new CoalescedRun(() => this.empty());
   private retryTimer: NodeJS.Timeout | undefined;
   /** Those who wait until all that is in them is in segments. */
@@ -56,9 +67,12 @@ export class FullCommitFiles {
 
   /** The newest one. */
   add(file: CommitFile): void {
-    const isFirstInMemory = !this.list.some(({ apps, hasLeftMemory }) => apps.size > 0 && !hasLeftMemory);
     this.list.push(file);
+    file.end();
     file.releaseUnused();
+    if (file.hasLeftMemory) return;
+    const isFirstInMemory = !this.inMemory.some(isInMemory);
+    this.inMemory = [...this.inMemory.filter(isInMemory), file];
     if (isFirstInMemory && file.isReadInLog) this.leaveAtOnce(file);
   }
 
@@ -67,30 +81,43 @@ export class FullCommitFiles {
    * be written to segments batch by batch.
    */
   private leaveAtOnce(file: CommitFile): void {
-    let isInMemory = false;
+    let isLeaving = true;
     for (const app of file.apps)
-      if (!file.spill(this.options.unwrittenOf(app), this.options.folder)) isInMemory = true;
-    if (!isInMemory) file.leaveMemory();
+      if (!file.spill(this.options.unwrittenOf(app), this.options.folder)) isLeaving = false;
+    if (isLeaving) file.leaveMemory();
   }
 
   /** Nothing of an app that is in them is needed any more. */
   forget(app: AppId): void {
+    this.due.delete(app);
     for (const file of this.list) if (file.apps.delete(app)) file.releaseUnused();
   }
 
   /** There are so many of them, or such old ones, that what is in them has to be written to segments. */
   get mustWrite(): boolean {
     if (this.isClosed || this.writingAll > 0) return true;
-    const used = this.list.filter(({ apps }) => apps.size > 0);
-    const isOld = used.length > 0 && performance.now() - used[0].createdMs > FULL_AGE_MAX_MS;
-    return used.length > FULL_FILES_MAX || isOld;
+    const used = this.list.filter(({ apps, isLeft }) => apps.size > 0 && !isLeft);
+    if (used.length === 0) return false;
+    const [oldest] = used;
+    if (performance.now() - oldest.createdMs > FULL_AGE_MAX_MS) return true;
+    if (used.length <= FULL_FILES_MIN) return false;
+    let bytes = 0;
+    for (const { diskBytes } of used) bytes += diskBytes;
+    return bytes > FULL_FILES_MAX * this.options.fileBytes || oldest.isMostlyWritten(WAITING_PART_MIN);
   }
 
   /** So much of them is in memory that it has to become less before more is added. */
   get isBehind(): boolean {
     let behind = 0;
-    for (const { apps, hasLeftMemory } of this.list) if (apps.size > 0 && !hasLeftMemory) behind++;
+    for (const file of this.inMemory) if (isInMemory(file)) behind++;
     return behind >= BEHIND_FILES;
+  }
+
+  /** Of an app there is enough for a write to its segment: with thousands of them at once, each has its turn. */
+  writeSoon(app: AppId): void {
+    if (this.due.has(app)) return;
+    this.due.add(app);
+    void this.writeDue();
   }
 
   /** What is in them has to leave memory, or to go to segments. Resolves when that was tried. */
@@ -125,21 +152,29 @@ export class FullCommitFiles {
     return this.list.map(({ path }) => path);
   }
 
-  /** Those of which all is in segments: once these are synced, {@link remove} them. */
+  /**
+   * Those of which all is in segments: once these are synced, {@link remove} them. One that says that a stream was removed stays as long as there
+   * is one before it.
+   */
   writtenFiles(): readonly CommitFile[] {
-    return this.list.filter(({ apps }) => apps.size === 0);
+    let isFirst = true;
+    return this.list.filter(({ apps, saysDropped }) => {
+      const isWritten = apps.size === 0 && (isFirst || !saysDropped);
+      isFirst &&= isWritten;
+      return isWritten;
+    });
   }
 
   /**
    * Removes files of {@link writtenFiles}, unless the folder isn't the one that was opened any more. What can't be removed stays for the next
-   * time.
+   * time. On another thread, one after the other: to give back what is cached of 16 MB takes some milliseconds.
    */
-  remove(files: readonly CommitFile[]): void {
-    if (this.options.place.check() !== undefined) return;
+  async remove(files: readonly CommitFile[]): Promise<void> {
     for (const file of files) {
+      if (this.options.place.check() !== undefined) return;
       this.options.files.close(file.path);
       try {
-        unlinkSync(file.path);
+        await unlink(file.path);
       } catch (error) {
         if (systemCode(error) !== 'ENOENT') continue; // next time
       }
@@ -153,33 +188,66 @@ export class FullCommitFiles {
    */
   private async empty(): Promise<void> {
     clearTimeout(this.retryTimer);
-    let startMs = performance.now();
-    let sliceMs = SLICE_MS;
-    let mustRetry = false;
+    const slices = new Slices();
+    let mustRetry = !(await this.writeEnough(slices));
     let { mustWrite } = this;
     for (const file of this.list.filter(({ apps }) => apps.size > 0)) {
-      let isInMemory = false;
+      let isLeaving = true;
       for (const app of [...file.apps]) {
-        if (file.hasLeftMemory && !mustWrite) break;
+        const goesToSegments = mustWrite || file.isLeft;
+        if (file.hasLeftMemory && !goesToSegments) break;
         if (!file.apps.has(app)) continue; // written meanwhile
         if (this.options.isLeft(app))
-          isInMemory = true; // until it is opened
-        else if (mustWrite || !file.spill(this.options.unwrittenOf(app), this.options.folder)) {
+          isLeaving = false; // until it is opened
+        else if (goesToSegments || !file.spill(this.options.unwrittenOf(app), this.options.folder)) {
           // It may be written with what is being written there now.
-          if (!this.options.writeToSegment(app) || file.apps.has(app)) isInMemory = mustRetry = true;
+          if (!this.options.writeToSegment(app) || file.apps.has(app)) {
+            isLeaving = false;
+            mustRetry = true;
+          }
         }
-        const endMs = performance.now();
-        if (endMs - startMs < sliceMs) continue;
-        await new Promise((resolve) => setImmediate(resolve));
-        startMs = performance.now();
-        sliceMs = Math.min(Math.max(startMs - endMs, SLICE_MS), SLICE_MAX_MS);
+        if (!slices.isOver) continue;
+        await slices.pause();
         mustWrite = this.mustWrite;
       }
       mustWrite = this.mustWrite;
-      if (isInMemory || file.hasLeftMemory) continue;
-      file.leaveMemory();
+      if (isLeaving && !file.hasLeftMemory) file.leaveMemory();
     }
     if (mustRetry && !this.isClosed)
       this.retryTimer = setTimeout(() => void this.writeDue(), RETRY_MS).unref();
   }
+
+  /** Writes those to segments of which there is enough. @returns whether all of them could be written */
+  private async writeEnough(slices: Slices): Promise<boolean> {
+    let areWritten = true;
+    for (const app of [...this.due]) {
+      // Meanwhile it may have been written.
+      if (this.due.has(app) && (!this.options.writeToSegment(app) || this.due.has(app))) areWritten = false;
+      if (slices.isOver) await slices.pause();
+    }
+    return areWritten;
+  }
+}
+
+/** Parts of turns of the event loop. */
+class Slices {
+  private startMs = performance.now();
+  private sliceMs = SLICE_MS;
+
+  /** This turn's part is over. */
+  get isOver(): boolean {
+    return performance.now() - this.startMs >= this.sliceMs;
+  }
+
+  /** Waits for the next turn. */
+  async pause(): Promise<void> {
+    const endMs = performance.now();
+    await new Promise((resolve) => setImmediate(resolve));
+    this.startMs = performance.now();
+    this.sliceMs = Math.min(Math.max(this.startMs - endMs, SLICE_MS), SLICE_MAX_MS);
+  }
+}
+
+function isInMemory({ apps, hasLeftMemory }: CommitFile): boolean {
+  return apps.size > 0 && !hasLeftMemory;
 }

@@ -1,19 +1,22 @@
 import type { Sequence, StoredBatch } from '../../contract.ts';
 import {
-  encodeFrameIdEntry,
   knownEntryEnd,
+  knownEntryLast,
   readKnownEntry,
   type SegmentEntry,
   toStoredBatch,
 } from '../segments/entry-format.ts';
 import { type CommitMemory, type EntryFile, pieceOf, type SpilledEntries } from './commit-memory.ts';
+import type { LeftBatch } from './left-batch.ts';
 
-/** Entries of a stream, one behind the other, that aren't in the log's memory: in a file, or in memory of their own. */
+/** Entries of a stream, one behind the other, that aren't in the log's memory: in a file. */
 interface StoredPart {
-  readonly source: EntryFile | Buffer;
+  readonly source: EntryFile;
   readonly offset: number;
   readonly bytes: number;
   readonly count: number;
+  /** Its last line. */
+  readonly last: Sequence;
 }
 
 /** In front of an entry in the log's memory, in the place of its commit header, which nobody reads there: where the next one is. */
@@ -59,12 +62,11 @@ export class UnwrittenEntries {
     this.bytes += batchBytes;
   }
 
-  /** Adds a batch whose header is written, in memory of its own, behind others of which none is in the log's. @param seed of its app's checksums */
-  addBatch(batch: Uint8Array, frameId: string | undefined, seed: number): void {
+  /** Adds a batch that a process before this one wrote to the log, behind others of which none is in memory. */
+  addLeft({ file, offset, entryBytes, bytes, last }: LeftBatch): void {
     if (this.linkedCount > 0) throw new Error('what is left of processes before this one is added first');
-    const own = Buffer.concat(frameId === undefined ? [batch] : [encodeFrameIdEntry(frameId, seed), batch]);
-    this.addPart({ source: own, offset: 0, bytes: own.length, count: 1 });
-    this.bytes += batch.length;
+    this.addPart({ source: file, offset, bytes: entryBytes, count: 1, last });
+    this.bytes += bytes;
   }
 
   /** All of them are in a segment, or the stream is dropped. */
@@ -82,16 +84,18 @@ export class UnwrittenEntries {
   spill(memory: CommitMemory, file: SpilledEntries): boolean {
     let count = 0;
     let bytes = 0;
+    let last = 0;
     let link: Link | undefined = this.firstLinked();
     for (; link && memory.offsetInFile(link.piece, link.at) !== undefined; link = this.linkedAfter(link)) {
       count++;
       bytes += linkedBytes(link);
+      last = linkedLast(link);
     }
     if (count === 0) return false;
     this.copyLinked(file.reserve(bytes), 0, count);
     const offset = file.bytes;
     file.keep(bytes);
-    this.addPart({ source: file, offset, bytes, count });
+    this.addPart({ source: file, offset, bytes, count, last });
     this.unlink(count, link);
     return true;
   }
@@ -103,7 +107,7 @@ export class UnwrittenEntries {
     for (; link; link = this.linkedAfter(link)) {
       const offset = memory.offsetInFile(link.piece, link.at);
       if (offset === undefined) break;
-      this.addPart({ source: log, offset, bytes: linkedBytes(link), count: 1 });
+      this.addPart({ source: log, offset, bytes: linkedBytes(link), count: 1, last: linkedLast(link) });
       count++;
     }
     this.unlink(count, link);
@@ -129,7 +133,7 @@ export class UnwrittenEntries {
   /** Those with a line from `from` up to `before`, with bytes of their own. */
   read(from: Sequence, before: Sequence = Number.POSITIVE_INFINITY): StoredBatch[] {
     const found: StoredBatch[] = [];
-    this.forEach((entry, bytes) => {
+    this.forEach(from, before, (entry, bytes) => {
       if (entry.last < from || entry.first >= before) return;
       found.push(toStoredBatch(Buffer.from(bytes.subarray(entry.batchStart, entry.end)), entry));
     });
@@ -139,15 +143,27 @@ export class UnwrittenEntries {
   /** The last line of those that were stored before a time, milliseconds since 1970. */
   lastBefore(ms: number): Sequence | undefined {
     let found: Sequence | undefined;
-    this.forEach(({ storedAtMs, last }) => {
+    this.forEach(0, Number.POSITIVE_INFINITY, ({ storedAtMs, last }) => {
       if (storedAtMs < ms) found = last;
     });
     return found;
   }
 
-  /** Calls `visit` with each of them and the bytes that it is in: those in memory aren't copied. */
-  private forEach(visit: (entry: SegmentEntry, bytes: Buffer) => void): void {
+  /**
+   * Calls `visit` with each of them, and the bytes that it is in, of which a line from `from` up to `before` may be: those in memory aren't
+   * copied.
+   */
+  private forEach(
+    from: Sequence,
+    before: Sequence,
+    visit: (entry: SegmentEntry, bytes: Buffer) => void,
+  ): void {
+    let reached = 0;
     for (const part of this.parts ?? []) {
+      // What is in front of it may be a gap.
+      if (reached + 1 >= before) return;
+      reached = part.last;
+      if (reached < from) continue;
       const bytes = Buffer.allocUnsafe(part.bytes);
       copyPart(part, bytes, 0);
       forEachEntry(bytes, 0, (entry) => visit(entry, bytes));
@@ -192,8 +208,7 @@ export class UnwrittenEntries {
 
 /** Copies a part to `at` of `out`. */
 function copyPart({ source, offset, bytes }: StoredPart, out: Buffer, at: number): void {
-  if (Buffer.isBuffer(source)) source.copy(out, at, offset, offset + bytes);
-  else source.read(out, at, bytes, offset);
+  source.read(out, at, bytes, offset);
 }
 
 /** Where an entry is in the log's memory. */
@@ -204,6 +219,10 @@ interface Link {
 
 function linkedBytes({ piece, at }: Link): number {
   return knownEntryEnd(pieceOf(piece), at) - at;
+}
+
+function linkedLast({ piece, at }: Link): Sequence {
+  return knownEntryLast(pieceOf(piece), at);
 }
 
 /** Calls `visit` with each entry of what {@link UnwrittenEntries.copy} gave, which is in a segment from `offset` on. */

@@ -229,6 +229,12 @@ export function knownEntryEnd(bytes: Buffer, at: number): number {
   return head + bytes.readUInt32LE(head + 8);
 }
 
+/** The last line of the entry that begins at `at` of such bytes. */
+export function knownEntryLast(bytes: Buffer, at: number): Sequence {
+  const head = at + leadingFrameIdBytes(bytes, at);
+  return readUint56(bytes, head + 25) + bytes.readUIntLE(head + 1, 3) - 1;
+}
+
 /**
  * Is the entry intact? `bytes` hold the segment from `offset` on, and all of the entry. A frame id that isn't takes its batch's entry along:
  * the batch is found behind it.

@@ -4,6 +4,8 @@ import type { Batch } from '../../../syslog/batch.ts';
 import type { AppId, Retention, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
 import type { DamagedCommit } from '../commit-log/commit-entry.ts';
+import type { WriteTime } from '../commit-log/commit-log.ts';
+import type { LeftBatch } from '../commit-log/left-batch.ts';
 import { forEachEntry, UnwrittenEntries } from '../commit-log/unwritten-entries.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import {
@@ -27,8 +29,10 @@ import type { StreamEnd, StreamNote } from './stream-note.ts';
 const SEGMENTS = 16;
 const SEGMENT_BYTES_MIN = 65_536;
 const SEGMENT_BYTES_MAX = 16_777_216;
-/** So many bytes that are in the commit log only are written to the segment. */
-const UNWRITTEN_BYTES_MAX = 65_536;
+/** So many bytes that are in the commit log only are written to the segment, in their app's turn; so many at once. */
+const UNWRITTEN_BYTES_ENOUGH = 65_536;
+const UNWRITTEN_BYTES_MAX = 131_072;
+
 export interface AppStreamOptions {
   readonly app: AppId;
   readonly folder: string;
@@ -41,7 +45,7 @@ export interface AppStreamOptions {
   readonly place: FolderIdentity;
   readonly note: StreamNote | undefined;
   /** What processes before this one left in the commit log, in order: {@link AppStream.adopt} it then. */
-  readonly left: readonly AllocatedBatch[];
+  readonly left: readonly LeftBatch[];
   /** Called with each of the newest entries that has a frame id: the index may not have it. */
   readonly onFrameId: (entry: SegmentEntry) => void;
   /** Called when lines turn out to be lost, also while the stream is opened. */
@@ -263,38 +267,40 @@ export class AppStream {
   }
 
   /**
-   * A batch is in the commit log, and at `at` of a piece of its memory: from now on it can be read. True when it, and what is before it, should be
-   * written now.
+   * A batch is in the commit log, and at `at` of a piece of its memory: from now on it can be read.
+   * @returns when it, and what is before it, should be written, if not with the log's file
    */
-  commitUnwritten({ stored, bytesSoFar }: AllocatedBatch, piece: number, at: number): boolean {
+  commitUnwritten({ stored, bytesSoFar }: AllocatedBatch, piece: number, at: number): WriteTime | undefined {
     this.unwritten.add(piece, at, stored.bytes.length);
-    return this.commitNext(stored, bytesSoFar);
+    this.commitNext(stored.last, bytesSoFar);
+    const { bytes } = this.unwritten;
+    if (bytes >= UNWRITTEN_BYTES_MAX || this.isTooMuch) return 'now';
+    return bytes >= UNWRITTEN_BYTES_ENOUGH ? 'soon' : undefined;
   }
 
-  private commitNext({ last }: StoredBatch, bytesSoFar: number): boolean {
+  private commitNext(last: Sequence, bytesSoFar: number): void {
     this.committedEnd.moveTo({ next: last + 1, bytesSoFar });
     if (this.isTooMuch) this.trim();
-    return this.unwritten.bytes >= UNWRITTEN_BYTES_MAX || this.isTooMuch;
   }
 
   /**
    * A batch was found in the commit log when the stream was opened. False when it is in a segment already, or was before what is lost.
    * What is missing in front of it is lost, and it begins another segment: what is unwritten has to be written before.
    */
-  adopt(batch: AllocatedBatch): boolean {
-    const { stored, bytesSoFar, frameId } = batch;
+  adopt(batch: LeftBatch): boolean {
+    const { first, last, bytes, bytesSoFar } = batch;
     const { next, bytesSoFar: reached } = this.committedEnd;
-    const bytesBefore = bytesSoFar - stored.bytes.length;
-    if (stored.first < next || bytesBefore < reached) return false;
+    const bytesBefore = bytesSoFar - bytes;
+    if (first < next || bytesBefore < reached) return false;
     if (bytesBefore > reached) {
       if (this.unwritten.count > 0) throw new Error('what is before a gap has to be written first');
       this.segmentList.at(-1)?.seal();
-      this.writtenEnd.moveTo({ next: stored.first, bytesSoFar: bytesBefore });
+      this.writtenEnd.moveTo({ next: first, bytesSoFar: bytesBefore });
       this.committedEnd.moveTo(this.writtenEnd);
-      if (next < stored.first) this.losses.report([next, stored.first - 1]);
+      if (next < first) this.losses.report([next, first - 1]);
     }
-    this.unwritten.addBatch(stored.bytes, frameId, this.seed);
-    this.commitNext(stored, bytesSoFar);
+    this.unwritten.addLeft(batch);
+    this.commitNext(last, bytesSoFar);
     this.allocatedEnd.moveTo(this.committedEnd);
     return true;
   }
@@ -315,9 +321,9 @@ export class AppStream {
   }
 
   /** Is there a gap between what it holds and a batch of the commit log? */
-  isBeforeGap({ stored, bytesSoFar }: AllocatedBatch): boolean {
+  isBeforeGap({ first, bytes, bytesSoFar }: LeftBatch): boolean {
     const { next, bytesSoFar: reached } = this.committedEnd;
-    return stored.first >= next && bytesSoFar - stored.bytes.length > reached;
+    return first >= next && bytesSoFar - bytes > reached;
   }
 
   /** It was removed: nothing of it will be written. */

@@ -2,7 +2,7 @@
  * Where segments have to be cut off so that what follows is taken from the commit log again. After a power cut the end of a segment may be
  * missing, or have a hole, while what was written behind it is there, or was noted: segments aren't synced while the log has their lines.
  */
-import type { AllocatedBatch } from '../segments/entry-format.ts';
+import type { LeftBatch } from '../commit-log/left-batch.ts';
 import type { Segment } from '../segments/segment.ts';
 import type { StreamEnd } from './stream-note.ts';
 
@@ -33,7 +33,7 @@ export interface CutOff extends StreamEnd {
 export function findCut(
   scanned: readonly ScannedSegment[],
   known: StreamEnd,
-  left: readonly AllocatedBatch[],
+  left: readonly LeftBatch[],
 ): CutOff | undefined {
   const cut = findIntactEnd(scanned);
   if (!cut) return undefined;
@@ -44,9 +44,9 @@ export function findCut(
   }
   if (cut.next >= next && cut.bytesSoFar >= bytesSoFar) return undefined;
   let reached: StreamEnd = cut;
-  for (const { stored, bytesSoFar: end } of left)
-    if (stored.first >= reached.next && end - stored.bytes.length === reached.bytesSoFar)
-      reached = { next: stored.last + 1, bytesSoFar: end };
+  for (const { first, last, bytes, bytesSoFar: end } of left)
+    if (first >= reached.next && end - bytes === reached.bytesSoFar)
+      reached = { next: last + 1, bytesSoFar: end };
   return reached.next >= next && reached.bytesSoFar >= bytesSoFar ? cut : undefined;
 }
 

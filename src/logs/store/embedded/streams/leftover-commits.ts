@@ -1,7 +1,8 @@
 import type { AppId } from '../../contract.ts';
 import type { DamagedCommit } from '../commit-log/commit-entry.ts';
 import type { LeftCommits } from '../commit-log/commit-log.ts';
-import type { AllocatedBatch, SegmentEntry } from '../segments/entry-format.ts';
+import type { LeftBatch } from '../commit-log/left-batch.ts';
+import type { SegmentEntry } from '../segments/entry-format.ts';
 import type { OpenStream } from './open-stream.ts';
 
 /** Called for a batch with a frame id. */
@@ -9,17 +10,17 @@ export type OnFrameId = (app: AppId, entry: Pick<SegmentEntry, 'frameId' | 'firs
 
 /** What processes before this one left in the commit log, until their streams are opened and take it. */
 export class LeftoverCommits {
-  private readonly batches: Map<AppId, readonly AllocatedBatch[]>;
+  private readonly batches: Map<AppId, readonly LeftBatch[]>;
   private readonly damage: readonly DamagedCommit[];
   private readonly onFrameId: OnFrameId;
   /** Bytes that are no intact entries. */
   readonly damagedBytes: number;
 
-  constructor({ batches, contents }: LeftCommits, onFrameId: OnFrameId) {
+  constructor({ batches, damaged, damagedBytes }: LeftCommits, onFrameId: OnFrameId) {
     this.batches = new Map(batches);
-    this.damage = contents.flatMap(({ damaged }) => damaged);
+    this.damage = damaged;
     for (const { app } of this.damage) if (!this.batches.has(app)) this.batches.set(app, []);
-    this.damagedBytes = contents.reduce((sum, { damagedBytes }) => sum + damagedBytes, 0);
+    this.damagedBytes = damagedBytes;
     this.onFrameId = onFrameId;
   }
 
@@ -29,7 +30,7 @@ export class LeftoverCommits {
   }
 
   /** The app's intact batches, in order; undefined when there is nothing of it. */
-  get(app: AppId): readonly AllocatedBatch[] | undefined {
+  get(app: AppId): readonly LeftBatch[] | undefined {
     return this.batches.get(app);
   }
 
@@ -48,14 +49,13 @@ export class LeftoverCommits {
    * @param batches of {@link get}; undefined: the stream was removed, and takes nothing
    * @returns whether there was something of it
    */
-  giveTo({ app, stream, appender }: OpenStream, batches: readonly AllocatedBatch[] | undefined): boolean {
+  giveTo({ app, stream, appender }: OpenStream, batches: readonly LeftBatch[] | undefined): boolean {
     if (!this.batches.has(app)) return false;
     // What is in segments already has to stay there when the log is removed.
-    if (batches && batches.length > 0) appender.assumeUnsynced(batches[0].stored.first);
+    if (batches && batches.length > 0) appender.assumeUnsynced(batches[0].first);
     for (const batch of batches ?? []) {
       if (stream.isBeforeGap(batch)) appender.writeUnwritten();
-      const { stored, frameId } = batch;
-      if (stream.adopt(batch) && frameId !== undefined) this.onFrameId(app, { ...stored, frameId });
+      if (stream.adopt(batch) && batch.frameId !== undefined) this.onFrameId(app, batch);
     }
     const damaged = this.damage.filter((one) => one.app === app).sort((a, b) => a.first - b.first);
     if (batches && damaged.some(({ first }) => first > stream.bounds.last)) {

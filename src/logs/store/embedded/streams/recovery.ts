@@ -14,8 +14,8 @@ import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import { syncFolderNow } from '../../../../common/files/sync-folder.ts';
 import { HEADROOM } from '../../../syslog/batch.ts';
 import type { Sequence } from '../../contract.ts';
+import type { LeftBatch } from '../commit-log/left-batch.ts';
 import {
-  type AllocatedBatch,
   isIntact,
   isNamedAfter,
   leadingFrameIdBytes,
@@ -49,7 +49,7 @@ export interface RecoveryOptions extends SegmentOptions {
   readonly folder: string;
   readonly note: StreamNote | undefined;
   /** What the commit log has of the stream, in order. */
-  readonly left: readonly AllocatedBatch[];
+  readonly left: readonly LeftBatch[];
   /** Called with each of the newest entries that has a frame id: the index may not have it. */
   readonly onFrameId: (entry: SegmentEntry) => void;
 }
@@ -121,7 +121,7 @@ export function oldestStoredAtMs(folder: string): number | undefined {
 export function recoverSegments(options: RecoveryOptions): RecoveredStream {
   const { folder, note, seed, left } = options;
   const found = findSegments(folder);
-  const { used, missing, strays } = matchSegments(found, note, left[0]?.stored.first);
+  const { used, missing, strays } = matchSegments(found, note, left[0]?.first);
   // Trimmed, and the process ended before the file was removed.
   for (const one of strays)
     if (note && one.first < note.first && one.size > 0 && hasIntactStart(folder, one, seed))
@@ -162,7 +162,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
     }
     // After a cut its lines went to segments with other names.
     const end = findIntactEnd(scanned);
-    const [{ stored: oldest }] = left;
+    const [oldest] = left;
     if (end)
       lost = lost.filter(({ first, bytesBefore }) => first < oldest.first || bytesBefore >= end.bytesSoFar);
   }
@@ -172,8 +172,8 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
 }
 
 /** The commit log has lines of the segment before this one. */
-function reachesInto({ found }: UsedSegment, left: readonly AllocatedBatch[]): boolean {
-  return left.length > 0 && found.first >= left[0].stored.first;
+function reachesInto({ found }: UsedSegment, left: readonly LeftBatch[]): boolean {
+  return left.length > 0 && found.first >= left[0].first;
 }
 
 function asScanned(segment: Segment, content: SegmentContent | undefined): ScannedSegment {

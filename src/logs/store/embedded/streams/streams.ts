@@ -7,7 +7,7 @@ import { FileSystemSync } from '../../../../common/files/file-system-sync.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
 import type { AppId, ReadMemory, Sequence, StoredBatch, StreamBounds, StreamFile } from '../../contract.ts';
 import { appIdBytes } from '../commit-log/commit-entry.ts';
-import { CommitLog } from '../commit-log/commit-log.ts';
+import { COMMIT_FILE_BYTES, CommitLog } from '../commit-log/commit-log.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import { type AllocatedBatch, checksumSeed } from '../segments/entry-format.ts';
 import type { ErasureJournal, PickLines } from '../segments/line-eraser.ts';
@@ -94,7 +94,7 @@ export class EmbeddedStreams {
     const { durability, place } = options;
     this.commitLog = new CommitLog({
       folder: options.commitFolder,
-      fileBytes: options.commitFileBytes,
+      fileBytes: options.commitFileBytes ?? COMMIT_FILE_BYTES,
       files: this.files,
       durability,
       place,
@@ -361,7 +361,7 @@ export class EmbeddedStreams {
     await this.syncSegments();
     await this.noteWriter.noteProgress(this.byApp);
     // What isn't noted may be found by the log alone.
-    if (!this.noteWriter.hasFailed) this.commitLog.full.remove(written);
+    if (!this.noteWriter.hasFailed) await this.commitLog.full.remove(written);
   }
 
   private async syncSegments(): Promise<void> {
