@@ -5,7 +5,7 @@ import type { SyslogHeader } from '../syslog/header.ts';
 import type { OpenCell } from '../syslog/wasm/wasm-codec.ts';
 import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from './batch-schedule.ts';
 import type { LogSource } from './token-cache.ts';
-import { addGatheredBytes, areManyGathering, atTurnEnd } from './turn-end.ts';
+import { addGatheredBytes, areManyGathering, atTurnEnd, type TurnPatience } from './turn-end.ts';
 
 /** An app without a batch for so long is quiet: its next line doesn't wait for those of busy ones. */
 const QUIET_MS = 1_000;
@@ -126,6 +126,8 @@ export class Batcher implements BatchOwner {
   private retryTimer: NodeJS.Timeout | undefined;
   private hasGivenUp = false;
   private nextNumber = 0;
+  /** A close is scheduled, and may be so for later, since nobody reads the lines. */
+  private mayWaitUnread = false;
   /** Small batches that were full since the last close that was scheduled. */
   private smallBatches = 0;
   /** Where the lines of the request begin that is taken now: bytes and lines before them in the open batch. */
@@ -241,7 +243,8 @@ export class Batcher implements BatchOwner {
   whenStored(): Promise<unknown> {
     if (this.builder.isEmpty) return Promise.resolve();
     const { done } = this.ensureOpenBatch();
-    this.scheduleClose();
+    if (this.mayWaitUnread) this.onTurnEnded();
+    else this.scheduleClose(true);
     return done;
   }
 
@@ -302,15 +305,29 @@ export class Batcher implements BatchOwner {
     return this.openBatch;
   }
 
-  private scheduleClose(): void {
+  /** What has gathered since nobody reads it shouldn't wait any longer. */
+  onAwaited(): void {
+    // The call that it has waited for closes then what is open, or nothing.
+    if (this.mayWaitUnread) this.onTurnEnded();
+  }
+
+  /** @param isAwaited somebody waits until the lines are stored */
+  private scheduleClose(isAwaited = false): void {
     if (!this.schedule.requestClose()) return;
-    const { openedMs } = this.ensureOpenBatch();
-    const isQuiet = this.schedule.lastClosedMs + QUIET_MS < openedMs;
-    atTurnEnd(this.onTurnEnded, this.onFailure === 'refused' ? 'none' : isQuiet ? 'brief' : 'long');
+    const patience = this.patience(this.ensureOpenBatch().openedMs, isAwaited);
+    this.mayWaitUnread = patience === 'unread';
+    atTurnEnd(this.onTurnEnded, patience);
+  }
+
+  private patience(openedMs: number, isAwaited: boolean): TurnPatience {
+    if (this.onFailure === 'refused') return 'none';
+    if (this.schedule.lastClosedMs + QUIET_MS < openedMs) return 'brief';
+    return isAwaited || this.appender.isFollowed ? 'long' : 'unread';
   }
 
   private readonly onTurnEnded = (): void => {
     this.smallBatches = 0;
+    this.mayWaitUnread = false;
     if (this.schedule.turnEnded()) this.closeBatch();
   };
 

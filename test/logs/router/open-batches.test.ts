@@ -38,6 +38,9 @@ function failing(store: Store, fails: () => boolean): Store {
       return (app: AppId): StreamAppender => {
         const appender = target.appenderFor(app);
         return {
+          get isFollowed() {
+            return appender.isFollowed;
+          },
           append: (batch, waiter) => {
             if (fails()) queueMicrotask(() => waiter.onAppendFailed(new Error('not now')));
             else appender.append(batch, waiter);
