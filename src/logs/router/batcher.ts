@@ -58,11 +58,12 @@ class PendingBatch implements AppendWaiter {
   readonly number: number;
   batch: Batch | undefined;
   /** On the clock of `performance.now()`. */
-  readonly openedMs = performance.now();
+  readonly openedMs: number;
 
-  constructor(owner: BatchOwner, number: number) {
+  constructor(owner: BatchOwner, number: number, openedMs: number) {
     this.owner = owner;
     this.number = number;
+    this.openedMs = openedMs;
   }
 
   onAppended(): void {
@@ -120,7 +121,10 @@ export class Batcher implements BatchOwner {
   private readonly onFailure: FailurePolicy;
   private readonly builder = new BatchBuilder();
   private readonly schedule = new BatchSchedule<PendingBatch>();
+  /** Made when it is closed, or somebody waits for it: what is open for long would be old, and keep what is young alive. */
   private openBatch: PendingBatch | undefined;
+  /** When the open batch was opened, on the clock of `performance.now()`; 0: there is none. */
+  private openedMs = 0;
   /** Mostly one at the most. */
   private unstored: PendingBatch[] = [];
   private retryTimer: NodeJS.Timeout | undefined;
@@ -231,7 +235,7 @@ export class Batcher implements BatchOwner {
    */
   flushInBackground(lingerMs = 0): void {
     if (this.builder.isEmpty) return;
-    this.ensureOpenBatch();
+    this.markOpened();
     const restMs = lingerMs === 0 ? 0 : this.schedule.linger(lingerMs, performance.now());
     if (restMs === 0) {
       this.scheduleClose();
@@ -299,10 +303,16 @@ export class Batcher implements BatchOwner {
 
   private ensureOpenBatch(): PendingBatch {
     if (!this.openBatch) {
-      this.openBatch = new PendingBatch(this, this.nextNumber++);
+      this.openBatch = new PendingBatch(this, this.nextNumber++, this.markOpened());
       this.unstored.push(this.openBatch);
     }
     return this.openBatch;
+  }
+
+  /** There is an open batch. @returns when it was opened */
+  private markOpened(): number {
+    if (this.openedMs === 0) this.openedMs = performance.now();
+    return this.openedMs;
   }
 
   /** What has gathered since nobody reads it shouldn't wait any longer. */
@@ -314,7 +324,7 @@ export class Batcher implements BatchOwner {
   /** @param isAwaited somebody waits until the lines are stored */
   private scheduleClose(isAwaited = false): void {
     if (!this.schedule.requestClose()) return;
-    const patience = this.patience(this.ensureOpenBatch().openedMs, isAwaited);
+    const patience = this.patience(this.markOpened(), isAwaited);
     this.mayWaitUnread = patience === 'unread';
     atTurnEnd(this.onTurnEnded, patience);
   }
@@ -342,6 +352,7 @@ export class Batcher implements BatchOwner {
     if (!batch) return;
     const pendingBatch = this.ensureOpenBatch();
     this.openBatch = undefined;
+    this.openedMs = 0;
     this.lastUsedMs = performance.now();
     pendingBatch.batch = batch;
     this.waitingBytes += batch.bytes.length;
@@ -361,6 +372,7 @@ export class Batcher implements BatchOwner {
     this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
     pendingBatch.resolve();
     batch.memory?.release();
+    pendingBatch.batch = undefined;
     if (this.schedule.canClose) this.closeBatch();
   }
 
