@@ -147,7 +147,8 @@ export class Batcher implements BatchOwner {
   private failure: unknown;
   private heldUpSinceMs = 0;
   private lostLines = 0;
-  private readonly releaseWaiters = new Set<() => void>();
+  /** Of who waits until it isn't held up; made when somebody does. */
+  private releaseWaiters: Set<() => void> | undefined;
   /** Its appends fail, and no more of its lines may wait: who brings them waits, or they are lost. */
   isHeldUp = false;
   /** For receivers of lines: the last one that has to flush it. */
@@ -178,6 +179,7 @@ export class Batcher implements BatchOwner {
 
   /** Calls `resume` once, as soon as it isn't held up any more. */
   whenReleased(resume: () => void): void {
+    this.releaseWaiters ??= new Set();
     this.releaseWaiters.add(resume);
   }
 
@@ -240,7 +242,7 @@ export class Batcher implements BatchOwner {
     if (restMs === 0) {
       this.scheduleClose();
       if (this.onFailure === 'kept') this.builder.open();
-    } else if (restMs !== ALREADY_SCHEDULED) setTimeout(this.onLingerEnded, restMs);
+    } else if (restMs !== ALREADY_SCHEDULED) setTimeout(() => this.onLingerEnded(), restMs);
   }
 
   /** Resolves when the lines of the open batch are stored; rejects when they are refused: then send them again. */
@@ -341,10 +343,10 @@ export class Batcher implements BatchOwner {
     if (this.schedule.turnEnded()) this.closeBatch();
   };
 
-  private readonly onLingerEnded = (): void => {
+  private onLingerEnded(): void {
     this.schedule.lingerEnded();
     if (!this.builder.isEmpty) this.scheduleClose();
-  };
+  }
 
   /** Closes the open batch, if it has lines, and appends it unless it has to wait for a failed one. */
   private closeBatch(): void {
@@ -382,7 +384,8 @@ export class Batcher implements BatchOwner {
       const retryMs = this.schedule.failedAndKept(pendingBatch);
       this.failure = error;
       this.updateHeldUp();
-      if (retryMs !== undefined && !this.hasGivenUp) this.retryTimer = setTimeout(this.onRetryDue, retryMs);
+      if (retryMs !== undefined && !this.hasGivenUp)
+        this.retryTimer = setTimeout(() => this.onRetryDue(), retryMs);
     } else {
       this.schedule.failedAndDropped();
       this.complete(pendingBatch, pendingBatch.batch!);
@@ -411,13 +414,15 @@ export class Batcher implements BatchOwner {
     this.isHeldUp = false;
     const outcome = { sinceMs: this.heldUpSinceMs, lost: this.lostLines };
     this.lostLines = 0;
-    const waiting = [...this.releaseWaiters];
-    this.releaseWaiters.clear();
+    const waiting = this.releaseWaiters ?? [];
+    this.releaseWaiters = undefined;
     for (const resume of waiting) resume();
     this.events.onReleased(this.app, outcome);
   }
 
-  private readonly onRetryDue = (): void => this.appendQueued(this.schedule.retry());
+  private onRetryDue(): void {
+    this.appendQueued(this.schedule.retry());
+  }
 
   private appendQueued(pendingBatch: PendingBatch | undefined): void {
     if (pendingBatch?.batch) this.appender.append(pendingBatch.batch, pendingBatch);
