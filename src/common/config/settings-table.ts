@@ -26,7 +26,7 @@ export const SETTINGS = {
   },
   host: {
     variable: 'TAILRACE_HOST',
-    kind: 'text',
+    kind: 'host',
     fallback: '127.0.0.1',
     meaning: 'address to listen on; `0.0.0.0` for all',
   },
@@ -114,7 +114,7 @@ export const SETTINGS = {
   },
   plainHttpHost: {
     variable: 'TAILRACE_PLAIN_HTTP_HOST',
-    kind: 'text',
+    kind: 'host',
     fallback: '',
     meaning:
       'address to listen on for HTTP without TLS; unset: `TAILRACE_HOST`, and `127.0.0.1` once `TAILRACE_TLS_CERT` is set',
