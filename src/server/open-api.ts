@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createApiServer, registerApiRoutes } from '../api/api-server.ts';
+import { allowOrigins } from '../api/cross-origin.ts';
 import { MetricAppNames } from '../api/monitoring/app-names.ts';
 import { AuditLog } from '../apps/access/audit-log.ts';
 import { CommandLineLogins } from '../apps/access/command-line-logins.ts';
@@ -41,6 +42,7 @@ export async function openApi(
   const apiLog = log.child({ area: 'api' });
   const trustedProxies = trustedProxiesOf(settings);
   const http = createApiServer(apiLog, settings.frameTimeoutMs, trustedProxies);
+  allowOrigins(http, settings.corsOrigins);
   const finishRequests = finishRequestsOnClose(http, () =>
     leaving.routerLine ? LEAVE_GRACE_MS : REQUEST_GRACE_MS,
   );

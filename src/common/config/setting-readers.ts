@@ -43,6 +43,8 @@ export const SETTING_READERS = {
   'apps-domain': readAppsDomain,
   /** Networks; undefined when unset. */
   networks: readNetworks,
+  /** Origins as browsers write them, or `*`; none when unset. */
+  origins: readOrigins,
   /** Names of domains; none when unset. */
   domains: readDomains,
   /** Milliseconds. */
@@ -164,6 +166,24 @@ function readDomains(variable: string, text: string): readonly string[] {
       'domains such as example.com, with commas between them; without @, without *.',
     );
   return domains;
+}
+
+function readOrigins(variable: string, text: string): readonly string[] {
+  return text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map((word) => {
+      if (word === '*') return word;
+      const url = URL.canParse(word) ? new URL(word) : undefined;
+      const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && `${url.origin}/` === url.href;
+      return isOrigin
+        ? url.origin
+        : rejectSetting(
+            variable,
+            text,
+            'origins such as https://shop.example.com, with commas between them, or *',
+          );
+    });
 }
 
 function readNetworks(variable: string, text: string): readonly string[] | undefined {

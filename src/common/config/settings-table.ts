@@ -244,6 +244,13 @@ export const SETTINGS = {
     meaning:
       'proxies in front that are believed in `X-Forwarded-For`, `-Proto`, `-Port` and `-Host`: addresses and networks with commas between them, `loopback`, `private`, or `none`; unset: `loopback` when one of the two above is set',
   },
+  corsOrigins: {
+    variable: 'TAILRACE_CORS_ORIGINS',
+    kind: 'origins',
+    fallback: '',
+    meaning:
+      'pages of other sites that may post lines and read tails: their origins with commas between them (`https://shop.example.com`), or `*`; unset: none',
+  },
   oidcIssuer: {
     variable: 'TAILRACE_OIDC_ISSUER',
     kind: 'text',
