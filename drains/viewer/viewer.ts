@@ -155,7 +155,7 @@ export async function startViewer(
     http.addHook('preClose', finishRequests);
     const { host, httpPort } = settings;
     await http.listen({ host, port: httpPort }).catch((error: unknown) => {
-      throw listenError(error, host, httpPort, 'HTTP', 'VIEWER_HTTP_PORT');
+      throw listenError(error, { host, port: httpPort }, 'HTTP', 'VIEWER_HTTP_PORT', 'VIEWER_HOST');
     });
     closers.add(() => http.close());
     url = `${settings.tlsCert ? 'https' : 'http'}://${localUrlHost(host)}:${boundPort(http.server)}`;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createApiServer, registerApiRoutes } from '../api/api-server.ts';
+import { allowOrigins } from '../api/cross-origin.ts';
 import { MetricAppNames } from '../api/monitoring/app-names.ts';
 import { AuditLog } from '../apps/access/audit-log.ts';
 import { CommandLineLogins } from '../apps/access/command-line-logins.ts';
@@ -13,7 +14,7 @@ import { finishRequestsOnClose, REQUEST_GRACE_MS } from '../common/http/finish-r
 import { VERSION } from '../common/package-info.ts';
 import { noteListening, socketName, takeInheritedSocket } from '../common/processes/passed-sockets.ts';
 import { localUrlHost } from '../common/text/url-host.ts';
-import { hostOfPlainHttp } from '../common/tls/certificate-settings.ts';
+import { hostOfPlainHttp, plainHttpHostSetting } from '../common/tls/certificate-settings.ts';
 import { registerCertificateMetrics } from '../logs/metrics/certificate-metrics.ts';
 import { registerStoreMetrics } from '../logs/metrics/store-metrics.ts';
 import { StreamSizes } from '../logs/metrics/stream-sizes.ts';
@@ -41,6 +42,7 @@ export async function openApi(
   const apiLog = log.child({ area: 'api' });
   const trustedProxies = trustedProxiesOf(settings);
   const http = createApiServer(apiLog, settings.frameTimeoutMs, trustedProxies);
+  allowOrigins(http, settings.corsOrigins);
   const finishRequests = finishRequestsOnClose(http, () =>
     leaving.routerLine ? LEAVE_GRACE_MS : REQUEST_GRACE_MS,
   );
@@ -129,7 +131,13 @@ export async function openApi(
   // Node takes a handle there; the framework passes on what it doesn't know.
   const options = { host, port: httpPort, ...takeInheritedSocket(socket) };
   await http.listen(options).catch((error: unknown) => {
-    throw listenError(error, host, httpPort, 'HTTP', 'TAILRACE_HTTP_PORT');
+    throw listenError(
+      error,
+      { host, port: httpPort },
+      'HTTP',
+      'TAILRACE_HTTP_PORT',
+      plainHttpHostSetting(settings),
+    );
   });
   noteListening(socket, http.server);
   const address = http.server.address();

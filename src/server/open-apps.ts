@@ -18,7 +18,7 @@ import type { Settings } from '../common/config/settings.ts';
 import { LOCAL_DOMAIN } from '../common/http/addresses.ts';
 import type { Log } from '../common/log.ts';
 import { VERSION } from '../common/package-info.ts';
-import { hostOfPlainHttp } from '../common/tls/certificate-settings.ts';
+import { hostOfPlainHttp, plainHttpHostSetting } from '../common/tls/certificate-settings.ts';
 import { waitWithTimeout } from '../common/wait-with-timeout.ts';
 import { TargetPolicy } from '../logs/drains/options/target-policy.ts';
 import { PlatformLinePriority, type PlatformLog } from '../logs/router/platform-log.ts';
@@ -196,7 +196,13 @@ async function listenHttpRouter(apps: RunningApps, settings: Settings, log: Log)
     log,
     startsClosed: true,
   }).catch((error: unknown) => {
-    throw listenError(error, host, routerPort, 'the HTTP router', 'TAILRACE_ROUTER_PORT');
+    throw listenError(
+      error,
+      { host, port: routerPort },
+      'the HTTP router',
+      'TAILRACE_ROUTER_PORT',
+      plainHttpHostSetting(settings),
+    );
   });
 }
 

@@ -11,7 +11,7 @@ export const ARCHIVE_SETTINGS = {
   },
   host: {
     variable: 'ARCHIVE_HOST',
-    kind: 'text',
+    kind: 'host',
     fallback: '127.0.0.1',
     meaning: 'address to listen on; `0.0.0.0` for all',
   },

@@ -91,10 +91,9 @@ export async function setAddonDrain(
   const streamName = known && new URL(known.url).searchParams.get('stream');
   const address = url.replace('{app}', encodeURIComponent(streamName ?? appName ?? name));
   if (known?.url === address) return;
-  if (known) await appRegistry.updateDrain(app, known.id, { url: address });
+  if (known) await appRegistry.updateDrain(app, known.id, () => ({ url: address }));
   else
     await appRegistry.addDrain(app, address, {
-      appName,
       addon: { id, name },
       server,
       ...(token ? { token } : {}),

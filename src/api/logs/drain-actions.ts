@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import { type AppRegistry, refuseTakenUrl } from '../../apps/records/app-registry.ts';
+import type { AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { explainTime, parseTime } from '../../common/time-expression.ts';
+import { createShipmentTransform } from '../../logs/drains/filter/transform.ts';
 import { mergeDrainOptions } from '../../logs/drains/options/drain-options.ts';
 import { parseDrainUrl, redactUrl, trimDrainUrl } from '../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../logs/drains/options/target-policy.ts';
@@ -33,10 +34,10 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
 
   const updateDrain = async (
     params: DrainParams['Params'],
-    values: Parameters<typeof appRegistry.updateDrain>[2],
+    decide: Parameters<typeof appRegistry.updateDrain>[2],
   ) => {
     const app = await appRegistry.getApp(params.app);
-    const drain = await appRegistry.updateDrain(app.id, params.drain, values);
+    const drain = await appRegistry.updateDrain(app.id, params.drain, decide);
     await deliveries.reconcile();
     return drainView(drain, dependencies);
   };
@@ -48,36 +49,35 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
     routeSchema("Change a drain's address or options", 'LogDrain', {
       body: bodySchema({ url: {}, options: {} }),
     }),
-    async ({ params, body }) => {
-      const drain = await findDrain(params);
-      const given = body?.url ?? drain.url;
-      if (typeof given !== 'string') throw new TailraceError('invalid_params', 'A url is a text.');
-      const url = given === drain.url ? given : trimDrainUrl(given);
-      const isNew = url !== drain.url && url !== redactUrl(drain.url);
-      if (!isNew) {
-        const { url: old } = parseDrainUrl(drain.url);
-        const options = mergeDrainOptions(drain.options ?? {}, old, false, body?.options);
-        await rejectLoop(appRegistry, drain.app, { url: drain.url, options });
-        return updateDrain(params, { options });
-      }
-      const { options } = await admitDrain(dependencies, drain.app, url, (target) => {
-        rejectMaskedUrl(url);
-        return mergeDrainOptions(drain.options ?? {}, target, true, body?.options);
-      });
-      refuseTakenUrl(await appRegistry.listDrains(drain.app), url, drain.id);
-      return updateDrain(params, { url, options });
-    },
+    ({ params, body }) =>
+      updateDrain(params, async (drain) => {
+        const { options: before = {} } = drain;
+        const given = body?.url ?? drain.url;
+        if (typeof given !== 'string') throw new TailraceError('invalid_params', 'A url is a text.');
+        const url = given === drain.url ? given : trimDrainUrl(given);
+        if (url === drain.url || url === redactUrl(drain.url)) {
+          const { url: old } = parseDrainUrl(drain.url);
+          const options = mergeDrainOptions(before, old, false, body?.options);
+          await rejectLoop(appRegistry, drain.app, { url: drain.url, options });
+          return { options };
+        }
+        const { options } = await admitDrain(dependencies, drain.app, url, (target) => {
+          rejectMaskedUrl(url);
+          return mergeDrainOptions(before, target, true, body?.options);
+        });
+        return { url, options };
+      }),
   );
 
   api.post<DrainParams>(
     `${path}/actions/pause`,
     routeSchema('Pause a drain', 'LogDrain', emptyBody),
-    ({ params }) => updateDrain(params, { paused: true }),
+    ({ params }) => updateDrain(params, () => ({ paused: true })),
   );
   api.post<DrainParams>(
     `${path}/actions/resume`,
     routeSchema('Let a drain go on', 'LogDrain', emptyBody),
-    ({ params }) => updateDrain(params, { paused: undefined }),
+    ({ params }) => updateDrain(params, () => ({ paused: undefined })),
   );
   api.post<DrainParams>(
     `${path}/actions/test`,
@@ -103,7 +103,7 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
         throw new TailraceError('invalid_params', `since: ${explainTime(body.since)}`);
       const { first, last } = await store.bounds(app.id);
       const after = Math.max(await store.sequenceAt(app.id, sinceMs), first - 1);
-      const drain = await updateDrain(params, { replay: { id: randomUUID(), after } });
+      const drain = await updateDrain(params, () => ({ replay: { id: randomUUID(), after } }));
       return { lines: Math.max(0, last - after), drain };
     },
   );
@@ -132,7 +132,12 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
       const drain = await findDrain(params);
       const outlet = outlets.create(drain);
       try {
-        return await new RefusedBatches(store, drain).resend(outlet);
+        // They were kept as they were to be sent then; filters have had their turn, and a sample isn't sampled again.
+        const { redact, redact_patterns } = drain.options ?? {};
+        return await new RefusedBatches(store, drain).resend(
+          outlet,
+          createShipmentTransform({ redact, redact_patterns }),
+        );
       } finally {
         await outlet.close();
       }

@@ -52,7 +52,7 @@ export function logDrainRoutes(api: FastifyInstance, dependencies: LogDrainRoute
         parseDrainOptions(target, request.body?.options),
       );
       const addon = await findAddonForDrain(addons, app.id, request.body?.addon);
-      const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name, addon });
+      const drain = await appRegistry.addDrain(app.id, url, { options, addon });
       await deliveries.reconcile();
       reply.code(201);
       return drainView(drain, dependencies);

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type AppRecord, type AppRegistry, refuseTakenUrl } from '../../apps/records/app-registry.ts';
+import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import type { DrainSupervisor } from '../../logs/drains/drain-supervisor.ts';
 import { mergeDrainOptions, parseDrainOptions } from '../../logs/drains/options/drain-options.ts';
@@ -72,7 +72,7 @@ export function telemetryDrainRoutes(
       const { url, options } = await admitDrain(dependencies, app.id, exporter.endpoint, (target) =>
         parseDrainOptions(target, { format: 'otlp', headers: givenHeaders(exporter) }),
       );
-      const drain = await appRegistry.addDrain(app.id, url, { options, appName: app.name });
+      const drain = await appRegistry.addDrain(app.id, url, { options });
       await deliveries.reconcile();
       reply.code(201);
       return telemetryDrainView(drain);
@@ -102,23 +102,15 @@ export function telemetryDrainRoutes(
       body: bodySchema({ signals: signalNames, exporter }),
     }),
     async (request) => {
-      const drain = await getTelemetryDrain(request);
+      const { app, id } = await getTelemetryDrain(request);
       const { signals, exporter: given = {} } = request.body ?? {};
       requireLogs(signals, given);
-      const { url, options } = await admitDrain(
-        dependencies,
-        drain.app,
-        given.endpoint ?? drain.url,
-        (target) =>
-          mergeDrainOptions(
-            drain.options ?? {},
-            target,
-            given.endpoint !== undefined,
-            given.headers === undefined ? {} : { headers: givenHeaders(given) },
-          ),
+      const headers = given.headers === undefined ? {} : { headers: givenHeaders(given) };
+      const next = await appRegistry.updateDrain(app, id, ({ url, options = {} }) =>
+        admitDrain(dependencies, app, given.endpoint ?? url, (target) =>
+          mergeDrainOptions(options, target, given.endpoint !== undefined, headers),
+        ),
       );
-      refuseTakenUrl(await appRegistry.listDrains(drain.app), url, drain.id);
-      const next = await appRegistry.updateDrain(drain.app, drain.id, { url, options });
       await deliveries.reconcile();
       return telemetryDrainView(next);
     },

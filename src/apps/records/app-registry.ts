@@ -130,10 +130,26 @@ export class AppRegistry {
           : [
               { key: `name/${name}`, value: id, ifVersion: 0 },
               { key: `name/${app.name}`, value: undefined },
+              ...(await this.renamedDrains(id, name)),
             ]),
       ];
       return { changes, result: next };
     });
+  }
+
+  /**
+   * Changes of the drains whose lines carry the app's name: another app may get the one that it had. Those to add-ons of a server go on under the
+   * name that their lines came with so far.
+   */
+  private async renamedDrains(app: AppId, name: string): Promise<RecordChange[]> {
+    const drains = await this.store.listOfApp<DrainRecord>(app, DRAIN_PREFIX);
+    return drains
+      .filter(({ value }) => value.server === undefined)
+      .map(({ value, version }) => ({
+        key: drainKey(value.id),
+        value: { ...value, appName: name },
+        ifVersion: version,
+      }));
   }
 
   /** Names of some apps, by their ids; of those that are there. */
@@ -191,11 +207,15 @@ export class AppRegistry {
       changes: record ? await this.removalOf(record) : [],
       result: undefined,
     }));
-    const appRecords = await this.store.list(app.id, '');
-    await this.store.transact(
-      app.id,
-      appRecords.map(({ key }) => ({ key, value: undefined })),
-    );
+    // Again, for what was written while they were listed: not for long, as drains keep nothing without their cursors.
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const appRecords = await this.store.list(app.id, '');
+      if (appRecords.length === 0) break;
+      await this.store.transact(
+        app.id,
+        appRecords.map(({ key }) => ({ key, value: undefined })),
+      );
+    }
     await this.store.dropStream(app.id);
   }
 
@@ -222,16 +242,16 @@ export class AppRegistry {
 
   /**
    * Adds a record to an app: when something else is added to it, or it is destroyed, at the same time, it is decided anew whether it can be.
-   * @param decide looks at what is there; throws what refuses it
+   * @param decide looks at what is there, of the app as it is; throws what refuses it
    * @throws TailraceError `not_found` for an app that is gone
    */
   private async addToApp<T>(
     app: AppId,
-    decide: () => Promise<RecordChange & { readonly value: T }>,
+    decide: (app: AppRecord) => Promise<RecordChange & { readonly value: T }>,
   ): Promise<T> {
     return this.changeApp(app, async (record) => {
       if (!record) throw appNotFound();
-      const added = await decide();
+      const added = await decide(record.value);
       const unchanged = { key: `app/${app}`, value: record.value, ifVersion: record.version };
       return { changes: [added, unchanged], result: added.value };
     });
@@ -294,10 +314,10 @@ export class AppRegistry {
   async addDrain(
     app: AppId,
     url: string,
-    extra: Pick<DrainRecord, 'options' | 'appName' | 'addon' | 'server'> & { readonly token?: string } = {},
+    extra: Pick<DrainRecord, 'options' | 'addon' | 'server'> & { readonly token?: string } = {},
   ): Promise<DrainRecord> {
     parseDrainUrl(url);
-    return this.addToApp(app, async () => {
+    return this.addToApp(app, async ({ name: appName }) => {
       const drains = await this.listDrains(app);
       refuseTakenUrl(drains, url);
       if (drains.length >= DRAINS_MAX)
@@ -309,7 +329,7 @@ export class AppRegistry {
       const { last } = await this.store.bounds(app);
       const id = randomUUID();
       const token = `d.${randomUUID()}`;
-      const value = { token, ...extra, id, app, url, createdAt: now, updatedAt: now, after: last };
+      const value = { token, ...extra, id, app, appName, url, createdAt: now, updatedAt: now, after: last };
       return { key: drainKey(id), value };
     });
   }
@@ -321,36 +341,47 @@ export class AppRegistry {
   async removeDrain(app: AppId, which: string): Promise<DrainRecord> {
     const drain = await this.getDrain(app, which);
     await this.store.transact('', [{ key: drainKey(drain.id), value: undefined }]);
+    // First: without it, whoever is still at work on the drain keeps nothing aside.
+    await this.store.transact(app, [{ key: cursorKey(drain.id), value: undefined }]);
     const refused = await this.store.list(app, refusedKeyPrefix(drain.id));
-    const drainKeys = [cursorKey(drain.id), ...refused.map(({ key }) => key)];
     await this.store.transact(
       app,
-      drainKeys.map((key) => ({ key, value: undefined })),
+      refused.map(({ key }) => ({ key, value: undefined })),
     );
     return drain;
   }
 
   /**
-   * Changes a drain's record.
-   * @throws TailraceError `not_found`, or `conflict` when somebody else changed it at the same time.
+   * Changes a drain's record. When somebody else has changed it at the same time, it is decided anew of what they have made of it.
+   * @param decide of the drain as it is; what it throws refuses the change
+   * @throws TailraceError `not_found`; `conflict` for an address that another drain of the app has
    */
-  async updateDrain(app: AppId, which: string, change: Partial<DrainRecord>): Promise<DrainRecord> {
+  async updateDrain(
+    app: AppId,
+    which: string,
+    decide: (drain: DrainRecord) => Partial<DrainRecord> | Promise<Partial<DrainRecord>>,
+  ): Promise<DrainRecord> {
     const { id } = await this.getDrain(app, which);
-    const record = await this.store.get<DrainRecord>('', drainKey(id));
-    if (!record) throw new TailraceError('not_found', "Couldn't find that drain.");
-    const value = { ...record.value, ...change, updatedAt: new Date().toISOString() };
-    const committed = await this.store.transact('', [
-      { key: drainKey(id), value, ifVersion: record.version },
-    ]);
-    if (!committed) throw new TailraceError('conflict', 'Somebody else is changing this drain: try again.');
-    return value;
+    return this.changeApp(app, async (appRecord) => {
+      const before = await this.store.get<DrainRecord>('', drainKey(id));
+      if (!appRecord || !before) throw drainNotFound();
+      const change = await decide(before.value);
+      const value: DrainRecord = { ...before.value, ...change, updatedAt: new Date().toISOString() };
+      const changes: RecordChange[] = [{ key: drainKey(id), value, ifVersion: before.version }];
+      if (value.url !== before.value.url) {
+        refuseTakenUrl(await this.listDrains(app), value.url, id);
+        // As with one that is added: two drains don't get one address at the same time.
+        changes.push({ key: `app/${app}`, value: appRecord.value, ifVersion: appRecord.version });
+      }
+      return { changes, result: value };
+    });
   }
 
   /** @throws TailraceError `not_found` */
   async getDrain(app: AppId, which: string): Promise<DrainRecord> {
     const drains = await this.listDrains(app);
     const drain = drains.find(({ id, token, url }) => [id, token, url, redactUrl(url)].includes(which));
-    if (!drain) throw new TailraceError('not_found', "Couldn't find that drain.");
+    if (!drain) throw drainNotFound();
     return drain;
   }
 }
@@ -378,6 +409,10 @@ function nameTaken(name: string): TailraceError {
 
 function appNotFound(): TailraceError {
   return new TailraceError('not_found', "Couldn't find that app.");
+}
+
+function drainNotFound(): TailraceError {
+  return new TailraceError('not_found', "Couldn't find that drain.");
 }
 
 function rejectInvalidAppName(name: string): void {
@@ -408,7 +443,7 @@ function asHostname(name: string): string | undefined {
  * @param ownId of the drain that is to get it; left out: a new one
  * @throws TailraceError `conflict`
  */
-export function refuseTakenUrl(drains: readonly DrainRecord[], url: string, ownId?: string): void {
+function refuseTakenUrl(drains: readonly DrainRecord[], url: string, ownId?: string): void {
   if (drains.some((drain) => drain.url === url && drain.id !== ownId))
     throw new TailraceError('conflict', 'Url has already been taken.');
 }

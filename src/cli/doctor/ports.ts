@@ -12,15 +12,15 @@ export interface RequiredPort {
   /** What for, and the setting that names it. */
   readonly purpose: string;
   readonly setting: string;
+  readonly host: string;
+  /** The setting that names that. */
+  readonly hostSetting: string;
 }
 
 /** Can a server listen there? Tried, for each port. */
-export async function checkPortsFree(
-  host: string,
-  required: readonly RequiredPort[],
-): Promise<CheckResult[]> {
+export async function checkPortsFree(required: readonly RequiredPort[]): Promise<CheckResult[]> {
   const fixed = required.filter(({ port }) => port !== 0);
-  return Promise.all(fixed.map((one) => checkPortFree(host, one)));
+  return Promise.all(fixed.map(checkPortFree));
 }
 
 /** Where a running server listens; undefined where that can't be seen. */
@@ -32,10 +32,14 @@ export function checkListeningPorts(pid: number): CheckResult | undefined {
   return resultsOf('ports')('ok', `the server listens on ${[...new Set(names)].join(', ')}`);
 }
 
-async function checkPortFree(
-  host: string,
-  { port, transport, purpose, setting }: RequiredPort,
-): Promise<CheckResult> {
+async function checkPortFree({
+  port,
+  transport,
+  purpose,
+  setting,
+  host,
+  hostSetting,
+}: RequiredPort): Promise<CheckResult> {
   const result = resultsOf(`port ${port}`);
   const what = `${purpose} (${transport.toUpperCase()})`;
   const error = await tryListen(transport, host, port);
@@ -52,7 +56,7 @@ async function checkPortFree(
     );
   return result(
     'trouble',
-    `Nobody can listen there on ${host} (${error}): set TAILRACE_HOST to an address of this machine.`,
+    `Nobody can listen there on ${host} (${error}): set ${hostSetting} to an address of this machine.`,
   );
 }
 

@@ -7,7 +7,7 @@ import { VERSION } from '../../common/package-info.ts';
 import { lockHolder } from '../../common/processes/process-lock.ts';
 import { errorMessage } from '../../common/text/error-message.ts';
 import { localUrlHost } from '../../common/text/url-host.ts';
-import { hostOfPlainHttp } from '../../common/tls/certificate-settings.ts';
+import { hostOfPlainHttp, plainHttpHostSetting } from '../../common/tls/certificate-settings.ts';
 import type { StoreStatus } from '../../logs/store/contract.ts';
 import { type CertificateInUse, checkCertificateFiles, checkCertificatesInUse } from './certificate.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
@@ -130,7 +130,7 @@ async function checkCanStart(settings: Settings): Promise<CheckResult[]> {
       : `Process ${holder} holds ${settings.data} and serves nobody: it is starting, or hangs; then end it with: kill ${holder}`;
   return [
     serverResult(holder === undefined ? 'note' : 'trouble', text),
-    ...(await checkPortsFree(settings.host, requiredPorts(settings))),
+    ...(await checkPortsFree(requiredPorts(settings))),
   ];
 }
 
@@ -156,25 +156,36 @@ async function askHealth(settings: Settings): Promise<{ message?: string } | und
 
 function requiredPorts(settings: Settings): RequiredPort[] {
   const { httpPort, syslogPort, routerPort, syslogTlsPort, syslogTlsCert, tlsCert } = settings;
+  const here = { host: settings.host, hostSetting: 'TAILRACE_HOST' };
+  const plain = { host: hostOfPlainHttp(settings), hostSetting: plainHttpHostSetting(settings) };
   const tls: RequiredPort = {
+    ...here,
     port: syslogTlsPort,
     transport: 'tcp',
     purpose: 'syslog over TLS',
     setting: 'TAILRACE_SYSLOG_TLS_PORT',
   };
   return [
-    { port: httpPort, transport: 'tcp', purpose: 'HTTP', setting: 'TAILRACE_HTTP_PORT' },
-    { port: syslogPort, transport: 'tcp', purpose: 'syslog', setting: 'TAILRACE_SYSLOG_PORT' },
-    { port: syslogPort, transport: 'udp', purpose: 'syslog', setting: 'TAILRACE_SYSLOG_PORT' },
-    { port: routerPort, transport: 'tcp', purpose: 'the HTTP router', setting: 'TAILRACE_ROUTER_PORT' },
+    { ...plain, port: httpPort, transport: 'tcp', purpose: 'HTTP', setting: 'TAILRACE_HTTP_PORT' },
+    { ...here, port: syslogPort, transport: 'tcp', purpose: 'syslog', setting: 'TAILRACE_SYSLOG_PORT' },
+    { ...here, port: syslogPort, transport: 'udp', purpose: 'syslog', setting: 'TAILRACE_SYSLOG_PORT' },
+    {
+      ...plain,
+      port: routerPort,
+      transport: 'tcp',
+      purpose: 'the HTTP router',
+      setting: 'TAILRACE_ROUTER_PORT',
+    },
     ...(syslogTlsCert || tlsCert.length > 0 ? [tls] : []),
     ...(tlsCert.length > 0 ? httpsPorts(settings) : []),
   ];
 }
 
 /** The API and the HTTP router may share one. */
-function httpsPorts({ httpTlsPort, routerTlsPort }: Settings): RequiredPort[] {
+function httpsPorts({ httpTlsPort, routerTlsPort, host }: Settings): RequiredPort[] {
+  const here = { host, hostSetting: 'TAILRACE_HOST' };
   const http: RequiredPort = {
+    ...here,
     port: httpTlsPort,
     transport: 'tcp',
     purpose: 'HTTPS',
@@ -182,5 +193,6 @@ function httpsPorts({ httpTlsPort, routerTlsPort }: Settings): RequiredPort[] {
   };
   if (routerTlsPort === httpTlsPort) return [http];
   const purpose = 'the HTTP router (TLS)';
-  return [http, { port: routerTlsPort, transport: 'tcp', purpose, setting: 'TAILRACE_ROUTER_TLS_PORT' }];
+  const setting = 'TAILRACE_ROUTER_TLS_PORT';
+  return [http, { ...here, port: routerTlsPort, transport: 'tcp', purpose, setting }];
 }

@@ -1,5 +1,6 @@
 /** Reads the texts of settings: one function a kind, which throws a TailraceError `settings` with what the text must be. */
 
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { TailraceError } from '../errors.ts';
 import { parseNetworks } from '../http/trusted-proxies.ts';
@@ -26,6 +27,8 @@ export const SETTING_READERS = {
   paths: (_variable: string, text: string): readonly string[] => text.split(':').filter(Boolean),
   choice: readChoice,
   flag: readFlag,
+  /** An address or a name to listen on, IPv6 without brackets; '' when unset. */
+  host: readHost,
   port: readPort,
   count: (variable: string, text: string): number => readCount(variable, text),
   /** undefined when unset. */
@@ -40,6 +43,8 @@ export const SETTING_READERS = {
   'apps-domain': readAppsDomain,
   /** Networks; undefined when unset. */
   networks: readNetworks,
+  /** Origins as browsers write them, or `*`; none when unset. */
+  origins: readOrigins,
   /** Names of domains; none when unset. */
   domains: readDomains,
   /** Milliseconds. */
@@ -82,6 +87,12 @@ export type SettingKind = keyof typeof SETTING_READERS;
 
 function rejectSetting(variable: string, text: string, expected: string): never {
   throw new TailraceError('settings', `${variable} is "${text}": it must be ${expected}.`);
+}
+
+function readHost(variable: string, text: string): string {
+  const host = text.replace(/^\[(.*)\]$/, '$1');
+  if (host === '' || isIP(host) !== 0 || /^[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?$/i.test(host)) return host;
+  return rejectSetting(variable, text, 'an address of this machine, such as 0.0.0.0 or ::1, without a port');
 }
 
 function readPort(variable: string, text: string): number {
@@ -155,6 +166,24 @@ function readDomains(variable: string, text: string): readonly string[] {
       'domains such as example.com, with commas between them; without @, without *.',
     );
   return domains;
+}
+
+function readOrigins(variable: string, text: string): readonly string[] {
+  return text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map((word) => {
+      if (word === '*') return word;
+      const url = URL.canParse(word) ? new URL(word) : undefined;
+      const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && `${url.origin}/` === url.href;
+      return isOrigin
+        ? url.origin
+        : rejectSetting(
+            variable,
+            text,
+            'origins such as https://shop.example.com, with commas between them, or *',
+          );
+    });
 }
 
 function readNetworks(variable: string, text: string): readonly string[] | undefined {

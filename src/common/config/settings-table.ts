@@ -26,7 +26,7 @@ export const SETTINGS = {
   },
   host: {
     variable: 'TAILRACE_HOST',
-    kind: 'text',
+    kind: 'host',
     fallback: '127.0.0.1',
     meaning: 'address to listen on; `0.0.0.0` for all',
   },
@@ -114,7 +114,7 @@ export const SETTINGS = {
   },
   plainHttpHost: {
     variable: 'TAILRACE_PLAIN_HTTP_HOST',
-    kind: 'text',
+    kind: 'host',
     fallback: '',
     meaning:
       'address to listen on for HTTP without TLS; unset: `TAILRACE_HOST`, and `127.0.0.1` once `TAILRACE_TLS_CERT` is set',
@@ -243,6 +243,13 @@ export const SETTINGS = {
     fallback: '',
     meaning:
       'proxies in front that are believed in `X-Forwarded-For`, `-Proto`, `-Port` and `-Host`: addresses and networks with commas between them, `loopback`, `private`, or `none`; unset: `loopback` when one of the two above is set',
+  },
+  corsOrigins: {
+    variable: 'TAILRACE_CORS_ORIGINS',
+    kind: 'origins',
+    fallback: '',
+    meaning:
+      'pages of other sites that may post lines and read tails: their origins with commas between them (`https://shop.example.com`), or `*`; unset: none',
   },
   oidcIssuer: {
     variable: 'TAILRACE_OIDC_ISSUER',

@@ -65,3 +65,11 @@ export function hostOfPlainHttp({
 }: Pick<Settings, 'host' | 'plainHttpHost' | 'tlsCert'>): string {
   return plainHttpHost || (tlsCert.length > 0 ? '127.0.0.1' : host);
 }
+
+/** The setting that says where that is. */
+export function plainHttpHostSetting({
+  plainHttpHost,
+  tlsCert,
+}: Pick<Settings, 'plainHttpHost' | 'tlsCert'>): string {
+  return plainHttpHost || tlsCert.length > 0 ? 'TAILRACE_PLAIN_HTTP_HOST' : 'TAILRACE_HOST';
+}

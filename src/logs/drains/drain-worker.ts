@@ -436,7 +436,10 @@ export class DrainWorker {
     this.health.recordRefusal(error.message, ms);
     // When nothing but reports about drains is refused, another report would be refused as well, and never end.
     if (count === 0 || hasOnlyDrainEvents(shipment)) return this.delivery.onRefused(shipment, count);
-    await this.untilStoreAnswers(() => new RefusedBatches(store, drain).add(shipment, error));
+    await this.untilStoreAnswers(async () =>
+      // With the cursor: of a drain that was removed meanwhile, or is another router's, nothing is left behind.
+      this.cursor.save(await new RefusedBatches(store, drain).additionOf(shipment, error)),
+    );
     this.delivery.onRefused(shipment, count);
     const { storedAtMs: untilMs } = shipment;
     const sinceMs = shipment.slices[0]?.batch.storedAtMs ?? untilMs;

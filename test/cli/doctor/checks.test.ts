@@ -63,21 +63,24 @@ describe('the doctor', () => {
       transport: 'tcp',
       purpose: 'syslog',
       setting: 'TAILRACE_SYSLOG_PORT',
+      host: '127.0.0.1',
+      hostSetting: 'TAILRACE_HOST',
       ...more,
     });
-    const findings = await checkPortsFree('127.0.0.1', [
-      wanted({}),
-      wanted({ transport: 'udp' }),
-      wanted({ port: 0 }),
-    ]);
+    const findings = await checkPortsFree([wanted({}), wanted({ transport: 'udp' }), wanted({ port: 0 })]);
     expect(findings.map(({ level }) => level)).toEqual(['trouble', 'ok']);
     expect(findings[0].text).toMatch(
       new RegExp(
         `^Taken by .+, process ${process.pid}, and wanted for syslog \\(TCP\\): .* TAILRACE_SYSLOG_PORT`,
       ),
     );
-    const [elsewhere] = await checkPortsFree('192.0.2.1', [wanted({})]);
-    expect(elsewhere).toMatchObject({ level: 'trouble', text: expect.stringContaining('TAILRACE_HOST') });
+    const [elsewhere] = await checkPortsFree([
+      wanted({ host: '192.0.2.1', hostSetting: 'TAILRACE_PLAIN_HTTP_HOST' }),
+    ]);
+    expect(elsewhere).toMatchObject({
+      level: 'trouble',
+      text: expect.stringContaining('set TAILRACE_PLAIN_HTTP_HOST to'),
+    });
     expect(checkListeningPorts(process.pid)?.text).toContain(`${port} (TCP)`);
   });
 

@@ -48,6 +48,18 @@ describe('settings', () => {
   it.each([
     [{ TAILRACE_HTTP_PORT: '0' }, { httpPort: 0 }],
     [{ TAILRACE_HTTP_PORT: '65535' }, { httpPort: 65_535 }],
+    [
+      { TAILRACE_HOST: '[::]', TAILRACE_PLAIN_HTTP_HOST: '::1' },
+      { host: '::', plainHttpHost: '::1' },
+    ],
+    [{ TAILRACE_CORS_ORIGINS: '' }, { corsOrigins: [] }],
+    [
+      { TAILRACE_CORS_ORIGINS: 'https://Shop.example.com/, http://localhost:3000' },
+      { corsOrigins: ['https://shop.example.com', 'http://localhost:3000'] },
+    ],
+    [{ TAILRACE_CORS_ORIGINS: '*' }, { corsOrigins: ['*'] }],
+    [{ TAILRACE_HOST: 'Logs.internal' }, { host: 'Logs.internal' }],
+    [{ TAILRACE_HOST: 'fe80::1%eth0' }, { host: 'fe80::1%eth0' }],
     [{ TAILRACE_STREAM_LINES: '1' }, { streamLines: 1 }],
     [{ TAILRACE_STREAM_BYTES: '65536' }, { streamBytes: 65_536 }],
     [{ TAILRACE_STREAM_BYTES: '512B' }, { streamBytes: 512 }],
@@ -86,6 +98,14 @@ describe('settings', () => {
   it.each([
     ['TAILRACE_HTTP_PORT', '65536'],
     ['TAILRACE_HTTP_PORT', '-1'],
+    ['TAILRACE_HOST', '*'],
+    ['TAILRACE_CORS_ORIGINS', 'shop.example.com'],
+    ['TAILRACE_CORS_ORIGINS', 'https://shop.example.com/path'],
+    ['TAILRACE_CORS_ORIGINS', 'https://*.example.com, ftp://x.example.com'],
+    ['TAILRACE_CORS_ORIGINS', 'null'],
+    ['TAILRACE_HOST', '0.0.0.0:8601'],
+    ['TAILRACE_HOST', '[::1]:8601'],
+    ['TAILRACE_PLAIN_HTTP_HOST', 'http://10.0.0.1'],
     ['TAILRACE_HTTP_PORT', '80x'],
     ['TAILRACE_APPS_DOMAIN', '*.apps.example.com'],
     ['TAILRACE_APPS_DOMAIN', 'https://apps.example.com/path'],

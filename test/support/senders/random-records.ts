@@ -210,11 +210,25 @@ class JsonText {
     const lists = Array.from({ length: dice.one(1, 1, 1, 1, 1, 2) }, () => {
       const resource = `"resource":{"attributes":[${this.attribute('service.name')}${dice.one('', `,${this.attribute('host.name')}`)}${dice.one('', `,${this.attribute('service.instance.id')}`)}]}`;
       const records = Array.from({ length: dice.one(0, 1, 1, 1, 2, 5) }, () => this.otlpRecord());
-      const scope = `{"scope":{"name":"s"},"logRecords":[${this.space()}${records.join(`${this.space()},`)}${this.space()}]${dice.one('', ',"schemaUrl":"https://x"')}}`;
+      const list = `"logRecords":[${this.space()}${records.join(`${this.space()},`)}${this.space()}]${dice.one('', ',"schemaUrl":"https://x"')}`;
+      const scope = dice.chance(this.oddness / 2)
+        ? `{${list},"scope":${this.scope()}}`
+        : `{${dice.one('', `"scope":${this.scope()},`, '"scope":{"name":"s"},')}${list}}`;
       const scopes = `"scopeLogs":[${dice.one(scope, scope, `${scope},${scope}`, '')}]`;
       return `{${dice.one(`${resource},${scopes}`, `${resource},${scopes}`, scopes, dice.chance(0.3) ? `${scopes},${resource}` : scopes)}}`;
     });
     return `{"resourceLogs":[${lists.join(',')}]}`;
+  }
+
+  private scope(): string {
+    const { dice } = this;
+    return dice.one(
+      '{}',
+      `{"name":${this.text()},"version":"1.2.0"}`,
+      `{"name":"shop.checkout","attributes":[${this.attribute('short_name')},${this.attribute('name')}]}`,
+      `{"name":"s","version":${dice.one('""', '7', '"]\\""')},"droppedAttributesCount":${dice.one('0', '2')}}`,
+      `{"name":"${'long.'.repeat(dice.one(10, 390, 400, 1_190, 1_300))}"}`,
+    );
   }
 
   private otlpRecord(): string {
@@ -243,6 +257,7 @@ class JsonText {
           '0',
           '17',
           '24',
+          '21',
           dice.chance(oddness) ? dice.one('"SEVERITY_NUMBER_WARN"', '25', '-1', '1.5', '09') : '1',
         ),
       ],
@@ -262,8 +277,8 @@ class JsonText {
         ),
       ],
       ['spanId', '"eee19b7ec3c1b174"'],
-      ['flags', dice.one('1', '0', '01')],
-      ['droppedAttributesCount', '3'],
+      ['flags', dice.one('1', '0', '257', '255', dice.chance(oddness) ? dice.one('01', '"1"', '1.5') : '1')],
+      ['droppedAttributesCount', dice.one('0', '0', '3')],
       ['eventName', dice.one('"e.v"', '""', dice.chance(oddness) ? '"a b"' : '"x"')],
     ];
     const fields = all.filter(() => dice.chance(0.6));
@@ -705,6 +720,8 @@ function protobuf(dice: Dice, oddness: number): Buffer {
         'hex',
       ),
       spanId: Buffer.from('eee19b7ec3c1b174', 'hex'),
+      flags: dice.one(0, 1, 1, 0x1ff),
+      droppedAttributesCount: dice.one(0, 0, 0, 2),
       eventName: dice.one('e.v', '', dice.chance(oddness) ? 'a b' : 'x'),
     };
     return Object.fromEntries(
@@ -722,7 +739,21 @@ function protobuf(dice: Dice, oddness: number): Buffer {
         }
       : {}),
     scopeLogs: Array.from({ length: dice.one(1, 1, 2, 0) }, () => ({
-      ...(dice.chance(0.5) ? { scope: { name: 's' } } : {}),
+      ...(dice.chance(0.7)
+        ? {
+            scope: dice.one<object>(
+              { name: 's' },
+              {},
+              { name: text(), version: '1.2.0' },
+              {
+                name: 'shop',
+                attributes: [attribute('short_name'), attribute('name')],
+                droppedAttributesCount: 2,
+              },
+              { name: 'long.'.repeat(dice.one(390, 400, 1_190, 1_300)) },
+            ),
+          }
+        : {}),
       logRecords: Array.from({ length: dice.one(0, 1, 2, 6) }, record),
     })),
   }));

@@ -97,8 +97,11 @@ export function parseDrainUrl(text: string): DrainTarget {
       `A drain URL may have ${URL_LENGTH_MAX} characters at the most.`,
     );
   let url: URL;
+  let host: string;
   try {
     url = new URL(text);
+    // Of a scheme that it doesn't know, a URL leaves the host as it is: letters of other alphabets, an address as `0x7f000001`.
+    host = url.hostname && new URL(`http://${url.hostname}`).hostname;
     decodeURIComponent(url.username);
     decodeURIComponent(url.password);
   } catch {
@@ -113,8 +116,7 @@ export function parseDrainUrl(text: string): DrainTarget {
       'invalid_params',
       `Drains to ${protocol}// aren't supported: use https://, http://, syslog+tls:// or syslog://.`,
     );
-  if (!url.hostname)
-    throw new TailraceError('invalid_params', `The drain URL "${redactUrl(text)}" names no host.`);
+  if (!host) throw new TailraceError('invalid_params', `The drain URL "${redactUrl(text)}" names no host.`);
   if (url.port === '0')
     throw new TailraceError(
       'invalid_params',
@@ -123,7 +125,7 @@ export function parseDrainUrl(text: string): DrainTarget {
   return {
     protocol,
     url,
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: host.replace(/^\[|\]$/g, ''),
     port: Number(url.port) || DEFAULT_PORTS[protocol],
     secure: protocol === 'https:' || protocol === 'syslog+tls:',
     insecure: url.hash === '#insecure',

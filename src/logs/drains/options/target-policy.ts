@@ -13,6 +13,8 @@ import { capitalize } from '../../../common/text/capitalize.ts';
 
 /** Public addresses that the cloud which this machine runs in serves itself (Azure). */
 const METADATA_ADDRESSES = new Set(['168.63.129.16']);
+/** For translation within a network (RFC 8215): where in it the IPv4 address is, the network alone knows. */
+const LOCAL_NAT64 = ipaddr.parseCIDR('64:ff9b:1::/48') as [ipaddr.IPv6, number];
 /** Names of ranges for messages, where ipaddr.js's own are no English. */
 const RANGE_NAMES: Record<string, string> = {
   unspecified: 'this machine',
@@ -122,6 +124,7 @@ function specialRange(text: string): string | undefined {
   if (!ipaddr.isValid(text)) return 'no address';
   const address = ipaddr.process(text); // IPv4-mapped IPv6 becomes IPv4
   if (address instanceof ipaddr.IPv6) {
+    if (address.match(LOCAL_NAT64)) return RANGE_NAMES.private;
     const inner = embeddedIpv4(address);
     if (inner) return specialRange(inner.toString());
   }

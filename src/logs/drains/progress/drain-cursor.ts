@@ -1,4 +1,4 @@
-import type { AppId, Store, StoredRecord } from '../../store/contract.ts';
+import type { AppId, RecordChange, Store, StoredRecord } from '../../store/contract.ts';
 import { type DrainRecord, drainKey } from '../options/drain-record.ts';
 import { type CursorRecord, cursorKey } from './cursor-record.ts';
 import { CursorState, FencedError } from './cursor-state.ts';
@@ -18,6 +18,8 @@ export class DrainCursor {
   private recordVersion = 0;
   /** Was there none? It stays so until it is known that its drain is there, also when the store can't be asked meanwhile. */
   private isNew = false;
+  /** It was removed: nothing is written any more. */
+  private isGone = false;
   private saving: Promise<void> = Promise.resolve();
 
   constructor(store: Store, drain: DrainRecord, fence: number) {
@@ -57,29 +59,35 @@ export class DrainCursor {
 
   /**
    * Makes the cursor durable.
+   * @param others records of the app that are written only with it: whoever doesn't have the drain any more writes none
    * @throws FencedError when another router wrote it, or it was removed.
    */
-  save(): Promise<void> {
+  save(others: readonly RecordChange[] = []): Promise<void> {
     // One write after the other, each with the newest cursor.
-    this.saving = this.saving.catch(() => {}).then(() => this.write());
+    this.saving = this.saving.catch(() => {}).then(() => this.write(others));
     return this.saving;
   }
 
-  private async write(): Promise<void> {
-    if (!this.state.isDirty && this.recordVersion > 0) return;
-    while (!(await this.tryWrite()))
+  private async write(others: readonly RecordChange[]): Promise<void> {
+    if (this.isGone) throw new FencedError();
+    if (others.length === 0 && !this.state.isDirty && this.recordVersion > 0) return;
+    while (!(await this.tryWrite(others)))
       // It was removed, with its drain, or with everything else: it must not be left behind.
-      if (!(await this.read())) throw new FencedError();
+      if (!(await this.read())) {
+        this.isGone = true;
+        throw new FencedError();
+      }
   }
 
   /**
    * False when the record has another version than is known here. A failover must not take back which lines the request on its way has: they would
    * come again in another one.
    */
-  private async tryWrite(): Promise<boolean> {
+  private async tryWrite(others: readonly RecordChange[] = []): Promise<boolean> {
     const { record } = this.state;
     const change = { key: this.key, value: record, ifVersion: this.recordVersion };
-    if (!(await this.store.transact(this.app, [change], { quiet: true, replicated: true }))) return false;
+    if (!(await this.store.transact(this.app, [change, ...others], { quiet: true, replicated: true })))
+      return false;
     this.recordVersion++;
     this.state.markSaved(record);
     return true;

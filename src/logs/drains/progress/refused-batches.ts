@@ -1,7 +1,14 @@
 /** Batches that a destination refused for good, kept to be inspected and sent again (a dead letter queue). */
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import type { AppId, Sequence, Store, StoredBatch } from '../../store/contract.ts';
+import type {
+  AppId,
+  RecordChange,
+  Sequence,
+  Store,
+  StoredBatch,
+  StoredRecord,
+} from '../../store/contract.ts';
 import { HEADROOM, RecordCursor } from '../../syslog/batch.ts';
 import { selectLines } from '../filter/transform.ts';
 import type { DrainRecord } from '../options/drain-record.ts';
@@ -48,8 +55,11 @@ export class RefusedBatches {
     this.drainId = drain.id;
   }
 
-  /** Keeps what was refused of a shipment; of more than {@link REFUSED_BATCHES_MAX} the oldest is removed. */
-  async add(shipped: Shipment, { message: reason, refusedLines }: OutletError): Promise<void> {
+  /** The changes that keep what was refused of a shipment; of more than {@link REFUSED_BATCHES_MAX} the oldest is removed. */
+  async additionOf(
+    shipped: Shipment,
+    { message: reason, refusedLines }: OutletError,
+  ): Promise<RecordChange[]> {
     const indexes = refusedLines?.indexes;
     const shipment = indexes ? selectLines(shipped, (index) => indexes.has(index)) : shipped;
     const { first, last, count, storedAtMs } = shipment;
@@ -58,10 +68,10 @@ export class RefusedBatches {
     const value: RefusedRecord = { first, last, count, refusedAt, reason, storedAtMs, records };
     const kept = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));
     const surplus = kept.slice(0, Math.max(0, kept.length + 1 - REFUSED_BATCHES_MAX));
-    await this.store.transact(this.app, [
+    return [
       ...surplus.map(({ key }) => ({ key, value: undefined })),
       { key: refusedKey(this.drainId, first), value },
-    ]);
+    ];
   }
 
   /** What is kept, oldest first. */
@@ -96,15 +106,20 @@ export class RefusedBatches {
   /**
    * Sends what is kept again, oldest first, each with its old frame id, until one fails. What is too large is sent in halves; a line
    * that is too large by itself stays, and the others go on.
+   * @param redact what the drain's redaction makes of a shipment by now; left out: it has none
    */
-  async resend(outlet: Outlet): Promise<{ lines: number; batches: number; left: number; error?: string }> {
-    const all = await this.list();
+  async resend(
+    outlet: Outlet,
+    redact: (shipment: Shipment) => Promise<Shipment> = async (shipment) => shipment,
+  ): Promise<{ lines: number; batches: number; left: number; error?: string }> {
+    const all = await this.store.list<RefusedRecord>(this.app, refusedKeyPrefix(this.drainId));
     let lines = 0;
     let left = 0;
     let tooLarge: string | undefined;
     for (const [index, record] of all.entries()) {
-      const result = await resendShipment(outlet, await shipmentFromRefused(record));
-      lines += record.count - result.left.length;
+      const { count } = record.value;
+      const result = await resendShipment(outlet, await redact(await shipmentFromRefused(record.value)));
+      lines += count - result.left.length;
       await this.replace(record, result.left);
       if (result.left.length > 0) {
         left++;
@@ -121,11 +136,14 @@ export class RefusedBatches {
     };
   }
 
-  /** Keeps only some lines of a record, by their index in it; all of them: it stays as it is. */
-  private async replace(record: RefusedRecord, left: readonly number[]): Promise<void> {
+  /** Keeps only some lines of a record, by their index in it, unless somebody else has changed or removed it; all of them: it stays as it is. */
+  private async replace(
+    { key, value: record, version: ifVersion }: StoredRecord<RefusedRecord>,
+    left: readonly number[],
+  ): Promise<void> {
     if (left.length === record.count) return;
-    const key = refusedKey(this.drainId, record.first);
-    if (left.length === 0) return void (await this.store.transact(this.app, [{ key, value: undefined }]));
+    const removal = { key, value: undefined, ifVersion };
+    if (left.length === 0) return void (await this.store.transact(this.app, [removal]));
     const indexes = new Set(left);
     const kept = selectLines(await shipmentFromRefused(record), (index) => indexes.has(index));
     const first = record.first + left[0]; // another frame id: other lines
@@ -135,8 +153,11 @@ export class RefusedBatches {
       count: kept.count,
       records: await compressRecords(kept),
     };
-    const changes = [{ key: refusedKey(this.drainId, first), value }];
-    await this.store.transact(this.app, left[0] === 0 ? changes : [{ key, value: undefined }, ...changes]);
+    const keptKey = refusedKey(this.drainId, first);
+    await this.store.transact(
+      this.app,
+      keptKey === key ? [{ key, value, ifVersion }] : [removal, { key: keptKey, value }],
+    );
   }
 }
 

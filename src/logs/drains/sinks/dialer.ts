@@ -8,6 +8,11 @@ import { OutletError } from '../outlet.ts';
 
 /** From the first packet to the end of the TLS handshake. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/**
+ * Of several addresses the next is tried after this time, and the one before given up: Node.js' own 250 ms are less than the way to another
+ * continent and back takes, and the last address of all may be one that is dead.
+ */
+const ADDRESS_TIMEOUT_MS = 1_000;
 
 /** Options of TLS connections to a destination. */
 export interface TlsOptions {
@@ -67,7 +72,14 @@ export class Dialer {
       } catch (error) {
         return reject(toOutletError(error));
       }
-      const socket = connect({ host, port, noDelay: true, keepAlive: true, lookup: this.policy.lookup });
+      const socket = connect({
+        host,
+        port,
+        noDelay: true,
+        keepAlive: true,
+        lookup: this.policy.lookup,
+        autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS,
+      });
       let current: Socket = socket;
       const fail = (error: unknown): void => {
         deadline.clear();
@@ -101,8 +113,8 @@ export class Dialer {
           current = connectTls({
             socket,
             host,
-            // An address is no server name (RFC 6066 section 3).
-            servername: tls.serverName ?? (isHostName(host) ? host : undefined),
+            // An address is no server name, and its dot at the end is none's (RFC 6066 section 3).
+            servername: tls.serverName ?? (isHostName(host) ? host.replace(/\.$/, '') : undefined),
             rejectUnauthorized: !tls.insecure,
             ca: tls.ca,
             cert: tls.cert,

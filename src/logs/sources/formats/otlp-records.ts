@@ -7,11 +7,11 @@ import { isJsonObject } from '../../../common/json-object.ts';
 import { JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { parseJsonAt } from './json-lines.ts';
 import { type OddRecords, skipJsonSpace } from './json-records.ts';
-import { type OtlpSender, type OtlpSource, otlpSender, otlpToSyslogLine } from './otlp.ts';
+import { type OtlpSender, type OtlpSource, otlpScope, otlpSender, otlpToSyslogLine } from './otlp.ts';
 import { assertOtlpWithinLimits } from './otlp-scanner.ts';
 import { decodeOtlp, type OtlpMessage } from './otlp-schema.ts';
 import type { LinePacker } from './packed-lines.ts';
-import { headerSender } from './structured-line.ts';
+import { type CommonData, headerSender } from './structured-line.ts';
 import { type RecordForm, RecordKind, RecordScanner } from './wasm/wasm-records.ts';
 
 const QUOTE = 0x22;
@@ -56,6 +56,7 @@ abstract class OtlpRequest {
   protected readonly odd: OddRecords;
   protected readonly scanner: RecordScanner;
   protected sender: OtlpSender;
+  private scope: CommonData;
   /** Where it is read. */
   protected at = 0;
   private outerContainers = 0;
@@ -67,6 +68,7 @@ abstract class OtlpRequest {
     this.odd = odd;
     this.scanner = new RecordScanner(body, packer, form);
     this.sender = otlpSender(undefined, source);
+    this.scope = otlpScope(undefined);
   }
 
   abstract pack(): void;
@@ -78,6 +80,13 @@ abstract class OtlpRequest {
     if (!this.scanner.setSender(headerSender(hostname, source, dyno))) throw new NotCommon();
   }
 
+  /** The records that follow are of this scope. */
+  protected setScope(scope: unknown): void {
+    this.scope = otlpScope(scope);
+    const { params } = this.scope;
+    if (params === undefined || !this.scanner.setCommonData(params)) throw new NotCommon();
+  }
+
   /** A resource or a scope, with so many bytes of its own. */
   protected countOuter(bytes: number): void {
     this.outerContainers += 1 + bytes / OUTER_BYTES;
@@ -87,7 +96,7 @@ abstract class OtlpRequest {
   /** A record that the fast path doesn't understand. */
   protected add(record: unknown, bytes: number): void {
     if (!isJsonObject(record) || !this.odd.spend(bytes)) throw new NotCommon();
-    this.packer.add(otlpToSyslogLine(record, this.sender));
+    this.packer.add(otlpToSyslogLine(record, this.sender, this.scope));
   }
 }
 
@@ -126,13 +135,14 @@ class ProtobufRequest extends OtlpRequest {
 
   private packScope(end: number): void {
     this.countOuter(0);
-    while (this.at < end) {
+    this.setScope(undefined);
+    for (let isFirst = true; this.at < end; isFirst = false) {
       const tag = this.body[this.at];
       if (tag === SECOND) this.packRecords(end);
       else {
         this.at++;
         const next = this.readLength(end);
-        if (tag === FIRST) this.decodeOuter('Scope', next);
+        if (tag === FIRST && isFirst) this.setScope(this.decodeOuter('Scope', next));
         else if (tag !== THIRD) throw new NotCommon();
         this.at = next;
       }
@@ -215,9 +225,13 @@ class JsonRequest extends OtlpRequest {
 
   private packScope(): void {
     this.countOuter(0);
+    this.setScope(undefined);
+    let isBehind = false;
     this.readObject((name) => {
-      if (name === 'logRecords') this.packRecords();
-      else if (name === 'scope') this.readValue(OPEN_BRACE);
+      if (name === 'logRecords') {
+        isBehind = true;
+        this.packRecords();
+      } else if (name === 'scope' && !isBehind) this.setScope(this.readValue(OPEN_BRACE));
       else if (name === 'schemaUrl') this.readValue(QUOTE);
       else throw new NotCommon();
     });

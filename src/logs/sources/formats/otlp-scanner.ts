@@ -14,8 +14,10 @@ const LENGTH = 2;
 const FIXED32 = 5;
 const WIRE_TYPES: Readonly<Record<string, number>> = {
   fixed64: FIXED64,
+  fixed32: FIXED32,
   double: FIXED64,
   int32: VARINT,
+  uint32: VARINT,
   int64: VARINT,
   bool: VARINT,
 };

@@ -8,10 +8,18 @@ import { namedSeverity } from './json-fields.ts';
 import { assertOtlpWithinLimits, hasFewOtlpMessages, notOtlp } from './otlp-scanner.ts';
 import { decodeOtlp } from './otlp-schema.ts';
 import type { LinePacker } from './packed-lines.ts';
-import { formatStructuredLine, parseTimestamp, textOrJson } from './structured-line.ts';
+import {
+  type CommonData,
+  commonData,
+  formatStructuredLine,
+  parseTimestamp,
+  textOrJson,
+} from './structured-line.ts';
 
 const ELEMENT = 'otlp@32473';
 const INFO = 6;
+/** Severity numbers that are told by the severity of syslog alone: debug, info, warn, error, as their loggers call them. */
+const PLAIN_SEVERITIES = new Set([5, 9, 13, 17]);
 /** Resource attributes that identify the instance of a service; the first that is there counts. */
 const INSTANCES = [
   'heroku.dyno.name',
@@ -52,9 +60,11 @@ export function packOtlpLines(body: Buffer, isJson: boolean, source: OtlpSource,
   const request = decode(body, isJson);
   for (const resourceLogs of listOf(request, 'resourceLogs')) {
     const sender = otlpSender(field(resourceLogs, 'resource'), source);
-    for (const scopeLogs of listOf(resourceLogs, 'scopeLogs', 'resource', 'schemaUrl'))
+    for (const scopeLogs of listOf(resourceLogs, 'scopeLogs', 'resource', 'schemaUrl')) {
+      const scope = otlpScope(field(scopeLogs, 'scope'));
       for (const record of listOf(scopeLogs, 'logRecords', 'scope', 'schemaUrl'))
-        packer.add(otlpToSyslogLine(record, sender));
+        packer.add(otlpToSyslogLine(record, sender, scope));
+    }
   }
 }
 
@@ -90,13 +100,32 @@ export function otlpSender(resource: unknown, { source, keepService }: OtlpSourc
   };
 }
 
+/**
+ * Reads a scope, or what is in its place: each of its lines gets it, under the names that the specification has for formats without scopes
+ * ("Mapping to non-OTLP formats": `otel.scope.name`).
+ */
+export function otlpScope(scope: unknown): CommonData {
+  const own = {
+    name: textOf(field(scope, 'name')),
+    version: textOf(field(scope, 'version')),
+    dropped_attributes_count: countOf(field(scope, 'droppedAttributesCount')),
+  };
+  const all = [...Object.entries(own), ...Object.entries(attributes(scope))];
+  return commonData(Object.fromEntries(all.map(([name, value]) => [`otel.scope.${name}`, value])));
+}
+
 /** A record as an RFC 5424 line, without a token. */
-export function otlpToSyslogLine(record: Readonly<Record<string, unknown>>, sender: OtlpSender): string {
+export function otlpToSyslogLine(
+  record: Readonly<Record<string, unknown>>,
+  sender: OtlpSender,
+  scope: CommonData,
+): string {
   const rawTime = field(record, 'timeUnixNano') ?? undefined;
   const sentTime = rawTime === '0' || rawTime === 0 ? undefined : rawTime;
   const time = parseTimestamp(sentTime);
   const severityText = textOf(field(record, 'severityText'));
-  const severity = severityOf(field(record, 'severityNumber')) ?? namedSeverity(severityText ?? '');
+  const severityNumber = severityNumberOf(field(record, 'severityNumber'));
+  const severity = severityOf(severityNumber) ?? namedSeverity(severityText ?? '');
   const data = attributes(record);
   const keep = (name: string, value: unknown): void => {
     if (value !== undefined) data[name] = value;
@@ -106,6 +135,9 @@ export function otlpToSyslogLine(record: Readonly<Record<string, unknown>>, send
   if (time === undefined) keep('time_unix_nano', sentTime);
   keep('trace_id', identifier(field(record, 'traceId')));
   keep('span_id', identifier(field(record, 'spanId')));
+  keep('trace_flags', traceFlags(field(record, 'flags')));
+  if (severityNumber > 0 && !PLAIN_SEVERITIES.has(severityNumber)) keep('severity_number', severityNumber);
+  keep('dropped_attributes_count', countOf(field(record, 'droppedAttributesCount')));
   return formatStructuredLine({
     severity: severity ?? INFO,
     time: time ?? parseTimestamp(field(record, 'observedTimeUnixNano')),
@@ -113,6 +145,7 @@ export function otlpToSyslogLine(record: Readonly<Record<string, unknown>>, send
     msgid: textOf(field(record, 'eventName')),
     element: ELEMENT,
     data,
+    common: scope,
     message: messageOf(field(record, 'body')),
   });
 }
@@ -122,10 +155,14 @@ function messageOf(body: unknown): string {
   return value === undefined || value === null ? '' : textOrJson(value);
 }
 
-/** 1 to 24 (trace to fatal, four of each), or the name of one of them, as syslog's severities; undefined for none. */
-function severityOf(value: unknown): number | undefined {
+/** 1 to 24 (trace to fatal, four of each), also by the name of one of them; what is none of them isn't above 0, or no number. */
+function severityNumberOf(value: unknown): number {
   const name = typeof value === 'string' ? SEVERITY_NAME.exec(value) : null;
-  const number = name ? SEVERITY_NAMES.indexOf(name[1]) * 4 + Number(name[2] || 1) : Number(value ?? 0);
+  return name ? SEVERITY_NAMES.indexOf(name[1]) * 4 + Number(name[2] || 1) : Number(value ?? 0);
+}
+
+/** As syslog's severities; undefined for none. */
+function severityOf(number: number): number | undefined {
   if (!(number > 0)) return undefined;
   if (number <= 8) return 7;
   if (number <= 12) return INFO;
@@ -225,6 +262,18 @@ function valuesOf(value: unknown): readonly unknown[] {
 function identifier(value: unknown): string | undefined {
   const text = Buffer.isBuffer(value) ? value.toString('hex') : textOf(value);
   return text && !/^0+$/.test(text) ? text : undefined;
+}
+
+/** The flags of a trace context (W3C: eight bits) in hexadecimal digits; undefined for none. */
+function traceFlags(value: unknown): string | undefined {
+  const flags = Number(value ?? 0) & 0xff;
+  return flags > 0 ? flags.toString(16).padStart(2, '0') : undefined;
+}
+
+/** A number above 0; undefined for anything else. */
+function countOf(value: unknown): number | undefined {
+  const count = Number(value ?? 0);
+  return count > 0 ? count : undefined;
 }
 
 function textOf(value: unknown): string | undefined {

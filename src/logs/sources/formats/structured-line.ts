@@ -24,17 +24,33 @@ export interface StructuredLine {
   /** Name of the structured data element, such as `json@32473`. */
   readonly element: string;
   readonly data: Readonly<Record<string, unknown>>;
+  /** What stands in front of the data, for several lines: left out, nothing does. */
+  readonly common?: CommonData;
   readonly message: string;
 }
 
+/** Data that several lines have, and how it is written in each. */
+export interface CommonData {
+  readonly data: Readonly<Record<string, unknown>>;
+  /** The parameters, each with a space in front of it; undefined: too many bytes for any header. */
+  readonly params: string | undefined;
+}
+
+/** Data that several lines have. */
+export function commonData(data: Readonly<Record<string, unknown>>): CommonData {
+  return { data, params: writeParams(data) };
+}
+
+const NOTHING: CommonData = { data: {}, params: '' };
+
 /** The line's text. Data that don't fit into the header are appended to the message, as JSON; tokens in them are masked there. */
 export function formatStructuredLine(line: StructuredLine): string {
-  const { severity, time, hostname, source, dyno, msgid, element, data, message } = line;
-  const structured = writeData(element, data);
+  const { severity, time, hostname, source, dyno, msgid, element, data, common = NOTHING, message } = line;
+  const structured = writeData(element, data, common.params);
   const sender = headerSender(hostname, source, dyno);
   const head = `<${FACILITY * 8 + severity}>1 ${time ?? '-'} ${sender} ${headerWord(msgid)} ${structured ?? '-'}`;
   if (structured !== undefined) return `${head} ${message}`;
-  return `${head} ${message} ${maskTokensInText(JSON.stringify(data))}`;
+  return `${head} ${message} ${maskTokensInText(JSON.stringify({ ...common.data, ...data }))}`;
 }
 
 /** HOSTNAME, APP-NAME and PROCID. */
@@ -51,8 +67,21 @@ export function headerWord(text: string | undefined, max = FIELD_CHARACTERS_MAX)
   return (text ?? '').slice(0, max).replace(/[^\x21-\x7e]/gu, '_') || '-';
 }
 
+/** Undefined when it doesn't fit. */
+function writeData(
+  element: string,
+  data: Readonly<Record<string, unknown>>,
+  before: string | undefined,
+): string | undefined {
+  const params = writeParams(data);
+  if (params === undefined || before === undefined) return undefined;
+  if (params === '' && before === '') return '-';
+  const written = `[${element}${before}${params}]`;
+  return Buffer.byteLength(written) > DATA_BYTES_MAX ? undefined : written;
+}
+
 /** Undefined when it doesn't fit; what is too much isn't written first. */
-function writeData(element: string, data: Readonly<Record<string, unknown>>): string | undefined {
+function writeParams(data: Readonly<Record<string, unknown>>): string | undefined {
   let params = '';
   for (const name of Object.keys(data)) {
     const value = data[name];
@@ -61,9 +90,7 @@ function writeData(element: string, data: Readonly<Record<string, unknown>>): st
     if (params.length + text.length > DATA_BYTES_MAX) return undefined;
     params += ` ${paramName(name)}="${escapeValue(text)}"`;
   }
-  if (params === '') return '-';
-  const written = `[${element}${params}]`;
-  return Buffer.byteLength(written) > DATA_BYTES_MAX ? undefined : written;
+  return params;
 }
 
 function paramName(name: string): string {

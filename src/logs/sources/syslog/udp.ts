@@ -42,7 +42,7 @@ export async function listenUdp(options: SyslogListenerOptions): Promise<SyslogL
   await new Promise<void>((resolve, reject) => {
     socket.once('error', (error) => {
       socket.close();
-      reject(listenError(error, host, port, 'syslog (UDP)', 'TAILRACE_SYSLOG_PORT'));
+      reject(listenError(error, options, 'syslog (UDP)', 'TAILRACE_SYSLOG_PORT'));
     });
     socket.bind({ address: host, port }, () => resolve());
   });

@@ -23,7 +23,23 @@ describe('a drain’s URL', () => {
   ])('%s can be drained to', (url) => expect(parseDrainUrl(url).url.href).toBe(url));
 
   it.each([
+    ['syslog://LOGS.Example.com:514', 'logs.example.com'],
+    ['syslog+tls://b\u00fccher.example', 'xn--bcher-kva.example'],
+    ['https://B\u00dcCHER.example/', 'xn--bcher-kva.example'],
+    ['syslog://0x7f000001', '127.0.0.1'],
+    ['syslog://2130706433:514', '127.0.0.1'],
+    ['syslog://[::FFFF:127.0.0.1]', '::ffff:7f00:1'],
+    ['syslog://[2001:DB8:0:0::1]:514', '2001:db8::1'],
+    ['syslog://logs.example.', 'logs.example.'],
+  ])('%s: its host is %s, whatever its scheme', (url, host) => expect(parseDrainUrl(url).host).toBe(host));
+
+  it.each([
     ['', 'Invalid drain URL'],
+    ['syslog://256.1.1.1', 'Invalid drain URL'],
+    ['syslog://a%20b', 'Invalid drain URL'],
+    ['syslog://[fe80::1%25eth0]', 'Invalid drain URL'],
+    ['syslog://host:65536', 'Invalid drain URL'],
+    ['syslog://host:0', 'port 0'],
     ['host:514', 'host://'],
     ['/path', 'Invalid drain URL'],
     ['https://', 'Invalid drain URL'],

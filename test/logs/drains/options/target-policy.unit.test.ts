@@ -25,6 +25,9 @@ describe('addresses', () => {
     '::ffff:a9fe:a9fe',
     '::ffff:0:7f00:1',
     '64:ff9b::169.254.169.254',
+    // Of a network's own translation: the address may be elsewhere in it.
+    '64:ff9b:1::8.8.8.8',
+    '64:ff9b:1:a00:0:100:808:808',
     '2002:7f00:1::',
     'fc00::1',
     'fd00:ec2::254',

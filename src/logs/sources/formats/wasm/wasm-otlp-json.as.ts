@@ -42,6 +42,7 @@ import {
   OBSERVED_FIELD,
   openId,
   SPAN_FIELD,
+  setFlags,
   setNanos,
   setObservedNanos,
   setSeverityNumber,
@@ -55,6 +56,7 @@ import {
   TRACE_FIELD,
   traceAt,
   traceLength,
+  writeOthers,
 } from './wasm-otlp.as';
 import { closeParameter, openParameter, setMessage, setMsgid, WORD_BYTES_MAX } from './wasm-record-line.as';
 
@@ -84,7 +86,8 @@ export function readOtlp(start: u32): u32 {
         if (field == NUMBER_FIELD) {
           if (value > 24) return 0;
           setSeverityNumber(value);
-        }
+        } else if (field == FLAGS_FIELD) setFlags(value);
+        else if (value != 0) return 0;
         break;
       }
       case BODY_FIELD:
@@ -102,7 +105,7 @@ export function readOtlp(start: u32): u32 {
     if (load<u8>(i) != COMMA) return stop(i);
     i = skipSpace(i + 1);
   }
-  if (!finishOtlp() || !writeId(0x64695f6563617274, 8, traceAt, traceLength) || !writeId(0x64695f6e617073, 7, spanAt, spanLength)) return 0;
+  if (!finishOtlp() || !writeId(0x64695f6563617274, 8, traceAt, traceLength) || !writeId(0x64695f6e617073, 7, spanAt, spanLength) || !writeOthers()) return 0;
   return i + 1;
 }
 

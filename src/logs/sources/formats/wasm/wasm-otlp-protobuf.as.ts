@@ -8,12 +8,15 @@ import {
   BODY_FIELD,
   clearOtlp,
   EVENT_FIELD,
+  FLAGS_FIELD,
   finishOtlp,
+  hexDigit,
   NUMBER_FIELD,
   noteField,
   OBSERVED_FIELD,
   openId,
   SPAN_FIELD,
+  setFlags,
   setNanos,
   setObservedNanos,
   setSeverityNumber,
@@ -27,6 +30,7 @@ import {
   TRACE_FIELD,
   traceAt,
   traceLength,
+  writeOthers,
 } from './wasm-otlp.as';
 import { closeParameter, openParameter, setMessage, setMsgid, WORD_BYTES_MAX } from './wasm-record-line.as';
 
@@ -85,12 +89,12 @@ export function readProtobuf(end: u32): bool {
         break;
       }
       case 0x38: // droppedAttributesCount
-        varint(end);
-        if (isBroken) return false;
+        if (varint(end) != 0 || isBroken) return false;
         break;
       case 0x45: // flags
+        if (cursor + 4 > end || !noteField(FLAGS_FIELD)) return false;
+        setFlags(load<u32>(cursor));
         cursor += 4;
-        if (cursor > end) return false;
         break;
       case 0x2a: {
         // body
@@ -142,7 +146,8 @@ export function readProtobuf(end: u32): bool {
   return (
     finishOtlp() &&
     writeHexId(0x64695f6563617274, 8, traceAt, traceLength) &&
-    writeHexId(0x64695f6e617073, 7, spanAt, spanLength)
+    writeHexId(0x64695f6e617073, 7, spanAt, spanLength) &&
+    writeOthers()
   );
 }
 
@@ -282,8 +287,4 @@ function writeHexId(name: u64, nameLength: u32, start: u32, length: u32): bool {
   }
   moveTo(o);
   return closeParameter();
-}
-
-function hexDigit(value: u32): u32 {
-  return value < 10 ? 0x30 + value : 0x57 + value;
 }

@@ -1,7 +1,7 @@
 /** What both forms of OTLP, JSON and protobuf, have of a record: see `otlp.ts`. */
-import { addKey } from './wasm-json.as';
+import { addKey, hasRoom, moveTo, to } from './wasm-json.as';
 import { namedLevel, NO_LEVEL, writeMicros } from './wasm-line.as';
-import { clear, INFO, messageAt, openParameter, setSeverity, setTimeLength } from './wasm-record-line.as';
+import { clear, closeParameter, INFO, messageAt, openParameter, setSeverity, setTimeLength } from './wasm-record-line.as';
 
 /** Fields of a record of OTLP. */
 export const TIME_FIELD: u32 = 1;
@@ -21,6 +21,7 @@ let fields: u32 = 0;
 let nanos: u64 = 0;
 let observedNanos: u64 = 0;
 let severityNumber: u32 = 0;
+let traceFlags: u32 = 0;
 let severityTextAt: u32 = 0;
 let severityTextLength: u32 = 0;
 export let traceAt: u32 = 0;
@@ -34,6 +35,7 @@ export function clearOtlp(): void {
   nanos = 0;
   observedNanos = 0;
   severityNumber = 0;
+  traceFlags = 0;
   severityTextLength = 0;
   traceLength = 0;
   spanLength = 0;
@@ -78,6 +80,11 @@ export function setSeverityNumber(value: u32): void {
   severityNumber = value;
 }
 
+/** Of a trace context: eight bits count. */
+export function setFlags(value: u32): void {
+  traceFlags = value & 0xff;
+}
+
 export function setSeverityText(at: u32, length: u32): void {
   severityTextAt = at;
   severityTextLength = length;
@@ -98,6 +105,35 @@ let nameAt: u32 = 0;
 
 export function setNameRegion(at: u32): void {
   nameAt = at;
+}
+
+/** Writes what else a record has, behind its identifiers; false when there is no room. */
+export function writeOthers(): bool {
+  if (traceFlags != 0) {
+    store<u64>(nameAt, 0x6c665f6563617274, 8); // trace_fl
+    store<u32>(nameAt, 0x736761, 16); // ags
+    if (!addKey(nameAt + 8, 11, 0) || !openParameter(nameAt + 8, 11) || !hasRoom(8)) return false;
+    store<u8>(to, hexDigit(traceFlags >> 4));
+    store<u8>(to, hexDigit(traceFlags & 15), 1);
+    moveTo(to + 2);
+    if (!closeParameter()) return false;
+  }
+  // Others are told by the severity alone.
+  if (severityNumber == 0 || (severityNumber <= 17 && severityNumber % 4 == 1 && severityNumber != 1)) return true;
+  store<u64>(nameAt, 0x7974697265766573, 24); // severity
+  store<u64>(nameAt, 0x7265626d756e5f, 32); // _number
+  if (!addKey(nameAt + 24, 15, 0) || !openParameter(nameAt + 24, 15) || !hasRoom(8)) return false;
+  if (severityNumber > 9) {
+    store<u8>(to, 0x30 + severityNumber / 10);
+    moveTo(to + 1);
+  }
+  store<u8>(to, 0x30 + severityNumber % 10);
+  moveTo(to + 1);
+  return closeParameter();
+}
+
+export function hexDigit(value: u32): u32 {
+  return value < 10 ? 0x30 + value : 0x57 + value;
 }
 
 /** Opens the parameter of an identifier, whose name isn't in the input; false when there is no room. */

@@ -32,6 +32,8 @@ export const LINE_HEAD_BYTES: u32 = 64;
 export const INFO: u32 = 6;
 
 let dataAt: u32 = 0;
+/** Of what stands in front of a record's own parameters: the element's name, and parameters that all have. */
+let elementBytes: u32 = ELEMENT_BYTES;
 let timeAt: u32 = 0;
 /** In the place of PROCID when a record has none; of OTLP, HOSTNAME to PROCID; of text, all of the header. */
 export let headAt: u32 = 0;
@@ -71,6 +73,11 @@ export function setUpRecord(data: u32, time: u32, head: u32): void {
   headAt = head;
 }
 
+/** How long what the region of `data` begins with is. */
+export function setElement(length: u32): void {
+  elementBytes = length;
+}
+
 /** How long what stands in the region of `head` is. */
 export function setHead(length: u32): void {
   headLength = length;
@@ -106,7 +113,7 @@ export function beginLines(): void {
 
 /** A record begins: nothing is read of it. */
 export function beginLine(): void {
-  beginRecord(dataAt + ELEMENT_BYTES, dataAt + DATA_REGION_BYTES);
+  beginRecord(dataAt + elementBytes, dataAt + DATA_REGION_BYTES);
 }
 
 /** Forgets the record before. */

@@ -51,6 +51,7 @@ import {
   NOT_UNDERSTOOD,
   recordHeadAt,
   recordHeadLength,
+  setElement,
   setHead,
   setRecordForm,
   setRecordHead,
@@ -59,7 +60,7 @@ import {
   writeLineOf,
 } from './wasm-record-line.as';
 
-export { lineBytes, setHead, setNameRegion, setRecordHead, setShapeRegion, setUpRecords };
+export { lineBytes, setElement, setHead, setNameRegion, setRecordHead, setShapeRegion, setUpRecords };
 
 /** Where a call stopped in the input, where the frames end in the output, how many there are; and the objects and arrays that were read. */
 export let position: u32 = 0;

@@ -21,6 +21,7 @@ interface RecordsExports extends WasmExports {
   setShapeRegion(at: number): void;
   setDateMax(date: number): void;
   setHead(length: number): void;
+  setElement(length: number): void;
   setRecordHead(length: number, host: number, source: number, msgid: number): void;
   setUpRecords(head: number, source: number, host: number, time: number): void;
   setForm(direct: number, max: number, sourceBytes: number, hostBytes: number): void;
@@ -134,7 +135,10 @@ wasm.setNameRegion(NAME);
 wasm.setShapeRegion(SHAPE);
 wasm.setUpRecords(RECORD_HEAD, SOURCE, HOST, STAMP);
 const jsonElement = Buffer.from('[json@32473');
-const otlpElement = Buffer.from('[otlp@32473');
+const OTLP_ELEMENT = '[otlp@32473';
+const otlpElement = Buffer.from(OTLP_ELEMENT);
+/** Of the data that all records have, in front of their own. */
+const COMMON_DATA_BYTES_MAX = 2_000;
 let date = 0;
 /** To be called before the output is overwritten. */
 let keepOutput: (() => void) | undefined;
@@ -150,6 +154,8 @@ export class RecordScanner {
   private readonly form: RecordForm | undefined;
   /** Its head is one that records may have. */
   private isDirect = false;
+  /** How structured data of OTLP begins. */
+  private element: Uint8Array = otlpElement;
   private loadedStart = 0;
   private loadedEnd = 0;
   /** Where it stopped. */
@@ -195,6 +201,12 @@ export class RecordScanner {
     return putHead(sender);
   }
 
+  /** Of OTLP: the parameters in front of a record's own. False when they are too many bytes. */
+  setCommonData(params: string): boolean {
+    this.element = params === '' ? otlpElement : Buffer.from(OTLP_ELEMENT + params);
+    return this.element.length <= COMMON_DATA_BYTES_MAX;
+  }
+
   /** Of text: all of a line in front of the message. False when it is too long. */
   setHeader(header: string): boolean {
     const { form } = this;
@@ -214,10 +226,10 @@ export class RecordScanner {
    * understood.
    */
   scan(kind: RecordKind, from: number, end: number): boolean {
-    memory.set(
-      kind === RecordKind.otlp || kind === RecordKind.otlpElements ? otlpElement : jsonElement,
-      DATA,
-    );
+    const isOtlp = kind === RecordKind.otlp || kind === RecordKind.otlpElements;
+    const element = isOtlp ? this.element : jsonElement;
+    memory.set(element, DATA);
+    wasm.setElement(element.length);
     const { form, taker } = this;
     const isDirect = form !== undefined && this.isDirect;
     wasm.setForm(isDirect ? 1 : 0, ALL_LINES, form?.source.length ?? 0, form?.host.length ?? 0);

@@ -221,6 +221,8 @@ function readHeaders(text: string, isOtlp: boolean, places: FieldPlace[]): Heade
         if (value.startsWith('heroku-cli/')) return undefined;
         break;
       case PROGRAM_HEADER:
+      // A page of a browser, which may read the answer only if that says so.
+      case 'origin':
       case 'transfer-encoding':
       case 'expect':
       case 'upgrade':
