@@ -48,7 +48,11 @@ export function closingDescriptors(
 export function closingDescriptorsOf(program: string, args: readonly string[]): StartedCommand {
   if (!existsSync(DESCRIPTORS)) return { program, args };
   const shell = findShell(process.env.PATH);
-  // Bash takes nothing of its environment for commands then, and reads no .bashrc where its input is a socket; other shells don't anyway.
-  const mode = basename(shell) === 'bash' ? ['--norc', '-p'] : [];
-  return { program: shell, args: [...mode, '-c', `${CLOSE_MOST}; exec "$0" "$@"`, program, ...args] };
+  const isBash = basename(shell) === 'bash';
+  // It takes nothing of its environment for commands then, and reads no .bashrc where its input is a socket; other shells don't anyway.
+  const mode = isBash ? ['--norc', '-p'] : [];
+  return {
+    program: shell,
+    args: [...mode, '-c', `${isBash ? CLOSE_ALL : CLOSE_MOST}; exec "$0" "$@"`, program, ...args],
+  };
 }
