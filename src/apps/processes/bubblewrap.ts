@@ -21,7 +21,7 @@ export interface ProgramCommand {
 /** Wraps a program's command so that it runs sandboxed. */
 export type SandboxCommand = (command: ProgramCommand) => ProgramCommand;
 
-/** Without isolation: all that it hasn't is open files of this process. */
+/** Without isolation. It has no open files of this process all the same. */
 export const unsandboxed: SandboxCommand = ({ program, args, env }) => ({
   ...closingDescriptorsOf(program, args),
   env,
