@@ -70,6 +70,7 @@ const STARTS_PROGRAMS = [
   'test/apps/forwarder/files/file-follower.test.ts',
   'test/apps/host/addons/addon-removal.test.ts',
   'test/apps/processes/formation.test.ts',
+  'test/apps/processes/output/attached-process.test.ts',
   'test/drains/viewer/archive/archiver.test.ts',
   'test/drains/viewer/archive/search-archive.test.ts',
   'test/drains/viewer/people.test.ts',

@@ -12,6 +12,7 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { KeyGrant } from '../../apps/access/api-keys.ts';
+import { closingDescriptorsOf } from '../../apps/processes/inherited-descriptors.ts';
 import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { sourceTooLargeMessage } from '../../apps/records/build-record.ts';
 import { TailraceError } from '../../common/errors.ts';
@@ -126,27 +127,24 @@ export function gitRoutes(
     const { service, app, folder, advertise, head, input } = serviceRequest;
     const args = [...(advertise ? ['--advertise-refs'] : []), folder];
     const protocol = request.headers['git-protocol'];
-    const child: ChildProcessWithoutNullStreams = spawn(
-      'git',
-      [
-        '-c',
-        `receive.maxInputSize=${sourceBytesMax}`,
-        // What CI checks out. Git would refuse it only after the hook, when it is released already.
-        '-c',
-        'receive.shallowUpdate=true',
-        service.slice(4),
-        '--stateless-rpc',
-        ...args,
-      ],
-      {
-        env: {
-          PATH: process.env.PATH,
-          HOME: repositoryFolder,
-          GIT_PROTOCOL: typeof protocol === 'string' ? protocol : '',
-          ...hookEnvironment(request, app),
-        },
+    const git = closingDescriptorsOf('git', [
+      '-c',
+      `receive.maxInputSize=${sourceBytesMax}`,
+      // What CI checks out. Git would refuse it only after the hook, when it is released already.
+      '-c',
+      'receive.shallowUpdate=true',
+      service.slice(4),
+      '--stateless-rpc',
+      ...args,
+    ]);
+    const child: ChildProcessWithoutNullStreams = spawn(git.program, git.args, {
+      env: {
+        PATH: process.env.PATH,
+        HOME: repositoryFolder,
+        GIT_PROTOCOL: typeof protocol === 'string' ? protocol : '',
+        ...hookEnvironment(request, app),
       },
-    );
+    });
     reply.hijack();
     child.stdin.on('error', () => {});
     child.on('error', (error) => {

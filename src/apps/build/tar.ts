@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { programFileError } from '../../common/files/file-error.ts';
+import { closingDescriptorsOf } from '../processes/inherited-descriptors.ts';
 
 /** Slugs are read from this machine's disk soon: a third of the processor time, for a sixth more bytes. */
 const FAST_GZIP = '--use-compress-program=gzip -1';
@@ -22,7 +23,8 @@ export async function unpackFolder(file: string, folder: string): Promise<void> 
 
 /** @param target where it writes */
 async function runTar(args: readonly string[], target: string): Promise<void> {
-  const child = spawn('tar', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const tar = closingDescriptorsOf('tar', args);
+  const child = spawn(tar.program, tar.args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-2_000);

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { promisify } from 'node:util';
 import type { Environment } from './config/dyno-env.ts';
-import { closingDescriptors } from './inherited-descriptors.ts';
+import { closingDescriptors, closingDescriptorsOf } from './inherited-descriptors.ts';
 import { outerEnvironment, RESTORE_ENVIRONMENT } from './sandbox-environment.ts';
 
 /** A program with its arguments and all of its environment. */
@@ -21,8 +21,11 @@ export interface ProgramCommand {
 /** Wraps a program's command so that it runs sandboxed. */
 export type SandboxCommand = (command: ProgramCommand) => ProgramCommand;
 
-/** Without isolation. */
-export const unsandboxed: SandboxCommand = (command) => command;
+/** Without isolation. It has no open files of this process all the same. */
+export const unsandboxed: SandboxCommand = ({ program, args, env }) => ({
+  ...closingDescriptorsOf(program, args),
+  env,
+});
 
 export interface Isolation {
   /** Folders that no dyno shall see. */

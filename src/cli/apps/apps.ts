@@ -4,7 +4,7 @@ import { ApiClient, appNameFromGitRemote, GIT_REMOTE } from '../api-client.ts';
 import { printResult } from '../format.ts';
 import { collectValues } from '../repeated-option.ts';
 import { createFromManifest, type ManifestOptions } from './create-from.ts';
-import { addGitRemote } from './git-remote.ts';
+import { addGitRemote, requireRemoteName } from './git-remote.ts';
 
 interface AppView {
   readonly name: string;
@@ -57,6 +57,8 @@ export function appsCommands(program: Command): void {
     .addOption(new Option('-a, --app <name>', 'its name').hideHelp())
     .action(async (typed: string | undefined, options: CreateOptions) => {
       const name = typed ?? options.app;
+      const remote = typeof options.remote === 'string' ? options.remote : GIT_REMOTE;
+      if (options.remote !== false) requireRemoteName(remote);
       const client = new ApiClient();
       const plans = (options.addons ?? '').split(',').flatMap((plan) => plan.trim() || []);
       // An app without what it needs would have to be made up for: what can't be added is said before.
@@ -69,19 +71,31 @@ export function appsCommands(program: Command): void {
           ? { app: await client.request<AppView>('POST', '/apps', { name }), said: [] }
           : await makeFromManifest(client, name, { ...options, from });
       const created = await furnishApp(client, app.name, options.buildpack ?? [], plans);
-      const remote = typeof options.remote === 'string' ? options.remote : GIT_REMOTE;
-      const before = appNameFromGitRemote(remote);
-      const added = options.remote !== false && addGitRemote(app.git_url, remote);
+      const tied = options.remote === false ? {} : tieRepository(app, remote);
       printResult(options.json, app, () =>
         [
           `Creating ${app.name}... done`,
           ...said,
           ...created,
           `${app.web_url} | ${app.git_url}`,
-          ...(added ? [describeGitRemote(remote, before, app.name)] : []),
+          ...(tied.said === undefined ? [] : [tied.said]),
         ].join('\n'),
       );
+      if (tied.error) throw tied.error;
     });
+}
+
+/** The app is there by now, whatever git says. */
+function tieRepository(app: AppView, remote: string): { said?: string; error?: TailraceError } {
+  const before = appNameFromGitRemote(remote);
+  try {
+    return addGitRemote(app.git_url, remote) ? { said: describeGitRemote(remote, before, app.name) } : {};
+  } catch (error) {
+    if (!(error instanceof TailraceError)) throw error;
+    const repair = `tailrace git:remote -a ${app.name}${remote === GIT_REMOTE ? '' : ` -r ${remote}`}`;
+    const message = `${app.name} was made, and its git remote wasn't: ${error.message} Then: ${repair}`;
+    return { error: new TailraceError(error.code, message, { cause: error }) };
+  }
 }
 
 /** @param before the app that the remote led to */

@@ -13,15 +13,41 @@ import {
   resolveApp,
 } from '../api-client.ts';
 
-/** Adds the remote to the repository of this folder; false when this is none. */
+/** Adds the remote to the repository of this folder; false when this is none. @throws TailraceError `invalid_params`, `conflict` */
 export function addGitRemote(gitUrl: string, remote = GIT_REMOTE): boolean {
-  if (!runGit(['rev-parse', '--git-dir'])) return false;
+  if (!isInRepository()) return false;
+  requireRemoteName(remote);
   const isThere = runGit(['remote', 'get-url', '--', remote]);
-  if (!runGit(['remote', isThere ? 'set-url' : 'add', '--', remote, gitUrl]))
-    throw new TailraceError('invalid_params', `"${remote}" can't be the name of a git remote.`);
   const [name, helper] = credentialHelper(gitUrl);
-  runGit(['config', name, helper]);
+  changeRepository(['remote', isThere ? 'set-url' : 'add', '--', remote, gitUrl]);
+  changeRepository(['config', name, helper]);
   return true;
+}
+
+/** To be asked before anything is made that the remote would lead to. @throws TailraceError `invalid_params`, in a repository of git */
+export function requireRemoteName(remote: string): void {
+  // As git itself judges it: by the branches that the remote would have.
+  if (isInRepository() && !runGit(['check-ref-format', `refs/remotes/${remote}/main`]))
+    throw new TailraceError(
+      'invalid_params',
+      `"${remote}" can't be the name of a git remote: choose another one, such as staging.`,
+    );
+}
+
+/** @throws TailraceError `conflict` with what git said */
+function changeRepository(args: readonly string[]): void {
+  const { status, stderr } = spawnSync('git', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  if (status === 0) return;
+  const reason = stderr
+    .toString()
+    .trim()
+    .split('\n')[0]
+    .replace(/^(?:error|fatal): /, '');
+  throw new TailraceError('conflict', `Git can't change this folder's repository (${reason}).`);
+}
+
+function isInRepository(): boolean {
+  return runGit(['rev-parse', '--git-dir']);
 }
 
 /** The key stays where it is: git asks this command for it, for this server only. What git offers it to keep needs no start of it. */

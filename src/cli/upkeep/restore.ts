@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { adaptServerRecords, describeExistingData, emptyStore } from '../../apps/backup/server-backup.ts';
 import type { Settings } from '../../common/config/settings.ts';
-import { TailraceError } from '../../common/errors.ts';
+import { reasonOf, TailraceError } from '../../common/errors.ts';
 import { createDataFolder } from '../../common/files/data-folder.ts';
 import { formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import type { BackupManifest } from '../../logs/backup/backup-layout.ts';
@@ -15,15 +15,21 @@ import { printResult, printText } from '../format.ts';
 import { collectValues } from '../repeated-option.ts';
 import { offlineSettings } from './backup.ts';
 
-/** Of a data folder, what a restore takes the place of. */
+/** Git takes no commit for new that a repository has already, and what was pushed after the backup isn't released any more: they begin empty. */
+const REPOSITORIES = 'repositories';
+/**
+ * Of a data folder, what a restore takes the place of. The records come last: as long as they are there, a restore that was interrupted is refused
+ * without `--replace`.
+ */
 const REPLACED = [
-  'store.mdb',
-  'store.mdb-lock',
   'streams',
   'commits',
   'journal-0',
+  'host/journal',
   'host/slugs',
   'host/backups',
+  'store.mdb-lock',
+  'store.mdb',
 ];
 
 interface RestoreOptions {
@@ -71,17 +77,21 @@ export function restoreCommand(program: Command): void {
         return;
       }
       createDataFolder(settings.data);
-      const { store, movedTo } = await openEmpty(settings, where, options.replace === true);
+      const { aside, putAside, movedTo } = placeAside(settings.data);
+      const store = await openEmpty(settings, where, options.replace === true, () => putAside(REPLACED));
       let report: RestoreReport;
       try {
+        putAside([REPOSITORIES]);
         report = await restoreBackup(chain, { store, folder: settings.data, adapt: adaptServerRecords() });
+      } catch (error) {
+        throw movedTo() === undefined ? error : interrupted(error, aside);
       } finally {
         await store.close();
       }
       printResult(
         options.json,
-        { ...plan(file, where, manifest), ...report, moved_to: movedTo ?? null },
-        () => describe(where, manifest, report, movedTo),
+        { ...plan(file, where, manifest), ...report, moved_to: movedTo() ?? null },
+        () => describe(where, manifest, report, movedTo()),
       );
     });
 }
@@ -91,7 +101,8 @@ async function openEmpty(
   settings: Settings,
   where: string,
   replace: boolean,
-): Promise<{ store: Store; movedTo?: string }> {
+  putAside: () => void,
+): Promise<Store> {
   const { assertNoRoutersRunning, openStoreAt } = await import('../../migration.ts');
   const warn = (message: string): void => printText(` !   ${message}`, process.stderr);
   const store = await openStoreAt(settings, where, warn);
@@ -99,7 +110,7 @@ async function openEmpty(
   try {
     await assertNoRoutersRunning(store, 'the target');
     const there = await describeExistingData(store);
-    if (there === undefined) return { store };
+    if (there === undefined) return store;
     if (!replace)
       throw new TailraceError(
         'conflict',
@@ -107,25 +118,44 @@ async function openEmpty(
       );
     if (isRedisUrl(where)) {
       await emptyStore(store);
-      return { store };
+      return store;
     }
     await store.close();
     isOpen = false;
-    const movedTo = moveAside(where);
-    return { store: await openStoreAt(settings, where, warn), movedTo };
+    putAside();
+    return await openStoreAt(settings, where, warn);
   } catch (error) {
     if (isOpen) await store.close();
     throw error;
   }
 }
 
-/** Moves what a data folder holds into a folder within it. */
-function moveAside(folder: string): string {
+interface Aside {
+  /** A folder within the data folder. */
+  readonly aside: string;
+  /** Moves there what there is of these. */
+  putAside(names: readonly string[]): void;
+  /** Where something was moved to. */
+  movedTo(): string | undefined;
+}
+
+function placeAside(folder: string): Aside {
   const aside = join(folder, 'replaced', new Date().toISOString().replace(/[:.]/g, '-'));
-  mkdirSync(join(aside, 'host'), { recursive: true, mode: 0o700 });
-  for (const name of REPLACED)
-    if (existsSync(join(folder, name))) renameSync(join(folder, name), join(aside, name));
-  return aside;
+  const putAside = (names: readonly string[]): void => {
+    for (const name of names) {
+      if (!existsSync(join(folder, name))) continue;
+      mkdirSync(dirname(join(aside, name)), { recursive: true, mode: 0o700 });
+      renameSync(join(folder, name), join(aside, name));
+    }
+  };
+  return { aside, putAside, movedTo: () => (existsSync(aside) ? aside : undefined) };
+}
+
+/** What was there isn't lost. */
+function interrupted(error: unknown, aside: string): TailraceError {
+  const { code, message } =
+    error instanceof TailraceError ? error : new TailraceError('unavailable', reasonOf(error));
+  return new TailraceError(code, `${message} What was there before is in ${aside}.`, { cause: error });
 }
 
 function plan(

@@ -1,4 +1,6 @@
 /** Commands that change an app or wait for it: names, sizes, host names; and those that say what to use instead. */
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GitRepository } from '../../support/git-repository.ts';
 import { Program, runTailrace, TAILRACE } from '../../support/program.ts';
@@ -40,6 +42,39 @@ describe('a git remote names the app, as Heroku’s command has it', () => {
       expect(refused).toMatchObject({ status: 1, stdout: '', stderr: expect.stringMatching(sentence) });
       expect(refused.stderr).not.toContain('secret');
     }
+  });
+});
+
+describe("create makes nothing that it can't tie to the repository", () => {
+  const apps = async () => (await tailrace('apps')).stdout.split('\n');
+
+  it.each(['bad name', 'a:b', '..', ''])('no app for a remote that git won’t have: "%s"', async (remote) => {
+    const repository = new GitRepository(server);
+    for (const words of [
+      ['create', 'untied', '-r', remote],
+      ['create', 'untied', '--from', 'nothing.json', '-r', remote],
+    ]) {
+      const refused = await repository.tailrace(...words);
+      expect(refused).toMatchObject({ status: 1, stdout: '' });
+      expect(refused.stderr).toContain(`"${remote}" can't be the name of a git remote`);
+    }
+    expect(await apps()).not.toContain('untied');
+    expect(repository.git('remote').trim()).toBe('');
+    expect((await repository.tailrace('create', 'untied-too', '-r', remote, '-n')).status).toBe(0);
+    expect((await tailrace('apps:destroy', '-a', 'untied-too', '--confirm', 'untied-too')).status).toBe(0);
+  });
+
+  it('says what is there, and how to go on, when git can’t write', async () => {
+    const repository = new GitRepository(server);
+    writeFileSync(join(repository.folder, '.git', 'config.lock'), '');
+    const made = await repository.tailrace('create', 'half-tied', '-r', 'staging');
+    expect(made).toMatchObject({ status: 1, stdout: expect.stringContaining('Creating half-tied... done') });
+    expect(made.stderr).toMatch(
+      /half-tied was made, and its git remote wasn't: .*config.*\. Then: tailrace git:remote -a half-tied -r staging\n$/,
+    );
+    rmSync(join(repository.folder, '.git', 'config.lock'));
+    expect((await repository.tailrace('git:remote', '-a', 'half-tied', '-r', 'staging')).status).toBe(0);
+    expect((await repository.tailrace('info', '-s', '-r', 'staging')).stdout).toMatch(/^name=half-tied$/m);
   });
 });
 

@@ -54,6 +54,41 @@ describe('git push', { timeout: 180_000 }, () => {
     expect((await repository.tailrace('info')).stdout).toMatch(/Buildpack:\s+Procfile/);
   });
 
+  it.runIf(existsSync('/proc/self/fd'))(
+    'no program that a push starts has an open file of the server',
+    async () => {
+      const list = 'for fd in /proc/self/fd/*; do echo "<$(readlink $fd)>"; done';
+      const pack = temporaryFolder();
+      const script = (text: string) => `#!/bin/sh\n${text}\n`;
+      const buildpack = new GitRepository(server, {
+        'bin/detect': script('echo looking'),
+        'bin/compile': script(`echo "compiled:"; ${list}`),
+        'bin/release': script('echo "--- {}"'),
+      });
+      rmSync(pack, { recursive: true });
+      buildpack.git('clone', '-q', buildpack.folder, pack);
+      const { name, repository } = await created({
+        Procfile: `worker: echo running:; ${list}; sleep 1000\nrelease: echo releasing:; ${list}\n`,
+      });
+      await repository.tailrace('buildpacks:set', pack);
+      // Makes the repository, and deploys nothing.
+      expect((await repository.push('main:other')).status).toBe(0);
+      const { id } = await server.request<{ id: string }>('GET', `/apps/${name}`);
+      const hook = join(server.data, 'repositories', `${id}.git`, 'hooks', 'post-receive');
+      writeFileSync(hook, script(`echo received:; ${list}`), { mode: 0o755 });
+      const pushed = await repository.push();
+      rmSync(pack, { recursive: true });
+      expect(pushed.stderr).toMatch(/compiled:[\s\S]*releasing:[\s\S]*received:/);
+      await repository.tailrace('scale', 'worker=1');
+      const running = await repository.tailrace('run', '--no-tty', `echo once:; ${list}`);
+      expect(running.stdout).toMatch(/once:[\s\S]*</);
+      const lines = async () => (await server.readMessages({ id: '', name, token: '' })).join('\n');
+      await until('its worker', async () => /running:[\s\S]*</.test(await lines()));
+      for (const text of [pushed.stderr, running.stdout, await lines()])
+        expect(text).not.toMatch(/store\.mdb|\/streams|\/commits|\/lock>/);
+    },
+  );
+
   it('a release whose slug is no longer kept isn’t rolled back to', async () => {
     const { name, repository } = await created();
     await repository.push();

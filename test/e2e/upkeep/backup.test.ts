@@ -1,9 +1,18 @@
 /** `tailrace backup` and `tailrace restore`, as whoever runs a server uses them: while it runs, into either store, and what is refused. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Program, runTailrace, TAILRACE } from '../../support/program.ts';
+import { fetchFromApp, GitRepository } from '../../support/git-repository.ts';
+import { Program, runProgram, runTailrace, TAILRACE } from '../../support/program.ts';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
 import { hasRedis, RedisServer } from '../../support/redis/redis-server.ts';
 import { type App, dataFolderForTest, type Server, startServerForTest } from '../../support/server.ts';
@@ -210,5 +219,70 @@ describe.runIf(hasRedis)('a backup', () => {
     expect(apps.map(({ name }) => name)).toContain('shop');
     expect(apps.map(({ name }) => name)).not.toContain('mine');
     expect(await after.readMessages(app)).toEqual(['one']);
+  });
+
+  it('is of a time when less was pushed: what came after it can be pushed again', {
+    timeout: 240_000,
+  }, async () => {
+    const [folder, files] = [0, 1].map(() => dataFolderForTest());
+    const server = await startServerForTest({ data: folder });
+    const repository = new GitRepository(server);
+    await repository.tailrace('create', 'pushed');
+    expect((await repository.push()).stderr).toContain('Released v2');
+    const backup = join(files, 'first.tar');
+    expect(await tailrace(['backup', backup], isRunning(server))).toMatchObject({ status: 0 });
+    repository.commit({ 'version.txt': 'two\n' });
+    expect((await repository.push()).stderr).toContain('Released v3');
+    await server.close();
+
+    const replaced = await tailrace(['restore', backup, '--dir', folder, '--replace', '--json']);
+    expect(replaced.status).toBe(0);
+    const { moved_to: movedTo } = JSON.parse(replaced.text);
+    expect(readdirSync(movedTo).sort()).toEqual(
+      expect.arrayContaining(['host', 'repositories', 'store.mdb', 'streams']),
+    );
+    const again = await startServerForTest({ data: folder });
+    repository.git(
+      'remote',
+      'set-url',
+      'tailrace',
+      `${again.url.replace('//', `//key:${again.key}@`)}/pushed.git`,
+    );
+    const pushed = await repository.push();
+    expect(pushed.stderr).toContain('Released v3');
+    await until('what was pushed', async () => (await fetchFromApp(again, 'pushed')).version === 'two');
+    await again.close();
+
+    // The store is lost, and with it what would have to be replaced.
+    for (const name of ['store.mdb', 'store.mdb-lock']) rmSync(join(folder, name));
+    rmSync(join(folder, 'streams'), { recursive: true });
+    expect(await tailrace(['restore', backup, '--dir', folder])).toMatchObject({
+      status: 0,
+      text: expect.stringMatching(/What was there is in .*replaced/),
+    });
+    expect(existsSync(join(folder, 'repositories'))).toBe(false);
+  });
+
+  it('that can’t be restored to its end says where that is which was there', {
+    timeout: 120_000,
+  }, async () => {
+    const [folder, files] = [0, 1].map(() => dataFolderForTest());
+    const server = await startServerForTest({ data: folder });
+    const repository = new GitRepository(server);
+    await repository.tailrace('create', 'kept');
+    expect((await repository.push()).stderr).toContain('Released v2');
+    const backup = join(files, 'first.tar');
+    expect(await tailrace(['backup', backup], isRunning(server))).toMatchObject({ status: 0 });
+    await server.close();
+    // Where slugs go nothing can be written.
+    const broken = `rm -rf host/slugs && ln -s /proc/nowhere host/slugs && exec "$0" "$@"`;
+    const args = ['-c', broken, process.execPath, TAILRACE, 'restore', backup, '--dir', folder];
+    const failed = await runProgram('sh', [...args, '--replace'], { cwd: folder });
+    expect(failed).toMatchObject({ status: 1, stdout: '' });
+    expect(failed.stderr).toMatch(
+      /host\/slugs.* can't be written: .* What was there before is in \S+\/replaced\//,
+    );
+    rmSync(join(folder, 'host', 'slugs'), { force: true });
+    expect(await tailrace(['restore', backup, '--dir', folder])).toMatchObject({ status: 0 });
   });
 });

@@ -1,6 +1,7 @@
 /** Runs git. */
 import { spawn } from 'node:child_process';
 import type { Environment } from '../../processes/config/dyno-env.ts';
+import { closingDescriptorsOf } from '../../processes/inherited-descriptors.ts';
 
 export interface GitResult {
   /** 127 if git couldn't be started. */
@@ -13,7 +14,8 @@ const STDERR_MAX = 4_000;
 
 /** @param env the whole environment */
 export async function runGit(args: readonly string[], env: Environment, cwd?: string): Promise<GitResult> {
-  const child = spawn('git', args, { cwd, env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const git = closingDescriptorsOf('git', args);
+  const child = spawn(git.program, git.args, { cwd, env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const stdout: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
   let stderr = '';
@@ -39,7 +41,8 @@ export async function listWithGit(
   env: Environment,
   onEntry: (entry: string) => boolean,
 ): Promise<void> {
-  const child = spawn('git', args, { env: { ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const git = closingDescriptorsOf('git', args);
+  const child = spawn(git.program, git.args, { env: { ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
   let rest = '';
   let isEnough = false;
   child.stdout.setEncoding('latin1').on('data', (text: string) => {

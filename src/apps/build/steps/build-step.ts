@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Environment } from '../../processes/config/dyno-env.ts';
+import { closingDescriptorsOf } from '../../processes/inherited-descriptors.ts';
 import { LineReader } from '../../processes/output/line-reader.ts';
 import { signalGroup } from '../../processes/process-group.ts';
 
@@ -37,7 +38,13 @@ export async function runStep(step: BuildStep): Promise<StepResult> {
   if (signal.aborted) return { status: 137, stdout: '' };
   let child: ChildProcess;
   try {
-    child = spawn(program, args, { cwd, env: { ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const closing = closingDescriptorsOf(program, args);
+    child = spawn(closing.program, closing.args, {
+      cwd,
+      env: { ...env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   } catch (error) {
     onLine(String(error));
     return { status: 127, stdout: '' };

@@ -1,5 +1,6 @@
 /** A one-off dyno that is attached to a client's terminal. */
 
+import { reasonOf } from '../../../common/errors.ts';
 import { platformErrorTitle } from '../../../common/platform-errors.ts';
 import { ticksSinceBoot } from '../../../common/processes/process-identity.ts';
 import type { AppId } from '../../../logs/store/contract.ts';
@@ -17,6 +18,8 @@ import type { AttachedClient } from './rendezvous.ts';
 
 /** How long a client may take to attach (R13). */
 export const ATTACH_TIMEOUT_MS = 60_000;
+/** A shell's exit status for a command it can't run. */
+const STATUS_NOT_STARTED = 127;
 /** From SIGTERM to SIGKILL. */
 export const ONE_OFF_GRACE_MS = 10_000;
 
@@ -94,14 +97,17 @@ export class AttachedDyno implements OneOffDyno {
     this.log(`Starting process with command \`${command}\``);
     const input = framed ? socket.pipe(new FramedInput()) : socket;
     const ends = { input, output: socket, endsWithEot: !framed };
-    this.process = spawnAttached({
-      command: script,
-      cwd: workspace.folder,
-      env,
-      sandboxCommand: workspace.sandboxCommand,
-      terminalSize,
-      ...ends,
-    });
+    const { folder: cwd, sandboxCommand } = workspace;
+    try {
+      this.process = spawnAttached({ command: script, cwd, env, sandboxCommand, terminalSize, ...ends });
+    } catch (error) {
+      // The system has no process or terminal left, or takes no command of this length.
+      this.log(`Process failed to start: ${reasonOf(error)}`);
+      void this.finish(STATUS_NOT_STARTED).then(() =>
+        socket.end(`Process failed to start: ${reasonOf(error)}\r\n`),
+      );
+      return;
+    }
     const { pid } = this.process;
     if (pid !== undefined) this.pidFile.add(pid, id, name, { app });
     this.dynoInfo.pid = pid;

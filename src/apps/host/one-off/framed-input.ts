@@ -7,10 +7,12 @@ import { Transform, type TransformCallback } from 'node:stream';
 export class FramedInput extends Transform {
   private header = Buffer.alloc(0);
   private remaining = 0;
+  /** What comes behind the end of the input is nobody's. */
+  private isOver = false;
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     let at = 0;
-    while (at < chunk.length) {
+    while (at < chunk.length && !this.isOver) {
       if (this.remaining > 0) {
         const end = Math.min(chunk.length, at + this.remaining);
         this.push(chunk.subarray(at, end));
@@ -24,10 +26,9 @@ export class FramedInput extends Transform {
       if (this.header.length < 4) break;
       this.remaining = this.header.readUInt32BE(0);
       this.header = Buffer.alloc(0);
-      if (this.remaining === 0) {
-        this.push(null);
-        break;
-      }
+      if (this.remaining > 0) continue;
+      this.isOver = true;
+      this.push(null);
     }
     done();
   }

@@ -165,9 +165,18 @@ export class OneOffRunner {
       const attached = target.attach(socket);
       if (!attached) return void socket.end();
       const typed = framed ? socket.pipe(new FramedInput()) : socket;
-      typed.on('data', (data: Buffer) => attached.input?.write(data));
+      const { input } = attached;
+      const goOn = (): void => void typed.resume();
+      typed.on('data', (data: Buffer) => {
+        // A dyno need not read: more waits at the terminal.
+        if (input && !input.write(data)) typed.pause();
+      });
       typed.resume();
-      socket.on('close', attached.detach);
+      input?.on('drain', goOn);
+      socket.on('close', () => {
+        input?.off('drain', goOn);
+        attached.detach();
+      });
     });
     const timer = setTimeout(cancel, ATTACH_TIMEOUT_MS);
     timer.unref();

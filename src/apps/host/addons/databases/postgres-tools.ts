@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { TailraceError } from '../../../../common/errors.ts';
 import { fileError } from '../../../../common/files/file-error.ts';
 import { hostEnvironment } from '../../../build/slug-files.ts';
+import { closingDescriptorsOf } from '../../../processes/inherited-descriptors.ts';
 import { requirePostgresProgram } from '../services/postgres/programs.ts';
 
 /** A database, and the major version of its data where that is known here. */
@@ -42,7 +43,8 @@ export async function runPostgresTool(
   const { database, output, signal } = options;
   signal?.throwIfAborted();
   const program = requirePostgresProgram(name, version);
-  const child = spawn(program, args, {
+  const tool = closingDescriptorsOf(program, args);
+  const child = spawn(tool.program, tool.args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...hostEnvironment(process.env), LC_ALL: 'C', ...connectionEnvironment(url, database) },
   });
