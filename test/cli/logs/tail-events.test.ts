@@ -1,11 +1,11 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../support/free-port.ts';
 import { startNginxProxy } from '../../support/http/nginx-proxy.ts';
 import { missing, Program, runTailrace, TAILRACE } from '../../support/program.ts';
 import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
-import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
+import { dataFolderForTest, startServerForTest, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 // nginx passes no upgrade on unless it is told to.
@@ -74,7 +74,11 @@ describe.skipIf(missing('nginx'))(
       const app = await server.createApp('busy');
       await pushLines(server, app.token, numberedMessages(2));
       const port = await freePort();
-      const refusing = join(data, 'refusing');
+      // Where nginx' workers, who are somebody else, see it.
+      const folder = temporaryFolder();
+      chmodSync(folder, 0o755);
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      const refusing = join(folder, 'refusing');
       startNginxProxy(
         port,
         server.url,
