@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type BackoffRange, backoffMs } from '../../../src/common/backoff.ts';
 import { watchClosedOutput } from '../../../src/common/command-line/closed-output.ts';
 import { TailraceError } from '../../../src/common/errors.ts';
+import { searchHint } from '../../../src/logs/query/search-hint.ts';
 import { sanitize, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
 import {
   type ApiGroup,
@@ -139,7 +140,10 @@ async function search(q: string, options: SearchOptions): Promise<number> {
   // `| head` has seen enough, also when no other line comes.
   if (options.follow) watchClosedOutput(() => process.exit(0));
   if (options.follow) await client.follow(parameters, tail, print);
-  return found > 0 ? 0 : NOTHING_FOUND;
+  if (found > 0) return 0;
+  const hint = searchHint(q);
+  if (hint !== undefined) writeNotice(hint);
+  return NOTHING_FOUND;
 }
 
 /** Prints how many lines match, and says when there was no time to count all of them. */

@@ -168,6 +168,15 @@ it('what reads it may stop: no complaint, as with head', async () => {
   expect([status, stderr, stdout.split('\n').length]).toEqual([0, '', 2]);
 });
 
+it('says how a search that finds nothing is written here, when it looks like one of elsewhere', async () => {
+  expect(await search('status: 500')).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: ' ›   A value stands right behind the colon: status:500.\n',
+  });
+  expect(await search('nowhere')).toEqual({ status: 1, stdout: '', stderr: '' });
+});
+
 it('--follow ends when what reads it has, also while no other line comes', async () => {
   const program = new Program(
     'bash',
