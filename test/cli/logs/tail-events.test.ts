@@ -65,9 +65,7 @@ describe.skipIf(missing('nginx'))(
     const upgrade = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;';
     it.each([
       ['a WebSocket', 429, upgrade],
-      ['events', 429, ''],
-      ['a WebSocket', 408, upgrade],
-      ['events', 408, ''],
+      ['events', 425, ''],
     ])('waits as long as it is asked to, and goes on: over %s, %i', async (_over, status, directives) => {
       const data = dataFolderForTest();
       const server = await startServerForTest({ data });
