@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { TailraceError } from '../../../src/common/errors.ts';
+import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
 import { createDataFolder } from '../../../src/common/files/data-folder.ts';
 import { syncFolderNow } from '../../../src/common/files/sync-folder.ts';
 import { SILENT_LOG } from '../../../src/common/log.ts';
@@ -109,8 +109,15 @@ async function restore(file: string, { data, base, dryRun }: RestoreOptions): Pr
   createDataFolder(settings.data);
   if (isUnfinished) removeUnfinished(settings.data);
   // Whoever starts a viewer on half of a backup would take it for all.
-  writeFileSync(marker, '');
-  syncFolderNow(settings.data);
+  try {
+    writeFileSync(marker, '');
+    syncFolderNow(settings.data);
+  } catch (error) {
+    throw new TailraceError(
+      'data_folder',
+      `${settings.data} can't be written (${reasonOf(error)}): name another folder with --data, or make it possible.`,
+    );
+  }
   const store = await openStore(
     logRouterSettings(settings),
     { ...SILENT_LOG, warn: (_fields, message) => writeNotice(message) },

@@ -115,6 +115,14 @@ it('a restore that was interrupted is started again, with another backup too, an
   };
   const [one, other] = [await backUp('full.tar', full), await backUp('small.tar', small)];
   const data = join(folder, 'data');
+  expect(
+    await runProgram(process.execPath, [VIEWER, 'restore', one, '--data', '/proc/nowhere']),
+  ).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(
+      /^ › {3}Error: \/proc\/nowhere can't be written \(ENOENT\): name another[^\n]*\n$/,
+    ),
+  });
   // The disk takes no file of more than 200 KB.
   const interrupted = await runProgram('bash', [
     '-c',
