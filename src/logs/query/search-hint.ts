@@ -70,7 +70,10 @@ const HINTS: readonly Hint[] = [
     /(?:^|[\s(])\+(\w+)/,
     (word) => `Words side by side must all be there: ${word} is found without a + in front of it.`,
   ],
-  [/(?:^|[\s(])(\w+)\|(\w+)/, (one, other) => `Alternatives are written ${one} OR ${other}, or /${one}|${other}/.`],
+  [
+    /(?:^|[\s(])(\w+)\|(\w+)/,
+    (one, other) => `Alternatives are written ${one} OR ${other}, or /${one}|${other}/.`,
+  ],
   [
     /\.[*+]|\\[dwsbDWSB]|\][*+]|(?:^|\s)\^\w/,
     () => 'A regular expression stands between slashes: /time.*out/.',
