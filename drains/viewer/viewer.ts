@@ -6,8 +6,9 @@
  *                             └─► readers ─► tails
  */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
+import { join } from 'node:path';
 import { createSecureContext, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { Closers } from '../../src/common/closers.ts';
@@ -27,6 +28,7 @@ import { startSyslogListeners } from '../../src/logs/sources/syslog/syslog-liste
 import { Access } from './access/access.ts';
 import { alertFeature } from './api/alerts/alert-feature.ts';
 import { addSecurityHeaders, registerViewerRoutes } from './api/viewer-server.ts';
+import { RESTORING_FILE } from './config/data-folder.ts';
 import { logRouterSettings, type ViewerSettings } from './config/settings.ts';
 import { openArchive } from './open-archive.ts';
 import { openViewerLines } from './open-viewer-lines.ts';
@@ -60,6 +62,11 @@ export async function startViewer(
   log: Logger,
   pageUrl?: string,
 ): Promise<RunningViewer> {
+  if (existsSync(join(settings.data, RESTORING_FILE)))
+    throw new TailraceError(
+      'data_folder',
+      `A restore into ${settings.data} was interrupted, and not all of the backup is there: start the restore again, or empty the folder.`,
+    );
   const https = readCertificate(settings);
   const closers = new Closers();
   const certificates = new CertificateFiles(log.child({ area: 'tls' }));

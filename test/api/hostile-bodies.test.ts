@@ -281,7 +281,7 @@ describe('a header or an address', () => {
     const q = encodeURIComponent('/(?:a?){1000}/');
     expect(await ask('GET', `/apps/APP/logs?q=${q}`)).toEqual({
       status: 422,
-      message: 'q: /(?:a?){1000}/ repeats too much: 500 characters in all, at the most.',
+      message: 'q: /(?:a?){1000}/ at character 1 repeats too much: 500 characters in all, at the most.',
     });
   });
 });

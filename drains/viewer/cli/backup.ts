@@ -1,17 +1,20 @@
 /** `viewer backup` and `viewer restore`: everything of a viewer in one file, while it runs; and from there into an empty data folder. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { TailraceError } from '../../../src/common/errors.ts';
+import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
 import { createDataFolder } from '../../../src/common/files/data-folder.ts';
+import { syncFolderNow } from '../../../src/common/files/sync-folder.ts';
 import { SILENT_LOG } from '../../../src/common/log.ts';
 import type { BackupManifest } from '../../../src/logs/backup/backup-layout.ts';
 import { checkBackup, checkBackupChain } from '../../../src/logs/backup/read-backup.ts';
 import { receiveBackup } from '../../../src/logs/backup/receive-backup.ts';
 import { restoreBackup } from '../../../src/logs/backup/restore-backup.ts';
 import { writeBackupFile, writeBackupTo } from '../../../src/logs/backup/write-backup-file.ts';
+import { lockFolder } from '../../../src/logs/store/embedded/folder-lock.ts';
 import { openStore } from '../../../src/logs/store/open.ts';
+import { RESTORING_FILE } from '../config/data-folder.ts';
 import { logRouterSettings, readViewerSettings } from '../config/settings.ts';
 import { type ClientOptions, collect, ViewerClient } from './viewer-client.ts';
 import { writeNotice } from './viewer-notice.ts';
@@ -19,6 +22,8 @@ import { writeNotice } from './viewer-notice.ts';
 const STDOUT = '-';
 /** Of a data folder that a viewer has used. */
 const USED = ['store.mdb', 'lines', 'streams'];
+/** What a restore makes in one, besides its lock. */
+const RESTORED = /^(?:store\.mdb(?:-lock)?|journal-\d+|commits|streams|lines)$/;
 
 interface BackupOptions extends ClientOptions {
   readonly since?: string;
@@ -88,7 +93,9 @@ async function restore(file: string, { data, base, dryRun }: RestoreOptions): Pr
       `${file} is a backup of ${manifest.program}: restore it with \`${manifest.program} restore\`.`,
     );
   const settings = readViewerSettings(process.env, { VIEWER_DATA: data });
-  if (USED.some((name) => existsSync(join(settings.data, name))))
+  const marker = join(settings.data, RESTORING_FILE);
+  const isUnfinished = existsSync(marker);
+  if (!isUnfinished && USED.some((name) => existsSync(join(settings.data, name))))
     throw new TailraceError(
       'conflict',
       `${settings.data} already holds what a viewer keeps: name an empty folder with --data, or move that away.`,
@@ -100,6 +107,17 @@ async function restore(file: string, { data, base, dryRun }: RestoreOptions): Pr
     return;
   }
   createDataFolder(settings.data);
+  if (isUnfinished) removeUnfinished(settings.data);
+  // Whoever starts a viewer on half of a backup would take it for all.
+  try {
+    writeFileSync(marker, '');
+    syncFolderNow(settings.data);
+  } catch (error) {
+    throw new TailraceError(
+      'data_folder',
+      `${settings.data} can't be written (${reasonOf(error)}): name another folder with --data, or make it possible.`,
+    );
+  }
   const store = await openStore(
     logRouterSettings(settings),
     { ...SILENT_LOG, warn: (_fields, message) => writeNotice(message) },
@@ -112,9 +130,21 @@ async function restore(file: string, { data, base, dryRun }: RestoreOptions): Pr
   } finally {
     await store.close();
   }
+  rmSync(marker);
   process.stdout.write(
     `${settings.data} has ${contentsOf(manifest)}, as they were on ${manifest.created_at}.\n`,
   );
+}
+
+/** A restore that was interrupted begins anew: what it has left is of a backup that may be another one. */
+function removeUnfinished(data: string): void {
+  const unlock = lockFolder(data);
+  try {
+    for (const name of readdirSync(data))
+      if (RESTORED.test(name)) rmSync(join(data, name), { recursive: true, force: true });
+  } finally {
+    unlock();
+  }
 }
 
 function contentsOf({ streams, files, records }: BackupManifest): string {

@@ -3,9 +3,18 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackoffRange, backoffMs } from '../../../src/common/backoff.ts';
+import { watchClosedOutput } from '../../../src/common/command-line/closed-output.ts';
 import { TailraceError } from '../../../src/common/errors.ts';
+import { searchHint } from '../../../src/logs/query/search-hint.ts';
 import { sanitize, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
-import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
+import {
+  type ApiGroup,
+  type ClientOptions,
+  collect,
+  findByName,
+  RefusedForNow,
+  ViewerClient,
+} from './viewer-client.ts';
 import { writeNotice } from './viewer-notice.ts';
 
 export const SEARCH_FAILED = 2;
@@ -128,8 +137,13 @@ async function search(q: string, options: SearchOptions): Promise<number> {
   if (options.count) return printCount(await client.count(range), options);
   const { lines, tail } = await client.lastLines(range, options.lines);
   print(lines);
+  // `| head` has seen enough, also when no other line comes.
+  if (options.follow) watchClosedOutput(() => process.exit(0));
   if (options.follow) await client.follow(parameters, tail, print);
-  return found > 0 ? 0 : NOTHING_FOUND;
+  if (found > 0) return 0;
+  const hint = searchHint(q);
+  if (hint !== undefined) writeNotice(hint);
+  return NOTHING_FOUND;
 }
 
 /** Prints how many lines match, and says when there was no time to count all of them. */
@@ -222,6 +236,7 @@ class SearchClient extends ViewerClient {
   ): Promise<void> {
     let after = tail;
     for (let attempt = 1; ; attempt++) {
+      let retryAfterMs = 0;
       try {
         const query = new URLSearchParams(parameters);
         if (after !== undefined) query.set('after', after);
@@ -241,8 +256,10 @@ class SearchClient extends ViewerClient {
         }
       } catch (error) {
         if (error instanceof TailraceError && error.status < 500) throw error;
+        if (error instanceof RefusedForNow) retryAfterMs = error.retryAfterMs;
       }
-      await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, RETRY)));
+      const waitMs = Math.max(backoffMs(attempt, RETRY), retryAfterMs);
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
 }

@@ -1,5 +1,7 @@
 /** What the viewer's commands have in common: they talk to a running one, and take names for ids. */
 import { TailraceError } from '../../../src/common/errors.ts';
+import { isTemporaryStatus } from '../../../src/common/http/client/temporary-status.ts';
+import { parseRetryAfter } from '../../../src/logs/drains/encoders/classify-response.ts';
 import { sanitize } from '../../../src/logs/tails/output/sanitize.ts';
 
 export interface ClientOptions {
@@ -11,6 +13,18 @@ export interface ApiGroup {
   readonly id: string;
   readonly name: string;
   readonly streams: readonly { readonly id: string; readonly name: string }[];
+}
+
+/** The viewer, or a proxy in front of it, refuses for now; others are TailraceErrors alone. */
+export class RefusedForNow extends TailraceError {
+  /** It wants to be left alone for so long. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, { headers }: Pick<Response, 'headers'>) {
+    super('unavailable', message);
+    this.retryAfterMs =
+      parseRetryAfter(headers.get('retry-after') ?? undefined, headers.get('date') ?? undefined) ?? 0;
+  }
 }
 
 /** The HTTP API of a running viewer. The constructor throws TailraceError `settings` for an address that is none, `unauthorized` without a key. */
@@ -47,7 +61,8 @@ export class ViewerClient {
 
   /**
    * @param path below the viewer's address.
-   * @throws TailraceError `unavailable` when nobody answers, or with 5xx; `bad_request` for any other refusal, with what it says
+   * @throws TailraceError `unavailable` when nobody answers; {@link RefusedForNow} for 5xx, 408, 425 and 429; `bad_request` for any other
+   *   refusal, with what it says
    */
   protected async request(
     path: string,
@@ -73,8 +88,9 @@ export class ViewerClient {
     } catch {
       // It isn't a viewer, or a proxy in front of one.
     }
-    const message = answer.message ?? `${this.base} answers ${response.status}.`;
-    throw new TailraceError(response.status >= 500 ? 'unavailable' : 'bad_request', sanitize(message));
+    const message = sanitize(answer.message ?? `${this.base} answers ${response.status}.`);
+    if (isTemporaryStatus(response.status)) throw new RefusedForNow(message, response);
+    throw new TailraceError('bad_request', message);
   }
 }
 

@@ -1,6 +1,11 @@
 import { TailraceError } from '../../common/errors.ts';
 import { errorFromResponse, type ServerAddress } from '../api-client.ts';
-import type { ConnectionEnd, TailClientOptions, TailMessage } from './tail-message.ts';
+import {
+  type ConnectionEnd,
+  refusedForNow,
+  type TailClientOptions,
+  type TailMessage,
+} from './tail-message.ts';
 
 /** The server sends something every 15 s; after twice that and a little nothing will come any more. */
 const SILENCE_TIMEOUT_MS = 40_000;
@@ -31,9 +36,13 @@ export async function followEvents(
     });
     if (!response.ok) {
       const text = await response.text();
-      if (response.status >= 500 && canResume)
-        return { why: 'lost', detail: `the server answered ${response.status}` };
-      throw errorFromResponse(response.status, text, url.pathname);
+      const { status, headers } = response;
+      const [retryAfter, date] = [headers.get('retry-after'), headers.get('date')].map(
+        (one) => one ?? undefined,
+      );
+      const refused = canResume ? refusedForNow(status, { retryAfter, date }) : undefined;
+      if (refused) return refused;
+      throw errorFromResponse(status, text, url.pathname);
     }
     canResume = true;
     const parser = new EventParser();

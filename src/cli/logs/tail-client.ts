@@ -3,7 +3,12 @@ import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { errorFromResponse, type ServerAddress } from '../api-client.ts';
 import { followEvents } from './event-connection.ts';
-import type { ConnectionEnd, TailClientOptions, TailMessage } from './tail-message.ts';
+import {
+  type ConnectionEnd,
+  refusedForNow,
+  type TailClientOptions,
+  type TailMessage,
+} from './tail-message.ts';
 
 const RECONNECT: BackoffRange = { firstMs: 200, maxMs: 5_000 };
 /** The server pings every 20 s; after twice that and a little nothing will come any more. */
@@ -43,9 +48,11 @@ export async function followTail(
       usesEvents = true;
       continue;
     }
-    if (attempt === 0 && ended.detail) options.onDisconnected(ended.detail);
+    const { detail, retryAfterMs = 0 } = ended;
+    // Who waits for a minute is told each time.
+    if (detail && (attempt === 0 || retryAfterMs > RECONNECT.maxMs)) options.onDisconnected(detail);
     attempt++;
-    await sleep(backoffMs(attempt, RECONNECT), signal);
+    await sleep(Math.max(backoffMs(attempt, RECONNECT), retryAfterMs), signal);
     if (signal.aborted) return;
   }
 }
@@ -102,9 +109,12 @@ class TailConnection {
           cleanUp();
           const status = response.statusCode ?? 500;
           if (status === UPGRADE_REQUIRED) resolve({ why: 'no upgrade' });
-          else if (status >= 500 && !this.isFirst)
-            resolve({ why: 'lost', detail: `the server answered ${status}` });
-          else reject(errorFromResponse(status, body, this.path));
+          else {
+            const { 'retry-after': retryAfter, date } = response.headers;
+            const refused = this.isFirst ? undefined : refusedForNow(status, { retryAfter, date });
+            if (refused) resolve(refused);
+            else reject(errorFromResponse(status, body, this.path));
+          }
           socket.terminate();
         });
       });

@@ -1,4 +1,6 @@
 /** What a tail's client gets, over whatever connection. */
+import { isTemporaryStatus } from '../../common/http/client/temporary-status.ts';
+import { parseRetryAfter } from '../../logs/drains/encoders/classify-response.ts';
 
 /** What the server sends: lines, or where it is. */
 export interface TailMessage {
@@ -30,4 +32,24 @@ export interface TailClientOptions {
 export type ConnectionEnd =
   | { readonly why: 'done' }
   | { readonly why: 'no upgrade' }
-  | { readonly why: 'lost'; readonly detail: string };
+  | {
+      readonly why: 'lost';
+      readonly detail: string;
+      /** The server wants to be left alone for so long. */
+      readonly retryAfterMs?: number;
+    };
+
+/**
+ * The end of a connection that was refused for now, by the server or a proxy (429, 503 …): it is tried again.
+ * @param retryAfter `Retry-After` of the response, and its `date`
+ * @returns undefined for what isn't answered otherwise later
+ */
+export function refusedForNow(
+  status: number,
+  { retryAfter, date }: { readonly retryAfter: string | undefined; readonly date: string | undefined },
+): ConnectionEnd | undefined {
+  if (!isTemporaryStatus(status)) return undefined;
+  const retryAfterMs = parseRetryAfter(retryAfter, date);
+  const wish = retryAfterMs ? `, and asks for ${Math.ceil(retryAfterMs / 1_000)} s` : '';
+  return { why: 'lost', detail: `the server answered ${status}${wish}`, retryAfterMs };
+}

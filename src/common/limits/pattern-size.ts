@@ -63,7 +63,7 @@ export function patternSize(source: string): number {
 }
 
 /** Where the class that begins at `start` ends: its last bracket, or the end. */
-function classEnd(source: string, start: number): number {
+export function classEnd(source: string, start: number): number {
   // A bracket right at the beginning belongs to it, as in `[]a]` and `[^]a]`.
   let i = source[start + 1] === '^' ? start + 2 : start + 1;
   if (source[i] === ']') i++;

@@ -6,6 +6,7 @@ import type { RecordCursor } from '../syslog/batch.ts';
 import { PROCID_BYTES_MAX, storedHeaderField } from '../syslog/fields/header-field.ts';
 import type { LineMatcher } from '../syslog/line-filter.ts';
 import { FieldPath, someDataField, someMessageField, type ValueTest } from './field-scanner.ts';
+import { patternFault } from './pattern-fault.ts';
 import { ColorScanner } from './prefilter/color-scanner.ts';
 import { LiteralScanner } from './prefilter/literal-scanner.ts';
 import {
@@ -15,6 +16,7 @@ import {
   queryLiterals,
 } from './prefilter/query-literals.ts';
 import { QueryLine } from './query-line.ts';
+import { regexPosition } from './query-parser.ts';
 import {
   type AttributeValue,
   facilityName,
@@ -49,12 +51,13 @@ export class QueryMatcher implements LineMatcher {
 
   /**
    * @param key equal for expressions that mean the same
+   * @param name of the parameter or option, for the error
    * @throws TailraceError `invalid_params` for a regular expression that can't be read, or is too large.
    */
-  constructor(expression: QueryNode, key: string) {
+  constructor(expression: QueryNode, key: string, name?: string) {
     this.key = key;
     this.definition = expression;
-    this.predicate = new Compiler().compile(expression);
+    this.predicate = new Compiler(name).compile(expression);
     const needed = queryLiterals(expression);
     const literals = needed ?? exclusionLiterals(expression);
     this.excludes = needed === undefined;
@@ -98,11 +101,12 @@ export interface PreparedQuery extends Query {
 
 /**
  * Reads an expression, and prepares to match lines.
+ * @param name of the parameter or option, for the error
  * @throws TailraceError `invalid_params` with a sentence that says where the fault is.
  */
-export function prepareQuery(text: string): PreparedQuery {
-  const query = readQuery(text);
-  return { ...query, matcher: query.expression && new QueryMatcher(query.expression, text) };
+export function prepareQuery(text: string, name?: string): PreparedQuery {
+  const query = readQuery(text, name);
+  return { ...query, matcher: query.expression && new QueryMatcher(query.expression, text, name) };
 }
 
 /**
@@ -114,7 +118,13 @@ export function fieldValueTest(name: string, value: AttributeValue): ValueTest {
 }
 
 class Compiler {
+  /** Of the parameter or option, for errors. */
+  private readonly name: string;
   private patternsSize = 0;
+
+  constructor(name = 'q') {
+    this.name = name;
+  }
 
   compile(node: QueryNode): LinePredicate {
     switch (node.kind) {
@@ -239,34 +249,36 @@ class Compiler {
     }
   }
 
-  private regex({ source, anyCase }: { source: string; anyCase: boolean }): RE2JS {
+  private regex(regex: { readonly source: string; readonly anyCase: boolean }): RE2JS {
+    const { source, anyCase } = regex;
+    const position = regexPosition(regex);
+    const where = position === undefined ? '' : ` at character ${position}`;
     if (source.length > REGEX_LENGTH_MAX)
-      throw new TailraceError(
-        'invalid_params',
-        `q: a regular expression may have ${REGEX_LENGTH_MAX} characters at the most.`,
+      throw this.error(
+        `the regular expression${where} has ${source.length} characters: it may have ${REGEX_LENGTH_MAX} at the most.`,
       );
     const size = patternSize(source);
     if (size > PATTERN_SIZE_MAX)
-      throw new TailraceError(
-        'invalid_params',
-        `q: /${source}/ repeats too much: ${PATTERN_SIZE_MAX} characters in all, at the most.`,
+      throw this.error(
+        `/${source}/${where} repeats too much: ${PATTERN_SIZE_MAX} characters in all, at the most.`,
       );
     this.patternsSize += size;
     if (this.patternsSize > PATTERNS_SIZE_MAX)
-      throw new TailraceError(
-        'invalid_params',
-        `q: its regular expressions are too large together: ${PATTERNS_SIZE_MAX} characters in all, at the most.`,
+      throw this.error(
+        `its regular expressions are too large together: ${PATTERNS_SIZE_MAX} characters in all, at the most.`,
       );
     try {
       return RE2JS.compile(source, anyCase ? RE2JS.CASE_INSENSITIVE : 0);
     } catch (error) {
       if (!(error instanceof RE2JSException)) throw error;
-      throw new TailraceError(
-        'invalid_params',
-        `q: /${source}/ is not a regular expression (${error.message}); it is read as RE2 does, without look-around and back-references.`,
-        { cause: error },
-      );
+      const { at, sentence } = patternFault(source, error);
+      const character = position === undefined ? `its character ${at + 1}` : `character ${position + 1 + at}`;
+      throw this.error(`/${source}/ is not a regular expression: at ${character}, ${sentence}.`, error);
     }
+  }
+
+  private error(message: string, cause?: unknown): TailraceError {
+    return new TailraceError('invalid_params', `${this.name}: ${message}`, { cause });
   }
 }
 

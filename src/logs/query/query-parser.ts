@@ -46,6 +46,17 @@ const SPACE = /\s/;
 /** Ends an operator's word: `OR)` and `OR(` are operators as well. */
 const WORD_END = /[\s()]/;
 
+/** Of regular expressions where they stand in what was read: no part of what they mean. */
+const regexPositions = new WeakMap<object, number>();
+
+/**
+ * Where a regular expression that {@link parseQuery} has read begins: of its slash, from 1; undefined for one that it hasn't.
+ * @param regex a node, or an attribute's value
+ */
+export function regexPosition(regex: object): number | undefined {
+  return regexPositions.get(regex);
+}
+
 class QueryParser {
   private readonly text: string;
   private at = 0;
@@ -268,8 +279,10 @@ class QueryParser {
     REGEX.lastIndex = this.at;
     const match = REGEX.exec(this.text);
     if (!match || !this.isWordEnd(REGEX.lastIndex)) return undefined;
+    const regex = { kind: 'regex', source: match[1], anyCase: match[2] !== '' } as const;
+    regexPositions.set(regex, this.at + 1);
     this.at = REGEX.lastIndex;
-    return { kind: 'regex', source: match[1], anyCase: match[2] !== '' };
+    return regex;
   }
 
   /** Up to a space. Parentheses belong to it as long as they are opened in it, or in a word before. */

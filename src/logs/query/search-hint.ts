@@ -9,6 +9,11 @@ type Hint = readonly [pattern: RegExp, hint: (...groups: string[]) => string];
 
 /** The first that fits says what to write. */
 const HINTS: readonly Hint[] = [
+  [/[“”„«»]/, () => 'A phrase stands between straight quotes: "could not connect".'],
+  [
+    /(?:^|[\s(])-?([a-z_][\w.@-]*?)\s?[=:!]~/i,
+    (name) => `A regular expression on a field stands between slashes: ${name}:/5\\d\\d/.`,
+  ],
   [
     /\|[=~]|!=\s|\{\w+="/,
     () => 'Words are written side by side here, and a word with a - in front of it is left out.',
@@ -18,9 +23,25 @@ const HINTS: readonly Hint[] = [
     () => 'OR is written as a word, in capitals; words side by side must all be there.',
   ],
   [
-    /(?:^|[\s(])-?([a-z_][\w.@-]*?):\[([\w.-]+) TO ([\w.-]+)\]/i,
-    (name, from, to) => `A range is written ${name}:>=${from} ${name}:<=${to}.`,
+    /(?:^|[\s(])-?([a-z_][\w.@-]*?):([[{])([\w.*-]+) TO ([\w.*-]+)([\]}])/i,
+    (name, opened, from, to, closed) => {
+      const bounds = [
+        from === '*' ? '' : `${name}:${opened === '[' ? '>=' : '>'}${from}`,
+        to === '*' ? '' : `${name}:${closed === ']' ? '<=' : '<'}${to}`,
+      ].filter(Boolean);
+      return `A range is written ${bounds.join(' ') || `${name}:*`}.`;
+    },
   ],
+  [/(?:^|[\s(])-?_exists_:"?([\w.@-]+)/i, (name) => `${name}:* finds lines that have the field.`],
+  [
+    /(?:^|[\s(])-?@([a-z_][\w.@-]*?):\S/i,
+    (name) => `A field is named as the lines have it, without an @: ${name}:….`,
+  ],
+  [
+    /(?:^|[\s(])-?([a-z_][\w.@-]*?):\s+((?:[<>]=?)?)\s?(-?\d[\w.]*)/,
+    (name, operator, value) => `A value stands right behind the colon: ${name}:${operator}${value}.`,
+  ],
+  [/(?:^|[\s(])-?([a-z_][\w.@-]*?):\s+""/, (name) => `A value stands right behind the colon: ${name}:"…".`],
   [
     /(?:^|[\s(])-?([a-z_][\w.@-]*?):(-?\d[\w.]*)\.\.(-?\d[\w.]*)/i,
     (name, from, to) => `A range is written ${name}:>=${from} ${name}:<=${to}.`,
@@ -45,9 +66,25 @@ const HINTS: readonly Hint[] = [
     /(?:^|\s)-?(?:\*\w|\w+\*(?:\s|$))/,
     () => 'Words are found within other words without a *, which is for fields (path:/api/*).',
   ],
+  [
+    /(?:^|[\s(])\+(\w+)/,
+    (word) => `Words side by side must all be there: ${word} is found without a + in front of it.`,
+  ],
+  [
+    /(?:^|[\s(])(\w+)\|(\w+)/,
+    (one, other) => `Alternatives are written ${one} OR ${other}, or /${one}|${other}/.`,
+  ],
+  [
+    /\.[*+]|\\[dwsbDWSB]|\][*+]|(?:^|\s)\^\w/,
+    () => 'A regular expression stands between slashes: /time.*out/.',
+  ],
   [/(?:^|\s)!(\w+)/, (word) => `-${word} leaves out lines with this word.`],
   [/\S\s+or\s+\S/, () => 'OR is written in capitals: in small letters it is a word that is looked for.'],
-  [/(?:^|\s)not\s+(\w+)/, (word) => `-${word} leaves out lines with this word.`],
+  [
+    /\S\s+and\s+\S/,
+    () => 'AND is written in capitals, or left out: in small letters it is a word that is looked for.',
+  ],
+  [/(?:^|[\s(])(?:not|NOT)\s+(\w+)/, (word) => `-${word} leaves out lines with this word.`],
 ];
 
 /**

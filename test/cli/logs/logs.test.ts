@@ -173,6 +173,20 @@ describe('tailrace logs', () => {
     expect(tail.stderr).toBe('');
   });
 
+  // Linux and macOS: pipes of others can't be asked.
+  it.each([[['--tail']], [['--all', '--tail', '--json']]])(
+    'ends when the pipe is closed, also while no other line comes: %j',
+    async (flags) => {
+      const script = `${COMMAND} logs -n 2 ${flags.join(' ')} | head -n 1; echo "ended \${PIPESTATUS[0]}"`;
+      const tail = new Program('bash', ['-c', script], { env: server.env });
+      onTestFinished(async () => {
+        await tail.stop('SIGKILL');
+      });
+      await tail.waitForOutput(/ended 0/);
+      expect(tail.stderr).toBe('');
+    },
+  );
+
   it('stays with --tail, until Ctrl-C ends it with 130', async () => {
     const tail = follow(['--tail', '-n', '0', '-q', 'fresh']);
     await until('the first line', async () => {

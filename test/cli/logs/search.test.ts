@@ -68,7 +68,11 @@ it.each([
   ['(a', /--query: the parenthesis at character 1 isn't closed/],
   ['status:>', /status:> has nothing behind it/],
   ['since:5', /since: at character 1: "5" has no unit: write 5s/],
-  ['/(/', /\/\(\/ is not a regular expression/],
+  [
+    'a "b c" /x(/',
+    /--query: \/x\(\/ is not a regular expression: at character 11, "\(" isn't closed: add "\)", or write \\\( for the parenthesis itself\./,
+  ],
+  ['since:1h path:/[/', /--query: .* at character 16, "\[" isn't closed/],
 ])('a search that can’t be read, %j, is said in a sentence', async (query, why) => {
   for (const args of [['-a', 'shop'], ['--all']]) {
     const { status, stdout, stderr } = await logs(...args, '-q', query);

@@ -1,9 +1,11 @@
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../support/free-port.ts';
 import { startNginxProxy } from '../../support/http/nginx-proxy.ts';
 import { missing, Program, runTailrace, TAILRACE } from '../../support/program.ts';
 import { numberedMessages, pushLines } from '../../support/senders/send-lines.ts';
-import { dataFolderForTest, startServerForTest } from '../../support/server.ts';
+import { dataFolderForTest, startServerForTest, temporaryFolder } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
 // nginx passes no upgrade on unless it is told to.
@@ -56,3 +58,58 @@ describe.skipIf(missing('nginx'))('behind a proxy that removes the upgrade', () 
     expect(tail.stdout.match(/line \d+/g)).toEqual(numberedMessages(27, 'line', 8));
   });
 });
+
+describe.skipIf(missing('nginx'))(
+  'a tail that was open, and is refused for now when it connects again',
+  () => {
+    const upgrade = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;';
+    it.each([
+      ['a WebSocket', 429, upgrade],
+      ['events', 425, ''],
+    ])('waits as long as it is asked to, and goes on: over %s, %i', async (_over, status, directives) => {
+      const data = dataFolderForTest();
+      const server = await startServerForTest({ data });
+      const app = await server.createApp('busy');
+      await pushLines(server, app.token, numberedMessages(2));
+      const port = await freePort();
+      // Where nginx' workers, who are somebody else, see it.
+      const folder = temporaryFolder();
+      chmodSync(folder, 0o755);
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      const refusing = join(folder, 'refusing');
+      startNginxProxy(
+        port,
+        server.url,
+        '',
+        `${directives} if (-f ${refusing}) { return ${status}; } add_header Retry-After 6 always;`,
+      );
+      const env = { TAILRACE_URL: `http://127.0.0.1:${port}`, TAILRACE_API_KEY: server.key };
+      await until('nginx', () =>
+        fetch(env.TAILRACE_URL).then(
+          () => true,
+          () => false,
+        ),
+      );
+      const tail = new Program(process.execPath, [TAILRACE, 'tail', '-a', 'busy', '-n', '1'], { env });
+      onTestFinished(async () => {
+        await tail.stop('SIGKILL');
+      });
+      await tail.waitForOutput(/line 1\n/);
+      writeFileSync(refusing, '');
+      await server.kill();
+      await until('the refusal', () =>
+        tail.stderr.includes(`the server answered ${status}, and asks for 6 s`),
+      );
+      const again = await startServerForTest({
+        data,
+        env: { TAILRACE_HTTP_PORT: new URL(server.url).port },
+      });
+      await pushLines(again, app.token, numberedMessages(1, 'line', 2));
+      rmSync(refusing);
+      await tail.waitForOutput(/line 2\n/);
+      expect(tail.stdout.match(/line \d/g)).toEqual(['line 1', 'line 2']);
+      // It waited, and knocked but once.
+      expect(tail.stderr.match(/answered/g)).toHaveLength(1);
+    });
+  },
+);

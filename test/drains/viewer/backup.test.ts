@@ -1,4 +1,5 @@
 /** A viewer is backed up while lines come, and restored into another folder: it knows the same, and finds each line once. */
+import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -91,4 +92,64 @@ it('everything is in a backup, and in one that goes on from it, though lines com
   ]);
   expect(await viewer.messages(`stream=${quiet.id}`)).toEqual(['quiet', 'loud']);
   expect(await viewer.request('GET', '/api/status')).toMatchObject({ damage: [], trouble: null });
+});
+
+it('a restore that was interrupted is started again, with another backup too, and no viewer takes half of one for all', async () => {
+  const folder = folderForTest();
+  const full = await startViewerForTest({ env: KEEP });
+  const group = await full.createGroup('shop');
+  const web = await full.createStream(group, 'web');
+  const messages = numberedMessages(1_500).map(
+    (message) => `${message} ${randomBytes(200).toString('base64')}`,
+  );
+  await pushLines(full, web.token, messages);
+  const small = await startViewerForTest({ env: KEEP });
+  await small.createGroup('small');
+  const backUp = async (name: string, { url }: Viewer): Promise<string> => {
+    const file = join(folder, name);
+    const env = { VIEWER_URL: url, VIEWER_KEY };
+    expect(await runProgram(process.execPath, [VIEWER, 'backup', file], { env })).toMatchObject({
+      status: 0,
+    });
+    return file;
+  };
+  const [one, other] = [await backUp('full.tar', full), await backUp('small.tar', small)];
+  const data = join(folder, 'data');
+  expect(
+    await runProgram(process.execPath, [VIEWER, 'restore', one, '--data', '/proc/nowhere']),
+  ).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(
+      /^ › {3}Error: \/proc\/nowhere can't be written \(ENOENT\): name another[^\n]*\n$/,
+    ),
+  });
+  // The disk takes no file of more than 200 KB.
+  const interrupted = await runProgram('bash', [
+    '-c',
+    'ulimit -f 200; exec "$0" "$@"',
+    process.execPath,
+    ...[VIEWER, 'restore', one, '--data', data],
+  ]);
+  expect(interrupted).toMatchObject({ status: 1, stderr: expect.stringMatching(/make room/) });
+  expect(
+    await runProgram(process.execPath, [VIEWER], { env: { VIEWER_DATA: data, VIEWER_HTTP_PORT: '0' } }),
+  ).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('was interrupted, and not all of the backup is there'),
+  });
+  for (const [file, names, kept] of [
+    [other, ['small'], []],
+    [one, ['shop'], messages],
+  ] as const) {
+    if (file === one) rmSync(data, { recursive: true });
+    expect(await runProgram(process.execPath, [VIEWER, 'restore', file, '--data', data])).toMatchObject({
+      status: 0,
+    });
+    const viewer = await startViewer({ data, env: KEEP });
+    onTestFinished(() => viewer.kill());
+    expect((await viewer.groups()).map(({ name }) => name)).toEqual(expect.arrayContaining([...names]));
+    expect(await viewer.messages('')).toEqual(kept);
+    expect(await viewer.request('GET', '/api/status')).toMatchObject({ damage: [], trouble: null });
+    await viewer.kill();
+  }
 });

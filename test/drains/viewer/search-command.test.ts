@@ -1,6 +1,6 @@
 /** `viewer search` in the terminal: as grep, and as `tail -f`. */
 import { rmSync } from 'node:fs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { type ExitResult, Program, runProgram } from '../../support/program.ts';
 import { numberedMessages, octetCounted, postLogs } from '../../support/senders/send-lines.ts';
 import { startViewer, VIEWER, VIEWER_KEY, type Viewer } from '../../support/viewer/viewer.ts';
@@ -166,6 +166,33 @@ it('what reads it may stop: no complaint, as with head', async () => {
     { env: env() },
   );
   expect([status, stderr, stdout.split('\n').length]).toEqual([0, '', 2]);
+});
+
+it('says how a search that finds nothing is written here, when it looks like one of elsewhere', async () => {
+  expect(await search('status: 500')).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: ' ›   A value stands right behind the colon: status:500.\n',
+  });
+  expect(await search('nowhere')).toEqual({ status: 1, stdout: '', stderr: '' });
+});
+
+it('--follow ends when what reads it has, also while no other line comes', async () => {
+  const program = new Program(
+    'bash',
+    [
+      '-c',
+      `"$0" "$1" search -n 2 --follow | head -1; echo "ended \${PIPESTATUS[0]}"`,
+      process.execPath,
+      VIEWER,
+    ],
+    { env: env() },
+  );
+  onTestFinished(async () => {
+    await program.stop('SIGKILL');
+  });
+  await program.waitForOutput(/ended 0/);
+  expect(program.stderr).toBe('');
 });
 
 it('`--help` names every setting; one that is none, or can’t be read, is refused', async () => {

@@ -337,6 +337,48 @@ it('counts, values, fields and what is around a line', async () => {
   expect(around.lines.map(({ message }) => message)).toEqual(texts.slice(0, 3));
 });
 
+it('counts, values and fields of a day are of the one that ends with the range', async () => {
+  const { group, streams } = await newStreams('old');
+  const texts = ['status=200', 'status=500'];
+  await postLogs(
+    viewer,
+    streams[0].token,
+    Buffer.concat(texts.map((text, i) => lineAt(`2020-05-0${1 + i}T12:00:00Z`, text))),
+  );
+  for (const end of ['to=2020-05-03', `q=${encodeURIComponent('until:2020-05-03')}`]) {
+    const counts = await viewer.request<{ buckets: { other: number }[] }>(
+      'GET',
+      `/api/counts?group=${group}&${end}`,
+    );
+    expect(counts.buckets.reduce((sum, { other }) => sum + other, 0)).toBe(1);
+    expect(await viewer.request('GET', `/api/values?group=${group}&field=status&${end}`)).toMatchObject({
+      values: [{ value: '500', count: 1 }],
+    });
+    expect(await viewer.request('GET', `/api/fields?group=${group}&${end}`)).toEqual({ fields: ['status'] });
+  }
+  const reversed = await viewer.fetch('GET', `/api/search?q=${encodeURIComponent('since:1h until:2h')}`);
+  expect([reversed.status, await reversed.json()]).toMatchObject([422, { message: /since:.*before/ }]);
+});
+
+it('a question mark in a search is part of it, over a WebSocket too', async () => {
+  const { group, streams } = await newStreams('asks');
+  const { host } = new URL(viewer.url);
+  // As it is, which an address may have it (RFC 3986 section 3.4).
+  const socket = new WebSocket(`ws://${host}/api/tail?group=${group}&q=what?now`, {
+    headers: { authorization: `Bearer ${VIEWER_KEY}` },
+  });
+  const messages: string[] = [];
+  socket.on('message', (data) => {
+    for (const { message } of (JSON.parse(String(data)) as { lines: ViewerLine[] }).lines)
+      messages.push(message);
+  });
+  await until('the tail', () => socket.readyState === WebSocket.OPEN);
+  await pushLines(viewer, streams[0].token, ['what now', 'what?', 'what?now']);
+  await until('a line', () => messages.length > 0);
+  socket.close();
+  expect(messages).toEqual(['what?now']);
+});
+
 it('with `events`, a line that matches comes with its whole stack trace: in pages, in a download, live', async () => {
   const { streams } = await newStreams('orders-service');
   const [{ id, token }] = streams;

@@ -455,9 +455,30 @@ it('numbers are compared as they are read, whatever stands around them', () => {
 describe('what can’t be compiled', () => {
   it.each([
     ['/(/', /q: \/\(\/ is not a regular expression/],
-    ['/(?=a)/', /without look-around/],
-    ['a:/(/', /is not a regular expression/],
-    [`/${'a'.repeat(251)}/`, /250 characters at the most/],
+    [
+      'b /(?=a)/',
+      /^q: \/\(\?=a\)\/ is not a regular expression: at character 4, \(\?= looks ahead or behind/,
+    ],
+    ['/(?<!a)b/', /at character 2, \(\?<! looks ahead or behind/],
+    ['a:/(/', /is not a regular expression: at character 4, "\("/],
+    ['"/a(/" -(x OR /a(/)', /at character 17, "\(" isn't closed: add "\)", or write \\\(/],
+    ['/a(b[(]\\((c)/', /at character 3, "\("/],
+    ['/(a)\\)]b)/', /at character 9, "\)" closes none/],
+    ['😀 /[a/', /at character 5, "\[" isn't closed/],
+    ['/a|*b/', /at character 4, "\*" has nothing before it/],
+    ['/a++/', /at character 3, "\+\+" repeats a repetition/],
+    ['/a{3,2}/', /at character 3, "\{3,2\}" repeats too often/],
+    ['/(a)\\1/', /at character 5, \\1 would repeat what a group found/],
+    ['/\\Z/', /at character 2, \\Z means nothing: the end is \$/],
+    ['/\\y/', /at character 2, \\y means nothing here/],
+    ['/\\u00e9/', /at character 2, \\u is no character/],
+    ['/[z-a]/', /at character 3, "z-a" goes backwards/],
+    ['/\\p{Foo}/', /at character 2, there is no class \\p\{Foo\}/],
+    ['/(?P<n>a)(?P<n>b)/', /at character 14, two groups have the name n/],
+    ['/(?P<n/', /at character 2, the name of a group/],
+    ['/(?>a)/', /at character 2, \(\?> is no group/],
+    [`x /${'a'.repeat(251)}/`, /the regular expression at character 3 has 251 characters/],
+    [`/${'a'.repeat(251)}/`, /it may have 250 at the most/],
     ['/(a{100}){100}/', /repeats too much/],
     [
       Array(6)
@@ -467,6 +488,9 @@ describe('what can’t be compiled', () => {
     ],
     ['(a', /^q: the parenthesis at character 1 isn't closed/],
   ])('%j is said in a sentence', (query, why) => expect(() => prepareQuery(query)).toThrow(why));
+
+  it('a name of its own is said', () =>
+    expect(() => prepareQuery('/(/', '--query')).toThrow(/^--query: \/\(\/ is not/));
 });
 
 it('takes linear time for every line', () => {

@@ -15,6 +15,25 @@ describe('searches as others write them', () => {
     ['*broke*', 'Words are found within other words without a *, which is for fields (path:/api/*).'],
     ['timeout or refused', 'OR is written in capitals: in small letters it is a word that is looked for.'],
     ['timeout || refused', 'OR is written as a word, in capitals; words side by side must all be there.'],
+    ['status:[500 TO *]', 'A range is written status:>=500.'],
+    ['status:{* TO 600}', 'A range is written status:<600.'],
+    ['_exists_:user.id', 'user.id:* finds lines that have the field.'],
+    ['@http.status:500', 'A field is named as the lines have it, without an @: http.status:….'],
+    ['status: 500', 'A value stands right behind the colon: status:500.'],
+    ['shop status: >= 500', 'A value stands right behind the colon: status:>=500.'],
+    ['msg: "was refused"', 'A value stands right behind the colon: msg:"…".'],
+    ['status=~"5.."', 'A regular expression on a field stands between slashes: status:/5\\d\\d/.'],
+    ['+timeout +db', 'Words side by side must all be there: timeout is found without a + in front of it.'],
+    ['error|warn', 'Alternatives are written error OR warn, or /error|warn/.'],
+    ['time.*out', 'A regular expression stands between slashes: /time.*out/.'],
+    ['^plain', 'A regular expression stands between slashes: /time.*out/.'],
+    ['“could not connect”', 'A phrase stands between straight quotes: "could not connect".'],
+    [
+      'timeout and db',
+      'AND is written in capitals, or left out: in small letters it is a word that is looked for.',
+    ],
+    ['error AND NOT debug', '-debug leaves out lines with this word.'],
+    ['NOT debug', '-debug leaves out lines with this word.'],
     ['timeout !health', '-health leaves out lines with this word.'],
     ['timeout not health', '-health leaves out lines with this word.'],
     [
@@ -36,6 +55,12 @@ describe('searches as others write them', () => {
     'msg:"level=error"',
     'a=>b',
     'localhost:3000',
+    'Error: could be',
+    'don’t',
+    'a AND b',
+    'user@example.com',
+    'C++ c# 100%',
+    '2026-01-31 12:00',
   ])('%s is written as here', (text) => {
     expect(searchHint(text)).toBeUndefined();
   });

@@ -213,4 +213,41 @@ describe.skipIf(noBrowser)('the viewer’s page', () => {
       true,
     );
   });
+
+  it.each([320, 360, 640])(
+    'on a screen of %i pixels no page is wider than that, whatever names are in it',
+    async (width) => {
+      const name = 'a-name-of-one-word-'.repeat(5).slice(0, 90);
+      const [group] = await viewer.api<{ id: string }[]>('GET', '/api/groups');
+      await viewer.api('POST', '/api/groups', { name: `${name}${width}` });
+      await viewer.api('POST', '/api/keys', { name, scope: 'read' });
+      const search = await viewer.api<{ id: string }>('POST', '/api/searches', {
+        name,
+        group: group.id,
+        q: name,
+      });
+      await viewer.api('POST', '/api/alerts', {
+        search: search.id,
+        condition: { kind: 'at-least', count: 1, minutes: 5 },
+        destinations: [{ kind: 'webhook', url: webhookUrl }],
+      });
+      for (const place of ['streams', 'people', 'alerts', 'archives']) {
+        const { page } = await openViewer(browser, viewer, `page=${place}`, {
+          ...PHONE,
+          viewport: { width, height: 640 },
+        });
+        await page
+          .getByText(place === 'people' || place === 'alerts' ? name : `${name}${width}`)
+          .first()
+          .waitFor();
+        expect(
+          await page.evaluate<number>('document.documentElement.scrollWidth'),
+          place,
+        ).toBeLessThanOrEqual(width);
+        if (place !== 'people') continue;
+        const role = await page.getByRole('combobox').first().boundingBox();
+        expect((role?.x ?? width) + (role?.width ?? 0)).toBeLessThanOrEqual(width);
+      }
+    },
+  );
 });

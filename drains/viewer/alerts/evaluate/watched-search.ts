@@ -1,4 +1,5 @@
 /** What is evaluated: an alert that is on, with what it has counted, and where its lines come from. */
+import { cutText } from '../../../../src/common/text/cut-text.ts';
 import type { AppId, Sequence } from '../../../../src/logs/store/contract.ts';
 import type { RecordCursor } from '../../../../src/logs/syslog/batch.ts';
 import { readRecord } from '../../../../src/logs/syslog/record.ts';
@@ -69,7 +70,7 @@ export class CurrentLine {
       severity: record.priority & 7,
       hostname: record.hostname,
       program: `${record.source}/${record.dyno}`,
-      message: record.message.slice(0, SAMPLE_MESSAGE_MAX),
+      message: cutText(record.message, SAMPLE_MESSAGE_MAX),
     };
   }
 }

@@ -1,3 +1,4 @@
+import { cutText } from '../../../../src/common/text/cut-text.ts';
 import { FieldPath, someDataField, someMessageField } from '../../../../src/logs/query/field-scanner.ts';
 import { type LogRecord, recordLevel } from '../../../../src/logs/syslog/record.ts';
 
@@ -14,7 +15,7 @@ export interface GroupedLine {
 /** Reads the value that lines are counted by: of the line itself, or of a field of logfmt, JSON or structured data. */
 export function groupValueReader(field: string): (line: GroupedLine) => string {
   const read = reader(field.toLowerCase(), field);
-  return (line) => read(line).slice(0, VALUE_LENGTH_MAX) || NO_VALUE;
+  return (line) => cutText(read(line), VALUE_LENGTH_MAX) || NO_VALUE;
 }
 
 function reader(name: string, field: string): (line: GroupedLine) => string {

@@ -3,6 +3,7 @@
  * like a value is masked, messages with as many words and the same first ones are compared word by word, and the most similar pattern,
  * if it is similar enough, is theirs. Memory is bounded: the pattern that wasn't seen for the longest time goes.
  */
+import { cutText } from '../../../../src/common/text/cut-text.ts';
 
 /** Of a message's beginning. */
 const MESSAGE_LENGTH_MAX = 1_000;
@@ -141,11 +142,11 @@ const HEXADECIMAL = /^(?:0x)?[0-9a-f-]{8,}$/i;
 
 /** The words of a message, with `<*>` for what looks like a value: all with a digit in it, and what is long and hexadecimal. */
 export function maskedWords(message: string): string[] {
-  const words = message.slice(0, MESSAGE_LENGTH_MAX).trim().split(/\s+/, WORDS_MAX);
+  const words = cutText(message, MESSAGE_LENGTH_MAX).trim().split(/\s+/, WORDS_MAX);
   return words.map((word) => {
     const pair = KEY_VALUE.exec(word);
     if (pair && isValue(pair[2])) return pair[1] + WILDCARD;
-    return isValue(word) ? WILDCARD : word.slice(0, WORD_LENGTH_MAX);
+    return isValue(word) ? WILDCARD : cutText(word, WORD_LENGTH_MAX);
   });
 }
 

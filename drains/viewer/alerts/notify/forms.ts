@@ -1,5 +1,7 @@
 /** Forms of notifications over HTTP: what is posted where. */
+import { createHash } from 'node:crypto';
 import { capitalize } from '../../../../src/common/text/capitalize.ts';
+import { cutText } from '../../../../src/common/text/cut-text.ts';
 import { facilityName } from '../../../../src/logs/query/query-syntax.ts';
 import type { AlertEvent, SampleLine, WebhookForm } from '../records/alert-records.ts';
 import { conditionText, lineText, lineUrl, oneLine, searchUrl, summaryOf, titleOf } from './message.ts';
@@ -8,6 +10,7 @@ const SEVERITIES = ['Emergency', 'Alert', 'Critical', 'Error', 'Warning', 'Notic
 const PAGERDUTY_URL = 'https://events.pagerduty.com/v2/enqueue';
 /** Characters that a service takes. */
 const PAGERDUTY_SUMMARY_MAX = 1_024;
+const PAGERDUTY_KEY_MAX = 255;
 const NTFY_MESSAGE_MAX = 3_500;
 const SLACK_TEXT_MAX = 2_900;
 
@@ -15,6 +18,8 @@ export interface HttpNotification {
   readonly url: string;
   readonly contentType: string;
   readonly body: string;
+  /** What in the body is nobody's business, such as a key: a receiver that repeats it in its answer shows it to nobody. */
+  readonly secrets?: readonly string[];
 }
 
 /** @param baseUrl of the viewer's page, without a slash at the end */
@@ -48,16 +53,14 @@ export function pagerDutyNotification(
   baseUrl: string,
 ): HttpNotification {
   const { alert, value, samples, count, kind } = event;
-  const text = JSON.stringify([alert.id, value?.value ?? '', ...(kind === 'test' ? [event.id] : [])]);
-  return json(url ?? PAGERDUTY_URL, {
+  const notification = json(url ?? PAGERDUTY_URL, {
     routing_key: routingKey,
     event_action: kind === 'resolved' ? 'resolve' : 'trigger',
-    // As long as theirs may be.
-    dedup_key: text.slice(0, 255),
+    dedup_key: dedupKey(event),
     client: 'Tailrace viewer',
     client_url: baseUrl,
     payload: {
-      summary: `${titleOf(event)}. ${summaryOf(event)}`.slice(0, PAGERDUTY_SUMMARY_MAX),
+      summary: cutText(`${titleOf(event)}. ${summaryOf(event)}`, PAGERDUTY_SUMMARY_MAX),
       source: samples[0]?.streamName ?? alert.name,
       severity: kind === 'test' ? 'info' : 'error',
       timestamp: new Date(event.toMs).toISOString(),
@@ -71,6 +74,14 @@ export function pagerDutyNotification(
     },
     links: [{ href: searchUrl(baseUrl, event), text: 'Lines in the viewer' }],
   });
+  return { ...notification, secrets: [routingKey] };
+}
+
+/** The same for all that an alert tells of one value, and for nothing else. */
+function dedupKey({ id, alert, kind, value }: AlertEvent): string {
+  const key = JSON.stringify([alert.id, value?.value ?? '', ...(kind === 'test' ? [id] : [])]);
+  if (key.length <= PAGERDUTY_KEY_MAX) return key;
+  return JSON.stringify([alert.id, createHash('sha256').update(key).digest('hex')]);
 }
 
 function json(url: string, body: object): HttpNotification {
@@ -186,12 +197,13 @@ function ntfy(url: string, event: AlertEvent, baseUrl: string): HttpNotification
     ...(event.patterns ?? []).map(oneLine),
     ...event.samples.map(lineText),
   ].join('\n');
-  return json(target.href, {
+  const notification = json(target.href, {
     topic,
     title: titleOf(event),
-    message: message.slice(0, NTFY_MESSAGE_MAX),
+    message: cutText(message, NTFY_MESSAGE_MAX),
     priority: event.kind === 'fired' ? 4 : 3,
     tags: [event.kind === 'resolved' ? 'white_check_mark' : event.kind === 'test' ? 'test_tube' : 'warning'],
     click: searchUrl(baseUrl, event),
   });
+  return { ...notification, secrets: [topic] };
 }

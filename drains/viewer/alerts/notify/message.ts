@@ -1,6 +1,7 @@
 /** What a notification says: sentences, and links to the viewer's page. */
 
 import { stripColors } from '../../../../src/common/text/colors.ts';
+import { cutText } from '../../../../src/common/text/cut-text.ts';
 import { replaceHiddenCharacters } from '../../../../src/common/text/hidden-characters.ts';
 import type { AlertCondition, AlertEvent, SampleLine } from '../records/alert-records.ts';
 
@@ -56,7 +57,7 @@ function whatHappened({ kind, condition, count }: AlertEvent): string {
 
 /** A line as text, of which nothing is obeyed by a terminal. */
 export function lineText({ timestamp, hostname, program, message }: SampleLine): string {
-  return oneLine(`${timestamp} ${hostname} ${program}: ${message}`).slice(0, LINE_LENGTH_MAX);
+  return cutText(oneLine(`${timestamp} ${hostname} ${program}: ${message}`), LINE_LENGTH_MAX);
 }
 
 /**

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import { reasonOf, TailraceError } from '../../../../src/common/errors.ts';
+import { parseTime } from '../../../../src/common/time-expression.ts';
 import { parseDrainUrl, URL_LENGTH_MAX } from '../../../../src/logs/drains/options/drain-record.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
 import type { AlertCondition, AlertRecord, Destination, WebhookForm } from './alert-records.ts';
@@ -17,6 +18,7 @@ const FIELD_MAX = 100;
 const DESTINATIONS_MAX = 10;
 const RECIPIENTS_MAX = 20;
 const FORMS: readonly WebhookForm[] = ['json', 'papertrail', 'slack', 'ntfy'];
+const DAY_MS = 86_400_000;
 const DEFAULT_COOLDOWN_MINUTES = 10;
 const DEFAULT_LEARN_MINUTES = 60;
 
@@ -159,8 +161,11 @@ function readField(text: string): string | undefined {
 /** '' for not at all. */
 function readMutedUntil(text: string): string | undefined {
   if (text === '') return undefined;
-  const ms = Date.parse(text);
-  if (Number.isNaN(ms)) throw invalid('muted_until must be a time such as 2026-01-31T12:00:00Z, or empty.');
+  const nowMs = Date.now();
+  const ms = parseTime(text, nowMs);
+  // `2h` is how long ago something was, and 18:00 may have been yesterday.
+  if (ms === undefined || ms !== parseTime(text, nowMs + 2.5 * DAY_MS))
+    throw invalid('muted_until must be a time such as 2026-01-31T12:00:00Z, or empty.');
   return new Date(ms).toISOString();
 }
 
@@ -191,7 +196,8 @@ function readDestination(given: Given, all: readonly Destination[]): Destination
       const form = FORMS.find((one) => one === (given.form ?? old?.form ?? 'json'));
       if (!form) throw invalid(`form must be one of ${FORMS.join(', ')}.`);
       const isSame = old && (given.url === undefined || given.url === shownUrl(old.url));
-      return { id, kind: 'webhook', form, url: isSame ? old.url : readUrl(given.url, form) };
+      // Not every form takes every address.
+      return { id, kind: 'webhook', form, url: readUrl(isSame ? old.url : given.url, form) };
     }
     case 'pagerduty': {
       const old = before?.kind === 'pagerduty' ? before : undefined;
@@ -200,7 +206,13 @@ function readDestination(given: Given, all: readonly Destination[]): Destination
       const routingKey = isSame ? old.routingKey : given.routing_key;
       if (typeof routingKey !== 'string' || !/^[\w-]{8,64}$/.test(routingKey))
         throw invalid('routing_key must be the integration key of a PagerDuty service (Events API v2).');
-      const url = given.url === undefined || given.url === null ? old?.url : readUrl(given.url, 'json');
+      const isSameUrl =
+        given.url === undefined || given.url === null || (old?.url && given.url === shownUrl(old.url));
+      const url = isSameUrl ? old?.url : readUrl(given.url, 'json');
+      if (isSame && url !== old.url)
+        throw invalid(
+          'A key is sent to no other address than it was given for: give routing_key with the new url.',
+        );
       return { id, kind: 'pagerduty', routingKey, ...(url !== undefined && { url }) };
     }
     case 'email': {
@@ -221,8 +233,10 @@ function readUrl(value: unknown, form: WebhookForm): string {
     throw invalid(
       `url of a destination must be an address of up to ${URL_LENGTH_MAX} characters: https://host/path.`,
     );
-  if (form === 'ntfy' && url.pathname.split('/').at(-1) === '')
-    throw invalid('url of an ntfy destination must end with its topic: https://ntfy.sh/topic.');
+  if (form === 'ntfy' && !/^[\w-]{1,64}$/.test(url.pathname.split('/').at(-1) ?? ''))
+    throw invalid(
+      'url of an ntfy destination must end with its topic, of letters, digits, - and _: https://ntfy.sh/topic.',
+    );
   return value;
 }
 

@@ -88,9 +88,12 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, pageUrl }
     const nowMs = performance.now();
     if (nowMs - (testedMs.get(alert.id) ?? Number.NEGATIVE_INFINITY) < TEST_INTERVAL_MS)
       throw new TailraceError('rate_limited', 'This alert was tested just now: wait some seconds.');
-    testedMs.set(alert.id, nowMs);
+    testedMs.set(alert.id, Number.POSITIVE_INFINITY);
     const event = testEvent(alert, search, history.newId());
-    const deliveries = await notifier.sendOnce(event, alert.destinations);
+    // A receiver may take its time.
+    const deliveries = await notifier
+      .sendOnce(event, alert.destinations)
+      .finally(() => testedMs.set(alert.id, performance.now()));
     await history.add({ ...event, deliveries });
     return eventView({ ...event, deliveries }, pageUrl());
   });

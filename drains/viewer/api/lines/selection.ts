@@ -23,22 +23,26 @@ export interface ReadSelection {
 
 /**
  * Reads a selection; without groups and streams it is all that may be read. Times of the search (`since:`) narrow `from` and `to`.
- * @param defaultFromMs where it begins when nothing says so; left out: at the beginning
+ * @param defaultSpanMs how long it is when nothing says where it begins; left out: from the first line on
  * @throws TailraceError `invalid_params`, `not_found` for what may not be known
  */
 export function readSelection(
   parameters: Parameters,
   groups: Groups,
   grant: Grant,
-  { nowMs = Date.now(), defaultFromMs }: { readonly nowMs?: number; readonly defaultFromMs?: number } = {},
+  { nowMs = Date.now(), defaultSpanMs }: { readonly nowMs?: number; readonly defaultSpanMs?: number } = {},
 ): ReadSelection {
   const query = prepareQuery(parameters.text('q') ?? '');
   const since = query.since === undefined ? undefined : readTime('since', query.since, nowMs);
   const until = query.until === undefined ? undefined : readTime('until', query.until, nowMs);
-  const fromMs = latestBound(parameters.time('from', nowMs), since) ?? defaultFromMs;
   const toMs = earliestBound(parameters.time('to', nowMs), until);
+  const defaultFromMs = defaultSpanMs === undefined ? undefined : (toMs ?? nowMs) - defaultSpanMs;
+  const fromMs = latestBound(parameters.time('from', nowMs), since) ?? defaultFromMs;
   if (fromMs !== undefined && toMs !== undefined && fromMs > toMs)
-    throw new TailraceError('invalid_params', '`from` has to be before `to`.');
+    throw new TailraceError(
+      'invalid_params',
+      'The range of time ends before it begins: `from` (or `since:`) has to be before `to` (or `until:`).',
+    );
   const streams = selectedStreams(parameters, groups, grant);
   const selection: LineSelection = {
     streams: streams.map(({ id }) => id),

@@ -28,9 +28,9 @@ export function registerSummaryRoutes(
     const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'step']);
     const { selection } = readSelection(parameters, groups, grantOf(request), {
       nowMs,
-      defaultFromMs: nowMs - DAY_MS,
+      defaultSpanMs: DAY_MS,
     });
-    const { fromMs = nowMs - DAY_MS, toMs = nowMs } = selection;
+    const { toMs = nowMs, fromMs = toMs - DAY_MS } = selection;
     const stepMs = 1_000 * parameters.count('step', stepFor(toMs - fromMs), 1, 100_000_000);
     if ((toMs - fromMs) / stepMs > BUCKETS_MAX)
       throw new TailraceError(
@@ -61,7 +61,7 @@ export function registerSummaryRoutes(
       throw new TailraceError('invalid_params', 'field must be the name of one, such as status or user.id.');
     const { selection } = readSelection(parameters, groups, grantOf(request), {
       nowMs,
-      defaultFromMs: nowMs - DAY_MS,
+      defaultSpanMs: DAY_MS,
     });
     const limit = parameters.count('limit', VALUES_DEFAULT, 1, VALUES_MAX);
     const { limits, partial } = countingLimits(reply, settings.searchMs);
@@ -77,7 +77,7 @@ export function registerSummaryRoutes(
     const parameters = new Parameters(request.query, SELECTION_PARAMETERS);
     const { selection } = readSelection(parameters, groups, grantOf(request), {
       nowMs,
-      defaultFromMs: nowMs - DAY_MS,
+      defaultSpanMs: DAY_MS,
     });
     return { fields: await store.fieldNames(selection, limitsFor(reply, settings.searchMs)) };
   });

@@ -78,10 +78,10 @@ export function registerUserRoutes(
     const scope = KEY_SCOPES.find((one) => one === (body.scope ?? 'read'));
     if (!scope) throw new TailraceError('invalid_params', `scope must be one of ${KEY_SCOPES.join(', ')}.`);
     const name = body.name.trim();
-    if (name === '' || name.length > 100)
+    if (name === '' || name.length > 100 || /\p{C}/u.test(name))
       throw new TailraceError(
         'invalid_params',
-        'name must have 1 to 100 characters: say what the key is for.',
+        'name must have 1 to 100 characters that can be seen: say what the key is for.',
       );
     if (body.groups === undefined) grant.requireOwner();
     const ofGroups = body.groups && [...new Set(body.groups)];

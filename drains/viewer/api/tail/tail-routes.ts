@@ -84,7 +84,10 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
   });
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const [path, query = ''] = (request.url ?? '').split('?', 2);
+    const url = request.url ?? '';
+    // What is searched for may have another one in it.
+    const queryAt = `${url}?`.indexOf('?');
+    const [path, query] = [url.slice(0, queryAt), url.slice(queryAt + 1)];
     if (path !== PATH)
       throw new TailraceError('not_found', `There is no WebSocket here: tails are at ${PATH}.`);
     const requestHead = { headers: request.headers, method: 'GET' };

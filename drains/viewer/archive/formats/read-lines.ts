@@ -2,6 +2,7 @@
 
 import { TailraceError } from '../../../../src/common/errors.ts';
 import { parseJsonObject } from '../../../../src/common/json-object.ts';
+import { cutText } from '../../../../src/common/text/cut-text.ts';
 import { jsonToSyslogLine } from '../../../../src/logs/sources/formats/json-lines.ts';
 import { SyslogHeader, scanHeader } from '../../../../src/logs/syslog/header.ts';
 import type { ImportedLine } from '../../store/contract.ts';
@@ -35,7 +36,7 @@ export class FileLines {
   /** Lines that were read, and that could not be. */
   lines = 0;
   unreadable = 0;
-  private firstUnreadable: string | undefined;
+  private firstUnreadable: { readonly text: string; readonly why: string } | undefined;
 
   /**
    * @param name of the file, for the sentences
@@ -53,9 +54,10 @@ export class FileLines {
 
   /** A sentence about lines that could not be read; undefined when all could. */
   get problem(): string | undefined {
-    if (this.unreadable === 0) return undefined;
+    const { firstUnreadable: first } = this;
+    if (first === undefined) return undefined;
     const how = this.unreadable === 1 ? "1 line can't be read" : `${this.unreadable} lines can't be read`;
-    return `${this.name}: ${how} as ${this.known}, the first begins with ${JSON.stringify(this.firstUnreadable)}.`;
+    return `${this.name}: ${how} as ${this.known}, the first begins with ${JSON.stringify(first.text)}${first.why}.`;
   }
 
   /**
@@ -83,7 +85,7 @@ export class FileLines {
     if (format === 'ndjson') this.takeJson(text, found);
     else if (format === 'papertrail') this.takePapertrail(text, found);
     else if (format === 'text') this.takeText(text, found);
-    else this.takeSyslog(text, undefined, found);
+    else this.takeSyslog(text, undefined, found, text);
   }
 
   private takePapertrail(text: string, found: ReadLine[]): void {
@@ -112,10 +114,11 @@ export class FileLines {
     const line = value && readArchivedObject(value);
     if (!value) this.refuse(text);
     else if (line) this.add(line, found, line);
-    else this.takeSyslog(jsonToSyslogLine(value, undefined), SOURCE, found);
+    else this.takeSyslog(jsonToSyslogLine(value, undefined), SOURCE, found, text);
   }
 
-  private takeSyslog(text: string, source: string | undefined, found: ReadLine[]): void {
+  /** @param given as it stands in the file */
+  private takeSyslog(text: string, source: string | undefined, found: ReadLine[], given: string): void {
     const bytes = Buffer.from(text);
     const { header } = this;
     const isRead = scanHeader(bytes, 0, bytes.length, header);
@@ -124,7 +127,7 @@ export class FileLines {
       : Number.NaN;
     // Lines of the past without a time have no place.
     if (Number.isNaN(timeMs)) {
-      this.refuse(text);
+      this.refuse(given, isRead ? ', and has no time that can be read' : undefined);
       return;
     }
     this.lines++;
@@ -142,9 +145,9 @@ export class FileLines {
     for (const record of records) found.push(withOrigin(record, origin));
   }
 
-  private refuse(text: string): void {
+  private refuse(text: string, why = ''): void {
     this.unreadable++;
-    this.firstUnreadable ??= text.slice(0, 80);
+    this.firstUnreadable ??= { text: cutText(text, 80), why };
   }
 }
 
@@ -171,6 +174,6 @@ function detectFormat(text: string, name: string): FileFormat {
   if (readPlainLine(text)) return 'text';
   throw new TailraceError(
     'bad_request',
-    `${name} can't be read: its first line is no JSON, no line of Papertrail's archives (ten columns with tabs between them), no text as "heroku logs" prints it (2026-11-28T20:00:00Z app[web.1]: …), and no syslog (RFC 5424).`,
+    `${name} can't be read: its first line is no JSON object, no line of Papertrail's archives (ten columns with tabs between them), no text as "heroku logs" prints it (2026-11-28T20:00:00Z app[web.1]: …), and no syslog (RFC 5424).`,
   );
 }

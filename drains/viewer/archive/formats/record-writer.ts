@@ -29,15 +29,21 @@ export class RecordWriter {
 
   /**
    * The line as it is kept: several lines when its message is longer than one may be, none when it can't be read.
-   * @param timeMs the line's own time, which stands in its record when the record's isn't one (RFC 3339)
+   * @param timeMs the line's own time, which stands in its record when the record's isn't one (RFC 3339); where that is of a clock that wasn't
+   *   set, as 1970 is, the time at which the line was received, as of a line that comes
    */
   write({ record, receivedAtMs }: FileLine, timeMs: number): ImportedLine[] {
     const { priority, hostname, source, dyno, msgid, structuredData, message } = record;
-    const timestamp = isTimestampText(record.timestamp) ? record.timestamp : formatTimestamp(timeMs);
+    let [atMs, timestamp] = [timeMs, record.timestamp];
+    if (!isTimestampText(timestamp)) {
+      const isUsable = (ms: number): boolean => isTimestampText(formatTimestamp(ms));
+      if (receivedAtMs !== undefined && !isUsable(timeMs) && isUsable(receivedAtMs)) atMs = receivedAtMs;
+      timestamp = formatTimestamp(atMs);
+    }
     const text = Buffer.from(
       `<${priority}>1 ${timestamp} ${word(hostname)} ${word(source)} ${word(dyno)} ${word(msgid)} ${structuredData} ${message}`,
     );
-    return this.take(text, source, timeMs, receivedAtMs ?? timeMs);
+    return this.take(text, source, atMs, receivedAtMs ?? atMs);
   }
 
   /** The same of a line in RFC 5424 form. */

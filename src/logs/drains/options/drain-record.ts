@@ -1,4 +1,5 @@
 import { TailraceError } from '../../../common/errors.ts';
+import { cutText } from '../../../common/text/cut-text.ts';
 import type { AppId, Sequence } from '../../store/contract.ts';
 import type { DrainOptions } from './drain-options.ts';
 
@@ -199,7 +200,7 @@ const REASON_MAX = 500;
 /** What a destination says, as it is shown to people: one line that hides nothing and isn't long, without these secrets. */
 export function printableReason(text: string, secrets: readonly string[] = []): string {
   const line = hideSecrets(text, secrets).replace(UNPRINTABLE_RUN, ' ').trim();
-  return line.length > REASON_MAX ? `${line.slice(0, REASON_MAX).replace(/[\ud800-\udbff]$/, '')}…` : line;
+  return line.length > REASON_MAX ? `${cutText(line, REASON_MAX)}…` : line;
 }
 
 /** `://user:****@host`, `://****@host`; in what is no URL as well, wherever there is one in it. */

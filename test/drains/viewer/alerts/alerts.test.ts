@@ -248,6 +248,48 @@ describe('an alert', () => {
     expect(times[busy[1]] - times[busy[0]]).toBeGreaterThan(2_900);
   });
 
+  it('shows nobody the secrets that a receiver repeats in its answer', async () => {
+    const echo = createServer((request, response) => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      request.on('end', () => {
+        const said = body.includes('routing_key')
+          ? body
+          : `${request.url} ${request.headers.authorization ?? ''}`;
+        // As Express says it.
+        response.writeHead(404).end(`Cannot POST ${said} ${decodeURI(said)}`);
+      });
+    });
+    await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void echo.close());
+    const { port } = echo.address() as AddressInfo;
+    const base = `http://127.0.0.1:${port}`;
+    const alert = await addAlert('echo', 'never', {
+      condition: { kind: 'at-least', count: 1, minutes: 5 },
+      destinations: [
+        {
+          kind: 'webhook',
+          form: 'slack',
+          url: `${base}/services/T00SECRET/B00SECRET/x%C3%A9SECRET?token=SECRETq`,
+        },
+        { kind: 'webhook', url: `${base.replace('//', '//SECRETuser:SECRETpass@')}/hook` },
+        { kind: 'webhook', form: 'ntfy', url: `${base}/SECRETtopic` },
+        { kind: 'pagerduty', routing_key: 'SECRETkey0123456', url: `${base}/v2/enqueue` },
+        { kind: 'webhook', url: `${base}/${'SECRET'.repeat(1_000)}` },
+      ],
+    });
+    const { body } = await call<EventView>('POST', `/api/alerts/${alert.id}/test`);
+    for (const { error } of body.deliveries) {
+      expect(error).toMatch(/^127\.0\.0\.1:\d+ answered 404/);
+      expect(error).not.toMatch(/SECRET/);
+      expect(error).not.toContain(Buffer.from('SECRETuser:SECRETpass').toString('base64'));
+    }
+    expect(body.deliveries[0].error).toContain('Cannot POST ****');
+    expect(JSON.stringify(await events(alert.id)) + viewer.stdout + viewer.stderr).not.toMatch(/SECRET/);
+  });
+
   it('of a group that is removed says so, and looks at no line', async () => {
     const group = (await call<{ id: string }>('POST', '/api/groups', { name: 'leaving' })).body;
     const search = await call<{ id: string }>('POST', '/api/searches', {

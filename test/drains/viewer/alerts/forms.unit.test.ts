@@ -158,6 +158,42 @@ describe('a notification', () => {
     expect(of({ kind: 'test' }).dedup_key).not.toBe(of({}).dedup_key);
   });
 
+  it('to PagerDuty has another key for each value, however long and alike they are', () => {
+    const keyOf = (value: string, kind: AlertEvent['kind'] = 'fired'): string => {
+      const sent = pagerDutyNotification(
+        'key',
+        undefined,
+        event({ kind, value: { field: 'f', value } }),
+        BASE,
+      );
+      return JSON.parse(sent.body).dedup_key;
+    };
+    // Each is six characters as JSON.
+    const [one, other] = [1, 2].map((n) => '\u0001'.repeat(199) + n);
+    expect(keyOf(one)).not.toBe(keyOf(other));
+    expect(keyOf(one)).toBe(keyOf(one, 'resolved'));
+    for (const value of [one, other, 'x']) expect(keyOf(value).length).toBeLessThanOrEqual(255);
+  });
+
+  it('cuts no character in two', () => {
+    const faces = '😀'.repeat(3_000);
+    for (const shift of ['', 'x']) {
+      const told = event({
+        samples: Array.from({ length: 9 }, () => sample(shift + faces)),
+        patterns: [shift + faces],
+      });
+      const bodies = [
+        pagerDutyNotification('key', undefined, { ...told, alert: { id: 'a', name: shift + faces } }, BASE)
+          .body,
+        ...(['json', 'slack', 'ntfy'] as const).map(
+          (form) => webhookNotification(form, 'https://h.example/topic', told, BASE).body,
+        ),
+      ];
+      // A half one would be written as an escape.
+      for (const body of bodies) expect(body).not.toMatch(/\\ud[89a-f]/i);
+    }
+  });
+
   it('shows lines on one line, with nothing hidden in them', () => {
     expect(lineText(sample(HOSTILE))).not.toMatch(/[\x00-\x1f\x7f\u202e]/);
     expect(lineText(sample('x'.repeat(10_000))).length).toBeLessThanOrEqual(500);

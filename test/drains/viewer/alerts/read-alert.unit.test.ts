@@ -91,6 +91,45 @@ describe('an alert that somebody wants', () => {
     expect(third.destinations).toEqual([{ ...first.destinations[0], form: 'json' }]);
   });
 
+  it('sends a key to no other address than it was given for', () => {
+    const first = readAlert(
+      {
+        name: 'x',
+        condition: CONDITION,
+        destinations: [{ kind: 'pagerduty', routing_key: '0123456789abcdef' }],
+      },
+      undefined,
+    );
+    const [shown] = first.destinations.map(destinationView);
+    const moved = { ...shown, url: 'https://elsewhere.example/v2/enqueue' };
+    expect(() => readAlert({ destinations: [moved] }, first)).toThrow(/give routing_key with the new url/);
+    const own = readAlert({ destinations: [{ ...moved, routing_key: 'fedcba9876543210' }] }, first);
+    expect(own.destinations).toMatchObject([{ url: moved.url, routingKey: 'fedcba9876543210' }]);
+    // As it is shown it stays, the address too.
+    expect(readAlert({ destinations: own.destinations.map(destinationView) }, own).destinations).toEqual(
+      own.destinations,
+    );
+    const other = { ...own.destinations.map(destinationView)[0], url: 'https://third.example/' };
+    expect(() => readAlert({ destinations: [other] }, own)).toThrow(/give routing_key/);
+  });
+
+  it('of another form has an address that this form takes', () => {
+    const first = readAlert(
+      { name: 'x', condition: CONDITION, destinations: [{ kind: 'webhook', url: 'https://ntfy.example/' }] },
+      undefined,
+    );
+    const { id } = first.destinations[0];
+    expect(() => readAlert({ destinations: [{ id, form: 'ntfy' }] }, first)).toThrow(/its topic/);
+  });
+
+  it.each(['1', 'foo 1', '2h', '18:00', 'today', 'Jan 5', '2026-02-30', '99999999999999'])(
+    'is not muted until %j, which is no time to come, or another one each day',
+    (muted_until) =>
+      expect(() => readAlert({ name: 'x', condition: CONDITION, muted_until }, undefined)).toThrow(
+        /muted_until must be a time such as/,
+      ),
+  );
+
   it('can be told again, and no longer be muted or grouped', () => {
     const first = readAlert(
       { name: 'x', condition: CONDITION, group_by: 'app', muted_until: '2026-01-31T12:00:00Z' },

@@ -236,13 +236,26 @@ describe('other files', () => {
     const json = new FileLines('x.ndjson');
     expect(readAll(['{"message":"of no time"}', '{"x'], json)).toHaveLength(0);
     expect(json.unreadable).toBe(2);
+    // In the file's words, not in those in which it is read.
+    expect(json.problem).toBe(
+      'x.ndjson: 2 lines can\'t be read as ndjson, the first begins with "{\\"message\\":\\"of no time\\"}", and has no time that can be read.',
+    );
   });
+
+  it.each(['1970-01-01T00:00:03Z', '1999-12-31T23:59:59Z', '2600-01-01T00:00:00Z'])(
+    'of a clock that was not set (%s) have the time at which they were received then',
+    (odd) => {
+      const [line] = readAll([`1\t${odd}\t2016-10-31T00:00:06Z\t2\tsys\t\tUser\tInfo\tp\tm`]);
+      expect(recordOf(line).timestamp).toBe('2016-10-31T00:00:06.000000+00:00');
+      expect([line.timeMs, line.receivedAtMs]).toEqual(Array(2).fill(Date.UTC(2016, 9, 31, 0, 0, 6)));
+    },
+  );
 
   it.each(['hello world', 'a,b,c', '<html>', '\u0000\u0001'])(
     'are refused when nothing is known of them: %j',
     (text) => {
       expect(() => readAll([text])).toThrow(
-        /^file can't be read: its first line is no JSON, no line of Papertrail's/,
+        /^file can't be read: its first line is no JSON object, no line of Papertrail's/,
       );
     },
   );

@@ -241,7 +241,7 @@ describe.skipIf(missingFakeClock() || missing('gzip', 'cut'))('a viewer with an 
     );
     expect(imported.stdout).toBe(`${old}: 8000 lines imported into default/old\n`);
     expect(imported.stderr).toContain(' ›   cut.tsv.gz was cut off: its gzip data end too early.');
-    expect(imported.stderr).toContain(" ›   other.bin can't be read: its first line is no JSON");
+    expect(imported.stderr).toContain(" ›   other.bin can't be read: its first line is no JSON object");
     expect(imported.stderr).toMatch(/none can't be read \(ENOENT\)/);
     expect(imported.status).toBe(1);
     const again = await run('import', old, '-g', 'default', '-s', 'old');
