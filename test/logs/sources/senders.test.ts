@@ -511,7 +511,7 @@ describe('OpenTelemetry', () => {
           source: 'app',
           dyno: 'checkout.i-1',
           message: `${form} ${i}`,
-          structured_data: `[otlp@32473 n="${i}" tags="[\\"a\\",\\"b\\"\\]" ok="false"]`,
+          structured_data: `[otlp@32473 otel.scope.name="shop" otel.scope.version="1.0" n="${i}" tags="[\\"a\\",\\"b\\"\\]" ok="false"]`,
         });
       expect(all[from + 100]).toMatchObject({
         severity: 6,

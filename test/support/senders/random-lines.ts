@@ -118,6 +118,12 @@ const LONG_LENGTHS = [2_047, 2_048, 4_096, 9_990, 10_000, 10_239, 10_240, 20_000
 /** What UTF-8 can be broken into. */
 const BROKEN = [0x41, 0x80, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xf8, 0xff];
 const DATA = [
+  '[otlp@32473 a="b"]',
+  '[otlp@32473 otel.scope.name="shop" otel.scope.version="1" user="ada \\" \\\\ \\]" trace_id="5b8efff798038103d269b633813fc60c" span_id="eee19b7ec3c1b174" trace_flags="01"]',
+  '[otlp@32473 otel.scope.name="" otel.scope.k="v" otel.scope.dropped_attributes="2" severity_number="21" dropped_attributes_count="3" severity_text="Odd"]',
+  '[otlp@32473 trace_id="x" trace_id="5b8efff798038103d269b633813fc60c" span_id="" severity_number="25"]',
+  '[otlp@32473 a="b"][x c=""]',
+  '[otlp@32473]',
   '[a@1 b="c"]',
   '[a@1 b="c \\" \\\\ \\] d"]',
   '[a@1 b="ü"][x c="" d="="]',

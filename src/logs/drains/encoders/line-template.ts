@@ -24,12 +24,14 @@ export interface LineTemplate {
   readonly withoutLevel?: boolean;
   /** As protobuf: `encodeLine` is {@link encode}. */
   readonly isProtobuf?: boolean;
+  /** Lines that came as OTLP aren't put together of pieces: {@link encode} does them. */
+  readonly restoresOtlp?: boolean;
   /** The pieces around the fields of lines with the same header and level. */
   pieces(line: LogRecord, level: LogLevel): LinePieces;
   /** Lines of one group stay together. Left out: they stay in their order. */
   group?(line: LogRecord, level: LogLevel): string;
-  /** Encodes a line that isn't put together of pieces alone. */
-  encode?(line: LogRecord, level: LogLevel, frame: LineFrame): Buffer;
+  /** Encodes a line that isn't put together of pieces alone; undefined for one that is. */
+  encode?(line: LogRecord, level: LogLevel, frame: LineFrame): Buffer | undefined;
 }
 
 export interface LinePieces {
@@ -57,17 +59,18 @@ export function encodeLine(
   frame: LineFrame,
   index: number,
 ): Buffer {
-  if (template.encode) return template.encode(line, level, frame);
+  const own = template.encode?.(line, level, frame);
+  if (own) return own;
   const { c0 = '', c1, c2, c3 = '' } = template.pieces(line, level);
-  const { head = '', head2 = '', mid = '', tail = '', index: own = index } = frame;
+  const { head = '', head2 = '', mid = '', tail = '', index: number = index } = frame;
   const { message, structuredData } = line;
   const write = (text: string): string => (template.isJson ? JSON.stringify(text).slice(1, -1) : text);
   const hasData = hasStructuredData(template, line);
   const [first, second] =
     hasData && !template.messageFirst ? [structuredData, message] : [message, structuredData];
-  const number = template.isNumbered ? `${own}${head2}` : '';
+  const numbered = template.isNumbered ? `${number}${head2}` : '';
   const rest = hasData ? write(second) + c3 : '';
-  const text = `${head}${number}${c0}${timeText(template, line)}${mid}${c1}${write(first)}${c2}${rest}${tail}`;
+  const text = `${head}${numbered}${c0}${timeText(template, line)}${mid}${c1}${write(first)}${c2}${rest}${tail}`;
   return Buffer.from(template.isCounted ? `${Buffer.byteLength(text)} ${text}` : text);
 }
 

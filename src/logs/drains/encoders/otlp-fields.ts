@@ -7,10 +7,12 @@ const SEVERITY_NUMBERS = [21, 19, 18, 17, 13, 10, 9, 5];
 /** For lines whose level is in the message. */
 const SEVERITY_NUMBER_BY_LEVEL = { error: 17, warn: 13, info: 9, debug: 5 };
 
-/** OpenTelemetry's SeverityNumber, 1 to 24. @param priority syslog's PRI */
-export function otlpSeverityNumber(priority: number, level: LogLevel): number {
+/** OpenTelemetry's SeverityNumber, 1 to 24. @param priority syslog's PRI @param level left out: the severity alone says it */
+export function otlpSeverityNumber(priority: number, level: LogLevel | undefined): number {
   const severity = priority & 7;
-  return severity === 5 || severity === 6 ? SEVERITY_NUMBER_BY_LEVEL[level] : SEVERITY_NUMBERS[severity];
+  return level !== undefined && (severity === 5 || severity === 6)
+    ? SEVERITY_NUMBER_BY_LEVEL[level]
+    : SEVERITY_NUMBERS[severity];
 }
 
 /** Of the resource that a line is of. */

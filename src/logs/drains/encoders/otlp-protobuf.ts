@@ -9,6 +9,7 @@ import {
   toUnixNanoseconds,
 } from './line-template.ts';
 import { otlpSeverityNumber, resourceAttributes } from './otlp-fields.ts';
+import { type RestoredRecord, restoredRecord } from './otlp-restored.ts';
 import type { GroupFrame } from './wasm/wasm-lines.ts';
 
 /** A tag of one byte, and a length of up to 32 bits. */
@@ -26,7 +27,6 @@ export function otlpProtobufFrame(observedAtMs: number): LineFrame {
 
 /** The resource that lines are of, and their scope. */
 export function otlpProtobufGroup(app: string, version: string): GroupFrame {
-  const scope = bytesField(1, Buffer.concat([textField(1, 'tailrace'), textField(2, version)]));
   const resourceOf = rememberedByLine((line) =>
     bytesField(
       1,
@@ -35,9 +35,30 @@ export function otlpProtobufGroup(app: string, version: string): GroupFrame {
       ),
     ),
   );
+  const scopeOf = rememberedByLine((line) => {
+    const {
+      name,
+      version: own,
+      attributes,
+      droppedAttributesCount,
+    } = restoredRecord(line)?.scope ?? {
+      name: 'tailrace',
+      version,
+      attributes: [],
+      droppedAttributesCount: 0,
+    };
+    const dropped = droppedAttributesCount === 0 ? [] : [varintField(4, droppedAttributesCount)];
+    const fields = [
+      textField(1, name),
+      textField(2, own),
+      ...attributes.map(([key, value]) => bytesField(3, textAttribute(key, value))),
+    ];
+    return bytesField(1, Buffer.concat([...fields, ...dropped]));
+  });
   return {
     head: (line, level, byteLength) => {
       const resource = resourceOf(line, level);
+      const scope = scopeOf(line, level);
       const scopeLength = scope.length + byteLength;
       const head = Buffer.allocUnsafe(resource.length + scope.length + 2 * FIELD_HEAD_BYTES_MAX);
       let at = writeFieldHead(head, 0, 1, resource.length + fieldHeadSize(scopeLength) + scopeLength);
@@ -64,13 +85,42 @@ function pieces({ priority, msgid }: LogRecord, level: LogLevel): LinePieces {
 }
 
 function encode(line: LogRecord, level: LogLevel, { tail }: LineFrame): Buffer {
-  const { c1, c2 } = pieces(line, level) as { c1: Buffer; c2: Buffer };
   const { structuredData, message, timestamp } = line;
-  const data =
-    structuredData === '-' ? [] : [bytesField(6, textAttribute('syslog.structured_data', structuredData))];
   const time = fixed64(1, BigInt(toUnixNanoseconds(timestamp)));
   const body = bytesField(5, textField(1, message));
+  const restored = restoredRecord(line);
+  if (restored)
+    return bytesField(
+      2,
+      Buffer.concat([time, ...restoredSeverity(restored), body, ...restoredFields(restored), tail as Buffer]),
+    );
+  const { c1, c2 } = pieces(line, level) as { c1: Buffer; c2: Buffer };
+  const data =
+    structuredData === '-' ? [] : [bytesField(6, textAttribute('syslog.structured_data', structuredData))];
   return bytesField(2, Buffer.concat([time, c1, body, c2, ...data, tail as Buffer]));
+}
+
+/** Of a line that came as OTLP. */
+function restoredSeverity({ severityNumber, severityText }: RestoredRecord): Buffer[] {
+  return [varintField(2, severityNumber), textField(3, severityText)];
+}
+
+function restoredFields({
+  attributes,
+  droppedAttributesCount,
+  flags,
+  traceId,
+  spanId,
+  eventName,
+}: RestoredRecord): Buffer[] {
+  return [
+    ...attributes.map(([key, value]) => bytesField(6, textAttribute(key, value))),
+    ...(droppedAttributesCount === 0 ? [] : [varintField(7, droppedAttributesCount)]),
+    ...(flags === 0 ? [] : [Buffer.from([(8 << 3) | 5, flags, 0, 0, 0])]),
+    ...(traceId === '' ? [] : [bytesField(9, Buffer.from(traceId, 'hex'))]),
+    ...(spanId === '' ? [] : [bytesField(10, Buffer.from(spanId, 'hex'))]),
+    ...(eventName === '' ? [] : [textField(12, eventName)]),
+  ];
 }
 
 /** A KeyValue with a string. */

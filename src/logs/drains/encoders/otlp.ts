@@ -11,6 +11,7 @@ import {
   type LineTemplate,
   noticeLines,
   rememberedByLine,
+  toUnixNanoseconds,
 } from './line-template.ts';
 import { otlpSeverityNumber, resourceAttributes, resourceKey } from './otlp-fields.ts';
 import {
@@ -19,6 +20,7 @@ import {
   otlpProtobufGroup,
   otlpProtobufTemplate,
 } from './otlp-protobuf.ts';
+import { type RestoredRecord, restoredRecord, scopeKey } from './otlp-restored.ts';
 import { type BodyFrame, type GroupFrame, linesMemory, TemplateEncoder } from './wasm/wasm-lines.ts';
 
 /** How lines are encoded: what is around the lines, around those of a resource, and around all. */
@@ -31,10 +33,15 @@ interface OtlpEncoding {
 
 /** @param encoding of requests and responses. */
 export function otlpFormat(app: string, version: string, encoding: 'json' | 'protobuf'): HttpFormat {
-  const { template, frame, group, body } =
-    encoding === 'json' ? jsonEncoding(app, version) : protobufEncoding(app, version);
-  // One resource for each source, dyno and host.
-  const encoder = new TemplateEncoder({ ...template, group: resourceKey });
+  const {
+    template,
+    frame,
+    group: around,
+    body,
+  } = encoding === 'json' ? jsonEncoding(app, version) : protobufEncoding(app, version);
+  // One resource for each source, dyno and host, and of each scope.
+  const group = (line: LogRecord) => resourceKey(line) + scopeKey(line);
+  const encoder = new TemplateEncoder({ ...template, restoresOtlp: true, group });
   return {
     contentType: encoding === 'json' ? 'application/json' : 'application/x-protobuf',
     shipmentBytesMax: 262_144,
@@ -43,9 +50,9 @@ export function otlpFormat(app: string, version: string, encoding: 'json' | 'pro
     path: (url) => (url.pathname === '/' ? '/v1/logs' : url.pathname) + url.search,
     encode(shipment, notice, pool) {
       // Not the time of sending: a retry is the same request.
-      const around = frame(shipment.storedAtMs);
+      const ofLine = frame(shipment.storedAtMs);
       return encodedLines(
-        encoder.encode(shipment, around, body, pool, noticeLines(notice), group),
+        encoder.encode(shipment, ofLine, body, pool, noticeLines(notice), around),
         shipment,
         notice,
       );
@@ -75,9 +82,14 @@ function protobufEncoding(app: string, version: string): OtlpEncoding {
 }
 
 function jsonEncoding(app: string, version: string): OtlpEncoding {
-  const scope = JSON.stringify({ name: 'tailrace', version });
   return {
-    template: { time: 'nanoseconds', isJson: true, messageFirst: true, pieces: jsonPieces },
+    template: {
+      time: 'nanoseconds',
+      isJson: true,
+      messageFirst: true,
+      pieces: jsonPieces,
+      encode: encodeRestored,
+    },
     frame: (observedAtMs) => ({
       head: '{"timeUnixNano":"',
       mid: `","observedTimeUnixNano":"${observedAtMs}000000","severityNumber":`,
@@ -86,8 +98,9 @@ function jsonEncoding(app: string, version: string): OtlpEncoding {
     group: {
       head: rememberedByLine((line) => {
         const attributes = resourceAttributes(line, app).map(([key, value]) => attribute(key, value));
+        const scope = jsonScope(line, version);
         return Buffer.from(
-          `{"resource":${JSON.stringify({ attributes })},"scopeLogs":[{"scope":${scope},"logRecords":[`,
+          `{"resource":${JSON.stringify({ attributes })},"scopeLogs":[{"scope":${JSON.stringify(scope)},"logRecords":[`,
         );
       }),
       tail: Buffer.from(']}]}'),
@@ -106,6 +119,44 @@ function jsonPieces({ priority, msgid, structuredData }: LogRecord, level: LogLe
   return structuredData === '-'
     ? { c1, c2: `${c2}]}` }
     : { c1, c2: `${c2},{"key":"syslog.structured_data","value":{"stringValue":"`, c3: '"}}]}' };
+}
+
+/** Of a line that came as OTLP, its own. */
+function jsonScope(line: LogRecord, version: string) {
+  const own = restoredRecord(line)?.scope;
+  if (!own) return { name: 'tailrace', version };
+  return {
+    name: own.name,
+    version: own.version,
+    ...(own.attributes.length === 0
+      ? {}
+      : { attributes: own.attributes.map(([key, value]) => attribute(key, value)) }),
+    ...(own.droppedAttributesCount === 0 ? {} : { droppedAttributesCount: own.droppedAttributesCount }),
+  };
+}
+
+/** A line that came as OTLP, with the fields that it had. */
+function encodeRestored(line: LogRecord, _level: LogLevel, frame: LineFrame): Buffer | undefined {
+  const restored = restoredRecord(line);
+  if (!restored) return undefined;
+  const { head = '', mid = '', tail = '' } = frame;
+  const { severityNumber, severityText } = restored;
+  const rest = JSON.stringify({
+    severityText,
+    body: { stringValue: line.message },
+    attributes: restored.attributes.map(([key, value]) => attribute(key, value)),
+    ...restoredFields(restored),
+  });
+  return Buffer.from(
+    `${head}${toUnixNanoseconds(line.timestamp)}${mid}${severityNumber},${rest.slice(1)}${tail}`,
+  );
+}
+
+/** Those that are there. */
+function restoredFields(restored: RestoredRecord): Partial<RestoredRecord> {
+  const { droppedAttributesCount, flags, traceId, spanId, eventName } = restored;
+  const fields = { droppedAttributesCount, flags, traceId, spanId, eventName };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => Boolean(value)));
 }
 
 function attribute(key: string, value: string) {

@@ -108,7 +108,8 @@ export function otlpScope(scope: unknown): CommonData {
   const own = {
     name: textOf(field(scope, 'name')),
     version: textOf(field(scope, 'version')),
-    dropped_attributes_count: countOf(field(scope, 'droppedAttributesCount')),
+    // With its whole name it would be too long for one.
+    dropped_attributes: countOf(field(scope, 'droppedAttributesCount')),
   };
   const all = [...Object.entries(own), ...Object.entries(attributes(scope))];
   return commonData(Object.fromEntries(all.map(([name, value]) => [`otel.scope.${name}`, value])));

@@ -75,4 +75,87 @@ describe('OTLP in protobuf', () => {
     ]);
     expect(lines[2].structured_data).toContain('syslog.msgid="ID47"');
   });
+
+  it('is, of lines that came as OTLP, what they were, field by field', async () => {
+    const app = await server.createApp();
+    const [json, protobuf] = [await startRawReceiver(), await startRawReceiver()];
+    await add(app, json.origin, 'otlp');
+    await add(app, protobuf.origin, 'otlp-protobuf');
+    const text = (key: string, stringValue: string) => ({ key, value: { stringValue } });
+    const scopes = [
+      { name: 'shop.checkout', version: '1.2.0', attributes: [text('short_name', 'a "b" \\ ]')] },
+      { name: 'shop.cart', version: '', droppedAttributesCount: 2 },
+    ];
+    const full = {
+      timeUnixNano: '1355108448123456000',
+      severityNumber: 21,
+      severityText: 'fatal',
+      body: { stringValue: 'error: it broke\nhere' },
+      attributes: [text('user', 'Grüße "x" \\ ]'), text('retries', '3')],
+      droppedAttributesCount: 4,
+      flags: 1,
+      traceId: '5b8efff798038103d269b633813fc60c',
+      spanId: 'eee19b7ec3c1b174',
+      eventName: 'order.failed',
+    };
+    const plain = (severityNumber: number, severityText: string) => ({
+      timeUnixNano: '1355108448123457000',
+      severityNumber,
+      severityText,
+      body: { stringValue: `error: ${severityText}` },
+      attributes: [text('a', 'b')],
+    });
+    const records = [
+      full,
+      plain(1, 'trace'),
+      plain(5, 'debug'),
+      plain(9, 'info'),
+      plain(10, 'info'),
+      plain(13, 'warn'),
+      plain(17, 'error'),
+      plain(24, 'fatal'),
+    ];
+    const resource = { attributes: [text('service.instance.id', 'web.1'), text('host.name', 'box-7')] };
+    const scopeLogs = scopes.map((scope) => ({ scope, logRecords: records }));
+    const answer = await fetch(`${server.url}/v1/logs`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${app.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ resourceLogs: [{ resource, scopeLogs }] }),
+    });
+    expect(answer.status).toBe(200);
+    // One that came another way is as it was, under the scope that all of these have.
+    await push(app);
+    type Sent = { resourceLogs: { scopeLogs: { scope: { name: string }; logRecords: object[] }[] }[] };
+    const hexOf = (base64: string) => Buffer.from(base64, 'base64').toString('hex');
+    for (const [receiver, isJson] of [
+      [json, true],
+      [protobuf, false],
+    ] as const) {
+      const sent = () =>
+        receiver.requests
+          .map(({ body }) => (isJson ? JSON.parse(body.toString()) : decodeOtlp(body)) as Sent)
+          .flatMap(({ resourceLogs }) => resourceLogs)
+          .flatMap(({ scopeLogs: all }) => all);
+      await until('all lines', () => sent().flatMap(({ logRecords }) => logRecords).length >= 19);
+      for (const scope of scopes) {
+        const own = sent().filter((one) => one.scope.name === scope.name);
+        // Protobuf has no empty texts.
+        expect({ version: '', ...own[0].scope }).toEqual(scope);
+        const found = own
+          .flatMap(({ logRecords }) => logRecords)
+          .map((record) => {
+            const { observedTimeUnixNano, ...rest } = record as Record<string, string>;
+            expect(observedTimeUnixNano).toMatch(/^\d{19}$/);
+            if (isJson || rest.traceId === undefined) return rest;
+            return { ...rest, traceId: hexOf(rest.traceId), spanId: hexOf(rest.spanId) };
+          });
+        expect(found).toEqual(records);
+      }
+      expect(
+        sent()
+          .filter(({ scope }) => scope.name === 'tailrace')
+          .flatMap(({ logRecords }) => logRecords),
+      ).toHaveLength(3);
+    }
+  });
 });

@@ -36,6 +36,23 @@ export class ProtobufWriter {
     this.tag(field, 1);
   }
 
+  /** A field of 32 bits. */
+  fixed32(field: number, value: number): void {
+    this.reserve(4);
+    this.start -= 4;
+    this.bytes.writeUInt32LE(value, this.start);
+    this.tag(field, 5);
+  }
+
+  /** A field of bytes. */
+  binary(field: number, content: Buffer): void {
+    this.reserve(content.length);
+    this.start -= content.length;
+    content.copy(this.bytes, this.start);
+    this.varint(content.length);
+    this.tag(field, 2);
+  }
+
   /** An embedded message: `fields` writes its fields. */
   message(field: number, fields: () => void): void {
     const end = this.bytes.length - this.start;

@@ -160,7 +160,7 @@ const SEVERITY_NUMBER_BY_LEVEL = { error: 17, warn: 13, info: 9, debug: 5 };
 function toExportRequest(lines: readonly LogRecord[], app: string, version: string, storedAtMs: number) {
   const groups = new Map<string, LogRecord[]>();
   for (const line of lines) {
-    const key = `${line.source} ${line.dyno} ${line.hostname}`;
+    const key = `${line.source} ${line.dyno} ${line.hostname} ${JSON.stringify(ofOtlp(line)?.scope)}`;
     const group = groups.get(key);
     if (group) group.push(line);
     else groups.set(key, [line]);
@@ -177,7 +177,7 @@ function toExportRequest(lines: readonly LogRecord[], app: string, version: stri
       },
       scopeLogs: [
         {
-          scope: { name: 'tailrace', version },
+          scope: ofOtlp(group[0])?.scope ?? { name: 'tailrace', version },
           logRecords: group.map((line) => toOtlpLogRecord(line, storedAtMs)),
         },
       ],
@@ -185,10 +185,75 @@ function toExportRequest(lines: readonly LogRecord[], app: string, version: stri
   };
 }
 
+/** What a line that came as OTLP was there, of the parameters in its structured data. */
+function ofOtlp({ structuredData, priority, msgid }: LogRecord) {
+  const inner = /^\[otlp@32473((?: [^ ="\]]{1,32}="(?:\\.|[^"\\\]])*")+)\]$/s.exec(structuredData)?.[1];
+  if (inner === undefined) return undefined;
+  const all = [...inner.matchAll(/ ([^ ="\]]+)="((?:\\.|[^"\\\]])*)"/gs)].map(
+    ([, name, value]) => [name, value.replaceAll(/\\(["\\\]])/g, '$1')] as const,
+  );
+  const take = (list: (readonly [string, string])[], name: string, shape: RegExp): string | undefined => {
+    const at = list.findIndex(([own, value]) => own === name && shape.test(value));
+    return at === -1 ? undefined : list.splice(at, 1)[0][1];
+  };
+  const scoped = all.flatMap(([name, value]) =>
+    name.startsWith('otel.scope.') ? [[name.slice('otel.scope.'.length), value] as const] : [],
+  );
+  const own = all.filter(([name]) => !name.startsWith('otel.scope.'));
+  const name = take(scoped, 'name', /./s) ?? '';
+  const version = take(scoped, 'version', /./s) ?? '';
+  const droppedOfScope = take(scoped, 'dropped_attributes', /^[1-9]\d{0,8}$/);
+  const number = take(own, 'severity_number', /^([1-9]|1\d|2[0-4])$/);
+  const severityNumber = Number(number ?? SEVERITY_NUMBERS[priority & 7]);
+  const texts = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+  const severityText = take(own, 'severity_text', /./s) ?? texts[Math.ceil(severityNumber / 4) - 1];
+  const traceId = take(own, 'trace_id', /^[\da-f]{32}$/);
+  const spanId = take(own, 'span_id', /^[\da-f]{16}$/);
+  const flags = Number.parseInt(take(own, 'trace_flags', /^[\da-f]{2}$/) ?? '0', 16);
+  const dropped = take(own, 'dropped_attributes_count', /^[1-9]\d{0,8}$/);
+  const isScoped = scoped.length > 0 || name !== '' || version !== '' || droppedOfScope !== undefined;
+  return {
+    scope: isScoped
+      ? {
+          name,
+          version,
+          ...(scoped.length > 0 ? { attributes: scoped.map(([key, value]) => attribute(key, value)) } : {}),
+          ...(droppedOfScope ? { droppedAttributesCount: Number(droppedOfScope) } : {}),
+        }
+      : all.length > own.length
+        ? { name, version }
+        : undefined,
+    severityNumber,
+    severityText,
+    attributes: [
+      ...(priority >> 3 === 23 ? [] : [attribute('syslog.facility', String(priority >> 3))]),
+      ...own.map(([key, value]) => attribute(key, value)),
+    ],
+    others: {
+      ...(dropped ? { droppedAttributesCount: Number(dropped) } : {}),
+      ...(flags ? { flags } : {}),
+      ...(traceId ? { traceId } : {}),
+      ...(spanId ? { spanId } : {}),
+      ...(msgid === '-' ? {} : { eventName: msgid }),
+    },
+  };
+}
+
 function toOtlpLogRecord(line: LogRecord, storedAtMs: number) {
   const { priority, timestamp, message, msgid, structuredData } = line;
   const severity = priority & 7;
   const level = recordLevel(line);
+  const restored = ofOtlp(line);
+  if (restored)
+    return {
+      timeUnixNano: toUnixNanoseconds(timestamp),
+      observedTimeUnixNano: `${storedAtMs}000000`,
+      severityNumber: restored.severityNumber,
+      severityText: restored.severityText,
+      body: { stringValue: message },
+      attributes: restored.attributes,
+      ...restored.others,
+    };
   return {
     timeUnixNano: toUnixNanoseconds(timestamp),
     // Not the time of sending: a retry is the same request.

@@ -13,6 +13,11 @@ interface OtlpLogRecord {
   readonly severityText: string;
   readonly body: { readonly stringValue: string };
   readonly attributes: readonly Attribute[];
+  readonly droppedAttributesCount?: number;
+  readonly flags?: number;
+  readonly traceId?: string;
+  readonly spanId?: string;
+  readonly eventName?: string;
 }
 
 /** ExportLogsServiceRequest as its JSON form has it. */
@@ -20,7 +25,12 @@ export interface OtlpRequest {
   readonly resourceLogs: readonly {
     readonly resource: { readonly attributes: readonly Attribute[] };
     readonly scopeLogs: readonly {
-      readonly scope: { readonly name: string; readonly version: string };
+      readonly scope: {
+        readonly name: string;
+        readonly version: string;
+        readonly attributes?: readonly Attribute[];
+        readonly droppedAttributesCount?: number;
+      };
       readonly logRecords: readonly OtlpLogRecord[];
     }[];
   }[];
@@ -35,6 +45,8 @@ export function encodeOtlpProtobuf({ resourceLogs }: OtlpRequest, sizeHint: numb
         writer.message(2, () => {
           forEachReversed(logRecords, (record) => writer.message(2, () => writeLogRecord(writer, record)));
           writer.message(1, () => {
+            if (scope.droppedAttributesCount) writer.uint32(4, scope.droppedAttributesCount);
+            writeAttributes(writer, 3, scope.attributes ?? []);
             writer.string(2, scope.version);
             writer.string(1, scope.name);
           });
@@ -47,7 +59,12 @@ export function encodeOtlpProtobuf({ resourceLogs }: OtlpRequest, sizeHint: numb
 }
 
 function writeLogRecord(writer: ProtobufWriter, record: OtlpLogRecord): void {
+  if (record.eventName) writer.string(12, record.eventName);
   writer.fixed64(11, BigInt(record.observedTimeUnixNano));
+  if (record.spanId) writer.binary(10, Buffer.from(record.spanId, 'hex'));
+  if (record.traceId) writer.binary(9, Buffer.from(record.traceId, 'hex'));
+  if (record.flags) writer.fixed32(8, record.flags);
+  if (record.droppedAttributesCount) writer.uint32(7, record.droppedAttributesCount);
   writeAttributes(writer, 6, record.attributes);
   writer.message(5, () => writer.string(1, record.body.stringValue));
   writer.string(3, record.severityText);

@@ -319,7 +319,7 @@ describe('OTLP', () => {
       [6, '[otlp@32473 k="unwrapped" attributes="[{\\"value\\":{\\"stringValue\\":\\"no key\\"}}\\]"]'],
       [3, undefined],
       [6, '[otlp@32473 severity_text="SEVERE2"]'],
-      [4, undefined],
+      [4, '[otlp@32473 severity_number="14"]'],
       [6, '[otlp@32473 time_unix_nano="yesterday"]'],
       [6, '[otlp@32473 __proto__="p"]'],
     ]);

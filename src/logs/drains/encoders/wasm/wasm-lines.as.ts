@@ -99,6 +99,8 @@ let withoutData: bool = false;
 let breakable: bool = false;
 let grouped: bool = false;
 let leveled: bool = false;
+/** Lines with structured data of OTLP are left alone. */
+let withoutOtlp: bool = false;
 let head: u32 = 0;
 let headLength: u32 = 0;
 let head2Length: u32 = 0;
@@ -163,6 +165,7 @@ export function begin(
   breakable = (flags & 8) != 0;
   grouped = (flags & 16) != 0;
   leveled = (flags & 32) != 0;
+  withoutOtlp = (flags & 64) != 0;
   head = parts;
   headLength = partHead;
   head2Length = partHead2;
@@ -245,6 +248,11 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
       break;
     }
     const hasData: bool = !withoutData && !(dataEnd == data + 1 && load<u8>(data) == DASH);
+    // [otlp@32473 and a space
+    if (withoutOtlp && load<u64>(data) == 0x323340706c746f5b && load<u32>(data, 8) == 0x20333734) {
+      why = UNUSUAL;
+      break;
+    }
     const slot = findSlot(
       host,
       data - host,

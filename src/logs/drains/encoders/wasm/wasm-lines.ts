@@ -339,7 +339,8 @@ export class TemplateEncoder {
       (template.withoutData ? 4 : 0) |
       (template.keepsNewlines ? 8 : 0) |
       (template.group ? 16 : 0) |
-      (template.withoutLevel ? 0 : 32);
+      (template.withoutLevel ? 0 : 32) |
+      (template.restoresOtlp ? 64 : 0);
     wasm.begin(
       scope,
       TIMES[template.time],
