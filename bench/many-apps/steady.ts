@@ -1,7 +1,7 @@
 /**
  * Many apps with a few lines a second each, some of them drained and some tailed: what that takes of a core, and of memory.
  *
- *   node dist/bench/many-apps/steady.js [--apps 10000] [--rate 5] [--drained 1000] [--tailed 200] [--seconds 20]
+ *   node dist/bench/many-apps/steady.js [--apps 10000] [--rate 5] [--drained 1000] [--tailed 200] [--seconds 20] [--store embedded|Redis]
  *
  * `BENCH_NODE_OPTIONS` are those of the server, such as `--cpu-prof --cpu-prof-dir=/tmp/profiles`.
  */
@@ -11,6 +11,7 @@ import type { ManyAppsJob, ManyAppsResult } from '../programs/many-apps-load.ts'
 import { startServer } from '../rig/bench-server.ts';
 import { cpuSeconds, residentBytes } from '../rig/proc.ts';
 import { runJob, startBenchProgram, stop, waitForMessage } from '../rig/processes.ts';
+import { startRedis } from '../rig/redis.ts';
 import {
   formatDecimal,
   formatInteger,
@@ -26,8 +27,10 @@ import { createSettleApp, settle, waitUntilStored } from './settle.ts';
 const CONNECTIONS = 100;
 
 export async function measure(args: readonly string[]): Promise<Table> {
-  const flags = parseFlags(args, { apps: 10_000, rate: 5, drained: 1_000, tailed: 200, seconds: 20 });
+  const defaults = { apps: 10_000, rate: 5, drained: 1_000, tailed: 200, seconds: 20 };
+  const flags = parseFlags(args, defaults, ['store']);
   const { apps: count, rate, drained, tailed, seconds } = flags;
+  const { store = process.env.BENCH_STORE ?? 'embedded' } = flags;
   let delivered = 0;
   const sink = createServer((request, response) => {
     delivered++;
@@ -35,7 +38,9 @@ export async function measure(args: readonly string[]): Promise<Table> {
   });
   await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
   const { port } = sink.address() as AddressInfo;
-  const server = await startServer();
+  const redis = store.toLowerCase() === 'redis' ? await startRedis() : undefined;
+  const server = await startServer({ REDIS_URL: redis?.url ?? '' });
+  const redisSeconds = (): number => (redis ? cpuSeconds(redis.pid) : Number.NaN);
   const load = startBenchProgram('many-apps-load');
   await waitForMessage(load, (message) => (message as { ready?: boolean }).ready, 10_000);
   try {
@@ -58,26 +63,31 @@ export async function measure(args: readonly string[]): Promise<Table> {
       linesPerS,
       lines: linesPerS * 3,
     };
-    await createSettleApp(server);
+    if (!redis) await createSettleApp(server);
     // Streams are opened, and the code is warm.
     await runJob<ManyAppsResult>(load, job, 120_000);
     await waitUntilStored(server, job.lines);
-    await settle(server);
+    if (!redis) await settle(server);
     const before = cpuSeconds(server.pid);
+    const redisBefore = redisSeconds();
     const result = await runJob<ManyAppsResult>(
       load,
       { ...job, lines: linesPerS * seconds, tails: apps.slice(0, tailed).map(({ name }) => name) },
       (seconds + 120) * 1_000,
     );
     // What comes late, since others use the machine, too, is work all the same.
-    const cores = (): number => (cpuSeconds(server.pid) - before) / (result.lines / linesPerS);
+    const durationS = result.lines / linesPerS;
+    const cores = (): number => (cpuSeconds(server.pid) - before) / durationS;
+    if (redis) await waitUntilStored(server, job.lines + result.lines);
     const meanwhile = cores();
+    const redisCores = (redisSeconds() - redisBefore) / durationS;
     const bytes = residentBytes(server.pid);
-    await settle(server);
+    if (!redis) await settle(server);
     const row = [
       formatInteger(result.lines / result.seconds),
       `${formatDecimal(100 * meanwhile, 0)} %`,
       `${formatDecimal(100 * cores(), 0)} %`,
+      redis ? `${formatDecimal(100 * redisCores, 0)} %` : '-',
       formatMegabytes(bytes),
       formatDecimal(result.p50Ms, 1),
       formatDecimal(result.p99Ms, 1),
@@ -87,12 +97,13 @@ export async function measure(args: readonly string[]): Promise<Table> {
     ];
     logProgress(`steady: ${row.join(', ')}`);
     return {
-      title: 'Many apps with a few lines a second each',
+      title: `Many apps with a few lines a second each, ${store}`,
       note: `${formatInteger(count)} apps at ${rate} lines/s each over ${CONNECTIONS} connections, ${formatInteger(drained)} of them with a drain, ${formatInteger(tailed)} with a tail, for ${seconds} s.`,
       columns: [
         'lines/s',
         'CPU of a core',
         'with all that is put off',
+        "Redis' CPU of a core",
         'memory (RSS)',
         'p50 at a tail, ms',
         'p99',
@@ -105,6 +116,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
   } finally {
     await stop(load);
     await server.stop();
+    await redis?.stop();
     sink.close();
   }
 }
