@@ -199,6 +199,7 @@ function ofOtlp({ structuredData, priority, msgid }: LogRecord) {
   const scoped = all.flatMap(([name, value]) =>
     name.startsWith('otel.scope.') ? [[name.slice('otel.scope.'.length), value] as const] : [],
   );
+  const hasScope = scoped.length > 0;
   const own = all.filter(([name]) => !name.startsWith('otel.scope.'));
   const name = take(scoped, 'name', /./s) ?? '';
   const version = take(scoped, 'version', /./s) ?? '';
@@ -211,18 +212,15 @@ function ofOtlp({ structuredData, priority, msgid }: LogRecord) {
   const spanId = take(own, 'span_id', /^[\da-f]{16}$/);
   const flags = Number.parseInt(take(own, 'trace_flags', /^[\da-f]{2}$/) ?? '0', 16);
   const dropped = take(own, 'dropped_attributes_count', /^[1-9]\d{0,8}$/);
-  const isScoped = scoped.length > 0 || name !== '' || version !== '' || droppedOfScope !== undefined;
   return {
-    scope: isScoped
+    scope: hasScope
       ? {
           name,
           version,
           ...(scoped.length > 0 ? { attributes: scoped.map(([key, value]) => attribute(key, value)) } : {}),
           ...(droppedOfScope ? { droppedAttributesCount: Number(droppedOfScope) } : {}),
         }
-      : all.length > own.length
-        ? { name, version }
-        : undefined,
+      : undefined,
     severityNumber,
     severityText,
     attributes: [
