@@ -89,11 +89,12 @@ function encode(line: LogRecord, level: LogLevel, { tail }: LineFrame): Buffer {
   const time = fixed64(1, BigInt(toUnixNanoseconds(timestamp)));
   const body = bytesField(5, textField(1, message));
   const restored = restoredRecord(line);
-  if (restored)
-    return bytesField(
-      2,
-      Buffer.concat([time, ...restoredSeverity(restored), body, ...restoredFields(restored), tail as Buffer]),
-    );
+  if (restored) {
+    const { eventName } = restored;
+    const event = eventName === '' ? [] : [textField(12, eventName)];
+    const fields = [...restoredSeverity(restored), body, ...restoredFields(restored)];
+    return bytesField(2, Buffer.concat([time, ...fields, tail as Buffer, ...event]));
+  }
   const { c1, c2 } = pieces(line, level) as { c1: Buffer; c2: Buffer };
   const data =
     structuredData === '-' ? [] : [bytesField(6, textAttribute('syslog.structured_data', structuredData))];
@@ -111,7 +112,6 @@ function restoredFields({
   flags,
   traceId,
   spanId,
-  eventName,
 }: RestoredRecord): Buffer[] {
   return [
     ...attributes.map(([key, value]) => bytesField(6, textAttribute(key, value))),
@@ -119,7 +119,6 @@ function restoredFields({
     ...(flags === 0 ? [] : [Buffer.from([(8 << 3) | 5, flags, 0, 0, 0])]),
     ...(traceId === '' ? [] : [bytesField(9, Buffer.from(traceId, 'hex'))]),
     ...(spanId === '' ? [] : [bytesField(10, Buffer.from(spanId, 'hex'))]),
-    ...(eventName === '' ? [] : [textField(12, eventName)]),
   ];
 }
 

@@ -232,7 +232,7 @@ function ofOtlp({ structuredData, priority, msgid }: LogRecord) {
       ...(flags ? { flags } : {}),
       ...(traceId ? { traceId } : {}),
       ...(spanId ? { spanId } : {}),
-      ...(msgid === '-' ? {} : { eventName: msgid }),
+      ...(msgid === '-' || msgid === '' ? {} : { eventName: msgid }),
     },
   };
 }
