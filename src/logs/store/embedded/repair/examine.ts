@@ -16,7 +16,7 @@ import {
   segmentFileName,
 } from '../segments/entry-format.ts';
 import { scanBytes } from '../segments/entry-scan.ts';
-import { isTorn } from '../streams/recovery.ts';
+import { isTorn } from '../segments/torn-end.ts';
 
 const APP_FOLDER_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -101,7 +101,11 @@ function examineSegment(app: AppId, name: string, bytes: Buffer, apps: readonly 
     isTorn:
       rest.length > 0 &&
       rest.length === found.damagedBytes &&
-      isTorn(rest, last?.bytesSoFar ?? start?.bytesBefore ?? 0),
+      isTorn(rest, {
+        offset: last?.to ?? 0,
+        bytesSoFar: last?.bytesSoFar ?? start?.bytesBefore ?? 0,
+        seed: checksumSeed(identity?.owner ?? app),
+      }),
   };
 }
 
