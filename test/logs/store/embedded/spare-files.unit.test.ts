@@ -21,7 +21,7 @@ import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-stor
 import { HEADROOM, RECORD_HEADER } from '../../../../src/logs/syslog/batch.ts';
 import { batchOf, linesOf } from '../../../support/batches.ts';
 import { copyAsKilled } from '../../../support/killed-store.ts';
-import { FIRST_SEED, propertyRuns } from '../../../support/properties/property-runs.ts';
+import { FIRST_SEED, propertyRuns, sampleOf } from '../../../support/properties/property-runs.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 import { until } from '../../../support/until.ts';
 import { readAll } from '../conformance/streams.ts';
@@ -184,7 +184,9 @@ describe('a store whose streams are full', () => {
     const to = from + stored.bytes + HEADROOM;
     expect(old.subarray(to).equals(written.subarray(to))).toBe(true);
     expect(old.length - to).toBeGreaterThan(1_000_000);
-    for (let cut = from + 16; cut < to + PAGE; cut += PAGE) {
+    const cuts: number[] = [];
+    for (let cut = from + 16; cut < to + PAGE; cut += PAGE) cuts.push(cut);
+    for (const cut of new Set([from + 16, ...sampleOf(cuts, 2), cuts.at(-1)!])) {
       copy('before', 'cut');
       writeFileSync(newest('cut'), Buffer.concat([written.subarray(0, cut), old.subarray(cut)]));
       const killed = open('cut');
@@ -204,7 +206,7 @@ describe('a store whose streams are full', () => {
     const store = open();
     const end = await untilReused(store);
     const stored = await append(store);
-    for (const at of [0, 4, 8, 18, 25, 31, 32, 33, 100, PAGE, stored.bytes - 1]) {
+    for (const at of sampleOf([0, 4, 8, 18, 25, 31, 32, 33, 100, PAGE, stored.bytes - 1], 3)) {
       copy('data', 'cut');
       const bytes = readFileSync(newest('cut'));
       bytes[end + at] ^= 0x41;
@@ -308,8 +310,8 @@ describe('what is left of trimmed lines', () => {
     await store.transact('', [{ key: `app/${APP}`, value: { name: 'shop' } }]);
     await untilReused(store);
     const oldest = Number(basename(segments()[0]).slice(0, 16));
-    const trimmed = Array.from({ length: oldest - 1 }, (_, i) => i + 1);
-    expect(found(trimmed).length).toBeGreaterThan(50);
+    const trimmed = Array.from({ length: oldest - 1 }, (_, i) => i + 1).filter((line) => line % 40 === 0);
+    expect(found(trimmed).length).toBeGreaterThan(2);
     const range = { first: oldest + 300, last: oldest + 300 };
     expect(await store.deleteLines(APP, range, () => new Set([range.first]))).toBe(1);
     expect(found(trimmed)).toEqual([]);

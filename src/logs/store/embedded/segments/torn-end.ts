@@ -4,6 +4,7 @@ import {
   bytesBeforeCandidate,
   isIntact,
   leadingFrameIdBytes,
+  nextEntryType,
   parseEntry,
   type SegmentEntry,
 } from './entry-format.ts';
@@ -42,7 +43,8 @@ function isOverOlderBytes(rest: Buffer, entry: SegmentEntry | undefined, end: In
     const isNothing = end.offset === 0 && isOlderEntry(rest, 0, end);
     if (!isNothing && !isHeaderSplit(rest, end.offset)) return false;
   } else if (isWritten(rest, entry)) return false;
-  for (let at = 0; at + HEADROOM <= rest.length; at++) if (isOlderEntry(rest, at, end)) return true;
+  for (let at = nextEntryType(rest, 0); at < rest.length; at = nextEntryType(rest, at + 1))
+    if (isOlderEntry(rest, at, end)) return true;
   return false;
 }
 
