@@ -71,7 +71,8 @@ function isOlderEntry(rest: Buffer, at: number, { bytesSoFar, seed }: IntactEnd)
 
 function isHeaderSplit(rest: Buffer, offset: number): boolean {
   const inPage = offset % PAGE_BYTES;
-  return inPage + leadingFrameIdBytes(rest, 0) + HEADROOM > PAGE_BYTES && inPage !== 0;
+  const idBytes = leadingFrameIdBytes(rest, 0);
+  return inPage !== 0 && idBytes < PAGE_BYTES && inPage + idBytes + HEADROOM > PAGE_BYTES;
 }
 
 function isZero(bytes: Buffer, at: number): boolean {
