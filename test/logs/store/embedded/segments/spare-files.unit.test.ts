@@ -16,15 +16,15 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AppId, Retention } from '../../../../src/logs/store/contract.ts';
-import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
-import { HEADROOM, RECORD_HEADER } from '../../../../src/logs/syslog/batch.ts';
-import { batchOf, linesOf } from '../../../support/batches.ts';
-import { copyAsKilled } from '../../../support/killed-store.ts';
-import { FIRST_SEED, propertyRuns, sampleOf } from '../../../support/properties/property-runs.ts';
-import { seededRandom } from '../../../support/properties/seeded-random.ts';
-import { until } from '../../../support/until.ts';
-import { readAll } from '../conformance/streams.ts';
+import type { AppId, Retention } from '../../../../../src/logs/store/contract.ts';
+import { EmbeddedStore } from '../../../../../src/logs/store/embedded/embedded-store.ts';
+import { HEADROOM, RECORD_HEADER } from '../../../../../src/logs/syslog/batch.ts';
+import { batchOf, linesOf } from '../../../../support/batches.ts';
+import { copyAsKilled } from '../../../../support/killed-store.ts';
+import { FIRST_SEED, propertyRuns, sampleOf } from '../../../../support/properties/property-runs.ts';
+import { seededRandom } from '../../../../support/properties/seeded-random.ts';
+import { until } from '../../../../support/until.ts';
+import { readAll } from '../../conformance/streams.ts';
 
 /** Segments of 2 MB, of which two or three are held. */
 const RETENTION: Retention = { lines: 600, bytes: 33_554_432, ageMs: 1e13 };
