@@ -16,7 +16,6 @@ import { syncFolderNow } from '../../../../common/files/sync-folder.ts';
 import type { Sequence } from '../../contract.ts';
 import {
   type AllocatedBatch,
-  bytesBeforeCandidate,
   isIntact,
   isNamedAfter,
   parseEntry,
@@ -129,7 +128,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
   const { used, missing, strays } = matchSegments(found, note, left[0]?.stored.first);
   // Trimmed, and the process ended before the file was removed.
   for (const one of strays)
-    if (note && one.first < note.first && one.size > 0 && hasIntactStart(folder, one, seed, true))
+    if (note && one.first < note.first && one.size > 0 && hasIntactStart(folder, one, seed))
       unlinkSync(join(folder, segmentFileName(one.first, one.bytesBefore)));
   const late = (used.at(-1)?.found.mtimeMs ?? 0) - RECOVERY_WINDOW_MS;
   const segments: Segment[] = [];
@@ -328,22 +327,17 @@ function findLostRanges(
   ).filter((range) => !isInsideOf(range, note?.cleared ?? []));
 }
 
-/**
- * Is the first entry of a segment intact, and the one that its name says?
- * @param mayBeOther it may be that of another segment, too, which got this file, and whose name for it wasn't synced
- */
-function hasIntactStart(folder: string, found: FoundSegment, seed: number, mayBeOther = false): boolean {
+/** Is the first entry of a segment intact, and the one that its name says? */
+function hasIntactStart(folder: string, found: FoundSegment, seed: number): boolean {
   if (found.size === 0) return true;
   const fd = openSync(join(folder, segmentFileName(found.first, found.bytesBefore)), 'r');
   try {
     for (let wanted = FIRST_READ_BYTES; ; ) {
       const bytes = Buffer.allocUnsafe(Math.min(wanted, found.size));
       const held = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0));
-      let entry = parseEntry(held, 0, 0, found.bytesBefore);
-      const isOther = !entry && mayBeOther && held.length > 0;
-      if (isOther) entry = parseEntry(held, 0, 0, bytesBeforeCandidate(held, 0, 0, 0) ?? 0);
+      const entry = parseEntry(held, 0, 0, found.bytesBefore);
       if (entry && entry.end <= held.length)
-        return (isOther || isNamedAfter(held, entry, found.first)) && isIntact(held, entry, 0, seed);
+        return isNamedAfter(held, entry, found.first) && isIntact(held, entry, 0, seed);
       wanted = entry ? entry.end : found.size;
       if (held.length >= wanted || held.length < bytes.length || wanted > found.size) return false;
     }
