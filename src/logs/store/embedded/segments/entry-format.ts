@@ -253,6 +253,17 @@ export function isIntact(
   );
 }
 
+/** The next byte from `at` on with which an entry may begin, or the end: those of lines' texts are none. */
+export function nextEntryType(bytes: Uint8Array, at: number): number {
+  let next = at;
+  while (next < bytes.length && !isEntryType(bytes[next])) next++;
+  return next;
+}
+
+function isEntryType(byte: number): boolean {
+  return byte === HOLED || (byte >= LEGACY_BATCH && byte <= FRAME_ID);
+}
+
 /**
  * The bytes of the stream before the entry that may begin at `at` of bytes after damage; undefined when none can. Whether one does, its
  * checksum tells.
@@ -265,8 +276,7 @@ export function bytesBeforeCandidate(
   expected: number,
   bytesBeforeMin: number,
 ): number | undefined {
-  const type = bytes[at];
-  if (type !== HOLED && (type < LEGACY_BATCH || type > FRAME_ID)) return undefined;
+  if (!isEntryType(bytes[at])) return undefined;
   const idBytes = leadingFrameIdBytes(bytes, at);
   const head = at + idBytes;
   if (idBytes > FRAME_ID_BYTES_MAX || head + HEADROOM > bytes.length) return undefined;

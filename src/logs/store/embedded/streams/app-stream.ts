@@ -20,6 +20,7 @@ import {
 import { readEntryAt, scanBytes } from '../segments/entry-scan.ts';
 import type { OpenFileCache } from '../segments/open-file-cache.ts';
 import { Segment, type SegmentOptions, type UnreadableLines } from '../segments/segment.ts';
+import { SpareFiles } from '../segments/spare-files.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { LossRecord, type LostLines } from './loss-record.ts';
 import { recoverSegments } from './recovery.ts';
@@ -43,6 +44,8 @@ export interface AppStreamOptions {
   readonly files: OpenFileCache;
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
+  /** Files of trimmed segments are used again. */
+  readonly reusesFiles?: boolean;
   readonly note: StreamNote | undefined;
   /** What processes before this one left in the commit log, in order: {@link AppStream.adopt} it then. */
   readonly left: readonly LeftBatch[];
@@ -81,12 +84,16 @@ export class AppStream {
   private readonly losses: LossRecord;
   /** Trimmed segments, whose files have to be removed once the stream is noted without them. */
   private trimmed: Segment[] = [];
+  private readonly spares: SpareFiles;
+  /** The newest segment when {@link removeIdleFiles} was called last. */
+  private newestBefore: Segment | undefined;
 
   /** Opens a stream; what a process that died left half written is truncated. */
   constructor(options: AppStreamOptions) {
     const { app, folder, retention, files, note, left, onFrameId, onLost, onChanged } = options;
     this.folder = folder;
     this.options = options;
+    this.spares = new SpareFiles(files, options.reusesFiles ?? false);
     this.seed = checksumSeed(app);
     this.segmentOptions = {
       files,
@@ -195,9 +202,39 @@ export class AppStream {
     };
   }
 
-  /** Takes the segments whose files have to be removed once the stream is noted. */
+  /** Takes the segments whose files have to be removed, or {@link keepFile kept}, once the stream is noted. */
   takeTrimmed(): Segment[] {
     return this.trimmed.splice(0);
+  }
+
+  /** The stream is noted without a segment: keeps its file to be used again, or returns false. */
+  keepFile(segment: Segment): boolean {
+    return this.spares.keep(segment, this.segmentBytes + SEGMENT_BYTES_MAX / 2);
+  }
+
+  /**
+   * Removes what is left of trimmed segments and wasn't needed since the last call: lines don't stay on the disk for long because few come after them.
+   * @param isWriting something is on its way into the newest segment
+   */
+  removeIdleFiles(isWriting: boolean): void {
+    this.spares.removeIdle();
+    const newest = this.segmentList.at(-1);
+    if (newest === this.newestBefore && !isWriting) newest?.cutOldBytes();
+    this.newestBefore = newest;
+  }
+
+  /** The same, all of it. @param isWriting the newest segment has its part cut off with the next write then */
+  removeOldBytes(isWriting: boolean): void {
+    this.spares.removeAll();
+    const newest = this.segmentList.at(-1);
+    if (newest && isWriting) newest.mustCut = true;
+    else newest?.cutOldBytes();
+  }
+
+  /** Its files are about to be closed, and nothing is being written: there is nothing left of trimmed segments. */
+  endReuse(): void {
+    this.spares.close();
+    this.segmentList.at(-1)?.cutOldBytes();
   }
 
   /** All lines of a segment are gone: its file is. */
@@ -224,6 +261,7 @@ export class AppStream {
   abandon(segment: Segment): void {
     this.segmentIsGone(segment);
     segment.seal();
+    segment.oldEnd = 0;
     // The next one may have its name.
     if (segment.size === 0) {
       this.options.files.close(segment.path);
@@ -260,7 +298,14 @@ export class AppStream {
     if (newest && newest.size < this.segmentBytes && !newest.sealed) return newest;
     const { bytesSoFar } = this.writtenEnd;
     const segment = new Segment(this.folder, { first, bytesBefore: bytesSoFar }, this.segmentOptions);
-    this.createFile(segment.path);
+    // Not in another folder that has its name now.
+    this.options.place.requireNow();
+    // Before the next one is there: what is cut short is the newest one only.
+    newest?.cutOldBytes();
+    segment.oldEnd = this.spares.take(segment.path);
+    if (segment.oldEnd === 0) this.createFile(segment.path);
+    segment.isRenamed = segment.oldEnd > 0;
+    segment.isOfThisProcess = true;
     this.segmentList.push(segment);
     this.options.onChanged();
     return segment;
@@ -491,9 +536,7 @@ export class AppStream {
   }
 
   private createFile(path: string): void {
-    const { files, place } = this.options;
-    // Not in another folder that has its name now.
-    place.requireNow();
+    const { files } = this.options;
     try {
       files.create(path);
     } catch (error) {

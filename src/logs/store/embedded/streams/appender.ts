@@ -11,6 +11,7 @@ import type { OpenFileCache } from '../segments/open-file-cache.ts';
 import { PlaceCheck } from '../segments/place-check.ts';
 import type { Segment } from '../segments/segment.ts';
 import { SlowWrites } from '../segments/slow-writes.ts';
+import { END_MARK, leavesOldBytes } from '../segments/spare-files.ts';
 import type { AppStream } from './app-stream.ts';
 
 /** Up to this size a batch is written synchronously: that takes less time than having it written by another thread. */
@@ -161,7 +162,8 @@ export class Appender {
 
   private async syncOne(segment: Segment): Promise<void> {
     await this.files.withFile(segment.path, (fd) =>
-      this.durability === 'disk' ? this.syncToDisk(segment, fd) : this.files.sync(fd),
+      // A new file's name is synced with it, another name isn't.
+      this.durability === 'disk' || segment.isRenamed ? this.syncToDisk(segment, fd) : this.files.sync(fd),
     );
   }
 
@@ -182,7 +184,7 @@ export class Appender {
       this.truncateLeftovers();
       const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
       const copy = this.copyUnwritten(scratchMemory);
-      const buffers = buffersOf(copy, batches, this.stream.seed);
+      const buffers = this.buffersFor(segment, copy, batches);
       this.writingTo = segment;
       const write = (fd: number, isOpenedNow = false): number => {
         const count = writeNow(fd, buffers, segment.size);
@@ -209,7 +211,7 @@ export class Appender {
         this.truncateLeftovers();
         const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
         const copy = this.copyUnwritten();
-        const buffers = buffersOf(copy, batches, this.stream.seed);
+        const buffers = this.buffersFor(segment, copy, batches);
         this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
@@ -228,6 +230,19 @@ export class Appender {
         for (const { reject } of [...group, ...this.queue.splice(0)]) reject(error);
       }
     }
+  }
+
+  /** What is written, one behind the other. */
+  private buffersFor(
+    segment: Segment,
+    copy: Buffer | undefined,
+    batches: readonly AllocatedBatch[],
+  ): Uint8Array[] {
+    const buffers = buffersOf(copy, batches, this.stream.seed);
+    if (segment.oldEnd === 0) return buffers;
+    if (!segment.mustCut && leavesOldBytes(segment, totalLength(buffers))) buffers.push(END_MARK);
+    else segment.cutOldBytes();
+    return buffers;
   }
 
   /** What is in the commit log only, which goes in front since a segment has no gaps: in one buffer, since it is small and much. */
@@ -308,8 +323,10 @@ export class Appender {
   private truncateLeftovers(): void {
     const segment = this.writingTo;
     if (!segment) return;
-    if (this.stream.segments.includes(segment))
+    if (this.stream.segments.includes(segment)) {
       ftruncateSync(this.files.descriptor(segment.path), segment.size);
+      segment.oldEnd = 0;
+    }
     this.writingTo = undefined;
   }
 }

@@ -56,7 +56,14 @@ export class RetentionSweeper {
       this.oldestAtMs.delete(app);
       if (!openStreams.has(app)) this.openToTrim(app);
     }
-    for (const { stream } of openStreams.values()) stream.trim();
+    for (const { stream, appender } of openStreams.values()) {
+      stream.trim();
+      try {
+        stream.removeIdleFiles(!appender.idle);
+      } catch {
+        // The next time.
+      }
+    }
   }
 
   /** What some streams may hold has changed: they are trimmed to that. */
