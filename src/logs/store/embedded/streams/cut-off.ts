@@ -2,9 +2,8 @@
  * Where segments have to be cut off so that what follows is taken from the commit log again. After a power cut the end of a segment may be
  * missing, or have a hole, while what was written behind it is there, or was noted: segments aren't synced while the log has their lines.
  */
-import type { AllocatedBatch } from '../segments/entry-format.ts';
+import type { AllocatedBatch, StreamEnd } from '../segments/entry-format.ts';
 import type { Segment } from '../segments/segment.ts';
-import type { StreamEnd } from './stream-note.ts';
 
 /** A segment as it was found. */
 export interface ScannedSegment {

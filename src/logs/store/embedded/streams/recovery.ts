@@ -22,6 +22,7 @@ import {
   parseEntry,
   parseSegmentFileName,
   type SegmentEntry,
+  type StreamEnd,
   segmentFileName,
 } from '../segments/entry-format.ts';
 import { scanBytes } from '../segments/entry-scan.ts';
@@ -35,7 +36,6 @@ import {
   mergeRanges,
   type NotedSegment,
   type SequenceRange,
-  type StreamEnd,
   type StreamNote,
   type UsedSegment,
 } from './stream-note.ts';
