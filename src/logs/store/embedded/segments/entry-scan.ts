@@ -102,8 +102,11 @@ function scanWindow(
   return { offset: offset + bytes.length, bytesSoFar, wanted: WINDOW_BYTES };
 }
 
-/** The next intact entry after damage that begins at `damagedAt`, where the stream had `bytesSoFar`. */
-function findIntactEntry(
+/**
+ * The next intact entry after damage that begins at `damagedAt`, where the stream had `bytesSoFar`, and the bytes of the stream before it; undefined
+ * when there is none. @param offset of the bytes in what entries' places are in
+ */
+export function findIntactEntry(
   bytes: Buffer,
   damagedAt: number,
   offset: number,

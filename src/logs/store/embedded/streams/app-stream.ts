@@ -6,15 +6,17 @@ import { restoreConflict } from '../../restore-conflict.ts';
 import type { DamagedCommit } from '../commit-log/commit-entry.ts';
 import type { WriteTime } from '../commit-log/commit-log.ts';
 import type { LeftBatch } from '../commit-log/left-batch.ts';
-import { forEachEntry, UnwrittenEntries } from '../commit-log/unwritten-entries.ts';
+import { type EntriesBehindGap, forEachEntry, UnwrittenEntries } from '../commit-log/unwritten-entries.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import {
   type AllocatedBatch,
   checksumSeed,
   erasedRecords,
   frameIdEntryBytes,
+  isChainOfEntries,
   type SegmentEntry,
   type SegmentOffset,
+  type StreamEnd,
   writeEntryHeader,
 } from '../segments/entry-format.ts';
 import { readEntryAt, scanBytes } from '../segments/entry-scan.ts';
@@ -24,7 +26,7 @@ import { SpareFiles } from '../segments/spare-files.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { LossRecord, type LostLines } from './loss-record.ts';
 import { recoverSegments } from './recovery.ts';
-import type { StreamEnd, StreamNote } from './stream-note.ts';
+import type { StreamNote } from './stream-note.ts';
 
 /** A stream has about so many segments when it is full. */
 const SEGMENTS = 16;
@@ -80,7 +82,8 @@ export class AppStream {
   /** The end of what is in its segments. */
   private readonly writtenEnd: MovingEnd;
   /** Batches that were acknowledged and are in the commit log, and not in a segment yet: from {@link writtenEnd} on. */
-  readonly unwritten = new UnwrittenEntries();
+  readonly unwritten: UnwrittenEntries;
+  private hasGap = false;
   private readonly losses: LossRecord;
   /** Trimmed segments, whose files have to be removed once the stream is noted without them. */
   private trimmed: Segment[] = [];
@@ -95,6 +98,7 @@ export class AppStream {
     this.options = options;
     this.spares = new SpareFiles(files, options.reusesFiles ?? false);
     this.seed = checksumSeed(app);
+    this.unwritten = new UnwrittenEntries(this.seed);
     this.segmentOptions = {
       files,
       seed: this.seed,
@@ -374,6 +378,67 @@ export class AppStream {
   /** It was removed: nothing of it will be written. */
   forgetUnwritten(): void {
     this.unwritten.clear();
+    this.hasGap = false;
+  }
+
+  /** All that was acknowledged is in segments, or lost. */
+  get isWritten(): boolean {
+    return this.unwritten.count === 0 && !this.hasGap;
+  }
+
+  /** As {@link UnwrittenEntries.read}. What turns out to be damaged is lost. */
+  readUnwritten(from: Sequence, before?: Sequence): StoredBatch[] {
+    const found = this.unwritten.read(from, before);
+    if (this.unwritten.isDamaged) this.dropDamaged();
+    return found;
+  }
+
+  /** As {@link UnwrittenEntries.lastBefore}. */
+  lastUnwrittenBefore(ms: number): Sequence | undefined {
+    const found = this.unwritten.lastBefore(ms);
+    if (this.unwritten.isDamaged) this.dropDamaged();
+    return found;
+  }
+
+  /** What is unwritten, as it goes into a segment; undefined when there is nothing, and when {@link isGapped} turns out. */
+  copyUnwritten(memory?: (bytes: number) => Buffer): Buffer | undefined {
+    if (this.isWritten || this.hasGap) return undefined;
+    const copy = this.unwritten.copy(memory);
+    if (copy && isChainOfEntries(copy, this.writtenEnd, this.committedEnd)) return copy;
+    this.dropDamaged();
+    return undefined;
+  }
+
+  /**
+   * Some of what was unwritten is lost, and a segment has no gaps: before anything else, {@link UnwrittenEntries.takeBehindGap what is behind each}
+   * is taken out, what is before it is written, and {@link skipGap the gap is skipped}.
+   */
+  get isGapped(): boolean {
+    return this.hasGap;
+  }
+
+  /** What is unwritten up to the first gap is left; what is behind that is returned, if there is something. */
+  takeBehindGap(): EntriesBehindGap | undefined {
+    return this.unwritten.takeBehindGap(this.writtenEnd);
+  }
+
+  /** What is before a gap is in segments. @param behind of {@link takeBehindGap} */
+  skipGap(behind: EntriesBehindGap | undefined): void {
+    const { next, bytesSoFar } = behind
+      ? { next: behind.first, bytesSoFar: behind.bytesBefore }
+      : this.committedEnd;
+    if (next !== this.writtenEnd.next || bytesSoFar !== this.writtenEnd.bytesSoFar)
+      this.segmentList.at(-1)?.seal();
+    this.writtenEnd.moveTo({ next, bytesSoFar });
+    if (behind) this.unwritten.putBack(behind);
+    else this.hasGap = false;
+  }
+
+  /** The log's files don't have all of it as it was written. */
+  private dropDamaged(): void {
+    this.hasGap = true;
+    for (const [first, last] of this.unwritten.dropDamaged(this.writtenEnd, this.committedEnd))
+      if (last >= this.firstSequence) this.losses.report([Math.max(first, this.firstSequence), last]);
   }
 
   /** The first line that is written next. @param batches what is written behind what is unwritten */
@@ -409,7 +474,7 @@ export class AppStream {
       this.writtenEnd.moveTo({ next: last + 1, bytesSoFar });
       start = end;
     }
-    this.committedEnd.moveTo(this.writtenEnd);
+    if (!this.hasGap) this.committedEnd.moveTo(this.writtenEnd);
     this.trim();
   }
 

@@ -21,6 +21,7 @@ import {
   parseEntry,
   parseSegmentFileName,
   type SegmentEntry,
+  type StreamEnd,
   segmentFileName,
 } from '../segments/entry-format.ts';
 import { scanBytes } from '../segments/entry-scan.ts';
@@ -36,7 +37,6 @@ import {
   mergeRanges,
   type NotedSegment,
   type SequenceRange,
-  type StreamEnd,
   type StreamNote,
   type UsedSegment,
 } from './stream-note.ts';
