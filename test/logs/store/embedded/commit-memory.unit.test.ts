@@ -112,6 +112,14 @@ class LogFile {
     return at + COMMIT_HEADER;
   }
 
+  /** Adds an entry that a process before this one wrote to the file. */
+  addLeft(unwritten: UnwrittenEntries, batchBytes: number, entry: Buffer): void {
+    const at = this.add(entry);
+    const offset = this.memory.offsetInFile(this.memory.pieceNumber, at)!;
+    const line = readKnownEntry(entry, 0, 0);
+    unwritten.addLeft({ ...line, bytes: batchBytes, file: this.log, offset, entryBytes: entry.length });
+  }
+
   /** Changes some bits of the file, or cuts it off there. */
   damage(random: () => number): void {
     const at = Math.floor(random() * this.size);
@@ -187,16 +195,7 @@ it.each([1, 2, 3])('entries of many streams are read in order, wherever they are
     for (let left = i; left > 0; left--) {
       const frameId = left === 1 ? 'frame of another process' : undefined;
       const { batch, entry } = stream.entry(`left ${left}`, frameId);
-      const at = leftFile.add(entry);
-      const offset = leftFile.memory.offsetInFile(leftFile.memory.pieceNumber, at);
-      const line = readKnownEntry(entry, 0, 0);
-      stream.unwritten.addLeft({
-        ...line,
-        bytes: batch.length,
-        file: leftFile.log,
-        offset: offset!,
-        entryBytes: entry.length,
-      });
+      leftFile.addLeft(stream.unwritten, batch.length, entry);
     }
   const files = [new LogFile()];
   let spilledFiles = 0;
@@ -265,14 +264,19 @@ it.each([1, 2, 3])(
       const stream = new Entries();
       const { unwritten } = stream;
       const files = Array.from({ length: 3 }, () => new LogFile());
-      for (const file of files)
+      // The oldest one is what a process before left, or this one's.
+      const isLeft = random() < 0.5;
+      for (const [number, file] of files.entries())
         for (let i = 0; i < 8; i++) {
           const { batch, entry } = stream.entry(
             'x'.repeat(random() * 300),
             i % 4 === 1 ? `frame ${i}` : undefined,
           );
-          const at = file.add(entry);
-          unwritten.add(file.memory.pieceNumber, at, batch.length);
+          if (isLeft && number === 0) file.addLeft(unwritten, batch.length, entry);
+          else {
+            const at = file.add(entry);
+            unwritten.add(file.memory.pieceNumber, at, batch.length);
+          }
         }
       // The newest one is in memory, or all are in files.
       const inFiles = files.slice(0, random() < 0.5 ? 2 : 3);

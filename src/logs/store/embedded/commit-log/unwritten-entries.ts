@@ -13,7 +13,10 @@ import { findIntactEntry } from '../segments/entry-scan.ts';
 import { type CommitMemory, type EntryFile, pieceOf, type SpilledEntries } from './commit-memory.ts';
 import type { LeftBatch } from './left-batch.ts';
 
-/** Entries of a stream, one behind the other, that aren't in the log's memory: in a file, or in memory of their own, when others of the same part were damaged. */
+/**
+ * Entries of a stream, one behind the other, that aren't in the log's memory: in a file, or in memory of their own when others that were with them
+ * are damaged.
+ */
 interface StoredPart {
   readonly source: EntryFile | Buffer;
   readonly offset: number;

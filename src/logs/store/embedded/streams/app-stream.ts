@@ -402,9 +402,12 @@ export class AppStream {
 
   /** What is unwritten, as it goes into a segment; undefined when there is nothing, and when {@link isGapped} turns out. */
   copyUnwritten(memory?: (bytes: number) => Buffer): Buffer | undefined {
-    if (this.isWritten || this.hasGap) return undefined;
-    const copy = this.unwritten.copy(memory);
-    if (copy && isChainOfEntries(copy, this.writtenEnd, this.committedEnd)) return copy;
+    if (this.isWritten) return undefined;
+    if (!this.hasGap) {
+      const copy = this.unwritten.copy(memory);
+      if (copy && isChainOfEntries(copy, this.writtenEnd, this.committedEnd)) return copy;
+    }
+    // Also what was whole when the gap turned out: since then more may be damaged.
     this.dropDamaged();
     return undefined;
   }
@@ -427,11 +430,13 @@ export class AppStream {
     const { next, bytesSoFar } = behind
       ? { next: behind.first, bytesSoFar: behind.bytesBefore }
       : this.committedEnd;
-    if (next !== this.writtenEnd.next || bytesSoFar !== this.writtenEnd.bytesSoFar)
-      this.segmentList.at(-1)?.seal();
+    const newest = this.segmentList.at(-1);
+    if (next !== this.writtenEnd.next || bytesSoFar !== this.writtenEnd.bytesSoFar) newest?.seal();
     this.writtenEnd.moveTo({ next, bytesSoFar });
     if (behind) this.unwritten.putBack(behind);
     else this.hasGap = false;
+    // Nothing is written to it any more.
+    if (newest?.sealed) newest.cutOldBytes();
   }
 
   /** The log's files don't have all of it as it was written. */
