@@ -102,6 +102,23 @@ function repeatRequests(port: number, request: (number: number) => string): Runn
   );
 }
 
+/** The same bytes over some connections, `times` in each write. */
+function flood(port: number, text: string, times: number): RunningAttack {
+  const sockets = Array.from({ length: FLOOD_SOCKETS / 4 }, () => openSink(port));
+  const bytes = Buffer.from(text.repeat(times));
+  return repeat(
+    (round) => {
+      const socket = sockets[round % sockets.length];
+      if (socket.writableNeedDrain) return 0;
+      socket.write(bytes);
+      return times;
+    },
+    () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  );
+}
+
 function openSink(port: number): Socket {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined).resume();
@@ -270,6 +287,43 @@ export const ATTACKS: readonly Attack[] = [
         (number) =>
           `GET /apps HTTP/1.1\r\nHost: h\r\nAuthorization: Basic ${Buffer.from(`a${number}@example.com:guess`).toString('base64')}\r\n\r\n`,
       ),
+  },
+  {
+    name: 'one wrong token over syslog, again and again',
+    unit: 'lines',
+    start: async (server) => {
+      const line = guessedLine(1);
+      return flood(server.syslogPort, `${line.length} ${line}`, 500);
+    },
+  },
+  {
+    name: 'syslog frames that are none',
+    unit: 'frames',
+    start: async (server) => flood(server.syslogPort, '1 x', 5_000),
+  },
+  {
+    name: 'datagrams of a byte',
+    unit: 'datagrams',
+    start: async (server) => {
+      const socket = createSocket('udp4');
+      return repeat(
+        () => {
+          for (let i = 0; i < GUESSES_A_TURN; i++) socket.send('x', server.syslogPort, '127.0.0.1');
+          return GUESSES_A_TURN;
+        },
+        () => socket.close(),
+      );
+    },
+  },
+  {
+    name: 'requests without a key, hundreds at once',
+    unit: 'requests',
+    start: async (server) => flood(httpPort(server), 'GET /apps HTTP/1.1\r\nHost: h\r\n\r\n', 400),
+  },
+  {
+    name: 'requests for no app at the HTTP router, hundreds at once',
+    unit: 'requests',
+    start: async (server) => flood(server.routerPort, 'GET / HTTP/1.1\r\nHost: none.localhost\r\n\r\n', 400),
   },
   { name: 'tails of a loud app that nobody reads', unit: 'tails', start: deafTails },
   { name: 'tails whose clients send frames', unit: 'frames', start: frameFloods },

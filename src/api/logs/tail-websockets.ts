@@ -51,14 +51,17 @@ export function tailWebSocketRoutes(
   grantToRead: (caller: Caller, app: AppRecord | undefined) => Promise<KeyGrant | undefined>,
 ): void {
   const { appRegistry, readers, trustedProxies } = dependencies;
+  // Of a client that sends frame after frame one is read in a turn of the event loop (`allowSynchronousEvents`).
   const uncompressed = new WebSocketServer({
     noServer: true,
+    allowSynchronousEvents: false,
     perMessageDeflate: false,
     maxPayload: TAIL_PAYLOAD_BYTES_MAX,
   });
   // Without context takeover a message is compressed once for all readers.
   const compressed = new WebSocketServer({
     noServer: true,
+    allowSynchronousEvents: false,
     perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
     maxPayload: TAIL_PAYLOAD_BYTES_MAX,
   });

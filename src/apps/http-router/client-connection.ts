@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { eventLoopBudget } from '../../common/limits/turns.ts';
 import { badRequestPage, type ErrorPage, errorPageResponse, unknownHostPage } from './error-pages.ts';
 import { Exchange, type ExchangeClient } from './exchange.ts';
 import type { ClientHop } from './http/forwarded-client.ts';
@@ -24,6 +25,9 @@ export class ClientConnection implements ExchangeClient {
   /** True after the last response: what the client still sends is dropped. */
   private lingering = false;
   private dispatching = false;
+  /** The next request has its turn later: others get theirs, or the client reads first. */
+  private isPostponed = false;
+  private waitsForDrain = false;
 
   constructor(context: HttpRouterContext, socket: Socket, hop: ClientHop) {
     this.context = context;
@@ -32,7 +36,7 @@ export class ClientConnection implements ExchangeClient {
     this.hop = hop;
     this.deadlineMs = performance.now() + context.timeouts.headMs;
     context.deadlines.add(this);
-    socket.on('drain', () => this.exchange?.clientDrained());
+    socket.on('drain', () => this.onDrain());
     socket.on('end', () => this.exchange?.clientEnded());
     // Always followed by 'close'.
     socket.on('error', () => {});
@@ -99,16 +103,46 @@ export class ClientConnection implements ExchangeClient {
     const more = at === 0 ? bytes : bytes.subarray(at);
     this.unparsed = this.unparsed === undefined ? more : Buffer.concat([this.unparsed, more]);
     // A client that pipelines has to wait: its requests are served in order, one at a time.
-    if (this.exchange !== undefined) this.socket.pause();
+    if (this.exchange !== undefined || this.isPostponed) this.socket.pause();
     else this.dispatchNext();
     if (this.unparsed !== undefined) this.unparsed = copyIfShared(this.unparsed);
   }
 
-  /** Starts the next request, if its head is complete. A loop, since some are finished at once. */
+  private onDrain(): void {
+    this.exchange?.clientDrained();
+    if (!this.waitsForDrain) return;
+    this.waitsForDrain = false;
+    this.goOnInTurn();
+  }
+
+  /** Some requests are finished at once, and hundreds may have come together: the next one begins in another turn, and not before the client reads. */
+  private postpone(): void {
+    this.isPostponed = true;
+    this.socket.pause();
+    if (this.socket.writableNeedDrain) this.waitsForDrain = true;
+    else setImmediate(this.goOnInTurn);
+  }
+
+  private readonly goOnInTurn = (): void => eventLoopBudget.run(this.goOn);
+
+  private readonly goOn = (): void => {
+    this.isPostponed = false;
+    if (!this.socket.destroyed) this.dispatchNext();
+  };
+
+  /** Starts the next request, if its head is complete. */
   private dispatchNext(): void {
-    if (this.dispatching) return;
+    if (this.dispatching || this.isPostponed) return;
     this.dispatching = true;
-    while (this.exchange === undefined && this.unparsed !== undefined && !this.lingering) {
+    for (
+      let isFirst = true;
+      this.exchange === undefined && this.unparsed !== undefined && !this.lingering;
+      isFirst = false
+    ) {
+      if (!isFirst) {
+        this.postpone();
+        break;
+      }
       const bytes = this.unparsed;
       let start = 0;
       // Some clients send an empty line too many behind a body (RFC 9112 section 2.2).
@@ -121,7 +155,7 @@ export class ClientConnection implements ExchangeClient {
       this.startExchange(bytes, start, end);
     }
     this.dispatching = false;
-    if (this.exchange === undefined && this.socket.isPaused()) this.socket.resume();
+    if (this.exchange === undefined && !this.isPostponed && this.socket.isPaused()) this.socket.resume();
   }
 
   /** There is no end of a head in these bytes yet: can it still come? Then it has so long. */

@@ -36,25 +36,30 @@ async function checkStopped(folder: string): Promise<CheckResult[]> {
 }
 
 async function checkWhileRunning(folder: string): Promise<CheckResult[]> {
-  const { appFolders, examineSegments } = await import('../../logs/store/embedded/repair/examine.ts');
+  const { appFolders, examineFile, examineSegments } = await import(
+    '../../logs/store/embedded/repair/examine.ts'
+  );
   const pace = pacer();
   const findings: string[] = [];
   let intactBytes = 0;
   let before: ExaminedSegment | undefined;
-  const add = (segment: ExaminedSegment | undefined, isNewest: boolean): void => {
+  const add = async (segment: ExaminedSegment | undefined, isNewest: boolean): Promise<void> => {
     // The server may have written half of a batch when it was read.
     if (!segment || segment.damagedBytes === 0 || (isNewest && segment.isTorn)) return;
     const { folder: app, name, bytes, damagedBytes } = segment;
+    // Over older bytes it may also have written on between what was read first and last: damage stays where it is.
+    const again = isNewest ? await examineFile(folder, app, name, apps) : segment;
+    if (!again || !damageStarts(segment).some((at) => damageStarts(again).includes(at))) return;
     findings.push(`${damagedBytes} of ${bytes} bytes in streams/${app}/${name} are damaged.`);
   };
   const apps: AppId[] = appFolders(folder);
   for await (const segment of examineSegments(folder, apps)) {
-    add(before, before?.folder !== segment.folder);
+    await add(before, before?.folder !== segment.folder);
     before = segment;
     intactBytes += segment.bytes - segment.damagedBytes;
     await pace(segment.bytes);
   }
-  add(before, true);
+  await add(before, true);
   const { examineCommitLog } = await import('../../logs/store/embedded/repair/commits.ts');
   for (const { name, bytes, content } of examineCommitLog(folder, apps)) {
     const { damagedBytes } = content;
@@ -63,6 +68,12 @@ async function checkWhileRunning(folder: string): Promise<CheckResult[]> {
     await pace(bytes);
   }
   return summarize(findings, intactBytes, `Readers skip what is damaged; ${REPAIR}`);
+}
+
+/** Where bytes of a segment begin that are no entries. */
+function damageStarts({ runs }: ExaminedSegment): number[] {
+  const starts = runs.map(({ to }) => to);
+  return runs[0]?.from === 0 ? starts : [0, ...starts];
 }
 
 function summarize(findings: readonly string[], intactBytes: number, advice: string): CheckResult[] {

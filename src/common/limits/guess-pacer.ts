@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { LruCache } from '../lru-cache.ts';
 import { networkOf } from './network-address.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { TurnQuota } from './turns.ts';
 
 const TRACKED_MAX = 20_000;
 /** Of one address: so many refusals are answered at once, then so many a second. */
@@ -10,6 +11,9 @@ const BURST = 100;
 const PER_SECOND = 10;
 /** The others wait so long, unless it is said otherwise. A connection's requests are answered one after the other. */
 const PAUSE_MS = 1_000;
+/** Of those so many are answered in a turn of the event loop: a thousand connections guess at the same time, and wait equally long. */
+const PACED_A_TURN = 4;
+const pacedTurns = new TurnQuota(PACED_A_TURN);
 
 /**
  * Paces refusals alone. Right credentials never wait: behind one address (a proxy, a company) others send with them, beside somebody whose
@@ -42,6 +46,8 @@ export class GuessPacer {
   /** Counts a refusal, and resolves when it may be answered. */
   async pace(address: string): Promise<void> {
     const ms = this.pauseMs(address);
-    if (ms > 0) await pause(ms, undefined, { ref: false });
+    if (ms === 0) return;
+    await pause(ms, undefined, { ref: false });
+    await pacedTurns.take();
   }
 }

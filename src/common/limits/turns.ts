@@ -41,8 +41,47 @@ export class Turns {
 /** The event loop's. */
 export const eventLoopTurns = new Turns();
 
+/** So many short works of a kind are done in a turn of the event loop; those that come behind them wait for later turns, in their order. */
+export class TurnQuota {
+  private readonly perTurn: number;
+  private readonly schedule: (callback: () => void) => void;
+  private readonly waiting: (() => void)[] = [];
+  private done = 0;
+  private isScheduled = false;
+
+  /** @param schedule calls back in the next turn. */
+  constructor(perTurn: number, schedule: (callback: () => void) => void = setImmediate) {
+    this.perTurn = perTurn;
+    this.schedule = schedule;
+  }
+
+  /** To be called before such a work: undefined when it may be done now, a promise when in a later turn. */
+  take(): Promise<void> | undefined {
+    this.scheduleNext();
+    if (this.done < this.perTurn && this.waiting.length === 0) {
+      this.done++;
+      return undefined;
+    }
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private scheduleNext(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    this.schedule(this.onTurn);
+  }
+
+  private readonly onTurn = (): void => {
+    this.isScheduled = false;
+    const next = this.waiting.splice(0, this.perTurn);
+    this.done = next.length;
+    for (const resolve of next) resolve();
+    if (this.done > 0) this.scheduleNext();
+  };
+}
+
 /** How much short works may take together in one turn, in milliseconds. */
-const TURN_MS = 5;
+const TURN_MS = 2;
 
 /** Short works, of which many may come in one turn: when they have taken their time together, the others go on in the next one. */
 export class TurnBudget {

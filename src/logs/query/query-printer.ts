@@ -92,7 +92,8 @@ function printValue(value: AttributeValue): string {
     case 'text':
       return printPhrase(value.text);
     case 'glob':
-      return value.pattern;
+      // Behind the name's colon another one would be read as part of a text.
+      return value.pattern.startsWith(':') ? `(${value.pattern})` : value.pattern;
     case 'exists':
       return '*';
     case 'regex':

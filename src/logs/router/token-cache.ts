@@ -1,3 +1,4 @@
+import { TurnQuota } from '../../common/limits/turns.ts';
 import { LruCache } from '../../common/lru-cache.ts';
 import { type AppId, mayHaveChanged, type Store } from '../store/contract.ts';
 
@@ -36,6 +37,8 @@ export function tokenKey(token: string): string {
 const MISS_TTL_MS = 5_000;
 /** Unknown tokens cached at the most. */
 const MISSES_MAX = 10_000;
+/** So many are looked up in a turn of the event loop, for whomever: what was read of a connection may have hundreds that were guessed. */
+const LOOKUPS_A_TURN = 16;
 
 /** Finds the log source of a token. `LogRouter` is one; parsers of lines depend on no more than this. */
 export interface TokenLookup {
@@ -54,6 +57,7 @@ export class TokenCache {
   /** Until when a token stays unknown, on the clock of `now`, which is never set. */
   private readonly misses = new LruCache<string, number>(MISSES_MAX);
   private readonly now: () => number;
+  private readonly turns = new TurnQuota(LOOKUPS_A_TURN);
   /** Grows when tokens were made or revoked. */
   version = 0;
 
@@ -79,6 +83,12 @@ export class TokenCache {
 
   /** Looks up in the store a token that {@link lookup} doesn't know. */
   async load(token: string): Promise<LogSource | null> {
+    const turn = this.turns.take();
+    if (turn) {
+      await turn;
+      const known = this.lookup(token);
+      if (known !== undefined) return known;
+    }
     const { version } = this;
     const record = token.startsWith('t.')
       ? await this.store.get<TokenRecord>('', tokenKey(token))

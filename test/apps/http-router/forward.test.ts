@@ -1,5 +1,6 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
-import { expect, test } from 'vitest';
+import { connect } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   getRequest,
   RawClient,
@@ -149,6 +150,29 @@ test('a connection with pipelined requests is still read afterwards', async () =
   await client.waitForText('/3');
   client.send(getRequest('/4'));
   expect(await client.readToEnd()).toContain('/4');
+});
+
+test('thousands of requests that came together and are answered at once begin one after the other, each in a turn of its own', async () => {
+  const { router } = await echo();
+  const count = 2_000;
+  const client = connect(router.port, '127.0.0.1');
+  onTestFinished(() => {
+    client.destroy();
+  });
+  let answered = 0;
+  let most = 0;
+  const all = new Promise<void>((resolve) => {
+    client.on('data', (chunk: Buffer) => {
+      const answers = chunk.toString('latin1').split('HTTP/1.1 404').length - 1;
+      answered += answers;
+      most = Math.max(most, answers);
+      if (answered === count) resolve();
+    });
+  });
+  client.write('GET / HTTP/1.1\r\nHost: none.example\r\n\r\n'.repeat(count));
+  await all;
+  // What was answered in a turn of the event loop, or two, comes together.
+  expect(most).toBeLessThan(20);
 });
 
 test('a request may arrive byte by byte', async () => {

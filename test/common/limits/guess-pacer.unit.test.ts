@@ -36,3 +36,23 @@ it('answers at once within the limit, and later beyond it', async () => {
   await paced;
   clearInterval(alive);
 });
+
+it('answers a thousand that have waited equally long in many turns of the event loop', async () => {
+  const pacer = new GuessPacer(() => 0, 1);
+  for (let i = 0; i < 100; i++) pacer.pauseMs('192.0.2.1');
+  let answered = 0;
+  let most = 0;
+  let turns = 0;
+  const all = Array.from({ length: 1_000 }, async () => {
+    await pacer.pace('192.0.2.1');
+    answered++;
+  });
+  for (let before = 0; answered < 1_000; before = answered) {
+    await new Promise((resolve) => setImmediate(resolve));
+    most = Math.max(most, answered - before);
+    if (answered > before) turns++;
+  }
+  await Promise.all(all);
+  expect(most).toBeLessThanOrEqual(8);
+  expect(turns).toBeGreaterThanOrEqual(125);
+});

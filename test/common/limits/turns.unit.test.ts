@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { TimeSlices, TurnBudget, Turns } from '../../../src/common/limits/turns.ts';
+import { TimeSlices, TurnBudget, TurnQuota, Turns } from '../../../src/common/limits/turns.ts';
 
 /** The event loop, turn by turn. */
 let callbacks: (() => void)[] = [];
@@ -67,7 +67,7 @@ describe('short works', () => {
     const log: number[] = [];
     for (let i = 0; i < 8; i++)
       budget.run(() => {
-        now += 2;
+        now += 0.8;
         log.push(i);
       });
     expect(log).toEqual([0, 1, 2]);
@@ -96,5 +96,31 @@ describe('short works', () => {
     });
     await turn();
     expect(log).toEqual(['outer', 'inner']);
+  });
+});
+
+describe('works of a kind, so many a turn', () => {
+  it('are done at once up to that number, and the others in later turns, in their order', async () => {
+    const quota = new TurnQuota(3, (callback) => callbacks.push(callback));
+    const done: number[] = [];
+    const work = async (number: number): Promise<void> => {
+      await quota.take();
+      done.push(number);
+    };
+    const all = Array.from({ length: 8 }, (_, i) => work(i));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(done).toEqual([0, 1, 2]);
+    await turn();
+    expect(done).toEqual([0, 1, 2, 3, 4, 5]);
+    // One that comes meanwhile is behind those that wait.
+    all.push(work(8));
+    await turn();
+    expect(done).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    await Promise.all(all);
+    // Nothing is left for the turns behind that, and the number is there again.
+    await turn();
+    expect(callbacks).toEqual([]);
+    expect([quota.take(), quota.take(), quota.take()]).toEqual([undefined, undefined, undefined]);
+    expect(quota.take()).toBeInstanceOf(Promise);
   });
 });

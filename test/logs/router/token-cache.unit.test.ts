@@ -82,3 +82,23 @@ it('what others have isn’t looked up again when a token is made or revoked', a
   ]);
   expect(cache.lookup('t.3')).toBeUndefined();
 });
+
+it('a flood of guesses is looked up some a turn of the event loop, whoever waits; what was looked up meanwhile isn’t again', async () => {
+  let reads = 0;
+  const store: Pick<Store, 'get' | 'watchRecords'> = {
+    get: (async () => void reads++) as Store['get'],
+    watchRecords: () => () => undefined,
+  };
+  const cache = new TokenCache(store as Store);
+  const all = Array.from({ length: 400 }, (_, i) => cache.load(`t.${i % 200}`));
+  let most = 0;
+  let turns = 0;
+  for (let before = 0; before < 200; before = reads, turns++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    most = Math.max(most, reads - before);
+  }
+  expect(await Promise.all(all)).toEqual(all.map(() => null));
+  expect(reads).toBe(200);
+  expect(most).toBeLessThanOrEqual(32);
+  expect(turns).toBeGreaterThan(5);
+});

@@ -1,4 +1,4 @@
-import { embeddedSpecimen } from './embedded-specimens.ts';
+import { embeddedSpecimen, runningSpecimen } from './embedded-specimens.ts';
 import { partsSpecimen } from './parts-specimen.ts';
 import type { Specimen } from './specimen.ts';
 import { spoolSpecimen } from './spool-specimen.ts';
@@ -8,6 +8,7 @@ export const KINDS: Readonly<Record<string, () => Promise<Specimen>>> = {
   spool: spoolSpecimen,
   segments: () => embeddedSpecimen('segments'),
   commits: () => embeddedSpecimen('commits'),
+  running: runningSpecimen,
   records: () => embeddedSpecimen('records'),
   parts: partsSpecimen,
 };

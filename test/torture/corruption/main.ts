@@ -1,4 +1,4 @@
-/** `npm run corruption -- [--kind spool,segments,commits,records,parts] [--step 1] [--seed 1]` */
+/** `npm run corruption -- [--kind spool,segments,commits,running,records,parts] [--step 1] [--seed 1]` */
 import { parseArgs } from 'node:util';
 import { KINDS } from './kinds.ts';
 import { corrupt } from './specimen.ts';

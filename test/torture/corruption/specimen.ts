@@ -17,8 +17,8 @@ export interface Specimen {
    * @throws Error a promise that was broken
    */
   examine(damage: Damage): Promise<Verdict>;
-  /** Puts everything back as it was. */
-  restore(): void;
+  /** Puts everything back as it was, but for the times of its entries. */
+  restore(): void | Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -43,18 +43,18 @@ export async function corrupt(
   const counts = { whole: 0, said: 0, refused: 0, ended: 0 };
   const broken: string[] = [];
   for (const path of specimen.files) {
-    const bytes = readFileSync(path);
-    onProgress?.(`${specimen.kind}: ${path.split('/').at(-1)}, ${bytes.length} bytes`);
+    const { length } = readFileSync(path);
+    onProgress?.(`${specimen.kind}: ${path.split('/').at(-1)}, ${length} bytes`);
     const offset = Math.floor(seededRandom(seed)() * step);
-    for (let place = offset; place < 2 * bytes.length && broken.length < BROKEN_MAX; place += step) {
+    for (let place = offset; place < 2 * length && broken.length < BROKEN_MAX; place += step) {
       const damage: Damage = { kind: place % 2 === 0 ? 'byte' : 'cut', at: place >> 1 };
-      writeFileSync(path, damaged(bytes, damage, seed));
+      writeFileSync(path, damaged(readFileSync(path), damage, seed));
       try {
         counts[await specimen.examine(damage)]++;
       } catch (error) {
         broken.push(`${specimen.kind}: ${path}, ${damage.kind} ${damage.at}, seed ${seed}: ${error}`);
       }
-      specimen.restore();
+      await specimen.restore();
     }
   }
   return { counts, broken };

@@ -184,8 +184,15 @@ static void unlock_synced(int fd) {
   pthread_mutex_unlock(&sync_lock);
 }
 
+/* Does a file begin with other bytes than its copy? Then it was written over, as segments are that got an older one's file. */
+static int begins_anew(int from, int copy) {
+  char now[4096], before[4096];
+  ssize_t count = pread(copy, before, sizeof before, 0);
+  return count > 0 && (pread(from, now, (size_t)count, 0) != count || memcmp(now, before, (size_t)count) != 0);
+}
+
 /*
- * Keeps what a file has now. A log only grows: what is new is copied. Of others the copy takes the place of the one before as a whole:
+ * Keeps what a file has now. A log grows, mostly: what is new is copied. Of others the copy takes the place of the one before as a whole:
  * the program may be killed meanwhile, and half a copy is nothing that a disk could have.
  */
 static void keep_file(const char *path, const struct stat *stats) {
@@ -202,10 +209,15 @@ static void keep_file(const char *path, const struct stat *stats) {
     from = -1;
   }
   if (from < 0) return;
-  int to = open(copy, O_WRONLY | O_CREAT | O_CLOEXEC | (grows ? 0 : O_TRUNC), 0600);
+  int to = open(copy, O_RDWR | O_CREAT | O_CLOEXEC | (grows ? 0 : O_TRUNC), 0600);
   if (to < 0) return (void)close(from);
   off_t at = grows ? lseek(to, 0, SEEK_END) : 0;
-  if (at > stats->st_size) at = 0;
+  /* One that isn't longer may have been written to in its middle. */
+  if (at >= stats->st_size) at = 0;
+  char over[4096];
+  snprintf(over, sizeof over, "%s/%lu.over", synced, (unsigned long)stats->st_ino);
+  if (at > 0 && begins_anew(from, to)) close(open(over, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (access(over, F_OK) == 0) at = 0;
   /* Of a log the last part may have been cut back and written again. */
   at = at > 262144 ? at - 262144 : 0;
   for (ssize_t count; at < stats->st_size && (count = pread(from, bytes, sizeof bytes, at)) > 0;) {

@@ -50,8 +50,10 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
   const { groups, access, readers, records, store, log } = parts;
   const encodings = new Map<AppId, TailEncoding<string>>();
   let tails = 0;
+  // Of a client that sends frame after frame one is read in a turn of the event loop (`allowSynchronousEvents`).
   const sockets = new WebSocketServer({
     noServer: true,
+    allowSynchronousEvents: false,
     perMessageDeflate: false,
     maxPayload: TAIL_PAYLOAD_BYTES_MAX,
   });

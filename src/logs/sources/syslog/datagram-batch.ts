@@ -5,8 +5,10 @@
  */
 import { Framing } from '../../syslog/framing.ts';
 
-/** A batch is taken when it is so large. */
+/** A batch is taken when it is so large, */
 const BATCH_BYTES = 131_072;
+/** or has so many datagrams: each may have to be looked at by itself. */
+const BATCH_DATAGRAMS = 256;
 /** `65507 `, the length of the longest datagram. */
 const COUNT_BYTES_MAX = 6;
 const SPACE = 0x20;
@@ -24,6 +26,7 @@ export class DatagramBatch<T extends DatagramTaker> {
   private readonly lingerMs: number;
   private readonly bytes = Buffer.allocUnsafeSlow(BATCH_BYTES);
   private length = 0;
+  private count = 0;
   private taker: T | undefined;
   private isScheduled = false;
   /** When the last ones were taken, on the clock of `performance.now()`. */
@@ -46,8 +49,14 @@ export class DatagramBatch<T extends DatagramTaker> {
 
   /** Adds a datagram, a line, of which there are `length` bytes. */
   add(datagram: Uint8Array, length: number, taker: T): void {
-    if (taker !== this.taker || this.length + COUNT_BYTES_MAX + length > BATCH_BYTES) this.flush();
+    if (
+      taker !== this.taker ||
+      this.count === BATCH_DATAGRAMS ||
+      this.length + COUNT_BYTES_MAX + length > BATCH_BYTES
+    )
+      this.flush();
     this.taker = taker;
+    this.count++;
     const { bytes } = this;
     // As a counted frame.
     let at =
@@ -74,6 +83,7 @@ export class DatagramBatch<T extends DatagramTaker> {
     // Another object, since the fast path knows bytes that it has seen by theirs.
     const bytes = this.bytes.subarray(0, this.length);
     this.length = 0;
+    this.count = 0;
     for (let at = taker.takeFastPath(bytes, 0, Framing.datagrams); at < bytes.length; ) {
       let length = 0;
       while (bytes[at] !== SPACE) length = length * 10 + (bytes[at++] - ZERO);

@@ -8,6 +8,10 @@ import type { DatagramTaker } from './datagram-batch.ts';
 
 /** What a held datagram takes besides its bytes. */
 const OVERHEAD_BYTES = 128;
+/** So many held ones are taken before others get their turn of the event loop. */
+const TAKEN_A_TURN = 250;
+/** So many that were taken are left in front of the others before these are moved. */
+const TAKEN_MAX = 1_000;
 
 /** How much all senders' datagrams may hold; one of them for all senders of a port. */
 export class HoldBudget {
@@ -53,6 +57,8 @@ export class DatagramSender implements DatagramTaker {
   private readonly lost: () => void;
   /** The first waits for its token, the others for the first. */
   private held: Buffer[] = [];
+  /** Of {@link held} so many are taken already. */
+  private taken = 0;
   private isWaiting = false;
 
   /** @param lost is called for each datagram that can't be held, or whose token can't be looked up */
@@ -85,30 +91,40 @@ export class DatagramSender implements DatagramTaker {
 
   private async takeHeld(): Promise<void> {
     this.isWaiting = true;
-    while (this.held.length > 0) {
-      try {
-        await this.receiver.loadToken();
-        this.takeKnown();
-      } catch {
-        // The store is away: nobody may wait for one look-up after the other.
-        this.takeKnown(true);
+    do {
+      // The store is away: nobody may wait for one look-up after the other.
+      const isAway = await this.receiver.loadToken().then(
+        () => false,
+        () => true,
+      );
+      while (this.takeKnown(isAway) === 'turn') {
+        this.receiver.flushInBackground();
+        await new Promise((resolve) => setImmediate(resolve));
       }
       this.receiver.flushInBackground();
-    }
+    } while (this.held.length > 0);
     this.isWaiting = false;
   }
 
-  /** Takes what is held up to the first datagram whose token has to be looked up; or all, those being lost. */
-  private takeKnown(withoutLookups = false): void {
-    let taken = 0;
-    for (const line of this.held) {
+  /** Takes what is held up to the first datagram whose token has to be looked up, those being lost if none can be; or what may be taken in a turn. */
+  private takeKnown(isAway: boolean): 'all' | 'lookup' | 'turn' {
+    if (this.taken > TAKEN_MAX && 2 * this.taken > this.held.length) {
+      this.held.splice(0, this.taken);
+      this.taken = 0;
+    }
+    const { held } = this;
+    for (let left = TAKEN_A_TURN; this.taken < held.length; left--) {
+      if (left === 0) return 'turn';
+      const line = held[this.taken];
       if (this.receiver.take(line, 0, line.length) === FrameOutcome.needsTokenLookup) {
-        if (!withoutLookups) break;
+        if (!isAway) return 'lookup';
         this.lost();
       }
       this.budget.giveBack(line.length);
-      taken++;
+      this.taken++;
     }
-    this.held.splice(0, taken);
+    this.held = [];
+    this.taken = 0;
+    return 'all';
   }
 }

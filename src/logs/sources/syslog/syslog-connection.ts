@@ -19,7 +19,7 @@ const NOTHING = Buffer.alloc(0);
 const TLS_HANDSHAKE = 0x16;
 const TLS_MAJOR = 0x03;
 /** Frames that are taken one behind the other before others get their turn; those of the fast path don't count. */
-const FRAMES_A_TURN = 2_000;
+const FRAMES_A_TURN = 250;
 /** Pauses before a token is looked up again that the store couldn't tell. */
 const TOKEN_RETRY: BackoffRange = { firstMs: 50, maxMs: 2_000 };
 

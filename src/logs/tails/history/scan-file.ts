@@ -2,7 +2,7 @@
  * Scans a file of a stream for lines that match, in the thread that it is called in: it is read in large pieces into the memory that is
  * searched, and of what can't match nothing is read but the headers and checksums of entries.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { systemCode } from '../../../common/errors.ts';
 import { scannedLineLevel, searchWindow, WINDOW_BYTES } from '../../query/prefilter/wasm-search.ts';
 import {
@@ -56,7 +56,10 @@ export function scanFile(
     return undefined;
   }
   try {
-    return new FileScanRun(fd, job, filter, now, limits).run();
+    const reply = new FileScanRun(fd, job, filter, now, limits).run();
+    // A file that was trimmed may be another one's by now, and what was read of it, too: then it has got another name before.
+    const named = statSync(job.file.path, { throwIfNoEntry: false });
+    return named?.ino === fstatSync(fd).ino ? reply : undefined;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     return undefined;

@@ -55,6 +55,20 @@ describe('a batch of datagrams', () => {
     );
   });
 
+  it('takes some hundreds without waiting for more: each may have to be looked at by itself', () => {
+    const { taken, batch, add, a } = setUp(1_000);
+    const isTaken = (text: string): boolean => text !== 'a done';
+    let before = 0;
+    for (let i = 0; i < 1_000; i++) {
+      add('x', a);
+      expect(taken.filter(isTaken).length - before).toBeLessThanOrEqual(256);
+      before = taken.filter(isTaken).length;
+      expect(i - before).toBeLessThanOrEqual(256);
+    }
+    batch.flush();
+    expect(taken.filter(isTaken)).toHaveLength(1_000);
+  });
+
   it('takes any length that a datagram may have, however many come', () => {
     const { taken, batch, add, a } = setUp();
     const lengths = [1, 9, 10, 99, 100, 999, 1_000, 9_999, 10_000, 65_507, 65_507, 65_507];

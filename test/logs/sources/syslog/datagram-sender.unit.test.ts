@@ -98,6 +98,23 @@ describe('the datagrams of a sender', () => {
     expect(receiver.taken).toEqual(['- 2', '- 5', '- 6']);
   });
 
+  it('thousands that are held are taken over several turns of the event loop, in their order', async () => {
+    const { receiver, budget, take } = setUp();
+    const lines = Array.from({ length: 5_000 }, (_, i) => `${i % 2_500 === 2_499 ? 'b' : 'a'} ${i}`);
+    take(...lines);
+    await receiver.looksUp();
+    let most = receiver.taken.length;
+    for (let before = most; receiver.taken.length < 2_499; before = receiver.taken.length) {
+      await new Promise((resolve) => setImmediate(resolve));
+      most = Math.max(most, receiver.taken.length - before);
+    }
+    expect(most).toBeLessThanOrEqual(500);
+    expect(receiver.taken).toEqual(lines.slice(0, 2_499));
+    await receiver.looksUp();
+    await budget.whenNone();
+    expect(receiver.taken).toEqual(lines);
+  });
+
   it('no more are held than there is room for, and the room is given back', async () => {
     const { receiver, lost, take } = setUp(2 * 131 + 1);
     for (const round of [1, 2]) {

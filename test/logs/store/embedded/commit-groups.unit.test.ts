@@ -1,5 +1,16 @@
 /** Many batches of one turn of the event loop: they go into the commit log some hundreds at a time, and none is lost or told too early. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -46,6 +57,11 @@ function open(
   const store = new EmbeddedStore({ folder: join(root, name), retention, durability, commitFileBytes });
   stores.push(store);
   return store;
+}
+
+async function close(store: EmbeddedStore): Promise<void> {
+  stores = stores.filter((other) => other !== store);
+  await store.close();
 }
 
 /** Opens what a killed process would leave now. */
@@ -207,10 +223,89 @@ describe.each([
     // Before anything of it is in segments.
     for (const name of commitFiles('killed')) rmSync(join(root, 'killed', 'commits', name));
     for (const app of apps) expect(await linesIn(killed, app)).toEqual(texts);
-    stores = stores.filter((other) => other !== killed);
-    await killed.close();
+    await close(killed);
     const again = open('killed');
     for (const app of apps) expect(await linesIn(again, app)).toEqual(texts);
+  });
+});
+
+/** Changes bytes all over files of the log in their place, and cuts off one of them. @returns how many files */
+function damageInPlace(folder: string, names: readonly string[], step: number): number {
+  for (const [i, name] of names.entries()) {
+    const path = join(root, folder, 'commits', name);
+    const { size } = statSync(path);
+    const fd = openSync(path, 'r+');
+    for (let place = 1_000 + i * 37; place < size; place += step) writeSync(fd, '\u0007\u0000?', place);
+    if (i === 1) ftruncateSync(fd, size >> 1);
+    closeSync(fd);
+  }
+  return names.length;
+}
+
+/** Each line is there as it was, or is said to be lost, of each app. @returns how many are lost */
+async function checkLost(store: EmbeddedStore, texts: readonly string[]): Promise<number> {
+  const kept = new Map<AppId, Set<number>>();
+  for (const app of apps) {
+    const numbers: number[] = [];
+    for (const batch of await readAll(store, app)) {
+      expect(linesOf([batch])).toEqual(texts.slice(batch.first - 1, batch.last));
+      for (let number = batch.first; number <= batch.last; number++) numbers.push(number);
+    }
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    kept.set(app, new Set(numbers));
+  }
+  const said = new Map<AppId, Set<number>>(apps.map((app) => [app, new Set()]));
+  store.watchDamage(({ app, first, last }) => {
+    for (let number = first; number <= last; number++) said.get(app)!.add(number);
+  })();
+  let lost = 0;
+  for (const app of apps) {
+    const missing = texts.map((_, i) => i + 1).filter((number) => !kept.get(app)!.has(number));
+    expect([...said.get(app)!].sort((a, b) => a - b)).toEqual(missing);
+    lost += missing.length;
+  }
+  return lost;
+}
+
+describe('full files that are damaged in their place', () => {
+  it('cost the lines that are said, twice in a row, and their apps take more', async () => {
+    const store = await openFilled('process', 30_000);
+    const texts = await appendRounds(store, 'x'.repeat(1_500), () => commitFiles().length > 6);
+    const full = commitFiles().sort().slice(0, -2);
+    expect(damageInPlace('data', full, 4_099)).toBeGreaterThan(3);
+    const lost = await checkLost(store, texts);
+    expect(lost).toBeGreaterThan(0);
+    // Before what is left of it is in segments, headers as well.
+    damageInPlace('data', full, 41);
+    texts.push('more');
+    for (const app of apps)
+      expect(await store.append(app, batchOf('more'))).toMatchObject({ first: texts.length });
+    await close(store);
+    const again = open('data');
+    expect(await checkLost(again, texts)).toBeGreaterThan(lost);
+    for (const app of apps)
+      expect(await again.append(app, batchOf('and more'))).toMatchObject({ first: texts.length + 1 });
+  });
+
+  it('and were left by a killed process cost the lines that are said, whoever comes across them', async () => {
+    const store = await openFilled('process', 30_000);
+    const texts = await appendRounds(store, 'x'.repeat(1_500), () => commitFiles().length > 6);
+    copyAsKilled(join(root, 'data'), join(root, 'killed'));
+    const killed = open('killed');
+    damageInPlace('killed', commitFiles('killed').sort(), 4_099);
+    const [reading, writing] = [apps.slice(0, APPS / 2), apps.slice(APPS / 2)];
+    for (const app of writing)
+      expect(await killed.append(app, batchOf('more'))).toMatchObject({ first: texts.length + 1 });
+    for (const app of reading) await readAll(killed, app);
+    for (const app of reading)
+      expect(await killed.append(app, batchOf('more'))).toMatchObject({ first: texts.length + 1 });
+    texts.push('more');
+    expect(await checkLost(killed, texts)).toBeGreaterThan(0);
+    await close(killed);
+    const again = open('killed');
+    for (const app of apps)
+      expect(await again.append(app, batchOf('and more'))).toMatchObject({ first: texts.length + 1 });
+    await checkLost(again, [...texts, 'and more']);
   });
 });
 

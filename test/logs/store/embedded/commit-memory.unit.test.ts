@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -14,15 +14,29 @@ import {
 } from '../../../../src/logs/store/embedded/commit-log/unwritten-entries.ts';
 import {
   encodeFrameIdEntry,
+  isChainOfEntries,
   readKnownEntry,
+  type StreamEnd,
   writeEntryHeader,
 } from '../../../../src/logs/store/embedded/segments/entry-format.ts';
 import { batchOf, linesOf } from '../../../support/batches.ts';
 import { seededRandom } from '../../../support/properties/seeded-random.ts';
 
-function spilledEntries(): SpilledEntries {
+/** The disk gives one byte back as another one. */
+class DamagedEntries extends SpilledEntries {
+  damagedAt = Number.NaN;
+
+  override read(out: Buffer, at: number, bytes: number, offset: number): number {
+    const read = super.read(out, at, bytes, offset);
+    const { damagedAt } = this;
+    if (damagedAt >= offset && damagedAt < offset + bytes) out[at + damagedAt - offset] ^= 1;
+    return read;
+  }
+}
+
+function spilledEntries(): DamagedEntries {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-test-'));
-  const spilled = new SpilledEntries(join(folder, 'spilled.tmp'));
+  const spilled = new DamagedEntries(join(folder, 'spilled.tmp'));
   onTestFinished(() => {
     spilled.close();
     rmSync(folder, { recursive: true });
@@ -97,11 +111,26 @@ class LogFile {
     memory.keep(bytes);
     return at + COMMIT_HEADER;
   }
+
+  /** Adds an entry that a process before this one wrote to the file. */
+  addLeft(unwritten: UnwrittenEntries, batchBytes: number, entry: Buffer): void {
+    const at = this.add(entry);
+    const offset = this.memory.offsetInFile(this.memory.pieceNumber, at)!;
+    const line = readKnownEntry(entry, 0, 0);
+    unwritten.addLeft({ ...line, bytes: batchBytes, file: this.log, offset, entryBytes: entry.length });
+  }
+
+  /** Changes some bits of the file, or cuts it off there. */
+  damage(random: () => number): void {
+    const at = Math.floor(random() * this.size);
+    if (random() < 0.3) ftruncateSync(this.fd, at);
+    else writeSync(this.fd, Buffer.from([random() * 256, random() * 256]), 0, 2, at);
+  }
 }
 
 /** A stream's entries, and what they should be. */
 class Entries {
-  readonly unwritten = new UnwrittenEntries();
+  readonly unwritten = new UnwrittenEntries(SEED);
   expected: string[] = [];
   private next = 1;
   private bytesSoFar = 0;
@@ -129,7 +158,7 @@ class Entries {
     const wanted = all.filter(({ first }) => first >= from && first < before);
     expect(linesOf(unwritten.read(from, before))).toEqual(linesOf(wanted));
     const firsts: number[] = [];
-    forEachEntry(unwritten.copy(), 0, ({ first }) => firsts.push(first));
+    forEachEntry(unwritten.copy()!, 0, ({ first }) => firsts.push(first));
     const last = all.at(-1);
     expect([
       unwritten.count,
@@ -144,6 +173,11 @@ class Entries {
       all.map(({ first }) => first),
       all.at(-2)?.last,
     ]);
+  }
+
+  /** Where all of them end. */
+  get end(): StreamEnd {
+    return { next: this.next, bytesSoFar: this.bytesSoFar };
   }
 
   clear(): void {
@@ -161,16 +195,7 @@ it.each([1, 2, 3])('entries of many streams are read in order, wherever they are
     for (let left = i; left > 0; left--) {
       const frameId = left === 1 ? 'frame of another process' : undefined;
       const { batch, entry } = stream.entry(`left ${left}`, frameId);
-      const at = leftFile.add(entry);
-      const offset = leftFile.memory.offsetInFile(leftFile.memory.pieceNumber, at);
-      const line = readKnownEntry(entry, 0, 0);
-      stream.unwritten.addLeft({
-        ...line,
-        bytes: batch.length,
-        file: leftFile.log,
-        offset: offset!,
-        entryBytes: entry.length,
-      });
+      leftFile.addLeft(stream.unwritten, batch.length, entry);
     }
   const files = [new LogFile()];
   let spilledFiles = 0;
@@ -207,3 +232,75 @@ it.each([1, 2, 3])('entries of many streams are read in order, wherever they are
   expect(Math.min(spilledFiles, filesReadInLog)).toBeGreaterThan(3);
   for (const { memory } of files) memory.release();
 });
+
+/** Writes entries as a stream does, those between two gaps to a segment of their own. @returns the numbers of their lines */
+function writeRuns({ unwritten, end }: Entries): number[] {
+  const numbers: number[] = [];
+  let from: StreamEnd = { next: 1, bytesSoFar: 0 };
+  for (;;) {
+    const behind = unwritten.takeBehindGap(from);
+    const copy = unwritten.copy()!;
+    let to = from;
+    forEachEntry(copy, 0, ({ first, last, bytesSoFar }) => {
+      numbers.push(first);
+      to = { next: last + 1, bytesSoFar };
+    });
+    expect(isChainOfEntries(copy, from, to)).toBe(true);
+    unwritten.clear();
+    if (!behind) return numbers;
+    expect(behind.first).toBeGreaterThan(to.next);
+    expect(behind.first).toBeLessThan(end.next);
+    from = { next: behind.first, bytesSoFar: behind.bytesBefore };
+    unwritten.putBack(behind);
+  }
+}
+
+it.each([1, 2, 3])(
+  'what is damaged in a file is left out and told, and the rest is written (seed %d)',
+  (seed) => {
+    const random = seededRandom(seed);
+    let damaged = 0;
+    for (let round = 0; round < 15; round++) {
+      const stream = new Entries();
+      const { unwritten } = stream;
+      const files = Array.from({ length: 3 }, () => new LogFile());
+      // The oldest one is what a process before left, or this one's.
+      const isLeft = random() < 0.5;
+      for (const [number, file] of files.entries())
+        for (let i = 0; i < 8; i++) {
+          const { batch, entry } = stream.entry(
+            'x'.repeat(random() * 300),
+            i % 4 === 1 ? `frame ${i}` : undefined,
+          );
+          if (isLeft && number === 0) file.addLeft(unwritten, batch.length, entry);
+          else {
+            const at = file.add(entry);
+            unwritten.add(file.memory.pieceNumber, at, batch.length);
+          }
+        }
+      // The newest one is in memory, or all are in files.
+      const inFiles = files.slice(0, random() < 0.5 ? 2 : 3);
+      for (const { memory, log } of inFiles) unwritten.leaveInLog(memory, log);
+      for (const file of inFiles) if (random() < 0.7) file.damage(random);
+      const { end, expected } = stream;
+      const isWhole = isChainOfEntries(unwritten.copy() ?? Buffer.of(0), { next: 1, bytesSoFar: 0 }, end);
+      const read = unwritten.read(0);
+      for (const { first, bytes } of read)
+        expect(linesOf([{ ...read[0], bytes }])).toEqual([expected[first - 1]]);
+      const kept = read.map(({ first }) => first);
+      const { isDamaged } = unwritten;
+      expect(isDamaged || isWhole).toBe(true);
+      const lost = unwritten.dropDamaged({ next: 1, bytesSoFar: 0 }, end);
+      const told = lost.flatMap(([first, last]) =>
+        Array.from({ length: last - first + 1 }, (_, i) => first + i),
+      );
+      expect([...kept, ...told].sort((a, b) => a - b)).toEqual(expected.map((_, i) => i + 1));
+      if (told.length > 0) damaged++;
+      expect(unwritten.read(0).map(({ first }) => first)).toEqual(kept);
+      expect([unwritten.isDamaged, unwritten.count]).toEqual([false, kept.length]);
+      expect(writeRuns(stream)).toEqual(kept);
+      for (const { memory } of files) memory.release();
+    }
+    expect(damaged).toBeGreaterThan(5);
+  },
+);

@@ -458,13 +458,17 @@ export class FastPathConnection {
     if (!this.handedOver && !this.reader.isBusy && this.socket.isPaused()) this.socket.resume();
   }
 
-  /** Gives the connection to Node's server, with what has come and isn't answered. */
+  /** Gives the connection to Node's server, with what has come and isn't answered, when it is its turn: a thousand may come at the same time. */
   private handOverToNode(): void {
-    const { socket, hooks } = this;
     this.memory.release();
-    if (socket.destroyed) return;
     this.handedOver = true;
-    socket.pause();
+    this.socket.pause();
+    eventLoopBudget.run(this.handOverInTurn);
+  }
+
+  private readonly handOverInTurn = (): void => {
+    const { socket, hooks } = this;
+    if (socket.destroyed) return;
     socket.off('data', this.onData);
     socket.off('end', this.onEnd);
     socket.off('error', ignore);
@@ -474,7 +478,7 @@ export class FastPathConnection {
     socket.unshift(this.reader.unread);
     hooks.handOverToNode();
     socket.resume();
-  }
+  };
 }
 
 /** Gives lines to a receiver, at once where they share batches with others. */

@@ -23,8 +23,8 @@ export function pieceOf(number: number): Buffer {
 
 /** Where entries of streams are that are in memory no more. */
 export interface EntryFile {
-  /** Reads `bytes` from `offset` on to `at` of `out`. @throws the system's error, and when they aren't all there */
-  read(out: Buffer, at: number, bytes: number, offset: number): void;
+  /** Reads `bytes` from `offset` on to `at` of `out`; returns how many there are. @throws the system's error */
+  read(out: Buffer, at: number, bytes: number, offset: number): number;
 }
 
 /** The entries of a file of the commit log in memory, until all of them are in segments. */
@@ -93,19 +93,14 @@ export class OpenCommitFile implements EntryFile {
     this.fd = openSync(path, 'r');
   }
 
-  read(out: Buffer, at: number, bytes: number, offset: number): void {
-    readFully(this.fd, out, at, bytes, offset);
+  read(out: Buffer, at: number, bytes: number, offset: number): number {
+    return readSync(this.fd, out, at, bytes, offset);
   }
 
   /** Nobody reads it any more. */
   close(): void {
     closeSync(this.fd);
   }
-}
-
-function readFully(fd: number, out: Buffer, at: number, bytes: number, offset: number): void {
-  if (readSync(fd, out, at, bytes, offset) < bytes)
-    throw new Error('EIO: the file with what the commit log holds is cut off');
 }
 
 /**
@@ -144,11 +139,10 @@ export class SpilledEntries implements EntryFile {
   }
 
   /** Reads what was kept. */
-  read(out: Buffer, at: number, bytes: number, offset: number): void {
-    if (offset >= this.writtenBytes) {
-      const from = offset - this.writtenBytes;
-      this.tail.copy(out, at, from, from + bytes);
-    } else readFully(this.fd, out, at, bytes, offset);
+  read(out: Buffer, at: number, bytes: number, offset: number): number {
+    if (offset < this.writtenBytes) return readSync(this.fd, out, at, bytes, offset);
+    const from = offset - this.writtenBytes;
+    return this.tail.copy(out, at, from, from + bytes);
   }
 
   /** Nothing is added any more: all of it goes into the file, unless that fails, and its memory is given back. */

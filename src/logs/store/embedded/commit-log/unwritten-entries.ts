@@ -1,22 +1,41 @@
 import type { Sequence, StoredBatch } from '../../contract.ts';
 import {
+  findKnownEntry,
+  isIntact,
   knownEntryEnd,
   knownEntryLast,
   readKnownEntry,
   type SegmentEntry,
+  type StreamEnd,
   toStoredBatch,
 } from '../segments/entry-format.ts';
+import { findIntactEntry } from '../segments/entry-scan.ts';
 import { type CommitMemory, type EntryFile, pieceOf, type SpilledEntries } from './commit-memory.ts';
 import type { LeftBatch } from './left-batch.ts';
 
-/** Entries of a stream, one behind the other, that aren't in the log's memory: in a file. */
+/**
+ * Entries of a stream, one behind the other, that aren't in the log's memory: in a file, or in memory of their own when others that were with them
+ * are damaged.
+ */
 interface StoredPart {
-  readonly source: EntryFile;
+  readonly source: EntryFile | Buffer;
   readonly offset: number;
   readonly bytes: number;
   readonly count: number;
   /** Its last line. */
   readonly last: Sequence;
+}
+
+/** Entries behind some that are lost, taken out until those before are in a segment. */
+export interface EntriesBehindGap {
+  /** The first line of them. */
+  readonly first: Sequence;
+  /** Bytes of the stream before them. */
+  readonly bytesBefore: number;
+  readonly parts: readonly StoredPart[];
+  readonly partsCount: number;
+  readonly linkedCount: number;
+  readonly bytes: number;
 }
 
 /** In front of an entry in the log's memory, in the place of its commit header, which nobody reads there: where the next one is. */
@@ -38,6 +57,14 @@ export class UnwrittenEntries {
   private lastAt = 0;
   /** Of the batches. */
   bytes = 0;
+  /** Something that was read of it in a file wasn't as it was written: {@link dropDamaged} it. */
+  isDamaged = false;
+  private readonly seed: number;
+
+  /** @param seed of its app's checksums */
+  constructor(seed: number) {
+    this.seed = seed;
+  }
 
   /** Batches, spilled ones included. */
   get count(): number {
@@ -75,6 +102,7 @@ export class UnwrittenEntries {
     this.partsCount = 0;
     this.linkedCount = 0;
     this.bytes = 0;
+    this.isDamaged = false;
   }
 
   /**
@@ -114,8 +142,11 @@ export class UnwrittenEntries {
     return count > 0;
   }
 
-  /** All of them, one behind the other. @param memory for so many bytes */
-  copy(memory: (bytes: number) => Buffer = Buffer.allocUnsafe): Buffer {
+  /**
+   * All of them, one behind the other, as they are read: {@link isChainOfEntries} says whether they are entries. Undefined when a file doesn't have them any more.
+   * @param memory for so many bytes
+   */
+  copy(memory: (bytes: number) => Buffer = Buffer.allocUnsafe): Buffer | undefined {
     let size = 0;
     for (const { bytes } of this.parts ?? []) size += bytes;
     const linkedFrom = size;
@@ -123,14 +154,14 @@ export class UnwrittenEntries {
     const all = memory(size);
     let to = 0;
     for (const part of this.parts ?? []) {
-      copyPart(part, all, to);
+      if (!copyPart(part, all, to)) return undefined;
       to += part.bytes;
     }
     this.copyLinked(all, linkedFrom, this.linkedCount);
     return all;
   }
 
-  /** Those with a line from `from` up to `before`, with bytes of their own. */
+  /** Those with a line from `from` up to `before` that are intact, with bytes of their own. */
   read(from: Sequence, before: Sequence = Number.POSITIVE_INFINITY): StoredBatch[] {
     const found: StoredBatch[] = [];
     this.forEach(from, before, (entry, bytes) => {
@@ -150,8 +181,90 @@ export class UnwrittenEntries {
   }
 
   /**
-   * Calls `visit` with each of them, and the bytes that it is in, of which a line from `from` up to `before` may be: those in memory aren't
-   * copied.
+   * What isn't intact in files is taken out, and so is what has other numbers than it should.
+   * @param from where the stream ends before all of them
+   * @param to where it ends behind them
+   * @returns the lines that are lost: the first and the last of each gap
+   */
+  dropDamaged(from: StreamEnd, to: StreamEnd): [Sequence, Sequence][] {
+    const lost: [Sequence, Sequence][] = [];
+    let reached = from;
+    const reach = ({ next, bytesSoFar }: StreamEnd, end: StreamEnd): void => {
+      if (bytesSoFar > reached.bytesSoFar && next > reached.next) lost.push([reached.next, next - 1]);
+      reached = end;
+    };
+    const { parts = [] } = this;
+    this.parts = undefined;
+    this.partsCount = 0;
+    const linked = this.firstLinkedEntry();
+    const limit = linked ? startOf(linked) : to;
+    for (const part of parts) {
+      const bytes = readPart(part);
+      const entries: SegmentEntry[] = [];
+      const isWhole = this.visitPart(part, bytes, (entry) => {
+        if (entry.first < reached.next || entry.bytesBefore < reached.bytesSoFar) return;
+        if (entry.last >= limit.next || entry.bytesSoFar > limit.bytesSoFar) return;
+        reach(startOf(entry), endOf(entry));
+        entries.push(entry);
+      });
+      if (isWhole && entries.length === part.count) this.addPart(part);
+      else {
+        this.bytes = Math.max(0, this.bytes - part.bytes);
+        for (const { start, end: entryEnd, last } of entries) {
+          const own = Buffer.from(bytes.subarray(start, entryEnd));
+          this.addPart({ source: own, offset: 0, bytes: own.length, count: 1, last });
+          this.bytes += own.length;
+        }
+      }
+    }
+    reach(limit, to);
+    this.isDamaged = false;
+    return lost;
+  }
+
+  /** Takes out what is behind the first gap; undefined when there is none. @param from where the stream ends before all of them */
+  takeBehindGap(from: StreamEnd): EntriesBehindGap | undefined {
+    const { parts = [] } = this;
+    let reached = from;
+    for (const [i, part] of parts.entries()) {
+      const bytes = readPart(part);
+      const first = readKnownEntry(bytes, 0, 0);
+      if (first.bytesBefore > reached.bytesSoFar) return this.takeFrom(i, first);
+      forEachEntry(bytes, 0, (entry) => {
+        reached = endOf(entry);
+      });
+    }
+    const linked = this.firstLinkedEntry();
+    return linked && linked.bytesBefore > reached.bytesSoFar
+      ? this.takeFrom(parts.length, linked)
+      : undefined;
+  }
+
+  /** What {@link takeBehindGap} took is added again, behind what is there. */
+  putBack({ parts, partsCount, linkedCount, bytes }: EntriesBehindGap): void {
+    if (parts.length > 0) this.parts = [...(this.parts ?? []), ...parts];
+    this.partsCount += partsCount;
+    this.linkedCount = linkedCount;
+    this.bytes += bytes;
+  }
+
+  private takeFrom(part: number, { first, bytesBefore }: SegmentEntry): EntriesBehindGap {
+    const parts = this.parts?.splice(part) ?? [];
+    const { linkedCount } = this;
+    const left = this.parts ?? [];
+    const sum = (of: readonly StoredPart[], field: 'bytes' | 'count'): number =>
+      of.reduce((total, one) => total + one[field], 0);
+    const leftBytes = Math.min(this.bytes, sum(left, 'bytes'));
+    const bytes = this.bytes - leftBytes;
+    this.linkedCount = 0;
+    this.partsCount = sum(left, 'count');
+    this.bytes = leftBytes;
+    return { first, bytesBefore, parts, partsCount: sum(parts, 'count'), linkedCount, bytes };
+  }
+
+  /**
+   * Calls `visit` with each of them that is intact, and the bytes that it is in, of which a line from `from` up to `before` may be: those in memory
+   * aren't copied. What was in memory all the time is as it was.
    */
   private forEach(
     from: Sequence,
@@ -164,14 +277,39 @@ export class UnwrittenEntries {
       if (reached + 1 >= before) return;
       reached = part.last;
       if (reached < from) continue;
-      const bytes = Buffer.allocUnsafe(part.bytes);
-      copyPart(part, bytes, 0);
-      forEachEntry(bytes, 0, (entry) => visit(entry, bytes));
+      const bytes = readPart(part);
+      if (!this.visitPart(part, bytes, (entry) => visit(entry, bytes))) this.isDamaged = true;
     }
     for (let link = this.firstLinked(); link; link = this.linkedAfter(link)) {
       const memory = pieceOf(link.piece);
       visit(readKnownEntry(memory, link.at, 0), memory);
     }
+  }
+
+  /** Calls `visit` with the intact entries of a part that was read; false when these aren't all. */
+  private visitPart(
+    { source, bytes: wanted }: StoredPart,
+    bytes: Buffer,
+    visit: (entry: SegmentEntry) => void,
+  ): boolean {
+    if (Buffer.isBuffer(source)) {
+      forEachEntry(bytes, 0, visit);
+      return true;
+    }
+    let isWhole = bytes.length === wanted;
+    for (let at = 0; at < bytes.length; ) {
+      const entry = findKnownEntry(bytes, at, 0);
+      if (entry && entry.end <= bytes.length && isIntact(bytes, entry, 0, this.seed)) {
+        visit(entry);
+        at = entry.end;
+        continue;
+      }
+      isWhole = false;
+      const next = findIntactEntry(bytes, at, 0, 0, this.seed);
+      if (!next) break;
+      at = next.at;
+    }
+    return isWhole;
   }
 
   /** So many of the oldest ones in memory are no longer there. @param next the oldest one that is, if there is one */
@@ -190,6 +328,11 @@ export class UnwrittenEntries {
     return this.linkedCount > 0 ? { piece: this.firstPiece, at: this.firstAt } : undefined;
   }
 
+  private firstLinkedEntry(): SegmentEntry | undefined {
+    const link = this.firstLinked();
+    return link && readKnownEntry(pieceOf(link.piece), link.at, 0);
+  }
+
   private linkedAfter({ piece, at }: Link): Link | undefined {
     if (piece === this.lastPiece && at === this.lastAt) return undefined;
     const memory = pieceOf(piece);
@@ -206,9 +349,27 @@ export class UnwrittenEntries {
   }
 }
 
-/** Copies a part to `at` of `out`. */
-function copyPart({ source, offset, bytes }: StoredPart, out: Buffer, at: number): void {
-  source.read(out, at, bytes, offset);
+/** Where the stream ends before an entry. */
+function startOf({ first, bytesBefore }: SegmentEntry): StreamEnd {
+  return { next: first, bytesSoFar: bytesBefore };
+}
+
+/** Where it ends behind it. */
+function endOf({ last, bytesSoFar }: SegmentEntry): StreamEnd {
+  return { next: last + 1, bytesSoFar };
+}
+
+/** Copies a part to `at` of `out`; false when its file doesn't have all of it. */
+function copyPart({ source, offset, bytes }: StoredPart, out: Buffer, at: number): boolean {
+  if (Buffer.isBuffer(source)) return source.copy(out, at, offset, offset + bytes) === bytes;
+  return source.read(out, at, bytes, offset) === bytes;
+}
+
+/** A part, as far as its file has it. */
+function readPart({ source, offset, bytes }: StoredPart): Buffer {
+  if (Buffer.isBuffer(source)) return source.subarray(offset, offset + bytes);
+  const read = Buffer.allocUnsafe(bytes);
+  return read.subarray(0, source.read(read, 0, bytes, offset));
 }
 
 /** Where an entry is in the log's memory. */

@@ -1,6 +1,6 @@
 /** Reads every byte of the streams on the disk: what is intact, and what isn't. Changes nothing. */
 
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemCode } from '../../../../common/errors.ts';
 import { readIfExists } from '../../../../common/files/read-if-exists.ts';
@@ -16,7 +16,7 @@ import {
   segmentFileName,
 } from '../segments/entry-format.ts';
 import { scanBytes } from '../segments/entry-scan.ts';
-import { isTorn } from '../streams/recovery.ts';
+import { isTorn } from '../segments/torn-end.ts';
 
 const APP_FOLDER_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -56,10 +56,23 @@ export async function* examineSegments(
   for (const app of appFolders(folder)) {
     const names = readdirSync(join(folder, 'streams', app)).filter((name) => name.endsWith('.log'));
     for (const name of names.sort()) {
-      const bytes = await readIfExists(join(folder, 'streams', app, name));
-      if (bytes) yield examineSegment(app, name, bytes, apps);
+      const segment = await examineFile(folder, app, name, apps);
+      if (segment) yield segment;
     }
   }
+}
+
+/** Examines a segment; undefined when it isn't there, or was trimmed by a server that runs. */
+export async function examineFile(
+  folder: string,
+  app: AppId,
+  name: string,
+  apps: readonly AppId[],
+): Promise<ExaminedSegment | undefined> {
+  const path = join(folder, 'streams', app, name);
+  const bytes = await readIfExists(path);
+  // Before it's written over it has another name (`spare-files.ts`).
+  return bytes && existsSync(path) ? examineSegment(app, name, bytes, apps) : undefined;
 }
 
 /** The apps that have a folder under `streams/`. */
@@ -101,7 +114,11 @@ function examineSegment(app: AppId, name: string, bytes: Buffer, apps: readonly 
     isTorn:
       rest.length > 0 &&
       rest.length === found.damagedBytes &&
-      isTorn(rest, last?.bytesSoFar ?? start?.bytesBefore ?? 0),
+      isTorn(rest, {
+        offset: last?.to ?? 0,
+        bytesSoFar: last?.bytesSoFar ?? start?.bytesBefore ?? 0,
+        seed: checksumSeed(identity?.owner ?? app),
+      }),
   };
 }
 

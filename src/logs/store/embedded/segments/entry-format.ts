@@ -49,6 +49,14 @@ export interface EntryHeader {
 /** Of a header, what readers get. */
 type BatchNumbers = Pick<EntryHeader, 'count' | 'first' | 'storedAtMs'>;
 
+/** An end of a stream. */
+export interface StreamEnd {
+  /** The next sequence: above every one that was ever given to a line. */
+  readonly next: Sequence;
+  /** Bytes of all batches ever appended. */
+  readonly bytesSoFar: number;
+}
+
 /** Where reading starts: an offset in a segment, and the bytes of the stream before it. */
 export interface SegmentOffset {
   readonly offset: number;
@@ -216,11 +224,37 @@ export function parseEntry(
 
 /** The entry at `at` of bytes that are known to be entries. @param offset where these begin in what the entry's places are in */
 export function readKnownEntry(bytes: Buffer, at: number, offset: number): SegmentEntry {
-  const head = at + leadingFrameIdBytes(bytes, at);
-  const bytesSoFar = readUint56(bytes, head + 18);
-  const entry = parseEntry(bytes, at, offset, bytesSoFar - bytes.readUInt32LE(head + 8));
+  const entry = findKnownEntry(bytes, at, offset);
   if (!entry) throw new Error('there is no entry');
   return entry;
+}
+
+/** The entry at `at` of bytes that were entries, as its header says; undefined when that is none. */
+export function findKnownEntry(bytes: Buffer, at: number, offset: number): SegmentEntry | undefined {
+  const head = at + leadingFrameIdBytes(bytes, at);
+  if (head + HEADROOM > bytes.length) return undefined;
+  const bytesSoFar = readUint56(bytes, head + 18);
+  return parseEntry(bytes, at, offset, bytesSoFar - bytes.readUInt32LE(head + 8));
+}
+
+/**
+ * Are these bytes entries one behind the other, from one end of a stream up to another? By their headers: of what they hold their checksums tell. Numbers
+ * may be left out, as in the store that a stream was copied from.
+ */
+export function isChainOfEntries(bytes: Buffer, from: StreamEnd, to: StreamEnd): boolean {
+  let { next, bytesSoFar } = from;
+  for (let at = 0; at < bytes.length; ) {
+    const head = at + leadingFrameIdBytes(bytes, at);
+    if (head + HEADROOM > bytes.length || (bytes[head] !== BATCH && bytes[head] !== HOLED)) return false;
+    const length = bytes.readUInt32LE(head + 8);
+    bytesSoFar += length;
+    const first = readUint56(bytes, head + 25);
+    if (length < HEADROOM || readUint56(bytes, head + 18) !== bytesSoFar || first < next) return false;
+    next = first + bytes.readUIntLE(head + 1, 3);
+    at = head + length;
+    if (at > bytes.length) return false;
+  }
+  return next === to.next && bytesSoFar === to.bytesSoFar;
 }
 
 /** Where the entry ends that begins at `at` of such bytes. */
@@ -253,6 +287,17 @@ export function isIntact(
   );
 }
 
+/** The next byte from `at` on with which an entry may begin, or the end: those of lines' texts are none. */
+export function nextEntryType(bytes: Uint8Array, at: number): number {
+  let next = at;
+  while (next < bytes.length && !isEntryType(bytes[next])) next++;
+  return next;
+}
+
+function isEntryType(byte: number): boolean {
+  return byte === HOLED || (byte >= LEGACY_BATCH && byte <= FRAME_ID);
+}
+
 /**
  * The bytes of the stream before the entry that may begin at `at` of bytes after damage; undefined when none can. Whether one does, its
  * checksum tells.
@@ -265,8 +310,7 @@ export function bytesBeforeCandidate(
   expected: number,
   bytesBeforeMin: number,
 ): number | undefined {
-  const type = bytes[at];
-  if (type !== HOLED && (type < LEGACY_BATCH || type > FRAME_ID)) return undefined;
+  if (!isEntryType(bytes[at])) return undefined;
   const idBytes = leadingFrameIdBytes(bytes, at);
   const head = at + idBytes;
   if (idBytes > FRAME_ID_BYTES_MAX || head + HEADROOM > bytes.length) return undefined;

@@ -4,6 +4,7 @@ import {
   bytesBeforeCandidate,
   isIntact,
   leadingFrameIdBytes,
+  nextEntryType,
   parseEntry,
   type SegmentEntry,
   type SegmentOffset,
@@ -101,8 +102,11 @@ function scanWindow(
   return { offset: offset + bytes.length, bytesSoFar, wanted: WINDOW_BYTES };
 }
 
-/** The next intact entry after damage that begins at `damagedAt`, where the stream had `bytesSoFar`. */
-function findIntactEntry(
+/**
+ * The next intact entry after damage that begins at `damagedAt`, where the stream had `bytesSoFar`, and the bytes of the stream before it; undefined
+ * when there is none. @param offset of the bytes in what entries' places are in
+ */
+export function findIntactEntry(
   bytes: Buffer,
   damagedAt: number,
   offset: number,
@@ -111,7 +115,7 @@ function findIntactEntry(
 ): { at: number; bytesSoFar: number } | undefined {
   // An entry of version 0.1 doesn't say how long it is: the damaged bytes were batches, or one with a frame id.
   const guesses = [0, leadingFrameIdBytes(bytes, damagedAt)];
-  for (let at = damagedAt + 1; at < bytes.length; at++) {
+  for (let at = nextEntryType(bytes, damagedAt + 1); at < bytes.length; at = nextEntryType(bytes, at + 1)) {
     for (const notBatches of guesses) {
       const before = bytesBeforeCandidate(bytes, at, bytesSoFar + at - damagedAt - notBatches, bytesSoFar);
       if (before === undefined) continue;

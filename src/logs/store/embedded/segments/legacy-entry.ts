@@ -24,6 +24,11 @@ export const LEGACY_FRAME_ID = 3;
 /** One word of every sector goes into the checksum: what a power cut leaves unwritten is whole sectors. */
 const SECTOR_BYTES = 512;
 
+/** May such an entry begin at `at`? */
+export function isLegacyEntry(bytes: Buffer, at: number): boolean {
+  return bytes[at] === LEGACY_BATCH || bytes[at] === LEGACY_FRAME_ID;
+}
+
 /** Reads the header at `head`; undefined when it is none. @param bytesBefore bytes of the stream before it */
 export function parseLegacyBatch(bytes: Buffer, head: number, bytesBefore: number): SizedHeader | undefined {
   const count = bytes.readUInt32LE(head + 4);

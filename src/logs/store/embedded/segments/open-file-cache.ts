@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, openSync, read, readFileSync } from 'node:fs';
+import { closeSync, fdatasync, fstatSync, openSync, read, readFileSync, renameSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ReadMemory } from '../../contract.ts';
 
@@ -114,6 +114,29 @@ export class OpenFileCache {
           );
         }),
     );
+  }
+
+  /**
+   * Gives a file another name, under which it stays open if it is; false when it can't have it, or may still be read as what it was: it is in use, has
+   * another name besides, or isn't as long as it should be.
+   */
+  rename(from: string, to: string, bytes: number): boolean {
+    const file = this.files.get(from);
+    if (file && file.refCount > 0) return false;
+    try {
+      const fd = this.descriptor(from);
+      const { nlink, size } = fstatSync(fd);
+      if (nlink !== 1 || size !== bytes) return false;
+      renameSync(from, to);
+    } catch {
+      return false;
+    }
+    const renamed = this.files.get(from);
+    if (!renamed) return true;
+    this.files.delete(from);
+    renamed.remove();
+    this.add(to, renamed.fd);
+    return true;
   }
 
   /** Closes a file, as soon as nobody uses it. */

@@ -1,4 +1,6 @@
+import { ftruncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemCode } from '../../../../common/errors.ts';
 import type { ReadMemory, Sequence, StoredBatch } from '../../contract.ts';
 import {
   isHoled,
@@ -50,6 +52,14 @@ export class Segment {
   sealed = false;
   /** Its directory entry is synced. */
   isNameSynced = false;
+  /** This process has begun it. */
+  isOfThisProcess = false;
+  /** Its file had another name before. */
+  isRenamed = false;
+  /** Behind its own bytes, up to there, its file has those of an older segment (`spare-files.ts`); 0 when there are none. */
+  oldEnd = 0;
+  /** They are to be cut off before the next write. */
+  mustCut = false;
   private readonly options: SegmentOptions;
   /** Sparse, in the order of the file. */
   private index: IndexEntry[] = [];
@@ -77,6 +87,18 @@ export class Segment {
   /** What is in it stays, also what is damaged behind its last entry; nothing is added. */
   seal(): void {
     this.sealed = true;
+  }
+
+  /** Cuts off what its file has of an older segment. Call it while nothing is being written to it. */
+  cutOldBytes(): void {
+    if (this.oldEnd === 0) return;
+    try {
+      ftruncateSync(this.options.files.descriptor(this.path), this.size);
+    } catch (error) {
+      // Somebody took it away: whoever looks for it will say so.
+      if (systemCode(error) !== 'ENOENT') throw error;
+    }
+    this.oldEnd = 0;
   }
 
   /** An entry was written at the end, or found there. @param damagedFrom where damage in front of it begins */

@@ -6,24 +6,27 @@ import { restoreConflict } from '../../restore-conflict.ts';
 import type { DamagedCommit } from '../commit-log/commit-entry.ts';
 import type { WriteTime } from '../commit-log/commit-log.ts';
 import type { LeftBatch } from '../commit-log/left-batch.ts';
-import { forEachEntry, UnwrittenEntries } from '../commit-log/unwritten-entries.ts';
+import { type EntriesBehindGap, forEachEntry, UnwrittenEntries } from '../commit-log/unwritten-entries.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import {
   type AllocatedBatch,
   checksumSeed,
   erasedRecords,
   frameIdEntryBytes,
+  isChainOfEntries,
   type SegmentEntry,
   type SegmentOffset,
+  type StreamEnd,
   writeEntryHeader,
 } from '../segments/entry-format.ts';
 import { readEntryAt, scanBytes } from '../segments/entry-scan.ts';
 import type { OpenFileCache } from '../segments/open-file-cache.ts';
 import { Segment, type SegmentOptions, type UnreadableLines } from '../segments/segment.ts';
+import { SpareFiles } from '../segments/spare-files.ts';
 import type { StoreClock } from '../store-clock.ts';
 import { LossRecord, type LostLines } from './loss-record.ts';
 import { recoverSegments } from './recovery.ts';
-import type { StreamEnd, StreamNote } from './stream-note.ts';
+import type { StreamNote } from './stream-note.ts';
 
 /** A stream has about so many segments when it is full. */
 const SEGMENTS = 16;
@@ -43,6 +46,8 @@ export interface AppStreamOptions {
   readonly files: OpenFileCache;
   readonly clock: StoreClock;
   readonly place: FolderIdentity;
+  /** Files of trimmed segments are used again. */
+  readonly reusesFiles?: boolean;
   readonly note: StreamNote | undefined;
   /** What processes before this one left in the commit log, in order: {@link AppStream.adopt} it then. */
   readonly left: readonly LeftBatch[];
@@ -77,17 +82,23 @@ export class AppStream {
   /** The end of what is in its segments. */
   private readonly writtenEnd: MovingEnd;
   /** Batches that were acknowledged and are in the commit log, and not in a segment yet: from {@link writtenEnd} on. */
-  readonly unwritten = new UnwrittenEntries();
+  readonly unwritten: UnwrittenEntries;
+  private hasGap = false;
   private readonly losses: LossRecord;
   /** Trimmed segments, whose files have to be removed once the stream is noted without them. */
   private trimmed: Segment[] = [];
+  private readonly spares: SpareFiles;
+  /** The newest segment when {@link removeIdleFiles} was called last. */
+  private newestBefore: Segment | undefined;
 
   /** Opens a stream; what a process that died left half written is truncated. */
   constructor(options: AppStreamOptions) {
     const { app, folder, retention, files, note, left, onFrameId, onLost, onChanged } = options;
     this.folder = folder;
     this.options = options;
+    this.spares = new SpareFiles(files, options.reusesFiles ?? false);
     this.seed = checksumSeed(app);
+    this.unwritten = new UnwrittenEntries(this.seed);
     this.segmentOptions = {
       files,
       seed: this.seed,
@@ -195,9 +206,39 @@ export class AppStream {
     };
   }
 
-  /** Takes the segments whose files have to be removed once the stream is noted. */
+  /** Takes the segments whose files have to be removed, or {@link keepFile kept}, once the stream is noted. */
   takeTrimmed(): Segment[] {
     return this.trimmed.splice(0);
+  }
+
+  /** The stream is noted without a segment: keeps its file to be used again, or returns false. */
+  keepFile(segment: Segment): boolean {
+    return this.spares.keep(segment, this.segmentBytes + SEGMENT_BYTES_MAX / 2);
+  }
+
+  /**
+   * Removes what is left of trimmed segments and wasn't needed since the last call: lines don't stay on the disk for long because few come after them.
+   * @param isWriting something is on its way into the newest segment
+   */
+  removeIdleFiles(isWriting: boolean): void {
+    this.spares.removeIdle();
+    const newest = this.segmentList.at(-1);
+    if (newest === this.newestBefore && !isWriting) newest?.cutOldBytes();
+    this.newestBefore = newest;
+  }
+
+  /** The same, all of it. @param isWriting the newest segment has its part cut off with the next write then */
+  removeOldBytes(isWriting: boolean): void {
+    this.spares.removeAll();
+    const newest = this.segmentList.at(-1);
+    if (newest && isWriting) newest.mustCut = true;
+    else newest?.cutOldBytes();
+  }
+
+  /** Its files are about to be closed, and nothing is being written: there is nothing left of trimmed segments. */
+  endReuse(): void {
+    this.spares.close();
+    this.segmentList.at(-1)?.cutOldBytes();
   }
 
   /** All lines of a segment are gone: its file is. */
@@ -224,6 +265,7 @@ export class AppStream {
   abandon(segment: Segment): void {
     this.segmentIsGone(segment);
     segment.seal();
+    segment.oldEnd = 0;
     // The next one may have its name.
     if (segment.size === 0) {
       this.options.files.close(segment.path);
@@ -260,7 +302,14 @@ export class AppStream {
     if (newest && newest.size < this.segmentBytes && !newest.sealed) return newest;
     const { bytesSoFar } = this.writtenEnd;
     const segment = new Segment(this.folder, { first, bytesBefore: bytesSoFar }, this.segmentOptions);
-    this.createFile(segment.path);
+    // Not in another folder that has its name now.
+    this.options.place.requireNow();
+    // Before the next one is there: what is cut short is the newest one only.
+    newest?.cutOldBytes();
+    segment.oldEnd = this.spares.take(segment.path);
+    if (segment.oldEnd === 0) this.createFile(segment.path);
+    segment.isRenamed = segment.oldEnd > 0;
+    segment.isOfThisProcess = true;
     this.segmentList.push(segment);
     this.options.onChanged();
     return segment;
@@ -329,6 +378,72 @@ export class AppStream {
   /** It was removed: nothing of it will be written. */
   forgetUnwritten(): void {
     this.unwritten.clear();
+    this.hasGap = false;
+  }
+
+  /** All that was acknowledged is in segments, or lost. */
+  get isWritten(): boolean {
+    return this.unwritten.count === 0 && !this.hasGap;
+  }
+
+  /** As {@link UnwrittenEntries.read}. What turns out to be damaged is lost. */
+  readUnwritten(from: Sequence, before?: Sequence): StoredBatch[] {
+    const found = this.unwritten.read(from, before);
+    if (this.unwritten.isDamaged) this.dropDamaged();
+    return found;
+  }
+
+  /** As {@link UnwrittenEntries.lastBefore}. */
+  lastUnwrittenBefore(ms: number): Sequence | undefined {
+    const found = this.unwritten.lastBefore(ms);
+    if (this.unwritten.isDamaged) this.dropDamaged();
+    return found;
+  }
+
+  /** What is unwritten, as it goes into a segment; undefined when there is nothing, and when {@link isGapped} turns out. */
+  copyUnwritten(memory?: (bytes: number) => Buffer): Buffer | undefined {
+    if (this.isWritten) return undefined;
+    if (!this.hasGap) {
+      const copy = this.unwritten.copy(memory);
+      if (copy && isChainOfEntries(copy, this.writtenEnd, this.committedEnd)) return copy;
+    }
+    // Also what was whole when the gap turned out: since then more may be damaged.
+    this.dropDamaged();
+    return undefined;
+  }
+
+  /**
+   * Some of what was unwritten is lost, and a segment has no gaps: before anything else, {@link UnwrittenEntries.takeBehindGap what is behind each}
+   * is taken out, what is before it is written, and {@link skipGap the gap is skipped}.
+   */
+  get isGapped(): boolean {
+    return this.hasGap;
+  }
+
+  /** What is unwritten up to the first gap is left; what is behind that is returned, if there is something. */
+  takeBehindGap(): EntriesBehindGap | undefined {
+    return this.unwritten.takeBehindGap(this.writtenEnd);
+  }
+
+  /** What is before a gap is in segments. @param behind of {@link takeBehindGap} */
+  skipGap(behind: EntriesBehindGap | undefined): void {
+    const { next, bytesSoFar } = behind
+      ? { next: behind.first, bytesSoFar: behind.bytesBefore }
+      : this.committedEnd;
+    const newest = this.segmentList.at(-1);
+    if (next !== this.writtenEnd.next || bytesSoFar !== this.writtenEnd.bytesSoFar) newest?.seal();
+    this.writtenEnd.moveTo({ next, bytesSoFar });
+    if (behind) this.unwritten.putBack(behind);
+    else this.hasGap = false;
+    // Nothing is written to it any more.
+    if (newest?.sealed) newest.cutOldBytes();
+  }
+
+  /** The log's files don't have all of it as it was written. */
+  private dropDamaged(): void {
+    this.hasGap = true;
+    for (const [first, last] of this.unwritten.dropDamaged(this.writtenEnd, this.committedEnd))
+      if (last >= this.firstSequence) this.losses.report([Math.max(first, this.firstSequence), last]);
   }
 
   /** The first line that is written next. @param batches what is written behind what is unwritten */
@@ -364,7 +479,7 @@ export class AppStream {
       this.writtenEnd.moveTo({ next: last + 1, bytesSoFar });
       start = end;
     }
-    this.committedEnd.moveTo(this.writtenEnd);
+    if (!this.hasGap) this.committedEnd.moveTo(this.writtenEnd);
     this.trim();
   }
 
@@ -491,9 +606,7 @@ export class AppStream {
   }
 
   private createFile(path: string): void {
-    const { files, place } = this.options;
-    // Not in another folder that has its name now.
-    place.requireNow();
+    const { files } = this.options;
     try {
       files.create(path);
     } catch (error) {

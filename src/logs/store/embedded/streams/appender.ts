@@ -11,6 +11,7 @@ import type { OpenFileCache } from '../segments/open-file-cache.ts';
 import { PlaceCheck } from '../segments/place-check.ts';
 import type { Segment } from '../segments/segment.ts';
 import { SlowWrites } from '../segments/slow-writes.ts';
+import { END_MARK, leavesOldBytes } from '../segments/spare-files.ts';
 import type { AppStream } from './app-stream.ts';
 
 /** Up to this size a batch is written synchronously: that takes less time than having it written by another thread. */
@@ -161,7 +162,8 @@ export class Appender {
 
   private async syncOne(segment: Segment): Promise<void> {
     await this.files.withFile(segment.path, (fd) =>
-      this.durability === 'disk' ? this.syncToDisk(segment, fd) : this.files.sync(fd),
+      // A new file's name is synced with it, another name isn't.
+      this.durability === 'disk' || segment.isRenamed ? this.syncToDisk(segment, fd) : this.files.sync(fd),
     );
   }
 
@@ -170,7 +172,7 @@ export class Appender {
    * written to the segment: it is written with them.
    */
   writeUnwritten(): boolean {
-    if (this.stream.unwritten.count === 0) return true;
+    if (this.stream.isWritten) return true;
     if (!this.idle) return false;
     this.writeBlocking(NONE);
     return true;
@@ -180,25 +182,33 @@ export class Appender {
     const startMs = this.slowWrites.begin();
     try {
       this.truncateLeftovers();
-      const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
-      const copy = this.copyUnwritten(scratchMemory);
-      const buffers = buffersOf(copy, batches, this.stream.seed);
-      this.writingTo = segment;
-      const write = (fd: number, isOpenedNow = false): number => {
-        const count = writeNow(fd, buffers, segment.size);
-        this.requireInPlace(segment, fd, startMs, isOpenedNow);
-        return count;
-      };
-      const written =
-        batches.length > 0
-          ? write(this.files.descriptor(segment.path))
-          : this.files.withFileOnce(segment.path, write);
-      this.commitWritten(segment, batches, copy, written, totalLength(buffers));
+      const copy = this.copyUnwritten(startMs, scratchMemory);
+      if (copy || batches.length > 0) this.writeToSegment(copy, batches, startMs);
     } catch (error) {
       this.rollback(batches);
       throw error;
     }
     this.slowWrites.end();
+  }
+
+  private writeToSegment(
+    copy: Buffer | undefined,
+    batches: readonly AllocatedBatch[],
+    startMs: number,
+  ): void {
+    const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
+    const buffers = this.buffersFor(segment, copy, batches);
+    this.writingTo = segment;
+    const write = (fd: number, isOpenedNow = false): number => {
+      const count = writeNow(fd, buffers, segment.size);
+      this.requireInPlace(segment, fd, startMs, isOpenedNow);
+      return count;
+    };
+    const written =
+      batches.length > 0
+        ? write(this.files.descriptor(segment.path))
+        : this.files.withFileOnce(segment.path, write);
+    this.commitWritten(segment, batches, copy, written, totalLength(buffers));
   }
 
   private async writeQueued(): Promise<void> {
@@ -207,9 +217,9 @@ export class Appender {
       const batches = group.flatMap((queued) => queued.allocated);
       try {
         this.truncateLeftovers();
+        const copy = this.copyUnwritten(performance.now());
         const segment = this.stream.activeSegment(this.stream.firstToWrite(batches));
-        const copy = this.copyUnwritten();
-        const buffers = buffersOf(copy, batches, this.stream.seed);
+        const buffers = this.buffersFor(segment, copy, batches);
         this.writingTo = segment;
         const written = await this.files.withFile(segment.path, async (fd) => {
           const count = await writeTo(fd, buffers, segment.size);
@@ -230,10 +240,45 @@ export class Appender {
     }
   }
 
+  /** What is written, one behind the other. */
+  private buffersFor(
+    segment: Segment,
+    copy: Buffer | undefined,
+    batches: readonly AllocatedBatch[],
+  ): Uint8Array[] {
+    const buffers = buffersOf(copy, batches, this.stream.seed);
+    if (segment.oldEnd === 0) return buffers;
+    if (!segment.mustCut && leavesOldBytes(segment, totalLength(buffers))) buffers.push(END_MARK);
+    else segment.cutOldBytes();
+    return buffers;
+  }
+
   /** What is in the commit log only, which goes in front since a segment has no gaps: in one buffer, since it is small and much. */
-  private copyUnwritten(memory?: (bytes: number) => Buffer): Buffer | undefined {
-    const { unwritten } = this.stream;
-    return unwritten.count > 0 ? unwritten.copy(memory) : undefined;
+  private copyUnwritten(nowMs: number, memory?: (bytes: number) => Buffer): Buffer | undefined {
+    const { stream } = this;
+    for (;;) {
+      const copy = stream.copyUnwritten(memory);
+      if (!stream.isGapped) return copy;
+      while (stream.isGapped) this.writeUpToGap(nowMs);
+    }
+  }
+
+  /** Lines in the log turned out to be damaged. */
+  private writeUpToGap(nowMs: number): void {
+    const { stream } = this;
+    const { unwritten } = stream;
+    const behind = stream.takeBehindGap();
+    try {
+      if (unwritten.count > 0) {
+        const copy = unwritten.copy(scratchMemory);
+        if (!copy) throw new Error('the commit log is cut off while it is read');
+        this.writeToSegment(copy, NONE, nowMs);
+      }
+    } catch (error) {
+      if (behind) unwritten.putBack(behind);
+      throw error;
+    }
+    stream.skipGap(behind);
   }
 
   /**
@@ -308,8 +353,10 @@ export class Appender {
   private truncateLeftovers(): void {
     const segment = this.writingTo;
     if (!segment) return;
-    if (this.stream.segments.includes(segment))
+    if (this.stream.segments.includes(segment)) {
       ftruncateSync(this.files.descriptor(segment.path), segment.size);
+      segment.oldEnd = 0;
+    }
     this.writingTo = undefined;
   }
 }

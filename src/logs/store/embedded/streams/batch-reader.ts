@@ -28,7 +28,7 @@ export class BatchReader {
     const found: StoredBatch[] = [];
     let size = 0;
     // As they are now: meanwhile they may be written to a segment.
-    const unwritten = stream.unwritten.read(from);
+    const unwritten = stream.readUnwritten(from);
     const segments = stream.segments.filter(
       (_, i) => i === stream.segments.length - 1 || stream.segments[i + 1].first > from,
     );
@@ -55,7 +55,7 @@ export class BatchReader {
     const stream = this.options.streamOf(app);
     const found: StoredBatch[] = [];
     let size = 0;
-    for (const stored of stream.unwritten.read(0, before).reverse()) {
+    for (const stored of stream.readUnwritten(0, before).reverse()) {
       if (size >= bytes) break;
       if (isHoled(stored.bytes)) found.push(...splitHoled(stored.bytes, stored).reverse());
       else found.push(stored);
@@ -77,7 +77,7 @@ export class BatchReader {
   /** As {@link Store.sequenceAt}. */
   async sequenceAt(app: AppId, ms: number): Promise<Sequence> {
     const stream = this.options.streamOf(app);
-    let found = stream.unwritten.lastBefore(ms);
+    let found = stream.lastUnwrittenBefore(ms);
     for (const segment of [...stream.segments].reverse()) {
       if (found !== undefined) break;
       found = await segment.sequenceAt(ms);

@@ -3,8 +3,8 @@
  * missing, or have a hole, while what was written behind it is there, or was noted: segments aren't synced while the log has their lines.
  */
 import type { LeftBatch } from '../commit-log/left-batch.ts';
+import type { StreamEnd } from '../segments/entry-format.ts';
 import type { Segment } from '../segments/segment.ts';
-import type { StreamEnd } from './stream-note.ts';
 
 /** A segment as it was found. */
 export interface ScannedSegment {

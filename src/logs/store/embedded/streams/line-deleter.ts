@@ -52,10 +52,11 @@ export class LineDeleter {
   ): Promise<number> {
     const { files, journal, open, openStreamOf, sync } = this.options;
     const last = Math.min(range.last, open(app).stream.bounds.last);
-    const { stream } = await this.settle(app, last);
+    const { stream, appender } = await this.settle(app, last);
     const concerned = stream.segments.filter(
       ({ first }, i) => first <= last && (stream.segments[i + 1]?.first ?? Infinity) > range.first,
     );
+    stream.removeOldBytes(!appender.idle);
     await journal.put(app, {});
     const replaced: Segment[] = [];
     let lines = 0;
@@ -112,6 +113,7 @@ export class LineDeleter {
     if (newest && newest.first <= last) {
       stream.sealNewest();
       while (appender.isWritingTo(newest)) await wait();
+      newest.cutOldBytes();
     }
     commitLog.closeFile();
     while (commitLog.isClosingFile) {

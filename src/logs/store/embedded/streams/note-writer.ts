@@ -4,6 +4,7 @@ import type { AppId } from '../../contract.ts';
 import type { FolderIdentity } from '../folder-identity.ts';
 import type { OpenFileCache } from '../segments/open-file-cache.ts';
 import type { Segment } from '../segments/segment.ts';
+import type { AppStream } from './app-stream.ts';
 import type { OpenStream } from './open-stream.ts';
 import type { StreamNote, StreamNotes } from './stream-note.ts';
 
@@ -15,6 +16,11 @@ export interface NoteWriterOptions {
   readonly openStreamOf: (app: AppId) => OpenStream | undefined;
 }
 
+interface TrimmedSegment {
+  readonly stream: AppStream;
+  readonly segment: Segment;
+}
+
 /** Notes how far streams are, many with one write, and removes the files of trimmed segments once no note names them. */
 export class NoteWriter {
   private readonly options: NoteWriterOptions;
@@ -23,7 +29,7 @@ export class NoteWriter {
   private readonly writing = new CoalescedRun(() => this.write());
   private hasLastFailed = false;
   /** Segments whose files have to be removed once their streams are noted. */
-  private readonly trimmed: Segment[] = [];
+  private readonly trimmed: TrimmedSegment[] = [];
   private isEnding = false;
 
   constructor(options: NoteWriterOptions) {
@@ -86,7 +92,8 @@ export class NoteWriter {
       if (!open) continue;
       written.set(app, open.stream.note());
       open.notedUpTo = open.stream.lastWritten;
-      if (isInPlace) trimmed.push(...open.stream.takeTrimmed());
+      const { stream } = open;
+      if (isInPlace) for (const segment of stream.takeTrimmed()) trimmed.push({ stream, segment });
     }
     this.changed.clear();
     try {
@@ -99,7 +106,11 @@ export class NoteWriter {
       for (const app of written.keys()) this.changed.add(app);
       return;
     }
-    for (const { path } of trimmed) {
+    // That took a while.
+    const isStillInPlace = trimmed.length > 0 && place.check() === undefined;
+    for (const { stream, segment } of trimmed) {
+      if (isStillInPlace && stream.keepFile(segment)) continue;
+      const { path } = segment;
       files.close(path);
       await unlink(path).catch(() => {}); // tried again at the next start
     }

@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  rmSync,
   statSync,
   truncateSync,
   unlinkSync,
@@ -12,20 +13,21 @@ import {
 import { join } from 'node:path';
 import { systemCode, TailraceError } from '../../../../common/errors.ts';
 import { syncFolderNow } from '../../../../common/files/sync-folder.ts';
-import { HEADROOM } from '../../../syslog/batch.ts';
 import type { Sequence } from '../../contract.ts';
 import type { LeftBatch } from '../commit-log/left-batch.ts';
 import {
   isIntact,
   isNamedAfter,
-  leadingFrameIdBytes,
   parseEntry,
   parseSegmentFileName,
   type SegmentEntry,
+  type StreamEnd,
   segmentFileName,
 } from '../segments/entry-format.ts';
 import { scanBytes } from '../segments/entry-scan.ts';
 import { DamageTracker, Segment, type SegmentOptions, type UnreadableLines } from '../segments/segment.ts';
+import { SPARE_SUFFIX } from '../segments/spare-files.ts';
+import { type IntactEnd, isTorn } from '../segments/torn-end.ts';
 import { type CutOff, findCut, findIntactEnd, type ScannedSegment } from './cut-off.ts';
 import {
   type FoundSegment,
@@ -35,7 +37,6 @@ import {
   mergeRanges,
   type NotedSegment,
   type SequenceRange,
-  type StreamEnd,
   type StreamNote,
   type UsedSegment,
 } from './stream-note.ts';
@@ -76,13 +77,16 @@ interface SegmentContent {
   readonly rest: Buffer;
 }
 
-/** The segments in a stream's folder. @throws TailraceError `unavailable` when it can't be read */
+/** The segments in the folder of a stream that isn't open; spare files in it are removed. @throws TailraceError `unavailable` when it can't be read */
 function findSegments(folder: string): FoundSegment[] {
   try {
     const found: FoundSegment[] = [];
     for (const name of readdirSync(folder)) {
       const start = parseSegmentFileName(name);
-      if (!start) continue;
+      if (!start) {
+        if (name.endsWith(SPARE_SUFFIX)) rmSync(join(folder, name), { force: true });
+        continue;
+      }
       const stats = statSync(join(folder, name));
       if (stats.isFile()) found.push({ ...start, size: stats.size, mtimeMs: stats.mtimeMs });
     }
@@ -142,11 +146,10 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
       if (
         !content.lastEntry &&
         content.rest.length > 0 &&
-        !(isNewest && isTorn(content.rest, one.bytesBefore))
+        !(isNewest && isTorn(content.rest, intactEnd(segment, seed)))
       ) {
         lost.push(one);
-        const start = { next: one.first, bytesSoFar: one.bytesBefore };
-        lostEnd = Math.max(lostEnd, endOfDamage(content.rest, start));
+        lostEnd = Math.max(lostEnd, endOfDamage(content.rest, one.first, intactEnd(segment, seed)));
         continue;
       }
       contents.set(segment, content);
@@ -154,7 +157,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
     segments.push(segment);
   }
   if (left.length > 0) {
-    const scanned = segments.map((segment) => asScanned(segment, contents.get(segment)));
+    const scanned = segments.map((segment) => asScanned(segment, contents.get(segment), seed));
     const cut = findCut(scanned, noted(note, lost), left);
     if (cut) {
       cutOff(folder, cut, used);
@@ -166,7 +169,7 @@ export function recoverSegments(options: RecoveryOptions): RecoveredStream {
     if (end)
       lost = lost.filter(({ first, bytesBefore }) => first < oldest.first || bytesBefore >= end.bytesSoFar);
   }
-  const end = findEnd(segments.at(-1), contents, note, lost, lostEnd);
+  const end = findEnd(segments.at(-1), contents, note, lost, lostEnd, seed);
   const lostRanges = findLostRanges(segments, contents, note, lost, end.next);
   return { segments, end, lost, lostRanges, isCutOff: false };
 }
@@ -176,11 +179,16 @@ function reachesInto({ found }: UsedSegment, left: readonly LeftBatch[]): boolea
   return left.length > 0 && found.first >= left[0].first;
 }
 
-function asScanned(segment: Segment, content: SegmentContent | undefined): ScannedSegment {
+/** Where the last intact entry of a segment ends whose content was read. */
+function intactEnd({ size, bytesBefore }: Segment, seed: number, lastEntry?: SegmentEntry): IntactEnd {
+  return { offset: size, bytesSoFar: lastEntry?.bytesSoFar ?? bytesBefore, seed };
+}
+
+function asScanned(segment: Segment, content: SegmentContent | undefined, seed: number): ScannedSegment {
   const start = { next: segment.first, bytesSoFar: segment.bytesBefore };
   const last = content?.lastEntry;
   const end = last ? { next: last.last + 1, bytesSoFar: last.bytesSoFar } : start;
-  const damagedNext = content ? endOfDamage(content.rest, end) : 0;
+  const damagedNext = content ? endOfDamage(content.rest, end.next, intactEnd(segment, seed, last)) : 0;
   return { segment, intact: content?.intact, end, damagedNext };
 }
 
@@ -242,17 +250,6 @@ function readContent(segment: Segment, { seed, onFrameId }: RecoveryOptions): Se
 }
 
 /**
- * Are these bytes behind the last entry what a killed process, or a power cut, leaves of one that was never acknowledged, or not synced:
- * the beginning of an entry, or zeros? A whole entry whose checksum is wrong, or bytes that begin none, were something else.
- */
-export function isTorn(rest: Buffer, bytesSoFar: number): boolean {
-  if (rest.length < HEADROOM || rest.subarray(0, HEADROOM).every((byte) => byte === 0)) return true;
-  if (leadingFrameIdBytes(rest, 0) + HEADROOM > rest.length) return true;
-  const entry = parseEntry(rest, 0, 0, bytesSoFar);
-  return entry !== undefined && entry.end > rest.length;
-}
-
-/**
  * Finds where the stream goes on, and seals its newest segment when it can't be there.
  * @param lostEnd the line behind those that damaged segments had, as far as they say
  */
@@ -262,6 +259,7 @@ function findEnd(
   note: StreamNote | undefined,
   lost: readonly NotedSegment[],
   lostEnd: Sequence,
+  seed: number,
 ): StreamEnd {
   let next = Math.max(note?.next ?? 1, lostEnd);
   let bytesSoFar = note?.bytesSoFar ?? 0;
@@ -277,12 +275,13 @@ function findEnd(
     ? { next: lastEntry.last + 1, bytesSoFar: lastEntry.bytesSoFar }
     : { next: newest.first, bytesSoFar: newest.bytesBefore };
   const isAtEnd = reached.next >= next && reached.bytesSoFar >= bytesSoFar;
-  if (isAtEnd && (rest.length === 0 || isTorn(rest, reached.bytesSoFar))) {
+  const intact = intactEnd(newest, seed, lastEntry);
+  if (isAtEnd && (rest.length === 0 || isTorn(rest, intact))) {
     if (rest.length > 0) truncateSync(newest.path, newest.size);
     return reached;
   }
   newest.seal();
-  const damagedNext = endOfDamage(rest, reached);
+  const damagedNext = endOfDamage(rest, reached.next, intact);
   if (damagedNext > reached.next) {
     reached.next = damagedNext;
     reached.bytesSoFar += rest.length;
@@ -291,9 +290,9 @@ function findEnd(
 }
 
 /** The line behind those that bytes behind the last entry were, as far as anybody can tell. */
-function endOfDamage(rest: Buffer, { next, bytesSoFar }: StreamEnd): Sequence {
-  if (rest.length === 0 || isTorn(rest, bytesSoFar)) return next;
-  const damaged = parseEntry(rest, 0, 0, bytesSoFar);
+function endOfDamage(rest: Buffer, next: Sequence, intact: IntactEnd): Sequence {
+  if (rest.length === 0 || isTorn(rest, intact)) return next;
+  const damaged = parseEntry(rest, 0, 0, intact.bytesSoFar);
   const isPlausible = damaged?.first === next && damaged.end <= rest.length;
   return isPlausible ? damaged.last + 1 : next + 1;
 }

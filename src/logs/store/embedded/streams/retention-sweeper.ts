@@ -56,7 +56,14 @@ export class RetentionSweeper {
       this.oldestAtMs.delete(app);
       if (!openStreams.has(app)) this.openToTrim(app);
     }
-    for (const { stream } of openStreams.values()) stream.trim();
+    for (const { stream, appender } of openStreams.values()) {
+      stream.trim();
+      try {
+        stream.removeIdleFiles(!appender.idle);
+      } catch {
+        // The next time.
+      }
+    }
   }
 
   /** What some streams may hold has changed: they are trimmed to that. */
@@ -88,7 +95,7 @@ export class RetentionSweeper {
     if (open && isNoteDue(app)) return;
     this.openedToTrim.delete(app);
     if (!open?.appender.idle || !open.stream.isSettled || open.stream.lastWritten !== open.notedUpTo) return;
-    if (open.stream.unwritten.count > 0 || open.committing > 0 || open.appender.hasUnsynced) return;
+    if (!open.stream.isWritten || open.committing > 0 || open.appender.hasUnsynced) return;
     // Before its files are closed: it may be looked for in one.
     this.noteOldest(app, open.stream.oldestStoredAtMs);
     close(open);

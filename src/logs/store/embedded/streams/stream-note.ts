@@ -8,14 +8,6 @@ export interface NotedSegment {
   readonly size: number;
 }
 
-/** The end of a stream. */
-export interface StreamEnd {
-  /** The next sequence: above every one that was ever given to a line. */
-  readonly next: Sequence;
-  /** Bytes of all batches ever appended. */
-  readonly bytesSoFar: number;
-}
-
 /** A range of lines, its ends included. */
 export type SequenceRange = readonly [first: Sequence, last: Sequence];
 

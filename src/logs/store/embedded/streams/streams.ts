@@ -384,6 +384,8 @@ export class EmbeddedStreams {
     await this.commitLog.flush();
     for (const { appender } of this.byApp.values()) while (!appender.idle) await appender.flush();
     await this.commitLog.close();
+    if (this.options.place.check() === undefined)
+      for (const { stream } of this.byApp.values()) endReuse(stream);
     await this.sync();
     await this.noteWriter.idle();
     this.fileSystem.close();
@@ -434,6 +436,8 @@ export class EmbeddedStreams {
         files: this.files,
         clock,
         place,
+        // Otherwise each write waits for the disk, and what a page in memory costs doesn't matter.
+        reusesFiles: durability === 'process',
         note,
         left: left ?? [],
         onFrameId: (entry) => onFrameId(app, entry),
@@ -460,6 +464,7 @@ export class EmbeddedStreams {
   private closeStream(open: OpenStream): void {
     this.byApp.delete(open.app);
     open.isClosed = true;
+    if (this.options.place.trouble === undefined) endReuse(open.stream);
     for (const { path } of open.stream.segments) this.files.close(path);
   }
 
@@ -470,5 +475,14 @@ export class EmbeddedStreams {
     this.dropped.delete(app);
     if (this.byApp.has(app)) this.noteWriter.noteLater(app);
     await rm(folder, { recursive: true, force: true }).catch(() => {}); // so is this
+  }
+}
+
+/** What fails is done by the next start. */
+function endReuse(stream: AppStream): void {
+  try {
+    stream.endReuse();
+  } catch {
+    // Its file can't be reached.
   }
 }
