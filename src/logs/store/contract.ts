@@ -212,6 +212,12 @@ export interface Store {
   /** May other processes work on the same data at the same time? */
   readonly shared: boolean;
 
+  /**
+   * The machine was started since the store was open, and what wasn't synced may be gone: numbers behind the ends of streams may be those of lines that
+   * were read and delivered.
+   */
+  readonly mayRepeatNumbers: boolean;
+
   /** Limits of apps, as their records say: a change of these holds at once, in other processes within a second or so. */
   readonly limits: LimitsByApp;
 

@@ -29,18 +29,20 @@ export interface DrainRecord {
   /** The last replay that was requested: the lines after `after` are sent again. */
   readonly replay?: { readonly id: string; readonly after: Sequence };
   /**
-   * The stream was restored from backups that ended with these lines, oldest first: those behind may have numbers that others had, which were
-   * delivered before.
+   * The stream was restored from backups, or cut back by power cuts, that ended with these lines, oldest first: those behind may have numbers
+   * that others had, which were delivered before.
    */
   readonly renumbered?: readonly { readonly id: string; readonly after: Sequence }[];
 }
 
-/** So many restores are remembered. */
+/** So many of these are remembered. */
 const RENUMBERED_MAX = 16;
 
-/** The drain when its stream was restored and ends with this line. @param id new with each restore */
+/** The drain when its stream was restored, or cut back, and ends with this line. @param id new each time */
 export function renumberedDrain(drain: DrainRecord, after: Sequence, id: string): DrainRecord {
-  return { ...drain, renumbered: [...(drain.renumbered ?? []), { id, after }].slice(-RENUMBERED_MAX) };
+  // Of those before, some are of lines that are gone.
+  const others = (drain.renumbered ?? []).filter((mark) => mark.after < after);
+  return { ...drain, renumbered: [...others, { id, after }].slice(-RENUMBERED_MAX) };
 }
 
 /**

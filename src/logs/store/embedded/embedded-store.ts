@@ -95,6 +95,7 @@ export interface EmbeddedStoreOptions {
 
 export class EmbeddedStore implements Store {
   readonly shared = false;
+  readonly mayRepeatNumbers: boolean;
   readonly limits: AppLimitTable;
   private readonly folder: string;
   private readonly file: LmdbFile;
@@ -158,6 +159,7 @@ export class EmbeddedStore implements Store {
         this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value,
         options.time,
       );
+      this.mayRepeatNumbers = this.durability === 'process' && this.clock.isOfAnotherBoot;
       this.leases = new EmbeddedLeases(this.records);
       this.frameIds = new FrameIdIndex(this.file, this.clock, this.diskSpace);
       for (const { key, value } of this.records.list<ErasureRecord>(STORE_SCOPE, ERASURE_PREFIX)) {

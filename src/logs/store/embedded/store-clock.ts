@@ -46,6 +46,8 @@ export interface StoreClockRecord {
  * two processes is known exactly; over a restart of the machine the system's clock has to be believed.
  */
 export class StoreClock {
+  /** The machine was started since the clock was saved, or nobody knows. */
+  readonly isOfAnotherBoot: boolean;
   private readonly sources: TimeSources;
   /** The clock at a reading of the others. */
   private baseMs: number;
@@ -58,12 +60,12 @@ export class StoreClock {
 
   constructor(saved: StoreClockRecord | undefined, sources: TimeSources = systemTimeSources()) {
     this.sources = sources;
+    const { bootId } = sources;
+    this.isOfAnotherBoot = saved !== undefined && (bootId === '' || bootId !== saved.bootId);
     const wallMs = sources.wall();
     this.baseMonotonicMs = sources.monotonic();
     this.baseUptimeMs = sources.uptime();
-    this.baseMs = saved
-      ? saved.nowMs + passedSince(saved, wallMs, this.baseUptimeMs, sources.bootId)
-      : wallMs;
+    this.baseMs = saved ? saved.nowMs + passedSince(saved, wallMs, this.baseUptimeMs, bootId) : wallMs;
     this.steps = saved ? [...saved.steps] : [];
     this.offsetMs = this.steps.at(-1)?.offsetMs ?? wallMs - this.baseMs;
     if (this.steps.length === 0) this.steps.push({ fromMs: this.baseMs, offsetMs: this.offsetMs });

@@ -88,6 +88,7 @@ interface OpenOptions {
 
 export class RedisStore implements Store {
   readonly shared = true;
+  readonly mayRepeatNumbers = false;
   readonly limits: AppLimitTable;
   /** Only Redis itself knows. */
   readonly trouble = undefined;
