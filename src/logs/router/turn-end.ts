@@ -4,7 +4,7 @@
  *
  * When many apps have lines in each turn, a line an app, those that nobody waits for gather for some milliseconds: a batch costs more
  * than many lines in it. While the event loop has no rest they gather for longer, by how long the last callbacks took: what has come waits in
- * the sockets anyway. Those of apps that nobody follows gather for half a second then: nobody sees it.
+ * the sockets anyway.
  */
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 
@@ -17,49 +17,28 @@ const BUSY = 0.95;
 /** When so many bytes were gathered, it is over: they are in memory, and nothing holds their senders up. */
 const GATHERED_BYTES_MAX = 33_554_432;
 
-/** Lines that nobody reads gather for so long; those that came within a tick are called back together. */
-const UNREAD_GATHER_MS = 500;
-const UNREAD_TICK_MS = 10;
-/** While they gather, it is looked so often whether the event loop has rest. */
-const UNREAD_LOOK_MS = 100;
-
 /** How long callbacks gather while the event loop is busy: so many times as long as the last ones took, up to a limit. */
 interface BusyGathering {
   readonly times: number;
   readonly maxMs: number;
 }
 
-/** How busy the event loop is. */
-class LoopLoad {
-  /** See {@link BUSY}; from one look to the next. */
-  isBusy = false;
-  private last: EventLoopUtilization | undefined;
-
-  look(): void {
-    const now = performance.eventLoopUtilization();
-    const { last } = this;
-    this.isBusy = last !== undefined && performance.eventLoopUtilization(now, last).utilization >= BUSY;
-    this.last = now;
-  }
-}
-
 /** Callbacks of one kind, which are called together. */
 class CallbackGroup {
   /** They gather while they are many. Undefined: never. */
   private readonly gathering: BusyGathering | undefined;
-  private readonly onMany: ((nowMs: number) => void) | undefined;
   private waiting: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
   private areMany = false;
-  private readonly loop = new LoopLoad();
+  /** See {@link BUSY}. */
+  private isBusy = false;
   /** How long the last callbacks took. */
   private lastMs = 0;
+  private lastLoop: EventLoopUtilization | undefined;
   private gatheredBytes = 0;
 
-  /** @param onMany is told when they were many, and the event loop has rest */
-  constructor(gathering?: BusyGathering, onMany?: (nowMs: number) => void) {
+  constructor(gathering?: BusyGathering) {
     this.gathering = gathering;
-    this.onMany = onMany;
   }
 
   get isGathering(): boolean {
@@ -81,7 +60,7 @@ class CallbackGroup {
   }
 
   private get gatherMs(): number {
-    if (!this.loop.isBusy || !this.gathering) return GATHER_MS;
+    if (!this.isBusy || !this.gathering) return GATHER_MS;
     const { times, maxMs } = this.gathering;
     return Math.min(Math.max(times * this.lastMs, BUSY_GATHER_MS), maxMs);
   }
@@ -92,17 +71,26 @@ class CallbackGroup {
     this.timer = undefined;
     this.gatheredBytes = 0;
     this.areMany = this.gathering !== undefined && callbacks.length >= MANY;
+    if (this.areMany) this.lookAtLoop();
     const startMs = performance.now();
-    if (this.areMany) {
-      this.loop.look();
-      if (!this.loop.isBusy) this.onMany?.(startMs);
-    }
+    let done = 0;
     try {
-      callAll(callbacks, (callback) => this.add(callback));
+      while (done < callbacks.length) callbacks[done++]();
     } finally {
+      // One has failed: the others are called nevertheless.
+      for (; done < callbacks.length; done++) this.add(callbacks[done]);
       this.lastMs = performance.now() - startMs;
     }
   };
+
+  /** How busy was it since the last look? */
+  private lookAtLoop(): void {
+    const now = performance.eventLoopUtilization();
+    const { lastLoop } = this;
+    this.isBusy =
+      lastLoop !== undefined && performance.eventLoopUtilization(now, lastLoop).utilization >= BUSY;
+    this.lastLoop = now;
+  }
 }
 
 /**
@@ -110,124 +98,26 @@ class CallbackGroup {
  * - `none`: somebody waits.
  * - `brief`: as long as the last ones took.
  * - `long`: four times as long, so that they take a fifth of the time, however many they are.
- * - `unread`: half a second, while the event loop has rest; else as `long`.
  */
-export type TurnPatience = 'none' | 'brief' | 'long' | 'unread';
+export type TurnPatience = 'none' | 'brief' | 'long';
 
-const groups: Readonly<Record<Exclude<TurnPatience, 'unread'>, CallbackGroup>> = {
+const groups: Readonly<Record<TurnPatience, CallbackGroup>> = {
   none: new CallbackGroup(),
   brief: new CallbackGroup({ times: 1, maxMs: 60 }),
-  long: new CallbackGroup({ times: 4, maxMs: 200 }, (nowMs) => unread.open(nowMs)),
+  long: new CallbackGroup({ times: 4, maxMs: 200 }),
 };
-
-/** Callbacks that came within one tick. */
-interface Tick {
-  readonly dueMs: number;
-  readonly callbacks: (() => void)[];
-  bytes: number;
-}
-
-/** Callbacks that wait for half a second each: those of a tick are called together, so that no turn has all of them. */
-class UnreadCallbacks {
-  /** Oldest first. */
-  private readonly ticks: Tick[] = [];
-  private waiting = 0;
-  private gatheredBytes = 0;
-  private readonly loop = new LoopLoad();
-  private lookedAtMs = Number.NEGATIVE_INFINITY;
-  /** Unless there are still many then. On the clock of `performance.now()`. */
-  private openUntilMs = Number.NEGATIVE_INFINITY;
-  private timer: NodeJS.Timeout | undefined;
-
-  /** May more come? They are many, and the event loop has rest. */
-  isOpen(nowMs: number): boolean {
-    if (nowMs >= this.openUntilMs) return false;
-    if (nowMs - this.lookedAtMs >= UNREAD_LOOK_MS) {
-      this.lookedAtMs = nowMs;
-      this.loop.look();
-      if (this.loop.isBusy) this.openUntilMs = Number.NEGATIVE_INFINITY;
-    }
-    return nowMs < this.openUntilMs;
-  }
-
-  /** There are many who may be called back, each half a second later. */
-  open(nowMs: number): void {
-    this.openUntilMs = nowMs + UNREAD_GATHER_MS;
-  }
-
-  add(callback: () => void, nowMs: number): void {
-    const dueMs = nowMs + UNREAD_GATHER_MS;
-    let newest = this.ticks.at(-1);
-    if (!newest || newest.dueMs + UNREAD_TICK_MS <= dueMs) {
-      newest = { dueMs, callbacks: [], bytes: 0 };
-      this.ticks.push(newest);
-    }
-    newest.callbacks.push(callback);
-    this.waiting++;
-    this.timer ??= setTimeout(this.run, UNREAD_GATHER_MS);
-  }
-
-  addBytes(bytes: number): void {
-    const newest = this.ticks.at(-1);
-    if (!newest) return;
-    newest.bytes += bytes;
-    this.gatheredBytes += bytes;
-    if (this.gatheredBytes < GATHERED_BYTES_MAX) return;
-    for (const tick of this.ticks) this.gatheredBytes -= tick.bytes;
-    for (const { callbacks } of this.ticks.splice(0))
-      for (const callback of callbacks) groups.none.add(callback);
-    this.waiting = 0;
-    clearTimeout(this.timer);
-    this.timer = undefined;
-  }
-
-  private readonly run = (): void => {
-    this.timer = undefined;
-    const nowMs = performance.now();
-    const due: (() => void)[] = [];
-    while (this.ticks.length > 0 && this.ticks[0].dueMs <= nowMs) {
-      const [{ callbacks, bytes }] = this.ticks.splice(0, 1);
-      this.waiting -= callbacks.length;
-      this.gatheredBytes -= bytes;
-      due.push(...callbacks);
-    }
-    if (this.waiting >= MANY && !this.loop.isBusy) this.open(nowMs);
-    const [next] = this.ticks;
-    if (next) this.timer = setTimeout(this.run, Math.max(next.dueMs - nowMs, UNREAD_TICK_MS / 2));
-    callAll(due, (callback) => groups.none.add(callback));
-  };
-}
-
-const unread = new UnreadCallbacks();
 
 /** Calls `callback` when this turn's events have been handled, or some milliseconds later, when many are as patient. */
 export function atTurnEnd(callback: () => void, patience: TurnPatience): void {
-  if (patience !== 'unread') {
-    groups[patience].add(callback);
-    return;
-  }
-  const nowMs = performance.now();
-  if (unread.isOpen(nowMs)) unread.add(callback, nowMs);
-  else groups.long.add(callback);
+  groups[patience].add(callback);
 }
 
-/** Are callbacks many whose patience is `long` or more, so that they gather now? */
+/** Are callbacks many whose patience is `long`, so that they gather now? */
 export function areManyGathering(): boolean {
-  return groups.long.isGathering || unread.isOpen(performance.now());
+  return groups.long.isGathering;
 }
 
-/** So many bytes were gathered, for callbacks whose patience is `long` or more. */
+/** So many bytes were gathered, for callbacks whose patience is `long`. */
 export function addGatheredBytes(bytes: number): void {
   groups.long.addBytes(bytes);
-  unread.addBytes(bytes);
-}
-
-/** Calls all of them; when one has failed, `callLater` gets those behind it. */
-function callAll(callbacks: readonly (() => void)[], callLater: (callback: () => void) => void): void {
-  let done = 0;
-  try {
-    while (done < callbacks.length) callbacks[done++]();
-  } finally {
-    for (; done < callbacks.length; done++) callLater(callbacks[done]);
-  }
 }

@@ -194,8 +194,7 @@ export class RedisStore implements Store {
   }
 
   appenderFor(app: AppId): StreamAppender {
-    // Perhaps on another router.
-    return { append: (batch, waiter) => this.appendFor(app, batch, waiter), isFollowed: true };
+    return { append: (batch, waiter) => this.appendFor(app, batch, waiter) };
   }
 
   private appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
@@ -278,10 +277,6 @@ export class RedisStore implements Store {
 
   subscribe(app: AppId, listener: AppendListener): () => void {
     return this.changeFeed.subscribe(app, listener);
-  }
-
-  watchAwaited(): void {
-    // All appends are.
   }
 
   restore(app: AppId, batch: StoredBatch): Promise<void> {
