@@ -53,7 +53,7 @@ export class Tab {
 
   constructor(page: Page, server: Pick<Server, 'url'>) {
     this.page = page;
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(60_000);
     page.on('pageerror', (error) => this.consoleErrors.push(String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') this.consoleErrors.push(message.text());
@@ -73,7 +73,7 @@ export class Tab {
   }
 
   async waitForMessage(text: string): Promise<void> {
-    await this.page.locator('.line > .text', { hasText: text }).first().waitFor({ timeout: 15_000 });
+    await this.page.locator('.line > .text', { hasText: text }).first().waitFor();
   }
 
   /** How many lines the page says that it holds. */
@@ -82,22 +82,20 @@ export class Tab {
     return Number(/([\d,]+) lines? here/.exec(text ?? '')?.[1].replaceAll(',', '') ?? Number.NaN);
   }
 
-  async waitForLineCount(count: number, timeoutMs = 15_000): Promise<void> {
-    let seen = Number.NaN;
-    await until(
-      `${count} lines in the page`,
-      async () => {
+  /** Waits for as long as more of them come: 100,000 take a slow machine a minute. */
+  async waitForLineCount(count: number): Promise<void> {
+    let seen = await this.lineCount();
+    while (seen !== count) {
+      const before = seen;
+      await until(`${count} lines in the page, which holds ${before}`, async () => {
         seen = await this.lineCount();
-        return seen === count;
-      },
-      timeoutMs,
-    ).catch((error: unknown) => {
-      throw new Error(`${error}; it holds ${seen}`);
-    });
+        return !Object.is(seen, before);
+      });
+    }
   }
 
   async waitUntilLive(): Promise<void> {
-    await this.page.locator('.state[data-state=live]').waitFor({ timeout: 15_000 });
+    await this.page.locator('.state[data-state=live]').waitFor();
   }
 
   /** Scrolls through all lines that the page holds, from the top, and gives their positions. */

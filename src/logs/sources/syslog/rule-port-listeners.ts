@@ -113,11 +113,12 @@ export class RulePortListeners {
 
   private async listen(port: number): Promise<readonly SyslogListener[]> {
     const { listenOptions, counters } = this.options;
-    const tcp = await listenTcp({ ...listenOptions, port, counters: counters.tcp });
+    // TCP behind UDP: whoever waits for a port asks over TCP, and over UDP nothing says that nobody listens yet.
+    const udp = await listenUdp({ ...listenOptions, port, counters: counters.udp });
     try {
-      return [tcp, await listenUdp({ ...listenOptions, port, counters: counters.udp })];
+      return [await listenTcp({ ...listenOptions, port, counters: counters.tcp }), udp];
     } catch (error) {
-      await tcp.close();
+      await udp.close();
       throw error;
     }
   }
