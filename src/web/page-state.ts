@@ -4,6 +4,7 @@ import { batch, computed, signal } from '@preact/signals';
 import { errorMessage } from '../common/text/error-message.ts';
 import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
 import { SavedSearchList } from './saved-searches.ts';
+import { serverNowMs } from './server-clock.ts';
 import { BrowserSession, type SignIn } from './session.ts';
 import {
   ApiError,
@@ -230,7 +231,7 @@ export class PageState extends ListPage implements LineListHost {
 
   /** Shows a longer range around the one that is shown. */
   zoomOut(shown: TimeRange): void {
-    const range = zoomedOut(shown, Date.now());
+    const range = zoomedOut(shown, serverNowMs());
     if (range !== undefined) this.selectRange(range === RANGE_DEFAULT ? '' : range);
   }
 
@@ -348,7 +349,7 @@ export class PageState extends ListPage implements LineListHost {
 
   /** What the histogram shows now; undefined before anything was counted. */
   get shownRange(): TimeRange | undefined {
-    const counts = this.logView.value?.counts.snapshot(Date.now());
+    const counts = this.logView.value?.counts.snapshot(serverNowMs());
     return counts && { sinceMs: counts.sinceMs, untilMs: endOf(counts) };
   }
 

@@ -1,4 +1,5 @@
 import type { ComponentProps } from 'preact';
+import { serverNowMs } from '../server-clock.ts';
 import { type Line, SEVERITIES } from '../stream/line.ts';
 import { formatDurationMs } from '../text/format.ts';
 import { lineFields, namesTrace } from '../text/line-fields.ts';
@@ -33,7 +34,10 @@ export function LineDetails({ line, page }: { line: Line; page: LineListHost }) 
         </table>
       )}
       <dl class="metadata">
-        <DetailRow name="time" value={`${line.timestamp} (${formatDurationMs(Date.now() - line.ms)} ago)`} />
+        <DetailRow
+          name="time"
+          value={`${line.timestamp} (${formatDurationMs(serverNowMs() - line.ms)} ago)`}
+        />
         <DetailRow name="from" value={`${line.source}[${line.dyno}]`} />
         <DetailRow name="host" value={line.hostname} />
         <DetailRow

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { formatBytes, formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import type { PageState } from '../page-state.ts';
+import { serverNowMs } from '../server-clock.ts';
 import type { DrainJson, DynoJson, LogLimitsJson } from '../stream/api-client.ts';
 import { splitNames } from '../stream/filters.ts';
 import { dynoColor } from '../text/dyno-color.ts';
@@ -11,9 +12,9 @@ import { ThemeButton } from './theme-button.tsx';
 
 /** Beside the lines: the dynos and the drains of the app, and what its log holds. */
 export function Panel({ page }: { page: PageState }) {
-  const [now, tick] = useState(Date.now());
+  const [now, tick] = useState(serverNowMs());
   useEffect(() => {
-    const timer = setInterval(() => tick(Date.now()), 1_000);
+    const timer = setInterval(() => tick(serverNowMs()), 1_000);
     return () => clearInterval(timer);
   }, []);
   const { app } = page.viewLocation.value;

@@ -1,6 +1,8 @@
 /** Reads what {@link LineHistoryState} decides, from history and from the live tail, and shows it to the list as signals. */
+
 import { signal } from '@preact/signals';
 import { ServiceError } from '../../addons/shared/service-client.ts';
+import { serverNowMs } from '../../server-clock.ts';
 import { FeedSignals } from '../../stream/feed/feed-signals.ts';
 import { FrameQueue } from '../../stream/feed/frame-queue.ts';
 import type { LineWindow } from '../../stream/line-window.ts';
@@ -231,7 +233,7 @@ export class ViewerFeed extends FeedSignals implements LineFeed {
         ms:
           parsed[lines.findLastIndex(({ matches }) => matches !== false)]?.ms ||
           this.window.last?.ms ||
-          Date.now(),
+          serverNowMs(),
       };
     return { lines: parsed, next, tail: answer.tail };
   }
