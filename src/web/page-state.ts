@@ -4,7 +4,6 @@ import { batch, computed, signal } from '@preact/signals';
 import { errorMessage } from '../common/text/error-message.ts';
 import { clearApiKey, loadApiKey, storeApiKey } from './api-key.ts';
 import { SavedSearchList } from './saved-searches.ts';
-import { serverNowMs } from './server-clock.ts';
 import { BrowserSession, type SignIn } from './session.ts';
 import {
   ApiError,
@@ -32,6 +31,7 @@ import { type DownloadOptions, downloadLines, downloadName } from './stream/log-
 import { LogView } from './stream/log-view.ts';
 import { MergedLineSource } from './stream/merged/merged-line-source.ts';
 import { hasRegex, searchFault } from './stream/search-expression.ts';
+import { serverNowMs } from './stream/server-clock.ts';
 import { visibleText } from './text/visible-text.ts';
 import type { LineListHost } from './view/list/list-host.ts';
 import { ListPage } from './view/list/list-page.ts';

@@ -1,7 +1,7 @@
 /** The server's HTTP API. */
 
-import { noteServerDate } from '../server-clock.ts';
 import { LineSourceError } from './line-source.ts';
+import { noteServerDate } from './server-clock.ts';
 
 /** The server rejected a request. `message` is its own sentence. */
 export class ApiError extends LineSourceError {}

@@ -1,6 +1,6 @@
 import type { ComponentProps } from 'preact';
-import { serverNowMs } from '../server-clock.ts';
 import { type Line, SEVERITIES } from '../stream/line.ts';
+import { serverNowMs } from '../stream/server-clock.ts';
 import { formatDurationMs } from '../text/format.ts';
 import { lineFields, namesTrace } from '../text/line-fields.ts';
 import type { MessageField } from '../text/message-fields.ts';

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import { formatBytes, formatCount, formatNumber } from '../../common/text/format-numbers.ts';
 import type { PageState } from '../page-state.ts';
-import { serverNowMs } from '../server-clock.ts';
 import type { DrainJson, DynoJson, LogLimitsJson } from '../stream/api-client.ts';
 import { splitNames } from '../stream/filters.ts';
+import { serverNowMs } from '../stream/server-clock.ts';
 import { dynoColor } from '../text/dyno-color.ts';
 import { formatDurationMs, withoutUrlSecrets } from '../text/format.ts';
 import { visibleText } from '../text/visible-text.ts';

@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { explainTime, parseTime } from '../../common/time-expression.ts';
 import type { PageState } from '../page-state.ts';
-import { serverNowMs } from '../server-clock.ts';
+import { serverNowMs } from '../stream/server-clock.ts';
 import { formatDate, formatTimeOfDay } from '../text/format.ts';
 import { Modal } from './modal.tsx';
 

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { serverNowMs } from '../../server-clock.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { formatDate, formatDurationMs, formatTimeOfDay, localDayNumber } from '../../text/format.ts';
 
 const TICK_MS = 10_000;

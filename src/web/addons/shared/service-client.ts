@@ -1,6 +1,6 @@
 /** Requests of a page to its service. Addresses are relative: `api/messages`. */
 
-import { noteServerDate } from '../../server-clock.ts';
+import { noteServerDate } from '../../stream/server-clock.ts';
 
 /** A request that failed. `message` is a sentence for whoever reads the page. */
 export class ServiceError extends Error {

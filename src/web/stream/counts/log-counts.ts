@@ -1,9 +1,9 @@
 /** The counts of a view's lines: reads them, part by part, and counts on with what comes. */
 
 import { signal } from '@preact/signals';
-import { serverNowMs } from '../../server-clock.ts';
 import type { Filters } from '../filters.ts';
 import type { CountRequest, LineSource } from '../line-source.ts';
+import { serverNowMs } from '../server-clock.ts';
 import { type CountedLine, CountHistory } from './count-history.ts';
 import type { HistogramCounts } from './histogram-counts.ts';
 import { bucketStep, lengthOf, type ViewRange } from './view-range.ts';

@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
 import { formatNumber } from '../../../common/text/format-numbers.ts';
 import type { PageState } from '../../page-state.ts';
-import { serverNowMs } from '../../server-clock.ts';
 import { endOf, summarize, totalOf } from '../../stream/counts/histogram-counts.ts';
 import { LAST_RANGES, RANGE_DEFAULT, zoomedOut } from '../../stream/counts/view-range.ts';
 import type { LogView } from '../../stream/log-view.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { Histogram } from './histogram.tsx';
 
 /** A rate over longer buckets would say nothing of now. */

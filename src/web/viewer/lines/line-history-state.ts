@@ -5,9 +5,9 @@
  */
 
 import { isContinuation } from '../../../logs/syslog/event-lines.ts';
-import { serverNowMs } from '../../server-clock.ts';
 import { joinEvents, LOOK_BACK, partsOf } from '../../stream/events/join-events.ts';
 import { LineWindow, WINDOW_LINES_MAX } from '../../stream/line-window.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { lineKey, type ViewerLine } from './viewer-line.ts';
 
 /** Lines that are read at a time. */

@@ -1,7 +1,7 @@
 /** Which lines are looked at: of which streams, with what in them, and of what time. */
 
 import { parseTime } from '../../../common/time-expression.ts';
-import { serverNowMs } from '../../server-clock.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 
 export interface ViewerSelection {
   /** The id of a group, or ''. */

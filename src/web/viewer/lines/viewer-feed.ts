@@ -2,11 +2,11 @@
 
 import { signal } from '@preact/signals';
 import { ServiceError } from '../../addons/shared/service-client.ts';
-import { serverNowMs } from '../../server-clock.ts';
 import { FeedSignals } from '../../stream/feed/feed-signals.ts';
 import { FrameQueue } from '../../stream/feed/frame-queue.ts';
 import type { LineWindow } from '../../stream/line-window.ts';
 import { endsInThePast } from '../../stream/search-expression.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import type { LineFeed } from '../../view/list/list-host.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { SearchJson, ViewerLineJson } from '../api/viewer-json.ts';

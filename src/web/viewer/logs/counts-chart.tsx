@@ -1,6 +1,6 @@
 import { formatNumber } from '../../../common/text/format-numbers.ts';
-import { serverNowMs } from '../../server-clock.ts';
 import { endOf, summarize, type TimeRange } from '../../stream/counts/histogram-counts.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { formatDurationMs } from '../../text/format.ts';
 import { Histogram } from '../../view/histogram/histogram.tsx';
 import type { ViewerPage } from '../viewer-page.ts';

@@ -2,9 +2,9 @@
 
 import { signal } from '@preact/signals';
 import { parseTime } from '../../../common/time-expression.ts';
-import { serverNowMs } from '../../server-clock.ts';
 import type { HistogramCounts, TimeRange } from '../../stream/counts/histogram-counts.ts';
 import { stepFor } from '../../stream/counts/time-steps.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { CountsJson, StreamJson } from '../api/viewer-json.ts';
 import { SUMMARY_MS, selectionParams, type ViewerSelection } from '../lines/line-selection.ts';

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { explainTime, parseTime } from '../../../common/time-expression.ts';
-import { serverNowMs } from '../../server-clock.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { formatDate, formatTimeOfDay, localDayNumber } from '../../text/format.ts';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';

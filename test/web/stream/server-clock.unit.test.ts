@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { noteServerDate, serverNowMs } from '../../src/web/server-clock.ts';
+import { noteServerDate, serverNowMs } from '../../../src/web/stream/server-clock.ts';
 
 const HOUR_MS = 3_600_000;
 
