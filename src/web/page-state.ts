@@ -31,6 +31,7 @@ import { type DownloadOptions, downloadLines, downloadName } from './stream/log-
 import { LogView } from './stream/log-view.ts';
 import { MergedLineSource } from './stream/merged/merged-line-source.ts';
 import { hasRegex, searchFault } from './stream/search-expression.ts';
+import { serverNowMs } from './stream/server-clock.ts';
 import { visibleText } from './text/visible-text.ts';
 import type { LineListHost } from './view/list/list-host.ts';
 import { ListPage } from './view/list/list-page.ts';
@@ -230,7 +231,7 @@ export class PageState extends ListPage implements LineListHost {
 
   /** Shows a longer range around the one that is shown. */
   zoomOut(shown: TimeRange): void {
-    const range = zoomedOut(shown, Date.now());
+    const range = zoomedOut(shown, serverNowMs());
     if (range !== undefined) this.selectRange(range === RANGE_DEFAULT ? '' : range);
   }
 
@@ -348,7 +349,7 @@ export class PageState extends ListPage implements LineListHost {
 
   /** What the histogram shows now; undefined before anything was counted. */
   get shownRange(): TimeRange | undefined {
-    const counts = this.logView.value?.counts.snapshot(Date.now());
+    const counts = this.logView.value?.counts.snapshot(serverNowMs());
     return counts && { sinceMs: counts.sinceMs, untilMs: endOf(counts) };
   }
 

@@ -132,7 +132,8 @@ export class Archiver {
         isDayOver && ((await lines.nextMs()) ?? dayEndMs) >= dayEndMs && writer.rawBytes < this.hourBytes;
       const written = await writer.finish();
       const folder = dayFolder(group.name, toMs - 1);
-      return { folder, file: listedFile(await this.freeName(folder, toMs, isWholeDay), group, written) };
+      const name = await this.freeName(folder, toMs, isWholeDay, signal);
+      return { folder, file: listedFile(name, group, written) };
     } catch (error) {
       await writer.abort();
       throw error;
@@ -148,6 +149,7 @@ export class Archiver {
     signal: AbortSignal | undefined,
   ): Promise<ListedFile> {
     const path = this.spoolPath(group);
+    await this.options.catalog.storage.removeUnfinished(`${begun.folder}/${begun.file.name}`, signal);
     try {
       if ((await fileSha256(path)) === begun.file.sha256)
         return await this.storeFile(group, begun, path, signal);
@@ -185,7 +187,7 @@ export class Archiver {
     const { catalog } = this.options;
     if (file.lines > 0) {
       await catalog.storage.put(`${folder}/${file.name}`, { path, ...file }, signal);
-      await catalog.add(folder, file);
+      await catalog.add(folder, file, signal);
     }
     await this.change([
       ...ranges.map(({ id, last }) => ({ key: cursorKey(id), value: last })),
@@ -194,10 +196,15 @@ export class Archiver {
     return file;
   }
 
-  private async freeName(folder: string, toMs: number, isWholeDay: boolean): Promise<string> {
+  private async freeName(
+    folder: string,
+    toMs: number,
+    isWholeDay: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     for (let number = 1; ; number++) {
       const name = archiveFileName(toMs, isWholeDay, number);
-      if (!(await this.options.catalog.isTaken(folder, name))) return name;
+      if (!(await this.options.catalog.isTaken(folder, name, signal))) return name;
     }
   }
 

@@ -61,11 +61,15 @@ interface DayList {
   readonly version: string;
   readonly files: readonly ListedFile[];
   readonly problem: string | undefined;
+  /** What stands there is no list: it is kept aside before another one takes its place. */
+  readonly damaged: Buffer | undefined;
 }
 
 const LIST_VERSION = 1;
 /** A list of a day's files is small: a file an hour. */
 const LIST_BYTES_MAX = 16 << 20;
+/** Behind the name of a list that could not be read, and was replaced by another one; with how many there are. */
+const DAMAGED = '.damaged';
 
 /** Reads the storage with each call, and a day's list only when it has changed. One process writes; anybody may put files there. */
 export class ArchiveCatalog {
@@ -84,11 +88,19 @@ export class ArchiveCatalog {
     const lists = stored.filter(({ key }) => key.endsWith(`/${MANIFEST_NAME}`));
     for (const key of this.days.keys()) if (!lists.some((list) => list.key === key)) this.days.delete(key);
     for (const file of lists) {
-      const { files, problem } = await this.day(file);
+      const { files, problem } = await this.day(file).catch((error: unknown) => ({
+        files: [],
+        problem: `${file.key} can't be read now (${reasonOf(error)}): the files beside it are known by their names alone.`,
+      }));
       if (problem !== undefined) problems.push(problem);
       const folder = file.key.slice(0, -MANIFEST_NAME.length);
       for (const one of files) listed.set(folder + one.name, one);
     }
+    for (const { key } of stored)
+      if (key.includes(`/${MANIFEST_NAME}${DAMAGED}`))
+        problems.push(
+          `${key} was a list of files that could not be read: those in it are known by their names alone.`,
+        );
     const files: ArchivedFile[] = [];
     for (const { key, bytes } of stored) {
       const format = formatOf(key);
@@ -121,51 +133,92 @@ export class ArchiveCatalog {
   }
 
   /** Is the name taken, by a file or in the list of its day? */
-  async isTaken(folder: string, name: string): Promise<boolean> {
-    if (await this.storage.find(`${folder}/${name}`)) return true;
-    return (await this.dayFiles(folder)).some((file) => file.name === name);
+  async isTaken(folder: string, name: string, signal?: AbortSignal): Promise<boolean> {
+    if (await this.storage.find(`${folder}/${name}`, signal)) return true;
+    return (await this.dayList(folder, signal))?.files.some((file) => file.name === name) ?? false;
   }
 
-  /** Adds a file to the list of its day, in the place of one of the same name. */
-  async add(folder: string, file: ListedFile): Promise<void> {
-    const others = (await this.dayFiles(folder)).filter(({ name }) => name !== file.name);
+  /**
+   * Adds a file to the list of its day, in the place of one of the same name.
+   * @throws TailraceError `unavailable` while what is in the list isn't known: it would lose the other files.
+   */
+  async add(folder: string, file: ListedFile, signal?: AbortSignal): Promise<void> {
+    const key = `${folder}/${MANIFEST_NAME}`;
+    const list = await this.dayList(folder, signal);
+    if (list?.damaged) await this.keepAside(key, list.damaged, signal);
+    const others = (list?.files ?? []).filter(({ name }) => name !== file.name);
     const files = [...others, file].sort((a, b) => (a.name < b.name ? -1 : 1));
     await this.storage.putText(
-      `${folder}/${MANIFEST_NAME}`,
+      key,
       `${JSON.stringify({ version: LIST_VERSION, files }, undefined, 1)}\n`,
+      signal,
     );
   }
 
-  private async dayFiles(folder: string): Promise<readonly ListedFile[]> {
-    const list = await this.storage.find(`${folder}/${MANIFEST_NAME}`);
-    return list ? (await this.day(list)).files : [];
+  private async keepAside(key: string, damaged: Buffer, signal: AbortSignal | undefined): Promise<void> {
+    for (let number = 1; ; number++) {
+      const aside = `${key}${DAMAGED}-${number}`;
+      if (await this.storage.find(aside, signal)) continue;
+      await this.storage.putText(aside, damaged, signal);
+      return;
+    }
   }
 
-  private async day(file: StoredFile): Promise<DayList> {
+  private async dayList(folder: string, signal: AbortSignal | undefined): Promise<DayList | undefined> {
+    const list = await this.storage.find(`${folder}/${MANIFEST_NAME}`, signal);
+    return list && (await this.day(list, signal));
+  }
+
+  /** @throws TailraceError `unavailable` when it doesn't come, or only a part of it. */
+  private async day(file: StoredFile, signal?: AbortSignal): Promise<DayList> {
     const known = this.days.get(file.key);
     if (known?.version === file.version) return known;
-    const list = { version: file.version, ...(await this.readDay(file)) };
+    const list = await this.readDay(file, signal);
     this.days.set(file.key, list);
     return list;
   }
 
-  private async readDay(file: StoredFile): Promise<Omit<DayList, 'version'>> {
-    const { key, bytes } = file;
+  private async readDay(
+    { key, bytes, version }: StoredFile,
+    signal: AbortSignal | undefined,
+  ): Promise<DayList> {
+    if (bytes > LIST_BYTES_MAX)
+      throw this.unreadable(key, new Error(`${bytes} bytes are too many for a list of files`));
+    const text = await this.readWhole(key, bytes, signal);
     try {
-      if (bytes > LIST_BYTES_MAX) throw new Error(`${bytes} bytes are too many`);
-      const chunks: Buffer[] = [];
-      for await (const chunk of await this.storage.read(key)) chunks.push(chunk);
-      const value: unknown = JSON.parse(Buffer.concat(chunks).toString());
+      const value: unknown = JSON.parse(text.toString());
       const files = isJsonObject(value) && Array.isArray(value.files) ? value.files : undefined;
       if (!files?.every(isListedFile)) throw new Error('not a list of files');
-      return { files, problem: undefined };
+      return { version, files, problem: undefined, damaged: undefined };
     } catch (error) {
-      if (error instanceof TailraceError) throw error;
       return {
+        version,
         files: [],
         problem: `${key} can't be read (${reasonOf(error)}): the files beside it are known by their names alone.`,
+        damaged: text,
       };
     }
+  }
+
+  /** Half of it isn't taken for it. */
+  private async readWhole(key: string, bytes: number, signal: AbortSignal | undefined): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of await this.storage.read(key, signal)) chunks.push(chunk);
+    } catch (error) {
+      throw error instanceof TailraceError ? error : this.unreadable(key, error);
+    }
+    const whole = Buffer.concat(chunks);
+    if (whole.length === bytes) return whole;
+    throw this.unreadable(key, new Error(`${whole.length} of ${bytes} bytes came`));
+  }
+
+  private unreadable(key: string, cause: unknown): TailraceError {
+    return new TailraceError(
+      'unavailable',
+      `${this.storage.description}: ${key} can't be read (${reasonOf(cause)}); it is tried again.`,
+      { cause },
+    );
   }
 }
 

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackoffRange, backoffMs } from '../../../src/common/backoff.ts';
 import { watchClosedOutput } from '../../../src/common/command-line/closed-output.ts';
-import { TailraceError } from '../../../src/common/errors.ts';
+import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
 import { searchHint } from '../../../src/logs/query/search-hint.ts';
 import { sanitize, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
 import {
@@ -24,6 +24,7 @@ const PAGE_LINES = 1_000;
 const LONG_STEP_S = 100_000_000;
 /** After a connection was lost, `--follow` goes on where it was. */
 const RETRY: BackoffRange = { firstMs: 1_000, maxMs: 30_000 };
+const SILENCE_TIMEOUT_MS = 40_000;
 
 interface SearchOptions extends ClientOptions {
   readonly group: readonly string[];
@@ -235,15 +236,27 @@ class SearchClient extends ViewerClient {
     print: (lines: readonly ApiLine[]) => void,
   ): Promise<void> {
     let after = tail;
+    let isLost = false;
     for (let attempt = 1; ; attempt++) {
       let retryAfterMs = 0;
+      let detail = 'closed';
+      // Of a connection that broke without a word nothing is heard: the viewer sends something every 15 s.
+      const silence = new AbortController();
+      const timer = setTimeout(() => silence.abort(), SILENCE_TIMEOUT_MS);
       try {
         const query = new URLSearchParams(parameters);
         if (after !== undefined) query.set('after', after);
-        const response = await this.request(`api/tail?${query}`, { accept: 'text/event-stream' });
+        const response = await this.request(
+          `api/tail?${query}`,
+          { accept: 'text/event-stream' },
+          { signal: silence.signal },
+        );
         attempt = 1;
+        if (isLost) writeNotice('connected again');
+        isLost = false;
         const body = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream);
         for await (const row of createInterface({ input: body, crlfDelay: Number.POSITIVE_INFINITY })) {
+          timer.refresh();
           if (!row.startsWith('data: ')) continue;
           const message = JSON.parse(row.slice(6)) as {
             after: string;
@@ -257,7 +270,13 @@ class SearchClient extends ViewerClient {
       } catch (error) {
         if (error instanceof TailraceError && error.status < 500) throw error;
         if (error instanceof RefusedForNow) retryAfterMs = error.retryAfterMs;
+        detail = silence.signal.aborted ? 'nothing came for a while' : reasonOf(error);
+      } finally {
+        clearTimeout(timer);
       }
+      if (!isLost || retryAfterMs > RETRY.maxMs)
+        writeNotice(`connection lost (${sanitize(detail)}); reconnecting`);
+      isLost = true;
       const waitMs = Math.max(backoffMs(attempt, RETRY), retryAfterMs);
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }

@@ -8,6 +8,7 @@ import { TAIL_LINES_MAX, type TailSessionOptions } from './tail-session.ts';
 
 /** Stored lines that a reader gets when the query has no range. */
 const LINES_DEFAULT = 100;
+const DAY_MS = 86_400_000;
 
 /**
  * The parameters of a tail, in the query string or in the body of a log session, the same for WebSocket, server-sent events and plain
@@ -56,15 +57,16 @@ export function parseTailQuery(
       throw new TailraceError('invalid_params', `${name} must be given once.`);
   const tail = parseBoolean('tail', query.tail) ?? defaults.tail;
   const search = prepareQuery(query.q ?? '');
+  // Who goes on where a connection broke has had what was before: `since=10m` would now begin later, and leave out what came meanwhile.
+  const resumes = tail && query.after !== undefined && query.after !== '';
+  const since = (text: string | undefined): number | undefined =>
+    resumes && dependsOnNow(text, nowMs) ? undefined : parseTimeParameter('since', text, nowMs);
   const options: TailRequest = {
     lines: parseLines('lines', query.lines),
     first: parseLines('first', query.first),
     after: parsePosition('after', query.after),
     before: parsePosition('before', query.before),
-    sinceMs: latestBound(
-      parseTimeParameter('since', query.since, nowMs),
-      parseTimeParameter('since', search.since, nowMs),
-    ),
+    sinceMs: latestBound(since(query.since), since(search.since)),
     untilMs: earliestBound(
       parseTimeParameter('until', query.until, nowMs),
       parseTimeParameter('until', search.until, nowMs),
@@ -154,6 +156,13 @@ function parseTimeParameter(
   const ms = parseTime(text, nowMs);
   if (ms !== undefined) return ms;
   throw new TailraceError('invalid_params', `${name}: ${explainTime(text)}`);
+}
+
+/** Is it another time tomorrow (10m, 03:00, yesterday, now)? */
+function dependsOnNow(text: string | undefined, nowMs: number): boolean {
+  if (!text) return false;
+  const ms = parseTime(text, nowMs);
+  return ms !== undefined && ms !== parseTime(text, nowMs + DAY_MS);
 }
 
 function parseLevel(text: string | undefined): LogLevel | undefined {

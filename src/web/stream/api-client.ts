@@ -1,6 +1,7 @@
 /** The server's HTTP API. */
 
 import { LineSourceError } from './line-source.ts';
+import { noteServerDate } from './server-clock.ts';
 
 /** The server rejected a request. `message` is its own sentence. */
 export class ApiError extends LineSourceError {}
@@ -118,11 +119,13 @@ export class WebApiClient {
    * @throws ApiError when the server rejects it, TypeError when the server doesn't answer.
    */
   async send(path: string, options: RequestInit = {}): Promise<Response> {
+    const sentAtMs = Date.now();
     const response = await fetch(path, {
       cache: 'no-store',
       ...options,
       headers: { ...options.headers, ...this.headers },
     });
+    noteServerDate(response.headers.get('date'), sentAtMs);
     if (response.ok) return response;
     const text = await response.text();
     throw new ApiError(

@@ -1,5 +1,6 @@
 import type { ComponentProps } from 'preact';
 import { type Line, SEVERITIES } from '../stream/line.ts';
+import { serverNowMs } from '../stream/server-clock.ts';
 import { formatDurationMs } from '../text/format.ts';
 import { lineFields, namesTrace } from '../text/line-fields.ts';
 import type { MessageField } from '../text/message-fields.ts';
@@ -33,7 +34,10 @@ export function LineDetails({ line, page }: { line: Line; page: LineListHost }) 
         </table>
       )}
       <dl class="metadata">
-        <DetailRow name="time" value={`${line.timestamp} (${formatDurationMs(Date.now() - line.ms)} ago)`} />
+        <DetailRow
+          name="time"
+          value={`${line.timestamp} (${formatDurationMs(serverNowMs() - line.ms)} ago)`}
+        />
         <DetailRow name="from" value={`${line.source}[${line.dyno}]`} />
         <DetailRow name="host" value={line.hostname} />
         <DetailRow

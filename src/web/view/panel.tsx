@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatNumber } from '../../common/text/format
 import type { PageState } from '../page-state.ts';
 import type { DrainJson, DynoJson, LogLimitsJson } from '../stream/api-client.ts';
 import { splitNames } from '../stream/filters.ts';
+import { serverNowMs } from '../stream/server-clock.ts';
 import { dynoColor } from '../text/dyno-color.ts';
 import { formatDurationMs, withoutUrlSecrets } from '../text/format.ts';
 import { visibleText } from '../text/visible-text.ts';
@@ -11,9 +12,9 @@ import { ThemeButton } from './theme-button.tsx';
 
 /** Beside the lines: the dynos and the drains of the app, and what its log holds. */
 export function Panel({ page }: { page: PageState }) {
-  const [now, tick] = useState(Date.now());
+  const [now, tick] = useState(serverNowMs());
   useEffect(() => {
-    const timer = setInterval(() => tick(Date.now()), 1_000);
+    const timer = setInterval(() => tick(serverNowMs()), 1_000);
     return () => clearInterval(timer);
   }, []);
   const { app } = page.viewLocation.value;

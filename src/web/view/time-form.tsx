@@ -1,6 +1,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { explainTime, parseTime } from '../../common/time-expression.ts';
 import type { PageState } from '../page-state.ts';
+import { serverNowMs } from '../stream/server-clock.ts';
 import { formatDate, formatTimeOfDay } from '../text/format.ts';
 import { Modal } from './modal.tsx';
 
@@ -10,7 +11,7 @@ const RECENT_TIMES = ['1m', '5m', '15m', '1h', '6h', '1d'];
 export function TimeForm({ page }: { page: PageState }) {
   const box = useRef<HTMLInputElement>(null);
   const [text, setText] = useState('');
-  const ms = parseTime(text, Date.now());
+  const ms = parseTime(text, serverNowMs());
   const jumpTo = (wanted: number | undefined): void => {
     if (wanted === undefined) return;
     page.overlay.value = '';
@@ -32,7 +33,7 @@ export function TimeForm({ page }: { page: PageState }) {
       >
         <div class="recent-times">
           {RECENT_TIMES.map((ago) => (
-            <button key={ago} type="button" onClick={() => jumpTo(parseTime(ago, Date.now()))}>
+            <button key={ago} type="button" onClick={() => jumpTo(parseTime(ago, serverNowMs()))}>
               {ago} ago
             </button>
           ))}

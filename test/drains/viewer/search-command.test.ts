@@ -140,6 +140,8 @@ it('--follow goes on with what comes, also over the viewer’s end by kill -9', 
   await follow.stop('SIGTERM');
   const numbers = follow.stdout.match(/numbered \d/g);
   expect(numbers).toEqual(['numbered 0', 'numbered 1', 'numbered 2']);
+  // Who waits for lines is told that none can come.
+  expect(follow.stderr).toMatch(/^ › {3}connection lost \(.+\); reconnecting\n › {3}connected again\n$/);
 });
 
 it('--count says that not all were counted when there was no time for that', async () => {

@@ -68,6 +68,32 @@ describe('a tail whose connection is cut', () => {
     next.disconnect();
   });
 
+  it.each([
+    ['since', { since: '1ms' }],
+    ['since: of a search', { q: 'line since:1ms' }],
+    ['since now', { since: 'now' }],
+  ])(
+    'with %s: what came while it was cut is longer ago when it resumes, and not left out',
+    async (_, query) => {
+      const app = await server.createApp();
+      await pushLines(server, app.token, numberedMessages(3));
+      const reader = await new TailClient(server, app, { ...query }).opened();
+      // As soon as it is live it has a position, whatever it has seen.
+      await until('its position', () => reader.position);
+      reader.disconnect();
+      await pushLines(server, app.token, numberedMessages(4, 'line', 3));
+      const pushedAtMs = Date.now();
+      await until('some milliseconds later', () => Date.now() > pushedAtMs + 20);
+      const next = await new TailClient(server, app, { ...query, after: reader.position }).opened();
+      expect(await next.waitForLines(4)).toEqual(numberedMessages(4, 'line', 3));
+      next.disconnect();
+      // Without a tail it is a range, as it was.
+      const range = await new TailClient(server, app, { ...query, after: '0', tail: false }).opened();
+      await until('its end', () => range.closeCode);
+      expect(range.messages()).toEqual([]);
+    },
+  );
+
   it('because the server was killed: resumes at its position', async () => {
     const data = dataFolderForTest();
     const first = await startServerForTest({ data });

@@ -9,6 +9,8 @@ export interface TailQuery {
   readonly tail?: boolean;
   readonly source?: string;
   readonly dyno?: string;
+  readonly since?: string;
+  readonly q?: string;
   readonly format?: 'text' | 'json';
 }
 

@@ -23,16 +23,18 @@ export interface ArchiveStorage {
   /** All files whose keys begin with `prefix`. */
   list(prefix: string): Promise<readonly StoredFile[]>;
   /** Undefined when there is none. */
-  find(key: string): Promise<StoredFile | undefined>;
+  find(key: string, signal?: AbortSignal): Promise<StoredFile | undefined>;
   /**
    * Stores a file, in the place of one of this name; resolves when it is durable, whole, and what was sent.
    * @throws TailraceError `unavailable` with a sentence that says what to do.
    */
   put(key: string, file: LocalFile, signal?: AbortSignal): Promise<void>;
   /** Stores a small text likewise. */
-  putText(key: string, text: string): Promise<void>;
+  putText(key: string, text: string | Uint8Array, signal?: AbortSignal): Promise<void>;
   /** The bytes of a file. @throws TailraceError `not_found`, `unavailable`. */
-  read(key: string): Promise<Readable>;
+  read(key: string, signal?: AbortSignal): Promise<Readable>;
+  /** Removes what was stored of a file of this name by somebody who was killed meanwhile, and isn't to be seen; as far as that can be done. */
+  removeUnfinished(key: string, signal?: AbortSignal): Promise<void>;
 }
 
 /** A key that stays below the storage's place, whoever asks for it. */

@@ -76,7 +76,7 @@ export class FolderStorage implements ArchiveStorage {
     });
   }
 
-  async putText(key: string, text: string): Promise<void> {
+  async putText(key: string, text: string | Uint8Array): Promise<void> {
     await this.replace(key, (partial) => writeFile(partial, text, { mode: FILE_MODE }));
   }
 
@@ -85,6 +85,9 @@ export class FolderStorage implements ArchiveStorage {
       throw new TailraceError('not_found', `There is no file ${key} in the archive ${this.root}.`);
     return createReadStream(join(this.root, key));
   }
+
+  /** A partial file has its name again when the file is written again. */
+  async removeUnfinished(): Promise<void> {}
 
   private async replace(key: string, write: (partial: string) => Promise<void>): Promise<void> {
     const path = join(this.root, key);

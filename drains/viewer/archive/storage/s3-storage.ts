@@ -3,14 +3,16 @@
  * large file is sent in, and whether what arrived is what was sent, is decided here.
  */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { S3mini } from 's3mini';
-import type { Agent, RequestInit as UndiciRequest } from 'undici';
+import type { Agent, RequestInit as UndiciRequest, Response as UndiciResponse } from 'undici';
 import { backoffMs } from '../../../../src/common/backoff.ts';
 import { TailraceError } from '../../../../src/common/errors.ts';
+import { isJsonObject } from '../../../../src/common/json-object.ts';
 import { trimTrailing } from '../../../../src/common/limits/trim-trailing.ts';
 import type { ArchiveStorage, LocalFile, StoredFile } from './archive-storage.ts';
 
@@ -20,6 +22,7 @@ const ATTEMPTS = 4;
 const ANSWER_MS = 20_000;
 const RETRY = { firstMs: 200, maxMs: 5_000 };
 const GZIP = 'application/gzip';
+const LIST_REQUEST = /[?&]list-type=2(?:&|$)/;
 const JSON_TYPE = 'application/json';
 
 export interface S3Options {
@@ -42,6 +45,8 @@ export class S3Storage implements ArchiveStorage {
   private readonly client: S3mini;
   private readonly prefix: string;
   private readonly partBytes: number;
+  /** What ends the request that is made: the client has no argument for it. */
+  private readonly signals = new AsyncLocalStorage<AbortSignal | undefined>();
 
   constructor(options: S3Options) {
     const { endpoint, bucket, prefix, region, accessKeyId, secretAccessKey } = options;
@@ -53,12 +58,16 @@ export class S3Storage implements ArchiveStorage {
       secretAccessKey,
       endpoint: `${trimTrailing(endpoint, '/')}/${bucket}`,
       region,
-      fetch: fetchByUndici(options.answerMs ?? ANSWER_MS),
+      fetch: fetchByUndici(options.answerMs ?? ANSWER_MS, () => this.signals.getStore()),
     });
   }
 
-  async list(prefix: string): Promise<readonly StoredFile[]> {
-    const found = await this.request('listed', () => this.client.listObjects('/', `${this.prefix}${prefix}`));
+  async list(prefix: string, signal?: AbortSignal): Promise<readonly StoredFile[]> {
+    const found = await this.request(
+      'listed',
+      () => this.client.listObjects('/', `${this.prefix}${prefix}`),
+      signal,
+    );
     if (!found) throw new TailraceError('unavailable', `${this.description}: there is no such bucket.`);
     return found
       .filter(({ Key }) => !Key.endsWith('/'))
@@ -69,9 +78,8 @@ export class S3Storage implements ArchiveStorage {
       }));
   }
 
-  async find(key: string): Promise<StoredFile | undefined> {
-    const found = (await this.list(key)).find((file) => file.key === key);
-    return found;
+  async find(key: string, signal?: AbortSignal): Promise<StoredFile | undefined> {
+    return (await this.list(key, signal)).find((file) => file.key === key);
   }
 
   async put(key: string, file: LocalFile, signal?: AbortSignal): Promise<void> {
@@ -81,20 +89,40 @@ export class S3Storage implements ArchiveStorage {
         file.bytes <= this.partBytes
           ? await this.putWhole(key, await readPart(handle, 0, file.bytes), GZIP, signal)
           : await this.putParts(key, handle, file, signal);
-      if (!isProven) await this.compare(key, file.sha256);
+      if (!isProven) await this.compare(key, file.sha256, signal);
     } finally {
       await handle.close();
     }
   }
 
-  async putText(key: string, text: string): Promise<void> {
+  async putText(key: string, text: string | Uint8Array, signal?: AbortSignal): Promise<void> {
     const bytes = Buffer.from(text);
-    if (!(await this.putWhole(key, bytes, JSON_TYPE)))
-      await this.compare(key, createHash('sha256').update(bytes).digest('hex'));
+    if (!(await this.putWhole(key, bytes, JSON_TYPE, signal)))
+      await this.compare(key, createHash('sha256').update(bytes).digest('hex'), signal);
   }
 
-  async read(key: string): Promise<Readable> {
-    const response = await this.request('read', () => this.client.getObjectResponse(this.prefix + key));
+  /** Parts of uploads that nobody ends are paid for, and aren't listed. Where they may not be asked for, a rule of the bucket removes them. */
+  async removeUnfinished(key: string, signal?: AbortSignal): Promise<void> {
+    const name = this.prefix + key;
+    try {
+      const found: unknown = await this.request(
+        'listed',
+        () => this.client.listMultipartUploads('/', name, 'GET', { prefix: name }),
+        signal,
+      );
+      for (const id of uploadsOf(found, name))
+        await this.request('written', () => this.client.abortMultipartUpload(name, id), signal);
+    } catch (error) {
+      if (!(error instanceof TailraceError)) throw error;
+    }
+  }
+
+  async read(key: string, signal?: AbortSignal): Promise<Readable> {
+    const response = await this.request(
+      'read',
+      () => this.client.getObjectResponse(this.prefix + key),
+      signal,
+    );
     if (!response?.body)
       throw new TailraceError('not_found', `There is no file ${key} in the archive ${this.description}.`);
     return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
@@ -141,13 +169,13 @@ export class S3Storage implements ArchiveStorage {
       throw error;
     }
     // That all parts are in it, and nothing else.
-    return isProven && (await this.find(key))?.bytes === file.bytes;
+    return isProven && (await this.find(key, signal))?.bytes === file.bytes;
   }
 
   /** Reads what was written, where nothing else tells that it is what was sent. */
-  private async compare(key: string, sha256: string): Promise<void> {
+  private async compare(key: string, sha256: string, signal: AbortSignal | undefined): Promise<void> {
     const hash = createHash('sha256');
-    for await (const chunk of await this.read(key)) hash.update(chunk);
+    for await (const chunk of await this.read(key, signal)) hash.update(chunk);
     if (hash.digest('hex') !== sha256)
       throw new TailraceError(
         'unavailable',
@@ -159,8 +187,9 @@ export class S3Storage implements ArchiveStorage {
     for (let number = 1; ; number++) {
       signal?.throwIfAborted();
       try {
-        return await attempt();
+        return await this.signals.run(signal, attempt);
       } catch (error) {
+        signal?.throwIfAborted();
         if (number === ATTEMPTS || !isTransient(error)) throw this.unavailable(what, error);
         await sleep(backoffMs(number, RETRY), undefined, { signal });
       }
@@ -195,14 +224,41 @@ function isTransient(error: unknown): boolean {
   const { status, reason } = describe(error);
   // Somebody has waited for long enough.
   if (reason === 'UND_ERR_HEADERS_TIMEOUT' || reason === 'UND_ERR_CONNECT_TIMEOUT') return false;
-  return status === undefined || status >= 500 || status === 408 || status === 429;
+  return status === undefined || (status >= 500 && status !== 501) || status === 408 || status === 429;
+}
+
+/**
+ * A list of a bucket that has come whole. Of half of one, or of a page that says who may use a network, the client makes a list that has less in it, or
+ * nothing: then what is there would be written over.
+ */
+async function wholeList(response: UndiciResponse): Promise<Response> {
+  const text = await response.text();
+  if (!/<ListBucketResult[\s>/]/.test(text) || !/(?:<\/ListBucketResult>|\/>)\s*$/.test(text))
+    throw new Error('it answers with something else than a list of files, or half of one');
+  return new Response(text, { status: response.status });
+}
+
+/** The ids of uploads of this name that aren't over, as a list of uploads has them: one, several or none. */
+function uploadsOf(listed: unknown, name: string): readonly string[] {
+  const result = isJsonObject(listed)
+    ? (listed.ListMultipartUploadsResult ?? listed.listMultipartUploadsResult ?? listed)
+    : undefined;
+  const uploads = isJsonObject(result) ? (result.Upload ?? result.upload) : undefined;
+  return (Array.isArray(uploads) ? uploads : [uploads])
+    .filter(isJsonObject)
+    .filter(({ Key, key }) => (Key ?? key) === name)
+    .map(({ UploadId, uploadId }) => UploadId ?? uploadId)
+    .filter((id) => typeof id === 'string');
 }
 
 function describe(error: unknown): { status?: number; code?: string; reason: string } {
   if (!(error instanceof Error)) return { reason: String(error) };
   const status = 'status' in error && typeof error.status === 'number' ? error.status : undefined;
-  const code =
+  const known =
     'serviceCode' in error && typeof error.serviceCode === 'string' ? error.serviceCode : undefined;
+  // Of answers with a charset the client doesn't read it.
+  const body = 'body' in error && typeof error.body === 'string' ? error.body : '';
+  const code = known === 'Unknown' ? (/<Code>(\w{1,50})<\/Code>/.exec(body)?.[1] ?? known) : known;
   const cause = error.cause instanceof Error ? error.cause : error;
   const reason = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message.slice(0, 200);
   return { status, code, reason };
@@ -231,17 +287,20 @@ function isMd5Of(etag: string, bytes: Buffer): boolean {
  * The fetch of the package that sends everything else here. Node.js's own shares its connections with that once it is loaded, and the two
  * needn't be of one version.
  * @param answerMs how long something that is read may be waited for; what is written may be large, and its line slow
+ * @param signalNow what ends the request that is made now
  */
-function fetchByUndici(answerMs: number): typeof fetch {
+function fetchByUndici(answerMs: number, signalNow: () => AbortSignal | undefined): typeof fetch {
   let readers: Agent | undefined;
   return (async (input: string, init?: UndiciRequest) => {
     const { Agent, fetch: send } = await import('undici');
-    if (init?.method === 'PUT' || init?.method === 'POST') return send(input, init);
+    if (init?.method === 'PUT' || init?.method === 'POST')
+      return send(input, { ...init, signal: signalNow() });
     readers ??= new Agent({
       connect: { timeout: answerMs },
       headersTimeout: answerMs,
       bodyTimeout: answerMs,
     });
-    return send(input, { ...init, dispatcher: readers });
+    const response = await send(input, { ...init, signal: signalNow(), dispatcher: readers });
+    return response.ok && LIST_REQUEST.test(input) ? await wholeList(response) : response;
   }) as unknown as typeof fetch;
 }

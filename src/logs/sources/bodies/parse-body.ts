@@ -82,6 +82,9 @@ export function parseValues({ format, body, dyno, source = NO_SOURCE }: ParseJob
   if (format === 'json' || format === 'ndjson')
     for (const value of format === 'json' ? readJson(body) : readNdjson(body))
       packer.add(jsonToSyslogLine(value, dyno));
-  else packOtlpLines(body, format === 'otlp-json', source, packer);
+  else {
+    const rejected = packOtlpLines(body, format === 'otlp-json', source, packer);
+    if (rejected) return { ...packer.pack(), rejected };
+  }
   return packer.pack();
 }

@@ -32,18 +32,24 @@ interface FieldRule {
 }
 interface MessageRule {
   readonly isRecord: boolean;
+  /** What is in it is looked at by itself. */
+  readonly isOpaque?: boolean;
   readonly fields: (FieldRule | undefined)[];
 }
 
+const OPAQUE_RECORD: MessageRule = { isRecord: true, isOpaque: true, fields: [] };
 const rules = new Map<string, MessageRule>();
 for (const name of Object.keys(OTLP_MESSAGES))
   rules.set(name, { isRecord: name === 'LogRecord', fields: [] });
 for (const [name, { fields }] of Object.entries(OTLP_MESSAGES))
-  for (const { id, type } of Object.values(fields)) {
+  for (const [field, { id, type }] of Object.entries(fields)) {
     const rule = rules.get(name);
-    if (rule) rule.fields[id] = { wireType: WIRE_TYPES[type] ?? LENGTH, message: rules.get(type) };
+    const message = field === 'logRecords' && type === 'bytes' ? OPAQUE_RECORD : rules.get(type);
+    if (rule) rule.fields[id] = { wireType: WIRE_TYPES[type] ?? LENGTH, message };
   }
 const REQUEST = 'ExportLogsServiceRequest';
+/** How deep a record is in a request. */
+const RECORD_DEPTH = 4;
 
 /**
  * Does a request have so many messages (records, which count twice, attributes, values) at the most? It is looked at only as far as that takes.
@@ -53,6 +59,19 @@ export function hasFewOtlpMessages(body: Uint8Array, max: number): boolean {
   const scanner = new OtlpScanner(body, max);
   scanner.scan(REQUEST);
   return !scanner.isStopped;
+}
+
+/**
+ * Looks at what is around the records of a request, and how many there are.
+ * @throws TailraceError as {@link assertOtlpWithinLimits}
+ */
+export function assertOtlpFrameWithinLimits(body: Uint8Array): void {
+  new OtlpScanner(body, Number.POSITIVE_INFINITY).scan('RequestOfBytes');
+}
+
+/** Looks at a record by itself. @throws TailraceError as {@link assertOtlpWithinLimits} */
+export function assertOtlpRecordWithinLimits(record: Uint8Array): void {
+  assertOtlpWithinLimits(record, 'LogRecord', RECORD_DEPTH);
 }
 
 /**
@@ -100,7 +119,9 @@ class OtlpScanner {
         throw notOtlp(': its fields are those of something else, such as traces or metrics');
       if (field?.message) {
         this.countMessage(field.message);
-        if (!rule.isRecord || ++parts <= JSON_LIMITS.keys) this.scanMessage(field.message, next, depth + 1);
+        if (field.message.isOpaque) this.at = next;
+        else if (!rule.isRecord || ++parts <= JSON_LIMITS.keys)
+          this.scanMessage(field.message, next, depth + 1);
         else
           throw new TailraceError(
             'bad_request',

@@ -26,6 +26,13 @@ export const OTLP_MESSAGES = {
   ResourceLogs: message({ resource: [1, 'Resource'], scopeLogs: [2, 'ScopeLogs', 'repeated'] }),
   Resource: message({ attributes: [1, 'KeyValue', 'repeated'] }),
   ScopeLogs: message({ scope: [1, 'Scope'], logRecords: [2, 'LogRecord', 'repeated'] }),
+  /** A request whose records are read one by one: each may be something else. */
+  RequestOfBytes: message({ resourceLogs: [1, 'ResourceLogsOfBytes', 'repeated'] }),
+  ResourceLogsOfBytes: message({
+    resource: [1, 'Resource'],
+    scopeLogs: [2, 'ScopeLogsOfBytes', 'repeated'],
+  }),
+  ScopeLogsOfBytes: message({ scope: [1, 'Scope'], logRecords: [2, 'bytes', 'repeated'] }),
   Scope: message({
     name: [1, 'string'],
     version: [2, 'string'],
@@ -72,6 +79,11 @@ export const OTLP_MESSAGES = {
   },
   ArrayValue: message({ values: [1, 'AnyValue', 'repeated'] }),
   KeyValueList: message({ values: [1, 'KeyValue', 'repeated'] }),
+  ExportLogsServiceResponse: message({ partialSuccess: [1, 'ExportLogsPartialSuccess'] }),
+  ExportLogsPartialSuccess: message({
+    rejectedLogRecords: [1, 'int64'],
+    errorMessage: [2, 'string'],
+  }),
   /** Of a refusal: `google.rpc.Status`, whose code OTLP leaves out. */
   Status: message({ message: [2, 'string'] }),
 };
@@ -110,6 +122,29 @@ export function decodeOtlp(body: Uint8Array, name: OtlpMessage = 'ExportLogsServ
 /** Encodes why a request is refused, as senders of protobuf want it (OTLP/HTTP: "Failures"). */
 export function encodeOtlpStatus(sentence: string): Buffer {
   return Buffer.from(typeOf('Status').encode({ message: sentence }).finish());
+}
+
+/** What of a request wasn't taken: ExportLogsPartialSuccess. */
+interface PartialSuccess {
+  readonly count: number;
+  readonly reason: string;
+}
+
+/** An ExportLogsServiceResponse (OTLP/HTTP: "Full Success", "Partial Success"): without a partial success it has no bytes at all. */
+export function encodeOtlpResponse(rejected: PartialSuccess | undefined): Buffer {
+  if (!rejected) return Buffer.alloc(0);
+  const type = typeOf('ExportLogsServiceResponse');
+  return Buffer.from(type.encode(type.fromObject(responseOf(rejected))).finish());
+}
+
+/** The same as JSON. */
+export function otlpResponseJson(rejected: PartialSuccess | undefined): string {
+  return JSON.stringify(rejected ? responseOf(rejected) : {});
+}
+
+/** As JSON has it: 64-bit integers are texts there. */
+function responseOf({ count, reason }: PartialSuccess): object {
+  return { partialSuccess: { rejectedLogRecords: String(count), errorMessage: reason } };
 }
 
 /** Encodes a request, for tests and measurements. */

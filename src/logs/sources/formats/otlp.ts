@@ -5,7 +5,13 @@ import { isJsonObject } from '../../../common/json-object.ts';
 import { assertJsonWithinLimits, JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { parseExactJson } from './exact-json.ts';
 import { namedSeverity } from './json-fields.ts';
-import { assertOtlpWithinLimits, hasFewOtlpMessages, notOtlp } from './otlp-scanner.ts';
+import {
+  assertOtlpFrameWithinLimits,
+  assertOtlpRecordWithinLimits,
+  assertOtlpWithinLimits,
+  hasFewOtlpMessages,
+  notOtlp,
+} from './otlp-scanner.ts';
 import { decodeOtlp } from './otlp-schema.ts';
 import type { LinePacker } from './packed-lines.ts';
 import {
@@ -46,38 +52,105 @@ export interface OtlpSource {
  * @throws TailraceError as {@link packOtlpLines}
  */
 export function isSmallOtlpRequest(body: Buffer, isJson: boolean, max: number): boolean {
-  if (!isJson) return hasFewOtlpMessages(body, max);
+  if (!isJson)
+    try {
+      return hasFewOtlpMessages(body, max);
+    } catch (error) {
+      if (!isBadRequest(error)) throw error;
+      // Records beside those that can't be read may be many, and are counted by nobody.
+      assertOtlpFrameWithinLimits(body);
+      return false;
+    }
   const scanner = new JsonScanner(body);
   while (scanner.containers <= max && scanner.next());
   return scanner.containers <= max;
 }
 
+/** Records of a request that can't be read, while others can: its partial success. */
+export interface RejectedRecords {
+  readonly count: number;
+  /** Of the first of them, a sentence. */
+  readonly reason: string;
+}
+
 /**
- * Packs the lines of a request, without a token.
- * @throws TailraceError `bad_request` when the body isn't an ExportLogsServiceRequest; `too_large` for too many lines.
+ * Packs the lines of a request, without a token. A record that can't be read costs no other one.
+ * @returns what of it was left out; undefined: nothing
+ * @throws TailraceError `bad_request` when the body isn't an ExportLogsServiceRequest, or none of its records can be read; `too_large` for too many lines.
  */
-export function packOtlpLines(body: Buffer, isJson: boolean, source: OtlpSource, packer: LinePacker): void {
+export function packOtlpLines(
+  body: Buffer,
+  isJson: boolean,
+  source: OtlpSource,
+  packer: LinePacker,
+): RejectedRecords | undefined {
   const request = decode(body, isJson);
+  let rejected = 0;
+  let first: TailraceError | undefined;
   for (const resourceLogs of listOf(request, 'resourceLogs')) {
     const sender = otlpSender(field(resourceLogs, 'resource'), source);
     for (const scopeLogs of listOf(resourceLogs, 'scopeLogs', 'resource', 'schemaUrl')) {
       const scope = otlpScope(field(scopeLogs, 'scope'));
-      for (const record of listOf(scopeLogs, 'logRecords', 'scope', 'schemaUrl'))
-        packer.add(otlpToSyslogLine(record, sender, scope));
+      for (const record of entriesOf(scopeLogs, 'logRecords', 'scope', 'schemaUrl')) {
+        let line: string;
+        try {
+          line = otlpToSyslogLine(readRecord(record), sender, scope);
+        } catch (error) {
+          if (!(error instanceof TailraceError)) throw error;
+          rejected++;
+          first ??= error;
+          continue;
+        }
+        packer.add(line);
+      }
     }
   }
+  if (first && packer.count === 0) throw first;
+  return first && { count: rejected, reason: first.message };
 }
 
 function decode(body: Buffer, isJson: boolean): Readonly<Record<string, unknown>> {
   if (isJson) assertJsonWithinLimits(body, JSON_LIMITS);
-  else assertOtlpWithinLimits(body);
   try {
-    const request: unknown = isJson ? parseExactJson(body.toString('utf8')) : decodeOtlp(body);
+    const request: unknown = isJson ? parseExactJson(body.toString('utf8')) : decodeProtobuf(body);
     if (isJsonObject(request)) return request;
   } catch (error) {
-    throw notOtlp('', error);
+    throw error instanceof TailraceError ? error : notOtlp('', error);
   }
   throw notOtlp();
+}
+
+/**
+ * Where a record can't be read, all of them are left as bytes.
+ * @throws TailraceError, or an error of the decoder, when what is around them can't be read, or is too much
+ */
+function decodeProtobuf(body: Buffer): unknown {
+  try {
+    assertOtlpWithinLimits(body);
+    return decodeOtlp(body);
+  } catch (error) {
+    if (error instanceof TailraceError && !isBadRequest(error)) throw error;
+    assertOtlpFrameWithinLimits(body);
+    return decodeOtlp(body, 'RequestOfBytes');
+  }
+}
+
+function isBadRequest(error: unknown): boolean {
+  return error instanceof TailraceError && error.code === 'bad_request';
+}
+
+/** @throws TailraceError `bad_request` when it is no record */
+function readRecord(record: unknown): Readonly<Record<string, unknown>> {
+  if (Buffer.isBuffer(record)) {
+    assertOtlpRecordWithinLimits(record);
+    try {
+      return decodeOtlp(record, 'LogRecord') as Readonly<Record<string, unknown>>;
+    } catch (error) {
+      throw notOtlp('', error);
+    }
+  }
+  if (!isJsonObject(record)) throw noObject('logRecords');
+  return record;
 }
 
 /** What a record's resource says of its sender. */
@@ -200,6 +273,17 @@ function listOf(
   name: string,
   ...others: string[]
 ): readonly Readonly<Record<string, unknown>>[] {
+  const found = entriesOf(value, name, ...others);
+  if (!found.every(isJsonObject)) throw noObject(name);
+  return found;
+}
+
+/** {@link listOf}, whatever its entries are. */
+function entriesOf(
+  value: Readonly<Record<string, unknown>>,
+  name: string,
+  ...others: string[]
+): readonly unknown[] {
   const found = field(value, name);
   if (found === undefined || found === null) {
     const known = [name, ...others].flatMap((one) => [one, protoName(one)]);
@@ -208,8 +292,11 @@ function listOf(
     throw notOtlp(`: instead of ${name} it has ${JSON.stringify(stranger.slice(0, 50))}`);
   }
   if (!Array.isArray(found)) throw notOtlp(`: ${name} is no list`);
-  if (!found.every(isJsonObject)) throw notOtlp(`: ${name} has an entry that is no object`);
   return found;
+}
+
+function noObject(name: string): TailraceError {
+  return notOtlp(`: ${name} has an entry that is no object`);
 }
 
 /** Attributes by their keys; what is there in another form is kept under `attributes`. */

@@ -33,6 +33,8 @@ export interface PackedLines {
   readonly pieces?: readonly PackedPiece[];
   /** Left out: the memory is theirs alone. */
   readonly loan?: MemoryLoan;
+  /** What of the request isn't among them, since it can't be read; its sender is told. */
+  readonly rejected?: { readonly count: number; readonly reason: string };
 }
 
 /** Bytes that stand in memory which somebody else is going to write to. */

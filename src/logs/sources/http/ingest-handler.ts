@@ -64,21 +64,21 @@ export class IngestHandler {
     return this.withMemory(received, (pushed) => this.takeLinesOf(pushed));
   }
 
-  /** Takes a request of `POST /v1/logs`. */
-  takeOtlp(received: ReceivedRequest): Promise<void> {
+  /** Takes a request of `POST /v1/logs`. Resolves with what of it was left out; undefined: nothing. */
+  takeOtlp(received: ReceivedRequest): Promise<PackedLines['rejected']> {
     return this.withMemory(received, (pushed) => this.takeOtlpOf(pushed));
   }
 
   /** Takes what has come, and gives back what its body took. */
-  private async withMemory(
+  private async withMemory<T>(
     received: ReceivedRequest,
-    take: (pushed: PushedRequest) => Promise<void>,
-  ): Promise<void> {
+    take: (pushed: PushedRequest) => Promise<T>,
+  ): Promise<T> {
     const { held, bodyMemory } = this.options;
     const memory = bodyMemory.reserve();
     const hold = held.begin(() => received.request.raw.socket.destroyed);
     try {
-      await take({ ...received, hold, memory });
+      return await take({ ...received, hold, memory });
     } finally {
       memory.release();
     }
@@ -114,7 +114,7 @@ export class IngestHandler {
     else await this.parseAndStore(pushed, logSource, { format, body, dyno });
   }
 
-  private async takeOtlpOf(pushed: PushedRequest): Promise<void> {
+  private async takeOtlpOf(pushed: PushedRequest): Promise<PackedLines['rejected']> {
     const { request } = pushed;
     const type = requestContentType(request);
     const format = OTLP_FORMATS.get(type);
@@ -127,7 +127,7 @@ export class IngestHandler {
     if (!format) throw unsupportedOtlpContentType(request);
     const body = await this.admitAndRead(pushed, { logSource });
     const source = { source: logSource.source, keepService: logSource.source === WILDCARD_SOURCE };
-    await this.parseAndStore(pushed, logSource, { format, body, source });
+    return this.parseAndStore(pushed, logSource, { format, body, source });
   }
 
   private authorize({ request, reply, authorizer, hold }: PushedRequest): Promise<AuthorizedSender> {
@@ -156,12 +156,15 @@ export class IngestHandler {
     pushed: PushedRequest,
     logSource: LogSource | undefined,
     job: ParseJob,
-  ): Promise<void> {
+  ): Promise<PackedLines['rejected']> {
     const { lines, body } = await this.parse(pushed, logSource, job).catch((error: unknown) => {
       if (error instanceof TailraceError && error.code === 'bad_request') pushed.counters.malformed++;
       throw error;
     });
+    const { rejected } = lines;
     await this.store(pushed, logSource, new ParsedLines(body, lines));
+    if (rejected) pushed.counters.malformed += rejected.count;
+    return rejected;
   }
 
   private async parse(

@@ -11,7 +11,7 @@ import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import { BodyMemory } from '../bodies/body-memory.ts';
 import { ParsingThread } from '../bodies/parsing-thread.ts';
-import { encodeOtlpStatus } from '../formats/otlp-schema.ts';
+import { encodeOtlpResponse, encodeOtlpStatus, otlpResponseJson } from '../formats/otlp-schema.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import { RejectionWarnings } from '../rejection-warnings.ts';
 import { OTLP_FORMATS, refusalForm } from './body-formats.ts';
@@ -107,11 +107,15 @@ export async function registerIngestRoutes(
     });
     logs.post('/v1/logs', { onSend: refuseAsOtlp }, async (request, reply) => {
       const isJson = requestContentType(request) === 'application/json';
-      await handler.takeOtlp({ request, reply, authorizer: otlpAuthorizer, counters: otlpCounters });
-      // An ExportLogsServiceResponse without a partial success: in protobuf, no bytes at all.
+      const rejected = await handler.takeOtlp({
+        request,
+        reply,
+        authorizer: otlpAuthorizer,
+        counters: otlpCounters,
+      });
       return reply
         .type(isJson ? 'application/json' : 'application/x-protobuf')
-        .send(isJson ? '{}' : Buffer.alloc(0));
+        .send(isJson ? otlpResponseJson(rejected) : encodeOtlpResponse(rejected));
     });
     for (const url of ['/logs', '/v1/logs'])
       logs.route({

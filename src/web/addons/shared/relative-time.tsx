@@ -1,10 +1,11 @@
 import { signal } from '@preact/signals';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { formatDate, formatDurationMs, formatTimeOfDay, localDayNumber } from '../../text/format.ts';
 
 const TICK_MS = 10_000;
-const now = signal(Date.now());
+const now = signal(serverNowMs());
 setInterval(() => {
-  now.value = Date.now();
+  now.value = serverNowMs();
 }, TICK_MS);
 
 /** How long ago something was, kept up to date; the time itself when it was on another day, and as its title. */

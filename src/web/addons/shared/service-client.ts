@@ -1,5 +1,7 @@
 /** Requests of a page to its service. Addresses are relative: `api/messages`. */
 
+import { noteServerDate } from '../../stream/server-clock.ts';
+
 /** A request that failed. `message` is a sentence for whoever reads the page. */
 export class ServiceError extends Error {
   /** 0: no answer came. */
@@ -32,6 +34,7 @@ export async function requestService(
 ): Promise<Response> {
   const isBytes = body instanceof Blob;
   const type = body && { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' };
+  const sentAtMs = Date.now();
   let response: Response;
   try {
     response = await fetch(path, {
@@ -44,6 +47,7 @@ export async function requestService(
     signal?.throwIfAborted();
     throw new ServiceError(0, 'The server is unreachable.');
   }
+  noteServerDate(response.headers.get('date'), sentAtMs);
   if (response.ok) return response;
   const text = await response.text().catch(() => '');
   const answer = parseAnswer(text);

@@ -1,7 +1,9 @@
 /** The counts of a view's lines: reads them, part by part, and counts on with what comes. */
+
 import { signal } from '@preact/signals';
 import type { Filters } from '../filters.ts';
 import type { CountRequest, LineSource } from '../line-source.ts';
+import { serverNowMs } from '../server-clock.ts';
 import { type CountedLine, CountHistory } from './count-history.ts';
 import type { HistogramCounts } from './histogram-counts.ts';
 import { bucketStep, lengthOf, type ViewRange } from './view-range.ts';
@@ -37,7 +39,7 @@ export class LogCounts {
       for (;;) {
         const part = await this.source.fetchCounts(this.filters, request, aborted);
         if (aborted.aborted) return;
-        history.addPart(part, Date.now());
+        history.addPart(part, serverNowMs());
         this.history = history;
         this.version.value++;
         if (part.before === undefined) return;
@@ -61,7 +63,7 @@ export class LogCounts {
 
   /** Counts lines that the tail has just got; those that were counted by the server are left out. */
   addLive(lines: readonly CountedLine[]): void {
-    this.history?.addLive(lines, Date.now());
+    this.history?.addLive(lines, serverNowMs());
   }
 
   /** What is to be shown now; undefined before anything was counted. */

@@ -4,6 +4,7 @@ import type { PageState } from '../../page-state.ts';
 import { endOf, summarize, totalOf } from '../../stream/counts/histogram-counts.ts';
 import { LAST_RANGES, RANGE_DEFAULT, zoomedOut } from '../../stream/counts/view-range.ts';
 import type { LogView } from '../../stream/log-view.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { Histogram } from './histogram.tsx';
 
 /** A rate over longer buckets would say nothing of now. */
@@ -19,15 +20,15 @@ const RANGE_LABELS: Record<(typeof LAST_RANGES)[number], string> = {
 
 /** Over the lines: how many there were, and how serious, of those that are looked at. */
 export function LogHistogram({ page, logView }: { page: PageState; logView: LogView }) {
-  const [nowMs, tick] = useState(Date.now());
+  const [nowMs, tick] = useState(serverNowMs());
   useEffect(() => {
-    const timer = setInterval(() => tick(Date.now()), 1_000);
+    const timer = setInterval(() => tick(serverNowMs()), 1_000);
     return () => clearInterval(timer);
   }, []);
   void logView.counts.version.value;
   // The selected line may only just have been read.
   void logView.loading.value;
-  const counts = logView.counts.snapshot(Math.max(nowMs, Date.now()));
+  const counts = logView.counts.snapshot(Math.max(nowMs, serverNowMs()));
   const { range } = page.viewLocation.value;
   const shown = counts && { sinceMs: counts.sinceMs, untilMs: endOf(counts) };
   const sums = counts && summarize(counts);

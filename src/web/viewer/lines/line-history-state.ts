@@ -7,6 +7,7 @@
 import { isContinuation } from '../../../logs/syslog/event-lines.ts';
 import { joinEvents, LOOK_BACK, partsOf } from '../../stream/events/join-events.ts';
 import { LineWindow, WINDOW_LINES_MAX } from '../../stream/line-window.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { lineKey, type ViewerLine } from './viewer-line.ts';
 
 /** Lines that are read at a time. */
@@ -241,7 +242,7 @@ export class LineHistoryState {
 
   /** Lines that aren't taken in, or not any more, are found in history; those of a clock that is behind, before the window. */
   private readNewerThan(lines: readonly ViewerLine[]): void {
-    const earliestMs = lines.reduce((ms, line) => Math.min(ms, line.ms || ms), Date.now());
+    const earliestMs = lines.reduce((ms, line) => Math.min(ms, line.ms || ms), serverNowMs());
     const firstMs = this.window.first?.ms || earliestMs;
     const newerMs = this.newer && 'ms' in this.newer ? this.newer.ms : Number.POSITIVE_INFINITY;
     this.newer = { ms: Math.min(newerMs, Math.max(earliestMs, firstMs)) };

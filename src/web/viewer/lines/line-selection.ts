@@ -1,5 +1,7 @@
 /** Which lines are looked at: of which streams, with what in them, and of what time. */
+
 import { parseTime } from '../../../common/time-expression.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 
 export interface ViewerSelection {
   /** The id of a group, or ''. */
@@ -32,7 +34,7 @@ export function selectionParams(
   if (stream) params.set('stream', stream);
   else if (group) params.set('group', group);
   if (q) params.set('q', q);
-  const now = Date.now();
+  const now = serverNowMs();
   const [fromMs, toMs] = [from ? parseTime(from, now) : undefined, to ? parseTime(to, now) : undefined];
   const start = latest(fromMs, limits.fromMs);
   const end = earliest(toMs, limits.toMs);
@@ -53,7 +55,7 @@ export function summaryParams(selection: ViewerSelection): URLSearchParams {
   const params = selectionParams(selection);
   const to = params.get('to');
   if (!params.has('from'))
-    params.set('from', new Date((to ? Date.parse(to) : Date.now()) - SUMMARY_MS).toISOString());
+    params.set('from', new Date((to ? Date.parse(to) : serverNowMs()) - SUMMARY_MS).toISOString());
   return params;
 }
 

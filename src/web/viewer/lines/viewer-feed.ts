@@ -1,10 +1,12 @@
 /** Reads what {@link LineHistoryState} decides, from history and from the live tail, and shows it to the list as signals. */
+
 import { signal } from '@preact/signals';
 import { ServiceError } from '../../addons/shared/service-client.ts';
 import { FeedSignals } from '../../stream/feed/feed-signals.ts';
 import { FrameQueue } from '../../stream/feed/frame-queue.ts';
 import type { LineWindow } from '../../stream/line-window.ts';
 import { endsInThePast } from '../../stream/search-expression.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import type { LineFeed } from '../../view/list/list-host.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { SearchJson, ViewerLineJson } from '../api/viewer-json.ts';
@@ -231,7 +233,7 @@ export class ViewerFeed extends FeedSignals implements LineFeed {
         ms:
           parsed[lines.findLastIndex(({ matches }) => matches !== false)]?.ms ||
           this.window.last?.ms ||
-          Date.now(),
+          serverNowMs(),
       };
     return { lines: parsed, next, tail: answer.tail };
   }

@@ -1,5 +1,6 @@
 import { formatNumber } from '../../../common/text/format-numbers.ts';
 import { endOf, summarize, type TimeRange } from '../../stream/counts/histogram-counts.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { formatDurationMs } from '../../text/format.ts';
 import { Histogram } from '../../view/histogram/histogram.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
@@ -59,6 +60,6 @@ export function CountsChart({ page }: { page: ViewerPage }) {
 }
 
 function zoomOut(page: ViewerPage, shown: TimeRange): void {
-  const times = page.selectedStreams().map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : Date.now()));
-  void page.changeSelection(longerRange(shown, Math.min(...times), Date.now()) ?? { from: '', to: '' });
+  const times = page.selectedStreams().map(({ firstAt }) => (firstAt ? Date.parse(firstAt) : serverNowMs()));
+  void page.changeSelection(longerRange(shown, Math.min(...times), serverNowMs()) ?? { from: '', to: '' });
 }

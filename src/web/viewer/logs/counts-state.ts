@@ -1,8 +1,10 @@
 /** How many lines there are over time, for the histogram: of the selection's time, or of the last day. */
+
 import { signal } from '@preact/signals';
 import { parseTime } from '../../../common/time-expression.ts';
 import type { HistogramCounts, TimeRange } from '../../stream/counts/histogram-counts.ts';
 import { stepFor } from '../../stream/counts/time-steps.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { CountsJson, StreamJson } from '../api/viewer-json.ts';
 import { SUMMARY_MS, selectionParams, type ViewerSelection } from '../lines/line-selection.ts';
@@ -50,7 +52,7 @@ export class CountsState {
     streams: readonly StreamJson[],
     abort: AbortSignal,
   ): Promise<void> {
-    const { sinceMs, untilMs, stepMs } = countedRange(selection, streams, Date.now());
+    const { sinceMs, untilMs, stepMs } = countedRange(selection, streams, serverNowMs());
     const params = selectionParams(selection, { fromMs: sinceMs, toMs: untilMs });
     params.set('step', String(stepMs / 1_000));
     this.loading.value = true;

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { explainTime, parseTime } from '../../../common/time-expression.ts';
+import { serverNowMs } from '../../stream/server-clock.ts';
 import { formatDate, formatTimeOfDay, localDayNumber } from '../../text/format.ts';
 import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
@@ -60,7 +61,7 @@ export function TimeRangeSelect({ page }: { page: ViewerPage }) {
 export function TimeRangeDialog({ page }: { page: ViewerPage }) {
   const [from, setFrom] = useState(page.selection.from);
   const [to, setTo] = useState(page.selection.to);
-  const now = Date.now();
+  const now = serverNowMs();
   const fromMs = parseTime(from, now);
   const toMs = parseTime(to, now);
   const isWrong = (from !== '' && fromMs === undefined) || (to !== '' && toMs === undefined);
@@ -133,7 +134,7 @@ function close(page: ViewerPage): void {
 }
 
 function rangeLabel(from: string, to: string): string {
-  const now = Date.now();
+  const now = serverNowMs();
   const [fromMs, toMs] = [from ? parseTime(from, now) : undefined, to ? parseTime(to, now) : undefined];
   const write = (ms: number | undefined, text: string): string =>
     ms === undefined

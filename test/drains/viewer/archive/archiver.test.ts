@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ArchivedGroup, Archiver } from '../../../../drains/viewer/archive/archiver.ts';
@@ -226,6 +227,7 @@ function dying(storage: ArchiveStorage, callToDieAt: number, isDone: boolean): A
     read: (key) => storage.read(key),
     put: (key, file, signal) => dieAt(() => storage.put(key, file, signal)),
     putText: (key, text) => dieAt(() => storage.putText(key, text)),
+    removeUnfinished: (key) => storage.removeUnfinished(key),
   };
 }
 
@@ -282,6 +284,72 @@ describe('killed at any moment', () => {
     await archiveAll(openArchiver());
     expect(files().flatMap(messages)).toEqual(['of the first viewer', 'of the second viewer']);
   });
+});
+
+describe('the list of a day', () => {
+  const list = (): string => join(archivePath(), 'shop-production/dt=2023-11-28/_files.json');
+
+  async function archiveTwoHours(second: ArchiveStorage): Promise<readonly string[]> {
+    store.add(SHOP, at(7), 'first');
+    nowMs = at(8, 1);
+    await archiveAll(openArchiver());
+    store.add(SHOP, at(8), 'second');
+    nowMs = at(9, 1);
+    return archiveAll(openArchiver(second));
+  }
+
+  it.each([
+    ['half of it comes, and then nothing', (text: Buffer) => Readable.from([text.subarray(0, 200)])],
+    [
+      'the connection breaks',
+      (text: Buffer) =>
+        Readable.from(
+          (async function* () {
+            yield text.subarray(0, 200);
+            throw new Error('terminated');
+          })(),
+        ),
+    ],
+  ])('isn’t written anew when %s: the other files of the day would be gone from it', async (_, half) => {
+    const storage = openStorage();
+    const read = storage.read.bind(storage);
+    storage.read = async (key) => (key.endsWith('_files.json') ? half(readFileSync(list())) : read(key));
+    await expect(archiveTwoHours(storage)).rejects.toThrow(
+      /_files\.json can't be read \(.+\); it is tried again/,
+    );
+    const catalog = new ArchiveCatalog(storage);
+    expect((await catalog.list()).problems).toEqual([expect.stringContaining("can't be read now")]);
+    storage.read = read;
+    // It was believed by nobody who asked meanwhile.
+    expect((await catalog.list()).files.map(({ listed }) => listed?.lines)).toContain(1);
+    await archiveAll(openArchiver(storage));
+    const { files: all, problems } = await catalog.list();
+    expect(all.map(({ listed }) => listed?.lines)).toEqual([1, 1]);
+    expect(problems).toEqual([]);
+  });
+
+  it.each(['{"version": 1, "files": [{"name"', '{"version": 1, "files": [7]}', ''])(
+    'that can’t be read (%j) is kept aside, which is said',
+    async (damaged) => {
+      store.add(SHOP, at(7), 'first');
+      nowMs = at(8, 1);
+      await archiveAll(openArchiver());
+      for (const hour of [8, 9]) {
+        writeFileSync(list(), damaged);
+        store.add(SHOP, at(hour), `of ${hour}`);
+        nowMs = at(hour + 1, 1);
+        await archiveAll(openArchiver());
+      }
+      expect([1, 2].map((number) => readFileSync(`${list()}.damaged-${number}`, 'utf8'))).toEqual([
+        damaged,
+        damaged,
+      ]);
+      const { files: all, problems } = await new ArchiveCatalog(openStorage()).list();
+      expect(all.map(({ listed }) => listed?.lines)).toEqual([1, undefined, undefined]);
+      expect(problems).toHaveLength(2);
+      expect(problems[0]).toContain('_files.json.damaged-1 was a list of files that could not be read');
+    },
+  );
 });
 
 describe('what is kept', () => {

@@ -8,14 +8,17 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { sign } from 'aws4';
 import S3rver from 's3rver';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Archiver } from '../../../../drains/viewer/archive/archiver.ts';
 import { ArchiveCatalog } from '../../../../drains/viewer/archive/catalog.ts';
+import { Keeper } from '../../../../drains/viewer/archive/keeper.ts';
 import { searchArchive } from '../../../../drains/viewer/archive/search-archive.ts';
 import type { LocalFile } from '../../../../drains/viewer/archive/storage/archive-storage.ts';
 import { openArchiveStorage } from '../../../../drains/viewer/archive/storage/open-storage.ts';
 import { type S3Options, S3Storage } from '../../../../drains/viewer/archive/storage/s3-storage.ts';
+import { SILENT_LOG } from '../../../../src/common/log.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
+import { until } from '../../../support/until.ts';
 import { MemoryLineStore, MemoryRecords } from './memory-line-store.ts';
 
 /** s3rver's own. */
@@ -214,17 +217,31 @@ describe('a bucket', () => {
   });
 
   it.each([
-    [403, 'RequestTimeTooSkewed', "this machine's clock, or the store's, is wrong"],
-    [400, 'AuthorizationHeaderMalformed', 'the bucket is in another region: name it with ?region='],
-  ])('that refuses with %s %s is said with what to do about that', async (status, code, advice) => {
-    interfere = (_, response) => {
-      response.writeHead(status, { 'content-type': 'application/xml' });
-      response.end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`);
-      return true;
-    };
-    await expect(open().list('')).rejects.toThrow(advice);
-    interfere = () => false;
-  });
+    [403, 'RequestTimeTooSkewed', 'application/xml', "this machine's clock, or the store's, is wrong"],
+    [
+      403,
+      'RequestTimeTooSkewed',
+      'application/xml; charset=UTF-8',
+      "this machine's clock, or the store's, is wrong",
+    ],
+    [
+      400,
+      'AuthorizationHeaderMalformed',
+      'application/xml',
+      'the bucket is in another region: name it with ?region=',
+    ],
+  ])(
+    'that refuses with %s %s (%s) is said with what to do about that',
+    async (status, code, type, advice) => {
+      interfere = (_, response) => {
+        response.writeHead(status, { 'content-type': type });
+        response.end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`);
+        return true;
+      };
+      await expect(open().list('')).rejects.toThrow(advice);
+      interfere = () => false;
+    },
+  );
 
   it('that doesn’t answer isn’t waited for again and again', async () => {
     requests = [];
@@ -269,6 +286,164 @@ describe('a bucket', () => {
     });
     expect(found.lines.map(({ timeMs }) => Math.round((timeMs - day) / 600_000))).toHaveLength(12);
     expect(found.lines.at(-1)?.file).toBe('old/dt=2011-02-10/2011-02-10.tsv.gz');
+  });
+});
+
+describe('a bucket that fails while archives are written', () => {
+  const DAY = Date.parse('2023-11-28T00:00:00Z');
+  let store: MemoryLineStore;
+  let records: MemoryRecords;
+  let nowMs: number;
+  let number = 0;
+  let place: string;
+  beforeEach(() => {
+    store = new MemoryLineStore();
+    records = new MemoryRecords();
+    place = `s3://logs/failing-${++number}?endpoint=${endpoint}`;
+    store.add(SHOP, DAY + 1, 'first');
+    nowMs = DAY + 3_660_000;
+  });
+  afterEach(() => {
+    interfere = () => false;
+  });
+
+  function openArchiver(storage = open(place)): Archiver {
+    return new Archiver({
+      store: store.asStore,
+      records,
+      catalog: new ArchiveCatalog(storage),
+      folder: join(folder, 'failing-spool'),
+      hourBytes: 1,
+      now: () => nowMs,
+    });
+  }
+  const group = { id: 'g', name: 'g', streams: [{ id: SHOP, name: 'shop' }] };
+  const isList = ({ method, url }: IncomingMessage): boolean =>
+    method === 'GET' && url?.includes('list-type=2') === true;
+
+  it.each([
+    ['a page to log in at', '<html><body>Please accept our terms</body></html>'],
+    [
+      'half of a list',
+      '<?xml version="1.0"?><ListBucketResult><Name>logs</Name><KeyCount>2</KeyCount><Contents><Key>',
+    ],
+    ['nothing', ''],
+  ])('writes over nothing when it answers with %s instead of the list', async (_, body) => {
+    await openArchiver().archiveNext(group);
+    // Another store, or one that was restored: the name is taken.
+    store = new MemoryLineStore();
+    records = new MemoryRecords();
+    store.add(SHOP, DAY + 2, 'second');
+    interfere = (from, response) => {
+      if (!isList(from)) return false;
+      response.writeHead(200, { 'content-type': 'application/xml' }).end(body);
+      return true;
+    };
+    await expect(openArchiver().archiveNext(group)).rejects.toThrow(
+      /can't be listed \(it answers with something else than a list of files, or half of one\)/,
+    );
+    interfere = () => false;
+    await openArchiver().archiveNext(group);
+    const { files, problems } = await new ArchiveCatalog(open(place)).list();
+    expect(files.map(({ key, listed }) => [key, listed?.lines]).sort()).toEqual([
+      ['g/dt=2023-11-28/2023-11-28-00.ndjson.gz', 1],
+      ['g/dt=2023-11-28/2023-11-28-00_2.ndjson.gz', 1],
+    ]);
+    expect(problems).toEqual([]);
+  });
+
+  it('keeps the list of the day when half of it comes', async () => {
+    await openArchiver().archiveNext(group);
+    store.add(SHOP, DAY + 3_700_000, 'second');
+    nowMs += 3_600_000;
+    interfere = (from, response) => {
+      if (from.method !== 'GET' || !/^[^?]*_files\.json$/.test(from.url ?? '')) return false;
+      response.writeHead(200, { 'content-length': 700 });
+      response.write('{"version":1,"files":[', () => response.destroy());
+      return true;
+    };
+    await expect(openArchiver().archiveNext(group)).rejects.toThrow(/_files\.json can't be read/);
+    interfere = () => false;
+    await openArchiver().archiveNext(group);
+    const { files, problems } = await new ArchiveCatalog(open(place)).list();
+    expect(files.map(({ listed }) => listed?.lines)).toEqual([1, 1]);
+    expect(problems).toEqual([]);
+  });
+
+  it.each(['PUT', 'GET'])(
+    'isn’t waited for by a viewer that is stopped, while it answers no %s',
+    async (method) => {
+      const hung: IncomingMessage[] = [];
+      interfere = (from) => from.method === method && hung.push(from) > 0;
+      const keeper = new Keeper({
+        store: store.asStore,
+        records,
+        archiver: openArchiver(openParts({ answerMs: 3_600_000 })),
+        groups: async () => [group],
+        defaults: {},
+        log: SILENT_LOG,
+        now: () => nowMs,
+      });
+      keeper.start();
+      await until('a request without an answer', () => hung.length > 0);
+      await keeper.close();
+      // Nobody goes on with it.
+      await until('the end of its connection', () => hung[0].socket.destroyed);
+      interfere = () => false;
+      expect((await openArchiver().archiveNext(group))?.lines).toBe(1);
+    },
+  );
+
+  it('keeps no parts of an upload whose viewer was killed in the middle of it', async () => {
+    for (let i = 0; i < 300; i++) store.add(SHOP, DAY + 10 + i, randomBytes(20_000).toString('hex'));
+    const begun: string[] = [];
+    let isKilled = false;
+    interfere = (from, response) => {
+      const url = from.url ?? '';
+      const id = /uploadId=([^&]+)/.exec(url)?.[1];
+      if (id !== undefined && !begun.includes(id)) begun.push(id);
+      // s3rver doesn't list them.
+      if (from.method === 'GET' && /[?&]uploads=?(?:&|$)/.test(url)) {
+        const key = decodeURIComponent(/prefix=([^&]+)/.exec(url)?.[1] ?? '');
+        const entries = [`${key}.other`, key].map(
+          (one) =>
+            `<Upload><Key>${one}</Key><UploadId>${one === key ? begun[0] : 'theirs'}</UploadId></Upload>`,
+        );
+        response.writeHead(200, { 'content-type': 'application/xml' });
+        response.end(`<ListMultipartUploadsResult>${entries.join('')}</ListMultipartUploadsResult>`);
+        return true;
+      }
+      // Of a process that is killed nothing comes any more.
+      return !isKilled && /partNumber=2/.test(url);
+    };
+    const openPartsHere = (): S3Storage => openParts({ prefix: `killed-${number}`, partBytes: 500_000 });
+    void openArchiver(openPartsHere())
+      .archiveNext(group)
+      .catch(() => undefined);
+    await until('the second part', () => requests.some((line) => /partNumber=2/.test(line)));
+    isKilled = true;
+    requests = [];
+    expect((await openArchiver(openPartsHere()).archiveNext(group))?.lines).toBe(301);
+    expect(requests.filter((line) => line.startsWith('DELETE'))).toEqual([
+      expect.stringContaining(`uploadId=${begun[0]}`),
+    ]);
+    expect(begun).toHaveLength(2);
+  });
+
+  it('needn’t list uploads', async () => {
+    // As s3rver does: 501 NotImplemented, or 403.
+    records = new MemoryRecords();
+    const archiver = openArchiver();
+    interfere = (from, response) => {
+      if (from.method !== 'PUT') return false;
+      response.writeHead(403).end();
+      return true;
+    };
+    await expect(archiver.archiveNext(group)).rejects.toThrow('the access key may not do that');
+    interfere = () => false;
+    requests = [];
+    expect((await archiver.archiveNext(group))?.lines).toBe(1);
+    expect(requests.filter((line) => /[?&]uploads/.test(line))).toHaveLength(1);
   });
 });
 

@@ -1,6 +1,7 @@
 /** OTLP that is none, or not what one would expect: taken whole, or rejected whole with one sentence. */
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeRejectedRecords } from '../../../../src/logs/drains/encoders/otlp-protobuf.ts';
 import { encodeOtlpLogs } from '../../../../src/logs/sources/formats/otlp-schema.ts';
 import { type BodyCase, BodySender, type ExpectedOutcome } from '../../../support/senders/body-cases.ts';
 import { type Server, startServer } from '../../../support/server.ts';
@@ -219,6 +220,74 @@ describe('OTLP', () => {
   for (const one of JSON_BODIES) it(`JSON: ${one[0]}`, () => sender.check('otlp', 'application/json', one));
   for (const one of PROTOBUF_BODIES)
     it(`protobuf: ${one[0]}`, () => sender.check('otlp', 'application/x-protobuf', one));
+
+  const post = async (
+    type: string,
+    body: string | Buffer,
+    headers: object = {},
+  ): Promise<{ status: number; type: string | null; body: Buffer }> => {
+    const response = await fetch(`${server.url}/v1/logs`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${sender.app.token}`, 'content-type': type, ...headers },
+      body: new Uint8Array(Buffer.from(body)),
+    });
+    return {
+      status: response.status,
+      type: response.headers.get('content-type'),
+      body: Buffer.from(await response.arrayBuffer()),
+    };
+  };
+  const malformed = async (): Promise<number> => (await server.sourceCounters('otlp')).malformed;
+
+  it.each([
+    ['no objects', [7, null], 'logRecords has an entry that is no object'],
+    ['objects with too many attributes', [{ attributes: Array(20_001).fill({}) }], '20000 attributes'],
+  ])('takes the other records beside %s, and says how many it didn’t', async (name, odd, reason) => {
+    const good = (text: string) => ({ body: { stringValue: `${text} ${name}` } });
+    const body = JSON.stringify({
+      resourceLogs: [
+        { scopeLogs: [{ logRecords: [good('before'), odd[0], good('behind')] }] },
+        { scopeLogs: [{ logRecords: odd.slice(1) }, { logRecords: [good('far behind')] }] },
+      ],
+    });
+    const before = await malformed();
+    const plain = await post('application/json', body);
+    const packed = await post('application/json', gzipSync(body), gzip);
+    for (const { status, body: answer } of [plain, packed]) {
+      expect(status).toBe(200);
+      const { partialSuccess } = JSON.parse(answer.toString());
+      expect(partialSuccess.rejectedLogRecords).toBe(String(odd.length));
+      expect(partialSuccess.errorMessage).toContain(reason);
+    }
+    expect((await malformed()) - before).toBe(2 * odd.length);
+    const lines = (await server.readMessages(sender.app)).filter((line) => line.endsWith(name));
+    expect(lines).toEqual(
+      ['before', 'behind', 'far behind', 'before', 'behind', 'far behind'].map((text) => `${text} ${name}`),
+    );
+  });
+
+  it('in protobuf, too, answers what it has left out of a request, large or small', async () => {
+    const good = (text: string): Buffer => field(2, field(5, field(1, Buffer.from(text))));
+    const odd = field(2, Buffer.from([0x1a, 50, 0x61]));
+    const long = (number: number, content: Buffer): Buffer =>
+      Buffer.concat([Buffer.from([(number << 3) | 2, ...varint(content.length)]), content]);
+    const scope = (...records: Buffer[]): Buffer => long(1, long(2, Buffer.concat(records)));
+    const small = await post('application/x-protobuf', scope(good('one'), odd, good('two'), odd));
+    expect([small.status, small.type]).toEqual([200, 'application/x-protobuf']);
+    // As the drains of another server understand it.
+    expect(decodeRejectedRecords(small.body)).toEqual({ count: 2, message: NOT_OTLP[1] });
+    // On a thread.
+    const many = Array.from({ length: 6_000 }, (_, i) => good(`of many ${i}`));
+    const large = await post('application/x-protobuf', scope(odd, ...many, odd, odd));
+    expect([large.status, decodeRejectedRecords(large.body).count]).toEqual([200, 3]);
+    const lines = await server.readMessages(sender.app);
+    expect(lines.filter((line) => /^(?:one|two)$/.test(line))).toEqual(['one', 'two']);
+    expect(lines.filter((line) => line.startsWith('of many'))).toHaveLength(6_000);
+    // All is taken: not a byte, or an empty object.
+    const whole = await post('application/x-protobuf', scope(good('all')));
+    expect([whole.status, whole.body.length]).toEqual([200, 0]);
+    expect((await post('application/json', one({}))).body.toString()).toBe('{}');
+  });
 
   it('is refused in the form that it came in, or in JSON where that is asked for', async () => {
     const refuse = async (token: string, type: string, headers: object = {}): Promise<unknown> => {

@@ -44,5 +44,6 @@ export function readFastPathLines(
 
 function parse(job: ParseJob): RequestLines | undefined {
   const lines = parseQuickly(job);
-  return lines && new ParsedLines(job.body, lines);
+  // A partial success is told of by Node's path.
+  return lines && !lines.rejected ? new ParsedLines(job.body, lines) : undefined;
 }
