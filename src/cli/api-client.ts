@@ -10,6 +10,7 @@ import { trimTrailing } from '../common/limits/trim-trailing.ts';
 import { isProcessRunning } from '../common/processes/process-identity.ts';
 import { PROGRAM_HEADER } from '../common/text/program-name.ts';
 import { loadLogins } from './access/credentials.ts';
+import { connectionError, foreignAnswer } from './connection-error.ts';
 import { programName } from './program-name.ts';
 
 /** The git remote that leads to an app. */
@@ -159,6 +160,16 @@ export function readLocalServer(folder: string): ServerAddress | undefined {
   }
 }
 
+/** What a server has answered, as a whole. */
+interface Answer {
+  readonly statusCode: number;
+  readonly text: string;
+  readonly etag: string;
+  readonly nextRange: string;
+  readonly type?: string;
+  readonly location?: string;
+}
+
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
 /** A client of one server. */
@@ -194,8 +205,7 @@ export class ApiClient {
   ): Promise<{ value: T; etag: string }> {
     const json = body === undefined ? undefined : JSON.stringify(body);
     const condition = ifMatch === undefined ? undefined : { 'if-match': ifMatch };
-    const { text, etag, nextRange } = await this.sendOk(method, path, json, condition);
-    const value: unknown = text === '' ? undefined : JSON.parse(text);
+    const { value, etag, nextRange } = await this.sendOk(method, path, json, condition);
     if (nextRange === '' || !Array.isArray(value)) return { value: value as T, etag };
     return { value: [...value, ...(await this.restOfList(path, nextRange))] as T, etag };
   }
@@ -205,19 +215,19 @@ export class ApiClient {
     const rest: unknown[] = [];
     for (let range = firstRange; range !== ''; ) {
       const page = await this.sendOk('GET', path, undefined, { range });
-      rest.push(...(JSON.parse(page.text) as unknown[]));
+      rest.push(...(page.value as unknown[]));
       range = page.nextRange;
     }
     return rest;
   }
 
-  /** @throws TailraceError with the server's own sentence */
+  /** @throws TailraceError with the server's own sentence, or with one about what answers in its place */
   private async sendOk(
     method: Method,
     path: string,
     json: string | undefined,
     headers: Readonly<Record<string, string>> | undefined,
-  ): Promise<{ text: string; etag: string; nextRange: string }> {
+  ): Promise<{ value: unknown; etag: string; nextRange: string }> {
     const answer = await this.send(method, path, json, 'application/json', headers);
     const { statusCode, text } = answer;
     const { local } = this.address;
@@ -228,7 +238,9 @@ export class ApiClient {
       );
     if (statusCode >= 400)
       throw errorFromResponse(statusCode, text, askedPath(path, json), this.notFoundHint);
-    return answer;
+    const value = statusCode < 300 ? parseAnswer(text) : null;
+    if (value === null) throw foreignAnswer(this.address.url, statusCode, answer);
+    return { ...answer, value };
   }
 
   /** Where the app's name came from, since it may be gone. */
@@ -264,13 +276,15 @@ export class ApiClient {
     body: string | Buffer | undefined,
     type: string,
     more: Readonly<Record<string, string>> = {},
-  ): Promise<{ statusCode: number; text: string; etag: string; nextRange: string }> {
+  ): Promise<Answer> {
     const response = await this.open(method, path, body, type, more);
-    const { etag, 'next-range': nextRange } = response.headers;
+    const { etag, 'next-range': nextRange, 'content-type': contentType, location } = response.headers;
     const text = await response.body.text().catch((error: unknown) => {
-      throw this.noAnswer(error);
+      throw this.noAnswer(error, method);
     });
     return {
+      type: contentType,
+      location,
       statusCode: response.statusCode,
       text,
       etag: typeof etag === 'string' ? etag : '',
@@ -298,16 +312,24 @@ export class ApiClient {
       // A release waits for its release command, which may take long.
       return await sendClientRequest(this.address.url + path, { method, headers, body, signal });
     } catch (error) {
-      throw this.noAnswer(error);
+      throw this.noAnswer(error, method);
     }
   }
 
-  private noAnswer(cause: unknown): TailraceError {
-    return new TailraceError(
-      'unavailable',
-      `The server at ${this.address.url} doesn't answer (${systemCode(cause) || String(cause)}): is it running?`,
-      { cause },
-    );
+  private noAnswer(cause: unknown, method: Method): TailraceError {
+    const reason = systemCode(cause) || String(cause);
+    return connectionError(this.address.url, reason, { isChange: method !== 'GET', cause });
+  }
+}
+
+/** The value of a body; undefined for an empty one, null for what is no JSON of the API's. */
+function parseAnswer(text: string): unknown {
+  if (text === '') return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
   }
 }
 

@@ -30,6 +30,15 @@ async function main(): Promise<void> {
     if (!handlesShutdown()) process.exit(0);
   }, handlesShutdown);
 
+  // Nothing is left to wait for, and the command hasn't ended: what it waited for never comes.
+  const stopShort = (): void => {
+    printText(
+      ' ›   Error: The connection ended before the command was done: look what is there, and try again.',
+      process.stderr,
+    );
+    process.exitCode = 1;
+  };
+  process.once('beforeExit', stopShort);
   try {
     const typed = process.argv.slice(2);
     const unknown = unknownCommand(program, typed);
@@ -43,6 +52,8 @@ async function main(): Promise<void> {
       printText(` ›   Error: ${withProgramName(describeError(error))}`, process.stderr);
       process.exitCode = 1;
     }
+  } finally {
+    process.off('beforeExit', stopShort);
   }
 }
 

@@ -46,6 +46,9 @@ async function receive(): Promise<void> {
       `-----> Pushed to ${updates.map(([, , ref]) => ref).join(', ')}: only main and master are deployed.`,
     );
   } else {
+    for (const [, commit, ref] of updates)
+      if (BRANCHES.includes(ref) && commit !== deployed[1])
+        print(` !     ${ref} is another commit, and isn't deployed: ${deployed[2]} is.`);
     process.exitCode = await deploy(deployed).catch((error: unknown) => {
       print(` !     ${errorMessage(error)}`);
       return 1;

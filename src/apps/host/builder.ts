@@ -14,6 +14,7 @@ import type { AppId, Store } from '../../logs/store/contract.ts';
 import { type BuildResult, buildApp } from '../build/build-app.ts';
 import { buildVariable } from '../build/slug-files.ts';
 import { BuildError } from '../build/steps/build-error.ts';
+import { ProcessLimit } from '../build/steps/process-limit.ts';
 import { killByVariable } from '../processes/kill-daemonized.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import { BUILDS_MAX, BuildHistory } from '../records/build-history.ts';
@@ -29,6 +30,8 @@ import type { AppSetup } from './setup/app-setup.ts';
 
 /** Heroku's limit. */
 const BUILD_TIMEOUT_MS = 15 * 60_000;
+/** Of one build, at once: what compiles on a hundred processors has some hundred. */
+const BUILD_PROCESSES_MAX = 2_000;
 /** Builds, and releases with their slugs, that are kept for each app. */
 const HISTORY_MAX = 20;
 
@@ -191,6 +194,11 @@ export class Builder implements Builds {
     logToApp(app.id, PlatformLinePriority.api, `Build started by user ${owner}`);
     const sinceTicks = ticksSinceBoot();
     const work = await dynoManager.slugFiles.createWorkFolder(build.id);
+    const processLimit = new ProcessLimit({
+      variable: buildVariable(build.id),
+      sinceTicks,
+      max: BUILD_PROCESSES_MAX,
+    });
     try {
       const built = await buildApp({
         source,
@@ -204,8 +212,13 @@ export class Builder implements Builds {
         commit: build.commit,
         id: build.id,
         onLine: (line) => this.log(app, build, line),
-        signal: AbortSignal.any([build.canceled, this.abort.signal, AbortSignal.timeout(BUILD_TIMEOUT_MS)]),
-      });
+        signal: AbortSignal.any([
+          build.canceled,
+          this.abort.signal,
+          processLimit.signal,
+          AbortSignal.timeout(BUILD_TIMEOUT_MS),
+        ]),
+      }).finally(() => processLimit.close());
       build.buildpack = built.buildpack;
       this.log(app, build, '-----> Compressing...');
       const slug = await this.storeSlug(app.id, built, build);

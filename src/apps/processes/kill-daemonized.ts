@@ -45,9 +45,36 @@ async function pidsWithVariable(variable: string, sinceTicks: number): Promise<n
   for await (const { pid, state, startTicks } of allProcesses()) {
     // Zombies have none.
     if (state === 'Z' || Number(startTicks) < sinceTicks - MARGIN_TICKS) continue;
-    // Somebody else's can't be read.
-    const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-    if (environment.split('\0').includes(variable)) found.push(pid);
+    if (await hasVariable(pid, variable)) found.push(pid);
   }
   return found;
+}
+
+/**
+ * How many processes there are with a variable in their environment, or in a group whose first process has it: what they start may have no
+ * environment. Zombies don't count; without `/proc` there is none.
+ * @param variable as {@link killByVariable} has it, as is `sinceTicks`
+ * @param max counts no further than one more
+ */
+export async function countByVariable(variable: string, sinceTicks: number, max: number): Promise<number> {
+  const groups = new Map<number, number[]>();
+  for await (const { pid, groupId, state, startTicks } of allProcesses()) {
+    if (state === 'Z' || Number(startTicks) < sinceTicks - MARGIN_TICKS) continue;
+    const members = groups.get(groupId);
+    if (members) members.push(pid);
+    else groups.set(groupId, [pid]);
+  }
+  let count = 0;
+  for (const [groupId, members] of groups) {
+    if (await hasVariable(groupId, variable)) count += members.length;
+    else for (const pid of members) if (await hasVariable(pid, variable)) count += 1;
+    if (count > max) break;
+  }
+  return count;
+}
+
+/** No, for somebody else's: these can't be read. */
+async function hasVariable(pid: number, variable: string): Promise<boolean> {
+  const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+  return environment.split('\0').includes(variable);
 }

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { ownValue } from '../../common/own-value.ts';
@@ -106,5 +108,19 @@ function parseAssignment(text: string): [string, string] {
       'invalid_params',
       `"${text}" sets nothing: write NAME=value, or take it away with config:unset.`,
     );
+  if (text.includes('\uFFFD') && !isTypedInUtf8())
+    throw new TailraceError(
+      'invalid_params',
+      `What follows ${text.slice(0, at)}= isn't UTF-8, and would be something else: config vars are text, so encode it, with base64 say.`,
+    );
   return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Node.js takes bytes that are none for replacement characters. True where that can't be known. */
+function isTypedInUtf8(): boolean {
+  try {
+    return isUtf8(readFileSync('/proc/self/cmdline'));
+  } catch {
+    return true;
+  }
 }

@@ -1,5 +1,6 @@
 import { TailraceError } from '../../common/errors.ts';
 import { errorFromResponse, type ServerAddress } from '../api-client.ts';
+import { connectionError } from '../connection-error.ts';
 import {
   type ConnectionEnd,
   refusedForNow,
@@ -57,10 +58,7 @@ export async function followEvents(
     if (error instanceof TailraceError) throw error;
     const detail = silence.signal.aborted ? 'nothing came for a while' : errorText(error);
     if (canResume) return { why: 'lost', detail };
-    throw new TailraceError(
-      'unavailable',
-      `The server at ${address.url} doesn't answer (${detail}): is it running?`,
-    );
+    throw connectionError(address.url, detail);
   } finally {
     clearTimeout(timer);
   }

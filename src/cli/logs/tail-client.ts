@@ -2,6 +2,7 @@ import { WebSocket } from 'ws';
 import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { errorFromResponse, type ServerAddress } from '../api-client.ts';
+import { connectionError } from '../connection-error.ts';
 import { followEvents } from './event-connection.ts';
 import {
   type ConnectionEnd,
@@ -13,6 +14,8 @@ import {
 const RECONNECT: BackoffRange = { firstMs: 200, maxMs: 5_000 };
 /** The server pings every 20 s; after twice that and a little nothing will come any more. */
 const SILENCE_TIMEOUT_MS = 45_000;
+/** How long a tail that has an end tries to go on after its connection was lost. */
+const GIVE_UP_MS = 60_000;
 /** After a pause of this process (a pager, a stopped terminal) what has arrived meanwhile is read first. */
 const SILENCE_GRACE_MS = 2_000;
 /** RFC 9110 section 15.5.22. */
@@ -20,8 +23,8 @@ const UPGRADE_REQUIRED = 426;
 
 /**
  * Follows a stream over a WebSocket until it ends or `signal` aborts; by server-sent events where a proxy removes the upgrade. After a lost connection it resumes after the last line:
- * nothing is missed, nothing comes twice.
- * @throws TailraceError when the server rejects the request, or the first connection fails.
+ * nothing is missed, nothing comes twice. One that isn't to stay gives up after a minute without a message: whoever waits for its end would wait for ever.
+ * @throws TailraceError when the server rejects the request, the first connection fails, or it gives up.
  */
 export async function followTail(
   address: ServerAddress,
@@ -31,9 +34,12 @@ export async function followTail(
   let position: string | undefined;
   let attempt = 0;
   let usesEvents = false;
+  /** By `performance.now()`. */
+  let lostSince: number | undefined;
   const handleMessage = (message: TailMessage): void | Promise<void> => {
     if (attempt > 0) options.onReconnected();
     attempt = 0;
+    lostSince = undefined;
     if (message.position !== undefined) position = message.position;
     if (message.notice !== undefined) return options.onNotice(message.notice);
     return options.onMessage(message);
@@ -49,6 +55,12 @@ export async function followTail(
       continue;
     }
     const { detail, retryAfterMs = 0 } = ended;
+    lostSince ??= performance.now();
+    if (options.query.tail !== 'true' && performance.now() - lostSince > (options.giveUpMs ?? GIVE_UP_MS))
+      throw new TailraceError(
+        'unavailable',
+        `The connection to the server at ${address.url} was lost, and it doesn't answer${detail && ` (${detail})`}: what is there isn't all. Ask again when it is back.`,
+      );
     // Who waits for a minute is told each time.
     if (detail && (attempt === 0 || retryAfterMs > RECONNECT.maxMs)) options.onDisconnected(detail);
     attempt++;
@@ -66,6 +78,7 @@ class TailConnection {
   private readonly stays: boolean;
   private readonly onMessage: (message: TailMessage) => void | Promise<void>;
   private silenceTimer: NodeJS.Timeout | undefined;
+  private wasOpen = false;
   private failureReason = '';
 
   constructor(
@@ -97,7 +110,12 @@ class TailConnection {
         clearTimeout(this.silenceTimer);
         signal.removeEventListener('abort', abort);
       };
-      socket.on('open', () => this.resetSilenceTimer());
+      // Also for what takes a connection and says nothing.
+      this.resetSilenceTimer();
+      socket.on('open', () => {
+        this.wasOpen = true;
+        this.resetSilenceTimer();
+      });
       socket.on('ping', () => this.resetSilenceTimer());
       socket.on('message', (data) => this.receive(String(data)));
       socket.on('unexpected-response', (_request, response) => {
@@ -105,7 +123,9 @@ class TailConnection {
         response.on('data', (chunk) => {
           body += chunk;
         });
-        response.on('end', () => {
+        // Also when it breaks off.
+        response.on('error', () => {});
+        response.on('close', () => {
           cleanUp();
           const status = response.statusCode ?? 500;
           if (status === UPGRADE_REQUIRED) resolve({ why: 'no upgrade' });
@@ -121,14 +141,9 @@ class TailConnection {
       socket.on('error', (error: Error & { code?: string }) => {
         this.failureReason ||= error.code ?? error.message;
         // Never connected: there is nothing to resume, so this is an error.
-        if (!this.isFirst || this.silenceTimer || signal.aborted) return;
+        if (!this.isFirst || this.wasOpen || signal.aborted) return;
         cleanUp();
-        reject(
-          new TailraceError(
-            'unavailable',
-            `The server at ${this.address.url} doesn't answer (${this.failureReason}): is it running?`,
-          ),
-        );
+        reject(connectionError(this.address.url, this.failureReason));
       });
       socket.on('close', (code, reason) => {
         cleanUp();

@@ -26,6 +26,8 @@ export interface TailClientOptions {
   /** A notice of the server, which is no line of the stream. */
   readonly onNotice: (text: string) => void;
   readonly onReconnected: () => void;
+  /** How long one that isn't to stay tries to connect again; default: a minute. */
+  readonly giveUpMs?: number;
 }
 
 /** How a connection ended. `no upgrade`: something on the way doesn't let WebSockets through. */

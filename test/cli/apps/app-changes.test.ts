@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GitRepository } from '../../support/git-repository.ts';
-import { Program, runTailrace, TAILRACE } from '../../support/program.ts';
+import { Program, runProgram, runTailrace, TAILRACE } from '../../support/program.ts';
 import { startHttpReceiver } from '../../support/receivers/receivers.ts';
 import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
@@ -229,6 +229,25 @@ describe('config:set --file', () => {
     const refused = await set(input, ...args);
     expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining(message) });
     expect(refused.stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('a value that is no UTF-8 is refused: what would be stored is another one', async () => {
+    await server.createApp('encoded');
+    const typed = (value: string) =>
+      runProgram(
+        'bash',
+        ['-c', `exec "$0" "$1" config:set -a encoded OK=1 BAD=$'${value}'`, process.execPath, TAILRACE],
+        {
+          env: { ...server.env, PATH: process.env.PATH },
+        },
+      );
+    const refused = await typed('\\xff\\xfe');
+    expect(refused.stderr).toMatch(/^ › {3}Error: What follows BAD= isn't UTF-8, [^\n]+ base64 say\.\n$/);
+    expect(refused.status).toBe(1);
+    expect(await server.request('GET', '/apps/encoded/config-vars')).toEqual({});
+    // That letter itself is one like any other.
+    expect(await typed('\\xef\\xbf\\xbd')).toMatchObject({ status: 0, stderr: '' });
+    expect(await server.request('GET', '/apps/encoded/config-vars')).toEqual({ OK: '1', BAD: '\uFFFD' });
   });
 });
 

@@ -170,6 +170,18 @@ describe('git push', { timeout: 180_000 }, () => {
     expect(await versions(name)).toEqual(['v1 succeeded']);
   });
 
+  it('of main and master with different commits the other one is named', async () => {
+    const { name, repository } = await created();
+    repository.commit({ 'version.txt': 'two\n' });
+    const pushed = await repository.push('main', 'HEAD~1:refs/heads/master');
+    expect(pushed.stderr).toMatch(
+      / ! {5}refs\/heads\/master is another commit, and isn't deployed: refs\/heads\/main is\./,
+    );
+    expect(pushed.status).toBe(0);
+    expect(await versions(name)).toEqual(['v1 succeeded', 'v2 succeeded']);
+    expect((await repository.push('-f', 'main', 'main:master')).stderr).not.toMatch(/another commit/);
+  });
+
   it('what git itself refuses isn’t built before: a branch that others have pushed to, and what is in the way of branches', async () => {
     const { name, repository } = await created();
     await repository.push();

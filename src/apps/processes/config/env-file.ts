@@ -30,7 +30,7 @@ const QUOTED = { "'": /([^']*)'/y, '"': /([^"\\]*(?:\\[\s\S][^"\\]*)*)"/y } as c
  */
 export function parseEnvFile(text: string): Record<string, string> {
   const values = new Map<string, string>();
-  const content = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
+  const content = withNewlines(text.replace(/^\uFEFF/, ''));
   for (let at = 0, line = 1; at < content.length; line += 1) {
     const newline = content.indexOf('\n', at);
     let end = newline === -1 ? content.length : newline;
@@ -82,6 +82,11 @@ export function decodeEnvFile(bytes: Buffer): string {
     at = end + 1;
   }
   return bytes.toString();
+}
+
+/** Lines that end as on Windows, or all of them as once on a Mac: all would be the value of the first. */
+function withNewlines(text: string): string {
+  return text.includes('\n') ? text.replaceAll('\r\n', '\n') : text.replaceAll('\r', '\n');
 }
 
 /** Up to a `#` behind white space. */

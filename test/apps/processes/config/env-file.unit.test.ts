@@ -23,6 +23,7 @@ test.each([
   ['A="\\d+ \\$x"', { A: '\\d+ $x' }],
   ['A=postgres://u:p@h/db?x=1&y=2', { A: 'postgres://u:p@h/db?x=1&y=2' }],
   ['A=1\r\nB="x"\r\n', { A: '1', B: 'x' }],
+  ['A=1\rB="x"\r# c\rC=2\r', { A: '1', B: 'x', C: '2' }],
   ['spring.datasource.url=x', { 'spring.datasource.url': 'x' }],
   ['A: two words # c\nexport B: "x\ny"\nC:\nD=a: b', { A: 'two words', B: 'x\ny', C: '', D: 'a: b' }],
   ['\uFEFFA=1\nA=2', { A: '2' }],

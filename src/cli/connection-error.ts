@@ -1,0 +1,46 @@
+/** What is said when a server can't be asked, or what answers is none of ours. */
+import { TailraceError } from '../common/errors.ts';
+
+/** Nothing was sent: the system says so before there is a connection. */
+const NOT_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ETIMEDOUT)$/;
+
+/**
+ * What became of a request without an answer.
+ * @param url the server's
+ * @param reason the system's code, or another word for it
+ * @param isChange might it have been done all the same?
+ */
+export function connectionError(
+  url: string,
+  reason: string,
+  { isChange = false, cause }: { readonly isChange?: boolean; readonly cause?: unknown } = {},
+): TailraceError {
+  return new TailraceError('unavailable', describe(url, reason, isChange), { cause });
+}
+
+function describe(url: string, reason: string, isChange: boolean): string {
+  if (reason.startsWith('HPE_'))
+    return `What answers at ${url} doesn't speak HTTP (${reason}): is that the address of tailrace's API?`;
+  if (/^EPROTO$|^ERR_SSL_/.test(reason))
+    return `What answers at ${url} doesn't speak TLS (${reason}): is its address one with http://?`;
+  if (isChange && !NOT_CONNECTED.test(reason))
+    return `The connection to the server at ${url} broke before it answered (${reason}): it may have done it, so look before you try again.`;
+  return `The server at ${url} doesn't answer (${reason}): is it running?`;
+}
+
+/**
+ * What answers is a page, a login of a proxy, another program.
+ * @param location where it leads to, if it does
+ */
+export function foreignAnswer(
+  url: string,
+  statusCode: number,
+  { type, location }: { readonly type?: string; readonly location?: string },
+): TailraceError {
+  const target = location !== undefined && URL.canParse(location, url) ? new URL(location, url).origin : '';
+  const what = [statusCode, ...(target ? [`to ${target}`] : type ? [type.split(';', 1)[0]] : [])];
+  return new TailraceError(
+    'unavailable',
+    `What answers at ${url} isn't tailrace's API (${what.join(', ')}): look at TAILRACE_URL, and at a proxy in front of it.`,
+  );
+}
