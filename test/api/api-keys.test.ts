@@ -230,10 +230,8 @@ describe('a key', () => {
     const { id, access_token: access } = await makeKey(server, { scope: ['read'] });
     const tails = await openTails(access.token);
     expect(tails.hasEnded()).toBe(false);
-    const beganMs = performance.now();
     await server.request('DELETE', `/oauth/authorizations/${id}`);
     await until('the end of all tails', tails.hasEnded);
-    expect(performance.now() - beganMs).toBeLessThan(3_000);
     for (const url of tails.sessions) {
       const response = await fetch(url);
       expect(response.status).toBe(404);

@@ -204,7 +204,7 @@ describe.skipIf(missing(...NEEDED))('behind a proxy that ends TLS', () => {
     );
     folders.push(heroku.home);
     // The official command may have to be loaded first.
-  }, 180_000);
+  });
   afterAll(async () => {
     await caddy?.close();
     await Promise.all(proxies.map(({ program }) => program.stop('SIGTERM')));
@@ -250,7 +250,7 @@ describe.skipIf(missing(...NEEDED))('behind a proxy that ends TLS', () => {
     try {
       const page = await browser.newPage({ ignoreHTTPSErrors: true });
       await page.goto(`https://localhost:${proxy.port}/?app=shop#key=${encodeURIComponent(server.key)}`);
-      await page.locator('.state[data-state=live]').waitFor({ timeout: 25_000 });
+      await page.locator('.state[data-state=live]').waitFor({ timeout: 60_000 });
       await send(proxy, 'localhost', '/logs', {
         method: 'POST',
         headers: { authorization: `Bearer ${app.token}`, 'content-type': 'text/plain' },
@@ -259,7 +259,7 @@ describe.skipIf(missing(...NEEDED))('behind a proxy that ends TLS', () => {
       await page
         .locator('.line > .text', { hasText: 'seen in the page' })
         .first()
-        .waitFor({ timeout: 25_000 });
+        .waitFor({ timeout: 60_000 });
     } finally {
       await browser.close();
     }

@@ -70,7 +70,7 @@ export class Program {
   }
 
   /** Waits for a match in its stdout; throws when it ends without one. */
-  async waitForOutput(pattern: RegExp, timeoutMs = 25_000): Promise<RegExpExecArray> {
+  async waitForOutput(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray> {
     const match = await until(
       `${pattern} from ${this.child.spawnargs.slice(1, 4).join(' ')}`,
       () => pattern.exec(this.stdout) ?? (this.hasExited ? 'over' : undefined),

@@ -176,9 +176,7 @@ describe('a release that replaces another on a server', () => {
   test('doesn’t take over while they crash, and is reported once', async () => {
     const { app, log, setWeb, stuck, done } = await replacing();
     setWeb(2, 'crashed');
-    await expect
-      .poll(() => stuck, { timeout: 5_000 })
-      .toEqual([{ version: 2, servedBefore: 1, isServed: true }]);
+    await expect.poll(() => stuck).toEqual([{ version: 2, servedBefore: 1, isServed: true }]);
     expect(app.webUpstreams().map(({ state }) => state)).toEqual(['crashed', 'up']);
     expect(log.slice(2)).toEqual([]);
     setWeb(2, 'starting');
@@ -254,9 +252,7 @@ test('without memory for both the old one stops first, and is known to have serv
   const done = app.apply(specOf(2));
   await expect.poll(() => log).toEqual(['start v1', 'stop v1', 'start v2']);
   setWeb(2, 'crashed');
-  await expect
-    .poll(() => stuck, { timeout: 5_000 })
-    .toEqual([{ version: 2, servedBefore: 1, isServed: false }]);
+  await expect.poll(() => stuck).toEqual([{ version: 2, servedBefore: 1, isServed: false }]);
   const third = app.apply(specOf(3));
   await done;
   await expect.poll(() => log.slice(3)).toEqual(['stop v2', 'start v3']);

@@ -41,7 +41,7 @@ test('lines that come before the tokens are known keep their order and their byt
   expect(pendingReads).toHaveLength(1);
   pendingReads[0](new Error('unavailable'));
   // Read again without another line.
-  await expect.poll(() => pendingReads.length, { timeout: 5_000 }).toBe(2);
+  await expect.poll(() => pendingReads.length).toBe(2);
   expect(warnings).toHaveLength(1);
   pendingReads[1](['app', 'heroku'].map((source) => ({ source, token: `t.${source}` }) as TokenRecord));
   await shippers.shipperFor(APP);

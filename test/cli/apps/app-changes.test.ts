@@ -11,7 +11,7 @@ import { until } from '../../support/until.ts';
 let server: Server;
 beforeAll(async () => {
   server = await startServer();
-}, 60_000);
+});
 afterAll(() => server?.close());
 
 const tailrace = (...args: string[]) => runTailrace(args, { env: server.env });

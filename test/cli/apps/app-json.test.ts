@@ -10,7 +10,7 @@ import { until } from '../../support/until.ts';
 let server: Server;
 beforeAll(async () => {
   server = await startServer();
-}, 60_000);
+});
 afterAll(() => server?.close());
 
 const config = (app: string) => server.request<Record<string, string>>('GET', `/apps/${app}/config-vars`);
@@ -32,7 +32,7 @@ const MANIFEST = {
   stack: 'heroku-24',
 };
 
-describe.skipIf(missing('redis-server'))('create --from app.json', { timeout: 180_000 }, () => {
+describe.skipIf(missing('redis-server'))('create --from app.json', () => {
   it('makes an app with config vars, add-ons and formation; postdeploy runs once, pr-predestroy at the end', async () => {
     const repository = new GitRepository(server, { ...APP_FILES });
     const said = join(repository.folder, 'said');

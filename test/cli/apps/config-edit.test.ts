@@ -15,7 +15,7 @@ beforeAll(async () => {
   server = await startServer();
   folder = mkdtempSync(join(tmpdir(), 'tailrace-test-'));
   await server.request('POST', '/apps', { name: APP });
-}, 60_000);
+});
 afterAll(async () => {
   await server?.close();
   rmSync(folder, { recursive: true, force: true });

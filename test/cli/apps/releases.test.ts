@@ -13,7 +13,7 @@ const PROCFILE =
 let server: Server;
 beforeAll(async () => {
   server = await startServer();
-}, 60_000);
+});
 afterAll(() => server?.close());
 
 const tailrace = (...args: string[]) => runTailrace(args, { env: server.env });

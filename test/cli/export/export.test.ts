@@ -40,7 +40,7 @@ let folder: string;
 beforeAll(async () => {
   server = await startServer();
   folder = temporaryFolder();
-}, 60_000);
+});
 afterAll(async () => {
   await server?.close();
   execFileSync('rm', ['-rf', folder]);

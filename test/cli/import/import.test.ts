@@ -14,7 +14,7 @@ let heroku: HerokuApi;
 const folder = temporaryFolder();
 beforeAll(async () => {
   [server, heroku] = await Promise.all([startServer(), HerokuApi.start()]);
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all([server?.close(), heroku?.close()]);
   rmSync(folder, { recursive: true, force: true });

@@ -101,7 +101,7 @@ describe('ship -- COMMAND', () => {
     );
     expect(accepted.filter((message) => message === '0123456789').length + dropped).toBe(200_000);
     expect(stderr).toContain('lines were dropped (L12)');
-  }, 60_000);
+  });
 
   it.each([
     [['ship', '--', '/no/such/program'], "can't be started (ENOENT)"],
@@ -176,7 +176,7 @@ describe('ship --follow', () => {
       'after the cut',
     ]);
     expect(await server.readLines(app)).toContainEqual(expect.stringContaining(' app[late.log]: late'));
-  }, 60_000);
+  });
 
   it('skips the hole that a writer leaves when its file is cut off, and says so', async () => {
     const app = await server.createApp();
@@ -202,7 +202,7 @@ describe('ship --follow', () => {
     const messages = await server.readMessages(app, 'lines=1000');
     expect(messages.slice(messages.indexOf('begin'))).toEqual(['begin', 'one', 'two']);
     expect(program.stderr).toMatch(/2000006 NUL bytes of \S+ were skipped: nobody wrote them/);
-  }, 60_000);
+  });
 
   it('killed again and again while the file grows and rotates, ships every line once', async () => {
     const app = await server.createApp();
@@ -236,7 +236,7 @@ describe('ship --follow', () => {
     await arrived(app, written);
     await last.stop('SIGTERM');
     expectSameLines(await server.readMessages(app), numberedMessages(written));
-  }, 60_000);
+  });
 
   it('reads a FIFO from one writer to the next, another one in its place, and ends with SIGTERM while nobody writes', async () => {
     const app = await server.createApp();
@@ -279,7 +279,7 @@ describe('ship --follow', () => {
     );
     expect(piped).toMatchObject({ status: 0, stderr: '' });
     expect((await server.readMessages(app)).at(-1)).toBe('piped');
-  }, 60_000);
+  });
 
   it('follows what a pattern names, also later: new files from their beginning, none twice when they are rotated', async () => {
     const app = await server.createApp();
@@ -320,7 +320,7 @@ describe('ship --follow', () => {
       'app[b.log]: b two',
       'app[c.log]: c one',
     ]);
-  }, 60_000);
+  });
 
   it.each([
     [['/dev/null'], '/dev/null is a device or a socket: name a file or a FIFO.'],

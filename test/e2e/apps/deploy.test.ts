@@ -32,7 +32,7 @@ const versions = async (name: string, on = server) =>
     )
   ).map(({ version, status }) => `v${version} ${status}`);
 
-describe('git push', { timeout: 180_000 }, () => {
+describe('git push', () => {
   it('builds, releases and runs the app, and shows how', async () => {
     const { name, repository } = await created();
     const pushed = await repository.push();
@@ -258,7 +258,7 @@ describe('git push', { timeout: 180_000 }, () => {
   });
 });
 
-describe('tailrace push', { timeout: 180_000 }, () => {
+describe('tailrace push', () => {
   it('deploys what is there, committed or not, without what .slugignore names', async () => {
     const { name, repository } = await created();
     repository.write({
@@ -328,7 +328,7 @@ describe('tailrace push', { timeout: 180_000 }, () => {
   }
 });
 
-describe('buildpacks', { timeout: 180_000 }, () => {
+describe('buildpacks', () => {
   it('of one’s own are given the build, a cache that stays, and the config vars', async () => {
     const pack = temporaryFolder();
     const { repository } = await created();
@@ -418,7 +418,7 @@ describe('what a server runs', { timeout: 240_000 }, () => {
     expect((await pushing).status).not.toBe(0);
     const second = await startServer({ data });
     try {
-      const app = await until('the app', () => fetchFromApp(second, name).catch(() => undefined), 30_000);
+      const app = await until('the app', () => fetchFromApp(second, name).catch(() => undefined));
       expect(app.version).toBe('one');
       expect(await versions(name, second)).toEqual(['v1 succeeded', 'v2 succeeded']);
       expect(isAlive(pid)).toBe(false);

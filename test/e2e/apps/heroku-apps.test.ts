@@ -21,7 +21,7 @@ it('has the commands that `tailrace` is held to; a newer one is listed anew with
   await expect(listHerokuCommands()).toMatchFileSnapshot('../../fixtures/heroku/commands.txt');
 });
 
-describe('apps', { timeout: 180_000 }, () => {
+describe('apps', () => {
   it('are listed, created, shown and destroyed', async () => {
     expect(await shop.heroku.runOk('apps')).toMatch(/=== owner@tailrace.localhost Apps\s+shop \(localhost\)/);
     expect(await shop.heroku.runOk('apps:create blue-lake')).toMatch(
@@ -92,7 +92,7 @@ describe('buildpacks', () => {
   });
 });
 
-describe('config vars and releases', { timeout: 180_000 }, () => {
+describe('config vars and releases', () => {
   it('config vars are set several at once, reach the dynos, and are taken away', async () => {
     expect(await h('config:set A=one B=two')).toMatch(/Setting A, B and restarting shop... done, v2/);
     expect(await h('config')).toMatch(/A: one\nB: two/);
@@ -131,7 +131,7 @@ describe('config vars and releases', { timeout: 180_000 }, () => {
   });
 });
 
-describe('domains, maintenance', { timeout: 180_000 }, () => {
+describe('domains, maintenance', () => {
   it('domains are added, answer, and are removed', async () => {
     expect(await h('domains:add www.example.com')).toMatch(/Adding www\.example\.com to shop... done/);
     expect(await h('domains')).toMatch(
@@ -165,7 +165,7 @@ describe('domains, maintenance', { timeout: 180_000 }, () => {
   });
 });
 
-describe('API keys', { timeout: 180_000 }, () => {
+describe('API keys', () => {
   it('are made with a scope, work, and are revoked', async () => {
     const made = await shop.heroku.runOk('authorizations:create -d reader -s read-protected -e 600');
     const key = /Token:\s+(\S+)/.exec(made)?.[1] ?? '';

@@ -19,7 +19,7 @@ async function idOf(dyno: string): Promise<string | undefined> {
   return dynos.find(({ name, state }) => name === dyno && state === 'up')?.id;
 }
 
-describe('dynos', { timeout: 180_000 }, () => {
+describe('dynos', () => {
   it('are shown and scaled, also by a difference', async () => {
     expect(await shop.heroku.runOk('ps -a shop')).toMatch(
       /=== web \(Basic\): node web\.cjs \(1\)\s+web\.1: up /,
@@ -28,7 +28,7 @@ describe('dynos', { timeout: 180_000 }, () => {
       /Scaling dynos... done, now running web at 2:Basic, worker at 2:Basic/,
     );
     expect(await h('ps:scale')).toMatch(/web=2:Basic worker=2:Basic/);
-    await until('two web dynos', () => idOf('web.2'), 20_000);
+    await until('two web dynos', () => idOf('web.2'));
     expect(await idOf('web.1')).toBeDefined();
     expect(await h('ps:wait')).toBe('\n');
     expect(await h('scale worker-1')).toMatch(/worker at 1:Basic/);
@@ -49,17 +49,17 @@ describe('dynos', { timeout: 180_000 }, () => {
   it('are restarted and stopped', async () => {
     const before = await until('web.1 to be up', () => idOf('web.1'));
     expect(await h('ps:restart -d web.1')).toMatch(/Restarting dyno web\.1 on shop... done/);
-    await until('another web.1', async () => ![before, undefined].includes(await idOf('web.1')), 20_000);
+    await until('another web.1', async () => ![before, undefined].includes(await idOf('web.1')));
     expect(await h('ps:restart')).toMatch(/Restarting all dynos on shop... done/);
     expect(await h('ps:restart -p web')).toMatch(/Restarting all web dynos on shop... done/);
     expect(await h('ps:stop -d worker.1')).toMatch(/Stopping dyno worker\.1 on shop... done/);
-    await until('worker.1 to be down', async () => (await idOf('worker.1')) === undefined, 20_000);
+    await until('worker.1 to be down', async () => (await idOf('worker.1')) === undefined);
     expect(await h('ps')).toMatch(/worker\.1: down/);
     await shop.server.request('DELETE', '/apps/shop/dynos/worker.1');
   });
 });
 
-describe('logs', { timeout: 180_000 }, () => {
+describe('logs', () => {
   it('come by number, source and dyno', async () => {
     const lines = (await shop.heroku.run('logs -n 5 -d worker.1 -a shop')).stdout.trim().split('\n');
     expect(lines).toHaveLength(5);
@@ -81,7 +81,7 @@ describe('logs', { timeout: 180_000 }, () => {
   });
 });
 
-describe('drains', { timeout: 180_000 }, () => {
+describe('drains', () => {
   it('are added, listed and removed', async () => {
     const url = 'https://user:pass@logs.example.com/x?y=1';
     expect(await h(`drains:add ${url}`)).toMatch(/Successfully added drain/);
@@ -94,7 +94,7 @@ describe('drains', { timeout: 180_000 }, () => {
   });
 });
 
-describe('telemetry drains', { timeout: 180_000 }, () => {
+describe('telemetry drains', () => {
   it('are added for logs', async () => {
     const endpoint = 'https://otlp.example.com/v1/logs';
     expect(await h(`telemetry:add ${endpoint} --signals logs`)).toMatch(
@@ -107,7 +107,7 @@ describe('telemetry drains', { timeout: 180_000 }, () => {
   });
 });
 
-describe('open, git:remote', { timeout: 180_000 }, () => {
+describe('open, git:remote', () => {
   it('open gives the app’s address to the browser', async () => {
     const seen = join(shop.heroku.home, 'seen');
     const browser = join(shop.heroku.home, 'browser');

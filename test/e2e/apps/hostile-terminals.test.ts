@@ -24,7 +24,7 @@ beforeAll(async () => {
   await until('its worker', async () =>
     (await dynos()).some(({ name, state }) => name === 'worker.1' && state === 'up'),
   );
-}, 120_000);
+});
 afterAll(() => server?.close());
 
 interface DynoView {
@@ -64,7 +64,7 @@ async function expectAllWell(): Promise<void> {
   expect((await dynos()).filter(({ name }) => name === 'worker.1')).toMatchObject([{ state: 'up' }]);
 }
 
-describe.skipIf(missing('openssl'))('a client of a one-off dyno', { timeout: 120_000 }, () => {
+describe.skipIf(missing('openssl'))('a client of a one-off dyno', () => {
   it.each([[true], [false]])('may go on behind the end of its input (terminal: %s)', async (withTerminal) => {
     const { name, socket } = await run('sleep 0.5; exit 6', withTerminal);
     socket.resume();

@@ -39,7 +39,7 @@ beforeAll(async () => {
     response.end(`${status}\n${status === 0 ? stdout.trimEnd() : stderr}`);
   });
   await new Promise<void>((resolve) => bridge.listen(0, '127.0.0.1', resolve));
-}, 120_000);
+});
 afterAll(async () => {
   bridge?.close();
   cli?.close();

@@ -18,7 +18,7 @@ let server: Server;
 beforeAll(async () => {
   const { NODE_EXTRA_CA_CERTS } = process.env;
   server = await startServer({ env: NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS } });
-}, 60_000);
+});
 afterAll(() => server?.close());
 
 /** What an app needs beside its files. */

@@ -64,12 +64,10 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
       await push(here, app, 'are you there?');
       return mine.text.includes('are you there?') && theirs.text.includes('are you there?');
     });
-    const startMs = performance.now();
     await push(there, app, 'from there');
-    await until('the line is here', () => mine.text.includes('from there'), 1_000);
+    await until('the line is here', () => mine.text.includes('from there'));
     await push(here, app, 'from here');
-    await until('the line is there', () => theirs.text.includes('from here'), 1_000);
-    expect(performance.now() - startMs).toBeLessThan(1_000);
+    await until('the line is there', () => theirs.text.includes('from here'));
     expect(await there.readMessages(app)).toContain('from here');
   });
 
@@ -81,18 +79,14 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     // The other one looks the token up, and is told when it is revoked.
     await push(there, { ...app, token }, 'accepted');
     await here.request('DELETE', `/apps/${app.name}/tokens/${token}`);
-    await until(
-      'the token is worth nothing at the other one',
-      async () => {
-        const answer = await fetch(`${there.url}/logs`, {
-          method: 'POST',
-          headers: { authorization: `Basic ${btoa(`token:${token}`)}`, 'content-type': 'text/plain' },
-          body: 'refused\n',
-        });
-        return answer.status === 401;
-      },
-      2_000,
-    );
+    await until('the token is worth nothing at the other one', async () => {
+      const answer = await fetch(`${there.url}/logs`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${btoa(`token:${token}`)}`, 'content-type': 'text/plain' },
+        body: 'refused\n',
+      });
+      return answer.status === 401;
+    });
   });
 
   it('share the drains evenly, and each line goes to each drain once', async () => {
@@ -109,7 +103,7 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
       expect(receiver.acceptedMessages()).toEqual(texts);
     }
     await join();
-    await until('three routers share them', async () => String(await sharesSeenBy(one)) === '3,3,3', 10_000);
+    await until('three routers share them', async () => String(await sharesSeenBy(one)) === '3,3,3');
     const { store } = await one.request<Status>('GET', '/status');
     expect(store).toMatchObject({ kind: 'redis', facts: { role: 'master' } });
   });
@@ -126,16 +120,14 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
       await until('it came', () => receiver.acceptedMessages().includes('before'));
 
     await third.kill();
-    const diedMs = performance.now();
     await push(first, app, 'after');
     await Promise.all(
-      receivers.map((receiver) =>
-        until('it came', () => receiver.acceptedMessages().includes('after'), 15_000),
-      ),
+      receivers.map((receiver) => until('it came', () => receiver.acceptedMessages().includes('after'))),
     );
-    expect(performance.now() - diedMs).toBeLessThan(10_000);
     await until('two routers share them', async () => String(await sharesSeenBy(first)) === '3,3');
-    expect(second.program.stderr + first.program.stderr).toContain('a router is gone');
+    await until('it to be said', () =>
+      (second.program.stderr + first.program.stderr).includes('a router is gone'),
+    );
 
     const again = await join();
     await until('three routers share them', async () => String(await sharesSeenBy(again)) === '2,2,2');
@@ -159,7 +151,7 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
     await goes.close();
     await push(stays, app, 'after');
     for (const receiver of receivers) {
-      await until('it came', () => receiver.acceptedMessages().includes('after'), 3_000);
+      await until('it came', () => receiver.acceptedMessages().includes('after'));
       expect(receiver.acceptedMessages()).toEqual(['before', 'after']);
     }
     await until('one router has them all', async () => String(await sharesSeenBy(stays)) === '4');

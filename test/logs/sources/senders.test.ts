@@ -57,19 +57,15 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 /** The first line whose message matches, with all its fields. */
-async function line(app: App, message: string | RegExp, timeoutMs = 30_000): Promise<Fields> {
+async function line(app: App, message: string | RegExp): Promise<Fields> {
   const isIt = (text: string): boolean =>
     typeof message === 'string' ? text === message : message.test(text);
-  const found = await until(
-    `the line ${message}`,
-    async () => {
-      const all = (await server.readLines(app, 'format=json&lines=1000')).map(
-        (text): Fields => JSON.parse(text),
-      );
-      return all.find((one) => isIt(one.message));
-    },
-    timeoutMs,
-  );
+  const found = await until(`the line ${message}`, async () => {
+    const all = (await server.readLines(app, 'format=json&lines=1000')).map(
+      (text): Fields => JSON.parse(text),
+    );
+    return all.find((one) => isIt(one.message));
+  });
   const agoMs = Date.now() - Date.parse(found.timestamp);
   expect(agoMs).toBeGreaterThan(-5_000);
   expect(agoMs).toBeLessThan(60_000);
@@ -409,7 +405,7 @@ describe.skipIf(!postgres || missing('rsyslogd', 'setpriv'))('PostgreSQL', () =>
       ),
     );
     const file = join(folder, 'postgres.log');
-    await until('its log file', () => existsSync(file), 30_000);
+    await until('its log file', () => existsSync(file));
     startRsyslog(
       folder,
       writeSenderConfig(folder, 'rsyslog-file.conf', { port: server.syslogPort, token, file }),
@@ -446,7 +442,7 @@ describe.skipIf(!postgres || missing('rsyslogd', 'setpriv'))('PostgreSQL', () =>
       source: 'postgres',
     });
     await program.stop('SIGINT');
-  }, 60_000);
+  });
 });
 
 describe.skipIf(missing('redis-server'))('Redis', () => {

@@ -202,7 +202,7 @@ describe('a rule', () => {
       status: 1,
       stderr: ` ›   Error: Couldn't find that rule: ${id}.\n`,
     });
-  }, 60_000);
+  });
 
   it.each([
     [{}, 'needs a condition'],

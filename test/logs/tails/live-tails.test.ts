@@ -141,7 +141,7 @@ describe('a tail', () => {
       await until('the last line', () => tail.messageTexts.at(-1) === 'line 2019');
       expect(numbers(tail.messageTexts)).toEqual(Array.from({ length: 2_005 }, (_, i) => 15 + i));
     }
-  }, 120_000);
+  });
 });
 
 describe('a tail of a short stream', () => {

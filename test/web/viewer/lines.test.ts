@@ -37,7 +37,7 @@ describe.skipIf(noBrowser)('the viewer’s lines', () => {
   beforeAll(async () => {
     [browser, viewer] = await Promise.all([launchBrowser(), TestViewer.start()]);
     await viewer.firstVisit(browser);
-  }, 60_000);
+  });
   afterAll(() => Promise.all([browser?.close(), viewer?.close()]));
 
   const openGroup = async (group: string, query = '', options = {}): Promise<Tab> => {

@@ -36,7 +36,7 @@ describe.skipIf(noBrowser)('the viewer’s page', () => {
       TestViewer.start({ VIEWER_ALLOW_PRIVATE_WEBHOOKS: 'yes' }),
     ]);
     await viewer.firstVisit(browser);
-  }, 60_000);
+  });
   afterAll(async () => {
     await Promise.all([browser?.close(), viewer?.close()]);
     webhook?.close();

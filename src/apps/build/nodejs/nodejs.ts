@@ -11,6 +11,7 @@ import { copyTree } from '../steps/copy-tree.ts';
 import { addProfileScript } from '../steps/profile-script.ts';
 import { chooseManager, findLockFiles, type ManagerChoice } from './choose-manager.ts';
 import { chooseNode, npmRangeFor, npmRunsOn } from './choose-node.ts';
+import { readNpmVersion } from './installed-npm.ts';
 import { type InstallPlan, planInstall } from './manager-commands.ts';
 import { NpmTools } from './npm-tools.ts';
 import { type PackageJson, readPackageJson } from './package-json.ts';
@@ -189,8 +190,10 @@ class NodeRuntime {
   async useNode(range: string | undefined): Promise<void> {
     const { shell } = this;
     const installed = await shell.capture('node', ['--version']);
-    // By the server's own Node.js: on another one it may not even start.
-    this.npmVersion = (await shell.capture('npm', ['--version'])).stdout.trim();
+    // Asked of the server's own Node.js, if it has to be: on another one it may not even start.
+    this.npmVersion =
+      (await readNpmVersion(shell.env.PATH ?? '')) ??
+      (await shell.capture('npm', ['--version'])).stdout.trim();
     if (this.npmVersion === '')
       throw new BuildError('There is no npm on the server: install it so that it is on its PATH.');
     const choice = chooseNode(range, installed.stdout);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
+import { until } from '../../../support/until.ts';
 import { addonsOnStore } from './addons-on-store.ts';
 
 let folder: string;
@@ -52,13 +53,14 @@ describe('an add-on that can’t be removed now', () => {
     expect(await addons.info(addon)).toEqual([
       { name: 'Not removed yet', values: ['EBUSY: its folder is in use'] },
     ]);
-    await vi.waitUntil(() => said.length === 1);
+    // Not `until`, whose timers stand still here.
+    await vi.waitUntil(() => said.length === 1, { timeout: 40_000 });
     expect(said[0]).toMatch(/redis-clear-brook-1 is not removed yet, which is tried again: EBUSY/);
     await expect(addons.attach(app, addon, {})).rejects.toThrow(/is being destroyed/);
     isStuck = false;
     await vi.advanceTimersByTimeAsync(1_000);
     vi.useRealTimers();
-    await vi.waitUntil(async () => (await addons.snapshot()).addons.length === 0);
+    await until('it is gone', async () => (await addons.snapshot()).addons.length === 0);
     expect(removedDrains).toBeGreaterThan(0);
     await addons.close();
   });
@@ -74,7 +76,7 @@ describe('an add-on that can’t be removed now', () => {
     await second.addons.open();
     expect((await second.addons.snapshot()).addons).toMatchObject([{ state: 'deprovisioning' }]);
     isStuck = false;
-    await vi.waitUntil(async () => (await second.addons.snapshot()).addons.length === 0, { timeout: 5_000 });
+    await until('it is gone', async () => (await second.addons.snapshot()).addons.length === 0);
     // Its name is free, and its app has nothing of it.
     await second.addons.create(app, { plan: 'redis', name: 'stuck-one' });
     await second.addons.close();
@@ -88,7 +90,7 @@ describe('an add-on that can’t be removed now', () => {
     await addons.removeApp(app);
     await appRegistry.destroyApp(app);
     isStuck = false;
-    await vi.waitUntil(async () => (await addons.snapshot()).addons.length === 0, { timeout: 5_000 });
+    await until('it is gone', async () => (await addons.snapshot()).addons.length === 0);
     // An app that is gone has no stream to write to.
     expect(said).toEqual([]);
     await addons.close();

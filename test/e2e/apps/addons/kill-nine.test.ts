@@ -67,7 +67,7 @@ async function killRepeatedly(
   }
 }
 
-describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('kill -9', { timeout: 180_000 }, () => {
+describe.skipIf(missing('redis-server', 'memcached', 'saslpasswd2'))('kill -9', () => {
   it('ten times of Redis and of memcached, while clients write', async () => {
     const server = await startAddonServerForTest();
     const { name: app } = await server.createApp();

@@ -35,7 +35,7 @@ const GO_FILES = {
   'vendor/example.com/tiny/tiny.go': 'package tiny\n\nconst Word = "vendored"\n',
 };
 
-describe.skipIf(missing('go'))('a Go module', { timeout: 180_000 }, () => {
+describe.skipIf(missing('go'))('a Go module', () => {
   it('is built from vendor/, and its one program is the web process', async () => {
     const app = await PushedApp.create(server, GO_FILES);
     await app.config({ GO_LINKER_SYMBOL: 'main.version', GO_LINKER_VALUE: 'v7' });
@@ -93,7 +93,7 @@ server.start
 `,
 };
 
-describe.skipIf(missing('bundle'))('a Ruby app', { timeout: 180_000 }, () => {
+describe.skipIf(missing('bundle'))('a Ruby app', () => {
   it('gets the gems of Gemfile.lock from vendor/cache, and its assets', async () => {
     const app = await PushedApp.create(server, RUBY_FILES);
     expect((await app.push()).output).toMatch(/There is no Gemfile\.lock: run bundle install, and commit/);

@@ -127,7 +127,7 @@ __metadata:
   linkType: soft
 `;
 
-describe('a lock file', { timeout: 180_000 }, () => {
+describe('a lock file', () => {
   const MANAGERS = [
     ['npm', { 'package-lock.json': NPM_LOCK }, {}, /npm \d+\./],
     ['pnpm', { 'pnpm-lock.yaml': PNPM_LOCK }, { packageManager: 'pnpm@9.15.9' }, /pnpm 9\.15\.9/],
@@ -221,7 +221,7 @@ describe('a lock file', { timeout: 180_000 }, () => {
   });
 });
 
-describe('engines.node', { timeout: 180_000 }, () => {
+describe('engines.node', () => {
   it('chooses the Node.js that builds and runs the app, with an npm for it', async () => {
     const app = await PushedApp.create(server, {
       'package.json': packageJson({

@@ -52,7 +52,7 @@ python = ">=3.8"
 hello = { path = "wheels/hello-1.0-py3-none-any.whl" }
 `;
 
-describe('a Python app', { timeout: 180_000 }, () => {
+describe('a Python app', () => {
   it.skipIf(missing('poetry'))(
     'with poetry.lock gets what it says, its own package too, wherever it runs',
     async () => {

@@ -96,7 +96,7 @@ describe('a router that is told to stop', () => {
     const timer = setInterval(() => deaf.write(frame(`deaf ${count++}`, app.token)), WRITE_INTERVAL_MS);
     await until('lines', async () => (await server.readMessages(app)).length > 100);
     server.program.child.kill('SIGTERM');
-    await until('the router to end', () => server.program.hasExited, 8_000);
+    await until('the router to end', () => server.program.hasExited);
     clearInterval(timer);
     expect(server.program.exitStatus).toBe(0);
     expect(deaf.closed).toBe(true);
@@ -123,7 +123,7 @@ describe('a router that is told to stop', () => {
     const [staying, leaving] = sockets;
     leaving.end();
     server.program.child.kill('SIGTERM');
-    await until('the router to end', () => server.program.hasExited, 15_000);
+    await until('the router to end', () => server.program.hasExited);
     expect(server.program.exitStatus).toBe(0);
     expect(staying.closed).toBe(true);
   });

@@ -128,7 +128,9 @@ describe.skipIf(absent)('syslog over TLS', () => {
       const now = [await server.sourceCounters('tls'), await server.sourceCounters('tcp')];
       return now.every(({ malformed }, i) => malformed > before[i].malformed);
     });
-    expect(server.program.stderr).toContain('speaks TLS to the port for plain syslog');
+    await until('the reason', () =>
+      server.program.stderr.includes('speaks TLS to the port for plain syslog'),
+    );
     await sendTls(server.tlsPort, `${logplexLine('good', app.token)}\n`);
     await until('the line', async () => (await server.readMessages(app)).length === 1);
   });
@@ -217,14 +219,16 @@ describe.skipIf(absent)('behind a load balancer', () => {
     expect((await server.sourceCounters('tls')).malformed).toBe(before);
     await sendOverTcp(server.tlsPort, `${logplexLine('plain', app.token)}\n`).catch(() => {});
     await until('the count', async () => (await server.sourceCounters('tls')).malformed === before + 1);
-    expect(server.program.stderr).toMatch(/"reason":"ERR_SSL_\w+".*a sender's TLS handshake failed/);
+    await until('the reason', () =>
+      /"reason":"ERR_SSL_\w+".*a sender's TLS handshake failed/.test(server.program.stderr),
+    );
     await sendOverTcp(
       server.syslogPort,
       `PROXY TCP4 10.1.2.3 127.0.0.1 40000 6001\r\n${logplexLine('behind', app.token)}\n`,
     );
     await until('the line behind it', async () => (await server.readMessages(app)).includes('behind'));
-    expect(server.program.stderr).toContain(
-      'a connection begins with a PROXY header, which is not asked for',
+    await until('the reason', () =>
+      server.program.stderr.includes('a connection begins with a PROXY header, which is not asked for'),
     );
   });
 });

@@ -92,14 +92,12 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
 
     await replica.signal('SIGSTOP');
     const late = batchOf('late');
-    const startedMs = performance.now();
     const refusal = await store.append(app, late).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(TailraceError);
     expect(refusal).toMatchObject({ code: 'unavailable', status: 503 });
     expect(String(refusal)).toMatch(
       /0 of Redis' replicas had the lines within 1000 ms, and REDIS_WAIT asks for 1/,
     );
-    expect(performance.now() - startedMs).toBeLessThan(4_000);
     // What comes now is rejected before it is stored: retries would store it many times. So is what is stored already, which is
     // not stored again.
     const refused = ['refused', 'refused', 'refused'].map((text) => store.append(newAppId(), batchOf(text)));
@@ -214,7 +212,7 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
       await redis.failOver(state);
 
       const append = (one: Store, batch: Batch) =>
-        until('an append', () => one.append(app, batch).catch(() => undefined), 20_000);
+        until('an append', () => one.append(app, batch).catch(() => undefined));
       expect(await append(other, others)).toMatchObject({ first: 2, duplicate: false });
       expect(await append(store, lost)).toMatchObject({ first: 3, last: 5, duplicate: false });
       expect(await append(store, batchOf('next'))).toMatchObject({ first: 6 });
@@ -314,15 +312,16 @@ describe.runIf(hasRedis)('with REDIS_WAIT', () => {
       wait: { replicas: 1, timeoutMs: 1_000 },
     });
     await replica.signal('SIGKILL');
-    const beganMs = performance.now();
-    for (let version = 51; version < 71; version++)
-      expect(
-        await impatient.transact(app, [{ key: 'cursor', value: 0, ifVersion: version }], {
-          replicated: true,
-        }),
-      ).toBe(true);
-    expect(performance.now() - beganMs).toBeGreaterThan(900);
-    expect(performance.now() - beganMs).toBeLessThan(8_000);
+    const tookMs: number[] = [];
+    for (let version = 51; version < 71; version++) {
+      const beganMs = performance.now();
+      const change = { key: 'cursor', value: 0, ifVersion: version };
+      expect(await impatient.transact(app, [change], { replicated: true })).toBe(true);
+      tookMs.push(performance.now() - beganMs);
+    }
+    expect(tookMs[0]).toBeGreaterThan(900);
+    // A busy machine may delay some of the others as much.
+    expect(tookMs.filter((ms) => ms > 900).length).toBeLessThan(10);
     await replica.start();
     await until('records to wait for the replica again', async () => {
       const { version } = (await impatient.get(app, 'cursor')) ?? { version: 0 };

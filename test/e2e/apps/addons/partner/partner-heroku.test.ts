@@ -31,7 +31,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-describe('a partner’s service', { timeout: 180_000 }, () => {
+describe('a partner’s service', () => {
   it('is registered, listed and shown by our own commands', async () => {
     expect(await tailrace('addons:manifests')).toMatch(
       /^0 No partners are registered: tailrace addons:register/,

@@ -355,7 +355,7 @@ describe.skipIf(!isThere)('backups', () => {
     const list = () => daily.request<Transfer[]>('GET', `/client/v11/apps/${APP}/transfers`);
     expect(await list()).toEqual([]);
     clock.set(2 * 3_600_000);
-    await until('the backup', async () => (await list())[0]?.succeeded, 40_000);
+    await until('the backup', async () => (await list())[0]?.succeeded);
     expect(await list()).toMatchObject([{ name: 'a001' }]);
     expect((await run('pg:backups:unschedule')).stdout).toBe('Unscheduling daily-db daily backups... done\n');
     expect((await run('pg:backups:unschedule')).stderr).toMatch(/has no daily backups/);
