@@ -114,7 +114,7 @@ async function* readProcTable(table: Table): AsyncGenerator<string> {
     for (;;) {
       const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES);
       if (bytesRead === 0) return;
-      yield chunk.latin1Slice(0, bytesRead);
+      yield chunk.toString('latin1', 0, bytesRead);
     }
   } finally {
     await file.close();
