@@ -41,8 +41,11 @@ export class BatchOfBody {
   readonly receiver: LineReceiver;
   private readonly builder = new BatchBuilder(BATCH_BYTES);
 
-  /** @param isScalar the fast path takes nothing */
-  constructor(source: LogSource, host: string, isScalar = false) {
+  /**
+   * @param isScalar the fast path takes nothing
+   * @param fromHerokuDrain the lines are in the form of Heroku's drains
+   */
+  constructor(source: LogSource, host: string, isScalar = false, fromHerokuDrain = false) {
     const { builder } = this;
     const target: LineTarget = {
       add: (bytes, start, end, header, of, at) =>
@@ -61,6 +64,7 @@ export class BatchOfBody {
       counters: this.counters,
       host,
       authenticatedSource: source,
+      fromHerokuDrain,
     });
     if (isScalar) this.receiver.takeFastPath = (_bytes, at) => at;
   }

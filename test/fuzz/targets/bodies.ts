@@ -97,14 +97,13 @@ const OTLP_PROTOBUF = field(
 const SOURCE = logSource('app');
 const HOST = '127.0.0.1';
 
-/** What becomes of a body of logplex-1: what is taken of it, or with what error it is refused. */
-function logplexOutcome(body: Buffer, isDecoded: boolean): string {
-  const target = new BatchOfBody(SOURCE, HOST, !isDecoded);
+/** What becomes of a body of logplex-1, be it of a drain of Heroku's: what is taken of it, or with what error it is refused. */
+function logplexOutcome(body: Buffer, isDecoded: boolean, fromHerokuDrain: boolean): string {
+  const target = new BatchOfBody(SOURCE, HOST, !isDecoded, fromHerokuDrain);
   const options = { msgCount: undefined, tokenPerLine: false, counters: target.counters };
+  const form = isDecoded ? recordFormFor(SOURCE, HOST) : undefined;
   try {
-    void new LogplexLines(body, options, isDecoded ? recordFormFor(SOURCE, HOST) : undefined).take(
-      target.receiver,
-    );
+    void new LogplexLines(body, options, form, fromHerokuDrain).take(target.receiver);
   } catch (error) {
     if (!(error instanceof TailraceError)) throw error;
     return `${error.code}: ${error.message} ${target.taken}`;
@@ -117,6 +116,7 @@ const logplex: FuzzTarget = {
   seeds: [
     '5 <13>a6 <13>bb',
     '68 <13>1 2026-11-28T12:30:15Z host app web.1 - - 0123456789012345678901',
+    '57 <40>1 2012-11-30T06:45:29+00:00 host app web.3 - started\n',
     '41 <13>1 2026-11-28T12:30:15Z h a b - - abc\n31 <13>1 - - t.a web.1 - [a b="c"]25 <13>Nov 28 12:30:15 h a:b',
   ],
   words: ['<13>1 ', ' - ', '2026-11-28T12:30:15.123456+00:00 ', '[a b="c"]', '\n', '\ufeff'],
@@ -124,7 +124,13 @@ const logplex: FuzzTarget = {
     // Where connections read it into, with something else behind it.
     requestBuffer.set(input);
     const body = requestBuffer.subarray(0, input.length);
-    withClock(NOW, () => assert.equal(logplexOutcome(body, true), logplexOutcome(Buffer.from(input), false)));
+    withClock(NOW, () => {
+      for (const fromHerokuDrain of [false, true])
+        assert.equal(
+          logplexOutcome(body, true, fromHerokuDrain),
+          logplexOutcome(Buffer.from(input), false, fromHerokuDrain),
+        );
+    });
     const isCounted = measureFrames(input);
     // The grammar, read the slow way.
     let rest = input.toString('latin1');

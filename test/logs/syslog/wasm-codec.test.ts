@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Batch, RecordCursor } from '../../../src/logs/syslog/batch.ts';
 import { BatchBuilder } from '../../../src/logs/syslog/batch-builder.ts';
 import { FrameScanner, FrameStatus, Framing, Patience } from '../../../src/logs/syslog/framing.ts';
-import { SyslogHeader, scanHeader } from '../../../src/logs/syslog/header.ts';
+import { SyslogHeader, scanHeader, scanHerokuDrainHeader } from '../../../src/logs/syslog/header.ts';
 import { isTimestamp } from '../../../src/logs/syslog/timestamp.ts';
 import {
   codecMemory,
@@ -59,13 +59,13 @@ function sinkFor(
 }
 
 /** The JavaScript path's records of the frames in `bytes[0, end)`. */
-function slowly(bytes: Buffer, end: number): Buffer {
+function slowly(bytes: Buffer, end: number, scan = scanHeader): Buffer {
   const builder = new BatchBuilder(4_000_000);
   const scanner = new FrameScanner();
   const header = new SyslogHeader();
   scanner.setInput(bytes.subarray(0, end));
   while (scanner.next() === FrameStatus.complete) {
-    expect(scanHeader(bytes, scanner.start, scanner.end, header)).toBe(true);
+    expect(scan(bytes, scanner.start, scanner.end, header)).toBe(true);
     builder.add(bytes, scanner.start, scanner.end, header, SOURCE, HOST);
   }
   return records(builder);
@@ -76,11 +76,16 @@ function records(builder: BatchBuilder): Buffer {
   return batch ? Buffer.from(batch.bytes.subarray(32)) : Buffer.alloc(0);
 }
 
-function decode(bytes: Buffer, token: Uint8Array = TOKEN): { position: number; taken: Buffer } {
+function decode(
+  bytes: Buffer,
+  token: Uint8Array = TOKEN,
+  dataless = false,
+): { position: number; taken: Buffer } {
   const builder = new BatchBuilder(4_000_000);
-  const sink = sinkFor(token, (taken, count) => {
+  const addRecords = (taken: Uint8Array, count: number): void => {
     expect(builder.addRecords(taken, count)).toBe(true);
-  });
+  };
+  const sink = { ...sinkFor(token, addRecords), dataless };
   const position = decodeFrames(bytes, 0, Framing.counted, sink);
   return { position, taken: records(builder) };
 }
@@ -146,6 +151,33 @@ const lines = fc
   })
   .map((l) => [l.pri, l.time, l.host, l.token, l.dyno, l.msgid, l.structured, l.message].join(' '));
 
+/** As Heroku's drains send them: the message is behind MSGID. */
+const herokuLine = fc
+  .tuple(
+    fc.constantFrom(T, T, '2012-12-10T03:00:48Z', '-'),
+    fc.constantFrom('host', 'host', '-', 'd.0c1b'),
+    fc.constantFrom('app', 'heroku', 'a', '-', 'x'.repeat(48)),
+    fc.constantFrom('web.1', 'router', '-', 'p'.repeat(128)),
+    fc.constantFrom('-', '-', 'ID47'),
+    fc.oneof(
+      fc.string({ maxLength: 200, unit: 'binary' }),
+      fc.constantFrom(
+        '',
+        '\n',
+        '\r\n',
+        'a\n',
+        'a\r\n',
+        '- z',
+        '[a@1 k="v"] m',
+        '[tailrace@32473 token="t.x"] m',
+      ),
+    ),
+  )
+  .filter(([, , , , , message]) => !message.startsWith('\ufeff'))
+  .map(
+    ([time, host, app, dyno, msgid, message]) => `<190>1 ${time} ${host} ${app} ${dyno} ${msgid} ${message}`,
+  );
+
 const commonLine = fc
   .tuple(fc.constantFrom('web.1', 'worker.12', '-'), fc.string({ maxLength: 200, unit: 'binary' }))
   .filter(([, message]) => !message.startsWith('\ufeff'))
@@ -155,6 +187,20 @@ describe('decoding', () => {
   // What both stamp is the same time.
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterEach(() => void vi.useRealTimers());
+
+  it('lines of Heroku’s drains, which have no structured data, to the same records', () => {
+    let decoded = 0;
+    fc.assert(
+      fc.property(fc.array(herokuLine, { minLength: 1, maxLength: 30 }), (sent) => {
+        const bytes = Buffer.from(sent.map(counted).join(''));
+        const { position, taken } = decode(bytes, ANY, true);
+        decoded += position;
+        expect(taken.equals(slowly(bytes, position, scanHerokuDrainHeader))).toBe(true);
+      }),
+      { numRuns: propertyRuns(300) },
+    );
+    expect(decoded).toBeGreaterThan(0);
+  });
 
   it('common lines: all of them, to the same records', () => {
     fc.assert(

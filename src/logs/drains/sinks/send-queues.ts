@@ -1,5 +1,5 @@
 /** What of the bytes that were written to connections the other end's system hasn't acknowledged, as far as Linux shows it (proc_pid_net(5)). */
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
 /** The kernel goes through all of its sockets for it: so many times as long as it took nothing is read. */
@@ -9,10 +9,18 @@ const REST_MAX_MS = 1_000;
 /** `0: 0100007F:1F90 0100007F:D431 01 00000000:…`: local and remote address, established, bytes to send. */
 const ESTABLISHED = /^ *\d+: [\dA-F]+:([\dA-F]{4}) [\dA-F]+:([\dA-F]{4}) 01 ([\dA-F]{8}):/gm;
 
+/** More than one read gives. */
+const CHUNK_BYTES = 65_536;
+/**
+ * A read that gives no more was the last one: each gives as many lines as go into a page, of 4 KB at least, and no line is as long as what is
+ * left of that. To be told so, by a read of nothing, has the kernel go through all of its sockets once more.
+ */
+const LAST_READ_BYTES_MAX = 3_584;
+
 type Table = 'tcp' | 'tcp6';
 
-/** Undefined where it can't be read. */
-type ReadTable = (table: Table) => Promise<string | undefined>;
+/** Gives a table read by read; throws where it can't be read. */
+type ReadTable = (table: Table) => AsyncIterable<string>;
 
 interface Question {
   readonly table: Table;
@@ -72,20 +80,45 @@ export class SendQueues {
   private async answer(table: Table, questions: readonly Question[]): Promise<void> {
     if (questions.length === 0) return;
     for (const { onRead } of questions) onRead();
-    const text = await this.readTable(table);
     const wanted = new Set(questions.map(({ ports }) => ports));
-    const queued = new Map<string, number>();
-    for (const [, local, remote, bytes] of text?.matchAll(ESTABLISHED) ?? []) {
+    const queued = await readQueued(wanted, this.readTable(table)).catch(() => undefined);
+    for (const { ports, answer } of questions) answer(queued ? queued.get(ports) : 0);
+  }
+}
+
+/** Bytes to send by the ports, of those that are wanted and open. */
+async function readQueued(
+  wanted: ReadonlySet<string>,
+  reads: AsyncIterable<string>,
+): Promise<Map<string, number>> {
+  const queued = new Map<string, number>();
+  let begun = '';
+  for await (const read of reads) {
+    const text = begun + read;
+    begun = text.slice(text.lastIndexOf('\n') + 1);
+    for (const [, local, remote, bytes] of text.matchAll(ESTABLISHED)) {
       const ports = `${local} ${remote}`;
       // Of several with the same ports, at other addresses, the one that is furthest behind.
       if (wanted.has(ports)) queued.set(ports, Math.max(queued.get(ports) ?? 0, Number.parseInt(bytes, 16)));
     }
-    for (const { ports, answer } of questions) answer(text === undefined ? 0 : queued.get(ports));
+    // One that isn't among them is taken for closed only when all was read.
+    if (read.length <= LAST_READ_BYTES_MAX && queued.size === wanted.size) break;
   }
+  return queued;
 }
 
-function readProcTable(table: Table): Promise<string | undefined> {
-  return readFile(`/proc/net/${table}`, 'latin1').catch(() => undefined);
+async function* readProcTable(table: Table): AsyncGenerator<string> {
+  const file = await open(`/proc/net/${table}`);
+  try {
+    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    for (;;) {
+      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES);
+      if (bytesRead === 0) return;
+      yield chunk.toString('latin1', 0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 function hexPort(port: number): string {

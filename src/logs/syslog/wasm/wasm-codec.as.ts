@@ -54,7 +54,7 @@ import {
 } from './wasm-line-owner.as';
 import { forgetOwners, nameSource, numberOf, remember, setUpOwners } from './wasm-owners.as';
 import { MESSAGE_BYTES_MAX, RECORD_HEADER, TIME_BYTES } from './wasm-record.as';
-import { lineBytes, setStampedHost, writeAsSent, writeFields } from './wasm-record-text.as';
+import { lineBytes, setStampedHost, writeAsSent, writeDataless, writeFields } from './wasm-record-text.as';
 import {
   forgetMinutes,
   OLD_FOUND,
@@ -264,9 +264,11 @@ export function take(
       why = findLineOwner(fields, isOld, tokens, names, rules, perSource);
       if (why != READ) break;
     }
-    const isAsSent = !isOld && form == AS_SENT && hostBytes != 0 && elementBytes == 0 && timeLength == 0 && !dataless;
+    const isAsSent = !isOld && form == AS_SENT && hostBytes != 0 && elementBytes == 0 && timeLength == 0;
     const recordEnd = isAsSent
-      ? writeAsSent(at, start, fields, stop, tail)
+      ? dataless
+        ? writeDataless(at, start, fields, stop, tail)
+        : writeAsSent(at, start, fields, stop, tail)
       : writeFields(at, start, priorityEnd, time, timeLength, fields, stop, tail, isOld);
     if (recordEnd == 0) {
       why = UNSUPPORTED;

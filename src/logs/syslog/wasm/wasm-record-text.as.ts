@@ -54,6 +54,29 @@ export function writeAsSent(record: u32, start: u32, fields: u32, stop: u32, tai
   return o;
 }
 
+/** The same of a line of Heroku's drains, which has no structured data: the dash of what isn't there goes in front of its message. */
+export function writeDataless(record: u32, start: u32, fields: u32, stop: u32, tail: u32): u32 {
+  const text = record + RECORD_HEADER;
+  const sourceAt = fields + tag - start;
+  copy(text, start, sourceAt);
+  let o = text + sourceAt;
+  copy(o, source, sourceBytes);
+  o += sourceBytes;
+  const rest = fields + tag + tagBytes;
+  const msgidAt = o + (fields + msgid - rest) - text;
+  const messageFrom = fields + message;
+  copy(o, rest, messageFrom - rest);
+  o += messageFrom - rest;
+  store<u16>(o, 0x202d);
+  o += 2;
+  copy(o, messageFrom, stop - tail - messageFrom);
+  const messageAt = o - text;
+  o += stop - tail - messageFrom;
+  storeHeader(record, o - text, fields + host - start, sourceAt, msgidAt, messageAt);
+  lineBytes = stop - start;
+  return o;
+}
+
 /**
  * Writes it field by field; 0 when that is left to the JavaScript path.
  * @param priorityEnd where its PRI ends

@@ -17,9 +17,9 @@ function connection(localPort: number | undefined, remotePort = 0x1f90, localFam
 describe('what a connection has to send', () => {
   it('is what the system says, of several with the same ports the most; nothing of one that isn’t open', async () => {
     const reads: string[] = [];
-    const queues = new SendQueues(async (table) => {
+    const queues = new SendQueues(async function* (table) {
       reads.push(table);
-      return table === 'tcp' ? TCP : '';
+      if (table === 'tcp') yield TCP;
     });
     const asked = [
       connection(0xd431),
@@ -36,8 +36,39 @@ describe('what a connection has to send', () => {
     expect(reads).toEqual([...Array(4).fill('asked'), 'tcp', 'asked', 'tcp6']);
   });
 
+  it('is read to the end of the table, wherever its reads end', async () => {
+    const asked = [connection(0xd431), connection(0x1f90, 0xd431)];
+    for (let at = 0; at <= TCP.length; at++) {
+      const queues = new SendQueues(async function* () {
+        // As long as one that isn't the last.
+        yield ' '.repeat(4_000);
+        yield `\n${TCP.slice(0, at)}`.padStart(4_000, '\n');
+        yield TCP.slice(at);
+      });
+      expect(await Promise.all(asked.map((one) => queues.queuedBytes(one, () => {})))).toEqual([0xabcd, 0]);
+    }
+  });
+
+  it('needs no read of nothing behind a short one, unless a connection wasn’t in the table', async () => {
+    let reads = 0;
+    const queues = new SendQueues(async function* () {
+      yield 'x'.repeat(4_000);
+      reads++;
+      yield `\n${TCP}`;
+      reads++;
+    });
+    const ask = (port: number): Promise<number | undefined> => queues.queuedBytes(connection(port), () => {});
+    expect(await ask(0xd431)).toBe(0xabcd);
+    expect(reads).toBe(1);
+    expect(await ask(0xd433)).toBeUndefined();
+    expect(reads).toBe(3);
+  });
+
   it('is nothing where no system tells', async () => {
-    const queues = new SendQueues(async () => undefined);
+    // biome-ignore lint/correctness/useYield: it fails before
+    const queues = new SendQueues(async function* () {
+      throw new Error('ENOENT');
+    });
     expect(await queues.queuedBytes(connection(0xd431), () => {})).toBe(0);
   });
 });

@@ -158,29 +158,47 @@ function readCodes(): bool {
   if (!build(distances, LENGTH_CODES, LENGTH_CODE_BITS, 0)) return false;
   const lengthMask: u32 = (1 << <u32>load<u8>(distances + TABLE_BITS)) - 1;
   const count = literalCount + distanceCount;
-  let before: u8 = 0;
+  let before: u32 = 0;
+  // In variables of the function, as in `readBlock`.
+  let b = bits;
+  let n = bitCount;
+  let from = next;
   for (let i: u32 = 0; i < count; ) {
-    refill();
-    const entry = load<u32>(distances + TABLE + ((<u32>bits & lengthMask) << 2));
+    // A code of 7 bits, and 7 that say how often.
+    if (n < 14) {
+      b |= load<u64>(from) << (<u64>n);
+      from += (63 - n) >> 3;
+      n |= 56;
+    }
+    const entry = load<u32>(distances + TABLE + ((<u32>b & lengthMask) << 2));
     if (entry == 0) return false;
-    take(entry & 15);
+    b >>= <u64>(entry & 15);
+    n -= entry & 15;
     const symbol = entry >> 16;
     if (symbol < 16) {
-      before = <u8>symbol;
-      store<u8>(lengths + i, before);
+      before = symbol;
+      store<u8>(lengths + i, <u8>before);
       i++;
       continue;
     }
     if (symbol == 16 && i == 0) return false;
-    const repeat: u32 = symbol == 16 ? take(2) + 3 : symbol == 17 ? take(3) + 3 : take(7) + 11;
-    if (repeat > count - i) return false;
     if (symbol != 16) before = 0;
-    memory.fill(lengths + i, before, repeat);
+    const repeatBits: u32 = symbol == 16 ? 2 : symbol == 17 ? 3 : 7;
+    const repeat: u32 = (<u32>b & ((1 << repeatBits) - 1)) + (symbol == 18 ? 11 : 3);
+    b >>= <u64>repeatBits;
+    n -= repeatBits;
+    if (repeat > count - i) return false;
+    // What comes next is written over what is too much.
+    const same = i8x16.splat(<u8>before);
+    for (let at = i; at < i + repeat; at += 16) v128.store(lengths + at, same);
     i += repeat;
   }
+  bits = b;
+  bitCount = n;
+  next = from;
   if (load<u8>(lengths + END_OF_BLOCK) == 0) return false;
   if (!build(literals, literalCount, LITERAL_BITS, 1)) return false;
-  memory.copy(lengths, lengths + literalCount, distanceCount);
+  for (let i: u32 = 0; i < distanceCount; i += 16) v128.store(lengths + i, v128.load(lengths + literalCount + i));
   return build(distances, distanceCount, DISTANCE_BITS, 2);
 }
 
@@ -189,12 +207,16 @@ function readCodes(): bool {
  * @param kind of symbols: 0 lengths of codes, 1 literals and lengths, 2 distances
  */
 function build(code: u32, count: u32, tableBits: u32, kind: u32): bool {
-  memory.fill(code + COUNTS, 0, 32);
-  for (let i: u32 = 0; i < count; i++) {
-    const at = code + COUNTS + (<u32>load<u8>(lengths + i) << 1);
-    store<u16>(at, load<u16>(at) + 1);
+  v128.store(code + COUNTS, i8x16.splat(0));
+  v128.store(code + COUNTS + 16, i8x16.splat(0));
+  let used: u32 = 0;
+  for (let i: u32 = 0; i < count; i += 16) {
+    for (let some = usedSymbols(i, count); some != 0; some &= some - 1) {
+      const at = code + COUNTS + (<u32>load<u8>(lengths + i + ctz(some)) << 1);
+      store<u16>(at, load<u16>(at) + 1);
+      used++;
+    }
   }
-  const used = count - load<u16>(code + COUNTS);
   let left: i32 = 1;
   let max: u32 = 0;
   // Where the symbols of each length begin; and their first codes. Both are behind the lengths.
@@ -219,21 +241,32 @@ function build(code: u32, count: u32, tableBits: u32, kind: u32): bool {
   store<u8>(code + TABLE_BITS, <u8>tableBits);
   const size: u32 = 1 << tableBits;
   if (left > 0 || max > tableBits || used == 0) memory.fill(code + TABLE, 0, size << 2);
-  for (let symbol: u32 = 0; symbol < count; symbol++) {
-    const length: u32 = load<u8>(lengths + symbol);
-    if (length == 0) continue;
-    const offsetAt = offsets + (length << 1);
-    const place: u32 = load<u16>(offsetAt);
-    store<u16>(offsetAt, <u16>(place + 1));
-    store<u16>(code + SYMBOLS + (place << 1), <u16>symbol);
-    if (length > tableBits) continue;
-    const codeAt = codes + (length << 1);
-    const value: u32 = load<u16>(codeAt);
-    store<u16>(codeAt, <u16>(value + 1));
-    const entry = entryOf(symbol, length, kind);
-    for (let i = reversed(value, length); i < size; i += 1 << length) store<u32>(code + TABLE + (i << 2), entry);
+  for (let from: u32 = 0; from < count; from += 16) {
+    for (let some = usedSymbols(from, count); some != 0; some &= some - 1) {
+      const symbol = from + ctz(some);
+      const length: u32 = load<u8>(lengths + symbol);
+      const offsetAt = offsets + (length << 1);
+      const place: u32 = load<u16>(offsetAt);
+      store<u16>(offsetAt, <u16>(place + 1));
+      store<u16>(code + SYMBOLS + (place << 1), <u16>symbol);
+      if (length > tableBits) continue;
+      const codeAt = codes + (length << 1);
+      const value: u32 = load<u16>(codeAt);
+      store<u16>(codeAt, <u16>(value + 1));
+      const entry = entryOf(symbol, length, kind);
+      for (let i = reversed(value, length); i < size; i += 1 << length) store<u32>(code + TABLE + (i << 2), entry);
+    }
   }
   return true;
+}
+
+/** Which of the sixteen symbols from `from` on, of `count`, have a code: a bit for each. Few have, of the literals of a small body. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function usedSymbols(from: u32, count: u32): u32 {
+  const unused: u32 = i8x16.bitmask(i8x16.eq(v128.load(lengths + from), i8x16.splat(0)));
+  const rest = count - from;
+  return ~unused & (rest < 16 ? (1 << rest) - 1 : 0xffff);
 }
 
 /** 0 for a symbol that stands for nothing. */
@@ -374,7 +407,12 @@ function repeatBytes(at: u32, distance: u32, length: u32): void {
     return;
   }
   if (distance == 1) {
-    memory.fill(at, load<u8>(from), length);
+    const same = i8x16.splat(load<u8>(from));
+    for (let i: u32 = 0; i < length; i += 16) v128.store(at + i, same);
+    return;
+  }
+  if (distance >= 8) {
+    for (let i: u32 = 0; i < length; i += 8) store<u64>(at + i, load<u64>(from + i));
     return;
   }
   for (let i: u32 = 0; i < length; i++) store<u8>(at + i, load<u8>(from + i));

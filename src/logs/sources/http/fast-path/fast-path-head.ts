@@ -26,8 +26,11 @@ const REQUEST_LINE = /^POST ((\/logs|\/v1\/logs)(?:\?([\w.~=&-]+))?) HTTP\/1\.1\
 /** Whole lines `name: value`; no folding, no control characters, no tabs (Node refuses them around a length), no line end but CRLF. */
 const HEADERS = /^(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\x20-\x7e\x80-\xff]*\r\n)+$/;
 const LENGTH = /^\d{1,9}$/;
-/** A frame id that is taken over as it stands there. */
-const PLAIN_ID = /^[\x21-\x7e]+$/;
+const LENGTH_DIGITS_MAX = 9;
+const DIGIT_ZERO = 0x30;
+/** Characters of a frame id that is taken over as it stands there. */
+const VISIBLE_MIN = 0x21;
+const VISIBLE_MAX = 0x7e;
 const UTF8_TYPE = /^([a-z0-9/-]+)(?:; ?charset="?utf-?8"?)?$/;
 
 export interface FastPathHead {
@@ -71,7 +74,7 @@ type VaryingField = 'length' | 'msgCount' | 'frameId';
  * @param before of the connection's last request: most senders send the same again, with another length, count and frame id.
  */
 export function readFastPathHead(bytes: Buffer, before?: FastPathHead): FastPathHead | undefined {
-  if (!bytes.subarray(0, METHOD.length).equals(METHOD)) return undefined;
+  if (!isPost(bytes)) return undefined;
   const end = bytes.indexOf(HEAD_END) + HEAD_END.length;
   if (end < HEAD_END.length || end > HEAD_BYTES_MAX) return undefined;
   const text = bytes.toString('latin1', 0, end);
@@ -79,23 +82,36 @@ export function readFastPathHead(bytes: Buffer, before?: FastPathHead): FastPath
   return before.text === text ? before : (readAsBefore(text, before) ?? parseHead(text));
 }
 
+function isPost(bytes: Buffer): boolean {
+  for (let i = 0; i < METHOD.length; i++) if (bytes[i] !== METHOD[i]) return false;
+  return true;
+}
+
 /** The head whose text differs from the one before in {@link FastPathHead.varying} alone; undefined when it has to be parsed. */
 function readAsBefore(text: string, before: FastPathHead): FastPathHead | undefined {
   const { varying, constant, format, isGzip } = before;
   let { length, msgCount, frameId } = before;
   let at = 0;
+  // Character by character: each request of most senders comes here.
   for (let i = 0; i < varying.length; i++) {
     if (!text.startsWith(constant[i], at)) return undefined;
     at += constant[i].length;
-    const end = text.indexOf('\r\n', at);
-    const value = text.slice(at, end);
-    at = end;
+    const start = at;
     if (varying[i] === 'frameId') {
-      if (!PLAIN_ID.test(value)) return undefined;
-      frameId = value;
-    } else if (!LENGTH.test(value)) return undefined;
-    else if (varying[i] === 'length') length = Number(value);
-    else msgCount = value;
+      for (let code = text.charCodeAt(at); code >= VISIBLE_MIN && code <= VISIBLE_MAX; )
+        code = text.charCodeAt(++at);
+      if (at === start) return undefined;
+      frameId = text.slice(start, at);
+      continue;
+    }
+    let number = 0;
+    for (let code = text.charCodeAt(at); code >= DIGIT_ZERO && code < DIGIT_ZERO + 10; ) {
+      number = number * 10 + code - DIGIT_ZERO;
+      code = text.charCodeAt(++at);
+    }
+    if (at === start || at - start > LENGTH_DIGITS_MAX) return undefined;
+    if (varying[i] === 'length') length = number;
+    else msgCount = text.slice(start, at);
   }
   const rest = constant[varying.length];
   if (text.length - at !== rest.length || !text.endsWith(rest)) return undefined;
