@@ -58,11 +58,12 @@ class PendingBatch implements AppendWaiter {
   readonly number: number;
   batch: Batch | undefined;
   /** On the clock of `performance.now()`. */
-  readonly openedMs = performance.now();
+  readonly openedMs: number;
 
-  constructor(owner: BatchOwner, number: number) {
+  constructor(owner: BatchOwner, number: number, openedMs: number) {
     this.owner = owner;
     this.number = number;
+    this.openedMs = openedMs;
   }
 
   onAppended(): void {
@@ -120,7 +121,10 @@ export class Batcher implements BatchOwner {
   private readonly onFailure: FailurePolicy;
   private readonly builder = new BatchBuilder();
   private readonly schedule = new BatchSchedule<PendingBatch>();
+  /** Made when it is closed, or somebody waits for it: what is open for long would be old, and keep what is young alive. */
   private openBatch: PendingBatch | undefined;
+  /** When the open batch was opened, on the clock of `performance.now()`; 0: there is none. */
+  private openedMs = 0;
   /** Mostly one at the most. */
   private unstored: PendingBatch[] = [];
   private retryTimer: NodeJS.Timeout | undefined;
@@ -141,7 +145,8 @@ export class Batcher implements BatchOwner {
   private failure: unknown;
   private heldUpSinceMs = 0;
   private lostLines = 0;
-  private readonly releaseWaiters = new Set<() => void>();
+  /** Of who waits until it isn't held up; made when somebody does. */
+  private releaseWaiters: Set<() => void> | undefined;
   /** Its appends fail, and no more of its lines may wait: who brings them waits, or they are lost. */
   isHeldUp = false;
   /** For receivers of lines: the last one that has to flush it. */
@@ -172,6 +177,7 @@ export class Batcher implements BatchOwner {
 
   /** Calls `resume` once, as soon as it isn't held up any more. */
   whenReleased(resume: () => void): void {
+    this.releaseWaiters ??= new Set();
     this.releaseWaiters.add(resume);
   }
 
@@ -229,12 +235,12 @@ export class Batcher implements BatchOwner {
    */
   flushInBackground(lingerMs = 0): void {
     if (this.builder.isEmpty) return;
-    this.ensureOpenBatch();
+    this.markOpened();
     const restMs = lingerMs === 0 ? 0 : this.schedule.linger(lingerMs, performance.now());
     if (restMs === 0) {
       this.scheduleClose();
       if (this.onFailure === 'kept') this.builder.open();
-    } else if (restMs !== ALREADY_SCHEDULED) setTimeout(this.onLingerEnded, restMs);
+    } else if (restMs !== ALREADY_SCHEDULED) setTimeout(() => this.onLingerEnded(), restMs);
   }
 
   /** Resolves when the lines of the open batch are stored; rejects when they are refused: then send them again. */
@@ -296,15 +302,21 @@ export class Batcher implements BatchOwner {
 
   private ensureOpenBatch(): PendingBatch {
     if (!this.openBatch) {
-      this.openBatch = new PendingBatch(this, this.nextNumber++);
+      this.openBatch = new PendingBatch(this, this.nextNumber++, this.markOpened());
       this.unstored.push(this.openBatch);
     }
     return this.openBatch;
   }
 
+  /** There is an open batch. @returns when it was opened */
+  private markOpened(): number {
+    if (this.openedMs === 0) this.openedMs = performance.now();
+    return this.openedMs;
+  }
+
   private scheduleClose(): void {
     if (!this.schedule.requestClose()) return;
-    const { openedMs } = this.ensureOpenBatch();
+    const openedMs = this.markOpened();
     const isQuiet = this.schedule.lastClosedMs + QUIET_MS < openedMs;
     atTurnEnd(this.onTurnEnded, this.onFailure === 'refused' ? 'none' : isQuiet ? 'brief' : 'long');
   }
@@ -314,10 +326,10 @@ export class Batcher implements BatchOwner {
     if (this.schedule.turnEnded()) this.closeBatch();
   };
 
-  private readonly onLingerEnded = (): void => {
+  private onLingerEnded(): void {
     this.schedule.lingerEnded();
     if (!this.builder.isEmpty) this.scheduleClose();
-  };
+  }
 
   /** Closes the open batch, if it has lines, and appends it unless it has to wait for a failed one. */
   private closeBatch(): void {
@@ -325,6 +337,7 @@ export class Batcher implements BatchOwner {
     if (!batch) return;
     const pendingBatch = this.ensureOpenBatch();
     this.openBatch = undefined;
+    this.openedMs = 0;
     this.lastUsedMs = performance.now();
     pendingBatch.batch = batch;
     this.waitingBytes += batch.bytes.length;
@@ -344,6 +357,7 @@ export class Batcher implements BatchOwner {
     this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
     pendingBatch.resolve();
     batch.memory?.release();
+    pendingBatch.batch = undefined;
     if (this.schedule.canClose) this.closeBatch();
   }
 
@@ -353,7 +367,8 @@ export class Batcher implements BatchOwner {
       const retryMs = this.schedule.failedAndKept(pendingBatch);
       this.failure = error;
       this.updateHeldUp();
-      if (retryMs !== undefined && !this.hasGivenUp) this.retryTimer = setTimeout(this.onRetryDue, retryMs);
+      if (retryMs !== undefined && !this.hasGivenUp)
+        this.retryTimer = setTimeout(() => this.onRetryDue(), retryMs);
     } else {
       this.schedule.failedAndDropped();
       this.complete(pendingBatch, pendingBatch.batch!);
@@ -382,13 +397,15 @@ export class Batcher implements BatchOwner {
     this.isHeldUp = false;
     const outcome = { sinceMs: this.heldUpSinceMs, lost: this.lostLines };
     this.lostLines = 0;
-    const waiting = [...this.releaseWaiters];
-    this.releaseWaiters.clear();
+    const waiting = this.releaseWaiters ?? [];
+    this.releaseWaiters = undefined;
     for (const resume of waiting) resume();
     this.events.onReleased(this.app, outcome);
   }
 
-  private readonly onRetryDue = (): void => this.appendQueued(this.schedule.retry());
+  private onRetryDue(): void {
+    this.appendQueued(this.schedule.retry());
+  }
 
   private appendQueued(pendingBatch: PendingBatch | undefined): void {
     if (pendingBatch?.batch) this.appender.append(pendingBatch.batch, pendingBatch);
