@@ -5,10 +5,12 @@ import type { SyslogHeader } from '../syslog/header.ts';
 import type { OpenCell } from '../syslog/wasm/wasm-codec.ts';
 import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from './batch-schedule.ts';
 import type { LogSource } from './token-cache.ts';
-import { addGatheredBytes, areManyGathering, atTurnEnd } from './turn-end.ts';
+import { addGatheredBytes, areManyGathering, atTurnEnd, type TurnPatience } from './turn-end.ts';
 
 /** An app without a batch for so long is quiet: its next line doesn't wait for those of busy ones. */
 const QUIET_MS = 1_000;
+/** An app is slow when it has a line in so much time, or fewer: gathering for half a second then makes one batch of some lines, which are small together. */
+const SLOW_LINE_MS = 100;
 /**
  * While lines of many apps gather, a batch is closed when it is full for the fast path's memory, up to so many times until all are closed: then it
  * grows, since its app is busier than the others.
@@ -130,6 +132,10 @@ export class Batcher implements BatchOwner {
   private retryTimer: NodeJS.Timeout | undefined;
   private hasGivenUp = false;
   private nextNumber = 0;
+  /** The lines of the last batch came slowly: see {@link SLOW_LINE_MS}. */
+  private isSlow = false;
+  /** A close is scheduled, and may be so for later, since nobody reads the lines. */
+  private mayWaitUnread = false;
   /** Small batches that were full since the last close that was scheduled. */
   private smallBatches = 0;
   /** Where the lines of the request begin that is taken now: bytes and lines before them in the open batch. */
@@ -238,7 +244,8 @@ export class Batcher implements BatchOwner {
     this.markOpened();
     const restMs = lingerMs === 0 ? 0 : this.schedule.linger(lingerMs, performance.now());
     if (restMs === 0) {
-      this.scheduleClose();
+      if (this.mayWaitUnread && this.builder.hasGrown) this.waitNoLonger();
+      else this.scheduleClose();
       if (this.onFailure === 'kept') this.builder.open();
     } else if (restMs !== ALREADY_SCHEDULED) setTimeout(() => this.onLingerEnded(), restMs);
   }
@@ -247,7 +254,8 @@ export class Batcher implements BatchOwner {
   whenStored(): Promise<unknown> {
     if (this.builder.isEmpty) return Promise.resolve();
     const { done } = this.ensureOpenBatch();
-    this.scheduleClose();
+    if (this.mayWaitUnread) this.onTurnEnded();
+    else this.scheduleClose(true);
     return done;
   }
 
@@ -314,15 +322,36 @@ export class Batcher implements BatchOwner {
     return this.openedMs;
   }
 
-  private scheduleClose(): void {
+  /** What has gathered since nobody reads it shouldn't wait any longer. */
+  onAwaited(): void {
+    // The call that it has waited for closes then what is open, or nothing.
+    if (this.mayWaitUnread) this.onTurnEnded();
+  }
+
+  /** @param isAwaited somebody waits until the lines are stored */
+  private scheduleClose(isAwaited = false): void {
     if (!this.schedule.requestClose()) return;
-    const openedMs = this.markOpened();
-    const isQuiet = this.schedule.lastClosedMs + QUIET_MS < openedMs;
-    atTurnEnd(this.onTurnEnded, this.onFailure === 'refused' ? 'none' : isQuiet ? 'brief' : 'long');
+    const patience = this.patience(this.markOpened(), isAwaited);
+    this.mayWaitUnread = patience === 'unread';
+    atTurnEnd(this.onTurnEnded, patience);
+  }
+
+  private patience(openedMs: number, isAwaited: boolean): TurnPatience {
+    if (this.onFailure === 'refused') return 'none';
+    if (this.schedule.lastClosedMs + QUIET_MS < openedMs) return 'brief';
+    return isAwaited || !this.isSlow || this.appender.isFollowed ? 'long' : 'unread';
+  }
+
+  /** There are more lines than were expected of a slow app: they are stored as those of others. */
+  private waitNoLonger(): void {
+    this.mayWaitUnread = false;
+    // The other callback closes then what is open, or nothing.
+    atTurnEnd(this.onTurnEnded, 'long');
   }
 
   private readonly onTurnEnded = (): void => {
     this.smallBatches = 0;
+    this.mayWaitUnread = false;
     if (this.schedule.turnEnded()) this.closeBatch();
   };
 
@@ -339,11 +368,19 @@ export class Batcher implements BatchOwner {
     this.openBatch = undefined;
     this.openedMs = 0;
     this.lastUsedMs = performance.now();
+    this.isSlow = this.cameSlowly(batch.count, pendingBatch.openedMs);
     pendingBatch.batch = batch;
     this.waitingBytes += batch.bytes.length;
     this.events.addPendingBytes(batch.bytes.length);
     if (this.schedule.isFailing) this.updateHeldUp();
     if (this.schedule.closed(pendingBatch, this.lastUsedMs)) this.appender.append(batch, pendingBatch);
+  }
+
+  /** @param count lines of the batch that is closed now, and was opened at `openedMs` */
+  private cameSlowly(count: number, openedMs: number): boolean {
+    const { lastClosedMs } = this.schedule;
+    const fromMs = lastClosedMs + QUIET_MS < openedMs ? openedMs : lastClosedMs;
+    return count * SLOW_LINE_MS <= this.lastUsedMs - fromMs;
   }
 
   /** For its batches only. */

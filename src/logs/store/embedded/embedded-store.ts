@@ -330,6 +330,10 @@ export class EmbeddedStore implements Store {
     return this.subscriptions.subscribe(app, listener);
   }
 
+  watchAwaited(listener: (app: AppId) => void): void {
+    this.subscriptions.watchAwaited(listener);
+  }
+
   async restore(app: AppId, batch: StoredBatch): Promise<void> {
     this.place.require();
     this.diskSpace.requireSpace(batch.bytes.length);
@@ -364,6 +368,8 @@ export class EmbeddedStore implements Store {
   }
 
   dropStream(app: AppId): Promise<void> {
+    // What comes later would be a stream of an app that isn't there.
+    this.subscriptions.notifyAwaited(app);
     return this.streams.dropStream(app);
   }
 
