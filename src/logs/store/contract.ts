@@ -282,7 +282,7 @@ export interface Store {
 
   /**
    * Calls `listener` when what is to be appended to a stream shouldn't wait any longer: somebody subscribes to it of whom
-   * {@link StreamAppender.isFollowed} didn't know, or it is about to be removed.
+   * {@link StreamAppender.isFollowed} didn't know, asks for its bounds, or it is about to be removed.
    */
   watchAwaited(listener: (app: AppId) => void): void;
 

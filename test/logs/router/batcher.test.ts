@@ -237,7 +237,7 @@ describe('a batcher', () => {
       nowMs += 200;
     }
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const [followed, subscribed, awaited, removed, unread, busier] = all;
+    const [followed, subscribed, awaited, removed, unread, busier, asked] = all;
     store.subscribe(followed.app, () => {});
     for (const batcher of all) addOne(batcher, 'third');
     for (const batcher of all) addOne(batcher, 'fourth');
@@ -251,18 +251,19 @@ describe('a batcher', () => {
     addOne(busier, 'next');
     vi.advanceTimersByTime(10);
     await turnsUntil(() => busier.idle);
-    // With a subscription, a wait, or the removal of the app the lines of that one are stored, and those that come then don't wait.
+    // With a subscription, a wait, a question for its bounds, or the removal of the app the lines of that one are stored, and those that come then don't wait.
     store.subscribe(subscribed.app, () => {});
     const answered = awaited.whenStored();
     const dropped = store.dropStream(removed.app);
     await Promise.all([answered, dropped]);
+    expect((await store.bounds(asked.app)).last).toBe(4);
     await turnsUntil(() => subscribed.idle);
     expect(await linesOf(1)).toEqual(['first', 'second', 'third', 'fourth']);
     expect(await linesOf(2)).toEqual(['first', 'second', 'third', 'fourth']);
     addOne(subscribed, 'fifth');
     vi.advanceTimersByTime(10);
     await turnsUntil(() => subscribed.idle);
-    expect(all.filter(({ idle }) => idle)).toEqual([followed, subscribed, awaited, removed, busier]);
+    expect(all.filter(({ idle }) => idle)).toEqual([followed, subscribed, awaited, removed, busier, asked]);
     expect(await linesOf(4)).toEqual(['first', 'second']);
     nowMs += 600;
     vi.advanceTimersByTime(600);

@@ -307,6 +307,9 @@ export class EmbeddedStore implements Store {
   }
 
   async bounds(app: AppId): Promise<StreamBounds> {
+    // Who asks that is about to read, delete or copy it: what has gathered is written in this turn.
+    this.subscriptions.notifyAwaited(app);
+    await undefined;
     return this.streams.bounds(app);
   }
 
