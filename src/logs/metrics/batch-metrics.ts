@@ -17,7 +17,7 @@ export function registerBatchMetrics(
   ).register(registry);
   const seconds = new UnlabeledHistogram(
     'tailrace_durable_seconds',
-    "From the arrival of a batch's first line until the batch was durable; the HTTP router's lines gather for up to 10 ms.",
+    "From the arrival of a batch's first line until the batch was durable; the HTTP router's lines gather for up to 10 ms, and those of many slow apps that nobody reads for half a second.",
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
   ).register(registry);
   return (lines, bytes, afterMs) => {

@@ -5,10 +5,12 @@ import type { SyslogHeader } from '../syslog/header.ts';
 import type { OpenCell } from '../syslog/wasm/wasm-codec.ts';
 import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from './batch-schedule.ts';
 import type { LogSource } from './token-cache.ts';
-import { addGatheredBytes, areManyGathering, atTurnEnd } from './turn-end.ts';
+import { addGatheredBytes, areManyGathering, atTurnEnd, type TurnPatience } from './turn-end.ts';
 
 /** An app without a batch for so long is quiet: its next line doesn't wait for those of busy ones. */
 const QUIET_MS = 1_000;
+/** An app is slow when it has a line in so much time, or fewer: gathering for half a second then makes one batch of some lines, which are small together. */
+const SLOW_LINE_MS = 100;
 /**
  * While lines of many apps gather, a batch is closed when it is full for the fast path's memory, up to so many times until all are closed: then it
  * grows, since its app is busier than the others.
@@ -58,11 +60,12 @@ class PendingBatch implements AppendWaiter {
   readonly number: number;
   batch: Batch | undefined;
   /** On the clock of `performance.now()`. */
-  readonly openedMs = performance.now();
+  readonly openedMs: number;
 
-  constructor(owner: BatchOwner, number: number) {
+  constructor(owner: BatchOwner, number: number, openedMs: number) {
     this.owner = owner;
     this.number = number;
+    this.openedMs = openedMs;
   }
 
   onAppended(): void {
@@ -120,12 +123,19 @@ export class Batcher implements BatchOwner {
   private readonly onFailure: FailurePolicy;
   private readonly builder = new BatchBuilder();
   private readonly schedule = new BatchSchedule<PendingBatch>();
+  /** Made when it is closed, or somebody waits for it: what is open for long would be old, and keep what is young alive. */
   private openBatch: PendingBatch | undefined;
+  /** When the open batch was opened, on the clock of `performance.now()`; 0: there is none. */
+  private openedMs = 0;
   /** Mostly one at the most. */
   private unstored: PendingBatch[] = [];
   private retryTimer: NodeJS.Timeout | undefined;
   private hasGivenUp = false;
   private nextNumber = 0;
+  /** The lines of the last batch came slowly: see {@link SLOW_LINE_MS}. */
+  private isSlow = false;
+  /** A close is scheduled, and may be so for later, since nobody reads the lines. */
+  private mayWaitUnread = false;
   /** Small batches that were full since the last close that was scheduled. */
   private smallBatches = 0;
   /** Where the lines of the request begin that is taken now: bytes and lines before them in the open batch. */
@@ -141,7 +151,8 @@ export class Batcher implements BatchOwner {
   private failure: unknown;
   private heldUpSinceMs = 0;
   private lostLines = 0;
-  private readonly releaseWaiters = new Set<() => void>();
+  /** Of who waits until it isn't held up; made when somebody does. */
+  private releaseWaiters: Set<() => void> | undefined;
   /** Its appends fail, and no more of its lines may wait: who brings them waits, or they are lost. */
   isHeldUp = false;
   /** For receivers of lines: the last one that has to flush it. */
@@ -172,6 +183,7 @@ export class Batcher implements BatchOwner {
 
   /** Calls `resume` once, as soon as it isn't held up any more. */
   whenReleased(resume: () => void): void {
+    this.releaseWaiters ??= new Set();
     this.releaseWaiters.add(resume);
   }
 
@@ -229,19 +241,21 @@ export class Batcher implements BatchOwner {
    */
   flushInBackground(lingerMs = 0): void {
     if (this.builder.isEmpty) return;
-    this.ensureOpenBatch();
+    this.markOpened();
     const restMs = lingerMs === 0 ? 0 : this.schedule.linger(lingerMs, performance.now());
     if (restMs === 0) {
-      this.scheduleClose();
+      if (this.mayWaitUnread && this.builder.hasGrown) this.waitNoLonger();
+      else this.scheduleClose();
       if (this.onFailure === 'kept') this.builder.open();
-    } else if (restMs !== ALREADY_SCHEDULED) setTimeout(this.onLingerEnded, restMs);
+    } else if (restMs !== ALREADY_SCHEDULED) setTimeout(() => this.onLingerEnded(), restMs);
   }
 
   /** Resolves when the lines of the open batch are stored; rejects when they are refused: then send them again. */
   whenStored(): Promise<unknown> {
     if (this.builder.isEmpty) return Promise.resolve();
     const { done } = this.ensureOpenBatch();
-    this.scheduleClose();
+    if (this.mayWaitUnread) this.onTurnEnded();
+    else this.scheduleClose(true);
     return done;
   }
 
@@ -296,28 +310,55 @@ export class Batcher implements BatchOwner {
 
   private ensureOpenBatch(): PendingBatch {
     if (!this.openBatch) {
-      this.openBatch = new PendingBatch(this, this.nextNumber++);
+      this.openBatch = new PendingBatch(this, this.nextNumber++, this.markOpened());
       this.unstored.push(this.openBatch);
     }
     return this.openBatch;
   }
 
-  private scheduleClose(): void {
+  /** There is an open batch. @returns when it was opened */
+  private markOpened(): number {
+    if (this.openedMs === 0) this.openedMs = performance.now();
+    return this.openedMs;
+  }
+
+  /** What has gathered since nobody reads it shouldn't wait any longer. */
+  onAwaited(): void {
+    // The call that it has waited for closes then what is open, or nothing.
+    if (this.mayWaitUnread) this.onTurnEnded();
+  }
+
+  /** @param isAwaited somebody waits until the lines are stored */
+  private scheduleClose(isAwaited = false): void {
     if (!this.schedule.requestClose()) return;
-    const { openedMs } = this.ensureOpenBatch();
-    const isQuiet = this.schedule.lastClosedMs + QUIET_MS < openedMs;
-    atTurnEnd(this.onTurnEnded, this.onFailure === 'refused' ? 'none' : isQuiet ? 'brief' : 'long');
+    const patience = this.patience(this.markOpened(), isAwaited);
+    this.mayWaitUnread = patience === 'unread';
+    atTurnEnd(this.onTurnEnded, patience);
+  }
+
+  private patience(openedMs: number, isAwaited: boolean): TurnPatience {
+    if (this.onFailure === 'refused') return 'none';
+    if (this.schedule.lastClosedMs + QUIET_MS < openedMs) return 'brief';
+    return isAwaited || !this.isSlow || this.appender.isFollowed ? 'long' : 'unread';
+  }
+
+  /** There are more lines than were expected of a slow app: they are stored as those of others. */
+  private waitNoLonger(): void {
+    this.mayWaitUnread = false;
+    // The other callback closes then what is open, or nothing.
+    atTurnEnd(this.onTurnEnded, 'long');
   }
 
   private readonly onTurnEnded = (): void => {
     this.smallBatches = 0;
+    this.mayWaitUnread = false;
     if (this.schedule.turnEnded()) this.closeBatch();
   };
 
-  private readonly onLingerEnded = (): void => {
+  private onLingerEnded(): void {
     this.schedule.lingerEnded();
     if (!this.builder.isEmpty) this.scheduleClose();
-  };
+  }
 
   /** Closes the open batch, if it has lines, and appends it unless it has to wait for a failed one. */
   private closeBatch(): void {
@@ -325,12 +366,21 @@ export class Batcher implements BatchOwner {
     if (!batch) return;
     const pendingBatch = this.ensureOpenBatch();
     this.openBatch = undefined;
+    this.openedMs = 0;
     this.lastUsedMs = performance.now();
+    this.isSlow = this.cameSlowly(batch.count, pendingBatch.openedMs);
     pendingBatch.batch = batch;
     this.waitingBytes += batch.bytes.length;
     this.events.addPendingBytes(batch.bytes.length);
     if (this.schedule.isFailing) this.updateHeldUp();
     if (this.schedule.closed(pendingBatch, this.lastUsedMs)) this.appender.append(batch, pendingBatch);
+  }
+
+  /** @param count lines of the batch that is closed now, and was opened at `openedMs` */
+  private cameSlowly(count: number, openedMs: number): boolean {
+    const { lastClosedMs } = this.schedule;
+    const fromMs = lastClosedMs + QUIET_MS < openedMs ? openedMs : lastClosedMs;
+    return count * SLOW_LINE_MS <= this.lastUsedMs - fromMs;
   }
 
   /** For its batches only. */
@@ -344,6 +394,7 @@ export class Batcher implements BatchOwner {
     this.events.onBatchStored?.(this.app, batch, performance.now() - pendingBatch.openedMs);
     pendingBatch.resolve();
     batch.memory?.release();
+    pendingBatch.batch = undefined;
     if (this.schedule.canClose) this.closeBatch();
   }
 
@@ -353,7 +404,8 @@ export class Batcher implements BatchOwner {
       const retryMs = this.schedule.failedAndKept(pendingBatch);
       this.failure = error;
       this.updateHeldUp();
-      if (retryMs !== undefined && !this.hasGivenUp) this.retryTimer = setTimeout(this.onRetryDue, retryMs);
+      if (retryMs !== undefined && !this.hasGivenUp)
+        this.retryTimer = setTimeout(() => this.onRetryDue(), retryMs);
     } else {
       this.schedule.failedAndDropped();
       this.complete(pendingBatch, pendingBatch.batch!);
@@ -382,13 +434,15 @@ export class Batcher implements BatchOwner {
     this.isHeldUp = false;
     const outcome = { sinceMs: this.heldUpSinceMs, lost: this.lostLines };
     this.lostLines = 0;
-    const waiting = [...this.releaseWaiters];
-    this.releaseWaiters.clear();
+    const waiting = this.releaseWaiters ?? [];
+    this.releaseWaiters = undefined;
     for (const resume of waiting) resume();
     this.events.onReleased(this.app, outcome);
   }
 
-  private readonly onRetryDue = (): void => this.appendQueued(this.schedule.retry());
+  private onRetryDue(): void {
+    this.appendQueued(this.schedule.retry());
+  }
 
   private appendQueued(pendingBatch: PendingBatch | undefined): void {
     if (pendingBatch?.batch) this.appender.append(pendingBatch.batch, pendingBatch);

@@ -44,6 +44,8 @@ export class LogRouter implements BatcherEvents, TokenLookup {
     this.store = store;
     this.options = options;
     this.tokens = new TokenCache(store);
+    // The store outlives it by nothing.
+    store.watchAwaited((app) => this.batchers.kept.get(app)?.onAwaited());
     this.sweepTimer = setInterval(() => this.sweepUnused(), BATCHER_IDLE_MS);
     this.sweepTimer.unref();
   }

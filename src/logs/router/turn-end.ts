@@ -4,7 +4,7 @@
  *
  * When many apps have lines in each turn, a line an app, those that nobody waits for gather for some milliseconds: a batch costs more
  * than many lines in it. While the event loop has no rest they gather for longer, by how long the last callbacks took: what has come waits in
- * the sockets anyway.
+ * the sockets anyway. Those of slow apps that nobody follows gather for half a second then: nobody sees it.
  */
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 
@@ -17,6 +17,10 @@ const BUSY = 0.95;
 /** When so many bytes were gathered, it is over: they are in memory, and nothing holds their senders up. */
 const GATHERED_BYTES_MAX = 33_554_432;
 
+/** Lines that nobody reads gather for so long; those that came within a tick are called back together. */
+const UNREAD_GATHER_MS = 500;
+const UNREAD_TICK_MS = 10;
+
 /** How long callbacks gather while the event loop is busy: so many times as long as the last ones took, up to a limit. */
 interface BusyGathering {
   readonly times: number;
@@ -27,6 +31,7 @@ interface BusyGathering {
 class CallbackGroup {
   /** They gather while they are many. Undefined: never. */
   private readonly gathering: BusyGathering | undefined;
+  private readonly onMany: ((nowMs: number) => void) | undefined;
   private waiting: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
   private areMany = false;
@@ -37,8 +42,10 @@ class CallbackGroup {
   private lastLoop: EventLoopUtilization | undefined;
   private gatheredBytes = 0;
 
-  constructor(gathering?: BusyGathering) {
+  /** @param onMany is told when they were many */
+  constructor(gathering?: BusyGathering, onMany?: (nowMs: number) => void) {
     this.gathering = gathering;
+    this.onMany = onMany;
   }
 
   get isGathering(): boolean {
@@ -71,14 +78,14 @@ class CallbackGroup {
     this.timer = undefined;
     this.gatheredBytes = 0;
     this.areMany = this.gathering !== undefined && callbacks.length >= MANY;
-    if (this.areMany) this.lookAtLoop();
     const startMs = performance.now();
-    let done = 0;
+    if (this.areMany) {
+      this.lookAtLoop();
+      this.onMany?.(startMs);
+    }
     try {
-      while (done < callbacks.length) callbacks[done++]();
+      callAll(callbacks, (callback) => this.add(callback));
     } finally {
-      // One has failed: the others are called nevertheless.
-      for (; done < callbacks.length; done++) this.add(callbacks[done]);
       this.lastMs = performance.now() - startMs;
     }
   };
@@ -98,18 +105,97 @@ class CallbackGroup {
  * - `none`: somebody waits.
  * - `brief`: as long as the last ones took.
  * - `long`: four times as long, so that they take a fifth of the time, however many they are.
+ * - `unread`: half a second.
  */
-export type TurnPatience = 'none' | 'brief' | 'long';
+export type TurnPatience = 'none' | 'brief' | 'long' | 'unread';
 
-const groups: Readonly<Record<TurnPatience, CallbackGroup>> = {
+const groups: Readonly<Record<Exclude<TurnPatience, 'unread'>, CallbackGroup>> = {
   none: new CallbackGroup(),
   brief: new CallbackGroup({ times: 1, maxMs: 60 }),
-  long: new CallbackGroup({ times: 4, maxMs: 200 }),
+  long: new CallbackGroup({ times: 4, maxMs: 200 }, (nowMs) => unread.open(nowMs)),
 };
+
+/** Callbacks that came within one tick. */
+interface Tick {
+  readonly dueMs: number;
+  readonly callbacks: (() => void)[];
+  bytes: number;
+}
+
+/** Callbacks that wait for half a second each: those of a tick are called together, so that no turn has all of them. */
+class UnreadCallbacks {
+  /** Oldest first. */
+  private readonly ticks: Tick[] = [];
+  private waiting = 0;
+  private gatheredBytes = 0;
+  /** Unless there are still many then. On the clock of `performance.now()`. */
+  private openUntilMs = Number.NEGATIVE_INFINITY;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** May more come? They are many. */
+  isOpen(nowMs: number): boolean {
+    return nowMs < this.openUntilMs;
+  }
+
+  /** There are many who may be called back, each half a second later. */
+  open(nowMs: number): void {
+    this.openUntilMs = nowMs + UNREAD_GATHER_MS;
+  }
+
+  add(callback: () => void, nowMs: number): void {
+    const dueMs = nowMs + UNREAD_GATHER_MS;
+    let newest = this.ticks.at(-1);
+    if (!newest || newest.dueMs + UNREAD_TICK_MS <= dueMs) {
+      newest = { dueMs, callbacks: [], bytes: 0 };
+      this.ticks.push(newest);
+    }
+    newest.callbacks.push(callback);
+    this.waiting++;
+    this.timer ??= setTimeout(this.run, UNREAD_GATHER_MS);
+  }
+
+  addBytes(bytes: number): void {
+    const newest = this.ticks.at(-1);
+    if (!newest) return;
+    newest.bytes += bytes;
+    this.gatheredBytes += bytes;
+    if (this.gatheredBytes < GATHERED_BYTES_MAX) return;
+    this.gatheredBytes = 0;
+    for (const { callbacks } of this.ticks.splice(0))
+      for (const callback of callbacks) groups.none.add(callback);
+    this.waiting = 0;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  private readonly run = (): void => {
+    this.timer = undefined;
+    const nowMs = performance.now();
+    const due: (() => void)[] = [];
+    while (this.ticks.length > 0 && this.ticks[0].dueMs <= nowMs) {
+      const { callbacks, bytes } = this.ticks.shift()!;
+      this.waiting -= callbacks.length;
+      this.gatheredBytes -= bytes;
+      for (const callback of callbacks) due.push(callback);
+    }
+    if (this.waiting >= MANY) this.open(nowMs);
+    const [next] = this.ticks;
+    if (next) this.timer = setTimeout(this.run, Math.max(next.dueMs - nowMs, UNREAD_TICK_MS / 2));
+    callAll(due, (callback) => groups.none.add(callback));
+  };
+}
+
+const unread = new UnreadCallbacks();
 
 /** Calls `callback` when this turn's events have been handled, or some milliseconds later, when many are as patient. */
 export function atTurnEnd(callback: () => void, patience: TurnPatience): void {
-  groups[patience].add(callback);
+  if (patience !== 'unread') {
+    groups[patience].add(callback);
+    return;
+  }
+  const nowMs = performance.now();
+  if (unread.isOpen(nowMs)) unread.add(callback, nowMs);
+  else groups.long.add(callback);
 }
 
 /** Are callbacks many whose patience is `long`, so that they gather now? */
@@ -117,7 +203,18 @@ export function areManyGathering(): boolean {
   return groups.long.isGathering;
 }
 
-/** So many bytes were gathered, for callbacks whose patience is `long`. */
+/** So many bytes were gathered, for callbacks whose patience is `long` or more. */
 export function addGatheredBytes(bytes: number): void {
   groups.long.addBytes(bytes);
+  unread.addBytes(bytes);
+}
+
+/** Calls all of them; when one has failed, `callLater` gets those behind it. */
+function callAll(callbacks: readonly (() => void)[], callLater: (callback: () => void) => void): void {
+  let done = 0;
+  try {
+    while (done < callbacks.length) callbacks[done++]();
+  } finally {
+    for (; done < callbacks.length; done++) callLater(callbacks[done]);
+  }
 }

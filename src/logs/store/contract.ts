@@ -99,6 +99,8 @@ export interface AppendWaiter {
 export interface StreamAppender {
   /** Like {@link Store.append}, without a promise. The waiter is told after this call. */
   append(batch: Batch, waiter: AppendWaiter): void;
+  /** May somebody be notified of what is appended? While nobody is, nobody sees when that is. */
+  readonly isFollowed: boolean;
 }
 
 /** One of several batches that are appended together. */
@@ -277,6 +279,12 @@ export interface Store {
 
   /** Calls `listener` after every append, until the returned function is called. */
   subscribe(app: AppId, listener: AppendListener): () => void;
+
+  /**
+   * Calls `listener` when what is to be appended to a stream shouldn't wait any longer: somebody subscribes to it of whom
+   * {@link StreamAppender.isFollowed} didn't know, asks for its bounds, or it is about to be removed.
+   */
+  watchAwaited(listener: (app: AppId) => void): void;
 
   /**
    * Appends a batch that was read from another store, with the sequences and the time that it had there. Notifies nobody.

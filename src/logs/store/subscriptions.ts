@@ -4,6 +4,7 @@ import type { AppendListener, AppId, RecordListener, StoredBatch } from './contr
 export class Subscriptions {
   private readonly appendListeners = new Map<AppId, Set<AppendListener>>();
   private readonly recordListeners = new Set<RecordListener>();
+  private readonly awaitedListeners = new Set<(app: AppId) => void>();
   private readonly emptiedListeners = new Set<() => void>();
   /** Grows when a stream gets its first listener, or loses its last one: what {@link listenersOf} gave may be another one then. */
   version = 0;
@@ -15,6 +16,7 @@ export class Subscriptions {
       listeners = new Set();
       this.appendListeners.set(app, listeners);
       this.version++;
+      this.notifyAwaited(app);
     }
     listeners.add(listener);
     return () => {
@@ -46,6 +48,16 @@ export class Subscriptions {
   watchRecords(listener: RecordListener): () => void {
     this.recordListeners.add(listener);
     return () => this.recordListeners.delete(listener);
+  }
+
+  /** As {@link Store.watchAwaited}. */
+  watchAwaited(listener: (app: AppId) => void): void {
+    this.awaitedListeners.add(listener);
+  }
+
+  /** What is to be appended to a stream shouldn't wait any longer. */
+  notifyAwaited(app: AppId): void {
+    for (const listener of this.awaitedListeners) listener(app);
   }
 
   /** As {@link Store.watchEmptied}. */

@@ -94,6 +94,11 @@ export class BatchBuilder {
     return this.lines === 0;
   }
 
+  /** It needs more memory than that of an app with a line now and then. */
+  get hasGrown(): boolean {
+    return this.bytes.length > FIRST_BYTES;
+  }
+
   /** Where lines may be appended, as long as it is open for that, once it was {@link open}. */
   get openCell(): OpenCell | undefined {
     return this.cell;

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { Batcher } from '../../../src/logs/router/batcher.ts';
+import { LogRouter } from '../../../src/logs/router/log-router.ts';
 import type { LogSource } from '../../../src/logs/router/token-cache.ts';
 import type { AppId, Store, StreamAppender } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
@@ -57,6 +59,9 @@ function breakable(): { store: Store; broken: boolean; appends: number; counts: 
       return (app: AppId): StreamAppender => {
         const appender = target.appenderFor(app);
         return {
+          get isFollowed() {
+            return appender.isFollowed;
+          },
           append: (batch, waiter) => {
             state.appends++;
             state.counts.push(batch.count);
@@ -199,11 +204,81 @@ describe('a batcher', () => {
     await new Promise(setImmediate);
     expect(state.counts.slice(3)).toEqual([1]);
     expect(all.filter(({ idle }) => idle)).toEqual([]);
-    vi.runOnlyPendingTimers();
+    // Nobody reads them, but none of these apps is slow.
+    vi.advanceTimersByTime(20);
     vi.useRealTimers();
     await until('all are stored', () => [...all, quiet].every(({ idle }) => idle));
     expect(await stored()).toEqual(Array.from({ length: 1_003 }, () => 'm'.repeat(300)));
     expect(pendingBytes).toBe(0);
+  });
+
+  it('while lines of many apps gather, those that nobody reads wait until somebody wants them', async () => {
+    const appOf = (number: number): AppId =>
+      `00000000-0000-4000-8000-${String(2_000 + number).padStart(12, '0')}` as AppId;
+    const router = new LogRouter(store, { pendingBytesMax: 1e9, onAppendFailed: () => {} });
+    const all = Array.from({ length: 150 }, (_, i) => router.batcher(appOf(i)));
+    const addOne = (batcher: Batcher, message: string): void => {
+      add(batcher, message);
+      batcher.flushInBackground();
+    };
+    const linesOf = async (number: number): Promise<string[]> =>
+      messagesOf(await store.read(appOf(number), 0, 1e9));
+    const turnsUntil = async (isDone: () => boolean): Promise<void> => {
+      while (!isDone()) await new Promise(setImmediate);
+    };
+    // Nothing of what gathered before is due then.
+    let nowMs = performance.now() + 60_000;
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+    vi.spyOn(performance, 'eventLoopUtilization').mockReturnValue({ idle: 1, active: 1, utilization: 0.5 });
+    // In the first round all of them are quiet; then they are many, and slow.
+    for (const message of ['first', 'second']) {
+      for (const batcher of all) addOne(batcher, message);
+      await until('all are stored', () => all.every(({ idle }) => idle));
+      nowMs += 200;
+    }
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const [followed, subscribed, awaited, removed, unread, busier, asked] = all;
+    store.subscribe(followed.app, () => {});
+    for (const batcher of all) addOne(batcher, 'third');
+    for (const batcher of all) addOne(batcher, 'fourth');
+    // One isn't slow any more.
+    const burst = numberedMessages(50);
+    for (const message of burst) addOne(busier, message);
+    vi.advanceTimersByTime(10);
+    await turnsUntil(() => followed.idle && busier.idle);
+    expect(all.filter(({ idle }) => idle)).toEqual([followed, busier]);
+    expect(await linesOf(5)).toEqual(['first', 'second', 'third', 'fourth', ...burst]);
+    addOne(busier, 'next');
+    vi.advanceTimersByTime(10);
+    await turnsUntil(() => busier.idle);
+    // With a subscription, a wait, a question for its bounds, or the removal of the app the lines of that one are stored, and those that come then don't wait.
+    store.subscribe(subscribed.app, () => {});
+    const answered = awaited.whenStored();
+    const dropped = store.dropStream(removed.app);
+    await Promise.all([answered, dropped]);
+    expect((await store.bounds(asked.app)).last).toBe(4);
+    await turnsUntil(() => subscribed.idle);
+    expect(await linesOf(1)).toEqual(['first', 'second', 'third', 'fourth']);
+    expect(await linesOf(2)).toEqual(['first', 'second', 'third', 'fourth']);
+    addOne(subscribed, 'fifth');
+    vi.advanceTimersByTime(10);
+    await turnsUntil(() => subscribed.idle);
+    expect(all.filter(({ idle }) => idle)).toEqual([followed, subscribed, awaited, removed, busier, asked]);
+    expect(await linesOf(4)).toEqual(['first', 'second']);
+    nowMs += 600;
+    vi.advanceTimersByTime(600);
+    await turnsUntil(() => all.every(({ idle }) => idle));
+    for (const number of all.keys())
+      if (number === 4 || number > 5)
+        expect(await linesOf(number)).toEqual(['first', 'second', 'third', 'fourth']);
+    expect((await store.read(unread.app, 0, 1e9)).map(({ count }) => count)).toEqual([1, 1, 2]);
+    expect(await linesOf(1)).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);
+    expect(await linesOf(3)).toEqual([]);
+    vi.useRealTimers();
+    // At the end nothing waits.
+    for (const batcher of all) addOne(batcher, 'last');
+    expect(await router.close(1_000)).toBe(0);
+    expect((await linesOf(4)).at(-1)).toBe('last');
   });
 
   it('rejects when lines that are waited for can’t be stored, and keeps nothing of them', async () => {

@@ -51,15 +51,24 @@ export class BatchAppender implements StreamAppender {
     store.streams.appendOne(queued, waiter.isAwaited);
   }
 
+  get isFollowed(): boolean {
+    return this.currentListeners() !== undefined;
+  }
+
   /** For its batches only. */
   onAppended({ stored }: AllocatedBatch, waiter: AppendWaiter): void {
+    const listeners = this.currentListeners();
+    if (listeners) for (const listener of listeners) listener(stored);
+    waiter.onAppended();
+  }
+
+  private currentListeners(): ReadonlySet<AppendListener> | undefined {
     const { subscriptions } = this.store;
     if (this.listenersVersion !== subscriptions.version) {
       this.listenersVersion = subscriptions.version;
       this.listeners = subscriptions.listenersOf(this.app);
     }
-    if (this.listeners) for (const listener of this.listeners) listener(stored);
-    waiter.onAppended();
+    return this.listeners;
   }
 
   /** For its batches only. */

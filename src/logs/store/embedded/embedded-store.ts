@@ -307,6 +307,9 @@ export class EmbeddedStore implements Store {
   }
 
   async bounds(app: AppId): Promise<StreamBounds> {
+    // Who asks that is about to read, delete or copy it: what has gathered is written in this turn.
+    this.subscriptions.notifyAwaited(app);
+    await undefined;
     return this.streams.bounds(app);
   }
 
@@ -328,6 +331,10 @@ export class EmbeddedStore implements Store {
 
   subscribe(app: AppId, listener: AppendListener): () => void {
     return this.subscriptions.subscribe(app, listener);
+  }
+
+  watchAwaited(listener: (app: AppId) => void): void {
+    this.subscriptions.watchAwaited(listener);
   }
 
   async restore(app: AppId, batch: StoredBatch): Promise<void> {
@@ -364,6 +371,8 @@ export class EmbeddedStore implements Store {
   }
 
   dropStream(app: AppId): Promise<void> {
+    // What comes later would be a stream of an app that isn't there.
+    this.subscriptions.notifyAwaited(app);
     return this.streams.dropStream(app);
   }
 

@@ -194,7 +194,8 @@ export class RedisStore implements Store {
   }
 
   appenderFor(app: AppId): StreamAppender {
-    return { append: (batch, waiter) => this.appendFor(app, batch, waiter) };
+    // Perhaps on another router.
+    return { append: (batch, waiter) => this.appendFor(app, batch, waiter), isFollowed: true };
   }
 
   private appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
@@ -277,6 +278,10 @@ export class RedisStore implements Store {
 
   subscribe(app: AppId, listener: AppendListener): () => void {
     return this.changeFeed.subscribe(app, listener);
+  }
+
+  watchAwaited(): void {
+    // All appends are.
   }
 
   restore(app: AppId, batch: StoredBatch): Promise<void> {

@@ -74,6 +74,27 @@ export function subscriptionSuite(opener: StoreOpener): void {
       close();
     });
 
+    it('says whether a stream is followed, and when what is to be appended to it shouldn’t wait', async () => {
+      const store = await opener.open();
+      const [mine, other] = [newAppId(), newAppId()];
+      const appender = store.appenderFor(mine);
+      const awaited: AppId[] = [];
+      store.watchAwaited((app) => awaited.push(app));
+      // Where others may follow it, it always is.
+      const isFollowedAlone = appender.isFollowed;
+      const stops = [store.subscribe(mine, () => {}), store.subscribe(mine, () => {})];
+      const stopOther = store.subscribe(other, () => {});
+      expect(appender.isFollowed).toBe(true);
+      expect(awaited).toEqual(isFollowedAlone ? [] : [mine, other]);
+      stops[0]();
+      expect(appender.isFollowed).toBe(true);
+      stops[1]();
+      expect(appender.isFollowed).toBe(isFollowedAlone);
+      await store.dropStream(mine);
+      expect(awaited.slice(2)).toEqual(isFollowedAlone ? [] : [mine]);
+      stopOther();
+    });
+
     it('notifies only subscribers of the app, and until they unsubscribe', async () => {
       const store = await opener.open();
       const [mine, other] = [newAppId(), newAppId()];

@@ -9,6 +9,9 @@ const SLOW_FOR_MS = 1_000;
 /** So long after a slow write the next ones are asked for what the thread waits for a processor, which costs more than a microsecond each. */
 const WATCH_FOR_MS = 60_000;
 
+/** One for all: there is a writer of each of ten thousand streams. */
+const monotonicMs = (): number => performance.now();
+
 /** Tells whether the system throttles writers, by how long the last writes took that the event loop waited for. */
 export class SlowWrites {
   /** Another thread writes until then, on the clock; 0 when writes aren't slow. */
@@ -25,7 +28,7 @@ export class SlowWrites {
    * @param clock in ms, rising
    * @param processorWait for how long this thread has waited for a processor, ms
    */
-  constructor(clock = (): number => performance.now(), processorWait: () => number = processorWaitMs) {
+  constructor(clock = monotonicMs, processorWait: () => number = processorWaitMs) {
     this.clock = clock;
     this.processorWait = processorWait;
   }
