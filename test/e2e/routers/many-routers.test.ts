@@ -155,6 +155,8 @@ describe.runIf(hasRedis)('several routers on one Redis', () => {
       expect(receiver.acceptedMessages()).toEqual(['before', 'after']);
     }
     await until('one router has them all', async () => String(await sharesSeenBy(stays)) === '4');
+    // Not because it was missed.
+    expect(stays.program.stderr).not.toContain('a router is gone');
   });
 
   it('stay up while Redis is away, and go on when it is back', async () => {
