@@ -666,14 +666,12 @@ export function gather(group: u32, to: u32): void {
     const start = load<u32>(entry);
     const length = load<u32>(entry, 4) - start;
     // Mostly one line or a few, longer than most pieces.
-    let i: u32 = 0;
-    for (; i + 64 <= length; i += 64) {
+    for (let i: u32 = 0; i < length; i += 64) {
       v128.store(o + i, v128.load(start + i));
       v128.store(o + i, v128.load(start + i, 16), 16);
       v128.store(o + i, v128.load(start + i, 32), 32);
       v128.store(o + i, v128.load(start + i, 48), 48);
     }
-    copy(o + i, start + i, length - i);
     o += length;
     run = load<u32>(entry, 8);
   }
@@ -777,8 +775,47 @@ function isEqual(a: u32, b: u32, length: u32): bool {
   return (i8x16.bitmask(i8x16.eq(v128.load(a + i), v128.load(b + i))) & mask) == mask;
 }
 
+/** No time has this length: HOST begins within 255 bytes. */
+const NO_TIME: u32 = 256;
+/** The time that was read last, up to its fraction, of which shape it was, and what is behind the fraction: most lines are of the same second. */
+const LAST_TIME = memory.data(32);
+let lastTimeLength: u32 = NO_TIME;
+let lastOffset: u64 = 0;
+let offsetMask: u64 = 0;
+
+/** Is the time `[at, end)` that of the line before, but for the digits of the fraction? */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function isSameSecond(at: u32, end: u32): bool {
+  return (
+    end - at == lastTimeLength &&
+    i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(<u32>LAST_TIME))) == 0xffff &&
+    load<u32>(at, 16) == load<u32>(<u32>LAST_TIME, 16) &&
+    i8x16.bitmask(i8x16.gt_u(i8x16.sub(v128.load(at, 20), splat(0x30)), splat(9))) == lastOthers &&
+    (load<u64>(at + 20 + lastLength) & offsetMask) == lastOffset
+  );
+}
+
 /** Reads the time `[at, end)`, of a minute that is known. */
 function findMinute(at: u32, end: u32): u32 {
+  if (isSameSecond(at, end)) {
+    fractionAt = at + 20;
+    return DONE;
+  }
+  lastTimeLength = NO_TIME;
+  const found = readTime(at, end);
+  if (found != DONE || fractionLength == 0) return found;
+  v128.store(<u32>LAST_TIME, v128.load(at));
+  store<u32>(<u32>LAST_TIME, load<u32>(at, 16), 16);
+  const i = fractionAt + fractionLength;
+  offsetMask = end - i == 1 ? 0xff : 0xffffffffffff;
+  lastOffset = load<u64>(i) & offsetMask;
+  lastTimeLength = end - at;
+  return DONE;
+}
+
+/** Reads the time `[at, end)`. */
+function readTime(at: u32, end: u32): u32 {
   const length = end - at;
   if (length < 20 || length > 35 || load<u8>(at, 16) != 0x3a) return UNUSUAL;
   const tens = <u32>load<u8>(at, 17) - 0x30;
