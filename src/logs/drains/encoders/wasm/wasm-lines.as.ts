@@ -757,12 +757,8 @@ function findSlot(key: u32, length: u32, kind: u32, hint: u32): u32 {
 // @ts-ignore: decorator of AssemblyScript
 @inline
 function isOf(slot: u32, key: u32, length: u32, kind: u32): bool {
-  return (
-    load<u32>(slot) == scope &&
-    load<u32>(slot, 4) == length &&
-    load<u32>(slot, 8) == kind &&
-    isEqual(slot + KEY_AT, key, length)
-  );
+  const difference = (load<u32>(slot) ^ scope) | (load<u32>(slot, 4) ^ length) | (load<u32>(slot, 8) ^ kind);
+  return difference == 0 && isEqual(slot + KEY_AT, key, length);
 }
 
 function isEqual(a: u32, b: u32, length: u32): bool {
@@ -787,13 +783,11 @@ let offsetMask: u64 = 0;
 // @ts-ignore: decorator of AssemblyScript
 @inline
 function isSameSecond(at: u32, end: u32): bool {
-  return (
-    end - at == lastTimeLength &&
-    i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(<u32>LAST_TIME))) == 0xffff &&
-    load<u32>(at, 16) == load<u32>(<u32>LAST_TIME, 16) &&
-    i8x16.bitmask(i8x16.gt_u(i8x16.sub(v128.load(at, 20), splat(0x30)), splat(9))) == lastOthers &&
-    (load<u64>(at + 20 + lastLength) & offsetMask) == lastOffset
-  );
+  // All of it at once: there is one branch then.
+  const others: u32 = i8x16.bitmask(i8x16.gt_u(i8x16.sub(v128.load(at, 20), splat(0x30)), splat(9)));
+  const same: u32 = i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(<u32>LAST_TIME)));
+  const shape = (end - at) ^ lastTimeLength | (same ^ 0xffff) | (load<u32>(at, 16) ^ load<u32>(<u32>LAST_TIME, 16)) | (others ^ lastOthers);
+  return (((load<u64>(at + 20 + lastLength) & offsetMask) ^ lastOffset) | <u64>shape) == 0;
 }
 
 /** Reads the time `[at, end)`, of a minute that is known. */
