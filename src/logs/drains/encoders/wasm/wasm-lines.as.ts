@@ -135,7 +135,7 @@ let isPrefixPlain: bool = false;
 let mayBeAsStored: bool = false;
 /** Lines without structured data are written between what is composed for their header. */
 let mayBeComposed: bool = false;
-/** Which call of {@link begin} told the parts. */
+/** Which call of {@link begin} told the parts; 0 is none. */
 let form: u32 = 0;
 /** Of the line whose header was asked for: where its text, its time and its HOSTNAME begin, and its structured data, or without any its message. */
 let askedText: u32 = 0;
@@ -184,7 +184,7 @@ export function begin(
   head2Length = partHead2;
   midLength = partMid;
   tailLength = partTail;
-  form++;
+  if (++form == 0) forgetComposed();
   mayBeComposed = prefix == PROTOBUF || (escaped && timeMode != TIME_SIX_DIGITS);
   mayBeAsStored =
     !escaped && prefix != PROTOBUF && !numbered && !messageFirst && timeMode != TIME_NANOSECONDS && headLength + midLength == 0;
@@ -403,6 +403,12 @@ function compose(slot: u32): bool {
   return true;
 }
 
+/** The number of the form begins anew. */
+function forgetComposed(): void {
+  for (let slot: u32 = 0; slot < SLOTS; slot++) store<u32>(slotTable + slot * SLOT_BYTES, 0, FORM_AT);
+  form = 1;
+}
+
 function putPiece(at: u32, from: u32, length: u32): u32 {
   copy(at, from, length);
   return at + length;
@@ -425,7 +431,7 @@ function copyBlocks(to: u32, from: u32, length: u32): void {
   } while (i < length);
 }
 
-/** What is composed for a header, from `o` on: around the time `[time, timeEnd)` and the message `[message, end)`. */
+/** What is composed for a header, from `start` on: around the time `[time, timeEnd)` and the message `[message, end)`. */
 // @ts-ignore: decorator of AssemblyScript
 @inline
 function putBetween(start: u32, slot: u32, time: u32, timeEnd: u32, message: u32, end: u32): u32 {
