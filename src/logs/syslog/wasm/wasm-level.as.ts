@@ -110,35 +110,29 @@ function obviousValue(at: u32, isNumberTaken: bool): u32 {
 }
 
 /**
- * What hints begin with, by the low half of their second byte: `"@`, `rr`, `xc`, `ev` and `lv`, a color code, `t=`. The second byte, and those
- * bits of the first that {@link FIRST_BITS} has: some others have them too.
+ * What hints begin with: `"@`, `rr`, `xc`, `ev` and `lv`, a color code, `t=`; by the low half of the second byte, the bits of the first that
+ * {@link FIRST_BITS} has, and two of the second's ({@link SECOND_BITS}) in the place of others. Some other pairs have the same.
  */
-const SECONDS = memory.data<u8>([0x60, 0, 0x72, 0x63, 0, 0, 0x76, 0, 0, 0, 0, 0x7b, 0, 0x3d, 0, 0]);
-const FIRSTS = memory.data<u8>([0x02, 0, 0x52, 0x50, 0, 0, 0x44, 0, 0, 0, 0, 0x12, 0, 0x54, 0, 0]);
+const PAIRS = memory.data<u8>([0x22, 1, 0x7a, 0x70, 1, 1, 0x6c, 1, 1, 1, 1, 0x3a, 1, 0x5c, 1, 1]);
 /** Not the bit of small letters, nor those that differ between `e` and `l`. */
 const FIRST_BITS: u32 = 0xd6;
+/** Behind a shift by one: all of the high half but the bit of small letters, and that of what is beyond ASCII. */
+const SECOND_BITS: u32 = 0x28;
 
 /** The first place from which on there may be a name of a level's field, of an error, or a color code: all that begins with `eve`, `at=` …; else `end`. */
 function hint(start: u32, end: u32): u32 {
-  const caseBit = splat(0x20);
   const lowHalf = splat(0x0f);
   const firstBits = splat(FIRST_BITS);
-  const seconds = v128.load(<u32>SECONDS);
-  const firsts = v128.load(<u32>FIRSTS);
+  const secondBits = splat(SECOND_BITS);
+  const pairs = v128.load(<u32>PAIRS);
   for (let i = start; i < end; i += 32) {
     // Two letters of each, to begin with: few messages have them.
-    const second = v128.or(v128.load(i, 1), caseBit);
-    const half = v128.and(second, lowHalf);
-    const later = v128.or(v128.load(i, 17), caseBit);
-    const laterHalf = v128.and(later, lowHalf);
-    const isPair = v128.and(
-      i8x16.eq(second, i8x16.swizzle(seconds, half)),
-      i8x16.eq(v128.and(v128.load(i), firstBits), i8x16.swizzle(firsts, half)),
-    );
-    const isLaterPair = v128.and(
-      i8x16.eq(later, i8x16.swizzle(seconds, laterHalf)),
-      i8x16.eq(v128.and(v128.load(i, 16), firstBits), i8x16.swizzle(firsts, laterHalf)),
-    );
+    const second = v128.load(i, 1);
+    const later = v128.load(i, 17);
+    const pair = v128.or(v128.and(v128.load(i), firstBits), v128.and(i16x8.shr_u(second, 1), secondBits));
+    const laterPair = v128.or(v128.and(v128.load(i, 16), firstBits), v128.and(i16x8.shr_u(later, 1), secondBits));
+    const isPair = i8x16.eq(pair, i8x16.swizzle(pairs, v128.and(second, lowHalf)));
+    const isLaterPair = i8x16.eq(laterPair, i8x16.swizzle(pairs, v128.and(later, lowHalf)));
     if (i8x16.bitmask(v128.or(isPair, isLaterPair)) == 0) continue;
     const hits = hintsAt(i, start) | (hintsAt(i + 16, start) << 16);
     if (hits != 0) {

@@ -284,4 +284,55 @@ describe('every encoder', () => {
       false,
     );
   });
+
+  it('writes headers of every length, of which the pieces are remembered and what is composed of them is not', () => {
+    // A quote is two bytes in JSON, and six where JSON is within JSON.
+    const lengths = Array.from({ length: propertyRuns(210, 105) }, (_, i) => i + 1);
+    for (const character of ['x', '"', '\\'])
+      compare(
+        [
+          lengths.flatMap((length) => {
+            const source = character.repeat(length);
+            return [
+              { source, message: 'm' },
+              { source, structuredData: '[a b="c"]', message: 'm' },
+              { source, message: '' },
+            ];
+          }),
+        ],
+        false,
+      );
+  });
+
+  it('writes each time as it is, whatever the time of the line before was', () => {
+    const second = '2026-11-21T08:00:00';
+    const times = [
+      ...['.123456+00:00', '.123457+00:00', '.123456+01:00', '.123456-00:00', '.123456Z', '.123+00:00'],
+      ...[
+        '.1234567+00:00',
+        '.123456789+00:00',
+        '.1+00:00',
+        '.+00:00',
+        '+00:00',
+        'Z',
+        '.123456',
+        '.12345a+00:00',
+      ],
+      ...['.123456+00:0x', '.123456+0000', '.1234567890+00:00', '.12345678901234567+00:00'],
+    ].map((rest) => second + rest);
+    const others = [
+      '2026-11-21T08:00:01.123456+00:00',
+      '2026-11-21T08:01:00.123456+00:00',
+      '2026-11-22T08:00:00.123456+00:00',
+      '2026-11-21T08:00:60.123456+00:00',
+      '2026-11-21T08:00:00,123456+00:00',
+      '2026-11-21t08:00:00.123456+00:00',
+      '2026-13-21T08:00:00.123456+00:00',
+      '-',
+    ];
+    const all = [...times, ...others];
+    // Each behind each.
+    const pairs = all.flatMap((one) => all.flatMap((other) => [one, other]));
+    compare([pairs.map((timestamp, i) => ({ timestamp, message: `line ${i}` }))], false);
+  });
 });

@@ -51,6 +51,9 @@ const UNKNOWN_MINUTE: u32 = 4;
 /** Its level has to be found, and `encode` be called again with it. */
 const UNKNOWN_LEVEL: u32 = 5;
 
+/** `- - `: neither MSGID nor structured data. */
+const NOTHING: u32 = 0x202d202d;
+
 /** How times are written. */
 const TIME_TEXT: u32 = 0;
 const TIME_NANOSECONDS: u32 = 1;
@@ -70,6 +73,12 @@ const AS_STORED_BUT_FIELDS: u32 = 1;
 const AS_STORED: u32 = 2;
 const KEY_AT: u32 = 32;
 const KEY_MAX: u32 = 224;
+/** What is around a line's time and message, put together of pieces and parts ({@link compose}): in which form, where it is, the lengths. */
+const FORM_AT: u32 = 256;
+const COMPOSED_AT: u32 = 260;
+const COMPOSED_PRE: u32 = 262;
+const COMPOSED_MID: u32 = 264;
+const COMPOSED_END: u32 = 266;
 const PIECES_AT: u32 = 272;
 const PIECES_MAX: u32 = 736;
 /** An entry of the cache of minutes: 16 bytes of the time, its offset, seconds since 1970, 1 for readable and 2 for not. */
@@ -124,6 +133,10 @@ let prefixPriority: u32 = 0;
 let isPrefixPlain: bool = false;
 /** Lines may be written as they are stored: nothing goes around their fields that isn't there. */
 let mayBeAsStored: bool = false;
+/** Lines without structured data are written between what is composed for their header. */
+let mayBeComposed: bool = false;
+/** Which call of {@link begin} told the parts; 0 is none. */
+let form: u32 = 0;
 /** Of the line whose header was asked for: where its text, its time and its HOSTNAME begin, and its structured data, or without any its message. */
 let askedText: u32 = 0;
 let askedTime: u32 = 0;
@@ -171,6 +184,8 @@ export function begin(
   head2Length = partHead2;
   midLength = partMid;
   tailLength = partTail;
+  if (++form == 0) forgetComposed();
+  mayBeComposed = prefix == PROTOBUF || (escaped && timeMode != TIME_SIX_DIGITS);
   mayBeAsStored =
     !escaped && prefix != PROTOBUF && !numbered && !messageFirst && timeMode != TIME_NANOSECONDS && headLength + midLength == 0;
 }
@@ -238,16 +253,20 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
         }
       }
     }
-    // Structured data.
-    let data = msgid;
-    while (data < message && load<u8>(data) != SPACE) data++;
-    data++;
+    // Structured data: mostly there are none, nor a MSGID.
+    let data = msgid + 2;
     const dataEnd = message - 1;
-    if (data > dataEnd) {
-      why = UNUSUAL;
-      break;
+    let hasData = false;
+    if (message != msgid + 4 || load<u32>(msgid) != NOTHING) {
+      data = msgid;
+      while (data < message && load<u8>(data) != SPACE) data++;
+      data++;
+      if (data > dataEnd) {
+        why = UNUSUAL;
+        break;
+      }
+      hasData = !withoutData && !(dataEnd == data + 1 && load<u8>(data) == DASH);
     }
-    const hasData: bool = !withoutData && !(dataEnd == data + 1 && load<u8>(data) == DASH);
     // [otlp@32473 and a space
     if (withoutOtlp && load<u64>(data) == 0x323340706c746f5b && load<u32>(data, 8) == 0x20333734) {
       why = UNUSUAL;
@@ -268,24 +287,33 @@ export function encode(from: u32, count: u32, out: u32, outEnd: u32, index: u32,
       askedEnd = hasData ? data : message;
       break;
     }
-    const c0 = <u32>load<u16>(slot, 16);
-    const c1 = <u32>load<u16>(slot, 18);
-    const c2 = <u32>load<u16>(slot, 20);
-    const c3 = <u32>load<u16>(slot, 22);
-    if (c0 == 0xffff || (!escaped && prefix != PROTOBUF && message == end)) {
-      why = UNUSUAL;
-      break;
+    let next: u32 = 0;
+    if (mayBeComposed && !hasData && isComposed(slot))
+      next = prefix == PROTOBUF
+        ? putComposedProtobuf(at, slot, message, end)
+        : prefix == COUNTED || numbered
+        ? putBegun(at, slot, time, host - 1, message, end, index + line)
+        : putComposed(at, slot, time, host - 1, message, end);
+    else {
+      const c0 = <u32>load<u16>(slot, 16);
+      const c1 = <u32>load<u16>(slot, 18);
+      const c2 = <u32>load<u16>(slot, 20);
+      const c3 = <u32>load<u16>(slot, 22);
+      if (c0 == LEFT_ALONE || (!escaped && prefix != PROTOBUF && message == end)) {
+        why = UNUSUAL;
+        break;
+      }
+      const pieces = slot + PIECES_AT;
+      const manner: u32 =
+        mayBeAsStored && isPrefixPlain && (timeMode == TIME_TEXT || fractionLength <= 6) ? load<u8>(slot, MANNER_AT) : AS_PIECES;
+      next = manner == AS_STORED
+        ? putTail(putCount(at, end - text + tailLength), text, end)
+        : manner == AS_STORED_BUT_FIELDS
+        ? putStored(at, text, host - 1, hasData ? data : message, end, pieces + c0, c1)
+        : prefix == PROTOBUF
+          ? putProtobuf(at, data, dataEnd, message, end, hasData, pieces, c1, c2)
+          : putText(at, time, host - 1, data, dataEnd, message, end, hasData, pieces, c0, c1, c2, c3, index + line);
     }
-    const pieces = slot + PIECES_AT;
-    const manner: u32 =
-      mayBeAsStored && isPrefixPlain && (timeMode == TIME_TEXT || fractionLength <= 6) ? load<u8>(slot, MANNER_AT) : AS_PIECES;
-    const next = manner == AS_STORED
-      ? putTail(putCount(at, end - text + tailLength), text, end)
-      : manner == AS_STORED_BUT_FIELDS
-      ? putStored(at, text, host - 1, hasData ? data : message, end, pieces + c0, c1)
-      : prefix == PROTOBUF
-        ? putProtobuf(at, data, dataEnd, message, end, hasData, pieces, c1, c2)
-        : putText(at, time, host - 1, data, dataEnd, message, end, hasData, pieces, c0, c1, c2, c3, index + line);
     if (next == 0) {
       why = UNUSUAL;
       break;
@@ -331,6 +359,155 @@ function putTail(at: u32, from: u32, end: u32): u32 {
   if (o == 0) return 0;
   copyPiece(o, head + 3 * PART_BYTES, tailLength);
   return o + tailLength;
+}
+
+/** Is there something composed of the slot's pieces and the parts of now? */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function isComposed(slot: u32): bool {
+  return (load<u32>(slot, FORM_AT) == form || compose(slot)) && load<u16>(slot, COMPOSED_AT) != 0;
+}
+
+/**
+ * Composes what is in front of the time, between it and the message, and behind the message, of lines without structured data: `head c0`
+ * (what is behind the number, if lines have one), `mid c1` and `c2 tail`. In protobuf the time is in front of all. What doesn't fit isn't
+ * composed.
+ */
+function compose(slot: u32): bool {
+  store<u32>(slot, form, FORM_AT);
+  store<u16>(slot, 0, COMPOSED_AT);
+  const c0 = <u32>load<u16>(slot, 16);
+  if (c0 == LEFT_ALONE) return true;
+  const c1 = <u32>load<u16>(slot, 18);
+  const c2 = <u32>load<u16>(slot, 20);
+  const isProtobuf = prefix == PROTOBUF;
+  const frontLength = numbered ? head2Length : headLength;
+  const pre = isProtobuf ? 0 : frontLength + c0;
+  const mid = isProtobuf ? c1 : midLength + c1;
+  const pieces = slot + PIECES_AT;
+  const at = PIECES_AT + c0 + c1 + c2 + load<u16>(slot, 22);
+  if (at + pre + mid + c2 + tailLength + 16 > SLOT_BYTES) return true;
+  let o = slot + at;
+  if (!isProtobuf) {
+    o = putPiece(o, numbered ? head + PART_BYTES : head, frontLength);
+    o = putPiece(o, pieces, c0);
+    o = putPiece(o, head + 2 * PART_BYTES, midLength);
+  }
+  o = putPiece(o, pieces + c0, c1);
+  o = putPiece(o, pieces + c0 + c1, c2);
+  putPiece(o, head + 3 * PART_BYTES, tailLength);
+  store<u16>(slot, at, COMPOSED_AT);
+  store<u16>(slot, pre, COMPOSED_PRE);
+  store<u16>(slot, mid, COMPOSED_MID);
+  store<u16>(slot, c2 + tailLength, COMPOSED_END);
+  return true;
+}
+
+/** The number of the form begins anew. */
+function forgetComposed(): void {
+  for (let slot: u32 = 0; slot < SLOTS; slot++) store<u32>(slotTable + slot * SLOT_BYTES, 0, FORM_AT);
+  form = 1;
+}
+
+function putPiece(at: u32, from: u32, length: u32): u32 {
+  copy(at, from, length);
+  return at + length;
+}
+
+/** Copies 64 bytes at a time, up to 63 more than asked; nothing is there that isn't written again. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function copyBlocks(to: u32, from: u32, length: u32): void {
+  v128.store(to, v128.load(from));
+  v128.store(to, v128.load(from, 16), 16);
+  if (length <= 32) return;
+  let i: u32 = 32;
+  do {
+    v128.store(to + i, v128.load(from + i));
+    v128.store(to + i, v128.load(from + i, 16), 16);
+    v128.store(to + i, v128.load(from + i, 32), 32);
+    v128.store(to + i, v128.load(from + i, 48), 48);
+    i += 64;
+  } while (i < length);
+}
+
+/** What is composed for a header, from `start` on: around the time `[time, timeEnd)` and the message `[message, end)`. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function putBetween(start: u32, slot: u32, time: u32, timeEnd: u32, message: u32, end: u32): u32 {
+  const composed = slot + load<u16>(slot, COMPOSED_AT);
+  const pre = <u32>load<u16>(slot, COMPOSED_PRE);
+  const mid = <u32>load<u16>(slot, COMPOSED_MID);
+  copyPiece(start, composed, pre);
+  let o = start + pre;
+  if (timeMode == TIME_NANOSECONDS) o = putNanoseconds(o);
+  else {
+    copyPiece(o, time, timeEnd - time);
+    o += timeEnd - time;
+  }
+  copyBlocks(o, composed + pre, mid);
+  o = putEscaped(o + mid, message, end);
+  if (o == 0) return 0;
+  const length = <u32>load<u16>(slot, COMPOSED_END);
+  copyPiece(o, composed + pre + mid, length);
+  return o + length;
+}
+
+/** A line between what is composed for its header. */
+function putComposed(start: u32, slot: u32, time: u32, timeEnd: u32, message: u32, end: u32): u32 {
+  return putBetween(start, slot, time, timeEnd, message, end);
+}
+
+/** As {@link putComposed}, with what lines of some forms begin with: a frame's length, or the head and the line's number. */
+function putBegun(start: u32, slot: u32, time: u32, timeEnd: u32, message: u32, end: u32, index: u32): u32 {
+  let guessed: u32 = 0;
+  let begin = start;
+  if (prefix == COUNTED) {
+    const around = <u32>load<u16>(slot, COMPOSED_PRE) + load<u16>(slot, COMPOSED_MID) + load<u16>(slot, COMPOSED_END);
+    guessed = digitsOf(around + (timeEnd - time) + (end - message));
+    begin += guessed + 1;
+  }
+  let o = begin;
+  if (numbered) {
+    copyPiece(o, head, headLength);
+    o = putNumber(o + headLength, index);
+  }
+  o = putBetween(o, slot, time, timeEnd, message, end);
+  return o != 0 && prefix == COUNTED ? putGuessedCount(start, guessed, begin, o) : o;
+}
+
+/** The length of the line `[begin, end)` in front of it, at `start`, where there is room for so many digits and a space. @returns the new end */
+function putGuessedCount(start: u32, guessed: u32, begin: u32, end: u32): u32 {
+  const length = end - begin;
+  const digits = digitsOf(length);
+  if (digits != guessed) memory.copy(start + digits + 1, begin, length);
+  store<u8>(start + digits, SPACE);
+  putDigits(start, digits, length);
+  return start + digits + 1 + length;
+}
+
+/** As {@link putProtobuf}, of a line without structured data. */
+function putComposedProtobuf(start: u32, slot: u32, message: u32, end: u32): u32 {
+  const composed = slot + load<u16>(slot, COMPOSED_AT);
+  const c1 = <u32>load<u16>(slot, COMPOSED_MID);
+  const behind = <u32>load<u16>(slot, COMPOSED_END);
+  const textLength = end - message;
+  const bodyLength = 1 + varintSize(textLength) + textLength;
+  let o = start;
+  store<u8>(o, 0x12);
+  o = putVarint(o + 1, 9 + c1 + 1 + varintSize(bodyLength) + bodyLength + behind);
+  store<u8>(o, 0x09);
+  store<u64>(o + 1, nanoseconds());
+  o += 9;
+  copyPiece(o, composed, c1);
+  o += c1;
+  store<u8>(o, 0x2a);
+  o = putVarint(o + 1, bodyLength);
+  store<u8>(o, 0x0a);
+  o = put(putVarint(o + 1, textLength), message, end);
+  if (o == 0) return 0;
+  copyBlocks(o, composed + c1, behind);
+  return o + behind;
 }
 
 function putText(
@@ -394,17 +571,7 @@ function putText(
   }
   copyPiece(o, head + 3 * PART_BYTES, tailLength);
   o += tailLength;
-  if (prefix == COUNTED) {
-    const length = o - begin;
-    const digits = digitsOf(length);
-    if (digits != guessed) {
-      memory.copy(start + digits + 1, begin, length);
-      o = start + digits + 1 + length;
-    }
-    store<u8>(start + digits, SPACE);
-    putDigits(start, digits, length);
-  }
-  return o;
+  return prefix == COUNTED ? putGuessedCount(start, guessed, begin, o) : o;
 }
 
 /**
@@ -505,14 +672,12 @@ export function gather(group: u32, to: u32): void {
     const start = load<u32>(entry);
     const length = load<u32>(entry, 4) - start;
     // Mostly one line or a few, longer than most pieces.
-    let i: u32 = 0;
-    for (; i + 64 <= length; i += 64) {
+    for (let i: u32 = 0; i < length; i += 64) {
       v128.store(o + i, v128.load(start + i));
       v128.store(o + i, v128.load(start + i, 16), 16);
       v128.store(o + i, v128.load(start + i, 32), 32);
       v128.store(o + i, v128.load(start + i, 48), 48);
     }
-    copy(o + i, start + i, length - i);
     o += length;
     run = load<u32>(entry, 8);
   }
@@ -523,9 +688,13 @@ export function headerSlot(): u32 {
   return slotAt + PIECES_AT;
 }
 
-/** The pieces are at `headerSlot`; with `c0` 0xffff such lines are left alone. */
+/** `c0` of lines that are left alone. */
+const LEFT_ALONE: u32 = 0xffff;
+
+/** The pieces are at `headerSlot`; with `c0` {@link LEFT_ALONE} such lines are left alone. */
 export function rememberHeader(group: u32, c0: u32, c1: u32, c2: u32, c3: u32): void {
   store<u32>(slotAt, scope);
+  store<u32>(slotAt, 0, FORM_AT);
   store<u32>(slotAt, group, 12);
   store<u16>(slotAt, c0, 16);
   store<u16>(slotAt, c1, 18);
@@ -594,12 +763,8 @@ function findSlot(key: u32, length: u32, kind: u32, hint: u32): u32 {
 // @ts-ignore: decorator of AssemblyScript
 @inline
 function isOf(slot: u32, key: u32, length: u32, kind: u32): bool {
-  return (
-    load<u32>(slot) == scope &&
-    load<u32>(slot, 4) == length &&
-    load<u32>(slot, 8) == kind &&
-    isEqual(slot + KEY_AT, key, length)
-  );
+  const difference = (load<u32>(slot) ^ scope) | (load<u32>(slot, 4) ^ length) | (load<u32>(slot, 8) ^ kind);
+  return difference == 0 && isEqual(slot + KEY_AT, key, length);
 }
 
 function isEqual(a: u32, b: u32, length: u32): bool {
@@ -612,8 +777,45 @@ function isEqual(a: u32, b: u32, length: u32): bool {
   return (i8x16.bitmask(i8x16.eq(v128.load(a + i), v128.load(b + i))) & mask) == mask;
 }
 
+/** No time has this length: HOST begins within 255 bytes. */
+const NO_TIME: u32 = 256;
+/** The time that was read last, up to its fraction, of which shape it was, and what is behind the fraction: most lines are of the same second. */
+const LAST_TIME = memory.data(32);
+let lastTimeLength: u32 = NO_TIME;
+let lastOffset: u64 = 0;
+let offsetMask: u64 = 0;
+
+/** Is the time `[at, end)` that of the line before, but for the digits of the fraction? */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function isSameSecond(at: u32, end: u32): bool {
+  // All of it at once: there is one branch then.
+  const others: u32 = i8x16.bitmask(i8x16.gt_u(i8x16.sub(v128.load(at, 20), splat(0x30)), splat(9)));
+  const same: u32 = i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(<u32>LAST_TIME)));
+  const shape = (end - at) ^ lastTimeLength | (same ^ 0xffff) | (load<u32>(at, 16) ^ load<u32>(<u32>LAST_TIME, 16)) | (others ^ lastOthers);
+  return (((load<u64>(at + 20 + lastLength) & offsetMask) ^ lastOffset) | <u64>shape) == 0;
+}
+
 /** Reads the time `[at, end)`, of a minute that is known. */
 function findMinute(at: u32, end: u32): u32 {
+  if (isSameSecond(at, end)) {
+    fractionAt = at + 20;
+    return DONE;
+  }
+  lastTimeLength = NO_TIME;
+  const found = readTime(at, end);
+  if (found != DONE || fractionLength == 0) return found;
+  v128.store(<u32>LAST_TIME, v128.load(at));
+  store<u32>(<u32>LAST_TIME, load<u32>(at, 16), 16);
+  const i = fractionAt + fractionLength;
+  offsetMask = end - i == 1 ? 0xff : 0xffffffffffff;
+  lastOffset = load<u64>(i) & offsetMask;
+  lastTimeLength = end - at;
+  return DONE;
+}
+
+/** Reads the time `[at, end)`. */
+function readTime(at: u32, end: u32): u32 {
   const length = end - at;
   if (length < 20 || length > 35 || load<u8>(at, 16) != 0x3a) return UNUSUAL;
   const tens = <u32>load<u8>(at, 17) - 0x30;
