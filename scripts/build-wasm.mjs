@@ -21,6 +21,7 @@ const MODULES = {
   'src/logs/sources/bodies/wasm/wasm-inflate': ['INFLATE_WASM', 8],
   'src/logs/drains/encoders/wasm/wasm-lines': ['LINES_WASM', 546],
   'src/logs/drains/filter/wasm-scan': ['SCAN_WASM', 18],
+  'src/logs/store/redis/wasm/wasm-packing': ['PACKING_WASM', 32],
   'src/logs/tails/output/wasm-text': ['TEXT_WASM', 32],
   'src/logs/query/prefilter/wasm-search': ['SEARCH_WASM', 68],
   'drains/viewer/store/filter/wasm-grams': ['GRAMS_WASM', 6],

@@ -36,6 +36,7 @@ import {
 } from '../contract.ts';
 import type { TimedAppendResult } from './append/append-script.ts';
 import { RedisAppender } from './append/appender.ts';
+import { AppendOutcomes, WaitingAppend } from './append/waiting-append.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { RedisConnection } from './connection/connection.ts';
 import { checkPermissions } from './connection/permissions.ts';
@@ -94,6 +95,9 @@ export class RedisStore implements Store {
   readonly trouble = undefined;
   private readonly connection: RedisConnection;
   private readonly appender: RedisAppender;
+  private readonly outcomes = new AppendOutcomes((app, batch, appended) =>
+    this.onAppended(app, batch, appended),
+  );
   private readonly streams: RedisStreams;
   private readonly records: RedisRecords;
   private readonly leases: RedisLeases;
@@ -199,21 +203,7 @@ export class RedisStore implements Store {
   }
 
   private appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
-    // What the appender calls first counts: one that may be stored is told so, and then fails with all behind it.
-    let isTold = false;
-    const tell = (outcome: () => void): void => {
-      if (isTold) return;
-      isTold = true;
-      queueMicrotask(outcome);
-    };
-    this.appender.append(app, {
-      batches: [{ batch, frameId: '' }],
-      resolve: ([appended]) => {
-        this.onAppended(app, batch, appended);
-        tell(() => waiter.onAppended());
-      },
-      reject: (error) => tell(() => waiter.onAppendFailed(error)),
-    });
+    this.appender.append(app, new WaitingAppend(app, batch, waiter, this.outcomes));
   }
 
   appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packRecords, unpackRecords } from '../../../../src/logs/store/redis/packing.ts';
+import { packRecords, packRecordsInto, unpackRecords } from '../../../../src/logs/store/redis/packing.ts';
+import { packRecordsFast } from '../../../../src/logs/store/redis/wasm/wasm-packing.ts';
 import { HEADROOM, RECORD_HEADER } from '../../../../src/logs/syslog/batch.ts';
 import { propertyRuns } from '../../../support/properties/property-runs.ts';
 
@@ -38,6 +39,19 @@ function isKept(batch: Buffer): void {
   const packed = packRecords(batch);
   expect(packed.length).toBeLessThanOrEqual(batch.length - HEADROOM);
   expect(unpackRecords(packed, batch.length).equals(batch)).toBe(true);
+  isPackedAlike(batch);
+}
+
+/** The fast path gives the same bytes, and touches none in front of them. */
+function isPackedAlike(batch: Buffer): void {
+  const at = 7;
+  const [slow, fast] = [packRecordsInto, packRecordsFast].map((pack) => {
+    const out = Buffer.alloc(at + batch.length, 0xaa);
+    return { end: pack(batch, out, at), out };
+  });
+  expect(fast.end).toBe(slow.end);
+  expect(fast.out.subarray(at, fast.end).equals(slow.out.subarray(at, slow.end))).toBe(true);
+  expect(fast.out.subarray(0, at).equals(Buffer.alloc(at, 0xaa))).toBe(true);
 }
 
 describe('packed records', () => {
@@ -83,6 +97,41 @@ describe('packed records', () => {
       fc.property(lines, (some) => isKept(recordsOf([...some, ...some]))),
       { numRuns: propertyRuns(100, 20) },
     );
+  });
+
+  it('are the same of neighbors that share any number of bytes, and whose fields differ anywhere', () => {
+    const time = '2026-11-21T08:34:08.490000+00:00';
+    const text = Buffer.from(line(time, 'host', 'app', 'web.1', 'x'.repeat(300)).text);
+    const { host, source, msgid, message } = line(time, 'host', 'app', 'web.1', '');
+    for (let i = 0; i < text.length; i++) {
+      const other = Buffer.from(text);
+      other[i] ^= 1;
+      const fields = { host, source, msgid, message };
+      isKept(
+        recordsOf([
+          { text, ...fields },
+          { text: other, ...fields },
+          { text: other.subarray(0, Math.max(i, message)), ...fields },
+          { text, ...fields },
+        ]),
+      );
+    }
+    for (const field of ['host', 'source', 'msgid', 'message'] as const) {
+      const fields = { host, source, msgid, message };
+      isKept(
+        recordsOf([
+          { text, ...fields },
+          { text, ...fields, [field]: fields[field] + 1 },
+        ]),
+      );
+    }
+  });
+
+  it('are the same of batches that are larger than the fast path’s memory', () => {
+    const some = Array.from({ length: 60 }, (_, i) =>
+      line('2026-11-21T08:34:08.490000+00:00', 'host', 'app', 'web.1', `${i}`.padEnd(10_000, '.')),
+    );
+    for (const count of [1, 51, 52, 53, 60]) isKept(recordsOf(some.slice(0, count)));
   });
 
   it('are much smaller for lines of one source', () => {

@@ -13,7 +13,7 @@ import { UnansweredCommand } from '../connection/redis-errors.ts';
 import { bulkBytes, encodeBulk, ScriptCall } from '../connection/script-call.ts';
 import { APPEND_CHANNELS, type StreamKeys } from '../keys.ts';
 import { LUA_SCRIPTS } from '../lua-scripts.ts';
-import { packRecordsInto } from '../packing.ts';
+import { packRecordsFast } from '../wasm/wasm-packing.ts';
 import { ServerClocks } from './server-clocks.ts';
 
 /** How long frame ids are kept at the least, and how many of them in each of the two generations at the most. */
@@ -253,7 +253,7 @@ export class AppendScript {
       writeHead(call, batches, lowest, retention);
       for (const { batch } of batches) {
         const at = call.beginBulk(deadline === ASK ? 0 : batch.bytes.length - HEADROOM);
-        call.endBulk(deadline === ASK ? at : packRecordsInto(batch.bytes, bytes, at));
+        call.endBulk(deadline === ASK ? at : packRecordsFast(batch.bytes, bytes, at));
       }
     }
     return call;

@@ -41,8 +41,8 @@ const NONE: readonly never[] = [];
 /** Batches that are stored together or not at all; what is called first counts. */
 export interface PendingAppend {
   readonly batches: readonly NamedBatch[];
-  readonly resolve: (appended: readonly TimedAppendResult[]) => void;
-  readonly reject: (error: unknown) => void;
+  resolve(appended: readonly TimedAppendResult[]): void;
+  reject(error: unknown): void;
 }
 
 /** A call whose answer never came. */
@@ -226,7 +226,7 @@ export class RedisAppender {
 
   /** Those that may be stored were told so before. What is queued behind them fails too, or it would overtake. */
   private rejectAll(queue: AppendQueue, taken: readonly PendingAppend[], error: unknown): void {
-    for (const { reject } of [...taken, ...queue.pending.splice(0)]) reject(error);
+    for (const append of [...taken, ...queue.pending.splice(0)]) append.reject(error);
   }
 
   /** Resolves those of which is known that they are stored, when no replicas are waited for; returns the others. */
@@ -282,7 +282,7 @@ export class RedisAppender {
           if (!present[i]) this.unacknowledged.delete(batch);
       } catch (error) {
         const outcome = unanswered(error, this.whenConfirmed(replicas, keys, [...places.values()]));
-        for (const { reject } of appends) reject(outcome);
+        for (const append of appends) append.reject(outcome);
         throw error;
       }
     const lost: PendingAppend[] = [];
@@ -369,7 +369,7 @@ export class RedisAppender {
     let resolve: (stored: boolean) => void = () => {};
     const stored = new Promise<boolean>((settle) => (resolve = settle));
     queue.unanswered = { number: call, batches, resolve };
-    for (const { reject } of appends) reject(unanswered(error, stored));
+    for (const append of appends) append.reject(unanswered(error, stored));
   }
 
   /** Asks what became of a call; from then on that is so. */
@@ -434,10 +434,15 @@ function batchesOf(appends: readonly PendingAppend[]): readonly NamedBatch[] {
 }
 
 function resolveAll(appends: readonly PendingAppend[], stored: readonly TimedAppendResult[]): void {
+  if (appends.length === 1) {
+    appends[0].resolve(stored);
+    return;
+  }
   let at = 0;
-  for (const { batches, resolve } of appends) {
-    resolve(appends.length === 1 ? stored : stored.slice(at, at + batches.length));
-    at += batches.length;
+  for (const append of appends) {
+    const end = at + append.batches.length;
+    append.resolve(stored.slice(at, end));
+    at = end;
   }
 }
 
