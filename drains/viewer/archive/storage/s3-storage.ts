@@ -233,7 +233,10 @@ function isTransient(error: unknown): boolean {
  */
 async function wholeList(response: UndiciResponse): Promise<Response> {
   const text = await response.text();
-  if (!/<ListBucketResult[\s>/]/.test(text) || !/(?:<\/ListBucketResult>|\/>)\s*$/.test(text))
+  if (
+    !/<ListBucketResult[\s>/]/.test(text) ||
+    !/(?:<\/ListBucketResult>|<ListBucketResult[^>]*\/>)\s*$/.test(text)
+  )
     throw new Error('it answers with something else than a list of files, or half of one');
   return new Response(text, { status: response.status });
 }
