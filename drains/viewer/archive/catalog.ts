@@ -66,8 +66,8 @@ interface DayList {
 }
 
 const LIST_VERSION = 1;
-/** A list of a day's files is small: a file an hour. */
-const LIST_BYTES_MAX = 16 << 20;
+/** A file an hour, each with all streams of its group. */
+const LIST_BYTES_MAX = 128 << 20;
 /** Behind the name of a list that could not be read, and was replaced by another one; with how many there are. */
 const DAMAGED = '.damaged';
 

@@ -163,10 +163,12 @@ async function showLogs(dynos: readonly string[], options: LogsOptions, tail: bo
       if (!signal.aborted) printNote(await explainNoLines(client, app, query));
     };
     let hasLines = false;
+    const appId = tail ? await idOf(client, app) : undefined;
     await followTail(
       client.address,
       {
         app,
+        appId,
         query,
         onMessage: (message) => {
           const held = output.write(message.lines);
@@ -186,6 +188,15 @@ async function showLogs(dynos: readonly string[], options: LogsOptions, tail: bo
     if (!hasLines && !tail && num !== 0) await explain();
   } finally {
     progress.finish();
+  }
+}
+
+/** The app's id; undefined when it isn't told: what is wrong the tail says itself. */
+async function idOf(client: ApiClient, app: string): Promise<string | undefined> {
+  try {
+    return (await client.request<{ id: string }>('GET', `/apps/${encodeURIComponent(app)}`)).id;
+  } catch {
+    return undefined;
   }
 }
 
@@ -226,6 +237,7 @@ function parseLevelOption(text: string): string {
 }
 
 function parseCount(text: string): number {
-  if (!/^\d{1,8}$/.test(text)) throw new InvalidArgumentError('It must be a number of lines.');
+  if (!/^\d{1,8}$/.test(text))
+    throw new InvalidArgumentError('It must be a number of lines, 99999999 at the most.');
   return Number(text);
 }

@@ -39,7 +39,9 @@ export async function followAllApps(
   signal: AbortSignal,
 ): Promise<void> {
   const { output, tail } = options;
+  /** By the apps' ids: one that is renamed is no other one. */
   const tailsByApp = new Map<string, Promise<void>>();
+  const names = new Map<string, string>();
   const catchingUp = new Set<string>();
   const disconnected = new Set<string>();
   let sortBuffer: BufferedLine[] | undefined = [];
@@ -72,9 +74,9 @@ export async function followAllApps(
         app,
         query,
         onMessage: ({ lines, live }) => {
-          const prefix = { app, width };
+          const prefix = { app: names.get(app) ?? app, width };
           if (!sortBuffer) return output.write(lines, prefix);
-          for (const line of lines) sortBuffer.push({ app, line, prefix, ms: lineTimeMs(line) });
+          for (const line of lines) sortBuffer.push({ app: prefix.app, line, prefix, ms: lineTimeMs(line) });
           if (sortBuffer.length > SORTED_LINES_MAX) return flushSorted();
           return live ? markCaughtUp(app) : undefined;
         },
@@ -99,17 +101,18 @@ export async function followAllApps(
     await markCaughtUp(app);
   };
   const refreshApps = async (isFirst: boolean): Promise<void> => {
-    const apps = await client.request<{ name: string }[]>('GET', '/apps');
+    const apps = await client.request<{ id: string; name: string }[]>('GET', '/apps');
     width = Math.max(width, ...apps.map(({ name }) => name.length));
-    const newApps = apps.map(({ name }) => name).filter((name) => !tailsByApp.has(name));
+    for (const { id, name } of apps) names.set(id, name);
+    const newApps = apps.map(({ id }) => id).filter((id) => !tailsByApp.has(id));
     if (isFirst) for (const app of newApps) catchingUp.add(app);
     // Of an app that is created now, all lines are new.
     const query = isFirst
       ? options.query
       : { ...options.query, lines: undefined, since: undefined, after: '0' };
     for (const app of newApps) tailsByApp.set(app, follow(app, query).catch(fail));
-    const names = new Set(apps.map(({ name }) => name));
-    for (const app of tailsByApp.keys()) if (!names.has(app)) tailsByApp.delete(app);
+    const known = new Set(apps.map(({ id }) => id));
+    for (const app of tailsByApp.keys()) if (!known.has(app)) tailsByApp.delete(app);
   };
 
   await refreshApps(true);

@@ -45,9 +45,16 @@ export async function followTail(
     return options.onMessage(message);
   };
   for (;;) {
-    const ended = usesEvents
-      ? await followEvents(address, options, position, handleMessage, signal)
-      : await new TailConnection(address, options, position, handleMessage).run(signal);
+    const { app, appId = app } = options;
+    const wanted = position === undefined ? options : { ...options, app: appId };
+    const connected = usesEvents
+      ? followEvents(address, wanted, position, handleMessage, signal)
+      : new TailConnection(address, wanted, position, handleMessage).run(signal);
+    const ended = await connected.catch((error: unknown) => {
+      // The app is gone: nobody has typed its id.
+      if (!(error instanceof TailraceError) || appId === app) throw error;
+      throw new TailraceError(error.code, error.message.replaceAll(appId, app), { cause: error });
+    });
     if (ended.why === 'done' || signal.aborted) return;
     if (ended.why === 'no upgrade') {
       // Also when it was connected once: what is on the way may have changed.

@@ -16,7 +16,10 @@ export interface TailMessage {
 }
 
 export interface TailClientOptions {
+  /** Its name or id. */
   readonly app: string;
+  /** Under which it is asked for again: its name may be another app's by then. Left out: under the same. */
+  readonly appId?: string;
   /** Of the query; see docs/tails.md. */
   readonly query: Readonly<Record<string, string | undefined>>;
   /** Gets the messages in order, each line once. A promise delays the next ones (backpressure). */

@@ -127,6 +127,7 @@ describe('tailrace logs', () => {
     [['-q', '/(/'], /not a regular expression/],
     [['--level', 'loud'], /Allowed choices are error, warn, info, debug/],
     [['-n', 'many'], /must be a number of lines/],
+    [['-n', '1000000000'], /99999999 at the most/],
     [['--since', 'soon'], /"soon" is no time: write/],
     [['-a', 'nothing'], /Couldn't find that app: nothing\.$/m],
     [['-a', 'nothing', '--tail'], /Couldn't find that app: nothing\.$/m],
@@ -296,6 +297,31 @@ describe('a lost connection', () => {
     expect(tail.stderr).toMatch(/^ › {3}Error: .*(key|credentials)/);
   });
 
+  it('goes on with the app that it was, whatever is called so by then, and ends when that is gone', async () => {
+    const data = dataFolderForTest();
+    const first = await startServerForTest({ data });
+    const port = new URL(first.url).port;
+    const own = await first.createApp('ours');
+    await pushLines(first, own.token, ['one']);
+    const tail = follow(['-a', 'ours', '--tail'], first.env);
+    await tail.waitForOutput(/one\n/);
+    await first.request('PATCH', '/apps/ours', { name: 'renamed' });
+    const theirs = await first.createApp('ours');
+    await pushLines(first, own.token, ['two']);
+    await tail.waitForOutput(/two\n/);
+    await first.kill();
+    await until('the note', () => /connection lost/.test(tail.stderr));
+    const second = await startServerForTest({ data, env: { TAILRACE_HTTP_PORT: port } });
+    await pushLines(second, theirs.token, numberedMessages(5, 'of another app'));
+    await pushLines(second, own.token, ['three']);
+    await tail.waitForOutput(/three\n/);
+    expect(messages(tail.stdout)).toEqual(['one', 'two', 'three']);
+    await second.request('DELETE', '/apps/renamed');
+    await tail.exited;
+    expect(tail.child.exitCode).toBe(1);
+    expect(tail.stderr).toContain("Couldn't find that app: ours.");
+  });
+
   it('ends when the app is destroyed', async () => {
     const gone = await server.createApp('gone');
     const tail = follow(['-a', 'gone', '--tail']);
@@ -330,6 +356,14 @@ describe('--all', () => {
     await pushLines(own, late.token, ['four']);
     await tail.waitForOutput(/newer \| .*: hello\n/);
     await tail.waitForOutput(/late {2}\| .*: four\n/);
+    // One that is renamed is no new one, whose lines would come again.
+    await own.request('PATCH', '/apps/late', { name: 'later' });
+    const newest = await own.createApp('newest');
+    await pushLines(own, newest.token, ['once more apps were asked for']);
+    await tail.waitForOutput(/newest \| .*: once more apps/);
+    await pushLines(own, late.token, ['five']);
+    await tail.waitForOutput(/later {2}\| .*: five\n/);
+    expect(tail.stdout.match(/: (?:one|four|five)$/gm)).toEqual([': four', ': five']);
     for (let i = 0; i < 12; i++) await own.createApp(`more-${i}`);
     const many = await runTailrace(['logs', '--all'], { env: own.env });
     // Such as Node.js' warning of more than ten listeners.

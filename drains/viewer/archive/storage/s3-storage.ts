@@ -233,7 +233,10 @@ function isTransient(error: unknown): boolean {
  */
 async function wholeList(response: UndiciResponse): Promise<Response> {
   const text = await response.text();
-  if (!/<ListBucketResult[\s>/]/.test(text) || !/(?:<\/ListBucketResult>|\/>)\s*$/.test(text))
+  const trimmed = text.trimEnd();
+  const begin = trimmed.lastIndexOf('<ListBucketResult');
+  const isEmpty = trimmed.endsWith('/>') && trimmed.indexOf('>', begin) === trimmed.length - 1;
+  if (begin === -1 || !(isEmpty || trimmed.endsWith('</ListBucketResult>')))
     throw new Error('it answers with something else than a list of files, or half of one');
   return new Response(text, { status: response.status });
 }
