@@ -7,35 +7,27 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { BenchServer } from '../rig/bench-server.ts';
-
-/** A running attack. */
-export interface RunningAttack {
-  /** What was done so far, in its unit. */
-  readonly count: () => number;
-  readonly stop: () => Promise<void>;
-}
-
-export interface AttackTarget extends BenchServer {
-  readonly routerPort: number;
-  /** An app that somebody else sends lines to, in large numbers. */
-  readonly loudApp: string;
-}
-
-export interface Attack {
-  readonly name: string;
-  readonly unit: string;
-  readonly start: (server: AttackTarget) => Promise<RunningAttack>;
-}
+import {
+  AGAIN_MS,
+  type Attack,
+  type AttackTarget,
+  flood,
+  httpPort,
+  openSink,
+  type RunningAttack,
+  repeat,
+  TURN_MS,
+} from './attack-tools.ts';
+import { PIECE_ATTACKS } from './piece-attacks.ts';
+import { READER_ATTACKS } from './reader-attacks.ts';
+import { TLS_ATTACKS } from './tls-attacks.ts';
 
 const SILENT_CONNECTIONS = 4_000;
 const SLOW_CONNECTIONS = 1_000;
 const SLOW_MS = 1_000;
 const GUESSES_A_TURN = 50;
-const TURN_MS = 5;
 const DEAF_TAILS = 1_000;
 const FLOOD_SOCKETS = 20;
-
-const httpPort = ({ url }: BenchServer): number => Number(new URL(url).port);
 
 /** Connections that are opened again when they are closed. @param first bytes that each begins with, @param next what follows, byte by byte */
 function holdConnections(port: number, count: number, first: string, next = ''): RunningAttack {
@@ -54,8 +46,7 @@ function holdConnections(port: number, count: number, first: string, next = ''):
     socket.on('close', () => {
       clearInterval(trickle);
       sockets.delete(socket);
-      // Whoever is shut out at once tries again, but not in a circle without a pause.
-      setTimeout(open, SLOW_MS).unref();
+      setTimeout(open, AGAIN_MS).unref();
     });
     socket.resume();
   };
@@ -65,22 +56,6 @@ function holdConnections(port: number, count: number, first: string, next = ''):
     stop: async () => {
       isOver = true;
       for (const socket of sockets) socket.destroy();
-    },
-  };
-}
-
-/** Calls `turn` again and again; each says how many it has done. */
-function repeat(turn: (round: number) => number, end: () => void): RunningAttack {
-  let count = 0;
-  let round = 0;
-  const timer = setInterval(() => {
-    count += turn(round++);
-  }, TURN_MS);
-  return {
-    count: () => count,
-    stop: async () => {
-      clearInterval(timer);
-      end();
     },
   };
 }
@@ -102,28 +77,9 @@ function repeatRequests(port: number, request: (number: number) => string): Runn
   );
 }
 
-/** The same bytes over some connections, `times` in each write. */
-function flood(port: number, text: string, times: number): RunningAttack {
-  const sockets = Array.from({ length: FLOOD_SOCKETS / 4 }, () => openSink(port));
-  const bytes = Buffer.from(text.repeat(times));
-  return repeat(
-    (round) => {
-      const socket = sockets[round % sockets.length];
-      if (socket.writableNeedDrain) return 0;
-      socket.write(bytes);
-      return times;
-    },
-    () => {
-      for (const socket of sockets) socket.destroy();
-    },
-  );
-}
-
-function openSink(port: number): Socket {
-  const socket = connect(port, '127.0.0.1');
-  socket.on('error', () => undefined).resume();
-  return socket;
-}
+/** The same text over five connections, `times` in each write. */
+const floodText = (port: number, text: string, times: number): RunningAttack =>
+  flood(port, { bytes: Buffer.from(text.repeat(times)), units: times, connections: 5 });
 
 const guess = (number: number): string =>
   `t.${number.toString(16).padStart(8, '0')}-0000-4000-8000-${(number * 7).toString(16).padStart(12, '0')}`;
@@ -160,16 +116,16 @@ async function frameFloods(server: AttackTarget): Promise<RunningAttack> {
       headers: { authorization: `Bearer ${server.key}` },
     });
     sockets.add(socket);
-    const flood = setInterval(() => {
+    const timer = setInterval(() => {
       if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > 100_000) return;
       for (let i = 0; i < GUESSES_A_TURN; i++) socket.ping('x'.repeat(100));
       count += GUESSES_A_TURN;
     }, TURN_MS);
     socket.on('error', () => undefined);
     socket.on('close', () => {
-      clearInterval(flood);
+      clearInterval(timer);
       sockets.delete(socket);
-      setTimeout(open, SLOW_MS).unref();
+      setTimeout(open, AGAIN_MS).unref();
     });
   };
   for (let i = 0; i < FLOOD_SOCKETS; i++) open();
@@ -184,7 +140,7 @@ async function frameFloods(server: AttackTarget): Promise<RunningAttack> {
 
 const HEAD = 'GET / HTTP/1.1\r\nHost: a.localhost\r\nX-Slow: ';
 
-export const ATTACKS: readonly Attack[] = [
+const OTHERS: readonly Attack[] = [
   {
     name: 'connections to HTTP that say nothing',
     unit: 'connections',
@@ -293,13 +249,13 @@ export const ATTACKS: readonly Attack[] = [
     unit: 'lines',
     start: async (server) => {
       const line = guessedLine(1);
-      return flood(server.syslogPort, `${line.length} ${line}`, 500);
+      return floodText(server.syslogPort, `${line.length} ${line}`, 500);
     },
   },
   {
     name: 'syslog frames that are none',
     unit: 'frames',
-    start: async (server) => flood(server.syslogPort, '1 x', 5_000),
+    start: async (server) => floodText(server.syslogPort, '1 x', 5_000),
   },
   {
     name: 'datagrams of a byte',
@@ -318,16 +274,20 @@ export const ATTACKS: readonly Attack[] = [
   {
     name: 'requests without a key, hundreds at once',
     unit: 'requests',
-    start: async (server) => flood(httpPort(server), 'GET /apps HTTP/1.1\r\nHost: h\r\n\r\n', 400),
+    start: async (server) => floodText(httpPort(server), 'GET /apps HTTP/1.1\r\nHost: h\r\n\r\n', 400),
   },
   {
     name: 'requests for no app at the HTTP router, hundreds at once',
     unit: 'requests',
-    start: async (server) => flood(server.routerPort, 'GET / HTTP/1.1\r\nHost: none.localhost\r\n\r\n', 400),
+    start: async (server) =>
+      floodText(server.routerPort, 'GET / HTTP/1.1\r\nHost: none.localhost\r\n\r\n', 400),
   },
   { name: 'tails of a loud app that nobody reads', unit: 'tails', start: deafTails },
   { name: 'tails whose clients send frames', unit: 'frames', start: frameFloods },
 ];
+
+/** All of them. */
+export const ATTACKS: readonly Attack[] = [...OTHERS, ...PIECE_ATTACKS, ...READER_ATTACKS, ...TLS_ATTACKS];
 
 /** Lines for the loud app, until it is stopped. @returns how to stop it */
 export function sendNoisyLines(server: BenchServer, token: string, linesPerS: number): () => Promise<void> {

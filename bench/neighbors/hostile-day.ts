@@ -29,7 +29,9 @@ import {
   runIfMain,
   type Table,
 } from '../rig/report.ts';
-import { ATTACKS, type Attack, type AttackTarget, sendNoisyLines } from './attacks.ts';
+import { makeCertificate } from '../rig/tls/certificate.ts';
+import type { Attack, AttackTarget } from './attack-tools.ts';
+import { ATTACKS, sendNoisyLines } from './attacks.ts';
 
 const LOUD_LINES_PER_S = 2_000;
 /** Connections are opened, caches are filled. */
@@ -37,10 +39,15 @@ const SETTLE_MS = 1_000;
 
 /** A server, and its loud app's sender. */
 async function startTarget(settings: Readonly<Record<string, string>> = {}) {
-  const routerPort = await freePort();
-  const server = await startServer({ TAILRACE_ROUTER_PORT: String(routerPort), ...settings });
-  const stopLoud = sendNoisyLines(server, await server.createApp('loud'), LOUD_LINES_PER_S);
-  const target: AttackTarget = { ...server, routerPort, loudApp: 'loud' };
+  const [routerPort, httpsPort] = [await freePort(), await freePort()];
+  const server = await startServer({
+    TAILRACE_ROUTER_PORT: String(routerPort),
+    ...(settings.TAILRACE_TLS_CERT === undefined ? {} : { TAILRACE_HTTP_TLS_PORT: String(httpsPort) }),
+    ...settings,
+  });
+  const loudToken = await server.createApp('loud');
+  const stopLoud = sendNoisyLines(server, loudToken, LOUD_LINES_PER_S);
+  const target: AttackTarget = { ...server, routerPort, httpsPort, loudApp: 'loud', loudToken };
   return {
     target,
     end: async () => {
@@ -54,8 +61,18 @@ export async function measure(args: readonly string[]): Promise<Table> {
   const { seconds, rate, only } = parseFlags(args, { seconds: 5, rate: 1_000 }, ['only']);
   const folder = makeFolder('holds');
   const holds = new LoopHolds(join(folder, 'holds'));
-  const { target: server, end } = await startTarget(holds.environment(LOOP_HOLD_HOOK));
-  const elsewhere = await startTarget();
+  const files = makeCertificate(folder);
+  const certificate: Record<string, string> = files
+    ? {
+        TAILRACE_TLS_CERT: files.certificate,
+        TAILRACE_TLS_KEY: files.key,
+        TAILRACE_SYSLOG_TLS_PORT: '0',
+        TAILRACE_ROUTER_TLS_PORT: '0',
+      }
+    : {};
+  const attacks = files ? ATTACKS : ATTACKS.filter((attack) => !attack.name.startsWith('TLS'));
+  const { target: server, end } = await startTarget({ ...certificate, ...holds.environment(LOOP_HOLD_HOOK) });
+  const elsewhere = await startTarget(certificate);
   const load = startBenchProgram('tail-latency-load');
   await waitForMessage(load, (message) => (message as { ready?: boolean }).ready, 10_000);
   try {
@@ -89,7 +106,7 @@ export async function measure(args: readonly string[]): Promise<Table> {
     };
     await look();
     const rows: string[][] = [];
-    for (const attack of ATTACKS) {
+    for (const attack of attacks) {
       if (only !== undefined && !attack.name.includes(only)) continue;
       const alone = await look();
       const beside = await lookBeside(attack, elsewhere.target);

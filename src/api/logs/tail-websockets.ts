@@ -9,7 +9,11 @@ import { TailraceError } from '../../common/errors.ts';
 import type { TrustedProxies } from '../../common/http/trusted-proxies.ts';
 import type { StreamReaders } from '../../logs/store/stream-reader.ts';
 import { openTail, prepareTail } from '../../logs/tails/open-tail.ts';
-import { limitTailFrames, TAIL_PAYLOAD_BYTES_MAX } from '../../logs/tails/output/websocket-limits.ts';
+import {
+  limitTailFrames,
+  TAIL_FRAGMENTS_MAX,
+  TAIL_PAYLOAD_BYTES_MAX,
+} from '../../logs/tails/output/websocket-limits.ts';
 import { WebSocketSink } from '../../logs/tails/output/websocket-sink.ts';
 import { parseTailQuery, type TailQuery } from '../../logs/tails/tail-query.ts';
 import type { Caller } from '../access/authorize.ts';
@@ -57,6 +61,7 @@ export function tailWebSocketRoutes(
     allowSynchronousEvents: false,
     perMessageDeflate: false,
     maxPayload: TAIL_PAYLOAD_BYTES_MAX,
+    maxFragments: TAIL_FRAGMENTS_MAX,
   });
   // Without context takeover a message is compressed once for all readers.
   const compressed = new WebSocketServer({
@@ -64,6 +69,7 @@ export function tailWebSocketRoutes(
     allowSynchronousEvents: false,
     perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
     maxPayload: TAIL_PAYLOAD_BYTES_MAX,
+    maxFragments: TAIL_FRAGMENTS_MAX,
   });
   server.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());

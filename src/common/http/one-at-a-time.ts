@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { readInSlices } from '../limits/sliced-reading.ts';
 import { eventLoopBudget } from '../limits/turns.ts';
 
 /** So many requests of a connection may wait: then nothing more is read of it until half of them have begun. */
@@ -37,10 +38,11 @@ export interface RequestsBefore {
 /**
  * Requests that a client sends without waiting for answers (RFC 9112, section 9.3.2) begin one after the other, each in another turn of the
  * event loop: Node.js begins all that are in what was read, some hundred, before anybody else has a turn. First ones of many connections
- * share the turn's budget. To be called when the server has its listener.
+ * share the turn's budget. To be called when the server has its listener, and nothing else listens for its connections.
  */
 export function serializePipelinedRequests(server: Server): RequestsBefore {
   const pipelines = new WeakMap<Duplex, Pipeline>();
+  const holds = readInSlices(server);
   const [listener] = server.listeners('request') as RequestListener[];
   server.off('request', listener);
 
@@ -52,7 +54,7 @@ export function serializePipelinedRequests(server: Server): RequestsBefore {
     if (!next) return;
     if (pipeline.isHeld && waiting.length <= WAITING_MAX / 2) {
       pipeline.isHeld = false;
-      socket.resume();
+      holds.release(socket);
     }
     const [request, response] = next;
     pipeline.current = next;
@@ -80,7 +82,7 @@ export function serializePipelinedRequests(server: Server): RequestsBefore {
       eventLoopBudget.run(() => beginNext(idle, socket));
     } else if (waiting.length >= WAITING_MAX && !pipeline.isHeld) {
       pipeline.isHeld = true;
-      socket.pause();
+      holds.hold(socket);
     }
   });
 
@@ -118,10 +120,6 @@ function watch(socket: Socket): Pipeline {
     waiting: [],
     latest: undefined,
   };
-  // Node.js resumes a connection with each request that is read to its end.
-  socket.on('resume', () => {
-    if (pipeline.isHeld) socket.pause();
-  });
   // Of answers that had not got the connection yet Node.js doesn't say that it is gone.
   socket.once('close', () => {
     for (const [, response] of pipeline.waiting.splice(0)) response.emit('close');

@@ -6,26 +6,18 @@
 /** How long a slice may take, in milliseconds, unless it is said otherwise. */
 const SLICE_MS = 1;
 
-/** Gives out the turns of the event loop. */
-export class Turns {
-  private readonly waiting: (() => void)[] = [];
+/** Calls back in the next turn, however often it is asked to until then. */
+class NextTurn {
   private isScheduled = false;
   private readonly schedule: (callback: () => void) => void;
+  private readonly callback: () => void;
 
-  /** @param schedule calls back in the next turn. */
-  constructor(schedule: (callback: () => void) => void = setImmediate) {
+  constructor(schedule: (callback: () => void) => void, callback: () => void) {
     this.schedule = schedule;
+    this.callback = callback;
   }
 
-  /** Resolves in a later turn, in which nobody else who waits here goes on. */
-  next(): Promise<void> {
-    return new Promise((resolve) => {
-      this.waiting.push(resolve);
-      this.scheduleNext();
-    });
-  }
-
-  private scheduleNext(): void {
+  ask(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
     this.schedule(this.onTurn);
@@ -33,9 +25,32 @@ export class Turns {
 
   private readonly onTurn = (): void => {
     this.isScheduled = false;
-    this.waiting.shift()?.();
-    if (this.waiting.length > 0) this.scheduleNext();
+    this.callback();
   };
+}
+
+/** Gives out the turns of the event loop. */
+export class Turns {
+  private readonly waiting: (() => void)[] = [];
+  private readonly nextTurn: NextTurn;
+
+  /** @param schedule calls back in the next turn. */
+  constructor(schedule: (callback: () => void) => void = setImmediate) {
+    this.nextTurn = new NextTurn(schedule, () => this.onTurn());
+  }
+
+  /** Resolves in a later turn, in which nobody else who waits here goes on. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+      this.nextTurn.ask();
+    });
+  }
+
+  private onTurn(): void {
+    this.waiting.shift()?.();
+    if (this.waiting.length > 0) this.nextTurn.ask();
+  }
 }
 
 /** The event loop's. */
@@ -44,20 +59,19 @@ export const eventLoopTurns = new Turns();
 /** So many short works of a kind are done in a turn of the event loop; those that come behind them wait for later turns, in their order. */
 export class TurnQuota {
   private readonly perTurn: number;
-  private readonly schedule: (callback: () => void) => void;
   private readonly waiting: (() => void)[] = [];
   private done = 0;
-  private isScheduled = false;
+  private readonly nextTurn: NextTurn;
 
   /** @param schedule calls back in the next turn. */
   constructor(perTurn: number, schedule: (callback: () => void) => void = setImmediate) {
     this.perTurn = perTurn;
-    this.schedule = schedule;
+    this.nextTurn = new NextTurn(schedule, () => this.onTurn());
   }
 
   /** To be called before such a work: undefined when it may be done now, a promise when in a later turn. */
   take(): Promise<void> | undefined {
-    this.scheduleNext();
+    this.nextTurn.ask();
     if (this.done < this.perTurn && this.waiting.length === 0) {
       this.done++;
       return undefined;
@@ -65,19 +79,12 @@ export class TurnQuota {
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
-  private scheduleNext(): void {
-    if (this.isScheduled) return;
-    this.isScheduled = true;
-    this.schedule(this.onTurn);
-  }
-
-  private readonly onTurn = (): void => {
-    this.isScheduled = false;
+  private onTurn(): void {
     const next = this.waiting.splice(0, this.perTurn);
     this.done = next.length;
     for (const resolve of next) resolve();
-    if (this.done > 0) this.scheduleNext();
-  };
+    if (this.done > 0) this.nextTurn.ask();
+  }
 }
 
 /** How much short works may take together in one turn, in milliseconds. */
@@ -86,9 +93,9 @@ const TURN_MS = 2;
 /** Short works, of which many may come in one turn: when they have taken their time together, the others go on in the next one. */
 export class TurnBudget {
   private readonly waiting: (() => void)[] = [];
+  private readonly rests: (() => void)[] = [];
   private usedMs = 0;
-  private isScheduled = false;
-  private readonly schedule: (callback: () => void) => void;
+  private readonly nextTurn: NextTurn;
   private readonly now: () => number;
 
   /**
@@ -99,7 +106,7 @@ export class TurnBudget {
     schedule: (callback: () => void) => void = setImmediate,
     now: () => number = () => performance.now(),
   ) {
-    this.schedule = schedule;
+    this.nextTurn = new NextTurn(schedule, () => this.onTurn());
     this.now = now;
   }
 
@@ -107,9 +114,13 @@ export class TurnBudget {
   run(work: () => void): void {
     if (this.usedMs < TURN_MS && this.waiting.length === 0) this.execute(work);
     else this.waiting.push(work);
-    if (this.isScheduled) return;
-    this.isScheduled = true;
-    this.schedule(this.onTurn);
+    this.nextTurn.ask();
+  }
+
+  /** Does the rest of something long, which must not throw, in a later turn, behind all works that have come: one a turn at the least. */
+  runRest(work: () => void): void {
+    this.rests.push(work);
+    this.nextTurn.ask();
   }
 
   private execute(work: () => void): void {
@@ -118,16 +129,20 @@ export class TurnBudget {
     this.usedMs += this.now() - startMs;
   }
 
-  private readonly onTurn = (): void => {
-    this.isScheduled = false;
+  private onTurn(): void {
     this.usedMs = 0;
+    const { length } = this.rests;
+    this.executeSome(this.waiting, 0, this.waiting.length);
+    this.executeSome(this.rests, 1, length);
+    if (this.usedMs > 0 || this.waiting.length > 0 || this.rests.length > 0) this.nextTurn.ask();
+  }
+
+  /** Those that have their time now, `least` whatever was used; those behind the first `most` have come meanwhile. */
+  private executeSome(works: (() => void)[], least: number, most: number): void {
     let done = 0;
-    while (done < this.waiting.length && this.usedMs < TURN_MS) this.execute(this.waiting[done++]);
-    this.waiting.splice(0, done);
-    if (this.usedMs === 0 || this.isScheduled) return;
-    this.isScheduled = true;
-    this.schedule(this.onTurn);
-  };
+    while (done < most && (done < least || this.usedMs < TURN_MS)) this.execute(works[done++]);
+    works.splice(0, done);
+  }
 }
 
 /** The event loop's. */

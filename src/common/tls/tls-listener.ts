@@ -1,13 +1,11 @@
 /** A port with TLS in front of what speaks HTTP/1.1: it does the handshake, and gives the connection on. */
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
-import { Deadline } from '../limits/deadline.ts';
 import type { Log } from '../log.ts';
 import { Throttle } from '../throttle.ts';
+import { beginHandshake, HANDSHAKE_TIMEOUT_MS } from './handshake-turns.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
-/** From the first byte of a connection to the end of its handshake. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** The first byte of a handshake (RFC 8446 section 5.1). */
 const HANDSHAKE_RECORD = 0x16;
 const WARN_INTERVAL_MS = 60_000;
@@ -69,21 +67,10 @@ export function createTlsListener({
     const endpoint = endpointOf(socket);
     waiting.set(endpoint, socket);
     socket.on('close', () => waiting.delete(endpoint));
-    const abandon = (): void => void socket.destroy();
-    const deadline = new Deadline(HANDSHAKE_TIMEOUT_MS, abandon);
-    socket.on('error', abandon);
-    socket.once('close', () => deadline.clear());
-    socket.once('data', (first: Buffer) => {
-      deadline.clear();
-      socket.off('error', abandon);
-      socket.pause();
-      if (first[0] !== HANDSHAKE_RECORD) {
-        socket.on('error', abandon);
-        socket.end(PLAIN_REQUEST_RESPONSE, abandon);
-        return;
-      }
-      socket.unshift(first);
-      secure.emit('connection', socket);
+    beginHandshake(socket, secure, (first) => {
+      if (first[0] === HANDSHAKE_RECORD) return true;
+      socket.end(PLAIN_REQUEST_RESPONSE, () => socket.destroy());
+      return false;
     });
   });
   secure.on('secureConnection', (socket: TLSSocket) => {

@@ -9,6 +9,8 @@ import type { EncodedLines, TailEncoding } from './output/encodings.ts';
 
 /** A search works so long at a time, in milliseconds: lines are taken meanwhile, however many search. */
 export const SEARCH_SLICE_MS = 5;
+/** Lines of a batch that are looked at before others may have their turn: an expression takes up to a tenth of a millisecond for each. */
+const SCANNED_LINES = 128;
 /** Lines that were found, in bytes of their batches, that are kept while the search goes on; if there are more, they are read again. */
 const CACHED_BYTES_MAX = 4 * 1_048_576;
 
@@ -78,6 +80,9 @@ export async function findLastLines<T>(
     }
     const batches = await reader.readBefore(before);
     if (batches.length === 0) break;
+    // What many have asked for comes in one turn.
+    if (slice.isOver) await slice.next();
+    if (isCancelled()) return readFrom(through);
     // They come newest first, and events go on in the other direction.
     if (filter.wholeEvents) markEvents(batches.toReversed(), filter);
     for (const batch of batches) {
@@ -88,7 +93,17 @@ export async function findLastLines<T>(
         count: Number.POSITIVE_INFINITY,
       };
       const matches: Sequence[] = [];
-      forEachMatch([batch], inside, filter, (_line, _bytes, sequence) => matches.push(sequence));
+      for (let scanned = inside.after; scanned < inside.through; ) {
+        const range = {
+          ...inside,
+          after: scanned,
+          through: Math.min(scanned + SCANNED_LINES, inside.through),
+        };
+        forEachMatch([batch], range, filter, (_line, _bytes, sequence) => matches.push(sequence));
+        scanned = range.through;
+        if (slice.isOver && scanned < inside.through) await slice.next();
+        if (isCancelled()) return readFrom(through);
+      }
       const surplus = Math.max(0, count + matches.length - lines);
       const start = surplus === 0 ? inside.after : matches[surplus] - 1;
       count += matches.length - surplus;

@@ -232,6 +232,20 @@ describe('a client that sends', () => {
     if (opcode !== 9) expect(text()).toContain('\x88\x1f\x03\xf0over 100 frames in 10 seconds');
   });
 
+  it.each([
+    ['of nothing', 0x00, 0],
+    ['of a byte', 0x00, 1],
+    ['that end, and begin anew', 0x80, 0],
+  ])('a message in fragments %s without end is cut off', async (_name, first, length) => {
+    const { socket, ended } = await connected();
+    const fragment = Buffer.from([first, 0x80 | length, 0, 0, 0, 0, ...Buffer.alloc(length)]);
+    const begin = Buffer.from([0x01, 0x80, 0, 0, 0, 0]);
+    socket.write(begin);
+    const more = first === 0x80 ? Buffer.concat([fragment, begin]) : fragment;
+    socket.write(Buffer.concat(Array<Buffer>(10_000).fill(more)));
+    await until('its end', ended);
+  });
+
   it('a sign of life now and then reads on', async () => {
     const { socket, ended } = await connected();
     socket.write(Buffer.concat(Array<Buffer>(50).fill(frame(1))));

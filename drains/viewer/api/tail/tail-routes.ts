@@ -15,6 +15,7 @@ import { LineFilter } from '../../../../src/logs/syslog/line-filter.ts';
 import type { TailEncoding } from '../../../../src/logs/tails/output/encodings.ts';
 import {
   limitTailFrames,
+  TAIL_FRAGMENTS_MAX,
   TAIL_PAYLOAD_BYTES_MAX,
 } from '../../../../src/logs/tails/output/websocket-limits.ts';
 import type { Grant } from '../../access/grant.ts';
@@ -56,6 +57,7 @@ export function registerTailRoutes(server: FastifyInstance, parts: ViewerParts):
     allowSynchronousEvents: false,
     perMessageDeflate: false,
     maxPayload: TAIL_PAYLOAD_BYTES_MAX,
+    maxFragments: TAIL_FRAGMENTS_MAX,
   });
 
   server.get(PATH, async (request, reply) => {

@@ -1,7 +1,9 @@
 /** Where clients connect to attached dynos: TLS, then a line with a secret, then the terminal, both ways. */
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
 import { Deadline } from '../../../common/limits/deadline.ts';
+import { beginHandshake, HANDSHAKE_TIMEOUT_MS } from '../../../common/tls/handshake-turns.ts';
 import type { ServerCertificates } from '../server-certificates.ts';
 
 /** A client that has sent the secret. */
@@ -17,15 +19,30 @@ type OnAttach = (client: AttachedClient) => void;
 const SECRET_TIMEOUT_MS = 15_000;
 const SECRET_LINE = /^\/?([A-Za-z0-9_-]{32})(;framed)?\r?\n/;
 const LINE_MAX = 256;
+/** Those above are closed at once. */
+const CONNECTIONS_MAX = 1_000;
 
 export class RendezvousServer {
   private readonly server: Server;
   private readonly expectedClients = new Map<string, OnAttach>();
   private readonly sockets = new Set<TLSSocket>();
+  /** Below those with TLS, and of those that aren't so far. */
+  private readonly connections = new Set<Socket>();
 
-  constructor({ certificate, key }: ServerCertificates) {
-    this.server = createServer({ cert: certificate, key }, (socket) => this.accept(socket));
-    this.server.on('tlsClientError', (_error, socket) => socket.destroy());
+  /** @param connectionsMax how many it takes */
+  constructor({ certificate, key }: ServerCertificates, connectionsMax = CONNECTIONS_MAX) {
+    const options = { cert: certificate, key, handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
+    const secure = createServer(options, (socket) => this.accept(socket));
+    secure.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.server = createTcpServer({ noDelay: true }, (socket) => {
+      if (this.connections.size >= connectionsMax) {
+        socket.destroy();
+        return;
+      }
+      this.connections.add(socket);
+      socket.on('close', () => this.connections.delete(socket));
+      beginHandshake(socket, secure);
+    });
   }
 
   /** @returns the port */
@@ -48,7 +65,7 @@ export class RendezvousServer {
   /** Cuts terminals that are connected. */
   close(): void {
     this.server.close();
-    for (const socket of this.sockets) socket.destroy();
+    for (const sockets of [this.sockets, this.connections]) for (const socket of sockets) socket.destroy();
   }
 
   private accept(socket: TLSSocket): void {

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
 import { DETACHED_BYTES_MIN, detachBuffer } from '../../../common/buffers/detach-buffer.ts';
+import { eventLoopBudget } from '../../../common/limits/turns.ts';
 import { type ClientCertificate, normalizeAddress } from '../../router/source-rules.ts';
 import { FrameScanner, FrameStatus, Patience } from '../../syslog/framing.ts';
 import { TrackedConnection } from '../connection-limiter.ts';
@@ -18,8 +19,11 @@ const NOTHING = Buffer.alloc(0);
 /** A TLS handshake's record: content type 22, version 3.x (RFC 8446 section 5.1). */
 const TLS_HANDSHAKE = 0x16;
 const TLS_MAJOR = 0x03;
-/** Frames that are taken one behind the other before others get their turn; those of the fast path don't count. */
-const FRAMES_A_TURN = 250;
+/**
+ * Frames that are taken one behind the other before others get their turn; those of the fast path don't count. What is left then of the chunks of all
+ * connections shares the turns' budget.
+ */
+const FRAMES_A_TURN = 50;
 /** Pauses before a token is looked up again that the store couldn't tell. */
 const TOKEN_RETRY: BackoffRange = { firstMs: 50, maxMs: 2_000 };
 
@@ -138,7 +142,7 @@ export function serveSyslogConnection(
     if (reached !== 'all') {
       waiting = true;
       socket.pause();
-      connections.addPending(reached === 'lookup' ? loadTokenAndGoOn() : goOnNextTurn());
+      connections.addPending(reached === 'lookup' ? loadTokenAndGoOn() : goOnInTurn());
       return;
     }
     finishChunk();
@@ -161,10 +165,14 @@ export function serveSyslogConnection(
     } while (receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup);
     goOn();
   };
-  const goOnNextTurn = async (): Promise<void> => {
+  const goOnInTurn = (): Promise<void> => {
     receiver.flushInBackground();
-    await new Promise((resolve) => setImmediate(resolve));
-    goOn();
+    return new Promise((resolve) => {
+      eventLoopBudget.runRest(() => {
+        goOn();
+        resolve();
+      });
+    });
   };
   const goOn = (): void => {
     waiting = false;

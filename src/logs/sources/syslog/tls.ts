@@ -1,6 +1,7 @@
 /** Source: syslog over TLS (RFC 5425), with or without a client certificate. */
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { beginHandshake, HANDSHAKE_TIMEOUT_MS } from '../../../common/tls/handshake-turns.ts';
 import type { TlsIdentity } from '../../../common/tls/tls-identity.ts';
 import type { ClientCertificate } from '../../router/source-rules.ts';
 import type { TrackedConnection } from '../connection-limiter.ts';
@@ -11,8 +12,6 @@ import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.t
 import { OpenConnections } from './open-connections.ts';
 import { serveSyslogConnection, trackConnection } from './syslog-connection.ts';
 import { peerAddress, stripProxyHeader } from './tcp.ts';
-
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
  * Listens for syslog over TLS.
@@ -84,7 +83,7 @@ export async function listenTls(
     const startHandshake = (address: string): void => {
       clients.set(end, { address, tracked });
       socket.on('close', () => clients.delete(end));
-      secure.emit('connection', socket);
+      beginHandshake(socket, secure);
     };
     const refuse = (): void => rejectionWarnings.refuseConnection('noProxyHeader', peerAddress(socket));
     if (options.proxyProtocol) stripProxyHeader(socket, startHandshake, refuse);

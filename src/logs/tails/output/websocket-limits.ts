@@ -3,6 +3,8 @@ import type { WebSocket } from 'ws';
 
 /** Bytes of a message. */
 export const TAIL_PAYLOAD_BYTES_MAX = 4_096;
+/** Frames of a message: empty ones make it no longer, and it may never end. */
+export const TAIL_FRAGMENTS_MAX = 100;
 /** Frames in a time: signs of life, of which some browsers' programs make a message. */
 const FRAMES_MAX = 100;
 const FRAMES_WINDOW_MS = 10_000;

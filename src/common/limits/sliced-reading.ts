@@ -1,0 +1,189 @@
+/**
+ * What comes over a connection is given to Node's HTTP parser in slices that take about as long, whatever is in them. Node.js has it parse all that
+ * was read in one turn of the event loop, up to 2 MB of each connection: chunks of a byte, of which each is an event, were more than a second.
+ */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Server as TlsServer } from 'node:tls';
+import { eventLoopBudget, type TurnBudget } from './turns.ts';
+
+/** Bytes of a slice. */
+const FIRST_BYTES = 4_096;
+const BYTES_MIN = 512;
+const BYTES_MAX = 32_768;
+/** What a slice ought to take, in milliseconds: the next one is as much larger or smaller. */
+const SLICE_MS = 0.5;
+
+type ConnectionListener = (socket: Socket) => void;
+type Feed = (bytes: Buffer) => void;
+
+/** Holds up what is read of connections. */
+export interface ReadHolds {
+  /** Nothing more of what it sends is parsed until it is released. */
+  hold(socket: Duplex): void;
+  release(socket: Duplex): void;
+}
+
+/** To be called before anything else listens for connections of the server. */
+export function readInSlices(server: Server): ReadHolds {
+  const readings = new WeakMap<Duplex, SlicedReading>();
+  const event = server instanceof TlsServer ? 'secureConnection' : 'connection';
+  const [nodeListener] = server.listeners(event) as ConnectionListener[];
+  server.off(event, nodeListener);
+  server.on(event, (socket: Socket) => {
+    const before = new Set(socket.listeners('end'));
+    nodeListener.call(server, socket);
+    const [feed] = socket.listeners('data') as [Feed?];
+    const onEnd = socket.listeners('end').find((one) => !before.has(one)) as (() => void) | undefined;
+    if (!feed || !onEnd) return;
+    socket.off('data', feed);
+    socket.off('end', onEnd);
+    readings.set(
+      socket,
+      new SlicedReading(
+        socket,
+        (bytes) => feed.call(socket, bytes),
+        () => onEnd.call(socket),
+      ),
+    );
+  });
+  return {
+    hold: (socket) => readings.get(socket)?.hold(),
+    release: (socket) => readings.get(socket)?.release(),
+  };
+}
+
+/** One connection, until it is closed, or becomes something else than HTTP. */
+export class SlicedReading {
+  private readonly socket: Duplex;
+  private readonly feed: Feed;
+  private readonly onEnd: () => void;
+  private readonly budget: TurnBudget;
+  private readonly now: () => number;
+  /** What has come and isn't parsed; the stream is paused while there is something. */
+  private pending: Buffer[] = [];
+  private sliceBytes = FIRST_BYTES;
+  private isScheduled = false;
+  private isFeeding = false;
+  /** By Node.js, for readers of bodies or of answers that are behind. */
+  private isPaused = false;
+  private isHeld = false;
+  /** Nothing comes behind what is pending. */
+  private isEnded = false;
+  /** The connection is somebody else's. */
+  private isOver = false;
+
+  /**
+   * @param feed gives bytes to the parser
+   * @param onEnd called behind the last ones: a stream tells its end with its last bytes
+   * @param now milliseconds on a clock that never goes back.
+   */
+  constructor(
+    socket: Duplex,
+    feed: Feed,
+    onEnd: () => void,
+    budget: TurnBudget = eventLoopBudget,
+    now: () => number = () => performance.now(),
+  ) {
+    this.socket = socket;
+    this.feed = feed;
+    this.onEnd = onEnd;
+    this.budget = budget;
+    this.now = now;
+    socket.pause = () => {
+      this.isPaused = true;
+      this.update();
+      return socket;
+    };
+    socket.resume = () => {
+      this.isPaused = false;
+      this.update();
+      return socket;
+    };
+    socket.on('data', this.onData);
+    socket.on('end', this.onStreamEnd);
+  }
+
+  hold(): void {
+    this.isHeld = true;
+    this.update();
+  }
+
+  release(): void {
+    this.isHeld = false;
+    this.update();
+  }
+
+  private readonly onData = (bytes: Buffer): void => {
+    const isFirst = this.pending.length === 0 && !this.isPaused && !this.isHeld;
+    this.pending.push(bytes);
+    if (isFirst && !this.isScheduled) {
+      this.isScheduled = true;
+      this.budget.run(this.feedSlice);
+    }
+    this.update();
+  };
+
+  private readonly onStreamEnd = (): void => {
+    this.isEnded = true;
+    if (this.pending.length === 0) this.onEnd();
+  };
+
+  private readonly feedSlice = (): void => {
+    this.isScheduled = false;
+    const { socket, pending } = this;
+    if (socket.destroyed) this.pending = [];
+    if (socket.destroyed || this.isPaused || this.isHeld || pending.length === 0) return;
+    const slice = this.takeSlice();
+    const startMs = this.now();
+    this.isFeeding = true;
+    this.feed(slice);
+    this.isFeeding = false;
+    const factor = SLICE_MS / Math.max(this.now() - startMs, SLICE_MS / 2);
+    this.sliceBytes = Math.max(BYTES_MIN, Math.min(BYTES_MAX, Math.floor(this.sliceBytes * factor)));
+    // An upgrade: the connection isn't the parser's any more.
+    if (Reflect.get(socket, 'parser') === null) this.letGo();
+    else if (this.isEnded && pending.length === 0)
+      this.budget.runRest(this.onEnd); // what they begin is begun
+    else this.update();
+  };
+
+  private takeSlice(): Buffer {
+    const [first] = this.pending;
+    if (first.length <= this.sliceBytes) {
+      this.pending.shift();
+      return first;
+    }
+    this.pending[0] = first.subarray(this.sliceBytes);
+    return first.subarray(0, this.sliceBytes);
+  }
+
+  /** Reads on, or not, and has the next slice parsed. */
+  private update(): void {
+    if (this.isFeeding || this.isOver) return;
+    const { socket, isPaused, isHeld } = this;
+    const isBehind = this.pending.length > 0;
+    if (isPaused || isHeld || isBehind) {
+      if (!socket.isPaused()) prototypeOf(socket).pause.call(socket);
+    } else if (socket.readableFlowing !== true) prototypeOf(socket).resume.call(socket);
+    if (!isBehind || isPaused || isHeld || this.isScheduled) return;
+    this.isScheduled = true;
+    this.budget.runRest(this.feedSlice);
+  }
+
+  private letGo(): void {
+    const { socket } = this;
+    this.isOver = true;
+    socket.off('data', this.onData);
+    socket.off('end', this.onStreamEnd);
+    Reflect.deleteProperty(socket, 'pause');
+    Reflect.deleteProperty(socket, 'resume');
+    if (!this.isEnded) for (const bytes of this.pending.reverse()) socket.unshift(bytes);
+    this.pending = [];
+  }
+}
+
+function prototypeOf(socket: Duplex): Duplex {
+  return Object.getPrototypeOf(socket) as Duplex;
+}
