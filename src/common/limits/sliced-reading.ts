@@ -2,7 +2,7 @@
  * What comes over a connection is given to Node's HTTP parser in slices that take about as long, whatever is in them. Node.js has it parse all that
  * was read in one turn of the event loop, up to 2 MB of each connection: chunks of a byte, of which each is an event, were more than a second.
  */
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
@@ -25,7 +25,7 @@ export interface ReadHolds {
   release(socket: Duplex): void;
 }
 
-/** To be called before anything else listens for connections of the server. */
+/** To be called before anything else listens for connections of the server, and for upgrades. */
 export function readInSlices(server: Server): ReadHolds {
   const readings = new WeakMap<Duplex, SlicedReading>();
   const event = server instanceof TlsServer ? 'secureConnection' : 'connection';
@@ -47,6 +47,15 @@ export function readInSlices(server: Server): ReadHolds {
         () => onEnd.call(socket),
       ),
     );
+  });
+  // Before others have what becomes of a connection: they may put back what they got of it, in front of what is still to come.
+  const letGo = (_request: IncomingMessage, socket: Duplex): void => readings.get(socket)?.letGo();
+  const hooked = new Set<string | symbol>();
+  server.on('newListener', (name: string | symbol) => {
+    // Without anybody who listens, Node.js takes a request for an upgrade as any other.
+    if ((name !== 'upgrade' && name !== 'connect') || hooked.has(name)) return;
+    hooked.add(name);
+    server.on(name, letGo);
   });
   return {
     hold: (socket) => readings.get(socket)?.hold(),
@@ -142,9 +151,9 @@ export class SlicedReading {
     this.isFeeding = false;
     const factor = SLICE_MS / Math.max(this.now() - startMs, SLICE_MS / 2);
     this.sliceBytes = Math.max(BYTES_MIN, Math.min(BYTES_MAX, Math.floor(this.sliceBytes * factor)));
-    // An upgrade: the connection isn't the parser's any more.
     if (Reflect.get(socket, 'parser') === null) this.letGo();
-    else if (this.isEnded && pending.length === 0)
+    if (this.isOver) return;
+    if (this.isEnded && pending.length === 0)
       this.budget.runRest(this.onEnd); // what they begin is begun
     else this.update();
   };
@@ -172,8 +181,10 @@ export class SlicedReading {
     this.budget.runRest(this.feedSlice);
   }
 
-  private letGo(): void {
+  /** An upgrade: the connection isn't the parser's any more. What isn't parsed is the next that is read of it. */
+  letGo(): void {
     const { socket } = this;
+    if (this.isOver) return;
     this.isOver = true;
     socket.off('data', this.onData);
     socket.off('end', this.onStreamEnd);
