@@ -9,7 +9,7 @@ import Fastify, {
   type FastifyServerOptions,
 } from 'fastify';
 import { ChunkList } from '../buffers/chunk-list.ts';
-import { TailraceError } from '../errors.ts';
+import { systemCode, TailraceError } from '../errors.ts';
 import { fileError } from '../files/file-error.ts';
 import { unlessSomethingCame } from '../limits/deadline.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
@@ -144,6 +144,9 @@ export function createHttpServer(
       reply.removeHeader('connection');
     }
     if (status < 500) return reply.code(status).send(explainRefusal(status, error.message, request));
+    // The client has broken off: that is no fault of the server's, and nobody reads an answer.
+    if (systemCode(thrown) === 'ECONNRESET' && !request.raw.complete)
+      return reply.code(400).send({ id: 'bad_request', message: 'The request broke off.' });
     log.warn(
       { err: error, method: request.method, url: request.routeOptions.url },
       'a request failed unexpectedly',
