@@ -2,7 +2,7 @@
  * What comes over a connection is given to Node's HTTP parser in slices that take about as long, whatever is in them. Node.js has it parse all that
  * was read in one turn of the event loop, up to 2 MB of each connection: chunks of a byte, of which each is an event, were more than a second.
  */
-import type { IncomingMessage, Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
@@ -48,15 +48,14 @@ export function readInSlices(server: Server): ReadHolds {
       ),
     );
   });
-  // Before others have what becomes of a connection: they may put back what they got of it, in front of what is still to come.
-  const letGo = (_request: IncomingMessage, socket: Duplex): void => readings.get(socket)?.letGo();
-  const hooked = new Set<string | symbol>();
-  server.on('newListener', (name: string | symbol) => {
-    // Without anybody who listens, Node.js takes a request for an upgrade as any other.
-    if ((name !== 'upgrade' && name !== 'connect') || hooked.has(name)) return;
-    hooked.add(name);
-    server.on(name, letGo);
-  });
+  const emit = server.emit.bind(server) as (name: string | symbol, ...args: unknown[]) => boolean;
+  server.emit = (name: string | symbol, ...args: unknown[]): boolean => {
+    const reading = name === 'upgrade' || name === 'connect' ? readings.get(args[1] as Duplex) : undefined;
+    if (!reading) return emit(name, ...args);
+    // What isn't parsed is part of the head, as it is when Node.js reads.
+    const [request, socket, head] = args as [unknown, Duplex, Buffer];
+    return emit(name, request, socket, Buffer.concat([head, ...reading.letGo()]));
+  };
   return {
     hold: (socket) => readings.get(socket)?.hold(),
     release: (socket) => readings.get(socket)?.release(),
@@ -181,17 +180,20 @@ export class SlicedReading {
     this.budget.runRest(this.feedSlice);
   }
 
-  /** An upgrade: the connection isn't the parser's any more. What isn't parsed is the next that is read of it. */
-  letGo(): void {
-    const { socket } = this;
-    if (this.isOver) return;
+  /** An upgrade: the connection isn't the parser's any more. Gives what wasn't parsed; the connection is read on, as it was. */
+  letGo(): readonly Buffer[] {
+    const { socket, pending } = this;
+    if (this.isOver) return [];
     this.isOver = true;
     socket.off('data', this.onData);
     socket.off('end', this.onStreamEnd);
     Reflect.deleteProperty(socket, 'pause');
     Reflect.deleteProperty(socket, 'resume');
-    if (!this.isEnded) for (const bytes of this.pending.reverse()) socket.unshift(bytes);
+    // Neither flowing nor paused, as Node.js leaves it: whoever listens gets what comes, and without anybody its end is seen.
+    socket.resume();
+    Reflect.set(socket, 'readableFlowing', null);
     this.pending = [];
+    return pending;
   }
 }
 

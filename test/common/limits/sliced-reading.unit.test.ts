@@ -150,16 +150,17 @@ describe('what a connection sends', () => {
   });
 
   it('is left to others from an upgrade on', async () => {
-    open();
+    const reading = open();
+    const rest: Buffer[] = [];
     onSlice = () => {
       socket.parser = null;
       // As Node.js does.
       Reflect.set(socket, 'readableFlowing', null);
+      rest.push(...reading.letGo());
       onSlice = undefined;
     };
     socket.write(sent(9_000));
     await streams();
-    const rest: Buffer[] = [];
     socket.on('data', (bytes: Buffer) => rest.push(bytes));
     socket.resume();
     socket.write(sent(7));
