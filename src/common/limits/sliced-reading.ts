@@ -16,7 +16,17 @@ const BYTES_MAX = 32_768;
 const SLICE_MS = 0.5;
 
 type ConnectionListener = (socket: Socket) => void;
-type Feed = (bytes: Buffer) => void;
+type Listener = (...args: unknown[]) => void;
+
+/** What Node.js does with a connection. */
+export interface ParserListeners {
+  /** Gives bytes to the parser. */
+  readonly onData: (bytes: Buffer) => void;
+  /** Called behind the last ones: a stream tells its end with its last bytes. */
+  readonly onEnd: () => void;
+  /** Has the system's socket read again, as it doesn't while the stream is paused. */
+  readonly onResume: () => void;
+}
 
 /** Holds up what is read of connections. */
 export interface ReadHolds {
@@ -32,21 +42,21 @@ export function readInSlices(server: Server): ReadHolds {
   const [nodeListener] = server.listeners(event) as ConnectionListener[];
   server.off(event, nodeListener);
   server.on(event, (socket: Socket) => {
-    const before = new Set(socket.listeners('end'));
+    const listenersOf = (name: string): Listener[] => socket.listeners(name) as Listener[];
+    const before = new Set(['data', 'end', 'resume'].flatMap(listenersOf));
     nodeListener.call(server, socket);
-    const [feed] = socket.listeners('data') as [Feed?];
-    const onEnd = socket.listeners('end').find((one) => !before.has(one)) as (() => void) | undefined;
-    if (!feed || !onEnd) return;
-    socket.off('data', feed);
-    socket.off('end', onEnd);
-    readings.set(
-      socket,
-      new SlicedReading(
-        socket,
-        (bytes) => feed.call(socket, bytes),
-        () => onEnd.call(socket),
-      ),
+    const [onData, onEnd, onResume] = ['data', 'end', 'resume'].map((name) =>
+      listenersOf(name).find((one) => !before.has(one)),
     );
+    if (!onData || !onEnd || !onResume) return;
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    const listeners: ParserListeners = {
+      onData: (bytes) => onData.call(socket, bytes),
+      onEnd: () => onEnd.call(socket),
+      onResume: () => onResume.call(socket),
+    };
+    readings.set(socket, new SlicedReading(socket, listeners));
   });
   const emit = server.emit.bind(server) as (name: string | symbol, ...args: unknown[]) => boolean;
   server.emit = (name: string | symbol, ...args: unknown[]): boolean => {
@@ -65,8 +75,7 @@ export function readInSlices(server: Server): ReadHolds {
 /** One connection, until it is closed, or becomes something else than HTTP. */
 export class SlicedReading {
   private readonly socket: Duplex;
-  private readonly feed: Feed;
-  private readonly onEnd: () => void;
+  private readonly parser: ParserListeners;
   private readonly budget: TurnBudget;
   private readonly now: () => number;
   /** What has come and isn't parsed; the stream is paused while there is something. */
@@ -82,21 +91,15 @@ export class SlicedReading {
   /** The connection is somebody else's. */
   private isOver = false;
 
-  /**
-   * @param feed gives bytes to the parser
-   * @param onEnd called behind the last ones: a stream tells its end with its last bytes
-   * @param now milliseconds on a clock that never goes back.
-   */
+  /** @param now milliseconds on a clock that never goes back. */
   constructor(
     socket: Duplex,
-    feed: Feed,
-    onEnd: () => void,
+    parser: ParserListeners,
     budget: TurnBudget = eventLoopBudget,
     now: () => number = () => performance.now(),
   ) {
     this.socket = socket;
-    this.feed = feed;
-    this.onEnd = onEnd;
+    this.parser = parser;
     this.budget = budget;
     this.now = now;
     socket.pause = () => {
@@ -135,7 +138,7 @@ export class SlicedReading {
 
   private readonly onStreamEnd = (): void => {
     this.isEnded = true;
-    if (this.pending.length === 0) this.onEnd();
+    if (this.pending.length === 0) this.parser.onEnd();
   };
 
   private readonly feedSlice = (): void => {
@@ -146,14 +149,14 @@ export class SlicedReading {
     const slice = this.takeSlice();
     const startMs = this.now();
     this.isFeeding = true;
-    this.feed(slice);
+    this.parser.onData(slice);
     this.isFeeding = false;
     const factor = SLICE_MS / Math.max(this.now() - startMs, SLICE_MS / 2);
     this.sliceBytes = Math.max(BYTES_MIN, Math.min(BYTES_MAX, Math.floor(this.sliceBytes * factor)));
     if (Reflect.get(socket, 'parser') === null) this.letGo();
     if (this.isOver) return;
     if (this.isEnded && pending.length === 0)
-      this.budget.runRest(this.onEnd); // what they begin is begun
+      this.budget.runRest(this.parser.onEnd); // what they begin is begun
     else this.update();
   };
 
@@ -192,6 +195,8 @@ export class SlicedReading {
     // Neither flowing nor paused, as Node.js leaves it: whoever listens gets what comes, and without anybody its end is seen.
     socket.resume();
     Reflect.set(socket, 'readableFlowing', null);
+    // Node.js has left the stream already, and doesn't hear it resume.
+    this.parser.onResume();
     this.pending = [];
     return pending;
   }

@@ -4,7 +4,6 @@ import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
 import { serializePipelinedRequests } from '../../../src/common/http/one-at-a-time.ts';
-import { eventLoopBudget } from '../../../src/common/limits/turns.ts';
 import { until } from '../../support/until.ts';
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n';
@@ -48,34 +47,41 @@ for (const event of ['upgrade', 'connect'] as const)
           expect(received() === sent).toBe(true);
         });
 
-it.each([0, 30_000])(
-  'is closed when it is refused, whatever else was to be done then, and %i bytes are behind it',
-  async (bytes) => {
-    const server = createServer((_request, response) => void response.end());
+it.each([
+  [0, 0],
+  [0, 30_000],
+  [100, 0],
+  [100, 30_000],
+])(
+  'goes on behind %i requests that wait for their answers, with %i bytes behind it',
+  async (before, bytes) => {
+    const server = createServer((_request, response) => void setImmediate(() => response.end()));
     serializePipelinedRequests(server);
-    // The turn's time is used up when a request comes: it is parsed in a later one.
-    server.on('connection', (socket: Duplex) =>
-      socket.prependOnceListener('data', () =>
-        eventLoopBudget.run(() => {
-          for (const endMs = performance.now() + 3; performance.now() < endMs; );
-        }),
-      ),
-    );
-    let closed = 0;
-    server.on('upgrade', (_request, socket: Duplex) => {
+    let received = 0;
+    server.on('upgrade', (_request, socket: Duplex, head: Buffer) => {
+      received += head.length;
       socket.on('error', () => undefined);
-      socket.on('close', () => closed++);
-      socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
+      socket.on('data', (more: Buffer) => {
+        received += more.length;
+      });
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
     const { port } = server.address() as AddressInfo;
-    for (let i = 0; i < 100; i++) {
-      const client = connect(port, '127.0.0.1').resume();
+    for (let i = 0; i < 20; i++) {
+      const client = connect(port, '127.0.0.1');
       onTestFinished(() => void client.destroy());
       client.on('error', () => undefined);
-      client.write(UPGRADE + 'x'.repeat(bytes));
+      client.write(`${'GET / HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(before)}${UPGRADE}${'x'.repeat(bytes)}`);
+      let answers = '';
+      client.on('data', (more: Buffer) => {
+        answers += more.toString('latin1');
+        if (!answers.includes('101 ')) return;
+        answers = '';
+        client.write('later');
+      });
     }
-    await until('all are closed', () => closed === 100);
+    await until('all of it', () => received === 20 * (bytes + 5));
   },
 );

@@ -14,6 +14,8 @@ let slices: Buffer[] = [];
 let msPerByte = 0;
 let onSlice: (() => void) | undefined;
 let parsedAtEnd: number | undefined;
+/** How often the connection was to be read again. */
+let readOn = 0;
 
 function turn(): void {
   for (const callback of callbacks.splice(0)) callback();
@@ -25,13 +27,18 @@ const streams = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 function open(): SlicedReading {
   return new SlicedReading(
     socket,
-    (bytes) => {
-      now += bytes.length * msPerByte;
-      slices.push(bytes);
-      onSlice?.();
-    },
-    () => {
-      parsedAtEnd = parsed().length;
+    {
+      onData: (bytes) => {
+        now += bytes.length * msPerByte;
+        slices.push(bytes);
+        onSlice?.();
+      },
+      onEnd: () => {
+        parsedAtEnd = parsed().length;
+      },
+      onResume: () => {
+        readOn++;
+      },
     },
     budget,
     () => now,
@@ -53,6 +60,7 @@ beforeEach(() => {
   msPerByte = 0.001;
   onSlice = undefined;
   parsedAtEnd = undefined;
+  readOn = 0;
 });
 
 describe('what a connection sends', () => {
@@ -166,6 +174,7 @@ describe('what a connection sends', () => {
     socket.write(sent(7));
     await streams();
     expect(Object.hasOwn(socket, 'pause')).toBe(false);
+    expect(readOn).toBe(1);
     expect(Buffer.concat([...slices, ...rest]).equals(Buffer.concat([sent(9_000), sent(7)]))).toBe(true);
     expect(slices).toHaveLength(1);
   });

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { TailClient } from '../../support/receivers/tail-client.ts';
 import {
   connectTcp,
@@ -253,4 +254,23 @@ describe('a client that sends', () => {
     expect(ended()).toBe(false);
     socket.destroy();
   });
+});
+
+it('is let go when it is refused, whatever else there is to do, so that the server can stop', async () => {
+  const busy = await startServer();
+  onTestFinished(() => void busy.program.child.kill('SIGKILL'));
+  const { port } = new URL(busy.url);
+  const refused = Array.from({ length: 300 }, async () => {
+    const socket = await connectTcp(Number(port));
+    const closed = once(socket, 'close');
+    socket
+      .resume()
+      .write(
+        'GET /apps/nope/tail HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+      );
+    await closed;
+  });
+  await Promise.all(refused);
+  busy.program.child.kill('SIGTERM');
+  await until('it has stopped', () => busy.program.hasExited);
 });
