@@ -55,6 +55,41 @@ export function repeat(turn: (round: number) => number, end: () => void): Runnin
   };
 }
 
+/**
+ * So many connections at a time, each opened again when it is closed.
+ * @param open opens one, number 0, 1 …
+ * @param again calls what it gets when it is time for the next one
+ * @param count how much was done so far; left out: connections that were opened
+ */
+export function keepOpen(
+  atOnce: number,
+  open: (number: number) => Socket,
+  again: (next: () => void) => void,
+  count?: () => number,
+): RunningAttack {
+  const sockets = new Set<Socket>();
+  let opened = 0;
+  let isOver = false;
+  const next = (): void => {
+    if (isOver) return;
+    const socket = open(opened++);
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      sockets.delete(socket);
+      again(next);
+    });
+  };
+  for (let i = 0; i < atOnce; i++) next();
+  return {
+    count: count ?? (() => opened),
+    stop: async () => {
+      isOver = true;
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
 export interface FloodOptions {
   /** What is written again and again. */
   readonly bytes: Buffer;

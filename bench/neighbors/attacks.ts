@@ -3,7 +3,7 @@
  * don't read. Each is bounded in number, and ends when it is stopped.
  */
 import { createSocket } from 'node:dgram';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { BenchServer } from '../rig/bench-server.ts';
@@ -13,6 +13,7 @@ import {
   type AttackTarget,
   flood,
   httpPort,
+  keepOpen,
   openSink,
   type RunningAttack,
   repeat,
@@ -31,33 +32,17 @@ const FLOOD_SOCKETS = 20;
 
 /** Connections that are opened again when they are closed. @param first bytes that each begins with, @param next what follows, byte by byte */
 function holdConnections(port: number, count: number, first: string, next = ''): RunningAttack {
-  let opened = 0;
-  let isOver = false;
-  const sockets = new Set<Socket>();
-  const open = (): void => {
-    if (isOver) return;
-    opened++;
-    let at = 0;
-    const socket = connect(port, '127.0.0.1', () => socket.write(first));
-    sockets.add(socket);
-    const trickle =
-      next === '' ? undefined : setInterval(() => socket.write(next[at++ % next.length]), SLOW_MS);
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => {
-      clearInterval(trickle);
-      sockets.delete(socket);
-      setTimeout(open, AGAIN_MS).unref();
-    });
-    socket.resume();
-  };
-  for (let i = 0; i < count; i++) open();
-  return {
-    count: () => opened,
-    stop: async () => {
-      isOver = true;
-      for (const socket of sockets) socket.destroy();
+  return keepOpen(
+    count,
+    () => {
+      let at = 0;
+      const socket = connect(port, '127.0.0.1', () => socket.write(first));
+      const trickle =
+        next === '' ? undefined : setInterval(() => socket.write(next[at++ % next.length]), SLOW_MS);
+      return socket.on('close', () => clearInterval(trickle)).resume();
     },
-  };
+    (open) => setTimeout(open, AGAIN_MS).unref(),
+  );
 }
 
 /** Requests over kept connections, whose answers nobody looks at. */

@@ -1,6 +1,6 @@
 /** What somebody with a reader's key does: searches that are hard, and tails that come and go. */
-import { connect, type Socket } from 'node:net';
-import { type Attack, type AttackTarget, httpPort, type RunningAttack } from './attack-tools.ts';
+import { connect } from 'node:net';
+import { type Attack, type AttackTarget, httpPort, keepOpen, type RunningAttack } from './attack-tools.ts';
 
 const SEARCHES_AT_ONCE = 200;
 const TAILS_AT_ONCE = 200;
@@ -13,29 +13,15 @@ function again(
   request: (number: number) => string,
   ends = false,
 ): RunningAttack {
-  const sockets = new Set<Socket>();
-  let count = 0;
-  let isOver = false;
-  const open = (): void => {
-    if (isOver) return;
-    const socket = connect(port, '127.0.0.1', () => socket.write(request(count++)));
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-    if (ends) socket.once('data', () => socket.destroy());
-    else socket.resume();
-    socket.on('close', () => {
-      sockets.delete(socket);
-      setImmediate(open);
-    });
-  };
-  for (let i = 0; i < atOnce; i++) open();
-  return {
-    count: () => count,
-    stop: async () => {
-      isOver = true;
-      for (const socket of sockets) socket.destroy();
+  return keepOpen(
+    atOnce,
+    (number) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(request(number)));
+      if (ends) return socket.once('data', () => socket.destroy());
+      return socket.resume();
     },
-  };
+    setImmediate,
+  );
 }
 
 const search = ({ loudApp, key }: AttackTarget, query: string): string =>

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { AGAIN_MS, type Attack, type RunningAttack, TURN_MS } from './attack-tools.ts';
+import { AGAIN_MS, type Attack, keepOpen, type RunningAttack, TURN_MS } from './attack-tools.ts';
 
 const HANDSHAKES_AT_ONCE = 300;
 const RECORD_CONNECTIONS = 10;
@@ -29,31 +29,19 @@ async function clientHello(): Promise<Buffer> {
 /** Each connection begins a handshake, and is closed with the server's answer, for which it has signed. */
 async function halfHandshakes(port: number): Promise<RunningAttack> {
   const hello = await clientHello();
-  const sockets = new Set<Socket>();
   let answers = 0;
-  let isOver = false;
-  const open = (): void => {
-    if (isOver) return;
-    const socket = connect(port, '127.0.0.1', () => socket.write(hello));
-    sockets.add(socket);
-    socket.once('data', () => {
-      answers++;
-      socket.resetAndDestroy();
-    });
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      sockets.delete(socket);
-      setImmediate(open);
-    });
-  };
-  for (let i = 0; i < HANDSHAKES_AT_ONCE; i++) open();
-  return {
-    count: () => answers,
-    stop: async () => {
-      isOver = true;
-      for (const socket of sockets) socket.destroy();
+  return keepOpen(
+    HANDSHAKES_AT_ONCE,
+    () => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(hello));
+      return socket.once('data', () => {
+        answers++;
+        socket.resetAndDestroy();
+      });
     },
-  };
+    setImmediate,
+    () => answers,
+  );
 }
 
 /** A connection whose records are kept before they are sent. */

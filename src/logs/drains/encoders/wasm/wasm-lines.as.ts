@@ -486,11 +486,10 @@ function putGuessedCount(start: u32, guessed: u32, begin: u32, end: u32): u32 {
   return start + digits + 1 + length;
 }
 
-/** As {@link putProtobuf}, of a line without structured data. */
-function putComposedProtobuf(start: u32, slot: u32, message: u32, end: u32): u32 {
-  const composed = slot + load<u16>(slot, COMPOSED_AT);
-  const c1 = <u32>load<u16>(slot, COMPOSED_MID);
-  const behind = <u32>load<u16>(slot, COMPOSED_END);
+/** The beginning of a LogRecord: its length, its time, what is between that and its body (`c1` bytes), and the body. `behind` bytes follow. 0: there is no room. */
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function putProtobufBody(start: u32, pieces: u32, c1: u32, message: u32, end: u32, behind: u32): u32 {
   const textLength = end - message;
   const bodyLength = 1 + varintSize(textLength) + textLength;
   let o = start;
@@ -499,12 +498,20 @@ function putComposedProtobuf(start: u32, slot: u32, message: u32, end: u32): u32
   store<u8>(o, 0x09);
   store<u64>(o + 1, nanoseconds());
   o += 9;
-  copyPiece(o, composed, c1);
+  copyPiece(o, pieces, c1);
   o += c1;
   store<u8>(o, 0x2a);
   o = putVarint(o + 1, bodyLength);
   store<u8>(o, 0x0a);
-  o = put(putVarint(o + 1, textLength), message, end);
+  return put(putVarint(o + 1, textLength), message, end);
+}
+
+/** As {@link putProtobuf}, of a line without structured data. */
+function putComposedProtobuf(start: u32, slot: u32, message: u32, end: u32): u32 {
+  const composed = slot + load<u16>(slot, COMPOSED_AT);
+  const c1 = <u32>load<u16>(slot, COMPOSED_MID);
+  const behind = <u32>load<u16>(slot, COMPOSED_END);
+  const o = putProtobufBody(start, composed, c1, message, end, behind);
   if (o == 0) return 0;
   copyBlocks(o, composed + c1, behind);
   return o + behind;
@@ -589,25 +596,12 @@ function putProtobuf(
   c1: u32,
   c2: u32,
 ): u32 {
-  const textLength = end - message;
-  const bodyLength = 1 + varintSize(textLength) + textLength;
-  let length = 9 + c1 + 1 + varintSize(bodyLength) + bodyLength + c2 + tailLength;
   const dataLength = dataEnd - data;
   const valueLength = 1 + varintSize(dataLength) + dataLength;
   const attributeLength = midLength + 1 + varintSize(valueLength) + valueLength;
-  if (hasData) length += 1 + varintSize(attributeLength) + attributeLength;
-  let o = start;
-  store<u8>(o, 0x12);
-  o = putVarint(o + 1, length);
-  store<u8>(o, 0x09);
-  store<u64>(o + 1, nanoseconds());
-  o += 9;
-  copyPiece(o, pieces, c1);
-  o += c1;
-  store<u8>(o, 0x2a);
-  o = putVarint(o + 1, bodyLength);
-  store<u8>(o, 0x0a);
-  o = put(putVarint(o + 1, textLength), message, end);
+  let behind = c2 + tailLength;
+  if (hasData) behind += 1 + varintSize(attributeLength) + attributeLength;
+  let o = putProtobufBody(start, pieces, c1, message, end, behind);
   if (o == 0) return 0;
   copyPiece(o, pieces + c1, c2);
   o += c2;
