@@ -103,11 +103,14 @@ export function serializePipelinedRequests(server: Server): RequestsBefore {
     unlessCompleted(socket, callback) {
       const before = pipelines.get(socket)?.latest;
       const wasComplete = before?.complete;
-      setImmediate(() => {
+      const judge = (): void => {
         const latest = pipelines.get(socket)?.latest;
         const isNew = latest !== before || !wasComplete;
         if (!latest?.complete || !isNew) callback();
-      });
+      };
+      const behindReads = (next: () => void): void => void setImmediate(() => holds.whenParsed(socket, next));
+      // Twice: it wasn't read while what had come before was parsed.
+      behindReads(() => behindReads(judge));
     },
   };
 }

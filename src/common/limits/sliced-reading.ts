@@ -33,6 +33,8 @@ export interface ReadHolds {
   /** Nothing more of what it sends is parsed until it is released. */
   hold(socket: Duplex): void;
   release(socket: Duplex): void;
+  /** Calls back when all that was read of it is parsed, or waits for somebody else than the parser: now, if it is so. */
+  whenParsed(socket: Duplex, callback: () => void): void;
 }
 
 /** To be called before anything else listens for connections of the server, and for upgrades. */
@@ -69,6 +71,11 @@ export function readInSlices(server: Server): ReadHolds {
   return {
     hold: (socket) => readings.get(socket)?.hold(),
     release: (socket) => readings.get(socket)?.release(),
+    whenParsed: (socket, callback) => {
+      const reading = readings.get(socket);
+      if (reading) reading.whenParsed(callback);
+      else callback();
+    },
   };
 }
 
@@ -90,6 +97,7 @@ export class SlicedReading {
   private isEnded = false;
   /** The connection is somebody else's. */
   private isOver = false;
+  private readonly parsedCallbacks: (() => void)[] = [];
 
   /** @param now milliseconds on a clock that never goes back. */
   constructor(
@@ -126,12 +134,22 @@ export class SlicedReading {
     this.update();
   }
 
+  whenParsed(callback: () => void): void {
+    this.parsedCallbacks.push(callback);
+    this.callBackIfParsed();
+  }
+
+  private callBackIfParsed(): void {
+    if (this.isScheduled && !this.isPaused && !this.isHeld) return;
+    for (const callback of this.parsedCallbacks.splice(0)) callback();
+  }
+
   private readonly onData = (bytes: Buffer): void => {
     const isFirst = this.pending.length === 0 && !this.isPaused && !this.isHeld;
     this.pending.push(bytes);
     if (isFirst && !this.isScheduled) {
       this.isScheduled = true;
-      this.budget.run(this.feedSlice);
+      this.budget.run(this.feedInTurn);
     }
     this.update();
   };
@@ -141,8 +159,13 @@ export class SlicedReading {
     if (this.pending.length === 0) this.parser.onEnd();
   };
 
-  private readonly feedSlice = (): void => {
+  private readonly feedInTurn = (): void => {
     this.isScheduled = false;
+    this.feedSlice();
+    this.callBackIfParsed();
+  };
+
+  private feedSlice(): void {
     const { socket, pending } = this;
     if (socket.destroyed) this.pending = [];
     if (socket.destroyed || this.isPaused || this.isHeld || pending.length === 0) return;
@@ -158,7 +181,7 @@ export class SlicedReading {
     if (this.isEnded && pending.length === 0)
       this.budget.runRest(this.parser.onEnd); // what they begin is begun
     else this.update();
-  };
+  }
 
   private takeSlice(): Buffer {
     const [first] = this.pending;
@@ -178,9 +201,10 @@ export class SlicedReading {
     if (isPaused || isHeld || isBehind) {
       if (!socket.isPaused()) prototypeOf(socket).pause.call(socket);
     } else if (socket.readableFlowing !== true) prototypeOf(socket).resume.call(socket);
+    if (isPaused || isHeld) this.callBackIfParsed();
     if (!isBehind || isPaused || isHeld || this.isScheduled) return;
     this.isScheduled = true;
-    this.budget.runRest(this.feedSlice);
+    this.budget.runRest(this.feedInTurn);
   }
 
   /** An upgrade: the connection isn't the parser's any more. Gives what wasn't parsed; the connection is read on, as it was. */

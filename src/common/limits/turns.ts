@@ -123,6 +123,25 @@ export class TurnBudget {
     this.nextTurn.ask();
   }
 
+  /** Calls back when all works and rests that have come until now were done once: now, if there are none. */
+  whenCaughtUp(callback: () => void): void {
+    let left = 0;
+    const onDone = (): void => {
+      left--;
+      if (left === 0) callback();
+    };
+    const hasRests = this.rests.length > 0;
+    if (this.waiting.length > 0) {
+      left++;
+      this.run(onDone);
+    }
+    if (hasRests) {
+      left++;
+      this.runRest(onDone);
+    }
+    if (left === 0) callback();
+  }
+
   private execute(work: () => void): void {
     const startMs = this.now();
     work();

@@ -138,6 +138,35 @@ describe('what a connection sends', () => {
     expect(socket.isPaused()).toBe(false);
   });
 
+  it('is parsed when all of it was given to the parser, or when somebody else has it wait', async () => {
+    const reading = open();
+    const log: number[] = [];
+    const whenParsed = (): void => reading.whenParsed(() => log.push(parsed().length));
+    whenParsed();
+    expect(log).toEqual([0]);
+    socket.write(sent(10_000));
+    await streams();
+    whenParsed();
+    expect(log).toEqual([0]);
+    while (callbacks.length > 0) turn();
+    expect(log).toEqual([0, 10_000]);
+    await streams();
+    for (const hold of [() => reading.hold(), () => socket.pause(), () => socket.destroy()]) {
+      socket.write(sent(50_000));
+      await streams();
+      whenParsed();
+      const calls = log.length;
+      hold();
+      turn();
+      expect(log).toHaveLength(calls + 1);
+      expect(log.at(-1)).toBeLessThan(parsed().length + 50_000);
+      reading.release();
+      socket.resume();
+      while (callbacks.length > 0) turn();
+      await streams();
+    }
+  });
+
   it('is parsed to its end before the end is told', async () => {
     open();
     socket.end(sent(30_000));

@@ -84,6 +84,35 @@ describe('short works', () => {
     expect(log.at(-1)).toBe(9);
   });
 
+  it('are caught up with when those that wait were done once, and not those that have come behind them', async () => {
+    const budget = new TurnBudget(
+      (callback) => callbacks.push(callback),
+      () => now,
+    );
+    const log: string[] = [];
+    const long = (name: string) => (): void => {
+      now += 3;
+      log.push(name);
+    };
+    budget.whenCaughtUp(() => log.push('nothing waits'));
+    expect(log).toEqual(['nothing waits']);
+    budget.run(long('a'));
+    budget.run(long('b'));
+    budget.run(long('c'));
+    budget.whenCaughtUp(() => log.push('caught up with works'));
+    budget.runRest(long('rest'));
+    budget.whenCaughtUp(() => log.push('caught up with rests'));
+    budget.run(long('d'));
+    budget.runRest(long('rest behind'));
+    for (let i = 0; i < 8; i++) await turn();
+    expect(log.indexOf('caught up with works')).toBeGreaterThan(log.indexOf('c'));
+    expect(log.indexOf('caught up with works')).toBeLessThan(log.indexOf('d'));
+    expect(log.indexOf('caught up with rests')).toBeGreaterThan(log.indexOf('rest'));
+    expect(log.indexOf('caught up with rests')).toBeLessThan(log.indexOf('rest behind'));
+    expect(log).toHaveLength(9);
+    expect(callbacks).toEqual([]);
+  });
+
   it('may bring others', async () => {
     const budget = new TurnBudget(
       (callback) => callbacks.push(callback),
