@@ -53,7 +53,7 @@ function readRoutes(server: FastifyInstance, { alerts }: AlertRouteParts): void 
       .filter(({ search }) => wanted === undefined || search === wanted)
       .flatMap((alert) => {
         const search = searches.get(alert.search);
-        return search && maySearch(grant, search, 'reader') ? [view(alerts, alert, search, firedAt)] : [];
+        return search && maySearch(grant, search) ? [view(alerts, alert, search, firedAt)] : [];
       });
   });
 
@@ -123,10 +123,7 @@ function eventsRoute(server: FastifyInstance, { alerts, pageUrl }: AlertRoutePar
     const limit = parameters.count('limit', 100, 1, EVENTS_MAX);
     const alert = parameters.text('alert');
     return (await alerts.history.list())
-      .filter(
-        (event) =>
-          (alert === undefined || event.alert.id === alert) && maySearch(grant, event.search, 'reader'),
-      )
+      .filter((event) => (alert === undefined || event.alert.id === alert) && maySearch(grant, event.search))
       .slice(0, limit)
       .map((event) => eventView(event, pageUrl()));
   });
