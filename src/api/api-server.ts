@@ -17,6 +17,7 @@ import { type OpenIdRouteDependencies, openIdRoutes } from './access/openid-conn
 import { type PeopleRouteDependencies, peopleRoutes } from './access/people.ts';
 import { sessionRoutes } from './access/sessions.ts';
 import type { AddonTicket } from './addons/addon-scene.ts';
+import { addonServiceRoutes } from './addons/addon-services.ts';
 import { addonRoutes } from './addons/addons.ts';
 import { attachmentRoutes } from './addons/attachments.ts';
 import { BackupLinks } from './addons/backup-links.ts';
@@ -172,6 +173,7 @@ export async function registerApiRoutes(
       featureRoutes,
       configVarRoutes,
       releaseRoutes,
+      addonServiceRoutes,
       addonRoutes,
       partnerRoutes,
       attachmentRoutes,

@@ -14,8 +14,8 @@ export const anyValue = {};
 export const strings = { type: 'array', items: string };
 
 /** An object that has all of these properties, and may have others. */
-export function objectSchema(properties: Record<string, JsonSchema>, title?: string): JsonSchema {
-  return { ...(title ? { title } : {}), type: 'object', required: Object.keys(properties), properties };
+export function objectSchema(properties: Record<string, JsonSchema>): JsonSchema {
+  return { type: 'object', required: Object.keys(properties), properties };
 }
 /** The same or null, as `anyOf`: OpenAPI 3.1 has no `nullable`. */
 export function nullable(schema: JsonSchema): JsonSchema {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
 import { createApiServer, registerApiRoutes } from '../api/api-server.ts';
 import { allowOrigins } from '../api/cross-origin.ts';
 import { MetricAppNames } from '../api/monitoring/app-names.ts';
@@ -35,8 +36,6 @@ export async function openApi(
   logs: Logs,
   apps: Apps,
 ): Promise<{ url: string; accept: (socket: Socket) => void; close: () => Promise<void> }> {
-  const { httpPort } = settings;
-  const host = hostOfPlainHttp(settings);
   const { router, syslog, metrics, appRegistry } = logs;
   const { apiKeys, dynoManager } = apps;
   const apiLog = log.child({ area: 'api' });
@@ -127,6 +126,25 @@ export async function openApi(
     version: VERSION,
   });
   http.addHook('preClose', finishRequests);
+  const { host, port } = await listenForHttp(http, settings);
+  apiLog.info({ host, port }, 'listening for HTTP');
+  return {
+    url: `http://${localUrlHost(host)}:${port}`,
+    accept,
+    close: async () => {
+      await http.close();
+      await auditLog.close();
+    },
+  };
+}
+
+/** @throws TailraceError when the address is taken, or isn't this machine's */
+async function listenForHttp(
+  http: FastifyInstance,
+  settings: Settings,
+): Promise<{ host: string; port: number }> {
+  const { httpPort } = settings;
+  const host = hostOfPlainHttp(settings);
   const socket = socketName('TAILRACE_HTTP_PORT', httpPort);
   // Node takes a handle there; the framework passes on what it doesn't know.
   const options = { host, port: httpPort, ...takeInheritedSocket(socket) };
@@ -141,16 +159,7 @@ export async function openApi(
   });
   noteListening(socket, http.server);
   const address = http.server.address();
-  const port = typeof address === 'object' && address ? address.port : httpPort;
-  apiLog.info({ host, port }, 'listening for HTTP');
-  return {
-    url: `http://${localUrlHost(host)}:${port}`,
-    accept,
-    close: async () => {
-      await http.close();
-      await auditLog.close();
-    },
-  };
+  return { host, port: typeof address === 'object' && address ? address.port : httpPort };
 }
 
 /** @throws TailraceError `settings` */

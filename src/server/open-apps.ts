@@ -38,6 +38,8 @@ const TASKS_GRACE_MS = 5_000;
 /** The HTTP router's lines linger for so long: of requests that come at an even rate each would store a batch of its own. */
 const ROUTER_LINGER_MS = 10;
 
+type AddonOptions = ConstructorParameters<typeof DynoManager>[0]['addons'];
+
 /** What runs apps on this machine: their records, their dynos, the HTTP router in front of them. */
 export interface Apps {
   readonly releases: Releases;
@@ -67,10 +69,9 @@ export interface Apps {
 }
 
 /** Opens what runs apps; its HTTP router listens, and holds connections until the apps are there. @throws TailraceError when its port is taken */
-export async function openApps(
-  { settings, log, addresses }: ServerContext,
-  { store, appRegistry, platformLog, targetPolicy, drains: deliveries }: Logs,
-): Promise<Apps> {
+export async function openApps(context: ServerContext, logs: Logs): Promise<Apps> {
+  const { settings, log, addresses } = context;
+  const { store, appRegistry, platformLog, targetPolicy } = logs;
   const releases = new Releases(store);
   const people = new People(store);
   const apiKeys = new ApiKeys(store, people);
@@ -102,23 +103,7 @@ export async function openApps(
     key: ingestKey,
     waitForInFlight: httpRouter.waitForInFlight,
     rendezvous: { host: settings.host, port: settings.rendezvousPort },
-    addons: {
-      randomName: randomAppName,
-      backupPolicy: new TargetPolicy(settings.allowPrivateDrains, 'backups may not be fetched from'),
-      release: (app, change, options) => releaser.release(app, change, options),
-      logToApp,
-      setLogDrain: (addon, url, token) =>
-        setAddonDrain({ appRegistry, deliveries, targetPolicy }, addon, url, {
-          server: addon.provider === 'local' ? addon.server : undefined,
-          token,
-        }),
-      onRemoved: ({ app, id }) => removeAddonDrains({ appRegistry, deliveries }, app, id),
-      logInput: addonLogInput(appRegistry),
-      publicUrl: () => addresses.outside,
-      policy: new TargetPolicy(settings.allowPrivateDrains, 'partners of add-ons may not be at'),
-      provisionMs: settings.addonProvisionMs,
-      version: VERSION,
-    },
+    addons: addonOptions(context, logs, () => releaser, logToApp),
     isolation,
     releaser: () => releaser,
     handoverMs: settings.dynoHandoverMs,
@@ -179,6 +164,32 @@ export async function openApps(
     },
     finishRequests: () => httpRouter.close(LEFT_REQUESTS_MS, LEFT_IDLE_MS),
     acceptForRouter: httpRouter.accept,
+  };
+}
+
+/** What add-ons need of the server around them. */
+function addonOptions(
+  { settings, addresses }: ServerContext,
+  { appRegistry, drains: deliveries, targetPolicy }: Logs,
+  releaser: () => Releaser,
+  logToApp: AddonOptions['logToApp'],
+): AddonOptions {
+  return {
+    randomName: randomAppName,
+    backupPolicy: new TargetPolicy(settings.allowPrivateDrains, 'backups may not be fetched from'),
+    release: (app, change, options) => releaser().release(app, change, options),
+    logToApp,
+    setLogDrain: (addon, url, token) =>
+      setAddonDrain({ appRegistry, deliveries, targetPolicy }, addon, url, {
+        server: addon.provider === 'local' ? addon.server : undefined,
+        token,
+      }),
+    onRemoved: ({ app, id }) => removeAddonDrains({ appRegistry, deliveries }, app, id),
+    logInput: addonLogInput(appRegistry),
+    publicUrl: () => addresses.outside,
+    policy: new TargetPolicy(settings.allowPrivateDrains, 'partners of add-ons may not be at'),
+    provisionMs: settings.addonProvisionMs,
+    version: VERSION,
   };
 }
 

@@ -20,16 +20,21 @@ export interface GroupRouteParts extends ViewerParts {
 }
 
 export function registerGroupRoutes(server: FastifyInstance, parts: GroupRouteParts): void {
-  const { groups, store, publicUrl, syslogAddresses, dropLines } = parts;
+  groupRoutes(server, parts);
+  streamRoutes(server, parts);
+}
+
+function groupRoutes(server: FastifyInstance, parts: GroupRouteParts): void {
+  const { groups, store, dropLines } = parts;
 
   server.get('/api/groups', async (request) => {
     new Parameters(request.query, []);
     const grant = grantOf(request);
-    const summaries = await summariesByStream();
+    const summaries = await summariesByStream(store);
     return groups
       .list()
       .filter(({ id }) => grant.may(id, 'reader'))
-      .map((group) => groupView(group, grant, summaries));
+      .map((group) => groupView(parts, group, grant, summaries));
   });
 
   server.post('/api/groups', async (request, reply) => {
@@ -37,14 +42,14 @@ export function registerGroupRoutes(server: FastifyInstance, parts: GroupRoutePa
     grant.requireOwner();
     const { name } = readBody(request, { name: 'string' });
     const group = await groups.create(name);
-    return reply.code(201).send(groupView(group, grant, new Map()));
+    return reply.code(201).send(groupView(parts, group, grant, new Map()));
   });
 
   server.get<{ Params: { group: string } }>('/api/groups/:group', async (request) => {
     new Parameters(request.query, []);
     const grant = grantOf(request);
     grant.require(request.params.group, 'reader');
-    return groupView(groups.get(request.params.group), grant, await summariesByStream());
+    return groupView(parts, groups.get(request.params.group), grant, await summariesByStream(store));
   });
 
   server.patch<{ Params: { group: string } }>('/api/groups/:group', async (request) => {
@@ -54,7 +59,7 @@ export function registerGroupRoutes(server: FastifyInstance, parts: GroupRoutePa
     const { name, renew_token } = readBody(request, { name: 'string?', renew_token: 'boolean?' });
     if (name !== undefined) await groups.rename(group, name);
     if (renew_token === true) await groups.renewToken(group);
-    return groupView(groups.get(group), grant, await summariesByStream());
+    return groupView(parts, groups.get(group), grant, await summariesByStream(store));
   });
 
   server.delete<{ Params: { group: string } }>('/api/groups/:group', async (request, reply) => {
@@ -64,25 +69,29 @@ export function registerGroupRoutes(server: FastifyInstance, parts: GroupRoutePa
     await groups.dropRemoved(dropLines);
     return reply.code(204).send();
   });
+}
+
+function streamRoutes(server: FastifyInstance, parts: GroupRouteParts): void {
+  const { groups, store, dropLines } = parts;
 
   server.post<{ Params: { group: string } }>('/api/groups/:group/streams', async (request, reply) => {
     const grant = grantOf(request);
     grant.require(request.params.group, 'owner');
     const { name } = readBody(request, { name: 'string' });
     const stream = await groups.createStream(request.params.group, name);
-    return reply.code(201).send(streamView(stream, grant, undefined));
+    return reply.code(201).send(streamView(parts, stream, grant, undefined));
   });
 
   server.get<{ Params: { stream: string } }>('/api/streams/:stream', async (request) => {
     new Parameters(request.query, []);
     const grant = grantOf(request);
-    const stream = requireStream(request.params.stream, grant, 'reader');
-    return streamView(stream, grant, (await summariesByStream()).get(stream.id));
+    const stream = requireStream(groups, request.params.stream, grant, 'reader');
+    return streamView(parts, stream, grant, (await summariesByStream(store)).get(stream.id));
   });
 
   server.patch<{ Params: { stream: string } }>('/api/streams/:stream', async (request) => {
     const grant = grantOf(request);
-    const { id } = requireStream(request.params.stream, grant, 'owner');
+    const { id } = requireStream(groups, request.params.stream, grant, 'owner');
     const { name, group, renew_token } = readBody(request, {
       name: 'string?',
       group: 'string?',
@@ -91,72 +100,83 @@ export function registerGroupRoutes(server: FastifyInstance, parts: GroupRoutePa
     if (group !== undefined) grant.require(group, 'owner');
     if (name !== undefined || group !== undefined) await groups.changeStream(id, { name, group });
     if (renew_token === true) await groups.renewStreamToken(id);
-    return streamView(groups.getStream(id), grant, (await summariesByStream()).get(id));
+    return streamView(parts, groups.getStream(id), grant, (await summariesByStream(store)).get(id));
   });
 
   server.delete<{ Params: { stream: string } }>('/api/streams/:stream', async (request, reply) => {
     const grant = grantOf(request);
-    const { id } = requireStream(request.params.stream, grant, 'owner');
+    const { id } = requireStream(groups, request.params.stream, grant, 'owner');
     await groups.removeStream(id);
     await groups.dropRemoved(dropLines);
     return reply.code(204).send();
   });
+}
 
-  /** @throws TailraceError `not_found`, `forbidden` */
-  function requireStream(id: string, grant: Grant, role: 'reader' | 'owner'): LogStreamRecord {
-    const stream = groups.findStream(id);
-    if (!stream || !grant.may(stream.group, 'reader'))
-      throw new TailraceError('not_found', "Couldn't find that stream.");
-    grant.require(stream.group, role);
-    return stream;
-  }
+/** @throws TailraceError `not_found`, `forbidden` */
+function requireStream(
+  groups: ViewerParts['groups'],
+  id: string,
+  grant: Grant,
+  role: 'reader' | 'owner',
+): LogStreamRecord {
+  const stream = groups.findStream(id);
+  if (!stream || !grant.may(stream.group, 'reader'))
+    throw new TailraceError('not_found', "Couldn't find that stream.");
+  grant.require(stream.group, role);
+  return stream;
+}
 
-  async function summariesByStream(): Promise<ReadonlyMap<string, StreamSummary>> {
-    return new Map((await store.summaries()).map((summary) => [summary.stream, summary]));
-  }
+async function summariesByStream(store: ViewerParts['store']): Promise<ReadonlyMap<string, StreamSummary>> {
+  return new Map((await store.summaries()).map((summary) => [summary.stream, summary]));
+}
 
-  function groupView(
-    group: GroupRecord,
-    grant: Grant,
-    summaries: ReadonlyMap<string, StreamSummary>,
-  ): object {
-    const streams = groups
-      .streamsOf(group.id)
-      // The group's own is shown once something has come without a name.
-      .filter(({ id }) => id !== group.defaultStream || (summaries.get(id)?.lines ?? 0) > 0)
-      .map((stream) => streamView(stream, grant, summaries.get(stream.id)));
-    return {
-      id: group.id,
-      name: group.name,
-      role: grant.roleIn(group.id),
-      created_at: group.createdAt,
-      streams,
-      ...(grant.may(group.id, 'owner') && sendersView(group.token)),
-    };
-  }
+function groupView(
+  parts: GroupRouteParts,
+  group: GroupRecord,
+  grant: Grant,
+  summaries: ReadonlyMap<string, StreamSummary>,
+): object {
+  const streams = parts.groups
+    .streamsOf(group.id)
+    // The group's own is shown once something has come without a name.
+    .filter(({ id }) => id !== group.defaultStream || (summaries.get(id)?.lines ?? 0) > 0)
+    .map((stream) => streamView(parts, stream, grant, summaries.get(stream.id)));
+  return {
+    id: group.id,
+    name: group.name,
+    role: grant.roleIn(group.id),
+    created_at: group.createdAt,
+    streams,
+    ...(grant.may(group.id, 'owner') && sendersView(parts, group.token)),
+  };
+}
 
-  function streamView(stream: LogStreamRecord, grant: Grant, summary: StreamSummary | undefined): object {
-    return {
-      id: stream.id,
-      name: stream.name,
-      group: stream.group,
-      created_at: stream.createdAt,
-      lines: summary?.lines ?? 0,
-      bytes: summary?.rawBytes ?? 0,
-      disk_bytes: summary?.diskBytes ?? 0,
-      firstAt: timeOf(summary?.firstMs),
-      lastAt: timeOf(summary?.lastMs),
-      ...(grant.may(stream.group, 'owner') && sendersView(stream.token)),
-    };
-  }
+function streamView(
+  parts: GroupRouteParts,
+  stream: LogStreamRecord,
+  grant: Grant,
+  summary: StreamSummary | undefined,
+): object {
+  return {
+    id: stream.id,
+    name: stream.name,
+    group: stream.group,
+    created_at: stream.createdAt,
+    lines: summary?.lines ?? 0,
+    bytes: summary?.rawBytes ?? 0,
+    disk_bytes: summary?.diskBytes ?? 0,
+    firstAt: timeOf(summary?.firstMs),
+    lastAt: timeOf(summary?.lastMs),
+    ...(grant.may(stream.group, 'owner') && sendersView(parts, stream.token)),
+  };
+}
 
-  /** How senders reach it. */
-  function sendersView(token: string): object {
-    const url = new URL(`${publicUrl()}/logs`);
-    url.username = 'token';
-    url.password = token;
-    return { token, drain_url: url.href, syslog: syslogAddresses() };
-  }
+/** How senders reach it. */
+function sendersView({ publicUrl, syslogAddresses }: GroupRouteParts, token: string): object {
+  const url = new URL(`${publicUrl()}/logs`);
+  url.username = 'token';
+  url.password = token;
+  return { token, drain_url: url.href, syslog: syslogAddresses() };
 }
 
 function timeOf(ms: number | undefined): string | null {

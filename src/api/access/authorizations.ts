@@ -42,22 +42,29 @@ export interface AuthorizationRouteDependencies {
   readonly localKey: Pick<LocalKey, 'owns' | 'rotate'>;
 }
 
+const NEW_AUTHORIZATION_BODY = bodySchema({
+  description: { type: ['string', 'null'], maxLength: 200 },
+  expires_in: { type: ['string', 'integer', 'null'] },
+  scope: { type: ['array', 'null'], items: { type: 'string' } },
+  apps: { type: ['array', 'null'], items: { type: 'string' }, maxItems: 100 },
+});
+
 /**
  * `/oauth/authorizations`: API keys. A key is shown once, when it is made. People have to do with their own keys, whatever their role; admins
  * see and revoke all. Who may do what is looked at in the handlers: roles don't say it.
  */
 export function authorizationRoutes(
   api: FastifyInstance,
-  { apiKeys, appRegistry, localKey, people }: AuthorizationRouteDependencies,
+  dependencies: AuthorizationRouteDependencies,
 ): void {
-  const viewOf = async (record: ApiKeyRecord, grant: KeyGrant | undefined, key?: string) =>
-    authorizationView(record, {
-      grant,
-      key,
-      appNames: await appRegistry.namesOf(record.apps ?? []),
-      lastUses: await apiKeys.lastUses(),
-    });
+  readRoutes(api, dependencies);
+  createRoute(api, dependencies);
+  changeRoutes(api, dependencies);
+  revokeRoute(api, dependencies);
+}
 
+function readRoutes(api: FastifyInstance, dependencies: AuthorizationRouteDependencies): void {
+  const { apiKeys, appRegistry } = dependencies;
   api.get(
     '/oauth/authorizations',
     { ...routeSchema('List the API keys', 'Authorization', { many: true }), ...FILTERED_ROUTE },
@@ -78,21 +85,19 @@ export function authorizationRoutes(
     { ...routeSchema('Look at an API key', 'Authorization'), ...FILTERED_ROUTE },
     async (request) => {
       const grant = requireGrant(request, 'read');
-      return viewOf(await getKey(grant, request.params.id), grant);
+      return viewOf(dependencies, await getKey(apiKeys, grant, request.params.id), grant);
     },
   );
-  const requestBody = bodySchema({
-    description: { type: ['string', 'null'], maxLength: 200 },
-    expires_in: { type: ['string', 'integer', 'null'] },
-    scope: { type: ['array', 'null'], items: { type: 'string' } },
-    apps: { type: ['array', 'null'], items: { type: 'string' }, maxItems: 100 },
-  });
+}
+
+function createRoute(api: FastifyInstance, dependencies: AuthorizationRouteDependencies): void {
+  const { apiKeys, appRegistry } = dependencies;
   api.post<{ Body: NewAuthorizationRequest | null }>(
     '/oauth/authorizations',
     {
       ...routeSchema('Make an API key; the answer is the only one that has it', 'Authorization', {
         status: 201,
-        body: requestBody,
+        body: NEW_AUTHORIZATION_BODY,
       }),
       ...FILTERED_ROUTE,
     },
@@ -109,7 +114,7 @@ export function authorizationRoutes(
           : new Date(Date.now() + parseExpirySeconds(expiresIn) * 1_000).toISOString();
       if (names?.length === 0)
         throw new TailraceError('invalid_params', 'The list of apps is empty: leave it out for all of them.');
-      const apps = names && (await Promise.all(names.map((name) => getApp(grant, name))));
+      const apps = names && (await Promise.all(names.map((name) => getVisibleApp(appRegistry, grant, name))));
       const record = newKeyRecord(grant, {
         description: description ?? 'API key',
         scopes,
@@ -119,9 +124,14 @@ export function authorizationRoutes(
       });
       await apiKeys.add(key, record);
       reply.code(201);
-      return viewOf(record, grant, key);
+      return viewOf(dependencies, record, grant, key);
     },
   );
+}
+
+/** Another key in the place of one, and another description. */
+function changeRoutes(api: FastifyInstance, dependencies: AuthorizationRouteDependencies): void {
+  const { apiKeys, localKey } = dependencies;
   api.post<{ Params: { id: string } }>(
     '/oauth/authorizations/:id/actions/regenerate-tokens',
     {
@@ -136,15 +146,15 @@ export function authorizationRoutes(
     },
     async (request) => {
       const grant = requireGrant(request, 'write');
-      const record = await getKey(grant, request.params.id);
+      const record = await getKey(apiKeys, grant, request.params.id);
       requireAtLeast(scopesToGive(grant), scopesOf(record), 'replace');
       requireOwnKey(grant, record);
       if (localKey.owns(record)) {
         const key = await localKey.rotate();
-        return viewOf(await apiKeys.get(record.id), grant, key);
+        return viewOf(dependencies, await apiKeys.get(record.id), grant, key);
       }
       const key = generateApiKey();
-      return viewOf(await apiKeys.replace(record.id, key), grant, key);
+      return viewOf(dependencies, await apiKeys.replace(record.id, key), grant, key);
     },
   );
   api.patch<{ Params: { id: string }; Body: { description?: string | null } | null }>(
@@ -157,51 +167,71 @@ export function authorizationRoutes(
     },
     async (request) => {
       const grant = requireGrant(request, 'write');
-      const record = await getKey(grant, request.params.id);
+      const record = await getKey(apiKeys, grant, request.params.id);
       requireOwnKey(grant, record);
       const description = request.body?.description ?? record.description ?? 'API key';
-      return viewOf(await apiKeys.describe(record.id, description), grant);
+      return viewOf(dependencies, await apiKeys.describe(record.id, description), grant);
     },
   );
+}
+
+function revokeRoute(api: FastifyInstance, dependencies: AuthorizationRouteDependencies): void {
+  const { apiKeys, people } = dependencies;
   api.delete<{ Params: { id: string } }>(
     '/oauth/authorizations/:id',
     { ...routeSchema('Revoke an API key', 'Authorization'), ...FILTERED_ROUTE },
     async (request) => {
       const isOwn = request.keyGrant?.id === request.params.id;
       const grant = requireGrant(request, isOwn ? undefined : 'write');
-      const record = isOwn ? await apiKeys.get(request.params.id) : await getKey(grant, request.params.id);
-      if (!isOwn) await requireMayRevoke(grant, record);
-      const shown = await viewOf(record, grant);
+      const record = isOwn
+        ? await apiKeys.get(request.params.id)
+        : await getKey(apiKeys, grant, request.params.id);
+      if (!isOwn) await requireMayRevoke(people, grant, record);
+      const shown = await viewOf(dependencies, record, grant);
       await apiKeys.remove(record.id);
       return shown;
     },
   );
+}
 
-  /** @throws TailraceError `not_found`, also for one of somebody else */
-  async function getKey(grant: KeyGrant, id: string): Promise<ApiKeyRecord> {
-    const record = await apiKeys.get(id);
-    if (!mayKnow(grant, record)) throw new TailraceError('not_found', "Couldn't find that authorization.");
-    return record;
-  }
+async function viewOf(
+  { apiKeys, appRegistry }: AuthorizationRouteDependencies,
+  record: ApiKeyRecord,
+  grant: KeyGrant | undefined,
+  key?: string,
+) {
+  return authorizationView(record, {
+    grant,
+    key,
+    appNames: await appRegistry.namesOf(record.apps ?? []),
+    lastUses: await apiKeys.lastUses(),
+  });
+}
 
-  /** @throws TailraceError `not_found`, also for one that the grant isn't for */
-  async function getApp(grant: KeyGrant, name: string): Promise<AppRecord> {
-    const app = await appRegistry.getApp(name);
-    if (!isVisible(grant, app)) throw new TailraceError('not_found', "Couldn't find that app.");
-    return app;
-  }
+/** @throws TailraceError `not_found`, also for one of somebody else */
+async function getKey(apiKeys: ApiKeys, grant: KeyGrant, id: string): Promise<ApiKeyRecord> {
+  const record = await apiKeys.get(id);
+  if (!mayKnow(grant, record)) throw new TailraceError('not_found', "Couldn't find that authorization.");
+  return record;
+}
 
-  /** @throws TailraceError `forbidden` */
-  async function requireMayRevoke(grant: KeyGrant, record: ApiKeyRecord): Promise<void> {
-    if (record.user !== undefined && record.user === grant.user?.id) return;
-    requireAtLeast(grant.scopes, scopesOf(record), 'revoke');
-    if (record.user === undefined) return;
-    if (!isGlobal(grant.scopes))
-      throw new TailraceError('forbidden', 'This is the key of a person: they revoke it, or an admin does.');
-    const person = await people.users.find(record.user);
-    if (person?.role === 'owner' && grant.user && grant.role !== 'owner')
-      throw new TailraceError('forbidden', 'This is the key of an owner: only owners revoke it.');
-  }
+/** @throws TailraceError `not_found`, also for one that the grant isn't for */
+async function getVisibleApp(appRegistry: AppRegistry, grant: KeyGrant, name: string): Promise<AppRecord> {
+  const app = await appRegistry.getApp(name);
+  if (!isVisible(grant, app)) throw new TailraceError('not_found', "Couldn't find that app.");
+  return app;
+}
+
+/** @throws TailraceError `forbidden` */
+async function requireMayRevoke(people: People, grant: KeyGrant, record: ApiKeyRecord): Promise<void> {
+  if (record.user !== undefined && record.user === grant.user?.id) return;
+  requireAtLeast(grant.scopes, scopesOf(record), 'revoke');
+  if (record.user === undefined) return;
+  if (!isGlobal(grant.scopes))
+    throw new TailraceError('forbidden', 'This is the key of a person: they revoke it, or an admin does.');
+  const person = await people.users.find(record.user);
+  if (person?.role === 'owner' && grant.user && grant.role !== 'owner')
+    throw new TailraceError('forbidden', 'This is the key of an owner: only owners revoke it.');
 }
 
 /** People know of their own keys, admins of all; so does who has a key that is nobody's. */

@@ -46,13 +46,18 @@ interface NewSession {
 const BODY_BYTES_MAX = 16_384;
 const text = { type: 'string', maxLength: 2_000 };
 const SIGN_IN_BODY = bodySchema({ email: text, password: text, token: text, remember: { type: 'boolean' } });
+const SIGN_IN_OPTIONS = { bodyLimit: BODY_BYTES_MAX, schema: { body: SIGN_IN_BODY } };
 
 export function sessionRoutes(server: FastifyInstance, dependencies: SessionRouteDependencies): void {
-  const { addresses, auditLog, people, log } = dependencies;
-  const { publicUrl } = addresses;
-  const { users, sessions, attempts } = people;
-  const options = { bodyLimit: BODY_BYTES_MAX, schema: { body: SIGN_IN_BODY } };
+  sessionRoute(server, dependencies);
+  signInRoute(server, dependencies);
+  signOutRoute(server, dependencies);
+  invitationRoute(server, dependencies);
+  passwordRoute(server, dependencies);
+}
 
+function sessionRoute(server: FastifyInstance, dependencies: SessionRouteDependencies): void {
+  const { users } = dependencies.people;
   // Also for those who aren't signed in: pages ask what to ask for.
   server.get('/session', async (request, reply) => {
     reply.header('Cache-Control', 'no-store');
@@ -62,17 +67,21 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
     if (!grant) return { signedIn: false, hasPeople, provider, user: null, admin: false, csrf: null };
     return { hasPeople, provider, ...sessionView(grant, cookieValue(request.headers, SESSION_COOKIE)) };
   });
+}
 
+function signInRoute(server: FastifyInstance, dependencies: SessionRouteDependencies): void {
+  const { addresses, people, log } = dependencies;
+  const { users, attempts } = people;
   // With an address and a password, or with an API key.
-  server.post<{ Body: SignInBody | null }>('/session', options, async (request, reply) => {
-    requireOwnOrigin(request.headers, publicUrl);
+  server.post<{ Body: SignInBody | null }>('/session', SIGN_IN_OPTIONS, async (request, reply) => {
+    requireOwnOrigin(request.headers, addresses.publicUrl);
     const { email, password, remember = false } = request.body ?? {};
     if (request.headers.authorization !== undefined) {
       const wasRight = attempts.begin(request.ip, undefined);
       const grant = await authenticate(request, dependencies);
       if (!grant) throw new TailraceError('unauthorized', "This key isn't valid.");
       wasRight();
-      return start(request, reply, await people.startKeySession(grant.hash), {
+      return startSession(dependencies, request, reply, await people.startKeySession(grant.hash), {
         isRemembered: remember,
         action: 'Sign in with a key',
       });
@@ -89,31 +98,39 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
       throw new TailraceError('unauthorized', "The address or the password isn't right.");
     }
     wasRight();
-    return signIn(request, reply, person, { isRemembered: remember, action: 'Sign in' });
+    return signIn(dependencies, request, reply, person, { isRemembered: remember, action: 'Sign in' });
   });
+}
 
+function signOutRoute(server: FastifyInstance, { addresses, people }: SessionRouteDependencies): void {
   server.delete('/session', async (request, reply) => {
     const secret = cookieValue(request.headers, SESSION_COOKIE);
-    requireOwnOrigin(request.headers, publicUrl);
-    if (secret !== undefined) await sessions.end(hashOfSecret(secret));
+    requireOwnOrigin(request.headers, addresses.publicUrl);
+    if (secret !== undefined) await people.sessions.end(hashOfSecret(secret));
     reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, '', addresses.isSecure(request)));
     return {};
   });
+}
 
-  server.post<{ Body: SignInBody | null }>('/invitations/accept', options, async (request, reply) => {
-    requireOwnOrigin(request.headers, publicUrl);
+function invitationRoute(server: FastifyInstance, dependencies: SessionRouteDependencies): void {
+  const { users, attempts } = dependencies.people;
+  server.post<{ Body: SignInBody | null }>('/invitations/accept', SIGN_IN_OPTIONS, async (request, reply) => {
+    requireOwnOrigin(request.headers, dependencies.addresses.publicUrl);
     const { token, email, password, remember = false } = request.body ?? {};
     if (!token || !email || !password)
       throw new TailraceError('invalid_params', 'Send `token` (of the link), `email` and `password`.');
     const wasRight = attempts.begin(request.ip, undefined);
     const person = await users.accept(token, email, password);
     wasRight();
-    return signIn(request, reply.code(201), person, {
+    return signIn(dependencies, request, reply.code(201), person, {
       isRemembered: remember,
       action: 'Accept an invitation',
     });
   });
+}
 
+function passwordRoute(server: FastifyInstance, dependencies: SessionRouteDependencies): void {
+  const { users, attempts } = dependencies.people;
   server.post<{ Body: { readonly current?: string; readonly password?: string } | null }>(
     '/session/password',
     { bodyLimit: BODY_BYTES_MAX, schema: { body: bodySchema({ current: text, password: text }) } },
@@ -129,33 +146,38 @@ export function sessionRoutes(server: FastifyInstance, dependencies: SessionRout
       const wasRight = attempts.begin(request.ip, grant.user.email);
       const person = await users.changePassword(grant.user.id, current, password);
       wasRight();
-      return signIn(request, reply, person, { isRemembered: true, action: 'Change the password' });
+      return signIn(dependencies, request, reply, person, {
+        isRemembered: true,
+        action: 'Change the password',
+      });
     },
   );
+}
 
-  async function signIn(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    person: Person,
-    how: NewSession,
-  ): Promise<object> {
-    return start(request, reply, await sessions.start(person), how);
-  }
+async function signIn(
+  dependencies: SessionRouteDependencies,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  person: Person,
+  how: NewSession,
+): Promise<object> {
+  return startSession(dependencies, request, reply, await dependencies.people.sessions.start(person), how);
+}
 
-  async function start(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    secret: string,
-    { isRemembered, action }: NewSession,
-  ): Promise<object> {
-    const maxAgeMs = isRemembered ? SESSION_LIFETIME_MS : undefined;
-    reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, secret, addresses.isSecure(request), maxAgeMs));
-    reply.header('Cache-Control', 'no-store');
-    const grant = await dependencies.apiKeys.grantOfSession(secret);
-    if (!grant) throw new TailraceError('unauthorized', 'That ended just now: sign in again.');
-    writeAudit(auditLog, request, grant, { action, app: undefined, fields: {} });
-    return sessionView(grant, secret);
-  }
+async function startSession(
+  { addresses, apiKeys, auditLog }: SessionRouteDependencies,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  secret: string,
+  { isRemembered, action }: NewSession,
+): Promise<object> {
+  const maxAgeMs = isRemembered ? SESSION_LIFETIME_MS : undefined;
+  reply.header('Set-Cookie', sessionCookie(SESSION_COOKIE, secret, addresses.isSecure(request), maxAgeMs));
+  reply.header('Cache-Control', 'no-store');
+  const grant = await apiKeys.grantOfSession(secret);
+  if (!grant) throw new TailraceError('unauthorized', 'That ended just now: sign in again.');
+  writeAudit(auditLog, request, grant, { action, app: undefined, fields: {} });
+  return sessionView(grant, secret);
 }
 
 /** @param secret of the session's cookie; undefined: a key was shown */

@@ -7,13 +7,6 @@ import { programOf } from '../../common/text/program-name.ts';
 import type { SingleUseTickets } from './single-use-tickets.ts';
 import type { AddonScene } from './views.ts';
 
-/** What routes of add-ons look things up with. */
-export interface AddonSceneDependencies {
-  readonly appRegistry: AppRegistry;
-  readonly addons: Addons;
-  readonly addresses: Addresses;
-}
-
 /** What a link to an add-on's page opens. */
 export interface AddonTicket {
   /** Its id. */
@@ -23,12 +16,19 @@ export interface AddonTicket {
 }
 
 /** Links to pages of add-ons. Every list of add-ons gives one for each. */
-export type AddonLinks = SingleUseTickets<AddonTicket>;
+type AddonLinks = SingleUseTickets<AddonTicket>;
+
+/** What routes of add-ons work with. */
+export interface AddonRouteDependencies {
+  readonly appRegistry: AppRegistry;
+  readonly addons: Addons;
+  readonly addresses: Addresses;
+  readonly addonLinks: AddonLinks;
+}
 
 /** All add-ons as they are now. Whose key may not read what is protected gets no links to their pages. */
 export async function addonScene(
-  { appRegistry, addons, addresses }: AddonSceneDependencies,
-  links: AddonLinks,
+  { appRegistry, addons, addresses, addonLinks }: AddonRouteDependencies,
   request: FastifyRequest,
 ): Promise<AddonScene> {
   const [snapshot, services] = await Promise.all([addons.snapshot(), addons.services()]);
@@ -46,7 +46,7 @@ export async function addonScene(
       permits(grant, 'read-protected', addon.app) &&
       addon.state === 'provisioned' &&
       addons.hasPage(addon, services)
-        ? `${address}/addons/sign-on/${links.issue({ addon: addon.id, by: grant.hash })}`
+        ? `${address}/addons/sign-on/${addonLinks.issue({ addon: addon.id, by: grant.hash })}`
         : null,
   };
 }

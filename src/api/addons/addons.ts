@@ -1,16 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { permits } from '../../apps/access/grants.ts';
-import { planOf, requirePlan, requireService } from '../../apps/host/addons/catalog/find-service.ts';
-import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
-import type { AppRecord } from '../../apps/records/app-registry.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { getNamedApp, PROTECTED_ROUTE } from '../access/authorize.ts';
 import { paginate } from '../pagination.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { type AddonLinks, type AddonSceneDependencies, addonScene } from './addon-scene.ts';
+import { type AddonRouteDependencies, addonScene } from './addon-scene.ts';
 import { matchAddons, requireAddon } from './find-addon.ts';
 import { PARTNER_ROUTE } from './partner-access.ts';
-import { type AddonScene, addonConfigView, addonView, planView, serviceView } from './views.ts';
+import { addonConfigView, addonView } from './views.ts';
 
 interface AppParams {
   Params: { app: string };
@@ -31,54 +28,54 @@ interface AddonChange {
   readonly name?: string;
 }
 
-/** What these routes work with. */
-export interface AddonRouteDependencies extends AddonSceneDependencies {
-  readonly addonLinks: AddonLinks;
+interface ResolveRequest {
+  readonly addon: string;
+  readonly app?: string | null;
+  readonly addon_service?: string | null;
 }
 
-/** `/addon-services`, `/addons`, `/apps/:app/addons`: what there is, create, change, destroy. */
+const planOrName = {
+  type: ['string', 'object'],
+  properties: { name: { type: 'string' } },
+  required: ['name'],
+};
+const NEW_ADDON_BODY = bodySchema(
+  {
+    plan: planOrName,
+    name: { type: ['string', 'null'] },
+    attachment: {
+      type: ['object', 'null'],
+      properties: { name: { type: ['string', 'null'] } },
+    },
+    config: {
+      type: ['object', 'null'],
+      additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
+    },
+    confirm: { type: ['string', 'null'] },
+  },
+  ['plan'],
+);
+const ADDON_CHANGE_BODY = bodySchema({ plan: planOrName, name: { type: 'string' } });
+const RESOLVE_BODY = bodySchema(
+  {
+    addon: { type: 'string' },
+    app: { type: ['string', 'null'] },
+    addon_service: { type: ['string', 'null'] },
+  },
+  ['addon'],
+);
+
+/** `/addons`, `/apps/:app/addons`: what there is, create, change, destroy. */
 export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDependencies): void {
-  const { appRegistry, addons, addonLinks } = dependencies;
-  const sceneFor = (request: FastifyRequest) => addonScene(dependencies, addonLinks, request);
+  listRoutes(api, dependencies);
+  createRoute(api, dependencies);
+  singleAddonRoutes(api, dependencies);
+  resolveRoute(api, dependencies);
+}
 
-  api.get(
-    '/addon-services',
-    routeSchema('List what can be added', 'AddonService', { many: true }),
-    async (request, reply) =>
-      paginate(request, reply, (await addons.services()).map(serviceView), ['name', 'id']),
-  );
-  api.get<{ Params: { service: string } }>(
-    '/addon-services/:service',
-    routeSchema('Look at an add-on service, by any of its names', 'AddonService'),
-    async (request) => serviceView(requireService(await addons.services(), request.params.service).service),
-  );
-  api.get<{ Params: { service: string } }>(
-    '/addon-services/:service/plans',
-    routeSchema("List a service's plans", 'Plan', { many: true }),
-    async (request) => {
-      const { service } = requireService(await addons.services(), request.params.service);
-      return service.plans.map((plan) => planView(service, plan));
-    },
-  );
-  api.get<{ Params: { service: string; plan: string } }>(
-    '/addon-services/:service/plans/:plan',
-    routeSchema('Look at a plan', 'Plan'),
-    async ({ params }) => {
-      const { service } = requireService(await addons.services(), params.service);
-      return planView(service, planOf(service, params.plan.split(':').at(-1)));
-    },
-  );
-  api.get<{ Params: { plan: string } }>(
-    '/plans/:plan',
-    routeSchema('Look at a plan', 'Plan'),
-    async ({ params }) => {
-      const { service, plan } = requirePlan(await addons.services(), params.plan);
-      return planView(service, plan);
-    },
-  );
-
+function listRoutes(api: FastifyInstance, dependencies: AddonRouteDependencies): void {
   api.get('/addons', routeSchema('List all add-ons', 'Addon', { many: true }), async (request, reply) => {
-    const scene = await sceneFor(request);
+    const scene = await addonScene(dependencies, request);
     return paginate(
       request,
       reply,
@@ -90,8 +87,8 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
     '/apps/:app/addons',
     routeSchema("List an app's add-ons, with those of other apps that it uses", 'Addon', { many: true }),
     async (request, reply) => {
-      const app = await appRegistry.getApp(request.params.app);
-      const scene = await sceneFor(request);
+      const app = await dependencies.appRegistry.getApp(request.params.app);
+      const scene = await addonScene(dependencies, request);
       const used = new Set(scene.attachments.filter((one) => one.app === app.id).map(({ addon }) => addon));
       const own = scene.addons.filter((addon) => addon.app === app.id || used.has(addon.id));
       return paginate(
@@ -102,26 +99,13 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
       );
     },
   );
+}
 
-  const newAddon = bodySchema(
-    {
-      plan: { type: ['string', 'object'], properties: { name: { type: 'string' } }, required: ['name'] },
-      name: { type: ['string', 'null'] },
-      attachment: {
-        type: ['object', 'null'],
-        properties: { name: { type: ['string', 'null'] } },
-      },
-      config: {
-        type: ['object', 'null'],
-        additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
-      },
-      confirm: { type: ['string', 'null'] },
-    },
-    ['plan'],
-  );
+function createRoute(api: FastifyInstance, dependencies: AddonRouteDependencies): void {
+  const { appRegistry, addons } = dependencies;
   api.post<AppParams & { Body: NewAddonRequest }>(
     '/apps/:app/addons',
-    routeSchema('Add an add-on', 'Addon', { status: 201, body: newAddon }),
+    routeSchema('Add an add-on', 'Addon', { status: 201, body: NEW_ADDON_BODY }),
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const { plan, name, attachment, config, confirm } = request.body;
@@ -136,17 +120,19 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
         options: Object.fromEntries(options),
       });
       reply.code(201);
-      return addonView(await sceneFor(request), addon);
+      return addonView(await addonScene(dependencies, request), addon);
     },
   );
+}
 
-  const addonChange = bodySchema({
-    plan: { type: ['string', 'object'], properties: { name: { type: 'string' } }, required: ['name'] },
-    name: { type: 'string' },
-  });
+/** What is done with one add-on, by its name or id, or as an app has attached it. */
+function singleAddonRoutes(api: FastifyInstance, dependencies: AddonRouteDependencies): void {
+  const { appRegistry, addons } = dependencies;
   const found = async (request: FastifyRequest<AddonParams>) => {
-    const scene = await sceneFor(request);
-    return { scene, addon: await addonOf(request.params, scene) };
+    const scene = await addonScene(dependencies, request);
+    const { app, addon } = request.params;
+    const appId = app === undefined ? undefined : (await appRegistry.getApp(app)).id;
+    return { scene, addon: requireAddon(scene, addon, appId) };
   };
   // What an app has attached it uses, but it is the owner's to change.
   const foundToChange = async (request: FastifyRequest<AddonParams>) => {
@@ -170,7 +156,7 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
     );
     api.patch<AddonParams & { Body: AddonChange | null }>(
       path,
-      routeSchema('Change the plan or the name of an add-on', 'Addon', { body: addonChange }),
+      routeSchema('Change the plan or the name of an add-on', 'Addon', { body: ADDON_CHANGE_BODY }),
       async (request) => {
         let { addon } = await foundToChange(request);
         const { plan, name } = request.body ?? {};
@@ -178,7 +164,7 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
           throw new TailraceError('invalid_params', 'Name what is to be changed: the plan or the name.');
         if (name !== undefined) addon = await addons.rename(addon, name);
         if (plan !== undefined) addon = await addons.changePlan(addon, planName(plan));
-        return addonView(await sceneFor(request), addon);
+        return addonView(await addonScene(dependencies, request), addon);
       },
     );
     api.delete<AddonParams & { Body: { force?: boolean } | null }>(
@@ -207,38 +193,22 @@ export function addonRoutes(api: FastifyInstance, dependencies: AddonRouteDepend
     routeSchema('What an add-on is like now, as its service says it', 'AddonDetail', { many: true }),
     async (request) => addons.info((await found(request)).addon),
   );
+}
 
-  interface ResolveRequest {
-    readonly addon: string;
-    readonly app?: string | null;
-    readonly addon_service?: string | null;
-  }
-  const resolveBody = bodySchema(
-    {
-      addon: { type: 'string' },
-      app: { type: ['string', 'null'] },
-      addon_service: { type: ['string', 'null'] },
-    },
-    ['addon'],
-  );
+function resolveRoute(api: FastifyInstance, dependencies: AddonRouteDependencies): void {
   api.post<{ Body: ResolveRequest }>(
     '/actions/addons/resolve',
-    routeSchema('Find add-ons by what was typed', 'Addon', { many: true, body: resolveBody }),
+    routeSchema('Find add-ons by what was typed', 'Addon', { many: true, body: RESOLVE_BODY }),
     async (request) => {
       const { addon: which, app, addon_service: service } = request.body;
-      const scene = await sceneFor(request);
-      const appId = app ? (await getNamedApp(request, appRegistry, app)).id : undefined;
+      const scene = await addonScene(dependencies, request);
+      const appId = app ? (await getNamedApp(request, dependencies.appRegistry, app)).id : undefined;
       // Refuses when there is none; several are for the client to choose from.
       const matches = matchAddons(scene, which, appId).filter((one) => !service || one.service === service);
       if (matches.length === 0) requireAddon(scene, which, appId);
       return matches.map((addon) => addonView(scene, addon));
     },
   );
-
-  async function addonOf({ app, addon }: AddonParams['Params'], scene: AddonScene): Promise<AddonRecord> {
-    const record: AppRecord | undefined = app === undefined ? undefined : await appRegistry.getApp(app);
-    return requireAddon(scene, addon, record?.id);
-  }
 }
 
 function planName(plan: PlanRequest): string {

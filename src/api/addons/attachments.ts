@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { getNamedApp } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { type AddonLinks, type AddonSceneDependencies, addonScene } from './addon-scene.ts';
+import { type AddonRouteDependencies, addonScene } from './addon-scene.ts';
 import { matchAttachments, requireAddon, requireAttachment } from './find-addon.ts';
 import { attachmentView } from './views.ts';
 
@@ -17,15 +17,10 @@ interface NewAttachmentRequest {
   readonly confirm?: string | null;
 }
 
-/** What these routes work with. */
-export interface AttachmentRouteDependencies extends AddonSceneDependencies {
-  readonly addonLinks: AddonLinks;
-}
-
 /** `/addon-attachments`: the add-ons that apps have, attach, detach. */
-export function attachmentRoutes(api: FastifyInstance, dependencies: AttachmentRouteDependencies): void {
-  const { appRegistry, addons, addonLinks } = dependencies;
-  const sceneFor = (request: FastifyRequest) => addonScene(dependencies, addonLinks, request);
+export function attachmentRoutes(api: FastifyInstance, dependencies: AddonRouteDependencies): void {
+  const { appRegistry, addons } = dependencies;
+  const sceneFor = (request: FastifyRequest) => addonScene(dependencies, request);
 
   api.get(
     '/addon-attachments',

@@ -1,10 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { TailraceError } from '../../common/errors.ts';
 import { PROTECTED_ROUTE } from '../access/authorize.ts';
 import { routeSchema } from '../schemas-heroku.ts';
-import { addonScene } from './addon-scene.ts';
-import type { AddonRouteDependencies } from './addons.ts';
-import { requireAddon } from './find-addon.ts';
+import { type AddonRouteDependencies, addonScene } from './addon-scene.ts';
+import { requireAddonOf } from './find-addon.ts';
 
 interface AddonParams {
   Params: { addon: string };
@@ -15,12 +13,9 @@ interface AddonParams {
  * `pg:promote`, `redis:info`, `redis:cli`.
  */
 export function dataServiceRoutes(api: FastifyInstance, dependencies: AddonRouteDependencies): void {
-  const { addons, addonLinks } = dependencies;
-  const addonOf = async (request: FastifyRequest<AddonParams>, service: string) => {
-    const addon = requireAddon(await addonScene(dependencies, addonLinks, request), request.params.addon);
-    if (addon.service === service) return addon;
-    throw new TailraceError('not_found', `${addon.name} is no ${service}.`);
-  };
+  const { addons } = dependencies;
+  const addonOf = async (request: FastifyRequest<AddonParams>, service: string) =>
+    requireAddonOf(service, await addonScene(dependencies, request), request.params.addon);
 
   api.get<AddonParams>(
     '/client/v11/databases/:addon',

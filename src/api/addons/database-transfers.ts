@@ -19,10 +19,9 @@ import { allowSlowUpload } from '../../common/http/upload-timeout.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import { PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { addonScene } from './addon-scene.ts';
-import type { AddonRouteDependencies } from './addons.ts';
+import { type AddonRouteDependencies, addonScene } from './addon-scene.ts';
 import type { BackupLinks } from './backup-links.ts';
-import { requireAddon } from './find-addon.ts';
+import { requireAddonOf } from './find-addon.ts';
 
 interface AddonParams {
   Params: { addon: string };
@@ -43,15 +42,39 @@ export interface TransferRouteDependencies extends AddonRouteDependencies {
 
 const extensions = { type: ['array', 'null'], items: { type: 'string' } };
 
-/** Adds the routes below `/client/v11/`. An add-on that isn't PostgreSQL is `not_found` there. */
+const RESTORE_BODY = bodySchema({ backup_url: { type: 'string' }, extensions }, ['backup_url']);
+const SCHEDULE_BODY = bodySchema(
+  {
+    hour: { type: ['string', 'integer'] },
+    timezone: { type: 'string' },
+    schedule_name: { type: 'string', maxLength: 200 },
+  },
+  ['hour', 'timezone', 'schedule_name'],
+);
+
+/** Adds the routes below `/client/v11/` and `/postgres/v0/`. An add-on that isn't PostgreSQL is `not_found` there. */
 export function databaseTransferRoutes(api: FastifyInstance, dependencies: TransferRouteDependencies): void {
-  const { addons, addonLinks, appRegistry, addresses, backupLinks, uploadFolder } = dependencies;
-  const { transfers, schedules } = addons;
-  const addonOf = async (request: FastifyRequest<AddonParams>): Promise<AddonRecord> => {
-    const addon = requireAddon(await addonScene(dependencies, addonLinks, request), request.params.addon);
-    if (addon.service === 'heroku-postgresql') return addon;
-    throw new TailraceError('not_found', `${addon.name} is no heroku-postgresql.`);
-  };
+  transferRoutes(api, dependencies);
+  backupAndRestoreRoutes(api, dependencies);
+  restoreUploadRoute(api, dependencies);
+  resetRoutes(api, dependencies);
+  scheduleRoutes(api, dependencies);
+  credentialRoutes(api, dependencies);
+}
+
+async function requireDatabase(
+  dependencies: TransferRouteDependencies,
+  request: FastifyRequest<AddonParams>,
+): Promise<AddonRecord> {
+  return requireAddonOf('heroku-postgresql', await addonScene(dependencies, request), request.params.addon);
+}
+
+/** What was backed up and restored, and what is done with one of these. */
+function transferRoutes(
+  api: FastifyInstance,
+  { addons, appRegistry, addresses, backupLinks }: TransferRouteDependencies,
+): void {
+  const { transfers } = addons;
   const appOf = async (which: string) => (await appRegistry.getApp(which)).id;
 
   api.get<{ Params: { app: string } }>(
@@ -93,21 +116,24 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
       };
     },
   );
+}
+
+function backupAndRestoreRoutes(api: FastifyInstance, dependencies: TransferRouteDependencies): void {
+  const { transfers } = dependencies.addons;
 
   api.post<AddonParams>(
     '/client/v11/databases/:addon/backups',
     routeSchema('Back up a database', 'DatabaseTransfer', { status: 201, body: bodySchema({}) }),
     async (request, reply) => {
       reply.code(201);
-      return transferView(await transfers.capture(await addonOf(request)));
+      return transferView(await transfers.capture(await requireDatabase(dependencies, request)));
     },
   );
-  const restoreBody = bodySchema({ backup_url: { type: 'string' }, extensions }, ['backup_url']);
   api.post<AddonParams & { Body: ExtensionsBody & { backup_url: string } }>(
     '/client/v11/databases/:addon/restores',
     routeSchema('Replace what is in a database by a backup', 'DatabaseTransfer', {
       status: 201,
-      body: restoreBody,
+      body: RESTORE_BODY,
     }),
     async (request, reply) => {
       const { backup_url: source, extensions: wanted } = request.body;
@@ -115,11 +141,21 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
       // What is in a backup shows once it is restored.
       const mayRead = (app: AppId): boolean =>
         keyGrant === undefined || permits(keyGrant, 'read-protected', app);
-      const restore = await transfers.restore(await addonOf(request), source, wanted, mayRead);
+      const restore = await transfers.restore(
+        await requireDatabase(dependencies, request),
+        source,
+        wanted,
+        mayRead,
+      );
       reply.code(201);
       return transferView(restore);
     },
   );
+}
+
+function restoreUploadRoute(api: FastifyInstance, dependencies: TransferRouteDependencies): void {
+  const { addons, uploadFolder } = dependencies;
+
   void api.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -133,7 +169,7 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
         bodyLimit: Number.MAX_SAFE_INTEGER,
       },
       async (request, reply) => {
-        const addon = await addonOf(request);
+        const addon = await requireDatabase(dependencies, request);
         if (!request.body)
           throw new TailraceError('bad_request', 'The backup is missing: send it as the body.');
         allowSlowUpload(request);
@@ -143,7 +179,7 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
           await pipeline(request.body, createWriteStream(file, { mode: 0o600 })).catch((error: unknown) => {
             throw fileError(error);
           });
-          const restore = await transfers.restoreFile(addon, file);
+          const restore = await addons.transfers.restoreFile(addon, file);
           reply.code(201);
           return transferView(restore);
         } catch (error) {
@@ -153,13 +189,18 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
       },
     );
   });
+}
+
+function resetRoutes(api: FastifyInstance, dependencies: TransferRouteDependencies): void {
+  const { transfers } = dependencies.addons;
+
   api.put<AddonParams & { Body: ExtensionsBody | null }>(
     '/client/v11/databases/:addon/reset',
     routeSchema('Delete all that is in a database', 'DataServiceMessage', {
       body: bodySchema({ extensions }),
     }),
     async (request) => {
-      await transfers.reset(await addonOf(request), request.body?.extensions);
+      await transfers.reset(await requireDatabase(dependencies, request), request.body?.extensions);
       return { message: 'Reset successful.' };
     },
   );
@@ -167,30 +208,30 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
     '/client/v11/databases/:addon/connection_reset',
     routeSchema('End all connections to a database', 'DataServiceMessage', { body: bodySchema({}) }),
     async (request) => {
-      await transfers.endClients(await addonOf(request));
+      await transfers.endClients(await requireDatabase(dependencies, request));
       return { message: 'Connections terminated.' };
     },
   );
+}
+
+function scheduleRoutes(api: FastifyInstance, dependencies: TransferRouteDependencies): void {
+  const { schedules } = dependencies.addons;
 
   api.get<AddonParams>(
     '/client/v11/databases/:addon/transfer-schedules',
     routeSchema('List the daily backups of a database', 'BackupSchedule', { many: true }),
-    async (request) => schedules.list(await addonOf(request)).map(scheduleView),
-  );
-  const scheduleBody = bodySchema(
-    {
-      hour: { type: ['string', 'integer'] },
-      timezone: { type: 'string' },
-      schedule_name: { type: 'string', maxLength: 200 },
-    },
-    ['hour', 'timezone', 'schedule_name'],
+    async (request) => schedules.list(await requireDatabase(dependencies, request)).map(scheduleView),
   );
   api.post<AddonParams & { Body: { hour: string | number; timezone: string; schedule_name: string } }>(
     '/client/v11/databases/:addon/transfer-schedules',
-    routeSchema('Back up a database every day', 'BackupSchedule', { status: 201, body: scheduleBody }),
+    routeSchema('Back up a database every day', 'BackupSchedule', { status: 201, body: SCHEDULE_BODY }),
     async (request, reply) => {
       const { hour, timezone, schedule_name: name } = request.body;
-      const schedule = await schedules.add(await addonOf(request), { hour, timezone, name });
+      const schedule = await schedules.add(await requireDatabase(dependencies, request), {
+        hour,
+        timezone,
+        name,
+      });
       reply.code(201);
       return scheduleView(schedule);
     },
@@ -198,16 +239,21 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
   api.delete<{ Params: { addon: string; schedule: string } }>(
     '/client/v11/databases/:addon/transfer-schedules/:schedule',
     routeSchema('End the daily backups of a database', 'BackupSchedule'),
-    async (request) => scheduleView(await schedules.remove(await addonOf(request), request.params.schedule)),
+    async (request) =>
+      scheduleView(
+        await schedules.remove(await requireDatabase(dependencies, request), request.params.schedule),
+      ),
   );
+}
 
+function credentialRoutes(api: FastifyInstance, dependencies: TransferRouteDependencies): void {
   api.get<AddonParams>(
     '/postgres/v0/databases/:addon/credentials',
     {
       ...routeSchema('Who may connect to a database', 'DatabaseCredential', { many: true }),
       ...PROTECTED_ROUTE,
     },
-    async (request) => [credentialView(await addonOf(request))],
+    async (request) => [credentialView(await requireDatabase(dependencies, request))],
   );
   api.get<{ Params: { addon: string; credential: string } }>(
     '/postgres/v0/databases/:addon/credentials/:credential',
@@ -215,7 +261,7 @@ export function databaseTransferRoutes(api: FastifyInstance, dependencies: Trans
     async (request) => {
       if (request.params.credential !== 'default')
         throw new TailraceError('not_found', "Couldn't find that credential: there is one, default.");
-      return credentialView(await addonOf(request));
+      return credentialView(await requireDatabase(dependencies, request));
     },
   );
 }

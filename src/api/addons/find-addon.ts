@@ -48,6 +48,13 @@ export function requireAddon(scene: AddonScene, which: string, app?: AppId): Add
   );
 }
 
+/** As {@link requireAddon}, and one of another service is `not_found`, too. */
+export function requireAddonOf(service: string, scene: AddonScene, which: string): AddonRecord {
+  const addon = requireAddon(scene, which);
+  if (addon.service === service) return addon;
+  throw new TailraceError('not_found', `${addon.name} is no ${service}.`);
+}
+
 /** @throws TailraceError `not_found`, `multiple_matches` */
 export function requireAttachment(scene: AddonScene, which: string, app?: AppId): AttachmentRecord {
   const found = matchAttachments(scene, which, app);

@@ -3,8 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import replyFrom from '@fastify/reply-from';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { KeyGrant } from '../../apps/access/api-keys.ts';
+import type { ApiKeys, KeyGrant } from '../../apps/access/api-keys.ts';
 import { permits } from '../../apps/access/grants.ts';
+import type { Addons } from '../../apps/host/addons/addons.ts';
 import type { AddonRecord } from '../../apps/host/addons/model/addon-record.ts';
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
@@ -13,7 +14,7 @@ import { PAGE_SECURITY_HEADERS } from '../../common/http/static-files.ts';
 import { cookieValue } from '../../logs/access/browser-requests.ts';
 import { type AuditDependencies, writeAudit } from '../access/audit-requests.ts';
 import { type AuthorizeDependencies, authorizedGrant } from '../access/authorize.ts';
-import type { AddonRouteDependencies } from './addons.ts';
+import type { AddonRouteDependencies } from './addon-scene.ts';
 import { PageSessions } from './page-sessions.ts';
 import { sendSignOnPage } from './sign-on-page.ts';
 
@@ -69,18 +70,21 @@ export async function addonPageRoutes(
   server: FastifyInstance,
   dependencies: AddonPageRouteDependencies,
 ): Promise<void> {
-  const { apiKeys, appRegistry, addons, addonLinks, addresses, auditLog } = dependencies;
   const sessions = new PageSessions();
-  const findAddon = async (id: string | undefined): Promise<AddonRecord | undefined> => {
-    const found = id === undefined ? undefined : await addons.find(id);
-    return found?.id === id ? found : undefined;
-  };
+  signOnRoute(server, dependencies, sessions);
+  await server.register(async (scope) => pageRoutes(scope, dependencies, sessions));
+}
 
+function signOnRoute(
+  server: FastifyInstance,
+  { apiKeys, appRegistry, addons, addonLinks, addresses }: AddonPageRouteDependencies,
+  sessions: PageSessions,
+): void {
   // Whoever has the link may open the page; it needs no key.
   server.get<{ Params: { secret: string } }>('/addons/sign-on/:secret', async (request, reply) => {
     const ticket = addonLinks.redeem(request.params.secret);
-    const addon = await findAddon(ticket?.addon);
-    if (!ticket || !addon || !(await grantOfBrowser(ticket.by, addon, 'read-protected')))
+    const addon = await findAddon(addons, ticket?.addon);
+    if (!ticket || !addon || !(await grantOfBrowser(apiKeys, ticket.by, addon, 'read-protected')))
       throw new TailraceError(
         'not_found',
         'This link was used already, or is too old: get another one with addons:open.',
@@ -102,98 +106,120 @@ export async function addonPageRoutes(
       throw new TailraceError('not_found', `${addon.name} has no page on this server.`);
     return reply.redirect(target, 303);
   });
+}
 
-  await server.register(async (pages) => {
-    await pages.register(replyFrom, {
-      disableCache: true,
-      disableRequestLogging: true,
-      undici: { headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: 0 },
-    });
-    // Bodies go on as they come: the service limits them.
-    pages.removeAllContentTypeParsers();
-    pages.addContentTypeParser('*', (request, _payload, done) => done(null, detachedBody(request.raw)));
-    pages.addHook('onError', async ({ body }) => discardDetached(body));
-    // Nothing that is answered here may be made something else of: the live page, with its key, is of the same origin.
-    pages.addHook('onRequest', async (_request, reply) => {
-      reply.headers({ ...PAGE_SECURITY_HEADERS, 'Cache-Control': 'no-store' });
-    });
-    pages.get<PageParams>('/addons/:addon/page', async (request, reply) =>
-      reply.redirect(`/addons/${encodeURIComponent(request.params.addon)}/page/`, 308),
-    );
-    pages.all<PageParams>('/addons/:addon/page/*', async (request, reply) => {
-      const { addon: id } = request.params;
-      const addon = await findAddon(id);
-      const grant = await grantToOpen(request, id, addon);
-      if (!grant)
-        return refuse(
-          request,
-          reply,
-          new TailraceError(
-            'unauthorized',
-            'Open this page with `tailrace addons:open`: its link signs a browser on.',
-          ),
-        );
-      const page = addon && addons.page(addon);
-      if (!page) return refuse(request, reply, new TailraceError('not_found', 'There is no such page here.'));
-      if (!SAFE_METHODS.includes(request.method))
-        writeAudit(auditLog, request, grant, {
-          action: 'Change something on the page of an add-on',
-          app: (await appRegistry.findApp(addon.app))?.name,
-          fields: { addon: addon.name, method: request.method },
-        });
-      return reply.from(`http://127.0.0.1:${page.port}${pathInPage(request.url)}`, {
-        // The client sees that a service is busy, and decides itself.
-        retryDelay: () => null,
-        rewriteRequestHeaders: (_request, headers) => ({
-          ...without(headers, REQUEST_HEADERS_LEFT_OUT),
-          authorization: `Bearer ${page.key}`,
-        }),
-        rewriteHeaders: (headers) => without(headers, RESPONSE_HEADERS_LEFT_OUT),
-        onResponse: (_request, answer, response) => {
-          // Of a request that was refused before it was read, the browser gets the answer once it has sent everything.
-          void endOf(request.raw).then(() => {
-            answer.removeHeader('connection');
-            answer.send((response as unknown as { stream: Readable }).stream);
-          });
-        },
-        onError: () => {
-          const sentence = `${addon.name} doesn't answer: see its lines in the stream.`;
-          refuse(request, reply, new TailraceError('unavailable', sentence));
-        },
-      });
-    });
+async function pageRoutes(
+  pages: FastifyInstance,
+  dependencies: AddonPageRouteDependencies,
+  sessions: PageSessions,
+): Promise<void> {
+  const { appRegistry, addons, auditLog } = dependencies;
+  await pages.register(replyFrom, {
+    disableCache: true,
+    disableRequestLogging: true,
+    undici: { headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: 0 },
   });
+  // Bodies go on as they come: the service limits them.
+  pages.removeAllContentTypeParsers();
+  pages.addContentTypeParser('*', (request, _payload, done) => done(null, detachedBody(request.raw)));
+  pages.addHook('onError', async ({ body }) => discardDetached(body));
+  // Nothing that is answered here may be made something else of: the live page, with its key, is of the same origin.
+  pages.addHook('onRequest', async (_request, reply) => {
+    reply.headers({ ...PAGE_SECURITY_HEADERS, 'Cache-Control': 'no-store' });
+  });
+  pages.get<PageParams>('/addons/:addon/page', async (request, reply) =>
+    reply.redirect(`/addons/${encodeURIComponent(request.params.addon)}/page/`, 308),
+  );
+  pages.all<PageParams>('/addons/:addon/page/*', async (request, reply) => {
+    const { addon: id } = request.params;
+    const addon = await findAddon(addons, id);
+    const grant = await grantToOpen(dependencies, sessions, request, addon);
+    if (!grant)
+      return refuse(
+        request,
+        reply,
+        new TailraceError(
+          'unauthorized',
+          'Open this page with `tailrace addons:open`: its link signs a browser on.',
+        ),
+      );
+    const page = addon && addons.page(addon);
+    if (!page) return refuse(request, reply, new TailraceError('not_found', 'There is no such page here.'));
+    if (!SAFE_METHODS.includes(request.method))
+      writeAudit(auditLog, request, grant, {
+        action: 'Change something on the page of an add-on',
+        app: (await appRegistry.findApp(addon.app))?.name,
+        fields: { addon: addon.name, method: request.method },
+      });
+    return proxyToPage(request, reply, { name: addon.name, ...page });
+  });
+}
 
-  /** Who opens a page, or changes something there: undefined for who may not. */
-  async function grantToOpen(
-    request: FastifyRequest,
-    id: string,
-    addon: AddonRecord | undefined,
-  ): Promise<KeyGrant | undefined> {
-    const isSafe = SAFE_METHODS.includes(request.method);
-    const scope = isSafe ? 'read-protected' : 'write';
-    const { authorization } = request.headers;
-    if (authorization !== undefined) {
-      const app = addon && (await appRegistry.findApp(addon.app));
-      return authorizedGrant(request, scope, app, dependencies);
-    }
-    if (!isSafe && !isFromOwnPage(request, addresses.publicUrl)) return undefined;
-    const secret = cookieValue(request.headers, COOKIE);
-    const hash = secret === undefined ? undefined : sessions.grantHash(secret, id);
-    if (hash === undefined) return undefined;
-    // Who was signed on learns that it is gone.
-    return addon ? grantOfBrowser(hash, addon, scope) : apiKeys.grantOfHash(hash);
-  }
+/** Proxies a request to the service whose page it is. */
+function proxyToPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  page: { readonly name: string; readonly port: number; readonly key: string },
+): FastifyReply {
+  return reply.from(`http://127.0.0.1:${page.port}${pathInPage(request.url)}`, {
+    // The client sees that a service is busy, and decides itself.
+    retryDelay: () => null,
+    rewriteRequestHeaders: (_request, headers) => ({
+      ...without(headers, REQUEST_HEADERS_LEFT_OUT),
+      authorization: `Bearer ${page.key}`,
+    }),
+    rewriteHeaders: (headers) => without(headers, RESPONSE_HEADERS_LEFT_OUT),
+    onResponse: (_request, answer, response) => {
+      // Of a request that was refused before it was read, the browser gets the answer once it has sent everything.
+      void endOf(request.raw).then(() => {
+        answer.removeHeader('connection');
+        answer.send((response as unknown as { stream: Readable }).stream);
+      });
+    },
+    onError: () => {
+      const sentence = `${page.name} doesn't answer: see its lines in the stream.`;
+      refuse(request, reply, new TailraceError('unavailable', sentence));
+    },
+  });
+}
 
-  /** A browser sees a page as long as whoever got the link for it may. */
-  async function grantOfBrowser(
-    hash: string,
-    addon: AddonRecord,
-    scope: 'read-protected' | 'write',
-  ): Promise<KeyGrant | undefined> {
-    const grant = await apiKeys.grantOfHash(hash);
-    return grant && permits(grant, scope, addon.app) ? grant : undefined;
+async function findAddon(addons: Addons, id: string | undefined): Promise<AddonRecord | undefined> {
+  const found = id === undefined ? undefined : await addons.find(id);
+  return found?.id === id ? found : undefined;
+}
+
+/** Who opens a page, or changes something there: undefined for who may not. */
+async function grantToOpen(
+  dependencies: AddonPageRouteDependencies,
+  sessions: PageSessions,
+  request: FastifyRequest<PageParams>,
+  addon: AddonRecord | undefined,
+): Promise<KeyGrant | undefined> {
+  const { apiKeys, appRegistry, addresses } = dependencies;
+  const isSafe = SAFE_METHODS.includes(request.method);
+  const scope = isSafe ? 'read-protected' : 'write';
+  const { authorization } = request.headers;
+  if (authorization !== undefined) {
+    const app = addon && (await appRegistry.findApp(addon.app));
+    return authorizedGrant(request, scope, app, dependencies);
   }
+  if (!isSafe && !isFromOwnPage(request, addresses.publicUrl)) return undefined;
+  const secret = cookieValue(request.headers, COOKIE);
+  const hash = secret === undefined ? undefined : sessions.grantHash(secret, request.params.addon);
+  if (hash === undefined) return undefined;
+  // Who was signed on learns that it is gone.
+  return addon ? grantOfBrowser(apiKeys, hash, addon, scope) : apiKeys.grantOfHash(hash);
+}
+
+/** A browser sees a page as long as whoever got the link for it may. */
+async function grantOfBrowser(
+  apiKeys: ApiKeys,
+  hash: string,
+  addon: AddonRecord,
+  scope: 'read-protected' | 'write',
+): Promise<KeyGrant | undefined> {
+  const grant = await apiKeys.grantOfHash(hash);
+  return grant && permits(grant, scope, addon.app) ? grant : undefined;
 }
 
 /**

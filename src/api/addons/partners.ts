@@ -6,8 +6,7 @@ import type { PartnerRecord } from '../../apps/host/addons/partner/partner-manif
 import { TailraceError } from '../../common/errors.ts';
 import { PROTECTED_ROUTE } from '../access/authorize.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
-import { addonScene } from './addon-scene.ts';
-import type { AddonRouteDependencies } from './addons.ts';
+import { type AddonRouteDependencies, addonScene } from './addon-scene.ts';
 import { addonNotFound } from './find-addon.ts';
 import { PARTNER_ROUTE } from './partner-access.ts';
 import { addonConfigView, addonView } from './views.ts';
@@ -66,7 +65,7 @@ export function partnerRoutes(api: FastifyInstance, dependencies: AddonRouteDepe
     return addon;
   };
   const viewOf = async (request: FastifyRequest<AddonParams>) => {
-    const scene = await addonScene(dependencies, dependencies.addonLinks, request);
+    const scene = await addonScene(dependencies, request);
     const addon = scene.addons.find(({ id }) => id === request.partnerAddon);
     return addon && addonView(scene, addon);
   };

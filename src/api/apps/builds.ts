@@ -59,10 +59,29 @@ export interface BuildRouteDependencies extends SourceUploadDependencies {
   readonly store: Store;
 }
 
+const NEW_BUILD_BODY = bodySchema(
+  {
+    source_blob: {
+      type: 'object',
+      required: ['url'],
+      properties: { url: { type: 'string' }, version: { type: ['string', 'null'], maxLength: 200 } },
+    },
+  },
+  ['source_blob'],
+);
+
 /** `/sources`, `/apps/:app/builds`, `/apps/:app/slugs`: from an archive of files to a release. */
 export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDependencies): void {
-  const { addresses, appRegistry, builds, store, uploadFolder, sourceBytesMax, sourceNames } = dependencies;
+  sourceRoute(api, dependencies);
+  buildsOfAppRoutes(api, dependencies);
+  singleBuildRoutes(api, dependencies);
+  slugRoute(api, dependencies);
+}
 
+function sourceRoute(
+  api: FastifyInstance,
+  { addresses, sourceBytesMax, sourceNames }: BuildRouteDependencies,
+): void {
   api.post(
     '/sources',
     {
@@ -76,20 +95,15 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
       return { source_blob: { get_url: url, put_url: url, max_bytes: sourceBytesMax } };
     },
   );
+}
 
-  const requestBody = bodySchema(
-    {
-      source_blob: {
-        type: 'object',
-        required: ['url'],
-        properties: { url: { type: 'string' }, version: { type: ['string', 'null'], maxLength: 200 } },
-      },
-    },
-    ['source_blob'],
-  );
+function buildsOfAppRoutes(
+  api: FastifyInstance,
+  { addresses, appRegistry, builds, uploadFolder }: BuildRouteDependencies,
+): void {
   api.post<AppParams & { Body: NewBuildRequest }>(
     '/apps/:app/builds',
-    routeSchema('Build and release a source archive', 'Build', { status: 201, body: requestBody }),
+    routeSchema('Build and release a source archive', 'Build', { status: 201, body: NEW_BUILD_BODY }),
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const { url, version } = request.body.source_blob;
@@ -123,6 +137,12 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
       return {};
     },
   );
+}
+
+function singleBuildRoutes(
+  api: FastifyInstance,
+  { addresses, appRegistry, builds }: BuildRouteDependencies,
+): void {
   const requireBuild = async ({ app: which, build: id }: { app: string; build: string }) => {
     const app = await appRegistry.getApp(which);
     const build = (await builds.list(app.id)).find((one) => one.id === id);
@@ -154,7 +174,9 @@ export function buildRoutes(api: FastifyInstance, dependencies: BuildRouteDepend
       return reply.type('text/plain; charset=utf-8').send(Readable.from(build.output()));
     },
   );
+}
 
+function slugRoute(api: FastifyInstance, { appRegistry, store }: BuildRouteDependencies): void {
   api.get<AppParams & { Params: { slug: string } }>(
     '/apps/:app/slugs/:slug',
     routeSchema('Look at a slug', 'Slug'),

@@ -34,52 +34,29 @@ export interface FormationRouteDependencies {
 const PROCESS_TYPE_NAME = /^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/;
 const TYPES_MAX = 100;
 
+const update = {
+  quantity: { type: ['string', 'integer'] },
+  size: { type: ['string', 'null'] },
+  dyno_size: {
+    type: ['string', 'object', 'null'],
+    properties: { name: { type: 'string' } },
+    required: ['name'],
+  },
+};
+const UPDATES_BODY = bodySchema(
+  {
+    updates: {
+      type: 'array',
+      maxItems: TYPES_MAX,
+      items: { type: 'object', required: ['type'], properties: { type: { type: 'string' }, ...update } },
+    },
+  },
+  ['updates'],
+);
+
 /** `/apps/:app/formation`: the desired number of dynos of each process type. */
 export function formationRoutes(api: FastifyInstance, dependencies: FormationRouteDependencies): void {
-  const { appRegistry, dynoRunner, platformLog, releases, store } = dependencies;
-  const formationViews = async (app: AppRecord) => {
-    const sizes = await loadDynoSizes(store, app.id);
-    return dynoRunner.formation(app.id).map((process) => ({
-      id: `${app.id}-${process.type}`,
-      type: process.type,
-      quantity: process.quantity,
-      size: sizes[process.type] ?? DEFAULT_DYNO_SIZE,
-      dyno_size: { name: sizes[process.type] ?? DEFAULT_DYNO_SIZE },
-      command: process.command,
-      app: { id: app.id, name: app.name },
-      created_at: app.createdAt,
-      updated_at: app.updatedAt,
-    }));
-  };
-
-  async function scale(
-    request: FastifyRequest,
-    app: AppRecord,
-    updates: readonly FormationUpdate[],
-  ): Promise<string[]> {
-    const resolve = (current: readonly FormationEntry[]) =>
-      updates.map((update) => resolveUpdate(update, current));
-    // What can't be is refused at once, however long earlier changes take.
-    let resolved = resolve(dynoRunner.formation(app.id));
-    if (resolved.length === 0) return [];
-    await dynoRunner.scale(app.id, (current) => {
-      // `+1` of what others have made of it meanwhile.
-      resolved = resolve(current);
-      return changeOf(resolved);
-    });
-    const sizes = await loadDynoSizes(store, app.id);
-    const shown = resolved
-      .map(({ type, quantity }) => `${type}@${quantity}:${sizes[type] ?? DEFAULT_DYNO_SIZE}`)
-      .join(' ');
-    platformLog.write(
-      app.id,
-      'app',
-      'api',
-      PlatformLinePriority.api,
-      `Scaled to ${shown} by user ${actorOf(request)}`,
-    );
-    return resolved.map(({ type }) => type);
-  }
+  const { appRegistry } = dependencies;
 
   api.get<AppParams>(
     '/apps/:app/formation',
@@ -88,10 +65,12 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
       ...needsScope('dynos:read'),
     },
     async (request, reply) =>
-      paginate(request, reply, await formationViews(await appRegistry.getApp(request.params.app)), [
-        'type',
-        'id',
-      ]),
+      paginate(
+        request,
+        reply,
+        await formationViews(dependencies, await appRegistry.getApp(request.params.app)),
+        ['type', 'id'],
+      ),
   );
 
   api.get<AppParams & { Params: { type: string } }>(
@@ -102,76 +81,38 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
     },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      const found = (await formationViews(app)).find(({ type }) => type === request.params.type);
+      const found = (await formationViews(dependencies, app)).find(
+        ({ type }) => type === request.params.type,
+      );
       if (!found) throw new TailraceError('not_found', "Couldn't find that process type.");
       return found;
     },
   );
 
-  const update = {
-    quantity: { type: ['string', 'integer'] },
-    size: { type: ['string', 'null'] },
-    dyno_size: {
-      type: ['string', 'object', 'null'],
-      properties: { name: { type: 'string' } },
-      required: ['name'],
-    },
-  };
-  const updates = bodySchema(
-    {
-      updates: {
-        type: 'array',
-        maxItems: TYPES_MAX,
-        items: { type: 'object', required: ['type'], properties: { type: { type: 'string' }, ...update } },
-      },
-    },
-    ['updates'],
-  );
   api.patch<AppParams & { Body: { updates: readonly FormationUpdate[] } | null }>(
     '/apps/:app/formation',
     {
-      ...routeSchema('Scale: all of these or none', 'Formation', { many: true, body: updates }),
+      ...routeSchema('Scale: all of these or none', 'Formation', { many: true, body: UPDATES_BODY }),
       ...needsScope('dynos:write'),
     },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      const types = await scale(request, app, request.body?.updates ?? []);
-      return (await formationViews(app)).filter(({ type }) => types.includes(type));
+      const types = await scale(dependencies, request, app, request.body?.updates ?? []);
+      return (await formationViews(dependencies, app)).filter(({ type }) => types.includes(type));
     },
   );
 
-  // Before there is a Procfile nobody knows which types there will be: what isn't in it is left alone then.
   api.put<AppParams & { Body: { updates: readonly FormationUpdate[] } | null }>(
     '/apps/:app/formation',
     {
       ...routeSchema('Say what an app starts with when it is deployed for the first time', 'Empty', {
-        body: updates,
+        body: UPDATES_BODY,
       }),
       ...needsScope('dynos:write'),
     },
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
-      if ((await releases.current(app.id)).slug !== null || dynoRunner.formation(app.id).length > 0)
-        throw new TailraceError(
-          'conflict',
-          `${app.name} is deployed already: change its formation with ps:scale and ps:type.`,
-        );
-      const updates = request.body?.updates ?? [];
-      for (const { type } of updates)
-        if (!PROCESS_TYPE_NAME.test(type))
-          throw new TailraceError('invalid_params', `"${type.slice(0, 64)}" can't be a process type.`);
-      await changeFormation(store, app.id, (counts) => {
-        const resolved = updates.map((one) => {
-          const quantity = Object.hasOwn(counts, one.type) ? counts[one.type] : 0;
-          return resolveUpdate(one, [{ type: one.type, quantity }]);
-        });
-        if (new Set([...Object.keys(counts), ...resolved.map(({ type }) => type)]).size > TYPES_MAX)
-          throw new TailraceError(
-            'invalid_params',
-            `An app may start with ${TYPES_MAX} process types at most.`,
-          );
-        return changeOf(resolved);
-      });
+      await setFirstFormation(dependencies, app, request.body?.updates ?? []);
       return {};
     },
   );
@@ -185,10 +126,81 @@ export function formationRoutes(api: FastifyInstance, dependencies: FormationRou
     async (request) => {
       const app = await appRegistry.getApp(request.params.app);
       const { type } = request.params;
-      await scale(request, app, [{ ...request.body, type }]);
-      return (await formationViews(app)).find((view) => view.type === type);
+      await scale(dependencies, request, app, [{ ...request.body, type }]);
+      return (await formationViews(dependencies, app)).find((view) => view.type === type);
     },
   );
+}
+
+async function formationViews({ dynoRunner, store }: FormationRouteDependencies, app: AppRecord) {
+  const sizes = await loadDynoSizes(store, app.id);
+  return dynoRunner.formation(app.id).map((process) => ({
+    id: `${app.id}-${process.type}`,
+    type: process.type,
+    quantity: process.quantity,
+    size: sizes[process.type] ?? DEFAULT_DYNO_SIZE,
+    dyno_size: { name: sizes[process.type] ?? DEFAULT_DYNO_SIZE },
+    command: process.command,
+    app: { id: app.id, name: app.name },
+    created_at: app.createdAt,
+    updated_at: app.updatedAt,
+  }));
+}
+
+/** @returns the process types that were named */
+async function scale(
+  { dynoRunner, platformLog, store }: FormationRouteDependencies,
+  request: FastifyRequest,
+  app: AppRecord,
+  updates: readonly FormationUpdate[],
+): Promise<string[]> {
+  const resolve = (current: readonly FormationEntry[]) =>
+    updates.map((update) => resolveUpdate(update, current));
+  // What can't be is refused at once, however long earlier changes take.
+  let resolved = resolve(dynoRunner.formation(app.id));
+  if (resolved.length === 0) return [];
+  await dynoRunner.scale(app.id, (current) => {
+    // `+1` of what others have made of it meanwhile.
+    resolved = resolve(current);
+    return changeOf(resolved);
+  });
+  const sizes = await loadDynoSizes(store, app.id);
+  const shown = resolved
+    .map(({ type, quantity }) => `${type}@${quantity}:${sizes[type] ?? DEFAULT_DYNO_SIZE}`)
+    .join(' ');
+  platformLog.write(
+    app.id,
+    'app',
+    'api',
+    PlatformLinePriority.api,
+    `Scaled to ${shown} by user ${actorOf(request)}`,
+  );
+  return resolved.map(({ type }) => type);
+}
+
+/** Before there is a Procfile nobody knows which types there will be: what isn't in it is left alone then. */
+async function setFirstFormation(
+  { dynoRunner, releases, store }: FormationRouteDependencies,
+  app: AppRecord,
+  updates: readonly FormationUpdate[],
+): Promise<void> {
+  if ((await releases.current(app.id)).slug !== null || dynoRunner.formation(app.id).length > 0)
+    throw new TailraceError(
+      'conflict',
+      `${app.name} is deployed already: change its formation with ps:scale and ps:type.`,
+    );
+  for (const { type } of updates)
+    if (!PROCESS_TYPE_NAME.test(type))
+      throw new TailraceError('invalid_params', `"${type.slice(0, 64)}" can't be a process type.`);
+  await changeFormation(store, app.id, (counts) => {
+    const resolved = updates.map((one) => {
+      const quantity = Object.hasOwn(counts, one.type) ? counts[one.type] : 0;
+      return resolveUpdate(one, [{ type: one.type, quantity }]);
+    });
+    if (new Set([...Object.keys(counts), ...resolved.map(({ type }) => type)]).size > TYPES_MAX)
+      throw new TailraceError('invalid_params', `An app may start with ${TYPES_MAX} process types at most.`);
+    return changeOf(resolved);
+  });
 }
 
 function changeOf(

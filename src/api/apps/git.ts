@@ -46,14 +46,22 @@ export interface GitRouteDependencies extends AuditDependencies {
   readonly log: Log;
 }
 
+interface GitServiceRequest {
+  readonly service: GitService;
+  readonly app: AppId;
+  readonly folder: string;
+  readonly advertise: boolean;
+  readonly head: string;
+  readonly input: Readable | null;
+}
+
 /** The routes of every app's repository, `/<app>.git`. */
 export function gitRoutes(
   server: FastifyInstance,
   dependencies: GitRouteDependencies,
   grantToWrite: (caller: Caller, app: AppRecord | undefined) => Promise<KeyGrant | undefined>,
 ): void {
-  const { appRegistry, auditLog, repositoryFolder, uploadFolder, sourceBytesMax, addresses, log } =
-    dependencies;
+  const { appRegistry, auditLog } = dependencies;
   void server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
@@ -74,10 +82,17 @@ export function gitRoutes(
         const service = GIT_SERVICES.find((one) => one === request.query.service);
         if (!service)
           throw new TailraceError('forbidden', 'Only the smart HTTP protocol of git is spoken here.');
-        const { app, folder } = await requireRepository(request.params.repository);
+        const { app, folder } = await requireRepository(dependencies, request.params.repository);
         const first = `# service=${service}\n`;
         const head = `${(first.length + 4).toString(16).padStart(4, '0')}${first}0000`;
-        await runGitService(request, reply, { service, app, folder, advertise: true, head, input: null });
+        await runGitService(dependencies, request, reply, {
+          service,
+          app,
+          folder,
+          advertise: true,
+          head,
+          input: null,
+        });
       },
     );
     for (const service of GIT_SERVICES)
@@ -93,8 +108,8 @@ export function gitRoutes(
               app: appNameOf(request.params.repository),
               fields: {},
             });
-          const { app, folder } = await requireRepository(request.params.repository);
-          await runGitService(request, reply, {
+          const { app, folder } = await requireRepository(dependencies, request.params.repository);
+          await runGitService(dependencies, request, reply, {
             service,
             app,
             folder,
@@ -105,97 +120,108 @@ export function gitRoutes(
         },
       );
   });
+}
 
-  async function requireRepository(name: string): Promise<{ app: AppId; folder: string }> {
-    const { id } = await appRegistry.getApp(appNameOf(name));
-    return { app: id, folder: await ensureRepository(repositoryFolder, id) };
-  }
+async function requireRepository(
+  { appRegistry, repositoryFolder }: GitRouteDependencies,
+  name: string,
+): Promise<{ app: AppId; folder: string }> {
+  const { id } = await appRegistry.getApp(appNameOf(name));
+  return { app: id, folder: await ensureRepository(repositoryFolder, id) };
+}
 
-  interface GitServiceRequest {
-    readonly service: GitService;
-    readonly app: AppId;
-    readonly folder: string;
-    readonly advertise: boolean;
-    readonly head: string;
-    readonly input: Readable | null;
-  }
-  async function runGitService(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    serviceRequest: GitServiceRequest,
-  ): Promise<void> {
-    const { service, app, folder, advertise, head, input } = serviceRequest;
-    const args = [...(advertise ? ['--advertise-refs'] : []), folder];
-    const protocol = request.headers['git-protocol'];
-    const git = closingDescriptorsOf('git', [
-      '-c',
-      `receive.maxInputSize=${sourceBytesMax}`,
-      // What CI checks out. Git would refuse it only after the hook, when it is released already.
-      '-c',
-      'receive.shallowUpdate=true',
-      service.slice(4),
-      '--stateless-rpc',
-      ...args,
-    ]);
-    const child: ChildProcessWithoutNullStreams = spawn(git.program, git.args, {
-      env: {
-        PATH: process.env.PATH,
-        HOME: repositoryFolder,
-        GIT_PROTOCOL: typeof protocol === 'string' ? protocol : '',
-        ...hookEnvironment(request, app),
-      },
-    });
-    reply.hijack();
-    child.stdin.on('error', () => {});
-    child.on('error', (error) => {
-      log.warn({ err: error }, 'git could not be run');
-      reply.raw.destroy();
-    });
-    child.stderr.on('data', (text: Buffer) => log.warn({ git: text.toString('utf8').trim() }, 'git said'));
-    const kind = advertise ? 'advertisement' : 'result';
-    reply.raw.writeHead(200, {
-      'Content-Type': `application/x-${service}-${kind}`,
-      'Cache-Control': 'no-cache, max-age=0, must-revalidate',
-    });
-    reply.raw.write(head);
-    onResponseClosed(reply.raw, () => {
-      if (child.exitCode === null) child.kill('SIGTERM');
-    });
-    child.stdout.pipe(reply.raw);
-    if (!input) return void child.stdin.end();
-    const isZipped = request.headers['content-encoding'] === 'gzip';
-    const uncompressed = isZipped
-      ? input.pipe(createGunzip().on('error', () => child.kill('SIGTERM')))
-      : input;
-    let byteCount = 0;
-    let isSizeErrorSent = false;
-    uncompressed.on('data', (chunk: Buffer) => {
-      byteCount += chunk.length;
-      if (isSizeErrorSent || byteCount <= sourceBytesMax) return;
-      isSizeErrorSent = true;
-      reply.raw.write(sidebandMessage(` !     ${sourceTooLargeMessage(sourceBytesMax, 'of the commits')}`));
-    });
-    uncompressed.pipe(child.stdin);
-    // Git has ended. The rest is read and discarded: a client that still sends doesn't read the reason.
-    child.stdin.on('close', () => {
-      uncompressed.unpipe(child.stdin);
-      uncompressed.resume();
-    });
-  }
+/** Runs one of git's programs, which reads the request's body and writes the answer's. */
+async function runGitService(
+  dependencies: GitRouteDependencies,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  serviceRequest: GitServiceRequest,
+): Promise<void> {
+  const { repositoryFolder, sourceBytesMax, log } = dependencies;
+  const { service, app, folder, advertise, head, input } = serviceRequest;
+  const args = [...(advertise ? ['--advertise-refs'] : []), folder];
+  const protocol = request.headers['git-protocol'];
+  const git = closingDescriptorsOf('git', [
+    '-c',
+    `receive.maxInputSize=${sourceBytesMax}`,
+    // What CI checks out. Git would refuse it only after the hook, when it is released already.
+    '-c',
+    'receive.shallowUpdate=true',
+    service.slice(4),
+    '--stateless-rpc',
+    ...args,
+  ]);
+  const child: ChildProcessWithoutNullStreams = spawn(git.program, git.args, {
+    env: {
+      PATH: process.env.PATH,
+      HOME: repositoryFolder,
+      GIT_PROTOCOL: typeof protocol === 'string' ? protocol : '',
+      ...hookEnvironment(dependencies, request, app),
+    },
+  });
+  reply.hijack();
+  child.stdin.on('error', () => {});
+  child.on('error', (error) => {
+    log.warn({ err: error }, 'git could not be run');
+    reply.raw.destroy();
+  });
+  child.stderr.on('data', (text: Buffer) => log.warn({ git: text.toString('utf8').trim() }, 'git said'));
+  const kind = advertise ? 'advertisement' : 'result';
+  reply.raw.writeHead(200, {
+    'Content-Type': `application/x-${service}-${kind}`,
+    'Cache-Control': 'no-cache, max-age=0, must-revalidate',
+  });
+  reply.raw.write(head);
+  onResponseClosed(reply.raw, () => {
+    if (child.exitCode === null) child.kill('SIGTERM');
+  });
+  child.stdout.pipe(reply.raw);
+  if (input) feedGit(child, input, request, reply, sourceBytesMax);
+  else child.stdin.end();
+}
 
-  function hookEnvironment(request: FastifyRequest, app: AppId) {
-    return {
-      HOOK_PROGRAM: join(PACKAGE_ROOT, 'dist', 'bundle', 'pre-receive.js'),
-      HOOK_NODE: process.execPath,
-      HOOK_URL: addresses.local,
-      // Not its name: it may be renamed while it is built.
-      HOOK_APP: app,
-      HOOK_FOLDER: uploadFolder,
-      // Git of the repository itself has nobody's settings; submodules are fetched with the credentials of whoever runs this.
-      HOOK_HOME: process.env.HOME ?? '',
-      HOOK_AUTHORIZATION: request.headers.authorization ?? '',
-    };
-  }
+/** Gives git what a client sends, and tells the client when that is more than a source may hold. */
+function feedGit(
+  child: ChildProcessWithoutNullStreams,
+  input: Readable,
+  { headers }: FastifyRequest,
+  reply: FastifyReply,
+  sourceBytesMax: number,
+): void {
+  const isZipped = headers['content-encoding'] === 'gzip';
+  const uncompressed = isZipped ? input.pipe(createGunzip().on('error', () => child.kill('SIGTERM'))) : input;
+  let byteCount = 0;
+  let isSizeErrorSent = false;
+  uncompressed.on('data', (chunk: Buffer) => {
+    byteCount += chunk.length;
+    if (isSizeErrorSent || byteCount <= sourceBytesMax) return;
+    isSizeErrorSent = true;
+    reply.raw.write(sidebandMessage(` !     ${sourceTooLargeMessage(sourceBytesMax, 'of the commits')}`));
+  });
+  uncompressed.pipe(child.stdin);
+  // Git has ended. The rest is read and discarded: a client that still sends doesn't read the reason.
+  child.stdin.on('close', () => {
+    uncompressed.unpipe(child.stdin);
+    uncompressed.resume();
+  });
+}
+
+function hookEnvironment(
+  { addresses, uploadFolder }: GitRouteDependencies,
+  request: FastifyRequest,
+  app: AppId,
+) {
+  return {
+    HOOK_PROGRAM: join(PACKAGE_ROOT, 'dist', 'bundle', 'pre-receive.js'),
+    HOOK_NODE: process.execPath,
+    HOOK_URL: addresses.local,
+    // Not its name: it may be renamed while it is built.
+    HOOK_APP: app,
+    HOOK_FOLDER: uploadFolder,
+    // Git of the repository itself has nobody's settings; submodules are fetched with the credentials of whoever runs this.
+    HOOK_HOME: process.env.HOME ?? '',
+    HOOK_AUTHORIZATION: request.headers.authorization ?? '',
+  };
 }
 
 /** A packet of the second band, which git shows as `remote: …` (gitprotocol-pack(5)). */

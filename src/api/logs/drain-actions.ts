@@ -26,31 +26,27 @@ export interface DrainActionRouteDependencies extends DrainViewDependencies {
   readonly targetPolicy: TargetPolicy;
 }
 
+const DRAIN_PATH = '/apps/:app/log-drains/:drain';
+const EMPTY_BODY = { body: bodySchema({}) };
+
 /** What can be done with a drain beyond Heroku's API: `/apps/:app/log-drains/:drain/…` (id, token or URL, percent-encoded). */
 export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActionRouteDependencies): void {
-  const { appRegistry, deliveries, outlets, store } = dependencies;
-  const path = '/apps/:app/log-drains/:drain';
-  const emptyBody = { body: bodySchema({}) };
+  changeRoutes(api, dependencies);
+  testRoute(api, dependencies);
+  replayRoute(api, dependencies);
+  refusedRoutes(api, dependencies);
+}
 
-  const updateDrain = async (
-    params: DrainParams['Params'],
-    decide: Parameters<typeof appRegistry.updateDrain>[2],
-  ) => {
-    const app = await appRegistry.getApp(params.app);
-    const drain = await appRegistry.updateDrain(app.id, params.drain, decide);
-    await deliveries.reconcile();
-    return drainView(drain, dependencies);
-  };
-  const findDrain = async ({ app, drain }: DrainParams['Params']) =>
-    appRegistry.getDrain((await appRegistry.getApp(app)).id, drain);
+function changeRoutes(api: FastifyInstance, dependencies: DrainActionRouteDependencies): void {
+  const { appRegistry } = dependencies;
 
   api.patch<DrainParams & { Body: { url?: unknown; options?: unknown } | null }>(
-    path,
+    DRAIN_PATH,
     routeSchema("Change a drain's address or options", 'LogDrain', {
       body: bodySchema({ url: {}, options: {} }),
     }),
     ({ params, body }) =>
-      updateDrain(params, async (drain) => {
+      updateDrain(dependencies, params, async (drain) => {
         const { options: before = {} } = drain;
         const given = body?.url ?? drain.url;
         if (typeof given !== 'string') throw new TailraceError('invalid_params', 'A url is a text.');
@@ -70,26 +66,36 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
   );
 
   api.post<DrainParams>(
-    `${path}/actions/pause`,
-    routeSchema('Pause a drain', 'LogDrain', emptyBody),
-    ({ params }) => updateDrain(params, () => ({ paused: true })),
+    `${DRAIN_PATH}/actions/pause`,
+    routeSchema('Pause a drain', 'LogDrain', EMPTY_BODY),
+    ({ params }) => updateDrain(dependencies, params, () => ({ paused: true })),
   );
   api.post<DrainParams>(
-    `${path}/actions/resume`,
-    routeSchema('Let a drain go on', 'LogDrain', emptyBody),
-    ({ params }) => updateDrain(params, () => ({ paused: undefined })),
+    `${DRAIN_PATH}/actions/resume`,
+    routeSchema('Let a drain go on', 'LogDrain', EMPTY_BODY),
+    ({ params }) => updateDrain(dependencies, params, () => ({ paused: undefined })),
   );
+}
+
+function testRoute(api: FastifyInstance, { appRegistry, outlets }: DrainActionRouteDependencies): void {
   api.post<DrainParams>(
-    `${path}/actions/test`,
-    routeSchema('Send a line, and say what came of it', 'Probe', emptyBody),
+    `${DRAIN_PATH}/actions/test`,
+    routeSchema('Send a line, and say what came of it', 'Probe', EMPTY_BODY),
     async ({ params }) => {
-      const { accepted, answer, phases, totalMs } = await testDrain(await findDrain(params), outlets);
+      const { accepted, answer, phases, totalMs } = await testDrain(
+        await findDrain(appRegistry, params),
+        outlets,
+      );
       return { accepted, answer, phases, total_ms: totalMs };
     },
   );
+}
+
+function replayRoute(api: FastifyInstance, dependencies: DrainActionRouteDependencies): void {
+  const { appRegistry, store } = dependencies;
 
   api.post<DrainParams & { Body: { since?: unknown } | null }>(
-    `${path}/actions/replay`,
+    `${DRAIN_PATH}/actions/replay`,
     routeSchema('Send again from a time on', 'Replay', { body: bodySchema({ since: {} }) }),
     async ({ params, body }) => {
       const app = await appRegistry.getApp(params.app);
@@ -103,16 +109,22 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
         throw new TailraceError('invalid_params', `since: ${explainTime(body.since)}`);
       const { first, last } = await store.bounds(app.id);
       const after = Math.max(await store.sequenceAt(app.id, sinceMs), first - 1);
-      const drain = await updateDrain(params, () => ({ replay: { id: randomUUID(), after } }));
+      const drain = await updateDrain(dependencies, params, () => ({ replay: { id: randomUUID(), after } }));
       return { lines: Math.max(0, last - after), drain };
     },
   );
+}
 
+/** What the destination refused for good, and is kept aside. */
+function refusedRoutes(
+  api: FastifyInstance,
+  { appRegistry, outlets, store }: DrainActionRouteDependencies,
+): void {
   api.get<DrainParams>(
-    `${path}/refused`,
+    `${DRAIN_PATH}/refused`,
     routeSchema('What the destination refused', 'RefusedBatch', { many: true }),
     async ({ params }) => {
-      const batches = await new RefusedBatches(store, await findDrain(params)).list();
+      const batches = await new RefusedBatches(store, await findDrain(appRegistry, params)).list();
       return Promise.all(
         batches.map(async (batch) => ({
           first: String(batch.first),
@@ -126,10 +138,10 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
     },
   );
   api.post<DrainParams>(
-    `${path}/refused/actions/resend`,
-    routeSchema('Send what was refused again', 'Resent', emptyBody),
+    `${DRAIN_PATH}/refused/actions/resend`,
+    routeSchema('Send what was refused again', 'Resent', EMPTY_BODY),
     async ({ params }) => {
-      const drain = await findDrain(params);
+      const drain = await findDrain(appRegistry, params);
       const outlet = outlets.create(drain);
       try {
         // They were kept as they were to be sent then; filters have had their turn, and a sample isn't sampled again.
@@ -144,12 +156,28 @@ export function drainActionRoutes(api: FastifyInstance, dependencies: DrainActio
     },
   );
   api.delete<DrainParams>(
-    `${path}/refused`,
+    `${DRAIN_PATH}/refused`,
     routeSchema('Forget what was refused', 'Dropped'),
     async ({ params }) => ({
-      batches: await new RefusedBatches(store, await findDrain(params)).clear(),
+      batches: await new RefusedBatches(store, await findDrain(appRegistry, params)).clear(),
     }),
   );
+}
+
+async function updateDrain(
+  dependencies: DrainActionRouteDependencies,
+  params: DrainParams['Params'],
+  decide: Parameters<AppRegistry['updateDrain']>[2],
+) {
+  const { appRegistry, deliveries } = dependencies;
+  const app = await appRegistry.getApp(params.app);
+  const drain = await appRegistry.updateDrain(app.id, params.drain, decide);
+  await deliveries.reconcile();
+  return drainView(drain, dependencies);
+}
+
+async function findDrain(appRegistry: AppRegistry, { app, drain }: DrainParams['Params']) {
+  return appRegistry.getDrain((await appRegistry.getApp(app)).id, drain);
 }
 
 /** A masked URL was copied from a response. */

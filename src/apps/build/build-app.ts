@@ -155,8 +155,8 @@ async function removeIgnored(shell: BuildShell): Promise<void> {
 }
 
 /** @throws BuildError when something that is read for a build leads out of its folder */
-async function rejectLinkOut(folder: string, paths?: readonly string[]): Promise<void> {
-  const message = await findLinkOut(folder, paths);
+async function rejectLinkOut(folder: string): Promise<void> {
+  const message = await findLinkOut(folder);
   if (message !== undefined) throw new BuildError(message);
 }
 

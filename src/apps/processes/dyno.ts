@@ -61,8 +61,6 @@ export interface DynoOptions {
   id?: string;
   size?: string;
   port?: number;
-  /** Is it up only when its port accepts connections? Default: if it is a web dyno with a port. */
-  awaitPort?: boolean;
   bootTimeoutMs?: number;
   /** Shell commands before the command, which nobody needs to see: `.profile`, say. */
   profileScript?: string;
@@ -216,8 +214,8 @@ export class Dyno {
   }
 
   private begin(): void {
-    const { port, awaitPort, type } = this.options;
-    if (port !== undefined && (awaitPort ?? type === 'web')) void this.waitForPort(port);
+    const { port, type } = this.options;
+    if (port !== undefined && type === 'web') void this.waitForPort(port);
     else this.setState('up');
   }
 

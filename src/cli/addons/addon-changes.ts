@@ -30,6 +30,16 @@ interface CreateOptions extends AttachOptions {
 
 /** `addons:create redis`, `addons:destroy`, `addons:attach`, `addons:detach`, `addons:rename`, `addons:upgrade`, `addons:wait` */
 export function addonChangeCommands(program: Command): void {
+  createCommand(program);
+  destroyCommand(program);
+  attachCommand(program);
+  detachCommand(program);
+  renameCommand(program);
+  upgradeCommand(program);
+  waitCommand(program);
+}
+
+function createCommand(program: Command): void {
   addClientOptions(
     program
       .command('addons:create <service:plan> [options...]')
@@ -66,6 +76,9 @@ export function addonChangeCommands(program: Command): void {
         ].join('\n'),
       );
     });
+}
+
+function destroyCommand(program: Command): void {
   addClientOptions(
     program
       .command('addons:destroy <addon...>')
@@ -106,6 +119,9 @@ export function addonChangeCommands(program: Command): void {
       }
     },
   );
+}
+
+function attachCommand(program: Command): void {
   addClientOptions(
     program
       .command('addons:attach <addon>')
@@ -129,6 +145,9 @@ export function addonChangeCommands(program: Command): void {
         ].join('\n'),
       );
     });
+}
+
+function detachCommand(program: Command): void {
   addClientOptions(
     program
       .command('addons:detach <attachment>')
@@ -147,6 +166,9 @@ export function addonChangeCommands(program: Command): void {
       ].join('\n'),
     );
   });
+}
+
+function renameCommand(program: Command): void {
   addClientOptions(program.command('addons:rename <addon> <name>').description('rename an add-on')).action(
     async (which: string, name: string, options: Options) => {
       const { client, addon: found } = await findAddon(options, which);
@@ -155,6 +177,9 @@ export function addonChangeCommands(program: Command): void {
       printResult(options.json, addon, () => `${before} successfully renamed to ${addon.name}.`);
     },
   );
+}
+
+function upgradeCommand(program: Command): void {
   addClientOptions(
     program
       .command('addons:upgrade <addon> [plan]')
@@ -179,6 +204,9 @@ export function addonChangeCommands(program: Command): void {
         `Changing ${addon.name} on ${addon.app.name} from ${before.plan.name} to ${addon.plan.name}... done`,
     );
   });
+}
+
+function waitCommand(program: Command): void {
   addClientOptions(
     program.command('addons:wait [addon]').description('wait until add-ons that are being created are there'),
   )

@@ -30,6 +30,15 @@ interface PlanView {
 
 /** `tailrace addons`, `addons:info`, `addons:services`, `addons:plans`, `addons:docs`, `addons:open` */
 export function addonCommands(program: Command): void {
+  listCommand(program);
+  infoCommand(program);
+  servicesCommand(program);
+  plansCommand(program);
+  docsCommand(program);
+  openCommand(program);
+}
+
+function listCommand(program: Command): void {
   addClientOptions(
     program.command('addons').description("list an app's add-ons, and where they are attached"),
   )
@@ -47,6 +56,9 @@ export function addonCommands(program: Command): void {
         return formatTable(addons.map((addon) => addonRow(addon, attachments, all ? undefined : app)));
       });
     });
+}
+
+function infoCommand(program: Command): void {
   addClientOptions(
     program
       .command('addons:info <addon>')
@@ -77,6 +89,9 @@ export function addonCommands(program: Command): void {
       ].join('\n'),
     );
   });
+}
+
+function servicesCommand(program: Command): void {
   program
     .command('addons:services')
     .description('list what can be added, and what would have to be installed for it')
@@ -97,6 +112,9 @@ export function addonCommands(program: Command): void {
         ].join('\n'),
       );
     });
+}
+
+function plansCommand(program: Command): void {
   program
     .command('addons:plans <service>')
     .description("list a service's plans")
@@ -108,6 +126,9 @@ export function addonCommands(program: Command): void {
         formatTable(plans.map((plan) => [plan.default ? 'default' : '', plan.name, plan.description])),
       );
     });
+}
+
+function docsCommand(program: Command): void {
   program
     .command('addons:docs <service>')
     .description("open the documentation of a service, or of an add-on's, in a browser")
@@ -124,6 +145,9 @@ export function addonCommands(program: Command): void {
       });
       show(view.docs_url, options);
     });
+}
+
+function openCommand(program: Command): void {
   addClientOptions(program.command('addons:open <addon>').description("open an add-on's page in a browser"))
     .option('--show-url', 'print its address, which is good for one use, and open nothing')
     .action(async (which: string, options: Options & { showUrl?: boolean }) => {

@@ -53,6 +53,17 @@ const DEFAULT_FILE = 'latest.dump';
 /** Adds `pg:backups` and its subcommands, with Heroku's names and options. */
 export function backupCommands(program: Command): void {
   scheduleCommands(program);
+  listCommand(program);
+  captureCommand(program);
+  restoreCommand(program);
+  downloadCommand(program);
+  urlCommand(program);
+  infoCommand(program);
+  deleteCommand(program);
+  cancelCommand(program);
+}
+
+function listCommand(program: Command): void {
   addClientOptions(
     program
       .command('pg:backups')
@@ -84,6 +95,9 @@ export function backupCommands(program: Command): void {
       ].join('\n'),
     );
   });
+}
+
+function captureCommand(program: Command): void {
   addClientOptions(
     program.command('pg:backups:capture [database]').description('back up a PostgreSQL database'),
   )
@@ -104,6 +118,9 @@ export function backupCommands(program: Command): void {
         () => `Backing up ${addon.name} to ${done.name}... done, ${formatBytes(done.processed_bytes)}`,
       );
     });
+}
+
+function restoreCommand(program: Command): void {
   addClientOptions(
     program
       .command('pg:backups:restore [backup] [database]')
@@ -145,6 +162,9 @@ export function backupCommands(program: Command): void {
       );
     },
   );
+}
+
+function downloadCommand(program: Command): void {
   addClientOptions(
     program
       .command('pg:backups:download [backup]')
@@ -157,6 +177,9 @@ export function backupCommands(program: Command): void {
     await download(client, await linkOf(client, app, backup), file);
     printResult(options.json, { ...backup, file }, () => `Downloading ${backup.name}... done, ${file}`);
   });
+}
+
+function urlCommand(program: Command): void {
   addClientOptions(
     program
       .command('pg:backups:url [backup]')
@@ -166,6 +189,9 @@ export function backupCommands(program: Command): void {
     const link = await linkOf(client, app, await findBackup(client, app, which));
     printResult(options.json, link, () => link.url);
   });
+}
+
+function infoCommand(program: Command): void {
   addClientOptions(
     program.command('pg:backups:info [backup]').description('show what is known of a backup or restore'),
   ).action(async (which: string | undefined, options: DatabaseOptions) => {
@@ -189,6 +215,9 @@ export function backupCommands(program: Command): void {
       ].join('\n'),
     );
   });
+}
+
+function deleteCommand(program: Command): void {
   addClientOptions(
     program
       .command('pg:backups:delete <backup>')
@@ -201,6 +230,9 @@ export function backupCommands(program: Command): void {
     const gone = await client.request<Transfer>('DELETE', transferPath(app, uuid));
     printResult(options.json, gone, () => `Deleting backup ${name} on ${app}... done`);
   });
+}
+
+function cancelCommand(program: Command): void {
   addClientOptions(
     program.command('pg:backups:cancel [backup]').description('end a backup or restore that is under way'),
   ).action(async (which: string | undefined, options: DatabaseOptions) => {

@@ -20,13 +20,10 @@ export interface CertificateInUse {
 }
 
 /** Those that a server uses. */
-export function checkCertificatesInUse(
-  certificates: readonly CertificateInUse[],
-  nowMs = Date.now(),
-): CheckResult[] {
+export function checkCertificatesInUse(certificates: readonly CertificateInUse[]): CheckResult[] {
   return certificates.map(({ file, not_after, trouble }) => {
     if (trouble !== null) return result('trouble', `${file}: ${trouble}`);
-    return checkTimes(file, Date.parse(not_after), 0, nowMs);
+    return checkTimes(file, Date.parse(not_after), 0, Date.now());
   });
 }
 

@@ -3,7 +3,7 @@ import { TailraceError } from '../../common/errors.ts';
 import { trimTrailing } from '../../common/limits/trim-trailing.ts';
 import { ApiClient } from '../api-client.ts';
 import { printResult, printText } from '../format.ts';
-import { carryOut, type ImportResult } from './carry-out.ts';
+import { applyPlan, type ImportResult } from './apply-plan.ts';
 import { type ListedApp, nameOfImport, readDestination } from './destination.ts';
 import { switchGitRemotes } from './git-remotes.ts';
 import type { ImportNote, ImportStep } from './import-plan.ts';
@@ -75,7 +75,7 @@ async function runImport(options: ImportCommandOptions): Promise<void> {
   );
   const results = options.dryRun
     ? steps.map(planned)
-    : await carryOut(client, name, steps, (result) => say(`  ${shownResult(result)}`));
+    : await applyPlan(client, name, steps, (result) => say(`  ${shownResult(result)}`));
   if (options.dryRun) say(results.map((result) => `  ${shownResult(result)}`).join('\n'));
   say(shownNotes(notes));
   const failed = results.filter(({ state }) => state === 'failed');

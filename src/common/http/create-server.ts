@@ -6,6 +6,7 @@ import Fastify, {
   errorCodes,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
 import { ChunkList } from '../buffers/chunk-list.ts';
@@ -114,45 +115,8 @@ export function createHttpServer(
   });
   server.server.on('connect', (_request, socket) => answerConnect(socket, requests));
   readJsonWithin(server, REQUEST_LIMITS);
-  server.addHook('onRequest', ({ raw }, reply, done) => {
-    const hosts = countHosts(raw.rawHeaders);
-    const mayLackHost = raw.httpVersionMajor !== 1 || raw.httpVersionMinor !== 1;
-    if (hosts === 1 || (hosts === 0 && mayLackHost)) return done();
-    const message =
-      hosts === 0
-        ? 'The request has no Host: HTTP/1.1 requires one (RFC 9112, section 3.2).'
-        : 'The request has more than one Host: send one (RFC 9112, section 3.2).';
-    void reply.code(400).header('Connection', 'close').send({ id: 'bad_request', message });
-  });
-  server.setErrorHandler((thrown: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
-    const error = fileError(thrown) as typeof thrown;
-    if (error instanceof TailraceError) {
-      if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
-      if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
-      // Senders of lines expect Logplex's responses, which are plain text.
-      if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
-        return reply.code(error.status).type('text/plain').send(error.message);
-      const message = nameProgram(error.message, programOf(request.headers));
-      return reply.code(error.status).send({ id: error.code, message });
-    }
-    if (error.validation)
-      return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
-    const status = error.statusCode ?? 500;
-    if (status === 413) {
-      // Closing at once, as Fastify does, resets the connection of a sender that is still sending.
-      void discardBody(request.raw);
-      reply.removeHeader('connection');
-    }
-    if (status < 500) return reply.code(status).send(explainRefusal(status, error.message, request));
-    // The client has broken off: that is no fault of the server's, and nobody reads an answer.
-    if (systemCode(thrown) === 'ECONNRESET' && !request.raw.complete)
-      return reply.code(400).send({ id: 'bad_request', message: 'The request broke off.' });
-    log.warn(
-      { err: error, method: request.method, url: request.routeOptions.url },
-      'a request failed unexpectedly',
-    );
-    return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
-  });
+  server.addHook('onRequest', requireOneHost);
+  server.setErrorHandler((error: Error, request, reply) => answerError(log, error, request, reply));
   server.setNotFoundHandler(({ url, headers }, reply) => {
     const described = describeMissing?.(url.split('?', 1)[0]);
     const message = described ?? 'The requested API endpoint was not found.';
@@ -184,6 +148,56 @@ export function readJsonWithin(server: FastifyInstance, limits: JsonLimits): voi
     };
     readWhole(payload, request.headers['content-length'], request.routeOptions.bodyLimit).then(onBody, done);
   });
+}
+
+/** HTTP/1.1 requires one, and who reads another one of several serves another site (RFC 9112 section 3.2). */
+function requireOneHost({ raw }: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const hosts = countHosts(raw.rawHeaders);
+  const mayLackHost = raw.httpVersionMajor !== 1 || raw.httpVersionMinor !== 1;
+  if (hosts === 1 || (hosts === 0 && mayLackHost)) {
+    done();
+    return;
+  }
+  const message =
+    hosts === 0
+      ? 'The request has no Host: HTTP/1.1 requires one (RFC 9112, section 3.2).'
+      : 'The request has more than one Host: send one (RFC 9112, section 3.2).';
+  void reply.code(400).header('Connection', 'close').send({ id: 'bad_request', message });
+}
+
+function answerError(
+  log: Log,
+  thrown: Error & { statusCode?: number; validation?: unknown },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const error = fileError(thrown) as typeof thrown;
+  if (error instanceof TailraceError) {
+    if (error.code === 'too_large' || error.status === 503) void discardBody(request.raw);
+    if (error.retryAfter !== undefined) reply.header('Retry-After', error.retryAfter);
+    // Senders of lines expect Logplex's responses, which are plain text.
+    if (request.routeOptions.url === '/logs' && !request.headers.accept?.includes('json'))
+      return reply.code(error.status).type('text/plain').send(error.message);
+    const message = nameProgram(error.message, programOf(request.headers));
+    return reply.code(error.status).send({ id: error.code, message });
+  }
+  if (error.validation)
+    return reply.code(422).send({ id: 'invalid_params', message: validationMessage(error.message) });
+  const status = error.statusCode ?? 500;
+  if (status === 413) {
+    // Closing at once, as Fastify does, resets the connection of a sender that is still sending.
+    void discardBody(request.raw);
+    reply.removeHeader('connection');
+  }
+  if (status < 500) return reply.code(status).send(explainRefusal(status, error.message, request));
+  // The client has broken off: that is no fault of the server's, and nobody reads an answer.
+  if (systemCode(thrown) === 'ECONNRESET' && !request.raw.complete)
+    return reply.code(400).send({ id: 'bad_request', message: 'The request broke off.' });
+  log.warn(
+    { err: error, method: request.method, url: request.routeOptions.url },
+    'a request failed unexpectedly',
+  );
+  return reply.code(500).send({ id: 'internal_server_error', message: 'Internal server error.' });
 }
 
 /** @param rawHeaders names and values, in turns. Node.js keeps the first of several. */

@@ -8,12 +8,12 @@ const DISCARD_BYTES_MAX = 64 * 1_048_576;
  * connection that is closed meanwhile is reset: the answer is lost.
  * @returns when there is no more of it
  */
-export function discardBody(request: IncomingMessage, maxBytes = DISCARD_BYTES_MAX): Promise<void> {
+export function discardBody(request: IncomingMessage): Promise<void> {
   request.unpipe();
   request.resume();
   if (request.complete || request.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
-    let left = maxBytes;
+    let left = DISCARD_BYTES_MAX;
     request.on('data', (chunk: Buffer) => {
       left -= chunk.length;
       if (left < 0) request.destroy();

@@ -32,10 +32,10 @@ export class AlertHistory {
   }
 
   /** An id that comes after those before it, also when the clock goes back. */
-  newId(nowMs: number = Date.now()): string {
+  newId(): string {
     const last = this.lastId;
     const lastMs = Math.max(this.lastMs, last === undefined ? 0 : Number.parseInt(last.slice(0, 9), 36));
-    this.lastMs = Math.max(nowMs, lastMs + 1);
+    this.lastMs = Math.max(Date.now(), lastMs + 1);
     return `${this.lastMs.toString(36).padStart(9, '0')}${randomBytes(RANDOM_BYTES).toString('hex')}`;
   }
 

@@ -26,63 +26,80 @@ const EVENTS_MAX = 1_000;
 /** Tests of one alert: each is sent at once. */
 const TEST_INTERVAL_MS = 2_000;
 
+type RouteAlerts = Pick<Alerts, 'book' | 'history' | 'notifier' | 'policy' | 'mail' | 'streamsOf'>;
+
 export interface AlertRouteParts {
-  readonly alerts: Pick<Alerts, 'book' | 'history' | 'notifier' | 'policy' | 'mail' | 'streamsOf'>;
+  readonly alerts: RouteAlerts;
   readonly pageUrl: () => string;
 }
 
-export function registerAlertRoutes(server: FastifyInstance, { alerts, pageUrl }: AlertRouteParts): void {
-  const { book, history, notifier, policy, mail, streamsOf } = alerts;
-  const testedMs = new Map<string, number>();
+export function registerAlertRoutes(server: FastifyInstance, parts: AlertRouteParts): void {
+  readRoutes(server, parts);
+  changeRoutes(server, parts);
+  testRoute(server, parts);
+  eventsRoute(server, parts);
+}
+
+function readRoutes(server: FastifyInstance, { alerts }: AlertRouteParts): void {
+  const { book, history } = alerts;
 
   server.get('/api/alerts', async (request) => {
     const parameters = new Parameters(request.query, ['search']);
     const grant = grantOf(request);
     const wanted = parameters.text('search');
     const searches = new Map((await book.searches()).map((search) => [search.id, search]));
-    const firedAt = await lastFired();
+    const firedAt = await lastFired(history);
     return (await book.alerts())
       .filter(({ search }) => wanted === undefined || search === wanted)
       .flatMap((alert) => {
         const search = searches.get(alert.search);
-        return search && maySearch(grant, search, 'reader') ? [view(alert, search, firedAt)] : [];
+        return search && maySearch(grant, search) ? [view(alerts, alert, search, firedAt)] : [];
       });
   });
 
   server.get<{ Params: { alert: string } }>('/api/alerts/:alert', async (request) => {
     new Parameters(request.query, []);
-    const { alert, search } = await readableAlert(request.params.alert, grantOf(request), 'reader');
-    return view(alert, search, await lastFired());
+    const { alert, search } = await readableAlert(book, request.params.alert, grantOf(request), 'reader');
+    return view(alerts, alert, search, await lastFired(history));
   });
+}
+
+function changeRoutes(server: FastifyInstance, { alerts }: AlertRouteParts): void {
+  const { book, history } = alerts;
 
   server.post('/api/alerts', async (request, reply) => {
     const { search: id, ...input } = readAlertBody(request, 'string');
     const search = await readableSearch(book, id ?? '', grantOf(request), 'member');
     assertAlertQuery(search.query);
     const settings = readAlert({ ...input, name: input.name ?? search.name }, undefined);
-    await assertDestinations(settings.destinations);
+    await assertDestinations(alerts, settings.destinations);
     const alert = await book.addAlert({ ...settings, search: search.id });
-    return reply.code(201).send(view(alert, search, new Map()));
+    return reply.code(201).send(view(alerts, alert, search, new Map()));
   });
 
   server.patch<{ Params: { alert: string } }>('/api/alerts/:alert', async (request) => {
-    const { alert, search } = await readableAlert(request.params.alert, grantOf(request), 'member');
+    const { alert, search } = await readableAlert(book, request.params.alert, grantOf(request), 'member');
     const { search: _same, ...input } = readAlertBody(request, 'string?');
     const { id, search: searchId, createdAt, updatedAt } = alert;
     const settings = readAlert(input, alert);
-    await assertDestinations(settings.destinations);
+    await assertDestinations(alerts, settings.destinations);
     const changed = await book.changeAlert({ ...settings, id, search: searchId, createdAt, updatedAt });
-    return view(changed, search, await lastFired());
+    return view(alerts, changed, search, await lastFired(history));
   });
 
   server.delete<{ Params: { alert: string } }>('/api/alerts/:alert', async (request, reply) => {
-    const { alert } = await readableAlert(request.params.alert, grantOf(request), 'member');
+    const { alert } = await readableAlert(book, request.params.alert, grantOf(request), 'member');
     await book.removeAlert(alert.id);
     return reply.code(204).send();
   });
+}
+
+function testRoute(server: FastifyInstance, { alerts, pageUrl }: AlertRouteParts): void {
+  const { book, history, notifier } = alerts;
+  const testedMs = new Map<string, number>();
 
   server.post<{ Params: { alert: string } }>('/api/alerts/:alert/test', async (request) => {
-    const { alert, search } = await readableAlert(request.params.alert, grantOf(request), 'member');
+    const { alert, search } = await readableAlert(book, request.params.alert, grantOf(request), 'member');
     if (alert.destinations.length === 0)
       throw new TailraceError('invalid_params', 'The alert has no destinations: add one, and test it then.');
     const nowMs = performance.now();
@@ -97,70 +114,78 @@ export function registerAlertRoutes(server: FastifyInstance, { alerts, pageUrl }
     await history.add({ ...event, deliveries });
     return eventView({ ...event, deliveries }, pageUrl());
   });
+}
 
+function eventsRoute(server: FastifyInstance, { alerts, pageUrl }: AlertRouteParts): void {
   server.get('/api/alert-events', async (request) => {
     const parameters = new Parameters(request.query, ['alert', 'limit']);
     const grant = grantOf(request);
     const limit = parameters.count('limit', 100, 1, EVENTS_MAX);
     const alert = parameters.text('alert');
-    return (await history.list())
-      .filter(
-        (event) =>
-          (alert === undefined || event.alert.id === alert) && maySearch(grant, event.search, 'reader'),
-      )
+    return (await alerts.history.list())
+      .filter((event) => (alert === undefined || event.alert.id === alert) && maySearch(grant, event.search))
       .slice(0, limit)
       .map((event) => eventView(event, pageUrl()));
   });
+}
 
-  /** Of each alert when it fired the last time, as far as the history goes. */
-  async function lastFired(): Promise<Map<string, number>> {
-    const firedAt = new Map<string, number>();
-    for (const { kind, alert, toMs } of await history.list())
-      if (kind === 'fired' && !firedAt.has(alert.id)) firedAt.set(alert.id, toMs);
-    return firedAt;
-  }
+/** Of each alert when it fired the last time, as far as the history goes. */
+async function lastFired(history: RouteAlerts['history']): Promise<Map<string, number>> {
+  const firedAt = new Map<string, number>();
+  for (const { kind, alert, toMs } of await history.list())
+    if (kind === 'fired' && !firedAt.has(alert.id)) firedAt.set(alert.id, toMs);
+  return firedAt;
+}
 
-  function view(alert: AlertRecord, search: SavedSearch, firedAt: ReadonlyMap<string, number>): object {
-    const firedMs = firedAt.get(alert.id);
-    return {
-      ...alertView(alert, search),
-      last_fired_at: firedMs === undefined ? null : new Date(firedMs).toISOString(),
-      problem: problemOf(search) ?? null,
-    };
-  }
+function view(
+  alerts: RouteAlerts,
+  alert: AlertRecord,
+  search: SavedSearch,
+  firedAt: ReadonlyMap<string, number>,
+): object {
+  const firedMs = firedAt.get(alert.id);
+  return {
+    ...alertView(alert, search),
+    last_fired_at: firedMs === undefined ? null : new Date(firedMs).toISOString(),
+    problem: problemOf(alerts, search) ?? null,
+  };
+}
 
-  /** Why an alert isn't evaluated though it is on. */
-  function problemOf(search: SavedSearch): string | undefined {
-    const fault = queryFault(search.query);
-    if (fault !== undefined) return `Its search can't be read, so no line is looked at: ${fault}`;
-    return streamsOf(search).length === 0
-      ? 'What its search looks at was removed, so no line is looked at: give the search another group, or remove both.'
-      : undefined;
-  }
+/** Why an alert isn't evaluated though it is on. */
+function problemOf({ streamsOf }: RouteAlerts, search: SavedSearch): string | undefined {
+  const fault = queryFault(search.query);
+  if (fault !== undefined) return `Its search can't be read, so no line is looked at: ${fault}`;
+  return streamsOf(search).length === 0
+    ? 'What its search looks at was removed, so no line is looked at: give the search another group, or remove both.'
+    : undefined;
+}
 
-  async function readableAlert(
-    id: string,
-    grant: Grant,
-    role: Role,
-  ): Promise<{ alert: AlertRecord; search: SavedSearch }> {
-    const alert = await book.alert(id);
-    const search = await readableSearch(book, alert.search, grant, role).catch((error: unknown) => {
-      if (error instanceof TailraceError && error.code === 'not_found')
-        throw new TailraceError('not_found', "Couldn't find that alert.");
-      throw error;
-    });
-    return { alert, search };
-  }
+async function readableAlert(
+  book: RouteAlerts['book'],
+  id: string,
+  grant: Grant,
+  role: Role,
+): Promise<{ alert: AlertRecord; search: SavedSearch }> {
+  const alert = await book.alert(id);
+  const search = await readableSearch(book, alert.search, grant, role).catch((error: unknown) => {
+    if (error instanceof TailraceError && error.code === 'not_found')
+      throw new TailraceError('not_found', "Couldn't find that alert.");
+    throw error;
+  });
+  return { alert, search };
+}
 
-  /** @throws TailraceError `invalid_params` for what nothing can be sent to */
-  async function assertDestinations(destinations: readonly Destination[]): Promise<void> {
-    for (const host of hostsOf(destinations)) await policy.assertAllowedHost(host);
-    if (!mail.isSet && destinations.some(({ kind }) => kind === 'email'))
-      throw new TailraceError(
-        'invalid_params',
-        'No SMTP server is set: start the viewer with VIEWER_SMTP_URL, then alerts can go out as mails.',
-      );
-  }
+/** @throws TailraceError `invalid_params` for what nothing can be sent to */
+async function assertDestinations(
+  { policy, mail }: RouteAlerts,
+  destinations: readonly Destination[],
+): Promise<void> {
+  for (const host of hostsOf(destinations)) await policy.assertAllowedHost(host);
+  if (!mail.isSet && destinations.some(({ kind }) => kind === 'email'))
+    throw new TailraceError(
+      'invalid_params',
+      'No SMTP server is set: start the viewer with VIEWER_SMTP_URL, then alerts can go out as mails.',
+    );
 }
 
 /** What is in the list of destinations is looked at by what reads it. */

@@ -23,9 +23,7 @@ export function registerSavedSearchRoutes(server: FastifyInstance, { book, group
     const grant = grantOf(request);
     const group = parameters.text('group');
     return (await book.searches())
-      .filter(
-        (search) => maySearch(grant, search, 'reader') && (group === undefined || search.group === group),
-      )
+      .filter((search) => maySearch(grant, search) && (group === undefined || search.group === group))
       .sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1))
       .map(searchView);
   });
@@ -116,14 +114,14 @@ export async function readableSearch(
   role: Role,
 ): Promise<SavedSearch> {
   const search = await book.search(id);
-  if (!maySearch(grant, search, 'reader')) throw new TailraceError('not_found', "Couldn't find that search.");
+  if (!maySearch(grant, search)) throw new TailraceError('not_found', "Couldn't find that search.");
   requireRole(grant, search.group, role);
   return search;
 }
 
 /** A search of all groups is for those who may read all of them. */
-export function maySearch(grant: Grant, { group }: Pick<SavedSearch, 'group'>, role: Role): boolean {
-  return grant.may(group ?? '', role);
+export function maySearch(grant: Grant, { group }: Pick<SavedSearch, 'group'>): boolean {
+  return grant.may(group ?? '', 'reader');
 }
 
 function requireRole(grant: Grant, group: string | undefined, role: Role): void {

@@ -35,8 +35,13 @@ const NO_ARCHIVE = 'Nothing is archived here: set VIEWER_ARCHIVE to a folder or 
 
 /** Adds the routes. Without an archive the list is empty, and what needs one is refused with a sentence. */
 export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRouteParts): void {
-  const { catalog, keeper, store, groups, access, log } = parts;
+  listRoutes(server, parts);
+  searchRoute(server, parts);
+  exportRoute(server, parts);
+  fileRoute(server, parts);
+}
 
+function listRoutes(server: FastifyInstance, { catalog, keeper }: ArchiveRouteParts): void {
   server.get('/api/archives', async (request) => {
     new Parameters(request.query, []);
     const grant = grantOf(request);
@@ -59,7 +64,9 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
     const { archive, ...status } = await keeper.status();
     return { archive: archive ?? null, ...status };
   });
+}
 
+function searchRoute(server: FastifyInstance, { catalog, groups }: ArchiveRouteParts): void {
   server.get('/api/archives/search', async (request, reply) => {
     const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'limit', 'before', 'after']);
     const grant = grantOf(request);
@@ -74,7 +81,7 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
       parameters.list('stream').length === 0;
     const { streams, ...range } = selection;
     const result = await searchArchive(
-      requireCatalog(),
+      requireCatalog(catalog),
       {
         ...range,
         ...(!isAll && { streams }),
@@ -95,7 +102,9 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
       .type('application/json; charset=utf-8')
       .send(`{"lines":[${result.lines.map(hitJson).join(',')}],${JSON.stringify(more).slice(1)}`);
   });
+}
 
+function exportRoute(server: FastifyInstance, { store, groups, access, log }: ArchiveRouteParts): void {
   server.get('/api/archives/export', async (request, reply) => {
     const parameters = new Parameters(request.query, [...SELECTION_PARAMETERS, 'format']);
     const format = parameters.choice('format', EXPORT_FORMATS);
@@ -111,73 +120,83 @@ export function registerArchiveRoutes(server: FastifyInstance, parts: ArchiveRou
       limitsFor(reply, undefined),
     );
     const granted = whileGranted(lines, access, grant, (now) => mayReadAll(streams, groups, now));
-    return sendFile(reply, granted, `lines.${format === 'ndjson' ? 'ndjson' : 'tsv'}.gz`);
+    return sendFile(log, reply, granted, `lines.${format === 'ndjson' ? 'ndjson' : 'tsv'}.gz`);
   });
+}
 
+function fileRoute(server: FastifyInstance, { catalog, access, log }: ArchiveRouteParts): void {
   server.get<{ Params: { '*': string } }>('/api/archives/*', async (request, reply) => {
     const parameters = new Parameters(request.query, ['format']);
     const format = parameters.choice('format', ['stored', ...EXPORT_FORMATS]);
-    const file = await findFile(request, request.params['*']);
+    const file = await findFile(requireCatalog(catalog), request, request.params['*']);
     const name = file.key.slice(file.key.lastIndexOf('/') + 1);
     const mayReadFile = (now: Grant): boolean => mayRead(file, now);
     if (format !== 'stored')
       return sendFile(
+        log,
         reply,
-        whileGranted(converted(file, format), access, grantOf(request), mayReadFile),
+        whileGranted(converted(requireCatalog(catalog), file, format), access, grantOf(request), mayReadFile),
         `${name.split('.')[0]}.${format === 'ndjson' ? 'ndjson' : 'tsv'}.gz`,
       );
     reply.header('Content-Disposition', `attachment; filename="${name.replace(/[^\w.-]/g, '_')}"`);
     reply.header('Content-Length', file.bytes);
     if (file.listed) reply.header('Repr-Digest', digestOf(file.listed.sha256));
     reply.type(file.key.endsWith('.gz') ? 'application/gzip' : 'text/plain; charset=utf-8');
-    const bytes = await requireCatalog().storage.read(file.key);
+    const bytes = await requireCatalog(catalog).storage.read(file.key);
     return reply.send(Readable.from(whileGranted(bytes, access, grantOf(request), mayReadFile)));
   });
+}
 
-  /** @throws TailraceError `not_found`, also for what may not be known */
-  async function findFile(request: FastifyRequest, key: string): Promise<ArchivedFile> {
-    const known = requireCatalog();
-    const file = isSafeKey(key) ? await known.find(key) : undefined;
-    if (file && mayRead(file, grantOf(request))) return file;
-    throw new TailraceError(
-      'not_found',
-      'There is no such file in the archive: GET /api/archives lists them.',
-    );
-  }
+/** @throws TailraceError `not_found` when nothing is archived */
+function requireCatalog(catalog: ArchiveCatalog | undefined): ArchiveCatalog {
+  if (!catalog) throw new TailraceError('not_found', NO_ARCHIVE);
+  return catalog;
+}
 
-  function requireCatalog(): ArchiveCatalog {
-    if (!catalog) throw new TailraceError('not_found', NO_ARCHIVE);
-    return catalog;
-  }
+/** @throws TailraceError `not_found`, also for what may not be known */
+async function findFile(
+  catalog: ArchiveCatalog,
+  request: FastifyRequest,
+  key: string,
+): Promise<ArchivedFile> {
+  const file = isSafeKey(key) ? await catalog.find(key) : undefined;
+  if (file && mayRead(file, grantOf(request))) return file;
+  throw new TailraceError('not_found', 'There is no such file in the archive: GET /api/archives lists them.');
+}
 
-  async function* converted(
-    file: ArchivedFile,
-    format: (typeof EXPORT_FORMATS)[number],
-  ): AsyncGenerator<Buffer> {
-    const names = new Map<string, string>(file.listed?.streams.map(({ id, name }) => [id, name]));
-    const write = exporter(format, (stream) => names.get(stream) ?? stream);
-    const lines = new FileLines(file.key, file.format === 'text' ? undefined : file.format);
-    let number = 0;
-    const found = (line: ReadLine): FoundLine => ({
-      stream: (line.stream ?? '') as AppId,
-      sequence: line.position ?? ++number,
-      timeMs: line.timeMs,
-      receivedAtMs: line.receivedAtMs,
-      record: Buffer.from(line.record),
-    });
-    for await (const texts of textLines(await requireCatalog().storage.read(file.key), file.key))
-      yield write(lines.take(texts).map(found));
-    yield write(lines.end().map(found));
-  }
+async function* converted(
+  catalog: ArchiveCatalog,
+  file: ArchivedFile,
+  format: (typeof EXPORT_FORMATS)[number],
+): AsyncGenerator<Buffer> {
+  const names = new Map<string, string>(file.listed?.streams.map(({ id, name }) => [id, name]));
+  const write = exporter(format, (stream) => names.get(stream) ?? stream);
+  const lines = new FileLines(file.key, file.format === 'text' ? undefined : file.format);
+  let number = 0;
+  const found = (line: ReadLine): FoundLine => ({
+    stream: (line.stream ?? '') as AppId,
+    sequence: line.position ?? ++number,
+    timeMs: line.timeMs,
+    receivedAtMs: line.receivedAtMs,
+    record: Buffer.from(line.record),
+  });
+  for await (const texts of textLines(await catalog.storage.read(file.key), file.key))
+    yield write(lines.take(texts).map(found));
+  yield write(lines.end().map(found));
+}
 
-  function sendFile(reply: FastifyReply, content: AsyncIterable<Buffer>, name: string): FastifyReply {
-    const packed = createGzip();
-    pipeline(Readable.from(content), packed, (error) => {
-      if (error && !reply.raw.destroyed) log.warn({ err: error }, 'a download ended early');
-    });
-    reply.header('Content-Disposition', `attachment; filename="${name.replace(/[^\w.-]/g, '_')}"`);
-    return reply.type('application/gzip').send(packed);
-  }
+function sendFile(
+  log: ViewerParts['log'],
+  reply: FastifyReply,
+  content: AsyncIterable<Buffer>,
+  name: string,
+): FastifyReply {
+  const packed = createGzip();
+  pipeline(Readable.from(content), packed, (error) => {
+    if (error && !reply.raw.destroyed) log.warn({ err: error }, 'a download ended early');
+  });
+  reply.header('Content-Disposition', `attachment; filename="${name.replace(/[^\w.-]/g, '_')}"`);
+  return reply.type('application/gzip').send(packed);
 }
 
 /** Files that others have put there are for owners of all: nobody knows whose lines are in them. */

@@ -15,11 +15,14 @@ import { Parameters } from '../parameters.ts';
 import { grantOf } from '../request-grant.ts';
 
 /** Whoever owns a group gives rights in it; owners of all give any. */
-export function registerUserRoutes(
-  server: FastifyInstance,
-  { access, groups, publicUrl }: ViewerParts,
-): void {
-  const { users, keys } = access;
+export function registerUserRoutes(server: FastifyInstance, parts: ViewerParts): void {
+  userRoutes(server, parts);
+  inviteRoutes(server, parts);
+  keyRoutes(server, parts);
+}
+
+function userRoutes(server: FastifyInstance, { access, groups }: ViewerParts): void {
+  const { users } = access;
 
   server.get('/api/users', async (request) => {
     new Parameters(request.query, []);
@@ -31,7 +34,7 @@ export function registerUserRoutes(
   server.patch<{ Params: { user: string } }>('/api/users/:user', async (request) => {
     const grant = grantOf(request);
     grant.requireOwner();
-    return userView(await users.setRights(request.params.user, readRights(request.body, grant)));
+    return userView(await users.setRights(request.params.user, readRights(groups, request.body, grant)));
   });
 
   server.delete<{ Params: { user: string } }>('/api/users/:user', async (request, reply) => {
@@ -39,6 +42,10 @@ export function registerUserRoutes(
     await users.remove(request.params.user);
     return reply.code(204).send();
   });
+}
+
+function inviteRoutes(server: FastifyInstance, { access, groups, publicUrl }: ViewerParts): void {
+  const { users } = access;
 
   server.get('/api/invites', async (request) => {
     new Parameters(request.query, []);
@@ -53,7 +60,7 @@ export function registerUserRoutes(
       role: 'string?',
       groups: 'object?',
     });
-    const { invite, secret } = await users.invite(readRights(rights, grant), grant.name, email);
+    const { invite, secret } = await users.invite(readRights(groups, rights, grant), grant.name, email);
     return reply.code(201).send({ ...inviteView(invite), url: `${publicUrl()}/#invite=${secret}` });
   });
 
@@ -65,6 +72,10 @@ export function registerUserRoutes(
     await users.removeInvite(invite.id);
     return reply.code(204).send();
   });
+}
+
+function keyRoutes(server: FastifyInstance, { access, groups }: ViewerParts): void {
+  const { keys } = access;
 
   server.get('/api/keys', async (request) => {
     new Parameters(request.query, []);
@@ -107,25 +118,25 @@ export function registerUserRoutes(
     await keys.remove(key.id);
     return reply.code(204).send();
   });
+}
 
-  /** @throws TailraceError `invalid_params`, `not_found`, `forbidden` for what whoever asks can't give */
-  function readRights(body: unknown, grant: Grant): ViewerRights {
-    const { role, groups: given = {} } = readBody({ body }, { role: 'string?', groups: 'object?' });
-    const roles: GroupRoles = Object.fromEntries(
-      Object.entries(given).map(([group, text]) => {
-        groups.get(group);
-        grant.require(group, 'owner');
-        return [group, readRole(text)];
-      }),
+/** @throws TailraceError `invalid_params`, `not_found`, `forbidden` for what whoever asks can't give */
+function readRights(groups: ViewerParts['groups'], body: unknown, grant: Grant): ViewerRights {
+  const { role, groups: given = {} } = readBody({ body }, { role: 'string?', groups: 'object?' });
+  const roles: GroupRoles = Object.fromEntries(
+    Object.entries(given).map(([group, text]) => {
+      groups.get(group);
+      grant.require(group, 'owner');
+      return [group, readRole(text)];
+    }),
+  );
+  if (role !== undefined) grant.requireOwner();
+  if (role === undefined && Object.keys(roles).length === 0)
+    throw new TailraceError(
+      'invalid_params',
+      'Give a role for all groups, or `groups` with a role for some.',
     );
-    if (role !== undefined) grant.requireOwner();
-    if (role === undefined && Object.keys(roles).length === 0)
-      throw new TailraceError(
-        'invalid_params',
-        'Give a role for all groups, or `groups` with a role for some.',
-      );
-    return { ...(role !== undefined && { role: readRole(role) }), groups: roles };
-  }
+  return { ...(role !== undefined && { role: readRole(role) }), groups: roles };
 }
 
 function readRole(text: unknown): Role {

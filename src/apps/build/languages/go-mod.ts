@@ -1,8 +1,6 @@
 /** What a build reads in a go.mod. */
 
 export interface GoMod {
-  /** `example.com/me/app`; '' if it isn't said. */
-  readonly module: string;
   /** `1.22`, the least Go that it needs; undefined: any. */
   readonly go: string | undefined;
   /** Heroku's comment `// +heroku goVersion go1.22`. */
@@ -14,7 +12,6 @@ export interface GoMod {
 /** @param text of go.mod */
 export function parseGoMod(text: string): GoMod {
   return {
-    module: /^module\s+"?([^\s"]+)/m.exec(text)?.[1] ?? '',
     go: /^go\s+(\d+(?:\.\d+)*)/m.exec(text)?.[1],
     herokuGo: /^\/\/ *\+heroku +goVersion +go(\d+(?:\.\d+)*)/m.exec(text)?.[1],
     install: /^\/\/ *\+heroku +install (.+)$/m.exec(text)?.[1].trim().split(/\s+/) ?? [],

@@ -57,7 +57,6 @@ describe('a group', () => {
     state.setStatus('a', 'resolved', T0 + 5);
     expect(state.add(incoming('a'))).toMatchObject({
       kind: 'regression',
-      resolvedAt: T0 + 5,
       group: { status: 'unresolved', regressions: 1 },
     });
     expect(kinds()).toBe('known');

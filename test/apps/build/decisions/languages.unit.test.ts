@@ -39,18 +39,17 @@ describe('an app that isn’t built here is refused with what to do', () => {
 });
 
 describe('go.mod', () => {
-  it('says its module, its Go, and in comments what Heroku does', () => {
+  it('says its Go, and in comments what Heroku does', () => {
     expect(
       parseGoMod(
         'module example.com/shop\n\ngo 1.22.3\n// +heroku goVersion go1.21\n// +heroku install ./cmd/... ./web\n',
       ),
     ).toEqual({
-      module: 'example.com/shop',
       go: '1.22.3',
       herokuGo: '1.21',
       install: ['./cmd/...', './web'],
     });
-    expect(parseGoMod('')).toEqual({ module: '', go: undefined, herokuGo: undefined, install: [] });
+    expect(parseGoMod('')).toEqual({ go: undefined, herokuGo: undefined, install: [] });
   });
 
   it('a Go is old or new enough', () => {

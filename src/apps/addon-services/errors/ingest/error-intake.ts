@@ -59,7 +59,6 @@ export interface IntakeEvents {
 export class ErrorIntake {
   private readonly store: ErrorStore;
   private readonly events: IntakeEvents;
-  private readonly now: () => number;
   private readonly budget: TokenBucket;
   /** Since the service was started: items that are no errors, by type. */
   readonly droppedItems = new Map<string, number>();
@@ -68,17 +67,10 @@ export class ErrorIntake {
   /** Since the service was started: for whatever reason. */
   refusedRequests = 0;
 
-  /** @param now milliseconds since 1970 */
-  constructor(
-    store: ErrorStore,
-    events: IntakeEvents,
-    { rate, burst }: EventRate = EVENT_RATE,
-    now: () => number = Date.now,
-  ) {
+  constructor(store: ErrorStore, events: IntakeEvents, { rate, burst }: EventRate = EVENT_RATE) {
     this.budget = new TokenBucket(rate, performance.now(), burst);
     this.store = store;
     this.events = events;
-    this.now = now;
   }
 
   /**
@@ -119,7 +111,7 @@ export class ErrorIntake {
       const event = readEvent(cleaned);
       // The envelope's is that of its only event.
       id = event.id ?? (i === 0 ? idIfNone : undefined) ?? randomBytes(16).toString('hex');
-      const receivedAt = this.now();
+      const receivedAt = Date.now();
       const group = groupIdOf(event);
       const incoming = { group, id, event, title: titleOf(event), receivedAt };
       const stored = { receivedAt, cut, event: { ...cleaned, event_id: id } };

@@ -37,8 +37,6 @@ export interface AddedEvent {
   /** Again: it was there already, and isn't counted twice. */
   readonly kind: 'new' | 'regression' | 'known' | 'again';
   readonly group: ErrorGroup;
-  /** When it was resolved, of a regression. */
-  readonly resolvedAt?: number;
 }
 
 /** Since the service was set up. */
@@ -131,7 +129,7 @@ export class ErrorState {
     const kept = this.groups.get(id) ?? group;
     if (!before) return { kind: 'new', group: kept };
     if (before.status !== 'resolved') return { kind: 'known', group: kept };
-    return { kind: 'regression', group: kept, resolvedAt: before.statusAt };
+    return { kind: 'regression', group: kept };
   }
 
   /** @returns the group; undefined when there is none of this id (any more) */

@@ -47,11 +47,6 @@ export interface CatalogService {
   readonly process: string;
   /** The first is what is taken when none is named. */
   readonly plans: readonly AddonPlan[];
-  /** Of a service on this machine: the program that has to be there, and the package (of Debian and Ubuntu) that has it. */
-  readonly program?: string;
-  readonly package?: string;
-  /** How to get the program where it isn't one package. */
-  readonly installHint?: string;
   readonly docsUrl: string;
   /** Are the memory and load of its apps' dynos written to the stream for it? */
   readonly samplesDynos?: boolean;

@@ -71,8 +71,6 @@ export const CATALOG: readonly CatalogService[] = [
     namePrefix: 'postgresql',
     process: 'postgres',
     plans: POSTGRES_PLANS,
-    program: 'postgres',
-    package: 'postgresql',
     docsUrl: `${DEV_CENTER}heroku-postgresql`,
   },
   {
@@ -94,8 +92,6 @@ export const CATALOG: readonly CatalogService[] = [
     namePrefix: 'redis',
     process: 'redis',
     plans: REDIS_PLANS,
-    program: 'redis-server',
-    package: 'redis-server',
     docsUrl: `${DEV_CENTER}heroku-redis`,
   },
   {
@@ -113,8 +109,6 @@ export const CATALOG: readonly CatalogService[] = [
     namePrefix: 'memcachier',
     process: 'memcached',
     plans: MEMCACHE_PLANS,
-    program: 'memcached',
-    package: 'memcached',
     docsUrl: `${DEV_CENTER}memcachier`,
   },
   {
@@ -133,9 +127,6 @@ export const CATALOG: readonly CatalogService[] = [
     namePrefix: 'mongodb',
     process: 'mongodb',
     plans: [LOCAL_PLAN],
-    program: 'mongod',
-    installHint:
-      "mongod is in no package of Debian's: see https://www.mongodb.com/docs/manual/administration/install-on-linux/",
     docsUrl: `${DEV_CENTER}ormongo`,
   },
   {

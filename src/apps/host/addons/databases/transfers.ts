@@ -141,15 +141,11 @@ export class DatabaseTransfers {
   }
 
   /** The same from a file on this server, which is taken. */
-  restoreFile(
-    addon: AddonRecord,
-    path: string,
-    extensions?: readonly string[] | null,
-  ): Promise<TransferRecord> {
+  restoreFile(addon: AddonRecord, path: string): Promise<TransferRecord> {
     return this.beginRestore(
       addon,
       'an uploaded file',
-      parseExtensions(extensions),
+      parseExtensions(undefined),
       async (_transfer, file) => {
         // It may be on another disk.
         await rename(path, file).catch(() => copyFile(path, file));

@@ -1,4 +1,4 @@
-/** Carries out the steps of an import, each as far as it isn't done: what was interrupted is finished by running it again. */
+/** Applies the plan of an import: its steps, each as far as it isn't done: what was interrupted is finished by running it again. */
 import { type ErrorCode, TailraceError } from '../../common/errors.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { ImportStep } from './import-plan.ts';
@@ -21,7 +21,7 @@ const FATAL: readonly ErrorCode[] = ['unavailable', 'unauthorized'];
  * @param app its name here
  * @param onResult is told at once what became of each step
  */
-export async function carryOut(
+export async function applyPlan(
   client: ApiClient,
   app: string,
   steps: readonly ImportStep[],
