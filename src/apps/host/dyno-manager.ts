@@ -485,6 +485,11 @@ export class DynoManager implements DynoRunner {
       await rm(join(this.options.folder, path), { recursive: true, force: true, maxRetries: 3 });
   }
 
+  /** Of the releases of an app that have dynos. */
+  runningSlugs(app: AppId): ReadonlySet<string> {
+    return this.deployments.get(app)?.slugs() ?? new Set();
+  }
+
   /** @throws TailraceError `not_found` */
   async requireSlug(app: AppId, id: string): Promise<SlugRecord> {
     const found = await this.options.store.get<SlugRecord>(app, slugRecordKey(id));

@@ -96,6 +96,10 @@ describe('git push', () => {
     await repository.push();
     const { slug } = await server.request<{ slug: { id: string } }>('GET', `/apps/${name}/releases/2`);
     rmSync(join(server.data, 'host', 'slugs', `${slug.id}.tgz`));
+    const eligible = async (version: number) =>
+      (await server.request<{ eligible_for_rollback: boolean }>('GET', `/apps/${name}/releases/${version}`))
+        .eligible_for_rollback;
+    expect([await eligible(1), await eligible(2), await eligible(3)]).toEqual([false, false, true]);
     const before = await versions(name);
     expect(await repository.tailrace('rollback', 'v1')).toMatchObject({
       status: 1,
