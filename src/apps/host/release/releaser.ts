@@ -32,7 +32,7 @@ interface ReleaseHost {
   readonly slugFiles: { has(id: string): boolean; remove(id: string): Promise<void> };
   /** Of the releases of an app that have dynos. */
   runningSlugs(app: AppId): ReadonlySet<string>;
-  readonly releasePhases: ReleasePhases;
+  readonly releasePhases: Pick<ReleasePhases, 'run'>;
   isLocalApp(app: AppId): boolean;
   /** @throws TailraceError for an app that is being destroyed */
   requireStaying(app: AppId): void;
