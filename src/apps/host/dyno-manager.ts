@@ -12,6 +12,7 @@ import { LruCache } from '../../common/lru-cache.ts';
 import { ownValue } from '../../common/own-value.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
+import { AUDIT_APP } from '../access/audit-log.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
 import type { Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
@@ -435,7 +436,8 @@ export class DynoManager implements DynoRunner {
     if (!update) {
       update = new CoalescedRun(async () => {
         const record = await this.options.appRegistry.findApp(app);
-        if (record) this.options.runningApps.updateRoute(app, await this.routingInfo(record));
+        const routing = record && (await this.routingInfo(record));
+        if (routing && !this.isBeingRemoved(app)) this.options.runningApps.updateRoute(app, routing);
       });
       this.routeUpdates.set(app, update);
     }
@@ -461,6 +463,7 @@ export class DynoManager implements DynoRunner {
       await this.removeWhatRuns(record);
     } catch (error) {
       this.removedApps.delete(record.id);
+      await this.updateRoute(record.id).catch(() => {});
       throw error;
     }
     this.options.log.info({ app: record.name }, 'app deleted');
@@ -475,9 +478,9 @@ export class DynoManager implements DynoRunner {
     if (app) {
       this.deployments.delete(record.id);
       await app.stop();
-      this.options.runningApps.remove(record.id);
-      this.routeUpdates.delete(record.id);
     }
+    this.options.runningApps.remove(record.id);
+    this.routeUpdates.delete(record.id);
     await this.addons.removeApp(record);
     await this.shippers.close(record.id);
     for (const { value } of slugs) await this.slugFiles.remove(value.id);
@@ -523,8 +526,10 @@ export class DynoManager implements DynoRunner {
 
   async routingInfo({ id, name, maintenance }: AppRecord): Promise<RoutingInfo> {
     const domains = (await this.options.appRegistry.listDomains(id)).map(({ hostname }) => hostname);
-    const { config } = await this.options.releases.current(id);
-    return { name, maintenance: maintenance ?? false, domains, errorPages: errorPageUrls(config) };
+    const { config, slug } = await this.options.releases.current(id);
+    // What the audit stream is of isn't deployed.
+    const isBlank = slug === null && name !== AUDIT_APP;
+    return { name, maintenance: maintenance ?? false, domains, errorPages: errorPageUrls(config), isBlank };
   }
 
   /** Sends lines to an app's stream; they may come before its tokens are known. */

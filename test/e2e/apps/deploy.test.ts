@@ -34,7 +34,14 @@ const versions = async (name: string, on = server) =>
 
 describe('git push', () => {
   it('builds, releases and runs the app, and shows how', async () => {
+    // Its name is no other app's, though that may be the only one that runs.
+    const other = await created();
+    await other.repository.push();
     const { name, repository } = await created();
+    await expect(fetchFromApp(server, name)).rejects.toThrow(/^502 Nothing is deployed here, yet/);
+    expect((await server.readMessages({ id: '', name, token: '' })).at(-1)).toMatch(
+      /^at=info code=H81 desc="Blank app" method=GET path="\/" host=\S+ .* status=502 bytes=0 protocol=http$/,
+    );
     const pushed = await repository.push();
     expect(pushed.stderr).toMatch(/remote: -----> Procfile app detected/);
     expect(pushed.stderr).toMatch(/remote: {8}Procfile declares types {5}-> web, worker/);
