@@ -19,7 +19,7 @@ import type { Environment } from '../processes/config/dyno-env.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
 import type { Dyno, DynoInfo } from '../processes/dyno.ts';
 import { KeeperClient } from '../processes/keeper/keeper-client.ts';
-import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
+import { DynoMeter, totalMemory } from '../processes/memory-usage.ts';
 import { reapOrphans } from '../processes/orphans.ts';
 import { type ChunkSink, PLATFORM_PRIORITY } from '../processes/output/line-sink.ts';
 import { DynoPidFile, readPidFile } from '../processes/pid-file.ts';
@@ -122,6 +122,7 @@ export class DynoManager implements DynoRunner {
   private readonly removedApps = new LruCache<AppId, true>(REMOVED_APPS_MAX);
   private readonly shippers: AppShippers;
   private readonly memoryMonitor: MemoryMonitor;
+  private readonly meter = new DynoMeter();
   private readonly keeper: KeeperClient | undefined;
   private readonly handover: DynoHandover | undefined;
   private closing = false;
@@ -579,8 +580,8 @@ export class DynoManager implements DynoRunner {
   /** May new web dynos start beside these? Not without the memory for both. */
   private async mayPreboot({ id, name }: AppRecord, dynos: readonly DynoInfo[]): Promise<boolean> {
     if (!(await hasFeature(this.options.store, id, 'preboot').catch(() => true))) return false;
-    const groups = new Set(dynos.flatMap(({ type, pid }) => (type === 'web' && pid ? [pid] : [])));
-    const used = [...(await groupUsage(groups)).values()].reduce((sum, one) => sum + totalMemory(one), 0);
+    const measured = await this.meter.measure(dynos.filter(({ type }) => type === 'web'));
+    const used = [...measured.values()].reduce((sum, one) => sum + totalMemory(one), 0);
     if (hasMemoryForBoth(process.availableMemory(), used)) return true;
     this.options.log.warn(
       { app: name, used },

@@ -20,7 +20,7 @@ export const FAILURE_ADVICE: Record<string, readonly [string, string]> = {
   H27: ['The client went away', 'It closed its connection before the answer was complete.'],
   H28: ['The request stopped halfway', 'Its body did not arrive in time.'],
   H80: ['The app is under maintenance', 'It will be back soon.'],
-  H81: ['Nothing is deployed here, yet', 'Deploy it with: git push tailrace main'],
+  H81: ['Nothing is deployed here, yet', 'Deploy it with: tailrace push'],
   H99: ['Something went wrong', 'Please try again in a moment.'],
 };
 
