@@ -6,6 +6,7 @@ import { type Command, Option } from 'commander';
 import { defaultDataFolder } from '../common/config/settings.ts';
 import { type ErrorCode, systemCode, TailraceError } from '../common/errors.ts';
 import { sendClientRequest } from '../common/http/client/client-request.ts';
+import { watchForSilence } from '../common/http/client/silent-server.ts';
 import { trimTrailing } from '../common/limits/trim-trailing.ts';
 import { isProcessRunning } from '../common/processes/process-identity.ts';
 import { PROGRAM_HEADER } from '../common/text/program-name.ts';
@@ -308,11 +309,29 @@ export class ApiClient {
     };
     requireNames(path);
     try {
-      const signal = this.timeoutMs === undefined ? undefined : AbortSignal.timeout(this.timeoutMs);
+      const url = this.address.url + path;
+      const { timeoutMs } = this;
+      if (timeoutMs !== undefined)
+        return await sendClientRequest(url, {
+          method,
+          headers,
+          body,
+          signal: AbortSignal.timeout(timeoutMs),
+        });
       // A release waits for its release command, which may take long.
-      return await sendClientRequest(this.address.url + path, { method, headers, body, signal });
+      return await this.whileItAnswers((signal) => sendClientRequest(url, { method, headers, body, signal }));
     } catch (error) {
       throw this.noAnswer(error, method);
+    }
+  }
+
+  /** Does what may take long, as long as the server answers others meanwhile. @throws ServerSilence when it answers nothing any more */
+  async whileItAnswers<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal, end } = watchForSilence(`${this.address.url}/health`);
+    try {
+      return await work(signal);
+    } finally {
+      end();
     }
   }
 

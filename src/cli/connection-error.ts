@@ -23,6 +23,8 @@ function describe(url: string, reason: string, isChange: boolean): string {
     return `What answers at ${url} doesn't speak HTTP (${reason}): is that the address of tailrace's API?`;
   if (/^EPROTO$|^ERR_SSL_/.test(reason))
     return `What answers at ${url} doesn't speak TLS (${reason}): is its address one with http://?`;
+  if (reason === 'SILENT')
+    return `The server at ${url} takes connections, and has answered none for a minute: it is stopped, or something on the way keeps what is sent.${isChange ? ' It may do it all the same, so look before you try again.' : ''}`;
   if (isChange && !NOT_CONNECTED.test(reason))
     return `The connection to the server at ${url} broke before it answered (${reason}): it may have done it, so look before you try again.`;
   return `The server at ${url} doesn't answer (${reason}): is it running?`;

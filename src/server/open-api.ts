@@ -113,6 +113,7 @@ export async function openApi(
     openIdConnect: openIdConnectOf(settings),
     openIdDomains: settings.oidcDomains,
     openIdRole: settings.oidcRole as PersonRole,
+    hasSlug: (id) => dynoManager.slugFiles.has(id),
     requireSlug: (app, id) => dynoManager.requireSlug(app, id),
     adoptSlug: (app, id) => dynoManager.adoptSlug(app, id),
     counters,

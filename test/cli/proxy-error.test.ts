@@ -1,7 +1,10 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { connectionError } from '../../src/cli/connection-error.ts';
 import { followTail } from '../../src/cli/logs/tail-client.ts';
+import { sendClientRequest } from '../../src/common/http/client/client-request.ts';
+import { ServerSilence, watchForSilence } from '../../src/common/http/client/silent-server.ts';
 import { runTailrace } from '../support/program.ts';
 import { startServerForTest } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -89,6 +92,50 @@ describe('what answers in the place of a server', () => {
     const { stderr } = await runTailrace(['apps'], { env: { TAILRACE_URL: url, TAILRACE_API_KEY: 'k.x' } });
     expect(stderr).toMatch(
       /^ › {3}Error: What answers at https:[^ ]+ doesn't speak TLS [^\n]+http:\/\/\?\n$/,
+    );
+  });
+});
+
+describe('a server that takes connections', () => {
+  /** Its requests are answered as long as it isn't silent. */
+  async function starting(answers: (path: string) => boolean) {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      if (answers(request.url ?? '')) response.end('{}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+  }
+
+  it('and answers nothing is silent; one that answers others, and works on this, isn’t', async () => {
+    const silent = await starting(() => false);
+    const { signal } = watchForSilence(`${silent.url}/health`, { everyMs: 20, giveUpMs: 100 });
+    const waiting = sendClientRequest(`${silent.url}/apps`, { signal });
+    await expect(waiting).rejects.toThrow(ServerSilence);
+
+    let isStopped = false;
+    const busy = await starting((path) => path === '/health' && !isStopped);
+    const watch = watchForSilence(`${busy.url}/health`, { everyMs: 100, giveUpMs: 4_000 });
+    const long = sendClientRequest(`${busy.url}/apps`, { signal: watch.signal });
+    const lost = expect(long).rejects.toThrow(ServerSilence);
+    await until('it was asked for long', () => busy.asked.length > 8);
+    expect(watch.signal.aborted).toBe(false);
+    isStopped = true;
+    await lost;
+    watch.end();
+  });
+
+  it('is said to be silent', () => {
+    expect(connectionError('http://a', 'SILENT').message).toMatch(
+      /^The server at http:\/\/a takes connections, and/,
+    );
+    expect(connectionError('http://a', 'SILENT', { isChange: true }).message).toMatch(
+      /It may do it all the same/,
     );
   });
 });

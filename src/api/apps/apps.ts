@@ -167,7 +167,11 @@ function machineRoutes(api: FastifyInstance): void {
 
 /** Makes an app with its first release. @param name left out: one is made up */
 export async function createNewApp(
-  { appRegistry, releases }: Pick<AppRouteDependencies, 'appRegistry' | 'releases'>,
+  {
+    appRegistry,
+    dynoRunner,
+    releases,
+  }: Pick<AppRouteDependencies, 'appRegistry' | 'dynoRunner' | 'releases'>,
   name: string | null | undefined,
   importedFrom?: string,
 ): Promise<AppRecord> {
@@ -178,6 +182,7 @@ export async function createNewApp(
     );
   const app = await appRegistry.createApp(name || randomAppName(), importedFrom);
   await releases.createInitial(app.id, app.createdAt);
+  await dynoRunner.updateRoute(app.id);
   return app;
 }
 

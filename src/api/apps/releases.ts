@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { permits } from '../../apps/access/grants.ts';
 import type { ReleaseMaker } from '../../apps/host/contract.ts';
 import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts';
@@ -35,6 +35,8 @@ export interface ReleaseRouteDependencies {
   readonly appRegistry: AppRegistry;
   readonly releases: Releases;
   readonly releaser: ReleaseMaker;
+  /** Is the file of a slug here? */
+  readonly hasSlug: (id: string) => boolean;
   /** @throws TailraceError `not_found` unless the app has this slug */
   readonly requireSlug: (app: AppId, id: string) => Promise<SlugRecord>;
   /** A slug of any app, for this one. @throws TailraceError `not_found` when there is none */
@@ -44,6 +46,8 @@ export interface ReleaseRouteDependencies {
 /** `/apps/:app/releases`: list, show, roll back. */
 export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDependencies): void {
   const { addresses, adoptSlug, appRegistry, releases, releaser, requireSlug } = dependencies;
+  const view = (release: ReleaseRecord, app: AppRecord, current: ReleaseRecord, request: FastifyRequest) =>
+    releaseView(release, app, current, addresses.forClient(request), dependencies.hasSlug);
 
   api.get<AppParams>(
     '/apps/:app/releases',
@@ -51,8 +55,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
     async (request, reply) => {
       const app = await appRegistry.getApp(request.params.app);
       const current = await releases.current(app.id);
-      const origin = addresses.forClient(request);
-      const all = (await releases.list(app.id)).map((release) => releaseView(release, app, current, origin));
+      const all = (await releases.list(app.id)).map((release) => view(release, app, current, request));
       return paginate(request, reply, all, ['version', 'id']);
     },
   );
@@ -64,7 +67,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
       const app = await appRegistry.getApp(request.params.app);
       const current = await releases.current(app.id);
       const release = await releases.get(app.id, request.params.release);
-      return releaseView(release, app, current, addresses.forClient(request));
+      return view(release, app, current, request);
     },
   );
 
@@ -96,7 +99,7 @@ export function releaseRoutes(api: FastifyInstance, dependencies: ReleaseRouteDe
       const release =
         id !== undefined ? await rollBack(app, id) : await releaseSlug(app, slug ?? '', description);
       reply.code(201);
-      return releaseView(release, app, release, addresses.forClient(request));
+      return view(release, app, release, request);
     },
   );
 
@@ -155,9 +158,13 @@ export function releaseOutputRoutes(server: FastifyInstance, dependencies: Relea
       if (!release?.output || !isSameSecret(secret, release.output))
         throw new TailraceError('not_found', "Couldn't find that output.");
       reply.type('text/plain; charset=utf-8');
-      const live = releaser.output(app, release.version);
+      const live = releaser.output(release.output);
       if (live) return reply.send(Readable.from(live));
-      return (await releases.output(app, release.version)) ?? 'What it said is no longer kept.\n';
+      const kept = await releases.output(app, release.version);
+      if (kept !== undefined) return kept;
+      return release.status === 'pending'
+        ? 'Its release command runs on another server: what it says is in the log (--dyno release).\n'
+        : 'What it said is no longer kept.\n';
     },
   );
 }
@@ -167,7 +174,13 @@ function outputPath(app: AppRecord, { version, output }: ReleaseRecord): string 
 }
 
 /** A release in the Platform API's shape. */
-function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRecord, origin: string) {
+function releaseView(
+  release: ReleaseRecord,
+  app: AppRecord,
+  current: ReleaseRecord,
+  origin: string,
+  hasSlug: (id: string) => boolean,
+) {
   return {
     id: release.id,
     version: release.version,
@@ -180,7 +193,9 @@ function releaseView(release: ReleaseRecord, app: AppRecord, current: ReleaseRec
     addon_plan_names: release.addons.map(({ plan }) => plan),
     output_stream_url: release.output === undefined ? null : `${origin}${outputPath(app, release)}`,
     // A local app has no slugs, only config vars.
-    eligible_for_rollback: release.status === 'succeeded' && (release.slug !== null || current.slug === null),
+    eligible_for_rollback:
+      release.status === 'succeeded' &&
+      (release.slug === null ? current.slug === null : hasSlug(release.slug)),
     created_at: release.createdAt,
     updated_at: release.createdAt,
   };

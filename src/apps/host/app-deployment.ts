@@ -106,8 +106,8 @@ export class AppDeployment {
   private readonly options: AppDeploymentOptions;
   private readonly makeFormation: (options: FormationOptions) => ReleaseFormation;
   private current: RunningRelease | undefined;
-  /** Formations of earlier releases that still run. */
-  private readonly draining = new Set<ReleaseFormation>();
+  /** Formations of earlier releases that still run, with their slugs. */
+  private readonly draining = new Map<ReleaseFormation, string | undefined>();
   private rollout: Rollout | undefined;
   /** One that waits for its turn. */
   private replacement: Replacement | undefined;
@@ -150,7 +150,7 @@ export class AppDeployment {
   /** Every web dyno that has a port, of any release; of earlier ones those that are still in service. */
   webUpstreams(): Upstream[] {
     const current = this.dynos();
-    const earlier = [...this.draining].flatMap((formation) => formation.dynos());
+    const earlier = [...this.draining.keys()].flatMap((formation) => formation.dynos());
     return [...current, ...earlier.filter(({ state }) => state !== 'down')]
       .filter(isListening)
       .map(toUpstream);
@@ -172,6 +172,11 @@ export class AppDeployment {
   /** Of the release whose dynos run, or are about to; 1 before the first. */
   get version(): number {
     return this.current?.spec.version ?? 1;
+  }
+
+  /** The slugs of the releases whose dynos run: those that crash are started from them again. */
+  slugs(): ReadonlySet<string> {
+    return new Set([this.current?.spec.slug, ...this.draining.values()].flatMap((slug) => slug ?? []));
   }
 
   /** The environment and folder of a new dyno of the current release. */
@@ -303,7 +308,7 @@ export class AppDeployment {
     }
     const wasServing = isServing(old.formation.dynos());
     const overlaps = adopted.length > 0 || ((await this.options.preboot?.(old.formation.dynos())) ?? false);
-    this.draining.add(old.formation);
+    this.draining.set(old.formation, old.spec.slug);
     this.current = next;
     if (!overlaps) {
       this.isReplacing = true;
@@ -361,8 +366,8 @@ export class AppDeployment {
     rollout.superseded = true;
     this.notifyChanged();
     if (!rollout.overlaps) return undefined;
-    const { formation } = rollout.next;
-    this.draining.add(formation);
+    const { formation, spec } = rollout.next;
+    this.draining.set(formation, spec.slug);
     void this.stopDraining(formation);
     return rollout.old;
   }
@@ -420,7 +425,7 @@ export class AppDeployment {
   }
 
   private formations(): ReleaseFormation[] {
-    return [...(this.current ? [this.current.formation] : []), ...this.draining];
+    return [...(this.current ? [this.current.formation] : []), ...this.draining.keys()];
   }
 
   private requireCurrent(): RunningRelease {

@@ -22,9 +22,10 @@ import { Build } from '../records/build-record.ts';
 import { loadBuildpacks } from '../records/buildpack-installations.ts';
 import type { Releases } from '../records/release-history.ts';
 import type { ReleaseRecord } from '../records/release-record.ts';
-import { type SlugRecord, slugRecordKey, unusedSlugs } from '../records/slug-record.ts';
+import { type SlugRecord, slugRecordKey } from '../records/slug-record.ts';
 import type { Builds, ReleaseMaker } from './contract.ts';
 import type { DynoManager } from './dyno-manager.ts';
+import { deleteSlug } from './release/delete-slug.ts';
 import { SHARED_CACHE } from './remove-stale-files.ts';
 import type { AppSetup } from './setup/app-setup.ts';
 
@@ -32,9 +33,6 @@ import type { AppSetup } from './setup/app-setup.ts';
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 /** Of one build, at once: what compiles on a hundred processors has some hundred. */
 const BUILD_PROCESSES_MAX = 2_000;
-/** Builds, and releases with their slugs, that are kept for each app. */
-const HISTORY_MAX = 20;
-
 interface BuilderOptions {
   readonly store: Store;
   readonly releases: Releases;
@@ -239,7 +237,6 @@ export class Builder implements Builds {
       this.log(app, build, '-----> Launching...');
       this.log(app, build, `       Released v${release.version}`);
       this.log(app, build, `       ${webUrl(app.name)} deployed to Tailrace`);
-      await this.deleteOldSlugs(app.id);
     } finally {
       await killByVariable(buildVariable(build.id), sinceTicks);
       await rm(work, { recursive: true, force: true, maxRetries: 3 });
@@ -276,18 +273,9 @@ export class Builder implements Builds {
     this.options.dynoManager.lineSink(app.id).writeLine('app', 'build', PlatformLinePriority.api, line);
   }
 
-  /** Slugs of old releases only take space. */
-  private async deleteOldSlugs(app: AppId): Promise<void> {
-    const { store, releases } = this.options;
-    const slugs = (await store.list<SlugRecord>(app, slugRecordKey(''))).map(({ value }) => value);
-    for (const slug of unusedSlugs(slugs, await releases.list(app), HISTORY_MAX))
-      await this.deleteSlug(app, slug);
-  }
-
   private async deleteSlug(app: AppId, { id }: SlugRecord): Promise<void> {
     const { store, dynoManager } = this.options;
-    await store.transact(app, [{ key: slugRecordKey(id), value: undefined }]);
-    await dynoManager.slugFiles.remove(id);
+    await deleteSlug(store, dynoManager.slugFiles, app, id);
   }
 }
 

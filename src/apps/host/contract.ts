@@ -118,8 +118,12 @@ export interface ReleaseMaker {
   ): Promise<ReleaseRecord>;
   /** Makes a release that runs what an earlier one ran. @throws TailraceError, as {@link release} does */
   rollBack(app: AppRecord, to: ReleaseRecord): Promise<ReleaseRecord>;
-  /** What a release command says, from its beginning, until it ends; undefined if it doesn't run. */
-  output(app: AppId, version: number): AsyncGenerator<string> | undefined;
+  /**
+   * What a release command says, from its beginning, until it ends.
+   * @param secret of its release
+   * @returns undefined if it doesn't run here
+   */
+  output(secret: string): AsyncGenerator<string> | undefined;
 }
 
 /** The builds of apps. */

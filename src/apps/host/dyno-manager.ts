@@ -12,13 +12,14 @@ import { LruCache } from '../../common/lru-cache.ts';
 import { ownValue } from '../../common/own-value.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
+import { AUDIT_APP } from '../access/audit-log.ts';
 import { hostEnvironment, PROFILE_SCRIPT, SlugFiles } from '../build/slug-files.ts';
 import type { Isolation } from '../processes/bubblewrap.ts';
 import type { Environment } from '../processes/config/dyno-env.ts';
 import { parseDynoCount } from '../processes/config/formation-counts.ts';
 import type { Dyno, DynoInfo } from '../processes/dyno.ts';
 import { KeeperClient } from '../processes/keeper/keeper-client.ts';
-import { groupUsage, totalMemory } from '../processes/memory-usage.ts';
+import { DynoMeter, totalMemory } from '../processes/memory-usage.ts';
 import { reapOrphans } from '../processes/orphans.ts';
 import { type ChunkSink, PLATFORM_PRIORITY } from '../processes/output/line-sink.ts';
 import { DynoPidFile, readPidFile } from '../processes/pid-file.ts';
@@ -121,6 +122,7 @@ export class DynoManager implements DynoRunner {
   private readonly removedApps = new LruCache<AppId, true>(REMOVED_APPS_MAX);
   private readonly shippers: AppShippers;
   private readonly memoryMonitor: MemoryMonitor;
+  private readonly meter = new DynoMeter();
   private readonly keeper: KeeperClient | undefined;
   private readonly handover: DynoHandover | undefined;
   private closing = false;
@@ -435,7 +437,8 @@ export class DynoManager implements DynoRunner {
     if (!update) {
       update = new CoalescedRun(async () => {
         const record = await this.options.appRegistry.findApp(app);
-        if (record) this.options.runningApps.updateRoute(app, await this.routingInfo(record));
+        const routing = record && (await this.routingInfo(record));
+        if (routing && !this.isBeingRemoved(app)) this.options.runningApps.updateRoute(app, routing);
       });
       this.routeUpdates.set(app, update);
     }
@@ -461,6 +464,7 @@ export class DynoManager implements DynoRunner {
       await this.removeWhatRuns(record);
     } catch (error) {
       this.removedApps.delete(record.id);
+      await this.updateRoute(record.id).catch(() => {});
       throw error;
     }
     this.options.log.info({ app: record.name }, 'app deleted');
@@ -475,14 +479,19 @@ export class DynoManager implements DynoRunner {
     if (app) {
       this.deployments.delete(record.id);
       await app.stop();
-      this.options.runningApps.remove(record.id);
-      this.routeUpdates.delete(record.id);
     }
+    this.options.runningApps.remove(record.id);
+    this.routeUpdates.delete(record.id);
     await this.addons.removeApp(record);
     await this.shippers.close(record.id);
     for (const { value } of slugs) await this.slugFiles.remove(value.id);
     for (const path of [`repositories/${record.id}.git`, `caches/${record.id}`])
       await rm(join(this.options.folder, path), { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Of the releases of an app that have dynos. */
+  runningSlugs(app: AppId): ReadonlySet<string> {
+    return this.deployments.get(app)?.slugs() ?? new Set();
   }
 
   /** @throws TailraceError `not_found` */
@@ -518,8 +527,10 @@ export class DynoManager implements DynoRunner {
 
   async routingInfo({ id, name, maintenance }: AppRecord): Promise<RoutingInfo> {
     const domains = (await this.options.appRegistry.listDomains(id)).map(({ hostname }) => hostname);
-    const { config } = await this.options.releases.current(id);
-    return { name, maintenance: maintenance ?? false, domains, errorPages: errorPageUrls(config) };
+    const { config, slug } = await this.options.releases.current(id);
+    // What the audit stream is of isn't deployed.
+    const isBlank = slug === null && name !== AUDIT_APP;
+    return { name, maintenance: maintenance ?? false, domains, errorPages: errorPageUrls(config), isBlank };
   }
 
   /** Sends lines to an app's stream; they may come before its tokens are known. */
@@ -569,8 +580,8 @@ export class DynoManager implements DynoRunner {
   /** May new web dynos start beside these? Not without the memory for both. */
   private async mayPreboot({ id, name }: AppRecord, dynos: readonly DynoInfo[]): Promise<boolean> {
     if (!(await hasFeature(this.options.store, id, 'preboot').catch(() => true))) return false;
-    const groups = new Set(dynos.flatMap(({ type, pid }) => (type === 'web' && pid ? [pid] : [])));
-    const used = [...(await groupUsage(groups)).values()].reduce((sum, one) => sum + totalMemory(one), 0);
+    const measured = await this.meter.measure(dynos.filter(({ type }) => type === 'web'));
+    const used = [...measured.values()].reduce((sum, one) => sum + totalMemory(one), 0);
     if (hasMemoryForBoth(process.availableMemory(), used)) return true;
     this.options.log.warn(
       { app: name, used },

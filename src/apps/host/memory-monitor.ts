@@ -7,7 +7,7 @@ import type { Log } from '../../common/log.ts';
 import type { AppId, Store } from '../../logs/store/contract.ts';
 import type { DynoInfo } from '../processes/dyno.ts';
 import { LoadAverages } from '../processes/load-average.ts';
-import { type GroupUsage, groupUsage } from '../processes/memory-usage.ts';
+import { DynoMeter, type DynoUsage } from '../processes/memory-usage.ts';
 import { type LineSink, PLATFORM_PRIORITY } from '../processes/output/line-sink.ts';
 import { signalGroup } from '../processes/process-group.ts';
 import { loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
@@ -30,6 +30,7 @@ interface MemoryMonitorOptions {
 export class MemoryMonitor {
   private readonly options: MemoryMonitorOptions;
   private readonly timer: NodeJS.Timeout;
+  private readonly meter = new DynoMeter();
   private readonly loads = new LoadAverages();
   private sampling = false;
 
@@ -57,21 +58,21 @@ export class MemoryMonitor {
     const byApp = dynos();
     this.loads.keepOnly(new Set([...byApp.values()].flat().map(({ id }) => id)));
     const wanting = byApp.size > 0 ? await this.options.wantSamples() : new Set<AppId>();
+    const measured: { app: AppId; wantsSamples: boolean; dynos: readonly DynoInfo[] }[] = [];
     for (const [app, all] of byApp) {
       const wantsSamples = wanting.has(app) || (await hasFeature(store, app, 'log-runtime-metrics'));
-      if (all.length === 0 || (quota === undefined && !wantsSamples)) continue;
-      const used = await groupUsage(new Set(all.flatMap(({ pid }) => pid ?? [])));
+      if (quota !== undefined || wantsSamples) measured.push({ app, wantsSamples, dynos: all });
+    }
+    const used = await this.meter.measure(measured.flatMap((one) => one.dynos));
+    // Read again: measuring took a while, and some have ended.
+    const current = new Map([...dynos().values()].flat().map((dyno) => [dyno.id, dyno]));
+    for (const { app, wantsSamples, dynos: all } of measured) {
+      if (all.length === 0) continue;
       const sizes = await loadDynoSizes(store, app);
-      // Read again: measuring took a while, and another process may have the pid by now.
-      const current = new Map(
-        dynos()
-          .get(app)
-          ?.map((dyno) => [dyno.id, dyno]),
-      );
-      for (const { id, pid } of all) {
+      for (const { id } of all) {
         const dyno = current.get(id);
-        const usage = pid === undefined ? undefined : used.get(pid);
-        if (!dyno || !usage || dyno.pid !== pid) continue;
+        const usage = used.get(id);
+        if (!dyno || !usage) continue;
         const quotaBytes =
           quota === undefined ? undefined : quota * memoryMultiplier(dyno.size ?? sizes[dyno.type]);
         this.checkQuota(app, dyno, usage, quotaBytes, wantsSamples);
@@ -82,7 +83,7 @@ export class MemoryMonitor {
   private checkQuota(
     app: AppId,
     dyno: DynoInfo,
-    usage: GroupUsage,
+    usage: DynoUsage,
     quotaBytes: number | undefined,
     wantsSamples: boolean,
   ): void {

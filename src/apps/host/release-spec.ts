@@ -9,6 +9,8 @@ import { formationCounts } from './rollout.ts';
 export interface ReleaseSpec {
   /** The release's version. */
   readonly version: number;
+  /** What its dynos are started from; unset: a folder. */
+  readonly slug?: string;
   readonly entries: readonly ProcfileEntry[];
   readonly counts: Readonly<Record<string, number>>;
   /** How many are wanted when its dynos are started: it may have waited for others. Unset, or rejected: as many as `counts` says. */
@@ -40,7 +42,7 @@ type SlugRuntime = Pick<
  */
 export function slugReleaseSpec(
   release: Pick<ReleaseRecord, 'version' | 'config'>,
-  slug: Pick<SlugRecord, 'processTypes'>,
+  slug: Pick<SlugRecord, 'id' | 'processTypes'>,
   counts: Readonly<Record<string, number>>,
   runtime: SlugRuntime,
 ): ReleaseSpec {
@@ -52,6 +54,7 @@ export function slugReleaseSpec(
   return {
     ...runtime,
     version: release.version,
+    slug: slug.id,
     entries,
     counts: formationCounts(entries, counts),
     env: { ...runtime.env, ...release.config },

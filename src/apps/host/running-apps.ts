@@ -20,6 +20,8 @@ export interface RoutingInfo {
   readonly domains: readonly string[];
   /** Its own error pages. */
   readonly errorPages: ErrorPageUrls;
+  /** Was nothing deployed to it so far? */
+  readonly isBlank: boolean;
 }
 
 /** What a release changes for a local app. */
@@ -45,6 +47,10 @@ interface RoutedEntry extends RunningAppEntry {
 /** One for the server. Host names are looked up for each request, so they are indexed with each change. */
 export class RunningApps implements AppLookup {
   private readonly entries = new Map<AppId, RoutedEntry>();
+  /** Nothing was deployed to these, but they have names: no other app answers to those. */
+  private readonly blankApps = new Map<AppId, RoutingInfo>();
+  /** By name, and by host name. */
+  private readonly blankByName = new Map<string, AppId>();
   /** By host name and wildcard. */
   private readonly byHost = new Map<string, RoutedEntry>();
   private readonly logRouterLine: (app: AppId, message: string) => void;
@@ -74,6 +80,7 @@ export class RunningApps implements AppLookup {
       routedApp: this.createRoutedApp(app),
     };
     this.entries.set(id, entry);
+    this.setBlank(id, undefined);
     this.indexHosts();
     return () => {
       entry.upstreams = deployment.webUpstreams();
@@ -83,6 +90,7 @@ export class RunningApps implements AppLookup {
 
   /** Requests that wait for its dynos wait no longer. */
   remove(id: AppId): void {
+    this.setBlank(id, undefined);
     const entry = this.entries.get(id);
     if (!entry) return;
     this.entries.delete(id);
@@ -93,7 +101,10 @@ export class RunningApps implements AppLookup {
   /** The app's name, domains, maintenance or error pages have changed. */
   updateRoute(id: AppId, routing: RoutingInfo): void {
     const entry = this.entries.get(id);
-    if (!entry) return;
+    if (!entry) {
+      this.setBlank(id, routing.isBlank ? routing : undefined);
+      return;
+    }
     entry.routing = routing;
     this.indexHosts();
     for (const listener of entry.listeners) listener();
@@ -116,9 +127,31 @@ export class RunningApps implements AppLookup {
 
   /** By the app's name below one of our domains, or a domain of its own; a single app gets all other host names, too. */
   appForHost(host: string): RoutedApp | undefined {
-    const named = this.byHost.get(host) ?? this.findByWildcard(host);
-    if (named) return named.routedApp;
+    const exact = this.byHost.get(host);
+    if (exact) return exact.routedApp;
+    const named = this.findBlank(host) ?? this.findByWildcard(host)?.routedApp;
+    if (named) return named;
     return this.entries.size === 1 ? [...this.entries.values()][0].routedApp : undefined;
+  }
+
+  /** There may be many, of which only lines are known: they are no more than their names. */
+  private findBlank(host: string): RoutedApp | undefined {
+    const names = this.domains.filter((domain) => host.endsWith(`.${domain}`));
+    const id = [host, ...names.map((domain) => host.slice(0, -domain.length - 1))]
+      .map((name) => this.blankByName.get(name))
+      .find((found) => found !== undefined);
+    const routing = id === undefined ? undefined : this.blankApps.get(id);
+    return id && routing && this.createBlankApp(id, routing);
+  }
+
+  /** @param routing undefined: it isn't blank any more, or gone */
+  private setBlank(id: AppId, routing: RoutingInfo | undefined): void {
+    const namesOf = (one?: RoutingInfo): readonly string[] => (one ? [one.name, ...one.domains] : []);
+    for (const name of namesOf(this.blankApps.get(id)))
+      if (this.blankByName.get(name) === id) this.blankByName.delete(name);
+    for (const name of namesOf(routing)) this.blankByName.set(name, id);
+    if (routing) this.blankApps.set(id, routing);
+    else this.blankApps.delete(id);
   }
 
   /** `*.a.example.com` is preferred to `*.example.com`. */
@@ -162,9 +195,23 @@ export class RunningApps implements AppLookup {
     return this.entries.get(id)?.deployment.processes() ?? [];
   }
 
+  private createBlankApp(id: AppId, { name, maintenance, errorPages }: RoutingInfo): RoutedApp {
+    return {
+      name,
+      isBlank: true,
+      maintenance,
+      errorPages,
+      webDynos: () => [],
+      desiredWebDynos: () => 0,
+      onChange: () => () => {},
+      log: (message) => this.logRouterLine(id, message),
+    };
+  }
+
   private createRoutedApp({ id, deployment }: RunningAppEntry): RoutedApp {
     const entry = (): RoutedEntry | undefined => this.entries.get(id);
     return {
+      isBlank: false,
       get name() {
         return entry()?.routing.name ?? '';
       },

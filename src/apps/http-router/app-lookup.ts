@@ -19,6 +19,8 @@ export type ErrorPageUrls = {
 /** An app, as the HTTP router sees it. Read on every request, so its functions should be cheap. */
 export type RoutedApp = {
   readonly name: string;
+  /** Nothing was deployed to it so far: H81. */
+  readonly isBlank: boolean;
   /** True: the response to every request is H80. */
   readonly maintenance: boolean;
   readonly errorPages: ErrorPageUrls;

@@ -50,5 +50,6 @@ export const failures = {
   clientGone: clientError('H27', 'Client Request Interrupted'),
   clientIdle: clientError('H28', 'Client Connection Idle'),
   maintenance: { ...error('H80', 'Maintenance mode'), at: 'info' },
+  blank: { ...error('H81', 'Blank app', 502), at: 'info' },
   stopped: error('H99', 'Platform error'),
 } as const satisfies Record<string, Failure>;

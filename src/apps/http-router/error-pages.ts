@@ -20,6 +20,7 @@ export const FAILURE_ADVICE: Record<string, readonly [string, string]> = {
   H27: ['The client went away', 'It closed its connection before the answer was complete.'],
   H28: ['The request stopped halfway', 'Its body did not arrive in time.'],
   H80: ['The app is under maintenance', 'It will be back soon.'],
+  H81: ['Nothing is deployed here, yet', 'Deploy it with: tailrace push'],
   H99: ['Something went wrong', 'Please try again in a moment.'],
 };
 
@@ -46,7 +47,12 @@ export function failurePage(
     text,
     footer: `${failure.code} ${failure.desc} · ${app} · ${requestId}`,
     command: failure.at === 'info' ? '' : `tailrace logs --tail -a ${app}`,
-    iframeUrl: failure.code === 'H80' ? urls.maintenance : failure.status >= 500 ? urls.error : undefined,
+    iframeUrl:
+      failure.code === 'H80'
+        ? urls.maintenance
+        : failure.status >= 500 && failure.at === 'error'
+          ? urls.error
+          : undefined,
   };
 }
 

@@ -74,6 +74,7 @@ export class ExchangeState {
   ): UpstreamChoice {
     if (this.request.failure !== undefined) return this.request.failure;
     if (app.maintenance) return failures.maintenance;
+    if (app.isBlank) return failures.blank;
     return pickUpstream(app, this.triedDynos, this.lastFailure, quarantine, random);
   }
 

@@ -18,12 +18,23 @@ export function slugRecordKey(id: string): string {
   return `slug/${id}`;
 }
 
-/** The slugs that none of the `newest` newest releases has. @param releases the oldest first */
+/** Releases of an app whose slugs are kept, the newest: they can be gone back to. */
+const RELEASES_WITH_SLUG = 20;
+
+/**
+ * The slugs that nobody can go back to, and nothing is started from. Those that no release has yet are about to be released.
+ * @param releases the oldest first
+ * @param running of releases that have dynos: an old one, perhaps, as none after it came up
+ */
 export function unusedSlugs(
   slugs: readonly SlugRecord[],
-  releases: readonly Pick<ReleaseRecord, 'slug'>[],
-  newest: number,
+  releases: readonly Pick<ReleaseRecord, 'slug' | 'status'>[],
+  running: ReadonlySet<string>,
 ): SlugRecord[] {
-  const used = new Set(releases.slice(-newest).map(({ slug }) => slug));
-  return slugs.filter(({ id }) => !used.has(id));
+  const released = new Set(releases.map(({ slug }) => slug));
+  const current = releases.findLast(({ status }) => status === 'succeeded');
+  const used = new Set(
+    [...releases.slice(-RELEASES_WITH_SLUG), ...(current ? [current] : [])].map(({ slug }) => slug),
+  );
+  return slugs.filter(({ id }) => released.has(id) && !used.has(id) && !running.has(id));
 }

@@ -90,27 +90,33 @@ async function deploy(client: ApiClient, builds: string, file: string): Promise<
       `This folder has ${Math.ceil(size / 1_048_576)} MB packed, and may have ${Math.round(source.max_bytes / 1_048_576)}: leave out what isn't needed with a .slugignore file.`,
     );
   const path = new URL(source.put_url).pathname;
-  const put = await sendClientRequest(url + path, {
+  const upload = {
     method: 'PUT',
     headers: { 'content-length': String(size), 'content-type': 'application/gzip' },
     body: { file },
-  }).catch((error: unknown) => {
-    throw new TailraceError(
-      'unavailable',
-      `The upload broke off (${systemCode(error) || error}): try again.`,
-      {
-        cause: error,
-      },
-    );
-  });
+  };
+  const put = await client
+    .whileItAnswers((signal) => sendClientRequest(url + path, { ...upload, signal }))
+    .catch((error: unknown) => {
+      throw new TailraceError(
+        'unavailable',
+        `The upload broke off (${systemCode(error) || error}): try again.`,
+        {
+          cause: error,
+        },
+      );
+    });
   const answer = await put.body.text();
   if (put.statusCode >= 300) throw errorFromResponse(put.statusCode, answer);
   const build = await client.request<{ id: string }>('POST', builds, {
     source_blob: { url: source.get_url },
   });
   const headers = { authorization: `Bearer ${key}` };
-  const output = await sendClientRequest(`${url}${builds}/${build.id}/output`, { headers, pauseMs: 0 });
-  for await (const chunk of output.body) process.stdout.write(chunk);
+  await client.whileItAnswers(async (signal) => {
+    const path = `${url}${builds}/${build.id}/output`;
+    const output = await sendClientRequest(path, { headers, pauseMs: 0, signal });
+    for await (const chunk of output.body) process.stdout.write(chunk);
+  });
   const { status } = await client.request<{ status: string }>('GET', `${builds}/${build.id}`);
   return status === 'succeeded' ? 0 : 1;
 }

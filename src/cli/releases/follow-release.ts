@@ -62,9 +62,12 @@ export async function streamOutput(client: ApiClient, url: string): Promise<void
   const { key, url: server } = client.address;
   const headers = { authorization: `Bearer ${key}` };
   try {
-    const response = await sendClientRequest(server + pathname + search, { headers, pauseMs: 0 });
-    if (response.statusCode >= 400) throw errorFromResponse(response.statusCode, await response.body.text());
-    for await (const chunk of response.body) process.stdout.write(chunk);
+    await client.whileItAnswers(async (signal) => {
+      const response = await sendClientRequest(server + pathname + search, { headers, pauseMs: 0, signal });
+      if (response.statusCode >= 400)
+        throw errorFromResponse(response.statusCode, await response.body.text());
+      for await (const chunk of response.body) process.stdout.write(chunk);
+    });
   } catch (error) {
     if (error instanceof TailraceError) throw error;
     throw new TailraceError('unavailable', `The output broke off (${error}): ask for it again.`, {

@@ -9,6 +9,8 @@ import { DynoPidFile } from '../../../src/apps/processes/pid-file.ts';
 import { PortAllocator } from '../../../src/apps/processes/ports.ts';
 import type { AppId } from '../../../src/logs/store/contract.ts';
 
+const ROUTING = { maintenance: false, domains: [], errorPages: {}, isBlank: false };
+
 function runningApps(...routes: (Partial<RoutingInfo> & { name: string })[]): RunningApps {
   const all = new RunningApps(() => {}, ['localhost', 'apps.example.org']);
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-test-'));
@@ -22,10 +24,7 @@ function runningApps(...routes: (Partial<RoutingInfo> & { name: string })[]): Ru
       color: false,
     };
     const app = new AppDeployment({ ...options, onChange() {} });
-    all.add(
-      { id: route.name as AppId, deployment: app },
-      { maintenance: false, domains: [], errorPages: {}, ...route },
-    );
+    all.add({ id: route.name as AppId, deployment: app }, { ...ROUTING, ...route });
   }
   return all;
 }
@@ -47,10 +46,29 @@ it('an app is found by its name, its domains, and its wildcards, the nearest fir
   expect(app('x.v1.api.example.com')).toBe('api');
   for (const host of ['example.com', 'notexample.com', 'nobody.localhost', ''])
     expect(app(host)).toBeUndefined();
-  all.updateRoute('api' as AppId, { name: 'api', maintenance: false, domains: [], errorPages: {} });
+  all.updateRoute('api' as AppId, { ...ROUTING, name: 'api' });
   expect(app('v1.api.example.com')).toBe('shop');
   all.remove('shop' as AppId);
   expect(app('nobody.localhost')).toBe('api');
+});
+
+it('the names of an app to which nothing was deployed are no other app’s', () => {
+  const all = runningApps({ name: 'shop' });
+  const blank = { ...ROUTING, name: 'later', domains: ['later.example.com'], isBlank: true };
+  const app = (host: string) => all.appForHost(host);
+  all.updateRoute('later' as AppId, blank);
+  for (const host of ['later.localhost', 'later.example.com'])
+    expect(app(host)).toMatchObject({ name: 'later', isBlank: true });
+  expect(app('nobody.localhost')?.name).toBe('shop');
+  all.updateRoute('later' as AppId, { ...blank, name: 'soon', domains: [], maintenance: true });
+  expect(app('soon.localhost')).toMatchObject({ name: 'soon', maintenance: true });
+  expect(app('later.localhost')?.name).toBe('shop');
+  // One that was deployed elsewhere isn't blank, and one that is gone has no name.
+  all.updateRoute('later' as AppId, { ...blank, isBlank: false });
+  expect(app('later.localhost')?.name).toBe('shop');
+  all.updateRoute('later' as AppId, blank);
+  all.remove('later' as AppId);
+  expect(app('later.localhost')?.name).toBe('shop');
 });
 
 it('whoever waits for a dyno of an app that is removed learns of it', () => {

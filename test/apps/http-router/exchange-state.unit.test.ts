@@ -17,6 +17,7 @@ const up = (name: string): Upstream => ({ name, port: 1, state: 'up' });
 function appWith(dynos: readonly Upstream[], maintenance = false): RoutedApp {
   return {
     name: 'myapp',
+    isBlank: false,
     maintenance,
     errorPages: {},
     webDynos: () => dynos,

@@ -65,6 +65,16 @@ describe('when there is no dyno for the request', () => {
     expect(line).toContain('at=info code=H80 desc="Maintenance mode" method=GET');
   });
 
+  test('H81: nothing was deployed yet, which is no error', async () => {
+    const { response, line } = await without((app) => {
+      app.isBlank = true;
+    });
+    expect(statusOf(response)).toBe(502);
+    expect(line).toMatch(
+      /^at=info code=H81 desc="Blank app" method=GET .* dyno= connect= service= status=502 bytes=0 /,
+    );
+  });
+
   test('H11: fifty requests wait for the dyno, the next is rejected', async () => {
     const app = new TestApp();
     app.dynos = [{ name: 'web.1', port: 1, state: 'starting' }];

@@ -12,6 +12,7 @@ import type { HttpRouterTimeouts } from '../../../src/apps/http-router/timeouts.
 /** An app whose dynos the test sets, and whose lines it can wait for. */
 export class TestApp implements RoutedApp {
   readonly name = 'myapp';
+  isBlank = false;
   maintenance = false;
   errorPages: ErrorPageUrls = {};
   desiredCount = 1;

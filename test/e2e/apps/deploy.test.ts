@@ -34,7 +34,14 @@ const versions = async (name: string, on = server) =>
 
 describe('git push', () => {
   it('builds, releases and runs the app, and shows how', async () => {
+    // Its name is no other app's, though that may be the only one that runs.
+    const other = await created();
+    await other.repository.push();
     const { name, repository } = await created();
+    await expect(fetchFromApp(server, name)).rejects.toThrow(/^502 Nothing is deployed here, yet/);
+    expect((await server.readMessages({ id: '', name, token: '' })).at(-1)).toMatch(
+      /^at=info code=H81 desc="Blank app" method=GET path="\/" host=\S+ .* status=502 bytes=0 protocol=http$/,
+    );
     const pushed = await repository.push();
     expect(pushed.stderr).toMatch(/remote: -----> Procfile app detected/);
     expect(pushed.stderr).toMatch(/remote: {8}Procfile declares types {5}-> web, worker/);
@@ -96,6 +103,10 @@ describe('git push', () => {
     await repository.push();
     const { slug } = await server.request<{ slug: { id: string } }>('GET', `/apps/${name}/releases/2`);
     rmSync(join(server.data, 'host', 'slugs', `${slug.id}.tgz`));
+    const eligible = async (version: number) =>
+      (await server.request<{ eligible_for_rollback: boolean }>('GET', `/apps/${name}/releases/${version}`))
+        .eligible_for_rollback;
+    expect([await eligible(1), await eligible(2), await eligible(3)]).toEqual([false, false, true]);
     const before = await versions(name);
     expect(await repository.tailrace('rollback', 'v1')).toMatchObject({
       status: 1,

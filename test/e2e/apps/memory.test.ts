@@ -35,7 +35,7 @@ const said = (dyno: string, pattern: RegExp, after = 0) => first(`heroku[${dyno}
 describe('a dyno', { timeout: 240_000 }, () => {
   it('that uses more than its size allows logs R14, until it gets a larger size', async () => {
     const repository = new GitRepository(server, {
-      Procfile: `small: exec sleep 1000\nbig: ${eat(130)}\nhuge: ${eat(230)}\n`,
+      Procfile: `small: exec sleep 1000\nbig: ${eat(130)}\nhuge: setsid ${eat(230)}\n`,
     });
     await repository.tailrace('create', APP);
     expect((await repository.tailrace('push')).stdout).toMatch(/Released v2/);
@@ -81,7 +81,7 @@ describe('a dyno', { timeout: 240_000 }, () => {
     expect((await t('labs:enable', 'rockets')).stderr).toMatch(/Couldn't find that feature/);
   });
 
-  it('that uses twice as much logs R15, is killed and restarted', async () => {
+  it('that uses twice as much logs R15, is killed and restarted, also when what uses it has left its group', async () => {
     const from = (await lines()).length;
     await t('scale', 'huge=1');
     await said('huge.1', /Error R15 \(Memory quota vastly exceeded\)$/, from);
@@ -89,10 +89,11 @@ describe('a dyno', { timeout: 240_000 }, () => {
     const own = (await lines()).slice(from).filter((line) => line.includes('heroku[huge.1]'));
     const messages = own.map((line) => line.slice(line.indexOf(']: ') + 3));
     const at = messages.indexOf('Error R15 (Memory quota vastly exceeded)');
-    expect(messages.slice(at - 1, at + 4)).toEqual([
+    expect(messages.slice(at - 1, at + 5)).toEqual([
       expect.stringMatching(/^Process running mem=\d+M\(2\d\d\.\d%\)$/),
       'Error R15 (Memory quota vastly exceeded)',
       'Stopping process with SIGKILL',
+      'Stopping remaining processes with SIGKILL',
       'Process exited with status 137',
       'State changed from up to crashed',
     ]);

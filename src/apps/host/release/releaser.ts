@@ -17,8 +17,9 @@ import {
   type ReleaseRecord,
   rolledBackConfig,
 } from '../../records/release-record.ts';
-import { type SlugRecord, slugRecordKey } from '../../records/slug-record.ts';
+import { type SlugRecord, slugRecordKey, unusedSlugs } from '../../records/slug-record.ts';
 import type { ReleaseMaker, ReleaseOptions } from '../contract.ts';
+import { deleteSlug } from './delete-slug.ts';
 import type { ReleasePhases } from './release-phases.ts';
 
 /** What a release command says, as far as it is kept while it runs. */
@@ -28,8 +29,10 @@ const ATTEMPTS_MAX = 20;
 
 /** What runs the apps. */
 interface ReleaseHost {
-  readonly slugFiles: { has(id: string): boolean };
-  readonly releasePhases: ReleasePhases;
+  readonly slugFiles: { has(id: string): boolean; remove(id: string): Promise<void> };
+  /** Of the releases of an app that have dynos. */
+  runningSlugs(app: AppId): ReadonlySet<string>;
+  readonly releasePhases: Pick<ReleasePhases, 'run'>;
   isLocalApp(app: AppId): boolean;
   /** @throws TailraceError for an app that is being destroyed */
   requireStaying(app: AppId): void;
@@ -58,8 +61,8 @@ export class Releaser implements ReleaseMaker {
   private readonly options: ReleaserOptions;
   /** The last release of each app that is being made: the next one begins with its result. */
   private readonly queues = new Map<AppId, Promise<unknown>>();
-  /** By app and version. */
-  private readonly running = new Map<string, GrowingText>();
+  /** What release commands say, by the secret of their releases: it is there before the release can be seen. */
+  private readonly outputs = new Map<string, GrowingText>();
 
   constructor(options: ReleaserOptions) {
     this.options = options;
@@ -83,7 +86,8 @@ export class Releaser implements ReleaseMaker {
   ): Promise<ReleaseRecord> {
     const before = this.queues.get(app.id) ?? Promise.resolve();
     const work = before.then(() => this.releaseNow(app, change, options));
-    const settled = work.catch(() => undefined);
+    // In this turn, too: what another release is about to run is there until it has begun, or isn't released.
+    const settled = work.catch(() => undefined).then(() => this.deleteOldSlugs(app));
     this.queues.set(app.id, settled);
     void settled.then(() => {
       if (this.queues.get(app.id) === settled) this.queues.delete(app.id);
@@ -110,8 +114,8 @@ export class Releaser implements ReleaseMaker {
     else while (this.queues.size > 0) await Promise.all(this.queues.values());
   }
 
-  output(app: AppId, version: number): AsyncGenerator<string> | undefined {
-    return this.running.get(`${app} ${version}`)?.read();
+  output(secret: string): AsyncGenerator<string> | undefined {
+    return this.outputs.get(secret)?.read();
   }
 
   private async releaseNow(
@@ -128,20 +132,17 @@ export class Releaser implements ReleaseMaker {
       const requested = change(current);
       if (!requested) return current;
       const slug = requested.slug === undefined ? current.slug : requested.slug;
+      if (requested.slug && !dynoManager.slugFiles.has(requested.slug))
+        throw new TailraceError(
+          'invalid_params',
+          'This slug is no longer kept: choose a later release, or push that commit again.',
+        );
       const command = options.skipsPhase ? undefined : await this.commandOf(app.id, slug);
-      const pending = command && {
-        status: 'pending' as const,
-        server: this.options.server(),
-        output: randomBytes(24).toString('base64url'),
-      };
-      let isMade = false;
-      const release = await releases.add(app.id, (now) => {
-        isMade = now.id === current.id;
-        return isMade ? { ...requested, ...pending } : undefined;
-      });
+      const release = command
+        ? await this.releaseBehind(command, app, current, requested, options)
+        : await this.addBehind(app.id, current, requested);
       // Another server has made one meanwhile.
-      if (!isMade) continue;
-      if (command) await this.runPhase(app, release, command, options);
+      if (!release) continue;
       if (options.isQuiet) return release;
       logToApp(app.id, `${release.description} by user ${owner}`);
       logToApp(app.id, `Release v${release.version} created by user ${owner}`);
@@ -153,18 +154,52 @@ export class Releaser implements ReleaseMaker {
     throw new TailraceError('conflict', 'This app is being changed by too many at once: try again.');
   }
 
+  /** @returns undefined when the current release is another one by now */
+  private async addBehind(
+    app: AppId,
+    current: ReleaseRecord,
+    change: ReleaseChange,
+  ): Promise<ReleaseRecord | undefined> {
+    let isMade = false;
+    const release = await this.options.releases.add(app, (now) => {
+      isMade = now.id === current.id;
+      return isMade ? change : undefined;
+    });
+    return isMade ? release : undefined;
+  }
+
+  /** The same behind a release command. @throws TailraceError `release_failed` */
+  private async releaseBehind(
+    command: ReleaseCommand,
+    app: AppRecord,
+    current: ReleaseRecord,
+    change: ReleaseChange,
+    options: ReleaseOptions,
+  ): Promise<ReleaseRecord | undefined> {
+    const secret = randomBytes(24).toString('base64url');
+    const text = new GrowingText(OUTPUT_CHARS_MAX);
+    this.outputs.set(secret, text);
+    try {
+      const pending = { status: 'pending' as const, server: this.options.server(), output: secret };
+      const release = await this.addBehind(app.id, current, { ...change, ...pending });
+      if (release) await this.runPhase(app, release, command, options, text);
+      return release;
+    } finally {
+      text.end();
+      this.outputs.delete(secret);
+    }
+  }
+
   /** @throws TailraceError `release_failed` */
   private async runPhase(
     app: AppRecord,
     release: ReleaseRecord,
     { slug, command }: ReleaseCommand,
     options: ReleaseOptions,
+    text: GrowingText,
   ): Promise<void> {
     const { releases, dynoManager, logToApp, owner, log } = this.options;
     const { version, config } = release;
-    const text = new GrowingText(OUTPUT_CHARS_MAX);
-    const key = `${app.id} ${version}`;
-    this.running.set(key, text);
     logToApp(app.id, `Running release v${version} commands by user ${owner}`);
     options.onPhase?.();
     log.info({ app: app.name, version }, 'release command started');
@@ -188,16 +223,26 @@ export class Releaser implements ReleaseMaker {
     }
     log.info({ app: app.name, version, reason }, 'release command ended');
     const status = reason === '' ? 'succeeded' : 'failed';
-    const isFinished = await releases.finish(app.id, version, status, text.toString()).finally(() => {
-      text.end();
-      this.running.delete(key);
-    });
+    const isFinished = await releases.finish(app.id, version, status, text.toString());
     if (isFinished && reason === '') return;
     logToApp(app.id, `Release v${version} failed: ${release.description} by user ${owner}`);
     throw new TailraceError(
       'release_failed',
       `The release command failed (${reason || 'its release was given up meanwhile'}): v${version} isn't released, and the app stays as it is.`,
     );
+  }
+
+  private async deleteOldSlugs(app: AppRecord): Promise<void> {
+    const { store, releases, dynoManager, log } = this.options;
+    const { slugFiles } = dynoManager;
+    try {
+      const slugs = (await store.list<SlugRecord>(app.id, slugRecordKey(''))).map(({ value }) => value);
+      const unused = unusedSlugs(slugs, await releases.list(app.id), dynoManager.runningSlugs(app.id));
+      // Those of another server may run there.
+      for (const { id } of unused) if (slugFiles.has(id)) await deleteSlug(store, slugFiles, app.id, id);
+    } catch (error) {
+      log.warn({ app: app.name, err: error }, 'slugs of old releases could not be deleted');
+    }
   }
 
   /** The command that a slug wants to have run; undefined for none, or if the slug isn't on this machine. */

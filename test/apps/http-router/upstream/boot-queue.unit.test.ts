@@ -7,6 +7,7 @@ function startingApp(name: string) {
   const listeners = new Set<() => void>();
   const app: RoutedApp & { name: string } = {
     name,
+    isBlank: false,
     maintenance: false,
     errorPages: {},
     webDynos: () => [],

@@ -18,6 +18,7 @@ function pick(
   const dynos = states.map((state, i): Upstream => ({ name: `web.${i + 1}`, port: i + 1, state }));
   const app: RoutedApp = {
     name: 'myapp',
+    isBlank: false,
     maintenance: false,
     errorPages: {},
     webDynos: () => dynos,
