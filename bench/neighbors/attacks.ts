@@ -21,6 +21,7 @@ import {
 } from './attack-tools.ts';
 import { PIECE_ATTACKS } from './piece-attacks.ts';
 import { READER_ATTACKS } from './reader-attacks.ts';
+import { RECEIVER_ATTACKS } from './receiver-attacks.ts';
 import { TLS_ATTACKS } from './tls-attacks.ts';
 
 const SILENT_CONNECTIONS = 4_000;
@@ -272,7 +273,13 @@ const OTHERS: readonly Attack[] = [
 ];
 
 /** All of them. */
-export const ATTACKS: readonly Attack[] = [...OTHERS, ...PIECE_ATTACKS, ...READER_ATTACKS, ...TLS_ATTACKS];
+export const ATTACKS: readonly Attack[] = [
+  ...OTHERS,
+  ...PIECE_ATTACKS,
+  ...READER_ATTACKS,
+  ...RECEIVER_ATTACKS,
+  ...TLS_ATTACKS,
+];
 
 /** Lines for the loud app, until it is stopped. @returns how to stop it */
 export function sendNoisyLines(server: BenchServer, token: string, linesPerS: number): () => Promise<void> {

@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { AGAIN_MS, type Attack, keepOpen, type RunningAttack, TURN_MS } from './attack-tools.ts';
 
 const HANDSHAKES_AT_ONCE = 300;
+const RENEGOTIATIONS_AT_ONCE = 50;
 const RECORD_CONNECTIONS = 10;
 const RECORDS_A_WRITE = 2_800;
 const RECORDS_PREPARED = 40;
@@ -129,6 +130,29 @@ async function tinyRecords(port: number, first: string): Promise<RunningAttack> 
   };
 }
 
+/** Each connection begins its handshake anew as soon as it is over; one that is closed is opened again. */
+async function handshakesAnew(port: number): Promise<RunningAttack> {
+  let count = 0;
+  return keepOpen(
+    RENEGOTIATIONS_AT_ONCE,
+    () => {
+      const socket = connectTls({
+        port,
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+        maxVersion: 'TLSv1.2',
+      });
+      const again = (error: Error | null): void => {
+        count++;
+        if (!error && !socket.destroyed) socket.renegotiate({}, again);
+      };
+      return socket.once('secureConnect', () => again(null));
+    },
+    (next) => setTimeout(next, AGAIN_MS).unref(),
+    () => count,
+  );
+}
+
 /** For servers that have a certificate. */
 export const TLS_ATTACKS: readonly Attack[] = [
   {
@@ -140,6 +164,11 @@ export const TLS_ATTACKS: readonly Attack[] = [
     name: 'TLS handshakes with HTTPS, half of each',
     unit: 'handshakes',
     start: async ({ httpsPort }) => halfHandshakes(httpsPort!),
+  },
+  {
+    name: 'TLS handshakes with HTTPS, begun anew on each connection',
+    unit: 'handshakes',
+    start: async ({ httpsPort }) => handshakesAnew(httpsPort!),
   },
   {
     name: 'TLS records of a byte over syslog',

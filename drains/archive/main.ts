@@ -13,6 +13,7 @@ import type { Duplex } from 'node:stream';
 import { TailraceError } from '../../src/common/errors.ts';
 import { makeDirectory } from '../../src/common/files/make-directory.ts';
 import { urlHost } from '../../src/common/text/url-host.ts';
+import { TLS_SERVER_OPTIONS } from '../../src/common/tls/certificate-files.ts';
 import { readArchiveSettings, type Settings } from './config/settings.ts';
 import { helpText } from './config/settings-table.ts';
 import { Receiver } from './receive/receiver.ts';
@@ -81,7 +82,7 @@ function createServer(settings: Settings): Server {
     orFail(`Cannot read ${file}`, () => readFileSync(file)),
   );
   return orFail(`${certFile} and ${keyFile} are no certificate and key that belong together`, () =>
-    createHttpsServer({ ...options, cert, key }),
+    createHttpsServer({ ...TLS_SERVER_OPTIONS, ...options, cert, key }),
   );
 }
 

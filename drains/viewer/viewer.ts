@@ -9,14 +9,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import { join } from 'node:path';
-import { createSecureContext, Server as TlsServer } from 'node:tls';
+import { createSecureContext, type SecureContextOptions, Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { Closers } from '../../src/common/closers.ts';
 import { reasonOf, TailraceError } from '../../src/common/errors.ts';
 import { createHttpServer } from '../../src/common/http/create-server.ts';
 import { finishRequestsOnClose } from '../../src/common/http/finish-requests.ts';
 import { localUrlHost } from '../../src/common/text/url-host.ts';
-import { CertificateFiles } from '../../src/common/tls/certificate-files.ts';
+import { CertificateFiles, TLS_SERVER_OPTIONS } from '../../src/common/tls/certificate-files.ts';
 import { TlsIdentity } from '../../src/common/tls/tls-identity.ts';
 import { registerCertificateMetrics } from '../../src/logs/metrics/certificate-metrics.ts';
 import { PlatformLinePriority } from '../../src/logs/router/platform-log.ts';
@@ -197,7 +197,7 @@ function syslogAddresses(
   };
 }
 
-function readCertificate({ tlsCert, tlsKey }: ViewerSettings): { cert: Buffer; key: Buffer } | undefined {
+function readCertificate({ tlsCert, tlsKey }: ViewerSettings): SecureContextOptions | undefined {
   if (tlsCert === '') return undefined;
   const [cert, key] = [tlsCert, tlsKey].map((file) => {
     try {
@@ -214,7 +214,7 @@ function readCertificate({ tlsCert, tlsKey }: ViewerSettings): { cert: Buffer; k
       `${tlsCert} and ${tlsKey} are no certificate and key that belong together (${reasonOf(error)}).`,
     );
   }
-  return { cert, key };
+  return { cert, key, ...TLS_SERVER_OPTIONS };
 }
 
 /** A certificate that is renewed is shown to the browsers that come next. */

@@ -90,6 +90,59 @@ describe('JSON', () => {
   });
 });
 
+it('values of another kind, and names that nothing has, are refused in a sentence wherever they stand', async () => {
+  interface Schema {
+    readonly properties?: Readonly<Record<string, Schema>>;
+    readonly items?: Schema;
+    readonly required?: readonly string[];
+  }
+  interface Operation {
+    readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema?: Schema }>> };
+  }
+  const { paths } = await server.request<{ paths: Record<string, Record<string, Operation>> }>(
+    'GET',
+    '/openapi.json',
+  );
+  const foreign: readonly unknown[] = [
+    { toString: 1, valueOf: 1 },
+    { name: { toString: 1 }, id: { toString: 1 } },
+    'x'.repeat(5_000),
+    [null],
+  ];
+  /** With each of them at each place, and all that is required. */
+  const bodies = ({ properties = {}, items, required = [] }: Schema): unknown[] => [
+    ...(items ? bodies(items).map((one) => [one]) : []),
+    ...Object.entries(properties).flatMap(([name, inner]) =>
+      [...foreign, ...bodies(inner)].map((one) => ({
+        ...Object.fromEntries(required.map((other) => [other, 'x'])),
+        [name]: one,
+      })),
+    ),
+  ];
+  const failed: string[] = [];
+  let count = 0;
+  for (const [path, operations] of Object.entries(paths))
+    for (const [method, { requestBody }] of Object.entries(operations)) {
+      const schema = requestBody?.content['application/json']?.schema;
+      if (!schema || method === 'delete') continue;
+      const place = path.replace('{app}', 'APP').replace(/\{\w+\}/g, 'x');
+      const asked = bodies(schema).map(async (body) => {
+        const { status } = await ask(method.toUpperCase(), place, JSON.stringify(body));
+        count++;
+        if (status === 500) failed.push(`${method} ${path} ${JSON.stringify(body).slice(0, 100)}`);
+      });
+      await Promise.all(asked);
+    }
+  expect(count).toBeGreaterThan(300);
+  expect(failed).toEqual([]);
+});
+
+it('a token that is longer than any is none', async () => {
+  const token = `t.${'a'.repeat(8_000)}`;
+  for (const path of ['/logs', '/v1/logs'])
+    expect((await ask('POST', path, '{}', { authorization: `Bearer ${token}` })).status).toBe(401);
+});
+
 it('a sender that sends all of a body that is too large before it reads gets the answer, and its connection goes on', async () => {
   const socket = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
   onTestFinished(() => void socket.destroy());

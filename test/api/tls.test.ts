@@ -201,6 +201,26 @@ describe.skipIf(absent)('a server with a certificate', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 .*This port speaks HTTPS, not HTTP: use https:\/\/\./s);
   });
 
+  it('is negotiated once for each connection: who wants to begin anew is refused', async () => {
+    for (const to of [port, server.tlsPort]) {
+      const socket = connect({
+        host: '127.0.0.1',
+        port: to,
+        servername: API,
+        ca: authority.cert,
+        maxVersion: 'TLSv1.2',
+      });
+      const why = await new Promise<string>((resolve) => {
+        socket.on('error', (error) => resolve(error.message));
+        socket.once('secureConnect', () => {
+          expect(socket.renegotiate({}, (error) => resolve(error ? error.message : 'it was'))).toBe(true);
+        });
+      });
+      expect(why).toMatch(/no renegotiation/);
+      socket.destroy();
+    }
+  });
+
   it('is used for syslog, too', async () => {
     expect(server.tlsPort).toBeGreaterThan(0);
     expect(await serialAt(server.tlsPort)).toBe(await serialAt(port));

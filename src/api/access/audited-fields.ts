@@ -1,5 +1,5 @@
 /** What the audit stream says of a request besides its route: names and numbers, never the values of secrets. */
-import { isJsonObject, type JsonObject } from '../../common/json-object.ts';
+import { isJsonObject, type JsonObject, scalarText } from '../../common/json-object.ts';
 import { redactUrl } from '../../logs/drains/options/drain-record.ts';
 
 type AuditedFields = Readonly<Record<string, string | undefined>>;
@@ -9,42 +9,61 @@ const TOKEN_SHOWN = 6;
 
 /** By the routes whose requests say more in their bodies. */
 const FIELDS_OF: Readonly<Record<string, (body: JsonObject) => AuditedFields>> = {
-  'POST /apps': ({ name, imported_from: from }) => ({ name: text(name), imported_from: text(from) }),
-  'PATCH /apps/:app': ({ name, maintenance }) => ({ name: text(name), maintenance: text(maintenance) }),
+  'POST /apps': ({ name, imported_from: from }) => ({
+    name: scalarText(name),
+    imported_from: scalarText(from),
+  }),
+  'PATCH /apps/:app': ({ name, maintenance }) => ({
+    name: scalarText(name),
+    maintenance: scalarText(maintenance),
+  }),
   'PATCH /apps/:app/config-vars': (body) => ({ names: Object.keys(body).join(',') }),
-  'POST /apps/:app/dynos': ({ command, type }) => ({ command: text(command), type: text(type) }),
-  'POST /apps/:app/dynos/:dyno': ({ command }) => ({ command: text(command) }),
+  'POST /apps/:app/dynos': ({ command, type }) => ({ command: scalarText(command), type: scalarText(type) }),
+  'POST /apps/:app/dynos/:dyno': ({ command }) => ({ command: scalarText(command) }),
   'PUT /apps/:app/formation': ({ updates }) => ({ formation: list(updates, formationOf) }),
   'PATCH /apps/:app/formation': ({ updates }) => ({ formation: list(updates, formationOf) }),
   'PATCH /apps/:app/formation/:type': (body) => ({ formation: formationOf(body) }),
-  'POST /apps/:app/releases': ({ release, slug }) => ({ release: text(release), slug: text(slug) }),
+  'POST /apps/:app/releases': ({ release, slug }) => ({
+    release: scalarText(release),
+    slug: scalarText(slug),
+  }),
   'POST /apps/:app/log-drains': ({ url }) => ({ url: typeof url === 'string' ? redactUrl(url) : undefined }),
-  'POST /apps/:app/tokens': ({ source }) => ({ source: text(source) }),
-  'POST /apps/:app/domains': ({ hostname }) => ({ hostname: text(hostname) }),
-  'POST /apps/:app/addons': ({ plan, name }) => ({ plan: text(nameOf(plan)), name: text(name) }),
-  'POST /addon-attachments': ({ addon, app }) => ({ addon: text(nameOf(addon)), app: text(nameOf(app)) }),
+  'POST /apps/:app/tokens': ({ source }) => ({ source: scalarText(source) }),
+  'POST /apps/:app/domains': ({ hostname }) => ({ hostname: scalarText(hostname) }),
+  'POST /apps/:app/addons': ({ plan, name }) => ({ plan: scalarText(nameOf(plan)), name: scalarText(name) }),
+  'POST /addon-attachments': ({ addon, app }) => ({
+    addon: scalarText(nameOf(addon)),
+    app: scalarText(nameOf(app)),
+  }),
   'PUT /apps/:app/buildpack-installations': ({ updates }) => ({
     buildpacks: list(updates, ({ buildpack }) => (typeof buildpack === 'string' ? redactUrl(buildpack) : '')),
   }),
   'POST /apps/:app/line-deletions': ({ from, to, q, source, dyno, level, dry_run }) => ({
-    since: text(from),
-    until: text(to),
+    since: scalarText(from),
+    until: scalarText(to),
     q: typeof q === 'string' ? queryWithoutValues(q) : undefined,
-    source: text(source),
-    dyno: text(dyno),
-    level: text(level),
-    dry_run: text(dry_run),
+    source: scalarText(source),
+    dyno: scalarText(dyno),
+    level: scalarText(level),
+    dry_run: scalarText(dry_run),
   }),
   'PATCH /apps/:app/log-limits': (body) => ({
     limits: Object.entries(body)
-      .map(([name, value]) => `${name}:${value === null ? 'default' : text(value)}`)
+      .map(([name, value]) => `${name}:${value === null ? 'default' : scalarText(value)}`)
       .join(','),
   }),
-  'POST /people': ({ email, role, app }) => ({ email: text(email), role: text(role), for: text(app) }),
-  'POST /apps/:app/collaborators': ({ user, role }) => ({ email: text(emailOf(user)), role: text(role) }),
-  'PATCH /apps/:app/collaborators/:person': ({ role }) => ({ role: text(role) }),
+  'POST /people': ({ email, role, app }) => ({
+    email: scalarText(email),
+    role: scalarText(role),
+    for: scalarText(app),
+  }),
+  'POST /apps/:app/collaborators': ({ user, role }) => ({
+    email: scalarText(emailOf(user)),
+    role: scalarText(role),
+  }),
+  'PATCH /apps/:app/collaborators/:person': ({ role }) => ({ role: scalarText(role) }),
   'POST /oauth/authorizations': ({ description, scope, apps }) => ({
-    description: text(description),
+    description: scalarText(description),
     scope: list(scope),
     apps: list(apps),
   }),
@@ -69,7 +88,7 @@ export function auditedParams(params: Readonly<Record<string, string>>): Audited
 }
 
 function formationOf({ type, quantity, size }: JsonObject): string {
-  const words = [text(type), text(quantity), text(size)];
+  const words = [scalarText(type), scalarText(quantity), scalarText(size)];
   return words.filter((word) => word !== undefined).join(':');
 }
 
@@ -82,12 +101,6 @@ function queryWithoutValues(query: string): string {
   return parts.replaceAll('……', '…');
 }
 
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-    ? String(value)
-    : undefined;
-}
-
 function nameOf(value: unknown): unknown {
   return isJsonObject(value) ? (value.name ?? value.id) : value;
 }
@@ -98,5 +111,5 @@ function emailOf(value: unknown): unknown {
 
 function list(values: unknown, show: (one: JsonObject) => string = () => ''): string | undefined {
   if (!Array.isArray(values)) return undefined;
-  return values.map((one) => (isJsonObject(one) ? show(one) : (text(one) ?? ''))).join(',');
+  return values.map((one) => (isJsonObject(one) ? show(one) : (scalarText(one) ?? ''))).join(',');
 }

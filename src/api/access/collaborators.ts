@@ -6,6 +6,7 @@ import type { AppRecord, AppRegistry } from '../../apps/records/app-registry.ts'
 import { OWNER } from '../../apps/records/owner.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { isSameAddress } from '../../logs/access/people-records.ts';
+import { stringOrNull } from '../schema-builder.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { needsScope } from './authorize.ts';
 import { findInvites, findPerson, parseRole, personNotFound, requireRank } from './person-lookup.ts';
@@ -17,7 +18,7 @@ export interface CollaboratorRouteDependencies {
 }
 
 interface CollaboratorBody {
-  readonly user?: string | { readonly email?: string; readonly id?: string };
+  readonly user?: string | { readonly email?: string | null; readonly id?: string | null } | null;
   readonly permissions?: readonly (string | { readonly name?: string })[] | null;
   readonly role?: string;
 }
@@ -50,8 +51,11 @@ export function collaboratorRoutes(api: FastifyInstance, dependencies: Collabora
   );
 
   const collaboratorBody = bodySchema({
-    user: {},
-    permissions: {},
+    user: {
+      type: ['string', 'object', 'null'],
+      properties: { email: stringOrNull, id: stringOrNull },
+    },
+    permissions: { type: ['array', 'null'], items: { type: ['string', 'object'] } },
     role: { type: 'string', maxLength: 300 },
   });
   api.post<{ Params: { app: string }; Body: CollaboratorBody | null }>(

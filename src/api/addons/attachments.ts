@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { getNamedApp } from '../access/authorize.ts';
+import { stringOrNull } from '../schema-builder.ts';
 import { bodySchema, routeSchema } from '../schemas-heroku.ts';
 import { type AddonRouteDependencies, addonScene } from './addon-scene.ts';
 import { matchAttachments, requireAddon, requireAttachment } from './find-addon.ts';
@@ -9,7 +10,7 @@ interface AppParams {
   Params: { app: string };
 }
 /** By name or id, as the client has it. */
-type Reference = string | { readonly name?: string; readonly id?: string };
+type Reference = string | { readonly name?: string | null; readonly id?: string | null };
 interface NewAttachmentRequest {
   readonly addon: Reference;
   readonly app: Reference;
@@ -53,7 +54,7 @@ export function attachmentRoutes(api: FastifyInstance, dependencies: AddonRouteD
     },
   );
 
-  const reference = { type: ['string', 'object'] };
+  const reference = { type: ['string', 'object'], properties: { id: stringOrNull, name: stringOrNull } };
   const newAttachment = bodySchema(
     {
       addon: reference,

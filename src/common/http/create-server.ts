@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
+import type { SecureContextOptions } from 'node:tls';
 import Fastify, {
   errorCodes,
   type FastifyInstance,
@@ -36,8 +37,8 @@ const HEADERS_TIMEOUT_MS = 15_000;
 export interface HttpServerOptions {
   /** A request has to be complete after this time; left out: a minute. */
   readonly requestTimeoutMs?: number;
-  /** Certificate and key in PEM form; left out: without TLS. */
-  readonly https?: { readonly cert: Buffer; readonly key: Buffer };
+  /** Certificate and key in PEM form, and what else TLS is spoken with; left out: without it. */
+  readonly https?: SecureContextOptions;
   /** Proxies in front that are believed what they say of the client; left out: none. */
   readonly trustedProxies?: TrustedProxies;
   /** What to say of a path that no route has, which is named without its query; undefined: nothing in particular. */
@@ -106,7 +107,10 @@ export function createHttpServer(
   };
   // A server with TLS is one without it, as far as routes go.
   const server = https
-    ? (Fastify({ ...options, https: { ...https, ...nodeOptions } } as typeof options) as FastifyInstance)
+    ? (Fastify({
+        ...options,
+        https: { ...https, ...nodeOptions },
+      } as typeof options) as FastifyInstance)
     : (Fastify({ ...options, http: nodeOptions } as typeof options) as FastifyInstance);
   const requests = serializePipelinedRequests(server.server);
   server.server.on('checkExpectation', answerExpectation);

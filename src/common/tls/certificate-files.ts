@@ -3,7 +3,7 @@
  * and a renewal must need no restart. Files are looked at by time, as no notification comes from each of these, or over a network.
  */
 
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { constants, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { systemCode, TailraceError } from '../errors.ts';
@@ -12,6 +12,15 @@ import { errorMessage } from '../text/error-message.ts';
 
 /** How often files are looked at. */
 const CHECK_MS = 5_000;
+
+/**
+ * Of every server. A client that negotiates anew gets an alert: Node.js takes as many handshakes of a connection as come, and tells an `error`
+ * of it that closes nothing.
+ */
+export const TLS_SERVER_OPTIONS = {
+  minVersion: 'TLSv1.2',
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+} as const satisfies SecureContextOptions;
 
 /** Files in PEM form. */
 export interface PemFiles {
@@ -56,6 +65,8 @@ export class CertificatePair {
   private seen: string;
   /** The same, when they couldn't be used. */
   private refused = '';
+  /** From when on what is in the files is valid, if that is why it isn't used; milliseconds since 1970. */
+  private validFromMs = Number.POSITIVE_INFINITY;
 
   /** @throws TailraceError `settings` with what is wrong */
   constructor(files: PemFiles) {
@@ -91,17 +102,23 @@ export class CertificatePair {
     return this.loaded.certificate.checkHost(host) !== undefined;
   }
 
+  /** May it be shown to clients: is its time now? */
+  get isCurrent(): boolean {
+    return isValidNow(this.loaded);
+  }
+
   /**
-   * Reads the files if they have changed.
+   * Reads the files if they have changed, or become valid.
    * @param isAsked whoever asks wants to know at once. Else a pair that doesn't fit is looked at twice: one file is written before the other
    */
   refresh(isAsked: boolean): 'same' | 'loaded' | 'refused' {
     const now = identityOf(this.files);
-    if (now === this.seen && !(isAsked && this.trouble !== undefined)) return 'same';
+    const isDue = this.validFromMs <= Date.now();
+    if (now === this.seen && !isDue && !(isAsked && this.trouble !== undefined)) return 'same';
+    this.validFromMs = Number.POSITIVE_INFINITY;
     try {
       const next = load(this.files);
-      if (isExpired(next) && !isExpired(this.loaded))
-        throw new TailraceError('settings', `${this.files.certificate} has expired.`);
+      if (!isValidNow(next) && isValidNow(this.loaded)) throw this.untimely(next);
       this.loaded = next;
       this.trouble = undefined;
       this.seen = now;
@@ -117,6 +134,19 @@ export class CertificatePair {
       this.trouble = `${reason} The certificate from before stays in use (valid until ${until}).`;
       return 'refused';
     }
+  }
+
+  /** Why a certificate isn't used whose time isn't now; one whose time comes is looked at again then. */
+  private untimely({ certificate }: Loaded): TailraceError {
+    const { certificate: file } = this.files;
+    const fromMs = Date.parse(certificate.validFrom);
+    if (fromMs <= Date.now()) return new TailraceError('settings', `${file} has expired.`);
+    this.validFromMs = fromMs;
+    const from = new Date(fromMs).toISOString();
+    return new TailraceError(
+      'settings',
+      `${file} is not valid before ${from}: it is used from then on. If that is over, the clock of this machine is wrong.`,
+    );
   }
 }
 
@@ -207,7 +237,7 @@ function load(files: PemFiles): Loaded {
         'settings',
         `${files.key} is not the key of ${files.certificate}: set ${settings.key} to the one that belongs to it.`,
       );
-    const options: SecureContextOptions = { cert, key, ca, minVersion: 'TLSv1.2' };
+    const options: SecureContextOptions = { cert, key, ca, ...TLS_SERVER_OPTIONS };
     return { options, context: createSecureContext(options), certificate, loadedAt: new Date() };
   } catch (error) {
     if (error instanceof TailraceError) throw error;
@@ -233,8 +263,10 @@ function readPem(file: string, setting: string): Buffer {
   }
 }
 
-function isExpired({ certificate }: Loaded): boolean {
-  return Date.parse(certificate.validTo) < Date.now();
+/** By this machine's clock, which may be wrong: another one's isn't known. */
+function isValidNow({ certificate }: Loaded): boolean {
+  const now = Date.now();
+  return Date.parse(certificate.validFrom) <= now && now <= Date.parse(certificate.validTo);
 }
 
 /** Its alternative names (RFC 5280 section 4.2.1.6), without their kinds. */

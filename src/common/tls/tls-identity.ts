@@ -1,7 +1,10 @@
 import type { Server, TlsOptions } from 'node:tls';
 import type { CertificateFiles, CertificatePair, PemFiles } from './certificate-files.ts';
 
-/** What a server with TLS shows of itself: by the name that a client asks for (SNI, RFC 6066 section 3), else the first certificate. */
+/**
+ * What a server with TLS shows of itself: by the name that a client asks for (SNI, RFC 6066 section 3), of several one that is valid now, else
+ * the first certificate.
+ */
 export class TlsIdentity {
   private readonly certificates: CertificateFiles;
   private readonly pairs: readonly [CertificatePair, ...CertificatePair[]];
@@ -16,7 +19,10 @@ export class TlsIdentity {
   get serverOptions(): TlsOptions {
     return {
       ...this.pairs[0].secureOptions,
-      SNICallback: (name, done) => done(null, this.pairs.find((pair) => pair.isFor(name))?.context),
+      SNICallback: (name, done) => {
+        const named = this.pairs.filter((pair) => pair.isFor(name));
+        done(null, (named.find((pair) => pair.isCurrent) ?? named[0])?.context);
+      },
     };
   }
 

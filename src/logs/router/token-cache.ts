@@ -35,6 +35,8 @@ export function tokenKey(token: string): string {
 
 /** How long an unknown token stays unknown without another look-up: a flood of them must not become a flood of look-ups. */
 const MISS_TTL_MS = 5_000;
+/** No token is longer: what is isn't looked up, nor remembered. */
+const TOKEN_LENGTH_MAX = 255;
 /** Unknown tokens cached at the most. */
 const MISSES_MAX = 10_000;
 /** So many are looked up in a turn of the event loop, for whomever: what was read of a connection may have hundreds that were guessed. */
@@ -74,6 +76,7 @@ export class TokenCache {
   lookup(token: string): LogSource | null | undefined {
     const logSource = this.hits.get(token);
     if (logSource) return logSource;
+    if (token.length > TOKEN_LENGTH_MAX) return null;
     const until = this.misses.get(token);
     if (until === undefined) return undefined;
     if (until > this.now()) return null;
@@ -83,6 +86,7 @@ export class TokenCache {
 
   /** Looks up in the store a token that {@link lookup} doesn't know. */
   async load(token: string): Promise<LogSource | null> {
+    if (token.length > TOKEN_LENGTH_MAX) return null;
     const turn = this.turns.take();
     if (turn) {
       await turn;

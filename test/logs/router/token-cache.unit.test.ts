@@ -37,6 +37,15 @@ function setUp() {
   };
 }
 
+it('what is longer than any token is none: it is neither looked up nor remembered', async () => {
+  const { cache } = setUp();
+  const long = `t.${'a'.repeat(16_000)}`;
+  expect(cache.lookup(long)).toBeNull();
+  // The store would have to be told to answer.
+  expect(await cache.load(long)).toBeNull();
+  expect(cache.lookup('t.1')).toBeUndefined();
+});
+
 it('a token that is revoked while it is looked up isn’t known afterwards', async () => {
   const { cache, records, changed, finishRead } = setUp();
   const found = cache.load('t.1');

@@ -36,8 +36,8 @@ export class CertificateAuthority {
     this.cert = readFileSync(this.certFile, 'utf8');
   }
 
-  /** A certificate for these names (`DNS:localhost`, `IP:127.0.0.1`); `days` below 0: one that has expired. */
-  issue(names: string, days = 2): CertificateAndKey {
+  /** A certificate for these names (`DNS:localhost`, `IP:127.0.0.1`), from so many days on until; `days` below 0: one that has expired. */
+  issue(names: string, days = 2, fromDays = -3): CertificateAndKey {
     const base = join(this.folder, `issued-${this.count++}`);
     const [keyFile, requestFile, certFile, extensions] = ['key', 'csr', 'crt', 'ext'].map(
       (end) => `${base}.${end}`,
@@ -58,7 +58,7 @@ export class CertificateAuthority {
     openssl(
       ...['ca', '-batch', '-config', `${base}.cnf`, '-cert', this.certFile],
       ...['-keyfile', this.certFile.replace(/crt$/, 'key'), '-in', requestFile, '-out', certFile, '-notext'],
-      ...['-startdate', day(-3), '-enddate', day(days), '-extfile', extensions],
+      ...['-startdate', day(fromDays), '-enddate', day(days), '-extfile', extensions],
     );
     return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile, keyFile };
   }

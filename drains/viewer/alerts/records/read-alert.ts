@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import { reasonOf, TailraceError } from '../../../../src/common/errors.ts';
+import { scalarText } from '../../../../src/common/json-object.ts';
 import { parseTime } from '../../../../src/common/time-expression.ts';
 import { parseDrainUrl, URL_LENGTH_MAX } from '../../../../src/logs/drains/options/drain-record.ts';
 import { prepareQuery } from '../../../../src/logs/query/query-matcher.ts';
@@ -187,7 +188,7 @@ function readDestination(given: Given, all: readonly Destination[]): Destination
   const before = all.find(({ id }) => id === given.id);
   if (given.id !== undefined && !before)
     throw invalid(
-      `There is no destination with the id ${JSON.stringify(String(given.id).slice(0, 40))}: leave the id of a new one out.`,
+      `There is no destination with the id ${JSON.stringify((scalarText(given.id) ?? '').slice(0, 40))}: leave the id of a new one out.`,
     );
   const id = before?.id ?? randomUUID();
   switch (given.kind ?? before?.kind) {

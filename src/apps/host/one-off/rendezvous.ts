@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { Deadline } from '../../../common/limits/deadline.ts';
+import { TLS_SERVER_OPTIONS } from '../../../common/tls/certificate-files.ts';
 import { beginHandshake, HANDSHAKE_TIMEOUT_MS } from '../../../common/tls/handshake-turns.ts';
 import type { ServerCertificates } from '../server-certificates.ts';
 
@@ -32,7 +33,7 @@ export class RendezvousServer {
   /** @param connectionsMax how many it takes */
   constructor({ certificate, key }: ServerCertificates, connectionsMax = CONNECTIONS_MAX) {
     const options = { cert: certificate, key, handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
-    const secure = createServer(options, (socket) => this.accept(socket));
+    const secure = createServer({ ...TLS_SERVER_OPTIONS, ...options }, (socket) => this.accept(socket));
     secure.on('tlsClientError', (_error, socket) => socket.destroy());
     this.server = createTcpServer({ noDelay: true }, (socket) => {
       if (this.connections.size >= connectionsMax) {

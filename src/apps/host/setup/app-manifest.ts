@@ -5,7 +5,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { TailraceError } from '../../../common/errors.ts';
-import { isJsonObject, type JsonObject } from '../../../common/json-object.ts';
+import { isJsonObject, type JsonObject, scalarText } from '../../../common/json-object.ts';
+import { assertJsonWithinLimits, type JsonLimits } from '../../../common/limits/json-scanner.ts';
 import { ownValue } from '../../../common/own-value.ts';
 
 interface ManifestVariable {
@@ -57,12 +58,16 @@ const NOTES: Readonly<Record<string, string>> = {
   'scripts.test-setup': '"scripts.test-setup" is left out: no tests are run here.',
 };
 
+/** More than any app.json has. */
+const LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
+
 /**
  * @param environment a part of `environments` that stands for what is outside of it, such as `review`
- * @throws TailraceError `invalid_params` with what can't be read
+ * @throws TailraceError `invalid_params` with what can't be read; `bad_request`, `too_large` for too much JSON
  */
 export function parseAppManifest(text: string, environment?: string): AppManifest {
   let json: unknown;
+  assertJsonWithinLimits(Buffer.from(text), LIMITS);
   try {
     json = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
@@ -142,7 +147,7 @@ function parseEnv(json: unknown): AppManifest['env'] {
 function parseFormation(json: unknown): Pick<AppManifest, 'counts' | 'sizes'> {
   // The older form was a list.
   const entries: [string, unknown][] = Array.isArray(json)
-    ? json.map((one) => [String(requireObject(one, '"formation"').process), one])
+    ? json.map((one) => [scalar(requireObject(one, '"formation"').process, 'formation.process'), one])
     : Object.entries(requireObject(json ?? {}, '"formation"'));
   const counts = new Map<string, number>();
   const sizes = new Map<string, string>();
@@ -187,8 +192,8 @@ function parseScripts(json: unknown, notes: string[]) {
 }
 
 function scalar(value: unknown, name: string): string {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-    return String(value);
+  const text = scalarText(value);
+  if (text !== undefined) return text;
   throw invalid(`"${name}" must be text`);
 }
 

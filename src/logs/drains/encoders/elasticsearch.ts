@@ -1,11 +1,12 @@
 /** The bulk API of Elasticsearch and OpenSearch. Documents get ids made of the frame id, so that a retry adds nothing. */
 
-import { parseJsonObject } from '../../../common/json-object.ts';
+import { isJsonObject, scalarText } from '../../../common/json-object.ts';
 import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { Sequence } from '../../store/contract.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
 import { frameId, type Shipment } from '../shipment.ts';
+import { parseAnswer } from './answer-json.ts';
 import { classifyDrainResponse } from './classify-response.ts';
 import { ecsTemplate } from './ecs.ts';
 import { noticeLines } from './line-template.ts';
@@ -46,16 +47,18 @@ export function elasticsearchFormat(
 
 interface BulkItem {
   readonly status: number;
-  readonly error?: { readonly type?: string; readonly reason?: string };
+  readonly error?: unknown;
 }
 
 /** A bulk request is answered by 200, even when documents fail. */
 function checkBulkResponse(body: Buffer, shipment: Shipment): void {
-  const items = parseBulkResponse(body.toString(), shipment.count);
+  const items = parseBulkResponse(body, shipment.count);
   if (items.length === 0) return;
   const offset = items.length - shipment.count; // the notice
   const failed = items.flatMap((item, i) =>
-    item.status >= 300 && item.status !== CONFLICT ? [{ ...item, index: i - offset }] : [],
+    classifyDrainResponse(item.status) === 'accepted' || item.status === CONFLICT
+      ? []
+      : [{ ...item, index: i - offset }],
   );
   if (failed.length === 0) return;
   // Overloaded, failing, or blocked until somebody mends it: a retry doesn't add the accepted ones again.
@@ -76,20 +79,22 @@ function checkBulkResponse(body: Buffer, shipment: Shipment): void {
 }
 
 function whyNot({ status, error }: BulkItem): string {
-  return `${status} ${error?.type ?? ''} ${error?.reason ?? ''}`.trim();
+  const { type, reason } = isJsonObject(error) ? error : { type: error, reason: undefined };
+  return [status, scalarText(type), scalarText(reason)].filter((word) => word !== undefined).join(' ');
 }
 
 /**
  * What a bulk API says of each document, in order; nothing when all were taken.
  * @throws OutletError when it says that some were refused, and not which
  */
-function parseBulkResponse(text: string, linesMin: number): readonly BulkItem[] {
-  const value = parseJsonObject(text);
+function parseBulkResponse(body: Buffer, lines: number): readonly BulkItem[] {
+  const value = parseAnswer(body, lines);
   if (!value) throw new OutletError('the destination answered 200, but not as a bulk API does');
   // A filter_path may have left it out.
   if (value.errors !== true && (value.errors === false || !Array.isArray(value.items))) return [];
   const items = Array.isArray(value.items) ? value.items.map((item) => Object.values(item ?? {})[0]) : [];
-  if (items.length < linesMin || !items.every(isBulkItem))
+  // A notice may be in front of the lines.
+  if (items.length < lines || items.length > lines + 1 || !items.every(isBulkItem))
     throw new OutletError(
       "the destination refused lines, and doesn't say which: its answer has to have the status of each (filter_path in the URL may leave it out)",
     );

@@ -1,10 +1,11 @@
 /** OTLP/HTTP logs in JSON and in protobuf (OpenTelemetry protocol specification 1.x, "OTLP/HTTP" and "Partial Success"). */
-import { isJsonObject, parseJsonObject } from '../../../common/json-object.ts';
+import { isJsonObject, scalarNumber, scalarText } from '../../../common/json-object.ts';
 import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { LogLevel } from '../../syslog/level.ts';
 import type { LogRecord } from '../../syslog/record.ts';
 import { encodedLines, type HttpFormat } from '../http-format.ts';
 import { OutletError } from '../outlet.ts';
+import { parseAnswer } from './answer-json.ts';
 import {
   type LineFrame,
   type LinePieces,
@@ -165,10 +166,10 @@ function attribute(key: string, value: string) {
 
 function parseRejectedRecords(body: Buffer): { count: number; message: string } {
   // An empty body is a full success as well.
-  const partial = member(parseJsonObject(body.toString()), 'partialSuccess', 'partial_success');
+  const partial = member(parseAnswer(body), 'partialSuccess', 'partial_success');
   return {
-    count: Number(member(partial, 'rejectedLogRecords', 'rejected_log_records') ?? 0),
-    message: String(member(partial, 'errorMessage', 'error_message') ?? ''),
+    count: scalarNumber(member(partial, 'rejectedLogRecords', 'rejected_log_records') ?? 0),
+    message: scalarText(member(partial, 'errorMessage', 'error_message')) ?? '',
   };
 }
 

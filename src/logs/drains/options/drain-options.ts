@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { RE2JS } from 're2js';
 import { TailraceError } from '../../../common/errors.ts';
+import { scalarNumber, scalarText } from '../../../common/json-object.ts';
 import { PATTERN_SIZE_MAX, PATTERNS_SIZE_MAX, patternSize } from '../../../common/limits/pattern-size.ts';
 import { errorMessage } from '../../../common/text/error-message.ts';
 import { LOG_LEVELS, type LogLevel, levelByName } from '../../syslog/level.ts';
@@ -91,7 +92,7 @@ const VALIDATORS: Record<keyof DrainOptions, Validator> = {
   ),
   sources: list(text(/^[A-Za-z0-9._-]{1,48}$/, 'the name of a source, such as app')),
   dynos: list(text(/^[^\s]{1,128}$/, 'a dyno or a process type, such as web.1 or web')),
-  level: (name, value) => oneOf(LOG_LEVELS)(name, levelByName(String(value)) ?? value),
+  level: (name, value) => oneOf(LOG_LEVELS)(name, levelByName(scalarText(value) ?? '') ?? value),
   match: list(pattern),
   exclude: list(pattern),
   sample,
@@ -272,7 +273,7 @@ function pattern(name: string, value: unknown): string {
 
 function sample(name: string, value: unknown): number {
   const part =
-    typeof value === 'string' && value.endsWith('%') ? Number(value.slice(0, -1)) / 100 : Number(value);
+    typeof value === 'string' && value.endsWith('%') ? Number(value.slice(0, -1)) / 100 : scalarNumber(value);
   if (part > 0 && part < 1) return part;
   throw invalidOption(
     `${name} is the part of the lines to send, such as 10% or 0.1, not ${JSON.stringify(value)}.`,

@@ -1,4 +1,5 @@
-import { constants, gunzipSync, inflateSync, type ZlibOptions } from 'node:zlib';
+import { promisify } from 'node:util';
+import { constants, gunzip, inflate, type ZlibOptions } from 'node:zlib';
 import type { BufferPool } from '../../../common/buffers/buffer-pool.ts';
 import type { WasmSlots } from '../../../common/wasm/wasm-slots.ts';
 import type { Sequence } from '../../store/contract.ts';
@@ -28,11 +29,13 @@ const TEXT_BYTES_MAX = 4_096;
 
 /** Of a response that is packed, from which these are. */
 const UNPACKED_TEXT_BYTES_MAX = 1_048_576;
-/** By Content-Encoding. */
-const UNPACKERS: Readonly<Partial<Record<string, (body: Buffer, options: ZlibOptions) => Buffer>>> = {
-  gzip: gunzipSync,
-  'x-gzip': gunzipSync,
-  deflate: inflateSync,
+/** By Content-Encoding, on another thread: whatever comes is unpacked. */
+type Unpack = (body: Buffer, options: ZlibOptions) => Promise<Buffer>;
+const unpackGzip: Unpack = promisify(gunzip);
+const UNPACKERS: Readonly<Partial<Record<string, Unpack>>> = {
+  gzip: unpackGzip,
+  'x-gzip': unpackGzip,
+  deflate: promisify(inflate),
 };
 
 export interface HttpOutletOptions {
@@ -125,10 +128,11 @@ export class HttpOutlet implements Outlet {
       throw toOutletError(error);
     }
     onPhase?.('answer', response.headAtMs - beganMs);
-    this.assertAccepted(response);
+    this.lastAnswer = String(response.status);
+    if (classifyDrainResponse(response.status) !== 'accepted') throw await this.refusalOf(response);
     if (format.checkResponse && !response.isComplete)
       throw new OutletError('the answer that accepts the lines broke off, and may refuse some of them');
-    format.checkResponse?.(unpackedBody(response, format.responseBytesMax), shipment);
+    format.checkResponse?.(await unpackedBody(response, format.responseBytesMax), shipment);
     this.acceptedUpTo = shipment.last;
     return this.acceptedUpTo;
   }
@@ -143,28 +147,31 @@ export class HttpOutlet implements Outlet {
     this.connection.close(error);
   }
 
-  /** @throws OutletError unless the answer accepts the request. */
-  private assertAccepted(response: ResponseParser): void {
+  /** Of an answer that doesn't accept the request. */
+  private async refusalOf(response: ResponseParser): Promise<OutletError> {
     const { status, headers } = response;
-    this.lastAnswer = String(status);
-    const responseClass = classifyDrainResponse(status);
-    if (responseClass === 'accepted') return;
-    const text = hideSecrets(textOf(unpackedBody(response), headers.get('content-type')), this.secrets);
-    throw new OutletError(`the destination answered ${status}${errorDetail(text, headers.get('location'))}`, {
-      isPermanent: responseClass === 'refused',
-      isTooLarge: status === CONTENT_TOO_LARGE,
-      retryAfterMs: parseRetryAfter(headers.get('retry-after'), headers.get('date')),
-    });
+    const text = hideSecrets(textOf(await unpackedBody(response), headers.get('content-type')), this.secrets);
+    return new OutletError(
+      `the destination answered ${status}${errorDetail(text, headers.get('location'))}`,
+      {
+        isPermanent: classifyDrainResponse(status) === 'refused',
+        isTooLarge: status === CONTENT_TOO_LARGE,
+        retryAfterMs: parseRetryAfter(headers.get('retry-after'), headers.get('date')),
+      },
+    );
   }
 }
 
 /** The body, as far as it came and was kept, of a response that may be packed, although nobody has asked for that; nothing when it can't be unpacked. */
-function unpackedBody({ body, headers }: ResponseParser, bytesMax = UNPACKED_TEXT_BYTES_MAX): Buffer {
+async function unpackedBody(
+  { body, headers }: ResponseParser,
+  bytesMax = UNPACKED_TEXT_BYTES_MAX,
+): Promise<Buffer> {
   const coding = headers.get('content-encoding')?.toLowerCase() ?? 'identity';
   if (coding === 'identity' || body.length === 0) return body;
   const unpack = UNPACKERS[coding];
   try {
-    if (unpack) return unpack(body, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: bytesMax });
+    if (unpack) return await unpack(body, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: bytesMax });
   } catch {
     // It isn't what it is called, or too much.
   }

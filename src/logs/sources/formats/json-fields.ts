@@ -2,7 +2,7 @@
  * Which fields of a JSON object are a line's message, time, level, host and dyno: the names of pino, bunyan, Winston, zap, fluent-bit, GELF,
  * structlog, journald, agents of containers, OpenTelemetry, Google Cloud, Serilog, .NET, Monolog, ECS, Rust's tracing, HashiCorp's programs, MongoDB, Log4j and Splunk. What is taken is taken out; the rest stays data.
  */
-import { isJsonObject } from '../../../common/json-object.ts';
+import { isJsonObject, scalarText } from '../../../common/json-object.ts';
 import { parseTimestamp, type StructuredLine, textOrJson } from './structured-line.ts';
 
 const INFO = 6;
@@ -249,8 +249,9 @@ function readFieldTime(value: unknown): string | undefined {
   if (!isJsonObject(value)) return parseTimestamp(value);
   const seconds = value.seconds ?? value.epochSecond;
   const nanos = value.nanos ?? value.nanoOfSecond ?? 0;
-  if (/^\d{9,10}$/.test(String(seconds)) && /^\d{1,9}$/.test(String(nanos)))
-    return parseTimestamp(`${seconds}${String(nanos).padStart(9, '0')}`);
+  const [wholeSeconds, fraction] = [scalarText(seconds) ?? '', scalarText(nanos) ?? ''];
+  if (/^\d{9,10}$/.test(wholeSeconds) && /^\d{1,9}$/.test(fraction))
+    return parseTimestamp(`${wholeSeconds}${fraction.padStart(9, '0')}`);
   const { timezone } = value;
   if (
     typeof value.date === 'string' &&

@@ -1,10 +1,11 @@
 /** OpenTelemetry's logs protocol, OTLP/HTTP: the log records of a request become RFC 5424 lines. */
 
 import { TailraceError } from '../../../common/errors.ts';
-import { isJsonObject } from '../../../common/json-object.ts';
+import { isJsonObject, scalarNumber, scalarText } from '../../../common/json-object.ts';
 import { assertJsonWithinLimits, JSON_LIMITS, JsonScanner } from '../../../common/limits/json-scanner.ts';
 import { parseExactJson } from './exact-json.ts';
 import { namedSeverity } from './json-fields.ts';
+import { assertOtlpJsonFrameWithinLimits, parseOtlpJsonParts } from './otlp-json-parts.ts';
 import {
   assertOtlpFrameWithinLimits,
   assertOtlpRecordWithinLimits,
@@ -52,18 +53,18 @@ export interface OtlpSource {
  * @throws TailraceError as {@link packOtlpLines}
  */
 export function isSmallOtlpRequest(body: Buffer, isJson: boolean, max: number): boolean {
-  if (!isJson)
-    try {
-      return hasFewOtlpMessages(body, max);
-    } catch (error) {
-      if (!isBadRequest(error)) throw error;
-      // Records beside those that can't be read may be many, and are counted by nobody.
-      assertOtlpFrameWithinLimits(body);
-      return false;
-    }
-  const scanner = new JsonScanner(body);
-  while (scanner.containers <= max && scanner.next());
-  return scanner.containers <= max;
+  try {
+    if (!isJson) return hasFewOtlpMessages(body, max);
+    const scanner = new JsonScanner(body);
+    while (scanner.containers <= max && scanner.next());
+    return scanner.containers <= max;
+  } catch (error) {
+    if (!isBadRequest(error)) throw error;
+    // Records beside those that can't be read may be many, and are counted by nobody.
+    if (isJson) assertOtlpJsonFrameWithinLimits(body);
+    else assertOtlpFrameWithinLimits(body);
+    return false;
+  }
 }
 
 /** Records of a request that can't be read, while others can: its partial success. */
@@ -84,7 +85,7 @@ export function packOtlpLines(
   source: OtlpSource,
   packer: LinePacker,
 ): RejectedRecords | undefined {
-  const request = decode(body, isJson);
+  const { request, records } = decode(body, isJson);
   let rejected = 0;
   let first: TailraceError | undefined;
   for (const resourceLogs of listOf(request, 'resourceLogs')) {
@@ -94,7 +95,9 @@ export function packOtlpLines(
       for (const record of entriesOf(scopeLogs, 'logRecords', 'scope', 'schemaUrl')) {
         let line: string;
         try {
-          line = otlpToSyslogLine(readRecord(record), sender, scope);
+          // Of those that are apart, their numbers are here.
+          const apart = records && Array.isArray(record) ? records[record[0]] : record;
+          line = otlpToSyslogLine(readRecord(apart), sender, scope);
         } catch (error) {
           if (!(error instanceof TailraceError)) throw error;
           rejected++;
@@ -109,15 +112,33 @@ export function packOtlpLines(
   return first && { count: rejected, reason: first.message };
 }
 
-function decode(body: Buffer, isJson: boolean): Readonly<Record<string, unknown>> {
-  if (isJson) assertJsonWithinLimits(body, JSON_LIMITS);
+/** A request; its records apart, see {@link parseOtlpJsonParts}, or left where they are. */
+interface DecodedRequest {
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly records?: readonly unknown[];
+}
+
+function decode(body: Buffer, isJson: boolean): DecodedRequest {
   try {
-    const request: unknown = isJson ? parseExactJson(body.toString('utf8')) : decodeProtobuf(body);
-    if (isJsonObject(request)) return request;
+    const { request, records } = isJson
+      ? decodeJson(body)
+      : { request: decodeProtobuf(body), records: undefined };
+    if (isJsonObject(request)) return { request, records };
   } catch (error) {
     throw error instanceof TailraceError ? error : notOtlp('', error);
   }
   throw notOtlp();
+}
+
+/** @throws TailraceError, or SyntaxError, when what is around the records can't be read, or is too much */
+function decodeJson(body: Buffer): { request: unknown; records?: readonly unknown[] } {
+  try {
+    assertJsonWithinLimits(body, JSON_LIMITS);
+    return { request: parseExactJson(body.toString('utf8')) };
+  } catch (error) {
+    if (error instanceof TailraceError && !isBadRequest(error)) throw error;
+    return parseOtlpJsonParts(body);
+  }
 }
 
 /**
@@ -141,6 +162,7 @@ function isBadRequest(error: unknown): boolean {
 
 /** @throws TailraceError `bad_request` when it is no record */
 function readRecord(record: unknown): Readonly<Record<string, unknown>> {
+  if (record instanceof TailraceError) throw record;
   if (Buffer.isBuffer(record)) {
     assertOtlpRecordWithinLimits(record);
     try {
@@ -232,7 +254,7 @@ function messageOf(body: unknown): string {
 /** 1 to 24 (trace to fatal, four of each), also by the name of one of them; what is none of them isn't above 0, or no number. */
 function severityNumberOf(value: unknown): number {
   const name = typeof value === 'string' ? SEVERITY_NAME.exec(value) : null;
-  return name ? SEVERITY_NAMES.indexOf(name[1]) * 4 + Number(name[2] || 1) : Number(value ?? 0);
+  return name ? SEVERITY_NAMES.indexOf(name[1]) * 4 + Number(name[2] || 1) : scalarNumber(value ?? 0);
 }
 
 /** As syslog's severities; undefined for none. */
@@ -328,7 +350,8 @@ function anyValue(value: unknown): unknown {
     if (plain !== undefined) return plain;
   }
   const intValue = field(value, 'intValue');
-  if (intValue !== undefined) return Number.isSafeInteger(Number(intValue)) ? Number(intValue) : intValue;
+  if (intValue !== undefined)
+    return Number.isSafeInteger(scalarNumber(intValue)) ? Number(intValue) : intValue;
   const bytesValue = field(value, 'bytesValue');
   if (bytesValue !== undefined)
     return Buffer.isBuffer(bytesValue) ? bytesValue.toString('base64') : bytesValue;
@@ -337,7 +360,10 @@ function anyValue(value: unknown): unknown {
   const kvlistValue = field(value, 'kvlistValue');
   if (!isJsonObject(kvlistValue)) return Object.keys(value).length === 0 ? undefined : value;
   return Object.fromEntries(
-    valuesOf(kvlistValue).map((pair) => [String(field(pair, 'key')), anyValue(field(pair, 'value'))]),
+    valuesOf(kvlistValue).map((pair) => [
+      scalarText(field(pair, 'key')) ?? '',
+      anyValue(field(pair, 'value')),
+    ]),
   );
 }
 
@@ -354,13 +380,13 @@ function identifier(value: unknown): string | undefined {
 
 /** The flags of a trace context (W3C: eight bits) in hexadecimal digits; undefined for none. */
 function traceFlags(value: unknown): string | undefined {
-  const flags = Number(value ?? 0) & 0xff;
+  const flags = scalarNumber(value ?? 0) & 0xff;
   return flags > 0 ? flags.toString(16).padStart(2, '0') : undefined;
 }
 
 /** A number above 0; undefined for anything else. */
 function countOf(value: unknown): number | undefined {
-  const count = Number(value ?? 0);
+  const count = scalarNumber(value ?? 0);
   return count > 0 ? count : undefined;
 }
 

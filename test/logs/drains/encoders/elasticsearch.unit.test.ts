@@ -33,6 +33,30 @@ describe('an answer of a bulk API', () => {
     expect(errorFor({ items: [ok, refused, ok] })).toMatchObject(one);
   });
 
+  it('is taken by its status alone where the error says nothing: one of 200 to 299, and 409', () => {
+    const item = (status: number, error?: unknown) => ({ create: { status, error } });
+    expect(
+      errorFor({ errors: true, items: [item(200), item(409, { type: 'conflict' }), ok] }),
+    ).toBeUndefined();
+    for (const status of [-1, 0, 100, 302, 1e300])
+      expect(errorFor({ errors: true, items: [ok, item(status), ok] })).toMatchObject({ isPermanent: false });
+    for (const error of ['no', { type: 'no' }, { reason: 'no', type: {} }])
+      expect(errorFor({ errors: true, items: [ok, item(400, error), ok] })?.message).toBe(
+        'the destination refused 1 line: 400 no',
+      );
+  });
+
+  it('with more in it than there is to say of the lines isn’t read', () => {
+    const none = 'the destination answered 200, but not as a bulk API does';
+    expect(errorFor(`{"errors":true,"items":${'['.repeat(4_000_000)}`)?.message).toBe(none);
+    expect(errorFor(`{"errors":true,"items":[${'{},'.repeat(1_000)}{}]}`)?.message).toBe(none);
+    const causes = { ...refused.create.error, caused_by: { type: 'a', caused_by: { type: 'b' } } };
+    const failed = { create: { status: 400, error: causes, _shards: { total: 1 } } };
+    expect(errorFor({ errors: true, items: [failed, failed, failed] })).toMatchObject({
+      refusedLines: { count: 3 },
+    });
+  });
+
   it.each([401, 403, 404, 408, 429, 500, 503])(
     'that says %i of some is tried again, as an answer of this status is: somebody will mend it',
     (status) => {
@@ -49,6 +73,7 @@ describe('an answer of a bulk API', () => {
     [{ errors: true }],
     [{ errors: true, items: [] }],
     [{ errors: true, items: [ok] }],
+    [{ errors: true, items: [ok, refused, ok, refused, ok] }],
     [{ errors: true, items: [ok, null, ok] }],
     [{ errors: true, items: [ok, {}, ok] }],
     [{ errors: true, items: [ok, { create: null }, ok] }],

@@ -62,6 +62,12 @@ function nested(depth: number): Buffer {
   return Buffer.concat(parts.reverse());
 }
 
+function nestedJson(depth: number): unknown {
+  let value: unknown = { stringValue: 'x' };
+  for (let i = 0; i < depth; i += 3) value = { arrayValue: { values: [value] } };
+  return value;
+}
+
 function varint(value: number): number[] {
   const bytes: number[] = [];
   for (let left = value; ; left = Math.floor(left / 128)) {
@@ -242,14 +248,23 @@ describe('OTLP', () => {
   it.each([
     ['no objects', [7, null], 'logRecords has an entry that is no object'],
     ['objects with too many attributes', [{ attributes: Array(20_001).fill({}) }], '20000 attributes'],
+    [
+      'values that are nested too deep',
+      [{ body: nestedJson(200) }, { attributes: nestedJson(99) }],
+      'too deep',
+    ],
+    ['numbers that aren’t JSON', [{ body: { doubleValue: 'NaN' } }], 'a record is not valid JSON'],
+    ['too deep ones and no objects', [{ body: nestedJson(150) }, 7, [0], [[1]]], 'too deep'],
   ])('takes the other records beside %s, and says how many it didn’t', async (name, odd, reason) => {
     const good = (text: string) => ({ body: { stringValue: `${text} ${name}` } });
-    const body = JSON.stringify({
+    const request = JSON.stringify({
       resourceLogs: [
         { scopeLogs: [{ logRecords: [good('before'), odd[0], good('behind')] }] },
         { scopeLogs: [{ logRecords: odd.slice(1) }, { logRecords: [good('far behind')] }] },
       ],
     });
+    // As Python and others write it.
+    const body = request.replaceAll('"NaN"', 'NaN');
     const before = await malformed();
     const plain = await post('application/json', body);
     const packed = await post('application/json', gzipSync(body), gzip);

@@ -17,6 +17,18 @@ export function recordSuite(opener: StoreOpener): void {
       expect(await store.get(scope, 'a')).toEqual({ key: 'a', value: 'other', version: 2 });
     });
 
+    it('of names that are longer than any are not there', async () => {
+      const store = await opener.open();
+      const scope = randomUUID();
+      await store.transact(scope, [{ key: 'name/a', value: 1 }]);
+      for (const key of ['x'.repeat(2_000), 'x'.repeat(20_000), '\u20ac'.repeat(1_500), '\0'.repeat(1_900)]) {
+        expect(await store.get(scope, `name/${key}`)).toBeUndefined();
+        expect(await store.list(scope, `name/${key}`)).toEqual([]);
+        expect(await store.get(scope + key, 'name/a')).toBeUndefined();
+      }
+      expect(await store.list(scope, 'name/')).toHaveLength(1);
+    });
+
     it('hold every kind of JSON', async () => {
       const store = await opener.open();
       const scope = randomUUID();

@@ -1,6 +1,6 @@
 /** Reads JSON that somebody sent: what isn't of the expected type is as if it weren't there. */
 
-import { isJsonObject } from '../../../../common/json-object.ts';
+import { isJsonObject, scalarText } from '../../../../common/json-object.ts';
 
 /** A member of an object, its own: never one of its prototype. */
 export function memberOf(value: unknown, key: string): unknown {
@@ -9,8 +9,7 @@ export function memberOf(value: unknown, key: string): unknown {
 
 /** A text; numbers and booleans as texts. Undefined for everything else, and for an empty one. */
 export function textOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value === '' ? undefined : value;
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+  return scalarText(value) || undefined;
 }
 
 /** Undefined for what isn't a finite number, numbers in texts included. */

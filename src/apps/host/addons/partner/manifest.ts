@@ -5,7 +5,7 @@
 
 import { TailraceError } from '../../../../common/errors.ts';
 import { isLoopbackHost } from '../../../../common/http/addresses.ts';
-import { isJsonObject, type JsonObject } from '../../../../common/json-object.ts';
+import { isJsonObject, type JsonObject, scalarText } from '../../../../common/json-object.ts';
 import { hasHiddenCharacter } from '../../../../common/text/hidden-characters.ts';
 import type { AddonPlan, CatalogService } from '../catalog/catalog-entry.ts';
 
@@ -69,7 +69,7 @@ export function parsePartnerManifest(value: unknown, environment: PartnerEnviron
   const id = readId(value.id, problems);
   const prefix = readPrefix(api.config_vars_prefix, id, problems);
   const version = api.version ?? '3';
-  if (String(version) !== '3')
+  if (scalarText(version) !== '3')
     problems.push(
       `api.version is ${JSON.stringify(version)}: version "3" of the partner protocol is spoken here.`,
     );

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { reasonOf } from '../../../../common/errors.ts';
 import { assertJsonWithinLimits, type JsonLimits } from '../../../../common/limits/json-scanner.ts';
-import { redactUrl } from '../../../../logs/drains/options/drain-record.ts';
+import { printableReason } from '../../../../logs/drains/options/drain-record.ts';
 import type { TargetPolicy } from '../../../../logs/drains/options/target-policy.ts';
 import { Dialer } from '../../../../logs/drains/sinks/dialer.ts';
 import type { PartnerManifest } from './manifest.ts';
@@ -101,7 +101,7 @@ export class PartnerClient {
         return {
           status: response.statusCode,
           json: undefined,
-          fault: `redirected to ${redactUrl(location).slice(0, 200)}, which isn't followed: its manifest needs the final address`,
+          fault: `redirected to ${printableReason(location).slice(0, 200)}, which isn't followed: its manifest needs the final address`,
         };
       return { status: response.statusCode, ...parseJson(bytes) };
     } catch (error) {

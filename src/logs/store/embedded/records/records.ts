@@ -19,6 +19,10 @@ export const STORE_SCOPE = 'store';
 export const RECORDS_DATABASE = 'records';
 /** Orders after every character that keys are made of. */
 const KEY_MAX = '\uffff';
+/** Of scope and key: LMDB has so many for both. Names that somebody asks for may be longer, and throw from some kilobytes on. */
+const KEY_BYTES_MAX = 1_978;
+/** Of a character. */
+const UTF8_BYTES_MAX = 3;
 
 /** The small records in LMDB, under `[scope, key]`, each with a checksum. */
 export class EmbeddedRecords {
@@ -36,7 +40,7 @@ export class EmbeddedRecords {
 
   /** @throws TailraceError `unavailable` when it is damaged */
   get<T>(scope: string, key: string): StoredRecord<T> | undefined {
-    const stored = this.table.get([scope, key]);
+    const stored = isTooLong(scope, key) ? undefined : this.table.get([scope, key]);
     if (!stored) return undefined;
     const { v, data } = openRecord(scope, key, stored);
     return { key, value: data as T, version: v };
@@ -45,6 +49,7 @@ export class EmbeddedRecords {
   /** @throws TailraceError `unavailable` when one is damaged */
   list<T>(scope: string, prefix: string): StoredRecord<T>[] {
     const found: StoredRecord<T>[] = [];
+    if (isTooLong(scope, prefix)) return found;
     for (const { key, value } of this.table.entries({
       start: [scope, prefix],
       end: [scope, prefix + KEY_MAX],
@@ -128,4 +133,12 @@ function openRecord(scope: string, key: string, stored: Buffer): VersionedData {
       `The record ${recordName(scope, key)} in store.mdb is damaged: stop the server and run \`tailrace repair\`.`,
     );
   return opened.value;
+}
+
+/** Then no record is called that. */
+function isTooLong(scope: string, key: string): boolean {
+  return (
+    scope.length + key.length > KEY_BYTES_MAX / UTF8_BYTES_MAX &&
+    Buffer.byteLength(scope + key) > KEY_BYTES_MAX
+  );
 }

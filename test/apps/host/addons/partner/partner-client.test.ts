@@ -104,6 +104,15 @@ describe('a request to a partner', () => {
     expect(await post()).toEqual({ status: 204, json: undefined });
   });
 
+  it('shows where it is redirected as one line that hides nothing, without what is secret in it', async () => {
+    const location = 'https://me:secret@errorbucket.com/\u009b2J\u0085\u00adabc?token=secret';
+    respond = (_, response) => void response.writeHead(302, { location }).end();
+    const { fault } = await post();
+    expect(fault).toMatch(
+      /^redirected to https:\/\/me:\*{4}@errorbucket\.com\/ 2J abc\?token=\*{4}, which isn't/,
+    );
+  });
+
   it('goes nowhere where drains may not, by address or by name', async () => {
     const before = connections;
     for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '2130706433'])
