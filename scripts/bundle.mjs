@@ -184,7 +184,7 @@ function trimsUndici() {
  * What packages do at each start and few need, they do when it is asked for:
  * - `find-my-way` writes functions for each of its nodes and routes, hundreds of them, and has them compiled. A prefix is compared without any.
  * - HTTP/2, which nobody asks for, is loaded with all that it needs.
- * - So is what compares versions of plugins, and OpenTelemetry, which says whose request a metric is an example of.
+ * - So is OpenTelemetry, which says whose request a metric is an example of.
  */
 function doesLater() {
   const own = (file) => join('node_modules', ...file.split('/'));
@@ -213,16 +213,6 @@ function doesLater() {
       [
         "const connectH2 = require('./client-h2.js')",
         "const connectH2 = (...args) => require('./client-h2.js')(...args)",
-      ],
-    ],
-    'fastify/lib/plugin-utils.js': [
-      [
-        "const semver = require('semver')",
-        `const semver = {
-          gt: (...versions) => require('semver').gt(...versions),
-          coerce: (version) => require('semver').coerce(version),
-          satisfies: (...range) => require('semver').satisfies(...range)
-        }`,
       ],
     ],
     'prom-client/lib/metrics/processCpuTotal.js': [
