@@ -184,6 +184,7 @@ function trimsUndici() {
  * What packages do at each start and few need, they do when it is asked for:
  * - `find-my-way` writes functions for each of its nodes and routes, hundreds of them, and has them compiled. A prefix is compared without any.
  * - HTTP/2, which nobody asks for, is loaded with all that it needs.
+ * - So is OpenTelemetry, which says whose request a metric is an example of.
  */
 function doesLater() {
   const own = (file) => join('node_modules', ...file.split('/'));
@@ -212,6 +213,13 @@ function doesLater() {
       [
         "const connectH2 = require('./client-h2.js')",
         "const connectH2 = (...args) => require('./client-h2.js')(...args)",
+      ],
+    ],
+    'prom-client/lib/metrics/processCpuTotal.js': [
+      ["const OtelApi = require('@opentelemetry/api');", ''],
+      [
+        'OtelApi.trace.getSpan(OtelApi.context.active())',
+        "require('@opentelemetry/api').trace.getActiveSpan()",
       ],
     ],
     'fastify/lib/server.js': [["const http2 = require('node:http2')", HTTP2_LATER]],

@@ -1,16 +1,20 @@
 /** Numbers as people read them, in commands and on pages. Pure: bundled into the pages, too. */
 
 const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
-const NUMBER_FORMAT = new Intl.NumberFormat('en');
+
+/** Made with the first number that needs it: it takes longer than the rest of a short command's start. */
+let numberFormat: Intl.NumberFormat | undefined;
 
 /** `2,000`. */
 export function formatNumber(number: number): string {
-  return NUMBER_FORMAT.format(number);
+  if (Number.isInteger(number) && number >= 0 && number < 1_000) return String(number);
+  numberFormat ??= new Intl.NumberFormat('en');
+  return numberFormat.format(number);
 }
 
 /** `1 line`, `2,000 lines`. @param noun takes an `s` for any number but one */
 export function formatCount(number: number, noun: string): string {
-  return `${NUMBER_FORMAT.format(number)} ${noun}${number === 1 ? '' : 's'}`;
+  return `${formatNumber(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** `512 B`, `1.2 KB`, `12 MB`: of 1,024, as sizes are read in settings. */

@@ -21,7 +21,9 @@ const BELONGING = [
   `(?<=[${PICTURE}\\p{Emoji_Modifier}\\ufe0f])\\u200d(?=${PICTURE})`,
   `(?<=[${JOINED}])[\\u200c\\u200d](?=[${JOINED}])`,
 ].join('|');
-const HIDDEN = new RegExp(`(?=${ANY.source})(?!${BELONGING}).`, 'gsu');
+
+/** Made for the first text that has one: what Unicode says of all these takes longer than a command's other work. */
+let hidden: RegExp | undefined;
 
 /** Is there a hidden character in a text? Tabs and line feeds are some as well. */
 export function hasHiddenCharacter(text: string): boolean {
@@ -30,10 +32,15 @@ export function hasHiddenCharacter(text: string): boolean {
 
 /** The hidden characters of a text, but for those that belong where they are. */
 export function findHiddenCharacters(text: string): Iterable<{ readonly 0: string; readonly index: number }> {
-  return ANY.test(text) ? text.matchAll(HIDDEN) : [];
+  return ANY.test(text) ? text.matchAll(hiddenPattern()) : [];
 }
 
 /** The text with these replaced. */
 export function replaceHiddenCharacters(text: string, show: (character: string) => string): string {
-  return ANY.test(text) ? text.replace(HIDDEN, show) : text;
+  return ANY.test(text) ? text.replace(hiddenPattern(), show) : text;
+}
+
+function hiddenPattern(): RegExp {
+  hidden ??= new RegExp(`(?=${ANY.source})(?!${BELONGING}).`, 'gsu');
+  return hidden;
 }

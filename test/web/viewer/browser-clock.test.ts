@@ -14,7 +14,7 @@ describe.skipIf(noBrowser)('a browser whose clock is', () => {
   beforeAll(async () => {
     [browser, viewer] = await Promise.all([launchBrowser(), TestViewer.start()]);
     await viewer.firstVisit(browser);
-  }, 60_000);
+  });
   afterAll(() => Promise.all([browser?.close(), viewer?.close()]));
 
   const sum = async (tab: Tab): Promise<string | null> => tab.page.locator('.line-sum strong').textContent();
