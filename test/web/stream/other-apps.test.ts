@@ -1,10 +1,10 @@
 /** Apps that are renamed, deleted, made anew, and very many of them, while the page is open. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pushLines } from '../support/senders/send-lines.ts';
-import { type Server, startServer } from '../support/server.ts';
-import { until } from '../support/until.ts';
-import { launchBrowser, noBrowser, openApp, openPage } from './browser-tab.ts';
+import { pushLines } from '../../support/senders/send-lines.ts';
+import { type Server, startServer } from '../../support/server.ts';
+import { until } from '../../support/until.ts';
+import { launchBrowser, noBrowser, openApp, openPage } from '../browser-tab.ts';
 
 describe.skipIf(noBrowser)('while the page is open', () => {
   let browser: Browser;

@@ -1,9 +1,9 @@
 /** Connections that are dead without an end: a laptop has slept, or something on the way has forgotten them. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { pushLines } from '../support/senders/send-lines.ts';
-import { startServerForTest } from '../support/server.ts';
-import { launchBrowser, noBrowser, Tab } from './browser-tab.ts';
+import { pushLines } from '../../support/senders/send-lines.ts';
+import { startServerForTest } from '../../support/server.ts';
+import { launchBrowser, noBrowser, Tab } from '../browser-tab.ts';
 
 /** Passes connections on to a port; what was upgraded is forgotten when that is asked for: nothing is passed on any more, and nothing is ended. */
 async function startForgetfulProxy(port: number): Promise<{ url: string; forget: () => number }> {
