@@ -120,7 +120,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
           </div>
         </div>
       </div>
-      {/* Keys lead from line to line: whoever doesn't see where to hears it. */}
+      {/* Keys lead from line to line: this is where to. */}
       <p role="status" class="visually-hidden">
         {selectedLine?.at === selected && spokenLine(selectedLine, zone)}
       </p>
