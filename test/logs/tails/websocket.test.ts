@@ -290,11 +290,13 @@ it('has a message every 20 seconds, for pages, which see no pings; it says a pos
   const messages: string[] = [];
   client.on('message', (data) => messages.push(String(data)));
   const [connection, request] = await once(sockets, 'connection');
+  let pongs = 0;
+  connection.on('pong', () => pongs++);
   const sink = new WebSocketSink(connection, request.socket, 'json');
   vi.advanceTimersByTime(20_000);
   await until('a sign of life', () => messages.length === 1);
   sink.position = () => 7;
-  await once(connection, 'pong');
+  await until('an answer', () => pongs === 1);
   vi.advanceTimersByTime(20_000);
   await until('the position', () => messages.length === 2);
   expect(messages.map((text) => JSON.parse(text))).toEqual([{ lines: [] }, { position: '7', lines: [] }]);
