@@ -1,4 +1,5 @@
 /** Commands through a proxy, as companies have them: names are its to resolve, tunnels are for port 443 alone or for none, and it wants a password. */
+import { rmSync } from 'node:fs';
 import { createServer, type Server as HttpServer, request as sendRequest } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
@@ -45,7 +46,7 @@ beforeAll(async () => {
     const { 'proxy-authorization': _, ...headers } = request.headers;
     const { port } = new URL(server.url);
     const passed = sendRequest(
-      { port, path: pathname + search, method: request.method, headers },
+      { port, path: pathname.replace(/^\/below/, '') + search, method: request.method, headers },
       (answer) => {
         response.writeHead(answer.statusCode ?? 0, answer.headers);
         answer.pipe(response);
@@ -109,11 +110,15 @@ it.each(['http', 'https'] as const)(
   },
 );
 
-it('a tail goes on by events where it makes no tunnels', async () => {
+it('a tail goes on by events where it makes no tunnels, at the path that the server has', async () => {
+  asked = [];
   tunnels = false;
-  const once = await runTailrace(['logs', '-a', 'far', '-n', '100'], { env: env('http') });
+  const once = await runTailrace(['logs', '-a', 'far', '-n', '100'], {
+    env: env('http', { TAILRACE_URL: `${env('http').TAILRACE_URL}/below` }),
+  });
   expect([once.stderr, once.status]).toEqual(['', 0]);
   expect(once.stdout).toMatch(/one\n/);
+  expect(asked.at(-1)).toMatch(/^GET http:\/\/[^/]+\/below\/apps\/far\/logs\?/);
 });
 
 it('what it refuses is a sentence that names it, not its password', async () => {
