@@ -21,6 +21,8 @@ let proxyUrl: string;
 /** What was asked of the proxy. */
 let asked: string[] = [];
 let tunnels = true;
+/** Does it pass requests on, and break off then? */
+let breaks = false;
 
 beforeAll(async () => {
   folder = temporaryFolder();
@@ -48,6 +50,10 @@ beforeAll(async () => {
     const passed = sendRequest(
       { port, path: pathname.replace(/^\/below/, '') + search, method: request.method, headers },
       (answer) => {
+        if (breaks) {
+          response.destroy();
+          return;
+        }
         response.writeHead(answer.statusCode ?? 0, answer.headers);
         answer.pipe(response);
       },
@@ -133,6 +139,10 @@ it('what it refuses is a sentence that names it, not its password', async () => 
   expect(stranger.stderr).toContain(`(the proxy ${host}: 407 Proxy Authentication Required)`);
   const nobody = await runTailrace(['apps'], { env: env('http', { HTTP_PROXY: 'http://127.0.0.1:9' }) });
   expect(nobody.stderr).toContain('(the proxy 127.0.0.1:9: ECONNREFUSED)');
+  breaks = true;
+  const half = await runTailrace(['create', 'half'], { env: env('http') });
+  breaks = false;
+  expect(half.stderr).toContain('it may have done it, so look before you try again');
   const socks = await runTailrace(['apps'], { env: env('http', { HTTP_PROXY: 'socks5://127.0.0.1:9' }) });
   expect(socks.stderr).toContain('HTTP_PROXY has to be the address of an HTTP proxy');
 });

@@ -73,12 +73,18 @@ export async function sendClientRequest(
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const options = { ...way, method, headers: { ...headers, ...length, ...proxied }, signal };
     const outgoing = send(url, options, resolve);
+    let isConnected = false;
     outgoing.on('error', (error) => {
-      const cause = isAsked && !outgoing.socket?.remoteAddress ? ProxyError.from(proxy, error) : error;
+      // What breaks later may have reached the server.
+      const cause = isAsked && !isConnected ? ProxyError.from(proxy, error) : error;
       reject(signal?.aborted ? signal.reason : cause);
     });
     outgoing.on('socket', (socket) => {
-      if (!socket.connecting) return;
+      isConnected = !socket.connecting;
+      if (isConnected) return;
+      socket.once('connect', () => {
+        isConnected = true;
+      });
       const connecting = new Deadline(CONNECT_MS, () => outgoing.destroy(timeoutError('nobody answers')));
       for (const event of ['connect', 'close']) socket.once(event, () => connecting.clear());
     });
