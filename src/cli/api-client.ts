@@ -336,6 +336,7 @@ export class ApiClient {
   }
 
   private noAnswer(cause: unknown, method: Method): TailraceError {
+    if (cause instanceof TailraceError) return cause;
     const reason = systemCode(cause) || String(cause);
     return connectionError(this.address.url, reason, { isChange: method !== 'GET', cause });
   }

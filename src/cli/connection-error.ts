@@ -1,5 +1,6 @@
 /** What is said when a server can't be asked, or what answers is none of ours. */
 import { TailraceError } from '../common/errors.ts';
+import { ProxyError } from '../common/http/client/forward-proxy.ts';
 
 /** Nothing was sent: the system says so before there is a connection. */
 const NOT_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ETIMEDOUT)$/;
@@ -15,7 +16,11 @@ export function connectionError(
   reason: string,
   { isChange = false, cause }: { readonly isChange?: boolean; readonly cause?: unknown } = {},
 ): TailraceError {
-  return new TailraceError('unavailable', describe(url, reason, isChange), { cause });
+  const message =
+    cause instanceof ProxyError
+      ? `The server at ${url} can't be reached (${cause.message}): look at HTTP_PROXY and HTTPS_PROXY, or name the server in NO_PROXY.`
+      : describe(url, reason, isChange);
+  return new TailraceError('unavailable', message, { cause });
 }
 
 function describe(url: string, reason: string, isChange: boolean): string {

@@ -44,6 +44,9 @@ const NO_ANSWER = 'The server doesn’t answer: this is shown as soon as it is b
 /** Stands for all apps in an address: no app has such a name. */
 export const ALL_APPS = '*';
 
+/** Each has a connection, of which a browser makes some two hundred (Firefox 200, Chromium 255). */
+export const APPS_TOGETHER_MAX = 200;
+
 /** What of the toolbar asks for something that can't be shown, and why. */
 export interface FieldFault {
   readonly field: 'app' | 'search' | 'filter';
@@ -63,6 +66,8 @@ export class PageState extends ListPage implements LineListHost {
   /** Why the key form is shown again, or ''. */
   readonly keyError = signal('');
   readonly apps = signal<readonly AppJson[] | undefined>(undefined);
+  /** The id of the app whose lines are shown, as soon as it is known; '' of all apps. */
+  private readonly shownId = signal('');
   readonly dynos = signal<readonly DynoJson[]>([]);
   readonly drains = signal<readonly DrainJson[]>([]);
   /** undefined: not known yet, or all apps are shown. */
@@ -74,12 +79,19 @@ export class PageState extends ListPage implements LineListHost {
   readonly logView = signal<LogView | undefined>(undefined);
   /** The view that is being read, to be shown instead. */
   private readonly openingView = signal<LogView | undefined>(undefined);
+  /** Is the app whose lines are shown gone, and another one called as it was? */
+  readonly isReplaced = computed(() => {
+    const [id, { app }, apps = []] = [this.shownId.value, this.viewLocation.value, this.apps.value];
+    return id !== '' && apps.some(({ name }) => name === app) && !apps.some((one) => one.id === id);
+  });
   readonly isOpening = computed(() => this.openingView.value !== undefined);
   readonly facets = signal(new Facets());
   readonly overlay = signal<'' | 'help' | 'time' | 'download'>('');
   readonly fault = signal<FieldFault | undefined>(undefined);
   /** Does the server not answer? */
   readonly unreachable = signal(false);
+  /** Those that were shown together last. */
+  private mergedApps = '';
   private api = new WebApiClient({ key: this.key.value });
   /** The search that was wanted last: one that the server has checked too late counts no more. */
   private wantedSearch = '';
@@ -338,7 +350,8 @@ export class PageState extends ListPage implements LineListHost {
   ): Promise<void> {
     const { app, filters } = this.viewLocation.value;
     if (this.showsAllApps) throw new Error('Choose an app: each is a file of its own.');
-    const blob = await downloadLines(this.api, app, filters, options, onProgress, signal);
+    const id = this.shownId.value || app;
+    const blob = await downloadLines(this.api, id, filters, options, onProgress, signal);
     const link = document.createElement('a');
     link.href = URL.createObjectURL(blob);
     link.download = downloadName(app, options, Date.now());
@@ -357,7 +370,13 @@ export class PageState extends ListPage implements LineListHost {
     this.logView.value?.pause();
   }
 
+  /** Tries again what has failed; of an app that was replaced, the other one is shown. */
   retry(): void {
+    if (this.isReplaced.value) {
+      this.shownId.value = '';
+      void this.navigate({ ...this.viewLocation.value, at: '' }, 'replace');
+      return;
+    }
     void this.refresh();
     this.logView.value?.retry();
   }
@@ -377,7 +396,8 @@ export class PageState extends ListPage implements LineListHost {
   private async serversFault(q: string): Promise<string> {
     try {
       const { app } = this.viewLocation.value;
-      await this.api.checkSearch(app === ALL_APPS ? (this.apps.value?.[0]?.name ?? '') : app, q);
+      const id = app === ALL_APPS ? this.apps.value?.[0]?.id : this.shownId.value;
+      await this.api.checkSearch(id || app, q);
       return '';
     } catch (error) {
       if (error instanceof ApiError) return error.message;
@@ -396,13 +416,17 @@ export class PageState extends ListPage implements LineListHost {
     this.wantedLocation.value = wanted;
     this.askAgain = undefined;
     writeAddress(wanted, historyAction);
-    const isOtherApp = app !== this.viewLocation.value.app || !previousView;
+    const isReplaced = app !== ALL_APPS && this.shownId.value === '';
+    const isOtherApp = app !== this.viewLocation.value.app || !previousView || isReplaced;
     const facets = isOtherApp ? new Facets() : this.facets.value;
     this.openingView.value?.close();
-    const logView = new LogView(this.sourceOf(app), filters, (lines) => facets.add(lines));
+    const appId = this.appIdOf(app);
+    const source = app === ALL_APPS ? this.allApps() : new AppLineSource(this.api, appId);
+    const logView = new LogView(source, filters, (lines) => facets.add(lines));
     this.openingView.value = logView;
     const stays = previousView?.opened === true;
-    if (!stays) this.show(logView, wanted, facets);
+    const show = (): void => this.show(logView, wanted, facets, appId);
+    if (!stays) show();
     const text = searchFault(filters.q);
     this.fault.value = text === '' ? undefined : { field: 'search', text };
     void logView.counts.load(rangeOf(wanted.range), at);
@@ -415,21 +439,46 @@ export class PageState extends ListPage implements LineListHost {
       logView.close();
       return;
     }
-    if (stays) this.show(logView, wanted, facets);
+    if (stays) show();
     if (error === undefined && at !== undefined && !isFiltered(filters) && logView.isMissing(at))
       this.showNotice('That line is gone: the stream doesn’t reach back to it any more.');
   }
 
-  private sourceOf(app: string): LineSource {
-    if (app !== ALL_APPS) return new AppLineSource(this.api, app);
-    const names = (this.apps.value ?? []).map(({ name }) => name);
+  /** Whose lines are meant by a name. Once they are shown that stays the same app: another one may be called so by then. */
+  private appIdOf(name: string): () => Promise<string> {
+    const shown = name === this.viewLocation.value.app ? this.shownId.value : '';
+    const known = name === ALL_APPS ? '' : shown || this.apps.value?.find((one) => one.name === name)?.id;
+    let id = known === undefined ? undefined : Promise.resolve(known);
+    return () => {
+      id ??= this.api.appInfo(name).then(
+        (app) => app.id,
+        (error: unknown) => {
+          id = undefined;
+          throw error;
+        },
+      );
+      return id;
+    };
+  }
+
+  /** Those that are shown together. */
+  private get appsTogether(): readonly AppJson[] {
+    return (this.apps.value ?? []).slice(0, APPS_TOGETHER_MAX);
+  }
+
+  private allApps(): LineSource {
+    const apps = this.appsTogether;
+    this.mergedApps = namesOf(apps);
     return new MergedLineSource(
-      names.map((name) => ({ app: name, source: new AppLineSource(this.api, name) })),
+      apps.map(({ id, name }) => ({
+        app: name,
+        source: new AppLineSource(this.api, () => Promise.resolve(id)),
+      })),
     );
   }
 
-  private show(logView: LogView, target: ViewLocation, facets: Facets): void {
-    const { app, filters, at } = target;
+  private show(logView: LogView, target: ViewLocation, facets: Facets, appId: () => Promise<string>): void {
+    const { at } = target;
     batch(() => {
       if (facets !== this.facets.value) {
         this.facets.value = facets;
@@ -446,10 +495,41 @@ export class PageState extends ListPage implements LineListHost {
         logView.pause();
       }
       this.logView.value = logView;
+      this.shownId.value = '';
     });
+    void appId().then(
+      (id) => {
+        if (this.logView.value === logView) this.shownId.value = id;
+      },
+      () => {}, // The view says so itself.
+    );
+    this.showName();
+    void this.refresh();
+  }
+
+  private showName(): void {
+    const { app, filters } = this.viewLocation.value;
     this.preferences.app.value = app;
     document.title = `${app === ALL_APPS ? 'All apps' : visibleText(app)}${isFiltered(filters) ? ' (filtered)' : ''} · Tailrace`;
-    void this.refresh();
+  }
+
+  /** The app may have been renamed: its lines go on under its new name. Of all apps, some may be new. */
+  private followNames(): void {
+    if (this.showsAllApps) {
+      const isOld = this.mergedApps !== namesOf(this.appsTogether);
+      if (isOld && this.logView.value?.following.value && !this.isOpening.value)
+        void this.navigate(this.viewLocation.value);
+      return;
+    }
+    const before = this.viewLocation.value.app;
+    const name = this.apps.value?.find(({ id }) => id === this.shownId.value)?.name ?? before;
+    if (name === before) return;
+    const renamed = (place: ViewLocation): ViewLocation =>
+      place.app === before ? { ...place, app: name } : place;
+    this.wantedLocation.value = renamed(this.wantedLocation.value);
+    this.updateAddressBar(renamed(this.viewLocation.value), 'replace');
+    this.showName();
+    this.showNotice(`${visibleText(before)} is called ${visibleText(name)} now`);
   }
 
   /** What was asked for and isn't shown yet isn't wanted any more. */
@@ -486,24 +566,31 @@ export class PageState extends ListPage implements LineListHost {
       await this.loadApps();
       return;
     }
-    const { app } = this.viewLocation.value;
     const wasUnreachable = this.unreachable.value;
     const logView = this.logView.value;
     const notice = logView?.notice.value ?? '';
+    const apps = await this.request(() => this.api.listApps());
+    if (!apps) return;
+    this.apps.value = apps;
+    this.followNames();
+    void this.askAgain?.();
+    if (wasUnreachable) this.logView.value?.reconnect();
+    await this.refreshPanel(logView, notice);
+  }
+
+  private async refreshPanel(logView: LogView | undefined, notice: string): Promise<void> {
+    const id = this.shownId.value;
     const responses = await this.request(() =>
       Promise.all([
-        app === ALL_APPS ? [] : this.api.listDynos(app),
-        app === ALL_APPS ? [] : this.api.listDrains(app),
-        this.api.listApps(),
-        app === ALL_APPS ? undefined : this.api.logLimits(app),
+        id === '' ? [] : this.api.listDynos(id),
+        id === '' ? [] : this.api.listDrains(id),
+        id === '' ? undefined : this.api.logLimits(id),
       ]),
     );
-    if (responses) void this.askAgain?.();
-    if (!responses || app !== this.viewLocation.value.app) return;
-    [this.dynos.value, this.drains.value, this.apps.value, this.logLimits.value] = responses;
+    if (!responses || id !== this.shownId.value) return;
+    [this.dynos.value, this.drains.value, this.logLimits.value] = responses;
     logView?.dismissNotice(notice);
     this.facets.value.add(responses[0].map(({ name }) => ({ source: '', dyno: name })));
-    if (wasUnreachable) this.logView.value?.reconnect();
   }
 
   /** Shows nothing any more, and asks who it is. */
@@ -530,6 +617,10 @@ export class PageState extends ListPage implements LineListHost {
       return undefined;
     }
   }
+}
+
+function namesOf(apps: readonly AppJson[]): string {
+  return apps.map(({ id, name }) => `${id} ${name}`).join();
 }
 
 function rangeOf(text: string): ViewRange {

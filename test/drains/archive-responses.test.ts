@@ -129,7 +129,13 @@ describe('the program', () => {
     expect(await second.exited).toBe(1);
     expect(second.printed).toEqual([`archive: Another archive is already writing to ${archives.dir}.`]);
     await first.stop('SIGKILL');
-    await start();
+    // Two find its lock at the same moment: one gets it.
+    const [third, fourth] = [launch(), launch()];
+    const refused = await Promise.race([third, fourth].map(async (one) => (await one.exited) && one));
+    expect(refused).toMatchObject({
+      printed: [`archive: Another archive is already writing to ${archives.dir}.`],
+    });
+    await (refused === third ? fourth : third).waitUntilListening();
   });
 
   it('says in one sentence which setting is wrong, and exits with 1', async () => {

@@ -130,6 +130,66 @@ describe.skipIf(noBrowser)('the page', () => {
     await tab.page.getByRole('status').filter({ hasText: 'Link copied' }).waitFor();
   });
 
+  it('says which line is selected, and how serious lines are, to those who don’t see it', async () => {
+    const own = await server.createApp();
+    await pushLines(server, own.token, ['plain', 'ERROR: gave up', 'WARN low']);
+    const tab = await openApp(browser, server, own);
+    await tab.waitForMessage('low');
+    await tab.page.keyboard.press('k');
+    await tab.page.keyboard.press('k');
+    await tab.page
+      .getByRole('status')
+      .filter({ hasText: /^error, [\d:]+, web\.1: ERROR: gave up$/ })
+      .waitFor();
+    expect(await tab.page.locator('[aria-current=true]').textContent()).toContain('gave up');
+    await tab.page.keyboard.press('k');
+    await tab.page
+      .getByRole('status')
+      .filter({ hasText: /^[\d:]+, web\.1: plain$/ })
+      .waitFor();
+    const lines = await tab.page.getByRole('log').ariaSnapshot();
+    expect(lines).toMatch(/ error\n[\s\S]+ERROR: gave up warning[\s\S]+WARN low/);
+    // The list is where keys go to.
+    await tab.page.locator('.lines').focus();
+    await tab.page.keyboard.press('j');
+    expect(await tab.page.evaluate(`getComputedStyle(document.querySelector('.lines')).outlineStyle`)).toBe(
+      'solid',
+    );
+  });
+
+  it.each([
+    ['a narrow window', { width: 320, height: 640 }],
+    ['400 %', { width: 320, height: 256 }],
+    ['a phone that lies', { width: 740, height: 340 }],
+  ])('fits: %s', async (_name, viewport) => {
+    const tab = await openApp(browser, server, app, { viewport });
+    await tab.waitForMessage('hidden');
+    const { width, lines } = await tab.page.evaluate<{ width: number; lines: number }>(
+      `({ width: document.documentElement.scrollWidth, lines: document.querySelector('.lines').clientHeight })`,
+    );
+    expect(width).toBe(viewport.width);
+    expect(lines).toBeGreaterThan(viewport.height / 2);
+    const last = tab.page.getByRole('button', { name: 'Remember' });
+    await last.scrollIntoViewIfNeeded();
+    const box = await last.boundingBox();
+    expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(viewport.width);
+  });
+
+  it('shows with the system’s own colors what is selected, serious or found', async () => {
+    const tab = await openApp(browser, server, app, { forcedColors: 'active', query: 'q=gave' });
+    await tab.waitForMessage('gave up');
+    await tab.page.keyboard.press('k');
+    const styles = await tab.page.evaluate<Record<string, string>>(`(() => {
+      const style = (selector, part) => getComputedStyle(document.querySelector(selector), part);
+      return {
+        selected: style('.row[data-selected=true]').outlineStyle,
+        error: style('.level-error .line', '::before').borderLeftWidth,
+        match: style('.match').backgroundColor,
+      };
+    })()`);
+    expect(styles).toEqual({ selected: 'solid', error: '3px', match: 'rgb(255, 255, 0)' });
+  });
+
   it('moves nothing for those who asked for less motion', async () => {
     const tab = await openApp(browser, server, app, { reducedMotion: 'reduce' });
     await tab.waitForMessage('hidden');

@@ -9,6 +9,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemCode } from '../../../src/common/errors.ts';
+import { acquireProcessLock } from '../../../src/common/processes/process-lock.ts';
 
 /** macOS allows 103 bytes for a socket's path, Linux 107. */
 const SOCKET_PATH_MAX = 100;
@@ -22,18 +23,25 @@ export async function lockFolder(dir: string): Promise<FolderLock> {
   const isShort = Buffer.byteLength(inside) <= SOCKET_PATH_MAX;
   const path = isShort ? inside : join(tmpdir(), `tailrace-archive-${digest}.lock`);
   try {
-    let server = await listen(path);
-    if (server === undefined) {
-      if (await isListening(path)) return 'taken';
-      await rm(path, { force: true });
-      server = await listen(path);
-    }
-    if (server === undefined) return 'taken';
-    const owner = server;
+    const owner = (await listen(path)) ?? (await replaceStale(path));
+    if (owner === undefined) return 'taken';
     return { release: () => owner.close() };
   } catch {
     // Network file systems have no sockets.
     return 'unsupported';
+  }
+}
+
+/** In the place of a socket whose owner was killed; `undefined` when somebody has it. Of several who find the same one, one removes it: the next would remove the other's. */
+async function replaceStale(path: string): Promise<Server | undefined> {
+  const removing = acquireProcessLock(`${path}.stale`);
+  if (typeof removing !== 'function') return undefined;
+  try {
+    if (await isListening(path)) return undefined;
+    await rm(path, { force: true });
+    return await listen(path);
+  } finally {
+    removing();
   }
 }
 

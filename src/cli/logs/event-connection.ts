@@ -1,4 +1,5 @@
 import { TailraceError } from '../../common/errors.ts';
+import { sendClientRequest } from '../../common/http/client/client-request.ts';
 import { errorFromResponse, type ServerAddress } from '../api-client.ts';
 import { connectionError } from '../connection-error.ts';
 import {
@@ -23,7 +24,7 @@ export async function followEvents(
   onMessage: (message: TailMessage) => void | Promise<void>,
   signal: AbortSignal,
 ): Promise<ConnectionEnd> {
-  const url = new URL(`/apps/${encodeURIComponent(app)}/logs`, address.url);
+  const url = new URL(`${address.url}/apps/${encodeURIComponent(app)}/logs`);
   for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
   if (position !== undefined) url.searchParams.set('after', position);
   const silence = new AbortController();
@@ -31,24 +32,22 @@ export async function followEvents(
   // A first connection that comes about can be resumed like any other.
   let canResume = position !== undefined;
   try {
-    const response = await fetch(url, {
+    const { statusCode, headers, body } = await sendClientRequest(url.href, {
       headers: { authorization: `Bearer ${address.key}`, accept: 'text/event-stream' },
       signal: AbortSignal.any([signal, silence.signal]),
+      pauseMs: 0,
     });
-    if (!response.ok) {
-      const text = await response.text();
-      const { status, headers } = response;
-      const [retryAfter, date] = [headers.get('retry-after'), headers.get('date')].map(
-        (one) => one ?? undefined,
-      );
-      const refused = canResume ? refusedForNow(status, { retryAfter, date }) : undefined;
+    if (statusCode !== 200) {
+      const text = await body.text();
+      const { 'retry-after': retryAfter, date } = headers;
+      const refused = canResume ? refusedForNow(statusCode, { retryAfter, date }) : undefined;
       if (refused) return refused;
-      throw errorFromResponse(status, text, url.pathname);
+      throw errorFromResponse(statusCode, text, url.pathname);
     }
     canResume = true;
     const parser = new EventParser();
     const decoder = new TextDecoder();
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of body) {
       timer.refresh();
       for (const message of parser.push(decoder.decode(chunk, { stream: true }))) await onMessage(message);
     }
@@ -58,7 +57,7 @@ export async function followEvents(
     if (error instanceof TailraceError) throw error;
     const detail = silence.signal.aborted ? 'nothing came for a while' : errorText(error);
     if (canResume) return { why: 'lost', detail };
-    throw connectionError(address.url, detail);
+    throw connectionError(address.url, detail, { cause: error });
   } finally {
     clearTimeout(timer);
   }

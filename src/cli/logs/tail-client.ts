@@ -1,6 +1,12 @@
 import { WebSocket } from 'ws';
 import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
 import { TailraceError } from '../../common/errors.ts';
+import {
+  type Connected,
+  connectThrough,
+  ProxyError,
+  proxyFor,
+} from '../../common/http/client/forward-proxy.ts';
 import { errorFromResponse, type ServerAddress } from '../api-client.ts';
 import { connectionError } from '../connection-error.ts';
 import { followEvents } from './event-connection.ts';
@@ -98,11 +104,16 @@ class TailConnection {
     this.isFirst = position === undefined;
     this.stays = query.tail === 'true';
     this.onMessage = onMessage;
-    const url = new URL(`/apps/${encodeURIComponent(app)}/tail`, address.url.replace(/^http/, 'ws'));
+    const url = new URL(`${address.url}/apps/${encodeURIComponent(app)}/tail`.replace(/^http/, 'ws'));
     for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
     if (position !== undefined) url.searchParams.set('after', position);
     this.path = url.pathname;
+    const proxy = proxyFor(url);
     this.socket = new WebSocket(url, {
+      ...(proxy && {
+        createConnection: ((_: object, connected: Connected) =>
+          connectThrough(proxy, url, connected)) as never,
+      }),
       headers: { authorization: `Bearer ${address.key}` },
       perMessageDeflate: !/^(localhost|127\..*|\[::1\])$/.test(url.hostname),
     });
@@ -147,6 +158,12 @@ class TailConnection {
       });
       socket.on('error', (error: Error & { code?: string }) => {
         this.failureReason ||= error.code ?? error.message;
+        // Many proxies make tunnels to port 443 alone, and pass on what is asked of them.
+        if (error instanceof ProxyError) {
+          cleanUp();
+          resolve({ why: 'no upgrade' });
+          return;
+        }
         // Never connected: there is nothing to resume, so this is an error.
         if (!this.isFirst || this.wasOpen || signal.aborted) return;
         cleanUp();

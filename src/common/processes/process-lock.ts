@@ -1,4 +1,5 @@
 /** A file that names the process which works with a folder. */
+import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemCode, TailraceError } from '../errors.ts';
@@ -14,7 +15,8 @@ export interface LockHolder {
 }
 
 /**
- * Makes the lock file for this process. One that names a process that has ended, or that a power cut has torn, is replaced.
+ * Makes the lock file for this process. One that names a process that has ended, or that a power cut has torn, is replaced, of several that find it at
+ * the same moment by one.
  * @returns the function that removes it, or who holds it
  * @throws the system's error when it can't be written; TailraceError `data_folder` when it comes back each time that it is removed
  */
@@ -25,9 +27,16 @@ export function acquireProcessLock(file: string): (() => void) | LockHolder {
       return () => {
         if (readLock(file) === mine) rmSync(file, { force: true });
       };
-    const holderPid = lockHolder(file);
+    const content = readLock(file);
+    // Its holder has just let go of it.
+    if (content === undefined) continue;
+    const holderPid = holderOf(content);
     if (holderPid !== undefined) return { holderPid };
-    rmSync(file, { force: true });
+    // Whoever finds the same stale lock wants to remove it too, and would remove the one that comes into its place.
+    const removing = acquireProcessLock(`${file}.${nameFor(content)}`);
+    if (typeof removing !== 'function') return removing;
+    if (readLock(file) === content) rmSync(file, { force: true });
+    removing();
   }
   throw new TailraceError(
     'data_folder',
@@ -37,7 +46,16 @@ export function acquireProcessLock(file: string): (() => void) | LockHolder {
 
 /** The running process that a lock file names, if there is one. */
 export function lockHolder(file: string): number | undefined {
-  const [, pid, startTicks, boot] = CONTENT.exec(readLock(file)) ?? [];
+  return holderOf(readLock(file));
+}
+
+/** Short, and another one for each content. */
+function nameFor(content: string): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 12);
+}
+
+function holderOf(content = ''): number | undefined {
+  const [, pid, startTicks, boot] = CONTENT.exec(content) ?? [];
   if (pid === undefined) return undefined;
   // Where processes have a time of start, one that isn't there was torn off.
   if (startTicks === '' && ownStartTicks() !== '') return undefined;
@@ -74,10 +92,11 @@ function createDirectly(file: string, content: string): boolean {
   }
 }
 
-function readLock(file: string): string {
+/** Undefined when there is none. */
+function readLock(file: string): string | undefined {
   try {
     return readFileSync(file, 'latin1');
-  } catch {
-    return '';
+  } catch (error) {
+    return systemCode(error) === 'ENOENT' ? undefined : '';
   }
 }

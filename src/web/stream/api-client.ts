@@ -3,6 +3,9 @@
 import { LineSourceError } from './line-source.ts';
 import { noteServerDate } from './server-clock.ts';
 
+/** How long an answer may take that needs no search. */
+const ANSWER_MS = 10_000;
+
 /** The server rejected a request. `message` is its own sentence. */
 export class ApiError extends LineSourceError {}
 
@@ -65,8 +68,20 @@ export class WebApiClient {
         : { 'x-csrf-token': credentials.csrf };
   }
 
-  listApps(): Promise<AppJson[]> {
-    return this.getJson('/apps');
+  /** All of them, by name. */
+  async listApps(): Promise<AppJson[]> {
+    const apps: AppJson[] = [];
+    for (let range: string | null = 'name ..; max=1000'; range !== null; ) {
+      const page = await this.send('/apps', { headers: { range }, signal: AbortSignal.timeout(ANSWER_MS) });
+      apps.push(...((await page.json()) as AppJson[]));
+      range = page.headers.get('next-range');
+    }
+    return apps;
+  }
+
+  /** An app, by its name or id. */
+  appInfo(app: string): Promise<AppJson> {
+    return this.getJson(appPath(app));
   }
 
   listDynos(app: string): Promise<DynoJson[]> {
@@ -94,7 +109,8 @@ export class WebApiClient {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: '{}',
-      signal,
+      // Over a connection that is dead unseen, nothing would ever come.
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
     });
     const { logplex_url: url }: { logplex_url: string } = await response.json();
     return new URL(url).pathname;
@@ -135,7 +151,7 @@ export class WebApiClient {
   }
 
   private async getJson<T>(path: string): Promise<T> {
-    const response = await this.send(path, { signal: AbortSignal.timeout(10_000) });
+    const response = await this.send(path, { signal: AbortSignal.timeout(ANSWER_MS) });
     return response.json();
   }
 }

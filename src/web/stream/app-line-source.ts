@@ -1,4 +1,4 @@
-/** An app's stream, as the server's API has it. */
+/** An app's stream, as the server's API has it. It stays that app's, whatever is called so later. */
 import { appPath, type WebApiClient } from './api-client.ts';
 import { type Filters, filterParams } from './filters.ts';
 import type { HistoryQuery } from './history-query.ts';
@@ -22,26 +22,28 @@ interface CountsJson {
 
 export class AppLineSource implements LineSource {
   private readonly api: WebApiClient;
-  private readonly app: string;
+  private readonly appId: () => Promise<string>;
 
-  constructor(api: WebApiClient, app: string) {
+  /** @param appId the app's id, which may have to be asked for */
+  constructor(api: WebApiClient, appId: () => Promise<string>) {
     this.api = api;
-    this.app = app;
+    this.appId = appId;
   }
 
-  fetchHistory(filters: Filters, query: HistoryQuery, signal: AbortSignal): Promise<Line[]> {
-    return fetchHistory(this.api, this.app, filters, query, signal);
+  async fetchHistory(filters: Filters, query: HistoryQuery, signal: AbortSignal): Promise<Line[]> {
+    return fetchHistory(this.api, await this.appId(), filters, query, signal);
   }
 
   openTail(filters: Filters, listener: TailListener): LineTail {
-    const createSession = (signal: AbortSignal): Promise<string> =>
-      this.api.createLogSession(this.app, signal);
+    const createSession = async (signal: AbortSignal): Promise<string> =>
+      this.api.createLogSession(await this.appId(), signal);
     return new LiveTail({ createSession, filters, ...listener });
   }
 
   async fetchCounts(filters: Filters, request: CountRequest, signal: AbortSignal): Promise<CountPart> {
     const params = countParams(filters, request);
-    const response = await this.api.send(`${appPath(this.app)}/log-counts?${params}`, { signal });
+    const path = appPath(await this.appId());
+    const response = await this.api.send(`${path}/log-counts?${params}`, { signal });
     const counts: CountsJson = await response.json();
     const { errors, warnings, others } = counts;
     return {

@@ -25,7 +25,8 @@ export class LineSourceError extends Error {
 }
 
 export type TailState =
-  | { readonly name: 'connecting' }
+  /** @property resumes it was live, and then nothing came any more */
+  | { readonly name: 'connecting'; readonly resumes?: boolean }
   | { readonly name: 'live' }
   /** What is searched for ends before what is still to come. */
   | { readonly name: 'past' }

@@ -1,5 +1,6 @@
 /** Lines as they come, over a WebSocket, or as server-sent events where a proxy lets no WebSocket through. After a lost connection it resumes behind the last one: nothing is missed, nothing comes twice. */
 import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
+import { SilenceWatch } from './feed/silence-watch.ts';
 import { type Filters, filterParams } from './filters.ts';
 import { type LineJson, parseLine } from './line.ts';
 import { LineSourceError, type LineTail, type TailListener } from './line-source.ts';
@@ -41,13 +42,7 @@ export class LiveTail implements LineTail {
   }
 
   reconnect(): void {
-    this.attempts = 0;
-    if (endsInThePast(this.options.filters.q)) {
-      this.options.onState({ name: 'past' });
-      return;
-    }
-    this.options.onState({ name: 'connecting' });
-    void this.openConnection();
+    this.begin(false);
   }
 
   retryNow(): void {
@@ -59,6 +54,17 @@ export class LiveTail implements LineTail {
     this.connection = undefined;
     clearTimeout(this.retryTimer);
     this.retryTimer = undefined;
+  }
+
+  /** @param resumes was it live, and had no end been seen? */
+  private begin(resumes: boolean): void {
+    this.attempts = 0;
+    if (endsInThePast(this.options.filters.q)) {
+      this.options.onState({ name: 'past' });
+      return;
+    }
+    this.options.onState({ name: 'connecting', resumes });
+    void this.openConnection();
   }
 
   private async openConnection(): Promise<void> {
@@ -135,8 +141,10 @@ export class LiveTail implements LineTail {
     url.protocol = url.protocol.replace('http', 'ws');
     const socket = new WebSocket(url);
     let wasOpen = false;
+    const silence = new SilenceWatch(() => this.begin(true));
     return new Promise((resolve) => {
       signal.addEventListener('abort', () => {
+        silence.stop();
         // To close one that isn't open yet would be an error in the browser's console.
         if (socket.readyState !== WebSocket.CONNECTING) socket.close();
       });
@@ -146,12 +154,17 @@ export class LiveTail implements LineTail {
           return;
         }
         wasOpen = true;
+        silence.heard();
         this.onOpen();
       });
       socket.addEventListener('message', ({ data }) => {
+        silence.heard();
         if (!signal.aborted) this.onMessage(JSON.parse(data));
       });
-      socket.addEventListener('close', () => resolve(wasOpen));
+      socket.addEventListener('close', () => {
+        silence.stop();
+        resolve(wasOpen);
+      });
     });
   }
 

@@ -50,10 +50,11 @@ export class LogView extends FeedSignals {
         this.notice.value = notice;
       },
       onState: (state) => {
-        const before = this.tailState.value.name;
+        const before = this.tailState.value;
         this.notice.value = '';
         this.tailState.value = state;
-        if (state.name === 'live' && before === 'unreachable') void this.counts.reload();
+        const resumed = before.name === 'unreachable' || (before.name === 'connecting' && before.resumes);
+        if (state.name === 'live' && resumed) void this.counts.reload();
       },
     });
   }

@@ -8,6 +8,8 @@ import { visibleText } from '../text/visible-text.ts';
 export function ErrorBanner({ page }: { page: PageState }) {
   const logView = page.logView.value;
   const text = bannerText(page, logView);
+  const state = logView?.tailState.value;
+  const waitMs = state?.name === 'unreachable' ? state.retryAtMs - Date.now() : 0;
   const [, tick] = useState(0);
   useEffect(() => {
     if (!text) return undefined;
@@ -17,9 +19,13 @@ export function ErrorBanner({ page }: { page: PageState }) {
   if (!text) return null;
   return (
     <div class="error-banner" role="alert">
-      <p>{visibleText(text)}</p>
+      <p>
+        {visibleText(text)}
+        {/* An alert is read aloud each time that it changes. */}
+        {waitMs > 900 && <span aria-hidden="true"> Next attempt in {formatDurationMs(waitMs)}.</span>}
+      </p>
       <button type="button" onClick={() => page.retry()}>
-        Try now
+        {page.isReplaced.value ? 'Show that one' : 'Try now'}
       </button>
     </div>
   );
@@ -27,10 +33,10 @@ export function ErrorBanner({ page }: { page: PageState }) {
 
 function bannerText(page: PageState, logView: LogView | undefined): string {
   const state = logView?.tailState.value;
-  if (state?.name === 'unreachable') {
-    const wait = state.retryAtMs - Date.now();
-    return `The server is unreachable. Lines resume where they stopped as soon as it is back${wait > 900 ? `: next attempt in ${formatDurationMs(wait)}` : ''}.`;
-  }
+  if (state?.name === 'unreachable')
+    return 'The server is unreachable. Lines resume where they stopped as soon as it is back.';
+  if (page.isReplaced.value)
+    return `The app whose lines these are is gone. Another one is called ${page.viewLocation.value.app} now.`;
   if (state?.name === 'refused') return state.message;
   if (logView?.notice.value) return logView.notice.value;
   // What a field says already isn't said twice.

@@ -1,6 +1,6 @@
 import type { Signal } from '@preact/signals';
 import type { ComponentProps } from 'preact';
-import { ALL_APPS, type PageState } from '../page-state.ts';
+import { ALL_APPS, APPS_TOGETHER_MAX, type PageState } from '../page-state.ts';
 import { describeFilters } from '../saved-searches.ts';
 import { processTypes } from '../stream/facets.ts';
 import { isFiltered, NO_FILTERS, splitNames } from '../stream/filters.ts';
@@ -44,7 +44,11 @@ export function Toolbar({ page }: { page: PageState }) {
           onChange={(event) => void page.selectApp(event.currentTarget.value)}
         >
           {((page.apps.value?.length ?? 0) > 1 || app === ALL_APPS) && (
-            <option value={ALL_APPS}>All apps</option>
+            <option value={ALL_APPS}>
+              {(page.apps.value?.length ?? 0) > APPS_TOGETHER_MAX
+                ? `The first ${APPS_TOGETHER_MAX} apps`
+                : 'All apps'}
+            </option>
           )}
           {(page.apps.value ?? []).map(({ id, name }) => (
             <option key={id} value={name}>

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocketSink } from '../../../src/logs/tails/output/websocket-sink.ts';
 import { TailClient } from '../../support/receivers/tail-client.ts';
 import {
   connectTcp,
@@ -273,4 +275,29 @@ it('is let go when it is refused, whatever else there is to do, so that the serv
   await Promise.all(refused);
   busy.program.child.kill('SIGTERM');
   await until('it has stopped', () => busy.program.hasExited);
+});
+
+it('has a message every 20 seconds, for pages, which see no pings; it says a position when that has moved on', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  onTestFinished(() => {
+    for (const socket of sockets.clients) socket.terminate();
+    sockets.close();
+  });
+  await once(sockets, 'listening');
+  const client = new WebSocket(`ws://127.0.0.1:${(sockets.address() as AddressInfo).port}`);
+  const messages: string[] = [];
+  client.on('message', (data) => messages.push(String(data)));
+  const [connection, request] = await once(sockets, 'connection');
+  let pongs = 0;
+  connection.on('pong', () => pongs++);
+  const sink = new WebSocketSink(connection, request.socket, 'json');
+  vi.advanceTimersByTime(20_000);
+  await until('a sign of life', () => messages.length === 1);
+  sink.position = () => 7;
+  await until('an answer', () => pongs === 1);
+  vi.advanceTimersByTime(20_000);
+  await until('the position', () => messages.length === 2);
+  expect(messages.map((text) => JSON.parse(text))).toEqual([{ lines: [] }, { position: '7', lines: [] }]);
 });

@@ -91,7 +91,8 @@ export class WebSocketConnection implements TailConnection {
     }
     this.isAlive = false;
     this.socket.ping();
-    if (after !== undefined) this.send(`{"after":"${after}","lines":[]}`);
+    // A page of a browser sees no pings.
+    this.send(after === undefined ? '{"lines":[]}' : `{"after":"${after}","lines":[]}`);
   }
 
   end(): void {

@@ -9,6 +9,7 @@ import { reasonOf, systemCode, TailraceError } from '../../../../src/common/erro
 import { makeDirectory } from '../../../../src/common/files/make-directory.ts';
 import { replaceFileWith } from '../../../../src/common/files/replace-file.ts';
 import { syncFolder } from '../../../../src/common/files/sync-folder.ts';
+import { acquireProcessLock } from '../../../../src/common/processes/process-lock.ts';
 import type { ArchiveStorage, LocalFile, StoredFile } from './archive-storage.ts';
 
 /** Logs may hold secrets: the owner writes, the group reads, nobody else. */
@@ -16,11 +17,14 @@ const FILE_MODE = 0o640;
 const FOLDER_MODE = 0o750;
 /** Behind the names of files that aren't whole yet. */
 const PARTIAL = '.partial';
+/** Names the process that writes into the folder. */
+const LOCK = '.lock';
 const COPY_BYTES = 1 << 20;
 
 export class FolderStorage implements ArchiveStorage {
   readonly description: string;
   private readonly root: string;
+  private isLocked = false;
 
   constructor(root: string) {
     this.root = root;
@@ -33,7 +37,7 @@ export class FolderStorage implements ArchiveStorage {
       throw this.unavailable(error);
     });
     const keys = found
-      .filter((entry) => entry.isFile() && !entry.name.endsWith(PARTIAL))
+      .filter((entry) => entry.isFile() && !entry.name.endsWith(PARTIAL) && entry.name !== LOCK)
       .map((entry) => join(entry.parentPath, entry.name).slice(this.root.length).replaceAll('\\', '/'))
       .map((key) => key.replace(/^\/+/, ''))
       .filter((key) => key.startsWith(prefix));
@@ -95,6 +99,7 @@ export class FolderStorage implements ArchiveStorage {
     const partial = `${path}${PARTIAL}`;
     try {
       makeDirectory(folder, FOLDER_MODE);
+      this.lock();
       await replaceFileWith(path, write, { temporary: partial, sync: 'file' });
       // A renamed file survives a power failure when its folder was synced, a new folder when the one above was.
       for (let above = folder; above.length >= this.root.length; above = dirname(above)) {
@@ -102,8 +107,25 @@ export class FolderStorage implements ArchiveStorage {
         if (above === dirname(above)) break;
       }
     } catch (error) {
-      throw systemCode(error) === 'ABORT_ERR' ? error : this.unavailable(error);
+      throw systemCode(error) === 'ABORT_ERR' || error instanceof TailraceError
+        ? error
+        : this.unavailable(error);
     }
+  }
+
+  /**
+   * From the first file on the folder is this process's, until it ends: two would give their files the same names, and take each other's out of the lists of
+   * days. Of processes on other machines, or in other containers, nothing is known here.
+   */
+  private lock(): void {
+    if (this.isLocked) return;
+    const lock = acquireProcessLock(join(this.root, LOCK));
+    if (typeof lock !== 'function' && lock.holderPid !== process.pid)
+      throw new TailraceError(
+        'unavailable',
+        `The archive folder ${this.root} is written to by another viewer (process ${lock.holderPid}): give each a folder of its own with VIEWER_ARCHIVE.`,
+      );
+    this.isLocked = true;
   }
 
   private unavailable(error: unknown): TailraceError {

@@ -9,8 +9,9 @@ import { webSocketTextFrame } from './websocket-frame.ts';
 
 /** Bytes that may wait in a reader's socket before the session pauses. */
 const BUFFERED_BYTES_MAX = 524_288;
-/** A ping this often lets both ends detect a dead connection. */
+/** A ping this often lets both ends detect a dead connection. A page of a browser sees none: it gets a message, too. */
 const PING_MS = 20_000;
+const ALIVE = webSocketTextFrame('{"lines":[]}');
 
 /**
  * A tail over a WebSocket (RFC 6455): one message for some lines, `{"position":"42","lines":["…"]}`: texts, or objects with
@@ -86,5 +87,6 @@ export class WebSocketSink implements TailSink<Buffer> {
     this.connection.ping();
     const position = this.position();
     if (position > this.sentPosition) this.reportPosition({ position });
+    else this.write(ALIVE, this.sentPosition);
   }
 }

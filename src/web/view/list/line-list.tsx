@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from 'preact/
 import { formatCount } from '../../../common/text/format-numbers.ts';
 import type { Line } from '../../stream/line.ts';
 import { localDayNumber, type TimeZone } from '../../text/format.ts';
+import { spokenLine } from '../../text/line-text.ts';
 import { searchTerms } from '../../text/search-terms.ts';
 import { visibleText } from '../../text/visible-text.ts';
 import { Icon } from '../icon.tsx';
@@ -44,6 +45,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
     return { terms: searchTerms(logView.filters.q), rowsFor: cache.rows.bind(cache) };
   }, [logView]);
   const { lines } = logView.window;
+  const selectedLine = selected > 0 ? lines[logView.window.indexOf(selected)] : undefined;
   const range: RowRange = scroller.current?.renderedRange() ?? { from: 0, to: 0 };
 
   useLayoutEffect(() => {
@@ -118,6 +120,10 @@ export function LineList({ page, logView, empty }: LineListProps) {
           </div>
         </div>
       </div>
+      {/* Keys lead from line to line: this is where to. */}
+      <p role="status" class="visually-hidden">
+        {selectedLine?.at === selected && spokenLine(selectedLine, zone)}
+      </p>
       {lines.length === 0 && empty}
       {(logView.loading.value === 'all' || page.isOpening?.value) && <p class="loading">reading …</p>}
       <ResumeButton page={page} logView={logView} />

@@ -54,6 +54,7 @@ export function Row(props: RowProps) {
       class={`row level-${line.level} dyno-${dynoColor(line.source, line.dyno)}`}
       data-at={line.at}
       data-selected={isSelected}
+      aria-current={isSelected}
       data-expanded={isExpanded}
       data-unfolded={isUnfolded}
       data-trace={trace !== undefined}

@@ -1,6 +1,7 @@
 /** Lines as they come, of all streams of a selection. After a lost connection it resumes where it was. */
 import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
 import { ServiceError } from '../../addons/shared/service-client.ts';
+import { SilenceWatch } from '../../stream/feed/silence-watch.ts';
 import type { TailState } from '../../stream/line-source.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { ViewerLineJson } from '../api/viewer-json.ts';
@@ -70,6 +71,9 @@ export class ViewerTail {
         if (!isLost && this.connection === connection) void this.retryLater();
         isLost = true;
       },
+      onSilence: () => {
+        if (this.connection === connection) this.open();
+      },
     };
     // Behind a server that passes only HTTP on, events are sent; a browser allows few of these at once, over all its tabs.
     const connection = this.options.client.session.value?.external
@@ -107,25 +111,31 @@ export class ViewerTail {
 interface ConnectionHandlers {
   readonly onMessage: (text: string) => void;
   readonly onLost: () => void;
+  /** Nothing comes any more, and no end either. */
+  readonly onSilence: () => void;
 }
 
-function openSocket(path: string, { onMessage, onLost }: ConnectionHandlers): TailConnection {
+function openSocket(path: string, { onMessage, onLost, onSilence }: ConnectionHandlers): TailConnection {
   const url = new URL(path, location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   const socket = new WebSocket(url);
+  const silence = new SilenceWatch(onSilence);
   let isClosed = false;
   socket.addEventListener('open', () => {
     if (isClosed) socket.close();
   });
   socket.addEventListener('message', ({ data }) => {
+    silence.heard();
     if (!isClosed) onMessage(String(data));
   });
   socket.addEventListener('close', () => {
+    silence.stop();
     if (!isClosed) onLost();
   });
   return {
     close: () => {
       isClosed = true;
+      silence.stop();
       // To close one that isn't open yet would be an error in the browser's console.
       if (socket.readyState === WebSocket.OPEN) socket.close();
     },

@@ -1,5 +1,5 @@
 /** Archives by the hour and by the day: each line in one file, wherever it is interrupted. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -12,6 +12,7 @@ import { Keeper } from '../../../../drains/viewer/archive/keeper.ts';
 import type { ArchiveStorage } from '../../../../drains/viewer/archive/storage/archive-storage.ts';
 import { FolderStorage } from '../../../../drains/viewer/archive/storage/folder-storage.ts';
 import { SILENT_LOG } from '../../../../src/common/log.ts';
+import { processStat } from '../../../../src/common/processes/process-identity.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { MemoryLineStore, MemoryRecords } from './memory-line-store.ts';
 
@@ -389,6 +390,26 @@ describe('what is kept', () => {
     await mended.run();
     expect(store.streams.get(SHOP)).toEqual([]);
     expect((await mended.status()).trouble).toBeUndefined();
+  });
+
+  it('stays while another viewer writes to the archive, and goes there when that one has ended', async () => {
+    store.add(SHOP, at(7), 'old');
+    nowMs = at(400);
+    mkdirSync(archivePath());
+    // A process that runs, and isn't this one.
+    writeFileSync(join(archivePath(), '.lock'), `${process.ppid} ${processStat(process.ppid)?.startTicks}\n`);
+    const keeper = openKeeper({ totalBytes: 0 });
+    await keeper.run();
+    expect(files()).toEqual([]);
+    expect(store.streams.get(SHOP)).toHaveLength(1);
+    expect((await keeper.status()).trouble).toBe(
+      `The archive folder ${archivePath()} is written to by another viewer (process ${process.ppid}): give each a folder of its own with VIEWER_ARCHIVE.`,
+    );
+    writeFileSync(join(archivePath(), '.lock'), '4194304 1\n');
+    await keeper.run();
+    expect(files()).toHaveLength(1);
+    expect((await keeper.status()).trouble).toBeUndefined();
+    expect((await openStorage().list('')).map(({ key }) => key)).not.toContain('.lock');
   });
 
   it('has limits of a group, which take the place of those of all', async () => {
