@@ -8,6 +8,7 @@ import { type DrainRecord, drainKey, frameIdSeed } from '../../../src/logs/drain
 import type { AppId } from '../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../src/logs/store/embedded/embedded-store.ts';
 import { loadPositions } from '../../../src/logs/store/stream-positions.ts';
+import { migrate } from '../../../src/migration.ts';
 import { batchOf } from '../../support/batches.ts';
 
 const APP = 'app' as AppId;
@@ -119,6 +120,23 @@ it('lines from then on have other positions, also in a stream of which nothing i
     expect(once[i]).toBeGreaterThan(1e9);
     expect(twice[i] - once[i]).toBeGreaterThan(1e9);
   }
+});
+
+it('so it is in the store that a stream was moved to before a server was started', async () => {
+  const folder = folderForTest();
+  await openedOnBoot(folder, 'first', 'process', async (store) => {
+    await renumberStreams(store);
+    await store.append(APP, batchOf('one', 'two', 'three'));
+    await store.transact('', [{ key: `app/${APP}`, value: { id: APP, name: 'app' } }]);
+  });
+  await openedOnBoot(folder, 'second', 'process', (from) =>
+    openedOnBoot(folderForTest(), 'second', 'process', async (to) => {
+      await migrate(from, to, () => {});
+      const positions = await loadPositions(to, APP);
+      expect(positions.of(3)).toBe(3);
+      expect(positions.of(4)).toBeGreaterThan(1e9);
+    }),
+  );
 });
 
 it('a kill and a restart change nothing; a start of the machine does, whatever opened the store first', async () => {
