@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { DRAIN_PREFIX, type DrainRecord, renumberedDrain } from '../drains/options/drain-record.ts';
-import type { Store } from '../store/contract.ts';
-import { offsetsBehind } from '../store/stream-positions.ts';
+import type { Store } from '../../store/contract.ts';
+import { offsetsBehind } from '../../store/stream-positions.ts';
+import { DRAIN_PREFIX, type DrainRecord, renumberedDrain } from '../options/drain-record.ts';
 
 /**
  * Behind a power cut ({@link Store.repeatedEnds}) lines that come from now on have numbers of lines that are gone: they get other positions, for tails, and
