@@ -11,6 +11,7 @@ import type { Settings } from './common/config/settings.ts';
 import { TailraceError } from './common/errors.ts';
 import { SILENT_LOG } from './common/log.ts';
 import { ROUTERS_SCOPE } from './logs/drains/membership.ts';
+import { renumberStreams } from './logs/drains/progress/renumber-streams.ts';
 import { LIMITS_PREFIX } from './logs/store/app-limits.ts';
 import type { AppId, RecordChange, Sequence, Store } from './logs/store/contract.ts';
 import { isRedisUrl, openStore } from './logs/store/open.ts';
@@ -85,6 +86,8 @@ export async function openStoreAt(
 export async function migrate(from: Store, to: Store, onAppMigrated: OnAppMigrated): Promise<void> {
   await assertNoRoutersRunning(from, 'the source');
   await assertNoRoutersRunning(to, 'the target');
+  // The target doesn't know that numbers may be given anew.
+  await renumberStreams(from);
   const apps = await listApps(from);
   const ids = new Set(apps.map(({ id }) => id));
   const others = (await listApps(to)).filter(({ id }) => !ids.has(id));

@@ -71,9 +71,10 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
 
   const { reader, close } = server.readers.open(app.id);
   await reader.ready;
-  const range = { lines: 0, after: reader.newest, tail: true, filter: new LineFilter() };
+  const from = reader.positions.of(reader.newest);
+  const range = { lines: 0, after: from, tail: true, filter: new LineFilter() };
   const { print, paint } = options;
-  let shownUpTo = reader.newest;
+  let shownUpTo = from;
   let onShown = (): void => {};
   const show: Show = (text, last) => {
     print(text);
@@ -89,7 +90,7 @@ export async function startLocalApp(options: LocalAppOptions): Promise<LocalApp>
     const { last } = await server.store.bounds(app.id).catch(() => ({ last: reader.newest }));
     const shown = new Promise<void>((resolve) => {
       onShown = () => {
-        if (shownUpTo >= last) resolve();
+        if (shownUpTo >= reader.positions.of(last)) resolve();
       };
       onShown();
     });

@@ -5,7 +5,7 @@ import { VERSION } from '../common/package-info.ts';
 import { type LogCore, openLogCore } from '../logs/composition/open-log-core.ts';
 import { DrainSupervisor } from '../logs/drains/drain-supervisor.ts';
 import { TargetPolicy } from '../logs/drains/options/target-policy.ts';
-import { renumberDrains } from '../logs/drains/progress/renumber-drains.ts';
+import { renumberStreams } from '../logs/drains/progress/renumber-streams.ts';
 import { OutletFactory } from '../logs/drains/sinks/outlet-factory.ts';
 import { PlatformLinePriority } from '../logs/router/platform-log.ts';
 import { type SyslogListeners, startSyslogListeners } from '../logs/sources/syslog/syslog-listeners.ts';
@@ -27,10 +27,15 @@ export async function openLogs({ settings, log, certificates, leaving }: ServerC
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
-    const core = await openLogCore(settings, log, (store) => {
-      const appRegistry = new AppRegistry(store);
-      return { appRegistry, appName: async (app) => (await appRegistry.findApp(app))?.name };
-    });
+    const core = await openLogCore(
+      settings,
+      log,
+      (store) => {
+        const appRegistry = new AppRegistry(store);
+        return { appRegistry, appName: async (app) => (await appRegistry.findApp(app))?.name };
+      },
+      { prepare: renumberStreams },
+    );
     closers.add(core.close);
     const { store, readers, router, platformLog, metrics, appName, appRegistry } = core;
     const targetPolicy = new TargetPolicy(settings.allowPrivateDrains);
@@ -46,7 +51,6 @@ export async function openLogs({ settings, log, certificates, leaving }: ServerC
       log: log.child({ area: 'drains' }),
     });
     closers.add(() => drains.close(leaving.routerLine ? LEAVE_GRACE_MS : GRACE_MS));
-    if (store.mayRepeatNumbers) await renumberDrains(store);
     await drains.reconcile();
     const syslog = await startSyslogListeners({
       settings,

@@ -126,7 +126,7 @@ async function restore(file: string, { data, base, dryRun }: RestoreOptions): Pr
     { mayTrim: () => false },
   );
   try {
-    await restoreBackup(chain, { store, folder: settings.data, adapt: (_scope, change) => change });
+    await restoreBackup(chain, { store, folder: settings.data, adapt: (_scope, change) => [change] });
   } finally {
     await store.close();
   }

@@ -66,7 +66,7 @@ async function countOf(reader: StreamReader, query: LogCountQuery, isCancelled: 
   const rangeMs = parseLength('range', range);
   const stepMs = parseLength('step', step);
   await reader.ready;
-  const { newest } = reader;
+  const { newest, positions } = reader;
   const aroundMs = around ? await storedAtMs(reader, around) : undefined;
   const [fromMs, toMs] = rangeOf(bounds, rangeMs, aroundMs, nowMs);
   const buckets = bucketsOf(fromMs, toMs, stepMs);
@@ -75,7 +75,8 @@ async function countOf(reader: StreamReader, query: LogCountQuery, isCancelled: 
     reader.sequenceAt(Math.max(buckets.sinceMs, wanted.sinceMs ?? 0)),
     reader.sequenceAt(Math.min(endMs, wanted.untilMs === undefined ? endMs : wanted.untilMs + 1)),
   ]);
-  const through = Math.min(newest, endSequence, (wanted.before ?? newest + 1) - 1);
+  const wantedThrough = wanted.before === undefined ? newest : positions.sequenceOf(wanted.before - 1);
+  const through = Math.min(newest, endSequence, wantedThrough);
   const counts = await countLines(
     reader,
     { ...buckets, after: startSequence, through, filter: wanted.filter },
@@ -90,8 +91,8 @@ async function countOf(reader: StreamReader, query: LogCountQuery, isCancelled: 
     warnings: counts.warnings,
     others: counts.others,
     counted_since: iso(counts.countedSinceMs),
-    before: counts.before === undefined ? null : String(counts.before),
-    position: String(newest),
+    before: counts.before === undefined ? null : String(positions.of(counts.before)),
+    position: String(positions.of(newest)),
     around: aroundMs === undefined ? null : iso(aroundMs),
     time: iso(nowMs),
   };
@@ -148,7 +149,7 @@ function bucketsOf(
 
 /** When the line at a position was stored; undefined when it is gone. */
 async function storedAtMs(reader: StreamReader, position: string): Promise<number | undefined> {
-  const sequence = parsePosition('around', position) ?? 0;
+  const sequence = reader.positions.sequenceOf(parsePosition('around', position) ?? 0);
   const [batch] = await reader.readBefore(sequence + 1);
   return batch && batch.last >= sequence ? batch.storedAtMs : undefined;
 }

@@ -5,9 +5,16 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { VERSION } from '../../common/package-info.ts';
 import type { BackedUpStream } from '../../logs/backup/backup-layout.ts';
+import type { AdaptRecord } from '../../logs/backup/restore-backup.ts';
 import type { BackupSource } from '../../logs/backup/write-backup.ts';
 import { type DrainRecord, renumberedDrain } from '../../logs/drains/options/drain-record.ts';
 import type { AppId, RecordChange, Store, StoredRecord } from '../../logs/store/contract.ts';
+import {
+  isPositionsKey,
+  type PositionOffset,
+  positionsKey,
+  renumberedOffsets,
+} from '../../logs/store/stream-positions.ts';
 import { PEOPLE_SCOPE } from '../access/people.ts';
 import type { AppRecord } from '../records/app-registry.ts';
 import type { SlugRecord } from '../records/slug-record.ts';
@@ -17,6 +24,8 @@ import { slugRecordKey } from '../records/slug-record.ts';
 const SERVER_ID_FILE = 'host/addons-server';
 const SLUGS_FOLDER = 'host/slugs';
 const DATABASE_BACKUPS_FOLDER = 'host/backups';
+/** More than the power cuts that a server may have had since it was backed up. */
+const STEPS_SINCE_BACKUP = 1_000;
 
 /** Everything of a server: all records, the lines of all apps, slugs, backups of databases. */
 export function serverBackup(store: Store, folder: string): BackupSource {
@@ -43,18 +52,28 @@ function appsIn(platform: readonly StoredRecord[]): AppRecord[] {
   return platform.filter(({ key }) => key.startsWith('app/')).map(({ value }) => value as AppRecord);
 }
 
-/** Lines that come after a restore may have numbers that others had, and which drains have delivered. */
-export function adaptServerRecords(): (
-  scope: string,
-  change: RecordChange,
-  streams: readonly BackedUpStream[],
-) => RecordChange {
+/** Lines that come after a restore may have numbers that others had, which drains have delivered and tails have shown. */
+export function adaptServerRecords(): AdaptRecord {
   const restore = randomUUID();
   return (scope, change, streams) => {
-    if (scope !== '' || !change.key.startsWith('drain/')) return change;
-    const drain = change.value as DrainRecord;
-    const stream = streams.find(({ id }) => id === drain.app);
-    return stream ? { ...change, value: renumberedDrain(drain, stream.last, restore) } : change;
+    if (scope !== '') return [change];
+    const { key, value } = change;
+    if (key.startsWith('drain/')) {
+      const drain = value as DrainRecord;
+      const stream = streams.find(({ id }) => id === drain.app);
+      return [stream ? { key, value: renumberedDrain(drain, stream.last, restore) } : change];
+    }
+    const positionsOf = ({ id, last }: BackedUpStream, offsets: readonly PositionOffset[]): RecordChange => ({
+      key: positionsKey(id),
+      value: renumberedOffsets(offsets, last, STEPS_SINCE_BACKUP),
+    });
+    if (isPositionsKey(key)) {
+      const stream = streams.find(({ id }) => positionsKey(id) === key);
+      return stream ? [positionsOf(stream, value as readonly PositionOffset[])] : [];
+    }
+    const stream = key.startsWith('app/') ? streams.find(({ id }) => key === `app/${id}`) : undefined;
+    // Where the app has some already, they come behind it.
+    return stream ? [change, positionsOf(stream, [])] : [change];
   };
 }
 

@@ -18,6 +18,7 @@ import { SOURCE_NAME_PATTERN } from '../../logs/sources/wildcard-token.ts';
 import { limitsKey } from '../../logs/store/app-limits.ts';
 import type { AppId, RecordChange, Store, StoredRecord } from '../../logs/store/contract.ts';
 import { editionKey } from '../../logs/store/stream-edition.ts';
+import { positionsKey } from '../../logs/store/stream-positions.ts';
 
 /** An app's record, under `app/<id>` in the scope of no app; `name/<name>` leads to it. */
 export interface AppRecord {
@@ -230,6 +231,7 @@ export class AppRegistry {
       ...domains.map(({ hostname }) => `domain/${hostname}`),
       `name/${app.name}`,
       editionKey(app.id),
+      positionsKey(app.id),
       limitsKey(app.id),
       ...tokens.map(({ token }) => tokenKey(token)),
       ...drains.map(({ id }) => drainKey(id)),

@@ -5,6 +5,8 @@ import type { TailMessage } from './tail-message.ts';
 const SHOW_AFTER_MS = 700;
 const REFRESH_INTERVAL_MS = 200;
 const CLEAR_LINE = '\r\x1b[K';
+/** No stream holds so many lines: somewhere between these positions the stream lost its end in a power cut. */
+const JUMP = 1_000_000_000;
 
 interface ProgressTerminal {
   readonly isTTY?: boolean;
@@ -68,7 +70,7 @@ export class ReplayProgress {
   }
 
   private text(): string {
-    if (this.start === undefined) return 'looking through the history …';
+    if (this.start === undefined || this.newest - this.start > JUMP) return 'looking through the history …';
     const done = this.position - this.start;
     const all = Math.max(1, this.newest - this.start);
     const percent = Math.floor((done / all) * 100);

@@ -16,16 +16,18 @@ import { type BackupMember, type CheckedBackup, readMembers } from './read-backu
 /** Records that are written with one transaction. */
 const RECORDS_PER_TRANSACTION = 500;
 
+/** What becomes of a record on its way: what is written in its place. */
+export type AdaptRecord = (
+  scope: string,
+  change: RecordChange,
+  streams: readonly BackedUpStream[],
+) => readonly RecordChange[];
+
 export interface RestoreTarget {
   readonly store: Store;
   /** The data folder: files of the backup go there. */
   readonly folder: string;
-  /** What becomes of a record on its way; undefined: it isn't written. */
-  readonly adapt: (
-    scope: string,
-    change: RecordChange,
-    streams: readonly BackedUpStream[],
-  ) => RecordChange | undefined;
+  readonly adapt: AdaptRecord;
 }
 
 export interface RestoredStream {
@@ -97,12 +99,12 @@ export async function restoreBackup(
 async function restoreLimits(
   { file }: CheckedBackup,
   store: Store,
-  adapt: (change: RecordChange) => RecordChange | undefined,
+  adapt: (change: RecordChange) => readonly RecordChange[],
 ): Promise<void> {
   for await (const member of readMembers(file)) {
     if (scopeOfMember(member.path) !== '') continue;
     await restoreRecords(store, '', await member.bytes(), (change) =>
-      change.key.startsWith(LIMITS_PREFIX) ? adapt(change) : undefined,
+      change.key.startsWith(LIMITS_PREFIX) ? adapt(change) : [],
     );
     return;
   }
@@ -139,18 +141,20 @@ async function restoreRecords(
   store: Store,
   scope: string,
   bytes: Buffer,
-  adapt: (change: RecordChange) => RecordChange | undefined,
+  adapt: (change: RecordChange) => readonly RecordChange[],
 ): Promise<number> {
   const changes: RecordChange[] = [];
+  let count = 0;
   for (const line of bytes.toString().split('\n')) {
     if (line === '') continue;
     const { key, value } = JSON.parse(line) as RecordChange;
-    const change = adapt({ key, value });
-    if (change) changes.push(change);
+    const adapted = adapt({ key, value });
+    if (adapted.length > 0) count++;
+    changes.push(...adapted);
   }
   for (let i = 0; i < changes.length; i += RECORDS_PER_TRANSACTION)
     await store.transact(scope, changes.slice(i, i + RECORDS_PER_TRANSACTION));
-  return changes.length;
+  return count;
 }
 
 /** Whole or not at all. */

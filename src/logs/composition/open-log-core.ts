@@ -46,6 +46,8 @@ export interface LogCoreOptions {
   readonly mayTrim?: (app: AppId, through: Sequence) => boolean;
   /** Does somebody else say which lines are lost? Left out: the server's log and the app's stream do. */
   readonly isDamageReported?: boolean;
+  /** What is done with the store before anything is stored in it or read of its streams. */
+  readonly prepare?: (store: Store) => Promise<void>;
 }
 
 /**
@@ -57,7 +59,7 @@ export async function openLogCore<Names extends AppNames>(
   settings: Settings,
   log: Logger,
   readNames: (store: Store) => Names,
-  { mayTrim, isDamageReported = false }: LogCoreOptions = {},
+  { mayTrim, isDamageReported = false, prepare }: LogCoreOptions = {},
 ): Promise<LogCore & Names> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
@@ -68,6 +70,7 @@ export async function openLogCore<Names extends AppNames>(
     const { onSynced } = counts;
     const store = await openStore(settings, storeLog, undefined, { mayTrim, onSynced });
     closers.add(() => store.close());
+    await prepare?.(store);
     const scanner = new ScanThreads();
     closers.add(() => scanner.close());
     const readers = new StreamReaders(store, scanner);

@@ -11,6 +11,10 @@ import type {
 
 /** What the keys of limits begin with. */
 export const LIMITS_PREFIX = 'limits/';
+/** Streams hold what is too old for so much longer at the most, ms; of a short age a tenth. */
+const SWEEP_MS_MAX = 60_000;
+const SWEEP_MS_MIN = 200;
+const SWEEPS_PER_AGE = 10;
 
 /** Key of an app's limits. */
 export function limitsKey(app: AppId): string {
@@ -121,4 +125,9 @@ function hasSameLimits(a: AppLimits | undefined, b: AppLimits | undefined): bool
     a?.linesPerS === b?.linesPerS &&
     a?.bytesPerS === b?.bytesPerS
   );
+}
+
+/** How often to look for what is too old, ms. @param ageMs how old lines may be (`Retention`) */
+export function sweepIntervalMs(ageMs: number): number {
+  return Math.min(SWEEP_MS_MAX, Math.max(SWEEP_MS_MIN, Math.floor(ageMs / SWEEPS_PER_AGE)));
 }

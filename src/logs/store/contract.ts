@@ -213,10 +213,14 @@ export interface Store {
   readonly shared: boolean;
 
   /**
-   * The machine was started since the store was open, and what wasn't synced may be gone: numbers behind the ends of streams may be those of lines that
-   * were read and delivered.
+   * Where streams end of which lines may be gone, as the machine was started since and not everything was synced: numbers behind that may be those of
+   * lines that were read and delivered. Undefined when that isn't so. It is answered before anything is appended, and again in the next process
+   * until {@link endsNoted}.
    */
-  readonly mayRepeatNumbers: boolean;
+  repeatedEnds(): Promise<ReadonlyMap<AppId, Sequence> | undefined>;
+
+  /** What comes behind the ends can be told from what is gone: resolves when that is durable, and lines may be appended. */
+  endsNoted(): Promise<void>;
 
   /** Limits of apps, as their records say: a change of these holds at once, in other processes within a second or so. */
   readonly limits: LimitsByApp;

@@ -15,6 +15,7 @@ import {
 import type { FileScanner } from './file-scanner.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { EDITION_PREFIX, loadEditions } from './stream-edition.ts';
+import { loadPositions, StreamPositions } from './stream-positions.ts';
 
 /** Bytes that are read from the store at a time. */
 const READ_BYTES = 1_048_576;
@@ -41,6 +42,8 @@ export class StreamReader {
   newest: Sequence = 0;
   /** How often lines were deleted from the stream: what was read before the last time isn't what there is. */
   edition = 0;
+  /** What positions its lines have, once it is {@link ready}. */
+  positions = new StreamPositions();
   /** Resolves when `newest` is known for the first time. */
   readonly ready: Promise<void>;
   /** {@link ready} has resolved. */
@@ -169,7 +172,11 @@ export class StreamReader {
   private async loadNewest(): Promise<void> {
     while (!this.closed) {
       try {
-        const { last } = await this.store.bounds(this.app);
+        const [{ last }, positions] = await Promise.all([
+          this.store.bounds(this.app),
+          loadPositions(this.store, this.app),
+        ]);
+        this.positions = positions;
         // A notification may have been faster: then what is between it and `last` has to be fetched.
         if (this.newest === 0) this.newest = last;
         else if (last > this.newest) void this.catchUp.request();

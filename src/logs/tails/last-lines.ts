@@ -69,7 +69,7 @@ export async function findLastLines<T>(
       if (bytes <= CACHED_BYTES_MAX) {
         const inside = { after: start, through, count: Number.POSITIVE_INFINITY };
         for (const chunk of chunksOfBatches(batches).reverse()) {
-          const lines = encoding.encode(chunk, inside, EVERYTHING);
+          const lines = encoding.encode(chunk, inside, EVERYTHING, reader.positions);
           if (lines.count > 0) encoded.push(lines);
           if (slice.isOver) await slice.next();
           if (isCancelled()) return readFrom(through);
@@ -110,7 +110,7 @@ export async function findLastLines<T>(
       if (matches.length > 0) {
         bytes += (batch.bytes.length * matches.length) / batch.count;
         if (bytes <= CACHED_BYTES_MAX)
-          encoded.push(encoding.encode([batch], { ...inside, after: start }, filter));
+          encoded.push(encoding.encode([batch], { ...inside, after: start }, filter, reader.positions));
       }
       if (count >= lines) return result(start);
       if (before <= after + 1) break;

@@ -15,9 +15,10 @@ export interface TailOverflow {
   readonly position: Sequence;
 }
 
-/** The line that reports a loss to a tail's reader: Heroku's error L11. */
+/** The line that reports a loss to a tail's reader: Heroku's error L11. @param position behind what is lost */
 export function tailOverflowLine(
-  { count, sinceMs, untilMs, position }: TailOverflow,
+  { count, sinceMs, untilMs }: Omit<TailOverflow, 'position'>,
+  position: number,
   format: TailFormat,
 ): string {
   const when =

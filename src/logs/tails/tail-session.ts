@@ -23,7 +23,7 @@ import {
   type TailRange,
   upperBound,
 } from './tail-cursor.ts';
-import { foreignPosition, OutageNotices, platformLine } from './tail-notices.ts';
+import { foreignPosition, lostEnd, OutageNotices, platformLine } from './tail-notices.ts';
 import { type TailOverflow, tailOverflowLine } from './tail-overflow.ts';
 
 /** Lines that a reader may ask for: more than a stream holds. */
@@ -47,14 +47,14 @@ interface FoundChunks {
 export interface TailSink<T> {
   readonly encoding: TailEncoding<T>;
   /** Takes lines; `last` is the position to resume after. Readers of the same lines get the same object. */
-  write(lines: T, last: Sequence): void;
+  write(lines: T, last: number): void;
   /** Called with the session's position: at its start, and when it has caught up. */
   reportPosition?(report: PositionReport): void;
   /**
    * Takes a notice, which is stored in no stream, also as a line; left out: the line is written, as any other.
    * @param position undefined while nobody knows where the session begins: told 0, a reader that comes again would get everything
    */
-  notice?(message: string, line: string, position: Sequence | undefined): void;
+  notice?(message: string, line: string, position: number | undefined): void;
   /** Can it take more now? When not, `session.resume()` has to be called later. */
   canWrite(): boolean;
   /** The session is over: there are no more lines. */
@@ -63,13 +63,14 @@ export interface TailSink<T> {
 
 export interface PositionReport {
   /** Everything up to here was scanned: the position to resume after. */
-  readonly position: Sequence;
-  /** At the start: the stream's newest line. */
-  readonly newest?: Sequence;
+  readonly position: number;
+  /** At the start: that of the stream's newest line. */
+  readonly newest?: number;
   /** What comes from here on is new. */
   readonly live?: true;
 }
 
+/** `after` and `before` are positions. */
 export interface TailSessionOptions extends TailRange {
   readonly filter: LineFilter;
 }
@@ -83,6 +84,8 @@ export class TailSession<T> {
   private found: FoundChunks | undefined;
   /** Where the session begins is known. */
   private isPlaced = false;
+  /** The position behind which its reader goes on, if it is of this stream: they are told none below it. */
+  private givenPosition = 0;
   private busy = false;
   private closed = false;
   private stopListening = () => {};
@@ -106,9 +109,13 @@ export class TailSession<T> {
     );
   }
 
-  /** Everything up to here was scanned. */
-  get position(): Sequence {
-    return this.cursor.position;
+  /** The position to resume after: everything up to there was scanned. */
+  get position(): number {
+    return this.positionOf(this.cursor.position);
+  }
+
+  private positionOf(sequence: Sequence): number {
+    return Math.max(this.givenPosition, this.reader.positions.of(sequence));
   }
 
   /** Sends the history and, with `tail`, goes on until {@link close}. */
@@ -121,32 +128,39 @@ export class TailSession<T> {
     const startedAt = performance.now();
     const isLate = !reader.isReady && this.options.tail;
     await reader.ready;
+    const { positions } = reader;
     // Whoever was told that the tail is open may have sent lines while nobody knew where the stream ends.
     const known = !isLate
       ? reader.newest
       : Math.min(reader.newest, await this.withRetry(() => reader.sequenceAtMoment(startedAt)));
-    const newest = await this.newestForReader(known);
-    const { lines, filter, sinceMs, untilMs } = this.options;
+    const range = this.rangeOfSequences();
+    const newest = await this.newestForReader(known, range);
+    const { lines, filter, sinceMs, untilMs } = range;
     const sinceSequence = sinceMs === undefined ? 0 : await this.sequenceAt(sinceMs);
     const untilSequence =
       untilMs === undefined ? Number.POSITIVE_INFINITY : await this.sequenceAt(untilMs + 1);
     if (this.closed) return;
-    const after = lowerBound(this.options, newest, sinceSequence);
-    const through = upperBound(this.options, newest, untilSequence);
+    const after = lowerBound(range, newest, sinceSequence);
+    const through = upperBound(range, newest, untilSequence);
     this.cursor.start(after, through);
-    if (lines !== undefined && this.options.after === undefined) {
+    const { after: seen = 0 } = range;
+    const { after: given = 0 } = this.options;
+    const isForeign = seen > newest;
+    const end = positions.lostBehind(given);
+    if (!isForeign) this.givenPosition = end === undefined ? given : positions.behindEnd(end);
+    if (lines !== undefined && range.after === undefined) {
       const query = { lines, after, through, filter, encoding: this.sink.encoding };
       const { encoded, start, position } = await this.withRetry(() =>
         findLastLines(this.reader, this.files, query, () => this.closed),
       );
       if (this.closed) return;
-      this.reportPosition({ position: start, newest });
+      this.reportPosition(start, { newest: positions.of(newest) });
       for (const lines of encoded) this.emit(lines);
       this.cursor.position = position;
-    } else this.reportPosition({ position: after, newest });
+    } else this.reportPosition(after, { newest: positions.of(newest) });
     this.isPlaced = true;
-    const { after: seen = 0 } = this.options;
-    if (seen > newest) this.writeNotice(foreignPosition(seen, newest));
+    if (isForeign) this.writeNotice(foreignPosition(given, positions.of(newest)));
+    else if (end !== undefined) this.writeNotice(lostEnd(given, positions.of(end)));
     if (this.closed) return;
     this.stopListening = onGrowth(this.reader, () => this.resume());
     this.resume();
@@ -160,13 +174,13 @@ export class TailSession<T> {
         this.finish();
         return;
       }
-      const batches = this.reader.recentAfter(this.position);
+      const batches = this.reader.recentAfter(this.cursor.position);
       if (!batches) {
         void this.runAsync(() => this.readFromStore());
         return;
       }
       if (batches.length === 0) {
-        if (this.cursor.becomesLive()) this.reportPosition({ position: this.position, live: true });
+        if (this.cursor.becomesLive()) this.reportPosition(this.cursor.position, { live: true });
         return;
       }
       this.sendBatches(batches, slice);
@@ -186,9 +200,20 @@ export class TailSession<T> {
     this.sink.end();
   }
 
-  private reportPosition(report: PositionReport): void {
+  private reportPosition(sequence: Sequence, more?: Omit<PositionReport, 'position'>): void {
     this.cursor.reported();
-    this.sink.reportPosition?.(report);
+    this.sink.reportPosition?.({ position: this.positionOf(sequence), ...more });
+  }
+
+  /** What it is asked for, with sequences in the places of positions. */
+  private rangeOfSequences(): TailSessionOptions {
+    const { positions } = this.reader;
+    const { after, before } = this.options;
+    return {
+      ...this.options,
+      after: after && positions.sequenceOf(after),
+      before: before && positions.sequenceOf(before - 1) + 1,
+    };
   }
 
   /**
@@ -196,9 +221,9 @@ export class TailSession<T> {
    * not be given what is before it. What comes while that is found out is new.
    * @param known the newest line that is known here
    */
-  private async newestForReader(known: Sequence): Promise<Sequence> {
+  private async newestForReader(known: Sequence, range: TailRange): Promise<Sequence> {
     let newest = known;
-    for (const seen of seenLines(this.options))
+    for (const seen of seenLines(range))
       if (seen > newest && (await this.withRetry(() => this.reader.hasReached(seen)))) newest = seen;
     return newest;
   }
@@ -247,13 +272,13 @@ export class TailSession<T> {
   private async readFromStore(): Promise<void> {
     const slice = new TimeSlices(SEARCH_SLICE_MS);
     const { newest } = this.reader;
-    const { position } = this;
+    const { position } = this.cursor;
     this.found ??= await this.findInFiles();
     if (this.found) {
       while (this.sendFound(this.found, slice)) await slice.next();
       return;
     }
-    const batches = await this.withRetry(() => cachedRead(this.reader, this.position));
+    const batches = await this.withRetry(() => cachedRead(this.reader, this.cursor.position));
     if (batches.length === 0 && newest > position) await this.skipMissingEnd(position);
     while (this.sendBatches(batches, slice)) await slice.next();
   }
@@ -263,7 +288,7 @@ export class TailSession<T> {
     if (this.options.filter.matchesAll) return undefined;
     const { through, count } = this.cursor.rest;
     const found = await this.withRetry(() =>
-      this.files.first(this.position, through, Math.min(count, FOUND_LINES), FOUND_BYTES),
+      this.files.first(this.cursor.position, through, Math.min(count, FOUND_LINES), FOUND_BYTES),
     );
     return found && { chunks: chunksOfBatches(found.batches), next: 0, scanned: found.scanned };
   }
@@ -276,11 +301,11 @@ export class TailSession<T> {
       if (slice.isOver) return true;
       const chunk = chunks[found.next++];
       const range = this.cursor.nextRange(chunk[chunk.length - 1], Number.POSITIVE_INFINITY);
-      this.emit(this.sink.encoding.encode(chunk, range, EVERYTHING));
+      this.emit(this.sink.encoding.encode(chunk, range, EVERYTHING, this.reader.positions));
     }
     this.found = undefined;
     if (!this.cursor.isDone && this.cursor.advance({ count: 0, last: scanned }))
-      this.reportPosition({ position: this.position });
+      this.reportPosition(this.cursor.position);
     return false;
   }
 
@@ -302,7 +327,7 @@ export class TailSession<T> {
       if (this.cursor.isDone) return false;
       if (slice.isOver) return true;
       this.sendChunk(batches, from);
-      while (from < batches.length && batches[from].last <= this.position) from++;
+      while (from < batches.length && batches[from].last <= this.cursor.position) from++;
     }
     return false;
   }
@@ -318,20 +343,24 @@ export class TailSession<T> {
     const range = cursor.nextRange(chunk[chunk.length - 1], chunkEnd);
     const { encoding } = this.sink;
     const { filter } = this.options;
+    const { positions } = this.reader;
     const isShared = cursor.isUnlimited && hasOtherTails(this.reader);
     this.emit(
-      isShared ? encodeShared(encoding, chunk, range, filter) : encoding.encode(chunk, range, filter),
+      isShared
+        ? encodeShared(encoding, chunk, range, filter, positions)
+        : encoding.encode(chunk, range, filter, positions),
     );
   }
 
   private emit(encoded: EncodedLines<T>): void {
-    if (this.cursor.advance(encoded)) this.reportPosition({ position: this.position });
-    else if (encoded.count > 0) this.sink.write(encoded.lines, encoded.last);
+    if (this.cursor.advance(encoded)) this.reportPosition(this.cursor.position);
+    else if (encoded.count > 0) this.sink.write(encoded.lines, this.positionOf(encoded.last));
   }
 
   private reportLoss(overflow: TailOverflow): void {
     const { encoding } = this.sink;
-    const line = tailOverflowLine(overflow, encoding.format);
-    this.sink.write(encoding.encodeOne(line, overflow.position), overflow.position);
+    const position = this.positionOf(overflow.position);
+    const line = tailOverflowLine(overflow, position, encoding.format);
+    this.sink.write(encoding.encodeOne(line, position), position);
   }
 }

@@ -25,6 +25,15 @@ it('shows the progress of a long replay, and is removed at its end', () => {
   expect(written).toHaveLength(length);
 });
 
+it('says no number while a power cut may be in between, behind which positions are far above', () => {
+  const written: string[] = [];
+  const progress = new ReplayProgress({ isTTY: true, write: (text) => written.push(text) });
+  progress.update({ position: '10', newest: '10000000110', lines: [] });
+  vi.advanceTimersByTime(900);
+  expect(written.at(-1)).toBe(`${CLEAR}looking through the history …`);
+  progress.finish();
+});
+
 it('shows nothing without a terminal, nor for a short replay', () => {
   const written: string[] = [];
   const piped = new ReplayProgress({ isTTY: false, write: (text) => written.push(text) });

@@ -72,7 +72,7 @@ async function backup(name: string, source: BackupSource, since?: BackupManifest
 
 async function restore(file: string, name: string, retention?: Partial<Retention>) {
   const store = open(name, retention);
-  const adapt = (_scope: string, change: RecordChange): RecordChange => change;
+  const adapt = (_scope: string, change: RecordChange): RecordChange[] => [change];
   const report = await restoreBackup(await checkBackupChain(file, []), {
     store,
     folder: join(folder, `${name}-files`),

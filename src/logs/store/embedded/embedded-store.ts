@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { reasonOf, TailraceError } from '../../../common/errors.ts';
 import { makeDirectory } from '../../../common/files/make-directory.ts';
 import type { Batch } from '../../syslog/batch.ts';
-import { AppLimitTable, LIMITS_PREFIX } from '../app-limits.ts';
+import { AppLimitTable, LIMITS_PREFIX, sweepIntervalMs } from '../app-limits.ts';
 import type {
   AppendListener,
   AppendOptions,
@@ -34,8 +34,8 @@ import type {
 } from '../contract.ts';
 import { DamageReports } from '../damage-reports.ts';
 import { Subscriptions } from '../subscriptions.ts';
-import { sweepIntervalMs } from '../sweep-interval.ts';
 import { BatchAppender, type BatchAppenderStore } from './batch-appender.ts';
+import { type BootRecord, bootOfEarlierVersion, bootToNote, mayHaveLostLines } from './boot-record.ts';
 import { COMMITS_FOLDER } from './commit-log/commit-log.ts';
 import { FolderIdentity } from './folder-identity.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -68,6 +68,7 @@ const LOOK_MS = 1_000;
 const HELD_FACTOR = 4;
 const STREAMS_FOLDER = 'streams';
 const CLOCK_KEY = 'clock';
+const BOOT_KEY = 'boot';
 /** Keys of deletions that were begun: the app follows. */
 const ERASURE_PREFIX = 'erasure/';
 /** A power cut costs no more than was written in this time. */
@@ -95,7 +96,6 @@ export interface EmbeddedStoreOptions {
 
 export class EmbeddedStore implements Store {
   readonly shared = false;
-  readonly mayRepeatNumbers: boolean;
   readonly limits: AppLimitTable;
   private readonly folder: string;
   private readonly file: LmdbFile;
@@ -107,6 +107,7 @@ export class EmbeddedStore implements Store {
   private readonly records: EmbeddedRecords;
   private readonly frameIds: FrameIdIndex;
   private readonly clock: StoreClock;
+  private readonly notedBoot: BootRecord | undefined;
   private readonly leases: EmbeddedLeases;
   private readonly subscriptions = new Subscriptions();
   /** For all that append to a stream. */
@@ -155,11 +156,10 @@ export class EmbeddedStore implements Store {
       );
       this.records = new EmbeddedRecords(this.file, this.diskSpace);
       this.limits.load(this.records.list<AppLimits>('', LIMITS_PREFIX));
-      this.clock = new StoreClock(
-        this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value,
-        options.time,
-      );
-      this.mayRepeatNumbers = this.durability === 'process' && this.clock.isOfAnotherBoot;
+      const savedClock = this.records.get<StoreClockRecord>(STORE_SCOPE, CLOCK_KEY)?.value;
+      this.clock = new StoreClock(savedClock, options.time);
+      this.notedBoot =
+        this.records.get<BootRecord>(STORE_SCOPE, BOOT_KEY)?.value ?? bootOfEarlierVersion(savedClock);
       this.leases = new EmbeddedLeases(this.records);
       this.frameIds = new FrameIdIndex(this.file, this.clock, this.diskSpace);
       for (const { key, value } of this.records.list<ErasureRecord>(STORE_SCOPE, ERASURE_PREFIX)) {
@@ -205,7 +205,8 @@ export class EmbeddedStore implements Store {
     const { damagedCommitBytes: damaged } = this.streams;
     if (damaged > 0) this.problems.report(damagedCommits(damaged));
     this.clock.onStep = () => void this.saveClock();
-    void this.saveClock();
+    // With the clock, which no longer says it then.
+    void this.saveClock(this.notedBoot);
     this.checked = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.checkStreams());
     this.startSweeping();
     this.limits.watch((apps) => {
@@ -311,6 +312,22 @@ export class EmbeddedStore implements Store {
     this.subscriptions.notifyAwaited(app);
     await undefined;
     return this.streams.bounds(app);
+  }
+
+  async repeatedEnds(): Promise<ReadonlyMap<AppId, Sequence> | undefined> {
+    if (!mayHaveLostLines(this.notedBoot, this.clock.bootId)) return undefined;
+    // Streams that aren't as they were noted are open then.
+    await this.checked;
+    const ends = new Map(this.knownApps().map((app) => [app, 0]));
+    for (const app of this.streams.apps()) ends.set(app, this.streams.lastOf(app));
+    return ends;
+  }
+
+  async endsNoted(): Promise<void> {
+    const value = bootToNote(this.notedBoot, { bootId: this.clock.bootId, durability: this.durability });
+    if (value === this.notedBoot) return;
+    await this.records.transact(STORE_SCOPE, [{ key: BOOT_KEY, value }]);
+    await this.file.flushed();
   }
 
   async hasReached(app: AppId, sequence: Sequence): Promise<boolean> {
@@ -495,9 +512,10 @@ export class EmbeddedStore implements Store {
   }
 
   /** What can't be saved now is with the next sweep. */
-  private async saveClock(): Promise<void> {
-    const change = { key: CLOCK_KEY, value: this.clock.save() };
-    await this.records.transact(STORE_SCOPE, [change]).catch(() => {});
+  private async saveClock(boot?: BootRecord): Promise<void> {
+    const changes: RecordChange[] = [{ key: CLOCK_KEY, value: this.clock.save() }];
+    if (boot) changes.push({ key: BOOT_KEY, value: boot });
+    await this.records.transact(STORE_SCOPE, changes).catch(() => {});
   }
 
   /** Looks for what is missing, in the background: it takes a second with ten thousand apps. */
@@ -505,12 +523,16 @@ export class EmbeddedStore implements Store {
     try {
       await this.streams.checkAll();
       if (this.isClosed) return;
-      const known = new Set(this.records.list('', 'app/').map(({ key }) => key.slice('app/'.length)));
+      const known = new Set<string>(this.knownApps());
       const unknown = appsWithLines(this.folder).filter((app) => !known.has(app));
       if (unknown.length > 0) this.problems.report(unknownStreams(unknown));
     } catch (error) {
       if (!this.isClosed) this.problems.report(`The streams can't be checked (${reasonOf(error)}).`);
     }
+  }
+
+  private knownApps(): AppId[] {
+    return this.records.list('', 'app/').map(({ key }) => key.slice('app/'.length) as AppId);
   }
 
   /** Adds where frames are that were stored before; returns one that is being written, which has to be waited for. */

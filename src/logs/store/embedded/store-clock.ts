@@ -46,8 +46,8 @@ export interface StoreClockRecord {
  * two processes is known exactly; over a restart of the machine the system's clock has to be believed.
  */
 export class StoreClock {
-  /** The machine was started since the clock was saved, or nobody knows. */
-  readonly isOfAnotherBoot: boolean;
+  /** Which start of the machine this is; '' where that isn't known. */
+  readonly bootId: string;
   private readonly sources: TimeSources;
   /** The clock at a reading of the others. */
   private baseMs: number;
@@ -61,7 +61,7 @@ export class StoreClock {
   constructor(saved: StoreClockRecord | undefined, sources: TimeSources = systemTimeSources()) {
     this.sources = sources;
     const { bootId } = sources;
-    this.isOfAnotherBoot = saved !== undefined && (bootId === '' || bootId !== saved.bootId);
+    this.bootId = bootId;
     const wallMs = sources.wall();
     this.baseMonotonicMs = sources.monotonic();
     this.baseUptimeMs = sources.uptime();

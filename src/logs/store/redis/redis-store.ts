@@ -89,7 +89,6 @@ interface OpenOptions {
 
 export class RedisStore implements Store {
   readonly shared = true;
-  readonly mayRepeatNumbers = false;
   readonly limits: AppLimitTable;
   /** Only Redis itself knows. */
   readonly trouble = undefined;
@@ -245,6 +244,12 @@ export class RedisStore implements Store {
     const end = Math.min(last, this.changeFeed.visibleUpTo(app));
     return { first: Math.min(first, end + 1), last: end, bytes };
   }
+
+  async repeatedEnds(): Promise<undefined> {
+    return undefined; // what it hasn't written it loses in other ways
+  }
+
+  async endsNoted(): Promise<void> {}
 
   async hasReached(app: AppId, sequence: Sequence): Promise<boolean> {
     const { last } = await this.streams.bounds(app);

@@ -3,9 +3,8 @@
  * share a Redis, one does it at a time.
  */
 import { CoalescedRun } from '../../../common/coalesced-run.ts';
-import type { AppLimitTable } from '../app-limits.ts';
+import { type AppLimitTable, sweepIntervalMs } from '../app-limits.ts';
 import type { AppId } from '../contract.ts';
-import { sweepIntervalMs } from '../sweep-interval.ts';
 import type { RedisConnection } from './connection/connection.ts';
 import { appOfIndexKey, OWN_AGES_SWEEP_KEY, STREAM_INDEX_PATTERN, SWEEP_KEY, streamKeys } from './keys.ts';
 import { LUA_SCRIPTS } from './lua-scripts.ts';

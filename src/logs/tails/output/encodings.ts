@@ -2,7 +2,8 @@
  * Encodings of lines for each protocol. Lines are encoded once for all tails with the same position and filter, so an encoding knows
  * nothing of the reader.
  */
-import type { Sequence, StoredBatch } from '../../store/contract.ts';
+import type { StoredBatch } from '../../store/contract.ts';
+import { StreamPositions } from '../../store/stream-positions.ts';
 import type { LineFilter } from '../../syslog/line-filter.ts';
 import { forEachMatch, type LineRange, type ScanResult } from '../line-scan.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -18,9 +19,15 @@ export interface EncodedLines<T> extends ScanResult {
 
 export interface TailEncoding<T> {
   readonly format: TailFormat;
-  encode(batches: readonly StoredBatch[], range: LineRange, filter: LineFilter): EncodedLines<T>;
+  /** @param positions of the stream; left out: they are sequences */
+  encode(
+    batches: readonly StoredBatch[],
+    range: LineRange,
+    filter: LineFilter,
+    positions?: StreamPositions,
+  ): EncodedLines<T>;
   /** One line that is formatted already. @param position undefined: the reader's place isn't known, and it isn't told one */
-  encodeOne(line: string, position: Sequence | undefined): T;
+  encodeOne(line: string, position: number | undefined): T;
   /** See {@link encodeShared}. */
   readonly cache: EncodedCache<T>;
 }
@@ -28,6 +35,7 @@ export interface TailEncoding<T> {
 /** What was encoded of a batch and those after it: as long as the batch is in memory, another tail may need the same. */
 export type EncodedCache<T> = WeakMap<StoredBatch, Map<string, EncodedLines<T>>>;
 
+const PLAIN_POSITIONS = new StreamPositions();
 /** Different ranges and filters of a batch that are cached. */
 const CACHED_VARIANTS_MAX = 16;
 
@@ -37,6 +45,7 @@ export function encodeShared<T>(
   batches: readonly StoredBatch[],
   range: LineRange,
   filter: LineFilter,
+  positions: StreamPositions,
 ): EncodedLines<T> {
   let variants = encoding.cache.get(batches[0]);
   if (!variants) {
@@ -46,7 +55,7 @@ export function encodeShared<T>(
   const key = `${range.after} ${range.through} ${filter.key}`;
   let encoded = variants.get(key);
   if (!encoded) {
-    encoded = encoding.encode(batches, range, filter);
+    encoded = encoding.encode(batches, range, filter, positions);
     for (const oldest of variants.keys()) {
       if (variants.size < CACHED_VARIANTS_MAX) break;
       variants.delete(oldest);
@@ -61,7 +70,7 @@ interface BytesEncodingOptions extends TextDelimiters {
   readonly format: TailFormat;
   /** After all lines. */
   readonly end: string;
-  readonly finish: (writer: ByteWriter, position: Sequence | undefined) => Buffer;
+  readonly finish: (writer: ByteWriter, position: number | undefined) => Buffer;
 }
 
 function bytesEncoding(options: BytesEncodingOptions): TailEncoding<Buffer> {
@@ -70,24 +79,24 @@ function bytesEncoding(options: BytesEncodingOptions): TailEncoding<Buffer> {
   return {
     format,
     cache: new WeakMap(),
-    encode(batches, range, filter) {
+    encode(batches, range, filter, positions = PLAIN_POSITIONS) {
       const writer = new ByteWriter(estimateBytes(batches, range, format));
       if (format === 'text' && filter.matchesAll) {
         const reached = writeAllLines(writer, batches, range, options);
         writer.writeLatin1(end);
-        return { ...reached, lines: finish(writer, reached.last) };
+        return { ...reached, lines: finish(writer, positions.of(reached.last)) };
       }
       let first = true;
       const reached = forEachMatch(batches, range, filter, (line, bytes, sequence) => {
         if (!first) writer.writeLatin1(separator);
         first = false;
         writer.writeLatin1(open);
-        if (format === 'json') writeJsonLine(writer, line, bytes, sequence);
+        if (format === 'json') writeJsonLine(writer, line, bytes, positions.of(sequence));
         else writeTextLine(writer, line, bytes, mode, lineFeed);
         writer.writeLatin1(close);
       });
       writer.writeLatin1(end);
-      return { ...reached, lines: finish(writer, reached.last) };
+      return { ...reached, lines: finish(writer, positions.of(reached.last)) };
     },
     encodeOne(line, position) {
       const writer = new ByteWriter(line.length);

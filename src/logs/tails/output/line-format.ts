@@ -1,4 +1,3 @@
-import type { Sequence } from '../../store/contract.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
 import {
   headerFieldEnd,
@@ -30,9 +29,9 @@ export function formatTextLine(line: RecordCursor, bytes: Buffer): string {
 }
 
 /** The line as JSON, on one line. */
-export function formatJsonLine(line: RecordCursor, bytes: Buffer, sequence: Sequence): string {
+export function formatJsonLine(line: RecordCursor, bytes: Buffer, position: number): string {
   const record: TailRecordJson = {
-    position: String(sequence),
+    position: String(position),
     ...toRecordJson(readRecord(line, bytes), lineLevel(line, bytes)),
   };
   return terminalSafeJson(record);

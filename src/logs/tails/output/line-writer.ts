@@ -1,5 +1,4 @@
 /** Writes lines as bytes; what can't be copied is formatted as a string, with the same result. */
-import type { Sequence } from '../../store/contract.ts';
 import type { RecordCursor } from '../../syslog/batch.ts';
 import { LOG_LEVELS, type LogLevel } from '../../syslog/level.ts';
 import { headerFieldEnd, lineLevel, linePriority, lineTimeStart } from '../../syslog/record.ts';
@@ -41,12 +40,7 @@ export function writeFormatted(writer: ByteWriter, text: string, mode: EscapeMod
 }
 
 /** Adds a line as JSON, see {@link formatJsonLine}. */
-export function writeJsonLine(
-  writer: ByteWriter,
-  line: RecordCursor,
-  bytes: Buffer,
-  sequence: Sequence,
-): void {
+export function writeJsonLine(writer: ByteWriter, line: RecordCursor, bytes: Buffer, position: number): void {
   const start = writer.length;
   const sourceEnd = headerFieldEnd(bytes, line.sourceStart, line.msgidStart);
   const msgidEnd = headerFieldEnd(bytes, line.msgidStart, line.messageStart);
@@ -56,7 +50,7 @@ export function writeJsonLine(
   const text = (from: number, end: number): boolean => writer.writeEscaped(bytes, from, end, 'json');
   const copied =
     write(writer, '{"position":"') &&
-    write(writer, String(sequence)) &&
+    write(writer, String(position)) &&
     write(writer, '","timestamp":"') &&
     text(lineTimeStart(line, bytes), line.hostStart - 1) &&
     write(writer, priorityJson(priority, lineLevel(line, bytes))) &&
@@ -72,7 +66,7 @@ export function writeJsonLine(
     write(writer, '"}');
   if (copied) return;
   writer.truncate(start);
-  writer.writeUtf8(formatJsonLine(line, bytes, sequence));
+  writer.writeUtf8(formatJsonLine(line, bytes, position));
 }
 
 const priorityJsonCache = new Map<LogLevel, string[]>(LOG_LEVELS.map((level) => [level, []]));

@@ -246,6 +246,11 @@ export class EmbeddedStreams {
     return this.open(app).stream.bounds;
   }
 
+  /** The last line of a stream that is open, or as it was noted. */
+  lastOf(app: AppId): Sequence {
+    return this.byApp.get(app)?.stream.bounds.last ?? (this.options.notes.get(app)?.next ?? 1) - 1;
+  }
+
   /** Bytes of the batches that a stream holds. One that nobody uses isn't opened for that: of it, its note says so. */
   heldBytes(app: AppId): number {
     return this.byApp.get(app)?.stream.heldBytes ?? this.notedBytes(app);
