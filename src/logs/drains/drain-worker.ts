@@ -62,8 +62,9 @@ export class DrainWorker {
   private readonly lossReporter: LossReporter;
   private readonly health: DrainHealth;
   private readonly memory = new LoadedMemory();
-  private readonly pacer = new RequestPacer(() =>
-    this.isStopping ? Infinity : this.options.reader.newest - this.delivery.sentUpTo,
+  private readonly pacer = new RequestPacer(
+    () => (this.isStopping ? Infinity : this.options.reader.newest - this.delivery.sentUpTo),
+    () => this.options.reader.storeGathered(),
   );
   private readonly loaded = new LoadedBatches();
   private flushing: Promise<void> | undefined;
@@ -99,7 +100,10 @@ export class DrainWorker {
    * @throws FencedError when another router works on the drain now.
    */
   run(): Promise<void> {
-    const unsubscribe = this.options.reader.onAppend(() => this.wake());
+    const unsubscribe = this.options.reader.onAppend(
+      () => this.wake(),
+      () => this.pacer.isResting,
+    );
     const finished = this.work().finally(() => {
       unsubscribe();
       this.lossReporter.stop();

@@ -18,6 +18,7 @@ import type {
   DamageListener,
   Lease,
   NamedBatch,
+  Patience,
   ReadMemory,
   RecordChange,
   RecordListener,
@@ -329,8 +330,12 @@ export class EmbeddedStore implements Store {
     return this.streams.sequenceAt(app, ms);
   }
 
-  subscribe(app: AppId, listener: AppendListener): () => void {
-    return this.subscriptions.subscribe(app, listener);
+  subscribe(app: AppId, listener: AppendListener, isPatient?: Patience): () => void {
+    return this.subscriptions.subscribe(app, listener, isPatient);
+  }
+
+  storeGathered(app: AppId): void {
+    this.subscriptions.notifyAwaited(app);
   }
 
   watchAwaited(listener: (app: AppId) => void): void {
