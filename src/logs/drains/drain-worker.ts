@@ -289,7 +289,10 @@ export class DrainWorker {
       if (!this.options.lease.isHeld && !(await this.waitForLease())) return;
       const isTooLarge = (await this.send(outlet, shipment, notice)) === 'too-large';
       this.state = 'delivering';
-      if (isTooLarge) return delivery.onTooLarge(loaded);
+      if (isTooLarge) {
+        this.pacer.requestFailed();
+        return delivery.onTooLarge(loaded);
+      }
     }
     delivery.onSent(shipment);
     this.loaded.releaseThrough(shipment.last);
@@ -452,6 +455,7 @@ export class DrainWorker {
 
   private recordFailure(error: unknown): void {
     this.isUnreachable = isUnreachableError(error);
+    this.pacer.requestFailed();
     this.health.recordFailure(error);
     this.state = 'retrying';
   }

@@ -99,7 +99,7 @@ export interface AppendWaiter {
 export interface StreamAppender {
   /** Like {@link Store.append}, without a promise. The waiter is told after this call. */
   append(batch: Batch, waiter: AppendWaiter): void;
-  /** May somebody be notified of what is appended who doesn't {@link Patience wait} anyway? While nobody is, nobody sees when that is. */
+  /** May somebody be notified of what is appended who doesn't {@link ListenerPatience wait} anyway? While nobody is, nobody sees when that is. */
   readonly isFollowed: boolean;
 }
 
@@ -136,7 +136,7 @@ export interface StreamFile {
 export type AppendListener = (batch: StoredBatch | undefined) => void;
 
 /** Says whether a listener does nothing at once with what it is notified of: then it may be notified some hundred milliseconds later. */
-export type Patience = () => boolean;
+export type ListenerPatience = () => boolean;
 
 /** Lines of an app that were stored and are lost, because files were damaged or removed. */
 export interface StreamDamage {
@@ -281,7 +281,7 @@ export interface Store {
   sequenceAt(app: AppId, ms: number): Promise<Sequence>;
 
   /** Calls `listener` after every append, until the returned function is called. @param isPatient left out: it never is */
-  subscribe(app: AppId, listener: AppendListener, isPatient?: Patience): () => void;
+  subscribe(app: AppId, listener: AppendListener, isPatient?: ListenerPatience): () => void;
 
   /** Has what is to be appended to a stream, and waits for more, appended now. */
   storeGathered(app: AppId): void;

@@ -5,8 +5,8 @@
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import {
   type AppId,
+  type ListenerPatience,
   mayHaveChanged,
-  type Patience,
   type ReadMemory,
   type Sequence,
   type Store,
@@ -16,6 +16,7 @@ import {
 import type { FileScanner } from './file-scanner.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { EDITION_PREFIX, loadEditions } from './stream-edition.ts';
+import { isAnyImpatient } from './subscriptions.ts';
 
 /** Bytes that are read from the store at a time. */
 const READ_BYTES = 1_048_576;
@@ -30,7 +31,7 @@ export class StreamReader {
   private readonly store: Store;
   /** Scans the stream's files; undefined: whoever searches reads. */
   readonly scanner: FileScanner | undefined;
-  private readonly listeners = new Map<() => void, Patience | undefined>();
+  private readonly listeners = new Map<() => void, ListenerPatience | undefined>();
   private readonly unsubscribe: () => void;
   private readonly recent: RecentBatches;
   /** Reads what is new: a notification brought no batch, or not the next one, and the store has it. */
@@ -80,13 +81,11 @@ export class StreamReader {
 
   /** All who have it open listen, and are patient. */
   private get isPatient(): boolean {
-    if (this.listeners.size < this.users || this.users === 0) return false;
-    for (const isPatient of this.listeners.values()) if (!isPatient?.()) return false;
-    return true;
+    return this.users > 0 && this.listeners.size >= this.users && !isAnyImpatient(this.listeners);
   }
 
   /** Calls `listener` whenever there is something new, until the returned function is called. @param isPatient as in {@link Store.subscribe} */
-  onAppend(listener: () => void, isPatient?: Patience): () => void {
+  onAppend(listener: () => void, isPatient?: ListenerPatience): () => void {
     this.listeners.set(listener, isPatient);
     return () => this.listeners.delete(listener);
   }
@@ -216,6 +215,7 @@ export class StreamReader {
     }
   }
 
+  /** What has gathered is stored, and known here. */
   private async loadGathered(): Promise<void> {
     await this.loaded;
     // A store that is unavailable says so to whoever reads.

@@ -1,17 +1,17 @@
-import type { AppendListener, AppId, Patience, RecordListener, StoredBatch } from './contract.ts';
+import type { AppendListener, AppId, ListenerPatience, RecordListener, StoredBatch } from './contract.ts';
 
-/** Who is notified of one stream; who never is patient has no {@link Patience}. */
-export type AppendListeners = ReadonlyMap<AppendListener, Patience | undefined>;
+/** Who is notified of one stream; who never is patient has no {@link ListenerPatience}. */
+export type AppendListeners = ReadonlyMap<AppendListener, ListenerPatience | undefined>;
 
 /** Is somebody among them who isn't patient now? */
-export function isAnyImpatient(listeners: AppendListeners): boolean {
+export function isAnyImpatient(listeners: ReadonlyMap<unknown, ListenerPatience | undefined>): boolean {
   for (const isPatient of listeners.values()) if (!isPatient?.()) return true;
   return false;
 }
 
 /** Who is notified: of a stream that has grown, and of records that changed. */
 export class Subscriptions {
-  private readonly appendListeners = new Map<AppId, Map<AppendListener, Patience | undefined>>();
+  private readonly appendListeners = new Map<AppId, Map<AppendListener, ListenerPatience | undefined>>();
   private readonly recordListeners = new Set<RecordListener>();
   private readonly awaitedListeners = new Set<(app: AppId) => void>();
   private readonly emptiedListeners = new Set<() => void>();
@@ -19,7 +19,7 @@ export class Subscriptions {
   version = 0;
 
   /** As {@link Store.subscribe}. */
-  subscribe(app: AppId, listener: AppendListener, isPatient?: Patience): () => void {
+  subscribe(app: AppId, listener: AppendListener, isPatient?: ListenerPatience): () => void {
     let listeners = this.appendListeners.get(app);
     const mayGather = !listeners || !isAnyImpatient(listeners);
     if (!listeners) {

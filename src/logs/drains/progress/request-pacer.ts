@@ -102,6 +102,8 @@ export class RequestPacer implements Beginner {
   private readonly prepareRequest: () => void;
   private readonly load: RequestLoad;
   private lastStartMs = Number.NEGATIVE_INFINITY;
+  /** The last request has to be repeated. */
+  private hasFailed = false;
   /** Of who waits for the next request. */
   private resolve: (() => void) | undefined;
   /** What it waits for: its own time, or a moment of many. */
@@ -128,13 +130,19 @@ export class RequestPacer implements Beginner {
     const now = performance.now();
     this.load.requestStarted(now, this.lastStartMs);
     this.lastStartMs = now;
+    this.hasFailed = false;
+  }
+
+  /** The last request wasn't accepted, and comes again, or in parts: when is up to others. */
+  requestFailed(): void {
+    this.hasFailed = true;
   }
 
   /** Many destinations get requests, and it isn't this one's turn yet: lines that are stored now aren't sent now. */
   get isResting(): boolean {
     const now = performance.now();
     const intervalMs = this.load.intervalMs(now);
-    return intervalMs >= RESTING_FROM_MS && now < this.lastStartMs + intervalMs;
+    return !this.hasFailed && intervalMs >= RESTING_FROM_MS && now < this.lastStartMs + intervalMs;
   }
 
   /** More lines may wait. */
@@ -163,7 +171,7 @@ export class RequestPacer implements Beginner {
     const intervalMs = this.load.intervalMs(now);
     const remainingMs = this.lastStartMs + intervalMs - now;
     const pending = this.pendingLines();
-    if (remainingMs <= 0 || pending === 0 || pending >= FULL_REQUEST_LINES) return;
+    if (this.hasFailed || remainingMs <= 0 || pending === 0 || pending >= FULL_REQUEST_LINES) return;
     await new Promise<void>((resolve) => {
       this.resolve = resolve;
       if (intervalMs >= TOGETHER_FROM_MS) this.moment = this.load.join(this, remainingMs, now);

@@ -17,8 +17,8 @@ import type {
   AppLimits,
   DamageListener,
   Lease,
+  ListenerPatience,
   NamedBatch,
-  Patience,
   ReadMemory,
   RecordChange,
   RecordListener,
@@ -330,7 +330,7 @@ export class EmbeddedStore implements Store {
     return this.streams.sequenceAt(app, ms);
   }
 
-  subscribe(app: AppId, listener: AppendListener, isPatient?: Patience): () => void {
+  subscribe(app: AppId, listener: AppendListener, isPatient?: ListenerPatience): () => void {
     return this.subscriptions.subscribe(app, listener, isPatient);
   }
 

@@ -159,3 +159,18 @@ it('a destination rests until its next request while there are many, and never w
   await vi.advanceTimersByTimeAsync(1);
   expect(pace.isResting).toBe(false);
 });
+
+it('a request that failed is repeated when others say so, however many destinations there are', async () => {
+  const load = new RequestLoad();
+  for (let i = 0; i < 1_000; i++) load.requestStarted(performance.now(), Number.NEGATIVE_INFINITY);
+  const pace = new RequestPacer(() => 1, undefined, load);
+  for (let attempt = 0; attempt < 3; attempt++) {
+    pace.requestStarted();
+    pace.requestFailed();
+    expect(pace.isResting).toBe(false);
+    expect(await isThereAfter(0, pace.waitForNext())).toBe(true);
+  }
+  pace.requestStarted();
+  expect(pace.isResting).toBe(true);
+  expect(await isThereAfter(1_900, pace.waitForNext())).toBe(false);
+});
