@@ -62,8 +62,9 @@ export class DrainWorker {
   private readonly lossReporter: LossReporter;
   private readonly health: DrainHealth;
   private readonly memory = new LoadedMemory();
-  private readonly pacer = new RequestPacer(() =>
-    this.isStopping ? Infinity : this.options.reader.newest - this.delivery.sentUpTo,
+  private readonly pacer = new RequestPacer(
+    () => (this.isStopping ? Infinity : this.options.reader.newest - this.delivery.sentUpTo),
+    () => this.options.reader.storeGathered(),
   );
   private readonly loaded = new LoadedBatches();
   private flushing: Promise<void> | undefined;
@@ -99,7 +100,10 @@ export class DrainWorker {
    * @throws FencedError when another router works on the drain now.
    */
   run(): Promise<void> {
-    const unsubscribe = this.options.reader.onAppend(() => this.wake());
+    const unsubscribe = this.options.reader.onAppend(
+      () => this.wake(),
+      () => this.pacer.isResting,
+    );
     const finished = this.work().finally(() => {
       unsubscribe();
       this.lossReporter.stop();
@@ -285,7 +289,10 @@ export class DrainWorker {
       if (!this.options.lease.isHeld && !(await this.waitForLease())) return;
       const isTooLarge = (await this.send(outlet, shipment, notice)) === 'too-large';
       this.state = 'delivering';
-      if (isTooLarge) return delivery.onTooLarge(loaded);
+      if (isTooLarge) {
+        this.pacer.requestFailed();
+        return delivery.onTooLarge(loaded);
+      }
     }
     delivery.onSent(shipment);
     this.loaded.releaseThrough(shipment.last);
@@ -448,6 +455,7 @@ export class DrainWorker {
 
   private recordFailure(error: unknown): void {
     this.isUnreachable = isUnreachableError(error);
+    this.pacer.requestFailed();
     this.health.recordFailure(error);
     this.state = 'retrying';
   }

@@ -99,7 +99,7 @@ export interface AppendWaiter {
 export interface StreamAppender {
   /** Like {@link Store.append}, without a promise. The waiter is told after this call. */
   append(batch: Batch, waiter: AppendWaiter): void;
-  /** May somebody be notified of what is appended? While nobody is, nobody sees when that is. */
+  /** May somebody be notified of what is appended who doesn't {@link ListenerPatience wait} anyway? While nobody is, nobody sees when that is. */
   readonly isFollowed: boolean;
 }
 
@@ -134,6 +134,9 @@ export interface StreamFile {
  * its bytes after the call retains its memory.
  */
 export type AppendListener = (batch: StoredBatch | undefined) => void;
+
+/** Says whether a listener does nothing at once with what it is notified of: then it may be notified some hundred milliseconds later. */
+export type ListenerPatience = () => boolean;
 
 /** Lines of an app that were stored and are lost, because files were damaged or removed. */
 export interface StreamDamage {
@@ -281,12 +284,15 @@ export interface Store {
   /** The last sequence that was stored before a time, milliseconds since 1970: reading after it gives what came since. */
   sequenceAt(app: AppId, ms: number): Promise<Sequence>;
 
-  /** Calls `listener` after every append, until the returned function is called. */
-  subscribe(app: AppId, listener: AppendListener): () => void;
+  /** Calls `listener` after every append, until the returned function is called. @param isPatient left out: it never is */
+  subscribe(app: AppId, listener: AppendListener, isPatient?: ListenerPatience): () => void;
+
+  /** Has what is to be appended to a stream, and waits for more, appended now. */
+  storeGathered(app: AppId): void;
 
   /**
    * Calls `listener` when what is to be appended to a stream shouldn't wait any longer: somebody subscribes to it of whom
-   * {@link StreamAppender.isFollowed} didn't know, asks for its bounds, or it is about to be removed.
+   * {@link StreamAppender.isFollowed} didn't know, asks for its bounds, calls {@link storeGathered}, or it is about to be removed.
    */
   watchAwaited(listener: (app: AppId) => void): void;
 

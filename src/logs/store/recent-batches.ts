@@ -7,10 +7,10 @@ const TOTAL_BYTES_MAX = 64 * 1_048_576;
 const BATCH_OVERHEAD_BYTES = 256;
 /**
  * Batches stay for this long at the least, and for twice as long at the most while others come: who keeps up has read them, and what a
- * thousand streams of some lines a second have had before is memory that nobody reads. Drains that share the requests of a process begin
- * one a second.
+ * thousand streams of some lines a second have had before is memory that nobody reads. Of many drains each begins a request every two
+ * seconds.
  */
-const GENERATION_MS = 2_500;
+const GENERATION_MS = 3_000;
 
 /**
  * The newest batches of a stream, without a gap, as long as their readers are likely to want them. Their memory is retained here; whoever

@@ -5,6 +5,7 @@
 import { CoalescedRun } from '../../common/coalesced-run.ts';
 import {
   type AppId,
+  type ListenerPatience,
   mayHaveChanged,
   type ReadMemory,
   type Sequence,
@@ -16,6 +17,7 @@ import type { FileScanner } from './file-scanner.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { EDITION_PREFIX, loadEditions } from './stream-edition.ts';
 import { loadPositions, StreamPositions } from './stream-positions.ts';
+import { isAnyImpatient } from './subscriptions.ts';
 
 /** Bytes that are read from the store at a time. */
 const READ_BYTES = 1_048_576;
@@ -30,7 +32,7 @@ export class StreamReader {
   private readonly store: Store;
   /** Scans the stream's files; undefined: whoever searches reads. */
   readonly scanner: FileScanner | undefined;
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Map<() => void, ListenerPatience | undefined>();
   private readonly unsubscribe: () => void;
   private readonly recent: RecentBatches;
   /** Reads what is new: a notification brought no batch, or not the next one, and the store has it. */
@@ -45,7 +47,10 @@ export class StreamReader {
   /** What positions its lines have, once it is {@link ready}. */
   positions = new StreamPositions();
   /** Resolves when `newest` is known for the first time. */
-  readonly ready: Promise<void>;
+  private readonly loaded: Promise<void>;
+  private users = 0;
+  /** Resolves when `newest` is known, with what had gathered when somebody opened it the last time. */
+  ready: Promise<void>;
   /** {@link ready} has resolved. */
   isReady = false;
 
@@ -54,14 +59,43 @@ export class StreamReader {
     this.scanner = scanner;
     this.store = store;
     this.recent = new RecentBatches(budget);
-    this.unsubscribe = store.subscribe(app, (batch) => this.onStoreAppend(batch));
-    this.ready = this.loadNewest();
+    this.unsubscribe = store.subscribe(
+      app,
+      (batch) => this.onStoreAppend(batch),
+      () => this.isPatient,
+    );
+    this.loaded = this.loadNewest();
+    this.ready = this.loaded;
   }
 
-  /** Calls `listener` whenever there is something new, until the returned function is called. */
-  onAppend(listener: () => void): () => void {
-    this.listeners.add(listener);
+  /** Somebody opens it. What has gathered is stored before {@link ready} resolves. */
+  addUser(): void {
+    if (this.isPatient) {
+      this.isReady = false;
+      this.ready = this.loadGathered();
+    }
+    this.users++;
+  }
+
+  /** @returns whether nobody has it open any more */
+  removeUser(): boolean {
+    return --this.users === 0;
+  }
+
+  /** All who have it open listen, and are patient. */
+  private get isPatient(): boolean {
+    return this.users > 0 && this.listeners.size >= this.users && !isAnyImpatient(this.listeners);
+  }
+
+  /** Calls `listener` whenever there is something new, until the returned function is called. @param isPatient as in {@link Store.subscribe} */
+  onAppend(listener: () => void, isPatient?: ListenerPatience): () => void {
+    this.listeners.set(listener, isPatient);
     return () => this.listeners.delete(listener);
+  }
+
+  /** As {@link Store.storeGathered}. */
+  storeGathered(): void {
+    this.store.storeGathered(this.app);
   }
 
   /** Batches that were stored before aren't shown any more, milliseconds since 1970. */
@@ -188,6 +222,15 @@ export class StreamReader {
     }
   }
 
+  /** What has gathered is stored, and known here. */
+  private async loadGathered(): Promise<void> {
+    await this.loaded;
+    // A store that is unavailable says so to whoever reads.
+    const { last } = await this.store.bounds(this.app).catch(() => ({ last: 0 }));
+    if (last > this.newest) await this.catchUp.request();
+    this.isReady = true;
+  }
+
   private onStoreAppend(batch: StoredBatch | undefined): void {
     if (batch && (batch.first === this.newest + 1 || this.newest === 0)) {
       this.push(compact(batch));
@@ -196,7 +239,7 @@ export class StreamReader {
   }
 
   private async fetchNew(): Promise<void> {
-    await this.ready;
+    await this.loaded;
     if (this.closed) return;
     const batches = await this.store.read(this.app, this.newest, READ_BYTES).catch(() => undefined);
     if (!batches) {
@@ -224,7 +267,7 @@ export class StreamReader {
   }
 
   private notifyListeners(): void {
-    for (const listener of this.listeners) listener();
+    for (const listener of this.listeners.keys()) listener();
   }
 }
 
@@ -242,7 +285,7 @@ function pause(ms: number): Promise<void> {
 /** The readers of this process, one an app, shared by all who open them. */
 export class StreamReaders {
   private readonly store: Store;
-  private readonly shared = new Map<AppId, { reader: StreamReader; refCount: number }>();
+  private readonly shared = new Map<AppId, StreamReader>();
   private readonly budget = { bytes: 0 };
   private readonly scanner: FileScanner | undefined;
   /** Of streams of which lines were deleted. */
@@ -268,32 +311,27 @@ export class StreamReaders {
   private async readEditions(): Promise<void> {
     this.editions = await loadEditions(this.store);
     for (const [app, edition] of this.editions) {
-      const reader = this.shared.get(app)?.reader;
+      const reader = this.shared.get(app);
       if (reader && reader.edition !== edition) reader.onLinesDeleted(edition);
     }
   }
 
   /** The app's reader; close it with the function that comes with it. */
   open(app: AppId): { reader: StreamReader; close: () => void } {
-    let entry = this.shared.get(app);
-    if (!entry) {
-      entry = {
-        reader: new StreamReader(app, this.store, this.budget, this.scanner),
-        refCount: 0,
-      };
-      entry.reader.edition = this.editions.get(app) ?? 0;
-      this.shared.set(app, entry);
+    const reader = this.shared.get(app) ?? new StreamReader(app, this.store, this.budget, this.scanner);
+    if (!this.shared.has(app)) {
+      reader.edition = this.editions.get(app) ?? 0;
+      this.shared.set(app, reader);
     }
-    const mine = entry;
-    mine.refCount++;
+    reader.addUser();
     let closed = false;
     const close = () => {
       if (closed) return;
       closed = true;
-      if (--mine.refCount > 0) return;
+      if (!reader.removeUser()) return;
       this.shared.delete(app);
-      mine.reader.close();
+      reader.close();
     };
-    return { reader: mine.reader, close };
+    return { reader, close };
   }
 }

@@ -1,8 +1,17 @@
-import type { AppendListener, AppId, RecordListener, StoredBatch } from './contract.ts';
+import type { AppendListener, AppId, ListenerPatience, RecordListener, StoredBatch } from './contract.ts';
+
+/** Who is notified of one stream; who never is patient has no {@link ListenerPatience}. */
+export type AppendListeners = ReadonlyMap<AppendListener, ListenerPatience | undefined>;
+
+/** Is somebody among them who isn't patient now? */
+export function isAnyImpatient(listeners: ReadonlyMap<unknown, ListenerPatience | undefined>): boolean {
+  for (const isPatient of listeners.values()) if (!isPatient?.()) return true;
+  return false;
+}
 
 /** Who is notified: of a stream that has grown, and of records that changed. */
 export class Subscriptions {
-  private readonly appendListeners = new Map<AppId, Set<AppendListener>>();
+  private readonly appendListeners = new Map<AppId, Map<AppendListener, ListenerPatience | undefined>>();
   private readonly recordListeners = new Set<RecordListener>();
   private readonly awaitedListeners = new Set<(app: AppId) => void>();
   private readonly emptiedListeners = new Set<() => void>();
@@ -10,15 +19,16 @@ export class Subscriptions {
   version = 0;
 
   /** As {@link Store.subscribe}. */
-  subscribe(app: AppId, listener: AppendListener): () => void {
+  subscribe(app: AppId, listener: AppendListener, isPatient?: ListenerPatience): () => void {
     let listeners = this.appendListeners.get(app);
+    const mayGather = !listeners || !isAnyImpatient(listeners);
     if (!listeners) {
-      listeners = new Set();
+      listeners = new Map();
       this.appendListeners.set(app, listeners);
       this.version++;
-      this.notifyAwaited(app);
     }
-    listeners.add(listener);
+    listeners.set(listener, isPatient);
+    if (mayGather) this.notifyAwaited(app);
     return () => {
       listeners.delete(listener);
       if (listeners.size === 0 && this.appendListeners.get(app) === listeners) {
@@ -34,14 +44,14 @@ export class Subscriptions {
   }
 
   /** Who is notified of this stream, until {@link version} grows; undefined: nobody. */
-  listenersOf(app: AppId): ReadonlySet<AppendListener> | undefined {
+  listenersOf(app: AppId): AppendListeners | undefined {
     return this.appendListeners.get(app);
   }
 
   /** Calls those who subscribe to a stream, one after the other, before it returns. @param batch as {@link AppendListener} has it */
   notifyAppend(app: AppId, batch: StoredBatch | undefined): void {
     const listeners = this.appendListeners.get(app);
-    if (listeners) for (const listener of listeners) listener(batch);
+    if (listeners) for (const listener of listeners.keys()) listener(batch);
   }
 
   /** As {@link Store.watchRecords}. */

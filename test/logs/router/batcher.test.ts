@@ -237,8 +237,14 @@ describe('a batcher', () => {
       nowMs += 200;
     }
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const [followed, subscribed, awaited, removed, unread, busier, asked] = all;
+    const [followed, subscribed, awaited, removed, unread, busier, asked, patient] = all;
     store.subscribe(followed.app, () => {});
+    let isPatient = true;
+    store.subscribe(
+      patient.app,
+      () => {},
+      () => isPatient,
+    );
     for (const batcher of all) addOne(batcher, 'third');
     for (const batcher of all) addOne(batcher, 'fourth');
     // One isn't slow any more.
@@ -255,21 +261,34 @@ describe('a batcher', () => {
     store.subscribe(subscribed.app, () => {});
     const answered = awaited.whenStored();
     const dropped = store.dropStream(removed.app);
+    store.storeGathered(patient.app);
     await Promise.all([answered, dropped]);
     expect((await store.bounds(asked.app)).last).toBe(4);
     await turnsUntil(() => subscribed.idle);
     expect(await linesOf(1)).toEqual(['first', 'second', 'third', 'fourth']);
     expect(await linesOf(2)).toEqual(['first', 'second', 'third', 'fourth']);
+    await turnsUntil(() => patient.idle);
+    expect(await linesOf(7)).toEqual(['first', 'second', 'third', 'fourth']);
+    isPatient = false;
     addOne(subscribed, 'fifth');
+    addOne(patient, 'fifth');
     vi.advanceTimersByTime(10);
-    await turnsUntil(() => subscribed.idle);
-    expect(all.filter(({ idle }) => idle)).toEqual([followed, subscribed, awaited, removed, busier, asked]);
+    await turnsUntil(() => subscribed.idle && patient.idle);
+    expect(all.filter(({ idle }) => idle)).toEqual([
+      followed,
+      subscribed,
+      awaited,
+      removed,
+      busier,
+      asked,
+      patient,
+    ]);
     expect(await linesOf(4)).toEqual(['first', 'second']);
     nowMs += 600;
     vi.advanceTimersByTime(600);
     await turnsUntil(() => all.every(({ idle }) => idle));
     for (const number of all.keys())
-      if (number === 4 || number > 5)
+      if (number === 4 || number === 6 || number > 7)
         expect(await linesOf(number)).toEqual(['first', 'second', 'third', 'fourth']);
     expect((await store.read(unread.app, 0, 1e9)).map(({ count }) => count)).toEqual([1, 1, 2]);
     expect(await linesOf(1)).toEqual(['first', 'second', 'third', 'fourth', 'fifth']);

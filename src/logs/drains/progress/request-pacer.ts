@@ -3,25 +3,40 @@
  * as hundreds of lines do.
  */
 const REQUEST_INTERVAL_MS = 20;
-/** Of many destinations that get lines all the time, each has a longer interval: so many requests a second are made for all of them. */
-const REQUESTS_A_SECOND = 1_000;
-const REQUEST_INTERVAL_MAX_MS = 1_000;
-const SECOND_MS = 1_000;
+/** Of more destinations that get lines all the time, each has a longer interval: a millisecond for each of them, so a thousand requests a second are made. */
+const SHARE_MS = 1;
+/** Beyond so many, each counts for more: at a thousand there are five hundred requests a second, and it becomes no longer. */
+const FEW_DESTINATIONS = 200;
+const FURTHER_SHARE_MS = 2.25;
+const REQUEST_INTERVAL_MAX_MS = 2_000;
+/** Destinations are counted in periods in which each of them has a request, whatever the interval. */
+const PERIOD_MS = 3_000;
 /** Requests of many destinations begin together, at moments that are so far apart: their cursors are in one commit then. */
 const MOMENT_MS = 25;
 /** From this interval on. Before, each begins when it may. */
 const TOGETHER_FROM_MS = 8 * MOMENT_MS;
+/** From this interval on, lines may gather before they are stored: nobody gets them sooner, anyway. */
+const RESTING_FROM_MS = 1_000;
 /** So many lines are sent at once. */
 const FULL_REQUEST_LINES = 500;
 
 /** Whose request begins with others. */
 interface Beginner {
+  /** It begins in the next turn of the event loop. */
+  prepare(): void;
   begin(): void;
 }
 
-/** How many destinations of this process get requests: counted by the second. */
+/** Milliseconds from one request to a destination to the next, when so many destinations get lines all the time. */
+export function requestIntervalMs(destinations: number): number {
+  const further = Math.max(0, destinations - FEW_DESTINATIONS);
+  const shareMs = SHARE_MS * (destinations - further) + FURTHER_SHARE_MS * further;
+  return Math.min(Math.max(REQUEST_INTERVAL_MS, shareMs), REQUEST_INTERVAL_MAX_MS);
+}
+
+/** How many destinations of this process get requests. */
 export class RequestLoad {
-  private second = -1;
+  private period = -1;
   private busy = 0;
   private busyBefore = 0;
   /** Who begins at a moment, by its number. */
@@ -30,15 +45,13 @@ export class RequestLoad {
   /** A destination gets a request. @param lastMs when it got the one before */
   requestStarted(nowMs: number, lastMs: number): void {
     this.advance(nowMs);
-    if (Math.floor(lastMs / SECOND_MS) !== this.second) this.busy++;
+    if (Math.floor(lastMs / PERIOD_MS) !== this.period) this.busy++;
   }
 
   /** Milliseconds from one request to a destination to the next. */
   intervalMs(nowMs: number): number {
     this.advance(nowMs);
-    const busy = Math.max(this.busy, this.busyBefore);
-    const shareMs = (busy * SECOND_MS) / REQUESTS_A_SECOND;
-    return Math.min(Math.max(REQUEST_INTERVAL_MS, shareMs), REQUEST_INTERVAL_MAX_MS);
+    return requestIntervalMs(Math.max(this.busy, this.busyBefore));
   }
 
   /**
@@ -64,17 +77,20 @@ export class RequestLoad {
   }
 
   private beginAll(moment: number): void {
-    const waiting = this.moments.get(moment) ?? [];
-    this.moments.delete(moment);
-    for (const who of waiting) who.begin();
+    for (const who of this.moments.get(moment) ?? []) who.prepare();
+    setImmediate(() => {
+      const waiting = this.moments.get(moment) ?? [];
+      this.moments.delete(moment);
+      for (const who of waiting) who.begin();
+    });
   }
 
   private advance(nowMs: number): void {
-    const second = Math.floor(nowMs / SECOND_MS);
-    if (second === this.second) return;
-    this.busyBefore = second === this.second + 1 ? this.busy : 0;
+    const period = Math.floor(nowMs / PERIOD_MS);
+    if (period === this.period) return;
+    this.busyBefore = period === this.period + 1 ? this.busy : 0;
     this.busy = 0;
-    this.second = second;
+    this.period = period;
   }
 }
 
@@ -83,8 +99,11 @@ const processLoad = new RequestLoad();
 /** Batches lines that come one by one (linger). The first line after a pause isn't delayed. */
 export class RequestPacer implements Beginner {
   private readonly pendingLines: () => number;
+  private readonly prepareRequest: () => void;
   private readonly load: RequestLoad;
   private lastStartMs = Number.NEGATIVE_INFINITY;
+  /** The last request has to be repeated. */
+  private hasFailed = false;
   /** Of who waits for the next request. */
   private resolve: (() => void) | undefined;
   /** What it waits for: its own time, or a moment of many. */
@@ -93,10 +112,16 @@ export class RequestPacer implements Beginner {
 
   /**
    * @param pendingLines how many lines wait to be sent
+   * @param prepareRequest called in the turn of the event loop before a request that begins with others
    * @param load of all destinations
    */
-  constructor(pendingLines: () => number, load: RequestLoad = processLoad) {
+  constructor(
+    pendingLines: () => number,
+    prepareRequest: () => void = () => {},
+    load: RequestLoad = processLoad,
+  ) {
     this.pendingLines = pendingLines;
+    this.prepareRequest = prepareRequest;
     this.load = load;
   }
 
@@ -105,6 +130,19 @@ export class RequestPacer implements Beginner {
     const now = performance.now();
     this.load.requestStarted(now, this.lastStartMs);
     this.lastStartMs = now;
+    this.hasFailed = false;
+  }
+
+  /** The last request wasn't accepted, and comes again, or in parts: when is up to others. */
+  requestFailed(): void {
+    this.hasFailed = true;
+  }
+
+  /** Many destinations get requests, and it isn't this one's turn yet: lines that are stored now aren't sent now. */
+  get isResting(): boolean {
+    const now = performance.now();
+    const intervalMs = this.load.intervalMs(now);
+    return !this.hasFailed && intervalMs >= RESTING_FROM_MS && now < this.lastStartMs + intervalMs;
   }
 
   /** More lines may wait. */
@@ -113,6 +151,10 @@ export class RequestPacer implements Beginner {
     if (this.timer) clearTimeout(this.timer);
     else this.load.leave(this, this.moment);
     this.begin();
+  }
+
+  prepare(): void {
+    this.prepareRequest();
   }
 
   /** The time has come that {@link waitForNext} waits for. */
@@ -129,7 +171,7 @@ export class RequestPacer implements Beginner {
     const intervalMs = this.load.intervalMs(now);
     const remainingMs = this.lastStartMs + intervalMs - now;
     const pending = this.pendingLines();
-    if (remainingMs <= 0 || pending === 0 || pending >= FULL_REQUEST_LINES) return;
+    if (this.hasFailed || remainingMs <= 0 || pending === 0 || pending >= FULL_REQUEST_LINES) return;
     await new Promise<void>((resolve) => {
       this.resolve = resolve;
       if (intervalMs >= TOGETHER_FROM_MS) this.moment = this.load.join(this, remainingMs, now);

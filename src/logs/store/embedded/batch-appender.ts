@@ -1,6 +1,6 @@
 import type { Batch } from '../../syslog/batch.ts';
-import type { AppendListener, AppendWaiter, AppId, StreamAppender } from '../contract.ts';
-import type { Subscriptions } from '../subscriptions.ts';
+import type { AppendWaiter, AppId, StreamAppender } from '../contract.ts';
+import { type AppendListeners, isAnyImpatient, type Subscriptions } from '../subscriptions.ts';
 import type { AllocatedBatch } from './segments/entry-format.ts';
 import type { AppStream } from './streams/app-stream.ts';
 import type { OpenStream, OpenStreamAppend } from './streams/open-stream.ts';
@@ -27,7 +27,7 @@ export class BatchAppender implements StreamAppender {
   private readonly store: BatchAppenderStore;
   private open: OpenStream | undefined;
   /** Who is notified, in a version of all subscriptions. */
-  private listeners: ReadonlySet<AppendListener> | undefined;
+  private listeners: AppendListeners | undefined;
   private listenersVersion = -1;
 
   constructor(app: AppId, store: BatchAppenderStore) {
@@ -52,17 +52,18 @@ export class BatchAppender implements StreamAppender {
   }
 
   get isFollowed(): boolean {
-    return this.currentListeners() !== undefined;
+    const listeners = this.currentListeners();
+    return listeners !== undefined && isAnyImpatient(listeners);
   }
 
   /** For its batches only. */
   onAppended({ stored }: AllocatedBatch, waiter: AppendWaiter): void {
     const listeners = this.currentListeners();
-    if (listeners) for (const listener of listeners) listener(stored);
+    if (listeners) for (const listener of listeners.keys()) listener(stored);
     waiter.onAppended();
   }
 
-  private currentListeners(): ReadonlySet<AppendListener> | undefined {
+  private currentListeners(): AppendListeners | undefined {
     const { subscriptions } = this.store;
     if (this.listenersVersion !== subscriptions.version) {
       this.listenersVersion = subscriptions.version;

@@ -17,6 +17,7 @@ import type {
   AppLimits,
   DamageListener,
   Lease,
+  ListenerPatience,
   NamedBatch,
   ReadMemory,
   RecordChange,
@@ -346,8 +347,12 @@ export class EmbeddedStore implements Store {
     return this.streams.sequenceAt(app, ms);
   }
 
-  subscribe(app: AppId, listener: AppendListener): () => void {
-    return this.subscriptions.subscribe(app, listener);
+  subscribe(app: AppId, listener: AppendListener, isPatient?: ListenerPatience): () => void {
+    return this.subscriptions.subscribe(app, listener, isPatient);
+  }
+
+  storeGathered(app: AppId): void {
+    this.subscriptions.notifyAwaited(app);
   }
 
   watchAwaited(listener: (app: AppId) => void): void {

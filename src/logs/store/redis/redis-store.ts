@@ -279,6 +279,10 @@ export class RedisStore implements Store {
     // All appends are.
   }
 
+  storeGathered(): void {
+    // Nothing gathers.
+  }
+
   restore(app: AppId, batch: StoredBatch): Promise<void> {
     return this.appender.restore(app, batch);
   }

@@ -1,9 +1,13 @@
 /** Requests of a drain: at once after a lull, together while lines come all the time. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { RequestLoad, RequestPacer } from '../../../../src/logs/drains/progress/request-pacer.ts';
+import {
+  RequestLoad,
+  RequestPacer,
+  requestIntervalMs,
+} from '../../../../src/logs/drains/progress/request-pacer.ts';
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'performance'] });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -60,32 +64,38 @@ it('many lines are sent at once, however they come', async () => {
   expect(await isThereAfter(0, next)).toBe(true);
 });
 
-it('of many destinations each waits longer: there are about a thousand requests a second, and each has one a second', () => {
-  /** The interval when so many have got four requests in each of two seconds; long after that it is the shortest. */
-  const intervalOf = (count: number): number => {
-    const load = new RequestLoad();
-    for (let nowMs = 10_000; nowMs < 12_000; nowMs += 250)
-      for (let i = 0; i < count; i++) load.requestStarted(nowMs, nowMs - 250);
-    const interval = load.intervalMs(11_900);
-    expect(load.intervalMs(14_000)).toBe(20);
-    return interval;
-  };
-  expect(intervalOf(1)).toBe(20);
-  expect(intervalOf(20)).toBe(20);
-  expect(intervalOf(200)).toBe(200);
-  expect(intervalOf(5_000)).toBe(1_000);
+it('each of many destinations waits longer, for two seconds at the most; a few wait for 20 ms', () => {
+  const counts = [0, 1, 20, 100, 200, 400, 600, 1_000, 5_000];
+  expect(counts.map(requestIntervalMs)).toEqual([20, 20, 20, 100, 200, 650, 1_100, 2_000, 2_000]);
 });
 
-it('those of many destinations begin together, each as far from the one before as it should', async () => {
+it('destinations are counted however seldom each has a request, and when there are none any more the next waits for 20 ms', () => {
+  /** The interval after twelve seconds in which so many had a request as often as they may. */
+  const intervalOf = (count: number): number => {
+    const load = new RequestLoad();
+    const lastMs = new Array<number>(count).fill(Number.NEGATIVE_INFINITY);
+    for (let nowMs = 10_000; nowMs < 22_000; nowMs += 50)
+      for (const [i, last] of lastMs.entries()) {
+        if (nowMs < last + load.intervalMs(nowMs)) continue;
+        load.requestStarted(nowMs, last);
+        lastMs[i] = nowMs;
+      }
+    const interval = load.intervalMs(22_000);
+    expect(load.intervalMs(28_000)).toBe(20);
+    return interval;
+  };
+  for (const count of [1, 20, 200, 600, 1_000, 2_000])
+    expect(intervalOf(count)).toBe(requestIntervalMs(count));
+});
+
+/** So many destinations that always have lines, for ten seconds; when their requests began, after the first five. */
+async function startsOf(destinations: number): Promise<number[][]> {
   const load = new RequestLoad();
-  const destinations = 300;
-  const allStarts: number[][] = [];
-  const settledMs = performance.now() + 3_000;
-  const endMs = performance.now() + 6_000;
-  const send = async (destination: number): Promise<void> => {
-    const pace = new RequestPacer(() => 5, load);
+  const settledMs = performance.now() + 5_000;
+  const endMs = settledMs + 5_000;
+  const all = Array.from({ length: destinations }, async (_, destination) => {
+    const pace = new RequestPacer(() => 5, undefined, load);
     const starts: number[] = [];
-    allStarts.push(starts);
     // They get their first lines at different times.
     await new Promise((resolve) => setTimeout(resolve, destination));
     while (performance.now() < endMs) {
@@ -93,14 +103,74 @@ it('those of many destinations begin together, each as far from the one before a
       pace.requestStarted();
       if (performance.now() > settledMs) starts.push(performance.now());
     }
+    return starts;
+  });
+  await vi.advanceTimersByTimeAsync(13_000);
+  return Promise.all(all);
+}
+
+it('those of many destinations begin together, each as far from the one before as it should', async () => {
+  for (const destinations of [250, 500]) {
+    const intervalMs = requestIntervalMs(destinations);
+    const allStarts = await startsOf(destinations);
+    const intervals = allStarts.flatMap((starts) => starts.slice(1).map((ms, i) => ms - starts[i]));
+    expect(intervals.length).toBeGreaterThan(destinations);
+    expect(Math.min(...intervals)).toBeGreaterThanOrEqual(intervalMs - 30);
+    expect(Math.max(...intervals)).toBeLessThanOrEqual(intervalMs + 30);
+    // Forty moments a second.
+    expect(new Set(allStarts.flat()).size).toBeLessThanOrEqual(7 * 40);
+  }
+});
+
+it('before requests that begin together, all of them are prepared; one whose turn came sooner begins once', async () => {
+  const load = new RequestLoad();
+  for (let i = 0; i < 1_000; i++) load.requestStarted(performance.now(), Number.NEGATIVE_INFINITY);
+  const events: string[] = [];
+  let lines = 5;
+  const begin = (name: string): RequestPacer => {
+    const pace = new RequestPacer(
+      () => lines,
+      () => events.push(`prepare ${name}`),
+      load,
+    );
+    pace.requestStarted();
+    void pace.waitForNext().then(() => events.push(`begin ${name}`));
+    return pace;
   };
-  const all = Array.from({ length: destinations }, (_, destination) => send(destination));
-  await vi.advanceTimersByTimeAsync(7_000);
-  await Promise.all(all);
-  const intervals = allStarts.flatMap((starts) => starts.slice(1).map((ms, i) => ms - starts[i]));
-  expect(intervals.length).toBeGreaterThan(destinations * 8);
-  expect(Math.min(...intervals)).toBeGreaterThanOrEqual(270);
-  expect(Math.max(...intervals)).toBeLessThanOrEqual(330);
-  // Forty moments a second, in 3.3 s.
-  expect(new Set(allStarts.flat()).size).toBeLessThanOrEqual(140);
+  const [first] = [begin('first'), begin('second'), begin('third')];
+  await vi.advanceTimersByTimeAsync(1_900);
+  expect(events).toEqual([]);
+  lines = 500;
+  first.linesArrived();
+  await vi.advanceTimersByTimeAsync(200);
+  expect(events).toEqual(['begin first', 'prepare second', 'prepare third', 'begin second', 'begin third']);
+});
+
+it('a destination rests until its next request while there are many, and never while there are few', async () => {
+  const load = new RequestLoad();
+  const pace = new RequestPacer(() => 1, undefined, load);
+  expect(pace.isResting).toBe(false);
+  pace.requestStarted();
+  expect(pace.isResting).toBe(false);
+  for (let i = 0; i < 1_000; i++) load.requestStarted(performance.now(), Number.NEGATIVE_INFINITY);
+  expect(pace.isResting).toBe(true);
+  await vi.advanceTimersByTimeAsync(1_999);
+  expect(pace.isResting).toBe(true);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(pace.isResting).toBe(false);
+});
+
+it('a request that failed is repeated when others say so, however many destinations there are', async () => {
+  const load = new RequestLoad();
+  for (let i = 0; i < 1_000; i++) load.requestStarted(performance.now(), Number.NEGATIVE_INFINITY);
+  const pace = new RequestPacer(() => 1, undefined, load);
+  for (let attempt = 0; attempt < 3; attempt++) {
+    pace.requestStarted();
+    pace.requestFailed();
+    expect(pace.isResting).toBe(false);
+    expect(await isThereAfter(0, pace.waitForNext())).toBe(true);
+  }
+  pace.requestStarted();
+  expect(pace.isResting).toBe(true);
+  expect(await isThereAfter(1_900, pace.waitForNext())).toBe(false);
 });

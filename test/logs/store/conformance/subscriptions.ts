@@ -95,6 +95,80 @@ export function subscriptionSuite(opener: StoreOpener): void {
       stopOther();
     });
 
+    it('says that a stream isn’t followed as long as all who follow it are patient', async () => {
+      const store = await opener.open();
+      const app = newAppId();
+      const appender = store.appenderFor(app);
+      const awaited: AppId[] = [];
+      store.watchAwaited((one) => awaited.push(one));
+      // Where others may follow it, it always is.
+      const isFollowedAlone = appender.isFollowed;
+      const arePatient = [true, true];
+      const stops = arePatient.map((_, i) =>
+        store.subscribe(
+          app,
+          () => {},
+          () => arePatient[i],
+        ),
+      );
+      expect(appender.isFollowed).toBe(isFollowedAlone);
+      arePatient[1] = false;
+      expect(appender.isFollowed).toBe(true);
+      arePatient[1] = true;
+      expect(appender.isFollowed).toBe(isFollowedAlone);
+      // Each of them came when nobody who was there wanted lines at once.
+      expect(awaited).toEqual(isFollowedAlone ? [] : [app, app]);
+      store.storeGathered(app);
+      const stopThird = store.subscribe(app, () => {});
+      expect(appender.isFollowed).toBe(true);
+      store.subscribe(app, () => {})();
+      expect(awaited.slice(2)).toEqual(isFollowedAlone ? [] : [app, app]);
+      stopThird();
+      expect(appender.isFollowed).toBe(isFollowedAlone);
+      for (const stop of stops) stop();
+    });
+
+    it('shows who opens a reader beside patient ones what had gathered', async () => {
+      const store = await opener.open();
+      const app = newAppId();
+      const appender = store.appenderFor(app);
+      const isFollowedAlone = appender.isFollowed;
+      const readers = new StreamReaders(store);
+      const drains = [readers.open(app), readers.open(app)];
+      await Promise.all(drains.map(({ reader }) => reader.ready));
+      const stops = drains.map(({ reader }) =>
+        reader.onAppend(
+          () => {},
+          () => true,
+        ),
+      );
+      expect(appender.isFollowed).toBe(isFollowedAlone);
+      let gathered = 0;
+      store.watchAwaited(() => {
+        gathered++;
+        void store.append(app, batchOf(`gathered ${gathered}`));
+      });
+      const tail = readers.open(app);
+      expect(appender.isFollowed).toBe(true);
+      await tail.reader.ready;
+      expect(linesOf(await tail.reader.readAfter(0))).toEqual(isFollowedAlone ? [] : ['gathered 1']);
+      // Whoever comes beside one who isn't patient needn't wait for anything.
+      const other = readers.open(app);
+      expect(other.reader.isReady).toBe(true);
+      other.close();
+      tail.close();
+      expect(appender.isFollowed).toBe(isFollowedAlone);
+      // One that is open and doesn't listen any more may read.
+      stops[0]();
+      expect(appender.isFollowed).toBe(true);
+      drains[0].close();
+      expect(appender.isFollowed).toBe(isFollowedAlone);
+      drains[1].reader.storeGathered();
+      if (!isFollowedAlone) await until('it is stored', () => drains[1].reader.newest === 2);
+      stops[1]();
+      drains[1].close();
+    });
+
     it('notifies only subscribers of the app, and until they unsubscribe', async () => {
       const store = await opener.open();
       const [mine, other] = [newAppId(), newAppId()];
