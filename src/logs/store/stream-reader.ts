@@ -68,7 +68,7 @@ export class StreamReader {
     this.ready = this.loaded;
   }
 
-  /** Somebody opens it. What has gathered is stored before {@link ready} resolves. */
+  /** Somebody opens it. What has gathered is appended before {@link ready} resolves; where it has to be synced first, it may come some milliseconds behind that. */
   addUser(): void {
     if (this.isPatient) {
       this.isReady = false;
@@ -222,7 +222,7 @@ export class StreamReader {
     }
   }
 
-  /** What has gathered is stored, and known here. */
+  /** What has gathered is appended, and known here. */
   private async loadGathered(): Promise<void> {
     await this.loaded;
     // A store that is unavailable says so to whoever reads.

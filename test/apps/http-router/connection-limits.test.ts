@@ -108,7 +108,7 @@ test.skipIf(process.platform !== 'linux')('the settings of a server are these li
   const port = Number(portText);
   const answer = (): Promise<string> =>
     sendAndReadAll(port, getRequest().replace('myapp.localhost', hostname)).catch(() => '');
-  expect(statusOf(await answer())).toBe(404); // it has no web process
+  expect(statusOf(await answer())).toBe(502); // nothing is deployed to it
   await Promise.all([1, 2].map(() => open(port, '127.0.0.1')));
   await until('the limit', async () => (await answer()) === '');
   const other = await open(port, '127.0.0.2');

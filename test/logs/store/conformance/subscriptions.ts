@@ -151,6 +151,8 @@ export function subscriptionSuite(opener: StoreOpener): void {
       const tail = readers.open(app);
       expect(appender.isFollowed).toBe(true);
       await tail.reader.ready;
+      // With `disk` it is synced first.
+      if (!isFollowedAlone) await until('what had gathered', () => tail.reader.newest === 1);
       expect(linesOf(await tail.reader.readAfter(0))).toEqual(isFollowedAlone ? [] : ['gathered 1']);
       // Whoever comes beside one who isn't patient needn't wait for anything.
       const other = readers.open(app);
