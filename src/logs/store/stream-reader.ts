@@ -26,6 +26,12 @@ const SETTLED_AFTER_MS = 15_000;
 /** A store that is unavailable is asked again after this time. */
 const RETRY_MS = 250;
 
+/** A moment on both clocks of this process: the one that only goes on, and that of the wall, milliseconds since 1970. */
+interface Moment {
+  readonly uptimeMs: number;
+  readonly wallMs: number;
+}
+
 /** A shared reader of one app's stream. Get one with {@link StreamReaders.open}, and close it. */
 export class StreamReader {
   readonly app: AppId;
@@ -177,10 +183,14 @@ export class StreamReader {
     return this.store.sequenceAt(this.app, ms);
   }
 
-  /** The last sequence that was stored before a moment on the clock of `performance.now()`, or some ms before it: the store's own clock says when that was. */
-  async sequenceAtMoment(moment: number): Promise<Sequence> {
+  /**
+   * The last line that was stored before a moment of this process, or one before that: the store's clock may have been set meanwhile, or run faster
+   * for a while, as NTP has it, mostly with this machine's.
+   */
+  async sequenceAtMoment({ uptimeMs, wallMs }: Moment): Promise<Sequence> {
     const nowMs = await this.store.time();
-    return this.sequenceAt(Math.floor(nowMs - (performance.now() - moment)));
+    const passedMs = Math.max(performance.now() - uptimeMs, Date.now() - wallMs);
+    return this.sequenceAt(Math.floor(nowMs - passedMs));
   }
 
   /** Calls `listener` when the store becomes unavailable, and when it is available again, until the returned function is called. */

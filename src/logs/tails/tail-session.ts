@@ -125,7 +125,7 @@ export class TailSession<T> {
       this.stopWatchingOutage = this.reader.onOutage((unavailable) => notices.onChange(unavailable));
     }
     const { reader } = this;
-    const startedAt = performance.now();
+    const startedAt = { uptimeMs: performance.now(), wallMs: Date.now() };
     const isLate = !reader.isReady && this.options.tail;
     await reader.ready;
     const { positions } = reader;
