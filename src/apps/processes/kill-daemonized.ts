@@ -1,6 +1,5 @@
 /** Processes that have left their group (daemons): they are found by a variable in their environment. */
-import { readFile } from 'node:fs/promises';
-import { allProcesses } from '../../common/processes/process-identity.ts';
+import { allProcesses, environmentOf } from '../../common/processes/process-identity.ts';
 
 /** For clocks that are read at different moments. */
 const MARGIN_TICKS = 100;
@@ -73,8 +72,6 @@ export async function countByVariable(variable: string, sinceTicks: number, max:
   return count;
 }
 
-/** No, for somebody else's: these can't be read. */
 async function hasVariable(pid: number, variable: string): Promise<boolean> {
-  const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-  return environment.split('\0').includes(variable);
+  return (await environmentOf(pid)).includes(variable);
 }

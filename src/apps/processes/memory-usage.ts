@@ -1,7 +1,9 @@
 /** How much memory and processor time dynos use, from `/proc`. */
 import { readFile } from 'node:fs/promises';
-import { allProcesses } from '../../common/processes/process-identity.ts';
+import { allProcesses, environmentOf } from '../../common/processes/process-identity.ts';
 import type { DynoInfo } from './dyno.ts';
+
+const ID_VARIABLE = 'HEROKU_DYNO_ID=';
 
 /** Bytes. What several processes share counts once: by the part that falls to each (PSS). */
 export interface MemoryUsage {
@@ -58,8 +60,8 @@ export class DynoMeter {
 
 /** @returns '' for a process of none, or of somebody else */
 async function dynoInEnvironment(pid: number): Promise<string> {
-  const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-  return /(?:^|\0)HEROKU_DYNO_ID=([^\0]*)/.exec(environment)?.[1] ?? '';
+  const id = (await environmentOf(pid)).find((variable) => variable.startsWith(ID_VARIABLE));
+  return id?.slice(ID_VARIABLE.length) ?? '';
 }
 
 /** Bytes in all. */

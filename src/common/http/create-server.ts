@@ -14,7 +14,7 @@ import { ChunkList } from '../buffers/chunk-list.ts';
 import { systemCode, TailraceError } from '../errors.ts';
 import { fileError } from '../files/file-error.ts';
 import { unlessSomethingCame } from '../limits/deadline.ts';
-import { assertJsonWithinLimits, type JsonLimits } from '../limits/json-scanner.ts';
+import { assertJsonWithinLimits, type JsonLimits, RESOURCE_JSON_LIMITS } from '../limits/json-scanner.ts';
 import type { Log } from '../log.ts';
 import { nameProgram, programOf } from '../text/program-name.ts';
 import { answerClientError, answerConnect, answerExpectation } from './client-error.ts';
@@ -26,9 +26,6 @@ import { assertNotEncoded, explainRefusal, unreadableJson } from './request-refu
 import type { TrustedProxies } from './trusted-proxies.ts';
 import { UpgradableRequest } from './upgradable-request.ts';
 import { isSlowUpload } from './upload-timeout.ts';
-
-/** What the JSON of a request may have: more than any resource needs. */
-const REQUEST_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
 
 /** A request has to be complete after this time, and its header after that. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -118,7 +115,7 @@ export function createHttpServer(
     unlessSomethingCame(socket, () => socket.destroy());
   });
   server.server.on('connect', (_request, socket) => answerConnect(socket, requests));
-  readJsonWithin(server, REQUEST_LIMITS);
+  readJsonWithin(server, RESOURCE_JSON_LIMITS);
   server.addHook('onRequest', requireOneHost);
   server.setErrorHandler((error: Error, request, reply) => answerError(log, error, request, reply));
   server.setNotFoundHandler(({ url, headers }, reply) => {

@@ -27,6 +27,8 @@ export interface JsonLimits {
 
 /** Of bodies with lines. */
 export const JSON_LIMITS: JsonLimits = { depth: 100, keys: 20_000, containers: 1_000_000 };
+/** Of a resource, and of app.json: more than any has. */
+export const RESOURCE_JSON_LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
 
 /** Finds the values of a text one after the other. It checks brackets and strings only: what isn't JSON is for `JSON.parse`. */
 export class JsonScanner {

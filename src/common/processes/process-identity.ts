@@ -1,6 +1,6 @@
 /** Which process a number in a file means: numbers are used again, and a dead process keeps its own until its parent has noticed. */
 import { readFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemCode } from '../errors.ts';
 
@@ -60,6 +60,11 @@ export async function* allProcesses(): AsyncGenerator<ProcessStat> {
     const stat = processStat(Number(name));
     if (stat) yield stat;
   }
+}
+
+/** The variables that a process was started with, `NAME=value`; none of somebody else's, or one that has ended: these can't be read. */
+export async function environmentOf(pid: number): Promise<readonly string[]> {
+  return (await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')).split('\0');
 }
 
 /** What processes that start now have as `startTicks`; 0 on systems without `/proc`. */

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { TailraceError } from '../../../common/errors.ts';
 import { isJsonObject, type JsonObject, scalarText } from '../../../common/json-object.ts';
-import { assertJsonWithinLimits, type JsonLimits } from '../../../common/limits/json-scanner.ts';
+import { assertJsonWithinLimits, RESOURCE_JSON_LIMITS } from '../../../common/limits/json-scanner.ts';
 import { ownValue } from '../../../common/own-value.ts';
 
 interface ManifestVariable {
@@ -58,16 +58,13 @@ const NOTES: Readonly<Record<string, string>> = {
   'scripts.test-setup': '"scripts.test-setup" is left out: no tests are run here.',
 };
 
-/** More than any app.json has. */
-const LIMITS: JsonLimits = { depth: 32, keys: 5_000, containers: 20_000 };
-
 /**
  * @param environment a part of `environments` that stands for what is outside of it, such as `review`
  * @throws TailraceError `invalid_params` with what can't be read; `bad_request`, `too_large` for too much JSON
  */
 export function parseAppManifest(text: string, environment?: string): AppManifest {
   let json: unknown;
-  assertJsonWithinLimits(Buffer.from(text), LIMITS);
+  assertJsonWithinLimits(Buffer.from(text), RESOURCE_JSON_LIMITS);
   try {
     json = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
