@@ -13,12 +13,12 @@ import { CertificateFiles } from './common/tls/certificate-files.ts';
 import { httpPemFiles } from './common/tls/certificate-settings.ts';
 import { TlsIdentity } from './common/tls/tls-identity.ts';
 import { openTlsPorts, type TlsPorts } from './logs/composition/tls-ports.ts';
-import type { DrainingServer, Leaving, RouterLineSink } from './server/leaving.ts';
 import { openApi } from './server/open-api.ts';
 import { type Apps, openApps, routerLineSink } from './server/open-apps.ts';
 import { type Logs, openLogs } from './server/open-logs.ts';
 import type { ServerContext } from './server/server-context.ts';
 import { ServerFile } from './server/server-file.ts';
+import type { DrainingServer, Handover, RouterLineSink } from './server/shutdown.ts';
 
 /** Connections to the HTTP router wait no longer than this for the apps to be there. */
 const ROUTER_OPENS_AFTER_MS = 10_000;
@@ -71,13 +71,13 @@ export async function startServer(
   let routerPort = settings.routerPort;
   const { publicUrl, appsUrl } = settings;
   const addresses = new Addresses({ publicUrl, appsUrl, local: () => url, routerPort: () => routerPort });
-  const leaving: Leaving = { routerLine: undefined };
+  const handover: Handover = { routerLine: undefined };
   const closers = new Closers();
   const folder = createDataFolder(settings.data);
   try {
     const certificates = new CertificateFiles(log.child({ area: 'tls' }));
     closers.add(() => certificates.close());
-    const context: ServerContext = { settings, log, addresses, certificates, leaving };
+    const context: ServerContext = { settings, log, addresses, certificates, handover };
     const pemFiles = httpPemFiles(settings);
     const identity = pemFiles && new TlsIdentity(certificates, pemFiles);
     const logs = await openLogs(context);
@@ -85,7 +85,7 @@ export async function startServer(
     const apps = await openApps(context, logs);
     routerPort = apps.routerPort;
     closers.add(async () => {
-      if (leaving.routerLine) apps.leaveHttpRouter(leaving.routerLine);
+      if (handover.routerLine) apps.leaveHttpRouter(handover.routerLine);
       else await apps.closeHttpRouter();
     });
     const api = await openApi(context, logs, apps);
@@ -100,16 +100,16 @@ export async function startServer(
         acceptForApps: apps.acceptForRouter,
         log: log.child({ area: 'tls' }),
       }));
-    if (tlsPorts) closers.add(() => tlsPorts.close(leaving.routerLine !== undefined));
+    if (tlsPorts) closers.add(() => tlsPorts.close(handover.routerLine !== undefined));
     // At once: whoever sees the server answer may look for it there.
     const serverFile = new ServerFile(settings.data, { url, publicUrl: publicUrl || undefined });
     serverFile.write({ takesRestart: false, isStarting: !startsMore });
     // The next server writes its own over it.
     closers.add(() => {
-      if (!leaving.routerLine) serverFile.remove();
+      if (!handover.routerLine) serverFile.remove();
     });
     // The last lines of dynos come over the API's server.
-    closers.add(() => (leaving.routerLine ? apps.leave() : apps.close()));
+    closers.add(() => (handover.routerLine ? apps.leave() : apps.close()));
     const opensLate = setTimeout(apps.openHttpRouter, ROUTER_OPENS_AFTER_MS);
     await apps.dynoManager.open().finally(() => clearTimeout(opensLate));
     apps.openHttpRouter();
@@ -122,7 +122,7 @@ export async function startServer(
       log.info({ pid: process.pid }, 'server stopped');
     };
     const leave: RunningServer['leave'] = async (sink) => {
-      leaving.routerLine = sink;
+      handover.routerLine = sink;
       await close();
       return { finishRequests: apps.finishRequests };
     };

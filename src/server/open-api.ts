@@ -24,15 +24,15 @@ import { registerIngestRoutes } from '../logs/sources/http/ingest-routes.ts';
 import { listenError } from '../logs/sources/listen.ts';
 import { registerListenerMetrics } from '../logs/sources/listener-metrics.ts';
 import { StoreHealth } from '../logs/store/store-health.ts';
-import { LEAVE_GRACE_MS } from './leaving.ts';
 import type { Apps } from './open-apps.ts';
 import type { Logs } from './open-logs.ts';
 import type { ServerContext } from './server-context.ts';
+import { HANDOVER_GRACE_MS } from './shutdown.ts';
 import { trustedProxiesOf } from './trusted-proxies.ts';
 
 /** The HTTP server: lines in over HTTP, tails out, the API's resources, the web page. */
 export async function openApi(
-  { settings, log, addresses, certificates, leaving }: ServerContext,
+  { settings, log, addresses, certificates, handover }: ServerContext,
   logs: Logs,
   apps: Apps,
 ): Promise<{ url: string; accept: (socket: Socket) => void; close: () => Promise<void> }> {
@@ -43,7 +43,7 @@ export async function openApi(
   const http = createApiServer(apiLog, settings.frameTimeoutMs, trustedProxies);
   allowOrigins(http, settings.corsOrigins);
   const finishRequests = finishRequestsOnClose(http, () =>
-    leaving.routerLine ? LEAVE_GRACE_MS : REQUEST_GRACE_MS,
+    handover.routerLine ? HANDOVER_GRACE_MS : REQUEST_GRACE_MS,
   );
   const httpCounters = await registerIngestRoutes(http, {
     router,

@@ -24,9 +24,9 @@ import { TargetPolicy } from '../logs/drains/options/target-policy.ts';
 import { PlatformLinePriority, type PlatformLog } from '../logs/router/platform-log.ts';
 import { listenError } from '../logs/sources/listen.ts';
 import type { AppId } from '../logs/store/contract.ts';
-import { type DrainingServer, GRACE_MS, type RouterLineSink } from './leaving.ts';
 import type { Logs } from './open-logs.ts';
 import type { ServerContext } from './server-context.ts';
+import { type DrainingServer, GRACE_MS, type RouterLineSink } from './shutdown.ts';
 import { trustedProxiesOf } from './trusted-proxies.ts';
 
 /** Requests of apps that are under way then may take so long, beside the other server: WebSockets are among them. */

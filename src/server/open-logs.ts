@@ -9,8 +9,8 @@ import { renumberStreams } from '../logs/drains/progress/renumber-streams.ts';
 import { OutletFactory } from '../logs/drains/sinks/outlet-factory.ts';
 import { PlatformLinePriority } from '../logs/router/platform-log.ts';
 import { type SyslogListeners, startSyslogListeners } from '../logs/sources/syslog/syslog-listeners.ts';
-import { GRACE_MS, LEAVE_GRACE_MS } from './leaving.ts';
 import type { ServerContext } from './server-context.ts';
+import { GRACE_MS, HANDOVER_GRACE_MS } from './shutdown.ts';
 
 /** The log router: store, sources over syslog, drains. */
 export interface Logs extends LogCore {
@@ -23,7 +23,7 @@ export interface Logs extends LogCore {
 }
 
 /** Opens the log router; what is open already is closed when that fails. @throws TailraceError when a port is taken, or the store can't be used */
-export async function openLogs({ settings, log, certificates, leaving }: ServerContext): Promise<Logs> {
+export async function openLogs({ settings, log, certificates, handover }: ServerContext): Promise<Logs> {
   const closers = new Closers();
   const close = (): Promise<void> => closers.close();
   try {
@@ -50,7 +50,7 @@ export async function openLogs({ settings, log, certificates, leaving }: ServerC
         platformLog.write(app, 'heroku', 'logplex', PlatformLinePriority[kind], message),
       log: log.child({ area: 'drains' }),
     });
-    closers.add(() => drains.close(leaving.routerLine ? LEAVE_GRACE_MS : GRACE_MS));
+    closers.add(() => drains.close(handover.routerLine ? HANDOVER_GRACE_MS : GRACE_MS));
     await drains.reconcile();
     const syslog = await startSyslogListeners({
       settings,

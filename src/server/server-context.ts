@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Settings } from '../common/config/settings.ts';
 import type { Addresses } from '../common/http/addresses.ts';
 import type { CertificateFiles } from '../common/tls/certificate-files.ts';
-import type { Leaving } from './leaving.ts';
+import type { Handover } from './shutdown.ts';
 
 /** What every part of a server is opened with. */
 export interface ServerContext {
@@ -10,5 +10,5 @@ export interface ServerContext {
   readonly log: Logger;
   readonly addresses: Addresses;
   readonly certificates: CertificateFiles;
-  readonly leaving: Leaving;
+  readonly handover: Handover;
 }

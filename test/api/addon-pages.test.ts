@@ -8,7 +8,7 @@ import { SingleUseTickets } from '../../src/api/addons/single-use-tickets.ts';
 import { createApiServer } from '../../src/api/api-server.ts';
 import type { AuditEvent } from '../../src/apps/access/audit-log.ts';
 import { Addresses } from '../../src/common/http/addresses.ts';
-import { GuessPacer } from '../../src/common/limits/guess-pacer.ts';
+import { AuthFailureThrottle } from '../../src/common/limits/auth-failure-throttle.ts';
 import { SILENT_LOG } from '../../src/common/log.ts';
 import { until } from '../support/until.ts';
 
@@ -83,7 +83,7 @@ beforeAll(async () => {
       page: ({ id }: { id: string }) => ({ port: id === 'down' ? 9 : port, key: KEY_OF_SERVICE }),
     },
     addonLinks: links,
-    people: { guesses: new GuessPacer() },
+    people: { guesses: new AuthFailureThrottle() },
     appRegistry: { findApp: async (id: string) => ({ id, name: 'shop' }) },
     auditLog: { write: (event: AuditEvent) => audited.push(event) },
     apiKeys: {

@@ -1,5 +1,5 @@
 /** People of this server, and the browsers that are signed in. */
-import { GuessPacer } from '../../common/limits/guess-pacer.ts';
+import { AuthFailureThrottle } from '../../common/limits/auth-failure-throttle.ts';
 import { AttemptLimits } from '../../logs/access/attempt-limits.ts';
 import type { UserRecord } from '../../logs/access/people-records.ts';
 import { Sessions } from '../../logs/access/sessions.ts';
@@ -24,7 +24,7 @@ export class People {
   readonly users: Users<PersonRole>;
   readonly sessions: Sessions;
   readonly attempts = new AttemptLimits();
-  readonly guesses = new GuessPacer();
+  readonly guesses = new AuthFailureThrottle();
   private readonly cleaning: NodeJS.Timeout;
 
   constructor(store: Store) {

@@ -10,8 +10,8 @@ import { ProcfileError, parseProcfile } from '../processes/config/procfile.ts';
 import type { BuildFolders, Buildpack } from './buildpacks/buildpack.ts';
 import { glibcVersion, stackFor } from './buildpacks/stack.ts';
 import { chooseBuildpacks } from './choose-buildpacks.ts';
+import { findExternalLink } from './external-links.ts';
 import { describeLfsPointers } from './lfs-pointers.ts';
-import { findLinkOut } from './linked-out.ts';
 import { locate } from './slugignore.ts';
 import { SOURCE_LIMITS } from './source-limits.ts';
 import { readAppText } from './steps/app-files.ts';
@@ -156,7 +156,7 @@ async function removeIgnored(shell: BuildShell): Promise<void> {
 
 /** @throws BuildError when something that is read for a build leads out of its folder */
 async function rejectLinkOut(folder: string): Promise<void> {
-  const message = await findLinkOut(folder);
+  const message = await findExternalLink(folder);
   if (message !== undefined) throw new BuildError(message);
 }
 

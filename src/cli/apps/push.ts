@@ -4,8 +4,8 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { findExternalLink } from '../../apps/build/external-links.ts';
 import { findEmptySubmodules } from '../../apps/build/git/submodules.ts';
-import { findLinkOut } from '../../apps/build/linked-out.ts';
 import { listTree, readSlugIgnore } from '../../apps/build/slugignore.ts';
 import { systemCode, TailraceError } from '../../common/errors.ts';
 import { sendClientRequest } from '../../common/http/client/client-request.ts';
@@ -52,7 +52,7 @@ const ALWAYS_IGNORED = ['.git', 'node_modules', '.tailrace', '.venv', '__pycache
 
 async function pack(folder: string, file: string): Promise<void> {
   if (!existsSync(folder)) throw new TailraceError('not_found', `There is no folder ${folder}.`);
-  const linkOut = await findLinkOut(folder, ['.slugignore']);
+  const linkOut = await findExternalLink(folder, ['.slugignore']);
   if (linkOut !== undefined) throw new TailraceError('invalid_params', linkOut);
   const slugIgnore = await readSlugIgnore(folder);
   const empty = (await findEmptySubmodules(folder)).filter((path) => !slugIgnore(path, true));

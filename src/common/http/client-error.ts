@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { RequestsBefore } from './one-at-a-time.ts';
+import type { RequestsBefore } from './request-pipelining.ts';
 
 const TLS_HANDSHAKE_RECORD = 0x16;
 

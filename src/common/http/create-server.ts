@@ -21,7 +21,7 @@ import { answerClientError, answerConnect, answerExpectation } from './client-er
 import { discardBody } from './discard-body.ts';
 import { REQUEST_ID_PATTERN } from './fields.ts';
 import { lazySchemaCompilers } from './lazy-schema-compiler.ts';
-import { serializePipelinedRequests } from './one-at-a-time.ts';
+import { serializePipelinedRequests } from './request-pipelining.ts';
 import { assertNotEncoded, explainRefusal, unreadableJson } from './request-refusal.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 import { UpgradableRequest } from './upgradable-request.ts';

@@ -5,7 +5,7 @@ import '../style/line-details.css';
 import '../style/panel.css';
 import './style/viewer.css';
 import './style/fields.css';
-import './style/places.css';
+import './style/settings.css';
 import { render } from 'preact';
 import { ViewerPage } from './viewer-page.ts';
 import { ViewerRoot } from './viewer-root.tsx';

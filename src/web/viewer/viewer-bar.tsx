@@ -1,25 +1,25 @@
 import { visibleText } from '../text/visible-text.ts';
 import { Icon, Logo } from '../view/icon.tsx';
 import { ThemeButton } from '../view/theme-button.tsx';
-import { formatViewerAddress, START_ADDRESS, type ViewerPlace } from './viewer-location.ts';
+import { formatViewerAddress, START_ADDRESS, type ViewerSection } from './viewer-location.ts';
 import type { ViewerPage } from './viewer-page.ts';
 
-const PLACES: readonly {
-  readonly place: ViewerPlace;
+const SECTIONS: readonly {
+  readonly section: ViewerSection;
   readonly label: string;
   readonly ownersOnly?: boolean;
 }[] = [
-  { place: 'logs', label: 'Logs' },
-  { place: 'alerts', label: 'Alerts' },
-  { place: 'archives', label: 'Archives' },
-  { place: 'streams', label: 'Streams' },
-  { place: 'people', label: 'People', ownersOnly: true },
+  { section: 'logs', label: 'Logs' },
+  { section: 'alerts', label: 'Alerts' },
+  { section: 'archives', label: 'Archives' },
+  { section: 'streams', label: 'Streams' },
+  { section: 'people', label: 'People', ownersOnly: true },
 ];
 
 /** On top of every page: where one can go, and who one is. */
 export function ViewerBar({ page }: { page: ViewerPage }) {
   const session = page.client.session.value;
-  const here = page.address.value.place;
+  const here = page.address.value.section;
   return (
     <header class="viewer-bar">
       <div class="brand">
@@ -28,17 +28,17 @@ export function ViewerBar({ page }: { page: ViewerPage }) {
       </div>
       <nav aria-label="Pages">
         {session &&
-          PLACES.filter(
+          SECTIONS.filter(
             ({ ownersOnly }) => !ownersOnly || (session.user.role === 'owner' && !session.external),
-          ).map(({ place, label }) => (
+          ).map(({ section, label }) => (
             <a
-              key={place}
-              href={formatViewerAddress({ ...START_ADDRESS, place })}
-              aria-current={place === here ? 'page' : undefined}
+              key={section}
+              href={formatViewerAddress({ ...START_ADDRESS, section })}
+              aria-current={section === here ? 'page' : undefined}
               onClick={(event) => {
                 if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
                 event.preventDefault();
-                void page.goTo(place);
+                void page.goTo(section);
               }}
             >
               {label}

@@ -2,11 +2,11 @@
 import { ALL_LINES, type ViewerSelection } from './lines/line-selection.ts';
 import { parseLineKey } from './lines/viewer-line.ts';
 
-const VIEWER_PLACES = ['logs', 'alerts', 'archives', 'streams', 'people'] as const;
-export type ViewerPlace = (typeof VIEWER_PLACES)[number];
+const VIEWER_SECTIONS = ['logs', 'alerts', 'archives', 'streams', 'people'] as const;
+export type ViewerSection = (typeof VIEWER_SECTIONS)[number];
 
 export interface ViewerAddress {
-  readonly place: ViewerPlace;
+  readonly section: ViewerSection;
   readonly selection: ViewerSelection;
   /** The key of the selected line, or ''. */
   readonly line: string;
@@ -14,7 +14,7 @@ export interface ViewerAddress {
   readonly by: string;
 }
 
-export const START_ADDRESS: ViewerAddress = { place: 'logs', selection: ALL_LINES, line: '', by: '' };
+export const START_ADDRESS: ViewerAddress = { section: 'logs', selection: ALL_LINES, line: '', by: '' };
 
 /** Reads the query part of an address. */
 export function parseViewerAddress(query: string): ViewerAddress {
@@ -22,7 +22,7 @@ export function parseViewerAddress(query: string): ViewerAddress {
   const text = (name: string): string => values.get(name) ?? '';
   const line = text('line');
   return {
-    place: VIEWER_PLACES.find((place) => place === text('page')) ?? 'logs',
+    section: VIEWER_SECTIONS.find((section) => section === text('page')) ?? 'logs',
     selection: {
       group: text('group'),
       stream: text('stream'),
@@ -36,9 +36,9 @@ export function parseViewerAddress(query: string): ViewerAddress {
 }
 
 /** The query part of an address; what isn't set is left out. `?` when nothing is. */
-export function formatViewerAddress({ place, selection, line, by }: ViewerAddress): string {
+export function formatViewerAddress({ section, selection, line, by }: ViewerAddress): string {
   const values = new URLSearchParams();
-  if (place !== 'logs') values.set('page', place);
+  if (section !== 'logs') values.set('page', section);
   for (const [name, value] of Object.entries({ ...selection, by, line })) if (value) values.set(name, value);
   return `?${values}`;
 }

@@ -24,7 +24,7 @@ import {
   parseViewerAddress,
   START_ADDRESS,
   type ViewerAddress,
-  type ViewerPlace,
+  type ViewerSection,
 } from './viewer-location.ts';
 
 /** So often at the most groups are read again because of lines of an unknown stream. */
@@ -130,8 +130,8 @@ export class ViewerPage extends ListPage implements LineListHost {
       .flatMap(({ streams }) => streams);
   }
 
-  async goTo(place: ViewerPlace): Promise<void> {
-    await this.navigate({ ...START_ADDRESS, place }, 'push');
+  async goTo(section: ViewerSection): Promise<void> {
+    await this.navigate({ ...START_ADDRESS, section }, 'push');
   }
 
   async changeSelection(
@@ -140,7 +140,7 @@ export class ViewerPage extends ListPage implements LineListHost {
   ): Promise<void> {
     const { selection, by } = this.address.value;
     await this.navigate(
-      { place: 'logs', selection: { ...selection, ...change }, line: '', by },
+      { section: 'logs', selection: { ...selection, ...change }, line: '', by },
       historyAction,
     );
   }
@@ -277,7 +277,7 @@ export class ViewerPage extends ListPage implements LineListHost {
     this.fault.value = searchFault(address.selection.q);
     this.closeFeed();
     this.updateTitle();
-    if (!this.client.session.value || address.place !== 'logs') return;
+    if (!this.client.session.value || address.section !== 'logs') return;
     const { selection } = address;
     const streams = this.selectedStreams();
     this.fields.open(selection, address.by);
@@ -321,13 +321,13 @@ export class ViewerPage extends ListPage implements LineListHost {
   }
 
   private updateTitle(): void {
-    const { place, selection } = this.address.value;
+    const { section, selection } = this.address.value;
     const { group, stream, q } = selection;
     const name =
       this.streams().find(({ id }) => id === stream)?.name ??
       this.groups.value?.find(({ id }) => id === group)?.name ??
       'All lines';
-    const title = place === 'logs' ? q || name : place[0].toUpperCase() + place.slice(1);
+    const title = section === 'logs' ? q || name : section[0].toUpperCase() + section.slice(1);
     document.title = `${visibleText(title)} · Tailrace viewer`;
   }
 }

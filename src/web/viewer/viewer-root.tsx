@@ -3,11 +3,11 @@ import { visibleText } from '../text/visible-text.ts';
 import { LogsPage } from './logs/logs-page.tsx';
 import { ViewerDialogs } from './logs/viewer-dialogs.tsx';
 import { listenToViewerKeys } from './logs/viewer-keys.ts';
-import { AlertsPage } from './places/alerts-page.tsx';
-import { ArchivesPage } from './places/archives-page.tsx';
-import { PeoplePage } from './places/people-page.tsx';
-import { StreamsPage } from './places/streams-page.tsx';
 import { AdmissionForm, SignInForm } from './session/sign-in-forms.tsx';
+import { AlertsPage } from './settings/alerts-page.tsx';
+import { ArchivesPage } from './settings/archives-page.tsx';
+import { PeoplePage } from './settings/people-page.tsx';
+import { StreamsPage } from './settings/streams-page.tsx';
 import { ViewerBar } from './viewer-bar.tsx';
 import type { ViewerPage } from './viewer-page.ts';
 
@@ -47,7 +47,7 @@ export function ViewerRoot({ page }: { page: ViewerPage }) {
 }
 
 function Place({ page }: { page: ViewerPage }) {
-  switch (page.address.value.place) {
+  switch (page.address.value.section) {
     case 'logs':
       return <LogsPage page={page} />;
     case 'alerts':

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
-import { serializePipelinedRequests } from '../../../src/common/http/one-at-a-time.ts';
+import { serializePipelinedRequests } from '../../../src/common/http/request-pipelining.ts';
 import { until } from '../../support/until.ts';
 
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemCode } from '../../../common/errors.ts';
 import { isJsonObject, type JsonObject } from '../../../common/json-object.ts';
 import { errorMessage } from '../../../common/text/error-message.ts';
-import { findLinkOut } from '../linked-out.ts';
+import { findExternalLink } from '../external-links.ts';
 import { BuildError } from './build-error.ts';
 
 /** More than any file that says how an app is built. */
@@ -19,7 +19,7 @@ export async function listTopFolder(folder: string): Promise<ReadonlySet<string>
 /** A file's text without byte order mark; undefined when there is none. @throws BuildError when it is no small file */
 export async function readAppText(folder: string, name: string): Promise<string | undefined> {
   const file = join(folder, name);
-  const linkOut = await findLinkOut(folder, [name]);
+  const linkOut = await findExternalLink(folder, [name]);
   if (linkOut !== undefined) throw new BuildError(linkOut);
   try {
     const found = await stat(file);

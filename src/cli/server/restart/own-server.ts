@@ -1,6 +1,6 @@
 /** The server that is part of this process: it serves, leaves for another one, and serves again when that one can't. */
 import { reclaimPorts } from '../../../common/processes/passed-sockets.ts';
-import type { DrainingServer } from '../../../server/leaving.ts';
+import type { DrainingServer } from '../../../server/shutdown.ts';
 import type { RunningServer } from '../../../server.ts';
 
 type RouterLine = (app: string, message: string) => void;

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TailraceError } from '../../../common/errors.ts';
 import { readAuthorization } from '../../../common/http/authorization.ts';
 import { parseCount } from '../../../common/http/fields.ts';
-import type { GuessPacer } from '../../../common/limits/guess-pacer.ts';
+import type { AuthFailureThrottle } from '../../../common/limits/auth-failure-throttle.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
 import type { LogSource } from '../../router/token-cache.ts';
@@ -34,7 +34,7 @@ export interface IngestAuthorizerOptions {
   /** Left out: the token's own. */
   readonly sourceForSender?: SourceForSender;
   readonly counters: ListenerCounters;
-  readonly guesses: GuessPacer;
+  readonly guesses: AuthFailureThrottle;
 }
 
 /** Authenticates senders, and admits requests within the limits. */

@@ -5,7 +5,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TrustedProxies } from '../../../common/http/trusted-proxies.ts';
-import { GuessPacer } from '../../../common/limits/guess-pacer.ts';
+import { AuthFailureThrottle } from '../../../common/limits/auth-failure-throttle.ts';
 import type { Log } from '../../../common/log.ts';
 import type { LogRouter } from '../../router/log-router.ts';
 import type { RateLimiter } from '../../router/rate-limiter.ts';
@@ -49,7 +49,13 @@ export async function registerIngestRoutes(
 ): Promise<readonly ListenerCounters[]> {
   const counters = createListenerCounters('http');
   const otlpCounters = createListenerCounters('otlp');
-  const authorization = { router, rateLimiter, mayWrite, sourceForSender, guesses: new GuessPacer() };
+  const authorization = {
+    router,
+    rateLimiter,
+    mayWrite,
+    sourceForSender,
+    guesses: new AuthFailureThrottle(),
+  };
   const authorizer = new IngestAuthorizer({ ...authorization, counters });
   const otlpAuthorizer = new IngestAuthorizer({ ...authorization, counters: otlpCounters });
   const held = new HeldRequests({ ...HELD_REQUESTS, holdMs });

@@ -8,7 +8,7 @@ export function listenToViewerKeys(page: ViewerPage): void {
   const inLogs =
     (action: () => void): (() => void) =>
     () => {
-      if (page.address.value.place === 'logs') action();
+      if (page.address.value.section === 'logs') action();
     };
   const open = (overlay: 'help' | 'time' | 'save' | 'download'): (() => void) =>
     inLogs(() => {

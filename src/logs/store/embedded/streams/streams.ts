@@ -17,10 +17,10 @@ import type { StoreClock } from '../store-clock.ts';
 import { AppStream } from './app-stream.ts';
 import { Appender, SegmentGoneError } from './appender.ts';
 import { BatchReader } from './batch-reader.ts';
-import { GoneSegments } from './gone-segments.ts';
 import { LeftoverCommits, type OnFrameId } from './leftover-commits.ts';
 import { LineDeleter } from './line-deleter.ts';
 import type { LostLines } from './loss-record.ts';
+import { MissingSegments } from './missing-segments.ts';
 import { NoteWriter } from './note-writer.ts';
 import type { OpenStream, OpenStreamAppend } from './open-stream.ts';
 import { isUntouched, oldestStoredAtMs } from './recovery.ts';
@@ -82,7 +82,7 @@ export class EmbeddedStreams {
   private readonly commitLog: CommitLog;
   private readonly leftovers: LeftoverCommits;
   private readonly noteWriter: NoteWriter;
-  private readonly gone: GoneSegments;
+  private readonly gone: MissingSegments;
   private readonly reader: BatchReader;
   private readonly sweeper: RetentionSweeper;
   private readonly deleter: LineDeleter;
@@ -108,7 +108,7 @@ export class EmbeddedStreams {
     const openStreamOf = (app: AppId): OpenStream | undefined => this.byApp.get(app);
     const { files, commitLog } = this;
     this.noteWriter = new NoteWriter({ notes: options.notes, place, files, openStreamOf });
-    this.gone = new GoneSegments(options.onFilesGone);
+    this.gone = new MissingSegments(options.onFilesGone);
     this.reader = new BatchReader({
       place,
       streamOf: (app) => this.get(app),

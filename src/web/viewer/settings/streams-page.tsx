@@ -6,8 +6,8 @@ import { Icon } from '../../view/icon.tsx';
 import type { SenderAddresses, StreamGroupJson, StreamJson } from '../api/viewer-json.ts';
 import { ALL_LINES } from '../lines/line-selection.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { ActionButton, type Ask, CopyField, PlaceFrame, useQuestion } from './place-parts.tsx';
-import { Card, PlaceTable, RowActions } from './place-table.tsx';
+import { ActionButton, type Ask, CopyField, SettingsFrame, useQuestion } from './settings-frame.tsx';
+import { Card, RowActions, SettingsTable } from './settings-table.tsx';
 
 const REFRESH_MS = 5_000;
 
@@ -37,7 +37,7 @@ export function StreamsPage({ page }: { page: ViewerPage }) {
       },
     });
   return (
-    <PlaceFrame
+    <SettingsFrame
       title="Streams"
       hint="A stream is what one app or machine sends. It has an address of its own; streams of a group are searched as one."
       actions={
@@ -49,7 +49,7 @@ export function StreamsPage({ page }: { page: ViewerPage }) {
       }
     >
       {groups?.length === 0 && (
-        <p class="place-empty">
+        <p class="settings-empty">
           {isOwner
             ? 'No group yet. Make one: its address takes the drains of all apps, and each gets a stream of its own.'
             : 'There is no group that you may see: ask an owner of this viewer.'}
@@ -59,7 +59,7 @@ export function StreamsPage({ page }: { page: ViewerPage }) {
         <GroupCard key={group.id} group={group} page={page} ask={ask} />
       ))}
       {question}
-    </PlaceFrame>
+    </SettingsFrame>
   );
 }
 
@@ -108,9 +108,9 @@ function GroupCard({ group, page, ask }: { group: StreamGroupJson; page: ViewerP
         />
       )}
       {group.streams.length === 0 ? (
-        <p class="place-empty">No stream yet: it is made when something comes, or by hand.</p>
+        <p class="settings-empty">No stream yet: it is made when something comes, or by hand.</p>
       ) : (
-        <PlaceTable columns={['stream', 'lines', 'size', 'last line']} numbers={['lines', 'size']}>
+        <SettingsTable columns={['stream', 'lines', 'size', 'last line']} numbers={['lines', 'size']}>
           {group.streams.map((stream) => (
             <StreamRows
               key={stream.id}
@@ -121,7 +121,7 @@ function GroupCard({ group, page, ask }: { group: StreamGroupJson; page: ViewerP
               change={change}
             />
           ))}
-        </PlaceTable>
+        </SettingsTable>
       )}
     </Card>
   );

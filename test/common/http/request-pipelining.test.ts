@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { serializePipelinedRequests } from '../../../src/common/http/one-at-a-time.ts';
+import { serializePipelinedRequests } from '../../../src/common/http/request-pipelining.ts';
 import { until } from '../../support/until.ts';
 
 /** A server whose requests wait for their answers, and connections to it. */

@@ -17,7 +17,7 @@ export function Card({ label, head, children }: CardProps) {
   );
 }
 
-interface PlaceTableProps {
+interface SettingsTableProps {
   /** The columns' names. Behind them is one of buttons. */
   readonly columns: readonly string[];
   /** Which of them are of numbers. */
@@ -27,9 +27,9 @@ interface PlaceTableProps {
 }
 
 /** A table of a card. */
-export function PlaceTable({ columns, numbers = [], children }: PlaceTableProps) {
+export function SettingsTable({ columns, numbers = [], children }: SettingsTableProps) {
   return (
-    <table class="place-table">
+    <table class="settings-table">
       <thead>
         <tr>
           {columns.map((name) => (

@@ -7,7 +7,7 @@ import type { AppStream } from './app-stream.ts';
 const LOOKED_FOR_AT_ONCE = 500;
 
 /** Segments whose files somebody took away while they were used. Call it only while the data folder is in its place. */
-export class GoneSegments {
+export class MissingSegments {
   private readonly streamOf = new Map<Segment, AppStream>();
   /** Those that are looked for next. */
   private unchecked: [AppId, Segment][] = [];

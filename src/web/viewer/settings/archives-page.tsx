@@ -7,8 +7,8 @@ import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { ArchivedFileJson, ArchivesJson, RetentionJson, StreamGroupJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { ActionButton, PlaceFrame } from './place-parts.tsx';
-import { Card, PlaceTable, RowActions } from './place-table.tsx';
+import { ActionButton, SettingsFrame } from './settings-frame.tsx';
+import { Card, RowActions, SettingsTable } from './settings-table.tsx';
 
 const FILES_SHOWN = 500;
 /** Of a file that is sent; the server takes no more at once. */
@@ -30,7 +30,7 @@ export function ArchivesPage({ page }: { page: ViewerPage }) {
   const problems = [archives?.trouble, ...(archives?.problems ?? [])].filter((text) => text !== undefined);
   const ownGroups = (page.groups.value ?? []).filter(({ role }) => role === 'owner');
   return (
-    <PlaceFrame
+    <SettingsFrame
       title="Archives"
       hint="Every hour of lines becomes a file that other tools read, and that outlives this viewer."
       actions={
@@ -42,7 +42,7 @@ export function ArchivesPage({ page }: { page: ViewerPage }) {
       }
     >
       {problems.map((problem) => (
-        <p key={problem} class="place-problem" role="alert">
+        <p key={problem} class="settings-problem" role="alert">
           {visibleText(problem)}
         </p>
       ))}
@@ -51,13 +51,13 @@ export function ArchivesPage({ page }: { page: ViewerPage }) {
       )}
       {page.groups.value && page.groups.value.length > 0 && (
         <Card label="How long lines are kept" head={<h3>How long lines are kept here</h3>}>
-          <PlaceTable columns={['group', 'for', 'as long as they take no more than']}>
+          <SettingsTable columns={['group', 'for', 'as long as they take no more than']}>
             <tbody>
               {page.groups.value.map((group) => (
                 <RetentionRow key={group.id} group={group} page={page} />
               ))}
             </tbody>
-          </PlaceTable>
+          </SettingsTable>
         </Card>
       )}
       {imported && (
@@ -70,7 +70,7 @@ export function ArchivesPage({ page }: { page: ViewerPage }) {
           }}
         />
       )}
-    </PlaceFrame>
+    </SettingsFrame>
   );
 }
 
@@ -100,13 +100,13 @@ function ArchivedFiles({ archives, onImport }: ArchivedFilesProps) {
       }
     >
       {files.length === 0 ? (
-        <p class="place-empty">
+        <p class="settings-empty">
           {archive
             ? 'No file yet: the first comes when an hour is over.'
             : 'Start the viewer with VIEWER_ARCHIVE, a folder or s3://bucket/folder, and hours are archived there.'}
         </p>
       ) : (
-        <PlaceTable columns={['file', 'group', 'lines', 'size']} numbers={['lines', 'size']}>
+        <SettingsTable columns={['file', 'group', 'lines', 'size']} numbers={['lines', 'size']}>
           <tbody>
             {files.slice(0, FILES_SHOWN).map((file) => (
               <tr key={file.name}>
@@ -128,10 +128,10 @@ function ArchivedFiles({ archives, onImport }: ArchivedFilesProps) {
               </tr>
             ))}
           </tbody>
-        </PlaceTable>
+        </SettingsTable>
       )}
       {files.length > FILES_SHOWN && (
-        <p class="place-empty">{formatCount(files.length - FILES_SHOWN, 'older file')} besides.</p>
+        <p class="settings-empty">{formatCount(files.length - FILES_SHOWN, 'older file')} besides.</p>
       )}
     </Card>
   );

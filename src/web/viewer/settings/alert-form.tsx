@@ -5,7 +5,7 @@ import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { AlertJson, ConditionJson, DestinationJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { ActionButton, CancelOr } from './place-parts.tsx';
+import { ActionButton, CancelOr } from './settings-frame.tsx';
 
 const DESTINATIONS = {
   json: { label: 'Webhook (JSON)', placeholder: 'https://example.com/hook' },

@@ -52,7 +52,7 @@ const READ_BY_BUILDS = [
 ];
 
 /** The first of these paths that lead out of a folder through a link, as a sentence; undefined if none does. */
-export async function findLinkOut(
+export async function findExternalLink(
   folder: string,
   paths: readonly string[] = READ_BY_BUILDS,
 ): Promise<string | undefined> {

@@ -8,7 +8,7 @@ import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { ViewerPage } from '../viewer-page.ts';
 
-interface PlaceFrameProps {
+interface SettingsFrameProps {
   readonly title: string;
   readonly hint: ComponentChildren;
   /** Beside the title. */
@@ -17,14 +17,14 @@ interface PlaceFrameProps {
 }
 
 /** A page beside the logs. */
-export function PlaceFrame({ title, hint, actions, children }: PlaceFrameProps) {
+export function SettingsFrame({ title, hint, actions, children }: SettingsFrameProps) {
   return (
-    <main class="place">
-      <div class="place-body">
-        <header class="place-head">
+    <main class="settings">
+      <div class="settings-body">
+        <header class="settings-head">
           <h2>{title}</h2>
           <p class="hint">{hint}</p>
-          {actions && <div class="place-actions">{actions}</div>}
+          {actions && <div class="settings-actions">{actions}</div>}
         </header>
         {children}
       </div>

@@ -7,8 +7,8 @@ import { Icon } from '../../view/icon.tsx';
 import { Modal } from '../../view/modal.tsx';
 import type { InviteJson, KeyJson, RoleName, UserJson } from '../api/viewer-json.ts';
 import type { ViewerPage } from '../viewer-page.ts';
-import { ActionButton, CopyField, PlaceFrame, useQuestion } from './place-parts.tsx';
-import { Card, PlaceTable, RowActions } from './place-table.tsx';
+import { ActionButton, CopyField, SettingsFrame, useQuestion } from './settings-frame.tsx';
+import { Card, RowActions, SettingsTable } from './settings-table.tsx';
 
 const ROLE_LABELS: Record<RoleName, string> = {
   reader: 'may read',
@@ -58,7 +58,7 @@ export function PeoplePage({ page }: { page: ViewerPage }) {
     void load();
   };
   return (
-    <PlaceFrame
+    <SettingsFrame
       title="People"
       hint="Who may read these lines, and keys for programs."
       actions={
@@ -75,7 +75,7 @@ export function PeoplePage({ page }: { page: ViewerPage }) {
       {people && (
         <>
           <Card label="People">
-            <PlaceTable columns={['person', 'role', 'since']}>
+            <SettingsTable columns={['person', 'role', 'since']}>
               <tbody>
                 {people.users.map((user) => (
                   <UserRow key={user.id} user={user} page={page} reload={load} remove={remove} />
@@ -84,13 +84,13 @@ export function PeoplePage({ page }: { page: ViewerPage }) {
                   <InviteRow key={invite.id} invite={invite} page={page} remove={remove} />
                 ))}
               </tbody>
-            </PlaceTable>
+            </SettingsTable>
           </Card>
           <Card label="API keys" head={<h3>API keys</h3>}>
             {people.keys.length === 0 ? (
-              <p class="place-empty">None. A program shows one as “Authorization: Bearer …”.</p>
+              <p class="settings-empty">None. A program shows one as “Authorization: Bearer …”.</p>
             ) : (
-              <table class="place-table">
+              <table class="settings-table">
                 <tbody>
                   {people.keys.map((key) => (
                     <KeyRow key={key.id} apiKey={key} page={page} remove={remove} />
@@ -104,7 +104,7 @@ export function PeoplePage({ page }: { page: ViewerPage }) {
       {dialog === 'invite' && <InviteDialog page={page} onClose={closeDialog} />}
       {dialog === 'key' && <KeyDialog page={page} onClose={closeDialog} />}
       {question}
-    </PlaceFrame>
+    </SettingsFrame>
   );
 }
 

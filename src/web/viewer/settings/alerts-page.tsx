@@ -8,8 +8,8 @@ import { lineKey } from '../lines/viewer-line.ts';
 import { formatViewerAddress, START_ADDRESS } from '../viewer-location.ts';
 import type { ViewerPage } from '../viewer-page.ts';
 import { AlertForm, destinationText } from './alert-form.tsx';
-import { ActionButton, PlaceFrame, useQuestion } from './place-parts.tsx';
-import { Card, PlaceTable, RowActions } from './place-table.tsx';
+import { ActionButton, SettingsFrame, useQuestion } from './settings-frame.tsx';
+import { Card, RowActions, SettingsTable } from './settings-table.tsx';
 
 const REFRESH_MS = 5_000;
 const EVENTS_SHOWN = 100;
@@ -53,7 +53,7 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
     });
   const hasSearches = page.savedSearches.value.length > 0;
   return (
-    <PlaceFrame
+    <SettingsFrame
       title="Alerts"
       hint="An alert looks at each line as it comes, and tells somebody when a saved search finds enough, or nothing."
       actions={
@@ -69,7 +69,7 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
       }
     >
       {alerts?.length === 0 && (
-        <p class="place-empty">
+        <p class="settings-empty">
           {hasSearches
             ? 'No alert yet.'
             : 'An alert is on a saved search: search for something among the logs, and save it (s).'}
@@ -77,7 +77,7 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
       )}
       {alerts && alerts.length > 0 && (
         <Card label="Alerts">
-          <PlaceTable columns={['alert', 'when', 'where']}>
+          <SettingsTable columns={['alert', 'when', 'where']}>
             <tbody>
               {alerts.map((alert) => (
                 <AlertRow
@@ -90,7 +90,7 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
                 />
               ))}
             </tbody>
-          </PlaceTable>
+          </SettingsTable>
         </Card>
       )}
       {events.length > 0 && (
@@ -114,7 +114,7 @@ export function AlertsPage({ page }: { page: ViewerPage }) {
         />
       )}
       {question}
-    </PlaceFrame>
+    </SettingsFrame>
   );
 }
 

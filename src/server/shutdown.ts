@@ -10,11 +10,11 @@ export interface DrainingServer {
 export type RouterLineSink = (app: string, message: string) => void;
 
 /** Set when another server is about to follow at once. */
-export interface Leaving {
+export interface Handover {
   routerLine: RouterLineSink | undefined;
 }
 
 /** How long drains may finish what is under way when the server stops. */
 export const GRACE_MS = 3_000;
 /** The same when another server goes on at once: it sends what has failed again. */
-export const LEAVE_GRACE_MS = 300;
+export const HANDOVER_GRACE_MS = 300;

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { GuessPacer } from '../../../src/common/limits/guess-pacer.ts';
+import { AuthFailureThrottle } from '../../../src/common/limits/auth-failure-throttle.ts';
 
 it('lets a hundred refusals of an address go at once, then ten a second, and holds up the others', () => {
   let now = 0;
-  const pacer = new GuessPacer(() => now);
+  const pacer = new AuthFailureThrottle(() => now);
   const waits = (address: string, times: number): number =>
     Array.from({ length: times }, () => pacer.pauseMs(address)).filter((ms) => ms > 0).length;
   expect(waits('192.0.2.1', 100)).toBe(0);
@@ -16,14 +16,14 @@ it('lets a hundred refusals of an address go at once, then ten a second, and hol
 });
 
 it('counts an IPv6 network as one address', () => {
-  const pacer = new GuessPacer(() => 0);
+  const pacer = new AuthFailureThrottle(() => 0);
   for (let i = 0; i < 100; i++) expect(pacer.pauseMs(`2001:db8:1:2::${i.toString(16)}`)).toBe(0);
   expect(pacer.pauseMs('2001:db8:1:2:ffff::1')).toBe(1_000);
   expect(pacer.pauseMs('2001:db8:1:3::1')).toBe(0);
 });
 
 it('answers at once within the limit, and later beyond it', async () => {
-  const pacer = new GuessPacer(() => 0, 50);
+  const pacer = new AuthFailureThrottle(() => 0, 50);
   for (let i = 0; i < 100; i++) await pacer.pace('192.0.2.1');
   let isOver = false;
   const paced = pacer.pace('192.0.2.1').then(() => {
@@ -38,7 +38,7 @@ it('answers at once within the limit, and later beyond it', async () => {
 });
 
 it('answers a thousand that have waited equally long in many turns of the event loop', async () => {
-  const pacer = new GuessPacer(() => 0, 1);
+  const pacer = new AuthFailureThrottle(() => 0, 1);
   for (let i = 0; i < 100; i++) pacer.pauseMs('192.0.2.1');
   let answered = 0;
   let most = 0;

@@ -19,7 +19,7 @@ const pacedTurns = new TurnQuota(PACED_A_TURN);
  * Paces refusals alone. Right credentials never wait: behind one address (a proxy, a company) others send with them, beside somebody whose
  * token was revoked.
  */
-export class GuessPacer {
+export class AuthFailureThrottle {
   private readonly addresses = new LruCache<string, TokenBucket>(TRACKED_MAX);
   private readonly now: () => number;
   private readonly waitMs: number;
