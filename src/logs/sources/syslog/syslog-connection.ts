@@ -65,39 +65,115 @@ export interface ConnectionContext {
 export function serveSyslogConnection(
   socket: Socket,
   peer: SyslogPeer,
-  { router, rules, rateLimiter, connectionLimiter, miscountReports, oversizeReports }: SyslogListenerOptions,
-  { counters, rejectionWarnings, connections, tracked }: ConnectionContext,
+  options: SyslogListenerOptions,
+  context: ConnectionContext,
 ): void {
   socket.on('error', () => socket.destroy());
-  connectionLimiter.handshakeFinished(tracked);
-  counters.connections++;
-  const sourceResolver = new SourceResolver(router, rules, peer);
-  const receiver = new LineReceiver({
-    router,
-    counters,
-    host: peer.address,
-    sourceResolver,
-    rateLimiter,
-    keepsFollowUps: true,
-    isFireAndForget: true,
-  });
-  const scanner = new FrameScanner();
-  const partialFrame = new PartialFrameBuffer();
-  let chunk: Buffer = Buffer.alloc(0);
+  options.connectionLimiter.handshakeFinished(context.tracked);
+  context.counters.connections++;
+  const connection = new SyslogConnection(socket, peer, options, context);
+  socket.on('data', (data: Buffer) => connection.read(data));
+  socket.on('end', () => connection.end());
+}
+
+class SyslogConnection {
+  private readonly socket: Socket;
+  private readonly peer: SyslogPeer;
+  private readonly options: SyslogListenerOptions;
+  private readonly context: ConnectionContext;
+  private readonly receiver: LineReceiver;
+  private readonly scanner = new FrameScanner();
+  private readonly partialFrame = new PartialFrameBuffer();
+  private chunk: Buffer = NOTHING;
   /** The chunk, with what was left before it. */
-  let bytes = chunk;
-  let countedSkips = 0;
-  let countedResyncs = 0;
-  let countedOversized = 0;
-  let first = true;
+  private bytes: Buffer = NOTHING;
+  private countedSkips = 0;
+  private countedResyncs = 0;
+  private countedOversized = 0;
+  private isFirstChunk = true;
   /** For a token, or for this connection's next turn. */
-  let waiting = false;
-  let ended = false;
+  private isWaiting = false;
+  private hasEnded = false;
+
+  constructor(socket: Socket, peer: SyslogPeer, options: SyslogListenerOptions, context: ConnectionContext) {
+    this.socket = socket;
+    this.peer = peer;
+    this.options = options;
+    this.context = context;
+    const { router, rules, rateLimiter } = options;
+    this.receiver = new LineReceiver({
+      router,
+      counters: context.counters,
+      host: peer.address,
+      sourceResolver: new SourceResolver(router, rules, peer),
+      rateLimiter,
+      keepsFollowUps: true,
+      isFireAndForget: true,
+    });
+    const { tracked } = context;
+    // Its rest waits in the system while this server doesn't read it.
+    tracked.onStalled = () => {
+      if (!this.hasEnded && !this.isWaiting && !socket.isPaused()) this.takeRest(Patience.stalled);
+    };
+    tracked.onEnding = () => this.end();
+  }
+
+  read(data: Buffer): void {
+    if (this.isFirstChunk && !this.acceptFirst(data)) return;
+    this.isFirstChunk = false;
+    this.chunk = data;
+    this.bytes = this.partialFrame.join(data);
+    this.scanner.setInput(this.bytes);
+    this.processChunk();
+  }
+
+  end(): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    if (!this.isWaiting) this.takeRest(Patience.ended);
+  }
+
+  /** False when nothing can be read of this connection: it is closed, and the operator is told why. */
+  private acceptFirst(data: Buffer): boolean {
+    const { rejectionWarnings } = this.context;
+    if (data[0] === TLS_HANDSHAKE && (data.length === 1 || data[1] === TLS_MAJOR)) {
+      rejectionWarnings.refuseConnection('tlsToPlain', this.peer.address);
+      this.socket.destroy();
+      return false;
+    }
+    if (beginsWithProxyHeader(data)) rejectionWarnings.explainConnection('proxyHeader', this.peer.address);
+    return true;
+  }
+
+  private processChunk(): void {
+    const { socket, scanner, receiver } = this;
+    const { router } = this.options;
+    const reached = this.takeFrames();
+    if (reached !== 'all') {
+      this.isWaiting = true;
+      socket.pause();
+      this.context.connections.addPending(reached === 'lookup' ? this.loadTokenAndGoOn() : this.goOnInTurn());
+      return;
+    }
+    this.finishChunk();
+    if (this.chunk !== NOTHING) detachBuffer(this.chunk);
+    if (scanner.patience === Patience.ended) return;
+    scanner.patience = Patience.wait;
+    if (this.hasEnded) this.takeRest(Patience.ended);
+    else if (router.congested) {
+      socket.pause();
+      router.whenUncongested(() => socket.resume());
+    } else if (receiver.heldUp?.whenReleased) {
+      socket.pause();
+      receiver.heldUp.whenReleased(() => socket.resume());
+    }
+  }
 
   /** Takes frame after frame, until all are taken, a token has to be looked up first, or it is the others' turn. */
-  const takeFrames = (): 'all' | 'lookup' | 'turn' => {
+  private takeFrames(): 'all' | 'lookup' | 'turn' {
+    const { scanner, receiver, bytes } = this;
     for (let left = FRAMES_A_TURN; left > 0; left--) {
-      if (scanner.oversizedCount > countedOversized) countOversized();
+      if (scanner.oversizedCount > this.countedOversized) this.countOversized();
       const { framing } = scanner;
       if (framing !== undefined) scanner.advanceTo(receiver.takeFastPath(bytes, scanner.pos, framing));
       const frame = scanner.next();
@@ -109,110 +185,76 @@ export function serveSyslogConnection(
         return 'lookup';
     }
     return 'turn';
-  };
-  /** The last frame was too long. */
-  const countOversized = (): void => {
-    countedOversized++;
-    counters.oversized++;
-    const { lastApp } = receiver;
-    if (lastApp !== undefined) oversizeReports.count(lastApp, 1);
-  };
-  const countFramingErrors = (): void => {
-    const resyncs = scanner.resyncCount - countedResyncs;
-    counters.malformed += scanner.skippedCount - countedSkips;
-    counters.miscounted += resyncs;
-    countedSkips = scanner.skippedCount;
-    countedResyncs = scanner.resyncCount;
-    const { lastApp } = receiver;
-    if (resyncs > 0 && lastApp !== undefined) miscountReports.count(lastApp, resyncs);
-  };
-  const finishChunk = (): void => {
+  }
+
+  private finishChunk(): void {
+    const { scanner, receiver, partialFrame, bytes, chunk } = this;
+    const { connectionLimiter } = this.options;
+    const { tracked, rejectionWarnings } = this.context;
     const isNewFrame = scanner.pos > 0;
     receiver.flushInBackground();
     if (chunk.length >= DETACHED_BYTES_MIN) receiver.letGoOfBytes();
     else if (bytes !== chunk) receiver.letGoOfCopy(bytes, chunk, bytes.length - chunk.length);
     partialFrame.keepFrom(bytes, scanner.pos);
-    countFramingErrors();
+    this.countFramingErrors();
     if (scanner.patience === Patience.wait || isNewFrame)
       connectionLimiter.onBytes(tracked, partialFrame.size, isNewFrame);
     rejectionWarnings.check();
-  };
-  const processChunk = (): void => {
-    const reached = takeFrames();
-    if (reached !== 'all') {
-      waiting = true;
-      socket.pause();
-      connections.addPending(reached === 'lookup' ? loadTokenAndGoOn() : goOnInTurn());
-      return;
-    }
-    finishChunk();
-    if (chunk !== NOTHING) detachBuffer(chunk);
-    if (scanner.patience === Patience.ended) return;
-    scanner.patience = Patience.wait;
-    if (ended) takeRest(Patience.ended);
-    else if (router.congested) {
-      socket.pause();
-      router.whenUncongested(() => socket.resume());
-    } else if (receiver.heldUp?.whenReleased) {
-      socket.pause();
-      receiver.heldUp.whenReleased(() => socket.resume());
-    }
-  };
-  const loadTokenAndGoOn = async (): Promise<void> => {
+  }
+
+  /** The last frame was too long. */
+  private countOversized(): void {
+    this.countedOversized++;
+    this.context.counters.oversized++;
+    const { lastApp } = this.receiver;
+    if (lastApp !== undefined) this.options.oversizeReports.count(lastApp, 1);
+  }
+
+  private countFramingErrors(): void {
+    const { scanner } = this;
+    const { counters } = this.context;
+    const resyncs = scanner.resyncCount - this.countedResyncs;
+    counters.malformed += scanner.skippedCount - this.countedSkips;
+    counters.miscounted += resyncs;
+    this.countedSkips = scanner.skippedCount;
+    this.countedResyncs = scanner.resyncCount;
+    const { lastApp } = this.receiver;
+    if (resyncs > 0 && lastApp !== undefined) this.options.miscountReports.count(lastApp, resyncs);
+  }
+
+  private async loadTokenAndGoOn(): Promise<void> {
+    const { scanner, receiver } = this;
     // Tokens may have been made or revoked again meanwhile.
     do {
-      if (!(await loadTokenWithRetry(receiver, connections))) return;
-    } while (receiver.take(bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup);
-    goOn();
-  };
-  const goOnInTurn = (): Promise<void> => {
-    receiver.flushInBackground();
+      if (!(await loadTokenWithRetry(receiver, this.context.connections))) return;
+    } while (receiver.take(this.bytes, scanner.start, scanner.end) === FrameOutcome.needsTokenLookup);
+    this.goOn();
+  }
+
+  private goOnInTurn(): Promise<void> {
+    this.receiver.flushInBackground();
     return new Promise((resolve) => {
       eventLoopBudget.runRest(() => {
-        goOn();
+        this.goOn();
         resolve();
       });
     });
-  };
-  const goOn = (): void => {
-    waiting = false;
-    if (!ended) socket.resume();
-    processChunk();
-  };
-  /** Takes what there is of a frame whose rest hasn't come, or won't. */
-  const takeRest = (patience: Patience): void => {
-    scanner.patience = patience;
-    chunk = NOTHING;
-    bytes = partialFrame.join(chunk); // what was left may have moved
-    scanner.setInput(bytes);
-    processChunk();
-  };
-  const end = (): void => {
-    if (ended) return;
-    ended = true;
-    if (!waiting) takeRest(Patience.ended);
-  };
-  // Its rest waits in the system while this server doesn't read it.
-  tracked.onStalled = () => {
-    if (!ended && !waiting && !socket.isPaused()) takeRest(Patience.stalled);
-  };
-  tracked.onEnding = end;
+  }
 
-  socket.on('data', (data: Buffer) => {
-    chunk = data;
-    if (first && chunk[0] === TLS_HANDSHAKE && (chunk.length === 1 || chunk[1] === TLS_MAJOR)) {
-      rejectionWarnings.refuseConnection('tlsToPlain', peer.address);
-      socket.destroy();
-      return;
-    }
-    if (first && beginsWithProxyHeader(chunk))
-      rejectionWarnings.explainConnection('proxyHeader', peer.address);
-    first = false;
-    bytes = partialFrame.join(chunk);
-    scanner.setInput(bytes);
-    processChunk();
-  });
-  socket.on('end', end);
+  private goOn(): void {
+    this.isWaiting = false;
+    if (!this.hasEnded) this.socket.resume();
+    this.processChunk();
+  }
+
+  /** Takes what there is of a frame whose rest hasn't come, or won't. */
+  private takeRest(patience: Patience): void {
+    this.scanner.patience = patience;
+    this.chunk = NOTHING;
+    this.bytes = this.partialFrame.join(NOTHING); // what was left may have moved
+    this.scanner.setInput(this.bytes);
+    this.processChunk();
+  }
 }
 
 /**
