@@ -3,8 +3,8 @@ import type { Sequence, StoredBatch } from '../store/contract.ts';
 import type { StreamReader } from '../store/stream-reader.ts';
 import type { LineFilter } from '../syslog/line-filter.ts';
 import { markEvents } from './event-scan.ts';
-import { EVERYTHING, type FileSearch } from './history/file-search.ts';
-import { chunksOfBatches, forEachMatch } from './line-scan.ts';
+import { EVERYTHING, type FileSearch, type LastFound } from './history/file-search.ts';
+import { chunksOfBatches, forEachMatch, type LineRange } from './line-scan.ts';
 import type { EncodedLines, TailEncoding } from './output/encodings.ts';
 
 /** A search works so long at a time, in milliseconds: lines are taken meanwhile, however many search. */
@@ -45,80 +45,127 @@ export async function findLastLines<T>(
   query: LastLinesQuery<T>,
   isCancelled: () => boolean,
 ): Promise<LastLinesResult<T>> {
-  const { lines, after, through, filter, encoding } = query;
+  const { lines, after, through, filter } = query;
   if (lines === 0 || through <= after) return readFrom(Math.max(after, through));
   // Sequences have no gaps, unless lines were deleted: without a filter there is nothing to search for.
   if (filter.matchesAll && reader.edition === 0) return readFrom(Math.max(after, through - lines));
-  const slice = new TimeSlices(SEARCH_SLICE_MS);
-  const encoded: EncodedLines<T>[] = [];
-  let bytes = 0;
-  let count = 0;
-  const result = (start: Sequence): LastLinesResult<T> =>
-    bytes > CACHED_BYTES_MAX
-      ? readFrom(start)
-      : { encoded: encoded.reverse(), start: encoded.length > 0 ? start : through, position: through };
-  for (let before = through + 1; before > after + 1; ) {
-    const found = await files.last(after, before - 1, lines - count, CACHED_BYTES_MAX);
-    if (isCancelled()) return readFrom(through);
-    if (found) {
-      const { sequences, batches = [] } = found;
-      before = found.first;
-      count += sequences.length;
-      bytes += found.batches ? sizeOf(batches) : Number.POSITIVE_INFINITY;
-      const start = count >= lines ? sequences[0] - 1 : before - 1;
-      if (bytes <= CACHED_BYTES_MAX) {
-        const inside = { after: start, through, count: Number.POSITIVE_INFINITY };
-        for (const chunk of chunksOfBatches(batches).reverse()) {
-          const lines = encoding.encode(chunk, inside, EVERYTHING, reader.positions);
-          if (lines.count > 0) encoded.push(lines);
-          if (slice.isOver) await slice.next();
-          if (isCancelled()) return readFrom(through);
-        }
+  return new LastLinesSearch(reader, files, query, isCancelled).run();
+}
+
+class LastLinesSearch<T> {
+  private readonly reader: StreamReader;
+  private readonly files: FileSearch;
+  private readonly query: LastLinesQuery<T>;
+  private readonly isCancelled: () => boolean;
+  private readonly slice = new TimeSlices(SEARCH_SLICE_MS);
+  /** What was found, newest first. */
+  private readonly encoded: EncodedLines<T>[] = [];
+  /** Of the batches that they are of; more than {@link CACHED_BYTES_MAX}: they aren't kept. */
+  private bytes = 0;
+  private count = 0;
+  /** What comes before this one is still to be searched. */
+  private before: Sequence;
+  /** The lines begin after this one; undefined until there are enough. */
+  private start: Sequence | undefined;
+
+  constructor(reader: StreamReader, files: FileSearch, query: LastLinesQuery<T>, isCancelled: () => boolean) {
+    this.reader = reader;
+    this.files = files;
+    this.query = query;
+    this.isCancelled = isCancelled;
+    this.before = query.through + 1;
+  }
+
+  async run(): Promise<LastLinesResult<T>> {
+    const { lines, after, through } = this.query;
+    while (this.hasMore) {
+      const found = await this.files.last(after, this.before - 1, lines - this.count, CACHED_BYTES_MAX);
+      if (found) {
+        await this.takeFound(found);
+        continue;
       }
-      if (count >= lines) return result(start);
-      continue;
+      const batches = await this.reader.readBefore(this.before);
+      if (batches.length === 0) break;
+      await this.takeBatches(batches);
     }
-    const batches = await reader.readBefore(before);
-    if (batches.length === 0) break;
-    // What many have asked for comes in one turn.
-    if (slice.isOver) await slice.next();
-    if (isCancelled()) return readFrom(through);
-    // They come newest first, and events go on in the other direction.
-    if (filter.wholeEvents) markEvents(batches.toReversed(), filter);
-    for (const batch of batches) {
-      before = batch.first;
-      const inside = {
-        after: Math.max(after, batch.first - 1),
-        through: Math.min(through, batch.last),
-        count: Number.POSITIVE_INFINITY,
-      };
-      const matches: Sequence[] = [];
-      for (let scanned = inside.after; scanned < inside.through; ) {
-        const range = {
-          ...inside,
-          after: scanned,
-          through: Math.min(scanned + SCANNED_LINES, inside.through),
-        };
-        forEachMatch([batch], range, filter, (_line, _bytes, sequence) => matches.push(sequence));
-        scanned = range.through;
-        if (slice.isOver && scanned < inside.through) await slice.next();
-        if (isCancelled()) return readFrom(through);
-      }
-      const surplus = Math.max(0, count + matches.length - lines);
-      const start = surplus === 0 ? inside.after : matches[surplus] - 1;
-      count += matches.length - surplus;
-      if (matches.length > 0) {
-        bytes += (batch.bytes.length * matches.length) / batch.count;
-        if (bytes <= CACHED_BYTES_MAX)
-          encoded.push(encoding.encode([batch], { ...inside, after: start }, filter, reader.positions));
-      }
-      if (count >= lines) return result(start);
-      if (before <= after + 1) break;
-      if (slice.isOver) await slice.next();
-      if (isCancelled()) return readFrom(through);
+    if (this.isCancelled()) return readFrom(through);
+    const start = this.start ?? after;
+    if (this.bytes > CACHED_BYTES_MAX) return readFrom(start);
+    const encoded = this.encoded.reverse();
+    return { encoded, start: encoded.length > 0 ? start : through, position: through };
+  }
+
+  private get hasMore(): boolean {
+    return this.start === undefined && this.before > this.query.after + 1 && !this.isCancelled();
+  }
+
+  /** Others have their turn: what many have asked for comes in one. */
+  private async giveWay(): Promise<void> {
+    if (this.slice.isOver) await this.slice.next();
+  }
+
+  /** Takes what was found in closed files. */
+  private async takeFound({ first, sequences, batches }: LastFound): Promise<void> {
+    const { lines, through, encoding } = this.query;
+    this.before = first;
+    this.count += sequences.length;
+    this.bytes += batches ? sizeOf(batches) : Number.POSITIVE_INFINITY;
+    if (this.count >= lines) this.start = sequences[0] - 1;
+    if (!batches || this.bytes > CACHED_BYTES_MAX) return;
+    const after = this.start ?? first - 1;
+    for (const chunk of chunksOfBatches(batches).reverse()) {
+      const inside = { after, through, count: Number.POSITIVE_INFINITY };
+      const found = encoding.encode(chunk, inside, EVERYTHING, this.reader.positions);
+      if (found.count > 0) this.encoded.push(found);
+      await this.giveWay();
+      if (this.isCancelled()) return;
     }
   }
-  return result(after);
+
+  /** Looks through batches, newest first. */
+  private async takeBatches(batches: readonly StoredBatch[]): Promise<void> {
+    const { filter } = this.query;
+    await this.giveWay();
+    // Events go on in the other direction.
+    if (filter.wholeEvents) markEvents(batches.toReversed(), filter);
+    for (const batch of batches) {
+      if (!this.hasMore) return;
+      await this.takeBatch(batch);
+      if (this.hasMore) await this.giveWay();
+    }
+  }
+
+  private async takeBatch(batch: StoredBatch): Promise<void> {
+    const { lines, after, through, filter, encoding } = this.query;
+    this.before = batch.first;
+    const inside = {
+      after: Math.max(after, batch.first - 1),
+      through: Math.min(through, batch.last),
+      count: Number.POSITIVE_INFINITY,
+    };
+    const matches = await this.findMatches(batch, inside);
+    const surplus = Math.max(0, this.count + matches.length - lines);
+    const start = surplus === 0 ? inside.after : matches[surplus] - 1;
+    this.count += matches.length - surplus;
+    if (this.count >= lines) this.start = start;
+    if (matches.length === 0) return;
+    this.bytes += (batch.bytes.length * matches.length) / batch.count;
+    if (this.bytes <= CACHED_BYTES_MAX)
+      this.encoded.push(encoding.encode([batch], { ...inside, after: start }, filter, this.reader.positions));
+  }
+
+  private async findMatches(batch: StoredBatch, inside: LineRange): Promise<Sequence[]> {
+    const matches: Sequence[] = [];
+    for (let scanned = inside.after; scanned < inside.through; ) {
+      const through = Math.min(scanned + SCANNED_LINES, inside.through);
+      const range = { ...inside, after: scanned, through };
+      forEachMatch([batch], range, this.query.filter, (_line, _bytes, sequence) => matches.push(sequence));
+      scanned = through;
+      if (scanned < inside.through) await this.giveWay();
+      if (this.isCancelled()) return [];
+    }
+    return matches;
+  }
 }
 
 function sizeOf(batches: readonly StoredBatch[]): number {
