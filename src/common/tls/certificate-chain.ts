@@ -26,6 +26,24 @@ export function chainFault(file: string, pem: Buffer): string | undefined {
   return `${file} has no certificate of what signed it (${issuer}): many clients refuse it. Use the file with the whole chain, often called fullchain.pem.`;
 }
 
+/**
+ * Does the chain of a client's certificate lead to one of these authorities?
+ * @param certificate with what the client has sent of its chain (`issuerCertificate`)
+ * @param authorities all of the file, in PEM form
+ */
+export function isSignedBy(certificate: X509Certificate, authorities: Buffer): boolean {
+  const signers = readCertificates(authorities);
+  const seen = new Set<string>();
+  let current: X509Certificate | undefined = certificate;
+  while (current && !seen.has(current.fingerprint256)) {
+    const one: X509Certificate = current;
+    if (signers.some((signer) => one.checkIssued(signer) && one.verify(signer.publicKey))) return true;
+    seen.add(one.fingerprint256);
+    current = one.issuerCertificate;
+  }
+  return false;
+}
+
 /** Whether each can be used is OpenSSL's to say: what can't be read is left out. */
 function readCertificates(pem: Buffer): X509Certificate[] {
   return (pem.toString('latin1').match(PEM_CERTIFICATE) ?? []).flatMap((text) => {
