@@ -173,6 +173,11 @@ describe.skipIf(absent)('a server with a certificate', () => {
     await tail.stop('SIGTERM');
     const status = await runTailrace(['status'], { env });
     expect(status.stdout).toMatch(/fullchain\.pem +logs\.example\.com, .*127\.0\.0\.1 +20\d\d-/);
+    const { NODE_EXTRA_CA_CERTS: _unused, ...strangers } = env;
+    const refused = await runTailrace(['status'], { env: strangers });
+    expect(refused.stderr).toMatch(
+      /The certificate of the server at https:\S+ isn't accepted \([A-Z_]+\): name the file of the authority that signed it in NODE_EXTRA_CA_CERTS;/,
+    );
   });
 
   it('chooses by the name that is asked for, and shows each its own certificate', async () => {

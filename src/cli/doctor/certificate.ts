@@ -4,6 +4,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Settings } from '../../common/config/settings.ts';
 import { errorMessage } from '../../common/text/error-message.ts';
+import { chainFault, orderFault } from '../../common/tls/certificate-chain.ts';
 import { httpPemFiles, syslogPemFiles } from '../../common/tls/certificate-settings.ts';
 import { type CheckResult, resultsOf } from './check-result.ts';
 
@@ -41,12 +42,23 @@ export function checkCertificateFiles(settings: Settings): CheckResult[] {
 /** Can these files be used, and for how long? */
 export function checkCertificate(certFile: string, keyFile: string, nowMs = Date.now()): CheckResult[] {
   try {
-    const found = new X509Certificate(readFileSync(certFile));
-    if (!found.checkPrivateKey(createPrivateKey(readFileSync(keyFile))))
+    const pem = readFileSync(certFile);
+    const found = new X509Certificate(pem);
+    const key = createPrivateKey(readFileSync(keyFile));
+    if (!found.checkPrivateKey(key)) {
+      const fault = orderFault(certFile, pem, key);
       return [
-        result('trouble', `${keyFile} is not the key of ${certFile}: name the one that belongs to it.`),
+        result(
+          'trouble',
+          fault ?? `${keyFile} is not the key of ${certFile}: name the one that belongs to it.`,
+        ),
       ];
-    return [checkTimes(certFile, Date.parse(found.validTo), Date.parse(found.validFrom), nowMs)];
+    }
+    const fault = chainFault(certFile, pem);
+    return [
+      checkTimes(certFile, Date.parse(found.validTo), Date.parse(found.validFrom), nowMs),
+      ...(fault === undefined ? [] : [result('concern', fault)]),
+    ];
   } catch (error) {
     const reason = errorMessage(error);
     return [

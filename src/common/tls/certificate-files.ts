@@ -9,6 +9,7 @@ import { createSecureContext, type SecureContext, type SecureContextOptions } fr
 import { systemCode, TailraceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { errorMessage } from '../text/error-message.ts';
+import { chainFault, orderFault } from './certificate-chain.ts';
 
 /** How often files are looked at. */
 const CHECK_MS = 5_000;
@@ -53,6 +54,8 @@ interface Loaded {
   readonly options: SecureContextOptions;
   readonly context: SecureContext;
   readonly certificate: X509Certificate;
+  /** Why clients may refuse it, although it can be used. */
+  readonly fault: string | undefined;
   readonly loadedAt: Date;
 }
 
@@ -95,6 +98,11 @@ export class CertificatePair {
       loadedAt,
       trouble: this.trouble,
     };
+  }
+
+  /** Why clients may refuse it, although it can be used; undefined: nothing is known. */
+  get fault(): string | undefined {
+    return this.loaded.fault;
   }
 
   /** Is it for this host? */
@@ -168,6 +176,7 @@ export class CertificateFiles {
   open(files: PemFiles): CertificatePair {
     const pair = new CertificatePair(files);
     this.pairs.push(pair);
+    this.warnOf(pair);
     this.timer ??= setInterval(() => this.refresh(false), CHECK_MS).unref();
     return pair;
   }
@@ -186,6 +195,7 @@ export class CertificateFiles {
       if (outcome === 'loaded') {
         isAnyLoaded = true;
         this.log.info({ file: certificate, notAfter: pair.state.notAfter }, 'a certificate was read anew');
+        this.warnOf(pair);
       } else if (outcome === 'refused')
         this.log.warn({ file: certificate }, `a changed certificate can't be used: ${pair.trouble}`);
     }
@@ -204,6 +214,10 @@ export class CertificateFiles {
 
   close(): void {
     clearInterval(this.timer);
+  }
+
+  private warnOf({ fault, files }: CertificatePair): void {
+    if (fault !== undefined) this.log.warn({ file: files.certificate }, fault);
   }
 }
 
@@ -232,13 +246,16 @@ function load(files: PemFiles): Loaded {
       : readPem(files.clientAuthority, settings.clientAuthority ?? 'the authority');
   try {
     const certificate = new X509Certificate(cert);
-    if (!certificate.checkPrivateKey(createPrivateKey(key)))
+    const privateKey = createPrivateKey(key);
+    if (!certificate.checkPrivateKey(privateKey))
       throw new TailraceError(
         'settings',
-        `${files.key} is not the key of ${files.certificate}: set ${settings.key} to the one that belongs to it.`,
+        orderFault(files.certificate, cert, privateKey) ??
+          `${files.key} is not the key of ${files.certificate}: set ${settings.key} to the one that belongs to it.`,
       );
     const options: SecureContextOptions = { cert, key, ca, ...TLS_SERVER_OPTIONS };
-    return { options, context: createSecureContext(options), certificate, loadedAt: new Date() };
+    const fault = chainFault(files.certificate, cert);
+    return { options, context: createSecureContext(options), certificate, fault, loadedAt: new Date() };
   } catch (error) {
     if (error instanceof TailraceError) throw error;
     throw new TailraceError(

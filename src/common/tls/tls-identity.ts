@@ -26,6 +26,18 @@ export class TlsIdentity {
     };
   }
 
+  /** Calls back with who signs clients' certificates from now on, in PEM form, when that has changed. */
+  watchClientAuthority(onChanged: (authority: Buffer) => void): void {
+    const read = (): Buffer => Buffer.from(String(this.pairs[0].secureOptions.ca ?? ''));
+    let known = read();
+    this.certificates.watch(() => {
+      const now = read();
+      if (now.equals(known)) return;
+      known = now;
+      onChanged(now);
+    });
+  }
+
   /** Keeps a server's first certificate up to date; connections that are open stay as they are. */
   follow(server: Server): void {
     this.certificates.watch(() => server.setSecureContext(this.pairs[0].secureOptions));

@@ -5,6 +5,7 @@
 import ipaddr from 'ipaddr.js';
 import { TailraceError } from '../../common/errors.ts';
 import { type AppId, mayHaveChanged, type Store } from '../store/contract.ts';
+import { LineRules } from './line-rules.ts';
 import type { LogSource } from './token-cache.ts';
 
 /** What a rule asks for: a line has to meet all conditions that are given. */
@@ -47,12 +48,14 @@ export interface ClientCertificate {
   readonly fingerprint: string;
 }
 
-/** A rule whose conditions on the sender are met: its tag and hostname are left to check. */
-export interface CandidateRule {
-  readonly tag: string | undefined;
-  readonly hostname: string | undefined;
-  readonly logSource: LogSource;
+/** Rules that ask the same of their senders. */
+interface SenderRules {
+  readonly conditions: RuleConditions;
+  readonly network: NetworkRange | undefined;
+  readonly lines: LineRules;
 }
+
+type NetworkRange = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
 
 /** Of the keys of rules, in the scope of no app. */
 export const RULE_PREFIX = 'rule/';
@@ -66,6 +69,8 @@ export function ruleKey(id: string): string {
 export class SourceRules {
   private readonly store: Store;
   private records: readonly RuleRecord[] = [];
+  /** The same, as senders are compared with them: each has a part of these, and no copy. */
+  private bySender: readonly SenderRules[] = [];
   private readonly listeners = new Set<() => void>();
   private loading: Promise<void> = Promise.resolve();
   /** Grows when rules were made or removed: whoever caches candidates asks again. */
@@ -94,11 +99,10 @@ export class SourceRules {
     return this.records.flatMap((rule) => (rule.port === undefined ? [] : { ...rule, port: rule.port }));
   }
 
-  /** The rules that may apply to a sender's lines, those with most conditions first, of these the oldest. */
-  candidatesFor(sender: SenderInfo): readonly CandidateRule[] {
-    return this.records
-      .filter((rule) => matchesSender(rule, sender))
-      .map(({ app, source, tag, hostname }) => ({ tag, hostname, logSource: logSourceOf(app, source) }));
+  /** The rules that may apply to a sender's lines: of several that do, the one with most conditions counts, of these the oldest. */
+  candidatesFor(sender: SenderInfo): readonly LineRules[] {
+    const address = ipaddr.isValid(sender.address) ? ipaddr.process(sender.address) : undefined;
+    return this.bySender.filter((rules) => matchesSender(rules, sender, address)).map(({ lines }) => lines);
   }
 
   private async read(): Promise<void> {
@@ -111,6 +115,7 @@ export class SourceRules {
     );
     if (JSON.stringify(records) === JSON.stringify(this.records)) return;
     this.records = records;
+    this.bySender = groupBySender(records);
     this.version++;
     for (const changed of this.listeners) changed();
   }
@@ -148,12 +153,38 @@ function conditionCount({ port, network, tag, hostname, certificate }: RuleCondi
   return [port, network, tag, hostname, certificate].filter((given) => given !== undefined).length;
 }
 
-function matchesSender(rule: RuleRecord, { address, port, certificate }: SenderInfo): boolean {
-  if (rule.port !== undefined && rule.port !== port) return false;
-  if (rule.network !== undefined && !networkContains(rule.network, address)) return false;
+/** @param records the one that counts first before others */
+function groupBySender(records: readonly RuleRecord[]): SenderRules[] {
+  const groups = new Map<string, SenderRules>();
+  let rank = 0;
+  for (const { port, network, certificate, tag, hostname, app, source } of records) {
+    const key = JSON.stringify([port, network, certificate]);
+    let group = groups.get(key);
+    if (!group) {
+      const conditions = { port, network, certificate };
+      group = {
+        conditions,
+        network: network === undefined ? undefined : parseNetwork(network),
+        lines: new LineRules(),
+      };
+      groups.set(key, group);
+    }
+    group.lines.add({ tag, hostname, logSource: logSourceOf(app, source) }, rank++);
+  }
+  return [...groups.values()];
+}
+
+function matchesSender(
+  { conditions, network }: SenderRules,
+  { port, certificate }: SenderInfo,
+  address: ipaddr.IPv4 | ipaddr.IPv6 | undefined,
+): boolean {
+  if (conditions.port !== undefined && conditions.port !== port) return false;
+  if (conditions.network !== undefined && !(network && address && networkContains(network, address)))
+    return false;
   return (
-    rule.certificate === undefined ||
-    (certificate !== undefined && matchesCertificate(rule.certificate, certificate))
+    conditions.certificate === undefined ||
+    (certificate !== undefined && matchesCertificate(conditions.certificate, certificate))
   );
 }
 
@@ -170,14 +201,11 @@ function matchesCertificate(
   );
 }
 
-function networkContains(network: string, address: string): boolean {
-  const range = parseNetwork(network);
-  if (!range || !ipaddr.isValid(address)) return false;
-  const client = ipaddr.process(address);
-  return client.kind() === range[0].kind() && client.match(range);
+function networkContains(range: NetworkRange, address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  return address.kind() === range[0].kind() && address.match([...range]);
 }
 
-function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] | undefined {
+function parseNetwork(text: string): NetworkRange | undefined {
   if (ipaddr.isValidCIDR(text)) {
     const [network, bits] = ipaddr.parseCIDR(text);
     // IPv4 within IPv6, as addresses of senders are read.

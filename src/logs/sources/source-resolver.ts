@@ -2,7 +2,8 @@
  * Determines the log source of a line. Its APP-NAME is its token; a sender that can't write it there has it in structured data
  * or in the hostname, or is identified by a rule.
  */
-import type { CandidateRule, SenderInfo, SourceRules } from '../router/source-rules.ts';
+import { findSource, type LineRules } from '../router/line-rules.ts';
+import type { SenderInfo, SourceRules } from '../router/source-rules.ts';
 import type { LogSource, TokenLookup } from '../router/token-cache.ts';
 import { readTokenElement } from '../syslog/fields/structured-data.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
@@ -31,7 +32,7 @@ export class SourceResolver {
   private readonly rules: Pick<SourceRules, 'version' | 'candidatesFor'>;
   private readonly sender: SenderInfo;
   private candidatesVersion = -1;
-  private cachedCandidates: readonly CandidateRule[] = [];
+  private cachedCandidates: readonly LineRules[] = [];
   private cachedScope = 0;
 
   constructor(
@@ -70,19 +71,13 @@ export class SourceResolver {
 
   /** The source of a line that has no header at all: of a rule that asks for nothing but the sender. */
   resolveHeaderless(): LogSource | undefined {
-    return this.candidates().find(({ tag, hostname }) => tag === undefined && hostname === undefined)
-      ?.logSource;
+    return findSource(this.candidates());
   }
 
   /** The source that a rule names for lines of this tag and host, as a header has them. */
   resolveByRule(tag: string, hostname: string): { readonly logSource: LogSource } | 'unknown' {
-    for (const candidate of this.candidates())
-      if (
-        (candidate.tag === undefined || candidate.tag === tag) &&
-        (candidate.hostname === undefined || candidate.hostname === hostname)
-      )
-        return { logSource: candidate.logSource };
-    return 'unknown';
+    const logSource = findSource(this.candidates(), tag, hostname);
+    return logSource ? { logSource } : 'unknown';
   }
 
   /** A token, or `TOKEN/web.1`: for senders that can set the tag, and nothing else (Docker). */
@@ -103,7 +98,7 @@ export class SourceResolver {
     return { logSource, line: rewriteHeader(bytes, start, end, header, changes) };
   }
 
-  private candidates(): readonly CandidateRule[] {
+  private candidates(): readonly LineRules[] {
     if (this.candidatesVersion !== this.rules.version) {
       this.candidatesVersion = this.rules.version;
       this.cachedCandidates = this.rules.candidatesFor(this.sender);

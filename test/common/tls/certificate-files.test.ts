@@ -1,8 +1,10 @@
 /** Certificates whose time isn't now: which is used, and which is shown for a name that several are for. */
 import { X509Certificate } from 'node:crypto';
-import { copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { checkCertificate } from '../../../src/cli/doctor/certificate.ts';
+import type { Log } from '../../../src/common/log.ts';
 import { CertificateFiles, CertificatePair } from '../../../src/common/tls/certificate-files.ts';
 import { TlsIdentity } from '../../../src/common/tls/tls-identity.ts';
 import { missing } from '../../support/program.ts';
@@ -33,6 +35,41 @@ const filesOf = ({ certFile, keyFile }: CertificateAndKey) => ({
 });
 
 describe.skipIf(missing('openssl'))('certificates', () => {
+  it('of an authority that signs by another certificate, which isn’t there: said at the start, and by doctor', () => {
+    // As public authorities' certificates say where their issuer's is.
+    const own = authority.issue(
+      'DNS:a.example.com\nauthorityInfoAccess=caIssuers;URI:http://ca.example.com/ca.crt',
+    );
+    const place = { certificate: join(folder, 'chain.pem'), key: own.keyFile, settings: SETTINGS };
+    const said: unknown[] = [];
+    const log = { info: () => {}, warn: (_fields: object, message: string) => void said.push(message) };
+    const open = (...certificates: string[]): void => {
+      writeFileSync(place.certificate, certificates.join(''));
+      const files = new CertificateFiles(log as unknown as Log);
+      files.open(place);
+      files.close();
+    };
+    open(own.cert);
+    expect(said).toEqual([
+      expect.stringMatching(/has no certificate of what signed it \(CN=authority\).*fullchain\.pem\.$/),
+    ]);
+    expect(checkCertificate(place.certificate, place.key)).toMatchObject([
+      { text: expect.stringContaining('expires in') },
+      { level: 'concern', text: said[0] },
+    ]);
+    open(own.cert, authority.cert);
+    // One of a company's own authority, which clients are given.
+    const plain = authority.issue('DNS:a.example.com');
+    new CertificateFiles(log as unknown as Log).open(filesOf(plain));
+    expect(said).toHaveLength(1);
+    expect(() => open(authority.cert, own.cert)).toThrow(
+      /begins with another certificate than that of its key: put the server's own first/,
+    );
+    expect(checkCertificate(place.certificate, place.key)).toMatchObject([
+      { level: 'trouble', text: expect.stringContaining('begins with another certificate') },
+    ]);
+  });
+
   it('that aren’t valid yet wait for their time; then they are used without being written again', () => {
     const place = { certFile: join(folder, 'c.pem'), keyFile: join(folder, 'k.pem') };
     const install = ({ certFile, keyFile }: CertificateAndKey): string => {

@@ -2,7 +2,7 @@
  * Connections' bytes, taken by the WebAssembly fast path and by the scalar reader: the same records for the same apps, and the same counts.
  * Several connections with different tokens, rules and senders alternate, as they share what the fast path remembers.
  */
-import type { CandidateRule } from '../../../src/logs/router/source-rules.ts';
+import { type LineRule, LineRules } from '../../../src/logs/router/line-rules.ts';
 import type { LogSource } from '../../../src/logs/router/token-cache.ts';
 import { countersByApp } from '../../../src/logs/sources/app-counters.ts';
 import { takeFrames } from '../../../src/logs/sources/formats/packed-lines.ts';
@@ -46,7 +46,7 @@ const SOURCES = [
   logSource(TOKENS[2], APPS[0], '*'),
   logSource(TOKENS[3], APPS[0], 'other'),
 ];
-const RULES: readonly CandidateRule[] = [
+const RULES: readonly LineRule[] = [
   rule('nginx', 'ruled', APPS[0], 'nginx'),
   rule('cron', undefined, APPS[1], 'cron'),
   rule('postgres', 'host', APPS[1], '*'),
@@ -56,12 +56,7 @@ const RULES: readonly CandidateRule[] = [
   rule(undefined, undefined, APPS[0], 'any'),
 ];
 
-function rule(
-  tag: string | undefined,
-  hostname: string | undefined,
-  app: AppId,
-  source: string,
-): CandidateRule {
+function rule(tag: string | undefined, hostname: string | undefined, app: AppId, source: string): LineRule {
   return { tag, hostname, logSource: logSource('', app, source) };
 }
 
@@ -151,10 +146,10 @@ function takeStreams(seed: number, streams: readonly RandomStream[], withFastPat
     const random = seededRandom(seed ^ 0x5bd1e995);
     const dice = new Dice(random);
     const router = new Router(dice.chance(0.2));
-    let rules: CandidateRule[] = [];
+    let rules: LineRules[] = [];
     const ruleSet = { version: 0, candidatesFor: () => rules };
     const changeRules = (): void => {
-      rules = RULES.filter(() => random() < 0.5);
+      rules = [new LineRules(RULES.filter(() => random() < 0.5))];
       ruleSet.version++;
     };
     changeRules();

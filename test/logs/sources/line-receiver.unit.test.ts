@@ -1,5 +1,6 @@
 /** What becomes of a frame, without a server: the token table and the batchers are in memory here. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { LineRules } from '../../../src/logs/router/line-rules.ts';
 import { type RateLimit, RateLimiter } from '../../../src/logs/router/rate-limiter.ts';
 import type { LogSource, TokenLookup } from '../../../src/logs/router/token-cache.ts';
 import { countersByApp } from '../../../src/logs/sources/app-counters.ts';
@@ -218,7 +219,7 @@ describe('frames that are no lines', () => {
     const rules = {
       version: 1,
       candidatesFor: () => [
-        { tag: undefined, hostname: undefined, logSource: logSource('', OTHER, 'cisco') },
+        new LineRules([{ tag: undefined, hostname: undefined, logSource: logSource('', OTHER, 'cisco') }]),
       ],
     };
     const sourceResolver = new SourceResolver(router, rules, { address: '10.0.0.1', port: 514 });
@@ -348,7 +349,9 @@ describe('lines without a header behind one that has a token, on one connection'
   it('a line that a rule identified is followed as one with a token is, until rules change', () => {
     const rules = {
       version: 1,
-      candidatesFor: () => [{ tag: 'su', hostname: undefined, logSource: logSource('', OTHER, 'box') }],
+      candidatesFor: () => [
+        new LineRules([{ tag: 'su', hostname: undefined, logSource: logSource('', OTHER, 'box') }]),
+      ],
     };
     const sourceResolver = new SourceResolver(router, rules, { address: '10.0.0.1', port: 514 });
     const into = receiver({ sourceResolver, keepsFollowUps: true });
@@ -432,7 +435,9 @@ describe('the fast path', () => {
   it('takes lines that a rule names, until rules change', () => {
     const rules = {
       version: 1,
-      candidatesFor: () => [{ tag: 'su', hostname: undefined, logSource: logSource('', OTHER, 'box') }],
+      candidatesFor: () => [
+        new LineRules([{ tag: 'su', hostname: undefined, logSource: logSource('', OTHER, 'box') }]),
+      ],
     };
     const sourceResolver = new SourceResolver(router, rules, { address: '10.0.0.1', port: 514 });
     const into = receiver({ sourceResolver });

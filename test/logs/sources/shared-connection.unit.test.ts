@@ -1,5 +1,6 @@
 /** Lines of several owners on one connection: each goes to its own, also when they have the same program and differ in their token or host alone. */
 import { expect, it } from 'vitest';
+import { LineRules } from '../../../src/logs/router/line-rules.ts';
 import { type LogSource, WILDCARD_SOURCE } from '../../../src/logs/router/token-cache.ts';
 import { LineReceiver } from '../../../src/logs/sources/line-receiver.ts';
 import { createListenerCounters } from '../../../src/logs/sources/listener-counters.ts';
@@ -39,7 +40,7 @@ it.each([
       whenStored: async () => {},
     }),
   };
-  const rules = { version: 1, candidatesFor: () => RULES };
+  const rules = { version: 1, candidatesFor: () => [new LineRules(RULES)] };
   const receiver = new LineReceiver({
     router,
     counters: createListenerCounters('tcp'),

@@ -1,11 +1,11 @@
 /**
  * What a destination's response means. 2xx: the lines are accepted. 4xx: it will never accept these lines; they count as lost.
- * But 408, 425 and 429 are temporary, and so is everything else. 401, 403, 404 and 410 are most often a mistake that somebody
- * will fix, so lines wait for that as long as the stream holds them.
+ * But 408, 425 and 429 are temporary, and so is everything else. 401, 402 (a plan that is used up), 403, 404, 405, 407, 410, 421, 423, 426 and
+ * 451 say nothing of the lines: they are most often a mistake that somebody will fix, so lines wait for that as long as the stream holds them.
  */
 export type DrainResponseClass = 'accepted' | 'retry' | 'refused';
 
-const RETRYABLE = new Set([401, 403, 404, 407, 408, 410, 421, 425, 429]);
+const RETRYABLE = new Set([401, 402, 403, 404, 405, 407, 408, 410, 421, 423, 425, 426, 429, 451]);
 
 /** What becomes of the lines of a request that was answered. @param status of HTTP */
 export function classifyDrainResponse(status: number): DrainResponseClass {

@@ -1,7 +1,9 @@
 /** Connects to destinations: names are resolved under the target policy, certificates are verified. */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { systemCode } from '../../../common/errors.ts';
 import { Deadline } from '../../../common/limits/deadline.ts';
+import { certificateErrorKind } from '../../../common/tls/certificate-error.ts';
 import { printableReason } from '../options/drain-record.ts';
 import type { TargetPolicy } from '../options/target-policy.ts';
 import { OutletError } from '../outlet.ts';
@@ -38,9 +40,39 @@ export type DeliveryPhase = 'resolve' | 'connect' | 'tls' | 'send' | 'answer';
 /** Called when a phase is over, with its duration. */
 export type OnPhase = (phase: DeliveryPhase, ms: number) => void;
 
-/** OpenSSL's codes for certificates that are rejected, ours or theirs. */
-const CERTIFICATE_ERROR =
-  /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER|DECODE_ISSUER)|ALERT_(BAD|UNSUPPORTED|UNKNOWN_CA)|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)/;
+/** What OpenSSL's codes mean here: alerts are the destination's words. */
+const TLS_ERRORS: readonly {
+  readonly code: RegExp;
+  readonly meaning: string;
+  readonly isCertificateError?: boolean;
+}[] = [
+  {
+    code: /WRONG_VERSION_NUMBER|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG|BAD_RECORD_TYPE/,
+    meaning: "the destination doesn't speak TLS at this port",
+  },
+  {
+    code: /ALERT_CERTIFICATE_REQUIRED/,
+    meaning: 'the destination wants a client certificate (--cert, --key)',
+    isCertificateError: true,
+  },
+  {
+    code: /ALERT_(?:BAD_CERT|UNSUPPORTED_CERT|UNKNOWN_CA|CERTIFICATE|ACCESS_DENIED)/,
+    meaning: "the destination doesn't accept the client certificate",
+    isCertificateError: true,
+  },
+  {
+    code: /ALERT_HANDSHAKE_FAILURE/,
+    meaning:
+      'the destination wants a client certificate (--cert, --key), or has no cipher that is known here',
+  },
+  {
+    code: /ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/,
+    meaning: 'the destination speaks no TLS from 1.2 on',
+  },
+];
+/** What can be done about a destination's certificate that isn't accepted. */
+const UNTRUSTED_ADVICE =
+  "the destination doesn't send its whole chain, or its authority isn't known here (--ca)";
 
 /** One for many destinations, for its sessions of TLS (RFC 8446 section 2.2) to be of use. A socket that it gave is the caller's. */
 export class Dialer {
@@ -143,16 +175,25 @@ function isHostName(host: string): boolean {
 /** A network error as an outlet's. */
 export function toOutletError(error: unknown): OutletError {
   if (error instanceof OutletError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const message = errorText(error);
-  // A mistake in the user's own certificate has a code of Node's; it is reported alike.
-  const isCertificateError = CERTIFICATE_ERROR.test(code) || /alert (bad|unknown|certificate)/.test(message);
-  return new OutletError(printableReason(message), { isCertificateError, cause: error });
+  const code = systemCode(error);
+  const certificateError = certificateErrorKind(code);
+  const tlsError = TLS_ERRORS.find((known) => known.code.test(code));
+  const isCertificateError =
+    // A mistake in the user's own certificate has a code of Node's; it is reported alike.
+    certificateError !== undefined || tlsError?.isCertificateError === true || code.includes('CERT');
+  const advice = certificateError === 'untrusted' ? UNTRUSTED_ADVICE : tlsError?.meaning;
+  const text = errorText(error);
+  return new OutletError(printableReason(advice ? `${text}: ${advice}` : text), {
+    isCertificateError,
+    cause: error,
+  });
 }
 
 function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // One error for each address that was tried.
   const tried = error instanceof AggregateError ? error.errors.map(errorText).join('; ') : '';
-  return error.message || tried || error.name;
+  // OpenSSL's message has the thread, the function and the line of its source around the reason.
+  const reason = 'reason' in error && 'library' in error ? String(error.reason) : '';
+  return reason || error.message || tried || error.name;
 }

@@ -1,6 +1,8 @@
 /** Source: syslog over TLS (RFC 5425), with or without a client certificate. */
+import type { X509Certificate } from 'node:crypto';
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { isSignedBy } from '../../../common/tls/certificate-chain.ts';
 import { beginHandshake, HANDSHAKE_TIMEOUT_MS } from '../../../common/tls/handshake-turns.ts';
 import type { TlsIdentity } from '../../../common/tls/tls-identity.ts';
 import type { ClientCertificate } from '../../router/source-rules.ts';
@@ -38,18 +40,28 @@ export async function listenTls(
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   });
   identity.follow(secure);
+  /** Connections that are identified by a client's certificate. */
+  const certified = new Map<TLSSocket, X509Certificate>();
+  identity.watchClientAuthority((authority) => {
+    // They may stay open for weeks; whoever removes an authority means those, too.
+    for (const [socket, own] of certified)
+      if (!isSignedBy(own, authority)) refuseCertificate(socket, 'its authority was removed');
+  });
+  const refuseCertificate = (socket: TLSSocket, reason: string): void => {
+    options.log.warn(
+      { protocol: 'tls', address: peerAddress(socket), reason },
+      "a sender's certificate isn't signed by TAILRACE_SYSLOG_TLS_CLIENT_CA",
+    );
+    counters.cut++;
+    socket.destroy();
+  };
   secure.on('secureConnection', (socket: TLSSocket) => {
     const peerCertificate = socket.getPeerCertificate();
     const hasCertificate = peerCertificate !== undefined && Object.keys(peerCertificate).length > 0;
     // A certificate that can't be verified is worse than none: its owner relies on being identified by it.
     if (hasCertificate && !socket.authorized) {
       socket.on('error', () => socket.destroy());
-      options.log.warn(
-        { protocol: 'tls', address: peerAddress(socket), reason: String(socket.authorizationError) },
-        "a sender's certificate isn't signed by TAILRACE_SYSLOG_TLS_CLIENT_CA",
-      );
-      counters.cut++;
-      socket.destroy();
+      refuseCertificate(socket, String(socket.authorizationError));
       return;
     }
     const client = clients.get(endpointKey(socket));
@@ -60,6 +72,11 @@ export async function listenTls(
     const { address, tracked } = client;
     const certificate = hasCertificate ? readCertificate(peerCertificate) : undefined;
     connections.add(socket);
+    const own = hasCertificate ? socket.getPeerX509Certificate() : undefined;
+    if (own) {
+      certified.set(socket, own);
+      socket.once('close', () => certified.delete(socket));
+    }
     serveSyslogConnection(socket, { address, port, certificate }, options, {
       counters,
       rejectionWarnings,

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { missing, runTailrace } from '../../../support/program.ts';
+import { startHttpReceiver } from '../../../support/receivers/receivers.ts';
 import { httpsReceiver, tlsSyslogReceiver } from '../../../support/receivers/tls-receivers.ts';
 import {
   type CertificateAndKey,
@@ -73,7 +74,7 @@ describe.skipIf(without)('certificates', () => {
       await pushLines(server, app.token, numberedMessages(3));
       const l14 = await told(app, /L14/);
       expect(l14).toContain(
-        `heroku[logplex]: Error L14 (certificate validation): error="unable to verify the first certificate" uri="${scheme}://localhost:${bad.port}/"`,
+        `heroku[logplex]: Error L14 (certificate validation): error="unable to verify the first certificate: the destination doesn't send its whole chain, or its authority isn't known here (--ca)" uri="${scheme}://localhost:${bad.port}/"`,
       );
       expect(bad.messages()).toEqual([]);
     },
@@ -136,7 +137,7 @@ describe.skipIf(without)('certificates', () => {
     await add(app, url);
     const refused = await runTailrace(['drains:test', '-a', app.name], { env: server.env });
     expect(refused.stdout).toContain(
-      'The test line was not accepted: unable to verify the first certificate',
+      "The test line was not accepted: unable to verify the first certificate: the destination doesn't send its whole chain",
     );
     await runTailrace(['drains:remove', url, '-a', app.name], { env: server.env });
     await add(app, url, '--ca', authority.certFile);
@@ -145,6 +146,28 @@ describe.skipIf(without)('certificates', () => {
       /name resolved +\S+ ms\nconnected +\S+ ms\nTLS handshake +\S+ ms\nanswered/,
     );
   });
+
+  it.each([
+    [
+      'without TLS',
+      async () => (await startHttpReceiver()).port,
+      "wrong version number: the destination doesn't speak TLS at this port",
+    ],
+    [
+      'that wants a client certificate',
+      async () => (await httpsReceiver({ ...good, ca: authority.cert, requestCert: true })).port,
+      'alert certificate required: the destination wants a client certificate (--cert, --key)',
+    ],
+  ])(
+    'a destination %s: the reason is a sentence, not a line of OpenSSL’s source',
+    async (_, port, reason) => {
+      const app = await server.createApp();
+      await add(app, `https://localhost:${await port()}/`, '--ca', authority.certFile);
+      const { stdout } = await runTailrace(['drains:test', '-a', app.name], { env: server.env });
+      expect(stdout).toContain(reason);
+      expect(stdout).not.toContain('routines');
+    },
+  );
 
   it('files that are no certificates are rejected when the drain is added', async () => {
     const app = await server.createApp();

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,6 +31,7 @@ const settings = (): Record<string, string> => ({
   TAILRACE_SYSLOG_TLS_CERT: files.serverCert,
   TAILRACE_SYSLOG_TLS_KEY: files.serverKey,
   TAILRACE_SYSLOG_TLS_CLIENT_CA: files.authority,
+  TAILRACE_LOG_LEVEL: 'info',
 });
 beforeAll(async () => {
   if (absent) return;
@@ -117,6 +118,51 @@ describe.skipIf(absent)('syslog over TLS', () => {
     await sendTls(server.tlsPort, `${logplexLine('no', app.token)}\n`, stranger);
     await until('the cut', async () => (await server.sourceCounters('tls')).cut > before);
     expect(await server.readMessages(app)).toEqual([]);
+  });
+
+  it('an authority that is removed ends the connections that it had let in, open as they are; one that is added, none', async () => {
+    const app = await server.createApp();
+    await server.request('POST', `/apps/${app.name}/source-rules`, {
+      source: 'open',
+      tag: 'cron',
+      certificate: 'CN=web-1',
+    });
+    const [ours, theirs] = [readFileSync(files.authority), readFileSync(files.selfSignedCert)];
+    const loaded = async (authority: Buffer): Promise<void> => {
+      const count = (): number => server.program.stderr.split('a certificate was read anew').length;
+      const before = count();
+      writeFileSync(files.authority, authority);
+      await until('the new authority', () => {
+        server.program.child.kill('SIGHUP');
+        return count() > before;
+      });
+    };
+    const secure = connect({
+      host: '127.0.0.1',
+      port: server.tlsPort,
+      ca: ours,
+      servername: 'localhost',
+      cert: readFileSync(files.clientCert),
+      key: readFileSync(files.clientKey),
+    });
+    let isClosed = false;
+    secure.on('error', () => {});
+    secure.on('close', () => {
+      isClosed = true;
+    });
+    secure.resume();
+    const send = async (count: number): Promise<void> => {
+      secure.write(`<134>1 - web cron 5 - - line ${count}\n`);
+      await until(`${count} lines`, async () => (await server.readLines(app)).length === count);
+    };
+    await send(1);
+    await loaded(Buffer.concat([ours, theirs]));
+    await send(2);
+    const { cut } = await server.sourceCounters('tls');
+    await loaded(theirs);
+    await until('the end', () => isClosed);
+    expect((await server.sourceCounters('tls')).cut).toBe(cut + 1);
+    await loaded(ours);
   });
 
   it('plain syslog on the TLS port and TLS on the plain port are counted, and others go on', async () => {
