@@ -7,6 +7,7 @@ import type { RateLimiter } from '../router/rate-limiter.ts';
 import type { SourceRules } from '../router/source-rules.ts';
 import type { ConnectionLimiter } from './connection-limiter.ts';
 import type { ListenerCounters } from './listener-counters.ts';
+import type { DatagramMemory } from './syslog/datagram-sender.ts';
 
 export interface SyslogListenerOptions {
   readonly host: string;
@@ -16,6 +17,8 @@ export interface SyslogListenerOptions {
   readonly rules: SourceRules;
   readonly rateLimiter: RateLimiter;
   readonly connectionLimiter: ConnectionLimiter;
+  /** Of all ports for datagrams together. */
+  readonly datagramMemory: DatagramMemory;
   /** Tells apps of frames whose count is wrong. */
   readonly miscountReports: AppReports;
   /** Tells apps of frames that are too long. */

@@ -2,6 +2,7 @@
  * The datagrams of one sender, in their order: while a token of one has to be looked up, those behind it wait, whatever they are.
  * A connection does the same by not reading on; a datagram has to be held.
  */
+import { LruCache } from '../../../common/lru-cache.ts';
 import type { Framing } from '../../syslog/framing.ts';
 import { FrameOutcome, type LineReceiver } from '../line-receiver.ts';
 import type { DatagramTaker } from './datagram-batch.ts';
@@ -13,27 +14,50 @@ const TAKEN_A_TURN = 250;
 /** So many that were taken are left in front of the others before these are moved. */
 const TAKEN_MAX = 1_000;
 
-/** How much all senders' datagrams may hold; one of them for all senders of a port. */
+/** Datagrams of all senders of all ports that may wait for the look-up of a token, in bytes. */
+const HELD_BYTES_MAX = 16 * 1_048_576;
+/** Senders that are kept. */
+const SENDERS_MAX = 1_000;
+
+/** What all ports for datagrams share: rules may name hundreds of them, and whoever forges addresses is a sender of each by any number of names. */
+export class DatagramMemory {
+  /** By port and address. */
+  readonly senders = new LruCache<string, DatagramSender>(SENDERS_MAX);
+  leftBytes: number;
+  private ports = 0;
+
+  /** @param heldBytesMax how much all senders' datagrams may hold */
+  constructor(heldBytesMax = HELD_BYTES_MAX) {
+    this.leftBytes = heldBytesMax;
+  }
+
+  /** A name for a port that is opened, also once more, in {@link senders}. */
+  nextPortName(): string {
+    return String(this.ports++);
+  }
+}
+
+/** What the datagrams of all senders of a port hold. */
 export class HoldBudget {
-  private leftBytes: number;
+  private readonly memory: DatagramMemory;
   private heldCount = 0;
   private readonly onNone: (() => void)[] = [];
 
-  constructor(bytes: number) {
-    this.leftBytes = bytes;
+  constructor(memory: DatagramMemory) {
+    this.memory = memory;
   }
 
   /** Takes a datagram of so many bytes off it; false when there is no room. */
   take(bytes: number): boolean {
-    if (bytes + OVERHEAD_BYTES > this.leftBytes) return false;
-    this.leftBytes -= bytes + OVERHEAD_BYTES;
+    if (bytes + OVERHEAD_BYTES > this.memory.leftBytes) return false;
+    this.memory.leftBytes -= bytes + OVERHEAD_BYTES;
     this.heldCount++;
     return true;
   }
 
   /** A datagram of so many bytes, for which {@link take} gave true, isn't held any more. */
   giveBack(bytes: number): void {
-    this.leftBytes += bytes + OVERHEAD_BYTES;
+    this.memory.leftBytes += bytes + OVERHEAD_BYTES;
     this.heldCount--;
     if (this.heldCount === 0) for (const resolve of this.onNone.splice(0)) resolve();
   }

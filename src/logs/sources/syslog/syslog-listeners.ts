@@ -19,6 +19,7 @@ import { formatTimestamp } from '../../syslog/timestamp.ts';
 import { ConnectionLimiter } from '../connection-limiter.ts';
 import { createListenerCounters, type ListenerCounters } from '../listener-counters.ts';
 import type { SyslogListener, SyslogListenerOptions } from '../syslog-listener.ts';
+import { DatagramMemory } from './datagram-sender.ts';
 import { RulePortListeners } from './rule-port-listeners.ts';
 import { listenTcp } from './tcp.ts';
 import { listenTls } from './tls.ts';
@@ -90,6 +91,7 @@ export async function startSyslogListeners(syslogOptions: SyslogListenersOptions
     rules,
     rateLimiter,
     connectionLimiter,
+    datagramMemory: new DatagramMemory(),
     miscountReports,
     oversizeReports,
     proxyProtocol,

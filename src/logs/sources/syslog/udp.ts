@@ -1,6 +1,5 @@
 /** Source: syslog over UDP (RFC 5426), one line a datagram. Senders get no response, so losses are counted. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { LruCache } from '../../../common/lru-cache.ts';
 import { waitWithTimeout } from '../../../common/wait-with-timeout.ts';
 import { normalizeAddress } from '../../router/source-rules.ts';
 import { hasPriority, isDigit, isSeparator, readCount } from '../../syslog/frame-boundary.ts';
@@ -15,14 +14,10 @@ import { DatagramSender, HoldBudget } from './datagram-sender.ts';
 
 /** The socket's receive buffer, for bursts: as much of 16 MiB as the system allows (net.core.rmem_max). */
 const RECEIVE_BYTES = 16 * 1_048_576;
-/** Datagrams of all senders that may wait for the look-up of a token. */
-const HELD_BYTES_MAX = 16 * 1_048_576;
 /** How long they may when the listener closes. */
 const CLOSE_TIMEOUT_MS = 1_000;
 /** Few datagrams come in one turn of the event loop: under load they are taken and stored with those of later ones, so many milliseconds at the most. */
 const LINGER_MS = 5;
-/** Senders that are kept. */
-const SENDERS_MAX = 1_000;
 /** `65507` */
 const COUNT_DIGITS_MAX = 5;
 const SPACE = 0x20;
@@ -79,8 +74,8 @@ class DatagramPort {
   private readonly options: SyslogListenerOptions;
   private readonly port: number;
   private readonly counters: ListenerCounters;
-  private readonly senders = new LruCache<string, DatagramSender>(SENDERS_MAX);
-  private readonly holdBudget = new HoldBudget(HELD_BYTES_MAX);
+  private readonly name: string;
+  private readonly holdBudget: HoldBudget;
   private readonly batch: DatagramBatch<DatagramSender>;
   /** The last sender: many datagrams of one come one after the other. */
   private lastAddress = '';
@@ -94,6 +89,8 @@ class DatagramPort {
     this.options = options;
     this.port = port;
     this.counters = counters;
+    this.name = options.datagramMemory.nextPortName();
+    this.holdBudget = new HoldBudget(options.datagramMemory);
     this.batch = new DatagramBatch(
       (sender, bytes, start, end) => sender.take(bytes, start, end),
       (sender) => {
@@ -128,7 +125,9 @@ class DatagramPort {
   }
 
   private senderOf(address: string): DatagramSender {
-    let sender = this.senders.get(address);
+    const { senders } = this.options.datagramMemory;
+    const key = `${this.name} ${address}`;
+    let sender = senders.get(key);
     if (!sender) {
       const { options, counters, port } = this;
       const { router, rules, rateLimiter } = options;
@@ -143,7 +142,7 @@ class DatagramPort {
         isLossy: true,
       });
       sender = new DatagramSender(receiver, this.holdBudget, () => counters.lost++);
-      this.senders.set(address, sender);
+      senders.set(key, sender);
     }
     return sender;
   }

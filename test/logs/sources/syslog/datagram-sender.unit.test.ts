@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FrameOutcome } from '../../../../src/logs/sources/line-receiver.ts';
 import {
+  DatagramMemory,
   type DatagramReceiver,
   DatagramSender,
   HoldBudget,
@@ -47,7 +48,7 @@ class Receiver implements DatagramReceiver {
 
 function setUp(budgetBytes = 1_000_000) {
   const receiver = new Receiver();
-  const budget = new HoldBudget(budgetBytes);
+  const budget = new HoldBudget(new DatagramMemory(budgetBytes));
   const lost: number[] = [];
   const sender = new DatagramSender(receiver, budget, () => lost.push(receiver.taken.length));
   const take = (...lines: string[]): void => {
@@ -126,4 +127,14 @@ describe('the datagrams of a sender', () => {
       expect(receiver.taken).toEqual(['a 1', 'a 2']);
     }
   });
+});
+
+it('what may wait, and who is remembered, is for all ports together', () => {
+  const memory = new DatagramMemory(300);
+  const [one, other] = [new HoldBudget(memory), new HoldBudget(memory)];
+  expect(one.take(100)).toBe(true);
+  expect(other.take(100)).toBe(false);
+  one.giveBack(100);
+  expect(other.take(100)).toBe(true);
+  expect(memory.nextPortName()).not.toBe(memory.nextPortName());
 });

@@ -9,6 +9,7 @@ import { RateLimiter } from '../../../../src/logs/router/rate-limiter.ts';
 import { ruleKey, SourceRules } from '../../../../src/logs/router/source-rules.ts';
 import { ConnectionLimiter } from '../../../../src/logs/sources/connection-limiter.ts';
 import { createListenerCounters } from '../../../../src/logs/sources/listener-counters.ts';
+import { DatagramMemory } from '../../../../src/logs/sources/syslog/datagram-sender.ts';
 import { RulePortListeners } from '../../../../src/logs/sources/syslog/rule-port-listeners.ts';
 import type { AppId } from '../../../../src/logs/store/contract.ts';
 import { EmbeddedStore } from '../../../../src/logs/store/embedded/embedded-store.ts';
@@ -75,6 +76,7 @@ async function follow(retryMs: number): Promise<RulePortListeners> {
       rules,
       rateLimiter,
       connectionLimiter,
+      datagramMemory: new DatagramMemory(),
       miscountReports: new AppReports(() => {}),
       oversizeReports: new AppReports(() => {}),
       proxyProtocol: false,
