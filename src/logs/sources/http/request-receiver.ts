@@ -11,7 +11,7 @@ import type { AppId } from '../../store/contract.ts';
 import { BATCH_BYTES } from '../../syslog/batch.ts';
 import { HOSTNAME_BYTES_MAX, storedHeaderField } from '../../syslog/fields/header-field.ts';
 import type { RecordForm } from '../formats/wasm/wasm-records.ts';
-import { LineReceiver } from '../line-receiver.ts';
+import { LineReceiver, type LineReceiverOptions } from '../line-receiver.ts';
 import type { ListenerCounters } from '../listener-counters.ts';
 import { RequestBatches } from './request-batches.ts';
 import { type RequestLimiter, RequestTally } from './request-tally.ts';
@@ -57,25 +57,31 @@ export function readFrameId(header: string | string[] | undefined): string | und
  * @param spare of an earlier request of the same connection that shared them: it is reused if possible.
  */
 export function receiverForRequest(options: RequestReceiverOptions, spare?: LineReceiver): LineReceiver {
-  const { router, rateLimiter, counters, host, logSource, bytes, frameId, fromHerokuDrain } = options;
-  const common = { router, counters, host, authenticatedSource: logSource, fromHerokuDrain };
+  const { router, counters, host, logSource, bytes, fromHerokuDrain } = options;
+  let rateLimiter: LineReceiverOptions['rateLimiter'] = options.rateLimiter;
+  let targetFor: LineReceiverOptions['targetFor'];
   if (logSource && sharesBatches(options)) {
     router.requestBatcher(logSource.app).beginRequest(bytes);
     if (spare && spare.authenticatedSource === logSource) return spare;
-    return new LineReceiver({ ...common, rateLimiter, targetFor: (app) => router.requestBatcher(app) });
+    targetFor = (app) => router.requestBatcher(app);
+  } else {
+    // Lines of several sources are admitted together, those of one before they are read.
+    const { storedBefore, frameId = '', rateLimiter: limiter } = options;
+    const tally = logSource || limiter.disabled ? undefined : new RequestTally(limiter, counters);
+    targetFor = new RequestBatches({ router, bodyBytes: bytes, frameId, storedBefore, tally, counters })
+      .targetFor;
+    if (tally) rateLimiter = tally;
   }
-  // Lines of several sources are admitted together, those of one before they are read.
-  const tally = logSource || rateLimiter.disabled ? undefined : new RequestTally(rateLimiter, counters);
-  const { storedBefore } = options;
-  const batches = new RequestBatches({
+  // Nothing is spread: V8 would look all of its fields up anew.
+  return new LineReceiver({
     router,
-    bodyBytes: bytes,
-    frameId: frameId ?? '',
-    storedBefore,
-    tally,
     counters,
+    host,
+    authenticatedSource: logSource,
+    rateLimiter,
+    fromHerokuDrain,
+    targetFor,
   });
-  return new LineReceiver({ ...common, rateLimiter: tally ?? rateLimiter, targetFor: batches.targetFor });
 }
 
 /** Do a request's lines go into batches together with those of others? */

@@ -116,7 +116,7 @@ function readAsBefore(text: string, before: FastPathHead): FastPathHead | undefi
   const rest = constant[varying.length];
   if (text.length - at !== rest.length || !text.endsWith(rest)) return undefined;
   if (!isSmall(length, isGzip, format, msgCount)) return undefined;
-  // Spread, each would be of a shape of its own.
+  // As in parseHead.
   return {
     text,
     url: before.url,
@@ -144,6 +144,7 @@ function parseHead(text: string): FastPathHead | undefined {
   const fields = text.slice(line.length, -2);
   const parameters = readQuery(query);
   if (!parameters || !HEADERS.test(fields)) return undefined;
+  const { dyno, stream } = parameters;
   const isOtlp = path !== '/logs';
   const places: FieldPlace[] = [];
   const read = readHeaders(fields, isOtlp, places);
@@ -155,7 +156,26 @@ function parseHead(text: string): FastPathHead | undefined {
     at = line.length + end;
   }
   constant.push(text.slice(at));
-  return { ...read, ...parameters, text, url, isOtlp, varying: places.map(({ field }) => field), constant };
+  // Field by field, in the order of readAsBefore: V8 gives an object of two spread ones a shape of its own, and looks all of its fields up anew.
+  return {
+    text,
+    url,
+    isOtlp,
+    type: read.type,
+    format: read.format,
+    isGzip: read.isGzip,
+    length: read.length,
+    token: read.token,
+    msgCount: read.msgCount,
+    frameId: read.frameId,
+    drainToken: read.drainToken,
+    dyno,
+    stream,
+    forwardedFor: read.forwardedFor,
+    refusedIn: read.refusedIn,
+    varying: places.map(({ field }) => field),
+    constant,
+  };
 }
 
 type HeaderFields = Omit<
