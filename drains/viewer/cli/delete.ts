@@ -1,6 +1,8 @@
 /** `viewer delete`: lines of a running viewer that must not be kept, such as those of a person who asks for that. */
 import type { Command } from 'commander';
 import { TailraceError } from '../../../src/common/errors.ts';
+import { zonedTime } from '../../../src/common/time-expression.ts';
+import { zonedSearch } from '../../../src/logs/query/query-times.ts';
 import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
 
 interface DeleteOptions extends ClientOptions {
@@ -29,14 +31,7 @@ export function addDeleteCommand(program: Command): void {
     .action(deleteLines);
 }
 
-async function deleteLines({
-  dryRun,
-  confirm,
-  query: q,
-  from,
-  to,
-  ...options
-}: DeleteOptions): Promise<void> {
+async function deleteLines({ dryRun, confirm, query, from, to, ...options }: DeleteOptions): Promise<void> {
   const client = new ViewerClient(options);
   const group = findByName(await client.get<readonly ApiGroup[]>('api/groups'), options.group, 'group');
   const streams = options.stream.map((name) => findByName(group.streams, name, 'stream').id);
@@ -45,12 +40,13 @@ async function deleteLines({
       'confirmation_required',
       `These lines would be deleted for good: repeat it with --confirm ${group.name}, or count them with --dry-run.`,
     );
+  const nowMs = Date.now();
   const { lines } = await client.send<{ lines: number }>('POST', 'api/deletions', {
     group: group.id,
     ...(streams.length > 0 && { streams }),
-    q,
-    from,
-    to,
+    q: query && zonedSearch(query, nowMs),
+    from: from && (zonedTime(from, nowMs) ?? from),
+    to: to && (zonedTime(to, nowMs) ?? to),
     confirm,
     dry_run: dryRun === true,
   });
