@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { zonedTime } from '../../../src/common/time-expression.ts';
-import { zonedSearch } from '../../../src/logs/query/query-times.ts';
 import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
 
 interface DeleteOptions extends ClientOptions {
@@ -31,7 +30,14 @@ export function addDeleteCommand(program: Command): void {
     .action(deleteLines);
 }
 
-async function deleteLines({ dryRun, confirm, query, from, to, ...options }: DeleteOptions): Promise<void> {
+async function deleteLines({
+  dryRun,
+  confirm,
+  query: q,
+  from,
+  to,
+  ...options
+}: DeleteOptions): Promise<void> {
   const client = new ViewerClient(options);
   const group = findByName(await client.get<readonly ApiGroup[]>('api/groups'), options.group, 'group');
   const streams = options.stream.map((name) => findByName(group.streams, name, 'stream').id);
@@ -44,7 +50,7 @@ async function deleteLines({ dryRun, confirm, query, from, to, ...options }: Del
   const { lines } = await client.send<{ lines: number }>('POST', 'api/deletions', {
     group: group.id,
     ...(streams.length > 0 && { streams }),
-    q: query && zonedSearch(query, nowMs),
+    q,
     from: from && (zonedTime(from, nowMs) ?? from),
     to: to && (zonedTime(to, nowMs) ?? to),
     confirm,

@@ -1,14 +1,13 @@
 import { zonedTime } from '../../common/time-expression.ts';
-import { timesInText } from './query-parser.ts';
+import { parseQuery, timesInText } from './query-parser.ts';
 import { printPhrase } from './query-printer.ts';
-import { readQuery } from './read-query.ts';
 
 /**
  * A search with its times written in another way: for another time zone, or to be read later.
- * @throws TailraceError `invalid_params` when it can't be read.
+ * @throws QuerySyntaxError when it can't be read.
  */
 export function withTimes(text: string, write: (time: string) => string): string {
-  const query = readQuery(text);
+  const query = parseQuery(text);
   let written = '';
   let end = 0;
   for (const { name, from, to } of timesInText(query)) {
