@@ -40,7 +40,7 @@ export async function followEvents(
     });
     // A page of somebody else isn't a tail without lines.
     if (statusCode !== 200 || !headers['content-type']?.startsWith('text/event-stream')) {
-      const text = await body.text();
+      const text = await body.text().catch(() => ''); // Also when it breaks off.
       const { 'retry-after': retryAfter, date } = headers;
       const refused = canResume ? refusedForNow(statusCode, { retryAfter, date }) : undefined;
       if (refused) return refused;

@@ -110,6 +110,7 @@ describe.skipIf(missing('nginx'))(
       await until('the refusal', () =>
         tail.stderr.includes(`the server answered ${status}, and asks for 6 s`),
       );
+      const refusedAtMs = performance.now();
       const again = await startServerForTest({
         data,
         env: { TAILRACE_HTTP_PORT: new URL(server.url).port },
@@ -118,8 +119,9 @@ describe.skipIf(missing('nginx'))(
       rmSync(refusing);
       await tail.waitForOutput(/line 2\n/);
       expect(tail.stdout.match(/line \d/g)).toEqual(['line 1', 'line 2']);
-      // It waited, and knocked but once.
-      expect(tail.stderr.match(/answered/g)).toHaveLength(1);
+      // It waited, and knocked but once; a busy machine takes longer to start the server.
+      const knocks = tail.stderr.match(/answered/g)?.length;
+      expect(knocks).toBeLessThanOrEqual(1 + Math.floor((performance.now() - refusedAtMs) / 6_000));
     });
   },
 );

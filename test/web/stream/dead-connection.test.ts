@@ -87,13 +87,19 @@ it.skipIf(noBrowser)('where no WebSocket comes through, lines come as events, an
   // Nothing has come: it isn’t live.
   await page.locator('.state[data-state=connecting]').waitFor();
   await until('a WebSocket', () => proxy.forget() === 2);
-  await page.clock.fastForward(20_000);
+  await page.clock.fastForward(30_000);
   await page.clock.fastForward(3_000);
   await tab.waitForMessage('two');
   await tab.waitUntilLive();
   await pushLines(server, app.token, ['three']);
   await tab.waitForMessage('three');
   expect(await tab.messages()).toEqual(['one', 'two', 'three']);
+  // Another search doesn't wait for WebSockets again.
+  await page.locator('#search').fill('four');
+  await tab.waitForLineCount(0);
+  await tab.waitUntilLive();
+  await pushLines(server, app.token, ['four']);
+  await tab.waitForMessage('four');
   expect(proxy.forget()).toBe(2);
   expect(tab.consoleErrors).toEqual([]);
 });

@@ -15,12 +15,15 @@ export interface TailHandlers {
 /** How a connection ended: nothing was ever heard over it, nothing more came and no end either, or it was closed. */
 export type TailEnd = 'unheard' | 'silent' | 'closed';
 
+/** Was a server last heard over events, after a WebSocket brought nothing? Who searches for something else doesn't wait for that again. */
+let socketsFail = false;
+
 export class TailConnector {
   private usesEvents: boolean;
 
   /** @param usesEvents begins with these: WebSockets are known not to come through */
   constructor(usesEvents = false) {
-    this.usesEvents = usesEvents;
+    this.usesEvents = usesEvents || socketsFail;
   }
 
   /** Reads until the connection is lost or given up; over one that nothing is heard of, the other kind is tried, and stays. */
@@ -42,8 +45,10 @@ export class TailConnector {
     const hear = (): void => {
       if (ended.aborted) return;
       silence.heard();
-      if (!wasHeard) handlers.onOpen?.();
+      if (wasHeard) return;
       wasHeard = true;
+      socketsFail = this.usesEvents;
+      handlers.onOpen?.();
     };
     const onMessage = (data: string, id?: string): void => {
       if (!ended.aborted) handlers.onMessage(data, id);
