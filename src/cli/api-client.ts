@@ -415,7 +415,8 @@ function codeOfStatus(status: number): ErrorCode {
   return status >= 500 ? 'unavailable' : 'bad_request';
 }
 
-function messageOf(body: string): string | undefined {
+/** The sentence in a refusal of the server's; undefined for what somebody else has written. */
+export function messageOf(body: string): string | undefined {
   try {
     const { message } = JSON.parse(body);
     return typeof message === 'string' ? message : undefined;

@@ -3,21 +3,19 @@ import { InvalidArgumentError } from 'commander';
 import {
   explainDuration,
   explainTime,
-  parseAgo,
   parseDuration,
   parseTime,
+  zonedTime,
 } from '../common/time-expression.ts';
 
-/**
- * A time in a form that means the same to a server in another time zone: how long ago as it is, so that the server's clock counts,
- * and anything else in RFC 3339.
- * @throws InvalidArgumentError
- */
+/** A time for a server that may be in another time zone. @throws InvalidArgumentError */
 export function parseTimeOption(text: string): string {
-  return parseAgo(text) === undefined ? parseInstantOption(text) : text;
+  const zoned = zonedTime(text, Date.now());
+  if (zoned === undefined) throw new InvalidArgumentError(explainTime(text));
+  return zoned;
 }
 
-/** The same, reckoned by this machine's clock: RFC 3339 always. @throws InvalidArgumentError */
+/** A time, reckoned by this machine's clock: RFC 3339 always. @throws InvalidArgumentError */
 export function parseInstantOption(text: string): string {
   const ms = parseTime(text, Date.now());
   if (ms === undefined) throw new InvalidArgumentError(explainTime(text));

@@ -76,6 +76,16 @@ export function parseTime(text: string, nowMs: number): number | undefined {
   return parseTimeOfDay(trimmed, nowMs) ?? parseDayWord(trimmed, nowMs) ?? parseDate(trimmed);
 }
 
+/**
+ * A time in a form that means the same where another zone is: how long ago as it is, so that the reader's clock counts, and anything
+ * else in RFC 3339. Undefined for what {@link parseTime} can't read.
+ */
+export function zonedTime(text: string, nowMs: number): string | undefined {
+  if (parseAgo(text) !== undefined) return text;
+  const ms = parseTime(text, nowMs);
+  return ms === undefined ? undefined : new Date(ms).toISOString();
+}
+
 /** Why a text is no time, and what to write: one sentence, the same wherever a time is asked for. */
 export function explainTime(text: string): string {
   if (isBareNumber(text))

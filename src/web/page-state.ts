@@ -440,8 +440,12 @@ export class PageState extends ListPage implements LineListHost {
       return;
     }
     if (stays) show();
-    if (error === undefined && at !== undefined && !isFiltered(filters) && logView.isMissing(at))
-      this.showNotice('That line is gone: the stream doesn’t reach back to it any more.');
+    if (error === undefined && at !== undefined && logView.isMissing(at))
+      this.showNotice(
+        isFiltered(filters)
+          ? 'That line isn’t among these: the filters leave it out, or it is gone.'
+          : 'That line is gone: the stream doesn’t reach back to it any more.',
+      );
   }
 
   /** Whose lines are meant by a name. Once they are shown that stays the same app: another one may be called so by then. */

@@ -54,13 +54,13 @@ export class BrowserSession {
   providerUrl(isRemembered: boolean): string {
     const login = this.commandLineLogin.value;
     const to = login === '' ? location.search : `#login=${login}`;
-    return `/session/oidc?${new URLSearchParams({ ...(isRemembered && { remember: '1' }), to })}`;
+    return `session/oidc?${new URLSearchParams({ ...(isRemembered && { remember: '1' }), to })}`;
   }
 
   /** Asks whether this browser is signed in. */
   async load(): Promise<void> {
     try {
-      const response = await fetch('/session', { cache: 'no-store' });
+      const response = await fetch('session', { cache: 'no-store' });
       const session: BrowserSessionJson | undefined = response.ok ? await response.json() : undefined;
       this.hasPeople.value = session?.hasPeople ?? false;
       this.provider.value = session?.provider ?? null;
@@ -72,7 +72,7 @@ export class BrowserSession {
 
   /** @throws Error with the server's sentence */
   async signIn(body: SignIn): Promise<void> {
-    const path = body.token === undefined ? '/session' : '/invitations/accept';
+    const path = body.token === undefined ? 'session' : 'invitations/accept';
     this.current.value = await post(path, body);
     this.hasPeople.value = true;
     this.invitation.value = '';
@@ -80,12 +80,12 @@ export class BrowserSession {
 
   /** Puts a session in the place of an API key. @throws Error with the server's sentence */
   async rememberKey(key: string): Promise<void> {
-    this.current.value = await post('/session', { remember: true }, { authorization: `Bearer ${key}` });
+    this.current.value = await post('session', { remember: true }, { authorization: `Bearer ${key}` });
   }
 
   /** The page forgets the session also when the server can't be told. */
   async signOut(): Promise<void> {
-    await fetch('/session', { method: 'DELETE' }).catch(() => undefined);
+    await fetch('session', { method: 'DELETE' }).catch(() => undefined);
     this.current.value = null;
   }
 }

@@ -12,6 +12,9 @@ export interface ViewLocation {
   readonly range: string;
 }
 
+/** The server takes 15 digits, also of the position behind. */
+const POSITION_MAX = 999_999_999_999_999;
+
 /** Reads the query part of an address. */
 export function parseViewLocation(query: string): ViewLocation {
   const values = new URLSearchParams(query);
@@ -25,7 +28,7 @@ export function parseViewLocation(query: string): ViewLocation {
       level: LINE_LEVELS.find((level) => level === text('level')) ?? '',
       q: text('q'),
     },
-    at: /^\d{1,16}$/.test(at) ? at : '',
+    at: /^\d{1,15}$/.test(at) && Number(at) < POSITION_MAX ? at : '',
     range: parseRange(text('range')) ? text('range') : '',
   };
 }

@@ -2,6 +2,8 @@ import { defineConfig } from 'vite';
 
 /** Builds the live page into dist/page: one script, one style sheet, nothing inline, nothing from elsewhere. */
 export default defineConfig({
+  // The page may be below any path of a proxy.
+  base: './',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: '../../dist/page',

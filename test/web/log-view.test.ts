@@ -1,9 +1,10 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { startReverseProxy } from '../support/http/reverse-proxy.ts';
 import { numberedMessages, pushLines } from '../support/senders/send-lines.ts';
 import { type App, type Server, startServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
-import { launchBrowser, noBrowser, openApp } from './browser-tab.ts';
+import { launchBrowser, noBrowser, openApp, Tab } from './browser-tab.ts';
 
 describe.skipIf(noBrowser)('the log view', () => {
   let browser: Browser;
@@ -28,6 +29,41 @@ describe.skipIf(noBrowser)('the log view', () => {
     await tab.waitForLineCount(300);
     expect(await tab.isAtEnd()).toBe(true);
     expect(tab.consoleErrors).toEqual([]);
+  });
+
+  it('works below a path of a proxy, as nginx’ `location /logs/` has it', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, numberedMessages(3));
+    const url = await startReverseProxy(server.url, { path: '/logs' });
+    const context = await browser.newContext();
+    onTestFinished(() => context.close());
+    const tab = new Tab(await context.newPage(), { url });
+    await tab.page.goto(`${url}/?app=${app.name}#key=${server.key}`);
+    await tab.waitForMessage('line 2');
+    await tab.waitUntilLive();
+    await pushLines(server, app.token, ['and live']);
+    await tab.waitForMessage('and live');
+    expect(new URL(tab.page.url()).pathname).toBe('/logs/');
+    expect(tab.consoleErrors).toEqual([]);
+    expect(tab.foreignRequests).toEqual([]);
+  });
+
+  it('stands still when the mouse is pressed on a line: it can be selected while others come', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, numberedMessages(200));
+    const tab = await openApp(browser, server, app);
+    await tab.waitForMessage('line 199');
+    const row = tab.page.locator('.row', { hasText: 'line 190' }).locator('.text');
+    const box = await row.boundingBox();
+    await tab.page.mouse.move((box?.x ?? 0) + 1, (box?.y ?? 0) + 8);
+    await tab.page.mouse.down();
+    await pushLines(server, app.token, numberedMessages(500, 'newer'));
+    await until('they have come', async () =>
+      ((await tab.page.locator('.resume-button').textContent()) ?? '').includes('500 new lines'),
+    );
+    await tab.page.mouse.move((box?.x ?? 0) + 300, (box?.y ?? 0) + 8, { steps: 3 });
+    await tab.page.mouse.up();
+    expect(await tab.page.evaluate('getSelection().toString()')).toBe('line 190');
   });
 
   it('pauses with space, stays where it is, counts what comes, and resumes without a loss', async () => {

@@ -39,6 +39,27 @@ describe.skipIf(noBrowser)('the search box', () => {
     expect(tab.consoleErrors).toEqual([]);
   });
 
+  it('reads times as the browser shows them, wherever the server is', async () => {
+    const app = await server.createApp();
+    await pushLines(server, app.token, ['just now']);
+    const timezoneId = 'Pacific/Kiritimati'; // 14 hours ahead
+    const minute = (fromNow: number): string =>
+      new Date(Date.now() + fromNow * 60_000).toLocaleString('sv', { timeZone: timezoneId }).slice(0, 16);
+    const query = `q=${encodeURIComponent(`just since:"${minute(-5)}"`)}`;
+    const tab = await openApp(browser, server, app, { query, timezoneId });
+    await tab.waitForMessage('just now');
+    await pushLines(server, app.token, ['just then']);
+    await tab.waitForMessage('just then');
+    await until('both in the histogram', async () =>
+      /^2 ?lines/.test((await tab.page.locator('.line-sum').textContent()) ?? ''),
+    );
+    await tab.page.locator('#search').fill(`since:"${minute(5)}"`);
+    await tab.waitForLineCount(0);
+    // What the address says is what was typed.
+    expect(new URL(tab.page.url()).searchParams.get('q')).toBe(`since:"${minute(5)}"`);
+    expect(tab.consoleErrors).toEqual([]);
+  });
+
   it('keeps the rows while a search is unfinished, and says what is missing', async () => {
     const app = await server.createApp();
     await pushLines(server, app.token, ['one xx', 'two b', 'three xx']);

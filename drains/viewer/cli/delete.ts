@@ -1,6 +1,7 @@
 /** `viewer delete`: lines of a running viewer that must not be kept, such as those of a person who asks for that. */
 import type { Command } from 'commander';
 import { TailraceError } from '../../../src/common/errors.ts';
+import { zonedTime } from '../../../src/common/time-expression.ts';
 import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
 
 interface DeleteOptions extends ClientOptions {
@@ -45,12 +46,13 @@ async function deleteLines({
       'confirmation_required',
       `These lines would be deleted for good: repeat it with --confirm ${group.name}, or count them with --dry-run.`,
     );
+  const nowMs = Date.now();
   const { lines } = await client.send<{ lines: number }>('POST', 'api/deletions', {
     group: group.id,
     ...(streams.length > 0 && { streams }),
     q,
-    from,
-    to,
+    from: from && (zonedTime(from, nowMs) ?? from),
+    to: to && (zonedTime(to, nowMs) ?? to),
     confirm,
     dry_run: dryRun === true,
   });

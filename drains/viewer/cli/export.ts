@@ -10,6 +10,7 @@ import type { Command } from 'commander';
 import { TailraceError } from '../../../src/common/errors.ts';
 import { makeDirectory } from '../../../src/common/files/make-directory.ts';
 import { explainTime, parseTime } from '../../../src/common/time-expression.ts';
+import { zonedSearch } from '../../../src/logs/query/query-times.ts';
 import { DAY_MS, dayStart } from '../archive/file-names.ts';
 import { type ApiGroup, type ClientOptions, collect, findByName, ViewerClient } from './viewer-client.ts';
 import { writeNotice } from './viewer-notice.ts';
@@ -71,7 +72,7 @@ async function exportDays(options: ExportOptions): Promise<void> {
       from: new Date(Math.max(dayMs, fromMs)).toISOString(),
       to: new Date(Math.min(dayMs + DAY_MS, toMs)).toISOString(),
     });
-    if (options.query !== undefined) parameters.set('q', options.query);
+    if (options.query !== undefined) parameters.set('q', zonedSearch(options.query, nowMs));
     if (streams.length === 0) parameters.set('group', group.id);
     for (const { id } of streams) parameters.append('stream', id);
     const day = new Date(dayMs).toISOString().slice(0, 10);

@@ -5,6 +5,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type BackoffRange, backoffMs } from '../../../src/common/backoff.ts';
 import { watchClosedOutput } from '../../../src/common/command-line/closed-output.ts';
 import { reasonOf, TailraceError } from '../../../src/common/errors.ts';
+import { zonedTime } from '../../../src/common/time-expression.ts';
+import { zonedSearch } from '../../../src/logs/query/query-times.ts';
 import { searchHint } from '../../../src/logs/query/search-hint.ts';
 import { sanitize, terminalSafeJson } from '../../../src/logs/tails/output/sanitize.ts';
 import {
@@ -119,7 +121,8 @@ async function search(q: string, options: SearchOptions): Promise<number> {
   const client = new SearchClient(options, options.archive ? 'api/archives/search' : 'api/search');
   const groups = await client.get<readonly ApiGroup[]>('api/groups');
   const { names, parameters } = select(groups, options);
-  parameters.set('q', q);
+  const nowMs = Date.now();
+  parameters.set('q', zonedSearch(q, nowMs));
   if (options.events) parameters.set('events', 'yes');
   const showsStream = names.size > 1;
   let found = 0;
@@ -133,8 +136,9 @@ async function search(q: string, options: SearchOptions): Promise<number> {
       );
   };
   const range = new URLSearchParams(parameters);
-  if (options.since !== undefined) range.set('from', options.since);
-  if (options.until !== undefined) range.set('to', options.until);
+  const { since, until } = options;
+  if (since !== undefined) range.set('from', zonedTime(since, nowMs) ?? since);
+  if (until !== undefined) range.set('to', zonedTime(until, nowMs) ?? until);
   if (options.count) return printCount(await client.count(range), options);
   const { lines, tail } = await client.lastLines(range, options.lines);
   print(lines);

@@ -1,5 +1,6 @@
 import { TailraceError } from '../../common/errors.ts';
 import { sendClientRequest } from '../../common/http/client/client-request.ts';
+import { EventStreamParser, type ServerSentEvent } from '../../common/text/event-stream-parser.ts';
 import { errorFromResponse, type ServerAddress } from '../api-client.ts';
 import { connectionError } from '../connection-error.ts';
 import {
@@ -37,19 +38,21 @@ export async function followEvents(
       signal: AbortSignal.any([signal, silence.signal]),
       pauseMs: 0,
     });
-    if (statusCode !== 200) {
-      const text = await body.text();
+    // A page of somebody else isn't a tail without lines.
+    if (statusCode !== 200 || !headers['content-type']?.startsWith('text/event-stream')) {
+      const text = await body.text().catch(() => ''); // Also when it breaks off.
       const { 'retry-after': retryAfter, date } = headers;
       const refused = canResume ? refusedForNow(statusCode, { retryAfter, date }) : undefined;
       if (refused) return refused;
       throw errorFromResponse(statusCode, text, url.pathname);
     }
     canResume = true;
-    const parser = new EventParser();
+    const parser = new EventStreamParser();
     const decoder = new TextDecoder();
     for await (const chunk of body) {
       timer.refresh();
-      for (const message of parser.push(decoder.decode(chunk, { stream: true }))) await onMessage(message);
+      for (const event of parser.push(decoder.decode(chunk, { stream: true })))
+        await onMessage(toMessage(event));
     }
     return query.tail === 'true' ? { why: 'lost', detail: 'closed' } : { why: 'done' };
   } catch (error) {
@@ -63,28 +66,9 @@ export async function followEvents(
   }
 }
 
-/** Reads the events of a tail: each `data:` is a line, `id:` the position behind them. */
-class EventParser {
-  private rest = '';
-
-  /** Takes text as it comes, and gives the events that are whole by it (HTML Living Standard, section 9.2.6). */
-  push(text: string): TailMessage[] {
-    const events = (this.rest + text).split('\n\n');
-    this.rest = events.pop() ?? '';
-    return events.map(readEvent);
-  }
-}
-
-function readEvent(event: string): TailMessage {
-  let position: string | undefined;
-  let live: boolean | undefined;
-  const lines: unknown[] = [];
-  for (const field of event.split('\n')) {
-    if (field.startsWith('id: ')) position = field.slice('id: '.length);
-    else if (field === ': live') live = true;
-    else if (field.startsWith('data: ')) lines.push(readLine(field.slice('data: '.length)));
-  }
-  return { position, live, lines };
+/** Each `data:` is a line, the id the position behind them. */
+function toMessage({ id, data, comments }: ServerSentEvent): TailMessage {
+  return { position: id, live: comments.includes('live') || undefined, lines: data.map(readLine) };
 }
 
 /** An object when it is one. */

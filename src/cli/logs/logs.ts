@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { watchClosedOutput } from '../../common/command-line/closed-output.ts';
 import { TailraceError } from '../../common/errors.ts';
 import { TIME_FORMS } from '../../common/time-expression.ts';
-import { withTimes } from '../../logs/query/query-times.ts';
+import { zonedSearch } from '../../logs/query/query-times.ts';
 import { readQuery } from '../../logs/query/read-query.ts';
 import { LOG_LEVELS, levelByName } from '../../logs/syslog/level.ts';
 import { APP_OPTION, ApiClient, remoteOption, resolveApp } from '../api-client.ts';
@@ -124,8 +124,7 @@ async function showLogs(dynos: readonly string[], options: LogsOptions, tail: bo
     dyno: dyno || undefined,
     level: options.level,
     events: options.events ? undefined : 'false',
-    // Times such as 03:00 are in this machine's zone.
-    q: options.query && withTimes(options.query, parseTimeOption),
+    q: options.query && zonedSearch(options.query, Date.now()),
     since: options.since,
     until: options.until,
     format: options.json || style ? 'json' : 'text',

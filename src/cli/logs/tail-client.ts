@@ -7,7 +7,7 @@ import {
   ProxyError,
   proxyFor,
 } from '../../common/http/client/forward-proxy.ts';
-import { errorFromResponse, type ServerAddress } from '../api-client.ts';
+import { errorFromResponse, messageOf, type ServerAddress } from '../api-client.ts';
 import { connectionError } from '../connection-error.ts';
 import { followEvents } from './event-connection.ts';
 import {
@@ -20,15 +20,19 @@ import {
 const RECONNECT: BackoffRange = { firstMs: 200, maxMs: 5_000 };
 /** The server pings every 20 s; after twice that and a little nothing will come any more. */
 const SILENCE_TIMEOUT_MS = 45_000;
+/** The server takes an upgrade at once, whatever it is asked for. */
+const UPGRADE_TIMEOUT_MS = 10_000;
 /** How long a tail that has an end tries to go on after its connection was lost. */
 const GIVE_UP_MS = 60_000;
 /** After a pause of this process (a pager, a stopped terminal) what has arrived meanwhile is read first. */
 const SILENCE_GRACE_MS = 2_000;
 /** RFC 9110 section 15.5.22. */
 const UPGRADE_REQUIRED = 426;
+/** A connection came about, and was ended in the middle. */
+const BROKEN = /^(ECONNRESET|EPIPE|HPE_\w+)$/;
 
 /**
- * Follows a stream over a WebSocket until it ends or `signal` aborts; by server-sent events where a proxy removes the upgrade. After a lost connection it resumes after the last line:
+ * Follows a stream over a WebSocket until it ends or `signal` aborts; by server-sent events where something on the way lets none through. After a lost connection it resumes after the last line:
  * nothing is missed, nothing comes twice. One that isn't to stay gives up after a minute without a message: whoever waits for its end would wait for ever.
  * @throws TailraceError when the server rejects the request, the first connection fails, or it gives up.
  */
@@ -92,6 +96,10 @@ class TailConnection {
   private readonly onMessage: (message: TailMessage) => void | Promise<void>;
   private silenceTimer: NodeJS.Timeout | undefined;
   private wasOpen = false;
+  /** Has anything come over it, be it a ping? */
+  private wasHeard = false;
+  /** Nothing came any more, and no end either. */
+  private isSilent = false;
   private failureReason = '';
 
   constructor(
@@ -129,12 +137,15 @@ class TailConnection {
         signal.removeEventListener('abort', abort);
       };
       // Also for what takes a connection and says nothing.
-      this.resetSilenceTimer();
+      this.resetSilenceTimer(UPGRADE_TIMEOUT_MS);
       socket.on('open', () => {
         this.wasOpen = true;
         this.resetSilenceTimer();
       });
-      socket.on('ping', () => this.resetSilenceTimer());
+      socket.on('ping', () => {
+        this.wasHeard = true;
+        this.resetSilenceTimer();
+      });
       socket.on('message', (data) => this.receive(String(data)));
       socket.on('unexpected-response', (_request, response) => {
         let body = '';
@@ -146,39 +157,41 @@ class TailConnection {
         response.on('close', () => {
           cleanUp();
           const status = response.statusCode ?? 500;
-          if (status === UPGRADE_REQUIRED) resolve({ why: 'no upgrade' });
-          else {
-            const { 'retry-after': retryAfter, date } = response.headers;
-            const refused = this.isFirst ? undefined : refusedForNow(status, { retryAfter, date });
-            if (refused) resolve(refused);
-            else reject(errorFromResponse(status, body, this.path));
-          }
+          const { 'retry-after': retryAfter, date } = response.headers;
+          const refused = this.isFirst ? undefined : refusedForNow(status, { retryAfter, date });
+          if (refused) resolve(refused);
+          // Not the server has refused this: a request without an upgrade may come through.
+          else if (status === UPGRADE_REQUIRED || messageOf(body) === undefined)
+            resolve({ why: 'no upgrade' });
+          else reject(errorFromResponse(status, body, this.path));
           socket.terminate();
         });
       });
       socket.on('error', (error: Error & { code?: string }) => {
         this.failureReason ||= error.code ?? error.message;
         // Many proxies make tunnels to port 443 alone, and pass on what is asked of them.
-        if (error instanceof ProxyError) {
+        if (error instanceof ProxyError || (this.isFirst && !this.wasOpen && BROKEN.test(error.code ?? ''))) {
           cleanUp();
           resolve({ why: 'no upgrade' });
           return;
         }
         // Never connected: there is nothing to resume, so this is an error.
-        if (!this.isFirst || this.wasOpen || signal.aborted) return;
+        if (!this.isFirst || this.wasOpen || this.isSilent || signal.aborted) return;
         cleanUp();
         reject(connectionError(this.address.url, this.failureReason));
       });
       socket.on('close', (code, reason) => {
         cleanUp();
         // One that stays has no end: the app is gone, or the key. What the server says to the next request is shown.
-        if (code === 1000) resolve(this.stays ? { why: 'lost', detail: '' } : { why: 'done' });
+        if (this.isSilent && !this.wasHeard) resolve({ why: 'no upgrade' });
+        else if (code === 1000) resolve(this.stays ? { why: 'lost', detail: '' } : { why: 'done' });
         else resolve({ why: 'lost', detail: this.failureReason || String(reason) || 'closed' });
       });
     });
   }
 
   private receive(data: string): void {
+    this.wasHeard = true;
     this.resetSilenceTimer();
     const backpressure = this.onMessage(JSON.parse(data));
     if (!backpressure) return;
@@ -190,14 +203,15 @@ class TailConnection {
   }
 
   /** Data arrived: the timeout starts again. */
-  private resetSilenceTimer(): void {
+  private resetSilenceTimer(timeoutMs = SILENCE_TIMEOUT_MS): void {
     clearTimeout(this.silenceTimer);
     this.silenceTimer = setTimeout(() => {
       this.silenceTimer = setTimeout(() => {
         this.failureReason = 'nothing came for a while';
+        this.isSilent = true;
         this.socket.terminate();
       }, SILENCE_GRACE_MS);
-    }, SILENCE_TIMEOUT_MS);
+    }, timeoutMs);
   }
 }
 

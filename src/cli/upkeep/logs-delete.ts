@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { TailraceError } from '../../common/errors.ts';
 import { formatNumber } from '../../common/text/format-numbers.ts';
 import { TIME_FORMS } from '../../common/time-expression.ts';
+import { zonedSearch } from '../../logs/query/query-times.ts';
 import { APP_OPTION, remoteOption, resolveEndpoint } from '../api-client.ts';
 import { printResult } from '../format.ts';
 import { parseTimeOption } from '../time-options.ts';
@@ -43,7 +44,7 @@ export function logsDeleteCommand(program: Command): void {
     .option('--dry-run', 'only count them')
     .option('-j, --json', 'print JSON')
     .action(async (options: LogsDeleteOptions) => {
-      const { from, to, query: q, source, dyno, level, confirm, dryRun, json } = options;
+      const { from, to, query, source, dyno, level, confirm, dryRun, json } = options;
       const { client, app, path } = await resolveEndpoint(options, '/line-deletions');
       if (!dryRun && confirm !== app)
         throw new TailraceError(
@@ -52,6 +53,7 @@ export function logsDeleteCommand(program: Command): void {
             ? `These lines of ${app} would be deleted for good: repeat it with --confirm ${app}, or count them with --dry-run.`
             : `${confirm} isn't ${app}: repeat it with --confirm ${app}.`,
         );
+      const q = query && zonedSearch(query, Date.now());
       const body = { from, to, q, source, dyno, level, confirm, dry_run: dryRun === true };
       const deleted = await client.request<LineDeletionView>('POST', path, body);
       printResult(json, deleted, () => {

@@ -57,6 +57,19 @@ export function regexPosition(regex: object): number | undefined {
   return regexPositions.get(regex);
 }
 
+/** Where the times of a query stand in its text. */
+interface TimeSpan {
+  readonly name: 'since' | 'until';
+  readonly from: number;
+  readonly to: number;
+}
+const timeSpans = new WeakMap<Query, readonly TimeSpan[]>();
+
+/** Where `since:` and `until:` stand in the text of a query that {@link parseQuery} has read, in their order. */
+export function timesInText(query: Query): readonly TimeSpan[] {
+  return timeSpans.get(query) ?? [];
+}
+
 class QueryParser {
   private readonly text: string;
   private at = 0;
@@ -66,6 +79,7 @@ class QueryParser {
   private openInWords = 0;
   private since: string | undefined;
   private until: string | undefined;
+  private readonly times: TimeSpan[] = [];
   /** The attribute whose list is read. */
   private listName: string | undefined;
 
@@ -78,7 +92,13 @@ class QueryParser {
     // Only a parenthesis ends an expression before the text ends.
     if (this.at < this.text.length) throw this.unopened(this.at);
     const { since, until } = this;
-    return { expression, ...(since !== undefined && { since }), ...(until !== undefined && { until }) };
+    const query = {
+      expression,
+      ...(since !== undefined && { since }),
+      ...(until !== undefined && { until }),
+    };
+    timeSpans.set(query, this.times);
+    return query;
   }
 
   private parseOr(): QueryNode | undefined {
@@ -261,6 +281,7 @@ class QueryParser {
       throw new QuerySyntaxError(`${name}: at character ${startAt + 1}: ${why}`, startAt + 1);
     }
     this[name] = time;
+    this.times.push({ name, from: startAt, to: this.at });
   }
 
   /** `"…"` or `'…'`. One in double quotes may go on to the end; a single quote that isn't closed is an apostrophe. */

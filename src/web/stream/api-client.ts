@@ -1,4 +1,4 @@
-/** The server's HTTP API. */
+/** The server's HTTP API. Addresses are relative: the page may be below any path of a proxy. */
 
 import { LineSourceError } from './line-source.ts';
 import { noteServerDate } from './server-clock.ts';
@@ -72,7 +72,7 @@ export class WebApiClient {
   async listApps(): Promise<AppJson[]> {
     const apps: AppJson[] = [];
     for (let range: string | null = 'name ..; max=1000'; range !== null; ) {
-      const page = await this.send('/apps', { headers: { range }, signal: AbortSignal.timeout(ANSWER_MS) });
+      const page = await this.send('apps', { headers: { range }, signal: AbortSignal.timeout(ANSWER_MS) });
       apps.push(...((await page.json()) as AppJson[]));
       range = page.headers.get('next-range');
     }
@@ -113,7 +113,8 @@ export class WebApiClient {
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
     });
     const { logplex_url: url }: { logplex_url: string } = await response.json();
-    return new URL(url).pathname;
+    const { pathname } = new URL(url);
+    return pathname.slice(pathname.lastIndexOf('/sessions/') + 1);
   }
 
   /** What a command line asks that wants to log in. @param secret of the link that it has shown */
@@ -157,12 +158,12 @@ export class WebApiClient {
 }
 
 function loginPath(secret: string): string {
-  return `/auth/browser/${encodeURIComponent(secret)}`;
+  return `auth/browser/${encodeURIComponent(secret)}`;
 }
 
-/** `/apps/<app>`, escaped. @param app its name or id */
+/** `apps/<app>`, escaped. @param app its name or id */
 export function appPath(app: string): string {
-  return `/apps/${encodeURIComponent(app)}`;
+  return `apps/${encodeURIComponent(app)}`;
 }
 
 function messageInErrorBody(text: string): string | undefined {

@@ -1,5 +1,7 @@
 /** Which lines of a stream are shown. The server applies them, to the past and to live lines. */
+import { zonedSearch } from '../../logs/query/query-times.ts';
 import type { LineLevel } from './line.ts';
+import { serverNowMs } from './server-clock.ts';
 
 /** '' is any. Of names there may be several, with commas between them. */
 export interface Filters {
@@ -19,10 +21,11 @@ export function isFiltered(filters: Filters): boolean {
   return Object.values(filters).some((value) => value !== '');
 }
 
-/** The filters as the server's parameters; what isn't set is left out. */
+/** The filters as the server's parameters, with times of the browser's zone; what isn't set is left out. */
 export function filterParams(filters: Filters): URLSearchParams {
   const params = new URLSearchParams();
-  for (const [name, value] of Object.entries(filters)) if (value) params.set(name, value);
+  const asked = { ...filters, q: zonedSearch(filters.q, serverNowMs()) };
+  for (const [name, value] of Object.entries(asked)) if (value) params.set(name, value);
   return params;
 }
 

@@ -1,6 +1,6 @@
 /** Lines as they come, over a WebSocket, or as server-sent events where a proxy lets no WebSocket through. After a lost connection it resumes behind the last one: nothing is missed, nothing comes twice. */
 import { type BackoffRange, backoffMs } from '../../common/backoff.ts';
-import { SilenceWatch } from './feed/silence-watch.ts';
+import { TailConnector, type TailHandlers } from './feed/tail-connection.ts';
 import { type Filters, filterParams } from './filters.ts';
 import { type LineJson, parseLine } from './line.ts';
 import { LineSourceError, type LineTail, type TailListener } from './line-source.ts';
@@ -27,13 +27,22 @@ export class LiveTail implements LineTail {
   private readonly options: LiveTailOptions;
   private lastPosition = 0;
   private attempts = 0;
-  /** The last WebSocket didn't open, although the server had answered. */
-  private usesEvents = false;
+  private readonly connector = new TailConnector();
+  /** As they are when it is made: a time such as 03:00 is another one tomorrow. */
+  private readonly params: URLSearchParams;
+  private readonly handlers: TailHandlers = {
+    onOpen: () => {
+      this.attempts = 0;
+      this.options.onState({ name: 'live' });
+    },
+    onMessage: (data, id) => this.onMessage(id === undefined ? JSON.parse(data) : eventMessage(data, id)),
+  };
   private connection: AbortController | undefined;
   private retryTimer: number | undefined;
 
   constructor(options: LiveTailOptions) {
     this.options = options;
+    this.params = filterParams(options.filters);
   }
 
   connect(after: number): void {
@@ -73,7 +82,13 @@ export class LiveTail implements LineTail {
     this.connection = connection;
     try {
       const path = await this.options.createSession(connection.signal);
-      if (this.connection === connection) await this.read(path, connection.signal);
+      if (this.connection !== connection) return;
+      const end = await this.connector.read(this.address(path), this.handlers, connection.signal);
+      if (this.connection !== connection) return;
+      if (end === 'silent') {
+        this.begin(true);
+        return;
+      }
     } catch (error) {
       if (this.connection !== connection) return;
       if (error instanceof LineSourceError && error.status < 500 && error.status !== 429) {
@@ -81,91 +96,15 @@ export class LiveTail implements LineTail {
         return;
       }
     }
-    if (this.connection === connection) this.scheduleRetry();
-  }
-
-  /** Reads until the connection is lost or given up. */
-  private async read(path: string, signal: AbortSignal): Promise<void> {
-    const wasOpen = this.usesEvents
-      ? await this.readEvents(path, signal)
-      : await this.readSocket(path, signal);
-    if (wasOpen || signal.aborted) return;
-    // Back again, too: when neither comes through, the server was away.
-    this.usesEvents = !this.usesEvents;
-    if (this.usesEvents) await this.readEvents(path, signal);
+    this.scheduleRetry();
   }
 
   private address(path: string): URL {
-    const params = filterParams(this.options.filters);
+    const params = new URLSearchParams(this.params);
     params.set('format', 'json');
     params.set('tail', 'true');
     params.set('after', String(this.lastPosition));
     return new URL(`${path}?${params}`, location.href);
-  }
-
-  private onOpen(): void {
-    this.attempts = 0;
-    this.options.onState({ name: 'live' });
-  }
-
-  /** @returns was it ever open? */
-  private readEvents(path: string, signal: AbortSignal): Promise<boolean> {
-    const source = new EventSource(this.address(path));
-    let wasOpen = false;
-    return new Promise((resolve) => {
-      const end = (): void => {
-        source.close();
-        resolve(wasOpen);
-      };
-      signal.addEventListener('abort', end);
-      source.onopen = () => {
-        if (signal.aborted) return;
-        wasOpen = true;
-        this.onOpen();
-      };
-      source.onmessage = ({ data, lastEventId }) => {
-        if (signal.aborted) return;
-        const lines = String(data)
-          .split('\n')
-          .map((line): LineJson => JSON.parse(line));
-        this.onMessage({ position: lastEventId, lines });
-      };
-      // It would connect again by itself, with a session that may be over.
-      source.onerror = end;
-    });
-  }
-
-  /** @returns was it ever open? */
-  private readSocket(path: string, signal: AbortSignal): Promise<boolean> {
-    const url = this.address(path);
-    url.protocol = url.protocol.replace('http', 'ws');
-    const socket = new WebSocket(url);
-    let wasOpen = false;
-    const silence = new SilenceWatch(() => this.begin(true));
-    return new Promise((resolve) => {
-      signal.addEventListener('abort', () => {
-        silence.stop();
-        // To close one that isn't open yet would be an error in the browser's console.
-        if (socket.readyState !== WebSocket.CONNECTING) socket.close();
-      });
-      socket.addEventListener('open', () => {
-        if (signal.aborted) {
-          socket.close();
-          return;
-        }
-        wasOpen = true;
-        silence.heard();
-        this.onOpen();
-      });
-      socket.addEventListener('message', ({ data }) => {
-        silence.heard();
-        if (!signal.aborted) this.onMessage(JSON.parse(data));
-      });
-      socket.addEventListener('close', () => {
-        silence.stop();
-        resolve(wasOpen);
-      });
-    });
   }
 
   private onMessage({ position, notice, lines }: TailMessage): void {
@@ -179,4 +118,9 @@ export class LiveTail implements LineTail {
     this.options.onState({ name: 'unreachable', retryAtMs: Date.now() + waitMs });
     this.retryTimer = setTimeout(() => void this.openConnection(), waitMs);
   }
+}
+
+/** Each `data:` of an event is a line. */
+function eventMessage(data: string, id: string): TailMessage {
+  return { position: id, lines: data.split('\n').map((line): LineJson => JSON.parse(line)) };
 }

@@ -1,4 +1,5 @@
 /** What is in the viewer's address: the page, the lines that are looked at, the line. So that all of it can be linked and gone back to. */
+import { parseTime } from '../../common/time-expression.ts';
 import { ALL_LINES, type ViewerSelection } from './lines/line-selection.ts';
 import { parseLineKey } from './lines/viewer-line.ts';
 
@@ -20,6 +21,8 @@ export const START_ADDRESS: ViewerAddress = { section: 'logs', selection: ALL_LI
 export function parseViewerAddress(query: string): ViewerAddress {
   const values = new URLSearchParams(query);
   const text = (name: string): string => values.get(name) ?? '';
+  // What can't be read would be shown as if it were looked at.
+  const time = (name: string): string => (parseTime(text(name), Date.now()) === undefined ? '' : text(name));
   const line = text('line');
   return {
     section: VIEWER_SECTIONS.find((section) => section === text('page')) ?? 'logs',
@@ -27,8 +30,8 @@ export function parseViewerAddress(query: string): ViewerAddress {
       group: text('group'),
       stream: text('stream'),
       q: text('q'),
-      from: text('from'),
-      to: text('to'),
+      from: time('from'),
+      to: time('to'),
     },
     line: parseLineKey(line) ? line : '',
     by: text('by'),

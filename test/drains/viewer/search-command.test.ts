@@ -221,3 +221,19 @@ it('`--help` names every setting; one that is none, or can’t be read, is refus
   }
   rmSync(folder, { recursive: true, force: true });
 });
+
+it('reads times without a zone in its own, in options and in the search, and so does delete', async () => {
+  const TZ = 'Pacific/Kiritimati'; // 14 hours ahead
+  const run = (...args: string[]): Promise<ExitResult> =>
+    runProgram(process.execPath, [VIEWER, ...args], { env: { ...env(), TZ } });
+  // The two of the first minutes of the year (UTC).
+  const [from, to] = ['2026-01-01 14:00', '2026-01-01 14:01'];
+  const found = {
+    status: 0,
+    stdout: expect.stringMatching(/^web \S+ app\[web\.1\]: GET \/pay status=500\n$/),
+  };
+  expect(await run('search', '--since', from, '--until', to)).toMatchObject(found);
+  expect(await run('search', `status:500 since:"${from}" until:"${to}"`)).toMatchObject(found);
+  const one = { status: 0, stdout: 'Would delete 1 line.\n' };
+  expect(await run('delete', '--dry-run', '-g', 'shop', '--from', from, '--to', to)).toMatchObject(one);
+});

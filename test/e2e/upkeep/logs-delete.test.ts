@@ -65,6 +65,13 @@ describe('lines that match', () => {
       status: 0,
       stdout: expect.stringMatching(/^Would delete 20 lines of shop \(numbers \d+ to \d+\)\.$/m),
     });
+    // Times are this command's, wherever the server is.
+    const TZ = 'Pacific/Kiritimati'; // 14 hours ahead
+    const until5 = new Date(Date.now() - 300_000).toLocaleString('sv', { timeZone: TZ }).slice(0, 16);
+    const past = ['logs:delete', '-a', 'shop', '-q', `${ADA} until:"${until5}"`, '--dry-run'];
+    expect(await runTailrace(past, { env: { ...env, TZ } })).toMatchObject({
+      stdout: 'Would delete 0 lines of shop.\n',
+    });
     expect((await server.readMessages(app)).filter(isAda)).toHaveLength(20);
     expect(filesWith(server.data).length).toBeGreaterThan(0);
     const deleted = await runTailrace(deleteArgs('--confirm', 'shop'), { env });

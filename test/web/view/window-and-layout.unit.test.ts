@@ -126,6 +126,9 @@ describe('addresses', () => {
     expect(showSameLines(place, { ...place, range: '1h' })).toBe(true);
     expect(showSameLines(place, { ...place, at: '43' })).toBe(false);
     expect(parseViewLocation('?at=x&level=loud').at).toBe('');
+    // The server knows no such positions.
+    for (const at of ['-1', '1e3', '0x10', '999999999999999', '9999999999999999'])
+      expect(parseViewLocation(`?at=${at}`).at).toBe('');
     expect(formatViewLocation(parseViewLocation('?level=loud'))).toBe('');
   });
 

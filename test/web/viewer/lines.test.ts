@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startReverseProxy } from '../../support/http/reverse-proxy.ts';
 import { numberedMessages } from '../../support/senders/send-lines.ts';
 import { until } from '../../support/until.ts';
 import { seriousFindings } from '../accessibility.ts';
@@ -45,6 +46,7 @@ describe.skipIf(noBrowser)('the viewer’s lines', () => {
     await tab.page.locator('.viewer-page').waitFor();
     return tab;
   };
+  const sumOf = (tab: Tab): Promise<string | null> => tab.page.locator('.line-sum strong').textContent();
   const search = async (tab: Tab, text: string): Promise<void> => {
     await tab.page.locator('#search').fill(text);
     await tab.page.keyboard.press('Enter');
@@ -105,6 +107,22 @@ describe.skipIf(noBrowser)('the viewer’s lines', () => {
     expect(await tab.isAtEnd()).toBe(true);
     expect(tab.consoleErrors).toEqual([]);
     await tab.screenshot('viewer-history');
+  });
+
+  it('come where a proxy lets no WebSocket through; times are read as the browser shows them', async () => {
+    const [app] = await viewer.createStreams('no WebSockets', 'app');
+    await viewer.send(app, ['just before']);
+    const refusal = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+    const url = await startReverseProxy(viewer.url, { refusal });
+    const timezoneId = 'Pacific/Kiritimati'; // 14 hours ahead
+    const from = new Date(Date.now() - 300_000).toLocaleString('sv', { timeZone: timezoneId }).slice(0, 16);
+    const q = encodeURIComponent(`just since:"${from}"`);
+    const tab = await openViewer(browser, viewer, `${url}/?group=${app.group}&q=${q}`, { timezoneId });
+    await tab.waitForMessage('just before');
+    await tab.waitUntilLive();
+    await viewer.send(app, ['just now']);
+    await tab.waitForMessage('just now');
+    await until('both in the histogram', async () => (await sumOf(tab)) === '2');
   });
 
   it('are scrolled through to the oldest without a hole, in a page that stays small', async () => {

@@ -4,6 +4,8 @@
  */
 
 const SILENCE_MS = 50_000;
+/** The first message comes as soon as a tail is open; of two hundred that are opened together, browsers make one after the other. */
+const FIRST_MESSAGE_MS = 20_000;
 const CHECK_MS = 5_000;
 /** The wall clock has moved on by so much more than the other one: the machine has slept, or the clock was set. */
 const SLEPT_MS = 10_000;
@@ -12,6 +14,7 @@ const GRACE_MS = 2_000;
 
 export class SilenceWatch {
   private heardAt = performance.now();
+  private silenceMs = FIRST_MESSAGE_MS;
   private bootedAt = Date.now() - performance.now();
   private readonly checkTimer: number;
   private graceTimer: number | undefined;
@@ -29,6 +32,7 @@ export class SilenceWatch {
   /** Something has come. */
   heard(): void {
     this.heardAt = performance.now();
+    this.silenceMs = SILENCE_MS;
     clearTimeout(this.graceTimer);
     this.graceTimer = undefined;
   }
@@ -43,7 +47,7 @@ export class SilenceWatch {
     const bootedAt = Date.now() - performance.now();
     const hasSlept = bootedAt - this.bootedAt > SLEPT_MS;
     this.bootedAt = bootedAt;
-    if (hasSlept || performance.now() - this.heardAt > SILENCE_MS) this.doubt();
+    if (hasSlept || performance.now() - this.heardAt > this.silenceMs) this.doubt();
   }
 
   private doubt(): void {

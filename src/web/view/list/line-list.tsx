@@ -95,6 +95,7 @@ export function LineList({ page, logView, empty }: LineListProps) {
         onTouchStart={() => setPointerDown(scroller.current, true)}
         onTouchEnd={() => setPointerDown(scroller.current, false)}
         onTouchCancel={() => setPointerDown(scroller.current, false)}
+        onPointerDown={(event) => pauseUnderMouse(event, logView)}
         onClick={(event) => onListClick(event, page, lines)}
         onCopy={(event) => copyRows(event, event.currentTarget, lines)}
         onKeyDown={(event) => {
@@ -183,6 +184,12 @@ function isNewDay(lines: readonly Line[], index: number, zone: TimeZone): boolea
     if (!Number.isNaN(before)) return before !== day;
   }
   return true;
+}
+
+/** What is pressed on stays there: a text that is being selected, or the line that is meant. */
+function pauseUnderMouse({ pointerType, button, target }: PointerEvent, logView: LineFeed): void {
+  const isRow = target instanceof Element && target.closest('.row') !== null;
+  if (pointerType === 'mouse' && button === 0 && isRow) logView.pause();
 }
 
 function onListClick(event: MouseEvent, page: LineListHost, lines: readonly Line[]): void {

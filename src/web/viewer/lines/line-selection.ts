@@ -1,6 +1,7 @@
 /** Which lines are looked at: of which streams, with what in them, and of what time. */
 
 import { parseTime } from '../../../common/time-expression.ts';
+import { zonedSearch } from '../../../logs/query/query-times.ts';
 import { serverNowMs } from '../../stream/server-clock.ts';
 
 export interface ViewerSelection {
@@ -33,8 +34,8 @@ export function selectionParams(
   const params = new URLSearchParams();
   if (stream) params.set('stream', stream);
   else if (group) params.set('group', group);
-  if (q) params.set('q', q);
   const now = serverNowMs();
+  if (q) params.set('q', zonedSearch(q, now));
   const [fromMs, toMs] = [from ? parseTime(from, now) : undefined, to ? parseTime(to, now) : undefined];
   const start = latest(fromMs, limits.fromMs);
   const end = earliest(toMs, limits.toMs);

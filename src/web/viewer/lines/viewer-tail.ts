@@ -1,7 +1,7 @@
 /** Lines as they come, of all streams of a selection. After a lost connection it resumes where it was. */
 import { type BackoffRange, backoffMs } from '../../../common/backoff.ts';
 import { ServiceError } from '../../addons/shared/service-client.ts';
-import { SilenceWatch } from '../../stream/feed/silence-watch.ts';
+import { TailConnector } from '../../stream/feed/tail-connection.ts';
 import type { TailState } from '../../stream/line-source.ts';
 import type { ViewerClient } from '../api/viewer-client.ts';
 import type { ViewerLineJson } from '../api/viewer-json.ts';
@@ -23,63 +23,53 @@ export interface ViewerTailOptions {
   readonly onNotice: (notice: string) => void;
 }
 
-interface TailConnection {
-  close(): void;
-}
-
 const RECONNECT: BackoffRange = { firstMs: 500, maxMs: 10_000 };
 
 export class ViewerTail {
   private readonly options: ViewerTailOptions;
   private resumeAfter: string | undefined;
   private failures = 0;
-  private connection: TailConnection | undefined;
+  private connection: AbortController | undefined;
+  private readonly connector: TailConnector;
   private retryTimer: number | undefined;
 
   constructor(options: ViewerTailOptions) {
     this.options = options;
+    // Behind a server that passes only HTTP on, events are sent; a browser allows few of these at once, over all its tabs.
+    this.connector = new TailConnector(options.client.session.value?.external);
   }
 
   /** Connects, or connects anew, and reads what is behind a cursor of the server's. */
   connect(after: string | undefined): void {
     this.resumeAfter = after;
     this.failures = 0;
-    this.open();
+    void this.open();
   }
 
   /** Connects at once instead of waiting for the next attempt. */
   retryNow(): void {
-    if (this.retryTimer !== undefined) this.open();
+    if (this.retryTimer !== undefined) void this.open();
   }
 
   close(): void {
-    this.connection?.close();
+    this.connection?.abort();
     this.connection = undefined;
     clearTimeout(this.retryTimer);
     this.retryTimer = undefined;
   }
 
-  private open(): void {
+  private async open(): Promise<void> {
     this.close();
     const params = new URLSearchParams(this.options.params);
     if (this.resumeAfter !== undefined) params.set('after', this.resumeAfter);
-    let isLost = false;
-    const path = `api/tail?${params}`;
-    const handlers: ConnectionHandlers = {
-      onMessage: (text) => this.onMessage(JSON.parse(text) as TailMessageJson),
-      onLost: () => {
-        if (!isLost && this.connection === connection) void this.retryLater();
-        isLost = true;
-      },
-      onSilence: () => {
-        if (this.connection === connection) this.open();
-      },
-    };
-    // Behind a server that passes only HTTP on, events are sent; a browser allows few of these at once, over all its tabs.
-    const connection = this.options.client.session.value?.external
-      ? openEvents(path, handlers)
-      : openSocket(path, handlers);
+    const connection = new AbortController();
     this.connection = connection;
+    const url = new URL(`api/tail?${params}`, location.href);
+    const onMessage = (data: string): void => this.onMessage(JSON.parse(data) as TailMessageJson);
+    const end = await this.connector.read(url, { onMessage }, connection.signal);
+    if (this.connection !== connection) return;
+    if (end === 'silent') void this.open();
+    else await this.retryLater();
   }
 
   private onMessage({ after, lines = [], notice }: TailMessageJson): void {
@@ -104,50 +94,6 @@ export class ViewerTail {
     }
     const waitMs = backoffMs(++this.failures, RECONNECT);
     this.options.onState({ name: 'unreachable', retryAtMs: Date.now() + waitMs });
-    this.retryTimer = setTimeout(() => this.open(), waitMs);
+    this.retryTimer = setTimeout(() => void this.open(), waitMs);
   }
-}
-
-interface ConnectionHandlers {
-  readonly onMessage: (text: string) => void;
-  readonly onLost: () => void;
-  /** Nothing comes any more, and no end either. */
-  readonly onSilence: () => void;
-}
-
-function openSocket(path: string, { onMessage, onLost, onSilence }: ConnectionHandlers): TailConnection {
-  const url = new URL(path, location.href);
-  url.protocol = url.protocol.replace('http', 'ws');
-  const socket = new WebSocket(url);
-  const silence = new SilenceWatch(onSilence);
-  let isClosed = false;
-  socket.addEventListener('open', () => {
-    if (isClosed) socket.close();
-  });
-  socket.addEventListener('message', ({ data }) => {
-    silence.heard();
-    if (!isClosed) onMessage(String(data));
-  });
-  socket.addEventListener('close', () => {
-    silence.stop();
-    if (!isClosed) onLost();
-  });
-  return {
-    close: () => {
-      isClosed = true;
-      silence.stop();
-      // To close one that isn't open yet would be an error in the browser's console.
-      if (socket.readyState === WebSocket.OPEN) socket.close();
-    },
-  };
-}
-
-function openEvents(path: string, { onMessage, onLost }: ConnectionHandlers): TailConnection {
-  const source = new EventSource(path);
-  source.onmessage = ({ data }) => onMessage(String(data));
-  source.onerror = () => {
-    source.close();
-    onLost();
-  };
-  return { close: () => source.close() };
 }
