@@ -81,7 +81,7 @@ export function gitRoutes(
       if (reply.statusCode < 400 || typeof payload !== 'string') return payload;
       const { message } = JSON.parse(payload) as { message: string };
       reply.type('text/plain; charset=utf-8').removeHeader('content-length');
-      return ` !     ${message}\n`;
+      return `${message}\n`;
     });
     scope.get<RepositoryParams & { Querystring: { service?: string } }>(
       '/:repository/info/refs',

@@ -56,10 +56,10 @@ describe('pushes', () => {
         env: { PATH: process.env.PATH, GIT_TERMINAL_PROMPT: '0' },
       });
     expect((await push(at(server.key, 'nobody-has-this'))).stderr).toMatch(
-      /^remote: {2}! {5}Couldn't find that app\.\s*\nfatal: repository .* not found$/m,
+      /^remote: Couldn't find that app\.\s*\nfatal: repository .* not found$/m,
     );
     expect((await push(at('k.wrong', 'nobody-has-this'))).stderr).toMatch(
-      /^remote: {2}! {5}Invalid credentials provided: the password is an API key/m,
+      /^remote: Invalid credentials provided: the password is an API key/m,
     );
   });
 
