@@ -76,6 +76,13 @@ export function gitRoutes(
         'Invalid credentials provided: the password is an API key (print one with `tailrace auth:token`).',
       );
     });
+    // Of an answer in JSON git says nothing: "repository not found", whatever it was.
+    scope.addHook('onSend', async (_request, reply, payload) => {
+      if (reply.statusCode < 400 || typeof payload !== 'string') return payload;
+      const { message } = JSON.parse(payload) as { message: string };
+      reply.type('text/plain; charset=utf-8').removeHeader('content-length');
+      return `${message}\n`;
+    });
     scope.get<RepositoryParams & { Querystring: { service?: string } }>(
       '/:repository/info/refs',
       async (request, reply) => {

@@ -41,7 +41,6 @@ import type { DynoRunner, DynoSummary, FormationEntry, OneOffDynoRequest } from 
 import { errorPageUrls } from './custom-error-pages.ts';
 import { DynoHandover } from './handover/dyno-handover.ts';
 import { countsOf, entriesOf, type KeptFormation, releaseFingerprint } from './handover/kept-dynos.ts';
-import { MemoryMonitor } from './memory-monitor.ts';
 import { OneOffRunner } from './one-off/one-off-runner.ts';
 import { substituteProcessType } from './one-off/process-type-command.ts';
 import { adoptSlug } from './release/adopt-slug.ts';
@@ -51,6 +50,8 @@ import { type ReleaseSpec, slugReleaseSpec } from './release-spec.ts';
 import { removeStaleFiles } from './remove-stale-files.ts';
 import { hasMemoryForBoth } from './rollout.ts';
 import type { RoutingInfo, RunningApps } from './running-apps.ts';
+import { MemoryMonitor } from './usage/memory-monitor.ts';
+import { ProcessMonitor } from './usage/process-monitor.ts';
 
 /** First port of the dynos of deployed apps (`tailrace start` begins at foreman's 5000), and how many servers begin apart. */
 const BASE_PORT = 20_000;
@@ -59,6 +60,8 @@ const PORT_RANGES = 70;
 const DRAIN_TIMEOUT_MS = STOP_GRACE_MS;
 /** The same when its successor can't start before, or when the server stops: requests wait, and so does systemd. */
 const AWAITED_DRAIN_TIMEOUT_MS = 10_000;
+/** Processes and threads of a dyno of the default size, at once: Heroku lets it have 256, and Performance-L 32,768. */
+const DYNO_THREADS_MAX = 4_000;
 /** Ids of removed apps that are remembered: a build that was under way asks for its app when it is done. */
 const REMOVED_APPS_MAX = 10_000;
 
@@ -122,6 +125,7 @@ export class DynoManager implements DynoRunner {
   private readonly removedApps = new LruCache<AppId, true>(REMOVED_APPS_MAX);
   private readonly shippers: AppShippers;
   private readonly memoryMonitor: MemoryMonitor;
+  private readonly processMonitor: ProcessMonitor;
   private readonly meter = new DynoMeter();
   private readonly keeper: KeeperClient | undefined;
   private readonly handover: DynoHandover | undefined;
@@ -174,11 +178,15 @@ export class DynoManager implements DynoRunner {
       },
       lines: (app) => this.lineSink(app),
     });
-    this.memoryMonitor = new MemoryMonitor({
+    const monitored = {
       ...options,
+      dynos: () => this.allProcesses(),
+      lines: (app: AppId) => this.lineSink(app),
+    };
+    this.processMonitor = new ProcessMonitor({ ...monitored, max: DYNO_THREADS_MAX });
+    this.memoryMonitor = new MemoryMonitor({
+      ...monitored,
       ...options.memory,
-      dynos: () => this.options.runningApps.processesByApp((app) => this.oneOffs.processes(app)),
-      lines: (app) => this.lineSink(app),
       wantSamples: () => this.addons.appsThatSampleDynos(),
     });
   }
@@ -218,6 +226,7 @@ export class DynoManager implements DynoRunner {
     this.closing = true;
     this.keeper?.endWithServer();
     this.memoryMonitor.close();
+    this.processMonitor.close();
     await Promise.all([
       this.oneOffs.close(),
       this.releasePhases.close(),
@@ -238,6 +247,7 @@ export class DynoManager implements DynoRunner {
     this.closing = true;
     this.hasLeft = true;
     this.memoryMonitor.close();
+    this.processMonitor.close();
     await Promise.all([this.oneOffs.close(), this.releasePhases.close(), this.addons.leave(), tasks]);
     for (const app of this.deployments.values()) app.leave();
     await this.shippers.closeAll();
@@ -251,6 +261,7 @@ export class DynoManager implements DynoRunner {
     this.closing = true;
     this.keeper?.endWithServer();
     this.memoryMonitor.close();
+    this.processMonitor.close();
     const deployments = [...this.deployments.values()];
     await Promise.all([
       this.oneOffs.close(),
@@ -575,6 +586,22 @@ export class DynoManager implements DynoRunner {
     // Who changed it meanwhile found nothing to tell.
     await this.updateRoute(record.id);
     return app;
+  }
+
+  /** What runs of all apps: formations, one-off dynos, release commands. */
+  private allProcesses(): Map<AppId, DynoInfo[]> {
+    const all = new Map<AppId, DynoInfo[]>();
+    for (const { app, dyno } of [
+      ...this.options.runningApps.processes(),
+      ...this.oneOffs.processes(),
+      ...this.releasePhases.processes(),
+    ]) {
+      if (dyno.pid === undefined) continue;
+      const own = all.get(app);
+      if (own) own.push(dyno);
+      else all.set(app, [dyno]);
+    }
+    return all;
   }
 
   /** May new web dynos start beside these? Not without the memory for both. */

@@ -182,13 +182,11 @@ export class RunningApps implements AppLookup {
     return entry ? entry.deployment.dynos().map((dyno) => toDynoView(dyno, entry.deployment.version)) : [];
   }
 
-  /** All processes that run, by app. @param others those that an app has beside its formation */
-  processesByApp(others: (app: AppId) => readonly DynoInfo[]): Map<AppId, DynoInfo[]> {
-    const all = [...this.entries].map(([id, { deployment: app }]): [AppId, DynoInfo[]] => [
-      id,
-      [...app.allDynos(), ...others(id)].filter(({ pid }) => pid !== undefined),
-    ]);
-    return new Map(all);
+  /** All processes of formations that run. */
+  processes(): { readonly app: AppId; readonly dyno: DynoInfo }[] {
+    return [...this.entries].flatMap(([app, { deployment }]) =>
+      deployment.allDynos().map((dyno) => ({ app, dyno })),
+    );
   }
 
   formation(id: AppId): readonly FormationEntry[] {

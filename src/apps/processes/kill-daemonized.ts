@@ -3,6 +3,8 @@ import { allProcesses, environmentOf } from '../../common/processes/process-iden
 
 /** For clocks that are read at different moments. */
 const MARGIN_TICKS = 100;
+/** What forks faster than it is found in these stays. */
+const PASSES_MAX = 100;
 
 /**
  * Kills every process with a dyno's id in its environment, when the dyno itself has ended. Without `/proc` none is found.
@@ -23,10 +25,10 @@ export function killDaemonized(dynoId: string, sinceTicks = 0): Promise<number> 
 export async function killByVariable(variable: string, sinceTicks = 0): Promise<number> {
   // One that is still ending is found again.
   const killed = new Set<number>();
-  // A daemon may fork during a scan; a third scan finds only what forks forever.
-  for (let pass = 0; pass < 3; pass++) {
+  // What has forked during a scan is found by the next.
+  for (let pass = 0; pass < PASSES_MAX; pass++) {
     const found = await pidsWithVariable(variable, sinceTicks);
-    if (found.length === 0) break;
+    if (found.every((pid) => killed.has(pid))) break;
     for (const pid of found) {
       try {
         process.kill(pid, 'SIGKILL');

@@ -1,6 +1,6 @@
-/** How much memory and processor time dynos use, from `/proc`. */
+/** How much memory and processor time dynos use, and how many threads they have, from `/proc`. */
 import { readFile } from 'node:fs/promises';
-import { allProcesses, environmentOf } from '../../common/processes/process-identity.ts';
+import { allProcesses, environmentOf, type ProcessStat } from '../../common/processes/process-identity.ts';
 import type { DynoInfo } from './dyno.ts';
 
 const ID_VARIABLE = 'HEROKU_DYNO_ID=';
@@ -32,18 +32,7 @@ export class DynoMeter {
    */
   async measure(dynos: readonly Pick<DynoInfo, 'id' | 'pid'>[]): Promise<Map<string, DynoUsage>> {
     const all = new Map<string, DynoUsage>();
-    const byGroup = new Map(dynos.flatMap(({ id, pid }) => (pid === undefined ? [] : [[pid, id]])));
-    if (byGroup.size === 0) return all;
-    const ids = new Set(byGroup.values());
-    const owners = new Map<string, string>();
-    for await (const { pid, groupId, startTicks, cpuMs } of allProcesses()) {
-      let id = byGroup.get(groupId);
-      if (id === undefined) {
-        const key = `${pid} ${startTicks}`;
-        id = this.owners.get(key) ?? (await dynoInEnvironment(pid));
-        owners.set(key, id);
-      }
-      if (!ids.has(id)) continue;
+    for await (const { id, pid, cpuMs } of this.processesOf(dynos)) {
       const own = await processMemory(pid);
       const before = all.get(id) ?? { rss: 0, cache: 0, swap: 0, cpuMs: 0 };
       all.set(id, {
@@ -53,8 +42,34 @@ export class DynoMeter {
         cpuMs: before.cpuMs + cpuMs,
       });
     }
-    this.owners = owners;
     return all;
+  }
+
+  /** How many threads their processes have, by their ids, as `measure` has them; a process has one at least. */
+  async countThreads(dynos: readonly Pick<DynoInfo, 'id' | 'pid'>[]): Promise<Map<string, number>> {
+    const all = new Map<string, number>();
+    for await (const { id, state, threads } of this.processesOf(dynos))
+      if (state !== 'Z') all.set(id, (all.get(id) ?? 0) + threads);
+    return all;
+  }
+
+  private async *processesOf(
+    dynos: readonly Pick<DynoInfo, 'id' | 'pid'>[],
+  ): AsyncGenerator<ProcessStat & { id: string }> {
+    const byGroup = new Map(dynos.flatMap(({ id, pid }) => (pid === undefined ? [] : [[pid, id]])));
+    if (byGroup.size === 0) return;
+    const ids = new Set(byGroup.values());
+    const owners = new Map<string, string>();
+    for await (const stat of allProcesses()) {
+      let id = byGroup.get(stat.groupId);
+      if (id === undefined) {
+        const key = `${stat.pid} ${stat.startTicks}`;
+        id = this.owners.get(key) ?? (await dynoInEnvironment(stat.pid));
+        owners.set(key, id);
+      }
+      if (ids.has(id)) yield { ...stat, id };
+    }
+    this.owners = owners;
   }
 }
 

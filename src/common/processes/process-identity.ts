@@ -20,6 +20,7 @@ export interface ProcessStat {
   startTicks: string;
   /** Milliseconds of processor time that it has taken since it began, with children that have ended. */
   cpuMs: number;
+  threads: number;
 }
 
 /** Reads `/proc/<pid>/stat` (proc(5)). Undefined if there is no such process, or no `/proc` at all (macOS). */
@@ -38,6 +39,7 @@ export function processStat(pid: number): ProcessStat | undefined {
     pid,
     state: fields[0],
     groupId: Number(fields[2]),
+    threads: Number(fields[17]),
     startTicks: fields[19],
     cpuMs: (cpuTicks * 1_000) / TICKS_PER_SECOND,
   };
@@ -65,6 +67,15 @@ export async function* allProcesses(): AsyncGenerator<ProcessStat> {
 /** The variables that a process was started with, `NAME=value`; none of somebody else's, or one that has ended: these can't be read. */
 export async function environmentOf(pid: number): Promise<readonly string[]> {
   return (await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')).split('\0');
+}
+
+/** How many threads the machine has, as the kernel counts them: a hundredth of a millisecond. Undefined on systems without `/proc`. */
+export function countAllThreads(): number | undefined {
+  try {
+    return Number(/\/(\d+) /.exec(readFileSync('/proc/loadavg', 'latin1'))?.[1]) || undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What processes that start now have as `startTicks`; 0 on systems without `/proc`. */

@@ -1,7 +1,7 @@
 /** What nobody should type, push or run: each gets the answer that a Heroku user would expect. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GitRepository } from '../../support/git-repository.ts';
-import { runTailrace } from '../../support/program.ts';
+import { runProgram, runTailrace } from '../../support/program.ts';
 import { type Server, startServer } from '../../support/server.ts';
 import { until } from '../../support/until.ts';
 
@@ -45,6 +45,22 @@ describe('pushes', () => {
     const deleted = await repository.push(':main');
     expect(deleted.status).not.toBe(0);
     expect(await server.request<unknown[]>('GET', `/apps/${APP}/releases`)).toHaveLength(1);
+  });
+
+  it('to an app that isn’t there, and with a key that isn’t one: git says why', async () => {
+    const repository = new GitRepository(server, { Procfile: 'web: sleep 1000\n' });
+    const at = (key: string, app: string) => server.url.replace('://', `://key:${key}@`) + `/${app}.git`;
+    const push = (url: string) =>
+      runProgram('git', ['push', url, 'main'], {
+        cwd: repository.folder,
+        env: { PATH: process.env.PATH, GIT_TERMINAL_PROMPT: '0' },
+      });
+    expect((await push(at(server.key, 'nobody-has-this'))).stderr).toMatch(
+      /^remote: Couldn't find that app\.\s*\nfatal: repository .* not found$/m,
+    );
+    expect((await push(at('k.wrong', 'nobody-has-this'))).stderr).toMatch(
+      /^remote: Invalid credentials provided: the password is an API key/m,
+    );
   });
 
   it('a dyno that forks, detaches and ends has ended, with all that it left', async () => {

@@ -1,4 +1,4 @@
-/** Memory of dynos: measured over all of their processes, logged above the quota (R14), killed above twice the quota (R15). */
+/** Memory of dynos: measured over all of their processes, logged above the quota (R14), killed above twice the quota (R15), of release commands too. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GitRepository } from '../../support/git-repository.ts';
 import { runTailrace } from '../../support/program.ts';
@@ -79,6 +79,19 @@ describe('a dyno', { timeout: 240_000 }, () => {
     );
     await t('labs:disable', 'log-runtime-metrics');
     expect((await t('labs:enable', 'rockets')).stderr).toMatch(/Couldn't find that feature/);
+  });
+
+  it('of a release command, too, is ended: its release fails', async () => {
+    const repository = new GitRepository(server, { Procfile: `release: ${eat(230)}\n` });
+    await repository.tailrace('create', 'migrations');
+    await repository.push();
+    const all = await until('its end', async () => {
+      const messages = await server.readMessages({ id: '', name: 'migrations', token: '' }, 'source=heroku');
+      return messages.includes('Process exited with status 137') && messages;
+    });
+    expect(all).toContain('Error R15 (Memory quota vastly exceeded)');
+    const releases = await server.request<{ status: string }[]>('GET', '/apps/migrations/releases');
+    expect(releases.map(({ status }) => status)).toEqual(['succeeded', 'failed']);
   });
 
   it('that uses twice as much logs R15, is killed and restarted, also when what uses it has left its group', async () => {

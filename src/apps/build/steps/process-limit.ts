@@ -4,8 +4,6 @@ import { BuildError } from './build-error.ts';
 
 /** A look takes a millisecond, as long as there are few. */
 const LOOK_EVERY_MS = 250;
-/** What forks faster than it is found in these is left to the end of the build, which looks again. */
-const KILL_ROUNDS_MAX = 100;
 
 interface ProcessLimitOptions {
   /** `NAME=value`, which only the processes of this build have in their environment. */
@@ -29,7 +27,7 @@ export class ProcessLimit {
   /** About as many as aren't this build's. */
   private othersCount: number | undefined;
   private isLooking = false;
-  private killing = Promise.resolve();
+  private killing: Promise<unknown> = Promise.resolve();
 
   constructor(options: ProcessLimitOptions) {
     this.options = options;
@@ -61,7 +59,7 @@ export class ProcessLimit {
   }
 
   private exceed(): void {
-    const { max } = this.options;
+    const { variable, sinceTicks, max } = this.options;
     clearInterval(this.timer);
     // Ends the group of what runs first, at once and as a whole.
     this.aborter.abort(
@@ -69,14 +67,8 @@ export class ProcessLimit {
         `The build had more than ${max} processes at once, and was ended: something in it starts itself, or starts more and more (a script of package.json that runs itself?).`,
       ),
     );
-    this.killing = this.killAll();
-  }
-
-  /** Also what has left the group. */
-  private async killAll(): Promise<void> {
-    const { variable, sinceTicks } = this.options;
-    for (let round = 0; round < KILL_ROUNDS_MAX; round++)
-      if ((await killByVariable(variable, sinceTicks)) === 0) return;
+    // Also what has left the group.
+    this.killing = killByVariable(variable, sinceTicks);
   }
 }
 

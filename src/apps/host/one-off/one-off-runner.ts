@@ -58,11 +58,11 @@ export class OneOffRunner {
       .map((one) => oneOffView(one));
   }
 
-  /** The running one-off dynos of an app, as processes. */
-  processes(app: AppId): DynoInfo[] {
+  /** Those that run of all apps, as processes. */
+  processes(): { readonly app: AppId; readonly dyno: DynoInfo }[] {
     return [...this.dynos.values()]
-      .filter((one) => one.app === app && one.status === undefined)
-      .map((one) => one.info());
+      .filter(({ status }) => status === undefined)
+      .map((one) => ({ app: one.app, dyno: one.info() }));
   }
 
   /** Also one that has exited a short while ago, with its status. */

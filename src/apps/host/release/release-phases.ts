@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { AppId } from '../../../logs/store/contract.ts';
 import { hostEnvironment, PROFILE_SCRIPT, type SlugFiles } from '../../build/slug-files.ts';
 import { dynoEnv } from '../../processes/config/dyno-env.ts';
-import { Dyno } from '../../processes/dyno.ts';
+import { Dyno, type DynoInfo } from '../../processes/dyno.ts';
 import type { LineSink } from '../../processes/output/line-sink.ts';
 import type { DynoPidFile } from '../../processes/pid-file.ts';
 import type { Config } from '../../records/release-record.ts';
@@ -94,6 +94,11 @@ export class ReleasePhases {
     return [...this.running]
       .filter(([, phase]) => phase.app === app)
       .map(([dyno, { version }]) => toDynoView(dyno.info(), version));
+  }
+
+  /** Those that run of all apps, as processes. */
+  processes(): { readonly app: AppId; readonly dyno: DynoInfo }[] {
+    return [...this.running].map(([dyno, { app }]) => ({ app, dyno: dyno.info() }));
   }
 
   /** Stops those of an app: their releases fail. @returns how many there were */

@@ -3,15 +3,15 @@
  * as much (R15), and logs samples of memory and load for apps that want them. It samples every 20 seconds: what grows faster than that is
  * for the kernel to stop.
  */
-import type { Log } from '../../common/log.ts';
-import type { AppId, Store } from '../../logs/store/contract.ts';
-import type { DynoInfo } from '../processes/dyno.ts';
-import { LoadAverages } from '../processes/load-average.ts';
-import { DynoMeter, type DynoUsage } from '../processes/memory-usage.ts';
-import { type LineSink, PLATFORM_PRIORITY } from '../processes/output/line-sink.ts';
-import { signalGroup } from '../processes/process-group.ts';
-import { loadDynoSizes, memoryMultiplier } from '../records/dyno-sizes.ts';
-import { hasFeature } from '../records/features.ts';
+import type { Log } from '../../../common/log.ts';
+import type { AppId, Store } from '../../../logs/store/contract.ts';
+import type { DynoInfo } from '../../processes/dyno.ts';
+import { LoadAverages } from '../../processes/load-average.ts';
+import { DynoMeter, type DynoUsage } from '../../processes/memory-usage.ts';
+import { type LineSink, PLATFORM_PRIORITY } from '../../processes/output/line-sink.ts';
+import { signalGroup } from '../../processes/process-group.ts';
+import { loadDynoSizes, memoryMultiplier } from '../../records/dyno-sizes.ts';
+import { hasFeature } from '../../records/features.ts';
 import { judgeMemory } from './memory-quota.ts';
 
 interface MemoryMonitorOptions {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judgeMemory } from '../../../src/apps/host/memory-quota.ts';
+import { judgeMemory } from '../../../../src/apps/host/usage/memory-quota.ts';
 
 const MB = 1_048_576;
 const DYNO = { id: 'd-1', name: 'web.1' };

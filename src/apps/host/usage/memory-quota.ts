@@ -1,8 +1,8 @@
 /** What follows from the memory that a dyno uses, in Heroku's words. */
-import { platformErrorTitle } from '../../common/platform-errors.ts';
-import type { DynoInfo } from '../processes/dyno.ts';
-import type { LoadAverage } from '../processes/load-average.ts';
-import { type MemoryUsage, totalMemory } from '../processes/memory-usage.ts';
+import { platformErrorTitle } from '../../../common/platform-errors.ts';
+import type { DynoInfo } from '../../processes/dyno.ts';
+import type { LoadAverage } from '../../processes/load-average.ts';
+import { type MemoryUsage, totalMemory } from '../../processes/memory-usage.ts';
 
 /** This many times its quota, and a dyno is killed. */
 const KILL_FACTOR = 2;
