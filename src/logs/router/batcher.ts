@@ -146,6 +146,8 @@ export class Batcher implements BatchOwner, OpenAppend {
   private mayWaitUnread = false;
   /** The open batch leaves when the store can send it. */
   private isWaitingForStore = false;
+  /** Bytes of it that the router was told of as waiting. */
+  private openBytes = 0;
   /** Small batches that were full since the last close that was scheduled. */
   private smallBatches = 0;
   /** Where the lines of the request begin that is taken now: bytes and lines before them in the open batch. */
@@ -218,6 +220,7 @@ export class Batcher implements BatchOwner, OpenAppend {
   ): void {
     const source = logSource.sourceBytes;
     if (this.onFailure === 'kept') addGatheredBytes(end - start);
+    if (this.isWaitingForStore) this.countOpenBytes(end - start);
     while (!this.builder.add(bytes, start, end, header, source, host)) this.makeRoom();
   }
 
@@ -230,6 +233,7 @@ export class Batcher implements BatchOwner, OpenAppend {
         this.closeBatch();
       }
     }
+    if (this.isWaitingForStore) this.countOpenBytes(records.length);
     while (!this.builder.addRecords(records, count)) this.makeRoom();
   }
 
@@ -389,6 +393,12 @@ export class Batcher implements BatchOwner, OpenAppend {
     return pendingBatch;
   }
 
+  /** What comes while the store can't send it waits like what is closed; but for what fits in the fast path's memory, which is bounded. */
+  private countOpenBytes(bytes: number): void {
+    this.openBytes += bytes;
+    this.events.addPendingBytes(bytes);
+  }
+
   private setWaitingForStore(isWaiting: boolean): void {
     this.isWaitingForStore = isWaiting;
     addWaitingForStore(isWaiting ? 1 : -1);
@@ -417,7 +427,8 @@ export class Batcher implements BatchOwner, OpenAppend {
     this.isSlow = this.cameSlowly(batch.count, pendingBatch.openedMs);
     pendingBatch.batch = batch;
     this.waitingBytes += batch.bytes.length;
-    this.events.addPendingBytes(batch.bytes.length);
+    this.events.addPendingBytes(batch.bytes.length - this.openBytes);
+    this.openBytes = 0;
     return pendingBatch as ClosedBatch;
   }
 

@@ -285,7 +285,8 @@ export class BatchBuilder {
   private grow(bytes: number): boolean {
     if (bytes > this.capacity) return false;
     const before = this.bytes;
-    const isFirst = before.length === 0 && bytes <= FIRST_BYTES && !(this.beginsLarge && secondBuffers.hasFree);
+    const isFirst =
+      before.length === 0 && bytes <= FIRST_BYTES && !(this.beginsLarge && secondBuffers.hasFree);
     let wanted = isFirst ? FIRST_BYTES : 4 * Math.max(before.length, FIRST_BYTES);
     // One of the sizes of which there are pools.
     while (wanted < bytes) wanted *= 4;
