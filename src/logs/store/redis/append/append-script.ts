@@ -162,9 +162,13 @@ export class AppendScript {
   }
 
   private sendNext(lane: Lane): void {
-    const appends = takeWaiting(lane);
-    if (appends.length === 0) return;
+    // Counted before: what is closed now may let others go on, who append here, too.
     lane.callsOnTheirWay++;
+    const appends = takeWaiting(lane);
+    if (appends.length === 0) {
+      lane.callsOnTheirWay--;
+      return;
+    }
     void this.send(lane, appends).then(() => {
       if (lane.waiting.length === 0 && lane.callsOnTheirWay === 0) this.lanes.delete(lane.slot);
     });
