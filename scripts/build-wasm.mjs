@@ -16,7 +16,7 @@ const LIMIT = ['--lowMemoryLimit', FIRST_REGION];
 
 /** Source without its ending → the constant that holds the compiled module, and pages of memory (64 KiB). */
 const MODULES = {
-  'src/logs/syslog/wasm/wasm-codec': ['CODEC_WASM', 1_584],
+  'src/logs/syslog/wasm/wasm-codec': ['CODEC_WASM', 2_352],
   'src/logs/sources/formats/wasm/wasm-records': ['RECORDS_WASM', 32],
   'src/logs/sources/bodies/wasm/wasm-inflate': ['INFLATE_WASM', 8],
   'src/logs/drains/encoders/wasm/wasm-lines': ['LINES_WASM', 546],

@@ -1,11 +1,17 @@
-import type { AppendWaiter, AppId, Store, StreamAppender } from '../store/contract.ts';
+import type { AppendWaiter, AppId, OpenAppend, Store, StreamAppender } from '../store/contract.ts';
 import { BATCH_BYTES, type Batch } from '../syslog/batch.ts';
 import { BatchBuilder } from '../syslog/batch-builder.ts';
 import type { SyslogHeader } from '../syslog/header.ts';
 import type { OpenCell } from '../syslog/wasm/wasm-codec.ts';
 import { ALREADY_SCHEDULED, APPEND_RETRY, BatchSchedule } from './batch-schedule.ts';
 import type { LogSource } from './token-cache.ts';
-import { addGatheredBytes, areManyGathering, atTurnEnd, type TurnPatience } from './turn-end.ts';
+import {
+  addGatheredBytes,
+  addWaitingForStore,
+  areManyGathering,
+  atTurnEnd,
+  type TurnPatience,
+} from './turn-end.ts';
 
 /** An app without a batch for so long is quiet: its next line doesn't wait for those of busy ones. */
 const QUIET_MS = 1_000;
@@ -102,6 +108,8 @@ class PendingBatch implements AppendWaiter {
   }
 }
 
+type ClosedBatch = PendingBatch & { batch: Batch };
+
 /**
  * What becomes of lines that can't be stored. A batch has lines of one kind only: it is kept as a whole or refused as a whole.
  * - `kept`: nobody sends them again (syslog, the platform's own lines). Their batch is retried until it is stored.
@@ -116,7 +124,7 @@ export type FailurePolicy = 'kept' | 'refused';
  * come one a turn, and that nobody waits for, may linger: each of them would be a batch of its own, which costs more than many
  * lines.
  */
-export class Batcher implements BatchOwner {
+export class Batcher implements BatchOwner, OpenAppend {
   readonly app: AppId;
   private readonly appender: StreamAppender;
   private readonly events: BatcherEvents;
@@ -136,6 +144,10 @@ export class Batcher implements BatchOwner {
   private isSlow = false;
   /** A close is scheduled, and may be so for later, since nobody reads the lines. */
   private mayWaitUnread = false;
+  /** The open batch leaves when the store can send it. */
+  private isWaitingForStore = false;
+  /** Bytes of it that the router was told of as waiting. */
+  private openBytes = 0;
   /** Small batches that were full since the last close that was scheduled. */
   private smallBatches = 0;
   /** Where the lines of the request begin that is taken now: bytes and lines before them in the open batch. */
@@ -208,6 +220,7 @@ export class Batcher implements BatchOwner {
   ): void {
     const source = logSource.sourceBytes;
     if (this.onFailure === 'kept') addGatheredBytes(end - start);
+    if (this.isWaitingForStore) this.countOpenBytes(end - start);
     while (!this.builder.add(bytes, start, end, header, source, host)) this.makeRoom();
   }
 
@@ -220,6 +233,7 @@ export class Batcher implements BatchOwner {
         this.closeBatch();
       }
     }
+    if (this.isWaitingForStore) this.countOpenBytes(records.length);
     while (!this.builder.addRecords(records, count)) this.makeRoom();
   }
 
@@ -330,7 +344,7 @@ export class Batcher implements BatchOwner {
 
   /** @param isAwaited somebody waits until the lines are stored */
   private scheduleClose(isAwaited = false): void {
-    if (!this.schedule.requestClose()) return;
+    if (this.isWaitingForStore || !this.schedule.requestClose()) return;
     const patience = this.patience(this.markOpened(), isAwaited);
     this.mayWaitUnread = patience === 'unread';
     atTurnEnd(this.onTurnEnded, patience);
@@ -352,7 +366,7 @@ export class Batcher implements BatchOwner {
   private readonly onTurnEnded = (): void => {
     this.smallBatches = 0;
     this.mayWaitUnread = false;
-    if (this.schedule.turnEnded()) this.closeBatch();
+    if (this.schedule.turnEnded()) this.sendOpenBatch();
   };
 
   private onLingerEnded(): void {
@@ -360,10 +374,52 @@ export class Batcher implements BatchOwner {
     if (!this.builder.isEmpty) this.scheduleClose();
   }
 
+  /** What is open leaves: now, or as soon as the store can send it. */
+  private sendOpenBatch(): void {
+    const { appender } = this;
+    if (!appender.appendOpen || this.schedule.isFailing) this.closeBatch();
+    else if (!this.isWaitingForStore && !this.builder.isEmpty) {
+      this.setWaitingForStore(true);
+      appender.appendOpen(this);
+    }
+  }
+
+  /** For the store only: it sends what is open now. */
+  takeBatch(): ClosedBatch {
+    this.setWaitingForStore(false);
+    this.smallBatches = 0;
+    const pendingBatch = this.takeOpenBatch()!;
+    this.schedule.closed(pendingBatch, this.lastUsedMs);
+    return pendingBatch;
+  }
+
+  /** What comes while the store can't send it waits like what is closed; but for what fits in the fast path's memory, which is bounded. */
+  private countOpenBytes(bytes: number): void {
+    this.openBytes += bytes;
+    this.events.addPendingBytes(bytes);
+  }
+
+  private setWaitingForStore(isWaiting: boolean): void {
+    this.isWaitingForStore = isWaiting;
+    addWaitingForStore(isWaiting ? 1 : -1);
+  }
+
   /** Closes the open batch, if it has lines, and appends it unless it has to wait for a failed one. */
   private closeBatch(): void {
+    const pendingBatch = this.takeOpenBatch();
+    if (!pendingBatch) return;
+    if (this.isWaitingForStore) {
+      this.setWaitingForStore(false);
+      this.appender.withdraw?.(this);
+    }
+    if (this.schedule.isFailing) this.updateHeldUp();
+    if (this.schedule.closed(pendingBatch, this.lastUsedMs))
+      this.appender.append(pendingBatch.batch, pendingBatch);
+  }
+
+  private takeOpenBatch(): ClosedBatch | undefined {
     const batch = this.builder.takeBatch();
-    if (!batch) return;
+    if (!batch) return undefined;
     const pendingBatch = this.ensureOpenBatch();
     this.openBatch = undefined;
     this.openedMs = 0;
@@ -371,9 +427,9 @@ export class Batcher implements BatchOwner {
     this.isSlow = this.cameSlowly(batch.count, pendingBatch.openedMs);
     pendingBatch.batch = batch;
     this.waitingBytes += batch.bytes.length;
-    this.events.addPendingBytes(batch.bytes.length);
-    if (this.schedule.isFailing) this.updateHeldUp();
-    if (this.schedule.closed(pendingBatch, this.lastUsedMs)) this.appender.append(batch, pendingBatch);
+    this.events.addPendingBytes(batch.bytes.length - this.openBytes);
+    this.openBytes = 0;
+    return pendingBatch as ClosedBatch;
   }
 
   /** @param count lines of the batch that is closed now, and was opened at `openedMs` */
@@ -395,7 +451,7 @@ export class Batcher implements BatchOwner {
     pendingBatch.resolve();
     batch.memory?.release();
     pendingBatch.batch = undefined;
-    if (this.schedule.canClose) this.closeBatch();
+    if (this.schedule.canClose) this.sendOpenBatch();
   }
 
   /** For its batches only. */
@@ -412,7 +468,7 @@ export class Batcher implements BatchOwner {
     }
     this.events.onAppendFailed(this.app, error);
     pendingBatch.reject(error);
-    if (this.schedule.canClose) this.closeBatch();
+    if (this.schedule.canClose) this.sendOpenBatch();
   }
 
   /** Its appends fail: is that all that may wait? */

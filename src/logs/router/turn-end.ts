@@ -198,9 +198,17 @@ export function atTurnEnd(callback: () => void, patience: TurnPatience): void {
   else groups.long.add(callback);
 }
 
-/** Are callbacks many whose patience is `long`, so that they gather now? */
+/** Open batches that leave when the store can send them. */
+let waitingForStore = 0;
+
+/** So many open batches more (or fewer) leave when the store can send them. */
+export function addWaitingForStore(count: number): void {
+  waitingForStore += count;
+}
+
+/** Are callbacks many whose patience is `long`, so that they gather now, or batches that wait for the store? */
 export function areManyGathering(): boolean {
-  return groups.long.isGathering;
+  return groups.long.isGathering || waitingForStore >= MANY;
 }
 
 /** So many bytes were gathered, for callbacks whose patience is `long` or more. */

@@ -95,10 +95,20 @@ export interface AppendWaiter {
   onAppendFailed(error: unknown): void;
 }
 
+/** A batch that is open until it can be sent. */
+export interface OpenAppend {
+  /** Closes it; who is told of it has it. Called once, unless it is withdrawn before. */
+  takeBatch(): AppendWaiter & { readonly batch: Batch };
+}
+
 /** Appends batches to one app's stream, and tells a waiter what became of each: see {@link Store.appenderFor}. */
 export interface StreamAppender {
   /** Like {@link Store.append}, without a promise. The waiter is told after this call. */
   append(batch: Batch, waiter: AppendWaiter): void;
+  /** Appends what a source has when it can be sent; until then more may come. Left out: the store takes batches as they come. */
+  appendOpen?(source: OpenAppend): void;
+  /** A source has nothing more to send: its batch was closed, and will be appended by itself. */
+  withdraw?(source: OpenAppend): void;
   /** May somebody be notified of what is appended who doesn't {@link ListenerPatience wait} anyway? While nobody is, nobody sees when that is. */
   readonly isFollowed: boolean;
 }

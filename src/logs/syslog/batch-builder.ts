@@ -32,8 +32,8 @@ const SECOND_BYTES = 4_096;
 const THIRD_BYTES = 16_384;
 /** As many apps may have lines in one turn of the event loop. */
 const FIRST_BUFFERS_MAX = 16_384;
-const SECOND_BUFFERS_MAX = 8_192;
-const THIRD_BUFFERS_MAX = 1_024;
+const SECOND_BUFFERS_MAX = 16_384;
+const THIRD_BUFFERS_MAX = 2_048;
 /** Buffers that a builder keeps, while they grow. */
 const POOLED_BUFFERS_MAX = 2;
 /** Those that are as large as they get, 16 MB: as many as are written at a time and as a reader keeps may come back at once. */
@@ -60,6 +60,8 @@ const fullBuffers = new BufferPool({ buffersMax: FULL_BUFFERS_MAX });
  * it. Reused for batch after batch.
  */
 export class BatchBuilder {
+  /** The last batch was more than a first buffer holds: this one begins with a second one, if there is one. */
+  private beginsLarge = false;
   /** Of the buffer of a batch, unless one line alone needs more. */
   private readonly capacity: number;
   private bytes: Buffer = NO_BYTES;
@@ -96,7 +98,7 @@ export class BatchBuilder {
 
   /** It needs more memory than that of an app with a line now and then. */
   get hasGrown(): boolean {
-    return this.bytes.length > FIRST_BYTES;
+    return this.bytes.length > (this.beginsLarge ? SECOND_BYTES : FIRST_BYTES);
   }
 
   /** Where lines may be appended, as long as it is open for that, once it was {@link open}. */
@@ -235,6 +237,7 @@ export class BatchBuilder {
     if (this.lines === 0) return undefined;
     this.close();
     const { bytes, end, lines: count } = this;
+    this.beginsLarge = end > FIRST_BYTES;
     this.end = HEADROOM;
     this.lines = 0;
     const isSmall = bytes.length <= THIRD_BYTES;
@@ -282,7 +285,8 @@ export class BatchBuilder {
   private grow(bytes: number): boolean {
     if (bytes > this.capacity) return false;
     const before = this.bytes;
-    const isFirst = before.length === 0 && bytes <= FIRST_BYTES;
+    const isFirst =
+      before.length === 0 && bytes <= FIRST_BYTES && !(this.beginsLarge && secondBuffers.hasFree);
     let wanted = isFirst ? FIRST_BYTES : 4 * Math.max(before.length, FIRST_BYTES);
     // One of the sizes of which there are pools.
     while (wanted < bytes) wanted *= 4;

@@ -15,12 +15,12 @@ import {
   type AppendListener,
   type AppendOptions,
   type AppendResult,
-  type AppendWaiter,
   type AppId,
   type AppLimits,
   type Lease,
   mayHaveChanged,
   type NamedBatch,
+  type OpenAppend,
   type RecordChange,
   type RecordListener,
   type Retention,
@@ -36,6 +36,7 @@ import {
 } from '../contract.ts';
 import type { TimedAppendResult } from './append/append-script.ts';
 import { RedisAppender } from './append/appender.ts';
+import { RedisStreamAppender } from './append/stream-appender.ts';
 import { AppendOutcomes, WaitingAppend } from './append/waiting-append.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { RedisConnection } from './connection/connection.ts';
@@ -140,7 +141,18 @@ export class RedisStore implements Store {
         endBefore: (app, ms) => this.streams.endBefore(app, ms),
       },
     });
-    this.appender = new RedisAppender({ connection, limits: this.limits, origin, newestSeen, replicas });
+    const takeOpen = (app: AppId, source: OpenAppend): WaitingAppend => {
+      const waiter = source.takeBatch();
+      return new WaitingAppend(app, waiter.batch, waiter, this.outcomes);
+    };
+    this.appender = new RedisAppender({
+      connection,
+      limits: this.limits,
+      origin,
+      newestSeen,
+      replicas,
+      takeOpen,
+    });
     this.changeFeed.watchRecords((scope, keys) => {
       if (scope === '' && mayHaveChanged(keys, LIMITS_PREFIX)) this.followLimits();
     });
@@ -197,12 +209,7 @@ export class RedisStore implements Store {
   }
 
   appenderFor(app: AppId): StreamAppender {
-    // Perhaps on another router.
-    return { append: (batch, waiter) => this.appendFor(app, batch, waiter), isFollowed: true };
-  }
-
-  private appendFor(app: AppId, batch: Batch, waiter: AppendWaiter): void {
-    this.appender.append(app, new WaitingAppend(app, batch, waiter, this.outcomes));
+    return new RedisStreamAppender(app, this.appender, this.outcomes);
   }
 
   appendAll(app: AppId, batches: readonly NamedBatch[]): Promise<readonly AppendResult[]> {

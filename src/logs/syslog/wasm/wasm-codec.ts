@@ -108,9 +108,9 @@ const CELLS_MAX = 65_536;
 /** Connections read requests into so many: what a request of 500 lines takes, with its head, and more. */
 const REQUEST_BYTES = 131_072;
 /** For batches that are open: `open-batches.ts`. */
-const BATCH_BUFFERS_BYTES = 64 * 1_048_576;
-/** 1,584 pages: scripts/build-wasm.mjs. What isn't used of it isn't there. */
-const MEMORY_BYTES = 1_584 * 65_536;
+const BATCH_BUFFERS_BYTES = 112 * 1_048_576;
+/** 2,352 pages: scripts/build-wasm.mjs. What isn't used of it isn't there. */
+const MEMORY_BYTES = 2_352 * 65_536;
 const {
   source: SOURCE,
   host: HOST,

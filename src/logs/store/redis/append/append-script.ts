@@ -52,6 +52,8 @@ export interface TimedAppendResult extends AppendResult {
 /** Batches of one stream, which are stored all or none. */
 export interface StreamAppend {
   readonly keys: EncodedStreamKeys;
+  /** Its call is about to be made: decides what is in that, where that isn't known yet. When it has nothing, nothing is stored of it. */
+  prepare?(): void;
   readonly batches: readonly NamedBatch[];
   /** The lowest sequence that a line may get. */
   readonly lowest: Sequence;
@@ -160,8 +162,14 @@ export class AppendScript {
   }
 
   private sendNext(lane: Lane): void {
+    // Counted before: what is closed now may let others go on, who append here, too.
     lane.callsOnTheirWay++;
-    void this.send(lane, takeWaiting(lane)).then(() => {
+    const appends = takeWaiting(lane);
+    if (appends.length === 0) {
+      lane.callsOnTheirWay--;
+      return;
+    }
+    void this.send(lane, appends).then(() => {
       if (lane.waiting.length === 0 && lane.callsOnTheirWay === 0) this.lanes.delete(lane.slot);
     });
   }
@@ -269,16 +277,20 @@ class WrittenCall extends ScriptCall {
 
 function takeWaiting(lane: Lane): readonly StreamAppend[] {
   const { waiting } = lane;
+  const taken: StreamAppend[] = [];
   let bytes = 0;
   let count = 0;
-  while (count < waiting.length && count < CALL_STREAMS_MAX) {
-    for (const { batch } of waiting[count].batches) bytes += batch.bytes.length;
-    if (count > 0 && bytes > CALL_BYTES_MAX) break;
-    count++;
+  for (; count < waiting.length && taken.length < CALL_STREAMS_MAX; count++) {
+    const append = waiting[count];
+    if (append.batches.length === 0) append.prepare?.();
+    for (const { batch } of append.batches) bytes += batch.bytes.length;
+    if (taken.length > 0 && bytes > CALL_BYTES_MAX) break;
+    if (append.batches.length > 0) taken.push(append);
+    else queueMicrotask(() => append.onStored([]));
   }
-  if (count < waiting.length) return waiting.splice(0, count);
-  lane.waiting = [];
-  return waiting;
+  if (count < waiting.length) waiting.splice(0, count);
+  else lane.waiting = [];
+  return taken;
 }
 
 /** Bytes that a call takes at the most. */

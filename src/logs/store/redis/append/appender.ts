@@ -10,7 +10,7 @@ import { type BackoffRange, backoffMs } from '../../../../common/backoff.ts';
 import { TailraceError } from '../../../../common/errors.ts';
 import type { Batch } from '../../../syslog/batch.ts';
 import type { AppLimitTable } from '../../app-limits.ts';
-import type { AppId, NamedBatch, Retention, Sequence, StoredBatch } from '../../contract.ts';
+import type { AppId, NamedBatch, OpenAppend, Retention, Sequence, StoredBatch } from '../../contract.ts';
 import { restoreConflict } from '../../restore-conflict.ts';
 import { UnansweredAppend } from '../../unanswered-append.ts';
 import type { RedisConnection } from '../connection/connection.ts';
@@ -59,6 +59,8 @@ class AppendQueue implements StreamAppend {
   readonly keys: EncodedStreamKeys;
   private readonly owner: RedisAppender;
   pending: PendingAppend[] = [];
+  /** Have what else there is by the time of the next call. */
+  sources: OpenAppend[] = [];
   /** The newest sequence that a line got here, and that readers may have passed: where replicas are waited for, once they have it. */
   last: Sequence = 0;
   busy = false;
@@ -79,6 +81,10 @@ class AppendQueue implements StreamAppend {
     this.owner = owner;
   }
 
+  prepare(): void {
+    this.owner.prepare(this);
+  }
+
   onStored(results: readonly TimedAppendResult[]): void {
     this.owner.onStored(this, results);
   }
@@ -97,6 +103,8 @@ export interface RedisAppenderOptions {
   readonly newestSeen: (app: AppId) => Sequence;
   /** Waits for replicas that must have a line before it is acknowledged. */
   readonly replicas?: ReplicaWaiter;
+  /** Closes the batch of a source that is sent now. */
+  readonly takeOpen: (app: AppId, source: OpenAppend) => PendingAppend;
 }
 
 export class RedisAppender {
@@ -121,13 +129,31 @@ export class RedisAppender {
 
   /** Appends all of the batches, in one call, or none of them. */
   append(app: AppId, append: PendingAppend): void {
+    const queue = this.queueOf(app);
+    queue.pending.push(append);
+    if (!queue.busy) this.sendQueued(queue);
+  }
+
+  /** As {@link StreamAppender.appendOpen}: a batch that waits for its call goes on growing, and what becomes of it is made then. */
+  appendOpen(app: AppId, source: OpenAppend): void {
+    const queue = this.queueOf(app);
+    queue.sources.push(source);
+    if (!queue.busy) this.sendQueued(queue);
+  }
+
+  /** As {@link StreamAppender.withdraw}. */
+  withdraw(app: AppId, source: OpenAppend): void {
+    const { sources } = this.queueOf(app);
+    sources.splice(sources.indexOf(source), 1);
+  }
+
+  private queueOf(app: AppId): AppendQueue {
     let queue = this.queues.get(app);
     if (!queue) {
       queue = new AppendQueue(app, this.script.encodeKeys(streamKeys(app)), this);
       this.queues.set(app, queue);
     }
-    queue.pending.push(append);
-    if (!queue.busy) this.sendQueued(queue);
+    return queue;
   }
 
   /** Appends a batch of another store with its own sequences. */
@@ -169,17 +195,29 @@ export class RedisAppender {
       void this.sendCarefully(queue);
       return;
     }
-    const taken = takeFromQueue(queue);
-    const fresh = this.resolveStored(taken);
-    if (fresh.length === 0) {
-      this.goOn(queue);
-      return;
-    }
-    queue.appends = fresh;
-    queue.batches = batchesOf(fresh);
+    this.script.append(queue);
+  }
+
+  /** The call of a queue is made now, with all that it has. */
+  prepare(queue: AppendQueue): void {
+    queue.appends = this.resolveStored(this.takeFromQueue(queue));
+    queue.batches = batchesOf(queue.appends);
     queue.lowest = this.lowestOf(queue);
     queue.retention = this.options.limits.ownRetentionOf(queue.app);
-    this.script.append(queue);
+  }
+
+  private takeFromQueue(queue: AppendQueue): readonly PendingAppend[] {
+    const { pending } = queue;
+    if (pending.length === 0) return this.takeSources(queue);
+    const taken = takePending(queue);
+    return queue.pending.length > 0 ? taken : [...taken, ...this.takeSources(queue)];
+  }
+
+  private takeSources(queue: AppendQueue): readonly PendingAppend[] {
+    const { sources } = queue;
+    if (sources.length === 0) return NONE;
+    queue.sources = [];
+    return sources.map((source) => this.options.takeOpen(queue.app, source));
   }
 
   /** What a queue had on its way is stored. */
@@ -205,7 +243,7 @@ export class RedisAppender {
     let taken: readonly PendingAppend[] = [];
     try {
       if (queue.unanswered) await this.settle(queue, queue.unanswered);
-      taken = takeFromQueue(queue);
+      taken = this.takeFromQueue(queue);
       if (taken.length > 0) await this.appendTaken(queue, taken);
     } catch (error) {
       this.rejectAll(queue, taken, error);
@@ -214,7 +252,7 @@ export class RedisAppender {
   }
 
   private goOn(queue: AppendQueue): void {
-    if (queue.pending.length > 0) {
+    if (queue.pending.length > 0 || queue.sources.length > 0) {
       this.sendQueued(queue);
       return;
     }
@@ -226,7 +264,8 @@ export class RedisAppender {
 
   /** Those that may be stored were told so before. What is queued behind them fails too, or it would overtake. */
   private rejectAll(queue: AppendQueue, taken: readonly PendingAppend[], error: unknown): void {
-    for (const append of [...taken, ...queue.pending.splice(0)]) append.reject(error);
+    for (const append of [...taken, ...queue.pending.splice(0), ...this.takeSources(queue)])
+      append.reject(error);
   }
 
   /** Resolves those of which is known that they are stored, when no replicas are waited for; returns the others. */
@@ -411,7 +450,7 @@ function notePosition(queue: AppendQueue, appended: readonly TimedAppendResult[]
   for (const { last } of appended) queue.last = Math.max(queue.last, last);
 }
 
-function takeFromQueue(queue: AppendQueue): PendingAppend[] {
+function takePending(queue: AppendQueue): PendingAppend[] {
   if (queue.pending.length === 1) {
     const all = queue.pending;
     queue.pending = [];
