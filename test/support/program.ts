@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { runInSession } from './cli/tailrace-session.ts';
 import { until } from './until.ts';
 
 /** npm, and what is compiled into dist/, start in the project's folder. */
@@ -98,8 +99,16 @@ export function runProgram(
   return new Program(command, args, { input: '', ...options }).exited;
 }
 
-/** Runs `tailrace …` to its end. */
+/** Runs `tailrace …` to its end: in a process that stays, where that is the same (`runTailraceAlone` has one of its own). */
 export function runTailrace(args: readonly string[], options: ProgramOptions = {}): Promise<ExitResult> {
+  const { env = {}, cwd = ROOT, input = '' } = options;
+  const command = { args, env: cleanEnvironment(env), set: Object.keys(env), cwd };
+  const result = input.length === 0 ? runInSession(TAILRACE, command) : undefined;
+  return result ?? runTailraceAlone(args, options);
+}
+
+/** Runs `tailrace …` to its end, in a process of its own. */
+export function runTailraceAlone(args: readonly string[], options: ProgramOptions = {}): Promise<ExitResult> {
   return runProgram(process.execPath, [TAILRACE, ...args], options);
 }
 

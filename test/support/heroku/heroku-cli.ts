@@ -1,10 +1,9 @@
 /** The official `heroku` command, as npm has it. */
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { CommandSession } from '../cli/command-session.ts';
 import { type ExitResult, Program } from '../program.ts';
 import { Terminal } from './terminal.ts';
 
@@ -24,7 +23,7 @@ export class HerokuCli {
    * All its commands, one after the other: the modules take a second and a half of processor time to load. Not for another user: some keep
    * what the first request was made with, its key among it.
    */
-  private session: ChildProcess | undefined;
+  private session: CommandSession | undefined;
   private lastRun: Promise<unknown> = Promise.resolve();
 
   constructor(server: { url: string; key: string }, env: Readonly<Record<string, string>> = {}) {
@@ -73,27 +72,10 @@ export class HerokuCli {
     return result;
   }
 
-  private async runInSession(args: readonly string[]): Promise<ExitResult> {
-    const session = this.session ?? (await this.startSession());
-    const mark = `\0${randomUUID()}\0`;
-    const outputs = [session.stdout, session.stderr].map((stream) => textBefore(stream!, mark));
-    const answer = answerOf<{ status: number }>(session);
-    session.send({ args, mark });
-    const [{ status }, stdout, stderr] = await Promise.all([answer, ...outputs]);
-    return { status, stdout, stderr };
-  }
-
-  private async startSession(): Promise<ChildProcess> {
+  private runInSession(args: readonly string[]): Promise<ExitResult> {
     const { PATH } = process.env;
-    const session = fork(SESSION, [COMMAND], {
-      env: { PATH, ...this.env },
-      cwd: this.home,
-      execArgv: ['--no-deprecation'],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    this.session = session;
-    await answerOf(session);
-    return session;
+    this.session ??= new CommandSession(SESSION, [COMMAND], { env: { PATH, ...this.env }, cwd: this.home });
+    return this.session.run(args);
   }
 
   /** Runs `heroku …`, which has to succeed; returns its output without warnings. */
@@ -105,7 +87,7 @@ export class HerokuCli {
 
   /** The next command begins with nothing that those before it knew: some keep an app's config vars, which a promotion changes. */
   forget(): void {
-    this.session?.kill('SIGKILL');
+    this.session?.close();
     this.session = undefined;
   }
 
@@ -113,31 +95,4 @@ export class HerokuCli {
     this.forget();
     rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
   }
-}
-
-/** What comes until the mark does. */
-function textBefore(stream: Readable, mark: string): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const onText = (chunk: string): void => {
-      text += chunk;
-      // Behind a mark comes nothing until the next command.
-      if (!text.includes(mark)) return;
-      stream.off('data', onText);
-      resolve(text.slice(0, text.indexOf(mark)));
-    };
-    stream.setEncoding('utf8').on('data', onText);
-  });
-}
-
-/** The next message of a process; fails when it ends. */
-function answerOf<T>(child: ChildProcess): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number | null): void => reject(new Error(`heroku has ended with ${code}`));
-    child.once('exit', onExit);
-    child.once('message', (message) => {
-      child.off('exit', onExit);
-      resolve(message as T);
-    });
-  });
 }

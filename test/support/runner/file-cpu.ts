@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect } from 'vitest';
+import { endTailraceSession } from '../cli/tailrace-session.ts';
 
 /** Linux counts in these for programs (`getconf CLK_TCK`). */
 const TICKS_PER_SECOND = 100;
@@ -31,6 +32,8 @@ afterEach(({ task }) => {
 });
 
 afterAll(() => {
+  // It would be counted for the file that began it.
+  endTailraceSession();
   say(`cpu ${(usedSeconds() - before).toFixed(2)} s ${fileName()}`);
   leaveGroup();
 });
