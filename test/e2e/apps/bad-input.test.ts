@@ -49,7 +49,7 @@ describe('pushes', () => {
 
   it('to an app that isn’t there, and with a key that isn’t one: git says why', async () => {
     const repository = new GitRepository(server, { Procfile: 'web: sleep 1000\n' });
-    const at = (key: string, app: string) => server.url.replace('://', `://key:${key}@`) + `/${app}.git`;
+    const at = (key: string, app: string) => `${server.url.replace('://', `://key:${key}@`)}/${app}.git`;
     const push = (url: string) =>
       runProgram('git', ['push', url, 'main'], {
         cwd: repository.folder,
