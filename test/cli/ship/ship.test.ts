@@ -364,11 +364,16 @@ describe('ship --spool', () => {
     await killed.stop('SIGKILL');
     const env = { TAILRACE_URL: server.url, TAILRACE_TOKEN: app.token };
     expect((await runTailrace([...args, 'echo', 'own'], { env })).status).toBe(0);
+    // What takes longer than two seconds, on a machine that is busy, is left to the next.
+    await until('all of it is delivered', async () => {
+      if (readdirSync(spool).length === 0) return true;
+      await runTailrace([...args, 'true'], { env });
+      return false;
+    });
     expect(await server.readMessages(app)).toEqual([
       ...numberedMessages(95, '', 1).map((text) => text.trim()),
       'own',
     ]);
-    expect(readdirSync(spool)).toEqual([]);
   });
 
   it('a revoked token loses nothing', async () => {
