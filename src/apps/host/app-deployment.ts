@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../common/errors.ts';
+import { ownValue } from '../../common/own-value.ts';
 import { waitWithTimeout } from '../../common/wait-with-timeout.ts';
 import type { AppId } from '../../logs/store/contract.ts';
 import type { Upstream } from '../http-router/app-lookup.ts';
@@ -111,6 +112,8 @@ export class AppDeployment {
   private rollout: Rollout | undefined;
   /** One that waits for its turn. */
   private replacement: Replacement | undefined;
+  /** What is about to take the current one's place. */
+  private beginning: ReleaseSpec | undefined;
   /** The old dynos stop first, and nothing starts before they have. */
   private isReplacing = false;
   private changeWaiters: (() => void)[] = [];
@@ -158,14 +161,14 @@ export class AppDeployment {
 
   /** Process types, commands and desired quantities, in the order of the Procfile. */
   processes(): { type: string; command: string; quantity: number }[] {
-    if (!this.current) return [];
-    const { spec, formation } = this.current;
-    const { entries } = spec.successor ?? spec;
-    const counts = spec.successor?.counts ?? formation.counts();
-    return entries.map(({ type, command }) => ({
+    const spec = this.releaseSpec;
+    if (!spec) return [];
+    // What others have made of it since the release was made.
+    const running = this.current?.spec.successor?.counts ?? this.current?.formation.counts() ?? {};
+    return spec.entries.map(({ type, command }) => ({
       type,
       command,
-      quantity: counts[type] ?? 0,
+      quantity: ownValue(running, type) ?? spec.counts[type] ?? 0,
     }));
   }
 
@@ -179,9 +182,10 @@ export class AppDeployment {
     return new Set([this.current?.spec.slug, ...this.draining.values()].flatMap((slug) => slug ?? []));
   }
 
-  /** The environment and folder of a new dyno of the current release. */
+  /** Of the release that counts, though its dynos may not have taken over yet; undefined before the first. */
   get releaseSpec(): ReleaseSpec | undefined {
-    return this.current?.spec;
+    const current = this.current?.spec;
+    return this.replacement?.spec ?? this.beginning ?? current?.successor ?? current;
   }
 
   /**
@@ -275,12 +279,18 @@ export class AppDeployment {
   }
 
   private async replaceInTurn(next: Replacement): Promise<void> {
-    const begun = await this.serialize(() => {
-      this.replacement = undefined;
+    await this.finish(await this.serialize(() => this.beginReplacement(next)));
+  }
+
+  private async beginReplacement({ spec }: Replacement): Promise<BegunRelease> {
+    this.replacement = undefined;
+    this.beginning = spec;
+    try {
       // A release counts already; a restart can as well be refused.
-      return next.spec ? this.begin(next.spec) : this.begin(this.currentSpec(), [], true);
-    });
-    await this.finish(begun);
+      return await (spec ? this.begin(spec) : this.begin(this.currentSpec(), [], true));
+    } finally {
+      this.beginning = undefined;
+    }
   }
 
   /** With as many dynos as are wanted now. */

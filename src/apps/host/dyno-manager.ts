@@ -330,8 +330,7 @@ export class DynoManager implements DynoRunner {
   }
 
   async run(record: AppRecord, request: OneOffDynoRequest): Promise<DynoSummary> {
-    const { deployment } = this.options.runningApps.requireApp(record.id);
-    const releaseSpec = (await this.latestSpec(record.id)) ?? deployment.releaseSpec;
+    const { releaseSpec } = this.options.runningApps.requireApp(record.id).deployment;
     if (!releaseSpec) throw new TailraceError('unavailable', 'The app is starting: try again in a moment.');
     const command = substituteProcessType(request.command, releaseSpec.entries);
     const lines = this.lineSink(record.id);
@@ -641,13 +640,6 @@ export class DynoManager implements DynoRunner {
     if (!app) return;
     addons.logToApp(app.id, `Rolling back to v${servedBefore}`);
     await releaser().rollBack(app, before);
-  }
-
-  /** Of the release that counts, though its dynos may not have taken over yet; undefined for an app that isn't started from slugs of this machine. */
-  private async latestSpec(app: AppId): Promise<ReleaseSpec | undefined> {
-    if (!this.deployments.has(app)) return undefined;
-    const release = await this.options.releases.current(app);
-    return release.slug !== null && this.slugFiles.has(release.slug) ? this.specOf(app, release) : undefined;
   }
 
   private async releaseSpec(app: AppId): Promise<ReleaseSpec> {

@@ -16,7 +16,7 @@ export interface ReleaseSpec {
   /** How many are wanted when its dynos are started: it may have waited for others. Unset, or rejected: as many as `counts` says. */
   readonly loadCounts?: () => Promise<Readonly<Record<string, number>>>;
   /** Of dynos that go on since an earlier server: those of this release take over next, and it says what is wanted. */
-  readonly successor?: Pick<ReleaseSpec, 'entries' | 'counts'>;
+  readonly successor?: ReleaseSpec;
   /** The whole environment. */
   readonly env: Environment;
   readonly cwd: string;

@@ -144,6 +144,39 @@ test('what is wanted is what the current release says, while dynos of the one be
   ]);
 });
 
+test('what is asked of an app right behind a release is asked of that one, though its dynos have not taken over yet', async () => {
+  const { app } = deployment({ overlap: true });
+  const wanted = (): unknown => app.processes().map(({ type, quantity }) => [type, quantity]);
+  let mayBegin = (): void => {};
+  const waits = new Promise<void>((resolve) => {
+    mayBegin = resolve;
+  });
+  const laterSpec = (version: number, type: string): ReleaseSpec => {
+    const { entries, ...spec } = specOf(version, { web: 1, worker: 1, [type]: 0 });
+    const loadCounts = () => waits.then(() => spec.counts);
+    return { ...spec, loadCounts, entries: [...entries, { type, command: type, line: 3 }] };
+  };
+  expect(app.releaseSpec).toBeUndefined();
+  const first = app.apply(laterSpec(1, 'clock'));
+  expect(app.releaseSpec?.version).toBe(1);
+  // One begins, another waits for its turn.
+  await Promise.resolve();
+  const second = app.apply(laterSpec(2, 'slow'));
+  expect(app.releaseSpec?.version).toBe(2);
+  const names = [
+    ['web', 1],
+    ['worker', 1],
+  ];
+  expect(wanted()).toEqual([...names, ['slow', 0]]);
+  const scaled = app.scale(async () => ({ slow: 1 }));
+  expect(app.dynos()).toEqual([]);
+  mayBegin();
+  await Promise.all([first, scaled]);
+  expect(wanted()).toEqual([...names, ['slow', 1]]);
+  await second;
+  expect(app.dynos().map(({ id }) => id)).toContain('v2 slow.1');
+});
+
 describe('a release that replaces another on a server', () => {
   async function replacing() {
     const all = deployment({ overlap: true });

@@ -14,6 +14,8 @@ import { signalGroup } from '../../processes/process-group.ts';
 import { loadDynoSizes, memoryMultiplier } from '../../records/dyno-sizes.ts';
 
 const LOOK_EVERY_MS = 250;
+/** However many there are: what one dyno has more may be hidden by what others have fewer. */
+const COUNT_EVERY_MS = 20_000;
 
 interface ProcessMonitorOptions {
   readonly store: Store;
@@ -32,6 +34,7 @@ export class ProcessMonitor {
   /** The fewest threads that the machine has had since dynos were counted, and how many more it takes until one may have too many. */
   private fewest = Number.POSITIVE_INFINITY;
   private room: number;
+  private countedMs = performance.now();
   private counting = false;
 
   constructor(options: ProcessMonitorOptions) {
@@ -45,13 +48,15 @@ export class ProcessMonitor {
     clearInterval(this.timer);
   }
 
-  /** One number at first: whose they are is asked only when the whole machine has so many more. */
+  /** One number at first: whose they are is asked when the whole machine has so many more, and now and then. */
   private async look(): Promise<void> {
     const count = this.counting ? undefined : countAllThreads();
     if (count === undefined) return;
     this.fewest = Math.min(this.fewest, count);
-    if (count - this.fewest < this.room) return;
+    const nowMs = performance.now();
+    if (count - this.fewest < this.room && nowMs - this.countedMs < COUNT_EVERY_MS) return;
     this.counting = true;
+    this.countedMs = nowMs;
     await this.countAll().catch((error: unknown) =>
       this.options.log.warn({ err: error }, 'the processes of dynos could not be counted'),
     );

@@ -270,7 +270,7 @@ describe('an app that changes in two ways at once', () => {
       Procfile: `web: exec node web.cjs\nslow: trap '' TERM; echo deaf; sleep 1000 & wait; wait\n`,
     });
     expect((await repository.push()).status).toBe(0);
-    await repository.tailrace('ps:scale', 'slow=1');
+    expect(await repository.tailrace('ps:scale', 'slow=1')).toMatchObject({ status: 0 });
     await logged(name, /^deaf$/);
     const destroyed = server.request('DELETE', `/apps/${name}`);
     await logged(name, /^Stopping all processes with SIGTERM$/);
